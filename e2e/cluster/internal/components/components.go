@@ -1,0 +1,132 @@
+// Package components says how each part of Kubernetes is started: its flags, its files, its environment.
+package components
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+
+	"rollcall.dev/e2e/cluster/internal/layout"
+	"rollcall.dev/e2e/cluster/internal/supervisor"
+)
+
+// The addresses of a cluster. The link joins the machine and the node, whose network is its own:
+// neither the machine's addresses nor its firewall rules are touched.
+const (
+	LinkHost    = "10.244.255.1"
+	LinkNode    = "10.244.255.2"
+	LinkNetwork = "10.244.255.0/30"
+	Pods        = "10.244.0.0/24"
+	Services    = "10.96.0.0/16"
+	apiService  = "10.96.0.1"
+	NodeName    = "node"
+)
+
+// Etcd keeps the objects. It does not wait for the disk: what a crash loses here, nobody misses.
+func Etcd(dir layout.Dir, state layout.State) supervisor.Child {
+	client := fmt.Sprintf("http://127.0.0.1:%d", state.Ports.EtcdClient)
+	peer := fmt.Sprintf("http://127.0.0.1:%d", state.Ports.EtcdPeer)
+	return child(dir, "etcd",
+		"--data-dir="+dir.Path("etcd"), "--unsafe-no-fsync",
+		"--listen-client-urls="+client, "--advertise-client-urls="+client,
+		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer,
+		"--quota-backend-bytes=8589934592", // 100,000 people do not fit the default of 2 GiB
+	)
+}
+
+// APIServer listens on 127.0.0.1 only, also for a node: the node reaches it through a relay on the link.
+func APIServer(dir layout.Dir, state layout.State) supervisor.Child {
+	flags := []string{
+		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", state.Ports.EtcdClient),
+		fmt.Sprintf("--secure-port=%d", state.Ports.APIServer),
+		"--bind-address=127.0.0.1",
+		"--advertise-address=" + LinkHost, // given always, or it looks for a default route, which a closed machine may lack
+		"--tls-cert-file=" + dir.PKI("apiserver.crt"), "--tls-private-key-file=" + dir.PKI("apiserver.key"),
+		"--client-ca-file=" + dir.PKI("ca.crt"),
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + dir.PKI("sa.pub"), "--service-account-signing-key-file=" + dir.PKI("sa.key"),
+		"--service-cluster-ip-range=" + Services,
+		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
+		"--kubelet-certificate-authority=" + dir.PKI("ca.crt"),
+		"--kubelet-client-certificate=" + dir.PKI("apiserver.crt"), "--kubelet-client-key=" + dir.PKI("apiserver.key"),
+		"--kubelet-preferred-address-types=InternalIP", // no name of the node resolves
+		"--audit-policy-file=" + dir.Path("audit-policy.json"), "--audit-log-path=" + dir.Path("audit.log"),
+		"--audit-log-maxsize=1048576", // MiB: never rotated, or tests that count calls would lose lines
+	}
+	if !state.Node {
+		flags = append(flags, "--endpoint-reconciler-type=none") // there is no link, so no address to publish
+	}
+	return child(dir, "kube-apiserver", flags...)
+}
+
+// ControllerManager runs every default controller, each under its own account as in a real cluster.
+func ControllerManager(dir layout.Dir, state layout.State) supervisor.Child {
+	return child(dir, "kube-controller-manager",
+		"--kubeconfig="+dir.ComponentKubeconfig("controller-manager"),
+		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", state.Ports.ControllerManager),
+		"--leader-elect=false", "--use-service-account-credentials",
+		"--service-account-private-key-file="+dir.PKI("sa.key"), "--root-ca-file="+dir.PKI("ca.crt"),
+		"--cluster-signing-cert-file="+dir.PKI("ca.crt"), "--cluster-signing-key-file="+dir.PKI("ca.key"),
+	)
+}
+
+// Scheduler places pods; without a node they stay Pending, as they should.
+func Scheduler(dir layout.Dir, state layout.State) supervisor.Child {
+	return child(dir, "kube-scheduler",
+		"--kubeconfig="+dir.ComponentKubeconfig("scheduler"),
+		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", state.Ports.Scheduler),
+		"--leader-elect=false",
+	)
+}
+
+// Kubelet runs the pods of the one node.
+func Kubelet(dir layout.Dir) supervisor.Child {
+	return child(dir, "kubelet",
+		"--config="+dir.Path("kubelet.json"), "--kubeconfig="+dir.ComponentKubeconfig("kubelet"),
+		"--hostname-override="+NodeName, "--node-ip="+LinkNode, "--root-dir="+dir.Path("kubelet"),
+	)
+}
+
+// Proxy makes service addresses work on the node.
+func Proxy(dir layout.Dir) supervisor.Child {
+	return child(dir, "kube-proxy", "--config="+dir.Path("kube-proxy.json"))
+}
+
+// Containerd is the one part that is not ours: Debian's package.
+func Containerd(dir layout.Dir) supervisor.Child {
+	return Program(dir, "containerd", "containerd", "--config="+dir.Path("containerd.toml"))
+}
+
+// child is a component held in this same program, chosen by its first argument.
+func child(dir layout.Dir, name string, flags ...string) supervisor.Child {
+	return Program(dir, name, Self(), append([]string{name}, flags...)...)
+}
+
+// Program is any program, started with an environment of ours.
+func Program(dir layout.Dir, name, path string, arguments ...string) supervisor.Child {
+	return supervisor.Child{Name: name, Log: dir.Log(name), Command: func() *exec.Cmd {
+		command := exec.Command(path, arguments...)
+		command.Dir = string(dir)
+		command.Env = environment(dir)
+		return command
+	}}
+}
+
+// environment keeps the caller's out: its proxies would catch calls between the parts, etcd takes any ETCD_ name for
+// a flag, and its home would collect caches.
+func environment(dir layout.Dir) []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin", // iptables lies in sbin
+		"HOME=" + string(dir),
+		"TMPDIR=" + dir.Path("tmp"),
+	}
+}
+
+// Self is the path of this program.
+func Self() string {
+	path, err := os.Executable()
+	if err != nil {
+		return "/proc/self/exe"
+	}
+	return path
+}

@@ -1,0 +1,467 @@
+//! HRConnection: where people are read, how often, and what makes an answer believable.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::condition::Condition;
+use super::{LocalRef, quantity};
+
+/// Spec of an HRConnection: written by an admin or a GitOps pipeline, never by Rollcall.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "rollcall.dev",
+    version = "v1alpha1",
+    kind = "HRConnection",
+    plural = "hrconnections",
+    singular = "hrconnection",
+    namespaced,
+    status = "HRConnectionStatus",
+    derive = "PartialEq",
+    shortname = "hrc",
+    category = "rollcall",
+    doc = "Where people are read, how often, and what makes an answer believable.",
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Trusted", type_ = "string", json_path = r#".status.conditions[?(@.type=="Trusted")].reason"#),
+    printcolumn(name = "People", type_ = "integer", json_path = ".status.lastTrusted.employees"),
+    printcolumn(name = "Last trusted", type_ = "date", json_path = ".status.lastTrusted.time"),
+    printcolumn(name = "Next run", type_ = "string", json_path = ".status.nextRun", priority = 1),
+    validation = Rule::new("size(self.metadata.name) <= 40").message("the name of an HRConnection has at most 40 characters: it is part of every mark `id:<connection>/<id>`")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct HRConnectionSpec {
+    /// Where people are read: exactly one of `api` and `file`.
+    pub source: Source,
+    /// How often the source is read.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Time for one whole poll, all pages and retries included.
+    #[serde(default = "five_minutes")]
+    #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
+    pub timeout: String,
+    /// Stops polling until the given instant. Both fields are required, so that no pause is forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<Suspend>,
+    /// How the source is reached.
+    #[serde(default)]
+    pub network: Network,
+    /// What makes an answer believable.
+    #[serde(default)]
+    pub trust: Trust,
+}
+
+/// Exactly one of its fields is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.api) != has(self.file)").message("exactly one of api and file must be set"))]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// A vendor's API, read by a connector of the catalogue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiSource>,
+    /// A file of people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileSource>,
+}
+
+/// A vendor's API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiSource {
+    /// Name of the catalogue entry, such as `bamboohr`.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    pub connector: String,
+    /// Values the connector's definition asks for, such as `subdomain`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 16), schema_with = "parameters")]
+    pub parameters: BTreeMap<String, String>,
+    /// Secret in this namespace that holds what the connector signs in with.
+    pub credentials_ref: LocalRef,
+}
+
+/// A file of people: a CSV with a header row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileSource {
+    /// Where the file lies.
+    pub from: FileFrom,
+    /// Whether the file always lists everybody.
+    #[serde(default)]
+    pub mode: FileMode,
+    /// How the file is read.
+    #[serde(default)]
+    pub csv: Csv,
+}
+
+/// Exactly one of its fields is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.configMap) != has(self.http)").message("exactly one of configMap and http must be set"))]
+#[serde(rename_all = "camelCase")]
+pub struct FileFrom {
+    /// A key of a ConfigMap in this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map: Option<ConfigMapKey>,
+    /// A URL answered by GET.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpFile>,
+}
+
+/// A key of a ConfigMap in the same namespace.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigMapKey {
+    /// Name of the ConfigMap.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key in its data.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// A URL answered by GET.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpFile {
+    /// `https://…`; `http://` only where `network.allowPrivateAddresses` is set.
+    #[schemars(length(min = 8, max = 2048), regex(pattern = "^https?://"))]
+    pub url: String,
+    /// Secret in this namespace with `username` and `password` (Basic) or `token` (Bearer).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<LocalRef>,
+}
+
+/// Whether a file always lists everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum FileMode {
+    /// Every file lists everybody.
+    #[default]
+    Full,
+}
+
+/// How a CSV file is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Csv {
+    /// Header of the column that holds each field. Unnamed fields are looked for under their own names.
+    #[serde(default)]
+    pub columns: Columns,
+    /// What each status word means. Words are compared without case and surrounding blanks. Empty: the words
+    /// `active`, `leave`, `suspended`, `terminated` mean themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 64))]
+    pub statuses: BTreeMap<String, StatusMeaning>,
+    /// Form of dates, such as `%Y-%m-%d` or `%d/%m/%Y`.
+    #[serde(default = "iso_date")]
+    #[schemars(length(min = 2, max = 32))]
+    pub date_format: String,
+    /// Whether the date in the termination column is the last day of work or the first day out.
+    #[serde(default)]
+    pub end_date_means: EndDateMeans,
+    /// One character between cells.
+    #[serde(default = "comma")]
+    #[schemars(length(min = 1, max = 1), regex(pattern = "^[,;|\t]$"))]
+    pub delimiter: String,
+}
+
+/// Header of the column that holds each field.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Columns {
+    /// The HR system's own id of the person; without it people are keyed by a digest of their address (`WeakIdentity`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub employee_id: Option<String>,
+    /// Full name. Required in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub full_name: Option<String>,
+    /// Work address. Required in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub email: Option<String>,
+    /// Status word. Without the column the source speaks by its dates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub status: Option<String>,
+    /// First day of work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub hire_date: Option<String>,
+    /// Last day of work, or first day out (`endDateMeans`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub termination_date: Option<String>,
+    /// Department.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub department: Option<String>,
+    /// Job title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub title: Option<String>,
+    /// Location; picks the time zone and is kept nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub location: Option<String>,
+    /// Work address of the manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub manager_email: Option<String>,
+}
+
+/// What a status word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum StatusMeaning {
+    /// Works here.
+    Active,
+    /// On leave: reversible answers only.
+    Leave,
+    /// Suspended or inactive: reversible answers only.
+    Suspended,
+    /// Has left, or will on the last day given.
+    Terminated,
+}
+
+/// What the date of an end means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum EndDateMeans {
+    /// The person still works that day.
+    #[default]
+    LastDay,
+    /// The person no longer works that day.
+    FirstDayOut,
+}
+
+/// How often a source is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Schedule {
+    /// Time between two reads, at least `10s`. Connections spread over it by themselves.
+    #[serde(default = "one_hour")]
+    #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
+    pub every: String,
+}
+
+/// A pause that ends by itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspend {
+    /// Why, for whoever finds it.
+    #[schemars(length(min = 1, max = 256))]
+    pub reason: String,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+/// How a source is reached.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Network {
+    /// Lets the source lie at a private, loopback, link-local or cluster address, and be reached without TLS.
+    #[serde(default)]
+    pub allow_private_addresses: bool,
+}
+
+/// What makes an answer believable. Percentages have a floor of one person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Trust {
+    /// How many fewer people than the last trusted answer, and than the most of the last seven days, are believed.
+    #[serde(default = "ten_percent")]
+    #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
+    pub max_shrink: String,
+    /// How many of the people of the last trusted answer must be in the next one.
+    #[serde(default = "ninety_five_percent")]
+    #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
+    pub min_overlap: String,
+    /// How many records may be set aside as unreadable, or carry a status nobody mapped.
+    #[serde(default = "one_percent")]
+    #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
+    pub max_bad_records: String,
+    /// Fields that must be filled for at least one person in every answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub always_present: Vec<Field>,
+    /// How old the last trusted answer may be before the connection is stale.
+    #[serde(default = "one_day")]
+    #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
+    pub stale_after: String,
+}
+
+/// A field of an employee that a source may give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Field {
+    /// The HR system's own id.
+    EmployeeId,
+    /// Full name.
+    FullName,
+    /// Work address.
+    Email,
+    /// Status.
+    Status,
+    /// First day of work.
+    HireDate,
+    /// Last day of work.
+    TerminationDate,
+    /// Department.
+    Department,
+    /// Job title.
+    Title,
+    /// Location.
+    Location,
+    /// Manager, by address or id.
+    Manager,
+}
+
+/// Status of an HRConnection: written by `rollcall sync` alone, at most once a poll.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HRConnectionStatus {
+    /// Generation of the spec these words are about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`, `Reconciling`, `Stalled`, `Reachable`, `Trusted`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The newest attempt, believed or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_attempt: Option<Attempt>,
+    /// The newest answer that was believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_trusted: Option<Trusted>,
+    /// What this source can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Capabilities>,
+    /// Status words nobody mapped, each with the number of people that carried it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 32))]
+    pub unmapped_statuses: BTreeMap<String, u32>,
+    /// When the source is read next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run: Option<Timestamp>,
+    /// The last value of the annotation `rollcall.dev/requestedAt` that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// One attempt to read the source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// When it ended.
+    pub time: Timestamp,
+    /// `Trusted`, or the reason of the first finding.
+    #[schemars(length(max = 64))]
+    pub outcome: String,
+    /// Names exactly this answer; what `kubectl rollcall accept` takes. Absent where there was no whole answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub answer: Option<String>,
+    /// Everything that was found, not only the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 512)))]
+    pub findings: Vec<String>,
+}
+
+/// The newest answer that was believed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Trusted {
+    /// When it was read.
+    pub time: Timestamp,
+    /// Its digest.
+    #[schemars(length(max = 64))]
+    pub answer: String,
+    /// How many people it named.
+    pub employees: u32,
+    /// People by what the source says of them.
+    #[schemars(length(max = 8))]
+    pub statuses: BTreeMap<String, u32>,
+    /// The most people seen within the last seven days.
+    pub high_water: u32,
+    /// Digest of source and mapping: a change starts a new baseline.
+    #[schemars(length(max = 64))]
+    pub source: String,
+}
+
+/// What a source can and cannot say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Capabilities {
+    /// Fields the source gives.
+    #[schemars(length(max = 16))]
+    pub fields: Vec<Field>,
+    /// Whether last days are given, so that an exit can be planned and cut on its day.
+    pub end_dates: bool,
+    /// Whether people carry an id of their own; without it they are keyed by a digest of their address.
+    pub stable_ids: bool,
+}
+
+fn parameters(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": {"type": "string", "maxLength": 512}
+    })
+}
+
+fn five_minutes() -> String {
+    "5m".to_owned()
+}
+fn one_hour() -> String {
+    "1h".to_owned()
+}
+fn one_day() -> String {
+    "24h".to_owned()
+}
+fn ten_percent() -> String {
+    "10%".to_owned()
+}
+fn ninety_five_percent() -> String {
+    "95%".to_owned()
+}
+fn one_percent() -> String {
+    "1%".to_owned()
+}
+fn iso_date() -> String {
+    "%Y-%m-%d".to_owned()
+}
+fn comma() -> String {
+    ",".to_owned()
+}
+
+impl Default for Csv {
+    fn default() -> Self {
+        Self {
+            columns: Columns::default(),
+            statuses: BTreeMap::new(),
+            date_format: iso_date(),
+            end_date_means: EndDateMeans::default(),
+            delimiter: comma(),
+        }
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { every: one_hour() }
+    }
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self {
+            max_shrink: ten_percent(),
+            min_overlap: ninety_five_percent(),
+            max_bad_records: one_percent(),
+            always_present: Vec::new(),
+            stale_after: one_day(),
+        }
+    }
+}

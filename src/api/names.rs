@@ -1,0 +1,45 @@
+//! Names that users, manifests and the three identities share: group, annotations, labels, namespaces' defaults.
+
+/// API group of all kinds.
+pub const GROUP: &str = "rollcall.dev";
+
+/// Owner mark on a ServiceAccount: `id:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
+pub const OWNER: &str = "rollcall.dev/owner";
+
+/// `personal` or `workload`: overrides what the consumers of a ServiceAccount say.
+pub const PURPOSE: &str = "rollcall.dev/purpose";
+
+/// Asks for a reconcile now; echoed in `status.lastHandledReconcileAt`.
+pub const REQUESTED_AT: &str = "rollcall.dev/requestedAt";
+
+/// Accepts exactly one held answer of an HRConnection, by its digest.
+pub const ACCEPT: &str = "rollcall.dev/accept";
+
+/// Label on a Revocation: the run of leavers it was counted in.
+pub const RUN: &str = "rollcall.dev/run";
+
+/// Label on a Revocation: the batch that one count held.
+pub const BATCH: &str = "rollcall.dev/batch";
+
+/// Label on a Revocation: the Person (object name) it is for.
+pub const PERSON: &str = "rollcall.dev/person";
+
+/// Label on objects that Rollcall itself keeps: `memory`, `ledger`, `evidence`, `head`, `revoke`.
+pub const PART: &str = "rollcall.dev/part";
+
+/// Any value of this label on an object keeps the revoker away from it, whatever it says.
+pub const BREAK_GLASS: &str = "rollcall.dev/break-glass";
+
+/// Custom verb that approving a plan and accepting an answer need.
+pub const APPROVE_VERB: &str = "approve";
+
+/// Global stop, ledger and evidence: ConfigMaps in the operator's namespace.
+pub const STOP: &str = "rollcall-stop";
+/// Key of the reason in the global stop.
+pub const STOP_REASON: &str = "reason";
+/// What was released, held and counted.
+pub const LEDGER: &str = "rollcall-ledger";
+/// Head of the evidence chain.
+pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
+/// What the revoker may do in each namespace, as asked of the API server.
+pub const CONSENTS: &str = "rollcall-consents";

@@ -1,0 +1,429 @@
+//! Revocation: one hashed plan for one person: gate, approval, steps, verdicts, what remains, and the evidence.
+
+use jiff::Timestamp;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::condition::Condition;
+
+/// Spec of a Revocation: written by `rollcall control`; `approval` by whoever approves.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "rollcall.dev",
+    version = "v1alpha1",
+    kind = "Revocation",
+    plural = "revocations",
+    singular = "revocation",
+    namespaced,
+    status = "RevocationStatus",
+    derive = "PartialEq",
+    shortname = "revo",
+    category = "rollcall",
+    doc = "One hashed plan for one person: gate, approval, steps, verdicts, what remains, and the evidence.",
+    selectable = ".spec.person",
+    selectable = ".status.phase",
+    printcolumn(name = "Person", type_ = "string", json_path = ".spec.person"),
+    printcolumn(name = "Strike", type_ = "string", json_path = ".spec.strike"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Gate", type_ = "string", json_path = ".status.gate.reason"),
+    printcolumn(name = "Batch", type_ = "string", json_path = ".status.gate.batch"),
+    printcolumn(name = "Verified", type_ = "date", json_path = ".status.verified"),
+    printcolumn(name = "Plan", type_ = "string", json_path = ".status.plan.hash", priority = 1),
+    printcolumn(name = "Evidence", type_ = "string", json_path = ".status.evidence.hash", priority = 1)
+)]
+#[x_kube(
+    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.strike == oldSelf.strike && self.policy == oldSelf.policy && self.due == oldSelf.due").message("only approval can be set on a Revocation; make a new one instead"),
+    validation = Rule { rule: "oldSelf.hasValue() || !has(self.approval)".into(), message: Some("a Revocation cannot be created approved".into()), optional_old_self: Some(true), ..Rule::default() },
+    validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)").message("an approval is final")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct RevocationSpec {
+    /// Name of the Person.
+    #[schemars(length(min = 1, max = 253))]
+    pub person: String,
+    /// Uid of the Person, so that a Person of the same name made later is not meant.
+    #[schemars(length(min = 1, max = 64))]
+    pub person_uid: String,
+    /// Name of the SyncPolicy whose rule this is.
+    #[schemars(length(min = 1, max = 253))]
+    pub policy: String,
+    /// What set it off.
+    pub trigger: Trigger,
+    /// What it does.
+    pub strike: Strike,
+    /// The earliest instant it may act.
+    pub due: Timestamp,
+    /// Why, in words.
+    #[schemars(length(max = 256))]
+    pub reason: String,
+    /// Absent at create, final once set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+}
+
+/// What set a Revocation off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Trigger {
+    /// The person's employments have ended.
+    Termination,
+}
+
+/// What a Revocation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Strike {
+    /// Ends every credential at once, in a way that can be undone by issuing new ones.
+    Cut,
+    /// Deletes what the cut left standing.
+    Remove,
+}
+
+/// An approval of exactly one plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// Hash of the approved plan.
+    #[schemars(length(min = 64, max = 64), regex(pattern = "^[0-9a-f]{64}$"))]
+    pub plan_hash: String,
+    /// User name of the approver; the API server checks that it is the requester's.
+    #[schemars(length(min = 1, max = 256))]
+    pub by: String,
+}
+
+/// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, returned and conditions; the
+/// revoker writes claim, steps, verdicts, kept, residual, acted, verified, confirmed and finished. An admission policy keeps them apart.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevocationStatus {
+    /// Generation of the spec these words are about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// What it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+    /// What it will do, and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// Name of the Job started for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub job: Option<String>,
+    /// The first instants of its story.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instants: Option<Instants>,
+    /// Its sealed record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// Credentials of this person that came back after the act.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub returned: Vec<Returned>,
+    /// `Ready`, `Reconciling`, `Stalled`, `Returned`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// The Job that took it, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// What was done, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub steps: Vec<Step>,
+    /// What the API server was seen to say of each target afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub verdicts: Vec<Verdict>,
+    /// Manifests written ahead of what deletes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub kept: Vec<Kept>,
+    /// What the revoker found to remain, beyond what the plan knew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub residual: Vec<Residual>,
+    /// When the last act ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted: Option<Timestamp>,
+    /// When every target had its first verdict `Observed` or `Implied`, asked past every cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Timestamp>,
+    /// When that was seen again after the API server's cache had lapsed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Timestamp>,
+    /// How the revoker ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Finished>,
+}
+
+/// Where a Revocation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// A gate keeps it; `gate` says which.
+    Held,
+    /// Every gate is open; a Job will take it.
+    Released,
+    /// The revoker is done and every target is refused.
+    Revoked,
+    /// The revoker is done, and not every target is proved refused; `verdicts` and `steps` say which.
+    Failed,
+    /// The reason for it is gone; nothing was or will be done.
+    Cancelled,
+}
+
+/// What a Revocation waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Gate {
+    /// The first gate that stops it.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// In words, with what to do next.
+    #[schemars(length(max = 512))]
+    pub message: String,
+    /// When the gate opens by itself, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The batch that one count held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub batch: Option<String>,
+}
+
+/// What a Revocation will do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// SHA-256 over person uid, rule, strike and the set of targets.
+    #[schemars(length(max = 64))]
+    pub hash: String,
+    /// What will be acted on, in order.
+    #[schemars(length(max = 256))]
+    pub targets: Vec<Target>,
+    /// What is the person's and is left alone, with why and what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub residual: Vec<Residual>,
+    /// User names of the person: none of them may approve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 512)))]
+    pub usernames: Vec<String>,
+}
+
+/// One object and what happens to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// What happens.
+    pub action: Action,
+    /// Kind of the object.
+    pub kind: TargetKind,
+    /// Its namespace; empty for a ClusterRoleBinding.
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    /// Its name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Its uid when the plan saw it.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// Why it is this person's.
+    #[schemars(length(max = 256))]
+    pub why: String,
+}
+
+/// What happens to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Action {
+    /// A binding whose every subject is this person's is deleted; its manifest is kept.
+    Unbind,
+    /// A personal account is deleted and at once re-created as it was: every token ever issued for it is dead.
+    Recycle,
+    /// The object is deleted.
+    Delete,
+}
+
+/// Kind of an object that is acted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum TargetKind {
+    /// A binding of cluster-wide rights.
+    ClusterRoleBinding,
+    /// A binding of rights in a namespace.
+    RoleBinding,
+    /// A ServiceAccount.
+    ServiceAccount,
+}
+
+/// The first instants of a Revocation's story.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Instants {
+    /// When the termination took effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Timestamp>,
+    /// When a trusted answer said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
+    /// When every gate was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Timestamp>,
+}
+
+/// Where the sealed record of a Revocation is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Name of the ConfigMap.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// SHA-256 of the record.
+    #[schemars(length(max = 64))]
+    pub hash: String,
+    /// Hash of the record before it in the chain.
+    #[schemars(length(max = 64))]
+    pub previous: String,
+}
+
+/// A credential that came back after the act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Returned {
+    /// Its kind.
+    #[schemars(length(max = 63))]
+    pub kind: String,
+    /// Its namespace.
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    /// Its name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Its uid.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// When it was seen.
+    pub at: Timestamp,
+}
+
+/// Who works on a Revocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    /// Name of the pod, or of the process.
+    #[schemars(length(max = 253))]
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// One thing that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// What it was done to.
+    pub target: Target,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// Uid of the object that stands in its place, for a recycled account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub new_uid: Option<String>,
+    /// In words: the layer that refused, what was found instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum StepOutcome {
+    /// Its manifest is written; the act may or may not have happened.
+    Begun,
+    /// The API server said it is done. No verdict yet.
+    Done,
+    /// It was gone already, or its place was taken by an object with another uid.
+    AlreadyGone,
+    /// The revoker's own live reads said no; nothing was done.
+    Skipped,
+    /// The API server refused.
+    Refused,
+    /// It did not come to an end in time, such as an account held by a foreign finalizer.
+    Failed,
+}
+
+/// What the API server was seen to say of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// Of which target.
+    pub target: Target,
+    /// The verdict.
+    pub verdict: VerdictKind,
+    /// What was asked and answered, without any secret.
+    #[schemars(length(max = 512))]
+    pub how: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The verdict on one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum VerdictKind {
+    /// The API server was seen refusing the credential itself.
+    Observed,
+    /// The account's or binding's uid is gone on a consistent read.
+    Implied,
+    /// It was seen still working.
+    Refuted,
+    /// Nothing could be seen.
+    Unknown,
+}
+
+/// A manifest written ahead of what deletes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// Of which target, by uid.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// The object as JSON, without what the API server writes.
+    #[schemars(length(max = 65536))]
+    pub manifest: String,
+    /// SHA-256 of it.
+    #[schemars(length(max = 64))]
+    pub sha256: String,
+}
+
+/// Something of the person that remains.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Residual {
+    /// What: kind, namespace and name.
+    #[schemars(length(max = 512))]
+    pub what: String,
+    /// Why it remains: `SharedBinding`, `WorkloadAccount`, `NoConsent`, …
+    #[schemars(length(max = 64))]
+    pub why: String,
+    /// What to do about it.
+    #[schemars(length(max = 512))]
+    pub advice: String,
+    /// Until when, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// How the revoker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Finished {
+    /// Every target is refused: `Observed` or `Implied`.
+    Revoked,
+    /// Not every target is.
+    Failed,
+    /// The revoker's own gate stopped it before the first act.
+    Stopped,
+}

@@ -1,0 +1,307 @@
+//! One employee as a source states them, and the verdict table: what a status and its dates say today.
+//!
+//! Knows nothing of Kubernetes or of any vendor. Personal values print their id only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::civil::Date;
+
+/// The HR system's own id of a person, or a digest of their address where the source has none.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct HrId(pub String);
+
+impl fmt::Display for HrId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a mapped status word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// Works here.
+    Active,
+    /// On leave.
+    Leave,
+    /// Suspended or inactive.
+    Suspended,
+    /// Has left, or will on the last day given.
+    Terminated,
+}
+
+/// What a source says of a person's status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Said {
+    /// A word that was mapped.
+    Mapped(Status),
+    /// An empty cell, or a word nobody mapped. The word itself is never kept with the person: it can be health data.
+    Unmapped,
+    /// The source has no status at all and speaks by its dates.
+    Silent,
+}
+
+impl Said {
+    /// The word under which it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mapped(Status::Active) => "Active",
+            Self::Mapped(Status::Leave) => "Leave",
+            Self::Mapped(Status::Suspended) => "Suspended",
+            Self::Mapped(Status::Terminated) => "Terminated",
+            Self::Unmapped => "Unmapped",
+            Self::Silent => "Silent",
+        }
+    }
+
+    /// Reads the stored word; a word of a later version is `Unmapped`, which holds.
+    #[must_use]
+    pub fn from_stored(word: &str) -> Self {
+        match word {
+            "Active" => Self::Mapped(Status::Active),
+            "Leave" => Self::Mapped(Status::Leave),
+            "Suspended" => Self::Mapped(Status::Suspended),
+            "Terminated" => Self::Mapped(Status::Terminated),
+            "Silent" => Self::Silent,
+            _ => Self::Unmapped,
+        }
+    }
+}
+
+/// One record of a source, in one meaning for all sources.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Employee {
+    /// The key of the record.
+    pub id: HrId,
+    /// Full name.
+    pub name: String,
+    /// Work address as written, without surrounding blanks.
+    pub work_email: String,
+    /// What the source says of the status.
+    pub said: Said,
+    /// First day of work.
+    pub start: Option<Date>,
+    /// Last day of work: the person still works that day.
+    pub last_day: Option<Date>,
+    /// Department.
+    pub department: Option<String>,
+    /// Job title.
+    pub title: Option<String>,
+    /// Location: picks the time zone and is not kept.
+    pub location: Option<String>,
+    /// How the source names the manager.
+    pub manager: Option<Manager>,
+}
+
+impl fmt::Debug for Employee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Employee({})", self.id)
+    }
+}
+
+/// How a source names a manager.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Manager {
+    /// By work address.
+    Email(String),
+    /// By HR id.
+    Id(HrId),
+}
+
+/// A field an employee may carry, as a source offers it. Same words as the API's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// The HR system's own id.
+    EmployeeId,
+    /// Full name.
+    FullName,
+    /// Work address.
+    Email,
+    /// Status.
+    Status,
+    /// First day of work.
+    HireDate,
+    /// Last day of work.
+    TerminationDate,
+    /// Department.
+    Department,
+    /// Job title.
+    Title,
+    /// Location.
+    Location,
+    /// Manager.
+    Manager,
+}
+
+/// A whole answer of a source, mapped, before anybody believes it.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    /// Who is in it, in the order of the source. Ids may repeat here: the trust gate finds that.
+    pub employees: Vec<Employee>,
+    /// Records that could not be mapped, each with its place and reason, without any value of the record.
+    pub bad: Vec<BadRecord>,
+    /// Status words nobody mapped, with the number of people that carried each. Bounded by the reader.
+    pub unmapped: BTreeMap<String, u32>,
+    /// Fields the source offers at all.
+    pub offered: BTreeSet<Field>,
+    /// How many records the source itself said there are, where it says so.
+    pub announced_total: Option<usize>,
+}
+
+/// A record that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Its place in the answer, counted from 1: a line of a file, a record of a list.
+    pub position: usize,
+    /// Why, without any value of it: `hireDate is not a date of the form %Y-%m-%d`.
+    pub reason: String,
+}
+
+/// What a source says about one person's employment, without who it is: enough to compute any day's verdict again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Status.
+    pub said: Said,
+    /// First day.
+    pub start: Option<Date>,
+    /// Last day.
+    pub last_day: Option<Date>,
+    /// The last day that a trusted answer announced while it was still to come.
+    pub announced: Option<Date>,
+}
+
+/// State of a person today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Will start.
+    PreHire,
+    /// Works here.
+    Active,
+    /// Suspended or inactive.
+    Suspended,
+    /// On leave.
+    Leave,
+    /// Has left.
+    Terminated,
+    /// Cannot be told; holds.
+    Unknown,
+}
+
+/// Why a state was given: a row of the verdict table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Active, and no last day.
+    Active,
+    /// Active until an announced last day.
+    LeavesLater,
+    /// Active, and the date belongs to an earlier employment.
+    EarlierEmployment,
+    /// Starts later.
+    StartsLater,
+    /// Active, with a last day that has passed and was never announced.
+    Contradiction,
+    /// The last day has passed.
+    LastDayPassed,
+    /// Terminated, without a day still to come.
+    Terminated,
+    /// Terminated with a last day still to come.
+    TerminatedLater,
+    /// On leave.
+    OnLeave,
+    /// Suspended.
+    Suspended,
+    /// The status is not mapped.
+    Unmapped,
+    /// The source has neither status nor end date.
+    NothingSaid,
+}
+
+impl Why {
+    /// In words, for the Person.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Active => "active, no last day",
+            Self::LeavesLater => "active until an announced last day",
+            Self::EarlierEmployment => "active; the last day lies before the start and belongs to an earlier employment",
+            Self::StartsLater => "starts later",
+            Self::Contradiction => "Contradiction: active, but the last day has passed; correct it in the HR system",
+            Self::LastDayPassed => "the last day has passed",
+            Self::Terminated => "terminated",
+            Self::TerminatedLater => "terminated as of a day still to come",
+            Self::OnLeave => "on leave",
+            Self::Suspended => "suspended or inactive",
+            Self::Unmapped => "the status is empty or not mapped",
+            Self::NothingSaid => "the source gives neither a status nor a last day: employed as long as it is listed",
+        }
+    }
+}
+
+/// What the facts say on a given day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The state.
+    pub state: State,
+    /// The row of the table.
+    pub why: Why,
+}
+
+/// The verdict table. `today` is the person's own day; a last day of today is still to come.
+///
+/// A source whose status lags behind its own dates is not a contradiction: a last day that a trusted answer announced
+/// while it was still to come (`announced`) ends the employment when it has passed, whatever the status still says.
+#[must_use]
+pub fn verdict(facts: &Facts, today: Date) -> Verdict {
+    let passed = facts.last_day.is_some_and(|day| day < today);
+    let ahead = facts.last_day.is_some_and(|day| day >= today);
+    let starts_later = facts.start.is_some_and(|day| day > today);
+    let earlier = matches!((facts.start, facts.last_day), (Some(start), Some(last)) if last < start);
+    let announced = facts.last_day.is_some() && facts.announced == facts.last_day;
+    let (state, why) = match facts.said {
+        Said::Unmapped => (State::Unknown, Why::Unmapped),
+        Said::Mapped(Status::Leave) => (State::Leave, Why::OnLeave),
+        Said::Mapped(Status::Suspended) => (State::Suspended, Why::Suspended),
+        Said::Mapped(Status::Terminated) if ahead => (State::Active, Why::TerminatedLater),
+        Said::Mapped(Status::Terminated) => (State::Terminated, Why::Terminated),
+        Said::Mapped(Status::Active) | Said::Silent if starts_later => (State::PreHire, Why::StartsLater),
+        Said::Mapped(Status::Active) | Said::Silent if earlier => (State::Active, Why::EarlierEmployment),
+        Said::Silent if passed => (State::Terminated, Why::LastDayPassed),
+        Said::Mapped(Status::Active) if passed && announced => (State::Terminated, Why::LastDayPassed),
+        Said::Mapped(Status::Active) if passed => (State::Unknown, Why::Contradiction),
+        Said::Mapped(Status::Active) | Said::Silent if ahead => (State::Active, Why::LeavesLater),
+        Said::Mapped(Status::Active) => (State::Active, Why::Active),
+        Said::Silent => (State::Active, Why::NothingSaid),
+    };
+    Verdict { state, why }
+}
+
+/// Why there is no answer of a source at all. Says what was seen, never a value of it, a credential or a full URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The source could not be reached: DNS, connection, TLS.
+    Unreachable(String),
+    /// The time for the whole poll ran out.
+    TimedOut,
+    /// The source refused the credential (401), or the Secret lacks what is needed.
+    Unauthorised(String),
+    /// The source refused the request (403): the credential may not see this.
+    Forbidden,
+    /// The file, ConfigMap, key or page is not there.
+    Missing(String),
+    /// The source answered with another error status.
+    Status(u16),
+    /// The source asked to come back later, and the poll's time did not allow for it.
+    Throttled,
+    /// The answer is not what was asked for: HTML instead of CSV, no JSON, another encoding.
+    WrongFormat(String),
+    /// The answer ends in the middle.
+    Truncated(String),
+    /// Required columns or fields are not there.
+    WrongColumns(Vec<String>),
+    /// The answer is larger than the cap.
+    TooLarge,
+    /// The address is private, loopback, link-local or of the cluster, and the connection does not allow that; or a
+    /// redirect or next link leads to another host.
+    AddressRefused(String),
+}

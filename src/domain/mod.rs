@@ -1,0 +1,3 @@
+//! What Rollcall decides, as functions over plain values. No Kubernetes, no I/O, no clock: `now` is an argument.
+
+pub mod employee;
