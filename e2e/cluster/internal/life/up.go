@@ -42,9 +42,8 @@ func Up(dir layout.Dir, withNode bool) error {
 		return err
 	}
 	if err := start(dir, withNode); err != nil {
-		if cleanup := takeDown(dir, true); cleanup != nil {
-			err = errors.Join(err, cleanup)
-		}
+		err = errors.Join(err, takeDown(dir, true))
+		os.Remove(string(dir)) // if it holds nothing, not even logs
 		return err
 	}
 	return nil
@@ -74,7 +73,7 @@ func refuseForeign(dir layout.Dir) error {
 		return err
 	}
 	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), ".log") && entry.Name() != node.PodLogs { // logs kept from an earlier time
+		if !isLog(entry.Name()) { // logs may be kept from an earlier time
 			return fmt.Errorf("%s is no cluster's directory and not empty (it holds %s): choose another --dir", dir, entry.Name())
 		}
 	}
