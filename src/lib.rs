@@ -14,4 +14,5 @@ pub mod brakes;
 pub mod cluster;
 pub mod domain;
 pub mod outcome;
+pub mod revoke;
 pub mod world;
