@@ -1,3 +1,5 @@
 //! What Rollcall decides, as functions over plain values. No Kubernetes, no I/O, no clock: `now` is an argument.
 
 pub mod employee;
+pub mod schedule;
+pub mod trust;
