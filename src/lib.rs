@@ -13,3 +13,4 @@ pub mod api;
 pub mod cluster;
 pub mod domain;
 pub mod outcome;
+pub mod sync;
