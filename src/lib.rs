@@ -15,4 +15,5 @@ pub mod cluster;
 pub mod domain;
 pub mod outcome;
 pub mod revoke;
+pub mod sync;
 pub mod world;

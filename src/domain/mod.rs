@@ -6,3 +6,5 @@ pub mod gate;
 pub mod ledger;
 pub mod ownership;
 pub mod plan;
+pub mod schedule;
+pub mod trust;
