@@ -4,11 +4,14 @@ package life
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"rollcall.dev/e2e/cluster/internal/components"
 	"rollcall.dev/e2e/cluster/internal/layout"
@@ -116,8 +119,12 @@ func start(dir layout.Dir, withNode bool) error {
 }
 
 // supervise starts the supervisor in a session of its own and waits for its word.
-// It gets none of our pipes, so that a shell that reads our output sees its end.
+// It gets none of our pipes, nor any that our caller left open in us, so that whoever reads from one sees its end.
 func supervise(dir layout.Dir, lock *os.File) error {
+	began := time.Now()
+	fmt.Fprintf(os.Stderr, "cluster: starting in %s\n", dir)
+	// An error means a kernel before 5.11, which only lacks this care.
+	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	output, err := os.OpenFile(dir.Log(supervisorName), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -144,6 +151,7 @@ func supervise(dir layout.Dir, lock *os.File) error {
 		select {
 		case <-look.C:
 			if isRunning(dir) {
+				fmt.Fprintf(os.Stderr, "cluster: ready after %.1f s\n", time.Since(began).Seconds())
 				return nil
 			}
 		case <-ended:

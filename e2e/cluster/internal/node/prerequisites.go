@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"rollcall.dev/e2e/cluster/internal/components"
 	"rollcall.dev/e2e/cluster/internal/layout"
 )
 
@@ -32,7 +34,7 @@ func Prepare(dir layout.Dir) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("a node needs root: %s", wayOn)
 	}
-	if err := fits(dir); err != nil {
+	if err := errors.Join(fits(dir), visible(components.Self())); err != nil {
 		return err
 	}
 	packages := missing(find)
@@ -57,9 +59,13 @@ func fits(dir layout.Dir) error {
 	if len(dir) > 60 {
 		return fmt.Errorf("%s is too long for the sockets of a node (60 characters): choose another --dir", dir)
 	}
+	return visible(string(dir))
+}
+
+func visible(path string) error {
 	for _, folder := range hidden {
-		if strings.HasPrefix(string(dir)+"/", folder+"/") {
-			return fmt.Errorf("a node does not see the machine's %s: choose another --dir than %s", folder, dir)
+		if strings.HasPrefix(path+"/", folder+"/") {
+			return fmt.Errorf("a node does not see the machine's %s, so %s must lie elsewhere", folder, path)
 		}
 	}
 	return nil
