@@ -7,3 +7,5 @@ pub mod lifecycle;
 pub mod ownership;
 pub mod plan;
 pub mod roster;
+pub mod schedule;
+pub mod trust;
