@@ -12,8 +12,10 @@
 pub mod api;
 pub mod brakes;
 pub mod cluster;
+pub mod control;
 pub mod domain;
 pub mod outcome;
 pub mod revoke;
 pub mod sync;
+pub mod view;
 pub mod world;
