@@ -10,6 +10,13 @@
 //! `domain` ◀ `hris`, `api` ◀ `sync`, `control`, `revoke` ◀ `cli`. A test holds the arrows.
 
 pub mod api;
+pub mod cli;
 pub mod cluster;
 pub mod domain;
+pub mod lease;
 pub mod outcome;
+pub mod server;
+pub mod telemetry;
+
+#[cfg(test)]
+mod arrows;
