@@ -4,7 +4,7 @@ use clap::Args;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::table::plain;
+use super::terminal::{plain, say};
 use super::{Failure, Namespace, ask};
 use crate::api::connection::Attempt;
 use crate::api::{HRConnection, names};
@@ -34,13 +34,13 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let connection = ask("read the HRConnection", api.get(&options.connection)).await?;
     let attempt = connection.status.as_ref().and_then(|status| status.last_attempt.as_ref());
     let held = held(attempt, &options.answer).map_err(Failure::Refused)?;
-    println!("Answer {} of {} was held: {}", options.answer, options.connection, plain(&held.outcome));
+    say(&format!("Answer {} of {} was held: {}", options.answer, options.connection, plain(&held.outcome)));
     for finding in &held.findings {
-        println!("  {}", plain(finding));
+        say(&format!("  {}", plain(finding)));
     }
     let patch = Patch::Merge(annotations(&options.answer, &cluster::now().to_string()));
     ask("accept the answer", api.patch(&options.connection, &PatchParams::default(), &patch)).await?;
-    println!("Accepted. The source is read now; if it still gives this answer, it is believed.");
+    say("Accepted. The source is read now; if it still gives this answer, it is believed.");
     Ok(())
 }
 

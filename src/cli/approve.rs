@@ -3,15 +3,13 @@
 //! The approver writes with their own rights. An admission policy checks that they may, that they are who they say,
 //! that they are neither Rollcall nor the leaver, and that the hash is the one of the plan that stands.
 
-use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
-
 use clap::Args;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Client;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-use super::table::{plain, table};
+use super::terminal::{confirm, plain, say, table};
 use super::{Failure, Namespace, ask};
 use crate::api::revocation::{Phase, Plan};
 use crate::api::{Revocation, names};
@@ -51,13 +49,13 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     for revocation in &found {
         match standing(revocation) {
             Standing::Open(plan) => {
-                println!("{}\n", show(revocation, plan));
+                say(&format!("{}\n", show(revocation, plan)));
                 open.push((revocation, plan.hash.as_str()));
             }
-            Standing::Approved(by) => println!("{}: already approved by {}", name(revocation), plain(by)),
+            Standing::Approved(by) => say(&format!("{}: already approved by {}", name(revocation), plain(by))),
             Standing::Closed(why) => {
                 failed = failed.saturating_add(1);
-                println!("{}: {}", name(revocation), plain(&why));
+                say(&format!("{}: {}", name(revocation), plain(&why)));
             }
         }
     }
@@ -68,10 +66,10 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         }
         for (revocation, hash) in open {
             match approve(&api, revocation, hash, &user).await {
-                Ok(()) => println!("{}: approved, plan {hash}", name(revocation)),
+                Ok(()) => say(&format!("{}: approved, plan {hash}", name(revocation))),
                 Err(why) => {
                     failed = failed.saturating_add(1);
-                    println!("{}: not approved: {}", name(revocation), plain(&why.to_string()));
+                    say(&format!("{}: not approved: {}", name(revocation), plain(&why.to_string())));
                 }
             }
         }
@@ -155,19 +153,6 @@ fn show(revocation: &Revocation, plan: &Plan) -> String {
     }
     parts.push(format!("Plan {}", plain(&plan.hash)));
     parts.join("\n")
-}
-
-/// Asks at the terminal; anything but `yes` is no.
-fn confirm(question: &str) -> Result<(), Failure> {
-    if !stdin().is_terminal() {
-        return Err(Failure::Refused("nobody can be asked, since the input is no terminal: say --yes".to_owned()));
-    }
-    let mut answer = String::new();
-    let asked = write!(stderr(), "{question} Type yes: ").and_then(|()| stdin().lock().read_line(&mut answer));
-    match asked {
-        Ok(_) if answer.trim() == "yes" => Ok(()),
-        _ => Err(Failure::Refused("nothing was approved".to_owned())),
-    }
 }
 
 /// The caller's user name, as the API server knows it.

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api;
 use serde::Deserialize;
 
-use super::table::table;
+use super::terminal::{say, table};
 use super::{Failure, Namespace, ask};
 use crate::api::names;
 use crate::cluster;
@@ -40,7 +40,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let text = found.and_then(|map| map.data?.remove(KEY)).ok_or_else(|| {
         Failure::Refused("no self-test has run yet: `rollcall control` makes it at its start".to_owned())
     })?;
-    println!("{}", show(&text)?);
+    say(&show(&text)?);
     Ok(())
 }
 

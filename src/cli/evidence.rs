@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ListParams};
 
+use super::terminal::{plain, say};
 use super::{Failure, Namespace, ask};
 use crate::api::names;
 use crate::cluster;
@@ -62,7 +63,7 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
         Command::Verify(Verify { dir: Some(dir), .. }) => {
             let chain = folder(dir)?;
             if chain.head.is_none() {
-                println!("The folder holds no head, so a cut-off end cannot be seen.");
+                say("The folder holds no head, so a cut-off end cannot be seen.");
             }
             report(verify(&chain)?);
         }
@@ -74,21 +75,21 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
         Command::Export(Export { dir, namespace }) => {
             let chain = read(&namespace.namespace).await?;
             let written = export(dir, &chain)?;
-            println!("{} records in {}, {written} of them new.", chain.records.len(), dir.display());
+            say(&format!("{} records in {}, {written} of them new.", chain.records.len(), dir.display()));
         }
     }
     Ok(())
 }
 
 fn report(summary: Summary) {
-    println!("{} records verify, head {} {}", summary.records, summary.head.index, summary.head.hash);
+    say(&format!("{} records verify, head {} {}", summary.records, summary.head.index, summary.head.hash));
 }
 
 fn verify(chain: &Chain) -> Result<Summary, Failure> {
     let records = chain.records.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     evidence::verify(records, chain.head.as_ref()).map_err(|broken| {
         for finding in &broken {
-            eprintln!("{finding}");
+            eprintln!("{}", plain(&finding.to_string()));
         }
         Failure::Refused(format!("the evidence is broken in {} places", broken.len()))
     })

@@ -8,7 +8,7 @@ pub mod consents;
 pub mod crds;
 pub mod evidence;
 pub mod stop;
-mod table;
+mod terminal;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::terminal::say;
 use super::{Failure, Namespace, ask};
 use crate::api::names;
 use crate::cluster;
@@ -61,9 +62,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let apply = PatchParams::apply(MANAGER).force();
     ask("write the stop", api.patch(names::STOP, &apply, &Patch::Apply(&wish(namespace, reason)))).await?;
     if reason.is_empty() {
-        println!("The stop in {namespace} is lifted. What waits is checked against every gate again.");
+        say(&format!("The stop in {namespace} is lifted. What waits is checked against every gate again."));
     } else {
-        println!("Stopped in {namespace}: nothing is acted on from the next step on. Lift it with `stop --lift`.");
+        say(&format!("Stopped in {namespace}: nothing is acted on from the next step on. Lift it with `stop --lift`."));
     }
     Ok(())
 }

@@ -1,7 +1,32 @@
-//! Tables for a terminal.
+//! What a person at a terminal is shown and asked.
+
+use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+
+use super::Failure;
+
+/// Shows one line. Nobody reading it any more, as after `| head`, is no reason to leave the work half done.
+pub fn say(line: &str) {
+    let _ = writeln!(stdout(), "{line}");
+}
+
+/// Asks; anything but `yes` is no.
+///
+/// # Errors
+/// When the answer is no, or nobody can be asked.
+pub fn confirm(question: &str) -> Result<(), Failure> {
+    if !stdin().is_terminal() {
+        return Err(Failure::Refused("nobody can be asked, since the input is no terminal: say --yes".to_owned()));
+    }
+    let mut answer = String::new();
+    let asked = write!(stderr(), "{question} Type yes: ").and_then(|()| stdin().lock().read_line(&mut answer));
+    match asked {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        _ => Err(Failure::Refused("nothing was done".to_owned())),
+    }
+}
 
 /// Rows under a header, in aligned columns. What a cluster's user chose is shown without its control characters, so
 /// that no object's name can paint over the plan that is to be approved.
