@@ -5,6 +5,7 @@
 
 pub mod condition;
 pub mod connection;
+pub mod convert;
 pub mod names;
 pub mod person;
 pub mod policy;
