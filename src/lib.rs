@@ -14,4 +14,6 @@ pub mod brakes;
 pub mod cluster;
 pub mod domain;
 pub mod outcome;
+pub mod revoke;
+pub mod sync;
 pub mod world;

@@ -78,10 +78,9 @@ fn break_glass(meta: &ObjectMeta) -> bool {
 /// # Errors
 /// When any of the lists cannot be read: then nobody knows, and nothing counts as personal.
 pub async fn consumers(client: &Client, namespace: &str) -> Result<BTreeSet<String>, Fault> {
-    let pod_template = |spec: Option<PodSpec>| spec;
     let (pods, deployments, replica_sets, stateful_sets, daemon_sets, jobs, cron_jobs, controllers) = futures::try_join!(
         specs::<Pod>(client, namespace, |pod| pod.spec),
-        specs::<Deployment>(client, namespace, move |o| pod_template(o.spec.and_then(|s| s.template.spec))),
+        specs::<Deployment>(client, namespace, |o| o.spec.and_then(|s| s.template.spec)),
         specs::<ReplicaSet>(client, namespace, |o| o.spec.and_then(|s| s.template).and_then(|t| t.spec)),
         specs::<StatefulSet>(client, namespace, |o| o.spec.and_then(|s| s.template.spec)),
         specs::<DaemonSet>(client, namespace, |o| o.spec.and_then(|s| s.template.spec)),
@@ -114,14 +113,14 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let api: Api<K> = Api::namespaced(client.clone(), namespace);
-    Ok(list_all(&api, &ListParams::default()).await?.into_iter().filter_map(spec).collect())
+    list_each(&api, &ListParams::default(), spec).await
 }
 
-/// Everything a list holds, page by page.
+/// Everything a list holds, page by page, each item mapped as it comes so that no page outlives its reading.
 ///
 /// # Errors
 /// Any failure of a page.
-pub async fn list_all<K>(api: &Api<K>, params: &ListParams) -> Result<Vec<K>, Fault>
+pub async fn list_each<K, T>(api: &Api<K>, params: &ListParams, map: impl Fn(K) -> Option<T>) -> Result<Vec<T>, Fault>
 where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {
@@ -129,7 +128,7 @@ where
     let mut params = params.clone().limit(500);
     loop {
         let page = call("list", api.list(&params)).await?;
-        items.extend(page.items);
+        items.extend(page.items.into_iter().filter_map(&map));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
             None => return Ok(items),

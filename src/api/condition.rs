@@ -204,6 +204,18 @@ pub fn unmapped_statuses(words: usize, people: u32) -> Word {
     )
 }
 
+/// Every status word is mapped.
+#[must_use]
+pub fn recognised() -> Word {
+    word(RECOGNISED, Status::True, "Mapped", "Everybody's status is mapped.".to_owned())
+}
+
+/// The source gives an id of its own for everybody.
+#[must_use]
+pub fn stable_ids() -> Word {
+    word(STABLE_IDS, Status::True, "OwnIds", "People carry the source's own id.".to_owned())
+}
+
 /// The source gives no id of its own, so a changed address looks like another person; add the id column if there is one.
 #[must_use]
 pub fn weak_identity() -> Word {

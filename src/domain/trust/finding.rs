@@ -115,12 +115,12 @@ impl Finding {
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::Empty => "nobody is in the answer, which ends nobody's access. Look at the source.".to_owned(),
+            Self::Empty => "Nobody is in the answer, which ends nobody's access. Look at the source.".to_owned(),
             Self::DuplicateIds { ids, first } => {
                 format!("{ids} ids stand for more than one record, the first is {first}. Make them unique in the source.")
             }
             Self::Incomplete { announced, given } => {
-                format!("the source announced {announced} records and gave {given}. Look at its paging or export.")
+                format!("The source announced {announced} records and gave {given}. Look at its paging or export.")
             }
             Self::TooManyBadRecords { bad, of, first } => format!(
                 "{bad} of {of} records could not be read, the first is number {}: {}. Mend them in the source, or the mapping.",
@@ -131,10 +131,10 @@ impl Finding {
             ),
             Self::FieldMissing(fields) => {
                 let words: Vec<_> = fields.iter().map(|field| field_word(*field)).collect();
-                format!("filled for nobody: {}. Look at the source's permissions and the mapping.", words.join(", "))
+                format!("Filled for nobody: {}. Look at the source's permissions and the mapping.", words.join(", "))
             }
             Self::MemoryLost => {
-                "the memory of earlier answers is gone, so this one can be compared with nothing. Compare the number of people yourself.".to_owned()
+                "The memory of earlier answers is gone, so this one can be compared with nothing. Compare the number of people yourself.".to_owned()
             }
             Self::Shrunk { now, before } => {
                 format!("{now} people seen, {before} in the last trusted answer: fewer than trust.maxShrink allows.")
@@ -148,7 +148,7 @@ impl Finding {
                 } else {
                     "A wrong tenant or a changed id looks like this."
                 };
-                format!("other people stand in for about {replaced} of {of}, more than trust.minOverlap allows. {cause}")
+                format!("Other people stand in for about {replaced} of {of}, more than trust.minOverlap allows. {cause}")
             }
             Self::NoAnswer(failure) => failure_message(failure),
         }
@@ -175,37 +175,37 @@ const fn failure_reason(failure: &Failure) -> &'static str {
 fn failure_message(failure: &Failure) -> String {
     match failure {
         Failure::Unreachable(seen) => {
-            format!("the source could not be reached: {seen}. Look at its address and the way there.")
+            format!("The source could not be reached: {seen}. Look at its address and the way there.")
         }
         Failure::TimedOut => {
-            "the source did not answer within spec.timeout. Look at the source, or allow more time.".to_owned()
+            "The source did not answer within spec.timeout. Look at the source, or allow more time.".to_owned()
         }
         Failure::Unauthorised(seen) => {
-            format!("the source refused the credential: {seen}. Look at the Secret of credentialsRef.")
+            format!("The source refused the credential: {seen}. Look at the Secret of credentialsRef.")
         }
         Failure::Forbidden => {
-            "the source forbids this credential to read people (403). Widen its permissions there.".to_owned()
+            "The source forbids this credential to read people (403). Widen its permissions there.".to_owned()
         }
-        Failure::Missing(what) => format!("not there: {what}. Put it there, or correct spec.source."),
+        Failure::Missing(what) => format!("Not there: {what}. Put it there, or correct spec.source."),
         Failure::Status(code) => {
-            format!("the source answered with status {code}. Asked again on schedule; look at the source if it stays.")
+            format!("The source answered with status {code}. Asked again on schedule; look at the source if it stays.")
         }
         Failure::Throttled => {
-            "the source asked to come back later. Asked again on schedule; poll less often if it stays.".to_owned()
+            "The source asked to come back later. Asked again on schedule; poll less often if it stays.".to_owned()
         }
         Failure::WrongFormat(seen) => {
-            format!("the answer is not what was asked for: {seen}. Look at the address, often it is a sign-in page.")
+            format!("The answer is not what was asked for: {seen}. Look at the address, often it is a sign-in page.")
         }
-        Failure::Truncated(seen) => format!("the answer ends in the middle: {seen}. Asked again on schedule."),
+        Failure::Truncated(seen) => format!("The answer ends in the middle: {seen}. Asked again on schedule."),
         Failure::WrongColumns(missing) => {
             format!(
-                "required columns or fields are not there: {}. Correct the mapping, or the source.",
+                "Required columns or fields are not there: {}. Correct the mapping, or the source.",
                 missing.join(", ")
             )
         }
-        Failure::TooLarge => "the answer is larger than is read. Ask the source for fewer fields.".to_owned(),
+        Failure::TooLarge => "The answer is larger than is read. Ask the source for fewer fields.".to_owned(),
         Failure::AddressRefused(seen) => format!(
-            "the address is refused: {seen}. Correct the URL, or set network.allowPrivateAddresses if it is meant."
+            "The address is refused: {seen}. Correct the URL, or set network.allowPrivateAddresses if it is meant."
         ),
     }
 }

@@ -4,14 +4,11 @@ package life
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"rollcall.dev/e2e/cluster/internal/components"
 	"rollcall.dev/e2e/cluster/internal/layout"
@@ -123,8 +120,7 @@ func start(dir layout.Dir, withNode bool) error {
 func supervise(dir layout.Dir, lock *os.File) error {
 	began := time.Now()
 	fmt.Fprintf(os.Stderr, "cluster: starting in %s\n", dir)
-	// An error means a kernel before 5.11, which only lacks this care.
-	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	keepFiles()
 	output, err := os.OpenFile(dir.Log(supervisorName), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
