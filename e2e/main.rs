@@ -1,1 +1,20 @@
+//! The stories: Rollcall against a real API server, with real tokens, told end to end; one file a story.
+//!
+//! Run by `make test`, which brings up the control plane they need.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a story that finds anything unexpected has failed, and says where"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a story is the world around Rollcall: it deletes, reads the clock and its own environment"
+)]
+
+mod support;
+
+mod bystanders;
+mod leaver;
