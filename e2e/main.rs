@@ -17,4 +17,5 @@
 mod support;
 
 mod bystanders;
+mod instruments;
 mod leaver;
