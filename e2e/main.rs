@@ -19,3 +19,4 @@ mod support;
 mod bystanders;
 mod instruments;
 mod leaver;
+mod refusals;

@@ -14,10 +14,12 @@ use super::waiting::eventually;
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/rollcall");
 
-/// The chart's objects for one release, as YAML.
-pub fn render(release: &str, namespace: &str, values: &Value) -> String {
+/// The chart's objects for one release, as YAML, as this cluster would get them.
+pub async fn render(admin: &Client, release: &str, namespace: &str, values: &Value) -> String {
+    let kubernetes = admin.apiserver_version().await.unwrap().git_version;
     let mut command = helm();
-    command.args(["template", release, CHART, "--namespace", namespace, "--values", "-"]);
+    command.args(["template", release, CHART, "--kube-version", &kubernetes]);
+    command.args(["--namespace", namespace, "--values", "-"]);
     String::from_utf8(feed(command, &values.to_string()).stdout).unwrap()
 }
 

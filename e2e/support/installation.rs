@@ -90,10 +90,10 @@ impl Installation {
         let mut all = json!({
             "image": {"repository": "localhost/rollcall", "tag": "test"},
             "policies": {"allowRevokerTokenRequests": true}, // the revoker is a local process here, not a pod of a node
-            "crds": {"enabled": false}, // one set for all stories, see `cluster`
+            "crds": {"install": false}, // one set for all stories, see `cluster`
         });
         overlay(&mut all, values);
-        let manifests = chart::render(&self.release, &self.namespace, &all);
+        let manifests = chart::render(&self.admin, &self.release, &self.namespace, &all).await;
         chart::apply(self.cluster, &manifests);
         chart::until_guarded(&self.admin, &self.revoker_namespace()).await;
     }
