@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::api::{Api, Patch, PatchParams};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,4 +89,32 @@ pub async fn client() -> Result<Client, Fault> {
     config.connect_timeout = Some(Duration::from_secs(10));
     config.read_timeout = Some(Duration::from_secs(310)); // above the longest watch, so that a lost peer is noticed
     Client::try_from(config).map_err(|error| fault(describe(&error)))
+}
+
+/// Writes an Event on an object. An Event that cannot be written is logged and nothing else: the status says it all.
+///
+/// `note` holds ids only, never a name, an address or a token.
+pub async fn announce(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
+    let namespace = on.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let name = on.name.clone().unwrap_or_default();
+    let event = Event {
+        metadata: ObjectMeta {
+            name: Some(format!("{name}.{:x}", at.as_nanosecond())),
+            namespace: Some(namespace.clone()),
+            ..ObjectMeta::default()
+        },
+        action: Some(reason.to_owned()),
+        event_time: Some(MicroTime(at)),
+        note: Some(note.chars().take(1000).collect()),
+        reason: Some(reason.to_owned()),
+        regarding: Some(on),
+        reporting_controller: Some(format!("rollcall.dev/{reporter}")),
+        reporting_instance: Some(reporter.to_owned()),
+        type_: Some("Normal".to_owned()),
+        ..Event::default()
+    };
+    let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
+    if let Err(fault) = call("write an event", api.create(&PostParams::default(), &event)).await {
+        tracing::warn!(%fault, reason, "event not written");
+    }
 }

@@ -10,6 +10,10 @@
 //! `domain` ◀ `hris`, `api` ◀ `sync`, `control`, `revoke` ◀ `cli`. A test holds the arrows.
 
 pub mod api;
+pub mod brakes;
 pub mod cluster;
 pub mod domain;
 pub mod outcome;
+pub mod revoke;
+pub mod sync;
+pub mod world;

@@ -77,7 +77,13 @@ pub struct Conclusion {
 /// `standing` are the conditions on the object; those a fault says nothing of stay as they are.
 /// `failures` counts the faults in a row before this one.
 #[must_use]
-pub fn conclude(standing: &[Condition], generation: Option<i64>, result: &Result<Report, Fault>, failures: u32, now: Timestamp) -> Conclusion {
+pub fn conclude(
+    standing: &[Condition],
+    generation: Option<i64>,
+    result: &Result<Report, Fault>,
+    failures: u32,
+    now: Timestamp,
+) -> Conclusion {
     let (words, again) = match result {
         Ok(report) => {
             return Conclusion {
@@ -97,9 +103,9 @@ pub fn conclude(standing: &[Condition], generation: Option<i64>, result: &Result
         }
     };
     let mut conditions = condition::merge(standing, words, generation, now);
-    let kept = standing.iter().filter(|old| {
-        ![condition::READY, condition::RECONCILING, condition::STALLED].contains(&old.type_.as_str())
-    });
+    let kept = standing
+        .iter()
+        .filter(|old| ![condition::READY, condition::RECONCILING, condition::STALLED].contains(&old.type_.as_str()));
     conditions.extend(kept.cloned());
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     Conclusion { conditions, action: Action::requeue(again) }
@@ -115,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_transient_fault_waits_longer_each_time_up_to_a_bound() {
-        let waits: Vec<_> = [0, 1, 4, 40].map(|n| conclude(&[], None, &transient(), n, Timestamp::UNIX_EPOCH).action).into();
+        let waits: Vec<_> =
+            [0, 1, 4, 40].map(|n| conclude(&[], None, &transient(), n, Timestamp::UNIX_EPOCH).action).into();
         let secs = [2, 4, 32, 300].map(|s| Action::requeue(Duration::from_secs(s)));
         assert_eq!(waits, secs);
     }

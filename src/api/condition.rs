@@ -198,8 +198,22 @@ pub fn unmapped_statuses(words: usize, people: u32) -> Word {
         RECOGNISED,
         Status::False,
         "UnmappedStatus",
-        format!("{people} people carry {words} status words nobody mapped; they hold as Unknown. Map the words in status.unmappedStatuses."),
+        format!(
+            "{people} people carry {words} status words nobody mapped; they hold as Unknown. Map the words in status.unmappedStatuses."
+        ),
     )
+}
+
+/// Every status word is mapped.
+#[must_use]
+pub fn recognised() -> Word {
+    word(RECOGNISED, Status::True, "Mapped", "Everybody's status is mapped.".to_owned())
+}
+
+/// The source gives an id of its own for everybody.
+#[must_use]
+pub fn stable_ids() -> Word {
+    word(STABLE_IDS, Status::True, "OwnIds", "People carry the source's own id.".to_owned())
 }
 
 /// The source gives no id of its own, so a changed address looks like another person; add the id column if there is one.
@@ -224,7 +238,12 @@ pub fn suspended(reason: &str, until: Timestamp) -> Word {
 /// The newest baseline brought no leavers, or none that waits.
 #[must_use]
 pub fn baseline_clear() -> Word {
-    word(BASELINE, Status::True, "Settled", "The baseline is settled: later leavers act by themselves, within the limits.".to_owned())
+    word(
+        BASELINE,
+        Status::True,
+        "Settled",
+        "The baseline is settled: later leavers act by themselves, within the limits.".to_owned(),
+    )
 }
 
 /// The newest baseline brought leavers; each needs approval.
@@ -234,14 +253,21 @@ pub fn baseline_leavers(leavers: u32) -> Word {
         BASELINE,
         Status::True,
         "LeaversNeedApproval",
-        format!("{leavers} people had left already when this baseline was taken. See `kubectl get revocations`, then approve each, or the batch, if that is right."),
+        format!(
+            "{leavers} people had left already when this baseline was taken. See `kubectl get revocations`, then approve each, or the batch, if that is right."
+        ),
     )
 }
 
 /// No trusted answer has come since the policy, or what a baseline is made of, changed.
 #[must_use]
 pub fn baseline_awaited() -> Word {
-    word(BASELINE, Status::False, "Awaited", "The next trusted answer of the connection becomes the baseline.".to_owned())
+    word(
+        BASELINE,
+        Status::False,
+        "Awaited",
+        "The next trusted answer of the connection becomes the baseline.".to_owned(),
+    )
 }
 
 /// Some locations are in no entry of `timeZones.byLocation`; their people's days are counted in the default zone.
@@ -251,7 +277,9 @@ pub fn locations_unmatched(people: usize) -> Word {
         LOCATIONS_MATCHED,
         Status::False,
         "DefaultZoneUsed",
-        format!("{people} people have a location that timeZones.byLocation does not name; their days are counted in the default zone."),
+        format!(
+            "{people} people have a location that timeZones.byLocation does not name; their days are counted in the default zone."
+        ),
     )
 }
 
@@ -284,7 +312,9 @@ pub fn returned(count: usize) -> Word {
         RETURNED,
         Status::True,
         "CameBack",
-        format!("{count} credentials of this person were made again after the act: see status.returned. Remove them where they are applied from."),
+        format!(
+            "{count} credentials of this person were made again after the act: see status.returned. Remove them where they are applied from."
+        ),
     )
 }
 

@@ -272,7 +272,8 @@ pub struct Trust {
     #[serde(default = "ten_percent")]
     #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
     pub max_shrink: String,
-    /// How many of the people of the last trusted answer must be in the next one.
+    /// How many people must be the same as in the last trusted answer, of the smaller of the two: joiners, and people who
+    /// are only missing (`maxShrink` bounds them), are no other people.
     #[serde(default = "ninety_five_percent")]
     #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
     pub min_overlap: String,

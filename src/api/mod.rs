@@ -3,8 +3,11 @@
 //! Every type here can always be read back: durations and percentages are strings with a pattern, parsed once at the
 //! edge; every string and list has a bound; a field whose behaviour does not exist yet is not in the schema.
 
+#![allow(clippy::duplicated_attributes, reason = "printer columns repeat their words: `type_`, `priority`")]
+
 pub mod condition;
 pub mod connection;
+pub mod convert;
 pub mod names;
 pub mod person;
 pub mod policy;

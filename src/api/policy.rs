@@ -205,7 +205,7 @@ pub struct SyncPolicyStatus {
 }
 
 /// One run that brought leavers. Control counts it only when it has seen them all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
     /// Its id, carried by each of its Persons.
@@ -213,10 +213,14 @@ pub struct Run {
     pub id: String,
     /// How many leavers it brings.
     pub leavers: u32,
-    /// How many people were known then.
+    /// How many people had not left before it.
     pub people: u32,
     /// When it was written.
     pub at: Timestamp,
+    /// Every Person of it is written: no leaver joins it any more. Without this a crash in the middle could not be
+    /// told from a Person deleted later, and new leavers would slip into a run that was counted already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub written: bool,
 }
 
 /// What the newest baseline was made of.

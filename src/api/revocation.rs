@@ -33,7 +33,7 @@ use super::condition::Condition;
     printcolumn(name = "Evidence", type_ = "string", json_path = ".status.evidence.hash", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.strike == oldSelf.strike && self.policy == oldSelf.policy && self.due == oldSelf.due").message("only approval can be set on a Revocation; make a new one instead"),
+    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.strike == oldSelf.strike && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late").message("only approval can be set on a Revocation; make a new one instead"),
     validation = Rule { rule: "oldSelf.hasValue() || !has(self.approval)".into(), message: Some("a Revocation cannot be created approved".into()), optional_old_self: Some(true), ..Rule::default() },
     validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)").message("an approval is final")
 )]
@@ -54,6 +54,9 @@ pub struct RevocationSpec {
     pub strike: Strike,
     /// The earliest instant it may act.
     pub due: Timestamp,
+    /// Found after the first plan of this termination: acts only once approved.
+    #[serde(default)]
+    pub late: bool,
     /// Why, in words.
     #[schemars(length(max = 256))]
     pub reason: String,

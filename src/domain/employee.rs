@@ -224,7 +224,9 @@ impl Why {
         match self {
             Self::Active => "active, no last day",
             Self::LeavesLater => "active until an announced last day",
-            Self::EarlierEmployment => "active; the last day lies before the start and belongs to an earlier employment",
+            Self::EarlierEmployment => {
+                "active; the last day lies before the start and belongs to an earlier employment"
+            }
             Self::StartsLater => "starts later",
             Self::Contradiction => "Contradiction: active, but the last day has passed; correct it in the HR system",
             Self::LastDayPassed => "the last day has passed",

@@ -92,9 +92,12 @@ func (d Dir) ID() string {
 	return hex.EncodeToString(sum[:4])
 }
 
-func (d Dir) state() string { return d.Path("cluster.json") }
+// Mark is the file of the state. A directory without it is not a cluster's, and nothing in it is ever removed.
+const Mark = "cluster.json"
 
-// Remember writes the state, which also marks the directory as a cluster's: only a marked one is ever removed.
+func (d Dir) state() string { return d.Path(Mark) }
+
+// Remember writes the state.
 func (d Dir) Remember(state State) error {
 	content, err := json.MarshalIndent(state, "", "  ")
 	if err != nil {

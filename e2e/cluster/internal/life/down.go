@@ -24,7 +24,11 @@ func Down(dir layout.Dir, keepLogs bool) error {
 		return err
 	}
 	defer alone.Close()
-	return takeDown(dir, keepLogs)
+	if err := takeDown(dir, keepLogs); err != nil {
+		return err
+	}
+	os.Remove(string(dir)) // succeeds on an empty one only: kept logs stay, and so do somebody's files
+	return nil
 }
 
 // takeDown needs the lock of the directory.
@@ -72,28 +76,28 @@ func endProcesses(dir layout.Dir) error {
 	return nil
 }
 
-// remove empties the directory, then removes it; where logs are kept they alone stay.
+// remove empties the directory. The mark that it is a cluster's goes last, so that a removal cut short can be taken up again.
 func remove(dir layout.Dir, keepLogs bool) error {
 	if err := refuseMounts(dir); err != nil {
 		return err
-	}
-	if !keepLogs {
-		return os.RemoveAll(string(dir))
 	}
 	entries, err := os.ReadDir(string(dir))
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		if filepath.Ext(entry.Name()) == ".log" || entry.Name() == node.PodLogs {
+		if entry.Name() == layout.Mark || keepLogs && isLog(entry.Name()) {
 			continue
 		}
 		if err := os.RemoveAll(dir.Path(entry.Name())); err != nil {
 			return err
 		}
 	}
-	return nil
+	return os.Remove(dir.Path(layout.Mark))
 }
+
+// isLog says what a kept log is: a component's, the audit log, or the pods'.
+func isLog(name string) bool { return filepath.Ext(name) == ".log" || name == node.PodLogs }
 
 // refuseMounts stops before a removal would walk into another file system. A node's mounts are visible to itself alone
 // and end with it, so one that is seen here is somebody else's.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"rollcall.dev/e2e/cluster/internal/components"
 	"rollcall.dev/e2e/cluster/internal/layout"
@@ -23,6 +26,7 @@ const restarts = 3
 // Supervise runs the cluster until it is told to stop or a component gives up; then nothing of it runs any more.
 func Supervise(dir layout.Dir) error {
 	runtime.LockOSThread()
+	keepFiles()
 	state, found, err := dir.Recall()
 	if err != nil || !found {
 		return fmt.Errorf("%s holds no cluster to supervise (%v)", dir, err)
@@ -39,6 +43,10 @@ func Supervise(dir layout.Dir) error {
 	}
 	return err
 }
+
+// keepFiles keeps the files we were handed, the node's lock above all, from the programs we start: a lock is free
+// only when the last process that holds it has ended. An error means a kernel before 5.11, which lacks this care.
+func keepFiles() { _ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) }
 
 func run(dir layout.Dir, state layout.State, children *supervisor.Supervisor) error {
 	told, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

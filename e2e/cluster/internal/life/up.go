@@ -42,9 +42,8 @@ func Up(dir layout.Dir, withNode bool) error {
 		return err
 	}
 	if err := start(dir, withNode); err != nil {
-		if cleanup := takeDown(dir, true); cleanup != nil {
-			err = errors.Join(err, cleanup)
-		}
+		err = errors.Join(err, takeDown(dir, true))
+		os.Remove(string(dir)) // if it holds nothing, not even logs
 		return err
 	}
 	return nil
@@ -74,7 +73,7 @@ func refuseForeign(dir layout.Dir) error {
 		return err
 	}
 	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), ".log") && entry.Name() != node.PodLogs { // logs kept from an earlier time
+		if !isLog(entry.Name()) { // logs may be kept from an earlier time
 			return fmt.Errorf("%s is no cluster's directory and not empty (it holds %s): choose another --dir", dir, entry.Name())
 		}
 	}
@@ -117,8 +116,11 @@ func start(dir layout.Dir, withNode bool) error {
 }
 
 // supervise starts the supervisor in a session of its own and waits for its word.
-// It gets none of our pipes, so that a shell that reads our output sees its end.
+// It gets none of our pipes, nor any that our caller left open in us, so that whoever reads from one sees its end.
 func supervise(dir layout.Dir, lock *os.File) error {
+	began := time.Now()
+	fmt.Fprintf(os.Stderr, "cluster: starting in %s\n", dir)
+	keepFiles()
 	output, err := os.OpenFile(dir.Log(supervisorName), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -145,6 +147,7 @@ func supervise(dir layout.Dir, lock *os.File) error {
 		select {
 		case <-look.C:
 			if isRunning(dir) {
+				fmt.Fprintf(os.Stderr, "cluster: ready after %.1f s\n", time.Since(began).Seconds())
 				return nil
 			}
 		case <-ended:

@@ -25,7 +25,7 @@ func Of(pid int) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	_, start, err := parse(string(stat))
+	read, err := parse(string(stat))
 	if err != nil {
 		return Identity{}, err
 	}
@@ -33,21 +33,33 @@ func Of(pid int) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{PID: pid, Start: start, Boot: strings.TrimSpace(string(boot))}, nil
+	return Identity{PID: pid, Start: read.start, Boot: strings.TrimSpace(string(boot))}, nil
 }
 
-// parse takes the state and the start time out of a line of /proc/PID/stat, fields 3 and 22 in proc(5).
-// The second field is the name in brackets and may hold spaces and brackets, so counting begins after the last one.
-func parse(stat string) (state string, start uint64, err error) {
+// A status is what we want of a line of /proc/PID/stat: fields 3, 20 and 22 in proc_pid_stat(5).
+type status struct {
+	state   string
+	threads string
+	start   uint64
+}
+
+// parse begins after the last bracket: the second field is the name in brackets, and may hold spaces and brackets itself.
+func parse(stat string) (status, error) {
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 20 {
-		return "", 0, fmt.Errorf("unreadable process status %q", stat)
+		return status{}, fmt.Errorf("unreadable process status %q", stat)
 	}
-	start, err = strconv.ParseUint(fields[19], 10, 64)
-	return fields[0], start, err
+	start, err := strconv.ParseUint(fields[19], 10, 64)
+	return status{state: fields[0], threads: fields[17], start: start}, err
 }
 
-// Alive says whether this very process still runs. One that ended and was not yet collected by its parent does not.
+// ended is true of a process that its parent did not collect yet. While other threads of it are still ending,
+// it counts as alive: they hold its files and locks.
+func (s status) ended() bool {
+	return (s.state == "Z" || s.state == "X") && (s.threads == "0" || s.threads == "1")
+}
+
+// Alive says whether this very process still runs.
 func (i Identity) Alive() bool {
 	now, err := Of(i.PID)
 	if err != nil || now != i {
@@ -57,8 +69,8 @@ func (i Identity) Alive() bool {
 	if err != nil {
 		return false
 	}
-	state, _, err := parse(string(stat))
-	return err == nil && state != "Z" && state != "X"
+	read, err := parse(string(stat))
+	return err == nil && !read.ended()
 }
 
 // Signal reaches this very process or none: the handle is taken before the identity is checked.

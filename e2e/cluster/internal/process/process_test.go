@@ -10,9 +10,21 @@ import (
 )
 
 func TestANameWithSpacesAndBracketsDoesNotShiftTheFields(t *testing.T) {
-	state, start, err := parse("7 (a ) b) (c) S 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0")
-	if err != nil || state != "S" || start != 4242 {
-		t.Fatalf("got %q, %d, %v", state, start, err)
+	read, err := parse("7 (a ) b) (c) S 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 9 0 4242 0 0")
+	if want := (status{"S", "9", 4242}); err != nil || read != want {
+		t.Fatalf("got %+v, %v", read, err)
+	}
+}
+
+func TestAProcessHasEndedWhenItsLastThreadHas(t *testing.T) {
+	for read, want := range map[status]bool{
+		{"S", "1", 1}: false,
+		{"Z", "3", 1}: false,
+		{"Z", "1", 1}: true,
+	} {
+		if read.ended() != want {
+			t.Errorf("%+v: ended %v", read, !want)
+		}
 	}
 }
 

@@ -1,0 +1,223 @@
+//! From the kinds to the plain values of `domain`, and back. No decision is made here.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::quantity::{self, Unreadable};
+use super::{HRConnection, Person, Revocation, SyncPolicy, condition, person, revocation};
+use crate::domain::gate::{Facts, Hold, Standing};
+use crate::domain::ledger::{Ledger, Limits, allowed_people};
+use crate::domain::ownership::{Index, PersonFacts};
+use crate::domain::plan::{Action, Kind, Plan, Protected, Residual, Strike, Target};
+
+/// What ownership needs of a Person.
+#[must_use]
+pub fn person_facts(person: &Person) -> PersonFacts {
+    PersonFacts {
+        name: person.metadata.name.clone().unwrap_or_default(),
+        uid: person.metadata.uid.clone().unwrap_or_default(),
+        records: person.spec.records.iter().map(|record| (record.connection.clone(), record.id.clone())).collect(),
+        aliases: person.status.as_ref().map(|status| status.aliases.clone()).unwrap_or_default(),
+        employed: standing(Some(person)) != Standing::Ended,
+    }
+}
+
+/// Indexes everybody.
+pub fn index<'a>(people: impl IntoIterator<Item = &'a Person>) -> Index {
+    Index::new(people.into_iter().map(person_facts).collect())
+}
+
+/// What the Person says of the employment; a Person that is gone cannot tell.
+#[must_use]
+pub fn standing(person: Option<&Person>) -> Standing {
+    let state = person.and_then(|person| person.status.as_ref()?.employment.as_ref()).map(|standing| standing.state);
+    match state {
+        Some(person::State::Terminated) => Standing::Ended,
+        Some(person::State::Unknown) | None => Standing::Unknown,
+        Some(person::State::PreHire | person::State::Active | person::State::Suspended | person::State::Leave) => {
+            Standing::Employed
+        }
+    }
+}
+
+/// What the policy protects.
+#[must_use]
+pub fn protected(policy: &SyncPolicy) -> Protected {
+    let protected = &policy.spec.protected;
+    Protected {
+        people: protected.people.iter().cloned().collect(),
+        accounts: protected.service_accounts.iter().cloned().collect(),
+        namespaces: protected.namespaces.iter().cloned().collect(),
+    }
+}
+
+/// The limits of a policy for a number of people known.
+///
+/// # Errors
+/// When the window cannot be read.
+pub fn limits(policy: &SyncPolicy, known: u32) -> Result<Limits, Unreadable> {
+    let people = &policy.spec.limits.people;
+    Ok(Limits {
+        people: allowed_people(people.percent, people.at_least, people.at_most, known),
+        objects: policy.spec.limits.objects.at_most,
+        window: quantity::duration("spec.limits.people.window", &people.window)?,
+    })
+}
+
+/// The rule a plan follows, as its hash covers it.
+#[must_use]
+pub fn rule(policy: &SyncPolicy) -> String {
+    let name = policy.metadata.name.as_deref().unwrap_or_default();
+    format!("{name}/termination/removeAfter={}", policy.spec.lifecycle.termination.remove_after)
+}
+
+/// Whether the newest answer of a connection is trusted.
+#[must_use]
+pub fn trusted(connection: &HRConnection) -> bool {
+    let conditions = connection.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|c| c.type_ == condition::TRUSTED && c.status == "True")
+}
+
+/// Everything a gate asks, from objects that were just read.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// The Revocation that knocks.
+    pub revocation: &'a Revocation,
+    /// Its Person, if there still is one with that uid.
+    pub person: Option<&'a Person>,
+    /// Its policy; a policy that is gone only observes.
+    pub policy: Option<&'a SyncPolicy>,
+    /// Whether the connections' newest answers are trusted.
+    pub trusted: bool,
+    /// The ledger; `None` if it could not be read, which stops.
+    pub ledger: Option<&'a Ledger>,
+    /// The reason of the global stop.
+    pub stopped: Option<String>,
+}
+
+/// Puts together what the gate asks.
+#[must_use]
+pub fn facts(seen: &Seen<'_>) -> Facts {
+    let spec = &seen.revocation.spec;
+    let person = seen.person.filter(|person| person.metadata.uid.as_deref() == Some(spec.person_uid.as_str()));
+    let name = seen.revocation.metadata.name.as_deref().unwrap_or_default();
+    let unreadable = seen.ledger.is_none().then(|| "the ledger cannot be read".to_owned());
+    Facts {
+        stopped: seen.stopped.clone().or(unreadable),
+        standing: standing(person),
+        hold: person
+            .and_then(|person| person.spec.hold.as_ref())
+            .map(|hold| Hold { reason: hold.reason.clone(), until: hold.until }),
+        protected: match (person, seen.policy) {
+            (Some(person), Some(policy)) => protected(policy).person(&person_facts(person)),
+            _ => false,
+        },
+        enforce: seen.policy.is_some_and(|policy| policy.spec.mode == super::policy::Mode::Enforce),
+        due: spec.due,
+        trusted: seen.trusted,
+        removal: spec.strike == revocation::Strike::Remove,
+        late: spec.late,
+        allowance: seen.ledger.cloned().unwrap_or_default().allowance(&spec.policy, name),
+        approved: spec.approval.as_ref().map(|approval| approval.plan_hash.clone()),
+    }
+}
+
+impl From<revocation::Strike> for Strike {
+    fn from(strike: revocation::Strike) -> Self {
+        match strike {
+            revocation::Strike::Cut => Self::Cut,
+            revocation::Strike::Remove => Self::Remove,
+        }
+    }
+}
+
+impl From<&Target> for revocation::Target {
+    fn from(target: &Target) -> Self {
+        Self {
+            action: match target.action {
+                Action::Unbind => revocation::Action::Unbind,
+                Action::Recycle => revocation::Action::Recycle,
+                Action::Delete => revocation::Action::Delete,
+            },
+            kind: match target.kind {
+                Kind::ClusterRoleBinding => revocation::TargetKind::ClusterRoleBinding,
+                Kind::RoleBinding => revocation::TargetKind::RoleBinding,
+                Kind::ServiceAccount => revocation::TargetKind::ServiceAccount,
+            },
+            namespace: target.namespace.clone(),
+            name: target.name.clone(),
+            uid: target.uid.clone(),
+            why: target.why.clone(),
+        }
+    }
+}
+
+impl From<&revocation::Target> for Target {
+    fn from(target: &revocation::Target) -> Self {
+        Self {
+            action: match target.action {
+                revocation::Action::Unbind => Action::Unbind,
+                revocation::Action::Recycle => Action::Recycle,
+                revocation::Action::Delete => Action::Delete,
+            },
+            kind: match target.kind {
+                revocation::TargetKind::ClusterRoleBinding => Kind::ClusterRoleBinding,
+                revocation::TargetKind::RoleBinding => Kind::RoleBinding,
+                revocation::TargetKind::ServiceAccount => Kind::ServiceAccount,
+            },
+            namespace: target.namespace.clone(),
+            name: target.name.clone(),
+            uid: target.uid.clone(),
+            why: target.why.clone(),
+        }
+    }
+}
+
+impl From<&Residual> for revocation::Residual {
+    fn from(residual: &Residual) -> Self {
+        Self {
+            what: residual.what.chars().take(512).collect(),
+            why: residual.why.word(),
+            advice: residual.why.advice().to_owned(),
+            until: None,
+        }
+    }
+}
+
+/// A plan as the Revocation shows it.
+#[must_use]
+pub fn plan_shown(plan: &Plan, usernames: Vec<String>) -> revocation::Plan {
+    revocation::Plan {
+        hash: plan.hash.clone(),
+        targets: plan.targets.iter().map(Into::into).collect(),
+        residual: plan.residual.iter().map(Into::into).collect(),
+        usernames,
+    }
+}
+
+/// The plan a Revocation shows, if its hash is the one of its targets: a plan that was changed is no plan.
+#[must_use]
+pub fn plan_read(revocation: &Revocation, rule: &str) -> Option<Plan> {
+    let shown = revocation.status.as_ref()?.plan.as_ref()?;
+    let targets: Vec<Target> = shown.targets.iter().map(Into::into).collect();
+    let hash = crate::domain::plan::hash(&revocation.spec.person_uid, rule, revocation.spec.strike.into(), &targets);
+    (hash == shown.hash).then_some(Plan { hash, targets, residual: Vec::new() })
+}
+
+/// How many objects each Revocation of a run touches.
+pub fn shares<'a>(revocations: impl IntoIterator<Item = &'a Revocation>) -> BTreeMap<String, u32> {
+    revocations
+        .into_iter()
+        .filter_map(|revocation| {
+            let targets = revocation.status.as_ref()?.plan.as_ref()?.targets.len();
+            Some((revocation.metadata.name.clone()?, u32::try_from(targets).unwrap_or(u32::MAX)))
+        })
+        .collect()
+}
+
+/// The whole seconds between two instants, for words and figures.
+#[must_use]
+pub fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64()
+}

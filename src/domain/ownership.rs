@@ -1,0 +1,158 @@
+//! Ownership: whose is this object? A mark, or the subjects of a binding, resolved to people.
+//!
+//! An object is a leaver's only if it resolves to exactly one person. Nobody, or more than one, holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is needed of a person to know what is theirs. Aliases and records as the Person keeps them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonFacts {
+    /// Name of the Person.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// Connection and HR id of every record.
+    pub records: Vec<(String, String)>,
+    /// `email:<lower-cased address>` and `user:<user name>`: every one ever known.
+    pub aliases: Vec<String>,
+    /// Whether the person still works here, or cannot be told: everything but terminated.
+    pub employed: bool,
+}
+
+impl std::fmt::Debug for PersonFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PersonFacts({})", self.name)
+    }
+}
+
+impl PersonFacts {
+    /// The user names this person signs in with.
+    pub fn usernames(&self) -> impl Iterator<Item = &str> {
+        self.aliases.iter().filter_map(|alias| alias.strip_prefix("user:"))
+    }
+}
+
+/// Who a mark resolves to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners<'a> {
+    /// Nobody known, or a mark that cannot be read.
+    Nobody,
+    /// Exactly one person.
+    One(&'a PersonFacts),
+    /// More than one: holds, whoever they are.
+    Several,
+}
+
+/// Everybody, by everything a mark may say.
+#[derive(Debug, Default)]
+pub struct Index {
+    people: Vec<PersonFacts>,
+    /// `id:<connection>/<id>`, `email:<address>`, `user:<name>` to positions in `people`.
+    by_key: BTreeMap<String, BTreeSet<usize>>,
+}
+
+impl Index {
+    /// Indexes everybody.
+    #[must_use]
+    pub fn new(people: Vec<PersonFacts>) -> Self {
+        let mut by_key: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        for (position, person) in people.iter().enumerate() {
+            let records = person.records.iter().map(|(connection, id)| format!("id:{connection}/{id}"));
+            for key in records.chain(person.aliases.iter().cloned()) {
+                by_key.entry(key).or_default().insert(position);
+            }
+        }
+        Self { people, by_key }
+    }
+
+    /// Resolves a mark: `id:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
+    #[must_use]
+    pub fn resolve(&self, mark: &str) -> Owners<'_> {
+        key(mark).map_or(Owners::Nobody, |key| self.look_up(&key))
+    }
+
+    /// Resolves the user name of a binding's subject.
+    #[must_use]
+    pub fn user(&self, name: &str) -> Owners<'_> {
+        self.look_up(&format!("user:{name}"))
+    }
+
+    /// Whether a mark resolves to this person, alone or among others.
+    #[must_use]
+    pub fn mentions(&self, mark: &str, person: &PersonFacts) -> bool {
+        key(mark).is_some_and(|key| self.positions(&key).any(|found| found.uid == person.uid))
+    }
+
+    /// The person of this name.
+    #[must_use]
+    pub fn person(&self, name: &str) -> Option<&PersonFacts> {
+        self.people.iter().find(|person| person.name == name)
+    }
+
+    fn positions(&self, key: &str) -> impl Iterator<Item = &PersonFacts> {
+        self.by_key.get(key).into_iter().flatten().filter_map(|position| self.people.get(*position))
+    }
+
+    fn look_up(&self, key: &str) -> Owners<'_> {
+        let mut found = self.positions(key);
+        match (found.next(), found.next()) {
+            (None, _) => Owners::Nobody,
+            (Some(person), None) => Owners::One(person),
+            (Some(_), Some(_)) => Owners::Several,
+        }
+    }
+}
+
+/// The key a mark stands for; `None` if it cannot be read.
+fn key(mark: &str) -> Option<String> {
+    let mark = mark.trim();
+    let (kind, value) = match mark.split_once(':') {
+        Some((kind @ ("id" | "email" | "user"), value)) => (kind, value.trim()),
+        _ if mark.contains('@') => ("email", mark),
+        _ => return None,
+    };
+    match kind {
+        _ if value.is_empty() => None,
+        "email" => Some(format!("email:{}", value.to_lowercase())),
+        "id" if !value.contains('/') => None,
+        kind => Some(format!("{kind}:{value}")),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A person `p-<id>` of connection `hq`, with an address and a user name of their own.
+    pub(crate) fn person(id: &str) -> PersonFacts {
+        PersonFacts {
+            name: format!("p-{id}"),
+            uid: format!("uid-{id}"),
+            records: vec![("hq".into(), id.into())],
+            aliases: vec![format!("email:{id}@example.com"), format!("user:oidc:{id}@example.com")],
+            employed: true,
+        }
+    }
+
+    #[test]
+    fn a_mark_resolves_to_exactly_who_it_names() {
+        let mut twin = person("twin");
+        twin.aliases.push("email:ada@example.com".into());
+        let alone = Index::new(vec![person("ada"), person("ben")]);
+        let shared = Index::new(vec![person("ada"), twin]);
+        let cases = [
+            ("the HR id", &alone, "id:hq/ada", Owners::One(&alone.people[0])),
+            ("the address", &alone, "email:ada@example.com", Owners::One(&alone.people[0])),
+            ("the address without its prefix", &alone, "Ada@Example.com", Owners::One(&alone.people[0])),
+            ("the user name", &alone, "user:oidc:ben@example.com", Owners::One(&alone.people[1])),
+            ("an id of another connection", &alone, "id:other/ada", Owners::Nobody),
+            ("an id without a connection", &alone, "id:ada", Owners::Nobody),
+            ("nothing", &alone, "", Owners::Nobody),
+            ("a word", &alone, "ada", Owners::Nobody),
+            ("an address two people had", &shared, "ada@example.com", Owners::Several),
+        ];
+        for (what, index, mark, expected) in cases {
+            assert_eq!(index.resolve(mark), expected, "{what}: {mark}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! One person through one pass: with a new statement about them, or without.
+
+use jiff::Timestamp;
+
+use super::calendar::Day;
+use super::{Baseline, Entry, Left, Profile, Rules, Standing, Turn};
+use crate::domain::employee::{Employee, Facts, State, Verdict, verdict};
+
+/// Most aliases that are kept; the oldest that no longer hold go first.
+const MOST_ALIASES: usize = 64;
+/// Longest alias, name and address that the schema takes.
+const LONGEST_ALIAS: usize = 512;
+const LONGEST_TEXT: usize = 256;
+const LONGEST_ADDRESS: usize = 320;
+
+/// Why a record that changed its name, its address and its first day at once is not believed.
+pub(super) const CONFLICT: &str = "Conflict: name, address and first day all changed, so this id may now be another human's; \
+     delete this Person if it is, or correct it in the HR system";
+
+/// A person a trusted answer names.
+pub(super) fn stated(
+    employee: &Employee,
+    before: Option<&Entry>,
+    manager: Option<String>,
+    rules: &Rules<'_>,
+    day: &Day,
+    now: Timestamp,
+) -> (Entry, Option<Turn>) {
+    let profile = profile(employee, manager);
+    if let Some(before) = before.filter(|before| another_human(before, &profile, employee)) {
+        return conflicting(before, rules, now);
+    }
+    let facts = facts(employee, before, day);
+    let standing = match before {
+        Some(before) if stays_left(before, &facts) => Standing { zone: day.zone.name().to_owned(), ..before.standing.clone() },
+        _ => standing(before.map(|before| &before.standing), verdict(&facts, day.today), &facts, day, now),
+    };
+    let known = before.map(|before| before.aliases.as_slice()).unwrap_or_default();
+    let aliases = aliases(known, employee, (rules.usernames)(employee));
+    let after = Entry { policy: rules.policy.to_owned(), facts, missing_since: None, standing, aliases, profile };
+    let turn = turn(before, &after);
+    (after, turn)
+}
+
+/// A person nothing new is said of: because there is no answer, or because it does not name them.
+///
+/// Whoever is missing keeps their state, with one exception: a last day that a trusted answer announced has been said,
+/// and ends the employment when it has passed, as it would for everybody else.
+pub(super) fn unstated(
+    before: &Entry,
+    missing_since: Option<Timestamp>,
+    rules: &Rules<'_>,
+    day: &Day,
+    now: Timestamp,
+) -> (Entry, Option<Turn>) {
+    let mut after = Entry { policy: rules.policy.to_owned(), missing_since, ..before.clone() };
+    let facts = before.facts;
+    let announced = facts.last_day.is_some() && facts.announced == facts.last_day;
+    let verdict = verdict(&facts, day.today);
+    let leaves = verdict.state == State::Terminated;
+    let keeps = before.standing.state == State::Terminated
+        || before.standing.why == CONFLICT
+        || (missing_since.is_some() && !(leaves && announced))
+        || (leaves && rules.baseline == Baseline::Awaited);
+    if !keeps {
+        after.standing = standing(Some(&before.standing), verdict, &facts, day, now);
+    }
+    let turn = turn(Some(before), &after);
+    (after, turn)
+}
+
+/// A termination stands until a trusted answer says something else of the employment: neither a zone that was mapped
+/// anew nor a clock that went back gives anybody their job back.
+fn stays_left(before: &Entry, facts: &Facts) -> bool {
+    let said = |facts: &Facts| (facts.said, facts.start, facts.last_day);
+    before.standing.state == State::Terminated && said(&before.facts) == said(facts)
+}
+
+fn facts(employee: &Employee, before: Option<&Entry>, day: &Day) -> Facts {
+    let earlier = before.and_then(|before| before.facts.announced);
+    let announced = employee.last_day.filter(|last| *last >= day.taken || Some(*last) == earlier);
+    Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced }
+}
+
+fn standing(before: Option<&Standing>, verdict: Verdict, facts: &Facts, day: &Day, now: Timestamp) -> Standing {
+    let same = before.filter(|before| before.state == verdict.state);
+    let left = same.and_then(|before| before.left.clone());
+    let left = (verdict.state == State::Terminated).then(|| {
+        left.unwrap_or_else(|| {
+            let passed = facts.last_day.filter(|last| *last < day.today);
+            let effective = passed.and_then(|last| day.zone.end_of(last)).unwrap_or(now);
+            Left { run: None, baseline: false, effective, seen: now }
+        })
+    });
+    Standing {
+        state: verdict.state,
+        since: same.map_or(now, |before| before.since),
+        last_day: facts.last_day,
+        zone: day.zone.name().to_owned(),
+        why: verdict.why.words().to_owned(),
+        left,
+    }
+}
+
+/// The same id with another name, another address and another first day. Any of the three alone is a person's life.
+fn another_human(before: &Entry, profile: &Profile, employee: &Employee) -> bool {
+    let differ = |old: &Option<String>, new: &Option<String>| match (old, new) {
+        (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
+        _ => false,
+    };
+    differ(&before.profile.display_name, &profile.display_name)
+        && differ(&before.profile.work_email, &profile.work_email)
+        && matches!((before.facts.start, employee.start), (Some(old), Some(new)) if old != new)
+}
+
+/// Nothing of the other human is taken over: their address must not become this one's alias.
+fn conflicting(before: &Entry, rules: &Rules<'_>, now: Timestamp) -> (Entry, Option<Turn>) {
+    let mut after = Entry { policy: rules.policy.to_owned(), missing_since: None, ..before.clone() };
+    if before.standing.why == CONFLICT {
+        return (after, None);
+    }
+    let since = if before.standing.state == State::Unknown { before.standing.since } else { now };
+    let why = CONFLICT.to_owned();
+    after.standing = Standing { state: State::Unknown, since, why, left: None, ..before.standing.clone() };
+    (after, Some(Turn::Conflicting))
+}
+
+fn turn(before: Option<&Entry>, after: &Entry) -> Option<Turn> {
+    let state = after.standing.state;
+    let left = before.filter(|before| before.standing.state == State::Terminated);
+    match left {
+        None if state == State::Terminated => Some(Turn::Terminated),
+        Some(_) if matches!(state, State::Terminated | State::Unknown) => None,
+        Some(before) if after.facts.start.is_some() && after.facts.start != before.facts.start => Some(Turn::Rehired),
+        Some(_) => Some(Turn::Withdrawn),
+        None => None,
+    }
+}
+
+fn profile(employee: &Employee, manager: Option<String>) -> Profile {
+    let text = |text: &str| Some(text.chars().take(LONGEST_TEXT).collect()).filter(|text: &String| !text.is_empty());
+    let address = Some(&employee.work_email).filter(|address| (1..=LONGEST_ADDRESS).contains(&address.chars().count()));
+    Profile {
+        display_name: text(&employee.name),
+        work_email: address.cloned(),
+        department: employee.department.as_deref().and_then(text),
+        title: employee.title.as_deref().and_then(text),
+        manager,
+    }
+}
+
+/// Adds what is new to what is known; past the bound, the oldest that no longer holds goes.
+fn aliases(known: &[String], employee: &Employee, usernames: Vec<String>) -> Vec<String> {
+    let address = employee.work_email.trim().to_lowercase();
+    let address = Some(address).filter(|address| !address.is_empty()).map(|address| format!("email:{address}"));
+    let users = usernames.into_iter().map(|name| format!("user:{name}"));
+    let current: Vec<String> =
+        address.into_iter().chain(users).filter(|alias| alias.chars().count() <= LONGEST_ALIAS).collect();
+    let mut aliases = known.to_vec();
+    for alias in &current {
+        if !aliases.contains(alias) {
+            aliases.push(alias.clone());
+        }
+    }
+    while aliases.len() > MOST_ALIASES {
+        let oldest = aliases.iter().position(|alias| !current.contains(alias)).unwrap_or(0);
+        aliases.remove(oldest);
+    }
+    aliases
+}

@@ -1,0 +1,223 @@
+//! The trust gate: is this answer of the HR system believable?
+//!
+//! Runs before anyone looks at the people in it. Knows nothing of Kubernetes, and does no I/O. Only [`judge`] makes a
+//! [`Snapshot`], so whatever acts on people acts on an answer that was believed.
+
+mod finding;
+mod memory;
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::employee::{Employee, Field, HrId, Read, Said};
+use memory::Last;
+
+pub use finding::{Finding, failed};
+pub use memory::Memory;
+
+/// An answer that was believed. Ordered by id; every id is there once.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    employees: Vec<Employee>,
+    answer: String,
+    taken: Timestamp,
+    source: String,
+}
+
+impl Snapshot {
+    /// Everybody in it, by id.
+    #[must_use]
+    pub fn employees(&self) -> &[Employee] {
+        &self.employees
+    }
+
+    /// Digest that names exactly this answer.
+    #[must_use]
+    pub fn answer(&self) -> &str {
+        &self.answer
+    }
+
+    /// When it was read.
+    #[must_use]
+    pub const fn taken(&self) -> Timestamp {
+        self.taken
+    }
+
+    /// Fingerprint of the source and mapping it was read by; a change makes a new baseline.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+/// What is believable. Percentages are whole, 0 to 100, and never allow less than one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many fewer people are believed, in percent.
+    pub max_shrink: u8,
+    /// How many people must be the same, in percent of the smaller of the two answers: who only joined or only went
+    /// missing is no other person.
+    pub min_overlap: u8,
+    /// How many records may be unreadable, or people's statuses not mapped, in percent of all.
+    pub max_bad_records: u8,
+    /// Fields that must be filled for at least one person.
+    pub always_present: Vec<Field>,
+}
+
+/// What is known of the poll besides its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Fingerprint of source and mapping.
+    pub source: &'a str,
+    /// Whether the connection says that an answer of it was believed before.
+    pub remembered: bool,
+    /// Digest of the answer that an admin accepted.
+    pub accepted: Option<&'a str>,
+}
+
+/// An answer that is believed, and what is remembered of it.
+#[derive(Debug)]
+pub struct Believed {
+    /// The answer.
+    pub snapshot: Snapshot,
+    /// To be kept before the snapshot is used. Equal to the old memory where nothing changed.
+    pub memory: Memory,
+    /// Findings that the admin accepted with exactly this answer.
+    pub waived: Vec<Finding>,
+}
+
+/// An answer that is not believed. It changes nothing, and the memory stays as it is.
+#[derive(Debug)]
+pub struct Held {
+    /// Digest that names exactly this answer.
+    pub answer: String,
+    /// Everything that was found; never empty.
+    pub findings: Vec<Finding>,
+}
+
+/// Believes a read, or says why not.
+///
+/// `memory` is what is kept of earlier trusted reads of this connection, fresh where there were none. All findings are
+/// returned, not only the first, because an admin fixes them together.
+///
+/// A read by a changed source or mapping is compared like any other. Mapping one more status leaves the people the
+/// same, and passes; a mistyped tenant, or a column of ids that was added, is other people, and mints a second Person
+/// for everybody or gives a stranger's answers to a known id: that is worth one `accept`. That a change of source is
+/// a new baseline too is the policy's to decide, by [`Snapshot::source`].
+///
+/// # Errors
+/// The answer is held: see [`Held`].
+pub fn judge(
+    mut read: Read,
+    memory: &Memory,
+    asked: &Asked<'_>,
+    bounds: &Bounds,
+    now: Timestamp,
+) -> Result<Believed, Held> {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    read.employees.sort_by(|a, b| (&a.id, a.said, a.start, a.last_day).cmp(&(&b.id, b.said, b.start, b.last_day)));
+    let answer = memory.digest(&read);
+    let hashes = memory.hashes(&read.employees);
+    let mut findings = of_itself(&read, bounds);
+    findings.extend(against_the_past(&hashes, memory, asked, bounds, today));
+    let accepted = asked.accepted == Some(answer.as_str());
+    let (waived, findings): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| accepted && finding.can_be_accepted());
+    if !findings.is_empty() {
+        return Err(Held { answer, findings });
+    }
+    let memory = memory.after(&answer, &hashes, asked.source, today, !waived.is_empty());
+    let source = asked.source.to_owned();
+    Ok(Believed { snapshot: Snapshot { employees: read.employees, answer, taken: now, source }, memory, waived })
+}
+
+/// What an answer shows by itself. `read` is ordered by id.
+fn of_itself(read: &Read, bounds: &Bounds) -> Vec<Finding> {
+    let people = read.employees.len();
+    let given = people + read.bad.len();
+    let repeated: BTreeSet<&HrId> = read
+        .employees
+        .iter()
+        .zip(read.employees.iter().skip(1))
+        .filter(|(a, b)| a.id == b.id)
+        .map(|(a, _)| &a.id)
+        .collect();
+    let unmapped = read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count();
+    let missing: Vec<Field> = bounds.always_present.iter().copied().filter(|field| nobody_has(read, *field)).collect();
+    let bad = read.bad.first().filter(|_| read.bad.len() > allowance(bounds.max_bad_records, given));
+
+    let incomplete = read.announced_total.filter(|announced| *announced != given);
+    [
+        (people == 0).then_some(Finding::Empty),
+        incomplete.map(|announced| Finding::Incomplete { announced, given }),
+        repeated.first().map(|first| Finding::DuplicateIds { ids: repeated.len(), first: (*first).clone() }),
+        bad.map(|first| Finding::TooManyBadRecords { bad: read.bad.len(), of: given, first: first.clone() }),
+        (unmapped > allowance(bounds.max_bad_records, people))
+            .then_some(Finding::UnmappedStatuses { people: unmapped, of: people }),
+        (people > 0 && !missing.is_empty()).then_some(Finding::FieldMissing(missing)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What an answer shows beside those believed before. Says nothing of an empty one, which is never believed.
+fn against_the_past(hashes: &[u64], memory: &Memory, asked: &Asked<'_>, bounds: &Bounds, today: Date) -> Vec<Finding> {
+    let now = hashes.len();
+    let Some(last) = memory.last() else {
+        return if asked.remembered { vec![Finding::MemoryLost] } else { Vec::new() };
+    };
+    if now == 0 {
+        return Vec::new();
+    }
+    let high_water = memory.high_water(today);
+    let fewer = |than: usize| than.saturating_sub(now) > allowance(bounds.max_shrink, than);
+    let shrunk = if fewer(last.count) {
+        Some(Finding::Shrunk { now, before: last.count })
+    } else {
+        fewer(high_water).then_some(Finding::ShrunkSlowly { now, high_water })
+    };
+    shrunk.into_iter().chain(other_people(hashes, last, asked.source, bounds)).collect()
+}
+
+/// Whether other people stand where the last trusted answer's people stood.
+///
+/// Counted against the smaller of the two answers, so that neither joiners nor people who are only missing (which
+/// `max_shrink` bounds) count as replaced. One person may always be another one, except where nobody is the same.
+fn other_people(hashes: &[u64], last: &Last, source: &str, bounds: &Bounds) -> Option<Finding> {
+    let same = last.still_there(hashes);
+    let of = last.count.min(hashes.len());
+    let replaced = of.saturating_sub(same);
+    let allowed = allowance(100_u8.saturating_sub(bounds.min_overlap), of);
+    (replaced > allowed || same == 0).then(|| Finding::OtherPeople {
+        replaced,
+        of,
+        source_changed: last.source != source,
+    })
+}
+
+/// `percent` of `of`, rounded down, but one person at least.
+fn allowance(percent: u8, of: usize) -> usize {
+    (of.saturating_mul(usize::from(percent)) / 100).max(1)
+}
+
+fn nobody_has(read: &Read, field: Field) -> bool {
+    let filled = |employee: &Employee| match field {
+        Field::EmployeeId => read.offered.contains(&Field::EmployeeId),
+        Field::FullName => !employee.name.is_empty(),
+        Field::Email => !employee.work_email.is_empty(),
+        Field::Status => matches!(employee.said, Said::Mapped(_)),
+        Field::HireDate => employee.start.is_some(),
+        Field::TerminationDate => employee.last_day.is_some(),
+        Field::Department => employee.department.is_some(),
+        Field::Title => employee.title.is_some(),
+        Field::Location => employee.location.is_some(),
+        Field::Manager => employee.manager.is_some(),
+    };
+    !read.employees.iter().any(filled)
+}
+
+#[cfg(test)]
+mod tests;

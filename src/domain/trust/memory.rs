@@ -1,0 +1,176 @@
+//! What the trust gate remembers of the answers it believed: counts and a sketch of keyed id hashes, never an id.
+//!
+//! A few kilobytes at any number of people. The key is random and the caller's; it makes hashes and digests of one
+//! connection worthless to whoever sees only them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use data_encoding::{BASE64_NOPAD, HEXLOWER};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::employee::{Employee, HrId, Read};
+
+/// Form of the stored memory; another one is not read, which holds.
+const VERSION: u32 = 1;
+/// How many of the smallest hashes are kept (bottom-k). Up to this many people the overlap is counted, above it is
+/// estimated with a standard error of `sqrt(p (1 - p) / 1000)`: 0.7 % around an overlap of 95 %.
+const SKETCH: usize = 1000;
+/// Days of the high-water mark, today included.
+const DAYS: i32 = 7;
+/// Hex digits of a digest that names an answer.
+const DIGITS: usize = 32;
+
+/// Memory of one connection's trusted answers.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    version: u32,
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<Last>,
+}
+
+/// The last trusted answer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Last {
+    /// Its digest.
+    pub(super) answer: String,
+    /// How many people were in it.
+    pub(super) count: usize,
+    /// Fingerprint of source and mapping it was read by.
+    pub(super) source: String,
+    sketch: Sketch,
+    most: BTreeMap<Date, usize>,
+}
+
+/// The smallest hashes of a set of ids, ascending.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Sketch(Vec<u64>);
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memory({:?} people)", self.last.as_ref().map(|last| last.count))
+    }
+}
+
+impl Memory {
+    /// A memory without any answer yet. `key` is 32 random bytes.
+    #[must_use]
+    pub fn fresh(key: &[u8; 32]) -> Self {
+        Self { version: VERSION, key: HEXLOWER.encode(key), last: None }
+    }
+
+    /// Reads a stored memory; `None` where it cannot be read or has another form.
+    #[must_use]
+    pub fn parse(stored: &[u8]) -> Option<Self> {
+        serde_json::from_slice(stored).ok().filter(|memory: &Self| memory.version == VERSION && memory.key.len() == 64)
+    }
+
+    /// The form in which it is stored; below 24 KiB at any number of people.
+    ///
+    /// # Errors
+    /// None that can be caused by a value; the type is the serializer's.
+    pub fn stored(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// The most people a trusted answer named within seven days, or the last one did.
+    #[must_use]
+    pub fn high_water(&self, today: Date) -> usize {
+        self.last.as_ref().map_or(0, |last| {
+            let most = last.most.iter().filter(|(day, _)| recent(**day, today)).map(|(_, count)| *count).max();
+            most.unwrap_or(0).max(last.count)
+        })
+    }
+
+    pub(super) const fn last(&self) -> Option<&Last> {
+        self.last.as_ref()
+    }
+
+    /// Hashes of the ids under this memory's key, ascending.
+    pub(super) fn hashes(&self, employees: &[Employee]) -> Vec<u64> {
+        let keyed = self.keyed("id");
+        let mut hashes: Vec<u64> = employees.iter().map(|employee| hash(keyed.clone(), &employee.id)).collect();
+        hashes.sort_unstable();
+        hashes
+    }
+
+    /// Names exactly this answer, and reveals nothing of it: a digest under the key over who is in it, what the source
+    /// says of each and how many records could not be read. `read` is ordered.
+    pub(super) fn digest(&self, read: &Read) -> String {
+        let day = |day: Option<Date>| day.map_or_else(String::new, |day| day.to_string());
+        let mut hasher = self.keyed("answer");
+        hasher.update(format!("{} bad\n", read.bad.len()));
+        for employee in &read.employees {
+            let id = &employee.id.0;
+            let (said, start, last) = (employee.said.as_str(), day(employee.start), day(employee.last_day));
+            hasher.update(format!("{}:{id} {said} {start} {last}\n", id.len()));
+        }
+        let mut digest = HEXLOWER.encode(&hasher.finalize());
+        digest.truncate(DIGITS);
+        digest
+    }
+
+    /// The memory once this answer is believed. `afresh` forgets earlier high-water marks: an accepted answer is the
+    /// new measure.
+    pub(super) fn after(&self, answer: &str, hashes: &[u64], source: &str, today: Date, afresh: bool) -> Self {
+        let count = hashes.len();
+        let mut most = self.last.as_ref().filter(|_| !afresh).map_or_else(BTreeMap::new, |last| last.most.clone());
+        most.retain(|day, _| recent(*day, today));
+        let mark = most.entry(today).or_insert(count);
+        *mark = count.max(*mark);
+        let sketch = Sketch(hashes.iter().copied().take(SKETCH).collect());
+        let last = Last { answer: answer.to_owned(), count, source: source.to_owned(), sketch, most };
+        Self { version: VERSION, key: self.key.clone(), last: Some(last) }
+    }
+
+    fn keyed(&self, purpose: &str) -> Sha256 {
+        Sha256::new().chain_update(&self.key).chain_update(purpose)
+    }
+}
+
+impl Last {
+    /// How many people of the last trusted answer are among `hashes` (ascending, whole). Exact up to 1,000 people.
+    pub(super) fn still_there(&self, hashes: &[u64]) -> usize {
+        let kept = self.sketch.0.len();
+        let found = self.sketch.0.iter().filter(|hash| hashes.binary_search(hash).is_ok()).count();
+        if kept == 0 { 0 } else { (found.saturating_mul(self.count).saturating_add(kept / 2)) / kept }
+    }
+}
+
+/// Whether a mark still counts. Tomorrow does as well, so that a clock set back a little forgets nothing.
+fn recent(day: Date, today: Date) -> bool {
+    day > today.saturating_sub(DAYS.days()) && day <= today.saturating_add(1.day())
+}
+
+fn hash(keyed: Sha256, id: &HrId) -> u64 {
+    let digest: [u8; 32] = keyed.chain_update(&id.0).finalize().into();
+    let [a, b, c, d, e, f, g, h, ..] = digest;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+impl From<Sketch> for String {
+    fn from(sketch: Sketch) -> Self {
+        let bytes: Vec<u8> = sketch.0.iter().flat_map(|hash| hash.to_be_bytes()).collect();
+        BASE64_NOPAD.encode(&bytes)
+    }
+}
+
+impl TryFrom<String> for Sketch {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = BASE64_NOPAD.decode(text.as_bytes()).map_err(|_| "not base64")?;
+        let (hashes, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() || hashes.len() > SKETCH || !hashes.is_sorted() {
+            return Err("not a sketch");
+        }
+        Ok(Self(hashes.iter().map(|hash| u64::from_be_bytes(*hash)).collect()))
+    }
+}

@@ -1,0 +1,314 @@
+//! What is believed and what is held, as tables of situations.
+
+use jiff::{SignedDuration, civil};
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::employee::{BadRecord, Status};
+
+const SOURCE: &str = "file";
+
+fn employee(id: usize) -> Employee {
+    Employee {
+        id: HrId(format!("{id}")),
+        name: format!("Person {id}"),
+        work_email: format!("p{id}@example.com"),
+        said: Said::Mapped(Status::Active),
+        start: Some(civil::date(2020, 1, 1)),
+        last_day: None,
+        department: None,
+        title: None,
+        location: None,
+        manager: None,
+    }
+}
+
+fn people(ids: impl IntoIterator<Item = usize>) -> Read {
+    Read { employees: ids.into_iter().map(employee).collect(), ..Read::default() }
+}
+
+fn with_bad(mut read: Read, bad: usize) -> Read {
+    let record = |position| BadRecord { position, reason: "hireDate is not a date".to_owned() };
+    read.bad = (1..=bad).map(record).collect();
+    read
+}
+
+fn with_unmapped(mut read: Read, people: usize) -> Read {
+    read.employees.iter_mut().take(people).for_each(|employee| employee.said = Said::Unmapped);
+    read
+}
+
+fn bounds() -> Bounds {
+    Bounds { max_shrink: 10, min_overlap: 95, max_bad_records: 1, always_present: Vec::new() }
+}
+
+fn asked() -> Asked<'static> {
+    Asked { source: SOURCE, remembered: true, accepted: None }
+}
+
+fn fresh() -> Memory {
+    Memory::fresh(&[7; 32])
+}
+
+fn day(n: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * n)
+}
+
+fn first(read: Read) -> Memory {
+    let asked = Asked { remembered: false, ..asked() };
+    judge(read, &fresh(), &asked, &bounds(), day(0)).expect("the first answer is believed").memory
+}
+
+fn reasons(judgement: &Result<Believed, Held>) -> Vec<&'static str> {
+    judgement.as_ref().err().map_or_else(Vec::new, |held| held.findings.iter().map(Finding::reason).collect())
+}
+
+#[test]
+fn an_answer_is_held_for_what_it_shows() {
+    let cases: Vec<(&str, Read, Read, &[&str])> = vec![
+        ("the same", people(0..10), people(0..10), &[]),
+        ("empty, or a header only", people(0..10), people([]), &["Empty"]),
+        ("rows of which none can be read", people(0..10), with_bad(people([]), 10), &["Empty", "TooManyBadRecords"]),
+        ("an id twice", people(0..10), people([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]), &["DuplicateIds"]),
+        ("one fewer of ten", people(0..10), people(0..9), &[]),
+        ("20 % fewer of ten", people(0..10), people(0..8), &["Shrunk"]),
+        ("11 % fewer of a hundred", people(0..100), people(0..89), &["Shrunk"]),
+        ("9 % fewer of a hundred", people(0..100), people(0..91), &[]),
+        ("one of two", people(0..2), people(0..1), &[]),
+        ("half a file", people(0..100), people(0..50), &["Shrunk"]),
+        ("the same number of other people", people(0..10), people(100..110), &["OtherPeople"]),
+        ("one person replaced in a small company", people(0..10), people(1..11), &[]),
+        ("two people replaced in a small company", people(0..10), people(2..12), &["OtherPeople"]),
+        ("the only person replaced", people(0..1), people(1..2), &["OtherPeople"]),
+        ("5 of a hundred replaced", people(0..100), people(5..105), &[]),
+        ("6 of a hundred replaced", people(0..100), people(6..106), &["OtherPeople"]),
+        ("6 of a hundred replaced among many joiners", people(0..100), people(6..300), &["OtherPeople"]),
+        ("fewer, and other people", people(0..100), people(50..80), &["Shrunk"]),
+        ("fewer, and of another tenant", people(0..100), people(900..950), &["Shrunk", "OtherPeople"]),
+        ("twice as many", people(0..100), people(0..200), &[]),
+        ("one bad record of ten", people(0..10), with_bad(people(0..9), 1), &[]),
+        ("two bad records of ten", people(0..12), with_bad(people(0..12), 2), &["TooManyBadRecords"]),
+        ("one unmapped status of ten", people(0..10), with_unmapped(people(0..10), 1), &[]),
+        ("two unmapped statuses of ten", people(0..10), with_unmapped(people(0..10), 2), &["UnmappedStatuses"]),
+        ("two unmapped statuses of two hundred", people(0..200), with_unmapped(people(0..200), 2), &[]),
+        ("fewer than announced", people(0..10), Read { announced_total: Some(11), ..people(0..10) }, &["Incomplete"]),
+        (
+            "as many as announced, with one set aside",
+            people(0..10),
+            Read { announced_total: Some(10), ..with_bad(people(0..9), 1) },
+            &[],
+        ),
+    ];
+    for (situation, before, now, expected) in cases {
+        let judgement = judge(now, &first(before), &asked(), &bounds(), day(1));
+        assert_eq!(reasons(&judgement), expected, "{situation}");
+    }
+}
+
+#[test]
+fn shrinking_by_nine_percent_poll_after_poll_is_held_from_the_second() {
+    let memory = first(people(0..100));
+    let once = judge(people(0..91), &memory, &asked(), &bounds(), day(0)).expect("9 % is believed");
+    let twice = judge(people(0..83), &once.memory, &asked(), &bounds(), day(1));
+    assert_eq!(reasons(&twice), ["ShrunkSlowly"]);
+}
+
+#[test]
+fn the_high_water_mark_is_forgotten_after_seven_days() {
+    let memory = first(people(0..100));
+    let once = judge(people(0..91), &memory, &asked(), &bounds(), day(3)).expect("9 % is believed").memory;
+    for (later, expected) in [(6, vec!["ShrunkSlowly"]), (7, vec![])] {
+        assert_eq!(reasons(&judge(people(0..83), &once, &asked(), &bounds(), day(later))), expected, "day {later}");
+    }
+}
+
+#[test]
+fn a_clock_set_back_a_little_forgets_no_mark() {
+    let memory = first(people(0..100));
+    let tomorrow = judge(people(0..100), &memory, &asked(), &bounds(), day(9)).expect("the same").memory;
+    let back = judge(people(0..91), &tomorrow, &asked(), &bounds(), day(8)).expect("9 % is believed").memory;
+    assert_eq!(reasons(&judge(people(0..83), &back, &asked(), &bounds(), day(9))), ["ShrunkSlowly"]);
+}
+
+#[test]
+fn other_people_are_noticed_right_after_a_restart() {
+    let stored = first(people(0..5000)).stored().expect("stored");
+    let memory = Memory::parse(&stored).expect("read again");
+    let judgement = judge(people(10_000..15_000), &memory, &asked(), &bounds(), day(1));
+    assert_eq!(reasons(&judgement), ["OtherPeople"]);
+}
+
+#[test]
+fn a_held_answer_is_compared_no_more_than_the_last_trusted_one() {
+    let memory = first(people(0..100));
+    assert_eq!(reasons(&judge(people(0..50), &memory, &asked(), &bounds(), day(1))), ["Shrunk"]);
+    let recovered = judge(people(0..99), &memory, &asked(), &bounds(), day(1));
+    assert!(recovered.is_ok(), "the source recovered");
+}
+
+#[test]
+fn a_lost_memory_holds_only_where_there_was_one() {
+    for (remembered, expected) in [(true, vec!["MemoryLost"]), (false, vec![])] {
+        let asked = Asked { remembered, ..asked() };
+        assert_eq!(reasons(&judge(people(0..10), &fresh(), &asked, &bounds(), day(1))), expected);
+    }
+}
+
+#[test]
+fn a_changed_source_with_the_same_people_is_believed_and_with_others_held() {
+    let memory = first(people(0..10));
+    let asked = Asked { source: "another", ..asked() };
+    let same = judge(people(0..10), &memory, &asked, &bounds(), day(1)).expect("the same people");
+    assert_eq!(same.snapshot.source(), "another");
+    let other = judge(people(20..30), &memory, &asked, &bounds(), day(1)).expect_err("another tenant");
+    assert_eq!(other.findings, [Finding::OtherPeople { replaced: 10, of: 10, source_changed: true }]);
+}
+
+#[test]
+fn a_field_that_must_appear_is_missed_when_nobody_has_it() {
+    let fields = vec![Field::EmployeeId, Field::Status, Field::HireDate, Field::Department];
+    let bounds = Bounds { always_present: fields, ..bounds() };
+    let mut read = people(0..10);
+    let held = judge(read.clone(), &first(people(0..10)), &asked(), &bounds, day(1)).expect_err("held");
+    assert_eq!(held.findings, [Finding::FieldMissing(vec![Field::EmployeeId, Field::Department])]);
+
+    read.offered.insert(Field::EmployeeId);
+    read.employees[3].department = Some("Tools".to_owned());
+    assert!(judge(read, &first(people(0..10)), &asked(), &bounds, day(1)).is_ok());
+}
+
+#[test]
+fn everything_is_found_at_once() {
+    let read = Read { announced_total: Some(99), ..with_unmapped(with_bad(people(200..250), 5), 5) };
+    let held = judge(read, &first(people(0..100)), &asked(), &bounds(), day(1));
+    assert_eq!(reasons(&held), ["Incomplete", "TooManyBadRecords", "UnmappedStatuses", "Shrunk", "OtherPeople"]);
+}
+
+#[test]
+fn an_accepted_answer_is_believed_and_becomes_the_measure() {
+    let memory = first(people(0..100));
+    let held = judge(people(0..50), &memory, &asked(), &bounds(), day(1)).expect_err("held");
+    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    let believed = judge(people(0..50), &memory, &accepting, &bounds(), day(1)).expect("accepted");
+    assert_eq!(believed.waived, held.findings);
+    assert!(judge(people(0..49), &believed.memory, &asked(), &bounds(), day(2)).is_ok(), "the new measure is 50");
+}
+
+#[test]
+fn accepting_names_exactly_one_answer() {
+    let memory = first(people(0..100));
+    let held = judge(people(0..50), &memory, &asked(), &bounds(), day(1)).expect_err("held");
+    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    assert_eq!(reasons(&judge(people(0..51), &memory, &accepting, &bounds(), day(1))), ["Shrunk"]);
+}
+
+#[test]
+fn what_nobody_can_judge_cannot_be_accepted() {
+    let cases = [
+        ("Empty", people([])),
+        ("DuplicateIds", people([0, 0, 1])),
+        ("Incomplete", Read { announced_total: Some(9), ..people(0..3) }),
+    ];
+    let memory = first(people(0..3));
+    for (reason, read) in cases {
+        let held = judge(read.clone(), &memory, &asked(), &bounds(), day(1)).expect_err("held");
+        let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+        assert_eq!(reasons(&judge(read, &memory, &accepting, &bounds(), day(1))), [reason]);
+    }
+}
+
+#[test]
+fn a_digest_follows_who_is_said_what_and_nothing_else() {
+    let digest = |read: Read, memory: &Memory| match judge(read, memory, &asked(), &bounds(), day(1)) {
+        Ok(believed) => believed.snapshot.answer().to_owned(),
+        Err(held) => held.answer,
+    };
+    let memory = first(people(0..3));
+    let plain = digest(people(0..3), &memory);
+    let changed = |change: fn(&mut Employee)| {
+        let mut read = people(0..3);
+        change(&mut read.employees[1]);
+        digest(read, &memory)
+    };
+    assert_eq!(plain.len(), 32);
+    assert_eq!(plain, digest(people([2, 0, 1]), &memory), "order does not matter");
+    assert_eq!(plain, changed(|e| e.name = "Another name".to_owned()), "names are not in it");
+    assert_ne!(plain, changed(|e| e.said = Said::Mapped(Status::Terminated)), "a status is");
+    assert_ne!(plain, changed(|e| e.last_day = Some(civil::date(2026, 3, 1))), "a last day is");
+    assert_ne!(plain, digest(people(0..3), &Memory::fresh(&[8; 32])), "another key, another digest");
+}
+
+#[test]
+fn an_unchanged_answer_leaves_the_memory_as_it_is() {
+    let memory = first(people(0..10));
+    let again = judge(people(0..10), &memory, &asked(), &bounds(), day(0)).expect("the same");
+    assert_eq!(again.memory, memory);
+}
+
+#[test]
+fn a_snapshot_is_ordered_by_id() {
+    let believed = judge(people([3, 1, 2]), &first(people(1..4)), &asked(), &bounds(), day(1)).expect("believed");
+    let ids: Vec<_> = believed.snapshot.employees().iter().map(|employee| employee.id.0.as_str()).collect();
+    assert_eq!(ids, ["1", "2", "3"]);
+}
+
+#[test]
+fn the_memory_of_a_hundred_thousand_people_is_small_and_names_nobody() {
+    let stored = first(people(0..100_000)).stored().expect("stored");
+    assert!(stored.len() < 24 * 1024, "{} bytes", stored.len());
+    assert_eq!(format!("{:?}", first(people(0..3))), "Memory(Some(3) people)");
+}
+
+#[test]
+fn a_memory_of_another_form_is_not_read() {
+    let good = String::from_utf8(first(people(0..3)).stored().expect("stored")).expect("text");
+    assert!(Memory::parse(good.as_bytes()).is_some());
+    let others = [
+        good.replace("\"version\":1", "\"version\":2"),
+        good.replace("\"sketch\":\"", "\"sketch\":\"!"),
+        String::new(),
+    ];
+    for other in others {
+        assert!(Memory::parse(other.as_bytes()).is_none(), "{other}");
+    }
+}
+
+#[test]
+fn the_overlap_of_a_hundred_thousand_is_told_within_two_percent() {
+    let memory = first(people(0..100_000));
+    let last = memory.last().expect("an answer");
+    for gone in [0, 1_000, 3_000, 5_000, 8_000, 10_000] {
+        let hashes = memory.hashes(&people(gone..100_000 + gone).employees);
+        let told = last.still_there(&hashes);
+        let difference = told.abs_diff(100_000 - gone);
+        assert!(difference <= 2_000, "{gone} replaced, told {told}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn an_empty_answer_is_never_believed(before in 0_usize..60, remembered: bool, bad in 0_usize..5, later in 0_i64..30, shrink in 0_u8..=100) {
+        let memory = if before == 0 { fresh() } else { first(people(0..before)) };
+        let bounds = Bounds { max_shrink: shrink, min_overlap: 0, max_bad_records: 100, always_present: Vec::new() };
+        let read = with_bad(people([]), bad);
+        let asked = Asked { remembered, ..asked() };
+        let held = judge(read.clone(), &memory, &asked, &bounds, day(later)).expect_err("held");
+        let accepting = Asked { accepted: Some(&held.answer), ..asked };
+        prop_assert!(judge(read, &memory, &accepting, &bounds, day(later)).is_err());
+    }
+
+    #[test]
+    fn nothing_below_the_bound_of_seven_days_is_ever_believed(sizes in proptest::collection::vec(1_usize..120, 1..12)) {
+        let mut memory = first(people(0..100));
+        let mut most = 100;
+        for size in sizes {
+            if let Ok(believed) = judge(people(0..size), &memory, &asked(), &bounds(), day(1)) {
+                prop_assert!(most - size.min(most) <= allowance(10, most));
+                most = most.max(size);
+                memory = believed.memory;
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `rollcall sync`: reads HR systems, believes or holds their answers, and writes Persons.
+
+pub mod memory;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::domain::trust::Snapshot;
+
+/// Field manager of everything sync writes.
+pub const MANAGER: &str = "rollcall-sync";
+
+/// What both controllers share.
+pub struct Context {
+    /// The API server.
+    pub client: kube::Client,
+    /// The people namespace, which is the operator's.
+    pub namespace: String,
+    /// The last believed answer of each connection.
+    pub snapshots: Snapshots,
+    /// Faults in a row.
+    pub failures: Failures,
+    /// The clock.
+    pub clock: fn() -> Timestamp,
+}
+
+/// The last believed answer of each connection, by its name. In memory only: absent after a start until the next poll.
+pub struct Snapshots(watch::Sender<BTreeMap<String, Arc<Snapshot>>>);
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self(watch::Sender::new(BTreeMap::new()))
+    }
+}
+
+impl Snapshots {
+    /// The last believed answer of a connection.
+    #[must_use]
+    pub fn get(&self, connection: &str) -> Option<Arc<Snapshot>> {
+        self.0.borrow().get(connection).cloned()
+    }
+
+    /// Publishes a believed answer and wakes whoever is subscribed.
+    pub fn put(&self, connection: &str, snapshot: Snapshot) {
+        self.0.send_modify(|map| {
+            map.insert(connection.to_owned(), Arc::new(snapshot));
+        });
+    }
+
+    /// Drops the answer of a connection that is no more; wakes only if there was one.
+    pub fn forget(&self, connection: &str) {
+        self.0.send_if_modified(|map| map.remove(connection).is_some());
+    }
+
+    /// Wakes with every answer published.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<BTreeMap<String, Arc<Snapshot>>> {
+        self.0.subscribe()
+    }
+}
+
+/// Faults in a row by object uid.
+#[derive(Default)]
+pub struct Failures(Mutex<HashMap<String, u32>>);
+
+impl Failures {
+    /// Counts one reconcile, and says how many faults in a row came before it.
+    pub fn count(&self, uid: &str, failed: bool) -> u32 {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = faults.remove(uid).unwrap_or(0);
+        if failed {
+            faults.insert(uid.to_owned(), before.saturating_add(1));
+        }
+        before
+    }
+}
