@@ -12,9 +12,7 @@ use crate::support::installation::suffix;
 use crate::support::measures::{calls_of, writes_of};
 use crate::support::objects::object;
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::tokens::{
-    Token, legacy_secret_token, mint_bound_to_secret, mint_unbound, refused, still_works,
-};
+use crate::support::tokens::{Token, legacy_secret_token, mint_bound_to_secret, mint_unbound, refused, still_works};
 
 /// A namespace with one account, `ada`, who may do everything in it.
 async fn somebody() -> (Client, String) {

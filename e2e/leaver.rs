@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::Api;
 use rollcall::api::condition::REVOKED;
+use rollcall::api::person::State;
 use rollcall::api::revocation::{Action, Phase, Strike, VerdictKind};
 use serde_json::json;
 
@@ -61,5 +62,29 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
     let bindings: Api<RoleBinding> = Api::namespaced(admin.clone(), &apps);
     assert!(bindings.get_opt("seven-views").await.unwrap().is_none());
     assert!(before.metadata.uid.is_some());
-    rollcall.evidence_verifies().await;
+    rollcall.evidence_verifies();
+}
+
+#[tokio::test]
+async fn who_cannot_be_told_to_have_left_keeps_access() {
+    let rollcall = Installation::new("unknown", &[("apps", Consent::Accounts)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({})).await;
+    for id in ["6", "7", "8"] {
+        rollcall.account("apps", &format!("account-{id}"), Some(&format!("id:hq/{id}"))).await;
+    }
+    let staff = people().active_people(1..201);
+    rollcall.learn(&staff).await;
+
+    let contradiction = staff.person("6").active().last_day("2021-06-30");
+    let unmapped = contradiction.person("7").status("");
+    rollcall.learn(&unmapped.without("8").person("9").terminated()).await;
+
+    rollcall.reaches("9", Strike::Cut, Phase::Revoked).await;
+    for (id, state) in [("6", State::Unknown), ("7", State::Unknown), ("8", State::Active)] {
+        let status = rollcall.person(id).await.unwrap().status.unwrap();
+        assert_eq!(status.employment.unwrap().state, state, "{id}");
+        assert!(rollcall.revocations(id).await.is_empty(), "{id}");
+    }
 }

@@ -16,7 +16,16 @@
 
 mod support;
 
+mod answers;
+mod batch;
 mod bystanders;
+mod changed_world;
+mod comes_back;
+mod crash;
+mod idle;
 mod instruments;
+mod leaks;
 mod leaver;
+mod proof;
 mod refusals;
+mod withdrawn;

@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::Client;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use rollcall::api::Revocation;
 use serde_json::{Value, json};
 
@@ -167,7 +167,11 @@ async fn no_identity_approves_and_nobody_approves_for_another_or_another_plan() 
         let answer = human(&rollcall, user).await.patch(name, &PatchParams::default(), &patch).await;
         assert_eq!(refusal(what, answer).0, "policy", "{what}");
     }
-    human(&rollcall, "ada").await.patch(name, &PatchParams::default(), &approval(&hash, "ada")).await.expect("a human approves");
+    human(&rollcall, "ada")
+        .await
+        .patch(name, &PatchParams::default(), &approval(&hash, "ada"))
+        .await
+        .expect("a human approves");
     let again = human(&rollcall, "eve").await.patch(name, &PatchParams::default(), &approval(&hash, "eve")).await;
     assert_eq!(refusal("an approval is final", again).0, "schema");
 }

@@ -99,7 +99,11 @@ impl Cluster {
     /// The API server's audit log: every call of a ServiceAccount outside kube-system, one JSON object a line.
     pub fn audit_log(&self) -> PathBuf {
         let log = self.kubeconfig.with_file_name("audit.log");
-        assert!(log.exists(), "{} is missing: these stories count calls and need the control plane of `make test`", log.display());
+        assert!(
+            log.exists(),
+            "{} is missing: these stories count calls and need the control plane of `make test`",
+            log.display()
+        );
         log
     }
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Output;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -14,6 +14,7 @@ use kube::{Client, ResourceExt};
 use rollcall::api::revocation::{Phase, Strike};
 use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy, condition, names};
 use serde_json::{Value, json};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chart;
 use super::cluster::{Cluster, cluster};
@@ -31,19 +32,23 @@ pub const CONNECTION: &str = "hq";
 pub const POLICY: &str = "everyone";
 
 /// What a target namespace consents to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consent {
     /// Accounts and bindings.
     Accounts,
     /// These, and a token minted before the act to be tried after it.
     Canaries,
+    /// Accounts and bindings, and seeing token Secrets that come back.
+    Secrets,
+    /// Nothing.
+    None,
 }
 
 /// A whole Rollcall at work, as long as this value lives.
 pub struct Running {
     pub sync: Process,
-    pub control: Process,
-    pub revoker: Kubelet,
+    _control: Process,
+    _revoker: Kubelet,
 }
 
 /// One Rollcall, which ends with this value. If the test failed, everything worth seeing is printed.
@@ -56,7 +61,12 @@ pub struct Installation {
     pub release: String,
     directory: PathBuf,
     logs: Arc<Mutex<Vec<PathBuf>>>,
+    listening: Mutex<Vec<String>>,
+    among_others: Option<RwLockReadGuard<'static, ()>>,
 }
+
+/// Held by every story that is being told.
+static STORIES: RwLock<()> = RwLock::const_new(());
 
 impl Installation {
     /// Installs the chart with the given target namespaces, which are made.
@@ -73,14 +83,18 @@ impl Installation {
             namespace,
             directory,
             logs: Arc::default(),
+            listening: Mutex::default(),
+            among_others: Some(STORIES.read().await),
         };
         installation.make_namespace(&installation.namespace).await;
         let mut values = Vec::new();
         for (name, consent) in targets {
             let target = installation.target(name);
             installation.make_namespace(&target).await;
-            let canaries = matches!(consent, Consent::Canaries);
-            values.push(json!({"namespace": target, "accounts": true, "canaries": canaries}));
+            let (canaries, secrets) = (*consent == Consent::Canaries, *consent == Consent::Secrets);
+            if *consent != Consent::None {
+                values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets}));
+            }
         }
         installation.install(json!({"targets": values})).await;
         installation
@@ -126,7 +140,7 @@ impl Installation {
 
     /// Starts all there is to run: sync, control, and the node for the revoker's Jobs.
     pub async fn run(&self) -> Running {
-        Running { sync: self.sync().await, control: self.control().await, revoker: self.revoker() }
+        Running { sync: self.sync().await, _control: self.control().await, _revoker: self.revoker() }
     }
 
     /// Starts `rollcall sync`.
@@ -139,8 +153,7 @@ impl Installation {
         let namespace = self.revoker_namespace();
         let account = format!("{}-revoke", self.release);
         let image = "localhost/rollcall:test";
-        let more =
-            ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-image", image];
+        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-image", image];
         self.start("control", &more).await
     }
 
@@ -150,6 +163,7 @@ impl Installation {
         let content = self.cluster.kubeconfig_for(&self.cluster.server, &token.0);
         let kubeconfig = write_kubeconfig(&self.directory, command, &content);
         let listen = free_address();
+        self.listening.lock().unwrap().push(listen.clone());
         let arguments: Vec<String> =
             [command, "--namespace", &self.namespace, "--instance", &self.release, "--listen", &listen]
                 .iter()
@@ -188,7 +202,15 @@ impl Installation {
     pub async fn account(&self, target: &str, name: &str, owner: Option<&str>) -> ServiceAccount {
         let marks = owner.map(|owner| json!({names::OWNER: owner}));
         let account: ServiceAccount = object(json!({"metadata": {"name": name, "annotations": marks}}));
-        Api::namespaced(self.admin.clone(), &self.target(target)).create(&PostParams::default(), &account).await.unwrap()
+        Api::namespaced(self.admin.clone(), &self.target(target))
+            .create(&PostParams::default(), &account)
+            .await
+            .unwrap()
+    }
+
+    /// The account, if it is there.
+    pub async fn get_account(&self, target: &str, name: &str) -> Option<ServiceAccount> {
+        Api::namespaced(self.admin.clone(), &self.target(target)).get_opt(name).await.unwrap()
     }
 
     /// Binds the ClusterRole `view` in a target to users of these names.
@@ -200,7 +222,10 @@ impl Installation {
             "metadata": {"name": name}, "subjects": subjects,
             "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "view"},
         }));
-        Api::namespaced(self.admin.clone(), &self.target(target)).create(&PostParams::default(), &binding).await.unwrap()
+        Api::namespaced(self.admin.clone(), &self.target(target))
+            .create(&PostParams::default(), &binding)
+            .await
+            .unwrap()
     }
 
     /// Whether a user may list pods in a target.
@@ -267,7 +292,11 @@ impl Installation {
     /// Writes the file, polls, and waits until the Persons show that answer.
     pub async fn learn(&self, people: &People) {
         self.file(&people.csv()).await;
-        let connection = self.poll().await;
+        self.settles(self.poll().await).await;
+    }
+
+    /// Waits until the Persons show the answer that this connection trusts.
+    pub async fn settles(&self, connection: HRConnection) {
         let trusted = connection.status.and_then(|status| status.last_trusted).expect("a trusted answer");
         let policies: Api<SyncPolicy> = self.api();
         eventually("the Persons show the trusted answer", || async {
@@ -278,19 +307,60 @@ impl Installation {
         .await;
     }
 
+    /// Sets the reason of the global stop; none lifts it.
+    pub async fn stop(&self, reason: &str) {
+        let stop = json!({"data": {names::STOP_REASON: reason}});
+        let maps: Api<ConfigMap> = self.api();
+        maps.patch(names::STOP, &PatchParams::default(), &Patch::Merge(&stop)).await.unwrap();
+    }
+
+    /// Approves the plan that a Revocation shows.
+    pub async fn approve(&self, revocation: &Revocation) {
+        let hash = &revocation.status.as_ref().unwrap().plan.as_ref().unwrap().hash;
+        let approval = json!({"spec": {"approval": {"planHash": hash, "by": "admin"}}}); // the admin certificate's name
+        let revocations: Api<Revocation> = self.api();
+        revocations.patch(&revocation.name_any(), &PatchParams::default(), &Patch::Merge(&approval)).await.unwrap();
+    }
+
+    /// Approves a whole batch, by the command.
+    pub fn approve_batch(&self, batch: &str) {
+        self.succeeds(&["approve", "--batch", batch, "--yes"]);
+    }
+
+    /// Waits until an instant has passed.
+    pub async fn until(&self, instant: Timestamp) {
+        let left = instant.duration_since(Timestamp::now());
+        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+    }
+
+    /// Waits until every other story is done, and keeps new ones from beginning.
+    pub async fn alone(&mut self) -> RwLockWriteGuard<'static, ()> {
+        self.among_others = None;
+        STORIES.write().await
+    }
+
     // ---- What can be seen ------------------------------------------------------------------------------------------
 
     /// The Person of an HR id.
     pub async fn person(&self, id: &str) -> Option<Person> {
-        let people = self.api::<Person>().list(&Default::default()).await.unwrap();
-        people.into_iter().find(|person| person.spec.records.iter().any(|record| record.id == id))
+        self.all_persons().await.into_iter().find(|person| person.spec.records.iter().any(|record| record.id == id))
+    }
+
+    /// All Persons.
+    pub async fn all_persons(&self) -> Vec<Person> {
+        self.api::<Person>().list(&Default::default()).await.unwrap().items
+    }
+
+    /// All Revocations.
+    pub async fn all_revocations(&self) -> Vec<Revocation> {
+        self.api::<Revocation>().list(&Default::default()).await.unwrap().items
     }
 
     /// All Revocations of an HR id, oldest first.
     pub async fn revocations(&self, id: &str) -> Vec<Revocation> {
         let Some(person) = self.person(id).await else { return Vec::new() };
-        let all = self.api::<Revocation>().list(&Default::default()).await.unwrap();
-        let mut of_person: Vec<_> = all.into_iter().filter(|r| r.spec.person == person.name_any()).collect();
+        let mut of_person: Vec<_> =
+            self.all_revocations().await.into_iter().filter(|r| r.spec.person == person.name_any()).collect();
         of_person.sort_by_key(|revocation| revocation.metadata.creation_timestamp.clone());
         of_person
     }
@@ -305,14 +375,16 @@ impl Installation {
     }
 
     /// Lets `rollcall evidence verify` check the chain of this installation.
-    pub async fn evidence_verifies(&self) {
-        let output = self.as_admin(&["evidence", "verify", "--namespace", &self.namespace]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    pub fn evidence_verifies(&self) {
+        self.succeeds(&["evidence", "verify"]);
     }
 
-    /// Runs a command of Rollcall as an admin would.
-    pub fn as_admin(&self, arguments: &[&str]) -> Output {
-        rollcall().args(arguments).env("KUBECONFIG", &self.cluster.kubeconfig).output().unwrap()
+    /// Runs a command of Rollcall as an admin would, in the people namespace.
+    pub fn succeeds(&self, arguments: &[&str]) {
+        let mut command = rollcall();
+        command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// The user name of one of the three identities: `sync`, `control` or `revoke`.
@@ -324,6 +396,11 @@ impl Installation {
     /// Logs of everything that ran so far.
     pub fn logs(&self) -> Vec<PathBuf> {
         self.logs.lock().unwrap().clone()
+    }
+
+    /// The addresses that sync and control serve their metrics at.
+    pub fn listening(&self) -> Vec<String> {
+        self.listening.lock().unwrap().clone()
     }
 
     fn show(&self) {

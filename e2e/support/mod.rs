@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod files;
 pub mod installation;
 pub mod kubelet;
+pub mod leaks;
 pub mod measures;
 pub mod objects;
 pub mod people;

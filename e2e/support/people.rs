@@ -11,7 +11,6 @@ struct Row {
     status: String,
     hired: String,
     last_day: String,
-    location: String,
 }
 
 /// A CSV file, written by chained words: `people().person("7").active().last_day("2026-03-01")`.
@@ -91,16 +90,12 @@ impl People {
         self.last(|row| row.email = address.to_owned())
     }
 
-    pub fn location(self, place: &str) -> Self {
-        self.last(|row| row.location = place.to_owned())
-    }
-
     /// The file, with a header of the names Rollcall looks for by itself.
     pub fn csv(&self) -> String {
-        let mut text = "employeeId,fullName,email,status,hireDate,terminationDate,location\n".to_owned();
+        let mut text = "employeeId,fullName,email,status,hireDate,terminationDate\n".to_owned();
         for row in &self.0 {
-            let Row { id, name, email, status, hired, last_day, location } = row;
-            writeln!(text, "{id},{name},{email},{status},{hired},{last_day},{location}").unwrap();
+            let Row { id, name, email, status, hired, last_day } = row;
+            writeln!(text, "{id},{name},{email},{status},{hired},{last_day}").unwrap();
         }
         text
     }

@@ -15,11 +15,7 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, look: impl
 }
 
 /// `eventually` with a bound of its own, where the bound is what is tested.
-pub async fn within<T, F: Future<Output = Option<T>>>(
-    bound: Duration,
-    what: &str,
-    mut look: impl FnMut() -> F,
-) -> T {
+pub async fn within<T, F: Future<Output = Option<T>>>(bound: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
     let begun = tokio::time::Instant::now();
     loop {
         if let Some(found) = look().await {
