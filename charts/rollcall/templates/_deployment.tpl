@@ -59,7 +59,7 @@ spec:
             - {{ . | quote }}
             {{- end }}
           env:
-            - name: RUST_LOG
+            - name: ROLLCALL_LOG
               value: {{ .root.Values.logLevel }}
           ports:
             - name: http
