@@ -24,12 +24,12 @@ async fn a_target_that_is_gone_is_skipped_and_a_new_one_is_a_new_plan() {
     let cut = rollcall.reaches("7", Strike::Cut, Phase::Held).await;
     let hash = cut.status.as_ref().unwrap().plan.as_ref().unwrap().hash.clone();
 
-    rollcall.stop("the world is changing").await;
-    rollcall.approve(&cut).await;
+    rollcall.stop("the world is changing");
+    rollcall.approve(&cut);
     let bindings: Api<RoleBinding> = Api::namespaced(rollcall.admin.clone(), &rollcall.target("apps"));
     bindings.delete("seven-views", &Default::default()).await.unwrap();
     let late = rollcall.account("apps", "seven-too", Some("id:hq/7")).await;
-    rollcall.stop("").await;
+    rollcall.go_on();
 
     let done = eventually("the approved plan is carried out", || async {
         let all = rollcall.revocations("7").await;

@@ -307,19 +307,19 @@ impl Installation {
         .await;
     }
 
-    /// Sets the reason of the global stop; none lifts it.
-    pub async fn stop(&self, reason: &str) {
-        let stop = json!({"data": {names::STOP_REASON: reason}});
-        let maps: Api<ConfigMap> = self.api();
-        maps.patch(names::STOP, &PatchParams::default(), &Patch::Merge(&stop)).await.unwrap();
+    /// Stops every act, by the command.
+    pub fn stop(&self, reason: &str) {
+        self.succeeds(&["stop", "--reason", reason]);
     }
 
-    /// Approves the plan that a Revocation shows.
-    pub async fn approve(&self, revocation: &Revocation) {
-        let hash = &revocation.status.as_ref().unwrap().plan.as_ref().unwrap().hash;
-        let approval = json!({"spec": {"approval": {"planHash": hash, "by": "admin"}}}); // the admin certificate's name
-        let revocations: Api<Revocation> = self.api();
-        revocations.patch(&revocation.name_any(), &PatchParams::default(), &Patch::Merge(&approval)).await.unwrap();
+    /// Lifts the stop.
+    pub fn go_on(&self) {
+        self.succeeds(&["stop", "--lift"]);
+    }
+
+    /// Approves the plan that a Revocation shows, by the command.
+    pub fn approve(&self, revocation: &Revocation) {
+        self.succeeds(&["approve", &revocation.name_any(), "--yes"]);
     }
 
     /// Approves a whole batch, by the command.

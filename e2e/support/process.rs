@@ -26,7 +26,7 @@ impl Process {
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .env("HOSTNAME", name) // as in a pod
-            .env("RUST_LOG", "debug") // so that a leak anywhere is found
+            .env("ROLLCALL_LOG", "debug") // so that a leak anywhere is found
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()
