@@ -444,3 +444,6 @@ fn of_binding(binding: &Binding) -> String {
 fn of_account(account: &Account) -> String {
     format!("ServiceAccount {}/{}", account.namespace, account.name)
 }
+
+#[cfg(test)]
+mod tests;
