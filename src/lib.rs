@@ -12,4 +12,5 @@
 pub mod api;
 pub mod cluster;
 pub mod domain;
+pub mod hris;
 pub mod outcome;
