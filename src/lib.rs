@@ -18,6 +18,7 @@ pub mod cli;
 pub mod cluster;
 pub mod control;
 pub mod domain;
+pub mod hris;
 pub mod lease;
 pub mod outcome;
 pub mod revoke;
