@@ -1,3 +1,29 @@
-//! Start-up.
+//! Start-up: arguments, log, TLS provider, runtime; then the command. A failure is one line and an exit code.
 
-fn main() {}
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use rollcall::{cli, telemetry};
+
+fn main() -> ExitCode {
+    let rollcall = cli::parse();
+    if let Err(error) = telemetry::init(&rollcall.log) {
+        return failed(&error);
+    }
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return failed(&"another TLS provider is installed already");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match runtime.block_on(cli::run(rollcall.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn Display) -> ExitCode {
+    eprintln!("rollcall: {error}");
+    ExitCode::FAILURE
+}

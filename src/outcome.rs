@@ -1,5 +1,7 @@
 //! The only place that turns answers and faults into conditions and the next time to look.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -109,6 +111,22 @@ pub fn conclude(
     conditions.extend(kept.cloned());
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     Conclusion { conditions, action: Action::requeue(again) }
+}
+
+/// Faults in a row by object uid.
+#[derive(Default)]
+pub struct Failures(Mutex<HashMap<String, u32>>);
+
+impl Failures {
+    /// Counts one reconcile, and says how many faults in a row came before it.
+    pub fn count(&self, uid: &str, failed: bool) -> u32 {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = faults.remove(uid).unwrap_or(0);
+        if failed {
+            faults.insert(uid.to_owned(), before.saturating_add(1));
+        }
+        before
+    }
 }
 
 #[cfg(test)]

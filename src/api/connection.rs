@@ -67,7 +67,7 @@ pub struct Source {
 }
 
 /// A vendor's API.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiSource {
     /// Name of the catalogue entry, such as `bamboohr`.
@@ -75,7 +75,8 @@ pub struct ApiSource {
     pub connector: String,
     /// Values the connector's definition asks for, such as `subdomain`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 16), schema_with = "parameters")]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 512}))]
+    #[x_kube(validation = Rule::new("self.all(key, size(key) <= 63)").message("names of parameters have at most 63 characters"))]
     pub parameters: BTreeMap<String, String>,
     /// Secret in this namespace that holds what the connector signs in with.
     pub credentials_ref: LocalRef,
@@ -141,7 +142,7 @@ pub enum FileMode {
 }
 
 /// How a CSV file is read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Csv {
     /// Header of the column that holds each field. Unnamed fields are looked for under their own names.
@@ -150,7 +151,8 @@ pub struct Csv {
     /// What each status word means. Words are compared without case and surrounding blanks. Empty: the words
     /// `active`, `leave`, `suspended`, `terminated` mean themselves.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(extend("maxProperties" = 64))]
+    #[x_kube(validation = Rule::new("self.all(word, size(word) <= 128)").message("status words have at most 128 characters"))]
     pub statuses: BTreeMap<String, StatusMeaning>,
     /// Form of dates, such as `%Y-%m-%d` or `%d/%m/%Y`.
     #[serde(default = "iso_date")]
@@ -340,7 +342,7 @@ pub struct HRConnectionStatus {
     pub capabilities: Option<Capabilities>,
     /// Status words nobody mapped, each with the number of people that carried it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(extend("maxProperties" = 32))]
     pub unmapped_statuses: BTreeMap<String, u32>,
     /// When the source is read next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -382,7 +384,7 @@ pub struct Trusted {
     /// How many people it named.
     pub employees: u32,
     /// People by what the source says of them.
-    #[schemars(length(max = 8))]
+    #[schemars(extend("maxProperties" = 8))]
     pub statuses: BTreeMap<String, u32>,
     /// The most people seen within the last seven days.
     pub high_water: u32,
@@ -402,14 +404,6 @@ pub struct Capabilities {
     pub end_dates: bool,
     /// Whether people carry an id of their own; without it they are keyed by a digest of their address.
     pub stable_ids: bool,
-}
-
-fn parameters(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({
-        "type": "object",
-        "maxProperties": 16,
-        "additionalProperties": {"type": "string", "maxLength": 512}
-    })
 }
 
 fn five_minutes() -> String {

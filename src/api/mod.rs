@@ -20,7 +20,9 @@ pub use person::Person;
 pub use policy::SyncPolicy;
 pub use revocation::Revocation;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use kube::CustomResourceExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,7 +30,24 @@ use serde::{Deserialize, Serialize};
 /// The definitions of all kinds, in the order of `crds/`.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    vec![HRConnection::crd(), Person::crd(), Revocation::crd(), SyncPolicy::crd()]
+    let mut all = vec![HRConnection::crd(), Person::crd(), Revocation::crd(), SyncPolicy::crd()];
+    let versions = all.iter_mut().flat_map(|definition| &mut definition.spec.versions);
+    versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()).for_each(signed);
+    all
+}
+
+/// Writes unsigned integers as Kubernetes knows them: it has no `uint32` and warns of it whoever applies the definition.
+fn signed(schema: &mut JSONSchemaProps) {
+    if let Some(format) = schema.format.as_mut().filter(|format| *format == "uint32") {
+        "int64".clone_into(format);
+    }
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(signed);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        signed(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        signed(values);
+    }
 }
 
 /// The name of an object in the same namespace.

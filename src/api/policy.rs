@@ -78,7 +78,7 @@ pub struct Identity {
 }
 
 /// Where a person's day begins and ends.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TimeZones {
     /// IANA name for everybody whose location is not in `byLocation`.
@@ -86,7 +86,8 @@ pub struct TimeZones {
     pub default: String,
     /// IANA name by location, as the source writes it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 256))]
+    #[schemars(extend("maxProperties" = 256, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 64}))]
+    #[x_kube(validation = Rule::new("self.all(location, size(location) <= 128)").message("locations have at most 128 characters"))]
     pub by_location: BTreeMap<String, String>,
 }
 
@@ -193,7 +194,7 @@ pub struct SyncPolicyStatus {
     pub baseline: Option<Baseline>,
     /// People by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(extend("maxProperties" = 16))]
     pub people: BTreeMap<String, u32>,
     /// What is owned, and what nobody owns.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::Context;
 use super::canary::{self, Canary};
-use super::observe::View;
 use super::probe::{self, Probe};
 use super::record::Record;
 use crate::api::{convert, names};
@@ -17,6 +16,7 @@ use crate::domain::gate::Released;
 use crate::domain::ownership::{Index, Owners};
 use crate::domain::plan::{self, Action, Kind, Protected, Residue, Target, World};
 use crate::outcome::Fault;
+use crate::view::View;
 use crate::world;
 
 /// What was seen of one target.
@@ -122,7 +122,7 @@ impl Eye<'_> {
 
     /// The same rules as the plan's, on what was just read.
     async fn not_ours(&self, target: &Target, live: &DynamicObject) -> Result<Option<Residue>, Fault> {
-        let Some(person) = self.view.person().map(convert::person_facts) else {
+        let Some(person) = self.view.person.as_ref().map(convert::person_facts) else {
             return Ok(Some(Residue::AmbiguousMark));
         };
         if live.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(names::BREAK_GLASS))

@@ -11,7 +11,6 @@
 mod act;
 mod canary;
 mod look;
-mod observe;
 mod probe;
 mod record;
 mod verify;
@@ -31,6 +30,7 @@ use crate::cluster;
 use crate::domain::gate;
 use crate::domain::ownership::Index;
 use crate::outcome::Fault;
+use crate::view;
 use crate::world::list_each;
 
 /// How often new work is looked for while some is under way.
@@ -88,7 +88,7 @@ pub async fn run(client: Client, namespace: String, instance: String) -> Result<
 /// One Revocation from its gate to its end.
 async fn carry_out(ctx: Arc<Context>, revocation: Revocation, index: Arc<Index>) -> Result<(), Fault> {
     let name = revocation.metadata.name.clone().unwrap_or_default();
-    let view = observe::view(&ctx, &revocation).await?;
+    let view = view::view(&ctx.client, &ctx.namespace, &revocation).await?;
     let Some(plan) = view.plan() else {
         tracing::error!(revocation = name, "the plan is not the one its hash names; left alone");
         return Ok(());

@@ -6,13 +6,14 @@ pub mod mirror;
 pub mod people;
 pub mod usernames;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::domain::trust::Snapshot;
+pub use crate::outcome::Failures;
 
 /// Field manager of everything sync writes.
 pub const MANAGER: &str = "rollcall-sync";
@@ -63,21 +64,5 @@ impl Snapshots {
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<BTreeMap<String, Arc<Snapshot>>> {
         self.0.subscribe()
-    }
-}
-
-/// Faults in a row by object uid.
-#[derive(Default)]
-pub struct Failures(Mutex<HashMap<String, u32>>);
-
-impl Failures {
-    /// Counts one reconcile, and says how many faults in a row came before it.
-    pub fn count(&self, uid: &str, failed: bool) -> u32 {
-        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = faults.remove(uid).unwrap_or(0);
-        if failed {
-            faults.insert(uid.to_owned(), before.saturating_add(1));
-        }
-        before
     }
 }

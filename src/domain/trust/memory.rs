@@ -140,7 +140,7 @@ impl Last {
     pub(super) fn still_there(&self, hashes: &[u64]) -> usize {
         let kept = self.sketch.0.len();
         let found = self.sketch.0.iter().filter(|hash| hashes.binary_search(hash).is_ok()).count();
-        if kept == 0 { 0 } else { (found.saturating_mul(self.count).saturating_add(kept / 2)) / kept }
+        found.saturating_mul(self.count).saturating_add(kept / 2).checked_div(kept).unwrap_or(0)
     }
 }
 

@@ -1,8 +1,8 @@
-//! The revoker's own live reads of everything a gate asks.
+//! Live reads of everything a gate asks: control and the revoker each make their own.
 
+use kube::Client;
 use kube::api::Api;
 
-use super::Context;
 use crate::api::convert::{self, Seen};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
 use crate::brakes;
@@ -13,28 +13,38 @@ use crate::domain::plan::{Plan, Protected};
 use crate::outcome::Fault;
 
 /// What was read.
+#[derive(Debug)]
 pub struct View {
-    revocation: Revocation,
-    person: Option<Person>,
-    policy: Option<SyncPolicy>,
-    trusted: bool,
-    ledger: Option<Ledger>,
-    stopped: Option<String>,
+    /// The Revocation that knocks.
+    pub revocation: Revocation,
+    /// The leaver.
+    pub person: Option<Person>,
+    /// The policy.
+    pub policy: Option<SyncPolicy>,
+    /// Whether the newest answers of its connections are trusted.
+    pub trusted: bool,
+    /// The ledger, if it could be read.
+    pub ledger: Option<Ledger>,
+    /// The reason of the global stop.
+    pub stopped: Option<String>,
 }
 
 /// Reads person, policy, connections, ledger and stop, none of them from a cache.
-pub async fn view(ctx: &Context, revocation: &Revocation) -> Result<View, Fault> {
-    let people: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-    let policies: Api<SyncPolicy> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
+///
+/// # Errors
+/// When person, policy or connection cannot be read. A ledger or stop that cannot be read stops instead.
+pub async fn view(client: &Client, namespace: &str, revocation: &Revocation) -> Result<View, Fault> {
+    let people: Api<Person> = Api::namespaced(client.clone(), namespace);
+    let policies: Api<SyncPolicy> = Api::namespaced(client.clone(), namespace);
     let (person, policy, ledger, stopped) = futures::join!(
         call("read the person", people.get_opt(&revocation.spec.person)),
         call("read the policy", policies.get_opt(&revocation.spec.policy)),
-        brakes::ledger(&ctx.client, &ctx.namespace),
-        brakes::stopped(&ctx.client, &ctx.namespace),
+        brakes::ledger(client, namespace),
+        brakes::stopped(client, namespace),
     );
     let policy = policy?;
     let trusted = match &policy {
-        Some(policy) => trusted(ctx, policy).await?,
+        Some(policy) => trusted(client, namespace, policy).await?,
         None => false,
     };
     Ok(View {
@@ -48,8 +58,8 @@ pub async fn view(ctx: &Context, revocation: &Revocation) -> Result<View, Fault>
 }
 
 /// Whether the newest answer of every connection of the policy is trusted.
-async fn trusted(ctx: &Context, policy: &SyncPolicy) -> Result<bool, Fault> {
-    let api: Api<HRConnection> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
+async fn trusted(client: &Client, namespace: &str, policy: &SyncPolicy) -> Result<bool, Fault> {
+    let api: Api<HRConnection> = Api::namespaced(client.clone(), namespace);
     for connection in &policy.spec.connections {
         match call("read the connection", api.get_opt(&connection.name)).await? {
             Some(connection) if convert::trusted(&connection) => {}
@@ -61,6 +71,7 @@ async fn trusted(ctx: &Context, policy: &SyncPolicy) -> Result<bool, Fault> {
 
 impl View {
     /// What the gate asks.
+    #[must_use]
     pub fn facts(&self) -> Facts {
         convert::facts(&Seen {
             revocation: &self.revocation,
@@ -72,18 +83,15 @@ impl View {
         })
     }
 
-    /// The plan, if its hash is the one of its targets under the policy's rule of today.
+    /// The plan as shown, if its hash is the one of its targets under the policy's rule of today.
+    #[must_use]
     pub fn plan(&self) -> Option<Plan> {
         convert::plan_read(&self.revocation, &convert::rule(self.policy.as_ref()?))
     }
 
     /// What the policy protects.
+    #[must_use]
     pub fn protected(&self) -> Protected {
         self.policy.as_ref().map(convert::protected).unwrap_or_default()
-    }
-
-    /// The leaver.
-    pub const fn person(&self) -> Option<&Person> {
-        self.person.as_ref()
     }
 }

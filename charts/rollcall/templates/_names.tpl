@@ -1,0 +1,32 @@
+{{/* The identities are called after the release: R-sync, R-control and R-revoke; every cluster-scoped name begins with it. */}}
+
+{{- define "rollcall.revokerNamespace" -}}
+{{- $namespace := .Values.revoker.namespace | default (printf "%s-revoker" .Release.Namespace) -}}
+{{- if eq $namespace .Release.Namespace -}}
+{{- fail "revoker.namespace must not be the release's own namespace: whoever creates Jobs there would hold every account in it" -}}
+{{- end -}}
+{{- $namespace -}}
+{{- end -}}
+
+{{- define "rollcall.image" -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+
+{{/* User names as the API server sees them. */}}
+{{- define "rollcall.syncUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-sync{{- end -}}
+{{- define "rollcall.controlUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-control{{- end -}}
+{{- define "rollcall.revokeUser" -}}system:serviceaccount:{{ include "rollcall.revokerNamespace" . }}:{{ .Release.Name }}-revoke{{- end -}}
+
+{{- define "rollcall.labels" -}}
+app.kubernetes.io/name: rollcall
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{/* What a policy matches: the named namespaces and nothing beyond, so that installations never meet. */}}
+{{- define "rollcall.only" -}}
+namespaceSelector:
+  matchLabels:
+    kubernetes.io/metadata.name: {{ . }}
+{{- end -}}

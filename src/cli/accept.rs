@@ -1,0 +1,100 @@
+//! `rollcall accept`: believes exactly one answer of an HR system that the trust gate held.
+
+use clap::Args;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::terminal::{plain, say};
+use super::{Failure, Namespace, ask};
+use crate::api::connection::Attempt;
+use crate::api::{HRConnection, names};
+use crate::cluster;
+
+/// Options of `rollcall accept`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Name of the HRConnection
+    connection: String,
+    /// Digest of the answer, as in the connection's `status.lastAttempt.answer`
+    #[arg(long, value_name = "DIGEST")]
+    answer: String,
+    #[command(flatten)]
+    namespace: Namespace,
+}
+
+/// Shows what was found in the held answer, and names it as accepted.
+///
+/// # Flow          read, compare the digest with the newest attempt's, annotate, ask for a read now
+/// # Guarantees    only an answer with this digest is believed for it: when the source says something else by then,
+///                 the trust gate judges that anew
+/// # Assumptions   an admission policy asks for the verb `approve`
+/// # Errors        the digest is not the newest attempt's; whatever the API server says, in its words
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let api: Api<HRConnection> = Api::namespaced(cluster::client().await?, &options.namespace.namespace);
+    let connection = ask("read the HRConnection", api.get(&options.connection)).await?;
+    let attempt = connection.status.as_ref().and_then(|status| status.last_attempt.as_ref());
+    let held = held(attempt, &options.answer).map_err(Failure::Refused)?;
+    say(&format!("Answer {} of {} was held: {}", options.answer, options.connection, plain(&held.outcome)));
+    for finding in &held.findings {
+        say(&format!("  {}", plain(finding)));
+    }
+    let patch = Patch::Merge(annotations(&options.answer, &cluster::now().to_string()));
+    ask("accept the answer", api.patch(&options.connection, &PatchParams::default(), &patch)).await?;
+    say("Accepted. The source is read now; if it still gives this answer, it is believed.");
+    Ok(())
+}
+
+/// The newest attempt, if it is a held answer of this digest; or why not.
+fn held<'a>(attempt: Option<&'a Attempt>, digest: &str) -> Result<&'a Attempt, String> {
+    let attempt = attempt.ok_or("this connection has not been read yet")?;
+    match attempt.answer.as_deref() {
+        None => {
+            Err(format!("the newest attempt ({}) gave no whole answer, so there is nothing to accept", attempt.outcome))
+        }
+        Some(newest) if newest != digest => Err(format!(
+            "the newest answer is {newest}, not {digest}: look at what was found in that one, then accept it by its digest"
+        )),
+        Some(_) if attempt.outcome == "Trusted" => Err("this answer is believed already".to_owned()),
+        Some(_) => Ok(attempt),
+    }
+}
+
+fn annotations(digest: &str, now: &str) -> Value {
+    json!({"metadata": {"annotations": {names::ACCEPT: digest, names::REQUESTED_AT: now}}})
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn only_the_newest_held_answer_is_accepted() {
+        let attempt = |outcome: &str, answer: Option<&str>| Attempt {
+            time: Timestamp::UNIX_EPOCH,
+            outcome: outcome.into(),
+            answer: answer.map(Into::into),
+            findings: vec![],
+        };
+        let cases = [
+            ("held, and named", Some(attempt("Shrunk", Some("7f3a"))), true),
+            ("another answer has come since", Some(attempt("Shrunk", Some("9b00"))), false),
+            ("believed already", Some(attempt("Trusted", Some("7f3a"))), false),
+            ("there was no whole answer", Some(attempt("Timeout", None)), false),
+            ("never read", None, false),
+        ];
+        for (situation, attempt, accepted) in cases {
+            assert_eq!(held(attempt.as_ref(), "7f3a").is_ok(), accepted, "{situation}");
+        }
+    }
+
+    #[test]
+    fn acceptance_names_the_answer_and_asks_for_a_read() {
+        let written = annotations("7f3a", "2026-03-01T00:00:00Z").to_string();
+        let expected = json!({"metadata": {"annotations": {
+            "rollcall.dev/accept": "7f3a", "rollcall.dev/requestedAt": "2026-03-01T00:00:00Z"
+        }}});
+        assert_eq!(written, expected.to_string());
+    }
+}

@@ -1,0 +1,283 @@
+//! `rollcall approve`: shows what would be done, and approves exactly that, by the hash of each plan.
+//!
+//! The approver writes with their own rights. An admission policy checks that they may, that they are who they say,
+//! that they are neither Rollcall nor the leaver, and that the hash is the one of the plan that stands.
+
+use clap::Args;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::Client;
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use super::terminal::{confirm, plain, say, table};
+use super::{Failure, Namespace, ask};
+use crate::api::revocation::{Phase, Plan};
+use crate::api::{Revocation, names};
+use crate::cluster;
+
+/// How often a write is tried again when the object was changed meanwhile and the plan was not.
+const TRIES: u32 = 5;
+
+/// Options of `rollcall approve`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Name of the Revocation
+    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
+    name: Option<String>,
+    /// Every Revocation of this batch, each by the hash of its own plan
+    #[arg(long)]
+    batch: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    namespace: Namespace,
+}
+
+/// Shows the plans, asks, and approves them.
+///
+/// # Flow          read, show, ask, find the caller's own name, write each approval at the version that was read
+/// # Guarantees    only plans that were shown are approved: one that changed meanwhile is refused, and so is one that
+///                 joined the batch meanwhile; approving twice is approving once
+/// # Assumptions   the approval policy of the chart is installed
+/// # Errors        when any of them was not approved; each says why in its own line
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let client = cluster::client().await?;
+    let api: Api<Revocation> = Api::namespaced(client.clone(), &options.namespace.namespace);
+    let found = find(&api, options).await?;
+    let (mut open, mut failed) = (Vec::new(), 0_usize);
+    for revocation in &found {
+        match standing(revocation) {
+            Standing::Open(plan) => {
+                say(&format!("{}\n", show(revocation, plan)));
+                open.push((revocation, plan.hash.as_str()));
+            }
+            Standing::Approved(by) => say(&format!("{}: already approved by {}", name(revocation), plain(by))),
+            Standing::Closed(why) => {
+                failed = failed.saturating_add(1);
+                say(&format!("{}: {}", name(revocation), plain(&why)));
+            }
+        }
+    }
+    if !open.is_empty() {
+        let user = whoami(client).await?;
+        if !options.yes {
+            confirm(&format!("Approve {} as {}?", plans(open.len()), plain(&user)))?;
+        }
+        for (revocation, hash) in open {
+            match approve(&api, revocation, hash, &user).await {
+                Ok(()) => say(&format!("{}: approved, plan {hash}", name(revocation))),
+                Err(why) => {
+                    failed = failed.saturating_add(1);
+                    say(&format!("{}: not approved: {}", name(revocation), plain(&why.to_string())));
+                }
+            }
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(Failure::Refused(format!("{failed} of {} not approved", found.len()))) }
+}
+
+/// The Revocation, or those of the batch, in the order of their names.
+async fn find(api: &Api<Revocation>, options: &Options) -> Result<Vec<Revocation>, Failure> {
+    if let Some(name) = &options.name {
+        return Ok(vec![ask("read the Revocation", api.get(name)).await?]);
+    }
+    let batch = options.batch.as_deref().unwrap_or_default();
+    let of_batch = ListParams::default().labels(&format!("{}={batch}", names::BATCH));
+    let found = ask("list the batch", api.list(&of_batch)).await?.items;
+    if found.is_empty() { Err(Failure::Refused(format!("no Revocation is of batch {batch}"))) } else { Ok(found) }
+}
+
+/// Whether a Revocation can be approved.
+#[derive(Debug, PartialEq)]
+enum Standing<'a> {
+    /// Its plan can.
+    Open(&'a Plan),
+    /// Its plan is, by this user.
+    Approved(&'a str),
+    /// It cannot, and why.
+    Closed(String),
+}
+
+fn standing(revocation: &Revocation) -> Standing<'_> {
+    let status = revocation.status.as_ref();
+    let phase = status.and_then(|status| status.phase);
+    let plan = status.and_then(|status| status.plan.as_ref()).filter(|plan| !plan.hash.is_empty());
+    match (phase, plan, revocation.spec.approval.as_ref()) {
+        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, _) => {
+            Standing::Closed("it has come to its end, so there is nothing to approve".to_owned())
+        }
+        (_, None, _) => Standing::Closed("it has no plan yet: `rollcall control` makes it".to_owned()),
+        (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => Standing::Approved(&approval.by),
+        (_, Some(_), Some(approval)) => Standing::Closed(format!(
+            "plan {} was approved, which is another one, and an approval is final",
+            approval.plan_hash
+        )),
+        (Some(Phase::Released), Some(_), None) => {
+            Standing::Closed("it needs no approval: every gate is open".to_owned())
+        }
+        (_, Some(plan), None) => Standing::Open(plan),
+    }
+}
+
+/// The plan, as the approver has to see it.
+fn show(revocation: &Revocation, plan: &Plan) -> String {
+    let spec = &revocation.spec;
+    let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref());
+    let held = gate.map_or("not held".to_owned(), |gate| format!("held by {}: {}", gate.reason, gate.message));
+    let heading = format!(
+        "{}: {:?} of {} under policy {}, due {}; {held}",
+        name(revocation),
+        spec.strike,
+        spec.person,
+        spec.policy,
+        spec.due
+    );
+    let mut parts = vec![plain(&heading), plain(&spec.reason)];
+    if plan.targets.is_empty() {
+        parts.push("Nothing is acted on.".to_owned());
+    } else {
+        let targets = plan.targets.iter().map(|target| {
+            let object = if target.namespace.is_empty() {
+                target.name.clone()
+            } else {
+                format!("{}/{}", target.namespace, target.name)
+            };
+            [format!("{:?}", target.action), format!("{:?}", target.kind), object, target.why.clone()]
+        });
+        parts.push(table(["ACTION", "KIND", "OBJECT", "WHY"], targets));
+    }
+    if !plan.residual.is_empty() {
+        let remains = plan.residual.iter().map(|rest| [rest.what.clone(), rest.why.clone(), rest.advice.clone()]);
+        parts.push(table(["REMAINS", "WHY", "WHAT TO DO"], remains));
+    }
+    parts.push(format!("Plan {}", plain(&plan.hash)));
+    parts.join("\n")
+}
+
+/// The caller's user name, as the API server knows it.
+async fn whoami(client: Client) -> Result<String, Failure> {
+    let api: Api<SelfSubjectReview> = Api::all(client);
+    let review = ask("ask who you are", api.create(&PostParams::default(), &SelfSubjectReview::default())).await?;
+    let user = review.status.and_then(|status| status.user_info?.username);
+    user.ok_or_else(|| Failure::Refused("the API server does not say who you are".to_owned()))
+}
+
+/// Writes one approval, as long as the plan is the one that was shown.
+async fn approve(api: &Api<Revocation>, shown: &Revocation, hash: &str, user: &str) -> Result<(), Failure> {
+    let mut version = shown.metadata.resource_version.clone();
+    for _ in 0..TRIES {
+        let patch = Patch::Merge(approval(version.as_deref(), hash, user));
+        match ask("write the approval", api.patch(name(shown), &PatchParams::default(), &patch)).await {
+            Ok(_) => return Ok(()),
+            Err(Failure::Server { code: 409, .. }) => {}
+            Err(other) => return Err(other),
+        }
+        let read = ask("read the Revocation again", api.get(name(shown))).await?;
+        match standing(&read) {
+            Standing::Open(plan) if plan.hash == hash => version = read.metadata.resource_version.clone(),
+            Standing::Open(_) => return Err(Failure::Refused("its plan has changed since it was shown".to_owned())),
+            Standing::Approved(by) if by == user => return Ok(()),
+            Standing::Approved(by) => return Err(Failure::Refused(format!("{by} has approved it meanwhile"))),
+            Standing::Closed(why) => return Err(Failure::Refused(why)),
+        }
+    }
+    Err(Failure::Refused("it changes all the time: try again".to_owned()))
+}
+
+fn approval(version: Option<&str>, hash: &str, user: &str) -> Value {
+    json!({"metadata": {"resourceVersion": version}, "spec": {"approval": {"planHash": hash, "by": user}}})
+}
+
+fn name(revocation: &Revocation) -> &str {
+    revocation.metadata.name.as_deref().unwrap_or_default()
+}
+
+fn plans(count: usize) -> String {
+    if count == 1 { "this plan".to_owned() } else { format!("these {count} plans") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A held Revocation with a plan, and what a case changes of it.
+    fn revocation(change: &Value) -> Revocation {
+        let mut value = json!({
+            "metadata": {"name": "p-7-cut", "resourceVersion": "5"},
+            "spec": {
+                "person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "strike": "Cut",
+                "due": "2026-03-01T00:00:00Z", "reason": "id:hq/7 left on 2026-02-28"
+            },
+            "status": {
+                "phase": "Held",
+                "gate": {"reason": "LimitExceeded", "message": "6 people are leaving, 2 are allowed.", "batch": "b1"},
+                "plan": {
+                    "hash": "a".repeat(64),
+                    "targets": [
+                        {"action": "Unbind", "kind": "ClusterRoleBinding", "namespace": "", "name": "ops", "uid": "1",
+                         "why": "every subject is user:p-7"},
+                        {"action": "Recycle", "kind": "ServiceAccount", "namespace": "team-a", "name": "ci\u{1b}[2K",
+                         "uid": "2", "why": "marked id:hq/7"}
+                    ],
+                    "residual": [{"what": "RoleBinding team-a/shared", "why": "SharedBinding", "advice": "remove the subject"}]
+                }
+            }
+        });
+        merge(&mut value, change);
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn merge(value: &mut Value, change: &Value) {
+        match (value, change) {
+            (Value::Object(value), Value::Object(change)) => {
+                for (key, change) in change {
+                    merge(value.entry(key).or_insert(Value::Null), change);
+                }
+            }
+            (value, change) => *value = change.clone(),
+        }
+    }
+
+    #[test]
+    fn only_a_plan_that_waits_can_be_approved() {
+        let approved = |hash: &str| json!({"spec": {"approval": {"planHash": hash.repeat(64), "by": "grace"}}});
+        let cases = [
+            ("held", json!({}), "open"),
+            ("no phase yet, but a plan", json!({"status": {"phase": null}}), "open"),
+            ("no plan yet", json!({"status": {"plan": null}}), "closed"),
+            ("a plan without a hash", json!({"status": {"plan": {"hash": ""}}}), "closed"),
+            ("released by itself", json!({"status": {"phase": "Released"}}), "closed"),
+            ("revoked", json!({"status": {"phase": "Revoked"}}), "closed"),
+            ("failed", json!({"status": {"phase": "Failed"}}), "closed"),
+            ("cancelled", json!({"status": {"phase": "Cancelled"}}), "closed"),
+            ("approved", approved("a"), "approved"),
+            ("approved for another plan", approved("b"), "closed"),
+        ];
+        for (situation, change, expected) in cases {
+            let standing = match standing(&revocation(&change)) {
+                Standing::Open(_) => "open",
+                Standing::Approved(by) => {
+                    assert_eq!(by, "grace");
+                    "approved"
+                }
+                Standing::Closed(_) => "closed",
+            };
+            assert_eq!(standing, expected, "{situation}");
+        }
+    }
+
+    #[test]
+    fn the_approver_sees_every_target_and_what_remains_and_no_control_character() {
+        let revocation = revocation(&json!({}));
+        let plan = revocation.status.as_ref().unwrap().plan.as_ref().unwrap();
+        insta::assert_snapshot!(show(&revocation, plan));
+    }
+
+    #[test]
+    fn an_approval_holds_only_at_the_version_that_was_read() {
+        let expected =
+            json!({"metadata": {"resourceVersion": "5"}, "spec": {"approval": {"planHash": "ab", "by": "grace"}}});
+        assert_eq!(approval(Some("5"), "ab", "grace"), expected);
+    }
+}

@@ -1,0 +1,80 @@
+//! `rollcall consents`: what the revoker may do in each namespace, as control's self-test found it.
+
+use clap::Args;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::Api;
+use serde::Deserialize;
+
+use super::terminal::{say, table};
+use super::{Failure, Namespace, ask};
+use crate::api::names;
+use crate::cluster;
+
+/// Key in the ConfigMap.
+const KEY: &str = "namespaces.json";
+
+/// Options of `rollcall consents`.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    namespace: Namespace,
+}
+
+/// What the revoker may do in one namespace.
+#[derive(Debug, Deserialize)]
+struct Consent {
+    namespace: String,
+    accounts: bool,
+    canaries: bool,
+    secrets: bool,
+    missing: Vec<String>,
+}
+
+/// Prints the table.
+///
+/// # Errors
+/// When the self-test has not run yet, or its result cannot be read.
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let api: Api<ConfigMap> = Api::namespaced(cluster::client().await?, &options.namespace.namespace);
+    let found = ask("read the consents", api.get_opt(names::CONSENTS)).await?;
+    let text = found.and_then(|map| map.data?.remove(KEY)).ok_or_else(|| {
+        Failure::Refused("no self-test has run yet: `rollcall control` makes it at its start".to_owned())
+    })?;
+    say(&show(&text)?);
+    Ok(())
+}
+
+fn show(text: &str) -> Result<String, Failure> {
+    let consents: Vec<Consent> = serde_json::from_str(text)
+        .map_err(|_| Failure::Refused(format!("{}: {KEY} cannot be read", names::CONSENTS)))?;
+    if consents.is_empty() {
+        return Ok("No namespace has consented: nothing can be acted on.".to_owned());
+    }
+    let yes = |given: bool| if given { "yes" } else { "-" }.to_owned();
+    let rows = consents.into_iter().map(|consent| {
+        let [accounts, canaries, secrets] = [consent.accounts, consent.canaries, consent.secrets].map(yes);
+        [consent.namespace, accounts, canaries, secrets, consent.missing.join(", ")]
+    });
+    Ok(table(["NAMESPACE", "ACCOUNTS", "CANARIES", "SECRETS", "MISSING"], rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_namespace_shows_what_it_consented_to_and_what_is_missing() {
+        let text = r#"[
+            {"namespace": "team-a", "accounts": true, "canaries": true, "secrets": false, "missing": []},
+            {"namespace": "team-b", "accounts": false, "canaries": false, "secrets": false,
+             "missing": ["delete serviceaccounts", "create serviceaccounts"]}
+        ]"#;
+        insta::assert_snapshot!(show(text).unwrap());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        assert!(show("{}").is_err());
+        assert_eq!(show("[]").unwrap(), "No namespace has consented: nothing can be acted on.");
+    }
+}

@@ -1,0 +1,198 @@
+//! Commands: the operator's own, and those of `kubectl rollcall`, which is the same binary under another name.
+//!
+//! The only code that reads arguments and the environment. A command that fails says why in one line.
+
+pub mod accept;
+pub mod approve;
+pub mod consents;
+pub mod crds;
+pub mod evidence;
+pub mod stop;
+mod terminal;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use kube::Error;
+use tokio::time::timeout;
+
+use crate::cluster;
+use crate::outcome::Fault;
+
+/// Name under which kubectl finds the plugin.
+const PLUGIN: &str = "kubectl-rollcall";
+
+/// When somebody leaves the company, every Kubernetes credential they own is refused, provably.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version)]
+pub struct Rollcall {
+    /// Least level of the log lines on the standard error: `error`, `warn`, `info`, `debug`, or `rollcall=debug`.
+    #[arg(long, global = true, env = "ROLLCALL_LOG", default_value = "info", value_name = "LEVEL")]
+    pub log: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Approve, accept, stop: what a human does with Rollcall, with their own rights.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl rollcall", bin_name = "kubectl rollcall", version)]
+struct Plugin {
+    #[command(subcommand)]
+    command: Human,
+}
+
+/// Everything the binary does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write the definitions of the four kinds
+    Crds(crds::Options),
+    /// What a human does.
+    #[command(flatten)]
+    Human(Human),
+}
+
+/// What a human does, with their own rights. These are the commands of the plugin.
+#[derive(Debug, Subcommand)]
+pub enum Human {
+    /// Approve a Revocation, or a held batch of them, by the hash of each plan
+    Approve(approve::Options),
+    /// Accept exactly one answer of an HR system that was not believed
+    Accept(accept::Options),
+    /// Stop every act of Rollcall, or lift the stop
+    Stop(stop::Options),
+    /// Show what the revoker may do in each namespace
+    Consents(consents::Options),
+    /// Verify or export the evidence
+    #[command(subcommand)]
+    Evidence(evidence::Command),
+}
+
+/// The people namespace of an installation.
+#[derive(Clone, Debug, Args)]
+pub struct Namespace {
+    /// The namespace Rollcall is installed in
+    #[arg(short, long, env = "ROLLCALL_NAMESPACE", default_value = "rollcall")]
+    pub namespace: String,
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Something failed on the way.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The API server said no, or could not be asked. Its words are for the person at the terminal, and go nowhere else.
+    #[error("{doing}: {message}")]
+    Server {
+        /// What was being done.
+        doing: &'static str,
+        /// Code of the answer; 0 where there was none.
+        code: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// The answer is no; nothing was done.
+    #[error("{0}")]
+    Refused(String),
+    /// A file or a folder.
+    #[error("{}: {cause}", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What went wrong.
+        cause: String,
+    },
+}
+
+impl Failure {
+    fn file(path: &Path, cause: impl ToString) -> Self {
+        Self::File { path: path.to_owned(), cause: cause.to_string() }
+    }
+}
+
+/// Reads the arguments of this process; ends it where they are wrong, or ask for help.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the arguments")]
+pub fn parse() -> Rollcall {
+    parse_from(std::env::args_os().collect()).unwrap_or_else(|error| error.exit())
+}
+
+/// Reads arguments; the first says by which name the binary was called.
+fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
+    let called = arguments.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default();
+    if called == PLUGIN {
+        let matches = Plugin::command().try_get_matches_from(arguments)?;
+        let Plugin { command } = Plugin::from_arg_matches(&matches)?;
+        return Ok(Rollcall { log: "warn".to_owned(), command: Command::Human(command) });
+    }
+    Rollcall::try_parse_from(arguments)
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// Why it was not done.
+pub async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Crds(options) => crds::run(&options),
+        Command::Human(Human::Approve(options)) => approve::run(&options).await,
+        Command::Human(Human::Accept(options)) => accept::run(&options).await,
+        Command::Human(Human::Stop(options)) => stop::run(&options).await,
+        Command::Human(Human::Consents(options)) => consents::run(&options).await,
+        Command::Human(Human::Evidence(command)) => evidence::run(&command).await,
+    }
+}
+
+/// Makes one call for the person at the terminal, with a deadline, and gives them the server's own words if it fails.
+async fn ask<T>(doing: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    match timeout(cluster::CALL, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(Error::Api(status))) => Err(Failure::Server { doing, code: status.code, message: status.message }),
+        Ok(Err(error)) => Err(Failure::Server { doing, code: 0, message: cluster::describe(&error) }),
+        Err(_) => Err(Failure::Server { doing, code: 0, message: "no answer in time".to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, clap::Error> {
+        parse_from(line.split(' ').map(OsString::from).collect()).map(|rollcall| rollcall.command)
+    }
+
+    #[test]
+    fn every_argument_is_declared_as_clap_wants_it() {
+        Rollcall::command().debug_assert();
+        Plugin::command().debug_assert();
+    }
+
+    #[test]
+    fn the_plugin_offers_what_a_human_does_and_nothing_else() {
+        for name in ["kubectl-rollcall", "/usr/local/bin/kubectl-rollcall"] {
+            assert!(
+                matches!(read(&format!("{name} approve p-7-cut")), Ok(Command::Human(Human::Approve(_)))),
+                "{name}"
+            );
+            assert!(read(&format!("{name} crds")).is_err(), "{name}");
+        }
+        assert!(matches!(read("rollcall crds"), Ok(Command::Crds(_))));
+        assert!(matches!(read("rollcall approve p-7-cut"), Ok(Command::Human(Human::Approve(_)))));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_together_is_refused() {
+        for line in [
+            "rollcall approve",
+            "rollcall approve p-7-cut --batch b1",
+            "rollcall stop",
+            "rollcall stop --lift --reason why",
+            "rollcall accept hq",
+            "rollcall evidence export",
+        ] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a person at a terminal is shown and asked.
+
+use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+
+use super::Failure;
+
+/// Shows one line. Nobody reading it any more, as after `| head`, is no reason to leave the work half done.
+pub fn say(line: &str) {
+    let _ = writeln!(stdout(), "{line}");
+}
+
+/// Asks; anything but `yes` is no.
+///
+/// # Errors
+/// When the answer is no, or nobody can be asked.
+pub fn confirm(question: &str) -> Result<(), Failure> {
+    if !stdin().is_terminal() {
+        return Err(Failure::Refused("nobody can be asked, since the input is no terminal: say --yes".to_owned()));
+    }
+    let mut answer = String::new();
+    let asked = write!(stderr(), "{question} Type yes: ").and_then(|()| stdin().lock().read_line(&mut answer));
+    match asked {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        _ => Err(Failure::Refused("nothing was done".to_owned())),
+    }
+}
+
+/// Rows under a header, in aligned columns. What a cluster's user chose is shown without its control characters, so
+/// that no object's name can paint over the plan that is to be approved.
+pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row.map(|cell| plain(&cell)).to_vec());
+    }
+    table.trim_fmt()
+}
+
+/// The text with every character spelled out that is not seen, or that changes how others are seen.
+pub fn plain(text: &str) -> String {
+    text.chars().flat_map(|c| if unseen(c) { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+/// Control characters, and those of Unicode that turn the direction of writing or take no room.
+fn unseen(c: char) -> bool {
+    let format = ['\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{2069}', '\u{feff}'..='\u{feff}'];
+    c.is_control() || format.iter().any(|range| range.contains(&c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_spelled_out() {
+        assert_eq!(plain("team-a/\u{1b}[2Knothing\r\n"), r"team-a/\u{1b}[2Knothing\r\n");
+        assert_eq!(plain("ab\u{202e}dc"), r"ab\u{202e}dc");
+        assert_eq!(plain("Zoë"), "Zoë");
+    }
+
+    #[test]
+    fn columns_are_aligned_without_trailing_blanks() {
+        let text = table(["A", "LONG"], [["one".into(), "x".into()], ["a".into(), String::new()]]);
+        assert_eq!(text, " A    LONG\n one  x\n a");
+    }
+}

@@ -1,0 +1,120 @@
+//! The ledger's writer: one compare-and-swap counts a run as a whole, or an approval.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+
+use super::Context;
+use crate::api::{Person, Revocation, SyncPolicy, convert, names};
+use crate::brakes::{self, LEDGER_KEY};
+use crate::cluster::{self, call};
+use crate::domain::ledger::{Allowance, Ledger};
+use crate::outcome::Fault;
+use crate::world::list_each;
+
+/// How often a write is tried again after somebody else wrote.
+const CONFLICTS: usize = 8;
+
+/// Brings the ledger up to date with one Revocation: counts its run once that is seen whole, debits its approval.
+///
+/// # Flow          is it counted? approved? if not: the run's Revocations live, the limits, one compare-and-swap
+/// # Guarantees    a run is counted only when every leaver of it has a planned Revocation; it is released or held as a whole
+/// # Errors        transient: nothing was counted
+pub async fn settle(ctx: &Context, revocation: &Revocation, person: &Person, policy: &SyncPolicy, ledger: &Ledger) -> Result<Ledger, Fault> {
+    let name = revocation.name_any();
+    let plan = revocation.status.as_ref().and_then(|status| status.plan.as_ref());
+    let approved = match (&revocation.spec.approval, plan) {
+        (Some(approval), Some(plan)) => approval.plan_hash == plan.hash,
+        _ => false,
+    };
+    match ledger.allowance(&policy.name_any(), &name) {
+        Allowance::Uncounted => count_run(ctx, revocation, person, policy, ledger).await,
+        Allowance::Held { .. } if approved => {
+            let now = (ctx.clock)();
+            swap(ctx, |ledger| ledger.approve(&policy.name_any(), &name, now)).await
+        }
+        Allowance::Held { .. } | Allowance::Released { .. } => Ok(ledger.clone()),
+    }
+}
+
+/// Takes a cancelled Revocation out of the count.
+pub async fn withdraw(ctx: &Context, policy: &str, revocation: &str) -> Result<(), Fault> {
+    swap(ctx, |ledger| ledger.withdraw(policy, revocation)).await.map(drop)
+}
+
+/// Counts the run of a Revocation, if every leaver of it is there and planned; otherwise leaves the ledger as it is.
+async fn count_run(ctx: &Context, revocation: &Revocation, person: &Person, policy: &SyncPolicy, ledger: &Ledger) -> Result<Ledger, Fault> {
+    let Some(run) = revocation.labels().get(names::RUN) else { return Ok(ledger.clone()) };
+    let api: Api<SyncPolicy> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let policy = call("read the policy", api.get(&policy.name_any())).await?;
+    let written = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == *run);
+    let Some(written) = written.filter(|written| written.written) else { return Ok(ledger.clone()) };
+    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let selector = format!("{}={run}", names::RUN);
+    let seen = list_each(&api, &ListParams::default().labels(&selector), Some).await?;
+    let shares = convert::shares(&seen);
+    if shares.len() < usize::try_from(written.leavers).unwrap_or(usize::MAX) {
+        return Ok(ledger.clone());
+    }
+    let limits = convert::limits(&policy, written.people)?;
+    let baseline = person.status.as_ref().and_then(|status| status.employment.as_ref()).is_some_and(|e| e.baseline);
+    let now = (ctx.clock)();
+    let by_kind = of_kind(ctx, &seen, &shares, baseline);
+    swap(ctx, |ledger| ledger.count(&policy.name_any(), run, baseline, &by_kind, limits, now)).await
+}
+
+/// The Revocations of a run whose Persons came with the baseline, or those whose did not: they are counted apart.
+fn of_kind(ctx: &Context, seen: &[Revocation], shares: &BTreeMap<String, u32>, baseline: bool) -> BTreeMap<String, u32> {
+    let people = ctx.stores.people.state();
+    let came_with = |revocation: &Revocation| {
+        let person = people.iter().find(|person| person.name_any() == revocation.spec.person);
+        person.and_then(|person| person.status.as_ref()?.employment.as_ref()).is_some_and(|e| e.baseline)
+    };
+    seen.iter()
+        .filter(|revocation| came_with(revocation) == baseline)
+        .filter_map(|revocation| shares.get_key_value(&revocation.name_any()))
+        .map(|(name, objects)| (name.clone(), *objects))
+        .collect()
+}
+
+/// Changes the ledger by compare-and-swap, one at a time in this process.
+async fn swap(ctx: &Context, change: impl Fn(&mut Ledger)) -> Result<Ledger, Fault> {
+    let _turn = ctx.turn.lock().await;
+    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    for _ in 0..CONFLICTS {
+        let (standing, map) = brakes::ledger(&ctx.client, &ctx.options.namespace).await?;
+        let mut ledger = standing.clone();
+        change(&mut ledger);
+        if ledger == standing {
+            return Ok(ledger);
+        }
+        let text = serde_json::to_string(&ledger).map_err(|_| Fault::Stalled("the ledger cannot be written".to_owned()))?;
+        let fresh = map.is_none();
+        let mut map = map.unwrap_or_else(empty);
+        map.data = Some(BTreeMap::from([(LEDGER_KEY.to_owned(), text)]));
+        let write = async {
+            let params = PostParams::default();
+            if fresh { api.create(&params, &map).await } else { api.replace(names::LEDGER, &params, &map).await }
+        };
+        match tokio::time::timeout(cluster::CALL, write).await {
+            Ok(Ok(_)) => return Ok(ledger),
+            Ok(Err(error)) if cluster::is(&error, 409) => {}
+            Ok(Err(error)) => return Err(Fault::kube("write the ledger", &error)),
+            Err(_) => return Err(Fault::Transient { doing: "write the ledger", cause: "no answer in time".to_owned() }),
+        }
+    }
+    Err(Fault::Transient { doing: "write the ledger", cause: "somebody else kept writing".to_owned() })
+}
+
+fn empty() -> ConfigMap {
+    ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(names::LEDGER.to_owned()),
+            labels: Some(BTreeMap::from([(names::PART.to_owned(), "ledger".to_owned())])),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    }
+}

@@ -1,0 +1,108 @@
+//! The revoker's Job: one when released work waits and none is running. Its one shape is pinned by an admission policy.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile,
+    SecurityContext,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+
+use super::{Context, Options};
+use crate::api::names;
+use crate::cluster::call;
+use crate::outcome::Fault;
+
+/// Value of the label `rollcall.dev/part` on the Job and its pod.
+const PART: &str = "revoke";
+/// User of the image.
+const USER: i64 = 65532;
+
+/// Makes sure that a Job is running, and says which.
+///
+/// # Flow          list; if none is active, create one
+/// # Guarantees    one at a time from this process; two leaders may start two, which is safe: each Revocation is claimed
+/// # Errors        transient, or the API server refuses the Job
+pub async fn ensure(ctx: &Context) -> Result<String, Fault> {
+    let _turn = ctx.turn.lock().await;
+    let api: Api<Job> = Api::namespaced(ctx.client.clone(), &ctx.options.revoker_namespace);
+    let params = ListParams::default().labels(&format!("{}={PART}", names::PART));
+    let running = call("list the revoker's Jobs", api.list(&params)).await?;
+    if let Some(job) = running.items.iter().find(|job| active(job)) {
+        return Ok(job.name_any());
+    }
+    let name = format!("revoke-{:x}", (ctx.clock)().as_millisecond());
+    call("start the revoker's Job", api.create(&PostParams::default(), &shape(&ctx.options, &name))).await?;
+    Ok(name)
+}
+
+/// Whether a Job has neither completed nor failed, and is not being deleted.
+fn active(job: &Job) -> bool {
+    let ended = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    job.metadata.deletion_timestamp.is_none()
+        && !ended.into_iter().any(|c| c.status == "True" && ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"].contains(&c.type_.as_str()))
+}
+
+/// The one shape; `charts/rollcall/templates/vap-job-template.yaml` refuses any other.
+fn shape(options: &Options, name: &str) -> Job {
+    let labels = BTreeMap::from([
+        (names::PART.to_owned(), PART.to_owned()),
+        ("app.kubernetes.io/name".to_owned(), "rollcall".to_owned()),
+        ("app.kubernetes.io/instance".to_owned(), options.instance.clone()),
+    ]);
+    Job {
+        metadata: ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.clone()), ..ObjectMeta::default() },
+        spec: Some(JobSpec {
+            completions: Some(1),
+            parallelism: Some(1),
+            backoff_limit: Some(0),
+            active_deadline_seconds: Some(600),
+            ttl_seconds_after_finished: Some(600),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta { labels: Some(labels), ..ObjectMeta::default() }),
+                spec: Some(pod(options)),
+            },
+            ..JobSpec::default()
+        }),
+        ..Job::default()
+    }
+}
+
+fn pod(options: &Options) -> PodSpec {
+    PodSpec {
+        service_account_name: Some(options.revoker_account.clone()),
+        restart_policy: Some("Never".to_owned()),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+            ..PodSecurityContext::default()
+        }),
+        containers: vec![Container {
+            name: PART.to_owned(),
+            image: Some(options.revoker_image.clone()),
+            image_pull_policy: Some("IfNotPresent".to_owned()),
+            args: Some(["revoke", "--namespace", &options.namespace, "--instance", &options.instance].map(str::to_owned).to_vec()),
+            security_context: Some(SecurityContext {
+                allow_privilege_escalation: Some(false),
+                read_only_root_filesystem: Some(true),
+                capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
+                ..SecurityContext::default()
+            }),
+            resources: Some(ResourceRequirements {
+                requests: Some(quantities(&[("cpu", "50m"), ("memory", "32Mi")])),
+                limits: Some(quantities(&[("memory", "128Mi")])),
+                ..ResourceRequirements::default()
+            }),
+            ..Container::default()
+        }],
+        ..PodSpec::default()
+    }
+}
+
+fn quantities(pairs: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
+    pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
+}

@@ -1,0 +1,229 @@
+//! Opens or keeps shut the way from a plan to its Job, and closes the story when the revoker is done.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::controller::Action;
+
+use super::part::{Part, open};
+use super::person::{frozen, plan_now};
+use super::{Context, MANAGER, count, jobs, seal};
+use crate::api::condition::{self, Word};
+use crate::api::revocation::{Finished, Instants, Phase, Strike};
+use crate::api::{Revocation, convert, names};
+use crate::cluster::{announce, apply_status, call};
+use crate::domain::gate::{Stop, gate};
+use crate::domain::ledger::Allowance;
+use crate::domain::plan::Plan;
+use crate::outcome::{self, Fault, Report};
+use crate::view::{self, View};
+
+/// Look again at what waits, in case a change was missed.
+const AGAIN: Duration = Duration::from_secs(600);
+/// Look again while a Job works, or a run is not seen whole.
+const SOON: Duration = Duration::from_secs(2);
+
+/// One Revocation, one look.
+pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+    let now = (ctx.clock)();
+    let mut part = Part::of(&revocation);
+    let result = step(&revocation, &ctx, &mut part, now).await;
+    let failures = ctx.failures.count(&revocation.uid().unwrap_or_default(), result.is_err());
+    let concluded = outcome::conclude(&part.conditions, revocation.metadata.generation, &result, failures, now);
+    part.conditions = concluded.conditions;
+    part.observed_generation = revocation.metadata.generation;
+    if part == Part::of(&revocation) {
+        return Ok(concluded.action);
+    }
+    Ok(match write(&revocation, &ctx, &part, now).await {
+        Ok(()) => concluded.action,
+        Err(fault) => {
+            tracing::warn!(revocation = revocation.name_any(), %fault, "status not written; looked at again");
+            Action::requeue(SOON)
+        }
+    })
+}
+
+async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+    part.returned = ctx.returns.merged(revocation);
+    if !open(revocation) {
+        return Ok(ended(part)); // what came back is the only thing that still changes
+    }
+    let mut view = view::view(&ctx.client, &ctx.options.namespace, revocation).await?; // live
+    if let Some(finished) = revocation.status.as_ref().and_then(|status| status.finished) {
+        return close(ctx, &view, part, finished).await;
+    }
+    let plan = planned(ctx, &view, part).await?; // redrawn until it is frozen
+    counted(ctx, &mut view).await?; // the ledger, by compare-and-swap
+    match gate(&plan, &view.facts(), now) {
+        Err(Stop::Withdrawn) if !claimed(revocation) => cancel(ctx, &view, part).await,
+        Err(_) if claimed(revocation) => Ok(under_way()),
+        Err(stop) => held(ctx, &view, part, &stop, now).await,
+        Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
+        Ok(_) => release(ctx, part, now).await,
+    }
+}
+
+/// Whether the revoker has begun: then the story goes on to its end.
+fn claimed(revocation: &Revocation) -> bool {
+    revocation.status.as_ref().is_some_and(|status| status.claim.is_some())
+}
+
+/// The plan: as shown once it is frozen, else as the cluster is now. Shown first, gated at the next look, so that the
+/// gate, a count and an approval are always about a plan that everybody can see.
+async fn planned(ctx: &Context, view: &View, part: &mut Part) -> Result<Plan, Fault> {
+    let (Some(person), Some(policy)) = (&view.person, &view.policy) else {
+        return Ok(view.plan().unwrap_or_else(|| Plan { hash: String::new(), targets: Vec::new(), residual: Vec::new() }));
+    };
+    if let Some(shown) = view.plan().filter(|_| frozen(&view.revocation)) {
+        return Ok(shown);
+    }
+    let plan = plan_now(ctx, &view.revocation, person, policy).await?;
+    let usernames = convert::person_facts(person).usernames().map(str::to_owned).collect();
+    let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
+    part.plan = Some(convert::plan_shown(&plan, usernames));
+    part.instants = Some(Instants {
+        effective: employment.and_then(|standing| standing.effective),
+        seen: employment.and_then(|standing| standing.seen),
+        released: None,
+    });
+    Ok(plan)
+}
+
+/// Counts the run, or the approval, of a cut under a policy that enforces; of a plan that is shown, and no other.
+async fn counted(ctx: &Context, view: &mut View) -> Result<(), Fault> {
+    let revocation = &view.revocation;
+    let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
+    let facts = view.facts();
+    let counts = facts.enforce && facts.stopped.is_none() && !facts.removal && !facts.late && !facts.protected;
+    let shown = revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
+    if counts && shown {
+        view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);
+    }
+    Ok(())
+}
+
+/// A gate is shut: say which, and put the batch on a label so that it can be approved as one.
+async fn held(ctx: &Context, view: &View, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
+    part.hold(stop);
+    if let Some(batch) = stop.batch()
+        && view.revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)
+    {
+        label(ctx, &view.revocation, batch).await?;
+    }
+    if *stop == Stop::Protected && part.evidence.is_none() {
+        part.evidence = Some(sealed(ctx, view, part).await?);
+    }
+    let again = match stop {
+        Stop::Uncounted => SOON,
+        _ => stop.until().map_or(AGAIN, |until| super::person::until(until, now)),
+    };
+    Ok(Report { words: vec![condition::waiting(stop.reason(), stop.message())], again })
+}
+
+/// Every gate is open: release the plan that is shown, and see to a Job.
+async fn release(ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+    part.pass(Phase::Released);
+    part.instants.get_or_insert_default().released.get_or_insert(now);
+    part.job = Some(jobs::ensure(ctx).await?);
+    Ok(under_way())
+}
+
+fn under_way() -> Report {
+    let words = vec![
+        condition::waiting("Released", "Every gate is open; the revoker is at work."),
+        condition::reconciling("The revoker is at work."),
+    ];
+    Report { words, again: SOON }
+}
+
+/// A leaver who owned nothing: nothing to do, and a record of that.
+async fn nothing_owned(ctx: &Context, view: &View, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+    part.pass(Phase::Revoked);
+    part.instants.get_or_insert_default().released.get_or_insert(now);
+    part.evidence = Some(sealed(ctx, view, part).await?);
+    Ok(ended(part))
+}
+
+/// The reason is gone before anything was done.
+async fn cancel(ctx: &Context, view: &View, part: &mut Part) -> Result<Report, Fault> {
+    part.pass(Phase::Cancelled);
+    let name = view.revocation.name_any();
+    let waiting = view.ledger.as_ref().map(|ledger| ledger.allowance(&view.revocation.spec.policy, &name));
+    if matches!(waiting, Some(Allowance::Held { .. })) {
+        count::withdraw(ctx, &view.revocation.spec.policy, &name).await?;
+    }
+    part.evidence = Some(sealed(ctx, view, part).await?);
+    Ok(ended(part))
+}
+
+/// The revoker is done: the phase follows from its verdicts, and the story is sealed.
+async fn close(ctx: &Context, view: &View, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
+    part.pass(match finished {
+        Finished::Revoked => Phase::Revoked,
+        Finished::Failed | Finished::Stopped => Phase::Failed,
+    });
+    part.evidence = Some(sealed(ctx, view, part).await?);
+    Ok(ended(part))
+}
+
+async fn sealed(ctx: &Context, view: &View, part: &Part) -> Result<crate::api::revocation::Evidence, Fault> {
+    let rule = view.policy.as_ref().map(convert::rule).unwrap_or_default();
+    seal::seal(ctx, &view.revocation, part, view.person.as_ref(), &rule).await
+}
+
+/// What is said of a story that is over.
+fn ended(part: &Part) -> Report {
+    let mut words: Vec<Word> = match part.phase {
+        Some(Phase::Failed) => {
+            let message = "Not every target is proved refused: see status.steps and status.verdicts. Mend what they name, then delete this Revocation to have it planned again.";
+            vec![condition::waiting("NotRefused", message), condition::stalled(message)]
+        }
+        Some(Phase::Cancelled) => vec![condition::ready("Cancelled: the person is no longer terminated. Nothing was done.")],
+        _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {
+            vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.residual.")]
+        }
+        _ => vec![condition::ready("Every target is refused; see status.verdicts.")],
+    };
+    if !part.returned.is_empty() {
+        words.push(condition::returned(part.returned.len()));
+    }
+    Report { words, again: AGAIN }
+}
+
+async fn label(ctx: &Context, revocation: &Revocation, batch: &str) -> Result<(), Fault> {
+    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let patch = Patch::Merge(serde_json::json!({"metadata": {"uid": revocation.uid(), "labels": {names::BATCH: batch}}}));
+    call("label the batch", api.patch(&revocation.name_any(), &PatchParams::default(), &patch)).await.map(drop)
+}
+
+/// Writes the part, and tells about a new phase or something that came back.
+async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timestamp) -> Result<(), Fault> {
+    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    apply_status(&api, revocation, MANAGER, part).await?;
+    let before = Part::of(revocation);
+    let person = ObjectReference {
+        api_version: Some("rollcall.dev/v1alpha1".to_owned()),
+        kind: Some("Person".to_owned()),
+        name: Some(revocation.spec.person.clone()),
+        namespace: Some(ctx.options.namespace.clone()),
+        uid: Some(revocation.spec.person_uid.clone()),
+        ..ObjectReference::default()
+    };
+    if part.phase != before.phase || part.gate.as_ref().map(|g| &g.reason) != before.gate.as_ref().map(|g| &g.reason) {
+        let reason = part.phase.map_or_else(|| "Planned".to_owned(), |phase| format!("{phase:?}"));
+        let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
+        let strike = if revocation.spec.strike == Strike::Cut { "cut" } else { "removal" };
+        announce(&ctx.client, "control", person.clone(), &reason, format!("{strike} {}{gate}", revocation.name_any()), now).await;
+    }
+    if part.returned.len() > before.returned.len() {
+        let note = format!("{} credentials came back after {}", part.returned.len(), revocation.name_any());
+        announce(&ctx.client, "control", person, "CameBack", note, now).await;
+    }
+    Ok(())
+}

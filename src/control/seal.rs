@@ -1,0 +1,199 @@
+//! Sealing: the story of a Revocation becomes an immutable record at the end of the chain. Control alone seals.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+
+use super::Context;
+use super::part::Part;
+use crate::api::revocation::{self, Evidence};
+use crate::api::{Person, Revocation, names};
+use crate::cluster::{self, call};
+use crate::domain::employee::HrId;
+use crate::domain::evidence::{self, GENESIS, Head, Sealed, Story};
+use crate::outcome::Fault;
+
+/// Label on a record: the Revocation it is of.
+const OF: &str = "rollcall.dev/revocation";
+/// How often sealing is tried again after somebody else sealed.
+const CONFLICTS: usize = 8;
+
+/// Seals the story of a Revocation that is over, and says where.
+///
+/// # Flow          a record of it is there already? else: head, record after it, head moved by compare-and-swap
+/// # Guarantees    the chain never forks: the record's name is its place, and is created once; sealed twice is sealed once
+/// # Errors        transient: nothing is lost, the next call finds the record
+pub async fn seal(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Person>, rule: &str) -> Result<Evidence, Fault> {
+    let _turn = ctx.turn.lock().await;
+    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let story = story(ctx, revocation, part, person, rule);
+    for _ in 0..CONFLICTS {
+        let (head, standing) = head(&api).await?;
+        if let Some(found) = find(&api, revocation, &story.phase, &head).await? {
+            return Ok(found);
+        }
+        let sealed = evidence::chain(&head, story.clone()).map_err(|_| Fault::Stalled("the record cannot be written".to_owned()))?;
+        match create(&api, &revocation.name_any(), &sealed).await? {
+            Created::Ours => move_head(&api, standing, &sealed.head).await?,
+            Created::Theirs(text) => {
+                // A process died between record and head: its record stands, and the head follows it.
+                let next = Head { index: sealed.head.index, hash: evidence::hash(&text) };
+                move_head(&api, standing, &next).await?;
+                continue;
+            }
+        }
+        let name = evidence::name(sealed.head.index);
+        return Ok(Evidence { name, hash: sealed.head.hash, previous: head.hash });
+    }
+    Err(Fault::Transient { doing: "seal the evidence", cause: "somebody else kept sealing".to_owned() })
+}
+
+async fn head(api: &Api<ConfigMap>) -> Result<(Head, Option<ConfigMap>), Fault> {
+    let Some(map) = call("read the head of the evidence", api.get_opt(names::EVIDENCE_HEAD)).await? else {
+        return Ok((Head::genesis(), None));
+    };
+    let head = map.data.as_ref().and_then(Head::read);
+    let head = head.ok_or_else(|| Fault::Stalled(format!("the ConfigMap {} was changed; see `rollcall evidence verify`", names::EVIDENCE_HEAD)))?;
+    Ok((head, Some(map)))
+}
+
+/// A record of this Revocation at this end, up to the head.
+async fn find(api: &Api<ConfigMap>, revocation: &Revocation, phase: &str, head: &Head) -> Result<Option<Evidence>, Fault> {
+    let selector = format!("{OF}={}", revocation.name_any());
+    let found = call("look for the record", api.list(&ListParams::default().labels(&selector))).await?;
+    Ok(found.items.iter().find_map(|map| {
+        let text = map.data.as_ref()?.get(evidence::KEY)?;
+        let record: evidence::Record = serde_json::from_str(text).ok()?;
+        (record.story.phase == phase && record.index <= head.index).then(|| Evidence {
+            name: map.name_any(),
+            hash: evidence::hash(text),
+            previous: record.previous,
+        })
+    }))
+}
+
+enum Created {
+    Ours,
+    Theirs(String),
+}
+
+async fn create(api: &Api<ConfigMap>, revocation: &str, sealed: &Sealed) -> Result<Created, Fault> {
+    let name = evidence::name(sealed.head.index);
+    let map = ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            labels: Some(BTreeMap::from([
+                (names::PART.to_owned(), evidence::PART.to_owned()),
+                (OF.to_owned(), revocation.to_owned()),
+            ])),
+            ..ObjectMeta::default()
+        },
+        data: Some(BTreeMap::from([(evidence::KEY.to_owned(), sealed.text.clone())])),
+        immutable: Some(true),
+        ..ConfigMap::default()
+    };
+    match tokio::time::timeout(cluster::CALL, api.create(&PostParams::default(), &map)).await {
+        Ok(Ok(_)) => Ok(Created::Ours),
+        Ok(Err(error)) if cluster::is(&error, 409) => {
+            let theirs = call("read the record in its place", api.get(&name)).await?;
+            Ok(Created::Theirs(theirs.data.and_then(|mut data| data.remove(evidence::KEY)).unwrap_or_default()))
+        }
+        Ok(Err(error)) => Err(Fault::kube("write the record", &error)),
+        Err(_) => Err(Fault::Transient { doing: "write the record", cause: "no answer in time".to_owned() }),
+    }
+}
+
+/// Moves the head by compare-and-swap; a head that moved meanwhile is found by whoever looks next.
+async fn move_head(api: &Api<ConfigMap>, standing: Option<ConfigMap>, head: &Head) -> Result<(), Fault> {
+    let fresh = standing.is_none();
+    let mut map = standing.unwrap_or_else(|| ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(names::EVIDENCE_HEAD.to_owned()),
+            labels: Some(BTreeMap::from([(names::PART.to_owned(), "head".to_owned())])),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    });
+    map.data = Some(head.data());
+    let params = PostParams::default();
+    let write = async { if fresh { api.create(&params, &map).await } else { api.replace(names::EVIDENCE_HEAD, &params, &map).await } };
+    match tokio::time::timeout(cluster::CALL, write).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if cluster::is(&error, 409) => Ok(()),
+        Ok(Err(error)) => Err(Fault::kube("move the head of the evidence", &error)),
+        Err(_) => Err(Fault::Transient { doing: "move the head of the evidence", cause: "no answer in time".to_owned() }),
+    }
+}
+
+/// The story as the Revocation tells it, without any name, address or salt.
+fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Person>, rule: &str) -> Story {
+    let status = revocation.status.clone().unwrap_or_default();
+    let instants = part.instants.clone().unwrap_or_default();
+    let planned = part.plan.iter().flat_map(|plan| &plan.residual);
+    let action = |target: &revocation::Target| format!("{:?}", target.action);
+    Story {
+        revocation: revocation.name_any(),
+        strike: format!("{:?}", revocation.spec.strike),
+        phase: part.phase.map(|phase| format!("{phase:?}")).unwrap_or_default(),
+        person: revocation.spec.person.clone(),
+        subject: subject(person),
+        policy: revocation.spec.policy.clone(),
+        rule: evidence::hash(rule),
+        plan: part.plan.as_ref().map(|plan| plan.hash.clone()),
+        approver: revocation.spec.approval.as_ref().map(|approval| approval.by.clone()),
+        gate: part.gate.as_ref().map(|gate| gate.reason.clone()),
+        steps: status
+            .steps
+            .iter()
+            .map(|step| evidence::Step {
+                object: object(&step.target),
+                action: action(&step.target),
+                outcome: format!("{:?}", step.outcome),
+                at: step.at,
+            })
+            .collect(),
+        verdicts: status
+            .verdicts
+            .iter()
+            .map(|verdict| evidence::Verdict {
+                object: object(&verdict.target),
+                verdict: format!("{:?}", verdict.verdict),
+                at: verdict.at,
+            })
+            .collect(),
+        residual: planned
+            .chain(&status.residual)
+            .map(|residual| evidence::Residual { what: residual.what.clone(), why: residual.why.clone() })
+            .collect(),
+        instants: evidence::Instants {
+            effective: instants.effective,
+            seen: instants.seen,
+            released: instants.released,
+            acted: status.acted,
+            verified: status.verified,
+            confirmed: status.confirmed,
+        },
+        sealed: (ctx.clock)(),
+    }
+}
+
+fn object(target: &revocation::Target) -> evidence::Object {
+    evidence::Object {
+        kind: format!("{:?}", target.kind),
+        namespace: target.namespace.clone(),
+        name: target.name.clone(),
+        uid: target.uid.clone(),
+    }
+}
+
+/// The salted digest of the HR record; zeros where the Person, and with it the salt, is gone.
+fn subject(person: Option<&Person>) -> String {
+    let salted = person.and_then(|person| {
+        let salt = person.status.as_ref()?.salt.as_ref()?;
+        let record = person.spec.records.first()?;
+        Some(evidence::subject(salt, &record.connection, &HrId(record.id.clone())))
+    });
+    salted.unwrap_or_else(|| GENESIS.to_owned())
+}

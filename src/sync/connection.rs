@@ -1,0 +1,160 @@
+//! One poll of an HR system after another: read it, believe it or hold it, publish what is believed, and say so.
+//!
+//! Between polls nothing is read and nothing is written. What comes of an answer is the policy's.
+
+mod poll;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::api::Api;
+use kube::runtime::controller::Action;
+
+use self::poll::{Outcome, Seen, Settings};
+use super::{Context, MANAGER, memory, source};
+use crate::api::HRConnection;
+use crate::api::condition::{self, Condition};
+use crate::api::connection::HRConnectionStatus;
+use crate::cluster;
+use crate::domain::schedule::{self, Due};
+use crate::domain::trust;
+use crate::outcome::{self, Fault, Report};
+
+/// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
+const LONGEST_SLEEP: Duration = Duration::from_secs(600);
+
+/// What a step came to.
+enum Step {
+    /// It is not time yet.
+    Early(Timestamp),
+    /// The status as it is now, and what there is to say; conditions it says nothing of stay.
+    Done(Box<HRConnectionStatus>, Report),
+}
+
+/// Reads a connection's source when it is time, and reports what came of it.
+///
+/// # Flow          is it time? credentials and memory, the whole read, the trust gate, memory kept, snapshot published,
+///                 one status write
+/// # Guarantees    a held or failed attempt changes nothing but the status; an answer is remembered before it is used,
+///                 so that a crash in between makes the next comparison stricter, never looser; no write between polls
+/// # Assumptions   one process leads; two that both think they do get a conflict on the memory
+/// # Errors        none: faults become conditions and the next time to look
+pub async fn reconcile(connection: Arc<HRConnection>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+    let now = (ctx.clock)();
+    let (status, result) = match step(&connection, &ctx, now).await {
+        Ok(Step::Early(at)) => return Ok(Action::requeue(until(at, now))),
+        Ok(Step::Done(status, report)) => (*status, Ok(report)),
+        Err(fault) => (poll::owed(&connection), Err(fault)),
+    };
+    Ok(report(&connection, &ctx, status, result).await)
+}
+
+async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Result<Step, Fault> {
+    let settings = Settings::of(connection)?;
+    let name = connection.name_any();
+    match schedule::due(&settings.times(connection), now) {
+        Due::At(at) => return Ok(Step::Early(at)),
+        Due::Suspended(end) => {
+            let (status, words) = poll::suspended(connection, end);
+            return Ok(Step::Done(Box::new(status), Report { words, again: until(end, now) }));
+        }
+        Due::Now => {}
+    }
+    if poll::standing(connection).last_trusted.is_none() {
+        ctx.snapshots.forget(&name); // of an earlier connection of this name
+    }
+    let kept = memory::load(ctx, connection).await?;
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let read = source::read(ctx, connection, today, settings.timeout).await?;
+    let ended = (ctx.clock)();
+
+    let (seen, outcome) = match read {
+        Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
+        Ok(read) => {
+            let seen = Seen::of(&read);
+            match trust::judge(read, &kept.memory, &settings.asked(connection), &settings.bounds, ended) {
+                Err(held) => (Some(seen), Outcome::Held(held)),
+                Ok(believed) => {
+                    let trusted = poll::trusted(&believed, ended);
+                    memory::save(ctx, connection, kept, believed.memory).await?;
+                    ctx.snapshots.put(&name, believed.snapshot);
+                    (Some(seen), Outcome::Trusted(trusted, believed.waived))
+                }
+            }
+        }
+    };
+    let (status, words) = poll::record(connection, &settings, seen, outcome, ended);
+    let again = status.next_run.map_or(LONGEST_SLEEP, |at| until(at, ended));
+    Ok(Step::Done(Box::new(status), Report { words, again }))
+}
+
+/// Writes the status, once, and only if it differs. A status that could not be written is a fault like any other: the
+/// poll it was about is repeated.
+async fn report(
+    connection: &HRConnection,
+    ctx: &Context,
+    mut status: HRConnectionStatus,
+    result: Result<Report, Fault>,
+) -> Action {
+    let now = (ctx.clock)();
+    let generation = connection.metadata.generation;
+    let standing = poll::standing(connection);
+    let conditions = outcome::conclude(&standing.conditions, generation, &result, 0, now).conditions;
+    status.conditions = with_the_unsaid(conditions, &standing.conditions);
+    status.observed_generation = generation;
+    let connections = Api::<HRConnection>::namespaced(ctx.client.clone(), &ctx.namespace);
+    let written = if status == standing {
+        Ok(())
+    } else {
+        cluster::apply_status(&connections, connection, MANAGER, &status).await
+    };
+    let result = written.and(result);
+    if let Err(fault) = &result {
+        tracing::warn!(connection = connection.name_any(), %fault, "poll not done");
+    }
+    let failures = ctx.failures.count(&connection.uid().unwrap_or_default(), result.is_err());
+    outcome::conclude(&standing.conditions, generation, &result, failures, now).action
+}
+
+/// Keeps what the source's answers said, where this step says nothing of it: a pause, a fault or a failed attempt
+/// unsays no answer.
+fn with_the_unsaid(mut conditions: Vec<Condition>, standing: &[Condition]) -> Vec<Condition> {
+    const OF_ANSWERS: [&str; 4] =
+        [condition::REACHABLE, condition::TRUSTED, condition::RECOGNISED, condition::STABLE_IDS];
+    let unsaid = |old: &&Condition| {
+        OF_ANSWERS.contains(&old.type_.as_str()) && !conditions.iter().any(|new| new.type_ == old.type_)
+    };
+    let kept: Vec<Condition> = standing.iter().filter(unsaid).cloned().collect();
+    conditions.extend(kept);
+    conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    conditions
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    cluster::wait(at.duration_since(now).max(SignedDuration::ZERO)).min(LONGEST_SLEEP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_says_nothing_of_an_answer_unsays_nothing() {
+        let (then, now) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1));
+        let words = vec![condition::ready("read"), condition::trusted(3), condition::recognised()];
+        let standing = condition::merge(&[], words, None, then);
+        let new = condition::merge(&standing, vec![condition::retrying("503"), condition::trusted(4)], None, now);
+        let all = with_the_unsaid(new, &standing);
+        let seen: Vec<_> = all.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.message.as_str())).collect();
+        let expected = [
+            ("Ready", "False", "503"),
+            ("Recognised", "True", "Everybody's status is mapped."),
+            ("Trusted", "True", "4 people, believed."),
+        ];
+        assert_eq!(seen, expected);
+    }
+}

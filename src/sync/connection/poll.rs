@@ -1,0 +1,272 @@
+//! What a poll needs to know, and what its outcome says on the connection. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use kube::ResourceExt;
+
+use crate::api::condition::{self, Word};
+use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Trusted};
+use crate::api::{HRConnection, names, quantity};
+use crate::domain::employee::{Field, Read, Said};
+use crate::domain::schedule::{self, Times};
+use crate::domain::trust::{Asked, Believed, Bounds, Finding, Held};
+use crate::outcome::Fault;
+use crate::sync::source;
+
+/// Longest value of the reconcile-now annotation that is told from another.
+const LONGEST_REQUEST: usize = 64;
+/// Longest finding, and most findings and words, that the schema takes.
+const LONGEST_FINDING: usize = 512;
+const MOST_FINDINGS: usize = 16;
+const MOST_WORDS: usize = 32;
+
+/// The spec, read.
+pub(super) struct Settings {
+    pub(super) every: SignedDuration,
+    pub(super) timeout: SignedDuration,
+    pub(super) stale_after: SignedDuration,
+    pub(super) bounds: Bounds,
+    source: String,
+}
+
+impl Settings {
+    /// Reads the spec.
+    ///
+    /// # Errors
+    /// Stalled, naming the field that cannot be followed.
+    pub(super) fn of(connection: &HRConnection) -> Result<Self, Fault> {
+        let spec = &connection.spec;
+        let trust = &spec.trust;
+        let every = quantity::duration("spec.schedule.every", &spec.schedule.every)?;
+        if every < schedule::SHORTEST {
+            return Err(Fault::Stalled(format!("spec.schedule.every: {:?} is less than 10s", spec.schedule.every)));
+        }
+        Ok(Self {
+            every,
+            timeout: quantity::duration("spec.timeout", &spec.timeout)?,
+            stale_after: quantity::duration("spec.trust.staleAfter", &trust.stale_after)?,
+            bounds: Bounds {
+                max_shrink: quantity::percent("spec.trust.maxShrink", &trust.max_shrink)?,
+                min_overlap: quantity::percent("spec.trust.minOverlap", &trust.min_overlap)?,
+                max_bad_records: quantity::percent("spec.trust.maxBadRecords", &trust.max_bad_records)?,
+                always_present: trust.always_present.iter().map(|field| source::to_domain(*field)).collect(),
+            },
+            source: source::fingerprint(&spec.source),
+        })
+    }
+
+    /// What the next poll depends on. A changed spec is a request: whoever mended it wants to see it.
+    pub(super) fn times<'a>(&self, connection: &'a HRConnection) -> Times<'a> {
+        let status = connection.status.as_ref();
+        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
+        let asked = requested(connection);
+        Times {
+            every: self.every,
+            uid: connection.metadata.uid.as_deref().unwrap_or_default(),
+            last_attempt: status.and_then(|status| status.last_attempt.as_ref()).map(|attempt| attempt.time),
+            next_run: status.and_then(|status| status.next_run),
+            suspended_until: connection.spec.suspend.as_ref().map(|suspend| suspend.until),
+            requested: (asked.is_some() && asked.as_deref() != handled)
+                || status.and_then(|status| status.observed_generation) != connection.metadata.generation,
+        }
+    }
+
+    /// What the gate is asked beside the answer.
+    pub(super) fn asked<'a>(&'a self, connection: &'a HRConnection) -> Asked<'a> {
+        Asked {
+            source: &self.source,
+            remembered: connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()),
+            accepted: connection.annotations().get(names::ACCEPT).map(String::as_str),
+        }
+    }
+}
+
+/// What an answer shows of its source, believed or not.
+pub(super) struct Seen {
+    capabilities: Capabilities,
+    unmapped: BTreeMap<String, u32>,
+    without_meaning: usize,
+}
+
+impl Seen {
+    /// Looks at an answer.
+    pub(super) fn of(read: &Read) -> Self {
+        let mut words: Vec<_> = read.unmapped.iter().collect();
+        words.sort_by_key(|(word, people)| (std::cmp::Reverse(**people), *word));
+        Self {
+            capabilities: Capabilities {
+                fields: read.offered.iter().map(|field| source::to_api(*field)).collect(),
+                end_dates: read.offered.contains(&Field::TerminationDate),
+                stable_ids: read.offered.contains(&Field::EmployeeId),
+            },
+            unmapped: words.into_iter().take(MOST_WORDS).map(|(word, people)| (word.clone(), *people)).collect(),
+            without_meaning: read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count(),
+        }
+    }
+
+    fn words(&self) -> [Word; 2] {
+        let people = u32::try_from(self.without_meaning).unwrap_or(u32::MAX);
+        let ids = if self.capabilities.stable_ids { condition::stable_ids() } else { condition::weak_identity() };
+        let statuses = match people {
+            0 => condition::recognised(),
+            _ => condition::unmapped_statuses(self.unmapped.len(), people),
+        };
+        [ids, statuses]
+    }
+}
+
+/// What an attempt came to.
+pub(super) enum Outcome {
+    /// Believed, with the findings an admin accepted.
+    Trusted(Trusted, Vec<Finding>),
+    /// Not believed.
+    Held(Held),
+    /// No answer.
+    Failed(Finding),
+}
+
+/// What is written of a believed answer.
+pub(super) fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
+    let snapshot = &believed.snapshot;
+    let mut statuses = BTreeMap::new();
+    for employee in snapshot.employees() {
+        let people: &mut u32 = statuses.entry(employee.said.as_str().to_owned()).or_default();
+        *people = people.saturating_add(1);
+    }
+    let today = at.to_zoned(TimeZone::UTC).date();
+    Trusted {
+        time: at,
+        answer: snapshot.answer().to_owned(),
+        employees: count(snapshot.employees().len()),
+        statuses,
+        high_water: count(believed.memory.high_water(today)),
+        source: snapshot.source().to_owned(),
+    }
+}
+
+/// The status as it stands, empty where there is none.
+pub(super) fn standing(connection: &HRConnection) -> HRConnectionStatus {
+    connection.status.clone().unwrap_or_default()
+}
+
+/// The status after a fault: the poll is owed, and made as soon as the fault is gone.
+pub(super) fn owed(connection: &HRConnection) -> HRConnectionStatus {
+    HRConnectionStatus { next_run: None, ..standing(connection) }
+}
+
+/// Status and words of a pause.
+pub(super) fn suspended(connection: &HRConnection, until: Timestamp) -> (HRConnectionStatus, Vec<Word>) {
+    let reason = connection.spec.suspend.as_ref().map_or("", |suspend| suspend.reason.as_str());
+    let status = HRConnectionStatus { next_run: Some(until), ..standing(connection) };
+    (status, vec![condition::suspended(reason, until)])
+}
+
+/// Status and words of an attempt that ended at `at`. What an earlier trusted answer left stands, whatever came now.
+pub(super) fn record(
+    connection: &HRConnection,
+    settings: &Settings,
+    seen: Option<Seen>,
+    outcome: Outcome,
+    at: Timestamp,
+) -> (HRConnectionStatus, Vec<Word>) {
+    let mut status = standing(connection);
+    let mut words: Vec<Word> = seen.iter().flat_map(Seen::words).collect();
+    let attempt = |outcome: &str, answer: Option<String>, findings: &[Finding], prefix: &str| Attempt {
+        time: at,
+        outcome: outcome.to_owned(),
+        answer,
+        findings: findings.iter().take(MOST_FINDINGS).map(|finding| line(prefix, finding)).collect(),
+    };
+    let age = Age { at, stale_after: settings.stale_after, last: status.last_trusted.as_ref().map(|last| last.time) };
+    status.last_attempt = Some(match outcome {
+        Outcome::Trusted(trusted, waived) => {
+            let people = trusted.employees;
+            words.extend([
+                condition::ready(format!("{people} people read and believed.")),
+                condition::reachable(),
+                condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
+            ]);
+            let answer = Some(trusted.answer.clone());
+            status.last_trusted = Some(trusted);
+            attempt("Trusted", answer, &waived, "accepted: ")
+        }
+        Outcome::Held(held) => {
+            let message = format!("{}{age}", explain(&connection.name_any(), &held));
+            let reason = held.findings.first().map_or("Held", Finding::reason);
+            words.extend([
+                condition::waiting(reason, message.clone()),
+                condition::reachable(),
+                condition::held(reason, message),
+            ]);
+            attempt(reason, Some(held.answer), &held.findings, "")
+        }
+        Outcome::Failed(finding) => {
+            let message = format!("{} Nothing was changed.{age}", finding.message());
+            let reason = finding.reason();
+            words.extend([
+                condition::waiting(reason, message.clone()),
+                condition::unreachable(reason, message.clone()),
+                condition::held(reason, message),
+            ]);
+            attempt(reason, None, &[finding], "")
+        }
+    });
+    if let Some(seen) = seen {
+        status.capabilities = Some(seen.capabilities);
+        status.unmapped_statuses = seen.unmapped;
+    }
+    status.next_run = Some(schedule::next(settings.every, connection.metadata.uid.as_deref().unwrap_or_default(), at));
+    status.last_handled_reconcile_at = requested(connection).or(status.last_handled_reconcile_at);
+    (status, words)
+}
+
+/// Why an answer is held, and what to do: all reasons, the first in full.
+fn explain(name: &str, held: &Held) -> String {
+    let mut text = held.findings.first().map_or_else(String::new, Finding::message);
+    let others: Vec<_> = held.findings.iter().skip(1).map(Finding::reason).collect();
+    if !others.is_empty() {
+        text.push_str(&format!(" Also {}: see status.lastAttempt.findings.", others.join(", ")));
+    }
+    text.push_str(" Nothing was changed.");
+    if held.findings.iter().all(Finding::can_be_accepted) {
+        let answer = &held.answer;
+        text.push_str(&format!(" If this answer is right: `kubectl rollcall accept {name} --answer {answer}`."));
+    }
+    text
+}
+
+/// How old the last trusted answer is, in words where that matters.
+struct Age {
+    at: Timestamp,
+    stale_after: SignedDuration,
+    last: Option<Timestamp>,
+}
+
+impl std::fmt::Display for Age {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.last {
+            None => f.write_str(" No answer was trusted yet."),
+            Some(last) if self.at.duration_since(last) > self.stale_after => {
+                write!(f, " Stale: the last trusted answer is of {last}, older than trust.staleAfter.")
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+fn line(prefix: &str, finding: &Finding) -> String {
+    format!("{prefix}{}: {}", finding.reason(), finding.message()).chars().take(LONGEST_FINDING).collect()
+}
+
+/// The value of the reconcile-now annotation, as far as it can be echoed.
+fn requested(connection: &HRConnection) -> Option<String> {
+    connection.annotations().get(names::REQUESTED_AT).map(|value| value.chars().take(LONGEST_REQUEST).collect())
+}
+
+fn count(people: usize) -> u32 {
+    u32::try_from(people).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

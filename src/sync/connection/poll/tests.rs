@@ -1,0 +1,238 @@
+//! What each outcome says on the connection.
+
+use jiff::civil;
+use serde_json::json;
+
+use super::*;
+use crate::domain::employee::{Employee, Failure, HrId, Status};
+use crate::domain::schedule::{Due, due};
+use crate::domain::trust::{self, Memory};
+
+fn connection(spec: serde_json::Value) -> HRConnection {
+    let mut all = json!({"source": {"file": {"from": {"configMap": {"name": "people", "key": "people.csv"}}}}});
+    all.as_object_mut().expect("a map").extend(spec.as_object().expect("a map").clone());
+    let mut connection = HRConnection::new("hq", serde_json::from_value(all).expect("a spec"));
+    connection.metadata.uid = Some("uid".to_owned());
+    connection.metadata.generation = Some(1);
+    connection
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+}
+
+fn people(number: usize) -> Read {
+    let employee = |id: usize| Employee {
+        id: HrId(format!("{id}")),
+        name: "Ada".to_owned(),
+        work_email: format!("p{id}@example.com"),
+        said: Said::Mapped(Status::Active),
+        start: Some(civil::date(2020, 1, 1)),
+        last_day: None,
+        department: None,
+        title: None,
+        location: None,
+        manager: None,
+    };
+    let offered = [Field::EmployeeId, Field::TerminationDate].into();
+    Read { employees: (0..number).map(employee).collect(), offered, ..Read::default() }
+}
+
+fn settings(connection: &HRConnection) -> Settings {
+    Settings::of(connection).expect("a spec that can be followed")
+}
+
+/// Polls once, as the driver does, and leaves the status on the connection.
+fn poll(connection: &mut HRConnection, memory: &mut Memory, read: Result<Read, Failure>, at: Timestamp) -> Vec<Word> {
+    let settings = settings(connection);
+    let (seen, outcome) = match read {
+        Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
+        Ok(read) => {
+            let seen = Seen::of(&read);
+            match trust::judge(read, memory, &settings.asked(connection), &settings.bounds, at) {
+                Err(held) => (Some(seen), Outcome::Held(held)),
+                Ok(believed) => {
+                    let trusted = trusted(&believed, at);
+                    *memory = believed.memory;
+                    (Some(seen), Outcome::Trusted(trusted, believed.waived))
+                }
+            }
+        }
+    };
+    let (mut status, words) = record(connection, &settings, seen, outcome, at);
+    status.observed_generation = connection.metadata.generation;
+    connection.status = Some(status);
+    words
+}
+
+fn polled(connection: &mut HRConnection) -> Memory {
+    let mut memory = Memory::fresh(&[1; 32]);
+    poll(connection, &mut memory, Ok(people(10)), at(0));
+    memory
+}
+
+fn reasons(words: &[Word]) -> Vec<(&'static str, &'static str)> {
+    let mut reasons: Vec<_> = words.iter().map(|word| (word.type_, word.reason)).collect();
+    reasons.sort_unstable();
+    reasons
+}
+
+fn status(connection: &HRConnection) -> &HRConnectionStatus {
+    connection.status.as_ref().expect("a status")
+}
+
+#[test]
+fn a_believed_answer_is_ready_and_counted() {
+    let mut connection = connection(json!({}));
+    let words = poll(&mut connection, &mut Memory::fresh(&[1; 32]), Ok(people(10)), at(0));
+    let expected = [
+        ("Reachable", "Answered"),
+        ("Ready", "Succeeded"),
+        ("Recognised", "Mapped"),
+        ("StableIds", "OwnIds"),
+        ("Trusted", "Trusted"),
+    ];
+    assert_eq!(reasons(&words), expected);
+    let trusted = status(&connection).last_trusted.clone().expect("trusted");
+    assert_eq!((trusted.employees, trusted.high_water, trusted.time), (10, 10, at(0)));
+    assert_eq!(trusted.statuses, BTreeMap::from([("Active".to_owned(), 10)]));
+    let attempt = status(&connection).last_attempt.clone().expect("an attempt");
+    assert_eq!((attempt.outcome.as_str(), attempt.answer), ("Trusted", Some(trusted.answer)));
+}
+
+#[test]
+fn a_held_answer_is_recorded_with_its_reason_and_the_trusted_one_stands() {
+    let mut connection = connection(json!({}));
+    let mut memory = polled(&mut connection);
+    let before = status(&connection).last_trusted.clone();
+    let words = poll(&mut connection, &mut memory, Ok(people(8)), at(3600));
+    let attempt = status(&connection).last_attempt.clone().expect("an attempt");
+    assert_eq!((attempt.outcome.as_str(), attempt.time), ("Shrunk", at(3600)));
+    assert_eq!(status(&connection).last_trusted, before);
+    let trusted = words.iter().find(|word| word.type_ == condition::TRUSTED).expect("said");
+    let answer = attempt.answer.expect("a whole answer");
+    let message = format!(
+        "8 people seen, 10 in the last trusted answer: fewer than trust.maxShrink allows. Nothing was changed. \
+         If this answer is right: `kubectl rollcall accept hq --answer {answer}`."
+    );
+    assert_eq!(*trusted, condition::held("Shrunk", message.clone()));
+    assert!(words.contains(&condition::waiting("Shrunk", message)));
+}
+
+#[test]
+fn an_answer_that_cannot_be_accepted_offers_no_accepting() {
+    let mut connection = connection(json!({}));
+    let mut memory = polled(&mut connection);
+    let words = poll(&mut connection, &mut memory, Ok(people(0)), at(3600));
+    assert!(words.iter().any(|word| word.reason == "Empty"));
+    assert!(!words.iter().any(|word| word.message.contains("accept")));
+}
+
+#[test]
+fn a_failed_attempt_is_recorded_and_nothing_else_changes() {
+    let mut connection = connection(json!({}));
+    let mut memory = polled(&mut connection);
+    let before = status(&connection).clone();
+    let words = poll(&mut connection, &mut memory, Err(Failure::Forbidden), at(3600));
+    assert_eq!(reasons(&words), [("Reachable", "Forbidden"), ("Ready", "Forbidden"), ("Trusted", "Forbidden")]);
+    let after = status(&connection).clone();
+    assert_eq!(after.last_attempt.as_ref().map(|attempt| attempt.outcome.as_str()), Some("Forbidden"));
+    let expected = HRConnectionStatus { last_attempt: after.last_attempt.clone(), next_run: after.next_run, ..before };
+    assert_eq!(after, expected);
+}
+
+#[test]
+fn an_accepted_answer_is_believed_and_what_was_accepted_stays_on_record() {
+    let mut connection = connection(json!({}));
+    let mut memory = polled(&mut connection);
+    poll(&mut connection, &mut memory, Ok(people(5)), at(3600));
+    let answer = status(&connection).last_attempt.as_ref().and_then(|attempt| attempt.answer.clone()).expect("held");
+    connection.annotations_mut().insert(names::ACCEPT.to_owned(), answer);
+    poll(&mut connection, &mut memory, Ok(people(5)), at(7200));
+    let attempt = status(&connection).last_attempt.clone().expect("an attempt");
+    assert_eq!(attempt.outcome, "Trusted");
+    assert!(attempt.findings.iter().all(|finding| finding.starts_with("accepted: Shrunk: ")), "{attempt:?}");
+    assert_eq!(attempt.findings.len(), 1);
+}
+
+#[test]
+fn an_old_trusted_answer_is_called_stale() {
+    let mut connection = connection(json!({"trust": {"staleAfter": "2h"}}));
+    let mut memory = polled(&mut connection);
+    for (hours, stale) in [(1, false), (3, true)] {
+        let words = poll(&mut connection, &mut memory, Err(Failure::TimedOut), at(hours * 3600));
+        assert_eq!(words.iter().any(|word| word.message.contains("Stale: ")), stale, "after {hours}h");
+    }
+}
+
+#[test]
+fn unmapped_words_are_shown_even_where_the_answer_is_held() {
+    let mut connection = connection(json!({}));
+    let mut read = people(10);
+    for employee in read.employees.iter_mut().take(3) {
+        employee.said = Said::Unmapped;
+    }
+    read.unmapped = BTreeMap::from([("sabbatical".to_owned(), 2)]); // and one empty cell
+    let words = poll(&mut connection, &mut Memory::fresh(&[1; 32]), Ok(read), at(0));
+    assert!(words.contains(&condition::unmapped_statuses(1, 3)));
+    assert_eq!(status(&connection).unmapped_statuses, BTreeMap::from([("sabbatical".to_owned(), 2)]));
+    assert_eq!(status(&connection).last_trusted, None);
+}
+
+#[test]
+fn only_what_is_new_makes_a_poll_due_early() {
+    let request = |connection: &mut HRConnection, value: &str| {
+        connection.annotations_mut().insert(names::REQUESTED_AT.to_owned(), value.to_owned());
+    };
+    let due_at = |connection: &HRConnection| due(&settings(connection).times(connection), at(60)) == Due::Now;
+    let mut connection = connection(json!({}));
+    assert!(due_at(&connection), "never polled");
+    let mut memory = polled(&mut connection);
+    assert!(!due_at(&connection), "just polled");
+    request(&mut connection, "now");
+    assert!(due_at(&connection), "asked");
+    poll(&mut connection, &mut memory, Ok(people(10)), at(30));
+    assert!(!due_at(&connection), "asked and answered");
+    connection.metadata.generation = Some(2);
+    assert!(due_at(&connection), "the spec changed");
+    connection.metadata.generation = Some(1);
+    connection.status = Some(owed(&connection));
+    assert!(due_at(&connection), "a fault left the poll owed");
+}
+
+#[test]
+fn a_request_too_long_to_be_echoed_is_answered_once() {
+    let mut connection = connection(json!({}));
+    connection.annotations_mut().insert(names::REQUESTED_AT.to_owned(), "x".repeat(500));
+    polled(&mut connection);
+    assert_eq!(
+        due(&settings(&connection).times(&connection), at(60)),
+        Due::At(status(&connection).next_run.expect("a time"))
+    );
+}
+
+#[test]
+fn a_pause_says_why_and_when_it_ends() {
+    let spec = json!({"suspend": {"reason": "migration", "until": at(9000)}});
+    let mut connection = connection(json!({}));
+    polled(&mut connection);
+    connection.spec = self::connection(spec).spec;
+    assert_eq!(due(&settings(&connection).times(&connection), at(60)), Due::Suspended(at(9000)));
+    let (after, words) = suspended(&connection, at(9000));
+    assert_eq!(words, [condition::suspended("migration", at(9000))]);
+    assert_eq!(after.next_run, Some(at(9000)));
+    assert_eq!(after.last_trusted, status(&connection).last_trusted);
+}
+
+#[test]
+fn a_spec_that_cannot_be_followed_names_the_field() {
+    let cases = [
+        (json!({"schedule": {"every": "5s"}}), "spec.schedule.every: \"5s\" is less than 10s"),
+        (json!({"timeout": "x"}), "spec.timeout: \"x\" is not a duration such as 30s, 5m, 72h or 90d"),
+        (json!({"trust": {"maxShrink": "x"}}), "spec.trust.maxShrink: \"x\" is not a percentage such as 10%"),
+    ];
+    for (spec, expected) in cases {
+        let fault = Settings::of(&connection(spec)).err().map(|fault| fault.to_string());
+        assert_eq!(fault.as_deref(), Some(expected));
+    }
+}

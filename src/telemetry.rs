@@ -1,0 +1,175 @@
+//! What Rollcall says of itself: log lines and metrics. Neither carries personal data: labels are names of connections
+//! and policies, and words of a closed vocabulary.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+
+/// What libraries may say, whatever was asked for. The client's warnings quote whole answers that it could not parse,
+/// and those may hold Secrets and files of people.
+const LIBRARIES: &str = "hyper=warn,hyper_util=warn,h2=warn,rustls=warn,reqwest=warn,tower=warn,kube_runtime=warn,\
+    kube_client=error,kube_client::client=error";
+
+/// Log lines as JSON on the standard error, from the level of `filter` up (`info`, `debug`, `rollcall=debug`).
+///
+/// # Errors
+/// When the filter cannot be read, or a logger is set already.
+pub fn init(filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let filter = EnvFilter::builder().parse(format!("{filter},{LIBRARIES}"))?;
+    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter).with_writer(std::io::stderr).try_init()
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Poll {
+    connection: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Connection {
+    connection: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct People {
+    policy: String,
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Phase {
+    phase: String,
+}
+
+/// The metrics of a process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    polls: Family<Poll, Counter>,
+    last_success: Family<Connection, Gauge<f64, AtomicU64>>,
+    people: Family<People, Gauge>,
+    person_writes: Counter,
+    revocations: Family<Phase, Gauge>,
+    leader: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("rollcall");
+        let polls = Family::default();
+        registry.register("connection_polls", "Reads of a source, by how they ended", polls.clone());
+        let last_success = Family::default();
+        registry.register(
+            "connection_last_success_timestamp_seconds",
+            "When an answer of the source was last believed",
+            last_success.clone(),
+        );
+        let people = Family::default();
+        registry.register("people", "People of a policy, by state", people.clone());
+        let person_writes = Counter::default();
+        registry.register("person_writes", "Writes of Persons", person_writes.clone());
+        let revocations = Family::default();
+        registry.register("revocations", "Revocations, by phase", revocations.clone());
+        let leader = Gauge::default();
+        registry.register("leader", "Whether this replica leads", leader.clone());
+        Self { registry, polls, last_success, people, person_writes, revocations, leader }
+    }
+}
+
+impl Metrics {
+    /// A source was read; `outcome` is `Trusted` or the reason of the first finding.
+    pub fn polled(&self, connection: &str, outcome: &str) {
+        let labels = Poll { connection: connection.to_owned(), outcome: outcome.to_owned() };
+        self.polls.get_or_create(&labels).inc();
+    }
+
+    /// An answer of a source was believed.
+    pub fn believed(&self, connection: &str, at: Timestamp) {
+        let labels = Connection { connection: connection.to_owned() };
+        self.last_success.get_or_create(&labels).set(at.as_duration().as_secs_f64());
+    }
+
+    /// The people of a policy, by state. A state that is no longer named has nobody.
+    pub fn people(&self, policy: &str, by_state: &BTreeMap<String, u32>) {
+        for state in ["PreHire", "Active", "Suspended", "Leave", "Terminated", "Unknown"] {
+            let labels = People { policy: policy.to_owned(), state: state.to_owned() };
+            self.people.get_or_create(&labels).set(by_state.get(state).copied().unwrap_or(0).into());
+        }
+    }
+
+    /// A Person was written.
+    pub fn person_written(&self) {
+        self.person_writes.inc();
+    }
+
+    /// The Revocations that there are, by phase. A phase that is no longer named has none.
+    pub fn revocations(&self, by_phase: &BTreeMap<String, u32>) {
+        for phase in ["Held", "Released", "Revoked", "Failed", "Cancelled"] {
+            let labels = Phase { phase: phase.to_owned() };
+            self.revocations.get_or_create(&labels).set(by_phase.get(phase).copied().unwrap_or(0).into());
+        }
+    }
+
+    /// Whether this replica leads.
+    pub fn leading(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+
+    /// All of them, in the text form of OpenMetrics.
+    ///
+    /// # Errors
+    /// When they cannot be written as text.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_have_the_names_that_dashboards_are_written_for() {
+        let metrics = Metrics::default();
+        metrics.polled("hq", "Trusted");
+        metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
+        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
+        metrics.person_written();
+        metrics.revocations(&BTreeMap::from([("Held".to_owned(), 2)]));
+        metrics.leading(true);
+        let text = metrics.text().unwrap();
+        for line in [
+            r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
+            r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,
+            r#"rollcall_people{policy="everyone",state="Active"} 3"#,
+            r#"rollcall_people{policy="everyone",state="Terminated"} 0"#,
+            "rollcall_person_writes_total 1",
+            r#"rollcall_revocations{phase="Held"} 2"#,
+            "rollcall_leader 1",
+        ] {
+            assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn people_of_a_state_that_emptied_are_counted_as_none() {
+        let metrics = Metrics::default();
+        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
+        metrics.people("everyone", &BTreeMap::new());
+        assert!(metrics.text().unwrap().contains(r#"rollcall_people{policy="everyone",state="Active"} 0"#));
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused() {
+        assert!(init("rollcall=loud").is_err());
+    }
+}
