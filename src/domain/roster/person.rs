@@ -32,7 +32,9 @@ pub(super) fn stated(
     }
     let facts = facts(employee, before, day);
     let standing = match before {
-        Some(before) if stays_left(before, &facts) => Standing { zone: day.zone.name().to_owned(), ..before.standing.clone() },
+        Some(before) if stays_left(before, &facts) => {
+            Standing { zone: day.zone.name().to_owned(), ..before.standing.clone() }
+        }
         _ => standing(before.map(|before| &before.standing), verdict(&facts, day.today), &facts, day, now),
     };
     let known = before.map(|before| before.aliases.as_slice()).unwrap_or_default();
