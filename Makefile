@@ -123,8 +123,9 @@ demo: tools ## one leaver, from CSV to refused tokens, on a real Kubernetes; DEM
 
 .PHONY: bench
 bench: tools ## the bars of the design, measured: a table, and target/bench.jsonl
-	$(MAKE) --no-print-directory image
-	export ROLLCALL_BIN=$(CURDIR)/target/release-static/rollcall ROLLCALL_IMAGE=$(CURDIR)/target/rollcall.tar
-	$(BIN)/cluster down && KUBECONFIG=$$($(BIN)/cluster up) && export KUBECONFIG
+	$(MAKE) --no-print-directory image TAG=test
+	export ROLLCALL_BIN=$(CURDIR)/target/release-static/rollcall
+	$(BIN)/cluster down && ROLLCALL_E2E_KUBECONFIG=$$($(BIN)/cluster up) && export ROLLCALL_E2E_KUBECONFIG
+	trap '$(BIN)/cluster down' EXIT
 	$(BIN)/cluster load target/rollcall.tar
-	cargo run --locked --example bench
+	cargo test --locked --test bench
