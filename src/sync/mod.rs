@@ -1,6 +1,8 @@
 //! `rollcall sync`: reads HR systems, believes or holds their answers, and writes Persons.
 
+pub mod connection;
 pub mod memory;
+pub mod source;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
