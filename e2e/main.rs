@@ -1,10 +1,32 @@
-//! Stories told end to end, on a real Kubernetes.
+//! The stories: Rollcall against a real API server, with real tokens, told end to end; one file a story.
+//!
+//! Run by `make test`, which brings up the control plane they need.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test may fail loudly, reads the clock and its environment, and plays every part, the attacker's too"
+    reason = "a story that finds anything unexpected has failed, and says where"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a story is the world around Rollcall: it deletes, reads the clock and its own environment"
+)]
+
+mod support;
+
+mod answers;
+mod batch;
+mod bystanders;
+mod changed_world;
+mod comes_back;
+mod crash;
+mod examples;
+mod idle;
+mod instruments;
+mod leaks;
+mod leaver;
+mod proof;
+mod refusals;
+mod withdrawn;

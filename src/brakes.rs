@@ -35,7 +35,8 @@ pub async fn ledger(client: &Client, namespace: &str) -> Result<(Ledger, Option<
         return Ok((Ledger::default(), None));
     };
     let text = map.data.as_ref().and_then(|data| data.get(LEDGER_KEY)).map(String::as_str).unwrap_or_default();
-    let ledger = serde_json::from_str(text)
-        .map_err(|_| Fault::Stalled(format!("the ConfigMap {} holds no ledger; restore it from a backup", names::LEDGER)))?;
+    let ledger = serde_json::from_str(text).map_err(|_| {
+        Fault::Stalled(format!("the ConfigMap {} holds no ledger; restore it from a backup", names::LEDGER))
+    })?;
     Ok((ledger, Some(map)))
 }

@@ -11,7 +11,13 @@ use crate::world;
 /// Draws the plan of a strike against one person as the cluster is now.
 ///
 /// `recycled` are the uids that the cut gave to accounts; a removal takes no others.
-pub async fn draw(ctx: &Context, person: &Person, policy: &SyncPolicy, strike: Strike, recycled: &BTreeSet<String>) -> Plan {
+pub async fn draw(
+    ctx: &Context,
+    person: &Person,
+    policy: &SyncPolicy,
+    strike: Strike,
+    recycled: &BTreeSet<String>,
+) -> Plan {
     let people = ctx.stores.people.state();
     let index = convert::index(people.iter().map(AsRef::as_ref));
     let facts = convert::person_facts(person);
@@ -22,7 +28,8 @@ pub async fn draw(ctx: &Context, person: &Person, policy: &SyncPolicy, strike: S
         own_namespaces: vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()],
         ..World::default()
     };
-    let theirs = accounts.iter().filter(|account| index.mentions(&account.mark, &facts) || recycled.contains(&account.uid));
+    let theirs =
+        accounts.iter().filter(|account| index.mentions(&account.mark, &facts) || recycled.contains(&account.uid));
     let namespaces: BTreeSet<String> = theirs.map(|account| account.namespace.clone()).collect();
     let bound = world.bindings.iter().filter(|binding| mentions(binding, &facts, &namespaces));
     let mut asked: BTreeSet<String> = bound.map(|binding| binding.namespace.clone()).collect();
@@ -32,7 +39,8 @@ pub async fn draw(ctx: &Context, person: &Person, policy: &SyncPolicy, strike: S
         world.consents.insert(namespace, consent);
     }
     let consenting = world.consents.iter().filter(|(namespace, consent)| consent.accounts && !namespace.is_empty());
-    world.consumers = world::consumers_of(&ctx.client, consenting.map(|(namespace, _)| namespace.clone()).collect()).await;
+    world.consumers =
+        world::consumers_of(&ctx.client, consenting.map(|(namespace, _)| namespace.clone()).collect()).await;
     world.accounts = accounts;
     let (rule, protected) = (convert::rule(policy), convert::protected(policy));
     match strike {
@@ -42,7 +50,11 @@ pub async fn draw(ctx: &Context, person: &Person, policy: &SyncPolicy, strike: S
 }
 
 /// Whether a binding names a user of this person, or an account in a namespace where they own one.
-fn mentions(binding: &plan::Binding, person: &crate::domain::ownership::PersonFacts, namespaces: &BTreeSet<String>) -> bool {
+fn mentions(
+    binding: &plan::Binding,
+    person: &crate::domain::ownership::PersonFacts,
+    namespaces: &BTreeSet<String>,
+) -> bool {
     binding.subjects.iter().any(|subject| match subject {
         plan::Subject::User(name) => person.usernames().any(|own| own == name),
         plan::Subject::Account { namespace, .. } => namespaces.contains(namespace),

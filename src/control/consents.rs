@@ -106,7 +106,14 @@ async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
     Ok(Row { namespace: namespace.to_owned(), accounts: missing.is_empty(), canaries, secrets, missing })
 }
 
-async fn revoker_may(ctx: &Context, namespace: &str, verb: &str, group: &str, resource: &str, sub: Option<&str>) -> Result<bool, Fault> {
+async fn revoker_may(
+    ctx: &Context,
+    namespace: &str,
+    verb: &str,
+    group: &str,
+    resource: &str,
+    sub: Option<&str>,
+) -> Result<bool, Fault> {
     let options = &ctx.options;
     let api: Api<SubjectAccessReview> = Api::all(ctx.client.clone());
     let review = SubjectAccessReview {
@@ -153,10 +160,13 @@ fn attributes(namespace: &str, verb: &str, group: &str, resource: &str, sub: Opt
 /// Namespaces worth asking about: where something is owned, and where the revoker is bound.
 fn nominated(ctx: &Context) -> BTreeSet<String> {
     let options = &ctx.options;
-    let revoker = Subject::Account { namespace: options.revoker_namespace.clone(), name: options.revoker_account.clone() };
+    let revoker =
+        Subject::Account { namespace: options.revoker_namespace.clone(), name: options.revoker_account.clone() };
     let accounts = ctx.stores.accounts.state();
-    let owned = accounts.iter().filter_map(|account| world::account(&account.metadata)).map(|account| account.namespace);
-    let bound = ctx.stores.bindings().into_iter().filter(|binding| binding.subjects.contains(&revoker)).map(|b| b.namespace);
+    let owned =
+        accounts.iter().filter_map(|account| world::account(&account.metadata)).map(|account| account.namespace);
+    let bound =
+        ctx.stores.bindings().into_iter().filter(|binding| binding.subjects.contains(&revoker)).map(|b| b.namespace);
     let mut all: BTreeSet<String> = owned.chain(bound).collect();
     all.insert(String::new());
     all.remove(&options.namespace);

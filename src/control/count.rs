@@ -22,7 +22,13 @@ const CONFLICTS: usize = 8;
 /// # Flow          is it counted? approved? if not: the run's Revocations live, the limits, one compare-and-swap
 /// # Guarantees    a run is counted only when every leaver of it has a planned Revocation; it is released or held as a whole
 /// # Errors        transient: nothing was counted
-pub async fn settle(ctx: &Context, revocation: &Revocation, person: &Person, policy: &SyncPolicy, ledger: &Ledger) -> Result<Ledger, Fault> {
+pub async fn settle(
+    ctx: &Context,
+    revocation: &Revocation,
+    person: &Person,
+    policy: &SyncPolicy,
+    ledger: &Ledger,
+) -> Result<Ledger, Fault> {
     let name = revocation.name_any();
     let plan = revocation.status.as_ref().and_then(|status| status.plan.as_ref());
     let approved = match (&revocation.spec.approval, plan) {
@@ -45,7 +51,13 @@ pub async fn withdraw(ctx: &Context, policy: &str, revocation: &str) -> Result<(
 }
 
 /// Counts the run of a Revocation, if every leaver of it is there and planned; otherwise leaves the ledger as it is.
-async fn count_run(ctx: &Context, revocation: &Revocation, person: &Person, policy: &SyncPolicy, ledger: &Ledger) -> Result<Ledger, Fault> {
+async fn count_run(
+    ctx: &Context,
+    revocation: &Revocation,
+    person: &Person,
+    policy: &SyncPolicy,
+    ledger: &Ledger,
+) -> Result<Ledger, Fault> {
     let Some(run) = revocation.labels().get(names::RUN) else { return Ok(ledger.clone()) };
     let api: Api<SyncPolicy> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let policy = call("read the policy", api.get(&policy.name_any())).await?;
@@ -66,7 +78,12 @@ async fn count_run(ctx: &Context, revocation: &Revocation, person: &Person, poli
 }
 
 /// The Revocations of a run whose Persons came with the baseline, or those whose did not: they are counted apart.
-fn of_kind(ctx: &Context, seen: &[Revocation], shares: &BTreeMap<String, u32>, baseline: bool) -> BTreeMap<String, u32> {
+fn of_kind(
+    ctx: &Context,
+    seen: &[Revocation],
+    shares: &BTreeMap<String, u32>,
+    baseline: bool,
+) -> BTreeMap<String, u32> {
     let people = ctx.stores.people.state();
     let came_with = |revocation: &Revocation| {
         let person = people.iter().find(|person| person.name_any() == revocation.spec.person);
@@ -90,7 +107,8 @@ async fn swap(ctx: &Context, change: impl Fn(&mut Ledger)) -> Result<Ledger, Fau
         if ledger == standing {
             return Ok(ledger);
         }
-        let text = serde_json::to_string(&ledger).map_err(|_| Fault::Stalled("the ledger cannot be written".to_owned()))?;
+        let text =
+            serde_json::to_string(&ledger).map_err(|_| Fault::Stalled("the ledger cannot be written".to_owned()))?;
         let fresh = map.is_none();
         let mut map = map.unwrap_or_else(empty);
         map.data = Some(BTreeMap::from([(LEDGER_KEY.to_owned(), text)]));
@@ -102,7 +120,9 @@ async fn swap(ctx: &Context, change: impl Fn(&mut Ledger)) -> Result<Ledger, Fau
             Ok(Ok(_)) => return Ok(ledger),
             Ok(Err(error)) if cluster::is(&error, 409) => {}
             Ok(Err(error)) => return Err(Fault::kube("write the ledger", &error)),
-            Err(_) => return Err(Fault::Transient { doing: "write the ledger", cause: "no answer in time".to_owned() }),
+            Err(_) => {
+                return Err(Fault::Transient { doing: "write the ledger", cause: "no answer in time".to_owned() });
+            }
         }
     }
     Err(Fault::Transient { doing: "write the ledger", cause: "somebody else kept writing".to_owned() })

@@ -43,7 +43,10 @@ pub async fn ensure(ctx: &Context) -> Result<String, Fault> {
 fn active(job: &Job) -> bool {
     let ended = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
     job.metadata.deletion_timestamp.is_none()
-        && !ended.into_iter().any(|c| c.status == "True" && ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"].contains(&c.type_.as_str()))
+        && !ended.into_iter().any(|c| {
+            c.status == "True"
+                && ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"].contains(&c.type_.as_str())
+        })
 }
 
 /// The one shape; `charts/rollcall/templates/vap-job-template.yaml` refuses any other.
@@ -85,7 +88,11 @@ fn pod(options: &Options) -> PodSpec {
             name: PART.to_owned(),
             image: Some(options.revoker_image.clone()),
             image_pull_policy: Some("IfNotPresent".to_owned()),
-            args: Some(["revoke", "--namespace", &options.namespace, "--instance", &options.instance].map(str::to_owned).to_vec()),
+            args: Some(
+                ["revoke", "--namespace", &options.namespace, "--instance", &options.instance]
+                    .map(str::to_owned)
+                    .to_vec(),
+            ),
             security_context: Some(SecurityContext {
                 allow_privilege_escalation: Some(false),
                 read_only_root_filesystem: Some(true),

@@ -96,7 +96,12 @@ impl Context {
 ///
 /// # Errors
 /// When a watch or a controller ends without being asked to: the process is to exit and start anew.
-pub async fn run(client: Client, options: Options, clock: fn() -> Timestamp, shutdown: CancellationToken) -> Result<(), Fault> {
+pub async fn run(
+    client: Client,
+    options: Options,
+    clock: fn() -> Timestamp,
+    shutdown: CancellationToken,
+) -> Result<(), Fault> {
     let (wake_person, people_woken) = mpsc::unbounded_channel();
     let (wake_revocation, revocations_woken) = mpsc::unbounded_channel();
     let (stores, writers) = stores::Stores::new();
@@ -144,7 +149,11 @@ async fn people(ctx: Arc<Context>, woken: mpsc::UnboundedReceiver<ObjectRef<Pers
 }
 
 /// The controller of Revocations.
-async fn revocations(ctx: Arc<Context>, woken: mpsc::UnboundedReceiver<ObjectRef<Revocation>>, shutdown: CancellationToken) {
+async fn revocations(
+    ctx: Arc<Context>,
+    woken: mpsc::UnboundedReceiver<ObjectRef<Revocation>>,
+    shutdown: CancellationToken,
+) {
     let api = kube::Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     Controller::new(api, watcher::Config::default().timeout(30))
         .reconcile_on(stream(woken))
@@ -155,7 +164,9 @@ async fn revocations(ctx: Arc<Context>, woken: mpsc::UnboundedReceiver<ObjectRef
         .await;
 }
 
-fn stream<K: kube::Resource>(mut woken: mpsc::UnboundedReceiver<ObjectRef<K>>) -> impl futures::Stream<Item = ObjectRef<K>>
+fn stream<K: kube::Resource>(
+    mut woken: mpsc::UnboundedReceiver<ObjectRef<K>>,
+) -> impl futures::Stream<Item = ObjectRef<K>>
 where
     K::DynamicType: std::hash::Hash + Eq,
 {

@@ -46,9 +46,13 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let Some((standing, policy)) = leaver(person, ctx) else { return Ok(()) };
     let story = Story::of(person, &standing);
     let all = revocations(ctx, person).await?;
-    let told: Vec<&Revocation> = all.iter().filter(|revocation| revocation.name_any().starts_with(&story.prefix)).collect();
+    let told: Vec<&Revocation> =
+        all.iter().filter(|revocation| revocation.name_any().starts_with(&story.prefix)).collect();
     match told.iter().find(|revocation| revocation.name_any() == story.cut()) {
-        None => create(ctx, person, story.cut(), spec(person, &policy, &standing, Strike::Cut, story.effective, false)).await,
+        None => {
+            create(ctx, person, story.cut(), spec(person, &policy, &standing, Strike::Cut, story.effective, false))
+                .await
+        }
         Some(cut) => {
             for ended in told.iter().filter(|revocation| revocation.spec.strike == Strike::Cut) {
                 follow_up(ctx, person, &standing, &policy, &story, ended, &told).await?;
@@ -105,7 +109,8 @@ async fn follow_up(
     if told.iter().any(|revocation| revocation.name_any() == name) {
         return Ok(());
     }
-    let after = quantity::duration("spec.lifecycle.termination.removeAfter", &policy.spec.lifecycle.termination.remove_after)?;
+    let after =
+        quantity::duration("spec.lifecycle.termination.removeAfter", &policy.spec.lifecycle.termination.remove_after)?;
     debug_assert!(name.starts_with(&story.prefix));
     create(ctx, person, name, spec(person, policy, standing, Strike::Remove, acted + after, false)).await
 }
@@ -121,7 +126,8 @@ async fn late(
 ) -> Result<(), Fault> {
     let plan = access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await;
     let known = known_uids(told.iter().copied());
-    let fresh: BTreeSet<&str> = plan.targets.iter().map(|target| target.uid.as_str()).filter(|uid| !known.contains(*uid)).collect();
+    let fresh: BTreeSet<&str> =
+        plan.targets.iter().map(|target| target.uid.as_str()).filter(|uid| !known.contains(*uid)).collect();
     if fresh.is_empty() {
         return Ok(());
     }
@@ -130,7 +136,6 @@ async fn late(
     let name = format!("{}-late-{short}-cut", story.prefix);
     create(ctx, person, name, spec(person, policy, standing, Strike::Cut, (ctx.clock)(), true)).await
 }
-
 
 /// Whether the plan may no longer be redrawn: it was approved, released, or is over.
 #[must_use]
@@ -153,7 +158,9 @@ pub fn known_uids<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<St
 /// Uids that cuts gave to recycled accounts.
 #[must_use]
 pub fn recycled<'a>(cuts: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
-    cuts.filter_map(|cut| cut.status.as_ref()).flat_map(|status| status.steps.iter().filter_map(|step| step.new_uid.clone())).collect()
+    cuts.filter_map(|cut| cut.status.as_ref())
+        .flat_map(|status| status.steps.iter().filter_map(|step| step.new_uid.clone()))
+        .collect()
 }
 
 /// Every Revocation of a Person, read live.
@@ -162,7 +169,14 @@ pub async fn revocations(ctx: &Context, person: &Person) -> Result<Vec<Revocatio
     list_each(&api, &ListParams::default().labels(&of_person(&person.name_any())), Some).await
 }
 
-fn spec(person: &Person, policy: &SyncPolicy, standing: &Standing, strike: Strike, due: Timestamp, late: bool) -> RevocationSpec {
+fn spec(
+    person: &Person,
+    policy: &SyncPolicy,
+    standing: &Standing,
+    strike: Strike,
+    due: Timestamp,
+    late: bool,
+) -> RevocationSpec {
     RevocationSpec {
         person: person.name_any(),
         person_uid: person.uid().unwrap_or_default(),
@@ -203,7 +217,12 @@ async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSp
 }
 
 /// The plan of a Revocation as the cluster is now.
-pub async fn plan_now(ctx: &Context, revocation: &Revocation, person: &Person, policy: &SyncPolicy) -> Result<Plan, Fault> {
+pub async fn plan_now(
+    ctx: &Context,
+    revocation: &Revocation,
+    person: &Person,
+    policy: &SyncPolicy,
+) -> Result<Plan, Fault> {
     let told = revocations(ctx, person).await?;
     let others = told.iter().filter(|other| other.name_any() != revocation.name_any());
     let mut plan = match revocation.spec.strike {

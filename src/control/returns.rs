@@ -80,7 +80,8 @@ pub fn secret(ctx: &Context, meta: &ObjectMeta) {
     let created = meta.creation_timestamp.as_ref().map(|time| time.0);
     note(ctx, "Secret", meta, |status, _, namespace, _| {
         // creation has whole seconds: an object of the very second of the act counts as after it
-        let after = matches!((created, status.acted), (Some(created), Some(acted)) if created.as_second() >= acted.as_second());
+        let after =
+            matches!((created, status.acted), (Some(created), Some(acted)) if created.as_second() >= acted.as_second());
         after
             && status.steps.iter().any(|step| {
                 step.target.kind == TargetKind::ServiceAccount

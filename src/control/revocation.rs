@@ -78,7 +78,11 @@ fn claimed(revocation: &Revocation) -> bool {
 /// gate, a count and an approval are always about a plan that everybody can see.
 async fn planned(ctx: &Context, view: &View, part: &mut Part) -> Result<Plan, Fault> {
     let (Some(person), Some(policy)) = (&view.person, &view.policy) else {
-        return Ok(view.plan().unwrap_or_else(|| Plan { hash: String::new(), targets: Vec::new(), residual: Vec::new() }));
+        return Ok(view.plan().unwrap_or_else(|| Plan {
+            hash: String::new(),
+            targets: Vec::new(),
+            residual: Vec::new(),
+        }));
     };
     if let Some(shown) = view.plan().filter(|_| frozen(&view.revocation)) {
         return Ok(shown);
@@ -184,7 +188,9 @@ fn ended(part: &Part) -> Report {
             let message = "Not every target is proved refused: see status.steps and status.verdicts. Mend what they name, then delete this Revocation to have it planned again.";
             vec![condition::waiting("NotRefused", message), condition::stalled(message)]
         }
-        Some(Phase::Cancelled) => vec![condition::ready("Cancelled: the person is no longer terminated. Nothing was done.")],
+        Some(Phase::Cancelled) => {
+            vec![condition::ready("Cancelled: the person is no longer terminated. Nothing was done.")]
+        }
         _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {
             vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.residual.")]
         }
@@ -198,7 +204,8 @@ fn ended(part: &Part) -> Report {
 
 async fn label(ctx: &Context, revocation: &Revocation, batch: &str) -> Result<(), Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let patch = Patch::Merge(serde_json::json!({"metadata": {"uid": revocation.uid(), "labels": {names::BATCH: batch}}}));
+    let patch =
+        Patch::Merge(serde_json::json!({"metadata": {"uid": revocation.uid(), "labels": {names::BATCH: batch}}}));
     call("label the batch", api.patch(&revocation.name_any(), &PatchParams::default(), &patch)).await.map(drop)
 }
 
@@ -219,7 +226,15 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
         let reason = part.phase.map_or_else(|| "Planned".to_owned(), |phase| format!("{phase:?}"));
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
         let strike = if revocation.spec.strike == Strike::Cut { "cut" } else { "removal" };
-        announce(&ctx.client, "control", person.clone(), &reason, format!("{strike} {}{gate}", revocation.name_any()), now).await;
+        announce(
+            &ctx.client,
+            "control",
+            person.clone(),
+            &reason,
+            format!("{strike} {}{gate}", revocation.name_any()),
+            now,
+        )
+        .await;
     }
     if part.returned.len() > before.returned.len() {
         let note = format!("{} credentials came back after {}", part.returned.len(), revocation.name_any());

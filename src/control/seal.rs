@@ -25,7 +25,13 @@ const CONFLICTS: usize = 8;
 /// # Flow          a record of it is there already? else: head, record after it, head moved by compare-and-swap
 /// # Guarantees    the chain never forks: the record's name is its place, and is created once; sealed twice is sealed once
 /// # Errors        transient: nothing is lost, the next call finds the record
-pub async fn seal(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Person>, rule: &str) -> Result<Evidence, Fault> {
+pub async fn seal(
+    ctx: &Context,
+    revocation: &Revocation,
+    part: &Part,
+    person: Option<&Person>,
+    rule: &str,
+) -> Result<Evidence, Fault> {
     let _turn = ctx.turn.lock().await;
     let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let story = story(ctx, revocation, part, person, rule);
@@ -34,7 +40,8 @@ pub async fn seal(ctx: &Context, revocation: &Revocation, part: &Part, person: O
         if let Some(found) = find(&api, revocation, &story.phase, &head).await? {
             return Ok(found);
         }
-        let sealed = evidence::chain(&head, story.clone()).map_err(|_| Fault::Stalled("the record cannot be written".to_owned()))?;
+        let sealed = evidence::chain(&head, story.clone())
+            .map_err(|_| Fault::Stalled("the record cannot be written".to_owned()))?;
         match create(&api, &revocation.name_any(), &sealed).await? {
             Created::Ours => move_head(&api, standing, &sealed.head).await?,
             Created::Theirs(text) => {
@@ -55,12 +62,19 @@ async fn head(api: &Api<ConfigMap>) -> Result<(Head, Option<ConfigMap>), Fault> 
         return Ok((Head::genesis(), None));
     };
     let head = map.data.as_ref().and_then(Head::read);
-    let head = head.ok_or_else(|| Fault::Stalled(format!("the ConfigMap {} was changed; see `rollcall evidence verify`", names::EVIDENCE_HEAD)))?;
+    let head = head.ok_or_else(|| {
+        Fault::Stalled(format!("the ConfigMap {} was changed; see `rollcall evidence verify`", names::EVIDENCE_HEAD))
+    })?;
     Ok((head, Some(map)))
 }
 
 /// A record of this Revocation at this end, up to the head.
-async fn find(api: &Api<ConfigMap>, revocation: &Revocation, phase: &str, head: &Head) -> Result<Option<Evidence>, Fault> {
+async fn find(
+    api: &Api<ConfigMap>,
+    revocation: &Revocation,
+    phase: &str,
+    head: &Head,
+) -> Result<Option<Evidence>, Fault> {
     let selector = format!("{OF}={}", revocation.name_any());
     let found = call("look for the record", api.list(&ListParams::default().labels(&selector))).await?;
     Ok(found.items.iter().find_map(|map| {
@@ -118,12 +132,16 @@ async fn move_head(api: &Api<ConfigMap>, standing: Option<ConfigMap>, head: &Hea
     });
     map.data = Some(head.data());
     let params = PostParams::default();
-    let write = async { if fresh { api.create(&params, &map).await } else { api.replace(names::EVIDENCE_HEAD, &params, &map).await } };
+    let write = async {
+        if fresh { api.create(&params, &map).await } else { api.replace(names::EVIDENCE_HEAD, &params, &map).await }
+    };
     match tokio::time::timeout(cluster::CALL, write).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) if cluster::is(&error, 409) => Ok(()),
         Ok(Err(error)) => Err(Fault::kube("move the head of the evidence", &error)),
-        Err(_) => Err(Fault::Transient { doing: "move the head of the evidence", cause: "no answer in time".to_owned() }),
+        Err(_) => {
+            Err(Fault::Transient { doing: "move the head of the evidence", cause: "no answer in time".to_owned() })
+        }
     }
 }
 

@@ -63,7 +63,8 @@ impl Stores {
         let (accounts, accounts_in) = store();
         let (role_bindings, role_bindings_in) = store();
         let (cluster_role_bindings, cluster_role_bindings_in) = store();
-        let stores = Self { people, revocations, policies, connections, accounts, role_bindings, cluster_role_bindings };
+        let stores =
+            Self { people, revocations, policies, connections, accounts, role_bindings, cluster_role_bindings };
         let writers = Writers {
             people: people_in,
             revocations: revocations_in,
@@ -108,20 +109,55 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
     let namespace = ctx.options.namespace.clone();
     let ours = || watcher::Config::default().timeout(30);
     let own = |ctx: &Arc<Context>| Arc::clone(ctx);
-    tasks.spawn(watch(writers.people, watcher(Api::namespaced(client.clone(), &namespace), ours()), own(ctx), person_changed));
-    tasks.spawn(watch(writers.revocations, watcher(Api::namespaced(client.clone(), &namespace), ours()), own(ctx), |_, _| {}));
-    tasks.spawn(watch(writers.policies, watcher(Api::namespaced(client.clone(), &namespace), ours()), own(ctx), policy_changed));
-    tasks.spawn(watch(writers.connections, watcher(Api::namespaced(client.clone(), &namespace), ours()), own(ctx), |ctx, _| {
-        wake_unfinished(ctx, |_| true);
-    }));
+    tasks.spawn(watch(
+        writers.people,
+        watcher(Api::namespaced(client.clone(), &namespace), ours()),
+        own(ctx),
+        person_changed,
+    ));
+    tasks.spawn(watch(
+        writers.revocations,
+        watcher(Api::namespaced(client.clone(), &namespace), ours()),
+        own(ctx),
+        |_, _| {},
+    ));
+    tasks.spawn(watch(
+        writers.policies,
+        watcher(Api::namespaced(client.clone(), &namespace), ours()),
+        own(ctx),
+        policy_changed,
+    ));
+    tasks.spawn(watch(
+        writers.connections,
+        watcher(Api::namespaced(client.clone(), &namespace), ours()),
+        own(ctx),
+        |ctx, _| {
+            wake_unfinished(ctx, |_| true);
+        },
+    ));
     let everything = watcher::Config::default();
-    tasks.spawn(watch(writers.accounts, watcher(Api::all(client.clone()), everything.clone()), own(ctx), account_changed));
-    tasks.spawn(watch(writers.role_bindings, watcher(Api::all(client.clone()), everything.clone()), own(ctx), |ctx, binding| {
-        binding_changed(ctx, world::role_binding(binding).as_ref(), "RoleBinding");
-    }));
-    tasks.spawn(watch(writers.cluster_role_bindings, watcher(Api::all(client), everything), own(ctx), |ctx, binding| {
-        binding_changed(ctx, world::cluster_role_binding(binding).as_ref(), "ClusterRoleBinding");
-    }));
+    tasks.spawn(watch(
+        writers.accounts,
+        watcher(Api::all(client.clone()), everything.clone()),
+        own(ctx),
+        account_changed,
+    ));
+    tasks.spawn(watch(
+        writers.role_bindings,
+        watcher(Api::all(client.clone()), everything.clone()),
+        own(ctx),
+        |ctx, binding| {
+            binding_changed(ctx, world::role_binding(binding).as_ref(), "RoleBinding");
+        },
+    ));
+    tasks.spawn(watch(
+        writers.cluster_role_bindings,
+        watcher(Api::all(client), everything),
+        own(ctx),
+        |ctx, binding| {
+            binding_changed(ctx, world::cluster_role_binding(binding).as_ref(), "ClusterRoleBinding");
+        },
+    ));
     tasks.spawn(stop_or_ledger(own(ctx)));
 }
 
@@ -152,7 +188,9 @@ async fn watch<K>(
         match touched.try_next().await {
             Ok(Some(object)) => changed(&ctx, &object),
             Ok(None) => return,
-            Err(error) => tracing::warn!(kind = %K::kind(&K::DynamicType::default()), %error, "watch interrupted; it resumes by itself"),
+            Err(error) => {
+                tracing::warn!(kind = %K::kind(&K::DynamicType::default()), %error, "watch interrupted; it resumes by itself")
+            }
         }
     }
 }

@@ -244,9 +244,17 @@ mod tests {
         let hold = |until| Some(Hold { reason: "audit".into(), until });
         let cases: Vec<(&str, Facts, Option<&str>)> = vec![
             ("everything open", open(), None),
-            ("back at work", Facts { standing: Standing::Employed, stopped: Some("x".into()), ..open() }, Some("Withdrawn")),
+            (
+                "back at work",
+                Facts { standing: Standing::Employed, stopped: Some("x".into()), ..open() },
+                Some("Withdrawn"),
+            ),
             ("cannot be told", Facts { standing: Standing::Unknown, ..open() }, Some("Unknown")),
-            ("released, but the approved plan is another", Facts { allowance: approved(), approved: Some("g".into()), ..open() }, Some("OverLimit")),
+            (
+                "released, but the approved plan is another",
+                Facts { allowance: approved(), approved: Some("g".into()), ..open() },
+                Some("OverLimit"),
+            ),
             ("released by an approval", Facts { allowance: approved(), approved: Some("h".into()), ..open() }, None),
             ("stopped", Facts { stopped: Some("x".into()), enforce: false, ..open() }, Some("GlobalStop")),
             ("held by a human", Facts { hold: hold(later), protected: true, ..open() }, Some("Hold")),
@@ -262,7 +270,11 @@ mod tests {
             ("late", Facts { late: true, ..open() }, Some("Late")),
             ("late and approved", Facts { late: true, approved: Some("h".into()), ..open() }, None),
             ("late, another plan approved", Facts { late: true, approved: Some("g".into()), ..open() }, Some("Late")),
-            ("approved while observing", Facts { enforce: false, approved: Some("h".into()), ..open() }, Some("Observe")),
+            (
+                "approved while observing",
+                Facts { enforce: false, approved: Some("h".into()), ..open() },
+                Some("Observe"),
+            ),
         ];
         for (what, facts, expected) in cases {
             assert_eq!(gate(&plan(), &facts, NOW).err().map(|stop| stop.reason()), expected, "{what}");

@@ -103,11 +103,20 @@ impl Ledger {
     }
 
     /// Counts a run as a whole: releases all of it, or freezes it as a batch. Counting it again changes nothing.
-    pub fn count(&mut self, policy: &str, run: &str, baseline: bool, revocations: &BTreeMap<String, u32>, limits: Limits, now: Timestamp) {
+    pub fn count(
+        &mut self,
+        policy: &str,
+        run: &str,
+        baseline: bool,
+        revocations: &BTreeMap<String, u32>,
+        limits: Limits,
+        now: Timestamp,
+    ) {
         let entries = self.policies.entry(policy.to_owned()).or_default();
         entries.retain(|entry| !settled(entry) || now.duration_since(entry.at) < limits.window + KEPT);
         let counted = |name: &String| entries.iter().any(|entry| entry.revocations.contains_key(name));
-        let fresh: BTreeMap<&String, u32> = revocations.iter().filter(|(name, _)| !counted(name)).map(|(n, o)| (n, *o)).collect();
+        let fresh: BTreeMap<&String, u32> =
+            revocations.iter().filter(|(name, _)| !counted(name)).map(|(n, o)| (n, *o)).collect();
         if fresh.is_empty() {
             return;
         }
@@ -157,7 +166,9 @@ fn used(entries: &[Entry], window: SignedDuration, now: Timestamp) -> (u32, u32)
     entries
         .iter()
         .flat_map(|entry| entry.revocations.values().filter(move |share| counts(entry, share)))
-        .fold((0_u32, 0_u32), |(people, objects), share| (people.saturating_add(1), objects.saturating_add(share.objects)))
+        .fold((0_u32, 0_u32), |(people, objects), share| {
+            (people.saturating_add(1), objects.saturating_add(share.objects))
+        })
 }
 
 #[cfg(test)]
@@ -181,7 +192,11 @@ mod tests {
         ledger.count("everyone", "r-1", false, &six, LIMITS, at(0));
         ledger.count("everyone", "r-2", false, &names(&["g"]), LIMITS, at(1));
         for name in six.keys() {
-            assert_eq!(ledger.allowance("everyone", name), Allowance::Held { batch: "b-1".into(), baseline: false }, "{name}");
+            assert_eq!(
+                ledger.allowance("everyone", name),
+                Allowance::Held { batch: "b-1".into(), baseline: false },
+                "{name}"
+            );
             ledger.approve("everyone", name, at(2));
             assert_eq!(ledger.allowance("everyone", name), Allowance::Released { batch: Some("b-1".into()) }, "{name}");
         }

@@ -102,16 +102,30 @@ impl Residue {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::SharedBinding => "Remove the leaver's subject from the binding where it is applied from; the other subjects keep it.",
+            Self::SharedBinding => {
+                "Remove the leaver's subject from the binding where it is applied from; the other subjects keep it."
+            }
             Self::AmbiguousMark => "Change the mark rollcall.dev/owner so that it names one person.",
-            Self::WorkloadAccount => "Running workloads use this account; it was left alone. Hand it over: change its mark, then rotate its tokens.",
-            Self::UnknownConsumers => "Let control read the workloads of this namespace (consent for accounts), so that it can tell a personal account from a workload's.",
-            Self::NoConsent => "Consent in this namespace with a RoleBinding to the revoker (see docs/install.md), or end this access by hand.",
+            Self::WorkloadAccount => {
+                "Running workloads use this account; it was left alone. Hand it over: change its mark, then rotate its tokens."
+            }
+            Self::UnknownConsumers => {
+                "Let control read the workloads of this namespace (consent for accounts), so that it can tell a personal account from a workload's."
+            }
+            Self::NoConsent => {
+                "Consent in this namespace with a RoleBinding to the revoker (see docs/install.md), or end this access by hand."
+            }
             Self::SystemNamespace => "Rollcall never acts here; end this access by hand.",
-            Self::Protected => "The policy, or the label rollcall.dev/break-glass, keeps Rollcall away; end this access by hand if that is right.",
-            Self::DefaultAccount => "The account default is everybody's; move the mark to an account of the person's own.",
+            Self::Protected => {
+                "The policy, or the label rollcall.dev/break-glass, keeps Rollcall away; end this access by hand if that is right."
+            }
+            Self::DefaultAccount => {
+                "The account default is everybody's; move the mark to an account of the person's own."
+            }
             Self::PlanFull => "A plan holds 256 objects; the rest is planned once this one is done.",
-            Self::StillAllowed => "The user name still has rights through another binding or group; end them where they are applied from.",
+            Self::StillAllowed => {
+                "The user name still has rights through another binding or group; end them where they are applied from."
+            }
         }
     }
 }
@@ -215,9 +229,10 @@ impl Protected {
     #[must_use]
     pub fn person(&self, person: &PersonFacts) -> bool {
         self.people.contains(&person.name)
-            || person.records.iter().any(|(connection, id)| {
-                self.people.contains(id) || self.people.contains(&format!("{connection}/{id}"))
-            })
+            || person
+                .records
+                .iter()
+                .any(|(connection, id)| self.people.contains(id) || self.people.contains(&format!("{connection}/{id}")))
     }
 }
 

@@ -79,14 +79,18 @@ async fn step(ctx: &Context, seen: &Seen, record: &Record) -> Result<Ended, Faul
     let target = &seen.target;
     match (&seen.sight, target.action) {
         (Sight::Settled, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
-        (Sight::NotOurs(residue), _) => Ok(Ended::saying(StepOutcome::Skipped, format!("{}: {}", residue.word(), residue.advice()))),
+        (Sight::NotOurs(residue), _) => {
+            Ok(Ended::saying(StepOutcome::Skipped, format!("{}: {}", residue.word(), residue.advice())))
+        }
         (Sight::Refused(message), _) => Ok(Ended::saying(StepOutcome::Refused, message.clone())),
         (Sight::Replaced { uid }, Action::Recycle) => Ok(Ended {
             outcome: StepOutcome::Done,
             new_uid: Some(uid.clone()),
             message: Some("it exists with a new uid".to_owned()),
         }),
-        (Sight::Replaced { .. }, _) => Ok(Ended::saying(StepOutcome::AlreadyGone, "another object stands in its place")),
+        (Sight::Replaced { .. }, _) => {
+            Ok(Ended::saying(StepOutcome::AlreadyGone, "another object stands in its place"))
+        }
         (Sight::Gone, Action::Recycle) => match record.manifest(target) {
             Some(_) => create(ctx, target, record).await,
             None => Ok(Ended::new(StepOutcome::AlreadyGone)),
@@ -118,7 +122,9 @@ async fn delete(ctx: &Context, target: &Target) -> Result<Ended, Fault> {
     };
     match tokio::time::timeout(CALL, api.delete(&target.name, &params)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) if cluster::is(&error, 404) || cluster::is(&error, 409) => return Ok(Ended::new(StepOutcome::AlreadyGone)),
+        Ok(Err(error)) if cluster::is(&error, 404) || cluster::is(&error, 409) => {
+            return Ok(Ended::new(StepOutcome::AlreadyGone));
+        }
         Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
             return Ok(Ended::saying(StepOutcome::Refused, layer(&status.message)));
         }
@@ -162,7 +168,10 @@ async fn create(ctx: &Context, target: &Target, record: &Record) -> Result<Ended
         Ok(Ok(created)) => created,
         Ok(Err(error)) if cluster::is(&error, 409) => call("read who stands there", api.get(&target.name)).await?,
         Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
-            return Ok(Ended::saying(StepOutcome::Refused, format!("deleted, and not created again: {}", layer(&status.message))));
+            return Ok(Ended::saying(
+                StepOutcome::Refused,
+                format!("deleted, and not created again: {}", layer(&status.message)),
+            ));
         }
         Ok(Err(error)) => return Err(Fault::kube("create again", &error)),
         Err(_) => return Err(Fault::Transient { doing: "create again", cause: "no answer in time".to_owned() }),

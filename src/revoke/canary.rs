@@ -36,10 +36,12 @@ pub async fn mint(ctx: &Context, target: &Target) -> Option<Canary> {
         spec: TokenRequestSpec { expiration_seconds: Some(LIFE), ..TokenRequestSpec::default() },
         ..TokenRequest::default()
     };
-    let minted = call("mint a canary", api.create_token_request(&target.name, &PostParams::default(), &request)).await.ok()?;
+    let minted =
+        call("mint a canary", api.create_token_request(&target.name, &PostParams::default(), &request)).await.ok()?;
     let token = SecretString::from(minted.status?.token);
     let answer = review(ctx, &token, None).await.ok()?;
-    (answer.accepted && answer.uid.as_deref() == Some(target.uid.as_str())).then_some(Canary { token, audiences: answer.audiences })
+    (answer.accepted && answer.uid.as_deref() == Some(target.uid.as_str()))
+        .then_some(Canary { token, audiences: answer.audiences })
 }
 
 /// Whether the API server still accepts the canary, asked past its cache: an audience never used before makes a cache

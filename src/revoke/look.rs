@@ -67,7 +67,13 @@ impl Looked {
 }
 
 /// Looks at every target live, and makes a canary or picks a probe for those that will be acted on.
-pub async fn look(ctx: &Context, released: &Released, view: &View, index: &Index, record: &Record) -> Result<Looked, Fault> {
+pub async fn look(
+    ctx: &Context,
+    released: &Released,
+    view: &View,
+    index: &Index,
+    record: &Record,
+) -> Result<Looked, Fault> {
     let targets = &released.plan().targets;
     let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
     let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
@@ -107,7 +113,9 @@ impl Eye<'_> {
                 return Ok(Sight::Refused("RBAC: the namespace has not consented".to_owned()));
             }
             Ok(Err(error)) => return Err(Fault::kube("look at a target", &error)),
-            Err(_) => return Err(Fault::Transient { doing: "look at a target", cause: "no answer in time".to_owned() }),
+            Err(_) => {
+                return Err(Fault::Transient { doing: "look at a target", cause: "no answer in time".to_owned() });
+            }
         };
         let Some(live) = live else { return Ok(Sight::Gone) };
         let uid = live.metadata.uid.clone().unwrap_or_default();
@@ -181,7 +189,12 @@ impl Eye<'_> {
     }
 
     /// An account that this same plan removes counts as this person's, whether or not it is gone already.
-    fn removed_account(&self, namespace: &str, name: &str, person: &crate::domain::ownership::PersonFacts) -> Option<plan::Account> {
+    fn removed_account(
+        &self,
+        namespace: &str,
+        name: &str,
+        person: &crate::domain::ownership::PersonFacts,
+    ) -> Option<plan::Account> {
         let (connection, id) = person.records.first()?;
         Some(plan::Account {
             namespace: namespace.to_owned(),
@@ -231,7 +244,16 @@ fn manifest(live: &DynamicObject) -> Value {
         object.remove("status");
     }
     if let Some(meta) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        for written in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        for written in [
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "managedFields",
+            "generation",
+            "selfLink",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+        ] {
             meta.remove(written);
         }
     }

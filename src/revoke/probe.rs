@@ -58,7 +58,8 @@ async fn rules(ctx: &Context, target: &Target, kind: &str, name: &str) -> Option
 
 /// The first right of a rule over resources; a wildcard is asked for by a word of its own.
 fn attributes(rule: &PolicyRule, namespace: &str) -> Option<ResourceAttributes> {
-    let concrete = |words: &[String], any: &str| words.first().map(|w| if w == "*" { any.to_owned() } else { w.clone() });
+    let concrete =
+        |words: &[String], any: &str| words.first().map(|w| if w == "*" { any.to_owned() } else { w.clone() });
     let resource = concrete(rule.resources.as_deref()?, "rollcallprobes")?;
     let (resource, subresource) = match resource.split_once('/') {
         Some((resource, sub)) => (resource.to_owned(), Some(sub.to_owned())),

@@ -125,7 +125,14 @@ impl Record {
     }
 
     /// Notes how a step ended; written by the next `write`.
-    pub fn set_step(&mut self, target: &Target, outcome: StepOutcome, new_uid: Option<String>, message: Option<String>, at: Timestamp) {
+    pub fn set_step(
+        &mut self,
+        target: &Target,
+        outcome: StepOutcome,
+        new_uid: Option<String>,
+        message: Option<String>,
+        at: Timestamp,
+    ) {
         let step = Step { target: target.into(), outcome, new_uid, message, at };
         match self.part.steps.iter_mut().find(|step| step.target.uid == target.uid) {
             Some(standing) => *standing = step,
@@ -180,7 +187,9 @@ impl Record {
                 }
                 Ok(Err(error)) if cluster::is(&error, 409) => self.read_again(&api).await?,
                 Ok(Err(error)) => return Err(Fault::kube("write the record", &error)),
-                Err(_) => return Err(Fault::Transient { doing: "write the record", cause: "no answer in time".to_owned() }),
+                Err(_) => {
+                    return Err(Fault::Transient { doing: "write the record", cause: "no answer in time".to_owned() });
+                }
             }
         }
         Err(Fault::Transient { doing: "write the record", cause: "somebody else kept writing".to_owned() })
@@ -191,7 +200,10 @@ impl Record {
         let claim = fresh.status.as_ref().and_then(|status| status.claim.as_ref());
         let taken = claim.is_some_and(|claim| claim.by != self.ctx.me);
         if taken || fresh.metadata.uid != self.revocation.metadata.uid {
-            return Err(Fault::Transient { doing: "write the record", cause: "another process took it over".to_owned() });
+            return Err(Fault::Transient {
+                doing: "write the record",
+                cause: "another process took it over".to_owned(),
+            });
         }
         self.revocation = fresh;
         Ok(())

@@ -106,16 +106,28 @@ async fn of_account(ctx: &Context, seen: &Seen, record: &Record, fresh: bool) ->
     };
     let deadline = Instant::now() + LAG;
     loop {
-        let accepted =
-            if fresh { canary::accepted_fresh(ctx, canary).await? } else { canary::accepted_plain(ctx, canary).await? };
+        let accepted = if fresh {
+            canary::accepted_fresh(ctx, canary).await?
+        } else {
+            canary::accepted_plain(ctx, canary).await?
+        };
         if !accepted && ended(record, &seen.target) && gone {
-            return Ok(Opinion { verdict: VerdictKind::Observed, how: "a token of this account, accepted before, was refused by TokenReview" });
+            return Ok(Opinion {
+                verdict: VerdictKind::Observed,
+                how: "a token of this account, accepted before, was refused by TokenReview",
+            });
         }
         if !accepted {
-            return Ok(Opinion { verdict: VerdictKind::Unknown, how: "a token was refused, and the account with its uid is still there" });
+            return Ok(Opinion {
+                verdict: VerdictKind::Unknown,
+                how: "a token was refused, and the account with its uid is still there",
+            });
         }
         if !ended(record, &seen.target) || Instant::now() >= deadline {
-            return Ok(Opinion { verdict: VerdictKind::Refuted, how: "a token of this account is still accepted by TokenReview" });
+            return Ok(Opinion {
+                verdict: VerdictKind::Refuted,
+                how: "a token of this account is still accepted by TokenReview",
+            });
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -141,7 +153,10 @@ async fn of_binding(ctx: &Context, seen: &Seen, record: &mut Record) -> Result<O
         }
         tokio::time::sleep(LOOK).await;
     }
-    Ok(Opinion { verdict: VerdictKind::Observed, how: "a right this binding gave, held before, was refused by SubjectAccessReview" })
+    Ok(Opinion {
+        verdict: VerdictKind::Observed,
+        how: "a right this binding gave, held before, was refused by SubjectAccessReview",
+    })
 }
 
 fn implied(ended: bool, gone: bool) -> Opinion {

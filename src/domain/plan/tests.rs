@@ -81,7 +81,14 @@ fn an_account_is_recycled_only_if_it_is_this_persons_alone_and_in_reach() {
         ("break-glass", edit(|a| a.break_glass = true), Some(Residue::Protected)),
         ("a workload by annotation", edit(|a| a.purpose = Some("workload".into())), Some(Residue::WorkloadAccount)),
         ("what a pod runs as", edit(|a| a.name = "runner".into()), Some(Residue::WorkloadAccount)),
-        ("said to be personal", edit(|a| { a.name = "runner".into(); a.purpose = Some("personal".into()); }), None),
+        (
+            "said to be personal",
+            edit(|a| {
+                a.name = "runner".into();
+                a.purpose = Some("personal".into());
+            }),
+            None,
+        ),
     ];
     for (what, account, residue) in cases {
         let mut world = world(vec![account], vec![]);
@@ -112,7 +119,8 @@ fn what_the_policy_protects_is_left_alone() {
     let world = world(vec![account("laptop", "ada@example.com")], vec![binding("view", vec![user("ada")])]);
     let account = Protected { accounts: ["team-a/laptop".into()].into(), ..Protected::default() };
     let namespace = Protected { namespaces: ["team-a".into()].into(), ..Protected::default() };
-    let count = |protected| (cut_of_ada(&world, &protected).targets.len(), cut_of_ada(&world, &protected).residual.len());
+    let count =
+        |protected| (cut_of_ada(&world, &protected).targets.len(), cut_of_ada(&world, &protected).residual.len());
     assert_eq!((count(account), count(namespace)), ((1, 1), (0, 2)));
 }
 

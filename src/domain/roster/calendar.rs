@@ -6,9 +6,9 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::Entry;
 use super::super::employee::State;
 use super::super::lifecycle::{Zone, Zones};
+use super::Entry;
 
 /// The days of a pass.
 pub(super) struct Calendar<'a> {

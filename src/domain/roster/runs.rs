@@ -47,7 +47,8 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
         let id = match runs.last().filter(|newest| unfinished(newest, drafts)) {
             Some(open) => open.id.clone(),
             None => {
-                let run = Run { id: fresh(rules.policy_uid, now, leavers), leavers: 0, people: 0, at: now, written: false };
+                let run =
+                    Run { id: fresh(rules.policy_uid, now, leavers), leavers: 0, people: 0, at: now, written: false };
                 let id = run.id.clone();
                 runs.push(run);
                 id
@@ -56,7 +57,9 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
         if let Some(open) = runs.last_mut() {
             open.people = count(drafts.iter().filter(|draft| !had_left(draft)));
         }
-        for left in drafts.iter_mut().filter(|draft| draft.leaver).filter_map(|draft| draft.after.standing.left.as_mut()) {
+        for left in
+            drafts.iter_mut().filter(|draft| draft.leaver).filter_map(|draft| draft.after.standing.left.as_mut())
+        {
             left.run = Some(id.clone());
         }
     }

@@ -269,7 +269,12 @@ fn whoever_comes_back_is_withdrawn_or_rehired_and_keeps_every_alias() {
         let renamed = Employee { work_email: "seven@example.com".into(), ..back };
         let plan = world.poll(&[renamed], noon());
         assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Active, Some(turn)), "{what}");
-        let aliases = ["email:7@example.com", "user:oidc:7@example.com", "email:seven@example.com", "user:oidc:seven@example.com"];
+        let aliases = [
+            "email:7@example.com",
+            "user:oidc:7@example.com",
+            "email:seven@example.com",
+            "user:oidc:seven@example.com",
+        ];
         assert_eq!(world.entry("7").aliases, aliases, "{what}");
         assert!(plan.runs.is_empty(), "{what}: a run nobody carries is forgotten");
     }
@@ -514,14 +519,16 @@ fn any_employee() -> impl Strategy<Value = Employee> {
     ];
     let day = || proptest::option::of((1_i8..=20).prop_map(|day| jiff::civil::date(2026, 3, day)));
     let place = proptest::option::of(prop_oneof![Just("Melbourne".to_owned()), Just("Oslo".to_owned())]);
-    (0_u32..12, said, day(), day(), place, 0_u32..3).prop_map(|(id, said, start, last_day, location, version)| Employee {
-        said,
-        start,
-        last_day,
-        location,
-        name: format!("Name {id} {}", version % 2),
-        work_email: format!("{id}-{version}@example.com"),
-        ..employee(&id.to_string())
+    (0_u32..12, said, day(), day(), place, 0_u32..3).prop_map(|(id, said, start, last_day, location, version)| {
+        Employee {
+            said,
+            start,
+            last_day,
+            location,
+            name: format!("Name {id} {}", version % 2),
+            work_email: format!("{id}-{version}@example.com"),
+            ..employee(&id.to_string())
+        }
     })
 }
 

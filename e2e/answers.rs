@@ -1,0 +1,179 @@
+//! The row of bad answers: each is recorded with its own reason and changes nothing, and afterwards a genuine leaver is
+//! still cut.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use rollcall::api::HRConnection;
+use rollcall::api::revocation::{Phase, Strike};
+use serde_json::json;
+
+use crate::support::files::FileServer;
+use crate::support::installation::{Consent, Installation};
+use crate::support::people::{People, people};
+
+fn staff() -> People {
+    people().active_people(1..21)
+}
+
+/// Bad answers that any file can give, each with the reason it is held for.
+fn bad_files() -> Vec<(&'static str, String, &'static str)> {
+    let good = staff().csv();
+    let header = good.lines().next().unwrap().to_owned();
+    let half = good.get(..good.len() / 2).unwrap().to_owned();
+    let several = |change: fn(People) -> People| ["3", "4", "5"].iter().fold(staff(), |all, id| change(all.person(id)));
+    let fewer = ["1", "2", "3", "4"].iter().fold(staff(), |all, id| all.without(id));
+    vec![
+        ("an empty file", String::new(), "WrongColumns"),
+        ("a header only", header.clone() + "\n", "Empty"),
+        ("half a file", half, "Shrunk"),
+        ("wrong columns", good.replace("email", "fax"), "WrongColumns"),
+        (
+            "duplicate ids",
+            good.clone()
+                + &staff().person("3").email("other@example.com").csv().lines().last().unwrap().to_owned()
+                + "\n",
+            "DuplicateIds",
+        ),
+        ("a status never seen", several(|one| one.status("on secondment")).csv(), "UnmappedStatuses"),
+        ("bad dates", several(|one| one.hired("soon")).csv(), "TooManyBadRecords"),
+        ("a fifth fewer people", fewer.csv(), "Shrunk"),
+        ("as many other people", people().active_people(101..121).csv(), "OtherPeople"),
+        ("a page for humans", "<!DOCTYPE html><html><body>Sign in</body></html>".to_owned(), "WrongFormat"),
+    ]
+}
+
+/// What stood before a bad answer, to be compared with what stands after it.
+struct Watch<'a> {
+    rollcall: &'a Installation,
+    last: HRConnection,
+}
+
+impl<'a> Watch<'a> {
+    async fn begin(rollcall: &'a Installation) -> Self {
+        Self { rollcall, last: rollcall.poll().await }
+    }
+
+    /// Polls once more, and sees that the attempt was recorded with this reason and changed nothing.
+    async fn held(&mut self, what: &str, reason: &str) {
+        let now = self.rollcall.poll().await;
+        let (before, after) = (self.last.status.as_ref().unwrap(), now.status.as_ref().unwrap());
+        let attempt = after.last_attempt.as_ref().unwrap();
+        assert_eq!(attempt.outcome, reason, "{what}: {:?}", attempt.findings);
+        assert!(attempt.time > before.last_attempt.as_ref().unwrap().time, "{what}: a newer attempt");
+        assert_eq!(after.last_trusted, before.last_trusted, "{what}: the last trusted state is kept");
+        assert!(self.rollcall.all_revocations().await.is_empty(), "{what}: no Revocation");
+        self.last = now;
+    }
+
+    /// Lets the source recover, with a genuine leaver.
+    async fn recovers(&self) {
+        let missing: Vec<_> = self.rollcall.all_persons().await.into_iter().filter(is_missing).collect();
+        assert!(missing.is_empty(), "nobody is called missing by an answer that was not believed");
+    }
+}
+
+fn is_missing(person: &rollcall::api::Person) -> bool {
+    let employments = person.status.iter().flat_map(|status| &status.employments);
+    employments.into_iter().any(|employment| employment.missing_since.is_some())
+}
+
+#[tokio::test]
+async fn a_bad_file_in_a_config_map_changes_nothing_and_then_a_genuine_leaver_is_cut() {
+    let rollcall = Installation::new("files", &[("apps", Consent::Accounts)]).await;
+    let mut running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({})).await;
+    rollcall.account("apps", "seven", Some("id:hq/7")).await;
+    rollcall.learn(&staff()).await;
+    let mut watch = Watch::begin(&rollcall).await;
+    for (what, csv, reason) in bad_files() {
+        rollcall.file(&csv).await;
+        watch.held(what, reason).await;
+    }
+    let files: kube::Api<ConfigMap> = rollcall.api();
+    files.delete("people", &Default::default()).await.unwrap();
+    watch.held("no file at all", "Missing").await;
+
+    running.sync.kill();
+    running.sync = rollcall.sync().await;
+    rollcall.file(&people().active_people(101..121).csv()).await;
+    watch.held("as many other people, right after a restart", "OtherPeople").await;
+
+    watch.recovers().await;
+    rollcall.learn(&staff().person("7").terminated()).await;
+    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+}
+
+#[tokio::test]
+async fn a_bad_answer_over_http_changes_nothing_and_then_a_genuine_leaver_is_cut() {
+    let rollcall = Installation::new("http", &[("apps", Consent::Accounts)]).await;
+    let _running = rollcall.run().await;
+    let server = FileServer::serving(staff().csv()).await;
+    rollcall
+        .connect(json!({
+            "source": {"file": {"from": {"configMap": null, "http": {"url": server.url}}}},
+            "network": {"allowPrivateAddresses": true},
+        }))
+        .await;
+    rollcall.policy(json!({})).await;
+    rollcall.account("apps", "seven", Some("id:hq/7")).await;
+    rollcall.settles(rollcall.poll().await).await;
+    let mut watch = Watch::begin(&rollcall).await;
+    for (what, csv, reason) in bad_files() {
+        server.answers(200, "text/csv", csv);
+        watch.held(what, reason).await;
+    }
+    for (what, status, reason) in [
+        ("an error of the server", 500, "ErrorStatus"),
+        ("a credential that may not read", 403, "Forbidden"),
+        ("a credential that is not known", 401, "Unauthorised"),
+        ("no such file", 404, "Missing"),
+    ] {
+        server.answers(status, "text/csv", staff().csv());
+        watch.held(what, reason).await;
+    }
+    server.answers(200, "text/html", "<html><body>Sign in</body></html>");
+    watch.held("a page for humans that says so", "WrongFormat").await;
+
+    watch.recovers().await;
+    server.answers(200, "text/csv", staff().person("7").terminated().csv());
+    rollcall.settles(rollcall.poll().await).await;
+    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+}
+
+#[tokio::test]
+async fn people_who_vanish_bit_by_bit_are_held_from_the_second_poll() {
+    let rollcall = Installation::new("bits", &[]).await;
+    let _sync = rollcall.sync().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({})).await;
+    rollcall.learn(&people().active_people(1..101)).await;
+    rollcall.learn(&people().active_people(1..92)).await; // 9 % fewer are believed once
+    let mut watch = Watch::begin(&rollcall).await;
+    for end in [83, 76, 70] {
+        rollcall.file(&people().active_people(1..end).csv()).await;
+        watch.held("9 % fewer again", "ShrunkSlowly").await;
+    }
+}
+
+#[tokio::test]
+async fn an_admin_accepts_exactly_the_answer_that_was_held() {
+    let rollcall = Installation::new("accept", &[]).await;
+    let _sync = rollcall.sync().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({})).await;
+    rollcall.learn(&staff()).await;
+    rollcall.file(&people().active_people(1..11).csv()).await;
+    let held = rollcall.poll().await.status.unwrap().last_attempt.unwrap();
+    assert_eq!(held.outcome, "Shrunk");
+    let digest = held.answer.expect("a whole answer has a digest");
+
+    rollcall.succeeds(&["accept", "hq", "--answer", &digest]);
+    rollcall.file(&people().active_people(1..9).csv()).await;
+    let other = rollcall.poll().await.status.unwrap().last_attempt.unwrap();
+    assert_eq!(other.outcome, "Shrunk", "another answer is not accepted by it");
+
+    rollcall.file(&people().active_people(1..11).csv()).await;
+    let accepted = rollcall.poll().await.status.unwrap();
+    assert_eq!(accepted.last_attempt.unwrap().outcome, "Trusted");
+    assert_eq!(accepted.last_trusted.unwrap().employees, 10);
+}

@@ -1,0 +1,117 @@
+//! The revoker dies after each of its calls: another one finishes the work, and nothing is done twice.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use rollcall::api::revocation::{Phase, StepOutcome, Strike};
+use serde_json::json;
+
+use crate::support::installation::{Consent, Installation};
+use crate::support::measures::calls_of;
+use crate::support::people::{People, address, people};
+use crate::support::proxy::{Fault, Proxy};
+
+/// Installations side by side, each with its share of the crashes.
+const LANES: usize = 4;
+
+/// One installation whose revoker reaches the API server through a proxy, and its leavers, one after the other.
+struct Lane {
+    rollcall: Installation,
+    proxy: Arc<Proxy>,
+    staff: People,
+    begun: Timestamp,
+    gone: u32,
+}
+
+impl Lane {
+    async fn open() -> (Self, impl Drop) {
+        let rollcall = Installation::new("crash", &[("apps", Consent::Canaries)]).await;
+        let proxy = Arc::new(Proxy::open().await);
+        let running = Alive(rollcall.sync().await, rollcall.control().await, rollcall.revoker_through(&proxy));
+        rollcall.connect(json!({})).await;
+        let limits = json!({"people": {"atLeast": 1000, "atMost": 1000}, "objects": {"atMost": 10000}});
+        rollcall.policy(json!({"limits": limits})).await;
+        let staff = people().active_people(1..200);
+        rollcall.learn(&staff).await;
+        (Self { rollcall, proxy, staff, begun: Timestamp::now(), gone: 0 }, running)
+    }
+
+    /// Lets the next person leave, with this going wrong, and sees the same end as ever.
+    async fn one_leaves(&mut self, fault: Fault) -> Vec<String> {
+        self.gone += 1;
+        let id = self.gone.to_string();
+        let name = format!("account-{id}");
+        let before = self.rollcall.account("apps", &name, Some(&format!("id:hq/{id}"))).await;
+        self.rollcall.bind_users("apps", &format!("binding-{id}"), &[format!("oidc:{}", address(&id))]).await;
+        self.proxy.fails_by(fault);
+
+        self.staff = self.staff.clone().person(&id).terminated();
+        self.rollcall.learn(&self.staff).await;
+        let cut = self.rollcall.reaches(&id, Strike::Cut, Phase::Revoked).await;
+
+        let status = cut.status.unwrap();
+        assert_eq!(status.steps.len(), 2, "{fault:?}: {:?}", status.steps);
+        for step in &status.steps {
+            assert!(matches!(step.outcome, StepOutcome::Done | StepOutcome::AlreadyGone), "{fault:?}: {step:?}");
+        }
+        assert!(status.verified.is_some() && status.confirmed.is_some(), "{fault:?}");
+        let account = self.rollcall.get_account("apps", &name).await.expect("the account was made again");
+        assert_ne!(account.uid(), before.uid(), "{fault:?}");
+        self.proxy.calls()
+    }
+
+    /// What the API server was asked to do, and did, for all leavers of this lane.
+    async fn nothing_was_done_twice(&self) {
+        let calls = calls_of(&self.rollcall.identity("revoke"), self.begun).await;
+        let apps = self.rollcall.target("apps");
+        let done = |verb: &str, what: &str| {
+            let path = format!("/namespaces/{apps}/{what}");
+            let acts = calls.iter().filter(|call| call.verb == verb && call.code < 300 && call.uri.contains(&path));
+            acts.filter(|call| !call.uri.contains("/token")).count()
+        };
+        let gone = usize::try_from(self.gone).unwrap();
+        assert_eq!(done("delete", "serviceaccounts"), gone, "accounts deleted");
+        assert_eq!(done("create", "serviceaccounts"), gone, "accounts made again");
+        assert_eq!(done("delete", "rolebindings"), gone, "bindings deleted");
+        self.rollcall.evidence_verifies();
+    }
+}
+
+/// Processes that end with this value.
+struct Alive<A, B, C>(A, B, C);
+
+impl<A, B, C> Drop for Alive<A, B, C> {
+    fn drop(&mut self) {}
+}
+
+#[tokio::test]
+async fn the_revoker_may_die_after_any_of_its_calls() {
+    let (mut first, _alive) = Lane::open().await;
+    let clean = first.one_leaves(Fault::None).await;
+    let audited = calls_of(&first.rollcall.identity("revoke"), first.begun).await;
+    assert_eq!(clean.len(), audited.len(), "the proxy and the audit log counted the same calls");
+    first.nothing_was_done_twice().await;
+
+    // While it waits out the cache it looks for new work again and again: dying after one look is dying after any.
+    let mut seen = BTreeSet::new();
+    let looking = |call: &str| call.starts_with("GET") && call.ends_with("/revocations");
+    let crashes: Vec<usize> = (1..=clean.len())
+        .filter(|number| {
+            let call = &clean[number - 1];
+            let before = clean.get(number.wrapping_sub(2)).cloned().unwrap_or_default();
+            !looking(call) || seen.insert((before, call.clone()))
+        })
+        .collect();
+    assert!(crashes.len() > 10, "a revocation is more than a few calls: {clean:?}");
+
+    let lanes = (0..LANES).map(async |lane| {
+        let (mut here, _alive) = Lane::open().await;
+        for number in crashes.iter().skip(lane).step_by(LANES) {
+            here.one_leaves(Fault::KillAfter(*number)).await;
+        }
+        here.nothing_was_done_twice().await;
+    });
+    futures::future::join_all(lanes).await;
+}

@@ -1,0 +1,71 @@
+//! Every file in `examples/` is applied, as a newcomer would, and Rollcall understands it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kube::ResourceExt;
+use rollcall::api::condition::STALLED;
+use rollcall::api::{HRConnection, SyncPolicy};
+
+use crate::support::chart::apply;
+use crate::support::installation::{Consent, Installation};
+
+#[tokio::test]
+async fn every_example_is_taken_and_understood() {
+    let rollcall = Installation::new("examples", &[("team-a", Consent::Accounts)]).await;
+    let _sync = rollcall.sync().await;
+    let (overlays, base): (Vec<_>, Vec<_>) = files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")))
+        .into_iter()
+        .partition(|file| file.components().any(|part| part.as_os_str() == "overlays"));
+    assert!(base.len() > 2 && overlays.len() > 1, "{base:?} {overlays:?}");
+
+    for file in &base {
+        as_applied(&rollcall, file);
+    }
+    rollcall.settles(rollcall.poll().await).await;
+    let people = rollcall.all_persons().await.len();
+    assert_eq!(people, 10, "everybody in the example's file");
+
+    for file in &overlays {
+        as_applied(&rollcall, file);
+        rollcall.settles(rollcall.poll().await).await;
+    }
+    assert!(rollcall.all_revocations().await.is_empty(), "nobody in the examples has left");
+    understood(&rollcall).await;
+}
+
+/// Applies a file with this installation's namespaces in the place of those it was written for.
+fn as_applied(rollcall: &Installation, file: &Path) {
+    let text = fs::read_to_string(file).unwrap();
+    let text = text.replace("namespace: rollcall", &format!("namespace: {}", rollcall.namespace));
+    apply(rollcall.cluster, &text.replace("team-a", &rollcall.target("team-a")));
+}
+
+/// No object waits for a human who wrote something wrong.
+async fn understood(rollcall: &Installation) {
+    let all = Default::default();
+    let connections = rollcall.api::<HRConnection>().list(&all).await.unwrap().into_iter();
+    let policies = rollcall.api::<SyncPolicy>().list(&all).await.unwrap().into_iter();
+    let said = connections
+        .map(|one| (one.name_any(), one.status.map(|status| status.conditions)))
+        .chain(policies.map(|one| (one.name_any(), one.status.map(|status| status.conditions))));
+    for (name, conditions) in said {
+        let conditions = conditions.unwrap_or_else(|| panic!("{name} was looked at"));
+        let stalled = conditions.iter().find(|c| c.type_ == STALLED && c.status == "True");
+        assert!(stalled.is_none(), "{name}: {stalled:?}");
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}

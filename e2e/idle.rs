@@ -1,0 +1,38 @@
+//! Nothing changed, so nothing is written.
+
+use jiff::Timestamp;
+use kube::api::{Api, ListParams};
+use rollcall::api::Person;
+use serde_json::json;
+
+use crate::support::installation::Installation;
+use crate::support::measures::{calls_of, writes_of};
+use crate::support::people::people;
+
+#[tokio::test]
+async fn a_second_sync_of_a_thousand_people_writes_no_person() {
+    let mut rollcall = Installation::new("idle", &[]).await;
+    let _sync = rollcall.sync().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"mode": "Observe"})).await;
+    let staff = people().active_people(1..1001);
+    rollcall.learn(&staff).await;
+    let persons: Api<Person> = rollcall.api();
+    assert_eq!(persons.list_metadata(&ListParams::default()).await.unwrap().items.len(), 1000);
+
+    let alone = rollcall.alone().await; // the API server's metrics do not say whose writes they count
+    let (begun, before) = (Timestamp::now(), writes_of(&rollcall.admin, "people").await);
+    rollcall.learn(&staff).await;
+    rollcall.learn(&staff).await;
+    let after = writes_of(&rollcall.admin, "people").await;
+    drop(alone);
+
+    assert_eq!(after - before, 0, "by the API server's metrics");
+    let calls = calls_of(&rollcall.identity("sync"), begun).await;
+    let writes = |of: &str| {
+        let writing = |call: &&crate::support::measures::Call| !["get", "list", "watch"].contains(&call.verb.as_str());
+        calls.iter().filter(writing).filter(|call| call.uri.contains(of)).count()
+    };
+    assert_eq!(writes("/people"), 0, "by its audit log");
+    assert!(writes("/hrconnections/hq/status") >= 2, "the heartbeat shows that the count works");
+}

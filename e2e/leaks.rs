@@ -1,0 +1,74 @@
+//! No name, no address, no credential and no token in anything Rollcall says.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, PostParams};
+use rollcall::api::revocation::{Phase, Strike};
+use serde_json::json;
+
+use crate::support::files::FileServer;
+use crate::support::installation::{Consent, Installation};
+use crate::support::leaks::places;
+use crate::support::objects::object;
+use crate::support::people::{address, full_name, people};
+use crate::support::tokens::{legacy_secret_token, mint_unbound};
+
+#[tokio::test]
+async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
+    let rollcall = Installation::new("leaks", &[("apps", Consent::Canaries)]).await;
+    let _running = rollcall.run().await;
+    let staff = people().active_people(1..21);
+    let server = FileServer::serving(staff.csv()).await;
+    let (user, password) = ("hr-reader-quux", "correct-horse-battery");
+    let secret: Secret = object(json!({
+        "metadata": {"name": "hr"}, "stringData": {"username": user, "password": password},
+    }));
+    let secrets: Api<Secret> = rollcall.api();
+    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    rollcall
+        .connect(json!({
+            "source": {"file": {"from": {"configMap": null, "http": {"url": server.url, "credentialsRef": {"name": "hr"}}}}},
+            "network": {"allowPrivateAddresses": true},
+        }))
+        .await;
+    rollcall.policy(json!({"lifecycle": {"termination": {"removeAfter": "1s"}}})).await;
+    let apps = rollcall.target("apps");
+    rollcall.account("apps", "by-address", Some(&format!("email:{}", address("7")))).await;
+    rollcall.account("apps", "by-user-name", Some(&format!("user:oidc:{}", address("7")))).await;
+    rollcall.account("apps", "by-id", Some("id:hq/7")).await;
+    let (leaver, colleague) = (format!("oidc:{}", address("7")), format!("oidc:{}", address("8")));
+    rollcall.bind_users("apps", "own", std::slice::from_ref(&leaver)).await;
+    rollcall.bind_users("apps", "shared", &[leaver, colleague]).await;
+    let legacy = legacy_secret_token(&rollcall.admin, &apps, "by-id").await.0;
+    let unbound = mint_unbound(&rollcall.admin, &apps, "by-id").await;
+    rollcall.settles(rollcall.poll().await).await;
+
+    for (status, kind, body) in [
+        (200, "text/csv", staff.clone().person("3").hired("Zephyrine's day").csv()),
+        (200, "text/csv", staff.clone().person("3").status("Zephyrine left us").csv()),
+        (200, "text/csv", staff.csv() + staff.csv().lines().last().unwrap() + "\n"),
+        (200, "text/csv", staff.csv().replace("email", "Zephyrine")),
+        (200, "text/html", format!("<html>{} {}</html>", full_name("3"), address("3"))),
+        (500, "text/plain", format!("cannot read {} as {user}:{password}", address("3"))),
+    ] {
+        server.answers(status, kind, body);
+        rollcall.poll().await;
+    }
+    server.answers(200, "text/csv", staff.person("7").terminated().csv());
+    rollcall.settles(rollcall.poll().await).await;
+    rollcall.reaches("7", Strike::Remove, Phase::Revoked).await;
+
+    let mut forbidden = vec![
+        ("a family name", "Zephyrine".to_owned()),
+        ("a given name", "Quillon".to_owned()),
+        ("an address", "@example.com".to_owned()),
+        ("the user name for the HR system", user.to_owned()),
+        ("the password for the HR system", password.to_owned()),
+        ("both as they are sent", data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes())),
+        ("any token", "eyJhbGciOi".to_owned()),
+    ];
+    for (what, token) in [("the legacy token", legacy), ("the unbound token", unbound)] {
+        forbidden.push((what, token.0.rsplit('.').next().unwrap().to_owned())); // the signature, which is the secret
+    }
+    let found = places(&rollcall, &forbidden).await;
+    assert!(found.is_empty(), "{found:#?}");
+}

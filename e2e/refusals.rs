@@ -1,0 +1,217 @@
+//! What is refused, by which layer, and with what reason: whoever asks, and however they come by the right to ask.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use kube::Client;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use rollcall::api::Revocation;
+use serde_json::{Value, json};
+
+use crate::support::installation::{Consent, Installation};
+use crate::support::objects::{object, overlay};
+
+/// The layer that refused a call, and what it said; panics if none did.
+#[track_caller]
+fn refusal<T>(what: &str, answer: Result<T, kube::Error>) -> (&'static str, String) {
+    match answer {
+        Ok(_) => panic!("not refused: {what}"),
+        Err(kube::Error::Api(status)) if status.message.contains("ValidatingAdmissionPolicy") => {
+            ("policy", status.message.clone())
+        }
+        Err(kube::Error::Api(status)) if status.code == 403 => ("rbac", status.message.clone()),
+        Err(kube::Error::Api(status)) if status.code == 422 => ("schema", status.message.clone()),
+        Err(other) => panic!("{what} failed otherwise: {other}"),
+    }
+}
+
+/// One of the three identities, as the API server sees it.
+async fn identity(rollcall: &Installation, command: &str) -> Client {
+    rollcall.cluster.acting_as(&rollcall.identity(command), &["system:authenticated"]).await
+}
+
+/// Somebody with every right there is.
+async fn human(rollcall: &Installation, user: &str) -> Api<Revocation> {
+    let client = rollcall.cluster.acting_as(user, &["system:masters", "system:authenticated"]).await;
+    Api::namespaced(client, &rollcall.namespace)
+}
+
+/// A Revocation as control makes it, with a plan, for nobody in particular.
+async fn planned(rollcall: &Installation, name: &str) -> Api<Revocation> {
+    let control = Api::namespaced(identity(rollcall, "control").await, &rollcall.namespace);
+    let revocation: Revocation = object(json!({
+        "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": name},
+        "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "strike": "Cut",
+            "due": "2026-01-01T00:00:00Z", "reason": "left"},
+    }));
+    control.create(&PostParams::default(), &revocation).await.unwrap();
+    let status = json!({"status": {"phase": "Held", "plan": {
+        "hash": "a".repeat(64), "usernames": ["oidc:leaver@example.com"],
+        "targets": [{"action": "Recycle", "kind": "ServiceAccount", "namespace": "apps", "name": "seven", "uid": "u", "why": "marked"}],
+    }}});
+    control.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    control
+}
+
+#[tokio::test]
+async fn nobody_starts_anything_but_the_revoker_in_its_namespace() {
+    let rollcall = Installation::new("forged", &[]).await;
+    let namespace = rollcall.revoker_namespace();
+    let image = "localhost/rollcall:test";
+    let template = json!({
+        "metadata": {"labels": {
+            "rollcall.dev/part": "revoke", "app.kubernetes.io/name": "rollcall",
+            "app.kubernetes.io/instance": rollcall.release}},
+        "spec": {
+            "serviceAccountName": format!("{}-revoke", rollcall.release), "restartPolicy": "Never",
+            "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{
+                "name": "revoke", "image": image, "imagePullPolicy": "IfNotPresent",
+                "args": ["revoke", "--namespace", rollcall.namespace, "--instance", rollcall.release],
+                "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
+            }],
+        },
+    });
+    let job = |over: Value| -> Job {
+        let mut spec = json!({
+            "backoffLimit": 0, "activeDeadlineSeconds": 600, "ttlSecondsAfterFinished": 600, "template": template});
+        overlay(&mut spec, over);
+        object(json!({"metadata": {"generateName": "forged-"}, "spec": spec}))
+    };
+    let pod = |over: Value| json!({"template": {"spec": over}});
+    let container = |over: Value| {
+        let mut one = template["spec"]["containers"][0].clone();
+        overlay(&mut one, over);
+        json!({"template": {"spec": {"containers": [one]}}})
+    };
+    let rehearsal = PostParams { dry_run: true, ..PostParams::default() };
+    let jobs: Api<Job> = Api::namespaced(rollcall.admin.clone(), &namespace);
+    jobs.create(&rehearsal, &job(json!({}))).await.expect("the one shape passes, or nothing below means anything");
+    for (what, forged) in [
+        ("another command", container(json!({"command": ["/bin/sh"]}))),
+        ("other arguments", container(json!({"args": ["revoke", "--namespace", "elsewhere"]}))),
+        ("another image", container(json!({"image": "localhost/evil"}))),
+        ("an environment", container(json!({"env": [{"name": "A", "value": "b"}]}))),
+        ("an environment from a Secret", container(json!({"envFrom": [{"secretRef": {"name": "s"}}]}))),
+        ("a volume", pod(json!({"volumes": [{"name": "v", "emptyDir": {}}]}))),
+        ("another account", pod(json!({"serviceAccountName": "default"}))),
+        ("a second container first", pod(json!({"initContainers": [{"name": "i", "image": image}]}))),
+        ("the host's network", pod(json!({"hostNetwork": true}))),
+        ("many at once", json!({"parallelism": 50})),
+    ] {
+        let (layer, _) = refusal(what, jobs.create(&rehearsal, &job(forged)).await);
+        assert_eq!(layer, "policy", "{what}");
+    }
+    let secret: Secret = object(json!({
+        "metadata": {"name": "stolen", "annotations": {"kubernetes.io/service-account.name": format!("{}-revoke", rollcall.release)}},
+        "type": "kubernetes.io/service-account-token",
+    }));
+    let secrets: Api<Secret> = Api::namespaced(rollcall.admin.clone(), &namespace);
+    assert_eq!(refusal("a token Secret", secrets.create(&rehearsal, &secret).await).0, "policy");
+}
+
+#[tokio::test]
+async fn each_identity_writes_its_own_part_of_a_status_and_no_other() {
+    let rollcall = Installation::new("status", &[]).await;
+    let name = "r-1";
+    planned(&rollcall, name).await;
+    let target = json!({"action": "Recycle", "kind": "ServiceAccount", "namespace": "apps", "name": "seven", "uid": "u", "why": "marked"});
+    let at = "2026-01-01T00:00:00Z";
+    let verdict = json!({"verdicts": [{"target": target, "verdict": "Observed", "how": "seen", "at": at}]});
+    let step = json!({"steps": [{"target": target, "outcome": "Done", "at": at}]});
+    for (who, what, status, layer) in [
+        ("control", "a verdict", verdict.clone(), "policy"),
+        ("control", "a step", step.clone(), "policy"),
+        ("control", "an end", json!({"finished": "Revoked"}), "policy"),
+        ("control", "the instant of proof", json!({"verified": at}), "policy"),
+        ("revoke", "a phase", json!({"phase": "Revoked"}), "policy"),
+        ("revoke", "a plan", json!({"plan": {"hash": "b".repeat(64), "targets": []}}), "policy"),
+        ("revoke", "evidence", json!({"evidence": {"name": "e", "hash": "h", "previous": "p"}}), "policy"),
+        ("sync", "a verdict", verdict.clone(), "rbac"),
+    ] {
+        let api: Api<Revocation> = Api::namespaced(identity(&rollcall, who).await, &rollcall.namespace);
+        let patch = Patch::Merge(json!({"status": status}));
+        let (refused_by, _) = refusal(what, api.patch_status(name, &PatchParams::default(), &patch).await);
+        assert_eq!(refused_by, layer, "{who} writes {what}");
+    }
+    let admin: Api<Revocation> = rollcall.api();
+    let patch = Patch::Merge(json!({"status": verdict}));
+    assert_eq!(refusal("an admin", admin.patch_status(name, &PatchParams::default(), &patch).await).0, "policy");
+    let revoker: Api<Revocation> = Api::namespaced(identity(&rollcall, "revoke").await, &rollcall.namespace);
+    revoker.patch_status(name, &PatchParams::default(), &patch).await.expect("the revoker's own part");
+}
+
+#[tokio::test]
+async fn no_identity_approves_and_nobody_approves_for_another_or_another_plan() {
+    let rollcall = Installation::new("approval", &[]).await;
+    let name = "r-1";
+    let control = planned(&rollcall, name).await;
+    let hash = "a".repeat(64);
+    let approval = |hash: &str, by: &str| Patch::Merge(json!({"spec": {"approval": {"planHash": hash, "by": by}}}));
+    for (who, layer) in [("control", "policy"), ("sync", "rbac"), ("revoke", "rbac")] {
+        let api: Api<Revocation> = Api::namespaced(identity(&rollcall, who).await, &rollcall.namespace);
+        let patch = approval(&hash, &rollcall.identity(who));
+        let (refused_by, said) = refusal(who, api.patch(name, &PatchParams::default(), &patch).await);
+        assert_eq!(refused_by, layer, "{who}: {said}");
+    }
+    let born_approved: Revocation = object(json!({
+        "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": "r-2"},
+        "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "strike": "Cut",
+            "due": "2026-01-01T00:00:00Z", "reason": "left", "approval": {"planHash": hash, "by": rollcall.identity("control")}},
+    }));
+    refusal("created approved", control.create(&PostParams::default(), &born_approved).await);
+    for (what, user, patch) in [
+        ("under another's name", "eve", approval(&hash, "ada")),
+        ("another plan", "ada", approval(&"b".repeat(64), "ada")),
+        ("the leaver", "oidc:leaver@example.com", approval(&hash, "oidc:leaver@example.com")),
+    ] {
+        let answer = human(&rollcall, user).await.patch(name, &PatchParams::default(), &patch).await;
+        assert_eq!(refusal(what, answer).0, "policy", "{what}");
+    }
+    human(&rollcall, "ada")
+        .await
+        .patch(name, &PatchParams::default(), &approval(&hash, "ada"))
+        .await
+        .expect("a human approves");
+    let again = human(&rollcall, "eve").await.patch(name, &PatchParams::default(), &approval(&hash, "eve")).await;
+    assert_eq!(refusal("an approval is final", again).0, "schema");
+}
+
+#[tokio::test]
+async fn the_revoker_stays_in_its_cage_whatever_rights_it_is_given() {
+    let rollcall = Installation::new("cage", &[("apps", Consent::Canaries)]).await;
+    rollcall.account("apps", "marked", Some("id:hq/7")).await;
+    rollcall.account("apps", "nobodys", None).await;
+    let everything: k8s_openapi::api::rbac::v1::ClusterRoleBinding = object(json!({
+        "metadata": {"name": format!("{}-careless", rollcall.release)},
+        "subjects": [{"kind": "User", "name": rollcall.identity("revoke"), "apiGroup": "rbac.authorization.k8s.io"}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    }));
+    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    let revoker = identity(&rollcall, "revoke").await;
+    let apps = rollcall.target("apps");
+    let accounts = |namespace: &str| Api::<ServiceAccount>::namespaced(revoker.clone(), namespace);
+    let rehearse = |uid: Option<String>| DeleteParams {
+        dry_run: true,
+        preconditions: uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None }),
+        ..DeleteParams::default()
+    };
+    let uid_of = async |namespace: &str, name: &str| accounts(namespace).get(name).await.unwrap().metadata.uid;
+    let own = format!("{}-sync", rollcall.release);
+    let marked = uid_of(&apps, "marked").await;
+    accounts(&apps).delete("marked", &rehearse(marked)).await.expect("a marked account, by uid");
+    for (what, namespace, name, by_uid) in [
+        ("an account without a mark", apps.as_str(), "nobodys", true),
+        ("a marked account, not by uid", &apps, "marked", false),
+        ("the account `default`", &apps, "default", true),
+        ("an account of kube-system", "kube-system", "default", true),
+        ("an account of Rollcall's own", &rollcall.namespace, &own, true),
+    ] {
+        let uid = if by_uid { uid_of(namespace, name).await } else { None };
+        let (layer, said) = refusal(what, accounts(namespace).delete(name, &rehearse(uid)).await);
+        assert_eq!(layer, "policy", "{what}: {said}");
+    }
+    let secrets: Api<Secret> = Api::namespaced(revoker.clone(), &apps);
+    let secret: Secret = object(json!({"metadata": {"name": "new"}}));
+    let rehearsal = PostParams { dry_run: true, ..PostParams::default() };
+    assert_eq!(refusal("a Secret", secrets.create(&rehearsal, &secret).await).0, "policy");
+}

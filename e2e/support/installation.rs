@@ -1,0 +1,440 @@
+//! One Rollcall of a story's own: its namespaces, its release of the chart, its processes, its HR file.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy, condition, names};
+use serde_json::{Value, json};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::chart;
+use super::cluster::{Cluster, cluster};
+use super::kubelet::{Kubelet, Node};
+use super::objects::{object, overlay};
+use super::people::People;
+use super::process::{Process, rollcall, tail, write_kubeconfig};
+use super::proxy::Proxy;
+use super::tokens;
+use super::waiting::eventually;
+
+/// Name of the HRConnection of every story.
+pub const CONNECTION: &str = "hq";
+/// Name of the SyncPolicy of every story.
+pub const POLICY: &str = "everyone";
+
+/// What a target namespace consents to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// Accounts and bindings.
+    Accounts,
+    /// These, and a token minted before the act to be tried after it.
+    Canaries,
+    /// Accounts and bindings, and seeing token Secrets that come back.
+    Secrets,
+    /// Nothing.
+    None,
+}
+
+/// A whole Rollcall at work, as long as this value lives.
+pub struct Running {
+    pub sync: Process,
+    _control: Process,
+    _revoker: Kubelet,
+}
+
+/// One Rollcall, which ends with this value. If the test failed, everything worth seeing is printed.
+pub struct Installation {
+    pub cluster: &'static Cluster,
+    pub admin: Client,
+    /// The operator's namespace, which is the people namespace too.
+    pub namespace: String,
+    /// Name of the release.
+    pub release: String,
+    directory: PathBuf,
+    logs: Arc<Mutex<Vec<PathBuf>>>,
+    listening: Mutex<Vec<String>>,
+    among_others: Option<RwLockReadGuard<'static, ()>>,
+}
+
+/// Held by every story that is being told.
+static STORIES: RwLock<()> = RwLock::const_new(());
+
+impl Installation {
+    /// Installs the chart with the given target namespaces, which are made.
+    pub async fn new(story: &str, targets: &[(&str, Consent)]) -> Self {
+        let cluster = cluster().await;
+        let suffix = suffix();
+        let namespace = format!("{story}-{suffix}");
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&namespace);
+        fs::create_dir_all(&directory).unwrap();
+        let installation = Self {
+            cluster,
+            admin: cluster.admin().await,
+            release: format!("rc-{suffix}"),
+            namespace,
+            directory,
+            logs: Arc::default(),
+            listening: Mutex::default(),
+            among_others: Some(STORIES.read().await),
+        };
+        installation.make_namespace(&installation.namespace).await;
+        let mut values = Vec::new();
+        for (name, consent) in targets {
+            let target = installation.target(name);
+            installation.make_namespace(&target).await;
+            let (canaries, secrets) = (*consent == Consent::Canaries, *consent == Consent::Secrets);
+            if *consent != Consent::None {
+                values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets}));
+            }
+        }
+        installation.install(json!({"targets": values})).await;
+        installation
+    }
+
+    async fn install(&self, values: Value) {
+        let mut all = json!({
+            "image": {"repository": "localhost/rollcall", "tag": "test"},
+            "policies": {"allowRevokerTokenRequests": true}, // the revoker is a local process here, not a pod of a node
+            "crds": {"install": false}, // one set for all stories, see `cluster`
+        });
+        overlay(&mut all, values);
+        let manifests = chart::render(&self.admin, &self.release, &self.namespace, &all).await;
+        chart::apply(self.cluster, &manifests);
+        chart::until_guarded(&self.admin, &self.revoker_namespace()).await;
+    }
+
+    /// Makes a namespace.
+    pub async fn make_namespace(&self, name: &str) {
+        let namespace: Namespace = object(json!({"metadata": {"name": name}}));
+        Api::all(self.admin.clone()).create(&PostParams::default(), &namespace).await.unwrap();
+    }
+
+    /// The real name of a target namespace.
+    pub fn target(&self, name: &str) -> String {
+        format!("{}-{name}", self.namespace)
+    }
+
+    /// Where the revoker's Jobs run.
+    pub fn revoker_namespace(&self) -> String {
+        format!("{}-revoker", self.namespace)
+    }
+
+    /// The API of a kind in the people namespace.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.admin.clone(), &self.namespace)
+    }
+
+    // ---- Processes -------------------------------------------------------------------------------------------------
+
+    /// Starts all there is to run: sync, control, and the node for the revoker's Jobs.
+    pub async fn run(&self) -> Running {
+        Running { sync: self.sync().await, _control: self.control().await, _revoker: self.revoker() }
+    }
+
+    /// Starts `rollcall sync`.
+    pub async fn sync(&self) -> Process {
+        self.start("sync", &[]).await
+    }
+
+    /// Starts `rollcall control`.
+    pub async fn control(&self) -> Process {
+        let namespace = self.revoker_namespace();
+        let account = format!("{}-revoke", self.release);
+        let image = "localhost/rollcall:test";
+        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-image", image];
+        self.start("control", &more).await
+    }
+
+    async fn start(&self, command: &str, more: &[&str]) -> Process {
+        let account = format!("{}-{command}", self.release);
+        let token = tokens::mint_unbound(&self.admin, &self.namespace, &account).await;
+        let content = self.cluster.kubeconfig_for(&self.cluster.server, &token.0);
+        let kubeconfig = write_kubeconfig(&self.directory, command, &content);
+        let listen = free_address();
+        self.listening.lock().unwrap().push(listen.clone());
+        let arguments: Vec<String> =
+            [command, "--namespace", &self.namespace, "--instance", &self.release, "--listen", &listen]
+                .iter()
+                .chain(more)
+                .map(|word| (*word).to_owned())
+                .collect();
+        let log = self.directory.join(format!("{command}-{}.log", suffix()));
+        self.logs.lock().unwrap().push(log.clone());
+        Process::start(&account, &kubeconfig, &arguments, &log)
+    }
+
+    /// Begins to run the revoker's Jobs.
+    pub fn revoker(&self) -> Kubelet {
+        self.node(None)
+    }
+
+    /// Begins to run the revoker's Jobs, which reach the API server through a proxy.
+    pub fn revoker_through(&self, proxy: &Arc<Proxy>) -> Kubelet {
+        self.node(Some(proxy.clone()))
+    }
+
+    fn node(&self, proxy: Option<Arc<Proxy>>) -> Kubelet {
+        Kubelet::start(Node {
+            admin: self.admin.clone(),
+            namespace: self.revoker_namespace(),
+            account: format!("{}-revoke", self.release),
+            directory: self.directory.clone(),
+            logs: self.logs.clone(),
+            proxy,
+        })
+    }
+
+    // ---- What an admin does ----------------------------------------------------------------------------------------
+
+    /// Makes a ServiceAccount, with an owner mark where one is given.
+    pub async fn account(&self, target: &str, name: &str, owner: Option<&str>) -> ServiceAccount {
+        let marks = owner.map(|owner| json!({names::OWNER: owner}));
+        let account: ServiceAccount = object(json!({"metadata": {"name": name, "annotations": marks}}));
+        Api::namespaced(self.admin.clone(), &self.target(target))
+            .create(&PostParams::default(), &account)
+            .await
+            .unwrap()
+    }
+
+    /// The account, if it is there.
+    pub async fn get_account(&self, target: &str, name: &str) -> Option<ServiceAccount> {
+        Api::namespaced(self.admin.clone(), &self.target(target)).get_opt(name).await.unwrap()
+    }
+
+    /// Binds the ClusterRole `view` in a target to users of these names.
+    pub async fn bind_users(&self, target: &str, name: &str, users: &[String]) -> RoleBinding {
+        let group = "rbac.authorization.k8s.io";
+        let subjects: Vec<Value> =
+            users.iter().map(|user| json!({"kind": "User", "name": user, "apiGroup": group})).collect();
+        let binding: RoleBinding = object(json!({
+            "metadata": {"name": name}, "subjects": subjects,
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "view"},
+        }));
+        Api::namespaced(self.admin.clone(), &self.target(target))
+            .create(&PostParams::default(), &binding)
+            .await
+            .unwrap()
+    }
+
+    /// Whether a user may list pods in a target.
+    pub async fn may_look(&self, user: &str, target: &str) -> bool {
+        let review: SubjectAccessReview = object(json!({"spec": {
+            "user": user,
+            "resourceAttributes": {"namespace": self.target(target), "verb": "list", "resource": "pods"},
+        }}));
+        let answer = Api::all(self.admin.clone()).create(&PostParams::default(), &review).await.unwrap();
+        answer.status.is_some_and(|status| status.allowed)
+    }
+
+    /// Writes the HR file, a ConfigMap.
+    pub async fn file(&self, csv: &str) {
+        let file = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "people"}, "data": {"people.csv": csv},
+        });
+        let files: Api<ConfigMap> = self.api();
+        files.patch("people", &PatchParams::apply("e2e").force(), &Patch::Apply(&file)).await.unwrap();
+    }
+
+    /// Makes the connection to that file; `over` is laid over its spec.
+    pub async fn connect(&self, over: Value) {
+        let mut spec = json!({
+            "source": {"file": {"from": {"configMap": {"name": "people", "key": "people.csv"}}}},
+            "schedule": {"every": "1h"}, // a story polls when it wants to
+        });
+        overlay(&mut spec, over);
+        let connection: HRConnection = object(json!({
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "HRConnection", "metadata": {"name": CONNECTION}, "spec": spec,
+        }));
+        self.api().create(&PostParams::default(), &connection).await.unwrap();
+    }
+
+    /// Makes the policy, in `Enforce`; `over` is laid over its spec.
+    pub async fn policy(&self, over: Value) {
+        let mut spec = json!({
+            "mode": "Enforce",
+            "connections": [{"name": CONNECTION}],
+            "identity": {"usernames": ["'oidc:' + person.workEmail"]},
+            "timeZones": {"default": "Europe/Madrid"},
+        });
+        overlay(&mut spec, over);
+        let policy: SyncPolicy = object(json!({
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "SyncPolicy", "metadata": {"name": POLICY}, "spec": spec,
+        }));
+        self.api().create(&PostParams::default(), &policy).await.unwrap();
+    }
+
+    /// Asks for a poll now, and waits until it was made.
+    pub async fn poll(&self) -> HRConnection {
+        let asked = suffix();
+        let mark = json!({"metadata": {"annotations": {names::REQUESTED_AT: asked}}});
+        let connections: Api<HRConnection> = self.api();
+        connections.patch(CONNECTION, &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
+        eventually("the connection is polled when asked", || async {
+            let connection = connections.get(CONNECTION).await.unwrap();
+            let handled = connection.status.as_ref()?.last_handled_reconcile_at.as_ref()?;
+            (*handled == asked).then_some(connection)
+        })
+        .await
+    }
+
+    /// Writes the file, polls, and waits until the Persons show that answer.
+    pub async fn learn(&self, people: &People) {
+        self.file(&people.csv()).await;
+        self.settles(self.poll().await).await;
+    }
+
+    /// Waits until the Persons show the answer that this connection trusts.
+    pub async fn settles(&self, connection: HRConnection) {
+        let trusted = connection.status.and_then(|status| status.last_trusted).expect("a trusted answer");
+        let policies: Api<SyncPolicy> = self.api();
+        eventually("the Persons show the trusted answer", || async {
+            let status = policies.get(POLICY).await.unwrap().status?;
+            let settled = status.conditions.iter().any(|c| c.type_ == condition::BASELINE && c.status == "True");
+            (settled && status.answer.as_ref() == Some(&trusted.answer)).then_some(())
+        })
+        .await;
+    }
+
+    /// Stops every act, by the command.
+    pub fn stop(&self, reason: &str) {
+        self.succeeds(&["stop", "--reason", reason]);
+    }
+
+    /// Lifts the stop.
+    pub fn go_on(&self) {
+        self.succeeds(&["stop", "--lift"]);
+    }
+
+    /// Approves the plan that a Revocation shows, by the command.
+    pub fn approve(&self, revocation: &Revocation) {
+        self.succeeds(&["approve", &revocation.name_any(), "--yes"]);
+    }
+
+    /// Approves a whole batch, by the command.
+    pub fn approve_batch(&self, batch: &str) {
+        self.succeeds(&["approve", "--batch", batch, "--yes"]);
+    }
+
+    /// Waits until an instant has passed.
+    pub async fn until(&self, instant: Timestamp) {
+        let left = instant.duration_since(Timestamp::now());
+        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+    }
+
+    /// Waits until every other story is done, and keeps new ones from beginning.
+    pub async fn alone(&mut self) -> RwLockWriteGuard<'static, ()> {
+        self.among_others = None;
+        STORIES.write().await
+    }
+
+    // ---- What can be seen ------------------------------------------------------------------------------------------
+
+    /// The Person of an HR id.
+    pub async fn person(&self, id: &str) -> Option<Person> {
+        self.all_persons().await.into_iter().find(|person| person.spec.records.iter().any(|record| record.id == id))
+    }
+
+    /// All Persons.
+    pub async fn all_persons(&self) -> Vec<Person> {
+        self.api::<Person>().list(&Default::default()).await.unwrap().items
+    }
+
+    /// All Revocations.
+    pub async fn all_revocations(&self) -> Vec<Revocation> {
+        self.api::<Revocation>().list(&Default::default()).await.unwrap().items
+    }
+
+    /// All Revocations of an HR id, oldest first.
+    pub async fn revocations(&self, id: &str) -> Vec<Revocation> {
+        let Some(person) = self.person(id).await else { return Vec::new() };
+        let mut of_person: Vec<_> =
+            self.all_revocations().await.into_iter().filter(|r| r.spec.person == person.name_any()).collect();
+        of_person.sort_by_key(|revocation| revocation.metadata.creation_timestamp.clone());
+        of_person
+    }
+
+    /// Waits until the newest Revocation of this strike is in this phase, and gives it.
+    pub async fn reaches(&self, id: &str, strike: Strike, phase: Phase) -> Revocation {
+        eventually(&format!("{strike:?} of {id} is {phase:?}"), || async {
+            let newest = self.revocations(id).await.into_iter().rfind(|r| r.spec.strike == strike)?;
+            (newest.status.as_ref()?.phase == Some(phase)).then_some(newest)
+        })
+        .await
+    }
+
+    /// Lets `rollcall evidence verify` check the chain of this installation.
+    pub fn evidence_verifies(&self) {
+        self.succeeds(&["evidence", "verify"]);
+    }
+
+    /// Runs a command of Rollcall as an admin would, in the people namespace.
+    pub fn succeeds(&self, arguments: &[&str]) {
+        let mut command = rollcall();
+        command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The user name of one of the three identities: `sync`, `control` or `revoke`.
+    pub fn identity(&self, command: &str) -> String {
+        let namespace = if command == "revoke" { self.revoker_namespace() } else { self.namespace.clone() };
+        format!("system:serviceaccount:{namespace}:{}-{command}", self.release)
+    }
+
+    /// Logs of everything that ran so far.
+    pub fn logs(&self) -> Vec<PathBuf> {
+        self.logs.lock().unwrap().clone()
+    }
+
+    /// The addresses that sync and control serve their metrics at.
+    pub fn listening(&self) -> Vec<String> {
+        self.listening.lock().unwrap().clone()
+    }
+
+    fn show(&self) {
+        let kinds = "hrconnections,syncpolicies,people,revocations,jobs,pods,events";
+        for (namespace, kinds) in [(self.namespace.clone(), kinds), (self.revoker_namespace(), "jobs,pods,events")] {
+            let output =
+                self.cluster.kubectl().args(["get", kinds, "--namespace", &namespace, "--output", "yaml"]).output();
+            if let Ok(output) = output {
+                println!("──── {namespace}: {kinds}\n{}", String::from_utf8_lossy(&output.stdout));
+            }
+        }
+        for log in self.logs() {
+            println!("──── end of {}\n{}", log.display(), tail(&log));
+        }
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show();
+        } else {
+            fs::remove_dir_all(&self.directory).ok();
+        }
+    }
+}
+
+/// Six letters nobody else has.
+pub fn suffix() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:06x}", RandomState::new().hash_one("") & 0x00ff_ffff)
+}
+
+/// An address of this machine that nobody listens at.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}

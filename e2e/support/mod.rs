@@ -1,0 +1,15 @@
+//! What the stories are told with: a cluster, an installation, people, tokens, and ways to look.
+
+pub mod chart;
+pub mod cluster;
+pub mod files;
+pub mod installation;
+pub mod kubelet;
+pub mod leaks;
+pub mod measures;
+pub mod objects;
+pub mod people;
+pub mod process;
+pub mod proxy;
+pub mod tokens;
+pub mod waiting;

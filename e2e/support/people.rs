@@ -1,0 +1,102 @@
+//! Invented people, and the files an HR system would give of them.
+
+use std::fmt::Write as _;
+
+/// One row of the file.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    id: String,
+    name: String,
+    email: String,
+    status: String,
+    hired: String,
+    last_day: String,
+}
+
+/// A CSV file, written by chained words: `people().person("7").active().last_day("2026-03-01")`.
+#[derive(Clone, Debug, Default)]
+pub struct People(Vec<Row>);
+
+/// A file without anybody.
+pub fn people() -> People {
+    People::default()
+}
+
+/// The work address that the file gives a person.
+pub fn address(id: &str) -> String {
+    format!("person-{id}@example.com")
+}
+
+/// The name that the file gives a person. Nothing else in a cluster is called so.
+pub fn full_name(id: &str) -> String {
+    format!("Quillon{id} Zephyrine")
+}
+
+impl People {
+    /// Adds an active person, or turns to one who is there already.
+    pub fn person(mut self, id: &str) -> Self {
+        let row = match self.0.iter().position(|row| row.id == id) {
+            Some(place) => self.0.remove(place),
+            None => Row {
+                id: id.to_owned(),
+                name: full_name(id),
+                email: address(id),
+                status: "active".into(),
+                hired: "2020-02-03".into(),
+                ..Row::default()
+            },
+        };
+        self.0.push(row);
+        self
+    }
+
+    /// Adds active people with the ids `first` up to, not including, `end`.
+    pub fn active_people(self, ids: std::ops::Range<u32>) -> Self {
+        ids.fold(self, |people, id| people.person(&id.to_string()))
+    }
+
+    /// Leaves out a person who was there.
+    pub fn without(mut self, id: &str) -> Self {
+        self.0.retain(|row| row.id != id);
+        self
+    }
+
+    fn last(mut self, change: impl FnOnce(&mut Row)) -> Self {
+        change(self.0.last_mut().expect("a person to speak of"));
+        self
+    }
+
+    pub fn active(self) -> Self {
+        self.status("active")
+    }
+
+    pub fn terminated(self) -> Self {
+        self.status("terminated")
+    }
+
+    pub fn status(self, word: &str) -> Self {
+        self.last(|row| row.status = word.to_owned())
+    }
+
+    pub fn hired(self, day: &str) -> Self {
+        self.last(|row| row.hired = day.to_owned())
+    }
+
+    pub fn last_day(self, day: &str) -> Self {
+        self.last(|row| row.last_day = day.to_owned())
+    }
+
+    pub fn email(self, address: &str) -> Self {
+        self.last(|row| row.email = address.to_owned())
+    }
+
+    /// The file, with a header of the names Rollcall looks for by itself.
+    pub fn csv(&self) -> String {
+        let mut text = "employeeId,fullName,email,status,hireDate,terminationDate\n".to_owned();
+        for row in &self.0 {
+            let Row { id, name, email, status, hired, last_day } = row;
+            writeln!(text, "{id},{name},{email},{status},{hired},{last_day}").unwrap();
+        }
+        text
+    }
+}
