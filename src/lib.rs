@@ -9,15 +9,13 @@
 //! Each arrow is one function over plain values, or one call to the outside; never both. Dependencies point one way:
 //! `domain` ◀ `hris`, `api` ◀ `sync`, `control`, `revoke` ◀ `cli`. A test holds the arrows.
 
-#[cfg(test)]
-mod arrows;
-
 pub mod api;
 pub mod brakes;
 pub mod cli;
 pub mod cluster;
 pub mod control;
 pub mod domain;
+pub mod hris;
 pub mod lease;
 pub mod outcome;
 pub mod revoke;

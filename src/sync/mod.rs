@@ -1,6 +1,10 @@
 //! `rollcall sync`: reads HR systems, believes or holds their answers, and writes Persons.
 
+pub mod convert;
 pub mod memory;
+pub mod mirror;
+pub mod people;
+pub mod usernames;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

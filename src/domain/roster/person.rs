@@ -60,7 +60,7 @@ pub(super) fn unstated(
     let announced = facts.last_day.is_some() && facts.announced == facts.last_day;
     let verdict = verdict(&facts, day.today);
     let leaves = verdict.state == State::Terminated;
-    let keeps = before.standing.state == State::Terminated
+    let keeps = before.standing.left.is_some()
         || before.standing.why == CONFLICT
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && rules.baseline == Baseline::Awaited);
@@ -75,7 +75,7 @@ pub(super) fn unstated(
 /// anew nor a clock that went back gives anybody their job back.
 fn stays_left(before: &Entry, facts: &Facts) -> bool {
     let said = |facts: &Facts| (facts.said, facts.start, facts.last_day);
-    before.standing.state == State::Terminated && said(&before.facts) == said(facts)
+    before.standing.left.is_some() && said(&before.facts) == said(facts)
 }
 
 fn facts(employee: &Employee, before: Option<&Entry>, day: &Day) -> Facts {

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use crate::api::condition::{self, Word};
 use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Trusted};
 use crate::api::{HRConnection, names, quantity};
-use crate::domain::employee::{Field, Read, Said};
+use crate::domain::employee::{BadRecord, Field, Read, Said};
 use crate::domain::schedule::{self, Times};
 use crate::domain::trust::{Asked, Believed, Bounds, Finding, Held};
 use crate::outcome::Fault;
@@ -20,6 +20,8 @@ const LONGEST_REQUEST: usize = 64;
 const LONGEST_FINDING: usize = 512;
 const MOST_FINDINGS: usize = 16;
 const MOST_WORDS: usize = 32;
+/// Most records shown that were set aside; the number is always said.
+const MOST_SET_ASIDE: usize = 5;
 
 /// The spec, read.
 pub(super) struct Settings {
@@ -87,6 +89,8 @@ pub(super) struct Seen {
     capabilities: Capabilities,
     unmapped: BTreeMap<String, u32>,
     without_meaning: usize,
+    bad: usize,
+    set_aside: Vec<String>,
 }
 
 impl Seen {
@@ -102,6 +106,8 @@ impl Seen {
             },
             unmapped: words.into_iter().take(MOST_WORDS).map(|(word, people)| (word.clone(), *people)).collect(),
             without_meaning: read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count(),
+            bad: read.bad.len(),
+            set_aside: read.bad.iter().take(MOST_SET_ASIDE).map(set_aside).collect(),
         }
     }
 
@@ -172,18 +178,17 @@ pub(super) fn record(
 ) -> (HRConnectionStatus, Vec<Word>) {
     let mut status = standing(connection);
     let mut words: Vec<Word> = seen.iter().flat_map(Seen::words).collect();
-    let attempt = |outcome: &str, answer: Option<String>, findings: &[Finding], prefix: &str| Attempt {
-        time: at,
-        outcome: outcome.to_owned(),
-        answer,
-        findings: findings.iter().take(MOST_FINDINGS).map(|finding| line(prefix, finding)).collect(),
+    let attempt = |outcome: &str, answer: Option<String>, findings: &[Finding], prefix: &str| {
+        let found = findings.iter().map(|finding| line(prefix, finding));
+        let all = found.chain(seen.iter().flat_map(|seen| seen.set_aside.iter().cloned()));
+        Attempt { time: at, outcome: outcome.to_owned(), answer, findings: all.take(MOST_FINDINGS).collect() }
     };
     let age = Age { at, stale_after: settings.stale_after, last: status.last_trusted.as_ref().map(|last| last.time) };
     status.last_attempt = Some(match outcome {
         Outcome::Trusted(trusted, waived) => {
             let people = trusted.employees;
             words.extend([
-                condition::ready(format!("{people} people read and believed.")),
+                condition::ready(format!("{people} people read and believed.{}", beside(seen.as_ref()))),
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
             ]);
@@ -255,8 +260,20 @@ impl std::fmt::Display for Age {
     }
 }
 
+/// What a believed answer leaves out, in words.
+fn beside(seen: Option<&Seen>) -> String {
+    seen.filter(|seen| seen.bad > 0).map_or_else(String::new, |seen| {
+        let bad = seen.bad;
+        format!(" {bad} records could not be read and were set aside, which ends nobody's access: see status.lastAttempt.findings.")
+    })
+}
+
 fn line(prefix: &str, finding: &Finding) -> String {
     format!("{prefix}{}: {}", finding.reason(), finding.message()).chars().take(LONGEST_FINDING).collect()
+}
+
+fn set_aside(record: &BadRecord) -> String {
+    format!("set aside: number {}: {}", record.position, record.reason).chars().take(LONGEST_FINDING).collect()
 }
 
 /// The value of the reconcile-now annotation, as far as it can be echoed.

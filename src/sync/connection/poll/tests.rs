@@ -101,6 +101,20 @@ fn a_believed_answer_is_ready_and_counted() {
 }
 
 #[test]
+fn a_record_that_is_set_aside_is_named_on_a_believed_answer_too() {
+    let mut connection = connection(json!({}));
+    let mut read = people(9);
+    read.bad = vec![BadRecord { position: 4, reason: "hireDate is not a date".to_owned() }];
+    let words = poll(&mut connection, &mut Memory::fresh(&[1; 32]), Ok(read), at(0));
+    let attempt = status(&connection).last_attempt.clone().expect("an attempt");
+    assert_eq!(
+        (attempt.outcome.as_str(), attempt.findings),
+        ("Trusted", vec!["set aside: number 4: hireDate is not a date".to_owned()])
+    );
+    assert!(words.iter().any(|word| word.message.contains("1 records could not be read")));
+}
+
+#[test]
 fn a_held_answer_is_recorded_with_its_reason_and_the_trusted_one_stands() {
     let mut connection = connection(json!({}));
     let mut memory = polled(&mut connection);

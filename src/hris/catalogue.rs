@@ -1,0 +1,43 @@
+//! The connectors that come with the binary: one folder each under `connectors/`.
+
+use super::definition::Definition;
+
+/// Name and definition of each.
+const EMBEDDED: [(&str, &str); 1] = [("bamboohr", include_str!("../../connectors/bamboohr/connector.yaml"))];
+
+/// The names of all connectors.
+#[must_use]
+pub fn connectors() -> Vec<&'static str> {
+    EMBEDDED.iter().map(|(name, _)| *name).collect()
+}
+
+/// The definition of a connector.
+///
+/// # Errors
+/// In words for whoever wrote the connection, with the names there are.
+pub fn connector(name: &str) -> Result<Definition, String> {
+    let unknown = || format!("there is no connector {name:?}; there are: {}", connectors().join(", "));
+    let (name, text) = EMBEDDED.iter().find(|(known, _)| *known == name).ok_or_else(unknown)?;
+    Definition::parse(&format!("connectors/{name}/connector.yaml"), text).map_err(|refused| refused.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_folder_is_in_the_catalogue_under_its_own_name() {
+        let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/connectors")).unwrap();
+        let mut folders: Vec<_> = folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+        folders.sort();
+        assert_eq!(folders, connectors());
+        for name in connectors() {
+            assert_eq!(connector(name).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_connector_is_answered_with_the_names_there_are() {
+        assert_eq!(connector("bambohr").unwrap_err(), "there is no connector \"bambohr\"; there are: bamboohr");
+    }
+}

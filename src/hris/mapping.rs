@@ -1,0 +1,507 @@
+//! From a row to an employee: the one place that says what the text of a source means, whatever its format.
+//!
+//! Pure: the day is an argument. A record that cannot be read is set aside with its place and a reason that quotes
+//! nothing of it; whether so many may be set aside is the trust gate's question.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use data_encoding::BASE32_NOPAD;
+use jiff::civil::Date;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::row::{Row, Slot};
+use crate::domain::employee::{BadRecord, Employee, Failure, HrId, Manager, Read, Said, Status};
+
+/// Most records of one answer.
+pub(super) const MOST_RECORDS: usize = 1_000_000;
+/// Most status words that are remembered because nobody mapped them, and the longest piece of one.
+const MOST_WORDS: usize = 32;
+const LONGEST_WORD: usize = 64;
+/// Longest id, address and other text, in characters: what the API's schema takes.
+const LONGEST_ID: usize = 128;
+const LONGEST_ADDRESS: usize = 320;
+const LONGEST_TEXT: usize = 256;
+
+/// What the date of an end means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum EndDate {
+    /// The person still works that day.
+    #[default]
+    LastDay,
+    /// The person no longer works that day.
+    FirstDayOut,
+}
+
+/// What a status word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// What it means.
+    pub means: Status,
+    /// What it means of a person who starts today or later, for systems that have no word for a future hire.
+    pub when_starts_later: Option<Status>,
+}
+
+/// Status words and their meanings, compared without case and surrounding blanks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Statuses(BTreeMap<String, Meaning>);
+
+impl Statuses {
+    /// Collects them.
+    ///
+    /// # Errors
+    /// In words, when two of them are the same word.
+    pub(super) fn new(words: impl IntoIterator<Item = (String, Meaning)>) -> Result<Self, String> {
+        let mut statuses = BTreeMap::new();
+        for (word, meaning) in words {
+            let folded = word.trim().to_lowercase();
+            if statuses.insert(folded, meaning).is_some_and(|other| other != meaning) {
+                return Err(format!("the status word {word:?} is mapped twice, to different meanings"));
+            }
+        }
+        Ok(Self(statuses))
+    }
+}
+
+/// How the rows of one source are read.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    /// What the source gives at all.
+    pub(super) offered: BTreeSet<Slot>,
+    /// What must be filled in at least one record: a credential that may not see a field gets an answer without it.
+    pub(super) required: BTreeSet<Slot>,
+    /// What its status words mean.
+    pub(super) statuses: Statuses,
+    /// Form of its dates, as strptime takes it.
+    pub(super) dates: String,
+    /// What its end date means.
+    pub(super) end_date: EndDate,
+}
+
+/// Whether a form of dates can be followed: what it writes, it must read back.
+///
+/// # Errors
+/// In words, when it cannot.
+pub(super) fn check_dates(form: &str) -> Result<(), String> {
+    let day = Date::constant(2026, 12, 31);
+    let written = jiff::fmt::strtime::format(form, day).map_err(|_| format!("{form:?} is not a form of dates"))?;
+    match Date::strptime(form, written) {
+        Ok(back) if back == day => Ok(()),
+        _ => Err(format!("{form:?} does not say day, month and year")),
+    }
+}
+
+/// Makes employees of rows, one after another, and keeps what there is to say of the whole answer.
+pub(super) struct Mapper {
+    form: Form,
+    as_of: Date,
+    read: Read,
+    filled: BTreeSet<Slot>,
+    word: String,
+}
+
+impl Mapper {
+    /// `as_of` is the UTC date; see `Mapper::said` for the one rule that looks at it.
+    pub(super) fn new(form: Form, as_of: Date) -> Self {
+        let offered = form.offered.iter().map(|slot| slot.field()).collect();
+        let read = Read { offered, ..Read::default() };
+        Self { form, as_of, read, filled: BTreeSet::new(), word: String::new() }
+    }
+
+    /// Takes one record. `position` is its line or number, counted from 1.
+    ///
+    /// # Errors
+    /// `TooLarge`, when there are too many.
+    pub(super) fn take(&mut self, position: usize, row: &Row) -> Result<(), Failure> {
+        if self.records() >= MOST_RECORDS {
+            return Err(Failure::TooLarge);
+        }
+        match self.employee(row) {
+            Ok(employee) => self.read.employees.push(employee),
+            Err(reason) => self.read.bad.push(BadRecord { position, reason }),
+        }
+        Ok(())
+    }
+
+    /// How many records were taken.
+    pub(super) fn records(&self) -> usize {
+        self.read.employees.len() + self.read.bad.len()
+    }
+
+    /// Remembers how many records the source says there are.
+    pub(super) fn announce(&mut self, total: usize) {
+        self.read.announced_total = Some(total);
+    }
+
+    /// The whole answer.
+    ///
+    /// # Errors
+    /// `WrongColumns`, when something required was empty in every record there is.
+    pub(super) fn finish(self) -> Result<Read, Failure> {
+        let missing: Vec<String> =
+            self.form.required.difference(&self.filled).map(|slot| slot.name().to_owned()).collect();
+        if self.records() > 0 && !missing.is_empty() { Err(Failure::WrongColumns(missing)) } else { Ok(self.read) }
+    }
+
+    fn employee(&mut self, row: &Row) -> Result<Employee, String> {
+        for slot in &self.form.required {
+            if !self.filled.contains(slot) && row.get(*slot) != Ok(None) {
+                self.filled.insert(*slot);
+            }
+        }
+        let name = text(row, Slot::FullName)?.ok_or("fullName is empty")?;
+        let work_email = address(row.get(Slot::Email)?.ok_or("email is empty")?)?;
+        let id = if self.form.offered.contains(&Slot::EmployeeId) {
+            hr_id(Slot::EmployeeId, row)?.ok_or("employeeId is empty")?
+        } else {
+            id_of_address(&work_email)
+        };
+        let start = self.date(row, Slot::HireDate)?;
+        let last_day = match (self.date(row, Slot::TerminationDate)?, self.form.end_date) {
+            (Some(out), EndDate::FirstDayOut) => {
+                Some(out.yesterday().map_err(|_| "terminationDate has no day before it")?)
+            }
+            (day, _) => day,
+        };
+        let department = text(row, Slot::Department)?;
+        let title = text(row, Slot::Title)?;
+        let location = text(row, Slot::Location)?;
+        let manager = match hr_id(Slot::ManagerId, row)? {
+            Some(id) => Some(Manager::Id(id)),
+            // Nothing is decided by it, so a name in its place sets nobody aside.
+            None => row.get(Slot::ManagerEmail)?.and_then(|cell| address(cell).ok()).map(Manager::Email),
+        };
+        let said = self.said(row, start)?; // last: a record that is set aside counts no status word
+        Ok(Employee { id, name, work_email, said, start, last_day, department, title, location, manager })
+    }
+
+    /// What the status word says.
+    ///
+    /// Some systems call a future hire by the word of a leaver and leave the rest to the start date. Such a word is
+    /// read as `when_starts_later` when the start lies on the UTC date or after it: somewhere on earth that day has
+    /// not begun. The verdict table then makes it `PreHire` or `Active` by the person's own day, so a day more is
+    /// harmless, while a day less would cut somebody hours before their first morning. Without a start date the word
+    /// cannot be told, and the record is set aside.
+    fn said(&mut self, row: &Row, start: Option<Date>) -> Result<Said, String> {
+        if !self.form.offered.contains(&Slot::Status) {
+            return Ok(Said::Silent);
+        }
+        let Some(word) = row.get(Slot::Status)? else { return Ok(Said::Unmapped) };
+        self.word.clear();
+        self.word.extend(word.chars().flat_map(char::to_lowercase));
+        match self.form.statuses.0.get(&self.word) {
+            None => {
+                count(&mut self.read.unmapped, word);
+                Ok(Said::Unmapped)
+            }
+            Some(Meaning { means, when_starts_later: None }) => Ok(Said::Mapped(*means)),
+            Some(Meaning { means, when_starts_later: Some(later) }) => match start {
+                Some(start) if start >= self.as_of => Ok(Said::Mapped(*later)),
+                Some(_) => Ok(Said::Mapped(*means)),
+                None => Err("hireDate is empty, and this status cannot be told without it".to_owned()),
+            },
+        }
+    }
+
+    fn date(&self, row: &Row, slot: Slot) -> Result<Option<Date>, String> {
+        let Some(text) = row.get(slot)? else { return Ok(None) };
+        if text.chars().all(|c| c == '0' || !c.is_alphanumeric()) {
+            return Ok(None); // 0000-00-00, 0, -
+        }
+        let form = &self.form.dates;
+        let date =
+            Date::strptime(form, text).map_err(|_| format!("{} is not a date of the form {form}", slot.name()))?;
+        Ok(Some(date).filter(|date| !stands_for_none(*date)))
+    }
+}
+
+/// Dates that systems write where there is none: the first days their clocks know, and the far future.
+fn stands_for_none(date: Date) -> bool {
+    const EXCEL_EPOCH: Date = Date::constant(1900, 1, 1); // also the default of many a database
+    const UNIX_EPOCH: Date = Date::constant(1970, 1, 1);
+    const NEVER: Date = Date::constant(2099, 12, 31); // then 4712-12-31 and 9999-12-31
+    date <= EXCEL_EPOCH || date == UNIX_EPOCH || date >= NEVER
+}
+
+/// A text of the person, cut to what is kept. Control characters in a name are a sign of cells that ran together.
+fn text(row: &Row, slot: Slot) -> Result<Option<String>, String> {
+    let Some(text) = row.get(slot)? else { return Ok(None) };
+    if text.chars().any(char::is_control) {
+        return Err(format!("{} holds control characters", slot.name()));
+    }
+    Ok(Some(text.chars().take(LONGEST_TEXT).collect()))
+}
+
+/// A work address as written, with the apostrophe that word processors curl made straight again.
+fn address(text: &str) -> Result<String, String> {
+    let address = text.replace(['\u{2019}', '\u{2018}', '\u{02bc}'], "'");
+    let plain =
+        address.chars().count() <= LONGEST_ADDRESS && !address.chars().any(|c| c.is_control() || c.is_whitespace());
+    match address.split_once('@') {
+        Some((local, domain)) if plain && !local.is_empty() && !domain.is_empty() && !domain.contains('@') => {
+            Ok(address)
+        }
+        _ => Err("email is not an address".to_owned()),
+    }
+}
+
+/// An id of the HR system. Ids are shown in events and conditions, so one that is an address is refused.
+fn hr_id(slot: Slot, row: &Row) -> Result<Option<HrId>, String> {
+    let Some(text) = row.get(slot)? else { return Ok(None) };
+    let name = slot.name();
+    if text.chars().count() > LONGEST_ID {
+        return Err(format!("{name} is longer than {LONGEST_ID} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(format!("{name} holds control characters"));
+    }
+    if text.contains('@') {
+        return Err(format!("{name} is an address: leave the field out, and people are keyed by a digest of it"));
+    }
+    if text.contains("E+") && text.parse::<f64>().is_ok() {
+        return Err(format!("{name} is in scientific notation: a spreadsheet has dropped digits of it"));
+    }
+    Ok(Some(HrId(text.to_owned())))
+}
+
+/// The id of a person whose source has none: 130 bits of the digest of the lower-cased address.
+fn id_of_address(address: &str) -> HrId {
+    let digest = BASE32_NOPAD.encode(&Sha256::digest(address.to_lowercase().as_bytes())).to_ascii_lowercase();
+    HrId(format!("a-{}", digest.chars().take(26).collect::<String>()))
+}
+
+/// Counts a word nobody mapped. Bounded, and cleaned of what could deceive a terminal, since it ends up in a status.
+fn count(words: &mut BTreeMap<String, u32>, word: &str) {
+    let word: String = word.chars().filter(|c| !c.is_control()).take(LONGEST_WORD).collect();
+    if words.len() < MOST_WORDS || words.contains_key(&word) {
+        let people = words.entry(word).or_default();
+        *people = people.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Date = Date::constant(2026, 3, 2);
+
+    fn form(dates: &str, end_date: EndDate) -> Form {
+        let plain = |means| Meaning { means, when_starts_later: None };
+        let words = [
+            ("Active", plain(Status::Active)),
+            ("on leave", plain(Status::Leave)),
+            ("Inactive", Meaning { means: Status::Terminated, when_starts_later: Some(Status::Active) }),
+        ];
+        Form {
+            offered: [
+                Slot::EmployeeId,
+                Slot::FullName,
+                Slot::Email,
+                Slot::Status,
+                Slot::HireDate,
+                Slot::TerminationDate,
+                Slot::Department,
+                Slot::ManagerEmail,
+                Slot::ManagerId,
+            ]
+            .into(),
+            required: BTreeSet::new(),
+            statuses: Statuses::new(words.map(|(word, meaning)| (word.to_owned(), meaning))).unwrap(),
+            dates: dates.to_owned(),
+            end_date,
+        }
+    }
+
+    fn iso() -> Form {
+        form("%Y-%m-%d", EndDate::LastDay)
+    }
+
+    /// Maps Ada, with some of her cells written over.
+    fn map(form: Form, cells: &[(Slot, &str)]) -> Result<Employee, String> {
+        let mut row = Row::default();
+        let ada = [(Slot::EmployeeId, "7"), (Slot::FullName, "Ada Example"), (Slot::Email, "ada@example.com")];
+        for (slot, text) in ada.iter().chain(cells) {
+            row.set(*slot, text);
+        }
+        let mut mapper = Mapper::new(form, TODAY);
+        mapper.take(1, &row).unwrap();
+        let read = mapper.finish().unwrap();
+        read.employees.into_iter().next().ok_or_else(|| read.bad.first().unwrap().reason.clone())
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_set_aside_with_a_reason_that_quotes_nothing() {
+        let long = "7".repeat(LONGEST_ID + 1);
+        for (slot, text, reason) in [
+            (Slot::FullName, "", "fullName is empty"),
+            (Slot::FullName, "Ada\nExample", "fullName holds control characters"),
+            (Slot::Email, " ", "email is empty"),
+            (Slot::Email, "ada.example.com", "email is not an address"),
+            (Slot::Email, "@example.com", "email is not an address"),
+            (Slot::Email, "ada@", "email is not an address"),
+            (Slot::Email, "ada@example.com bo@example.com", "email is not an address"),
+            (Slot::Email, "ada@example.com;bo@example.com", "email is not an address"),
+            (Slot::EmployeeId, "", "employeeId is empty"),
+            (Slot::EmployeeId, "7\u{7}", "employeeId holds control characters"),
+            (Slot::EmployeeId, &long, "employeeId is longer than 128 characters"),
+            (
+                Slot::EmployeeId,
+                "1.23E+05",
+                "employeeId is in scientific notation: a spreadsheet has dropped digits of it",
+            ),
+            (
+                Slot::EmployeeId,
+                "ada@example.com",
+                "employeeId is an address: leave the field out, and people are keyed by a digest of it",
+            ),
+            (Slot::HireDate, "31/01/2026", "hireDate is not a date of the form %Y-%m-%d"),
+            (Slot::HireDate, "2026-02-30", "hireDate is not a date of the form %Y-%m-%d"),
+            (Slot::TerminationDate, "2026-03-01 tbc", "terminationDate is not a date of the form %Y-%m-%d"),
+            (Slot::TerminationDate, "soon", "terminationDate is not a date of the form %Y-%m-%d"),
+        ] {
+            assert_eq!(map(iso(), &[(slot, text)]).err().as_deref(), Some(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_ids_are_trimmed_and_otherwise_as_written() {
+        for (written, kept) in [
+            (" Ada@Example.com ", "Ada@Example.com"),
+            ("o\u{2019}fiction@example.com", "o'fiction@example.com"),
+            ("\u{200b}ada@example.com\u{a0}", "ada@example.com"),
+            ("josé@example.com", "josé@example.com"),
+        ] {
+            assert_eq!(map(iso(), &[(Slot::Email, written)]).unwrap().work_email, kept);
+        }
+        assert_eq!(map(iso(), &[(Slot::EmployeeId, " 0042 ")]).unwrap().id.0, "0042");
+    }
+
+    #[test]
+    fn without_ids_people_are_keyed_by_a_digest_of_their_address_whatever_its_case() {
+        let mut form = iso();
+        form.offered.remove(&Slot::EmployeeId);
+        let ids = ["ada@example.com", " ADA@example.COM", "bo@example.com"]
+            .map(|address| map(form.clone(), &[(Slot::Email, address)]).unwrap().id.0);
+        assert_eq!(ids[0], "a-wx6ilzkxkx46bubquefliqu3nm"); // base32 of the SHA-256 of ada@example.com, cut
+        assert_eq!(ids[0], ids[1]);
+        assert_ne!(ids[0], ids[2]);
+        assert_eq!(ids[2].len(), 28);
+    }
+
+    #[test]
+    fn dates_are_read_in_the_form_of_the_source_and_end_dates_by_what_they_mean() {
+        let day = Date::constant(2026, 3, 1);
+        for (form, text, last_day) in [
+            (iso(), "2026-03-01", Some(day)),
+            (form("%d/%m/%Y", EndDate::LastDay), "01/03/2026", Some(day)),
+            (form("%m/%d/%Y", EndDate::LastDay), "03/01/2026", Some(day)),
+            (form("%d.%m.%y", EndDate::LastDay), "1.3.26", Some(day)),
+            (form("%Y-%m-%d", EndDate::FirstDayOut), "2026-03-02", Some(day)),
+            (form("%Y-%m-%d", EndDate::FirstDayOut), "2024-03-01", Some(Date::constant(2024, 2, 29))),
+            (form("%Y-%m-%d", EndDate::FirstDayOut), "", None),
+        ] {
+            assert_eq!(map(form, &[(Slot::TerminationDate, text)]).unwrap().last_day, last_day, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_stands_for_none_is_none() {
+        for text in
+            ["0000-00-00", "0", "-", "0001-01-01", "1900-01-01", "1970-01-01", "2099-12-31", "4712-12-31", "9999-12-31"]
+        {
+            assert_eq!(map(iso(), &[(Slot::TerminationDate, text)]).unwrap().last_day, None, "{text}");
+        }
+        let slashes = form("%d/%m/%Y", EndDate::FirstDayOut);
+        for text in ["00/00/0000", "31/12/9999"] {
+            assert_eq!(map(slashes.clone(), &[(Slot::TerminationDate, text)]).unwrap().last_day, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn status_words_are_compared_without_case_and_blanks() {
+        for (word, said) in [
+            ("Active", Said::Mapped(Status::Active)),
+            (" ACTIVE ", Said::Mapped(Status::Active)),
+            ("On Leave", Said::Mapped(Status::Leave)),
+            ("", Said::Unmapped),
+            ("  ", Said::Unmapped),
+            ("Sabbatical", Said::Unmapped),
+            ("Actively", Said::Unmapped),
+        ] {
+            assert_eq!(map(iso(), &[(Slot::Status, word)]).unwrap().said, said, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_leavers_word_of_somebody_who_has_not_started_everywhere_is_no_leavers_word() {
+        for (start, said) in [
+            ("2026-03-01", Ok(Said::Mapped(Status::Terminated))),
+            ("2026-03-02", Ok(Said::Mapped(Status::Active))), // the UTC date: still yesterday in the west
+            ("2026-03-03", Ok(Said::Mapped(Status::Active))),
+            ("2030-01-01", Ok(Said::Mapped(Status::Active))),
+            ("", Err("hireDate is empty, and this status cannot be told without it".to_owned())),
+            ("0000-00-00", Err("hireDate is empty, and this status cannot be told without it".to_owned())),
+        ] {
+            let mapped = map(iso(), &[(Slot::Status, "inactive"), (Slot::HireDate, start)]);
+            assert_eq!(mapped.map(|employee| employee.said), said, "{start}");
+        }
+    }
+
+    #[test]
+    fn unmapped_words_are_counted_cleaned_and_bounded() {
+        let mut mapper = Mapper::new(iso(), TODAY);
+        let mut row = Row::default();
+        let long = "x".repeat(200);
+        let words: Vec<String> = (0..40).map(|n| format!("word {n}")).collect();
+        let seen = ["Burnout", " Burnout", "Sick\u{1b}[31m", &long].into_iter().chain(words.iter().map(String::as_str));
+        for (number, word) in seen.enumerate() {
+            row.set(Slot::EmployeeId, &number.to_string());
+            row.set(Slot::FullName, "Ada Example");
+            row.set(Slot::Email, "ada@example.com");
+            row.set(Slot::Status, word);
+            mapper.take(number + 1, &row).unwrap();
+        }
+        row.set(Slot::Email, "nowhere"); // set aside, so its word does not count
+        row.set(Slot::Status, "Burnout");
+        mapper.take(45, &row).unwrap();
+        let unmapped = mapper.finish().unwrap().unmapped;
+        assert_eq!(unmapped.len(), 32);
+        assert_eq!(unmapped.get("Burnout"), Some(&2));
+        assert_eq!(unmapped.get("Sick[31m"), Some(&1));
+        assert_eq!(unmapped.get(&"x".repeat(64)), Some(&1));
+    }
+
+    #[test]
+    fn a_manager_is_named_by_id_before_address_and_a_name_in_its_place_is_nobody() {
+        for (id, email, manager) in [
+            ("9", "bo@example.com", Some(Manager::Id(HrId("9".to_owned())))),
+            ("", "bo@example.com", Some(Manager::Email("bo@example.com".to_owned()))),
+            ("", "Bo Example", None),
+            ("", "", None),
+        ] {
+            let ada = map(iso(), &[(Slot::ManagerId, id), (Slot::ManagerEmail, email)]).unwrap();
+            assert!(ada.manager == manager, "{id} {email}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_a_characters_edge() {
+        let ada = map(iso(), &[(Slot::Department, &"é".repeat(300))]).unwrap();
+        assert_eq!(ada.department.unwrap(), "é".repeat(256));
+    }
+
+    #[test]
+    fn an_answer_in_which_something_required_is_empty_for_everybody_is_refused() {
+        let required = Form { required: [Slot::Status, Slot::HireDate, Slot::Email].into(), ..iso() };
+        let mut row = Row::default();
+        row.set(Slot::EmployeeId, "7");
+        row.set(Slot::FullName, "Ada Example");
+        row.set(Slot::Email, "ada@example.com");
+        let mut mapper = Mapper::new(required.clone(), TODAY);
+        mapper.take(1, &row).unwrap();
+        row.set(Slot::HireDate, "2020-01-01");
+        mapper.take(2, &row).unwrap();
+        assert_eq!(mapper.finish().map(|_| ()), Err(Failure::WrongColumns(vec!["status".to_owned()])));
+        assert!(Mapper::new(required, TODAY).finish().is_ok(), "nobody at all is for the trust gate to judge");
+    }
+}

@@ -1,0 +1,155 @@
+//! Reads one HR source into plain employees, or says why there is no answer.
+//!
+//! ```text
+//! Text ─────────bytes──────┐
+//! Http ──http──▶ bytes ────┴─▶ csv ──rows──┐
+//!                                          ├─▶ mapping ──▶ employees, bad records, unmapped words ──▶ Read
+//! Api ──engine──▶ http ──▶ pages ─▶ json ──rows──┘                                                └▶ Failure
+//!        ▲
+//!        └── definition (connectors/<name>/connector.yaml, found in the catalogue)
+//! ```
+//! A `Row` of slots is the seam between formats; `mapping` is the one place that says what a text means. Whether the
+//! answer is believed is the trust gate's business, not ours. Knows nothing of Kubernetes: `sync` resolves a
+//! connection and its Secret into the plain values of `Source`.
+
+mod address;
+mod catalogue;
+mod csv;
+mod definition;
+mod engine;
+mod http;
+mod json;
+mod mapping;
+mod row;
+#[cfg(test)]
+mod stories;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+use secrecy::SecretString;
+use tokio::time::{Instant, timeout_at};
+
+pub use self::catalogue::{connector, connectors};
+pub use self::csv::CsvFormat;
+pub use self::definition::{Definition, Refused};
+pub use self::http::Credential;
+use self::http::{Patience, Request, Transport};
+pub use self::mapping::EndDate;
+pub use self::row::Slot;
+use crate::domain::employee::{Failure, Read};
+
+/// Where people are read. Holds credentials and, for `Text`, people: it cannot be printed.
+pub enum Source {
+    /// A vendor's API, followed by a definition.
+    Api(Box<ApiSource>),
+    /// A file behind a URL.
+    Http(HttpFile),
+    /// A file that was fetched already.
+    Text(TextFile),
+}
+
+/// A vendor's API.
+pub struct ApiSource {
+    /// How it is read: from `connector`, or a user's own.
+    pub definition: Definition,
+    /// What the definition's parameters are here.
+    pub parameters: BTreeMap<String, String>,
+    /// The keys of the Secret.
+    pub credentials: BTreeMap<String, SecretString>,
+}
+
+/// A CSV file behind a URL.
+pub struct HttpFile {
+    /// Where; may carry a token in its query, so it is never shown.
+    pub url: String,
+    /// What the request signs in with.
+    pub credential: Option<Credential>,
+    /// How the file is read.
+    pub format: CsvFormat,
+}
+
+/// A CSV file that was fetched already.
+pub struct TextFile {
+    /// The whole file.
+    pub bytes: Vec<u8>,
+    /// How it is read.
+    pub format: CsvFormat,
+}
+
+/// What a source may be reached by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// It may lie at a private, loopback, link-local or cluster address, and be asked without TLS.
+    pub allow_private_addresses: bool,
+}
+
+/// Longest time for one poll, whatever the connection says.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// Whether a source can be read as it is described, before anything is asked of it.
+///
+/// # Errors
+/// In words for whoever wrote the connection, fit for a `Stalled` condition: parameters, keys of the Secret, forms of
+/// dates and status words that are missing, unknown or of the wrong form. No value of a Secret is in it.
+pub fn check(source: &Source) -> Result<(), String> {
+    match source {
+        Source::Api(api) => engine::check(api),
+        Source::Http(file) => match Url::parse(&file.url) {
+            Ok(_) => file.format.check(),
+            Err(_) => Err("the URL of the file cannot be read".to_owned()),
+        },
+        Source::Text(file) => file.format.check(),
+    }
+}
+
+/// Reads everybody a source names, within `budget` for the whole of it: all pages, tries and waits.
+///
+/// `as_of` is the UTC date. Only status words that mean something else of a future hire look at it, and for them a
+/// day more or less is harmless (`mapping` says why).
+///
+/// # Errors
+/// Why there is no whole answer; see `Failure`. Never a value of an answer, a credential or a full URL.
+pub async fn read(source: &Source, network: Network, budget: Duration, as_of: Date) -> Result<Read, Failure> {
+    read_with(source, network, budget, as_of, Patience::default()).await
+}
+
+async fn read_with(
+    source: &Source,
+    network: Network,
+    budget: Duration,
+    as_of: Date,
+    patience: Patience,
+) -> Result<Read, Failure> {
+    let deadline = Instant::now() + budget.min(LONGEST);
+    let whole = async {
+        match source {
+            Source::Api(api) => engine::read(api, &Transport::new(network, deadline, patience)?, as_of).await,
+            Source::Http(file) => {
+                let bytes = fetch(file, &Transport::new(network, deadline, patience)?).await?;
+                parse(bytes, file.format.clone(), as_of).await
+            }
+            Source::Text(file) => parse(file.bytes.clone(), file.format.clone(), as_of).await,
+        }
+    };
+    timeout_at(deadline, whole).await.unwrap_or(Err(Failure::TimedOut))
+}
+
+async fn fetch(file: &HttpFile, transport: &Transport) -> Result<Vec<u8>, Failure> {
+    let url = Url::parse(&file.url).map_err(|_| Failure::Missing("the URL of the file cannot be read".to_owned()))?;
+    let credential = file.credential.as_ref();
+    transport.get(&Request { url, headers: HeaderMap::new(), credential, largest: csv::LARGEST }).await
+}
+
+async fn parse(bytes: Vec<u8>, format: CsvFormat, as_of: Date) -> Result<Read, Failure> {
+    aside(move || csv::read(&bytes, &format, as_of)).await
+}
+
+/// Does heavy work beside the threads that answer others: a large file would starve the lease.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Failure::WrongFormat("the answer could not be read".to_owned())))
+}

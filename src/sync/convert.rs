@@ -1,0 +1,192 @@
+//! Between Persons and the plain values of the roster. No decision is made here.
+
+use crate::api::person::{self, Employment, PersonStatus, Record};
+use crate::api::{Person, policy};
+use crate::domain::employee::{Facts, HrId, Said, State};
+use crate::domain::roster::{self, Entry, Known, Left, Run, Standing};
+
+/// Phase of a Revocation whose targets are all refused, as `status.access.state` mirrors it.
+const REFUSED: &str = "Revoked";
+
+/// The record a Person is known by here: the first, if the Person bears the name minted from it. Any other Person was
+/// made by somebody else, and is nobody.
+#[must_use]
+pub fn record<'a>(person: &'a Person, namespace: &str) -> Option<&'a Record> {
+    let record = person.spec.records.first()?;
+    let minted = roster::person_name(namespace, &record.connection, &HrId(record.id.clone()));
+    (person.metadata.name.as_deref() == Some(&minted)).then_some(record)
+}
+
+/// A Person as the roster knows it.
+#[must_use]
+pub fn known(person: &Person, record: &Record) -> Known {
+    let status = person.status.as_ref();
+    let access = status.and_then(|status| status.access.as_ref());
+    Known {
+        id: HrId(record.id.clone()),
+        entry: status.and_then(entry),
+        revoked: access.is_some_and(|access| access.state == REFUSED),
+    }
+}
+
+fn entry(status: &PersonStatus) -> Option<Entry> {
+    let employment = status.employments.first()?;
+    Some(Entry {
+        policy: status.policy.clone()?,
+        facts: Facts {
+            said: Said::from_stored(&employment.said),
+            start: employment.start_date,
+            last_day: employment.last_working_day,
+            announced: employment.announced,
+        },
+        missing_since: employment.missing_since,
+        standing: standing(status.employment.as_ref()?),
+        aliases: status.aliases.clone(),
+        profile: status.profile.clone().map(profile).unwrap_or_default(),
+    })
+}
+
+fn standing(standing: &person::Standing) -> Standing {
+    let left = match (standing.state, standing.effective, standing.seen) {
+        (person::State::Terminated, Some(effective), Some(seen)) => {
+            Some(Left { run: standing.run.clone(), baseline: standing.baseline, effective, seen })
+        }
+        _ => None,
+    };
+    Standing {
+        state: state(standing.state),
+        since: standing.since,
+        last_day: standing.last_day,
+        zone: standing.time_zone.clone(),
+        why: standing.why.clone(),
+        left,
+    }
+}
+
+fn profile(profile: person::Profile) -> roster::Profile {
+    let person::Profile { display_name, work_email, department, title, manager } = profile;
+    roster::Profile { display_name, work_email, department, title, manager }
+}
+
+/// Puts what the roster decided into a status; access, salt and conditions stay as they are.
+pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
+    let Entry { policy, facts, missing_since, standing, aliases, profile } = entry;
+    let Standing { state, since, last_day, zone, why, left } = standing;
+    let roster::Profile { display_name, work_email, department, title, manager } = profile;
+    status.policy = Some(policy);
+    status.employments = vec![Employment {
+        connection: record.connection.clone(),
+        id: record.id.clone(),
+        said: facts.said.as_str().to_owned(),
+        start_date: facts.start,
+        last_working_day: facts.last_day,
+        announced: facts.announced,
+        missing_since,
+    }];
+    status.employment = Some(person::Standing {
+        state: shown(state),
+        since,
+        last_day,
+        time_zone: zone,
+        why,
+        run: left.as_ref().and_then(|left| left.run.clone()),
+        baseline: left.as_ref().is_some_and(|left| left.baseline),
+        effective: left.as_ref().map(|left| left.effective),
+        seen: left.as_ref().map(|left| left.seen),
+    });
+    status.aliases = aliases;
+    status.profile = Some(person::Profile { display_name, work_email, department, title, manager });
+}
+
+const fn state(state: person::State) -> State {
+    match state {
+        person::State::PreHire => State::PreHire,
+        person::State::Active => State::Active,
+        person::State::Suspended => State::Suspended,
+        person::State::Leave => State::Leave,
+        person::State::Terminated => State::Terminated,
+        person::State::Unknown => State::Unknown,
+    }
+}
+
+const fn shown(state: State) -> person::State {
+    match state {
+        State::PreHire => person::State::PreHire,
+        State::Active => person::State::Active,
+        State::Suspended => person::State::Suspended,
+        State::Leave => person::State::Leave,
+        State::Terminated => person::State::Terminated,
+        State::Unknown => person::State::Unknown,
+    }
+}
+
+/// A policy's run as the roster counts it.
+#[must_use]
+pub fn run(run: &policy::Run) -> Run {
+    let policy::Run { id, leavers, people, at, written } = run.clone();
+    Run { id, leavers, people, at, written }
+}
+
+/// A run as the policy shows it.
+#[must_use]
+pub fn run_shown(run: Run) -> policy::Run {
+    let Run { id, leavers, people, at, written } = run;
+    policy::Run { id, leavers, people, at, written }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::employee::Status;
+
+    fn record_of(id: &str) -> Record {
+        Record { connection: "hq".into(), id: id.into() }
+    }
+
+    fn entry_of(state: State, left: Option<Left>) -> Entry {
+        let day = |text: &str| text.parse().ok();
+        Entry {
+            policy: "everyone".into(),
+            facts: Facts {
+                said: Said::Mapped(Status::Terminated),
+                start: day("2020-01-01"),
+                last_day: day("2026-03-01"),
+                announced: day("2026-03-01"),
+            },
+            missing_since: Some(jiff::Timestamp::UNIX_EPOCH),
+            standing: Standing {
+                state,
+                since: jiff::Timestamp::UNIX_EPOCH,
+                last_day: day("2026-03-01"),
+                zone: "Europe/Madrid".into(),
+                why: "the last day has passed".into(),
+                left,
+            },
+            aliases: vec!["email:7@example.com".into()],
+            profile: roster::Profile { title: Some("Clerk".into()), ..roster::Profile::default() },
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_read_back_as_it_was() {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let left = Left { run: Some("r-1".into()), baseline: true, effective: now, seen: now };
+        for (state, left) in [(State::Terminated, Some(left)), (State::Active, None), (State::PreHire, None), (State::Unknown, None)] {
+            let expected = entry_of(state, left);
+            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
+            let mut status = PersonStatus::default();
+            show(&mut status, expected.clone(), &record_of("7"));
+            person.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+            assert!(known(&person, &record_of("7")).entry == Some(expected), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_person_of_another_name_than_its_record_mints_is_nobody() {
+        let minted = roster::person_name("rollcall", "hq", &HrId("7".into()));
+        for (name, expected) in [(minted.as_str(), true), ("p-7", false)] {
+            let person = Person::new(name, person::PersonSpec { records: vec![record_of("7")], hold: None });
+            assert_eq!(record(&person, "rollcall").is_some(), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What happened to a person's access, as their Person shows it: a mirror of the Revocation that matters now. Pure.
+
+use jiff::Timestamp;
+
+use crate::api::condition::{self, Word};
+use crate::api::person::Access;
+use crate::api::revocation::{Phase, Revocation, Strike};
+
+/// Access that stands because its Revocation was cancelled.
+pub const KEPT: &str = "Kept";
+/// Longest text of `waitsFor`.
+const LONGEST: usize = 512;
+
+/// What the Person shows.
+#[derive(Debug, Default, PartialEq)]
+pub struct Shown {
+    /// `status.access`.
+    pub access: Option<Access>,
+    /// The condition `Revoked`.
+    pub revoked: Option<Word>,
+}
+
+/// Picks what to show of a person's Revocations.
+///
+/// The newest by its due time is shown. A removal that is still held, or was cancelled, steps back behind the cut it
+/// follows: then the cut is the state, and the removal is only what comes next.
+#[must_use]
+pub fn mirror(left: bool, revocations: &[&Revocation], now: Timestamp) -> Shown {
+    let Some(newest) = newest(revocations.iter().copied()) else {
+        let awaited = "No revocation has been planned yet; `rollcall control` plans it.";
+        return Shown { access: None, revoked: left.then(|| condition::not_revoked("NotPlanned", awaited)) };
+    };
+    let waits = newest.spec.strike == Strike::Remove && matches!(phase(newest), Phase::Held | Phase::Cancelled);
+    let cuts = revocations.iter().copied().filter(|other| other.spec.strike == Strike::Cut && waits);
+    let shown = self::newest(cuts).unwrap_or(newest);
+    let next = if phase(newest) == Phase::Cancelled { shown } else { newest };
+    let access = Access {
+        state: match phase(shown) {
+            Phase::Cancelled => KEPT.to_owned(),
+            phase => format!("{phase:?}"),
+        },
+        revocation: name(shown).to_owned(),
+        waits_for: waits_for(shown).or_else(|| waits_for(next)),
+        next_action_at: next_action_at(next, now),
+        residual: residual(shown),
+    };
+    let revoked = word(left, shown);
+    Shown { access: Some(access), revoked }
+}
+
+fn newest<'a>(revocations: impl Iterator<Item = &'a Revocation>) -> Option<&'a Revocation> {
+    revocations.max_by_key(|revocation| (revocation.spec.due, name(revocation)))
+}
+
+fn name(revocation: &Revocation) -> &str {
+    revocation.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// A Revocation that control has not looked at yet is held.
+fn phase(revocation: &Revocation) -> Phase {
+    revocation.status.as_ref().and_then(|status| status.phase).unwrap_or(Phase::Held)
+}
+
+fn waits_for(revocation: &Revocation) -> Option<String> {
+    let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref());
+    let gate = gate.filter(|_| phase(revocation) == Phase::Held)?;
+    Some(gate.message.chars().take(LONGEST).collect())
+}
+
+/// When a held Revocation may act: when it is due, or when its gate opens by itself.
+fn next_action_at(revocation: &Revocation, now: Timestamp) -> Option<Timestamp> {
+    if phase(revocation) != Phase::Held {
+        return None;
+    }
+    let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref()?.until);
+    Some(revocation.spec.due).filter(|due| *due > now).or(gate)
+}
+
+fn residual(revocation: &Revocation) -> u32 {
+    let Some(status) = &revocation.status else { return 0 };
+    let planned = status.plan.as_ref().map_or(0, |plan| plan.residual.len());
+    u32::try_from(planned + status.residual.len()).unwrap_or(u32::MAX)
+}
+
+fn word(left: bool, shown: &Revocation) -> Option<Word> {
+    let name = name(shown);
+    let remains = match residual(shown) {
+        0 => String::new(),
+        remain => format!(" {remain} things remain: see its residual."),
+    };
+    match phase(shown) {
+        Phase::Revoked => Some(condition::revoked(format!("{}.{remains}", proof(shown)))),
+        Phase::Released => Some(condition::not_revoked("Released", format!("Revocation {name} is released and acts now."))),
+        Phase::Failed => {
+            let message = format!("Revocation {name} ended without proof for every target: see its verdicts and steps.{remains}");
+            Some(condition::not_revoked("NotProved", message))
+        }
+        Phase::Held if left => {
+            let waits = waits_for(shown).unwrap_or_else(|| "it is being planned".to_owned());
+            Some(condition::not_revoked("Held", format!("Access stands; revocation {name} is held: {waits}")))
+        }
+        Phase::Cancelled if left => {
+            Some(condition::not_revoked("Cancelled", format!("Access stands; revocation {name} was cancelled.")))
+        }
+        Phase::Held | Phase::Cancelled => None,
+    }
+}
+
+/// The instants at which it was seen, in words.
+fn proof(shown: &Revocation) -> String {
+    let name = name(shown);
+    let (verified, confirmed) = shown.status.as_ref().map_or((None, None), |status| (status.verified, status.confirmed));
+    match (verified, confirmed) {
+        (Some(verified), Some(confirmed)) => format!("Revocation {name}: verified refused at {verified}, confirmed at {confirmed}"),
+        (Some(verified), None) => format!("Revocation {name}: verified refused at {verified}"),
+        (None, _) => format!("Revocation {name} is done; it had nothing to refuse"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::revocation::{Gate, Plan, Residual, RevocationStatus, Trigger};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn noon() -> Timestamp {
+        at("2026-03-10T12:00:00Z")
+    }
+
+    fn strike(name: &str, strike: Strike, due: &str, phase: Phase) -> Revocation {
+        let mut revocation: Revocation = serde_json::from_value(serde_json::json!({
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": name},
+            "spec": {"person": "p-1", "personUid": "u", "policy": "everyone", "trigger": Trigger::Termination,
+                "strike": strike, "due": due, "reason": "terminated"},
+        }))
+        .unwrap();
+        revocation.status = Some(RevocationStatus { phase: Some(phase), ..RevocationStatus::default() });
+        revocation
+    }
+
+    fn cut(phase: Phase) -> Revocation {
+        strike("cut", Strike::Cut, "2026-03-10T00:00:00Z", phase)
+    }
+
+    fn remove(phase: Phase) -> Revocation {
+        strike("remove", Strike::Remove, "2026-03-13T00:00:00Z", phase)
+    }
+
+    fn gated(mut revocation: Revocation, message: &str, until: Option<Timestamp>) -> Revocation {
+        let gate = Gate { reason: "Limit".into(), message: message.into(), until, batch: None };
+        revocation.status.as_mut().unwrap().gate = Some(gate);
+        revocation
+    }
+
+    fn shown(left: bool, revocations: &[Revocation]) -> Shown {
+        mirror(left, &revocations.iter().collect::<Vec<_>>(), noon())
+    }
+
+    #[test]
+    fn the_revocation_that_matters_now_is_shown() {
+        let again = || strike("cut-2", Strike::Cut, "2026-05-01T00:00:00Z", Phase::Held);
+        let removal = Some(at("2026-03-13T00:00:00Z"));
+        let cases = [
+            ("a cut alone", vec![cut(Phase::Released)], "Released", "cut", None),
+            ("done, and the removal waits for its day", vec![cut(Phase::Revoked), remove(Phase::Held)], "Revoked", "cut", removal),
+            ("in any order", vec![remove(Phase::Held), cut(Phase::Revoked)], "Revoked", "cut", removal),
+            ("the removal acts", vec![cut(Phase::Revoked), remove(Phase::Released)], "Released", "remove", None),
+            ("the removal is done", vec![cut(Phase::Revoked), remove(Phase::Revoked)], "Revoked", "remove", None),
+            ("the removal was cancelled", vec![cut(Phase::Revoked), remove(Phase::Cancelled)], "Revoked", "cut", None),
+            ("the cut was cancelled", vec![cut(Phase::Cancelled)], "Kept", "cut", None),
+            ("the removal failed", vec![cut(Phase::Revoked), remove(Phase::Failed)], "Failed", "remove", None),
+            (
+                "left again later",
+                vec![cut(Phase::Revoked), remove(Phase::Revoked), again()],
+                "Held",
+                "cut-2",
+                Some(at("2026-05-01T00:00:00Z")),
+            ),
+        ];
+        for (what, revocations, state, name, next) in cases {
+            let access = shown(true, &revocations).access.unwrap();
+            assert_eq!((access.state.as_str(), access.revocation.as_str(), access.next_action_at), (state, name, next), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_says_what_it_waits_for_and_until_when() {
+        let until = at("2026-03-11T00:00:00Z");
+        let held = gated(cut(Phase::Held), "approve batch b-1", Some(until));
+        let access = shown(true, &[held]).access.unwrap();
+        assert_eq!(access.waits_for.as_deref(), Some("approve batch b-1"));
+        assert_eq!(access.next_action_at, Some(until), "the cut was due already");
+        let done = gated(cut(Phase::Revoked), "an old word", None);
+        let removal = gated(remove(Phase::Held), "the connection's newest answer is not trusted", None);
+        assert_eq!(shown(true, &[done.clone()]).access.unwrap().waits_for, None, "a gate that was passed says nothing");
+        let access = shown(true, &[done, removal]).access.unwrap();
+        assert_eq!(access.waits_for.as_deref(), Some("the connection's newest answer is not trusted"));
+    }
+
+    #[test]
+    fn what_remains_is_counted_from_plan_and_act() {
+        let thing = |what: &str| Residual { what: what.into(), why: "SharedBinding".into(), advice: String::new(), until: None };
+        let mut revocation = cut(Phase::Revoked);
+        let status = revocation.status.as_mut().unwrap();
+        status.plan = Some(Plan { residual: vec![thing("a"), thing("b")], ..Plan::default() });
+        status.residual = vec![thing("c")];
+        assert_eq!(shown(true, &[revocation]).access.unwrap().residual, 3);
+    }
+
+    #[test]
+    fn revoked_says_when_it_was_seen_and_everything_else_why_not() {
+        let mut verified = cut(Phase::Revoked);
+        verified.status.as_mut().unwrap().verified = Some(at("2026-03-10T12:00:05Z"));
+        let held = gated(cut(Phase::Held), "approve batch b-1", None);
+        let word = |left, revocations: &[Revocation]| shown(left, revocations).revoked;
+        let not = |reason, message: &str| Some(condition::not_revoked(reason, message));
+        let cases = [
+            ("verified", word(true, &[verified]), Some(condition::revoked("Revocation cut: verified refused at 2026-03-10T12:00:05Z."))),
+            ("nothing was owned", word(true, &[cut(Phase::Revoked)]), Some(condition::revoked("Revocation cut is done; it had nothing to refuse."))),
+            ("held", word(true, &[held.clone()]), not("Held", "Access stands; revocation cut is held: approve batch b-1")),
+            ("acting", word(true, &[cut(Phase::Released)]), not("Released", "Revocation cut is released and acts now.")),
+            ("nobody planned yet", word(true, &[]), not("NotPlanned", "No revocation has been planned yet; `rollcall control` plans it.")),
+            ("works here, nothing happened", word(false, &[]), None),
+            ("works here again, cancelled in time", word(false, &[cut(Phase::Cancelled)]), None),
+            ("works here again, held", word(false, &[held]), None),
+        ];
+        for (what, word, expected) in cases {
+            assert_eq!(word, expected, "{what}");
+        }
+        assert!(word(false, &[cut(Phase::Revoked)]).is_some(), "works here again, and access is still refused");
+    }
+}

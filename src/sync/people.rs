@@ -1,0 +1,252 @@
+//! Everybody as the cluster has them, and the bulk writer. Not a reconciler: it holds what was last seen or written,
+//! and writes what a pass decided.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::{StreamExt, stream};
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::MANAGER;
+use crate::api::Person;
+use crate::api::person::{PersonSpec, PersonStatus, Record};
+use crate::cluster::call;
+use crate::outcome::Fault;
+
+/// Writes in flight at once.
+const IN_FLIGHT: usize = 64;
+/// A pass gives up after so many failed writes: then it is not the object that is wrong.
+const TOO_MANY_FAULTS: usize = IN_FLIGHT;
+
+/// Every Person of the people namespace, as last seen by the watch or written by this process, whichever is newer.
+pub struct People {
+    by_name: RwLock<HashMap<String, Arc<Person>>>,
+    listed: RwLock<HashMap<String, Arc<Person>>>,
+    ready: watch::Sender<bool>,
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self { by_name: RwLock::default(), listed: RwLock::default(), ready: watch::Sender::new(false) }
+    }
+}
+
+impl People {
+    /// Takes an event of the watch over. Says whether a policy should look again: a Person is gone, or was changed by
+    /// somebody else than this writer.
+    pub fn see(&self, event: Event<Person>) -> bool {
+        match event {
+            Event::Init => self.listed.write().unwrap_or_else(PoisonError::into_inner).clear(),
+            Event::InitApply(person) => {
+                let mut listed = self.listed.write().unwrap_or_else(PoisonError::into_inner);
+                listed.insert(person.name_any(), Arc::new(person));
+            }
+            Event::InitDone => {
+                let mut listed = std::mem::take(&mut *self.listed.write().unwrap_or_else(PoisonError::into_inner));
+                let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+                for (name, person) in &mut listed {
+                    if let Some(held) = by_name.get(name).filter(|held| newer(held, person)) {
+                        *person = Arc::clone(held);
+                    }
+                }
+                *by_name = listed;
+                drop(by_name);
+                self.ready.send_replace(true);
+                return true;
+            }
+            Event::Apply(person) => {
+                let changed = self.get(&person.name_any()).is_none_or(|held| held.metadata.generation != person.metadata.generation);
+                self.take(person);
+                return changed;
+            }
+            Event::Delete(person) => {
+                let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+                let made_again = by_name.get(&person.name_any()).is_some_and(|held| held.uid() != person.uid());
+                if !made_again {
+                    by_name.remove(&person.name_any());
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes a Person over unless a newer state of it is held.
+    fn take(&self, mut person: Person) {
+        person.managed_fields_mut().clear();
+        let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        match by_name.get(&person.name_any()) {
+            Some(held) if newer(held, &person) => {}
+            _ => {
+                by_name.insert(person.name_any(), Arc::new(person));
+            }
+        }
+    }
+
+    /// The Person of a name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<Person>> {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Everybody.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Person>> {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Waits until everybody who was there at the start is held.
+    pub async fn ready(&self) {
+        let mut ready = self.ready.subscribe();
+        if ready.wait_for(|ready| *ready).await.is_err() {
+            std::future::pending::<()>().await; // the sender lives as long as `self`
+        }
+    }
+}
+
+/// Whether `held` is a later state than `other` of the same object. Resource versions are numbers that grow
+/// (Kubernetes documents them as comparable since 1.35); one that is none is never newer, so that the watch wins.
+fn newer(held: &Person, other: &Person) -> bool {
+    let version = |person: &Person| person.resource_version().and_then(|version| version.parse::<u64>().ok());
+    match (version(held), version(other)) {
+        (Some(held), Some(other)) => held > other,
+        _ => false,
+    }
+}
+
+/// A Person to write.
+pub struct Write {
+    /// As it stands; none for one that is to be made.
+    pub standing: Option<Arc<Person>>,
+    /// Its name.
+    pub name: String,
+    /// The record it is known by.
+    pub record: Record,
+    /// The whole status it gets.
+    pub status: PersonStatus,
+}
+
+/// Writes Persons, many at once, and waits for them all.
+///
+/// # Flow          for each: create if it is new, then apply the whole status
+/// # Guarantees    a status is applied only over exactly the object the pass looked at: over a later state of it, or a
+///                 Person deleted and made again, it is refused by uid and resourceVersion
+/// # Assumptions   only changed Persons are passed
+/// # Errors        the first fault, after everything else was tried; the next pass repairs what was not written
+pub async fn write(api: &Api<Person>, people: &People, writes: Vec<Write>) -> Result<(), Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut done = stream::iter(writes).map(|write| put(api, people, write)).buffer_unordered(IN_FLIGHT);
+    while let Some(result) = done.next().await {
+        faults.extend(result.err());
+        if faults.len() >= TOO_MANY_FAULTS {
+            break;
+        }
+    }
+    faults.into_iter().next().map_or(Ok(()), Err)
+}
+
+async fn put(api: &Api<Person>, people: &People, write: Write) -> Result<(), Fault> {
+    let standing = match write.standing {
+        Some(standing) => standing,
+        None => {
+            let person = Person::new(&write.name, PersonSpec { records: vec![write.record], hold: None });
+            let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+            let made = call("make a Person", api.create(&params, &person)).await?;
+            people.take(made.clone());
+            Arc::new(made)
+        }
+    };
+    people.take(apply_exactly(api, &*standing, &write.status).await?);
+    Ok(())
+}
+
+/// Applies a whole owned status over exactly this state of the object, and gives back the object as it is then.
+///
+/// # Errors
+/// Any failure of the call; a conflict if the object has changed since.
+pub async fn apply_exactly<K, S>(api: &Api<K>, object: &K, status: &S) -> Result<K, Fault>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    S: Serialize,
+{
+    let name = object.name_any();
+    let body = serde_json::json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": {"name": name, "uid": object.uid(), "resourceVersion": object.resource_version()},
+        "status": status,
+    });
+    let params = PatchParams::apply(MANAGER).force();
+    call("write status", api.patch_status(&name, &params, &Patch::Apply(&body))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(name: &str, uid: &str, version: &str, generation: i64) -> Person {
+        let record = Record { connection: "hq".into(), id: name.into() };
+        let mut person = Person::new(name, PersonSpec { records: vec![record], hold: None });
+        person.metadata.uid = Some(uid.into());
+        person.metadata.resource_version = Some(version.into());
+        person.metadata.generation = Some(generation);
+        person
+    }
+
+    fn version(people: &People, name: &str) -> Option<String> {
+        people.get(name).and_then(|person| person.resource_version())
+    }
+
+    #[test]
+    fn what_was_written_is_not_overtaken_by_an_older_event() {
+        let people = People::default();
+        people.take(person("p-1", "a", "10", 1));
+        people.see(Event::Apply(person("p-1", "a", "9", 1)));
+        assert_eq!(version(&people, "p-1").as_deref(), Some("10"));
+        people.see(Event::Apply(person("p-1", "a", "100", 1)));
+        assert_eq!(version(&people, "p-1").as_deref(), Some("100"), "compared as numbers");
+        for event in [Event::Init, Event::InitApply(person("p-1", "a", "50", 1)), Event::InitDone] {
+            people.see(event);
+        }
+        assert_eq!(version(&people, "p-1").as_deref(), Some("100"), "also on a list");
+    }
+
+    #[test]
+    fn a_list_forgets_whoever_is_gone() {
+        let people = People::default();
+        people.take(person("p-1", "a", "10", 1));
+        for event in [Event::Init, Event::InitApply(person("p-2", "b", "11", 1)), Event::InitDone] {
+            people.see(event);
+        }
+        assert_eq!((version(&people, "p-1"), version(&people, "p-2").as_deref()), (None, Some("11")));
+    }
+
+    #[test]
+    fn a_late_deletion_does_not_take_the_person_made_again() {
+        let people = People::default();
+        people.take(person("p-1", "b", "12", 1));
+        people.see(Event::Delete(person("p-1", "a", "11", 1)));
+        assert!(people.get("p-1").is_some());
+        people.see(Event::Delete(person("p-1", "b", "13", 1)));
+        assert!(people.get("p-1").is_none());
+    }
+
+    #[test]
+    fn a_policy_looks_again_for_what_others_changed_and_not_for_its_own_writes() {
+        let people = People::default();
+        people.take(person("p-1", "a", "10", 1));
+        let cases = [
+            ("an echo of its own write", Event::Apply(person("p-1", "a", "10", 1)), false),
+            ("a hold", Event::Apply(person("p-1", "a", "11", 2)), true),
+            ("a deletion", Event::Delete(person("p-1", "a", "12", 2)), true),
+        ];
+        for (what, event, expected) in cases {
+            assert_eq!(people.see(event), expected, "{what}");
+        }
+    }
+}
