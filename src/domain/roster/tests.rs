@@ -294,7 +294,7 @@ fn an_id_that_names_another_human_holds_and_takes_nothing_over() {
         ("first day only: a correction", changed("Name 7", "7", "2020-02-01"), State::Active),
     ];
     for (what, new, expected) in cases {
-        let mut world = World::with(&[ada.clone()]);
+        let mut world = World::with(std::slice::from_ref(&ada));
         let plan = world.poll(&[new], noon());
         assert_eq!(world.state("7"), expected, "{what}");
         let conflicting = expected == State::Unknown;
