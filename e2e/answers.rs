@@ -29,7 +29,7 @@ fn bad_files() -> Vec<(&'static str, String, &'static str)> {
         (
             "duplicate ids",
             good.clone()
-                + &staff().person("3").email("other@example.com").csv().lines().last().unwrap().to_owned()
+                + staff().person("3").email("other@example.com").csv().lines().last().unwrap()
                 + "\n",
             "DuplicateIds",
         ),

@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(access.next_action_at, Some(until), "the cut was due already");
         let done = gated(cut(Phase::Revoked), "an old word", None);
         let removal = gated(remove(Phase::Held), "the connection's newest answer is not trusted", None);
-        assert_eq!(shown(true, &[done.clone()]).access.unwrap().waits_for, None, "a gate that was passed says nothing");
+        assert_eq!(shown(true, std::slice::from_ref(&done)).access.unwrap().waits_for, None, "a gate that was passed says nothing");
         let access = shown(true, &[done, removal]).access.unwrap();
         assert_eq!(access.waits_for.as_deref(), Some("the connection's newest answer is not trusted"));
     }
@@ -220,7 +220,7 @@ mod tests {
         let cases = [
             ("verified", word(true, &[verified]), Some(condition::revoked("Revocation cut: verified refused at 2026-03-10T12:00:05Z."))),
             ("nothing was owned", word(true, &[cut(Phase::Revoked)]), Some(condition::revoked("Revocation cut is done; it had nothing to refuse."))),
-            ("held", word(true, &[held.clone()]), not("Held", "Access stands; revocation cut is held: approve batch b-1")),
+            ("held", word(true, std::slice::from_ref(&held)), not("Held", "Access stands; revocation cut is held: approve batch b-1")),
             ("acting", word(true, &[cut(Phase::Released)]), not("Released", "Revocation cut is released and acts now.")),
             ("nobody planned yet", word(true, &[]), not("NotPlanned", "No revocation has been planned yet; `rollcall control` plans it.")),
             ("works here, nothing happened", word(false, &[]), None),
