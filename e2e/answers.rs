@@ -30,7 +30,7 @@ fn bad_files(rollcall: &Installation) -> Vec<(&'static str, String, &'static str
         (
             "duplicate ids",
             good.clone()
-                + &staff(rollcall).person("3").email("other@example.com").csv().lines().last().unwrap().to_owned()
+                + &staff(rollcall).person("3").email("other@example.com").csv().lines().last().unwrap()
                 + "\n",
             "DuplicateIds",
         ),
