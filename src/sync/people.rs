@@ -60,7 +60,9 @@ impl People {
                 return true;
             }
             Event::Apply(person) => {
-                let changed = self.get(&person.name_any()).is_none_or(|held| held.metadata.generation != person.metadata.generation);
+                let changed = self
+                    .get(&person.name_any())
+                    .is_none_or(|held| held.metadata.generation != person.metadata.generation);
                 self.take(person);
                 return changed;
             }
