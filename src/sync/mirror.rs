@@ -211,7 +211,11 @@ mod tests {
         assert_eq!(access.next_action_at, Some(until), "the cut was due already");
         let done = gated(cut(Phase::Revoked), "an old word", None);
         let removal = gated(remove(Phase::Held), "the connection's newest answer is not trusted", None);
-        assert_eq!(shown(true, &[done.clone()]).access.unwrap().waits_for, None, "a gate that was passed says nothing");
+        assert_eq!(
+            shown(true, std::slice::from_ref(&done)).access.unwrap().waits_for,
+            None,
+            "a gate that was passed says nothing"
+        );
         let access = shown(true, &[done, removal]).access.unwrap();
         assert_eq!(access.waits_for.as_deref(), Some("the connection's newest answer is not trusted"));
     }
@@ -251,7 +255,7 @@ mod tests {
             ),
             (
                 "held",
-                word(true, &[held.clone()]),
+                word(true, std::slice::from_ref(&held)),
                 not("Held", "Access stands; revocation cut is held: approve batch b-1"),
             ),
             (
