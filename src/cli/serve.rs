@@ -13,7 +13,7 @@ use super::Namespace;
 use crate::lease::Candidate;
 use crate::outcome::Fault;
 use crate::server::{self, Pulse};
-use crate::{cluster, control};
+use crate::{cluster, control, sync};
 
 /// Options of every long-running command.
 #[derive(Debug, Args)]
@@ -46,6 +46,15 @@ pub struct Control {
     /// The image of the revoker's Jobs
     #[arg(long, env = "ROLLCALL_REVOKER_IMAGE")]
     revoker_image: String,
+}
+
+/// `rollcall sync`.
+///
+/// # Errors
+/// See [`lead`].
+pub async fn sync(process: Process) -> Result<(), Fault> {
+    let namespace = process.namespace.namespace.clone();
+    lead("sync", &process, |client, stop| sync::start::run(client, namespace, cluster::now, stop)).await
 }
 
 /// `rollcall control`.
