@@ -57,7 +57,7 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
             for ended in told.iter().filter(|revocation| revocation.spec.strike == Strike::Cut) {
                 follow_up(ctx, person, &standing, &policy, &story, ended, &told).await?;
             }
-            if frozen(cut) { late(ctx, person, &standing, &policy, &story, &told).await } else { Ok(()) }
+            if frozen(cut) { late(ctx, person, &standing, &policy, &story).await } else { Ok(()) }
         }
     }
 }
@@ -116,16 +116,22 @@ async fn follow_up(
 }
 
 /// One more Revocation for what turned up after the plan was frozen; it acts only once approved.
+///
+/// While the revoker is at work, the accounts it creates again are not on record yet: then nothing is late. The world is
+/// read before the records, so that whatever the world shows of an ended act is on record.
 async fn late(
     ctx: &Context,
     person: &Person,
     standing: &Standing,
     policy: &SyncPolicy,
     story: &Story,
-    told: &[&Revocation],
 ) -> Result<(), Fault> {
     let plan = access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await;
-    let known = known_uids(told.iter().copied());
+    let all = revocations(ctx, person).await?;
+    if all.iter().any(at_work) {
+        return Ok(());
+    }
+    let known = known_uids(all.iter().filter(|revocation| revocation.name_any().starts_with(&story.prefix)));
     let fresh: BTreeSet<&str> =
         plan.targets.iter().map(|target| target.uid.as_str()).filter(|uid| !known.contains(*uid)).collect();
     if fresh.is_empty() {
@@ -142,6 +148,12 @@ async fn late(
 pub fn frozen(revocation: &Revocation) -> bool {
     let phase = revocation.status.as_ref().and_then(|status| status.phase);
     revocation.spec.approval.is_some() || !matches!(phase, None | Some(Phase::Held))
+}
+
+/// Whether the revoker may be at work on it.
+fn at_work(revocation: &Revocation) -> bool {
+    let phase = revocation.status.as_ref().and_then(|status| status.phase);
+    phase == Some(Phase::Released) || (frozen(revocation) && super::part::open(revocation))
 }
 
 /// Uids that the Revocations of a story already deal with: targets, and the accounts that took their place.
