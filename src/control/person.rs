@@ -117,8 +117,8 @@ async fn follow_up(
 
 /// One more Revocation for what turned up after the plan was frozen; it acts only once approved.
 ///
-/// While the revoker is at work, the accounts it creates again are not on record yet: then nothing is late. The world is
-/// read before the records, so that whatever the world shows of an ended act is on record.
+/// The story is read after the plan is drawn: an account the revoker has just made again is in the cluster before its uid
+/// is in the steps, but never before the claim. While a claim is open nothing can be told apart; its end wakes us again.
 async fn late(
     ctx: &Context,
     person: &Person,
@@ -127,11 +127,12 @@ async fn late(
     story: &Story,
 ) -> Result<(), Fault> {
     let plan = access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await;
-    let all = revocations(ctx, person).await?;
-    if all.iter().any(at_work) {
+    let mut told = revocations(ctx, person).await?;
+    told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
+    if told.iter().any(under_way) {
         return Ok(());
     }
-    let known = known_uids(all.iter().filter(|revocation| revocation.name_any().starts_with(&story.prefix)));
+    let known = known_uids(told.iter());
     let fresh: BTreeSet<&str> =
         plan.targets.iter().map(|target| target.uid.as_str()).filter(|uid| !known.contains(*uid)).collect();
     if fresh.is_empty() {
@@ -143,17 +144,16 @@ async fn late(
     create(ctx, person, name, spec(person, policy, standing, Strike::Cut, (ctx.clock)(), true)).await
 }
 
+/// Whether the revoker has begun, and has not come to an end.
+fn under_way(revocation: &Revocation) -> bool {
+    revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.finished.is_none())
+}
+
 /// Whether the plan may no longer be redrawn: it was approved, released, or is over.
 #[must_use]
 pub fn frozen(revocation: &Revocation) -> bool {
     let phase = revocation.status.as_ref().and_then(|status| status.phase);
     revocation.spec.approval.is_some() || !matches!(phase, None | Some(Phase::Held))
-}
-
-/// Whether the revoker may be at work on it.
-fn at_work(revocation: &Revocation) -> bool {
-    let phase = revocation.status.as_ref().and_then(|status| status.phase);
-    phase == Some(Phase::Released) || (frozen(revocation) && super::part::open(revocation))
 }
 
 /// Uids that the Revocations of a story already deal with: targets, and the accounts that took their place.
