@@ -77,5 +77,6 @@ down: ## ends that Kubernetes and removes everything of it
 	[ ! -x $(BIN)/cluster ] || $(BIN)/cluster down
 
 .PHONY: crds
-crds: rollcall ## writes the definitions of the four kinds anew
+crds: rollcall ## writes the definitions of the four kinds anew, and the chart's copies of them
 	target/rollcall crds
+	cp crds/*.yaml charts/rollcall/files/crds/
