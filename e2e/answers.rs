@@ -8,19 +8,20 @@ use serde_json::json;
 
 use crate::support::files::FileServer;
 use crate::support::installation::{Consent, Installation};
-use crate::support::people::{People, people};
+use crate::support::people::People;
 
-fn staff() -> People {
-    people().active_people(1..21)
+fn staff(rollcall: &Installation) -> People {
+    rollcall.staff(1..21)
 }
 
 /// Bad answers that any file can give, each with the reason it is held for.
-fn bad_files() -> Vec<(&'static str, String, &'static str)> {
-    let good = staff().csv();
+fn bad_files(rollcall: &Installation) -> Vec<(&'static str, String, &'static str)> {
+    let good = staff(rollcall).csv();
     let header = good.lines().next().unwrap().to_owned();
     let half = good.get(..good.len() / 2).unwrap().to_owned();
-    let several = |change: fn(People) -> People| ["3", "4", "5"].iter().fold(staff(), |all, id| change(all.person(id)));
-    let fewer = ["1", "2", "3", "4"].iter().fold(staff(), |all, id| all.without(id));
+    let several =
+        |change: fn(People) -> People| ["3", "4", "5"].iter().fold(staff(rollcall), |all, id| change(all.person(id)));
+    let fewer = ["1", "2", "3", "4"].iter().fold(staff(rollcall), |all, id| all.without(id));
     vec![
         ("an empty file", String::new(), "WrongColumns"),
         ("a header only", header.clone() + "\n", "Empty"),
@@ -29,14 +30,14 @@ fn bad_files() -> Vec<(&'static str, String, &'static str)> {
         (
             "duplicate ids",
             good.clone()
-                + &staff().person("3").email("other@example.com").csv().lines().last().unwrap().to_owned()
+                + &staff(rollcall).person("3").email("other@example.com").csv().lines().last().unwrap().to_owned()
                 + "\n",
             "DuplicateIds",
         ),
         ("a status never seen", several(|one| one.status("on secondment")).csv(), "UnmappedStatuses"),
         ("bad dates", several(|one| one.hired("soon")).csv(), "TooManyBadRecords"),
         ("a fifth fewer people", fewer.csv(), "Shrunk"),
-        ("as many other people", people().active_people(101..121).csv(), "OtherPeople"),
+        ("as many other people", rollcall.staff(101..121).csv(), "OtherPeople"),
         ("a page for humans", "<!DOCTYPE html><html><body>Sign in</body></html>".to_owned(), "WrongFormat"),
     ]
 }
@@ -82,10 +83,10 @@ async fn a_bad_file_in_a_config_map_changes_nothing_and_then_a_genuine_leaver_is
     let mut running = rollcall.run().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
-    rollcall.account("apps", "seven", Some("id:hq/7")).await;
-    rollcall.learn(&staff()).await;
+    rollcall.account_of("7", "apps", "seven").await;
+    rollcall.learn(&staff(&rollcall)).await;
     let mut watch = Watch::begin(&rollcall).await;
-    for (what, csv, reason) in bad_files() {
+    for (what, csv, reason) in bad_files(&rollcall) {
         rollcall.file(&csv).await;
         watch.held(what, reason).await;
     }
@@ -95,11 +96,11 @@ async fn a_bad_file_in_a_config_map_changes_nothing_and_then_a_genuine_leaver_is
 
     running.sync.kill();
     running.sync = rollcall.sync().await;
-    rollcall.file(&people().active_people(101..121).csv()).await;
+    rollcall.file(&rollcall.staff(101..121).csv()).await;
     watch.held("as many other people, right after a restart", "OtherPeople").await;
 
     watch.recovers().await;
-    rollcall.learn(&staff().person("7").terminated()).await;
+    rollcall.learn(&staff(&rollcall).person("7").terminated()).await;
     rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
 }
 
@@ -107,7 +108,7 @@ async fn a_bad_file_in_a_config_map_changes_nothing_and_then_a_genuine_leaver_is
 async fn a_bad_answer_over_http_changes_nothing_and_then_a_genuine_leaver_is_cut() {
     let rollcall = Installation::new("http", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
-    let server = FileServer::serving(staff().csv()).await;
+    let server = FileServer::serving(staff(&rollcall).csv()).await;
     rollcall
         .connect(json!({
             "source": {"file": {"from": {"configMap": null, "http": {"url": server.url}}}},
@@ -115,10 +116,10 @@ async fn a_bad_answer_over_http_changes_nothing_and_then_a_genuine_leaver_is_cut
         }))
         .await;
     rollcall.policy(json!({})).await;
-    rollcall.account("apps", "seven", Some("id:hq/7")).await;
+    rollcall.account_of("7", "apps", "seven").await;
     rollcall.settles(rollcall.poll().await).await;
     let mut watch = Watch::begin(&rollcall).await;
-    for (what, csv, reason) in bad_files() {
+    for (what, csv, reason) in bad_files(&rollcall) {
         server.answers(200, "text/csv", csv);
         watch.held(what, reason).await;
     }
@@ -128,14 +129,14 @@ async fn a_bad_answer_over_http_changes_nothing_and_then_a_genuine_leaver_is_cut
         ("a credential that is not known", 401, "Unauthorised"),
         ("no such file", 404, "Missing"),
     ] {
-        server.answers(status, "text/csv", staff().csv());
+        server.answers(status, "text/csv", staff(&rollcall).csv());
         watch.held(what, reason).await;
     }
     server.answers(200, "text/html", "<html><body>Sign in</body></html>");
     watch.held("a page for humans that says so", "WrongFormat").await;
 
     watch.recovers().await;
-    server.answers(200, "text/csv", staff().person("7").terminated().csv());
+    server.answers(200, "text/csv", staff(&rollcall).person("7").terminated().csv());
     rollcall.settles(rollcall.poll().await).await;
     rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
 }
@@ -146,11 +147,11 @@ async fn people_who_vanish_bit_by_bit_are_held_from_the_second_poll() {
     let _sync = rollcall.sync().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
-    rollcall.learn(&people().active_people(1..101)).await;
-    rollcall.learn(&people().active_people(1..92)).await; // 9 % fewer are believed once
+    rollcall.learn(&rollcall.staff(1..101)).await;
+    rollcall.learn(&rollcall.staff(1..92)).await; // 9 % fewer are believed once
     let mut watch = Watch::begin(&rollcall).await;
     for end in [83, 76, 70] {
-        rollcall.file(&people().active_people(1..end).csv()).await;
+        rollcall.file(&rollcall.staff(1..end).csv()).await;
         watch.held("9 % fewer again", "ShrunkSlowly").await;
     }
 }
@@ -161,18 +162,18 @@ async fn an_admin_accepts_exactly_the_answer_that_was_held() {
     let _sync = rollcall.sync().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
-    rollcall.learn(&staff()).await;
-    rollcall.file(&people().active_people(1..11).csv()).await;
+    rollcall.learn(&staff(&rollcall)).await;
+    rollcall.file(&rollcall.staff(1..11).csv()).await;
     let held = rollcall.poll().await.status.unwrap().last_attempt.unwrap();
     assert_eq!(held.outcome, "Shrunk");
     let digest = held.answer.expect("a whole answer has a digest");
 
-    rollcall.succeeds(&["accept", "hq", "--answer", &digest]);
-    rollcall.file(&people().active_people(1..9).csv()).await;
+    rollcall.succeeds(&["accept", &rollcall.connection, "--answer", &digest]);
+    rollcall.file(&rollcall.staff(1..9).csv()).await;
     let other = rollcall.poll().await.status.unwrap().last_attempt.unwrap();
     assert_eq!(other.outcome, "Shrunk", "another answer is not accepted by it");
 
-    rollcall.file(&people().active_people(1..11).csv()).await;
+    rollcall.file(&rollcall.staff(1..11).csv()).await;
     let accepted = rollcall.poll().await.status.unwrap();
     assert_eq!(accepted.last_attempt.unwrap().outcome, "Trusted");
     assert_eq!(accepted.last_trusted.unwrap().employees, 10);

@@ -8,7 +8,6 @@ use rollcall::api::revocation::{Phase, Strike};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
-use crate::support::people::people;
 use crate::support::waiting::eventually;
 
 #[tokio::test]
@@ -19,10 +18,10 @@ async fn six_of_ten_at_once_are_held_together_and_released_together_and_the_seve
     rollcall.policy(json!({})).await;
     let everybody: Vec<String> = (1..11).map(|id| id.to_string()).collect();
     for id in &everybody {
-        rollcall.account("apps", &format!("account-{id}"), Some(&format!("id:hq/{id}"))).await;
+        rollcall.account_of(id, "apps", &format!("account-{id}")).await;
     }
     let before = uids(&rollcall, &everybody).await;
-    let mut staff = people().active_people(1..11);
+    let mut staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
 
     for id in &everybody[..6] {

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
 use crate::support::objects::object;
-use crate::support::people::{address, people};
 use crate::support::tokens::{legacy_secret_token, mint_bound_to_pod, mint_unbound, refused, still_works};
 
 #[tokio::test]
@@ -18,12 +17,11 @@ async fn colleagues_shared_bindings_and_running_work_keep_working_and_are_named(
     rollcall.policy(json!({})).await;
     let apps = rollcall.target("apps");
     let admin = &rollcall.admin;
-    for (account, owner) in
-        [("seven", Some("id:hq/7")), ("eight", Some("id:hq/8")), ("robot", Some("id:hq/7")), ("nobodys", None)]
-    {
-        rollcall.account("apps", account, owner).await;
+    for (account, owner) in [("seven", "7"), ("eight", "8"), ("robot", "7")] {
+        rollcall.account_of(owner, "apps", account).await;
     }
-    let (leaver, colleague) = (format!("oidc:{}", address("7")), format!("oidc:{}", address("8")));
+    rollcall.account("apps", "nobodys", None).await;
+    let (leaver, colleague) = (rollcall.user("7"), rollcall.user("8"));
     rollcall.bind_users("apps", "shared", &[leaver, colleague.clone()]).await;
     run_a_pod_as(&rollcall, "robot").await;
     let own = mint_unbound(admin, &apps, "seven").await;
@@ -34,7 +32,7 @@ async fn colleagues_shared_bindings_and_running_work_keep_working_and_are_named(
         ("the running pod's token", "robot", mint_bound_to_pod(admin, &apps, "robot", "robot-pod").await),
         ("the work's unbound token", "robot", mint_unbound(admin, &apps, "robot").await),
     ];
-    let staff = people().active_people(1..11);
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
 
     rollcall.learn(&staff.person("7").terminated()).await;

@@ -7,7 +7,6 @@ use rollcall::api::revocation::{Phase, StepOutcome, Strike};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
-use crate::support::people::{address, people};
 use crate::support::waiting::eventually;
 
 #[tokio::test]
@@ -16,9 +15,9 @@ async fn a_target_that_is_gone_is_skipped_and_a_new_one_is_a_new_plan() {
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 0}}})).await;
-    let first = rollcall.account("apps", "seven", Some("id:hq/7")).await;
-    rollcall.bind_users("apps", "seven-views", &[format!("oidc:{}", address("7"))]).await;
-    let staff = people().active_people(1..11);
+    let first = rollcall.account_of("7", "apps", "seven").await;
+    rollcall.bind_users("apps", "seven-views", &[rollcall.user("7")]).await;
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
     let cut = rollcall.reaches("7", Strike::Cut, Phase::Held).await;
@@ -28,7 +27,7 @@ async fn a_target_that_is_gone_is_skipped_and_a_new_one_is_a_new_plan() {
     rollcall.approve(&cut);
     let bindings: Api<RoleBinding> = Api::namespaced(rollcall.admin.clone(), &rollcall.target("apps"));
     bindings.delete("seven-views", &Default::default()).await.unwrap();
-    let late = rollcall.account("apps", "seven-too", Some("id:hq/7")).await;
+    let late = rollcall.account_of("7", "apps", "seven-too").await;
     rollcall.go_on();
 
     let done = eventually("the approved plan is carried out", || async {

@@ -9,7 +9,6 @@ use rollcall::api::revocation::{Phase, Strike};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
-use crate::support::people::people;
 use crate::support::tokens::{Answer, legacy_secret_token, refused, whoami};
 use crate::support::waiting::eventually;
 
@@ -20,9 +19,9 @@ async fn a_token_secret_from_a_backup_stays_refused_and_is_reported() {
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
     let apps = rollcall.target("apps");
-    rollcall.account("apps", "seven", Some("id:hq/7")).await;
+    rollcall.account_of("7", "apps", "seven").await;
     let (token, mut backup) = legacy_secret_token(&rollcall.admin, &apps, "seven").await;
-    let staff = people().active_people(1..11);
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
     rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
@@ -47,8 +46,8 @@ async fn a_new_token_secret_of_a_recycled_account_is_reported() {
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
-    rollcall.account("apps", "seven", Some("id:hq/7")).await;
-    let staff = people().active_people(1..11);
+    rollcall.account_of("7", "apps", "seven").await;
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
     rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
@@ -64,14 +63,13 @@ async fn an_account_made_again_after_its_removal_is_reported_and_left_to_a_human
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({"lifecycle": {"termination": {"removeAfter": "1s"}}})).await;
-    let mark = Some("id:hq/7");
-    rollcall.account("apps", "seven", mark).await;
-    let staff = people().active_people(1..11);
+    rollcall.account_of("7", "apps", "seven").await;
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
     rollcall.reaches("7", Strike::Remove, Phase::Revoked).await;
 
-    let revived = rollcall.account("apps", "seven", mark).await;
+    let revived = rollcall.account_of("7", "apps", "seven").await;
 
     reported(&rollcall, "ServiceAccount", "seven").await;
     let live = rollcall.get_account("apps", "seven").await.expect("it is left alone until somebody approves");

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
 use crate::support::measures::calls_of;
-use crate::support::people::{People, address, people};
+use crate::support::people::People;
 use crate::support::proxy::{Fault, Proxy};
 
 /// Installations side by side, each with its share of the crashes.
@@ -33,7 +33,7 @@ impl Lane {
         rollcall.connect(json!({})).await;
         let limits = json!({"people": {"atLeast": 1000, "atMost": 1000}, "objects": {"atMost": 10000}});
         rollcall.policy(json!({"limits": limits})).await;
-        let staff = people().active_people(1..200);
+        let staff = rollcall.staff(1..200);
         rollcall.learn(&staff).await;
         (Self { rollcall, proxy, staff, begun: Timestamp::now(), gone: 0 }, running)
     }
@@ -43,8 +43,8 @@ impl Lane {
         self.gone += 1;
         let id = self.gone.to_string();
         let name = format!("account-{id}");
-        let before = self.rollcall.account("apps", &name, Some(&format!("id:hq/{id}"))).await;
-        self.rollcall.bind_users("apps", &format!("binding-{id}"), &[format!("oidc:{}", address(&id))]).await;
+        let before = self.rollcall.account_of(&id, "apps", &name).await;
+        self.rollcall.bind_users("apps", &format!("binding-{id}"), &[self.rollcall.user(&id)]).await;
         self.proxy.fails_by(fault);
 
         self.staff = self.staff.clone().person(&id).terminated();

@@ -12,7 +12,8 @@ use crate::support::installation::{Consent, Installation};
 
 #[tokio::test]
 async fn every_example_is_taken_and_understood() {
-    let rollcall = Installation::new("examples", &[("team-a", Consent::Accounts)]).await;
+    let mut rollcall = Installation::new("examples", &[("team-a", Consent::Accounts)]).await;
+    rollcall.connection = "hq".into(); // as the examples call it
     let _sync = rollcall.sync().await;
     let (overlays, base): (Vec<_>, Vec<_>) = files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")))
         .into_iter()

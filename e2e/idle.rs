@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::support::installation::Installation;
 use crate::support::measures::{calls_of, writes_of};
-use crate::support::people::people;
 
 #[tokio::test]
 async fn a_second_sync_of_a_thousand_people_writes_no_person() {
@@ -15,7 +14,7 @@ async fn a_second_sync_of_a_thousand_people_writes_no_person() {
     let _sync = rollcall.sync().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({"mode": "Observe"})).await;
-    let staff = people().active_people(1..1001);
+    let staff = rollcall.staff(1..1001);
     rollcall.learn(&staff).await;
     let persons: Api<Person> = rollcall.api();
     assert_eq!(persons.list_metadata(&ListParams::default()).await.unwrap().items.len(), 1000);
@@ -34,5 +33,5 @@ async fn a_second_sync_of_a_thousand_people_writes_no_person() {
         calls.iter().filter(writing).filter(|call| call.uri.contains(of)).count()
     };
     assert_eq!(writes("/people"), 0, "by its audit log");
-    assert!(writes("/hrconnections/hq/status") >= 2, "the heartbeat shows that the count works");
+    assert!(writes("/hrconnections/") >= 2, "the heartbeat shows that the count works");
 }

@@ -9,14 +9,14 @@ use crate::support::files::FileServer;
 use crate::support::installation::{Consent, Installation};
 use crate::support::leaks::places;
 use crate::support::objects::object;
-use crate::support::people::{address, full_name, people};
+use crate::support::people::full_name;
 use crate::support::tokens::{legacy_secret_token, mint_unbound};
 
 #[tokio::test]
 async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
     let rollcall = Installation::new("leaks", &[("apps", Consent::Canaries)]).await;
     let _running = rollcall.run().await;
-    let staff = people().active_people(1..21);
+    let staff = rollcall.staff(1..21);
     let server = FileServer::serving(staff.csv()).await;
     let (user, password) = ("hr-reader-quux", "correct-horse-battery");
     let secret: Secret = object(json!({
@@ -32,10 +32,10 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
         .await;
     rollcall.policy(json!({"lifecycle": {"termination": {"removeAfter": "1s"}}})).await;
     let apps = rollcall.target("apps");
-    rollcall.account("apps", "by-address", Some(&format!("email:{}", address("7")))).await;
-    rollcall.account("apps", "by-user-name", Some(&format!("user:oidc:{}", address("7")))).await;
-    rollcall.account("apps", "by-id", Some("id:hq/7")).await;
-    let (leaver, colleague) = (format!("oidc:{}", address("7")), format!("oidc:{}", address("8")));
+    rollcall.account("apps", "by-address", Some(&format!("email:{}", rollcall.address("7")))).await;
+    rollcall.account("apps", "by-user-name", Some(&format!("user:{}", rollcall.user("7")))).await;
+    rollcall.account_of("7", "apps", "by-id").await;
+    let (leaver, colleague) = (rollcall.user("7"), rollcall.user("8"));
     rollcall.bind_users("apps", "own", std::slice::from_ref(&leaver)).await;
     rollcall.bind_users("apps", "shared", &[leaver, colleague]).await;
     let legacy = legacy_secret_token(&rollcall.admin, &apps, "by-id").await.0;
@@ -47,8 +47,8 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
         (200, "text/csv", staff.clone().person("3").status("Zephyrine left us").csv()),
         (200, "text/csv", staff.csv() + staff.csv().lines().last().unwrap() + "\n"),
         (200, "text/csv", staff.csv().replace("email", "Zephyrine")),
-        (200, "text/html", format!("<html>{} {}</html>", full_name("3"), address("3"))),
-        (500, "text/plain", format!("cannot read {} as {user}:{password}", address("3"))),
+        (200, "text/html", format!("<html>{} {}</html>", full_name("3"), rollcall.address("3"))),
+        (500, "text/plain", format!("cannot read {} as {user}:{password}", rollcall.address("3"))),
     ] {
         server.answers(status, kind, body);
         rollcall.poll().await;
@@ -60,7 +60,7 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
     let mut forbidden = vec![
         ("a family name", "Zephyrine".to_owned()),
         ("a given name", "Quillon".to_owned()),
-        ("an address", "@example.com".to_owned()),
+        ("an address", rollcall.address("7").split_once('@').unwrap().1.to_owned()),
         ("the user name for the HR system", user.to_owned()),
         ("the password for the HR system", password.to_owned()),
         ("both as they are sent", data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes())),

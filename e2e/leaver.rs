@@ -9,7 +9,6 @@ use rollcall::api::revocation::{Action, Phase, Strike, VerdictKind};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
-use crate::support::people::{address, people};
 use crate::support::tokens::{legacy_secret_token, mint_bound_to_secret, mint_unbound, refused, still_works};
 use crate::support::waiting::eventually;
 
@@ -21,8 +20,8 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
     rollcall.policy(json!({"lifecycle": {"termination": {"removeAfter": "5s"}}})).await;
     let apps = rollcall.target("apps");
     let admin = &rollcall.admin;
-    let user = format!("oidc:{}", address("7"));
-    let before = rollcall.account("apps", "seven", Some("id:hq/7")).await;
+    let user = rollcall.user("7");
+    let before = rollcall.account_of("7", "apps", "seven").await;
     rollcall.bind_users("apps", "seven-views", std::slice::from_ref(&user)).await;
     let (legacy, _) = legacy_secret_token(admin, &apps, "seven").await;
     let tokens = [
@@ -30,7 +29,7 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
         ("the bound token", mint_bound_to_secret(admin, &apps, "seven").await),
         ("the unbound token", mint_unbound(admin, &apps, "seven").await),
     ];
-    let staff = people().active_people(1..11);
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     for (what, token) in &tokens {
         assert!(still_works(token, &apps, "seven").await, "{what} works before");
@@ -72,9 +71,9 @@ async fn who_cannot_be_told_to_have_left_keeps_access() {
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
     for id in ["6", "7", "8"] {
-        rollcall.account("apps", &format!("account-{id}"), Some(&format!("id:hq/{id}"))).await;
+        rollcall.account_of(id, "apps", &format!("account-{id}")).await;
     }
-    let staff = people().active_people(1..201);
+    let staff = rollcall.staff(1..201);
     rollcall.learn(&staff).await;
 
     let contradiction = staff.person("6").active().last_day("2021-06-30");

@@ -10,7 +10,6 @@ use rollcall::api::revocation::{Phase, Strike, VerdictKind};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
-use crate::support::people::people;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::tokens::{mint_unbound, still_works};
 
@@ -23,10 +22,10 @@ async fn a_delete_that_did_nothing_is_never_called_revoked() {
         let _running = (rollcall.sync().await, rollcall.control().await, rollcall.revoker_through(&proxy));
         rollcall.connect(json!({})).await;
         rollcall.policy(json!({})).await;
-        rollcall.account("apps", "seven", Some("id:hq/7")).await;
+        rollcall.account_of("7", "apps", "seven").await;
         let apps = rollcall.target("apps");
         let token = mint_unbound(&rollcall.admin, &apps, "seven").await;
-        let staff = people().active_people(1..11);
+        let staff = rollcall.staff(1..11);
         rollcall.learn(&staff).await;
 
         rollcall.learn(&staff.person("7").terminated()).await;
@@ -44,11 +43,11 @@ async fn an_account_held_by_a_foreign_finalizer_is_never_called_revoked() {
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
-    rollcall.account("apps", "seven", Some("id:hq/7")).await;
+    rollcall.account_of("7", "apps", "seven").await;
     let accounts: Api<ServiceAccount> = Api::namespaced(rollcall.admin.clone(), &rollcall.target("apps"));
     let held = json!({"metadata": {"finalizers": ["example.com/held"]}});
     accounts.patch("seven", &PatchParams::default(), &Patch::Merge(&held)).await.unwrap();
-    let staff = people().active_people(1..11);
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
 
     rollcall.learn(&staff.person("7").terminated()).await;

@@ -1,13 +1,15 @@
 //! What is refused, by which layer, and with what reason: whoever asks, and however they come by the right to ask.
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use rollcall::api::Revocation;
+use kube::{Client, ResourceExt};
+use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::{Person, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, POLICY};
 use crate::support::objects::{object, overlay};
 
 /// The layer that refused a call, and what it said; panics if none did.
@@ -179,7 +181,7 @@ async fn no_identity_approves_and_nobody_approves_for_another_or_another_plan() 
 #[tokio::test]
 async fn the_revoker_stays_in_its_cage_whatever_rights_it_is_given() {
     let rollcall = Installation::new("cage", &[("apps", Consent::Canaries)]).await;
-    rollcall.account("apps", "marked", Some("id:hq/7")).await;
+    rollcall.account_of("7", "apps", "marked").await;
     rollcall.account("apps", "nobodys", None).await;
     let everything: k8s_openapi::api::rbac::v1::ClusterRoleBinding = object(json!({
         "metadata": {"name": format!("{}-careless", rollcall.release)},
@@ -214,4 +216,107 @@ async fn the_revoker_stays_in_its_cage_whatever_rights_it_is_given() {
     let secret: Secret = object(json!({"metadata": {"name": "new"}}));
     let rehearsal = PostParams { dry_run: true, ..PostParams::default() };
     assert_eq!(refusal("a Secret", secrets.create(&rehearsal, &secret).await).0, "policy");
+}
+
+#[tokio::test]
+async fn what_is_not_the_leavers_alone_or_did_not_consent_is_left_alone_and_named() {
+    let rollcall = Installation::new("alone", &[("apps", Consent::Accounts), ("closed", Consent::None)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    let everybodys = format!("team-{}", rollcall.release);
+    let user_names = json!({"usernames": ["'oidc:' + person.workEmail", format!("'{everybodys}'")]});
+    let protected = json!({"serviceAccounts": [format!("{}/kept", rollcall.target("apps"))]});
+    rollcall.policy(json!({"identity": user_names, "protected": protected})).await;
+    rollcall.account_of("7", "apps", "seven").await;
+    let system = format!("seven-{}", rollcall.release);
+    let marked = json!({"metadata": {"name": system, "annotations": {names::OWNER: rollcall.mark("7")}}});
+    let accounts = |namespace: &str| Api::<ServiceAccount>::namespaced(rollcall.admin.clone(), namespace);
+    accounts("kube-system").create(&PostParams::default(), &object(marked)).await.unwrap();
+    let glass = json!({"metadata": {"name": "glass", "labels": {names::BREAK_GLASS: "true"},
+        "annotations": {names::OWNER: rollcall.mark("7")}}});
+    accounts(&rollcall.target("apps")).create(&PostParams::default(), &object(glass)).await.unwrap();
+    rollcall.account_of("7", "closed", "elsewhere").await;
+    rollcall.account_of("7", "apps", "kept").await;
+    rollcall.account("apps", "both", Some(&format!("user:{everybodys}"))).await;
+    rollcall.account("apps", "nobodys", None).await;
+    let staff = rollcall.staff(1..11);
+    rollcall.learn(&staff).await;
+
+    rollcall.learn(&staff.person("7").terminated()).await;
+
+    let cut = rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    let plan = cut.status.unwrap().plan.unwrap();
+    let targets: Vec<_> = plan.targets.iter().map(|target| target.name.as_str()).collect();
+    assert_eq!(targets, ["seven"], "nothing else is touched");
+    for (name, why) in [
+        ("elsewhere", "NoConsent"),
+        (system.as_str(), "SystemNamespace"),
+        ("glass", "Protected"),
+        ("kept", "Protected"),
+        ("both", "AmbiguousMark"),
+    ] {
+        let said = plan.residual.iter().find(|residual| residual.what.ends_with(name));
+        assert_eq!(said.map(|residual| residual.why.as_str()), Some(why), "{name} in {:?}", plan.residual);
+        assert!(said.is_some_and(|residual| !residual.advice.is_empty()), "{name}: what to do about it");
+    }
+    assert!(!plan.residual.iter().any(|residual| residual.what.contains("nobodys")));
+}
+
+#[tokio::test]
+async fn each_gate_that_is_shut_holds_and_says_so() {
+    let rollcall = Installation::new("gates", &[("apps", Consent::Accounts)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"protected": {"people": ["8"]}, "limits": {"people": {"atLeast": 10}}})).await;
+    for id in ["7", "8", "9"] {
+        rollcall.account_of(id, "apps", &format!("account-{id}")).await;
+    }
+    let staff = rollcall.staff(1..11);
+    rollcall.learn(&staff).await;
+    let until = Timestamp::now() + SignedDuration::from_hours(1);
+    let hold = json!({"spec": {"hold": {"reason": "legal", "until": until, "by": "admin"}}});
+    let held = rollcall.person("9").await.unwrap();
+    let persons: Api<Person> = rollcall.api();
+    persons.patch(&held.name_any(), &PatchParams::default(), &Patch::Merge(&hold)).await.unwrap();
+    rollcall.stop("a fire drill");
+
+    let gone = staff.person("7").terminated().person("8").terminated().person("9").terminated();
+    rollcall.learn(&gone).await;
+
+    for id in ["7", "8", "9"] {
+        rollcall.waits_for(id, "GlobalStop").await;
+    }
+    rollcall.go_on();
+    rollcall.waits_for("8", "Protected").await;
+    rollcall.waits_for("9", "Hold").await;
+    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    let lift = json!({"spec": {"hold": null}});
+    persons.patch(&held.name_any(), &PatchParams::default(), &Patch::Merge(&lift)).await.unwrap();
+    rollcall.reaches("9", Strike::Cut, Phase::Revoked).await;
+    rollcall.waits_for("8", "Protected").await;
+}
+
+#[tokio::test]
+async fn whoever_had_left_before_rollcall_came_is_cut_only_once_approved_and_never_while_it_observes() {
+    let rollcall = Installation::new("baseline", &[("apps", Consent::Accounts)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"mode": "Observe"})).await;
+    rollcall.account_of("7", "apps", "seven").await;
+    rollcall.account_of("8", "apps", "eight").await;
+    let staff = rollcall.staff(1..11).person("7").terminated();
+    rollcall.learn(&staff).await;
+    rollcall.waits_for("7", "Observe").await;
+
+    let enforce = json!({"spec": {"mode": "Enforce"}});
+    let policies: Api<SyncPolicy> = rollcall.api();
+    policies.patch(POLICY, &PatchParams::default(), &Patch::Merge(&enforce)).await.unwrap();
+    rollcall.learn(&staff).await;
+    let cut = rollcall.waits_for("7", "Baseline").await;
+    rollcall.learn(&staff.person("8").terminated()).await;
+    rollcall.reaches("8", Strike::Cut, Phase::Revoked).await;
+    rollcall.waits_for("7", "Baseline").await;
+
+    rollcall.approve(&cut);
+    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
 }

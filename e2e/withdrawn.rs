@@ -6,7 +6,6 @@ use rollcall::api::revocation::{Phase, Strike};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
-use crate::support::people::people;
 use crate::support::tokens::{mint_unbound, still_works};
 use crate::support::waiting::eventually;
 
@@ -16,8 +15,8 @@ async fn a_termination_withdrawn_after_the_cut_cancels_the_removal_and_the_accou
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({"lifecycle": {"termination": {"removeAfter": "20s"}}})).await;
-    rollcall.account("apps", "seven", Some("id:hq/7")).await;
-    let staff = people().active_people(1..11);
+    rollcall.account_of("7", "apps", "seven").await;
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.clone().person("7").terminated()).await;
     let cut = rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
@@ -47,8 +46,8 @@ async fn a_termination_withdrawn_before_its_approval_is_never_carried_out() {
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 0}}})).await;
-    let account = rollcall.account("apps", "seven", Some("id:hq/7")).await;
-    let staff = people().active_people(1..11);
+    let account = rollcall.account_of("7", "apps", "seven").await;
+    let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.clone().person("7").terminated()).await;
     rollcall.reaches("7", Strike::Cut, Phase::Held).await;

@@ -10,7 +10,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::lease::Beat;
 use crate::outcome::Fault;
@@ -37,13 +36,13 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, Fault> {
     TcpListener::bind(address).await.map_err(taken)
 }
 
-/// Answers until told to stop.
+/// Answers for as long as it is polled.
 ///
 /// # Errors
 /// When the server itself fails.
-pub async fn serve(listener: TcpListener, pulse: Arc<Pulse>, stop: CancellationToken) -> Result<(), Fault> {
+pub async fn serve(listener: TcpListener, pulse: Arc<Pulse>) -> Result<(), Fault> {
     let failed = |error: std::io::Error| Fault::Transient { doing: "answer probes", cause: error.kind().to_string() };
-    axum::serve(listener, routes(pulse)).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(failed)
+    axum::serve(listener, routes(pulse)).await.map_err(failed)
 }
 
 fn routes(pulse: Arc<Pulse>) -> Router {
@@ -88,14 +87,12 @@ mod tests {
     async fn ask(path: &str, pulse: Arc<Pulse>) -> (u16, String) {
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = format!("http://{}{path}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, pulse, stop.clone()));
+        let server = tokio::spawn(serve(listener, pulse));
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().tls_certs_only(Vec::new()).no_proxy().build().unwrap();
         let response = client.get(url).send().await.unwrap();
         let answer = (response.status().as_u16(), response.text().await.unwrap());
-        stop.cancel();
-        server.await.unwrap().unwrap();
+        server.abort();
         answer
     }
 

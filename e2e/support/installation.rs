@@ -20,14 +20,12 @@ use super::chart;
 use super::cluster::{Cluster, cluster};
 use super::kubelet::{Kubelet, Node};
 use super::objects::{object, overlay};
-use super::people::People;
+use super::people::{People, address};
 use super::process::{Process, rollcall, tail, write_kubeconfig};
 use super::proxy::Proxy;
 use super::tokens;
 use super::waiting::eventually;
 
-/// Name of the HRConnection of every story.
-pub const CONNECTION: &str = "hq";
 /// Name of the SyncPolicy of every story.
 pub const POLICY: &str = "everyone";
 
@@ -59,6 +57,8 @@ pub struct Installation {
     pub namespace: String,
     /// Name of the release.
     pub release: String,
+    /// Name of its HRConnection. Stories share a cluster, so none may call a person as another story does.
+    pub connection: String,
     directory: PathBuf,
     logs: Arc<Mutex<Vec<PathBuf>>>,
     listening: Mutex<Vec<String>>,
@@ -80,6 +80,7 @@ impl Installation {
             cluster,
             admin: cluster.admin().await,
             release: format!("rc-{suffix}"),
+            connection: format!("hq-{suffix}"),
             namespace,
             directory,
             logs: Arc::default(),
@@ -196,7 +197,43 @@ impl Installation {
         })
     }
 
+    // ---- People ----------------------------------------------------------------------------------------------------
+
+    /// A file without anybody yet.
+    pub fn people(&self) -> People {
+        People::of(self.domain())
+    }
+
+    /// People with the ids `first` up to, not including, `end`, all of them active.
+    pub fn staff(&self, ids: std::ops::Range<u32>) -> People {
+        self.people().active_people(ids)
+    }
+
+    fn domain(&self) -> String {
+        format!("{}.example.com", self.connection)
+    }
+
+    /// A person's work address.
+    pub fn address(&self, id: &str) -> String {
+        address(id, &self.domain())
+    }
+
+    /// The user name a person signs in with.
+    pub fn user(&self, id: &str) -> String {
+        format!("oidc:{}", self.address(id))
+    }
+
+    /// The owner mark that names a person.
+    pub fn mark(&self, id: &str) -> String {
+        format!("id:{}/{id}", self.connection)
+    }
+
     // ---- What an admin does ----------------------------------------------------------------------------------------
+
+    /// Makes a ServiceAccount that is marked as this person's.
+    pub async fn account_of(&self, id: &str, target: &str, name: &str) -> ServiceAccount {
+        self.account(target, name, Some(&self.mark(id))).await
+    }
 
     /// Makes a ServiceAccount, with an owner mark where one is given.
     pub async fn account(&self, target: &str, name: &str, owner: Option<&str>) -> ServiceAccount {
@@ -255,7 +292,7 @@ impl Installation {
         });
         overlay(&mut spec, over);
         let connection: HRConnection = object(json!({
-            "apiVersion": "rollcall.dev/v1alpha1", "kind": "HRConnection", "metadata": {"name": CONNECTION}, "spec": spec,
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "HRConnection", "metadata": {"name": self.connection}, "spec": spec,
         }));
         self.api().create(&PostParams::default(), &connection).await.unwrap();
     }
@@ -264,7 +301,7 @@ impl Installation {
     pub async fn policy(&self, over: Value) {
         let mut spec = json!({
             "mode": "Enforce",
-            "connections": [{"name": CONNECTION}],
+            "connections": [{"name": self.connection}],
             "identity": {"usernames": ["'oidc:' + person.workEmail"]},
             "timeZones": {"default": "Europe/Madrid"},
         });
@@ -280,9 +317,9 @@ impl Installation {
         let asked = suffix();
         let mark = json!({"metadata": {"annotations": {names::REQUESTED_AT: asked}}});
         let connections: Api<HRConnection> = self.api();
-        connections.patch(CONNECTION, &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
+        connections.patch(&self.connection, &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
         eventually("the connection is polled when asked", || async {
-            let connection = connections.get(CONNECTION).await.unwrap();
+            let connection = connections.get(&self.connection).await.unwrap();
             let handled = connection.status.as_ref()?.last_handled_reconcile_at.as_ref()?;
             (*handled == asked).then_some(connection)
         })
@@ -385,6 +422,17 @@ impl Installation {
         command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Waits until the newest Revocation of an HR id is held by this gate, and gives it.
+    pub async fn waits_for(&self, id: &str, gate: &str) -> Revocation {
+        eventually(&format!("the Revocation of {id} waits for {gate}"), || async {
+            let newest = self.revocations(id).await.pop()?;
+            let status = newest.status.as_ref()?;
+            let shut = status.gate.as_ref().is_some_and(|shut| shut.reason == gate);
+            (shut && status.phase == Some(Phase::Held)).then_some(newest)
+        })
+        .await
     }
 
     /// The user name of one of the three identities: `sync`, `control` or `revoke`.

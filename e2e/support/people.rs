@@ -13,18 +13,16 @@ struct Row {
     last_day: String,
 }
 
-/// A CSV file, written by chained words: `people().person("7").active().last_day("2026-03-01")`.
-#[derive(Clone, Debug, Default)]
-pub struct People(Vec<Row>);
-
-/// A file without anybody.
-pub fn people() -> People {
-    People::default()
+/// A CSV file, written by chained words: `people.person("7").active().last_day("2026-03-01")`.
+#[derive(Clone, Debug)]
+pub struct People {
+    domain: String,
+    rows: Vec<Row>,
 }
 
-/// The work address that the file gives a person.
-pub fn address(id: &str) -> String {
-    format!("person-{id}@example.com")
+/// The work address that a file of this domain gives a person.
+pub fn address(id: &str, domain: &str) -> String {
+    format!("person-{id}@{domain}")
 }
 
 /// The name that the file gives a person. Nothing else in a cluster is called so.
@@ -33,20 +31,25 @@ pub fn full_name(id: &str) -> String {
 }
 
 impl People {
+    /// A file without anybody, of a company with addresses in this domain.
+    pub fn of(domain: String) -> Self {
+        Self { domain, rows: Vec::new() }
+    }
+
     /// Adds an active person, or turns to one who is there already.
     pub fn person(mut self, id: &str) -> Self {
-        let row = match self.0.iter().position(|row| row.id == id) {
-            Some(place) => self.0.remove(place),
+        let row = match self.rows.iter().position(|row| row.id == id) {
+            Some(place) => self.rows.remove(place),
             None => Row {
                 id: id.to_owned(),
                 name: full_name(id),
-                email: address(id),
+                email: address(id, &self.domain),
                 status: "active".into(),
                 hired: "2020-02-03".into(),
                 ..Row::default()
             },
         };
-        self.0.push(row);
+        self.rows.push(row);
         self
     }
 
@@ -57,12 +60,12 @@ impl People {
 
     /// Leaves out a person who was there.
     pub fn without(mut self, id: &str) -> Self {
-        self.0.retain(|row| row.id != id);
+        self.rows.retain(|row| row.id != id);
         self
     }
 
     fn last(mut self, change: impl FnOnce(&mut Row)) -> Self {
-        change(self.0.last_mut().expect("a person to speak of"));
+        change(self.rows.last_mut().expect("a person to speak of"));
         self
     }
 
@@ -93,7 +96,7 @@ impl People {
     /// The file, with a header of the names Rollcall looks for by itself.
     pub fn csv(&self) -> String {
         let mut text = "employeeId,fullName,email,status,hireDate,terminationDate\n".to_owned();
-        for row in &self.0 {
+        for row in &self.rows {
             let Row { id, name, email, status, hired, last_day } = row;
             writeln!(text, "{id},{name},{email},{status},{hired},{last_day}").unwrap();
         }

@@ -16,7 +16,7 @@ pub fn rollcall() -> Command {
 
 /// A running command, which ends with this value. Clones are the same process.
 #[derive(Clone)]
-pub struct Process(Arc<Mutex<Child>>);
+pub struct Process(pub Arc<Mutex<Child>>);
 
 impl Process {
     /// Starts a command that reaches the API server through a kubeconfig and writes everything to a log.

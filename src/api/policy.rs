@@ -253,6 +253,20 @@ pub struct Coverage {
     pub examples: Vec<String>,
 }
 
+impl SyncPolicy {
+    /// Whether the baseline of exactly this spec is settled, and the Persons show it. Until then whoever has left may
+    /// still be marked as needing approval, so nothing may be released.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        let conditions = self.status.iter().flat_map(|status| &status.conditions);
+        conditions.into_iter().any(|condition| {
+            condition.type_ == super::condition::BASELINE
+                && condition.status == "True"
+                && condition.observed_generation == self.metadata.generation
+        })
+    }
+}
+
 fn three_days() -> String {
     "72h".to_owned()
 }

@@ -23,6 +23,7 @@ pub struct Options {
 /// What the revoker may do in one namespace.
 #[derive(Debug, Deserialize)]
 struct Consent {
+    /// Empty for the bindings of the whole cluster.
     namespace: String,
     accounts: bool,
     canaries: bool,
@@ -53,7 +54,8 @@ fn show(text: &str) -> Result<String, Failure> {
     let yes = |given: bool| if given { "yes" } else { "-" }.to_owned();
     let rows = consents.into_iter().map(|consent| {
         let [accounts, canaries, secrets] = [consent.accounts, consent.canaries, consent.secrets].map(yes);
-        [consent.namespace, accounts, canaries, secrets, consent.missing.join(", ")]
+        let place = if consent.namespace.is_empty() { "(whole cluster)".to_owned() } else { consent.namespace };
+        [place, accounts, canaries, secrets, consent.missing.join(", ")]
     });
     Ok(table(["NAMESPACE", "ACCOUNTS", "CANARIES", "SECRETS", "MISSING"], rows))
 }
@@ -67,7 +69,8 @@ mod tests {
         let text = r#"[
             {"namespace": "team-a", "accounts": true, "canaries": true, "secrets": false, "missing": []},
             {"namespace": "team-b", "accounts": false, "canaries": false, "secrets": false,
-             "missing": ["delete serviceaccounts", "create serviceaccounts"]}
+             "missing": ["delete serviceaccounts", "create serviceaccounts"]},
+            {"namespace": "", "accounts": true, "canaries": false, "secrets": false, "missing": []}
         ]"#;
         insta::assert_snapshot!(show(text).unwrap());
     }

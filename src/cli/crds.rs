@@ -80,17 +80,21 @@ mod tests {
     }
 
     #[test]
-    fn the_definitions_in_the_repository_are_those_of_the_types() {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-        let stand: BTreeMap<String, String> = fs::read_dir(&dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
-            .collect();
+    fn the_definitions_in_the_repository_and_the_chart_are_those_of_the_types() {
+        let stand = |dir: &str| -> BTreeMap<String, String> {
+            let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(dir)).unwrap();
+            let read = |path: PathBuf| {
+                (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())
+            };
+            entries.map(|entry| read(entry.unwrap().path())).collect()
+        };
+        let (repository, chart) = (stand("crds"), stand("charts/rollcall/files/crds"));
         for (name, text) in files().unwrap() {
-            assert!(stand.get(&name) == Some(&text), "{name} is not of today: run `cargo run -- crds --dir crds`");
+            assert!(repository.get(&name) == Some(&text), "crds/{name} is not of today: run `make crds`");
+            let name = name.replace("rollcall.dev_", "");
+            assert!(chart.get(&name) == Some(&text), "the chart's {name} is not of today: run `make crds`");
         }
-        assert_eq!(stand.len(), 4, "crds/ holds what is no definition: {:?}", stand.keys());
+        assert_eq!((repository.len(), chart.len()), (4, 4), "a folder holds what is no definition");
     }
 
     #[test]

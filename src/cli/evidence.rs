@@ -160,7 +160,8 @@ fn folder(dir: &Path) -> Result<Chain, Failure> {
 /// Writes what the folder does not hold yet, and gives the number of records that were new.
 ///
 /// # Guarantees
-/// a record that was exported once is never overwritten: one that has changed since is named, and nothing is written
+/// what was exported once is never overwritten: a record that has changed since, or a chain that has become shorter, is
+/// named, and nothing is written
 fn export(dir: &Path, chain: &Chain) -> Result<usize, Failure> {
     fs::create_dir_all(dir).map_err(|error| Failure::file(dir, error))?;
     let mut new = Vec::new();
@@ -173,13 +174,17 @@ fn export(dir: &Path, chain: &Chain) -> Result<usize, Failure> {
             Err(error) => return Err(Failure::file(&path, error)),
         }
     }
+    let head_path = dir.join(names::EVIDENCE_HEAD).with_extension("json");
+    let reaches = |head: &Option<Head>| head.as_ref().map_or(0, |head| head.index);
+    if reaches(&folder(dir)?.head) > reaches(&chain.head) {
+        return Err(Failure::file(&head_path, "the chain is shorter now than when it was exported"));
+    }
     for (path, text) in &new {
         fs::write(path, text).map_err(|error| Failure::file(path, error))?;
     }
     if let Some(head) = &chain.head {
-        let path = dir.join(names::EVIDENCE_HEAD).with_extension("json");
-        let text = serde_json::to_string(head).map_err(|error| Failure::file(&path, error))?;
-        fs::write(&path, text).map_err(|error| Failure::file(&path, error))?;
+        let text = serde_json::to_string(head).map_err(|error| Failure::file(&head_path, error))?;
+        fs::write(&head_path, text).map_err(|error| Failure::file(&head_path, error))?;
     }
     Ok(new.len())
 }
@@ -240,6 +245,16 @@ mod tests {
         assert!(export(&dir.0, &forged).is_err());
         assert_eq!(folder(&dir.0).unwrap().records.len(), 2, "nothing was written");
         assert!(verify(&folder(&dir.0).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_chain_that_became_shorter_since_its_export_is_named() {
+        let dir = Folder::new("shorter");
+        export(&dir.0, &chain(3)).unwrap();
+        for shorter in [chain(2), Chain::default()] {
+            assert!(export(&dir.0, &shorter).is_err());
+        }
+        assert!(verify(&folder(&dir.0).unwrap()).is_ok(), "what was exported still stands");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod approve;
 pub mod consents;
 pub mod crds;
 pub mod evidence;
+pub mod serve;
 pub mod stop;
 mod terminal;
 
@@ -17,8 +18,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use kube::Error;
 use tokio::time::timeout;
 
-use crate::cluster;
 use crate::outcome::Fault;
+use crate::{cluster, revoke};
 
 /// Name under which kubectl finds the plugin.
 const PLUGIN: &str = "kubectl-rollcall";
@@ -48,6 +49,10 @@ struct Plugin {
 pub enum Command {
     /// Write the definitions of the four kinds
     Crds(crds::Options),
+    /// Plan and gate what happens to leavers' access, and start the revoker
+    Control(serve::Control),
+    /// Carry out what was released, and end when nothing is left
+    Revoke(Revoke),
     /// What a human does.
     #[command(flatten)]
     Human(Human),
@@ -75,6 +80,16 @@ pub struct Namespace {
     /// The namespace Rollcall is installed in
     #[arg(short, long, env = "ROLLCALL_NAMESPACE", default_value = "rollcall")]
     pub namespace: String,
+}
+
+/// Options of `rollcall revoke`.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    #[command(flatten)]
+    namespace: Namespace,
+    /// Name of the release
+    #[arg(long, env = "ROLLCALL_INSTANCE")]
+    instance: String,
 }
 
 /// Why a command did not do what was asked.
@@ -137,6 +152,10 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
 pub async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Crds(options) => crds::run(&options),
+        Command::Control(options) => Ok(serve::control(options).await?),
+        Command::Revoke(options) => {
+            Ok(revoke::run(cluster::client().await?, options.namespace.namespace, options.instance).await?)
+        }
         Command::Human(Human::Approve(options)) => approve::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,

@@ -230,6 +230,15 @@ pub fn chain(previous: &Head, story: Story) -> Result<Sealed, serde_json::Error>
     Ok(Sealed { record, text, head })
 }
 
+/// The head after a record that was found in the next place, such as after a crash between record and head; `None`
+/// where the text does not follow `previous`, and then the chain must not go on over it.
+#[must_use]
+pub fn follow(previous: &Head, text: &str) -> Option<Head> {
+    let next = previous.index.checked_add(1)?;
+    let link = Link::read(&name(next), text)?;
+    (link.index == next && link.previous == previous.hash).then_some(Head { index: next, hash: link.hash })
+}
+
 /// SHA-256 of a record's text, as lower-case hex.
 #[must_use]
 pub fn hash(text: &str) -> String {

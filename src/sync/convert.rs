@@ -171,7 +171,9 @@ mod tests {
     fn what_is_shown_is_read_back_as_it_was() {
         let now = jiff::Timestamp::UNIX_EPOCH;
         let left = Left { run: Some("r-1".into()), baseline: true, effective: now, seen: now };
-        for (state, left) in [(State::Terminated, Some(left)), (State::Active, None), (State::PreHire, None), (State::Unknown, None)] {
+        for (state, left) in
+            [(State::Terminated, Some(left)), (State::Active, None), (State::PreHire, None), (State::Unknown, None)]
+        {
             let expected = entry_of(state, left);
             let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
             let mut status = PersonStatus::default();

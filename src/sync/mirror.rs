@@ -90,9 +90,12 @@ fn word(left: bool, shown: &Revocation) -> Option<Word> {
     };
     match phase(shown) {
         Phase::Revoked => Some(condition::revoked(format!("{}.{remains}", proof(shown)))),
-        Phase::Released => Some(condition::not_revoked("Released", format!("Revocation {name} is released and acts now."))),
+        Phase::Released => {
+            Some(condition::not_revoked("Released", format!("Revocation {name} is released and acts now.")))
+        }
         Phase::Failed => {
-            let message = format!("Revocation {name} ended without proof for every target: see its verdicts and steps.{remains}");
+            let message =
+                format!("Revocation {name} ended without proof for every target: see its verdicts and steps.{remains}");
             Some(condition::not_revoked("NotProved", message))
         }
         Phase::Held if left => {
@@ -109,9 +112,12 @@ fn word(left: bool, shown: &Revocation) -> Option<Word> {
 /// The instants at which it was seen, in words.
 fn proof(shown: &Revocation) -> String {
     let name = name(shown);
-    let (verified, confirmed) = shown.status.as_ref().map_or((None, None), |status| (status.verified, status.confirmed));
+    let (verified, confirmed) =
+        shown.status.as_ref().map_or((None, None), |status| (status.verified, status.confirmed));
     match (verified, confirmed) {
-        (Some(verified), Some(confirmed)) => format!("Revocation {name}: verified refused at {verified}, confirmed at {confirmed}"),
+        (Some(verified), Some(confirmed)) => {
+            format!("Revocation {name}: verified refused at {verified}, confirmed at {confirmed}")
+        }
         (Some(verified), None) => format!("Revocation {name}: verified refused at {verified}"),
         (None, _) => format!("Revocation {name} is done; it had nothing to refuse"),
     }
@@ -165,7 +171,13 @@ mod tests {
         let removal = Some(at("2026-03-13T00:00:00Z"));
         let cases = [
             ("a cut alone", vec![cut(Phase::Released)], "Released", "cut", None),
-            ("done, and the removal waits for its day", vec![cut(Phase::Revoked), remove(Phase::Held)], "Revoked", "cut", removal),
+            (
+                "done, and the removal waits for its day",
+                vec![cut(Phase::Revoked), remove(Phase::Held)],
+                "Revoked",
+                "cut",
+                removal,
+            ),
             ("in any order", vec![remove(Phase::Held), cut(Phase::Revoked)], "Revoked", "cut", removal),
             ("the removal acts", vec![cut(Phase::Revoked), remove(Phase::Released)], "Released", "remove", None),
             ("the removal is done", vec![cut(Phase::Revoked), remove(Phase::Revoked)], "Revoked", "remove", None),
@@ -182,7 +194,11 @@ mod tests {
         ];
         for (what, revocations, state, name, next) in cases {
             let access = shown(true, &revocations).access.unwrap();
-            assert_eq!((access.state.as_str(), access.revocation.as_str(), access.next_action_at), (state, name, next), "{what}");
+            assert_eq!(
+                (access.state.as_str(), access.revocation.as_str(), access.next_action_at),
+                (state, name, next),
+                "{what}"
+            );
         }
     }
 
@@ -195,14 +211,23 @@ mod tests {
         assert_eq!(access.next_action_at, Some(until), "the cut was due already");
         let done = gated(cut(Phase::Revoked), "an old word", None);
         let removal = gated(remove(Phase::Held), "the connection's newest answer is not trusted", None);
-        assert_eq!(shown(true, &[done.clone()]).access.unwrap().waits_for, None, "a gate that was passed says nothing");
+        assert_eq!(
+            shown(true, std::slice::from_ref(&done)).access.unwrap().waits_for,
+            None,
+            "a gate that was passed says nothing"
+        );
         let access = shown(true, &[done, removal]).access.unwrap();
         assert_eq!(access.waits_for.as_deref(), Some("the connection's newest answer is not trusted"));
     }
 
     #[test]
     fn what_remains_is_counted_from_plan_and_act() {
-        let thing = |what: &str| Residual { what: what.into(), why: "SharedBinding".into(), advice: String::new(), until: None };
+        let thing = |what: &str| Residual {
+            what: what.into(),
+            why: "SharedBinding".into(),
+            advice: String::new(),
+            until: None,
+        };
         let mut revocation = cut(Phase::Revoked);
         let status = revocation.status.as_mut().unwrap();
         status.plan = Some(Plan { residual: vec![thing("a"), thing("b")], ..Plan::default() });
@@ -218,11 +243,31 @@ mod tests {
         let word = |left, revocations: &[Revocation]| shown(left, revocations).revoked;
         let not = |reason, message: &str| Some(condition::not_revoked(reason, message));
         let cases = [
-            ("verified", word(true, &[verified]), Some(condition::revoked("Revocation cut: verified refused at 2026-03-10T12:00:05Z."))),
-            ("nothing was owned", word(true, &[cut(Phase::Revoked)]), Some(condition::revoked("Revocation cut is done; it had nothing to refuse."))),
-            ("held", word(true, &[held.clone()]), not("Held", "Access stands; revocation cut is held: approve batch b-1")),
-            ("acting", word(true, &[cut(Phase::Released)]), not("Released", "Revocation cut is released and acts now.")),
-            ("nobody planned yet", word(true, &[]), not("NotPlanned", "No revocation has been planned yet; `rollcall control` plans it.")),
+            (
+                "verified",
+                word(true, &[verified]),
+                Some(condition::revoked("Revocation cut: verified refused at 2026-03-10T12:00:05Z.")),
+            ),
+            (
+                "nothing was owned",
+                word(true, &[cut(Phase::Revoked)]),
+                Some(condition::revoked("Revocation cut is done; it had nothing to refuse.")),
+            ),
+            (
+                "held",
+                word(true, std::slice::from_ref(&held)),
+                not("Held", "Access stands; revocation cut is held: approve batch b-1"),
+            ),
+            (
+                "acting",
+                word(true, &[cut(Phase::Released)]),
+                not("Released", "Revocation cut is released and acts now."),
+            ),
+            (
+                "nobody planned yet",
+                word(true, &[]),
+                not("NotPlanned", "No revocation has been planned yet; `rollcall control` plans it."),
+            ),
             ("works here, nothing happened", word(false, &[]), None),
             ("works here again, cancelled in time", word(false, &[cut(Phase::Cancelled)]), None),
             ("works here again, held", word(false, &[held]), None),

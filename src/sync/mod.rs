@@ -1,9 +1,14 @@
 //! `rollcall sync`: reads HR systems, believes or holds their answers, and writes Persons.
 
+pub mod connection;
 pub mod convert;
+pub mod coverage;
 pub mod memory;
 pub mod mirror;
 pub mod people;
+pub mod policy;
+pub mod source;
+pub mod start;
 pub mod usernames;
 
 use std::collections::BTreeMap;

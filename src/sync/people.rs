@@ -60,7 +60,9 @@ impl People {
                 return true;
             }
             Event::Apply(person) => {
-                let changed = self.get(&person.name_any()).is_none_or(|held| held.metadata.generation != person.metadata.generation);
+                let changed = self
+                    .get(&person.name_any())
+                    .is_none_or(|held| held.metadata.generation != person.metadata.generation);
                 self.take(person);
                 return changed;
             }
@@ -150,7 +152,10 @@ pub async fn write(api: &Api<Person>, people: &People, writes: Vec<Write>) -> Re
     faults.into_iter().next().map_or(Ok(()), Err)
 }
 
-async fn put(api: &Api<Person>, people: &People, write: Write) -> Result<(), Fault> {
+async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(), Fault> {
+    if write.status.salt.is_none() {
+        write.status.salt = Some(salt()?);
+    }
     let standing = match write.standing {
         Some(standing) => standing,
         None => {
@@ -163,6 +168,16 @@ async fn put(api: &Api<Person>, people: &People, write: Write) -> Result<(), Fau
     };
     people.take(apply_exactly(api, &*standing, &write.status).await?);
     Ok(())
+}
+
+/// Sixteen random bytes.
+fn salt() -> Result<String, Fault> {
+    let mut bytes = [0_u8; 16];
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    random
+        .fill(&mut bytes)
+        .map_err(|_| Fault::Transient { doing: "make a salt", cause: "no randomness".to_owned() })?;
+    Ok(data_encoding::HEXLOWER.encode(&bytes))
 }
 
 /// Applies a whole owned status over exactly this state of the object, and gives back the object as it is then.

@@ -140,7 +140,12 @@ mod tests {
     #[test]
     fn an_expression_gives_the_name_a_person_signs_in_with() {
         let cases = [
-            ("the address behind a prefix", "'oidc:' + person.workEmail", "ada@example.com", Some("oidc:ada@example.com")),
+            (
+                "the address behind a prefix",
+                "'oidc:' + person.workEmail",
+                "ada@example.com",
+                Some("oidc:ada@example.com"),
+            ),
             ("the id", "person.connection + '-' + person.id", "ada@example.com", Some("hq-7")),
             ("no address, nothing to say", "'oidc:' + person.workEmail", "", None),
             ("asked whether there is one", "has(person.workEmail) ? 'a' : 'b'", "", Some("b")),
@@ -161,7 +166,10 @@ mod tests {
             ("person.birthday", "fails; it may use person.id, person.connection and person.workEmail"),
             ("1 + 1", "does not give a string"),
             ("[1, 2].all(x, x > 0) ? 'a' : 'b'", "all, exists, exists_one, filter and map are not allowed here"),
-            ("{'a': [1].map(x, x)}.a == [1] ? 'a' : 'b'", "all, exists, exists_one, filter and map are not allowed here"),
+            (
+                "{'a': [1].map(x, x)}.a == [1] ? 'a' : 'b'",
+                "all, exists, exists_one, filter and map are not allowed here",
+            ),
             (long.as_str(), "more than 512 characters"),
         ];
         for (expression, why) in cases {

@@ -202,3 +202,14 @@ fn the_head_reads_back_from_its_config_map_and_nothing_else_does() {
     }
     assert_eq!(Head::read(&BTreeMap::new()), None);
 }
+
+#[test]
+fn a_record_found_in_the_next_place_is_followed_only_if_it_follows_the_head() {
+    let (records, _) = sealed(3);
+    let head = |records: &[(String, String)], n: usize| Head { index: n as u64, hash: hash(&records[n - 1].1) };
+    assert_eq!(follow(&head(&records, 1), &records[1].1), Some(head(&records, 2)));
+    assert_eq!(follow(&Head::genesis(), &records[0].1), Some(head(&records, 1)));
+    assert_eq!(follow(&head(&records, 1), &records[2].1), None, "a record of another place");
+    assert_eq!(follow(&Head { index: 1, hash: hash("other") }, &records[1].1), None, "a record after another one");
+    assert_eq!(follow(&head(&records, 1), ""), None, "no record at all");
+}

@@ -35,10 +35,9 @@ pub struct Run {
 /// those of this pass are one count, as if nothing had happened. Any other run is closed.
 pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp) -> Vec<Run> {
     let mut runs = rules.runs.to_vec();
-    let listed: HashSet<&str> = rules.runs.iter().map(|run| run.id.as_str()).collect();
     let mut leavers: Vec<&str> = Vec::new();
     for draft in drafts.iter_mut() {
-        draft.leaver = leaves(draft, rules, &listed);
+        draft.leaver = leaves(draft, rules);
         if draft.leaver {
             leavers.push(&draft.id.0);
         }
@@ -60,6 +59,7 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
         for left in
             drafts.iter_mut().filter(|draft| draft.leaver).filter_map(|draft| draft.after.standing.left.as_mut())
         {
+            left.seen = if left.run.is_some() { now } else { left.seen };
             left.run = Some(id.clone());
         }
     }
@@ -67,14 +67,12 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
     recount(runs, drafts)
 }
 
-/// Whether this pass counts them: new leavers; and, while their access stands, those another policy counted, or whose
-/// run has been forgotten when a baseline asks for approval anyway.
-fn leaves(draft: &Draft<'_>, rules: &Rules<'_>, listed: &HashSet<&str>) -> bool {
+/// Whether this pass counts them: new leavers, and those another policy counted while their access still stands. To
+/// this policy the latter are seen now for the first time.
+fn leaves(draft: &Draft<'_>, rules: &Rules<'_>) -> bool {
     let Some(left) = &draft.after.standing.left else { return false };
-    let Some(run) = left.run.as_deref() else { return true };
     let inherited = draft.before.is_some_and(|before| before.policy != rules.policy);
-    let forgotten = rules.baseline == Baseline::Now && !listed.contains(run);
-    !draft.revoked && (inherited || forgotten)
+    left.run.is_none() || (inherited && !draft.revoked)
 }
 
 fn unfinished(run: &Run, drafts: &[Draft<'_>]) -> bool {

@@ -294,7 +294,7 @@ fn an_id_that_names_another_human_holds_and_takes_nothing_over() {
         ("first day only: a correction", changed("Name 7", "7", "2020-02-01"), State::Active),
     ];
     for (what, new, expected) in cases {
-        let mut world = World::with(&[ada.clone()]);
+        let mut world = World::with(std::slice::from_ref(&ada));
         let plan = world.poll(&[new], noon());
         assert_eq!(world.state("7"), expected, "{what}");
         let conflicting = expected == State::Unknown;
@@ -485,10 +485,12 @@ fn another_policy_counts_inherited_leavers_anew_while_their_access_stands() {
     let foreign = std::mem::take(&mut world.runs);
     world.policy = "successor";
     world.baseline = Baseline::Now;
-    let plan = world.poll(&all, noon());
+    let later = noon() + SignedDuration::from_hours(1);
+    let plan = world.poll(&all, later);
     assert_eq!(plan.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(), [1]);
     assert_ne!(world.left("1").run, Some(foreign[0].id.clone()));
-    assert_eq!(world.left("2").run, Some(foreign[0].id.clone()));
+    assert_eq!((world.left("1").seen, world.left("1").effective), (later, noon()), "a story of its own");
+    assert_eq!((world.left("2").run, world.left("2").seen), (Some(foreign[0].id.clone()), noon()));
 }
 
 #[test]

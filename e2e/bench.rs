@@ -1,0 +1,211 @@
+//! The bars of the design, measured on a real cluster with a node: one table, and one JSON object a line in
+//! `target/bench.jsonl`. Run by `make bench`. What depends on the machine is a ratio within this one run.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    dead_code,
+    reason = "a benchmark is the world around Rollcall, and uses a part of what the stories use"
+)]
+
+mod support;
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use rollcall::api::condition::TRUSTED;
+use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy};
+use serde_json::json;
+use support::files::FileServer;
+use support::installation::{CONNECTION, Consent, Installation, POLICY};
+use support::measures::writes_of;
+use support::objects::object;
+use support::people::people;
+use support::process::Process;
+use support::waiting::{eventually, within};
+
+/// People of the first sync.
+const MANY: u32 = 10_000;
+/// Leavers, one after another.
+const LEAVERS: u32 = 20;
+/// Requests in flight of the bare writes, as many as sync keeps.
+const IN_FLIGHT: usize = 64;
+
+/// One measured figure and its bar.
+struct Figure {
+    figure: &'static str,
+    value: f64,
+    unit: &'static str,
+    /// `at most` or `at least`, and how much; none where the figure only explains another.
+    bar: Option<(&'static str, f64)>,
+}
+
+impl Figure {
+    fn holds(&self) -> Option<bool> {
+        self.bar.map(|(way, bar)| if way == "at most" { self.value <= bar } else { self.value >= bar })
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let mut figures = vec![image()];
+    figures.extend(first_sync().await);
+    figures.extend(leavers().await);
+    report(&figures);
+    if figures.iter().any(|figure| figure.holds() == Some(false)) {
+        std::process::exit(1);
+    }
+}
+
+/// The image is its one binary.
+fn image() -> Figure {
+    let bytes = std::fs::metadata(std::env::var_os("ROLLCALL_BIN").expect("`make bench` sets ROLLCALL_BIN")).unwrap().len();
+    Figure { figure: "image", value: bytes as f64 / 1e6, unit: "MB", bar: Some(("at most", 25.0)) }
+}
+
+/// The first sync against the bare writes of the same objects, and a second sync with nothing changed.
+async fn first_sync() -> Vec<Figure> {
+    let rollcall = Installation::new("bench-sync", &[]).await;
+    let sync = rollcall.sync().await;
+    eventually("sync is up", || async { (memory_of(&sync) > 0.0).then_some(()) }).await;
+    let idle = memory_of(&sync);
+    let files = FileServer::serving(people().active_people(0..MANY).csv()).await;
+    rollcall
+        .connect(json!({"source": {"file": {"from": {"configMap": null, "http": {"url": files.url}}}},
+                        "network": {"allowPrivateAddresses": true}}))
+        .await;
+    eventually("the file is read", || async { trusted(&rollcall).await.then_some(()) }).await;
+    let begun = Instant::now();
+    rollcall.policy(json!({})).await;
+    written(&rollcall).await;
+    let ours = begun.elapsed();
+    let bare = bare_writes(&rollcall).await;
+    let memory = memory_of(&sync);
+
+    let before = writes_of(&rollcall.admin, "people").await;
+    rollcall.settles(rollcall.poll().await).await;
+    let idle_writes = writes_of(&rollcall.admin, "people").await - before;
+    vec![
+        Figure { figure: "first sync of 10,000, of the bare write ceiling", value: bare.as_secs_f64() / ours.as_secs_f64(), unit: "×", bar: Some(("at least", 0.9)) },
+        Figure { figure: "first sync of 10,000", value: ours.as_secs_f64(), unit: "s", bar: None },
+        Figure { figure: "bare create and status of 10,000", value: bare.as_secs_f64(), unit: "s", bar: None },
+        Figure { figure: "Person writes of a sync with no change", value: idle_writes as f64, unit: "writes", bar: Some(("at most", 0.0)) },
+        Figure { figure: "memory of sync, idle", value: idle, unit: "MiB", bar: Some(("at most", 64.0)) },
+        Figure { figure: "memory of sync at 10,000", value: memory, unit: "MiB", bar: Some(("at most", 100.0)) },
+    ]
+}
+
+/// Resident memory of a process now, in MiB.
+fn memory_of(process: &Process) -> f64 {
+    let pid = process.0.lock().unwrap().id();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0
+}
+
+async fn trusted(rollcall: &Installation) -> bool {
+    let connection: HRConnection = rollcall.api().get(CONNECTION).await.unwrap();
+    connection.status.is_some_and(|status| status.conditions.iter().any(|c| c.type_ == TRUSTED && c.status == "True"))
+}
+
+/// Waits until the policy says that every Person is written.
+async fn written(rollcall: &Installation) {
+    let policies: Api<SyncPolicy> = rollcall.api();
+    let many = Duration::from_secs(600);
+    within(many, "every Person is written", || async {
+        policies.get(POLICY).await.unwrap().status?.answer.map(drop)
+    })
+    .await;
+}
+
+/// What the API server takes at best: the very Persons that sync wrote, created and their status applied again.
+async fn bare_writes(rollcall: &Installation) -> Duration {
+    let written = rollcall.all_persons().await;
+    assert_eq!(written.len(), MANY as usize);
+    let namespace = format!("{}-bare", rollcall.namespace);
+    rollcall.make_namespace(&namespace).await;
+    let api: Api<Person> = Api::namespaced(rollcall.admin.clone(), &namespace);
+    let begun = Instant::now();
+    futures::stream::iter(written)
+        .for_each_concurrent(IN_FLIGHT, |person| {
+            let api = api.clone();
+            async move {
+                let name = person.name_any();
+                let bare = Person::new(&name, person.spec);
+                let bare = api.create(&PostParams::default(), &bare).await.unwrap();
+                let status = json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "Person",
+                                    "metadata": {"name": name, "uid": bare.uid()}, "status": person.status});
+                api.patch_status(&name, &PatchParams::apply("bench").force(), &Patch::Apply(&status)).await.unwrap();
+            }
+        })
+        .await;
+    begun.elapsed()
+}
+
+/// Leavers one after another, each with a Job of its own: from the trusted answer to the proof.
+async fn leavers() -> Vec<Figure> {
+    let rollcall = Installation::new("bench-leave", &[("apps", Consent::Canaries)]).await;
+    let (_sync, _control) = (rollcall.sync().await, rollcall.control().await);
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"limits": {"people": {"atLeast": 100, "atMost": 100}}})).await;
+    for id in 0..LEAVERS {
+        rollcall.account("apps", &format!("account-{id}"), Some(&format!("id:hq/{id}"))).await;
+    }
+    let mut staff = people().active_people(0..200);
+    rollcall.learn(&staff).await;
+    let (mut proved, mut started) = (Vec::new(), Vec::new());
+    for id in 0..LEAVERS {
+        staff = staff.person(&id.to_string()).terminated();
+        rollcall.learn(&staff).await;
+        let cut = rollcall.reaches(&id.to_string(), Strike::Cut, Phase::Revoked).await;
+        let status = cut.status.unwrap();
+        let instants = status.instants.unwrap();
+        proved.push(status.verified.unwrap().duration_since(instants.seen.unwrap()).as_secs_f64());
+        started.push(first_step(&rollcall, &cut.metadata.name.unwrap()).await.unwrap_or_default());
+        eventually("the revoker's Job ends", || async { no_job_runs(&rollcall).await.then_some(()) }).await;
+    }
+    proved.sort_by(f64::total_cmp);
+    started.sort_by(f64::total_cmp);
+    let at = |values: &[f64], share: f64| values[((values.len() as f64 * share).ceil() as usize).clamp(1, values.len()) - 1];
+    vec![
+        Figure { figure: "seen → refused and verified, p50 of 20", value: at(&proved, 0.5), unit: "s", bar: Some(("at most", 5.0)) },
+        Figure { figure: "seen → refused and verified, p99 of 20", value: at(&proved, 0.99), unit: "s", bar: Some(("at most", 15.0)) },
+        Figure { figure: "of that, from release to the revoker's first act, p50", value: at(&started, 0.5), unit: "s", bar: None },
+    ]
+}
+
+/// From the release to the first step of the revoker: what starting a Job costs.
+async fn first_step(rollcall: &Installation, name: &str) -> Option<f64> {
+    let revocation: Revocation = rollcall.api().get(name).await.unwrap();
+    let status = revocation.status?;
+    let first = status.steps.iter().map(|step| step.at).min()?;
+    Some(first.duration_since(status.instants?.released?).as_secs_f64())
+}
+
+async fn no_job_runs(rollcall: &Installation) -> bool {
+    let jobs: Api<k8s_openapi::api::batch::v1::Job> = Api::namespaced(rollcall.admin.clone(), &rollcall.revoker_namespace());
+    let jobs = jobs.list(&Default::default()).await.unwrap().items;
+    jobs.iter().all(|job| job.status.as_ref().is_some_and(|status| status.completion_time.is_some() || status.failed > Some(0)))
+}
+
+fn report(figures: &[Figure]) {
+    let mut lines = String::new();
+    println!("\n{:<56} {:>10}  {:<7} {:<16} holds", "figure", "value", "unit", "bar");
+    for figure in figures {
+        let bar = figure.bar.map(|(way, bar)| format!("{way} {bar}")).unwrap_or_default();
+        let holds = figure.holds().map_or("", |holds| if holds { "yes" } else { "NO" });
+        println!("{:<56} {:>10.2}  {:<7} {:<16} {holds}", figure.figure, figure.value, figure.unit, bar);
+        let line: serde_json::Value = object(json!({"figure": figure.figure, "value": figure.value, "unit": figure.unit,
+            "bar": figure.bar.map(|(way, bar)| format!("{way} {bar}")), "holds": figure.holds()}));
+        writeln!(lines, "{line}").unwrap();
+    }
+    std::fs::create_dir_all("target").unwrap();
+    std::fs::write("target/bench.jsonl", lines).unwrap();
+}

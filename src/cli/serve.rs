@@ -1,0 +1,128 @@
+//! What the long-running commands have in common: probes, leadership, and an orderly end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use clap::Args;
+use kube::Client;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Namespace;
+use crate::lease::Candidate;
+use crate::outcome::Fault;
+use crate::server::{self, Pulse};
+use crate::{cluster, control};
+
+/// Options of every long-running command.
+#[derive(Debug, Args)]
+pub struct Process {
+    /// The namespace.
+    #[command(flatten)]
+    pub namespace: Namespace,
+    /// Name of the release
+    #[arg(long, env = "ROLLCALL_INSTANCE")]
+    pub instance: String,
+    /// Where probes and metrics are answered
+    #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// What this replica is called in the Lease; in a pod, its name
+    #[arg(long, env = "HOSTNAME", default_value = "local", hide = true)]
+    host: String,
+}
+
+/// Options of `rollcall control`.
+#[derive(Debug, Args)]
+pub struct Control {
+    #[command(flatten)]
+    process: Process,
+    /// The namespace of the revoker's Jobs
+    #[arg(long, env = "ROLLCALL_REVOKER_NAMESPACE")]
+    revoker_namespace: String,
+    /// The ServiceAccount of the revoker's Jobs
+    #[arg(long, env = "ROLLCALL_REVOKER_ACCOUNT")]
+    revoker_account: String,
+    /// The image of the revoker's Jobs
+    #[arg(long, env = "ROLLCALL_REVOKER_IMAGE")]
+    revoker_image: String,
+}
+
+/// `rollcall control`.
+///
+/// # Errors
+/// See [`lead`].
+pub async fn control(wish: Control) -> Result<(), Fault> {
+    let options = control::Options {
+        namespace: wish.process.namespace.namespace.clone(),
+        instance: wish.process.instance.clone(),
+        revoker_namespace: wish.revoker_namespace,
+        revoker_account: wish.revoker_account,
+        revoker_image: wish.revoker_image,
+    };
+    lead("control", &wish.process, |client, stop| control::run(client, options, cluster::now, stop)).await
+}
+
+/// Runs the work of a command for as long as this replica leads, until the process is told to stop.
+///
+/// # Flow
+/// answer probes, wait for the Lease `INSTANCE-COMMAND`, work, give the Lease up
+/// # Guarantees
+/// the work is dropped when leadership is lost, and the Lease is given up only when the work has ended
+/// # Assumptions
+/// every act of the work is safe when two lead for a moment
+/// # Errors
+/// the work's, or that leadership was lost: the process is to end and to be started anew
+async fn lead<W>(
+    command: &'static str,
+    process: &Process,
+    work: impl FnOnce(Client, CancellationToken) -> W,
+) -> Result<(), Fault>
+where
+    W: Future<Output = Result<(), Fault>>,
+{
+    let stop = told_to_stop()?;
+    let pulse = Arc::new(Pulse::default());
+    let listener = server::listen(process.listen).await?;
+    let probes = server::serve(listener, Arc::clone(&pulse));
+    let work = async {
+        let client = cluster::client().await?;
+        pulse.ready.store(true, Ordering::Relaxed);
+        let name = format!("{}-{command}", process.instance);
+        let identity = format!("{}_{}", process.host, cluster::now().as_microsecond());
+        let beat = Arc::clone(&pulse.beat);
+        let candidate =
+            Candidate::new(client.clone(), &process.namespace.namespace, name, identity, cluster::now, beat);
+        let Some(mut leading) = candidate.lead(&stop).await else { return Ok(()) };
+        tracing::info!(command, "leading");
+        pulse.metrics.leading(true);
+        let ended = tokio::select! {
+            fault = leading.lost() => return Err(fault),
+            ended = work(client, stop.clone()) => ended,
+        };
+        leading.release().await;
+        ended
+    };
+    tokio::select! {
+        ended = work => ended,
+        failed = probes => failed,
+    }
+}
+
+/// Cancelled by the first SIGTERM or SIGINT.
+fn told_to_stop() -> Result<CancellationToken, Fault> {
+    let listen = |kind| {
+        signal(kind).map_err(|error| Fault::Transient { doing: "listen for signals", cause: error.kind().to_string() })
+    };
+    let (mut term, mut int) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(stop)
+}

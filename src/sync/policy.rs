@@ -1,0 +1,303 @@
+//! A policy: from the believed answer of its connection, and the passing of days, to Persons.
+
+mod pass;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{Api, ListParams, PartialObjectMeta};
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::Store;
+use kube::{Resource, ResourceExt};
+
+use self::pass::{Decision, News, Tally, View};
+use self::settings::{Settings, fingerprint};
+use super::people::{self, People, apply_exactly};
+use super::{Context, coverage};
+use crate::api::condition::{self, Word};
+use crate::api::policy::{self as api, SyncPolicyStatus};
+use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert};
+use crate::cluster::{self, call};
+use crate::domain::roster::Baseline;
+use crate::domain::trust::Snapshot;
+use crate::outcome::{self, Fault, Report};
+use crate::world::list_each;
+
+/// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
+const LONGEST_SLEEP: Duration = Duration::from_secs(600);
+/// Shortest sleep before a midnight, so that a timer that fires early does not spin.
+const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
+/// Look again for a connection that is not there.
+const CONNECTION_AGAIN: Duration = Duration::from_secs(30);
+/// Most people of a connection.
+const MOST_PEOPLE: usize = 10_000;
+/// Events in flight at once.
+const EVENTS: usize = 16;
+
+/// What the driver of policies works with.
+pub struct Watched {
+    /// What it shares with the driver of connections.
+    pub shared: Arc<Context>,
+    /// Everybody.
+    pub people: Arc<People>,
+    /// Every Revocation.
+    pub revocations: Store<Revocation>,
+    /// Metadata of every ServiceAccount.
+    pub accounts: Store<PartialObjectMeta<ServiceAccount>>,
+}
+
+/// Makes the Persons of a policy what the last believed answer, and today, say they are.
+///
+/// # Flow          observe: policy, connection, answer, everybody; decide: one pure pass; act: the run, its leavers,
+///                 everybody else, events; report: the policy's status, if it differs
+/// # Guarantees    a run stands in the status before the first Person of it, and is marked written after the last;
+///                 a baseline is recorded after its Persons are marked, so that a crash in between takes it again;
+///                 nothing changed, nothing written; a later state of a Person or policy is never written over
+/// # Assumptions   one process leads; of two that both think they do, one gets a conflict on the policy
+/// # Errors        none: faults become conditions and the next time to look
+pub async fn reconcile(policy: Arc<SyncPolicy>, watched: Arc<Watched>) -> Result<Action, Infallible> {
+    let now = (watched.shared.clock)();
+    let policies: Api<SyncPolicy> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
+    let mut all = match list_each(&policies, &ListParams::default(), Some).await {
+        Ok(all) => all,
+        Err(fault) => return Ok(failed(&policy, &watched, fault, now)),
+    };
+    let Some(position) = all.iter().position(|live| live.uid() == policy.uid()) else {
+        return Ok(Action::await_change());
+    };
+    let mut live = all.swap_remove(position);
+    let result = step(&mut live, &all, &policies, &watched, now).await;
+    Ok(report(&live, &policies, &watched, result, now).await)
+}
+
+async fn step(
+    policy: &mut SyncPolicy,
+    others: &[SyncPolicy],
+    policies: &Api<SyncPolicy>,
+    watched: &Watched,
+    now: Timestamp,
+) -> Result<(SyncPolicyStatus, Report), Fault> {
+    let settings = Settings::of(policy, others)?;
+    let seen = observe(policy, &settings, watched).await?;
+    let view = view(policy, settings, &seen, watched);
+    let decision = in_the_background(move || pass::decide(&view, now)).await?;
+
+    let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
+    let Decision { runs, leavers, rest, news, tally } = decision;
+    record_runs(policy, policies, runs).await?;
+    people::write(&people, &watched.people, leavers).await?;
+    if !rest.is_empty() {
+        let written = closed(standing(policy).runs);
+        record_runs(policy, policies, written).await?;
+    }
+    people::write(&people, &watched.people, rest).await?;
+    tell(watched, news, now).await;
+
+    let coverage = cover(watched).await?;
+    Ok(conclude(policy, &seen, tally, coverage, now))
+}
+
+/// What a pass rests on.
+struct Seen {
+    connection: String,
+    snapshot: Option<Arc<Snapshot>>,
+    fingerprint: Option<String>,
+    baseline: Baseline,
+}
+
+/// Reads the connection, and finds the last believed answer and what the baseline is worth.
+///
+/// The newest answer in memory may serve as a baseline although it was read before the policy changed: it was believed,
+/// and what it says of people does not depend on the policy.
+async fn observe(policy: &SyncPolicy, settings: &Settings, watched: &Watched) -> Result<Seen, Fault> {
+    let name = &settings.connection;
+    let connections: Api<HRConnection> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
+    let Some(connection) = call("read the connection", connections.get_opt(name)).await? else {
+        watched.shared.snapshots.forget(name);
+        let message = format!("spec.connections: there is no HRConnection {name} yet; apply it");
+        return Err(Fault::Waiting { reason: "ConnectionMissing", message, again: CONNECTION_AGAIN });
+    };
+    let snapshot = watched.shared.snapshots.get(name);
+    let people = snapshot.as_ref().map_or(0, |snapshot| snapshot.employees().len());
+    if people > MOST_PEOPLE {
+        let message =
+            format!("connection {name} names {people} people; a policy takes {MOST_PEOPLE}. Nothing was changed.");
+        return Err(Fault::Stalled(message));
+    }
+    let trusted = connection.status.and_then(|status| status.last_trusted).map(|trusted| trusted.source);
+    let source = snapshot.as_ref().map(|snapshot| snapshot.source().to_owned()).or(trusted);
+    let fingerprint = source.map(|source| fingerprint(policy, &source)).transpose()?;
+    let settled = standing(policy).baseline.map(|baseline| baseline.fingerprint);
+    let baseline = Baseline::of(settled.as_deref(), fingerprint.as_deref(), snapshot.is_some());
+    Ok(Seen { connection: name.clone(), snapshot, fingerprint, baseline })
+}
+
+fn view(policy: &SyncPolicy, settings: Settings, seen: &Seen, watched: &Watched) -> View {
+    View {
+        namespace: watched.shared.namespace.clone(),
+        policy: policy.name_any(),
+        policy_uid: policy.uid().unwrap_or_default(),
+        runs: standing(policy).runs,
+        baseline: seen.baseline,
+        settings,
+        people: watched.people.all(),
+        revocations: watched.revocations.state(),
+        snapshot: seen.snapshot.clone(),
+    }
+}
+
+fn standing(policy: &SyncPolicy) -> SyncPolicyStatus {
+    policy.status.clone().unwrap_or_default()
+}
+
+fn closed(mut runs: Vec<api::Run>) -> Vec<api::Run> {
+    runs.iter_mut().for_each(|run| run.written = true);
+    runs
+}
+
+/// Writes the policy's runs, if they differ.
+async fn record_runs(policy: &mut SyncPolicy, policies: &Api<SyncPolicy>, runs: Vec<api::Run>) -> Result<(), Fault> {
+    let before = standing(policy);
+    if before.runs != runs {
+        *policy = apply_exactly(policies, policy, &SyncPolicyStatus { runs, ..before }).await?;
+    }
+    Ok(())
+}
+
+/// A pass over everybody, or an index of them, takes the time of a heartbeat: not on the threads that keep the Lease.
+async fn in_the_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Fault::Transient { doing: "decide", cause: "the pass was interrupted".to_owned() })
+}
+
+async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
+    let client = &watched.shared.client;
+    let notes = news.into_iter().filter_map(|news| Some((watched.people.get(&news.person)?, news)));
+    stream::iter(notes)
+        .for_each_concurrent(EVENTS, |(person, news)| async move {
+            cluster::announce(client, "sync", person.object_ref(&()), news.reason, news.note, now).await;
+        })
+        .await;
+}
+
+/// Counts whose the ServiceAccounts are; nothing before they were listed once.
+async fn cover(watched: &Watched) -> Result<Option<api::Coverage>, Fault> {
+    let ready = futures::FutureExt::now_or_never(watched.accounts.wait_until_ready());
+    if !matches!(ready, Some(Ok(()))) {
+        return Ok(None);
+    }
+    let (people, accounts) = (watched.people.all(), watched.accounts.state());
+    let namespace = watched.shared.namespace.clone();
+    let count = move || {
+        let index = convert::index(people.iter().map(AsRef::as_ref));
+        coverage::coverage(accounts.iter().map(|account| &account.metadata), &index, &namespace)
+    };
+    in_the_background(count).await.map(Some)
+}
+
+/// The policy's status after a whole pass, and what there is to say.
+fn conclude(
+    policy: &SyncPolicy,
+    seen: &Seen,
+    tally: Tally,
+    coverage: Option<api::Coverage>,
+    now: Timestamp,
+) -> (SyncPolicyStatus, Report) {
+    let before = standing(policy);
+    let again = tally.wake.map_or(LONGEST_SLEEP, |wake| cluster::wait(wake.duration_since(now)));
+    let report = Report { words: words(seen, &tally), again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
+    let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
+    let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
+    let status = SyncPolicyStatus {
+        runs: closed(before.runs.clone()),
+        baseline: taken.or(before.baseline.clone()),
+        people: tally.states,
+        coverage: coverage.or(before.coverage.clone()),
+        answer: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.answer.clone()),
+        ..before
+    };
+    (status, report)
+}
+
+fn words(seen: &Seen, tally: &Tally) -> Vec<Word> {
+    let connection = &seen.connection;
+    let mut words = match seen.baseline {
+        Baseline::Awaited => {
+            let message = format!(
+                "No trusted answer of connection {connection} has come since the policy, or its source, changed; see the connection."
+            );
+            vec![
+                condition::waiting("BaselineAwaited", message.clone()),
+                condition::reconciling(message),
+                condition::baseline_awaited(),
+            ]
+        }
+        Baseline::Now | Baseline::Settled => {
+            let people: u32 = tally.states.values().sum();
+            let missing = match tally.missing {
+                0 => String::new(),
+                missing => format!(" {missing} of them are no longer named and keep their state."),
+            };
+            let baseline = match tally.baseline_leavers {
+                0 => condition::baseline_clear(),
+                leavers => condition::baseline_leavers(leavers),
+            };
+            vec![condition::ready(format!("{people} people of connection {connection}.{missing}")), baseline]
+        }
+    };
+    words.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {
+        Ok(0) => condition::locations_matched(),
+        people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
+    }));
+    words
+}
+
+/// Writes the status, if it differs. One that could not be written is a fault like any other.
+async fn report(
+    policy: &SyncPolicy,
+    policies: &Api<SyncPolicy>,
+    watched: &Watched,
+    result: Result<(SyncPolicyStatus, Report), Fault>,
+    now: Timestamp,
+) -> Action {
+    let before = standing(policy);
+    let (mut status, result) = match result {
+        Ok((status, report)) => (status, Ok(report)),
+        Err(fault) => (before.clone(), Err(fault)),
+    };
+    status.conditions = outcome::conclude(&before.conditions, policy.metadata.generation, &result, 0, now).conditions;
+    keep_locations(&mut status, &before);
+    if matches!(result, Ok(_) | Err(Fault::Stalled(_))) {
+        status.observed_generation = policy.metadata.generation;
+    }
+    let written = if status == before { Ok(()) } else { apply_exactly(policies, policy, &status).await.map(drop) };
+    match written.and(result) {
+        Ok(report) => {
+            watched.shared.failures.count(&policy.uid().unwrap_or_default(), false);
+            Action::requeue(report.again)
+        }
+        Err(fault) => failed(policy, watched, fault, now),
+    }
+}
+
+/// What was said of locations stands until an answer says it anew: they are not kept.
+fn keep_locations(status: &mut SyncPolicyStatus, before: &SyncPolicyStatus) {
+    let of_locations = |condition: &&condition::Condition| condition.type_ == condition::LOCATIONS_MATCHED;
+    if !status.conditions.iter().any(|condition| of_locations(&condition)) {
+        status.conditions.extend(before.conditions.iter().find(of_locations).cloned());
+        status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    }
+}
+
+fn failed(policy: &SyncPolicy, watched: &Watched, fault: Fault, now: Timestamp) -> Action {
+    tracing::warn!(policy = policy.name_any(), %fault, "pass not done");
+    let failures = watched.shared.failures.count(&policy.uid().unwrap_or_default(), true);
+    outcome::conclude(&[], policy.metadata.generation, &Err(fault), failures, now).action
+}

@@ -1,0 +1,146 @@
+//! The edge of a policy: its spec read once, and refused with the field that cannot be followed.
+
+use sha2::{Digest, Sha256};
+
+use crate::api::SyncPolicy;
+use crate::domain::lifecycle::Zones;
+use crate::outcome::Fault;
+use crate::sync::usernames::Usernames;
+
+/// What a policy says, readable.
+#[derive(Debug)]
+pub struct Settings {
+    /// Name of its connection.
+    pub connection: String,
+    /// Its time zones.
+    pub zones: Zones,
+    /// Its user names.
+    pub usernames: Usernames,
+}
+
+impl Settings {
+    /// Reads a policy. `all` are the policies of the namespace: of two over one connection the older is followed.
+    ///
+    /// # Errors
+    /// Stalled, with the field.
+    pub fn of(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<Self, Fault> {
+        let spec = &policy.spec;
+        let connection = spec.connections.first().map(|connection| connection.name.clone());
+        let connection = connection.ok_or_else(|| Fault::Stalled("spec.connections: name one".to_owned()))?;
+        if let Some(older) = all.iter().find(|other| rules(other, &connection) && age(other) < age(policy)) {
+            let name = older.metadata.name.as_deref().unwrap_or_default();
+            return Err(Fault::Stalled(format!(
+                "spec.connections: the older policy {name} is over {connection} already; delete one of the two"
+            )));
+        }
+        let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
+        let zones = zones.map_err(|unknown| Fault::Stalled(format!("spec.{unknown}")))?;
+        let usernames = Usernames::compile(&spec.identity.usernames, &connection)?;
+        Ok(Self { connection, zones, usernames })
+    }
+}
+
+fn rules(policy: &SyncPolicy, connection: &str) -> bool {
+    policy.spec.connections.iter().any(|named| named.name == connection)
+}
+
+/// What makes a policy older: when it was made, then its name.
+fn age(policy: &SyncPolicy) -> (Option<jiff::Timestamp>, Option<&str>) {
+    (policy.metadata.creation_timestamp.as_ref().map(|time| time.0), policy.metadata.name.as_deref())
+}
+
+/// What a baseline is made of: source and mapping (`source`), connections, identity, lifecycle and mode. Limits and
+/// what is protected are not in it: they may change without anybody's leavers needing approval anew.
+///
+/// # Errors
+/// Never in practice; a spec that came from JSON can be written as JSON.
+pub fn fingerprint(policy: &SyncPolicy, source: &str) -> Result<String, Fault> {
+    let spec = &policy.spec;
+    let parts = (source, &spec.connections, &spec.identity, &spec.lifecycle, spec.mode);
+    let text = serde_json::to_vec(&parts).map_err(|_| Fault::Stalled("the spec cannot be read".to_owned()))?;
+    Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(name: &str, made: &str, spec: &serde_json::Value) -> SyncPolicy {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "SyncPolicy",
+            "metadata": {"name": name, "creationTimestamp": made}, "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    fn plain() -> serde_json::Value {
+        serde_json::json!({"connections": [{"name": "hq"}], "timeZones": {"default": "Europe/Madrid"}})
+    }
+
+    fn with(field: &str, value: serde_json::Value) -> SyncPolicy {
+        let mut spec = plain();
+        spec[field] = value;
+        policy("everyone", "2026-01-02T00:00:00Z", &spec)
+    }
+
+    #[test]
+    fn a_spec_that_cannot_be_followed_names_its_field() {
+        let everyone = policy("everyone", "2026-01-02T00:00:00Z", &plain());
+        let older = policy("zeal", "2026-01-01T00:00:00Z", &plain());
+        let twin = policy("all", "2026-01-02T00:00:00Z", &plain());
+        let younger = policy("all", "2026-01-03T00:00:00Z", &plain());
+        let zones = with("timeZones", serde_json::json!({"default": "Europe/Atlantis"}));
+        let names = with("identity", serde_json::json!({"usernames": ["'oidc:' + person.workEmail", "person."]}));
+        let cases = [
+            ("plain", &everyone, vec![], None),
+            ("a younger one", &everyone, vec![younger], None),
+            (
+                "an older one",
+                &everyone,
+                vec![older],
+                Some("spec.connections: the older policy zeal is over hq already; delete one of the two"),
+            ),
+            (
+                "of the same age, by name",
+                &everyone,
+                vec![twin],
+                Some("spec.connections: the older policy all is over hq already; delete one of the two"),
+            ),
+            (
+                "a zone",
+                &zones,
+                vec![],
+                Some("spec.timeZones.default: \"Europe/Atlantis\" is no IANA time zone such as Europe/Madrid"),
+            ),
+            ("an expression", &names, vec![], Some("spec.identity.usernames[1]: not a CEL expression")),
+        ];
+        for (what, policy, mut all, expected) in cases {
+            all.push(policy.clone());
+            let fault = Settings::of(policy, &all).err().map(|fault| fault.to_string());
+            assert_eq!(fault.as_deref(), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_baseline_is_made_of_source_identity_lifecycle_and_mode_and_of_nothing_else() {
+        let settled = fingerprint(&with("mode", "Observe".into()), "source-1").unwrap();
+        let cases = [
+            ("the same", with("mode", "Observe".into()), "source-1", true),
+            ("another source or mapping", with("mode", "Observe".into()), "source-2", false),
+            ("another mode", with("mode", "Enforce".into()), "source-1", false),
+            ("another identity", with("identity", serde_json::json!({"usernames": ["person.id"]})), "source-1", false),
+            (
+                "another lifecycle",
+                with("lifecycle", serde_json::json!({"termination": {"removeAfter": "1h"}})),
+                "source-1",
+                false,
+            ),
+            ("other limits", with("limits", serde_json::json!({"people": {"percent": 9}})), "source-1", true),
+            ("others protected", with("protected", serde_json::json!({"people": ["7"]})), "source-1", true),
+            ("other zones", with("timeZones", serde_json::json!({"default": "UTC"})), "source-1", true),
+        ];
+        for (what, policy, source, same) in cases {
+            assert_eq!(fingerprint(&policy, source).unwrap() == settled, same, "{what}");
+        }
+    }
+}

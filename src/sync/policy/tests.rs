@@ -1,0 +1,128 @@
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn noon() -> Timestamp {
+    at("2026-03-10T12:00:00Z")
+}
+
+fn policy(status: SyncPolicyStatus) -> SyncPolicy {
+    let mut policy: SyncPolicy = serde_json::from_value(serde_json::json!({
+        "apiVersion": "rollcall.dev/v1alpha1", "kind": "SyncPolicy", "metadata": {"name": "everyone", "generation": 3},
+        "spec": {"connections": [{"name": "hq"}], "timeZones": {"default": "UTC"}},
+    }))
+    .unwrap();
+    policy.status = Some(status);
+    policy
+}
+
+fn seen(baseline: Baseline) -> Seen {
+    Seen { connection: "hq".into(), snapshot: None, fingerprint: Some("new".into()), baseline }
+}
+
+fn tally() -> Tally {
+    Tally { states: [("Active".to_owned(), 3)].into(), missing: 0, baseline_leavers: 2, unmatched: None, wake: None }
+}
+
+fn old() -> api::Baseline {
+    api::Baseline { fingerprint: "old".into(), at: Timestamp::UNIX_EPOCH, leavers: 9 }
+}
+
+#[test]
+fn a_baseline_is_recorded_by_the_pass_that_took_it_and_by_no_other() {
+    let taken = api::Baseline { fingerprint: "new".into(), at: noon(), leavers: 2 };
+    for (baseline, expected) in [(Baseline::Now, taken), (Baseline::Settled, old()), (Baseline::Awaited, old())] {
+        let before = policy(SyncPolicyStatus { baseline: Some(old()), ..SyncPolicyStatus::default() });
+        let (status, _) = conclude(&before, &seen(baseline), tally(), None, noon());
+        assert_eq!(status.baseline, Some(expected), "{baseline:?}");
+    }
+}
+
+#[test]
+fn a_whole_pass_closes_its_runs_and_keeps_what_it_knows_nothing_of() {
+    let run = api::Run { id: "r-1".into(), leavers: 2, ..api::Run::default() };
+    let coverage = Some(api::Coverage { owned: 4, ..api::Coverage::default() });
+    let before = SyncPolicyStatus {
+        runs: vec![run.clone()],
+        coverage: coverage.clone(),
+        answer: Some("a".into()),
+        ..SyncPolicyStatus::default()
+    };
+    let (status, _) = conclude(&policy(before), &seen(Baseline::Settled), tally(), None, noon());
+    assert_eq!(status.runs, [api::Run { written: true, ..run }]);
+    assert_eq!((status.coverage, status.answer.as_deref()), (coverage, Some("a")));
+}
+
+#[test]
+fn it_looks_again_at_the_next_midnight_and_after_ten_minutes_at_the_latest() {
+    let cases = [
+        ("nobody announced", None, 600),
+        ("a midnight in five minutes", Some("2026-03-10T12:05:00Z"), 300),
+        ("a midnight in a day", Some("2026-03-11T12:00:00Z"), 600),
+        ("a midnight in a moment", Some("2026-03-10T12:00:00.001Z"), 1),
+    ];
+    for (what, wake, seconds) in cases {
+        let tally = Tally { wake: wake.map(at), ..tally() };
+        let (_, report) = conclude(&policy(SyncPolicyStatus::default()), &seen(Baseline::Settled), tally, None, noon());
+        assert_eq!(report.again, Duration::from_secs(seconds), "{what}");
+    }
+}
+
+#[test]
+fn the_conditions_say_what_it_waits_for() {
+    let waiting = Tally { baseline_leavers: 2, unmatched: Some(4), ..tally() };
+    let clear = Tally { baseline_leavers: 0, unmatched: Some(0), missing: 1, ..tally() };
+    let said = "3 people of connection hq.";
+    let missing = "3 people of connection hq. 1 of them are no longer named and keep their state.";
+    let cases = [
+        (
+            Baseline::Now,
+            waiting,
+            vec![condition::ready(said), condition::baseline_leavers(2), condition::locations_unmatched(4)],
+        ),
+        (
+            Baseline::Settled,
+            clear,
+            vec![condition::ready(missing), condition::baseline_clear(), condition::locations_matched()],
+        ),
+    ];
+    for (baseline, tally, expected) in cases {
+        assert_eq!(words(&seen(baseline), &tally), expected, "{baseline:?}");
+    }
+    let awaited = words(&seen(Baseline::Awaited), &tally());
+    assert!(awaited.contains(&condition::baseline_awaited()));
+    assert!(awaited.iter().any(|word| word.reason == "BaselineAwaited" && word.message.contains("connection hq")));
+}
+
+#[test]
+fn a_policy_is_settled_by_the_condition_of_exactly_its_spec() {
+    let conditions = |word, generation| condition::merge(&[], vec![word], Some(generation), noon());
+    let cases = [
+        ("settled", conditions(condition::baseline_clear(), 3), true),
+        ("with leavers that wait", conditions(condition::baseline_leavers(2), 3), true),
+        ("of an earlier spec", conditions(condition::baseline_clear(), 2), false),
+        ("awaited", conditions(condition::baseline_awaited(), 3), false),
+        ("nothing said yet", vec![], false),
+    ];
+    for (what, conditions, expected) in cases {
+        assert_eq!(
+            policy(SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() }).settled(),
+            expected,
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn what_was_said_of_locations_stands_until_it_is_said_anew() {
+    let before = condition::merge(&[], vec![condition::locations_unmatched(4)], Some(3), noon());
+    let before = SyncPolicyStatus { conditions: before, ..SyncPolicyStatus::default() };
+    let anew = condition::merge(&[], vec![condition::locations_matched()], Some(3), noon());
+    for (conditions, expected) in [(vec![], before.conditions.clone()), (anew.clone(), anew)] {
+        let mut status = SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() };
+        keep_locations(&mut status, &before);
+        assert_eq!(status.conditions, expected);
+    }
+}
