@@ -66,7 +66,8 @@ async fn main() {
 
 /// The image is its one binary.
 fn image() -> Figure {
-    let bytes = std::fs::metadata(std::env::var_os("ROLLCALL_BIN").expect("`make bench` sets ROLLCALL_BIN")).unwrap().len();
+    let bytes =
+        std::fs::metadata(std::env::var_os("ROLLCALL_BIN").expect("`make bench` sets ROLLCALL_BIN")).unwrap().len();
     Figure { figure: "image", value: bytes as f64 / 1e6, unit: "MB", bar: Some(("at most", 25.0)) }
 }
 
@@ -93,10 +94,20 @@ async fn first_sync() -> Vec<Figure> {
     rollcall.settles(rollcall.poll().await).await;
     let idle_writes = writes_of(&rollcall.admin, "people").await - before;
     vec![
-        Figure { figure: "first sync of 10,000, of the bare write ceiling", value: bare.as_secs_f64() / ours.as_secs_f64(), unit: "×", bar: Some(("at least", 0.9)) },
+        Figure {
+            figure: "first sync of 10,000, of the bare write ceiling",
+            value: bare.as_secs_f64() / ours.as_secs_f64(),
+            unit: "×",
+            bar: Some(("at least", 0.9)),
+        },
         Figure { figure: "first sync of 10,000", value: ours.as_secs_f64(), unit: "s", bar: None },
         Figure { figure: "bare create and status of 10,000", value: bare.as_secs_f64(), unit: "s", bar: None },
-        Figure { figure: "Person writes of a sync with no change", value: idle_writes as f64, unit: "writes", bar: Some(("at most", 0.0)) },
+        Figure {
+            figure: "Person writes of a sync with no change",
+            value: idle_writes as f64,
+            unit: "writes",
+            bar: Some(("at most", 0.0)),
+        },
         Figure { figure: "memory of sync, idle", value: idle, unit: "MiB", bar: Some(("at most", 64.0)) },
         Figure { figure: "memory of sync at 10,000", value: memory, unit: "MiB", bar: Some(("at most", 100.0)) },
     ]
@@ -119,10 +130,8 @@ async fn trusted(rollcall: &Installation) -> bool {
 async fn written(rollcall: &Installation) {
     let policies: Api<SyncPolicy> = rollcall.api();
     let many = Duration::from_secs(600);
-    within(many, "every Person is written", || async {
-        policies.get(POLICY).await.unwrap().status?.answer.map(drop)
-    })
-    .await;
+    within(many, "every Person is written", || async { policies.get(POLICY).await.unwrap().status?.answer.map(drop) })
+        .await;
 }
 
 /// What the API server takes at best: the very Persons that sync wrote, created and their status applied again.
@@ -173,11 +182,27 @@ async fn leavers() -> Vec<Figure> {
     }
     proved.sort_by(f64::total_cmp);
     started.sort_by(f64::total_cmp);
-    let at = |values: &[f64], share: f64| values[((values.len() as f64 * share).ceil() as usize).clamp(1, values.len()) - 1];
+    let at =
+        |values: &[f64], share: f64| values[((values.len() as f64 * share).ceil() as usize).clamp(1, values.len()) - 1];
     vec![
-        Figure { figure: "seen → refused and verified, p50 of 20", value: at(&proved, 0.5), unit: "s", bar: Some(("at most", 5.0)) },
-        Figure { figure: "seen → refused and verified, p99 of 20", value: at(&proved, 0.99), unit: "s", bar: Some(("at most", 15.0)) },
-        Figure { figure: "of that, from release to the revoker's first act, p50", value: at(&started, 0.5), unit: "s", bar: None },
+        Figure {
+            figure: "seen → refused and verified, p50 of 20",
+            value: at(&proved, 0.5),
+            unit: "s",
+            bar: Some(("at most", 5.0)),
+        },
+        Figure {
+            figure: "seen → refused and verified, p99 of 20",
+            value: at(&proved, 0.99),
+            unit: "s",
+            bar: Some(("at most", 15.0)),
+        },
+        Figure {
+            figure: "of that, from release to the revoker's first act, p50",
+            value: at(&started, 0.5),
+            unit: "s",
+            bar: None,
+        },
     ]
 }
 
@@ -190,9 +215,12 @@ async fn first_step(rollcall: &Installation, name: &str) -> Option<f64> {
 }
 
 async fn no_job_runs(rollcall: &Installation) -> bool {
-    let jobs: Api<k8s_openapi::api::batch::v1::Job> = Api::namespaced(rollcall.admin.clone(), &rollcall.revoker_namespace());
+    let jobs: Api<k8s_openapi::api::batch::v1::Job> =
+        Api::namespaced(rollcall.admin.clone(), &rollcall.revoker_namespace());
     let jobs = jobs.list(&Default::default()).await.unwrap().items;
-    jobs.iter().all(|job| job.status.as_ref().is_some_and(|status| status.completion_time.is_some() || status.failed > Some(0)))
+    jobs.iter().all(|job| {
+        job.status.as_ref().is_some_and(|status| status.completion_time.is_some() || status.failed > Some(0))
+    })
 }
 
 fn report(figures: &[Figure]) {
@@ -202,7 +230,8 @@ fn report(figures: &[Figure]) {
         let bar = figure.bar.map(|(way, bar)| format!("{way} {bar}")).unwrap_or_default();
         let holds = figure.holds().map_or("", |holds| if holds { "yes" } else { "NO" });
         println!("{:<56} {:>10.2}  {:<7} {:<16} {holds}", figure.figure, figure.value, figure.unit, bar);
-        let line: serde_json::Value = object(json!({"figure": figure.figure, "value": figure.value, "unit": figure.unit,
+        let line: serde_json::Value =
+            object(json!({"figure": figure.figure, "value": figure.value, "unit": figure.unit,
             "bar": figure.bar.map(|(way, bar)| format!("{way} {bar}")), "holds": figure.holds()}));
         writeln!(lines, "{line}").unwrap();
     }

@@ -46,7 +46,7 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
     let status = cut.status.unwrap();
     let verdict_of = |action| status.verdicts.iter().rfind(|v| v.target.action == action).map(|v| v.verdict);
     assert_eq!(verdict_of(Action::Recycle), Some(VerdictKind::Observed), "a canary was tried");
-    assert_eq!(verdict_of(Action::Unbind), Some(VerdictKind::Implied));
+    assert_eq!(verdict_of(Action::Unbind), Some(VerdictKind::Observed), "the right was asked for");
     assert!(status.verified.is_some() && status.confirmed.is_some());
     eventually("the Person says that access is refused", || async {
         let person = rollcall.person("7").await?.status?;

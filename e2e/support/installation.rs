@@ -173,7 +173,14 @@ impl Installation {
                 .collect();
         let log = self.directory.join(format!("{command}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
-        Process::start(&account, &kubeconfig, &arguments, &log)
+        let process = Process::start(&account, &kubeconfig, &arguments, &log);
+        eventually(&format!("{command} is ready"), || async {
+            assert!(process.ended().is_none(), "{command} ended at once: {}", tail(&log));
+            let ready = reqwest::get(format!("http://{listen}/readyz")).await.ok()?;
+            ready.status().is_success().then_some(())
+        })
+        .await;
+        process
     }
 
     /// Begins to run the revoker's Jobs.

@@ -51,6 +51,8 @@ pub enum Command {
     Crds(crds::Options),
     /// Plan and gate what happens to leavers' access, and start the revoker
     Control(serve::Control),
+    /// Read HR systems and write Persons
+    Sync(serve::Process),
     /// Carry out what was released, and end when nothing is left
     Revoke(Revoke),
     /// What a human does.
@@ -152,6 +154,7 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
 pub async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Crds(options) => crds::run(&options),
+        Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(options).await?),
         Command::Revoke(options) => {
             Ok(revoke::run(cluster::client().await?, options.namespace.namespace, options.instance).await?)

@@ -13,7 +13,8 @@ use super::Namespace;
 use crate::lease::Candidate;
 use crate::outcome::Fault;
 use crate::server::{self, Pulse};
-use crate::{cluster, control};
+use crate::telemetry::Metrics;
+use crate::{cluster, control, sync};
 
 /// Options of every long-running command.
 #[derive(Debug, Args)]
@@ -48,6 +49,16 @@ pub struct Control {
     revoker_image: String,
 }
 
+/// `rollcall sync`.
+///
+/// # Errors
+/// See [`lead`].
+pub async fn sync(process: Process) -> Result<(), Fault> {
+    let namespace = process.namespace.namespace.clone();
+    lead("sync", &process, |client, metrics, stop| sync::start::run(client, namespace, cluster::now, metrics, stop))
+        .await
+}
+
 /// `rollcall control`.
 ///
 /// # Errors
@@ -60,7 +71,8 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         revoker_account: wish.revoker_account,
         revoker_image: wish.revoker_image,
     };
-    lead("control", &wish.process, |client, stop| control::run(client, options, cluster::now, stop)).await
+    lead("control", &wish.process, |client, metrics, stop| control::run(client, options, cluster::now, metrics, stop))
+        .await
 }
 
 /// Runs the work of a command for as long as this replica leads, until the process is told to stop.
@@ -76,7 +88,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
 async fn lead<W>(
     command: &'static str,
     process: &Process,
-    work: impl FnOnce(Client, CancellationToken) -> W,
+    work: impl FnOnce(Client, Arc<Metrics>, CancellationToken) -> W,
 ) -> Result<(), Fault>
 where
     W: Future<Output = Result<(), Fault>>,
@@ -98,7 +110,7 @@ where
         pulse.metrics.leading(true);
         let ended = tokio::select! {
             fault = leading.lost() => return Err(fault),
-            ended = work(client, stop.clone()) => ended,
+            ended = work(client, Arc::clone(&pulse.metrics), stop.clone()) => ended,
         };
         leading.release().await;
         ended

@@ -57,7 +57,7 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
             for ended in told.iter().filter(|revocation| revocation.spec.strike == Strike::Cut) {
                 follow_up(ctx, person, &standing, &policy, &story, ended, &told).await?;
             }
-            if frozen(cut) { late(ctx, person, &standing, &policy, &story, &told).await } else { Ok(()) }
+            if frozen(cut) { late(ctx, person, &standing, &policy, &story).await } else { Ok(()) }
         }
     }
 }
@@ -116,16 +116,23 @@ async fn follow_up(
 }
 
 /// One more Revocation for what turned up after the plan was frozen; it acts only once approved.
+///
+/// The story is read after the plan is drawn: an account the revoker has just made again is in the cluster before its uid
+/// is in the steps, but never before the claim. While a claim is open nothing can be told apart; its end wakes us again.
 async fn late(
     ctx: &Context,
     person: &Person,
     standing: &Standing,
     policy: &SyncPolicy,
     story: &Story,
-    told: &[&Revocation],
 ) -> Result<(), Fault> {
     let plan = access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await;
-    let known = known_uids(told.iter().copied());
+    let mut told = revocations(ctx, person).await?;
+    told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
+    if told.iter().any(under_way) {
+        return Ok(());
+    }
+    let known = known_uids(told.iter());
     let fresh: BTreeSet<&str> =
         plan.targets.iter().map(|target| target.uid.as_str()).filter(|uid| !known.contains(*uid)).collect();
     if fresh.is_empty() {
@@ -135,6 +142,11 @@ async fn late(
     let short: String = data_encoding::HEXLOWER.encode(&digest).chars().take(6).collect();
     let name = format!("{}-late-{short}-cut", story.prefix);
     create(ctx, person, name, spec(person, policy, standing, Strike::Cut, (ctx.clock)(), true)).await
+}
+
+/// Whether the revoker has begun, and has not come to an end.
+fn under_way(revocation: &Revocation) -> bool {
+    revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.finished.is_none())
 }
 
 /// Whether the plan may no longer be redrawn: it was approved, released, or is over.

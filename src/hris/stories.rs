@@ -24,8 +24,11 @@ const SECRET: &str = "s3cret";
 /// A source that gives its answers in turn, the last one for ever, and remembers what it was asked.
 struct Fake {
     url: String,
-    asked: Arc<Mutex<Vec<(String, BTreeMap<String, String>)>>>,
+    asked: Arc<Mutex<Vec<Heard>>>,
 }
+
+/// URI and headers of one request.
+type Heard = (String, BTreeMap<String, String>);
 
 type Answer = Box<dyn Fn() -> Response + Send>;
 
@@ -231,7 +234,7 @@ async fn a_fault_that_passes_is_no_failure() {
 
 #[tokio::test]
 async fn the_time_for_the_whole_poll_ends_it() {
-    let silent = serve(Router::new().fallback(|| std::future::pending::<String>())).await;
+    let silent = serve(Router::new().fallback(std::future::pending::<String>)).await;
     let dripping = serve(Router::new().fallback(|| async {
         Response::new(Body::from_stream(stream::iter([Ok::<_, std::io::Error>(CSV)]).chain(stream::pending())))
     }))
