@@ -458,6 +458,13 @@ impl Installation {
         self.listening.lock().unwrap().clone()
     }
 
+    /// Takes away what every call to the API server is checked against, or each story would be slower than the one before.
+    fn withdraw_policies(&self) {
+        let kinds = "validatingadmissionpolicybindings,validatingadmissionpolicies";
+        let release = format!("app.kubernetes.io/instance={}", self.release);
+        self.cluster.kubectl().args(["delete", kinds, "--wait=false", "--selector", &release]).output().ok();
+    }
+
     fn show(&self) {
         let kinds = "hrconnections,syncpolicies,people,revocations,jobs,pods,events";
         for (namespace, kinds) in [(self.namespace.clone(), kinds), (self.revoker_namespace(), "jobs,pods,events")] {
@@ -480,6 +487,7 @@ impl Drop for Installation {
         } else {
             fs::remove_dir_all(&self.directory).ok();
         }
+        self.withdraw_policies();
     }
 }
 

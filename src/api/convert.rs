@@ -118,6 +118,7 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
         due: spec.due,
         trusted: seen.trusted,
         removal: spec.strike == revocation::Strike::Remove,
+        begun: seen.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
         baseline: person.and_then(|p| p.status.as_ref()?.employment.as_ref()).is_some_and(|standing| standing.baseline),
         late: spec.late,
         allowance: seen.ledger.cloned().unwrap_or_default().allowance(&spec.policy, name),

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
@@ -27,6 +27,9 @@ use crate::view::{self, View};
 const AGAIN: Duration = Duration::from_secs(600);
 /// Look again while a Job works, or a run is not seen whole.
 const SOON: Duration = Duration::from_secs(2);
+
+/// After this long without a word a revoker is taken for gone; it writes every few seconds.
+const SILENT: SignedDuration = SignedDuration::from_secs(60);
 
 /// One Revocation, one look.
 pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Result<Action, Infallible> {
@@ -61,7 +64,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
     let plan = planned(ctx, &view, part).await?; // redrawn until it is frozen
     counted(ctx, &mut view).await?; // the ledger, by compare-and-swap
     match gate(&plan, &view.facts(), now) {
-        Err(Stop::Withdrawn) if !claimed(revocation) => cancel(ctx, &view, part).await,
+        Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
         Err(_) if claimed(revocation) => Ok(under_way()),
         Err(stop) => held(ctx, &view, part, &stop, now).await,
         Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
@@ -72,6 +75,12 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
 /// Whether the revoker has begun: then the story goes on to its end.
 fn claimed(revocation: &Revocation) -> bool {
     revocation.status.as_ref().is_some_and(|status| status.claim.is_some())
+}
+
+/// Whether the revoker that began has said nothing for long: it is gone, and a removal that was withdrawn stays half done.
+fn silent(revocation: &Revocation, now: Timestamp) -> bool {
+    let claim = revocation.status.as_ref().and_then(|status| status.claim.as_ref());
+    claim.is_some_and(|claim| now.duration_since(claim.at) > SILENT)
 }
 
 /// The plan: as shown once it is frozen, else as the cluster is now. Shown first, gated at the next look, so that the

@@ -29,6 +29,8 @@ pub struct Facts {
     pub trusted: bool,
     /// Whether this is a removal, whose cut was released before.
     pub removal: bool,
+    /// Whether the revoker has begun: half a cut would leave an account deleted and not made again.
+    pub begun: bool,
     /// Whether the Person came with a baseline.
     pub baseline: bool,
     /// Whether it was found after the first plan of this termination: acts only once approved.
@@ -177,6 +179,7 @@ impl Released {
 /// The first gate that stops.
 pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop> {
     match facts.standing {
+        _ if facts.begun && !facts.removal => {} // a cut that has begun is brought to its end
         Standing::Employed => return Err(Stop::Withdrawn),
         Standing::Unknown => return Err(Stop::Unknown),
         Standing::Ended => {}
@@ -241,6 +244,7 @@ mod tests {
             due: NOW,
             trusted: true,
             removal: false,
+            begun: false,
             baseline: false,
             late: false,
             allowance: Allowance::Released { batch: None },
@@ -265,6 +269,12 @@ mod tests {
             (
                 "back at work",
                 Facts { standing: Standing::Employed, stopped: Some("x".into()), ..open() },
+                Some("Withdrawn"),
+            ),
+            ("back in the middle of a cut", Facts { standing: Standing::Employed, begun: true, ..open() }, None),
+            (
+                "back in the middle of a removal",
+                Facts { standing: Standing::Employed, begun: true, removal: true, ..open() },
                 Some("Withdrawn"),
             ),
             ("cannot be told", Facts { standing: Standing::Unknown, ..open() }, Some("Unknown")),
