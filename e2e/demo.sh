@@ -63,10 +63,11 @@ settled() { # the policy has taken its baseline under the spec it has now
 }
 
 say "1. Rollcall is installed; everybody in the file is employed, and the policy observes"
+k apply -f examples/owned-accounts.yaml >/dev/null # makes team-a, which consents below
 "$HELM" upgrade --install rollcall charts/rollcall --namespace rollcall --create-namespace --wait --timeout 3m \
   --set image.repository=localhost/rollcall --set image.tag=demo --set sync.replicas=1 --set control.replicas=1 \
   --set-json 'targets=[{"namespace":"team-a","accounts":true,"canaries":true}]' >/dev/null
-k apply -f examples/owned-accounts.yaml -f examples/hrconnection-csv.yaml -f examples/syncpolicy.yaml >/dev/null
+k apply -f examples/hrconnection-csv.yaml -f examples/syncpolicy.yaml >/dev/null
 until_holds "the connection's first poll" 90 is_field hrconnection hq '.status.conditions[?(@.type=="Trusted")].status' True
 until_holds "the baseline" 60 settled
 ours get hrconnections,syncpolicies

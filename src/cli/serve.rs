@@ -13,6 +13,7 @@ use super::Namespace;
 use crate::lease::Candidate;
 use crate::outcome::Fault;
 use crate::server::{self, Pulse};
+use crate::telemetry::Metrics;
 use crate::{cluster, control, sync};
 
 /// Options of every long-running command.
@@ -54,7 +55,8 @@ pub struct Control {
 /// See [`lead`].
 pub async fn sync(process: Process) -> Result<(), Fault> {
     let namespace = process.namespace.namespace.clone();
-    lead("sync", &process, |client, stop| sync::start::run(client, namespace, cluster::now, stop)).await
+    lead("sync", &process, |client, metrics, stop| sync::start::run(client, namespace, cluster::now, metrics, stop))
+        .await
 }
 
 /// `rollcall control`.
@@ -69,7 +71,8 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         revoker_account: wish.revoker_account,
         revoker_image: wish.revoker_image,
     };
-    lead("control", &wish.process, |client, stop| control::run(client, options, cluster::now, stop)).await
+    lead("control", &wish.process, |client, metrics, stop| control::run(client, options, cluster::now, metrics, stop))
+        .await
 }
 
 /// Runs the work of a command for as long as this replica leads, until the process is told to stop.
@@ -85,7 +88,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
 async fn lead<W>(
     command: &'static str,
     process: &Process,
-    work: impl FnOnce(Client, CancellationToken) -> W,
+    work: impl FnOnce(Client, Arc<Metrics>, CancellationToken) -> W,
 ) -> Result<(), Fault>
 where
     W: Future<Output = Result<(), Fault>>,
@@ -107,7 +110,7 @@ where
         pulse.metrics.leading(true);
         let ended = tokio::select! {
             fault = leading.lost() => return Err(fault),
-            ended = work(client, stop.clone()) => ended,
+            ended = work(client, Arc::clone(&pulse.metrics), stop.clone()) => ended,
         };
         leading.release().await;
         ended

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 
 use super::Context;
+use crate::api::policy::Run;
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::brakes::{self, LEDGER_KEY};
 use crate::cluster::{self, call};
@@ -61,8 +62,11 @@ async fn count_run(
     let Some(run) = revocation.labels().get(names::RUN) else { return Ok(ledger.clone()) };
     let api: Api<SyncPolicy> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let policy = call("read the policy", api.get(&policy.name_any())).await?;
-    let written = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == *run);
-    let Some(written) = written.filter(|written| written.written) else { return Ok(ledger.clone()) };
+    let baseline = person.status.as_ref().and_then(|status| status.employment.as_ref()).is_some_and(|e| e.baseline);
+    let listed = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == *run).cloned();
+    // An old run of a policy that only observed may be off the list; its leavers need approval, so no count can free them.
+    let unlisted = || baseline.then(|| Run { id: run.clone(), written: true, ..Run::default() });
+    let Some(written) = listed.or_else(unlisted).filter(|written| written.written) else { return Ok(ledger.clone()) };
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let selector = format!("{}={run}", names::RUN);
     let seen = list_each(&api, &ListParams::default().labels(&selector), Some).await?;
@@ -71,7 +75,6 @@ async fn count_run(
         return Ok(ledger.clone());
     }
     let limits = convert::limits(&policy, written.people)?;
-    let baseline = person.status.as_ref().and_then(|status| status.employment.as_ref()).is_some_and(|e| e.baseline);
     let now = (ctx.clock)();
     let by_kind = of_kind(ctx, &seen, &shares, baseline);
     swap(ctx, |ledger| ledger.count(&policy.name_any(), run, baseline, &by_kind, limits, now)).await

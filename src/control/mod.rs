@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{Person, Revocation, names};
 use crate::outcome::{Failures, Fault};
+use crate::telemetry::Metrics;
 
 /// Field manager of everything control writes.
 pub const MANAGER: &str = "rollcall-control";
@@ -62,6 +63,8 @@ pub struct Context {
     pub client: Client,
     /// How control was started.
     pub options: Options,
+    /// What the process measures.
+    pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: fn() -> Timestamp,
     /// What was watched. May nominate; a live read decides.
@@ -100,6 +103,7 @@ pub async fn run(
     client: Client,
     options: Options,
     clock: fn() -> Timestamp,
+    metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
     let (wake_person, people_woken) = mpsc::unbounded_channel();
@@ -108,6 +112,7 @@ pub async fn run(
     let ctx = Arc::new(Context {
         client: client.clone(),
         options,
+        metrics,
         clock,
         stores,
         consents: consents::Consents::default(),

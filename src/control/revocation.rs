@@ -104,7 +104,8 @@ async fn counted(ctx: &Context, view: &mut View) -> Result<(), Fault> {
     let revocation = &view.revocation;
     let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
     let facts = view.facts();
-    let counts = facts.enforce && facts.stopped.is_none() && !facts.removal && !facts.late && !facts.protected;
+    let counts =
+        facts.enforce && facts.settled && facts.stopped.is_none() && !facts.removal && !facts.late && !facts.protected;
     let shown = revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
     if counts && shown {
         view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);

@@ -45,8 +45,14 @@ pub async fn seal(
         match create(&api, &revocation.name_any(), &sealed).await? {
             Created::Ours => move_head(&api, standing, &sealed.head).await?,
             Created::Theirs(text) => {
-                // A process died between record and head: its record stands, and the head follows it.
-                let next = Head { index: sealed.head.index, hash: evidence::hash(&text) };
+                // A process died between record and head: its record stands, and the head follows it, if it follows the head.
+                let broken = || {
+                    Fault::Stalled(format!(
+                        "{} does not follow the evidence before it; see `rollcall evidence verify`",
+                        evidence::name(sealed.head.index)
+                    ))
+                };
+                let next = evidence::follow(&head, &text).ok_or_else(broken)?;
                 move_head(&api, standing, &next).await?;
                 continue;
             }

@@ -2,6 +2,7 @@
 //!
 //! A store may nominate; only a live read decides. Each watch says whom its changes concern, and wakes them.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -119,7 +120,7 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         writers.revocations,
         watcher(Api::namespaced(client.clone(), &namespace), ours()),
         own(ctx),
-        |_, _| {},
+        |ctx, _| measure(ctx),
     ));
     tasks.spawn(watch(
         writers.policies,
@@ -193,6 +194,17 @@ async fn watch<K>(
             }
         }
     }
+}
+
+/// Counts the Revocations by phase.
+fn measure(ctx: &Context) {
+    let mut by_phase = BTreeMap::new();
+    for revocation in ctx.stores.revocations.state() {
+        if let Some(phase) = revocation.status.as_ref().and_then(|status| status.phase) {
+            *by_phase.entry(format!("{phase:?}")).or_insert(0) += 1;
+        }
+    }
+    ctx.metrics.revocations(&by_phase);
 }
 
 /// The stop and the ledger wake everything that is not finished.

@@ -21,12 +21,16 @@ pub struct Facts {
     pub protected: bool,
     /// Whether the policy enforces.
     pub enforce: bool,
+    /// Whether its baseline is taken under the spec it has now: until then nobody knows who had left before it.
+    pub settled: bool,
     /// The earliest instant.
     pub due: Timestamp,
     /// Whether the connection's newest answer is trusted. Only a removal waits for it.
     pub trusted: bool,
     /// Whether this is a removal, whose cut was released before.
     pub removal: bool,
+    /// Whether the Person came with a baseline.
+    pub baseline: bool,
     /// Whether it was found after the first plan of this termination: acts only once approved.
     pub late: bool,
     /// What the ledger says.
@@ -70,12 +74,14 @@ pub enum Stop {
     Protected,
     /// The policy only observes.
     Observe,
+    /// The policy changed, and its baseline is not taken yet.
+    Unsettled,
     /// It is too early.
     NotDue(Timestamp),
     /// The connection's newest answer is not trusted.
     Untrusted,
     /// The leaver came with a baseline, and nobody approved.
-    Baseline(String),
+    Baseline(Option<String>),
     /// The run has not been seen whole.
     Uncounted,
     /// Too many at once, and nobody approved.
@@ -95,6 +101,7 @@ impl Stop {
             Self::Hold(_) => "Hold",
             Self::Protected => "Protected",
             Self::Observe => "Observe",
+            Self::Unsettled => "Unsettled",
             Self::NotDue(_) => "NotDue",
             Self::Untrusted => "Untrusted",
             Self::Baseline(_) => "Baseline",
@@ -114,9 +121,13 @@ impl Stop {
             Self::Hold(hold) => format!("A human holds this person until {}: {}.", hold.until, hold.reason),
             Self::Protected => "The policy protects this person. End this access by hand if that is right.".to_owned(),
             Self::Observe => "The policy observes: this is what Enforce would do.".to_owned(),
+            Self::Unsettled => "The policy changed; the next trusted answer of its connection becomes the baseline.".to_owned(),
             Self::NotDue(due) => format!("Due at {due}."),
             Self::Untrusted => "A removal waits until the newest answer of the HR system is trusted.".to_owned(),
-            Self::Baseline(batch) => format!("The person had left when the baseline was taken. If that is right: `kubectl rollcall approve --batch {batch}`."),
+            Self::Baseline(batch) => {
+                let what = batch.as_ref().map_or_else(|| "this Revocation".to_owned(), |batch| format!("--batch {batch}"));
+                format!("The person had left when the baseline was taken. If that is right: `kubectl rollcall approve {what}`.")
+            }
             Self::Uncounted => "The run that brought this leaver has not been seen whole yet.".to_owned(),
             Self::OverLimit(batch) => format!("More leavers or objects at once than the limits allow. If that is right: `kubectl rollcall approve --batch {batch}`."),
             Self::Late => "Found after the first plan of this termination. If it is this person's: `kubectl rollcall approve` this Revocation.".to_owned(),
@@ -137,7 +148,8 @@ impl Stop {
     #[must_use]
     pub fn batch(&self) -> Option<&str> {
         match self {
-            Self::Baseline(batch) | Self::OverLimit(batch) => Some(batch),
+            Self::Baseline(batch) => batch.as_deref(),
+            Self::OverLimit(batch) => Some(batch),
             _ => None,
         }
     }
@@ -181,6 +193,9 @@ pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop
     if !facts.enforce {
         return Err(Stop::Observe);
     }
+    if !facts.settled {
+        return Err(Stop::Unsettled);
+    }
     if facts.due > now {
         return Err(Stop::NotDue(facts.due));
     }
@@ -194,8 +209,9 @@ pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop
     if !facts.removal && !facts.late {
         match &facts.allowance {
             Allowance::Uncounted => return Err(Stop::Uncounted),
-            Allowance::Held { batch, baseline: true } => return Err(Stop::Baseline(batch.clone())),
+            Allowance::Held { batch, baseline: true } => return Err(Stop::Baseline(Some(batch.clone()))),
             Allowance::Held { batch, baseline: false } => return Err(Stop::OverLimit(batch.clone())),
+            Allowance::Released { batch } if facts.baseline && !approved => return Err(Stop::Baseline(batch.clone())),
             Allowance::Released { batch: Some(batch) } if !approved => return Err(Stop::OverLimit(batch.clone())),
             Allowance::Released { .. } => {}
         }
@@ -221,9 +237,11 @@ mod tests {
             hold: None,
             protected: false,
             enforce: true,
+            settled: true,
             due: NOW,
             trusted: true,
             removal: false,
+            baseline: false,
             late: false,
             allowance: Allowance::Released { batch: None },
             approved: None,
@@ -261,10 +279,12 @@ mod tests {
             ("a hold that has ended", Facts { hold: hold(NOW), ..open() }, None),
             ("protected", Facts { protected: true, enforce: false, ..open() }, Some("Protected")),
             ("observing", Facts { enforce: false, due: later, ..open() }, Some("Observe")),
+            ("just switched to enforcing", Facts { settled: false, due: later, ..open() }, Some("Unsettled")),
             ("too early", Facts { due: later, allowance: held(true), ..open() }, Some("NotDue")),
             ("a cut without trust", Facts { trusted: false, ..open() }, None),
             ("a removal without trust", Facts { trusted: false, removal: true, ..open() }, Some("Untrusted")),
             ("a leaver of the baseline", Facts { allowance: held(true), ..open() }, Some("Baseline")),
+            ("counted before it became a baseline's", Facts { baseline: true, ..open() }, Some("Baseline")),
             ("one too many", Facts { allowance: held(false), ..open() }, Some("OverLimit")),
             ("not counted", Facts { allowance: Allowance::Uncounted, ..open() }, Some("Uncounted")),
             ("late", Facts { late: true, ..open() }, Some("Late")),

@@ -88,8 +88,19 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
         }
     };
     let (status, words) = poll::record(connection, &settings, seen, outcome, ended);
+    measure(ctx, &name, &status);
     let again = status.next_run.map_or(LONGEST_SLEEP, |at| until(at, ended));
     Ok(Step::Done(Box::new(status), Report { words, again }))
+}
+
+/// Counts the poll, and notes when an answer was believed.
+fn measure(ctx: &Context, connection: &str, status: &HRConnectionStatus) {
+    if let Some(attempt) = &status.last_attempt {
+        ctx.metrics.polled(connection, &attempt.outcome);
+    }
+    if let Some(trusted) = &status.last_trusted {
+        ctx.metrics.believed(connection, trusted.time);
+    }
 }
 
 /// Writes the status, once, and only if it differs. A status that could not be written is a fault like any other: the

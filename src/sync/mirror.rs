@@ -89,7 +89,7 @@ fn word(left: bool, shown: &Revocation) -> Option<Word> {
         remain => format!(" {remain} things remain: see its residual."),
     };
     match phase(shown) {
-        Phase::Revoked => Some(condition::revoked(format!("{}.{remains}", proof(shown)))),
+        Phase::Revoked if left => Some(condition::revoked(format!("{}.{remains}", proof(shown)))),
         Phase::Released => {
             Some(condition::not_revoked("Released", format!("Revocation {name} is released and acts now.")))
         }
@@ -105,7 +105,7 @@ fn word(left: bool, shown: &Revocation) -> Option<Word> {
         Phase::Cancelled if left => {
             Some(condition::not_revoked("Cancelled", format!("Access stands; revocation {name} was cancelled.")))
         }
-        Phase::Held | Phase::Cancelled => None,
+        Phase::Revoked | Phase::Held | Phase::Cancelled => None, // back at work: what was cut stays so, and is no state of theirs
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::domain::trust::Snapshot;
 pub use crate::outcome::Failures;
+use crate::telemetry::Metrics;
 
 /// Field manager of everything sync writes.
 pub const MANAGER: &str = "rollcall-sync";
@@ -33,6 +34,8 @@ pub struct Context {
     pub snapshots: Snapshots,
     /// Faults in a row.
     pub failures: Failures,
+    /// What the process measures.
+    pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: fn() -> Timestamp,
 }

@@ -17,6 +17,7 @@ use crate::api::Person;
 use crate::api::person::{PersonSpec, PersonStatus, Record};
 use crate::cluster::call;
 use crate::outcome::Fault;
+use crate::telemetry::Metrics;
 
 /// Writes in flight at once.
 const IN_FLIGHT: usize = 64;
@@ -140,10 +141,13 @@ pub struct Write {
 ///                 Person deleted and made again, it is refused by uid and resourceVersion
 /// # Assumptions   only changed Persons are passed
 /// # Errors        the first fault, after everything else was tried; the next pass repairs what was not written
-pub async fn write(api: &Api<Person>, people: &People, writes: Vec<Write>) -> Result<(), Fault> {
+pub async fn write(api: &Api<Person>, people: &People, writes: Vec<Write>, metrics: &Metrics) -> Result<(), Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     let mut done = stream::iter(writes).map(|write| put(api, people, write)).buffer_unordered(IN_FLIGHT);
     while let Some(result) = done.next().await {
+        if result.is_ok() {
+            metrics.person_written();
+        }
         faults.extend(result.err());
         if faults.len() >= TOO_MANY_FAULTS {
             break;

@@ -92,12 +92,12 @@ async fn step(
     let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
     let Decision { runs, leavers, rest, news, tally } = decision;
     record_runs(policy, policies, runs).await?;
-    people::write(&people, &watched.people, leavers).await?;
+    people::write(&people, &watched.people, leavers, &watched.shared.metrics).await?;
     if !rest.is_empty() {
         let written = closed(standing(policy).runs);
         record_runs(policy, policies, written).await?;
     }
-    people::write(&people, &watched.people, rest).await?;
+    people::write(&people, &watched.people, rest, &watched.shared.metrics).await?;
     tell(watched, news, now).await;
 
     let coverage = cover(watched).await?;
@@ -269,7 +269,10 @@ async fn report(
 ) -> Action {
     let before = standing(policy);
     let (mut status, result) = match result {
-        Ok((status, report)) => (status, Ok(report)),
+        Ok((status, report)) => {
+            watched.shared.metrics.people(&policy.name_any(), &status.people);
+            (status, Ok(report))
+        }
         Err(fault) => (before.clone(), Err(fault)),
     };
     status.conditions = outcome::conclude(&before.conditions, policy.metadata.generation, &result, 0, now).conditions;

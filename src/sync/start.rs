@@ -24,6 +24,7 @@ use super::policy::{self, Watched};
 use super::{Context, Failures, Snapshots, connection};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, names};
 use crate::outcome::Fault;
+use crate::telemetry::Metrics;
 
 /// Polls at once.
 const POLLS: u16 = 4;
@@ -42,6 +43,7 @@ pub async fn run(
     client: Client,
     namespace: String,
     clock: fn() -> Timestamp,
+    metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
     let (revocations, revocations_in) = store();
@@ -51,6 +53,7 @@ pub async fn run(
         namespace: namespace.clone(),
         snapshots: Snapshots::default(),
         failures: Failures::default(),
+        metrics,
         clock,
     });
     let people = Arc::new(People::default());
