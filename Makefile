@@ -77,8 +77,9 @@ down: ## ends that Kubernetes and removes everything of it
 	[ ! -x $(BIN)/cluster ] || $(BIN)/cluster down
 
 .PHONY: crds
-crds: rollcall ## writes the definitions of the four kinds anew
+crds: rollcall ## writes the definitions of the four kinds anew, and the chart's copies of them
 	target/rollcall crds
+	cp crds/*.yaml charts/rollcall/files/crds/
 
 # One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
