@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -24,7 +25,7 @@ use super::people::{People, address};
 use super::process::{Process, rollcall, tail, write_kubeconfig};
 use super::proxy::Proxy;
 use super::tokens;
-use super::waiting::eventually;
+use super::waiting::{eventually, within};
 
 /// Name of the SyncPolicy of every story.
 pub const POLICY: &str = "everyone";
@@ -377,10 +378,11 @@ impl Installation {
         tokio::time::sleep(left.try_into().unwrap_or_default()).await;
     }
 
-    /// Waits until every other story is done, and keeps new ones from beginning.
+    /// Waits for a moment in which no other story is told, and keeps new ones from beginning while it lasts. It does not
+    /// queue for that moment: the others would wait behind it.
     pub async fn alone(&mut self) -> RwLockWriteGuard<'static, ()> {
         self.among_others = None;
-        STORIES.write().await
+        within(Duration::from_secs(1800), "no other story is told", || async { STORIES.try_write().ok() }).await
     }
 
     // ---- What can be seen ------------------------------------------------------------------------------------------

@@ -161,6 +161,7 @@ impl Stop {
 #[derive(Clone, Debug)]
 pub struct Released {
     plan: Plan,
+    only_finish: bool,
 }
 
 impl Released {
@@ -168,6 +169,13 @@ impl Released {
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Whether only what is deleted already may be made again, and nothing else be touched: the person came back in the
+    /// midst of a cut.
+    #[must_use]
+    pub const fn only_finish(&self) -> bool {
+        self.only_finish
     }
 }
 
@@ -179,7 +187,9 @@ impl Released {
 /// The first gate that stops.
 pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop> {
     match facts.standing {
-        _ if facts.begun && !facts.removal => {} // a cut that has begun is brought to its end
+        Standing::Employed if facts.begun && !facts.removal && facts.stopped.is_none() => {
+            return Ok(Released { plan: plan.clone(), only_finish: true });
+        }
         Standing::Employed => return Err(Stop::Withdrawn),
         Standing::Unknown => return Err(Stop::Unknown),
         Standing::Ended => {}
@@ -219,7 +229,7 @@ pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop
             Allowance::Released { .. } => {}
         }
     }
-    Ok(Released { plan: plan.clone() })
+    Ok(Released { plan: plan.clone(), only_finish: false })
 }
 
 #[cfg(test)]
@@ -258,6 +268,13 @@ mod tests {
 
     fn approved() -> Allowance {
         Allowance::Released { batch: Some("b-1".into()) }
+    }
+
+    #[test]
+    fn who_is_back_in_the_midst_of_a_cut_gets_back_what_is_deleted_and_loses_nothing_more() {
+        let back = Facts { standing: Standing::Employed, begun: true, enforce: false, ..open() };
+        assert!(gate(&plan(), &back, NOW).unwrap().only_finish());
+        assert!(!gate(&plan(), &Facts { begun: true, ..open() }, NOW).unwrap().only_finish());
     }
 
     #[test]

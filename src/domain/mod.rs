@@ -9,4 +9,5 @@ pub mod ownership;
 pub mod plan;
 pub mod roster;
 pub mod schedule;
+pub mod story;
 pub mod trust;
