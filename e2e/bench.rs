@@ -114,7 +114,7 @@ async fn first_sync() -> Vec<Figure> {
 
 /// Resident memory of a process now, in MiB.
 fn memory_of(process: &Process) -> f64 {
-    let pid = process.0.lock().unwrap().id();
+    let pid = process.child.lock().unwrap().id();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0

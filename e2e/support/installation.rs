@@ -174,7 +174,7 @@ impl Installation {
                 .collect();
         let log = self.directory.join(format!("{command}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
-        let process = Process::start(&account, &kubeconfig, &arguments, &log);
+        let process = Process::deploy(&account, &kubeconfig, &arguments, &log);
         eventually(&format!("{command} is ready"), || async {
             assert!(process.ended().is_none(), "{command} ended at once: {}", tail(&log));
             let ready = reqwest::get(format!("http://{listen}/readyz")).await.ok()?;
