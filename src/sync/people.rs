@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::{StreamExt, stream};
+use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 use kube::runtime::watcher::Event;
-use kube::ResourceExt;
 use tokio::sync::watch;
 
 use super::MANAGER;
