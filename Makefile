@@ -78,7 +78,7 @@ down: ## ends that Kubernetes and removes everything of it
 
 .PHONY: crds
 crds: rollcall ## writes the definitions of the four kinds anew, and the chart's copies of them
-	target/rollcall crds
+	target/rollcall crds --dir crds
 	cp crds/*.yaml charts/rollcall/files/crds/
 
 # One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.
