@@ -29,7 +29,7 @@ fn bad_files(rollcall: &Installation) -> Vec<(&'static str, String, &'static str
         ("wrong columns", good.replace("email", "fax"), "WrongColumns"),
         (
             "duplicate ids",
-            good.clone() + &staff(rollcall).person("3").email("other@example.com").csv().lines().last().unwrap() + "\n",
+            good.clone() + staff(rollcall).person("3").email("other@example.com").csv().lines().last().unwrap() + "\n",
             "DuplicateIds",
         ),
         ("a status never seen", several(|one| one.status("on secondment")).csv(), "UnmappedStatuses"),
@@ -88,7 +88,7 @@ async fn missing(rollcall: &Installation) -> usize {
 #[tokio::test]
 async fn a_bad_file_in_a_config_map_changes_nothing_and_then_a_genuine_leaver_is_cut() {
     let rollcall = Installation::new("files", &[("apps", Consent::Accounts)]).await;
-    let mut running = rollcall.run().await;
+    let running = rollcall.run().await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
     rollcall.account_of("7", "apps", "seven").await;
@@ -102,8 +102,7 @@ async fn a_bad_file_in_a_config_map_changes_nothing_and_then_a_genuine_leaver_is
     files.delete("people", &Default::default()).await.unwrap();
     watch.held("no file at all", "Missing").await;
 
-    running.sync.kill();
-    running.sync = rollcall.sync().await;
+    running.sync.kill(); // and it is started again
     rollcall.file(&rollcall.staff(101..121).csv()).await;
     watch.held("as many other people, right after a restart", "OtherPeople").await;
 

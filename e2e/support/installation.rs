@@ -22,7 +22,7 @@ use super::cluster::{Cluster, cluster};
 use super::kubelet::{Kubelet, Node};
 use super::objects::{object, overlay};
 use super::people::{People, address};
-use super::process::{Process, rollcall, tail, write_kubeconfig};
+use super::process::{Process, Service, rollcall, tail, write_kubeconfig};
 use super::proxy::Proxy;
 use super::tokens;
 use super::waiting::{eventually, within};
@@ -45,8 +45,8 @@ pub enum Consent {
 
 /// A whole Rollcall at work, as long as this value lives.
 pub struct Running {
-    pub sync: Process,
-    _control: Process,
+    pub sync: Service,
+    _control: Service,
     _revoker: Kubelet,
 }
 
@@ -146,12 +146,12 @@ impl Installation {
     }
 
     /// Starts `rollcall sync`.
-    pub async fn sync(&self) -> Process {
+    pub async fn sync(&self) -> Service {
         self.start("sync", &[]).await
     }
 
     /// Starts `rollcall control`.
-    pub async fn control(&self) -> Process {
+    pub async fn control(&self) -> Service {
         let namespace = self.revoker_namespace();
         let account = format!("{}-revoke", self.release);
         let image = "localhost/rollcall:test";
@@ -159,7 +159,7 @@ impl Installation {
         self.start("control", &more).await
     }
 
-    async fn start(&self, command: &str, more: &[&str]) -> Process {
+    async fn start(&self, command: &str, more: &[&str]) -> Service {
         let account = format!("{}-{command}", self.release);
         let token = tokens::mint_unbound(&self.admin, &self.namespace, &account).await;
         let content = self.cluster.kubeconfig_for(&self.cluster.server, &token.0);
@@ -174,14 +174,17 @@ impl Installation {
                 .collect();
         let log = self.directory.join(format!("{command}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
-        let process = Process::deploy(&account, &kubeconfig, &arguments, &log);
+        let start = {
+            let log = log.clone();
+            move || Process::start(&account, &kubeconfig, &arguments, &log)
+        };
+        let service = Service::keep(start);
         eventually(&format!("{command} is ready"), || async {
-            assert!(process.ended().is_none(), "{command} ended at once: {}", tail(&log));
             let ready = reqwest::get(format!("http://{listen}/readyz")).await.ok()?;
             ready.status().is_success().then_some(())
         })
         .await;
-        process
+        service
     }
 
     /// Begins to run the revoker's Jobs.
@@ -484,12 +487,16 @@ impl Installation {
 
 impl Drop for Installation {
     fn drop(&mut self) {
+        self.withdraw_policies();
+        let panics = self.logs().iter().any(|log| tail(log).contains("panicked at"));
         if std::thread::panicking() {
             self.show();
+        } else if panics {
+            self.show();
+            panic!("a process of Rollcall panicked");
         } else {
             fs::remove_dir_all(&self.directory).ok();
         }
-        self.withdraw_policies();
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use tokio::task::JoinHandle;
 
 /// The binary under test. `make test` names a copy, since other checkouts may share the folder cargo builds in.
 pub fn rollcall() -> Command {
@@ -17,55 +18,27 @@ pub fn rollcall() -> Command {
 
 /// A running command, which ends with this value. Clones are the same process.
 #[derive(Clone)]
-pub struct Process {
-    pub child: Arc<Mutex<Child>>,
-    /// It is to stay ended.
-    over: Arc<AtomicBool>,
-    /// Counts the clones: the last one ends the process.
-    clones: Arc<()>,
-}
-
-/// How often a Deployment's process is started again. A process that loses its lease ends, and is to be started anew.
-const STARTED_AGAIN: usize = 3;
+pub struct Process(pub Arc<Mutex<Child>>);
 
 impl Process {
-    /// Starts a command that reaches the API server through a kubeconfig and writes everything to a log.
+    /// Starts a command that reaches the API server through a kubeconfig and adds everything it says to a log.
     pub fn start(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
-        Self {
-            child: Arc::new(Mutex::new(spawn(name, kubeconfig, arguments, log))),
-            over: Arc::default(),
-            clones: Arc::default(),
-        }
-    }
-
-    /// The same as a Deployment runs it: started again if it ends by itself.
-    pub fn deploy(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
-        let process = Self::start(name, kubeconfig, arguments, log);
-        let (child, over) = (Arc::downgrade(&process.child), process.over.clone());
-        let (name, kubeconfig, arguments, log) =
-            (name.to_owned(), kubeconfig.to_owned(), arguments.to_owned(), log.to_owned());
-        std::thread::spawn(move || {
-            for _ in 0..STARTED_AGAIN {
-                loop {
-                    std::thread::sleep(Duration::from_millis(200));
-                    let Some(child) = child.upgrade() else { return };
-                    let mut child = child.lock().unwrap();
-                    if over.load(Ordering::SeqCst) {
-                        return;
-                    }
-                    if child.try_wait().unwrap().is_some() {
-                        *child = spawn(&name, &kubeconfig, &arguments, &log);
-                        break;
-                    }
-                }
-            }
-        });
-        process
+        let output = File::options().create(true).append(true).open(log).unwrap();
+        let child = rollcall()
+            .args(arguments)
+            .env("KUBECONFIG", kubeconfig)
+            .env("HOSTNAME", name) // as in a pod
+            .env("ROLLCALL_LOG", "debug") // so that a leak anywhere is found
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        Self(Arc::new(Mutex::new(child)))
     }
 
     /// How it ended, if it has.
     pub fn ended(&self) -> Option<ExitStatus> {
-        self.child.lock().unwrap().try_wait().unwrap()
+        self.0.lock().unwrap().try_wait().unwrap()
     }
 
     /// Waits for its end.
@@ -80,8 +53,7 @@ impl Process {
 
     /// Kills it, as a node that dies would. Nothing if it has ended.
     pub fn kill(&self) {
-        let mut child = self.child.lock().unwrap();
-        self.over.store(true, Ordering::SeqCst);
+        let mut child = self.0.lock().unwrap();
         child.kill().ok();
         child.wait().ok();
     }
@@ -89,23 +61,45 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.clones) == 1 {
+        if Arc::strong_count(&self.0) == 1 {
             self.kill();
         }
     }
 }
 
-fn spawn(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Child {
-    let output = File::options().create(true).append(true).open(log).unwrap();
-    rollcall()
-        .args(arguments)
-        .env("KUBECONFIG", kubeconfig)
-        .env("HOSTNAME", name) // as in a pod
-        .env("ROLLCALL_LOG", "debug") // so that a leak anywhere is found
-        .stdout(output.try_clone().unwrap())
-        .stderr(output)
-        .spawn()
-        .unwrap_or_else(|error| panic!("{name} does not start: {error}"))
+/// A command that is started again when it ends, as a Deployment would.
+pub struct Service {
+    current: Arc<Mutex<Process>>,
+    task: JoinHandle<()>,
+}
+
+impl Service {
+    /// Keeps a command running.
+    pub fn keep(start: impl Fn() -> Process + Send + 'static) -> Self {
+        let current = Arc::new(Mutex::new(start()));
+        let kept = current.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let process = kept.lock().unwrap().clone();
+                process.end().await;
+                tokio::time::sleep(Duration::from_secs(1)).await; // nobody starts a failing process in a tight loop
+                *kept.lock().unwrap() = start();
+            }
+        });
+        Self { current, task }
+    }
+
+    /// Kills it; it comes back.
+    pub fn kill(&self) {
+        self.current.lock().unwrap().kill();
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.kill();
+    }
 }
 
 /// The end of a log, for a failed test. Whatever looks like a token is left out.
