@@ -40,6 +40,7 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 	trap 'plane down 9>&-' EXIT
 	step cargo fmt --check
 	step cargo clippy --locked --all-targets -- --deny warnings
+	step cargo clippy --locked --test bench -- --deny warnings
 	step $(MAKE) --no-print-directory test-cluster
 	step cargo test --locked --no-fail-fast --lib --bins
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only 9>&-) && export ROLLCALL_E2E_KUBECONFIG
@@ -77,8 +78,9 @@ down: ## ends that Kubernetes and removes everything of it
 	[ ! -x $(BIN)/cluster ] || $(BIN)/cluster down
 
 .PHONY: crds
-crds: rollcall ## writes the definitions of the four kinds anew
-	target/rollcall crds
+crds: rollcall ## writes the definitions of the four kinds anew, and the chart's copies of them
+	target/rollcall crds --dir crds
+	cp crds/*.yaml charts/rollcall/files/crds/
 
 # One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')

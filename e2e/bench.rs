@@ -24,11 +24,10 @@ use rollcall::api::revocation::{Phase, Strike};
 use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy};
 use serde_json::json;
 use support::files::FileServer;
-use support::installation::{CONNECTION, Consent, Installation, POLICY};
+use support::installation::{Consent, Installation, POLICY};
 use support::measures::writes_of;
 use support::objects::object;
-use support::people::people;
-use support::process::Process;
+use support::process::Service;
 use support::waiting::{eventually, within};
 
 /// People of the first sync.
@@ -77,7 +76,7 @@ async fn first_sync() -> Vec<Figure> {
     let sync = rollcall.sync().await;
     eventually("sync is up", || async { (memory_of(&sync) > 0.0).then_some(()) }).await;
     let idle = memory_of(&sync);
-    let files = FileServer::serving(people().active_people(0..MANY).csv()).await;
+    let files = FileServer::serving(rollcall.staff(0..MANY).csv()).await;
     rollcall
         .connect(json!({"source": {"file": {"from": {"configMap": null, "http": {"url": files.url}}}},
                         "network": {"allowPrivateAddresses": true}}))
@@ -114,15 +113,15 @@ async fn first_sync() -> Vec<Figure> {
 }
 
 /// Resident memory of a process now, in MiB.
-fn memory_of(process: &Process) -> f64 {
-    let pid = process.0.lock().unwrap().id();
+fn memory_of(service: &Service) -> f64 {
+    let pid = service.current.lock().unwrap().0.lock().unwrap().id();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0
 }
 
 async fn trusted(rollcall: &Installation) -> bool {
-    let connection: HRConnection = rollcall.api().get(CONNECTION).await.unwrap();
+    let connection: HRConnection = rollcall.api().get(&rollcall.connection).await.unwrap();
     connection.status.is_some_and(|status| status.conditions.iter().any(|c| c.type_ == TRUSTED && c.status == "True"))
 }
 
@@ -165,9 +164,9 @@ async fn leavers() -> Vec<Figure> {
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({"limits": {"people": {"atLeast": 100, "atMost": 100}}})).await;
     for id in 0..LEAVERS {
-        rollcall.account("apps", &format!("account-{id}"), Some(&format!("id:hq/{id}"))).await;
+        rollcall.account_of(&id.to_string(), "apps", &format!("account-{id}")).await;
     }
-    let mut staff = people().active_people(0..200);
+    let mut staff = rollcall.staff(0..200);
     rollcall.learn(&staff).await;
     let (mut proved, mut started) = (Vec::new(), Vec::new());
     for id in 0..LEAVERS {

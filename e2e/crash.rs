@@ -14,7 +14,7 @@ use crate::support::people::People;
 use crate::support::proxy::{Fault, Proxy};
 
 /// Installations side by side, each with its share of the crashes.
-const LANES: usize = 4;
+const LANES: usize = 8;
 
 /// One installation whose revoker reaches the API server through a proxy, and its leavers, one after the other.
 struct Lane {

@@ -69,6 +69,8 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
     for (what, token) in [("the legacy token", legacy), ("the unbound token", unbound)] {
         forbidden.push((what, token.0.rsplit('.').next().unwrap().to_owned())); // the signature, which is the secret
     }
+    let there = places(&rollcall, &[("the name of the connection", rollcall.connection.clone())]).await;
+    assert!(there.len() > 2, "the search finds what is there: {there:?}");
     let found = places(&rollcall, &forbidden).await;
     assert!(found.is_empty(), "{found:#?}");
 }

@@ -1,11 +1,13 @@
 //! The HR system takes a termination back: what was not yet done is not done.
 
+use rollcall::api::condition::REVOKED;
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Phase, Strike};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
 use crate::support::tokens::{mint_unbound, still_works};
+use crate::support::waiting::eventually;
 
 #[tokio::test]
 async fn a_termination_withdrawn_after_the_cut_cancels_the_removal_and_the_account_stands() {
@@ -30,8 +32,12 @@ async fn a_termination_withdrawn_after_the_cut_cancels_the_removal_and_the_accou
     assert_eq!(account.metadata.uid, recycled);
     let token = mint_unbound(&rollcall.admin, &apps, "seven").await;
     assert!(still_works(&token, &apps, "seven").await, "a new token is all it takes");
-    let person = rollcall.person("7").await.unwrap().status.unwrap();
-    assert_eq!(person.employment.unwrap().state, State::Active);
+    eventually("the Person works here again, and is not called revoked", || async {
+        let status = rollcall.person("7").await?.status?;
+        let active = status.employment?.state == State::Active;
+        (active && !status.conditions.iter().any(|c| c.type_ == REVOKED && c.status == "True")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

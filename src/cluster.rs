@@ -66,6 +66,26 @@ where
     Ok(())
 }
 
+/// Applies a whole owned status over exactly this state of the object, and gives back the object as it is then.
+///
+/// # Errors
+/// Any failure of the call; a conflict if the object has changed since.
+pub async fn apply_exactly<K, S>(api: &Api<K>, object: &K, manager: &str, status: &S) -> Result<K, Fault>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    S: Serialize,
+{
+    let name = object.meta().name.clone().unwrap_or_default();
+    let body = serde_json::json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": {"name": name, "uid": object.meta().uid, "resourceVersion": object.meta().resource_version},
+        "status": status,
+    });
+    let params = PatchParams::apply(manager).force();
+    call("write status", api.patch_status(&name, &params, &Patch::Apply(&body))).await
+}
+
 /// The clock: the one place that reads it for the three commands.
 #[must_use]
 #[allow(clippy::disallowed_methods, reason = "drivers take their time from here")]

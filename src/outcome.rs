@@ -10,7 +10,7 @@ use kube::runtime::controller::Action;
 use crate::api::condition::{self, Condition, Word};
 
 /// The only error class of a driver. An answer that is not wanted (a held answer, a closed gate) is no fault.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
     /// Something failed that is likely to work later; tried again by itself.
     #[error("{doing}: {cause}")]
@@ -36,6 +36,12 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether the API server refused the call for want of a right.
+    #[must_use]
+    pub fn forbidden(&self) -> bool {
+        matches!(self, Self::Transient { cause, .. } if cause.starts_with("403"))
+    }
+
     /// A call to the API server failed. Says code and reason, never the server's text, which may quote a payload.
     #[must_use]
     pub fn kube(doing: &'static str, error: &kube::Error) -> Self {

@@ -1,5 +1,6 @@
 //! Live reads of everything a gate asks: control and the revoker each make their own.
 
+use jiff::Timestamp;
 use kube::Client;
 use kube::api::Api;
 
@@ -33,7 +34,7 @@ pub struct View {
 ///
 /// # Errors
 /// When person, policy or connection cannot be read. A ledger or stop that cannot be read stops instead.
-pub async fn view(client: &Client, namespace: &str, revocation: &Revocation) -> Result<View, Fault> {
+pub async fn view(client: &Client, namespace: &str, revocation: &Revocation, now: Timestamp) -> Result<View, Fault> {
     let people: Api<Person> = Api::namespaced(client.clone(), namespace);
     let policies: Api<SyncPolicy> = Api::namespaced(client.clone(), namespace);
     let (person, policy, ledger, stopped) = futures::join!(
@@ -44,7 +45,7 @@ pub async fn view(client: &Client, namespace: &str, revocation: &Revocation) -> 
     );
     let policy = policy?;
     let trusted = match &policy {
-        Some(policy) => trusted(client, namespace, policy).await?,
+        Some(policy) => trusted(client, namespace, policy, now).await?,
         None => false,
     };
     Ok(View {
@@ -58,11 +59,11 @@ pub async fn view(client: &Client, namespace: &str, revocation: &Revocation) -> 
 }
 
 /// Whether the newest answer of every connection of the policy is trusted.
-async fn trusted(client: &Client, namespace: &str, policy: &SyncPolicy) -> Result<bool, Fault> {
+async fn trusted(client: &Client, namespace: &str, policy: &SyncPolicy, now: Timestamp) -> Result<bool, Fault> {
     let api: Api<HRConnection> = Api::namespaced(client.clone(), namespace);
     for connection in &policy.spec.connections {
         match call("read the connection", api.get_opt(&connection.name)).await? {
-            Some(connection) if convert::trusted(&connection) => {}
+            Some(connection) if convert::trusted(&connection, now) => {}
             _ => return Ok(false),
         }
     }

@@ -98,13 +98,22 @@ pub async fn consumers(client: &Client, namespace: &str) -> Result<BTreeSet<Stri
         .collect())
 }
 
-/// Consumers of several namespaces; one that cannot be read is left out, which means nobody knows.
-pub async fn consumers_of(client: &Client, namespaces: BTreeSet<String>) -> BTreeMap<String, BTreeSet<String>> {
+/// Consumers of several namespaces; one that may not be read is left out, which means nobody knows.
+///
+/// # Errors
+/// When the API server did not answer: then it has to be asked again, and nothing follows from it.
+pub async fn consumers_of(
+    client: &Client,
+    namespaces: BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, Fault> {
     let reads = namespaces.into_iter().map(|namespace| async move {
-        let names = consumers(client, &namespace).await;
-        names.ok().map(|names| (namespace, names))
+        match consumers(client, &namespace).await {
+            Ok(names) => Ok(Some((namespace, names))),
+            Err(fault) if fault.forbidden() => Ok(None),
+            Err(fault) => Err(fault),
+        }
     });
-    futures::future::join_all(reads).await.into_iter().flatten().collect()
+    Ok(futures::future::try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
 /// The pod specs of one kind in a namespace, page by page.

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
@@ -21,10 +22,10 @@ use super::cluster::{Cluster, cluster};
 use super::kubelet::{Kubelet, Node};
 use super::objects::{object, overlay};
 use super::people::{People, address};
-use super::process::{Process, rollcall, tail, write_kubeconfig};
+use super::process::{Process, Service, rollcall, tail, write_kubeconfig};
 use super::proxy::Proxy;
 use super::tokens;
-use super::waiting::eventually;
+use super::waiting::{eventually, within};
 
 /// Name of the SyncPolicy of every story.
 pub const POLICY: &str = "everyone";
@@ -44,8 +45,8 @@ pub enum Consent {
 
 /// A whole Rollcall at work, as long as this value lives.
 pub struct Running {
-    pub sync: Process,
-    _control: Process,
+    pub sync: Service,
+    _control: Service,
     _revoker: Kubelet,
 }
 
@@ -145,12 +146,12 @@ impl Installation {
     }
 
     /// Starts `rollcall sync`.
-    pub async fn sync(&self) -> Process {
+    pub async fn sync(&self) -> Service {
         self.start("sync", &[]).await
     }
 
     /// Starts `rollcall control`.
-    pub async fn control(&self) -> Process {
+    pub async fn control(&self) -> Service {
         let namespace = self.revoker_namespace();
         let account = format!("{}-revoke", self.release);
         let image = "localhost/rollcall:test";
@@ -158,7 +159,7 @@ impl Installation {
         self.start("control", &more).await
     }
 
-    async fn start(&self, command: &str, more: &[&str]) -> Process {
+    async fn start(&self, command: &str, more: &[&str]) -> Service {
         let account = format!("{}-{command}", self.release);
         let token = tokens::mint_unbound(&self.admin, &self.namespace, &account).await;
         let content = self.cluster.kubeconfig_for(&self.cluster.server, &token.0);
@@ -173,14 +174,17 @@ impl Installation {
                 .collect();
         let log = self.directory.join(format!("{command}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
-        let process = Process::start(&account, &kubeconfig, &arguments, &log);
+        let start = {
+            let log = log.clone();
+            move || Process::start(&account, &kubeconfig, &arguments, &log)
+        };
+        let service = Service::keep(start);
         eventually(&format!("{command} is ready"), || async {
-            assert!(process.ended().is_none(), "{command} ended at once: {}", tail(&log));
             let ready = reqwest::get(format!("http://{listen}/readyz")).await.ok()?;
             ready.status().is_success().then_some(())
         })
         .await;
-        process
+        service
     }
 
     /// Begins to run the revoker's Jobs.
@@ -377,10 +381,11 @@ impl Installation {
         tokio::time::sleep(left.try_into().unwrap_or_default()).await;
     }
 
-    /// Waits until every other story is done, and keeps new ones from beginning.
+    /// Waits for a moment in which no other story is told, and keeps new ones from beginning while it lasts. It does not
+    /// queue for that moment: the others would wait behind it.
     pub async fn alone(&mut self) -> RwLockWriteGuard<'static, ()> {
         self.among_others = None;
-        STORIES.write().await
+        within(Duration::from_secs(1800), "no other story is told", || async { STORIES.try_write().ok() }).await
     }
 
     // ---- What can be seen ------------------------------------------------------------------------------------------
@@ -458,6 +463,13 @@ impl Installation {
         self.listening.lock().unwrap().clone()
     }
 
+    /// Takes away what every call to the API server is checked against, or each story would be slower than the one before.
+    fn withdraw_policies(&self) {
+        let kinds = "validatingadmissionpolicybindings,validatingadmissionpolicies";
+        let release = format!("app.kubernetes.io/instance={}", self.release);
+        self.cluster.kubectl().args(["delete", kinds, "--wait=false", "--selector", &release]).output().ok();
+    }
+
     fn show(&self) {
         let kinds = "hrconnections,syncpolicies,people,revocations,jobs,pods,events";
         for (namespace, kinds) in [(self.namespace.clone(), kinds), (self.revoker_namespace(), "jobs,pods,events")] {
@@ -475,8 +487,13 @@ impl Installation {
 
 impl Drop for Installation {
     fn drop(&mut self) {
+        self.withdraw_policies();
+        let panics = self.logs().iter().any(|log| tail(log).contains("panicked at"));
         if std::thread::panicking() {
             self.show();
+        } else if panics {
+            self.show();
+            panic!("a process of Rollcall panicked");
         } else {
             fs::remove_dir_all(&self.directory).ok();
         }

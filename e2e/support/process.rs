@@ -6,6 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 /// The binary under test. `make test` names a copy, since other checkouts may share the folder cargo builds in.
 pub fn rollcall() -> Command {
     let path = std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into());
@@ -19,9 +21,9 @@ pub fn rollcall() -> Command {
 pub struct Process(pub Arc<Mutex<Child>>);
 
 impl Process {
-    /// Starts a command that reaches the API server through a kubeconfig and writes everything to a log.
+    /// Starts a command that reaches the API server through a kubeconfig and adds everything it says to a log.
     pub fn start(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
-        let output = File::create(log).unwrap();
+        let output = File::options().create(true).append(true).open(log).unwrap();
         let child = rollcall()
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
@@ -62,6 +64,41 @@ impl Drop for Process {
         if Arc::strong_count(&self.0) == 1 {
             self.kill();
         }
+    }
+}
+
+/// A command that is started again when it ends, as a Deployment would.
+pub struct Service {
+    pub current: Arc<Mutex<Process>>,
+    task: JoinHandle<()>,
+}
+
+impl Service {
+    /// Keeps a command running.
+    pub fn keep(start: impl Fn() -> Process + Send + 'static) -> Self {
+        let current = Arc::new(Mutex::new(start()));
+        let kept = current.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let process = kept.lock().unwrap().clone();
+                process.end().await;
+                tokio::time::sleep(Duration::from_secs(1)).await; // nobody starts a failing process in a tight loop
+                *kept.lock().unwrap() = start();
+            }
+        });
+        Self { current, task }
+    }
+
+    /// Kills it; it comes back.
+    pub fn kill(&self) {
+        self.current.lock().unwrap().kill();
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.kill();
     }
 }
 

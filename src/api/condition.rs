@@ -305,6 +305,12 @@ pub fn not_revoked(reason: &'static str, message: impl Into<String>) -> Word {
 
 // ---- Revocation ----------------------------------------------------------------------------------------------------
 
+/// The revoker ended and not every target is proved refused; mend what the message names.
+#[must_use]
+pub fn not_refused(message: impl Into<String>) -> Word {
+    word(STALLED, Status::True, "NotRefused", message.into())
+}
+
 /// A credential of the leaver was made again after the act; find who applies it, and remove it there.
 #[must_use]
 pub fn returned(count: usize) -> Word {

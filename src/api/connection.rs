@@ -326,7 +326,7 @@ pub struct HRConnectionStatus {
     /// Generation of the spec these words are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Reachable`, `Trusted`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Reachable`, `Trusted`, `Recognised`, `StableIds`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 
 use super::quantity::{self, Unreadable};
 use super::{HRConnection, Person, Revocation, SyncPolicy, condition, person, revocation};
+use crate::domain::employee::HrId;
 use crate::domain::gate::{Facts, Hold, Standing};
 use crate::domain::ledger::{Ledger, Limits, allowed_people};
 use crate::domain::ownership::{Index, PersonFacts};
 use crate::domain::plan::{Action, Kind, Plan, Protected, Residual, Strike, Target};
+use crate::domain::roster::{self, person_name};
 
 /// What ownership needs of a Person.
 #[must_use]
@@ -23,9 +25,17 @@ pub fn person_facts(person: &Person) -> PersonFacts {
     }
 }
 
-/// Indexes everybody.
+/// Indexes everybody who was minted by sync: a Person by another name than its record gives says nothing about marks.
 pub fn index<'a>(people: impl IntoIterator<Item = &'a Person>) -> Index {
-    Index::new(people.into_iter().map(person_facts).collect())
+    Index::new(people.into_iter().filter(|person| minted(person)).map(person_facts).collect())
+}
+
+/// Whether the name of a Person is the one its first record gives.
+#[must_use]
+pub fn minted(person: &Person) -> bool {
+    let (Some(name), Some(namespace)) = (&person.metadata.name, &person.metadata.namespace) else { return false };
+    let record = person.spec.records.first();
+    record.is_some_and(|record| *name == person_name(namespace, &record.connection, &HrId(record.id.clone())))
 }
 
 /// What the Person says of the employment; a Person that is gone cannot tell.
@@ -65,18 +75,23 @@ pub fn limits(policy: &SyncPolicy, known: u32) -> Result<Limits, Unreadable> {
     })
 }
 
-/// The rule a plan follows, as its hash covers it.
+/// The rule a plan follows, as its hash covers it: nothing of it changes while the plan waits.
 #[must_use]
 pub fn rule(policy: &SyncPolicy) -> String {
-    let name = policy.metadata.name.as_deref().unwrap_or_default();
-    format!("{name}/termination/removeAfter={}", policy.spec.lifecycle.termination.remove_after)
+    format!("{}/termination", policy.metadata.name.as_deref().unwrap_or_default())
 }
 
-/// Whether the newest answer of a connection is trusted.
+/// Whether the newest answer of a connection is trusted, and no older than the connection allows.
 #[must_use]
-pub fn trusted(connection: &HRConnection) -> bool {
-    let conditions = connection.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().any(|c| c.type_ == condition::TRUSTED && c.status == "True")
+pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
+    let Some(status) = &connection.status else { return false };
+    let believed = status.conditions.iter().any(|c| c.type_ == condition::TRUSTED && c.status == "True");
+    let bound = quantity::duration("spec.trust.staleAfter", &connection.spec.trust.stale_after);
+    let fresh = match (&status.last_trusted, bound) {
+        (Some(last), Ok(bound)) => now.duration_since(last.time) <= bound,
+        _ => false,
+    };
+    believed && fresh
 }
 
 /// Everything a gate asks, from objects that were just read.
@@ -96,6 +111,19 @@ pub struct Seen<'a> {
     pub stopped: Option<String>,
 }
 
+/// Whether a Revocation is about the termination that the Person shows now, and not an earlier one.
+fn of_this_story(person: Option<&Person>, revocation: &str) -> bool {
+    person.and_then(story_prefix).is_some_and(|prefix| revocation.starts_with(&prefix))
+}
+
+/// What the Revocations of a Person's current termination are called, up to their ending; `None` without one.
+#[must_use]
+pub fn story_prefix(person: &Person) -> Option<String> {
+    let standing = person.status.as_ref()?.employment.as_ref()?;
+    let seen = standing.seen.unwrap_or(standing.since);
+    Some(roster::story_prefix(person.metadata.name.as_deref()?, seen))
+}
+
 /// Puts together what the gate asks.
 #[must_use]
 pub fn facts(seen: &Seen<'_>) -> Facts {
@@ -105,7 +133,10 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
     let unreadable = seen.ledger.is_none().then(|| "the ledger cannot be read".to_owned());
     Facts {
         stopped: seen.stopped.clone().or(unreadable),
-        standing: standing(person),
+        standing: match standing(person) {
+            Standing::Ended if !of_this_story(person, name) => Standing::Employed, // that termination was taken back
+            standing => standing,
+        },
         hold: person
             .and_then(|person| person.spec.hold.as_ref())
             .map(|hold| Hold { reason: hold.reason.clone(), until: hold.until }),
@@ -118,6 +149,7 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
         due: spec.due,
         trusted: seen.trusted,
         removal: spec.strike == revocation::Strike::Remove,
+        begun: seen.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
         baseline: person.and_then(|p| p.status.as_ref()?.employment.as_ref()).is_some_and(|standing| standing.baseline),
         late: spec.late,
         allowance: seen.ledger.cloned().unwrap_or_default().allowance(&spec.policy, name),

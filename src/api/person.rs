@@ -97,7 +97,7 @@ pub struct PersonStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub salt: Option<String>,
-    /// `Ready`, `Revoked`, `Held`.
+    /// `Revoked`, and no other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

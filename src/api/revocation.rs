@@ -174,7 +174,7 @@ pub enum Phase {
     Revoked,
     /// The revoker is done, and not every target is proved refused; `verdicts` and `steps` say which.
     Failed,
-    /// The reason for it is gone; nothing was or will be done.
+    /// The reason for it is gone; nothing more will be done. What was done before is in `steps`.
     Cancelled,
 }
 
@@ -427,6 +427,6 @@ pub enum Finished {
     Revoked,
     /// Not every target is.
     Failed,
-    /// The revoker's own gate stopped it before the first act.
+    /// The person came back in the midst of it: what was deleted is there again, and nothing else was touched.
     Stopped,
 }

@@ -91,7 +91,6 @@ mod tests {
         let (repository, chart) = (stand("crds"), stand("charts/rollcall/files/crds"));
         for (name, text) in files().unwrap() {
             assert!(repository.get(&name) == Some(&text), "crds/{name} is not of today: run `make crds`");
-            let name = name.replace("rollcall.dev_", "");
             assert!(chart.get(&name) == Some(&text), "the chart's {name} is not of today: run `make crds`");
         }
         assert_eq!((repository.len(), chart.len()), (4, 4), "a folder holds what is no definition");

@@ -6,9 +6,13 @@ use super::Context;
 use crate::api::revocation::Strike;
 use crate::api::{Person, SyncPolicy, convert};
 use crate::domain::plan::{self, Plan, World};
+use crate::outcome::Fault;
 use crate::world;
 
 /// Draws the plan of a strike against one person as the cluster is now.
+///
+/// # Errors
+/// When the API server did not say what may be done, or who runs as an account: no plan follows from silence.
 ///
 /// `recycled` are the uids that the cut gave to accounts; a removal takes no others.
 pub async fn draw(
@@ -17,7 +21,7 @@ pub async fn draw(
     policy: &SyncPolicy,
     strike: Strike,
     recycled: &BTreeSet<String>,
-) -> Plan {
+) -> Result<Plan, Fault> {
     let people = ctx.stores.people.state();
     let index = convert::index(people.iter().map(AsRef::as_ref));
     let facts = convert::person_facts(person);
@@ -35,18 +39,18 @@ pub async fn draw(
     let mut asked: BTreeSet<String> = bound.map(|binding| binding.namespace.clone()).collect();
     asked.extend(namespaces);
     for namespace in asked {
-        let consent = ctx.consents.of(ctx, &namespace).await;
+        let consent = ctx.consents.of(ctx, &namespace).await?;
         world.consents.insert(namespace, consent);
     }
     let consenting = world.consents.iter().filter(|(namespace, consent)| consent.accounts && !namespace.is_empty());
     world.consumers =
-        world::consumers_of(&ctx.client, consenting.map(|(namespace, _)| namespace.clone()).collect()).await;
+        world::consumers_of(&ctx.client, consenting.map(|(namespace, _)| namespace.clone()).collect()).await?;
     world.accounts = accounts;
     let (rule, protected) = (convert::rule(policy), convert::protected(policy));
-    match strike {
+    Ok(match strike {
         Strike::Cut => plan::cut(&facts, &rule, &index, &world, &protected),
         Strike::Remove => plan::remove(&facts, &rule, recycled, &index, &world, &protected),
-    }
+    })
 }
 
 /// Whether a binding names a user of this person, or an account in a namespace where they own one.

@@ -65,15 +65,13 @@ pub struct Row {
 }
 
 impl Consents {
-    /// What a namespace lets the revoker do; `""` stands for cluster-scoped bindings. Unanswered is no.
-    pub async fn of(&self, ctx: &Context, namespace: &str) -> Consent {
-        match self.row(ctx, namespace).await {
-            Ok(row) => Consent { accounts: row.accounts, canaries: row.canaries },
-            Err(fault) => {
-                tracing::warn!(namespace, %fault, "consent could not be asked; taken as none");
-                Consent::default()
-            }
-        }
+    /// What a namespace lets the revoker do; `""` stands for cluster-scoped bindings.
+    ///
+    /// # Errors
+    /// When the API server does not answer: neither yes nor no.
+    pub async fn of(&self, ctx: &Context, namespace: &str) -> Result<Consent, Fault> {
+        let row = self.row(ctx, namespace).await?;
+        Ok(Consent { accounts: row.accounts, canaries: row.canaries })
     }
 
     async fn row(&self, ctx: &Context, namespace: &str) -> Result<Row, Fault> {

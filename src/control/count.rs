@@ -1,13 +1,12 @@
 //! The ledger's writer: one compare-and-swap counts a run as a whole, or an approval.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 
 use super::Context;
-use crate::api::policy::Run;
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::brakes::{self, LEDGER_KEY};
 use crate::cluster::{self, call};
@@ -63,21 +62,32 @@ async fn count_run(
     let api: Api<SyncPolicy> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let policy = call("read the policy", api.get(&policy.name_any())).await?;
     let baseline = person.status.as_ref().and_then(|status| status.employment.as_ref()).is_some_and(|e| e.baseline);
-    let listed = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == *run).cloned();
-    // An old run of a policy that only observed may be off the list; its leavers need approval, so no count can free them.
-    let unlisted = || baseline.then(|| Run { id: run.clone(), written: true, ..Run::default() });
-    let Some(written) = listed.or_else(unlisted).filter(|written| written.written) else { return Ok(ledger.clone()) };
-    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let selector = format!("{}={run}", names::RUN);
-    let seen = list_each(&api, &ListParams::default().labels(&selector), Some).await?;
-    let shares = convert::shares(&seen);
-    if shares.len() < usize::try_from(written.leavers).unwrap_or(usize::MAX) {
+    let listed = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == *run);
+    if listed.is_some_and(|listed| !listed.written) {
         return Ok(ledger.clone());
     }
-    let limits = convert::limits(&policy, written.people)?;
+    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let all = list_each(&api, &ListParams::default(), Some).await?;
+    let existing: BTreeSet<String> = all.iter().map(ResourceExt::name_any).collect();
+    let seen: Vec<Revocation> = all.into_iter().filter(|other| other.labels().get(names::RUN) == Some(run)).collect();
+    let shares = convert::shares(&seen);
+    let mut limits = convert::limits(&policy, listed.map_or(0, |listed| listed.people))?;
+    match listed {
+        Some(listed) if shares.len() < usize::try_from(listed.leavers).unwrap_or(usize::MAX) => {
+            return Ok(ledger.clone());
+        }
+        Some(_) => {}
+        // An old run may be off the list. How many it was is not known any more, so a human decides.
+        None => limits.people = 0,
+    }
     let now = (ctx.clock)();
     let by_kind = of_kind(ctx, &seen, &shares, baseline);
-    swap(ctx, |ledger| ledger.count(&policy.name_any(), run, baseline, &by_kind, limits, now)).await
+    let name = policy.name_any();
+    swap(ctx, |ledger| {
+        ledger.keep(&name, &existing);
+        ledger.count(&name, run, baseline, &by_kind, limits, now);
+    })
+    .await
 }
 
 /// The Revocations of a run whose Persons came with the baseline, or those whose did not: they are counted apart.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile,
@@ -13,11 +14,15 @@ use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 
 use super::{Context, Options};
 use crate::api::names;
-use crate::cluster::call;
+use crate::cluster::{self, call};
 use crate::outcome::Fault;
 
 /// Value of the label `rollcall.dev/part` on the Job and its pod.
 const PART: &str = "revoke";
+/// Wait after the first failed Job; doubles with each in a row.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(3);
+/// How often it doubles at most: about six minutes.
+const LONGEST_DOUBLING: u32 = 7;
 /// User of the image.
 const USER: i64 = 65532;
 
@@ -34,9 +39,27 @@ pub async fn ensure(ctx: &Context) -> Result<String, Fault> {
     if let Some(job) = running.items.iter().find(|job| active(job)) {
         return Ok(job.name_any());
     }
+    patience(&running.items, (ctx.clock)())?;
     let name = format!("revoke-{:x}", (ctx.clock)().as_millisecond());
     call("start the revoker's Job", api.create(&PostParams::default(), &shape(&ctx.options, &name))).await?;
     Ok(name)
+}
+
+/// Waits longer after each Job that failed in a row: a revoker that cannot work must not be started every second.
+fn patience(jobs: &[Job], now: Timestamp) -> Result<(), Fault> {
+    let mut by_age: Vec<&Job> = jobs.iter().collect();
+    by_age.sort_by_key(|job| std::cmp::Reverse(job.metadata.creation_timestamp.clone()));
+    let failed = by_age.iter().take_while(|job| job.status.as_ref().is_some_and(|status| status.failed > Some(0)));
+    let (failures, newest) = (failed.count(), by_age.first().and_then(|job| job.metadata.creation_timestamp.as_ref()));
+    let (1.., Some(newest)) = (failures, newest) else { return Ok(()) };
+    let wait = FIRST_WAIT * 2_i32.pow(u32::try_from(failures - 1).unwrap_or(u32::MAX).min(LONGEST_DOUBLING));
+    let again = cluster::wait((newest.0 + wait).duration_since(now));
+    if again.is_zero() {
+        return Ok(());
+    }
+    let message =
+        format!("The last {failures} Jobs of the revoker failed; see their logs. The next one is started later.");
+    Err(Fault::Waiting { reason: "RevokerFailed", message, again })
 }
 
 /// Whether a Job has neither completed nor failed, and is not being deleted.

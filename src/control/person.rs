@@ -19,6 +19,7 @@ use crate::api::revocation::{Phase, RevocationSpec, Strike, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::cluster;
 use crate::domain::plan::Plan;
+use crate::domain::roster;
 use crate::outcome::Fault;
 use crate::world::list_each;
 
@@ -71,9 +72,8 @@ struct Story {
 impl Story {
     fn of(person: &Person, standing: &Standing) -> Self {
         let seen = standing.seen.unwrap_or(standing.since);
-        let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(seen.to_string().as_bytes()));
-        let short: String = digest.chars().take(8).collect();
-        Self { prefix: format!("{}-{short}", person.name_any()), effective: standing.effective.unwrap_or(seen) }
+        let prefix = roster::story_prefix(&person.name_any(), seen);
+        Self { prefix, effective: standing.effective.unwrap_or(seen) }
     }
 
     fn cut(&self) -> String {
@@ -126,7 +126,7 @@ async fn late(
     policy: &SyncPolicy,
     story: &Story,
 ) -> Result<(), Fault> {
-    let plan = access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await;
+    let plan = access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await?;
     let mut told = revocations(ctx, person).await?;
     told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
     if told.iter().any(under_way) {
@@ -149,11 +149,12 @@ fn under_way(revocation: &Revocation) -> bool {
     revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.finished.is_none())
 }
 
-/// Whether the plan may no longer be redrawn: it was approved, released, or is over.
+/// Whether the plan may no longer be redrawn: it was approved, released, begun, or is over.
 #[must_use]
 pub fn frozen(revocation: &Revocation) -> bool {
     let phase = revocation.status.as_ref().and_then(|status| status.phase);
-    revocation.spec.approval.is_some() || !matches!(phase, None | Some(Phase::Held))
+    let claimed = revocation.status.as_ref().is_some_and(|status| status.claim.is_some());
+    claimed || revocation.spec.approval.is_some() || !matches!(phase, None | Some(Phase::Held))
 }
 
 /// Uids that the Revocations of a story already deal with: targets, and the accounts that took their place.
@@ -238,11 +239,11 @@ pub async fn plan_now(
     let told = revocations(ctx, person).await?;
     let others = told.iter().filter(|other| other.name_any() != revocation.name_any());
     let mut plan = match revocation.spec.strike {
-        Strike::Cut => access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await,
+        Strike::Cut => access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await?,
         Strike::Remove => {
             let cut = format!("{}-cut", revocation.name_any().trim_end_matches("-remove"));
             let uids = recycled(told.iter().filter(|other| other.name_any() == cut));
-            access::draw(ctx, person, policy, Strike::Remove, &uids).await
+            access::draw(ctx, person, policy, Strike::Remove, &uids).await?
         }
     };
     if revocation.spec.late {

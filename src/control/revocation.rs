@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
@@ -16,7 +16,7 @@ use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, Word};
 use crate::api::revocation::{Finished, Instants, Phase, Strike};
 use crate::api::{Revocation, convert, names};
-use crate::cluster::{announce, apply_status, call};
+use crate::cluster::{announce, apply_exactly, call};
 use crate::domain::gate::{Stop, gate};
 use crate::domain::ledger::Allowance;
 use crate::domain::plan::Plan;
@@ -27,6 +27,11 @@ use crate::view::{self, View};
 const AGAIN: Duration = Duration::from_secs(600);
 /// Look again while a Job works, or a run is not seen whole.
 const SOON: Duration = Duration::from_secs(2);
+
+/// Look again when somebody else wrote first.
+const AT_ONCE: Duration = Duration::from_millis(200);
+/// After this long without a word a revoker is taken for gone; it writes every few seconds.
+const SILENT: SignedDuration = SignedDuration::from_secs(60);
 
 /// One Revocation, one look.
 pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Result<Action, Infallible> {
@@ -43,8 +48,8 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Result
     Ok(match write(&revocation, &ctx, &part, now).await {
         Ok(()) => concluded.action,
         Err(fault) => {
-            tracing::warn!(revocation = revocation.name_any(), %fault, "status not written; looked at again");
-            Action::requeue(SOON)
+            tracing::info!(revocation = revocation.name_any(), %fault, "status not written; looked at again");
+            Action::requeue(AT_ONCE)
         }
     })
 }
@@ -54,15 +59,15 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
     if !open(revocation) {
         return Ok(ended(part)); // what came back is the only thing that still changes
     }
-    let mut view = view::view(&ctx.client, &ctx.options.namespace, revocation).await?; // live
+    let mut view = view::view(&ctx.client, &ctx.options.namespace, revocation, now).await?; // live
     if let Some(finished) = revocation.status.as_ref().and_then(|status| status.finished) {
         return close(ctx, &view, part, finished).await;
     }
     let plan = planned(ctx, &view, part).await?; // redrawn until it is frozen
     counted(ctx, &mut view).await?; // the ledger, by compare-and-swap
     match gate(&plan, &view.facts(), now) {
-        Err(Stop::Withdrawn) if !claimed(revocation) => cancel(ctx, &view, part).await,
-        Err(_) if claimed(revocation) => Ok(under_way()),
+        Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
+        Err(Stop::Withdrawn) => Ok(under_way()), // a removal in the revoker's hands: it stops by itself
         Err(stop) => held(ctx, &view, part, &stop, now).await,
         Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
         Ok(_) => release(ctx, part, now).await,
@@ -72,6 +77,12 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
 /// Whether the revoker has begun: then the story goes on to its end.
 fn claimed(revocation: &Revocation) -> bool {
     revocation.status.as_ref().is_some_and(|status| status.claim.is_some())
+}
+
+/// Whether the revoker that began has said nothing for long: it is gone, and a removal that was withdrawn stays half done.
+fn silent(revocation: &Revocation, now: Timestamp) -> bool {
+    let claim = revocation.status.as_ref().and_then(|status| status.claim.as_ref());
+    claim.is_some_and(|claim| now.duration_since(claim.at) > SILENT)
 }
 
 /// The plan: as shown once it is frozen, else as the cluster is now. Shown first, gated at the next look, so that the
@@ -171,7 +182,8 @@ async fn cancel(ctx: &Context, view: &View, part: &mut Part) -> Result<Report, F
 async fn close(ctx: &Context, view: &View, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
     part.pass(match finished {
         Finished::Revoked => Phase::Revoked,
-        Finished::Failed | Finished::Stopped => Phase::Failed,
+        Finished::Failed => Phase::Failed,
+        Finished::Stopped => Phase::Cancelled,
     });
     part.evidence = Some(sealed(ctx, view, part).await?);
     Ok(ended(part))
@@ -187,10 +199,12 @@ fn ended(part: &Part) -> Report {
     let mut words: Vec<Word> = match part.phase {
         Some(Phase::Failed) => {
             let message = "Not every target is proved refused: see status.steps and status.verdicts. Mend what they name, then delete this Revocation to have it planned again.";
-            vec![condition::waiting("NotRefused", message), condition::stalled(message)]
+            vec![condition::waiting("NotRefused", message), condition::not_refused(message)]
         }
         Some(Phase::Cancelled) => {
-            vec![condition::ready("Cancelled: the person is no longer terminated. Nothing was done.")]
+            vec![condition::ready(
+                "Cancelled: the person is no longer terminated. What was done before, if anything, is in status.steps.",
+            )]
         }
         _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {
             vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.residual.")]
@@ -213,7 +227,7 @@ async fn label(ctx: &Context, revocation: &Revocation, batch: &str) -> Result<()
 /// Writes the part, and tells about a new phase or something that came back.
 async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timestamp) -> Result<(), Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    apply_status(&api, revocation, MANAGER, part).await?;
+    apply_exactly(&api, revocation, MANAGER, part).await?; // over what was gated, or not at all
     let before = Part::of(revocation);
     let person = ObjectReference {
         api_version: Some("rollcall.dev/v1alpha1".to_owned()),

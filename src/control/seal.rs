@@ -15,7 +15,7 @@ use crate::domain::employee::HrId;
 use crate::domain::evidence::{self, GENESIS, Head, Sealed, Story};
 use crate::outcome::Fault;
 
-/// Label on a record: the Revocation it is of.
+/// Label on a record: uid of the Revocation it is of. One that was deleted and planned again is another.
 const OF: &str = "rollcall.dev/revocation";
 /// How often sealing is tried again after somebody else sealed.
 const CONFLICTS: usize = 8;
@@ -42,7 +42,7 @@ pub async fn seal(
         }
         let sealed = evidence::chain(&head, story.clone())
             .map_err(|_| Fault::Stalled("the record cannot be written".to_owned()))?;
-        match create(&api, &revocation.name_any(), &sealed).await? {
+        match create(&api, &revocation.uid().unwrap_or_default(), &sealed).await? {
             Created::Ours => move_head(&api, standing, &sealed.head).await?,
             Created::Theirs(text) => {
                 // A process died between record and head: its record stands, and the head follows it, if it follows the head.
@@ -81,7 +81,7 @@ async fn find(
     phase: &str,
     head: &Head,
 ) -> Result<Option<Evidence>, Fault> {
-    let selector = format!("{OF}={}", revocation.name_any());
+    let selector = format!("{OF}={}", revocation.uid().unwrap_or_default());
     let found = call("look for the record", api.list(&ListParams::default().labels(&selector))).await?;
     Ok(found.items.iter().find_map(|map| {
         let text = map.data.as_ref()?.get(evidence::KEY)?;
@@ -166,7 +166,7 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
         policy: revocation.spec.policy.clone(),
         rule: evidence::hash(rule),
         plan: part.plan.as_ref().map(|plan| plan.hash.clone()),
-        approver: revocation.spec.approval.as_ref().map(|approval| approval.by.clone()),
+        approver: approver(revocation, part),
         gate: part.gate.as_ref().map(|gate| gate.reason.clone()),
         steps: status
             .steps
@@ -201,6 +201,12 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
         },
         sealed: (ctx.clock)(),
     }
+}
+
+/// Who approved this very plan.
+fn approver(revocation: &Revocation, part: &Part) -> Option<String> {
+    let approval = revocation.spec.approval.as_ref()?;
+    (part.plan.as_ref()?.hash == approval.plan_hash).then(|| approval.by.clone())
 }
 
 fn object(target: &revocation::Target) -> evidence::Object {

@@ -29,6 +29,8 @@ pub struct Facts {
     pub trusted: bool,
     /// Whether this is a removal, whose cut was released before.
     pub removal: bool,
+    /// Whether the revoker has begun: half a cut would leave an account deleted and not made again.
+    pub begun: bool,
     /// Whether the Person came with a baseline.
     pub baseline: bool,
     /// Whether it was found after the first plan of this termination: acts only once approved.
@@ -159,6 +161,7 @@ impl Stop {
 #[derive(Clone, Debug)]
 pub struct Released {
     plan: Plan,
+    only_finish: bool,
 }
 
 impl Released {
@@ -166,6 +169,13 @@ impl Released {
     #[must_use]
     pub const fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Whether only what is deleted already may be made again, and nothing else be touched: the person came back in the
+    /// midst of a cut.
+    #[must_use]
+    pub const fn only_finish(&self) -> bool {
+        self.only_finish
     }
 }
 
@@ -177,6 +187,9 @@ impl Released {
 /// The first gate that stops.
 pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop> {
     match facts.standing {
+        Standing::Employed if facts.begun && !facts.removal && facts.stopped.is_none() => {
+            return Ok(Released { plan: plan.clone(), only_finish: true });
+        }
         Standing::Employed => return Err(Stop::Withdrawn),
         Standing::Unknown => return Err(Stop::Unknown),
         Standing::Ended => {}
@@ -216,7 +229,7 @@ pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop
             Allowance::Released { .. } => {}
         }
     }
-    Ok(Released { plan: plan.clone() })
+    Ok(Released { plan: plan.clone(), only_finish: false })
 }
 
 #[cfg(test)]
@@ -241,6 +254,7 @@ mod tests {
             due: NOW,
             trusted: true,
             removal: false,
+            begun: false,
             baseline: false,
             late: false,
             allowance: Allowance::Released { batch: None },
@@ -257,6 +271,13 @@ mod tests {
     }
 
     #[test]
+    fn who_is_back_in_the_midst_of_a_cut_gets_back_what_is_deleted_and_loses_nothing_more() {
+        let back = Facts { standing: Standing::Employed, begun: true, enforce: false, ..open() };
+        assert!(gate(&plan(), &back, NOW).unwrap().only_finish());
+        assert!(!gate(&plan(), &Facts { begun: true, ..open() }, NOW).unwrap().only_finish());
+    }
+
+    #[test]
     fn the_first_gate_that_stops_is_shown() {
         let later = NOW + SignedDuration::from_secs(1);
         let hold = |until| Some(Hold { reason: "audit".into(), until });
@@ -265,6 +286,12 @@ mod tests {
             (
                 "back at work",
                 Facts { standing: Standing::Employed, stopped: Some("x".into()), ..open() },
+                Some("Withdrawn"),
+            ),
+            ("back in the middle of a cut", Facts { standing: Standing::Employed, begun: true, ..open() }, None),
+            (
+                "back in the middle of a removal",
+                Facts { standing: Standing::Employed, begun: true, removal: true, ..open() },
                 Some("Withdrawn"),
             ),
             ("cannot be told", Facts { standing: Standing::Unknown, ..open() }, Some("Unknown")),

@@ -4,7 +4,7 @@
 //! of a batch that still waits count against later runs, so that a held six does not let a seventh through.
 //! Leavers of a baseline are a batch from the start, and count only once approved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -143,6 +143,13 @@ impl Ledger {
         }
     }
 
+    /// Forgets what waits and whose Revocation is gone: nobody can approve it any more.
+    pub fn keep(&mut self, policy: &str, existing: &BTreeSet<String>) {
+        for entry in self.policies.entry(policy.to_owned()).or_default() {
+            entry.revocations.retain(|name, share| share.released.is_some() || existing.contains(name));
+        }
+    }
+
     /// Takes a Revocation that was cancelled before it was released out of the count.
     pub fn withdraw(&mut self, policy: &str, revocation: &str) {
         for entry in self.policies.entry(policy.to_owned()).or_default() {
@@ -227,6 +234,15 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.count("p", "r-1", false, &BTreeMap::from([("a".into(), 201)]), LIMITS, at(0));
         assert!(matches!(ledger.allowance("p", "a"), Allowance::Held { .. }));
+    }
+
+    #[test]
+    fn who_waits_and_is_gone_counts_no_more() {
+        let mut ledger = Ledger::default();
+        ledger.count("p", "r-1", false, &names(&["a", "b", "c"]), LIMITS, at(0));
+        ledger.keep("p", &BTreeSet::new());
+        ledger.count("p", "r-2", false, &names(&["d"]), LIMITS, at(1));
+        assert_eq!(ledger.allowance("p", "d"), Allowance::Released { batch: None });
     }
 
     #[test]

@@ -87,6 +87,8 @@ pub enum Residue {
     DefaultAccount,
     /// More than one plan holds; the rest is the next plan.
     PlanFull,
+    /// The person came back while the cut was under way.
+    NoLongerLeft,
     /// The user name still has rights through something that is not in the plan.
     StillAllowed,
 }
@@ -123,6 +125,7 @@ impl Residue {
                 "The account default is everybody's; move the mark to an account of the person's own."
             }
             Self::PlanFull => "A plan holds 256 objects; the rest is planned once this one is done.",
+            Self::NoLongerLeft => "The person works here again; what stood still was left alone.",
             Self::StillAllowed => {
                 "The user name still has rights through another binding or group; end them where they are applied from."
             }
@@ -339,7 +342,10 @@ impl Draft {
     fn finish(mut self, person: &PersonFacts, rule: &str, strike: Strike) -> Plan {
         let mut targets: Vec<Target> = self.targets.into_iter().collect();
         if targets.len() > MOST {
+            // A pile of bindings must not push the accounts, and with them every token, out of the plan.
+            targets.sort_by_key(|target| target.kind != Kind::ServiceAccount);
             targets.truncate(MOST);
+            targets.sort();
             self.residual.insert(Residual { what: "more objects".to_owned(), why: Residue::PlanFull });
         }
         let residual: Vec<Residual> = self.residual.into_iter().take(MOST).collect();

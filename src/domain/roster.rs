@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::employee::{Employee, Facts, HrId, Manager, State};
 use super::lifecycle::Zones;
 use calendar::{Calendar, Day};
+pub use person::story_prefix;
 pub use runs::{MOST_RUNS, Run};
 
 /// What stands on a Person beyond its identity: everything the roster decides from, and everything it decides.
@@ -84,6 +85,17 @@ pub struct Profile {
     pub manager: Option<String>,
 }
 
+/// How far the present termination of a person has come. What an earlier one did says nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing was released yet, or not everything is proved refused.
+    Stands,
+    /// It is being ended: the revoker has it, or will.
+    Ending,
+    /// It is refused.
+    Refused,
+}
+
 /// A Person that exists.
 #[derive(Clone)]
 pub struct Known {
@@ -91,8 +103,8 @@ pub struct Known {
     pub id: HrId,
     /// What stands on it; none if a crash left it without.
     pub entry: Option<Entry>,
-    /// Its access is refused already.
-    pub revoked: bool,
+    /// How far its present termination has come; `Stands` for whoever works here.
+    pub access: Access,
 }
 
 impl fmt::Debug for Known {
@@ -210,7 +222,7 @@ struct Draft<'a> {
     before: Option<&'a Entry>,
     after: Entry,
     turn: Option<Turn>,
-    revoked: bool,
+    access: Access,
     day: Rc<Day>,
     leaver: bool,
 }
@@ -258,8 +270,8 @@ fn with_answer<'a>(
         let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
         let manager = manager.map(|id| person_name(rules.namespace, rules.connection, id));
         let (after, turn) = person::stated(employee, before, manager, rules, &day, calendar.now);
-        let revoked = found.is_some_and(|known| known.revoked);
-        drafts.push(Draft { id: &employee.id, before, after, turn, revoked, day, leaver: false });
+        let access = found.map_or(Access::Stands, |known| known.access);
+        drafts.push(Draft { id: &employee.id, before, after, turn, access, day, leaver: false });
     }
     let rest = known.iter().filter(|known| unnamed.contains_key(&known.id));
     drafts.extend(rest.filter_map(|known| still(known, true, rules, calendar)));
@@ -272,7 +284,7 @@ fn still<'a>(known: &'a Known, missing: bool, rules: &Rules<'_>, calendar: &mut 
     let day = calendar.named(&before.standing.zone);
     let missing_since = if missing { before.missing_since.or(calendar.taken) } else { before.missing_since };
     let (after, turn) = person::unstated(before, missing_since, rules, &day, calendar.now);
-    Some(Draft { id: &known.id, before: Some(before), after, turn, revoked: known.revoked, day, leaver: false })
+    Some(Draft { id: &known.id, before: Some(before), after, turn, access: known.access, day, leaver: false })
 }
 
 fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, unmatched: Option<u32>, now: Timestamp) -> Plan {
@@ -289,7 +301,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, unmatched: Option<u32>, now:
         let left = draft.after.standing.left.as_ref();
         *plan.states.entry(draft.after.standing.state).or_default() += 1;
         plan.missing += u32::from(draft.after.missing_since.is_some());
-        plan.baseline_leavers += u32::from(!draft.revoked && left.is_some_and(|left| left.baseline));
+        plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
         let turns = draft.day.next_turn(&draft.after).filter(|turn| *turn > now);
         plan.wake = [plan.wake, turns].into_iter().flatten().min();
         if draft.before != Some(&draft.after) {

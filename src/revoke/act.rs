@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{Api, DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 use tokio::time::Instant;
 
 use super::Context;
@@ -61,10 +61,7 @@ pub async fn act(ctx: &Context, released: &Released, targets: &[Seen], record: &
                 tell(ctx, record, seen, &ended, at).await;
                 record.set_step(&seen.target, ended.outcome, ended.new_uid, ended.message, at);
             }
-            Err(fault) => {
-                result = Err(fault);
-                break;
-            }
+            Err(fault) => result = result.and(Err(fault)), // the others go on: one target must not shield them
         }
     }
     if result.is_ok() {
@@ -83,7 +80,8 @@ async fn step(ctx: &Context, seen: &Seen, record: &Record) -> Result<Ended, Faul
             Ok(Ended::saying(StepOutcome::Skipped, format!("{}: {}", residue.word(), residue.advice())))
         }
         (Sight::Refused(message), _) => Ok(Ended::saying(StepOutcome::Refused, message.clone())),
-        (Sight::Replaced { uid }, Action::Recycle) => Ok(Ended {
+        (Sight::Unseen(fault), _) => Err(fault.clone()),
+        (Sight::Replaced { uid }, Action::Recycle) if record.manifest(target).is_some() => Ok(Ended {
             outcome: StepOutcome::Done,
             new_uid: Some(uid.clone()),
             message: Some("it exists with a new uid".to_owned()),
@@ -96,36 +94,35 @@ async fn step(ctx: &Context, seen: &Seen, record: &Record) -> Result<Ended, Faul
             None => Ok(Ended::new(StepOutcome::AlreadyGone)),
         },
         (Sight::Gone, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
-        (Sight::Standing { .. }, Action::Recycle) => match delete(ctx, target).await? {
+        (Sight::Standing { version, .. }, Action::Recycle) => match delete(ctx, target, version).await? {
             Ended { outcome: StepOutcome::Done | StepOutcome::AlreadyGone, .. } => create(ctx, target, record).await,
             ended => Ok(ended),
         },
-        (Sight::Standing { .. }, Action::Unbind | Action::Delete) => delete(ctx, target).await,
+        (Sight::Standing { version, .. }, Action::Unbind | Action::Delete) => delete(ctx, target, version).await,
     }
 }
 
 /// Deletes one object, and waits until its uid is gone.
 ///
-/// # Flow          delete in the background with a uid precondition; look until the uid is gone
-/// # Guarantees    an object with another uid is never deleted; running it twice is running it once
+/// # Flow          delete in the background with preconditions on uid and version; look until the uid is gone
+/// # Guarantees    an object with another uid, or changed since the look, is never deleted; running it twice is running it once
 /// # Assumptions   the namespace consented; the cage policy is installed
 /// # Errors        transient: asked again. Refused (403) and held by a finalizer are outcomes, which name who refused or holds
 #[allow(clippy::disallowed_methods, reason = "the one place that deletes")]
-async fn delete(ctx: &Context, target: &Target) -> Result<Ended, Fault> {
+async fn delete(ctx: &Context, target: &Target, version: &Option<String>) -> Result<Ended, Fault> {
     if cfg!(feature = "fault-noop") {
         return Ok(Ended::new(StepOutcome::Done));
     }
     let api = dynamic(ctx, target);
     let params = DeleteParams {
-        preconditions: Some(Preconditions { uid: Some(target.uid.clone()), resource_version: None }),
+        preconditions: Some(Preconditions { uid: Some(target.uid.clone()), resource_version: version.clone() }),
         propagation_policy: Some(PropagationPolicy::Background),
         ..DeleteParams::default()
     };
     match tokio::time::timeout(CALL, api.delete(&target.name, &params)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) if cluster::is(&error, 404) || cluster::is(&error, 409) => {
-            return Ok(Ended::new(StepOutcome::AlreadyGone));
-        }
+        Ok(Err(error)) if cluster::is(&error, 404) => return Ok(Ended::new(StepOutcome::AlreadyGone)),
+        Ok(Err(error)) if cluster::is(&error, 409) => return conflict(&api, target).await,
         Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
             return Ok(Ended::saying(StepOutcome::Refused, layer(&status.message)));
         }
@@ -149,6 +146,18 @@ async fn delete(ctx: &Context, target: &Target) -> Result<Ended, Fault> {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// What a refused precondition means: another object stands there, or this one was changed since the look.
+async fn conflict(api: &Api<DynamicObject>, target: &Target) -> Result<Ended, Fault> {
+    let live = call("look after a conflict", api.get_opt(&target.name)).await?;
+    if live.is_none_or(|live| live.metadata.uid.as_deref() != Some(target.uid.as_str())) {
+        return Ok(Ended::new(StepOutcome::AlreadyGone));
+    }
+    Err(Fault::Transient {
+        doing: "delete",
+        cause: "it was changed since it was looked at; looked at again".to_owned(),
+    })
 }
 
 /// Creates an account again from the manifest written ahead; one that stands already is success.

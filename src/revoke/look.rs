@@ -26,6 +26,8 @@ pub enum Sight {
     Standing {
         /// The object, without what the API server writes.
         manifest: Value,
+        /// Its version: what is changed after this look is not acted on.
+        version: Option<String>,
     },
     /// An object with another uid stands in its place.
     Replaced {
@@ -38,6 +40,8 @@ pub enum Sight {
     NotOurs(Residue),
     /// The API server did not let us look.
     Refused(String),
+    /// The API server did not answer; the others go on.
+    Unseen(Fault),
     /// An earlier process brought it to its end.
     Settled,
 }
@@ -77,18 +81,25 @@ pub async fn look(
     let targets = &released.plan().targets;
     let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
     let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
-    let consumers = world::consumers_of(&ctx.client, namespaces).await;
+    let consumers = world::consumers_of(&ctx.client, namespaces).await?;
     let eye = Eye { ctx, view, index, protected: view.protected(), consumers };
     let mut seen = Vec::with_capacity(targets.len());
     for target in targets {
-        let sight = if record.settled(target) { Sight::Settled } else { eye.see(target).await? };
+        let sight = match record.settled(target) {
+            true => Sight::Settled,
+            false => eye.see(target).await.unwrap_or_else(Sight::Unseen),
+        };
+        let sight = match sight {
+            Sight::Standing { .. } if released.only_finish() => Sight::NotOurs(Residue::NoLongerLeft),
+            sight => sight,
+        };
         let standing = matches!(sight, Sight::Standing { .. });
         let canary = match target.kind {
             Kind::ServiceAccount if standing => canary::mint(ctx, target).await,
             _ => None,
         };
         let probe = match &sight {
-            Sight::Standing { manifest } => probe::pick(ctx, target, manifest).await,
+            Sight::Standing { manifest, .. } => probe::pick(ctx, target, manifest).await,
             _ => None,
         };
         seen.push(Seen { target: target.clone(), sight, canary, probe });
@@ -125,7 +136,8 @@ impl Eye<'_> {
         if let Some(residue) = self.not_ours(target, &live).await? {
             return Ok(Sight::NotOurs(residue));
         }
-        Ok(Sight::Standing { manifest: manifest(&live) })
+        let version = live.metadata.resource_version.clone();
+        Ok(Sight::Standing { manifest: manifest(&live), version })
     }
 
     /// The same rules as the plan's, on what was just read.

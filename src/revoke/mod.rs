@@ -24,7 +24,7 @@ use futures::stream::FuturesUnordered;
 use kube::Client;
 use kube::api::{Api, ListParams};
 
-use crate::api::revocation::Phase;
+use crate::api::revocation::{Finished, Phase};
 use crate::api::{Person, Revocation, convert};
 use crate::cluster;
 use crate::domain::gate;
@@ -62,13 +62,14 @@ pub async fn run(client: Client, namespace: String, instance: String) -> Result<
     let mut first_fault = None;
     loop {
         let room = AT_ONCE.saturating_sub(under_way.len());
-        let waiting = released(&ctx, &taken, room).await?;
-        if !waiting.is_empty() {
-            let index = Arc::new(everybody(&ctx).await?);
-            for revocation in waiting {
-                taken.insert(revocation.metadata.uid.clone().unwrap_or_default());
-                under_way.push(carry_out(Arc::clone(&ctx), revocation, Arc::clone(&index)));
+        match waiting(&ctx, &taken, room).await {
+            Ok((waiting, index)) => {
+                for revocation in waiting {
+                    taken.insert(revocation.metadata.uid.clone().unwrap_or_default());
+                    under_way.push(carry_out(Arc::clone(&ctx), revocation, Arc::clone(&index)));
+                }
             }
+            Err(fault) => first_fault = first_fault.or(Some(fault)), // what is under way is brought to its end
         }
         if under_way.is_empty() {
             return first_fault.map_or(Ok(()), Err);
@@ -88,7 +89,7 @@ pub async fn run(client: Client, namespace: String, instance: String) -> Result<
 /// One Revocation from its gate to its end.
 async fn carry_out(ctx: Arc<Context>, revocation: Revocation, index: Arc<Index>) -> Result<(), Fault> {
     let name = revocation.metadata.name.clone().unwrap_or_default();
-    let view = view::view(&ctx.client, &ctx.namespace, &revocation).await?;
+    let view = view::view(&ctx.client, &ctx.namespace, &revocation, cluster::now()).await?;
     let Some(plan) = view.plan() else {
         tracing::error!(revocation = name, "the plan is not the one its hash names; left alone");
         return Ok(());
@@ -106,9 +107,21 @@ async fn carry_out(ctx: Arc<Context>, revocation: Revocation, index: Arc<Index>)
     let looked = look::look(&ctx, &released, &view, &index, &record).await?;
     record.claim(&looked).await?;
     act::act(&ctx, &released, looked.targets(), &mut record).await?;
-    verify::verify(&ctx, &released, &looked, &mut record).await?;
+    if released.only_finish() {
+        record.finish(Finished::Stopped, None);
+        record.write().await?;
+    } else {
+        verify::verify(&ctx, &released, &looked, &mut record).await?;
+    }
     tracing::info!(revocation = name, finished = ?record.finished(), "finished");
     Ok(())
+}
+
+/// What waits, and everybody as they are now, if anything does.
+async fn waiting(ctx: &Context, taken: &BTreeSet<String>, room: usize) -> Result<(Vec<Revocation>, Arc<Index>), Fault> {
+    let waiting = released(ctx, taken, room).await?;
+    let index = if waiting.is_empty() { Index::default() } else { everybody(ctx).await? };
+    Ok((waiting, Arc::new(index)))
 }
 
 /// Released and unfinished Revocations that were not taken up yet.
@@ -131,5 +144,10 @@ async fn released(ctx: &Context, taken: &BTreeSet<String>, room: usize) -> Resul
 /// Everybody, read live: marks are resolved against all of them.
 async fn everybody(ctx: &Context) -> Result<Index, Fault> {
     let api: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-    Ok(Index::new(list_each(&api, &ListParams::default(), |person| Some(convert::person_facts(&person))).await?))
+    Ok(Index::new(
+        list_each(&api, &ListParams::default(), |person| {
+            convert::minted(&person).then(|| convert::person_facts(&person))
+        })
+        .await?,
+    ))
 }

@@ -3,18 +3,23 @@
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, Patch, PatchParams};
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Context;
 use super::look::{Looked, Sight};
-use crate::api::Revocation;
 use crate::api::revocation::{Claim, Finished, Kept, Residual, Step, StepOutcome, Verdict};
+use crate::api::{Revocation, names};
 use crate::cluster::{self, CALL};
 use crate::domain::plan::{Action, Target};
 use crate::outcome::Fault;
 
 /// After this long without a word another process may take a claim over: every act is safe when two act.
 const SILENT: SignedDuration = SignedDuration::from_secs(15);
+/// Most bytes of one kept manifest, and of all of a Revocation: an object that is larger is kept without what is not
+/// Rollcall's, so that nobody escapes by making theirs large.
+const ONE_KEPT: usize = 16 * 1024;
+const ALL_KEPT: usize = 512 * 1024;
 /// How often a write is tried again after somebody else wrote their part.
 const CONFLICTS: usize = 8;
 
@@ -113,9 +118,12 @@ impl Record {
     pub async fn claim(&mut self, looked: &Looked) -> Result<(), Fault> {
         let now = cluster::now();
         for seen in looked.targets() {
-            let Sight::Standing { manifest } = &seen.sight else { continue };
-            if seen.target.action != Action::Delete && self.manifest(&seen.target).is_none() {
-                let manifest = manifest.to_string();
+            let Sight::Standing { manifest, .. } = &seen.sight else { continue };
+            let room = ALL_KEPT.saturating_sub(self.part.kept.iter().map(|kept| kept.manifest.len()).sum());
+            let fitting = fit(manifest, ONE_KEPT.min(room));
+            if let Some(manifest) =
+                fitting.filter(|_| seen.target.action != Action::Delete && self.manifest(&seen.target).is_none())
+            {
                 let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(manifest.as_bytes()));
                 self.part.kept.push(Kept { uid: seen.target.uid.clone(), manifest, sha256 });
             }
@@ -133,6 +141,7 @@ impl Record {
         message: Option<String>,
         at: Timestamp,
     ) {
+        let message = message.map(|message| message.chars().take(500).collect());
         let step = Step { target: target.into(), outcome, new_uid, message, at };
         match self.part.steps.iter_mut().find(|step| step.target.uid == target.uid) {
             Some(standing) => *standing = step,
@@ -207,5 +216,48 @@ impl Record {
         }
         self.revocation = fresh;
         Ok(())
+    }
+}
+
+/// A manifest of at most so many bytes: whole, else with nothing but its name and the marks Rollcall reads; `None` for
+/// a binding that does not fit, which is deleted all the same.
+fn fit(manifest: &Value, room: usize) -> Option<String> {
+    let whole = manifest.to_string();
+    if whole.len() <= room {
+        return Some(whole);
+    }
+    if manifest.get("roleRef").is_some() {
+        return None;
+    }
+    let meta = manifest.get("metadata")?;
+    let marks = meta.get("annotations").and_then(Value::as_object).into_iter().flatten().filter(|(key, value)| {
+        [names::OWNER, names::PURPOSE].contains(&key.as_str()) && value.as_str().is_some_and(|mark| mark.len() <= 1024)
+    });
+    let marks: serde_json::Map<String, Value> = marks.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let small = serde_json::json!({
+        "apiVersion": manifest.get("apiVersion"),
+        "kind": manifest.get("kind"),
+        "metadata": {"name": meta.get("name"), "namespace": meta.get("namespace"), "annotations": marks},
+    });
+    Some(small.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nobody_escapes_by_making_their_object_large() {
+        let large = "x".repeat(70_000);
+        let account = |note: &str| {
+            json!({"apiVersion": "v1", "kind": "ServiceAccount",
+                   "metadata": {"name": "a", "namespace": "n", "annotations": {names::OWNER: "id:hq/7", "note": note}}})
+        };
+        let kept = |note: &str| serde_json::from_str::<Value>(&fit(&account(note), ONE_KEPT).unwrap()).unwrap();
+        assert_eq!(kept("short"), account("short"));
+        assert_eq!(kept(&large)["metadata"]["annotations"], json!({names::OWNER: "id:hq/7"}));
+        let binding = json!({"roleRef": {}, "subjects": [large]});
+        assert_eq!(fit(&binding, ONE_KEPT), None);
     }
 }

@@ -3,9 +3,11 @@
 use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::{Person, policy};
 use crate::domain::employee::{Facts, HrId, Said, State};
-use crate::domain::roster::{self, Entry, Known, Left, Run, Standing};
+use crate::domain::roster::{self, Access, Entry, Known, Left, Run, Standing};
 
-/// Phase of a Revocation whose targets are all refused, as `status.access.state` mirrors it.
+/// Phases of a Revocation that the revoker has, or will have, and of one whose targets are all refused, as
+/// `status.access.state` mirrors them.
+const ENDING: &str = "Released";
 const REFUSED: &str = "Revoked";
 
 /// The record a Person is known by here: the first, if the Person bears the name minted from it. Any other Person was
@@ -21,12 +23,29 @@ pub fn record<'a>(person: &'a Person, namespace: &str) -> Option<&'a Record> {
 #[must_use]
 pub fn known(person: &Person, record: &Record) -> Known {
     let status = person.status.as_ref();
-    let access = status.and_then(|status| status.access.as_ref());
     Known {
         id: HrId(record.id.clone()),
         entry: status.and_then(entry),
-        revoked: access.is_some_and(|access| access.state == REFUSED),
+        access: status.map_or(Access::Stands, |status| access(person.metadata.name.as_deref(), status)),
     }
+}
+
+/// How far the present termination has come. What is mirrored may be of an earlier one, and then says nothing of it.
+fn access(name: Option<&str>, status: &PersonStatus) -> Access {
+    let story = name.zip(status.employment.as_ref()).and_then(|(name, standing)| story(name, standing));
+    let mirrored = status.access.as_ref().zip(story).filter(|(access, story)| access.revocation.starts_with(story));
+    match mirrored.map(|(access, _)| access.state.as_str()) {
+        Some(ENDING) => Access::Ending,
+        Some(REFUSED) => Access::Refused,
+        _ => Access::Stands,
+    }
+}
+
+/// What the names of the Revocations of a present termination begin with; none for whoever has not left.
+#[must_use]
+pub fn story(person_name: &str, standing: &person::Standing) -> Option<String> {
+    let left = standing.state == person::State::Terminated;
+    left.then(|| roster::story_prefix(person_name, standing.seen.unwrap_or(standing.since)))
 }
 
 fn entry(status: &PersonStatus) -> Option<Entry> {
@@ -180,6 +199,36 @@ mod tests {
             show(&mut status, expected.clone(), &record_of("7"));
             person.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
             assert!(known(&person, &record_of("7")).entry == Some(expected), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_revocations_of_the_present_termination_say_how_far_it_has_come() {
+        let seen = jiff::Timestamp::UNIX_EPOCH;
+        let (now, before) = (seen, seen - jiff::SignedDuration::from_hours(1));
+        let left = |seen| Some(Left { run: Some("r-1".into()), baseline: false, effective: seen, seen });
+        let cases = [
+            ("refused", State::Terminated, left(now), "Revoked", now, Access::Refused),
+            ("the revoker has it", State::Terminated, left(now), "Released", now, Access::Ending),
+            ("held", State::Terminated, left(now), "Held", now, Access::Stands),
+            ("failed", State::Terminated, left(now), "Failed", now, Access::Stands),
+            ("left again, refused the last time", State::Terminated, left(now), "Revoked", before, Access::Stands),
+            ("left again, half done the last time", State::Terminated, left(now), "Released", before, Access::Stands),
+            ("works here again", State::Active, None, "Revoked", now, Access::Stands),
+        ];
+        for (what, state, left, phase, story, expected) in cases {
+            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
+            let mut status = PersonStatus::default();
+            show(&mut status, entry_of(state, left), &record_of("7"));
+            status.access = Some(person::Access {
+                state: phase.into(),
+                revocation: format!("{}-cut", roster::story_prefix("p-1", story)),
+                waits_for: None,
+                next_action_at: None,
+                residual: 0,
+            });
+            person.status = Some(status);
+            assert_eq!(known(&person, &record_of("7")).access, expected, "{what}");
         }
     }
 

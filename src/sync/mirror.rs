@@ -1,5 +1,7 @@
 //! What happened to a person's access, as their Person shows it: a mirror of the Revocation that matters now. Pure.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use crate::api::condition::{self, Word};
@@ -22,18 +24,22 @@ pub struct Shown {
 
 /// Picks what to show of a person's Revocations.
 ///
-/// The newest by its due time is shown. A removal that is still held, or was cancelled, steps back behind the cut it
-/// follows: then the cut is the state, and the removal is only what comes next.
+/// Of a leaver (`story` is what the names of this termination's Revocations begin with) only those of this termination
+/// say anything, and first those with which access may still stand: what another of them has proved does not make it
+/// refused. Of anybody else (`story` is none) the newest is shown. A removal that is held, or was cancelled, is only what
+/// comes next.
 #[must_use]
-pub fn mirror(left: bool, revocations: &[&Revocation], now: Timestamp) -> Shown {
-    let Some(newest) = newest(revocations.iter().copied()) else {
+pub fn mirror(story: Option<&str>, revocations: &[&Revocation], now: Timestamp) -> Shown {
+    let left = story.is_some();
+    let told: Vec<&Revocation> =
+        revocations.iter().copied().filter(|other| story.is_none_or(|story| name(other).starts_with(story))).collect();
+    let first = told.iter().copied().min_by_key(|other| (rank(left, other), Reverse((other.spec.due, name(other)))));
+    let Some(shown) = first else {
         let awaited = "No revocation has been planned yet; `rollcall control` plans it.";
         return Shown { access: None, revoked: left.then(|| condition::not_revoked("NotPlanned", awaited)) };
     };
-    let waits = newest.spec.strike == Strike::Remove && matches!(phase(newest), Phase::Held | Phase::Cancelled);
-    let cuts = revocations.iter().copied().filter(|other| other.spec.strike == Strike::Cut && waits);
-    let shown = self::newest(cuts).unwrap_or(newest);
-    let next = if phase(newest) == Phase::Cancelled { shown } else { newest };
+    let held = told.iter().copied().filter(|other| phase(other) == Phase::Held);
+    let next = held.min_by_key(|other| (other.spec.due, name(other))).unwrap_or(shown);
     let access = Access {
         state: match phase(shown) {
             Phase::Cancelled => KEPT.to_owned(),
@@ -41,15 +47,28 @@ pub fn mirror(left: bool, revocations: &[&Revocation], now: Timestamp) -> Shown 
         },
         revocation: name(shown).to_owned(),
         waits_for: waits_for(shown).or_else(|| waits_for(next)),
-        next_action_at: next_action_at(next, now),
+        next_action_at: next_action_at(shown, now).or_else(|| next_action_at(next, now)),
         residual: residual(shown),
     };
-    let revoked = word(left, shown);
-    Shown { access: Some(access), revoked }
+    let nothing_ended = !told.iter().any(|other| phase(other) == Phase::Revoked && has_targets(other));
+    Shown { access: Some(access), revoked: word(left, shown, nothing_ended) }
 }
 
-fn newest<'a>(revocations: impl Iterator<Item = &'a Revocation>) -> Option<&'a Revocation> {
-    revocations.max_by_key(|revocation| (revocation.spec.due, name(revocation)))
+/// What is shown first, lowest first.
+fn rank(left: bool, revocation: &Revocation) -> u8 {
+    match (revocation.spec.strike, phase(revocation)) {
+        (_, Phase::Released) if left => 0,
+        (Strike::Cut, Phase::Held | Phase::Failed) if left => 1 + u8::from(revocation.spec.late),
+        (Strike::Remove, Phase::Failed) if left => 3,
+        (Strike::Cut, Phase::Cancelled) if left => 5,
+        (Strike::Remove, Phase::Held | Phase::Cancelled) => 6,
+        _ => 4,
+    }
+}
+
+fn has_targets(revocation: &Revocation) -> bool {
+    let plan = revocation.status.as_ref().and_then(|status| status.plan.as_ref());
+    plan.is_some_and(|plan| !plan.targets.is_empty())
 }
 
 fn name(revocation: &Revocation) -> &str {
@@ -82,13 +101,19 @@ fn residual(revocation: &Revocation) -> u32 {
     u32::try_from(planned + status.residual.len()).unwrap_or(u32::MAX)
 }
 
-fn word(left: bool, shown: &Revocation) -> Option<Word> {
+fn word(left: bool, shown: &Revocation, nothing_ended: bool) -> Option<Word> {
     let name = name(shown);
-    let remains = match residual(shown) {
+    let remain = residual(shown);
+    let remains = match remain {
         0 => String::new(),
+        1 => " 1 thing remains: see its residual.".to_owned(),
         remain => format!(" {remain} things remain: see its residual."),
     };
     match phase(shown) {
+        Phase::Revoked if left && nothing_ended && remain > 0 => {
+            let message = format!("Revocation {name} is done; nothing of it could be ended.{remains}");
+            Some(condition::not_revoked("Residual", message))
+        }
         Phase::Revoked if left => Some(condition::revoked(format!("{}.{remains}", proof(shown)))),
         Phase::Released => {
             Some(condition::not_revoked("Released", format!("Revocation {name} is released and acts now.")))
@@ -126,7 +151,7 @@ fn proof(shown: &Revocation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::revocation::{Gate, Plan, Residual, RevocationStatus, Trigger};
+    use crate::api::revocation::{Action, Gate, Plan, Residual, RevocationStatus, Target, TargetKind, Trigger};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -161,8 +186,36 @@ mod tests {
         revocation
     }
 
+    fn late(phase: Phase) -> Revocation {
+        let mut late = strike("cut-late", Strike::Cut, "2026-03-12T00:00:00Z", phase);
+        late.spec.late = true;
+        late
+    }
+
+    fn with_targets(mut revocation: Revocation) -> Revocation {
+        let target = Target {
+            action: Action::Recycle,
+            kind: TargetKind::ServiceAccount,
+            namespace: "team-a".into(),
+            name: "laptop".into(),
+            uid: "u-1".into(),
+            why: String::new(),
+        };
+        let plan = revocation.status.as_mut().unwrap().plan.get_or_insert_default();
+        plan.targets.push(target);
+        revocation
+    }
+
+    fn with_residual(mut revocation: Revocation, things: usize) -> Revocation {
+        let thing = Residual { what: "a".into(), why: "SharedBinding".into(), advice: String::new(), until: None };
+        let plan = revocation.status.as_mut().unwrap().plan.get_or_insert_default();
+        plan.residual = vec![thing; things];
+        revocation
+    }
+
+    /// All of one termination.
     fn shown(left: bool, revocations: &[Revocation]) -> Shown {
-        mirror(left, &revocations.iter().collect::<Vec<_>>(), noon())
+        mirror(left.then_some(""), &revocations.iter().collect::<Vec<_>>(), noon())
     }
 
     #[test]
@@ -271,10 +324,69 @@ mod tests {
             ("works here, nothing happened", word(false, &[]), None),
             ("works here again, cancelled in time", word(false, &[cut(Phase::Cancelled)]), None),
             ("works here again, held", word(false, &[held]), None),
+            ("works here again, what was cut stays so", word(false, &[cut(Phase::Revoked)]), None),
         ];
         for (what, word, expected) in cases {
             assert_eq!(word, expected, "{what}");
         }
-        assert!(word(false, &[cut(Phase::Revoked)]).is_some(), "works here again, and access is still refused");
+    }
+
+    #[test]
+    fn nobody_who_may_still_have_access_is_called_revoked() {
+        let not = |revocations: &[Revocation]| {
+            let shown = shown(true, revocations);
+            (shown.access.unwrap().revocation, shown.revoked.unwrap().reason)
+        };
+        let done = || vec![with_targets(cut(Phase::Revoked)), remove(Phase::Revoked)];
+        let and = |other: Revocation| [done(), vec![other]].concat();
+        let with_removal = |phase, other| vec![cut(Phase::Revoked), remove(phase), other];
+        let cases = [
+            ("nothing else", done(), ("remove", "Refused")),
+            ("a late find is held", and(late(Phase::Held)), ("cut-late", "Held")),
+            ("it is acted on", and(late(Phase::Released)), ("cut-late", "Released")),
+            ("it failed", and(late(Phase::Failed)), ("cut-late", "NotProved")),
+            ("it is done", and(late(Phase::Revoked)), ("remove", "Refused")),
+            ("the cut failed", vec![cut(Phase::Failed), remove(Phase::Revoked)], ("cut", "NotProved")),
+            ("the cut before its late find", vec![cut(Phase::Held), late(Phase::Held)], ("cut", "Held")),
+            ("the act before what waits", with_removal(Phase::Released, late(Phase::Held)), ("remove", "Released")),
+            (
+                "a removal failed, a later one did not",
+                {
+                    let later = strike("remove-2", Strike::Remove, "2026-03-20T00:00:00Z", Phase::Revoked);
+                    with_removal(Phase::Failed, later)
+                },
+                ("remove", "NotProved"),
+            ),
+        ];
+        for (what, revocations, (name, reason)) in cases {
+            assert_eq!(not(&revocations), (name.to_owned(), reason), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_termination_is_not_judged_by_an_earlier_one() {
+        let earlier = strike("p-1-aaaa-cut", Strike::Cut, "2026-01-10T00:00:00Z", Phase::Revoked);
+        let failed = strike("p-1-aaaa-late-cut", Strike::Cut, "2026-01-11T00:00:00Z", Phase::Failed);
+        let now = strike("p-1-bbbb-cut", Strike::Cut, "2026-03-10T00:00:00Z", Phase::Revoked);
+        let reason =
+            |revocations: &[&Revocation]| mirror(Some("p-1-bbbb"), revocations, noon()).revoked.unwrap().reason;
+        assert_eq!(reason(&[&earlier]), "NotPlanned", "refused the last time");
+        assert_eq!(reason(&[&failed, &now]), "Refused", "failed the last time");
+    }
+
+    #[test]
+    fn a_leaver_of_whom_nothing_could_be_ended_is_not_revoked() {
+        let word = |revocations: &[Revocation]| shown(true, revocations).revoked;
+        let residual = |message: &str| {
+            let done = "Revocation cut is done; nothing of it could be ended.";
+            Some(condition::not_revoked("Residual", format!("{done} {message}")))
+        };
+        let cut = || cut(Phase::Revoked);
+        assert_eq!(word(&[with_residual(cut(), 2)]), residual("2 things remain: see its residual."));
+        assert_eq!(word(&[with_residual(cut(), 1)]), residual("1 thing remains: see its residual."));
+        let reason = |revocations: &[Revocation]| word(revocations).unwrap().reason;
+        assert_eq!(reason(&[with_residual(with_targets(cut()), 2)]), "Refused", "the rest was ended");
+        let removed = with_residual(remove(Phase::Revoked), 2);
+        assert_eq!(reason(&[with_targets(cut()), removed]), "Refused", "the cut ended it, nothing was left to remove");
     }
 }

@@ -5,17 +5,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::{StreamExt, stream};
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::ResourceExt;
+use kube::api::{Api, PostParams};
 use kube::runtime::watcher::Event;
-use kube::{Resource, ResourceExt};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::MANAGER;
 use crate::api::Person;
 use crate::api::person::{PersonSpec, PersonStatus, Record};
-use crate::cluster::call;
+use crate::cluster::{apply_exactly, call};
 use crate::outcome::Fault;
 use crate::telemetry::Metrics;
 
@@ -170,7 +168,7 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
             Arc::new(made)
         }
     };
-    people.take(apply_exactly(api, &*standing, &write.status).await?);
+    people.take(apply_exactly(api, &*standing, MANAGER, &write.status).await?);
     Ok(())
 }
 
@@ -182,26 +180,6 @@ fn salt() -> Result<String, Fault> {
         .fill(&mut bytes)
         .map_err(|_| Fault::Transient { doing: "make a salt", cause: "no randomness".to_owned() })?;
     Ok(data_encoding::HEXLOWER.encode(&bytes))
-}
-
-/// Applies a whole owned status over exactly this state of the object, and gives back the object as it is then.
-///
-/// # Errors
-/// Any failure of the call; a conflict if the object has changed since.
-pub async fn apply_exactly<K, S>(api: &Api<K>, object: &K, status: &S) -> Result<K, Fault>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
-    S: Serialize,
-{
-    let name = object.name_any();
-    let body = serde_json::json!({
-        "apiVersion": K::api_version(&()),
-        "kind": K::kind(&()),
-        "metadata": {"name": name, "uid": object.uid(), "resourceVersion": object.resource_version()},
-        "status": status,
-    });
-    let params = PatchParams::apply(MANAGER).force();
-    call("write status", api.patch_status(&name, &params, &Patch::Apply(&body))).await
 }
 
 #[cfg(test)]

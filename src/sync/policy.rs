@@ -19,12 +19,12 @@ use kube::{Resource, ResourceExt};
 
 use self::pass::{Decision, News, Tally, View};
 use self::settings::{Settings, fingerprint};
-use super::people::{self, People, apply_exactly};
-use super::{Context, coverage};
+use super::people::{self, People};
+use super::{Context, MANAGER, coverage};
 use crate::api::condition::{self, Word};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert};
-use crate::cluster::{self, call};
+use crate::cluster::{self, apply_exactly, call};
 use crate::domain::roster::Baseline;
 use crate::domain::trust::Snapshot;
 use crate::outcome::{self, Fault, Report};
@@ -166,7 +166,7 @@ fn closed(mut runs: Vec<api::Run>) -> Vec<api::Run> {
 async fn record_runs(policy: &mut SyncPolicy, policies: &Api<SyncPolicy>, runs: Vec<api::Run>) -> Result<(), Fault> {
     let before = standing(policy);
     if before.runs != runs {
-        *policy = apply_exactly(policies, policy, &SyncPolicyStatus { runs, ..before }).await?;
+        *policy = apply_exactly(policies, policy, MANAGER, &SyncPolicyStatus { runs, ..before }).await?;
     }
     Ok(())
 }
@@ -280,7 +280,8 @@ async fn report(
     if matches!(result, Ok(_) | Err(Fault::Stalled(_))) {
         status.observed_generation = policy.metadata.generation;
     }
-    let written = if status == before { Ok(()) } else { apply_exactly(policies, policy, &status).await.map(drop) };
+    let written =
+        if status == before { Ok(()) } else { apply_exactly(policies, policy, MANAGER, &status).await.map(drop) };
     match written.and(result) {
         Ok(report) => {
             watched.shared.failures.count(&policy.uid().unwrap_or_default(), false);

@@ -1,6 +1,7 @@
 //! One person through one pass: with a new statement about them, or without.
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::calendar::Day;
 use super::{Baseline, Entry, Left, Profile, Rules, Standing, Turn};
@@ -16,6 +17,14 @@ const LONGEST_ADDRESS: usize = 320;
 /// Why a record that changed its name, its address and its first day at once is not believed.
 pub(super) const CONFLICT: &str = "Conflict: name, address and first day all changed, so this id may now be another human's; \
      delete this Person if it is, or correct it in the HR system";
+
+/// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
+/// when the termination was seen, so that leaving again is another story.
+#[must_use]
+pub fn story_prefix(person_name: &str, seen: Timestamp) -> String {
+    let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(seen.to_string()));
+    format!("{person_name}-{}", digest.chars().take(8).collect::<String>())
+}
 
 /// A person a trusted answer names.
 pub(super) fn stated(

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Baseline, Draft, Rules};
+use super::{Access, Baseline, Draft, Rules};
 use crate::domain::employee::State;
 
 /// Most runs that are kept: those of leavers whose access stands, then the newest.
@@ -68,11 +68,11 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
 }
 
 /// Whether this pass counts them: new leavers, and those another policy counted while their access still stands. To
-/// this policy the latter are seen now for the first time.
+/// this policy the latter are seen now for the first time. A termination that is being carried out stays what it is.
 fn leaves(draft: &Draft<'_>, rules: &Rules<'_>) -> bool {
     let Some(left) = &draft.after.standing.left else { return false };
     let inherited = draft.before.is_some_and(|before| before.policy != rules.policy);
-    left.run.is_none() || (inherited && !draft.revoked)
+    left.run.is_none() || (inherited && draft.access == Access::Stands)
 }
 
 fn unfinished(run: &Run, drafts: &[Draft<'_>]) -> bool {
@@ -87,12 +87,13 @@ fn had_left(draft: &Draft<'_>) -> bool {
     draft.before.is_some_and(|before| before.standing.state == State::Terminated)
 }
 
-/// Whoever has left while a baseline is taken, or awaited, and still has access needs approval.
+/// Whoever has left while a baseline is taken, or awaited, and still has access needs approval. Half-done work does not:
+/// stopped there, it would leave an account deleted and not made again.
 fn mark_baseline(drafts: &mut [Draft<'_>], baseline: Baseline) {
     if baseline == Baseline::Settled {
         return;
     }
-    for draft in drafts.iter_mut().filter(|draft| !draft.revoked) {
+    for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
         if let Some(left) = &mut draft.after.standing.left {
             left.baseline = true;
         }
@@ -105,7 +106,7 @@ fn recount(mut runs: Vec<Run>, drafts: &[Draft<'_>]) -> Vec<Run> {
     for draft in drafts {
         let Some(run) = draft.after.standing.left.as_ref().and_then(|left| left.run.as_deref()) else { continue };
         *carried.entry(run).or_default() += 1;
-        if !draft.revoked {
+        if draft.access != Access::Refused {
             standing.insert(run);
         }
     }

@@ -100,8 +100,8 @@ impl World {
     fn write(&mut self, plan: &Plan, changes: usize) {
         self.runs.clone_from(&plan.runs);
         for change in plan.changes.iter().take(changes) {
-            let revoked = self.known.get(&change.id).is_some_and(|known| known.revoked);
-            let known = Known { id: change.id.clone(), entry: Some(change.entry.clone()), revoked };
+            let access = self.known.get(&change.id).map_or(Access::Stands, |known| known.access);
+            let known = Known { id: change.id.clone(), entry: Some(change.entry.clone()), access };
             self.known.insert(change.id.clone(), known);
         }
         if changes >= plan.changes.len() {
@@ -374,18 +374,26 @@ fn a_baseline_is_what_was_settled_for_the_same_fingerprint() {
 }
 
 #[test]
+fn every_termination_is_a_story_of_its_own() {
+    let (first, second) = (at("2026-03-10T12:00:00Z"), at("2026-05-01T00:00:00Z"));
+    assert_eq!(story_prefix("p-1", first), "p-1-b413ba2f");
+    assert_ne!(story_prefix("p-1", first), story_prefix("p-1", second));
+}
+
+#[test]
 fn leavers_of_a_baseline_need_approval_and_so_do_those_whose_access_still_stands() {
-    let mut world = World::with(&people(1..=4));
-    world.poll(&[gone(1..=2), people(3..=4)].concat(), noon());
-    world.known.get_mut(&HrId("2".into())).unwrap().revoked = true;
+    let mut world = World::with(&people(1..=5));
+    world.poll(&[gone(1..=3), people(4..=5)].concat(), noon());
+    world.known.get_mut(&HrId("2".into())).unwrap().access = Access::Refused;
+    world.known.get_mut(&HrId("3".into())).unwrap().access = Access::Ending;
     world.baseline = Baseline::Now;
-    let plan = world.poll(&[gone(1..=3), people(4..=4)].concat(), noon());
-    let marked: Vec<_> = ["1", "2", "3"].map(|id| world.left(id).baseline).into();
-    assert_eq!(marked, [true, false, true], "1 stood, 2 is refused already, 3 is new");
+    let plan = world.poll(&[gone(1..=4), people(5..=5)].concat(), noon());
+    let marked: Vec<_> = ["1", "2", "3", "4"].map(|id| world.left(id).baseline).into();
+    assert_eq!(marked, [true, false, false, true], "1 stood, 2 is refused already, 3 is half done, 4 is new");
     assert_eq!(plan.baseline_leavers, 2);
     world.baseline = Baseline::Settled;
-    world.poll(&gone(1..=4), noon());
-    assert!(!world.left("4").baseline, "later leavers act by themselves");
+    world.poll(&gone(1..=5), noon());
+    assert!(!world.left("5").baseline, "later leavers act by themselves");
 }
 
 #[test]
@@ -478,10 +486,11 @@ fn a_person_made_again_never_slips_into_a_run_that_was_counted() {
 
 #[test]
 fn another_policy_counts_inherited_leavers_anew_while_their_access_stands() {
-    let all = [gone(1..=2), people(3..=10)].concat();
+    let all = [gone(1..=3), people(4..=10)].concat();
     let mut world = World::with(&people(1..=10));
     world.poll(&all, noon());
-    world.known.get_mut(&HrId("2".into())).unwrap().revoked = true;
+    world.known.get_mut(&HrId("2".into())).unwrap().access = Access::Refused;
+    world.known.get_mut(&HrId("3".into())).unwrap().access = Access::Ending;
     let foreign = std::mem::take(&mut world.runs);
     world.policy = "successor";
     world.baseline = Baseline::Now;
@@ -490,7 +499,10 @@ fn another_policy_counts_inherited_leavers_anew_while_their_access_stands() {
     assert_eq!(plan.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(), [1]);
     assert_ne!(world.left("1").run, Some(foreign[0].id.clone()));
     assert_eq!((world.left("1").seen, world.left("1").effective), (later, noon()), "a story of its own");
-    assert_eq!((world.left("2").run, world.left("2").seen), (Some(foreign[0].id.clone()), noon()));
+    for (id, what) in [("2", "refused already"), ("3", "half done")] {
+        let left = world.left(id);
+        assert_eq!((left.run, left.seen, left.baseline), (Some(foreign[0].id.clone()), noon(), false), "{what}");
+    }
 }
 
 #[test]
@@ -499,7 +511,7 @@ fn twenty_runs_are_kept_and_those_whose_access_is_refused_go_first() {
     for leaver in 1..=20 {
         world.poll(&[gone(1..=leaver), people(leaver + 1..=40)].concat(), noon());
     }
-    world.known.get_mut(&HrId("5".into())).unwrap().revoked = true;
+    world.known.get_mut(&HrId("5".into())).unwrap().access = Access::Refused;
     let plan = world.poll(&[gone(1..=21), people(22..=40)].concat(), noon());
     let kept: BTreeSet<_> = plan.runs.iter().map(|run| Some(run.id.clone())).collect();
     assert_eq!(plan.runs.len(), MOST_RUNS);

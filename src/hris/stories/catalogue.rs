@@ -226,7 +226,7 @@ impl Vendor {
         let url = Url::parse(&format!("http://x{}", head.uri)).unwrap();
         let query: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
         for (name, value) in &next.with {
-            if self.fault == Fault::None && query.get(name) != Some(value) && !body.contains(&format!("{value}")) {
+            if self.fault == Fault::None && query.get(name) != Some(value) && !body.contains(&value.to_string()) {
                 self.surprises.push(format!("{to}: {name} is {:?}, not {value}", query.get(name)));
             }
         }

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 
 use super::settings::Settings;
 use crate::api::condition;
-use crate::api::person::{PersonStatus, Record, State};
+use crate::api::person::{PersonStatus, Record};
 use crate::api::{Person, Revocation, policy};
 use crate::domain::roster::{self, Answer, Baseline, Change, Plan, Rules, Turn};
 use crate::domain::trust::Snapshot;
@@ -192,8 +192,8 @@ impl<'a> Writes<'a> {
         let theirs = self.revocations.get(name).into_iter().flatten().copied();
         let theirs: Vec<&Revocation> =
             theirs.filter(|revocation| Some(revocation.spec.person_uid.as_str()) == uid).collect();
-        let left = status.employment.as_ref().is_some_and(|standing| standing.state == State::Terminated);
-        let shown = mirror(left, &theirs, self.now);
+        let story = status.employment.as_ref().and_then(|standing| convert::story(name, standing));
+        let shown = mirror(story.as_deref(), &theirs, self.now);
         status.access = shown.access;
         status.conditions = condition::merge(&status.conditions, shown.revoked.into_iter().collect(), None, self.now);
     }

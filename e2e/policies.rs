@@ -1,0 +1,382 @@
+//! The chart's lesser walls: records, holds, accepted answers, the revoker's namespace, and each identity's own rights.
+//!
+//! `refusals` tells the greater ones. Every attack is a row: who tries what, and which layer says no.
+
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::support::chart;
+use crate::support::installation::{Consent, Installation};
+use crate::support::objects::object;
+use crate::support::waiting::eventually;
+
+/// What is tried.
+enum Try<'a> {
+    Create(Value),
+    Patch(&'a str, Value),
+    Status(&'a str, Value),
+    Delete(&'a str),
+}
+use Try::{Create, Delete, Patch as Change, Status};
+
+/// A resource, by group, version, kind and plural.
+type Resource = (&'static str, &'static str, &'static str, &'static str);
+const CONFIG_MAPS: Resource = ("", "v1", "ConfigMap", "configmaps");
+const SECRETS: Resource = ("", "v1", "Secret", "secrets");
+const SERVICES: Resource = ("", "v1", "Service", "services");
+const PODS: Resource = ("", "v1", "Pod", "pods");
+const ACCOUNTS: Resource = ("", "v1", "ServiceAccount", "serviceaccounts");
+const DEPLOYMENTS: Resource = ("apps", "v1", "Deployment", "deployments");
+const CRON_JOBS: Resource = ("batch", "v1", "CronJob", "cronjobs");
+const LEASES: Resource = ("coordination.k8s.io", "v1", "Lease", "leases");
+const BINDINGS: Resource = ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
+const PEOPLE: Resource = ("rollcall.dev", "v1alpha1", "Person", "people");
+const CONNECTIONS: Resource = ("rollcall.dev", "v1alpha1", "HRConnection", "hrconnections");
+const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
+
+/// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.
+async fn attempt(
+    rollcall: &Installation,
+    who: &str,
+    namespace: &str,
+    what: Resource,
+    tried: &Try<'_>,
+) -> (String, String) {
+    let client = match who {
+        "sync" | "control" | "revoke" => {
+            rollcall.cluster.acting_as(&rollcall.identity(who), &["system:authenticated"]).await
+        }
+        "admin" => rollcall.cluster.acting_as("ada", &["system:masters", "system:authenticated"]).await,
+        "garbage collector" => {
+            let name = "system:serviceaccount:kube-system:generic-garbage-collector";
+            rollcall.cluster.acting_as(name, &["system:authenticated"]).await
+        }
+        user => rollcall.cluster.acting_as(user, &["system:authenticated"]).await,
+    };
+    let (group, version, kind, plural) = what;
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+    let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
+    let patching = PatchParams { dry_run: true, ..PatchParams::default() };
+    let answer = match tried {
+        Create(body) => {
+            let mut body = body.clone();
+            body["apiVersion"] = json!(if group.is_empty() { version.into() } else { format!("{group}/{version}") });
+            body["kind"] = json!(kind);
+            api.create(&PostParams { dry_run: true, ..PostParams::default() }, &object(body)).await.map(drop)
+        }
+        Change(name, patch) => api.patch(name, &patching, &Patch::Merge(patch)).await.map(drop),
+        Status(name, status) => {
+            api.patch_status(name, &patching, &Patch::Merge(json!({"status": status}))).await.map(drop)
+        }
+        Delete(name) => api.delete(name, &DeleteParams { dry_run: true, ..DeleteParams::default() }).await.map(drop),
+    };
+    match answer {
+        Ok(()) => ("none".into(), String::new()),
+        Err(error) if chart::refused_by_policy(&error) => ("policy".into(), error.to_string()),
+        Err(kube::Error::Api(status)) if status.code == 403 => ("rbac".into(), status.message.clone()),
+        Err(kube::Error::Api(status)) if status.code == 422 => ("schema".into(), status.message.clone()),
+        Err(other) => (other.to_string(), String::new()),
+    }
+}
+
+/// An installation with one Person.
+async fn guarded(story: &str, targets: &[(&str, Consent)]) -> Installation {
+    let rollcall = Installation::new(story, targets).await;
+    make(
+        &rollcall,
+        PEOPLE,
+        json!({"metadata": {"name": "p-7"}, "spec": {"records": [{"connection": "hq", "id": "7"}]}}),
+    )
+    .await;
+    rollcall
+}
+
+/// Makes something in the operator's namespace, as an admin.
+async fn make(rollcall: &Installation, what: Resource, body: Value) {
+    let (group, version, kind, plural) = what;
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+    let mut body = body;
+    body["apiVersion"] = json!(resource.api_version);
+    body["kind"] = json!(kind);
+    let api: Api<DynamicObject> = Api::namespaced_with(rollcall.admin.clone(), &rollcall.namespace, &resource);
+    api.create(&PostParams::default(), &object(body)).await.unwrap();
+}
+
+/// Tries every row in one namespace.
+async fn each(rollcall: &Installation, namespace: &str, rows: Vec<(&str, &str, Resource, Try<'_>, &str)>) {
+    for (who, what, resource, tried, expected) in rows {
+        let (layer, said) = attempt(rollcall, who, namespace, resource, &tried).await;
+        assert_eq!(layer, expected, "{who} {what}: {said}");
+    }
+}
+
+fn named(name: &str) -> Value {
+    json!({"metadata": {"name": name}})
+}
+
+fn memory(kind: &str) -> Try<'static> {
+    let annotations = json!({"kubernetes.io/service-account.name": "anything"});
+    Create(json!({"metadata": {"name": "rollcall-memory-new", "annotations": annotations}, "type": kind}))
+}
+
+#[tokio::test]
+async fn what_rollcall_remembers_is_written_by_the_one_that_keeps_it_and_by_nobody_else() {
+    let rollcall = guarded("records", &[]).await;
+    make(&rollcall, CONFIG_MAPS, json!({"metadata": {"name": "people"}, "data": {"people.csv": ""}})).await;
+    make(&rollcall, SECRETS, json!({"metadata": {"name": "credential"}})).await;
+    let data = || json!({"data": {"key": "value"}});
+    each(
+        &rollcall,
+        &rollcall.namespace,
+        vec![
+            ("control", "begins the ledger", CONFIG_MAPS, Create(named("rollcall-ledger")), "none"),
+            ("control", "seals evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "none"),
+            ("control", "moves the head", CONFIG_MAPS, Create(named("rollcall-evidence-head")), "none"),
+            ("control", "writes the consents", CONFIG_MAPS, Create(named("rollcall-consents")), "none"),
+            ("admin", "forges the ledger", CONFIG_MAPS, Create(named("rollcall-ledger")), "policy"),
+            ("admin", "forges evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "policy"),
+            ("sync", "forges evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "rbac"),
+            ("revoke", "forges evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "rbac"),
+            ("control", "lifts the stop", CONFIG_MAPS, Change("rollcall-stop", data()), "policy"),
+            ("admin", "lifts the stop", CONFIG_MAPS, Change("rollcall-stop", data()), "none"),
+            ("control", "writes the HR file", CONFIG_MAPS, Change("people", data()), "policy"),
+            ("control", "deletes the HR file", CONFIG_MAPS, Delete("people"), "rbac"),
+            ("sync", "keeps its memory", SECRETS, memory("rollcall.dev/memory"), "none"),
+            ("sync", "makes another Secret", SECRETS, Create(named("other")), "policy"),
+            ("sync", "makes itself another's token", SECRETS, memory("kubernetes.io/service-account-token"), "policy"),
+            ("sync", "overwrites a credential", SECRETS, Change("credential", data()), "rbac"),
+            ("admin", "forges a memory", SECRETS, memory("rollcall.dev/memory"), "policy"),
+            ("control", "reads nothing of Secrets, nor writes", SECRETS, Create(named("other")), "rbac"),
+        ],
+    )
+    .await;
+    let control = rollcall.cluster.acting_as(&rollcall.identity("control"), &["system:authenticated"]).await;
+    let ledger = object::<DynamicObject>(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rollcall-ledger"}}),
+    );
+    let maps = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "ConfigMap"), "configmaps");
+    let maps: Api<DynamicObject> = Api::namespaced_with(control, &rollcall.namespace, &maps);
+    maps.create(&PostParams::default(), &ledger).await.unwrap();
+    each(
+        &rollcall,
+        &rollcall.namespace,
+        vec![
+            ("control", "counts", CONFIG_MAPS, Change("rollcall-ledger", data()), "none"),
+            ("control", "deletes the ledger", CONFIG_MAPS, Delete("rollcall-ledger"), "rbac"),
+            ("admin", "rewrites the ledger", CONFIG_MAPS, Change("rollcall-ledger", data()), "policy"),
+            ("admin", "deletes the ledger", CONFIG_MAPS, Delete("rollcall-ledger"), "policy"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_memory_goes_with_its_connection_and_nobody_else_deletes_it() {
+    let rollcall = guarded("memory", &[]).await;
+    let sync = rollcall.cluster.acting_as(&rollcall.identity("sync"), &["system:authenticated"]).await;
+    let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(sync, &rollcall.namespace);
+    let secret = object(json!({"metadata": {"name": "rollcall-memory-hq"}, "type": "rollcall.dev/memory"}));
+    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    each(
+        &rollcall,
+        &rollcall.namespace,
+        vec![
+            ("sync", "deletes it", SECRETS, Delete("rollcall-memory-hq"), "rbac"),
+            ("admin", "deletes it", SECRETS, Delete("rollcall-memory-hq"), "policy"),
+            ("garbage collector", "deletes it", SECRETS, Delete("rollcall-memory-hq"), "none"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_hold_is_a_humans() {
+    let rollcall = guarded("hold", &[]).await;
+    let hold = json!({"reason": "under notice", "until": "2030-01-01T00:00:00Z", "by": "ada"});
+    let held = |name: &str| json!({"metadata": {"name": name}, "spec": {"records": [{"connection": "hq", "id": "8"}], "hold": hold}});
+    make(&rollcall, PEOPLE, held("p-8")).await;
+    each(
+        &rollcall,
+        &rollcall.namespace,
+        vec![
+            ("sync", "makes a held Person", PEOPLE, Create(held("p-9")), "policy"),
+            ("sync", "sets a hold", PEOPLE, Change("p-7", json!({"spec": {"hold": hold}})), "rbac"),
+            ("sync", "lifts a hold", PEOPLE, Change("p-8", json!({"spec": {"hold": null}})), "rbac"),
+            ("sync", "writes a held Person's status", PEOPLE, Status("p-8", json!({"policy": "x"})), "none"),
+            ("sync", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),
+            ("control", "lifts a hold", PEOPLE, Change("p-8", json!({"spec": {"hold": null}})), "rbac"),
+            ("revoke", "writes a Person's status", PEOPLE, Status("p-7", json!({"policy": "x"})), "rbac"),
+            ("admin", "sets a hold", PEOPLE, Change("p-7", json!({"spec": {"hold": hold}})), "none"),
+            ("sync", "makes a Revocation", REVOCATIONS, Create(named("r")), "rbac"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_is_accepted_by_those_who_may_approve() {
+    let rollcall = guarded("accept", &[]).await;
+    rollcall.connect(json!({})).await;
+    let hq = rollcall.connection.as_str();
+    for role in ["approver", "viewer"] {
+        let group = "rbac.authorization.k8s.io";
+        let binding = json!({
+            "metadata": {"name": role}, "subjects": [{"kind": "User", "name": role, "apiGroup": group}],
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": format!("{}-{role}", rollcall.release)}});
+        make(&rollcall, BINDINGS, binding).await;
+    }
+    let accepted = |value: Value| json!({"metadata": {"annotations": {"rollcall.dev/accept": value}}});
+    let asked = json!({"metadata": {"annotations": {"rollcall.dev/requestedAt": "now"}}});
+    eventually("the role is bound", || async {
+        let (layer, _) =
+            attempt(&rollcall, "approver", &rollcall.namespace, CONNECTIONS, &Change(hq, asked.clone())).await;
+        (layer == "none").then_some(())
+    })
+    .await;
+    each(
+        &rollcall,
+        &rollcall.namespace,
+        vec![
+            ("approver", "accepts", CONNECTIONS, Change(hq, accepted(json!("7f3a"))), "none"),
+            ("viewer", "accepts", CONNECTIONS, Change(hq, accepted(json!("7f3a"))), "rbac"),
+            ("sync", "accepts", CONNECTIONS, Change(hq, accepted(json!("7f3a"))), "rbac"),
+            ("control", "accepts", CONNECTIONS, Change(hq, accepted(json!("7f3a"))), "rbac"),
+            ("approver", "stops", CONFIG_MAPS, Change("rollcall-stop", json!({"data": {"reason": "why"}})), "none"),
+            ("viewer", "stops", CONFIG_MAPS, Change("rollcall-stop", json!({"data": {"reason": "why"}})), "rbac"),
+        ],
+    )
+    .await;
+    make(
+        &rollcall,
+        ("rbac.authorization.k8s.io", "v1", "Role", "roles"),
+        json!({
+        "metadata": {"name": "gitops"},
+        "rules": [{"apiGroups": ["rollcall.dev"], "resources": ["hrconnections"], "verbs": ["get", "patch"]}]}),
+    )
+    .await;
+    for subject in ["pipeline", rollcall.identity("sync").as_str()] {
+        let group = "rbac.authorization.k8s.io";
+        make(
+            &rollcall,
+            BINDINGS,
+            json!({
+            "metadata": {"generateName": "gitops-"}, "subjects": [{"kind": "User", "name": subject, "apiGroup": group}],
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": "gitops"}}),
+        )
+        .await;
+    }
+    for who in ["pipeline", "sync"] {
+        eventually("whoever may write connections may ask for a read", || async {
+            let tried = Change(hq, asked.clone());
+            let (layer, _) = attempt(&rollcall, who, &rollcall.namespace, CONNECTIONS, &tried).await;
+            (layer == "none").then_some(())
+        })
+        .await;
+        let tried = Change(hq, accepted(json!("7f3a")));
+        let (layer, said) = attempt(&rollcall, who, &rollcall.namespace, CONNECTIONS, &tried).await;
+        assert_eq!(layer, "policy", "{who} accepts with the right to write connections, but not to approve: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_revokers_namespace_holds_nothing_but_its_jobs() {
+    let rollcall = guarded("empty", &[]).await;
+    let namespace = rollcall.revoker_namespace();
+    let account = format!("{}-revoke", rollcall.release);
+    let labels = json!({"a": "b"});
+    let secure = json!({"allowPrivilegeEscalation": false, "runAsNonRoot": true, "runAsUser": 1,
+        "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}});
+    let pod =
+        json!({"serviceAccountName": account, "containers": [{"name": "x", "image": "x", "securityContext": secure}]});
+    let template = json!({"metadata": {"labels": labels}, "spec": pod});
+    let mut once = template.clone();
+    once["spec"]["restartPolicy"] = json!("Never");
+    let stolen = json!({"metadata": {"name": "x", "annotations": {"kubernetes.io/service-account.name": account}},
+        "type": "kubernetes.io/service-account-token"});
+    each(&rollcall, &namespace, vec![
+        ("admin", "runs a pod as the revoker", PODS, Create(json!({"metadata": {"name": "x"}, "spec": pod})), "policy"),
+        ("admin", "deploys", DEPLOYMENTS,
+            Create(json!({"metadata": {"name": "x"}, "spec": {"selector": {"matchLabels": labels}, "template": template}})), "policy"),
+        ("admin", "schedules", CRON_JOBS,
+            Create(json!({"metadata": {"name": "x"}, "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": once}}}})), "policy"),
+        ("admin", "puts a service in the API server's name", SERVICES,
+            Create(json!({"metadata": {"name": "kubernetes"}, "spec": {"ports": [{"port": 443}]}})), "policy"),
+        ("admin", "makes a token Secret", SECRETS, Create(stolen), "policy"),
+        ("control", "runs a pod", PODS, Create(json!({"metadata": {"name": "x"}, "spec": pod})), "rbac"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn only_a_node_gets_the_revokers_token() {
+    let rollcall = guarded("minting", &[]).await;
+    let strict = json!({"image": {"repository": "localhost/rollcall", "tag": "test"}, "crds": {"install": false}});
+    chart::apply(
+        rollcall.cluster,
+        &chart::render(&rollcall.admin, &rollcall.release, &rollcall.namespace, &strict).await,
+    );
+    let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> =
+        Api::namespaced(rollcall.admin.clone(), &rollcall.revoker_namespace());
+    let request = object(json!({"spec": {"expirationSeconds": 600}}));
+    let refused = eventually("an admin gets no token of the revoker", || async {
+        let name = format!("{}-revoke", rollcall.release);
+        accounts.create_token_request(&name, &PostParams::default(), &request).await.err()
+    })
+    .await;
+    assert!(chart::refused_by_policy(&refused), "{refused}");
+}
+
+#[tokio::test]
+async fn each_identity_has_its_own_rights_and_no_others() {
+    let rollcall = guarded("rights", &[("apps", Consent::Accounts)]).await;
+    let marked = |name: &str| json!({"metadata": {"name": name, "annotations": {"rollcall.dev/owner": "id:hq/7"}}});
+    let lease = |command: &str| Create(named(&format!("{}-{command}", rollcall.release)));
+    each(
+        &rollcall,
+        &rollcall.target("apps"),
+        vec![
+            ("revoke", "makes a marked account", ACCOUNTS, Create(marked("a")), "none"),
+            ("revoke", "makes an account of nobody's", ACCOUNTS, Create(named("a")), "policy"),
+            ("revoke", "marks an account", ACCOUNTS, Change("default", marked("default")), "rbac"),
+            ("revoke", "reads or writes Secrets", SECRETS, Create(named("a")), "rbac"),
+            ("revoke", "binds", BINDINGS, Create(named("a")), "rbac"),
+            ("control", "makes an account", ACCOUNTS, Create(marked("a")), "rbac"),
+            ("control", "deletes an account", ACCOUNTS, Delete("default"), "rbac"),
+            ("sync", "deletes an account", ACCOUNTS, Delete("default"), "rbac"),
+        ],
+    )
+    .await;
+    each(
+        &rollcall,
+        &rollcall.namespace,
+        vec![
+            ("sync", "leads", LEASES, lease("sync"), "none"),
+            ("control", "leads", LEASES, lease("control"), "none"),
+            ("revoke", "leads", LEASES, lease("sync"), "rbac"),
+            ("revoke", "makes an account", ACCOUNTS, Create(marked("a")), "rbac"),
+        ],
+    )
+    .await;
+    let other = guarded("neighbour", &[]).await;
+    for who in ["sync", "control", "revoke"] {
+        let client = other.cluster.acting_as(&other.identity(who), &["system:authenticated"]).await;
+        let people: Api<rollcall::api::Person> = Api::namespaced(client, &rollcall.namespace);
+        assert!(people.get("p-7").await.is_err(), "{who} of another installation reads this one's people");
+    }
+    let (layer, _) = attempt(&other, "revoke", &rollcall.target("apps"), ACCOUNTS, &Create(marked("a"))).await;
+    assert_eq!(layer, "rbac", "this namespace consented to one installation, not to the other");
+}
+
+#[test]
+fn the_chart_carries_the_kinds_as_they_are_generated() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |folder: &str| {
+        let files = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let mut all: Vec<_> =
+            files.map(|file| (file.file_name().unwrap().to_owned(), std::fs::read_to_string(file).unwrap())).collect();
+        all.sort();
+        all
+    };
+    let (generated, carried) = (read("crds"), read("charts/rollcall/files/crds"));
+    assert!(generated == carried, "run `make crds`");
+}
