@@ -310,8 +310,8 @@ impl<'d> Cells<'d> {
             taken.push(Self::plain(path, cell)?);
             to = Some(cell);
         }
-        let prefer = choose.prefer.iter().map(|word| word.to_lowercase()).collect();
-        Ok(Some(Chosen { from, to, prefer, forms: self.definition.dates.clone(), as_of }))
+        let ended = choose.ended.iter().map(|word| word.to_lowercase()).collect();
+        Ok(Some(Chosen { from, to, ended, forms: self.definition.dates.clone(), as_of }))
     }
 }
 

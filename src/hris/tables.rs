@@ -17,8 +17,8 @@ pub(super) struct Chosen {
     pub(super) from: usize,
     /// The cell of its last day; none is open.
     pub(super) to: Option<usize>,
-    /// Status words, in lower case; where a record has one of them, those without are not looked at.
-    pub(super) prefer: Vec<String>,
+    /// Status words, in lower case, of records that count only where all there are have one of them.
+    pub(super) ended: Vec<String>,
     /// Forms of the dates.
     pub(super) forms: Vec<DateForm>,
     /// The UTC date.
@@ -93,9 +93,9 @@ impl Chosen {
             Ok(None) => Some(None),
             Err(_) => None,
         };
-        let preferred = |row: &Row| {
+        let goes_first = |row: &Row| {
             let word = row.at(Slot::Status as usize).ok().flatten().unwrap_or_default().to_lowercase();
-            self.prefer.contains(&word)
+            !self.ended.contains(&word) // a word nobody knows is not known to have ended
         };
         let mut spans = Vec::new();
         for row in rows {
@@ -103,8 +103,8 @@ impl Chosen {
             let to = self.to.map_or(Some(None), |to| day(row, to))?.unwrap_or(Date::MAX);
             spans.push((row, from, to));
         }
-        let some_preferred = rows.iter().any(preferred);
-        let ranked = spans.iter().filter(|(row, ..)| !some_preferred || preferred(row));
+        let some_go_first = rows.iter().any(goes_first);
+        let ranked = spans.iter().filter(|(row, ..)| !some_go_first || goes_first(row));
         let (row, _, to) = ranked.max_by_key(|(_, from, to)| {
             let current = *from <= self.as_of && *to >= self.as_of;
             let ahead = *from > self.as_of;
@@ -133,11 +133,11 @@ mod tests {
         row
     }
 
-    fn merge(prefer: &[&str], rows: &[Row]) -> Result<(String, Option<String>), String> {
+    fn merge(ended: &[&str], rows: &[Row]) -> Result<(String, Option<String>), String> {
         let choose = Chosen {
             from: FROM,
             to: Some(TO),
-            prefer: prefer.iter().map(|word| (*word).to_owned()).collect(),
+            ended: ended.iter().map(|word| (*word).to_owned()).collect(),
             forms: vec![DateForm::Iso],
             as_of: TODAY,
         };
@@ -173,11 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_a_preferred_status_comes_before_one_that_began_later() {
-        let ended = row("INACTIVE", "2025-06-01", "");
-        let active = row("ACTIVE", "2020-01-01", "");
-        let found = merge(&["active", "leave"], &[ended, active]);
-        assert_eq!(found, Ok(("ACTIVE".to_owned(), None)));
+    fn a_record_that_ended_counts_only_where_all_have_ended() {
+        let ended = || row("INACTIVE", "2025-06-01", "");
+        for (other, status) in [("ACTIVE", "ACTIVE"), ("a new word", "a new word"), ("inactive", "INACTIVE")] {
+            let found = merge(&["inactive"], &[ended(), row(other, "2020-01-01", "")]);
+            assert_eq!(found, Ok((status.to_owned(), None)), "{other}");
+        }
     }
 
     #[test]

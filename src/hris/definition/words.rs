@@ -366,9 +366,9 @@ pub struct Choose {
     /// Path to its last day; none is open.
     #[serde(default)]
     pub to: Option<String>,
-    /// Status words; where a record has one of them, those without are not looked at.
+    /// Status words of records that count only where all there are have one of them.
     #[serde(default)]
-    pub prefer: Vec<String>,
+    pub ended: Vec<String>,
 }
 
 /// A list that gives a name for an id.
