@@ -40,6 +40,7 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 	trap 'plane down 9>&-' EXIT
 	step cargo fmt --check
 	step cargo clippy --locked --all-targets -- --deny warnings
+	step cargo clippy --locked --test bench -- --deny warnings
 	step $(MAKE) --no-print-directory test-cluster
 	step cargo test --locked --no-fail-fast --lib --bins
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only 9>&-) && export ROLLCALL_E2E_KUBECONFIG

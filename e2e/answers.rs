@@ -29,7 +29,7 @@ fn bad_files(rollcall: &Installation) -> Vec<(&'static str, String, &'static str
         ("wrong columns", good.replace("email", "fax"), "WrongColumns"),
         (
             "duplicate ids",
-            good.clone() + &staff(rollcall).person("3").email("other@example.com").csv().lines().last().unwrap() + "\n",
+            good.clone() + staff(rollcall).person("3").email("other@example.com").csv().lines().last().unwrap() + "\n",
             "DuplicateIds",
         ),
         ("a status never seen", several(|one| one.status("on secondment")).csv(), "UnmappedStatuses"),

@@ -27,7 +27,7 @@ use support::files::FileServer;
 use support::installation::{Consent, Installation, POLICY};
 use support::measures::writes_of;
 use support::objects::object;
-use support::process::Process;
+use support::process::Service;
 use support::waiting::{eventually, within};
 
 /// People of the first sync.
@@ -113,8 +113,8 @@ async fn first_sync() -> Vec<Figure> {
 }
 
 /// Resident memory of a process now, in MiB.
-fn memory_of(process: &Process) -> f64 {
-    let pid = process.0.lock().unwrap().id();
+fn memory_of(service: &Service) -> f64 {
+    let pid = service.current.lock().unwrap().0.lock().unwrap().id();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0

@@ -69,7 +69,7 @@ impl Drop for Process {
 
 /// A command that is started again when it ends, as a Deployment would.
 pub struct Service {
-    current: Arc<Mutex<Process>>,
+    pub current: Arc<Mutex<Process>>,
     task: JoinHandle<()>,
 }
 

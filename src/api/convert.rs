@@ -11,8 +11,7 @@ use crate::domain::gate::{Facts, Hold, Standing};
 use crate::domain::ledger::{Ledger, Limits, allowed_people};
 use crate::domain::ownership::{Index, PersonFacts};
 use crate::domain::plan::{Action, Kind, Plan, Protected, Residual, Strike, Target};
-use crate::domain::roster::person_name;
-use crate::domain::story;
+use crate::domain::roster::{self, person_name};
 
 /// What ownership needs of a Person.
 #[must_use]
@@ -122,7 +121,7 @@ fn of_this_story(person: Option<&Person>, revocation: &str) -> bool {
 pub fn story_prefix(person: &Person) -> Option<String> {
     let standing = person.status.as_ref()?.employment.as_ref()?;
     let seen = standing.seen.unwrap_or(standing.since);
-    Some(story::prefix(person.metadata.name.as_deref()?, seen))
+    Some(roster::story_prefix(person.metadata.name.as_deref()?, seen))
 }
 
 /// Puts together what the gate asks.

@@ -19,7 +19,7 @@ use crate::api::revocation::{Phase, RevocationSpec, Strike, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::cluster;
 use crate::domain::plan::Plan;
-use crate::domain::story;
+use crate::domain::roster;
 use crate::outcome::Fault;
 use crate::world::list_each;
 
@@ -72,7 +72,7 @@ struct Story {
 impl Story {
     fn of(person: &Person, standing: &Standing) -> Self {
         let seen = standing.seen.unwrap_or(standing.since);
-        let prefix = story::prefix(&person.name_any(), seen);
+        let prefix = roster::story_prefix(&person.name_any(), seen);
         Self { prefix, effective: standing.effective.unwrap_or(seen) }
     }
 

@@ -9,5 +9,4 @@ pub mod ownership;
 pub mod plan;
 pub mod roster;
 pub mod schedule;
-pub mod story;
 pub mod trust;

@@ -9,7 +9,8 @@ use std::io::Read as _;
 use csv::StringRecord;
 use jiff::civil::Date;
 
-use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, check_dates};
+use super::dates::{self, DateForm};
+use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses};
 use super::row::{Row, Slot, trim};
 use crate::domain::employee::{Failure, Read, Status};
 
@@ -67,7 +68,7 @@ impl CsvFormat {
     pub(super) fn check(&self) -> Result<(), String> {
         self.separator()?;
         self.meanings()?;
-        check_dates(&self.date_format)
+        dates::check(&self.date_format)
     }
 
     fn separator(&self) -> Result<u8, String> {
@@ -107,7 +108,8 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
         offered: columns.iter().map(|(slot, _)| *slot).collect(),
         required: BTreeSet::new(), // the header has shown that the columns are there
         statuses: format.meanings().map_err(wrong)?,
-        dates: format.date_format.clone(),
+        rules: Vec::new(),
+        dates: vec![DateForm::Strptime(format.date_format.clone())],
         end_date: format.end_date,
     };
     let mut mapper = Mapper::new(form, as_of);

@@ -1,132 +1,425 @@
-//! Follows a definition: asks for page after page until there is none, and maps each as it comes.
+//! Follows a definition: reads the lists it names, completes each record from the others, and maps it.
 //!
-//! Knows no vendor. An answer is whole or it is a failure: pages that repeat, never end or contradict one another are
-//! never half an answer.
+//! Knows no vendor. A definition is compiled once a poll into a `Plan`: which cell of a row each value fills, and
+//! where each list is found. An answer is whole or it is a failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::{StreamExt as _, stream};
 use jiff::civil::Date;
-use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret as _, SecretString};
 
 use super::ApiSource;
-use super::definition::{Auth, Definition, Paging, Word};
-use super::http::{Credential, Request, Transport};
-use super::json::{self, Paths};
-use super::mapping::{Form, Mapper, Statuses};
-use super::row::Slot;
+use super::definition::{Choose, Definition, Detail, List, Rule, Test, Value};
+use super::http::{Throttle, Transport};
+use super::json::{Paths, Taken};
+use super::mapping::{self, Form, Mapper, Meaning, Statuses};
+use super::pages::{Pages, Walked};
+use super::path::Path;
+use super::row::{Row, Slot};
+use super::session::{self, Session};
+use super::tables::{Chosen, Merge, Table};
 use crate::domain::employee::{Failure, Read};
-
-/// Most pages of one answer.
-const MOST_PAGES: usize = 10_000;
-/// Largest page.
-const LARGEST_PAGE: usize = 64 * 1024 * 1024;
-/// Form of the dates of every API read so far (RFC 3339, 5.6).
-const DATES: &str = "%Y-%m-%d";
 
 /// Whether a source can be read as it is described, before anything is asked.
 ///
 /// # Errors
 /// In words for whoever wrote the connection: everything that is missing, unknown or of the wrong form.
 pub(super) fn check(source: &ApiSource) -> Result<(), String> {
-    let wrong: Vec<String> = [
-        source.definition.address(&source.parameters).err(),
-        credential(&source.definition, &source.credentials).err(),
-        form(&source.definition).err(),
+    let definition = &source.definition;
+    let plan = |values| Plan::new(definition, &values, Date::MIN).map(|_| ());
+    let found: Vec<String> = [
+        definition.resolve(&source.parameters).and_then(plan).err(),
+        session::check(definition, &source.credentials).err(),
     ]
     .into_iter()
     .flatten()
     .collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+    if found.is_empty() { Ok(()) } else { Err(found.join("; ")) }
 }
 
-/// Reads all pages.
+/// How the source asks to come back later.
+pub(super) fn throttle(definition: &Definition) -> Throttle {
+    let throttling = &definition.throttling;
+    let code = throttling.code.as_ref();
+    Throttle {
+        statuses: throttling.statuses.clone(),
+        code: code.and_then(|code| Some((Path::parse(&code.path).ok()?, code.is.clone()))), // checked with the definition
+        reset: throttling.reset.clone(),
+    }
+}
+
+/// Reads everybody.
 ///
 /// # Errors
 /// See `Failure`.
 pub(super) async fn read(source: &ApiSource, transport: &Transport, as_of: Date) -> Result<Read, Failure> {
     let definition = &source.definition;
-    let credential = credential(definition, &source.credentials).map_err(Failure::Unauthorised)?;
-    let start = definition.address(&source.parameters).map_err(Failure::Missing)?;
-    let paths = Arc::new(paths(definition));
-    let mut mapper = Mapper::new(form(definition).map_err(Failure::WrongFormat)?, as_of);
-    let mut cursors = BTreeSet::new();
-    let mut next = None;
-    for page in 1..=MOST_PAGES {
-        let request = Request {
-            url: turn(&start, definition.paging.as_ref(), next.as_deref()),
-            headers: headers(&definition.request.headers),
-            credential: Some(&credential),
-            largest: LARGEST_PAGE,
-        };
-        let body = transport.get(&request).await?;
-        let paths = Arc::clone(&paths);
-        let trailer;
-        (mapper, trailer) = super::aside(move || {
-            let trailer = json::read(&body, &paths, &mut mapper)?;
-            Ok((mapper, trailer))
-        })
-        .await?;
-        trailer.total.into_iter().for_each(|total| mapper.announce(total));
-        let Some(cursor) = trailer.cursor else { return mapper.finish() };
-        if !cursors.insert(cursor.clone()) {
-            return Err(Failure::Truncated(format!("page {page} leads back to a page that was read before")));
+    let values = definition.resolve(&source.parameters).map_err(Failure::Missing)?;
+    let plan = Plan::new(definition, &values, as_of).map_err(Failure::WrongFormat)?;
+    let session = Session::new(source, &values, transport)?;
+
+    let mut known = Known::default();
+    for lookup in &plan.lookups {
+        known.lookups.push(table(&lookup.pages, &session, lookup.key).await?);
+    }
+    for join in &plan.joins {
+        known.joins.push(table(&join.pages, &session, join.key).await?);
+    }
+    let Plan { people, details, steps, form, .. } = plan;
+    let complete = Arc::new(Complete { known, steps });
+    let mapper = Mapper::new(form, as_of);
+    let (mut mapper, announced) = if details.is_empty() {
+        straight(&people, &session, complete, mapper).await?
+    } else {
+        let base = definition.base(&values).map_err(Failure::Missing)?;
+        let at_once = definition.throttling.concurrency.unwrap_or(1).into();
+        let asked = Asked { session: &session, details: &details, base: &base, values: &values, at_once };
+        detailed(&people, &asked, &complete, mapper).await?
+    };
+    announced.into_iter().for_each(|total| mapper.announce(total));
+    mapper.finish()
+}
+
+/// Reads the people of all lists, each mapped as its page comes.
+async fn straight(
+    people: &[Pages],
+    session: &Session<'_>,
+    complete: Arc<Complete>,
+    mapper: Mapper,
+) -> Result<(Mapper, Option<usize>), Failure> {
+    let mut state = (mapper, complete);
+    let mut totals = Vec::new();
+    for pages in people {
+        let walked;
+        (state, walked) = pages
+            .walk(session, state, |(mapper, complete), row| {
+                complete.finish(row);
+                mapper.take(mapper.records() + 1, row)
+            })
+            .await?;
+        totals.push(walked.total);
+    }
+    Ok((state.0, totals.into_iter().sum()))
+}
+
+/// What is asked about each person, and how.
+struct Asked<'a> {
+    session: &'a Session<'a>,
+    details: &'a [About],
+    base: &'a str,
+    values: &'a BTreeMap<String, String>,
+    at_once: usize,
+}
+
+impl Asked<'_> {
+    async fn about(&self, mut row: Row) -> Result<Row, Failure> {
+        for detail in self.details {
+            let Ok(Some(of)) = row.at(detail.of) else { continue };
+            let paging = (detail.words.paging.as_ref(), None);
+            let paths = Arc::clone(&detail.paths);
+            let pages = Pages::new(self.base, &detail.words.request, self.values, Some(of), paging, paths);
+            let (found, _) = pages.map_err(Failure::WrongFormat)?.walk(self.session, Vec::new(), keep).await?;
+            detail.merge.apply(&mut row, &found);
         }
-        next = Some(cursor);
+        Ok(row)
     }
-    Err(Failure::Truncated(format!("there is no end after {MOST_PAGES} pages")))
 }
 
-/// The address of a page: the first one's, with the cursor of the page before.
-fn turn(start: &Url, paging: Option<&Paging>, cursor: Option<&str>) -> Url {
-    let mut url = start.clone();
-    if let (Some(Paging::Cursor { query, .. }), Some(cursor)) = (paging, cursor) {
-        url.query_pairs_mut().append_pair(query, cursor);
+/// Reads the people of all lists, then asks about each of them.
+async fn detailed(
+    people: &[Pages],
+    asked: &Asked<'_>,
+    complete: &Complete,
+    mut mapper: Mapper,
+) -> Result<(Mapper, Option<usize>), Failure> {
+    let (mut rows, mut totals) = (Vec::new(), Vec::new());
+    for pages in people {
+        let walked;
+        (rows, walked) = pages.walk(asked.session, rows, keep).await?;
+        totals.push(walked.total);
     }
-    url
+    let mut answers = stream::iter(rows).map(|row| asked.about(row)).buffered(asked.at_once);
+    while let Some(row) = answers.next().await {
+        let mut row = row?;
+        complete.finish(&mut row);
+        mapper.take(mapper.records() + 1, &row)?;
+    }
+    drop(answers);
+    Ok((mapper, totals.into_iter().sum()))
 }
 
-fn paths(definition: &Definition) -> Paths {
-    let cursor = definition.paging.as_ref().map(|Paging::Cursor { path, .. }| path.as_str());
-    let slots = definition.fields.iter().map(|(slot, paths)| (*slot, paths.as_slice()));
-    Paths::new(&definition.records, slots, cursor, definition.total.as_deref())
+fn keep(rows: &mut Vec<Row>, row: &mut Row) -> Result<(), Failure> {
+    if rows.len() >= mapping::MOST_RECORDS {
+        return Err(Failure::TooLarge);
+    }
+    rows.push(row.clone());
+    Ok(())
 }
 
-fn form(definition: &Definition) -> Result<Form, String> {
+/// Reads a list that is not of people. One that has fewer records than it says is no list.
+async fn table(pages: &Pages, session: &Session<'_>, key: usize) -> Result<Table, Failure> {
+    let (state, Walked { records, total }) =
+        pages.walk(session, (Table::default(), key), |(table, key), row| table.insert(*key, row)).await?;
+    match total {
+        Some(total) if total != records => {
+            Err(Failure::Truncated(format!("a further list has {records} of {total} records")))
+        }
+        _ => Ok(state.0),
+    }
+}
+
+/// What was read beside the people, in the order of the plan.
+#[derive(Default)]
+struct Known {
+    lookups: Vec<Table>,
+    joins: Vec<Table>,
+}
+
+/// Completes a person's row.
+struct Complete {
+    known: Known,
+    steps: Steps,
+}
+
+/// What is done to a row before it is mapped.
+#[derive(Default)]
+struct Steps {
+    /// A cell that names the person in a join, and what is taken over from there.
+    merges: Vec<(usize, Merge)>,
+    /// A cell, and the lookup that has the name for it.
+    named: Vec<(usize, usize)>,
+    /// Inputs whose words are counted where no rule fits.
+    told_by: Vec<usize>,
+}
+
+impl Complete {
+    fn finish(&self, row: &mut Row) {
+        for ((of, merge), table) in self.steps.merges.iter().zip(&self.known.joins) {
+            if let Ok(Some(key)) = row.at(*of) {
+                let rows = table.get(key);
+                merge.apply(row, rows);
+            }
+        }
+        for (cell, lookup) in &self.steps.named {
+            let Ok(Some(id)) = row.at(*cell) else { continue };
+            let name = self.known.lookups.get(*lookup).and_then(|table| table.get(id).first());
+            match name.and_then(|row| row.at(NAME).ok().flatten()).map(str::to_owned) {
+                Some(name) => row.put(*cell, Some(&name)),
+                None => row.drop(*cell), // an id in a name's place would mean nothing
+            }
+        }
+        if !self.steps.told_by.is_empty() {
+            let words: Vec<_> = self.steps.told_by.iter().filter_map(|cell| row.at(*cell).ok().flatten()).collect();
+            let words = words.join(" / ");
+            row.set(Slot::Status, &words);
+        }
+    }
+}
+
+/// A definition, compiled.
+struct Plan {
+    people: Vec<Pages>,
+    joins: Vec<Keyed>,
+    details: Vec<About>,
+    lookups: Vec<Keyed>,
+    steps: Steps,
+    form: Form,
+}
+
+/// A list whose records are found by a cell.
+struct Keyed {
+    pages: Pages,
+    key: usize,
+}
+
+/// What is asked about each person.
+struct About {
+    words: Detail,
+    of: usize,
+    paths: Arc<Paths>,
+    merge: Merge,
+}
+
+/// The cells of a lookup's rows, which are nobody's: any will do.
+const ID: usize = Slot::EmployeeId as usize;
+const NAME: usize = Slot::FullName as usize;
+
+/// Gives out the cells behind those of the slots, and collects what fills them.
+struct Cells<'d> {
+    definition: &'d Definition,
+    next: usize,
+    inputs: BTreeMap<&'d String, usize>,
+    named: Vec<(usize, usize)>,
+}
+
+impl<'d> Cells<'d> {
+    fn more(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// What is taken for some fields and inputs.
+    fn taken(
+        &mut self,
+        fields: &'d BTreeMap<Slot, Value>,
+        inputs: &'d BTreeMap<String, Value>,
+    ) -> Result<Vec<Taken>, String> {
+        let mut taken = Vec::new();
+        for (slot, value) in fields {
+            taken.push(self.value(*slot as usize, value)?);
+        }
+        for (name, value) in inputs {
+            let cell = self.more();
+            self.inputs.insert(name, cell);
+            taken.push(self.value(cell, value)?);
+        }
+        Ok(taken)
+    }
+
+    fn value(&mut self, into: usize, value: &Value) -> Result<Taken, String> {
+        if let Some(lookup) = &value.lookup {
+            let at = self.definition.lookups.keys().position(|name| name == lookup);
+            self.named.push((into, at.ok_or_else(|| format!("there is no lookup {lookup}"))?));
+        }
+        Ok(Taken {
+            into,
+            paths: value.paths.iter().map(|path| Path::parse(path)).collect::<Result<_, _>>()?,
+            first: value.first,
+            none: value.none.iter().map(|word| word.to_lowercase()).collect(),
+        })
+    }
+
+    fn plain(path: &str, into: usize) -> Result<Taken, String> {
+        Ok(Taken { into, paths: vec![Path::parse(path)?], first: false, none: Vec::new() })
+    }
+
+    /// The cells of a choice, and what fills them.
+    fn choose(
+        &mut self,
+        choose: Option<&Choose>,
+        as_of: Date,
+        taken: &mut Vec<Taken>,
+    ) -> Result<Option<Chosen>, String> {
+        let Some(choose) = choose else { return Ok(None) };
+        let from = self.more();
+        taken.push(Self::plain(&choose.from, from)?);
+        let mut to = None;
+        if let Some(path) = &choose.to {
+            let cell = self.more();
+            taken.push(Self::plain(path, cell)?);
+            to = Some(cell);
+        }
+        let prefer = choose.prefer.iter().map(|word| word.to_lowercase()).collect();
+        Ok(Some(Chosen { from, to, prefer, forms: self.definition.dates.clone(), as_of }))
+    }
+}
+
+/// What is taken from a further list, before it is known how large a row is.
+struct Further {
+    taken: Vec<Taken>,
+    of: usize,
+    key: usize,
+    merge: Merge,
+}
+
+impl Plan {
+    /// # Errors
+    /// In words, what of the definition or the parameters cannot be followed.
+    fn new(definition: &Definition, values: &BTreeMap<String, String>, as_of: Date) -> Result<Self, String> {
+        let mut cells = Cells { definition, next: Slot::COUNT, inputs: BTreeMap::new(), named: Vec::new() };
+        let mut person = cells.taken(&definition.fields, &definition.inputs)?;
+        let (mut joins, mut details) = (Vec::new(), Vec::new());
+        for join in definition.joins.values() {
+            let own = cells.taken(&join.fields, &join.inputs)?;
+            let mut one = further(&mut cells, own, &join.of, join.choose.as_ref(), as_of, &mut person)?;
+            one.taken.push(Cells::plain(&join.key, one.key)?);
+            joins.push(one);
+        }
+        for detail in definition.details.values() {
+            let own = cells.taken(&detail.fields, &detail.inputs)?;
+            details.push(further(&mut cells, own, &detail.of, detail.choose.as_ref(), as_of, &mut person)?);
+        }
+        let base = definition.base(values)?;
+        let more = cells.next - Slot::COUNT;
+        let pages = |list: &List, taken: &[Taken]| {
+            let paging = (list.paging.as_ref(), list.total.as_ref());
+            let constants = list.sets.iter().map(|(slot, text)| (*slot as usize, text.clone())).collect();
+            let marks = Pages::marks(paging.0, paging.1);
+            let paths = Arc::new(Paths::new(Some(&Path::parse(&list.records)?), taken, &marks, constants, more));
+            Pages::new(&base, &list.request, values, None, paging, paths)
+        };
+        let people = definition.people.iter().map(|list| pages(list, &person)).collect::<Result<_, String>>()?;
+        let lookups = definition.lookups.values().map(|lookup| {
+            let taken = [Cells::plain(&lookup.key, ID)?, Cells::plain(&lookup.value, NAME)?];
+            Ok(Keyed { pages: pages(&lookup.list, &taken)?, key: ID })
+        });
+        let lookups = lookups.collect::<Result<_, String>>()?;
+        let keyed = definition.joins.values().zip(&joins);
+        let keyed = keyed.map(|(join, one)| Ok(Keyed { pages: pages(&join.list, &one.taken)?, key: one.key }));
+        let keyed = keyed.collect::<Result<_, String>>()?;
+        let about = definition.details.values().zip(details);
+        let about = about.map(|(words, one)| {
+            let records = words.records.as_deref().map(Path::parse).transpose()?;
+            let marks = Pages::marks(words.paging.as_ref(), None);
+            let paths = Arc::new(Paths::new(records.as_ref(), &one.taken, &marks, Vec::new(), more));
+            Ok(About { words: words.clone(), of: one.of, paths, merge: one.merge })
+        });
+        let details = about.collect::<Result<_, String>>()?;
+        let worded = |rule: &&Rule| rule.when.values().any(|test| matches!(test, Test::Is(_)));
+        let told_by: BTreeSet<usize> =
+            definition.rules.iter().filter(worded).flat_map(|rule| told_by(rule, &cells)).collect();
+        let steps = Steps {
+            merges: joins.into_iter().map(|one| (one.of, one.merge)).collect(),
+            named: std::mem::take(&mut cells.named),
+            told_by: told_by.into_iter().collect(),
+        };
+        Ok(Self { people, joins: keyed, details, lookups, steps, form: form(definition, &cells)? })
+    }
+}
+
+fn further(
+    cells: &mut Cells<'_>,
+    mut taken: Vec<Taken>,
+    of: &str,
+    choose: Option<&Choose>,
+    as_of: Date,
+    person: &mut Vec<Taken>,
+) -> Result<Further, String> {
+    let merged = taken.iter().map(|one| one.into).collect();
+    let choose = cells.choose(choose, as_of, &mut taken)?;
+    let (of_cell, key) = (cells.more(), cells.more());
+    person.push(Cells::plain(of, of_cell)?);
+    Ok(Further { taken, of: of_cell, key, merge: Merge { cells: merged, choose } })
+}
+
+fn told_by(rule: &Rule, cells: &Cells<'_>) -> Vec<usize> {
+    let words = rule.when.iter().filter(|(_, test)| matches!(test, Test::Is(_)));
+    words.filter_map(|(name, _)| cells.inputs.get(name).copied()).collect()
+}
+
+fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
+    let rule = |rule: &Rule| {
+        let when = rule.when.iter().map(|(name, test)| {
+            let cell = cells.inputs.get(name).copied().ok_or_else(|| format!("there is no input {name}"))?;
+            Ok((
+                cell,
+                match test {
+                    Test::Is(words) => mapping::Test::Words(words.iter().map(|word| word.to_lowercase()).collect()),
+                    Test::Filled => mapping::Test::Filled,
+                    Test::Empty => mapping::Test::Empty,
+                },
+            ))
+        });
+        let meaning = Meaning { means: rule.means.into(), when_starts_later: rule.when_starts_later.map(Into::into) };
+        Ok(mapping::Rule { when: when.collect::<Result<_, String>>()?, meaning })
+    };
     Ok(Form {
-        offered: definition.fields.keys().copied().collect::<BTreeSet<Slot>>(),
+        offered: definition.offered(),
         required: definition.required.clone(),
         statuses: Statuses::new(definition.statuses.iter().map(|(word, rule)| (word.clone(), (*rule).into())))?,
-        dates: DATES.to_owned(),
+        rules: definition.rules.iter().map(rule).collect::<Result<_, String>>()?,
+        dates: definition.dates.clone(),
         end_date: definition.end_date_means.unwrap_or_default(),
     })
-}
-
-fn headers(wanted: &BTreeMap<String, String>) -> HeaderMap {
-    let pair = |(name, value): (&String, &String)| {
-        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)) // checked with the definition
-    };
-    wanted.iter().filter_map(pair).collect()
-}
-
-/// What the requests sign in with.
-fn credential(definition: &Definition, keys: &BTreeMap<String, SecretString>) -> Result<Credential, String> {
-    let given = |key: &str| keys.get(key).filter(|value| !value.expose_secret().trim().is_empty());
-    let missing: Vec<String> = definition
-        .credentials
-        .iter()
-        .filter(|(key, _)| given(key).is_none())
-        .map(|(key, says)| format!("the Secret needs the key {key}: {says}"))
-        .collect();
-    if !missing.is_empty() {
-        return Err(missing.join("; "));
-    }
-    let word = |word: &Word| match word {
-        Word::Credential(key) => given(key).cloned().unwrap_or_default(),
-        Word::Constant(text) => SecretString::from(text.clone()),
-    };
-    let Auth::Basic { username, password } = &definition.auth;
-    Ok(Credential::Basic(word(username), word(password)))
 }

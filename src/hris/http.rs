@@ -1,11 +1,13 @@
-//! GET over HTTP, and nothing else: whole answers, in bounded size and time, from addresses a source may have.
+//! Requests over HTTP: whole answers, in bounded size and time, from addresses a source may have.
 //!
-//! Follows no redirect, uses no proxy, asks no other method. Failures name the host and the kind of fault; never the
+//! GET, and the POST of a search or of a sign-in; there is no word for another method. Follows no redirect, uses no
+//! proxy. Failures name the host and the kind of fault; never the
 //! address as a whole, a header or a body, which may carry a token or a person.
 
 use std::error::Error as StdError;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -14,12 +16,19 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Network;
 use super::address::refused;
+use super::definition::{Reset, ResetSays};
+use super::path::{Path, plain as text_of};
 use crate::domain::employee::Failure;
 
+/// Most bytes of all answers of one poll.
+const MOST_BYTES: usize = 2 * 1024 * 1024 * 1024;
+/// Most bytes of an error's body that are looked at.
+const LARGEST_ERROR: usize = 64 * 1024;
 /// Longest time to reach a host, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Under this name we are seen in the logs of the source.
@@ -50,12 +59,25 @@ impl Default for Patience {
     }
 }
 
+/// How a source asks to come back later, beside 429 and `Retry-After`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Throttle {
+    /// Statuses that mean it.
+    pub(super) statuses: Vec<u16>,
+    /// Words in the body of an error that mean it, and where they stand.
+    pub(super) code: Option<(Path, Vec<String>)>,
+    /// The header that says when to come back.
+    pub(super) reset: Option<Reset>,
+}
+
 /// One poll's way out.
 pub(super) struct Transport {
     client: Client,
     network: Network,
     deadline: Instant,
     patience: Patience,
+    throttle: Throttle,
+    read: AtomicUsize,
 }
 
 /// One question to a source.
@@ -66,8 +88,27 @@ pub(super) struct Request<'a> {
     pub(super) headers: HeaderMap,
     /// What it signs in with.
     pub(super) credential: Option<&'a Credential>,
+    /// What is sent: a POST. None is a GET.
+    pub(super) send: Option<Sent<'a>>,
     /// Most bytes of an answer.
     pub(super) largest: usize,
+}
+
+/// The body of a search or a sign-in.
+#[derive(Clone, Copy)]
+pub(super) struct Sent<'a> {
+    /// Its `Content-Type`.
+    pub(super) kind: &'static str,
+    /// The body; may hold a secret.
+    pub(super) body: &'a str,
+}
+
+/// An answer.
+pub(super) struct Answer {
+    /// Its headers.
+    pub(super) headers: HeaderMap,
+    /// Its body; none where the status says there is none (204).
+    pub(super) body: Option<Vec<u8>>,
 }
 
 /// How one try went wrong.
@@ -101,19 +142,25 @@ impl Transport {
             .connect_timeout(CONNECT)
             .build()
             .map_err(|_| Failure::Unreachable("TLS cannot be set up".to_owned()))?;
-        Ok(Self { client, network, deadline, patience })
+        let (throttle, read) = (Throttle::default(), AtomicUsize::new(0));
+        Ok(Self { client, network, deadline, patience, throttle, read })
+    }
+
+    /// The same, for a source that asks in its own way to come back later.
+    pub(super) fn throttled_by(self, throttle: Throttle) -> Self {
+        Self { throttle, ..self }
     }
 
     /// Asks until there is an answer, the tries are used up, or the source asks for more time than the poll has.
     ///
     /// # Errors
     /// See `Failure`; the last try's where there were several.
-    pub(super) async fn get(&self, request: &Request<'_>) -> Result<Vec<u8>, Failure> {
+    pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         check(&request.url, self.network)?;
         let (mut throttled, mut faults) = (0, 0);
         loop {
             let (wait, failure) = match self.once(request).await {
-                Ok(body) => return Ok(body),
+                Ok(answer) => return Ok(answer),
                 Err(Wrong::Throttled(asked)) if throttled < self.patience.throttled => {
                     throttled += 1;
                     (asked.unwrap_or_else(|| self.backoff(throttled)), Failure::Throttled)
@@ -136,8 +183,14 @@ impl Transport {
         self.patience.first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)))
     }
 
-    async fn once(&self, request: &Request<'_>) -> Result<Vec<u8>, Wrong> {
-        let asked = self.client.get(request.url.clone()).headers(request.headers.clone());
+    async fn once(&self, request: &Request<'_>) -> Result<Answer, Wrong> {
+        let asked = match request.send {
+            None => self.client.get(request.url.clone()),
+            Some(sent) => {
+                self.client.post(request.url.clone()).header(CONTENT_TYPE, sent.kind).body(sent.body.to_owned())
+            }
+        };
+        let asked = asked.headers(request.headers.clone());
         let asked = match request.credential {
             None => asked,
             Some(Credential::Basic(user, password)) => asked.basic_auth(plain(user), Some(plain(password))),
@@ -145,8 +198,35 @@ impl Transport {
         };
         let host = request.url.host_str().unwrap_or_default();
         let response = asked.send().await.map_err(|error| unreachable(host, &error))?;
-        judge(&response)?;
-        body(response, request.largest).await
+        if let Err(wrong) = judge(&response) {
+            return Err(self.throttled(wrong, response).await);
+        }
+        let headers = response.headers().clone();
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(Answer { headers, body: None });
+        }
+        let body = body(response, request.largest).await?;
+        if self.read.fetch_add(body.len(), Ordering::Relaxed) > MOST_BYTES {
+            return Err(Wrong::Final(Failure::TooLarge));
+        }
+        Ok(Answer { headers, body: Some(body) })
+    }
+
+    /// Whether what went wrong is this source's way of asking to come back later.
+    async fn throttled(&self, wrong: Wrong, response: Response) -> Wrong {
+        let status = response.status().as_u16();
+        let after = self.throttle.reset.as_ref().and_then(|reset| reset_after(response.headers(), reset));
+        if matches!(wrong, Wrong::Throttled(_)) || self.throttle.statuses.contains(&status) {
+            return Wrong::Throttled(retry_after(response.headers()).or(after));
+        }
+        let Some((path, words)) = &self.throttle.code else { return wrong };
+        let after = retry_after(response.headers()).or(after);
+        let Ok(body) = body(response, LARGEST_ERROR).await else { return wrong };
+        let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+        match path.first(&value).and_then(text_of) {
+            Some(word) if words.contains(&word) => Wrong::Throttled(after),
+            _ => wrong,
+        }
     }
 }
 
@@ -240,6 +320,7 @@ fn judge(response: &Response) -> Result<(), Wrong> {
     let after = retry_after(response.headers());
     let failure = match response.status() {
         StatusCode::OK => return markup(response.headers()),
+        StatusCode::NO_CONTENT => return Ok(()),
         StatusCode::TOO_MANY_REQUESTS => return Err(Wrong::Throttled(after)),
         StatusCode::SERVICE_UNAVAILABLE if after.is_some() => return Err(Wrong::Throttled(after)),
         StatusCode::UNAUTHORIZED => Failure::Unauthorised("the source refused the credential (401)".to_owned()),
@@ -277,6 +358,20 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let date = |text: &str| DateTimeParser::new().parse_timestamp(text).ok();
     let (then, now) = (date(asked)?, date(header(headers, DATE)?)?);
     Some(Duration::try_from(then.duration_since(now)).unwrap_or_default())
+}
+
+/// The wait a source asks for in a header of its own.
+fn reset_after(headers: &HeaderMap, reset: &Reset) -> Option<Duration> {
+    let number: u64 = headers.get(&reset.header)?.to_str().ok()?.trim().parse().ok()?;
+    match reset.says {
+        ResetSays::Seconds => Some(Duration::from_secs(number)),
+        ResetSays::Milliseconds => Some(Duration::from_millis(number)),
+        ResetSays::EpochSeconds => {
+            let now = DateTimeParser::new().parse_timestamp(header(headers, DATE)?).ok()?;
+            let wait = i64::try_from(number).ok()?.saturating_sub(now.as_second());
+            Some(Duration::from_secs(u64::try_from(wait).unwrap_or_default()))
+        }
+    }
 }
 
 fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -359,6 +454,23 @@ mod tests {
             let mut headers = HeaderMap::from_iter([(RETRY_AFTER, asked.parse().unwrap())]);
             headers.extend(date.map(|date| (DATE, date.parse().unwrap())));
             assert_eq!(retry_after(&headers), wait.map(Duration::from_secs), "{asked}");
+        }
+    }
+
+    #[test]
+    fn the_wait_is_read_from_a_header_of_the_sources_own() {
+        let now = "Sun, 06 Nov 1994 08:49:37 GMT"; // 784111777
+        for (says, number, wait) in [
+            (ResetSays::Seconds, "7", Some(Duration::from_secs(7))),
+            (ResetSays::Milliseconds, "250", Some(Duration::from_millis(250))),
+            (ResetSays::EpochSeconds, "784111787", Some(Duration::from_secs(10))),
+            (ResetSays::EpochSeconds, "784111000", Some(Duration::ZERO)),
+            (ResetSays::Seconds, "soon", None),
+        ] {
+            let reset = Reset { header: "x-reset".to_owned(), says };
+            let headers = [("x-reset", number), ("date", now)];
+            let headers = headers.map(|(name, value)| (HeaderName::try_from(name).unwrap(), value.parse().unwrap()));
+            assert_eq!(reset_after(&HeaderMap::from_iter(headers), &reset), wait, "{number}");
         }
     }
 }

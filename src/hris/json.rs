@@ -1,15 +1,19 @@
 //! Pages of JSON: plain paths, put into one trie, pick their values straight from the bytes. No tree of a page is ever
-//! built, so that a page costs what is taken from it and not what is in it.
+//! built, so that a page costs what is taken from it and not what is in it. Only where a path has a query is a tree
+//! made, of the part that is asked.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::error::Category;
+use serde_json_path::JsonPath;
 
-use super::mapping::Mapper;
-use super::row::{Cell, Row, Slot, Unfit};
+use super::path::{Path, plain};
+use super::row::{Build, Cell, Row, Unfit};
 use crate::domain::employee::Failure;
 
 /// Longest cursor: it goes into the next address.
@@ -17,13 +21,25 @@ const LONGEST_CURSOR: usize = 4096;
 /// Beyond it whole numbers are no longer told apart once they are read as floats (2^53).
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// What a page says beside its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// What asks for the next page: a cursor, or its address.
+    Next,
+    /// The number of records of all pages.
+    Total,
+    /// Whether there are more pages.
+    More,
+    /// The number of the last page.
+    Last,
+}
+
 /// Where a value goes.
 #[derive(Clone, Copy, Debug)]
 enum Leaf {
-    Slot(Slot),
+    Cell(usize),
     Part(usize),
-    Cursor,
-    Total,
+    Mark(Mark),
 }
 
 /// A place in a page: what is taken there, and what lies below it.
@@ -31,90 +47,137 @@ enum Leaf {
 struct Node {
     leaves: Vec<Leaf>,
     branches: BTreeMap<String, Node>,
+    /// What is asked of the value that stands here.
+    queries: Vec<(JsonPath, Leaf)>,
     /// Only on the list of records: what is taken from each of them.
     record: Option<Box<Node>>,
+    /// Where the records are not the elements of the list but found in it by a query.
+    found_by: Option<JsonPath>,
 }
 
 impl Node {
-    /// The place at the end of a dotted path; an empty path is this place.
-    fn at(&mut self, path: &str) -> &mut Self {
-        let keys = path.split('.').filter(|key| !key.is_empty());
-        keys.fold(self, |node, key| node.branches.entry(key.to_owned()).or_default())
+    /// The place at the end of some keys; no key is this place.
+    fn at(&mut self, keys: &[String]) -> &mut Self {
+        keys.iter().fold(self, |node, key| node.branches.entry(key.clone()).or_default())
+    }
+
+    fn take(&mut self, path: &Path, leaf: Leaf) {
+        let node = self.at(&path.keys);
+        match &path.query {
+            None => node.leaves.push(leaf),
+            Some(query) => node.queries.push((query.clone(), leaf)),
+        }
     }
 }
 
-/// What is taken from every page of one source.
+/// A value that is taken from every record.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    /// The cell it fills.
+    pub(super) into: usize,
+    /// Where it stands, in one part or several.
+    pub(super) paths: Vec<Path>,
+    /// The first part that is not empty, instead of all of them.
+    pub(super) first: bool,
+    /// Words that stand for nothing, in lower case.
+    pub(super) none: Vec<String>,
+}
+
+/// What is taken from every page of one list, and how large a row it fills.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     root: Node,
-    joins: Vec<(Slot, Range<usize>)>,
+    /// The whole page is one record.
+    single: bool,
+    builds: Vec<Build>,
     parts: usize,
-    total: bool,
+    constants: Vec<(usize, String)>,
+    more_cells: usize,
 }
 
 impl Paths {
-    /// `records` leads to the list of records, and `slots` from a record to its values: more than one path are parts
-    /// of one text. `cursor` leads to what asks for the next page, `total` to the number of records of all pages: a
-    /// page without it is refused, since one that lost its end would look like the last.
-    pub(super) fn new<'a>(
-        records: &str,
-        slots: impl IntoIterator<Item = (Slot, &'a [String])>,
-        cursor: Option<&str>,
-        total: Option<&str>,
+    /// `records` leads to the list of records; without it the whole page is one record. Rows have `more_cells` behind
+    /// those of the slots, and `constants` in every one of them.
+    pub(super) fn new(
+        records: Option<&Path>,
+        taken: &[Taken],
+        marks: &[(Path, Mark)],
+        constants: Vec<(usize, String)>,
+        more_cells: usize,
     ) -> Self {
-        let mut paths = Self { total: total.is_some(), ..Self::default() };
+        let mut paths = Self { single: records.is_none(), constants, more_cells, ..Self::default() };
         let mut record = Node::default();
-        for (slot, values) in slots {
-            if let [value] = values {
-                record.at(value).leaves.push(Leaf::Slot(slot));
+        for Taken { into, paths: values, first, none } in taken {
+            if let ([value], []) = (values.as_slice(), none.as_slice()) {
+                record.take(value, Leaf::Cell(*into));
                 continue;
             }
-            let first = paths.parts;
+            let start = paths.parts;
             for value in values {
-                record.at(value).leaves.push(Leaf::Part(paths.parts));
+                record.take(value, Leaf::Part(paths.parts));
                 paths.parts += 1;
             }
-            paths.joins.push((slot, first..paths.parts));
+            let parts = start..paths.parts;
+            paths.builds.push(Build { into: *into, parts, first: *first, none: none.clone() });
         }
-        paths.root.at(records).record = Some(Box::new(record));
-        for (path, leaf) in [(cursor, Leaf::Cursor), (total, Leaf::Total)] {
-            if let Some(path) = path {
-                paths.root.at(path).leaves.push(leaf);
+        match records {
+            None => paths.root = record,
+            Some(records) => {
+                let list = paths.root.at(&records.keys);
+                list.record = Some(Box::new(record));
+                list.found_by.clone_from(&records.query);
             }
+        }
+        for (path, mark) in marks {
+            paths.root.take(path, Leaf::Mark(*mark));
         }
         paths
     }
 }
 
 /// What a page says beside its records.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Trailer {
-    /// What asks for the next page; none on the last one.
-    pub(super) cursor: Option<String>,
-    /// How many records there are on all pages, where it is said.
+    /// What asks for the next page.
+    pub(super) next: Option<String>,
+    /// How many records there are on all pages.
     pub(super) total: Option<usize>,
+    /// Whether there are more pages.
+    pub(super) more: Option<bool>,
+    /// The number of the last page.
+    pub(super) last: Option<usize>,
+    /// How many records this page has.
+    pub(super) records: usize,
+    /// A digest of what its records say; two pages with the same one are the same page.
+    pub(super) digest: u64,
 }
 
-/// Reads one page and hands each of its records to the mapper.
+/// Reads one page and hands over each of its records.
 ///
 /// # Errors
-/// `Truncated` where the page ends in the middle, `WrongFormat` where it is not what was described, `TooLarge`.
-pub(super) fn read(bytes: &[u8], paths: &Paths, mapper: &mut Mapper) -> Result<Trailer, Failure> {
+/// `Truncated` where the page ends in the middle, `WrongFormat` where it is not what was described; what `take` says.
+pub(super) fn read(
+    bytes: &[u8],
+    paths: &Paths,
+    take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
+) -> Result<Trailer, Failure> {
     if bytes.trim_ascii_start().starts_with(b"<") {
         return Err(Failure::WrongFormat("the answer is a web page or other markup, not JSON".to_owned()));
     }
     let mut page = Page {
-        joins: &paths.joins,
-        row: Row::default(),
+        paths,
+        row: Row::with(paths.more_cells),
         parts: std::iter::repeat_with(Cell::default).take(paths.parts).collect(),
-        cursor: Cell::default(),
-        total: Cell::default(),
-        listed: false,
+        marks: Default::default(),
+        listed: paths.single,
+        records: 0,
+        digest: DefaultHasher::new(),
         failure: None,
-        mapper,
+        take,
     };
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let end = Fill { node: &paths.root, page: &mut page }.deserialize(&mut json).and_then(|()| json.end());
+    let fill = Fill { node: &paths.root, page: &mut page, tree: false };
+    let end = fill.deserialize(&mut json).and_then(|()| json.end());
     if let Some(failure) = page.failure {
         return Err(failure);
     }
@@ -125,23 +188,23 @@ pub(super) fn read(bytes: &[u8], paths: &Paths, mapper: &mut Mapper) -> Result<T
     if !page.listed {
         return Err(Failure::WrongFormat("the answer has no list of records where one was expected".to_owned()));
     }
-    let trailer = page.trailer()?;
-    if paths.total && trailer.total.is_none() {
-        return Err(Failure::WrongFormat("the answer does not say how many records there are".to_owned()));
+    if paths.single {
+        page.end()?;
     }
-    Ok(trailer)
+    page.trailer()
 }
 
 /// The state of one page.
 struct Page<'a> {
-    joins: &'a [(Slot, Range<usize>)],
+    paths: &'a Paths,
     row: Row,
     parts: Vec<Cell>,
-    cursor: Cell,
-    total: Cell,
+    marks: [Cell; 4],
     listed: bool,
+    records: usize,
+    digest: DefaultHasher,
     failure: Option<Failure>,
-    mapper: &'a mut Mapper,
+    take: &'a mut dyn FnMut(&mut Row) -> Result<(), Failure>,
 }
 
 impl Page<'_> {
@@ -151,26 +214,27 @@ impl Page<'_> {
     }
 
     fn end(&mut self) -> Result<(), Failure> {
-        for (slot, range) in self.joins {
-            self.row.join(*slot, self.parts.get(range.clone()).unwrap_or_default());
+        for build in &self.paths.builds {
+            self.row.build(build, &self.parts);
         }
-        self.mapper.take(self.mapper.records() + 1, &self.row)
+        for (cell, text) in &self.paths.constants {
+            self.row.put(*cell, Some(text));
+        }
+        self.records += 1;
+        self.row.hash(&mut self.digest);
+        (self.take)(&mut self.row)
     }
 
     /// Puts a plain value where the leaves say; none marks them unfit.
     fn put(&mut self, leaves: &[Leaf], value: Option<&str>) {
         for leaf in leaves {
             let cell = match leaf {
-                Leaf::Slot(slot) => {
-                    match value {
-                        Some(text) => self.row.set(*slot, text),
-                        None => self.row.unfit(*slot),
-                    }
+                Leaf::Cell(cell) => {
+                    self.row.put(*cell, value);
                     continue;
                 }
                 Leaf::Part(part) => self.parts.get_mut(*part),
-                Leaf::Cursor => Some(&mut self.cursor),
-                Leaf::Total => Some(&mut self.total),
+                Leaf::Mark(mark) => self.marks.get_mut(*mark as usize),
             };
             match (cell, value) {
                 (Some(cell), Some(text)) => cell.set(text),
@@ -183,20 +247,62 @@ impl Page<'_> {
     /// Marks everything at and below a place unfit: the answer has another shape there.
     fn spoil(&mut self, node: &Node) {
         self.put(&node.leaves, None);
+        node.queries.iter().for_each(|(_, leaf)| self.put(&[*leaf], None));
         node.branches.values().for_each(|branch| self.spoil(branch));
     }
 
+    /// Asks the queries of a place, and takes for each the first value that is not null.
+    fn ask(&mut self, node: &Node, value: &Value) {
+        for (query, leaf) in &node.queries {
+            match value {
+                Value::Array(_) | Value::Object(_) => {
+                    let found = query.query(value).all().into_iter().find(|value| !value.is_null());
+                    found.into_iter().for_each(|found| self.put(&[*leaf], plain(found).as_deref()));
+                }
+                Value::Null => {}
+                _ => self.put(&[*leaf], None),
+            }
+        }
+    }
+
+    fn mark(&self, mark: Mark) -> Result<Option<&str>, Failure> {
+        let what = match mark {
+            Mark::Next => "the cursor",
+            Mark::Total => "the total",
+            Mark::More => "the flag for more pages",
+            Mark::Last => "the number of the last page",
+        };
+        let wrong = || Failure::WrongFormat(format!("{what} of the answer is not what was expected"));
+        let text = self.marks.get(mark as usize).map_or(Ok(None), Cell::get).map_err(|Unfit| wrong())?;
+        let fits = |text: &&str| match mark {
+            Mark::Next => text.len() <= LONGEST_CURSOR,
+            Mark::Total | Mark::Last => text.parse::<usize>().is_ok(),
+            Mark::More => text.parse::<bool>().is_ok(),
+        };
+        match text {
+            Some(text) if !fits(&text) => Err(wrong()),
+            text => Ok(text),
+        }
+    }
+
     fn trailer(&self) -> Result<Trailer, Failure> {
-        let wrong = |what: &str| Failure::WrongFormat(format!("{what} of the answer is not what was expected"));
-        let cursor = self.cursor.get().map_err(|Unfit| wrong("the cursor"))?;
-        let total = self.total.get().map_err(|Unfit| wrong("the total"))?;
         Ok(Trailer {
-            cursor: match cursor {
-                Some(text) if text.len() > LONGEST_CURSOR => return Err(wrong("the cursor")),
-                cursor => cursor.map(str::to_owned),
-            },
-            total: total.map(str::parse).transpose().map_err(|_| wrong("the total"))?,
+            next: self.mark(Mark::Next)?.map(str::to_owned),
+            total: self.mark(Mark::Total)?.and_then(|text| text.parse().ok()),
+            more: self.mark(Mark::More)?.and_then(|text| text.parse().ok()),
+            last: self.mark(Mark::Last)?.and_then(|text| text.parse().ok()),
+            records: self.records,
+            digest: self.digest.finish(),
         })
+    }
+
+    /// One record of a list.
+    fn record(&mut self, node: &Node, value: &Value) -> Result<(), Failure> {
+        self.begin();
+        Fill { node, page: &mut *self, tree: false }
+            .deserialize(value)
+            .map_err(|_| Failure::WrongFormat("a record cannot be read".to_owned()))?;
+        self.end()
     }
 }
 
@@ -204,6 +310,8 @@ impl Page<'_> {
 struct Fill<'p, 'a, 'b> {
     node: &'p Node,
     page: &'b mut Page<'a>,
+    /// The value was made a tree, and the queries of this very place are answered.
+    tree: bool,
 }
 
 impl Fill<'_, '_, '_> {
@@ -211,13 +319,37 @@ impl Fill<'_, '_, '_> {
         self.page.put(&self.node.leaves, Some(text));
         self.node.branches.values().for_each(|branch| self.page.spoil(branch));
     }
+
+    /// Answers what is asked of a value as a whole.
+    fn asked(&mut self, value: &Value) -> Result<(), Failure> {
+        self.page.ask(self.node, value);
+        let (Some(record), Some(query)) = (&self.node.record, &self.node.found_by) else { return Ok(()) };
+        if matches!(value, Value::Array(_) | Value::Object(_)) {
+            self.page.listed = true;
+            for found in query.query(value).all() {
+                self.page.record(record, found)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Fill<'_, '_, '_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
+        if self.tree || (self.node.queries.is_empty() && self.node.found_by.is_none()) {
+            return deserializer.deserialize_any(self);
+        }
+        let value = Value::deserialize(deserializer)?;
+        if let Err(failure) = self.asked(&value) {
+            self.page.failure = Some(failure);
+            return Err(D::Error::custom("not taken"));
+        }
+        if self.node.leaves.is_empty() && self.node.branches.is_empty() {
+            return Ok(());
+        }
+        Fill { tree: true, ..self }.deserialize(&value).map_err(D::Error::custom)
     }
 }
 
@@ -265,7 +397,7 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
         self.page.put(&self.node.leaves, None);
         while let Some(place) = map.next_key_seed(Key(self.node))? {
             match place {
-                Some(node) => map.next_value_seed(Fill { node, page: &mut *self.page })?,
+                Some(node) => map.next_value_seed(Fill { node, page: &mut *self.page, tree: false })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -275,7 +407,8 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Some(record) = &self.node.record else {
+        let record = self.node.record.as_ref().filter(|_| self.node.found_by.is_none());
+        let Some(record) = record else {
             self.page.spoil(self.node);
             while seq.next_element::<IgnoredAny>()?.is_some() {}
             return Ok(());
@@ -285,7 +418,7 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
         }
         loop {
             self.page.begin();
-            if seq.next_element_seed(Fill { node: record, page: &mut *self.page })?.is_none() {
+            if seq.next_element_seed(Fill { node: record, page: &mut *self.page, tree: false })?.is_none() {
                 return Ok(());
             }
             if let Err(failure) = self.page.end() {
@@ -325,33 +458,46 @@ mod tests {
 
     use jiff::civil::Date;
 
-    use super::super::mapping::{EndDate, Form, Statuses};
+    use super::super::dates::DateForm;
+    use super::super::mapping::{EndDate, Form, Mapper, Statuses};
+    use super::super::row::Slot;
     use super::*;
     use crate::domain::employee::Read;
 
-    fn path(paths: &[&str]) -> Vec<String> {
-        paths.iter().map(|path| (*path).to_owned()).collect()
+    fn path(text: &str) -> Path {
+        Path::parse(text).unwrap()
     }
 
-    fn parse(page: &str) -> Result<(Read, Trailer), Failure> {
-        let fields = [
-            (Slot::EmployeeId, path(&["id"])),
-            (Slot::FullName, path(&["name.first", "name.last"])),
-            (Slot::Email, path(&["contact.work.email"])),
-            (Slot::Department, path(&["department"])),
-        ];
-        let slots = || fields.iter().map(|(slot, paths)| (*slot, paths.as_slice()));
-        let paths = Paths::new("result.people", slots(), Some("next"), None);
+    fn taken(slot: Slot, paths: &[&str]) -> Taken {
+        let paths = paths.iter().map(|text| path(text)).collect();
+        Taken { into: slot as usize, paths, first: false, none: Vec::new() }
+    }
+
+    fn read_by(page: &str, paths: &Paths, offered: impl IntoIterator<Item = Slot>) -> Result<(Read, Trailer), Failure> {
         let form = Form {
-            offered: slots().map(|(slot, _)| slot).collect(),
+            offered: offered.into_iter().collect(),
             required: BTreeSet::new(),
             statuses: Statuses::default(),
-            dates: "%Y-%m-%d".to_owned(),
+            rules: Vec::new(),
+            dates: vec![DateForm::Iso],
             end_date: EndDate::default(),
         };
         let mut mapper = Mapper::new(form, Date::constant(2026, 3, 2));
-        let trailer = read(page.as_bytes(), &paths, &mut mapper)?;
+        let trailer = read(page.as_bytes(), paths, &mut |row| mapper.take(mapper.records() + 1, row))?;
         Ok((mapper.finish()?, trailer))
+    }
+
+    const OFFERED: [Slot; 4] = [Slot::EmployeeId, Slot::FullName, Slot::Email, Slot::Department];
+
+    fn parse(page: &str) -> Result<(Read, Trailer), Failure> {
+        let fields = [
+            taken(Slot::EmployeeId, &["id"]),
+            taken(Slot::FullName, &["name.first", "name.last"]),
+            taken(Slot::Email, &["contact.work.email"]),
+            taken(Slot::Department, &["department"]),
+        ];
+        let marks = [(path("next"), Mark::Next)];
+        read_by(page, &Paths::new(Some(&path("result.people")), &fields, &marks, Vec::new(), 0), OFFERED)
     }
 
     fn person(id: &str, rest: &str) -> String {
@@ -373,7 +519,7 @@ mod tests {
         assert_eq!((ada.id.0.as_str(), ada.name.as_str()), ("7", "Ada Example"));
         assert_eq!(ada.work_email, "ada@example.com");
         assert_eq!(ada.department.as_deref(), Some("R&D é"));
-        assert_eq!(trailer, Trailer { cursor: None, total: None });
+        assert_eq!((trailer.next, trailer.total, trailer.records), (None, None, 1));
     }
 
     #[test]
@@ -434,7 +580,7 @@ mod tests {
     fn the_cursor_is_a_text_or_a_number_and_null_or_empty_at_the_end() {
         for (next, cursor) in [("null", None), ("\"\"", None), ("\"abc=\"", Some("abc=")), ("42", Some("42"))] {
             let page = format!(r#"{{"next": {next}, "result": {{"people": []}}}}"#);
-            assert_eq!(parse(&page).unwrap().1.cursor.as_deref(), cursor, "{next}");
+            assert_eq!(parse(&page).unwrap().1.next.as_deref(), cursor, "{next}");
         }
     }
 
@@ -472,5 +618,62 @@ mod tests {
         assert!(matches!(parse(twice), Err(Failure::WrongFormat(_))));
         let deep = format!(r#"{{"result": {{"people": [{}"#, "{\"contact\":{\"work\":".repeat(200));
         assert!(matches!(parse(&deep), Err(Failure::WrongFormat(_) | Failure::Truncated(_))));
+    }
+
+    #[test]
+    fn queries_pick_from_lists_and_leave_what_is_not_there_empty() {
+        let fields = [
+            taken(Slot::EmployeeId, &["key[0]"]),
+            taken(Slot::FullName, &["name"]),
+            taken(Slot::Email, &["emails[?@.type=='work'].value"]),
+            taken(Slot::Department, &["groups[?@.kind=='team'].name"]),
+        ];
+        let paths = Paths::new(Some(&path("data")), &fields, &[], Vec::new(), 0);
+        let emails = r#"[{"type": "home", "value": "no"}, {"type": "work", "value": "ada@example.com"}]"#;
+        for (groups, department) in [
+            (r#"[{"kind": "site", "name": "Madrid"}, {"kind": "team", "name": "Core"}]"#, Ok(Some("Core"))),
+            (r#"[{"kind": "site", "name": "Madrid"}]"#, Ok(None)),
+            (r#"[{"kind": "team", "name": null}, {"kind": "team", "name": "Core"}]"#, Ok(Some("Core"))),
+            ("null", Ok(None)),
+            ("[]", Ok(None)),
+            (r#"[{"kind": "team", "name": {"en": "Core"}}]"#, Err("department is not a plain value")),
+            ("\"Core\"", Err("department is not a plain value")),
+        ] {
+            let page =
+                format!(r#"{{"data": [{{"name": "Ada", "key": [42, "x"], "groups": {groups}, "emails": {emails}}}]}}"#);
+            let (read, _) = read_by(&page, &paths, OFFERED).unwrap();
+            let found = match (read.employees.first(), read.bad.first()) {
+                (Some(ada), _) => Ok(ada.department.as_deref()),
+                (None, bad) => Err(bad.unwrap().reason.as_str()),
+            };
+            assert_eq!(found, department, "{groups}");
+        }
+    }
+
+    #[test]
+    fn records_may_lie_deeper_than_a_list_or_be_the_whole_page() {
+        let fields =
+            [taken(Slot::EmployeeId, &["id"]), taken(Slot::FullName, &["names[0]"]), taken(Slot::Email, &["email"])];
+        let ada = r#"{"id": 7, "names": ["Ada Example"], "email": "ada@example.com"}"#;
+        let ids = |page: &str, records: Option<&str>| {
+            let records = records.map(path);
+            let paths = Paths::new(records.as_ref(), &fields, &[], vec![(Slot::Department as usize, "Core".into())], 0);
+            let read = read_by(page, &paths, OFFERED)?.0;
+            Ok(read.employees.iter().map(|e| format!("{} {:?}", e.id, e.department)).collect::<Vec<_>>())
+        };
+        let found = Ok(vec!["7 Some(\"Core\")".to_owned()]);
+        assert_eq!(ids(&format!(r#"{{"result": [{{"900": [{ada}]}}]}}"#), Some("result[*].*[0]")), found);
+        assert_eq!(ids(ada, None), found);
+        assert_eq!(ids(&format!("[{ada}]"), Some("")), found);
+        assert_eq!(ids(r#"{"result": []}"#, Some("result[*].*[0]")), Ok(vec![]));
+        assert!(matches!(ids(r#"{"result": null}"#, Some("result[*].*[0]")), Err(Failure::WrongFormat(_))));
+        assert!(matches!(ids("{}", Some("result[*].*[0]")), Err(Failure::WrongFormat(_))));
+    }
+
+    #[test]
+    fn pages_with_the_same_records_have_the_same_digest() {
+        let digest = |people: &str| parse(&self::people(people)).unwrap().1.digest;
+        assert_eq!(digest(&person("7", "")), digest(&person("7", r#", "at": "another time""#)));
+        assert_ne!(digest(&person("7", "")), digest(&person("8", "")));
     }
 }

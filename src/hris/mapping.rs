@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::dates::{self, DateForm, NoDate};
 use super::row::{Row, Slot};
 use crate::domain::employee::{BadRecord, Employee, Failure, HrId, Manager, Read, Said, Status};
 
@@ -72,22 +73,45 @@ pub(super) struct Form {
     pub(super) required: BTreeSet<Slot>,
     /// What its status words mean.
     pub(super) statuses: Statuses,
-    /// Form of its dates, as strptime takes it.
-    pub(super) dates: String,
+    /// Rules that look at several values; where there are any, there are no status words.
+    pub(super) rules: Vec<Rule>,
+    /// Forms of its dates; the first that fits is taken.
+    pub(super) dates: Vec<DateForm>,
     /// What its end date means.
     pub(super) end_date: EndDate,
 }
 
-/// Whether a form of dates can be followed: what it writes, it must read back.
-///
-/// # Errors
-/// In words, when it cannot.
-pub(super) fn check_dates(form: &str) -> Result<(), String> {
-    let day = Date::constant(2026, 12, 31);
-    let written = jiff::fmt::strtime::format(form, day).map_err(|_| format!("{form:?} is not a form of dates"))?;
-    match Date::strptime(form, written) {
-        Ok(back) if back == day => Ok(()),
-        _ => Err(format!("{form:?} does not say day, month and year")),
+/// A rule: what it means when everything it looks at is as it says.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    /// Cells, and what is asked of each.
+    pub(super) when: Vec<(usize, Test)>,
+    /// What it means.
+    pub(super) meaning: Meaning,
+}
+
+/// What a rule asks of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    /// That it is one of these words, compared in lower case.
+    Words(Vec<String>),
+    /// That there is one.
+    Filled,
+    /// That there is none.
+    Empty,
+}
+
+impl Test {
+    fn holds(&self, text: Option<&str>) -> bool {
+        match (self, text) {
+            (Self::Words(words), Some(text)) => {
+                let text = text.to_lowercase();
+                words.contains(&text)
+            }
+            (Self::Words(_), None) => false,
+            (Self::Filled, text) => text.is_some(),
+            (Self::Empty, text) => text.is_none(),
+        }
     }
 }
 
@@ -186,41 +210,51 @@ impl Mapper {
         if !self.form.offered.contains(&Slot::Status) {
             return Ok(Said::Silent);
         }
-        let Some(word) = row.get(Slot::Status)? else { return Ok(Said::Unmapped) };
-        self.word.clear();
-        self.word.extend(word.chars().flat_map(char::to_lowercase));
-        match self.form.statuses.0.get(&self.word) {
+        let word = row.get(Slot::Status)?;
+        let meaning = if self.form.rules.is_empty() {
+            let Some(word) = word else { return Ok(Said::Unmapped) };
+            self.word.clear();
+            self.word.extend(word.chars().flat_map(char::to_lowercase));
+            self.form.statuses.0.get(&self.word).copied()
+        } else {
+            self.rule(row)?
+        };
+        match meaning {
             None => {
-                count(&mut self.read.unmapped, word);
+                word.into_iter().for_each(|word| count(&mut self.read.unmapped, word));
                 Ok(Said::Unmapped)
             }
-            Some(Meaning { means, when_starts_later: None }) => Ok(Said::Mapped(*means)),
+            Some(Meaning { means, when_starts_later: None }) => Ok(Said::Mapped(means)),
             Some(Meaning { means, when_starts_later: Some(later) }) => match start {
-                Some(start) if start >= self.as_of => Ok(Said::Mapped(*later)),
-                Some(_) => Ok(Said::Mapped(*means)),
+                Some(start) if start >= self.as_of => Ok(Said::Mapped(later)),
+                Some(_) => Ok(Said::Mapped(means)),
                 None => Err("hireDate is empty, and this status cannot be told without it".to_owned()),
             },
         }
     }
 
+    /// The first rule that fits.
+    fn rule(&self, row: &Row) -> Result<Option<Meaning>, String> {
+        for rule in &self.form.rules {
+            let mut fits = true;
+            for (cell, test) in &rule.when {
+                let text = row.at(*cell).map_err(|_| "status is made of something that is not a plain value")?;
+                fits &= test.holds(text);
+            }
+            if fits {
+                return Ok(Some(rule.meaning));
+            }
+        }
+        Ok(None)
+    }
+
     fn date(&self, row: &Row, slot: Slot) -> Result<Option<Date>, String> {
         let Some(text) = row.get(slot)? else { return Ok(None) };
-        if text.chars().all(|c| c == '0' || !c.is_alphanumeric()) {
-            return Ok(None); // 0000-00-00, 0, -
-        }
-        let form = &self.form.dates;
-        let date =
-            Date::strptime(form, text).map_err(|_| format!("{} is not a date of the form {form}", slot.name()))?;
-        Ok(Some(date).filter(|date| !stands_for_none(*date)))
+        dates::read(&self.form.dates, text).map_err(|NoDate| {
+            let forms: Vec<_> = self.form.dates.iter().map(DateForm::name).collect();
+            format!("{} is not a date of the form {}", slot.name(), forms.join(" or "))
+        })
     }
-}
-
-/// Dates that systems write where there is none: the first days their clocks know, and the far future.
-fn stands_for_none(date: Date) -> bool {
-    const EXCEL_EPOCH: Date = Date::constant(1900, 1, 1); // also the default of many a database
-    const UNIX_EPOCH: Date = Date::constant(1970, 1, 1);
-    const NEVER: Date = Date::constant(2099, 12, 31); // then 4712-12-31 and 9999-12-31
-    date <= EXCEL_EPOCH || date == UNIX_EPOCH || date >= NEVER
 }
 
 /// A text of the person, cut to what is kept. Control characters in a name are a sign of cells that ran together.
@@ -307,7 +341,8 @@ mod tests {
             .into(),
             required: BTreeSet::new(),
             statuses: Statuses::new(words.map(|(word, meaning)| (word.to_owned(), meaning))).unwrap(),
-            dates: dates.to_owned(),
+            rules: Vec::new(),
+            dates: vec![DateForm::Strptime(dates.to_owned())],
             end_date,
         }
     }
@@ -429,6 +464,41 @@ mod tests {
             ("Actively", Said::Unmapped),
         ] {
             assert_eq!(map(iso(), &[(Slot::Status, word)]).unwrap().said, said, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_says_the_status_and_none_leaves_it_unknown() {
+        let (state, flag) = (Slot::COUNT, Slot::COUNT + 1);
+        let words = |words: &[&str]| Test::Words(words.iter().map(|word| (*word).to_owned()).collect());
+        let rule = |when: Vec<(usize, Test)>, means| Rule { when, meaning: Meaning { means, when_starts_later: None } };
+        let rules = vec![
+            rule(vec![(flag, words(&["true"]))], Status::Suspended),
+            rule(vec![(state, words(&["1", "active"])), (flag, Test::Filled)], Status::Active),
+            rule(vec![(state, Test::Empty), (flag, words(&["false"]))], Status::Terminated),
+        ];
+        for (cells, said, unmapped) in [
+            ([Some("Active"), Some("true")], Said::Mapped(Status::Suspended), false),
+            ([Some("Active"), Some("false")], Said::Mapped(Status::Active), false),
+            ([Some("1"), Some("false")], Said::Mapped(Status::Active), false),
+            ([Some("Active"), None], Said::Unmapped, true),
+            ([Some("2"), Some("false")], Said::Unmapped, true),
+            ([None, Some("false")], Said::Mapped(Status::Terminated), false),
+            ([None, None], Said::Unmapped, true),
+        ] {
+            let mut row = Row::with(2);
+            row.set(Slot::FullName, "Ada Example");
+            row.set(Slot::EmployeeId, "7");
+            row.set(Slot::Email, "ada@example.com");
+            row.set(Slot::Status, "as it was");
+            for (cell, text) in [state, flag].into_iter().zip(cells) {
+                text.into_iter().for_each(|text| row.put(cell, Some(text)));
+            }
+            let mut mapper = Mapper::new(Form { rules: rules.clone(), ..iso() }, TODAY);
+            mapper.take(1, &row).unwrap();
+            let read = mapper.finish().unwrap();
+            assert_eq!(read.employees.first().unwrap().said, said, "{cells:?}");
+            assert_eq!(read.unmapped.contains_key("as it was"), unmapped, "{cells:?}");
         }
     }
 

@@ -4,8 +4,8 @@
 //! Text ─────────bytes──────┐
 //! Http ──http──▶ bytes ────┴─▶ csv ──rows──┐
 //!                                          ├─▶ mapping ──▶ employees, bad records, unmapped words ──▶ Read
-//! Api ──engine──▶ http ──▶ pages ─▶ json ──rows──┘                                                └▶ Failure
-//!        ▲
+//! Api ──engine──▶ pages ──▶ json ───rows─┘                                                         └▶ Failure
+//!        ▲          └── session (signs in) ──▶ http
 //!        └── definition (connectors/<name>/connector.yaml, found in the catalogue)
 //! ```
 //! A `Row` of slots is the seam between formats; `mapping` is the one place that says what a text means. Whether the
@@ -15,14 +15,20 @@
 mod address;
 mod catalogue;
 mod csv;
+mod dates;
 mod definition;
 mod engine;
 mod http;
 mod json;
 mod mapping;
+mod pages;
+mod path;
 mod row;
+mod session;
 #[cfg(test)]
 mod stories;
+mod tables;
+mod template;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -127,7 +133,11 @@ async fn read_with(
     let deadline = Instant::now() + budget.min(LONGEST);
     let whole = async {
         match source {
-            Source::Api(api) => engine::read(api, &Transport::new(network, deadline, patience)?, as_of).await,
+            Source::Api(api) => {
+                let transport =
+                    Transport::new(network, deadline, patience)?.throttled_by(engine::throttle(&api.definition));
+                engine::read(api, &transport, as_of).await
+            }
             Source::Http(file) => {
                 let bytes = fetch(file, &Transport::new(network, deadline, patience)?).await?;
                 parse(bytes, file.format.clone(), as_of).await
@@ -141,7 +151,8 @@ async fn read_with(
 async fn fetch(file: &HttpFile, transport: &Transport) -> Result<Vec<u8>, Failure> {
     let url = Url::parse(&file.url).map_err(|_| Failure::Missing("the URL of the file cannot be read".to_owned()))?;
     let credential = file.credential.as_ref();
-    transport.get(&Request { url, headers: HeaderMap::new(), credential, largest: csv::LARGEST }).await
+    let request = Request { url, headers: HeaderMap::new(), credential, send: None, largest: csv::LARGEST };
+    transport.ask(&request).await?.body.ok_or(Failure::Status(204))
 }
 
 async fn parse(bytes: Vec<u8>, format: CsvFormat, as_of: Date) -> Result<Read, Failure> {

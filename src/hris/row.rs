@@ -4,6 +4,8 @@
 //! Holds text and nothing else: what the text means is `mapping`'s. A row is used again for every record, so that
 //! reading a hundred thousand of them does not ask for memory a million times.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 
 use crate::domain::employee::Field;
@@ -38,7 +40,7 @@ pub enum Slot {
 
 impl Slot {
     /// How many there are.
-    const COUNT: usize = 11;
+    pub(super) const COUNT: usize = 11;
 
     /// Its word.
     #[must_use]
@@ -77,7 +79,7 @@ impl Slot {
 }
 
 /// What a record holds in one place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Held {
     /// Nothing, or null.
     #[default]
@@ -89,7 +91,7 @@ enum Held {
 }
 
 /// One value of a record.
-#[derive(Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct Cell {
     held: Held,
     text: String,
@@ -133,13 +135,37 @@ pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}'))
 }
 
-/// One record of a source.
-#[derive(Default)]
+/// How a value is put together from parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Build {
+    /// The cell it fills.
+    pub(super) into: usize,
+    /// Which parts it is made of.
+    pub(super) parts: Range<usize>,
+    /// The first part that is not empty, instead of all of them.
+    pub(super) first: bool,
+    /// Words that stand for nothing, in lower case.
+    pub(super) none: Vec<String>,
+}
+
+/// One record of a source: a cell for each slot, and behind them those that only rules and joins look at.
+#[derive(Clone, Hash)]
 pub(super) struct Row {
-    cells: [Cell; Slot::COUNT],
+    cells: Vec<Cell>,
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self::with(0)
+    }
 }
 
 impl Row {
+    /// An empty row with so many cells behind those of the slots.
+    pub(super) fn with(more: usize) -> Self {
+        Self { cells: vec![Cell::default(); Slot::COUNT + more] }
+    }
+
     /// Empties it for the next record.
     pub(super) fn clear(&mut self) {
         self.cells.iter_mut().for_each(Cell::clear);
@@ -147,30 +173,56 @@ impl Row {
 
     /// Puts a text into a slot.
     pub(super) fn set(&mut self, slot: Slot, text: &str) {
-        if let Some(cell) = self.cells.get_mut(slot as usize) {
-            cell.set(text);
+        self.put(slot as usize, Some(text));
+    }
+
+    /// Puts a text into a cell; none says that it holds no plain value.
+    pub(super) fn put(&mut self, cell: usize, text: Option<&str>) {
+        match (self.cells.get_mut(cell), text) {
+            (Some(cell), Some(text)) => cell.set(text),
+            (Some(cell), None) => cell.unfit(),
+            (None, _) => {}
         }
     }
 
-    /// Says that a slot holds no plain value.
-    pub(super) fn unfit(&mut self, slot: Slot) {
-        if let Some(cell) = self.cells.get_mut(slot as usize) {
-            cell.unfit();
+    /// What a cell holds.
+    ///
+    /// # Errors
+    /// When it is no plain value.
+    pub(super) fn at(&self, cell: usize) -> Result<Option<&str>, Unfit> {
+        self.cells.get(cell).map_or(Ok(None), Cell::get)
+    }
+
+    /// Takes over the cells of another row.
+    pub(super) fn copy(&mut self, from: &Self, cells: &[usize]) {
+        for cell in cells {
+            if let (Some(to), Some(from)) = (self.cells.get_mut(*cell), from.cells.get(*cell)) {
+                to.clone_from(from);
+            }
         }
     }
 
-    /// Fills a slot from parts, with one blank between those that are not empty.
-    pub(super) fn join(&mut self, slot: Slot, parts: &[Cell]) {
-        let Some(cell) = self.cells.get_mut(slot as usize) else { return };
+    /// Empties one cell.
+    pub(super) fn drop(&mut self, cell: usize) {
+        self.cells.get_mut(cell).into_iter().for_each(Cell::clear);
+    }
+
+    /// Fills a cell from parts: the first that says something, or all of them with one blank between.
+    pub(super) fn build(&mut self, build: &Build, parts: &[Cell]) {
+        let Some(cell) = self.cells.get_mut(build.into) else { return };
         cell.set("");
-        for part in parts {
+        for part in parts.get(build.parts.clone()).unwrap_or_default() {
             match part.get() {
                 Ok(None) => {}
+                Ok(Some(text)) if build.none.iter().any(|none| *none == text.to_lowercase()) => {}
                 Ok(Some(text)) => {
                     if !cell.text.is_empty() {
                         cell.text.push(' ');
                     }
                     cell.text.push_str(text);
+                    if build.first {
+                        return;
+                    }
                 }
                 Err(Unfit) => return cell.unfit(),
             }
@@ -182,8 +234,7 @@ impl Row {
     /// # Errors
     /// In words, when it is no plain value.
     pub(super) fn get(&self, slot: Slot) -> Result<Option<&str>, String> {
-        let cell = self.cells.get(slot as usize);
-        cell.map_or(Ok(None), Cell::get).map_err(|Unfit| format!("{} is not a plain value", slot.name()))
+        self.at(slot as usize).map_err(|Unfit| format!("{} is not a plain value", slot.name()))
     }
 }
 
@@ -232,13 +283,26 @@ mod tests {
             cell.set(text);
             cell
         };
+        let build = |first, none: &[&str]| Build {
+            into: Slot::FullName as usize,
+            parts: 0..4,
+            first,
+            none: none.iter().map(|word| (*word).to_owned()).collect(),
+        };
         let mut row = Row::default();
-        row.join(Slot::FullName, &[part(" Ada "), Cell::default(), part(""), part("Example")]);
-        assert_eq!(row.get(Slot::FullName), Ok(Some("Ada Example")));
+        let parts = [part(" Ada "), Cell::default(), part(""), part("Example")];
+        for (build, text) in
+            [(build(false, &[]), "Ada Example"), (build(true, &[]), "Ada"), (build(true, &["ada"]), "Example")]
+        {
+            row.build(&build, &parts);
+            assert_eq!(row.get(Slot::FullName), Ok(Some(text)));
+        }
+        row.build(&build(false, &["ada", "example"]), &parts);
+        assert_eq!(row.get(Slot::FullName), Ok(None));
 
         let mut spoiled = part("Ada");
         spoiled.unfit();
-        row.join(Slot::FullName, &[spoiled, part("Example")]);
+        row.build(&build(false, &[]), &[spoiled, part("Example"), part(""), part("")]);
         assert_eq!(row.get(Slot::FullName), Err("fullName is not a plain value".to_owned()));
     }
 }

@@ -1,0 +1,249 @@
+//! What is refused, and with which words.
+
+use super::*;
+
+const PLAIN: &str = "name: plain
+title: Plain
+evidence: documented
+sources: [https://hr.example.com/docs]
+setup: Make a token.
+baseUrl: https://{tenant}.example.com
+parameters:
+  tenant: {pattern: '[a-z0-9-]+', says: your tenant}
+credentials: {token: a token}
+auth: {headers: {Authorization: 'Bearer {token}'}}
+people:
+- request: {path: /people, query: {limit: '5'}}
+  records: data
+fields:
+  fullName: name
+  email: email
+  status: state
+  hireDate: start
+statuses:
+  On: {means: Active}
+";
+
+fn parse(text: &str) -> Result<Definition, String> {
+    Definition::parse("plain.yaml", text).map_err(|refused| refused.to_string())
+}
+
+/// PLAIN with one piece replaced, which has to be there.
+fn with(from: &str, to: &str) -> String {
+    assert!(PLAIN.contains(from), "{from}");
+    PLAIN.replace(from, to)
+}
+
+#[test]
+fn a_word_nobody_knows_refuses_the_definition_with_file_line_and_word() {
+    for (from, to, line, word) in [
+        ("records: data", "record: data", 13, "record"),
+        ("says: your tenant", "say: your tenant", 8, "say"),
+        ("path: /people,", "path: /people, method: POST,", 12, "method"),
+        ("path: /people,", "path: /people, body: '{}',", 12, "body"),
+        ("headers:", "bearer:", 10, "bearer"),
+        ("evidence: documented", "evidence: sure", 3, "sure"),
+        ("hireDate: start", "salary: pay", 18, "salary"),
+        ("hireDate: start", "hireDate: {at: pay}", 18, "at"),
+        ("hireDate: start", "hireDate: {path: a, firstOf: [b]}", 18, "exactly one of path, join and firstOf"),
+        ("records: data", "records: data\n  paging: {scroll: {}}", 14, "scroll"),
+        ("records: data", "records: data\n  total: {trailer: x}", 14, "trailer"),
+        ("means: Active", "means: Retired", 20, "Retired"),
+        ("means: Active", "means: Active, whenGone: Active", 20, "whenGone"),
+        ("title: Plain", "title: Plain\ndates: [roman]", 3, "roman"),
+    ] {
+        let refused = parse(&with(from, to)).unwrap_err();
+        assert!(refused.starts_with(&format!("plain.yaml: line {line}: ")) && refused.contains(word), "{refused}");
+    }
+}
+
+#[test]
+fn words_that_do_not_fit_together_refuse_the_definition_with_line_and_place() {
+    assert_eq!(parse(PLAIN).map(|_| ()), Ok(()));
+    for (from, to, why) in [
+        ("https://{tenant}", "http://{tenant}", "line 6: baseUrl: does not start with https://"),
+        ("{tenant}.example", "{company}.example", "line 6: baseUrl: not a URL, or a parameter in braces"),
+        ("{tenant}.example", "hr.example", "line 8: parameters.tenant: not used"),
+        ("'[a-z0-9-]+'", "'[a-z'", "line 8: parameters.tenant.pattern: no regular expression"),
+        ("your tenant", "x, default: A B", "line 8: parameters.tenant.default: does not match the pattern"),
+        ("{token: a token}", "{}", "token is not declared under credentials or parameters"),
+        ("{token: a token}", "{token: a, other: b}", "line 9: credentials.other: not used"),
+        ("'Bearer {token}'", "'Bearer {token'", "auth.headers.Authorization: a brace is not closed"),
+        ("{headers: {Authorization: 'Bearer {token}'}}", "{}", "line 10: auth: nothing to sign in with"),
+        ("[https://hr.example.com/docs]", "[]", "line 4: sources: at least one public page"),
+        ("path: /people", "path: people", "line 12: people.0.request.path: does not start with /"),
+        ("path: /people", "path: /people?x=1", "line 12: people.0.request.path: does not start with /, or holds more"),
+        ("path: /people", "headers: {'a b': c}, path: /people", "line 12: people.0.request.headers: a b is no header"),
+        ("limit: '5'", "limit: '{size}'", "people.0.request.query.limit: size is not declared under parameters"),
+        ("limit: '5'", "limit: '{token}'", "people.0.request.query.limit: token is not declared under parameters"),
+        ("  email: email\n", "", "line 14: fields: email is missing"),
+        ("email: email", "email: []", "line 16: fields.email: no path"),
+        ("email: email", "email: work..email", "line 16: fields.email: no path: a name is missing beside a dot"),
+        ("email: email", "email: \"e[?match(@.x, 'a')]\"", "line 16: fields.email: no path: match and search"),
+        ("email: email", "email: {path: email, lookup: names}", "line 16: fields.email: there is no lookup names"),
+        ("statuses:\n  On: {means: Active}\n", "", "statuses: needed if and only if there is a field status"),
+        ("  On: {means: Active}", "  On: {means: Active}\n  ' on ': {means: Leave}", "is mapped twice"),
+        ("hireDate: start", "terminationDate: end", "endDateMeans: needed if and only if there is a field"),
+        ("records: data", "records: data\nrequired: [title]", "line 14: required: title is not under fields"),
+        ("statuses:", "inputs: {flag: x}\nstatuses:", "line 19: inputs.flag: no rule looks at it"),
+    ] {
+        let refused = parse(&with(from, to)).unwrap_err();
+        assert!(refused.starts_with("plain.yaml: line ") && refused.contains(why), "{why}: {refused}");
+    }
+    let later = with("means: Active", "means: Active, whenStartsLater: Leave").replace("  hireDate: start\n", "");
+    assert!(parse(&later).unwrap_err().contains("whenStartsLater needs a field hireDate"));
+}
+
+#[test]
+fn a_definition_can_only_read() {
+    let search = |path: &str, page: &str| {
+        with("path: /people,", &format!("path: {path}, search: {{page: '{page}', body: {{active: true}}}},"))
+    };
+    let page = "https://hr.example.com/docs";
+    for path in ["/people/search", "/v2/persons:query", "/json/2/hr.employee/search_read", "/people/list"] {
+        assert_eq!(parse(&search(path, page)).map(|_| ()), Ok(()), "{path}");
+    }
+    for path in
+        ["/people", "/people/search/7", "/people/delete", "/search/people", "/people:create", "/people/", "/graphql"]
+    {
+        let refused = parse(&search(path, page)).unwrap_err();
+        assert!(refused.contains("may write: only these are read by: search"), "{path}: {refused}");
+    }
+    let refused = parse(&search("/people/search", "my own idea")).unwrap_err();
+    assert!(refused.contains("people.0.request.search.page: the vendor's page, https://…"), "{refused}");
+}
+
+#[test]
+fn a_token_is_asked_for_in_the_ways_that_work_and_in_no_other() {
+    let token = |body: &str, more: &str| {
+        with(
+            "{headers: {Authorization: 'Bearer {token}'}}",
+            &format!("{{token: {{url: 'https://{{tenant}}.example.com/token', body: {body}{more}}}}}"),
+        )
+    };
+    for (body, more) in [
+        ("{grant_type: client_credentials, client_secret: '{token}', scope: read}", ""),
+        ("{grant_type: password, password: '{token}'}", ""),
+        ("{key: '{token}'}", ", send: json, path: data.token, expiresIn: data.ttl, milliseconds: true"),
+        ("{grant_type: refresh_token, refresh_token: '{token}'}", ", refreshTokenRotates: false"),
+        ("{key: '{token}'}", ", header: X-Token, value: '{token}'"),
+    ] {
+        assert_eq!(parse(&token(body, more)).map(|_| ()), Ok(()), "{body}{more}");
+    }
+    for (body, more, why) in [
+        ("{grant_type: refresh_token, refresh_token: '{token}'}", "", "cannot be kept yet"),
+        ("{grant_type: refresh_token, refresh_token: '{token}'}", ", refreshTokenRotates: true", "cannot be kept yet"),
+        ("{grant_type: password, password: '{token}'}", ", refreshTokenRotates: false", "there is no refresh token"),
+        ("{grant_type: authorization_code, code: '{token}'}", "", "a person would have to sign in"),
+        (
+            "{grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: '{token}'}",
+            "",
+            "assertions cannot be signed yet",
+        ),
+        ("{key: '{token}'}", ", value: Bearer", "{token} is not in it"),
+    ] {
+        let refused = parse(&token(body, more)).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+    let plain = token("{key: '{token}'}", "").replace("url: 'https", "url: 'http");
+    assert!(parse(&plain).unwrap_err().contains("auth.token.url: not a URL that starts with https://"));
+}
+
+#[test]
+fn pages_end_by_something_the_list_says() {
+    let paging = |paging: &str| with("records: data", &format!("records: data\n  paging: {paging}"));
+    for good in [
+        "{nextLink: next}",
+        "{nextLink: {header: Link}}",
+        "{cursor: {at: next, query: after}}",
+        "{cursor: {at: {header: After}, query: after, more: hasMore}}",
+        "{page: {query: page, from: 1, ends: empty}}",
+        "{page: {query: page, ends: {last: {header: X-Pages}}}}",
+        "{offset: {query: skip, size: 100, ends: short}}",
+        "{offset: {query: paging, form: '{},100', ends: {more: hasMore}}}",
+    ] {
+        assert_eq!(parse(&paging(good)).map(|_| ()), Ok(()), "{good}");
+    }
+    for (bad, why) in [
+        ("{page: {query: page, ends: short}}", "short needs a size"),
+        ("{page: {query: page, ends: total}}", "total is not said by the list"),
+        ("{offset: {query: skip, ends: {last: pages}}}", "last is the number of a page"),
+        ("{page: {ends: empty}}", "exactly one of query and body"),
+        ("{cursor: {at: next, query: a, body: b}}", "exactly one of query and body"),
+        ("{cursor: {at: next, body: b}}", "only a search has a body"),
+        ("{offset: {query: skip, form: '100', ends: empty}}", "{} has to be in it once"),
+        ("{nextLink: 'a..b'}", "no path"),
+    ] {
+        let refused = parse(&paging(bad)).unwrap_err();
+        assert!(refused.contains(why) && refused.contains("line 14: people.0.paging"), "{why}: {refused}");
+    }
+}
+
+#[test]
+fn rules_and_further_lists_have_to_fit_too() {
+    let ruled = with("  status: state\n", "").replace("statuses:\n  On: {means: Active}\n", "");
+    let rules = |inputs: &str, rules: &str| format!("{ruled}inputs: {inputs}\nrules:\n- {rules}\n");
+    let good = rules("{flag: active, end: end}", "{when: {flag: {is: ['true']}, end: empty}, means: Active}");
+    assert_eq!(parse(&good).map(|_| ()), Ok(()));
+    for (text, why) in [
+        (rules("{flag: a}", "{when: {}, means: Terminated}"), "a rule without a condition"),
+        (rules("{flag: a}", "{when: {flags: filled}, means: Active}"), "flags is not under inputs"),
+        (rules("{flag: a}", "{when: {flag: {is: []}}, means: Active}"), "no word for flag"),
+        (rules("{flag: a}", "{when: {flag: past}, means: Active}"), "past"),
+        (format!("{PLAIN}inputs: {{flag: a}}\nrules:\n- {{when: {{flag: filled}}, means: Active}}\n"), "one of them"),
+    ] {
+        let refused = parse(&text).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+    let join = "joins:\n  jobs:\n    list: {request: {path: /jobs}, records: data}\n    key: person\n    of: id\n";
+    assert_eq!(parse(&format!("{PLAIN}{join}    fields: {{title: title}}\n")).map(|_| ()), Ok(()));
+    let detail = "details:\n  one:\n    of: id\n    fields: {title: title}\n    request:";
+    assert_eq!(parse(&format!("{PLAIN}{detail} {{path: '/people/{{of}}'}}\n")).map(|_| ()), Ok(()));
+    for (text, why) in [
+        (format!("{PLAIN}{join}    fields: {{hireDate: x}}\n"), "joins.jobs.fields.hireDate: stands under fields too"),
+        (format!("{PLAIN}{detail} {{path: /people}}\n"), "line 25: details.one.request.path: {of} is not in it"),
+    ] {
+        let refused = parse(&text).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+}
+
+#[test]
+fn parameters_are_checked_before_anything_is_asked() {
+    let definition = parse(PLAIN).unwrap();
+    let base = |given: &[(&str, &str)]| {
+        let given = given.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        definition.resolve(&given).and_then(|values| definition.base(&values))
+    };
+    assert_eq!(base(&[("tenant", "acme-1")]).unwrap(), "https://acme-1.example.com");
+    assert_eq!(base(&[]).unwrap_err(), "the connector plain needs the parameter tenant: your tenant");
+    assert_eq!(
+        base(&[("tenant", "acme"), ("region", "eu")]).unwrap_err(),
+        "the connector plain has no parameter \"region\"; it has: tenant"
+    );
+    for value in ["", "ACME", "evil.example.com/", "a@evil", "a:b", "a/b", "a\n", "a\nb", "a?b", "a#b", "%2f", "é"] {
+        let refused = base(&[("tenant", value)]).unwrap_err();
+        assert_eq!(refused, "the parameter tenant does not match [a-z0-9-]+: your tenant", "{value:?}");
+    }
+    let usual = parse(&with("says: your tenant", "says: your tenant, default: usual")).unwrap();
+    assert_eq!(usual.resolve(&BTreeMap::new()).unwrap().get("tenant").map(String::as_str), Some("usual"));
+}
+
+#[test]
+fn a_pattern_that_allows_too_much_still_leads_to_no_other_host() {
+    let definition = parse(&with("[a-z0-9-]+", ".*")).unwrap();
+    for value in [
+        "evil.example.org/",
+        "evil.example.org?",
+        "evil.example.org#",
+        "x@evil.example.org",
+        "x:1@y",
+        "x\\y",
+        "a b",
+        "..",
+        "-",
+    ] {
+        let given = BTreeMap::from([("tenant".to_owned(), value.to_owned())]);
+        assert!(definition.resolve(&given).is_err(), "{value}");
+    }
+}

@@ -1,0 +1,473 @@
+//! The words of a definition that say how is asked: signing in, requests, pages, throttling; and how a value is taken.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+
+use super::super::row::Slot;
+
+/// How well a definition is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// The vendor's own pages say all of it.
+    Documented,
+    /// Seen in a connector somebody runs; the vendor's pages do not say all of it.
+    ConnectorSeen,
+    /// Something that matters is not known, and left out.
+    Partial,
+}
+
+impl Evidence {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Documented => "documented",
+            Self::ConnectorSeen => "connector-seen",
+            Self::Partial => "partial",
+        }
+    }
+}
+
+/// How a request signs in. Names in braces are keys of the Secret, or parameters; `{base64 name}` is the same in base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Auth {
+    /// Headers of every request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Parameters of every query.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Basic (RFC 7617).
+    #[serde(default)]
+    pub basic: Option<Basic>,
+    /// A token that is asked for first.
+    #[serde(default)]
+    pub token: Option<Token>,
+}
+
+/// User name and password.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Basic {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: String,
+}
+
+/// A token that is asked for with a POST: OAuth 2.0 client credentials and password grants (RFC 6749), or a login.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Token {
+    /// Where it is asked for: `https://…`.
+    pub url: String,
+    /// How the body is written.
+    #[serde(default)]
+    pub send: Send,
+    /// What is sent.
+    pub body: BTreeMap<String, String>,
+    /// Headers of this request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// What this request signs in with.
+    #[serde(default)]
+    pub basic: Option<Basic>,
+    /// Path to the token in the answer.
+    #[serde(default = "access_token")]
+    pub path: String,
+    /// Path to the time it is good for; where the answer has none, it is good until it is refused.
+    #[serde(default = "expires_in")]
+    pub expires_in: String,
+    /// That time is in milliseconds, not in seconds.
+    #[serde(default)]
+    pub milliseconds: bool,
+    /// The header that carries it.
+    #[serde(default = "authorization")]
+    pub header: String,
+    /// What stands in that header, with `{token}` for the token.
+    #[serde(default = "bearer")]
+    pub value: String,
+    /// Whether a refresh token is another one after each use. One that is cannot be read with yet.
+    #[serde(default)]
+    pub refresh_token_rotates: Option<bool>,
+}
+
+fn access_token() -> String {
+    "access_token".to_owned()
+}
+
+fn expires_in() -> String {
+    "expires_in".to_owned()
+}
+
+fn authorization() -> String {
+    "Authorization".to_owned()
+}
+
+fn bearer() -> String {
+    "Bearer {token}".to_owned()
+}
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Send {
+    /// As a form.
+    #[default]
+    Form,
+    /// As JSON.
+    Json,
+}
+
+/// How the system asks to come back later, and how fast it may be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Throttling {
+    /// Statuses that mean it, beside 429, and 503 with `Retry-After`.
+    #[serde(default)]
+    pub statuses: Vec<u16>,
+    /// Words in the body of an error that mean it.
+    #[serde(default)]
+    pub code: Option<Code>,
+    /// The header that says when to come back, where it is not `Retry-After`.
+    #[serde(default)]
+    pub reset: Option<Reset>,
+    /// How many requests it takes in which time.
+    #[serde(default)]
+    pub rate: Option<Rate>,
+    /// How many requests are under way at once; one where nothing is said.
+    #[serde(default)]
+    pub concurrency: Option<u8>,
+}
+
+/// Words in the body of an error.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Code {
+    /// Path to the word.
+    pub path: String,
+    /// The words.
+    pub is: Vec<String>,
+}
+
+/// A header that says when to come back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reset {
+    /// The header.
+    pub header: String,
+    /// What its number counts.
+    pub says: ResetSays,
+}
+
+/// What a number in a header counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ResetSays {
+    /// Seconds from now.
+    Seconds,
+    /// Milliseconds from now.
+    Milliseconds,
+    /// The instant, in seconds since 1970 of the system's own clock.
+    EpochSeconds,
+}
+
+/// So many requests in so many seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Requests.
+    pub requests: u32,
+    /// Seconds.
+    pub seconds: u32,
+}
+
+/// A list, read page by page.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// The request for it.
+    pub request: Request,
+    /// Path to the list of records in the answer. Empty: the answer is the list.
+    pub records: String,
+    /// Where the number of records of all pages stands.
+    #[serde(default)]
+    pub total: Option<Where>,
+    /// How the next page is asked for; without it there is one page.
+    #[serde(default)]
+    pub paging: Option<Paging>,
+    /// What is true of everybody on this list, such as a status.
+    #[serde(default)]
+    pub sets: BTreeMap<Slot, String>,
+}
+
+/// A request: a GET, or a search.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Path below the base URL.
+    pub path: String,
+    /// Parameters of the query.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// A POST that only reads.
+    #[serde(default)]
+    pub search: Option<Search>,
+}
+
+/// A POST that only reads. The last word of its path has to say so: `search`, `query` and the like.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The vendor's page that describes it as a search.
+    pub page: String,
+    /// What is sent, as JSON.
+    pub body: Body,
+}
+
+/// A JSON body.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Body(pub serde_json::Value);
+
+/// Where a value of a page stands: a path in its body, or a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// A path in the body.
+    Path(String),
+    /// A header.
+    Header(String),
+}
+
+/// How the next page is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Paging {
+    /// By a cursor that the page before has given; null or empty on the last page.
+    Cursor {
+        /// Where it stands.
+        at: Where,
+        /// Parameter of the query that takes it.
+        #[serde(default)]
+        query: Option<String>,
+        /// Path in the body of a search that takes it.
+        #[serde(default)]
+        body: Option<String>,
+        /// Where a flag stands that says whether there is more, for systems that give a cursor on the last page too.
+        #[serde(default)]
+        more: Option<Where>,
+    },
+    /// By an address that the page before has given; none on the last page. `Link` is read as RFC 8288 says.
+    NextLink(Where),
+    /// By its number.
+    Page(Step),
+    /// By the number of records before it.
+    Offset(Step),
+}
+
+/// A number that grows from page to page.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Step {
+    /// Parameter of the query that takes it.
+    #[serde(default)]
+    pub query: Option<String>,
+    /// Path in the body of a search that takes it.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// What the parameter looks like, with `{}` for the number: `{},100`.
+    #[serde(default)]
+    pub form: Option<String>,
+    /// The number of the first page.
+    #[serde(default)]
+    pub from: u64,
+    /// How many records a whole page has. Offsets grow by it; without it, by the records there were.
+    #[serde(default)]
+    pub size: Option<u32>,
+    /// What the last page is known by.
+    pub ends: Ends,
+}
+
+/// What the last page is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Ends {
+    /// It has no records, or its status is 204.
+    Empty,
+    /// It has fewer records than a whole page.
+    Short,
+    /// There are as many records as were announced.
+    Total,
+    /// A flag there is false.
+    More(Where),
+    /// Its number is the one given there.
+    Last(Where),
+}
+
+/// A list with more about the same people.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// The list.
+    pub list: List,
+    /// Path in its records to what names the person.
+    pub key: String,
+    /// Path in a person's record to the same.
+    pub of: String,
+    /// Which record counts, where there are several of one person.
+    #[serde(default)]
+    pub choose: Option<Choose>,
+    /// Where each value stands.
+    pub fields: BTreeMap<Slot, Value>,
+    /// Values that only `rules` look at.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, Value>,
+}
+
+/// What is asked about each person by a request of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detail {
+    /// The request; `{of}` in its path is what `of` leads to.
+    pub request: Request,
+    /// Path in a person's record to what the path takes.
+    pub of: String,
+    /// Path to a list of records in the answer. Without it, the answer is one record.
+    #[serde(default)]
+    pub records: Option<String>,
+    /// How the next page is asked for; without it there is one page.
+    #[serde(default)]
+    pub paging: Option<Paging>,
+    /// Which record counts, where there are several.
+    #[serde(default)]
+    pub choose: Option<Choose>,
+    /// Where each value stands.
+    pub fields: BTreeMap<Slot, Value>,
+    /// Values that only `rules` look at.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, Value>,
+}
+
+/// Which of several records of one person counts: the one of today; else the next to begin; else the last that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choose {
+    /// Path to its first day.
+    pub from: String,
+    /// Path to its last day; none is open.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// Status words; where a record has one of them, those without are not looked at.
+    #[serde(default)]
+    pub prefer: Vec<String>,
+}
+
+/// A list that gives a name for an id.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lookup {
+    /// The list.
+    pub list: List,
+    /// Path to the id.
+    pub key: String,
+    /// Path to the name.
+    pub value: String,
+}
+
+/// How a value is taken from a record: a path, a list of paths whose texts are joined by a blank, or in more words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Value {
+    /// Where it stands, in one part or several.
+    pub paths: Vec<String>,
+    /// The first part that is not empty, instead of all of them.
+    pub first: bool,
+    /// The lookup that has the name for what stands there.
+    pub lookup: Option<String>,
+    /// Words that stand for nothing.
+    pub none: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Words {
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    join: Vec<String>,
+    #[serde(default)]
+    first_of: Vec<String>,
+    #[serde(default)]
+    lookup: Option<String>,
+    #[serde(default)]
+    none: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, a list of paths, or one of path, join and firstOf with lookup and none")
+            }
+
+            fn visit_str<E: Error>(self, path: &str) -> Result<Value, E> {
+                Ok(Value { paths: vec![path.to_owned()], ..Value::default() })
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Value, A::Error> {
+                let paths = Vec::deserialize(SeqAccessDeserializer::new(seq))?;
+                Ok(Value { paths, ..Value::default() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+                let Words { path, join, first_of, lookup, none } = Words::deserialize(MapAccessDeserializer::new(map))?;
+                let first = !first_of.is_empty();
+                let given = usize::from(path.is_some()) + usize::from(!join.is_empty()) + usize::from(first);
+                if given != 1 {
+                    return Err(A::Error::custom("exactly one of path, join and firstOf"));
+                }
+                let paths = path.into_iter().chain(join).chain(first_of).collect();
+                Ok(Value { paths, first, lookup, none })
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl<'de> Deserialize<'de> for Where {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Header {
+            header: String,
+        }
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Where;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a header")
+            }
+
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<Where, E> {
+                Ok(Where::Path(path.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Where, A::Error> {
+                Ok(Where::Header(Header::deserialize(MapAccessDeserializer::new(map))?.header))
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
