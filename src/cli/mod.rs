@@ -4,6 +4,7 @@
 
 pub mod accept;
 pub mod approve;
+pub mod connectors;
 pub mod consents;
 pub mod crds;
 pub mod evidence;
@@ -47,6 +48,9 @@ struct Plugin {
 /// Everything the binary does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show the HR systems that can be read, and check definitions of one's own
+    #[command(subcommand)]
+    Connectors(connectors::Command),
     /// Write the definitions of the four kinds
     Crds(crds::Options),
     /// Plan and gate what happens to leavers' access, and start the revoker
@@ -153,6 +157,7 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
 /// Why it was not done.
 pub async fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Connectors(command) => connectors::run(&command),
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(options).await?),

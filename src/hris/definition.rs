@@ -20,7 +20,7 @@ use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};
 use super::row::Slot;
 use super::template;
-use crate::domain::employee::Status;
+use crate::domain::employee::{Field, Status};
 
 /// How one HR system is read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -204,6 +204,25 @@ impl Definition {
         let set = self.people.iter().flat_map(|list| list.sets.keys());
         let ruled = (!self.rules.is_empty()).then_some(&Slot::Status);
         self.fields.keys().chain(joined).chain(detailed).chain(set).chain(ruled).copied().collect()
+    }
+
+    /// Whether it says anything of a field.
+    #[must_use]
+    pub fn offers(&self, field: Field) -> bool {
+        self.offered().iter().any(|slot| slot.field() == field)
+    }
+
+    /// The words of the fields it says something of.
+    #[must_use]
+    pub fn fields_offered(&self) -> Vec<&'static str> {
+        self.offered().into_iter().map(Slot::name).collect()
+    }
+
+    /// Whether it can say that somebody is on leave.
+    #[must_use]
+    pub fn tells_leave(&self) -> bool {
+        self.statuses.values().any(|rule| rule.means == Verdict::Leave)
+            || self.rules.iter().any(|rule| rule.means == Verdict::Leave)
     }
 
     /// The value of every parameter, for one connection.

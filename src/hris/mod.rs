@@ -41,7 +41,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::catalogue::{connector, connectors};
 pub use self::csv::CsvFormat;
-pub use self::definition::{Definition, Refused};
+pub use self::definition::{Definition, Parameter, Refused};
 pub use self::http::Credential;
 use self::http::{Patience, Request, Transport};
 pub use self::mapping::EndDate;

@@ -172,15 +172,19 @@ impl<'a> Session<'a> {
     /// Waits for its turn, where the source takes only so many requests in a time.
     async fn wait(&self) {
         let Some((rate, recent)) = &self.pace else { return };
-        let window = Duration::from_secs(rate.seconds.into());
-        let mut recent = recent.lock().await;
-        if recent.len() >= rate.requests as usize
-            && let Some(first) = recent.pop_front()
-        {
-            tokio::time::sleep_until(first + window).await;
-        }
-        recent.push_back(Instant::now());
+        let turn = turn(&mut *recent.lock().await, *rate, Instant::now());
+        tokio::time::sleep_until(turn).await;
     }
+}
+
+/// When the next request may be made, which is remembered as made then. `recent` are the last ones there were.
+fn turn(recent: &mut VecDeque<Instant>, rate: Rate, now: Instant) -> Instant {
+    let window = Duration::from_secs(rate.seconds.into());
+    let full = recent.len() >= rate.requests as usize;
+    let free = full.then(|| recent.pop_front()).flatten().map(|first| first + window);
+    let turn = free.map_or(now, |free| free.max(now));
+    recent.push_back(turn);
+    turn
 }
 
 impl<'a> Renewed<'a> {
@@ -266,4 +270,21 @@ fn form(fields: &BTreeMap<String, String>) -> String {
     let Ok(mut url) = Url::parse("form:") else { return String::new() };
     url.query_pairs_mut().extend_pairs(fields);
     url.query().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_requests_are_made_in_a_time_than_the_source_takes() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut recent = VecDeque::new();
+        for (now, at) in [(0, 0), (1, 1), (2, 10), (2, 11), (2, 20), (45, 45), (46, 46), (46, 55)] {
+            let turn = turn(&mut recent, Rate { requests: 2, seconds: 10 }, after(now));
+            assert_eq!(turn - start, Duration::from_secs(at), "asked at {now}");
+        }
+        assert_eq!(recent.len(), 2);
+    }
 }

@@ -1,6 +1,7 @@
 //! Sources read as a whole, over real HTTP on this machine, with every fault a source is known for.
 
 mod catalogue;
+mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,144 @@
+//! `rollcall connectors`: what the catalogue holds, and whether a definition of one's own can be used.
+//!
+//! Asks nothing of any system, and needs no cluster: fit for a pipeline.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Failure;
+use super::terminal::{plain, say, table};
+use crate::domain::employee::Field;
+use crate::hris::{self, Definition};
+
+/// What there is to do with connectors.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the HR systems that can be read
+    List,
+    /// Show what a connector needs, and what it can and cannot say
+    Show(Show),
+    /// Check definitions of one's own; fails where one of them cannot be used
+    Check(Check),
+}
+
+/// Options of `rollcall connectors show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Name of the connector, as `list` shows it
+    name: String,
+}
+
+/// Options of `rollcall connectors check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The definitions
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// When there is no such connector, or a definition cannot be used.
+pub fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::List => list(),
+        Command::Show(options) => {
+            say(&show(&hris::connector(&options.name).map_err(Failure::Refused)?));
+            Ok(())
+        }
+        Command::Check(options) => check(options),
+    }
+}
+
+fn list() -> Result<(), Failure> {
+    let found = hris::connectors().into_iter().map(hris::connector).collect::<Result<Vec<_>, _>>();
+    let rows = found.map_err(Failure::Refused)?.into_iter().map(|one| {
+        let says = |field| if one.offers(field) { "yes" } else { "-" }.to_owned();
+        let leave = if one.tells_leave() { "yes" } else { "-" }.to_owned();
+        let [start, end, manager] = [Field::HireDate, Field::TerminationDate, Field::Manager].map(says);
+        [one.name.clone(), one.title.clone(), one.evidence.as_str().to_owned(), start, end, leave, manager]
+    });
+    say(&table(["NAME", "SYSTEM", "EVIDENCE", "FIRST DAY", "LAST DAY", "LEAVE", "MANAGER"], rows));
+    Ok(())
+}
+
+/// Everything an admin needs to know of a connector before writing a connection.
+fn show(one: &Definition) -> String {
+    let mut text = format!("{} ({}), {}\n", one.title, one.name, one.evidence.as_str());
+    let mut part = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            text.push_str(&format!("\n{title}\n"));
+            lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+        }
+    };
+    part("Before it can be read", one.setup.lines().map(str::to_owned).collect());
+    let parameter = |(name, parameter): (&String, &hris::Parameter)| match &parameter.default {
+        Some(default) => format!("{name}: {} (usually {default})", parameter.says),
+        None => format!("{name}: {}", parameter.says),
+    };
+    part("Parameters", one.parameters.iter().map(parameter).collect());
+    part("Keys of the Secret", one.credentials.iter().map(|(key, says)| format!("{key}: {says}")).collect());
+    part("It says", vec![one.fields_offered().join(", ")]);
+    part("It cannot", one.cannot.clone());
+    part("Sources", one.sources.clone());
+    let parameters: Vec<_> = one.parameters.keys().map(|name| format!("{name}: …")).collect();
+    let mut connection = vec![
+        "source:".to_owned(),
+        "  api:".to_owned(),
+        format!("    connector: {}", one.name),
+        format!("    credentialsRef: {{name: {}}}", one.name),
+    ];
+    connection.extend((!parameters.is_empty()).then(|| format!("    parameters: {{{}}}", parameters.join(", "))));
+    part("In the spec of an HRConnection", connection);
+    text.trim_end().to_owned()
+}
+
+fn check(options: &Check) -> Result<(), Failure> {
+    let mut refused = 0;
+    for file in &options.files {
+        let text = fs::read_to_string(file).map_err(|error| Failure::file(file, error))?;
+        match Definition::parse(&file.display().to_string(), &text) {
+            Ok(one) => {
+                say(&format!("{}: fine: {} says {}", file.display(), one.title, one.fields_offered().join(", ")))
+            }
+            Err(why) => {
+                refused += 1;
+                say(&plain(&why.to_string()));
+            }
+        }
+    }
+    let all = options.files.len();
+    if refused == 0 { Ok(()) } else { Err(Failure::Refused(format!("{refused} of {all} cannot be used"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connector_is_shown_with_everything_a_connection_needs() {
+        insta::assert_snapshot!(show(&hris::connector("bamboohr").unwrap()));
+    }
+
+    #[test]
+    fn every_connector_of_the_catalogue_can_be_listed_and_shown() {
+        list().unwrap();
+        for name in hris::connectors() {
+            let shown = show(&hris::connector(name).unwrap());
+            assert!(shown.contains("Before it can be read") && shown.contains("Sources"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_definition_that_cannot_be_used_fails_the_pipeline() {
+        let own = |name: &str| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
+        let good = own("connectors/bamboohr/connector.yaml");
+        assert!(check(&Check { files: vec![good.clone()] }).is_ok());
+        let bad = check(&Check { files: vec![good, own("Cargo.toml")] }).unwrap_err();
+        assert_eq!(bad.to_string(), "1 of 2 cannot be used");
+        assert!(check(&Check { files: vec![own("nowhere.yaml")] }).is_err());
+    }
+}

@@ -1,0 +1,401 @@
+//! Every word of a definition that says how is asked, followed over real HTTP.
+
+use super::*;
+
+/// A system that gives its answers in turn, and remembers what it was asked: method, address, body, credential.
+struct Vendor {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+async fn vendor(answers: impl IntoIterator<Item = Answer>) -> Vendor {
+    let left = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let handler = move |request: Asked| {
+        let (left, seen) = (Arc::clone(&left), Arc::clone(&seen));
+        async move {
+            let (head, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            let signed = head.headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            let line = [head.method.to_string(), head.uri.to_string(), String::from_utf8(body.to_vec()).unwrap()];
+            let line = line.into_iter().chain(signed).filter(|part| !part.is_empty());
+            seen.lock().unwrap().push(line.collect::<Vec<_>>().join(" "));
+            let next = left.lock().unwrap().pop_front();
+            next.map_or_else(|| Response::builder().status(404).body(Body::empty()).unwrap(), |answer| answer())
+        }
+    };
+    Vendor { url: serve(Router::new().fallback(handler)).await, asked }
+}
+
+impl Vendor {
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+const AUTH: &str = "auth: {headers: {Authorization: 'Key {token}'}}";
+const PEOPLE: &str = "people: [{request: {path: /people}, records: data}]";
+
+/// A definition with some of its words written over, of a system at another place.
+fn source(url: &str, auth: &str, people: &str, more: &str) -> Source {
+    let fields = if more.contains("fields:") {
+        ""
+    } else {
+        "fields: {employeeId: id, fullName: name, email: email, department: team, hireDate: start}\n"
+    };
+    let text = format!(
+        "name: words\ntitle: Words\nevidence: documented\nsources: [https://hr.example.com]\nsetup: none\n\
+         baseUrl: https://hr.example.com/api\ncredentials: {{token: a token}}\n{auth}\n{people}\n{fields}{more}\n"
+    );
+    let mut definition = Definition::parse("words.yaml", &text).unwrap_or_else(|refused| panic!("{refused}"));
+    definition.base_url = format!("{url}/api");
+    if let Some(token) = &mut definition.auth.token {
+        token.url = token.url.replace("https://hr.example.com", url);
+    }
+    let credentials = BTreeMap::from([("token".to_owned(), SecretString::from(SECRET))]);
+    Source::Api(Box::new(ApiSource { definition, parameters: BTreeMap::new(), credentials }))
+}
+
+fn ada(id: u32) -> Value {
+    json!({"id": id, "name": "Ada Example", "email": format!("ada{id}@example.com")})
+}
+
+fn page(ids: &[u32], more: Value) -> Answer {
+    let mut page = json!({"data": ids.iter().map(|id| ada(*id)).collect::<Vec<_>>()});
+    page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    answer(200, &[("content-type", "application/json")], page.to_string())
+}
+
+fn ok(body: Value) -> Answer {
+    answer(200, &[("content-type", "application/json")], body.to_string())
+}
+
+fn ids(read: Result<Read, Failure>) -> Result<Vec<String>, Failure> {
+    Ok(read?.employees.into_iter().map(|employee| employee.id.0).collect())
+}
+
+#[tokio::test]
+async fn requests_are_signed_in_in_every_way_a_definition_can_say() {
+    for (auth, line) in [
+        (AUTH, "GET /api/people Key s3cret"),
+        (
+            "auth: {headers: {Authorization: 'Token token={token}:{token}'}}",
+            "GET /api/people Token token=s3cret:s3cret",
+        ),
+        ("auth: {headers: {Authorization: 'X {base64 token}'}}", "GET /api/people X czNjcmV0"),
+        ("auth: {basic: {username: '{token}', password: x}}", "GET /api/people Basic czNjcmV0Ong="),
+        ("auth: {query: {key: '{token}'}}", "GET /api/people?key=s3cret"),
+    ] {
+        let vendor = vendor([page(&[1], json!({}))]).await;
+        assert_eq!(ids(ask(&source(&vendor.url, auth, PEOPLE, "")).await), Ok(vec!["1".to_owned()]));
+        assert_eq!(vendor.asked(), [line]);
+    }
+    let refused = vendor([answer(401, &[], "s3cret")]).await;
+    let failure = ask(&source(&refused.url, "auth: {query: {key: '{token}'}}", PEOPLE, "")).await.err();
+    assert!(!format!("{failure:?}").contains(SECRET), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_renewed_before_it_ends_and_once_when_it_is_refused() {
+    let auth = |token: &str| format!("auth: {{token: {{url: 'https://hr.example.com/token', {token}}}}}");
+    let grant = auth("body: {grant_type: client_credentials, client_secret: '{token}', scope: a b}");
+    let login = auth("send: json, body: {key: '{token}'}, path: data.token, expiresIn: data.ttl, milliseconds: true");
+    let people = "people: [{request: {path: /people}, records: data, paging: {cursor: {at: next, query: after}}}]";
+    let token = |token: &str, seconds: u32| ok(json!({"access_token": token, "expires_in": seconds}));
+    let form = "POST /token client_secret=s3cret&grant_type=client_credentials&scope=a+b";
+    let end = json!({"expires_in": 1});
+    for (what, auth, answers, lines) in [
+        (
+            "good for all pages",
+            &grant,
+            vec![token("a", 3600), page(&[1], json!({"next": "n"})), page(&[2], json!({}))],
+            vec![form, "GET /api/people Bearer a", "GET /api/people?after=n Bearer a"],
+        ),
+        (
+            "ends soon",
+            &grant,
+            vec![token("a", 30), page(&[1], json!({"next": "n"})), token("b", 30), page(&[2], json!({}))],
+            vec![form, "GET /api/people Bearer a", form, "GET /api/people?after=n Bearer b"],
+        ),
+        (
+            "refused in the middle",
+            &grant,
+            vec![
+                token("a", 3600),
+                page(&[1], json!({"next": "n"})),
+                answer(401, &[], ""),
+                token("b", 3600),
+                page(&[2], json!({})),
+            ],
+            vec![
+                form,
+                "GET /api/people Bearer a",
+                "GET /api/people?after=n Bearer a",
+                form,
+                "GET /api/people?after=n Bearer b",
+            ],
+        ),
+        (
+            "a login, in milliseconds",
+            &login,
+            vec![
+                ok(json!({"data": {"token": "a", "ttl": 30000}})),
+                page(&[1], json!({"next": "n"})),
+                ok(json!({"data": {"token": "b", "ttl": 3_600_000}})),
+                page(&[2], end.clone()),
+            ],
+            vec![
+                r#"POST /token {"key":"s3cret"}"#,
+                "GET /api/people Bearer a",
+                r#"POST /token {"key":"s3cret"}"#,
+                "GET /api/people?after=n Bearer b",
+            ],
+        ),
+    ] {
+        let vendor = vendor(answers).await;
+        let read = ids(ask(&source(&vendor.url, auth, people, "")).await);
+        assert_eq!(read, Ok(vec!["1".to_owned(), "2".to_owned()]), "{what}: {:?}", vendor.asked());
+        assert_eq!(vendor.asked(), lines, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_says_so_and_nothing_else() {
+    let auth = "auth: {token: {url: 'https://hr.example.com/token', body: {client_secret: '{token}'}}}";
+    let refresh = "auth: {token: {url: 'https://hr.example.com/token', refreshTokenRotates: false, \
+                   body: {grant_type: refresh_token, refresh_token: '{token}'}}}";
+    let token = || ok(json!({"access_token": "t0ken"}));
+    let none = || Failure::Unauthorised("the source gave no token for the credential".into());
+    let refused = || Failure::Unauthorised("the source refused the credential (401)".into());
+    for (what, auth, answers, failure) in [
+        ("400", auth, vec![answer(400, &[], SECRET)], none()),
+        ("401", auth, vec![answer(401, &[], SECRET)], none()),
+        ("refused twice", auth, vec![token(), answer(401, &[], ""), token(), answer(401, &[], "")], refused()),
+        (
+            "no token",
+            auth,
+            vec![ok(json!({"s3cret": 1}))],
+            Failure::WrongFormat("the answer to the sign-in has no token".into()),
+        ),
+        (
+            "no JSON",
+            auth,
+            vec![answer(200, &[], SECRET)],
+            Failure::WrongFormat("the answer to the sign-in is no JSON".into()),
+        ),
+        (
+            "a token no header can carry",
+            auth,
+            vec![ok(json!({"access_token": "a\nb"}))],
+            Failure::Unauthorised("the credential holds characters no header can carry".into()),
+        ),
+        (
+            "another refresh token",
+            refresh,
+            vec![ok(json!({"access_token": "t0ken", "refresh_token": "other"}))],
+            Failure::Unauthorised(
+                "the source gave another refresh token, which cannot be kept: put a new one into the Secret".into(),
+            ),
+        ),
+    ] {
+        let vendor = vendor(answers).await;
+        let found = ids(ask(&source(&vendor.url, auth, PEOPLE, "")).await);
+        let words = format!("{found:?}");
+        assert_eq!(found, Err(failure), "{what}");
+        assert!(![SECRET, "t0ken", "other\""].iter().any(|secret| words.contains(secret)), "{words}");
+    }
+    let same = vendor([ok(json!({"access_token": "a", "refresh_token": SECRET})), page(&[1], json!({}))]).await;
+    assert!(ask(&source(&same.url, refresh, PEOPLE, "")).await.is_ok());
+}
+
+#[tokio::test]
+async fn pages_are_asked_for_in_every_way_a_definition_can_say() {
+    let get = |query: &[&str]| query.iter().map(|q| format!("GET /api/people{q} Key s3cret")).collect::<Vec<_>>();
+    let two = || vec![page(&[1, 2], json!({})), page(&[3], json!({}))];
+    let then = |more: Answer| two().into_iter().chain([more]).collect::<Vec<_>>();
+    let with = |one: Value, other: Value| vec![page(&[1, 2], one), page(&[3], other)];
+    for (paging, answers, lines) in [
+        ("page: {query: p, from: 1, ends: empty}", then(page(&[], json!({}))), get(&["?p=1", "?p=2", "?p=3"])),
+        ("page: {query: p, ends: empty}", then(answer(204, &[], "")), get(&["?p=0", "?p=1", "?p=2"])),
+        ("page: {query: p, from: 1, size: 2, ends: short}", two(), get(&["?p=1", "?p=2"])),
+        (
+            "page: {query: p, from: 1, ends: {last: meta.pages}}",
+            with(json!({"meta": {"pages": 2}}), json!({"meta": {"pages": 2}})),
+            get(&["?p=1", "?p=2"]),
+        ),
+        (
+            "page: {query: p, ends: {more: more}}",
+            with(json!({"more": true}), json!({"more": false})),
+            get(&["?p=0", "?p=1"]),
+        ),
+        ("offset: {query: o, size: 2, ends: short}", two(), get(&["?o=0", "?o=2"])),
+        ("offset: {query: o, ends: empty}", then(page(&[], json!({}))), get(&["?o=0", "?o=2", "?o=3"])),
+        ("offset: {query: o, form: '{},2', size: 2, ends: short}", two(), get(&["?o=0%2C2", "?o=2%2C2"])),
+        ("cursor: {at: next, query: c}", with(json!({"next": "a/b"}), json!({"next": ""})), get(&["", "?c=a%2Fb"])),
+        (
+            "cursor: {at: next, query: c, more: more}",
+            with(json!({"next": "x", "more": true}), json!({"next": "y", "more": false})),
+            get(&["", "?c=x"]),
+        ),
+        ("nextLink: next", with(json!({"next": "/api/people?q=2"}), json!({"next": null})), get(&["", "?q=2"])),
+    ] {
+        let vendor = vendor(answers).await;
+        let people = format!("people: [{{request: {{path: /people}}, records: data, paging: {{{paging}}}}}]");
+        let read = ids(ask(&source(&vendor.url, AUTH, &people, "")).await);
+        assert_eq!(read, Ok(["1", "2", "3"].map(str::to_owned).to_vec()), "{paging}: {:?}", vendor.asked());
+        assert_eq!(vendor.asked(), lines, "{paging}");
+    }
+}
+
+#[tokio::test]
+async fn headers_say_what_bodies_do_not() {
+    let headers = |headers: &'static [(&'static str, &'static str)], ids: &[u32]| {
+        let body = json!({"data": ids.iter().map(|id| ada(*id)).collect::<Vec<_>>()}).to_string();
+        answer(200, headers, body)
+    };
+    let people = |paging: &str| {
+        format!(
+            "people: [{{request: {{path: /people}}, records: data, total: {{header: x-total}}, paging: {{{paging}}}}}]"
+        )
+    };
+    for (paging, first, second) in [
+        ("page: {query: p, ends: {last: {header: x-pages}}}", [("x-total", "2"), ("x-pages", "2")], "x-pages"),
+        ("cursor: {at: {header: x-next}, query: c}", [("x-total", "2"), ("x-next", "abc")], "x-pages"),
+        ("page: {query: p, ends: total}", [("x-total", "2"), ("x", "y")], "x"),
+    ] {
+        let first: &'static [_] = Box::leak(Box::new(first));
+        let last: &'static [_] = Box::leak(Box::new([("x-total", "2"), (second, "2")]));
+        let vendor = vendor([headers(first, &[1]), headers(last, &[2])]).await;
+        let read = ask(&source(&vendor.url, AUTH, &people(paging), "")).await.unwrap();
+        assert_eq!((read.employees.len(), read.announced_total), (2, Some(2)), "{paging}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_whole_is_a_failure() {
+    let truncated = |text: &str| Failure::Truncated(text.into());
+    let format = |text: &str| Failure::WrongFormat(text.into());
+    for (paging, answers, failure) in [
+        (
+            "nextLink: next",
+            vec![page(&[1], json!({"next": "https://evil.example.org/people"}))],
+            Failure::AddressRefused("the next link leads to evil.example.org, another host".into()),
+        ),
+        (
+            "nextLink: next",
+            vec![page(&[1], json!({"next": "/x"})), page(&[2], json!({"next": "/x"}))],
+            truncated("page 2 leads back to a page that was read before"),
+        ),
+        (
+            "page: {query: p, ends: empty}",
+            vec![page(&[1], json!({})), page(&[1], json!({}))],
+            truncated("page 2 has the records of a page that was read before"),
+        ),
+        (
+            "page: {query: p, ends: {more: more}}",
+            vec![page(&[1], json!({}))],
+            format("the answer does not say whether there are more pages"),
+        ),
+        (
+            "page: {query: p, ends: {more: more}}",
+            vec![page(&[1], json!({"more": true})), page(&[], json!({"more": true}))],
+            truncated("a page in the middle has no records"),
+        ),
+        (
+            "page: {query: p, ends: {last: pages}}",
+            vec![page(&[1], json!({"pages": "two"}))],
+            format("the number of the last page of the answer is not what was expected"),
+        ),
+        (
+            "cursor: {at: next, query: c, more: more}",
+            vec![page(&[1], json!({"more": true}))],
+            format("the answer does not say how the next page is asked for"),
+        ),
+        (
+            "offset: {query: o, ends: total}",
+            vec![page(&[1], json!({"total": 3})), page(&[2], json!({"total": 4}))],
+            truncated("the number of records changed from 3 to 4 on page 2"),
+        ),
+        (
+            "offset: {query: o, ends: total}",
+            vec![page(&[1], json!({"total": 3})), page(&[], json!({"total": 3}))],
+            truncated("a page in the middle has no records"),
+        ),
+        (
+            "offset: {query: o, ends: total}",
+            vec![page(&[1], json!({"total": 3})), answer(204, &[], "")],
+            Failure::Status(204),
+        ),
+    ] {
+        let vendor = vendor(answers).await;
+        let total = if paging.contains("total") { "total: total, " } else { "" };
+        let people = format!("people: [{{request: {{path: /people}}, records: data, {total}paging: {{{paging}}}}}]");
+        assert_eq!(ids(ask(&source(&vendor.url, AUTH, &people, "")).await), Err(failure), "{paging}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_is_sent_with_its_body_and_pages_in_it() {
+    let people = "people:\n- request:\n    path: /people/search\n    search: {page: 'https://hr.example.com/search', \
+                  body: {active: true, paging: {size: 1}}}\n  records: data\n  \
+                  paging: {page: {body: paging.number, from: 1, ends: empty}}";
+    let vendor = vendor([page(&[1], json!({})), page(&[2], json!({})), page(&[], json!({}))]).await;
+    assert_eq!(ids(ask(&source(&vendor.url, AUTH, people, "")).await).unwrap().len(), 2);
+    let line =
+        |n| format!(r#"POST /api/people/search {{"active":true,"paging":{{"number":{n},"size":1}}}} Key s3cret"#);
+    assert_eq!(vendor.asked(), [line(1), line(2), line(3)]);
+}
+
+#[tokio::test]
+async fn lists_are_united_joined_and_looked_up() {
+    let people = "people:\n- {request: {path: /active}, records: data, sets: {status: working}}\n\
+                  - {request: {path: /left}, records: data, sets: {status: gone}}";
+    let more = "fields: {employeeId: id, fullName: name, email: email, department: {path: team, lookup: teams}}\n\
+                statuses: {working: {means: Active}, gone: {means: Terminated}}\n\
+                endDateMeans: FirstDayOut\n\
+                lookups: {teams: {list: {request: {path: /teams}, records: data}, key: id, value: name}}\n\
+                joins: {ends: {list: {request: {path: /ends}, records: data, total: total}, key: person, of: id, \
+                fields: {terminationDate: day}}}";
+    let person =
+        |id: u32, team: &str| json!({"id": id, "name": "Ada", "email": format!("a{id}@example.com"), "team": team});
+    let answers = |total: u32| {
+        [
+            ok(json!({"data": [{"id": "t1", "name": "Core"}]})),
+            ok(json!({"data": [{"person": 2, "day": "2026-02-01"}], "total": total})),
+            ok(json!({"data": [person(1, "t1")]})),
+            ok(json!({"data": [person(2, "t2")]})),
+        ]
+    };
+    let whole = vendor(answers(1)).await;
+    let read = ask(&source(&whole.url, AUTH, people, more)).await.unwrap();
+    let told: Vec<_> = read
+        .employees
+        .iter()
+        .map(|e| (e.said.as_str(), e.department.as_deref(), e.last_day.map(|day| day.to_string())))
+        .collect();
+    let end = Some("2026-01-31".to_owned());
+    assert_eq!(told, [("Active", Some("Core"), None), ("Terminated", None, end)]);
+    let part = vendor(answers(2)).await;
+    let failure = ids(ask(&source(&part.url, AUTH, people, more)).await);
+    assert_eq!(failure, Err(Failure::Truncated("a further list has 1 of 2 records".into())));
+}
+
+#[tokio::test]
+async fn a_source_asks_in_its_own_way_to_come_back_later() {
+    let later = |status, body: &'static str| answer(status, &[("x-reset", "0")], body);
+    let quota = r#"{"error": {"errors": [{"reason": "quotaExceeded"}]}}"#;
+    let denied = r#"{"error": {"errors": [{"reason": "forbidden"}]}}"#;
+    let own = "throttling: {statuses: [406], reset: {header: x-reset, says: seconds}, \
+               code: {path: 'error.errors[0].reason', is: [quotaExceeded]}}";
+    for (what, words, first, found) in [
+        ("a status", own, later(406, ""), Ok(vec!["1".to_owned()])),
+        ("a word in the body", own, later(403, quota), Ok(vec!["1".to_owned()])),
+        ("another word", own, later(403, denied), Err(Failure::Forbidden)),
+        ("no word at all", own, later(403, "<html>"), Err(Failure::Forbidden)),
+        ("not said", "", later(406, ""), Err(Failure::Status(406))),
+    ] {
+        let vendor = vendor([first, page(&[1], json!({}))]).await;
+        assert_eq!(ids(ask(&source(&vendor.url, AUTH, PEOPLE, words)).await), found, "{what}");
+    }
+}
