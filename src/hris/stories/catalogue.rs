@@ -151,7 +151,7 @@ impl Folder {
         let mut fake = fake.lock().unwrap();
         let signed_in = fake.signed_in_once;
         let token = |left: &VecDeque<Scripted>| left.front().is_some_and(Scripted::is_token);
-        let unasked = fake.left.iter().filter(|(_, left)| !left.is_empty() && !(signed_in && token(left)));
+        let unasked = fake.left.iter().filter(|(_, left)| !(left.is_empty() || signed_in && token(left)));
         let unasked: Vec<_> = unasked.map(|(to, _)| to.clone()).collect();
         fake.surprises.extend(unasked.into_iter().map(|to| format!("never asked: {to}")));
         (read, std::mem::take(&mut fake.surprises))
