@@ -14,7 +14,7 @@ use crate::support::people::People;
 use crate::support::proxy::{Fault, Proxy};
 
 /// Installations side by side, each with its share of the crashes.
-const LANES: usize = 8;
+const LANES: usize = 6;
 
 /// One installation whose revoker reaches the API server through a proxy, and its leavers, one after the other.
 struct Lane {
@@ -33,7 +33,7 @@ impl Lane {
         rollcall.connect(json!({})).await;
         let limits = json!({"people": {"atLeast": 1000, "atMost": 1000}, "objects": {"atMost": 10000}});
         rollcall.policy(json!({"limits": limits})).await;
-        let staff = rollcall.staff(1..200);
+        let staff = rollcall.staff(1..31);
         rollcall.learn(&staff).await;
         (Self { rollcall, proxy, staff, begun: Timestamp::now(), gone: 0 }, running)
     }
