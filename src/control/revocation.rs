@@ -63,7 +63,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
     if let Some(finished) = revocation.status.as_ref().and_then(|status| status.finished) {
         return close(ctx, &view, part, finished).await;
     }
-    let plan = planned(ctx, &view, part).await?; // redrawn until it is frozen
+    let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
     counted(ctx, &mut view).await?; // the ledger, by compare-and-swap
     match gate(&plan, &view.facts(), now) {
         Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
@@ -87,7 +87,7 @@ fn silent(revocation: &Revocation, now: Timestamp) -> bool {
 
 /// The plan: as shown once it is frozen, else as the cluster is now. Shown first, gated at the next look, so that the
 /// gate, a count and an approval are always about a plan that everybody can see.
-async fn planned(ctx: &Context, view: &View, part: &mut Part) -> Result<Plan, Fault> {
+async fn planned(ctx: &Context, view: &View, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
     let (Some(person), Some(policy)) = (&view.person, &view.policy) else {
         return Ok(view.plan().unwrap_or_else(|| Plan {
             hash: String::new(),
@@ -95,7 +95,9 @@ async fn planned(ctx: &Context, view: &View, part: &mut Part) -> Result<Plan, Fa
             residual: Vec::new(),
         }));
     };
-    if let Some(shown) = view.plan().filter(|_| frozen(&view.revocation)) {
+    // A removal that is not due is not drawn anew with every change in the cluster; it is once it is due.
+    let waits = view.revocation.spec.strike == Strike::Remove && view.revocation.spec.due > now;
+    if let Some(shown) = view.plan().filter(|_| waits || frozen(&view.revocation)) {
         return Ok(shown);
     }
     let plan = plan_now(ctx, &view.revocation, person, policy).await?;
