@@ -55,15 +55,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
     S: Serialize,
 {
-    let name = object.meta().name.clone().unwrap_or_default();
-    let body = serde_json::json!({
-        "apiVersion": K::api_version(&()),
-        "kind": K::kind(&()),
-        "metadata": {"name": name, "uid": object.meta().uid},
-        "status": status,
-    });
-    call("write status", api.patch_status(&name, &PatchParams::apply(manager).force(), &Patch::Apply(&body))).await?;
-    Ok(())
+    apply_over(api, object, None, manager, status).await.map(drop)
 }
 
 /// Applies a whole owned status over exactly this state of the object, and gives back the object as it is then.
@@ -75,11 +67,32 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
     S: Serialize,
 {
+    apply_over(api, object, object.meta().resource_version.as_deref(), manager, status).await
+}
+
+/// The one apply of a status: over any state of the object, or over the version that is given.
+async fn apply_over<K, S>(
+    api: &Api<K>,
+    object: &K,
+    version: Option<&str>,
+    manager: &str,
+    status: &S,
+) -> Result<K, Fault>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    S: Serialize,
+{
     let name = object.meta().name.clone().unwrap_or_default();
+    let metadata = ObjectMeta {
+        name: Some(name.clone()),
+        uid: object.meta().uid.clone(),
+        resource_version: version.map(str::to_owned),
+        ..ObjectMeta::default()
+    };
     let body = serde_json::json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
-        "metadata": {"name": name, "uid": object.meta().uid, "resourceVersion": object.meta().resource_version},
+        "metadata": metadata,
         "status": status,
     });
     let params = PatchParams::apply(manager).force();

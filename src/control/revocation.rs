@@ -85,8 +85,7 @@ fn silent(revocation: &Revocation, now: Timestamp) -> bool {
     claim.is_some_and(|claim| now.duration_since(claim.at) > SILENT)
 }
 
-/// The plan: as shown once it is frozen, else as the cluster is now. Shown first, gated at the next look, so that the
-/// gate, a count and an approval are always about a plan that everybody can see.
+/// The plan: as shown once it is frozen, else as the cluster is now, to be shown with the phase that follows from it.
 async fn planned(ctx: &Context, view: &View, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
     let (Some(person), Some(policy)) = (&view.person, &view.policy) else {
         return Ok(view.plan().unwrap_or_else(|| Plan {
