@@ -1,6 +1,9 @@
 //! Every folder of the catalogue, read over real HTTP from a fake of its system: as it should be, and with every fault
 //! a system is known for. None may end in a wrong employee, or in a missing one that looks like a whole answer.
 //!
+//! Folders are read as they lie there, the definition too: those under `connectors/`, or under `ROLLCALL_CONNECTORS`;
+//! `ROLLCALL_ONLY=a,b` takes these alone, and `ROLLCALL_PRINT=1` prints what was found as `expected.json` writes it.
+//!
 //! `pages/answers.json` says what the fake answers: `signedIn` are headers that every request but a sign-in must have,
 //! and `answers` are given in turn to the requests for the same method and path. `with` has to be in the query, or in
 //! the text of the body.
@@ -49,6 +52,28 @@ fn fine() -> u16 {
     200
 }
 
+#[allow(clippy::disallowed_methods, reason = "tests have no command line of their own")]
+fn said(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|value| !value.is_empty())
+}
+
+/// Where the folders lie.
+fn root() -> PathBuf {
+    said("ROLLCALL_CONNECTORS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("connectors"), PathBuf::from)
+}
+
+/// The folders that are read.
+fn folders() -> Vec<String> {
+    let only = said("ROLLCALL_ONLY");
+    let mut names: Vec<_> = match &only {
+        Some(only) => only.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        None => fs::read_dir(root()).unwrap().map(|one| one.unwrap().file_name().into_string().unwrap()).collect(),
+    };
+    names.sort();
+    names
+}
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
@@ -72,24 +97,33 @@ enum Fault {
 
 /// One folder of the catalogue.
 struct Folder {
-    name: &'static str,
+    name: String,
     definition: Definition,
     expected: Value,
     script: Script,
 }
 
 impl Folder {
-    fn open(name: &'static str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("connectors").join(name);
+    fn open(name: &str) -> Result<Self, String> {
+        let folder = root().join(name);
         let text =
-            |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_else(|error| panic!("{name}/{file}: {error}"));
-        let json = |file: &str| serde_json::from_str(&text(file)).unwrap_or_else(|e| panic!("{name}/{file}: {e}"));
-        let expected: Value = json("expected.json");
-        let mut script: Script = serde_json::from_value(json("pages/answers.json")).unwrap();
+            |file: &str| fs::read_to_string(folder.join(file)).map_err(|error| format!("{name}/{file}: {error}"));
+        let json = |file: &str| serde_json::from_str(&text(file)?).map_err(|error| format!("{name}/{file}: {error}"));
+        let definition = Definition::parse(&format!("{name}/connector.yaml"), &text("connector.yaml")?);
+        let definition = definition.map_err(|refused| refused.to_string())?;
+        let expected: Value = json("expected.json")?;
+        let script = serde_json::from_value(json("pages/answers.json")?);
+        let mut script: Script = script.map_err(|error| format!("{name}/pages/answers.json: {error}"))?;
         for answer in &mut script.answers {
-            answer.text = answer.file.as_ref().map(|file| text(&format!("pages/{file}"))).unwrap_or_default();
+            answer.text =
+                answer.file.as_ref().map(|file| text(&format!("pages/{file}"))).transpose()?.unwrap_or_default();
         }
-        Self { name, definition: connector(name).unwrap(), expected, script }
+        let folder = Self { name: name.to_owned(), definition, expected, script };
+        let given = serde_json::from_value(folder.expected["parameters"].clone());
+        let given = given.map_err(|error| format!("{name}/expected.json: parameters: {error}"))?;
+        folder.definition.resolve(&given)?;
+        let asked = folder.script.answers.iter().any(|answer| answer.to == folder.path());
+        if asked { Ok(folder) } else { Err(format!("{name}: no answer to {}", folder.path())) }
     }
 
     fn parameters(&self) -> BTreeMap<String, String> {
@@ -329,41 +363,66 @@ fn found(read: &Read) -> Value {
 #[tokio::test]
 async fn every_connector_reads_its_recorded_pages_as_expected() {
     let mut wrong = Vec::new();
-    for name in connectors() {
-        let folder = Folder::open(name);
+    for name in folders() {
+        let folder = match Folder::open(&name) {
+            Ok(folder) => folder,
+            Err(why) => {
+                wrong.push(why);
+                continue;
+            }
+        };
         let (read, surprises) = folder.read(Fault::None).await;
-        let real = folder.source("https://hr.example.com");
-        let checked = check(&real);
-        if checked.is_err() || !surprises.is_empty() || read.is_err() {
-            wrong.push(format!("{name}: {checked:?} {surprises:?} {:?}", read.err()));
-            continue;
-        }
-        let found = found(&read.unwrap());
-        for what in ["employees", "bad", "unmapped", "offered", "total"] {
-            if found[what] != folder.expected[what] {
-                wrong.push(format!("{name}: {what}: {}", found[what]));
+        wrong.extend(surprises.into_iter().map(|surprise| format!("{name}: {surprise}")));
+        wrong.extend(check(&folder.source("https://hr.example.com")).err().map(|why| format!("{name}: {why}")));
+        match read {
+            Err(failure) => wrong.push(format!("{name}: {failure:?}")),
+            Ok(read) => {
+                let found = found(&read);
+                if said("ROLLCALL_PRINT").is_some() {
+                    println!("{}", as_written(&folder, &found));
+                }
+                wrong.extend(PARTS.iter().filter(|part| found[**part] != folder.expected[**part]).map(|part| {
+                    format!("{name}: {part}:\n  found    {}\n  expected {}", found[*part], folder.expected[*part])
+                }));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What `expected.json` has beside what it was asked with.
+const PARTS: [&str; 5] = ["employees", "bad", "unmapped", "offered", "total"];
+
+/// What was found, as `expected.json` writes it: one employee a line.
+fn as_written(folder: &Folder, found: &Value) -> String {
+    let asked = ["asOf", "parameters"].map(|part| format!("  \"{part}\": {}", folder.expected[part]));
+    let parts = PARTS.iter().map(|part| match &found[*part] {
+        Value::Array(list) if *part == "employees" => {
+            let lines: Vec<_> = list.iter().map(|one| format!("    {one}")).collect();
+            format!("  \"{part}\": [\n{}\n  ]", lines.join(",\n"))
+        }
+        value => format!("  \"{part}\": {value}"),
+    });
+    format!("{{\n{}\n}}", asked.into_iter().chain(parts).collect::<Vec<_>>().join(",\n"))
+}
+
 #[tokio::test]
 async fn no_fault_of_a_system_ends_in_a_wrong_or_missing_employee() {
-    let wrong: Vec<_> = futures::future::join_all(connectors().into_iter().map(faults_of)).await;
+    let wrong: Vec<_> = futures::future::join_all(folders().into_iter().map(faults_of)).await;
     let wrong = wrong.concat();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// What went otherwise than it should with one connector.
-async fn faults_of(name: &'static str) -> Vec<String> {
+async fn faults_of(name: String) -> Vec<String> {
     let mut wrong = Vec::new();
-    let folder = Folder::open(name);
+    // What cannot be read at all is the other story's.
+    let Ok(folder) = Folder::open(&name) else { return wrong };
     let many = folder.pages() > 1;
     let by_token = folder.definition.auth.token.is_some();
     let counted = folder.definition.people[0].total.is_some();
     let requests = folder.script.answers.iter().filter(|answer| !answer.is_token()).count();
-    let good = found(&folder.read(Fault::None).await.0.unwrap());
+    let Ok(good) = folder.read(Fault::None).await.0.map(|read| found(&read)) else { return wrong };
     let fine = |read: &Result<Read, Failure>| read.as_ref().is_ok_and(|read| found(read) == good);
     let fails = |read: &Result<Read, Failure>, with: fn(&Failure) -> bool| read.as_ref().is_err_and(with);
 
