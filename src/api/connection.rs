@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::{LocalRef, quantity};
+pub use crate::domain::capabilities::{Capabilities, Claim};
+pub use crate::domain::employee::{EmploymentType, Field};
 
 /// Spec of an HRConnection: written by an admin or a GitOps pipeline, never by Rollcall.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -154,6 +156,16 @@ pub struct Csv {
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(validation = Rule::new("self.all(word, size(word) <= 128)").message("status words have at most 128 characters"))]
     pub statuses: BTreeMap<String, StatusMeaning>,
+    /// What each word for a kind of employment means, compared like those of `statuses`. Empty: the words `employee`,
+    /// `contractor`, `intern`, `apprentice`, `temporary` mean themselves. Another word is not known, and counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    #[x_kube(validation = Rule::new("self.all(word, size(word) <= 128)").message("words for a kind of employment have at most 128 characters"))]
+    pub types: BTreeMap<String, EmploymentType>,
+    /// Reasons of a termination that mean "at once", compared like the words of `statuses`. The reason is never kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(min = 1, max = 128)))]
+    pub urgent_reasons: Vec<String>,
     /// Form of dates, such as `%Y-%m-%d` or `%d/%m/%Y`.
     #[serde(default = "iso_date")]
     #[schemars(length(min = 2, max = 32))]
@@ -211,6 +223,34 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub manager_email: Option<String>,
+    /// Word for the kind of employment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub employment_type: Option<String>,
+    /// The company that employs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub legal_entity: Option<String>,
+    /// Team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub team: Option<String>,
+    /// Last day they work, where it stands apart from the termination date; it counts before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub last_working_day: Option<String>,
+    /// Planned end of a fixed-term contract; nothing ends by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub contract_end: Option<String>,
+    /// Reason of a termination, for `urgentReasons`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub termination_reason: Option<String>,
+    /// Work telephone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub phone: Option<String>,
 }
 
 /// What a status word means.
@@ -287,36 +327,38 @@ pub struct Trust {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub always_present: Vec<Field>,
+    /// People that must be seen in every answer, each in its state: a credential that does not see them does not see
+    /// others like them either.
+    #[serde(default, skip_serializing_if = "Sentinels::is_empty")]
+    pub sentinels: Sentinels,
     /// How old the last trusted answer may be before the connection is stale.
     #[serde(default = "one_day")]
     #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
     pub stale_after: String,
 }
 
-/// A field of an employee that a source may give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+/// HR ids of people that must be seen in every answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Field {
-    /// The HR system's own id.
-    EmployeeId,
-    /// Full name.
-    FullName,
-    /// Work address.
-    Email,
-    /// Status.
-    Status,
-    /// First day of work.
-    HireDate,
-    /// Last day of work.
-    TerminationDate,
-    /// Department.
-    Department,
-    /// Job title.
-    Title,
-    /// Location.
-    Location,
-    /// Manager, by address or id.
-    Manager,
+pub struct Sentinels {
+    /// Who has left: without them, nobody who leaves would be seen to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
+    pub departed: Vec<String>,
+    /// Who works here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
+    pub active: Vec<String>,
+    /// Who starts later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
+    pub future: Vec<String>,
+}
+
+impl Sentinels {
+    fn is_empty(&self) -> bool {
+        self.departed.is_empty() && self.active.is_empty() && self.future.is_empty()
+    }
 }
 
 /// Status of an HRConnection: written by `rollcall sync` alone, at most once a poll.
@@ -344,6 +386,10 @@ pub struct HRConnectionStatus {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
     pub unmapped_statuses: BTreeMap<String, u32>,
+    /// Words for a kind of employment nobody mapped, likewise.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub unmapped_types: BTreeMap<String, u32>,
     /// When the source is read next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run: Option<Timestamp>,
@@ -393,19 +439,6 @@ pub struct Trusted {
     pub source: String,
 }
 
-/// What a source can and cannot say.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Capabilities {
-    /// Fields the source gives.
-    #[schemars(length(max = 16))]
-    pub fields: Vec<Field>,
-    /// Whether last days are given, so that an exit can be planned and cut on its day.
-    pub end_dates: bool,
-    /// Whether people carry an id of their own; without it they are keyed by a digest of their address.
-    pub stable_ids: bool,
-}
-
 fn five_minutes() -> String {
     "5m".to_owned()
 }
@@ -436,6 +469,8 @@ impl Default for Csv {
         Self {
             columns: Columns::default(),
             statuses: BTreeMap::new(),
+            types: BTreeMap::new(),
+            urgent_reasons: Vec::new(),
             date_format: iso_date(),
             end_date_means: EndDateMeans::default(),
             delimiter: comma(),
@@ -456,6 +491,7 @@ impl Default for Trust {
             min_overlap: ninety_five_percent(),
             max_bad_records: one_percent(),
             always_present: Vec::new(),
+            sentinels: Sentinels::default(),
             stale_after: one_day(),
         }
     }

@@ -4,8 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::capabilities::Declared;
 
 /// The HR system's own id of a person, or a digest of their address where the source has none.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -69,7 +74,41 @@ impl Said {
     }
 }
 
+/// What kind of employment it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum EmploymentType {
+    /// Employed, for good or for a time, full time or part time.
+    Employee,
+    /// Works here under a contract of services: contractor, freelancer, consultant.
+    Contractor,
+    /// Intern, or working student.
+    Intern,
+    /// Apprentice, or trainee.
+    Apprentice,
+    /// Temporary worker: seasonal, casual, from an agency.
+    Temporary,
+}
+
+impl EmploymentType {
+    /// All there are.
+    pub const ALL: [Self; 5] = [Self::Employee, Self::Contractor, Self::Intern, Self::Apprentice, Self::Temporary];
+
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Employee => "Employee",
+            Self::Contractor => "Contractor",
+            Self::Intern => "Intern",
+            Self::Apprentice => "Apprentice",
+            Self::Temporary => "Temporary",
+        }
+    }
+}
+
 /// One record of a source, in one meaning for all sources.
+///
+/// Texts that many people share are held once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Employee {
     /// The key of the record.
@@ -84,14 +123,51 @@ pub struct Employee {
     pub start: Option<Date>,
     /// Last day of work: the person still works that day.
     pub last_day: Option<Date>,
+    /// The planned end of a fixed-term contract. Nothing ends by it.
+    pub contract_end: Option<Date>,
+    /// Whether the reason given for the termination means "at once"; the reason itself is never kept.
+    pub urgent: bool,
+    /// Kind of employment, where the source says it in a word that was mapped.
+    pub employment_type: Option<EmploymentType>,
+    /// The company that employs them.
+    pub legal_entity: Option<Arc<str>>,
     /// Department.
-    pub department: Option<String>,
+    pub department: Option<Arc<str>>,
+    /// Team.
+    pub team: Option<Arc<str>>,
     /// Job title.
-    pub title: Option<String>,
+    pub title: Option<Arc<str>>,
     /// Location: picks the time zone and is not kept.
-    pub location: Option<String>,
+    pub location: Option<Arc<str>>,
     /// How the source names the manager.
     pub manager: Option<Manager>,
+    /// Work telephone.
+    pub phone: Option<String>,
+}
+
+impl Employee {
+    /// A record that says no more than who it is about and what the status is.
+    #[must_use]
+    pub const fn new(id: HrId, name: String, work_email: String, said: Said) -> Self {
+        Self {
+            id,
+            name,
+            work_email,
+            said,
+            start: None,
+            last_day: None,
+            contract_end: None,
+            urgent: false,
+            employment_type: None,
+            legal_entity: None,
+            department: None,
+            team: None,
+            title: None,
+            location: None,
+            manager: None,
+            phone: None,
+        }
+    }
 }
 
 impl fmt::Debug for Employee {
@@ -109,8 +185,9 @@ pub enum Manager {
     Id(HrId),
 }
 
-/// A field an employee may carry, as a source offers it. Same words as the API's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A field of an employee that a source may give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Field {
     /// The HR system's own id.
     EmployeeId,
@@ -130,8 +207,45 @@ pub enum Field {
     Title,
     /// Location.
     Location,
-    /// Manager.
+    /// Manager, by address or id.
     Manager,
+    /// Kind of employment.
+    EmploymentType,
+    /// The company that employs them.
+    LegalEntity,
+    /// Team.
+    Team,
+    /// Planned end of a fixed-term contract.
+    ContractEnd,
+    /// Reason of a termination; only whether it is urgent is kept.
+    TerminationReason,
+    /// Work telephone.
+    Phone,
+}
+
+impl Field {
+    /// The word of it, as it stands in manifests and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EmployeeId => "employeeId",
+            Self::FullName => "fullName",
+            Self::Email => "email",
+            Self::Status => "status",
+            Self::HireDate => "hireDate",
+            Self::TerminationDate => "terminationDate",
+            Self::Department => "department",
+            Self::Title => "title",
+            Self::Location => "location",
+            Self::Manager => "manager",
+            Self::EmploymentType => "employmentType",
+            Self::LegalEntity => "legalEntity",
+            Self::Team => "team",
+            Self::ContractEnd => "contractEnd",
+            Self::TerminationReason => "terminationReason",
+            Self::Phone => "phone",
+        }
+    }
 }
 
 /// A whole answer of a source, mapped, before anybody believes it.
@@ -143,8 +257,12 @@ pub struct Read {
     pub bad: Vec<BadRecord>,
     /// Status words nobody mapped, with the number of people that carried each. Bounded by the reader.
     pub unmapped: BTreeMap<String, u32>,
+    /// Words for a kind of employment nobody mapped, with the number of people that carried each. Bounded likewise.
+    pub unmapped_types: BTreeMap<String, u32>,
     /// Fields the source offers at all.
     pub offered: BTreeSet<Field>,
+    /// What the source is said to be able to say.
+    pub declared: Declared,
     /// How many records the source itself said there are, where it says so.
     pub announced_total: Option<usize>,
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::employee::{Employee, Field, HrId, Read, Said};
+use super::employee::{Employee, Facts, Field, HrId, Read, Said, State, verdict};
 use memory::Last;
 
 pub use finding::{Finding, failed};
@@ -64,6 +64,39 @@ pub struct Bounds {
     pub max_bad_records: u8,
     /// Fields that must be filled for at least one person.
     pub always_present: Vec<Field>,
+    /// People that must be seen in every answer, each in a certain state.
+    pub sentinels: Vec<(HrId, Sentinel)>,
+}
+
+/// The state in which a person has to be seen, so that the credential is known to see such people at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sentinel {
+    /// Has left.
+    Departed,
+    /// Works here, on leave or not.
+    Active,
+    /// Starts later.
+    Future,
+}
+
+impl Sentinel {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Departed => "departed",
+            Self::Active => "active",
+            Self::Future => "future",
+        }
+    }
+
+    const fn fits(self, state: State) -> bool {
+        match self {
+            Self::Departed => matches!(state, State::Terminated),
+            Self::Active => matches!(state, State::Active | State::Leave | State::Suspended),
+            Self::Future => matches!(state, State::PreHire),
+        }
+    }
 }
 
 /// What is known of the poll besides its answer.
@@ -120,7 +153,7 @@ pub fn judge(
     read.employees.sort_by(|a, b| (&a.id, a.said, a.start, a.last_day).cmp(&(&b.id, b.said, b.start, b.last_day)));
     let answer = memory.digest(&read);
     let hashes = memory.hashes(&read.employees);
-    let mut findings = of_itself(&read, bounds);
+    let mut findings = of_itself(&read, bounds, today);
     findings.extend(against_the_past(&hashes, memory, asked, bounds, today));
     let accepted = asked.accepted == Some(answer.as_str());
     let (waived, findings): (Vec<_>, Vec<_>) =
@@ -134,7 +167,7 @@ pub fn judge(
 }
 
 /// What an answer shows by itself. `read` is ordered by id.
-fn of_itself(read: &Read, bounds: &Bounds) -> Vec<Finding> {
+fn of_itself(read: &Read, bounds: &Bounds, today: Date) -> Vec<Finding> {
     let people = read.employees.len();
     let given = people + read.bad.len();
     let repeated: BTreeSet<&HrId> = read
@@ -157,10 +190,25 @@ fn of_itself(read: &Read, bounds: &Bounds) -> Vec<Finding> {
         (unmapped > allowance(bounds.max_bad_records, people))
             .then_some(Finding::UnmappedStatuses { people: unmapped, of: people }),
         (people > 0 && !missing.is_empty()).then_some(Finding::FieldMissing(missing)),
+        unseen(&read.employees, bounds, today),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The people that must be seen and are not, by the UTC day. `employees` are ordered by id.
+fn unseen(employees: &[Employee], bounds: &Bounds, today: Date) -> Option<Finding> {
+    let seen = |(id, sentinel): &&(HrId, Sentinel)| {
+        let found = employees.binary_search_by(|employee| employee.id.cmp(id)).ok();
+        found.and_then(|at| employees.get(at)).is_some_and(|employee| {
+            let facts =
+                Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced: None };
+            sentinel.fits(verdict(&facts, today).state)
+        })
+    };
+    let unseen: Vec<_> = bounds.sentinels.iter().filter(|one| !seen(one)).cloned().collect();
+    (!employees.is_empty() && !unseen.is_empty()).then_some(Finding::Sentinels(unseen))
 }
 
 /// What an answer shows beside those believed before. Says nothing of an empty one, which is never believed.
@@ -215,6 +263,12 @@ fn nobody_has(read: &Read, field: Field) -> bool {
         Field::Title => employee.title.is_some(),
         Field::Location => employee.location.is_some(),
         Field::Manager => employee.manager.is_some(),
+        Field::EmploymentType => employee.employment_type.is_some(),
+        Field::LegalEntity => employee.legal_entity.is_some(),
+        Field::Team => employee.team.is_some(),
+        Field::ContractEnd => employee.contract_end.is_some(),
+        Field::TerminationReason => employee.urgent, // of reasons, no more is kept
+        Field::Phone => employee.phone.is_some(),
     };
     !read.employees.iter().any(filled)
 }

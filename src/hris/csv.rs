@@ -10,9 +10,10 @@ use csv::StringRecord;
 use jiff::civil::Date;
 
 use super::dates::{self, DateForm};
-use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses};
+use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types};
 use super::row::{Row, Slot, trim};
-use crate::domain::employee::{Failure, Read, Status};
+use crate::domain::capabilities::{Claim, Declared};
+use crate::domain::employee::{EmploymentType, Failure, Read, Status};
 
 /// Largest file.
 pub(super) const LARGEST: usize = 64 * 1024 * 1024;
@@ -20,7 +21,7 @@ pub(super) const LARGEST: usize = 64 * 1024 * 1024;
 const LARGEST_CELL: usize = 4096;
 
 /// Columns that a file may have under these names without being told.
-const OWN_NAMES: [Slot; 10] = [
+const OWN_NAMES: [Slot; 17] = [
     Slot::EmployeeId,
     Slot::FullName,
     Slot::Email,
@@ -31,6 +32,13 @@ const OWN_NAMES: [Slot; 10] = [
     Slot::Title,
     Slot::Location,
     Slot::ManagerEmail,
+    Slot::EmploymentType,
+    Slot::LegalEntity,
+    Slot::Team,
+    Slot::LastWorkingDay,
+    Slot::ContractEnd,
+    Slot::TerminationReason,
+    Slot::Phone,
 ];
 
 /// How a file is read.
@@ -40,6 +48,10 @@ pub struct CsvFormat {
     pub columns: BTreeMap<Slot, String>,
     /// What each status word means. Empty: `active`, `leave`, `suspended` and `terminated` mean themselves.
     pub statuses: BTreeMap<String, Status>,
+    /// What each word for a kind of employment means. Empty: the kinds mean themselves.
+    pub types: BTreeMap<String, EmploymentType>,
+    /// Reasons of a termination that mean "at once".
+    pub urgent_reasons: BTreeSet<String>,
     /// Form of dates, as strptime takes it.
     pub date_format: String,
     /// What the date of an end means.
@@ -53,6 +65,8 @@ impl Default for CsvFormat {
         Self {
             columns: BTreeMap::new(),
             statuses: BTreeMap::new(),
+            types: BTreeMap::new(),
+            urgent_reasons: BTreeSet::new(),
             date_format: "%Y-%m-%d".to_owned(),
             end_date: EndDate::default(),
             delimiter: ',',
@@ -68,6 +82,7 @@ impl CsvFormat {
     pub(super) fn check(&self) -> Result<(), String> {
         self.separator()?;
         self.meanings()?;
+        self.kinds()?;
         dates::check(&self.date_format)
     }
 
@@ -91,6 +106,19 @@ impl CsvFormat {
         }
         Statuses::new(self.statuses.iter().map(|(word, means)| (word.clone(), plain(*means))))
     }
+
+    fn kinds(&self) -> Result<Types, String> {
+        if self.types.is_empty() {
+            return Types::new(EmploymentType::ALL.map(|kind| (kind.as_str().to_owned(), kind)));
+        }
+        Types::new(self.types.iter().map(|(word, means)| (word.clone(), *means)))
+    }
+
+    /// What its words can say; the rest depends on what is put into the file.
+    fn declared(&self) -> Declared {
+        let leave = self.statuses.is_empty() || self.statuses.values().any(|status| *status == Status::Leave);
+        Declared { leave: if leave { Claim::Yes } else { Claim::No }, ..Declared::default() }
+    }
 }
 
 /// Reads a whole file. Takes as long as the file is large: not for the thread that answers others.
@@ -111,6 +139,9 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
         rules: Vec::new(),
         dates: vec![DateForm::Strptime(format.date_format.clone())],
         end_date: format.end_date,
+        types: format.kinds().map_err(wrong)?,
+        urgent: format.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
+        declared: format.declared(),
     };
     let mut mapper = Mapper::new(form, as_of);
     let mut row = Row::default();

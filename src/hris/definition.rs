@@ -20,7 +20,8 @@ use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};
 use super::row::Slot;
 use super::template;
-use crate::domain::employee::{Field, Status};
+use crate::domain::capabilities::{Claim, Declared};
+use crate::domain::employee::{EmploymentType, Field, Status};
 
 /// How one HR system is read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -83,6 +84,36 @@ pub struct Definition {
     /// What the end date means, where there is one.
     #[serde(default)]
     pub end_date_means: Option<EndDate>,
+    /// What each word for a kind of employment means.
+    #[serde(default)]
+    pub types: BTreeMap<String, EmploymentType>,
+    /// Reasons of a termination that mean "at once".
+    #[serde(default)]
+    pub urgent_reasons: BTreeSet<String>,
+    /// What the source can say beyond what its fields and statuses show.
+    #[serde(default)]
+    pub capabilities: Capable,
+}
+
+/// What a source can say beyond what its fields and statuses show; what is left out is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Capable {
+    /// Whether people who start later are in the list.
+    #[serde(default)]
+    pub future_hires: Claim,
+    /// Whether people who left are in the list.
+    #[serde(default)]
+    pub leavers: Claim,
+    /// Whether it can be told that a record was deleted.
+    #[serde(default)]
+    pub deletion: Claim,
+    /// Whether the system has photos.
+    #[serde(default)]
+    pub photo: Claim,
+    /// How old what it says may be: `live`, or in words.
+    #[serde(default)]
+    pub data_age: Option<String>,
 }
 
 fn iso() -> Vec<DateForm> {
@@ -223,6 +254,14 @@ impl Definition {
     pub fn tells_leave(&self) -> bool {
         self.statuses.values().any(|rule| rule.means == Verdict::Leave)
             || self.rules.iter().any(|rule| rule.means == Verdict::Leave)
+    }
+
+    /// What the source is said to be able to say.
+    #[must_use]
+    pub fn declared(&self) -> Declared {
+        let Capable { future_hires, leavers, deletion, photo, data_age } = self.capabilities.clone();
+        let leave = if self.tells_leave() { Claim::Yes } else { Claim::No };
+        Declared { leave, future_hires, leavers, deletion, photo, data_age }
     }
 
     /// The value of every parameter, for one connection.

@@ -13,7 +13,7 @@ use super::ApiSource;
 use super::definition::{Choose, Definition, Detail, List, Rule, Test, Value};
 use super::http::{Throttle, Transport};
 use super::json::{Paths, Taken};
-use super::mapping::{self, Form, Mapper, Meaning, Statuses};
+use super::mapping::{self, Form, Mapper, Meaning, Statuses, Types};
 use super::pages::{Pages, Walked};
 use super::path::Path;
 use super::row::{Row, Slot};
@@ -286,12 +286,13 @@ impl<'d> Cells<'d> {
             into,
             paths: value.paths.iter().map(|path| Path::parse(path)).collect::<Result<_, _>>()?,
             first: value.first,
+            with: value.with.clone(),
             none: value.none.iter().map(|word| word.to_lowercase()).collect(),
         })
     }
 
     fn plain(path: &str, into: usize) -> Result<Taken, String> {
-        Ok(Taken { into, paths: vec![Path::parse(path)?], first: false, none: Vec::new() })
+        Ok(Taken { into, paths: vec![Path::parse(path)?], first: false, with: String::new(), none: Vec::new() })
     }
 
     /// The cells of a choice, and what fills them.
@@ -421,5 +422,8 @@ fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
         rules: definition.rules.iter().map(rule).collect::<Result<_, String>>()?,
         dates: definition.dates.clone(),
         end_date: definition.end_date_means.unwrap_or_default(),
+        types: Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means)))?,
+        urgent: definition.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
+        declared: definition.declared(),
     })
 }

@@ -79,6 +79,8 @@ pub(super) struct Taken {
     pub(super) paths: Vec<Path>,
     /// The first part that is not empty, instead of all of them.
     pub(super) first: bool,
+    /// What stands between the parts.
+    pub(super) with: String,
     /// Words that stand for nothing, in lower case.
     pub(super) none: Vec<String>,
 }
@@ -107,7 +109,7 @@ impl Paths {
     ) -> Self {
         let mut paths = Self { single: records.is_none(), constants, more_cells, ..Self::default() };
         let mut record = Node::default();
-        for Taken { into, paths: values, first, none } in taken {
+        for Taken { into, paths: values, first, with, none } in taken {
             if let ([value], []) = (values.as_slice(), none.as_slice()) {
                 record.take(value, Leaf::Cell(*into));
                 continue;
@@ -118,7 +120,8 @@ impl Paths {
                 paths.parts += 1;
             }
             let parts = start..paths.parts;
-            paths.builds.push(Build { into: *into, parts, first: *first, none: none.clone() });
+            let (with, none) = (with.clone(), none.clone());
+            paths.builds.push(Build { into: *into, parts, first: *first, with, none });
         }
         match records {
             None => paths.root = record,
@@ -454,12 +457,11 @@ impl<'p> Visitor<'_> for Key<'p> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
 
     use jiff::civil::Date;
 
     use super::super::dates::DateForm;
-    use super::super::mapping::{EndDate, Form, Mapper, Statuses};
+    use super::super::mapping::{Form, Mapper};
     use super::super::row::Slot;
     use super::*;
     use crate::domain::employee::Read;
@@ -470,18 +472,11 @@ mod tests {
 
     fn taken(slot: Slot, paths: &[&str]) -> Taken {
         let paths = paths.iter().map(|text| path(text)).collect();
-        Taken { into: slot as usize, paths, first: false, none: Vec::new() }
+        Taken { into: slot as usize, paths, first: false, with: " ".to_owned(), none: Vec::new() }
     }
 
     fn read_by(page: &str, paths: &Paths, offered: impl IntoIterator<Item = Slot>) -> Result<(Read, Trailer), Failure> {
-        let form = Form {
-            offered: offered.into_iter().collect(),
-            required: BTreeSet::new(),
-            statuses: Statuses::default(),
-            rules: Vec::new(),
-            dates: vec![DateForm::Iso],
-            end_date: EndDate::default(),
-        };
+        let form = Form { offered: offered.into_iter().collect(), dates: vec![DateForm::Iso], ..Form::default() };
         let mut mapper = Mapper::new(form, Date::constant(2026, 3, 2));
         let trailer = read(page.as_bytes(), paths, &mut |row| mapper.take(mapper.records() + 1, row))?;
         Ok((mapper.finish()?, trailer))

@@ -3,7 +3,8 @@
 //! Pure: the day is an argument. A record that cannot be read is set aside with its place and a reason that quotes
 //! nothing of it; whether so many may be set aside is the trust gate's question.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 use jiff::civil::Date;
@@ -12,7 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::dates::{self, DateForm, NoDate};
 use super::row::{Row, Slot};
-use crate::domain::employee::{BadRecord, Employee, Failure, HrId, Manager, Read, Said, Status};
+use crate::domain::capabilities::Declared;
+use crate::domain::employee::{BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, Said, Status};
 
 /// Most records of one answer.
 pub(super) const MOST_RECORDS: usize = 1_000_000;
@@ -43,29 +45,47 @@ pub struct Meaning {
     pub when_starts_later: Option<Status>,
 }
 
-/// Status words and their meanings, compared without case and surrounding blanks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Statuses(BTreeMap<String, Meaning>);
+/// Words and their meanings, compared without case and surrounding blanks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Words<M>(BTreeMap<String, M>);
 
-impl Statuses {
+impl<M> Default for Words<M> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+/// Status words.
+pub(super) type Statuses = Words<Meaning>;
+/// Words for kinds of employment.
+pub(super) type Types = Words<EmploymentType>;
+
+impl<M: Copy + PartialEq> Words<M> {
     /// Collects them.
     ///
     /// # Errors
     /// In words, when two of them are the same word.
-    pub(super) fn new(words: impl IntoIterator<Item = (String, Meaning)>) -> Result<Self, String> {
-        let mut statuses = BTreeMap::new();
+    pub(super) fn new(words: impl IntoIterator<Item = (String, M)>) -> Result<Self, String> {
+        let mut meanings = BTreeMap::new();
         for (word, meaning) in words {
             let folded = word.trim().to_lowercase();
-            if statuses.insert(folded, meaning).is_some_and(|other| other != meaning) {
-                return Err(format!("the status word {word:?} is mapped twice, to different meanings"));
+            if meanings.insert(folded, meaning).is_some_and(|other| other != meaning) {
+                return Err(format!("the word {word:?} is mapped twice, to different meanings"));
             }
         }
-        Ok(Self(statuses))
+        Ok(Self(meanings))
+    }
+
+    /// What a word means; `folded` is only room to compare it in.
+    fn get(&self, word: &str, folded: &mut String) -> Option<M> {
+        folded.clear();
+        folded.extend(word.chars().flat_map(char::to_lowercase));
+        self.0.get(folded.as_str()).copied()
     }
 }
 
 /// How the rows of one source are read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Form {
     /// What the source gives at all.
     pub(super) offered: BTreeSet<Slot>,
@@ -79,6 +99,12 @@ pub(super) struct Form {
     pub(super) dates: Vec<DateForm>,
     /// What its end date means.
     pub(super) end_date: EndDate,
+    /// What its words for a kind of employment mean.
+    pub(super) types: Types,
+    /// Reasons of a termination, in lower case, that mean "at once".
+    pub(super) urgent: BTreeSet<String>,
+    /// What it is said to be able to say.
+    pub(super) declared: Declared,
 }
 
 /// A rule: what it means when everything it looks at is as it says.
@@ -122,14 +148,15 @@ pub(super) struct Mapper {
     read: Read,
     filled: BTreeSet<Slot>,
     word: String,
+    shared: HashSet<Arc<str>>,
 }
 
 impl Mapper {
     /// `as_of` is the UTC date; see `Mapper::said` for the one rule that looks at it.
     pub(super) fn new(form: Form, as_of: Date) -> Self {
         let offered = form.offered.iter().map(|slot| slot.field()).collect();
-        let read = Read { offered, ..Read::default() };
-        Self { form, as_of, read, filled: BTreeSet::new(), word: String::new() }
+        let read = Read { offered, declared: form.declared.clone(), ..Read::default() };
+        Self { form, as_of, read, filled: BTreeSet::new(), word: String::new(), shared: HashSet::new() }
     }
 
     /// Takes one record. `position` is its line or number, counted from 1.
@@ -161,7 +188,8 @@ impl Mapper {
     ///
     /// # Errors
     /// `WrongColumns`, when something required was empty in every record there is.
-    pub(super) fn finish(self) -> Result<Read, Failure> {
+    pub(super) fn finish(mut self) -> Result<Read, Failure> {
+        self.read.employees.shrink_to_fit();
         let missing: Vec<String> =
             self.form.required.difference(&self.filled).map(|slot| slot.name().to_owned()).collect();
         if self.records() > 0 && !missing.is_empty() { Err(Failure::WrongColumns(missing)) } else { Ok(self.read) }
@@ -181,22 +209,58 @@ impl Mapper {
             id_of_address(&work_email)
         };
         let start = self.date(row, Slot::HireDate)?;
-        let last_day = match (self.date(row, Slot::TerminationDate)?, self.form.end_date) {
+        let terminated = match (self.date(row, Slot::TerminationDate)?, self.form.end_date) {
             (Some(out), EndDate::FirstDayOut) => {
                 Some(out.yesterday().map_err(|_| "terminationDate has no day before it")?)
             }
             (day, _) => day,
         };
-        let department = text(row, Slot::Department)?;
-        let title = text(row, Slot::Title)?;
-        let location = text(row, Slot::Location)?;
+        let last_day = self.date(row, Slot::LastWorkingDay)?.or(terminated);
+        let contract_end = self.date(row, Slot::ContractEnd)?;
+        let urgent = self.urgent(row)?;
+        let legal_entity = self.shared(row, Slot::LegalEntity)?;
+        let department = self.shared(row, Slot::Department)?;
+        let team = self.shared(row, Slot::Team)?;
+        let title = self.shared(row, Slot::Title)?;
+        let location = self.shared(row, Slot::Location)?;
+        let phone = text(row, Slot::Phone)?;
         let manager = match hr_id(Slot::ManagerId, row)? {
             Some(id) => Some(Manager::Id(id)),
             // Nothing is decided by it, so a name in its place sets nobody aside.
             None => row.get(Slot::ManagerEmail)?.and_then(|cell| address(cell).ok()).map(Manager::Email),
         };
-        let said = self.said(row, start)?; // last: a record that is set aside counts no status word
-        Ok(Employee { id, name, work_email, said, start, last_day, department, title, location, manager })
+        let said = self.said(row, start)?; // last: a record that is set aside counts no word
+        let employment_type = self.employment_type(row)?;
+        let who = Employee::new(id, name, work_email, said);
+        let when = Employee { start, last_day, contract_end, urgent, ..who };
+        Ok(Employee { employment_type, legal_entity, department, team, title, location, manager, phone, ..when })
+    }
+
+    /// A text that many people share, held once for all of them.
+    fn shared(&mut self, row: &Row, slot: Slot) -> Result<Option<Arc<str>>, String> {
+        let Some(text) = cut(row, slot)? else { return Ok(None) };
+        if let Some(known) = self.shared.get(text) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let new: Arc<str> = Arc::from(text);
+        self.shared.insert(Arc::clone(&new));
+        Ok(Some(new))
+    }
+
+    /// Whether the reason of a termination means "at once". One that nobody named does not.
+    fn urgent(&self, row: &Row) -> Result<bool, String> {
+        let reason = row.get(Slot::TerminationReason)?;
+        Ok(reason.is_some_and(|reason| self.form.urgent.contains(&reason.to_lowercase())))
+    }
+
+    /// What kind of employment it is; a word nobody mapped is counted, and not known.
+    fn employment_type(&mut self, row: &Row) -> Result<Option<EmploymentType>, String> {
+        let Some(word) = row.get(Slot::EmploymentType)? else { return Ok(None) };
+        let found = self.form.types.get(word, &mut self.word);
+        if found.is_none() {
+            count(&mut self.read.unmapped_types, word);
+        }
+        Ok(found)
     }
 
     /// What the status word says.
@@ -213,9 +277,7 @@ impl Mapper {
         let word = row.get(Slot::Status)?;
         let meaning = if self.form.rules.is_empty() {
             let Some(word) = word else { return Ok(Said::Unmapped) };
-            self.word.clear();
-            self.word.extend(word.chars().flat_map(char::to_lowercase));
-            self.form.statuses.0.get(&self.word).copied()
+            self.form.statuses.get(word, &mut self.word)
         } else {
             self.rule(row)?
         };
@@ -258,12 +320,17 @@ impl Mapper {
 }
 
 /// A text of the person, cut to what is kept. Control characters in a name are a sign of cells that ran together.
-fn text(row: &Row, slot: Slot) -> Result<Option<String>, String> {
+fn cut(row: &Row, slot: Slot) -> Result<Option<&str>, String> {
     let Some(text) = row.get(slot)? else { return Ok(None) };
     if text.chars().any(char::is_control) {
         return Err(format!("{} holds control characters", slot.name()));
     }
-    Ok(Some(text.chars().take(LONGEST_TEXT).collect()))
+    let end = text.char_indices().nth(LONGEST_TEXT).map_or(text.len(), |(end, _)| end);
+    Ok(text.get(..end))
+}
+
+fn text(row: &Row, slot: Slot) -> Result<Option<String>, String> {
+    Ok(cut(row, slot)?.map(str::to_owned))
 }
 
 /// A work address as written, with the apostrophe that word processors curl made straight again.
@@ -344,6 +411,9 @@ mod tests {
             rules: Vec::new(),
             dates: vec![DateForm::Strptime(dates.to_owned())],
             end_date,
+            types: Types::new([("Freelance".to_owned(), EmploymentType::Contractor)]).unwrap(),
+            urgent: ["gross misconduct".to_owned()].into(),
+            declared: Declared::default(),
         }
     }
 
@@ -503,6 +573,70 @@ mod tests {
     }
 
     #[test]
+    fn the_last_working_day_counts_before_the_termination_date_and_a_contracts_end_ends_nothing() {
+        let mut form = form("%Y-%m-%d", EndDate::FirstDayOut);
+        form.offered.extend([Slot::LastWorkingDay, Slot::ContractEnd]);
+        let day = |day: i8| Some(Date::constant(2026, 3, day));
+        for (termination, last_working, contract, last_day, contract_end) in [
+            ("2026-03-31", "", "", day(30), None),
+            ("2026-03-31", "2026-03-15", "", day(15), None), // always a last day, never a first day out
+            ("", "2026-03-15", "", day(15), None),
+            ("", "", "2026-03-20", None, day(20)),
+            ("9999-12-31", "0000-00-00", "2026-03-20", None, day(20)),
+        ] {
+            let cells = [
+                (Slot::TerminationDate, termination),
+                (Slot::LastWorkingDay, last_working),
+                (Slot::ContractEnd, contract),
+            ];
+            let ada = map(form.clone(), &cells).unwrap();
+            assert_eq!((ada.last_day, ada.contract_end), (last_day, contract_end), "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn a_kind_of_employment_nobody_mapped_is_not_known_and_counted_and_sets_nobody_aside() {
+        let mut mapper = Mapper::new(iso(), TODAY);
+        for word in ["FREELANCE ", "Gig", "", "Gig"] {
+            let mut row = Row::default();
+            row.set(Slot::EmployeeId, "7");
+            row.set(Slot::FullName, "Ada Example");
+            row.set(Slot::Email, "ada@example.com");
+            row.set(Slot::EmploymentType, word);
+            mapper.take(1, &row).unwrap();
+        }
+        let read = mapper.finish().unwrap();
+        let kinds: Vec<_> = read.employees.iter().map(|employee| employee.employment_type).collect();
+        assert_eq!(kinds, [Some(EmploymentType::Contractor), None, None, None]);
+        assert_eq!(read.unmapped_types, BTreeMap::from([("Gig".to_owned(), 2)]));
+        assert!(read.unmapped.is_empty());
+    }
+
+    #[test]
+    fn only_a_named_reason_is_urgent_and_the_word_itself_is_not_kept() {
+        for (reason, urgent) in [("Gross Misconduct", true), ("resigned", false), ("", false), ("gross", false)] {
+            let ada = map(iso(), &[(Slot::TerminationReason, reason)]).unwrap();
+            assert_eq!(ada.urgent, urgent, "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_many_people_share_is_held_once() {
+        let mut mapper = Mapper::new(iso(), TODAY);
+        for id in ["7", "8"] {
+            let mut row = Row::default();
+            row.set(Slot::EmployeeId, id);
+            row.set(Slot::FullName, "Ada Example");
+            row.set(Slot::Email, "ada@example.com");
+            row.set(Slot::Department, " Engineering ");
+            mapper.take(1, &row).unwrap();
+        }
+        let read = mapper.finish().unwrap();
+        let [ada, bo] = read.employees.as_slice() else { panic!("two people") };
+        assert!(Arc::ptr_eq(ada.department.as_ref().unwrap(), bo.department.as_ref().unwrap()));
+    }
+
+    #[test]
     fn a_leavers_word_of_somebody_who_has_not_started_everywhere_is_no_leavers_word() {
         for (start, said) in [
             ("2026-03-01", Ok(Said::Mapped(Status::Terminated))),
@@ -557,7 +691,7 @@ mod tests {
     #[test]
     fn long_texts_are_cut_at_a_characters_edge() {
         let ada = map(iso(), &[(Slot::Department, &"é".repeat(300))]).unwrap();
-        assert_eq!(ada.department.unwrap(), "é".repeat(256));
+        assert_eq!(*ada.department.unwrap(), *"é".repeat(256));
     }
 
     #[test]

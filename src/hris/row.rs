@@ -36,11 +36,25 @@ pub enum Slot {
     ManagerEmail,
     /// HR id of the manager.
     ManagerId,
+    /// Word for the kind of employment.
+    EmploymentType,
+    /// The company that employs them.
+    LegalEntity,
+    /// Team.
+    Team,
+    /// Last day they work, where the source has it apart from the termination date.
+    LastWorkingDay,
+    /// Planned end of a fixed-term contract.
+    ContractEnd,
+    /// Word for the reason of a termination.
+    TerminationReason,
+    /// Work telephone.
+    Phone,
 }
 
 impl Slot {
     /// How many there are.
-    pub(super) const COUNT: usize = 11;
+    pub(super) const COUNT: usize = 18;
 
     /// Its word.
     #[must_use]
@@ -57,6 +71,13 @@ impl Slot {
             Self::Location => "location",
             Self::ManagerEmail => "managerEmail",
             Self::ManagerId => "managerId",
+            Self::EmploymentType => "employmentType",
+            Self::LegalEntity => "legalEntity",
+            Self::Team => "team",
+            Self::LastWorkingDay => "lastWorkingDay",
+            Self::ContractEnd => "contractEnd",
+            Self::TerminationReason => "terminationReason",
+            Self::Phone => "phone",
         }
     }
 
@@ -69,11 +90,17 @@ impl Slot {
             Self::Email => Field::Email,
             Self::Status => Field::Status,
             Self::HireDate => Field::HireDate,
-            Self::TerminationDate => Field::TerminationDate,
+            Self::TerminationDate | Self::LastWorkingDay => Field::TerminationDate,
             Self::Department => Field::Department,
             Self::Title => Field::Title,
             Self::Location => Field::Location,
             Self::ManagerEmail | Self::ManagerId => Field::Manager,
+            Self::EmploymentType => Field::EmploymentType,
+            Self::LegalEntity => Field::LegalEntity,
+            Self::Team => Field::Team,
+            Self::ContractEnd => Field::ContractEnd,
+            Self::TerminationReason => Field::TerminationReason,
+            Self::Phone => Field::Phone,
         }
     }
 }
@@ -144,6 +171,8 @@ pub(super) struct Build {
     pub(super) parts: Range<usize>,
     /// The first part that is not empty, instead of all of them.
     pub(super) first: bool,
+    /// What stands between the parts.
+    pub(super) with: String,
     /// Words that stand for nothing, in lower case.
     pub(super) none: Vec<String>,
 }
@@ -207,7 +236,7 @@ impl Row {
         self.cells.get_mut(cell).into_iter().for_each(Cell::clear);
     }
 
-    /// Fills a cell from parts: the first that says something, or all of them with one blank between.
+    /// Fills a cell from parts: the first that says something, or all of them with a text between.
     pub(super) fn build(&mut self, build: &Build, parts: &[Cell]) {
         let Some(cell) = self.cells.get_mut(build.into) else { return };
         cell.set("");
@@ -217,7 +246,7 @@ impl Row {
                 Ok(Some(text)) if build.none.iter().any(|none| *none == text.to_lowercase()) => {}
                 Ok(Some(text)) => {
                     if !cell.text.is_empty() {
-                        cell.text.push(' ');
+                        cell.text.push_str(&build.with);
                     }
                     cell.text.push_str(text);
                     if build.first {
@@ -266,6 +295,13 @@ mod tests {
             Slot::Location,
             Slot::ManagerEmail,
             Slot::ManagerId,
+            Slot::EmploymentType,
+            Slot::LegalEntity,
+            Slot::Team,
+            Slot::LastWorkingDay,
+            Slot::ContractEnd,
+            Slot::TerminationReason,
+            Slot::Phone,
         ];
         assert_eq!(all.len(), Slot::COUNT);
         all.iter().for_each(|slot| row.set(*slot, slot.name()));
@@ -287,6 +323,7 @@ mod tests {
             into: Slot::FullName as usize,
             parts: 0..4,
             first,
+            with: " ".to_owned(),
             none: none.iter().map(|word| (*word).to_owned()).collect(),
         };
         let mut row = Row::default();

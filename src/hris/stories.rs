@@ -288,11 +288,24 @@ fn plainly(employee: &Employee) -> Value {
         Manager::Email(address) => address.clone(),
         Manager::Id(id) => id.0.clone(),
     });
-    json!({
+    let mut plain = json!({
         "id": employee.id.0, "name": employee.name, "email": employee.work_email, "said": employee.said.as_str(),
-        "start": employee.start, "lastDay": employee.last_day, "department": employee.department,
-        "title": employee.title, "location": employee.location, "manager": manager,
-    })
+        "start": employee.start, "lastDay": employee.last_day, "department": employee.department.as_deref(),
+        "title": employee.title.as_deref(), "location": employee.location.as_deref(), "manager": manager,
+    });
+    // What few systems say is written only where it is said.
+    let more = [
+        ("contractEnd", employee.contract_end.map(|day| json!(day))),
+        ("urgent", employee.urgent.then_some(json!(true))),
+        ("type", employee.employment_type.map(|kind| json!(kind.as_str()))),
+        ("legalEntity", employee.legal_entity.as_ref().map(|text| json!(**text))),
+        ("team", employee.team.as_ref().map(|text| json!(**text))),
+        ("phone", employee.phone.as_ref().map(|text| json!(text))),
+    ];
+    for (key, value) in more {
+        value.into_iter().for_each(|value| plain[key] = value);
+    }
+    plain
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let (seen, outcome) = match read {
         Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
         Ok(read) => {
-            let seen = Seen::of(&read);
+            let seen = Seen::of(&read, ended);
             match trust::judge(read, &kept.memory, &settings.asked(connection), &settings.bounds, ended) {
                 Err(held) => (Some(seen), Outcome::Held(held)),
                 Ok(believed) => {

@@ -16,7 +16,7 @@ use super::Context;
 use crate::api::HRConnection;
 use crate::api::connection::{self as api, HRConnectionSpec};
 use crate::cluster;
-use crate::domain::employee::{Failure, Field, Read};
+use crate::domain::employee::{Failure, Read};
 use crate::hris;
 use crate::outcome::Fault;
 
@@ -75,40 +75,6 @@ async fn fetch(ctx: &Context, spec: &HRConnectionSpec) -> Result<Objects, Fault>
         }
     }
     Ok(found)
-}
-
-/// A field in the words of the API.
-#[must_use]
-pub const fn to_api(field: Field) -> api::Field {
-    match field {
-        Field::EmployeeId => api::Field::EmployeeId,
-        Field::FullName => api::Field::FullName,
-        Field::Email => api::Field::Email,
-        Field::Status => api::Field::Status,
-        Field::HireDate => api::Field::HireDate,
-        Field::TerminationDate => api::Field::TerminationDate,
-        Field::Department => api::Field::Department,
-        Field::Title => api::Field::Title,
-        Field::Location => api::Field::Location,
-        Field::Manager => api::Field::Manager,
-    }
-}
-
-/// A field of the API in the words of the domain.
-#[must_use]
-pub const fn to_domain(field: api::Field) -> Field {
-    match field {
-        api::Field::EmployeeId => Field::EmployeeId,
-        api::Field::FullName => Field::FullName,
-        api::Field::Email => Field::Email,
-        api::Field::Status => Field::Status,
-        api::Field::HireDate => Field::HireDate,
-        api::Field::TerminationDate => Field::TerminationDate,
-        api::Field::Department => Field::Department,
-        api::Field::Title => Field::Title,
-        api::Field::Location => Field::Location,
-        api::Field::Manager => Field::Manager,
-    }
 }
 
 #[cfg(test)]

@@ -119,18 +119,7 @@ mod tests {
     use crate::domain::employee::{HrId, Said};
 
     fn ada(work_email: &str) -> Employee {
-        Employee {
-            id: HrId("7".into()),
-            name: "Ada".into(),
-            work_email: work_email.into(),
-            said: Said::Silent,
-            start: None,
-            last_day: None,
-            department: None,
-            title: None,
-            location: None,
-            manager: None,
-        }
+        Employee::new(HrId("7".into()), "Ada".into(), work_email.into(), Said::Silent)
     }
 
     fn compile(expression: &str) -> Result<Usernames, String> {

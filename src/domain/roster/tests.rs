@@ -17,18 +17,7 @@ fn noon() -> Timestamp {
 }
 
 fn employee(id: &str) -> Employee {
-    Employee {
-        id: HrId(id.to_owned()),
-        name: format!("Name {id}"),
-        work_email: format!("{id}@example.com"),
-        said: Said::Mapped(Status::Active),
-        start: None,
-        last_day: None,
-        department: None,
-        title: None,
-        location: None,
-        manager: None,
-    }
+    Employee::new(HrId(id.to_owned()), format!("Name {id}"), format!("{id}@example.com"), Said::Mapped(Status::Active))
 }
 
 /// Words that say one thing of an employee.
@@ -53,7 +42,7 @@ impl Words for Employee {
         Self { start: day.parse().ok(), ..self }
     }
     fn location(self, location: &str) -> Self {
-        Self { location: Some(location.to_owned()), ..self }
+        Self { location: Some(location.into()), ..self }
     }
 }
 
@@ -532,13 +521,13 @@ fn any_employee() -> impl Strategy<Value = Employee> {
         Just(Said::Silent),
     ];
     let day = || proptest::option::of((1_i8..=20).prop_map(|day| jiff::civil::date(2026, 3, day)));
-    let place = proptest::option::of(prop_oneof![Just("Melbourne".to_owned()), Just("Oslo".to_owned())]);
+    let place = proptest::option::of(prop_oneof![Just("Melbourne"), Just("Oslo")]);
     (0_u32..12, said, day(), day(), place, 0_u32..3).prop_map(|(id, said, start, last_day, location, version)| {
         Employee {
             said,
             start,
             last_day,
-            location,
+            location: location.map(Into::into),
             name: format!("Name {id} {}", version % 2),
             work_email: format!("{id}-{version}@example.com"),
             ..employee(&id.to_string())

@@ -2,6 +2,7 @@
 //!
 //! Messages carry counts, places, field names and HR ids only, and end with what the reader does next.
 
+use super::Sentinel;
 use crate::domain::employee::{BadRecord, Failure, Field, HrId};
 
 /// Why an attempt brought no answer that is believed.
@@ -41,6 +42,8 @@ pub enum Finding {
     },
     /// Fields that must appear are filled for nobody.
     FieldMissing(Vec<Field>),
+    /// People that must be seen in a certain state are not: the credential may not see everybody.
+    Sentinels(Vec<(HrId, Sentinel)>),
     /// There was a trusted answer before, and what was remembered of it is gone.
     MemoryLost,
     /// Far fewer people than in the last trusted answer.
@@ -87,6 +90,7 @@ impl Finding {
             Self::TooManyBadRecords { .. } => "TooManyBadRecords",
             Self::UnmappedStatuses { .. } => "UnmappedStatuses",
             Self::FieldMissing(_) => "FieldMissing",
+            Self::Sentinels(_) => "SentinelMissing",
             Self::MemoryLost => "MemoryLost",
             Self::Shrunk { .. } => "Shrunk",
             Self::ShrunkSlowly { .. } => "ShrunkSlowly",
@@ -104,6 +108,7 @@ impl Finding {
             Self::TooManyBadRecords { .. }
             | Self::UnmappedStatuses { .. }
             | Self::FieldMissing(_)
+            | Self::Sentinels(_)
             | Self::MemoryLost
             | Self::Shrunk { .. }
             | Self::ShrunkSlowly { .. }
@@ -130,8 +135,15 @@ impl Finding {
                 "{people} of {of} people carry an empty status or one that is not mapped. Map the words in status.unmappedStatuses."
             ),
             Self::FieldMissing(fields) => {
-                let words: Vec<_> = fields.iter().map(|field| field_word(*field)).collect();
+                let words: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
                 format!("Filled for nobody: {}. Look at the source's permissions and the mapping.", words.join(", "))
+            }
+            Self::Sentinels(unseen) => {
+                let ids: Vec<_> = unseen.iter().map(|(id, sentinel)| format!("{id} as {}", sentinel.as_str())).collect();
+                format!(
+                    "Not seen: {}. The credential may not see everybody; or choose another in trust.sentinels.",
+                    ids.join(", ")
+                )
             }
             Self::MemoryLost => {
                 "The memory of earlier answers is gone, so this one can be compared with nothing. Compare the number of people yourself.".to_owned()
@@ -207,22 +219,6 @@ fn failure_message(failure: &Failure) -> String {
         Failure::AddressRefused(seen) => format!(
             "The address is refused: {seen}. Correct the URL, or set network.allowPrivateAddresses if it is meant."
         ),
-    }
-}
-
-/// The field as users write it in a mapping.
-const fn field_word(field: Field) -> &'static str {
-    match field {
-        Field::EmployeeId => "employeeId",
-        Field::FullName => "fullName",
-        Field::Email => "email",
-        Field::Status => "status",
-        Field::HireDate => "hireDate",
-        Field::TerminationDate => "terminationDate",
-        Field::Department => "department",
-        Field::Title => "title",
-        Field::Location => "location",
-        Field::Manager => "manager",
     }
 }
 

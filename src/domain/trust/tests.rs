@@ -10,16 +10,13 @@ const SOURCE: &str = "file";
 
 fn employee(id: usize) -> Employee {
     Employee {
-        id: HrId(format!("{id}")),
-        name: format!("Person {id}"),
-        work_email: format!("p{id}@example.com"),
-        said: Said::Mapped(Status::Active),
         start: Some(civil::date(2020, 1, 1)),
-        last_day: None,
-        department: None,
-        title: None,
-        location: None,
-        manager: None,
+        ..Employee::new(
+            HrId(format!("{id}")),
+            format!("Person {id}"),
+            format!("p{id}@example.com"),
+            Said::Mapped(Status::Active),
+        )
     }
 }
 
@@ -39,7 +36,7 @@ fn with_unmapped(mut read: Read, people: usize) -> Read {
 }
 
 fn bounds() -> Bounds {
-    Bounds { max_shrink: 10, min_overlap: 95, max_bad_records: 1, always_present: Vec::new() }
+    Bounds { max_shrink: 10, min_overlap: 95, max_bad_records: 1, always_present: Vec::new(), sentinels: Vec::new() }
 }
 
 fn asked() -> Asked<'static> {
@@ -173,8 +170,35 @@ fn a_field_that_must_appear_is_missed_when_nobody_has_it() {
     assert_eq!(held.findings, [Finding::FieldMissing(vec![Field::EmployeeId, Field::Department])]);
 
     read.offered.insert(Field::EmployeeId);
-    read.employees[3].department = Some("Tools".to_owned());
+    read.employees[3].department = Some("Tools".into());
     assert!(judge(read, &first(people(0..10)), &asked(), &bounds, day(1)).is_ok());
+}
+
+#[test]
+fn a_sentinel_that_is_not_seen_as_it_must_be_holds_and_can_be_accepted() {
+    let mut read = people(1..=4);
+    read.employees.iter_mut().for_each(|employee| employee.start = None);
+    read.employees[1].said = Said::Mapped(Status::Terminated);
+    read.employees[2].start = Some(civil::date(2099, 1, 1));
+    read.employees[3].said = Said::Mapped(Status::Leave);
+    let with = |sentinels: &[(usize, Sentinel)]| Bounds {
+        sentinels: sentinels.iter().map(|(id, sentinel)| (HrId(id.to_string()), *sentinel)).collect(),
+        ..bounds()
+    };
+    let seen = with(&[(1, Sentinel::Active), (2, Sentinel::Departed), (3, Sentinel::Future), (4, Sentinel::Active)]);
+    assert!(judge(read.clone(), &fresh(), &asked(), &seen, day(0)).is_ok());
+    for (id, sentinel) in [
+        (9, Sentinel::Departed), // nowhere in the answer
+        (1, Sentinel::Departed), // still works here
+        (2, Sentinel::Active),
+        (3, Sentinel::Active),
+        (1, Sentinel::Future),
+    ] {
+        let held = judge(read.clone(), &fresh(), &asked(), &with(&[(id, sentinel)]), day(0)).unwrap_err();
+        assert_eq!(held.findings, [Finding::Sentinels(vec![(HrId(id.to_string()), sentinel)])]);
+        let accepted = Asked { accepted: Some(&held.answer), ..asked() };
+        assert!(judge(read.clone(), &fresh(), &accepted, &with(&[(id, sentinel)]), day(0)).is_ok());
+    }
 }
 
 #[test]
@@ -291,7 +315,7 @@ proptest! {
     #[test]
     fn an_empty_answer_is_never_believed(before in 0_usize..60, remembered: bool, bad in 0_usize..5, later in 0_i64..30, shrink in 0_u8..=100) {
         let memory = if before == 0 { fresh() } else { first(people(0..before)) };
-        let bounds = Bounds { max_shrink: shrink, min_overlap: 0, max_bad_records: 100, always_present: Vec::new() };
+        let bounds = Bounds { max_shrink: shrink, min_overlap: 0, max_bad_records: 100, always_present: Vec::new(), sentinels: Vec::new() };
         let read = with_bad(people([]), bad);
         let asked = Asked { remembered, ..asked() };
         let held = judge(read.clone(), &memory, &asked, &bounds, day(later)).expect_err("held");

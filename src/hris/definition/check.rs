@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::super::mapping::Statuses;
+use super::super::mapping::{Statuses, Types};
 use super::super::path::Path;
 use super::super::row::Slot;
 use super::super::template;
@@ -384,6 +384,15 @@ impl Check<'_> {
         }
         if offered.contains(&Slot::TerminationDate) != definition.end_date_means.is_some() {
             self.say("endDateMeans", "needed if and only if there is a field terminationDate");
+        }
+        if offered.contains(&Slot::EmploymentType) == definition.types.is_empty() {
+            self.say("types", "needed if and only if there is a field employmentType");
+        }
+        if offered.contains(&Slot::TerminationReason) == definition.urgent_reasons.is_empty() {
+            self.say("urgentReasons", "needed if and only if there is a field terminationReason");
+        }
+        if let Err(why) = Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means))) {
+            self.say("types", why);
         }
     }
 

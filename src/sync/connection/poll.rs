@@ -6,11 +6,12 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use kube::ResourceExt;
 
 use crate::api::condition::{self, Word};
-use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Trusted};
+use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Sentinels, Trusted};
 use crate::api::{HRConnection, names, quantity};
-use crate::domain::employee::{BadRecord, Field, Read, Said};
+use crate::domain::capabilities;
+use crate::domain::employee::{BadRecord, HrId, Read, Said};
 use crate::domain::schedule::{self, Times};
-use crate::domain::trust::{Asked, Believed, Bounds, Finding, Held};
+use crate::domain::trust::{Asked, Believed, Bounds, Finding, Held, Sentinel};
 use crate::outcome::Fault;
 use crate::sync::source;
 
@@ -52,7 +53,8 @@ impl Settings {
                 max_shrink: quantity::percent("spec.trust.maxShrink", &trust.max_shrink)?,
                 min_overlap: quantity::percent("spec.trust.minOverlap", &trust.min_overlap)?,
                 max_bad_records: quantity::percent("spec.trust.maxBadRecords", &trust.max_bad_records)?,
-                always_present: trust.always_present.iter().map(|field| source::to_domain(*field)).collect(),
+                always_present: trust.always_present.clone(),
+                sentinels: sentinels(&trust.sentinels),
             },
             source: source::fingerprint(&spec.source),
         })
@@ -84,27 +86,29 @@ impl Settings {
     }
 }
 
+fn sentinels(named: &Sentinels) -> Vec<(HrId, Sentinel)> {
+    let all =
+        [(&named.departed, Sentinel::Departed), (&named.active, Sentinel::Active), (&named.future, Sentinel::Future)];
+    all.into_iter().flat_map(|(ids, sentinel)| ids.iter().map(move |id| (HrId(id.clone()), sentinel))).collect()
+}
+
 /// What an answer shows of its source, believed or not.
 pub(super) struct Seen {
     capabilities: Capabilities,
     unmapped: BTreeMap<String, u32>,
+    unmapped_types: BTreeMap<String, u32>,
     without_meaning: usize,
     bad: usize,
     set_aside: Vec<String>,
 }
 
 impl Seen {
-    /// Looks at an answer.
-    pub(super) fn of(read: &Read) -> Self {
-        let mut words: Vec<_> = read.unmapped.iter().collect();
-        words.sort_by_key(|(word, people)| (std::cmp::Reverse(**people), *word));
+    /// Looks at an answer that came at `at`.
+    pub(super) fn of(read: &Read, at: Timestamp) -> Self {
         Self {
-            capabilities: Capabilities {
-                fields: read.offered.iter().map(|field| source::to_api(*field)).collect(),
-                end_dates: read.offered.contains(&Field::TerminationDate),
-                stable_ids: read.offered.contains(&Field::EmployeeId),
-            },
-            unmapped: words.into_iter().take(MOST_WORDS).map(|(word, people)| (word.clone(), *people)).collect(),
+            capabilities: capabilities::found(read, at.to_zoned(TimeZone::UTC).date()),
+            unmapped: most(&read.unmapped),
+            unmapped_types: most(&read.unmapped_types),
             without_meaning: read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count(),
             bad: read.bad.len(),
             set_aside: read.bad.iter().take(MOST_SET_ASIDE).map(set_aside).collect(),
@@ -120,6 +124,13 @@ impl Seen {
         };
         [ids, statuses]
     }
+}
+
+/// The words that most people carried.
+fn most(words: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
+    let mut words: Vec<_> = words.iter().collect();
+    words.sort_by_key(|(word, people)| (std::cmp::Reverse(**people), *word));
+    words.into_iter().take(MOST_WORDS).map(|(word, people)| (word.clone(), *people)).collect()
 }
 
 /// What an attempt came to.
@@ -220,6 +231,7 @@ pub(super) fn record(
     if let Some(seen) = seen {
         status.capabilities = Some(seen.capabilities);
         status.unmapped_statuses = seen.unmapped;
+        status.unmapped_types = seen.unmapped_types;
     }
     status.next_run = Some(schedule::next(settings.every, connection.metadata.uid.as_deref().unwrap_or_default(), at));
     status.last_handled_reconcile_at = requested(connection).or(status.last_handled_reconcile_at);

@@ -241,23 +241,18 @@ mod tests {
     }
 
     fn employee(id: &str, status: Status) -> Employee {
-        Employee {
-            id: HrId(id.into()),
-            name: format!("Name {id}"),
-            work_email: format!("{id}@example.com"),
-            said: Said::Mapped(status),
-            start: None,
-            last_day: None,
-            department: None,
-            title: None,
-            location: None,
-            manager: None,
-        }
+        Employee::new(HrId(id.into()), format!("Name {id}"), format!("{id}@example.com"), Said::Mapped(status))
     }
 
     fn believed(employees: Vec<Employee>) -> Arc<Snapshot> {
         let read = Read { employees, ..Read::default() };
-        let bounds = Bounds { max_shrink: 10, min_overlap: 95, max_bad_records: 1, always_present: vec![] };
+        let bounds = Bounds {
+            max_shrink: 10,
+            min_overlap: 95,
+            max_bad_records: 1,
+            always_present: vec![],
+            sentinels: Vec::new(),
+        };
         let asked = Asked { source: "source-1", remembered: false, accepted: None };
         Arc::new(judge(read, &Memory::fresh(&[7; 32]), &asked, &bounds, noon()).unwrap().snapshot)
     }

@@ -140,12 +140,21 @@ fn format(csv: &api::Csv) -> Result<CsvFormat, Fault> {
         (Slot::Title, &columns.title),
         (Slot::Location, &columns.location),
         (Slot::ManagerEmail, &columns.manager_email),
+        (Slot::EmploymentType, &columns.employment_type),
+        (Slot::LegalEntity, &columns.legal_entity),
+        (Slot::Team, &columns.team),
+        (Slot::LastWorkingDay, &columns.last_working_day),
+        (Slot::ContractEnd, &columns.contract_end),
+        (Slot::TerminationReason, &columns.termination_reason),
+        (Slot::Phone, &columns.phone),
     ];
     let mut characters = csv.delimiter.chars();
     let (Some(delimiter), None) = (characters.next(), characters.next()) else { return Err(one_character()) };
     Ok(CsvFormat {
         columns: named.into_iter().filter_map(|(slot, header)| Some((slot, header.clone()?))).collect(),
         statuses: csv.statuses.iter().map(|(word, meaning)| (word.clone(), status(*meaning))).collect(),
+        types: csv.types.clone(),
+        urgent_reasons: csv.urgent_reasons.iter().cloned().collect(),
         date_format: csv.date_format.clone(),
         end_date: match csv.end_date_means {
             api::EndDateMeans::LastDay => EndDate::LastDay,
@@ -220,13 +229,15 @@ mod tests {
     fn a_format_takes_over_every_column_that_is_named() {
         let columns = serde_json::json!({
             "employeeId": "1", "fullName": "2", "email": "3", "status": "4", "hireDate": "5", "terminationDate": "6",
-            "department": "7", "title": "8", "location": "9", "managerEmail": "10"
+            "department": "7", "title": "8", "location": "9", "managerEmail": "10", "employmentType": "11",
+            "legalEntity": "12", "team": "13", "lastWorkingDay": "14", "contractEnd": "15", "terminationReason": "16",
+            "phone": "17"
         });
         let csv = serde_json::json!({"columns": columns, "statuses": {"Gone": "Terminated"}, "endDateMeans": "FirstDayOut", "delimiter": ";"});
         let csv: api::Csv = serde_json::from_value(csv).expect("a format");
         let format = format(&csv).expect("can be followed");
         let headers: Vec<_> = format.columns.values().map(String::as_str).collect();
-        assert_eq!(headers, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+        assert_eq!(headers, (1..=17).map(|column| column.to_string()).collect::<Vec<_>>());
         assert_eq!((format.delimiter, format.end_date), (';', EndDate::FirstDayOut));
         assert_eq!(format.statuses, BTreeMap::from([("Gone".to_owned(), Status::Terminated)]));
     }

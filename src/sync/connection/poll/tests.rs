@@ -4,6 +4,7 @@ use jiff::civil;
 use serde_json::json;
 
 use super::*;
+use crate::domain::employee::Field;
 use crate::domain::employee::{Employee, Failure, HrId, Status};
 use crate::domain::schedule::{Due, due};
 use crate::domain::trust::{self, Memory};
@@ -23,16 +24,13 @@ fn at(seconds: i64) -> Timestamp {
 
 fn people(number: usize) -> Read {
     let employee = |id: usize| Employee {
-        id: HrId(format!("{id}")),
-        name: "Ada".to_owned(),
-        work_email: format!("p{id}@example.com"),
-        said: Said::Mapped(Status::Active),
         start: Some(civil::date(2020, 1, 1)),
-        last_day: None,
-        department: None,
-        title: None,
-        location: None,
-        manager: None,
+        ..Employee::new(
+            HrId(format!("{id}")),
+            "Ada".to_owned(),
+            format!("p{id}@example.com"),
+            Said::Mapped(Status::Active),
+        )
     };
     let offered = [Field::EmployeeId, Field::TerminationDate].into();
     Read { employees: (0..number).map(employee).collect(), offered, ..Read::default() }
@@ -48,7 +46,7 @@ fn poll(connection: &mut HRConnection, memory: &mut Memory, read: Result<Read, F
     let (seen, outcome) = match read {
         Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
         Ok(read) => {
-            let seen = Seen::of(&read);
+            let seen = Seen::of(&read, at);
             match trust::judge(read, memory, &settings.asked(connection), &settings.bounds, at) {
                 Err(held) => (Some(seen), Outcome::Held(held)),
                 Ok(believed) => {
