@@ -319,7 +319,8 @@ async fn pages_are_asked_for_with_the_key_the_fields_and_the_cursor_before() {
     let read = ask(&bamboohr(&fake.url)).await.unwrap();
     assert_eq!(read.employees.iter().map(|e| e.id.0.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
     let asked = fake.asked.lock().unwrap();
-    let fields = ["workEmail", "hireDate", "departmentName", "locationName", "reportsToId"].join("%2C");
+    let fields =
+        "workEmail,hireDate,departmentName,locationName,reportsToId,employmentStatusName,workPhone".replace(',', "%2C");
     let first = format!("/api/v1/employees?fields={fields}&page%5Blimit%5D=1000");
     let uris: Vec<_> = asked.iter().map(|(uri, _)| uri.clone()).collect();
     assert_eq!(
