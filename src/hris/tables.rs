@@ -77,9 +77,10 @@ impl Merge {
             return self.cells.iter().for_each(|cell| person.put(*cell, None));
         };
         person.copy(row, &self.cells);
-        let end = Slot::TerminationDate as usize;
-        if goes_on && self.cells.contains(&end) {
-            person.drop(end);
+        for end in [Slot::TerminationDate as usize, Slot::LastWorkingDay as usize] {
+            if goes_on && self.cells.contains(&end) {
+                person.drop(end);
+            }
         }
     }
 }
@@ -130,6 +131,7 @@ mod tests {
         row.put(FROM, Some(from));
         row.put(TO, Some(to));
         row.set(Slot::TerminationDate, to);
+        row.set(Slot::LastWorkingDay, to);
         row
     }
 
@@ -141,10 +143,11 @@ mod tests {
             forms: vec![DateForm::Iso],
             as_of: TODAY,
         };
-        let cells = vec![Slot::Status as usize, Slot::TerminationDate as usize];
+        let cells = [Slot::Status, Slot::TerminationDate, Slot::LastWorkingDay].map(|slot| slot as usize).to_vec();
         let mut person = Row::with(2);
         Merge { cells, choose: Some(choose) }.apply(&mut person, rows);
         let end = person.get(Slot::TerminationDate)?.map(str::to_owned);
+        assert_eq!(person.get(Slot::LastWorkingDay)?, end.as_deref(), "one end goes with the other");
         Ok((person.get(Slot::Status)?.unwrap_or_default().to_owned(), end))
     }
 

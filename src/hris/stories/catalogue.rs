@@ -318,7 +318,13 @@ fn keys_of(definition: &Definition, slot: Slot) -> Vec<String> {
     let joined = definition.joins.values().map(|join| (&join.fields, &join.inputs));
     let detailed = definition.details.values().map(|detail| (&detail.fields, &detail.inputs));
     let groups = std::iter::once((&definition.fields, &definition.inputs)).chain(joined).chain(detailed);
-    let last = |path: &String| path.rsplit(['.', ']']).next().unwrap_or_default().trim_matches(['[', '\'']).to_owned();
+    // Where every value stands under the same word, the key before it is the one that says which.
+    let named = |path: &String| {
+        let above = path.strip_suffix(".value").filter(|above| !above.ends_with(']'));
+        above.unwrap_or(path).to_owned()
+    };
+    let last =
+        |path: &String| named(path).rsplit(['.', ']']).next().unwrap_or_default().trim_matches(['[', '\'']).to_owned();
     groups
         .flat_map(|(fields, inputs)| {
             let ruled = inputs.values().filter(|_| slot == Slot::Status);
@@ -341,7 +347,9 @@ fn other_total(page: &mut Scripted, at: &Where) {
         }
         Where::Path(path) => {
             let mut body: Value = serde_json::from_str(&page.text).unwrap();
-            let place = path.split('.').fold(&mut body, |place, key| place.get_mut(key).unwrap());
+            let quoted = path.strip_prefix("['").and_then(|path| path.strip_suffix("']"));
+            let keys = quoted.map_or_else(|| path.split('.').collect(), |key| vec![key]);
+            let place = keys.into_iter().fold(&mut body, |place, key| place.get_mut(key).unwrap());
             *place = json!(place.as_u64().unwrap() + 1);
             page.text = body.to_string();
         }
@@ -355,6 +363,7 @@ fn found(read: &Read) -> Value {
         "employees": read.employees.iter().map(plainly).collect::<Vec<_>>(),
         "bad": read.bad.iter().map(bad).collect::<Vec<_>>(),
         "unmapped": read.unmapped,
+        "unmappedTypes": (!read.unmapped_types.is_empty()).then_some(&read.unmapped_types),
         "offered": read.offered.iter().map(|field| format!("{field:?}")).collect::<Vec<_>>(),
         "total": read.announced_total,
     })
@@ -381,7 +390,9 @@ async fn every_connector_reads_its_recorded_pages_as_expected() {
                 if said("ROLLCALL_PRINT").is_some() {
                     println!("{}", as_written(&folder, &found));
                 }
-                wrong.extend(PARTS.iter().filter(|part| found[**part] != folder.expected[**part]).map(|part| {
+                let unsaid = |part: &&&str| **part == "unmappedTypes" && folder.expected[**part].is_null();
+                let parts = PARTS.iter().filter(|part| !unsaid(part));
+                wrong.extend(parts.filter(|part| found[**part] != folder.expected[**part]).map(|part| {
                     format!("{name}: {part}:\n  found    {}\n  expected {}", found[*part], folder.expected[*part])
                 }));
             }
@@ -391,12 +402,13 @@ async fn every_connector_reads_its_recorded_pages_as_expected() {
 }
 
 /// What `expected.json` has beside what it was asked with.
-const PARTS: [&str; 5] = ["employees", "bad", "unmapped", "offered", "total"];
+const PARTS: [&str; 6] = ["employees", "bad", "unmapped", "unmappedTypes", "offered", "total"];
 
 /// What was found, as `expected.json` writes it: one employee a line.
 fn as_written(folder: &Folder, found: &Value) -> String {
     let asked = ["asOf", "parameters"].map(|part| format!("  \"{part}\": {}", folder.expected[part]));
-    let parts = PARTS.iter().map(|part| match &found[*part] {
+    let said = PARTS.iter().filter(|part| **part != "unmappedTypes" || !found[**part].is_null());
+    let parts = said.map(|part| match &found[*part] {
         Value::Array(list) if *part == "employees" => {
             let lines: Vec<_> = list.iter().map(|one| format!("    {one}")).collect();
             format!("  \"{part}\": [\n{}\n  ]", lines.join(",\n"))
