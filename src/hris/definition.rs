@@ -2,9 +2,11 @@
 //!
 //! The vocabulary is closed, and every word of it reads: there is none that could name a call that writes. A word
 //! nobody knows refuses the whole definition, because a misspelt one would silently change what an answer means.
-//! `definition/words.rs` holds the words of requests, `definition/check.rs` what has to fit together.
+//! `definition/signing.rs` holds the words of signing in, `words.rs` beside it those of requests, `check.rs` what has to
+//! fit together.
 
 mod check;
+mod signing;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,9 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 use serde::Deserialize;
 
+pub use self::signing::{Auth, Basic, Method, Send, Token};
+#[cfg(test)]
+pub use self::words::{Body, Search};
 pub use self::words::{
-    Auth, Basic, Choose, Detail, Ends, Evidence, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays, Send,
-    Step, Throttling, Token, Value, Where,
+    Choose, Detail, Ends, Evidence, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays, Step, Throttling,
+    Value, Where,
 };
 use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use jiff::civil::Date;
+use reqwest::Identity;
 
 use super::ApiSource;
 use super::definition::{Choose, Definition, Detail, List, Rule, Test, Value};
@@ -28,14 +29,19 @@ use crate::domain::employee::{Failure, Read};
 pub(super) fn check(source: &ApiSource) -> Result<(), String> {
     let definition = &source.definition;
     let plan = |values| Plan::new(definition, &values, Date::MIN).map(|_| ());
-    let found: Vec<String> = [
-        definition.resolve(&source.parameters).and_then(plan).err(),
-        session::check(definition, &source.credentials).err(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let values = definition.resolve(&source.parameters);
+    let signing = session::check(source, values.as_ref().unwrap_or(&source.parameters)).err();
+    let found: Vec<String> = values.and_then(plan).err().into_iter().chain(signing).collect();
     if found.is_empty() { Ok(()) } else { Err(found.join("; ")) }
+}
+
+/// The certificate that is shown to the source, where it wants one.
+///
+/// # Errors
+/// `Missing` and `Unauthorised`, when a parameter or key of the Secret is missing or unfit.
+pub(super) fn identity(source: &ApiSource) -> Result<Option<Identity>, Failure> {
+    let values = source.definition.resolve(&source.parameters).map_err(Failure::Missing)?;
+    session::identity(source, &values).map_err(Failure::Unauthorised)
 }
 
 /// How the source asks to come back later.

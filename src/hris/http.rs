@@ -1,38 +1,35 @@
 //! Requests over HTTP: whole answers, in bounded size and time, from addresses a source may have.
 //!
-//! GET, and the POST of a search or of a sign-in; there is no word for another method. Follows no redirect, uses no
-//! proxy. Failures name the host and the kind of fault; never the
-//! address as a whole, a header or a body, which may carry a token or a person.
+//! GET, and the POST of a search or of a sign-in; there is no word for another method. Follows no redirect. Failures name
+//! the host and the kind of fault; never the address as a whole, a header or a body, which may carry a token or a person.
 
-use std::error::Error as StdError;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Once;
+mod answer;
+mod client;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use jiff::fmt::rfc2822::DateTimeParser;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
-use reqwest::{Certificate, Client, Response, StatusCode, Url, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Client, Identity, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::Network;
-use super::address::refused;
-use super::definition::{Reset, ResetSays};
+use self::answer::{body, judge, reset_after, retry_after};
+pub(super) use self::client::identity;
+use self::client::{check, client, unreachable};
+pub use self::client::{Network, authorities, proxy};
+use super::definition::Reset;
 use super::path::{Path, plain as text_of};
 use crate::domain::employee::Failure;
 
 /// Most bytes of all answers of one poll.
 const MOST_BYTES: usize = 2 * 1024 * 1024 * 1024;
+/// Most requests of one poll, tries and sign-ins included: one for each of the most people there may be, and as many
+/// again.
+const MOST_REQUESTS: usize = 2_000_000;
 /// Most bytes of an error's body that are looked at.
 const LARGEST_ERROR: usize = 64 * 1024;
-/// Longest time to reach a host, TLS included.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Under this name we are seen in the logs of the source.
-const USER_AGENT: &str = concat!("rollcall/", env!("CARGO_PKG_VERSION"));
 
 /// What a request signs in with.
 pub enum Credential {
@@ -77,7 +74,22 @@ pub(super) struct Transport {
     deadline: Instant,
     patience: Patience,
     throttle: Throttle,
-    read: AtomicUsize,
+    spent: Spent,
+}
+
+/// What a poll has used of what it may use.
+#[derive(Default)]
+struct Spent {
+    bytes: AtomicUsize,
+    requests: AtomicUsize,
+}
+
+impl Spent {
+    /// Adds to one of them.
+    fn add(of: &AtomicUsize, more: usize, most: usize) -> Result<(), Failure> {
+        let before = of.fetch_add(more, Ordering::Relaxed);
+        if before.saturating_add(more) > most { Err(Failure::TooLarge) } else { Ok(()) }
+    }
 }
 
 /// One question to a source.
@@ -92,6 +104,8 @@ pub(super) struct Request<'a> {
     pub(super) send: Option<Sent<'a>>,
     /// Most bytes of an answer.
     pub(super) largest: usize,
+    /// What was made, or will be, is an answer too (201, 202): of a sign-in, of an export.
+    pub(super) made: bool,
 }
 
 /// The body of a search or a sign-in.
@@ -122,28 +136,19 @@ enum Wrong {
 }
 
 impl Transport {
-    /// `deadline` is the end of the whole poll.
+    /// `deadline` is the end of the whole poll; `identity` is what is shown where a source wants a certificate.
     ///
     /// # Errors
-    /// `Unreachable`, when TLS cannot be set up.
-    pub(super) fn new(network: Network, deadline: Instant, patience: Patience) -> Result<Self, Failure> {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // An error says that somebody else has chosen already, which is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
-        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|root| Certificate::from_der(root).ok());
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .tls_certs_only(roots) // the image holds no certificates of its own
-            .dns_resolver(Resolver { network })
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .build()
-            .map_err(|_| Failure::Unreachable("TLS cannot be set up".to_owned()))?;
-        let (throttle, read) = (Throttle::default(), AtomicUsize::new(0));
-        Ok(Self { client, network, deadline, patience, throttle, read })
+    /// `AddressRefused`, when the proxy has an address it may not have; `Unreachable`, when TLS cannot be set up.
+    pub(super) fn new(
+        network: &Network,
+        identity: Option<Identity>,
+        deadline: Instant,
+        patience: Patience,
+    ) -> Result<Self, Failure> {
+        let client = client(network, identity)?;
+        let (network, throttle, spent) = (network.clone(), Throttle::default(), Spent::default());
+        Ok(Self { client, network, deadline, patience, throttle, spent })
     }
 
     /// The same, for a source that asks in its own way to come back later.
@@ -156,7 +161,7 @@ impl Transport {
     /// # Errors
     /// See `Failure`; the last try's where there were several.
     pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, Failure> {
-        check(&request.url, self.network)?;
+        check(&request.url, &self.network)?;
         let (mut throttled, mut faults) = (0, 0);
         loop {
             let (wait, failure) = match self.once(request).await {
@@ -184,6 +189,7 @@ impl Transport {
     }
 
     async fn once(&self, request: &Request<'_>) -> Result<Answer, Wrong> {
+        Spent::add(&self.spent.requests, 1, MOST_REQUESTS).map_err(Wrong::Final)?;
         let asked = match request.send {
             None => self.client.get(request.url.clone()),
             Some(sent) => {
@@ -196,9 +202,8 @@ impl Transport {
             Some(Credential::Basic(user, password)) => asked.basic_auth(plain(user), Some(plain(password))),
             Some(Credential::Bearer(token)) => asked.bearer_auth(plain(token)),
         };
-        let host = request.url.host_str().unwrap_or_default();
-        let response = asked.send().await.map_err(|error| unreachable(host, &error))?;
-        if let Err(wrong) = judge(&response) {
+        let response = asked.send().await.map_err(|error| unreachable(&request.url, &self.network, &error))?;
+        if let Err(wrong) = judge(&response, request.made) {
             return Err(self.throttled(wrong, response).await);
         }
         let headers = response.headers().clone();
@@ -206,9 +211,7 @@ impl Transport {
             return Ok(Answer { headers, body: None });
         }
         let body = body(response, request.largest).await?;
-        if self.read.fetch_add(body.len(), Ordering::Relaxed) > MOST_BYTES {
-            return Err(Wrong::Final(Failure::TooLarge));
-        }
+        Spent::add(&self.spent.bytes, body.len(), MOST_BYTES).map_err(Wrong::Final)?;
         Ok(Answer { headers, body: Some(body) })
     }
 
@@ -233,244 +236,4 @@ impl Transport {
 /// A secret as it is sent: files and editors leave a line end behind it.
 fn plain(secret: &SecretString) -> &str {
     secret.expose_secret().trim_end_matches(['\r', '\n'])
-}
-
-/// Whether an address may be asked at all. Names are checked again when they are resolved.
-///
-/// # Errors
-/// `AddressRefused`.
-pub(super) fn check(url: &Url, network: Network) -> Result<(), Failure> {
-    let refuse = |why: String| Err(Failure::AddressRefused(why));
-    let host = url.host_str().unwrap_or_default();
-    if !url.username().is_empty() || url.password().is_some() {
-        return refuse("the URL carries a user name or password; put them into the Secret".to_owned());
-    }
-    match url.scheme() {
-        "https" => {}
-        "http" if network.allow_private_addresses => {}
-        "http" => return refuse(format!("{host} would be asked without TLS")),
-        _ => return refuse("neither https:// nor http://".to_owned()),
-    }
-    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-    match literal.and_then(refused) {
-        Some(kind) if !network.allow_private_addresses => refuse(format!("{host} is a {kind} address")),
-        _ => Ok(()),
-    }
-}
-
-/// Resolves names, and refuses those that lead to an address a source may not have: the addresses that are checked
-/// are the addresses that are used, so a name cannot change its meaning in between.
-struct Resolver {
-    network: Network,
-}
-
-/// Why a name was not resolved.
-#[derive(Debug, thiserror::Error)]
-enum Unresolved {
-    #[error("does not resolve")]
-    Unknown,
-    #[error("resolves to a {0} address")]
-    Refused(&'static str),
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allowed = self.network.allow_private_addresses;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| Unresolved::Unknown)?;
-            let found: Vec<SocketAddr> = found.collect();
-            match found.iter().find_map(|address| refused(address.ip())) {
-                Some(kind) if !allowed => Err(Unresolved::Refused(kind).into()),
-                _ if found.is_empty() => Err(Unresolved::Unknown.into()),
-                _ => Ok(Box::new(found.into_iter()) as Addrs),
-            }
-        })
-    }
-}
-
-/// Says why no answer came.
-fn unreachable(host: &str, error: &reqwest::Error) -> Wrong {
-    if error.is_builder() {
-        return Wrong::Final(Failure::Unauthorised("the credential holds characters no header can carry".to_owned()));
-    }
-    let fault = |why: String| Wrong::Fault(Failure::Unreachable(why));
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(seen) = cause {
-        match (seen.downcast_ref::<Unresolved>(), seen.downcast_ref::<rustls::Error>()) {
-            (Some(why @ Unresolved::Refused(_)), _) => {
-                return Wrong::Final(Failure::AddressRefused(format!("{host} {why}")));
-            }
-            (Some(why), _) => return fault(format!("{host} {why}")),
-            (_, Some(why)) => return fault(format!("no TLS with {host}: {why}")),
-            _ => {}
-        }
-        // An I/O error passes over what it holds when it is asked for its source.
-        let held = seen.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = held.map_or_else(|| seen.source(), |held| Some(held));
-    }
-    match (error.is_timeout(), error.is_connect()) {
-        (true, _) => fault(format!("no connection to {host} within {} s", CONNECT.as_secs())),
-        (_, true) => fault(format!("no connection to {host}")),
-        _ => fault(format!("the connection to {host} was lost")),
-    }
-}
-
-/// Says what an answer's head means.
-fn judge(response: &Response) -> Result<(), Wrong> {
-    let after = retry_after(response.headers());
-    let failure = match response.status() {
-        StatusCode::OK => return markup(response.headers()),
-        StatusCode::NO_CONTENT => return Ok(()),
-        StatusCode::TOO_MANY_REQUESTS => return Err(Wrong::Throttled(after)),
-        StatusCode::SERVICE_UNAVAILABLE if after.is_some() => return Err(Wrong::Throttled(after)),
-        StatusCode::UNAUTHORIZED => Failure::Unauthorised("the source refused the credential (401)".to_owned()),
-        StatusCode::FORBIDDEN => Failure::Forbidden,
-        StatusCode::NOT_FOUND => Failure::Missing("nothing is there (404)".to_owned()),
-        status if status.is_redirection() => Failure::AddressRefused(elsewhere(status, response)),
-        status if status.is_server_error() => return Err(Wrong::Fault(Failure::Status(status.as_u16()))),
-        status => Failure::Status(status.as_u16()),
-    };
-    Err(Wrong::Final(failure))
-}
-
-/// A login page with status 200 is no answer.
-fn markup(headers: &HeaderMap) -> Result<(), Wrong> {
-    let kind = header(headers, CONTENT_TYPE).unwrap_or_default().trim_start().to_ascii_lowercase();
-    if kind.starts_with("text/html") || kind.starts_with("application/xhtml") {
-        return Err(Wrong::Final(Failure::WrongFormat("the answer is a web page (text/html)".to_owned())));
-    }
-    Ok(())
-}
-
-/// Where a redirect leads: its host, for it is most often a login.
-fn elsewhere(status: StatusCode, response: &Response) -> String {
-    let target = header(response.headers(), LOCATION).and_then(|to| response.url().join(to).ok());
-    let host = target.as_ref().and_then(Url::host_str).unwrap_or("nowhere");
-    format!("a redirect ({}) to {host}; redirects are not followed", status.as_u16())
-}
-
-/// The wait a source asks for: seconds, or a date, which is compared with the source's own clock (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let asked = header(headers, RETRY_AFTER)?.trim();
-    if let Ok(seconds) = asked.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = |text: &str| DateTimeParser::new().parse_timestamp(text).ok();
-    let (then, now) = (date(asked)?, date(header(headers, DATE)?)?);
-    Some(Duration::try_from(then.duration_since(now)).unwrap_or_default())
-}
-
-/// The wait a source asks for in a header of its own.
-fn reset_after(headers: &HeaderMap, reset: &Reset) -> Option<Duration> {
-    let number: u64 = headers.get(&reset.header)?.to_str().ok()?.trim().parse().ok()?;
-    match reset.says {
-        ResetSays::Seconds => Some(Duration::from_secs(number)),
-        ResetSays::Milliseconds => Some(Duration::from_millis(number)),
-        ResetSays::EpochSeconds => {
-            let now = DateTimeParser::new().parse_timestamp(header(headers, DATE)?).ok()?;
-            let wait = i64::try_from(number).ok()?.saturating_sub(now.as_second());
-            Some(Duration::from_secs(u64::try_from(wait).unwrap_or_default()))
-        }
-    }
-}
-
-fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// The whole body, as long as it stays within its bound.
-async fn body(response: Response, largest: usize) -> Result<Vec<u8>, Wrong> {
-    let too_large = || Wrong::Final(Failure::TooLarge);
-    if response.content_length().is_some_and(|length| length > largest as u64) {
-        return Err(too_large());
-    }
-    let mut body = Vec::new();
-    let mut pieces = response.bytes_stream();
-    while let Some(piece) = pieces.next().await {
-        let cut =
-            |_| Wrong::Fault(Failure::Truncated("the connection was lost in the middle of the answer".to_owned()));
-        let piece = piece.map_err(cut)?;
-        if body.len() + piece.len() > largest {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PUBLIC: Network = Network { allow_private_addresses: false };
-    const PRIVATE: Network = Network { allow_private_addresses: true };
-
-    fn verdict(url: &str, network: Network) -> Result<(), Failure> {
-        check(&Url::parse(url).unwrap(), network)
-    }
-
-    #[test]
-    fn only_public_addresses_over_tls_are_asked_unless_private_ones_are_allowed() {
-        for (url, public, private) in [
-            ("https://hr.example.com/people.csv", true, true),
-            ("https://1.1.1.1/", true, true),
-            ("http://hr.example.com/", false, true),
-            ("https://127.0.0.1/", false, true),
-            ("https://0x7f.1/", false, true),
-            ("https://2130706433/", false, true),
-            ("https://[::1]/", false, true),
-            ("https://[::ffff:10.0.0.1]/", false, true),
-            ("https://169.254.169.254/latest/meta-data", false, true),
-            ("https://user@hr.example.com/", false, false),
-            ("https://user:word@hr.example.com/", false, false),
-            ("ftp://hr.example.com/", false, false),
-            ("file:///etc/passwd", false, false),
-        ] {
-            assert_eq!(verdict(url, PUBLIC).is_ok(), public, "{url}");
-            assert_eq!(verdict(url, PRIVATE).is_ok(), private, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_refused_url_is_not_quoted() {
-        let Err(Failure::AddressRefused(why)) = verdict("http://hr.example.com/list?token=s3cret", PUBLIC) else {
-            panic!("not refused");
-        };
-        assert_eq!(why, "hr.example.com would be asked without TLS");
-    }
-
-    #[test]
-    fn the_wait_is_read_in_seconds_or_as_a_date_of_the_sources_own_clock() {
-        let now = "Sun, 06 Nov 1994 08:49:37 GMT";
-        for (asked, date, wait) in [
-            ("7", None, Some(7)),
-            (" 0 ", None, Some(0)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(now), Some(30)),
-            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(now), Some(0)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", None, None),
-            ("soon", Some(now), None),
-            ("-1", None, None),
-        ] {
-            let mut headers = HeaderMap::from_iter([(RETRY_AFTER, asked.parse().unwrap())]);
-            headers.extend(date.map(|date| (DATE, date.parse().unwrap())));
-            assert_eq!(retry_after(&headers), wait.map(Duration::from_secs), "{asked}");
-        }
-    }
-
-    #[test]
-    fn the_wait_is_read_from_a_header_of_the_sources_own() {
-        let now = "Sun, 06 Nov 1994 08:49:37 GMT"; // 784111777
-        for (says, number, wait) in [
-            (ResetSays::Seconds, "7", Some(Duration::from_secs(7))),
-            (ResetSays::Milliseconds, "250", Some(Duration::from_millis(250))),
-            (ResetSays::EpochSeconds, "784111787", Some(Duration::from_secs(10))),
-            (ResetSays::EpochSeconds, "784111000", Some(Duration::ZERO)),
-            (ResetSays::Seconds, "soon", None),
-        ] {
-            let reset = Reset { header: "x-reset".to_owned(), says };
-            let headers = [("x-reset", number), ("date", now)];
-            let headers = headers.map(|(name, value)| (HeaderName::try_from(name).unwrap(), value.parse().unwrap()));
-            assert_eq!(reset_after(&HeaderMap::from_iter(headers), &reset), wait, "{number}");
-        }
-    }
 }

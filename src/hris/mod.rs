@@ -42,8 +42,8 @@ use tokio::time::{Instant, timeout_at};
 pub use self::catalogue::{connector, connectors};
 pub use self::csv::CsvFormat;
 pub use self::definition::{Definition, Parameter, Refused};
-pub use self::http::Credential;
 use self::http::{Patience, Request, Transport};
+pub use self::http::{Credential, Network, authorities, proxy};
 pub use self::mapping::EndDate;
 pub use self::row::Slot;
 use crate::domain::employee::{Failure, Read};
@@ -86,13 +86,6 @@ pub struct TextFile {
     pub format: CsvFormat,
 }
 
-/// What a source may be reached by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Network {
-    /// It may lie at a private, loopback, link-local or cluster address, and be asked without TLS.
-    pub allow_private_addresses: bool,
-}
-
 /// Longest time for one poll, whatever the connection says.
 const LONGEST: Duration = Duration::from_hours(24);
 
@@ -119,13 +112,13 @@ pub fn check(source: &Source) -> Result<(), String> {
 ///
 /// # Errors
 /// Why there is no whole answer; see `Failure`. Never a value of an answer, a credential or a full URL.
-pub async fn read(source: &Source, network: Network, budget: Duration, as_of: Date) -> Result<Read, Failure> {
+pub async fn read(source: &Source, network: &Network, budget: Duration, as_of: Date) -> Result<Read, Failure> {
     read_with(source, network, budget, as_of, Patience::default()).await
 }
 
 async fn read_with(
     source: &Source,
-    network: Network,
+    network: &Network,
     budget: Duration,
     as_of: Date,
     patience: Patience,
@@ -134,12 +127,12 @@ async fn read_with(
     let whole = async {
         match source {
             Source::Api(api) => {
-                let transport =
-                    Transport::new(network, deadline, patience)?.throttled_by(engine::throttle(&api.definition));
+                let transport = Transport::new(network, engine::identity(api)?, deadline, patience)?
+                    .throttled_by(engine::throttle(&api.definition));
                 engine::read(api, &transport, as_of).await
             }
             Source::Http(file) => {
-                let bytes = fetch(file, &Transport::new(network, deadline, patience)?).await?;
+                let bytes = fetch(file, &Transport::new(network, None, deadline, patience)?).await?;
                 parse(bytes, file.format.clone(), as_of).await
             }
             Source::Text(file) => parse(file.bytes.clone(), file.format.clone(), as_of).await,
@@ -151,7 +144,7 @@ async fn read_with(
 async fn fetch(file: &HttpFile, transport: &Transport) -> Result<Vec<u8>, Failure> {
     let url = Url::parse(&file.url).map_err(|_| Failure::Missing("the URL of the file cannot be read".to_owned()))?;
     let credential = file.credential.as_ref();
-    let request = Request { url, headers: HeaderMap::new(), credential, send: None, largest: csv::LARGEST };
+    let request = Request { url, headers: HeaderMap::new(), credential, send: None, largest: csv::LARGEST, made: false };
     transport.ask(&request).await?.body.ok_or(Failure::Status(204))
 }
 

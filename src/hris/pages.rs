@@ -88,7 +88,11 @@ impl Pages {
         };
         let headers = request.headers.iter().map(pair).collect::<Result<_, String>>()?;
         let mut body = request.search.as_ref().map(|search| search.body.0.clone());
-        body.iter_mut().try_for_each(|body| fill_in(body, &fill))?;
+        let about = |text: &str| template::fill(text, |name| match of {
+            Some(of) if name == "of" => Some(of.to_owned()),
+            _ => values.get(name).cloned(),
+        });
+        body.iter_mut().try_for_each(|body| fill_in(body, &about))?;
         let (paging, total) = (paging.0.cloned(), paging.1.cloned());
         Ok(Self { start, headers, body, paging, total, paths })
     }
@@ -378,6 +382,7 @@ fn set(body: &mut Value, path: &str, value: Value) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::definition::{Body, Search};
     use super::*;
 
     #[test]
@@ -410,6 +415,17 @@ mod tests {
             body,
             serde_json::json!({"paging": {"size": 5, "page": 2}, "search": {"after": "x"}, "cursor": "y"})
         );
+    }
+
+    #[test]
+    fn what_a_detail_is_asked_about_may_stand_in_the_body_of_a_search() {
+        let body = Body(serde_json::json!({"requests": [{"id": "{of}"}], "limit": 5}));
+        let search = Some(Search { page: String::new(), body });
+        let request =
+            Request { path: "/employment/search".into(), query: BTreeMap::new(), headers: BTreeMap::new(), search };
+        let (values, paths) = (BTreeMap::new(), Arc::new(Paths::default()));
+        let pages = Pages::new("https://hr.example.com", &request, &values, Some("a/{b}"), (None, None), paths);
+        assert_eq!(pages.unwrap().body, Some(serde_json::json!({"requests": [{"id": "a/{b}"}], "limit": 5})));
     }
 
     #[test]

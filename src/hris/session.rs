@@ -7,16 +7,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Identity, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::ApiSource;
-use super::definition::{Basic, Definition, Rate, Send, Token};
-use super::http::{Answer, Credential, Request, Sent, Transport};
+use super::definition::{Basic, Definition, Method, Rate, Send, Token};
+use super::http::{self, Answer, Credential, Request, Sent, Transport};
 use super::path::{Path, plain};
 use super::template;
 use crate::domain::employee::Failure;
@@ -40,8 +40,8 @@ pub(super) struct Session<'a> {
 struct Renewed<'a> {
     how: &'a Token,
     url: Url,
-    send: SecretString,
-    kind: &'static str,
+    /// What is sent, and its `Content-Type`; none with a GET.
+    send: Option<(SecretString, &'static str)>,
     headers: HeaderMap,
     basic: Option<Credential>,
     held: Mutex<Option<Held>>,
@@ -63,13 +63,17 @@ pub(super) struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn fill(&self, text: &str) -> Result<String, Failure> {
+    fn text(&self, text: &str) -> Result<String, String> {
         let secret = |name: &str| {
             let value = self.credentials.get(name)?.expose_secret();
             Some(value.trim_end_matches(['\r', '\n']).to_owned()) // files and editors leave a line end behind it
         };
         let value = |name: &str| secret(name).or_else(|| self.parameters.get(name).cloned());
-        template::fill(text, value).map_err(Failure::Unauthorised)
+        template::fill(text, value)
+    }
+
+    fn fill(&self, text: &str) -> Result<String, Failure> {
+        self.text(text).map_err(Failure::Unauthorised)
     }
 
     fn headers(&self, wanted: &BTreeMap<String, String>) -> Result<HeaderMap, Failure> {
@@ -83,15 +87,34 @@ impl Names<'_> {
     }
 }
 
-/// Which keys of the Secret are missing.
+/// What is wrong with the Secret: keys that are missing, or hold something else than is needed.
 ///
 /// # Errors
 /// In words for whoever made the Secret.
-pub(super) fn check(definition: &Definition, keys: &BTreeMap<String, SecretString>) -> Result<(), String> {
+pub(super) fn check(source: &ApiSource, parameters: &BTreeMap<String, String>) -> Result<(), String> {
+    present(&source.definition, &source.credentials)?;
+    identity(source, parameters).map(|_| ())
+}
+
+fn present(definition: &Definition, keys: &BTreeMap<String, SecretString>) -> Result<(), String> {
     let given = |key: &str| keys.get(key).is_some_and(|value| !value.expose_secret().trim().is_empty());
     let missing = definition.credentials.iter().filter(|(key, _)| !given(key));
     let missing: Vec<_> = missing.map(|(key, says)| format!("the Secret needs the key {key}: {says}")).collect();
     if missing.is_empty() { Ok(()) } else { Err(missing.join("; ")) }
+}
+
+/// The certificate that is shown to the source, where it wants one.
+///
+/// # Errors
+/// In words for whoever made the Secret.
+pub(super) fn identity(
+    source: &ApiSource,
+    parameters: &BTreeMap<String, String>,
+) -> Result<Option<Identity>, String> {
+    let Some(wanted) = &source.definition.auth.client_certificate else { return Ok(None) };
+    let names = Names { credentials: &source.credentials, parameters };
+    let [certificate, key] = [names.text(&wanted.certificate)?, names.text(&wanted.key)?].map(SecretString::from);
+    http::identity(certificate.expose_secret(), key.expose_secret()).map(Some)
 }
 
 impl<'a> Session<'a> {
@@ -104,7 +127,7 @@ impl<'a> Session<'a> {
         parameters: &BTreeMap<String, String>,
         transport: &'a Transport,
     ) -> Result<Self, Failure> {
-        check(&source.definition, &source.credentials).map_err(Failure::Unauthorised)?;
+        present(&source.definition, &source.credentials).map_err(Failure::Unauthorised)?;
         let names = Names { credentials: &source.credentials, parameters };
         let auth = &source.definition.auth;
         let query = auth.query.iter().map(|(name, text)| Ok((name.clone(), names.fill(text)?)));
@@ -135,7 +158,7 @@ impl<'a> Session<'a> {
         }
         let mut headers = headers.clone();
         headers.extend(self.headers.clone());
-        let mut request = Request { url, headers, credential: self.basic.as_ref(), send, largest };
+        let mut request = Request { url, headers, credential: self.basic.as_ref(), send, largest, made: false };
         let Some(token) = &self.token else {
             self.wait().await;
             return self.transport.ask(&request).await;
@@ -193,15 +216,16 @@ impl<'a> Renewed<'a> {
         let url = Url::parse(&url).map_err(|_| Failure::Missing("the address for a token is no URL".to_owned()))?;
         let body = how.body.iter().map(|(name, text)| Ok((name.clone(), names.fill(text)?)));
         let body = body.collect::<Result<BTreeMap<_, _>, Failure>>()?;
-        let (kind, send) = match how.send {
-            Send::Form => ("application/x-www-form-urlencoded", form(&body)),
-            Send::Json => ("application/json", serde_json::to_string(&body).unwrap_or_default()), // texts alone
+        let send = match (how.method, how.send) {
+            (Method::Get, _) => None,
+            (Method::Post, Send::Form) => Some((form(&body), "application/x-www-form-urlencoded")),
+            // Texts alone can be written.
+            (Method::Post, Send::Json) => Some((serde_json::to_string(&body).unwrap_or_default(), "application/json")),
         };
         Ok(Self {
             how,
             url,
-            send: SecretString::from(send),
-            kind,
+            send: send.map(|(body, kind)| (SecretString::from(body), kind)),
             headers: names.headers(&how.headers)?,
             basic: names.basic(how.basic.as_ref())?,
             held: Mutex::default(),
@@ -213,8 +237,9 @@ impl<'a> Renewed<'a> {
             url: self.url.clone(),
             headers: self.headers.clone(),
             credential: self.basic.as_ref(),
-            send: Some(Sent { kind: self.kind, body: self.send.expose_secret() }),
+            send: self.send.as_ref().map(|(body, kind)| Sent { kind, body: body.expose_secret() }),
             largest: LARGEST_TOKEN,
+            made: true,
         };
         let answer = transport.ask(&request).await.map_err(|failure| match failure {
             Failure::Status(400) | Failure::Forbidden | Failure::Unauthorised(_) => {
@@ -223,11 +248,18 @@ impl<'a> Renewed<'a> {
             failure => failure,
         })?;
         let wrong = |why: &str| Failure::WrongFormat(format!("the answer to the sign-in {why}"));
-        let answer: Value =
-            serde_json::from_slice(&answer.body.unwrap_or_default()).map_err(|_| wrong("is no JSON"))?;
-        let value = |path: &str| Some(Path::parse(path).ok()?.first(&answer).and_then(plain));
-        let token =
-            value(&self.how.path).flatten().filter(|token| !token.is_empty()).ok_or_else(|| wrong("has no token"))?;
+        let body = answer.body.unwrap_or_default();
+        let body: Value = match (serde_json::from_slice(&body), &self.how.at) {
+            (Ok(body), _) => body,
+            (Err(_), Some(_)) => Value::Null, // the token is not there
+            (Err(_), None) => return Err(wrong("is no JSON")),
+        };
+        let value = |path: &str| Some(Path::parse(path).ok()?.first(&body).and_then(plain));
+        let token = match &self.how.at {
+            Some(at) => answer.headers.get(&at.header).and_then(|value| Some(value.to_str().ok()?.trim().to_owned())),
+            None => value(&self.how.path).flatten(),
+        };
+        let token = token.filter(|token| !token.is_empty()).ok_or_else(|| wrong("has no token"))?;
         let rotated = value("refresh_token").flatten().is_some_and(|new| !self.sends(&new));
         if self.how.refresh_token_rotates == Some(false) && rotated {
             return Err(Failure::Unauthorised(
@@ -245,7 +277,7 @@ impl<'a> Renewed<'a> {
     /// Whether a text is one of those that are sent for a token.
     fn sends(&self, text: &str) -> bool {
         let (form, json) = (form(&BTreeMap::from([("x".to_owned(), text.to_owned())])), Value::from(text).to_string());
-        let sent = self.send.expose_secret();
+        let sent = self.send.as_ref().map_or("", |(body, _)| body.expose_secret());
         sent.contains(form.trim_start_matches("x=")) || sent.contains(&json)
     }
 

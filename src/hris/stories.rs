@@ -1,6 +1,7 @@
 //! Sources read as a whole, over real HTTP on this machine, with every fault a source is known for.
 
 mod catalogue;
+mod tls;
 mod words;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,7 +18,7 @@ use super::*;
 use crate::domain::employee::{Employee, Manager};
 
 const TODAY: Date = Date::constant(2026, 3, 2);
-const NEAR: Network = Network { allow_private_addresses: true };
+const NEAR: Network = Network { allow_private_addresses: true, authorities: Vec::new(), proxy: None };
 const LONG: Duration = Duration::from_secs(30);
 const HURRIED: Patience = Patience { first: Duration::ZERO, throttled: 5, faults: 2 };
 const CSV: &str = "employeeId,fullName,email\n7,Ada Example,ada@example.com\n";
@@ -114,7 +115,7 @@ fn key(value: &str) -> BTreeMap<String, SecretString> {
 }
 
 async fn ask(source: &Source) -> Result<Read, Failure> {
-    read_with(source, NEAR, LONG, TODAY, HURRIED).await
+    read_with(source, &NEAR, LONG, TODAY, HURRIED).await
 }
 
 fn page(people: &str, next: &str) -> String {
@@ -241,7 +242,7 @@ async fn the_time_for_the_whole_poll_ends_it() {
     }))
     .await;
     for url in [silent, dripping] {
-        let found = read_with(&file(&url), NEAR, Duration::from_millis(200), TODAY, HURRIED).await;
+        let found = read_with(&file(&url), &NEAR, Duration::from_millis(200), TODAY, HURRIED).await;
         assert_eq!(found.map(|_| ()), Err(Failure::TimedOut));
     }
 }
@@ -264,7 +265,7 @@ async fn a_source_at_an_address_it_may_not_have_is_never_asked() {
         (format!("https://127.0.0.1:{port}/"), "127.0.0.1 is a loopback address"),
         (format!("https://localhost:{port}/"), "localhost resolves to a loopback address"),
     ] {
-        let found = read_with(&file(&url), Network::default(), LONG, TODAY, HURRIED).await;
+        let found = read_with(&file(&url), &Network::default(), LONG, TODAY, HURRIED).await;
         assert_eq!(found.map(|_| ()), Err(Failure::AddressRefused(why.to_owned())), "{url}");
     }
     assert_eq!(fake.times(), 0);

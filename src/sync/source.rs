@@ -41,13 +41,14 @@ pub async fn read(
         Ok(source) => source,
     };
     hris::check(&source).map_err(Fault::Stalled)?;
-    Ok(hris::read(&source, network(spec), cluster::wait(budget), today).await)
+    Ok(hris::read(&source, &network(spec), cluster::wait(budget), today).await)
 }
 
 /// What a source may be reached by.
 #[must_use]
 pub fn network(spec: &HRConnectionSpec) -> hris::Network {
-    hris::Network { allow_private_addresses: spec.network.allow_private_addresses }
+    let allow_private_addresses = spec.network.allow_private_addresses;
+    hris::Network { allow_private_addresses, ..hris::Network::default() }
 }
 
 /// Digest of source and mapping as they are written, without what any Secret or ConfigMap holds.

@@ -2,6 +2,8 @@
 //!
 //! A finding is the place it stands at, in dots (`auth.token.url`), and what is wrong there.
 
+mod signing;
+
 use std::collections::BTreeMap;
 
 use reqwest::Url;
@@ -11,17 +13,31 @@ use super::super::mapping::{Statuses, Types};
 use super::super::path::Path;
 use super::super::row::Slot;
 use super::super::template;
-use super::{Auth, Definition, Ends, List, Paging, Request, Step, Test, Token, Value, Where, whole};
+use super::{Definition, Ends, List, Paging, Request, Step, Test, Value, Where, whole};
 
 /// A place in a definition, and what is wrong there.
 pub(super) type Finding = (String, String);
 
-/// Last words of a path whose POST may be a search. A definition cannot name another: nothing could tell it from a
-/// call that writes.
-const READING: [&str; 8] = ["search", "query", "find", "list", "read", "search_read", "filter", "lookup"];
-/// Grants of a token request (RFC 6749) that cannot be followed yet, and why.
-const NOT_YET: [(&str, &str); 2] =
-    [("authorization_code", "a person would have to sign in"), ("urn:", "assertions cannot be signed yet")];
+/// Ends of a path whose POST may be a search. A definition cannot name another: nothing could tell it from a call that
+/// writes.
+const READING: [&str; 16] = [
+    "search",
+    "query",
+    "find",
+    "list",
+    "read",
+    "search_read",
+    "filter",
+    "lookup",
+    "export",
+    "exports",
+    "EmployeeExportJobs",
+    "employer/individual",
+    "employer/employment",
+    "masterapi/employee",
+    "ListeSalaries",
+    "ListeSalarieEmplois",
+];
 
 /// Everything that does not fit together.
 pub(super) fn findings(definition: &Definition) -> Vec<Finding> {
@@ -30,8 +46,8 @@ pub(super) fn findings(definition: &Definition) -> Vec<Finding> {
     check.names();
     check.auth(&definition.auth);
     check.throttling();
-    for (number, list) in definition.people.iter().enumerate() {
-        check.list(&format!("people.{number}"), list);
+    for (place, list) in lists(definition) {
+        check.list(&place, list);
     }
     check.further();
     check.fields();
@@ -107,28 +123,23 @@ impl Check<'_> {
     /// Every name in braces is declared, and every declared one is used.
     fn names(&mut self) {
         let definition = self.definition;
-        let mut texts = vec![("baseUrl".to_owned(), definition.base_url.clone(), false)];
-        auth_texts(&definition.auth, &mut texts);
-        for (place, request) in requests(definition) {
-            texts.push((format!("{place}.path"), request.path.replace("{of}", ""), false));
-            for (name, value) in &request.query {
-                texts.push((format!("{place}.query.{name}"), value.clone(), false));
-            }
-            for (name, value) in &request.headers {
-                texts.push((format!("{place}.headers.{name}"), value.clone(), false));
-            }
+        let mut texts = vec![Text::new("baseUrl", &definition.base_url)];
+        texts.extend(signing::texts(&definition.auth));
+        for (place, request, own) in requests(definition) {
+            let mut say = |place: String, text: &str| texts.push(Text { own, ..Text::new(place, text) });
+            say(format!("{place}.path"), &request.path);
+            request.query.iter().for_each(|(name, value)| say(format!("{place}.query.{name}"), value));
+            request.headers.iter().for_each(|(name, value)| say(format!("{place}.headers.{name}"), value));
             if let Some(search) = &request.search {
-                strings(&search.body.0, &mut |text| {
-                    texts.push((format!("{place}.search.body"), text.to_owned(), false));
-                });
+                strings(&search.body.0, &mut |text| say(format!("{place}.search.body"), text));
             }
         }
         let mut used = Vec::new();
-        for (place, text, secret) in texts {
+        for Text { place, text, secret, own } in texts {
             match template::names(&text) {
                 Err(why) => self.say(place, why),
                 Ok(names) => {
-                    for template::Name { name, .. } in names {
+                    for name in names.into_iter().map(|name| name.name).filter(|name| !own.contains(name)) {
                         used.push(name.to_owned());
                         let declared = definition.parameters.contains_key(name)
                             || (secret && definition.credentials.contains_key(name));
@@ -149,50 +160,6 @@ impl Check<'_> {
             if !used.contains(name) {
                 self.say(format!("{kind}.{name}"), "not used");
             }
-        }
-    }
-
-    fn auth(&mut self, auth: &Auth) {
-        if auth.headers.is_empty() && auth.query.is_empty() && auth.basic.is_none() && auth.token.is_none() {
-            self.say("auth", "nothing to sign in with: headers, query, basic or token");
-        }
-        if auth.basic.is_some() && auth.token.is_some() {
-            self.say("auth", "basic and token would share one header");
-        }
-        self.headers("auth.headers", auth.headers.keys().map(|name| (name, "")));
-        let Some(token) = &auth.token else { return };
-        self.headers("auth.token.headers", token.headers.iter().map(|(name, value)| (name, value.as_str())));
-        self.headers("auth.token.header", [(&token.header, "")]);
-        self.path("auth.token.path", &token.path, false);
-        self.path("auth.token.expiresIn", &token.expires_in, false);
-        let known = |name: &str| {
-            let definition = self.definition;
-            (definition.parameters.contains_key(name) || definition.credentials.contains_key(name)).then(sample)
-        };
-        let url = template::fill(&token.url, known).ok().and_then(|url| Url::parse(&url).ok());
-        if url.is_none_or(|url| url.scheme() != "https") {
-            self.say("auth.token.url", "not a URL that starts with https://");
-        }
-        let carried = template::names(&token.value).is_ok_and(|names| names.iter().any(|name| name.name == "token"));
-        if !carried {
-            self.say("auth.token.value", "{token} is not in it");
-        }
-        self.grant(token);
-    }
-
-    fn grant(&mut self, token: &Token) {
-        let grant = token.body.get("grant_type").map(String::as_str).unwrap_or_default();
-        if let Some((grant, why)) = NOT_YET.iter().find(|(kind, _)| grant.starts_with(kind)) {
-            self.say("auth.token.body.grant_type", format!("{grant} cannot be used: {why}"));
-        }
-        match (grant == "refresh_token", token.refresh_token_rotates) {
-            (true, Some(false)) | (false, None) => {}
-            (true, _) => self.say(
-                "auth.token.body.grant_type",
-                "a refresh token that is another one after each use cannot be kept yet; \
-                 where it stays the same, say refreshTokenRotates: false",
-            ),
-            (false, Some(_)) => self.say("auth.token.refreshTokenRotates", "there is no refresh token"),
         }
     }
 
@@ -232,8 +199,8 @@ impl Check<'_> {
         }
         self.headers(&format!("{place}.headers"), request.headers.iter().map(|(name, value)| (name, value.as_str())));
         let Some(search) = &request.search else { return };
-        let last = request.path.rsplit(['/', ':']).next().unwrap_or_default();
-        if !READING.contains(&last) {
+        if !READING.iter().any(|end| request.path.strip_suffix(end).is_some_and(|rest| rest.ends_with(['/', ':']))) {
+            let last = request.path.rsplit(['/', ':']).next().unwrap_or_default();
             self.say(
                 format!("{place}.search"),
                 format!("a POST to {last:?} may write: only these are read by: {}", READING.join(", ")),
@@ -320,7 +287,6 @@ impl Check<'_> {
         let definition = self.definition;
         for (name, join) in &definition.joins {
             let place = format!("joins.{name}");
-            self.list(&format!("{place}.list"), &join.list);
             self.path(&format!("{place}.key"), &join.key, false);
             self.path(&format!("{place}.of"), &join.of, false);
         }
@@ -329,9 +295,7 @@ impl Check<'_> {
             self.request(&format!("{place}.request"), &detail.request);
             self.path(&format!("{place}.of"), &detail.of, false);
             detail.records.iter().for_each(|records| self.path(&format!("{place}.records"), records, true));
-            if !detail.request.path.contains("{of}") {
-                self.say(format!("{place}.request.path"), "{of} is not in it");
-            }
+            self.about(&place, &detail.request);
             if let Some(paging) = &detail.paging {
                 self.paging(&format!("{place}.paging"), paging, &detail.request, false);
             }
@@ -348,9 +312,23 @@ impl Check<'_> {
         }
         for (name, lookup) in &definition.lookups {
             let place = format!("lookups.{name}");
-            self.list(&format!("{place}.list"), &lookup.list);
             self.path(&format!("{place}.key"), &lookup.key, false);
             self.path(&format!("{place}.value"), &lookup.value, false);
+        }
+    }
+
+    /// What is asked about one person says about whom: in the path, or in the body of a search.
+    fn about(&mut self, place: &str, request: &Request) {
+        let mut named = request.path.contains("{of}");
+        let place = match &request.search {
+            None => format!("{place}.request.path"),
+            Some(search) => {
+                strings(&search.body.0, &mut |text| named |= text.contains("{of}"));
+                format!("{place}.request")
+            }
+        };
+        if !named {
+            self.say(place, "{of} is not in it");
         }
     }
 
@@ -451,15 +429,40 @@ fn sample() -> String {
     "x".to_owned()
 }
 
-/// Every request but the one for a token, with its place.
-fn requests(definition: &Definition) -> Vec<(String, &Request)> {
-    let people = definition.people.iter().enumerate();
-    let people = people.map(|(number, list)| (format!("people.{number}.request"), &list.request));
-    let joins = definition.joins.iter().map(|(name, join)| (format!("joins.{name}.list.request"), &join.list.request));
-    let details = definition.details.iter().map(|(name, one)| (format!("details.{name}.request"), &one.request));
-    let lookups = definition.lookups.iter();
-    let lookups = lookups.map(|(name, lookup)| (format!("lookups.{name}.list.request"), &lookup.list.request));
-    people.chain(joins).chain(details).chain(lookups).collect()
+/// A text with names in braces.
+struct Text {
+    place: String,
+    text: String,
+    /// Keys of the Secret may stand in it.
+    secret: bool,
+    /// Names that are neither keys nor parameters, but known where it is used.
+    own: &'static [&'static str],
+}
+
+impl Text {
+    fn new(place: impl Into<String>, text: &str) -> Self {
+        Self { place: place.into(), text: text.to_owned(), secret: false, own: &[] }
+    }
+}
+
+/// Every request but the one for a token, with its place and the names that only it knows.
+fn requests(definition: &Definition) -> Vec<(String, &Request, &'static [&'static str])> {
+    let mut requests: Vec<(String, &Request, &'static [&'static str])> = Vec::new();
+    for (place, list) in lists(definition) {
+        requests.push((format!("{place}.request"), &list.request, &[]));
+    }
+    for (name, detail) in &definition.details {
+        requests.push((format!("details.{name}.request"), &detail.request, &["of"]));
+    }
+    requests
+}
+
+/// Every list, with its place.
+fn lists(definition: &Definition) -> Vec<(String, &List)> {
+    let people = definition.people.iter().enumerate().map(|(number, list)| (format!("people.{number}"), list));
+    let joins = definition.joins.iter().map(|(name, join)| (format!("joins.{name}.list"), &join.list));
+    let lookups = definition.lookups.iter().map(|(name, lookup)| (format!("lookups.{name}.list"), &lookup.list));
+    people.chain(joins).chain(lookups).collect()
 }
 
 /// Every group of fields, with its place.
@@ -475,29 +478,6 @@ fn input_groups(definition: &Definition) -> Vec<(String, &BTreeMap<String, Value
     let joins = definition.joins.iter().map(|(name, join)| (format!("joins.{name}.inputs"), &join.inputs));
     let details = definition.details.iter().map(|(name, one)| (format!("details.{name}.inputs"), &one.inputs));
     own.chain(joins).chain(details).collect()
-}
-
-/// The texts of signing in: place, text, and that keys of the Secret may stand in it.
-fn auth_texts(auth: &Auth, texts: &mut Vec<(String, String, bool)>) {
-    let mut map = |place: &str, map: &BTreeMap<String, String>| {
-        for (name, value) in map {
-            texts.push((format!("{place}.{name}"), value.clone(), true));
-        }
-    };
-    map("auth.headers", &auth.headers);
-    map("auth.query", &auth.query);
-    if let Some(token) = &auth.token {
-        map("auth.token.body", &token.body);
-        map("auth.token.headers", &token.headers);
-        texts.push(("auth.token.url".to_owned(), token.url.clone(), false));
-        texts.push(("auth.token.value".to_owned(), token.value.replace("{token}", ""), true));
-    }
-    let signed = auth.basic.iter().map(|basic| ("auth.basic", basic));
-    let token = auth.token.iter().filter_map(|token| token.basic.as_ref()).map(|basic| ("auth.token.basic", basic));
-    for (place, basic) in signed.chain(token) {
-        texts.push((format!("{place}.username"), basic.username.clone(), true));
-        texts.push((format!("{place}.password"), basic.password.clone(), true));
-    }
 }
 
 /// Every text in a JSON value.

@@ -100,11 +100,30 @@ fn a_definition_can_only_read() {
         with("path: /people,", &format!("path: {path}, search: {{page: '{page}', body: {{active: true}}}},"))
     };
     let page = "https://hr.example.com/docs";
-    for path in ["/people/search", "/v2/persons:query", "/json/2/hr.employee/search_read", "/people/list"] {
+    for path in [
+        "/people/search",
+        "/v2/persons:query",
+        "/json/2/hr.employee/search_read",
+        "/people/list",
+        "/v1/exports",
+        "/v3/EmployeeExportJobs",
+        "/employer/individual",
+    ] {
         assert_eq!(parse(&search(path, page)).map(|_| ()), Ok(()), "{path}");
     }
     for path in
-        ["/people", "/people/search/7", "/people/delete", "/search/people", "/people:create", "/people/", "/graphql"]
+        [
+            "/people",
+            "/people/search/7",
+            "/people/delete",
+            "/search/people",
+            "/people:create",
+            "/people/",
+            "/graphql",
+            "/individual",
+            "/another-employer/individual",
+            "/people/research",
+        ]
     {
         let refused = parse(&search(path, page)).unwrap_err();
         assert!(refused.contains("may write: only these are read by: search"), "{path}: {refused}");
@@ -127,6 +146,9 @@ fn a_token_is_asked_for_in_the_ways_that_work_and_in_no_other() {
         ("{key: '{token}'}", ", send: json, path: data.token, expiresIn: data.ttl, milliseconds: true"),
         ("{grant_type: refresh_token, refresh_token: '{token}'}", ", refreshTokenRotates: false"),
         ("{key: '{token}'}", ", header: X-Token, value: '{token}'"),
+        ("{key: '{token}'}", ", at: {header: Access-Token}"),
+        ("{}", ", method: get, headers: {Authorization: 'Key {token}'}"),
+        ("{}", ", basic: {username: '{token}', password: x}"),
     ] {
         assert_eq!(parse(&token(body, more)).map(|_| ()), Ok(()), "{body}{more}");
     }
@@ -141,6 +163,11 @@ fn a_token_is_asked_for_in_the_ways_that_work_and_in_no_other() {
             "assertions cannot be signed yet",
         ),
         ("{key: '{token}'}", ", value: Bearer", "{token} is not in it"),
+        ("{key: '{token}'}", ", method: get", "auth.token.body: a GET sends none"),
+        ("{key: '{token}'}", ", method: put", "put"),
+        ("{key: '{token}'}", ", at: {header: 'a b'}", "auth.token.at: a b is no header"),
+        ("{key: '{token}'}", ", at: token", "at"),
+        ("{}", "", "auth.token: nothing to sign in with: body, headers or basic"),
     ] {
         let refused = parse(&token(body, more)).unwrap_err();
         assert!(refused.contains(why), "{why}: {refused}");
@@ -199,9 +226,17 @@ fn rules_and_further_lists_have_to_fit_too() {
     assert_eq!(parse(&format!("{PLAIN}{join}    fields: {{title: title}}\n")).map(|_| ()), Ok(()));
     let detail = "details:\n  one:\n    of: id\n    fields: {title: title}\n    request:";
     assert_eq!(parse(&format!("{PLAIN}{detail} {{path: '/people/{{of}}'}}\n")).map(|_| ()), Ok(()));
+    let asked = |path: &str, id: &str| {
+        let search = format!("search: {{page: 'https://hr.example.com', body: {{ids: ['{id}']}}}}");
+        format!("{PLAIN}{detail} {{path: {path}, {search}}}\n")
+    };
+    assert_eq!(parse(&asked("/jobs/search", "{of}")).map(|_| ()), Ok(()));
+    let of = with("path: /people,", "path: '/people/{of}',");
     for (text, why) in [
         (format!("{PLAIN}{join}    fields: {{hireDate: x}}\n"), "joins.jobs.fields.hireDate: stands under fields too"),
         (format!("{PLAIN}{detail} {{path: /people}}\n"), "line 25: details.one.request.path: {of} is not in it"),
+        (asked("/jobs/search", "7"), "line 25: details.one.request: {of} is not in it"),
+        (of, "line 12: people.0.request.path: of is not declared under parameters"),
     ] {
         let refused = parse(&text).unwrap_err();
         assert!(refused.contains(why), "{why}: {refused}");

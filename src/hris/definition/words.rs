@@ -1,4 +1,4 @@
-//! The words of a definition that say how is asked: signing in, requests, pages, throttling; and how a value is taken.
+//! The words of a definition that say how is asked: requests, pages, throttling; and how a value is taken.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,98 +31,6 @@ impl Evidence {
             Self::Partial => "partial",
         }
     }
-}
-
-/// How a request signs in. Names in braces are keys of the Secret, or parameters; `{base64 name}` is the same in base64.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Auth {
-    /// Headers of every request.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// Parameters of every query.
-    #[serde(default)]
-    pub query: BTreeMap<String, String>,
-    /// Basic (RFC 7617).
-    #[serde(default)]
-    pub basic: Option<Basic>,
-    /// A token that is asked for first.
-    #[serde(default)]
-    pub token: Option<Token>,
-}
-
-/// User name and password.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Basic {
-    /// User name.
-    pub username: String,
-    /// Password.
-    pub password: String,
-}
-
-/// A token that is asked for with a POST: OAuth 2.0 client credentials and password grants (RFC 6749), or a login.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Token {
-    /// Where it is asked for: `https://…`.
-    pub url: String,
-    /// How the body is written.
-    #[serde(default)]
-    pub send: Send,
-    /// What is sent.
-    pub body: BTreeMap<String, String>,
-    /// Headers of this request.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// What this request signs in with.
-    #[serde(default)]
-    pub basic: Option<Basic>,
-    /// Path to the token in the answer.
-    #[serde(default = "access_token")]
-    pub path: String,
-    /// Path to the time it is good for; where the answer has none, it is good until it is refused.
-    #[serde(default = "expires_in")]
-    pub expires_in: String,
-    /// That time is in milliseconds, not in seconds.
-    #[serde(default)]
-    pub milliseconds: bool,
-    /// The header that carries it.
-    #[serde(default = "authorization")]
-    pub header: String,
-    /// What stands in that header, with `{token}` for the token.
-    #[serde(default = "bearer")]
-    pub value: String,
-    /// Whether a refresh token is another one after each use. One that is cannot be read with yet.
-    #[serde(default)]
-    pub refresh_token_rotates: Option<bool>,
-}
-
-fn access_token() -> String {
-    "access_token".to_owned()
-}
-
-fn expires_in() -> String {
-    "expires_in".to_owned()
-}
-
-fn authorization() -> String {
-    "Authorization".to_owned()
-}
-
-fn bearer() -> String {
-    "Bearer {token}".to_owned()
-}
-
-/// How a body is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Send {
-    /// As a form.
-    #[default]
-    Form,
-    /// As JSON.
-    Json,
 }
 
 /// How the system asks to come back later, and how fast it may be asked.

@@ -181,7 +181,7 @@ impl Folder {
         let url = if fault == Fault::Certificate { url.replace("http:", "https:") } else { url };
         let budget = if fault == Fault::Drip { Duration::from_millis(400) } else { LONG };
         let as_of = self.expected["asOf"].as_str().unwrap().parse().unwrap();
-        let read = read_with(&self.source(&url), NEAR, budget, as_of, HURRIED).await;
+        let read = read_with(&self.source(&url), &NEAR, budget, as_of, HURRIED).await;
         let mut fake = fake.lock().unwrap();
         let signed_in = fake.signed_in_once;
         let token = |left: &VecDeque<Scripted>| left.front().is_some_and(Scripted::is_token);

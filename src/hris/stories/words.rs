@@ -161,6 +161,30 @@ async fn a_token_is_asked_for_renewed_before_it_ends_and_once_when_it_is_refused
 }
 
 #[tokio::test]
+async fn a_token_is_asked_for_by_get_and_taken_from_a_header_where_that_is_the_way() {
+    let auth = |token: &str| format!("auth: {{token: {{url: 'https://hr.example.com/login', {token}}}}}");
+    let basic = "basic: {username: '{token}', password: x}";
+    let empty = || answer(200, &[("access-token", " a ")], "");
+    let made = || answer(201, &[], json!({"access_token": "a"}).to_string());
+    for (token, first, line) in [
+        (format!("method: get, {basic}"), made(), "GET /login Basic czNjcmV0Ong="),
+        (format!("method: get, at: {{header: Access-Token}}, {basic}"), empty(), "GET /login Basic czNjcmV0Ong="),
+        ("method: get, headers: {Authorization: 'Key {token}'}".to_owned(), made(), "GET /login Key s3cret"),
+        ("at: {header: access-token}, body: {k: '{token}'}".to_owned(), empty(), "POST /login k=s3cret"),
+        (format!("send: json, {basic}"), made(), "POST /login {} Basic czNjcmV0Ong="),
+    ] {
+        let vendor = vendor([first, page(&[1], json!({}))]).await;
+        let read = ids(ask(&source(&vendor.url, &auth(&token), PEOPLE, "")).await);
+        assert_eq!(read, Ok(vec!["1".to_owned()]), "{token}");
+        assert_eq!(vendor.asked(), [line, "GET /api/people Bearer a"], "{token}");
+    }
+    let none = vendor([answer(200, &[], json!({"access_token": "a"}).to_string())]).await;
+    let at = auth("at: {header: access-token}, body: {k: '{token}'}");
+    let failure = Failure::WrongFormat("the answer to the sign-in has no token".into());
+    assert_eq!(ids(ask(&source(&none.url, &at, PEOPLE, "")).await), Err(failure));
+}
+
+#[tokio::test]
 async fn a_sign_in_that_fails_says_so_and_nothing_else() {
     let auth = "auth: {token: {url: 'https://hr.example.com/token', body: {client_secret: '{token}'}}}";
     let refresh = "auth: {token: {url: 'https://hr.example.com/token', refreshTokenRotates: false, \
