@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 use serde::Deserialize;
 
-pub use self::signing::{Auth, Basic, Method, Send, Token};
+pub use self::signing::{Algorithm, Assertion, Auth, Basic, Jwt, Method, RefreshToken, Saml, Send, Token};
 #[cfg(test)]
 pub use self::words::{Body, Search};
 pub use self::words::{

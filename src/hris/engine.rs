@@ -59,7 +59,7 @@ pub(super) fn throttle(definition: &Definition) -> Throttle {
 ///
 /// # Errors
 /// See `Failure`.
-pub(super) async fn read(source: &ApiSource, transport: &Transport, as_of: Date) -> Result<Read, Failure> {
+pub(super) async fn read(source: &ApiSource, transport: &Arc<Transport>, as_of: Date) -> Result<Read, Failure> {
     let definition = &source.definition;
     let values = definition.resolve(&source.parameters).map_err(Failure::Missing)?;
     let plan = Plan::new(definition, &values, as_of).map_err(Failure::WrongFormat)?;
@@ -90,7 +90,7 @@ pub(super) async fn read(source: &ApiSource, transport: &Transport, as_of: Date)
 /// Reads the people of all lists, each mapped as its page comes.
 async fn straight(
     people: &[Pages],
-    session: &Session<'_>,
+    session: &Session,
     complete: Arc<Complete>,
     mapper: Mapper,
 ) -> Result<(Mapper, Option<usize>), Failure> {
@@ -111,7 +111,7 @@ async fn straight(
 
 /// What is asked about each person, and how.
 struct Asked<'a> {
-    session: &'a Session<'a>,
+    session: &'a Session,
     details: &'a [About],
     base: &'a str,
     values: &'a BTreeMap<String, String>,
@@ -164,7 +164,7 @@ fn keep(rows: &mut Vec<Row>, row: &mut Row) -> Result<(), Failure> {
 }
 
 /// Reads a list that is not of people. One that has fewer records than it says is no list.
-async fn table(pages: &Pages, session: &Session<'_>, key: usize) -> Result<Table, Failure> {
+async fn table(pages: &Pages, session: &Session, key: usize) -> Result<Table, Failure> {
     let (state, Walked { records, total }) =
         pages.walk(session, (Table::default(), key), |(table, key), row| table.insert(*key, row)).await?;
     match total {

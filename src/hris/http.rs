@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use self::answer::{body, judge, reset_after, retry_after};
 pub(super) use self::client::identity;
-use self::client::{check, client, unreachable};
 pub use self::client::{Network, authorities, proxy};
+use self::client::{check, client, unreachable};
 use super::definition::Reset;
 use super::path::{Path, plain as text_of};
 use crate::domain::employee::Failure;

@@ -13,6 +13,7 @@
 //! connection and its Secret into the plain values of `Source`.
 
 mod address;
+mod assertion;
 mod catalogue;
 mod csv;
 mod dates;
@@ -29,10 +30,13 @@ mod session;
 mod stories;
 mod tables;
 mod template;
+mod token;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
@@ -42,10 +46,11 @@ use tokio::time::{Instant, timeout_at};
 pub use self::catalogue::{connector, connectors};
 pub use self::csv::CsvFormat;
 pub use self::definition::{Definition, Parameter, Refused};
-use self::http::{Patience, Request, Transport};
 pub use self::http::{Credential, Network, authorities, proxy};
+use self::http::{Patience, Request, Transport};
 pub use self::mapping::EndDate;
 pub use self::row::Slot;
+pub use self::token::{Keeper, Lent};
 use crate::domain::employee::{Failure, Read};
 
 /// Where people are read. Holds credentials and, for `Text`, people: it cannot be printed.
@@ -66,6 +71,10 @@ pub struct ApiSource {
     pub parameters: BTreeMap<String, String>,
     /// The keys of the Secret.
     pub credentials: BTreeMap<String, SecretString>,
+    /// Keeps a refresh token that is another one after each use. Without it, none can be used.
+    pub keeper: Option<Arc<dyn Keeper>>,
+    /// The clock: an assertion says when it was signed.
+    pub clock: fn() -> Timestamp,
 }
 
 /// A CSV file behind a URL.
@@ -129,7 +138,7 @@ async fn read_with(
             Source::Api(api) => {
                 let transport = Transport::new(network, engine::identity(api)?, deadline, patience)?
                     .throttled_by(engine::throttle(&api.definition));
-                engine::read(api, &transport, as_of).await
+                engine::read(api, &Arc::new(transport), as_of).await
             }
             Source::Http(file) => {
                 let bytes = fetch(file, &Transport::new(network, None, deadline, patience)?).await?;
@@ -144,7 +153,8 @@ async fn read_with(
 async fn fetch(file: &HttpFile, transport: &Transport) -> Result<Vec<u8>, Failure> {
     let url = Url::parse(&file.url).map_err(|_| Failure::Missing("the URL of the file cannot be read".to_owned()))?;
     let credential = file.credential.as_ref();
-    let request = Request { url, headers: HeaderMap::new(), credential, send: None, largest: csv::LARGEST, made: false };
+    let request =
+        Request { url, headers: HeaderMap::new(), credential, send: None, largest: csv::LARGEST, made: false };
     transport.ask(&request).await?.body.ok_or(Failure::Status(204))
 }
 

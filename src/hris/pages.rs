@@ -88,10 +88,12 @@ impl Pages {
         };
         let headers = request.headers.iter().map(pair).collect::<Result<_, String>>()?;
         let mut body = request.search.as_ref().map(|search| search.body.0.clone());
-        let about = |text: &str| template::fill(text, |name| match of {
-            Some(of) if name == "of" => Some(of.to_owned()),
-            _ => values.get(name).cloned(),
-        });
+        let about = |text: &str| {
+            template::fill(text, |name| match of {
+                Some(of) if name == "of" => Some(of.to_owned()),
+                _ => values.get(name).cloned(),
+            })
+        };
         body.iter_mut().try_for_each(|body| fill_in(body, &about))?;
         let (paging, total) = (paging.0.cloned(), paging.1.cloned());
         Ok(Self { start, headers, body, paging, total, paths })
@@ -123,7 +125,7 @@ impl Pages {
     ///
     /// # Errors
     /// See `Failure`.
-    pub(super) async fn walk<S, T>(&self, session: &Session<'_>, mut state: S, take: T) -> Result<(S, Walked), Failure>
+    pub(super) async fn walk<S, T>(&self, session: &Session, mut state: S, take: T) -> Result<(S, Walked), Failure>
     where
         S: Send + 'static,
         T: Fn(&mut S, &mut Row) -> Result<(), Failure> + Copy + Send + 'static,
@@ -165,7 +167,7 @@ impl Pages {
         Err(Failure::Truncated(format!("there is no end after {MOST_PAGES} pages")))
     }
 
-    async fn ask(&self, session: &Session<'_>, turn: &Turn) -> Result<Answer, Failure> {
+    async fn ask(&self, session: &Session, turn: &Turn) -> Result<Answer, Failure> {
         let (mut url, mut body) = (self.start.clone(), self.body.clone());
         let text = match turn {
             Turn::First => self.step().map(|step| step.from.to_string()),
@@ -193,7 +195,7 @@ impl Pages {
         }
         let text = body.map(|body| body.to_string());
         let send = text.as_deref().map(|body| Sent { kind: "application/json", body });
-        session.ask(url, &self.headers, send, LARGEST_PAGE).await
+        session.ask(url, &self.headers, send, LARGEST_PAGE, false).await
     }
 
     fn step(&self) -> Option<&Step> {

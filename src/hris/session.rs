@@ -1,90 +1,37 @@
 //! Signs the requests of one poll in, and keeps their pace.
 //!
 //! A token is asked for when it is first needed, again shortly before it ends, and once more where the source refuses
-//! it. Headers that carry a secret are marked, so that no library prints them; nothing of an answer to a sign-in is
-//! kept but the token.
+//! it. Headers that carry a secret are marked, so that no library prints them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
 use reqwest::{Identity, Url};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::ApiSource;
-use super::definition::{Basic, Definition, Method, Rate, Send, Token};
+use super::assertion;
+use super::definition::{Definition, Rate};
 use super::http::{self, Answer, Credential, Request, Sent, Transport};
-use super::path::{Path, plain};
-use super::template;
+use super::token::{Held, Names, Tokens, no_keeper};
 use crate::domain::employee::Failure;
 
 /// A token is renewed so long before it ends: a request that is under way should still find it good.
 const EARLY: Duration = Duration::from_secs(60);
-/// Largest answer to a sign-in.
-const LARGEST_TOKEN: usize = 1024 * 1024;
 
 /// The signed-in way to one source, for one poll.
-pub(super) struct Session<'a> {
-    transport: &'a Transport,
+pub(super) struct Session {
+    transport: Arc<Transport>,
     headers: HeaderMap,
     query: Vec<(String, String)>,
     basic: Option<Credential>,
-    token: Option<Renewed<'a>>,
+    token: Option<(Arc<Tokens>, Mutex<Option<Held>>)>,
     pace: Option<(Rate, Mutex<VecDeque<Instant>>)>,
-}
-
-/// A token, and how it is renewed.
-struct Renewed<'a> {
-    how: &'a Token,
-    url: Url,
-    /// What is sent, and its `Content-Type`; none with a GET.
-    send: Option<(SecretString, &'static str)>,
-    headers: HeaderMap,
-    basic: Option<Credential>,
-    held: Mutex<Option<Held>>,
-}
-
-/// A token that is good until an instant, if it said so.
-#[derive(Clone)]
-struct Held {
-    header: HeaderValue,
-    until: Option<Instant>,
-}
-
-/// The values that names in braces stand for: keys of the Secret, then parameters.
-pub(super) struct Names<'a> {
-    /// The keys of the Secret.
-    pub(super) credentials: &'a BTreeMap<String, SecretString>,
-    /// The parameters.
-    pub(super) parameters: &'a BTreeMap<String, String>,
-}
-
-impl Names<'_> {
-    fn text(&self, text: &str) -> Result<String, String> {
-        let secret = |name: &str| {
-            let value = self.credentials.get(name)?.expose_secret();
-            Some(value.trim_end_matches(['\r', '\n']).to_owned()) // files and editors leave a line end behind it
-        };
-        let value = |name: &str| secret(name).or_else(|| self.parameters.get(name).cloned());
-        template::fill(text, value)
-    }
-
-    fn fill(&self, text: &str) -> Result<String, Failure> {
-        self.text(text).map_err(Failure::Unauthorised)
-    }
-
-    fn headers(&self, wanted: &BTreeMap<String, String>) -> Result<HeaderMap, Failure> {
-        wanted.iter().map(|(name, text)| header(name, &self.fill(text)?)).collect()
-    }
-
-    fn basic(&self, wanted: Option<&Basic>) -> Result<Option<Credential>, Failure> {
-        let Some(Basic { username, password }) = wanted else { return Ok(None) };
-        let [username, password] = [self.fill(username)?, self.fill(password)?].map(SecretString::from);
-        Ok(Some(Credential::Basic(username, password)))
-    }
 }
 
 /// What is wrong with the Secret: keys that are missing, or hold something else than is needed.
@@ -93,7 +40,18 @@ impl Names<'_> {
 /// In words for whoever made the Secret.
 pub(super) fn check(source: &ApiSource, parameters: &BTreeMap<String, String>) -> Result<(), String> {
     present(&source.definition, &source.credentials)?;
-    identity(source, parameters).map(|_| ())
+    identity(source, parameters)?;
+    let Some(token) = &source.definition.auth.token else { return Ok(()) };
+    if token.refresh_token.is_some() && source.keeper.is_none() {
+        return Err(no_keeper());
+    }
+    let names = names(source, parameters);
+    // Signing once finds out whether the key is one; nothing is sent.
+    let signed = token
+        .assertion
+        .as_ref()
+        .map(|words| assertion::sign(words, |text| names.text(text, None), Timestamp::UNIX_EPOCH));
+    signed.transpose().map(|_| ())
 }
 
 fn present(definition: &Definition, keys: &BTreeMap<String, SecretString>) -> Result<(), String> {
@@ -103,46 +61,50 @@ fn present(definition: &Definition, keys: &BTreeMap<String, SecretString>) -> Re
     if missing.is_empty() { Ok(()) } else { Err(missing.join("; ")) }
 }
 
+fn names(source: &ApiSource, parameters: &BTreeMap<String, String>) -> Names {
+    Names { credentials: source.credentials.clone(), parameters: parameters.clone() }
+}
+
 /// The certificate that is shown to the source, where it wants one.
 ///
 /// # Errors
 /// In words for whoever made the Secret.
-pub(super) fn identity(
-    source: &ApiSource,
-    parameters: &BTreeMap<String, String>,
-) -> Result<Option<Identity>, String> {
+pub(super) fn identity(source: &ApiSource, parameters: &BTreeMap<String, String>) -> Result<Option<Identity>, String> {
     let Some(wanted) = &source.definition.auth.client_certificate else { return Ok(None) };
-    let names = Names { credentials: &source.credentials, parameters };
-    let [certificate, key] = [names.text(&wanted.certificate)?, names.text(&wanted.key)?].map(SecretString::from);
+    let names = names(source, parameters);
+    let text = |text: &str| names.text(text, None).map(SecretString::from);
+    let (certificate, key) = (text(&wanted.certificate)?, text(&wanted.key)?);
     http::identity(certificate.expose_secret(), key.expose_secret()).map(Some)
 }
 
-impl<'a> Session<'a> {
+impl Session {
     /// Nothing is asked yet.
     ///
     /// # Errors
     /// `Unauthorised`, when the Secret lacks what is needed or holds what no request can carry.
     pub(super) fn new(
-        source: &'a ApiSource,
+        source: &ApiSource,
         parameters: &BTreeMap<String, String>,
-        transport: &'a Transport,
+        transport: &Arc<Transport>,
     ) -> Result<Self, Failure> {
         present(&source.definition, &source.credentials).map_err(Failure::Unauthorised)?;
-        let names = Names { credentials: &source.credentials, parameters };
+        let names = Arc::new(names(source, parameters));
         let auth = &source.definition.auth;
         let query = auth.query.iter().map(|(name, text)| Ok((name.clone(), names.fill(text)?)));
+        let token = auth.token.as_ref();
+        let token = token.map(|token| Tokens::new(token, &names, source.keeper.as_ref(), source.clock)).transpose()?;
         let rate = source.definition.throttling.rate;
         Ok(Self {
-            transport,
+            transport: Arc::clone(transport),
             headers: names.headers(&auth.headers)?,
             query: query.collect::<Result<_, Failure>>()?,
             basic: names.basic(auth.basic.as_ref())?,
-            token: auth.token.as_ref().map(|token| Renewed::new(token, &names)).transpose()?,
+            token: token.map(|token| (Arc::new(token), Mutex::default())),
             pace: rate.map(|rate| (rate, Mutex::default())),
         })
     }
 
-    /// Asks, signed in.
+    /// Asks, signed in. `made` is whether something that was made, or will be, is an answer too (201, 202).
     ///
     /// # Errors
     /// See `Failure`; that the source refuses a token that was renewed for this very request, too.
@@ -152,25 +114,26 @@ impl<'a> Session<'a> {
         headers: &HeaderMap,
         send: Option<Sent<'_>>,
         largest: usize,
+        made: bool,
     ) -> Result<Answer, Failure> {
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
         }
         let mut headers = headers.clone();
         headers.extend(self.headers.clone());
-        let mut request = Request { url, headers, credential: self.basic.as_ref(), send, largest, made: false };
-        let Some(token) = &self.token else {
+        let mut request = Request { url, headers, credential: self.basic.as_ref(), send, largest, made };
+        let Some((token, held)) = &self.token else {
             self.wait().await;
             return self.transport.ask(&request).await;
         };
-        let held = self.hold(token, None).await?;
-        token.put(&mut request.headers, &held)?;
+        let first = self.hold(token, held, None).await?;
+        token.put(&mut request.headers, &first)?;
         self.wait().await;
         match self.transport.ask(&request).await {
             Err(Failure::Unauthorised(_)) => {}
             answer => return answer,
         }
-        let renewed = self.hold(token, Some(&held)).await?;
+        let renewed = self.hold(token, held, Some(&first)).await?;
         token.put(&mut request.headers, &renewed)?;
         self.wait().await;
         self.transport.ask(&request).await
@@ -178,8 +141,13 @@ impl<'a> Session<'a> {
 
     /// A token that is good: the one held, or a new one where there is none, where it ends soon, or where it is the
     /// one that was `refused`. Several requests at once that find it refused ask for one new one.
-    async fn hold(&self, token: &Renewed<'_>, refused: Option<&Held>) -> Result<Held, Failure> {
-        let mut held = token.held.lock().await;
+    async fn hold(
+        &self,
+        token: &Arc<Tokens>,
+        held: &Mutex<Option<Held>>,
+        refused: Option<&Held>,
+    ) -> Result<Held, Failure> {
+        let mut held = held.lock().await;
         let soon = Instant::now() + EARLY;
         let good = held.as_ref().filter(|held| {
             held.until.is_none_or(|until| until > soon) && refused.is_none_or(|refused| refused.header != held.header)
@@ -188,7 +156,7 @@ impl<'a> Session<'a> {
             return Ok(held.clone());
         }
         self.wait().await;
-        let new = token.ask(self.transport).await?;
+        let new = token.ask(&self.transport).await?;
         Ok(held.insert(new).clone())
     }
 
@@ -208,100 +176,6 @@ fn turn(recent: &mut VecDeque<Instant>, rate: Rate, now: Instant) -> Instant {
     let turn = free.map_or(now, |free| free.max(now));
     recent.push_back(turn);
     turn
-}
-
-impl<'a> Renewed<'a> {
-    fn new(how: &'a Token, names: &Names<'_>) -> Result<Self, Failure> {
-        let url = names.fill(&how.url)?;
-        let url = Url::parse(&url).map_err(|_| Failure::Missing("the address for a token is no URL".to_owned()))?;
-        let body = how.body.iter().map(|(name, text)| Ok((name.clone(), names.fill(text)?)));
-        let body = body.collect::<Result<BTreeMap<_, _>, Failure>>()?;
-        let send = match (how.method, how.send) {
-            (Method::Get, _) => None,
-            (Method::Post, Send::Form) => Some((form(&body), "application/x-www-form-urlencoded")),
-            // Texts alone can be written.
-            (Method::Post, Send::Json) => Some((serde_json::to_string(&body).unwrap_or_default(), "application/json")),
-        };
-        Ok(Self {
-            how,
-            url,
-            send: send.map(|(body, kind)| (SecretString::from(body), kind)),
-            headers: names.headers(&how.headers)?,
-            basic: names.basic(how.basic.as_ref())?,
-            held: Mutex::default(),
-        })
-    }
-
-    async fn ask(&self, transport: &Transport) -> Result<Held, Failure> {
-        let request = Request {
-            url: self.url.clone(),
-            headers: self.headers.clone(),
-            credential: self.basic.as_ref(),
-            send: self.send.as_ref().map(|(body, kind)| Sent { kind, body: body.expose_secret() }),
-            largest: LARGEST_TOKEN,
-            made: true,
-        };
-        let answer = transport.ask(&request).await.map_err(|failure| match failure {
-            Failure::Status(400) | Failure::Forbidden | Failure::Unauthorised(_) => {
-                Failure::Unauthorised("the source gave no token for the credential".to_owned())
-            }
-            failure => failure,
-        })?;
-        let wrong = |why: &str| Failure::WrongFormat(format!("the answer to the sign-in {why}"));
-        let body = answer.body.unwrap_or_default();
-        let body: Value = match (serde_json::from_slice(&body), &self.how.at) {
-            (Ok(body), _) => body,
-            (Err(_), Some(_)) => Value::Null, // the token is not there
-            (Err(_), None) => return Err(wrong("is no JSON")),
-        };
-        let value = |path: &str| Some(Path::parse(path).ok()?.first(&body).and_then(plain));
-        let token = match &self.how.at {
-            Some(at) => answer.headers.get(&at.header).and_then(|value| Some(value.to_str().ok()?.trim().to_owned())),
-            None => value(&self.how.path).flatten(),
-        };
-        let token = token.filter(|token| !token.is_empty()).ok_or_else(|| wrong("has no token"))?;
-        let rotated = value("refresh_token").flatten().is_some_and(|new| !self.sends(&new));
-        if self.how.refresh_token_rotates == Some(false) && rotated {
-            return Err(Failure::Unauthorised(
-                "the source gave another refresh token, which cannot be kept: put a new one into the Secret".to_owned(),
-            ));
-        }
-        let seconds = value(&self.how.expires_in).flatten().and_then(|text| text.parse::<u64>().ok());
-        let lasts =
-            seconds.map(|n| if self.how.milliseconds { Duration::from_millis(n) } else { Duration::from_secs(n) });
-        let carried = template::fill(&self.how.value, |name| (name == "token").then(|| token.clone()));
-        let (_, header) = header(&self.how.header, &carried.map_err(Failure::WrongFormat)?)?;
-        Ok(Held { header, until: lasts.and_then(|lasts| Instant::now().checked_add(lasts)) })
-    }
-
-    /// Whether a text is one of those that are sent for a token.
-    fn sends(&self, text: &str) -> bool {
-        let (form, json) = (form(&BTreeMap::from([("x".to_owned(), text.to_owned())])), Value::from(text).to_string());
-        let sent = self.send.as_ref().map_or("", |(body, _)| body.expose_secret());
-        sent.contains(form.trim_start_matches("x=")) || sent.contains(&json)
-    }
-
-    fn put(&self, headers: &mut HeaderMap, held: &Held) -> Result<(), Failure> {
-        let name = HeaderName::try_from(&self.how.header);
-        let name = name.map_err(|_| Failure::Unauthorised("the token's header is no header".to_owned()))?;
-        headers.insert(name, held.header.clone());
-        Ok(())
-    }
-}
-
-/// A header whose value is never printed.
-fn header(name: &str, text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
-    let unfit = || Failure::Unauthorised("the credential holds characters no header can carry".to_owned());
-    let mut value = HeaderValue::try_from(text).map_err(|_| unfit())?;
-    value.set_sensitive(true);
-    Ok((HeaderName::try_from(name).map_err(|_| unfit())?, value))
-}
-
-/// A body as browsers send forms (WHATWG URL, 5.2).
-fn form(fields: &BTreeMap<String, String>) -> String {
-    let Ok(mut url) = Url::parse("form:") else { return String::new() };
-    url.query_pairs_mut().extend_pairs(fields);
-    url.query().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

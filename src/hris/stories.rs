@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod tls;
+mod tokens;
 mod words;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -107,7 +108,14 @@ fn bamboohr(url: &str) -> Source {
         definition,
         parameters: BTreeMap::from([("subdomain".to_owned(), "acme".to_owned())]),
         credentials: key(&format!("{SECRET}\n")),
+        keeper: None,
+        clock: then,
     }))
+}
+
+/// An instant of the day.
+fn then() -> Timestamp {
+    "2026-03-02T12:00:00.5Z".parse().unwrap()
 }
 
 fn key(value: &str) -> BTreeMap<String, SecretString> {
@@ -418,7 +426,8 @@ async fn somebody_without_a_readable_field_is_set_aside_and_the_others_are_read(
 fn a_source_that_cannot_be_read_as_described_says_what_is_missing() {
     let api = |parameters: &[(&str, &str)], credentials| {
         let parameters = parameters.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Source::Api(Box::new(ApiSource { definition: connector("bamboohr").unwrap(), parameters, credentials }))
+        let definition = connector("bamboohr").unwrap();
+        Source::Api(Box::new(ApiSource { definition, parameters, credentials, keeper: None, clock: then }))
     };
     assert_eq!(check(&api(&[("subdomain", "acme")], key(SECRET))), Ok(()));
     let wrong = check(&api(&[("region", "eu")], BTreeMap::new())).unwrap_err();

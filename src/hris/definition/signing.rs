@@ -86,9 +86,99 @@ pub struct Token {
     /// What stands in that header, with `{token}` for the token.
     #[serde(default = "bearer")]
     pub value: String,
-    /// Whether a refresh token is another one after each use. One that is cannot be read with yet.
+    /// That a refresh token stays the same after each use.
     #[serde(default)]
     pub refresh_token_rotates: Option<bool>,
+    /// A refresh token that is another one after each use, and is kept in the Secret.
+    #[serde(default)]
+    pub refresh_token: Option<RefreshToken>,
+    /// What is signed for this request: `{assertion}` in `body`.
+    #[serde(default)]
+    pub assertion: Option<Assertion>,
+}
+
+/// A refresh token that is another one after each use (RFC 6749, 6; RFC 9700, 4.14).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshToken {
+    /// The key of the Secret that has it, and is written.
+    pub key: String,
+    /// Path to the next one in the answer.
+    #[serde(default = "refresh_token")]
+    pub path: String,
+}
+
+fn refresh_token() -> String {
+    "refresh_token".to_owned()
+}
+
+/// What is signed for one sign-in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Assertion {
+    /// A JSON Web Token (RFC 7523).
+    Jwt(Jwt),
+    /// An assertion of SAML 2.0 (RFC 7522), in XML.
+    Saml(Saml),
+}
+
+/// A JSON Web Token. `iat`, `exp` and `jti` are added to its claims.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Jwt {
+    /// How it is signed.
+    pub algorithm: Algorithm,
+    /// The key: PEM, or for HS256 the secret.
+    pub key: String,
+    /// What the source calls the key.
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// What it says.
+    pub claims: BTreeMap<String, String>,
+    /// Seconds it is good for.
+    #[serde(default = "five_minutes")]
+    pub lifetime: u32,
+}
+
+/// How a JSON Web Token is signed (RFC 7518, 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Algorithm {
+    /// RSA.
+    Rs256,
+    /// P-256.
+    Es256,
+    /// A secret that both sides know.
+    Hs256,
+}
+
+/// An assertion of SAML 2.0, signed with RSA and SHA-256.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Saml {
+    /// The key, in PEM.
+    pub key: String,
+    /// The certificate that is shown with the signature, in PEM.
+    #[serde(default)]
+    pub certificate: Option<String>,
+    /// Who says it.
+    pub issuer: String,
+    /// Of whom.
+    pub name_id: String,
+    /// For whom.
+    pub audience: String,
+    /// Where it is sent to.
+    pub recipient: String,
+    /// What else it says.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    /// Seconds it is good for.
+    #[serde(default = "five_minutes")]
+    pub lifetime: u32,
+}
+
+const fn five_minutes() -> u32 {
+    300
 }
 
 fn access_token() -> String {

@@ -111,26 +111,28 @@ fn a_definition_can_only_read() {
     ] {
         assert_eq!(parse(&search(path, page)).map(|_| ()), Ok(()), "{path}");
     }
-    for path in
-        [
-            "/people",
-            "/people/search/7",
-            "/people/delete",
-            "/search/people",
-            "/people:create",
-            "/people/",
-            "/graphql",
-            "/individual",
-            "/another-employer/individual",
-            "/people/research",
-        ]
-    {
+    for path in [
+        "/people",
+        "/people/search/7",
+        "/people/delete",
+        "/search/people",
+        "/people:create",
+        "/people/",
+        "/graphql",
+        "/individual",
+        "/another-employer/individual",
+        "/people/research",
+    ] {
         let refused = parse(&search(path, page)).unwrap_err();
         assert!(refused.contains("may write: only these are read by: search"), "{path}: {refused}");
     }
     let refused = parse(&search("/people/search", "my own idea")).unwrap_err();
     assert!(refused.contains("people.0.request.search.page: the vendor's page, https://…"), "{refused}");
 }
+
+const REFRESH: &str = "{grant_type: refresh_token, refresh_token: '{token}'}";
+const SIGNED: &str = "{grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: '{assertion}'}";
+const SAML: &str = ", assertion: {saml: {key: '{token}', issuer: a, nameId: '{tenant}', audience: b, recipient: c}}";
 
 #[test]
 fn a_token_is_asked_for_in_the_ways_that_work_and_in_no_other() {
@@ -144,7 +146,12 @@ fn a_token_is_asked_for_in_the_ways_that_work_and_in_no_other() {
         ("{grant_type: client_credentials, client_secret: '{token}', scope: read}", ""),
         ("{grant_type: password, password: '{token}'}", ""),
         ("{key: '{token}'}", ", send: json, path: data.token, expiresIn: data.ttl, milliseconds: true"),
-        ("{grant_type: refresh_token, refresh_token: '{token}'}", ", refreshTokenRotates: false"),
+        (REFRESH, ", refreshTokenRotates: false"),
+        (REFRESH, ", refreshToken: {key: token}"),
+        (REFRESH, ", refreshToken: {key: token, path: data.next}"),
+        (SIGNED, ", assertion: {jwt: {algorithm: RS256, key: '{token}', claims: {iss: '{tenant}'}}}"),
+        (SIGNED, ", assertion: {jwt: {algorithm: HS256, key: '{token}', keyId: k, claims: {}, lifetime: 3600}}"),
+        ("{assertion: '{base64 assertion}'}", SAML),
         ("{key: '{token}'}", ", header: X-Token, value: '{token}'"),
         ("{key: '{token}'}", ", at: {header: Access-Token}"),
         ("{}", ", method: get, headers: {Authorization: 'Key {token}'}"),
@@ -153,15 +160,35 @@ fn a_token_is_asked_for_in_the_ways_that_work_and_in_no_other() {
         assert_eq!(parse(&token(body, more)).map(|_| ()), Ok(()), "{body}{more}");
     }
     for (body, more, why) in [
-        ("{grant_type: refresh_token, refresh_token: '{token}'}", "", "cannot be kept yet"),
-        ("{grant_type: refresh_token, refresh_token: '{token}'}", ", refreshTokenRotates: true", "cannot be kept yet"),
+        (REFRESH, "", "is the refresh token another one after each use? Say refreshToken: {key: …}"),
+        (REFRESH, ", refreshTokenRotates: true", "one that is another one after each use is refreshToken: {key: …}"),
+        (REFRESH, ", refreshTokenRotates: false, refreshToken: {key: token}", "one that stays is false"),
+        (REFRESH, ", refreshToken: {key: other}", "auth.token.refreshToken.key: other is not declared"),
+        (
+            "{a: b}",
+            ", value: 'a {token}', refreshToken: {key: token}",
+            "auth.token.refreshToken.key: {token} is not in",
+        ),
         ("{grant_type: password, password: '{token}'}", ", refreshTokenRotates: false", "there is no refresh token"),
         ("{grant_type: authorization_code, code: '{token}'}", "", "a person would have to sign in"),
+        ("{grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: '{token}'}", "", "needs an assertion"),
+        ("{grant_type: 'urn:ietf:params:oauth:grant-type:device_code', c: '{token}'}", "", "would have to sign in"),
+        ("{a: '{token}'}", SAML, "auth.token.assertion: {assertion} is not in body"),
+        ("{a: '{assertion}'}", "", "auth.token.body.a: assertion is not declared under credentials or parameters"),
+        (SIGNED, ", assertion: {jwt: {algorithm: none, key: '{token}', claims: {}}}", "none"),
         (
-            "{grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: '{token}'}",
-            "",
-            "assertions cannot be signed yet",
+            SIGNED,
+            ", assertion: {jwt: {algorithm: ES256, key: '{nobody}', claims: {}}}",
+            "jwt.key: nobody is not declared",
         ),
+        (
+            SIGNED,
+            ", assertion: {jwt: {algorithm: ES256, key: '{token}', claims: {exp: '1'}}}",
+            "exp is added by itself",
+        ),
+        (SIGNED, ", assertion: {jwt: {algorithm: ES256, key: '{token}', claims: {}, lifetime: 5}}", "from 30 to 86400"),
+        (SIGNED, ", assertion: {jwt: {algorithm: ES256, key: '{token}', claims: {}, header: x}}", "header"),
+        (SIGNED, ", assertion: {xml: {key: '{token}'}}", "xml"),
         ("{key: '{token}'}", ", value: Bearer", "{token} is not in it"),
         ("{key: '{token}'}", ", method: get", "auth.token.body: a GET sends none"),
         ("{key: '{token}'}", ", method: put", "put"),
@@ -172,6 +199,11 @@ fn a_token_is_asked_for_in_the_ways_that_work_and_in_no_other() {
         let refused = parse(&token(body, more)).unwrap_err();
         assert!(refused.contains(why), "{why}: {refused}");
     }
+    let shown =
+        |words: &str| with("{headers: {Authorization: 'Bearer {token}'}}", &format!("{{clientCertificate: {words}}}"));
+    assert_eq!(parse(&shown("{certificate: '{token}', key: '{token}'}")).map(|_| ()), Ok(()));
+    let refused = parse(&shown("{certificate: '{token}', key: '{nobody}'}")).unwrap_err();
+    assert!(refused.contains("auth.clientCertificate.key: nobody is not declared"), "{refused}");
     let plain = token("{key: '{token}'}", "").replace("url: 'https", "url: 'http");
     assert!(parse(&plain).unwrap_err().contains("auth.token.url: not a URL that starts with https://"));
 }

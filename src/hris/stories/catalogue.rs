@@ -159,7 +159,13 @@ impl Folder {
             token.url = format!("{url}/{}", rest.split_once('/').unwrap().1);
         }
         let credentials = definition.credentials.keys().map(|key| (key.clone(), SecretString::from(SECRET))).collect();
-        Source::Api(Box::new(ApiSource { definition, parameters: self.parameters(), credentials }))
+        Source::Api(Box::new(ApiSource {
+            definition,
+            parameters: self.parameters(),
+            credentials,
+            keeper: None,
+            clock: then,
+        }))
     }
 
     /// Reads from a fake that has one fault. Also, what the fake was asked and could not answer.

@@ -3,12 +3,12 @@
 use super::*;
 
 /// A system that gives its answers in turn, and remembers what it was asked: method, address, body, credential.
-struct Vendor {
-    url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+pub(super) struct Vendor {
+    pub(super) url: String,
+    pub(super) asked: Arc<Mutex<Vec<String>>>,
 }
 
-async fn vendor(answers: impl IntoIterator<Item = Answer>) -> Vendor {
+pub(super) async fn vendor(answers: impl IntoIterator<Item = Answer>) -> Vendor {
     let left = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
@@ -29,16 +29,16 @@ async fn vendor(answers: impl IntoIterator<Item = Answer>) -> Vendor {
 }
 
 impl Vendor {
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
 
 const AUTH: &str = "auth: {headers: {Authorization: 'Key {token}'}}";
-const PEOPLE: &str = "people: [{request: {path: /people}, records: data}]";
+pub(super) const PEOPLE: &str = "people: [{request: {path: /people}, records: data}]";
 
 /// A definition with some of its words written over, of a system at another place.
-fn source(url: &str, auth: &str, people: &str, more: &str) -> Source {
+pub(super) fn source(url: &str, auth: &str, people: &str, more: &str) -> Source {
     let fields = if more.contains("fields:") {
         ""
     } else {
@@ -54,24 +54,24 @@ fn source(url: &str, auth: &str, people: &str, more: &str) -> Source {
         token.url = token.url.replace("https://hr.example.com", url);
     }
     let credentials = BTreeMap::from([("token".to_owned(), SecretString::from(SECRET))]);
-    Source::Api(Box::new(ApiSource { definition, parameters: BTreeMap::new(), credentials }))
+    Source::Api(Box::new(ApiSource { definition, parameters: BTreeMap::new(), credentials, keeper: None, clock: then }))
 }
 
 fn ada(id: u32) -> Value {
     json!({"id": id, "name": "Ada Example", "email": format!("ada{id}@example.com")})
 }
 
-fn page(ids: &[u32], more: Value) -> Answer {
+pub(super) fn page(ids: &[u32], more: Value) -> Answer {
     let mut page = json!({"data": ids.iter().map(|id| ada(*id)).collect::<Vec<_>>()});
     page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     answer(200, &[("content-type", "application/json")], page.to_string())
 }
 
-fn ok(body: Value) -> Answer {
+pub(super) fn ok(body: Value) -> Answer {
     answer(200, &[("content-type", "application/json")], body.to_string())
 }
 
-fn ids(read: Result<Read, Failure>) -> Result<Vec<String>, Failure> {
+pub(super) fn ids(read: Result<Read, Failure>) -> Result<Vec<String>, Failure> {
     Ok(read?.employees.into_iter().map(|employee| employee.id.0).collect())
 }
 
@@ -94,143 +94,6 @@ async fn requests_are_signed_in_in_every_way_a_definition_can_say() {
     let refused = vendor([answer(401, &[], "s3cret")]).await;
     let failure = ask(&source(&refused.url, "auth: {query: {key: '{token}'}}", PEOPLE, "")).await.err();
     assert!(!format!("{failure:?}").contains(SECRET), "{failure:?}");
-}
-
-#[tokio::test]
-async fn a_token_is_asked_for_renewed_before_it_ends_and_once_when_it_is_refused() {
-    let auth = |token: &str| format!("auth: {{token: {{url: 'https://hr.example.com/token', {token}}}}}");
-    let grant = auth("body: {grant_type: client_credentials, client_secret: '{token}', scope: a b}");
-    let login = auth("send: json, body: {key: '{token}'}, path: data.token, expiresIn: data.ttl, milliseconds: true");
-    let people = "people: [{request: {path: /people}, records: data, paging: {cursor: {at: next, query: after}}}]";
-    let token = |token: &str, seconds: u32| ok(json!({"access_token": token, "expires_in": seconds}));
-    let form = "POST /token client_secret=s3cret&grant_type=client_credentials&scope=a+b";
-    let end = json!({"expires_in": 1});
-    for (what, auth, answers, lines) in [
-        (
-            "good for all pages",
-            &grant,
-            vec![token("a", 3600), page(&[1], json!({"next": "n"})), page(&[2], json!({}))],
-            vec![form, "GET /api/people Bearer a", "GET /api/people?after=n Bearer a"],
-        ),
-        (
-            "ends soon",
-            &grant,
-            vec![token("a", 30), page(&[1], json!({"next": "n"})), token("b", 30), page(&[2], json!({}))],
-            vec![form, "GET /api/people Bearer a", form, "GET /api/people?after=n Bearer b"],
-        ),
-        (
-            "refused in the middle",
-            &grant,
-            vec![
-                token("a", 3600),
-                page(&[1], json!({"next": "n"})),
-                answer(401, &[], ""),
-                token("b", 3600),
-                page(&[2], json!({})),
-            ],
-            vec![
-                form,
-                "GET /api/people Bearer a",
-                "GET /api/people?after=n Bearer a",
-                form,
-                "GET /api/people?after=n Bearer b",
-            ],
-        ),
-        (
-            "a login, in milliseconds",
-            &login,
-            vec![
-                ok(json!({"data": {"token": "a", "ttl": 30000}})),
-                page(&[1], json!({"next": "n"})),
-                ok(json!({"data": {"token": "b", "ttl": 3_600_000}})),
-                page(&[2], end.clone()),
-            ],
-            vec![
-                r#"POST /token {"key":"s3cret"}"#,
-                "GET /api/people Bearer a",
-                r#"POST /token {"key":"s3cret"}"#,
-                "GET /api/people?after=n Bearer b",
-            ],
-        ),
-    ] {
-        let vendor = vendor(answers).await;
-        let read = ids(ask(&source(&vendor.url, auth, people, "")).await);
-        assert_eq!(read, Ok(vec!["1".to_owned(), "2".to_owned()]), "{what}: {:?}", vendor.asked());
-        assert_eq!(vendor.asked(), lines, "{what}");
-    }
-}
-
-#[tokio::test]
-async fn a_token_is_asked_for_by_get_and_taken_from_a_header_where_that_is_the_way() {
-    let auth = |token: &str| format!("auth: {{token: {{url: 'https://hr.example.com/login', {token}}}}}");
-    let basic = "basic: {username: '{token}', password: x}";
-    let empty = || answer(200, &[("access-token", " a ")], "");
-    let made = || answer(201, &[], json!({"access_token": "a"}).to_string());
-    for (token, first, line) in [
-        (format!("method: get, {basic}"), made(), "GET /login Basic czNjcmV0Ong="),
-        (format!("method: get, at: {{header: Access-Token}}, {basic}"), empty(), "GET /login Basic czNjcmV0Ong="),
-        ("method: get, headers: {Authorization: 'Key {token}'}".to_owned(), made(), "GET /login Key s3cret"),
-        ("at: {header: access-token}, body: {k: '{token}'}".to_owned(), empty(), "POST /login k=s3cret"),
-        (format!("send: json, {basic}"), made(), "POST /login {} Basic czNjcmV0Ong="),
-    ] {
-        let vendor = vendor([first, page(&[1], json!({}))]).await;
-        let read = ids(ask(&source(&vendor.url, &auth(&token), PEOPLE, "")).await);
-        assert_eq!(read, Ok(vec!["1".to_owned()]), "{token}");
-        assert_eq!(vendor.asked(), [line, "GET /api/people Bearer a"], "{token}");
-    }
-    let none = vendor([answer(200, &[], json!({"access_token": "a"}).to_string())]).await;
-    let at = auth("at: {header: access-token}, body: {k: '{token}'}");
-    let failure = Failure::WrongFormat("the answer to the sign-in has no token".into());
-    assert_eq!(ids(ask(&source(&none.url, &at, PEOPLE, "")).await), Err(failure));
-}
-
-#[tokio::test]
-async fn a_sign_in_that_fails_says_so_and_nothing_else() {
-    let auth = "auth: {token: {url: 'https://hr.example.com/token', body: {client_secret: '{token}'}}}";
-    let refresh = "auth: {token: {url: 'https://hr.example.com/token', refreshTokenRotates: false, \
-                   body: {grant_type: refresh_token, refresh_token: '{token}'}}}";
-    let token = || ok(json!({"access_token": "t0ken"}));
-    let none = || Failure::Unauthorised("the source gave no token for the credential".into());
-    let refused = || Failure::Unauthorised("the source refused the credential (401)".into());
-    for (what, auth, answers, failure) in [
-        ("400", auth, vec![answer(400, &[], SECRET)], none()),
-        ("401", auth, vec![answer(401, &[], SECRET)], none()),
-        ("refused twice", auth, vec![token(), answer(401, &[], ""), token(), answer(401, &[], "")], refused()),
-        (
-            "no token",
-            auth,
-            vec![ok(json!({"s3cret": 1}))],
-            Failure::WrongFormat("the answer to the sign-in has no token".into()),
-        ),
-        (
-            "no JSON",
-            auth,
-            vec![answer(200, &[], SECRET)],
-            Failure::WrongFormat("the answer to the sign-in is no JSON".into()),
-        ),
-        (
-            "a token no header can carry",
-            auth,
-            vec![ok(json!({"access_token": "a\nb"}))],
-            Failure::Unauthorised("the credential holds characters no header can carry".into()),
-        ),
-        (
-            "another refresh token",
-            refresh,
-            vec![ok(json!({"access_token": "t0ken", "refresh_token": "other"}))],
-            Failure::Unauthorised(
-                "the source gave another refresh token, which cannot be kept: put a new one into the Secret".into(),
-            ),
-        ),
-    ] {
-        let vendor = vendor(answers).await;
-        let found = ids(ask(&source(&vendor.url, auth, PEOPLE, "")).await);
-        let words = format!("{found:?}");
-        assert_eq!(found, Err(failure), "{what}");
-        assert!(![SECRET, "t0ken", "other\""].iter().any(|secret| words.contains(secret)), "{words}");
-    }
-    let same = vendor([ok(json!({"access_token": "a", "refresh_token": SECRET})), page(&[1], json!({}))]).await;
-    assert!(ask(&source(&same.url, refresh, PEOPLE, "")).await.is_ok());
 }
 
 #[tokio::test]

@@ -61,7 +61,9 @@ pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<h
             let definition = hris::connector(&api.connector).map_err(Fault::Stalled)?;
             let credentials = secret(&mut objects, &api.credentials_ref)?;
             let parameters = api.parameters.clone();
-            Ok(Ok(hris::Source::Api(Box::new(hris::ApiSource { definition, parameters, credentials }))))
+            let (keeper, clock) = (None, crate::cluster::now as fn() -> _);
+            let source = hris::ApiSource { definition, parameters, credentials, keeper, clock };
+            Ok(Ok(hris::Source::Api(Box::new(source))))
         }
         (None, Some(file)) => resolve_file(file, objects),
         _ => Err(Fault::Stalled("spec.source: exactly one of api and file must be set".to_owned())),

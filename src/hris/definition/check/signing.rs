@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use reqwest::Url;
 
-use super::super::signing::{Auth, Method, Token};
+use super::super::signing::{Assertion, Auth, Method, Token};
 use super::{Check, Text, sample};
 use crate::hris::template;
+use crate::hris::token::ASSERTION;
 
-/// Grants of a token request (RFC 6749) that cannot be followed yet, and why.
-const NOT_YET: [(&str, &str); 2] =
-    [("authorization_code", "a person would have to sign in"), ("urn:", "assertions cannot be signed yet")];
+/// Grants of a token request (RFC 6749, RFC 8628) for which a person would have to sign in.
+const BY_HAND: [&str; 2] = ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"];
+/// Claims that are added to every JWT.
+const ADDED: [&str; 3] = ["iat", "exp", "jti"];
 
 impl Check<'_> {
     pub(super) fn auth(&mut self, auth: &Auth) {
@@ -41,8 +43,7 @@ impl Check<'_> {
         if url.is_none_or(|url| url.scheme() != "https") {
             self.say("auth.token.url", "not a URL that starts with https://");
         }
-        let carried = template::names(&token.value).is_ok_and(|names| names.iter().any(|name| name.name == "token"));
-        if !carried {
+        if !names(&token.value, "token") {
             self.say("auth.token.value", "{token} is not in it");
         }
         match token.method {
@@ -57,47 +58,125 @@ impl Check<'_> {
 
     fn grant(&mut self, token: &Token) {
         let grant = token.body.get("grant_type").map(String::as_str).unwrap_or_default();
-        if let Some((grant, why)) = NOT_YET.iter().find(|(kind, _)| grant.starts_with(kind)) {
-            self.say("auth.token.body.grant_type", format!("{grant} cannot be used: {why}"));
+        if BY_HAND.contains(&grant) {
+            let why = format!("{grant} cannot be used: a person would have to sign in");
+            self.say("auth.token.body.grant_type", why);
         }
-        match (grant == "refresh_token", token.refresh_token_rotates) {
-            (true, Some(false)) | (false, None) => {}
-            (true, _) => self.say(
-                "auth.token.body.grant_type",
-                "a refresh token that is another one after each use cannot be kept yet; \
-                 where it stays the same, say refreshTokenRotates: false",
+        self.refresh(token, grant == "refresh_token");
+        let signed = token.body.values().any(|text| names(text, ASSERTION));
+        match &token.assertion {
+            None if grant.starts_with("urn:") && !BY_HAND.contains(&grant) => {
+                self.say("auth.token.body.grant_type", format!("{grant} needs an assertion"));
+            }
+            Some(_) if !signed => self.say("auth.token.assertion", "{assertion} is not in body"),
+            Some(assertion) => self.assertion(assertion),
+            None => {}
+        }
+    }
+
+    fn refresh(&mut self, token: &Token, granted: bool) {
+        match (&token.refresh_token, token.refresh_token_rotates) {
+            (Some(_), Some(_)) | (None, Some(true)) => self.say(
+                "auth.token.refreshTokenRotates",
+                "one that is another one after each use is refreshToken: {key: …}; one that stays is false",
             ),
-            (false, Some(_)) => self.say("auth.token.refreshTokenRotates", "there is no refresh token"),
+            (None, None) if granted => self.say(
+                "auth.token.body.grant_type",
+                "is the refresh token another one after each use? Say refreshToken: {key: …}, or where it stays the \
+                 same, refreshTokenRotates: false",
+            ),
+            (None, Some(false)) if !granted => {
+                self.say("auth.token.refreshTokenRotates", "there is no refresh token");
+            }
+            (Some(words), None) => {
+                self.path("auth.token.refreshToken.path", &words.path, false);
+                if !self.definition.credentials.contains_key(&words.key) {
+                    self.say("auth.token.refreshToken.key", format!("{} is not declared under credentials", words.key));
+                } else if !token.body.values().any(|text| names(text, &words.key)) {
+                    self.say("auth.token.refreshToken.key", format!("{{{}}} is not in body", words.key));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn assertion(&mut self, assertion: &Assertion) {
+        let lifetime = match assertion {
+            Assertion::Jwt(jwt) => {
+                for claim in ADDED.into_iter().filter(|claim| jwt.claims.contains_key(*claim)) {
+                    self.say("auth.token.assertion.jwt.claims", format!("{claim} is added by itself"));
+                }
+                jwt.lifetime
+            }
+            Assertion::Saml(saml) => saml.lifetime,
+        };
+        if !(30..=86_400).contains(&lifetime) {
+            self.say("auth.token.assertion", "lifetime: from 30 to 86400 seconds");
         }
     }
 }
 
+/// Whether a text has a name in braces.
+fn names(text: &str, wanted: &str) -> bool {
+    template::names(text).is_ok_and(|names| names.iter().any(|name| name.name == wanted))
+}
+
 /// Every text of signing in.
 pub(super) fn texts(auth: &Auth) -> Vec<Text> {
-    let mut texts = Vec::new();
-    let mut say = |place: String, text: &str, own: &'static [&'static str]| {
-        texts.push(Text { secret: true, own, ..Text::new(place, text) });
-    };
-    let mut map = |place: &str, map: &BTreeMap<String, String>| {
-        map.iter().for_each(|(name, value)| say(format!("{place}.{name}"), value, &[]));
-    };
-    map("auth.headers", &auth.headers);
-    map("auth.query", &auth.query);
-    if let Some(token) = &auth.token {
-        map("auth.token.body", &token.body);
-        map("auth.token.headers", &token.headers);
-        say("auth.token.value".to_owned(), &token.value, &["token"]);
-    }
+    let mut texts = Texts(Vec::new());
+    texts.map("auth.headers", &auth.headers, &[]);
+    texts.map("auth.query", &auth.query, &[]);
     if let Some(certificate) = &auth.client_certificate {
-        say("auth.clientCertificate.certificate".to_owned(), &certificate.certificate, &[]);
-        say("auth.clientCertificate.key".to_owned(), &certificate.key, &[]);
+        texts.one("auth.clientCertificate.certificate", &certificate.certificate, &[]);
+        texts.one("auth.clientCertificate.key", &certificate.key, &[]);
+    }
+    if let Some(token) = &auth.token {
+        let own: &[&str] = if token.assertion.is_some() { &[ASSERTION] } else { &[] };
+        texts.map("auth.token.body", &token.body, own);
+        texts.map("auth.token.headers", &token.headers, &[]);
+        texts.one("auth.token.value", &token.value, &["token"]);
+        texts.0.push(Text::new("auth.token.url", &token.url));
+        token.assertion.iter().for_each(|assertion| texts.assertion(assertion));
     }
     let signed = auth.basic.iter().map(|basic| ("auth.basic", basic));
     let token = auth.token.iter().filter_map(|token| token.basic.as_ref()).map(|basic| ("auth.token.basic", basic));
     for (place, basic) in signed.chain(token) {
-        say(format!("{place}.username"), &basic.username, &[]);
-        say(format!("{place}.password"), &basic.password, &[]);
+        texts.one(&format!("{place}.username"), &basic.username, &[]);
+        texts.one(&format!("{place}.password"), &basic.password, &[]);
     }
-    texts.extend(auth.token.iter().map(|token| Text::new("auth.token.url", &token.url)));
-    texts
+    texts.0
+}
+
+/// Texts in which keys of the Secret may stand.
+struct Texts(Vec<Text>);
+
+impl Texts {
+    fn one(&mut self, place: &str, text: &str, own: &'static [&'static str]) {
+        self.0.push(Text { secret: true, own, ..Text::new(place, text) });
+    }
+
+    fn map(&mut self, place: &str, map: &BTreeMap<String, String>, own: &'static [&'static str]) {
+        map.iter().for_each(|(name, text)| self.one(&format!("{place}.{name}"), text, own));
+    }
+
+    fn assertion(&mut self, assertion: &Assertion) {
+        match assertion {
+            Assertion::Jwt(jwt) => {
+                let place = "auth.token.assertion.jwt";
+                self.map(&format!("{place}.claims"), &jwt.claims, &[]);
+                self.one(&format!("{place}.key"), &jwt.key, &[]);
+                jwt.key_id.iter().for_each(|id| self.one(&format!("{place}.keyId"), id, &[]));
+            }
+            Assertion::Saml(saml) => {
+                let place = "auth.token.assertion.saml";
+                self.map(&format!("{place}.attributes"), &saml.attributes, &[]);
+                let said = [&saml.issuer, &saml.name_id, &saml.audience, &saml.recipient];
+                for (word, text) in ["issuer", "nameId", "audience", "recipient"].into_iter().zip(said) {
+                    self.one(&format!("{place}.{word}"), text, &[]);
+                }
+                self.one(&format!("{place}.key"), &saml.key, &[]);
+                saml.certificate.iter().for_each(|shown| self.one(&format!("{place}.certificate"), shown, &[]));
+            }
+        }
+    }
 }
