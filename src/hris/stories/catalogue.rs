@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
+use futures::future::BoxFuture;
 use serde::Deserialize;
 
 use super::super::definition::Where;
@@ -163,7 +164,7 @@ impl Folder {
             definition,
             parameters: self.parameters(),
             credentials,
-            keeper: None,
+            keeper: Some(Arc::new(Shelf::default())),
             clock: then,
         }))
     }
@@ -342,6 +343,28 @@ fn keys_of(definition: &Definition, slot: Slot) -> Vec<String> {
                 .collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// Keeps a refresh token that is another one after each use, for one read.
+#[derive(Default)]
+struct Shelf {
+    kept: Mutex<Option<SecretString>>,
+    lent: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Keeper for Shelf {
+    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Lent, String>> {
+        Box::pin(async move {
+            let place = Box::new(Arc::clone(&self.lent).lock_owned().await);
+            let value = self.kept.lock().unwrap().clone().unwrap_or_else(|| SecretString::from(SECRET));
+            Ok(Lent { key: key.to_owned(), value, place })
+        })
+    }
+
+    fn keep(&self, _: Lent, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
+        *self.kept.lock().unwrap() = Some(next);
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// The same page, with one record more announced than before.
