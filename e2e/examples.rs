@@ -31,6 +31,12 @@ async fn every_example_is_taken_and_understood() {
         as_applied(&rollcall, file);
         rollcall.settles(rollcall.poll().await).await;
     }
+    let policy = rollcall.api::<SyncPolicy>().get("everyone").await.unwrap();
+    let scope = policy.status.and_then(|status| status.scope).map(|scope| (scope.included, scope.excluded));
+    let excluded =
+        [("departmentNotIncluded", 4), ("locationNotIncluded", 1), ("notSelected", 1), ("personExcluded", 1)];
+    let excluded = excluded.map(|(reason, people)| (reason.to_owned(), people)).into();
+    assert_eq!(scope, Some((3, excluded)), "of the last overlay, which has a scope");
     assert!(rollcall.all_revocations().await.is_empty(), "nobody in the examples has left");
     understood(&rollcall).await;
 }

@@ -30,4 +30,5 @@ mod leaver;
 mod policies;
 mod proof;
 mod refusals;
+mod scope;
 mod withdrawn;

@@ -11,6 +11,7 @@ struct Row {
     status: String,
     hired: String,
     last_day: String,
+    department: String,
 }
 
 /// A CSV file, written by chained words: `people.person("7").active().last_day("2026-03-01")`.
@@ -89,16 +90,26 @@ impl People {
         self.last(|row| row.last_day = day.to_owned())
     }
 
+    /// Puts everybody who is there into a department.
+    pub fn everybody_in(mut self, department: &str) -> Self {
+        self.rows.iter_mut().for_each(|row| row.department = department.to_owned());
+        self
+    }
+
+    pub fn department(self, name: &str) -> Self {
+        self.last(|row| row.department = name.to_owned())
+    }
+
     pub fn email(self, address: &str) -> Self {
         self.last(|row| row.email = address.to_owned())
     }
 
     /// The file, with a header of the names Rollcall looks for by itself.
     pub fn csv(&self) -> String {
-        let mut text = "employeeId,fullName,email,status,hireDate,terminationDate\n".to_owned();
+        let mut text = "employeeId,fullName,email,status,hireDate,terminationDate,department\n".to_owned();
         for row in &self.rows {
-            let Row { id, name, email, status, hired, last_day } = row;
-            writeln!(text, "{id},{name},{email},{status},{hired},{last_day}").unwrap();
+            let Row { id, name, email, status, hired, last_day, department } = row;
+            writeln!(text, "{id},{name},{email},{status},{hired},{last_day},{department}").unwrap();
         }
         text
     }

@@ -246,7 +246,7 @@ pub fn baseline_clear() -> Word {
     )
 }
 
-/// The newest baseline brought leavers; each needs approval.
+/// The newest baseline brought leavers, or people came into scope who had left; each needs approval.
 #[must_use]
 pub fn baseline_leavers(leavers: u32) -> Word {
     word(
@@ -254,7 +254,7 @@ pub fn baseline_leavers(leavers: u32) -> Word {
         Status::True,
         "LeaversNeedApproval",
         format!(
-            "{leavers} people had left already when this baseline was taken. See `kubectl get revocations`, then approve each, or the batch, if that is right."
+            "{leavers} people had left already when this baseline was taken, or when they came into scope. See `kubectl get revocations`, then approve each, or the batch, if that is right."
         ),
     )
 }

@@ -44,6 +44,7 @@ pub fn standing(person: Option<&Person>) -> Standing {
     let state = person.and_then(|person| person.status.as_ref()?.employment.as_ref()).map(|standing| standing.state);
     match state {
         Some(person::State::Terminated) => Standing::Ended,
+        Some(person::State::OutOfScope) => Standing::OutOfScope,
         Some(person::State::Unknown) | None => Standing::Unknown,
         Some(person::State::PreHire | person::State::Active | person::State::Suspended | person::State::Leave) => {
             Standing::Employed

@@ -152,7 +152,7 @@ pub struct Standing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub run: Option<String>,
-    /// The termination came with a baseline and needs approval.
+    /// The termination came with a baseline, or the person came into scope as a leaver: it needs approval.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub baseline: bool,
     /// When the termination takes effect: the first instant after the last day; or when it was seen, without a last day.
@@ -161,6 +161,10 @@ pub struct Standing {
     /// When a trusted answer, or a midnight, first said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
+    /// The first reason why the person is out of scope, as the policy's `status.scope.excluded` counts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub out_of_scope: Option<String>,
 }
 
 /// State of a person.
@@ -176,6 +180,8 @@ pub enum State {
     Leave,
     /// Has left.
     Terminated,
+    /// Not one of those the policy is about: nothing follows from what the record says.
+    OutOfScope,
     /// Cannot be told; holds.
     Unknown,
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::{LocalRef, quantity};
+use crate::domain::employee::EmploymentType;
 
 /// Spec of a SyncPolicy: written by an admin or a GitOps pipeline, never by Rollcall.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -28,6 +29,7 @@ use super::{LocalRef, quantity};
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "In scope", type_ = "integer", json_path = ".status.scope.included"),
     printcolumn(name = "Owned", type_ = "integer", json_path = ".status.coverage.owned", priority = 1),
     printcolumn(name = "Unowned", type_ = "integer", json_path = ".status.coverage.unowned", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
@@ -40,6 +42,9 @@ pub struct SyncPolicySpec {
     /// The connection whose people this policy is about: one, for now.
     #[schemars(length(min = 1, max = 1))]
     pub connections: Vec<LocalRef>,
+    /// Whom of the connection's people this policy is about. Being out of scope ends nobody's access.
+    #[serde(default)]
+    pub scope: Scope,
     /// How people are known to the cluster.
     #[serde(default)]
     pub identity: Identity,
@@ -64,6 +69,55 @@ pub enum Mode {
     Observe,
     /// Acts, behind every gate.
     Enforce,
+}
+
+/// Whom a policy is about: whoever is in every list of `include` that is not empty, in none of `exclude`, and of whom
+/// `expression` holds. Of whom something asked for is not known is out of scope, and counted with that reason.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Scope {
+    /// Who is in scope; without any list everybody.
+    #[serde(default)]
+    pub include: ScopeLists,
+    /// Who is not, whatever `include` says.
+    #[serde(default)]
+    pub exclude: ScopeLists,
+    /// CEL over `person` (`id`, `connection`, `workEmail`, `legalEntity`, `employmentType`, `department`, `team`,
+    /// `title`, `location`, `startDate`, `lastDay`, `contractEnd`, `state`) that must hold too. What a source does not
+    /// say is no field: ask `has(person.team)` first. Macros that loop, and `matches`, are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub expression: Option<String>,
+}
+
+/// Values by what they are of. Texts are compared without case and surrounding blanks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScopeLists {
+    /// Companies that employ people, as the source writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 256)))]
+    pub legal_entities: Vec<String>,
+    /// Kinds of employment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
+    pub employment_types: Vec<EmploymentType>,
+    /// Departments, as the source writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 256)))]
+    pub departments: Vec<String>,
+    /// Teams, as the source writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 256)))]
+    pub teams: Vec<String>,
+    /// Locations, as the source writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 256)))]
+    pub locations: Vec<String>,
+    /// HR ids, or names of Persons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1024), inner(length(min = 1, max = 253)))]
+    pub people: Vec<String>,
 }
 
 /// How people are known to the cluster.
@@ -196,6 +250,9 @@ pub struct SyncPolicyStatus {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
     pub people: BTreeMap<String, u32>,
+    /// Whom of the connection's newest trusted answer this policy is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scoped>,
     /// What is owned, and what nobody owns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
@@ -235,6 +292,18 @@ pub struct Baseline {
     pub at: Timestamp,
     /// Leavers it brought; each needs approval.
     pub leavers: u32,
+}
+
+/// Whom of an answer a policy is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Scoped {
+    /// People in scope.
+    pub included: u32,
+    /// People out of scope, by the first reason: `departmentNotIncluded`, `teamUnknown`, `expressionFailed`, …
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub excluded: BTreeMap<String, u32>,
 }
 
 /// What is owned in the cluster, and what nobody owns.

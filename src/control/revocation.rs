@@ -17,7 +17,7 @@ use crate::api::condition::{self, Word};
 use crate::api::revocation::{Finished, Instants, Phase, Strike};
 use crate::api::{Revocation, convert, names};
 use crate::cluster::{announce, apply_exactly, call};
-use crate::domain::gate::{Stop, gate};
+use crate::domain::gate::{Standing, Stop, gate};
 use crate::domain::ledger::Allowance;
 use crate::domain::plan::Plan;
 use crate::outcome::{self, Fault, Report};
@@ -116,8 +116,8 @@ async fn counted(ctx: &Context, view: &mut View) -> Result<(), Fault> {
     let revocation = &view.revocation;
     let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
     let facts = view.facts();
-    let counts =
-        facts.enforce && facts.settled && facts.stopped.is_none() && !facts.removal && !facts.late && !facts.protected;
+    let acts = facts.enforce && facts.settled && facts.stopped.is_none() && facts.standing != Standing::OutOfScope;
+    let counts = acts && !facts.removal && !facts.late && !facts.protected;
     let shown = revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
     if counts && shown {
         view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);
@@ -132,6 +132,9 @@ async fn held(ctx: &Context, view: &View, part: &mut Part, stop: &Stop, now: Tim
         && view.revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)
     {
         label(ctx, &view.revocation, batch).await?;
+    }
+    if *stop == Stop::OutOfScope {
+        leave_the_count(ctx, view).await?; // in scope again they are another story
     }
     if *stop == Stop::Protected && part.evidence.is_none() {
         part.evidence = Some(sealed(ctx, view, part).await?);
@@ -170,13 +173,19 @@ async fn nothing_owned(ctx: &Context, view: &View, part: &mut Part, now: Timesta
 /// The reason is gone before anything was done.
 async fn cancel(ctx: &Context, view: &View, part: &mut Part) -> Result<Report, Fault> {
     part.pass(Phase::Cancelled);
-    let name = view.revocation.name_any();
-    let waiting = view.ledger.as_ref().map(|ledger| ledger.allowance(&view.revocation.spec.policy, &name));
-    if matches!(waiting, Some(Allowance::Held { .. })) {
-        count::withdraw(ctx, &view.revocation.spec.policy, &name).await?;
-    }
+    leave_the_count(ctx, view).await?;
     part.evidence = Some(sealed(ctx, view, part).await?);
     Ok(ended(part))
+}
+
+/// Nobody is held behind one who waits and will not be released.
+async fn leave_the_count(ctx: &Context, view: &View) -> Result<(), Fault> {
+    let (name, policy) = (view.revocation.name_any(), &view.revocation.spec.policy);
+    let waiting = view.ledger.as_ref().map(|ledger| ledger.allowance(policy, &name));
+    if matches!(waiting, Some(Allowance::Held { .. })) {
+        count::withdraw(ctx, policy, &name).await?;
+    }
+    Ok(())
 }
 
 /// The revoker is done: the phase follows from its verdicts, and the story is sealed.
@@ -204,7 +213,7 @@ fn ended(part: &Part) -> Report {
         }
         Some(Phase::Cancelled) => {
             vec![condition::ready(
-                "Cancelled: the person is no longer terminated. What was done before, if anything, is in status.steps.",
+                "Cancelled: the person is no longer terminated, or went out of scope. What was done before, if anything, is in status.steps.",
             )]
         }
         _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {

@@ -302,6 +302,8 @@ pub enum State {
     Leave,
     /// Has left.
     Terminated,
+    /// Not one of those the policy is about; says nothing of the employment.
+    OutOfScope,
     /// Cannot be told; holds.
     Unknown,
 }

@@ -31,7 +31,7 @@ pub struct Facts {
     pub removal: bool,
     /// Whether the revoker has begun: half a cut would leave an account deleted and not made again.
     pub begun: bool,
-    /// Whether the Person came with a baseline.
+    /// Whether the Person came with a baseline, or into scope as a leaver.
     pub baseline: bool,
     /// Whether it was found after the first plan of this termination: acts only once approved.
     pub late: bool,
@@ -48,6 +48,8 @@ pub enum Standing {
     Ended,
     /// It has not.
     Employed,
+    /// The policy is not about the person: whether it has ended is not asked.
+    OutOfScope,
     /// It cannot be told, or the Person is gone: holds.
     Unknown,
 }
@@ -66,6 +68,8 @@ pub struct Hold {
 pub enum Stop {
     /// The reason for it is gone: cancel.
     Withdrawn,
+    /// The policy is not about the person, and leaving its scope is not leaving.
+    OutOfScope,
     /// Whether the person has left can no longer be told.
     Unknown,
     /// Everything is stopped.
@@ -82,7 +86,7 @@ pub enum Stop {
     NotDue(Timestamp),
     /// The connection's newest answer is not trusted.
     Untrusted,
-    /// The leaver came with a baseline, and nobody approved.
+    /// The leaver came with a baseline, or into scope as a leaver, and nobody approved.
     Baseline(Option<String>),
     /// The run has not been seen whole.
     Uncounted,
@@ -98,6 +102,7 @@ impl Stop {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Withdrawn => "Withdrawn",
+            Self::OutOfScope => "OutOfScope",
             Self::Unknown => "Unknown",
             Self::GlobalStop(_) => "GlobalStop",
             Self::Hold(_) => "Hold",
@@ -118,6 +123,7 @@ impl Stop {
     pub fn message(&self) -> String {
         match self {
             Self::Withdrawn => "The person is no longer terminated; nothing will be done.".to_owned(),
+            Self::OutOfScope => "The person is out of the policy's scope, which ends nobody's access; see the Person for why.".to_owned(),
             Self::Unknown => "Whether the person has left can no longer be told; see the Person.".to_owned(),
             Self::GlobalStop(reason) => format!("Everything is stopped: {reason}. Lift it with `kubectl rollcall stop --lift`."),
             Self::Hold(hold) => format!("A human holds this person until {}: {}.", hold.until, hold.reason),
@@ -128,7 +134,7 @@ impl Stop {
             Self::Untrusted => "A removal waits until the newest answer of the HR system is trusted.".to_owned(),
             Self::Baseline(batch) => {
                 let what = batch.as_ref().map_or_else(|| "this Revocation".to_owned(), |batch| format!("--batch {batch}"));
-                format!("The person had left when the baseline was taken. If that is right: `kubectl rollcall approve {what}`.")
+                format!("The person had left before this policy was about them: when its baseline was taken, or when they came into its scope. If that is right: `kubectl rollcall approve {what}`.")
             }
             Self::Uncounted => "The run that brought this leaver has not been seen whole yet.".to_owned(),
             Self::OverLimit(batch) => format!("More leavers or objects at once than the limits allow. If that is right: `kubectl rollcall approve --batch {batch}`."),
@@ -171,8 +177,8 @@ impl Released {
         &self.plan
     }
 
-    /// Whether only what is deleted already may be made again, and nothing else be touched: the person came back in the
-    /// midst of a cut.
+    /// Whether only what is deleted already may be made again, and nothing else be touched: the person came back, or went
+    /// out of scope, in the midst of a cut.
     #[must_use]
     pub const fn only_finish(&self) -> bool {
         self.only_finish
@@ -187,10 +193,11 @@ impl Released {
 /// The first gate that stops.
 pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop> {
     match facts.standing {
-        Standing::Employed if facts.begun && !facts.removal && facts.stopped.is_none() => {
+        Standing::Employed | Standing::OutOfScope if facts.begun && !facts.removal && facts.stopped.is_none() => {
             return Ok(Released { plan: plan.clone(), only_finish: true });
         }
         Standing::Employed => return Err(Stop::Withdrawn),
+        Standing::OutOfScope => return Err(Stop::OutOfScope),
         Standing::Unknown => return Err(Stop::Unknown),
         Standing::Ended => {}
     }
@@ -271,9 +278,11 @@ mod tests {
     }
 
     #[test]
-    fn who_is_back_in_the_midst_of_a_cut_gets_back_what_is_deleted_and_loses_nothing_more() {
-        let back = Facts { standing: Standing::Employed, begun: true, enforce: false, ..open() };
-        assert!(gate(&plan(), &back, NOW).unwrap().only_finish());
+    fn who_is_back_or_out_of_scope_in_the_midst_of_a_cut_gets_back_what_is_deleted_and_loses_nothing_more() {
+        for standing in [Standing::Employed, Standing::OutOfScope] {
+            let back = Facts { standing, begun: true, enforce: false, ..open() };
+            assert!(gate(&plan(), &back, NOW).unwrap().only_finish(), "{standing:?}");
+        }
         assert!(!gate(&plan(), &Facts { begun: true, ..open() }, NOW).unwrap().only_finish());
     }
 
@@ -295,6 +304,21 @@ mod tests {
                 Some("Withdrawn"),
             ),
             ("cannot be told", Facts { standing: Standing::Unknown, ..open() }, Some("Unknown")),
+            (
+                "out of scope, whatever was approved",
+                Facts { standing: Standing::OutOfScope, allowance: approved(), approved: Some("h".into()), ..open() },
+                Some("OutOfScope"),
+            ),
+            (
+                "out of scope in the middle of a cut",
+                Facts { standing: Standing::OutOfScope, begun: true, ..open() },
+                None,
+            ),
+            (
+                "out of scope in the middle of a removal",
+                Facts { standing: Standing::OutOfScope, begun: true, removal: true, ..open() },
+                Some("OutOfScope"),
+            ),
             (
                 "released, but the approved plan is another",
                 Facts { allowance: approved(), approved: Some("g".into()), ..open() },

@@ -3,6 +3,7 @@
 pub mod capabilities;
 pub mod employee;
 pub mod evidence;
+pub mod expression;
 pub mod gate;
 pub mod ledger;
 pub mod lifecycle;
@@ -10,4 +11,5 @@ pub mod ownership;
 pub mod plan;
 pub mod roster;
 pub mod schedule;
+pub mod scope;
 pub mod trust;

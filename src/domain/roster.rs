@@ -1,7 +1,8 @@
 //! The roster: from who is known, and what a trusted answer says, to what each Person becomes.
 //!
 //! Over one connection. Pure: the answer is believed already, `now` is an argument, and equal input gives no change.
-//! Nobody becomes a leaver here but on a positive statement: a status, or a last day that has passed.
+//! Nobody becomes a leaver here but on a positive statement: a status, or a last day that has passed. Whoever is out of
+//! scope is never one, whatever is said of them; who comes into scope as one needs approval.
 
 mod calendar;
 mod person;
@@ -17,8 +18,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::employee::{Employee, Facts, HrId, Manager, State};
+use super::employee::{Employee, Facts, HrId, Manager, State, Verdict, verdict};
 use super::lifecycle::Zones;
+use super::scope::{self, Out, Scope};
 use calendar::{Calendar, Day};
 pub use person::story_prefix;
 pub use runs::{MOST_RUNS, Run};
@@ -55,6 +57,8 @@ pub struct Standing {
     pub why: String,
     /// How they left; only with `Terminated`.
     pub left: Option<Left>,
+    /// Why they are out of scope; always with `OutOfScope`, and with `Unknown` where nobody could tell since.
+    pub out: Option<Out>,
 }
 
 /// How somebody left. Stays as it was first written for as long as the termination stands; only `baseline` may be set.
@@ -62,7 +66,7 @@ pub struct Standing {
 pub struct Left {
     /// The run that counts them; none only before the roster has given them one.
     pub run: Option<String>,
-    /// They came, or stood, with a baseline: needs approval.
+    /// They came, or stood, with a baseline, or came into scope as a leaver: needs approval.
     pub baseline: bool,
     /// The first instant after the last day; or when it was seen, without a last day.
     pub effective: Timestamp,
@@ -159,6 +163,8 @@ pub struct Rules<'a> {
     pub zones: &'a Zones,
     /// The user names an employee signs in with.
     pub usernames: &'a dyn Fn(&Employee) -> Vec<String>,
+    /// Whom it is about.
+    pub scope: &'a Scope,
     /// The runs it has, oldest first.
     pub runs: &'a [Run],
     /// Whether leavers act by themselves.
@@ -176,6 +182,10 @@ pub enum Turn {
     Rehired,
     /// The record now describes another human.
     Conflicting,
+    /// Went out of scope, which ends nothing.
+    OutOfScope,
+    /// Came into scope again.
+    InScope,
 }
 
 /// A Person that must be written.
@@ -208,12 +218,23 @@ pub struct Plan {
     pub states: BTreeMap<State, u32>,
     /// People that trusted answers no longer name.
     pub missing: u32,
-    /// Leavers of a baseline whose access stands.
+    /// Leavers of a baseline, or that came into scope as leavers, whose access stands.
     pub baseline_leavers: u32,
+    /// Who of an answer is in scope; none without an answer.
+    pub scope: Option<Scoped>,
     /// People whose location no entry of the policy names; none without an answer, since locations are not kept.
     pub unmatched: Option<u32>,
     /// The next instant at which somebody's dates say something new.
     pub wake: Option<Timestamp>,
+}
+
+/// How many people of an answer a policy is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scoped {
+    /// In scope.
+    pub included: u32,
+    /// Out of scope, by the first reason.
+    pub excluded: BTreeMap<Out, u32>,
 }
 
 /// One person on the way through a pass.
@@ -243,12 +264,41 @@ pub fn person_name(namespace: &str, connection: &str, id: &HrId) -> String {
 #[must_use]
 pub fn next(known: &[Known], answer: Option<Answer<'_>>, rules: &Rules<'_>, now: Timestamp) -> Plan {
     let mut calendar = Calendar::new(rules.zones, now, answer.map(|answer| answer.taken));
-    let (mut drafts, unmatched) = match answer {
-        Some(answer) => with_answer(known, answer, rules, &mut calendar),
+    let (mut drafts, of_answer) = match answer {
+        Some(answer) => {
+            let (drafts, of_answer) = with_answer(known, answer, rules, &mut calendar);
+            (drafts, Some(of_answer))
+        }
         None => (known.iter().filter_map(|known| still(known, false, rules, &mut calendar)).collect(), None),
     };
     let runs = runs::assign(&mut drafts, rules, now);
-    conclude(drafts, runs, unmatched, now)
+    conclude(drafts, runs, of_answer, now)
+}
+
+/// What an answer shows beside the people in it.
+#[derive(Default)]
+struct OfAnswer {
+    unmatched: u32,
+    scope: Scoped,
+}
+
+/// An employee as a policy sees them today, whatever is known of them.
+struct Sight {
+    day: Rc<Day>,
+    matched: bool,
+    verdict: Verdict,
+    out: Option<Out>,
+}
+
+fn sight(employee: &Employee, before: Option<&Entry>, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Sight {
+    let (day, matched) = calendar.at(employee.location.as_deref());
+    let verdict = verdict(&person::facts(employee, before, &day), day.today);
+    let out = rules.scope.filters().then(|| {
+        let person = person_name(rules.namespace, rules.connection, &employee.id);
+        rules.scope.out(employee, &scope::Known { connection: rules.connection, person: &person, state: verdict.state })
+    });
+    let out = out.flatten();
+    Sight { day, matched, verdict, out }
 }
 
 /// Everybody an answer names, then everybody it does not.
@@ -257,25 +307,44 @@ fn with_answer<'a>(
     answer: Answer<'a>,
     rules: &Rules<'_>,
     calendar: &mut Calendar<'_>,
-) -> (Vec<Draft<'a>>, Option<u32>) {
+) -> (Vec<Draft<'a>>, OfAnswer) {
     let mut unnamed: HashMap<&HrId, &Known> = known.iter().map(|known| (&known.id, known)).collect();
     let managers = Managers::new(answer.employees);
-    let mut unmatched = 0;
+    let mut of_answer = OfAnswer::default();
     let mut drafts = Vec::with_capacity(known.len().max(answer.employees.len()));
+    let mut strangers = Vec::new();
     for employee in answer.employees {
         let found = unnamed.remove(&employee.id);
         let before = found.and_then(|known| known.entry.as_ref());
-        let (day, matched) = calendar.at(employee.location.as_deref());
-        unmatched += u32::from(!matched);
+        let sight = sight(employee, before, rules, calendar);
+        of_answer.unmatched += u32::from(!sight.matched);
+        match sight.out {
+            Some(out) => *of_answer.scope.excluded.entry(out).or_default() += 1,
+            None => of_answer.scope.included += 1,
+        }
         let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
         let manager = manager.map(|id| person_name(rules.namespace, rules.connection, id));
-        let (after, turn) = person::stated(employee, before, manager, rules, &day, calendar.now);
+        let new = found.is_none() && sight.out.is_some();
+        let (after, turn) = person::stated(employee, before, manager, &sight, rules, calendar.now);
         let access = found.map_or(Access::Stands, |known| known.access);
-        drafts.push(Draft { id: &employee.id, before, after, turn, access, day, leaver: false });
+        let draft = Draft { id: &employee.id, before, after, turn, access, day: sight.day, leaver: false };
+        if new { strangers.push(draft) } else { drafts.push(draft) }
     }
     let rest = known.iter().filter(|known| unnamed.contains_key(&known.id));
     drafts.extend(rest.filter_map(|known| still(known, true, rules, calendar)));
-    (drafts, Some(unmatched))
+    mistakable(&drafts, &mut strangers);
+    drafts.append(&mut strangers);
+    (drafts, of_answer)
+}
+
+/// Of those who are out of scope and not known, keeps those with an address or user name that somebody known has, or
+/// had: without a Person of their own, what is theirs would be taken for the other's when that one leaves.
+fn mistakable(known: &[Draft<'_>], strangers: &mut Vec<Draft<'_>>) {
+    if strangers.is_empty() {
+        return;
+    }
+    let aliases: HashSet<&str> = known.iter().flat_map(|draft| &draft.after.aliases).map(String::as_str).collect();
+    strangers.retain(|stranger| stranger.after.aliases.iter().any(|alias| aliases.contains(alias.as_str())));
 }
 
 /// A person no new statement is made of.
@@ -283,18 +352,19 @@ fn still<'a>(known: &'a Known, missing: bool, rules: &Rules<'_>, calendar: &mut 
     let before = known.entry.as_ref()?;
     let day = calendar.named(&before.standing.zone);
     let missing_since = if missing { before.missing_since.or(calendar.taken) } else { before.missing_since };
-    let (after, turn) = person::unstated(before, missing_since, rules, &day, calendar.now);
+    let (after, turn) = person::unstated(&known.id, before, missing_since, rules, &day, calendar.now);
     Some(Draft { id: &known.id, before: Some(before), after, turn, access: known.access, day, leaver: false })
 }
 
-fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, unmatched: Option<u32>, now: Timestamp) -> Plan {
+fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>, now: Timestamp) -> Plan {
     let mut plan = Plan {
         changes: Vec::new(),
         runs,
         states: BTreeMap::new(),
         missing: 0,
         baseline_leavers: 0,
-        unmatched,
+        unmatched: of_answer.as_ref().map(|of_answer| of_answer.unmatched),
+        scope: of_answer.map(|of_answer| of_answer.scope),
         wake: None,
     };
     for draft in drafts {

@@ -3,7 +3,8 @@
 use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::{Person, policy};
 use crate::domain::employee::{Facts, HrId, Said, State};
-use crate::domain::roster::{self, Access, Entry, Known, Left, Run, Standing};
+use crate::domain::roster::{self, Access, Entry, Known, Left, Run, Scoped, Standing};
+use crate::domain::scope::{Kind, Lists, Out, Refused, Scope};
 
 /// Phases of a Revocation that the revoker has, or will have, and of one whose targets are all refused, as
 /// `status.access.state` mirrors them.
@@ -79,7 +80,14 @@ fn standing(standing: &person::Standing) -> Standing {
         zone: standing.time_zone.clone(),
         why: standing.why.clone(),
         left,
+        out: out(standing),
     }
+}
+
+/// Why they are out of scope. A state without a reason has one all the same: nobody comes into scope by a missing word.
+fn out(standing: &person::Standing) -> Option<Out> {
+    let said = standing.out_of_scope.as_deref().map(Out::from_stored);
+    said.or((standing.state == person::State::OutOfScope).then_some(Out::Other))
 }
 
 fn profile(profile: person::Profile) -> roster::Profile {
@@ -90,7 +98,7 @@ fn profile(profile: person::Profile) -> roster::Profile {
 /// Puts what the roster decided into a status; access, salt and conditions stay as they are.
 pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
     let Entry { policy, facts, missing_since, standing, aliases, profile } = entry;
-    let Standing { state, since, last_day, zone, why, left } = standing;
+    let Standing { state, since, last_day, zone, why, left, out } = standing;
     let roster::Profile { display_name, work_email, department, title, manager } = profile;
     status.policy = Some(policy);
     status.employments = vec![Employment {
@@ -112,6 +120,7 @@ pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
         baseline: left.as_ref().is_some_and(|left| left.baseline),
         effective: left.as_ref().map(|left| left.effective),
         seen: left.as_ref().map(|left| left.seen),
+        out_of_scope: out.map(|out| out.as_str().to_owned()),
     });
     status.aliases = aliases;
     status.profile = Some(person::Profile { display_name, work_email, department, title, manager });
@@ -124,6 +133,7 @@ const fn state(state: person::State) -> State {
         person::State::Suspended => State::Suspended,
         person::State::Leave => State::Leave,
         person::State::Terminated => State::Terminated,
+        person::State::OutOfScope => State::OutOfScope,
         person::State::Unknown => State::Unknown,
     }
 }
@@ -135,8 +145,38 @@ const fn shown(state: State) -> person::State {
         State::Suspended => person::State::Suspended,
         State::Leave => person::State::Leave,
         State::Terminated => person::State::Terminated,
+        State::OutOfScope => person::State::OutOfScope,
         State::Unknown => person::State::Unknown,
     }
+}
+
+/// Whom a policy is about.
+///
+/// # Errors
+/// Why its expression cannot be used.
+pub fn scope(scope: &policy::Scope) -> Result<Scope, Refused> {
+    Scope::new(lists(&scope.include), lists(&scope.exclude), scope.expression.as_deref())
+}
+
+fn lists(lists: &policy::ScopeLists) -> Lists {
+    let texts = [
+        (Kind::LegalEntity, &lists.legal_entities),
+        (Kind::Department, &lists.departments),
+        (Kind::Team, &lists.teams),
+        (Kind::Location, &lists.locations),
+        (Kind::Person, &lists.people),
+    ];
+    let types = lists.employment_types.iter().map(|kind| kind.as_str());
+    texts.into_iter().fold(Lists::default().of(Kind::EmploymentType, types), |all, (kind, values)| {
+        all.of(kind, values.iter().map(String::as_str))
+    })
+}
+
+/// Who is in scope as the policy shows it.
+#[must_use]
+pub fn scoped_shown(scoped: Scoped) -> policy::Scoped {
+    let excluded = scoped.excluded.into_iter().map(|(out, people)| (out.as_str().to_owned(), people)).collect();
+    policy::Scoped { included: scoped.included, excluded }
 }
 
 /// A policy's run as the roster counts it.
@@ -180,6 +220,7 @@ mod tests {
                 zone: "Europe/Madrid".into(),
                 why: "the last day has passed".into(),
                 left,
+                out: (state == State::OutOfScope).then_some(Out::Unknown(Kind::Team)),
             },
             aliases: vec!["email:7@example.com".into()],
             profile: roster::Profile { title: Some("Clerk".into()), ..roster::Profile::default() },
@@ -190,15 +231,66 @@ mod tests {
     fn what_is_shown_is_read_back_as_it_was() {
         let now = jiff::Timestamp::UNIX_EPOCH;
         let left = Left { run: Some("r-1".into()), baseline: true, effective: now, seen: now };
-        for (state, left) in
-            [(State::Terminated, Some(left)), (State::Active, None), (State::PreHire, None), (State::Unknown, None)]
-        {
+        for (state, left) in [
+            (State::Terminated, Some(left)),
+            (State::Active, None),
+            (State::PreHire, None),
+            (State::OutOfScope, None),
+            (State::Unknown, None),
+        ] {
             let expected = entry_of(state, left);
             let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
             let mut status = PersonStatus::default();
             show(&mut status, expected.clone(), &record_of("7"));
             person.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
             assert!(known(&person, &record_of("7")).entry == Some(expected), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_comes_into_scope_by_a_word_that_is_missing_or_not_known() {
+        for (word, expected) in
+            [(None, Out::Other), (Some("phaseOfTheMoon"), Out::Other), (Some("teamUnknown"), Out::Unknown(Kind::Team))]
+        {
+            let mut status = PersonStatus::default();
+            show(&mut status, entry_of(State::OutOfScope, None), &record_of("7"));
+            let mut shown = status.employment.unwrap();
+            shown.out_of_scope = word.map(str::to_owned);
+            assert_eq!(standing(&shown).out, Some(expected), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn every_list_of_a_policy_filters_by_what_it_is_of() {
+        use std::sync::Arc;
+
+        use crate::domain::employee::{Employee, EmploymentType};
+        use crate::domain::scope;
+
+        let text = |text: &str| Some(Arc::from(text));
+        let ada = Employee {
+            legal_entity: text("a"),
+            employment_type: Some(EmploymentType::Intern),
+            department: text("b"),
+            team: text("c"),
+            location: text("d"),
+            ..Employee::new(HrId("7".into()), String::new(), String::new(), Said::Silent)
+        };
+        let cases = [
+            ("legalEntities", "a", "legalEntityExcluded"),
+            ("employmentTypes", "Intern", "employmentTypeExcluded"),
+            ("departments", "b", "departmentExcluded"),
+            ("teams", "c", "teamExcluded"),
+            ("locations", "d", "locationExcluded"),
+            ("people", "7", "personExcluded"),
+        ];
+        for (list, value, expected) in cases {
+            let known = scope::Known { connection: "hq", person: "p-1", state: State::Active };
+            let out = |lists: &str| {
+                let written = serde_json::json!({lists: {list: [value]}});
+                super::scope(&serde_json::from_value(written).unwrap()).unwrap().out(&ada, &known).map(Out::as_str)
+            };
+            assert_eq!((out("include"), out("exclude")), (None, Some(expected)), "{list}");
         }
     }
 

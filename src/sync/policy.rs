@@ -99,6 +99,7 @@ async fn step(
     }
     people::write(&people, &watched.people, rest, &watched.shared.metrics).await?;
     tell(watched, news, now).await;
+    tell_of_scope(policy, seen.baseline, tally.crossed, watched, now).await;
 
     let coverage = cover(watched).await?;
     Ok(conclude(policy, &seen, tally, coverage, now))
@@ -187,6 +188,24 @@ async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
         .await;
 }
 
+/// Whom a changed policy put out of scope, or into it: one event for them all.
+async fn tell_of_scope(
+    policy: &SyncPolicy,
+    baseline: Baseline,
+    crossed: (u32, u32),
+    watched: &Watched,
+    now: Timestamp,
+) {
+    if baseline == Baseline::Settled || crossed == (0, 0) {
+        return;
+    }
+    let (out, into) = crossed;
+    let note = format!(
+        "{out} people went out of scope and {into} came into it. This ends nobody's access; who came into it and has left needs approval."
+    );
+    cluster::announce(&watched.shared.client, "sync", policy.object_ref(&()), "ScopeChanged", note, now).await;
+}
+
 /// Counts whose the ServiceAccounts are; nothing before they were listed once.
 async fn cover(watched: &Watched) -> Result<Option<api::Coverage>, Fault> {
     let ready = futures::FutureExt::now_or_never(watched.accounts.wait_until_ready());
@@ -219,6 +238,7 @@ fn conclude(
         runs: closed(before.runs.clone()),
         baseline: taken.or(before.baseline.clone()),
         people: tally.states,
+        scope: tally.scope.or(before.scope.clone()),
         coverage: coverage.or(before.coverage.clone()),
         answer: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.answer.clone()),
         ..before
@@ -241,6 +261,11 @@ fn words(seen: &Seen, tally: &Tally) -> Vec<Word> {
         }
         Baseline::Now | Baseline::Settled => {
             let people: u32 = tally.states.values().sum();
+            let out: u32 = tally.scope.iter().flat_map(|scope| scope.excluded.values()).sum();
+            let out = match out {
+                0 => String::new(),
+                out => format!(" {out} people of its newest answer are out of scope: see status.scope."),
+            };
             let missing = match tally.missing {
                 0 => String::new(),
                 missing => format!(" {missing} of them are no longer named and keep their state."),
@@ -249,7 +274,7 @@ fn words(seen: &Seen, tally: &Tally) -> Vec<Word> {
                 0 => condition::baseline_clear(),
                 leavers => condition::baseline_leavers(leavers),
             };
-            vec![condition::ready(format!("{people} people of connection {connection}.{missing}")), baseline]
+            vec![condition::ready(format!("{people} people of connection {connection}.{missing}{out}")), baseline]
         }
     };
     words.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {

@@ -1,33 +1,25 @@
 //! The user names a person signs in with: the CEL expressions of a policy, over `person`.
-//!
-//! `cel` bounds no cost, so what could cost is refused: an expression has at most 512 characters (the schema's bound)
-//! and no macro that walks a list or map.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
-
-use cel::common::ast::{EntryExpr, Expr, IdedExpr};
-use cel::{Context, Env, Program, Value};
 
 use crate::domain::employee::Employee;
+use crate::domain::expression::Expression;
 use crate::outcome::Fault;
 
-/// Longest expression.
-const LONGEST_EXPRESSION: usize = 512;
+/// Fields of `person`.
+const FIELDS: &[&str] = &["id", "connection", "workEmail"];
 /// Longest user name.
 const LONGEST_NAME: usize = 256;
 
 /// The compiled expressions of a policy.
 pub struct Usernames {
-    programs: Vec<Program>,
+    expressions: Vec<Expression>,
     connection: String,
-    env: Arc<Env>,
 }
 
 impl fmt::Debug for Usernames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Usernames({})", self.programs.len())
+        write!(f, "Usernames({})", self.expressions.len())
     }
 }
 
@@ -37,29 +29,22 @@ impl Usernames {
     /// # Errors
     /// Stalled, naming the first expression that cannot be used and why.
     pub fn compile(expressions: &[String], connection: &str) -> Result<Self, Fault> {
-        let env = Arc::new(Env::stdlib());
-        let mut usernames = Self { programs: Vec::new(), connection: connection.to_owned(), env };
+        let mut usernames = Self { expressions: Vec::new(), connection: connection.to_owned() };
         for (position, expression) in expressions.iter().enumerate() {
-            let program = usernames
-                .compile_one(expression)
-                .map_err(|why| Fault::Stalled(format!("spec.identity.usernames[{position}]: {why}")))?;
-            usernames.programs.push(program);
+            let compiled = usernames.compile_one(expression);
+            let compiled =
+                compiled.map_err(|why| Fault::Stalled(format!("spec.identity.usernames[{position}]: {why}")))?;
+            usernames.expressions.push(compiled);
         }
         Ok(usernames)
     }
 
-    fn compile_one(&self, expression: &str) -> Result<Program, String> {
-        if expression.chars().count() > LONGEST_EXPRESSION {
-            return Err(format!("more than {LONGEST_EXPRESSION} characters"));
-        }
-        let program = self.env.compile(expression).map_err(|_| "not a CEL expression".to_owned())?;
-        if walks(program.expression()) {
-            return Err("all, exists, exists_one, filter and map are not allowed here".to_owned());
-        }
-        match program.execute(&self.context("0", "nobody@example.com")) {
-            Ok(Value::String(_)) => Ok(program),
-            Ok(_) => Err("does not give a string".to_owned()),
-            Err(_) => Err("fails; it may use person.id, person.connection and person.workEmail".to_owned()),
+    fn compile_one(&self, text: &str) -> Result<Expression, String> {
+        let compiled = Expression::compile(text, FIELDS).map_err(|refused| refused.to_string())?;
+        match compiled.text(&self.person("0", "nobody@example.com")) {
+            Ok(Some(_)) => Ok(compiled),
+            Ok(None) => Err("fails for a person with an address".to_owned()),
+            Err(refused) => Err(refused.to_string()),
         }
     }
 
@@ -67,49 +52,15 @@ impl Usernames {
     /// where there is none, or gives an empty or overlong text.
     #[must_use]
     pub fn of(&self, employee: &Employee) -> Vec<String> {
-        if self.programs.is_empty() {
-            return Vec::new();
-        }
-        let context = self.context(&employee.id.0, employee.work_email.trim());
-        let names = self.programs.iter().filter_map(|program| match program.execute(&context) {
-            Ok(Value::String(name)) => Some((*name).clone()),
-            _ => None,
-        });
+        let person = self.person(&employee.id.0, employee.work_email.trim());
+        let names = self.expressions.iter().filter_map(|expression| expression.text(&person).ok().flatten());
         names.filter(|name| (1..=LONGEST_NAME).contains(&name.trim().chars().count())).collect()
     }
 
     /// What an expression sees. A missing address is no field at all, so that `'oidc:' + person.workEmail` gives no
     /// name rather than the same one to everybody.
-    fn context(&self, id: &str, work_email: &str) -> Context<'static, 'static> {
-        let fields = [("id", id), ("connection", &self.connection), ("workEmail", work_email)];
-        let person: HashMap<String, Value> = fields
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| (name.to_owned(), Value::from(value)))
-            .collect();
-        let mut context = Context::with_env(Arc::clone(&self.env));
-        context.add_variable_from_value("person", Value::from(person));
-        context
-    }
-}
-
-/// Whether any part of it walks a list or map: what the macros `all`, `exists`, `exists_one`, `filter` and `map` become.
-fn walks(expression: &IdedExpr) -> bool {
-    match &expression.expr {
-        Expr::Comprehension(_) => true,
-        Expr::Call(call) => call.target.iter().any(|target| walks(target)) || call.args.iter().any(walks),
-        Expr::List(list) => list.elements.iter().any(walks),
-        Expr::Map(map) => map.entries.iter().any(|entry| entry_walks(&entry.expr)),
-        Expr::Struct(structure) => structure.entries.iter().any(|entry| entry_walks(&entry.expr)),
-        Expr::Select(select) => walks(&select.operand),
-        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => false,
-    }
-}
-
-fn entry_walks(entry: &EntryExpr) -> bool {
-    match entry {
-        EntryExpr::StructField(field) => walks(&field.value),
-        EntryExpr::MapEntry(entry) => walks(&entry.key) || walks(&entry.value),
+    fn person<'a>(&'a self, id: &'a str, work_email: &'a str) -> [(&'static str, &'a str); 3] {
+        [("id", id), ("connection", &self.connection), ("workEmail", work_email)]
     }
 }
 
@@ -151,8 +102,15 @@ mod tests {
         let long = format!("'{}'", "x".repeat(511));
         let cases = [
             ("'oidc:' +", "not a CEL expression"),
-            ("persn.workEmail", "fails; it may use person.id, person.connection and person.workEmail"),
-            ("person.birthday", "fails; it may use person.id, person.connection and person.workEmail"),
+            (
+                "persn.workEmail",
+                "persn.workEmail is not known here; it may use person.id, person.connection and person.workEmail",
+            ),
+            (
+                "person.department",
+                "person.department is not known here; it may use person.id, person.connection and person.workEmail",
+            ),
+            ("{'a': 'b'}[person.id]", "fails for a person with an address"),
             ("1 + 1", "does not give a string"),
             ("[1, 2].all(x, x > 0) ? 'a' : 'b'", "all, exists, exists_one, filter and map are not allowed here"),
             (

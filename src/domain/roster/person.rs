@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::calendar::Day;
-use super::{Baseline, Entry, Left, Profile, Rules, Standing, Turn};
-use crate::domain::employee::{Employee, Facts, State, Verdict, verdict};
+use super::{Baseline, Entry, Left, Profile, Rules, Sight, Standing, Turn, person_name};
+use crate::domain::employee::{Employee, Facts, HrId, State, Verdict, verdict};
+use crate::domain::scope::Out;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
 const MOST_ALIASES: usize = 64;
@@ -31,21 +32,28 @@ pub(super) fn stated(
     employee: &Employee,
     before: Option<&Entry>,
     manager: Option<String>,
+    sight: &Sight,
     rules: &Rules<'_>,
-    day: &Day,
     now: Timestamp,
 ) -> (Entry, Option<Turn>) {
     let profile = profile(employee, manager);
     if let Some(before) = before.filter(|before| another_human(before, &profile, employee)) {
         return conflicting(before, rules, now);
     }
-    let facts = facts(employee, before, day);
-    let standing = match before {
-        Some(before) if stays_left(before, &facts) => {
+    let (facts, day) = (facts(employee, before, &sight.day), &*sight.day);
+    let stood = before.map(|before| &before.standing);
+    let mut standing = match (before, sight.out) {
+        (_, Some(out)) => out_of_scope(stood, out, sight.verdict, &facts, day, now),
+        (Some(before), None) if stays_left(before, &facts) => {
             Standing { zone: day.zone.name().to_owned(), ..before.standing.clone() }
         }
-        _ => standing(before.map(|before| &before.standing), verdict(&facts, day.today), &facts, day, now),
+        _ => standing(stood, sight.verdict, &facts, day, now),
     };
+    if came_into_scope(before, rules)
+        && let Some(left) = &mut standing.left
+    {
+        left.baseline = true;
+    }
     let known = before.map(|before| before.aliases.as_slice()).unwrap_or_default();
     let aliases = aliases(known, employee, (rules.usernames)(employee));
     let after = Entry { policy: rules.policy.to_owned(), facts, missing_since: None, standing, aliases, profile };
@@ -53,11 +61,19 @@ pub(super) fn stated(
     (after, turn)
 }
 
+/// Whether nobody saw them in scope before. Of somebody who is not known at all a scope leaves open whether they were
+/// out of it until now.
+fn came_into_scope(before: Option<&Entry>, rules: &Rules<'_>) -> bool {
+    before.map_or(rules.scope.filters(), |before| before.standing.out.is_some())
+}
+
 /// A person nothing new is said of: because there is no answer, or because it does not name them.
 ///
 /// Whoever is missing keeps their state, with one exception: a last day that a trusted answer announced has been said,
-/// and ends the employment when it has passed, as it would for everybody else.
+/// and ends the employment when it has passed, as it would for everybody else. Whether they are in scope stays as it
+/// was last told, but for what can be told without their record.
 pub(super) fn unstated(
+    id: &HrId,
     before: &Entry,
     missing_since: Option<Timestamp>,
     rules: &Rules<'_>,
@@ -65,19 +81,50 @@ pub(super) fn unstated(
     now: Timestamp,
 ) -> (Entry, Option<Turn>) {
     let mut after = Entry { policy: rules.policy.to_owned(), missing_since, ..before.clone() };
+    if before.standing.why == CONFLICT {
+        return (after, None);
+    }
     let facts = before.facts;
     let announced = facts.last_day.is_some() && facts.announced == facts.last_day;
     let verdict = verdict(&facts, day.today);
     let leaves = verdict.state == State::Terminated;
     let keeps = before.standing.left.is_some()
-        || before.standing.why == CONFLICT
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && rules.baseline == Baseline::Awaited);
-    if !keeps {
+    if let Some(out) = still_out(id, before, missing_since, rules) {
+        after.standing = out_of_scope(Some(&before.standing), out, verdict, &facts, day, now);
+    } else if !keeps {
         after.standing = standing(Some(&before.standing), verdict, &facts, day, now);
     }
     let turn = turn(Some(before), &after);
     (after, turn)
+}
+
+/// Why somebody is out of scope of whom there is no record now.
+///
+/// The last verdict stands. A changed policy asks anew, and of whom its first answer does not name nobody can tell: they
+/// are out until one does, unless they had left in scope before, which then needs approval.
+fn still_out(id: &HrId, before: &Entry, missing_since: Option<Timestamp>, rules: &Rules<'_>) -> Option<Out> {
+    let told = before.standing.out;
+    let anew = rules.baseline == Baseline::Now && missing_since.is_some();
+    let untold = anew && (told.is_some() || (rules.scope.filters() && before.standing.left.is_none()));
+    let by_id = rules.scope.out_by_id(&id.0, || person_name(rules.namespace, rules.connection, id));
+    by_id.or(untold.then_some(Out::NotNamed)).or(told)
+}
+
+/// Out of scope: what the record says is shown, and nothing follows from it.
+fn out_of_scope(
+    before: Option<&Standing>,
+    out: Out,
+    verdict: Verdict,
+    facts: &Facts,
+    day: &Day,
+    now: Timestamp,
+) -> Standing {
+    let since = before.filter(|before| before.state == State::OutOfScope).map_or(now, |before| before.since);
+    let why = format!("out of scope: {}; the record says: {}", out.words(), verdict.why.words());
+    let zone = day.zone.name().to_owned();
+    Standing { state: State::OutOfScope, since, last_day: facts.last_day, zone, why, left: None, out: Some(out) }
 }
 
 /// A termination stands until a trusted answer says something else of the employment: neither a zone that was mapped
@@ -87,7 +134,7 @@ fn stays_left(before: &Entry, facts: &Facts) -> bool {
     before.standing.left.is_some() && said(&before.facts) == said(facts)
 }
 
-fn facts(employee: &Employee, before: Option<&Entry>, day: &Day) -> Facts {
+pub(super) fn facts(employee: &Employee, before: Option<&Entry>, day: &Day) -> Facts {
     let earlier = before.and_then(|before| before.facts.announced);
     let announced = employee.last_day.filter(|last| *last >= day.taken || Some(*last) == earlier);
     Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced }
@@ -110,6 +157,7 @@ fn standing(before: Option<&Standing>, verdict: Verdict, facts: &Facts, day: &Da
         zone: day.zone.name().to_owned(),
         why: verdict.why.words().to_owned(),
         left,
+        out: None,
     }
 }
 
@@ -124,7 +172,8 @@ fn another_human(before: &Entry, profile: &Profile, employee: &Employee) -> bool
         && matches!((before.facts.start, employee.start), (Some(old), Some(new)) if old != new)
 }
 
-/// Nothing of the other human is taken over: their address must not become this one's alias.
+/// Nothing of the other human is taken over: their address must not become this one's alias. Whether this one was in
+/// scope stays as it was last told.
 fn conflicting(before: &Entry, rules: &Rules<'_>, now: Timestamp) -> (Entry, Option<Turn>) {
     let mut after = Entry { policy: rules.policy.to_owned(), missing_since: None, ..before.clone() };
     if before.standing.why == CONFLICT {
@@ -138,6 +187,13 @@ fn conflicting(before: &Entry, rules: &Rules<'_>, now: Timestamp) -> (Entry, Opt
 
 fn turn(before: Option<&Entry>, after: &Entry) -> Option<Turn> {
     let state = after.standing.state;
+    let was_out = before.is_some_and(|before| before.standing.out.is_some());
+    match (was_out, after.standing.out.is_some()) {
+        (false, true) => return before.map(|_| Turn::OutOfScope),
+        (true, true) => return None,
+        (true, false) => return Some(Turn::InScope),
+        (false, false) => {}
+    }
     let left = before.filter(|before| before.standing.state == State::Terminated);
     match left {
         None if state == State::Terminated => Some(Turn::Terminated),

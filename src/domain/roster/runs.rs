@@ -21,7 +21,7 @@ pub struct Run {
     pub id: String,
     /// How many people carry it.
     pub leavers: u32,
-    /// How many people had not left before it.
+    /// How many people in scope had not left before it.
     pub people: u32,
     /// When it began.
     pub at: Timestamp,
@@ -54,7 +54,7 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
             }
         };
         if let Some(open) = runs.last_mut() {
-            open.people = count(drafts.iter().filter(|draft| !had_left(draft)));
+            open.people = count(drafts.iter().filter(|draft| !had_left(draft) && draft.after.standing.out.is_none()));
         }
         for left in
             drafts.iter_mut().filter(|draft| draft.leaver).filter_map(|draft| draft.after.standing.left.as_mut())

@@ -1,3 +1,5 @@
+mod scope;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -5,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::employee::{Said, Status};
+use crate::domain::scope::{Kind, Lists};
 
 // ---- Words of the tests --------------------------------------------------------------------------------------------
 
@@ -26,6 +29,7 @@ trait Words: Sized {
     fn last_day(self, day: &str) -> Self;
     fn start(self, day: &str) -> Self;
     fn location(self, location: &str) -> Self;
+    fn department(self, department: &str) -> Self;
     fn terminated(self) -> Self {
         self.said(Said::Mapped(Status::Terminated))
     }
@@ -44,6 +48,9 @@ impl Words for Employee {
     fn location(self, location: &str) -> Self {
         Self { location: Some(location.into()), ..self }
     }
+    fn department(self, department: &str) -> Self {
+        Self { department: Some(department.into()), ..self }
+    }
 }
 
 /// A policy, and the Persons as a cluster would keep them.
@@ -53,12 +60,14 @@ struct World {
     runs: Vec<Run>,
     baseline: Baseline,
     policy: &'static str,
+    scope: Rc<Scope>,
 }
 
 impl World {
     /// Nobody is known, and the baseline is settled.
     fn settled() -> Self {
-        Self { known: BTreeMap::new(), runs: Vec::new(), baseline: Baseline::Settled, policy: "everyone" }
+        let (known, runs, scope) = (BTreeMap::new(), Vec::new(), Rc::default());
+        Self { known, runs, baseline: Baseline::Settled, policy: "everyone", scope }
     }
 
     /// These people are known, as of an earlier day.
@@ -79,6 +88,7 @@ impl World {
             policy_uid: "uid-1",
             zones: &zones,
             usernames: &|employee| vec![format!("oidc:{}", employee.work_email)],
+            scope: &self.scope,
             runs: &self.runs,
             baseline: self.baseline,
         };
@@ -522,17 +532,19 @@ fn any_employee() -> impl Strategy<Value = Employee> {
     ];
     let day = || proptest::option::of((1_i8..=20).prop_map(|day| jiff::civil::date(2026, 3, day)));
     let place = proptest::option::of(prop_oneof![Just("Melbourne"), Just("Oslo")]);
-    (0_u32..12, said, day(), day(), place, 0_u32..3).prop_map(|(id, said, start, last_day, location, version)| {
-        Employee {
+    let of = proptest::option::of(prop_oneof![Just("Sales"), Just("Support")]);
+    (0_u32..12, said, day(), day(), place, of, 0_u32..3).prop_map(
+        |(id, said, start, last_day, location, of, version)| Employee {
             said,
             start,
             last_day,
             location: location.map(Into::into),
+            department: of.map(Into::into),
             name: format!("Name {id} {}", version % 2),
             work_email: format!("{id}-{version}@example.com"),
             ..employee(&id.to_string())
-        }
-    })
+        },
+    )
 }
 
 /// Answers as the gate lets them through: every id once.

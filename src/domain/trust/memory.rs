@@ -101,16 +101,20 @@ impl Memory {
         hashes
     }
 
-    /// Names exactly this answer, and reveals nothing of it: a digest under the key over who is in it, what the source
-    /// says of each and how many records could not be read. `read` is ordered.
+    /// Names exactly this answer, and reveals nothing of it: a digest under the key over who is in it, whatever of each
+    /// decides anything, and how many records could not be read. `read` is ordered.
     pub(super) fn digest(&self, read: &Read) -> String {
         let day = |day: Option<Date>| day.map_or_else(String::new, |day| day.to_string());
         let mut hasher = self.keyed("answer");
         hasher.update(format!("{} bad\n", read.bad.len()));
         for employee in &read.employees {
             let id = &employee.id.0;
-            let (said, start, last) = (employee.said.as_str(), day(employee.start), day(employee.last_day));
-            hasher.update(format!("{}:{id} {said} {start} {last}\n", id.len()));
+            let said = employee.said.as_str();
+            let [start, last, contract] = [employee.start, employee.last_day, employee.contract_end].map(day);
+            hasher.update(format!("{}:{id} {said} {start} {last} {contract}\n", id.len()));
+            for text in deciding(employee) {
+                hasher.update(format!("{}:{text}\n", text.len()));
+            }
         }
         let mut digest = HEXLOWER.encode(&hasher.finalize());
         digest.truncate(DIGITS);
@@ -133,6 +137,14 @@ impl Memory {
     fn keyed(&self, purpose: &str) -> Sha256 {
         Sha256::new().chain_update(&self.key).chain_update(purpose)
     }
+}
+
+/// What decides who somebody is in the cluster, in which zone their days are counted, and whether they are in scope.
+fn deciding(employee: &Employee) -> impl Iterator<Item = &str> {
+    let Employee { work_email, legal_entity, employment_type, department, team, title, location, .. } = employee;
+    let kind = employment_type.map_or("", |kind| kind.as_str());
+    let texts = [legal_entity, department, team, title, location].map(|text| text.as_deref().unwrap_or_default());
+    [work_email.as_str(), kind].into_iter().chain(texts)
 }
 
 impl Last {

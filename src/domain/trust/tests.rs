@@ -243,7 +243,7 @@ fn what_nobody_can_judge_cannot_be_accepted() {
 }
 
 #[test]
-fn a_digest_follows_who_is_said_what_and_nothing_else() {
+fn a_digest_follows_who_is_said_what_as_far_as_it_decides_anything_and_nothing_else() {
     let digest = |read: Read, memory: &Memory| match judge(read, memory, &asked(), &bounds(), day(1)) {
         Ok(believed) => believed.snapshot.answer().to_owned(),
         Err(held) => held.answer,
@@ -260,6 +260,13 @@ fn a_digest_follows_who_is_said_what_and_nothing_else() {
     assert_eq!(plain, changed(|e| e.name = "Another name".to_owned()), "names are not in it");
     assert_ne!(plain, changed(|e| e.said = Said::Mapped(Status::Terminated)), "a status is");
     assert_ne!(plain, changed(|e| e.last_day = Some(civil::date(2026, 3, 1))), "a last day is");
+    assert_ne!(plain, changed(|e| e.work_email = "bo@example.com".to_owned()), "what marks resolve by is");
+    assert_ne!(plain, changed(|e| e.department = Some("Sales".into())), "what puts somebody out of scope is");
+    assert_ne!(
+        changed(|e| e.department = Some("Sales".into())),
+        changed(|e| e.team = Some("Sales".into())),
+        "and of what it says so"
+    );
     assert_ne!(plain, digest(people(0..3), &Memory::fresh(&[8; 32])), "another key, another digest");
 }
 

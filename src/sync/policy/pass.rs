@@ -70,8 +70,12 @@ pub struct Tally {
     pub states: BTreeMap<String, u32>,
     /// People that trusted answers no longer name.
     pub missing: u32,
-    /// Leavers of a baseline whose access stands.
+    /// Leavers that need approval, and whose access stands.
     pub baseline_leavers: u32,
+    /// Who is in scope; none without an answer.
+    pub scope: Option<policy::Scoped>,
+    /// How many people went out of scope, and how many came into it.
+    pub crossed: (u32, u32),
     /// People whose location has no zone; none without an answer.
     pub unmatched: Option<u32>,
     /// When somebody's dates say something new.
@@ -89,7 +93,8 @@ pub fn decide(view: &View, now: Timestamp) -> Decision {
         .filter(|(_, record)| record.connection == connection)
         .collect();
     let plan = plan(view, &ours, now);
-    let Plan { changes, runs, states, missing, baseline_leavers, unmatched, wake } = plan;
+    let Plan { changes, runs, states, missing, baseline_leavers, scope, unmatched, wake } = plan;
+    let crossed = crossed(&changes);
     let mut writes =
         Writes { standing: ours.iter().map(|(_, r)| r.id.as_str()).zip(&ours).collect(), ..Writes::new(view, now) };
     for change in changes {
@@ -103,7 +108,15 @@ pub fn decide(view: &View, now: Timestamp) -> Decision {
         leavers,
         rest,
         news,
-        tally: Tally { states, missing, baseline_leavers, unmatched, wake },
+        tally: Tally {
+            states,
+            missing,
+            baseline_leavers,
+            scope: scope.map(convert::scoped_shown),
+            crossed,
+            unmatched,
+            wake,
+        },
     }
 }
 
@@ -117,6 +130,7 @@ fn plan(view: &View, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> Plan {
         policy_uid: &view.policy_uid,
         zones: &view.settings.zones,
         usernames: &|employee| view.settings.usernames.of(employee),
+        scope: &view.settings.scope,
         runs: &runs,
         baseline: view.baseline,
     };
@@ -199,11 +213,17 @@ impl<'a> Writes<'a> {
     }
 }
 
-/// What is said of a turn. A baseline's leavers left before anybody looked: they are no news.
+fn crossed(changes: &[Change]) -> (u32, u32) {
+    let count = |turn| u32::try_from(changes.iter().filter(|change| change.turn == Some(turn)).count());
+    (count(Turn::OutOfScope).unwrap_or(u32::MAX), count(Turn::InScope).unwrap_or(u32::MAX))
+}
+
+/// What is said of a turn. A baseline's leavers left before anybody looked: they are no news. Whom a changed policy puts
+/// out of scope, or into it, is told of on the policy, once.
 fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Option<News> {
     let Record { connection, id } = record;
     let (reason, note) = match change.turn? {
-        Turn::Terminated if baseline != Baseline::Settled => return None,
+        Turn::Terminated | Turn::OutOfScope | Turn::InScope if baseline != Baseline::Settled => return None,
         Turn::Terminated => {
             let run = change.entry.standing.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
             (
@@ -223,6 +243,15 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
                 "HR record {connection}/{id} works here again, in a new employment. Nothing is restored by itself."
             ),
         ),
+        Turn::OutOfScope => (
+            "OutOfScope",
+            format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.standing.why),
+        ),
+        Turn::InScope if change.entry.standing.left.is_some() => (
+            "InScope",
+            format!("HR record {connection}/{id} is in scope again, and has left: its Revocation needs approval."),
+        ),
+        Turn::InScope => ("InScope", format!("HR record {connection}/{id} is in scope again.")),
         Turn::Conflicting => ("Conflict", format!("HR record {connection}/{id}: {}.", change.entry.standing.why)),
     };
     Some(News { person: name.to_owned(), reason, note })
@@ -257,11 +286,11 @@ mod tests {
         Arc::new(judge(read, &Memory::fresh(&[7; 32]), &asked, &bounds, noon()).unwrap().snapshot)
     }
 
-    fn settings() -> Settings {
+    fn settings(scope: &serde_json::Value) -> Settings {
         let policy: SyncPolicy = serde_json::from_value(serde_json::json!({
             "apiVersion": "rollcall.dev/v1alpha1", "kind": "SyncPolicy", "metadata": {"name": "everyone"},
             "spec": {"connections": [{"name": "hq"}], "timeZones": {"default": "Europe/Madrid"},
-                "identity": {"usernames": ["'oidc:' + person.workEmail"]}},
+                "identity": {"usernames": ["'oidc:' + person.workEmail"]}, "scope": scope},
         }))
         .unwrap();
         Settings::of(&policy, &[]).unwrap()
@@ -278,7 +307,7 @@ mod tests {
                 policy_uid: "uid-1".into(),
                 runs: vec![],
                 baseline: Baseline::Settled,
-                settings: settings(),
+                settings: settings(&serde_json::json!({})),
                 people: vec![],
                 revocations: vec![],
                 snapshot: Some(believed(employees)),
@@ -405,6 +434,33 @@ mod tests {
                 news.iter()
                     .all(|news| news.note.contains("hq/1") && !news.note.contains("@") && !news.note.contains("Name"))
             );
+        }
+    }
+
+    #[test]
+    fn who_goes_out_of_scope_or_comes_into_it_is_news_and_whom_an_edit_moves_is_counted() {
+        let of =
+            |department: &str, id, status| Employee { department: Some(department.into()), ..employee(id, status) };
+        for (baseline, said) in [(Baseline::Settled, true), (Baseline::Now, false)] {
+            let mut cluster = Cluster::of(["1", "2"].map(|id| employee(id, Status::Active)).into());
+            cluster.0.settings = settings(&serde_json::json!({"exclude": {"departments": ["Sales"]}}));
+            cluster.0.baseline = baseline;
+            cluster.answer(vec![of("Sales", "1", Status::Active), of("Support", "2", Status::Active)]);
+            let out = cluster.pass();
+            cluster.0.settings = settings(&serde_json::json!({}));
+            cluster.answer(vec![of("Sales", "1", Status::Terminated), of("Support", "2", Status::Active)]);
+            let into = cluster.pass();
+            let notes = [&out, &into]
+                .map(|pass| pass.news.iter().map(|news| (news.reason, news.note.as_str())).collect::<Vec<_>>());
+            let expected = [
+                (
+                    "OutOfScope",
+                    "HR record hq/1 is out of scope: the department is among spec.scope.exclude.departments; the record says: active, no last day. This ends nobody's access.",
+                ),
+                ("InScope", "HR record hq/1 is in scope again, and has left: its Revocation needs approval."),
+            ];
+            assert_eq!(notes, if said { expected.map(|one| vec![one]) } else { [vec![], vec![]] });
+            assert_eq!((out.tally.crossed, into.tally.crossed), ((1, 0), (0, 1)));
         }
     }
 }

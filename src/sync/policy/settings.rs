@@ -4,7 +4,9 @@ use sha2::{Digest, Sha256};
 
 use crate::api::SyncPolicy;
 use crate::domain::lifecycle::Zones;
+use crate::domain::scope::Scope;
 use crate::outcome::Fault;
+use crate::sync::convert;
 use crate::sync::usernames::Usernames;
 
 /// What a policy says, readable.
@@ -12,6 +14,8 @@ use crate::sync::usernames::Usernames;
 pub struct Settings {
     /// Name of its connection.
     pub connection: String,
+    /// Whom it is about.
+    pub scope: Scope,
     /// Its time zones.
     pub zones: Zones,
     /// Its user names.
@@ -35,8 +39,10 @@ impl Settings {
         }
         let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
         let zones = zones.map_err(|unknown| Fault::Stalled(format!("spec.{unknown}")))?;
+        let scope = convert::scope(&spec.scope);
+        let scope = scope.map_err(|refused| Fault::Stalled(format!("spec.scope.expression: {refused}")))?;
         let usernames = Usernames::compile(&spec.identity.usernames, &connection)?;
-        Ok(Self { connection, zones, usernames })
+        Ok(Self { connection, scope, zones, usernames })
     }
 }
 
@@ -49,14 +55,14 @@ fn age(policy: &SyncPolicy) -> (Option<jiff::Timestamp>, Option<&str>) {
     (policy.metadata.creation_timestamp.as_ref().map(|time| time.0), policy.metadata.name.as_deref())
 }
 
-/// What a baseline is made of: source and mapping (`source`), connections, identity, lifecycle and mode. Limits and
+/// What a baseline is made of: source and mapping (`source`), connections, scope, identity, lifecycle and mode. Limits and
 /// what is protected are not in it: they may change without anybody's leavers needing approval anew.
 ///
 /// # Errors
 /// Never in practice; a spec that came from JSON can be written as JSON.
 pub fn fingerprint(policy: &SyncPolicy, source: &str) -> Result<String, Fault> {
     let spec = &policy.spec;
-    let parts = (source, &spec.connections, &spec.identity, &spec.lifecycle, spec.mode);
+    let parts = (source, &spec.connections, &spec.scope, &spec.identity, &spec.lifecycle, spec.mode);
     let text = serde_json::to_vec(&parts).map_err(|_| Fault::Stalled("the spec cannot be read".to_owned()))?;
     Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(text)))
 }
@@ -90,6 +96,7 @@ mod tests {
         let twin = policy("all", "2026-01-02T00:00:00Z", &plain());
         let younger = policy("all", "2026-01-03T00:00:00Z", &plain());
         let zones = with("timeZones", serde_json::json!({"default": "Europe/Atlantis"}));
+        let loops = with("scope", serde_json::json!({"expression": "[1].all(x, true)"}));
         let names = with("identity", serde_json::json!({"usernames": ["'oidc:' + person.workEmail", "person."]}));
         let cases = [
             ("plain", &everyone, vec![], None),
@@ -112,6 +119,12 @@ mod tests {
                 vec![],
                 Some("spec.timeZones.default: \"Europe/Atlantis\" is no IANA time zone such as Europe/Madrid"),
             ),
+            (
+                "an expression of the scope",
+                &loops,
+                vec![],
+                Some("spec.scope.expression: all, exists, exists_one, filter and map are not allowed here"),
+            ),
             ("an expression", &names, vec![], Some("spec.identity.usernames[1]: not a CEL expression")),
         ];
         for (what, policy, mut all, expected) in cases {
@@ -122,13 +135,19 @@ mod tests {
     }
 
     #[test]
-    fn a_baseline_is_made_of_source_identity_lifecycle_and_mode_and_of_nothing_else() {
+    fn a_baseline_is_made_of_source_scope_identity_lifecycle_and_mode_and_of_nothing_else() {
         let settled = fingerprint(&with("mode", "Observe".into()), "source-1").unwrap();
         let cases = [
             ("the same", with("mode", "Observe".into()), "source-1", true),
             ("another source or mapping", with("mode", "Observe".into()), "source-2", false),
             ("another mode", with("mode", "Enforce".into()), "source-1", false),
             ("another identity", with("identity", serde_json::json!({"usernames": ["person.id"]})), "source-1", false),
+            (
+                "another scope",
+                with("scope", serde_json::json!({"exclude": {"teams": ["Key accounts"]}})),
+                "source-1",
+                false,
+            ),
             (
                 "another lifecycle",
                 with("lifecycle", serde_json::json!({"termination": {"removeAfter": "1h"}})),

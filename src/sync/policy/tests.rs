@@ -23,7 +23,15 @@ fn seen(baseline: Baseline) -> Seen {
 }
 
 fn tally() -> Tally {
-    Tally { states: [("Active".to_owned(), 3)].into(), missing: 0, baseline_leavers: 2, unmatched: None, wake: None }
+    Tally {
+        states: [("Active".to_owned(), 3)].into(),
+        missing: 0,
+        baseline_leavers: 2,
+        scope: None,
+        crossed: (0, 0),
+        unmatched: None,
+        wake: None,
+    }
 }
 
 fn old() -> api::Baseline {
@@ -43,16 +51,18 @@ fn a_baseline_is_recorded_by_the_pass_that_took_it_and_by_no_other() {
 #[test]
 fn a_whole_pass_closes_its_runs_and_keeps_what_it_knows_nothing_of() {
     let run = api::Run { id: "r-1".into(), leavers: 2, ..api::Run::default() };
+    let scope = Some(api::Scoped { included: 3, ..api::Scoped::default() });
     let coverage = Some(api::Coverage { owned: 4, ..api::Coverage::default() });
     let before = SyncPolicyStatus {
         runs: vec![run.clone()],
         coverage: coverage.clone(),
+        scope: scope.clone(),
         answer: Some("a".into()),
         ..SyncPolicyStatus::default()
     };
     let (status, _) = conclude(&policy(before), &seen(Baseline::Settled), tally(), None, noon());
     assert_eq!(status.runs, [api::Run { written: true, ..run }]);
-    assert_eq!((status.coverage, status.answer.as_deref()), (coverage, Some("a")));
+    assert_eq!((status.coverage, status.scope, status.answer.as_deref()), (coverage, scope, Some("a")));
 }
 
 #[test]
@@ -91,6 +101,10 @@ fn the_conditions_say_what_it_waits_for() {
     for (baseline, tally, expected) in cases {
         assert_eq!(words(&seen(baseline), &tally), expected, "{baseline:?}");
     }
+    let excluded = [("teamUnknown".to_owned(), 2), ("departmentExcluded".to_owned(), 3)].into();
+    let scoped = Tally { scope: Some(api::Scoped { included: 3, excluded }), ..tally() };
+    let out = "3 people of connection hq. 5 people of its newest answer are out of scope: see status.scope.";
+    assert_eq!(words(&seen(Baseline::Settled), &scoped).first(), Some(&condition::ready(out)));
     let awaited = words(&seen(Baseline::Awaited), &tally());
     assert!(awaited.contains(&condition::baseline_awaited()));
     assert!(awaited.iter().any(|word| word.reason == "BaselineAwaited" && word.message.contains("connection hq")));

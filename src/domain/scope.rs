@@ -1,0 +1,446 @@
+//! Scope: which of the people a source names a policy is about.
+//!
+//! Being out of scope says nothing of anybody's employment, and ends nobody's access: the roster sees to that. What
+//! cannot be told is out, with that reason, and never guessed. Pure: values in, verdict out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::employee::{Employee, State};
+use super::expression::Expression;
+pub use super::expression::Refused;
+
+/// What people are filtered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The company that employs them.
+    LegalEntity,
+    /// Kind of employment.
+    EmploymentType,
+    /// Department.
+    Department,
+    /// Team.
+    Team,
+    /// Location.
+    Location,
+    /// Who they are.
+    Person,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::LegalEntity, Self::EmploymentType, Self::Department, Self::Team, Self::Location, Self::Person];
+
+    /// What it is called in a sentence, and the field of the policy that lists it.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::LegalEntity => ("legal entity", "legalEntities"),
+            Self::EmploymentType => ("employment type", "employmentTypes"),
+            Self::Department => ("department", "departments"),
+            Self::Team => ("team", "teams"),
+            Self::Location => ("location", "locations"),
+            Self::Person => ("person", "people"),
+        }
+    }
+}
+
+/// Why somebody is out of scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Out {
+    /// Listed among those left out.
+    Excluded(Kind),
+    /// Not listed among those included.
+    NotIncluded(Kind),
+    /// The source says nothing of what is filtered by, or nothing that was mapped.
+    Unknown(Kind),
+    /// The expression says no.
+    NotSelected,
+    /// The expression fails for them.
+    ExpressionFailed,
+    /// No answer has named them since the policy changed, so nobody can tell.
+    NotNamed,
+    /// A reason of a later version.
+    Other,
+}
+
+impl Out {
+    /// Every reason.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let listed = |of: fn(Kind) -> Self| Kind::ALL.into_iter().map(of);
+        let others = [Self::NotSelected, Self::ExpressionFailed, Self::NotNamed, Self::Other];
+        listed(Self::Excluded).chain(listed(Self::NotIncluded)).chain(listed(Self::Unknown)).chain(others)
+    }
+
+    /// The word under which it is stored and counted.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Excluded(Kind::LegalEntity) => "legalEntityExcluded",
+            Self::Excluded(Kind::EmploymentType) => "employmentTypeExcluded",
+            Self::Excluded(Kind::Department) => "departmentExcluded",
+            Self::Excluded(Kind::Team) => "teamExcluded",
+            Self::Excluded(Kind::Location) => "locationExcluded",
+            Self::Excluded(Kind::Person) => "personExcluded",
+            Self::NotIncluded(Kind::LegalEntity) => "legalEntityNotIncluded",
+            Self::NotIncluded(Kind::EmploymentType) => "employmentTypeNotIncluded",
+            Self::NotIncluded(Kind::Department) => "departmentNotIncluded",
+            Self::NotIncluded(Kind::Team) => "teamNotIncluded",
+            Self::NotIncluded(Kind::Location) => "locationNotIncluded",
+            Self::NotIncluded(Kind::Person) => "personNotIncluded",
+            Self::Unknown(Kind::LegalEntity) => "legalEntityUnknown",
+            Self::Unknown(Kind::EmploymentType) => "employmentTypeUnknown",
+            Self::Unknown(Kind::Department) => "departmentUnknown",
+            Self::Unknown(Kind::Team) => "teamUnknown",
+            Self::Unknown(Kind::Location) => "locationUnknown",
+            Self::Unknown(Kind::Person) => "personUnknown",
+            Self::NotSelected => "notSelected",
+            Self::ExpressionFailed => "expressionFailed",
+            Self::NotNamed => "notNamed",
+            Self::Other => "other",
+        }
+    }
+
+    /// Reads the stored word; one of a later version is a reason too.
+    #[must_use]
+    pub fn from_stored(word: &str) -> Self {
+        Self::all().find(|out| out.as_str() == word).unwrap_or(Self::Other)
+    }
+
+    /// In words, for the Person.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Excluded(kind) => {
+                let (what, list) = kind.words();
+                format!("the {what} is among spec.scope.exclude.{list}")
+            }
+            Self::NotIncluded(kind) => {
+                let (what, list) = kind.words();
+                format!("the {what} is not among spec.scope.include.{list}")
+            }
+            Self::Unknown(kind) => format!("spec.scope asks for the {}, which is not known", kind.words().0),
+            Self::NotSelected => "spec.scope.expression is false".to_owned(),
+            Self::ExpressionFailed => {
+                "spec.scope.expression fails, as where it uses a field that says nothing".to_owned()
+            }
+            Self::NotNamed => "no answer has named this record since the policy changed".to_owned(),
+            Self::Other => "for a reason of a later version".to_owned(),
+        }
+    }
+}
+
+/// Lists of values by what they are of. An empty list is no list.
+#[derive(Clone, Debug, Default)]
+pub struct Lists(BTreeMap<Kind, BTreeSet<String>>);
+
+impl Lists {
+    /// Adds the values of one kind, as they are written.
+    #[must_use]
+    pub fn of<'a>(mut self, kind: Kind, values: impl IntoIterator<Item = &'a str>) -> Self {
+        let values: BTreeSet<String> = values.into_iter().map(|value| comparable(kind, value)).collect();
+        if !values.is_empty() {
+            self.0.insert(kind, values);
+        }
+        self
+    }
+}
+
+/// Texts are compared trimmed and without case; ids are ids, and compared as they are.
+fn comparable(kind: Kind, value: &str) -> String {
+    match kind {
+        Kind::Person => value.trim().to_owned(),
+        _ => value.trim().to_lowercase(),
+    }
+}
+
+/// Which people a policy is about. Without lists and expression: everybody.
+#[derive(Debug, Default)]
+pub struct Scope {
+    include: Lists,
+    exclude: Lists,
+    expression: Option<Expression>,
+}
+
+/// Who somebody is to a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// Name of the connection that names them.
+    pub connection: &'a str,
+    /// Name of their Person.
+    pub person: &'a str,
+    /// What their record says today.
+    pub state: State,
+}
+
+impl Scope {
+    /// Fields of `person` in the expression. Dates are texts such as `2026-03-01`, which compare as dates do.
+    pub const FIELDS: &'static [&'static str] = &[
+        "id",
+        "connection",
+        "workEmail",
+        "legalEntity",
+        "employmentType",
+        "department",
+        "team",
+        "title",
+        "location",
+        "startDate",
+        "lastDay",
+        "contractEnd",
+        "state",
+    ];
+
+    /// Puts a scope together, and tries its expression on a person nobody is.
+    ///
+    /// # Errors
+    /// Why the expression cannot be used.
+    pub fn new(include: Lists, exclude: Lists, expression: Option<&str>) -> Result<Self, Refused> {
+        let expression = expression.map(|text| Expression::compile(text, Self::FIELDS)).transpose()?;
+        if let Some(expression) = &expression {
+            let nobody: Vec<_> = Self::FIELDS.iter().map(|field| (*field, "2026-03-01")).collect();
+            expression.holds(&nobody)?; // that it fails for nobody does not mean that it does for somebody
+        }
+        Ok(Self { include, exclude, expression })
+    }
+
+    /// Whether it leaves anybody out.
+    #[must_use]
+    pub fn filters(&self) -> bool {
+        !self.include.0.is_empty() || !self.exclude.0.is_empty() || self.expression.is_some()
+    }
+
+    /// Whether somebody is out of scope, and why: the first reason there is.
+    #[must_use]
+    pub fn out(&self, employee: &Employee, known: &Known<'_>) -> Option<Out> {
+        let listed = |lists: &Lists, kind: Kind| {
+            let values = lists.0.get(&kind)?;
+            let own = own(employee, known, kind);
+            Some(own.map(|own| own.iter().any(|own| values.contains(&comparable(kind, own)))))
+        };
+        let first = |reason: &dyn Fn(Kind) -> Option<Out>| Kind::ALL.into_iter().find_map(reason);
+        first(&|kind| (listed(&self.exclude, kind)? == Some(true)).then_some(Out::Excluded(kind)))
+            .or_else(|| {
+                first(&|kind| match listed(&self.include, kind)? {
+                    Some(true) => None,
+                    Some(false) => Some(Out::NotIncluded(kind)),
+                    None => Some(Out::Unknown(kind)),
+                })
+            })
+            .or_else(|| first(&|kind| listed(&self.exclude, kind)?.is_none().then_some(Out::Unknown(kind))))
+            .or_else(|| self.unselected(employee, known))
+    }
+
+    /// Whether somebody is out of scope by who they are alone: all that can be told without their record.
+    #[must_use]
+    pub fn out_by_id<'a>(&'a self, id: &str, person: impl FnOnce() -> String) -> Option<Out> {
+        let listed = |lists: &'a Lists| lists.0.get(&Kind::Person);
+        let (include, exclude) = (listed(&self.include), listed(&self.exclude));
+        if include.is_none() && exclude.is_none() {
+            return None;
+        }
+        let person = person();
+        let among = |listed: &BTreeSet<String>| listed.contains(id) || listed.contains(&person);
+        match (exclude.map(among), include.map(among)) {
+            (Some(true), _) => Some(Out::Excluded(Kind::Person)),
+            (_, Some(false)) => Some(Out::NotIncluded(Kind::Person)),
+            _ => None,
+        }
+    }
+
+    fn unselected(&self, employee: &Employee, known: &Known<'_>) -> Option<Out> {
+        let expression = self.expression.as_ref()?;
+        let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+        let (start, last_day, contract_end) = (day(employee.start), day(employee.last_day), day(employee.contract_end));
+        let state = format!("{:?}", known.state);
+        let values = [
+            employee.id.0.as_str(),
+            known.connection,
+            employee.work_email.trim(),
+            text(employee.legal_entity.as_deref()),
+            employee.employment_type.map_or("", |kind| kind.as_str()),
+            text(employee.department.as_deref()),
+            text(employee.team.as_deref()),
+            text(employee.title.as_deref()),
+            text(employee.location.as_deref()),
+            &start,
+            &last_day,
+            &contract_end,
+            &state,
+        ];
+        let person: Vec<_> = Self::FIELDS.iter().copied().zip(values).collect();
+        match expression.holds(&person) {
+            Ok(Some(true)) => None,
+            Ok(Some(false)) => Some(Out::NotSelected),
+            Ok(None) | Err(_) => Some(Out::ExpressionFailed),
+        }
+    }
+}
+
+fn text(value: Option<&str>) -> &str {
+    value.map(str::trim).unwrap_or_default()
+}
+
+/// What somebody has of a kind, none where that is not known.
+fn own<'a>(employee: &'a Employee, known: &Known<'a>, kind: Kind) -> Option<Vec<&'a str>> {
+    let value = match kind {
+        Kind::LegalEntity => employee.legal_entity.as_deref(),
+        Kind::EmploymentType => employee.employment_type.map(|kind| kind.as_str()),
+        Kind::Department => employee.department.as_deref(),
+        Kind::Team => employee.team.as_deref(),
+        Kind::Location => employee.location.as_deref(),
+        Kind::Person => return Some(vec![employee.id.0.as_str(), known.person]),
+    };
+    value.filter(|value| !value.trim().is_empty()).map(|value| vec![value])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::employee::{EmploymentType, HrId, Said};
+
+    fn ada() -> Employee {
+        let text = |text: &str| Some(Arc::from(text));
+        Employee {
+            legal_entity: text("Example Ltd"),
+            employment_type: Some(EmploymentType::Employee),
+            department: text(" Sales "),
+            team: text("Key accounts"),
+            title: text("Clerk"),
+            location: text("Madrid"),
+            start: "2020-01-01".parse().ok(),
+            ..Employee::new(HrId("7".into()), "Ada Example".into(), "ada@example.com".into(), Said::Silent)
+        }
+    }
+
+    fn nobody_knows() -> Employee {
+        Employee::new(HrId("7".into()), "Ada Example".into(), "ada@example.com".into(), Said::Silent)
+    }
+
+    fn out(scope: &Scope, employee: &Employee) -> Option<&'static str> {
+        let known = Known { connection: "hq", person: "p-ada", state: State::Active };
+        scope.out(employee, &known).map(Out::as_str)
+    }
+
+    fn lists(of: &[(Kind, &[&str])]) -> Lists {
+        of.iter().fold(Lists::default(), |lists, (kind, values)| lists.of(*kind, values.iter().copied()))
+    }
+
+    fn include(of: &[(Kind, &[&str])]) -> Scope {
+        Scope::new(lists(of), Lists::default(), None).unwrap()
+    }
+
+    fn exclude(of: &[(Kind, &[&str])]) -> Scope {
+        Scope::new(Lists::default(), lists(of), None).unwrap()
+    }
+
+    fn select(expression: &str) -> Scope {
+        Scope::new(Lists::default(), Lists::default(), Some(expression)).unwrap()
+    }
+
+    #[test]
+    fn values_of_a_kind_are_any_of_them_and_kinds_are_all_of_them() {
+        use Kind::{Department, EmploymentType, LegalEntity, Location, Person, Team};
+        let cases = [
+            ("no list at all", include(&[]), None),
+            ("an empty list", include(&[(Department, &[])]), None),
+            ("one of the values", include(&[(Department, &["Support", "Sales"])]), None),
+            ("without case and blanks", include(&[(Department, &["sALES\t"])]), None),
+            ("none of the values", include(&[(Department, &["Support"])]), Some("departmentNotIncluded")),
+            ("only a part of the value", include(&[(Department, &["Sale"])]), Some("departmentNotIncluded")),
+            ("both kinds", include(&[(Department, &["Sales"]), (Location, &["Madrid"])]), None),
+            (
+                "one of two kinds",
+                include(&[(Department, &["Sales"]), (Location, &["Oslo"])]),
+                Some("locationNotIncluded"),
+            ),
+            ("legal entity", include(&[(LegalEntity, &["Other"])]), Some("legalEntityNotIncluded")),
+            ("type", include(&[(EmploymentType, &["Employee"])]), None),
+            ("another type", include(&[(EmploymentType, &["Contractor"])]), Some("employmentTypeNotIncluded")),
+            ("team", include(&[(Team, &["key accounts"])]), None),
+            ("by id", include(&[(Person, &["7", "8"])]), None),
+            ("by the Person's name", include(&[(Person, &["p-ada"])]), None),
+            ("an id is no part of another", include(&[(Person, &["77"])]), Some("personNotIncluded")),
+            ("left out", exclude(&[(Department, &["sales"])]), Some("departmentExcluded")),
+            ("another one left out", exclude(&[(Department, &["Support"])]), None),
+            ("left out by who they are", exclude(&[(Person, &["p-ada"])]), Some("personExcluded")),
+        ];
+        for (what, scope, expected) in cases {
+            assert_eq!(out(&scope, &ada()), expected, "{what}");
+        }
+        let both = Scope::new(lists(&[(Department, &["Sales"])]), lists(&[(Location, &["Madrid"])]), None).unwrap();
+        assert_eq!(out(&both, &ada()), Some("locationExcluded"), "leaving out wins");
+    }
+
+    #[test]
+    fn what_is_not_known_is_out_with_that_reason_and_never_guessed() {
+        use Kind::{Department, EmploymentType, LegalEntity, Location, Person, Team};
+        for (kind, word) in [
+            (LegalEntity, "legalEntityUnknown"),
+            (EmploymentType, "employmentTypeUnknown"),
+            (Department, "departmentUnknown"),
+            (Team, "teamUnknown"),
+            (Location, "locationUnknown"),
+        ] {
+            assert_eq!(out(&include(&[(kind, &["x"])]), &nobody_knows()), Some(word), "to be included");
+            assert_eq!(out(&exclude(&[(kind, &["x"])]), &nobody_knows()), Some(word), "to be left out");
+        }
+        let blank = Employee { department: Some(Arc::from("  ")), ..ada() };
+        assert_eq!(
+            out(&include(&[(Department, &["Sales"])]), &blank),
+            Some("departmentUnknown"),
+            "a blank says nothing"
+        );
+        let sure = exclude(&[(Department, &["Sales"]), (Person, &["7"])]);
+        assert_eq!(out(&sure, &nobody_knows()), Some("personExcluded"), "what is sure is said first");
+    }
+
+    #[test]
+    fn an_expression_sees_the_fields_that_say_something() {
+        let cases = [
+            ("person.department == 'Sales' && person.location.startsWith('Mad')", None),
+            ("person.employmentType in ['Contractor', 'Intern']", Some("notSelected")),
+            ("person.startDate < '2021-01-01' && !has(person.lastDay)", None),
+            ("person.lastDay > '2021-01-01'", Some("expressionFailed")),
+            ("person.state == 'Active' && person.connection == 'hq' && person.id == '7'", None),
+            ("person.workEmail.endsWith('@example.com') && person.legalEntity == 'Example Ltd'", None),
+            ("person.team + person.title == 'Key accountsClerk'", None),
+        ];
+        for (expression, expected) in cases {
+            assert_eq!(out(&select(expression), &ada()), expected, "{expression}");
+        }
+        assert_eq!(out(&select("person.department == 'Sales'"), &nobody_knows()), Some("expressionFailed"));
+        for (expression, why) in
+            [("person.department", "does not give true or false"), ("person.", "not a CEL expression")]
+        {
+            let refused = Scope::new(Lists::default(), Lists::default(), Some(expression)).unwrap_err();
+            assert_eq!(refused.to_string(), why);
+        }
+    }
+
+    #[test]
+    fn without_a_record_only_who_they_are_can_be_told() {
+        use Kind::{Department, Person};
+        let cases = [
+            ("left out by id", exclude(&[(Person, &["7"])]), Some("personExcluded")),
+            ("by the Person's name", exclude(&[(Person, &["p-ada"])]), Some("personExcluded")),
+            ("others are included", include(&[(Person, &["8"])]), Some("personNotIncluded")),
+            ("included by id", include(&[(Person, &["7"])]), None),
+            ("asked for what only a record says", include(&[(Department, &["Sales"])]), None),
+        ];
+        for (what, scope, expected) in cases {
+            assert_eq!(scope.out_by_id("7", || "p-ada".into()).map(Out::as_str), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn every_reason_has_a_word_that_is_read_back() {
+        let words: BTreeSet<_> = Out::all().map(Out::as_str).collect();
+        assert_eq!(words.len(), Out::all().count());
+        for out in Out::all() {
+            assert_eq!(Out::from_stored(out.as_str()), out);
+            assert!(out.words().len() < 90, "{}", out.words());
+        }
+        assert_eq!(Out::from_stored("phaseOfTheMoon"), Out::Other);
+    }
+}
