@@ -288,13 +288,7 @@ impl<'d> Cells<'d> {
             let at = self.definition.lookups.keys().position(|name| name == lookup);
             self.named.push((into, at.ok_or_else(|| format!("there is no lookup {lookup}"))?));
         }
-        Ok(Taken {
-            into,
-            paths: value.paths.iter().map(|path| Path::parse(path)).collect::<Result<_, _>>()?,
-            first: value.first,
-            with: value.with.clone(),
-            none: value.none.iter().map(|word| word.to_lowercase()).collect(),
-        })
+        Taken::of(value, into)
     }
 
     fn plain(path: &str, into: usize) -> Result<Taken, String> {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_json_path::JsonPath;
 
+use super::definition;
 use super::path::{Path, plain};
 use super::row::{Build, Cell, Row, Unfit};
 use crate::domain::employee::Failure;
@@ -83,6 +84,22 @@ pub(super) struct Taken {
     pub(super) with: String,
     /// Words that stand for nothing, in lower case.
     pub(super) none: Vec<String>,
+}
+
+impl Taken {
+    /// What a definition's value takes.
+    ///
+    /// # Errors
+    /// In words, which path is none.
+    pub(super) fn of(value: &definition::Value, into: usize) -> Result<Self, String> {
+        Ok(Self {
+            into,
+            paths: value.paths.iter().map(|path| Path::parse(path)).collect::<Result<_, _>>()?,
+            first: value.first,
+            with: value.with.clone(),
+            none: value.none.iter().map(|word| word.to_lowercase()).collect(),
+        })
+    }
 }
 
 /// What is taken from every page of one list, and how large a row it fills.

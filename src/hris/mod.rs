@@ -19,6 +19,7 @@ mod csv;
 mod dates;
 mod definition;
 mod engine;
+pub mod fake;
 mod http;
 mod json;
 mod mapping;

@@ -54,7 +54,29 @@ pub enum Slot {
 
 impl Slot {
     /// How many there are.
-    pub(super) const COUNT: usize = 18;
+    pub(super) const COUNT: usize = Self::ALL.len();
+
+    /// All there are, in their order.
+    pub(super) const ALL: [Self; 18] = [
+        Self::EmployeeId,
+        Self::FullName,
+        Self::Email,
+        Self::Status,
+        Self::HireDate,
+        Self::TerminationDate,
+        Self::Department,
+        Self::Title,
+        Self::Location,
+        Self::ManagerEmail,
+        Self::ManagerId,
+        Self::EmploymentType,
+        Self::LegalEntity,
+        Self::Team,
+        Self::LastWorkingDay,
+        Self::ContractEnd,
+        Self::TerminationReason,
+        Self::Phone,
+    ];
 
     /// Its word.
     #[must_use]
@@ -283,27 +305,8 @@ mod tests {
     #[test]
     fn every_slot_keeps_its_own_text() {
         let mut row = Row::default();
-        let all = [
-            Slot::EmployeeId,
-            Slot::FullName,
-            Slot::Email,
-            Slot::Status,
-            Slot::HireDate,
-            Slot::TerminationDate,
-            Slot::Department,
-            Slot::Title,
-            Slot::Location,
-            Slot::ManagerEmail,
-            Slot::ManagerId,
-            Slot::EmploymentType,
-            Slot::LegalEntity,
-            Slot::Team,
-            Slot::LastWorkingDay,
-            Slot::ContractEnd,
-            Slot::TerminationReason,
-            Slot::Phone,
-        ];
-        assert_eq!(all.len(), Slot::COUNT);
+        let all = Slot::ALL;
+        assert!(all.iter().enumerate().all(|(at, slot)| *slot as usize == at));
         all.iter().for_each(|slot| row.set(*slot, slot.name()));
         for slot in all {
             assert_eq!(row.get(slot), Ok(Some(slot.name())));

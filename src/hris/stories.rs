@@ -1,6 +1,7 @@
 //! Sources read as a whole, over real HTTP on this machine, with every fault a source is known for.
 
 mod catalogue;
+mod company;
 mod tls;
 mod tokens;
 mod words;
@@ -290,31 +291,6 @@ async fn a_source_that_cannot_be_reached_is_named_by_its_host_alone() {
         let Err(Failure::Unreachable(words)) = ask(&file(&url)).await else { panic!("{url} was reached") };
         assert!(words.starts_with(why) && !words.contains(SECRET), "{words}");
     }
-}
-
-fn plainly(employee: &Employee) -> Value {
-    let manager = employee.manager.as_ref().map(|manager| match manager {
-        Manager::Email(address) => address.clone(),
-        Manager::Id(id) => id.0.clone(),
-    });
-    let mut plain = json!({
-        "id": employee.id.0, "name": employee.name, "email": employee.work_email, "said": employee.said.as_str(),
-        "start": employee.start, "lastDay": employee.last_day, "department": employee.department.as_deref(),
-        "title": employee.title.as_deref(), "location": employee.location.as_deref(), "manager": manager,
-    });
-    // What few systems say is written only where it is said.
-    let more = [
-        ("contractEnd", employee.contract_end.map(|day| json!(day))),
-        ("urgent", employee.urgent.then_some(json!(true))),
-        ("type", employee.employment_type.map(|kind| json!(kind.as_str()))),
-        ("legalEntity", employee.legal_entity.as_ref().map(|text| json!(**text))),
-        ("team", employee.team.as_ref().map(|text| json!(**text))),
-        ("phone", employee.phone.as_ref().map(|text| json!(text))),
-    ];
-    for (key, value) in more {
-        value.into_iter().for_each(|value| plain[key] = value);
-    }
-    plain
 }
 
 #[tokio::test]

@@ -112,7 +112,9 @@ impl Chosen {
             // Of those to come the earliest, of the others the latest.
             (current, ahead, Reverse(if ahead { *from } else { Date::MIN }), *from, *to)
         })?;
-        let goes_on = spans.iter().any(|(_, _, other)| other > to);
+        // Of two that are open, neither is the last one: the day that one of them ends by may be what is not seen.
+        let open = *to == Date::MAX && spans.iter().filter(|(_, _, other)| *other == Date::MAX).count() > 1;
+        let goes_on = open || spans.iter().any(|(_, _, other)| other > to);
         Some((row, goes_on))
     }
 }
@@ -182,6 +184,21 @@ mod tests {
             let found = merge(&["inactive"], &[ended(), row(other, "2020-01-01", "")]);
             assert_eq!(found, Ok((status.to_owned(), None)), "{other}");
         }
+    }
+
+    #[test]
+    fn an_end_beside_an_open_span_is_none_where_another_is_open_too() {
+        let now = || {
+            let mut now = row("now", "2024-01-01", "");
+            now.set(Slot::TerminationDate, "2026-03-31"); // where it ends is not seen
+            now
+        };
+        let next = || row("next", "2026-04-01", "");
+        for rows in [vec![now(), next()], vec![next(), now()]] {
+            assert_eq!(merge(&[], &rows), Ok(("now".to_owned(), None)));
+        }
+        let past = row("past", "2020-01-01", "2022-12-31");
+        assert_eq!(merge(&[], &[past, now()]), Ok(("now".to_owned(), Some("2026-03-31".to_owned()))));
     }
 
     #[test]

@@ -1,0 +1,273 @@
+//! A fake HR system: plays any connector over HTTP, from an invented company or from recorded pages, and misbehaves on
+//! demand. People try Rollcall against it; tests and benchmarks use it; a connector's own pages are tried with it.
+//!
+//! ```text
+//! company ──people──▶ render ──records──▶ book ──pages──▶ serve ──http──▶ whoever reads
+//!                       ▲                  ▲               ▲ │
+//!                     shape              routes            │ └── signin, faults
+//!                       └── definition ────┘               │
+//! pages/answers.json ─────────▶ recorded ──────────────────┘
+//! ```
+//! A definition says how an HR system is read; here it is followed backwards. `shape` looks for records that it reads
+//! as meant, and `book` for pages. Nothing that reads a real source uses any of this.
+
+mod book;
+mod company;
+pub(super) mod conformance;
+pub(super) mod faults;
+mod generated;
+mod place;
+mod pocket;
+mod recorded;
+mod render;
+mod routes;
+mod serve;
+mod shape;
+mod signin;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use regex_syntax::hir::{Class, Hir, HirKind};
+use secrecy::SecretString;
+use serde_json::Value as Json;
+use tokio::net::TcpListener;
+
+pub use self::company::{Company, Moment, Person, Scenario};
+pub use self::conformance::{Report, test};
+use self::faults::Faults;
+use self::generated::Generated;
+use self::pocket::Pocket;
+use self::serve::State;
+use super::ApiSource;
+use super::definition::Definition;
+use super::token::Keeper;
+
+/// What is played.
+pub struct Setup {
+    /// In whose words.
+    pub definition: Definition,
+    /// What its parameters are; those that are left out are made up.
+    pub parameters: BTreeMap<String, String>,
+    /// The company.
+    pub company: Company,
+    /// How many records a page has, where the definition does not say.
+    pub page: Option<usize>,
+    /// Where it will be served: `http://127.0.0.1:8080`.
+    pub here: String,
+}
+
+/// A fake HR system.
+#[derive(Clone)]
+pub struct Fake {
+    state: Arc<Mutex<State>>,
+    unsaid: Vec<String>,
+}
+
+/// The day of the calendar.
+pub type Today = Box<dyn Fn() -> Date + Send>;
+/// What is told of every request that was answered: its method, path and status.
+pub type Tell = Box<dyn Fn(&str) + Send>;
+
+impl Fake {
+    /// A fake that plays a company.
+    ///
+    /// # Errors
+    /// In words, which place of the definition cannot be played.
+    pub fn new(setup: &Setup, today: Today, tell: Tell) -> Result<Self, String> {
+        let Setup { definition, company, page, here, .. } = setup;
+        let parameters = parameters(definition, &setup.parameters)?;
+        let system = Generated::new(definition, &parameters, *company, *page, here, today)?;
+        let (faults, unsaid) = (Faults::new(definition)?, system.unsaid());
+        let state = State { system: Box::new(system), faults, heard: Vec::new(), tell };
+        Ok(Self { state: Arc::new(Mutex::new(state)), unsaid })
+    }
+
+    /// What was asked for, in turn.
+    #[cfg(test)]
+    pub(super) fn heard(&self) -> Vec<faults::Part> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).heard.clone()
+    }
+
+    /// What the definition cannot say of the people of the company.
+    #[must_use]
+    pub fn unsaid(&self) -> &[String] {
+        &self.unsaid
+    }
+
+    /// Brings a fault, by its name.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn bring(&self, fault: &str) -> Result<(), String> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { system, faults, .. } = &mut *state;
+        faults.bring(fault, system.as_mut()).map(|_| ())
+    }
+
+    /// Ends every fault.
+    pub fn mend(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).mend();
+    }
+
+    /// Lets a day of the company pass.
+    ///
+    /// # Errors
+    /// When what is played has no days.
+    pub fn pass_day(&self) -> Result<(), String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).system.pass_day().map(|_| ())
+    }
+
+    /// Answers for as long as it is polled.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        serve::serve(listener, self.state).await
+    }
+}
+
+/// The faults there are: name, and what it does.
+#[must_use]
+pub fn faults() -> Vec<(&'static str, &'static str)> {
+    faults::KINDS.iter().map(|(name, _, says)| (*name, *says)).collect()
+}
+
+/// The value of every parameter: as given, its usual one, or one that fits.
+///
+/// # Errors
+/// In words, those that are unknown or do not fit.
+pub fn parameters(
+    definition: &Definition,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, String> {
+    let mut all = given.clone();
+    for (name, parameter) in &definition.parameters {
+        if !all.contains_key(name) && parameter.default.is_none() {
+            all.insert(name.clone(), sample(&parameter.pattern));
+        }
+    }
+    definition.resolve(&all)
+}
+
+/// What the keys of the Secret have to hold.
+#[must_use]
+pub fn credentials(definition: &Definition) -> BTreeMap<String, String> {
+    definition.credentials.keys().map(|key| (key.clone(), signin::credential(key))).collect()
+}
+
+/// The definition of a system that lies where the fake does.
+#[must_use]
+pub fn moved(definition: &Definition, here: &str) -> Definition {
+    let mut moved = definition.clone();
+    moved.base_url = at(&definition.base_url, here);
+    if let Some(token) = &mut moved.auth.token {
+        token.url = at(&token.url, here);
+    }
+    moved
+}
+
+/// A source that reads the fake. It shows no certificate and signs nothing: a fake could not tell what is good.
+///
+/// # Errors
+/// In words, which parameters are unknown or do not fit.
+pub fn source(setup: &Setup) -> Result<ApiSource, String> {
+    let definition = moved(&unsigned(&setup.definition), &setup.here);
+    let parameters = parameters(&setup.definition, &setup.parameters)?;
+    Ok(reading(definition, parameters, |key| signin::credential(key)))
+}
+
+fn reading(
+    definition: Definition,
+    parameters: BTreeMap<String, String>,
+    credential: impl Fn(&str) -> String,
+) -> ApiSource {
+    let keys = definition.credentials.keys();
+    let credentials: BTreeMap<_, _> = keys.map(|key| (key.clone(), SecretString::from(credential(key)))).collect();
+    let keeper = Some(Arc::new(Pocket::new(&credentials)) as Arc<dyn Keeper>);
+    ApiSource { definition, parameters, credentials, keeper, clock: || Timestamp::UNIX_EPOCH }
+}
+
+/// A definition without what needs a private key: what is signed is there, and that is all.
+fn unsigned(definition: &Definition) -> Definition {
+    let mut definition = definition.clone();
+    definition.auth.client_certificate = None;
+    if let Some(token) = &mut definition.auth.token {
+        token.assertion = None;
+        for text in token.body.values_mut() {
+            *text = text.replace("{assertion}", "signed").replace("{base64 assertion}", "signed");
+        }
+    }
+    definition
+}
+
+/// The text of a definition, for a system that lies where the fake does.
+///
+/// # Errors
+/// In words, when the text is no definition.
+pub fn rewritten(text: &str, here: &str) -> Result<String, String> {
+    let mut all: Json = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    for place in ["/baseUrl", "/auth/token/url"] {
+        if let Some(Json::String(url)) = all.pointer_mut(place) {
+            *url = at(url, here);
+        }
+    }
+    // A parameter that nothing asks for any more would be refused.
+    let parameters = all.get("parameters").and_then(Json::as_object).cloned().unwrap_or_default();
+    let used = |name: &String| {
+        let mut rest = all.clone();
+        rest.as_object_mut().map(|rest| rest.remove("parameters"));
+        let rest = rest.to_string();
+        rest.contains(&format!("{{{name}}}")) || rest.contains(&format!("{{base64 {name}}}"))
+    };
+    let kept: serde_json::Map<_, _> = parameters.into_iter().filter(|(name, _)| used(name)).collect();
+    if let Some(all) = all.as_object_mut() {
+        all.insert("parameters".to_owned(), kept.into());
+    }
+    serde_json::to_string_pretty(&all).map_err(|error| error.to_string()) // JSON is YAML
+}
+
+/// An address, moved to another host; what is in its path stays.
+fn at(url: &str, here: &str) -> String {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    match rest.split_once('/') {
+        Some((_, path)) => format!("{here}/{path}"),
+        None => here.to_owned(),
+    }
+}
+
+/// A value that fits a pattern.
+fn sample(pattern: &str) -> String {
+    let whole = regex::Regex::new(&format!("^(?:{pattern})$"));
+    let usual =
+        ["acme", "hr.example.com"].into_iter().find(|usual| whole.as_ref().is_ok_and(|whole| whole.is_match(usual)));
+    let mut made = String::new();
+    match (usual, regex_syntax::parse(pattern)) {
+        (Some(usual), _) => usual.to_owned(),
+        (None, Ok(pattern)) => {
+            shortest(&pattern, &mut made);
+            made
+        }
+        (None, Err(_)) => made,
+    }
+}
+
+fn shortest(pattern: &Hir, made: &mut String) {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => made.push_str(&String::from_utf8_lossy(&literal.0)),
+        HirKind::Class(Class::Unicode(class)) => {
+            let ranges = || class.ranges().iter().flat_map(|range| range.start()..=range.end());
+            made.extend(ranges().find(char::is_ascii_alphanumeric).or_else(|| ranges().next()));
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            made.extend(class.ranges().first().map(|range| char::from(range.start())));
+        }
+        HirKind::Repetition(times) => (0..times.min).for_each(|_| shortest(&times.sub, made)),
+        HirKind::Capture(group) => shortest(&group.sub, made),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| shortest(part, made)),
+        HirKind::Alternation(parts) => parts.first().into_iter().for_each(|part| shortest(part, made)),
+    }
+}

@@ -1,0 +1,186 @@
+//! A generated company, played by every connector of the catalogue: what is read is the company, no more and no less.
+
+use futures::future::join_all;
+
+use super::super::fake::conformance::{Reader, faults, judged, plainly};
+use super::super::fake::faults::{Fault, Kind, Part};
+use super::super::fake::{Company, Fake, Moment, Person, Scenario, Setup, source};
+use super::super::row::Slot;
+use super::catalogue::{folders, root};
+use super::*;
+use crate::domain::employee::{HrId, Said, Status};
+
+/// A definition of the catalogue, whose pages are made small.
+fn definition(name: &str, page: u32) -> Definition {
+    let text = std::fs::read_to_string(root().join(name).join("connector.yaml")).unwrap();
+    let mut definition = Definition::parse(name, &text).unwrap();
+    definition.throttling.rate = None; // nobody waits for a fake
+    let joined = definition.joins.values_mut().map(|join| &mut join.list);
+    let looked_up = definition.lookups.values_mut().map(|lookup| &mut lookup.list);
+    for list in definition.people.iter_mut().chain(joined).chain(looked_up) {
+        if let Some(definition::Paging::Page(step) | definition::Paging::Offset(step)) = &mut list.paging {
+            step.size = step.size.map(|_| page);
+        }
+    }
+    definition
+}
+
+fn company(people: usize, seed: u64) -> Company {
+    Company { seed, people, scenario: Scenario::Quiet, first: TODAY }
+}
+
+/// A company that is played, until it is dropped.
+struct Played {
+    definition: Definition,
+    company: Company,
+    fake: Fake,
+    source: ApiSource,
+    reader: Reader,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Drop for Played {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Played {
+    async fn new(definition: Definition, company: Company, page: usize) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = format!("http://{}", listener.local_addr().unwrap());
+        let setup = Setup { definition, parameters: BTreeMap::new(), company, page: Some(page), here };
+        let fake = Fake::new(&setup, Box::new(|| TODAY), Box::new(|_| {}));
+        let fake = fake.unwrap_or_else(|why| panic!("{}: {why}", setup.definition.name));
+        let serving = tokio::spawn(fake.clone().serve(listener));
+        let (source, reader) = (source(&setup).unwrap(), Reader::new(&setup.definition).unwrap());
+        Self { reader, definition: setup.definition, company, fake, source, serving }
+    }
+
+    async fn read(&self) -> Result<Read, Failure> {
+        self.reader.read(&self.source, LONG, TODAY).await
+    }
+}
+
+/// What an answer has to say of somebody; none, where the source does not list them.
+fn expected(definition: &Definition, company: &Company, person: &Person) -> Option<Employee> {
+    let offered = definition.offered();
+    let offers = |slot: Slot| offered.contains(&slot);
+    let meanings = definition.statuses.values().map(|rule| rule.means);
+    let meanings: Vec<Status> =
+        meanings.chain(definition.rules.iter().map(|rule| rule.means)).map(Status::from).collect();
+    let ends = offers(Slot::TerminationDate) || offers(Slot::LastWorkingDay);
+    let said = match person.status {
+        Status::Terminated if !offers(Slot::Status) && !ends => return None,
+        _ if !offers(Slot::Status) => Said::Silent,
+        status if meanings.contains(&status) => Said::Mapped(status),
+        Status::Terminated => return None,
+        _ => Said::Mapped(Status::Active),
+    };
+    let text = |slot: Slot, text: &str| offers(slot).then(|| Arc::from(text));
+    let name = definition.fields.get(&Slot::FullName);
+    let joined = definition.joins.values().find_map(|join| join.fields.get(&Slot::FullName));
+    let detailed = definition.details.values().find_map(|detail| detail.fields.get(&Slot::FullName));
+    let name = name.or(joined).or(detailed).unwrap();
+    let with = if name.first || name.paths.len() == 1 { " " } else { &name.with };
+    let manager = person.manager.filter(|_| offers(Slot::ManagerId) || offers(Slot::ManagerEmail));
+    let manager = manager.map(|manager| match offers(Slot::ManagerId) {
+        true => Manager::Id(HrId(Company::id(manager))),
+        false => Manager::Email(company.email(manager)),
+    });
+    let id = HrId(Company::id(person.number));
+    let name = format!("{}{with}{}", person.first, person.last);
+    let who = Employee::new(id, name, company.email(person.number), said);
+    Some(Employee {
+        start: offers(Slot::HireDate).then_some(person.start),
+        last_day: person.last_day.filter(|_| ends),
+        contract_end: person.contract_end.filter(|_| offers(Slot::ContractEnd)),
+        urgent: person.urgent && person.status == Status::Terminated && !definition.urgent_reasons.is_empty(),
+        employment_type: definition.types.values().find(|kind| **kind == person.kind).copied(),
+        legal_entity: text(Slot::LegalEntity, person.legal_entity()),
+        department: text(Slot::Department, person.department()),
+        team: text(Slot::Team, person.team()),
+        title: text(Slot::Title, person.title()),
+        location: text(Slot::Location, person.location()),
+        phone: offers(Slot::Phone).then(|| person.phone()),
+        manager,
+        ..who
+    })
+}
+
+/// What an answer says otherwise than the company.
+fn differences(definition: &Definition, company: &Company, read: &Read) -> Vec<String> {
+    let moment = Moment { today: TODAY, day: 0, answers: 0, made_to_leave: [].into() };
+    let people = (0..company.numbers(&moment)).filter_map(|number| company.person(number, &moment));
+    let expected: BTreeMap<_, _> = people
+        .filter_map(|person| expected(definition, company, &person))
+        .map(|one| (one.work_email.clone(), one))
+        .collect();
+    let found: BTreeMap<_, _> = read.employees.iter().map(|one| (one.work_email.clone(), one.clone())).collect();
+    let mut wrong: Vec<_> = read.bad.iter().map(|bad| format!("set aside: {}", bad.reason)).collect();
+    wrong.extend((found.len() != read.employees.len()).then(|| "somebody is there twice".to_owned()));
+    for (email, one) in &expected {
+        match found.get(email) {
+            None => wrong.push(format!("missing: {}", plainly(one))),
+            Some(found) => {
+                let (wanted, found) = (plainly(one), plainly(found));
+                wrong.extend((found != wanted).then(|| format!("{found}\n       is not {wanted}")));
+            }
+        }
+    }
+    wrong.extend(
+        found
+            .iter()
+            .filter(|(email, _)| !expected.contains_key(*email))
+            .map(|(_, one)| format!("nobody: {}", plainly(one))),
+    );
+    wrong
+}
+
+/// What is wrong with how a connector reads generated companies.
+async fn wrong_with(name: String) -> Vec<String> {
+    for (people, page, seed) in [(0, 7, 1), (1, 7, 2), (14, 7, 3), (113, 11, 4)] {
+        let played = Played::new(definition(&name, page), company(people, seed), page as usize).await;
+        let wrong = match played.read().await {
+            Ok(read) => differences(&played.definition, &played.company, &read),
+            Err(failure) => vec![format!("{failure:?}")],
+        };
+        if !wrong.is_empty() {
+            let shown = wrong.iter().take(3).map(|why| format!("\n    {why}")).collect::<String>();
+            return vec![format!("{name}, {people} people: {:?}{shown}", played.fake.unsaid())];
+        }
+    }
+    Vec::new()
+}
+
+/// Which faults of its pages a connector takes otherwise than it should.
+async fn faults_of(name: String) -> Vec<String> {
+    let played = Played::new(definition(&name, 10), company(37, 5), 10).await;
+    let Ok(good) = played.read().await else { return Vec::new() }; // that is the other story's
+    let of_pages = [Kind::LostPage, Kind::RepeatedPage, Kind::Circle, Kind::Total, Kind::OtherHost, Kind::NoRecords];
+    let of_pages = |fault: &Fault| of_pages.contains(&fault.kind) || matches!(fault.kind, Kind::Gone(_));
+    let mut wrong = Vec::new();
+    let heard = played.fake.heard();
+    let pages = heard.iter().filter(|part| **part == Part::People(0)).count();
+    for fault in faults(&played.definition, &heard, pages).into_iter().filter(of_pages) {
+        played.fake.bring(&fault.to_string()).unwrap();
+        let read = played.read().await;
+        played.fake.mend();
+        wrong.extend(judged(&played.definition, &fault, &good, &read).err().map(|why| format!("{name}: {why}")));
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_connector_reads_a_generated_company_as_it_is() {
+    let wrong = join_all(folders().into_iter().map(|name| tokio::spawn(wrong_with(name)))).await;
+    let wrong: Vec<_> = wrong.into_iter().flat_map(Result::unwrap).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_fault_in_the_pages_of_a_company_ends_in_a_wrong_or_missing_employee() {
+    let wrong = join_all(folders().into_iter().map(|name| tokio::spawn(faults_of(name)))).await;
+    let wrong: Vec<_> = wrong.into_iter().flat_map(Result::unwrap).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
