@@ -191,6 +191,7 @@ mod tests {
         let now = || {
             let mut now = row("now", "2024-01-01", "");
             now.set(Slot::TerminationDate, "2026-03-31"); // where it ends is not seen
+            now.set(Slot::LastWorkingDay, "2026-03-31");
             now
         };
         let next = || row("next", "2026-04-01", "");

@@ -186,7 +186,7 @@ impl Folder {
     }
 
     /// The source, found at another place than the real one.
-    fn source(&self, here: &str) -> ApiSource {
+    pub(in super::super) fn source(&self, here: &str) -> ApiSource {
         reading(moved(&self.definition, here), self.parameters.clone(), |_| SECRET.to_owned())
     }
 
@@ -215,6 +215,14 @@ impl Folder {
         serving.abort();
         let state = state.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Run { read, heard: state.heard.clone(), surprises: state.system.surprises() })
+    }
+
+    /// The pages, ready to be served in another way, and what was asked for.
+    #[cfg(test)]
+    pub(in super::super) fn router(&self, here: &str) -> Result<(axum::Router, impl Fn() -> Vec<Part>), String> {
+        let state = self.play(None, here)?;
+        let asked = Arc::clone(&state);
+        Ok((serve::router(state), move || asked.lock().unwrap().heard.clone()))
     }
 
     /// The pages, ready to be served at an address.

@@ -176,7 +176,7 @@ pub fn moved(definition: &Definition, here: &str) -> Definition {
 pub fn source(setup: &Setup) -> Result<ApiSource, String> {
     let definition = moved(&unsigned(&setup.definition), &setup.here);
     let parameters = parameters(&setup.definition, &setup.parameters)?;
-    Ok(reading(definition, parameters, |key| signin::credential(key)))
+    Ok(reading(definition, parameters, signin::credential))
 }
 
 fn reading(

@@ -8,7 +8,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::fake::conformance::test;
+use super::super::fake::conformance::{Folder, Reader, test};
+use super::tls::{Authority, serve_tls};
+use super::*;
 
 #[allow(clippy::disallowed_methods, reason = "tests have no command line of their own")]
 fn said(variable: &str) -> Option<String> {
@@ -51,4 +53,18 @@ async fn every_connector_reads_its_recorded_pages_as_expected_and_no_fault_ends_
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn no_connector_reads_anything_behind_a_certificate_that_nobody_vouches_for() {
+    let nobody = Authority::new();
+    for name in folders() {
+        let Ok(folder) = Folder::open(&root().join(&name)) else { continue }; // that is the other story's
+        let (router, heard) = folder.router("https://localhost").unwrap();
+        let here = serve_tls(nobody.server(None), router).await;
+        let reader = Reader::new(&folder.definition).unwrap();
+        let read = reader.read(&folder.source(&here), LONG, TODAY).await;
+        assert!(matches!(&read, Err(Failure::Unreachable(why)) if why.starts_with("no TLS with")), "{name}: {read:?}");
+        assert!(heard().is_empty(), "{name}");
+    }
 }

@@ -15,14 +15,14 @@ use tokio_rustls::server::TlsStream;
 use super::*;
 
 /// An authority nobody knows.
-struct Authority {
+pub(super) struct Authority {
     pem: String,
     der: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -38,7 +38,7 @@ impl Authority {
     }
 
     /// What a server called `localhost` needs. `wanted` is who has to have certified its clients.
-    fn server(&self, wanted: Option<&Self>) -> ServerConfig {
+    pub(super) fn server(&self, wanted: Option<&Self>) -> ServerConfig {
         let (certificate, key) = self.certifies("localhost");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
@@ -84,7 +84,7 @@ impl Listener for Guarded {
     }
 }
 
-async fn serve_tls(config: ServerConfig, router: Router) -> String {
+pub(super) async fn serve_tls(config: ServerConfig, router: Router) -> String {
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}", tcp.local_addr().unwrap().port());
     let guarded = Guarded { tcp, tls: TlsAcceptor::from(Arc::new(config)) };
