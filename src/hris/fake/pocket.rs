@@ -1,32 +1,38 @@
 //! Keeps refresh tokens in memory, for as long as a fake is read.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, ready};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
+use tokio::sync::Mutex as Turn;
 
 use super::super::token::{Keeper, Lent};
 
-/// What is kept.
-pub(super) struct Pocket(Mutex<BTreeMap<String, SecretString>>);
+/// What is kept, and that it is lent to one at a time.
+pub(super) struct Pocket {
+    kept: Mutex<BTreeMap<String, SecretString>>,
+    lent: Arc<Turn<()>>,
+}
 
 impl Pocket {
     pub(super) fn new(credentials: &BTreeMap<String, SecretString>) -> Self {
-        Self(Mutex::new(credentials.clone()))
+        Self { kept: Mutex::new(credentials.clone()), lent: Arc::default() }
     }
 }
 
 impl Keeper for Pocket {
     fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Lent, String>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = kept.get(key).map(|value| SecretString::from(value.expose_secret()));
-        let lent = value.map(|value| Lent { key: key.to_owned(), value, place: Box::new(()) });
-        Box::pin(ready(lent.ok_or_else(|| "it is not there".to_owned())))
+        Box::pin(async move {
+            let place = Box::new(Arc::clone(&self.lent).lock_owned().await);
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let value = kept.get(key).cloned().ok_or("it is not there")?;
+            Ok(Lent { key: key.to_owned(), value, place })
+        })
     }
 
     fn keep(&self, lent: Lent, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lent.key, next);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(lent.key, next);
         Box::pin(ready(Ok(())))
     }
 }
