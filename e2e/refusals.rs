@@ -219,6 +219,45 @@ async fn the_revoker_stays_in_its_cage_whatever_rights_it_is_given() {
 }
 
 #[tokio::test]
+async fn sync_writes_no_secret_but_the_one_key_that_says_so() {
+    let rollcall = Installation::new("rotates", &[]).await;
+    let made = |name: &str, rotates: Value| -> Secret {
+        object(json!({"metadata": {"name": name, "annotations": rotates}, "stringData": {"token": "a", "client": "c"}}))
+    };
+    for (name, rotates) in [("said", json!({names::ROTATES: "token"})), ("unsaid", json!({"x": "token"}))] {
+        rollcall.api::<Secret>().create(&PostParams::default(), &made(name, rotates)).await.unwrap();
+    }
+    let sync: Api<Secret> = Api::namespaced(identity(&rollcall, "sync").await, &rollcall.namespace);
+    let rehearse = PatchParams { dry_run: true, ..PatchParams::default() };
+    let next = json!({"stringData": {"token": "b"}});
+    sync.patch("said", &rehearse, &Patch::Merge(&next)).await.expect("the key that says so");
+    for (what, name, patch) in [
+        ("a Secret that does not say so", "unsaid", next.clone()),
+        ("another key", "said", json!({"stringData": {"client": "b"}})),
+        ("both keys", "said", json!({"stringData": {"token": "b", "client": "b"}})),
+        ("a new key", "said", json!({"stringData": {"more": "b"}})),
+        ("a key that goes", "said", json!({"data": {"client": null}})),
+        ("the key itself goes", "said", json!({"data": {"token": null}})),
+        ("what it says", "said", json!({"metadata": {"annotations": {names::ROTATES: "client"}}})),
+        (
+            "saying so",
+            "unsaid",
+            json!({"metadata": {"annotations": {names::ROTATES: "token"}}, "stringData": {"token": "b"}}),
+        ),
+        ("a label", "said", json!({"metadata": {"labels": {"a": "b"}}, "stringData": {"token": "b"}})),
+        ("for ever", "said", json!({"immutable": true, "stringData": {"token": "b"}})),
+    ] {
+        let (layer, said) = refusal(what, sync.patch(name, &rehearse, &Patch::Merge(&patch)).await);
+        assert_eq!(layer, "policy", "{what}: {said}");
+    }
+    let create = PostParams { dry_run: true, ..PostParams::default() };
+    let more = made("more", json!({names::ROTATES: "token"}));
+    assert_eq!(refusal("a new Secret", sync.create(&create, &more).await).0, "policy");
+    let delete = DeleteParams { dry_run: true, ..DeleteParams::default() };
+    assert_eq!(refusal("a deletion", sync.delete("said", &delete).await).0, "rbac");
+}
+
+#[tokio::test]
 async fn what_is_not_the_leavers_alone_or_did_not_consent_is_left_alone_and_named() {
     let rollcall = Installation::new("alone", &[("apps", Consent::Accounts), ("closed", Consent::None)]).await;
     let _running = rollcall.run().await;

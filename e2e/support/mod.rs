@@ -12,4 +12,5 @@ pub mod people;
 pub mod process;
 pub mod proxy;
 pub mod tokens;
+pub mod vendor;
 pub mod waiting;

@@ -68,13 +68,19 @@ pub struct Source {
     pub file: Option<FileSource>,
 }
 
-/// A vendor's API.
+/// A vendor's API. Exactly one of `connector` and `definitionRef` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.connector) != has(self.definitionRef)").message("exactly one of connector and definitionRef must be set"))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiSource {
     /// Name of the catalogue entry, such as `bamboohr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
-    pub connector: String,
+    pub connector: Option<String>,
+    /// A definition of your own, in a ConfigMap of this namespace. It is read anew with every poll, and a change of it
+    /// is a change of the source: the next answer is a new baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition_ref: Option<ConfigMapKey>,
     /// Values the connector's definition asks for, such as `subdomain`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 512}))]
@@ -116,6 +122,18 @@ pub struct FileFrom {
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapKey {
     /// Name of the ConfigMap.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key in its data.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// A key of a Secret in the same namespace.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKey {
+    /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Key in its data.
@@ -304,6 +322,27 @@ pub struct Network {
     /// Lets the source lie at a private, loopback, link-local or cluster address, and be reached without TLS.
     #[serde(default)]
     pub allow_private_addresses: bool,
+    /// Authorities in PEM that are trusted beside the public ones, by this connection alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle_ref: Option<CaBundle>,
+    /// Proxy that the source is reached through by CONNECT: `http://…` or `https://…`, host and port alone. It has to
+    /// have an address that a source may have.
+    #[serde(default, rename = "proxyURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 8, max = 512), regex(pattern = "^https?://"))]
+    pub proxy_url: Option<String>,
+}
+
+/// Where authorities stand. Exactly one of its fields is set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.configMap) != has(self.secret)").message("exactly one of configMap and secret must be set"))]
+#[serde(rename_all = "camelCase")]
+pub struct CaBundle {
+    /// A key of a ConfigMap in this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map: Option<ConfigMapKey>,
+    /// A key of a Secret in this namespace, such as `ca.crt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretKey>,
 }
 
 /// What makes an answer believable. Percentages have a floor of one person.

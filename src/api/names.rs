@@ -12,6 +12,9 @@ pub const PURPOSE: &str = "rollcall.dev/purpose";
 /// Asks for a reconcile now; echoed in `status.lastHandledReconcileAt`.
 pub const REQUESTED_AT: &str = "rollcall.dev/requestedAt";
 
+/// On a Secret: the one key that sync may write, because the source replaces what it holds with each use.
+pub const ROTATES: &str = "rollcall.dev/rotates";
+
 /// Accepts exactly one held answer of an HRConnection, by its digest.
 pub const ACCEPT: &str = "rollcall.dev/accept";
 

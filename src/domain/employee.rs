@@ -407,6 +407,8 @@ pub enum Failure {
     TimedOut,
     /// The source refused the credential (401), or the Secret lacks what is needed.
     Unauthorised(String),
+    /// A credential that the source replaces with each use could not be kept, or not be used because it could not be.
+    NotKept(String),
     /// The source refused the request (403): the credential may not see this.
     Forbidden,
     /// The file, ConfigMap, key or page is not there.

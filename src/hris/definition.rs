@@ -2,11 +2,12 @@
 //!
 //! The vocabulary is closed, and every word of it reads: there is none that could name a call that writes. A word
 //! nobody knows refuses the whole definition, because a misspelt one would silently change what an answer means.
-//! `definition/signing.rs` holds the words of signing in, `words.rs` beside it those of requests, `check.rs` what has to
-//! fit together.
+//! `definition/signing.rs` holds the words of signing in, beside it `words.rs` those of requests and `values.rs` those of
+//! values; `check.rs` is what has to fit together.
 
 mod check;
 mod signing;
+mod values;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,11 +16,12 @@ use regex::Regex;
 use serde::Deserialize;
 
 pub use self::signing::{Algorithm, Assertion, Auth, Basic, Jwt, Method, RefreshToken, Saml, Send, Token};
+pub use self::values::Value;
 #[cfg(test)]
 pub use self::words::{Body, Search};
 pub use self::words::{
-    Choose, Detail, Ends, Evidence, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays, Step, Throttling,
-    Value, Where,
+    Choose, Code, Detail, Ends, Evidence, Export, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays, Step,
+    Throttling, Where,
 };
 use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};

@@ -122,9 +122,9 @@ impl Asked<'_> {
     async fn about(&self, mut row: Row) -> Result<Row, Failure> {
         for detail in self.details {
             let Ok(Some(of)) = row.at(detail.of) else { continue };
-            let paging = (detail.words.paging.as_ref(), None);
+            let (about, paging) = (Some(("of", of)), detail.words.paging.as_ref());
             let paths = Arc::clone(&detail.paths);
-            let pages = Pages::new(self.base, &detail.words.request, self.values, Some(of), paging, paths);
+            let pages = Pages::new(self.base, &detail.words.request, self.values, about, paging, paths);
             let (found, _) = pages.map_err(Failure::WrongFormat)?.walk(self.session, Vec::new(), keep).await?;
             detail.merge.apply(&mut row, &found);
         }
@@ -344,11 +344,10 @@ impl Plan {
         let base = definition.base(values)?;
         let more = cells.next - Slot::COUNT;
         let pages = |list: &List, taken: &[Taken]| {
-            let paging = (list.paging.as_ref(), list.total.as_ref());
             let constants = list.sets.iter().map(|(slot, text)| (*slot as usize, text.clone())).collect();
-            let marks = Pages::marks(paging.0, paging.1);
+            let marks = Pages::marks(list.paging.as_ref(), list.total.as_ref());
             let paths = Arc::new(Paths::new(Some(&Path::parse(&list.records)?), taken, &marks, constants, more));
-            Pages::new(&base, &list.request, values, None, paging, paths)
+            Pages::of(&base, list, values, paths)
         };
         let people = definition.people.iter().map(|list| pages(list, &person)).collect::<Result<_, String>>()?;
         let lookups = definition.lookups.values().map(|lookup| {

@@ -74,21 +74,25 @@ pub(super) struct Transport {
     deadline: Instant,
     patience: Patience,
     throttle: Throttle,
-    spent: Spent,
+    bytes: Budget,
+    requests: Budget,
 }
 
-/// What a poll has used of what it may use.
-#[derive(Default)]
-struct Spent {
-    bytes: AtomicUsize,
-    requests: AtomicUsize,
+/// What a poll may use, and has used.
+struct Budget {
+    most: usize,
+    used: AtomicUsize,
 }
 
-impl Spent {
-    /// Adds to one of them.
-    fn add(of: &AtomicUsize, more: usize, most: usize) -> Result<(), Failure> {
-        let before = of.fetch_add(more, Ordering::Relaxed);
-        if before.saturating_add(more) > most { Err(Failure::TooLarge) } else { Ok(()) }
+impl Budget {
+    fn of(most: usize) -> Self {
+        Self { most, used: AtomicUsize::new(0) }
+    }
+
+    /// Uses some of it.
+    fn spend(&self, some: usize) -> Result<(), Wrong> {
+        let before = self.used.fetch_add(some, Ordering::Relaxed);
+        if before.saturating_add(some) > self.most { Err(Wrong::Final(Failure::TooLarge)) } else { Ok(()) }
     }
 }
 
@@ -147,8 +151,9 @@ impl Transport {
         patience: Patience,
     ) -> Result<Self, Failure> {
         let client = client(network, identity)?;
-        let (network, throttle, spent) = (network.clone(), Throttle::default(), Spent::default());
-        Ok(Self { client, network, deadline, patience, throttle, spent })
+        let (network, throttle) = (network.clone(), Throttle::default());
+        let (bytes, requests) = (Budget::of(MOST_BYTES), Budget::of(MOST_REQUESTS));
+        Ok(Self { client, network, deadline, patience, throttle, bytes, requests })
     }
 
     /// The same, for a source that asks in its own way to come back later.
@@ -189,7 +194,7 @@ impl Transport {
     }
 
     async fn once(&self, request: &Request<'_>) -> Result<Answer, Wrong> {
-        Spent::add(&self.spent.requests, 1, MOST_REQUESTS).map_err(Wrong::Final)?;
+        self.requests.spend(1)?;
         let asked = match request.send {
             None => self.client.get(request.url.clone()),
             Some(sent) => {
@@ -211,7 +216,7 @@ impl Transport {
             return Ok(Answer { headers, body: None });
         }
         let body = body(response, request.largest).await?;
-        Spent::add(&self.spent.bytes, body.len(), MOST_BYTES).map_err(Wrong::Final)?;
+        self.bytes.spend(body.len())?;
         Ok(Answer { headers, body: Some(body) })
     }
 
@@ -236,4 +241,32 @@ impl Transport {
 /// A secret as it is sent: files and editors leave a line end behind it.
 fn plain(secret: &SecretString) -> &str {
     secret.expose_secret().trim_end_matches(['\r', '\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_poll_uses_no_more_requests_and_bytes_than_it_may() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let router = Router::new().fallback(|| async { "12345" });
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let network = Network { allow_private_addresses: true, ..Network::default() };
+        for (bytes, requests, answers) in [(100, 3, 3), (14, 100, 2), (15, 100, 3), (0, 100, 0), (100, 0, 0)] {
+            let deadline = Instant::now() + Duration::from_secs(30);
+            let transport = Transport::new(&network, None, deadline, Patience::default()).unwrap();
+            let transport = Transport { bytes: Budget::of(bytes), requests: Budget::of(requests), ..transport };
+            for number in 0..5 {
+                let (url, headers) = (url.clone(), HeaderMap::new());
+                let request = Request { url, headers, credential: None, send: None, largest: 10, made: false };
+                let answer = transport.ask(&request).await.map(|_| ());
+                let found = if number < answers { Ok(()) } else { Err(Failure::TooLarge) };
+                assert_eq!(answer, found, "{number} of {bytes} bytes and {requests} requests");
+            }
+        }
+    }
 }

@@ -3,20 +3,29 @@
 //! A list is whole or it is a failure: pages that repeat, never end, lead elsewhere or contradict one another are
 //! never half an answer.
 
+mod asking;
+mod export;
+mod links;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK};
+use reqwest::header::{HeaderMap, HeaderName, LINK};
 use serde_json::Value;
 
-use super::definition::{Ends, Paging, Request, Step, Where};
-use super::http::{Answer, Sent};
+use self::asking::Asking;
+pub(super) use self::asking::Own;
+use self::export::Exported;
+pub(super) use self::export::JOB;
+use super::definition::{Ends, List, Paging, Request, Step, Where};
+use super::http::Answer;
 use super::json::{self, Mark, Paths, Trailer};
 use super::path::Path;
 use super::row::Row;
 use super::session::Session;
-use super::template;
 use crate::domain::employee::Failure;
 
 /// Most pages of one list.
@@ -26,13 +35,19 @@ const LARGEST_PAGE: usize = 64 * 1024 * 1024;
 
 /// A list, ready to be walked.
 pub(super) struct Pages {
-    /// The first page's address.
-    start: Url,
-    headers: HeaderMap,
-    body: Option<Value>,
+    first: First,
     paging: Option<Paging>,
     total: Option<Where>,
     paths: Arc<Paths>,
+    most: usize,
+}
+
+/// The request for the first page.
+enum First {
+    /// It is known.
+    Known(Asking),
+    /// It is known once the list is made.
+    Exported(Box<Exported>),
 }
 
 /// What is known of a list when it was walked to its end.
@@ -53,50 +68,38 @@ enum Turn {
 }
 
 impl Pages {
-    /// `base` is the base URL; `values` are those of the parameters, and `of` what a detail is asked about.
+    /// `base` is the base URL, `values` are those of the parameters.
     ///
     /// # Errors
-    /// In words, when a name has no value or the address is none.
+    /// In words, when a name has no value or an address is none.
     pub(super) fn new(
         base: &str,
         request: &Request,
         values: &BTreeMap<String, String>,
-        of: Option<&str>,
-        paging: (Option<&Paging>, Option<&Where>),
+        own: Own<'_>,
+        paging: Option<&Paging>,
         paths: Arc<Paths>,
     ) -> Result<Self, String> {
-        let fill = |text: &str| template::fill(text, |name| values.get(name).cloned());
-        let mut start = Url::parse(base).map_err(|_| "the parameters make no URL".to_owned())?;
-        start.path_segments_mut().map_err(|()| "the base URL has no path".to_owned())?.pop_if_empty();
-        for segment in request.path.split('/').skip(1) {
-            let text = match of {
-                Some(of) if segment.contains("{of}") => fill(&segment.replace("{of}", ""))? + of,
-                _ => fill(segment)?,
-            };
-            // A dot or two would lead to another place than the definition names.
-            if matches!(text.as_str(), "." | "..") {
-                return Err("a part of the path is no name".to_owned());
-            }
-            start.path_segments_mut().map_err(|()| "the base URL has no path".to_owned())?.push(&text);
-        }
-        for (name, text) in &request.query {
-            start.query_pairs_mut().append_pair(name, &fill(text)?);
-        }
-        let pair = |(name, text): (&String, &String)| {
-            let value = HeaderValue::try_from(fill(text)?).map_err(|_| format!("{name} is no header"))?;
-            Ok((HeaderName::try_from(name).map_err(|_| format!("{name} is no header"))?, value))
+        let first = First::Known(Asking::new(base, request, values, own)?);
+        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES })
+    }
+
+    /// The pages of a list.
+    ///
+    /// # Errors
+    /// As [`Pages::new`].
+    pub(super) fn of(
+        base: &str,
+        list: &List,
+        values: &BTreeMap<String, String>,
+        paths: Arc<Paths>,
+    ) -> Result<Self, String> {
+        let first = match &list.export {
+            None => First::Known(Asking::new(base, &list.request, values, None)?),
+            Some(export) => First::Exported(Box::new(Exported::new(export, &list.request, base, values)?)),
         };
-        let headers = request.headers.iter().map(pair).collect::<Result<_, String>>()?;
-        let mut body = request.search.as_ref().map(|search| search.body.0.clone());
-        let about = |text: &str| {
-            template::fill(text, |name| match of {
-                Some(of) if name == "of" => Some(of.to_owned()),
-                _ => values.get(name).cloned(),
-            })
-        };
-        body.iter_mut().try_for_each(|body| fill_in(body, &about))?;
-        let (paging, total) = (paging.0.cloned(), paging.1.cloned());
-        Ok(Self { start, headers, body, paging, total, paths })
+        let (paging, total) = (list.paging.clone(), list.total.clone());
+        Ok(Self { first, paging, total, paths, most: MOST_PAGES })
     }
 
     /// The paths in the body of a page that say something of the list, for its `Paths`.
@@ -130,11 +133,15 @@ impl Pages {
         S: Send + 'static,
         T: Fn(&mut S, &mut Row) -> Result<(), Failure> + Copy + Send + 'static,
     {
+        let first = match &self.first {
+            First::Known(asking) => Cow::Borrowed(asking),
+            First::Exported(exported) => Cow::Owned(exported.made(session).await?),
+        };
         let mut walked = Walked::default();
         let (mut seen, mut digests) = (BTreeSet::new(), BTreeSet::new());
         let mut turn = Turn::First;
-        for page in 1..=MOST_PAGES {
-            let answer = self.ask(session, &turn).await?;
+        for page in 1..=self.most {
+            let answer = self.ask(session, &first, &turn).await?;
             let Answer { headers, body } = answer;
             let trailer;
             (state, trailer) = match body {
@@ -154,7 +161,7 @@ impl Pages {
             }
             walked.records += trailer.records;
             self.count(&mut walked, &trailer, page)?;
-            turn = match self.next(&turn, &trailer, walked)? {
+            turn = match self.next(&first.url, &turn, &trailer, walked)? {
                 None => return Ok((state, walked)),
                 Some(next) => next,
             };
@@ -164,38 +171,34 @@ impl Pages {
                 return Err(Failure::Truncated(format!("page {page} leads back to a page that was read before")));
             }
         }
-        Err(Failure::Truncated(format!("there is no end after {MOST_PAGES} pages")))
+        Err(Failure::Truncated(format!("there is no end after {} pages", self.most)))
     }
 
-    async fn ask(&self, session: &Session, turn: &Turn) -> Result<Answer, Failure> {
-        let (mut url, mut body) = (self.start.clone(), self.body.clone());
+    async fn ask(&self, session: &Session, first: &Asking, turn: &Turn) -> Result<Answer, Failure> {
+        let mut asking = first.clone();
         let text = match turn {
             Turn::First => self.step().map(|step| step.from.to_string()),
             Turn::Number(number) => Some(number.to_string()),
             Turn::Cursor(cursor) => Some(cursor.clone()),
             Turn::Link(link) => {
-                url = link.clone();
+                asking.url = link.clone();
                 None
             }
         };
         if let Some(text) = text {
-            let number = self.step().is_some();
             let form = self.step().and_then(|step| step.form.as_ref());
-            let written = form.map_or_else(|| text.clone(), |form| form.replace("{}", &text));
-            match (self.place(), &mut body) {
-                ((Some(query), _), _) => {
-                    url.query_pairs_mut().append_pair(query, &written);
+            match self.place() {
+                (Some(query), _) => {
+                    asking.query(query, &form.map_or_else(|| text.clone(), |form| form.replace("{}", &text)));
                 }
-                ((None, Some(path)), Some(body)) => {
-                    let value = if number { text.parse::<u64>().map_or(Value::Null, Value::from) } else { text.into() };
-                    set(body, path, value);
+                (None, Some(path)) if self.step().is_some() => {
+                    asking.set(path, text.parse::<u64>().map_or(Value::Null, Value::from));
                 }
-                _ => {}
+                (None, Some(path)) => asking.set(path, text.into()),
+                (None, None) => {}
             }
         }
-        let text = body.map(|body| body.to_string());
-        let send = text.as_deref().map(|body| Sent { kind: "application/json", body });
-        session.ask(url, &self.headers, send, LARGEST_PAGE, false).await
+        asking.ask(session, LARGEST_PAGE, false).await
     }
 
     fn step(&self) -> Option<&Step> {
@@ -242,7 +245,7 @@ impl Pages {
             Some(Paging::NextLink(Where::Header(name)))
                 if HeaderName::try_from(name).is_ok_and(|name| name == LINK) =>
             {
-                trailer.next = next_link(headers);
+                trailer.next = links::next(headers);
             }
             Some(Paging::NextLink(at)) => {
                 trailer.next = trailer.next.or_else(|| header(at).map(str::to_owned));
@@ -283,11 +286,13 @@ impl Pages {
     }
 
     /// The page after this one; none after the last.
-    fn next(&self, turn: &Turn, page: &Trailer, walked: Walked) -> Result<Option<Turn>, Failure> {
+    fn next(&self, start: &Url, turn: &Turn, page: &Trailer, walked: Walked) -> Result<Option<Turn>, Failure> {
         let missing = |what: &str| Failure::WrongFormat(format!("the answer does not say {what}"));
         let (step, offset) = match &self.paging {
             None => return Ok(None),
-            Some(Paging::NextLink(_)) => return page.next.as_deref().map(|next| self.link(next)).transpose(),
+            Some(Paging::NextLink(_)) => {
+                return page.next.as_deref().map(|next| Ok(Turn::Link(links::follow(start, next)?))).transpose();
+            }
             Some(Paging::Cursor { more, .. }) => {
                 return match (more, page.more, &page.next) {
                     (Some(_), None, _) => Err(missing("whether there are more pages")),
@@ -320,134 +325,78 @@ impl Pages {
         let by = if offset { size as u64 } else { 1 };
         Ok(Some(Turn::Number(number.saturating_add(by))))
     }
-
-    /// A next link, which may not lead to another host than the list's own.
-    fn link(&self, next: &str) -> Result<Turn, Failure> {
-        let refused = |to: &str| Failure::AddressRefused(format!("the next link leads to {to}, another host"));
-        let url = self.start.join(next).map_err(|_| Failure::WrongFormat("the next link is no URL".to_owned()))?;
-        let place =
-            |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
-        if place(&url) != place(&self.start) || !url.username().is_empty() || url.password().is_some() {
-            return Err(refused(url.host_str().unwrap_or("nowhere")));
-        }
-        Ok(Turn::Link(url))
-    }
 }
 
 impl Turn {
-    /// What would come again if pages led in a circle.
-    fn mark(&self) -> Option<String> {
+    /// A digest of what would come again if pages led in a circle.
+    fn mark(&self) -> Option<u64> {
+        let mut digest = DefaultHasher::new();
         match self {
-            Self::First | Self::Number(_) => None,
-            Self::Cursor(cursor) => Some(cursor.clone()),
-            Self::Link(url) => Some(url.to_string()),
+            Self::First | Self::Number(_) => return None,
+            Self::Cursor(cursor) => cursor.hash(&mut digest),
+            Self::Link(url) => url.hash(&mut digest),
         }
-    }
-}
-
-/// The target of the link `rel="next"` (RFC 8288); there may be several headers, and several links in each.
-fn next_link(headers: &HeaderMap) -> Option<String> {
-    let values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split('<').skip(1)).find_map(|link| {
-        let (target, rest) = link.split_once('>')?;
-        let next = rest.split([';', ',']).filter_map(|part| part.trim().split_once('=')).any(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("rel")
-                && value.trim().trim_matches('"').split(' ').any(|rel| rel.eq_ignore_ascii_case("next"))
-        });
-        next.then(|| target.trim().to_owned())
-    })
-}
-
-/// Fills the names in every text of a body.
-fn fill_in(value: &mut Value, fill: &impl Fn(&str) -> Result<String, String>) -> Result<(), String> {
-    match value {
-        Value::String(text) => *text = fill(text)?,
-        Value::Array(list) => list.iter_mut().try_for_each(|value| fill_in(value, fill))?,
-        Value::Object(object) => object.values_mut().try_for_each(|value| fill_in(value, fill))?,
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Puts a value at a dotted path of a body.
-fn set(body: &mut Value, path: &str, value: Value) {
-    let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
-    let mut place = body;
-    for key in parents.split('.').filter(|key| !key.is_empty()) {
-        let Value::Object(object) = place else { return };
-        place = object.entry(key).or_insert_with(|| Value::Object(serde_json::Map::new()));
-    }
-    if let Value::Object(object) = place {
-        object.insert(last.to_owned(), value);
+        Some(digest.finish())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::definition::{Body, Search};
+    use std::time::Duration;
+
+    use axum::Router;
+    use axum::extract::Request as Asked;
+    use jiff::Timestamp;
+    use tokio::time::Instant;
+
+    use super::super::definition::Definition;
+    use super::super::http::{Network, Patience, Transport};
+    use super::super::json::Taken;
+    use super::super::row::Slot;
     use super::*;
 
-    #[test]
-    fn the_next_link_is_found_among_others() {
-        for (values, next) in [
-            (&[r#"<https://a.example.com/x?after=1>; rel="next""#][..], Some("https://a.example.com/x?after=1")),
-            (&[r#"<https://a/s>; rel="self", <https://a/n>; rel="next""#], Some("https://a/n")),
-            (&[r#"<https://a/s>; rel="self""#, "<https://a/n>;rel=next"], Some("https://a/n")),
-            (&[r#"<https://a/n?x=1,2;3>; title="a"; rel="prev next""#], Some("https://a/n?x=1,2;3")),
-            (&[r#"<https://a/s>; rel="self""#], None),
-            (&["nonsense"], None),
-            (&[], None),
-        ] {
-            let headers = values.iter().map(|value| (LINK, value.parse().unwrap()));
-            let headers = headers.fold(HeaderMap::new(), |mut all, (name, value): (_, HeaderValue)| {
-                all.append(name, value);
-                all
-            });
-            assert_eq!(next_link(&headers).as_deref(), next, "{values:?}");
-        }
-    }
+    const ENDLESS: &str = "
+name: endless
+title: Endless
+evidence: documented
+sources: [https://hr.example.com]
+setup: none
+baseUrl: https://hr.example.com
+parameters: {key: {pattern: x, says: x, default: x}}
+auth: {query: {key: '{key}'}}
+people: [{request: {path: /people}, records: data, paging: {page: {query: page, ends: empty}}}]
+fields: {fullName: id, email: id}
+";
 
-    #[test]
-    fn a_value_is_put_into_a_body_where_its_path_leads() {
-        let mut body = serde_json::json!({"paging": {"size": 5}});
-        set(&mut body, "paging.page", 2.into());
-        set(&mut body, "search.after", "x".into());
-        set(&mut body, "cursor", "y".into());
-        assert_eq!(
-            body,
-            serde_json::json!({"paging": {"size": 5, "page": 2}, "search": {"after": "x"}, "cursor": "y"})
-        );
-    }
-
-    #[test]
-    fn what_a_detail_is_asked_about_may_stand_in_the_body_of_a_search() {
-        let body = Body(serde_json::json!({"requests": [{"id": "{of}"}], "limit": 5}));
-        let search = Some(Search { page: String::new(), body });
-        let request =
-            Request { path: "/employment/search".into(), query: BTreeMap::new(), headers: BTreeMap::new(), search };
-        let (values, paths) = (BTreeMap::new(), Arc::new(Paths::default()));
-        let pages = Pages::new("https://hr.example.com", &request, &values, Some("a/{b}"), (None, None), paths);
-        assert_eq!(pages.unwrap().body, Some(serde_json::json!({"requests": [{"id": "a/{b}"}], "limit": 5})));
-    }
-
-    #[test]
-    fn what_a_detail_is_asked_about_is_one_part_of_the_path_whatever_it_says() {
-        let request = Request {
-            path: "/v2/persons/{of}/jobs".to_owned(),
-            query: BTreeMap::new(),
-            headers: BTreeMap::new(),
-            search: None,
+    #[tokio::test]
+    async fn a_list_without_an_end_is_none() {
+        let handler = |asked: Asked| async move { format!(r#"{{"data": [{{"id": "{}"}}]}}"#, asked.uri()) };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await.unwrap() });
+        let network = Network { allow_private_addresses: true, ..Network::default() };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let transport = Arc::new(Transport::new(&network, None, deadline, Patience::default()).unwrap());
+        let definition = Definition::parse("endless.yaml", ENDLESS).unwrap();
+        let values = definition.resolve(&BTreeMap::new()).unwrap();
+        let (credentials, clock) = (BTreeMap::new(), || Timestamp::UNIX_EPOCH);
+        let source =
+            super::super::ApiSource { definition, parameters: values.clone(), credentials, keeper: None, clock };
+        let session = Session::new(&source, &values, &transport).unwrap();
+        let id = Taken {
+            into: Slot::FullName as usize,
+            paths: vec![Path::parse("id").unwrap()],
+            first: false,
+            with: String::new(),
+            none: Vec::new(),
         };
-        for (of, path) in [
-            ("7", Ok("/v2/persons/7/jobs")),
-            ("a/b?c#d", Ok("/v2/persons/a%2Fb%3Fc%23d/jobs")),
-            ("..", Err("a part of the path is no name")),
-            (".", Err("a part of the path is no name")),
-        ] {
-            let values = BTreeMap::new();
-            let paths = Arc::new(Paths::default());
-            let pages = Pages::new("https://hr.example.com/", &request, &values, Some(of), (None, None), paths);
-            assert_eq!(pages.as_ref().map(|pages| pages.start.path()).map_err(String::as_str), path, "{of}");
-        }
+        let paths = Arc::new(Paths::new(Some(&Path::parse("data").unwrap()), &[id], &[], Vec::new(), 0));
+        let pages = Pages { most: 20, ..Pages::of(&base, &source.definition.people[0], &values, paths).unwrap() };
+        let walked = pages.walk(&session, 0, |seen: &mut usize, _| {
+            *seen += 1;
+            Ok(())
+        });
+        let failure = walked.await.map(|_| ()).unwrap_err();
+        assert_eq!(failure, Failure::Truncated("there is no end after 20 pages".into()));
     }
 }

@@ -7,6 +7,9 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+/// Longest path: a query lies no deeper than it is long, and is read by functions that call themselves.
+const LONGEST: usize = 512;
+
 /// A path, ready to be followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path {
@@ -22,6 +25,9 @@ impl Path {
     /// # Errors
     /// In words, what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > LONGEST {
+            return Err(format!("longer than {LONGEST} bytes"));
+        }
         let mut keys = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {

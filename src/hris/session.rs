@@ -18,7 +18,7 @@ use super::ApiSource;
 use super::assertion;
 use super::definition::{Definition, Rate};
 use super::http::{self, Answer, Credential, Request, Sent, Transport};
-use super::token::{Held, Names, Tokens, no_keeper};
+use super::token::{Held, NO_KEEPER, Names, Tokens};
 use crate::domain::employee::Failure;
 
 /// A token is renewed so long before it ends: a request that is under way should still find it good.
@@ -43,7 +43,7 @@ pub(super) fn check(source: &ApiSource, parameters: &BTreeMap<String, String>) -
     identity(source, parameters)?;
     let Some(token) = &source.definition.auth.token else { return Ok(()) };
     if token.refresh_token.is_some() && source.keeper.is_none() {
-        return Err(no_keeper());
+        return Err(NO_KEEPER.to_owned());
     }
     let names = names(source, parameters);
     // Signing once finds out whether the key is one; nothing is sent.

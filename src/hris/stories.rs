@@ -2,6 +2,8 @@
 
 mod catalogue;
 mod company;
+mod exports;
+mod hostile;
 mod tls;
 mod tokens;
 mod words;

@@ -161,16 +161,16 @@ impl Tokens {
     /// Uses a refresh token and keeps the next. One the source refuses may have been replaced by another poll: it is
     /// looked at once more.
     async fn rotate(&self, transport: &Transport, words: &RefreshToken) -> Result<Given, Failure> {
-        let failed = Failure::Unauthorised;
-        let keeper = self.keeper.as_ref().ok_or_else(|| failed(no_keeper()))?;
-        let mut lent = keeper.lend(&words.key).await.map_err(failed)?;
+        let keeper = self.keeper.as_ref().ok_or_else(|| Failure::NotKept(NO_KEEPER.to_owned()))?;
+        let mut lent = keeper.lend(&words.key).await.map_err(Failure::NotKept)?;
         let given = match self.exchange(transport, Some(lent.named())).await {
             Err(Failure::Unauthorised(refused)) => {
                 let used = lent.value;
                 drop(lent.place);
-                lent = keeper.lend(&words.key).await.map_err(failed)?;
+                lent = keeper.lend(&words.key).await.map_err(Failure::NotKept)?;
                 if lent.value.expose_secret() == used.expose_secret() {
-                    return Err(failed(format!("{refused}, a refresh token: put a new one into the Secret")));
+                    let why = format!("{refused}, a refresh token: put a new one into the Secret");
+                    return Err(Failure::Unauthorised(why));
                 }
                 self.exchange(transport, Some(lent.named())).await?
             }
@@ -179,9 +179,8 @@ impl Tokens {
         match given.at(&words.path) {
             Some(next) if next != lent.value.expose_secret() => {
                 keeper.keep(lent, SecretString::from(next)).await.map_err(|why| {
-                    failed(format!(
-                        "the source gave another refresh token, and it could not be kept: {why}. Where the one in the \
-                         Secret is refused from now on, put a new one into it"
+                    Failure::NotKept(format!(
+                        "{why}. If the one in the Secret is refused from now on, put a new one there"
                     ))
                 })?;
             }
@@ -279,9 +278,7 @@ impl Tokens {
 pub(super) const ASSERTION: &str = "assertion";
 
 /// Why a refresh token that is another one after each use cannot be used.
-pub(super) fn no_keeper() -> String {
-    "the refresh token is another one after each use, and there is nowhere to keep it".to_owned()
-}
+pub(super) const NO_KEEPER: &str = "the refresh token is another one after each use, and there is nowhere to keep it";
 
 fn wrong(why: &str) -> Failure {
     Failure::WrongFormat(format!("the answer to the sign-in {why}"))

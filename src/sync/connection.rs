@@ -69,14 +69,15 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     }
     let kept = memory::load(ctx, connection).await?;
     let today = now.to_zoned(TimeZone::UTC).date();
-    let read = source::read(ctx, connection, today, settings.timeout).await?;
+    let answered = source::read(ctx, connection, today, settings.timeout).await?;
     let ended = (ctx.clock)();
 
-    let (seen, outcome) = match read {
+    let (seen, outcome) = match answered.read {
         Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
         Ok(read) => {
             let seen = Seen::of(&read, ended);
-            match trust::judge(read, &kept.memory, &settings.asked(connection), &settings.bounds, ended) {
+            let asked = Settings::asked(connection, &answered.source);
+            match trust::judge(read, &kept.memory, &asked, &settings.bounds, ended) {
                 Err(held) => (Some(seen), Outcome::Held(held)),
                 Ok(believed) => {
                     let trusted = poll::trusted(&believed, ended);

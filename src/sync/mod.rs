@@ -32,6 +32,8 @@ pub struct Context {
     pub namespace: String,
     /// The last believed answer of each connection.
     pub snapshots: Snapshots,
+    /// Refresh tokens that are lent or still to be kept.
+    pub rotations: Arc<source::Rotations>,
     /// Faults in a row.
     pub failures: Failures,
     /// What the process measures.

@@ -2,7 +2,10 @@
 //!
 //! What the fetched objects and the spec come to together is `resolve`'s, which needs no cluster.
 
+mod keeper;
 mod resolve;
+
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use jiff::SignedDuration;
@@ -11,7 +14,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::Api;
 use sha2::{Digest, Sha256};
 
-pub use self::resolve::{Objects, named, resolve};
+pub use self::keeper::{Rotations, SecretKeeper};
+pub use self::resolve::{Objects, definition_text, named, network, resolve};
 use super::Context;
 use crate::api::HRConnection;
 use crate::api::connection::{self as api, HRConnectionSpec};
@@ -23,39 +27,54 @@ use crate::outcome::Fault;
 /// Hex digits of a fingerprint.
 const DIGITS: usize = 32;
 
+/// What came of a read that was tried.
+pub struct Answered {
+    /// Which source it is of, see [`fingerprint`].
+    pub source: String,
+    /// Everybody, or why there is no answer.
+    pub read: Result<Read, Failure>,
+}
+
 /// Reads everybody from a connection's source.
 ///
 /// `today` is the UTC date, `budget` the time for the whole read.
 ///
 /// # Errors
-/// A fault when the read could not even be tried: the spec, a Secret, the API server. Inside, why there is no answer.
+/// A fault when the read could not even be tried: the spec, a Secret, the API server.
 pub async fn read(
     ctx: &Context,
     connection: &HRConnection,
     today: Date,
     budget: SignedDuration,
-) -> Result<Result<Read, Failure>, Fault> {
+) -> Result<Answered, Fault> {
     let spec = &connection.spec;
-    let source = match resolve(spec, fetch(ctx, spec).await?)? {
-        Err(failure) => return Ok(Err(failure)),
-        Ok(source) => source,
+    let objects = fetch(ctx, spec).await?;
+    let fingerprint = fingerprint(&spec.source, definition_text(spec, &objects));
+    let network = network(spec, &objects)?;
+    let read = match resolve(spec, objects)? {
+        Err(failure) => Err(failure),
+        Ok(mut source) => {
+            if let (hris::Source::Api(source), Some(words)) = (&mut source, &spec.source.api) {
+                let secrets = Api::namespaced(ctx.client.clone(), &ctx.namespace);
+                let keeper = SecretKeeper::new(secrets, &words.credentials_ref.name, &ctx.rotations);
+                source.keeper = Some(Arc::new(keeper));
+                source.clock = ctx.clock;
+            }
+            hris::check(&source).map_err(Fault::Stalled)?;
+            hris::read(&source, &network, cluster::wait(budget), today).await
+        }
     };
-    hris::check(&source).map_err(Fault::Stalled)?;
-    Ok(hris::read(&source, &network(spec), cluster::wait(budget), today).await)
+    Ok(Answered { source: fingerprint, read })
 }
 
-/// What a source may be reached by.
+/// Digest of source and mapping as they are written, and of the user's own definition; without what a Secret or a
+/// file of people holds.
 #[must_use]
-pub fn network(spec: &HRConnectionSpec) -> hris::Network {
-    let allow_private_addresses = spec.network.allow_private_addresses;
-    hris::Network { allow_private_addresses, ..hris::Network::default() }
-}
-
-/// Digest of source and mapping as they are written, without what any Secret or ConfigMap holds.
-#[must_use]
-pub fn fingerprint(source: &api::Source) -> String {
+pub fn fingerprint(source: &api::Source, definition: Option<&str>) -> String {
     let written = serde_json::to_vec(source).unwrap_or_default(); // strings and maps with string keys alone
-    let mut digest = HEXLOWER.encode(&Sha256::digest(written));
+    let digest = Sha256::new().chain_update(written);
+    let digest = definition.into_iter().fold(digest, |digest, text| digest.chain_update([0]).chain_update(text));
+    let mut digest = HEXLOWER.encode(&digest.finalize());
     digest.truncate(DIGITS);
     digest
 }
@@ -88,9 +107,13 @@ mod tests {
             let file = serde_json::json!({"from": {"http": {"url": url}}, "csv": {"dateFormat": date}});
             serde_json::from_value(serde_json::json!({"file": file})).expect("a source")
         };
-        let print = |url, date| fingerprint(&source(url, date));
+        let print = |url, date| fingerprint(&source(url, date), None);
         assert_eq!(print("https://a.example.com", "%Y"), print("https://a.example.com", "%Y"));
         assert_ne!(print("https://a.example.com", "%Y"), print("https://b.example.com", "%Y"));
         assert_ne!(print("https://a.example.com", "%Y"), print("https://a.example.com", "%y"));
+        let defined = |text| fingerprint(&source("https://a.example.com", "%Y"), text);
+        assert_eq!(defined(Some("name: a")), defined(Some("name: a")));
+        assert_ne!(defined(Some("name: a")), defined(Some("name: b")));
+        assert_ne!(defined(Some("")), defined(None));
     }
 }

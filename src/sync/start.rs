@@ -52,6 +52,7 @@ pub async fn run(
         client: client.clone(),
         namespace: namespace.clone(),
         snapshots: Snapshots::default(),
+        rotations: Arc::default(),
         failures: Failures::default(),
         metrics,
         clock,

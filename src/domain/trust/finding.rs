@@ -172,6 +172,7 @@ const fn failure_reason(failure: &Failure) -> &'static str {
         Failure::Unreachable(_) => "Unreachable",
         Failure::TimedOut => "TimedOut",
         Failure::Unauthorised(_) => "Unauthorised",
+        Failure::NotKept(_) => "CredentialNotKept",
         Failure::Forbidden => "Forbidden",
         Failure::Missing(_) => "Missing",
         Failure::Status(_) => "ErrorStatus",
@@ -194,6 +195,9 @@ fn failure_message(failure: &Failure) -> String {
         }
         Failure::Unauthorised(seen) => {
             format!("The source refused the credential: {seen}. Look at the Secret of credentialsRef.")
+        }
+        Failure::NotKept(seen) => {
+            format!("The source replaces the credential with each use, and it cannot be kept: {seen}.")
         }
         Failure::Forbidden => {
             "The source forbids this credential to read people (403). Widen its permissions there.".to_owned()
@@ -226,12 +230,13 @@ fn failure_message(failure: &Failure) -> String {
 mod tests {
     use super::*;
 
-    fn failures() -> [Failure; 12] {
+    fn failures() -> [Failure; 13] {
         let seen = || "seen".to_owned();
         [
             Failure::Unreachable(seen()),
             Failure::TimedOut,
             Failure::Unauthorised(seen()),
+            Failure::NotKept(seen()),
             Failure::Forbidden,
             Failure::Missing(seen()),
             Failure::Status(500),
@@ -248,7 +253,7 @@ mod tests {
     fn every_failure_has_a_reason_and_a_message_of_its_own() {
         let reasons: std::collections::BTreeSet<_> = failures().iter().map(|f| failed(f).reason()).collect();
         let messages: std::collections::BTreeSet<_> = failures().iter().map(|f| failed(f).message()).collect();
-        assert_eq!((reasons.len(), messages.len()), (12, 12));
+        assert_eq!((reasons.len(), messages.len()), (13, 13));
     }
 
     #[test]

@@ -10,10 +10,11 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::super::mapping::{Statuses, Types};
+use super::super::pages::JOB;
 use super::super::path::Path;
 use super::super::row::Slot;
 use super::super::template;
-use super::{Definition, Ends, List, Paging, Request, Step, Test, Value, Where, whole};
+use super::{Definition, Ends, Export, List, Paging, Request, Step, Test, Value, Where, whole};
 
 /// A place in a definition, and what is wrong there.
 pub(super) type Finding = (String, String);
@@ -190,6 +191,29 @@ impl Check<'_> {
         }
         if let Some(paging) = &list.paging {
             self.paging(&format!("{place}.paging"), paging, &list.request, list.total.is_some());
+        }
+        if let Some(export) = &list.export {
+            self.export(&format!("{place}.export"), export);
+        }
+    }
+
+    fn export(&mut self, place: &str, export: &Export) {
+        self.request(&format!("{place}.start"), &export.start);
+        self.request(&format!("{place}.poll"), &export.poll);
+        self.place(&format!("{place}.job"), &export.job);
+        for (word, code) in
+            std::iter::once(("done", &export.done)).chain(export.failed.iter().map(|one| ("failed", one)))
+        {
+            self.path(&format!("{place}.{word}.path"), &code.path, false);
+            if code.is.is_empty() {
+                self.say(format!("{place}.{word}.is"), "no word");
+            }
+        }
+        if !export.poll.path.contains("{job}") {
+            self.say(format!("{place}.poll.path"), "{job} is not in it");
+        }
+        if !(1..=3600).contains(&export.every) {
+            self.say(format!("{place}.every"), "from 1 to 3600 seconds");
         }
     }
 
@@ -449,7 +473,13 @@ impl Text {
 fn requests(definition: &Definition) -> Vec<(String, &Request, &'static [&'static str])> {
     let mut requests: Vec<(String, &Request, &'static [&'static str])> = Vec::new();
     for (place, list) in lists(definition) {
-        requests.push((format!("{place}.request"), &list.request, &[]));
+        let Some(export) = &list.export else {
+            requests.push((format!("{place}.request"), &list.request, &[]));
+            continue;
+        };
+        requests.push((format!("{place}.request"), &list.request, &[JOB]));
+        requests.push((format!("{place}.export.start"), &export.start, &[]));
+        requests.push((format!("{place}.export.poll"), &export.poll, &[JOB]));
     }
     for (name, detail) in &definition.details {
         requests.push((format!("details.{name}.request"), &detail.request, &["of"]));

@@ -239,6 +239,32 @@ fn pages_end_by_something_the_list_says() {
 }
 
 #[test]
+fn an_export_is_begun_by_what_reads_and_looked_at_until_a_word_says_so() {
+    let export = |words: &str| with("records: data", &format!("records: data\n  export: {{{words}}}"));
+    let search = "search: {page: 'https://hr.example.com/docs', body: {}}";
+    let start = format!("start: {{path: /people/exports, {search}}}");
+    let rest = "job: id, poll: {path: '/exports/{job}'}, done: {path: state, is: [DONE]}";
+    let good = export(&format!("{start}, {rest}, failed: {{path: state, is: [FAILED]}}, every: 5"));
+    assert_eq!(parse(&good).map(|_| ()), Ok(()));
+    let read = good.replace("path: /people, query: {limit: '5'}", "path: '/exports/{job}/file', query: {job: '{job}'}");
+    assert_eq!(parse(&read).map(|_| ()), Ok(()));
+    let plain = with("path: /people,", "path: '/exports/{job}',");
+    for (text, why) in [
+        (plain, "line 12: people.0.request.path: job is not declared under parameters"),
+        (export(&format!("start: {{path: /people, {search}}}, {rest}")), "a POST to \"people\" may write"),
+        (export(&format!("start: {{path: '/{{job}}'}}, {rest}")), "people.0.export.start.path: job is not declared"),
+        (good.replace("/exports/{job}'", "/exports'"), "people.0.export.poll.path: {job} is not in it"),
+        (good.replace("is: [FAILED]", "is: []"), "people.0.export.failed.is: no word"),
+        (good.replace("every: 5", "every: 0"), "people.0.export.every: from 1 to 3600 seconds"),
+        (good.replace("job: id", "job: a..b"), "people.0.export.job: no path"),
+        (good.replace("every: 5", "until: 5"), "until"),
+    ] {
+        let refused = parse(&text).unwrap_err();
+        assert!(refused.starts_with("plain.yaml: line 1") && refused.contains(why), "{why}: {refused}");
+    }
+}
+
+#[test]
 fn rules_and_further_lists_have_to_fit_too() {
     let ruled = with("  status: state\n", "").replace("statuses:\n  On: {means: Active}\n", "");
     let rules = |inputs: &str, rules: &str| format!("{ruled}inputs: {inputs}\nrules:\n- {rules}\n");
@@ -272,6 +298,21 @@ fn rules_and_further_lists_have_to_fit_too() {
     ] {
         let refused = parse(&text).unwrap_err();
         assert!(refused.contains(why), "{why}: {refused}");
+    }
+}
+
+#[test]
+fn a_definition_that_lies_too_deep_is_refused_and_ends_nothing() {
+    let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);
+    for text in [
+        with("path: /people,", &format!("path: /people, search: {{page: p, body: {}}},", deep("{a: ", "}"))),
+        with("records: data", &format!("records: {}", deep("[", "]"))),
+        with("records: data", &format!("records: \"a[?{}]\"", deep("(", ")"))),
+        with("records: data", &format!("records: \"a{}\"", "[?@.b".repeat(100_000))),
+        with("email: email", &format!("email: \"{}\"", "a.".repeat(100_000))),
+        format!("a: &a [x, x]\n{}", (0..30).map(|n| format!("b{n}: &b{n} [*a, *a]\n")).collect::<String>()),
+    ] {
+        assert!(parse(&text).is_err(), "{}", text.get(..400).unwrap());
     }
 }
 

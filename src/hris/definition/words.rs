@@ -1,13 +1,14 @@
-//! The words of a definition that say how is asked: requests, pages, throttling; and how a value is taken.
+//! The words of a definition that say how is asked: requests, pages, further lists, throttling.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, de};
 
 use super::super::row::Slot;
+use super::values::Value;
 
 /// How well a definition is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -54,7 +55,7 @@ pub struct Throttling {
     pub concurrency: Option<u8>,
 }
 
-/// Words in the body of an error.
+/// Words at a place of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Code {
@@ -113,6 +114,33 @@ pub struct List {
     /// What is true of everybody on this list, such as a status.
     #[serde(default)]
     pub sets: BTreeMap<Slot, String>,
+    /// The list is made first; `{job}` in its request says which.
+    #[serde(default)]
+    pub export: Option<Export>,
+}
+
+/// A list that the system makes when it is asked for, and gives when it is done.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// What it is begun by.
+    pub start: Request,
+    /// Where the answer says which it is. Of an address in a header, the last part.
+    pub job: Where,
+    /// How it is looked at, with `{job}`.
+    pub poll: Request,
+    /// The words that say that it is done.
+    pub done: Code,
+    /// The words that say that it came to nothing.
+    #[serde(default)]
+    pub failed: Option<Code>,
+    /// Seconds between two looks.
+    #[serde(default = "ten")]
+    pub every: u32,
+}
+
+const fn ten() -> u32 {
+    10
 }
 
 /// A request: a GET, or a search.
@@ -245,9 +273,9 @@ pub struct Join {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detail {
-    /// The request; `{of}` in its path is what `of` leads to.
+    /// The request; `{of}` in its path, or in the body of a search, is what `of` leads to.
     pub request: Request,
-    /// Path in a person's record to what the path takes.
+    /// Path in a person's record to what the request takes.
     pub of: String,
     /// Path to a list of records in the answer. Without it, the answer is one record.
     #[serde(default)]
@@ -289,86 +317,6 @@ pub struct Lookup {
     pub key: String,
     /// Path to the name.
     pub value: String,
-}
-
-/// How a value is taken from a record: a path, a list of paths whose texts are joined by a blank, or in more words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
-    /// Where it stands, in one part or several.
-    pub paths: Vec<String>,
-    /// The first part that is not empty, instead of all of them.
-    pub first: bool,
-    /// What stands between the parts.
-    pub with: String,
-    /// The lookup that has the name for what stands there.
-    pub lookup: Option<String>,
-    /// Words that stand for nothing.
-    pub none: Vec<String>,
-}
-
-impl Value {
-    /// The parts, joined by a blank.
-    fn of(paths: Vec<String>) -> Self {
-        Self { paths, first: false, with: blank(), lookup: None, none: Vec::new() }
-    }
-}
-
-fn blank() -> String {
-    " ".to_owned()
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Words {
-    #[serde(default)]
-    path: Option<String>,
-    #[serde(default)]
-    join: Vec<String>,
-    #[serde(default)]
-    first_of: Vec<String>,
-    #[serde(default)]
-    with: Option<String>,
-    #[serde(default)]
-    lookup: Option<String>,
-    #[serde(default)]
-    none: Vec<String>,
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a path, a list of paths, or one of path, join and firstOf, with lookup, none and with")
-            }
-
-            fn visit_str<E: Error>(self, path: &str) -> Result<Value, E> {
-                Ok(Value::of(vec![path.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Value, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Value::of)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-                let Words { path, join, first_of, with, lookup, none } =
-                    Words::deserialize(MapAccessDeserializer::new(map))?;
-                let first = !first_of.is_empty();
-                let given = usize::from(path.is_some()) + usize::from(!join.is_empty()) + usize::from(first);
-                if given != 1 {
-                    return Err(A::Error::custom("exactly one of path, join and firstOf"));
-                }
-                if with.is_some() && join.is_empty() {
-                    return Err(A::Error::custom("with stands between the parts of a join"));
-                }
-                let paths = path.into_iter().chain(join).chain(first_of).collect();
-                Ok(Value { paths, first, with: with.unwrap_or_else(blank), lookup, none })
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
 }
 
 impl<'de> Deserialize<'de> for Where {

@@ -55,7 +55,7 @@ impl Authority {
         config.with_single_cert(vec![certificate.der().clone()], key).unwrap()
     }
 
-    fn network(&self) -> Network {
+    pub(super) fn network(&self) -> Network {
         Network { authorities: authorities(self.pem.as_bytes()).unwrap(), ..NEAR.clone() }
     }
 }

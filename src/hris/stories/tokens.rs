@@ -252,20 +252,21 @@ async fn a_refresh_token_that_is_another_one_after_each_use_is_kept_before_anyth
 #[tokio::test]
 async fn a_refresh_token_that_cannot_be_used_or_kept_ends_the_poll_and_says_so() {
     let refused = "the source gave no token for the credential, a refresh token: put a new one into the Secret";
-    let full = "the source gave another refresh token, and it could not be kept: the shelf is full. Where the one in \
-                the Secret is refused from now on, put a new one into it";
-    for (answers, why) in [(vec![answer(400, &[], SECRET)], refused), (vec![given("r2"), page(&[1], json!({}))], full)]
-    {
+    let full = "the shelf is full. If the one in the Secret is refused from now on, put a new one there";
+    for (answers, failure) in [
+        (vec![answer(400, &[], SECRET)], Failure::Unauthorised(refused.into())),
+        (vec![given("r2"), page(&[1], json!({}))], Failure::NotKept(full.into())),
+    ] {
         let vendor = vendor(answers).await;
         let shelf = Shelf { full: Some("the shelf is full"), ..Shelf::of(&vendor, &["r1"]) };
         let read = ids(ask(&kept(&vendor.url, &Arc::new(shelf))).await);
-        assert_eq!(read, Err(Failure::Unauthorised(why.into())));
+        assert_eq!(read, Err(failure));
         assert!(!vendor.asked().iter().any(|line| line.contains("people")), "{:?}", vendor.asked());
     }
     let nowhere = source("http://127.0.0.1:9", REFRESH, PEOPLE, "");
     let why = "the refresh token is another one after each use, and there is nowhere to keep it";
     assert_eq!(check(&nowhere).unwrap_err(), why);
-    assert_eq!(ids(ask(&nowhere).await), Err(Failure::Unauthorised(why.into())));
+    assert_eq!(ids(ask(&nowhere).await), Err(Failure::NotKept(why.into())));
 }
 
 #[tokio::test]

@@ -13,7 +13,6 @@ use crate::domain::employee::{BadRecord, HrId, Read, Said};
 use crate::domain::schedule::{self, Times};
 use crate::domain::trust::{Asked, Believed, Bounds, Finding, Held, Sentinel};
 use crate::outcome::Fault;
-use crate::sync::source;
 
 /// Longest value of the reconcile-now annotation that is told from another.
 const LONGEST_REQUEST: usize = 64;
@@ -30,7 +29,6 @@ pub(super) struct Settings {
     pub(super) timeout: SignedDuration,
     pub(super) stale_after: SignedDuration,
     pub(super) bounds: Bounds,
-    source: String,
 }
 
 impl Settings {
@@ -56,7 +54,6 @@ impl Settings {
                 always_present: trust.always_present.clone(),
                 sentinels: sentinels(&trust.sentinels),
             },
-            source: source::fingerprint(&spec.source),
         })
     }
 
@@ -76,10 +73,10 @@ impl Settings {
         }
     }
 
-    /// What the gate is asked beside the answer.
-    pub(super) fn asked<'a>(&'a self, connection: &'a HRConnection) -> Asked<'a> {
+    /// What the gate is asked beside the answer. `source` says which source it is of.
+    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str) -> Asked<'a> {
         Asked {
-            source: &self.source,
+            source,
             remembered: connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()),
             accepted: connection.annotations().get(names::ACCEPT).map(String::as_str),
         }

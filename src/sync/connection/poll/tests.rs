@@ -47,7 +47,7 @@ fn poll(connection: &mut HRConnection, memory: &mut Memory, read: Result<Read, F
         Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
         Ok(read) => {
             let seen = Seen::of(&read, at);
-            match trust::judge(read, memory, &settings.asked(connection), &settings.bounds, at) {
+            match trust::judge(read, memory, &Settings::asked(connection, "source"), &settings.bounds, at) {
                 Err(held) => (Some(seen), Outcome::Held(held)),
                 Ok(believed) => {
                     let trusted = trusted(&believed, at);
