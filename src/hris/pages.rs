@@ -45,7 +45,7 @@ pub(super) struct Pages {
 /// The request for the first page.
 enum First {
     /// It is known.
-    Known(Asking),
+    Known(Box<Asking>),
     /// It is known once the list is made.
     Exported(Box<Exported>),
 }
@@ -80,7 +80,7 @@ impl Pages {
         paging: Option<&Paging>,
         paths: Arc<Paths>,
     ) -> Result<Self, String> {
-        let first = First::Known(Asking::new(base, request, values, own)?);
+        let first = First::Known(Box::new(Asking::new(base, request, values, own)?));
         Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES })
     }
 
@@ -95,7 +95,7 @@ impl Pages {
         paths: Arc<Paths>,
     ) -> Result<Self, String> {
         let first = match &list.export {
-            None => First::Known(Asking::new(base, &list.request, values, None)?),
+            None => First::Known(Box::new(Asking::new(base, &list.request, values, None)?)),
             Some(export) => First::Exported(Box::new(Exported::new(export, &list.request, base, values)?)),
         };
         let (paging, total) = (list.paging.clone(), list.total.clone());
@@ -134,7 +134,7 @@ impl Pages {
         T: Fn(&mut S, &mut Row) -> Result<(), Failure> + Copy + Send + 'static,
     {
         let first = match &self.first {
-            First::Known(asking) => Cow::Borrowed(asking),
+            First::Known(asking) => Cow::Borrowed(asking.as_ref()),
             First::Exported(exported) => Cow::Owned(exported.made(session).await?),
         };
         let mut walked = Walked::default();

@@ -31,7 +31,10 @@ const TRIES: u32 = 20;
 
 /// The refresh tokens of this process, by Secret and key: each is lent to one poll at a time.
 #[derive(Default)]
-pub struct Rotations(Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<Option<Unkept>>>>>);
+pub struct Rotations(Mutex<HashMap<(String, String), Turn>>);
+
+/// Whoever has it may use the token, and writes first what is still to be written.
+type Turn = Arc<tokio::sync::Mutex<Option<Unkept>>>;
 
 /// A token that is still to be written.
 struct Unkept {
@@ -222,7 +225,7 @@ impl Keeper for SecretKeeper {
 }
 
 impl Rotations {
-    fn of(&self, secret: &str, key: &str) -> Arc<tokio::sync::Mutex<Option<Unkept>>> {
+    fn of(&self, secret: &str, key: &str) -> Turn {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(all.entry((secret.to_owned(), key.to_owned())).or_default())
     }
