@@ -128,7 +128,7 @@ async fn a_definition_of_ones_own_is_read_anew_with_every_poll() {
         Some(stalled.message)
     })
     .await;
-    assert!(said.contains("ConfigMap acme, key connector.yaml: line 14: ") && said.contains("record"), "{said}");
+    assert!(said.contains("ConfigMap acme, key connector.yaml: line 15: ") && said.contains("record"), "{said}");
 
     define(&rollcall, &vendor.definition()).await;
     let mended = rollcall.poll().await.status.unwrap();
