@@ -402,6 +402,7 @@ const fn class(failure: &Failure) -> &'static str {
         Failure::Unreachable(_) => "Unreachable",
         Failure::TimedOut => "TimedOut",
         Failure::Unauthorised(_) => "Unauthorised",
+        Failure::NotKept(_) => "NotKept",
         Failure::Forbidden => "Forbidden",
         Failure::Missing(_) => "Missing",
         Failure::Status(_) => "Status",

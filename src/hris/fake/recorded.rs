@@ -1,6 +1,6 @@
 //! Plays recorded pages: the answers that lie in a connector's folder, in their order.
 //!
-//! `pages/answers.json` says what is answered: `signedIn` are headers that every request but a sign-in must have, and
+//! An export is called `job-1`. `pages/answers.json` says what is answered: `signedIn` are headers that every request but a sign-in must have, and
 //! `answers` are given in turn to the requests for the same method and path. `with` has to be in the query, or in the
 //! text of the body.
 

@@ -34,6 +34,8 @@ pub(super) struct Route {
     linked: bool,
 }
 
+/// What every export is called.
+const JOB: &str = "job-1";
 /// Stands for the person that is asked about, until a request is made.
 const OF: &str = "fakeOf";
 
@@ -108,7 +110,11 @@ impl Routes {
 
 impl Route {
     fn new(part: Part, base: &str, request: &Request, parameters: &BTreeMap<String, String>) -> Result<Self, String> {
-        let value = |name: &str| if name == "of" { Some(OF.to_owned()) } else { parameters.get(name).cloned() };
+        let value = |name: &str| match name {
+            "of" => Some(OF.to_owned()),
+            "job" => Some(JOB.to_owned()),
+            name => parameters.get(name).cloned(),
+        };
         let fill = |text: &str| template::fill(text, value);
         let no_url = || "the parameters make no URL".to_owned();
         let mut url = Url::parse(base).map_err(|_| no_url())?;
