@@ -8,6 +8,7 @@ pub mod connectors;
 pub mod consents;
 pub mod crds;
 pub mod evidence;
+pub mod fake_hr;
 pub mod serve;
 pub mod stop;
 mod terminal;
@@ -51,6 +52,8 @@ pub enum Command {
     /// Show the HR systems that can be read, and check definitions of one's own
     #[command(subcommand)]
     Connectors(connectors::Command),
+    /// Play an HR system on this machine, to try Rollcall with
+    FakeHr(Box<fake_hr::Options>),
     /// Write the definitions of the four kinds
     Crds(crds::Options),
     /// Plan and gate what happens to leavers' access, and start the revoker
@@ -157,7 +160,8 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
 /// Why it was not done.
 pub async fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Connectors(command) => connectors::run(&command),
+        Command::Connectors(command) => connectors::run(&command).await,
+        Command::FakeHr(options) => fake_hr::run(&options).await,
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(options).await?),

@@ -11,6 +11,19 @@ pub(super) fn refused(address: IpAddr) -> Option<&'static str> {
     }
 }
 
+/// Whether whoever is asked at this host is near: on this machine, or on a network of one's own. Only there a definition
+/// may ask without TLS, and only where the connection allows private addresses.
+pub(super) fn is_near(host: &str) -> bool {
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(address) => refused(address).is_some_and(|kind| kind == "loopback" || kind.starts_with("private")),
+        // RFC 6761; ICANN's name for private use; names of services in a cluster.
+        Err(_) => {
+            let ends = [".localhost", ".internal", ".svc", ".cluster.local"];
+            host == "localhost" || ends.iter().any(|end| host.ends_with(end))
+        }
+    }
+}
+
 /// IANA's special-purpose registry of IPv4 (RFC 6890 and later).
 fn refused_v4(address: Ipv4Addr) -> Option<&'static str> {
     match address.octets() {
@@ -91,6 +104,16 @@ mod tests {
             "ff02::1",
         ] {
             assert!(refused(address.parse().unwrap()).is_some(), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_near_is_told_from_what_is_not() {
+        for host in ["127.0.0.1", "10.1.2.3", "[::1]", "[fd00::1]", "localhost", "hr.localhost", "fake.rollcall.svc"] {
+            assert!(is_near(host), "{host}");
+        }
+        for host in ["1.1.1.1", "169.254.169.254", "[2606::1]", "hr.example.com", "localhost.example.com", "svc"] {
+            assert!(!is_near(host), "{host}");
         }
     }
 

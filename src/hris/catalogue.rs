@@ -11,13 +11,21 @@ pub fn connectors() -> Vec<&'static str> {
     EMBEDDED.iter().map(|(name, _)| *name).collect()
 }
 
+/// The text of a connector's definition.
+///
+/// # Errors
+/// In words for whoever wrote the connection, with the names there are.
+pub fn connector_text(name: &str) -> Result<&'static str, String> {
+    let unknown = || format!("there is no connector {name:?}; there are: {}", connectors().join(", "));
+    EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(unknown)
+}
+
 /// The definition of a connector.
 ///
 /// # Errors
 /// In words for whoever wrote the connection, with the names there are.
 pub fn connector(name: &str) -> Result<Definition, String> {
-    let unknown = || format!("there is no connector {name:?}; there are: {}", connectors().join(", "));
-    let (name, text) = EMBEDDED.iter().find(|(known, _)| *known == name).ok_or_else(unknown)?;
+    let text = connector_text(name)?;
     Definition::parse(&format!("connectors/{name}/connector.yaml"), text).map_err(|refused| refused.to_string())
 }
 
@@ -32,7 +40,10 @@ mod tests {
         folders.sort();
         assert_eq!(folders, connectors());
         for name in connectors() {
-            assert_eq!(connector(name).map(|found| found.name).as_deref(), Ok(name));
+            let found = connector(name).unwrap();
+            assert_eq!(found.name, name);
+            let addresses = std::iter::once(&found.base_url).chain(found.auth.token.iter().map(|token| &token.url));
+            assert!(addresses.into_iter().all(|address| address.starts_with("https://")), "{name}");
         }
     }
 

@@ -44,7 +44,7 @@ use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 
-pub use self::catalogue::{connector, connectors};
+pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::CsvFormat;
 pub use self::definition::{Definition, Parameter, Refused};
 pub use self::http::{Credential, Network, authorities, proxy};

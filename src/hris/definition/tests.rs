@@ -130,6 +130,20 @@ fn a_definition_can_only_read() {
     assert!(refused.contains("people.0.request.search.page: the vendor's page, https://…"), "{refused}");
 }
 
+#[test]
+fn only_what_is_near_may_be_asked_without_tls() {
+    let lies = |base: &str| with("https://{tenant}.example.com", base);
+    for near in ["http://127.0.0.1:8080/{tenant}", "http://localhost/{tenant}", "http://fake.rollcall.svc/{tenant}"] {
+        assert_eq!(parse(&lies(near)).map(|_| ()), Ok(()), "{near}");
+    }
+    for far in
+        ["http://hr.example.com/{tenant}", "http://{tenant}", "http://1.1.1.1/{tenant}", "ftp://127.0.0.1/{tenant}"]
+    {
+        let refused = parse(&lies(far)).unwrap_err();
+        assert!(refused.contains("baseUrl: does not start with https://"), "{far}: {refused}");
+    }
+}
+
 const REFRESH: &str = "{grant_type: refresh_token, refresh_token: '{token}'}";
 const SIGNED: &str = "{grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: '{assertion}'}";
 const SAML: &str = ", assertion: {saml: {key: '{token}', issuer: a, nameId: '{tenant}', audience: b, recipient: c}}";

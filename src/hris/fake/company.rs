@@ -8,6 +8,7 @@
 //! day before. What lies ahead (a future hire, a leaver under notice) happens when the calendar gets there.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan as _};
@@ -64,6 +65,16 @@ impl Scenario {
             Self::Empty => "empty",
             Self::Shrunk => "shrunk",
         }
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let names = Self::ALL.map(Self::as_str).join(", ");
+        let found = Self::ALL.into_iter().find(|scenario| scenario.as_str() == word);
+        found.ok_or_else(|| format!("there is no scenario {word:?}; there are: {names}"))
     }
 }
 

@@ -77,8 +77,9 @@ impl Fake {
     /// # Errors
     /// In words, which place of the definition cannot be played.
     pub fn new(setup: &Setup, today: Today, tell: Tell) -> Result<Self, String> {
-        let Setup { definition, company, page, here, .. } = setup;
-        let parameters = parameters(definition, &setup.parameters)?;
+        let Setup { company, page, here, .. } = setup;
+        let parameters = parameters(&setup.definition, &setup.parameters)?;
+        let definition = &unsigned(&setup.definition);
         let system = Generated::new(definition, &parameters, *company, *page, here, today)?;
         let (faults, unsaid) = (Faults::new(definition)?, system.unsaid());
         let state = State { system: Box::new(system), faults, heard: Vec::new(), tell };
@@ -199,37 +200,57 @@ fn unsigned(definition: &Definition) -> Definition {
     definition.auth.client_certificate = None;
     if let Some(token) = &mut definition.auth.token {
         token.assertion = None;
-        for text in token.body.values_mut() {
-            *text = text.replace("{assertion}", "signed").replace("{base64 assertion}", "signed");
-        }
+        token.body.iter_mut().for_each(|(name, text)| *text = signed(name, text));
     }
     definition
 }
 
-/// The text of a definition, for a system that lies where the fake does.
+/// A definition for the system that lies where the fake does. It asks for no private key.
 ///
 /// # Errors
 /// In words, when the text is no definition.
-pub fn rewritten(text: &str, here: &str) -> Result<String, String> {
-    let mut all: Json = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+pub fn rewritten(text: &str, here: &str) -> Result<Json, String> {
+    let words = serde_saphyr::options! { strict_booleans: true }; // `yes` is a word
+    let mut all: Json = serde_saphyr::from_str_with_options(text, words).map_err(|error| error.to_string())?;
     for place in ["/baseUrl", "/auth/token/url"] {
         if let Some(Json::String(url)) = all.pointer_mut(place) {
             *url = at(url, here);
         }
     }
-    // A parameter that nothing asks for any more would be refused.
-    let parameters = all.get("parameters").and_then(Json::as_object).cloned().unwrap_or_default();
-    let used = |name: &String| {
-        let mut rest = all.clone();
-        rest.as_object_mut().map(|rest| rest.remove("parameters"));
-        let rest = rest.to_string();
-        rest.contains(&format!("{{{name}}}")) || rest.contains(&format!("{{base64 {name}}}"))
-    };
-    let kept: serde_json::Map<_, _> = parameters.into_iter().filter(|(name, _)| used(name)).collect();
-    if let Some(all) = all.as_object_mut() {
-        all.insert("parameters".to_owned(), kept.into());
+    if let Some(auth) = all.pointer_mut("/auth").and_then(Json::as_object_mut) {
+        auth.remove("clientCertificate");
     }
-    serde_json::to_string_pretty(&all).map_err(|error| error.to_string()) // JSON is YAML
+    if let Some(token) = all.pointer_mut("/auth/token").and_then(Json::as_object_mut) {
+        token.remove("assertion");
+        let body = token.get_mut("body").and_then(Json::as_object_mut);
+        for (name, text) in body.into_iter().flatten() {
+            if let Json::String(text) = text {
+                *text = signed(name, text);
+            }
+        }
+    }
+    // What nothing asks for any more would be refused.
+    for kind in ["parameters", "credentials"] {
+        let rest = |all: &Json| {
+            let mut rest = all.clone();
+            rest.as_object_mut().map(|rest| rest.remove(kind));
+            rest.to_string()
+        };
+        let rest = rest(&all);
+        let used = |name: &str| rest.contains(&format!("{{{name}}}")) || rest.contains(&format!("{{base64 {name}}}"));
+        if let Some(named) = all.get_mut(kind).and_then(Json::as_object_mut) {
+            named.retain(|name, _| used(name));
+        }
+    }
+    Ok(all)
+}
+
+/// A text of a sign-in with something in the place of what would be signed, and a grant that needs nothing signed.
+fn signed(name: &str, text: &str) -> String {
+    if name == "grant_type" && text.starts_with("urn:") {
+        return "client_credentials".to_owned();
+    }
+    text.replace("{assertion}", "signed").replace("{base64 assertion}", "signed")
 }
 
 /// An address, moved to another host; what is in its path stays.

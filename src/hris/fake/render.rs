@@ -146,10 +146,16 @@ impl Renderer {
 
 /// What of a shape is not said, in words.
 fn unsaid(shape: Shape, solved: Option<&Solved>) -> Vec<String> {
-    let status = format!("{:?}", shape.status);
-    let Some(solved) = solved else { return vec![format!("{status}: not listed")] };
-    let said = solved.said.filter(|said| *said != shape.status).map(|said| format!("{status}: listed as {said:?}"));
-    let open = solved.open.iter().map(|slot| format!("{}: not said of everybody", slot.name()));
+    let status = match shape.status {
+        Status::Active if shape.ends => "people under notice",
+        Status::Active => "people who work there",
+        Status::Leave => "people on leave",
+        Status::Suspended => "suspended people",
+        Status::Terminated => "people who left",
+    };
+    let Some(solved) = solved else { return vec![format!("{status} are not listed")] };
+    let said = solved.said.filter(|said| *said != shape.status).map(|said| format!("{status} are listed as {said:?}"));
+    let open = solved.open.iter().map(|slot| format!("{} is not said of everybody", slot.name()));
     said.into_iter().chain(open).collect()
 }
 

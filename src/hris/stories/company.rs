@@ -4,17 +4,20 @@ use futures::future::join_all;
 
 use super::super::fake::conformance::{Reader, faults, judged, plainly};
 use super::super::fake::faults::{Fault, Kind, Part};
-use super::super::fake::{Company, Fake, Moment, Person, Scenario, Setup, source};
+use super::super::fake::{Company, Fake, Moment, Person, Scenario, Setup, rewritten, source};
 use super::super::row::Slot;
 use super::catalogue::{folders, root};
 use super::*;
 use crate::domain::employee::{HrId, Said, Status};
 
-/// A definition of the catalogue, whose pages are made small.
-fn definition(name: &str, page: u32) -> Definition {
-    let text = std::fs::read_to_string(root().join(name).join("connector.yaml")).unwrap();
-    let mut definition = Definition::parse(name, &text).unwrap();
-    definition.throttling.rate = None; // nobody waits for a fake
+fn text(name: &str) -> String {
+    std::fs::read_to_string(root().join(name).join("connector.yaml")).unwrap()
+}
+
+/// A definition whose pages are made small, and that is never waited for.
+fn small(file: &str, text: &str, page: u32) -> Definition {
+    let mut definition = Definition::parse(file, text).unwrap();
+    definition.throttling.rate = None;
     let joined = definition.joins.values_mut().map(|join| &mut join.list);
     let looked_up = definition.lookups.values_mut().map(|lookup| &mut lookup.list);
     for list in definition.people.iter_mut().chain(joined).chain(looked_up) {
@@ -46,14 +49,21 @@ impl Drop for Played {
 }
 
 impl Played {
-    async fn new(definition: Definition, company: Company, page: usize) -> Self {
+    /// Plays a connector of the catalogue; what reads it is what `fake-hr` writes down for it.
+    async fn new(name: &str, company: Company, page: u32) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let here = format!("http://{}", listener.local_addr().unwrap());
-        let setup = Setup { definition, parameters: BTreeMap::new(), company, page: Some(page), here };
+        let (text, parameters) = (text(name), BTreeMap::new());
+        let definition = small(name, &text, page);
+        let setup = Setup { definition, parameters, company, page: Some(page as usize), here };
         let fake = Fake::new(&setup, Box::new(|| TODAY), Box::new(|_| {}));
-        let fake = fake.unwrap_or_else(|why| panic!("{}: {why}", setup.definition.name));
+        let fake = fake.unwrap_or_else(|why| panic!("{name}: {why}"));
         let serving = tokio::spawn(fake.clone().serve(listener));
-        let (source, reader) = (source(&setup).unwrap(), Reader::new(&setup.definition).unwrap());
+        let (mut source, reader) = (source(&setup).unwrap(), Reader::new(&setup.definition).unwrap());
+        let written = serde_saphyr::to_string(&rewritten(&text, &setup.here).unwrap()).unwrap();
+        source.definition = small(name, &written, page);
+        source.parameters.retain(|parameter, _| source.definition.parameters.contains_key(parameter));
+        engine::check(&source).unwrap();
         Self { reader, definition: setup.definition, company, fake, source, serving }
     }
 
@@ -140,7 +150,7 @@ fn differences(definition: &Definition, company: &Company, read: &Read) -> Vec<S
 /// What is wrong with how a connector reads generated companies.
 async fn wrong_with(name: String) -> Vec<String> {
     for (people, page, seed) in [(0, 7, 1), (1, 7, 2), (14, 7, 3), (113, 11, 4)] {
-        let played = Played::new(definition(&name, page), company(people, seed), page as usize).await;
+        let played = Played::new(&name, company(people, seed), page).await;
         let wrong = match played.read().await {
             Ok(read) => differences(&played.definition, &played.company, &read),
             Err(failure) => vec![format!("{failure:?}")],
@@ -155,7 +165,7 @@ async fn wrong_with(name: String) -> Vec<String> {
 
 /// Which faults of its pages a connector takes otherwise than it should.
 async fn faults_of(name: String) -> Vec<String> {
-    let played = Played::new(definition(&name, 10), company(37, 5), 10).await;
+    let played = Played::new(&name, company(37, 5), 10).await;
     let Ok(good) = played.read().await else { return Vec::new() }; // that is the other story's
     let of_pages = [Kind::LostPage, Kind::RepeatedPage, Kind::Circle, Kind::Total, Kind::OtherHost, Kind::NoRecords];
     let of_pages = |fault: &Fault| of_pages.contains(&fault.kind); // the others are tried with recorded pages
@@ -187,7 +197,7 @@ async fn no_fault_in_the_pages_of_a_company_ends_in_a_wrong_or_missing_employee(
 
 #[tokio::test]
 async fn a_company_is_told_from_another() {
-    let played = Played::new(definition("bamboohr", 7), company(14, 1), 7).await;
+    let played = Played::new("bamboohr", company(14, 1), 7).await;
     let read = played.read().await.unwrap();
     assert!(differences(&played.definition, &company(14, 1), &read).is_empty());
     for other in [company(14, 2), company(13, 1), company(15, 1)] {
@@ -199,7 +209,7 @@ async fn a_company_is_told_from_another() {
 async fn what_happens_to_a_company_is_read_at_its_time() {
     let left = |read: &Read| read.employees.iter().filter(|one| one.said == Said::Mapped(Status::Terminated)).count();
     let company = Company { scenario: Scenario::Leaver, ..company(40, 1) };
-    let played = Played::new(definition("hibob", 100), company, 100).await;
+    let played = Played::new("hibob", company, 100).await;
     let first = played.read().await.unwrap();
     for _ in 0..2 {
         assert_eq!(left(&played.read().await.unwrap()), left(&first) + 1);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Url;
 
 use super::super::signing::{Assertion, Auth, Method, Token};
-use super::{Check, Text, sample};
+use super::{Check, Text, sample, unheard};
 use crate::hris::template;
 use crate::hris::token::ASSERTION;
 
@@ -40,7 +40,7 @@ impl Check<'_> {
             (definition.parameters.contains_key(name) || definition.credentials.contains_key(name)).then(sample)
         };
         let url = template::fill(&token.url, known).ok().and_then(|url| Url::parse(&url).ok());
-        if url.is_none_or(|url| url.scheme() != "https") {
+        if url.is_none_or(|url| !unheard(&url)) {
             self.say("auth.token.url", "not a URL that starts with https://");
         }
         if !names(&token.value, "token") {
