@@ -41,7 +41,7 @@ pub struct Options {
     /// Let a day of the company pass so often, such as 30s
     #[arg(long, value_name = "DURATION")]
     day_every: Option<SignedDuration>,
-    /// What goes wrong, such as `html`, `forbidden@details`, `throttled:3`, `field-gone=email`
+    // docs/fake-hr.md says what each of them is.
     #[arg(long, value_name = "FAULT", help = faults())]
     fault: Vec<String>,
     /// A parameter of the connector, such as subdomain=acme; those that are left out are made up
@@ -66,11 +66,8 @@ pub struct Options {
 
 /// The faults there are, for the help.
 fn faults() -> String {
-    let faults: Vec<_> = fake::faults().into_iter().map(|(name, says)| format!("{name}: {says}")).collect();
-    format!(
-        "What goes wrong, as NAME, NAME@PART or NAME:NUMBER; a part is token, people, joins, details or lookups. {}",
-        faults.join("; ")
-    )
+    let names: Vec<_> = fake::faults().into_iter().map(|(name, _)| name).collect();
+    format!("What goes wrong, such as html, forbidden@details, throttled:3 or field-gone=email: {}", names.join(", "))
 }
 
 /// Serves until it is interrupted.
@@ -88,9 +85,8 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let company = Company { seed: options.seed, people: options.people, scenario: options.scenario, first: today() };
     let setup = Setup { definition, parameters: parameters(&options.parameter)?, company, page: options.page, here };
 
-    let quiet = options.quiet;
-    let tell = move |line: &str| if quiet { () } else { say(line) };
-    let fake = Fake::new(&setup, Box::new(today), Box::new(tell)).map_err(Failure::Refused)?;
+    let tell: fake::Tell = if options.quiet { Box::new(|_| {}) } else { Box::new(say) };
+    let fake = Fake::new(&setup, Box::new(today), tell).map_err(Failure::Refused)?;
     for fault in &options.fault {
         fake.bring(fault).map_err(Failure::Refused)?;
     }
