@@ -17,7 +17,7 @@ use reqwest::header::{HeaderMap, HeaderName, LINK};
 use serde_json::Value;
 
 use self::asking::Asking;
-pub(super) use self::asking::Own;
+pub(super) use self::asking::{Own, set};
 use self::export::Exported;
 pub(super) use self::export::JOB;
 use super::definition::{Ends, List, Paging, Request, Step, Where};

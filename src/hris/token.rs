@@ -14,12 +14,13 @@ use jiff::Timestamp;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::assertion;
 use super::definition::{Basic, Method, RefreshToken, Send as Written, Token};
 use super::http::{Answer, Credential, Request, Sent, Transport};
+use super::pages;
 use super::path::{Path, plain};
 use super::template;
 use crate::domain::employee::Failure;
@@ -229,7 +230,7 @@ impl Tokens {
         let fields = fields.collect::<Result<BTreeMap<_, _>, String>>()?;
         let (body, kind) = match self.how.send {
             Written::Form => (form(&fields), "application/x-www-form-urlencoded"),
-            Written::Json => (serde_json::to_string(&fields).unwrap_or_default(), "application/json"), // texts alone
+            Written::Json => (json(&fields), "application/json"),
         };
         Ok(Some((SecretString::from(body), kind)))
     }
@@ -290,6 +291,13 @@ pub(super) fn header(name: &str, text: &str) -> Result<(HeaderName, HeaderValue)
     let mut value = HeaderValue::try_from(text).map_err(|_| unfit())?;
     value.set_sensitive(true);
     Ok((HeaderName::try_from(name).map_err(|_| unfit())?, value))
+}
+
+/// A body in JSON: a dot in a name leads into an object.
+fn json(fields: &BTreeMap<String, String>) -> String {
+    let mut body = json!({});
+    fields.iter().for_each(|(path, text)| pages::set(&mut body, path, json!(text)));
+    body.to_string()
 }
 
 /// A body as browsers send forms (WHATWG URL, 5.2).

@@ -59,7 +59,7 @@ pub struct Token {
     /// How the body is written.
     #[serde(default)]
     pub send: Send,
-    /// What is sent with a POST.
+    /// What is sent with a POST. In JSON, a dot in a name leads into an object.
     #[serde(default)]
     pub body: BTreeMap<String, String>,
     /// Headers of this request.

@@ -205,6 +205,7 @@ fn a_token_is_asked_for_in_the_ways_that_work_and_in_no_other() {
         (SIGNED, ", assertion: {xml: {key: '{token}'}}", "xml"),
         ("{key: '{token}'}", ", value: Bearer", "{token} is not in it"),
         ("{key: '{token}'}", ", method: get", "auth.token.body: a GET sends none"),
+        ("{of: '{token}', of.name: x}", ", send: json", "auth.token.body: of is a text and an object"),
         ("{key: '{token}'}", ", method: put", "put"),
         ("{key: '{token}'}", ", at: {header: 'a b'}", "auth.token.at: a b is no header"),
         ("{key: '{token}'}", ", at: token", "at"),

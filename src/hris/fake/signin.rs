@@ -93,7 +93,7 @@ impl SignIn {
         let sent: BTreeMap<String, String> = match token.how.send {
             _ if token.how.method == Method::Get => BTreeMap::new(),
             Send::Form => asked.form(),
-            Send::Json => serde_json::from_slice(&asked.body).unwrap_or_default(),
+            Send::Json => flat(serde_json::from_slice(&asked.body).unwrap_or_default()),
         };
         let body = if token.how.method == Method::Get { &[] } else { token.body.as_slice() };
         for (name, value) in body {
@@ -126,6 +126,16 @@ impl SignIn {
     pub(super) fn expire(&mut self) -> bool {
         self.token.as_mut().map(|token| token.ended += 1).is_some()
     }
+}
+
+/// The texts of a body, under names in which a dot leads into an object.
+fn flat(body: Json) -> BTreeMap<String, String> {
+    let Json::Object(fields) = body else { return BTreeMap::new() };
+    let under = |name: String, value: Json| match value {
+        Json::String(text) => vec![(name, text)],
+        within => flat(within).into_iter().map(|(rest, text)| (format!("{name}.{rest}"), text)).collect(),
+    };
+    fields.into_iter().flat_map(|(name, value)| under(name, value)).collect()
 }
 
 impl Tokens {

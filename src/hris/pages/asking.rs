@@ -101,7 +101,7 @@ fn fill_in(value: &mut Value, fill: &impl Fn(&str) -> Result<String, String>) ->
 }
 
 /// Puts a value at a dotted path.
-fn set(body: &mut Value, path: &str, value: Value) {
+pub(in crate::hris) fn set(body: &mut Value, path: &str, value: Value) {
     let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
     let mut place = body;
     for key in parents.split('.').filter(|key| !key.is_empty()) {

@@ -84,6 +84,11 @@ async fn a_token_is_asked_for_by_get_and_taken_from_a_header_where_that_is_the_w
         ("method: get, headers: {Authorization: 'Key {token}'}".to_owned(), made(), "GET /login Key s3cret"),
         ("at: {header: access-token}, body: {k: '{token}'}".to_owned(), empty(), "POST /login k=s3cret"),
         (format!("send: json, {basic}"), made(), "POST /login {} Basic czNjcmV0Ong="),
+        (
+            "send: json, body: {key: '{token}', of.company: x, of.user.name: y}".to_owned(),
+            made(),
+            r#"POST /login {"key":"s3cret","of":{"company":"x","user":{"name":"y"}}}"#,
+        ),
     ] {
         let vendor = vendor([first, page(&[1], json!({}))]).await;
         let read = ids(ask(&source(&vendor.url, &auth(&token), PEOPLE, "")).await);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::Url;
 
-use super::super::signing::{Assertion, Auth, Method, Token};
+use super::super::signing::{Assertion, Auth, Method, Send, Token};
 use super::{Check, Text, sample, unheard};
 use crate::hris::template;
 use crate::hris::token::ASSERTION;
@@ -52,6 +52,10 @@ impl Check<'_> {
                 self.say("auth.token", "nothing to sign in with: body, headers or basic");
             }
             Method::Get | Method::Post => {}
+        }
+        let within = |name: &String| token.body.keys().find(|other| name.starts_with(&format!("{other}.")));
+        if let (Send::Json, Some(text)) = (token.send, token.body.keys().find_map(within)) {
+            self.say("auth.token.body", format!("{text} is a text and an object"));
         }
         self.grant(token);
     }
