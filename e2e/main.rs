@@ -29,6 +29,7 @@ mod leaks;
 mod leaver;
 mod own_connector;
 mod policies;
+mod preview;
 mod proof;
 mod refusals;
 mod scope;

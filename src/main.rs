@@ -19,7 +19,10 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(cli::run(rollcall.command)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => {
+            failed(&error);
+            ExitCode::from(error.code())
+        }
     }
 }
 

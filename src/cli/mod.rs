@@ -9,6 +9,7 @@ pub mod consents;
 pub mod crds;
 pub mod evidence;
 pub mod fake_hr;
+pub mod preview;
 pub mod serve;
 pub mod stop;
 mod terminal;
@@ -54,6 +55,8 @@ pub enum Command {
     Connectors(connectors::Command),
     /// Play an HR system on this machine, to try Rollcall with
     FakeHr(Box<fake_hr::Options>),
+    /// Read an HR system without a cluster, and show who is seen and what would be believed
+    Preview(preview::Options),
     /// Write the definitions of the four kinds
     Crds(crds::Options),
     /// Plan and gate what happens to leavers' access, and start the revoker
@@ -120,6 +123,14 @@ pub enum Failure {
     /// The answer is no; nothing was done.
     #[error("{0}")]
     Refused(String),
+    /// It ended with a code of its own, for pipelines.
+    #[error("{message}")]
+    Ended {
+        /// The exit code.
+        code: u8,
+        /// Why.
+        message: String,
+    },
     /// A file or a folder.
     #[error("{}: {cause}", path.display())]
     File {
@@ -131,6 +142,15 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What the process ends with.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Ended { code, .. } => *code,
+            _ => 1,
+        }
+    }
+
     fn file(path: &Path, cause: impl ToString) -> Self {
         Self::File { path: path.to_owned(), cause: cause.to_string() }
     }
@@ -162,6 +182,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Connectors(command) => connectors::run(&command).await,
         Command::FakeHr(options) => fake_hr::run(&options).await,
+        Command::Preview(options) => preview::run(&options).await,
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(options).await?),

@@ -31,10 +31,15 @@ pub fn confirm(question: &str) -> Result<(), Failure> {
 /// Rows under a header, in aligned columns. What a cluster's user chose is shown without its control characters, so
 /// that no object's name can paint over the plan that is to be approved.
 pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    columns(header.map(str::to_owned).to_vec(), rows.into_iter().map(|row| row.to_vec()))
+}
+
+/// The same, where the columns are not known beforehand.
+pub fn columns(header: Vec<String>, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(header.to_vec());
+    table.load_style(NOTHING).set_header(header);
     for row in rows {
-        table.add_row(row.map(|cell| plain(&cell)).to_vec());
+        table.add_row(row.iter().map(|cell| plain(cell)).collect::<Vec<_>>());
     }
     table.trim_fmt()
 }

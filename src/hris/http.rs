@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use self::answer::{body, judge, reset_after, retry_after};
 pub(super) use self::client::identity;
-pub use self::client::{Network, authorities, proxy};
+pub use self::client::{Network, Progress, authorities, proxy};
 use self::client::{check, client, unreachable};
 use super::definition::Reset;
 use super::path::{Path, plain as text_of};
@@ -217,6 +217,7 @@ impl Transport {
         }
         let body = body(response, request.largest).await?;
         self.bytes.spend(body.len())?;
+        self.network.progress.iter().for_each(|progress| progress.came(body.len()));
         Ok(Answer { headers, body: Some(body) })
     }
 

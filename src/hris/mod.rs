@@ -47,7 +47,7 @@ use tokio::time::{Instant, timeout_at};
 pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::CsvFormat;
 pub use self::definition::{Definition, Parameter, Refused};
-pub use self::http::{Credential, Network, authorities, proxy};
+pub use self::http::{Credential, Network, Progress, authorities, proxy};
 use self::http::{Patience, Request, Transport};
 pub use self::mapping::EndDate;
 pub use self::row::Slot;

@@ -22,7 +22,7 @@ use super::*;
 use crate::domain::employee::{Employee, Manager};
 
 const TODAY: Date = Date::constant(2026, 3, 2);
-const NEAR: Network = Network { allow_private_addresses: true, authorities: Vec::new(), proxy: None };
+const NEAR: Network = Network { allow_private_addresses: true, authorities: Vec::new(), proxy: None, progress: None };
 const LONG: Duration = Duration::from_secs(30);
 const HURRIED: Patience = Patience { first: Duration::ZERO, throttled: 5, faults: 2 };
 const CSV: &str = "employeeId,fullName,email\n7,Ada Example,ada@example.com\n";

@@ -14,7 +14,8 @@ use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
 
-use self::poll::{Outcome, Seen, Settings};
+pub use self::poll::Settings;
+use self::poll::{Outcome, Seen};
 use super::{Context, MANAGER, memory, source};
 use crate::api::HRConnection;
 use crate::api::condition::{self, Condition};

@@ -18,7 +18,8 @@ use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
 use self::pass::{Decision, News, Tally, View};
-use self::settings::{Settings, fingerprint};
+pub use self::settings::Settings;
+use self::settings::fingerprint;
 use super::people::{self, People};
 use super::{Context, MANAGER, coverage};
 use crate::api::condition::{self, Word};

@@ -15,7 +15,7 @@ use kube::api::Api;
 use sha2::{Digest, Sha256};
 
 pub use self::keeper::{Rotations, SecretKeeper};
-pub use self::resolve::{Objects, definition_text, named, network, resolve};
+pub use self::resolve::{Objects, definition_text, named, named_definition, network, resolve};
 use super::Context;
 use crate::api::HRConnection;
 use crate::api::connection::{self as api, HRConnectionSpec};

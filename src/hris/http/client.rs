@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -30,6 +31,28 @@ pub struct Network {
     pub authorities: Vec<Certificate>,
     /// The proxy that all of it goes through.
     pub proxy: Option<Url>,
+    /// How far a read is, for whoever watches it.
+    pub progress: Option<Arc<Progress>>,
+}
+
+/// How far a read is.
+#[derive(Debug, Default)]
+pub struct Progress {
+    answers: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Progress {
+    /// How many answers have come, and how many bytes of them.
+    #[must_use]
+    pub fn so_far(&self) -> (usize, usize) {
+        (self.answers.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn came(&self, bytes: usize) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for Network {

@@ -24,11 +24,15 @@ const MOST_WORDS: usize = 32;
 const MOST_SET_ASIDE: usize = 5;
 
 /// The spec, read.
-pub(super) struct Settings {
-    pub(super) every: SignedDuration,
-    pub(super) timeout: SignedDuration,
-    pub(super) stale_after: SignedDuration,
-    pub(super) bounds: Bounds,
+pub struct Settings {
+    /// Time between two reads.
+    pub every: SignedDuration,
+    /// Time for one whole read.
+    pub timeout: SignedDuration,
+    /// How old the last trusted answer may be.
+    pub stale_after: SignedDuration,
+    /// What is believable.
+    pub bounds: Bounds,
 }
 
 impl Settings {
@@ -36,7 +40,7 @@ impl Settings {
     ///
     /// # Errors
     /// Stalled, naming the field that cannot be followed.
-    pub(super) fn of(connection: &HRConnection) -> Result<Self, Fault> {
+    pub fn of(connection: &HRConnection) -> Result<Self, Fault> {
         let spec = &connection.spec;
         let trust = &spec.trust;
         let every = quantity::duration("spec.schedule.every", &spec.schedule.every)?;

@@ -71,7 +71,7 @@ pub fn network(spec: &HRConnectionSpec, objects: &Objects) -> Result<hris::Netwo
             hris::authorities(&pem).map_err(|why| stalled("caBundleRef", why))?
         }
     };
-    Ok(hris::Network { allow_private_addresses: words.allow_private_addresses, authorities, proxy })
+    Ok(hris::Network { allow_private_addresses: words.allow_private_addresses, authorities, proxy, progress: None })
 }
 
 fn authorities(bundle: &CaBundle, objects: &Objects) -> Result<Vec<u8>, Fault> {
@@ -105,7 +105,14 @@ pub fn definition_text<'o>(spec: &HRConnectionSpec, objects: &'o Objects) -> Opt
     objects.config_maps.get(&from.name)?.data.as_ref()?.get(&from.key).map(String::as_str)
 }
 
-/// The definition a spec names: of the catalogue, or the user's own.
+/// The definition a spec names, where it names one: of the catalogue, or the user's own.
+///
+/// # Errors
+/// A fault when there is none under that name, or it cannot be used.
+pub fn named_definition(spec: &HRConnectionSpec, objects: &Objects) -> Result<Option<hris::Definition>, Fault> {
+    spec.source.api.as_ref().map(|api| definition(spec, api, objects)).transpose()
+}
+
 fn definition(spec: &HRConnectionSpec, api: &api::ApiSource, objects: &Objects) -> Result<hris::Definition, Fault> {
     match (&api.connector, &api.definition_ref) {
         (Some(connector), None) => hris::connector(connector).map_err(Fault::Stalled),

@@ -1,0 +1,138 @@
+//! `rollcall preview`, as somebody runs it before anything is installed: the binary, manifests, a source, no cluster.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use tokio::process::Command;
+
+use crate::support::files::FileServer;
+
+const PEOPLE: &str = "employeeId,fullName,email,status,department\n\
+    7,Ada Example,ada@example.com,active,Engineering\n\
+    8,Bo Example,bo@example.com,terminated,Sales\n\
+    9,Cy Example,cy@example.com,active,Sales\n\
+    10,Di Example,,active,Sales\n";
+
+/// A folder of manifests that is gone after the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("rollcall-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn put(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn connection(url: &str, trust: &str) -> String {
+    format!(
+        "apiVersion: rollcall.dev/v1alpha1\nkind: HRConnection\nmetadata: {{name: hq, namespace: rollcall}}\nspec:\n  \
+         source: {{file: {{from: {{http: {{url: \"{url}\", credentialsRef: {{name: hr}}}}}}}}}}\n  \
+         network: {{allowPrivateAddresses: true}}\n  trust: {{{trust}}}\n"
+    )
+}
+
+const POLICY: &str = "apiVersion: rollcall.dev/v1alpha1\nkind: SyncPolicy\nmetadata: {name: all}\nspec:\n  \
+    connections: [{name: hq}]\n  timeZones: {default: Europe/Madrid}\n  \
+    scope: {include: {departments: [engineering]}}\n";
+
+async fn preview(files: &[&Path], arguments: &[&str]) -> Output {
+    let binary = std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into());
+    let mut command = Command::new(binary);
+    command.arg("preview").env("ROLLCALL_CREDENTIAL_TOKEN", "s3cret").env_remove("KUBECONFIG");
+    files.iter().for_each(|file| drop(command.arg("-f").arg(file)));
+    command.args(arguments).output().await.unwrap()
+}
+
+fn said(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test]
+async fn a_preview_says_who_is_seen_who_is_in_scope_and_what_was_set_aside() {
+    let files = FileServer::serving(PEOPLE.to_owned()).await;
+    let folder = Folder::new("preview-fine");
+    let hq = folder.put("hq.yaml", &format!("{}---\n{POLICY}", connection(&files.url, "maxBadRecords: 50%")));
+    let (code, out, err) = said(&preview(&[&hq], &["--output", "json"]).await);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let view: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(view["trust"], "believable");
+    assert_eq!(view["included"], 1);
+    assert_eq!(view["excluded"]["departmentNotIncluded"], 2);
+    assert_eq!(view["setAside"][0]["position"], 5);
+    assert_eq!(view["setAside"][0]["reason"], "email is empty");
+    let states: Vec<_> = view["people"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["Active", "Terminated", "Active"]);
+    assert_eq!(view["capabilities"]["leavers"], "Yes");
+
+    let (code, table, _) = said(&preview(&[&hq], &[]).await);
+    assert_eq!(code, Some(0));
+    assert!(table.contains("a…@example.com") && !table.contains("ada@"), "{table}");
+    let (_, table, _) = said(&preview(&[&hq], &["--unmask", "--output", "csv", "--only", "excluded"]).await);
+    assert!(table.contains("bo@example.com") && !table.contains("ada@"), "{table}");
+}
+
+#[tokio::test]
+async fn the_exit_code_tells_a_pipeline_what_is_wrong() {
+    let files = FileServer::serving(PEOPLE.to_owned()).await;
+    let folder = Folder::new("preview-codes");
+    let fine = folder.put("fine.yaml", &connection(&files.url, "maxBadRecords: 50%"));
+    let held =
+        folder.put("held.yaml", &connection(&files.url, "sentinels: {departed: [\"1042\"]}, maxBadRecords: 50%"));
+    let broken = folder.put("broken.yaml", "kind: HRConnection\nspec:\n  source: {file: 7}\n");
+    let wrong = folder.put("wrong.yaml", &connection(&files.url, "maxShrink: many"));
+    let other = folder.put("other.yaml", &POLICY.replace("name: hq", "name: elsewhere"));
+    for (manifests, arguments, expected, words) in [
+        (vec![fine.as_path()], vec![], 0, ""),
+        (vec![&held], vec![], 3, "1042"),
+        (vec![&broken], vec![], 2, "broken.yaml: line 3"),
+        (vec![&wrong], vec![], 2, "spec.trust.maxShrink"),
+        (vec![&fine, &other], vec![], 2, "is over elsewhere, not over HRConnection hq"),
+        (vec![&fine, &fine], vec![], 2, "more than one HRConnection"),
+        (vec![&fine], vec!["--credentials-file", "/nowhere/at/all"], 2, "/nowhere/at/all"),
+        (vec![&fine], vec!["--output", "xml"], 2, "xml"),
+    ] {
+        let (code, out, err) = said(&preview(&manifests, &arguments).await);
+        assert_eq!(code, Some(expected), "{manifests:?} {arguments:?}: {out}{err}");
+        assert!(err.contains(words), "{manifests:?}: {err}");
+        assert!(!format!("{out}{err}").contains("s3cret"));
+    }
+    files.answers(401, "text/plain", "no");
+    let (code, _, err) = said(&preview(&[&fine], &[]).await);
+    assert_eq!(code, Some(4), "{err}");
+    assert!(err.contains("refused the credential"), "{err}");
+}
+
+#[tokio::test]
+async fn the_example_and_a_file_on_this_machine_are_read_without_anything_else() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hrconnection-csv.yaml");
+    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/syncpolicy.yaml");
+    let (code, out, err) = said(&preview(&[&example, &policy], &["--output", "json"]).await);
+    assert_eq!(code, Some(0), "{err}");
+    let view: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(view["people"].as_array().unwrap().len(), 10);
+    assert_eq!(view["people"][5]["state"], "Leave");
+
+    let folder = Folder::new("preview-file");
+    let own = "Employee ID,Full name,Work email,Status,Hire date,Termination date,Department,Job title,Location,Manager email\n\
+               1,Ada Example,ada@example.com,employed,2020-01-01,,,,,\n";
+    let own = folder.put("own.csv", own);
+    let (code, out, err) = said(&preview(&[&example], &["--file", own.to_str().unwrap(), "--output", "json"]).await);
+    assert_eq!(code, Some(0), "{err}");
+    let view: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(view["people"].as_array().unwrap().len(), 1);
+}

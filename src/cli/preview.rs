@@ -1,0 +1,165 @@
+//! `rollcall preview`: reads a source from the manifests alone, and shows who is seen before anything acts on it.
+//!
+//! ```text
+//! manifests ──▶ source ──hris──▶ read ──▶ trust gate, scope, verdicts ──▶ view ──▶ table, JSON or CSV
+//! ```
+//! Needs no cluster and changes nothing anywhere, but for a refresh token that the source replaces with each use: such
+//! a source is not asked. The same code as the controller's makes the source, judges the answer and says who is in
+//! scope. Personal data are masked unless they are asked for.
+
+mod manifests;
+mod print;
+mod view;
+
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::tz::TimeZone;
+
+use self::manifests::Manifests;
+use self::view::{Trust, View};
+use super::Failure;
+use super::terminal::say;
+use crate::cluster;
+use crate::domain::employee::{Failure as NoAnswer, Read};
+use crate::domain::trust;
+use crate::hris::{self, Progress};
+use crate::outcome::Fault;
+use crate::sync::connection::Settings;
+use crate::sync::source;
+
+/// The manifests cannot be used.
+const MANIFESTS: u8 = 2;
+/// The answer is not believed.
+const HELD: u8 = 3;
+/// There is no answer.
+const NO_ANSWER: u8 = 4;
+/// How often the progress is drawn.
+const DRAWN: Duration = Duration::from_millis(100);
+
+/// Options of `rollcall preview`.
+#[derive(Debug, Args)]
+#[command(after_help = "Credentials come from a Secret among the manifests, from --credentials-file, or from the \
+environment: the key apiKey is ROLLCALL_CREDENTIAL_API_KEY.\n\nExit codes: 0 believable, 2 wrong arguments or \
+manifests, 3 the answer would be held, 4 no answer, 1 anything else.")]
+pub struct Options {
+    /// Manifests: an HRConnection, perhaps a SyncPolicy, and the Secrets and ConfigMaps they name
+    #[arg(short = 'f', long = "filename", required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The keys of the connection's Secret: a YAML or JSON file of keys and values
+    #[arg(long, value_name = "FILE")]
+    credentials_file: Option<PathBuf>,
+    /// A file of people on this machine, in the place of the one the connection names
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// What is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    /// Whom to list
+    #[arg(long, value_enum, default_value_t = Only::All)]
+    only: Only,
+    /// Show names, addresses and telephone numbers
+    #[arg(long)]
+    unmask: bool,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// A summary, and a line for everybody
+    Table,
+    /// All of it
+    Json,
+    /// A line for everybody; the summary goes to the standard error
+    Csv,
+}
+
+/// Whom to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Only {
+    /// Everybody
+    All,
+    /// Who is in scope
+    Included,
+    /// Who is out of scope
+    Excluded,
+    /// Nobody but the records that were set aside
+    SetAside,
+}
+
+/// Reads the source and shows what is in it.
+///
+/// # Errors
+/// With a code of its own: manifests that cannot be used, no answer, or one that is not believed.
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let manifests = Manifests::read(options)?;
+    let wrong = |fault: Fault| ended(MANIFESTS, fault.to_string());
+    let settings = Settings::of(&manifests.connection).map_err(wrong)?;
+    let rules = manifests.rules().map_err(wrong)?;
+    let read = match ask(&manifests, &settings).await.map_err(wrong)? {
+        Ok(read) => read,
+        Err(failure) => return Err(ended(NO_ANSWER, trust::failed(&failure).message())),
+    };
+    let view = View::of(read, &manifests, &settings, &rules, cluster::now());
+    match options.output {
+        Output::Table => say(&print::table(&view, options.only, options.unmask)),
+        Output::Json => say(&print::json(&view, options.only, options.unmask)),
+        Output::Csv => {
+            eprintln!("{}", print::summary(&view));
+            say(print::csv(&view, options.only, options.unmask)?.trim_end());
+        }
+    }
+    match &view.trust {
+        Trust::Believable => Ok(()),
+        Trust::Held(findings) => Err(ended(HELD, format!("the answer would be held: {}", findings.join(" ")))),
+    }
+}
+
+fn ended(code: u8, message: String) -> Failure {
+    Failure::Ended { code, message }
+}
+
+/// Asks the source, and shows on a terminal how far it is.
+async fn ask(manifests: &Manifests, settings: &Settings) -> Result<Result<Read, NoAnswer>, Fault> {
+    let spec = &manifests.connection.spec;
+    let progress = Arc::new(Progress::default());
+    let mut network = source::network(spec, &manifests.objects())?;
+    network.progress = Some(Arc::clone(&progress));
+    let found = match source::resolve(spec, manifests.objects())? {
+        Err(failure) => return Ok(Err(failure)),
+        Ok(found) => found,
+    };
+    hris::check(&found).map_err(Fault::Stalled)?;
+    let today = cluster::now().to_zoned(TimeZone::UTC).date();
+    let bar = bar();
+    let mut reading = pin!(hris::read(&found, &network, cluster::wait(settings.timeout), today));
+    let mut drawn = tokio::time::interval(DRAWN);
+    let read = loop {
+        tokio::select! {
+            read = &mut reading => break read,
+            _ = drawn.tick() => {
+                let (answers, bytes) = progress.so_far();
+                bar.set_message(format!("{answers} answers, {:.1} MB", bytes as f64 / 1e6));
+            }
+        }
+    };
+    bar.finish_and_clear();
+    Ok(read)
+}
+
+/// A line on the terminal; none where there is no terminal.
+fn bar() -> ProgressBar {
+    if !stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} reading, {elapsed}: {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,284 @@
+//! The manifests of a preview: read as files, with the objects they name, as a cluster would have them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt as _;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::super::Failure;
+use super::{MANIFESTS, Options, ended};
+use crate::api::connection::{ConfigMapKey, FileFrom};
+use crate::api::{HRConnection, SyncPolicy};
+use crate::domain::lifecycle::Zones;
+use crate::domain::scope::Scope;
+use crate::outcome::Fault;
+use crate::sync::policy;
+use crate::sync::source::{self, Objects};
+
+/// What a key is called in the environment, before its own words.
+const PREFIX: &str = "ROLLCALL_CREDENTIAL_";
+/// Keys of Secrets that no definition declares: those of files.
+const FILE_KEYS: [&str; 7] = ["token", "username", "password", "privateKey", "passphrase", "certificate", "key"];
+/// Name of the ConfigMap that stands for `--file`.
+const LOCAL: &str = "preview-file";
+
+/// What the files say.
+pub struct Manifests {
+    /// The connection.
+    pub connection: HRConnection,
+    /// The policy over it, if there is one.
+    pub policy: Option<SyncPolicy>,
+    secrets: BTreeMap<String, Secret>,
+    config_maps: BTreeMap<String, ConfigMap>,
+}
+
+/// What a policy says of who is seen.
+pub struct Rules {
+    /// Whom it is about.
+    pub scope: Scope,
+    /// Where people's days begin; none without a policy, and then days are those of UTC.
+    pub zones: Option<Zones>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    kind: String,
+}
+
+impl Manifests {
+    /// Reads every document of every file.
+    ///
+    /// # Errors
+    /// What cannot be read, with file and line; what is missing, or there twice.
+    pub fn read(options: &Options) -> Result<Self, Failure> {
+        let mut found = Found::default();
+        for path in &options.files {
+            let text =
+                fs::read_to_string(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
+            for (line, document) in documents(&text) {
+                found.take(path, line, &document)?;
+            }
+        }
+        let Found { connections, policies, secrets, config_maps } = found;
+        let connection = one("HRConnection", connections)?
+            .ok_or_else(|| ended(MANIFESTS, "no HRConnection is among the manifests".to_owned()))?;
+        let mut manifests = Self { connection, policy: one("SyncPolicy", policies)?, secrets, config_maps };
+        manifests.belong()?;
+        if let Some(path) = &options.file {
+            manifests.put_file(path)?;
+        }
+        manifests.put_credentials(options.credentials_file.as_deref())?;
+        Ok(manifests)
+    }
+
+    /// What the connection names, as a cluster would have it.
+    pub fn objects(&self) -> Objects {
+        Objects { secrets: self.secrets.clone(), config_maps: self.config_maps.clone() }
+    }
+
+    /// What the policy says of who is seen; everybody without one.
+    ///
+    /// # Errors
+    /// The field of the policy that cannot be followed.
+    pub fn rules(&self) -> Result<Rules, Fault> {
+        let Some(policy) = &self.policy else { return Ok(Rules { scope: Scope::default(), zones: None }) };
+        let settings = policy::Settings::of(policy, &[])?;
+        Ok(Rules { scope: settings.scope, zones: Some(settings.zones) })
+    }
+
+    /// The policy is over this connection.
+    fn belong(&self) -> Result<(), Failure> {
+        let Some(policy) = &self.policy else { return Ok(()) };
+        let name = self.connection.name_any();
+        if policy.spec.connections.iter().any(|connection| connection.name == name) {
+            return Ok(());
+        }
+        let named: Vec<_> = policy.spec.connections.iter().map(|connection| connection.name.as_str()).collect();
+        let policy = policy.name_any();
+        Err(ended(MANIFESTS, format!("SyncPolicy {policy} is over {}, not over HRConnection {name}", named.join(", "))))
+    }
+
+    /// Puts a file of this machine in the place of the one the connection names.
+    fn put_file(&mut self, path: &Path) -> Result<(), Failure> {
+        let bytes = fs::read(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
+        let Some(file) = &mut self.connection.spec.source.file else {
+            return Err(ended(MANIFESTS, "--file: the HRConnection reads no file".to_owned()));
+        };
+        let key = ConfigMapKey { name: LOCAL.to_owned(), key: LOCAL.to_owned() };
+        file.from = FileFrom { config_map: Some(key), ..FileFrom::default() };
+        let data = BTreeMap::from([(LOCAL.to_owned(), ByteString(bytes))]);
+        self.config_maps.insert(LOCAL.to_owned(), ConfigMap { binary_data: Some(data), ..ConfigMap::default() });
+        Ok(())
+    }
+
+    /// Makes the Secrets that are named and not among the manifests, from the environment or a file of keys.
+    fn put_credentials(&mut self, file: Option<&Path>) -> Result<(), Failure> {
+        let given = match file {
+            None => BTreeMap::new(),
+            Some(path) => keys_of(path)?,
+        };
+        let spec = &self.connection.spec;
+        let definition = source::named_definition(spec, &self.objects());
+        let declared = match definition.map_err(|fault| ended(MANIFESTS, fault.to_string()))? {
+            Some(definition) => definition.credentials.into_keys().collect(),
+            None => FILE_KEYS.map(str::to_owned).to_vec(),
+        };
+        let missing: Vec<String> = source::named(spec).secrets.into_iter().map(str::to_owned).collect();
+        for name in missing.into_iter().filter(|name| !self.secrets.contains_key(name)).collect::<Vec<_>>() {
+            let mut data = given.clone();
+            for key in &declared {
+                if let Some(value) = variable(key) {
+                    data.insert(key.clone(), ByteString(value.into_bytes()));
+                }
+            }
+            if data.is_empty() {
+                let keys: Vec<_> = declared.iter().map(|key| format!("{PREFIX}{}", upper(key))).collect();
+                return Err(ended(
+                    MANIFESTS,
+                    format!(
+                        "Secret {name} is not among the manifests: put it there, or its keys into --credentials-file or the environment ({})",
+                        keys.join(", ")
+                    ),
+                ));
+            }
+            self.secrets.insert(name, Secret { data: Some(data), ..Secret::default() });
+        }
+        Ok(())
+    }
+}
+
+/// `apiKey` in the environment is `API_KEY`.
+fn upper(key: &str) -> String {
+    let mut text = String::new();
+    for (place, c) in key.chars().enumerate() {
+        if c.is_uppercase() && place > 0 {
+            text.push('_');
+        }
+        text.push(if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    }
+    text
+}
+
+#[allow(clippy::disallowed_methods, reason = "a preview may find its credential in the environment")]
+fn variable(key: &str) -> Option<String> {
+    std::env::var(format!("{PREFIX}{}", upper(key))).ok().filter(|value| !value.is_empty())
+}
+
+/// The keys of a file of credentials. What it holds is quoted nowhere.
+fn keys_of(path: &Path) -> Result<BTreeMap<String, ByteString>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
+    let keys: BTreeMap<String, String> = serde_saphyr::from_str(&text)
+        .map_err(|_| ended(MANIFESTS, format!("{}: not a file of keys and their values", path.display())))?;
+    Ok(keys.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect())
+}
+
+#[derive(Default)]
+struct Found {
+    connections: Vec<HRConnection>,
+    policies: Vec<SyncPolicy>,
+    secrets: BTreeMap<String, Secret>,
+    config_maps: BTreeMap<String, ConfigMap>,
+}
+
+impl Found {
+    fn take(&mut self, path: &Path, line: usize, text: &str) -> Result<(), Failure> {
+        let head: Head = parse(path, line, text)?;
+        match head.kind.as_str() {
+            "HRConnection" => self.connections.push(parse(path, line, text)?),
+            "SyncPolicy" => self.policies.push(parse(path, line, text)?),
+            "Secret" => {
+                let secret: Secret = parse(path, line, text)?;
+                self.secrets.insert(secret.name_any(), plain(secret));
+            }
+            "ConfigMap" => {
+                let config_map: ConfigMap = parse(path, line, text)?;
+                self.config_maps.insert(config_map.name_any(), config_map);
+            }
+            _ => {} // whatever else a file applies is none of ours
+        }
+        Ok(())
+    }
+}
+
+/// `stringData`, as the API server takes it over into `data`.
+fn plain(mut secret: Secret) -> Secret {
+    let written = secret.string_data.take().unwrap_or_default();
+    let data = secret.data.get_or_insert_default();
+    data.extend(written.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))));
+    secret
+}
+
+/// The documents of a file, each with the number of lines before it.
+fn documents(text: &str) -> Vec<(usize, String)> {
+    let mut found = vec![(0, String::new())];
+    for (number, line) in text.lines().enumerate() {
+        if line == "---" || line.starts_with("--- ") {
+            found.push((number + 1, String::new()));
+        } else if let Some((_, document)) = found.last_mut() {
+            document.push_str(line);
+            document.push('\n');
+        }
+    }
+    let says = |text: &str| text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    found.into_iter().filter(|(_, document)| says(document)).collect()
+}
+
+/// Reads one document. A Secret's or ConfigMap's is never quoted.
+fn parse<T: DeserializeOwned>(path: &Path, before: usize, text: &str) -> Result<T, Failure> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let line = before + error.location().map_or(1, |location| usize::try_from(location.line()).unwrap_or(1));
+        ended(MANIFESTS, format!("{}: line {line}: {}", path.display(), error.without_snippet()))
+    })
+}
+
+fn one<T>(kind: &str, found: Vec<T>) -> Result<Option<T>, Failure> {
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (one, None) => Ok(one),
+        _ => Err(ended(MANIFESTS, format!("more than one {kind} is among the manifests: give one"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_one_name_in_the_environment() {
+        for (key, name) in
+            [("apiKey", "API_KEY"), ("token", "TOKEN"), ("client-id", "CLIENT_ID"), ("clientID", "CLIENT_I_D")]
+        {
+            assert_eq!(upper(key), name);
+        }
+    }
+
+    #[test]
+    fn documents_are_told_apart_and_keep_their_lines() {
+        let text = "# only words\n---\nkind: A\n---\n\n--- # more\nkind: B\n  ---\n";
+        let found = documents(text);
+        assert_eq!(found, [(2, "kind: A\n".to_owned()), (6, "kind: B\n  ---\n".to_owned())]);
+    }
+
+    #[test]
+    fn a_secret_written_as_text_is_taken_over_as_the_api_server_does() {
+        let secret: Secret =
+            serde_saphyr::from_str("metadata: {name: hr}\nstringData: {apiKey: s3cret}\ndata: {other: YQ==}\n")
+                .unwrap();
+        let data = plain(secret).data.unwrap();
+        assert_eq!(data.get("apiKey").unwrap().0, b"s3cret");
+        assert_eq!(data.get("other").unwrap().0, b"a");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_file_and_line() {
+        let failure =
+            parse::<HRConnection>(Path::new("hq.yaml"), 7, "kind: HRConnection\nspec: {source: [}\n").unwrap_err();
+        assert!(failure.to_string().starts_with("hq.yaml: line 9: "), "{failure}");
+    }
+}

@@ -1,0 +1,287 @@
+//! How a preview is printed. Names, addresses and telephone numbers are masked unless they are asked for; ids are not.
+
+use super::super::Failure;
+use super::super::terminal::{columns, plain};
+use super::Only;
+use super::view::{Line, Trust, View};
+
+/// A column, and what stands in it.
+type Column = (&'static str, fn(&Line) -> String);
+
+fn day(day: Option<jiff::civil::Date>) -> String {
+    day.map(|day| day.to_string()).unwrap_or_default()
+}
+
+/// All there are; a table leaves out those that are empty for everybody.
+const COLUMNS: [Column; 19] = [
+    ("id", |line| line.id.clone()),
+    ("name", |line| line.name.clone()),
+    ("email", |line| line.email.clone()),
+    ("state", |line| line.state.clone()),
+    ("scope", |line| if line.included { "in".to_owned() } else { format!("out: {}", line.scope) }),
+    ("hireDate", |line| day(line.hire_date)),
+    ("lastDay", |line| day(line.last_day)),
+    ("contractEnd", |line| day(line.contract_end)),
+    ("urgent", |line| if line.urgent { "yes".to_owned() } else { String::new() }),
+    ("employmentType", |line| line.employment_type.clone()),
+    ("legalEntity", |line| line.legal_entity.clone()),
+    ("department", |line| line.department.clone()),
+    ("team", |line| line.team.clone()),
+    ("title", |line| line.title.clone()),
+    ("location", |line| line.location.clone()),
+    ("manager", |line| line.manager.clone()),
+    ("phone", |line| line.phone.clone()),
+    ("why", |line| line.why.clone()),
+    ("included", |line| line.included.to_string()),
+];
+
+/// Columns that only a file needs.
+const OF_FILES: [&str; 1] = ["included"];
+
+/// The summary, then a line for everybody who is asked for.
+pub fn table(view: &View, only: Only, unmask: bool) -> String {
+    let lines: Vec<Line> = lines(view, only, unmask);
+    let mut text = summary(view);
+    if lines.is_empty() {
+        return text;
+    }
+    let filled = |column: &&Column| {
+        !OF_FILES.contains(&column.0) && (column.0 == "id" || lines.iter().any(|line| !(column.1)(line).is_empty()))
+    };
+    let shown: Vec<&Column> = COLUMNS.iter().filter(filled).collect();
+    let head = shown.iter().map(|(name, _)| upper(name)).collect();
+    let rows = lines.iter().map(|line| shown.iter().map(|(_, of)| of(line)).collect());
+    text.push_str("\n\n");
+    text.push_str(&columns(head, rows));
+    text
+}
+
+/// `hireDate` over a column is `HIRE DATE`.
+fn upper(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() {
+            text.push(' ');
+        }
+        text.push(c.to_ascii_uppercase());
+    }
+    text
+}
+
+/// What there is to say of the whole answer.
+pub fn summary(view: &View) -> String {
+    let capabilities = &view.capabilities;
+    let yes = |can: bool| if can { "yes" } else { "no" };
+    let seen = &capabilities.seen;
+    let mut lines = vec![
+        format!(
+            "Connection    {}: {} people, {} records set aside",
+            view.connection,
+            view.people.len(),
+            view.set_aside.len()
+        ),
+        match &view.trust {
+            Trust::Believable => {
+                "Trust         believable as a first answer; shrinking and other people show beside an earlier one"
+                    .to_owned()
+            }
+            Trust::Held(findings) => format!("Trust         would be held: {}", findings.join(" ")),
+        },
+        format!("Scope         {} in, {} out{}", view.included, view.people.len() - view.included, reasons(view)),
+        format!(
+            "It can say    last days {} ({} seen), leave {} ({}), leavers {} ({}), future hires {} ({}), managers {} ({})",
+            yes(capabilities.end_dates),
+            seen.end_dates,
+            capabilities.leave.as_str(),
+            seen.on_leave,
+            capabilities.leavers.as_str(),
+            seen.leavers,
+            capabilities.future_hires.as_str(),
+            seen.future_hires,
+            yes(capabilities.managers),
+            seen.managers,
+        ),
+        format!(
+            "              deletion {}, photos {} (never read), ids of its own {}, age of its data: {}",
+            capabilities.deletion.as_str(),
+            capabilities.photo.as_str(),
+            yes(capabilities.stable_ids),
+            capabilities.data_age.as_deref().unwrap_or("unknown"),
+        ),
+        format!(
+            "Fields        {}",
+            capabilities.fields.iter().map(|field| field.as_str()).collect::<Vec<_>>().join(", ")
+        ),
+    ];
+    let words = |words: &std::collections::BTreeMap<String, u32>| {
+        words.iter().map(|(word, people)| format!("{word:?} ({people})")).collect::<Vec<_>>().join(", ")
+    };
+    if !view.unmapped_statuses.is_empty() {
+        lines.push(format!(
+            "Not mapped    statuses: {}; these people would hold as Unknown",
+            words(&view.unmapped_statuses)
+        ));
+    }
+    if !view.unmapped_types.is_empty() {
+        lines.push(format!("Not mapped    kinds of employment: {}", words(&view.unmapped_types)));
+    }
+    lines.extend(view.set_aside.iter().map(|bad| format!("Set aside     record {}: {}", bad.position, bad.reason)));
+    lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn reasons(view: &View) -> String {
+    let all: Vec<_> = view.excluded.iter().map(|(reason, people)| format!("{people} {reason}")).collect();
+    if all.is_empty() { String::new() } else { format!(": {}", all.join(", ")) }
+}
+
+/// Everything, as one object.
+pub fn json(view: &View, only: Only, unmask: bool) -> String {
+    let shown = View { people: lines(view, only, unmask), ..view.clone() };
+    serde_json::to_string_pretty(&shown).unwrap_or_default() // texts, numbers, and keys that are texts
+}
+
+/// A line for everybody who is asked for.
+///
+/// # Errors
+/// When a line cannot be written, which memory alone could cause.
+pub fn csv(view: &View, only: Only, unmask: bool) -> Result<String, Failure> {
+    let refused = |error: csv::Error| Failure::Refused(error.to_string());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(COLUMNS.map(|(name, _)| name)).map_err(refused)?;
+    for line in lines(view, only, unmask) {
+        writer.write_record(COLUMNS.map(|(_, of)| harmless(of(&line)))).map_err(refused)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| Failure::Refused(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A spreadsheet takes such a cell for a formula: an apostrophe before it makes it a text.
+fn harmless(cell: String) -> String {
+    let cell = plain(&cell);
+    if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }
+}
+
+fn lines(view: &View, only: Only, unmask: bool) -> Vec<Line> {
+    let wanted = |line: &&Line| match only {
+        Only::All => true,
+        Only::Included => line.included,
+        Only::Excluded => !line.included,
+        Only::SetAside => false,
+    };
+    view.people.iter().filter(wanted).map(|line| if unmask { line.clone() } else { masked(line) }).collect()
+}
+
+fn masked(line: &Line) -> Line {
+    Line {
+        name: line.name.split_whitespace().map(first_letter).collect::<Vec<_>>().join(" "),
+        email: address(&line.email),
+        manager: if line.manager_is_address { address(&line.manager) } else { line.manager.clone() },
+        phone: if line.phone.is_empty() { String::new() } else { "…".to_owned() },
+        ..line.clone()
+    }
+}
+
+fn first_letter(word: &str) -> String {
+    word.chars().next().map(|c| format!("{c}…")).unwrap_or_default()
+}
+
+/// The domain is the company's, and tells a wrong tenant.
+fn address(address: &str) -> String {
+    match address.split_once('@') {
+        Some((local, domain)) => format!("{}@{domain}", first_letter(local)),
+        None => first_letter(address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::domain::capabilities::{Capabilities, Seen};
+    use crate::domain::employee::Field;
+
+    fn view() -> View {
+        let ada = Line {
+            id: "7".into(),
+            name: "Ada Maria Example".into(),
+            email: "ada@example.com".into(),
+            state: "Active".into(),
+            why: "active, no last day".into(),
+            included: true,
+            department: "=HYPERLINK(\"x\")".into(),
+            manager: "bo@example.com".into(),
+            manager_is_address: true,
+            phone: "+34 600 000 000".into(),
+            ..Line::default()
+        };
+        let bo = Line {
+            id: "8".into(),
+            name: "Bo\u{1b}[2K Example".into(),
+            email: "bo@example.com".into(),
+            state: "Terminated".into(),
+            scope: "the department is not among spec.scope.include.departments".into(),
+            manager: "7".into(),
+            ..Line::default()
+        };
+        View {
+            connection: "hq".into(),
+            trust: Trust::Believable,
+            capabilities: Capabilities {
+                fields: vec![Field::EmployeeId, Field::Email],
+                seen: Seen { leavers: 1, ..Seen::default() },
+                ..Capabilities::default()
+            },
+            included: 1,
+            excluded: [("departmentNotIncluded", 1)].into(),
+            unmapped_statuses: [("parental leave".to_owned(), 1)].into(),
+            unmapped_types: Default::default(),
+            set_aside: vec![super::super::view::SetAside { position: 3, reason: "email is empty".into() }],
+            people: vec![ada, bo],
+        }
+    }
+
+    #[test]
+    fn a_table_begins_with_what_there_is_to_say_of_the_whole() {
+        insta::assert_snapshot!(table(&view(), Only::All, false));
+    }
+
+    #[test]
+    fn personal_data_are_shown_only_where_they_are_asked_for() {
+        let printed = |unmask| {
+            let view = view();
+            [table(&view, Only::All, unmask), json(&view, Only::All, unmask), csv(&view, Only::All, unmask).unwrap()]
+        };
+        for personal in ["Maria", "ada@example.com", "bo@example.com", "600"] {
+            assert!(printed(true).iter().all(|text| text.contains(personal)), "{personal}");
+            assert!(printed(false).iter().all(|text| !text.contains(personal)), "{personal}");
+        }
+    }
+
+    #[test]
+    fn only_those_who_are_asked_for_are_listed() {
+        let ids = |only| {
+            let value: Value = serde_json::from_str(&json(&view(), only, false)).unwrap();
+            value["people"].as_array().unwrap().iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect()
+        };
+        let all: [(Only, Vec<String>); 4] = [
+            (Only::All, vec!["7".into(), "8".into()]),
+            (Only::Included, vec!["7".into()]),
+            (Only::Excluded, vec!["8".into()]),
+            (Only::SetAside, vec![]),
+        ];
+        for (only, expected) in all {
+            let found: Vec<String> = ids(only);
+            assert_eq!(found, expected, "{only:?}");
+        }
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_and_none_paints_over_the_terminal() {
+        let file = csv(&view(), Only::All, true).unwrap();
+        assert!(file.contains("'=HYPERLINK") && file.contains("'+34"), "{file}");
+        for text in [file, table(&view(), Only::All, true)] {
+            assert!(!text.contains('\u{1b}'), "{text}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a preview shows, as plain values: everybody, who is in scope and why, what was set aside, and whether the gate
+//! would believe it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use kube::ResourceExt as _;
+use serde::Serialize;
+
+use super::manifests::{Manifests, Rules};
+use crate::domain::capabilities::{self, Capabilities};
+use crate::domain::employee::{Employee, Facts, Manager, Read, verdict};
+use crate::domain::roster;
+use crate::domain::scope::{Known, Out};
+use crate::domain::trust::{self, Asked, Finding, Memory};
+use crate::sync::connection::Settings;
+
+/// Everything a preview shows.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// Name of the connection.
+    pub connection: String,
+    /// What the gate would say of this answer.
+    pub trust: Trust,
+    /// What the source can say.
+    pub capabilities: Capabilities,
+    /// How many are in scope.
+    pub included: usize,
+    /// How many are out of scope, by reason.
+    pub excluded: BTreeMap<&'static str, usize>,
+    /// Status words nobody mapped.
+    pub unmapped_statuses: BTreeMap<String, u32>,
+    /// Words for a kind of employment nobody mapped.
+    pub unmapped_types: BTreeMap<String, u32>,
+    /// Records that could not be read.
+    pub set_aside: Vec<SetAside>,
+    /// Everybody else.
+    pub people: Vec<Line>,
+}
+
+/// What the trust gate would say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Trust {
+    /// It would be believed as a first answer. Whether it has shrunk, or is of other people, shows only beside an
+    /// earlier one.
+    Believable,
+    /// It would be held, for these reasons.
+    Held(Vec<String>),
+}
+
+/// A record that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SetAside {
+    /// Its place in the answer.
+    pub position: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// One person.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// HR id.
+    pub id: String,
+    /// Full name.
+    pub name: String,
+    /// Work address.
+    pub email: String,
+    /// What follows today, in the person's own zone.
+    pub state: String,
+    /// Why, in words.
+    pub why: String,
+    /// In scope or not.
+    pub included: bool,
+    /// Why not, in words.
+    pub scope: String,
+    /// First day.
+    pub hire_date: Option<Date>,
+    /// Last day of work.
+    pub last_day: Option<Date>,
+    /// Planned end of a fixed-term contract.
+    pub contract_end: Option<Date>,
+    /// Whether the termination is urgent.
+    pub urgent: bool,
+    /// Kind of employment.
+    pub employment_type: String,
+    /// The company that employs them.
+    pub legal_entity: String,
+    /// Department.
+    pub department: String,
+    /// Team.
+    pub team: String,
+    /// Job title.
+    pub title: String,
+    /// Location.
+    pub location: String,
+    /// Manager, by id or address.
+    pub manager: String,
+    /// Whether the manager is named by address, which is masked.
+    #[serde(skip)]
+    pub manager_is_address: bool,
+    /// Work telephone.
+    pub phone: String,
+}
+
+impl View {
+    /// Looks at an answer. Nobody is told from an earlier one: there is none.
+    pub fn of(read: Read, manifests: &Manifests, settings: &Settings, rules: &Rules, now: Timestamp) -> Self {
+        let connection = manifests.connection.name_any();
+        let namespace = manifests.connection.namespace().unwrap_or_default();
+        let capabilities = capabilities::found(&read, now.to_zoned(TimeZone::UTC).date());
+        let mut excluded = BTreeMap::new();
+        let mut people = Vec::with_capacity(read.employees.len());
+        for employee in &read.employees {
+            let (line, out) = line(employee, rules, &connection, &namespace, now);
+            if let Some(out) = out {
+                *excluded.entry(out.as_str()).or_default() += 1;
+            }
+            people.push(line);
+        }
+        let set_aside =
+            read.bad.iter().map(|bad| SetAside { position: bad.position, reason: bad.reason.clone() }).collect();
+        let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
+        let asked = Asked { source: "preview", remembered: false, accepted: None };
+        let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
+            Ok(_) => Trust::Believable,
+            Err(held) => Trust::Held(held.findings.iter().map(Finding::message).collect()),
+        };
+        let included = people.iter().filter(|line| line.included).count();
+        Self {
+            connection,
+            trust,
+            capabilities,
+            included,
+            excluded,
+            unmapped_statuses,
+            unmapped_types,
+            set_aside,
+            people,
+        }
+    }
+}
+
+fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, now: Timestamp) -> (Line, Option<Out>) {
+    let zone = rules.zones.as_ref().map(|zones| {
+        employee.location.as_deref().and_then(|location| zones.at(location)).unwrap_or(zones.default_zone())
+    });
+    let today = zone.map_or_else(|| now.to_zoned(TimeZone::UTC).date(), |zone| zone.today(now));
+    let facts = Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced: None };
+    let verdict = verdict(&facts, today);
+    let person = roster::person_name(namespace, connection, &employee.id);
+    let out = rules.scope.out(employee, &Known { connection, person: &person, state: verdict.state });
+    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().unwrap_or_default().to_owned();
+    let line = Line {
+        id: employee.id.0.clone(),
+        name: employee.name.clone(),
+        email: employee.work_email.clone(),
+        state: format!("{:?}", verdict.state),
+        why: verdict.why.words().to_owned(),
+        included: out.is_none(),
+        scope: out.map(Out::words).unwrap_or_default(),
+        hire_date: employee.start,
+        last_day: employee.last_day,
+        contract_end: employee.contract_end,
+        urgent: employee.urgent,
+        employment_type: employee.employment_type.map_or_else(String::new, |kind| kind.as_str().to_owned()),
+        legal_entity: text(&employee.legal_entity),
+        department: text(&employee.department),
+        team: text(&employee.team),
+        title: text(&employee.title),
+        location: text(&employee.location),
+        manager: match &employee.manager {
+            Some(Manager::Id(id)) => id.0.clone(),
+            Some(Manager::Email(address)) => address.clone(),
+            None => String::new(),
+        },
+        manager_is_address: matches!(employee.manager, Some(Manager::Email(_))),
+        phone: employee.phone.clone().unwrap_or_default(),
+    };
+    (line, out)
+}
