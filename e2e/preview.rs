@@ -2,9 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
-
-use tokio::process::Command;
+use std::process::{Command, Output};
 
 use crate::support::files::FileServer;
 
@@ -53,8 +51,9 @@ async fn preview(files: &[&Path], arguments: &[&str]) -> Output {
     let binary = std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into());
     let mut command = Command::new(binary);
     command.arg("preview").env("ROLLCALL_CREDENTIAL_TOKEN", "s3cret").env_remove("KUBECONFIG");
-    files.iter().for_each(|file| drop(command.arg("-f").arg(file)));
-    command.args(arguments).output().await.unwrap()
+    command.args(files.iter().flat_map(|file| [Path::new("-f"), *file]));
+    command.args(arguments);
+    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap() // the source is served meanwhile
 }
 
 fn said(output: &Output) -> (Option<i32>, String, String) {
