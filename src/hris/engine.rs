@@ -87,6 +87,30 @@ pub(super) async fn read(source: &ApiSource, transport: &Arc<Transport>, as_of: 
     mapper.finish()
 }
 
+/// Maps pages of the first list that were fetched already, one by one.
+///
+/// # Errors
+/// See `Failure`.
+pub(super) fn map(
+    definition: &Definition,
+    parameters: &BTreeMap<String, String>,
+    pages: impl IntoIterator<Item: AsRef<[u8]>>,
+    as_of: Date,
+) -> Result<Read, Failure> {
+    let values = definition.resolve(parameters).map_err(Failure::Missing)?;
+    let Plan { people, steps, form, .. } = Plan::new(definition, &values, as_of).map_err(Failure::WrongFormat)?;
+    let complete = Complete { known: Known::default(), steps };
+    let mut mapper = Mapper::new(form, as_of);
+    let list = people.first().ok_or_else(|| Failure::WrongFormat("there is no list of people".to_owned()))?;
+    for page in pages {
+        list.read(page.as_ref(), &mut |row| {
+            complete.finish(row);
+            mapper.take(mapper.records() + 1, row)
+        })?;
+    }
+    mapper.finish()
+}
+
 /// Reads the people of all lists, each mapped as its page comes.
 async fn straight(
     people: &[Pages],

@@ -126,6 +126,20 @@ pub async fn read(source: &Source, network: &Network, budget: Duration, as_of: D
     read_with(source, network, budget, as_of, Patience::default()).await
 }
 
+/// Maps pages that were fetched already: what a poll does with the answers of a definition's first list, without the
+/// asking, the joining and the naming.
+///
+/// # Errors
+/// See `Failure`.
+pub fn map(
+    definition: &Definition,
+    parameters: &BTreeMap<String, String>,
+    pages: impl IntoIterator<Item: AsRef<[u8]>>,
+    as_of: Date,
+) -> Result<Read, Failure> {
+    engine::map(definition, parameters, pages, as_of)
+}
+
 async fn read_with(
     source: &Source,
     network: &Network,

@@ -124,6 +124,18 @@ impl Pages {
         marks.into_iter().filter_map(path).collect()
     }
 
+    /// Reads a page that was fetched already.
+    ///
+    /// # Errors
+    /// See `Failure`.
+    pub(super) fn read(
+        &self,
+        page: &[u8],
+        take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
+    ) -> Result<Trailer, Failure> {
+        json::read(page, &self.paths, take)
+    }
+
     /// Asks for page after page, and hands every record to `take`.
     ///
     /// # Errors
