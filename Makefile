@@ -82,6 +82,10 @@ crds: rollcall ## writes the definitions of the four kinds anew, and the chart's
 	target/rollcall crds --dir crds
 	cp crds/*.yaml charts/rollcall/files/crds/
 
+.PHONY: docs
+docs: rollcall ## writes the page of every connector anew
+	target/rollcall connectors docs --dir docs/connectors
+
 # One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RELEASE := $(CACHE)/release

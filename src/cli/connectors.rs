@@ -2,6 +2,8 @@
 //!
 //! Asks nothing of any system, and needs no cluster: fit for a pipeline.
 
+mod page;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -19,6 +21,8 @@ pub enum Command {
     List,
     /// Show what a connector needs, and what it can and cannot say
     Show(Show),
+    /// Write a page for each connector, and their list
+    Docs(page::Docs),
     /// Check definitions of one's own; fails where one of them cannot be used
     Check(Check),
     /// Try connectors' folders: their recorded pages are read, with every fault a system is known for
@@ -62,6 +66,7 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             say(&show(&hris::connector(&options.name).map_err(Failure::Refused)?));
             Ok(())
         }
+        Command::Docs(options) => page::write(options),
         Command::Check(options) => check(options),
         Command::Test(options) => test(options).await,
     }

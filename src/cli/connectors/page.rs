@@ -1,0 +1,244 @@
+//! One page a connector, and their list, written from the definitions: `docs/connectors/`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::super::Failure;
+use super::super::terminal::say;
+use crate::domain::capabilities::Claim;
+use crate::domain::employee::Field;
+use crate::hris::{self, Definition};
+
+/// Options of `rollcall connectors docs`.
+#[derive(Debug, Args)]
+pub struct Docs {
+    /// The folder the pages are written into
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+}
+
+/// Writes every page.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write(options: &Docs) -> Result<(), Failure> {
+    fs::create_dir_all(&options.dir).map_err(|error| Failure::file(&options.dir, error))?;
+    let pages = pages().map_err(Failure::Refused)?;
+    for (name, text) in &pages {
+        let path = options.dir.join(name);
+        fs::write(&path, text).map_err(|error| Failure::file(&path, error))?;
+    }
+    say(&format!("{} pages in {}", pages.len(), options.dir.display()));
+    Ok(())
+}
+
+/// Every page by the name of its file.
+///
+/// # Errors
+/// When a definition of the catalogue cannot be used.
+pub fn pages() -> Result<BTreeMap<String, String>, String> {
+    let all = hris::connectors().into_iter().map(hris::connector).collect::<Result<Vec<_>, _>>()?;
+    let mut pages: BTreeMap<_, _> = all.iter().map(|one| (format!("{}.md", one.name), page(one))).collect();
+    pages.insert("README.md".to_owned(), index(&all));
+    Ok(pages)
+}
+
+const GENERATED: &str = "<!-- Written by `rollcall connectors docs` from connectors/; do not edit. -->\n";
+
+fn index(all: &[Definition]) -> String {
+    let mut text = format!(
+        "{GENERATED}# HR systems\n\n{} systems are read by a definition of their own. Another one can be: \
+         [writing a connector](writing.md). [Not covered](not-covered.md) says which cannot, and the way round it.\n\n\
+         `documented`: the vendor's pages say all of it. `connector-seen`: seen in a connector somebody runs. `partial`: \
+         something that matters is not known, and left out.\n\n\
+         | system | connector | evidence | first day | last day | leave | leavers | future hires | manager |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
+        all.len()
+    );
+    for one in all {
+        let field = |field| if one.offers(field) { "yes" } else { "–" };
+        let declared = one.declared();
+        let [leave, leavers, future] = [declared.leave, declared.leavers, declared.future_hires].map(short);
+        text.push_str(&format!(
+            "| [{title}]({name}.md) | `{name}` | {evidence} | {start} | {end} | {leave} | {leavers} | {future} | {manager} |\n",
+            title = one.title,
+            name = one.name,
+            evidence = one.evidence.as_str(),
+            start = field(Field::HireDate),
+            end = field(Field::TerminationDate),
+            manager = field(Field::Manager),
+        ));
+    }
+    text.push_str(TROUBLE);
+    text
+}
+
+const TROUBLE: &str = "
+## When it does not work
+
+| the connection says | it means |
+|---|---|
+| `Ready=False/SecretMissing` | there is no such Secret in this namespace |
+| `Stalled=True`, `the Secret needs the key …` | the key has another name |
+| `Unauthorised` | the credential is wrong, was revoked, or has expired |
+| `Forbidden` | the credential may not use the API, or not for all of it |
+| `WrongColumns`, with a field | that field is empty for everybody: mostly, the credential may not see it |
+| `Missing` | a parameter is wrong: nothing is at that address |
+| `Incomplete`, `Truncated` | the list changed while it was read, or a page was lost; asked again on schedule |
+| `Throttled` | the system asked for more time than the poll has: poll less often, or allow more in `timeout` |
+| `AddressRefused` | it redirects, or lies at a private address: see `network.allowPrivateAddresses` |
+";
+
+const fn short(claim: Claim) -> &'static str {
+    match claim {
+        Claim::Yes => "yes",
+        Claim::No => "–",
+        Claim::Unknown => "?",
+    }
+}
+
+fn page(one: &Definition) -> String {
+    let mut text = format!("{GENERATED}# {}\n\nConnector `{}`, {}.\n", one.title, one.name, one.evidence.as_str());
+    let mut part = |title: &str, body: String| {
+        if !body.trim().is_empty() {
+            text.push_str(&format!("\n## {title}\n\n{}\n", body.trim_end()));
+        }
+    };
+    part("Before it can be read", one.setup.clone());
+    part("The connection", connection(one));
+    part("What it says", says(one));
+    part("What its words mean", words(one));
+    part("What it cannot", list(&one.cannot));
+    part("How fast it is asked", pace(one));
+    part("Sources", list(&one.sources));
+    text
+}
+
+fn list(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("- {line}\n")).collect()
+}
+
+/// The manifests, and what their values are.
+fn connection(one: &Definition) -> String {
+    let name = &one.name;
+    let given = |rest: &str| one.parameters.keys().map(|key| format!("{key}: …")).collect::<Vec<_>>().join(rest);
+    let parameters =
+        if one.parameters.is_empty() { String::new() } else { format!("\n      parameters: {{{}}}", given(", ")) };
+    let keys: String = one.credentials.keys().map(|key| format!(" --from-literal {key}=…")).collect();
+    let mut text = format!(
+        "```sh\nkubectl -n rollcall create secret generic {name}{keys}\n```\n\n```yaml\n\
+         apiVersion: rollcall.dev/v1alpha1\nkind: HRConnection\nmetadata: {{name: {name}, namespace: rollcall}}\nspec:\n  \
+         source:\n    api:\n      connector: {name}{parameters}\n      credentialsRef: {{name: {name}}}\n```\n\n\
+         `rollcall preview` reads it from your own machine first: who is seen, and what is not.\n"
+    );
+    let mut table = |head: &str, rows: Vec<(String, String)>| {
+        if !rows.is_empty() {
+            text.push_str(&format!("\n| {head} | what it is |\n|---|---|\n"));
+            rows.iter().for_each(|(name, says)| text.push_str(&format!("| `{name}` | {} |\n", cell(says))));
+        }
+    };
+    let usually = |parameter: &hris::Parameter| match &parameter.default {
+        Some(default) => format!("{} (usually `{default}`)", parameter.says),
+        None => parameter.says.clone(),
+    };
+    table("parameter", one.parameters.iter().map(|(name, parameter)| (name.clone(), usually(parameter))).collect());
+    table("key of the Secret", one.credentials.iter().map(|(name, says)| (name.clone(), says.clone())).collect());
+    text
+}
+
+fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+fn says(one: &Definition) -> String {
+    let declared = one.declared();
+    let field = |field| if one.offers(field) { "yes" } else { "no" };
+    let fields: Vec<_> = one.fields_offered().into_iter().map(|field| format!("`{field}`")).collect();
+    let required: Vec<_> = one.required.iter().map(|slot| format!("`{}`", slot.name())).collect();
+    let mut text = format!("Fields: {}.\n", fields.join(", "));
+    if !required.is_empty() {
+        text.push_str(&format!(
+            "\nAn answer in which nobody has {} is not believed: mostly, the credential may not see it.\n",
+            required.join(", or nobody has ")
+        ));
+    }
+    text.push_str("\n| can it say | |\n|---|---|\n");
+    for (what, answer) in [
+        ("last days", field(Field::TerminationDate)),
+        ("managers", field(Field::Manager)),
+        ("who is on leave", declared.leave.as_str()),
+        ("who has left", declared.leavers.as_str()),
+        ("who starts later", declared.future_hires.as_str()),
+        ("that a record was deleted", declared.deletion.as_str()),
+        ("photos (never read)", declared.photo.as_str()),
+        ("how old its data is", declared.data_age.as_deref().unwrap_or("unknown")),
+    ] {
+        text.push_str(&format!("| {what} | {} |\n", cell(answer)));
+    }
+    text
+}
+
+fn words(one: &Definition) -> String {
+    let mut text = String::new();
+    if !one.statuses.is_empty() {
+        text.push_str("| status | means |\n|---|---|\n");
+        for (word, rule) in &one.statuses {
+            let later = rule.when_starts_later.map(|later| format!("; {later:?} of somebody who starts later"));
+            text.push_str(&format!("| `{word}` | {:?}{} |\n", rule.means, later.unwrap_or_default()));
+        }
+        text.push_str(
+            "\nAnother word is unknown: nothing happens to the person, and the word is counted on the connection.\n",
+        );
+    }
+    if !one.rules.is_empty() {
+        let inputs: BTreeMap<&String, ()> =
+            one.rules.iter().flat_map(|rule| rule.when.keys()).map(|name| (name, ())).collect();
+        let inputs: Vec<_> = inputs.into_keys().map(|name| format!("`{name}`")).collect();
+        text.push_str(&format!("The status is told by rules over {}.\n", inputs.join(", ")));
+    }
+    if !one.types.is_empty() {
+        text.push_str("\n| kind of employment | means |\n|---|---|\n");
+        one.types.iter().for_each(|(word, kind)| text.push_str(&format!("| `{word}` | {} |\n", kind.as_str())));
+    }
+    if !one.urgent_reasons.is_empty() {
+        let reasons: Vec<_> = one.urgent_reasons.iter().map(|word| format!("`{word}`")).collect();
+        text.push_str(&format!(
+            "\nReasons that mean \"at once\": {}. The reason itself is never kept.\n",
+            reasons.join(", ")
+        ));
+    }
+    text
+}
+
+fn pace(one: &Definition) -> String {
+    one.throttling.rate.map_or_else(String::new, |rate| {
+        format!("At most {} requests in {} s; where it asks for more time, it gets it.\n", rate.requests, rate.seconds)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_pages_in_the_repository_are_those_of_the_definitions() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/connectors");
+        let pages = pages().unwrap();
+        let old: Vec<_> = pages
+            .iter()
+            .filter(|(name, text)| fs::read_to_string(folder.join(name)).ok().as_ref() != Some(text))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert!(old.is_empty(), "not of today, run `make docs`: {}", old.join(", "));
+        for file in fs::read_dir(folder).unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            let known = pages.contains_key(&name) || ["writing.md", "not-covered.md"].contains(&name.as_str());
+            assert!(known, "docs/connectors/{name} is of no connector: remove it");
+        }
+    }
+}
