@@ -43,6 +43,7 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 	step cargo clippy --locked --test bench -- --deny warnings
 	step $(MAKE) --no-print-directory test-cluster
 	step cargo test --locked --no-fail-fast --lib --bins
+	step $(MAKE) --no-print-directory fuzz FUZZ_SECONDS=5
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only 9>&-) && export ROLLCALL_E2E_KUBECONFIG
 	step cargo test --locked --test e2e -- --test-threads $(STORIES)
 	awk '/^test result:/ { passed += $$4; failed += $$6 }
@@ -53,6 +54,25 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 .PHONY: test-cluster
 test-cluster: # the tests of the Go module, which need no cluster
 	cd e2e/cluster && $(GO) test $(GO_FLAGS) -v ./internal/... | grep -E '^( *--- |ok|FAIL|panic)'
+
+# On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
+FUZZED := csv json dates definition
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz
+fuzz: ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each
+	mkdir -p $(CACHE) target/fuzz
+	exec 9> $(CACHE)/target.lock && flock 9
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/fuzz/instrument cargo build --locked --package rollcall-fuzz
+	for name in $(FUZZED); do install $(CARGO_TARGET_DIR)/debug/fuzz-$$name target/fuzz/$$name; done
+	exec 9>&-
+	for name in $(FUZZED); do
+		mkdir -p target/fuzz/found-$$name
+		echo "fuzzing: $$name, $(FUZZ_SECONDS) s"
+		target/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=target/fuzz/$$name- target/fuzz/found-$$name fuzz/seeds connectors > target/fuzz/$$name.log 2>&1 ||
+			{ tail -n 40 target/fuzz/$$name.log; echo "the bytes that did it: target/fuzz/$$name-*"; exit 1; }
+		grep -E 'number_of_executed_units' target/fuzz/$$name.log
+	done
 
 .PHONY: rollcall
 rollcall: # the binary under test, out of the shared folder before another checkout builds its own there

@@ -20,6 +20,8 @@ mod dates;
 mod definition;
 mod engine;
 pub mod fake;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod http;
 mod json;
 mod mapping;
