@@ -56,7 +56,7 @@ test-cluster: # the tests of the Go module, which need no cluster
 	cd e2e/cluster && $(GO) test $(GO_FLAGS) -v ./internal/... | grep -E '^( *--- |ok|FAIL|panic)'
 
 # On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
-FUZZED := csv json dates definition
+FUZZED := csv json dates definition expression
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz
 fuzz: ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each

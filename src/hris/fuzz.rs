@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use super::dates::{self, DateForm};
 use super::{CsvFormat, Definition, csv, engine};
 use crate::domain::employee::{Failure, Read};
+use crate::domain::expression::Expression;
 
 const TODAY: Date = Date::constant(2026, 3, 2);
 
@@ -74,6 +75,15 @@ pub fn dates(bytes: &[u8]) {
     let (form, day) = text.split_once('\n').unwrap_or((text, ""));
     if let Ok(form) = DateForm::try_from(form.to_owned()) {
         let _ = dates::read(&[form], day);
+    }
+}
+
+/// An expression of a policy: what is taken has a bounded cost.
+pub fn expression(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(expression) = Expression::compile(text, &["id", "department", "startDate"]) {
+        let person = [("id", "7"), ("department", "Engineering"), ("startDate", "2026-03-01")];
+        let _ = (expression.holds(&person), expression.text(&person));
     }
 }
 
