@@ -8,7 +8,9 @@
 //! scope. Personal data are masked unless they are asked for.
 
 mod manifests;
+mod node;
 mod print;
+mod schema;
 mod view;
 
 use std::io::{IsTerminal, stderr};
@@ -57,6 +59,9 @@ pub struct Options {
     /// A file of people on this machine, in the place of the one the connection names
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// A definition of one's own, in the place of the connector the connection names
+    #[arg(long, value_name = "FILE")]
+    definition: Option<PathBuf>,
     /// What is printed
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,

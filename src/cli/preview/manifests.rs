@@ -11,11 +11,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::Failure;
-use super::{MANIFESTS, Options, ended};
+use super::node::Node;
+use super::{MANIFESTS, Options, ended, schema};
 use crate::api::connection::{ConfigMapKey, FileFrom};
 use crate::api::{HRConnection, SyncPolicy};
 use crate::domain::lifecycle::Zones;
 use crate::domain::scope::Scope;
+use crate::hris;
 use crate::outcome::Fault;
 use crate::sync::policy;
 use crate::sync::source::{self, Objects};
@@ -24,8 +26,9 @@ use crate::sync::source::{self, Objects};
 const PREFIX: &str = "ROLLCALL_CREDENTIAL_";
 /// Keys of Secrets that no definition declares: those of files.
 const FILE_KEYS: [&str; 7] = ["token", "username", "password", "privateKey", "passphrase", "certificate", "key"];
-/// Name of the ConfigMap that stands for `--file`.
+/// Name of the ConfigMap that stands for `--file`, and of the one for `--definition`.
 const LOCAL: &str = "preview-file";
+const DEFINITION: &str = "preview-definition";
 
 /// What the files say.
 pub struct Manifests {
@@ -73,6 +76,9 @@ impl Manifests {
         if let Some(path) = &options.file {
             manifests.put_file(path)?;
         }
+        if let Some(path) = &options.definition {
+            manifests.put_definition(path)?;
+        }
         manifests.put_credentials(options.credentials_file.as_deref())?;
         Ok(manifests)
     }
@@ -106,14 +112,27 @@ impl Manifests {
 
     /// Puts a file of this machine in the place of the one the connection names.
     fn put_file(&mut self, path: &Path) -> Result<(), Failure> {
-        let bytes = fs::read(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
         let Some(file) = &mut self.connection.spec.source.file else {
             return Err(ended(MANIFESTS, "--file: the HRConnection reads no file".to_owned()));
         };
-        let key = ConfigMapKey { name: LOCAL.to_owned(), key: LOCAL.to_owned() };
-        file.from = FileFrom { config_map: Some(key), ..FileFrom::default() };
-        let data = BTreeMap::from([(LOCAL.to_owned(), ByteString(bytes))]);
-        self.config_maps.insert(LOCAL.to_owned(), ConfigMap { binary_data: Some(data), ..ConfigMap::default() });
+        file.from = FileFrom { config_map: Some(key(LOCAL)), ..FileFrom::default() };
+        let bytes = fs::read(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
+        let binary_data = Some(BTreeMap::from([(LOCAL.to_owned(), ByteString(bytes))]));
+        self.config_maps.insert(LOCAL.to_owned(), ConfigMap { binary_data, ..ConfigMap::default() });
+        Ok(())
+    }
+
+    /// Puts a definition of this machine in the place of the connector, or of the ConfigMap, that is named.
+    fn put_definition(&mut self, path: &Path) -> Result<(), Failure> {
+        let Some(api) = &mut self.connection.spec.source.api else {
+            return Err(ended(MANIFESTS, "--definition: the HRConnection reads no API".to_owned()));
+        };
+        (api.connector, api.definition_ref) = (None, Some(key(DEFINITION)));
+        let file = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| ended(MANIFESTS, format!("{file}: {error}")))?;
+        hris::Definition::parse(&file, &text).map_err(|refused| ended(MANIFESTS, refused.to_string()))?;
+        let data = Some(BTreeMap::from([(DEFINITION.to_owned(), text)]));
+        self.config_maps.insert(DEFINITION.to_owned(), ConfigMap { data, ..ConfigMap::default() });
         Ok(())
     }
 
@@ -153,6 +172,11 @@ impl Manifests {
     }
 }
 
+/// A key that is called as its ConfigMap is.
+fn key(name: &str) -> ConfigMapKey {
+    ConfigMapKey { name: name.to_owned(), key: name.to_owned() }
+}
+
 /// `apiKey` in the environment is `API_KEY`.
 fn upper(key: &str) -> String {
     let mut text = String::new();
@@ -189,6 +213,9 @@ struct Found {
 impl Found {
     fn take(&mut self, path: &Path, line: usize, text: &str) -> Result<(), Failure> {
         let head: Head = parse(path, line, text)?;
+        if ["HRConnection", "SyncPolicy"].contains(&head.kind.as_str()) {
+            fits(path, line, text, &head.kind)?;
+        }
         match head.kind.as_str() {
             "HRConnection" => self.connections.push(parse(path, line, text)?),
             "SyncPolicy" => self.policies.push(parse(path, line, text)?),
@@ -227,6 +254,15 @@ fn documents(text: &str) -> Vec<(usize, String)> {
     }
     let says = |text: &str| text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     found.into_iter().filter(|(_, document)| says(document)).collect()
+}
+
+/// Whether the API server would take it: a field that does not exist would be dropped there, and mean nothing here.
+fn fits(path: &Path, before: usize, text: &str, kind: &str) -> Result<(), Failure> {
+    let found = schema::findings(kind, &parse::<Node>(path, before, text)?);
+    let line = |line: u64| before + usize::try_from(line).unwrap_or(1);
+    let said = found.iter().map(|(at, why)| format!("{}: line {}: {why}", path.display(), line(*at)));
+    let said: Vec<_> = said.collect();
+    if said.is_empty() { Ok(()) } else { Err(ended(MANIFESTS, said.join("\n"))) }
 }
 
 /// Reads one document. A Secret's or ConfigMap's is never quoted.
@@ -273,6 +309,50 @@ mod tests {
         let data = plain(secret).data.unwrap();
         assert_eq!(data.get("apiKey").unwrap().0, b"s3cret");
         assert_eq!(data.get("other").unwrap().0, b"a");
+    }
+
+    #[test]
+    fn a_definition_of_ones_own_stands_in_the_place_of_the_connector() {
+        let spec = serde_json::json!({"source": {"api": {"connector": "hibob", "credentialsRef": {"name": "hr"}}}});
+        let connection = HRConnection::new("hq", serde_json::from_value(spec).unwrap());
+        let mut manifests =
+            Manifests { connection, policy: None, secrets: BTreeMap::new(), config_maps: BTreeMap::new() };
+        let own = |path: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        manifests.put_definition(&own("connectors/bamboohr/connector.yaml")).unwrap();
+        let named = source::named_definition(&manifests.connection.spec, &manifests.objects()).unwrap();
+        assert_eq!(named.map(|definition| definition.name).as_deref(), Some("bamboohr"));
+        let refused = manifests.put_definition(&own("Cargo.toml")).unwrap_err().to_string();
+        assert!(refused.contains("Cargo.toml: line "), "{refused}");
+    }
+
+    #[test]
+    fn what_the_api_server_would_not_take_is_said_with_file_line_and_field() {
+        let manifest = "apiVersion: rollcall.dev/v1alpha1
+kind: HRConnection
+metadata: {name: hq}
+spec:
+  source:
+    file:
+      from: {configMap: {name: people, key: people.csv}}
+";
+        let edits = [
+            ("a misspelt field", "    file:", "    flie:"),
+            ("a misspelt field beside the spec", "spec:", "sepc: {}\nspec:"),
+            ("a number for a text", "key: people.csv", "key: 7"),
+            ("a word for a list", "  source:", "  trust: {alwaysPresent: email}\n  source:"),
+            ("another word than there are", "  source:", "  trust: {alwaysPresent: [e-mail]}\n  source:"),
+            ("of another form", "  source:", "  timeout: five minutes\n  source:"),
+            ("too long", "key: people.csv", &format!("key: {}", "x".repeat(254))),
+            ("what must be there is not", "name: people, key", "key"),
+            ("no text", "configMap: {name: people, key: people.csv}", "configMap: []"),
+        ];
+        let fit = |text: &str| fits(Path::new("hq.yaml"), 7, text, "HRConnection");
+        assert!(fit(manifest).is_ok());
+        let said = edits.map(|(what, from, to)| {
+            let why = fit(&manifest.replacen(from, to, 1)).unwrap_err();
+            format!("{what}\n  {why}")
+        });
+        insta::assert_snapshot!(said.join("\n"));
     }
 
     #[test]
