@@ -112,7 +112,7 @@ impl View {
     /// Looks at an answer. Nobody is told from an earlier one: there is none.
     pub fn of(read: Read, manifests: &Manifests, settings: &Settings, rules: &Rules, now: Timestamp) -> Self {
         let connection = manifests.connection.name_any();
-        let namespace = manifests.connection.namespace().unwrap_or_default();
+        let namespace = manifests.connection.namespace().unwrap_or_else(|| "rollcall".to_owned());
         let capabilities = capabilities::found(&read, now.to_zoned(TimeZone::UTC).date());
         let mut excluded = BTreeMap::new();
         let mut people = Vec::with_capacity(read.employees.len());
