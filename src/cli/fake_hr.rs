@@ -218,7 +218,7 @@ fn shown(setup: &Setup, read: &Reading, fake: &Fake, options: &Options) -> Strin
         Some(dir) => {
             let dir = dir.display();
             lines.push("To read it:".to_owned());
-            lines.push(format!("  rollcall preview {dir}/manifest.yaml   # without a cluster"));
+            lines.push(format!("  rollcall preview -f {dir}/manifest.yaml   # without a cluster"));
             lines.push(format!("  kubectl apply -f {dir}/manifest.yaml    # the HRConnection {}", read.name));
         }
         None => lines.push("With --write DIR, what reads it is written down: a definition, and a manifest.".to_owned()),
