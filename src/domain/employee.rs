@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::civil::Date;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -265,6 +266,23 @@ pub struct Read {
     pub declared: Declared,
     /// How many records the source itself said there are, where it says so.
     pub announced_total: Option<usize>,
+    /// Names only those of whom there is something new: whoever is not in it is not missing.
+    pub part: bool,
+    /// Which delivery it is, where the source delivers files.
+    pub delivered: Delivered,
+    /// What was noticed of the answer as a whole, in words; no reason to doubt it.
+    pub remarks: Vec<String>,
+}
+
+/// What tells an older file of a source from a newer one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// The date in its name.
+    pub dated: Option<DateTime>,
+    /// When it was signed.
+    pub signed: Option<Timestamp>,
+    /// When it was written, by the clock of the server it lies on.
+    pub at: Option<Timestamp>,
 }
 
 /// A record that was set aside.
@@ -421,6 +439,8 @@ pub enum Failure {
     WrongFormat(String),
     /// The answer ends in the middle.
     Truncated(String),
+    /// The file is sealed and cannot be opened, or is not sealed as the connection asks for.
+    NotOpened(String),
     /// Required columns or fields are not there.
     WrongColumns(Vec<String>),
     /// The answer is larger than the cap.
@@ -432,7 +452,6 @@ pub enum Failure {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use jiff::civil::date;
 
     use super::*;

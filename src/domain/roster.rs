@@ -124,6 +124,8 @@ pub struct Answer<'a> {
     pub employees: &'a [Employee],
     /// When it was read: the day a last day must not lie before to be announced by it.
     pub taken: Timestamp,
+    /// It names only those of whom there is something new: nobody is missing from it.
+    pub part: bool,
 }
 
 /// Whether leavers of this pass act by themselves.
@@ -272,7 +274,13 @@ pub fn next(known: &[Known], answer: Option<Answer<'_>>, rules: &Rules<'_>, now:
         None => (known.iter().filter_map(|known| still(known, false, rules, &mut calendar)).collect(), None),
     };
     let runs = runs::assign(&mut drafts, rules, now);
-    conclude(drafts, runs, of_answer, now)
+    let mut plan = conclude(drafts, runs, of_answer, now);
+    if answer.is_some_and(|answer| answer.part) {
+        // Of the places and scope of those it does not name, it says nothing.
+        plan.scope = None;
+        plan.unmatched = plan.unmatched.filter(|unmatched| *unmatched > 0);
+    }
+    plan
 }
 
 /// What an answer shows beside the people in it.
@@ -309,7 +317,7 @@ fn with_answer<'a>(
     calendar: &mut Calendar<'_>,
 ) -> (Vec<Draft<'a>>, OfAnswer) {
     let mut unnamed: HashMap<&HrId, &Known> = known.iter().map(|known| (&known.id, known)).collect();
-    let managers = Managers::new(answer.employees);
+    let managers = Managers::new(answer.employees, if answer.part { known } else { &[] });
     let mut of_answer = OfAnswer::default();
     let mut drafts = Vec::with_capacity(known.len().max(answer.employees.len()));
     let mut strangers = Vec::new();
@@ -331,7 +339,7 @@ fn with_answer<'a>(
         if new { strangers.push(draft) } else { drafts.push(draft) }
     }
     let rest = known.iter().filter(|known| unnamed.contains_key(&known.id));
-    drafts.extend(rest.filter_map(|known| still(known, true, rules, calendar)));
+    drafts.extend(rest.filter_map(|known| still(known, !answer.part, rules, calendar)));
     mistakable(&drafts, &mut strangers);
     drafts.append(&mut strangers);
     (drafts, of_answer)
@@ -390,13 +398,19 @@ struct Managers<'a> {
 }
 
 impl<'a> Managers<'a> {
-    fn new(employees: &'a [Employee]) -> Self {
+    /// `others` are known although the answer does not name them.
+    fn new(employees: &'a [Employee], others: &'a [Known]) -> Self {
+        let mut by_id: HashSet<&HrId> = employees.iter().map(|employee| &employee.id).collect();
+        let unnamed: Vec<&Known> = others.iter().filter(|known| !by_id.contains(&known.id)).collect();
         let mut by_email: HashMap<String, Option<&HrId>> = HashMap::with_capacity(employees.len());
-        for employee in employees {
-            let id = Some(&employee.id);
-            by_email.entry(employee.work_email.to_lowercase()).and_modify(|several| *several = None).or_insert(id);
+        let named = employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
+        let known =
+            unnamed.iter().filter_map(|known| Some((&known.id, known.entry.as_ref()?.profile.work_email.as_deref()?)));
+        for (id, email) in named.chain(known) {
+            by_email.entry(email.to_lowercase()).and_modify(|several| *several = None).or_insert(Some(id));
         }
-        Self { by_id: employees.iter().map(|employee| &employee.id).collect(), by_email }
+        by_id.extend(unnamed.iter().map(|known| &known.id));
+        Self { by_id, by_email }
     }
 
     /// The one person meant; nobody if the answer names none, or several of that address.

@@ -7,12 +7,13 @@ mod finding;
 mod memory;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::employee::{Employee, Facts, Field, HrId, Read, Said, State, verdict};
-use memory::Last;
+use super::employee::{Delivered, Employee, Facts, Field, HrId, Read, Said, State, verdict};
+use memory::{Answered, Last};
 
 pub use finding::{Finding, failed};
 pub use memory::Memory;
@@ -20,10 +21,12 @@ pub use memory::Memory;
 /// An answer that was believed. Ordered by id; every id is there once.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    employees: Vec<Employee>,
+    employees: Arc<[Employee]>,
     answer: String,
     taken: Timestamp,
     source: String,
+    part: bool,
+    delivered: Option<Timestamp>,
 }
 
 impl Snapshot {
@@ -49,6 +52,18 @@ impl Snapshot {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Whether it names only those of whom there is something new: whoever is not in it is not missing.
+    #[must_use]
+    pub const fn part(&self) -> bool {
+        self.part
+    }
+
+    /// When it was written, where it is a file whose server says so.
+    #[must_use]
+    pub const fn delivered(&self) -> Option<Timestamp> {
+        self.delivered
     }
 }
 
@@ -154,16 +169,33 @@ pub fn judge(
     let answer = memory.digest(&read);
     let hashes = memory.hashes(&read.employees);
     let mut findings = of_itself(&read, bounds, today);
-    findings.extend(against_the_past(&hashes, memory, asked, bounds, today));
+    findings.extend(against_the_past(&read, &hashes, memory, asked, bounds, today));
     let accepted = asked.accepted == Some(answer.as_str());
     let (waived, findings): (Vec<_>, Vec<_>) =
         findings.into_iter().partition(|finding| accepted && finding.can_be_accepted());
     if !findings.is_empty() {
         return Err(Held { answer, findings });
     }
-    let memory = memory.after(&answer, &hashes, asked.source, today, !waived.is_empty());
-    let source = asked.source.to_owned();
-    Ok(Believed { snapshot: Snapshot { employees: read.employees, answer, taken: now, source }, memory, waived })
+    let (delivered, part, source) = (read.delivered, read.part, asked.source);
+    let answered = Answered { answer: &answer, hashes: &hashes, source, delivered, part };
+    let memory = memory.after(&answered, today, !waived.is_empty());
+    let (employees, source) = (read.employees.into(), source.to_owned());
+    Ok(Believed {
+        snapshot: Snapshot { employees, answer, taken: now, source, part, delivered: delivered.at },
+        memory,
+        waived,
+    })
+}
+
+/// Believes an answer of which the source says, without giving it again, that it is the last one still.
+///
+/// None where the last one that was remembered is another than the snapshot: then the source has to give it again.
+#[must_use]
+pub fn again(snapshot: &Snapshot, memory: &Memory, asked: &Asked<'_>, now: Timestamp) -> Option<Believed> {
+    let last = memory.last()?;
+    let same = last.answer == snapshot.answer && last.source == asked.source && snapshot.source == asked.source;
+    let memory = memory.again(now.to_zoned(TimeZone::UTC).date());
+    same.then(|| Believed { snapshot: Snapshot { taken: now, ..snapshot.clone() }, memory, waived: Vec::new() })
 }
 
 /// What an answer shows by itself. `read` is ordered by id.
@@ -183,14 +215,14 @@ fn of_itself(read: &Read, bounds: &Bounds, today: Date) -> Vec<Finding> {
 
     let incomplete = read.announced_total.filter(|announced| *announced != given);
     [
-        (people == 0).then_some(Finding::Empty),
+        (people == 0 && !read.part).then_some(Finding::Empty),
         incomplete.map(|announced| Finding::Incomplete { announced, given }),
         repeated.first().map(|first| Finding::DuplicateIds { ids: repeated.len(), first: (*first).clone() }),
         bad.map(|first| Finding::TooManyBadRecords { bad: read.bad.len(), of: given, first: first.clone() }),
         (unmapped > allowance(bounds.max_bad_records, people))
             .then_some(Finding::UnmappedStatuses { people: unmapped, of: people }),
         (people > 0 && !missing.is_empty()).then_some(Finding::FieldMissing(missing)),
-        unseen(&read.employees, bounds, today),
+        if read.part { None } else { unseen(&read.employees, bounds, today) },
     ]
     .into_iter()
     .flatten()
@@ -211,12 +243,24 @@ fn unseen(employees: &[Employee], bounds: &Bounds, today: Date) -> Option<Findin
     (!employees.is_empty() && !unseen.is_empty()).then_some(Finding::Sentinels(unseen))
 }
 
-/// What an answer shows beside those believed before. Says nothing of an empty one, which is never believed.
-fn against_the_past(hashes: &[u64], memory: &Memory, asked: &Asked<'_>, bounds: &Bounds, today: Date) -> Vec<Finding> {
+/// What an answer shows beside those believed before. Says nothing of an empty one, which is never believed; of one that
+/// names only some, whether it is older, since neither number nor people can be compared.
+fn against_the_past(
+    read: &Read,
+    hashes: &[u64],
+    memory: &Memory,
+    asked: &Asked<'_>,
+    bounds: &Bounds,
+    today: Date,
+) -> Vec<Finding> {
     let now = hashes.len();
     let Some(last) = memory.last() else {
         return if asked.remembered { vec![Finding::MemoryLost] } else { Vec::new() };
     };
+    let older = older(&read.delivered, last);
+    if read.part || last.count == 0 {
+        return older.into_iter().collect();
+    }
     if now == 0 {
         return Vec::new();
     }
@@ -227,7 +271,17 @@ fn against_the_past(hashes: &[u64], memory: &Memory, asked: &Asked<'_>, bounds: 
     } else {
         fewer(high_water).then_some(Finding::ShrunkSlowly { now, high_water })
     };
-    shrunk.into_iter().chain(other_people(hashes, last, asked.source, bounds)).collect()
+    older.into_iter().chain(shrunk).chain(other_people(hashes, last, asked.source, bounds)).collect()
+}
+
+/// Whether the file was overtaken: who has left since would work here again, and who came would be missing.
+fn older(delivered: &Delivered, last: &Last) -> Option<Finding> {
+    let words = |by, now: String, before: String| Finding::OlderFile { by, now, before };
+    match ((delivered.dated, last.dated), (delivered.signed, last.signed)) {
+        ((Some(now), Some(before)), _) if now < before => Some(words("name", now.to_string(), before.to_string())),
+        (_, (Some(now), Some(before))) if now < before => Some(words("signature", now.to_string(), before.to_string())),
+        _ => None,
+    }
 }
 
 /// Whether other people stand where the last trusted answer's people stood.

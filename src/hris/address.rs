@@ -1,7 +1,40 @@
 //! Which addresses a source may have. A connection is written by people who may not otherwise reach the cluster's own
 //! network, so private addresses are refused unless the connection says that its source lies there.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::domain::employee::Failure;
+
+/// Why a name leads nowhere a source may lie.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unresolved {
+    /// It has no address.
+    #[error("does not resolve")]
+    Unknown,
+    /// It has an address of this kind.
+    #[error("resolves to a {0} address")]
+    Refused(&'static str),
+}
+
+/// The addresses of a name, if all of them may be had: the addresses that are checked are the addresses that are used,
+/// so a name cannot change its meaning in between.
+pub(super) async fn resolve(name: &str, port: u16, allowed: bool) -> Result<Vec<SocketAddr>, Unresolved> {
+    let found = tokio::net::lookup_host((name, port)).await.map_err(|_| Unresolved::Unknown)?;
+    let found: Vec<SocketAddr> = found.collect();
+    match found.iter().find_map(|address| refused(address.ip())) {
+        Some(kind) if !allowed => Err(Unresolved::Refused(kind)),
+        _ if found.is_empty() => Err(Unresolved::Unknown),
+        _ => Ok(found),
+    }
+}
+
+/// The same, as an answer of a poll.
+pub(super) async fn lookup(host: &str, port: u16, allowed: bool) -> Result<Vec<SocketAddr>, Failure> {
+    resolve(host, port, allowed).await.map_err(|why| match why {
+        Unresolved::Unknown => Failure::Unreachable(format!("{host} {why}")),
+        Unresolved::Refused(_) => Failure::AddressRefused(format!("{host} {why}")),
+    })
+}
 
 /// Why an address is refused: what kind it is. None, when it is a public one.
 pub(super) fn refused(address: IpAddr) -> Option<&'static str> {

@@ -9,7 +9,7 @@ mod client;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use reqwest::{Client, Identity, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -125,8 +125,10 @@ pub(super) struct Sent<'a> {
 pub(super) struct Answer {
     /// Its headers.
     pub(super) headers: HeaderMap,
-    /// Its body; none where the status says there is none (204).
+    /// Its body; none where the status says there is none (204, 304).
     pub(super) body: Option<Vec<u8>>,
+    /// It is what the request named by its conditions (304), and was not sent again.
+    pub(super) unchanged: bool,
 }
 
 /// How one try went wrong.
@@ -208,17 +210,20 @@ impl Transport {
             Some(Credential::Bearer(token)) => asked.bearer_auth(plain(token)),
         };
         let response = asked.send().await.map_err(|error| unreachable(&request.url, &self.network, &error))?;
-        if let Err(wrong) = judge(&response, request.made) {
+        // A source that answers what was not asked has something between itself and us.
+        let asked = request.headers.contains_key(IF_NONE_MATCH) || request.headers.contains_key(IF_MODIFIED_SINCE);
+        let unchanged = asked && response.status() == StatusCode::NOT_MODIFIED;
+        if let Err(wrong) = if unchanged { Ok(()) } else { judge(&response, request.made) } {
             return Err(self.throttled(wrong, response).await);
         }
         let headers = response.headers().clone();
-        if response.status() == StatusCode::NO_CONTENT {
-            return Ok(Answer { headers, body: None });
+        if unchanged || response.status() == StatusCode::NO_CONTENT {
+            return Ok(Answer { headers, body: None, unchanged });
         }
         let body = body(response, request.largest).await?;
         self.bytes.spend(body.len())?;
         self.network.progress.iter().for_each(|progress| progress.came(body.len()));
-        Ok(Answer { headers, body: Some(body) })
+        Ok(Answer { headers, body: Some(body), unchanged })
     }
 
     /// Whether what went wrong is this source's way of asking to come back later.

@@ -1,9 +1,8 @@
 //! Reads one HR source into plain employees, or says why there is no answer.
 //!
 //! ```text
-//! Text ─────────bytes──────┐
-//! Http ──http──▶ bytes ────┴─▶ csv ──rows──┐
-//!                                          ├─▶ mapping ──▶ employees, bad records, unmapped words ──▶ Read
+//! File ──file──▶ bytes ────▶ csv ───rows─┐
+//!                                        ├─▶ mapping ──▶ employees, bad records, unmapped words ──▶ Read
 //! Api ──engine──▶ pages ──▶ json ───rows─┘                                                         └▶ Failure
 //!        ▲          └── session (signs in) ──▶ http
 //!        └── definition (connectors/<name>/connector.yaml, found in the catalogue)
@@ -20,6 +19,7 @@ mod dates;
 mod definition;
 mod engine;
 pub mod fake;
+mod file;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod http;
@@ -41,29 +41,26 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use reqwest::Url;
-use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::catalogue::{connector, connector_text, connectors};
-pub use self::csv::CsvFormat;
+pub use self::csv::{CsvFormat, Encoding, Escape, Quote};
 pub use self::definition::{Definition, Parameter, Refused};
+pub use self::file::{Answer, Complete, Coverage, FileFrom, FileSource, HttpFile, Login, Recall, Seal, SftpFile};
 pub use self::http::{Credential, Network, Progress, authorities, proxy};
-use self::http::{Patience, Request, Transport};
+use self::http::{Patience, Transport};
 pub use self::mapping::EndDate;
 pub use self::row::Slot;
 pub use self::token::{Keeper, Lent};
 use crate::domain::employee::{Failure, Read};
 
-/// Where people are read. Holds credentials and, for `Text`, people: it cannot be printed.
+/// Where people are read. Holds credentials and, for a file that was fetched already, people: it cannot be printed.
 pub enum Source {
     /// A vendor's API, followed by a definition.
     Api(Box<ApiSource>),
-    /// A file behind a URL.
-    Http(HttpFile),
-    /// A file that was fetched already.
-    Text(TextFile),
+    /// A file.
+    File(Box<FileSource>),
 }
 
 /// A vendor's API.
@@ -80,24 +77,6 @@ pub struct ApiSource {
     pub clock: fn() -> Timestamp,
 }
 
-/// A CSV file behind a URL.
-pub struct HttpFile {
-    /// Where; may carry a token in its query, so it is never shown.
-    pub url: String,
-    /// What the request signs in with.
-    pub credential: Option<Credential>,
-    /// How the file is read.
-    pub format: CsvFormat,
-}
-
-/// A CSV file that was fetched already.
-pub struct TextFile {
-    /// The whole file.
-    pub bytes: Vec<u8>,
-    /// How it is read.
-    pub format: CsvFormat,
-}
-
 /// Longest time for one poll, whatever the connection says.
 const LONGEST: Duration = Duration::from_hours(24);
 
@@ -109,11 +88,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 pub fn check(source: &Source) -> Result<(), String> {
     match source {
         Source::Api(api) => engine::check(api),
-        Source::Http(file) => match Url::parse(&file.url) {
-            Ok(_) => file.format.check(),
-            Err(_) => Err("the URL of the file cannot be read".to_owned()),
-        },
-        Source::Text(file) => file.format.check(),
+        Source::File(file) => file.check(),
     }
 }
 
@@ -149,34 +124,58 @@ async fn read_with(
     as_of: Date,
     patience: Patience,
 ) -> Result<Read, Failure> {
+    match look_with(source, network, budget, as_of, patience, &mut Recall::once()).await? {
+        Answer::New(read) => Ok(*read),
+        Answer::Nothing(why) => Err(Failure::Missing(why)),
+        Answer::Same => Err(Failure::Status(304)), // nothing was asked that could be answered so
+    }
+}
+
+/// The same, for a reader that comes again: a file that was read and believed is not read twice.
+///
+/// # Errors
+/// As for [`read`].
+pub async fn look(
+    source: &Source,
+    network: &Network,
+    budget: Duration,
+    as_of: Date,
+    recall: &mut Recall,
+) -> Result<Answer, Failure> {
+    look_with(source, network, budget, as_of, Patience::default(), recall).await
+}
+
+async fn look_with(
+    source: &Source,
+    network: &Network,
+    budget: Duration,
+    as_of: Date,
+    patience: Patience,
+    recall: &mut Recall,
+) -> Result<Answer, Failure> {
     let deadline = Instant::now() + budget.min(LONGEST);
     let whole = async {
         match source {
             Source::Api(api) => {
                 let transport = Transport::new(network, engine::identity(api)?, deadline, patience)?
                     .throttled_by(engine::throttle(&api.definition));
-                engine::read(api, &Arc::new(transport), as_of).await
+                engine::read(api, &Arc::new(transport), as_of).await.map(|read| Answer::New(Box::new(read)))
             }
-            Source::Http(file) => {
-                let bytes = fetch(file, &Transport::new(network, None, deadline, patience)?).await?;
-                parse(bytes, file.format.clone(), as_of).await
-            }
-            Source::Text(file) => parse(file.bytes.clone(), file.format.clone(), as_of).await,
+            Source::File(file) => file.look((network, deadline, patience), as_of, recall).await,
         }
     };
     timeout_at(deadline, whole).await.unwrap_or(Err(Failure::TimedOut))
 }
 
-async fn fetch(file: &HttpFile, transport: &Transport) -> Result<Vec<u8>, Failure> {
-    let url = Url::parse(&file.url).map_err(|_| Failure::Missing("the URL of the file cannot be read".to_owned()))?;
-    let credential = file.credential.as_ref();
-    let request =
-        Request { url, headers: HeaderMap::new(), credential, send: None, largest: csv::LARGEST, made: false };
-    transport.ask(&request).await?.body.ok_or(Failure::Status(204))
-}
-
-async fn parse(bytes: Vec<u8>, format: CsvFormat, as_of: Date) -> Result<Read, Failure> {
-    aside(move || csv::read(&bytes, &format, as_of)).await
+/// Moves the files of a believed answer away, where the source is one of files and says so.
+///
+/// # Errors
+/// Why they stay; the answer stands.
+pub async fn settle(source: &Source, network: &Network, recall: &mut Recall) -> Result<(), Failure> {
+    match source {
+        Source::File(file) if recall.unsettled() => file::settle(file, network, recall).await,
+        _ => Ok(()),
+    }
 }
 
 /// Does heavy work beside the threads that answer others: a large file would starve the lease.

@@ -154,7 +154,7 @@ impl Pages {
         let mut turn = Turn::First;
         for page in 1..=self.most {
             let answer = self.ask(session, &first, &turn).await?;
-            let Answer { headers, body } = answer;
+            let Answer { headers, body, .. } = answer;
             let trailer;
             (state, trailer) = match body {
                 None => (state, self.nothing()?),

@@ -101,7 +101,11 @@ impl Fake {
 
 fn file(url: &str) -> Source {
     let credential = Some(Credential::Bearer(SecretString::from(SECRET)));
-    Source::Http(HttpFile { url: url.to_owned(), credential, format: CsvFormat::default() })
+    whole(FileFrom::Http(HttpFile { url: url.to_owned(), credential }), CsvFormat::default())
+}
+
+fn whole(from: FileFrom, format: CsvFormat) -> Source {
+    Source::File(Box::new(FileSource { from, coverage: Coverage::Everybody, seal: None, format }))
 }
 
 fn bamboohr(url: &str) -> Source {
@@ -142,7 +146,7 @@ fn person(id: &str) -> String {
 #[tokio::test]
 async fn a_file_that_was_fetched_already_and_one_behind_a_url_read_the_same() {
     let bytes = CSV.as_bytes().to_vec();
-    let text = ask(&Source::Text(TextFile { bytes, format: CsvFormat::default() })).await.unwrap();
+    let text = ask(&whole(FileFrom::Bytes(bytes), CsvFormat::default())).await.unwrap();
     let fake = fake([answer(200, &[("content-type", "text/csv")], CSV)]).await;
     let http = ask(&fake.file()).await.unwrap();
     assert!(text.employees == http.employees && text.employees.len() == 1);
@@ -422,5 +426,5 @@ fn a_source_that_cannot_be_read_as_described_says_what_is_missing() {
     }
     assert!(check(&file("http//nowhere")).is_err());
     let format = CsvFormat { date_format: "d/m/y".to_owned(), ..CsvFormat::default() };
-    assert!(check(&Source::Text(TextFile { bytes: vec![], format })).is_err());
+    assert!(check(&whole(FileFrom::Bytes(vec![]), format)).is_err());
 }

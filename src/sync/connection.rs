@@ -2,6 +2,7 @@
 //!
 //! Between polls nothing is read and nothing is written. What comes of an answer is the policy's.
 
+mod known;
 mod poll;
 
 use std::convert::Infallible;
@@ -14,6 +15,8 @@ use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
 
+pub use self::known::Knowledge;
+use self::known::Known;
 pub use self::poll::Settings;
 use self::poll::{Outcome, Seen};
 use super::{Context, MANAGER, memory, source};
@@ -21,8 +24,10 @@ use crate::api::HRConnection;
 use crate::api::condition::{self, Condition};
 use crate::api::connection::HRConnectionStatus;
 use crate::cluster;
+use crate::domain::employee::Failure;
 use crate::domain::schedule::{self, Due};
-use crate::domain::trust;
+use crate::domain::trust::{self, Believed};
+use crate::hris::{self, Answer};
 use crate::outcome::{self, Fault, Report};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
@@ -68,31 +73,90 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     if poll::standing(connection).last_trusted.is_none() {
         ctx.snapshots.forget(&name); // of an earlier connection of this name
     }
-    let kept = memory::load(ctx, connection).await?;
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let answered = source::read(ctx, connection, today, settings.timeout).await?;
+    let from = source::open(ctx, connection).await?;
+    let mut known = ctx.files.take(connection, &from.fingerprint);
+    let requested = settings.times(connection).requested;
+    if known::afresh(connection, requested, ctx.snapshots.get(&name).as_deref()) {
+        known.recall.forget();
+    }
+    let poll = Poll { ctx, connection, settings: &settings, from: &from, now };
+    let (seen, outcome) = poll.attempt(&mut known).await?;
+    ctx.files.put(connection, known);
     let ended = (ctx.clock)();
-
-    let (seen, outcome) = match answered.read {
-        Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
-        Ok(read) => {
-            let seen = Seen::of(&read, ended);
-            let asked = Settings::asked(connection, &answered.source);
-            match trust::judge(read, &kept.memory, &asked, &settings.bounds, ended) {
-                Err(held) => (Some(seen), Outcome::Held(held)),
-                Ok(believed) => {
-                    let trusted = poll::trusted(&believed, ended);
-                    memory::save(ctx, connection, kept, believed.memory).await?;
-                    ctx.snapshots.put(&name, believed.snapshot);
-                    (Some(seen), Outcome::Trusted(trusted, believed.waived))
-                }
-            }
-        }
-    };
     let (status, words) = poll::record(connection, &settings, seen, outcome, ended);
     measure(ctx, &name, &status);
     let again = status.next_run.map_or(LONGEST_SLEEP, |at| until(at, ended));
     Ok(Step::Done(Box::new(status), Report { words, again }))
+}
+
+/// One poll: of what, and when.
+struct Poll<'a> {
+    ctx: &'a Context,
+    connection: &'a HRConnection,
+    settings: &'a Settings,
+    from: &'a source::Opened,
+    now: Timestamp,
+}
+
+impl Poll<'_> {
+    /// One look at the source, and what comes of it: what it showed, and the verdict.
+    async fn attempt(&self, known: &mut Known) -> Result<(Option<Seen>, Outcome), Fault> {
+        let kept = memory::load(self.ctx, self.connection).await?;
+        let source = match &self.from.source {
+            Err(failure) => return Ok((None, Outcome::Failed(trust::failed(failure)))),
+            Ok(source) => source,
+        };
+        let mut answer = self.look(source, known).await;
+        let ended = (self.ctx.clock)();
+        let asked = Settings::asked(self.connection, &self.from.fingerprint);
+        if matches!(answer, Ok(Answer::Same)) {
+            let snapshot = self.ctx.snapshots.get(&self.connection.name_any());
+            if let Some(believed) = snapshot.and_then(|last| trust::again(&last, &kept.memory, &asked, ended)) {
+                let outcome = self.believe(kept, believed, ended).await?;
+                return Ok((known.seen.clone(), outcome));
+            }
+            known.recall.forget();
+            answer = self.look(source, known).await;
+        }
+        let read = match answer {
+            Ok(Answer::New(read)) => read,
+            Err(failure) => return Ok((None, Outcome::Failed(trust::failed(&failure)))),
+            Ok(Answer::Same) => return Ok((None, Outcome::Failed(trust::failed(&Failure::Status(304))))),
+            Ok(Answer::Nothing(why)) => {
+                // What could not be moved away before; whether it can be now changes no verdict.
+                let _ = hris::settle(source, &self.from.network, &mut known.recall).await;
+                return Ok((None, poll::nothing(self.connection, why)));
+            }
+        };
+        let mut seen = Seen::of(&read, ended);
+        let outcome = match trust::judge(*read, &kept.memory, &asked, &self.settings.bounds, ended) {
+            Err(held) => Outcome::Held(held),
+            Ok(believed) => {
+                let outcome = self.believe(kept, believed, ended).await?;
+                known.recall.believed();
+                known.seen = Some(seen.clone());
+                if let Err(failure) = hris::settle(source, &self.from.network, &mut known.recall).await {
+                    seen.note(format!("files were not moved away: {}", trust::failed(&failure).message()));
+                }
+                outcome
+            }
+        };
+        Ok((Some(seen), outcome))
+    }
+
+    async fn look(&self, source: &hris::Source, known: &mut Known) -> Result<Answer, Failure> {
+        let today = self.now.to_zoned(TimeZone::UTC).date();
+        let budget = cluster::wait(self.settings.timeout);
+        hris::look(source, &self.from.network, budget, today, &mut known.recall).await
+    }
+
+    /// Remembers an answer, and then lets it be used.
+    async fn believe(&self, kept: memory::Kept, believed: Believed, at: Timestamp) -> Result<Outcome, Fault> {
+        let trusted = poll::trusted(&believed, at);
+        memory::save(self.ctx, self.connection, kept, believed.memory).await?;
+        self.ctx.snapshots.put(&self.connection.name_any(), believed.snapshot);
+        Ok(Outcome::Trusted(trusted, believed.waived))
+    }
 }
 
 /// Counts the poll, and notes when an answer was believed.

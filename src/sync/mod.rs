@@ -34,6 +34,8 @@ pub struct Context {
     pub snapshots: Snapshots,
     /// Refresh tokens that are lent or still to be kept.
     pub rotations: Arc<source::Rotations>,
+    /// What is known of each connection's files.
+    pub files: connection::Knowledge,
     /// Faults in a row.
     pub failures: Failures,
     /// What the process measures.

@@ -8,8 +8,6 @@ mod resolve;
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use jiff::SignedDuration;
-use jiff::civil::Date;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::Api;
 use sha2::{Digest, Sha256};
@@ -20,51 +18,43 @@ use super::Context;
 use crate::api::HRConnection;
 use crate::api::connection::{self as api, HRConnectionSpec};
 use crate::cluster;
-use crate::domain::employee::{Failure, Read};
+use crate::domain::employee::Failure;
 use crate::hris;
 use crate::outcome::Fault;
 
 /// Hex digits of a fingerprint.
 const DIGITS: usize = 32;
 
-/// What came of a read that was tried.
-pub struct Answered {
-    /// Which source it is of, see [`fingerprint`].
-    pub source: String,
-    /// Everybody, or why there is no answer.
-    pub read: Result<Read, Failure>,
+/// What a connection's people can be read from.
+pub struct Opened {
+    /// Which source it is, see [`fingerprint`].
+    pub fingerprint: String,
+    /// What it is reached by.
+    pub network: hris::Network,
+    /// The source, or why there is nothing to read.
+    pub source: Result<hris::Source, Failure>,
 }
 
-/// Reads everybody from a connection's source.
-///
-/// `today` is the UTC date, `budget` the time for the whole read.
+/// Finds out what a connection's people can be read from.
 ///
 /// # Errors
-/// A fault when the read could not even be tried: the spec, a Secret, the API server.
-pub async fn read(
-    ctx: &Context,
-    connection: &HRConnection,
-    today: Date,
-    budget: SignedDuration,
-) -> Result<Answered, Fault> {
+/// A fault when it could not even be tried: the spec, a Secret, the API server.
+pub async fn open(ctx: &Context, connection: &HRConnection) -> Result<Opened, Fault> {
     let spec = &connection.spec;
     let objects = fetch(ctx, spec).await?;
     let fingerprint = fingerprint(&spec.source, definition_text(spec, &objects));
     let network = network(spec, &objects)?;
-    let read = match resolve(spec, objects)? {
-        Err(failure) => Err(failure),
-        Ok(mut source) => {
-            if let (hris::Source::Api(source), Some(words)) = (&mut source, &spec.source.api) {
-                let secrets = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-                let keeper = SecretKeeper::new(secrets, &words.credentials_ref.name, &ctx.rotations);
-                source.keeper = Some(Arc::new(keeper));
-                source.clock = ctx.clock;
-            }
-            hris::check(&source).map_err(Fault::Stalled)?;
-            hris::read(&source, &network, cluster::wait(budget), today).await
-        }
-    };
-    Ok(Answered { source: fingerprint, read })
+    let mut source = resolve(spec, objects)?;
+    if let (Ok(hris::Source::Api(source)), Some(words)) = (&mut source, &spec.source.api) {
+        let secrets = Api::namespaced(ctx.client.clone(), &ctx.namespace);
+        let keeper = SecretKeeper::new(secrets, &words.credentials_ref.name, &ctx.rotations);
+        source.keeper = Some(Arc::new(keeper));
+        source.clock = ctx.clock;
+    }
+    if let Ok(source) = &source {
+        hris::check(source).map_err(Fault::Stalled)?;
+    }
+    Ok(Opened { fingerprint, network, source })
 }
 
 /// Digest of source and mapping as they are written, and of the user's own definition; without what a Secret or a

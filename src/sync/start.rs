@@ -53,6 +53,7 @@ pub async fn run(
         namespace: namespace.clone(),
         snapshots: Snapshots::default(),
         rotations: Arc::default(),
+        files: super::connection::Knowledge::default(),
         failures: Failures::default(),
         metrics,
         clock,

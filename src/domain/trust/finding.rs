@@ -69,6 +69,15 @@ pub enum Finding {
         /// Whether source or mapping was changed since.
         source_changed: bool,
     },
+    /// The file is older than the last trusted one, by the date in its name or of its signature.
+    OlderFile {
+        /// What tells it: `name` or `signature`.
+        by: &'static str,
+        /// Its date.
+        now: String,
+        /// The date of the last trusted one.
+        before: String,
+    },
     /// There is no answer at all.
     NoAnswer(Failure),
 }
@@ -95,6 +104,7 @@ impl Finding {
             Self::Shrunk { .. } => "Shrunk",
             Self::ShrunkSlowly { .. } => "ShrunkSlowly",
             Self::OtherPeople { .. } => "OtherPeople",
+            Self::OlderFile { .. } => "OlderFile",
             Self::NoAnswer(failure) => failure_reason(failure),
         }
     }
@@ -112,7 +122,8 @@ impl Finding {
             | Self::MemoryLost
             | Self::Shrunk { .. }
             | Self::ShrunkSlowly { .. }
-            | Self::OtherPeople { .. } => true,
+            | Self::OtherPeople { .. }
+            | Self::OlderFile { .. } => true,
         }
     }
 
@@ -162,6 +173,9 @@ impl Finding {
                 };
                 format!("Other people stand in for about {replaced} of {of}, more than trust.minOverlap allows. {cause}")
             }
+            Self::OlderFile { by, now, before } => format!(
+                "The file is of {now} by its {by}, the last trusted one of {before}: what it says was overtaken. Remove it, or deliver a newer one."
+            ),
             Self::NoAnswer(failure) => failure_message(failure),
         }
     }
@@ -179,6 +193,7 @@ const fn failure_reason(failure: &Failure) -> &'static str {
         Failure::Throttled => "Throttled",
         Failure::WrongFormat(_) => "WrongFormat",
         Failure::Truncated(_) => "Truncated",
+        Failure::NotOpened(_) => "NotOpened",
         Failure::WrongColumns(_) => "WrongColumns",
         Failure::TooLarge => "TooLarge",
         Failure::AddressRefused(_) => "AddressRefused",
@@ -213,6 +228,11 @@ fn failure_message(failure: &Failure) -> String {
             format!("The answer is not what was asked for: {seen}. Look at the address, often it is a sign-in page.")
         }
         Failure::Truncated(seen) => format!("The answer ends in the middle: {seen}. Asked again on schedule."),
+        Failure::NotOpened(seen) => {
+            format!(
+                "The file was not opened: {seen}. Look at spec.source.file.decryption, and at what the sender does."
+            )
+        }
         Failure::WrongColumns(missing) => {
             format!(
                 "Required columns or fields are not there: {}. Correct the mapping, or the source.",
@@ -243,6 +263,7 @@ mod tests {
             Failure::Throttled,
             Failure::WrongFormat(seen()),
             Failure::Truncated(seen()),
+            Failure::NotOpened(seen()),
             Failure::WrongColumns(vec![seen()]),
             Failure::TooLarge,
             Failure::AddressRefused(seen()),

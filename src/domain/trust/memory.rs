@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use data_encoding::{BASE64_NOPAD, HEXLOWER};
-use jiff::ToSpan;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::employee::{Employee, HrId, Read};
+use crate::domain::employee::{Delivered, Employee, HrId, Read};
 
 /// Form of the stored memory; another one is not read, which holds.
 const VERSION: u32 = 1;
@@ -44,8 +44,28 @@ pub(super) struct Last {
     pub(super) count: usize,
     /// Fingerprint of source and mapping it was read by.
     pub(super) source: String,
+    /// The date in the name of the file, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) dated: Option<DateTime>,
+    /// When the file was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) signed: Option<Timestamp>,
     sketch: Sketch,
     most: BTreeMap<Date, usize>,
+}
+
+/// An answer that is to be remembered.
+pub(super) struct Answered<'a> {
+    /// Its digest.
+    pub(super) answer: &'a str,
+    /// Hashes of its ids, ascending.
+    pub(super) hashes: &'a [u64],
+    /// Fingerprint of source and mapping.
+    pub(super) source: &'a str,
+    /// Which delivery it is.
+    pub(super) delivered: Delivered,
+    /// It names only some.
+    pub(super) part: bool,
 }
 
 /// The smallest hashes of a set of ids, ascending.
@@ -107,6 +127,9 @@ impl Memory {
         let day = |day: Option<Date>| day.map_or_else(String::new, |day| day.to_string());
         let mut hasher = self.keyed("answer");
         hasher.update(format!("{} bad\n", read.bad.len()));
+        if let Some(dated) = read.delivered.dated {
+            hasher.update(format!("file of {dated}\n"));
+        }
         for employee in &read.employees {
             let id = &employee.id.0;
             let said = employee.said.as_str();
@@ -123,15 +146,34 @@ impl Memory {
 
     /// The memory once this answer is believed. `afresh` forgets earlier high-water marks: an accepted answer is the
     /// new measure.
-    pub(super) fn after(&self, answer: &str, hashes: &[u64], source: &str, today: Date, afresh: bool) -> Self {
-        let count = hashes.len();
-        let mut most = self.last.as_ref().filter(|_| !afresh).map_or_else(BTreeMap::new, |last| last.most.clone());
+    ///
+    /// An answer that names only some leaves the measure as it was: the last whole answer's people.
+    pub(super) fn after(&self, new: &Answered<'_>, today: Date, afresh: bool) -> Self {
+        let last = self.last.as_ref();
+        let mut most = last.filter(|_| !afresh || new.part).map_or_else(BTreeMap::new, |last| last.most.clone());
         most.retain(|day, _| recent(*day, today));
+        let (count, sketch) = if new.part {
+            last.map_or_else(|| (0, Sketch(Vec::new())), |last| (last.count, last.sketch.clone()))
+        } else {
+            (new.hashes.len(), Sketch(new.hashes.iter().copied().take(SKETCH).collect()))
+        };
         let mark = most.entry(today).or_insert(count);
         *mark = count.max(*mark);
-        let sketch = Sketch(hashes.iter().copied().take(SKETCH).collect());
-        let last = Last { answer: answer.to_owned(), count, source: source.to_owned(), sketch, most };
+        let Delivered { dated, signed, .. } = new.delivered;
+        let (answer, source) = (new.answer.to_owned(), new.source.to_owned());
+        let last = Last { answer, count, source, dated, signed, sketch, most };
         Self { version: VERSION, key: self.key.clone(), last: Some(last) }
+    }
+
+    /// The memory once the source says, on another day, that its answer is the last one still.
+    pub(super) fn again(&self, today: Date) -> Self {
+        let mut memory = self.clone();
+        if let Some(last) = &mut memory.last {
+            last.most.retain(|day, _| recent(*day, today));
+            let mark = last.most.entry(today).or_insert(last.count);
+            *mark = last.count.max(*mark);
+        }
+        memory
     }
 
     fn keyed(&self, purpose: &str) -> Sha256 {

@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 
 /// An RSA key nobody else has, which takes a while to find.
-pub(in crate::hris) static RSA: LazyLock<rsa::PrivateKey> =
-    LazyLock::new(|| rsa::PrivateKey::new(&mut getrandom::SysRng, 2048).unwrap());
+pub(in crate::hris) static RSA: LazyLock<rsa::RsaPrivateKey> =
+    LazyLock::new(|| rsa::RsaPrivateKey::new(&mut getrandom::rand_core::UnwrapErr(getrandom::SysRng), 2048).unwrap());
 
 pub(in crate::hris) fn pem() -> String {
     RSA.to_pkcs8_pem(LineEnding::LF).unwrap().to_string()

@@ -409,6 +409,7 @@ const fn class(failure: &Failure) -> &'static str {
         Failure::Throttled => "Throttled",
         Failure::WrongFormat(_) => "WrongFormat",
         Failure::Truncated(_) => "Truncated",
+        Failure::NotOpened(_) => "NotOpened",
         Failure::WrongColumns(_) => "WrongColumns",
         Failure::TooLarge => "TooLarge",
         Failure::AddressRefused(_) => "AddressRefused",

@@ -25,6 +25,7 @@ pub(super) fn judge(response: &Response, made: bool) -> Result<(), Wrong> {
         StatusCode::UNAUTHORIZED => Failure::Unauthorised("the source refused the credential (401)".to_owned()),
         StatusCode::FORBIDDEN => Failure::Forbidden,
         StatusCode::NOT_FOUND => Failure::Missing("nothing is there (404)".to_owned()),
+        StatusCode::NOT_MODIFIED => Failure::Status(304), // nobody asked on condition
         status if status.is_redirection() => Failure::AddressRefused(elsewhere(status, response)),
         status if status.is_server_error() => return Err(Wrong::Fault(Failure::Status(status.as_u16()))),
         status => Failure::Status(status.as_u16()),

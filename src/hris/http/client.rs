@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::super::address::refused;
+use super::super::address::{self, Unresolved, refused};
 use super::Wrong;
 use crate::domain::employee::Failure;
 
@@ -183,26 +183,12 @@ struct Resolver {
     allowed: bool,
 }
 
-/// Why a name was not resolved.
-#[derive(Debug, thiserror::Error)]
-enum Unresolved {
-    #[error("does not resolve")]
-    Unknown,
-    #[error("resolves to a {0} address")]
-    Refused(&'static str),
-}
-
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allowed = self.allowed;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| Unresolved::Unknown)?;
-            let found: Vec<SocketAddr> = found.collect();
-            match found.iter().find_map(|address| refused(address.ip())) {
-                Some(kind) if !allowed => Err(Unresolved::Refused(kind).into()),
-                _ if found.is_empty() => Err(Unresolved::Unknown.into()),
-                _ => Ok(Box::new(found.into_iter()) as Addrs),
-            }
+            let found = address::resolve(name.as_str(), 0, allowed).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }

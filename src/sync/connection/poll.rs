@@ -9,11 +9,13 @@ use crate::api::condition::{self, Word};
 use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Sentinels, Trusted};
 use crate::api::{HRConnection, names, quantity};
 use crate::domain::capabilities;
-use crate::domain::employee::{BadRecord, HrId, Read, Said};
+use crate::domain::employee::{BadRecord, Failure, HrId, Read, Said};
 use crate::domain::schedule::{self, Times};
-use crate::domain::trust::{Asked, Believed, Bounds, Finding, Held, Sentinel};
+use crate::domain::trust::{self, Asked, Believed, Bounds, Finding, Held, Sentinel};
 use crate::outcome::Fault;
 
+/// Outcome of an attempt that found nothing new.
+const NOTHING_NEW: &str = "NothingNew";
 /// Longest value of the reconcile-now annotation that is told from another.
 const LONGEST_REQUEST: usize = 64;
 /// Longest finding, and most findings and words, that the schema takes.
@@ -94,6 +96,7 @@ fn sentinels(named: &Sentinels) -> Vec<(HrId, Sentinel)> {
 }
 
 /// What an answer shows of its source, believed or not.
+#[derive(Clone)]
 pub(super) struct Seen {
     capabilities: Capabilities,
     unmapped: BTreeMap<String, u32>,
@@ -101,6 +104,7 @@ pub(super) struct Seen {
     without_meaning: usize,
     bad: usize,
     set_aside: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Seen {
@@ -113,7 +117,13 @@ impl Seen {
             without_meaning: read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count(),
             bad: read.bad.len(),
             set_aside: read.bad.iter().take(MOST_SET_ASIDE).map(set_aside).collect(),
+            notes: read.remarks.iter().map(|remark| short(remark)).collect(),
         }
+    }
+
+    /// Adds something that was noticed, and is no reason to doubt the answer.
+    pub(super) fn note(&mut self, words: String) {
+        self.notes.push(short(&words));
     }
 
     fn words(&self) -> [Word; 2] {
@@ -142,6 +152,14 @@ pub(super) enum Outcome {
     Held(Held),
     /// No answer.
     Failed(Finding),
+    /// Nothing new came since the last trusted answer, and why.
+    Nothing(String),
+}
+
+/// What it comes to that there is nothing to read: no answer at all, before the first one.
+pub(super) fn nothing(connection: &HRConnection, why: String) -> Outcome {
+    let trusted = connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some());
+    if trusted { Outcome::Nothing(why) } else { Outcome::Failed(trust::failed(&Failure::Missing(why))) }
 }
 
 /// What is written of a believed answer.
@@ -156,6 +174,7 @@ pub(super) fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
     Trusted {
         time: at,
         answer: snapshot.answer().to_owned(),
+        delivered: snapshot.delivered(),
         employees: count(snapshot.employees().len()),
         statuses,
         high_water: count(believed.memory.high_water(today)),
@@ -192,15 +211,18 @@ pub(super) fn record(
     let mut words: Vec<Word> = seen.iter().flat_map(Seen::words).collect();
     let attempt = |outcome: &str, answer: Option<String>, findings: &[Finding], prefix: &str| {
         let found = findings.iter().map(|finding| line(prefix, finding));
-        let all = found.chain(seen.iter().flat_map(|seen| seen.set_aside.iter().cloned()));
+        let shown = seen.iter().flat_map(|seen| seen.set_aside.iter().chain(&seen.notes).cloned());
+        let all = found.chain(shown);
         Attempt { time: at, outcome: outcome.to_owned(), answer, findings: all.take(MOST_FINDINGS).collect() }
     };
-    let age = Age { at, stale_after: settings.stale_after, last: status.last_trusted.as_ref().map(|last| last.time) };
+    let age = |last: Option<&Trusted>| Age { at, stale_after: settings.stale_after, last: last.map(Trusted::as_of) };
+    let before = age(status.last_trusted.as_ref());
     status.last_attempt = Some(match outcome {
         Outcome::Trusted(trusted, waived) => {
             let people = trusted.employees;
+            let message = format!("{people} people read and believed.{}", beside(seen.as_ref()));
             words.extend([
-                condition::ready(format!("{people} people read and believed.{}", beside(seen.as_ref()))),
+                ready_or_stale(message, &age(Some(&trusted))),
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
             ]);
@@ -209,7 +231,7 @@ pub(super) fn record(
             attempt("Trusted", answer, &waived, "accepted: ")
         }
         Outcome::Held(held) => {
-            let message = format!("{}{age}", explain(&connection.name_any(), &held));
+            let message = format!("{}{before}", explain(&connection.name_any(), &held));
             let reason = held.findings.first().map_or("Held", Finding::reason);
             words.extend([
                 condition::waiting(reason, message.clone()),
@@ -219,7 +241,7 @@ pub(super) fn record(
             attempt(reason, Some(held.answer), &held.findings, "")
         }
         Outcome::Failed(finding) => {
-            let message = format!("{} Nothing was changed.{age}", finding.message());
+            let message = format!("{} Nothing was changed.{before}", finding.message());
             let reason = finding.reason();
             words.extend([
                 condition::waiting(reason, message.clone()),
@@ -227,6 +249,16 @@ pub(super) fn record(
                 condition::held(reason, message),
             ]);
             attempt(reason, None, &[finding], "")
+        }
+        Outcome::Nothing(why) => {
+            let people = status.last_trusted.as_ref().map_or(0, |last| last.employees);
+            let message = format!("Nothing new: {why}. What was last believed stands, {people} people.");
+            words.extend([
+                ready_or_stale(message, &before),
+                condition::reachable(),
+                condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
+            ]);
+            Attempt { time: at, outcome: NOTHING_NEW.to_owned(), answer: None, findings: Vec::new() }
         }
     });
     if let Some(seen) = seen {
@@ -237,6 +269,12 @@ pub(super) fn record(
     status.next_run = Some(schedule::next(settings.every, connection.metadata.uid.as_deref().unwrap_or_default(), at));
     status.last_handled_reconcile_at = requested(connection).or(status.last_handled_reconcile_at);
     (status, words)
+}
+
+/// Ready, unless the last believed answer is too old to go by: a sender that stopped sending looks like one that has
+/// nothing to say.
+fn ready_or_stale(message: String, age: &Age) -> Word {
+    if age.stale() { condition::waiting("Stale", format!("{message}{age}")) } else { condition::ready(message) }
 }
 
 /// Why an answer is held, and what to do: all reasons, the first in full.
@@ -261,11 +299,17 @@ struct Age {
     last: Option<Timestamp>,
 }
 
+impl Age {
+    fn stale(&self) -> bool {
+        self.last.is_some_and(|last| self.at.duration_since(last) > self.stale_after)
+    }
+}
+
 impl std::fmt::Display for Age {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.last {
             None => f.write_str(" No answer was trusted yet."),
-            Some(last) if self.at.duration_since(last) > self.stale_after => {
+            Some(last) if self.stale() => {
                 write!(f, " Stale: the last trusted answer is of {last}, older than trust.staleAfter.")
             }
             Some(_) => Ok(()),
@@ -282,11 +326,15 @@ fn beside(seen: Option<&Seen>) -> String {
 }
 
 fn line(prefix: &str, finding: &Finding) -> String {
-    format!("{prefix}{}: {}", finding.reason(), finding.message()).chars().take(LONGEST_FINDING).collect()
+    short(&format!("{prefix}{}: {}", finding.reason(), finding.message()))
 }
 
 fn set_aside(record: &BadRecord) -> String {
-    format!("set aside: number {}: {}", record.position, record.reason).chars().take(LONGEST_FINDING).collect()
+    short(&format!("set aside: number {}: {}", record.position, record.reason))
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(LONGEST_FINDING).collect()
 }
 
 /// The value of the reconcile-now annotation, as far as it can be echoed.

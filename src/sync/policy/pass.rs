@@ -135,7 +135,11 @@ fn plan(view: &View, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> Plan {
         baseline: view.baseline,
     };
     let answer = view.snapshot.as_ref();
-    let answer = answer.map(|snapshot| Answer { employees: snapshot.employees(), taken: snapshot.taken() });
+    let answer = answer.map(|snapshot| Answer {
+        employees: snapshot.employees(),
+        taken: snapshot.taken(),
+        part: snapshot.part(),
+    });
     roster::next(&known, answer, &rules, now)
 }
 

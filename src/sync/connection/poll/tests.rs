@@ -248,3 +248,49 @@ fn a_spec_that_cannot_be_followed_names_the_field() {
         assert_eq!(fault.as_deref(), Some(expected));
     }
 }
+
+#[test]
+fn nothing_new_leaves_everything_as_it_stands_and_grows_stale() {
+    let mut connection = connection(json!({"trust": {"staleAfter": "2h"}}));
+    let mut memory = Memory::fresh(&[1; 32]);
+    let file = |written| {
+        let delivered = crate::domain::employee::Delivered { at: Some(at(written)), ..Default::default() };
+        Read { delivered, ..people(10) }
+    };
+    poll(&mut connection, &mut memory, Ok(file(0)), at(60));
+    let trusted = status(&connection).last_trusted.clone();
+    for (later, reason) in [(3600, "Succeeded"), (2 * 3600, "Succeeded"), (2 * 3600 + 1, "Stale")] {
+        let outcome = nothing(&connection, "no file came".to_owned());
+        let (status, words) = record(&connection, &settings(&connection), None, outcome, at(later));
+        assert_eq!(reasons(&words), [("Reachable", "Answered"), ("Ready", reason), ("Trusted", "Trusted")]);
+        assert!(
+            words.iter().any(|word| word
+                .message
+                .contains("Nothing new: no file came. What was last believed stands, 10 people."))
+        );
+        let attempt = status.last_attempt.clone().expect("an attempt");
+        assert_eq!((attempt.outcome.as_str(), attempt.time, attempt.answer), ("NothingNew", at(later), None));
+        assert_eq!(status.last_trusted, trusted);
+    }
+    // A file that was old when it came is as stale.
+    let words = poll(&mut connection, &mut memory, Ok(file(100)), at(9 * 3600));
+    assert!(words.iter().any(|word| (word.type_, word.reason) == ("Ready", "Stale")), "{words:?}");
+}
+
+#[test]
+fn nothing_new_before_the_first_answer_is_none() {
+    let connection = connection(json!({}));
+    let outcome = nothing(&connection, "no file waits".to_owned());
+    let (status, words) = record(&connection, &settings(&connection), None, outcome, at(0));
+    assert_eq!(reasons(&words), [("Reachable", "Missing"), ("Ready", "Missing"), ("Trusted", "Missing")]);
+    assert_eq!(status.last_trusted, None);
+}
+
+#[test]
+fn what_was_noticed_of_a_file_is_shown_beside_what_was_set_aside() {
+    let mut connection = connection(json!({}));
+    let read = Read { remarks: vec!["columns that are not read: salary".to_owned()], ..people(10) };
+    poll(&mut connection, &mut Memory::fresh(&[1; 32]), Ok(read), at(0));
+    let attempt = status(&connection).last_attempt.clone().expect("an attempt");
+    assert_eq!(attempt.findings, ["columns that are not read: salary"]);
+}
