@@ -10,6 +10,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use secrecy::{ExposeSecret, SecretString};
 
+use self::file::key_of;
 use crate::api::LocalRef;
 use crate::api::connection::{self as api, CaBundle, ConfigMapKey, HRConnectionSpec, SecretKey};
 use crate::domain::employee::Failure;
