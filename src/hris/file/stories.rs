@@ -16,7 +16,7 @@ use super::*;
 use crate::hris::{Source, look, settle};
 
 const TODAY: Date = Date::constant(2026, 3, 10);
-const NEAR: Network = Network { allow_private_addresses: true, authorities: Vec::new(), proxy: None };
+const NEAR: Network = Network { allow_private_addresses: true, authorities: Vec::new(), proxy: None, progress: None };
 const LONG: Duration = Duration::from_secs(60);
 
 /// A file with one person for each id.
