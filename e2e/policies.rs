@@ -144,7 +144,7 @@ async fn what_rollcall_remembers_is_written_by_the_one_that_keeps_it_and_by_nobo
             ("sync", "keeps its memory", SECRETS, memory("rollcall.dev/memory"), "none"),
             ("sync", "makes another Secret", SECRETS, Create(named("other")), "policy"),
             ("sync", "makes itself another's token", SECRETS, memory("kubernetes.io/service-account-token"), "policy"),
-            ("sync", "overwrites a credential", SECRETS, Change("credential", data()), "rbac"),
+            ("sync", "overwrites a credential", SECRETS, Change("credential", data()), "policy"),
             ("admin", "forges a memory", SECRETS, memory("rollcall.dev/memory"), "policy"),
             ("control", "reads nothing of Secrets, nor writes", SECRETS, Create(named("other")), "rbac"),
         ],
