@@ -113,7 +113,9 @@ impl Chosen {
             (current, ahead, Reverse(if ahead { *from } else { Date::MIN }), *from, *to)
         })?;
         // Of two that are open, neither is the last one: the day that one of them ends by may be what is not seen.
-        let open = *to == Date::MAX && spans.iter().filter(|(_, _, other)| *other == Date::MAX).count() > 1;
+        let open = self.to.is_some()
+            && *to == Date::MAX
+            && spans.iter().filter(|(_, _, other)| *other == Date::MAX).count() > 1;
         let goes_on = open || spans.iter().any(|(_, _, other)| other > to);
         Some((row, goes_on))
     }
