@@ -321,6 +321,14 @@ impl Company {
 }
 
 impl Person {
+    /// The same person in an employment that ended before this one began.
+    pub(super) fn before(&self) -> Self {
+        let last = self.start.saturating_sub(days(30 + self.salt % 300));
+        let start = last.saturating_sub(days(365));
+        let contract_end = Some(last);
+        Self { status: Status::Terminated, start, last_day: Some(last), contract_end, urgent: false, ..self.clone() }
+    }
+
     /// Department.
     #[must_use]
     pub fn department(&self) -> &'static str {

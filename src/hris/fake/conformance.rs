@@ -79,7 +79,7 @@ pub async fn test(folder: &FilePath) -> Result<Report, String> {
     let reader = Reader::new(&folder.definition)?;
     let (mut report, clean) = folder.report(&reader).await?;
     let Ok(good) = &clean.read else { return Ok(report) };
-    let (slow, quick): (Vec<_>, Vec<_>) = faults(&folder.definition, &clean.heard, folder.pages())
+    let (slow, quick): (Vec<_>, Vec<_>) = faults(&folder.definition, &clean.heard, folder.pages()?)
         .into_iter()
         .partition(|fault| fault.kind == Kind::Drip);
     report.faults = slow.len() + quick.len();
@@ -133,13 +133,10 @@ impl Folder {
         let as_of = as_of.ok_or_else(|| wrong(&"asOf: the day the pages are read on, such as 2026-03-02"))?;
         let script = Script::open(&folder.join("pages"))?;
         let folder = Self { name, definition, expected, script, parameters, as_of };
-        let routes = Routes::new(&folder.definition, &folder.parameters)?;
-        match routes.people() {
-            Some(people) if folder.script.answers(people) == 0 => {
-                Err(format!("{}: no answer to {people}", folder.name))
-            }
-            _ => Ok(folder),
+        if folder.pages()? == 0 {
+            return Err(format!("{}: no answer to the request for people", folder.name));
         }
+        Ok(folder)
     }
 
     /// What a read without a fault is like, compared with what is expected of it.
@@ -180,9 +177,8 @@ impl Folder {
     }
 
     /// How many pages of people are recorded as answers to the same request.
-    fn pages(&self) -> usize {
-        let routes = Routes::new(&self.definition, &self.parameters).ok();
-        routes.and_then(|routes| Some(self.script.answers(routes.people()?))).unwrap_or_default()
+    fn pages(&self) -> Result<usize, String> {
+        Ok(self.script.people(&Routes::new(&self.definition, &self.parameters)?))
     }
 
     /// The source, found at another place than the real one.
@@ -234,7 +230,7 @@ impl Folder {
         let mut system = Box::new(Recorded::new(&self.script, routes, &self.origin(), here));
         let mut faults = Faults::new(&self.definition)?;
         fault.map(|fault| faults.bring(&fault.to_string(), system.as_mut())).transpose()?;
-        Ok(Arc::new(Mutex::new(State { system, faults, heard: Vec::new(), tell: Box::new(|_| {}) })))
+        Ok(Arc::new(Mutex::new(State::new(system, faults, Box::new(|_| {})))))
     }
 }
 
@@ -257,6 +253,9 @@ pub(in super::super) fn faults(definition: &Definition, heard: &[Part], pages: u
             Kind::Redirect,
         ];
         kinds.extend((part != Part::Token).then_some(Kind::Expired));
+        let own = &definition.throttling;
+        let own = own.code.is_some() || own.reset.is_some() || !own.statuses.is_empty();
+        kinds.extend(own.then_some(Kind::ThrottledInItsWay));
         kinds.extend(matches!(part, Part::People(_) | Part::Join(_) | Part::Detail(_)).then_some(Kind::NoRecords));
         let at = |kind| Fault { kind, part: Some(part.word().to_owned()), number: Some(number) };
         all.extend(kinds.into_iter().map(at));
@@ -320,8 +319,9 @@ enum End {
 fn end(definition: &Definition, fault: &Fault) -> End {
     let token = fault.part.as_deref() == Some("token");
     let detail = fault.part.as_deref() == Some("details");
+    let export = fault.part.as_deref() == Some("exports");
     match fault.kind {
-        Kind::Throttled => End::Fine,
+        Kind::Throttled | Kind::ThrottledInItsWay => End::Fine,
         Kind::Expired if definition.auth.token.is_some() => End::Fine,
         Kind::Expired => End::Fails(&["Unauthorised"]),
         Kind::ThrottledForEver => End::Fails(&["Throttled"]),
@@ -334,7 +334,7 @@ fn end(definition: &Definition, fault: &Fault) -> End {
         // Pages of records that all say nothing are one page given twice.
         Kind::Gone(slot) if definition.required.contains(&slot) => End::Fails(&["WrongColumns", "Truncated"]),
         Kind::Gone(_) => End::Less,
-        Kind::Cut if token => End::Fails(&["WrongFormat"]),
+        Kind::Cut if token || export => End::Fails(&["WrongFormat"]),
         Kind::Cut => End::Fails(&["Truncated"]),
         Kind::Drip => End::Fails(&["TimedOut"]),
         Kind::Oversized => End::Fails(&["TooLarge"]),

@@ -10,7 +10,7 @@ use std::{fmt, mem};
 
 use serde_json::Value as Json;
 
-use super::super::definition::{Definition, List, Paging, Value, Where};
+use super::super::definition::{Definition, List, Paging, Throttling, Value, Where};
 use super::super::path::{Path, plain};
 use super::super::row::Slot;
 use super::place::Way;
@@ -29,6 +29,8 @@ pub(in super::super) enum Part {
     Detail(String),
     /// Names for ids.
     Lookup(String),
+    /// A list that is to be made.
+    Export,
     /// Something else.
     Unknown,
 }
@@ -42,6 +44,7 @@ impl Part {
             Self::Join(_) => "joins",
             Self::Detail(_) => "details",
             Self::Lookup(_) => "lookups",
+            Self::Export => "exports",
             Self::Unknown => "unknown",
         }
     }
@@ -51,6 +54,7 @@ impl Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Kind {
     Throttled,
+    ThrottledInItsWay,
     ThrottledForEver,
     Expired,
     LostPage,
@@ -70,8 +74,9 @@ pub(in super::super) enum Kind {
 }
 
 /// The faults there are, by name.
-pub(super) const KINDS: [(&str, Kind, &str); 17] = [
+pub(super) const KINDS: [(&str, Kind, &str); 18] = [
     ("throttled", Kind::Throttled, "asks to come back, one time"),
+    ("throttled-in-its-way", Kind::ThrottledInItsWay, "the same, as this system says it"),
     ("throttled-for-ever", Kind::ThrottledForEver, "asks to come back, every time"),
     ("expired", Kind::Expired, "refuses the credential one time, and ends the token there is"),
     ("lost-page", Kind::LostPage, "leaves a page of people out; the second, unless it is named"),
@@ -113,7 +118,7 @@ impl FromStr for Fault {
             None => (text, None),
             Some((text, part)) => (text, Some(part.to_owned())),
         };
-        let parts = ["token", "people", "joins", "details", "lookups"];
+        let parts = ["token", "people", "joins", "details", "lookups", "exports"];
         if let Some(part) = part.as_deref().filter(|part| !parts.contains(part)) {
             return Err(format!("there is no part {part:?}; there are: {}", parts.join(", ")));
         }
@@ -153,7 +158,7 @@ impl Fault {
     /// Whether the request of its part that came as the `met`th is one it comes with.
     fn comes(&self, met: usize) -> bool {
         match (self.kind, self.number) {
-            (Kind::Throttled | Kind::Expired, number) => met == number.unwrap_or(1),
+            (Kind::Throttled | Kind::ThrottledInItsWay | Kind::Expired, number) => met == number.unwrap_or(1),
             (Kind::ThrottledForEver, Some(number)) => met >= number,
             (Kind::Circle | Kind::Total, number) => met >= number.unwrap_or(2),
             (_, Some(number)) => met == number,
@@ -173,6 +178,8 @@ impl Fault {
 pub(super) struct Faults {
     lists: Vec<Marks>,
     records: Vec<Records>,
+    /// How the system itself asks to come back.
+    later: Answer,
     live: Vec<(Fault, usize)>,
     /// Those that come with the request that is being answered.
     now: Vec<Kind>,
@@ -221,7 +228,7 @@ impl Faults {
             records.push(Records { part: Part::Detail(name.clone()), list, taken });
         }
         let lists = definition.people.iter().map(marks).collect();
-        Ok(Self { lists, records, live: Vec::new(), now: Vec::new(), led: None })
+        Ok(Self { lists, records, later: later(&definition.throttling)?, live: Vec::new(), now: Vec::new(), led: None })
     }
 
     /// Brings a fault.
@@ -254,7 +261,10 @@ impl Faults {
                 self.now.extend(fault.comes(*met).then_some(fault.kind));
             }
         }
-        self.now.iter().find_map(|kind| instead(*kind, system))
+        self.now.iter().find_map(|kind| match kind {
+            Kind::ThrottledInItsWay => Some(self.later.clone()),
+            kind => instead(*kind, system),
+        })
     }
 
     /// What becomes of an answer.
@@ -314,6 +324,22 @@ fn ways(fields: &BTreeMap<Slot, Value>, inputs: &BTreeMap<String, Value>) -> Res
     let fields = fields.iter().flat_map(|(slot, value)| value.paths.iter().map(|path| (*slot, path)));
     let inputs = inputs.values().flat_map(|value| value.paths.iter().map(|path| (Slot::Status, path)));
     fields.chain(inputs).map(|(slot, path)| Ok((slot, Way::parse(path)?))).collect()
+}
+
+/// How a system asks to come back at once.
+fn later(words: &Throttling) -> Result<Answer, String> {
+    let mut body = Json::Null;
+    if let Some(code) = &words.code {
+        let word = code.is.first().map(String::as_str).unwrap_or_default();
+        let put = Way::parse(&code.path)?.put(&mut body, &word.into(), 0);
+        put.map_err(|_| "throttling.code.path: cannot be followed backwards".to_owned())?;
+    }
+    // A code says it behind any error.
+    let status = words.statuses.first().copied().unwrap_or(if words.code.is_some() { 403 } else { 429 });
+    let mut answer = Answer { status, ..Answer::json(body.to_string()) };
+    let name = words.reset.as_ref().map_or("retry-after", |reset| &reset.header);
+    answer.headers.push((name.to_ascii_lowercase(), "0".to_owned()));
+    Ok(answer)
 }
 
 fn instead(kind: Kind, system: &mut dyn System) -> Option<Answer> {

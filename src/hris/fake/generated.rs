@@ -1,21 +1,31 @@
 //! Plays a generated company: its people, in the words and pages of a definition.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde_json::Value as Json;
 
-use super::super::definition::{Definition, List, Test, Value};
+use super::super::definition::{Choose, Definition, List, Test, Value, Where};
 use super::super::row::Slot;
 use super::book::{Book, Leaf, page};
-use super::company::{self, Company, Moment};
+use super::company::{self, Company, Moment, Person};
 use super::faults::Part;
 use super::place::Way;
-use super::render::Renderer;
-use super::routes::{Routes, parts};
+use super::render::{Renderer, Template};
+use super::routes::{ONE, Routes, parts};
 use super::serve::{Answer, Asked, System};
 use super::shape::{Hole, key};
 use super::signin::SignIn;
+
+/// One record of a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    /// Whose it is.
+    number: usize,
+    /// It is of an employment they had before.
+    past: bool,
+}
 
 /// A company, being played.
 pub(super) struct Generated {
@@ -37,7 +47,7 @@ pub(super) struct Generated {
     twice: Option<usize>,
     /// Who is on which list, how many each list of people says there are, and the pages that were written, until
     /// something changes.
-    listed: Option<Vec<Vec<usize>>>,
+    listed: Option<Vec<Vec<Entry>>>,
     counted: Vec<usize>,
     written: HashMap<(usize, usize), Answer>,
     looked_up: HashMap<String, Vec<String>>,
@@ -50,7 +60,7 @@ impl Generated {
     /// The place of the definition that cannot be followed backwards.
     pub(super) fn new(
         definition: &Definition,
-        parameters: &std::collections::BTreeMap<String, String>,
+        parameters: &BTreeMap<String, String>,
         company: Company,
         size: Option<usize>,
         here: &str,
@@ -70,7 +80,7 @@ impl Generated {
         let mut played = Self {
             definition: definition.clone(),
             company,
-            renderer: Renderer::new(definition.clone(), company),
+            renderer: Renderer::new(definition.clone(), company)?,
             routes: Routes::new(definition, parameters)?,
             sign_in: SignIn::new(definition, parameters)?,
             books,
@@ -119,7 +129,8 @@ impl Generated {
         for number in 0..self.company.numbers(&self.moment) {
             let Some(person) = self.company.person(number, &self.moment) else { continue };
             if let Some(template) = self.renderer.template(&person, &self.moment)? {
-                listed.get_mut(template.list).into_iter().for_each(|list: &mut Vec<usize>| list.push(number));
+                let entry = Entry { number, past: false };
+                listed.get_mut(template.list).into_iter().for_each(|list: &mut Vec<Entry>| list.push(entry));
                 all.push(number);
             }
         }
@@ -127,9 +138,26 @@ impl Generated {
         for (list, book) in listed.iter_mut().zip(&self.books) {
             turned(list, book.size(), self.lost, self.twice);
         }
-        listed.extend(std::iter::repeat_n(all, self.definition.joins.len()));
+        let chosen: Vec<_> = self.definition.joins.values().map(|join| join.choose.clone()).collect();
+        for choose in chosen {
+            listed.push(all.iter().flat_map(|number| self.entries(*number, choose.as_ref())).collect());
+        }
         self.listed = Some(listed);
         Ok(())
+    }
+
+    /// The records that somebody has in a list of employments: an earlier one too, where a choice is made by the days.
+    fn entries(&mut self, number: usize, choose: Option<&Choose>) -> Vec<Entry> {
+        let before = choose.is_some_and(|choose| choose.to.is_some()) && number % 4 == 2 && self.past(number).is_some();
+        let now = Entry { number, past: false };
+        if before { vec![Entry { number, past: true }, now] } else { vec![now] }
+    }
+
+    /// Somebody as they were in an employment before the one they have; nobody, where the source could not say so.
+    fn past(&mut self, number: usize) -> Option<(Person, Arc<Template>)> {
+        let person = self.company.person(number, &self.moment)?.before();
+        let template = self.renderer.template(&person, &self.moment).ok()??;
+        Some((person, template))
     }
 
     /// A page of a list, and of those that lie in the same answer.
@@ -181,12 +209,15 @@ impl Generated {
             return texts.iter().map(|text| self.entry(list, text)).collect();
         };
         let record = if list < people { 0 } else { list - people + 1 };
-        numbers.into_iter().map(|number| self.record(number, record)).collect()
+        numbers.into_iter().map(|entry| self.record(entry, record)).collect()
     }
 
-    fn record(&mut self, number: usize, record: usize) -> Result<String, String> {
+    fn record(&mut self, entry: Entry, record: usize) -> Result<String, String> {
         let mut text = String::with_capacity(512);
-        if let Some(person) = self.company.person(number, &self.moment)
+        if entry.past {
+            let past = self.past(entry.number);
+            past.into_iter().for_each(|(person, template)| self.renderer.write(&person, &template, record, &mut text));
+        } else if let Some(person) = self.company.person(entry.number, &self.moment)
             && let Some(template) = self.renderer.template(&person, &self.moment)?
         {
             self.renderer.write(&person, &template, record, &mut text);
@@ -266,15 +297,43 @@ impl Generated {
         if template.asked.get(at).is_none_or(|hole: &Hole| self.renderer.text(&person, *hole) != of) {
             return nobody();
         }
-        let record = self.record(person.number, 1 + self.definition.joins.len() + at)?;
-        let Some(book) = self.details.get(at).and_then(Option::as_ref) else { return Ok(Answer::json(record)) };
-        let page = page(&[Leaf { book, records: vec![record], from: 0, all: 1, said: 1 }], &|_, _| String::new())?;
+        let choose = self.definition.details.values().nth(at).and_then(|detail| detail.choose.clone());
+        let entries = self.entries(person.number, choose.as_ref());
+        let record = 1 + self.definition.joins.len() + at;
+        let records = entries.into_iter().map(|entry| self.record(entry, record)).collect::<Result<Vec<_>, _>>()?;
+        let Some(book) = self.details.get(at).and_then(Option::as_ref) else {
+            return Ok(Answer::json(records.concat()));
+        };
+        let all = records.len();
+        let page = page(&[Leaf { book, records, from: 0, all, said: all }], &|_, _| String::new())?;
         let mut answer = Answer::json(page.body);
         answer.headers.extend(page.headers);
         Ok(answer)
     }
 
+    /// The answer that begins an export, or says that it is done.
+    fn exported(&self, list: usize, begins: bool) -> Result<Answer, String> {
+        let lists = parts(&self.definition);
+        let export = lists.get(list).and_then(|(_, list)| list.export.as_ref()).ok_or("there is no such export")?;
+        let done = export.done.is.first().map(String::as_str).unwrap_or_default();
+        let (place, word) = match (begins, &export.job) {
+            (false, _) => (&export.done.path, done),
+            (true, Where::Path(path)) => (path, ONE),
+            (true, Where::Header(name)) => {
+                let mut answer = Answer::json("{}");
+                answer.headers.push((name.to_ascii_lowercase(), format!("{}/{ONE}", self.here)));
+                return Ok(answer);
+            }
+        };
+        let mut body = Json::Null;
+        Way::parse(place)?.put(&mut body, &word.into(), 0).map_err(|_| "an export cannot be said")?;
+        Ok(Answer::json(body.to_string()))
+    }
+
     fn found(&mut self, asked: &Asked) -> Result<Answer, String> {
+        if let Some((list, begins)) = self.routes.export(asked) {
+            return self.exported(list, begins);
+        }
         if let Some(at) = self.routes.list(asked) {
             if self.ended.len() == self.definition.people.len() {
                 self.ended.clear();
@@ -338,7 +397,7 @@ impl System for Generated {
 }
 
 /// Leaves a page out, or has it twice.
-fn turned(list: &mut Vec<usize>, size: usize, lost: Option<usize>, twice: Option<usize>) {
+fn turned(list: &mut Vec<Entry>, size: usize, lost: Option<usize>, twice: Option<usize>) {
     let bounds = |page: usize, length: usize| {
         let from = page.saturating_sub(1).saturating_mul(size).min(length);
         from..from.saturating_add(size).min(length)

@@ -82,8 +82,7 @@ impl Fake {
         let definition = &unsigned(&setup.definition);
         let system = Generated::new(definition, &parameters, *company, *page, here, today)?;
         let (faults, unsaid) = (Faults::new(definition)?, system.unsaid());
-        let state = State { system: Box::new(system), faults, heard: Vec::new(), tell };
-        Ok(Self { state: Arc::new(Mutex::new(state)), unsaid })
+        Ok(Self { state: Arc::new(Mutex::new(State::new(Box::new(system), faults, tell))), unsaid })
     }
 
     /// What was asked for, in turn.
@@ -180,7 +179,7 @@ pub fn source(setup: &Setup) -> Result<ApiSource, String> {
     Ok(reading(definition, parameters, signin::credential))
 }
 
-fn reading(
+pub(super) fn reading(
     mut definition: Definition,
     parameters: BTreeMap<String, String>,
     credential: impl Fn(&str) -> String,

@@ -1,6 +1,6 @@
 //! Plays recorded pages: the answers that lie in a connector's folder, in their order.
 //!
-//! An export is called `job-1`. `pages/answers.json` says what is answered: `signedIn` are headers that every request but a sign-in must have, and
+//! `pages/answers.json` says what is answered: `signedIn` are headers that every request but a sign-in must have, and
 //! `answers` are given in turn to the requests for the same method and path. `with` has to be in the query, or in the
 //! text of the body.
 
@@ -59,9 +59,9 @@ impl Script {
         Ok(script)
     }
 
-    /// How many answers there are to a request.
-    pub(super) fn answers(&self, to: &str) -> usize {
-        self.answers.iter().filter(|answer| answer.to == to).count()
+    /// How many answers there are to requests for people.
+    pub(super) fn people(&self, routes: &Routes) -> usize {
+        self.answers.iter().filter(|answer| routes.is_people(&answer.to)).count()
     }
 }
 
@@ -142,7 +142,8 @@ impl System for Recorded {
     }
 
     fn turn_pages(&mut self, lost: Option<usize>, twice: Option<usize>) {
-        let Some(pages) = self.routes.people().and_then(|to| self.left.get_mut(to)) else { return };
+        let pages = self.left.iter_mut().find(|(to, _)| self.routes.is_people(to));
+        let Some((_, pages)) = pages else { return };
         if let Some(page) = lost.and_then(|page| page.checked_sub(1)) {
             pages.remove(page);
         }

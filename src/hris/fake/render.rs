@@ -34,14 +34,18 @@ enum Piece {
 pub(super) struct Renderer {
     definition: Definition,
     company: Company,
+    backwards: Backwards,
     known: HashMap<Shape, Option<Arc<Template>>>,
     /// What the definition cannot say of people there are.
     unsaid: BTreeSet<String>,
 }
 
 impl Renderer {
-    pub(super) fn new(definition: Definition, company: Company) -> Self {
-        Self { definition, company, known: HashMap::new(), unsaid: BTreeSet::new() }
+    /// # Errors
+    /// The place of the definition that cannot be followed backwards.
+    pub(super) fn new(definition: Definition, company: Company) -> Result<Self, String> {
+        let backwards = Backwards::new(&definition)?;
+        Ok(Self { definition, company, backwards, known: HashMap::new(), unsaid: BTreeSet::new() })
     }
 
     /// The records of somebody; none, where the source does not list such people.
@@ -63,7 +67,7 @@ impl Renderer {
         if let Some(known) = self.known.get(&shape) {
             return Ok(known.clone());
         }
-        let solved = Backwards::new(&self.definition)?.solve(shape)?;
+        let solved = self.backwards.solve(shape)?;
         self.unsaid.extend(unsaid(shape, solved.as_ref()));
         let template = solved.map(|solved| Arc::new(Template::new(solved)));
         self.known.insert(shape, template.clone());

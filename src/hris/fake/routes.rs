@@ -18,6 +18,8 @@ pub(super) struct Routes {
     pub(super) lists: Vec<Route>,
     /// What is asked about one person.
     pub(super) details: Vec<Route>,
+    /// What lists are made by.
+    exports: Vec<Exporting>,
 }
 
 /// One request.
@@ -34,10 +36,20 @@ pub(super) struct Route {
     linked: bool,
 }
 
-/// What every export is called.
-const JOB: &str = "job-1";
 /// Stands for the person that is asked about, until a request is made.
 const OF: &str = "fakeOf";
+/// Stands for what an export is called, likewise.
+const JOB: &str = "fakeJob";
+
+/// What a list is made by before it is read.
+pub(super) struct Exporting {
+    /// The list.
+    pub(super) list: usize,
+    /// What it is begun by.
+    start: Route,
+    /// How it is looked at.
+    poll: Route,
+}
 
 impl Routes {
     /// # Errors
@@ -48,9 +60,13 @@ impl Routes {
             let linked = matches!(paging, Some(Paging::NextLink(_)));
             Ok::<_, String>(Route { linked, ..Route::new(part, &base, request, parameters)? })
         };
-        let mut lists = Vec::new();
-        for (part, list) in parts(definition) {
+        let (mut lists, mut exports) = (Vec::new(), Vec::new());
+        for (at, (part, list)) in parts(definition).into_iter().enumerate() {
             lists.push(route(part, &list.request, &list.paging)?);
+            if let Some(export) = &list.export {
+                let [start, poll] = [&export.start, &export.poll].map(|request| route(Part::Export, request, &None));
+                exports.push(Exporting { list: at, start: start?, poll: poll? });
+            }
         }
         let details = definition.details.iter();
         let details = details.map(|(name, detail)| route(Part::Detail(name.clone()), &detail.request, &detail.paging));
@@ -61,7 +77,7 @@ impl Routes {
             let method = if token.method == Method::Get { "GET" } else { "POST" };
             Ok::<_, String>(format!("{method} {}", url.path()))
         });
-        Ok(Self { token: token.transpose()?, lists, details: details.collect::<Result<_, _>>()? })
+        Ok(Self { token: token.transpose()?, lists, details: details.collect::<Result<_, _>>()?, exports })
     }
 
     /// Method and path of the request for a token.
@@ -69,9 +85,21 @@ impl Routes {
         self.token.as_deref()
     }
 
-    /// Method and path of the first list of people.
-    pub(super) fn people(&self) -> Option<&str> {
-        self.lists.first().map(|route| route.to.as_str())
+    /// Whether a method and path are those of the first list of people.
+    pub(super) fn is_people(&self, to: &str) -> bool {
+        self.lists.first().is_some_and(|route| route.leads(to))
+    }
+
+    /// The list that a request has made, and whether it begins that or looks whether it is done.
+    pub(super) fn export(&self, asked: &Asked) -> Option<(usize, bool)> {
+        let to = format!("{} {}", asked.method, asked.path);
+        self.exports.iter().find_map(|export| {
+            let is = |route: &Route| route.leads(&to) && route.fits(asked);
+            if is(&export.start) {
+                return Some((export.list, true));
+            }
+            is(&export.poll).then_some((export.list, false))
+        })
     }
 
     /// What a request is about. A next link may lead anywhere: what nothing else is, is another page of the same.
@@ -79,6 +107,9 @@ impl Routes {
         let to = format!("{} {}", asked.method, asked.path);
         if self.token.as_ref() == Some(&to) {
             return Part::Token;
+        }
+        if self.export(asked).is_some() {
+            return Part::Export;
         }
         let list = self.list(asked).and_then(|at| self.lists.get(at));
         let detail = || self.detail(asked).and_then(|(at, _)| self.details.get(at));
@@ -90,7 +121,7 @@ impl Routes {
     /// The list that a request is for: of those it fits, the one that says most.
     pub(super) fn list(&self, asked: &Asked) -> Option<usize> {
         let to = format!("{} {}", asked.method, asked.path);
-        let fitting = self.lists.iter().enumerate().filter(|(_, route)| route.to == to && route.fits(asked));
+        let fitting = self.lists.iter().enumerate().filter(|(_, route)| route.leads(&to) && route.fits(asked));
         // The first of several that are alike.
         fitting.rev().max_by_key(|(_, route)| route.query.len() + route.body.as_ref().map_or(0, size)).map(|(at, _)| at)
     }
@@ -133,15 +164,21 @@ impl Route {
     /// The address of another page.
     pub(super) fn link(&self, here: &str, name: &str, from: usize) -> String {
         let (_, path) = self.to.split_once(' ').unwrap_or_default();
+        let path = path.replace(JOB, ONE);
         let Ok(mut url) = Url::parse(&format!("{here}{path}")) else { return String::new() };
         url.query_pairs_mut().extend_pairs(&self.query).append_pair(name, &from.to_string());
         url.to_string()
     }
 
     fn fits(&self, asked: &Asked) -> bool {
-        let has = |(name, value): &(String, String)| asked.query.iter().any(|(n, v)| n == name && v == value);
+        let has = |(name, value): &(String, String)| asked.query.iter().any(|(n, v)| n == name && like(value, v));
         let sent = || serde_json::from_slice(&asked.body).unwrap_or_default();
         self.query.iter().all(has) && self.body.as_ref().is_none_or(|body| within(body, &sent()).is_some())
+    }
+
+    /// Whether a method and path are this request's.
+    fn leads(&self, to: &str) -> bool {
+        like(&self.to, to)
     }
 
     /// Whom a request is about.
@@ -153,6 +190,20 @@ impl Route {
         }
         let sent = serde_json::from_slice(&asked.body).unwrap_or_default();
         (self.to == to).then(|| within(self.body.as_ref()?, &sent)).flatten().filter(|of| !of.is_empty())
+    }
+}
+
+/// What every export is called.
+pub(super) const ONE: &str = "job-1";
+
+/// Whether a text is one with any name of an export in the place of the mark.
+fn like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once(JOB) {
+        None => pattern == text,
+        Some((before, after)) => text
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|job| !job.is_empty() && !job.contains('/')),
     }
 }
 

@@ -21,6 +21,9 @@ use super::faults::{Faults, Part};
 /// Largest body of a request.
 const LARGEST: usize = 1 << 20;
 
+/// How many requests are remembered.
+const MOST_HEARD: usize = 10_000;
+
 /// A request.
 pub(super) struct Asked {
     pub(super) method: String,
@@ -141,19 +144,29 @@ pub(super) trait System: Send {
 pub(super) struct State {
     pub(super) system: Box<dyn System>,
     pub(super) faults: Faults,
-    /// What was asked for, in turn.
+    /// What was asked for, in turn; of a fake that runs for long, only the beginning.
     pub(super) heard: Vec<Part>,
+    /// What was asked for last.
+    last: Option<Part>,
     /// What every answered request is reported to.
     pub(super) tell: Box<dyn Fn(&str) + Send>,
 }
 
 impl State {
+    /// Nothing was asked for yet.
+    pub(super) fn new(system: Box<dyn System>, faults: Faults, tell: Box<dyn Fn(&str) + Send>) -> Self {
+        Self { system, faults, heard: Vec::new(), last: None, tell }
+    }
+
     pub(super) fn answer(&mut self, asked: &Asked) -> Answer {
         if let Some(order) = asked.path.strip_prefix("/_fake/") {
             return self.order(asked, order);
         }
-        let part = self.system.part(asked, self.heard.last());
-        self.heard.push(part.clone());
+        let part = self.system.part(asked, self.last.as_ref());
+        if self.heard.len() < MOST_HEARD {
+            self.heard.push(part.clone());
+        }
+        self.last = Some(part.clone());
         let answer = match self.faults.before(&part, self.system.as_mut()) {
             Some(answer) => answer,
             None => {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::super::definition::{self, Choose, Definition, Rule, StatusRule, Verdict};
+use super::super::definition::{self, Definition, Rule, StatusRule, Verdict};
 use super::super::json::{self, Paths, Taken};
 use super::super::path::{Path, plain};
 use super::super::row::{Row, Slot};
@@ -65,17 +65,24 @@ pub(super) struct Solved {
 }
 
 /// A value of the definition: where it goes, and in which record.
-struct Item<'d> {
+struct Item {
     record: usize,
-    what: What<'d>,
-    value: &'d definition::Value,
+    what: What,
+    value: definition::Value,
     ways: Vec<Way>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What<'d> {
+#[derive(Clone, PartialEq, Eq)]
+enum What {
     Slot(Slot),
-    Input(&'d str),
+    Input(String),
+}
+
+/// Records with everything in them that is read, and what that is.
+struct Placed {
+    records: Vec<Json>,
+    wishes: Vec<Wish>,
+    order: Vec<usize>,
 }
 
 /// What a value has to be.
@@ -92,9 +99,9 @@ enum Wish {
 }
 
 /// A definition, made ready.
-pub(super) struct Backwards<'d> {
-    definition: &'d Definition,
-    items: Vec<Item<'d>>,
+pub(super) struct Backwards {
+    definition: Definition,
+    items: Vec<Item>,
     readers: Vec<Paths>,
     /// The records as they begin: a filter that finds them may ask for something.
     begun: Vec<Json>,
@@ -129,10 +136,10 @@ impl Hole {
     }
 }
 
-impl<'d> Backwards<'d> {
+impl Backwards {
     /// # Errors
     /// The place in the definition that cannot be followed backwards, and why.
-    pub(super) fn new(definition: &'d Definition) -> Result<Self, String> {
+    pub(super) fn new(definition: &Definition) -> Result<Self, String> {
         let joins = definition.joins.iter().map(|(name, join)| (format!("joins.{name}"), &join.fields, &join.inputs));
         let details = definition.details.iter();
         let details = details.map(|(name, one)| (format!("details.{name}"), &one.fields, &one.inputs));
@@ -140,12 +147,12 @@ impl<'d> Backwards<'d> {
         let mut items = Vec::new();
         for (record, (place, fields, inputs)) in own.chain(joins).chain(details).enumerate() {
             let slots = fields.iter().map(|(slot, value)| (What::Slot(*slot), slot.name(), value));
-            let inputs = inputs.iter().map(|(name, value)| (What::Input(name), name.as_str(), value));
+            let inputs = inputs.iter().map(|(name, value)| (What::Input(name.clone()), name.as_str(), value));
             for (what, name, value) in slots.chain(inputs) {
                 let ways = value.paths.iter().map(|path| Way::parse(path)).collect::<Result<_, _>>();
                 let ways =
                     ways.map_err(|why| format!("{place}{}{name}: {why}", if place.is_empty() { "" } else { "." }))?;
-                items.push(Item { record, what, value, ways });
+                items.push(Item { record, what, value: value.clone(), ways });
             }
         }
         let records = 1 + definition.joins.len() + definition.details.len();
@@ -158,7 +165,7 @@ impl<'d> Backwards<'d> {
         let keys =
             definition.joins.iter().map(|(name, join)| way("joins", name, &join.key)).collect::<Result<_, _>>()?;
         let begun = begun(definition)?;
-        Ok(Self { definition, items, readers, begun, of, keys })
+        Ok(Self { definition: definition.clone(), items, readers, begun, of, keys })
     }
 
     /// The records of a shape; none, where the source does not list such people.
@@ -177,8 +184,8 @@ impl<'d> Backwards<'d> {
         for said in statuses {
             for open in open {
                 for list in self.lists(shape, said) {
-                    if let Some(records) = self.records(shape, said, list, open) {
-                        let (records, asked) = self.linked(records)?;
+                    if let Some(placed) = self.records(shape, said, list, open) {
+                        let (records, asked) = self.linked(shape, placed)?;
                         let open = open
                             .iter()
                             .copied()
@@ -199,7 +206,7 @@ impl<'d> Backwards<'d> {
             let dated = [Slot::TerminationDate, Slot::LastWorkingDay].iter().any(|slot| offered.contains(slot));
             return (dated || !gone).then(|| vec![None]);
         }
-        let can = |status: &Status| meanings(self.definition).any(|meaning| Status::from(meaning) == *status);
+        let can = |status: &Status| meanings(&self.definition).any(|meaning| Status::from(meaning) == *status);
         let tried: &[Status] = match shape.status {
             Status::Active if shape.ends => &[Status::Active, Status::Terminated], // as of a day to come
             Status::Active => &[Status::Active],
@@ -213,7 +220,7 @@ impl<'d> Backwards<'d> {
 
     /// The lists such a person may be on.
     fn lists(&self, shape: Shape, said: Option<Status>) -> Vec<usize> {
-        let definition = self.definition;
+        let definition = &self.definition;
         let fits = |list: &usize| {
             let Some(sets) = definition.people.get(*list).map(|list| &list.sets) else { return false };
             let status = sets.get(&Slot::Status).map(|word| {
@@ -227,20 +234,20 @@ impl<'d> Backwards<'d> {
         (0..count).map(|list| (list + shape.turn) % count).filter(fits).collect()
     }
 
-    fn records(&self, shape: Shape, said: Option<Status>, list: usize, open: &[Slot]) -> Option<Vec<Json>> {
+    fn records(&self, shape: Shape, said: Option<Status>, list: usize, open: &[Slot]) -> Option<Placed> {
         let sets = &self.definition.people.get(list)?.sets;
         let mut wishes: Vec<Wish> = self
             .items
             .iter()
-            .map(|item| match item.what {
-                What::Slot(slot) if sets.contains_key(&slot) || open.contains(&slot) => Wish::Any,
-                What::Slot(slot) => self.wish(slot, item.value, shape, said),
+            .map(|item| match &item.what {
+                What::Slot(slot) if sets.contains_key(slot) || open.contains(slot) => Wish::Any,
+                What::Slot(slot) => self.wish(*slot, &item.value, shape, said),
                 What::Input(_) => Wish::Any,
             })
             .collect();
         let Some(said) = said.filter(|_| !self.definition.rules.is_empty()) else { return self.placed(&wishes) };
         let inputs: Vec<usize> = (0..self.items.len())
-            .filter(|at| matches!(self.items.get(*at).map(|item| item.what), Some(What::Input(_))))
+            .filter(|at| matches!(self.items.get(*at).map(|item| &item.what), Some(What::Input(_))))
             .collect();
         let domains: Vec<Vec<Wish>> = inputs.iter().map(|at| self.domain(*at, &wishes)).collect();
         let ways = domains.iter().map(Vec::len).product::<usize>().min(MOST_INPUTS);
@@ -266,7 +273,7 @@ impl<'d> Backwards<'d> {
 
     /// What a slot has to say.
     fn wish(&self, slot: Slot, value: &definition::Value, shape: Shape, said: Option<Status>) -> Wish {
-        let definition = self.definition;
+        let definition = &self.definition;
         let there = match slot {
             Slot::TerminationDate | Slot::LastWorkingDay => shape.ends,
             Slot::ContractEnd => shape.contract,
@@ -298,7 +305,7 @@ impl<'d> Backwards<'d> {
     /// place, what that field is.
     fn domain(&self, at: usize, wishes: &[Wish]) -> Vec<Wish> {
         let Some(item) = self.items.get(at) else { return Vec::new() };
-        let same = |other: &&Item<'_>| {
+        let same = |other: &&Item| {
             other.record == item.record && other.value.paths == item.value.paths && matches!(other.what, What::Slot(_))
         };
         let twin = self.items.iter().position(|other| same(&other)).and_then(|at| wishes.get(at));
@@ -307,7 +314,7 @@ impl<'d> Backwards<'d> {
             Some(Wish::Nothing) => return vec![Wish::Nothing],
             Some(Wish::Name | Wish::Any) | None => {}
         }
-        let What::Input(name) = item.what else { return Vec::new() };
+        let What::Input(name) = &item.what else { return Vec::new() };
         let tests = self.definition.rules.iter().filter_map(|rule| rule.when.get(name));
         let mut words: Vec<&String> = Vec::new();
         let mut filler = false;
@@ -317,20 +324,20 @@ impl<'d> Backwards<'d> {
                 definition::Test::Filled | definition::Test::Empty => filler = true,
             }
         }
-        let words = words.into_iter().map(|word| Wish::One(written(word, item.value)));
+        let words = words.into_iter().map(|word| Wish::One(written(word, &item.value)));
         let filler = filler.then(|| Wish::One(vec!["something".into()]));
         words.chain(filler).chain([Wish::Nothing]).collect()
     }
 
     fn fits(&self, rule: &Rule, wishes: &[Wish]) -> bool {
         rule.when.iter().all(|(name, test)| {
-            let at = self.items.iter().position(|item| item.what == What::Input(name));
+            let at = self.items.iter().position(|item| matches!(&item.what, What::Input(input) if input == name));
             let Some((item, wish)) = at.and_then(|at| Some((self.items.get(at)?, wishes.get(at)?))) else {
                 return false;
             };
             match (test, wish) {
                 (definition::Test::Is(words), Wish::One(texts)) => {
-                    let wanted = |text: &Json| words.iter().any(|word| written(word, item.value).contains(text));
+                    let wanted = |text: &Json| words.iter().any(|word| written(word, &item.value).contains(text));
                     texts.iter().all(wanted)
                 }
                 (definition::Test::Filled, wish) => matches!(wish, Wish::One(_)),
@@ -341,7 +348,7 @@ impl<'d> Backwards<'d> {
     }
 
     /// Puts every value where it belongs.
-    fn placed(&self, wishes: &[Wish]) -> Option<Vec<Json>> {
+    fn placed(&self, wishes: &[Wish]) -> Option<Placed> {
         // First what must be empty, which every later step then checks; words before texts, since filters ask for them.
         let rank = |wish: &Wish| match wish {
             Wish::Nothing => 0,
@@ -354,7 +361,8 @@ impl<'d> Backwards<'d> {
         order.sort_by_key(|at| wishes.get(*at).map_or(4, rank));
         order.retain(|at| wishes.get(*at) != Some(&Wish::Any));
         let mut tries = MOST_TRIES;
-        self.place(wishes, &order, 0, &self.begun, &mut tries)
+        let records = self.place(wishes, &order, 0, &self.begun, &mut tries)?;
+        Some(Placed { records, wishes: wishes.to_vec(), order })
     }
 
     fn place(
@@ -410,9 +418,10 @@ impl<'d> Backwards<'d> {
     }
 
     /// Lets a person's record name those of joins and details.
-    fn linked(&self, mut records: Vec<Json>) -> Result<(Vec<Json>, Vec<Hole>), String> {
+    fn linked(&self, shape: Shape, placed: Placed) -> Result<(Vec<Json>, Vec<Hole>), String> {
+        let Placed { mut records, wishes, order } = placed;
         let id = Hole::Text(Slot::EmployeeId);
-        let definition = self.definition;
+        let definition = &self.definition;
         let names = definition.joins.iter().map(|(name, join)| (format!("joins.{name}.of"), &join.of));
         let names = names.chain(definition.details.iter().map(|(name, one)| (format!("details.{name}.of"), &one.of)));
         let mut asked = Vec::new();
@@ -439,22 +448,24 @@ impl<'d> Backwards<'d> {
         }
         let chosen = definition.joins.values().map(|join| &join.choose);
         let chosen = chosen.chain(definition.details.values().map(|detail| &detail.choose));
-        for (record, choose) in records.iter_mut().skip(1).zip(chosen) {
-            choose.iter().for_each(|choose| dated(record, choose));
+        for (number, choose) in chosen.enumerate() {
+            let Some((choose, record)) = choose.as_ref().zip(records.get_mut(number + 1)) else { continue };
+            let last = choose.to.as_ref().filter(|_| shape.ends).map(|to| (to, Slot::LastWorkingDay));
+            for (path, day) in std::iter::once((&choose.from, Slot::HireDate)).chain(last) {
+                let mut with = record.clone();
+                let put = Way::parse(path)?.put(&mut with, &Hole::Text(day).mark().into(), 0);
+                // Another day may stand there, or none be meant to.
+                if put.is_ok() && self.reads(&wishes, &order, number + 1, &with) {
+                    *record = with;
+                }
+            }
         }
         Ok((records, asked))
     }
 }
 
-/// Gives a record that is chosen by its days a first day, where it has none. It is the only one of its person.
-fn dated(record: &mut Json, choose: &Choose) {
-    if let Ok(way) = Way::parse(&choose.from) {
-        let _ = way.put(record, &Hole::Text(Slot::HireDate).mark().into(), 0); // another day there is as good
-    }
-}
-
 /// The ways in which a wish can be put: each is some texts, and where they go.
-fn parts<'i>(item: &'i Item<'_>, wish: &Wish) -> Vec<Vec<(&'i Way, Json)>> {
+fn parts<'i>(item: &'i Item, wish: &Wish) -> Vec<Vec<(&'i Way, Json)>> {
     match wish {
         Wish::Any | Wish::Nothing => vec![Vec::new()],
         Wish::Name => {
@@ -514,9 +525,9 @@ fn folded<'m, T>(words: &'m BTreeMap<String, T>, word: &str) -> Option<&'m T> {
         .map(|(_, meaning)| meaning)
 }
 
-fn reader(items: &[Item<'_>], record: usize) -> Result<Paths, String> {
+fn reader(items: &[Item], record: usize) -> Result<Paths, String> {
     let own = items.iter().enumerate().filter(|(_, item)| item.record == record);
-    let taken = own.map(|(at, item)| Taken::of(item.value, at)).collect::<Result<Vec<_>, _>>()?;
+    let taken = own.map(|(at, item)| Taken::of(&item.value, at)).collect::<Result<Vec<_>, _>>()?;
     Ok(Paths::new(None, &taken, &[], Vec::new(), items.len()))
 }
 

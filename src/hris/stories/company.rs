@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::super::fake::conformance::{Reader, faults, judged, plainly};
 use super::super::fake::faults::{Fault, Kind, Part};
-use super::super::fake::{Company, Fake, Moment, Person, Scenario, Setup, rewritten, source};
+use super::super::fake::{Company, Fake, Moment, Person, Scenario, Setup, reading, rewritten, source};
 use super::super::row::Slot;
 use super::catalogue::{folders, root};
 use super::*;
@@ -32,6 +32,10 @@ fn company(people: usize, seed: u64) -> Company {
     Company { seed, people, scenario: Scenario::Quiet, first: TODAY }
 }
 
+/// Where a definition has a place for something and cannot say it together with the rest, and why.
+const EXCEPTIONS: [(&str, &str, &str); 1] =
+    [("nmbrs", "employmentType", "the word for it is the one for the status, which there must be for everybody")];
+
 /// A company that is played, until it is dropped.
 struct Played {
     definition: Definition,
@@ -51,16 +55,19 @@ impl Drop for Played {
 impl Played {
     /// Plays a connector of the catalogue; what reads it is what `fake-hr` writes down for it.
     async fn new(name: &str, company: Company, page: u32) -> Self {
+        Self::of(name, &text(name), company, page).await
+    }
+
+    async fn of(name: &str, text: &str, company: Company, page: u32) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let here = format!("http://{}", listener.local_addr().unwrap());
-        let (text, parameters) = (text(name), BTreeMap::new());
-        let definition = small(name, &text, page);
-        let setup = Setup { definition, parameters, company, page: Some(page as usize), here };
+        let definition = small(name, text, page);
+        let setup = Setup { definition, parameters: BTreeMap::new(), company, page: Some(page as usize), here };
         let fake = Fake::new(&setup, Box::new(|| TODAY), Box::new(|_| {}));
         let fake = fake.unwrap_or_else(|why| panic!("{name}: {why}"));
         let serving = tokio::spawn(fake.clone().serve(listener));
         let (mut source, reader) = (source(&setup).unwrap(), Reader::new(&setup.definition).unwrap());
-        let written = serde_saphyr::to_string(&rewritten(&text, &setup.here).unwrap()).unwrap();
+        let written = serde_saphyr::to_string(&rewritten(text, &setup.here).unwrap()).unwrap();
         source.definition = small(name, &written, page);
         source.parameters.retain(|parameter, _| source.definition.parameters.contains_key(parameter));
         engine::check(&source).unwrap();
@@ -160,7 +167,25 @@ async fn wrong_with(name: String) -> Vec<String> {
             return vec![format!("{name}, {people} people: {:?}{shown}", played.fake.unsaid())];
         }
     }
-    Vec::new()
+    let played = Played::new(&name, company(113, 4), 11).await;
+    let open = played.fake.unsaid().iter().filter(|unsaid| unsaid.contains("not said of everybody"));
+    let known = |unsaid: &&String| EXCEPTIONS.iter().any(|(one, what, _)| *one == name && unsaid.contains(what));
+    open.filter(|unsaid| !known(unsaid)).map(|unsaid| format!("{name}: {unsaid}")).collect()
+}
+
+/// Whether anything is given to whoever has another key than the right one.
+async fn given_to_strangers(name: String) -> Vec<String> {
+    let played = Played::new(&name, company(3, 1), 7).await;
+    let mut wrong = Vec::new();
+    for key in played.source.definition.credentials.keys() {
+        let other = |known: &str| if known == key { "another".to_owned() } else { format!("fake-{known}") };
+        let (definition, parameters) = (played.source.definition.clone(), played.source.parameters.clone());
+        let read = played.reader.read(&reading(definition, parameters, other), LONG, TODAY).await;
+        if !matches!(read, Err(Failure::Unauthorised(_))) {
+            wrong.push(format!("{name}, {key}: {read:?}"));
+        }
+    }
+    wrong
 }
 
 /// Which faults of its pages a connector takes otherwise than it should.
@@ -213,5 +238,74 @@ async fn what_happens_to_a_company_is_read_at_its_time() {
     let first = played.read().await.unwrap();
     for _ in 0..2 {
         assert_eq!(left(&played.read().await.unwrap()), left(&first) + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fake_gives_nothing_to_whoever_has_another_key() {
+    let wrong = join_all(folders().into_iter().map(|name| tokio::spawn(given_to_strangers(name)))).await;
+    let wrong: Vec<_> = wrong.into_iter().flat_map(Result::unwrap).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+const EXPORTS: &str = r"
+name: exports
+title: Exports
+evidence: partial
+sources: [https://hr.example.com/docs]
+setup: Make a key.
+baseUrl: https://hr.example.com/api
+credentials: {key: a key}
+auth: {headers: {Authorization: 'Key {key}'}}
+people:
+- request: {path: '/exports/{job}/file', query: {part: '{job}'}}
+  records: data
+  paging: {page: {query: page, from: 1, ends: empty}}
+  export:
+    start: {path: /people/exports, search: {page: 'https://hr.example.com/docs', body: {all: true}}}
+    job: JOB
+    poll: {path: '/exports/{job}'}
+    done: {path: state, is: [DONE]}
+fields: {employeeId: id, fullName: name, email: email, status: state}
+statuses: {On: {means: Active}, Off: {means: Terminated}}
+";
+
+#[tokio::test]
+async fn a_list_that_is_made_first_is_played_too() {
+    for job in ["data.id", "{header: Location}"] {
+        let text = EXPORTS.replace("JOB", job);
+        let mut played = Played::of("exports", &text, company(23, 1), 10).await;
+        played.source.definition.people[0].export.as_mut().unwrap().every = 0;
+        let read = played.read().await.unwrap();
+        assert_eq!(differences(&played.definition, &played.company, &read), Vec::<String>::new(), "{job}");
+        let heard = played.fake.heard();
+        assert_eq!(heard.iter().filter(|part| **part == Part::Export).count(), 2, "{job}");
+        for fault in ["html@exports:1", "truncated@exports:2", "empty@exports:2", "forbidden@exports:1"] {
+            played.fake.bring(fault).unwrap();
+            assert!(played.read().await.is_err(), "{fault}");
+            played.fake.mend();
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_plays_a_company_can_say_what_happens_next() {
+    let played = Played::new("hibob", company(40, 1), 100).await;
+    let here = played.source.definition.base_url.clone();
+    let order = |order: &str| {
+        let request = reqwest::Client::new().post(format!("{here}/_fake/{order}"));
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    let left = |read: Read| read.employees.iter().filter(|one| one.said == Said::Mapped(Status::Terminated)).count();
+    let before = left(played.read().await.unwrap());
+    assert_eq!(order(&format!("leave/{}", Company::id(1))).await, 200);
+    assert_eq!(left(played.read().await.unwrap()), before + 1);
+    assert_eq!(order("fault/forbidden").await, 200);
+    assert_eq!(played.read().await.map(|_| ()), Err(Failure::Forbidden));
+    assert_eq!(order("fault/none").await, 200);
+    assert_eq!(order("day").await, 200);
+    assert!(played.read().await.is_ok());
+    for wrong in ["leave/nobody", "fault/nothing", "night"] {
+        assert_eq!(order(wrong).await, 400, "{wrong}");
     }
 }
