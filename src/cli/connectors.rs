@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::terminal::{plain, say, table};
+use crate::api::names;
 use crate::domain::employee::Field;
 use crate::hris::{self, Definition, fake};
 
@@ -100,6 +101,9 @@ fn show(one: &Definition) -> String {
     };
     part("Parameters", one.parameters.iter().map(parameter).collect());
     part("Keys of the Secret", one.credentials.iter().map(|(key, says)| format!("{key}: {says}")).collect());
+    let written =
+        one.rotates().map(|key| format!("annotations: {{{}: {key}}}, since each use replaces it", names::ROTATES));
+    part("In the metadata of the Secret", written.into_iter().collect());
     part("It says", vec![one.fields_offered().join(", ")]);
     part("It cannot", one.cannot.clone());
     part("Sources", one.sources.clone());
@@ -169,6 +173,15 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connector_whose_credential_is_replaced_says_what_its_secret_needs() {
+        let shown: Vec<_> = hris::connectors().into_iter().map(|name| hris::connector(name).unwrap()).collect();
+        let rotating = shown.iter().filter(|one| one.rotates().is_some());
+        let said = rotating.map(show).filter(|text| text.contains("annotations: {rollcall.dev/rotates: ")).count();
+        assert_eq!(said, shown.iter().filter(|one| one.rotates().is_some()).count());
+        assert!(said > 0);
+    }
 
     #[test]
     fn a_connector_is_shown_with_everything_a_connection_needs() {

@@ -107,7 +107,13 @@ fn stands_for_none(date: Date) -> bool {
 fn iso(text: &str) -> Option<Date> {
     let (day, time) = text.split_at_checked(10)?;
     let behind = |c: char| c.is_ascii_digit() || matches!(c, 'T' | 't' | 'Z' | 'z' | ' ' | ':' | '.' | '+' | '-');
-    let fits = time.is_empty() || (time.starts_with(['T', 't', ' ']) && time.len() > 1 && time.chars().all(behind));
+    let zone = |c: char| c.is_ascii_digit() || c == ':';
+    let fits = match time.chars().next() {
+        None | Some('Z') if time.len() <= 1 => true,
+        Some('T' | 't' | ' ') => time.len() > 1 && time.chars().all(behind),
+        Some('+' | '-') => time.len() > 2 && time.chars().skip(1).all(zone), // a zone without a time (XML Schema)
+        _ => false,
+    };
     if fits { Date::strptime("%Y-%m-%d", day).ok() } else { None }
 }
 
@@ -147,7 +153,12 @@ mod tests {
             ("iso", "2026-03-01T23:00:00.000Z", march),
             ("iso", "2026-03-01T00:00:00+01:00", march), // the day as written, not the day before in UTC
             ("iso", "2026-03-01 08:30:00", march),
+            ("iso", "2026-03-01-07:00", march),
+            ("iso", "2026-03-01Z", march),
             ("iso", "2026-03-01T", Err(NoDate)),
+            ("iso", "2026-03-01-", Err(NoDate)),
+            ("iso", "2026-03-01-x7:00", Err(NoDate)),
+            ("iso", "2026-03-01Zulu", Err(NoDate)),
             ("iso", "2026-03-011", Err(NoDate)),
             ("iso", "2026-03-01 tbc", Err(NoDate)),
             ("iso", "2026-02-30", Err(NoDate)),

@@ -256,6 +256,12 @@ impl Definition {
         self.offered().into_iter().map(Slot::name).collect()
     }
 
+    /// The key of the Secret that is written with each use.
+    #[must_use]
+    pub fn rotates(&self) -> Option<&str> {
+        Some(self.auth.token.as_ref()?.refresh_token.as_ref()?.key.as_str())
+    }
+
     /// Whether it can say that somebody is on leave.
     #[must_use]
     pub fn tells_leave(&self) -> bool {

@@ -148,7 +148,7 @@ impl Asked<'_> {
             let Ok(Some(of)) = row.at(detail.of) else { continue };
             let (about, paging) = (Some(("of", of)), detail.words.paging.as_ref());
             let paths = Arc::clone(&detail.paths);
-            let pages = Pages::new(self.base, &detail.words.request, self.values, about, paging, paths);
+            let pages = Pages::about(self.base, &detail.words.request, self.values, about, paging, paths);
             let (found, _) = pages.map_err(Failure::WrongFormat)?.walk(self.session, Vec::new(), keep).await?;
             detail.merge.apply(&mut row, &found);
         }

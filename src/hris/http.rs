@@ -158,6 +158,11 @@ impl Transport {
         Ok(Self { client, network, deadline, patience, throttle, bytes, requests })
     }
 
+    /// The end of the whole poll.
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// The same, for a source that asks in its own way to come back later.
     pub(super) fn throttled_by(self, throttle: Throttle) -> Self {
         Self { throttle, ..self }

@@ -621,6 +621,14 @@ mod tests {
     }
 
     #[test]
+    fn no_more_records_are_taken_than_there_may_be() {
+        let mut mapper = Mapper::new(Form::default(), Date::constant(2026, 3, 2));
+        let row = Row::default();
+        assert!((0..MOST_RECORDS).all(|position| mapper.take(position, &row).is_ok()));
+        assert_eq!(mapper.take(MOST_RECORDS, &row), Err(Failure::TooLarge));
+    }
+
+    #[test]
     fn what_many_people_share_is_held_once() {
         let mut mapper = Mapper::new(iso(), TODAY);
         for id in ["7", "8"] {

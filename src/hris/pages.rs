@@ -30,8 +30,10 @@ use crate::domain::employee::Failure;
 
 /// Most pages of one list.
 const MOST_PAGES: usize = 10_000;
-/// Largest page.
+/// Largest page of a list.
 const LARGEST_PAGE: usize = 64 * 1024 * 1024;
+/// Largest page of what is asked about one person, many of which may be under way at once.
+const LARGEST_DETAIL: usize = 4 * 1024 * 1024;
 
 /// A list, ready to be walked.
 pub(super) struct Pages {
@@ -40,6 +42,7 @@ pub(super) struct Pages {
     total: Option<Where>,
     paths: Arc<Paths>,
     most: usize,
+    largest: usize,
 }
 
 /// The request for the first page.
@@ -68,11 +71,11 @@ enum Turn {
 }
 
 impl Pages {
-    /// `base` is the base URL, `values` are those of the parameters.
+    /// The pages of what is asked about one person. `base` is the base URL, `values` are those of the parameters.
     ///
     /// # Errors
     /// In words, when a name has no value or an address is none.
-    pub(super) fn new(
+    pub(super) fn about(
         base: &str,
         request: &Request,
         values: &BTreeMap<String, String>,
@@ -81,13 +84,13 @@ impl Pages {
         paths: Arc<Paths>,
     ) -> Result<Self, String> {
         let first = First::Known(Box::new(Asking::new(base, request, values, own)?));
-        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES })
+        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES, largest: LARGEST_DETAIL })
     }
 
     /// The pages of a list.
     ///
     /// # Errors
-    /// As [`Pages::new`].
+    /// As [`Pages::about`].
     pub(super) fn of(
         base: &str,
         list: &List,
@@ -99,7 +102,7 @@ impl Pages {
             Some(export) => First::Exported(Box::new(Exported::new(export, &list.request, base, values)?)),
         };
         let (paging, total) = (list.paging.clone(), list.total.clone());
-        Ok(Self { first, paging, total, paths, most: MOST_PAGES })
+        Ok(Self { first, paging, total, paths, most: MOST_PAGES, largest: LARGEST_PAGE })
     }
 
     /// The paths in the body of a page that say something of the list, for its `Paths`.
@@ -210,7 +213,7 @@ impl Pages {
                 (None, None) => {}
             }
         }
-        asking.ask(session, LARGEST_PAGE, false).await
+        asking.ask(session, self.largest, false).await
     }
 
     fn step(&self) -> Option<&Step> {

@@ -116,8 +116,11 @@ impl Session {
         largest: usize,
         made: bool,
     ) -> Result<Answer, Failure> {
-        if !self.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&self.query);
+        // A next link may have them already.
+        let missing = |(name, _): &&(String, String)| url.query_pairs().all(|(had, _)| had != *name);
+        let missing: Vec<_> = self.query.iter().filter(missing).collect();
+        if !missing.is_empty() {
+            url.query_pairs_mut().extend_pairs(missing);
         }
         let mut headers = headers.clone();
         headers.extend(self.headers.clone());

@@ -15,7 +15,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::assertion;
 use super::definition::{Basic, Method, RefreshToken, Send as Written, Token};
@@ -27,8 +27,8 @@ use crate::domain::employee::Failure;
 
 /// Largest answer to a sign-in.
 const LARGEST: usize = 1024 * 1024;
-/// Longest time for a sign-in: it goes on where the poll has ended.
-const LONGEST: Duration = Duration::from_secs(60);
+/// A sign-in that is under way when the poll ends has so much longer.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// Keeps a credential that the source replaces with each use.
 pub trait Keeper: Send + Sync {
@@ -201,7 +201,8 @@ impl Tokens {
             largest: LARGEST,
             made: true,
         };
-        let asked = timeout(LONGEST, transport.ask(&request)).await.unwrap_or(Err(Failure::TimedOut));
+        let asked = timeout_at(transport.deadline() + GRACE, transport.ask(&request)).await;
+        let asked = asked.unwrap_or(Err(Failure::TimedOut));
         let mut answer = asked.map_err(|failure| match failure {
             Failure::Status(400) | Failure::Forbidden | Failure::Unauthorised(_) => {
                 Failure::Unauthorised("the source gave no token for the credential".to_owned())

@@ -2,7 +2,9 @@
 //!
 //! What the fetched objects and the spec come to together is `resolve`'s, which needs no cluster.
 
+mod definition;
 mod keeper;
+mod network;
 mod resolve;
 
 use std::sync::Arc;
@@ -12,8 +14,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::Api;
 use sha2::{Digest, Sha256};
 
+pub use self::definition::{definition_text, named_definition};
 pub use self::keeper::{Rotations, SecretKeeper};
-pub use self::resolve::{Objects, definition_text, named, named_definition, network, resolve};
+pub use self::network::network;
+pub use self::resolve::{Objects, named, resolve};
 use super::Context;
 use crate::api::HRConnection;
 use crate::api::connection::{self as api, HRConnectionSpec};

@@ -91,6 +91,13 @@ async fn requests_are_signed_in_in_every_way_a_definition_can_say() {
         assert_eq!(ids(ask(&source(&vendor.url, auth, PEOPLE, "")).await), Ok(vec!["1".to_owned()]));
         assert_eq!(vendor.asked(), [line]);
     }
+    let next = "people: [{request: {path: /people}, records: data, paging: {nextLink: next}}]";
+    let linked = [page(&[1], json!({"next": "?after=1&key=s3cret"})), page(&[2], json!({}))];
+    let vendor_of_links = vendor(linked).await;
+    let read = ask(&source(&vendor_of_links.url, "auth: {query: {key: '{token}'}}", next, "")).await;
+    assert_eq!(ids(read).map(|ids| ids.len()), Ok(2));
+    let lines = ["GET /api/people?key=s3cret", "GET /api/people?after=1&key=s3cret"];
+    assert_eq!(vendor_of_links.asked(), lines, "a link has the key already");
     let refused = vendor([answer(401, &[], "s3cret")]).await;
     let failure = ask(&source(&refused.url, "auth: {query: {key: '{token}'}}", PEOPLE, "")).await.err();
     assert!(!format!("{failure:?}").contains(SECRET), "{failure:?}");

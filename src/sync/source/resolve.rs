@@ -10,15 +10,16 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use secrecy::{ExposeSecret, SecretString};
 
-use self::file::key_of;
+pub(super) use self::file::key_of;
+use super::definition;
 use crate::api::LocalRef;
-use crate::api::connection::{self as api, CaBundle, ConfigMapKey, HRConnectionSpec, SecretKey};
+use crate::api::connection::HRConnectionSpec;
 use crate::domain::employee::Failure;
 use crate::hris;
 use crate::outcome::Fault;
 
 /// Look again for a Secret that is not there.
-const SECRET_AGAIN: Duration = Duration::from_secs(30);
+pub(super) const SECRET_AGAIN: Duration = Duration::from_secs(30);
 
 /// Objects of the connection's namespace, by name; one that is not there is left out. Holds credentials and people: it
 /// cannot be printed.
@@ -58,81 +59,6 @@ pub fn named(spec: &HRConnectionSpec) -> Named<'_> {
     named
 }
 
-/// What a source may be reached by.
-///
-/// # Errors
-/// A fault: the spec cannot be followed, or authorities are not there.
-pub fn network(spec: &HRConnectionSpec, objects: &Objects) -> Result<hris::Network, Fault> {
-    let words = &spec.network;
-    let stalled = |field: &str, why: String| Fault::Stalled(format!("spec.network.{field}: {why}"));
-    let proxy = words.proxy_url.as_deref().map(hris::proxy).transpose().map_err(|why| stalled("proxyURL", why))?;
-    let authorities = match &words.ca_bundle_ref {
-        None => Vec::new(),
-        Some(bundle) => {
-            let pem = authorities(bundle, objects)?;
-            hris::authorities(&pem).map_err(|why| stalled("caBundleRef", why))?
-        }
-    };
-    Ok(hris::Network { allow_private_addresses: words.allow_private_addresses, authorities, proxy, progress: None })
-}
-
-fn authorities(bundle: &CaBundle, objects: &Objects) -> Result<Vec<u8>, Fault> {
-    let missing = |what: String| Fault::Waiting {
-        reason: "CaBundleMissing",
-        message: format!("{what} of network.caBundleRef is not there. Looked for every 30s."),
-        again: SECRET_AGAIN,
-    };
-    match (&bundle.config_map, &bundle.secret) {
-        (Some(from), None) => {
-            key_of(objects.config_maps.get(&from.name).cloned(), from).map_err(|failure| match failure {
-                Failure::Missing(what) => missing(what),
-                _ => missing(format!("ConfigMap {}", from.name)),
-            })
-        }
-        (None, Some(SecretKey { name, key })) => {
-            let secret = objects.secrets.get(name).ok_or_else(|| missing(format!("Secret {name}")))?;
-            let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-            Ok(bytes.ok_or_else(|| missing(format!("key {key} of Secret {name}")))?.0.clone())
-        }
-        _ => {
-            Err(Fault::Stalled("spec.network.caBundleRef: exactly one of configMap and secret must be set".to_owned()))
-        }
-    }
-}
-
-/// The user's own definition, as it is written; none where there is none, or where it is not there.
-#[must_use]
-pub fn definition_text<'o>(spec: &HRConnectionSpec, objects: &'o Objects) -> Option<&'o str> {
-    let from = spec.source.api.as_ref()?.definition_ref.as_ref()?;
-    objects.config_maps.get(&from.name)?.data.as_ref()?.get(&from.key).map(String::as_str)
-}
-
-/// The definition a spec names, where it names one: of the catalogue, or the user's own.
-///
-/// # Errors
-/// A fault when there is none under that name, or it cannot be used.
-pub fn named_definition(spec: &HRConnectionSpec, objects: &Objects) -> Result<Option<hris::Definition>, Fault> {
-    spec.source.api.as_ref().map(|api| definition(spec, api, objects)).transpose()
-}
-
-fn definition(spec: &HRConnectionSpec, api: &api::ApiSource, objects: &Objects) -> Result<hris::Definition, Fault> {
-    match (&api.connector, &api.definition_ref) {
-        (Some(connector), None) => hris::connector(connector).map_err(Fault::Stalled),
-        (None, Some(ConfigMapKey { name, key })) => {
-            let text = definition_text(spec, objects).ok_or_else(|| Fault::Waiting {
-                reason: "DefinitionMissing",
-                message: format!(
-                    "ConfigMap {name} with a key {key} is not there: put the definition into it. Looked for every 30s."
-                ),
-                again: SECRET_AGAIN,
-            })?;
-            let parsed = hris::Definition::parse(&format!("ConfigMap {name}, key {key}"), text);
-            parsed.map_err(|refused| Fault::Stalled(refused.to_string()))
-        }
-        _ => Err(Fault::Stalled("spec.source.api: exactly one of connector and definitionRef must be set".to_owned())),
-    }
-}
-
 /// Puts together what can be read. `objects` are those of [`named`] that are there.
 ///
 /// # Errors
@@ -140,7 +66,7 @@ fn definition(spec: &HRConnectionSpec, api: &api::ApiSource, objects: &Objects) 
 pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<hris::Source, Failure>, Fault> {
     match (&spec.source.api, &spec.source.file) {
         (Some(api), None) => {
-            let definition = definition(spec, api, &objects)?;
+            let definition = definition::resolve(spec, api, &objects)?;
             let credentials = secret(&objects, &api.credentials_ref)?;
             let parameters = api.parameters.clone();
             let (keeper, clock) = (None, crate::cluster::now as fn() -> _);
