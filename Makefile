@@ -40,7 +40,6 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 	trap 'plane down 9>&-' EXIT
 	step cargo fmt --check
 	step cargo clippy --locked --all-targets -- --deny warnings
-	step cargo clippy --locked --test bench -- --deny warnings
 	step $(MAKE) --no-print-directory test-cluster
 	step cargo test --locked --no-fail-fast --lib --bins
 	step $(MAKE) --no-print-directory fuzz FUZZ_SECONDS=5
@@ -154,4 +153,4 @@ bench: tools ## the bars of the design, measured: a table, and target/bench.json
 	$(BIN)/cluster down && ROLLCALL_E2E_KUBECONFIG=$$($(BIN)/cluster up) && export ROLLCALL_E2E_KUBECONFIG
 	trap '$(BIN)/cluster down' EXIT
 	$(BIN)/cluster load target/rollcall.tar
-	cargo test --locked --test bench
+	CARGO_TARGET_DIR=$(RELEASE) cargo bench --locked --bench figures

@@ -11,6 +11,7 @@
     reason = "a benchmark is the world around Rollcall, and uses a part of what the stories use"
 )]
 
+mod poll;
 mod reading;
 #[path = "../support/mod.rs"]
 mod support;
@@ -56,11 +57,13 @@ impl Figure {
 
 #[tokio::main]
 async fn main() {
-    if let Some(part) = std::env::args().nth(1) {
-        return reading::child(&part); // this very program, in a process of its own
+    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [part, rest @ ..] = arguments.as_slice() {
+        return child(part, rest).await;
     }
     let mut figures = vec![image()];
     figures.extend(reading::figures());
+    figures.extend(poll::figures());
     if std::env::var_os("ROLLCALL_E2E_KUBECONFIG").is_some() {
         figures.extend(first_sync().await);
         figures.extend(leavers().await);
@@ -69,6 +72,18 @@ async fn main() {
     if figures.iter().any(|figure| figure.holds() == Some(false)) {
         std::process::exit(1);
     }
+}
+
+/// One part, when this program is run by itself in a process of its own: it says numbers.
+async fn child(part: &str, rest: &[String]) {
+    let said = match (part, rest) {
+        ("resident", []) => vec![reading::resident()],
+        ("serve", []) => return poll::serve().await,
+        ("poll", [here]) => poll::poll(here).await,
+        ("bare", [here]) => poll::bare(here).await,
+        _ => panic!("there is no part {part}"),
+    };
+    said.iter().for_each(|number| println!("{number}"));
 }
 
 /// The image is its one binary.

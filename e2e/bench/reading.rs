@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use super::Figure;
 
 /// People of one answer, and of one page.
-const PEOPLE: usize = 100_000;
-const PAGE: usize = 1_000;
+pub const PEOPLE: usize = 100_000;
+pub const PAGE: usize = 1_000;
 /// Each figure is the best of so many runs: whatever else the machine does only slows one down.
 const RUNS: usize = 5;
 
-fn definition() -> Definition {
+pub fn definition() -> Definition {
     Definition::parse("wide.yaml", include_str!("wide.yaml")).unwrap()
 }
 
@@ -94,30 +94,23 @@ pub fn figures() -> Vec<Figure> {
         Figure { figure: "bytes of a record", value: bytes as f64 / PEOPLE as f64, unit: "B", bar: None },
         Figure {
             figure: "resident memory of a person",
-            value: asked("resident"),
+            value: asked(&["resident"])[0],
             unit: "B",
             bar: Some(("at most", 512.0)),
         },
     ]
 }
 
-/// What this program says when it is run as a process of its own.
-fn asked(part: &str) -> f64 {
-    let output = Command::new(std::env::current_exe().unwrap()).arg(part).output().unwrap();
-    assert!(output.status.success(), "{part}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
-}
-
-/// One part, in a process of its own.
-pub fn child(part: &str) {
-    match part {
-        "resident" => println!("{}", resident()),
-        part => panic!("there is no part {part}"),
-    }
+/// What this program says when it is run as a process of its own: numbers.
+pub fn asked(part: &[&str]) -> Vec<f64> {
+    let output = Command::new(std::env::current_exe().unwrap()).args(part).output().unwrap();
+    assert!(output.status.success(), "{part:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).unwrap();
+    said.split_whitespace().map(|number| number.parse().unwrap()).collect()
 }
 
 /// What each of 100,000 people adds to the process. Each page is made when it is read, and dropped.
-fn resident() -> f64 {
+pub fn resident() -> f64 {
     let definition = definition();
     let map = |pages: usize| {
         let pages = (0..pages).map(|n| page(n * PAGE));
@@ -130,7 +123,7 @@ fn resident() -> f64 {
 }
 
 /// A line of what the kernel says of this process's memory, in bytes.
-fn memory(line: &str) -> f64 {
+pub fn memory(line: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let kib = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
     kib.split_whitespace().next().unwrap().parse::<f64>().unwrap() * 1024.0

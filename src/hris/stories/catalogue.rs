@@ -2,8 +2,7 @@
 //! a system is known for, wherever it can come. None may end in a wrong employee, or in a missing one that looks like a
 //! whole answer. `fake/conformance` holds the table.
 //!
-//! Folders are read as they lie there, the definition too: those under `connectors/`, or under `ROLLCALL_CONNECTORS`;
-//! `ROLLCALL_ONLY=a,b` takes these alone, and `ROLLCALL_PRINT=1` prints what was found as `expected.json` writes it.
+//! Folders are read as they lie there, the definition too.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,24 +11,15 @@ use super::super::fake::conformance::{Folder, Reader, test};
 use super::tls::{Authority, serve_tls};
 use super::*;
 
-#[allow(clippy::disallowed_methods, reason = "tests have no command line of their own")]
-fn said(variable: &str) -> Option<String> {
-    std::env::var(variable).ok().filter(|value| !value.is_empty())
-}
-
 /// Where the folders lie.
 pub(super) fn root() -> PathBuf {
-    said("ROLLCALL_CONNECTORS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("connectors"), PathBuf::from)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("connectors")
 }
 
-/// The folders that are read.
+/// Their names.
 pub(super) fn folders() -> Vec<String> {
-    let only = said("ROLLCALL_ONLY");
-    let mut names: Vec<_> = match &only {
-        Some(only) => only.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-        None => fs::read_dir(root()).unwrap().map(|one| one.unwrap().file_name().into_string().unwrap()).collect(),
-    };
+    let folders = fs::read_dir(root()).unwrap();
+    let mut names: Vec<_> = folders.map(|one| one.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -43,12 +33,7 @@ async fn every_connector_reads_its_recorded_pages_as_expected_and_no_fault_ends_
     });
     for (name, trial) in trials.collect::<Vec<_>>() {
         match trial.await.unwrap() {
-            Ok(report) => {
-                if said("ROLLCALL_PRINT").is_some() {
-                    println!("{}", report.found);
-                }
-                wrong.extend(report.wrong.into_iter().map(|why| format!("{name}: {why}")));
-            }
+            Ok(report) => wrong.extend(report.wrong.into_iter().map(|why| format!("{name}: {why}"))),
             Err(why) => wrong.push(why),
         }
     }

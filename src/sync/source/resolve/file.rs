@@ -119,7 +119,7 @@ fn credential(reference: &LocalRef, mut keys: BTreeMap<String, SecretString>) ->
 }
 
 /// The bytes under a key of a ConfigMap.
-pub(super) fn key_of(found: Option<ConfigMap>, from: &ConfigMapKey) -> Result<Vec<u8>, Failure> {
+pub(in crate::sync::source) fn key_of(found: Option<ConfigMap>, from: &ConfigMapKey) -> Result<Vec<u8>, Failure> {
     let ConfigMapKey { name, key } = from;
     let config_map = found.ok_or_else(|| Failure::Missing(format!("ConfigMap {name}")))?;
     let text = config_map.data.and_then(|mut data| data.remove(key)).map(String::into_bytes);

@@ -1,0 +1,127 @@
+//! A poll of 100,000 people over loopback, against whoever only downloads and parses the same bytes.
+//!
+//! The fake HR system, the poll and the bare reader are a process each: what one of them holds is not the others'.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::civil::{Date, date};
+use rollcall::hris::fake::{self, Company, Fake, Scenario, Setup};
+use rollcall::hris::{self, Network, Source};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::Figure;
+use super::reading::{PAGE, PEOPLE, asked, definition, memory};
+
+/// Each figure is the best of so many runs.
+const RUNS: usize = 3;
+const TODAY: Date = date(2026, 3, 2);
+const MIB: f64 = 1_048_576.0;
+
+/// The figures of this file.
+pub fn figures() -> Vec<Figure> {
+    let system = System::start();
+    let run = |part: &str| asked(&[part, &system.here]);
+    run("bare"); // the fake writes its pages when they are first asked for
+    let (mut poll, mut bare) = (vec![f64::MAX; 3], vec![f64::MAX; 3]);
+    for _ in 0..RUNS {
+        for (best, part) in [(&mut poll, "poll"), (&mut bare, "bare")] {
+            best.iter_mut().zip(run(part)).for_each(|(best, value)| *best = best.min(value));
+        }
+    }
+    let [took, peak, ..] = poll[..] else { panic!("a poll says three things") };
+    let [bare_took, bare_peak, bytes] = bare[..] else { panic!("so does a bare reader") };
+    let explains = |figure, value, unit| Figure { figure, value, unit, bar: None };
+    vec![
+        Figure {
+            figure: "poll of 100,000, of a bare download and parse",
+            value: bare_took / took,
+            unit: "×",
+            bar: Some(("at least", 0.9)),
+        },
+        explains("poll of 100,000 over loopback", took, "s"),
+        explains("bare download and parse of the same bytes", bare_took, "s"),
+        explains("bytes of that answer", bytes / MIB, "MiB"),
+        Figure {
+            figure: "peak memory of that poll, of the bytes of the answer",
+            value: peak / bytes,
+            unit: "×",
+            bar: Some(("at most", 2.5)),
+        },
+        explains("peak memory of that poll, the people in it", peak / MIB, "MiB"),
+        explains("peak memory of the bare reader, which keeps nothing", bare_peak / MIB, "MiB"),
+    ]
+}
+
+/// The fake HR system, in a process of its own that ends with this one's interest in it.
+struct System {
+    process: Child,
+    here: String,
+}
+
+impl System {
+    fn start() -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap());
+        let mut process = process.arg("serve").stdout(Stdio::piped()).spawn().unwrap();
+        let mut here = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut here).unwrap();
+        Self { process, here: here.trim().to_owned() }
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+fn setup(here: &str) -> Setup {
+    let company = Company { seed: 1, people: PEOPLE, scenario: Scenario::Quiet, first: TODAY };
+    let parameters = Default::default();
+    Setup { definition: definition(), parameters, company, page: Some(PAGE), here: here.to_owned() }
+}
+
+/// Plays the company until it is killed, and says where.
+pub async fn serve() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    let fake = Fake::new(&setup(&here), Box::new(|| TODAY), Box::new(|_| {})).unwrap();
+    println!("{here}");
+    fake.serve(listener).await.unwrap();
+}
+
+/// One poll: seconds, the most memory it ever held, and the bytes of each person of that.
+pub async fn poll(here: &str) -> Vec<f64> {
+    let source = Source::Api(Box::new(fake::source(&setup(here)).unwrap()));
+    let network = Network { allow_private_addresses: true, ..Network::default() };
+    let before = memory("VmHWM:");
+    let begun = Instant::now();
+    let read = hris::read(&source, &network, Duration::from_secs(600), TODAY).await.unwrap();
+    let took = begun.elapsed().as_secs_f64();
+    assert!(read.bad.is_empty() && read.employees.len() > PEOPLE * 9 / 10, "{} people", read.employees.len());
+    let peak = memory("VmHWM:") - before;
+    vec![took, peak, peak / read.employees.len() as f64]
+}
+
+/// Every page downloaded, parsed into a tree and dropped: seconds, the most memory ever held, and the bytes that came.
+pub async fn bare(here: &str) -> Vec<f64> {
+    let key = fake::credentials(&definition())["apiKey"].clone();
+    rustls::crypto::ring::default_provider().install_default().unwrap();
+    let client = reqwest::Client::builder().tls_certs_only(Vec::new()).no_proxy().build().unwrap();
+    let before = memory("VmHWM:");
+    let begun = Instant::now();
+    let mut bytes = 0;
+    for page in 1.. {
+        let request = client.get(format!("{here}/people?page={page}")).bearer_auth(&key);
+        let body = request.send().await.unwrap().error_for_status().unwrap().bytes().await.unwrap();
+        bytes += body.len();
+        let tree: Value = serde_json::from_slice(&body).unwrap();
+        if tree["data"].as_array().unwrap().is_empty() {
+            break;
+        }
+    }
+    vec![begun.elapsed().as_secs_f64(), memory("VmHWM:") - before, bytes as f64]
+}
