@@ -1,8 +1,10 @@
 //! `rollcall preview`, as somebody runs it before anything is installed: the binary, manifests, a source, no cluster.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::support::files::FileServer;
 
@@ -45,11 +47,15 @@ fn connection(url: &str, trust: &str) -> String {
 
 const POLICY: &str = "apiVersion: rollcall.dev/v1alpha1\nkind: SyncPolicy\nmetadata: {name: all}\nspec:\n  \
     connections: [{name: hq}]\n  timeZones: {default: Europe/Madrid}\n  \
+    identity: {usernames: [\"'oidc:' + person.workEmail\"]}\n  \
     scope: {include: {departments: [engineering]}}\n";
 
+fn binary() -> OsString {
+    std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into())
+}
+
 async fn preview(files: &[&Path], arguments: &[&str]) -> Output {
-    let binary = std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into());
-    let mut command = Command::new(binary);
+    let mut command = Command::new(binary());
     command.arg("preview").env("ROLLCALL_CREDENTIAL_TOKEN", "s3cret").env_remove("KUBECONFIG");
     command.args(files.iter().flat_map(|file| [Path::new("-f"), *file]));
     command.args(arguments);
@@ -82,7 +88,7 @@ async fn a_preview_says_who_is_seen_who_is_in_scope_and_what_was_set_aside() {
     assert_eq!(code, Some(0));
     assert!(table.contains("a…@example.com") && !table.contains("ada@"), "{table}");
     let (_, table, _) = said(&preview(&[&hq], &["--unmask", "--output", "csv", "--only", "excluded"]).await);
-    assert!(table.contains("bo@example.com") && !table.contains("ada@"), "{table}");
+    assert!(table.contains("oidc:bo@example.com") && !table.contains("ada@"), "{table}");
 }
 
 #[tokio::test]
@@ -114,6 +120,57 @@ async fn the_exit_code_tells_a_pipeline_what_is_wrong() {
     let (code, _, err) = said(&preview(&[&fine], &[]).await);
     assert_eq!(code, Some(4), "{err}");
     assert!(err.contains("refused the credential"), "{err}");
+}
+
+/// A fake HR system, played by the binary until it is dropped.
+struct Played(std::process::Child);
+
+impl Played {
+    fn new(like: &str, folder: &Path) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["fake-hr", "--like", like, "--people", "20", "--listen", "127.0.0.1:0", "--quiet", "--write"]);
+        let mut played = command.arg(folder).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(played.stdout.take().unwrap()).read_line(&mut said).unwrap(); // it listens, and has written
+        Self(played)
+    }
+}
+
+impl Drop for Played {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_used_once_is_kept_in_the_file_it_came_from_or_not_used() {
+    let folder = Folder::new("preview-rotate");
+    let _played = Played::new("gusto", &folder.0);
+    let all = fs::read_to_string(folder.0.join("manifest.yaml")).unwrap();
+    let mut others: Vec<&str> = all.split("\n---\n").collect();
+    let secret = others.iter().position(|one| one.contains("kind: Secret")).unwrap();
+    let secret: serde_json::Value = serde_saphyr::from_str(others.remove(secret)).unwrap();
+    let manifest = folder.put("without.yaml", &others.join("\n---\n"));
+    let keys = folder.put("keys.yaml", &secret["stringData"].to_string());
+    let kept = || serde_saphyr::from_str::<serde_json::Value>(&fs::read_to_string(&keys).unwrap()).unwrap();
+    let first = kept();
+
+    let given = ["--credentials-file", keys.to_str().unwrap()];
+    let (code, _, err) = said(&preview(&[&manifest], &given).await);
+    assert_eq!((code, kept()), (Some(2), first.clone()), "{err}");
+    assert!(err.contains("--rotate"), "{err}");
+    let mut before = first;
+    for _ in 0..2 {
+        let (code, _, err) = said(&preview(&[&manifest], &[given.as_slice(), &["--rotate"]].concat()).await);
+        assert_eq!(code, Some(0), "{err}");
+        assert_ne!(kept()["refreshToken"], before["refreshToken"]);
+        before = kept();
+    }
+    let (code, _, err) =
+        said(&preview(&[&folder.0.join("manifest.yaml")], &[given.as_slice(), &["--rotate"]].concat()).await);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("is among the manifests"), "{err}");
 }
 
 #[tokio::test]

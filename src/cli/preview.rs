@@ -3,10 +3,11 @@
 //! ```text
 //! manifests ──▶ source ──hris──▶ read ──▶ trust gate, scope, verdicts ──▶ view ──▶ table, JSON or CSV
 //! ```
-//! Needs no cluster and changes nothing anywhere, but for a refresh token that the source replaces with each use: such
-//! a source is not asked. The same code as the controller's makes the source, judges the answer and says who is in
+//! Needs no cluster and changes nothing anywhere. A source that replaces its refresh token with each use is asked only
+//! where the next may be written into the file of credentials. The same code as the controller's makes the source, judges the answer and says who is in
 //! scope. Personal data are masked unless they are asked for.
 
+mod keeper;
 mod manifests;
 mod node;
 mod print;
@@ -23,6 +24,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
 
+use self::keeper::FileKeeper;
 use self::manifests::Manifests;
 use self::view::{Trust, View};
 use super::Failure;
@@ -30,7 +32,7 @@ use super::terminal::say;
 use crate::cluster;
 use crate::domain::employee::{Failure as NoAnswer, Read};
 use crate::domain::trust;
-use crate::hris::{self, Progress};
+use crate::hris::{self, Keeper, Progress, Source};
 use crate::outcome::Fault;
 use crate::sync::connection::Settings;
 use crate::sync::source;
@@ -41,6 +43,9 @@ const MANIFESTS: u8 = 2;
 const HELD: u8 = 3;
 /// There is no answer.
 const NO_ANSWER: u8 = 4;
+/// Why a source is not asked.
+const NOT_ROTATED: &str = "the source gives another refresh token with each use, and whoever uses the one before is \
+locked out: put one that nobody else uses into --credentials-file, and --rotate lets the next be written there";
 /// How often the progress is drawn.
 const DRAWN: Duration = Duration::from_millis(100);
 
@@ -56,6 +61,9 @@ pub struct Options {
     /// The keys of the connection's Secret: a YAML or JSON file of keys and values
     #[arg(long, value_name = "FILE")]
     credentials_file: Option<PathBuf>,
+    /// Write the next refresh token into --credentials-file, where the source replaces it with each use
+    #[arg(long, requires = "credentials_file")]
+    rotate: bool,
     /// A file of people on this machine, in the place of the one the connection names
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -68,7 +76,7 @@ pub struct Options {
     /// Whom to list
     #[arg(long, value_enum, default_value_t = Only::All)]
     only: Only,
-    /// Show names, addresses and telephone numbers
+    /// Show names, addresses, telephone numbers and user names
     #[arg(long)]
     unmask: bool,
 }
@@ -106,7 +114,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let wrong = |fault: Fault| ended(MANIFESTS, fault.to_string());
     let settings = Settings::of(&manifests.connection).map_err(wrong)?;
     let rules = manifests.rules().map_err(wrong)?;
-    let read = match ask(&manifests, &settings).await.map_err(wrong)? {
+    let keeper = options.credentials_file.as_ref().filter(|_| options.rotate);
+    let keeper = keeper.map(|path| Arc::new(FileKeeper::new(path)) as Arc<dyn Keeper>);
+    let read = match ask(&manifests, &settings, keeper).await.map_err(wrong)? {
         Ok(read) => read,
         Err(failure) => return Err(ended(NO_ANSWER, trust::failed(&failure).message())),
     };
@@ -130,15 +140,25 @@ fn ended(code: u8, message: String) -> Failure {
 }
 
 /// Asks the source, and shows on a terminal how far it is.
-async fn ask(manifests: &Manifests, settings: &Settings) -> Result<Result<Read, NoAnswer>, Fault> {
+async fn ask(
+    manifests: &Manifests,
+    settings: &Settings,
+    keeper: Option<Arc<dyn Keeper>>,
+) -> Result<Result<Read, NoAnswer>, Fault> {
     let spec = &manifests.connection.spec;
     let progress = Arc::new(Progress::default());
     let mut network = source::network(spec, &manifests.objects())?;
     network.progress = Some(Arc::clone(&progress));
-    let found = match source::resolve(spec, manifests.objects())? {
+    let mut found = match source::resolve(spec, manifests.objects())? {
         Err(failure) => return Ok(Err(failure)),
         Ok(found) => found,
     };
+    if let Source::Api(api) = &mut found {
+        if keeper.is_none() && api.definition.auth.token.as_ref().is_some_and(|token| token.refresh_token.is_some()) {
+            return Err(Fault::Stalled(NOT_ROTATED.to_owned()));
+        }
+        api.keeper = keeper;
+    }
     hris::check(&found).map_err(Fault::Stalled)?;
     let today = cluster::now().to_zoned(TimeZone::UTC).date();
     let bar = bar();

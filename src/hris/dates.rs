@@ -72,7 +72,8 @@ impl DateForm {
 /// # Errors
 /// When none of the forms fits.
 pub(super) fn read(forms: &[DateForm], text: &str) -> Result<Option<Date>, NoDate> {
-    if text.chars().all(|c| c == '0' || !c.is_alphanumeric()) {
+    let first = text.chars().find(|c| *c != '0' && c.is_alphanumeric());
+    if first.is_none() {
         return Ok(None); // 0000-00-00, 0, -
     }
     let date = forms.iter().find_map(|form| form.read(text)).ok_or(NoDate)?;
@@ -114,7 +115,9 @@ fn iso(text: &str) -> Option<Date> {
         Some('+' | '-') => time.len() > 2 && time.chars().skip(1).all(zone), // a zone without a time (XML Schema)
         _ => false,
     };
-    if fits { Date::strptime("%Y-%m-%d", day).ok() } else { None }
+    // Of the ways of ISO 8601, the one with hyphens between numbers.
+    let plain = |byte: u8| byte.is_ascii_digit() || byte == b'-';
+    if fits && day.bytes().all(plain) { day.parse().ok() } else { None }
 }
 
 fn json_date(text: &str) -> Option<Date> {

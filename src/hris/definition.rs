@@ -21,7 +21,7 @@ pub use self::values::Value;
 pub use self::words::{Body, Search};
 pub use self::words::{
     Choose, Code, Detail, Ends, Evidence, Export, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays, Step,
-    Throttling, Where,
+    Throttling, Together, Where,
 };
 use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};

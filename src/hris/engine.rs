@@ -3,6 +3,8 @@
 //! Knows no vendor. A definition is compiled once a poll into a `Plan`: which cell of a row each value fills, and
 //! where each list is found. An answer is whole or it is a failure.
 
+mod plan;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,16 +12,16 @@ use futures::{StreamExt as _, stream};
 use jiff::civil::Date;
 use reqwest::Identity;
 
+use self::plan::{About, NAME, Plan};
 use super::ApiSource;
-use super::definition::{Choose, Definition, Detail, List, Rule, Test, Value};
+use super::definition::{Definition, Together};
 use super::http::{Throttle, Transport};
-use super::json::{Paths, Taken};
-use super::mapping::{self, Form, Mapper, Meaning, Statuses, Types};
+use super::mapping::{self, Mapper};
 use super::pages::{Pages, Walked};
 use super::path::Path;
 use super::row::{Row, Slot};
 use super::session::{self, Session};
-use super::tables::{Chosen, Merge, Table};
+use super::tables::{Merge, Table};
 use crate::domain::employee::{Failure, Read};
 
 /// Whether a source can be read as it is described, before anything is asked.
@@ -143,8 +145,30 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Asks about many of them at once. Whoever is not in the answer has nothing of it.
+    async fn about_all(&self, detail: &About, together: &Together, rows: &mut [Row]) -> Result<(), Failure> {
+        for some in rows.chunks_mut(usize::from(together.most).max(1)) {
+            let named = some.iter().filter_map(|row| row.at(detail.of).ok().flatten());
+            let people: Vec<_> = named.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect();
+            if people.is_empty() {
+                continue;
+            }
+            let paths = Arc::clone(&detail.paths);
+            let pages = Pages::about_all(self.base, &detail.words, self.values, &people, paths);
+            let pages = pages.map_err(Failure::WrongFormat)?;
+            let found = table(&pages, self.session, detail.key).await?;
+            for row in some {
+                if let Ok(Some(of)) = row.at(detail.of) {
+                    let found = found.get(of);
+                    detail.merge.apply(row, found);
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn about(&self, mut row: Row) -> Result<Row, Failure> {
-        for detail in self.details {
+        for detail in self.details.iter().filter(|detail| detail.words.together.is_none()) {
             let Ok(Some(of)) = row.at(detail.of) else { continue };
             let (about, paging) = (Some(("of", of)), detail.words.paging.as_ref());
             let paths = Arc::clone(&detail.paths);
@@ -168,6 +192,11 @@ async fn detailed(
         let walked;
         (rows, walked) = pages.walk(asked.session, rows, keep).await?;
         totals.push(walked.total);
+    }
+    for detail in asked.details {
+        if let Some(together) = &detail.words.together {
+            asked.about_all(detail, together, &mut rows).await?;
+        }
     }
     let mut answers = stream::iter(rows).map(|row| asked.about(row)).buffered(asked.at_once);
     while let Some(row) = answers.next().await {
@@ -245,208 +274,4 @@ impl Complete {
             row.set(Slot::Status, &words);
         }
     }
-}
-
-/// A definition, compiled.
-struct Plan {
-    people: Vec<Pages>,
-    joins: Vec<Keyed>,
-    details: Vec<About>,
-    lookups: Vec<Keyed>,
-    steps: Steps,
-    form: Form,
-}
-
-/// A list whose records are found by a cell.
-struct Keyed {
-    pages: Pages,
-    key: usize,
-}
-
-/// What is asked about each person.
-struct About {
-    words: Detail,
-    of: usize,
-    paths: Arc<Paths>,
-    merge: Merge,
-}
-
-/// The cells of a lookup's rows, which are nobody's: any will do.
-const ID: usize = Slot::EmployeeId as usize;
-const NAME: usize = Slot::FullName as usize;
-
-/// Gives out the cells behind those of the slots, and collects what fills them.
-struct Cells<'d> {
-    definition: &'d Definition,
-    next: usize,
-    inputs: BTreeMap<&'d String, usize>,
-    named: Vec<(usize, usize)>,
-}
-
-impl<'d> Cells<'d> {
-    fn more(&mut self) -> usize {
-        self.next += 1;
-        self.next - 1
-    }
-
-    /// What is taken for some fields and inputs.
-    fn taken(
-        &mut self,
-        fields: &'d BTreeMap<Slot, Value>,
-        inputs: &'d BTreeMap<String, Value>,
-    ) -> Result<Vec<Taken>, String> {
-        let mut taken = Vec::new();
-        for (slot, value) in fields {
-            taken.push(self.value(*slot as usize, value)?);
-        }
-        for (name, value) in inputs {
-            let cell = self.more();
-            self.inputs.insert(name, cell);
-            taken.push(self.value(cell, value)?);
-        }
-        Ok(taken)
-    }
-
-    fn value(&mut self, into: usize, value: &Value) -> Result<Taken, String> {
-        if let Some(lookup) = &value.lookup {
-            let at = self.definition.lookups.keys().position(|name| name == lookup);
-            self.named.push((into, at.ok_or_else(|| format!("there is no lookup {lookup}"))?));
-        }
-        Taken::of(value, into)
-    }
-
-    fn plain(path: &str, into: usize) -> Result<Taken, String> {
-        Ok(Taken { into, paths: vec![Path::parse(path)?], first: false, with: String::new(), none: Vec::new() })
-    }
-
-    /// The cells of a choice, and what fills them.
-    fn choose(
-        &mut self,
-        choose: Option<&Choose>,
-        as_of: Date,
-        taken: &mut Vec<Taken>,
-    ) -> Result<Option<Chosen>, String> {
-        let Some(choose) = choose else { return Ok(None) };
-        let from = self.more();
-        taken.push(Self::plain(&choose.from, from)?);
-        let mut to = None;
-        if let Some(path) = &choose.to {
-            let cell = self.more();
-            taken.push(Self::plain(path, cell)?);
-            to = Some(cell);
-        }
-        let ended = choose.ended.iter().map(|word| word.to_lowercase()).collect();
-        Ok(Some(Chosen { from, to, ended, forms: self.definition.dates.clone(), as_of }))
-    }
-}
-
-/// What is taken from a further list, before it is known how large a row is.
-struct Further {
-    taken: Vec<Taken>,
-    of: usize,
-    key: usize,
-    merge: Merge,
-}
-
-impl Plan {
-    /// # Errors
-    /// In words, what of the definition or the parameters cannot be followed.
-    fn new(definition: &Definition, values: &BTreeMap<String, String>, as_of: Date) -> Result<Self, String> {
-        let mut cells = Cells { definition, next: Slot::COUNT, inputs: BTreeMap::new(), named: Vec::new() };
-        let mut person = cells.taken(&definition.fields, &definition.inputs)?;
-        let (mut joins, mut details) = (Vec::new(), Vec::new());
-        for join in definition.joins.values() {
-            let own = cells.taken(&join.fields, &join.inputs)?;
-            let mut one = further(&mut cells, own, &join.of, join.choose.as_ref(), as_of, &mut person)?;
-            one.taken.push(Cells::plain(&join.key, one.key)?);
-            joins.push(one);
-        }
-        for detail in definition.details.values() {
-            let own = cells.taken(&detail.fields, &detail.inputs)?;
-            details.push(further(&mut cells, own, &detail.of, detail.choose.as_ref(), as_of, &mut person)?);
-        }
-        let base = definition.base(values)?;
-        let more = cells.next - Slot::COUNT;
-        let pages = |list: &List, taken: &[Taken]| {
-            let constants = list.sets.iter().map(|(slot, text)| (*slot as usize, text.clone())).collect();
-            let marks = Pages::marks(list.paging.as_ref(), list.total.as_ref());
-            let paths = Arc::new(Paths::new(Some(&Path::parse(&list.records)?), taken, &marks, constants, more));
-            Pages::of(&base, list, values, paths)
-        };
-        let people = definition.people.iter().map(|list| pages(list, &person)).collect::<Result<_, String>>()?;
-        let lookups = definition.lookups.values().map(|lookup| {
-            let taken = [Cells::plain(&lookup.key, ID)?, Cells::plain(&lookup.value, NAME)?];
-            Ok(Keyed { pages: pages(&lookup.list, &taken)?, key: ID })
-        });
-        let lookups = lookups.collect::<Result<_, String>>()?;
-        let keyed = definition.joins.values().zip(&joins);
-        let keyed = keyed.map(|(join, one)| Ok(Keyed { pages: pages(&join.list, &one.taken)?, key: one.key }));
-        let keyed = keyed.collect::<Result<_, String>>()?;
-        let about = definition.details.values().zip(details);
-        let about = about.map(|(words, one)| {
-            let records = words.records.as_deref().map(Path::parse).transpose()?;
-            let marks = Pages::marks(words.paging.as_ref(), None);
-            let paths = Arc::new(Paths::new(records.as_ref(), &one.taken, &marks, Vec::new(), more));
-            Ok(About { words: words.clone(), of: one.of, paths, merge: one.merge })
-        });
-        let details = about.collect::<Result<_, String>>()?;
-        let worded = |rule: &&Rule| rule.when.values().any(|test| matches!(test, Test::Is(_)));
-        let told_by: BTreeSet<usize> =
-            definition.rules.iter().filter(worded).flat_map(|rule| told_by(rule, &cells)).collect();
-        let steps = Steps {
-            merges: joins.into_iter().map(|one| (one.of, one.merge)).collect(),
-            named: std::mem::take(&mut cells.named),
-            told_by: told_by.into_iter().collect(),
-        };
-        Ok(Self { people, joins: keyed, details, lookups, steps, form: form(definition, &cells)? })
-    }
-}
-
-fn further(
-    cells: &mut Cells<'_>,
-    mut taken: Vec<Taken>,
-    of: &str,
-    choose: Option<&Choose>,
-    as_of: Date,
-    person: &mut Vec<Taken>,
-) -> Result<Further, String> {
-    let merged = taken.iter().map(|one| one.into).collect();
-    let choose = cells.choose(choose, as_of, &mut taken)?;
-    let (of_cell, key) = (cells.more(), cells.more());
-    person.push(Cells::plain(of, of_cell)?);
-    Ok(Further { taken, of: of_cell, key, merge: Merge { cells: merged, choose } })
-}
-
-fn told_by(rule: &Rule, cells: &Cells<'_>) -> Vec<usize> {
-    let words = rule.when.iter().filter(|(_, test)| matches!(test, Test::Is(_)));
-    words.filter_map(|(name, _)| cells.inputs.get(name).copied()).collect()
-}
-
-fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
-    let rule = |rule: &Rule| {
-        let when = rule.when.iter().map(|(name, test)| {
-            let cell = cells.inputs.get(name).copied().ok_or_else(|| format!("there is no input {name}"))?;
-            Ok((
-                cell,
-                match test {
-                    Test::Is(words) => mapping::Test::Words(words.iter().map(|word| word.to_lowercase()).collect()),
-                    Test::Filled => mapping::Test::Filled,
-                    Test::Empty => mapping::Test::Empty,
-                },
-            ))
-        });
-        let meaning = Meaning { means: rule.means.into(), when_starts_later: rule.when_starts_later.map(Into::into) };
-        Ok(mapping::Rule { when: when.collect::<Result<_, String>>()?, meaning })
-    };
-    Ok(Form {
-        offered: definition.offered(),
-        required: definition.required.clone(),
-        statuses: Statuses::new(definition.statuses.iter().map(|(word, rule)| (word.clone(), (*rule).into())))?,
-        rules: definition.rules.iter().map(rule).collect::<Result<_, String>>()?,
-        dates: definition.dates.clone(),
-        end_date: definition.end_date_means.unwrap_or_default(),
-        types: Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means)))?,
-        urgent: definition.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
-        declared: definition.declared(),
-    })
 }

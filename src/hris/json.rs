@@ -5,8 +5,9 @@
 mod paths;
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
+use foldhash::quality::{FixedState, FoldHasher};
 use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -61,7 +62,7 @@ pub(super) fn read(
         marks: Default::default(),
         listed: paths.single,
         records: 0,
-        digest: DefaultHasher::new(),
+        digest: FixedState::default().build_hasher(),
         failure: None,
         take,
     };
@@ -92,7 +93,7 @@ struct Page<'a> {
     marks: [Cell; 4],
     listed: bool,
     records: usize,
-    digest: DefaultHasher,
+    digest: FoldHasher<'static>,
     failure: Option<Failure>,
     take: &'a mut dyn FnMut(&mut Row) -> Result<(), Failure>,
 }
@@ -139,7 +140,7 @@ impl Page<'_> {
     fn spoil(&mut self, node: &Node) {
         self.put(&node.leaves, None);
         node.queries.iter().for_each(|(_, leaf)| self.put(&[*leaf], None));
-        node.branches.values().for_each(|branch| self.spoil(branch));
+        node.branches.iter().for_each(|(_, branch)| self.spoil(branch));
     }
 
     /// Asks the queries of a place, and takes for each the first value that is not null.
@@ -208,7 +209,7 @@ struct Fill<'p, 'a, 'b> {
 impl Fill<'_, '_, '_> {
     fn plain(self, text: &str) {
         self.page.put(&self.node.leaves, Some(text));
-        self.node.branches.values().for_each(|branch| self.page.spoil(branch));
+        self.node.branches.iter().for_each(|(_, branch)| self.page.spoil(branch));
     }
 
     /// Answers what is asked of a value as a whole.
@@ -339,7 +340,7 @@ impl<'p> Visitor<'_> for Key<'p> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.branches.get(key))
+        Ok(self.0.branch(key))
     }
 }
 

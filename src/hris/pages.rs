@@ -3,7 +3,7 @@
 //! A list is whole or it is a failure: pages that repeat, never end, lead elsewhere or contradict one another are
 //! never half an answer.
 
-mod asking;
+pub(super) mod asking;
 mod export;
 mod links;
 
@@ -20,7 +20,7 @@ use self::asking::Asking;
 pub(super) use self::asking::{Own, set};
 use self::export::Exported;
 pub(super) use self::export::JOB;
-use super::definition::{Ends, List, Paging, Request, Step, Where};
+use super::definition::{Detail, Ends, List, Paging, Request, Step, Where};
 use super::http::Answer;
 use super::json::{self, Mark, Paths, Trailer};
 use super::path::Path;
@@ -85,6 +85,22 @@ impl Pages {
     ) -> Result<Self, String> {
         let first = First::Known(Box::new(Asking::new(base, request, values, own)?));
         Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES, largest: LARGEST_DETAIL })
+    }
+
+    /// The pages of what is asked about many people at once.
+    ///
+    /// # Errors
+    /// As [`Pages::about`].
+    pub(super) fn about_all(
+        base: &str,
+        detail: &Detail,
+        values: &BTreeMap<String, String>,
+        people: &[String],
+        paths: Arc<Paths>,
+    ) -> Result<Self, String> {
+        let first = First::Known(Box::new(Asking::about_all(base, &detail.request, values, people)?));
+        let paging = detail.paging.clone();
+        Ok(Self { first, paging, total: None, paths, most: MOST_PAGES, largest: LARGEST_PAGE })
     }
 
     /// The pages of a list.
@@ -356,62 +372,4 @@ impl Turn {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use axum::Router;
-    use axum::extract::Request as Asked;
-    use jiff::Timestamp;
-    use tokio::time::Instant;
-
-    use super::super::definition::Definition;
-    use super::super::http::{Network, Patience, Transport};
-    use super::super::json::Taken;
-    use super::super::row::Slot;
-    use super::*;
-
-    const ENDLESS: &str = "
-name: endless
-title: Endless
-evidence: documented
-sources: [https://hr.example.com]
-setup: none
-baseUrl: https://hr.example.com
-parameters: {key: {pattern: x, says: x, default: x}}
-auth: {query: {key: '{key}'}}
-people: [{request: {path: /people}, records: data, paging: {page: {query: page, ends: empty}}}]
-fields: {fullName: id, email: id}
-";
-
-    #[tokio::test]
-    async fn a_list_without_an_end_is_none() {
-        let handler = |asked: Asked| async move { format!(r#"{{"data": [{{"id": "{}"}}]}}"#, asked.uri()) };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await.unwrap() });
-        let network = Network { allow_private_addresses: true, ..Network::default() };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let transport = Arc::new(Transport::new(&network, None, deadline, Patience::default()).unwrap());
-        let definition = Definition::parse("endless.yaml", ENDLESS).unwrap();
-        let values = definition.resolve(&BTreeMap::new()).unwrap();
-        let (credentials, clock) = (BTreeMap::new(), || Timestamp::UNIX_EPOCH);
-        let source =
-            super::super::ApiSource { definition, parameters: values.clone(), credentials, keeper: None, clock };
-        let session = Session::new(&source, &values, &transport).unwrap();
-        let id = Taken {
-            into: Slot::FullName as usize,
-            paths: vec![Path::parse("id").unwrap()],
-            first: false,
-            with: String::new(),
-            none: Vec::new(),
-        };
-        let paths = Arc::new(Paths::new(Some(&Path::parse("data").unwrap()), &[id], &[], Vec::new(), 0));
-        let pages = Pages { most: 20, ..Pages::of(&base, &source.definition.people[0], &values, paths).unwrap() };
-        let walked = pages.walk(&session, 0, |seen: &mut usize, _| {
-            *seen += 1;
-            Ok(())
-        });
-        let failure = walked.await.map(|_| ()).unwrap_err();
-        assert_eq!(failure, Failure::Truncated("there is no end after 20 pages".into()));
-    }
-}
+mod tests;

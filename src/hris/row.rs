@@ -4,6 +4,7 @@
 //! Holds text and nothing else: what the text means is `mapping`'s. A row is used again for every record, so that
 //! reading a hundred thousand of them does not ask for memory a million times.
 
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -128,7 +129,7 @@ impl Slot {
 }
 
 /// What a record holds in one place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Held {
     /// Nothing, or null.
     #[default]
@@ -140,7 +141,7 @@ enum Held {
 }
 
 /// One value of a record.
-#[derive(Clone, Default, Hash)]
+#[derive(Clone, Default)]
 pub(super) struct Cell {
     held: Held,
     text: String,
@@ -200,9 +201,19 @@ pub(super) struct Build {
 }
 
 /// One record of a source: a cell for each slot, and behind them those that only rules and joins look at.
-#[derive(Clone, Hash)]
+#[derive(Clone)]
 pub(super) struct Row {
     cells: Vec<Cell>,
+}
+
+impl Hash for Row {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let filled = self.cells.iter().enumerate().filter(|(_, cell)| cell.held != Held::Nothing);
+        for (at, Cell { held, text }) in filled {
+            (at, *held == Held::Text).hash(state);
+            text.hash(state);
+        }
+    }
 }
 
 impl Default for Row {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::Failure;
 use super::node::Node;
-use super::{MANIFESTS, Options, ended, schema};
+use super::{MANIFESTS, Options, ended, keeper, schema};
 use crate::api::connection::{ConfigMapKey, FileFrom};
 use crate::api::{HRConnection, SyncPolicy};
 use crate::domain::lifecycle::Zones;
@@ -21,6 +21,7 @@ use crate::hris;
 use crate::outcome::Fault;
 use crate::sync::policy;
 use crate::sync::source::{self, Objects};
+use crate::sync::usernames::Usernames;
 
 /// What a key is called in the environment, before its own words.
 const PREFIX: &str = "ROLLCALL_CREDENTIAL_";
@@ -46,6 +47,8 @@ pub struct Rules {
     pub scope: Scope,
     /// Where people's days begin; none without a policy, and then days are those of UTC.
     pub zones: Option<Zones>,
+    /// What people are called in Kubernetes; none without a policy.
+    pub usernames: Option<Usernames>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +82,7 @@ impl Manifests {
         if let Some(path) = &options.definition {
             manifests.put_definition(path)?;
         }
-        manifests.put_credentials(options.credentials_file.as_deref())?;
+        manifests.put_credentials(options.credentials_file.as_deref(), options.rotate)?;
         Ok(manifests)
     }
 
@@ -93,9 +96,11 @@ impl Manifests {
     /// # Errors
     /// The field of the policy that cannot be followed.
     pub fn rules(&self) -> Result<Rules, Fault> {
-        let Some(policy) = &self.policy else { return Ok(Rules { scope: Scope::default(), zones: None }) };
+        let Some(policy) = &self.policy else {
+            return Ok(Rules { scope: Scope::default(), zones: None, usernames: None });
+        };
         let settings = policy::Settings::of(policy, &[])?;
-        Ok(Rules { scope: settings.scope, zones: Some(settings.zones) })
+        Ok(Rules { scope: settings.scope, zones: Some(settings.zones), usernames: Some(settings.usernames) })
     }
 
     /// The policy is over this connection.
@@ -137,7 +142,7 @@ impl Manifests {
     }
 
     /// Makes the Secrets that are named and not among the manifests, from the environment or a file of keys.
-    fn put_credentials(&mut self, file: Option<&Path>) -> Result<(), Failure> {
+    fn put_credentials(&mut self, file: Option<&Path>, rotate: bool) -> Result<(), Failure> {
         let given = match file {
             None => BTreeMap::new(),
             Some(path) => keys_of(path)?,
@@ -148,6 +153,14 @@ impl Manifests {
             Some(definition) => definition.credentials.into_keys().collect(),
             None => FILE_KEYS.map(str::to_owned).to_vec(),
         };
+        if let Some(name) = source::named(spec).secrets.into_iter().find(|name| self.secrets.contains_key(*name))
+            && rotate
+        {
+            return Err(ended(
+                MANIFESTS,
+                format!("--rotate: Secret {name} is among the manifests, which are not written"),
+            ));
+        }
         let missing: Vec<String> = source::named(spec).secrets.into_iter().map(str::to_owned).collect();
         for name in missing.into_iter().filter(|name| !self.secrets.contains_key(name)).collect::<Vec<_>>() {
             let mut data = given.clone();
@@ -194,11 +207,9 @@ fn variable(key: &str) -> Option<String> {
     std::env::var(format!("{PREFIX}{}", upper(key))).ok().filter(|value| !value.is_empty())
 }
 
-/// The keys of a file of credentials. What it holds is quoted nowhere.
+/// The keys of a file of credentials.
 fn keys_of(path: &Path) -> Result<BTreeMap<String, ByteString>, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
-    let keys: BTreeMap<String, String> = serde_saphyr::from_str(&text)
-        .map_err(|_| ended(MANIFESTS, format!("{}: not a file of keys and their values", path.display())))?;
+    let keys = keeper::read(path).map_err(|why| ended(MANIFESTS, why))?;
     Ok(keys.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect())
 }
 

@@ -13,7 +13,7 @@ fn day(day: Option<jiff::civil::Date>) -> String {
 }
 
 /// All there are; a table leaves out those that are empty for everybody.
-const COLUMNS: [Column; 19] = [
+const COLUMNS: [Column; 20] = [
     ("id", |line| line.id.clone()),
     ("name", |line| line.name.clone()),
     ("email", |line| line.email.clone()),
@@ -31,6 +31,7 @@ const COLUMNS: [Column; 19] = [
     ("location", |line| line.location.clone()),
     ("manager", |line| line.manager.clone()),
     ("phone", |line| line.phone.clone()),
+    ("usernames", |line| line.usernames.join(" ")),
     ("why", |line| line.why.clone()),
     ("included", |line| line.included.to_string()),
 ];
@@ -176,6 +177,7 @@ fn masked(line: &Line) -> Line {
         name: line.name.split_whitespace().map(first_letter).collect::<Vec<_>>().join(" "),
         email: address(&line.email),
         manager: if line.manager_is_address { address(&line.manager) } else { line.manager.clone() },
+        usernames: line.usernames.iter().map(|name| address(name)).collect(),
         phone: if line.phone.is_empty() { String::new() } else { "…".to_owned() },
         ..line.clone()
     }
@@ -213,6 +215,7 @@ mod tests {
             manager: "bo@example.com".into(),
             manager_is_address: true,
             phone: "+34 600 000 000".into(),
+            usernames: vec!["oidc:ada@example.com".into()],
             ..Line::default()
         };
         let bo = Line {

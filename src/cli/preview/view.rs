@@ -106,6 +106,8 @@ pub struct Line {
     pub manager_is_address: bool,
     /// Work telephone.
     pub phone: String,
+    /// What they are called in Kubernetes, by the policy's `identity.usernames`.
+    pub usernames: Vec<String>,
 }
 
 impl View {
@@ -181,6 +183,7 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         },
         manager_is_address: matches!(employee.manager, Some(Manager::Email(_))),
         phone: employee.phone.clone().unwrap_or_default(),
+        usernames: rules.usernames.iter().flat_map(|usernames| usernames.of(employee)).collect(),
     };
     (line, out)
 }

@@ -305,7 +305,21 @@ fn rules_and_further_lists_have_to_fit_too() {
     };
     assert_eq!(parse(&asked("/jobs/search", "{of}")).map(|_| ()), Ok(()));
     let of = with("path: /people,", "path: '/people/{of}',");
+    let together = |text: String, words: &str| {
+        text.replace(
+            "    fields: {title: title}\n    request",
+            &format!("    fields: {{title: title}}\n    together: {words}\n    request"),
+        )
+    };
+    let good = together(
+        asked("/jobs/search", "{of}").replace("    of: id", "    of: id\n    records: jobs"),
+        "{most: 2, key: person}",
+    );
+    assert_eq!(parse(&good).map(|_| ()), Ok(()));
     for (text, why) in [
+        (good.replace("most: 2", "most: 1"), "details.one.together.most: from 2 to 1000 people"),
+        (good.replace("ids: ['{of}']", "id: '{of}'"), "details.one.together: {of} has to stand in a list"),
+        (good.replace("    records: jobs\n", ""), "details.one: one record has neither pages nor a choice"),
         (format!("{PLAIN}{join}    fields: {{hireDate: x}}\n"), "joins.jobs.fields.hireDate: stands under fields too"),
         (format!("{PLAIN}{detail} {{path: /people}}\n"), "line 25: details.one.request.path: {of} is not in it"),
         (asked("/jobs/search", "7"), "line 25: details.one.request: {of} is not in it"),

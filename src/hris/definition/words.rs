@@ -283,6 +283,9 @@ pub struct Detail {
     /// How the next page is asked for; without it there is one page.
     #[serde(default)]
     pub paging: Option<Paging>,
+    /// Asks about many people in one request.
+    #[serde(default)]
+    pub together: Option<Together>,
     /// Which record counts, where there are several.
     #[serde(default)]
     pub choose: Option<Choose>,
@@ -291,6 +294,17 @@ pub struct Detail {
     /// Values that only `rules` look at.
     #[serde(default)]
     pub inputs: BTreeMap<String, Value>,
+}
+
+/// How many people are asked about in one request: in the list in its body that `{of}` stands in, what stands there
+/// for one person stands there for each.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Together {
+    /// Most people of one request.
+    pub most: u16,
+    /// Path in a record of the answer to whose it is.
+    pub key: String,
 }
 
 /// Which of several records of one person counts: the one of today; else the next to begin; else the last that ended.

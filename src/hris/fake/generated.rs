@@ -286,21 +286,15 @@ impl Generated {
         Ok(record.to_string())
     }
 
-    fn about(&mut self, at: usize, of: &str) -> Result<Answer, String> {
-        let nobody = || Ok(Answer::refused(404, "there is nobody with that id"));
-        let mut number = Company::number(of);
-        if number.is_none() {
-            number = (0..self.company.numbers(&self.moment)).find(|number| self.company.email(*number) == of);
+    /// The answer about one person, or about many.
+    fn about(&mut self, at: usize, people: &[String]) -> Result<Answer, String> {
+        let mut records = Vec::new();
+        for of in people {
+            records.extend(self.records_about(at, of)?);
         }
-        let Some(person) = number.and_then(|number| self.company.person(number, &self.moment)) else { return nobody() };
-        let Some(template) = self.renderer.template(&person, &self.moment)? else { return nobody() };
-        if template.asked.get(at).is_none_or(|hole: &Hole| self.renderer.text(&person, *hole) != of) {
-            return nobody();
+        if records.is_empty() && people.len() == 1 {
+            return Ok(Answer::refused(404, "there is nobody with that id"));
         }
-        let choose = self.definition.details.values().nth(at).and_then(|detail| detail.choose.clone());
-        let entries = self.entries(person.number, choose.as_ref());
-        let record = 1 + self.definition.joins.len() + at;
-        let records = entries.into_iter().map(|entry| self.record(entry, record)).collect::<Result<Vec<_>, _>>()?;
         let Some(book) = self.details.get(at).and_then(Option::as_ref) else {
             return Ok(Answer::json(records.concat()));
         };
@@ -309,6 +303,25 @@ impl Generated {
         let mut answer = Answer::json(page.body);
         answer.headers.extend(page.headers);
         Ok(answer)
+    }
+
+    /// What a detail has about somebody; nothing about nobody.
+    fn records_about(&mut self, at: usize, of: &str) -> Result<Vec<String>, String> {
+        let mut number = Company::number(of);
+        if number.is_none() {
+            number = (0..self.company.numbers(&self.moment)).find(|number| self.company.email(*number) == of);
+        }
+        let Some(person) = number.and_then(|number| self.company.person(number, &self.moment)) else {
+            return Ok(Vec::new());
+        };
+        let Some(template) = self.renderer.template(&person, &self.moment)? else { return Ok(Vec::new()) };
+        if template.asked.get(at).is_none_or(|hole: &Hole| self.renderer.text(&person, *hole) != of) {
+            return Ok(Vec::new());
+        }
+        let choose = self.definition.details.values().nth(at).and_then(|detail| detail.choose.clone());
+        let entries = self.entries(person.number, choose.as_ref());
+        let record = 1 + self.definition.joins.len() + at;
+        entries.into_iter().map(|entry| self.record(entry, record)).collect()
     }
 
     /// The answer that begins an export, or says that it is done.
@@ -338,7 +351,9 @@ impl Generated {
             if self.ended.len() == self.definition.people.len() {
                 self.ended.clear();
                 self.moment.answers += 1;
-                self.forget();
+                if self.company.scenario.comes_with_answers() {
+                    self.forget();
+                }
             }
             self.list()?;
             let Some(book) = self.books.get(at) else { return Err("there is no such list".to_owned()) };

@@ -134,7 +134,7 @@ impl Routes {
     }
 
     /// The detail that a request is for, and whom it is about.
-    pub(super) fn detail(&self, asked: &Asked) -> Option<(usize, String)> {
+    pub(super) fn detail(&self, asked: &Asked) -> Option<(usize, Vec<String>)> {
         self.details.iter().enumerate().find_map(|(at, route)| Some((at, route.of(asked)?)))
     }
 }
@@ -182,11 +182,11 @@ impl Route {
     }
 
     /// Whom a request is about.
-    fn of(&self, asked: &Asked) -> Option<String> {
+    fn of(&self, asked: &Asked) -> Option<Vec<String>> {
         let to = format!("{} {}", asked.method, asked.path);
         if let Some((before, after)) = self.to.split_once(OF) {
             let of = to.strip_prefix(before)?.strip_suffix(after)?;
-            return (!of.contains('/') && self.fits(asked)).then(|| decoded(of)).flatten();
+            return (!of.contains('/') && self.fits(asked)).then(|| decoded(of)).flatten().map(|of| vec![of]);
         }
         let sent = serde_json::from_slice(&asked.body).unwrap_or_default();
         (self.to == to).then(|| within(self.body.as_ref()?, &sent)).flatten().filter(|of| !of.is_empty())
@@ -215,20 +215,27 @@ pub(super) fn parts(definition: &Definition) -> Vec<(Part, &List)> {
     people.chain(joins).chain(lookups).collect()
 }
 
-/// Whether a body has all that one has: then what stands in it for the person that is asked about, or nothing.
-fn within(body: &Json, sent: &Json) -> Option<String> {
+/// Whether a body has all that one has: then what stands in it for the people that are asked about.
+fn within(body: &Json, sent: &Json) -> Option<Vec<String>> {
     match (body, sent) {
         (Json::Object(body), Json::Object(sent)) => {
-            body.iter().try_fold(String::new(), |of, (key, value)| Some(of + &within(value, sent.get(key)?)?))
+            let each = body.iter().map(|(key, value)| within(value, sent.get(key)?));
+            each.collect::<Option<Vec<_>>>().map(|of| of.concat())
         }
         (Json::Array(body), Json::Array(sent)) if body.len() == sent.len() => {
-            body.iter().zip(sent).try_fold(String::new(), |of, (value, sent)| Some(of + &within(value, sent)?))
+            let each = body.iter().zip(sent).map(|(value, sent)| within(value, sent));
+            each.collect::<Option<Vec<_>>>().map(|of| of.concat())
+        }
+        // Many people at once.
+        (Json::Array(body), Json::Array(sent)) if !sent.is_empty() && body.len() == 1 => {
+            let each = sent.iter().map(|sent| within(body.first()?, sent).filter(|of| !of.is_empty()));
+            each.collect::<Option<Vec<_>>>().map(|of| of.concat())
         }
         (Json::String(text), Json::String(sent)) if text.contains(OF) => {
             let (before, after) = text.split_once(OF)?;
-            Some(sent.strip_prefix(before)?.strip_suffix(after)?.to_owned())
+            Some(vec![sent.strip_prefix(before)?.strip_suffix(after)?.to_owned()])
         }
-        (body, sent) => (body == sent).then(String::new),
+        (body, sent) => (body == sent).then(Vec::new),
     }
 }
 

@@ -105,9 +105,9 @@ pub(super) struct Backwards {
     readers: Vec<Paths>,
     /// The records as they begin: a filter that finds them may ask for something.
     begun: Vec<Json>,
-    /// Ways to what joins and details are asked about, in a person's record; and to the same in a join's.
+    /// Ways to what joins and details are asked about, in a person's record; and to the same in theirs, if it is there.
     of: Vec<Way>,
-    keys: Vec<Way>,
+    keys: Vec<Option<Way>>,
 }
 
 /// Most ways of putting the values that are tried for one shape.
@@ -162,8 +162,11 @@ impl Backwards {
         let joined = definition.joins.iter().map(|(name, join)| way("joins", name, &join.of));
         let detailed = definition.details.iter().map(|(name, detail)| way("details", name, &detail.of));
         let of = joined.chain(detailed).collect::<Result<_, _>>()?;
-        let keys =
-            definition.joins.iter().map(|(name, join)| way("joins", name, &join.key)).collect::<Result<_, _>>()?;
+        let joined = definition.joins.iter().map(|(name, join)| way("joins", name, &join.key).map(Some));
+        let detailed = definition.details.iter().map(|(name, detail)| {
+            detail.together.as_ref().map(|together| way("details", name, &together.key)).transpose()
+        });
+        let keys = joined.chain(detailed).collect::<Result<_, _>>()?;
         let begun = begun(definition)?;
         Ok(Self { definition: definition.clone(), items, readers, begun, of, keys })
     }
@@ -436,13 +439,14 @@ impl Backwards {
                 Some(Some(hole @ Hole::Text(Slot::EmployeeId | Slot::Email))) => hole,
                 Some(_) => return Err(format!("{place}: what stands there is not one person's")),
             };
-            if let Some(key) = self.keys.get(number) {
+            if let Some(Some(key)) = self.keys.get(number) {
                 let joined = records.get_mut(number + 1).ok_or("there is no record")?;
                 let put = (0..MOST_ELEMENTS).any(|choice| key.put(joined, &hole.mark().into(), choice).is_ok());
                 if !put {
                     return Err(format!("{}: something stands there", place.replace(".of", ".key")));
                 }
-            } else {
+            }
+            if number >= definition.joins.len() {
                 asked.push(hole);
             }
         }

@@ -1,7 +1,5 @@
 //! What is taken from the pages of one list: a trie of plain paths, with queries where it ends.
 
-use std::collections::BTreeMap;
-
 use serde_json_path::JsonPath;
 
 use crate::hris::definition;
@@ -33,7 +31,7 @@ pub(super) enum Leaf {
 #[derive(Debug, Default)]
 pub(super) struct Node {
     pub(super) leaves: Vec<Leaf>,
-    pub(super) branches: BTreeMap<String, Node>,
+    pub(super) branches: Vec<(String, Node)>,
     /// What is asked of the value that stands here.
     pub(super) queries: Vec<(JsonPath, Leaf)>,
     /// Only on the list of records: what is taken from each of them.
@@ -45,7 +43,16 @@ pub(super) struct Node {
 impl Node {
     /// The place at the end of some keys; no key is this place.
     fn at(&mut self, keys: &[String]) -> &mut Self {
-        keys.iter().fold(self, |node, key| node.branches.entry(key.clone()).or_default())
+        keys.iter().fold(self, |node, key| {
+            let known = node.branches.iter().position(|(known, _)| known == key);
+            let branch = known.map_or_else(|| (key.clone(), Self::default()), |at| node.branches.swap_remove(at));
+            &mut node.branches.push_mut(branch).1
+        })
+    }
+
+    /// The place a key leads to. There are few, and most keys of a page lead nowhere: of another length, mostly.
+    pub(super) fn branch(&self, key: &str) -> Option<&Self> {
+        self.branches.iter().find(|(known, _)| known == key).map(|(_, node)| node)
     }
 
     fn take(&mut self, path: &Path, leaf: Leaf) {

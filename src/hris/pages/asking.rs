@@ -66,6 +66,26 @@ impl Asking {
         Ok(Self { url, headers, body })
     }
 
+    /// One request about many people: the list in its body that names one of them names all of them.
+    ///
+    /// # Errors
+    /// As [`Asking::new`].
+    pub(super) fn about_all(
+        base: &str,
+        request: &Request,
+        values: &BTreeMap<String, String>,
+        people: &[String],
+    ) -> Result<Self, String> {
+        let mut each = people.iter().map(|of| Self::new(base, request, values, Some(("of", of))));
+        let mut all = each.next().ok_or("there is nobody to ask about")??;
+        for one in each {
+            if let (Some(search), Some(all), Some(one)) = (&request.search, &mut all.body, one?.body) {
+                unite(&search.body.0, all, one);
+            }
+        }
+        Ok(all)
+    }
+
     /// Makes it. `made` is whether something that was made, or will be, is an answer too.
     ///
     /// # Errors
@@ -86,6 +106,36 @@ impl Asking {
         if let Some(body) = &mut self.body {
             set(body, path, value);
         }
+    }
+}
+
+/// Whether somebody is named in a list of a body, and in no other place of it.
+pub(in crate::hris) fn lists_people(body: &Value) -> bool {
+    fn count(body: &Value, listed: bool, within: &mut usize, elsewhere: &mut usize) {
+        match body {
+            Value::String(text) if text.contains("{of}") => *(if listed { within } else { elsewhere }) += 1,
+            Value::Array(list) => list.iter().for_each(|value| count(value, true, within, elsewhere)),
+            Value::Object(object) => object.values().for_each(|value| count(value, listed, within, elsewhere)),
+            _ => {}
+        }
+    }
+    let (mut within, mut elsewhere) = (0, 0);
+    count(body, false, &mut within, &mut elsewhere);
+    within > 0 && elsewhere == 0
+}
+
+/// Puts what lists hold for one person beside what they hold for others. `words` is the body as the definition has it.
+fn unite(words: &Value, all: &mut Value, one: Value) {
+    match (words, all, one) {
+        (Value::Array(_), Value::Array(all), Value::Array(one)) if lists_people(words) => all.extend(one),
+        (Value::Object(words), Value::Object(all), Value::Object(one)) => {
+            for (key, one) in one {
+                if let (Some(words), Some(all)) = (words.get(&key), all.get_mut(&key)) {
+                    unite(words, all, one);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -140,6 +190,32 @@ mod tests {
         let body = json!({"requests": [{"id": "{of}"}], "limit": 5});
         let asking = asking("/employment/search", Some(body), ("of", "a/{b}")).unwrap();
         assert_eq!(asking.body, Some(json!({"requests": [{"id": "a/{b}"}], "limit": 5})));
+    }
+
+    #[test]
+    fn many_people_are_asked_about_in_one_body() {
+        let body = json!({"requests": [{"id": "{of}", "with": ["jobs"]}], "filter": {"of": ["{of}"], "in": ["x"]}});
+        let search = Some(Search { page: String::new(), body: Body(body) });
+        let request = Request { path: "/people".into(), query: BTreeMap::new(), headers: BTreeMap::new(), search };
+        let people = ["7", "{of}", "8"].map(str::to_owned);
+        let all = Asking::about_all("https://hr.example.com/", &request, &BTreeMap::new(), &people).unwrap();
+        let one = |id: &str| json!({"id": id, "with": ["jobs"]});
+        let expected =
+            json!({"requests": [one("7"), one("{of}"), one("8")], "filter": {"of": ["7", "{of}", "8"], "in": ["x"]}});
+        assert_eq!(all.body, Some(expected));
+    }
+
+    #[test]
+    fn people_are_listed_where_they_are_named_in_lists_alone() {
+        for (body, listed) in [
+            (json!({"requests": [{"id": "{of}"}]}), true),
+            (json!({"in": {"ids": ["{of}"]}}), true),
+            (json!({"id": "{of}"}), false),
+            (json!({"id": "{of}", "ids": ["{of}"]}), false),
+            (json!({"ids": ["x"]}), false),
+        ] {
+            assert_eq!(lists_people(&body), listed, "{body}");
+        }
     }
 
     #[test]

@@ -288,6 +288,40 @@ async fn a_list_that_is_made_first_is_played_too() {
     }
 }
 
+const TOGETHER: &str = r"
+name: together
+title: Together
+evidence: partial
+sources: [https://hr.example.com/docs]
+setup: Make a key.
+baseUrl: https://hr.example.com/api
+credentials: {key: a key}
+auth: {headers: {Authorization: 'Key {key}'}}
+people: [{request: {path: /people}, records: data}]
+details:
+  jobs:
+    request: {path: /jobs/search, search: {page: 'https://hr.example.com/docs', body: {of: ['{of}']}}}
+    of: id
+    records: jobs
+    together: {most: 10, key: person}
+    fields: {status: state, hireDate: since, department: department}
+fields: {employeeId: id, fullName: name, email: email}
+statuses: {On: {means: Active}, Off: {means: Terminated}}
+";
+
+#[tokio::test]
+async fn many_people_are_asked_about_at_once() {
+    let played = Played::of("together", TOGETHER, company(23, 1), 100).await;
+    let read = played.read().await.unwrap();
+    assert_eq!(differences(&played.definition, &played.company, &read), Vec::<String>::new());
+    let asked = || played.fake.heard().iter().filter(|part| **part == Part::Detail("jobs".to_owned())).count();
+    assert_eq!(asked(), 3);
+    played.fake.bring("no-records@details:2").unwrap();
+    let read = played.read().await.unwrap();
+    let unknown = read.employees.iter().filter(|one| one.said == Said::Unmapped).count();
+    assert_eq!((asked(), unknown), (6, 10), "whoever is not in the answer is not known to have left");
+}
+
 #[tokio::test]
 async fn whoever_plays_a_company_can_say_what_happens_next() {
     let played = Played::new("hibob", company(40, 1), 100).await;

@@ -1,6 +1,7 @@
 //! Whether the words of requests, pages and further lists fit together.
 
-use super::super::{Ends, Export, List, Paging, Request, Step};
+use super::super::super::pages::asking;
+use super::super::{Ends, Export, List, Paging, Request, Step, Together};
 use super::{Check, strings};
 
 /// Ends of a path whose POST may be a search. A definition cannot name another: nothing could tell it from a call that
@@ -142,8 +143,12 @@ impl Check<'_> {
             if let Some(paging) = &detail.paging {
                 self.paging(&format!("{place}.paging"), paging, &detail.request, false);
             }
-            if detail.records.is_none() && (detail.paging.is_some() || detail.choose.is_some()) {
-                self.say(place, "one record has neither pages nor a choice");
+            if let Some(together) = &detail.together {
+                self.together(&format!("{place}.together"), together, &detail.request);
+            }
+            let listed = detail.paging.is_some() || detail.choose.is_some() || detail.together.is_some();
+            if detail.records.is_none() && listed {
+                self.say(place, "one record has neither pages nor a choice, and is one person's");
             }
         }
         let chosen = definition.joins.iter().map(|(name, join)| (format!("joins.{name}"), &join.choose));
@@ -157,6 +162,18 @@ impl Check<'_> {
             let place = format!("lookups.{name}");
             self.path(&format!("{place}.key"), &lookup.key, false);
             self.path(&format!("{place}.value"), &lookup.value, false);
+        }
+    }
+
+    /// What is asked about many people at once says about whom in a list, and in no other place.
+    fn together(&mut self, place: &str, together: &Together, request: &Request) {
+        self.path(&format!("{place}.key"), &together.key, false);
+        if !(2..=1000).contains(&together.most) {
+            self.say(format!("{place}.most"), "from 2 to 1000 people");
+        }
+        let body = request.search.as_ref().map(|search| &search.body.0);
+        if request.path.contains("{of}") || !body.is_some_and(asking::lists_people) {
+            self.say(place, "{of} has to stand in a list of the search's body, and in no other place");
         }
     }
 

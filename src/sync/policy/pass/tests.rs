@@ -1,0 +1,198 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::api::SyncPolicy;
+use crate::domain::employee::{Employee, HrId, Read, Said, Status};
+use crate::domain::trust::{Asked, Bounds, Memory, judge};
+
+fn noon() -> Timestamp {
+    "2026-03-10T12:00:00Z".parse().unwrap()
+}
+
+fn employee(id: &str, status: Status) -> Employee {
+    Employee::new(HrId(id.into()), format!("Name {id}"), format!("{id}@example.com"), Said::Mapped(status))
+}
+
+fn believed(employees: Vec<Employee>) -> Arc<Snapshot> {
+    let read = Read { employees, ..Read::default() };
+    let bounds =
+        Bounds { max_shrink: 10, min_overlap: 95, max_bad_records: 1, always_present: vec![], sentinels: Vec::new() };
+    let asked = Asked { source: "source-1", remembered: false, accepted: None };
+    Arc::new(judge(read, &Memory::fresh(&[7; 32]), &asked, &bounds, noon()).unwrap().snapshot)
+}
+
+fn settings(scope: &serde_json::Value) -> Settings {
+    let policy: SyncPolicy = serde_json::from_value(serde_json::json!({
+        "apiVersion": "rollcall.dev/v1alpha1", "kind": "SyncPolicy", "metadata": {"name": "everyone"},
+        "spec": {"connections": [{"name": "hq"}], "timeZones": {"default": "Europe/Madrid"},
+            "identity": {"usernames": ["'oidc:' + person.workEmail"]}, "scope": scope},
+    }))
+    .unwrap();
+    Settings::of(&policy, &[]).unwrap()
+}
+
+/// A cluster in memory.
+struct Cluster(View);
+
+impl Cluster {
+    fn of(employees: Vec<Employee>) -> Self {
+        let mut cluster = Self(View {
+            namespace: "rollcall".into(),
+            policy: "everyone".into(),
+            policy_uid: "uid-1".into(),
+            runs: vec![],
+            baseline: Baseline::Settled,
+            settings: settings(&serde_json::json!({})),
+            people: vec![],
+            revocations: vec![],
+            snapshot: Some(believed(employees)),
+        });
+        cluster.pass();
+        cluster
+    }
+
+    fn answer(&mut self, employees: Vec<Employee>) {
+        self.0.snapshot = Some(believed(employees));
+    }
+
+    fn pass(&mut self) -> Decision {
+        let decision = decide(&self.0, noon());
+        self.0.runs.clone_from(&decision.runs);
+        self.0.runs.iter_mut().for_each(|run| run.written = true);
+        for write in decision.leavers.iter().chain(&decision.rest) {
+            let spec = crate::api::person::PersonSpec { records: vec![write.record.clone()], hold: None };
+            let mut person = write.standing.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
+            person.metadata.uid = Some(format!("uid-{}", write.record.id));
+            person.status = Some(write.status.clone());
+            self.0.people.retain(|other| other.metadata.name.as_deref() != Some(&write.name));
+            self.0.people.push(Arc::new(person));
+        }
+        decision
+    }
+
+    fn revocation(&mut self, id: &str, uid: &str) {
+        let person = roster::person_name("rollcall", "hq", &HrId(id.into()));
+        let revocation = serde_json::from_value(serde_json::json!({
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": format!("{person}-cut")},
+            "spec": {"person": person, "personUid": uid, "policy": "everyone", "trigger": "Termination",
+                "strike": "Cut", "due": noon(), "reason": "terminated"},
+        }));
+        self.0.revocations = vec![Arc::new(revocation.unwrap())];
+    }
+}
+
+fn ids(writes: &[Write]) -> Vec<&str> {
+    writes.iter().map(|write| write.record.id.as_str()).collect()
+}
+
+#[test]
+fn nothing_changed_nothing_written() {
+    let mut cluster = Cluster::of(vec![employee("1", Status::Active), employee("2", Status::Terminated)]);
+    cluster.revocation("2", "uid-2");
+    cluster.pass();
+    let again = cluster.pass();
+    assert!(ids(&again.leavers).is_empty() && ids(&again.rest).is_empty());
+    cluster.0.snapshot = None;
+    let restarted = cluster.pass();
+    assert!(ids(&restarted.rest).is_empty(), "also after a start, before an answer");
+}
+
+#[test]
+fn leavers_go_first_and_carry_the_run_that_counts_them() {
+    let mut cluster = Cluster::of(["1", "2", "3"].map(|id| employee(id, Status::Active)).into());
+    let mut moved = employee("3", Status::Active);
+    moved.department = Some("Sales".into());
+    cluster.answer(vec![employee("1", Status::Terminated), employee("2", Status::Terminated), moved]);
+    let decision = cluster.pass();
+    assert_eq!((ids(&decision.leavers), ids(&decision.rest)), (vec!["1", "2"], vec!["3"]));
+    assert_eq!(decision.runs.iter().map(|run| (run.leavers, run.written)).collect::<Vec<_>>(), [(2, false)]);
+    let carried: BTreeSet<_> =
+        decision.leavers.iter().map(|w| w.status.employment.as_ref().unwrap().run.clone()).collect();
+    assert_eq!(carried, BTreeSet::from([Some(decision.runs[0].id.clone())]));
+}
+
+#[test]
+fn only_a_revocation_of_exactly_this_person_is_mirrored() {
+    for (uid, expected) in [("uid-1", vec!["1"]), ("uid-of-a-person-deleted-since", vec![])] {
+        let mut cluster = Cluster::of(vec![employee("1", Status::Active), employee("2", Status::Active)]);
+        cluster.revocation("1", uid);
+        let decision = cluster.pass();
+        assert_eq!(ids(&decision.rest), expected, "{uid}");
+        let shown = decision.rest.iter().map(|write| write.status.access.as_ref().map(|access| access.state.as_str()));
+        assert_eq!(shown.collect::<Vec<_>>(), vec![Some("Held"); expected.len()]);
+    }
+}
+
+#[test]
+fn what_a_mirror_writes_keeps_everything_else() {
+    let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
+    let before = cluster.0.people[0].status.clone().unwrap();
+    cluster.revocation("1", "uid-1");
+    let mut after = cluster.pass().rest.remove(0).status;
+    after.access = None;
+    assert_eq!(after, before);
+}
+
+#[test]
+fn persons_of_other_connections_or_of_other_names_are_left_alone() {
+    let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
+    for (name, connection) in [("p-forged", "hq"), ("p-other", "okta")] {
+        let record = Record { connection: connection.into(), id: "1".into() };
+        let spec = crate::api::person::PersonSpec { records: vec![record], hold: None };
+        cluster.0.people.push(Arc::new(Person::new(name, spec)));
+    }
+    let decision = cluster.pass();
+    assert!(ids(&decision.rest).is_empty());
+    assert_eq!(decision.tally.states, BTreeMap::from([("Active".to_owned(), 1)]));
+}
+
+#[test]
+fn a_person_deleted_is_made_again_by_the_next_answer_that_names_them_and_by_nothing_else() {
+    let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
+    cluster.0.people.clear();
+    let answer = cluster.0.snapshot.take();
+    assert!(ids(&cluster.pass().rest).is_empty());
+    cluster.0.snapshot = answer;
+    assert_eq!(ids(&cluster.pass().rest), ["1"]);
+}
+
+#[test]
+fn news_hold_ids_only_and_a_baselines_leavers_are_none() {
+    for (baseline, expected) in [(Baseline::Settled, vec!["Terminated"]), (Baseline::Now, vec![])] {
+        let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
+        cluster.0.baseline = baseline;
+        cluster.answer(vec![employee("1", Status::Terminated)]);
+        let news = cluster.pass().news;
+        assert_eq!(news.iter().map(|news| news.reason).collect::<Vec<_>>(), expected);
+        assert!(
+            news.iter()
+                .all(|news| news.note.contains("hq/1") && !news.note.contains("@") && !news.note.contains("Name"))
+        );
+    }
+}
+
+#[test]
+fn who_goes_out_of_scope_or_comes_into_it_is_news_and_whom_an_edit_moves_is_counted() {
+    let of = |department: &str, id, status| Employee { department: Some(department.into()), ..employee(id, status) };
+    for (baseline, said) in [(Baseline::Settled, true), (Baseline::Now, false)] {
+        let mut cluster = Cluster::of(["1", "2"].map(|id| employee(id, Status::Active)).into());
+        cluster.0.settings = settings(&serde_json::json!({"exclude": {"departments": ["Sales"]}}));
+        cluster.0.baseline = baseline;
+        cluster.answer(vec![of("Sales", "1", Status::Active), of("Support", "2", Status::Active)]);
+        let out = cluster.pass();
+        cluster.0.settings = settings(&serde_json::json!({}));
+        cluster.answer(vec![of("Sales", "1", Status::Terminated), of("Support", "2", Status::Active)]);
+        let into = cluster.pass();
+        let notes = [&out, &into]
+            .map(|pass| pass.news.iter().map(|news| (news.reason, news.note.as_str())).collect::<Vec<_>>());
+        let expected = [
+            (
+                "OutOfScope",
+                "HR record hq/1 is out of scope: the department is among spec.scope.exclude.departments; the record says: active, no last day. This ends nobody's access.",
+            ),
+            ("InScope", "HR record hq/1 is in scope again, and has left: its Revocation needs approval."),
+        ];
+        assert_eq!(notes, if said { expected.map(|one| vec![one]) } else { [vec![], vec![]] });
+        assert_eq!((out.tally.crossed, into.tally.crossed), ((1, 0), (0, 1)));
+    }
+}
