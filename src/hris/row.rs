@@ -182,6 +182,14 @@ pub(super) struct Unfit;
 
 /// Without surrounding blanks, and without the invisible marks that spreadsheets and web forms leave.
 pub(super) fn trim(text: &str) -> &str {
+    // Most texts begin and end with a letter or digit, and are looked at again and again.
+    let bytes = text.as_bytes();
+    if let (Some(first), Some(last)) = (bytes.first(), bytes.last())
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return text;
+    }
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}'))
 }
 
