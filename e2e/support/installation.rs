@@ -107,6 +107,8 @@ impl Installation {
             "image": {"repository": "localhost/rollcall", "tag": "test"},
             "policies": {"allowRevokerTokenRequests": true}, // the revoker is a local process here, not a pod of a node
             "crds": {"install": false}, // one set for all stories, see `cluster`
+            // Sync and control are local processes too: on a cluster with a node, a pod would take the Lease from them.
+            "nodeSelector": {"rollcall.dev/nowhere": "true"},
         });
         overlay(&mut all, values);
         let manifests = chart::render(&self.admin, &self.release, &self.namespace, &all).await;
