@@ -7,7 +7,6 @@ use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
 use tokio::net::TcpListener;
@@ -31,8 +30,6 @@ const HURRIED: Patience = Patience { first: Duration::ZERO, throttled: 5, faults
 const LONG: Duration = Duration::from_secs(30);
 /// Time for all of them.
 const ALL: Duration = Duration::from_hours(1);
-/// Time for one that has to run out.
-const SHORT: Duration = Duration::from_millis(400);
 
 /// Reads fakes of one definition, again and again, without setting TLS up anew each time.
 pub(in super::super) struct Reader(Arc<Transport>);
@@ -79,17 +76,9 @@ pub async fn test(folder: &FilePath) -> Result<Report, String> {
     let reader = Reader::new(&folder.definition)?;
     let (mut report, clean) = folder.report(&reader).await?;
     let Ok(good) = &clean.read else { return Ok(report) };
-    let (slow, quick): (Vec<_>, Vec<_>) = faults(&folder.definition, &clean.heard, folder.pages()?)
-        .into_iter()
-        .partition(|fault| fault.kind == Kind::Drip);
-    report.faults = slow.len() + quick.len();
-    // Those whose time has to run out wait for it together.
-    let slow = join_all(slow.iter().map(|fault| folder.tried(&reader, fault, SHORT, good))).await;
-    for fault in quick {
-        report.wrong.extend(folder.tried(&reader, &fault, LONG, good).await?);
-    }
-    for tried in slow {
-        report.wrong.extend(tried?);
+    for fault in faults(&folder.definition, &clean.heard, folder.pages()?) {
+        report.faults += 1;
+        report.wrong.extend(folder.tried(&reader, &fault, good).await?);
     }
     Ok(report)
 }
@@ -144,7 +133,7 @@ impl Folder {
     /// # Errors
     /// When no fake can be served.
     pub(in super::super) async fn report(&self, reader: &Reader) -> Result<(Report, Run), String> {
-        let clean = self.run(reader, None, LONG).await?;
+        let clean = self.run(reader, None).await?;
         let mut report = Report { people: 0, faults: 0, wrong: clean.surprises.clone(), found: String::new() };
         report.wrong.extend(engine::check(&self.source("https://hr.example.com")).err());
         match &clean.read {
@@ -164,14 +153,8 @@ impl Folder {
     }
 
     /// Reads it with a fault: what is wrong with how that ended.
-    async fn tried(
-        &self,
-        reader: &Reader,
-        fault: &Fault,
-        budget: Duration,
-        good: &Read,
-    ) -> Result<Option<String>, String> {
-        let run = self.run(reader, Some(fault), budget).await?;
+    async fn tried(&self, reader: &Reader, fault: &Fault, good: &Read) -> Result<Option<String>, String> {
+        let run = self.run(reader, Some(fault)).await?;
         Ok(judged(&self.definition, fault, good, &run.read).err())
     }
 
@@ -196,17 +179,19 @@ impl Folder {
     ///
     /// # Errors
     /// When no fake can be served.
-    pub(in super::super) async fn run(
-        &self,
-        reader: &Reader,
-        fault: Option<&Fault>,
-        budget: Duration,
-    ) -> Result<Run, String> {
+    pub(in super::super) async fn run(&self, reader: &Reader, fault: Option<&Fault>) -> Result<Run, String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let here = format!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
         let state = self.play(fault, &here)?;
         let serving = tokio::spawn(serve::serve(listener, Arc::clone(&state)));
-        let read = reader.read(&self.source(&here), budget, self.as_of).await;
+        let stalled = Arc::clone(&state.lock().unwrap_or_else(PoisonError::into_inner).stalled);
+        let source = self.source(&here);
+        let read = tokio::select! {
+            biased;
+            read = reader.read(&source, LONG, self.as_of) => read,
+            // Nothing more comes: the time of a poll would run out, and nobody waits for that.
+            () = stalled.notified() => Err(Failure::TimedOut),
+        };
         serving.abort();
         let state = state.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Run { read, heard: state.heard.clone(), surprises: state.system.surprises() })

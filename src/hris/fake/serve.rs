@@ -4,6 +4,7 @@
 //! `POST /_fake/leave/ID` makes somebody leave, `POST /_fake/fault/NAME` brings a fault, and `none` ends them all.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -15,6 +16,7 @@ use futures::{StreamExt as _, stream};
 use reqwest::Url;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use super::faults::{Faults, Part};
 
@@ -101,7 +103,8 @@ impl Answer {
         }
     }
 
-    fn into_response(self) -> Response {
+    /// `stalled` is told once nothing more comes.
+    fn into_response(self, stalled: Arc<Notify>) -> Response {
         let mut head = Response::builder().status(self.status);
         for (name, value) in &self.headers {
             head = head.header(name, value);
@@ -109,7 +112,11 @@ impl Answer {
         let body = match self.body {
             Said::Whole(bytes) => Body::from(bytes),
             Said::Stalled(bytes) => {
-                Body::from_stream(stream::iter([Ok::<_, std::io::Error>(bytes)]).chain(stream::pending()))
+                let nothing = async move {
+                    stalled.notify_one();
+                    pending().await
+                };
+                Body::from_stream(stream::iter([Ok::<_, std::io::Error>(bytes)]).chain(stream::once(nothing)))
             }
             Said::Announced(length) => {
                 head = head.header("content-length", length);
@@ -148,6 +155,8 @@ pub(super) struct State {
     pub(super) heard: Vec<Part>,
     /// What was asked for last.
     last: Option<Part>,
+    /// Told when an answer has begun and nothing more of it comes.
+    pub(super) stalled: Arc<Notify>,
     /// What every answered request is reported to.
     pub(super) tell: Box<dyn Fn(&str) + Send>,
 }
@@ -155,7 +164,7 @@ pub(super) struct State {
 impl State {
     /// Nothing was asked for yet.
     pub(super) fn new(system: Box<dyn System>, faults: Faults, tell: Box<dyn Fn(&str) + Send>) -> Self {
-        Self { system, faults, heard: Vec::new(), last: None, tell }
+        Self { system, faults, heard: Vec::new(), last: None, stalled: Arc::default(), tell }
     }
 
     pub(super) fn answer(&mut self, asked: &Asked) -> Answer {
@@ -212,8 +221,11 @@ pub(super) fn router(state: Arc<Mutex<State>>) -> Router {
         let state = Arc::clone(&state);
         async move {
             let asked = Asked::read(request).await;
-            let answer = state.lock().unwrap_or_else(PoisonError::into_inner).answer(&asked);
-            answer.into_response()
+            let (answer, stalled) = {
+                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                (state.answer(&asked), Arc::clone(&state.stalled))
+            };
+            answer.into_response(stalled)
         }
     })
 }
