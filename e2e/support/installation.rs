@@ -350,8 +350,11 @@ impl Installation {
         let trusted = connection.status.and_then(|status| status.last_trusted).expect("a trusted answer");
         let policies: Api<SyncPolicy> = self.api();
         eventually("the Persons show the trusted answer", || async {
-            let status = policies.get(POLICY).await.unwrap().status?;
-            let settled = status.conditions.iter().any(|c| c.type_ == condition::BASELINE && c.status == "True");
+            let policy = policies.get(POLICY).await.unwrap();
+            let (generation, status) = (policy.metadata.generation, policy.status?);
+            let followed = status.observed_generation == generation; // the same answer may be shown of an older spec
+            let settled =
+                followed && status.conditions.iter().any(|c| c.type_ == condition::BASELINE && c.status == "True");
             (settled && status.answer.as_ref() == Some(&trusted.answer)).then_some(())
         })
         .await;
