@@ -1,12 +1,11 @@
 //! `rollcall preview`, as somebody runs it before anything is installed: the binary, manifests, a source, no cluster.
 
-use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use crate::support::files::FileServer;
+use crate::support::process::{Process, rollcall};
 
 const PEOPLE: &str = "employeeId,fullName,email,status,department\n\
     7,Ada Example,ada@example.com,active,Engineering\n\
@@ -50,13 +49,9 @@ const POLICY: &str = "apiVersion: rollcall.dev/v1alpha1\nkind: SyncPolicy\nmetad
     identity: {usernames: [\"'oidc:' + person.workEmail\"]}\n  \
     scope: {include: {departments: [engineering]}}\n";
 
-fn binary() -> OsString {
-    std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into())
-}
-
 async fn preview(files: &[&Path], arguments: &[&str]) -> Output {
-    let mut command = Command::new(binary());
-    command.arg("preview").env("ROLLCALL_CREDENTIAL_TOKEN", "s3cret").env_remove("KUBECONFIG");
+    let mut command = rollcall();
+    command.arg("preview").env("ROLLCALL_CREDENTIAL_TOKEN", "s3cret");
     command.args(files.iter().flat_map(|file| [Path::new("-f"), *file]));
     command.args(arguments);
     tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap() // the source is served meanwhile
@@ -122,31 +117,12 @@ async fn the_exit_code_tells_a_pipeline_what_is_wrong() {
     assert!(err.contains("refused the credential"), "{err}");
 }
 
-/// A fake HR system, played by the binary until it is dropped.
-struct Played(std::process::Child);
-
-impl Played {
-    fn new(like: &str, folder: &Path) -> Self {
-        let mut command = Command::new(binary());
-        command.args(["fake-hr", "--like", like, "--people", "20", "--listen", "127.0.0.1:0", "--quiet", "--write"]);
-        let mut played = command.arg(folder).stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(played.stdout.take().unwrap()).read_line(&mut said).unwrap(); // it listens, and has written
-        Self(played)
-    }
-}
-
-impl Drop for Played {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::test]
 async fn a_refresh_token_that_is_used_once_is_kept_in_the_file_it_came_from_or_not_used() {
     let folder = Folder::new("preview-rotate");
-    let _played = Played::new("gusto", &folder.0);
+    let mut fake = rollcall();
+    fake.args(["fake-hr", "--like", "gusto", "--people", "20", "--listen", "127.0.0.1:0", "--quiet", "--write"]);
+    let (_played, _) = Process::ready(fake.arg(&folder.0)); // and it has written
     let all = fs::read_to_string(folder.0.join("manifest.yaml")).unwrap();
     let mut others: Vec<&str> = all.split("\n---\n").collect();
     let secret = others.iter().position(|one| one.contains("kind: Secret")).unwrap();

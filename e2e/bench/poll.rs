@@ -2,8 +2,7 @@
 //!
 //! The fake HR system, the poll and the bare reader are a process each: what one of them holds is not the others'.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::civil::{Date, date};
@@ -14,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::Figure;
 use super::reading::{PAGE, PEOPLE, asked, definition, memory};
+use super::support::process::Process;
 
 /// Each figure is the best of so many runs.
 const RUNS: usize = 3;
@@ -22,17 +22,14 @@ const MIB: f64 = 1_048_576.0;
 
 /// The figures of this file.
 pub fn figures() -> Vec<Figure> {
-    let system = System::start();
-    let run = |part: &str| asked(&[part, &system.here]);
+    let (_system, here) = Process::ready(Command::new(std::env::current_exe().unwrap()).arg("serve"));
+    let run = |part: &str| asked(&[part, &here]);
     run("bare"); // the fake writes its pages when they are first asked for
-    let (mut poll, mut bare) = (vec![f64::MAX; 3], vec![f64::MAX; 3]);
-    for _ in 0..RUNS {
-        for (best, part) in [(&mut poll, "poll"), (&mut bare, "bare")] {
-            best.iter_mut().zip(run(part)).for_each(|(best, value)| *best = best.min(value));
-        }
-    }
-    let [took, peak, ..] = poll[..] else { panic!("a poll says three things") };
-    let [bare_took, bare_peak, bytes] = bare[..] else { panic!("so does a bare reader") };
+    let all: Vec<_> = (0..RUNS).map(|_| (run("poll"), run("bare"))).collect();
+    let least = |of: &dyn Fn(&(Vec<f64>, Vec<f64>)) -> f64| all.iter().map(of).fold(f64::MAX, f64::min);
+    let (took, peak) = (least(&|(poll, _)| poll[0]), least(&|(poll, _)| poll[1]));
+    let (bare_took, bare_peak) = (least(&|(_, bare)| bare[0]), least(&|(_, bare)| bare[1]));
+    let bytes = least(&|(_, bare)| bare[2]);
     let explains = |figure, value, unit| Figure { figure, value, unit, bar: None };
     vec![
         Figure {
@@ -55,29 +52,6 @@ pub fn figures() -> Vec<Figure> {
     ]
 }
 
-/// The fake HR system, in a process of its own that ends with this one's interest in it.
-struct System {
-    process: Child,
-    here: String,
-}
-
-impl System {
-    fn start() -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap());
-        let mut process = process.arg("serve").stdout(Stdio::piped()).spawn().unwrap();
-        let mut here = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut here).unwrap();
-        Self { process, here: here.trim().to_owned() }
-    }
-}
-
-impl Drop for System {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
 fn setup(here: &str) -> Setup {
     let company = Company { seed: 1, people: PEOPLE, scenario: Scenario::Quiet, first: TODAY };
     let parameters = Default::default();
@@ -93,7 +67,7 @@ pub async fn serve() {
     fake.serve(listener).await.unwrap();
 }
 
-/// One poll: seconds, the most memory it ever held, and the bytes of each person of that.
+/// One poll: seconds, and the most memory it ever held.
 pub async fn poll(here: &str) -> Vec<f64> {
     let source = Source::Api(Box::new(fake::source(&setup(here)).unwrap()));
     let network = Network { allow_private_addresses: true, ..Network::default() };
@@ -102,8 +76,7 @@ pub async fn poll(here: &str) -> Vec<f64> {
     let read = hris::read(&source, &network, Duration::from_secs(600), TODAY).await.unwrap();
     let took = begun.elapsed().as_secs_f64();
     assert!(read.bad.is_empty() && read.employees.len() > PEOPLE * 9 / 10, "{} people", read.employees.len());
-    let peak = memory("VmHWM:") - before;
-    vec![took, peak, peak / read.employees.len() as f64]
+    vec![took, memory("VmHWM:") - before]
 }
 
 /// Every page downloaded, parsed into a tree and dropped: seconds, the most memory ever held, and the bytes that came.

@@ -1,6 +1,7 @@
 //! Commands of Rollcall as local processes, each under the token of its own ServiceAccount.
 
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -34,6 +35,14 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         Self(Arc::new(Mutex::new(child)))
+    }
+
+    /// Starts a command that says a line once it is ready, and gives the line.
+    pub fn ready(command: &mut Command) -> (Self, String) {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (Self(Arc::new(Mutex::new(child))), line.trim().to_owned())
     }
 
     /// How it ended, if it has.

@@ -4,8 +4,8 @@
 //! manifests ──▶ source ──hris──▶ read ──▶ trust gate, scope, verdicts ──▶ view ──▶ table, JSON or CSV
 //! ```
 //! Needs no cluster and changes nothing anywhere. A source that replaces its refresh token with each use is asked only
-//! where the next may be written into the file of credentials. The same code as the controller's makes the source, judges the answer and says who is in
-//! scope. Personal data are masked unless they are asked for.
+//! where the next may be written into the file of credentials. The same code as the controller's makes the source, judges
+//! the answer and says who is in scope. Personal data are masked unless they are asked for.
 
 mod keeper;
 mod manifests;
@@ -154,7 +154,7 @@ async fn ask(
         Ok(found) => found,
     };
     if let Source::Api(api) = &mut found {
-        if keeper.is_none() && api.definition.auth.token.as_ref().is_some_and(|token| token.refresh_token.is_some()) {
+        if keeper.is_none() && api.definition.rotates().is_some() {
             return Err(Fault::Stalled(NOT_ROTATED.to_owned()));
         }
         api.keeper = keeper;

@@ -7,7 +7,8 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::employee::{Employee, Facts, Field, Read, State, verdict};
+use super::employee::{Employee, Field, Read};
+use super::lifecycle::{Facts, State, verdict};
 
 /// Whether a source can say something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,175 +1,132 @@
-//! Where a person's day begins and ends: which zone is theirs, what day it is there, and when a termination takes effect.
+//! The verdict table: what a status and its dates say of somebody today.
 //!
-//! Knows nothing of who a person is. Days are civil days of the person's own zone; instants are the world's.
+//! Whose day it is today is `zones`'; who takes notice of a verdict is `roster`'s.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
-/// A time zone by its IANA name.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Zone {
-    name: String,
-    rules: TimeZone,
+use super::employee::{Said, Status};
+
+/// What a source says about one person's employment, without who it is: enough to compute any day's verdict again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Status.
+    pub said: Said,
+    /// First day.
+    pub start: Option<Date>,
+    /// Last day.
+    pub last_day: Option<Date>,
+    /// The last day that a trusted answer announced while it was still to come.
+    pub announced: Option<Date>,
 }
 
-impl fmt::Debug for Zone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Zone({})", self.name)
-    }
+/// State of a person today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Will start.
+    PreHire,
+    /// Works here.
+    Active,
+    /// Suspended or inactive.
+    Suspended,
+    /// On leave.
+    Leave,
+    /// Has left.
+    Terminated,
+    /// Not one of those the policy is about; says nothing of the employment.
+    OutOfScope,
+    /// Cannot be told; holds.
+    Unknown,
 }
 
-/// A zone that nobody knows: says where it is written and how.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("timeZones.{field}: {name:?} is no IANA time zone such as Europe/Madrid")]
-pub struct UnknownZone {
-    /// `default`, or `byLocation`.
-    pub field: &'static str,
-    /// What is written there.
-    pub name: String,
+/// Why a state was given: a row of the verdict table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Active, and no last day.
+    Active,
+    /// Active until an announced last day.
+    LeavesLater,
+    /// Active, and the date belongs to an earlier employment.
+    EarlierEmployment,
+    /// Starts later.
+    StartsLater,
+    /// Active, with a last day that has passed and was never announced.
+    Contradiction,
+    /// The last day has passed.
+    LastDayPassed,
+    /// Terminated, without a day still to come.
+    Terminated,
+    /// Terminated with a last day still to come.
+    TerminatedLater,
+    /// On leave.
+    OnLeave,
+    /// Suspended.
+    Suspended,
+    /// The status is not mapped.
+    Unmapped,
+    /// The source has neither status nor end date.
+    NothingSaid,
 }
 
-impl Zone {
-    /// The zone of an IANA name; none if nobody knows it.
+impl Why {
+    /// In words, for the Person.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        let rules = TimeZone::get(name).ok()?;
-        let name = rules.iana_name().unwrap_or(name).to_owned();
-        Some(Self { name, rules })
-    }
-
-    /// Its IANA name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The civil day it is there.
-    ///
-    /// A day that has begun does not un-begin: where clocks go back over midnight, the hour before it comes twice, and
-    /// the second time counts to the new day. Otherwise somebody would be a leaver for a minute, then not, then again.
-    #[must_use]
-    pub fn today(&self, now: Timestamp) -> Date {
-        let date = now.to_zoned(self.rules.clone()).date();
-        match (date.tomorrow(), self.end_of(date)) {
-            (Ok(tomorrow), Some(end)) if end <= now => tomorrow,
-            _ => date,
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Active => "active, no last day",
+            Self::LeavesLater => "active until an announced last day",
+            Self::EarlierEmployment => {
+                "active; the last day lies before the start and belongs to an earlier employment"
+            }
+            Self::StartsLater => "starts later",
+            Self::Contradiction => "Contradiction: active, but the last day has passed; correct it in the HR system",
+            Self::LastDayPassed => "the last day has passed",
+            Self::Terminated => "terminated",
+            Self::TerminatedLater => "terminated as of a day still to come",
+            Self::OnLeave => "on leave",
+            Self::Suspended => "suspended or inactive",
+            Self::Unmapped => "the status is empty or not mapped",
+            Self::NothingSaid => "the source gives neither a status nor a last day: employed as long as it is listed",
         }
     }
-
-    /// The first instant of a day there, also where that day has no midnight, or does not exist at all.
-    #[must_use]
-    pub fn start_of(&self, day: Date) -> Option<Timestamp> {
-        day.to_zoned(self.rules.clone()).ok().map(|start| start.timestamp())
-    }
-
-    /// The first instant after a day there: when a termination with that last day takes effect.
-    #[must_use]
-    pub fn end_of(&self, day: Date) -> Option<Timestamp> {
-        day.tomorrow().ok().and_then(|next| self.start_of(next))
-    }
 }
 
-/// The zones of a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Zones {
-    default: Zone,
-    by_location: BTreeMap<String, Zone>,
+/// What the facts say on a given day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The state.
+    pub state: State,
+    /// The row of the table.
+    pub why: Why,
 }
 
-impl Zones {
-    /// Reads the zones of a policy: a default, and names by location as the source writes it.
-    ///
-    /// # Errors
-    /// The first name that is no zone.
-    pub fn new(default: &str, by_location: &BTreeMap<String, String>) -> Result<Self, UnknownZone> {
-        let zone = |field, name: &str| Zone::named(name).ok_or_else(|| UnknownZone { field, name: name.to_owned() });
-        let by_location = by_location
-            .iter()
-            .map(|(location, name)| Ok((location.trim().to_owned(), zone("byLocation", name)?)))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { default: zone("default", default)?, by_location })
-    }
-
-    /// The zone of a location; none if no entry names it.
-    #[must_use]
-    pub fn at(&self, location: &str) -> Option<&Zone> {
-        self.by_location.get(location.trim())
-    }
-
-    /// The zone of everybody else.
-    #[must_use]
-    pub const fn default_zone(&self) -> &Zone {
-        &self.default
-    }
+/// The verdict table. `today` is the person's own day; a last day of today is still to come.
+///
+/// A source whose status lags behind its own dates is not a contradiction: a last day that a trusted answer announced
+/// while it was still to come (`announced`) ends the employment when it has passed, whatever the status still says.
+#[must_use]
+pub fn verdict(facts: &Facts, today: Date) -> Verdict {
+    let passed = facts.last_day.is_some_and(|day| day < today);
+    let ahead = facts.last_day.is_some_and(|day| day >= today);
+    let starts_later = facts.start.is_some_and(|day| day > today);
+    let earlier = matches!((facts.start, facts.last_day), (Some(start), Some(last)) if last < start);
+    let announced = facts.last_day.is_some() && facts.announced == facts.last_day;
+    let (state, why) = match facts.said {
+        Said::Unmapped => (State::Unknown, Why::Unmapped),
+        Said::Mapped(Status::Leave) => (State::Leave, Why::OnLeave),
+        Said::Mapped(Status::Suspended) => (State::Suspended, Why::Suspended),
+        Said::Mapped(Status::Terminated) if ahead => (State::Active, Why::TerminatedLater),
+        Said::Mapped(Status::Terminated) => (State::Terminated, Why::Terminated),
+        Said::Mapped(Status::Active) | Said::Silent if starts_later => (State::PreHire, Why::StartsLater),
+        Said::Mapped(Status::Active) | Said::Silent if earlier => (State::Active, Why::EarlierEmployment),
+        Said::Silent if passed => (State::Terminated, Why::LastDayPassed),
+        Said::Mapped(Status::Active) if passed && announced => (State::Terminated, Why::LastDayPassed),
+        Said::Mapped(Status::Active) if passed => (State::Unknown, Why::Contradiction),
+        Said::Mapped(Status::Active) | Said::Silent if ahead => (State::Active, Why::LeavesLater),
+        Said::Mapped(Status::Active) => (State::Active, Why::Active),
+        Said::Silent => (State::Active, Why::NothingSaid),
+    };
+    Verdict { state, why }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn zone(name: &str) -> Zone {
-        Zone::named(name).unwrap()
-    }
-
-    #[test]
-    fn a_termination_takes_effect_with_the_first_instant_of_the_next_day_there() {
-        let cases = [
-            ("plain", "UTC", "2026-03-01", "2026-03-02T00:00:00Z"),
-            ("east, the day ends earlier", "Australia/Melbourne", "2026-03-01", "2026-03-01T13:00:00Z"),
-            ("west, the day ends later", "America/Los_Angeles", "2026-03-01", "2026-03-02T08:00:00Z"),
-            ("the night clocks go forward", "Europe/Madrid", "2026-03-28", "2026-03-28T23:00:00Z"),
-            ("the day clocks went forward", "Europe/Madrid", "2026-03-29", "2026-03-29T22:00:00Z"),
-            ("the day clocks went back", "Europe/Madrid", "2026-10-25", "2026-10-25T23:00:00Z"),
-            ("the next day has no midnight", "Africa/Cairo", "2026-04-23", "2026-04-23T22:00:00Z"),
-            ("midnight comes twice", "America/Havana", "2026-10-31", "2026-11-01T04:00:00Z"),
-            ("the next day does not exist", "Pacific/Apia", "2011-12-29", "2011-12-30T10:00:00Z"),
-            ("clocks go back over midnight", "America/St_Johns", "2010-11-06", "2010-11-07T02:30:00Z"),
-        ];
-        for (what, name, last_day, expected) in cases {
-            let effective = zone(name).end_of(last_day.parse().unwrap());
-            assert_eq!(effective, Some(expected.parse().unwrap()), "{what}");
-        }
-    }
-
-    #[test]
-    fn today_turns_exactly_when_the_day_before_ends() {
-        let days = [
-            ("UTC", "2026-03-01"),
-            ("Australia/Melbourne", "2026-04-04"),
-            ("America/Los_Angeles", "2026-11-01"),
-            ("Europe/Madrid", "2026-03-28"),
-            ("Africa/Cairo", "2026-04-23"),
-            ("America/Havana", "2026-10-31"),
-            ("America/St_Johns", "2010-11-06"),
-        ];
-        for (name, day) in days {
-            let (zone, day): (_, Date) = (zone(name), day.parse().unwrap());
-            let end = zone.end_of(day).unwrap();
-            assert_eq!(zone.today(end - jiff::SignedDuration::from_millis(1)), day, "{name}: just before");
-            for minutes in [0, 1, 30, 90] {
-                let later = end + jiff::SignedDuration::from_mins(minutes);
-                assert_eq!(zone.today(later), day.tomorrow().unwrap(), "{name}: {minutes} minutes in");
-            }
-        }
-    }
-
-    #[test]
-    fn a_zone_nobody_knows_names_its_field() {
-        let by_location = BTreeMap::from([("Moon".to_owned(), "Moon/Tranquility".to_owned())]);
-        let unknown = |field, name: &str| Err(UnknownZone { field, name: name.to_owned() });
-        assert_eq!(Zones::new("Europe/Atlantis", &BTreeMap::new()), unknown("default", "Europe/Atlantis"));
-        assert_eq!(Zones::new("UTC", &by_location), unknown("byLocation", "Moon/Tranquility"));
-    }
-
-    #[test]
-    fn a_location_picks_its_zone_and_blanks_around_it_do_not_matter() {
-        let by_location = BTreeMap::from([("Melbourne".to_owned(), "Australia/Melbourne".to_owned())]);
-        let zones = Zones::new("UTC", &by_location).unwrap();
-        assert_eq!(zones.at(" Melbourne ").map(Zone::name), Some("Australia/Melbourne"));
-        assert_eq!(zones.at("Sidney"), None);
-    }
-}
+mod tests;

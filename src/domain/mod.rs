@@ -13,3 +13,4 @@ pub mod roster;
 pub mod schedule;
 pub mod scope;
 pub mod trust;
+pub mod zones;

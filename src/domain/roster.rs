@@ -18,9 +18,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::employee::{Employee, Facts, HrId, Manager, State, Verdict, verdict};
-use super::lifecycle::Zones;
+use super::employee::{Employee, HrId, Manager};
+use super::lifecycle::{Facts, State, Verdict, verdict};
 use super::scope::{self, Out, Scope};
+use super::zones::Zones;
 use calendar::{Calendar, Day};
 pub use person::story_prefix;
 pub use runs::{MOST_RUNS, Run};

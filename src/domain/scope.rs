@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::employee::{Employee, State};
+use super::employee::Employee;
 use super::expression::Expression;
 pub use super::expression::Refused;
+use super::lifecycle::State;
 
 /// What people are filtered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

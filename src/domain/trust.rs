@@ -12,7 +12,8 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::employee::{Delivered, Employee, Facts, Field, HrId, Read, Said, State, verdict};
+use super::employee::{Delivered, Employee, Field, HrId, Read, Said};
+use super::lifecycle::{Facts, State, verdict};
 use memory::{Answered, Last};
 
 pub use finding::{Finding, failed};

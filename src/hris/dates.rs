@@ -72,8 +72,7 @@ impl DateForm {
 /// # Errors
 /// When none of the forms fits.
 pub(super) fn read(forms: &[DateForm], text: &str) -> Result<Option<Date>, NoDate> {
-    let first = text.chars().find(|c| *c != '0' && c.is_alphanumeric());
-    if first.is_none() {
+    if text.chars().all(|c| c == '0' || !c.is_alphanumeric()) {
         return Ok(None); // 0000-00-00, 0, -
     }
     let date = forms.iter().find_map(|form| form.read(text)).ok_or(NoDate)?;
@@ -160,6 +159,10 @@ mod tests {
             ("iso", "2026-03-01Z", march),
             ("iso", "2026-03-01T", Err(NoDate)),
             ("iso", "2026-03-01-", Err(NoDate)),
+            ("iso", "20260301-1", Err(NoDate)), // ISO 8601 has more ways than the one with hyphens
+            ("iso", "20260301--", Err(NoDate)),
+            ("iso", "2026-W09-7", Err(NoDate)),
+            ("iso", "2026-3-001", Err(NoDate)),
             ("iso", "2026-03-01-x7:00", Err(NoDate)),
             ("iso", "2026-03-01Zulu", Err(NoDate)),
             ("iso", "2026-03-011", Err(NoDate)),

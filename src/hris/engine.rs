@@ -14,7 +14,7 @@ use reqwest::Identity;
 
 use self::plan::{About, NAME, Plan};
 use super::ApiSource;
-use super::definition::{Definition, Together};
+use super::definition::Definition;
 use super::http::{Throttle, Transport};
 use super::mapping::{self, Mapper};
 use super::pages::{Pages, Walked};
@@ -145,24 +145,24 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// The pages of what is asked about these people.
+    fn pages(&self, detail: &About, people: &[&str]) -> Result<Pages, Failure> {
+        let About { words, paths, .. } = detail;
+        let (about, paging) = (Some(("of", people)), words.paging.as_ref());
+        let pages = Pages::about(self.base, &words.request, self.values, about, paging, Arc::clone(paths));
+        pages.map_err(Failure::WrongFormat)
+    }
+
     /// Asks about many of them at once. Whoever is not in the answer has nothing of it.
-    async fn about_all(&self, detail: &About, together: &Together, rows: &mut [Row]) -> Result<(), Failure> {
-        for some in rows.chunks_mut(usize::from(together.most).max(1)) {
-            let named = some.iter().filter_map(|row| row.at(detail.of).ok().flatten());
-            let people: Vec<_> = named.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect();
+    async fn together(&self, detail: &About, most: u16, rows: &mut [Row]) -> Result<(), Failure> {
+        for some in rows.chunks_mut(usize::from(most).max(1)) {
+            let people: BTreeSet<_> = some.iter().filter_map(|row| row.at(detail.of).ok().flatten()).collect();
+            let people: Vec<_> = people.into_iter().collect();
             if people.is_empty() {
                 continue;
             }
-            let paths = Arc::clone(&detail.paths);
-            let pages = Pages::about_all(self.base, &detail.words, self.values, &people, paths);
-            let pages = pages.map_err(Failure::WrongFormat)?;
-            let found = table(&pages, self.session, detail.key).await?;
-            for row in some {
-                if let Ok(Some(of)) = row.at(detail.of) {
-                    let found = found.get(of);
-                    detail.merge.apply(row, found);
-                }
-            }
+            let found = table(&self.pages(detail, &people)?, self.session, detail.key).await?;
+            some.iter_mut().for_each(|row| detail.merge.join(row, detail.of, &found));
         }
         Ok(())
     }
@@ -170,10 +170,7 @@ impl Asked<'_> {
     async fn about(&self, mut row: Row) -> Result<Row, Failure> {
         for detail in self.details.iter().filter(|detail| detail.words.together.is_none()) {
             let Ok(Some(of)) = row.at(detail.of) else { continue };
-            let (about, paging) = (Some(("of", of)), detail.words.paging.as_ref());
-            let paths = Arc::clone(&detail.paths);
-            let pages = Pages::about(self.base, &detail.words.request, self.values, about, paging, paths);
-            let (found, _) = pages.map_err(Failure::WrongFormat)?.walk(self.session, Vec::new(), keep).await?;
+            let (found, _) = self.pages(detail, &[of])?.walk(self.session, Vec::new(), keep).await?;
             detail.merge.apply(&mut row, &found);
         }
         Ok(row)
@@ -195,7 +192,7 @@ async fn detailed(
     }
     for detail in asked.details {
         if let Some(together) = &detail.words.together {
-            asked.about_all(detail, together, &mut rows).await?;
+            asked.together(detail, together.most, &mut rows).await?;
         }
     }
     let mut answers = stream::iter(rows).map(|row| asked.about(row)).buffered(asked.at_once);
@@ -255,10 +252,7 @@ struct Steps {
 impl Complete {
     fn finish(&self, row: &mut Row) {
         for ((of, merge), table) in self.steps.merges.iter().zip(&self.known.joins) {
-            if let Ok(Some(key)) = row.at(*of) {
-                let rows = table.get(key);
-                merge.apply(row, rows);
-            }
+            merge.join(row, *of, table);
         }
         for (cell, lookup) in &self.steps.named {
             let Ok(Some(id)) = row.at(*cell) else { continue };

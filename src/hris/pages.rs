@@ -3,7 +3,7 @@
 //! A list is whole or it is a failure: pages that repeat, never end, lead elsewhere or contradict one another are
 //! never half an answer.
 
-pub(super) mod asking;
+mod asking;
 mod export;
 mod links;
 
@@ -20,7 +20,7 @@ use self::asking::Asking;
 pub(super) use self::asking::{Own, set};
 use self::export::Exported;
 pub(super) use self::export::JOB;
-use super::definition::{Detail, Ends, List, Paging, Request, Step, Where};
+use super::definition::{Ends, List, Paging, Request, Step, Where};
 use super::http::Answer;
 use super::json::{self, Mark, Paths, Trailer};
 use super::path::Path;
@@ -30,7 +30,7 @@ use crate::domain::employee::Failure;
 
 /// Most pages of one list.
 const MOST_PAGES: usize = 10_000;
-/// Largest page of a list.
+/// Largest page of a list, or of what is asked about several people.
 const LARGEST_PAGE: usize = 64 * 1024 * 1024;
 /// Largest page of what is asked about one person, many of which may be under way at once.
 const LARGEST_DETAIL: usize = 4 * 1024 * 1024;
@@ -71,7 +71,7 @@ enum Turn {
 }
 
 impl Pages {
-    /// The pages of what is asked about one person. `base` is the base URL, `values` are those of the parameters.
+    /// The pages of what is asked about one person, or about several. `base` is the base URL, `values` are those of the parameters.
     ///
     /// # Errors
     /// In words, when a name has no value or an address is none.
@@ -84,23 +84,9 @@ impl Pages {
         paths: Arc<Paths>,
     ) -> Result<Self, String> {
         let first = First::Known(Box::new(Asking::new(base, request, values, own)?));
-        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES, largest: LARGEST_DETAIL })
-    }
-
-    /// The pages of what is asked about many people at once.
-    ///
-    /// # Errors
-    /// As [`Pages::about`].
-    pub(super) fn about_all(
-        base: &str,
-        detail: &Detail,
-        values: &BTreeMap<String, String>,
-        people: &[String],
-        paths: Arc<Paths>,
-    ) -> Result<Self, String> {
-        let first = First::Known(Box::new(Asking::about_all(base, &detail.request, values, people)?));
-        let paging = detail.paging.clone();
-        Ok(Self { first, paging, total: None, paths, most: MOST_PAGES, largest: LARGEST_PAGE })
+        let one = own.is_none_or(|(_, each)| each.len() < 2);
+        let largest = if one { LARGEST_DETAIL } else { LARGEST_PAGE };
+        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES, largest })
     }
 
     /// The pages of a list.

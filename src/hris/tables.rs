@@ -64,6 +64,14 @@ impl Table {
 }
 
 impl Merge {
+    /// Takes over what a table has under the key in a cell of the person.
+    pub(super) fn join(&self, person: &mut Row, of: usize, table: &Table) {
+        if let Ok(Some(key)) = person.at(of) {
+            let rows = table.get(key);
+            self.apply(person, rows);
+        }
+    }
+
     /// Takes over the record that counts. Where that cannot be told, what it would say is spoiled, and the person set
     /// aside: a guess could end somebody's access.
     pub(super) fn apply(&self, person: &mut Row, rows: &[Row]) {

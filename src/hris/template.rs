@@ -1,6 +1,7 @@
 //! Texts of a definition with names in braces: `Bearer {token}`, `/api/{version}/people`, `AfasToken {base64 token}`.
 
 use data_encoding::BASE64;
+use serde_json::Value;
 
 /// A name in braces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,16 @@ fn each<'t>(text: &'t str, mut plain: impl FnMut(&str), mut name: impl FnMut(Nam
     }
     plain(rest);
     Ok(())
+}
+
+/// Every text in a JSON value.
+pub(super) fn texts(value: &Value, take: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => take(text),
+        Value::Array(list) => list.iter().for_each(|value| texts(value, take)),
+        Value::Object(object) => object.values().for_each(|value| texts(value, take)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::{Person, policy};
-use crate::domain::employee::{Facts, HrId, Said, State};
+use crate::domain::employee::{HrId, Said};
+use crate::domain::lifecycle::{Facts, State};
 use crate::domain::roster::{self, Access, Entry, Known, Left, Run, Scoped, Standing};
 use crate::domain::scope::{Kind, Lists, Out, Refused, Scope};
 

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::manifests::{Manifests, Rules};
 use crate::domain::capabilities::{self, Capabilities};
-use crate::domain::employee::{Employee, Facts, Manager, Read, verdict};
+use crate::domain::employee::{Employee, Manager, Read};
+use crate::domain::lifecycle::{Facts, verdict};
 use crate::domain::roster;
 use crate::domain::scope::{Known, Out};
 use crate::domain::trust::{self, Asked, Finding, Memory};

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::super::employee::State;
-use super::super::lifecycle::{Zone, Zones};
+use super::super::lifecycle::State;
+use super::super::zones::{Zone, Zones};
 use super::Entry;
 
 /// The days of a pass.

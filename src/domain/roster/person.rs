@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 
 use super::calendar::Day;
 use super::{Baseline, Entry, Left, Profile, Rules, Sight, Standing, Turn, person_name};
-use crate::domain::employee::{Employee, Facts, HrId, State, Verdict, verdict};
+use crate::domain::employee::{Employee, HrId};
+use crate::domain::lifecycle::{Facts, State, Verdict, verdict};
 use crate::domain::scope::Out;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::{Access, Baseline, Draft, Rules};
-use crate::domain::employee::State;
+use crate::domain::lifecycle::State;
 
 /// Most runs that are kept: those of leavers whose access stands, then the newest.
 pub const MOST_RUNS: usize = 20;

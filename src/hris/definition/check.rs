@@ -109,7 +109,7 @@ impl Check<'_> {
             request.query.iter().for_each(|(name, value)| say(format!("{place}.query.{name}"), value));
             request.headers.iter().for_each(|(name, value)| say(format!("{place}.headers.{name}"), value));
             if let Some(search) = &request.search {
-                strings(&search.body.0, &mut |text| say(format!("{place}.search.body"), text));
+                template::texts(&search.body.0, &mut |text| say(format!("{place}.search.body"), text));
             }
         }
         let mut used = Vec::new();
@@ -233,14 +233,4 @@ fn lists(definition: &Definition) -> Vec<(String, &List)> {
     let joins = definition.joins.iter().map(|(name, join)| (format!("joins.{name}.list"), &join.list));
     let lookups = definition.lookups.iter().map(|(name, lookup)| (format!("lookups.{name}.list"), &lookup.list));
     people.chain(joins).chain(lookups).collect()
-}
-
-/// Every text in a JSON value.
-fn strings(value: &serde_json::Value, take: &mut impl FnMut(&str)) {
-    match value {
-        serde_json::Value::String(text) => take(text),
-        serde_json::Value::Array(list) => list.iter().for_each(|value| strings(value, take)),
-        serde_json::Value::Object(object) => object.values().for_each(|value| strings(value, take)),
-        _ => {}
-    }
 }

@@ -319,6 +319,14 @@ fn rules_and_further_lists_have_to_fit_too() {
     for (text, why) in [
         (good.replace("most: 2", "most: 1"), "details.one.together.most: from 2 to 1000 people"),
         (good.replace("ids: ['{of}']", "id: '{of}'"), "details.one.together: {of} has to stand in a list"),
+        (
+            good.replace("search: {page", "query: {id: '{of}'}, search: {page"),
+            "details.one.together: {of} has to stand in a list",
+        ),
+        (
+            good.replace("ids: ['{of}']", "ids: ['{of}'], id: '{of}'"),
+            "details.one.together: {of} has to stand in a list",
+        ),
         (good.replace("    records: jobs\n", ""), "details.one: one record has neither pages nor a choice"),
         (format!("{PLAIN}{join}    fields: {{hireDate: x}}\n"), "joins.jobs.fields.hireDate: stands under fields too"),
         (format!("{PLAIN}{detail} {{path: /people}}\n"), "line 25: details.one.request.path: {of} is not in it"),

@@ -222,14 +222,12 @@ fn within(body: &Json, sent: &Json) -> Option<Vec<String>> {
             let each = body.iter().map(|(key, value)| within(value, sent.get(key)?));
             each.collect::<Option<Vec<_>>>().map(|of| of.concat())
         }
-        (Json::Array(body), Json::Array(sent)) if body.len() == sent.len() => {
-            let each = body.iter().zip(sent).map(|(value, sent)| within(value, sent));
-            each.collect::<Option<Vec<_>>>().map(|of| of.concat())
-        }
-        // Many people at once.
-        (Json::Array(body), Json::Array(sent)) if !sent.is_empty() && body.len() == 1 => {
-            let each = sent.iter().map(|sent| within(body.first()?, sent).filter(|of| !of.is_empty()));
-            each.collect::<Option<Vec<_>>>().map(|of| of.concat())
+        (Json::Array(body), Json::Array(sent)) => {
+            let many = body.len() == 1 && sent.len() > 1; // people, each in the place of one
+            let each = body.iter().cycle().zip(sent);
+            let each = each.map(|(value, sent)| within(value, sent).filter(|of| !(many && of.is_empty())));
+            let of = each.collect::<Option<Vec<_>>>().map(|of| of.concat());
+            of.filter(|_| many || body.len() == sent.len())
         }
         (Json::String(text), Json::String(sent)) if text.contains(OF) => {
             let (before, after) = text.split_once(OF)?;

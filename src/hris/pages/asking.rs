@@ -12,8 +12,9 @@ use crate::hris::http::{Answer, Sent};
 use crate::hris::session::Session;
 use crate::hris::template;
 
-/// A name that is known for one request alone, and its value: what a detail is about, which export is read.
-pub(in crate::hris) type Own<'a> = Option<(&'a str, &'a str)>;
+/// A name that is known for one request alone, and its value: what a detail is about, which export is read. Where it has
+/// several, every list of the body that names it holds what stands there once for each; another place has the first.
+pub(in crate::hris) type Own<'a> = Option<(&'a str, &'a [&'a str])>;
 
 /// A request, ready to be made.
 #[derive(Clone, Debug)]
@@ -37,12 +38,13 @@ impl Asking {
         values: &BTreeMap<String, String>,
         own: Own<'_>,
     ) -> Result<Self, String> {
-        let fill = |text: &str| {
+        let fill_for = |own: Own<'_>, text: &str| {
             template::fill(text, |name| match own {
-                Some((known, value)) if known == name => Some(value.to_owned()),
+                Some((known, each)) if known == name => each.first().map(|one| (*one).to_owned()),
                 _ => values.get(name).cloned(),
             })
         };
+        let fill = |text: &str| fill_for(own, text);
         let mut url = Url::parse(base).map_err(|_| "the parameters make no URL".to_owned())?;
         url.path_segments_mut().map_err(|()| "the base URL has no path".to_owned())?.pop_if_empty();
         for segment in request.path.split('/').skip(1) {
@@ -62,28 +64,8 @@ impl Asking {
         };
         let headers = request.headers.iter().map(pair).collect::<Result<_, String>>()?;
         let mut body = request.search.as_ref().map(|search| search.body.0.clone());
-        body.iter_mut().try_for_each(|body| fill_in(body, &fill))?;
+        body.iter_mut().try_for_each(|body| fill_in(body, own, &fill_for))?;
         Ok(Self { url, headers, body })
-    }
-
-    /// One request about many people: the list in its body that names one of them names all of them.
-    ///
-    /// # Errors
-    /// As [`Asking::new`].
-    pub(super) fn about_all(
-        base: &str,
-        request: &Request,
-        values: &BTreeMap<String, String>,
-        people: &[String],
-    ) -> Result<Self, String> {
-        let mut each = people.iter().map(|of| Self::new(base, request, values, Some(("of", of))));
-        let mut all = each.next().ok_or("there is nobody to ask about")??;
-        for one in each {
-            if let (Some(search), Some(all), Some(one)) = (&request.search, &mut all.body, one?.body) {
-                unite(&search.body.0, all, one);
-            }
-        }
-        Ok(all)
     }
 
     /// Makes it. `made` is whether something that was made, or will be, is an answer too.
@@ -109,45 +91,37 @@ impl Asking {
     }
 }
 
-/// Whether somebody is named in a list of a body, and in no other place of it.
-pub(in crate::hris) fn lists_people(body: &Value) -> bool {
-    fn count(body: &Value, listed: bool, within: &mut usize, elsewhere: &mut usize) {
-        match body {
-            Value::String(text) if text.contains("{of}") => *(if listed { within } else { elsewhere }) += 1,
-            Value::Array(list) => list.iter().for_each(|value| count(value, true, within, elsewhere)),
-            Value::Object(object) => object.values().for_each(|value| count(value, listed, within, elsewhere)),
-            _ => {}
-        }
-    }
-    let (mut within, mut elsewhere) = (0, 0);
-    count(body, false, &mut within, &mut elsewhere);
-    within > 0 && elsewhere == 0
-}
-
-/// Puts what lists hold for one person beside what they hold for others. `words` is the body as the definition has it.
-fn unite(words: &Value, all: &mut Value, one: Value) {
-    match (words, all, one) {
-        (Value::Array(_), Value::Array(all), Value::Array(one)) if lists_people(words) => all.extend(one),
-        (Value::Object(words), Value::Object(all), Value::Object(one)) => {
-            for (key, one) in one {
-                if let (Some(words), Some(all)) = (words.get(&key), all.get_mut(&key)) {
-                    unite(words, all, one);
+/// Fills the names in every text of a body.
+fn fill_in(
+    value: &mut Value,
+    own: Own<'_>,
+    fill: &impl Fn(Own<'_>, &str) -> Result<String, String>,
+) -> Result<(), String> {
+    match value {
+        Value::String(text) => *text = fill(own, text)?,
+        Value::Array(list) => match own {
+            Some((name, each @ [_, _, ..])) if list.iter().any(|value| names(value, name)) => {
+                let words = std::mem::take(list);
+                for one in each {
+                    let mut filled = words.clone();
+                    let own = Some((name, std::slice::from_ref(one)));
+                    filled.iter_mut().try_for_each(|value| fill_in(value, own, fill))?;
+                    list.append(&mut filled);
                 }
             }
-        }
-        _ => {}
-    }
-}
-
-/// Fills the names in every text of a body.
-fn fill_in(value: &mut Value, fill: &impl Fn(&str) -> Result<String, String>) -> Result<(), String> {
-    match value {
-        Value::String(text) => *text = fill(text)?,
-        Value::Array(list) => list.iter_mut().try_for_each(|value| fill_in(value, fill))?,
-        Value::Object(object) => object.values_mut().try_for_each(|value| fill_in(value, fill))?,
+            _ => list.iter_mut().try_for_each(|value| fill_in(value, own, fill))?,
+        },
+        Value::Object(object) => object.values_mut().try_for_each(|value| fill_in(value, own, fill))?,
         _ => {}
     }
     Ok(())
+}
+
+/// Whether a text in a value has a name in it.
+fn names(value: &Value, name: &str) -> bool {
+    let (mut named, mark) = (false, format!("{{{name}}}"));
+    template::texts(value, &mut |text| named |= text.contains(&mark));
+    named
 }
 
 /// Puts a value at a dotted path.
@@ -170,7 +144,7 @@ mod tests {
     use super::*;
     use crate::hris::definition::{Body, Search};
 
-    fn asking(path: &str, body: Option<Value>, own: (&str, &str)) -> Result<Asking, String> {
+    fn asking(path: &str, body: Option<Value>, own: (&str, &[&str])) -> Result<Asking, String> {
         let search = body.map(|body| Search { page: String::new(), body: Body(body) });
         let request = Request { path: path.into(), query: BTreeMap::new(), headers: BTreeMap::new(), search };
         Asking::new("https://hr.example.com/", &request, &BTreeMap::new(), Some(own))
@@ -188,34 +162,18 @@ mod tests {
     #[test]
     fn what_a_detail_is_asked_about_may_stand_in_the_body_of_a_search() {
         let body = json!({"requests": [{"id": "{of}"}], "limit": 5});
-        let asking = asking("/employment/search", Some(body), ("of", "a/{b}")).unwrap();
+        let asking = asking("/employment/search", Some(body), ("of", &["a/{b}"])).unwrap();
         assert_eq!(asking.body, Some(json!({"requests": [{"id": "a/{b}"}], "limit": 5})));
     }
 
     #[test]
     fn many_people_are_asked_about_in_one_body() {
         let body = json!({"requests": [{"id": "{of}", "with": ["jobs"]}], "filter": {"of": ["{of}"], "in": ["x"]}});
-        let search = Some(Search { page: String::new(), body: Body(body) });
-        let request = Request { path: "/people".into(), query: BTreeMap::new(), headers: BTreeMap::new(), search };
-        let people = ["7", "{of}", "8"].map(str::to_owned);
-        let all = Asking::about_all("https://hr.example.com/", &request, &BTreeMap::new(), &people).unwrap();
+        let all = asking("/people", Some(body), ("of", &["7", "{of}", "8"])).unwrap();
         let one = |id: &str| json!({"id": id, "with": ["jobs"]});
         let expected =
             json!({"requests": [one("7"), one("{of}"), one("8")], "filter": {"of": ["7", "{of}", "8"], "in": ["x"]}});
         assert_eq!(all.body, Some(expected));
-    }
-
-    #[test]
-    fn people_are_listed_where_they_are_named_in_lists_alone() {
-        for (body, listed) in [
-            (json!({"requests": [{"id": "{of}"}]}), true),
-            (json!({"in": {"ids": ["{of}"]}}), true),
-            (json!({"id": "{of}"}), false),
-            (json!({"id": "{of}", "ids": ["{of}"]}), false),
-            (json!({"ids": ["x"]}), false),
-        ] {
-            assert_eq!(lists_people(&body), listed, "{body}");
-        }
     }
 
     #[test]
@@ -225,11 +183,11 @@ mod tests {
             ("a/b?c#d", Ok("/v2/persons/a%2Fb%3Fc%23d.json/jobs")),
             ("{of}", Ok("/v2/persons/%7Bof%7D.json/jobs")),
         ] {
-            let asking = asking("/v2/persons/{of}.json/jobs", None, ("of", of));
+            let asking = asking("/v2/persons/{of}.json/jobs", None, ("of", &[of]));
             assert_eq!(asking.as_ref().map(|asking| asking.url.path()).map_err(String::as_str), path, "{of}");
         }
         for of in [".", ".."] {
-            let refused = asking("/v2/persons/{of}/jobs", None, ("of", of)).map(|_| ());
+            let refused = asking("/v2/persons/{of}/jobs", None, ("of", &[of])).map(|_| ());
             assert_eq!(refused, Err("a part of the path is no name".to_owned()), "{of}");
         }
     }

@@ -50,7 +50,7 @@ impl Exported {
     }
 
     fn asking(&self, request: &Request, job: &str) -> Result<Asking, String> {
-        Asking::new(&self.base, request, &self.values, Some((JOB, job)))
+        Asking::new(&self.base, request, &self.values, Some((JOB, &[job])))
     }
 
     /// Has the list made, and gives the request for it.

@@ -248,15 +248,19 @@ async fn a_fake_gives_nothing_to_whoever_has_another_key() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-const EXPORTS: &str = r"
-name: exports
-title: Exports
+/// What a definition begins with.
+const HEAD: &str = r"
+name: acme-hr
+title: Acme HR
 evidence: partial
 sources: [https://hr.example.com/docs]
 setup: Make a key.
 baseUrl: https://hr.example.com/api
 credentials: {key: a key}
 auth: {headers: {Authorization: 'Key {key}'}}
+";
+
+const EXPORTS: &str = r"
 people:
 - request: {path: '/exports/{job}/file', query: {part: '{job}'}}
   records: data
@@ -273,7 +277,7 @@ statuses: {On: {means: Active}, Off: {means: Terminated}}
 #[tokio::test]
 async fn a_list_that_is_made_first_is_played_too() {
     for job in ["data.id", "{header: Location}"] {
-        let text = EXPORTS.replace("JOB", job);
+        let text = HEAD.to_owned() + &EXPORTS.replace("JOB", job);
         let mut played = Played::of("exports", &text, company(23, 1), 10).await;
         played.source.definition.people[0].export.as_mut().unwrap().every = 0;
         let read = played.read().await.unwrap();
@@ -289,14 +293,6 @@ async fn a_list_that_is_made_first_is_played_too() {
 }
 
 const TOGETHER: &str = r"
-name: together
-title: Together
-evidence: partial
-sources: [https://hr.example.com/docs]
-setup: Make a key.
-baseUrl: https://hr.example.com/api
-credentials: {key: a key}
-auth: {headers: {Authorization: 'Key {key}'}}
 people: [{request: {path: /people}, records: data}]
 details:
   jobs:
@@ -311,7 +307,7 @@ statuses: {On: {means: Active}, Off: {means: Terminated}}
 
 #[tokio::test]
 async fn many_people_are_asked_about_at_once() {
-    let played = Played::of("together", TOGETHER, company(23, 1), 100).await;
+    let played = Played::of("together", &(HEAD.to_owned() + TOGETHER), company(23, 1), 100).await;
     let read = played.read().await.unwrap();
     assert_eq!(differences(&played.definition, &played.company, &read), Vec::<String>::new());
     let asked = || played.fake.heard().iter().filter(|part| **part == Part::Detail("jobs".to_owned())).count();

@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::api::SyncPolicy;
-use crate::domain::lifecycle::Zones;
 use crate::domain::scope::Scope;
+use crate::domain::zones::Zones;
 use crate::outcome::Fault;
 use crate::sync::convert;
 use crate::sync::usernames::Usernames;

@@ -1,8 +1,10 @@
 //! Whether the words of requests, pages and further lists fit together.
 
-use super::super::super::pages::asking;
+use serde_json::Value;
+
 use super::super::{Ends, Export, List, Paging, Request, Step, Together};
-use super::{Check, strings};
+use super::Check;
+use crate::hris::template;
 
 /// Ends of a path whose POST may be a search. A definition cannot name another: nothing could tell it from a call that
 /// writes.
@@ -172,7 +174,8 @@ impl Check<'_> {
             self.say(format!("{place}.most"), "from 2 to 1000 people");
         }
         let body = request.search.as_ref().map(|search| &search.body.0);
-        if request.path.contains("{of}") || !body.is_some_and(asking::lists_people) {
+        let elsewhere = request.query.values().chain(request.headers.values()).chain([&request.path]);
+        if elsewhere.into_iter().any(|text| text.contains("{of}")) || body.is_some_and(named_outside_lists) {
             self.say(place, "{of} has to stand in a list of the search's body, and in no other place");
         }
     }
@@ -183,12 +186,21 @@ impl Check<'_> {
         let place = match &request.search {
             None => format!("{place}.request.path"),
             Some(search) => {
-                strings(&search.body.0, &mut |text| named |= text.contains("{of}"));
+                template::texts(&search.body.0, &mut |text| named |= text.contains("{of}"));
                 format!("{place}.request")
             }
         };
         if !named {
             self.say(place, "{of} is not in it");
         }
+    }
+}
+
+/// Whether a body says about whom in a place that is in no list.
+fn named_outside_lists(body: &Value) -> bool {
+    match body {
+        Value::String(text) => text.contains("{of}"),
+        Value::Object(object) => object.values().any(named_outside_lists),
+        _ => false,
     }
 }

@@ -1,7 +1,8 @@
+use jiff::Timestamp;
 use jiff::civil::date;
 
 use super::*;
-use crate::domain::lifecycle::Zone;
+use crate::domain::zones::Zone;
 
 fn facts(said: Said) -> Facts {
     Facts { said, start: None, last_day: None, announced: None }
@@ -109,13 +110,4 @@ fn a_last_day_ends_with_its_midnight_there() {
             assert_eq!(state(said, midnight), holds, "{name}, {last_day}, {said:?}");
         }
     }
-}
-
-#[test]
-fn a_stored_word_is_read_back_and_a_word_of_a_later_version_holds() {
-    let all = [Status::Active, Status::Leave, Status::Suspended, Status::Terminated].map(Said::Mapped);
-    for said in all.into_iter().chain([Said::Silent, Said::Unmapped]) {
-        assert_eq!(Said::from_stored(said.as_str()), said);
-    }
-    assert_eq!(Said::from_stored("Sabbatical"), Said::Unmapped);
 }

@@ -1,0 +1,210 @@
+//! Who left, and when.
+
+use super::*;
+
+#[test]
+fn a_leaver_carries_when_it_takes_effect_and_when_it_was_seen() {
+    let cases = [
+        ("without a last day, when it was seen", employee("7").terminated(), noon()),
+        ("after the last day, there", employee("7").terminated().last_day("2026-03-08"), at("2026-03-08T23:00:00Z")),
+        (
+            "in their own zone",
+            employee("7").terminated().last_day("2026-03-08").location("Melbourne"),
+            at("2026-03-08T13:00:00Z"),
+        ),
+    ];
+    for (what, leaver, effective) in cases {
+        let mut world = World::with(&[employee("7")]);
+        let plan = world.poll(&[leaver], noon());
+        let run = Some(plan.runs[0].id.clone());
+        assert_eq!(world.left("7"), Left { run, baseline: false, effective, seen: noon() }, "{what}");
+        assert_eq!(world.turn(&plan, "7"), Some(Turn::Terminated), "{what}");
+    }
+}
+
+#[test]
+fn an_announced_last_day_cuts_at_its_midnight_there_although_no_answer_is_believed_any_more() {
+    for (location, end) in [("Madrid", "2026-03-12T23:00:00Z"), ("Melbourne", "2026-03-12T13:00:00Z")] {
+        let mut world = World::with(&[employee("7")]);
+        let plan = world.poll(&[employee("7").last_day("2026-03-12").location(location)], noon());
+        assert_eq!(plan.wake, Some(at(end)), "{location}: wakes for it");
+        world.midnight(at(end) - SignedDuration::from_millis(1));
+        assert_eq!(world.state("7"), State::Active, "{location}: works that day to its end");
+        world.midnight(at(end));
+        assert_eq!(world.state("7"), State::Terminated, "{location}");
+        assert_eq!(world.left("7").effective, at(end), "{location}");
+    }
+}
+
+#[test]
+fn a_last_day_that_was_never_announced_while_ahead_is_a_contradiction() {
+    let mut world = World::with(&[employee("7")]);
+    world.poll(&[employee("7").last_day("2026-03-08")], noon());
+    assert_eq!(world.state("7"), State::Unknown);
+}
+
+#[test]
+fn a_new_last_day_announces_anew_and_a_cleared_one_withdraws() {
+    let mut world = World::with(&[employee("7")]);
+    world.poll(&[employee("7").last_day("2026-03-12")], noon());
+    world.poll(&[employee("7").last_day("2026-03-20")], noon());
+    world.midnight(at("2026-03-15T12:00:00Z"));
+    assert_eq!(world.state("7"), State::Active, "the earlier day no longer stands");
+    world.poll(&[employee("7")], at("2026-03-16T12:00:00Z"));
+    world.midnight(at("2026-03-25T12:00:00Z"));
+    assert_eq!(world.state("7"), State::Active, "no day stands");
+}
+
+#[test]
+fn absence_is_never_a_termination() {
+    let mut world = World::with(&people(1..=3));
+    let before = world.clone();
+    let plan = world.poll(&people(1..=1), noon());
+    assert_eq!(plan.missing, 2);
+    for id in ["2", "3"] {
+        assert_eq!(world.entry(id).missing_since, Some(noon()));
+        assert_eq!(world.entry(id).standing, before.entry(id).standing);
+    }
+    world.poll(&people(1..=3), noon() + SignedDuration::from_hours(1));
+    assert_eq!(world.entry("2").missing_since, None, "named again");
+}
+
+#[test]
+fn whoever_vanishes_after_an_announced_last_day_leaves_on_it_and_nobody_else_does() {
+    let day = at("2026-03-13T12:00:00Z");
+    let mut world = World::with(&people(1..=2));
+    world.poll(&[employee("1").last_day("2026-03-12"), employee("2")], noon());
+    world.poll(&[employee("3")], noon() + SignedDuration::from_hours(1));
+    world.poll(&[employee("3")], day);
+    assert_eq!((world.state("1"), world.state("2")), (State::Terminated, State::Active));
+}
+
+#[test]
+fn an_unknown_status_holds() {
+    let mut world = World::with(&people(1..=1));
+    world.poll(&[employee("1").said(Said::Unmapped)], noon());
+    assert_eq!(world.state("1"), State::Unknown);
+}
+
+#[test]
+fn a_state_is_older_than_its_reasons() {
+    let mut world = World::with(&people(1..=1));
+    let since = world.entry("1").standing.since;
+    world.poll(&[employee("1").last_day("2026-04-01")], noon());
+    assert_eq!(world.entry("1").standing.since, since);
+    world.poll(&gone(1..=1), noon());
+    assert_eq!(world.entry("1").standing.since, noon());
+}
+
+#[test]
+fn a_termination_ends_only_with_another_statement() {
+    let later = noon() + SignedDuration::from_hours(1);
+    let mut world = World::with(&[employee("7")]);
+    world.poll(&[employee("7").last_day("2026-03-10").location("Melbourne")], noon());
+    world.midnight(at("2026-03-10T13:00:00Z"));
+    let left = world.left("7");
+    world.poll(&[employee("7").last_day("2026-03-10")], at("2026-03-10T14:00:00Z"));
+    assert_eq!(world.left("7"), left, "their zone was mapped anew, and it is not tomorrow there yet");
+    world.midnight(later - SignedDuration::from_hours(48));
+    assert_eq!(world.left("7"), left, "the clock went back");
+    world.poll(&[employee("7")], later);
+    assert_eq!(world.state("7"), State::Active, "the day was taken back");
+}
+
+#[test]
+fn whoever_comes_back_is_withdrawn_or_rehired_and_keeps_every_alias() {
+    let cases = [
+        ("the same employment", employee("7"), Turn::Withdrawn),
+        ("a new first day", employee("7").start("2026-03-10").last_day("2026-03-01"), Turn::Rehired),
+    ];
+    for (what, back, turn) in cases {
+        let mut world = World::with(&[employee("7")]);
+        world.poll(&[employee("7").terminated()], noon());
+        let renamed = Employee { work_email: "seven@example.com".into(), ..back };
+        let plan = world.poll(&[renamed], noon());
+        assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Active, Some(turn)), "{what}");
+        let aliases = [
+            "email:7@example.com",
+            "user:oidc:7@example.com",
+            "email:seven@example.com",
+            "user:oidc:seven@example.com",
+        ];
+        assert_eq!(world.entry("7").aliases, aliases, "{what}");
+        assert!(plan.runs.is_empty(), "{what}: a run nobody carries is forgotten");
+    }
+}
+
+#[test]
+fn an_id_that_names_another_human_holds_and_takes_nothing_over() {
+    let ada = employee("7").start("2020-01-01");
+    let changed = |name: &str, address: &str, start: &str| Employee {
+        name: name.into(),
+        work_email: format!("{address}@example.com"),
+        ..employee("7").start(start)
+    };
+    let cases = [
+        ("name, address and first day", changed("Ben", "ben", "2026-03-01"), State::Unknown),
+        ("name and address: a marriage", changed("Ben", "ben", "2020-01-01"), State::Active),
+        ("first day only: a correction", changed("Name 7", "7", "2020-02-01"), State::Active),
+    ];
+    for (what, new, expected) in cases {
+        let mut world = World::with(std::slice::from_ref(&ada));
+        let plan = world.poll(&[new], noon());
+        assert_eq!(world.state("7"), expected, "{what}");
+        let conflicting = expected == State::Unknown;
+        assert_eq!(world.turn(&plan, "7") == Some(Turn::Conflicting), conflicting, "{what}");
+        assert_eq!(world.entry("7").aliases.contains(&"email:ben@example.com".to_owned()), what.contains("marriage"));
+        world.midnight(noon() + SignedDuration::from_hours(48));
+        assert_eq!(world.state("7"), expected, "{what}: also after midnight");
+    }
+}
+
+#[test]
+fn a_manager_is_found_by_address_or_id_if_it_is_one_person() {
+    let by = |manager: Manager| Employee { manager: Some(manager), ..employee("1") };
+    let twins = [employee("3"), Employee { work_email: "3@example.com".into(), ..employee("4") }];
+    let cases = [
+        ("the address", by(Manager::Email("2@Example.com".into())), Some("2")),
+        ("the id", by(Manager::Id(HrId("2".into()))), Some("2")),
+        ("an address two people have", by(Manager::Email("3@example.com".into())), None),
+        ("nobody of the answer", by(Manager::Id(HrId("9".into()))), None),
+    ];
+    for (what, person, expected) in cases {
+        let mut world = World::settled();
+        world.poll(&[vec![person, employee("2")], twins.to_vec()].concat(), noon());
+        let expected = expected.map(|id| person_name("rollcall", "hq", &HrId(id.into())));
+        assert_eq!(world.entry("1").profile.manager, expected, "{what}");
+    }
+}
+
+#[test]
+fn locations_nobody_mapped_are_counted_in_people() {
+    let world = World::settled();
+    let people = [employee("1").location("Melbourne"), employee("2").location("Oslo"), employee("3").location(" ")];
+    assert_eq!(world.plan(Some(&people), noon()).unmatched, Some(1));
+    assert_eq!(world.plan(None, noon()).unmatched, None);
+}
+
+#[test]
+fn a_persons_name_is_minted_from_namespace_connection_and_id() {
+    let name = person_name("rollcall", "hq", &HrId("7".into()));
+    assert_eq!(name.len(), 28);
+    assert!(name.starts_with("p-") && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+    let others = [("other", "hq", "7"), ("rollcall", "okta", "7"), ("rollcall", "hq", "8")];
+    for (namespace, connection, id) in others {
+        assert_ne!(name, person_name(namespace, connection, &HrId(id.into())));
+    }
+}
+
+#[test]
+fn aliases_are_bounded_and_what_holds_now_stays() {
+    let mut world = World::with(&[employee("7")]);
+    for number in 0..80 {
+        let moved = Employee { work_email: format!("a{number}@example.com"), ..employee("7") };
+        world.poll(&[moved], noon());
+    }
+    let again = Employee { work_email: "a79@example.com".into(), ..employee("7") };
+    assert_eq!(world.entry("7").aliases.len(), 64);
+    assert!(world.entry("7").aliases.contains(&"email:a79@example.com".to_owned()));
+    assert!(world.plan(Some(&[again]), noon()).changes.is_empty());
+}

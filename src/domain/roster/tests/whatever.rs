@@ -1,0 +1,52 @@
+//! Answers, midnights and crashes in any order.
+
+use super::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Answers, midnights and crashes in any order.
+    #[test]
+    fn whatever_comes_a_second_pass_changes_nothing_and_every_run_is_complete(
+        story in proptest::collection::vec((any_answer(), 0_i64..40, 0_usize..12, 0_u8..3), 1..8)
+    ) {
+        let mut world = World::settled();
+        let mut now = at("2026-03-05T00:00:00Z");
+        for (answer, hours, crash_after, baseline) in story {
+            now += SignedDuration::from_hours(hours);
+            world.baseline = match (baseline, &answer) {
+                (0, Some(_)) => Baseline::Now,
+                (0, None) => Baseline::Awaited,
+                _ => Baseline::Settled,
+            };
+            let cut_short = world.plan(answer.as_deref(), now);
+            world.write(&cut_short, crash_after);
+            let before = world.clone();
+            let plan = world.plan(answer.as_deref(), now);
+            world.write(&plan, usize::MAX);
+
+            for change in &plan.changes {
+                let named = answer.iter().flatten().find(|employee| employee.id == change.id);
+                let left = |entry: &Entry| entry.standing.state == State::Terminated;
+                let was = before.known.get(&change.id).and_then(|known| known.entry.as_ref()).is_some_and(left);
+                if left(&change.entry) && !was {
+                    let facts = change.entry.facts;
+                    let said = facts.said == Said::Mapped(Status::Terminated);
+                    prop_assert!(said || facts.last_day.is_some(), "a positive statement");
+                    prop_assert!(named.is_some() || facts.announced.is_some() || said || facts.said == Said::Silent);
+                    prop_assert!(world.baseline != Baseline::Awaited);
+                }
+            }
+            for run in &plan.runs {
+                let carried = world.known.values().filter(|known| {
+                    let left = known.entry.as_ref().and_then(|entry| entry.standing.left.as_ref());
+                    left.is_some_and(|left| left.run.as_ref() == Some(&run.id))
+                });
+                prop_assert_eq!(carried.count(), run.leavers as usize);
+            }
+            let again = world.plan(answer.as_deref(), now);
+            prop_assert!(again.changes.is_empty(), "{:?}", again.changes);
+            prop_assert_eq!(&again.runs, &world.runs);
+        }
+    }
+}
