@@ -108,7 +108,8 @@ docs: rollcall ## writes the page of every connector anew
 # One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RELEASE := $(CACHE)/release
-FEATURES ?=
+# What the image leaves out: the fake HR system, which people download with the command.
+FEATURES ?= --no-default-features
 TAG ?= demo
 
 .PHONY: release
@@ -136,7 +137,7 @@ image: release ## the image, as target/rollcall.tar
 # DEMO_FAULT=noop: a revoker whose acts do nothing. The demo must notice, and fail.
 .PHONY: demo
 demo: tools ## one leaver, from CSV to refused tokens, on a real Kubernetes; DEMO_KUBECONFIG=FILE uses yours
-	$(MAKE) --no-print-directory image FEATURES=$(if $(filter noop,$(DEMO_FAULT)),"--features=fault-noop")
+	$(MAKE) --no-print-directory image $(if $(filter noop,$(DEMO_FAULT)),FEATURES="--no-default-features --features=fault-noop")
 	export CLUSTER=$(BIN)/cluster HELM=$(BIN)/helm ROLLCALL=$(CURDIR)/target/release-static/rollcall
 	if [ -n "$(DEMO_KUBECONFIG)" ]; then
 		export KUBECONFIG="$(DEMO_KUBECONFIG)"

@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use rollcall::api::HRConnection;
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
 use crate::support::files::FileServer;
@@ -108,7 +108,7 @@ async fn a_bad_file_in_a_config_map_changes_nothing_and_then_a_genuine_leaver_is
 
     watch.as_expected();
     rollcall.learn(&staff(&rollcall).person("7").terminated()).await;
-    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_bad_answer_over_http_changes_nothing_and_then_a_genuine_leaver_is_cut
     watch.as_expected();
     server.answers(200, "text/csv", staff(&rollcall).person("7").terminated().csv());
     rollcall.settles(rollcall.poll().await).await;
-    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kube::ResourceExt;
 use rollcall::api::Revocation;
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
@@ -39,7 +39,7 @@ async fn six_of_ten_at_once_are_held_together_and_released_together_and_the_seve
     rollcall.approve_batch(first.first().unwrap());
 
     for id in &everybody[..6] {
-        rollcall.reaches(id, Strike::Cut, Phase::Revoked).await;
+        rollcall.reaches(id, Operation::Cut, Phase::Revoked).await;
     }
     let after = uids(&rollcall, &everybody).await;
     let touched: Vec<bool> = before.iter().zip(&after).map(|(before, after)| before != after).collect();
@@ -53,7 +53,7 @@ async fn held(rollcall: &Installation, ids: &[String]) -> BTreeSet<String> {
     for id in ids {
         let batch = eventually(&format!("the cut of {id} is held over the limit"), || async {
             let cuts: Vec<Revocation> =
-                rollcall.revocations(id).await.into_iter().filter(|r| r.spec.strike == Strike::Cut).collect();
+                rollcall.revocations(id).await.into_iter().filter(|r| r.spec.operation == Operation::Cut).collect();
             let status = cuts.last()?.status.as_ref()?;
             let gate = status.gate.as_ref().filter(|gate| gate.reason == "OverLimit")?;
             (status.phase == Some(Phase::Held)).then(|| gate.batch.clone())?

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams, PostParams};
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
@@ -36,16 +36,16 @@ async fn colleagues_shared_bindings_and_running_work_keep_working_and_are_named(
     rollcall.learn(&staff).await;
 
     rollcall.learn(&staff.person("7").terminated()).await;
-    let cut = rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
 
     refused("the leaver's own token", &own).await;
     for (what, account, token) in &others {
         assert!(still_works(token, &apps, account).await, "{what} still works");
     }
     assert!(rollcall.may_look(&colleague, "apps").await, "the colleague's rights still stand");
-    let residual = cut.status.unwrap().plan.unwrap().residual;
+    let remaining = cut.status.unwrap().plan.unwrap().remaining;
     for (name, why) in [("shared", "SharedBinding"), ("robot", "WorkloadAccount")] {
-        assert!(residual.iter().any(|r| r.what.contains(name) && r.why == why), "{why} {name} is in {residual:?}");
+        assert!(remaining.iter().any(|r| r.what.contains(name) && r.why == why), "{why} {name} is in {remaining:?}");
     }
 }
 

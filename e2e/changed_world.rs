@@ -3,7 +3,7 @@
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
 use kube::api::Api;
-use rollcall::api::revocation::{Phase, StepOutcome, Strike};
+use rollcall::api::revocation::{Operation, Phase, StepOutcome};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
@@ -20,7 +20,7 @@ async fn a_target_that_is_gone_is_skipped_and_a_new_one_is_a_new_plan() {
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
-    let cut = rollcall.reaches("7", Strike::Cut, Phase::Held).await;
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Held).await;
     let hash = cut.status.as_ref().unwrap().plan.as_ref().unwrap().hash.clone();
 
     rollcall.stop("the world is changing");
@@ -42,12 +42,12 @@ async fn a_target_that_is_gone_is_skipped_and_a_new_one_is_a_new_plan() {
     assert_eq!(outcome("seven"), Some(StepOutcome::Done));
     assert_eq!(outcome("seven-views"), Some(StepOutcome::AlreadyGone));
     assert_eq!(outcome("seven-too"), None);
-    let recycled = rollcall.get_account("apps", "seven").await.unwrap();
-    assert_ne!(recycled.uid(), first.uid());
+    let recreated = rollcall.get_account("apps", "seven").await.unwrap();
+    assert_ne!(recreated.uid(), first.uid());
 
     eventually("the new account is in a new plan, which waits for approval", || async {
         let all = rollcall.revocations("7").await;
-        let other = all.into_iter().find(|r| r.spec.strike == Strike::Cut && r.name_any() != cut.name_any())?;
+        let other = all.into_iter().find(|r| r.spec.operation == Operation::Cut && r.name_any() != cut.name_any())?;
         let status = other.status?;
         let named = status.plan?.targets.iter().any(|target| target.name == "seven-too");
         (named && status.phase == Some(Phase::Held)).then_some(())

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 use rollcall::api::condition::RETURNED;
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
@@ -24,7 +24,7 @@ async fn a_token_secret_from_a_backup_stays_refused_and_is_reported() {
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
-    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
     refused("the token", &token).await;
 
     let secrets: Api<Secret> = Api::namespaced(rollcall.admin.clone(), &apps);
@@ -50,7 +50,7 @@ async fn a_new_token_secret_of_a_recycled_account_is_reported() {
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
-    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
 
     legacy_secret_token(&rollcall.admin, &rollcall.target("apps"), "seven").await;
 
@@ -67,7 +67,7 @@ async fn an_account_made_again_after_its_removal_is_reported_and_left_to_a_human
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
-    rollcall.reaches("7", Strike::Remove, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Remove, Phase::Revoked).await;
 
     let revived = rollcall.account_of("7", "apps", "seven").await;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use rollcall::api::revocation::{Phase, StepOutcome, Strike};
+use rollcall::api::revocation::{Operation, Phase, StepOutcome};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
@@ -49,7 +49,7 @@ impl Lane {
 
         self.staff = self.staff.clone().person(&id).terminated();
         self.rollcall.learn(&self.staff).await;
-        let cut = self.rollcall.reaches(&id, Strike::Cut, Phase::Revoked).await;
+        let cut = self.rollcall.reaches(&id, Operation::Cut, Phase::Revoked).await;
 
         let status = cut.status.unwrap();
         assert_eq!(status.steps.len(), 2, "{fault:?}: {:?}", status.steps);

@@ -102,7 +102,7 @@ poll
 person=$(ours get people -o 'jsonpath={range .items[?(@.spec.records[0].id=="1001")]}{.metadata.name}{end}')
 terminated() { is_field person "$person" .status.employment.state Terminated; }
 until_holds "the Person of 1001 to be terminated" 30 terminated
-cut_name() { ours get revocations -l "rollcall.dev/person=$person" -o 'jsonpath={range .items[?(@.spec.strike=="Cut")]}{.metadata.name}{end}'; }
+cut_name() { ours get revocations -l "rollcall.dev/person=$person" -o 'jsonpath={range .items[?(@.spec.operation=="Cut")]}{.metadata.name}{end}'; }
 has_cut() { [[ -n $(cut_name) ]]; }
 until_holds "the Revocation" 30 has_cut
 cut=$(cut_name)
@@ -125,7 +125,7 @@ ours get revocation "$cut"
 printf '\nsteps and verdicts:\n'
 ours get revocation "$cut" -o 'jsonpath={range .status.steps[*]}  {.target.action}{"\t"}{.target.namespace}/{.target.name}{"\t"}{.outcome}{"\n"}{end}{range .status.verdicts[*]}  {.verdict}{"\t"}{.target.namespace}/{.target.name}{"\t"}{.how}{"\n"}{end}'
 printf 'left alone, and why:\n'
-ours get revocation "$cut" -o 'jsonpath={range .status.plan.residual[*]}  {.why}{"\t"}{.what}{"\n"}{end}'
+ours get revocation "$cut" -o 'jsonpath={range .status.plan.remaining[*]}  {.why}{"\t"}{.what}{"\n"}{end}'
 
 say "6. Ten seconds later the account is removed for good"
 until_holds "ada-laptop to be gone" 90 gone ada-laptop || true

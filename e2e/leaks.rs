@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, PostParams};
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
 use crate::support::files::FileServer;
@@ -55,7 +55,7 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
     }
     server.answers(200, "text/csv", staff.person("7").terminated().csv());
     rollcall.settles(rollcall.poll().await).await;
-    rollcall.reaches("7", Strike::Remove, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Remove, Phase::Revoked).await;
 
     let mut forbidden = vec![
         ("a family name", "Zephyrine".to_owned()),

@@ -5,7 +5,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::Api;
 use rollcall::api::condition::REVOKED;
 use rollcall::api::person::State;
-use rollcall::api::revocation::{Action, Phase, Strike, VerdictKind};
+use rollcall::api::revocation::{Action, Operation, Phase, VerdictKind};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
@@ -37,7 +37,7 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
     assert!(rollcall.may_look(&user, "apps").await, "the binding works before");
 
     rollcall.learn(&staff.person("7").terminated()).await;
-    let cut = rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
 
     for (what, token) in &tokens {
         refused(what, token).await;
@@ -45,7 +45,7 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
     assert!(!rollcall.may_look(&user, "apps").await, "the binding is gone");
     let status = cut.status.unwrap();
     let verdict_of = |action| status.verdicts.iter().rfind(|v| v.target.action == action).map(|v| v.verdict);
-    assert_eq!(verdict_of(Action::Recycle), Some(VerdictKind::Observed), "a canary was tried");
+    assert_eq!(verdict_of(Action::Recreate), Some(VerdictKind::Observed), "a canary was tried");
     assert_eq!(verdict_of(Action::Unbind), Some(VerdictKind::Observed), "the right was asked for");
     assert!(status.verified.is_some() && status.confirmed.is_some());
     eventually("the Person says that access is refused", || async {
@@ -55,7 +55,7 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
     .await;
 
     let accounts: Api<ServiceAccount> = Api::namespaced(admin.clone(), &apps);
-    let remove = rollcall.reaches("7", Strike::Remove, Phase::Revoked).await;
+    let remove = rollcall.reaches("7", Operation::Remove, Phase::Revoked).await;
     assert!(remove.status.unwrap().acted.unwrap() >= remove.spec.due, "not before it was due");
     assert!(accounts.get_opt("seven").await.unwrap().is_none(), "the account is gone");
     let bindings: Api<RoleBinding> = Api::namespaced(admin.clone(), &apps);
@@ -80,7 +80,7 @@ async fn who_cannot_be_told_to_have_left_keeps_access() {
     let unmapped = contradiction.person("7").status("");
     rollcall.learn(&unmapped.without("8").person("9").terminated()).await;
 
-    rollcall.reaches("9", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("9", Operation::Cut, Phase::Revoked).await;
     for (id, state) in [("6", State::Unknown), ("7", State::Unknown), ("8", State::Active)] {
         let status = rollcall.person(id).await.unwrap().status.unwrap();
         assert_eq!(status.employment.unwrap().state, state, "{id}");

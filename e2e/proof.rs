@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, Patch, PatchParams};
 use rollcall::api::Revocation;
 use rollcall::api::condition::REVOKED;
-use rollcall::api::revocation::{Phase, Strike, VerdictKind};
+use rollcall::api::revocation::{Operation, Phase, VerdictKind};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
@@ -30,7 +30,7 @@ async fn a_delete_that_did_nothing_is_never_called_revoked() {
 
         rollcall.learn(&staff.person("7").terminated()).await;
 
-        let cut = rollcall.reaches("7", Strike::Cut, Phase::Failed).await;
+        let cut = rollcall.reaches("7", Operation::Cut, Phase::Failed).await;
         assert!(proxy.calls().iter().any(|call| call.starts_with("DELETE")), "the revoker tried");
         assert!(still_works(&token, &apps, "seven").await);
         unproved(&rollcall, cut).await;
@@ -52,7 +52,7 @@ async fn an_account_held_by_a_foreign_finalizer_is_never_called_revoked() {
 
     rollcall.learn(&staff.person("7").terminated()).await;
 
-    let cut = rollcall.reaches("7", Strike::Cut, Phase::Failed).await;
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Failed).await;
     let said = cut.status.as_ref().unwrap().steps.iter().find_map(|step| step.message.clone()).unwrap_or_default();
     assert!(said.contains("example.com/held"), "the step names who holds it: {said}");
     unproved(&rollcall, cut).await;

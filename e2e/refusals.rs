@@ -5,7 +5,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, ResourceExt};
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{Person, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 
@@ -42,13 +42,13 @@ async fn planned(rollcall: &Installation, name: &str) -> Api<Revocation> {
     let control = Api::namespaced(identity(rollcall, "control").await, &rollcall.namespace);
     let revocation: Revocation = object(json!({
         "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": name},
-        "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "strike": "Cut",
+        "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
             "due": "2026-01-01T00:00:00Z", "reason": "left"},
     }));
     control.create(&PostParams::default(), &revocation).await.unwrap();
     let status = json!({"status": {"phase": "Held", "plan": {
         "hash": "a".repeat(64), "usernames": ["oidc:leaver@example.com"],
-        "targets": [{"action": "Recycle", "kind": "ServiceAccount", "namespace": "apps", "name": "seven", "uid": "u", "why": "marked"}],
+        "targets": [{"action": "Recreate", "kind": "ServiceAccount", "namespace": "apps", "name": "seven", "uid": "u", "why": "marked"}],
     }}});
     control.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
     control
@@ -116,7 +116,7 @@ async fn each_identity_writes_its_own_part_of_a_status_and_no_other() {
     let rollcall = Installation::new("status", &[]).await;
     let name = "r-1";
     planned(&rollcall, name).await;
-    let target = json!({"action": "Recycle", "kind": "ServiceAccount", "namespace": "apps", "name": "seven", "uid": "u", "why": "marked"});
+    let target = json!({"action": "Recreate", "kind": "ServiceAccount", "namespace": "apps", "name": "seven", "uid": "u", "why": "marked"});
     let at = "2026-01-01T00:00:00Z";
     let verdict = json!({"verdicts": [{"target": target, "verdict": "Observed", "how": "seen", "at": at}]});
     let step = json!({"steps": [{"target": target, "outcome": "Done", "at": at}]});
@@ -157,7 +157,7 @@ async fn no_identity_approves_and_nobody_approves_for_another_or_another_plan() 
     }
     let born_approved: Revocation = object(json!({
         "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": "r-2"},
-        "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "strike": "Cut",
+        "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
             "due": "2026-01-01T00:00:00Z", "reason": "left", "approval": {"planHash": hash, "by": rollcall.identity("control")}},
     }));
     refusal("created approved", control.create(&PostParams::default(), &born_approved).await);
@@ -283,7 +283,7 @@ async fn what_is_not_the_leavers_alone_or_did_not_consent_is_left_alone_and_name
 
     rollcall.learn(&staff.person("7").terminated()).await;
 
-    let cut = rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
     let plan = cut.status.unwrap().plan.unwrap();
     let targets: Vec<_> = plan.targets.iter().map(|target| target.name.as_str()).collect();
     assert_eq!(targets, ["seven"], "nothing else is touched");
@@ -294,11 +294,11 @@ async fn what_is_not_the_leavers_alone_or_did_not_consent_is_left_alone_and_name
         ("kept", "Protected"),
         ("both", "AmbiguousMark"),
     ] {
-        let said = plan.residual.iter().find(|residual| residual.what.ends_with(name));
-        assert_eq!(said.map(|residual| residual.why.as_str()), Some(why), "{name} in {:?}", plan.residual);
-        assert!(said.is_some_and(|residual| !residual.advice.is_empty()), "{name}: what to do about it");
+        let said = plan.remaining.iter().find(|remaining| remaining.what.ends_with(name));
+        assert_eq!(said.map(|remaining| remaining.why.as_str()), Some(why), "{name} in {:?}", plan.remaining);
+        assert!(said.is_some_and(|remaining| !remaining.advice.is_empty()), "{name}: what to do about it");
     }
-    assert!(!plan.residual.iter().any(|residual| residual.what.contains("nobodys")));
+    assert!(!plan.remaining.iter().any(|remaining| remaining.what.contains("nobodys")));
 }
 
 #[tokio::test]
@@ -328,10 +328,10 @@ async fn each_gate_that_is_shut_holds_and_says_so() {
     rollcall.go_on();
     rollcall.waits_for("8", "Protected").await;
     rollcall.waits_for("9", "Hold").await;
-    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
     let lift = json!({"spec": {"hold": null}});
     persons.patch(&held.name_any(), &PatchParams::default(), &Patch::Merge(&lift)).await.unwrap();
-    rollcall.reaches("9", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("9", Operation::Cut, Phase::Revoked).await;
     rollcall.waits_for("8", "Protected").await;
 }
 
@@ -353,9 +353,9 @@ async fn whoever_had_left_before_rollcall_came_is_cut_only_once_approved_and_nev
     rollcall.learn(&staff).await;
     let cut = rollcall.waits_for("7", "Baseline").await;
     rollcall.learn(&staff.person("8").terminated()).await;
-    rollcall.reaches("8", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("8", Operation::Cut, Phase::Revoked).await;
     rollcall.waits_for("7", "Baseline").await;
 
     rollcall.approve(&cut);
-    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
 }

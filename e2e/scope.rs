@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use rollcall::api::person::{Standing, State};
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{SyncPolicy, names};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn who_moved_out_of_scope_keeps_their_token_whatever_hr_says_and_needs_app
     assert_eq!(standing(&rollcall, "7").await.state, State::OutOfScope);
     let left = moved.person("7").terminated().person("8").terminated();
     rollcall.learn(&left).await;
-    rollcall.reaches("8", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("8", Operation::Cut, Phase::Revoked).await;
     refused("the token of who left in scope", &eight).await;
 
     let shown = standing(&rollcall, "7").await;
@@ -41,7 +41,7 @@ async fn who_moved_out_of_scope_keeps_their_token_whatever_hr_says_and_needs_app
     let cut = rollcall.waits_for("7", "Baseline").await;
     assert!(works(&rollcall, "7", &seven).await, "in scope again as a leaver, the token works until somebody approves");
     rollcall.approve(&cut);
-    rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
     refused("the token, once approved", &seven).await;
 }
 

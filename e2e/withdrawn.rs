@@ -2,7 +2,7 @@
 
 use rollcall::api::condition::REVOKED;
 use rollcall::api::person::State;
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
@@ -19,17 +19,17 @@ async fn a_termination_withdrawn_after_the_cut_cancels_the_removal_and_the_accou
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.clone().person("7").terminated()).await;
-    let cut = rollcall.reaches("7", Strike::Cut, Phase::Revoked).await;
-    let remove = rollcall.reaches("7", Strike::Remove, Phase::Held).await;
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    let remove = rollcall.reaches("7", Operation::Remove, Phase::Held).await;
 
     rollcall.learn(&staff.person("7").active()).await;
-    rollcall.reaches("7", Strike::Remove, Phase::Cancelled).await;
+    rollcall.reaches("7", Operation::Remove, Phase::Cancelled).await;
 
     rollcall.until(remove.spec.due).await;
     let apps = rollcall.target("apps");
     let account = rollcall.get_account("apps", "seven").await.expect("the account stands");
-    let recycled = cut.status.unwrap().steps.into_iter().find_map(|step| step.new_uid);
-    assert_eq!(account.metadata.uid, recycled);
+    let recreated = cut.status.unwrap().steps.into_iter().find_map(|step| step.new_uid);
+    assert_eq!(account.metadata.uid, recreated);
     let token = mint_unbound(&rollcall.admin, &apps, "seven").await;
     assert!(still_works(&token, &apps, "seven").await, "a new token is all it takes");
     eventually("the Person works here again, and is not called revoked", || async {
@@ -50,11 +50,11 @@ async fn a_termination_withdrawn_before_its_approval_is_never_carried_out() {
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.clone().person("7").terminated()).await;
-    rollcall.reaches("7", Strike::Cut, Phase::Held).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Held).await;
 
     rollcall.learn(&staff.person("7").active()).await;
 
-    rollcall.reaches("7", Strike::Cut, Phase::Cancelled).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Cancelled).await;
     let standing = rollcall.get_account("apps", "seven").await.unwrap();
     assert_eq!(standing.metadata.uid, account.metadata.uid);
 }

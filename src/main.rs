@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use rollcall::{cli, telemetry};
+use rollcall::cli;
+use rollcall::kube::telemetry;
 
 fn main() -> ExitCode {
     let rollcall = cli::parse();

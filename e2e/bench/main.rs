@@ -23,7 +23,7 @@ use futures::StreamExt;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use rollcall::api::condition::TRUSTED;
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy};
 use serde_json::json;
 use support::files::FileServer;
@@ -195,7 +195,7 @@ async fn leavers() -> Vec<Figure> {
     for id in 0..LEAVERS {
         staff = staff.person(&id.to_string()).terminated();
         rollcall.learn(&staff).await;
-        let cut = rollcall.reaches(&id.to_string(), Strike::Cut, Phase::Revoked).await;
+        let cut = rollcall.reaches(&id.to_string(), Operation::Cut, Phase::Revoked).await;
         let status = cut.status.unwrap();
         let instants = status.instants.unwrap();
         proved.push(status.verified.unwrap().duration_since(instants.seen.unwrap()).as_secs_f64());

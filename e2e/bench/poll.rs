@@ -5,9 +5,9 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use fake_hr::{self as fake, Company, Fake, Scenario, Setup};
+use hris::{self, Network, Source};
 use jiff::civil::{Date, date};
-use rollcall::hris::fake::{self, Company, Fake, Scenario, Setup};
-use rollcall::hris::{self, Network, Source};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -25,11 +25,10 @@ pub fn figures() -> Vec<Figure> {
     let (_system, here) = Process::ready(Command::new(std::env::current_exe().unwrap()).arg("serve"));
     let run = |part: &str| asked(&[part, &here]);
     run("bare"); // the fake writes its pages when they are first asked for
-    let all: Vec<_> = (0..RUNS).map(|_| (run("poll"), run("bare"))).collect();
-    let least = |of: &dyn Fn(&(Vec<f64>, Vec<f64>)) -> f64| all.iter().map(of).fold(f64::MAX, f64::min);
-    let (took, peak) = (least(&|(poll, _)| poll[0]), least(&|(poll, _)| poll[1]));
-    let (bare_took, bare_peak) = (least(&|(_, bare)| bare[0]), least(&|(_, bare)| bare[1]));
-    let bytes = least(&|(_, bare)| bare[2]);
+    let (polls, bares): (Vec<_>, Vec<_>) = (0..RUNS).map(|_| (run("poll"), run("bare"))).unzip();
+    let least = |runs: &[Vec<f64>], at: usize| runs.iter().map(|run| run[at]).fold(f64::MAX, f64::min);
+    let (took, peak) = (least(&polls, 0), least(&polls, 1));
+    let (bare_took, bare_peak, bytes) = (least(&bares, 0), least(&bares, 1), least(&bares, 2));
     let explains = |figure, value, unit| Figure { figure, value, unit, bar: None };
     vec![
         Figure {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hris::{self, Definition};
 use jiff::civil::date;
-use rollcall::hris::{self, Definition};
 use serde_json::{Value, json};
 
 use super::Figure;

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
-use rollcall::api::revocation::{Phase, Strike};
+use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy, condition, names};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -419,10 +419,10 @@ impl Installation {
         of_person
     }
 
-    /// Waits until the newest Revocation of this strike is in this phase, and gives it.
-    pub async fn reaches(&self, id: &str, strike: Strike, phase: Phase) -> Revocation {
-        eventually(&format!("{strike:?} of {id} is {phase:?}"), || async {
-            let newest = self.revocations(id).await.into_iter().rfind(|r| r.spec.strike == strike)?;
+    /// Waits until the newest Revocation of this operation is in this phase, and gives it.
+    pub async fn reaches(&self, id: &str, operation: Operation, phase: Phase) -> Revocation {
+        eventually(&format!("{operation:?} of {id} is {phase:?}"), || async {
+            let newest = self.revocations(id).await.into_iter().rfind(|r| r.spec.operation == operation)?;
             (newest.status.as_ref()?.phase == Some(phase)).then_some(newest)
         })
         .await

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rollcall::hris::fuzz::definition(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hris::fuzz::definition(bytes));

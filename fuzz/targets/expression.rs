@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rollcall::hris::fuzz::expression(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hris::fuzz::expression(bytes));

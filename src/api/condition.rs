@@ -33,7 +33,7 @@ pub struct Condition {
 
 /// What a driver says, before it is merged with what stood there: a word of the vocabulary below.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
+pub struct ConditionUpdate {
     /// Type of the condition.
     pub type_: &'static str,
     /// Its status.
@@ -91,8 +91,8 @@ pub const RETURNED: &str = "Returned";
 /// Longest message that is written; longer ones end in `…`.
 const LONGEST: usize = 1000;
 
-const fn word(type_: &'static str, status: Status, reason: &'static str, message: String) -> Word {
-    Word { type_, status, reason, message }
+const fn word(type_: &'static str, status: Status, reason: &'static str, message: String) -> ConditionUpdate {
+    ConditionUpdate { type_, status, reason, message }
 }
 
 /// Writes words over the conditions that stand there.
@@ -100,7 +100,12 @@ const fn word(type_: &'static str, status: Status, reason: &'static str, message
 /// A condition's transition time moves only with its status; a type no word is said of is dropped. Ordered by type, so
 /// that equal input gives equal output.
 #[must_use]
-pub fn merge(standing: &[Condition], words: Vec<Word>, generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+pub fn merge(
+    standing: &[Condition],
+    words: Vec<ConditionUpdate>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
     let mut merged: Vec<Condition> = words
         .into_iter()
         .map(|word| {
@@ -137,31 +142,31 @@ fn shorten(message: String) -> String {
 
 /// The object is as its spec says; nothing to do.
 #[must_use]
-pub fn ready(message: impl Into<String>) -> Word {
+pub fn ready(message: impl Into<String>) -> ConditionUpdate {
     word(READY, Status::True, "Succeeded", message.into())
 }
 
 /// The last reconcile failed and will be tried again by itself; look at the message if it stays.
 #[must_use]
-pub fn retrying(message: impl Into<String>) -> Word {
+pub fn retrying(message: impl Into<String>) -> ConditionUpdate {
     word(READY, Status::False, "Retrying", message.into())
 }
 
 /// Something outside must happen first: the message names it.
 #[must_use]
-pub fn waiting(reason: &'static str, message: impl Into<String>) -> Word {
+pub fn waiting(reason: &'static str, message: impl Into<String>) -> ConditionUpdate {
     word(READY, Status::False, reason, message.into())
 }
 
 /// Work is under way; appears with `Ready` that is not `True`.
 #[must_use]
-pub fn reconciling(message: impl Into<String>) -> Word {
+pub fn reconciling(message: impl Into<String>) -> ConditionUpdate {
     word(RECONCILING, Status::True, "Progressing", message.into())
 }
 
 /// The spec cannot be followed; change what the message names.
 #[must_use]
-pub fn stalled(message: impl Into<String>) -> Word {
+pub fn stalled(message: impl Into<String>) -> ConditionUpdate {
     word(STALLED, Status::True, "InvalidSpec", message.into())
 }
 
@@ -169,31 +174,31 @@ pub fn stalled(message: impl Into<String>) -> Word {
 
 /// The source gave an answer.
 #[must_use]
-pub fn reachable() -> Word {
+pub fn reachable() -> ConditionUpdate {
     word(REACHABLE, Status::True, "Answered", "The source answered.".to_owned())
 }
 
 /// The source gave no usable answer; `reason` and message say how, and nothing was changed.
 #[must_use]
-pub fn unreachable(reason: &'static str, message: impl Into<String>) -> Word {
+pub fn unreachable(reason: &'static str, message: impl Into<String>) -> ConditionUpdate {
     word(REACHABLE, Status::False, reason, message.into())
 }
 
 /// The newest answer was believed.
 #[must_use]
-pub fn trusted(employees: usize) -> Word {
+pub fn trusted(employees: usize) -> ConditionUpdate {
     word(TRUSTED, Status::True, "Trusted", format!("{employees} people, believed."))
 }
 
 /// The newest answer was not believed; the last trusted one still stands. The message says what to do.
 #[must_use]
-pub fn held(reason: &'static str, message: impl Into<String>) -> Word {
+pub fn held(reason: &'static str, message: impl Into<String>) -> ConditionUpdate {
     word(TRUSTED, Status::False, reason, message.into())
 }
 
 /// Some people carry a status nobody mapped; add the words in `status.unmappedStatuses` to the mapping.
 #[must_use]
-pub fn unmapped_statuses(words: usize, people: u32) -> Word {
+pub fn unmapped_statuses(words: usize, people: u32) -> ConditionUpdate {
     word(
         RECOGNISED,
         Status::False,
@@ -206,19 +211,19 @@ pub fn unmapped_statuses(words: usize, people: u32) -> Word {
 
 /// Every status word is mapped.
 #[must_use]
-pub fn recognised() -> Word {
+pub fn recognised() -> ConditionUpdate {
     word(RECOGNISED, Status::True, "Mapped", "Everybody's status is mapped.".to_owned())
 }
 
 /// The source gives an id of its own for everybody.
 #[must_use]
-pub fn stable_ids() -> Word {
+pub fn stable_ids() -> ConditionUpdate {
     word(STABLE_IDS, Status::True, "OwnIds", "People carry the source's own id.".to_owned())
 }
 
 /// The source gives no id of its own, so a changed address looks like another person; add the id column if there is one.
 #[must_use]
-pub fn weak_identity() -> Word {
+pub fn weak_identity() -> ConditionUpdate {
     word(
         STABLE_IDS,
         Status::False,
@@ -229,7 +234,7 @@ pub fn weak_identity() -> Word {
 
 /// Polling is paused by `spec.suspend` until the given instant.
 #[must_use]
-pub fn suspended(reason: &str, until: Timestamp) -> Word {
+pub fn suspended(reason: &str, until: Timestamp) -> ConditionUpdate {
     waiting("Suspended", format!("Suspended until {until}: {reason}. Announced last days still cut on time."))
 }
 
@@ -237,7 +242,7 @@ pub fn suspended(reason: &str, until: Timestamp) -> Word {
 
 /// The newest baseline brought no leavers, or none that waits.
 #[must_use]
-pub fn baseline_clear() -> Word {
+pub fn baseline_clear() -> ConditionUpdate {
     word(
         BASELINE,
         Status::True,
@@ -248,7 +253,7 @@ pub fn baseline_clear() -> Word {
 
 /// The newest baseline brought leavers, or people came into scope who had left; each needs approval.
 #[must_use]
-pub fn baseline_leavers(leavers: u32) -> Word {
+pub fn baseline_leavers(leavers: u32) -> ConditionUpdate {
     word(
         BASELINE,
         Status::True,
@@ -261,7 +266,7 @@ pub fn baseline_leavers(leavers: u32) -> Word {
 
 /// No trusted answer has come since the policy, or what a baseline is made of, changed.
 #[must_use]
-pub fn baseline_awaited() -> Word {
+pub fn baseline_awaited() -> ConditionUpdate {
     word(
         BASELINE,
         Status::False,
@@ -272,7 +277,7 @@ pub fn baseline_awaited() -> Word {
 
 /// Some locations are in no entry of `timeZones.byLocation`; their people's days are counted in the default zone.
 #[must_use]
-pub fn locations_unmatched(people: usize) -> Word {
+pub fn locations_unmatched(people: usize) -> ConditionUpdate {
     word(
         LOCATIONS_MATCHED,
         Status::False,
@@ -285,7 +290,7 @@ pub fn locations_unmatched(people: usize) -> Word {
 
 /// Every location with people has a time zone.
 #[must_use]
-pub fn locations_matched() -> Word {
+pub fn locations_matched() -> ConditionUpdate {
     word(LOCATIONS_MATCHED, Status::True, "Matched", "Every location has a time zone.".to_owned())
 }
 
@@ -293,13 +298,13 @@ pub fn locations_matched() -> Word {
 
 /// The person's credentials were seen refused, or are implied to be.
 #[must_use]
-pub fn revoked(message: impl Into<String>) -> Word {
+pub fn revoked(message: impl Into<String>) -> ConditionUpdate {
     word(REVOKED, Status::True, "Refused", message.into())
 }
 
 /// The person has left and access stands; the message names the gate and the next step.
 #[must_use]
-pub fn not_revoked(reason: &'static str, message: impl Into<String>) -> Word {
+pub fn not_revoked(reason: &'static str, message: impl Into<String>) -> ConditionUpdate {
     word(REVOKED, Status::False, reason, message.into())
 }
 
@@ -307,13 +312,13 @@ pub fn not_revoked(reason: &'static str, message: impl Into<String>) -> Word {
 
 /// The revoker ended and not every target is proved refused; mend what the message names.
 #[must_use]
-pub fn not_refused(message: impl Into<String>) -> Word {
+pub fn not_refused(message: impl Into<String>) -> ConditionUpdate {
     word(STALLED, Status::True, "NotRefused", message.into())
 }
 
 /// A credential of the leaver was made again after the act; find who applies it, and remove it there.
 #[must_use]
-pub fn returned(count: usize) -> Word {
+pub fn returned(count: usize) -> ConditionUpdate {
     word(
         RETURNED,
         Status::True,

@@ -15,8 +15,8 @@ pub use self::file::{
 };
 use super::condition::Condition;
 use super::{LocalRef, quantity};
-pub use crate::domain::capabilities::{Capabilities, Claim};
-pub use crate::domain::employee::{EmploymentType, Field};
+pub use domain::capabilities::{Capabilities, Claim};
+pub use domain::employee::{EmploymentType, Field};
 
 /// Spec of an HRConnection: written by an admin or a GitOps pipeline, never by Rollcall.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::quantity::{self, Unreadable};
 use super::{HRConnection, Person, Revocation, SyncPolicy, condition, person, revocation};
-use crate::domain::employee::HrId;
-use crate::domain::gate::{Facts, Hold, Standing};
-use crate::domain::ledger::{Ledger, Limits, allowed_people};
-use crate::domain::ownership::{Index, PersonFacts};
-use crate::domain::plan::{Action, Kind, Plan, Protected, Residual, Strike, Target};
-use crate::domain::roster::{self, person_name};
+use domain::employee::HrId;
+use domain::gate::{Facts, Hold, Standing};
+use domain::ledger::{Ledger, Limits, allowed_people};
+use domain::ownership::{Index, PersonFacts};
+use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
+use domain::roster::{self, person_name};
 
 /// What ownership needs of a Person.
 #[must_use]
@@ -149,7 +149,7 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
         settled: seen.policy.is_some_and(SyncPolicy::settled),
         due: spec.due,
         trusted: seen.trusted,
-        removal: spec.strike == revocation::Strike::Remove,
+        removal: spec.operation == revocation::Operation::Remove,
         begun: seen.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
         baseline: person.and_then(|p| p.status.as_ref()?.employment.as_ref()).is_some_and(|standing| standing.baseline),
         late: spec.late,
@@ -158,11 +158,11 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
     }
 }
 
-impl From<revocation::Strike> for Strike {
-    fn from(strike: revocation::Strike) -> Self {
-        match strike {
-            revocation::Strike::Cut => Self::Cut,
-            revocation::Strike::Remove => Self::Remove,
+impl From<revocation::Operation> for Operation {
+    fn from(operation: revocation::Operation) -> Self {
+        match operation {
+            revocation::Operation::Cut => Self::Cut,
+            revocation::Operation::Remove => Self::Remove,
         }
     }
 }
@@ -172,7 +172,7 @@ impl From<&Target> for revocation::Target {
         Self {
             action: match target.action {
                 Action::Unbind => revocation::Action::Unbind,
-                Action::Recycle => revocation::Action::Recycle,
+                Action::Recreate => revocation::Action::Recreate,
                 Action::Delete => revocation::Action::Delete,
             },
             kind: match target.kind {
@@ -193,7 +193,7 @@ impl From<&revocation::Target> for Target {
         Self {
             action: match target.action {
                 revocation::Action::Unbind => Action::Unbind,
-                revocation::Action::Recycle => Action::Recycle,
+                revocation::Action::Recreate => Action::Recreate,
                 revocation::Action::Delete => Action::Delete,
             },
             kind: match target.kind {
@@ -209,12 +209,12 @@ impl From<&revocation::Target> for Target {
     }
 }
 
-impl From<&Residual> for revocation::Residual {
-    fn from(residual: &Residual) -> Self {
+impl From<&Remaining> for revocation::Remaining {
+    fn from(remaining: &Remaining) -> Self {
         Self {
-            what: residual.what.chars().take(512).collect(),
-            why: residual.why.word(),
-            advice: residual.why.advice().to_owned(),
+            what: remaining.what.chars().take(512).collect(),
+            why: remaining.why.word(),
+            advice: remaining.why.advice().to_owned(),
             until: None,
         }
     }
@@ -226,7 +226,7 @@ pub fn plan_shown(plan: &Plan, usernames: Vec<String>) -> revocation::Plan {
     revocation::Plan {
         hash: plan.hash.clone(),
         targets: plan.targets.iter().map(Into::into).collect(),
-        residual: plan.residual.iter().map(Into::into).collect(),
+        remaining: plan.remaining.iter().map(Into::into).collect(),
         usernames,
     }
 }
@@ -236,8 +236,8 @@ pub fn plan_shown(plan: &Plan, usernames: Vec<String>) -> revocation::Plan {
 pub fn plan_read(revocation: &Revocation, rule: &str) -> Option<Plan> {
     let shown = revocation.status.as_ref()?.plan.as_ref()?;
     let targets: Vec<Target> = shown.targets.iter().map(Into::into).collect();
-    let hash = crate::domain::plan::hash(&revocation.spec.person_uid, rule, revocation.spec.strike.into(), &targets);
-    (hash == shown.hash).then_some(Plan { hash, targets, residual: Vec::new() })
+    let hash = domain::plan::hash(&revocation.spec.person_uid, rule, revocation.spec.operation.into(), &targets);
+    (hash == shown.hash).then_some(Plan { hash, targets, remaining: Vec::new() })
 }
 
 /// How many objects each Revocation of a run touches.

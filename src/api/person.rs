@@ -231,5 +231,5 @@ pub struct Access {
     pub next_action_at: Option<Timestamp>,
     /// Number of things that remain.
     #[serde(default)]
-    pub residual: u32,
+    pub remaining: u32,
 }

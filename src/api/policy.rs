@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::{LocalRef, quantity};
-use crate::domain::employee::EmploymentType;
+use domain::employee::EmploymentType;
 
 /// Spec of a SyncPolicy: written by an admin or a GitOps pipeline, never by Rollcall.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]

@@ -24,7 +24,7 @@ use super::condition::Condition;
     selectable = ".spec.person",
     selectable = ".status.phase",
     printcolumn(name = "Person", type_ = "string", json_path = ".spec.person"),
-    printcolumn(name = "Strike", type_ = "string", json_path = ".spec.strike"),
+    printcolumn(name = "Operation", type_ = "string", json_path = ".spec.operation"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Gate", type_ = "string", json_path = ".status.gate.reason"),
     printcolumn(name = "Batch", type_ = "string", json_path = ".status.gate.batch"),
@@ -33,7 +33,7 @@ use super::condition::Condition;
     printcolumn(name = "Evidence", type_ = "string", json_path = ".status.evidence.hash", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.strike == oldSelf.strike && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late").message("only approval can be set on a Revocation; make a new one instead"),
+    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late").message("only approval can be set on a Revocation; make a new one instead"),
     validation = Rule { rule: "oldSelf.hasValue() || !has(self.approval)".into(), message: Some("a Revocation cannot be created approved".into()), optional_old_self: Some(true), ..Rule::default() },
     validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)").message("an approval is final")
 )]
@@ -51,7 +51,7 @@ pub struct RevocationSpec {
     /// What set it off.
     pub trigger: Trigger,
     /// What it does.
-    pub strike: Strike,
+    pub operation: Operation,
     /// The earliest instant it may act.
     pub due: Timestamp,
     /// Found after the first plan of this termination: acts only once approved.
@@ -74,7 +74,7 @@ pub enum Trigger {
 
 /// What a Revocation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum Strike {
+pub enum Operation {
     /// Ends every credential at once, in a way that can be undone by issuing new ones.
     Cut,
     /// Deletes what the cut left standing.
@@ -94,7 +94,7 @@ pub struct Approval {
 }
 
 /// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, returned and conditions; the
-/// revoker writes claim, steps, verdicts, kept, residual, acted, verified, confirmed and finished. An admission policy keeps them apart.
+/// revoker writes claim, steps, verdicts, kept, remaining, acted, verified, confirmed and finished. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RevocationStatus {
@@ -148,7 +148,7 @@ pub struct RevocationStatus {
     /// What the revoker found to remain, beyond what the plan knew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
-    pub residual: Vec<Residual>,
+    pub remaining: Vec<Remaining>,
     /// When the last act ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<Timestamp>,
@@ -201,7 +201,7 @@ pub struct Gate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// SHA-256 over person uid, rule, strike and the set of targets.
+    /// SHA-256 over person uid, rule, operation and the set of targets.
     #[schemars(length(max = 64))]
     pub hash: String,
     /// What will be acted on, in order.
@@ -210,7 +210,7 @@ pub struct Plan {
     /// What is the person's and is left alone, with why and what to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
-    pub residual: Vec<Residual>,
+    pub remaining: Vec<Remaining>,
     /// User names of the person: none of them may approve.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
@@ -245,7 +245,7 @@ pub enum Action {
     /// A binding whose every subject is this person's is deleted; its manifest is kept.
     Unbind,
     /// A personal account is deleted and at once re-created as it was: every token ever issued for it is dead.
-    Recycle,
+    Recreate,
     /// The object is deleted.
     Delete,
 }
@@ -330,7 +330,7 @@ pub struct Step {
     pub target: Target,
     /// How it ended.
     pub outcome: StepOutcome,
-    /// Uid of the object that stands in its place, for a recycled account.
+    /// Uid of the object that stands in its place, for a recreated account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub new_uid: Option<String>,
@@ -405,7 +405,7 @@ pub struct Kept {
 /// Something of the person that remains.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Residual {
+pub struct Remaining {
     /// What: kind, namespace and name.
     #[schemars(length(max = 512))]
     pub what: String,

@@ -8,7 +8,7 @@ use super::terminal::{plain, say};
 use super::{Failure, Namespace, ask};
 use crate::api::connection::Attempt;
 use crate::api::{HRConnection, names};
-use crate::cluster;
+use crate::kube::calls;
 
 /// Options of `rollcall accept`.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub struct Options {
 /// # Assumptions   an admission policy asks for the verb `approve`
 /// # Errors        the digest is not the newest attempt's; whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let api: Api<HRConnection> = Api::namespaced(cluster::client().await?, &options.namespace.namespace);
+    let api: Api<HRConnection> = Api::namespaced(calls::client().await?, &options.namespace.namespace);
     let connection = ask("read the HRConnection", api.get(&options.connection)).await?;
     let attempt = connection.status.as_ref().and_then(|status| status.last_attempt.as_ref());
     let held = held(attempt, &options.answer).map_err(Failure::Refused)?;
@@ -38,7 +38,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     for finding in &held.findings {
         say(&format!("  {}", plain(finding)));
     }
-    let patch = Patch::Merge(annotations(&options.answer, &cluster::now().to_string()));
+    let patch = Patch::Merge(annotations(&options.answer, &calls::now().to_string()));
     ask("accept the answer", api.patch(&options.connection, &PatchParams::default(), &patch)).await?;
     say("Accepted. The source is read now; if it still gives this answer, it is believed.");
     Ok(())

@@ -13,7 +13,7 @@ use super::terminal::{confirm, plain, say, table};
 use super::{Failure, Namespace, ask};
 use crate::api::revocation::{Phase, Plan};
 use crate::api::{Revocation, names};
-use crate::cluster;
+use crate::kube::calls;
 
 /// How often a write is tried again when the object was changed meanwhile and the plan was not.
 const TRIES: u32 = 5;
@@ -42,7 +42,7 @@ pub struct Options {
 /// # Assumptions   the approval policy of the chart is installed
 /// # Errors        when any of them was not approved; each says why in its own line
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = cluster::client().await?;
+    let client = calls::client().await?;
     let api: Api<Revocation> = Api::namespaced(client.clone(), &options.namespace.namespace);
     let found = find(&api, options).await?;
     let (mut open, mut failed) = (Vec::new(), 0_usize);
@@ -128,7 +128,7 @@ fn show(revocation: &Revocation, plan: &Plan) -> String {
     let heading = format!(
         "{}: {:?} of {} under policy {}, due {}; {held}",
         name(revocation),
-        spec.strike,
+        spec.operation,
         spec.person,
         spec.policy,
         spec.due
@@ -147,8 +147,8 @@ fn show(revocation: &Revocation, plan: &Plan) -> String {
         });
         parts.push(table(["ACTION", "KIND", "OBJECT", "WHY"], targets));
     }
-    if !plan.residual.is_empty() {
-        let remains = plan.residual.iter().map(|rest| [rest.what.clone(), rest.why.clone(), rest.advice.clone()]);
+    if !plan.remaining.is_empty() {
+        let remains = plan.remaining.iter().map(|rest| [rest.what.clone(), rest.why.clone(), rest.advice.clone()]);
         parts.push(table(["REMAINS", "WHY", "WHAT TO DO"], remains));
     }
     parts.push(format!("Plan {}", plain(&plan.hash)));
@@ -206,7 +206,7 @@ mod tests {
         let mut value = json!({
             "metadata": {"name": "p-7-cut", "resourceVersion": "5"},
             "spec": {
-                "person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "strike": "Cut",
+                "person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
                 "due": "2026-03-01T00:00:00Z", "reason": "id:hq/7 left on 2026-02-28"
             },
             "status": {
@@ -217,10 +217,10 @@ mod tests {
                     "targets": [
                         {"action": "Unbind", "kind": "ClusterRoleBinding", "namespace": "", "name": "ops", "uid": "1",
                          "why": "every subject is user:p-7"},
-                        {"action": "Recycle", "kind": "ServiceAccount", "namespace": "team-a", "name": "ci\u{1b}[2K",
+                        {"action": "Recreate", "kind": "ServiceAccount", "namespace": "team-a", "name": "ci\u{1b}[2K",
                          "uid": "2", "why": "marked id:hq/7"}
                     ],
-                    "residual": [{"what": "RoleBinding team-a/shared", "why": "SharedBinding", "advice": "remove the subject"}]
+                    "remaining": [{"what": "RoleBinding team-a/shared", "why": "SharedBinding", "advice": "remove the subject"}]
                 }
             }
         });

@@ -3,6 +3,8 @@
 //! Asks nothing of any system, and needs no cluster: fit for a pipeline.
 
 mod page;
+#[cfg(feature = "fake-hr")]
+mod test;
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,8 +14,8 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::terminal::{plain, say, table};
 use crate::api::names;
-use crate::domain::employee::Field;
-use crate::hris::{self, Definition, fake};
+use domain::employee::Field;
+use hris::{self, Definition};
 
 /// What there is to do with connectors.
 #[derive(Debug, Subcommand)]
@@ -27,7 +29,8 @@ pub enum Command {
     /// Check definitions of one's own; fails where one of them cannot be used
     Check(Check),
     /// Try connectors' folders: their recorded pages are read, with every fault a system is known for
-    Test(Test),
+    #[cfg(feature = "fake-hr")]
+    Test(test::Test),
 }
 
 /// Options of `rollcall connectors show`.
@@ -45,17 +48,6 @@ pub struct Check {
     files: Vec<PathBuf>,
 }
 
-/// Options of `rollcall connectors test`.
-#[derive(Debug, Args)]
-pub struct Test {
-    /// The folders, each with connector.yaml, pages/ and expected.json
-    #[arg(required = true, value_name = "DIR")]
-    folders: Vec<PathBuf>,
-    /// Show what was found, as expected.json writes it
-    #[arg(long)]
-    print: bool,
-}
-
 /// Does what was asked.
 ///
 /// # Errors
@@ -69,7 +61,8 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
         }
         Command::Docs(options) => page::write(options),
         Command::Check(options) => check(options),
-        Command::Test(options) => test(options).await,
+        #[cfg(feature = "fake-hr")]
+        Command::Test(options) => test::test(options).await,
     }
 }
 
@@ -137,39 +130,6 @@ fn check(options: &Check) -> Result<(), Failure> {
     if refused == 0 { Ok(()) } else { Err(Failure::Refused(format!("{refused} of {all} cannot be used"))) }
 }
 
-async fn test(options: &Test) -> Result<(), Failure> {
-    let mut failed = 0;
-    for folder in &options.folders {
-        let name = folder.display();
-        match fake::test(folder).await {
-            Ok(report) => {
-                if options.print {
-                    say(&report.found);
-                }
-                report.wrong.iter().for_each(|wrong| say(&format!("{name}: {}", shown(wrong))));
-                failed += usize::from(!report.wrong.is_empty());
-                say(&format!(
-                    "{name}: {} people, {} faults, {} wrong",
-                    report.people,
-                    report.faults,
-                    report.wrong.len()
-                ));
-            }
-            Err(why) => {
-                failed += 1;
-                say(&plain(&why));
-            }
-        }
-    }
-    let all = options.folders.len();
-    if failed == 0 { Ok(()) } else { Err(Failure::Refused(format!("{failed} of {all} are not as expected"))) }
-}
-
-/// A text of several lines, without what is not seen.
-fn shown(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,15 +155,6 @@ mod tests {
             let shown = show(&hris::connector(name).unwrap());
             assert!(shown.contains("Before it can be read") && shown.contains("Sources"), "{name}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_folder_that_does_not_give_what_is_expected_fails_the_pipeline() {
-        let own = |name: &str| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("connectors").join(name);
-        let good = own("bamboohr");
-        assert!(test(&Test { folders: vec![good.clone()], print: false }).await.is_ok());
-        let bad = test(&Test { folders: vec![good, own("nowhere")], print: true }).await.unwrap_err();
-        assert_eq!(bad.to_string(), "1 of 2 are not as expected");
     }
 
     #[test]

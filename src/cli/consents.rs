@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::terminal::{say, table};
 use super::{Failure, Namespace, ask};
 use crate::api::names;
-use crate::cluster;
+use crate::kube::calls;
 
 /// Key in the ConfigMap.
 const KEY: &str = "namespaces.json";
@@ -36,7 +36,7 @@ struct Consent {
 /// # Errors
 /// When the self-test has not run yet, or its result cannot be read.
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let api: Api<ConfigMap> = Api::namespaced(cluster::client().await?, &options.namespace.namespace);
+    let api: Api<ConfigMap> = Api::namespaced(calls::client().await?, &options.namespace.namespace);
     let found = ask("read the consents", api.get_opt(names::CONSENTS)).await?;
     let text = found.and_then(|map| map.data?.remove(KEY)).ok_or_else(|| {
         Failure::Refused("no self-test has run yet: `rollcall control` makes it at its start".to_owned())

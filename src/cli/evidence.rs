@@ -10,8 +10,8 @@ use kube::api::{Api, ListParams};
 use super::terminal::{plain, say};
 use super::{Failure, Namespace, ask};
 use crate::api::names;
-use crate::cluster;
-use crate::domain::evidence::{self, Head, Summary};
+use crate::kube::calls;
+use domain::evidence::{self, Head, Summary};
 
 /// Records asked for at once.
 const PAGE: u32 = 250;
@@ -98,7 +98,7 @@ fn verify(chain: &Chain) -> Result<Summary, Failure> {
 /// Reads the chain from the cluster: all records between two equal reads of the head, so that one sealed meanwhile is
 /// not taken for tampering.
 async fn read(namespace: &str) -> Result<Chain, Failure> {
-    let api: Api<ConfigMap> = Api::namespaced(cluster::client().await?, namespace);
+    let api: Api<ConfigMap> = Api::namespaced(calls::client().await?, namespace);
     for _ in 0..TRIES {
         let before = head(&api).await?;
         let records = records(&api).await?;

@@ -16,9 +16,9 @@ use tokio::time::interval;
 
 use super::Failure;
 use super::terminal::say;
-use crate::cluster;
-use crate::hris::fake::{self, Company, Fake, Scenario, Setup};
-use crate::hris::{self, Definition};
+use crate::kube::calls;
+use fake_hr::{self as fake, Company, Fake, Scenario, Setup};
+use hris::{self, Definition};
 
 /// Options of `rollcall fake-hr`.
 #[derive(Debug, Args)]
@@ -104,7 +104,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 }
 
 fn today() -> jiff::civil::Date {
-    cluster::now().to_zoned(TimeZone::UTC).date()
+    calls::now().to_zoned(TimeZone::UTC).date()
 }
 
 async fn days(fake: Fake, every: std::time::Duration) {

@@ -8,6 +8,7 @@ pub mod connectors;
 pub mod consents;
 pub mod crds;
 pub mod evidence;
+#[cfg(feature = "fake-hr")]
 pub mod fake_hr;
 pub mod preview;
 pub mod serve;
@@ -21,8 +22,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use kube::Error;
 use tokio::time::timeout;
 
-use crate::outcome::Fault;
-use crate::{cluster, revoke};
+use crate::kube::calls;
+use crate::kube::outcome::Fault;
+use crate::revoke;
 
 /// Name under which kubectl finds the plugin.
 const PLUGIN: &str = "kubectl-rollcall";
@@ -54,6 +56,7 @@ pub enum Command {
     #[command(subcommand)]
     Connectors(connectors::Command),
     /// Play an HR system on this machine, to try Rollcall with
+    #[cfg(feature = "fake-hr")]
     FakeHr(Box<fake_hr::Options>),
     /// Read an HR system without a cluster, and show who is seen and what would be believed
     Preview(preview::Options),
@@ -181,13 +184,14 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
 pub async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Connectors(command) => connectors::run(&command).await,
+        #[cfg(feature = "fake-hr")]
         Command::FakeHr(options) => fake_hr::run(&options).await,
         Command::Preview(options) => preview::run(&options).await,
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(options).await?),
         Command::Revoke(options) => {
-            Ok(revoke::run(cluster::client().await?, options.namespace.namespace, options.instance).await?)
+            Ok(revoke::run(calls::client().await?, options.namespace.namespace, options.instance).await?)
         }
         Command::Human(Human::Approve(options)) => approve::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
@@ -199,10 +203,10 @@ pub async fn run(command: Command) -> Result<(), Failure> {
 
 /// Makes one call for the person at the terminal, with a deadline, and gives them the server's own words if it fails.
 async fn ask<T>(doing: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-    match timeout(cluster::CALL, call).await {
+    match timeout(calls::CALL, call).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(Error::Api(status))) => Err(Failure::Server { doing, code: status.code, message: status.message }),
-        Ok(Err(error)) => Err(Failure::Server { doing, code: 0, message: cluster::describe(&error) }),
+        Ok(Err(error)) => Err(Failure::Server { doing, code: 0, message: calls::describe(&error) }),
         Err(_) => Err(Failure::Server { doing, code: 0, message: "no answer in time".to_owned() }),
     }
 }

@@ -9,10 +9,10 @@
 
 mod keeper;
 mod manifests;
-mod node;
 mod print;
 mod schema;
 mod view;
+mod yaml_span;
 
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
@@ -29,13 +29,13 @@ use self::manifests::Manifests;
 use self::view::{Trust, View};
 use super::Failure;
 use super::terminal::say;
-use crate::cluster;
-use crate::domain::employee::{Failure as NoAnswer, Read};
-use crate::domain::trust;
-use crate::hris::{self, Keeper, Progress, Source};
-use crate::outcome::Fault;
+use crate::kube::calls;
+use crate::kube::outcome::Fault;
 use crate::sync::connection::Settings;
 use crate::sync::source;
+use domain::employee::{Failure as NoAnswer, Read};
+use domain::trust;
+use hris::{self, Keeper, Progress, Source};
 
 /// The manifests cannot be used.
 const MANIFESTS: u8 = 2;
@@ -120,7 +120,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         Ok(read) => read,
         Err(failure) => return Err(ended(NO_ANSWER, trust::failed(&failure).message())),
     };
-    let view = View::of(read, &manifests, &settings, &rules, cluster::now());
+    let view = View::of(read, &manifests, &settings, &rules, calls::now());
     match options.output {
         Output::Table => say(&print::table(&view, options.only, options.unmask)),
         Output::Json => say(&print::json(&view, options.only, options.unmask)),
@@ -160,9 +160,9 @@ async fn ask(
         api.keeper = keeper;
     }
     hris::check(&found).map_err(Fault::Stalled)?;
-    let today = cluster::now().to_zoned(TimeZone::UTC).date();
+    let today = calls::now().to_zoned(TimeZone::UTC).date();
     let bar = bar();
-    let mut reading = pin!(hris::read(&found, &network, cluster::wait(settings.timeout), today));
+    let mut reading = pin!(hris::read(&found, &network, calls::wait(settings.timeout), today));
     let mut drawn = tokio::time::interval(DRAWN);
     let read = loop {
         tokio::select! {

@@ -10,11 +10,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Namespace;
-use crate::lease::Candidate;
-use crate::outcome::Fault;
-use crate::server::{self, Pulse};
-use crate::telemetry::Metrics;
-use crate::{cluster, control, sync};
+use crate::kube::calls;
+use crate::kube::health::{self, Pulse};
+use crate::kube::lease::Candidate;
+use crate::kube::outcome::Fault;
+use crate::kube::telemetry::Metrics;
+use crate::{control, sync};
 
 /// Options of every long-running command.
 #[derive(Debug, Args)]
@@ -55,8 +56,7 @@ pub struct Control {
 /// See [`lead`].
 pub async fn sync(process: Process) -> Result<(), Fault> {
     let namespace = process.namespace.namespace.clone();
-    lead("sync", &process, |client, metrics, stop| sync::start::run(client, namespace, cluster::now, metrics, stop))
-        .await
+    lead("sync", &process, |client, metrics, stop| sync::start::run(client, namespace, calls::now, metrics, stop)).await
 }
 
 /// `rollcall control`.
@@ -71,7 +71,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         revoker_account: wish.revoker_account,
         revoker_image: wish.revoker_image,
     };
-    lead("control", &wish.process, |client, metrics, stop| control::run(client, options, cluster::now, metrics, stop))
+    lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await
 }
 
@@ -95,16 +95,15 @@ where
 {
     let stop = told_to_stop()?;
     let pulse = Arc::new(Pulse::default());
-    let listener = server::listen(process.listen).await?;
-    let probes = server::serve(listener, Arc::clone(&pulse));
+    let listener = health::listen(process.listen).await?;
+    let probes = health::serve(listener, Arc::clone(&pulse));
     let work = async {
-        let client = cluster::client().await?;
+        let client = calls::client().await?;
         pulse.ready.store(true, Ordering::Relaxed);
         let name = format!("{}-{command}", process.instance);
-        let identity = format!("{}_{}", process.host, cluster::now().as_microsecond());
+        let identity = format!("{}_{}", process.host, calls::now().as_microsecond());
         let beat = Arc::clone(&pulse.beat);
-        let candidate =
-            Candidate::new(client.clone(), &process.namespace.namespace, name, identity, cluster::now, beat);
+        let candidate = Candidate::new(client.clone(), &process.namespace.namespace, name, identity, calls::now, beat);
         let Some(mut leading) = candidate.lead(&stop).await else { return Ok(()) };
         tracing::info!(command, "leading");
         pulse.metrics.leading(true);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::terminal::say;
 use super::{Failure, Namespace, ask};
 use crate::api::names;
-use crate::cluster;
+use crate::kube::calls;
 
 /// Field manager of what a human writes here.
 const MANAGER: &str = "kubectl-rollcall";
@@ -58,7 +58,7 @@ fn reason(text: &str) -> Result<String, String> {
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let reason = options.wish.reason.as_deref().unwrap_or_default();
     let namespace = &options.namespace.namespace;
-    let api: Api<ConfigMap> = Api::namespaced(cluster::client().await?, namespace);
+    let api: Api<ConfigMap> = Api::namespaced(calls::client().await?, namespace);
     let apply = PatchParams::apply(MANAGER).force();
     ask("write the stop", api.patch(names::STOP, &apply, &Patch::Apply(&wish(namespace, reason)))).await?;
     if reason.is_empty() {

@@ -3,37 +3,37 @@
 use std::collections::BTreeSet;
 
 use super::Context;
-use crate::api::revocation::Strike;
+use crate::api::revocation::Operation;
 use crate::api::{Person, SyncPolicy, convert};
-use crate::domain::plan::{self, Plan, World};
-use crate::outcome::Fault;
-use crate::world;
+use crate::kube::inventory;
+use crate::kube::outcome::Fault;
+use domain::plan::{self, Plan, World};
 
-/// Draws the plan of a strike against one person as the cluster is now.
+/// Draws the plan of a operation against one person as the cluster is now.
 ///
 /// # Errors
 /// When the API server did not say what may be done, or who runs as an account: no plan follows from silence.
 ///
-/// `recycled` are the uids that the cut gave to accounts; a removal takes no others.
+/// `recreated` are the uids that the cut gave to accounts; a removal takes no others.
 pub async fn draw(
     ctx: &Context,
     person: &Person,
     policy: &SyncPolicy,
-    strike: Strike,
-    recycled: &BTreeSet<String>,
+    operation: Operation,
+    recreated: &BTreeSet<String>,
 ) -> Result<Plan, Fault> {
     let people = ctx.stores.people.state();
     let index = convert::index(people.iter().map(AsRef::as_ref));
     let facts = convert::person_facts(person);
     let accounts: Vec<plan::Account> =
-        ctx.stores.accounts.state().iter().filter_map(|account| world::account(&account.metadata)).collect();
+        ctx.stores.accounts.state().iter().filter_map(|account| inventory::account(&account.metadata)).collect();
     let mut world = World {
         bindings: ctx.stores.bindings(),
         own_namespaces: vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()],
         ..World::default()
     };
     let theirs =
-        accounts.iter().filter(|account| index.mentions(&account.mark, &facts) || recycled.contains(&account.uid));
+        accounts.iter().filter(|account| index.mentions(&account.mark, &facts) || recreated.contains(&account.uid));
     let namespaces: BTreeSet<String> = theirs.map(|account| account.namespace.clone()).collect();
     let bound = world.bindings.iter().filter(|binding| mentions(binding, &facts, &namespaces));
     let mut asked: BTreeSet<String> = bound.map(|binding| binding.namespace.clone()).collect();
@@ -44,21 +44,17 @@ pub async fn draw(
     }
     let consenting = world.consents.iter().filter(|(namespace, consent)| consent.accounts && !namespace.is_empty());
     world.consumers =
-        world::consumers_of(&ctx.client, consenting.map(|(namespace, _)| namespace.clone()).collect()).await?;
+        inventory::consumers_of(&ctx.client, consenting.map(|(namespace, _)| namespace.clone()).collect()).await?;
     world.accounts = accounts;
     let (rule, protected) = (convert::rule(policy), convert::protected(policy));
-    Ok(match strike {
-        Strike::Cut => plan::cut(&facts, &rule, &index, &world, &protected),
-        Strike::Remove => plan::remove(&facts, &rule, recycled, &index, &world, &protected),
+    Ok(match operation {
+        Operation::Cut => plan::cut(&facts, &rule, &index, &world, &protected),
+        Operation::Remove => plan::remove(&facts, &rule, recreated, &index, &world, &protected),
     })
 }
 
 /// Whether a binding names a user of this person, or an account in a namespace where they own one.
-fn mentions(
-    binding: &plan::Binding,
-    person: &crate::domain::ownership::PersonFacts,
-    namespaces: &BTreeSet<String>,
-) -> bool {
+fn mentions(binding: &plan::Binding, person: &domain::ownership::PersonFacts, namespaces: &BTreeSet<String>) -> bool {
     binding.subjects.iter().any(|subject| match subject {
         plan::Subject::User(name) => person.usernames().any(|own| own == name),
         plan::Subject::Account { namespace, .. } => namespaces.contains(namespace),

@@ -18,10 +18,10 @@ use tokio::time::Instant;
 
 use super::{Context, MANAGER, stores};
 use crate::api::names;
-use crate::cluster::call;
-use crate::domain::plan::{Consent, Subject};
-use crate::outcome::Fault;
-use crate::world;
+use crate::kube::calls::call;
+use crate::kube::inventory;
+use crate::kube::outcome::Fault;
+use domain::plan::{Consent, Subject};
 
 /// How long an answer is believed.
 const FRESH: Duration = Duration::from_secs(20);
@@ -162,7 +162,7 @@ fn nominated(ctx: &Context) -> BTreeSet<String> {
         Subject::Account { namespace: options.revoker_namespace.clone(), name: options.revoker_account.clone() };
     let accounts = ctx.stores.accounts.state();
     let owned =
-        accounts.iter().filter_map(|account| world::account(&account.metadata)).map(|account| account.namespace);
+        accounts.iter().filter_map(|account| inventory::account(&account.metadata)).map(|account| account.namespace);
     let bound =
         ctx.stores.bindings().into_iter().filter(|binding| binding.subjects.contains(&revoker)).map(|b| b.namespace);
     let mut all: BTreeSet<String> = owned.chain(bound).collect();

@@ -8,11 +8,11 @@ use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 
 use super::Context;
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
-use crate::brakes::{self, LEDGER_KEY};
-use crate::cluster::{self, call};
-use crate::domain::ledger::{Allowance, Ledger};
-use crate::outcome::Fault;
-use crate::world::list_each;
+use crate::kube::calls::{self, call};
+use crate::kube::inventory::list_each;
+use crate::kube::ledger_store::{self, LEDGER_KEY};
+use crate::kube::outcome::Fault;
+use domain::ledger::{Allowance, Ledger};
 
 /// How often a write is tried again after somebody else wrote.
 const CONFLICTS: usize = 8;
@@ -114,7 +114,7 @@ async fn swap(ctx: &Context, change: impl Fn(&mut Ledger)) -> Result<Ledger, Fau
     let _turn = ctx.turn.lock().await;
     let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     for _ in 0..CONFLICTS {
-        let (standing, map) = brakes::ledger(&ctx.client, &ctx.options.namespace).await?;
+        let (standing, map) = ledger_store::ledger(&ctx.client, &ctx.options.namespace).await?;
         let mut ledger = standing.clone();
         change(&mut ledger);
         if ledger == standing {
@@ -129,9 +129,9 @@ async fn swap(ctx: &Context, change: impl Fn(&mut Ledger)) -> Result<Ledger, Fau
             let params = PostParams::default();
             if fresh { api.create(&params, &map).await } else { api.replace(names::LEDGER, &params, &map).await }
         };
-        match tokio::time::timeout(cluster::CALL, write).await {
+        match tokio::time::timeout(calls::CALL, write).await {
             Ok(Ok(_)) => return Ok(ledger),
-            Ok(Err(error)) if cluster::is(&error, 409) => {}
+            Ok(Err(error)) if calls::is(&error, 409) => {}
             Ok(Err(error)) => return Err(Fault::kube("write the ledger", &error)),
             Err(_) => {
                 return Err(Fault::Transient { doing: "write the ledger", cause: "no answer in time".to_owned() });

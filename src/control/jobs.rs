@@ -14,8 +14,8 @@ use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 
 use super::{Context, Options};
 use crate::api::names;
-use crate::cluster::{self, call};
-use crate::outcome::Fault;
+use crate::kube::calls::{self, call};
+use crate::kube::outcome::Fault;
 
 /// Value of the label `rollcall.dev/part` on the Job and its pod.
 const PART: &str = "revoke";
@@ -53,7 +53,7 @@ fn patience(jobs: &[Job], now: Timestamp) -> Result<(), Fault> {
     let (failures, newest) = (failed.count(), by_age.first().and_then(|job| job.metadata.creation_timestamp.as_ref()));
     let (1.., Some(newest)) = (failures, newest) else { return Ok(()) };
     let wait = FIRST_WAIT * 2_i32.pow(u32::try_from(failures - 1).unwrap_or(u32::MAX).min(LONGEST_DOUBLING));
-    let again = cluster::wait((newest.0 + wait).duration_since(now));
+    let again = calls::wait((newest.0 + wait).duration_since(now));
     if again.is_zero() {
         return Ok(());
     }

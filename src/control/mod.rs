@@ -13,7 +13,7 @@ mod access;
 mod consents;
 mod count;
 mod jobs;
-mod part;
+mod owned_status;
 mod person;
 mod returns;
 mod revocation;
@@ -33,8 +33,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Person, Revocation, names};
-use crate::outcome::{Failures, Fault};
-use crate::telemetry::Metrics;
+use crate::kube::outcome::{Failures, Fault};
+use crate::kube::telemetry::Metrics;
 
 /// Field manager of everything control writes.
 pub const MANAGER: &str = "rollcall-control";

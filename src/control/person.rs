@@ -15,13 +15,13 @@ use sha2::{Digest, Sha256};
 
 use super::{Context, access, of_person};
 use crate::api::person::{self, Standing};
-use crate::api::revocation::{Phase, RevocationSpec, Strike, Trigger};
+use crate::api::revocation::{Operation, Phase, RevocationSpec, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
-use crate::cluster;
-use crate::domain::plan::Plan;
-use crate::domain::roster;
-use crate::outcome::Fault;
-use crate::world::list_each;
+use crate::kube::calls;
+use crate::kube::inventory::list_each;
+use crate::kube::outcome::Fault;
+use domain::plan::Plan;
+use domain::roster;
 
 /// Look again in case a change was missed.
 const AGAIN: Duration = Duration::from_secs(600);
@@ -51,11 +51,11 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
         all.iter().filter(|revocation| revocation.name_any().starts_with(&story.prefix)).collect();
     match told.iter().find(|revocation| revocation.name_any() == story.cut()) {
         None => {
-            create(ctx, person, story.cut(), spec(person, &policy, &standing, Strike::Cut, story.effective, false))
+            create(ctx, person, story.cut(), spec(person, &policy, &standing, Operation::Cut, story.effective, false))
                 .await
         }
         Some(cut) => {
-            for ended in told.iter().filter(|revocation| revocation.spec.strike == Strike::Cut) {
+            for ended in told.iter().filter(|revocation| revocation.spec.operation == Operation::Cut) {
                 follow_up(ctx, person, &standing, &policy, &story, ended, &told).await?;
             }
             if frozen(cut) { late(ctx, person, &standing, &policy, &story).await } else { Ok(()) }
@@ -90,7 +90,7 @@ fn leaver(person: &Person, ctx: &Context) -> Option<(Standing, Arc<SyncPolicy>)>
     Some((standing, policy))
 }
 
-/// A removal, once a cut is over and it recycled anything.
+/// A removal, once a cut is over and it recreated anything.
 async fn follow_up(
     ctx: &Context,
     person: &Person,
@@ -102,7 +102,7 @@ async fn follow_up(
 ) -> Result<(), Fault> {
     let Some(status) = cut.status.as_ref().filter(|status| status.phase == Some(Phase::Revoked)) else { return Ok(()) };
     let Some(acted) = status.acted else { return Ok(()) };
-    if recycled(std::iter::once(cut)).is_empty() {
+    if recreated(std::iter::once(cut)).is_empty() {
         return Ok(());
     }
     let name = format!("{}-remove", cut.name_any().trim_end_matches("-cut"));
@@ -112,7 +112,7 @@ async fn follow_up(
     let after =
         quantity::duration("spec.lifecycle.termination.removeAfter", &policy.spec.lifecycle.termination.remove_after)?;
     debug_assert!(name.starts_with(&story.prefix));
-    create(ctx, person, name, spec(person, policy, standing, Strike::Remove, acted + after, false)).await
+    create(ctx, person, name, spec(person, policy, standing, Operation::Remove, acted + after, false)).await
 }
 
 /// One more Revocation for what turned up after the plan was frozen; it acts only once approved.
@@ -126,7 +126,7 @@ async fn late(
     policy: &SyncPolicy,
     story: &Story,
 ) -> Result<(), Fault> {
-    let plan = access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await?;
+    let plan = access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new()).await?;
     let mut told = revocations(ctx, person).await?;
     told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
     if told.iter().any(under_way) {
@@ -141,7 +141,7 @@ async fn late(
     let digest = Sha256::digest(fresh.into_iter().collect::<Vec<_>>().join(",").as_bytes());
     let short: String = data_encoding::HEXLOWER.encode(&digest).chars().take(6).collect();
     let name = format!("{}-late-{short}-cut", story.prefix);
-    create(ctx, person, name, spec(person, policy, standing, Strike::Cut, (ctx.clock)(), true)).await
+    create(ctx, person, name, spec(person, policy, standing, Operation::Cut, (ctx.clock)(), true)).await
 }
 
 /// Whether the revoker has begun, and has not come to an end.
@@ -168,9 +168,9 @@ pub fn known_uids<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<St
         .collect()
 }
 
-/// Uids that cuts gave to recycled accounts.
+/// Uids that cuts gave to recreated accounts.
 #[must_use]
-pub fn recycled<'a>(cuts: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
+pub fn recreated<'a>(cuts: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
     cuts.filter_map(|cut| cut.status.as_ref())
         .flat_map(|status| status.steps.iter().filter_map(|step| step.new_uid.clone()))
         .collect()
@@ -186,7 +186,7 @@ fn spec(
     person: &Person,
     policy: &SyncPolicy,
     standing: &Standing,
-    strike: Strike,
+    operation: Operation,
     due: Timestamp,
     late: bool,
 ) -> RevocationSpec {
@@ -195,7 +195,7 @@ fn spec(
         person_uid: person.uid().unwrap_or_default(),
         policy: policy.name_any(),
         trigger: Trigger::Termination,
-        strike,
+        operation,
         due,
         late,
         reason: standing.why.clone(),
@@ -207,7 +207,7 @@ fn spec(
 async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSpec) -> Result<(), Fault> {
     let run = person.status.as_ref().and_then(|status| status.employment.as_ref()?.run.clone());
     let mut labels = std::collections::BTreeMap::from([(names::PERSON.to_owned(), person.name_any())]);
-    if let Some(run) = run.filter(|_| spec.strike == Strike::Cut && !spec.late) {
+    if let Some(run) = run.filter(|_| spec.operation == Operation::Cut && !spec.late) {
         labels.insert(names::RUN.to_owned(), run);
     }
     let revocation = Revocation {
@@ -221,9 +221,9 @@ async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSp
         status: None,
     };
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    match tokio::time::timeout(cluster::CALL, api.create(&PostParams::default(), &revocation)).await {
+    match tokio::time::timeout(calls::CALL, api.create(&PostParams::default(), &revocation)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if cluster::is(&error, 409) => Ok(()),
+        Ok(Err(error)) if calls::is(&error, 409) => Ok(()),
         Ok(Err(error)) => Err(Fault::kube("create a Revocation", &error)),
         Err(_) => Err(Fault::Transient { doing: "create a Revocation", cause: "no answer in time".to_owned() }),
     }
@@ -238,21 +238,21 @@ pub async fn plan_now(
 ) -> Result<Plan, Fault> {
     let told = revocations(ctx, person).await?;
     let others = told.iter().filter(|other| other.name_any() != revocation.name_any());
-    let mut plan = match revocation.spec.strike {
-        Strike::Cut => access::draw(ctx, person, policy, Strike::Cut, &BTreeSet::new()).await?,
-        Strike::Remove => {
+    let mut plan = match revocation.spec.operation {
+        Operation::Cut => access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new()).await?,
+        Operation::Remove => {
             let cut = format!("{}-cut", revocation.name_any().trim_end_matches("-remove"));
-            let uids = recycled(told.iter().filter(|other| other.name_any() == cut));
-            access::draw(ctx, person, policy, Strike::Remove, &uids).await?
+            let uids = recreated(told.iter().filter(|other| other.name_any() == cut));
+            access::draw(ctx, person, policy, Operation::Remove, &uids).await?
         }
     };
     if revocation.spec.late {
         let known = known_uids(others);
         plan.targets.retain(|target| !known.contains(&target.uid));
-        plan.hash = crate::domain::plan::hash(
+        plan.hash = domain::plan::hash(
             &revocation.spec.person_uid,
             &convert::rule(policy),
-            revocation.spec.strike.into(),
+            revocation.spec.operation.into(),
             &plan.targets,
         );
     }
@@ -262,5 +262,5 @@ pub async fn plan_now(
 /// How long until an instant, for a requeue; never more than the usual look.
 #[must_use]
 pub fn until(instant: Timestamp, now: Timestamp) -> Duration {
-    cluster::wait(instant.duration_since(now).max(SignedDuration::ZERO)).min(AGAIN)
+    calls::wait(instant.duration_since(now).max(SignedDuration::ZERO)).min(AGAIN)
 }

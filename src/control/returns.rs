@@ -9,8 +9,8 @@ use kube::api::ObjectMeta;
 use super::Context;
 use crate::api::revocation::{Returned, RevocationStatus, TargetKind};
 use crate::api::{Revocation, convert, names};
-use crate::domain::gate::Standing;
-use crate::domain::plan::Binding;
+use domain::gate::Standing;
+use domain::plan::Binding;
 
 /// Annotation of a token Secret that names its account.
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
@@ -43,7 +43,7 @@ impl Returns {
     }
 }
 
-/// An account changed: is it one that was recycled or removed, made again by somebody else?
+/// An account changed: is it one that was recreated or removed, made again by somebody else?
 pub fn account(ctx: &Context, meta: &ObjectMeta) {
     note(ctx, "ServiceAccount", meta, |status, name, namespace, uid| {
         status.steps.iter().any(|step| {
@@ -74,7 +74,7 @@ pub fn binding(ctx: &Context, kind: &str, binding: &Binding) {
     });
 }
 
-/// A Secret changed: is it a token Secret of an account that was recycled or removed, made after that?
+/// A Secret changed: is it a token Secret of an account that was recreated or removed, made after that?
 pub fn secret(ctx: &Context, meta: &ObjectMeta) {
     let Some(account) = meta.annotations.as_ref().and_then(|annotations| annotations.get(ACCOUNT)) else { return };
     let created = meta.creation_timestamp.as_ref().map(|time| time.0);

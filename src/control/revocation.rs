@@ -10,18 +10,18 @@ use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
 
-use super::part::{Part, open};
+use super::owned_status::{Part, open};
 use super::person::{frozen, plan_now};
 use super::{Context, MANAGER, count, jobs, seal};
-use crate::api::condition::{self, Word};
-use crate::api::revocation::{Finished, Instants, Phase, Strike};
+use crate::api::condition::{self, ConditionUpdate};
+use crate::api::revocation::{Finished, Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
-use crate::cluster::{announce, apply_exactly, call};
-use crate::domain::gate::{Standing, Stop, gate};
-use crate::domain::ledger::Allowance;
-use crate::domain::plan::Plan;
-use crate::outcome::{self, Fault, Report};
-use crate::view::{self, View};
+use crate::kube::calls::{announce, apply_exactly, call};
+use crate::kube::gate_inputs::{self, GateInputs};
+use crate::kube::outcome::{self, Fault, Report};
+use domain::gate::{Standing, Stop, gate};
+use domain::ledger::Allowance;
+use domain::plan::Plan;
 
 /// Look again at what waits, in case a change was missed.
 const AGAIN: Duration = Duration::from_secs(600);
@@ -59,7 +59,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
     if !open(revocation) {
         return Ok(ended(part)); // what came back is the only thing that still changes
     }
-    let mut view = view::view(&ctx.client, &ctx.options.namespace, revocation, now).await?; // live
+    let mut view = gate_inputs::read(&ctx.client, &ctx.options.namespace, revocation, now).await?; // live
     if let Some(finished) = revocation.status.as_ref().and_then(|status| status.finished) {
         return close(ctx, &view, part, finished).await;
     }
@@ -86,16 +86,16 @@ fn silent(revocation: &Revocation, now: Timestamp) -> bool {
 }
 
 /// The plan: as shown once it is frozen, else as the cluster is now, to be shown with the phase that follows from it.
-async fn planned(ctx: &Context, view: &View, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
+async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
     let (Some(person), Some(policy)) = (&view.person, &view.policy) else {
         return Ok(view.plan().unwrap_or_else(|| Plan {
             hash: String::new(),
             targets: Vec::new(),
-            residual: Vec::new(),
+            remaining: Vec::new(),
         }));
     };
     // A removal that is not due is not drawn anew with every change in the cluster; it is once it is due.
-    let waits = view.revocation.spec.strike == Strike::Remove && view.revocation.spec.due > now;
+    let waits = view.revocation.spec.operation == Operation::Remove && view.revocation.spec.due > now;
     if let Some(shown) = view.plan().filter(|_| waits || frozen(&view.revocation)) {
         return Ok(shown);
     }
@@ -112,7 +112,7 @@ async fn planned(ctx: &Context, view: &View, part: &mut Part, now: Timestamp) ->
 }
 
 /// Counts the run, or the approval, of a cut under a policy that enforces; of a plan that is shown, and no other.
-async fn counted(ctx: &Context, view: &mut View) -> Result<(), Fault> {
+async fn counted(ctx: &Context, view: &mut GateInputs) -> Result<(), Fault> {
     let revocation = &view.revocation;
     let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
     let facts = view.facts();
@@ -126,7 +126,7 @@ async fn counted(ctx: &Context, view: &mut View) -> Result<(), Fault> {
 }
 
 /// A gate is shut: say which, and put the batch on a label so that it can be approved as one.
-async fn held(ctx: &Context, view: &View, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
+async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
     part.hold(stop);
     if let Some(batch) = stop.batch()
         && view.revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)
@@ -163,7 +163,7 @@ fn under_way() -> Report {
 }
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
-async fn nothing_owned(ctx: &Context, view: &View, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+async fn nothing_owned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     part.pass(Phase::Revoked);
     part.instants.get_or_insert_default().released.get_or_insert(now);
     part.evidence = Some(sealed(ctx, view, part).await?);
@@ -171,7 +171,7 @@ async fn nothing_owned(ctx: &Context, view: &View, part: &mut Part, now: Timesta
 }
 
 /// The reason is gone before anything was done.
-async fn cancel(ctx: &Context, view: &View, part: &mut Part) -> Result<Report, Fault> {
+async fn cancel(ctx: &Context, view: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
     part.pass(Phase::Cancelled);
     leave_the_count(ctx, view).await?;
     part.evidence = Some(sealed(ctx, view, part).await?);
@@ -179,7 +179,7 @@ async fn cancel(ctx: &Context, view: &View, part: &mut Part) -> Result<Report, F
 }
 
 /// Nobody is held behind one who waits and will not be released.
-async fn leave_the_count(ctx: &Context, view: &View) -> Result<(), Fault> {
+async fn leave_the_count(ctx: &Context, view: &GateInputs) -> Result<(), Fault> {
     let (name, policy) = (view.revocation.name_any(), &view.revocation.spec.policy);
     let waiting = view.ledger.as_ref().map(|ledger| ledger.allowance(policy, &name));
     if matches!(waiting, Some(Allowance::Held { .. })) {
@@ -189,7 +189,7 @@ async fn leave_the_count(ctx: &Context, view: &View) -> Result<(), Fault> {
 }
 
 /// The revoker is done: the phase follows from its verdicts, and the story is sealed.
-async fn close(ctx: &Context, view: &View, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
+async fn close(ctx: &Context, view: &GateInputs, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
     part.pass(match finished {
         Finished::Revoked => Phase::Revoked,
         Finished::Failed => Phase::Failed,
@@ -199,14 +199,14 @@ async fn close(ctx: &Context, view: &View, part: &mut Part, finished: Finished) 
     Ok(ended(part))
 }
 
-async fn sealed(ctx: &Context, view: &View, part: &Part) -> Result<crate::api::revocation::Evidence, Fault> {
+async fn sealed(ctx: &Context, view: &GateInputs, part: &Part) -> Result<crate::api::revocation::Evidence, Fault> {
     let rule = view.policy.as_ref().map(convert::rule).unwrap_or_default();
     seal::seal(ctx, &view.revocation, part, view.person.as_ref(), &rule).await
 }
 
 /// What is said of a story that is over.
 fn ended(part: &Part) -> Report {
-    let mut words: Vec<Word> = match part.phase {
+    let mut words: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {
             let message = "Not every target is proved refused: see status.steps and status.verdicts. Mend what they name, then delete this Revocation to have it planned again.";
             vec![condition::waiting("NotRefused", message), condition::not_refused(message)]
@@ -217,7 +217,7 @@ fn ended(part: &Part) -> Report {
             )]
         }
         _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {
-            vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.residual.")]
+            vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.remaining.")]
         }
         _ => vec![condition::ready("Every target is refused; see status.verdicts.")],
     };
@@ -250,13 +250,13 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
     if part.phase != before.phase || part.gate.as_ref().map(|g| &g.reason) != before.gate.as_ref().map(|g| &g.reason) {
         let reason = part.phase.map_or_else(|| "Planned".to_owned(), |phase| format!("{phase:?}"));
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
-        let strike = if revocation.spec.strike == Strike::Cut { "cut" } else { "removal" };
+        let operation = if revocation.spec.operation == Operation::Cut { "cut" } else { "removal" };
         announce(
             &ctx.client,
             "control",
             person.clone(),
             &reason,
-            format!("{strike} {}{gate}", revocation.name_any()),
+            format!("{operation} {}{gate}", revocation.name_any()),
             now,
         )
         .await;

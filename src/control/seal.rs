@@ -7,13 +7,13 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 
 use super::Context;
-use super::part::Part;
+use super::owned_status::Part;
 use crate::api::revocation::{self, Evidence};
 use crate::api::{Person, Revocation, names};
-use crate::cluster::{self, call};
-use crate::domain::employee::HrId;
-use crate::domain::evidence::{self, GENESIS, Head, Sealed, Story};
-use crate::outcome::Fault;
+use crate::kube::calls::{self, call};
+use crate::kube::outcome::Fault;
+use domain::employee::HrId;
+use domain::evidence::{self, GENESIS, Head, Sealed, Story};
 
 /// Label on a record: uid of the Revocation it is of. One that was deleted and planned again is another.
 const OF: &str = "rollcall.dev/revocation";
@@ -114,9 +114,9 @@ async fn create(api: &Api<ConfigMap>, revocation: &str, sealed: &Sealed) -> Resu
         immutable: Some(true),
         ..ConfigMap::default()
     };
-    match tokio::time::timeout(cluster::CALL, api.create(&PostParams::default(), &map)).await {
+    match tokio::time::timeout(calls::CALL, api.create(&PostParams::default(), &map)).await {
         Ok(Ok(_)) => Ok(Created::Ours),
-        Ok(Err(error)) if cluster::is(&error, 409) => {
+        Ok(Err(error)) if calls::is(&error, 409) => {
             let theirs = call("read the record in its place", api.get(&name)).await?;
             Ok(Created::Theirs(theirs.data.and_then(|mut data| data.remove(evidence::KEY)).unwrap_or_default()))
         }
@@ -141,9 +141,9 @@ async fn move_head(api: &Api<ConfigMap>, standing: Option<ConfigMap>, head: &Hea
     let write = async {
         if fresh { api.create(&params, &map).await } else { api.replace(names::EVIDENCE_HEAD, &params, &map).await }
     };
-    match tokio::time::timeout(cluster::CALL, write).await {
+    match tokio::time::timeout(calls::CALL, write).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if cluster::is(&error, 409) => Ok(()),
+        Ok(Err(error)) if calls::is(&error, 409) => Ok(()),
         Ok(Err(error)) => Err(Fault::kube("move the head of the evidence", &error)),
         Err(_) => {
             Err(Fault::Transient { doing: "move the head of the evidence", cause: "no answer in time".to_owned() })
@@ -155,11 +155,11 @@ async fn move_head(api: &Api<ConfigMap>, standing: Option<ConfigMap>, head: &Hea
 fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Person>, rule: &str) -> Story {
     let status = revocation.status.clone().unwrap_or_default();
     let instants = part.instants.clone().unwrap_or_default();
-    let planned = part.plan.iter().flat_map(|plan| &plan.residual);
+    let planned = part.plan.iter().flat_map(|plan| &plan.remaining);
     let action = |target: &revocation::Target| format!("{:?}", target.action);
     Story {
         revocation: revocation.name_any(),
-        strike: format!("{:?}", revocation.spec.strike),
+        operation: format!("{:?}", revocation.spec.operation),
         phase: part.phase.map(|phase| format!("{phase:?}")).unwrap_or_default(),
         person: revocation.spec.person.clone(),
         subject: subject(person),
@@ -187,9 +187,9 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
                 at: verdict.at,
             })
             .collect(),
-        residual: planned
-            .chain(&status.residual)
-            .map(|residual| evidence::Residual { what: residual.what.clone(), why: residual.why.clone() })
+        remaining: planned
+            .chain(&status.remaining)
+            .map(|remaining| evidence::Remaining { what: remaining.what.clone(), why: remaining.why.clone() })
             .collect(),
         instants: evidence::Instants {
             effective: instants.effective,

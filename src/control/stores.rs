@@ -19,11 +19,12 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::{Context, returns};
+use crate::api;
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, names};
-use crate::domain::ownership::Owners;
-use crate::domain::plan::{Binding, Subject};
-use crate::outcome::Fault;
-use crate::{api, world};
+use crate::kube::inventory;
+use crate::kube::outcome::Fault;
+use domain::ownership::Owners;
+use domain::plan::{Binding, Subject};
 
 /// What was watched.
 pub struct Stores {
@@ -99,8 +100,8 @@ impl Stores {
     pub fn bindings(&self) -> Vec<Binding> {
         let namespaced = self.role_bindings.state();
         let cluster = self.cluster_role_bindings.state();
-        let namespaced = namespaced.iter().filter_map(|binding| world::role_binding(binding));
-        namespaced.chain(cluster.iter().filter_map(|binding| world::cluster_role_binding(binding))).collect()
+        let namespaced = namespaced.iter().filter_map(|binding| inventory::role_binding(binding));
+        namespaced.chain(cluster.iter().filter_map(|binding| inventory::cluster_role_binding(binding))).collect()
     }
 }
 
@@ -148,7 +149,7 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         watcher(Api::all(client.clone()), everything.clone()),
         own(ctx),
         |ctx, binding| {
-            binding_changed(ctx, world::role_binding(binding).as_ref(), "RoleBinding");
+            binding_changed(ctx, inventory::role_binding(binding).as_ref(), "RoleBinding");
         },
     ));
     tasks.spawn(watch(
@@ -156,7 +157,7 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         watcher(Api::all(client), everything),
         own(ctx),
         |ctx, binding| {
-            binding_changed(ctx, world::cluster_role_binding(binding).as_ref(), "ClusterRoleBinding");
+            binding_changed(ctx, inventory::cluster_role_binding(binding).as_ref(), "ClusterRoleBinding");
         },
     ));
     tasks.spawn(stop_or_ledger(own(ctx)));
@@ -230,7 +231,7 @@ fn policy_changed(ctx: &Context, policy: &SyncPolicy) {
 
 fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
     returns::account(ctx, &account.metadata);
-    let Some(marked) = world::account(&account.metadata) else { return };
+    let Some(marked) = inventory::account(&account.metadata) else { return };
     let people = ctx.stores.people.state();
     if let Owners::One(owner) = api::convert::index(people.iter().map(AsRef::as_ref)).resolve(&marked.mark)
         && !owner.employed
@@ -264,7 +265,7 @@ fn binding_changed(ctx: &Context, binding: Option<&Binding>, kind: &str) {
 /// Wakes the drivers of unfinished Revocations that the test names.
 fn wake_unfinished(ctx: &Context, concerned: impl Fn(&Revocation) -> bool) {
     for revocation in ctx.stores.revocations.state() {
-        if super::part::open(&revocation) && concerned(&revocation) {
+        if super::owned_status::open(&revocation) && concerned(&revocation) {
             ctx.revocation_changed(&revocation.name_any());
         }
     }

@@ -7,14 +7,14 @@ use kube::api::{Api, DeleteParams, DynamicObject, PostParams, Preconditions, Pro
 use tokio::time::Instant;
 
 use super::Context;
-use super::look::{Seen, Sight, dynamic};
+use super::observe::{Observation, Seen, dynamic};
 use super::record::Record;
 use crate::api::revocation::StepOutcome;
-use crate::brakes;
-use crate::cluster::{self, CALL, announce, call};
-use crate::domain::gate::Released;
-use crate::domain::plan::{Action, Kind, Target};
-use crate::outcome::Fault;
+use crate::kube::calls::{self, CALL, announce, call};
+use crate::kube::outcome::Fault;
+use crate::kube::stop;
+use domain::gate::Released;
+use domain::plan::{Action, Kind, Target};
 
 /// How long an object may take to be gone after its delete was accepted.
 const GOING: Duration = Duration::from_secs(10);
@@ -50,14 +50,14 @@ pub async fn act(ctx: &Context, released: &Released, targets: &[Seen], record: &
         return Ok(());
     }
     let mut result = Ok(());
-    for seen in targets.iter().filter(|seen| !matches!(seen.sight, Sight::Settled)) {
-        if let Some(reason) = brakes::stopped(&ctx.client, &ctx.namespace).await {
+    for seen in targets.iter().filter(|seen| !matches!(seen.sight, Observation::Settled)) {
+        if let Some(reason) = stop::stopped(&ctx.client, &ctx.namespace).await {
             result = Err(Fault::Transient { doing: "act", cause: format!("everything is stopped: {reason}") });
             break;
         }
         match step(ctx, seen, record).await {
             Ok(ended) => {
-                let at = cluster::now();
+                let at = calls::now();
                 tell(ctx, record, seen, &ended, at).await;
                 record.set_step(&seen.target, ended.outcome, ended.new_uid, ended.message, at);
             }
@@ -65,7 +65,7 @@ pub async fn act(ctx: &Context, released: &Released, targets: &[Seen], record: &
         }
     }
     if result.is_ok() {
-        record.set_acted(cluster::now());
+        record.set_acted(calls::now());
     }
     record.write().await?;
     result
@@ -75,30 +75,30 @@ pub async fn act(ctx: &Context, released: &Released, targets: &[Seen], record: &
 async fn step(ctx: &Context, seen: &Seen, record: &Record) -> Result<Ended, Fault> {
     let target = &seen.target;
     match (&seen.sight, target.action) {
-        (Sight::Settled, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
-        (Sight::NotOurs(residue), _) => {
-            Ok(Ended::saying(StepOutcome::Skipped, format!("{}: {}", residue.word(), residue.advice())))
+        (Observation::Settled, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
+        (Observation::NotOurs(reason), _) => {
+            Ok(Ended::saying(StepOutcome::Skipped, format!("{}: {}", reason.word(), reason.advice())))
         }
-        (Sight::Refused(message), _) => Ok(Ended::saying(StepOutcome::Refused, message.clone())),
-        (Sight::Unseen(fault), _) => Err(fault.clone()),
-        (Sight::Replaced { uid }, Action::Recycle) if record.manifest(target).is_some() => Ok(Ended {
+        (Observation::Refused(message), _) => Ok(Ended::saying(StepOutcome::Refused, message.clone())),
+        (Observation::Unseen(fault), _) => Err(fault.clone()),
+        (Observation::Replaced { uid }, Action::Recreate) if record.manifest(target).is_some() => Ok(Ended {
             outcome: StepOutcome::Done,
             new_uid: Some(uid.clone()),
             message: Some("it exists with a new uid".to_owned()),
         }),
-        (Sight::Replaced { .. }, _) => {
+        (Observation::Replaced { .. }, _) => {
             Ok(Ended::saying(StepOutcome::AlreadyGone, "another object stands in its place"))
         }
-        (Sight::Gone, Action::Recycle) => match record.manifest(target) {
+        (Observation::Gone, Action::Recreate) => match record.manifest(target) {
             Some(_) => create(ctx, target, record).await,
             None => Ok(Ended::new(StepOutcome::AlreadyGone)),
         },
-        (Sight::Gone, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
-        (Sight::Standing { version, .. }, Action::Recycle) => match delete(ctx, target, version).await? {
+        (Observation::Gone, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
+        (Observation::Standing { version, .. }, Action::Recreate) => match delete(ctx, target, version).await? {
             Ended { outcome: StepOutcome::Done | StepOutcome::AlreadyGone, .. } => create(ctx, target, record).await,
             ended => Ok(ended),
         },
-        (Sight::Standing { version, .. }, Action::Unbind | Action::Delete) => delete(ctx, target, version).await,
+        (Observation::Standing { version, .. }, Action::Unbind | Action::Delete) => delete(ctx, target, version).await,
     }
 }
 
@@ -121,8 +121,8 @@ async fn delete(ctx: &Context, target: &Target, version: &Option<String>) -> Res
     };
     match tokio::time::timeout(CALL, api.delete(&target.name, &params)).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) if cluster::is(&error, 404) => return Ok(Ended::new(StepOutcome::AlreadyGone)),
-        Ok(Err(error)) if cluster::is(&error, 409) => return conflict(&api, target).await,
+        Ok(Err(error)) if calls::is(&error, 404) => return Ok(Ended::new(StepOutcome::AlreadyGone)),
+        Ok(Err(error)) if calls::is(&error, 409) => return conflict(&api, target).await,
         Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
             return Ok(Ended::saying(StepOutcome::Refused, layer(&status.message)));
         }
@@ -176,7 +176,7 @@ async fn create(ctx: &Context, target: &Target, record: &Record) -> Result<Ended
     };
     let created = match tokio::time::timeout(CALL, api.create(&PostParams::default(), &manifest)).await {
         Ok(Ok(created)) => created,
-        Ok(Err(error)) if cluster::is(&error, 409) => call("read who stands there", api.get(&target.name)).await?,
+        Ok(Err(error)) if calls::is(&error, 409) => call("read who stands there", api.get(&target.name)).await?,
         Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
             return Ok(Ended::saying(
                 StepOutcome::Refused,
@@ -203,7 +203,7 @@ async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: ji
     let target = &seen.target;
     let (reason, did) = match target.action {
         Action::Unbind => ("Unbound", "deleted, its manifest kept"),
-        Action::Recycle => ("Recycled", "deleted and created again: every token issued before is dead"),
+        Action::Recreate => ("Recreated", "deleted and created again: every token issued before is dead"),
         Action::Delete => ("Removed", "deleted"),
     };
     let (api_version, kind) = match target.kind {

@@ -10,9 +10,9 @@ use kube::api::{Api, PostParams};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Context;
-use crate::cluster::call;
-use crate::domain::plan::Target;
-use crate::outcome::Fault;
+use crate::kube::calls::call;
+use crate::kube::outcome::Fault;
+use domain::plan::Target;
 
 /// Seconds a canary lives; the API server's minimum.
 const LIFE: i64 = 600;
@@ -47,7 +47,7 @@ pub async fn mint(ctx: &Context, target: &Target) -> Option<Canary> {
 /// Whether the API server still accepts the canary, asked past its cache: an audience never used before makes a cache
 /// key never used before, so the validators really run.
 pub async fn accepted_fresh(ctx: &Context, canary: &Canary) -> Result<bool, Fault> {
-    let unique = crate::cluster::now().as_nanosecond();
+    let unique = crate::kube::calls::now().as_nanosecond();
     let mut audiences = canary.audiences.clone();
     audiences.push(format!("rollcall.dev/verify-{}-{unique:x}", ctx.me));
     Ok(review(ctx, &canary.token, Some(audiences)).await?.accepted)

@@ -10,7 +10,7 @@
 
 mod act;
 mod canary;
-mod look;
+mod observe;
 mod probe;
 mod record;
 mod verify;
@@ -26,12 +26,12 @@ use kube::api::{Api, ListParams};
 
 use crate::api::revocation::{Finished, Phase};
 use crate::api::{Person, Revocation, convert};
-use crate::cluster;
-use crate::domain::gate;
-use crate::domain::ownership::Index;
-use crate::outcome::Fault;
-use crate::view;
-use crate::world::list_each;
+use crate::kube::calls;
+use crate::kube::gate_inputs;
+use crate::kube::inventory::list_each;
+use crate::kube::outcome::Fault;
+use domain::gate;
+use domain::ownership::Index;
 
 /// How often new work is looked for while some is under way.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -89,12 +89,12 @@ pub async fn run(client: Client, namespace: String, instance: String) -> Result<
 /// One Revocation from its gate to its end.
 async fn carry_out(ctx: Arc<Context>, revocation: Revocation, index: Arc<Index>) -> Result<(), Fault> {
     let name = revocation.metadata.name.clone().unwrap_or_default();
-    let view = view::view(&ctx.client, &ctx.namespace, &revocation, cluster::now()).await?;
+    let view = gate_inputs::read(&ctx.client, &ctx.namespace, &revocation, calls::now()).await?;
     let Some(plan) = view.plan() else {
         tracing::error!(revocation = name, "the plan is not the one its hash names; left alone");
         return Ok(());
     };
-    let released = match gate::gate(&plan, &view.facts(), cluster::now()) {
+    let released = match gate::gate(&plan, &view.facts(), calls::now()) {
         Ok(released) => released,
         Err(stop) => {
             tracing::info!(revocation = name, gate = stop.reason(), "not carried out");
@@ -104,7 +104,7 @@ async fn carry_out(ctx: Arc<Context>, revocation: Revocation, index: Arc<Index>)
     let Some(mut record) = record::Record::open(&ctx, revocation) else {
         return Ok(()); // another process has it
     };
-    let looked = look::look(&ctx, &released, &view, &index, &record).await?;
+    let looked = observe::observe(&ctx, &released, &view, &index, &record).await?;
     record.claim(&looked).await?;
     act::act(&ctx, &released, looked.targets(), &mut record).await?;
     if released.only_finish() {

@@ -6,9 +6,9 @@ use kube::api::{Api, PostParams};
 use serde_json::Value;
 
 use super::Context;
-use crate::cluster::call;
-use crate::domain::plan::{Kind, Target};
-use crate::outcome::Fault;
+use crate::kube::calls::call;
+use crate::kube::outcome::Fault;
+use domain::plan::{Kind, Target};
 
 /// One right of one user.
 #[derive(Clone, Debug)]

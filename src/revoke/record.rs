@@ -7,12 +7,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Context;
-use super::look::{Looked, Sight};
-use crate::api::revocation::{Claim, Finished, Kept, Residual, Step, StepOutcome, Verdict};
+use super::observe::{Observation, Observed};
+use crate::api::revocation::{Claim, Finished, Kept, Remaining, Step, StepOutcome, Verdict};
 use crate::api::{Revocation, names};
-use crate::cluster::{self, CALL};
-use crate::domain::plan::{Action, Target};
-use crate::outcome::Fault;
+use crate::kube::calls::{self, CALL};
+use crate::kube::outcome::Fault;
+use domain::plan::{Action, Target};
 
 /// After this long without a word another process may take a claim over: every act is safe when two act.
 const SILENT: SignedDuration = SignedDuration::from_secs(15);
@@ -31,7 +31,7 @@ struct Part {
     steps: Vec<Step>,
     verdicts: Vec<Verdict>,
     kept: Vec<Kept>,
-    residual: Vec<Residual>,
+    remaining: Vec<Remaining>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acted: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ impl Record {
         let status = revocation.status.clone().unwrap_or_default();
         if let Some(claim) = &status.claim
             && claim.by != ctx.me
-            && cluster::now().duration_since(claim.at) < SILENT
+            && calls::now().duration_since(claim.at) < SILENT
         {
             return None;
         }
@@ -64,7 +64,7 @@ impl Record {
             steps: status.steps,
             verdicts: status.verdicts,
             kept: status.kept,
-            residual: status.residual,
+            remaining: status.remaining,
             acted: status.acted,
             verified: status.verified,
             confirmed: status.confirmed,
@@ -115,10 +115,10 @@ impl Record {
     }
 
     /// Claims the Revocation and writes every manifest ahead, in one write.
-    pub async fn claim(&mut self, looked: &Looked) -> Result<(), Fault> {
-        let now = cluster::now();
+    pub async fn claim(&mut self, looked: &Observed) -> Result<(), Fault> {
+        let now = calls::now();
         for seen in looked.targets() {
-            let Sight::Standing { manifest, .. } = &seen.sight else { continue };
+            let Observation::Standing { manifest, .. } = &seen.sight else { continue };
             let room = ALL_KEPT.saturating_sub(self.part.kept.iter().map(|kept| kept.manifest.len()).sum());
             let fitting = fit(manifest, ONE_KEPT.min(room));
             if let Some(manifest) =
@@ -150,9 +150,9 @@ impl Record {
     }
 
     /// Notes something that remains.
-    pub fn remain(&mut self, residual: Residual) {
-        if !self.part.residual.contains(&residual) {
-            self.part.residual.push(residual);
+    pub fn remain(&mut self, remaining: Remaining) {
+        if !self.part.remaining.contains(&remaining) {
+            self.part.remaining.push(remaining);
         }
     }
 
@@ -180,7 +180,7 @@ impl Record {
     /// # Errors        transient; or the Revocation is gone or taken over: this process stops working on it
     pub async fn write(&mut self) -> Result<(), Fault> {
         let api: Api<Revocation> = Api::namespaced(self.ctx.client.clone(), &self.ctx.namespace);
-        self.part.claim = Some(Claim { by: self.ctx.me.clone(), at: cluster::now() });
+        self.part.claim = Some(Claim { by: self.ctx.me.clone(), at: calls::now() });
         for _ in 0..CONFLICTS {
             let body = serde_json::json!({
                 "apiVersion": "rollcall.dev/v1alpha1",
@@ -194,7 +194,7 @@ impl Record {
                     self.revocation = written;
                     return Ok(());
                 }
-                Ok(Err(error)) if cluster::is(&error, 409) => self.read_again(&api).await?,
+                Ok(Err(error)) if calls::is(&error, 409) => self.read_again(&api).await?,
                 Ok(Err(error)) => return Err(Fault::kube("write the record", &error)),
                 Err(_) => {
                     return Err(Fault::Transient { doing: "write the record", cause: "no answer in time".to_owned() });
@@ -205,7 +205,7 @@ impl Record {
     }
 
     async fn read_again(&mut self, api: &Api<Revocation>) -> Result<(), Fault> {
-        let fresh = cluster::call("read the Revocation", api.get(self.name())).await?;
+        let fresh = calls::call("read the Revocation", api.get(self.name())).await?;
         let claim = fresh.status.as_ref().and_then(|status| status.claim.as_ref());
         let taken = claim.is_some_and(|claim| claim.by != self.ctx.me);
         if taken || fresh.metadata.uid != self.revocation.metadata.uid {

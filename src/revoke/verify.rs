@@ -9,14 +9,14 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::Context;
-use super::look::{Looked, Seen, dynamic};
+use super::observe::{Observed, Seen, dynamic};
 use super::record::Record;
 use super::{canary, probe};
-use crate::api::revocation::{Finished, Residual, StepOutcome, Verdict, VerdictKind};
-use crate::cluster::{self, call};
-use crate::domain::gate::Released;
-use crate::domain::plan::{Kind, Residue, Target};
-use crate::outcome::Fault;
+use crate::api::revocation::{Finished, Remaining, StepOutcome, Verdict, VerdictKind};
+use crate::kube::calls::{self, call};
+use crate::kube::outcome::Fault;
+use domain::gate::Released;
+use domain::plan::{Kind, RemainingReason, Target};
 
 /// How long the API server's watch caches may lag behind before "still accepted" counts.
 const LAG: Duration = Duration::from_secs(5);
@@ -38,11 +38,11 @@ struct Opinion {
 /// # Flow          first verdicts past every cache, written; wait out the cache; the same again; finished
 /// # Guarantees    finished as `Revoked` only if every target was `Observed` or `Implied` both times
 /// # Errors        transient: a new process asks again
-pub async fn verify(ctx: &Context, released: &Released, looked: &Looked, record: &mut Record) -> Result<(), Fault> {
+pub async fn verify(ctx: &Context, released: &Released, looked: &Observed, record: &mut Record) -> Result<(), Fault> {
     debug_assert_eq!(released.plan().targets.len(), looked.targets().len());
     let first = verdicts(ctx, looked, record, true).await?;
     let good = all_good(&first);
-    let now = cluster::now();
+    let now = calls::now();
     record.set_verdicts(first, good.then_some(now));
     if !good {
         record.finish(Finished::Failed, None);
@@ -53,7 +53,7 @@ pub async fn verify(ctx: &Context, released: &Released, looked: &Looked, record:
     let second = verdicts(ctx, looked, record, false).await?;
     let good = all_good(&second);
     record.set_verdicts(second, None);
-    record.finish(if good { Finished::Revoked } else { Finished::Failed }, good.then(cluster::now));
+    record.finish(if good { Finished::Revoked } else { Finished::Failed }, good.then(calls::now));
     record.write().await
 }
 
@@ -63,9 +63,9 @@ fn all_good(verdicts: &[Verdict]) -> bool {
 
 /// Waits until every acceptance from before the acts has lapsed, renewing the claim meanwhile.
 async fn wait_out_the_cache(record: &mut Record) -> Result<(), Fault> {
-    let until = record.acted().unwrap_or_else(cluster::now) + CACHE;
+    let until = record.acted().unwrap_or_else(calls::now) + CACHE;
     loop {
-        let left = cluster::wait(until.duration_since(cluster::now()));
+        let left = calls::wait(until.duration_since(calls::now()));
         if left.is_zero() {
             return Ok(());
         }
@@ -76,7 +76,7 @@ async fn wait_out_the_cache(record: &mut Record) -> Result<(), Fault> {
     }
 }
 
-async fn verdicts(ctx: &Context, looked: &Looked, record: &mut Record, fresh: bool) -> Result<Vec<Verdict>, Fault> {
+async fn verdicts(ctx: &Context, looked: &Observed, record: &mut Record, fresh: bool) -> Result<Vec<Verdict>, Fault> {
     let mut verdicts = Vec::with_capacity(looked.targets().len());
     for seen in looked.targets() {
         let opinion = match seen.target.kind {
@@ -87,7 +87,7 @@ async fn verdicts(ctx: &Context, looked: &Looked, record: &mut Record, fresh: bo
             target: (&seen.target).into(),
             verdict: opinion.verdict,
             how: opinion.how.to_owned(),
-            at: cluster::now(),
+            at: calls::now(),
         });
     }
     Ok(verdicts)
@@ -143,10 +143,10 @@ async fn of_binding(ctx: &Context, seen: &Seen, record: &mut Record) -> Result<O
     let deadline = Instant::now() + LAG;
     while probe::allowed(ctx, probe).await? {
         if Instant::now() >= deadline {
-            record.remain(Residual {
+            record.remain(Remaining {
                 what: format!("{:?} {}/{}", seen.target.kind, seen.target.namespace, seen.target.name),
-                why: Residue::StillAllowed.word(),
-                advice: Residue::StillAllowed.advice().to_owned(),
+                why: RemainingReason::StillAllowed.word(),
+                advice: RemainingReason::StillAllowed.advice().to_owned(),
                 until: None,
             });
             return Ok(opinion);

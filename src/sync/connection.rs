@@ -23,12 +23,12 @@ use super::{Context, MANAGER, memory, source};
 use crate::api::HRConnection;
 use crate::api::condition::{self, Condition};
 use crate::api::connection::HRConnectionStatus;
-use crate::cluster;
-use crate::domain::employee::Failure;
-use crate::domain::schedule::{self, Due};
-use crate::domain::trust::{self, Believed};
-use crate::hris::{self, Answer};
-use crate::outcome::{self, Fault, Report};
+use crate::kube::calls;
+use crate::kube::outcome::{self, Fault, Report};
+use domain::employee::Failure;
+use domain::schedule::{self, Due};
+use domain::trust::{self, Believed};
+use hris::{self, Answer};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
 const LONGEST_SLEEP: Duration = Duration::from_secs(600);
@@ -146,7 +146,7 @@ impl Poll<'_> {
 
     async fn look(&self, source: &hris::Source, known: &mut Known) -> Result<Answer, Failure> {
         let today = self.now.to_zoned(TimeZone::UTC).date();
-        let budget = cluster::wait(self.settings.timeout);
+        let budget = calls::wait(self.settings.timeout);
         hris::look(source, &self.from.network, budget, today, &mut known.recall).await
     }
 
@@ -184,11 +184,8 @@ async fn report(
     status.conditions = with_the_unsaid(conditions, &standing.conditions);
     status.observed_generation = generation;
     let connections = Api::<HRConnection>::namespaced(ctx.client.clone(), &ctx.namespace);
-    let written = if status == standing {
-        Ok(())
-    } else {
-        cluster::apply_status(&connections, connection, MANAGER, &status).await
-    };
+    let written =
+        if status == standing { Ok(()) } else { calls::apply_status(&connections, connection, MANAGER, &status).await };
     let result = written.and(result);
     if let Err(fault) = &result {
         tracing::warn!(connection = connection.name_any(), %fault, "poll not done");
@@ -212,7 +209,7 @@ fn with_the_unsaid(mut conditions: Vec<Condition>, standing: &[Condition]) -> Ve
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {
-    cluster::wait(at.duration_since(now).max(SignedDuration::ZERO)).min(LONGEST_SLEEP)
+    calls::wait(at.duration_since(now).max(SignedDuration::ZERO)).min(LONGEST_SLEEP)
 }
 
 #[cfg(test)]

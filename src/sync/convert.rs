@@ -2,10 +2,10 @@
 
 use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::{Person, policy};
-use crate::domain::employee::{HrId, Said};
-use crate::domain::lifecycle::{Facts, State};
-use crate::domain::roster::{self, Access, Entry, Known, Left, Run, Scoped, Standing};
-use crate::domain::scope::{Kind, Lists, Out, Refused, Scope};
+use domain::employee::{HrId, Said};
+use domain::lifecycle::{Facts, State};
+use domain::roster::{self, Access, Entry, Known, Left, Run, Scoped, Standing};
+use domain::scope::{Kind, Lists, Out, Refused, Scope};
 
 /// Phases of a Revocation that the revoker has, or will have, and of one whose targets are all refused, as
 /// `status.access.state` mirrors them.
@@ -197,7 +197,7 @@ pub fn run_shown(run: Run) -> policy::Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::employee::Status;
+    use domain::employee::Status;
 
     fn record_of(id: &str) -> Record {
         Record { connection: "hq".into(), id: id.into() }
@@ -265,8 +265,8 @@ mod tests {
     fn every_list_of_a_policy_filters_by_what_it_is_of() {
         use std::sync::Arc;
 
-        use crate::domain::employee::{Employee, EmploymentType};
-        use crate::domain::scope;
+        use domain::employee::{Employee, EmploymentType};
+        use domain::scope;
 
         let text = |text: &str| Some(Arc::from(text));
         let ada = Employee {
@@ -318,7 +318,7 @@ mod tests {
                 revocation: format!("{}-cut", roster::story_prefix("p-1", story)),
                 waits_for: None,
                 next_action_at: None,
-                residual: 0,
+                remaining: 0,
             });
             person.status = Some(status);
             assert_eq!(known(&person, &record_of("7")).access, expected, "{what}");

@@ -4,7 +4,7 @@ use kube::api::ObjectMeta;
 
 use crate::api::names;
 use crate::api::policy::Coverage;
-use crate::domain::ownership::{Index, Owners};
+use domain::ownership::{Index, Owners};
 
 /// Most unowned accounts that are named.
 const EXAMPLES: usize = 20;
@@ -42,7 +42,7 @@ fn system(place: &str, namespace: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ownership::PersonFacts;
+    use domain::ownership::PersonFacts;
 
     fn account(namespace: &str, name: &str, mark: Option<&str>) -> ObjectMeta {
         ObjectMeta {

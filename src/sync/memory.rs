@@ -12,9 +12,9 @@ use kube::{Resource, ResourceExt};
 
 use super::Context;
 use crate::api::{HRConnection, names};
-use crate::cluster;
-use crate::domain::trust::Memory;
-use crate::outcome::Fault;
+use crate::kube::calls;
+use crate::kube::outcome::Fault;
+use domain::trust::Memory;
 
 /// Type of the Secret.
 const TYPE: &str = "rollcall.dev/memory";
@@ -41,7 +41,7 @@ pub struct Kept {
 pub async fn load(ctx: &Context, connection: &HRConnection) -> Result<Kept, Fault> {
     let secrets = secrets(ctx);
     let name = name(connection);
-    let standing = cluster::call("read the gate's memory", secrets.get_opt(&name)).await?;
+    let standing = calls::call("read the gate's memory", secrets.get_opt(&name)).await?;
     if standing.as_ref().is_some_and(|secret| secret.type_.as_deref() != Some(TYPE)) {
         return Err(Fault::Stalled(format!("Secret {name} is not of type {TYPE}, and its name is needed: remove it")));
     }
@@ -76,9 +76,9 @@ async fn write(
     let secret = manifest(connection, &memory, resource_version)?;
     let params = PostParams { field_manager: Some(super::MANAGER.to_owned()), ..PostParams::default() };
     let written = if create {
-        cluster::call("create the gate's memory", secrets.create(&params, &secret)).await?
+        calls::call("create the gate's memory", secrets.create(&params, &secret)).await?
     } else {
-        cluster::call("keep the gate's memory", secrets.replace(&name(connection), &params, &secret)).await?
+        calls::call("keep the gate's memory", secrets.replace(&name(connection), &params, &secret)).await?
     };
     Ok(Kept { memory, resource_version: written.resource_version() })
 }

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 
 use jiff::Timestamp;
 
-use crate::api::condition::{self, Word};
+use crate::api::condition::{self, ConditionUpdate};
 use crate::api::person::Access;
-use crate::api::revocation::{Phase, Revocation, Strike};
+use crate::api::revocation::{Operation, Phase, Revocation};
 
 /// Access that stands because its Revocation was cancelled.
 pub const KEPT: &str = "Kept";
@@ -19,7 +19,7 @@ pub struct Shown {
     /// `status.access`.
     pub access: Option<Access>,
     /// The condition `Revoked`.
-    pub revoked: Option<Word>,
+    pub revoked: Option<ConditionUpdate>,
 }
 
 /// Picks what to show of a person's Revocations.
@@ -48,7 +48,7 @@ pub fn mirror(story: Option<&str>, revocations: &[&Revocation], now: Timestamp) 
         revocation: name(shown).to_owned(),
         waits_for: waits_for(shown).or_else(|| waits_for(next)),
         next_action_at: next_action_at(shown, now).or_else(|| next_action_at(next, now)),
-        residual: residual(shown),
+        remaining: remaining(shown),
     };
     let nothing_ended = !told.iter().any(|other| phase(other) == Phase::Revoked && has_targets(other));
     Shown { access: Some(access), revoked: word(left, shown, nothing_ended) }
@@ -56,12 +56,12 @@ pub fn mirror(story: Option<&str>, revocations: &[&Revocation], now: Timestamp) 
 
 /// What is shown first, lowest first.
 fn rank(left: bool, revocation: &Revocation) -> u8 {
-    match (revocation.spec.strike, phase(revocation)) {
+    match (revocation.spec.operation, phase(revocation)) {
         (_, Phase::Released) if left => 0,
-        (Strike::Cut, Phase::Held | Phase::Failed) if left => 1 + u8::from(revocation.spec.late),
-        (Strike::Remove, Phase::Failed) if left => 3,
-        (Strike::Cut, Phase::Cancelled) if left => 5,
-        (Strike::Remove, Phase::Held | Phase::Cancelled) => 6,
+        (Operation::Cut, Phase::Held | Phase::Failed) if left => 1 + u8::from(revocation.spec.late),
+        (Operation::Remove, Phase::Failed) if left => 3,
+        (Operation::Cut, Phase::Cancelled) if left => 5,
+        (Operation::Remove, Phase::Held | Phase::Cancelled) => 6,
         _ => 4,
     }
 }
@@ -95,24 +95,24 @@ fn next_action_at(revocation: &Revocation, now: Timestamp) -> Option<Timestamp> 
     Some(revocation.spec.due).filter(|due| *due > now).or(gate)
 }
 
-fn residual(revocation: &Revocation) -> u32 {
+fn remaining(revocation: &Revocation) -> u32 {
     let Some(status) = &revocation.status else { return 0 };
-    let planned = status.plan.as_ref().map_or(0, |plan| plan.residual.len());
-    u32::try_from(planned + status.residual.len()).unwrap_or(u32::MAX)
+    let planned = status.plan.as_ref().map_or(0, |plan| plan.remaining.len());
+    u32::try_from(planned + status.remaining.len()).unwrap_or(u32::MAX)
 }
 
-fn word(left: bool, shown: &Revocation, nothing_ended: bool) -> Option<Word> {
+fn word(left: bool, shown: &Revocation, nothing_ended: bool) -> Option<ConditionUpdate> {
     let name = name(shown);
-    let remain = residual(shown);
+    let remain = remaining(shown);
     let remains = match remain {
         0 => String::new(),
-        1 => " 1 thing remains: see its residual.".to_owned(),
-        remain => format!(" {remain} things remain: see its residual."),
+        1 => " 1 thing remains: see its remaining.".to_owned(),
+        remain => format!(" {remain} things remain: see its remaining."),
     };
     match phase(shown) {
         Phase::Revoked if left && nothing_ended && remain > 0 => {
             let message = format!("Revocation {name} is done; nothing of it could be ended.{remains}");
-            Some(condition::not_revoked("Residual", message))
+            Some(condition::not_revoked("Remaining", message))
         }
         Phase::Revoked if left => Some(condition::revoked(format!("{}.{remains}", proof(shown)))),
         Phase::Released => {
@@ -151,7 +151,7 @@ fn proof(shown: &Revocation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::revocation::{Action, Gate, Plan, Residual, RevocationStatus, Target, TargetKind, Trigger};
+    use crate::api::revocation::{Action, Gate, Plan, Remaining, RevocationStatus, Target, TargetKind, Trigger};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -161,11 +161,11 @@ mod tests {
         at("2026-03-10T12:00:00Z")
     }
 
-    fn strike(name: &str, strike: Strike, due: &str, phase: Phase) -> Revocation {
+    fn operation(name: &str, operation: Operation, due: &str, phase: Phase) -> Revocation {
         let mut revocation: Revocation = serde_json::from_value(serde_json::json!({
             "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": name},
             "spec": {"person": "p-1", "personUid": "u", "policy": "everyone", "trigger": Trigger::Termination,
-                "strike": strike, "due": due, "reason": "terminated"},
+                "operation": operation, "due": due, "reason": "terminated"},
         }))
         .unwrap();
         revocation.status = Some(RevocationStatus { phase: Some(phase), ..RevocationStatus::default() });
@@ -173,11 +173,11 @@ mod tests {
     }
 
     fn cut(phase: Phase) -> Revocation {
-        strike("cut", Strike::Cut, "2026-03-10T00:00:00Z", phase)
+        operation("cut", Operation::Cut, "2026-03-10T00:00:00Z", phase)
     }
 
     fn remove(phase: Phase) -> Revocation {
-        strike("remove", Strike::Remove, "2026-03-13T00:00:00Z", phase)
+        operation("remove", Operation::Remove, "2026-03-13T00:00:00Z", phase)
     }
 
     fn gated(mut revocation: Revocation, message: &str, until: Option<Timestamp>) -> Revocation {
@@ -187,14 +187,14 @@ mod tests {
     }
 
     fn late(phase: Phase) -> Revocation {
-        let mut late = strike("cut-late", Strike::Cut, "2026-03-12T00:00:00Z", phase);
+        let mut late = operation("cut-late", Operation::Cut, "2026-03-12T00:00:00Z", phase);
         late.spec.late = true;
         late
     }
 
     fn with_targets(mut revocation: Revocation) -> Revocation {
         let target = Target {
-            action: Action::Recycle,
+            action: Action::Recreate,
             kind: TargetKind::ServiceAccount,
             namespace: "team-a".into(),
             name: "laptop".into(),
@@ -207,9 +207,9 @@ mod tests {
     }
 
     fn with_residual(mut revocation: Revocation, things: usize) -> Revocation {
-        let thing = Residual { what: "a".into(), why: "SharedBinding".into(), advice: String::new(), until: None };
+        let thing = Remaining { what: "a".into(), why: "SharedBinding".into(), advice: String::new(), until: None };
         let plan = revocation.status.as_mut().unwrap().plan.get_or_insert_default();
-        plan.residual = vec![thing; things];
+        plan.remaining = vec![thing; things];
         revocation
     }
 
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_revocation_that_matters_now_is_shown() {
-        let again = || strike("cut-2", Strike::Cut, "2026-05-01T00:00:00Z", Phase::Held);
+        let again = || operation("cut-2", Operation::Cut, "2026-05-01T00:00:00Z", Phase::Held);
         let removal = Some(at("2026-03-13T00:00:00Z"));
         let cases = [
             ("a cut alone", vec![cut(Phase::Released)], "Released", "cut", None),
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_remains_is_counted_from_plan_and_act() {
-        let thing = |what: &str| Residual {
+        let thing = |what: &str| Remaining {
             what: what.into(),
             why: "SharedBinding".into(),
             advice: String::new(),
@@ -283,9 +283,9 @@ mod tests {
         };
         let mut revocation = cut(Phase::Revoked);
         let status = revocation.status.as_mut().unwrap();
-        status.plan = Some(Plan { residual: vec![thing("a"), thing("b")], ..Plan::default() });
-        status.residual = vec![thing("c")];
-        assert_eq!(shown(true, &[revocation]).access.unwrap().residual, 3);
+        status.plan = Some(Plan { remaining: vec![thing("a"), thing("b")], ..Plan::default() });
+        status.remaining = vec![thing("c")];
+        assert_eq!(shown(true, &[revocation]).access.unwrap().remaining, 3);
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
             (
                 "a removal failed, a later one did not",
                 {
-                    let later = strike("remove-2", Strike::Remove, "2026-03-20T00:00:00Z", Phase::Revoked);
+                    let later = operation("remove-2", Operation::Remove, "2026-03-20T00:00:00Z", Phase::Revoked);
                     with_removal(Phase::Failed, later)
                 },
                 ("remove", "NotProved"),
@@ -365,9 +365,9 @@ mod tests {
 
     #[test]
     fn a_termination_is_not_judged_by_an_earlier_one() {
-        let earlier = strike("p-1-aaaa-cut", Strike::Cut, "2026-01-10T00:00:00Z", Phase::Revoked);
-        let failed = strike("p-1-aaaa-late-cut", Strike::Cut, "2026-01-11T00:00:00Z", Phase::Failed);
-        let now = strike("p-1-bbbb-cut", Strike::Cut, "2026-03-10T00:00:00Z", Phase::Revoked);
+        let earlier = operation("p-1-aaaa-cut", Operation::Cut, "2026-01-10T00:00:00Z", Phase::Revoked);
+        let failed = operation("p-1-aaaa-late-cut", Operation::Cut, "2026-01-11T00:00:00Z", Phase::Failed);
+        let now = operation("p-1-bbbb-cut", Operation::Cut, "2026-03-10T00:00:00Z", Phase::Revoked);
         let reason =
             |revocations: &[&Revocation]| mirror(Some("p-1-bbbb"), revocations, noon()).revoked.unwrap().reason;
         assert_eq!(reason(&[&earlier]), "NotPlanned", "refused the last time");
@@ -377,13 +377,13 @@ mod tests {
     #[test]
     fn a_leaver_of_whom_nothing_could_be_ended_is_not_revoked() {
         let word = |revocations: &[Revocation]| shown(true, revocations).revoked;
-        let residual = |message: &str| {
+        let remaining = |message: &str| {
             let done = "Revocation cut is done; nothing of it could be ended.";
-            Some(condition::not_revoked("Residual", format!("{done} {message}")))
+            Some(condition::not_revoked("Remaining", format!("{done} {message}")))
         };
         let cut = || cut(Phase::Revoked);
-        assert_eq!(word(&[with_residual(cut(), 2)]), residual("2 things remain: see its residual."));
-        assert_eq!(word(&[with_residual(cut(), 1)]), residual("1 thing remains: see its residual."));
+        assert_eq!(word(&[with_residual(cut(), 2)]), remaining("2 things remain: see its remaining."));
+        assert_eq!(word(&[with_residual(cut(), 1)]), remaining("1 thing remains: see its remaining."));
         let reason = |revocations: &[Revocation]| word(revocations).unwrap().reason;
         assert_eq!(reason(&[with_residual(with_targets(cut()), 2)]), "Refused", "the rest was ended");
         let removed = with_residual(remove(Phase::Revoked), 2);

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::domain::trust::Snapshot;
-pub use crate::outcome::Failures;
-use crate::telemetry::Metrics;
+pub use crate::kube::outcome::Failures;
+use crate::kube::telemetry::Metrics;
+use domain::trust::Snapshot;
 
 /// Field manager of everything sync writes.
 pub const MANAGER: &str = "rollcall-sync";

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use super::MANAGER;
 use crate::api::Person;
 use crate::api::person::{PersonSpec, PersonStatus, Record};
-use crate::cluster::{apply_exactly, call};
-use crate::outcome::Fault;
-use crate::telemetry::Metrics;
+use crate::kube::calls::{apply_exactly, call};
+use crate::kube::outcome::Fault;
+use crate::kube::telemetry::Metrics;
 
 /// Writes in flight at once.
 const IN_FLIGHT: usize = 64;

@@ -17,19 +17,19 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
-use self::pass::{Decision, News, Tally, View};
+use self::pass::{Decision, GateInputs, News, Tally};
 pub use self::settings::Settings;
 use self::settings::fingerprint;
 use super::people::{self, People};
 use super::{Context, MANAGER, coverage};
-use crate::api::condition::{self, Word};
+use crate::api::condition::{self, ConditionUpdate};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert};
-use crate::cluster::{self, apply_exactly, call};
-use crate::domain::roster::Baseline;
-use crate::domain::trust::Snapshot;
-use crate::outcome::{self, Fault, Report};
-use crate::world::list_each;
+use crate::kube::calls::{self, apply_exactly, call};
+use crate::kube::inventory::list_each;
+use crate::kube::outcome::{self, Fault, Report};
+use domain::roster::Baseline;
+use domain::trust::Snapshot;
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
 const LONGEST_SLEEP: Duration = Duration::from_secs(600);
@@ -141,8 +141,8 @@ async fn observe(policy: &SyncPolicy, settings: &Settings, watched: &Watched) ->
     Ok(Seen { connection: name.clone(), snapshot, fingerprint, baseline })
 }
 
-fn view(policy: &SyncPolicy, settings: Settings, seen: &Seen, watched: &Watched) -> View {
-    View {
+fn view(policy: &SyncPolicy, settings: Settings, seen: &Seen, watched: &Watched) -> GateInputs {
+    GateInputs {
         namespace: watched.shared.namespace.clone(),
         policy: policy.name_any(),
         policy_uid: policy.uid().unwrap_or_default(),
@@ -184,7 +184,7 @@ async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
     let notes = news.into_iter().filter_map(|news| Some((watched.people.get(&news.person)?, news)));
     stream::iter(notes)
         .for_each_concurrent(EVENTS, |(person, news)| async move {
-            cluster::announce(client, "sync", person.object_ref(&()), news.reason, news.note, now).await;
+            calls::announce(client, "sync", person.object_ref(&()), news.reason, news.note, now).await;
         })
         .await;
 }
@@ -204,7 +204,7 @@ async fn tell_of_scope(
     let note = format!(
         "{out} people went out of scope and {into} came into it. This ends nobody's access; who came into it and has left needs approval."
     );
-    cluster::announce(&watched.shared.client, "sync", policy.object_ref(&()), "ScopeChanged", note, now).await;
+    calls::announce(&watched.shared.client, "sync", policy.object_ref(&()), "ScopeChanged", note, now).await;
 }
 
 /// Counts whose the ServiceAccounts are; nothing before they were listed once.
@@ -231,7 +231,7 @@ fn conclude(
     now: Timestamp,
 ) -> (SyncPolicyStatus, Report) {
     let before = standing(policy);
-    let again = tally.wake.map_or(LONGEST_SLEEP, |wake| cluster::wait(wake.duration_since(now)));
+    let again = tally.wake.map_or(LONGEST_SLEEP, |wake| calls::wait(wake.duration_since(now)));
     let report = Report { words: words(seen, &tally), again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
     let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
     let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
@@ -247,7 +247,7 @@ fn conclude(
     (status, report)
 }
 
-fn words(seen: &Seen, tally: &Tally) -> Vec<Word> {
+fn words(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
     let connection = &seen.connection;
     let mut words = match seen.baseline {
         Baseline::Awaited => {

@@ -21,10 +21,9 @@ pub use self::resolve::{Objects, named, resolve};
 use super::Context;
 use crate::api::HRConnection;
 use crate::api::connection::{self as api, HRConnectionSpec};
-use crate::cluster;
-use crate::domain::employee::Failure;
-use crate::hris;
-use crate::outcome::Fault;
+use crate::kube::calls;
+use crate::kube::outcome::Fault;
+use domain::employee::Failure;
 
 /// Hex digits of a fingerprint.
 const DIGITS: usize = 32;
@@ -79,12 +78,12 @@ async fn fetch(ctx: &Context, spec: &HRConnectionSpec) -> Result<Objects, Fault>
     let config_maps = Api::<ConfigMap>::namespaced(ctx.client.clone(), &ctx.namespace);
     let (mut found, named) = (Objects::default(), named(spec));
     for name in named.secrets {
-        if let Some(secret) = cluster::call("read the credentials", secrets.get_opt(name)).await? {
+        if let Some(secret) = calls::call("read the credentials", secrets.get_opt(name)).await? {
             found.secrets.insert(name.to_owned(), secret);
         }
     }
     for name in named.config_maps {
-        if let Some(config_map) = cluster::call("read the file", config_maps.get_opt(name)).await? {
+        if let Some(config_map) = calls::call("read the file", config_maps.get_opt(name)).await? {
             found.config_maps.insert(name.to_owned(), config_map);
         }
     }

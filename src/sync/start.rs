@@ -23,8 +23,8 @@ use super::people::People;
 use super::policy::{self, Watched};
 use super::{Context, Failures, Snapshots, connection};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, names};
-use crate::outcome::Fault;
-use crate::telemetry::Metrics;
+use crate::kube::outcome::Fault;
+use crate::kube::telemetry::Metrics;
 
 /// Polls at once.
 const POLLS: u16 = 4;
@@ -177,7 +177,7 @@ where
     let what = match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => crate::cluster::describe(error),
+        | watcher::Error::WatchFailed(error) => crate::kube::calls::describe(error),
         watcher::Error::WatchError(status) => format!("{} {}", status.code, status.reason),
         watcher::Error::NoResourceVersion => "the API server gave no resource version".to_owned(),
     };

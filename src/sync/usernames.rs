@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::domain::employee::Employee;
-use crate::domain::expression::Expression;
-use crate::outcome::Fault;
+use crate::kube::outcome::Fault;
+use domain::employee::Employee;
+use domain::expression::Expression;
 
 /// Fields of `person`.
 const FIELDS: &[&str] = &["id", "connection", "workEmail"];
@@ -67,7 +67,7 @@ impl Usernames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::employee::{HrId, Said};
+    use domain::employee::{HrId, Said};
 
     fn ada(work_email: &str) -> Employee {
         Employee::new(HrId("7".into()), "Ada".into(), work_email.into(), Said::Silent)

@@ -8,9 +8,9 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::terminal::say;
-use crate::domain::capabilities::Claim;
-use crate::domain::employee::Field;
-use crate::hris::{self, Definition};
+use domain::capabilities::Claim;
+use domain::employee::Field;
+use hris::{self, Definition};
 
 /// Options of `rollcall connectors docs`.
 #[derive(Debug, Args)]

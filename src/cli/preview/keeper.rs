@@ -14,7 +14,7 @@ use futures::future::{BoxFuture, ready};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
-use crate::hris::{Keeper, Lent};
+use hris::{Keeper, Lent};
 
 /// Keys and their values.
 pub type Keys = BTreeMap<String, String>;

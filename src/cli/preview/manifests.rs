@@ -11,17 +11,16 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::Failure;
-use super::node::Node;
+use super::yaml_span::Node;
 use super::{MANIFESTS, Options, ended, keeper, schema};
 use crate::api::connection::{ConfigMapKey, FileFrom};
 use crate::api::{HRConnection, SyncPolicy};
-use crate::domain::scope::Scope;
-use crate::domain::zones::Zones;
-use crate::hris;
-use crate::outcome::Fault;
+use crate::kube::outcome::Fault;
 use crate::sync::policy;
 use crate::sync::source::{self, Objects};
 use crate::sync::usernames::Usernames;
+use domain::scope::Scope;
+use domain::timezone::Zones;
 
 /// What a key is called in the environment, before its own words.
 const PREFIX: &str = "ROLLCALL_CREDENTIAL_";

@@ -200,8 +200,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::domain::capabilities::{Capabilities, Seen};
-    use crate::domain::employee::Field;
+    use domain::capabilities::{Capabilities, Seen};
+    use domain::employee::Field;
 
     fn view() -> View {
         let ada = Line {

@@ -7,7 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use regex::Regex;
 use serde_json::Value;
 
-use super::node::{Node, Part};
+use super::yaml_span::{Node, Part};
 use crate::api;
 
 /// What is wrong, and on which line.

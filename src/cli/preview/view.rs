@@ -10,13 +10,13 @@ use kube::ResourceExt as _;
 use serde::Serialize;
 
 use super::manifests::{Manifests, Rules};
-use crate::domain::capabilities::{self, Capabilities};
-use crate::domain::employee::{Employee, Manager, Read};
-use crate::domain::lifecycle::{Facts, verdict};
-use crate::domain::roster;
-use crate::domain::scope::{Known, Out};
-use crate::domain::trust::{self, Asked, Finding, Memory};
 use crate::sync::connection::Settings;
+use domain::capabilities::{self, Capabilities};
+use domain::employee::{Employee, Manager, Read};
+use domain::lifecycle::{Facts, verdict};
+use domain::roster;
+use domain::scope::{Known, Out};
+use domain::trust::{self, Asked, Finding, Memory};
 
 /// Everything a preview shows.
 #[derive(Clone, Debug, Serialize)]

@@ -7,8 +7,8 @@ use kube::ResourceExt;
 
 use super::poll::Seen;
 use crate::api::HRConnection;
-use crate::domain::trust::Snapshot;
-use crate::hris::Recall;
+use domain::trust::Snapshot;
+use hris::Recall;
 
 /// What is known of one connection's files.
 #[derive(Default)]
@@ -51,8 +51,8 @@ pub(super) fn afresh(connection: &HRConnection, asked_for: bool, snapshot: Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::employee::{Employee, HrId, Read, Said, Status};
-    use crate::domain::trust::{Asked, Bounds, Memory, judge};
+    use domain::employee::{Employee, HrId, Read, Said, Status};
+    use domain::trust::{Asked, Bounds, Memory, judge};
 
     fn connection(answer: Option<&str>) -> HRConnection {
         let spec = serde_json::from_value(serde_json::json!({"source": {}})).unwrap();

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use kube::ResourceExt;
 
-use crate::api::condition::{self, Word};
+use crate::api::condition::{self, ConditionUpdate};
 use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Sentinels, Trusted};
 use crate::api::{HRConnection, names, quantity};
-use crate::domain::capabilities;
-use crate::domain::employee::{BadRecord, Failure, HrId, Read, Said};
-use crate::domain::schedule::{self, Times};
-use crate::domain::trust::{self, Asked, Believed, Bounds, Finding, Held, Sentinel};
-use crate::outcome::Fault;
+use crate::kube::outcome::Fault;
+use domain::capabilities;
+use domain::employee::{BadRecord, Failure, HrId, Read, Said};
+use domain::schedule::{self, Times};
+use domain::trust::{self, Asked, Believed, Bounds, Finding, Held, Sentinel};
 
 /// Outcome of an attempt that found nothing new.
 const NOTHING_NEW: &str = "NothingNew";
@@ -126,7 +126,7 @@ impl Seen {
         self.notes.push(short(&words));
     }
 
-    fn words(&self) -> [Word; 2] {
+    fn words(&self) -> [ConditionUpdate; 2] {
         let people = u32::try_from(self.without_meaning).unwrap_or(u32::MAX);
         let ids = if self.capabilities.stable_ids { condition::stable_ids() } else { condition::weak_identity() };
         let statuses = match people {
@@ -193,7 +193,7 @@ pub(super) fn owed(connection: &HRConnection) -> HRConnectionStatus {
 }
 
 /// Status and words of a pause.
-pub(super) fn suspended(connection: &HRConnection, until: Timestamp) -> (HRConnectionStatus, Vec<Word>) {
+pub(super) fn suspended(connection: &HRConnection, until: Timestamp) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let reason = connection.spec.suspend.as_ref().map_or("", |suspend| suspend.reason.as_str());
     let status = HRConnectionStatus { next_run: Some(until), ..standing(connection) };
     (status, vec![condition::suspended(reason, until)])
@@ -206,9 +206,9 @@ pub(super) fn record(
     seen: Option<Seen>,
     outcome: Outcome,
     at: Timestamp,
-) -> (HRConnectionStatus, Vec<Word>) {
+) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let mut status = standing(connection);
-    let mut words: Vec<Word> = seen.iter().flat_map(Seen::words).collect();
+    let mut words: Vec<ConditionUpdate> = seen.iter().flat_map(Seen::words).collect();
     let attempt = |outcome: &str, answer: Option<String>, findings: &[Finding], prefix: &str| {
         let found = findings.iter().map(|finding| line(prefix, finding));
         let shown = seen.iter().flat_map(|seen| seen.set_aside.iter().chain(&seen.notes).cloned());
@@ -273,7 +273,7 @@ pub(super) fn record(
 
 /// Ready, unless the last believed answer is too old to go by: a sender that stopped sending looks like one that has
 /// nothing to say.
-fn ready_or_stale(message: String, age: &Age) -> Word {
+fn ready_or_stale(message: String, age: &Age) -> ConditionUpdate {
     if age.stale() { condition::waiting("Stale", format!("{message}{age}")) } else { condition::ready(message) }
 }
 

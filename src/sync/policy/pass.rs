@@ -10,14 +10,14 @@ use super::settings::Settings;
 use crate::api::condition;
 use crate::api::person::{PersonStatus, Record};
 use crate::api::{Person, Revocation, policy};
-use crate::domain::roster::{self, Answer, Baseline, Change, Plan, Rules, Turn};
-use crate::domain::trust::Snapshot;
 use crate::sync::convert;
 use crate::sync::mirror::mirror;
 use crate::sync::people::Write;
+use domain::roster::{self, Answer, Baseline, Change, Plan, Rules, Turn};
+use domain::trust::Snapshot;
 
 /// What a pass looks at.
-pub struct View {
+pub struct GateInputs {
     /// The people namespace.
     pub namespace: String,
     /// Name of the policy.
@@ -84,7 +84,7 @@ pub struct Tally {
 
 /// Decides the writes of a pass. Equal objects give none.
 #[must_use]
-pub fn decide(view: &View, now: Timestamp) -> Decision {
+pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     let connection = view.settings.connection.as_str();
     let ours: Vec<(&Arc<Person>, &Record)> = view
         .people
@@ -120,7 +120,7 @@ pub fn decide(view: &View, now: Timestamp) -> Decision {
     }
 }
 
-fn plan(view: &View, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> Plan {
+fn plan(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> Plan {
     let known: Vec<_> = ours.iter().map(|(person, record)| convert::known(person, record)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
     let rules = Rules {
@@ -145,7 +145,7 @@ fn plan(view: &View, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> Plan {
 
 /// The writes of a pass, as they come together.
 struct Writes<'a> {
-    view: &'a View,
+    view: &'a GateInputs,
     now: Timestamp,
     /// Persons that exist and are not written yet, by HR id.
     standing: HashMap<&'a str, &'a (&'a Arc<Person>, &'a Record)>,
@@ -157,7 +157,7 @@ struct Writes<'a> {
 }
 
 impl<'a> Writes<'a> {
-    fn new(view: &'a View, now: Timestamp) -> Self {
+    fn new(view: &'a GateInputs, now: Timestamp) -> Self {
         let mut revocations: HashMap<&str, Vec<&Revocation>> = HashMap::new();
         for revocation in &view.revocations {
             revocations.entry(&revocation.spec.person).or_default().push(revocation);

@@ -3,11 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use crate::api::SyncPolicy;
-use crate::domain::scope::Scope;
-use crate::domain::zones::Zones;
-use crate::outcome::Fault;
+use crate::kube::outcome::Fault;
 use crate::sync::convert;
 use crate::sync::usernames::Usernames;
+use domain::scope::Scope;
+use domain::timezone::Zones;
 
 /// What a policy says, readable.
 #[derive(Debug)]

@@ -2,8 +2,7 @@
 
 use super::resolve::{Objects, SECRET_AGAIN};
 use crate::api::connection::{ApiSource, ConfigMapKey, HRConnectionSpec};
-use crate::hris;
-use crate::outcome::Fault;
+use crate::kube::outcome::Fault;
 
 /// The user's own definition, as it is written; none where there is none, or where it is not there.
 #[must_use]

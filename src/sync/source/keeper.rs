@@ -19,9 +19,9 @@ use tokio::time::{Instant, sleep};
 
 use super::resolve::text;
 use crate::api::names;
-use crate::cluster;
-use crate::hris::{Keeper, Lent};
+use crate::kube::calls;
 use crate::sync::MANAGER;
+use hris::{Keeper, Lent};
 
 /// A write is tried for so long, and first again after so long.
 const TRIED: Duration = Duration::from_secs(60);
@@ -93,7 +93,7 @@ impl SecretKeeper {
 
     async fn found(&self, key: &str) -> Result<Found, String> {
         let name = &self.name;
-        let secret = cluster::call("read the refresh token", self.secrets.get_opt(name)).await;
+        let secret = calls::call("read the refresh token", self.secrets.get_opt(name)).await;
         let secret = secret.map_err(|fault| format!("Secret {name}: {fault}"))?;
         let secret = secret.ok_or_else(|| format!("Secret {name} is not there"))?;
         Found::of(&secret, key).ok_or_else(|| format!("Secret {name} has no key {key}"))
@@ -115,13 +115,13 @@ impl SecretKeeper {
         let data = BTreeMap::from([(key, ByteString(value.expose_secret().as_bytes().to_vec()))]);
         let patch = Patch::Merge(serde_json::json!({"metadata": metadata, "data": data}));
         let params = PatchParams { dry_run, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        match tokio::time::timeout(cluster::CALL, self.secrets.patch(&self.name, &params, &patch)).await {
+        match tokio::time::timeout(calls::CALL, self.secrets.patch(&self.name, &params, &patch)).await {
             Ok(Ok(secret)) => Ok(secret),
-            Ok(Err(error)) if cluster::is(&error, 409) => Err(Unwritten::Changed),
+            Ok(Err(error)) if calls::is(&error, 409) => Err(Unwritten::Changed),
             Ok(Err(kube::Error::Api(status))) if status.code < 500 && status.code != 429 => {
                 Err(Unwritten::Refused(format!("{} {}", status.code, status.reason)))
             }
-            Ok(Err(error)) => Err(Unwritten::Failed(cluster::describe(&error))),
+            Ok(Err(error)) => Err(Unwritten::Failed(calls::describe(&error))),
             Err(_) => Err(Unwritten::Failed("no answer in time".to_owned())),
         }
     }

@@ -2,9 +2,8 @@
 
 use super::resolve::{Objects, SECRET_AGAIN, key_of};
 use crate::api::connection::{CaBundle, HRConnectionSpec, SecretKey};
-use crate::domain::employee::Failure;
-use crate::hris;
-use crate::outcome::Fault;
+use crate::kube::outcome::Fault;
+use domain::employee::Failure;
 
 /// What a source may be reached by.
 ///

@@ -14,9 +14,8 @@ pub(super) use self::file::key_of;
 use super::definition;
 use crate::api::LocalRef;
 use crate::api::connection::HRConnectionSpec;
-use crate::domain::employee::Failure;
-use crate::hris;
-use crate::outcome::Fault;
+use crate::kube::outcome::Fault;
+use domain::employee::Failure;
 
 /// Look again for a Secret that is not there.
 pub(super) const SECRET_AGAIN: Duration = Duration::from_secs(30);
@@ -69,7 +68,7 @@ pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<h
             let definition = definition::resolve(spec, api, &objects)?;
             let credentials = secret(&objects, &api.credentials_ref)?;
             let parameters = api.parameters.clone();
-            let (keeper, clock) = (None, crate::cluster::now as fn() -> _);
+            let (keeper, clock) = (None, crate::kube::calls::now as fn() -> _);
             let source = hris::ApiSource { definition, parameters, credentials, keeper, clock };
             Ok(Ok(hris::Source::Api(Box::new(source))))
         }

@@ -4,10 +4,10 @@ use jiff::civil;
 use serde_json::json;
 
 use super::*;
-use crate::domain::employee::Field;
-use crate::domain::employee::{Employee, Failure, HrId, Status};
-use crate::domain::schedule::{Due, due};
-use crate::domain::trust::{self, Memory};
+use domain::employee::Field;
+use domain::employee::{Employee, Failure, HrId, Status};
+use domain::schedule::{Due, due};
+use domain::trust::{self, Memory};
 
 fn connection(spec: serde_json::Value) -> HRConnection {
     let mut all = json!({"source": {"file": {"from": {"configMap": {"name": "people", "key": "people.csv"}}}}});
@@ -41,7 +41,12 @@ fn settings(connection: &HRConnection) -> Settings {
 }
 
 /// Polls once, as the driver does, and leaves the status on the connection.
-fn poll(connection: &mut HRConnection, memory: &mut Memory, read: Result<Read, Failure>, at: Timestamp) -> Vec<Word> {
+fn poll(
+    connection: &mut HRConnection,
+    memory: &mut Memory,
+    read: Result<Read, Failure>,
+    at: Timestamp,
+) -> Vec<ConditionUpdate> {
     let settings = settings(connection);
     let (seen, outcome) = match read {
         Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
@@ -69,7 +74,7 @@ fn polled(connection: &mut HRConnection) -> Memory {
     memory
 }
 
-fn reasons(words: &[Word]) -> Vec<(&'static str, &'static str)> {
+fn reasons(words: &[ConditionUpdate]) -> Vec<(&'static str, &'static str)> {
     let mut reasons: Vec<_> = words.iter().map(|word| (word.type_, word.reason)).collect();
     reasons.sort_unstable();
     reasons
@@ -254,7 +259,7 @@ fn nothing_new_leaves_everything_as_it_stands_and_grows_stale() {
     let mut connection = connection(json!({"trust": {"staleAfter": "2h"}}));
     let mut memory = Memory::fresh(&[1; 32]);
     let file = |written| {
-        let delivered = crate::domain::employee::Delivered { at: Some(at(written)), ..Default::default() };
+        let delivered = domain::employee::Delivered { at: Some(at(written)), ..Default::default() };
         Read { delivered, ..people(10) }
     };
     poll(&mut connection, &mut memory, Ok(file(0)), at(60));

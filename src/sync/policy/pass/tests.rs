@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::api::SyncPolicy;
-use crate::domain::employee::{Employee, HrId, Read, Said, Status};
-use crate::domain::trust::{Asked, Bounds, Memory, judge};
+use domain::employee::{Employee, HrId, Read, Said, Status};
+use domain::trust::{Asked, Bounds, Memory, judge};
 
 fn noon() -> Timestamp {
     "2026-03-10T12:00:00Z".parse().unwrap()
@@ -32,11 +32,11 @@ fn settings(scope: &serde_json::Value) -> Settings {
 }
 
 /// A cluster in memory.
-struct Cluster(View);
+struct Cluster(GateInputs);
 
 impl Cluster {
     fn of(employees: Vec<Employee>) -> Self {
-        let mut cluster = Self(View {
+        let mut cluster = Self(GateInputs {
             namespace: "rollcall".into(),
             policy: "everyone".into(),
             policy_uid: "uid-1".into(),
@@ -75,7 +75,7 @@ impl Cluster {
         let revocation = serde_json::from_value(serde_json::json!({
             "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": format!("{person}-cut")},
             "spec": {"person": person, "personUid": uid, "policy": "everyone", "trigger": "Termination",
-                "strike": "Cut", "due": noon(), "reason": "terminated"},
+                "operation": "Cut", "due": noon(), "reason": "terminated"},
         }));
         self.0.revocations = vec![Arc::new(revocation.unwrap())];
     }

@@ -9,11 +9,11 @@ use secrecy::SecretString;
 use super::{Objects, SECRET_AGAIN, secret};
 use crate::api::LocalRef;
 use crate::api::connection::{self as api, ConfigMapKey};
-use crate::domain::employee::{Failure, Status};
-use crate::hris::{
+use crate::kube::outcome::Fault;
+use domain::employee::{Failure, Status};
+use hris::{
     self, Complete, Coverage, Credential, CsvFormat, Encoding, EndDate, Escape, FileFrom, Login, Quote, Seal, Slot,
 };
-use crate::outcome::Fault;
 
 /// Polls in which an upload stands still, where the spec does not say.
 const POLLS: u32 = 2;

@@ -1,0 +1,446 @@
+//! The evidence of one Revocation, and the chain that holds all of them together.
+//!
+//! A record is canonical JSON (RFC 8785); its hash is the SHA-256 of that text; each record names the hash of the one
+//! before it, and a head names the last. Checking needs the texts and nothing else: no cluster, no network. A record
+//! holds ids, object names and instants; never a person's name or address, a salt, or a credential.
+
+use std::collections::BTreeMap;
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::employee::HrId;
+
+/// Version of the record's form.
+pub const VERSION: u32 = 1;
+/// Value of the label `rollcall.dev/part` on a record's ConfigMap.
+pub const PART: &str = "evidence";
+/// Key of the record's text in its ConfigMap.
+pub const KEY: &str = "record.json";
+/// Key of the last record's index in the head's ConfigMap.
+pub const HEAD_INDEX: &str = "index";
+/// Key of the last record's hash in the head's ConfigMap.
+pub const HEAD_HASH: &str = "hash";
+/// Hash that the first record names as the one before it.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Start of the name of every record.
+const PREFIX: &str = "rollcall-evidence-";
+
+/// Name of the ConfigMap, or of the exported file without its ending, that holds a record.
+#[must_use]
+pub fn name(index: u64) -> String {
+    format!("{PREFIX}{index:08}")
+}
+
+/// The salted digest that stands for an HR record: nobody can go back from it once the salt is erased.
+///
+/// SHA-256 over salt, connection and id, each ended by a zero byte so that no two triples give the same bytes.
+#[must_use]
+pub fn subject(salt: &str, connection: &str, id: &HrId) -> String {
+    let mut digest = Sha256::new();
+    for part in [salt, connection, id.0.as_str()] {
+        digest.update(part.as_bytes());
+        digest.update([0]);
+    }
+    HEXLOWER.encode(&digest.finalize())
+}
+
+/// What happened, before it has a place in the chain. Words such as `Cut`, `Observed` are those of the Revocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Story {
+    /// Name of the Revocation.
+    pub revocation: String,
+    /// What it did: `Cut` or `Remove`.
+    pub operation: String,
+    /// How it ended: its phase.
+    pub phase: String,
+    /// Object name of the Person.
+    pub person: String,
+    /// Salted digest of the HR record, see [`subject`].
+    pub subject: String,
+    /// Name of the SyncPolicy.
+    pub policy: String,
+    /// Hash of the rule of the policy that was followed.
+    pub rule: String,
+    /// Hash of the plan; absent where nothing was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// User name of the cluster identity that approved; absent where no approval was needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+    /// The gate that was shut at the end; absent where all were open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
+    /// What was done, in order.
+    pub steps: Vec<Step>,
+    /// What the API server was seen to say afterwards.
+    pub verdicts: Vec<Verdict>,
+    /// What remains.
+    pub remaining: Vec<Remaining>,
+    /// When each thing happened.
+    pub instants: Instants,
+    /// When the record was sealed.
+    pub sealed: Timestamp,
+}
+
+/// An object of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Object {
+    /// Kind.
+    pub kind: String,
+    /// Namespace; empty for one of the whole cluster.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Uid when the plan saw it.
+    pub uid: String,
+}
+
+/// One thing that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// To what.
+    pub object: Object,
+    /// What.
+    pub action: String,
+    /// How it ended.
+    pub outcome: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the API server was seen to say of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// Of what.
+    pub object: Object,
+    /// `Observed`, `Implied`, `Refuted` or `Unknown`.
+    pub verdict: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something that remains.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remaining {
+    /// Kind, namespace and name.
+    pub what: String,
+    /// Why it remains.
+    pub why: String,
+}
+
+/// When each thing happened; absent where it did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Instants {
+    /// The termination took effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Timestamp>,
+    /// A trusted answer said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Timestamp>,
+    /// Every gate was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<Timestamp>,
+    /// The last act ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted: Option<Timestamp>,
+    /// Every target had its first fresh verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Timestamp>,
+    /// That was seen again past the API server's cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Timestamp>,
+}
+
+/// A story with its place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Version of this form.
+    pub version: u32,
+    /// Its place, counted from 1.
+    pub index: u64,
+    /// Hash of the record before it, or [`GENESIS`].
+    pub previous: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub story: Story,
+}
+
+/// The end of the chain: index and hash of the last record; index 0 and [`GENESIS`] while there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Index of the last record.
+    pub index: u64,
+    /// Its hash.
+    pub hash: String,
+}
+
+impl Head {
+    /// The head of a chain without records.
+    #[must_use]
+    pub fn genesis() -> Self {
+        Self { index: 0, hash: GENESIS.to_owned() }
+    }
+
+    /// Reads the data of the head's ConfigMap; `None` where it is not as it was written.
+    #[must_use]
+    pub fn read(data: &BTreeMap<String, String>) -> Option<Self> {
+        let index = data.get(HEAD_INDEX)?.parse().ok()?;
+        let hash = data.get(HEAD_HASH).filter(|hash| is_hash(hash))?.clone();
+        Some(Self { index, hash })
+    }
+
+    /// The data of the head's ConfigMap.
+    #[must_use]
+    pub fn data(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([(HEAD_INDEX.to_owned(), self.index.to_string()), (HEAD_HASH.to_owned(), self.hash.clone())])
+    }
+}
+
+/// A record as it is written, and the head that it makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The record.
+    pub record: Record,
+    /// Its canonical text: what is stored, exported and hashed.
+    pub text: String,
+    /// The head once it is stored.
+    pub head: Head,
+}
+
+/// Puts a story at the end of the chain.
+///
+/// # Errors
+/// When the story cannot be written as JSON.
+pub fn chain(previous: &Head, story: Story) -> Result<Sealed, serde_json::Error> {
+    let record =
+        Record { version: VERSION, index: previous.index.saturating_add(1), previous: previous.hash.clone(), story };
+    let text = serde_json_canonicalizer::to_string(&record)?;
+    let head = Head { index: record.index, hash: hash(&text) };
+    Ok(Sealed { record, text, head })
+}
+
+/// The head after a record that was found in the next place, such as after a crash between record and head; `None`
+/// where the text does not follow `previous`, and then the chain must not go on over it.
+#[must_use]
+pub fn follow(previous: &Head, text: &str) -> Option<Head> {
+    let next = previous.index.checked_add(1)?;
+    let link = Link::read(&name(next), text)?;
+    (link.index == next && link.previous == previous.hash).then_some(Head { index: next, hash: link.hash })
+}
+
+/// SHA-256 of a record's text, as lower-case hex.
+#[must_use]
+pub fn hash(text: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
+}
+
+/// What an unbroken chain is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// How many records it has.
+    pub records: u64,
+    /// Its end.
+    pub head: Head,
+}
+
+/// One thing that is wrong with a chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// Not a record at all.
+    #[error("{name} is not a record: no index and previous hash can be read from it")]
+    Unreadable {
+        /// Name it was found under.
+        name: String,
+    },
+    /// A record under another one's name.
+    #[error("{name} holds record {index}")]
+    Misnamed {
+        /// Name it was found under.
+        name: String,
+        /// Index it says it has.
+        index: u64,
+    },
+    /// Records that are not there.
+    #[error("records {from} to {to} are missing")]
+    Missing {
+        /// The first of them.
+        from: u64,
+        /// The last of them.
+        to: u64,
+    },
+    /// Several records in one place.
+    #[error("the chain forks at record {index}: {}", names.join(", "))]
+    Fork {
+        /// The place.
+        index: u64,
+        /// Where they were found.
+        names: Vec<String>,
+    },
+    /// A record whose text is not what the intact record after it says.
+    #[error("{name} was changed: {by} names another hash for it")]
+    Changed {
+        /// The changed record.
+        name: String,
+        /// The record after it.
+        by: String,
+    },
+    /// A record that does not follow the one before it, and that nothing vouches for.
+    #[error("{name} does not follow the record before it: its previous hash is another one")]
+    WrongPrevious {
+        /// The record.
+        name: String,
+    },
+    /// The last record is not the one that the head names.
+    #[error("the head names another hash for record {index}")]
+    HeadMismatch {
+        /// Index of the head.
+        index: u64,
+    },
+    /// A record beyond the head.
+    #[error("{name} lies beyond the head: it was put there from outside, or its sealing did not come to an end")]
+    AfterHead {
+        /// The record.
+        name: String,
+    },
+}
+
+/// Checks a whole chain, given as pairs of name and text in any order.
+///
+/// A record vouched for by the head, or by an intact record after it, vouches for the one before it: so a changed
+/// record is told from one that was put after it. `head` is `None` where none was kept; then a cut-off end cannot be
+/// seen, and the last record vouches for itself.
+///
+/// # Errors
+/// Everything that is wrong, not only the first.
+pub fn verify<N, T>(records: impl IntoIterator<Item = (N, T)>, head: Option<&Head>) -> Result<Summary, Vec<Broken>>
+where
+    N: Into<String>,
+    T: AsRef<str>,
+{
+    let mut broken = Vec::new();
+    let mut chain: BTreeMap<u64, Vec<Link>> = BTreeMap::new();
+    for (found_as, text) in records {
+        let found_as = found_as.into();
+        match Link::read(&found_as, text.as_ref()) {
+            Some(link) => {
+                if name(link.index) != found_as {
+                    broken.push(Broken::Misnamed { name: found_as, index: link.index });
+                }
+                chain.entry(link.index).or_default().push(link);
+            }
+            None => broken.push(Broken::Unreadable { name: found_as }),
+        }
+    }
+    broken.extend(gaps(&chain, head));
+    let last = links(&chain, head, &mut broken);
+    if broken.is_empty() {
+        let records = u64::try_from(chain.len()).unwrap_or(u64::MAX);
+        Ok(Summary { records, head: head.cloned().or(last).unwrap_or_else(Head::genesis) })
+    } else {
+        Err(broken)
+    }
+}
+
+/// What the check needs of a record.
+struct Link {
+    name: String,
+    index: u64,
+    previous: String,
+    hash: String,
+}
+
+impl Link {
+    fn read(name: &str, text: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Place {
+            index: u64,
+            previous: String,
+        }
+        let place: Place = serde_json::from_str(text).ok()?;
+        (place.index > 0).then(|| Self {
+            name: name.to_owned(),
+            index: place.index,
+            previous: place.previous,
+            hash: hash(text),
+        })
+    }
+}
+
+/// Records that are missing before, between and after those that are there, and those beyond the head.
+fn gaps(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    let mut next = 1_u64;
+    for index in chain.keys() {
+        if *index > next {
+            broken.push(Broken::Missing { from: next, to: index.saturating_sub(1) });
+        }
+        next = index.saturating_add(1);
+    }
+    if let Some(head) = head {
+        if head.index >= next {
+            broken.push(Broken::Missing { from: next, to: head.index });
+        }
+        let beyond = chain.range(head.index.saturating_add(1)..).flat_map(|(_, links)| links);
+        broken.extend(beyond.map(|link| Broken::AfterHead { name: link.name.clone() }));
+    }
+    broken
+}
+
+/// Walks from the newest record to the oldest and compares each with what is said of it. Gives the newest.
+fn links(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>, broken: &mut Vec<Broken>) -> Option<Head> {
+    let mut newest = None;
+    let mut after: Option<(&Link, bool)> = None; // the record after this one, and whether it is vouched for
+    for (index, candidates) in chain.iter().rev() {
+        let by_head = head.filter(|head| head.index == *index).map(|head| head.hash.as_str());
+        let follower = after.filter(|(link, _)| link.index == index.saturating_add(1));
+        let said = by_head.or(follower.map(|(link, _)| link.previous.as_str()));
+        let Some(link) = candidates.iter().find(|link| Some(link.hash.as_str()) == said).or(candidates.first()) else {
+            continue;
+        };
+        if candidates.len() > 1 {
+            let names = candidates.iter().map(|link| link.name.clone()).collect();
+            broken.push(Broken::Fork { index: *index, names });
+        }
+        let follows = follower.is_none_or(|(follower, _)| follower.previous == link.hash);
+        match (by_head, follower) {
+            (Some(said), _) if said != link.hash => broken.push(Broken::HeadMismatch { index: *index }),
+            (Some(_), Some((follower, _))) | (None, Some((follower, false))) if !follows => {
+                broken.push(Broken::WrongPrevious { name: follower.name.clone() });
+            }
+            (None, Some((follower, true))) if !follows => {
+                broken.push(Broken::Changed { name: link.name.clone(), by: follower.name.clone() });
+            }
+            _ => {}
+        }
+        newest.get_or_insert_with(|| Head { index: *index, hash: link.hash.clone() });
+        after = Some((link, by_head.map_or(follows, |said| said == link.hash)));
+    }
+    match after {
+        Some((first, _)) if first.index == 1 && first.previous != GENESIS => {
+            broken.push(Broken::WrongPrevious { name: first.name.clone() });
+        }
+        _ => {}
+    }
+    if head.is_some_and(|head| head.index == 0 && head.hash != GENESIS) {
+        broken.push(Broken::HeadMismatch { index: 0 });
+    }
+    newest
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests;

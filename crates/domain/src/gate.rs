@@ -1,0 +1,354 @@
+//! The gate: may this plan be carried out now? The first gate that stops is the one that is shown.
+//!
+//! Only `gate` makes a `Released` plan, and the revoker acts on nothing else. It is another process: it passes this
+//! gate again on its own live reads.
+
+use jiff::Timestamp;
+
+use super::ledger::Allowance;
+use super::plan::Plan;
+
+/// What is known when a plan knocks. All of it read live by whoever asks.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The reason of the global stop, or that it could not be read.
+    pub stopped: Option<String>,
+    /// Whether the person's employments have ended, as the Person says now.
+    pub standing: Standing,
+    /// A human's hold on the person.
+    pub hold: Option<Hold>,
+    /// Whether the policy protects the person.
+    pub protected: bool,
+    /// Whether the policy enforces.
+    pub enforce: bool,
+    /// Whether its baseline is taken under the spec it has now: until then nobody knows who had left before it.
+    pub settled: bool,
+    /// The earliest instant.
+    pub due: Timestamp,
+    /// Whether the connection's newest answer is trusted. Only a removal waits for it.
+    pub trusted: bool,
+    /// Whether this is a removal, whose cut was released before.
+    pub removal: bool,
+    /// Whether the revoker has begun: half a cut would leave an account deleted and not made again.
+    pub begun: bool,
+    /// Whether the Person came with a baseline, or into scope as a leaver.
+    pub baseline: bool,
+    /// Whether it was found after the first plan of this termination: acts only once approved.
+    pub late: bool,
+    /// What the ledger says.
+    pub allowance: Allowance,
+    /// The plan hash that somebody approved.
+    pub approved: Option<String>,
+}
+
+/// What the Person says of the employment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has ended.
+    Ended,
+    /// It has not.
+    Employed,
+    /// The policy is not about the person: whether it has ended is not asked.
+    OutOfScope,
+    /// It cannot be told, or the Person is gone: holds.
+    Unknown,
+}
+
+/// A human's hold on a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Why.
+    pub reason: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// The gate that stops a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The reason for it is gone: cancel.
+    Withdrawn,
+    /// The policy is not about the person, and leaving its scope is not leaving.
+    OutOfScope,
+    /// Whether the person has left can no longer be told.
+    Unknown,
+    /// Everything is stopped.
+    GlobalStop(String),
+    /// A human holds this person.
+    Hold(Hold),
+    /// The policy protects this person.
+    Protected,
+    /// The policy only observes.
+    Observe,
+    /// The policy changed, and its baseline is not taken yet.
+    Unsettled,
+    /// It is too early.
+    NotDue(Timestamp),
+    /// The connection's newest answer is not trusted.
+    Untrusted,
+    /// The leaver came with a baseline, or into scope as a leaver, and nobody approved.
+    Baseline(Option<String>),
+    /// The run has not been seen whole.
+    Uncounted,
+    /// Too many at once, and nobody approved.
+    OverLimit(String),
+    /// Found after the first plan, and nobody approved.
+    Late,
+}
+
+impl Stop {
+    /// Its word in the status.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Withdrawn => "Withdrawn",
+            Self::OutOfScope => "OutOfScope",
+            Self::Unknown => "Unknown",
+            Self::GlobalStop(_) => "GlobalStop",
+            Self::Hold(_) => "Hold",
+            Self::Protected => "Protected",
+            Self::Observe => "Observe",
+            Self::Unsettled => "Unsettled",
+            Self::NotDue(_) => "NotDue",
+            Self::Untrusted => "Untrusted",
+            Self::Baseline(_) => "Baseline",
+            Self::Uncounted => "Uncounted",
+            Self::OverLimit(_) => "OverLimit",
+            Self::Late => "Late",
+        }
+    }
+
+    /// What it waits for and what the reader can do.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Withdrawn => "The person is no longer terminated; nothing will be done.".to_owned(),
+            Self::OutOfScope => "The person is out of the policy's scope, which ends nobody's access; see the Person for why.".to_owned(),
+            Self::Unknown => "Whether the person has left can no longer be told; see the Person.".to_owned(),
+            Self::GlobalStop(reason) => format!("Everything is stopped: {reason}. Lift it with `kubectl rollcall stop --lift`."),
+            Self::Hold(hold) => format!("A human holds this person until {}: {}.", hold.until, hold.reason),
+            Self::Protected => "The policy protects this person. End this access by hand if that is right.".to_owned(),
+            Self::Observe => "The policy observes: this is what Enforce would do.".to_owned(),
+            Self::Unsettled => "The policy changed; the next trusted answer of its connection becomes the baseline.".to_owned(),
+            Self::NotDue(due) => format!("Due at {due}."),
+            Self::Untrusted => "A removal waits until the newest answer of the HR system is trusted.".to_owned(),
+            Self::Baseline(batch) => {
+                let what = batch.as_ref().map_or_else(|| "this Revocation".to_owned(), |batch| format!("--batch {batch}"));
+                format!("The person had left before this policy was about them: when its baseline was taken, or when they came into its scope. If that is right: `kubectl rollcall approve {what}`.")
+            }
+            Self::Uncounted => "The run that brought this leaver has not been seen whole yet.".to_owned(),
+            Self::OverLimit(batch) => format!("More leavers or objects at once than the limits allow. If that is right: `kubectl rollcall approve --batch {batch}`."),
+            Self::Late => "Found after the first plan of this termination. If it is this person's: `kubectl rollcall approve` this Revocation.".to_owned(),
+        }
+    }
+
+    /// When the gate opens by itself, where that is known.
+    #[must_use]
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Hold(hold) => Some(hold.until),
+            Self::NotDue(due) => Some(*due),
+            _ => None,
+        }
+    }
+
+    /// The batch that waits.
+    #[must_use]
+    pub fn batch(&self) -> Option<&str> {
+        match self {
+            Self::Baseline(batch) => batch.as_deref(),
+            Self::OverLimit(batch) => Some(batch),
+            _ => None,
+        }
+    }
+}
+
+/// A plan that passed every gate. Only `gate` makes one.
+#[derive(Clone, Debug)]
+pub struct Released {
+    plan: Plan,
+    only_finish: bool,
+}
+
+impl Released {
+    /// The plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Whether only what is deleted already may be made again, and nothing else be touched: the person came back, or went
+    /// out of scope, in the midst of a cut.
+    #[must_use]
+    pub const fn only_finish(&self) -> bool {
+        self.only_finish
+    }
+}
+
+/// Lets a plan through, or says which gate stops it.
+///
+/// An approval counts only if it names exactly this plan; it opens baseline, limits and lateness, and nothing else.
+///
+/// # Errors
+/// The first gate that stops.
+pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop> {
+    match facts.standing {
+        Standing::Employed | Standing::OutOfScope if facts.begun && !facts.removal && facts.stopped.is_none() => {
+            return Ok(Released { plan: plan.clone(), only_finish: true });
+        }
+        Standing::Employed => return Err(Stop::Withdrawn),
+        Standing::OutOfScope => return Err(Stop::OutOfScope),
+        Standing::Unknown => return Err(Stop::Unknown),
+        Standing::Ended => {}
+    }
+    if let Some(reason) = &facts.stopped {
+        return Err(Stop::GlobalStop(reason.clone()));
+    }
+    if let Some(hold) = facts.hold.as_ref().filter(|hold| hold.until > now) {
+        return Err(Stop::Hold(hold.clone()));
+    }
+    if facts.protected {
+        return Err(Stop::Protected);
+    }
+    if !facts.enforce {
+        return Err(Stop::Observe);
+    }
+    if !facts.settled {
+        return Err(Stop::Unsettled);
+    }
+    if facts.due > now {
+        return Err(Stop::NotDue(facts.due));
+    }
+    if facts.removal && !facts.trusted {
+        return Err(Stop::Untrusted);
+    }
+    let approved = facts.approved.as_deref() == Some(plan.hash.as_str());
+    if facts.late && !approved {
+        return Err(Stop::Late);
+    }
+    if !facts.removal && !facts.late {
+        match &facts.allowance {
+            Allowance::Uncounted => return Err(Stop::Uncounted),
+            Allowance::Held { batch, baseline: true } => return Err(Stop::Baseline(Some(batch.clone()))),
+            Allowance::Held { batch, baseline: false } => return Err(Stop::OverLimit(batch.clone())),
+            Allowance::Released { batch } if facts.baseline && !approved => return Err(Stop::Baseline(batch.clone())),
+            Allowance::Released { batch: Some(batch) } if !approved => return Err(Stop::OverLimit(batch.clone())),
+            Allowance::Released { .. } => {}
+        }
+    }
+    Ok(Released { plan: plan.clone(), only_finish: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn plan() -> Plan {
+        Plan { hash: "h".into(), targets: vec![], remaining: vec![] }
+    }
+
+    fn open() -> Facts {
+        Facts {
+            stopped: None,
+            standing: Standing::Ended,
+            hold: None,
+            protected: false,
+            enforce: true,
+            settled: true,
+            due: NOW,
+            trusted: true,
+            removal: false,
+            begun: false,
+            baseline: false,
+            late: false,
+            allowance: Allowance::Released { batch: None },
+            approved: None,
+        }
+    }
+
+    fn held(baseline: bool) -> Allowance {
+        Allowance::Held { batch: "b-1".into(), baseline }
+    }
+
+    fn approved() -> Allowance {
+        Allowance::Released { batch: Some("b-1".into()) }
+    }
+
+    #[test]
+    fn who_is_back_or_out_of_scope_in_the_midst_of_a_cut_gets_back_what_is_deleted_and_loses_nothing_more() {
+        for standing in [Standing::Employed, Standing::OutOfScope] {
+            let back = Facts { standing, begun: true, enforce: false, ..open() };
+            assert!(gate(&plan(), &back, NOW).unwrap().only_finish(), "{standing:?}");
+        }
+        assert!(!gate(&plan(), &Facts { begun: true, ..open() }, NOW).unwrap().only_finish());
+    }
+
+    #[test]
+    fn the_first_gate_that_stops_is_shown() {
+        let later = NOW + SignedDuration::from_secs(1);
+        let hold = |until| Some(Hold { reason: "audit".into(), until });
+        let cases: Vec<(&str, Facts, Option<&str>)> = vec![
+            ("everything open", open(), None),
+            (
+                "back at work",
+                Facts { standing: Standing::Employed, stopped: Some("x".into()), ..open() },
+                Some("Withdrawn"),
+            ),
+            ("back in the middle of a cut", Facts { standing: Standing::Employed, begun: true, ..open() }, None),
+            (
+                "back in the middle of a removal",
+                Facts { standing: Standing::Employed, begun: true, removal: true, ..open() },
+                Some("Withdrawn"),
+            ),
+            ("cannot be told", Facts { standing: Standing::Unknown, ..open() }, Some("Unknown")),
+            (
+                "out of scope, whatever was approved",
+                Facts { standing: Standing::OutOfScope, allowance: approved(), approved: Some("h".into()), ..open() },
+                Some("OutOfScope"),
+            ),
+            (
+                "out of scope in the middle of a cut",
+                Facts { standing: Standing::OutOfScope, begun: true, ..open() },
+                None,
+            ),
+            (
+                "out of scope in the middle of a removal",
+                Facts { standing: Standing::OutOfScope, begun: true, removal: true, ..open() },
+                Some("OutOfScope"),
+            ),
+            (
+                "released, but the approved plan is another",
+                Facts { allowance: approved(), approved: Some("g".into()), ..open() },
+                Some("OverLimit"),
+            ),
+            ("released by an approval", Facts { allowance: approved(), approved: Some("h".into()), ..open() }, None),
+            ("stopped", Facts { stopped: Some("x".into()), enforce: false, ..open() }, Some("GlobalStop")),
+            ("held by a human", Facts { hold: hold(later), protected: true, ..open() }, Some("Hold")),
+            ("a hold that has ended", Facts { hold: hold(NOW), ..open() }, None),
+            ("protected", Facts { protected: true, enforce: false, ..open() }, Some("Protected")),
+            ("observing", Facts { enforce: false, due: later, ..open() }, Some("Observe")),
+            ("just switched to enforcing", Facts { settled: false, due: later, ..open() }, Some("Unsettled")),
+            ("too early", Facts { due: later, allowance: held(true), ..open() }, Some("NotDue")),
+            ("a cut without trust", Facts { trusted: false, ..open() }, None),
+            ("a removal without trust", Facts { trusted: false, removal: true, ..open() }, Some("Untrusted")),
+            ("a leaver of the baseline", Facts { allowance: held(true), ..open() }, Some("Baseline")),
+            ("counted before it became a baseline's", Facts { baseline: true, ..open() }, Some("Baseline")),
+            ("one too many", Facts { allowance: held(false), ..open() }, Some("OverLimit")),
+            ("not counted", Facts { allowance: Allowance::Uncounted, ..open() }, Some("Uncounted")),
+            ("late", Facts { late: true, ..open() }, Some("Late")),
+            ("late and approved", Facts { late: true, approved: Some("h".into()), ..open() }, None),
+            ("late, another plan approved", Facts { late: true, approved: Some("g".into()), ..open() }, Some("Late")),
+            (
+                "approved while observing",
+                Facts { enforce: false, approved: Some("h".into()), ..open() },
+                Some("Observe"),
+            ),
+        ];
+        for (what, facts, expected) in cases {
+            assert_eq!(gate(&plan(), &facts, NOW).err().map(|stop| stop.reason()), expected, "{what}");
+        }
+    }
+}

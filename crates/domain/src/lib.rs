@@ -1,0 +1,16 @@
+//! What Rollcall decides, as functions over plain values. No Kubernetes, no I/O, no clock: `now` is an argument.
+
+pub mod capabilities;
+pub mod employee;
+pub mod evidence;
+pub mod expression;
+pub mod gate;
+pub mod ledger;
+pub mod lifecycle;
+pub mod ownership;
+pub mod plan;
+pub mod roster;
+pub mod schedule;
+pub mod scope;
+pub mod timezone;
+pub mod trust;

@@ -1,0 +1,186 @@
+//! The plan, told in tables: what is acted on, and what is left alone and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::ownership::tests::person;
+
+/// A marked account `team-a/<name>` with the uid `uid-<name>`.
+fn account(name: &str, mark: &str) -> Account {
+    Account {
+        namespace: "team-a".into(),
+        name: name.into(),
+        uid: format!("uid-{name}"),
+        mark: mark.into(),
+        purpose: None,
+        break_glass: false,
+    }
+}
+
+/// A RoleBinding `team-a/<name>`.
+fn binding(name: &str, subjects: Vec<Subject>) -> Binding {
+    Binding {
+        kind: Kind::RoleBinding,
+        namespace: "team-a".into(),
+        name: name.into(),
+        uid: format!("uid-{name}"),
+        subjects,
+        break_glass: false,
+    }
+}
+
+fn user(id: &str) -> Subject {
+    Subject::User(format!("oidc:{id}@example.com"))
+}
+
+fn of(name: &str) -> Subject {
+    Subject::Account { namespace: "team-a".into(), name: name.into() }
+}
+
+/// `team-a` has consented and runs nothing; Rollcall lives in `rollcall`.
+fn world(accounts: Vec<Account>, bindings: Vec<Binding>) -> World {
+    World {
+        accounts,
+        bindings,
+        consumers: BTreeMap::from([("team-a".into(), BTreeSet::new())]),
+        consents: BTreeMap::from([("team-a".into(), Consent { accounts: true, canaries: true })]),
+        own_namespaces: vec!["rollcall".into()],
+    }
+}
+
+fn everybody() -> Index {
+    let mut twin = person("twin");
+    twin.aliases.push("email:shared@example.com".into());
+    let mut ada = person("ada");
+    ada.aliases.push("email:shared@example.com".into());
+    Index::new(vec![ada, person("ben"), twin])
+}
+
+fn cut_of_ada(world: &World, protected: &Protected) -> Plan {
+    let index = everybody();
+    let ada = index.person("p-ada").unwrap().clone();
+    cut(&ada, "rule", &index, world, protected)
+}
+
+#[test]
+fn an_account_is_recycled_only_if_it_is_this_persons_alone_and_in_reach() {
+    let ada = "ada@example.com";
+    let edit = |change: fn(&mut Account)| {
+        let mut account = account("laptop", ada);
+        change(&mut account);
+        account
+    };
+    let cases: Vec<(&str, Account, Option<RemainingReason>)> = vec![
+        ("her own", account("laptop", ada), None),
+        ("her own by HR id", account("laptop", "id:hq/ada"), None),
+        ("of two people", account("laptop", "shared@example.com"), Some(RemainingReason::AmbiguousMark)),
+        ("a namespace without consent", edit(|a| a.namespace = "team-b".into()), Some(RemainingReason::NoConsent)),
+        ("kube-system", edit(|a| a.namespace = "kube-system".into()), Some(RemainingReason::SystemNamespace)),
+        ("Rollcall's own namespace", edit(|a| a.namespace = "rollcall".into()), Some(RemainingReason::SystemNamespace)),
+        ("the default account", edit(|a| a.name = "default".into()), Some(RemainingReason::DefaultAccount)),
+        ("break-glass", edit(|a| a.break_glass = true), Some(RemainingReason::Protected)),
+        (
+            "a workload by annotation",
+            edit(|a| a.purpose = Some("workload".into())),
+            Some(RemainingReason::WorkloadAccount),
+        ),
+        ("what a pod runs as", edit(|a| a.name = "runner".into()), Some(RemainingReason::WorkloadAccount)),
+        (
+            "said to be personal",
+            edit(|a| {
+                a.name = "runner".into();
+                a.purpose = Some("personal".into());
+            }),
+            None,
+        ),
+    ];
+    for (what, account, reason) in cases {
+        let mut world = world(vec![account], vec![]);
+        world.consumers.insert("team-a".into(), BTreeSet::from(["runner".into()]));
+        let plan = cut_of_ada(&world, &Protected::default());
+        let left: Vec<RemainingReason> = plan.remaining.iter().map(|remaining| remaining.why).collect();
+        assert_eq!(left, reason.into_iter().collect::<Vec<_>>(), "{what}");
+        assert_eq!(plan.targets.len(), usize::from(reason.is_none()), "{what}");
+    }
+}
+
+#[test]
+fn nothing_of_a_colleague_is_even_mentioned() {
+    let world = world(vec![account("bens", "ben@example.com")], vec![binding("bens", vec![user("ben")])]);
+    let plan = cut_of_ada(&world, &Protected::default());
+    assert_eq!((plan.targets.len(), plan.remaining.len()), (0, 0));
+}
+
+#[test]
+fn an_account_whose_consumers_cannot_be_read_is_left_alone() {
+    let mut world = world(vec![account("laptop", "ada@example.com")], vec![]);
+    world.consumers.clear();
+    assert_eq!(cut_of_ada(&world, &Protected::default()).remaining[0].why, RemainingReason::UnknownConsumers);
+}
+
+#[test]
+fn what_the_policy_protects_is_left_alone() {
+    let world = world(vec![account("laptop", "ada@example.com")], vec![binding("view", vec![user("ada")])]);
+    let account = Protected { accounts: ["team-a/laptop".into()].into(), ..Protected::default() };
+    let namespace = Protected { namespaces: ["team-a".into()].into(), ..Protected::default() };
+    let count =
+        |protected| (cut_of_ada(&world, &protected).targets.len(), cut_of_ada(&world, &protected).remaining.len());
+    assert_eq!((count(account), count(namespace)), ((1, 1), (0, 2)));
+}
+
+#[test]
+fn a_binding_is_deleted_only_if_every_subject_is_this_persons() {
+    let mine = || account("laptop", "ada@example.com");
+    let cases: Vec<(&str, Vec<Subject>, (usize, usize))> = vec![
+        ("her user name", vec![user("ada")], (1, 0)),
+        ("her user name and her account", vec![user("ada"), of("laptop")], (1, 0)),
+        ("shared with a colleague", vec![user("ada"), user("ben")], (0, 1)),
+        ("shared with a colleague's account", vec![user("ada"), of("bens")], (0, 1)),
+        ("shared with a group", vec![user("ada"), Subject::Other], (0, 1)),
+        ("shared with somebody nobody knows", vec![user("ada"), user("stranger")], (0, 1)),
+        ("only her account: kept until the removal", vec![of("laptop")], (0, 0)),
+        ("nobody", vec![], (0, 0)),
+    ];
+    for (what, subjects, expected) in cases {
+        let world = world(vec![mine(), account("bens", "ben@example.com")], vec![binding("view", subjects)]);
+        let plan = cut_of_ada(&world, &Protected::default());
+        let unbound = plan.targets.iter().filter(|target| target.action == Action::Unbind).count();
+        assert_eq!((unbound, plan.remaining.len()), expected, "{what}");
+    }
+}
+
+#[test]
+fn rights_go_before_accounts() {
+    let world = world(vec![account("a", "ada@example.com")], vec![binding("z", vec![user("ada")])]);
+    let actions: Vec<Action> = cut_of_ada(&world, &Protected::default()).targets.iter().map(|t| t.action).collect();
+    assert_eq!(actions, [Action::Unbind, Action::Recreate]);
+}
+
+#[test]
+fn a_removal_takes_what_the_cut_recycled_and_the_bindings_of_nobody_else() {
+    let index = everybody();
+    let ada = index.person("p-ada").unwrap().clone();
+    let world = world(
+        vec![account("laptop", "ada@example.com"), account("new", "ada@example.com")],
+        vec![binding("laptop-view", vec![of("laptop")]), binding("both", vec![of("laptop"), of("new")])],
+    );
+    let plan = remove(&ada, "rule", &["uid-laptop".into()].into(), &index, &world, &Protected::default());
+    let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
+    assert_eq!(names, ["laptop-view", "laptop"]);
+}
+
+#[test]
+fn the_hash_covers_what_is_done_to_which_uid_and_nothing_else() {
+    let base = cut_of_ada(&world(vec![account("laptop", "ada@example.com")], vec![]), &Protected::default());
+    let mut rolled_out = world(vec![account("laptop", "ada@example.com")], vec![]);
+    rolled_out.consumers.insert("team-a".into(), BTreeSet::from(["another".into()]));
+    let mut replaced = world(vec![account("laptop", "ada@example.com")], vec![]);
+    replaced.accounts[0].uid = "another".into();
+    let index = everybody();
+    let ada = index.person("p-ada").unwrap();
+    assert_eq!(cut_of_ada(&rolled_out, &Protected::default()).hash, base.hash, "a rollout");
+    assert_ne!(cut_of_ada(&replaced, &Protected::default()).hash, base.hash, "another uid");
+    assert_ne!(hash(&ada.uid, "another rule", Operation::Cut, &base.targets), base.hash, "another rule");
+    assert_ne!(hash(&ada.uid, "rule", Operation::Remove, &base.targets), base.hash, "another operation");
+    assert_ne!(hash("another", "rule", Operation::Cut, &base.targets), base.hash, "another person");
+}

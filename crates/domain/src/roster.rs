@@ -1,0 +1,424 @@
+//! The roster: from who is known, and what a trusted answer says, to what each Person becomes.
+//!
+//! Over one connection. Pure: the answer is believed already, `now` is an argument, and equal input gives no change.
+//! Nobody becomes a leaver here but on a positive statement: a status, or a last day that has passed. Whoever is out of
+//! scope is never one, whatever is said of them; who comes into scope as one needs approval.
+
+mod calendar;
+mod person;
+mod runs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+use super::employee::{Employee, HrId, Manager};
+use super::lifecycle::{Facts, State, Verdict, verdict};
+use super::scope::{self, Out, Scope};
+use super::timezone::Zones;
+use calendar::{Calendar, Day};
+pub use person::story_prefix;
+pub use runs::{MOST_RUNS, Run};
+
+/// What stands on a Person beyond its identity: everything the roster decides from, and everything it decides.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Name of the SyncPolicy that manages the person.
+    pub policy: String,
+    /// What the record says, as last named by a trusted answer.
+    pub facts: Facts,
+    /// Since when trusted answers no longer name it.
+    pub missing_since: Option<Timestamp>,
+    /// What follows from that today.
+    pub standing: Standing,
+    /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow.
+    pub aliases: Vec<String>,
+    /// What is kept for showing.
+    pub profile: Profile,
+}
+
+/// What follows from the facts today.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// The state.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// Last day of work, where known.
+    pub last_day: Option<Date>,
+    /// IANA name of the zone the day is counted in.
+    pub zone: String,
+    /// Why, in words.
+    pub why: String,
+    /// How they left; only with `Terminated`.
+    pub left: Option<Left>,
+    /// Why they are out of scope; always with `OutOfScope`, and with `Unknown` where nobody could tell since.
+    pub out: Option<Out>,
+}
+
+/// How somebody left. Stays as it was first written for as long as the termination stands; only `baseline` may be set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// The run that counts them; none only before the roster has given them one.
+    pub run: Option<String>,
+    /// They came, or stood, with a baseline, or came into scope as a leaver: needs approval.
+    pub baseline: bool,
+    /// The first instant after the last day; or when it was seen, without a last day.
+    pub effective: Timestamp,
+    /// When a trusted answer, or a midnight, first said so.
+    pub seen: Timestamp,
+}
+
+/// What is kept of a person for showing. Never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Full name.
+    pub display_name: Option<String>,
+    /// Work address.
+    pub work_email: Option<String>,
+    /// Department.
+    pub department: Option<String>,
+    /// Job title.
+    pub title: Option<String>,
+    /// Name of the manager's Person.
+    pub manager: Option<String>,
+}
+
+/// How far the present termination of a person has come. What an earlier one did says nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing was released yet, or not everything is proved refused.
+    Stands,
+    /// It is being ended: the revoker has it, or will.
+    Ending,
+    /// It is refused.
+    Refused,
+}
+
+/// A Person that exists.
+#[derive(Clone)]
+pub struct Known {
+    /// The HR system's id.
+    pub id: HrId,
+    /// What stands on it; none if a crash left it without.
+    pub entry: Option<Entry>,
+    /// How far its present termination has come; `Stands` for whoever works here.
+    pub access: Access,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Known({})", self.id)
+    }
+}
+
+/// A trusted answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// Everybody it names, each id once.
+    pub employees: &'a [Employee],
+    /// When it was read: the day a last day must not lie before to be announced by it.
+    pub taken: Timestamp,
+    /// It names only those of whom there is something new: nobody is missing from it.
+    pub part: bool,
+}
+
+/// Whether leavers of this pass act by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// A baseline is settled and still fits the policy.
+    Settled,
+    /// This pass is the baseline: whoever has left needs approval.
+    Now,
+    /// There is none, or it fits no longer, and no answer to make one: nobody becomes a leaver.
+    Awaited,
+}
+
+impl Baseline {
+    /// Compares what the settled baseline was made of with what one would be made of now.
+    #[must_use]
+    pub fn of(settled: Option<&str>, current: Option<&str>, answered: bool) -> Self {
+        match (settled, current) {
+            (Some(settled), Some(current)) if settled == current => Self::Settled,
+            _ if answered => Self::Now,
+            _ => Self::Awaited,
+        }
+    }
+}
+
+/// What a policy says.
+pub struct Rules<'a> {
+    /// Namespace of the people.
+    pub namespace: &'a str,
+    /// Name of the connection.
+    pub connection: &'a str,
+    /// Name of the policy.
+    pub policy: &'a str,
+    /// Its uid.
+    pub policy_uid: &'a str,
+    /// Its zones.
+    pub zones: &'a Zones,
+    /// The user names an employee signs in with.
+    pub usernames: &'a dyn Fn(&Employee) -> Vec<String>,
+    /// Whom it is about.
+    pub scope: &'a Scope,
+    /// The runs it has, oldest first.
+    pub runs: &'a [Run],
+    /// Whether leavers act by themselves.
+    pub baseline: Baseline,
+}
+
+/// What is worth an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Has left.
+    Terminated,
+    /// The termination was taken back.
+    Withdrawn,
+    /// Works here again, in a new employment.
+    Rehired,
+    /// The record now describes another human.
+    Conflicting,
+    /// Went out of scope, which ends nothing.
+    OutOfScope,
+    /// Came into scope again.
+    InScope,
+}
+
+/// A Person that must be written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The HR system's id.
+    pub id: HrId,
+    /// What the Person becomes.
+    pub entry: Entry,
+    /// What is worth an event.
+    pub turn: Option<Turn>,
+    /// Newly counted by the open run: written before everybody else.
+    pub leaver: bool,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Change({}, {:?}, {:?})", self.id, self.entry.standing, self.turn)
+    }
+}
+
+/// What a pass decided.
+#[derive(Debug)]
+pub struct Plan {
+    /// Persons to write. Equal input gives none.
+    pub changes: Vec<Change>,
+    /// The policy's runs afterwards, oldest first; to be written before the first of `changes`.
+    pub runs: Vec<Run>,
+    /// People by state, afterwards.
+    pub states: BTreeMap<State, u32>,
+    /// People that trusted answers no longer name.
+    pub missing: u32,
+    /// Leavers of a baseline, or that came into scope as leavers, whose access stands.
+    pub baseline_leavers: u32,
+    /// Who of an answer is in scope; none without an answer.
+    pub scope: Option<Scoped>,
+    /// People whose location no entry of the policy names; none without an answer, since locations are not kept.
+    pub unmatched: Option<u32>,
+    /// The next instant at which somebody's dates say something new.
+    pub wake: Option<Timestamp>,
+}
+
+/// How many people of an answer a policy is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scoped {
+    /// In scope.
+    pub included: u32,
+    /// Out of scope, by the first reason.
+    pub excluded: BTreeMap<Out, u32>,
+}
+
+/// One person on the way through a pass.
+struct Draft<'a> {
+    id: &'a HrId,
+    before: Option<&'a Entry>,
+    after: Entry,
+    turn: Option<Turn>,
+    access: Access,
+    day: Rc<Day>,
+    leaver: bool,
+}
+
+/// Name of the Person of a record: `p-` and the start of a digest, so that it says nothing and never changes.
+#[must_use]
+pub fn person_name(namespace: &str, connection: &str, id: &HrId) -> String {
+    let digest = Sha256::digest(format!("{namespace}/{connection}\0{id}"));
+    let text = data_encoding::BASE32_NOPAD.encode(&digest).to_ascii_lowercase();
+    format!("p-{}", text.chars().take(26).collect::<String>())
+}
+
+/// Decides what each Person becomes.
+///
+/// With an answer, whoever it names is taken over from it, and whoever it does not name is marked missing and keeps
+/// their state. Without one, what is stored is read again for today: a last day announced by a trusted answer cuts with
+/// its midnight although newer answers are held.
+#[must_use]
+pub fn next(known: &[Known], answer: Option<Answer<'_>>, rules: &Rules<'_>, now: Timestamp) -> Plan {
+    let mut calendar = Calendar::new(rules.zones, now, answer.map(|answer| answer.taken));
+    let (mut drafts, of_answer) = match answer {
+        Some(answer) => {
+            let (drafts, of_answer) = with_answer(known, answer, rules, &mut calendar);
+            (drafts, Some(of_answer))
+        }
+        None => (known.iter().filter_map(|known| still(known, false, rules, &mut calendar)).collect(), None),
+    };
+    let runs = runs::assign(&mut drafts, rules, now);
+    let mut plan = conclude(drafts, runs, of_answer, now);
+    if answer.is_some_and(|answer| answer.part) {
+        // Of the places and scope of those it does not name, it says nothing.
+        plan.scope = None;
+        plan.unmatched = plan.unmatched.filter(|unmatched| *unmatched > 0);
+    }
+    plan
+}
+
+/// What an answer shows beside the people in it.
+#[derive(Default)]
+struct OfAnswer {
+    unmatched: u32,
+    scope: Scoped,
+}
+
+/// An employee as a policy sees them today, whatever is known of them.
+struct Sight {
+    day: Rc<Day>,
+    matched: bool,
+    verdict: Verdict,
+    out: Option<Out>,
+}
+
+fn sight(employee: &Employee, before: Option<&Entry>, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Sight {
+    let (day, matched) = calendar.at(employee.location.as_deref());
+    let verdict = verdict(&person::facts(employee, before, &day), day.today);
+    let out = rules.scope.filters().then(|| {
+        let person = person_name(rules.namespace, rules.connection, &employee.id);
+        rules.scope.out(employee, &scope::Known { connection: rules.connection, person: &person, state: verdict.state })
+    });
+    let out = out.flatten();
+    Sight { day, matched, verdict, out }
+}
+
+/// Everybody an answer names, then everybody it does not.
+fn with_answer<'a>(
+    known: &'a [Known],
+    answer: Answer<'a>,
+    rules: &Rules<'_>,
+    calendar: &mut Calendar<'_>,
+) -> (Vec<Draft<'a>>, OfAnswer) {
+    let mut unnamed: HashMap<&HrId, &Known> = known.iter().map(|known| (&known.id, known)).collect();
+    let managers = Managers::new(answer.employees, if answer.part { known } else { &[] });
+    let mut of_answer = OfAnswer::default();
+    let mut drafts = Vec::with_capacity(known.len().max(answer.employees.len()));
+    let mut strangers = Vec::new();
+    for employee in answer.employees {
+        let found = unnamed.remove(&employee.id);
+        let before = found.and_then(|known| known.entry.as_ref());
+        let sight = sight(employee, before, rules, calendar);
+        of_answer.unmatched += u32::from(!sight.matched);
+        match sight.out {
+            Some(out) => *of_answer.scope.excluded.entry(out).or_default() += 1,
+            None => of_answer.scope.included += 1,
+        }
+        let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
+        let manager = manager.map(|id| person_name(rules.namespace, rules.connection, id));
+        let new = found.is_none() && sight.out.is_some();
+        let (after, turn) = person::stated(employee, before, manager, &sight, rules, calendar.now);
+        let access = found.map_or(Access::Stands, |known| known.access);
+        let draft = Draft { id: &employee.id, before, after, turn, access, day: sight.day, leaver: false };
+        if new { strangers.push(draft) } else { drafts.push(draft) }
+    }
+    let rest = known.iter().filter(|known| unnamed.contains_key(&known.id));
+    drafts.extend(rest.filter_map(|known| still(known, !answer.part, rules, calendar)));
+    mistakable(&drafts, &mut strangers);
+    drafts.append(&mut strangers);
+    (drafts, of_answer)
+}
+
+/// Of those who are out of scope and not known, keeps those with an address or user name that somebody known has, or
+/// had: without a Person of their own, what is theirs would be taken for the other's when that one leaves.
+fn mistakable(known: &[Draft<'_>], strangers: &mut Vec<Draft<'_>>) {
+    if strangers.is_empty() {
+        return;
+    }
+    let aliases: HashSet<&str> = known.iter().flat_map(|draft| &draft.after.aliases).map(String::as_str).collect();
+    strangers.retain(|stranger| stranger.after.aliases.iter().any(|alias| aliases.contains(alias.as_str())));
+}
+
+/// A person no new statement is made of.
+fn still<'a>(known: &'a Known, missing: bool, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Option<Draft<'a>> {
+    let before = known.entry.as_ref()?;
+    let day = calendar.named(&before.standing.zone);
+    let missing_since = if missing { before.missing_since.or(calendar.taken) } else { before.missing_since };
+    let (after, turn) = person::unstated(&known.id, before, missing_since, rules, &day, calendar.now);
+    Some(Draft { id: &known.id, before: Some(before), after, turn, access: known.access, day, leaver: false })
+}
+
+fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>, now: Timestamp) -> Plan {
+    let mut plan = Plan {
+        changes: Vec::new(),
+        runs,
+        states: BTreeMap::new(),
+        missing: 0,
+        baseline_leavers: 0,
+        unmatched: of_answer.as_ref().map(|of_answer| of_answer.unmatched),
+        scope: of_answer.map(|of_answer| of_answer.scope),
+        wake: None,
+    };
+    for draft in drafts {
+        let left = draft.after.standing.left.as_ref();
+        *plan.states.entry(draft.after.standing.state).or_default() += 1;
+        plan.missing += u32::from(draft.after.missing_since.is_some());
+        plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
+        let turns = draft.day.next_turn(&draft.after).filter(|turn| *turn > now);
+        plan.wake = [plan.wake, turns].into_iter().flatten().min();
+        if draft.before != Some(&draft.after) {
+            let Draft { id, after: entry, turn, leaver, .. } = draft;
+            plan.changes.push(Change { id: id.clone(), entry, turn, leaver });
+        }
+    }
+    plan.changes.sort_by_key(|change| (!change.leaver, change.turn.is_none()));
+    plan
+}
+
+/// Whom an answer can mean by a manager's address or id.
+struct Managers<'a> {
+    by_id: HashSet<&'a HrId>,
+    by_email: HashMap<String, Option<&'a HrId>>,
+}
+
+impl<'a> Managers<'a> {
+    /// `others` are known although the answer does not name them.
+    fn new(employees: &'a [Employee], others: &'a [Known]) -> Self {
+        let mut by_id: HashSet<&HrId> = employees.iter().map(|employee| &employee.id).collect();
+        let unnamed: Vec<&Known> = others.iter().filter(|known| !by_id.contains(&known.id)).collect();
+        let mut by_email: HashMap<String, Option<&HrId>> = HashMap::with_capacity(employees.len());
+        let named = employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
+        let known =
+            unnamed.iter().filter_map(|known| Some((&known.id, known.entry.as_ref()?.profile.work_email.as_deref()?)));
+        for (id, email) in named.chain(known) {
+            by_email.entry(email.to_lowercase()).and_modify(|several| *several = None).or_insert(Some(id));
+        }
+        by_id.extend(unnamed.iter().map(|known| &known.id));
+        Self { by_id, by_email }
+    }
+
+    /// The one person meant; nobody if the answer names none, or several of that address.
+    fn find(&self, manager: &Manager) -> Option<&'a HrId> {
+        match manager {
+            Manager::Email(address) => self.by_email.get(&address.trim().to_lowercase()).copied().flatten(),
+            Manager::Id(id) => self.by_id.get(id).copied(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The days of a pass: what day it is, and was when the answer was taken, in each zone people live in; each zone once.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::super::lifecycle::State;
+use super::super::timezone::{Zone, Zones};
+use super::Entry;
+
+/// The days of a pass.
+pub(super) struct Calendar<'a> {
+    zones: &'a Zones,
+    pub(super) now: Timestamp,
+    pub(super) taken: Option<Timestamp>,
+    days: BTreeMap<String, Rc<Day>>,
+}
+
+/// What day it is in one zone.
+pub(super) struct Day {
+    pub(super) zone: Zone,
+    pub(super) today: Date,
+    /// The day on which the answer was taken; today without one.
+    pub(super) taken: Date,
+}
+
+impl<'a> Calendar<'a> {
+    pub(super) const fn new(zones: &'a Zones, now: Timestamp, taken: Option<Timestamp>) -> Self {
+        Self { zones, now, taken, days: BTreeMap::new() }
+    }
+
+    /// The day at a location, and whether an entry of the policy names that location; no location asks for none.
+    pub(super) fn at(&mut self, location: Option<&str>) -> (Rc<Day>, bool) {
+        let zones = self.zones;
+        let location = location.map(str::trim).filter(|location| !location.is_empty());
+        let zone = location.and_then(|location| zones.at(location));
+        let matched = location.is_none() || zone.is_some();
+        (self.day(zone.unwrap_or_else(|| zones.default_zone())), matched)
+    }
+
+    /// The day in a zone by its stored name; in the default zone if nobody knows the name any more.
+    pub(super) fn named(&mut self, name: &str) -> Rc<Day> {
+        if let Some(day) = self.days.get(name) {
+            return Rc::clone(day);
+        }
+        match Zone::named(name) {
+            Some(zone) => self.day(&zone),
+            None => self.day(self.zones.default_zone()),
+        }
+    }
+
+    fn day(&mut self, zone: &Zone) -> Rc<Day> {
+        if let Some(day) = self.days.get(zone.name()) {
+            return Rc::clone(day);
+        }
+        let today = zone.today(self.now);
+        let taken = self.taken.map_or(today, |taken| zone.today(taken));
+        let day = Rc::new(Day { zone: zone.clone(), today, taken });
+        self.days.insert(zone.name().to_owned(), Rc::clone(&day));
+        day
+    }
+}
+
+impl Day {
+    /// The next instant at which the dates of an entry say something new: after its last day, or on its first.
+    pub(super) fn next_turn(&self, entry: &Entry) -> Option<Timestamp> {
+        if entry.standing.state == State::Terminated {
+            return None;
+        }
+        let ends = entry.facts.last_day.filter(|day| *day >= self.today).and_then(|day| self.zone.end_of(day));
+        let starts = entry.facts.start.filter(|day| *day > self.today).and_then(|day| self.zone.start_of(day));
+        [ends, starts].into_iter().flatten().min()
+    }
+}

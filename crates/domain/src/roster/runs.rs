@@ -1,0 +1,134 @@
+//! Runs: the leavers of one pass, counted before the first of them is written.
+//!
+//! A run's number is always that of the people who carry it once the pass is written, so that none can be left that is
+//! never complete: whoever is withdrawn or deleted lowers it.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{Access, Baseline, Draft, Rules};
+use crate::lifecycle::State;
+
+/// Most runs that are kept: those of leavers whose access stands, then the newest.
+pub const MOST_RUNS: usize = 20;
+
+/// The leavers of one pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its id, carried by each of its Persons.
+    pub id: String,
+    /// How many people carry it.
+    pub leavers: u32,
+    /// How many people in scope had not left before it.
+    pub people: u32,
+    /// When it began.
+    pub at: Timestamp,
+    /// Every Person of it is written: nobody joins it any more.
+    pub written: bool,
+}
+
+/// Gives every new leaver the run of this pass, marks those of a baseline, and counts all runs anew.
+///
+/// The newest run is continued if a crash left it unwritten with fewer people than it counts: then its leavers and
+/// those of this pass are one count, as if nothing had happened. Any other run is closed.
+pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp) -> Vec<Run> {
+    let mut runs = rules.runs.to_vec();
+    let mut leavers: Vec<&str> = Vec::new();
+    for draft in drafts.iter_mut() {
+        draft.leaver = leaves(draft, rules);
+        if draft.leaver {
+            leavers.push(&draft.id.0);
+        }
+    }
+    if !leavers.is_empty() {
+        let id = match runs.last().filter(|newest| unfinished(newest, drafts)) {
+            Some(open) => open.id.clone(),
+            None => {
+                let run =
+                    Run { id: fresh(rules.policy_uid, now, leavers), leavers: 0, people: 0, at: now, written: false };
+                let id = run.id.clone();
+                runs.push(run);
+                id
+            }
+        };
+        if let Some(open) = runs.last_mut() {
+            open.people = count(drafts.iter().filter(|draft| !had_left(draft) && draft.after.standing.out.is_none()));
+        }
+        for left in
+            drafts.iter_mut().filter(|draft| draft.leaver).filter_map(|draft| draft.after.standing.left.as_mut())
+        {
+            left.seen = if left.run.is_some() { now } else { left.seen };
+            left.run = Some(id.clone());
+        }
+    }
+    mark_baseline(drafts, rules.baseline);
+    recount(runs, drafts)
+}
+
+/// Whether this pass counts them: new leavers, and those another policy counted while their access still stands. To
+/// this policy the latter are seen now for the first time. A termination that is being carried out stays what it is.
+fn leaves(draft: &Draft<'_>, rules: &Rules<'_>) -> bool {
+    let Some(left) = &draft.after.standing.left else { return false };
+    let inherited = draft.before.is_some_and(|before| before.policy != rules.policy);
+    left.run.is_none() || (inherited && draft.access == Access::Stands)
+}
+
+fn unfinished(run: &Run, drafts: &[Draft<'_>]) -> bool {
+    let carries = |draft: &&Draft<'_>| {
+        let left = draft.before.and_then(|before| before.standing.left.as_ref());
+        left.is_some_and(|left| left.run.as_deref() == Some(&run.id))
+    };
+    !run.written && count(drafts.iter().filter(carries)) < run.leavers
+}
+
+fn had_left(draft: &Draft<'_>) -> bool {
+    draft.before.is_some_and(|before| before.standing.state == State::Terminated)
+}
+
+/// Whoever has left while a baseline is taken, or awaited, and still has access needs approval. Half-done work does not:
+/// stopped there, it would leave an account deleted and not made again.
+fn mark_baseline(drafts: &mut [Draft<'_>], baseline: Baseline) {
+    if baseline == Baseline::Settled {
+        return;
+    }
+    for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
+        if let Some(left) = &mut draft.after.standing.left {
+            left.baseline = true;
+        }
+    }
+}
+
+fn recount(mut runs: Vec<Run>, drafts: &[Draft<'_>]) -> Vec<Run> {
+    let mut carried: HashMap<&str, u32> = HashMap::new();
+    let mut standing: HashSet<&str> = HashSet::new();
+    for draft in drafts {
+        let Some(run) = draft.after.standing.left.as_ref().and_then(|left| left.run.as_deref()) else { continue };
+        *carried.entry(run).or_default() += 1;
+        if draft.access != Access::Refused {
+            standing.insert(run);
+        }
+    }
+    for run in &mut runs {
+        run.leavers = carried.get(run.id.as_str()).copied().unwrap_or_default();
+    }
+    runs.retain(|run| run.leavers > 0);
+    while runs.len() > MOST_RUNS {
+        let settled = runs.iter().position(|run| !standing.contains(run.id.as_str()));
+        runs.remove(settled.unwrap_or(0));
+    }
+    runs
+}
+
+/// An id no run had before: of the policy, the instant and the leavers.
+fn fresh(policy_uid: &str, now: Timestamp, mut leavers: Vec<&str>) -> String {
+    leavers.sort_unstable();
+    let digest = Sha256::digest(format!("{policy_uid}\0{}\0{}", now.as_nanosecond(), leavers.join("\0")));
+    let text = data_encoding::BASE32_NOPAD.encode(&digest).to_ascii_lowercase();
+    format!("r-{}", text.chars().take(13).collect::<String>())
+}
+
+fn count<'a, T: 'a>(items: impl Iterator<Item = &'a T>) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
+}

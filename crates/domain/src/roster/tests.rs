@@ -1,0 +1,193 @@
+mod changes;
+mod leaving;
+mod runs;
+mod scope;
+mod whatever;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::employee::{Said, Status};
+use crate::scope::{Kind, Lists};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn noon() -> Timestamp {
+    at("2026-03-10T12:00:00Z")
+}
+
+fn employee(id: &str) -> Employee {
+    Employee::new(HrId(id.to_owned()), format!("Name {id}"), format!("{id}@example.com"), Said::Mapped(Status::Active))
+}
+
+/// Words that say one thing of an employee.
+trait Words: Sized {
+    fn said(self, said: Said) -> Self;
+    fn last_day(self, day: &str) -> Self;
+    fn start(self, day: &str) -> Self;
+    fn location(self, location: &str) -> Self;
+    fn department(self, department: &str) -> Self;
+    fn terminated(self) -> Self {
+        self.said(Said::Mapped(Status::Terminated))
+    }
+}
+
+impl Words for Employee {
+    fn said(self, said: Said) -> Self {
+        Self { said, ..self }
+    }
+    fn last_day(self, day: &str) -> Self {
+        Self { last_day: day.parse().ok(), ..self }
+    }
+    fn start(self, day: &str) -> Self {
+        Self { start: day.parse().ok(), ..self }
+    }
+    fn location(self, location: &str) -> Self {
+        Self { location: Some(location.into()), ..self }
+    }
+    fn department(self, department: &str) -> Self {
+        Self { department: Some(department.into()), ..self }
+    }
+}
+
+/// A policy, and the Persons as a cluster would keep them.
+#[derive(Clone)]
+struct World {
+    known: BTreeMap<HrId, Known>,
+    runs: Vec<Run>,
+    baseline: Baseline,
+    policy: &'static str,
+    scope: Rc<Scope>,
+}
+
+impl World {
+    /// Nobody is known, and the baseline is settled.
+    fn settled() -> Self {
+        let (known, runs, scope) = (BTreeMap::new(), Vec::new(), Rc::default());
+        Self { known, runs, baseline: Baseline::Settled, policy: "everyone", scope }
+    }
+
+    /// These people are known, as of an earlier day.
+    fn with(employees: &[Employee]) -> Self {
+        let mut world = Self::settled();
+        world.poll(employees, noon() - SignedDuration::from_hours(24 * 9));
+        world
+    }
+
+    fn plan(&self, employees: Option<&[Employee]>, now: Timestamp) -> Plan {
+        self.planned(employees, false, now)
+    }
+
+    fn planned(&self, employees: Option<&[Employee]>, part: bool, now: Timestamp) -> Plan {
+        let by_location = BTreeMap::from([("Melbourne".to_owned(), "Australia/Melbourne".to_owned())]);
+        let zones = Zones::new("Europe/Madrid", &by_location).unwrap();
+        let known: Vec<Known> = self.known.values().cloned().collect();
+        let rules = Rules {
+            namespace: "rollcall",
+            connection: "hq",
+            policy: self.policy,
+            policy_uid: "uid-1",
+            zones: &zones,
+            usernames: &|employee| vec![format!("oidc:{}", employee.work_email)],
+            scope: &self.scope,
+            runs: &self.runs,
+            baseline: self.baseline,
+        };
+        next(&known, employees.map(|employees| Answer { employees, taken: now, part }), &rules, now)
+    }
+
+    /// Writes the runs, and as many of the changes as the process lives for.
+    fn write(&mut self, plan: &Plan, changes: usize) {
+        self.runs.clone_from(&plan.runs);
+        for change in plan.changes.iter().take(changes) {
+            let access = self.known.get(&change.id).map_or(Access::Stands, |known| known.access);
+            let known = Known { id: change.id.clone(), entry: Some(change.entry.clone()), access };
+            self.known.insert(change.id.clone(), known);
+        }
+        if changes >= plan.changes.len() {
+            self.runs.iter_mut().for_each(|run| run.written = true);
+        }
+    }
+
+    fn poll(&mut self, employees: &[Employee], now: Timestamp) -> Plan {
+        let plan = self.plan(Some(employees), now);
+        self.write(&plan, usize::MAX);
+        plan
+    }
+
+    /// An answer that names only those of whom there is something new.
+    fn changes(&mut self, employees: &[Employee], now: Timestamp) -> Plan {
+        let plan = self.planned(Some(employees), true, now);
+        self.write(&plan, usize::MAX);
+        plan
+    }
+
+    fn midnight(&mut self, now: Timestamp) -> Plan {
+        let plan = self.plan(None, now);
+        self.write(&plan, usize::MAX);
+        plan
+    }
+
+    fn entry(&self, id: &str) -> &Entry {
+        self.known[&HrId(id.to_owned())].entry.as_ref().unwrap()
+    }
+
+    fn state(&self, id: &str) -> State {
+        self.entry(id).standing.state
+    }
+
+    fn left(&self, id: &str) -> Left {
+        self.entry(id).standing.left.clone().unwrap()
+    }
+
+    fn turn(&self, plan: &Plan, id: &str) -> Option<Turn> {
+        plan.changes.iter().find(|change| change.id.0 == id).and_then(|change| change.turn)
+    }
+}
+
+fn people(ids: std::ops::RangeInclusive<u32>) -> Vec<Employee> {
+    ids.map(|id| employee(&id.to_string())).collect()
+}
+
+fn gone(ids: std::ops::RangeInclusive<u32>) -> Vec<Employee> {
+    people(ids).into_iter().map(Words::terminated).collect()
+}
+
+fn any_employee() -> impl Strategy<Value = Employee> {
+    let said = prop_oneof![
+        Just(Said::Mapped(Status::Active)),
+        Just(Said::Mapped(Status::Terminated)),
+        Just(Said::Mapped(Status::Leave)),
+        Just(Said::Unmapped),
+        Just(Said::Silent),
+    ];
+    let day = || proptest::option::of((1_i8..=20).prop_map(|day| jiff::civil::date(2026, 3, day)));
+    let place = proptest::option::of(prop_oneof![Just("Melbourne"), Just("Oslo")]);
+    let of = proptest::option::of(prop_oneof![Just("Sales"), Just("Support")]);
+    (0_u32..12, said, day(), day(), place, of, 0_u32..3).prop_map(
+        |(id, said, start, last_day, location, of, version)| Employee {
+            said,
+            start,
+            last_day,
+            location: location.map(Into::into),
+            department: of.map(Into::into),
+            name: format!("Name {id} {}", version % 2),
+            work_email: format!("{id}-{version}@example.com"),
+            ..employee(&id.to_string())
+        },
+    )
+}
+
+/// Answers as the gate lets them through: every id once.
+fn any_answer() -> impl Strategy<Value = Option<Vec<Employee>>> {
+    let people = proptest::collection::vec(any_employee(), 0..10).prop_map(|people| {
+        let by_id: BTreeMap<_, _> = people.into_iter().map(|employee| (employee.id.clone(), employee)).collect();
+        by_id.into_values().collect()
+    });
+    proptest::option::of(people)
+}

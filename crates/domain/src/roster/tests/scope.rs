@@ -1,0 +1,324 @@
+//! Leaving scope is never leaving: nobody's access ends by a filter, an edit or a move.
+
+use super::*;
+
+// ---- Words of the tests --------------------------------------------------------------------------------------------
+
+fn departments(of: &[&str]) -> Rc<Scope> {
+    Rc::new(Scope::new(Lists::default().of(Kind::Department, of.iter().copied()), Lists::default(), None).unwrap())
+}
+
+fn without(kind: Kind, value: &str) -> Rc<Scope> {
+    Rc::new(Scope::new(Lists::default(), Lists::default().of(kind, [value]), None).unwrap())
+}
+
+fn sales(id: &str) -> Employee {
+    employee(id).department("Sales")
+}
+
+fn support(id: &str) -> Employee {
+    employee(id).department("Support")
+}
+
+/// A policy over Sales, and people it knows.
+fn over_sales(employees: &[Employee]) -> World {
+    let mut world = World { scope: departments(&["Sales"]), ..World::settled() };
+    world.poll(employees, noon() - SignedDuration::from_hours(24 * 9));
+    world
+}
+
+fn hours(hours: i64) -> Timestamp {
+    noon() + SignedDuration::from_hours(hours)
+}
+
+impl World {
+    /// The spec is changed, and an answer that came before makes the baseline.
+    fn edit(&mut self, scope: Rc<Scope>, employees: &[Employee], now: Timestamp) -> Plan {
+        (self.scope, self.baseline) = (scope, Baseline::Now);
+        let plan = self.poll(employees, now);
+        self.baseline = Baseline::Settled;
+        plan
+    }
+
+    fn out(&self, id: &str) -> Option<&'static str> {
+        self.entry(id).standing.out.map(Out::as_str)
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.known.contains_key(&HrId(id.to_owned()))
+    }
+}
+
+// ---- Out -----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn who_is_out_of_scope_gets_no_person_and_is_counted_with_the_reason() {
+    let mut world = over_sales(&[]);
+    let plan = world.poll(&[sales("1"), support("2").terminated(), employee("3")], noon());
+    assert_eq!((world.has("1"), world.has("2"), world.has("3")), (true, false, false));
+    let excluded = BTreeMap::from([(Out::NotIncluded(Kind::Department), 1), (Out::Unknown(Kind::Department), 1)]);
+    assert_eq!(plan.scope, Some(Scoped { included: 1, excluded }));
+    assert_eq!(world.plan(None, noon()).scope, None, "nothing is counted without an answer");
+}
+
+#[test]
+fn who_moves_out_of_scope_is_never_a_leaver_whatever_the_record_says() {
+    let gone = [
+        ("by a status", support("7").terminated()),
+        ("by a day that has passed", support("7").terminated().last_day("2026-03-01")),
+        ("by dates alone", support("7").said(Said::Silent).last_day("2026-03-01")),
+        ("because nothing is known of them", employee("7").terminated()),
+    ];
+    for (what, gone) in gone {
+        let mut world = over_sales(&[sales("7")]);
+        let plan = world.poll(&[support("7")], noon());
+        assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::OutOfScope, Some(Turn::OutOfScope)), "{what}");
+        let plan = world.poll(&[gone], hours(1));
+        assert_eq!((world.state("7"), world.turn(&plan, "7"), plan.runs.len()), (State::OutOfScope, None, 0), "{what}");
+        let why = &world.entry("7").standing.why;
+        assert!(why.starts_with("out of scope: ") && why.contains("; the record says: "), "{what}: {why}");
+        world.midnight(hours(48));
+        assert_eq!(world.state("7"), State::OutOfScope, "{what}: also without an answer");
+    }
+}
+
+#[test]
+fn a_move_and_a_termination_in_the_same_answer_is_a_move() {
+    let mut world = over_sales(&[sales("7")]);
+    let plan = world.poll(&[support("7").terminated()], noon());
+    assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::OutOfScope, Some(Turn::OutOfScope)));
+}
+
+#[test]
+fn an_announced_last_day_ends_nothing_of_who_went_out_of_scope_before_it() {
+    let mut world = over_sales(&[sales("7").last_day("2026-03-12")]);
+    world.poll(&[support("7").last_day("2026-03-12")], noon());
+    world.midnight(at("2026-03-12T23:00:00Z"));
+    assert_eq!(world.state("7"), State::OutOfScope, "nobody is asked");
+    world.poll(&[], hours(96));
+    assert_eq!(world.state("7"), State::OutOfScope, "nobody names them any more");
+}
+
+#[test]
+fn a_standing_termination_ends_where_the_scope_does_and_its_run_no_longer_counts_them() {
+    let mut world = over_sales(&[sales("7"), sales("8")]);
+    world.poll(&[sales("7").terminated(), sales("8").terminated()], noon());
+    let plan = world.edit(without(Kind::Person, "7"), &[sales("7").terminated(), sales("8").terminated()], hours(1));
+    assert_eq!((world.state("7"), world.entry("7").standing.left.clone()), (State::OutOfScope, None));
+    assert_eq!(plan.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn who_can_be_told_to_be_out_without_a_record_is_out_without_an_answer() {
+    let mut world = over_sales(&[sales("7").last_day("2026-03-12"), sales("8")]);
+    world.scope = without(Kind::Person, "7");
+    world.baseline = Baseline::Awaited;
+    world.midnight(noon());
+    assert_eq!((world.out("7"), world.out("8")), (Some("personExcluded"), None));
+    world.baseline = Baseline::Settled;
+    world.midnight(hours(96));
+    assert_eq!(world.state("7"), State::OutOfScope);
+}
+
+#[test]
+fn of_whom_the_first_answer_under_a_changed_policy_does_not_name_nobody_can_tell() {
+    let mut world = over_sales(&[sales("7").last_day("2026-03-12"), sales("8").terminated(), sales("9")]);
+    world.edit(departments(&["Support"]), &[support("9")], noon());
+    assert_eq!((world.out("7"), world.state("7")), (Some("notNamed"), State::OutOfScope));
+    assert_eq!((world.state("8"), world.left("8").baseline), (State::Terminated, true), "had left: needs approval");
+    world.midnight(hours(96));
+    assert_eq!(world.state("7"), State::OutOfScope, "the announced day has passed");
+    world.edit(Rc::default(), &[support("9")], hours(97));
+    assert_eq!(world.out("7"), Some("notNamed"), "even where nothing is filtered any more");
+    world.poll(&[sales("7"), support("9")], hours(98));
+    assert_eq!((world.out("7"), world.state("7")), (None, State::Active), "named again");
+}
+
+#[test]
+fn absence_keeps_who_is_in_scope_in_it() {
+    let mut world = over_sales(&[sales("7"), sales("8")]);
+    world.poll(&[sales("8")], noon());
+    world.midnight(hours(1));
+    assert_eq!((world.out("7"), world.state("7")), (None, State::Active));
+}
+
+#[test]
+fn a_record_that_is_another_humans_leaves_the_scope_as_it_was() {
+    let born = |person: Employee| person.start("2020-01-01");
+    let mut world = over_sales(&[born(sales("7"))]);
+    world.poll(&[born(support("7"))], noon());
+    let other = Employee { name: "Bo".into(), work_email: "bo@example.com".into(), ..sales("7").start("2026-01-01") };
+    world.poll(&[other], hours(1));
+    assert_eq!((world.state("7"), world.out("7")), (State::Unknown, Some("departmentNotIncluded")));
+    world.poll(&[born(sales("7")).terminated()], hours(2));
+    assert!(world.left("7").baseline, "came into scope as a leaver, by way of the conflict");
+}
+
+// ---- In again ------------------------------------------------------------------------------------------------------
+
+#[test]
+fn who_comes_into_scope_as_a_leaver_needs_approval_and_is_a_new_story() {
+    let mut world = over_sales(&[sales("7")]);
+    world.poll(&[sales("7").terminated()], noon());
+    let first = world.left("7");
+    world.poll(&[support("7").terminated()], hours(1));
+    let plan = world.poll(&[sales("7").terminated()], hours(2));
+    let left = world.left("7");
+    assert!(!first.baseline && left.baseline);
+    assert_eq!((left.seen, world.turn(&plan, "7")), (hours(2), Some(Turn::InScope)));
+    assert_eq!((plan.runs.len(), plan.baseline_leavers), (1, 1), "counted in a run like any other");
+    world.poll(&[sales("7").terminated()], hours(3));
+    assert_eq!(world.left("7"), left, "it stays so");
+}
+
+#[test]
+fn an_edit_that_brings_leavers_into_scope_makes_them_need_approval() {
+    let mut world = over_sales(&[sales("7"), sales("8")]);
+    world.poll(&[support("7").terminated(), sales("8")], noon());
+    world.edit(departments(&["Sales", "Support"]), &[support("7").terminated(), sales("8")], hours(1));
+    assert!(world.left("7").baseline);
+    world.poll(&[support("7").terminated(), sales("8").terminated()], hours(2));
+    assert!(!world.left("8").baseline, "who leaves in scope afterwards acts by themselves");
+}
+
+#[test]
+fn who_comes_back_at_work_and_leaves_later_leaves_like_anybody() {
+    let mut world = over_sales(&[sales("7")]);
+    world.poll(&[support("7")], noon());
+    let plan = world.poll(&[sales("7")], hours(1));
+    assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Active, Some(Turn::InScope)));
+    world.poll(&[sales("7").terminated()], hours(2));
+    assert!(!world.left("7").baseline);
+}
+
+#[test]
+fn who_is_first_seen_as_a_leaver_under_a_scope_may_have_come_into_it_and_needs_approval() {
+    for (scope, expected) in [(departments(&["Sales"]), true), (Rc::default(), false)] {
+        let mut world = World { scope, ..World::settled() };
+        world.poll(&[support("7").terminated()], noon());
+        world.poll(&[sales("8").terminated()], hours(1));
+        assert_eq!(world.left("8").baseline, expected);
+    }
+}
+
+// ---- Others --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_stranger_with_somebodys_address_gets_a_person_so_that_nothing_of_theirs_is_taken_for_the_others() {
+    let mut world = over_sales(&[sales("7"), sales("8")]);
+    let namesake = Employee { work_email: "7@Example.com".into(), ..support("9") };
+    world.poll(&[sales("7").terminated(), sales("8"), namesake.clone(), support("10")], noon());
+    assert_eq!((world.state("9"), world.has("10")), (State::OutOfScope, false));
+    let again = world.plan(Some(&[sales("7").terminated(), sales("8"), namesake, support("10")]), noon());
+    assert!(again.changes.is_empty());
+}
+
+#[test]
+fn limits_are_a_share_of_the_people_in_scope() {
+    let mut world = over_sales(&[sales("1"), sales("2"), sales("3")]);
+    let plan = world.poll(&[support("1"), sales("2"), sales("3").terminated()], noon());
+    assert_eq!(plan.runs.iter().map(|run| (run.leavers, run.people)).collect::<Vec<_>>(), [(1, 2)]);
+}
+
+#[test]
+fn the_reasons_a_person_shows_fit_what_the_schema_takes() {
+    for out in Out::all() {
+        let mut world = over_sales(&[sales("7")]);
+        world.known.get_mut(&HrId("7".into())).unwrap().entry.as_mut().unwrap().standing.out = Some(out);
+        world.midnight(noon());
+        assert!(world.entry("7").standing.why.len() <= 256, "{}", world.entry("7").standing.why);
+    }
+}
+
+// ---- Whatever comes ------------------------------------------------------------------------------------------------
+
+/// A policy's scope among those a story goes through.
+fn scopes(which: u8) -> Rc<Scope> {
+    match which {
+        0 => Rc::default(),
+        1 => departments(&["Sales"]),
+        2 => departments(&["Support"]),
+        3 => without(Kind::Department, "Sales"),
+        4 => without(Kind::Person, "3"),
+        _ => Rc::new(Scope::new(Lists::default(), Lists::default(), Some("person.location == 'Oslo'")).unwrap()),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Scope edits, moves, answers, silence, midnights and crashes in any order: a termination that acts by itself is
+    /// always one that a record stated of somebody who was known in scope as not having left, and still is in scope.
+    #[test]
+    fn no_sequence_of_edits_and_moves_creates_a_termination(
+        story in proptest::collection::vec(
+            (proptest::option::of(0_u8..6), any_answer(), 0_i64..40, 0_usize..12), 1..10)
+    ) {
+        let mut world = World::settled();
+        let mut now = at("2026-03-05T00:00:00Z");
+        let mut changed = false;
+        for (edit, answer, later, crash_after) in story {
+            now += SignedDuration::from_hours(later);
+            if let Some(which) = edit {
+                (world.scope, changed) = (scopes(which), true);
+            }
+            world.baseline = match (changed, &answer) {
+                (false, _) => Baseline::Settled,
+                (true, Some(_)) => Baseline::Now,
+                (true, None) => Baseline::Awaited,
+            };
+            changed = changed && answer.is_none();
+            let before = world.clone();
+            let cut_short = world.plan(answer.as_deref(), now);
+            world.write(&cut_short, crash_after);
+            let plan = world.plan(answer.as_deref(), now);
+            world.write(&plan, usize::MAX);
+
+            for (id, known) in &world.known {
+                let Some(entry) = &known.entry else { continue };
+                let standing = &entry.standing;
+                prop_assert_eq!(standing.state == State::OutOfScope, standing.out.is_some() && standing.why != person::CONFLICT);
+                prop_assert!(standing.out.is_none() || standing.left.is_none(), "out of scope, and a leaver: {id}");
+                let Some(left) = &standing.left else { continue };
+                let was = before.known.get(id).and_then(|known| known.entry.as_ref());
+                let stood = was.is_some_and(|was| was.standing.left.is_some());
+                if stood || left.baseline {
+                    continue; // stated before, or waits for a human
+                }
+                prop_assert_eq!(world.baseline, Baseline::Settled, "an edit alone: {}", id);
+                let in_scope = was.map_or(!world.scope.filters(), |was| was.standing.out.is_none());
+                prop_assert!(in_scope, "was not in scope before: {id}");
+                let stated = answer.iter().flatten().find(|employee| employee.id == *id);
+                if let Some(employee) = stated {
+                    let seen = crate::scope::Known { connection: "hq", person: "", state: State::Terminated };
+                    prop_assert_eq!(world.scope.out(employee, &seen), None, "{}", id);
+                    prop_assert!(entry.facts.said == Said::Mapped(Status::Terminated) || entry.facts.last_day.is_some());
+                }
+            }
+            let again = world.plan(answer.as_deref(), now);
+            prop_assert!(again.changes.is_empty(), "{:?}", again.changes);
+        }
+    }
+
+    /// With records that never say that anybody leaves, nobody does, whatever the policy and the departments become.
+    #[test]
+    fn moves_and_edits_alone_end_nothing(
+        story in proptest::collection::vec((0_u8..6, any_answer(), any::<bool>()), 1..12)
+    ) {
+        let mut world = World::settled();
+        for (hour, (which, answer, edits)) in story.into_iter().enumerate() {
+            let answer: Option<Vec<Employee>> = answer.map(|people| {
+                let works = |employee| Employee { said: Said::Mapped(Status::Active), last_day: None, ..employee };
+                people.into_iter().map(works).collect()
+            });
+            if edits {
+                world.scope = scopes(which);
+            }
+            world.baseline = if edits && answer.is_some() { Baseline::Now } else { Baseline::Settled };
+            let plan = world.plan(answer.as_deref(), hours(i64::try_from(hour).unwrap()));
+            world.write(&plan, usize::MAX);
+            prop_assert!(world.known.values().all(|known| known.entry.as_ref().unwrap().standing.left.is_none()));
+            prop_assert!(plan.runs.is_empty());
+        }
+    }
+}

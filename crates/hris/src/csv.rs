@@ -1,0 +1,284 @@
+//! A CSV file of people, with a header row.
+//!
+//! Strict where half a file could pass for a whole one: a line with another number of cells, or a quote that is never
+//! closed, refuses the file. Errors name lines and headers, never a cell.
+
+mod dialect;
+mod headers;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+
+use csv::StringRecord;
+use jiff::civil::Date;
+
+pub use self::dialect::{Escape, Quote};
+use self::headers::{MOST_COLUMNS, fold, place, unread};
+pub use self::text::Encoding;
+use super::dates::{self, DateForm};
+use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types};
+use super::row::{Row, Slot, trim};
+use domain::capabilities::{Claim, Declared};
+use domain::employee::{EmploymentType, Failure, Read, Status};
+
+/// Largest file.
+pub(super) const LARGEST: usize = 64 * 1024 * 1024;
+/// Largest cell. A larger one is a quote left open that swallowed the lines after it.
+const LARGEST_CELL: usize = 4096;
+
+/// Columns that a file may have under these names without being told.
+const OWN_NAMES: [Slot; 17] = [
+    Slot::EmployeeId,
+    Slot::FullName,
+    Slot::Email,
+    Slot::Status,
+    Slot::HireDate,
+    Slot::TerminationDate,
+    Slot::Department,
+    Slot::Title,
+    Slot::Location,
+    Slot::ManagerEmail,
+    Slot::EmploymentType,
+    Slot::LegalEntity,
+    Slot::Team,
+    Slot::LastWorkingDay,
+    Slot::ContractEnd,
+    Slot::TerminationReason,
+    Slot::Phone,
+];
+
+/// How a file is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvFormat {
+    /// Header of the column for each slot; a slot that is not named is looked for under its own name.
+    pub columns: BTreeMap<Slot, String>,
+    /// What each status word means. Empty: `active`, `leave`, `suspended` and `terminated` mean themselves.
+    pub statuses: BTreeMap<String, Status>,
+    /// What each word for a kind of employment means. Empty: the kinds mean themselves.
+    pub types: BTreeMap<String, EmploymentType>,
+    /// Reasons of a termination that mean "at once".
+    pub urgent_reasons: BTreeSet<String>,
+    /// Form of dates, as strptime takes it.
+    pub date_format: String,
+    /// What the date of an end means.
+    pub end_date: EndDate,
+    /// The character between cells; none: the one that stands between the headers.
+    pub delimiter: Option<char>,
+    /// What stands around cells that hold it.
+    pub quote: Quote,
+    /// How a quote stands inside them.
+    pub escape: Escape,
+    /// What the file may be written in.
+    pub encoding: Encoding,
+}
+
+impl Default for CsvFormat {
+    fn default() -> Self {
+        Self {
+            columns: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            types: BTreeMap::new(),
+            urgent_reasons: BTreeSet::new(),
+            date_format: "%Y-%m-%d".to_owned(),
+            end_date: EndDate::default(),
+            delimiter: None,
+            quote: Quote::default(),
+            escape: Escape::default(),
+            encoding: Encoding::default(),
+        }
+    }
+}
+
+impl CsvFormat {
+    /// Whether the format can be followed at all.
+    ///
+    /// # Errors
+    /// In words, what stands in the way.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.separator()?;
+        self.meanings()?;
+        self.kinds()?;
+        dates::check(&self.date_format)
+    }
+
+    fn separator(&self) -> Result<Option<u8>, String> {
+        let Some(delimiter) = self.delimiter else { return Ok(None) };
+        let byte = u8::try_from(delimiter).ok();
+        let byte = byte.filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\'' | b'\\' | b'\n' | b'\r'));
+        byte.map(Some).ok_or_else(|| format!("{delimiter:?} cannot stand between cells"))
+    }
+
+    fn meanings(&self) -> Result<Statuses, String> {
+        let plain = |means| Meaning { means, when_starts_later: None };
+        if self.statuses.is_empty() {
+            let own = [
+                ("active", Status::Active),
+                ("leave", Status::Leave),
+                ("suspended", Status::Suspended),
+                ("terminated", Status::Terminated),
+            ];
+            return Statuses::new(own.map(|(word, means)| (word.to_owned(), plain(means))));
+        }
+        Statuses::new(self.statuses.iter().map(|(word, means)| (word.clone(), plain(*means))))
+    }
+
+    fn kinds(&self) -> Result<Types, String> {
+        if self.types.is_empty() {
+            return Types::new(EmploymentType::ALL.map(|kind| (kind.as_str().to_owned(), kind)));
+        }
+        Types::new(self.types.iter().map(|(word, means)| (word.clone(), *means)))
+    }
+
+    /// What its words can say; the rest depends on what is put into the file.
+    fn declared(&self) -> Declared {
+        let leave = self.statuses.is_empty() || self.statuses.values().any(|status| *status == Status::Leave);
+        Declared { leave: if leave { Claim::Yes } else { Claim::No }, ..Declared::default() }
+    }
+}
+
+/// Reads a whole file. Takes as long as the file is large: not for the thread that answers others.
+///
+/// # Errors
+/// Every way in which the file is not whole or not the one that was described; see `Failure`.
+pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read, Failure> {
+    if bytes.len() > LARGEST {
+        return Err(Failure::TooLarge);
+    }
+    let decoded = text::decode(bytes, format.encoding)?;
+    let text = decoded.text.as_ref();
+    if text.trim_start().starts_with('<') {
+        return Err(Failure::WrongFormat("the file is a web page or other markup, not CSV".to_owned()));
+    }
+    let wrong = |reason| Failure::WrongFormat(reason);
+    let separator = match format.separator().map_err(wrong)? {
+        Some(separator) => separator,
+        None => dialect::sniff(text, format.quote, format.escape).map_err(wrong)?,
+    };
+    let mut lines = Lines::new(text, separator, format);
+    let header = lines.line()?.map(|line| line.cells.iter().map(fold).collect::<Vec<_>>());
+    let header = header.ok_or_else(|| Failure::Missing("the file is empty".to_owned()))?;
+    if header.len() > MOST_COLUMNS {
+        return Err(Failure::WrongFormat(format!("the header has more than {MOST_COLUMNS} columns")));
+    }
+    let columns = place(&header, &format.columns)?;
+    let form = Form {
+        offered: columns.iter().map(|(slot, _)| *slot).collect(),
+        required: BTreeSet::new(), // the header has shown that the columns are there
+        statuses: format.meanings().map_err(wrong)?,
+        rules: Vec::new(),
+        dates: vec![DateForm::Strptime(format.date_format.clone())],
+        end_date: format.end_date,
+        types: format.kinds().map_err(wrong)?,
+        urgent: format.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
+        declared: format.declared(),
+    };
+    let mut mapper = Mapper::new(form, as_of);
+    let mut row = Row::default();
+    while let Some(Line { number, cells }) = lines.line()? {
+        if cells.len() != header.len() {
+            let (has, wants) = (cells.len(), header.len());
+            return Err(Failure::Truncated(format!("line {number} has {has} cells, the header has {wants}")));
+        }
+        row.clear();
+        for (slot, column) in &columns {
+            let cell = cells.get(*column).unwrap_or_default();
+            if *slot == Slot::EmployeeId && damaged(trim(cell)) {
+                return Err(Failure::WrongFormat(format!(
+                    "line {number} has an id that a spreadsheet made another text of; export it anew, as text"
+                )));
+            }
+            row.set(*slot, cell);
+        }
+        mapper.take(number, &row)?;
+    }
+    let mut read = mapper.finish()?;
+    read.remarks.extend(decoded.remark.into_iter().chain(unread(&header, &columns)));
+    Ok(read)
+}
+
+/// Whether an id is what a spreadsheet left of it: a power of ten (`1.23E+05`), which may be that of several people,
+/// or the word for a cell that could not be computed. Zeros it lost cannot be seen; other ids are other people, and
+/// hold.
+fn damaged(id: &str) -> bool {
+    let power = id.split_once("E+").is_some_and(|(number, power)| {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (whole, part) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+        digits(whole) && digits(part) && digits(power)
+    });
+    power
+        || matches!(id, "#REF!" | "#N/A" | "#NAME?" | "#VALUE!" | "#DIV/0!" | "#NUM!" | "#NULL!")
+        || (id.len() > 1 && id.bytes().all(|byte| byte == b'#'))
+}
+
+/// A line that says something. A quoted cell may reach over several lines of the file: `number` is the first.
+struct Line<'a> {
+    number: usize,
+    cells: &'a StringRecord,
+}
+
+/// Follows the file, and is read as a line of its own if and only if no quote is open there.
+const END: &[u8] = b"\n\x03\n";
+
+/// The lines of a file, one after another, without those that say nothing.
+struct Lines<'a> {
+    text: &'a str,
+    reader: csv::Reader<std::io::Chain<&'a [u8], &'static [u8]>>,
+    record: StringRecord,
+    taken: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str, separator: u8, format: &CsvFormat) -> Self {
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true) // the number of cells is compared here, to say the line
+            .delimiter(separator)
+            .quote(format.quote.byte())
+            .double_quote(format.escape == Escape::Doubled)
+            .escape((format.escape == Escape::Backslash).then_some(b'\\'))
+            .from_reader(text.as_bytes().chain(END));
+        Self { text, reader, record: StringRecord::new(), taken: 0 }
+    }
+
+    /// The next line, or none at the end of a file that is whole.
+    fn line(&mut self) -> Result<Option<Line<'_>>, Failure> {
+        loop {
+            let start = self.reader.position().clone();
+            let more = self.reader.read_record(&mut self.record);
+            let number = self.number(&start);
+            let more = more.map_err(|_| Failure::WrongFormat(format!("line {number} cannot be read")))?;
+            let at_end = self.reader.position().byte() > self.text.len() as u64 + 1;
+            if !more || (at_end && self.record.len() == 1 && self.record.get(0) == Some("\u{3}")) {
+                return Ok(None);
+            }
+            if at_end {
+                return Err(Failure::Truncated(format!("line {number} opens a quote that is never closed")));
+            }
+            if self.record.iter().any(|cell| cell.len() > LARGEST_CELL) {
+                return Err(Failure::WrongFormat(format!(
+                    "line {number} has a cell of more than {LARGEST_CELL} bytes; a quote may have been left open"
+                )));
+            }
+            self.taken += 1;
+            if self.taken > MOST_RECORDS + 1 {
+                return Err(Failure::TooLarge);
+            }
+            if self.record.iter().any(|cell| !trim(cell).is_empty()) {
+                return Ok(Some(Line { number, cells: &self.record }));
+            }
+        }
+    }
+
+    /// The line on which a record starts, counted from 1: the reader's own place is before the empty lines it skips.
+    fn number(&self, start: &csv::Position) -> usize {
+        let offset = usize::try_from(start.byte()).unwrap_or(usize::MAX);
+        let rest = self.text.as_bytes().get(offset..).unwrap_or_default();
+        let skipped =
+            rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n').count();
+        usize::try_from(start.line()).unwrap_or(usize::MAX).saturating_add(skipped)
+    }
+}
+
+#[cfg(test)]
+mod tests;

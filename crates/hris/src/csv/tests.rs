@@ -1,0 +1,302 @@
+use proptest::prelude::*;
+
+use super::*;
+use domain::employee::{Field, Manager, Said};
+
+const TODAY: Date = Date::constant(2026, 3, 2);
+
+fn parse(file: &str) -> Result<Read, Failure> {
+    read(file.as_bytes(), &CsvFormat::default(), TODAY)
+}
+
+fn columns_by_comma() -> CsvFormat {
+    CsvFormat { delimiter: Some(','), ..CsvFormat::default() }
+}
+
+fn emails(read: &Read) -> Vec<&str> {
+    read.employees.iter().map(|employee| employee.work_email.as_str()).collect()
+}
+
+fn columns<const N: usize>(named: [(Slot, &str); N]) -> CsvFormat {
+    CsvFormat { columns: named.map(|(slot, name)| (slot, name.to_owned())).into(), ..CsvFormat::default() }
+}
+
+#[test]
+fn every_field_is_read_under_its_own_name() {
+    let read = parse(
+        "employeeId,fullName,email,status,hireDate,terminationDate,department,title,location,managerEmail\n\
+         7,Ada Example,ada@example.com,Active,2020-01-31,2026-03-31,Engineering,Lead,Madrid,bo@example.com\n",
+    );
+    let read = read.unwrap();
+    let ada = read.employees.first().unwrap();
+    assert_eq!(ada.id.0, "7");
+    assert_eq!((ada.name.as_str(), ada.work_email.as_str()), ("Ada Example", "ada@example.com"));
+    assert_eq!(ada.said, Said::Mapped(Status::Active));
+    assert_eq!((ada.start, ada.last_day), (Some(Date::constant(2020, 1, 31)), Some(Date::constant(2026, 3, 31))));
+    let kept = [&ada.department, &ada.title, &ada.location].map(|text| text.as_deref().unwrap());
+    assert_eq!(kept, ["Engineering", "Lead", "Madrid"]);
+    assert!(ada.manager == Some(Manager::Email("bo@example.com".to_owned())));
+    assert_eq!(read.offered.len(), 10);
+    assert_eq!(read.announced_total, None);
+}
+
+#[test]
+fn only_name_and_email_are_needed_and_the_source_then_speaks_by_its_dates() {
+    let read = parse("fullName,email\nAda Example,ada@example.com\n").unwrap();
+    assert_eq!(read.employees.first().unwrap().said, Said::Silent);
+    assert_eq!(read.offered, [Field::FullName, Field::Email].into());
+}
+
+#[test]
+fn headers_are_compared_without_case_blanks_and_curled_apostrophes() {
+    let format =
+        columns([(Slot::FullName, "Full Name"), (Slot::Email, "E-mail"), (Slot::ManagerEmail, "Manager’s email")]);
+    let file =
+        "\u{feff} full  NAME ,E-MAIL,manager's Email,Picture URL\nAda Example,ada@example.com,bo@example.com,x\n";
+    let read = read(file.as_bytes(), &format, TODAY).unwrap();
+    assert_eq!(emails(&read), ["ada@example.com"]);
+    assert_eq!(read.offered, [Field::FullName, Field::Email, Field::Manager].into());
+}
+
+#[test]
+fn columns_that_are_missing_or_stand_there_twice_refuse_the_file() {
+    let status = columns([(Slot::Status, "State")]);
+    for (format, header, named) in [
+        (CsvFormat::default(), "fullName,status", vec!["email"]),
+        (CsvFormat::default(), "id;fullName;email", vec![]),
+        (columns_by_comma(), "id;fullName;email", vec!["fullName", "email"]),
+        (CsvFormat::default(), "7,Ada Example,ada@example.com", vec!["fullName", "email"]),
+        (CsvFormat::default(), "7,Ada,Ada", vec!["fullName", "email"]),
+        (status.clone(), "fullName,email,status", vec!["State"]),
+        (status, "fullName,email,state", vec![]),
+        (CsvFormat::default(), "fullName,email,Email", vec!["email (twice)"]),
+        (CsvFormat::default(), "fullName,email,team,TEAM", vec!["team (twice)"]),
+        (CsvFormat::default(), "fullName,email,,", vec![]),
+        (columns([(Slot::ManagerId, "boss")]), "fullName,email", vec!["boss"]),
+        (columns([(Slot::ManagerId, "boss")]), "fullName,email,Boss", vec![]),
+    ] {
+        let wrong = match read(header.as_bytes(), &format, TODAY) {
+            Err(Failure::WrongColumns(wrong)) => wrong,
+            other => other.map(|_| vec![]).unwrap(),
+        };
+        assert_eq!(wrong, named, "{header}");
+    }
+}
+
+#[test]
+fn what_is_no_whole_csv_file_is_refused_and_the_line_named() {
+    let head = "fullName,email,status\nAda Example,ada@example.com,active\n";
+    let long = "x".repeat(LARGEST_CELL + 1);
+    for (file, failure) in [
+        (String::new(), Failure::Missing("the file is empty".into())),
+        ("\u{feff}\r\n \n,,\n".into(), Failure::Missing("the file is empty".into())),
+        (
+            "\n <!DOCTYPE html><html>".into(),
+            Failure::WrongFormat("the file is a web page or other markup, not CSV".into()),
+        ),
+        (format!("{head}Bo Example,bo@ex"), Failure::Truncated("line 3 has 2 cells, the header has 3".into())),
+        (format!("{head}Bo Example"), Failure::Truncated("line 3 has 1 cells, the header has 3".into())),
+        (
+            format!("{head}\r\n\r\nBo,bo@example.com,active,x"),
+            Failure::Truncated("line 5 has 4 cells, the header has 3".into()),
+        ),
+        (
+            format!("{head}Bo,bo@example.com,\"act"),
+            Failure::Truncated("line 3 opens a quote that is never closed".into()),
+        ),
+        (format!("{head}Bo,bo@example.com,\""), Failure::Truncated("line 3 opens a quote that is never closed".into())),
+        (
+            format!("{head}\"Bo,bo@example.com,active\nCy,cy@example.com,active\n"),
+            Failure::Truncated("line 3 opens a quote that is never closed".into()),
+        ),
+        (
+            format!("{head}{long},bo@example.com,active\n"),
+            Failure::WrongFormat("line 3 has a cell of more than 4096 bytes; a quote may have been left open".into()),
+        ),
+    ] {
+        assert_eq!(parse(&file).map(|_| ()), Err(failure), "{file:.80}");
+    }
+}
+
+#[test]
+fn another_encoding_is_refused_and_the_line_named() {
+    let latin1 = b"fullName,email\nJos\xe9 Example,jose@example.com\n";
+    let failure = read(latin1, &CsvFormat::default(), TODAY).map(|_| ());
+    assert_eq!(failure, Err(Failure::WrongFormat("line 2 is not UTF-8".to_owned())));
+    let allowed = CsvFormat { encoding: Encoding::UnicodeOrWindows1252, ..CsvFormat::default() };
+    let read = read(latin1, &allowed, TODAY).unwrap();
+    assert_eq!(read.employees.first().unwrap().name, "José Example");
+    assert!(
+        read.remarks.iter().any(|remark| remark.contains("1 bytes were read as Windows-1252")),
+        "{:?}",
+        read.remarks
+    );
+}
+
+#[test]
+fn a_file_above_the_bound_is_refused_before_it_is_read() {
+    let bytes = vec![b'\n'; LARGEST + 1];
+    assert_eq!(read(&bytes, &CsvFormat::default(), TODAY).map(|_| ()), Err(Failure::TooLarge));
+}
+
+#[test]
+fn whole_files_are_read_however_their_lines_end() {
+    for file in [
+        "fullName,email\nAda,ada@example.com\nBo,bo@example.com",
+        "fullName,email\nAda,ada@example.com\nBo,bo@example.com\n",
+        "fullName,email\r\nAda,ada@example.com\r\nBo,bo@example.com\r\n",
+        "fullName,email\r\nAda,ada@example.com\r\nBo,bo@example.com\r",
+        "\nfullName,email\n\nAda,ada@example.com\n , \n   \nBo,bo@example.com\n\n\n,\n",
+        "fullName,email\n\"Ada\",\"ada@example.com\"\n\"Bo\",\"bo@example.com\"",
+    ] {
+        assert_eq!(emails(&parse(file).unwrap()), ["ada@example.com", "bo@example.com"], "{file:?}");
+    }
+}
+
+#[test]
+fn a_header_alone_is_an_answer_with_nobody_in_it() {
+    for file in ["fullName,email", "fullName,email\n"] {
+        let read = parse(file).unwrap();
+        assert!(read.employees.is_empty() && read.bad.is_empty());
+    }
+}
+
+#[test]
+fn a_quoted_cell_may_hold_the_delimiter_quotes_and_line_ends() {
+    let file = "fullName;email;note\n\"Example; Ada \"\"A\"\"\";ada@example.com;\"two\nlines\"\nBo;bo;\n";
+    let format = CsvFormat { delimiter: Some(';'), ..CsvFormat::default() };
+    let read = read(file.as_bytes(), &format, TODAY).unwrap();
+    assert_eq!(read.employees.first().unwrap().name, "Example; Ada \"A\"");
+    assert_eq!(read.bad.first().unwrap().position, 4); // the line of the file, not the number of the record
+}
+
+#[test]
+fn formats_that_cannot_be_followed_are_refused_beforehand() {
+    let words = |words: &[(&str, Status)]| words.iter().map(|(word, means)| ((*word).to_owned(), *means)).collect();
+    for (format, fits) in [
+        (CsvFormat::default(), true),
+        (CsvFormat { date_format: "%d/%m/%Y".into(), ..CsvFormat::default() }, true),
+        (CsvFormat { date_format: "%d.%m.%y".into(), ..CsvFormat::default() }, true),
+        (CsvFormat { date_format: "%d/%m".into(), ..CsvFormat::default() }, false),
+        (CsvFormat { date_format: "dd/mm/yyyy".into(), ..CsvFormat::default() }, false),
+        (CsvFormat { date_format: "%Q".into(), ..CsvFormat::default() }, false),
+        (CsvFormat { date_format: "%Y-%m-%d %H:%M %Z".into(), ..CsvFormat::default() }, false),
+        (CsvFormat { delimiter: Some('\t'), ..CsvFormat::default() }, true),
+        (CsvFormat { delimiter: Some('"'), ..CsvFormat::default() }, false),
+        (CsvFormat { delimiter: Some('→'), ..CsvFormat::default() }, false),
+        (
+            CsvFormat {
+                statuses: words(&[("Gone", Status::Terminated), (" GONE", Status::Terminated)]),
+                ..CsvFormat::default()
+            },
+            true,
+        ),
+        (
+            CsvFormat {
+                statuses: words(&[("Gone", Status::Terminated), ("gone", Status::Leave)]),
+                ..CsvFormat::default()
+            },
+            false,
+        ),
+    ] {
+        assert_eq!(format.check().is_ok(), fits, "{format:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_bring_it_down(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read(&bytes, &CsvFormat::default(), TODAY);
+    }
+
+    #[test]
+    fn no_cells_bring_it_down(cells in "(([a-z@,;\"\n\r\u{3} ]|[0-9]{4}-[0-9]{2}-[0-9]{2}){0,40}\n){0,6}") {
+        let _ = parse(&format!("employeeId,fullName,email,status,hireDate,terminationDate\n{cells}"));
+    }
+
+    /// Every person of a file that is cut anywhere is a person of the whole file, or the one at the cut.
+    #[test]
+    fn half_a_file_invents_nobody(cut in 0_usize..200) {
+        let whole = "employeeId,fullName,email,status\n1,\"Ada\nA\",ada@example.com,active\n\
+                     2,\"Bo \"\"B\"\"\",bo@example.com,terminated\n3,Cy,cy@example.com,active\n";
+        let all: Vec<String> = parse(whole).unwrap().employees.iter().map(|e| e.id.0.clone()).collect();
+        let half = whole.get(..cut.min(whole.len())).unwrap();
+        if let Ok(read) = parse(half) {
+            let some: Vec<String> = read.employees.iter().map(|e| e.id.0.clone()).collect();
+            prop_assert!(all.starts_with(&some));
+        }
+    }
+}
+
+#[test]
+fn what_other_products_write_is_read_in_their_dialect() {
+    let plusplus = "\"Full Name\",\"Email\",\"Employee ID\",\"Department\",\"Title\",\"Hire Date\",\"Manager\u{2019}s email\",\"Picture URL\",\"Location\",\"Termination Date\"\r\n\
+        \"Ada \\\"Al\\\" Example\",\"ada@example.com\",\"7\",\"R\\\\D\",\"Lead\",\"2020-01-31\",\"bo@example.com\",\"\",\"Madrid\",\"9999-12-31\"\r\n";
+    let ukg = "'employeeId';'fullName';'email'\r\n'7';'Ada O''Example; Lead';'ada@example.com'\r\n";
+    let excel = "Employee Number;Name;Work Email;Start Date\r\n7;\"Example; Ada\";ada@example.com;2020-01-31\r\n";
+    let utf16: Vec<u8> = std::iter::once(0xfeff)
+        .chain("employee_id\tfull_name\te-mail\r\n7\tZoë Example\tada@example.com\r\n".encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let format = CsvFormat::default();
+    let (backslash, single) = (Escape::Backslash, Quote::Single);
+    for (product, file, format, name) in [
+        ("PlusPlus", plusplus.into(), CsvFormat { escape: backslash, ..format.clone() }, "Ada \"Al\" Example"),
+        ("UKG", ukg.into(), CsvFormat { quote: single, ..format.clone() }, "Ada O'Example; Lead"),
+        ("Excel, in German", excel.into(), format.clone(), "Example; Ada"),
+        ("Excel's Unicode text", utf16, format.clone(), "Zoë Example"),
+        (
+            "quotes doubled",
+            b"email,fullName,employeeId\nada@example.com,\"Ada \"\"Al\"\"\",7".to_vec(),
+            format,
+            "Ada \"Al\"",
+        ),
+    ] {
+        let read = read(&file, &format, TODAY).unwrap();
+        let ada = read.employees.first().unwrap();
+        let found = (ada.id.0.as_str(), ada.name.as_str(), ada.work_email.as_str());
+        assert_eq!(found, ("7", name, "ada@example.com"), "{product}");
+        if product == "PlusPlus" {
+            assert_eq!((ada.department.as_deref(), ada.last_day), (Some("R\\D"), None));
+            assert!(ada.manager == Some(Manager::Email("bo@example.com".to_owned())));
+            assert_eq!(read.remarks, ["columns that are not read: picture url"]);
+        }
+    }
+}
+
+#[test]
+fn a_column_that_could_serve_two_ways_is_never_guessed() {
+    let several = |slot: &str| vec![format!("{slot} (several could be it; name it in csv.columns)")];
+    for (format, header, wrong) in [
+        (CsvFormat::default(), "fullName,email,employee_id,Employee ID", several("employeeId")),
+        (CsvFormat::default(), "fullName,email,employeeId,Employee ID", vec![]), // its own name, exactly
+        (CsvFormat::default(), "fullName,work email,email address", several("email")),
+        (columns([(Slot::Email, "work email")]), "fullName,work email,email address", vec![]),
+        (columns([(Slot::ManagerEmail, "Email")]), "fullName,email,work email", vec![]), // named for another
+    ] {
+        let found = match read(header.as_bytes(), &format, TODAY) {
+            Err(Failure::WrongColumns(wrong)) => wrong,
+            other => other.map(|_| vec![]).unwrap(),
+        };
+        assert_eq!(found, wrong, "{header}");
+    }
+}
+
+#[test]
+fn an_id_that_a_spreadsheet_damaged_refuses_the_file() {
+    let file = |id: &str| format!("employeeId,fullName,email\n1,Bo,bo@example.com\n{id},Ada,ada@example.com\n");
+    let damaged = "line 3 has an id that a spreadsheet made another text of; export it anew, as text";
+    for id in ["1.23E+05", "1E+12", "\"1,23E+05\"", " 4.5E+07 ", "#REF!", "#N/A", "#NAME?", "########"] {
+        assert_eq!(parse(&file(id)).map(|_| ()), Err(Failure::WrongFormat(damaged.to_owned())), "{id}");
+    }
+    for id in ["E+05", "1E05", "12E+", "A1E+05", "00123", "-", "#7", "1.5"] {
+        assert!(parse(&file(id)).is_ok(), "{id}");
+    }
+}
+
+#[test]
+fn more_columns_than_any_system_has_are_no_header() {
+    let header: Vec<String> = (0..=headers::MOST_COLUMNS).map(|column| format!("c{column}")).collect();
+    let failure = parse(&header.join(",")).map(|_| ());
+    assert_eq!(failure, Err(Failure::WrongFormat("the header has more than 512 columns".to_owned())));
+}

@@ -1,0 +1,117 @@
+//! Whether the words of values and their meanings fit together.
+
+use std::collections::BTreeMap;
+
+use super::super::{Definition, Test, Value};
+use super::Check;
+use crate::mapping::{Statuses, Types};
+use crate::row::Slot;
+
+impl Check<'_> {
+    pub(super) fn fields(&mut self) {
+        let definition = self.definition;
+        let offered = definition.offered();
+        for slot in [Slot::FullName, Slot::Email] {
+            if !offered.contains(&slot) {
+                self.say("fields", format!("{} is missing", slot.name()));
+            }
+        }
+        let mut given: BTreeMap<Slot, String> = BTreeMap::new();
+        for (place, fields) in groups(definition) {
+            for (slot, value) in fields {
+                self.value(&format!("{place}.{}", slot.name()), value);
+                if let Some(other) = given.insert(*slot, place.clone()) {
+                    self.say(format!("{place}.{}", slot.name()), format!("stands under {other} too"));
+                }
+            }
+        }
+        for (place, inputs) in input_groups(definition) {
+            inputs.iter().for_each(|(name, value)| self.value(&format!("{place}.{name}"), value));
+        }
+        for slot in definition.people.iter().flat_map(|list| list.sets.keys()) {
+            if given.contains_key(slot) && *slot != Slot::Status {
+                self.say("people.sets", format!("{} is a field too", slot.name()));
+            }
+        }
+        for slot in definition.required.iter().filter(|slot| !offered.contains(slot)) {
+            self.say("required", format!("{} is not under fields", slot.name()));
+        }
+        if offered.contains(&Slot::TerminationDate) != definition.end_date_means.is_some() {
+            self.say("endDateMeans", "needed if and only if there is a field terminationDate");
+        }
+        if offered.contains(&Slot::EmploymentType) == definition.types.is_empty() {
+            self.say("types", "needed if and only if there is a field employmentType");
+        }
+        if offered.contains(&Slot::TerminationReason) == definition.urgent_reasons.is_empty() {
+            self.say("urgentReasons", "needed if and only if there is a field terminationReason");
+        }
+        if let Err(why) = Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means))) {
+            self.say("types", why);
+        }
+    }
+
+    pub(super) fn value(&mut self, place: &str, value: &Value) {
+        if value.paths.is_empty() {
+            self.say(place, "no path");
+        }
+        value.paths.iter().for_each(|path| self.path(place, path, false));
+        if let Some(lookup) = value.lookup.as_ref().filter(|lookup| !self.definition.lookups.contains_key(*lookup)) {
+            self.say(place, format!("there is no lookup {lookup}"));
+        }
+    }
+
+    pub(super) fn statuses(&mut self) {
+        let definition = self.definition;
+        let set = definition.people.iter().any(|list| list.sets.contains_key(&Slot::Status));
+        let worded = groups(definition).iter().any(|(_, fields)| fields.contains_key(&Slot::Status)) || set;
+        if worded == definition.statuses.is_empty() {
+            self.say("statuses", "needed if and only if there is a field status");
+        }
+        if worded && !definition.rules.is_empty() {
+            self.say("rules", "there is a field status: one of them says what the status is");
+        }
+        let words = definition.statuses.iter().map(|(word, rule)| (word.clone(), (*rule).into()));
+        if let Err(why) = Statuses::new(words) {
+            self.say("statuses", why);
+        }
+        let inputs: Vec<&String> = input_groups(definition).into_iter().flat_map(|(_, inputs)| inputs.keys()).collect();
+        for rule in &definition.rules {
+            if rule.when.is_empty() {
+                self.say("rules", "a rule without a condition would make everybody the same");
+            }
+            for (input, test) in &rule.when {
+                if !inputs.contains(&input) {
+                    self.say("rules", format!("{input} is not under inputs"));
+                }
+                if matches!(test, Test::Is(words) if words.is_empty()) {
+                    self.say("rules", format!("no word for {input}"));
+                }
+            }
+        }
+        for input in inputs {
+            if !definition.rules.iter().any(|rule| rule.when.contains_key(input)) {
+                self.say(format!("inputs.{input}"), "no rule looks at it");
+            }
+        }
+        let later = definition.statuses.values().any(|rule| rule.when_starts_later.is_some())
+            || definition.rules.iter().any(|rule| rule.when_starts_later.is_some());
+        if later && !definition.offered().contains(&Slot::HireDate) {
+            self.say("statuses", "whenStartsLater needs a field hireDate");
+        }
+    }
+}
+
+/// Every group of fields, with its place.
+fn groups(definition: &Definition) -> Vec<(String, &BTreeMap<Slot, Value>)> {
+    let own = std::iter::once(("fields".to_owned(), &definition.fields));
+    let joins = definition.joins.iter().map(|(name, join)| (format!("joins.{name}.fields"), &join.fields));
+    let details = definition.details.iter().map(|(name, one)| (format!("details.{name}.fields"), &one.fields));
+    own.chain(joins).chain(details).collect()
+}
+
+fn input_groups(definition: &Definition) -> Vec<(String, &BTreeMap<String, Value>)> {
+    let own = std::iter::once(("inputs".to_owned(), &definition.inputs));
+    let joins = definition.joins.iter().map(|(name, join)| (format!("joins.{name}.inputs"), &join.inputs));
+    let details = definition.details.iter().map(|(name, one)| (format!("details.{name}.inputs"), &one.inputs));
+    own.chain(joins).chain(details).collect()
+}

@@ -1,0 +1,348 @@
+//! Pages of JSON: plain paths, put into one trie, pick their values straight from the bytes. No tree of a page is ever
+//! built, so that a page costs what is taken from it and not what is in it. Only where a path has a query is a tree
+//! made, of the part that is asked.
+
+mod paths;
+
+use std::fmt;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+
+use foldhash::quality::{FixedState, FoldHasher};
+use serde::Deserialize as _;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::error::Category;
+
+use self::paths::{Leaf, Node};
+pub use self::paths::{Mark, Paths, Taken};
+use super::path::plain;
+use super::row::{Cell, Row, Unfit};
+use domain::employee::Failure;
+
+/// Longest value that is taken: four times the longest text that is kept, and in bytes.
+const LONGEST_VALUE: usize = 4096;
+/// Longest cursor: it goes into the next address.
+const LONGEST_CURSOR: usize = LONGEST_VALUE;
+/// Beyond it whole numbers are no longer told apart once they are read as floats (2^53).
+const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// What a page says beside its records.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Trailer {
+    /// What asks for the next page.
+    pub next: Option<String>,
+    /// How many records there are on all pages.
+    pub total: Option<usize>,
+    /// Whether there are more pages.
+    pub more: Option<bool>,
+    /// The number of the last page.
+    pub last: Option<usize>,
+    /// How many records this page has.
+    pub records: usize,
+    /// A digest of what its records say; two pages with the same one are the same page.
+    pub digest: u64,
+}
+
+/// Reads one page and hands over each of its records.
+///
+/// # Errors
+/// `Truncated` where the page ends in the middle, `WrongFormat` where it is not what was described; what `take` says.
+pub fn read(
+    bytes: &[u8],
+    paths: &Paths,
+    take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
+) -> Result<Trailer, Failure> {
+    if bytes.trim_ascii_start().starts_with(b"<") {
+        return Err(Failure::WrongFormat("the answer is a web page or other markup, not JSON".to_owned()));
+    }
+    let mut page = Page {
+        paths,
+        row: Row::with(paths.more_cells),
+        parts: std::iter::repeat_with(Cell::default).take(paths.parts).collect(),
+        marks: Default::default(),
+        listed: paths.single,
+        records: 0,
+        digest: FixedState::default().build_hasher(),
+        failure: None,
+        take,
+    };
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let fill = Fill { node: &paths.root, page: &mut page, tree: false };
+    let end = fill.deserialize(&mut json).and_then(|()| json.end());
+    if let Some(failure) = page.failure {
+        return Err(failure);
+    }
+    end.map_err(|error| match error.classify() {
+        Category::Eof => Failure::Truncated(format!("the JSON ends in the middle, on line {}", error.line())),
+        _ => Failure::WrongFormat(format!("no JSON at line {} column {}", error.line(), error.column())),
+    })?;
+    if !page.listed {
+        return Err(Failure::WrongFormat("the answer has no list of records where one was expected".to_owned()));
+    }
+    if paths.single {
+        page.end()?;
+    }
+    page.trailer()
+}
+
+/// The state of one page.
+struct Page<'a> {
+    paths: &'a Paths,
+    row: Row,
+    parts: Vec<Cell>,
+    marks: [Cell; 4],
+    listed: bool,
+    records: usize,
+    digest: FoldHasher<'static>,
+    failure: Option<Failure>,
+    take: &'a mut dyn FnMut(&mut Row) -> Result<(), Failure>,
+}
+
+impl Page<'_> {
+    fn begin(&mut self) {
+        self.row.clear();
+        self.parts.iter_mut().for_each(Cell::clear);
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        for build in &self.paths.builds {
+            self.row.build(build, &self.parts);
+        }
+        for (cell, text) in &self.paths.constants {
+            self.row.put(*cell, Some(text));
+        }
+        self.records += 1;
+        self.row.hash(&mut self.digest);
+        (self.take)(&mut self.row)
+    }
+
+    /// Puts a plain value where the leaves say; none marks them unfit, and so does one that is longer than any of use.
+    fn put(&mut self, leaves: &[Leaf], value: Option<&str>) {
+        let value = value.filter(|text| text.len() <= LONGEST_VALUE);
+        for leaf in leaves {
+            let cell = match leaf {
+                Leaf::Cell(cell) => {
+                    self.row.put(*cell, value);
+                    continue;
+                }
+                Leaf::Part(part) => self.parts.get_mut(*part),
+                Leaf::Mark(mark) => self.marks.get_mut(*mark as usize),
+            };
+            match (cell, value) {
+                (Some(cell), Some(text)) => cell.set(text),
+                (Some(cell), None) => cell.unfit(),
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// Marks everything at and below a place unfit: the answer has another shape there.
+    fn spoil(&mut self, node: &Node) {
+        self.put(&node.leaves, None);
+        node.queries.iter().for_each(|(_, leaf)| self.put(&[*leaf], None));
+        node.branches.iter().for_each(|(_, branch)| self.spoil(branch));
+    }
+
+    /// Asks the queries of a place, and takes for each the first value that is not null.
+    fn ask(&mut self, node: &Node, value: &Value) {
+        for (query, leaf) in &node.queries {
+            match value {
+                Value::Array(_) | Value::Object(_) => {
+                    let found = query.query(value).all().into_iter().find(|value| !value.is_null());
+                    found.into_iter().for_each(|found| self.put(&[*leaf], plain(found).as_deref()));
+                }
+                Value::Null => {}
+                _ => self.put(&[*leaf], None),
+            }
+        }
+    }
+
+    fn mark(&self, mark: Mark) -> Result<Option<&str>, Failure> {
+        let what = match mark {
+            Mark::Next => "the cursor",
+            Mark::Total => "the total",
+            Mark::More => "the flag for more pages",
+            Mark::Last => "the number of the last page",
+        };
+        let wrong = || Failure::WrongFormat(format!("{what} of the answer is not what was expected"));
+        let text = self.marks.get(mark as usize).map_or(Ok(None), Cell::get).map_err(|Unfit| wrong())?;
+        let fits = |text: &&str| match mark {
+            Mark::Next => text.len() <= LONGEST_CURSOR,
+            Mark::Total | Mark::Last => text.parse::<usize>().is_ok(),
+            Mark::More => text.parse::<bool>().is_ok(),
+        };
+        match text {
+            Some(text) if !fits(&text) => Err(wrong()),
+            text => Ok(text),
+        }
+    }
+
+    fn trailer(&self) -> Result<Trailer, Failure> {
+        Ok(Trailer {
+            next: self.mark(Mark::Next)?.map(str::to_owned),
+            total: self.mark(Mark::Total)?.and_then(|text| text.parse().ok()),
+            more: self.mark(Mark::More)?.and_then(|text| text.parse().ok()),
+            last: self.mark(Mark::Last)?.and_then(|text| text.parse().ok()),
+            records: self.records,
+            digest: self.digest.finish(),
+        })
+    }
+
+    /// One record of a list.
+    fn record(&mut self, node: &Node, value: &Value) -> Result<(), Failure> {
+        self.begin();
+        Fill { node, page: &mut *self, tree: false }
+            .deserialize(value)
+            .map_err(|_| Failure::WrongFormat("a record cannot be read".to_owned()))?;
+        self.end()
+    }
+}
+
+/// Fills what is wanted at and below a place from the value that stands there.
+struct Fill<'p, 'a, 'b> {
+    node: &'p Node,
+    page: &'b mut Page<'a>,
+    /// The value was made a tree, and the queries of this very place are answered.
+    tree: bool,
+}
+
+impl Fill<'_, '_, '_> {
+    fn plain(self, text: &str) {
+        self.page.put(&self.node.leaves, Some(text));
+        self.node.branches.iter().for_each(|(_, branch)| self.page.spoil(branch));
+    }
+
+    /// Answers what is asked of a value as a whole.
+    fn asked(&mut self, value: &Value) -> Result<(), Failure> {
+        self.page.ask(self.node, value);
+        let (Some(record), Some(query)) = (&self.node.record, &self.node.found_by) else { return Ok(()) };
+        if matches!(value, Value::Array(_) | Value::Object(_)) {
+            self.page.listed = true;
+            for found in query.query(value).all() {
+                self.page.record(record, found)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Fill<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
+        if self.tree || (self.node.queries.is_empty() && self.node.found_by.is_none()) {
+            return deserializer.deserialize_any(self);
+        }
+        let value = Value::deserialize(deserializer)?;
+        if let Err(failure) = self.asked(&value) {
+            self.page.failure = Some(failure);
+            return Err(D::Error::custom("not taken"));
+        }
+        if self.node.leaves.is_empty() && self.node.branches.is_empty() {
+            return Ok(());
+        }
+        Fill { tree: true, ..self }.deserialize(&value).map_err(D::Error::custom)
+    }
+}
+
+impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.plain(text);
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.plain(if value { "true" } else { "false" });
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.plain(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.plain(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        if number.abs() < LARGEST_EXACT {
+            self.plain(&number.to_string());
+        } else {
+            self.page.spoil(self.node); // two ids that differ in their last digit would be one
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.page.put(&self.node.leaves, None);
+        while let Some(place) = map.next_key_seed(Key(self.node))? {
+            match place {
+                Some(node) => map.next_value_seed(Fill { node, page: &mut *self.page, tree: false })?,
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let record = self.node.record.as_ref().filter(|_| self.node.found_by.is_none());
+        let Some(record) = record else {
+            self.page.spoil(self.node);
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        };
+        if std::mem::replace(&mut self.page.listed, true) {
+            return Err(A::Error::custom("the list of records stands there twice"));
+        }
+        loop {
+            self.page.begin();
+            if seq.next_element_seed(Fill { node: record, page: &mut *self.page, tree: false })?.is_none() {
+                return Ok(());
+            }
+            if let Err(failure) = self.page.end() {
+                self.page.failure = Some(failure);
+                return Err(A::Error::custom("not taken"));
+            }
+        }
+    }
+}
+
+/// Follows a key of an object to the place it leads to, if anything is wanted there.
+struct Key<'p>(&'p Node);
+
+impl<'de, 'p> DeserializeSeed<'de> for Key<'p> {
+    type Value = Option<&'p Node>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'p> Visitor<'_> for Key<'p> {
+    type Value = Option<&'p Node>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.branch(key))
+    }
+}
+
+#[cfg(test)]
+mod tests;

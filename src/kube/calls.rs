@@ -1,0 +1,153 @@
+//! Calls to the API server that more than one command makes, and how its failures are described.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::{Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::outcome::Fault;
+
+/// Longest time for one call to the API server, retries included.
+pub const CALL: Duration = Duration::from_secs(30);
+
+/// Code and reason of a failed call; never the server's message, which may quote what was sent.
+#[must_use]
+pub fn describe(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
+        kube::Error::Auth(_) => "the credential for the API server cannot be used".to_owned(),
+        kube::Error::Service(_) | kube::Error::HyperError(_) => "the API server cannot be reached".to_owned(),
+        kube::Error::SerdeError(_) => "the API server's answer could not be read".to_owned(),
+        _ => "the call failed".to_owned(),
+    }
+}
+
+/// Whether the API server answered with this code.
+#[must_use]
+pub fn is(error: &kube::Error, code: u16) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == code)
+}
+
+/// Makes one call with a deadline; a call that never answers is a fault like any other.
+///
+/// # Errors
+/// The call's own, or a timeout.
+pub async fn call<T>(doing: &'static str, future: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Fault> {
+    match tokio::time::timeout(CALL, future).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Fault::kube(doing, &error)),
+        Err(_) => Err(Fault::Transient { doing, cause: "no answer in time".to_owned() }),
+    }
+}
+
+/// Applies a whole owned status by server-side apply. The uid goes with it, so that a deleted object is never made again.
+///
+/// # Errors
+/// Any failure of the call.
+pub async fn apply_status<K, S>(api: &Api<K>, object: &K, manager: &str, status: &S) -> Result<(), Fault>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    S: Serialize,
+{
+    apply_over(api, object, None, manager, status).await.map(drop)
+}
+
+/// Applies a whole owned status over exactly this state of the object, and gives back the object as it is then.
+///
+/// # Errors
+/// Any failure of the call; a conflict if the object has changed since.
+pub async fn apply_exactly<K, S>(api: &Api<K>, object: &K, manager: &str, status: &S) -> Result<K, Fault>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    S: Serialize,
+{
+    apply_over(api, object, object.meta().resource_version.as_deref(), manager, status).await
+}
+
+/// The one apply of a status: over any state of the object, or over the version that is given.
+async fn apply_over<K, S>(
+    api: &Api<K>,
+    object: &K,
+    version: Option<&str>,
+    manager: &str,
+    status: &S,
+) -> Result<K, Fault>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    S: Serialize,
+{
+    let name = object.meta().name.clone().unwrap_or_default();
+    let metadata = ObjectMeta {
+        name: Some(name.clone()),
+        uid: object.meta().uid.clone(),
+        resource_version: version.map(str::to_owned),
+        ..ObjectMeta::default()
+    };
+    let body = serde_json::json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": metadata,
+        "status": status,
+    });
+    let params = PatchParams::apply(manager).force();
+    call("write status", api.patch_status(&name, &params, &Patch::Apply(&body))).await
+}
+
+/// The clock: the one place that reads it for the three commands.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "drivers take their time from here")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A signed duration as the runtime wants it; never negative.
+#[must_use]
+pub fn wait(duration: SignedDuration) -> Duration {
+    Duration::try_from(duration).unwrap_or(Duration::ZERO)
+}
+
+/// A client for the cluster this process runs in, or the one its kubeconfig names.
+///
+/// # Errors
+/// When neither is to be found.
+pub async fn client() -> Result<Client, Fault> {
+    let fault = |cause: String| Fault::Transient { doing: "connect to the API server", cause };
+    let mut config = kube::Config::infer().await.map_err(|_| fault("no cluster configuration found".to_owned()))?;
+    config.connect_timeout = Some(Duration::from_secs(10));
+    config.read_timeout = Some(Duration::from_secs(310)); // above the longest watch, so that a lost peer is noticed
+    Client::try_from(config).map_err(|error| fault(describe(&error)))
+}
+
+/// Writes an Event on an object. An Event that cannot be written is logged and nothing else: the status says it all.
+///
+/// `note` holds ids only, never a name, an address or a token.
+pub async fn announce(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
+    let namespace = on.namespace.clone().unwrap_or_else(|| "default".to_owned());
+    let name = on.name.clone().unwrap_or_default();
+    let event = Event {
+        metadata: ObjectMeta {
+            name: Some(format!("{name}.{:x}", at.as_nanosecond())),
+            namespace: Some(namespace.clone()),
+            ..ObjectMeta::default()
+        },
+        action: Some(reason.to_owned()),
+        event_time: Some(MicroTime(at)),
+        note: Some(note.chars().take(1000).collect()),
+        reason: Some(reason.to_owned()),
+        regarding: Some(on),
+        reporting_controller: Some(format!("rollcall.dev/{reporter}")),
+        reporting_instance: Some(reporter.to_owned()),
+        type_: Some("Normal".to_owned()),
+        ..Event::default()
+    };
+    let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
+    if let Err(fault) = call("write an event", api.create(&PostParams::default(), &event)).await {
+        tracing::warn!(%fault, reason, "event not written");
+    }
+}

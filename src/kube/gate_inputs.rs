@@ -1,0 +1,104 @@
+//! Live reads of everything a gate asks: control and the revoker each make their own.
+
+use jiff::Timestamp;
+use kube::Client;
+use kube::api::Api;
+
+use super::calls::call;
+use super::ledger_store;
+use super::outcome::Fault;
+use super::stop;
+use crate::api::convert::{self, Seen};
+use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
+use domain::gate::Facts;
+use domain::ledger::Ledger;
+use domain::plan::{Plan, Protected};
+
+/// What was read.
+#[derive(Debug)]
+pub struct GateInputs {
+    /// The Revocation that knocks.
+    pub revocation: Revocation,
+    /// The leaver.
+    pub person: Option<Person>,
+    /// The policy.
+    pub policy: Option<SyncPolicy>,
+    /// Whether the newest answers of its connections are trusted.
+    pub trusted: bool,
+    /// The ledger, if it could be read.
+    pub ledger: Option<Ledger>,
+    /// The reason of the global stop.
+    pub stopped: Option<String>,
+}
+
+/// Reads person, policy, connections, ledger and stop, none of them from a cache.
+///
+/// # Errors
+/// When person, policy or connection cannot be read. A ledger or stop that cannot be read stops instead.
+pub async fn read(
+    client: &Client,
+    namespace: &str,
+    revocation: &Revocation,
+    now: Timestamp,
+) -> Result<GateInputs, Fault> {
+    let people: Api<Person> = Api::namespaced(client.clone(), namespace);
+    let policies: Api<SyncPolicy> = Api::namespaced(client.clone(), namespace);
+    let (person, policy, ledger, stopped) = futures::join!(
+        call("read the person", people.get_opt(&revocation.spec.person)),
+        call("read the policy", policies.get_opt(&revocation.spec.policy)),
+        ledger_store::ledger(client, namespace),
+        stop::stopped(client, namespace),
+    );
+    let policy = policy?;
+    let trusted = match &policy {
+        Some(policy) => trusted(client, namespace, policy, now).await?,
+        None => false,
+    };
+    Ok(GateInputs {
+        revocation: revocation.clone(),
+        person: person?,
+        policy,
+        trusted,
+        ledger: ledger.ok().map(|(ledger, _)| ledger),
+        stopped,
+    })
+}
+
+/// Whether the newest answer of every connection of the policy is trusted.
+async fn trusted(client: &Client, namespace: &str, policy: &SyncPolicy, now: Timestamp) -> Result<bool, Fault> {
+    let api: Api<HRConnection> = Api::namespaced(client.clone(), namespace);
+    for connection in &policy.spec.connections {
+        match call("read the connection", api.get_opt(&connection.name)).await? {
+            Some(connection) if convert::trusted(&connection, now) => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+impl GateInputs {
+    /// What the gate asks.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        convert::facts(&Seen {
+            revocation: &self.revocation,
+            person: self.person.as_ref(),
+            policy: self.policy.as_ref(),
+            trusted: self.trusted,
+            ledger: self.ledger.as_ref(),
+            stopped: self.stopped.clone(),
+        })
+    }
+
+    /// The plan as shown, if its hash is the one of its targets under the policy's rule of today.
+    #[must_use]
+    pub fn plan(&self) -> Option<Plan> {
+        convert::plan_read(&self.revocation, &convert::rule(self.policy.as_ref()?))
+    }
+
+    /// What the policy protects.
+    #[must_use]
+    pub fn protected(&self) -> Protected {
+        self.policy.as_ref().map(convert::protected).unwrap_or_default()
+    }
+}

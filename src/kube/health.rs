@@ -1,0 +1,122 @@
+//! The little server of a long-running command: is it alive, is it ready, its metrics. No API of any other kind.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use super::lease::Beat;
+use super::outcome::Fault;
+use super::telemetry::Metrics;
+
+/// What the server tells of.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    /// Set once the process has reached the cluster. A replica that stands by is ready too.
+    pub ready: AtomicBool,
+    /// Of the task that holds or seeks the lease.
+    pub beat: Arc<Beat>,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Takes the address to listen at.
+///
+/// # Errors
+/// When it cannot be had.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Fault> {
+    let taken =
+        |error: std::io::Error| Fault::Transient { doing: "listen for probes", cause: error.kind().to_string() };
+    TcpListener::bind(address).await.map_err(taken)
+}
+
+/// Answers for as long as it is polled.
+///
+/// # Errors
+/// When the server itself fails.
+pub async fn serve(listener: TcpListener, pulse: Arc<Pulse>) -> Result<(), Fault> {
+    let failed = |error: std::io::Error| Fault::Transient { doing: "answer probes", cause: error.kind().to_string() };
+    axum::serve(listener, routes(pulse)).await.map_err(failed)
+}
+
+fn routes(pulse: Arc<Pulse>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(pulse)
+}
+
+async fn healthz(State(pulse): State<Arc<Pulse>>) -> (StatusCode, &'static str) {
+    if pulse.beat.alive() {
+        (StatusCode::OK, "alive\n")
+    } else {
+        (StatusCode::INTERNAL_SERVER_ERROR, "the task that holds or seeks the lease is stuck\n")
+    }
+}
+
+async fn readyz(State(pulse): State<Arc<Pulse>>) -> (StatusCode, &'static str) {
+    if pulse.ready.load(Ordering::Relaxed) {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not started yet\n")
+    }
+}
+
+async fn metrics(State(pulse): State<Arc<Pulse>>) -> Response {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match pulse.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Status line and body of one GET, over a real socket.
+    async fn ask(path: &str, pulse: Arc<Pulse>) -> (u16, String) {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let url = format!("http://{}{path}", listener.local_addr().unwrap());
+        let server = tokio::spawn(serve(listener, pulse));
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().tls_certs_only(Vec::new()).no_proxy().build().unwrap();
+        let response = client.get(url).send().await.unwrap();
+        let answer = (response.status().as_u16(), response.text().await.unwrap());
+        server.abort();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_process_is_ready_only_once_it_has_started() {
+        let pulse = Arc::new(Pulse::default());
+        assert_eq!(ask("/readyz", Arc::clone(&pulse)).await.0, 503);
+        pulse.ready.store(true, Ordering::Relaxed);
+        assert_eq!(ask("/readyz", pulse).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_process_is_alive_while_its_lease_task_comes_round() {
+        assert_eq!(ask("/healthz", Arc::default()).await, (200, "alive\n".to_owned()));
+        let beat = Arc::new(Beat::silent_for(Duration::from_secs(60)));
+        assert_eq!(ask("/healthz", Arc::new(Pulse { beat, ..Pulse::default() })).await.0, 500);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_served() {
+        let pulse = Arc::new(Pulse::default());
+        pulse.metrics.leading(true);
+        let (status, text) = ask("/metrics", pulse).await;
+        assert_eq!(status, 200);
+        assert!(text.contains("rollcall_leader 1"), "{text}");
+    }
+}

@@ -1,0 +1,12 @@
+//! What sync, control and revoke all need of a cluster: calls, leases, health, inventory, what the gates ask, the stop
+//! and the ledger, and how an outcome becomes conditions.
+
+pub mod calls;
+pub mod gate_inputs;
+pub mod health;
+pub mod inventory;
+pub mod lease;
+pub mod ledger_store;
+pub mod outcome;
+pub mod stop;
+pub mod telemetry;
