@@ -22,6 +22,7 @@ mod bystanders;
 mod changed_world;
 mod comes_back;
 mod crash;
+mod decisions;
 mod examples;
 mod idle;
 mod instruments;

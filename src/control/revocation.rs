@@ -56,7 +56,7 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Result
 
 async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     part.returned = ctx.returns.merged(revocation);
-    let look = look(revocation.status.as_ref());
+    let look = look(revocation);
     if look == Look::Over {
         return Ok(ended(part)); // what came back is the only thing that still changes
     }
@@ -64,6 +64,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
     match look {
         Look::Close(finished) => return close(ctx, &view, part, finished).await,
         Look::Seal => return end(ctx, &view, part, part.unsealed()).await,
+        Look::Retry(asked) => part.retry(asked),
         Look::Gate | Look::Over => {}
     }
     let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
@@ -122,7 +123,7 @@ async fn counted(ctx: &Context, view: &mut GateInputs) -> Result<(), Fault> {
     // Who is back at work leaves the count while the cancellation waits for its seal, and is not counted again.
     let leaves = !matches!(facts.standing, Standing::OutOfScope | Standing::Employed);
     let acts = facts.enforce && facts.settled && facts.stopped.is_none() && leaves;
-    let counts = acts && !facts.removal && !facts.late && !facts.protected;
+    let counts = acts && !facts.removal && !facts.late && !facts.protected && !facts.rejected;
     let shown = revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
     if counts && shown {
         view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);
@@ -132,8 +133,11 @@ async fn counted(ctx: &Context, view: &mut GateInputs) -> Result<(), Fault> {
 
 /// A gate is shut: say which, and put the batch on a label so that it can be approved as one.
 async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
-    if *stop == Stop::Protected && part.evidence.is_none() {
-        end(ctx, view, part, part.protected(stop)).await?;
+    if matches!(stop, Stop::OutOfScope | Stop::Rejected) {
+        leave_the_count(ctx, view).await?; // in scope again, or no longer rejected, they are counted again
+    }
+    if matches!(stop, Stop::Protected | Stop::Rejected) && !part.sealed_behind(stop) {
+        end(ctx, view, part, part.shut(stop)).await?;
     } else {
         part.hold(stop);
     }
@@ -141,9 +145,6 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
         && view.revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)
     {
         label(ctx, &view.revocation, batch).await?;
-    }
-    if *stop == Stop::OutOfScope {
-        leave_the_count(ctx, view).await?; // in scope again they are another story
     }
     let again = match stop {
         Stop::Uncounted => SOON,
@@ -211,7 +212,7 @@ async fn end(ctx: &Context, view: &GateInputs, part: &mut Part, ending: Ending) 
 fn ended(part: &Part) -> Report {
     let mut words: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {
-            let message = "Not every target is proved refused: see status.steps and status.verdicts. Mend what they name, then delete this Revocation to have it planned again.";
+            let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
             vec![condition::waiting("NotRefused", message), condition::not_refused(message)]
         }
         Some(Phase::Cancelled) => {

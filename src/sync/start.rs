@@ -54,6 +54,7 @@ pub async fn run(
         snapshots: Snapshots::default(),
         rotations: Arc::default(),
         files: super::connection::Knowledge::default(),
+        refused: super::connection::Refused::default(),
         failures: Failures::default(),
         metrics,
         clock,
