@@ -21,6 +21,7 @@ mod batch;
 mod bystanders;
 mod changed_world;
 mod comes_back;
+mod counted;
 mod crash;
 mod examples;
 mod idle;

@@ -64,7 +64,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
         return close(ctx, &view, part, finished).await;
     }
     let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
-    counted(ctx, &mut view).await?; // the ledger, by compare-and-swap
+    counted(ctx, &mut view, &plan).await?; // the ledger, by compare-and-swap
     match gate(&plan, &view.facts(), now) {
         Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
         Err(Stop::Withdrawn) => Ok(under_way()), // a removal in the revoker's hands: it stops by itself
@@ -111,15 +111,15 @@ async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
     Ok(plan)
 }
 
-/// Counts the run, or the approval, of a cut under a policy that enforces; of a plan that is shown, and no other.
-async fn counted(ctx: &Context, view: &mut GateInputs) -> Result<(), Fault> {
+/// Counts the run, or the approval, under a policy that enforces; of a plan that is shown and stands, and no other.
+async fn counted(ctx: &Context, view: &mut GateInputs, plan: &Plan) -> Result<(), Fault> {
     let revocation = &view.revocation;
     let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
     let facts = view.facts();
     let acts = facts.enforce && facts.settled && facts.stopped.is_none() && facts.standing != Standing::OutOfScope;
-    let counts = acts && !facts.removal && !facts.late && !facts.protected;
-    let shown = revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
-    if counts && shown {
+    let waits = facts.removal && facts.due > (ctx.clock)();
+    let counts = acts && !facts.late && !facts.protected && !waits;
+    if counts && !plan.hash.is_empty() && facts.counted == plan.hash {
         view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);
     }
     Ok(())
@@ -181,7 +181,9 @@ async fn cancel(ctx: &Context, view: &GateInputs, part: &mut Part) -> Result<Rep
 /// Nobody is held behind one who waits and will not be released.
 async fn leave_the_count(ctx: &Context, view: &GateInputs) -> Result<(), Fault> {
     let (name, policy) = (view.revocation.name_any(), &view.revocation.spec.policy);
-    let waiting = view.ledger.as_ref().map(|ledger| ledger.allowance(policy, &name));
+    let ledger = view.ledger.as_ref();
+    let waiting =
+        ledger.zip(convert::asked(&view.revocation)).map(|(ledger, asked)| ledger.allowance(policy, &name, &asked));
     if matches!(waiting, Some(Allowance::Held { .. })) {
         count::withdraw(ctx, policy, &name).await?;
     }

@@ -1,8 +1,12 @@
 //! The ledger: what was let through and what was held, counted before anything is done.
 //!
 //! A run is counted as a whole: it is debited and released, or it becomes a batch that waits for an approval. People
-//! of a batch that still waits count against later runs, so that a held six does not let a seventh through.
-//! Leavers of a baseline are a batch from the start, and count only once approved.
+//! of a batch that still waits count against later runs, so that a held six does not let a seventh through; their
+//! objects do not, so that nobody spends everybody's limit by marking many. A plan that alone is over the limit of
+//! objects waits alone. Leavers of a baseline are a batch from the start, and count only once approved.
+//!
+//! What is counted is one plan of one Revocation, by hash and uid: a plan that changed since is counted again, and a
+//! Revocation that was deleted and planned again is another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +37,9 @@ pub struct Entry {
     /// Whether it is a baseline's.
     #[serde(default)]
     pub baseline: bool,
+    /// Whether it is of removals: their people were counted at the cut.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removal: bool,
     /// Each Revocation of it.
     pub revocations: BTreeMap<String, Share>,
 }
@@ -41,17 +48,62 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Share {
-    /// Objects it touches.
-    pub objects: u32,
+    /// What was counted. An entry written before this was kept is of no Revocation, and has to be counted again.
+    #[serde(flatten)]
+    pub asked: Asked,
     /// When it was released; absent while it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Timestamp>,
 }
 
+/// One plan of one Revocation, as it is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// Uid of the Revocation.
+    #[serde(default)]
+    pub uid: String,
+    /// The start of the plan's hash: as much as nobody can find another plan for.
+    #[serde(default)]
+    plan: String,
+    /// Objects the plan touches.
+    pub objects: u32,
+}
+
+impl Asked {
+    /// The plan of this hash, of the Revocation with this uid.
+    #[must_use]
+    pub fn new(uid: &str, hash: &str, objects: u32) -> Self {
+        Self { uid: uid.to_owned(), plan: short(hash).to_owned(), objects }
+    }
+
+    /// Whether it is this plan that was counted.
+    #[must_use]
+    pub fn is(&self, hash: &str) -> bool {
+        !hash.is_empty() && self.plan == short(hash)
+    }
+}
+
+/// 128 bits of a hash: the ledger is one object, and holds a thousand of them.
+fn short(hash: &str) -> &str {
+    hash.get(..32).unwrap_or(hash)
+}
+
+/// Whose Revocations are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Cuts of leavers.
+    Leavers,
+    /// Cuts of leavers who came with a baseline.
+    Baseline,
+    /// Removals of leavers whose cut was counted before.
+    Removals,
+}
+
 /// What one Revocation may do, as far as counting goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowance {
-    /// Not counted yet: its run has not been seen whole.
+    /// Not counted yet: its run has not been seen whole, or its plan is another one now.
     Uncounted,
     /// Released: by itself, or out of a batch by an approval, which the gate checks against the plan.
     Released {
@@ -86,12 +138,11 @@ pub fn allowed_people(percent: u32, at_least: u32, at_most: u32, known: u32) -> 
 }
 
 impl Ledger {
-    /// What a Revocation may do.
+    /// What a Revocation may do that would carry out exactly this plan.
     #[must_use]
-    pub fn allowance(&self, policy: &str, revocation: &str) -> Allowance {
-        let entries = self.policies.get(policy).into_iter().flatten();
-        for entry in entries {
-            if let Some(share) = entry.revocations.get(revocation) {
+    pub fn allowance(&self, policy: &str, revocation: &str, asked: &Asked) -> Allowance {
+        for entry in self.policies.get(policy).into_iter().flatten().rev() {
+            if let Some(share) = entry.revocations.get(revocation).filter(|share| share.asked == *asked) {
                 return match (&entry.batch, share.released) {
                     (batch, Some(_)) => Allowance::Released { batch: batch.clone() },
                     (Some(batch), None) => Allowance::Held { batch: batch.clone(), baseline: entry.baseline },
@@ -103,50 +154,74 @@ impl Ledger {
     }
 
     /// Counts a run as a whole: releases all of it, or freezes it as a batch. Counting it again changes nothing.
+    ///
+    /// A plan that touches nothing has nothing to be held, and one that was counted as another plan gives that place up.
     pub fn count(
         &mut self,
         policy: &str,
         run: &str,
-        baseline: bool,
-        revocations: &BTreeMap<String, u32>,
+        of: Of,
+        revocations: &BTreeMap<String, Asked>,
         limits: Limits,
         now: Timestamp,
     ) {
         let entries = self.policies.entry(policy.to_owned()).or_default();
         entries.retain(|entry| !settled(entry) || now.duration_since(entry.at) < limits.window + KEPT);
-        let counted = |name: &String| entries.iter().any(|entry| entry.revocations.contains_key(name));
-        let fresh: BTreeMap<&String, u32> =
-            revocations.iter().filter(|(name, _)| !counted(name)).map(|(n, o)| (n, *o)).collect();
+        let fresh: BTreeMap<&String, &Asked> = revocations
+            .iter()
+            .filter(|(name, asked)| {
+                !entries.iter().any(|entry| entry.revocations.get(*name).is_some_and(|share| share.asked == **asked))
+            })
+            .collect();
         if fresh.is_empty() {
             return;
         }
-        let (people, objects) = used(entries, limits.window, now);
-        let fits = !baseline
-            && people.saturating_add(u32::try_from(fresh.len()).unwrap_or(u32::MAX)) <= limits.people
-            && fresh.values().fold(objects, |sum, more| sum.saturating_add(*more)) <= limits.objects;
-        let released = fits.then_some(now);
-        entries.push(Entry {
-            run: run.to_owned(),
-            at: now,
-            batch: (!fits).then(|| format!("b-{}", run.trim_start_matches("r-"))),
-            baseline,
-            revocations: fresh.into_iter().map(|(name, objects)| (name.clone(), Share { objects, released })).collect(),
-        });
+        for entry in entries.iter_mut() {
+            // Of a Revocation that is gone, what was released stays counted: it may have been carried out.
+            entry.revocations.retain(|name, share| {
+                fresh.get(name).is_none_or(|asked| share.asked.uid != asked.uid && share.released.is_some())
+            });
+        }
+        let people = if of == Of::Removals { 0 } else { u32::try_from(fresh.len()).unwrap_or(u32::MAX) };
+        let (alone, together): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            fresh.into_iter().partition(|(_, asked)| of != Of::Baseline && asked.objects > limits.objects);
+        let (used_people, used_objects) = used(entries, limits.window, now);
+        let fits = of != Of::Baseline
+            && (people == 0 || used_people.saturating_add(people) <= limits.people)
+            && together.values().fold(used_objects, |sum, more| sum.saturating_add(more.objects)) <= limits.objects;
+        let batch = batch(run, of);
+        for (part, fits, batch) in [(together, fits, batch.clone()), (alone, false, format!("{batch}-alone"))] {
+            if part.is_empty() {
+                continue;
+            }
+            let share = |(name, asked): (&String, &Asked)| {
+                let released = (fits || asked.objects == 0).then_some(now);
+                (name.clone(), Share { asked: asked.clone(), released })
+            };
+            entries.push(Entry {
+                run: run.to_owned(),
+                at: now,
+                batch: (!fits).then_some(batch),
+                baseline: of == Of::Baseline,
+                removal: of == Of::Removals,
+                revocations: part.into_iter().map(share).collect(),
+            });
+        }
     }
 
-    /// Debits an approved Revocation and releases it, whatever the limits.
-    pub fn approve(&mut self, policy: &str, revocation: &str, now: Timestamp) {
+    /// Debits exactly this approved plan and releases it, whatever the limits.
+    pub fn approve(&mut self, policy: &str, revocation: &str, asked: &Asked, now: Timestamp) {
         for entry in self.policies.entry(policy.to_owned()).or_default() {
-            if let Some(share) = entry.revocations.get_mut(revocation) {
+            if let Some(share) = entry.revocations.get_mut(revocation).filter(|share| share.asked == *asked) {
                 share.released.get_or_insert(now);
             }
         }
     }
 
-    /// Forgets what waits and whose Revocation is gone: nobody can approve it any more.
+    /// Forgets what waits and whose Revocation (its uid) is gone: nobody can approve it any more.
     pub fn keep(&mut self, policy: &str, existing: &BTreeSet<String>) {
         for entry in self.policies.entry(policy.to_owned()).or_default() {
-            entry.revocations.retain(|name, share| share.released.is_some() || existing.contains(name));
+            entry.revocations.retain(|_, share| share.released.is_some() || existing.contains(&share.asked.uid));
         }
     }
 
@@ -160,104 +235,31 @@ impl Ledger {
     }
 }
 
+/// What those are called that one count holds together.
+fn batch(run: &str, of: Of) -> String {
+    let run = run.trim_start_matches("r-");
+    if of == Of::Removals { format!("b-{run}-remove") } else { format!("b-{run}") }
+}
+
 fn settled(entry: &Entry) -> bool {
     entry.revocations.values().all(|share| share.released.is_some())
 }
 
-/// People and objects that count now: released within the window, or waiting in a batch that is no baseline's.
+/// People and objects that count now. People: released within the window, or waiting in a batch that is no baseline's.
+/// Objects: released within the window.
 fn used(entries: &[Entry], window: SignedDuration, now: Timestamp) -> (u32, u32) {
-    let counts = |entry: &Entry, share: &Share| match share.released {
-        Some(at) => now.duration_since(at) < window,
-        None => !entry.baseline,
-    };
-    entries
-        .iter()
-        .flat_map(|entry| entry.revocations.values().filter(move |share| counts(entry, share)))
-        .fold((0_u32, 0_u32), |(people, objects), share| {
-            (people.saturating_add(1), objects.saturating_add(share.objects))
-        })
+    let shares = entries.iter().flat_map(|entry| entry.revocations.values().map(move |share| (entry, share)));
+    shares.fold((0_u32, 0_u32), |(people, objects), (entry, share)| {
+        let released = share.released.is_some_and(|at| now.duration_since(at) < window);
+        let person = match share.released {
+            _ if entry.removal => false,
+            Some(_) => released && !(entry.baseline && share.asked.objects == 0),
+            None => !entry.baseline,
+        };
+        let touched = if released { share.asked.objects } else { 0 };
+        (people.saturating_add(person.into()), objects.saturating_add(touched))
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits { people: 2, objects: 200, window: SignedDuration::from_hours(24) };
-
-    fn names(names: &[&str]) -> BTreeMap<String, u32> {
-        names.iter().map(|name| ((*name).to_owned(), 3)).collect()
-    }
-
-    fn at(hour: i64) -> Timestamp {
-        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour)
-    }
-
-    #[test]
-    fn six_of_ten_are_held_as_one_batch_and_the_seventh_is_the_next() {
-        let mut ledger = Ledger::default();
-        let six = names(&["a", "b", "c", "d", "e", "f"]);
-        ledger.count("everyone", "r-1", false, &six, LIMITS, at(0));
-        ledger.count("everyone", "r-2", false, &names(&["g"]), LIMITS, at(1));
-        for name in six.keys() {
-            assert_eq!(
-                ledger.allowance("everyone", name),
-                Allowance::Held { batch: "b-1".into(), baseline: false },
-                "{name}"
-            );
-            ledger.approve("everyone", name, at(2));
-            assert_eq!(ledger.allowance("everyone", name), Allowance::Released { batch: Some("b-1".into()) }, "{name}");
-        }
-        assert_eq!(ledger.allowance("everyone", "g"), Allowance::Held { batch: "b-2".into(), baseline: false });
-    }
-
-    #[test]
-    fn one_at_a_time_is_held_from_the_third_until_the_window_has_passed() {
-        let mut ledger = Ledger::default();
-        for (hour, name, released) in [(0, "a", true), (1, "b", true), (2, "c", false), (30, "d", true)] {
-            ledger.count("p", &format!("r-{name}"), false, &names(&[name]), LIMITS, at(hour));
-            assert_eq!(matches!(ledger.allowance("p", name), Allowance::Released { .. }), released, "{name}");
-            ledger.withdraw("p", name);
-        }
-    }
-
-    #[test]
-    fn the_waiting_of_a_baseline_hold_back_nobody_else() {
-        let mut ledger = Ledger::default();
-        ledger.count("p", "r-0", true, &names(&["x", "y", "z"]), LIMITS, at(0));
-        ledger.count("p", "r-1", false, &names(&["a"]), LIMITS, at(1));
-        assert_eq!(ledger.allowance("p", "a"), Allowance::Released { batch: None });
-        assert_eq!(ledger.allowance("p", "x"), Allowance::Held { batch: "b-0".into(), baseline: true });
-    }
-
-    #[test]
-    fn too_many_objects_hold_as_well() {
-        let mut ledger = Ledger::default();
-        ledger.count("p", "r-1", false, &BTreeMap::from([("a".into(), 201)]), LIMITS, at(0));
-        assert!(matches!(ledger.allowance("p", "a"), Allowance::Held { .. }));
-    }
-
-    #[test]
-    fn who_waits_and_is_gone_counts_no_more() {
-        let mut ledger = Ledger::default();
-        ledger.count("p", "r-1", false, &names(&["a", "b", "c"]), LIMITS, at(0));
-        ledger.keep("p", &BTreeSet::new());
-        ledger.count("p", "r-2", false, &names(&["d"]), LIMITS, at(1));
-        assert_eq!(ledger.allowance("p", "d"), Allowance::Released { batch: None });
-    }
-
-    #[test]
-    fn counting_again_changes_nothing() {
-        let mut once = Ledger::default();
-        once.count("p", "r-1", false, &names(&["a", "b"]), LIMITS, at(0));
-        let mut twice = once.clone();
-        twice.count("p", "r-1", false, &names(&["a", "b"]), LIMITS, at(1));
-        assert_eq!(once, twice);
-    }
-
-    #[test]
-    fn the_share_of_the_people_has_a_floor_and_a_ceiling() {
-        for (known, expected) in [(0, 2), (10, 2), (500, 10), (5000, 20)] {
-            assert_eq!(allowed_people(2, 2, 20, known), expected, "{known}");
-        }
-    }
-}
+mod tests;
