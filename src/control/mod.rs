@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::JobSpec;
 use kube::Client;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::ObjectRef;
@@ -43,7 +44,7 @@ pub const MANAGER: &str = "rollcall-control";
 const AT_ONCE: u16 = 16;
 
 /// How control was started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The operator's namespace.
     pub namespace: String,
@@ -53,8 +54,10 @@ pub struct Options {
     pub revoker_namespace: String,
     /// Account of the revoker.
     pub revoker_account: String,
-    /// Image of the revoker.
-    pub revoker_image: String,
+    /// What the chart says a Job of the revoker is.
+    pub revoker_job: JobSpec,
+    /// Whether to prove by an empty Job that the revoker can run.
+    pub revoker_check: bool,
 }
 
 /// What every driver of control shares.
@@ -75,7 +78,9 @@ pub struct Context {
     pub returns: returns::Returns,
     /// Faults in a row.
     pub failures: Failures,
-    /// One at a time: sealing, counting and starting Jobs.
+    /// What was seen of the revoker's Jobs.
+    pub jobs: jobs::Jobs,
+    /// One at a time: sealing and counting.
     pub turn: Mutex<()>,
     /// Wakes the driver of a Person.
     pub wake_person: mpsc::UnboundedSender<ObjectRef<Person>>,
@@ -118,6 +123,7 @@ pub async fn run(
         consents: consents::Consents::default(),
         returns: returns::Returns::default(),
         failures: Failures::default(),
+        jobs: jobs::Jobs::default(),
         turn: Mutex::new(()),
         wake_person,
         wake_revocation,
@@ -127,6 +133,7 @@ pub async fn run(
     ctx.stores.ready().await?;
     consents::publish(&ctx).await?;
     tasks.spawn(consents::keep(Arc::clone(&ctx)));
+    tasks.spawn(jobs::check::keep(Arc::clone(&ctx)));
     tasks.spawn(people(Arc::clone(&ctx), people_woken, shutdown.clone()));
     tasks.spawn(revocations(Arc::clone(&ctx), revocations_woken, shutdown.clone()));
     tokio::select! {

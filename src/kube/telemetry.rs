@@ -58,6 +58,7 @@ pub struct Metrics {
     person_writes: Counter,
     revocations: Family<Phase, Gauge>,
     leader: Gauge,
+    revoker_ready: Gauge,
 }
 
 impl Default for Metrics {
@@ -79,7 +80,13 @@ impl Default for Metrics {
         registry.register("revocations", "Revocations, by phase", revocations.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
-        Self { registry, polls, last_success, people, person_writes, revocations, leader }
+        let revoker_ready = Gauge::default();
+        registry.register(
+            "revoker_ready",
+            "Whether an empty Job of the revoker ended well since Jobs were last made differently",
+            revoker_ready.clone(),
+        );
+        Self { registry, polls, last_success, people, person_writes, revocations, leader, revoker_ready }
     }
 }
 
@@ -115,6 +122,11 @@ impl Metrics {
             let labels = Phase { phase: phase.to_owned() };
             self.revocations.get_or_create(&labels).set(by_phase.get(phase).copied().unwrap_or(0).into());
         }
+    }
+
+    /// Whether the revoker was seen to run.
+    pub fn revoker_ready(&self, ready: bool) {
+        self.revoker_ready.set(ready.into());
     }
 
     /// Whether this replica leads.
