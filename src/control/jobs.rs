@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 
 pub use self::state::JobState;
 use super::{Context, Options};
-use crate::api::names;
+use crate::api::{condition, names};
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
 
@@ -134,7 +134,7 @@ fn patience(jobs: &[Seen], now: Timestamp) -> Result<(), Fault> {
     }
     let message =
         format!("The last {failures} Jobs of the revoker failed; of the newest, {how}. The next one is started later.");
-    Err(Fault::Waiting { reason: "RevokerFailed", message, again })
+    Err(Fault::Waiting { reason: condition::REVOKER_FAILED, message, again })
 }
 
 /// The Jobs there are, and what each is doing.
@@ -214,7 +214,7 @@ fn refused(error: &kube::Error, own: &str) -> Fault {
     };
     let Some(who) = who else { return Fault::kube("start the revoker's Job", error) };
     let message = format!("The revoker's Job is refused: {who}. Nothing was changed; it is tried again.");
-    Fault::Waiting { reason: "RevokerCannotStart", message, again: REFUSED_AGAIN }
+    Fault::Waiting { reason: condition::REVOKER_CANNOT_START, message, again: REFUSED_AGAIN }
 }
 
 /// Name of the policy that pins the Job.
@@ -271,7 +271,7 @@ mod tests {
     fn a_failed_job_is_waited_for_from_its_end_and_longer_each_time() {
         let waits = |jobs: &[Seen], now: i64| match patience(jobs, at(now)) {
             Ok(()) => None,
-            Err(Fault::Waiting { reason: "RevokerFailed", again, .. }) => Some(again.as_secs()),
+            Err(Fault::Waiting { reason: condition::REVOKER_FAILED, again, .. }) => Some(again.as_secs()),
             Err(other) => panic!("{other:?}"),
         };
         assert_eq!(waits(&[], 1000), None);

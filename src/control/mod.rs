@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Person, Revocation, names};
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::telemetry::Metrics;
+use crate::kube::watched::Watch;
 
 /// Field manager of everything control writes.
 pub const MANAGER: &str = "rollcall-control";
@@ -68,6 +69,8 @@ pub struct Context {
     pub options: Options,
     /// What the process measures.
     pub metrics: Arc<Metrics>,
+    /// Watches over every reconcile.
+    pub watch: Arc<Watch>,
     /// The clock.
     pub clock: fn() -> Timestamp,
     /// What was watched. May nominate; a live read decides.
@@ -117,6 +120,7 @@ pub async fn run(
     let ctx = Arc::new(Context {
         client: client.clone(),
         options,
+        watch: Watch::new(client, "control", Arc::clone(&metrics), clock),
         metrics,
         clock,
         stores,
@@ -155,7 +159,7 @@ async fn people(ctx: Arc<Context>, woken: mpsc::UnboundedReceiver<ObjectRef<Pers
         .reconcile_on(stream(woken))
         .with_config(Config::default().concurrency(AT_ONCE))
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(person::reconcile, never, ctx)
+        .run(ctx.watch.over(person::reconcile), never, ctx)
         .for_each(|_| futures::future::ready(()))
         .await;
 }
@@ -171,7 +175,7 @@ async fn revocations(
         .reconcile_on(stream(woken))
         .with_config(Config::default().concurrency(AT_ONCE))
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(revocation::reconcile, never, ctx)
+        .run(ctx.watch.over(revocation::reconcile), never, ctx)
         .for_each(|_| futures::future::ready(()))
         .await;
 }

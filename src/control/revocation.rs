@@ -162,7 +162,7 @@ fn under_way(state: &JobState) -> Report {
         JobState::Stuck(what) => {
             let message =
                 format!("Every gate is open, and the revoker's Job cannot start: {what}. Nothing was changed.");
-            vec![condition::waiting("RevokerCannotStart", message.clone()), condition::reconciling(message)]
+            vec![condition::waiting(condition::REVOKER_CANNOT_START, message.clone()), condition::reconciling(message)]
         }
         JobState::Running => vec![
             condition::waiting("Released", "Every gate is open; the revoker is at work."),

@@ -12,7 +12,7 @@ use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use serde::{Deserialize, Serialize};
 
 use super::{CHECK, JobState, Seen, look, shape, start};
-use crate::api::names;
+use crate::api::{condition, names};
 use crate::control::Context;
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
@@ -170,7 +170,7 @@ async fn tell(ctx: &Context, record: &Record, now: Timestamp) {
         .await;
     } else {
         let note = format!("An empty Job of the revoker cannot run: {}", record.message);
-        calls::alarm(&ctx.client, "control", on, "RevokerCannotStart", note, now).await;
+        calls::alarm(&ctx.client, "control", on, condition::REVOKER_CANNOT_START, note, now).await;
     }
 }
 
