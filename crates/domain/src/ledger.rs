@@ -279,7 +279,8 @@ impl Ledger {
         let objects = together.iter().fold(0_u32, |sum, (_, asked)| sum.saturating_add(asked.objects));
         let fits = may_fit && fits(entries, people, objects, limits, now);
         let (name, alone_name) = (batch(run, entries, ""), batch(run, entries, "-alone"));
-        let parts = [(together, (!fits).then_some(name), false), (alone, Some(alone_name), false), (announced, None, true)];
+        let parts =
+            [(together, (!fits).then_some(name), false), (alone, Some(alone_name), false), (announced, None, true)];
         entries.extend(
             parts
                 .into_iter()
