@@ -54,6 +54,7 @@ pub struct Metrics {
     registry: Registry,
     polls: Family<Poll, Counter>,
     last_success: Family<Connection, Gauge<f64, AtomicU64>>,
+    last_leaver: Family<Connection, Gauge<f64, AtomicU64>>,
     people: Family<People, Gauge>,
     person_writes: Counter,
     revocations: Family<Phase, Gauge>,
@@ -71,6 +72,12 @@ impl Default for Metrics {
             "When an answer of the source was last believed",
             last_success.clone(),
         );
+        let last_leaver = Family::default();
+        registry.register(
+            "connection_last_leaver_timestamp_seconds",
+            "When an answer of the source last showed somebody who has left, or a last day; 0 if none ever did",
+            last_leaver.clone(),
+        );
         let people = Family::default();
         registry.register("people", "People of a policy, by state", people.clone());
         let person_writes = Counter::default();
@@ -79,7 +86,7 @@ impl Default for Metrics {
         registry.register("revocations", "Revocations, by phase", revocations.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
-        Self { registry, polls, last_success, people, person_writes, revocations, leader }
+        Self { registry, polls, last_success, last_leaver, people, person_writes, revocations, leader }
     }
 }
 
@@ -94,6 +101,12 @@ impl Metrics {
     pub fn believed(&self, connection: &str, at: Timestamp) {
         let labels = Connection { connection: connection.to_owned() };
         self.last_success.get_or_create(&labels).set(at.as_duration().as_secs_f64());
+    }
+
+    /// When an answer of a source last showed somebody who has left, or a last day.
+    pub fn leaver_seen(&self, connection: &str, at: Option<Timestamp>) {
+        let labels = Connection { connection: connection.to_owned() };
+        self.last_leaver.get_or_create(&labels).set(at.map_or(0.0, |at| at.as_duration().as_secs_f64()));
     }
 
     /// The people of a policy, by state. A state that is no longer named has nobody.
@@ -142,6 +155,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.polled("hq", "Trusted");
         metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
+        metrics.leaver_seen("hq", None);
         metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
         metrics.person_written();
         metrics.revocations(&BTreeMap::from([("Held".to_owned(), 2)]));
@@ -150,6 +164,7 @@ mod tests {
         for line in [
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,
+            r#"rollcall_connection_last_leaver_timestamp_seconds{connection="hq"} 0.0"#,
             r#"rollcall_people{policy="everyone",state="Active"} 3"#,
             r#"rollcall_people{policy="everyone",state="Terminated"} 0"#,
             "rollcall_person_writes_total 1",

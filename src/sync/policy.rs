@@ -126,7 +126,7 @@ async fn observe(policy: &SyncPolicy, settings: &Settings, watched: &Watched) ->
         let message = format!("spec.connections: there is no HRConnection {name} yet; apply it");
         return Err(Fault::Waiting { reason: "ConnectionMissing", message, again: CONNECTION_AGAIN });
     };
-    let snapshot = watched.shared.snapshots.get(name);
+    let snapshot = watched.shared.snapshots.of(&connection);
     let people = snapshot.as_ref().map_or(0, |snapshot| snapshot.employees().len());
     if people > MOST_PEOPLE {
         let message =
