@@ -293,6 +293,34 @@ pub fn baseline_leavers(leavers: u32) -> ConditionUpdate {
     )
 }
 
+/// Of a policy: its connection is not there.
+pub const CONNECTION_MISSING: &str = "ConnectionMissing";
+
+/// The spec cannot be followed; change what the message names. Last days that were announced, and leavers who are known,
+/// do not wait for it.
+#[must_use]
+pub fn not_followed(message: impl Into<String>) -> ConditionUpdate {
+    waiting("Stalled", message)
+}
+
+/// No trusted answer has come since the policy, its connection or the source changed; look at the connection.
+#[must_use]
+pub fn answer_awaited(message: impl Into<String>) -> ConditionUpdate {
+    waiting("BaselineAwaited", message)
+}
+
+/// There would be more people to manage than a policy takes: nobody new is added, everybody who stands goes on. Narrow
+/// `spec.scope`.
+#[must_use]
+pub fn too_many_people(connection: &str, people: u32, most: u32) -> ConditionUpdate {
+    waiting(
+        "TooManyPeople",
+        format!(
+            "Connection {connection} would bring {people} people to manage, and a policy takes {most}. Nobody new is added; everybody who stands goes on. Narrow spec.scope."
+        ),
+    )
+}
+
 /// No trusted answer has come since the policy, or what a baseline is made of, changed.
 #[must_use]
 pub fn baseline_awaited() -> ConditionUpdate {
