@@ -32,5 +32,6 @@ mod policies;
 mod preview;
 mod proof;
 mod refusals;
+mod replaced;
 mod scope;
 mod withdrawn;

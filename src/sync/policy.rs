@@ -91,6 +91,9 @@ async fn step(
         Err(fault) => (Settings::standing(policy, others).ok_or(fault.clone())?, Some(fault)),
     };
     let seen = observe(policy, &settings, unfollowed, watched).await?;
+    if let Some(trouble) = &seen.trouble {
+        tracing::warn!(policy = policy.name_any(), fault = %trouble, "no answer is taken over; what is known goes on");
+    }
     let view = view(policy, settings, &seen, watched);
     let decision = in_the_background(move || pass::decide(&view, now)).await?;
 

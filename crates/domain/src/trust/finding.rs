@@ -214,7 +214,7 @@ impl Finding {
                 )
             }
             Self::MemoryLost => {
-                "The memory of earlier answers is gone, so this one can be compared with nothing. Compare the number of people yourself.".to_owned()
+                "The memory of earlier answers is gone, so this one could be compared with the Persons alone. Compare the number of people yourself.".to_owned()
             }
             Self::Shrunk { now, before } => {
                 format!("{now} people seen, {before} before: fewer than trust.maxShrink allows.")
