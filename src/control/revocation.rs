@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
 
+use super::jobs::JobState;
 use super::owned_status::{Ending, Look, Part, look};
 use super::person::{frozen, plan_now};
 use super::{Context, MANAGER, count, jobs, seal};
@@ -68,10 +69,10 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
         Look::Gate | Look::Over => {}
     }
     let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
-    counted(ctx, &mut view).await?; // the ledger, by compare-and-swap
+    counted(ctx, &mut view, &plan).await?; // the ledger, by compare-and-swap
     match gate(&plan, &view.facts(), now) {
         Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
-        Err(Stop::Withdrawn) => Ok(under_way()), // a removal in the revoker's hands: it stops by itself
+        Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
         Err(stop) => held(ctx, &view, part, &stop, now).await,
         Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
         Ok(_) => release(ctx, part, now).await,
@@ -115,17 +116,17 @@ async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
     Ok(plan)
 }
 
-/// Counts the run, or the approval, of a cut under a policy that enforces; of a plan that is shown, and no other.
-async fn counted(ctx: &Context, view: &mut GateInputs) -> Result<(), Fault> {
+/// Counts the run, or the approval, under a policy that enforces; of a plan that is shown and stands, and no other.
+async fn counted(ctx: &Context, view: &mut GateInputs, plan: &Plan) -> Result<(), Fault> {
     let revocation = &view.revocation;
     let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
     let facts = view.facts();
     // Who is back at work leaves the count while the cancellation waits for its seal, and is not counted again.
     let leaves = !matches!(facts.standing, Standing::OutOfScope | Standing::Employed);
     let acts = facts.enforce && facts.settled && facts.stopped.is_none() && leaves;
-    let counts = acts && !facts.removal && !facts.late && !facts.protected && !facts.rejected;
-    let shown = revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
-    if counts && shown {
+    let waits = facts.removal && facts.due > (ctx.clock)();
+    let counts = acts && !facts.late && !facts.protected && !facts.rejected && !waits;
+    if counts && !plan.hash.is_empty() && facts.counted == plan.hash {
         view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);
     }
     Ok(())
@@ -157,15 +158,28 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
 async fn release(ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     part.release();
     part.instants.get_or_insert_default().released.get_or_insert(now);
-    part.job = Some(jobs::ensure(ctx).await?);
-    Ok(under_way())
+    let work = jobs::ensure(ctx).await?;
+    part.job = Some(work.job);
+    Ok(under_way(&work.state))
 }
 
-fn under_way() -> Report {
-    let words = vec![
-        condition::waiting("Released", "Every gate is open; the revoker is at work."),
-        condition::reconciling("The revoker is at work."),
-    ];
+/// What is said while the revoker has it. "At work" is said of nothing but a container that runs.
+fn under_way(state: &JobState) -> Report {
+    let words = match state {
+        JobState::Stuck(what) => {
+            let message =
+                format!("Every gate is open, and the revoker's Job cannot start: {what}. Nothing was changed.");
+            vec![condition::waiting(condition::REVOKER_CANNOT_START, message.clone()), condition::reconciling(message)]
+        }
+        JobState::Running => vec![
+            condition::waiting("Released", "Every gate is open; the revoker is at work."),
+            condition::reconciling("The revoker is at work."),
+        ],
+        JobState::Starting | JobState::Succeeded | JobState::Failed(..) => vec![
+            condition::waiting("Released", "Every gate is open; the revoker's Job is starting."),
+            condition::reconciling("The revoker's Job is starting."),
+        ],
+    };
     Report { words, again: SOON }
 }
 
@@ -183,7 +197,9 @@ async fn cancel(ctx: &Context, view: &GateInputs, part: &mut Part) -> Result<Rep
 /// Nobody is held behind one who waits and will not be released.
 async fn leave_the_count(ctx: &Context, view: &GateInputs) -> Result<(), Fault> {
     let (name, policy) = (view.revocation.name_any(), &view.revocation.spec.policy);
-    let waiting = view.ledger.as_ref().map(|ledger| ledger.allowance(policy, &name));
+    let ledger = view.ledger.as_ref();
+    let waiting =
+        ledger.zip(convert::asked(&view.revocation)).map(|(ledger, asked)| ledger.allowance(policy, &name, &asked));
     if matches!(waiting, Some(Allowance::Held { .. })) {
         count::withdraw(ctx, policy, &name).await?;
     }
