@@ -153,7 +153,9 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
         let Some(employee) = people.get(id) else { continue };
         let is = memory.trait_of(employee, today);
         let differ = |was: u32, is: u32| (was != 0 && is != 0, was != 0 && is != 0 && was != is);
-        let (addressed, readdressed) = differ(was.address, is.address);
+        // Of somebody who left long ago the address is deleted, given to another or made anonymous in the course of things.
+        let gone = was.left && is.left;
+        let (addressed, readdressed) = differ(if gone { 0 } else { was.address }, is.address);
         let (dated, redated) = differ(was.start.into(), is.start.into());
         let (_, another_end) = differ(was.end.into(), is.end.into());
         compared.addressed += usize::from(addressed);
