@@ -9,9 +9,9 @@ use data_encoding::BASE64_NOPAD;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::memory::{Hashed, Last, Memory};
+use super::memory::{Hashed, Last, Memory, state_of};
 use super::{Bounds, Finding, allowance};
-use crate::employee::Said;
+use crate::lifecycle::State;
 
 /// Bytes of one person's traits as they are stored.
 const BYTES: usize = 9;
@@ -163,7 +163,9 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
         if readdressed {
             former.left_by(was.address, id);
         }
-        let back = was.left && !is.left && employee.said != Said::Unmapped; // of which nothing can be told
+        // Of whom nothing can be told is not back.
+        let works = !matches!(state_of(employee, today), State::Terminated | State::Unknown | State::OutOfScope);
+        let back = was.left && works;
         if back && redated {
             continue; // a rehire: a new employment says nothing of the one before
         }
