@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory::{Hashed, Last, Memory, state_of};
 use super::{Bounds, Finding, allowance};
+use crate::employee::{Employee, Said, Status};
 use crate::lifecycle::State;
 
 /// Bytes of one person's traits as they are stored.
@@ -163,9 +164,7 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
         if readdressed {
             former.left_by(was.address, id);
         }
-        // Of whom nothing can be told is not back.
-        let works = !matches!(state_of(employee, today), State::Terminated | State::Unknown | State::OutOfScope);
-        let back = was.left && works;
+        let back = was.left && said_to_work(employee, today);
         if back && redated {
             continue; // a rehire: a new employment says nothing of the one before
         }
@@ -180,6 +179,16 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
     }
     compared.moved = former.moved(people, memory);
     compared
+}
+
+/// Whether the record says that somebody works here, or will. A status says so whatever the dates beside it: where statuses
+/// moved by a row, those of leavers contradict their last days. A word that nobody mapped says nothing.
+fn said_to_work(employee: &Employee, today: Date) -> bool {
+    match employee.said {
+        Said::Mapped(status) => status != Status::Terminated,
+        Said::Silent => !matches!(state_of(employee, today), State::Terminated | State::Unknown),
+        Said::Unmapped => false,
+    }
 }
 
 /// Addresses that people had before.
