@@ -108,7 +108,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     }
     writes.mirror_the_rest();
     let Writes { leavers, rest, news, .. } = writes;
-    let states = states.into_iter().map(|(state, people)| (word(state).to_owned(), people)).collect();
+    let states = states.into_iter().map(|(state, people)| (state.as_str().to_owned(), people)).collect();
     Decision {
         runs: runs.into_iter().map(convert::run_shown).collect(),
         leavers,
@@ -124,19 +124,6 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             unmatched,
             wake,
         },
-    }
-}
-
-/// The word of a state, as the policy's status and the metrics count by it.
-const fn word(state: State) -> &'static str {
-    match state {
-        State::PreHire => "PreHire",
-        State::Active => "Active",
-        State::Suspended => "Suspended",
-        State::Leave => "Leave",
-        State::Terminated => "Terminated",
-        State::OutOfScope => "OutOfScope",
-        State::Unknown => "Unknown",
     }
 }
 

@@ -250,5 +250,5 @@ fn every_state_is_counted_by_its_own_word() {
         State::Unknown,
     ];
     let expected = ["PreHire", "Active", "Suspended", "Leave", "Terminated", "OutOfScope", "Unknown"];
-    assert_eq!(states.map(word), expected);
+    assert_eq!(states.map(State::as_str), expected);
 }
