@@ -72,6 +72,11 @@ static STORIES: RwLock<()> = RwLock::const_new(());
 impl Installation {
     /// Installs the chart with the given target namespaces, which are made.
     pub async fn new(story: &str, targets: &[(&str, Consent)]) -> Self {
+        Self::with(story, targets, json!({})).await
+    }
+
+    /// The same, with more values for the chart.
+    pub async fn with(story: &str, targets: &[(&str, Consent)], mut more: Value) -> Self {
         let cluster = cluster().await;
         let suffix = suffix();
         let namespace = format!("{story}-{suffix}");
@@ -98,7 +103,8 @@ impl Installation {
                 values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets}));
             }
         }
-        installation.install(json!({"targets": values})).await;
+        overlay(&mut more, json!({"targets": values}));
+        installation.install(more).await;
         installation
     }
 

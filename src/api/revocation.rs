@@ -228,8 +228,8 @@ pub struct Target {
     /// Its namespace; empty for a ClusterRoleBinding.
     #[schemars(length(max = 63))]
     pub namespace: String,
-    /// Its name.
-    #[schemars(length(max = 253))]
+    /// Its name: a binding may be called almost anything, at almost any length.
+    #[schemars(length(max = 1024))]
     pub name: String,
     /// Its uid when the plan saw it.
     #[schemars(length(max = 64))]
@@ -302,7 +302,7 @@ pub struct Returned {
     #[schemars(length(max = 63))]
     pub namespace: String,
     /// Its name.
-    #[schemars(length(max = 253))]
+    #[schemars(length(max = 1024))]
     pub name: String,
     /// Its uid.
     #[schemars(length(max = 64))]

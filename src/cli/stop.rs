@@ -3,9 +3,10 @@
 //! The ConfigMap `rollcall-stop` is made by the chart with an empty `reason`. Absent, unreadable, or with a reason, it
 //! means stopped.
 
+use crate::kube::named::Api;
 use clap::Args;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::terminal::say;

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::{Api, DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
+use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 use tokio::time::Instant;
 
 use super::Context;
 use super::observe::{Observation, Seen, dynamic};
 use super::record::Record;
 use crate::api::revocation::StepOutcome;
-use crate::kube::calls::{self, CALL, announce, call};
+use crate::kube::calls::{self, announce, call};
 use crate::kube::outcome::Fault;
 use crate::kube::stop;
 use domain::gate::Released;
@@ -59,6 +60,9 @@ pub async fn act(ctx: &Context, released: &Released, targets: &[Seen], record: &
             Ok(ended) => {
                 let at = calls::now();
                 tell(ctx, record, seen, &ended, at).await;
+                if let Observation::NotOurs(reason) = seen.sight {
+                    record.left(&seen.target, reason);
+                }
                 record.set_step(&seen.target, ended.outcome, ended.new_uid, ended.message, at);
             }
             Err(fault) => result = result.and(Err(fault)), // the others go on: one target must not shield them
@@ -119,15 +123,12 @@ async fn delete(ctx: &Context, target: &Target, version: &Option<String>) -> Res
         propagation_policy: Some(PropagationPolicy::Background),
         ..DeleteParams::default()
     };
-    match tokio::time::timeout(CALL, api.delete(&target.name, &params)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) if calls::is(&error, 404) => return Ok(Ended::new(StepOutcome::AlreadyGone)),
-        Ok(Err(error)) if calls::is(&error, 409) => return conflict(&api, target).await,
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
-            return Ok(Ended::saying(StepOutcome::Refused, layer(&status.message)));
-        }
-        Ok(Err(error)) => return Err(Fault::kube("delete", &error)),
-        Err(_) => return Err(Fault::Transient { doing: "delete", cause: "no answer in time".to_owned() }),
+    match call("delete", api.delete(&target.name, &params)).await {
+        Ok(()) => {}
+        Err(fault) if fault.is_not_found() => return Ok(Ended::new(StepOutcome::AlreadyGone)),
+        Err(fault) if fault.is_conflict() => return conflict(&api, target).await,
+        Err(fault) if fault.is_refusal() => return Ok(Ended::saying(StepOutcome::Refused, layer(&fault))),
+        Err(fault) => return Err(fault),
     }
     let deadline = Instant::now() + GOING;
     loop {
@@ -174,23 +175,21 @@ async fn create(ctx: &Context, target: &Target, record: &Record) -> Result<Ended
     let Some(manifest) = manifest else {
         return Ok(Ended::saying(StepOutcome::Failed, "deleted, and its manifest cannot be read back"));
     };
-    let created = match tokio::time::timeout(CALL, api.create(&PostParams::default(), &manifest)).await {
-        Ok(Ok(created)) => created,
-        Ok(Err(error)) if calls::is(&error, 409) => call("read who stands there", api.get(&target.name)).await?,
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
-            return Ok(Ended::saying(
-                StepOutcome::Refused,
-                format!("deleted, and not created again: {}", layer(&status.message)),
-            ));
+    let created = match call("create again", api.create(&PostParams::default(), &manifest)).await {
+        Ok(created) => created,
+        Err(fault) if fault.is_conflict() => call("read who stands there", api.get(&target.name)).await?,
+        Err(fault) if fault.is_refusal() => {
+            let message = format!("deleted, and not created again: {}", layer(&fault));
+            return Ok(Ended::saying(StepOutcome::Refused, message));
         }
-        Ok(Err(error)) => return Err(Fault::kube("create again", &error)),
-        Err(_) => return Err(Fault::Transient { doing: "create again", cause: "no answer in time".to_owned() }),
+        Err(fault) => return Err(fault),
     };
     Ok(Ended { outcome: StepOutcome::Done, new_uid: created.metadata.uid, message: None })
 }
 
 /// Which layer refused, and with which policy; the API server's own words name objects and identities, no payload.
-fn layer(message: &str) -> String {
+fn layer(fault: &Fault) -> String {
+    let message = fault.server_message().unwrap_or_default();
     let layer = if message.contains("ValidatingAdmissionPolicy") { "admission policy" } else { "RBAC" };
     format!("{layer}: {}", message.chars().take(400).collect::<String>())
 }

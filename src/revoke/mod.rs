@@ -19,10 +19,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use kube::Client;
-use kube::api::{Api, ListParams};
+use kube::api::ListParams;
 
 use crate::api::revocation::{Finished, Phase};
 use crate::api::{Person, Revocation, convert};

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::kube::named::Api;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{ApiResource, DynamicObject};
 use serde_json::Value;
 
 use super::Context;
@@ -16,8 +17,8 @@ use crate::kube::gate_inputs::GateInputs;
 use crate::kube::inventory;
 use crate::kube::outcome::Fault;
 use domain::gate::Released;
-use domain::ownership::{Index, Owners};
-use domain::plan::{self, Action, Kind, Protected, RemainingReason, Target, World};
+use domain::ownership::{Index, PersonFacts};
+use domain::plan::{self, Action, Consent, Kind, Protected, RemainingReason, Target, World, reach};
 
 /// What was seen of one target.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ pub async fn observe(
     let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
     let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
     let consumers = inventory::consumers_of(&ctx.client, namespaces).await?;
-    let eye = Observer { ctx, view, index, protected: view.protected(), consumers };
+    let eye = Observer { ctx, view, index, record, targets, protected: view.protected(), consumers };
     let mut seen = Vec::with_capacity(targets.len());
     for target in targets {
         let sight = match record.settled(target) {
@@ -113,6 +114,8 @@ struct Observer<'a> {
     ctx: &'a Context,
     view: &'a GateInputs,
     index: &'a Index,
+    record: &'a Record,
+    targets: &'a [Target],
     protected: Protected,
     consumers: BTreeMap<String, BTreeSet<String>>,
 }
@@ -120,17 +123,18 @@ struct Observer<'a> {
 impl Observer<'_> {
     async fn see(&self, target: &Target) -> Result<Observation, Fault> {
         let api = dynamic(self.ctx, target);
-        let live = match tokio::time::timeout(crate::kube::calls::CALL, api.get_opt(&target.name)).await {
-            Ok(Ok(live)) => live,
-            Ok(Err(error)) if crate::kube::calls::is(&error, 403) => {
+        let live = match call("look at a target", api.get_opt(&target.name)).await {
+            Ok(live) => live,
+            Err(fault) if fault.is_forbidden() => {
                 return Ok(Observation::Refused("RBAC: the namespace has not consented".to_owned()));
             }
-            Ok(Err(error)) => return Err(Fault::kube("look at a target", &error)),
-            Err(_) => {
-                return Err(Fault::Transient { doing: "look at a target", cause: "no answer in time".to_owned() });
-            }
+            Err(fault) => return Err(fault),
         };
         let Some(live) = live else { return Ok(Observation::Gone) };
+        if live.metadata.name.as_ref() != Some(&target.name) {
+            let cause = "the API server answered with an object of another name".to_owned();
+            return Err(Fault::Transient { doing: "look at a target", cause });
+        }
         let uid = live.metadata.uid.clone().unwrap_or_default();
         if uid != target.uid {
             return Ok(Observation::Replaced { uid });
@@ -142,92 +146,101 @@ impl Observer<'_> {
         Ok(Observation::Standing { manifest: manifest(&live), version })
     }
 
-    /// The same rules as the plan's, on what was just read.
+    /// The plan's own rule of reach, on what was just read; `None` if it is still this person's alone, and in reach.
     async fn not_ours(&self, target: &Target, live: &DynamicObject) -> Result<Option<RemainingReason>, Fault> {
         let Some(person) = self.view.person.as_ref().map(convert::person_facts) else {
             return Ok(Some(RemainingReason::AmbiguousMark));
         };
-        if live.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(names::BREAK_GLASS))
-            || self.protected.namespaces.contains(&target.namespace)
-        {
-            return Ok(Some(RemainingReason::Protected));
+        let mut world = self.world(target);
+        if target.kind == Kind::ServiceAccount {
+            let account = inventory::account(&live.metadata);
+            return Ok(account.map_or(Some(RemainingReason::HandedOver), |account| {
+                reach::account(&account, &person, self.index, &world, &self.protected)
+            }));
         }
-        if target.kind != Kind::ServiceAccount {
-            return self.binding_not_ours(target, live, &person).await;
+        let Some(binding) = binding(target, live) else { return Ok(Some(RemainingReason::SharedBinding)) };
+        let going: Vec<&Target> = self.targets.iter().filter(|target| target.action == Action::Delete).collect();
+        if binding_of_the_going(&binding, &going) {
+            return self.binding_of_removed(&binding, &person, &going, &mut world).await;
         }
-        let account = inventory::account(&live.metadata);
-        let owner = account.as_ref().map(|account| self.index.resolve(&account.mark));
-        if !matches!(owner, Some(Owners::One(owner)) if owner.uid == person.uid) {
-            return Ok(Some(RemainingReason::AmbiguousMark));
-        }
-        if self.protected.accounts.contains(&format!("{}/{}", target.namespace, target.name)) {
-            return Ok(Some(RemainingReason::Protected));
-        }
-        Ok(match (account.and_then(|account| account.purpose).as_deref(), self.consumers.get(&target.namespace)) {
-            (Some("personal"), _) => None,
-            (Some("workload"), _) => Some(RemainingReason::WorkloadAccount),
-            (_, None) => Some(RemainingReason::UnknownConsumers),
-            (_, Some(names)) => names.contains(&target.name).then_some(RemainingReason::WorkloadAccount),
-        })
-    }
-
-    /// Whether a binding has gained a subject that is not this person's. Accounts among its subjects are read live.
-    async fn binding_not_ours(
-        &self,
-        target: &Target,
-        live: &DynamicObject,
-        person: &domain::ownership::PersonFacts,
-    ) -> Result<Option<RemainingReason>, Fault> {
-        let value = serde_json::to_value(live).unwrap_or_default();
-        let binding = match target.kind {
-            Kind::ClusterRoleBinding => serde_json::from_value::<ClusterRoleBinding>(value)
-                .ok()
-                .as_ref()
-                .and_then(inventory::cluster_role_binding),
-            Kind::RoleBinding | Kind::ServiceAccount => {
-                serde_json::from_value::<RoleBinding>(value).ok().as_ref().and_then(inventory::role_binding)
-            }
-        };
-        let Some(binding) = binding else { return Ok(Some(RemainingReason::SharedBinding)) };
-        let mut world = World { consumers: self.consumers.clone(), ..World::default() };
-        let going = &self.view.plan().map(|plan| plan.targets).unwrap_or_default();
         for subject in &binding.subjects {
             let plan::Subject::Account { namespace, name } = subject else { continue };
-            let removed = |t: &Target| t.kind == Kind::ServiceAccount && t.namespace == *namespace && t.name == *name;
-            if going.iter().any(|t| t.action == Action::Delete && removed(t)) {
-                world.accounts.extend(self.removed_account(namespace, name, person));
-            } else {
-                world.accounts.extend(self.live_account(namespace, name).await?);
+            world.accounts.extend(self.live_account(namespace, name).await?);
+        }
+        Ok(reach::binding(&binding, &person, self.index, &world, &self.protected))
+    }
+
+    /// What the rule of reach asks of the cluster. Consent is the API server's to give: it refuses where there is none.
+    fn world(&self, target: &Target) -> World {
+        World {
+            consumers: self.consumers.clone(),
+            consents: BTreeMap::from([(target.namespace.clone(), Consent { accounts: true, canaries: false })]),
+            own_namespaces: vec![self.ctx.namespace.clone()],
+            ..World::default()
+        }
+    }
+
+    /// A binding of accounts that this same plan removes goes only with all of them: each still stands with the uid the
+    /// plan saw and an owner annotation that names this person alone, or this plan is what ended it.
+    async fn binding_of_removed(
+        &self,
+        binding: &plan::Binding,
+        person: &PersonFacts,
+        going: &[&Target],
+        world: &mut World,
+    ) -> Result<Option<RemainingReason>, Fault> {
+        for target in going.iter().filter(|target| binds(binding, target)) {
+            match self.live_account(&target.namespace, &target.name).await? {
+                Some(live) if live.uid == target.uid => {
+                    if let Some(reason) = reach::account(&live, person, self.index, world, &self.protected) {
+                        return Ok(Some(reason));
+                    }
+                }
+                None if self.record.ended(target) => {}
+                Some(_) | None => return Ok(Some(RemainingReason::HandedOver)),
             }
         }
-        Ok((!plan::wholly_owned(&binding, person, self.index, &world)).then_some(RemainingReason::SharedBinding))
+        Ok(reach::place(&binding.namespace, &binding.name, binding.break_glass, world, &self.protected))
     }
 
-    /// An account that this same plan removes counts as this person's, whether or not it is gone already.
-    fn removed_account(
-        &self,
-        namespace: &str,
-        name: &str,
-        person: &domain::ownership::PersonFacts,
-    ) -> Option<plan::Account> {
-        let (connection, id) = person.records.first()?;
-        Some(plan::Account {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            uid: String::new(),
-            mark: format!("id:{connection}/{id}"),
-            purpose: Some("personal".to_owned()),
-            break_glass: false,
-        })
-    }
-
+    /// A marked account, read live. Subjects may name what no account can be called: then there is none.
     async fn live_account(&self, namespace: &str, name: &str) -> Result<Option<plan::Account>, Fault> {
+        if !names::is_dns_name(namespace) || !names::is_dns_name(name) {
+            return Ok(None);
+        }
         let api: Api<k8s_openapi::api::core::v1::ServiceAccount> = Api::namespaced(self.ctx.client.clone(), namespace);
         match call("look at a subject", api.get_opt(name)).await {
             Ok(account) => Ok(account.and_then(|account| inventory::account(&account.metadata))),
-            Err(Fault::Transient { cause, .. }) if cause.starts_with("403") => Ok(None),
+            Err(fault) if fault.is_forbidden() => Ok(None),
             Err(fault) => Err(fault),
         }
+    }
+}
+
+/// Whether every subject of a binding is an account that is removed.
+fn binding_of_the_going(binding: &plan::Binding, going: &[&Target]) -> bool {
+    !binding.subjects.is_empty()
+        && binding.subjects.iter().all(|subject| going.iter().any(|target| is_subject(subject, target)))
+}
+
+fn binds(binding: &plan::Binding, target: &Target) -> bool {
+    binding.subjects.iter().any(|subject| is_subject(subject, target))
+}
+
+fn is_subject(subject: &plan::Subject, target: &Target) -> bool {
+    matches!(subject, plan::Subject::Account { namespace, name }
+        if target.kind == Kind::ServiceAccount && target.namespace == *namespace && target.name == *name)
+}
+
+/// The binding that was read, as a plain value.
+fn binding(target: &Target, live: &DynamicObject) -> Option<plan::Binding> {
+    let value = serde_json::to_value(live).ok()?;
+    match target.kind {
+        Kind::ClusterRoleBinding => {
+            inventory::cluster_role_binding(&serde_json::from_value::<ClusterRoleBinding>(value).ok()?)
+        }
+        Kind::RoleBinding => inventory::role_binding(&serde_json::from_value::<RoleBinding>(value).ok()?),
+        Kind::ServiceAccount => None,
     }
 }
 

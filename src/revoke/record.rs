@@ -1,7 +1,8 @@
 //! What the revoker writes down: its own part of a Revocation's status, always as a whole, never over another's claim.
 
+use crate::kube::named::Api;
 use jiff::{SignedDuration, Timestamp};
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -10,9 +11,9 @@ use super::Context;
 use super::observe::{Observation, Observed};
 use crate::api::revocation::{Claim, Finished, Kept, Remaining, Step, StepOutcome, Verdict};
 use crate::api::{Revocation, names};
-use crate::kube::calls::{self, CALL};
+use crate::kube::calls;
 use crate::kube::outcome::Fault;
-use domain::plan::{Action, Target};
+use domain::plan::{self, Action, RemainingReason, Target};
 
 /// After this long without a word another process may take a claim over: every act is safe when two act.
 const SILENT: SignedDuration = SignedDuration::from_secs(15);
@@ -103,6 +104,11 @@ impl Record {
         self.step(target).is_some_and(|step| step.outcome != StepOutcome::Begun)
     }
 
+    /// Whether this plan, in this process or an earlier one, brought the target to its end.
+    pub fn ended(&self, target: &Target) -> bool {
+        self.step(target).is_some_and(|step| matches!(step.outcome, StepOutcome::Done | StepOutcome::AlreadyGone))
+    }
+
     /// The step of a target.
     pub fn step(&self, target: &Target) -> Option<&Step> {
         self.part.steps.iter().find(|step| step.target.uid == target.uid)
@@ -149,11 +155,18 @@ impl Record {
         }
     }
 
-    /// Notes something that remains.
-    pub fn remain(&mut self, remaining: Remaining) {
+    /// Notes that a target, or what it gave, remains.
+    pub fn left(&mut self, target: &Target, reason: RemainingReason) {
+        let what = plan::described(target.kind, &target.namespace, &target.name);
+        let remaining = Remaining::from(&plan::Remaining { what, why: reason });
         if !self.part.remaining.contains(&remaining) {
             self.part.remaining.push(remaining);
         }
+    }
+
+    /// Whether the target was left alone: what is not this leaver's any more is no credential of theirs to be refused.
+    pub fn skipped(&self, target: &Target) -> bool {
+        self.step(target).is_some_and(|step| step.outcome == StepOutcome::Skipped)
     }
 
     /// Notes that the last act has ended.
@@ -189,16 +202,14 @@ impl Record {
                 "status": self.part,
             });
             let params = PatchParams::apply("rollcall-revoke").force();
-            match tokio::time::timeout(CALL, api.patch_status(self.name(), &params, &Patch::Apply(&body))).await {
-                Ok(Ok(written)) => {
+            let part = Patch::Apply(&body);
+            match calls::call("write the record", api.patch_status(self.name(), &params, &part)).await {
+                Ok(written) => {
                     self.revocation = written;
                     return Ok(());
                 }
-                Ok(Err(error)) if calls::is(&error, 409) => self.read_again(&api).await?,
-                Ok(Err(error)) => return Err(Fault::kube("write the record", &error)),
-                Err(_) => {
-                    return Err(Fault::Transient { doing: "write the record", cause: "no answer in time".to_owned() });
-                }
+                Err(fault) if fault.is_conflict() => self.read_again(&api).await?,
+                Err(fault) => return Err(fault),
             }
         }
         Err(Fault::Transient { doing: "write the record", cause: "somebody else kept writing".to_owned() })

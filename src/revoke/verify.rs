@@ -6,14 +6,16 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use kube::api::{DynamicObject, ListParams};
 use tokio::time::Instant;
 
 use super::Context;
-use super::observe::{Observed, Seen, dynamic};
+use super::observe::{Observation, Observed, Seen, dynamic};
 use super::record::Record;
 use super::{canary, probe};
-use crate::api::revocation::{Finished, Remaining, StepOutcome, Verdict, VerdictKind};
+use crate::api::revocation::{Finished, Verdict, VerdictKind};
 use crate::kube::calls::{self, call};
+use crate::kube::inventory::list_each;
 use crate::kube::outcome::Fault;
 use domain::gate::Released;
 use domain::plan::{Kind, RemainingReason, Target};
@@ -36,7 +38,7 @@ struct Opinion {
 /// Gives a verdict on every target, and another after the cache's time, and ends the Revocation.
 ///
 /// # Flow          first verdicts past every cache, written; wait out the cache; the same again; finished
-/// # Guarantees    finished as `Revoked` only if every target was `Observed` or `Implied` both times
+/// # Guarantees    finished as `Revoked` only if every target that was not left alone was `Observed` or `Implied` both times
 /// # Errors        transient: a new process asks again
 pub async fn verify(ctx: &Context, released: &Released, looked: &Observed, record: &mut Record) -> Result<(), Fault> {
     debug_assert_eq!(released.plan().targets.len(), looked.targets().len());
@@ -78,7 +80,8 @@ async fn wait_out_the_cache(record: &mut Record) -> Result<(), Fault> {
 
 async fn verdicts(ctx: &Context, looked: &Observed, record: &mut Record, fresh: bool) -> Result<Vec<Verdict>, Fault> {
     let mut verdicts = Vec::with_capacity(looked.targets().len());
-    for seen in looked.targets() {
+    let judged: Vec<&Seen> = looked.targets().iter().filter(|seen| !record.skipped(&seen.target)).collect();
+    for seen in judged {
         let opinion = match seen.target.kind {
             Kind::ServiceAccount => of_account(ctx, seen, record, fresh).await?,
             Kind::RoleBinding | Kind::ClusterRoleBinding => of_binding(ctx, seen, record).await?,
@@ -93,16 +96,11 @@ async fn verdicts(ctx: &Context, looked: &Observed, record: &mut Record, fresh: 
     Ok(verdicts)
 }
 
-/// Whether the step ended in a way that can be proved at all.
-fn ended(record: &Record, target: &Target) -> bool {
-    record.step(target).is_some_and(|step| matches!(step.outcome, StepOutcome::Done | StepOutcome::AlreadyGone))
-}
-
 /// The verdict on an account's tokens.
 async fn of_account(ctx: &Context, seen: &Seen, record: &Record, fresh: bool) -> Result<Opinion, Fault> {
-    let gone = gone(ctx, &seen.target).await?;
+    let place = place(ctx, seen).await?;
     let Some(canary) = &seen.canary else {
-        return Ok(implied(ended(record, &seen.target), gone));
+        return Ok(implied(record.ended(&seen.target), place));
     };
     let deadline = Instant::now() + LAG;
     loop {
@@ -111,7 +109,7 @@ async fn of_account(ctx: &Context, seen: &Seen, record: &Record, fresh: bool) ->
         } else {
             canary::accepted_plain(ctx, canary).await?
         };
-        if !accepted && ended(record, &seen.target) && gone {
+        if !accepted && record.ended(&seen.target) && place == Place::Without {
             return Ok(Opinion {
                 verdict: VerdictKind::Observed,
                 how: "a token of this account, accepted before, was refused by TokenReview",
@@ -123,7 +121,7 @@ async fn of_account(ctx: &Context, seen: &Seen, record: &Record, fresh: bool) ->
                 how: "a token was refused, and the account with its uid is still there",
             });
         }
-        if !ended(record, &seen.target) || Instant::now() >= deadline {
+        if !record.ended(&seen.target) || Instant::now() >= deadline {
             return Ok(Opinion {
                 verdict: VerdictKind::Refuted,
                 how: "a token of this account is still accepted by TokenReview",
@@ -135,20 +133,15 @@ async fn of_account(ctx: &Context, seen: &Seen, record: &Record, fresh: bool) ->
 
 /// The verdict on a binding: the right it gave, else its uid.
 async fn of_binding(ctx: &Context, seen: &Seen, record: &mut Record) -> Result<Opinion, Fault> {
-    let gone = gone(ctx, &seen.target).await?;
-    let opinion = implied(ended(record, &seen.target), gone);
+    let place = place(ctx, seen).await?;
+    let opinion = implied(record.ended(&seen.target), place);
     let Some(probe) = seen.probe.as_ref().filter(|_| opinion.verdict == VerdictKind::Implied) else {
         return Ok(opinion);
     };
     let deadline = Instant::now() + LAG;
     while probe::allowed(ctx, probe).await? {
         if Instant::now() >= deadline {
-            record.remain(Remaining {
-                what: format!("{:?} {}/{}", seen.target.kind, seen.target.namespace, seen.target.name),
-                why: RemainingReason::StillAllowed.word(),
-                advice: RemainingReason::StillAllowed.advice().to_owned(),
-                until: None,
-            });
+            record.left(&seen.target, RemainingReason::StillAllowed);
             return Ok(opinion);
         }
         tokio::time::sleep(LOOK).await;
@@ -159,19 +152,53 @@ async fn of_binding(ctx: &Context, seen: &Seen, record: &mut Record) -> Result<O
     })
 }
 
-fn implied(ended: bool, gone: bool) -> Opinion {
-    match (ended, gone) {
-        (true, true) => Opinion { verdict: VerdictKind::Implied, how: "its uid is gone on a consistent read" },
-        (_, false) => Opinion { verdict: VerdictKind::Refuted, how: "the object with its uid is still there" },
-        (false, true) => Opinion { verdict: VerdictKind::Unknown, how: "its uid is gone, but the step did not end" },
+/// What a consistent list says of the place of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The object with its uid is not there.
+    Without,
+    /// It is.
+    With,
+    /// The list does not say.
+    Unclear,
+}
+
+fn implied(ended: bool, place: Place) -> Opinion {
+    match (ended, place) {
+        (_, Place::Unclear) => Opinion { verdict: VerdictKind::Unknown, how: "no list said whether its uid is gone" },
+        (true, Place::Without) => {
+            Opinion { verdict: VerdictKind::Implied, how: "its uid is gone on a consistent list of its name" }
+        }
+        (_, Place::With) => Opinion { verdict: VerdictKind::Refuted, how: "the object with its uid is still there" },
+        (false, Place::Without) => {
+            Opinion { verdict: VerdictKind::Unknown, how: "its uid is gone, but the step did not end" }
+        }
     }
 }
 
-/// Whether the target's uid is gone, on a consistent read.
-async fn gone(ctx: &Context, target: &Target) -> Result<bool, Fault> {
-    match call("look at a target", dynamic(ctx, target).get_opt(&target.name)).await {
-        Ok(live) => Ok(live.is_none_or(|live| live.metadata.uid.as_deref() != Some(target.uid.as_str()))),
-        Err(Fault::Transient { cause, .. }) if cause.starts_with("403") => Ok(false),
-        Err(fault) => Err(fault),
+/// Whether the target's uid is gone, by a consistent list. A name under which this process saw the very object stand is
+/// asked for by itself; otherwise the whole list is looked through for the uid, and rests on no name at all.
+async fn place(ctx: &Context, seen: &Seen) -> Result<Place, Fault> {
+    let (api, target) = (dynamic(ctx, &seen.target), &seen.target);
+    let listed = if matches!(seen.sight, Observation::Standing { .. }) {
+        call("look at a target", api.listed(&target.name)).await.map(|listed| judged(target, &listed))
+    } else {
+        let uids = list_each(&api, &ListParams::default(), |object| object.metadata.uid).await;
+        uids.map(|uids| if uids.contains(&target.uid) { Place::With } else { Place::Without })
+    };
+    match listed {
+        Err(fault) if fault.is_forbidden() => Ok(Place::Unclear),
+        listed => listed,
+    }
+}
+
+/// What a list of one name says of the target.
+fn judged(target: &Target, listed: &[DynamicObject]) -> Place {
+    if listed.iter().any(|object| object.metadata.uid.as_deref() == Some(target.uid.as_str())) {
+        Place::With
+    } else if listed.iter().any(|object| object.metadata.name.as_deref() != Some(target.name.as_str())) {
+        Place::Unclear
+    } else {
+        Place::Without
     }
 }

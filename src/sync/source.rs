@@ -9,9 +9,9 @@ mod resolve;
 
 use std::sync::Arc;
 
+use crate::kube::named::Api;
 use data_encoding::HEXLOWER;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::Api;
 use sha2::{Digest, Sha256};
 
 pub use self::definition::{definition_text, named_definition};
