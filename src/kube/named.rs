@@ -4,6 +4,7 @@
 //! and `%`: asked for `mine?x` it reads `mine`, and answers that nothing is there. Here they are percent-encoded. The
 //! library's own methods that take a name are forbidden by `clippy.toml`, so that nobody goes round this one.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::ops::Deref;
 
@@ -135,12 +136,16 @@ impl<K: Clone + DeserializeOwned + Debug> Api<K> {
         self.0.patch_status(&segment(name), params, patch).await
     }
 
-    /// Deletes one object. Only `revoke` may.
+    /// Deletes one object, and gives it back if a finalizer still holds it. Only `revoke` may.
     ///
     /// # Errors
     /// The call's own.
-    pub async fn delete(&self, name: &str, params: &DeleteParams) -> kube::Result<()> {
-        self.0.delete(&segment(name), params).await.map(drop)
+    pub async fn delete(&self, name: &str, params: &DeleteParams) -> kube::Result<Option<K>>
+    where
+        K: Resource,
+    {
+        let left = self.0.delete(&segment(name), params).await?.left();
+        Ok(left.filter(|object| object.meta().finalizers.as_ref().is_some_and(|held| !held.is_empty())))
     }
 }
 
@@ -160,6 +165,25 @@ impl<K> Api<K> {
     #[must_use]
     pub fn watched(self) -> kube::Api<K> {
         self.0
+    }
+}
+
+impl<K: Clone + DeserializeOwned + Debug> Api<K> {
+    /// Uids of everything there is, out of a list that is as new as the call and rests on no name.
+    ///
+    /// # Errors
+    /// The call's own.
+    pub async fn uids(&self) -> kube::Result<BTreeSet<String>> {
+        let mut uids = BTreeSet::new();
+        let mut params = ListParams::default().limit(500);
+        loop {
+            let page = self.0.list_metadata(&params).await?;
+            uids.extend(page.items.into_iter().filter_map(|object| object.metadata.uid));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(uids),
+            }
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! One live look at every target before anything is done: is it still what the plan saw, and still only this person's?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
 
 use crate::kube::named::Api;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
@@ -10,7 +14,7 @@ use serde_json::Value;
 use super::Context;
 use super::canary::{self, Canary};
 use super::probe::{self, Probe};
-use super::record::Record;
+use super::record::{Manifest, Record};
 use crate::api::{convert, names};
 use crate::kube::calls::call;
 use crate::kube::gate_inputs::GateInputs;
@@ -20,15 +24,22 @@ use domain::gate::Released;
 use domain::ownership::{Index, PersonFacts};
 use domain::plan::{self, Action, Consent, Kind, Protected, RemainingReason, Target, World, reach};
 
+/// Targets of one Revocation that are looked at, acted on, or judged at once.
+pub const SIDE_BY_SIDE: usize = 8;
+/// Longest look at one target.
+const LOOK: Duration = Duration::from_secs(15);
+
 /// What was seen of one target.
 #[derive(Debug)]
 pub enum Observation {
     /// It is as the plan saw it.
     Standing {
-        /// The object, without what the API server writes.
-        manifest: Value,
-        /// Its version: what is changed after this look is not acted on.
+        /// What is kept of it.
+        manifest: Manifest,
+        /// Its version: what is changed after this look is looked at again.
         version: Option<String>,
+        /// Whether a finalizer will hold it when it is deleted.
+        held: bool,
     },
     /// An object with another uid stands in its place.
     Replaced {
@@ -69,105 +80,136 @@ impl Observed {
     pub fn targets(&self) -> &[Seen] {
         &self.0
     }
-}
 
-/// Looks at every target live, and makes a canary or picks a probe for those that will be acted on.
-pub async fn observe(
-    ctx: &Context,
-    released: &Released,
-    view: &GateInputs,
-    index: &Index,
-    record: &Record,
-) -> Result<Observed, Fault> {
-    let targets = &released.plan().targets;
-    let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
-    let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
-    let consumers = inventory::consumers_of(&ctx.client, namespaces).await?;
-    let eye = Observer { ctx, view, index, record, targets, protected: view.protected(), consumers };
-    let mut seen = Vec::with_capacity(targets.len());
-    for target in targets {
-        let sight = match record.settled(target) {
-            true => Observation::Settled,
-            false => eye.see(target).await.unwrap_or_else(Observation::Unseen),
-        };
-        let sight = match sight {
-            Observation::Standing { .. } if released.only_finish() => {
-                Observation::NotOurs(RemainingReason::NoLongerLeft)
-            }
-            sight => sight,
-        };
-        let standing = matches!(sight, Observation::Standing { .. });
-        let canary = match target.kind {
-            Kind::ServiceAccount if standing => canary::mint(ctx, target).await,
-            _ => None,
-        };
-        let probe = match &sight {
-            Observation::Standing { manifest, .. } => probe::pick(ctx, target, manifest).await,
-            _ => None,
-        };
-        seen.push(Seen { target: target.clone(), sight, canary, probe });
+    /// What it takes of memory, in KiB, together with the record that is made of it.
+    pub fn kib(&self) -> u32 {
+        let manifests = self.0.iter().map(|seen| match &seen.sight {
+            Observation::Standing { manifest, .. } => 2 * manifest.len(),
+            _ => 0,
+        });
+        let names = self.0.iter().map(|seen| 4 * (seen.target.name.len() + 256));
+        u32::try_from(manifests.chain(names).sum::<usize>() / 1024).unwrap_or(u32::MAX).max(1)
     }
-    Ok(Observed(seen))
 }
 
-struct Observer<'a> {
+/// What a look at a target is judged by.
+pub struct Observer<'a> {
     ctx: &'a Context,
-    view: &'a GateInputs,
-    index: &'a Index,
-    record: &'a Record,
-    targets: &'a [Target],
+    person: Option<PersonFacts>,
+    targets: Vec<Target>,
+    /// Uids of targets that an earlier process brought to their end.
+    ended: BTreeSet<String>,
+    only_finish: bool,
+    index: Arc<Index>,
     protected: Protected,
     consumers: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Observer<'_> {
-    async fn see(&self, target: &Target) -> Result<Observation, Fault> {
+impl<'a> Observer<'a> {
+    /// Reads what every look is judged by: everybody, and what runs as the accounts.
+    pub async fn new(ctx: &'a Context, released: &Released, view: &GateInputs, record: &Record) -> Result<Self, Fault> {
+        let targets = released.plan().targets.clone();
+        let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
+        let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
+        let (index, consumers) = futures::try_join!(ctx.shared.people(ctx), ctx.shared.consumers(ctx, namespaces))?;
+        let ended = targets.iter().filter(|target| record.ended(target)).map(|target| target.uid.clone()).collect();
+        Ok(Self {
+            ctx,
+            person: view.person.as_ref().map(convert::person_facts),
+            targets,
+            ended,
+            only_finish: released.only_finish(),
+            index,
+            protected: view.protected(),
+            consumers,
+        })
+    }
+
+    /// Looks at every target live, side by side, and makes a canary or picks a probe for those that will be acted on.
+    pub async fn observe(&self, record: &Record) -> Observed {
+        let looks = self.targets.iter().map(|target| async {
+            match record.settled(target) {
+                true => Seen { target: target.clone(), sight: Observation::Settled, canary: None, probe: None },
+                false => self.observe_one(target).await,
+            }
+        });
+        Observed(futures::stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await)
+    }
+
+    async fn observe_one(&self, target: &Target) -> Seen {
+        let late = |_| Err(Fault::unanswered("look at a target"));
+        let looked = tokio::time::timeout(LOOK, self.look(target)).await.unwrap_or_else(late);
+        let (sight, raw) = looked.unwrap_or_else(|fault| (Observation::Unseen(fault), None));
+        let Some(raw) = raw else { return Seen { target: target.clone(), sight, canary: None, probe: None } };
+        let proof = async {
+            match target.kind {
+                Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
+                Kind::RoleBinding | Kind::ClusterRoleBinding => (None, probe::pick(self.ctx, target, &raw).await),
+            }
+        };
+        let (canary, probe) = tokio::time::timeout(LOOK, proof).await.unwrap_or_default();
+        Seen { target: target.clone(), sight, canary, probe }
+    }
+
+    /// Looks at one target again.
+    pub async fn see(&self, target: &Target) -> Result<Observation, Fault> {
+        self.look(target).await.map(|(sight, _)| sight)
+    }
+
+    /// What stands there, and the object itself if it is to be acted on.
+    async fn look(&self, target: &Target) -> Result<(Observation, Option<Value>), Fault> {
         let api = dynamic(self.ctx, target);
         let live = match call("look at a target", api.get_opt(&target.name)).await {
             Ok(live) => live,
             Err(fault) if fault.is_forbidden() => {
-                return Ok(Observation::Refused("RBAC: the namespace has not consented".to_owned()));
+                return Ok((Observation::Refused("RBAC: the namespace has not consented".to_owned()), None));
             }
             Err(fault) => return Err(fault),
         };
-        let Some(live) = live else { return Ok(Observation::Gone) };
+        let Some(live) = live else { return Ok((Observation::Gone, None)) };
         if live.metadata.name.as_ref() != Some(&target.name) {
             let cause = "the API server answered with an object of another name".to_owned();
             return Err(Fault::Transient { doing: "look at a target", cause });
         }
         let uid = live.metadata.uid.clone().unwrap_or_default();
         if uid != target.uid {
-            return Ok(Observation::Replaced { uid });
+            return Ok((Observation::Replaced { uid }, None));
         }
         if let Some(reason) = self.not_ours(target, &live).await? {
-            return Ok(Observation::NotOurs(reason));
+            return Ok((Observation::NotOurs(reason), None));
         }
-        let version = live.metadata.resource_version.clone();
-        Ok(Observation::Standing { manifest: manifest(&live), version })
+        if self.only_finish {
+            return Ok((Observation::NotOurs(RemainingReason::NoLongerLeft), None));
+        }
+        let raw = without_servers_fields(&live);
+        let standing = Observation::Standing {
+            manifest: Manifest::of(&raw),
+            version: live.metadata.resource_version.clone(),
+            held: live.metadata.finalizers.is_some_and(|finalizers| !finalizers.is_empty()),
+        };
+        Ok((standing, Some(raw)))
     }
 
     /// The plan's own rule of reach, on what was just read; `None` if it is still this person's alone, and in reach.
     async fn not_ours(&self, target: &Target, live: &DynamicObject) -> Result<Option<RemainingReason>, Fault> {
-        let Some(person) = self.view.person.as_ref().map(convert::person_facts) else {
-            return Ok(Some(RemainingReason::AmbiguousMark));
-        };
+        let Some(person) = &self.person else { return Ok(Some(RemainingReason::AmbiguousMark)) };
         let mut world = self.world(target);
         if target.kind == Kind::ServiceAccount {
             let account = inventory::account(&live.metadata);
             return Ok(account.map_or(Some(RemainingReason::HandedOver), |account| {
-                reach::account(&account, &person, self.index, &world, &self.protected)
+                reach::account(&account, person, &self.index, &world, &self.protected)
             }));
         }
         let Some(binding) = binding(target, live) else { return Ok(Some(RemainingReason::SharedBinding)) };
         let going: Vec<&Target> = self.targets.iter().filter(|target| target.action == Action::Delete).collect();
         if binding_of_the_going(&binding, &going) {
-            return self.binding_of_removed(&binding, &person, &going, &mut world).await;
+            return self.binding_of_removed(&binding, person, &going, &world).await;
         }
         for subject in &binding.subjects {
             let plan::Subject::Account { namespace, name } = subject else { continue };
             world.accounts.extend(self.live_account(namespace, name).await?);
         }
-        Ok(reach::binding(&binding, &person, self.index, &world, &self.protected))
+        Ok(reach::binding(&binding, person, &self.index, &world, &self.protected))
     }
 
     /// What the rule of reach asks of the cluster. Consent is the API server's to give: it refuses where there is none.
@@ -175,7 +217,7 @@ impl Observer<'_> {
         World {
             consumers: self.consumers.clone(),
             consents: BTreeMap::from([(target.namespace.clone(), Consent { accounts: true, canaries: false })]),
-            own_namespaces: vec![self.ctx.namespace.clone()],
+            own_namespaces: self.ctx.own_namespaces.clone(),
             ..World::default()
         }
     }
@@ -187,16 +229,16 @@ impl Observer<'_> {
         binding: &plan::Binding,
         person: &PersonFacts,
         going: &[&Target],
-        world: &mut World,
+        world: &World,
     ) -> Result<Option<RemainingReason>, Fault> {
         for target in going.iter().filter(|target| binds(binding, target)) {
             match self.live_account(&target.namespace, &target.name).await? {
                 Some(live) if live.uid == target.uid => {
-                    if let Some(reason) = reach::account(&live, person, self.index, world, &self.protected) {
+                    if let Some(reason) = reach::account(&live, person, &self.index, world, &self.protected) {
                         return Ok(Some(reason));
                     }
                 }
-                None if self.record.ended(target) => {}
+                None if self.ended.contains(&target.uid) => {}
                 Some(_) | None => return Ok(Some(RemainingReason::HandedOver)),
             }
         }
@@ -265,7 +307,7 @@ pub fn dynamic(ctx: &Context, target: &Target) -> Api<DynamicObject> {
 }
 
 /// The object without what the API server writes, and without references to token Secrets that die with the account.
-fn manifest(live: &DynamicObject) -> Value {
+fn without_servers_fields(live: &DynamicObject) -> Value {
     let mut value = serde_json::to_value(live).unwrap_or_default();
     if let Some(object) = value.as_object_mut() {
         object.remove("secrets");
