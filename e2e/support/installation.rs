@@ -75,6 +75,11 @@ static STORIES: RwLock<()> = RwLock::const_new(());
 impl Installation {
     /// Installs the chart with the given target namespaces, which are made.
     pub async fn new(story: &str, targets: &[(&str, Consent)]) -> Self {
+        Self::with(story, targets, json!({})).await
+    }
+
+    /// The same, with more values for the chart.
+    pub async fn with(story: &str, targets: &[(&str, Consent)], mut more: Value) -> Self {
         let cluster = cluster().await;
         let suffix = suffix();
         let namespace = format!("{story}-{suffix}");
@@ -103,7 +108,8 @@ impl Installation {
                 values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets}));
             }
         }
-        installation.values = json!({"targets": values});
+        overlay(&mut more, json!({"targets": values}));
+        installation.values = more;
         installation.install_again().await;
         installation
     }

@@ -59,3 +59,40 @@ pub const LEDGER: &str = "rollcall-ledger";
 pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
 /// What the revoker may do in each namespace, as asked of the API server.
 pub const CONSENTS: &str = "rollcall-consents";
+
+/// Whether this can be the name of a namespace or of an account: lower-case letters, digits, `-` and `.`, as DNS has it.
+#[must_use]
+pub fn is_dns_name(name: &str) -> bool {
+    let word = |word: &str| {
+        !word.is_empty()
+            && !word.starts_with('-')
+            && !word.ends_with('-')
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    name.len() <= 253 && name.split('.').all(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dns_name_holds_nothing_that_means_anything_in_a_path() {
+        for (name, expected) in [
+            ("deploy", true),
+            ("a-1.b", true),
+            ("", false),
+            (".", false),
+            ("..", false),
+            ("a..b", false),
+            ("-a", false),
+            ("A", false),
+            ("a/b", false),
+            ("a?b", false),
+            ("a:b", false),
+            (&"a".repeat(254), false),
+        ] {
+            assert_eq!(is_dns_name(name), expected, "{name:?}");
+        }
+    }
+}

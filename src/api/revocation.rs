@@ -28,6 +28,7 @@ use super::condition::Condition;
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Gate", type_ = "string", json_path = ".status.gate.reason"),
     printcolumn(name = "Batch", type_ = "string", json_path = ".status.gate.batch"),
+    printcolumn(name = "Remaining", type_ = "integer", json_path = ".status.remainingCount"),
     printcolumn(name = "Verified", type_ = "date", json_path = ".status.verified"),
     printcolumn(name = "Plan", type_ = "string", json_path = ".status.plan.hash", priority = 1),
     printcolumn(name = "Evidence", type_ = "string", json_path = ".status.evidence.hash", priority = 1)
@@ -110,7 +111,7 @@ pub struct Rejection {
 }
 
 /// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, returned and conditions; the
-/// revoker writes claim, steps, verdicts, kept, remaining, acted, verified, confirmed and finished. An admission policy keeps them apart.
+/// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RevocationStatus {
@@ -172,6 +173,10 @@ pub struct RevocationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub remaining: Vec<Remaining>,
+    /// How much of the person's access remains at the end, of what the plan left alone and of what the revoker did:
+    /// `finished: Revoked` speaks of the targets, and of nothing that is counted here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_count: Option<u32>,
     /// When the last act ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<Timestamp>,
@@ -251,8 +256,8 @@ pub struct Target {
     /// Its namespace; empty for a ClusterRoleBinding.
     #[schemars(length(max = 63))]
     pub namespace: String,
-    /// Its name.
-    #[schemars(length(max = 253))]
+    /// Its name: a binding may be called almost anything, at almost any length.
+    #[schemars(length(max = 1024))]
     pub name: String,
     /// Its uid when the plan saw it.
     #[schemars(length(max = 64))]
@@ -325,7 +330,7 @@ pub struct Returned {
     #[schemars(length(max = 63))]
     pub namespace: String,
     /// Its name.
-    #[schemars(length(max = 253))]
+    #[schemars(length(max = 1024))]
     pub name: String,
     /// Its uid.
     #[schemars(length(max = 64))]
@@ -464,4 +469,16 @@ pub enum Finished {
     Failed,
     /// The person came back in the midst of it: what was deleted is there again, and nothing else was touched.
     Stopped,
+}
+
+impl Finished {
+    /// Its word in logs and in the status.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Revoked => "Revoked",
+            Self::Failed => "Failed",
+            Self::Stopped => "Stopped",
+        }
+    }
 }

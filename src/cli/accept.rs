@@ -1,7 +1,8 @@
 //! `rollcall accept`: lets one answer of an HR system be trusted that the trust gate held.
 
+use crate::kube::named::Api;
 use clap::Args;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;

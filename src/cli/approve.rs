@@ -3,10 +3,11 @@
 //! The approver writes with their own rights. An admission policy checks that they may, that they are who they say,
 //! that they are neither Rollcall nor the leaver, and that the hash is the one of the plan that stands.
 
+use crate::kube::named::Api;
 use clap::Args;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Client;
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;

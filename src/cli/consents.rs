@@ -1,8 +1,8 @@
 //! `rollcall consents`: what the revoker may do in each namespace, as control's self-test found it.
 
+use crate::kube::named::Api;
 use clap::Args;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::Api;
 use serde::Deserialize;
 
 use super::cluster::Cluster;

@@ -4,7 +4,9 @@
 //! of it, so that nothing which turns up later is let through as if nobody had decided. It can be taken back.
 
 use clap::{ArgGroup, Args};
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
+
+use crate::kube::named::Api;
 use serde_json::{Value, json};
 
 use super::approve::{find, name, plans, show, who, whoami};

@@ -2,7 +2,9 @@
 //! stay; what was proved stays done.
 
 use clap::Args;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
+
+use crate::kube::named::Api;
 use serde_json::json;
 
 use super::cluster::Cluster;

@@ -4,9 +4,10 @@
 //! reason, it means stopped. A stop is lifted only by naming the very object that is lifted (its resourceVersion), which
 //! no manifest can: an apply or replace of an older one is refused by an admission policy, and lifts nothing.
 
+use crate::kube::named::Api;
 use clap::Args;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;

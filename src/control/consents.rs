@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
     SubjectAccessReviewSpec,
 };
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -31,17 +32,20 @@ const EVERY: Duration = Duration::from_secs(30);
 pub const KEY: &str = "namespaces.json";
 
 /// What the consent for accounts and bindings is made of: verb, group, resource.
-const ACCOUNTS: [(&str, &str, &str); 6] = [
+const ACCOUNTS: [(&str, &str, &str); 8] = [
     ("get", "", "serviceaccounts"),
+    ("list", "", "serviceaccounts"),
     ("create", "", "serviceaccounts"),
     ("delete", "", "serviceaccounts"),
     ("get", "rbac.authorization.k8s.io", "rolebindings"),
+    ("list", "rbac.authorization.k8s.io", "rolebindings"),
     ("delete", "rbac.authorization.k8s.io", "rolebindings"),
     ("list", "", "pods"),
 ];
 /// What the consent for cluster-scoped bindings is made of.
-const CLUSTER: [(&str, &str, &str); 2] = [
+const CLUSTER: [(&str, &str, &str); 3] = [
     ("get", "rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("list", "rbac.authorization.k8s.io", "clusterrolebindings"),
     ("delete", "rbac.authorization.k8s.io", "clusterrolebindings"),
 ];
 

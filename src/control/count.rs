@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 
 use super::Context;
 use crate::api::revocation::Operation;
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
-use crate::kube::calls::{self, call};
+use crate::kube::calls::call;
 use crate::kube::inventory::list_each;
 use crate::kube::ledger_store::{self, LEDGER_KEY};
 use crate::kube::outcome::Fault;
@@ -152,13 +153,10 @@ async fn swap(ctx: &Context, change: impl Fn(&mut Ledger)) -> Result<Ledger, Fau
             let params = PostParams::default();
             if fresh { api.create(&params, &map).await } else { api.replace(names::LEDGER, &params, &map).await }
         };
-        match tokio::time::timeout(calls::CALL, write).await {
-            Ok(Ok(_)) => return Ok(ledger),
-            Ok(Err(error)) if calls::is(&error, 409) => {}
-            Ok(Err(error)) => return Err(Fault::kube("write the ledger", &error)),
-            Err(_) => {
-                return Err(Fault::Transient { doing: "write the ledger", cause: "no answer in time".to_owned() });
-            }
+        match call("write the ledger", write).await {
+            Ok(_) => return Ok(ledger),
+            Err(fault) if fault.is_conflict() => {}
+            Err(fault) => return Err(fault),
         }
     }
     Err(Fault::Transient { doing: "write the ledger", cause: "somebody else kept writing".to_owned() })

@@ -10,11 +10,12 @@ mod state;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
@@ -192,27 +193,22 @@ async fn start(ctx: &Context, part: &str, now: Timestamp) -> Result<String, Faul
     let name = format!("{part}-{:x}", now.as_millisecond());
     let api: Api<Job> = Api::namespaced(ctx.client.clone(), &ctx.options.revoker_namespace);
     let job = made(&ctx.options, part, &name);
-    match tokio::time::timeout(calls::CALL, api.create(&PostParams::default(), &job)).await {
-        Ok(Ok(_)) => {
+    match call("start the revoker's Job", api.create(&PostParams::default(), &job)).await {
+        Ok(_) => {
             tracing::info!(job = name, "started a Job of the revoker");
             Ok(name)
         }
-        Ok(Err(error)) => {
-            let fault = refused(&error, &own_policy(&ctx.options));
+        Err(fault) => {
+            let fault = refused(fault, &own_policy(&ctx.options));
             tracing::warn!(job = name, %fault, "a Job of the revoker was not started");
             Err(fault)
         }
-        Err(_) => Err(Fault::Transient { doing: "start the revoker's Job", cause: "no answer in time".to_owned() }),
     }
 }
 
 /// What a refused Job means: who refused it if that can be told, else a fault like any other.
-fn refused(error: &kube::Error, own: &str) -> Fault {
-    let who = match error {
-        kube::Error::Api(status) => refusal::refused_by(&status.message, own),
-        _ => None,
-    };
-    let Some(who) = who else { return Fault::kube("start the revoker's Job", error) };
+fn refused(fault: Fault, own: &str) -> Fault {
+    let Some(who) = fault.server_message().and_then(|said| refusal::refused_by(said, own)) else { return fault };
     let message = format!("The revoker's Job is refused: {who}. Nothing was changed; it is tried again.");
     Fault::Waiting { reason: condition::REVOKER_CANNOT_START, message, again: REFUSED_AGAIN }
 }
@@ -317,7 +313,7 @@ mod tests {
     fn a_refused_job_names_who_refused_it() {
         let refusal = |message: &str| {
             let status = kube::core::Status::failure(message, "Invalid").with_code(422).boxed();
-            refused(&kube::Error::Api(status), "rc-job-template").to_string()
+            refused(Fault::call("start the revoker's Job", kube::Error::Api(status)), "rc-job-template").to_string()
         };
         assert_eq!(
             refusal(

@@ -34,6 +34,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Person, Revocation, names};
+use crate::kube::named::Api;
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::stop;
 use crate::kube::telemetry::Metrics;
@@ -151,12 +152,12 @@ pub async fn run(
 
 /// The controller of leavers: Persons whose employment has ended, and no others.
 async fn people(ctx: Arc<Context>, woken: mpsc::UnboundedReceiver<ObjectRef<Person>>, shutdown: CancellationToken) {
-    let api = kube::Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let api: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let leavers = watcher::Config::default().timeout(30).fields("status.employment.state=Terminated");
-    let revocations: kube::Api<Revocation> = kube::Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let revocations: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let namespace = ctx.options.namespace.clone();
-    Controller::new(api, leavers)
-        .watches(revocations, watcher::Config::default().timeout(30), move |revocation: Revocation| {
+    Controller::new(api.watched(), leavers)
+        .watches(revocations.watched(), watcher::Config::default().timeout(30), move |revocation: Revocation| {
             Some(ObjectRef::new(&revocation.spec.person).within(&namespace))
         })
         .reconcile_on(stream(woken))
@@ -173,8 +174,8 @@ async fn revocations(
     woken: mpsc::UnboundedReceiver<ObjectRef<Revocation>>,
     shutdown: CancellationToken,
 ) {
-    let api = kube::Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    Controller::new(api, watcher::Config::default().timeout(30))
+    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    Controller::new(api.watched(), watcher::Config::default().timeout(30))
         .reconcile_on(stream(woken))
         .with_config(Config::default().concurrency(AT_ONCE))
         .graceful_shutdown_on(shutdown.cancelled_owned())

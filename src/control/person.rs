@@ -7,9 +7,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 use kube::runtime::controller::Action;
 use sha2::{Digest, Sha256};
 
@@ -225,11 +226,9 @@ async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSp
         status: None,
     };
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    match tokio::time::timeout(calls::CALL, api.create(&PostParams::default(), &revocation)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if calls::is(&error, 409) => Ok(()),
-        Ok(Err(error)) => Err(Fault::kube("create a Revocation", &error)),
-        Err(_) => Err(Fault::Transient { doing: "create a Revocation", cause: "no answer in time".to_owned() }),
+    match calls::call("create a Revocation", api.create(&PostParams::default(), &revocation)).await {
+        Err(fault) if !fault.is_conflict() => Err(fault),
+        _ => Ok(()),
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 
 use super::Context;
 use super::owned_status::Part;
 use crate::api::revocation::{self, Evidence};
 use crate::api::{Person, Revocation, names};
-use crate::kube::calls::{self, call};
+use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
 use domain::employee::HrId;
 use domain::evidence::{self, GENESIS, Head, Sealed, Story};
@@ -120,14 +121,13 @@ async fn create(api: &Api<ConfigMap>, revocation: &str, sealed: &Sealed) -> Resu
         immutable: Some(true),
         ..ConfigMap::default()
     };
-    match tokio::time::timeout(calls::CALL, api.create(&PostParams::default(), &map)).await {
-        Ok(Ok(_)) => Ok(Created::Ours),
-        Ok(Err(error)) if calls::is(&error, 409) => {
+    match call("write the record", api.create(&PostParams::default(), &map)).await {
+        Ok(_) => Ok(Created::Ours),
+        Err(fault) if fault.is_conflict() => {
             let theirs = call("read the record in its place", api.get(&name)).await?;
             Ok(Created::Theirs(theirs.data.and_then(|mut data| data.remove(evidence::KEY)).unwrap_or_default()))
         }
-        Ok(Err(error)) => Err(Fault::kube("write the record", &error)),
-        Err(_) => Err(Fault::Transient { doing: "write the record", cause: "no answer in time".to_owned() }),
+        Err(fault) => Err(fault),
     }
 }
 
@@ -147,13 +147,9 @@ async fn move_head(api: &Api<ConfigMap>, standing: Option<ConfigMap>, head: &Hea
     let write = async {
         if fresh { api.create(&params, &map).await } else { api.replace(names::EVIDENCE_HEAD, &params, &map).await }
     };
-    match tokio::time::timeout(calls::CALL, write).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if calls::is(&error, 409) => Ok(()),
-        Ok(Err(error)) => Err(Fault::kube("move the head of the evidence", &error)),
-        Err(_) => {
-            Err(Fault::Transient { doing: "move the head of the evidence", cause: "no answer in time".to_owned() })
-        }
+    match call("move the head of the evidence", write).await {
+        Err(fault) if !fault.is_conflict() => Err(fault),
+        _ => Ok(()),
     }
 }
 

@@ -7,10 +7,11 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::kube::named::Api;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
-use kube::api::{Api, PartialObjectMeta};
+use kube::api::PartialObjectMeta;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{Store, reflector, store};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -114,25 +115,25 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
     let own = |ctx: &Arc<Context>| Arc::clone(ctx);
     tasks.spawn(watch(
         writers.people,
-        watcher(Api::namespaced(client.clone(), &namespace), ours()),
+        watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
         own(ctx),
         person_changed,
     ));
     tasks.spawn(watch(
         writers.revocations,
-        watcher(Api::namespaced(client.clone(), &namespace), ours()),
+        watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
         own(ctx),
         revocation_changed,
     ));
     tasks.spawn(watch(
         writers.policies,
-        watcher(Api::namespaced(client.clone(), &namespace), ours()),
+        watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
         own(ctx),
         policy_changed,
     ));
     tasks.spawn(watch(
         writers.connections,
-        watcher(Api::namespaced(client.clone(), &namespace), ours()),
+        watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
         own(ctx),
         |ctx, _| {
             wake_unfinished(ctx, |_| true);
@@ -141,13 +142,13 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
     let everything = watcher::Config::default();
     tasks.spawn(watch(
         writers.accounts,
-        watcher(Api::all(client.clone()), everything.clone()),
+        watcher(Api::all(client.clone()).watched(), everything.clone()),
         own(ctx),
         account_changed,
     ));
     tasks.spawn(watch(
         writers.role_bindings,
-        watcher(Api::all(client.clone()), everything.clone()),
+        watcher(Api::all(client.clone()).watched(), everything.clone()),
         own(ctx),
         |ctx, binding| {
             returns::binding(ctx, "RoleBinding", &binding.metadata);
@@ -156,7 +157,7 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
     ));
     tasks.spawn(watch(
         writers.cluster_role_bindings,
-        watcher(Api::all(client), everything),
+        watcher(Api::all(client).watched(), everything),
         own(ctx),
         |ctx, binding| {
             returns::binding(ctx, "ClusterRoleBinding", &binding.metadata);
@@ -169,7 +170,8 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
 /// Watches the metadata of Secrets in a namespace that consented to it: a token Secret that comes back is seen.
 pub async fn secrets(ctx: Arc<Context>, namespace: String) {
     let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(ctx.client.clone(), &namespace);
-    let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff().touched_objects());
+    let mut events =
+        std::pin::pin!(watcher(api.watched(), watcher::Config::default()).default_backoff().touched_objects());
     while let Some(event) = events.next().await {
         if let Ok(secret) = event {
             returns::secret(&ctx, &secret.metadata);
@@ -223,7 +225,8 @@ fn measure(ctx: &Context) {
 /// The stop and the ledger wake everything that is not finished.
 async fn stop_or_ledger(ctx: Arc<Context>) {
     let api: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff().touched_objects());
+    let mut events =
+        std::pin::pin!(watcher(api.watched(), watcher::Config::default()).default_backoff().touched_objects());
     while let Some(event) = events.next().await {
         if event.is_ok_and(|map| [names::STOP, names::LEDGER].contains(&map.name_any().as_str())) {
             wake_unfinished(&ctx, |_| true);

@@ -2,30 +2,27 @@
 
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
-use super::outcome::Fault;
+use super::outcome::{CallFailure, Fault};
+use crate::api::names;
 
 /// Longest time for one call to the API server, retries included.
 pub const CALL: Duration = Duration::from_secs(30);
 
-/// Code and reason of a failed call; never the server's message, which may quote what was sent.
+/// How a call failed; never the server's message, which may quote what was sent.
 #[must_use]
 pub fn describe(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
-        kube::Error::Auth(_) => "the credential for the API server cannot be used".to_owned(),
-        kube::Error::Service(_) | kube::Error::HyperError(_) => "the API server cannot be reached".to_owned(),
-        kube::Error::SerdeError(_) => "the API server's answer could not be read".to_owned(),
-        _ => "the call failed".to_owned(),
-    }
+    CallFailure::of(error).to_string()
 }
 
 /// Whether the API server answered with this code.
@@ -41,8 +38,8 @@ pub fn is(error: &kube::Error, code: u16) -> bool {
 pub async fn call<T>(doing: &'static str, future: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Fault> {
     match tokio::time::timeout(CALL, future).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Fault::kube(doing, &error)),
-        Err(_) => Err(Fault::Transient { doing, cause: "no answer in time".to_owned() }),
+        Ok(Err(error)) => Err(Fault::call(doing, error)),
+        Err(_) => Err(Fault::unanswered(doing)),
     }
 }
 
@@ -124,6 +121,14 @@ pub async fn client() -> Result<Client, Fault> {
     Client::try_from(config).map_err(|error| fault(describe(&error)))
 }
 
+/// What an Event on an object of this name is called: names of Events are narrower than those of bindings.
+fn event_name(name: &str) -> String {
+    if name.len() <= 200 && names::is_dns_name(name) {
+        return name.to_owned();
+    }
+    data_encoding::HEXLOWER.encode(&Sha256::digest(name.as_bytes())).chars().take(16).collect()
+}
+
 /// Tells that something happened: writes an Event of type Normal on an object, and a log line.
 ///
 /// `note` holds ids only, never a name, an address or a token.
@@ -158,7 +163,7 @@ async fn tell(
     }
     let event = Event {
         metadata: ObjectMeta {
-            name: Some(format!("{}.{:x}", name.chars().take(200).collect::<String>(), at.as_nanosecond())),
+            name: Some(format!("{}.{:x}", event_name(&name), at.as_nanosecond())),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },
@@ -175,5 +180,19 @@ async fn tell(
     let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
     if let Err(fault) = call("write an event", api.create(&PostParams::default(), &event)).await {
         tracing::warn!(%fault, reason, "event not written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_on_an_object_of_any_name_can_be_written() {
+        for (name, kept) in [("ci-bot", true), ("mine?x", false), ("..", false), (&"x".repeat(300), false)] {
+            let called = event_name(name);
+            assert_eq!(called == name, kept, "{name}");
+            assert!(names::is_dns_name(&called) && called.len() <= 200, "{name}: {called}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Live reads of everything a gate asks: control and the revoker each make their own.
 
+use crate::kube::named::Api;
 use jiff::Timestamp;
 use kube::Client;
-use kube::api::Api;
 
 use super::calls::call;
 use super::ledger_store;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::kube::named::Api;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{Pod, PodSpec, ReplicationController};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, Subject as RbacSubject};
-use kube::api::{Api, ListParams, ObjectMeta};
+use kube::api::{ListParams, ObjectMeta};
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
@@ -109,7 +110,7 @@ pub async fn consumers_of(
     let reads = namespaces.into_iter().map(|namespace| async move {
         match consumers(client, &namespace).await {
             Ok(names) => Ok(Some((namespace, names))),
-            Err(fault) if fault.forbidden() => Ok(None),
+            Err(fault) if fault.is_forbidden() => Ok(None),
             Err(fault) => Err(fault),
         }
     });

@@ -1,8 +1,8 @@
 //! The ledger, as both control and the revoker read it. One that cannot be read lets nothing through.
 
+use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
-use kube::api::Api;
 
 use super::calls::call;
 use super::outcome::Fault;

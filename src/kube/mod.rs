@@ -7,6 +7,7 @@ pub mod health;
 pub mod inventory;
 pub mod lease;
 pub mod ledger_store;
+pub mod named;
 pub mod outcome;
 pub mod stop;
 pub mod telemetry;

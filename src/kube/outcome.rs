@@ -1,7 +1,7 @@
 //! The only place that turns answers and faults into conditions and the next time to look.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +21,17 @@ pub enum Fault {
         /// Class of the failure, without any payload.
         cause: String,
     },
+    /// A call to the API server failed; tried again by itself. Its text is the kind, never the server's message, which
+    /// may quote what was sent.
+    #[error("{doing}: {kind}")]
+    Call {
+        /// What was being done.
+        doing: &'static str,
+        /// How it failed.
+        kind: CallFailure,
+        /// The client's own error; none when the call was given up for want of an answer.
+        source: Option<Arc<kube::Error>>,
+    },
     /// Something outside has to happen first.
     #[error("{message}")]
     Waiting {
@@ -37,16 +48,145 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the API server refused the call for want of a right.
+    /// How the call to the API server failed, if that is what this fault is.
     #[must_use]
-    pub fn forbidden(&self) -> bool {
-        matches!(self, Self::Transient { cause, .. } if cause.starts_with("403"))
+    pub const fn call_failure(&self) -> Option<CallFailure> {
+        match self {
+            Self::Call { kind, .. } => Some(*kind),
+            Self::Transient { .. } | Self::Waiting { .. } | Self::Stalled(_) => None,
+        }
     }
 
-    /// A call to the API server failed. Says code and reason, never the server's text, which may quote a payload.
+    /// Whether the API server refused the call for want of a right, or by a policy.
     #[must_use]
-    pub fn kube(doing: &'static str, error: &kube::Error) -> Self {
-        Self::Transient { doing, cause: super::calls::describe(error) }
+    pub fn is_forbidden(&self) -> bool {
+        self.call_failure() == Some(CallFailure::Forbidden)
+    }
+
+    /// Whether somebody else wrote first, or a precondition did not hold, or the object exists already.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.call_failure() == Some(CallFailure::Conflict)
+    }
+
+    /// Whether the API server said that the object is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.call_failure() == Some(CallFailure::NotFound)
+    }
+
+    /// Whether the API server refused the call for good: the same call will be refused again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.call_failure(), Some(CallFailure::Forbidden | CallFailure::Invalid))
+    }
+
+    /// What the API server said. It may quote what was sent: only for who knows that nothing secret was.
+    #[must_use]
+    pub fn server_message(&self) -> Option<&str> {
+        match self {
+            Self::Call { source: Some(source), .. } => match source.as_ref() {
+                kube::Error::Api(status) => Some(&status.message),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// A call to the API server failed.
+    #[must_use]
+    pub fn call(doing: &'static str, error: kube::Error) -> Self {
+        Self::Call { doing, kind: CallFailure::of(&error), source: Some(Arc::new(error)) }
+    }
+
+    /// A call to the API server was not answered in time.
+    #[must_use]
+    pub const fn unanswered(doing: &'static str) -> Self {
+        Self::Call { doing, kind: CallFailure::Timeout, source: None }
+    }
+}
+
+/// How a call to the API server failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallFailure {
+    /// 400: the request makes no sense to it.
+    BadRequest,
+    /// 401: the credential is not taken.
+    Unauthorized,
+    /// 403: a right is missing, or a policy refused.
+    Forbidden,
+    /// 404.
+    NotFound,
+    /// 409: changed or made by somebody else, or another object than was meant.
+    Conflict,
+    /// 410: the version or the page asked for is no longer kept.
+    Expired,
+    /// 422: the object is not valid.
+    Invalid,
+    /// 429: asked to wait.
+    TooManyRequests,
+    /// No answer in time, or 408 or 504.
+    Timeout,
+    /// The server has an error of its own: 5xx.
+    Server,
+    /// Another answer of the API server.
+    Status(u16),
+    /// No connection.
+    Unreachable,
+    /// An answer that could not be read.
+    Unreadable,
+    /// The request could not be made.
+    Unsent,
+}
+
+impl CallFailure {
+    /// How this call failed.
+    #[must_use]
+    pub fn of(error: &kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::of_code(status.code),
+            kube::Error::Auth(_) => Self::Unauthorized,
+            kube::Error::Service(_) | kube::Error::HyperError(_) => Self::Unreachable,
+            kube::Error::SerdeError(_) => Self::Unreadable,
+            _ => Self::Unsent,
+        }
+    }
+
+    const fn of_code(code: u16) -> Self {
+        match code {
+            400 => Self::BadRequest,
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            408 | 504 => Self::Timeout,
+            409 => Self::Conflict,
+            410 => Self::Expired,
+            422 => Self::Invalid,
+            429 => Self::TooManyRequests,
+            500..=599 => Self::Server,
+            other => Self::Status(other),
+        }
+    }
+}
+
+impl std::fmt::Display for CallFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::BadRequest => "the API server could not make sense of the request (400)",
+            Self::Unauthorized => "the credential for the API server is not accepted (401)",
+            Self::Forbidden => "refused by the API server (403)",
+            Self::NotFound => "not found (404)",
+            Self::Conflict => "changed by somebody else at the same time (409)",
+            Self::Expired => "too old for the API server (410)",
+            Self::Invalid => "not valid for the API server (422)",
+            Self::TooManyRequests => "the API server asks to wait (429)",
+            Self::Timeout => "no answer in time",
+            Self::Server => "the API server failed (5xx)",
+            Self::Status(code) => return write!(f, "the API server answered {code}"),
+            Self::Unreachable => "the API server cannot be reached",
+            Self::Unreadable => "the API server's answer could not be read",
+            Self::Unsent => "the request could not be made",
+        })
     }
 }
 
@@ -99,7 +239,7 @@ pub fn conclude(
             watched::concluded(&conditions, None, failures);
             return Conclusion { conditions, action: Action::requeue(report.again) };
         }
-        Err(fault @ Fault::Transient { .. }) => {
+        Err(fault @ (Fault::Transient { .. } | Fault::Call { .. })) => {
             let again = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LAST_RETRY);
             (vec![condition::retrying(fault.to_string()), condition::reconciling("Tried again by itself.")], again)
         }
@@ -150,6 +290,30 @@ mod tests {
             [0, 1, 4, 40].map(|n| conclude(&[], None, &transient(), n, Timestamp::UNIX_EPOCH).action).into();
         let secs = [2, 4, 32, 300].map(|s| Action::requeue(Duration::from_secs(s)));
         assert_eq!(waits, secs);
+    }
+
+    #[test]
+    fn a_call_that_failed_is_known_by_its_kind_and_told_without_the_servers_words() {
+        let answer = |code| {
+            let status = kube::core::Status::failure("user ada@example.com, token abc", "Secret").with_code(code);
+            Fault::call("read", kube::Error::Api(Box::new(status)))
+        };
+        let kinds: Vec<_> = [403, 404, 409, 422, 429, 500, 504, 418].map(|code| answer(code).call_failure()).into();
+        let expected = [
+            CallFailure::Forbidden,
+            CallFailure::NotFound,
+            CallFailure::Conflict,
+            CallFailure::Invalid,
+            CallFailure::TooManyRequests,
+            CallFailure::Server,
+            CallFailure::Timeout,
+            CallFailure::Status(418),
+        ];
+        assert_eq!(kinds, expected.map(Some));
+        assert!(answer(403).is_forbidden() && answer(409).is_conflict() && answer(404).is_not_found());
+        assert_eq!(answer(409).to_string(), "read: changed by somebody else at the same time (409)");
+        assert_eq!(Fault::unanswered("read").to_string(), "read: no answer in time");
+        assert_eq!(transient().unwrap_err().call_failure(), None);
     }
 
     #[test]

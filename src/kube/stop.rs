@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
-use kube::api::{Api, ObjectMeta, PostParams};
+use kube::api::{ObjectMeta, PostParams};
 
-use super::calls::{self, call};
+use super::calls::call;
 use super::outcome::Fault;
 use crate::api::names;
 
@@ -46,10 +47,8 @@ pub async fn begin(client: &Client, namespace: &str) -> Result<(), Fault> {
         },
         ..ConfigMap::default()
     };
-    match tokio::time::timeout(calls::CALL, api.create(&PostParams::default(), &stop)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if calls::is(&error, 409) => Ok(()), // somebody stopped everything at this moment
-        Ok(Err(error)) => Err(Fault::kube("make the global stop", &error)),
-        Err(_) => Err(Fault::Transient { doing: "make the global stop", cause: "no answer in time".to_owned() }),
+    match call("make the global stop", api.create(&PostParams::default(), &stop)).await {
+        Err(fault) if fault.is_conflict() => Ok(()), // somebody stopped everything at this moment
+        made => made.map(drop),
     }
 }

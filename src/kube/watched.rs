@@ -69,6 +69,7 @@ fn wrong(condition: &Condition, faulty: bool) -> bool {
 const fn class(fault: &Fault) -> &'static str {
     match fault {
         Fault::Transient { .. } => "Transient",
+        Fault::Call { .. } => "Call",
         Fault::Waiting { .. } => "Waiting",
         Fault::Stalled(_) => "Stalled",
     }

@@ -2,68 +2,105 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::{Api, DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
-use tokio::time::Instant;
+use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 
 use super::Context;
-use super::observe::{Observation, Seen, dynamic};
+use super::aside::{self, Aside};
+use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen, dynamic};
 use super::record::Record;
 use crate::api::revocation::StepOutcome;
-use crate::kube::calls::{self, CALL, announce, call};
+use crate::kube::calls::{self, announce, call};
 use crate::kube::outcome::Fault;
-use crate::kube::stop;
-use domain::gate::Released;
-use domain::plan::{Action, Kind, Target};
+use domain::plan::{Action, Kind, RemainingReason, Target};
 
-/// How long an object may take to be gone after its delete was accepted.
-const GOING: Duration = Duration::from_secs(10);
-/// How often that is looked at.
-const LOOK: Duration = Duration::from_millis(200);
+/// Longest time for one step, all its calls together.
+const STEP: Duration = Duration::from_secs(45);
+/// How often an object that was changed since it was looked at is looked at again and tried by its version. After that
+/// its uid alone has to fit: whoever keeps changing their account does not keep it.
+const TOUCHED: usize = 5;
 
 /// How one act ended.
-struct Ended {
-    outcome: StepOutcome,
-    new_uid: Option<String>,
-    message: Option<String>,
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub outcome: StepOutcome,
+    /// Uid of what stands in its place.
+    pub new_uid: Option<String>,
+    /// In words.
+    pub message: Option<String>,
+    /// Why it was left alone.
+    pub left: Option<RemainingReason>,
 }
 
 impl Ended {
     fn new(outcome: StepOutcome) -> Self {
-        Self { outcome, new_uid: None, message: None }
+        Self { outcome, new_uid: None, message: None, left: None }
     }
 
-    fn saying(outcome: StepOutcome, message: impl Into<String>) -> Self {
+    /// Ended, with words.
+    pub fn saying(outcome: StepOutcome, message: impl Into<String>) -> Self {
         Self { message: Some(message.into()), ..Self::new(outcome) }
+    }
+
+    fn left_alone(reason: RemainingReason) -> Self {
+        let message = format!("{}: {}", reason.as_str(), reason.advice());
+        Self { left: Some(reason), ..Self::saying(StepOutcome::Skipped, message) }
     }
 }
 
-/// Carries out a released plan, target by target.
+/// What became of one step.
+pub enum Stepped {
+    /// It came to its end.
+    Ended(Ended),
+    /// Its delete was accepted, and these finalizers hold it.
+    Held(String),
+}
+
+/// What is to be done about a target, by what was seen of it.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// Nothing.
+    End(Ended),
+    /// Delete it.
+    Delete,
+    /// Delete it, and make it again.
+    Recreate,
+    /// Make it again: it is gone already.
+    Create,
+}
+
+/// Carries out a released plan, target by target, side by side.
 ///
-/// # Flow          before each step the global stop; then the step; one write of all outcomes at the end
+/// # Flow          rights, then accounts, then both of what finalizers hold; before each step the global stop; outcomes
+///                 written as they come; what is held waits aside for all others
 /// # Guarantees    an object whose uid differs from the plan's is never deleted; what a look called not ours is left alone
 /// # Assumptions   manifests are written ahead (`Record::claim`)
 /// # Errors        transient: what was done is written, and a new process resumes
-pub async fn act(ctx: &Context, released: &Released, targets: &[Seen], record: &mut Record) -> Result<(), Fault> {
-    debug_assert_eq!(released.plan().targets.len(), targets.len());
+pub async fn act(ctx: &Context, observer: &Observer<'_>, targets: &[Seen], record: &mut Record) -> Result<(), Fault> {
     if record.acted().is_some() {
         return Ok(());
     }
     let mut result = Ok(());
-    for seen in targets.iter().filter(|seen| !matches!(seen.sight, Observation::Settled)) {
-        if let Some(reason) = stop::stopped(&ctx.client, &ctx.namespace).await {
-            result = Err(Fault::Transient { doing: "act", cause: format!("everything is stopped: {reason}") });
-            break;
-        }
-        match step(ctx, seen, record).await {
-            Ok(ended) => {
-                let at = calls::now();
-                tell(ctx, record, seen, &ended, at).await;
-                record.set_step(&seen.target, ended.outcome, ended.new_uid, ended.message, at);
+    let mut held = Vec::new();
+    for wave in waves(targets) {
+        let manifests: Vec<_> = wave.iter().map(|seen| record.manifest(&seen.target)).collect();
+        let steps = wave
+            .into_iter()
+            .zip(manifests)
+            .map(|(seen, manifest)| async move { (seen, in_time(ctx, step(ctx, observer, seen, manifest)).await) });
+        let mut steps = std::pin::pin!(futures::stream::iter(steps).buffer_unordered(SIDE_BY_SIDE));
+        while let Some((seen, stepped)) = steps.next().await {
+            match stepped {
+                Ok(Stepped::Ended(ended)) => note(ctx, record, seen, ended).await,
+                Ok(Stepped::Held(by)) => held.push(Aside { seen, by }),
+                Err(fault) => result = result.and(Err(fault)), // the others go on: one target must not shield them
             }
-            Err(fault) => result = result.and(Err(fault)), // the others go on: one target must not shield them
+            record.write_by_and_by().await?;
         }
     }
+    result = result.and(aside::wait(ctx, held, record).await);
     if result.is_ok() {
         record.set_acted(calls::now());
     }
@@ -71,93 +108,127 @@ pub async fn act(ctx: &Context, released: &Released, targets: &[Seen], record: &
     result
 }
 
-/// One step, by what was seen.
-async fn step(ctx: &Context, seen: &Seen, record: &Record) -> Result<Ended, Fault> {
-    let target = &seen.target;
-    match (&seen.sight, target.action) {
-        (Observation::Settled, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
-        (Observation::NotOurs(reason), _) => {
-            Ok(Ended::saying(StepOutcome::Skipped, format!("{}: {}", reason.as_str(), reason.advice())))
-        }
-        (Observation::Refused(message), _) => Ok(Ended::saying(StepOutcome::Refused, message.clone())),
-        (Observation::Unseen(fault), _) => Err(fault.clone()),
-        (Observation::Replaced { uid }, Action::Recreate) if record.manifest(target).is_some() => Ok(Ended {
-            outcome: StepOutcome::Done,
+/// The order of acting: what can be ended at once goes before what a finalizer will hold, and in each, rights before
+/// accounts. Within a wave nobody waits for anybody.
+fn waves(targets: &[Seen]) -> Vec<Vec<&Seen>> {
+    let is_held = |seen: &Seen| matches!(seen.sight, Observation::Standing { held: true, .. });
+    let is_account = |seen: &Seen| seen.target.kind == Kind::ServiceAccount;
+    let open = targets.iter().filter(|seen| !matches!(seen.sight, Observation::Settled));
+    let (held, free): (Vec<&Seen>, Vec<&Seen>) = open.partition(|seen| is_held(seen));
+    [free, held]
+        .into_iter()
+        .flat_map(|seen| {
+            let (accounts, rights): (Vec<&Seen>, Vec<&Seen>) = seen.into_iter().partition(|seen| is_account(seen));
+            [rights, accounts]
+        })
+        .collect()
+}
+
+/// One step with its deadline, unless everything is stopped.
+async fn in_time(ctx: &Context, step: impl Future<Output = Result<Stepped, Fault>>) -> Result<Stepped, Fault> {
+    if let Some(reason) = ctx.shared.stopped(ctx).await {
+        return Err(Fault::Transient { doing: "act", cause: format!("everything is stopped: {reason}") });
+    }
+    tokio::time::timeout(STEP, step).await.unwrap_or_else(|_| Err(Fault::unanswered("act")))
+}
+
+/// Notes how a step ended, and tells about it.
+pub async fn note(ctx: &Context, record: &mut Record, seen: &Seen, ended: Ended) {
+    let at = calls::now();
+    tell(ctx, record, seen, &ended, at).await;
+    if let Some(reason) = ended.left {
+        record.left(&seen.target, reason);
+    }
+    record.set_step(&seen.target, ended.outcome, ended.new_uid, ended.message, at);
+}
+
+/// What is to be done, by what was seen.
+fn next(sight: &Observation, action: Action, kept: bool) -> Result<Next, Fault> {
+    Ok(match (sight, action) {
+        (Observation::Settled, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
+        (Observation::NotOurs(reason), _) => Next::End(Ended::left_alone(*reason)),
+        (Observation::Refused(message), _) => Next::End(Ended::saying(StepOutcome::Refused, message.clone())),
+        (Observation::Unseen(fault), _) => return Err(fault.clone()),
+        (Observation::Replaced { uid }, Action::Recreate) if kept => Next::End(Ended {
             new_uid: Some(uid.clone()),
-            message: Some("it exists with a new uid".to_owned()),
+            ..Ended::saying(StepOutcome::Done, "it exists with a new uid")
         }),
         (Observation::Replaced { .. }, _) => {
-            Ok(Ended::saying(StepOutcome::AlreadyGone, "another object stands in its place"))
+            Next::End(Ended::saying(StepOutcome::AlreadyGone, "another object stands in its place"))
         }
-        (Observation::Gone, Action::Recreate) => match record.manifest(target) {
-            Some(_) => create(ctx, target, record).await,
-            None => Ok(Ended::new(StepOutcome::AlreadyGone)),
-        },
-        (Observation::Gone, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
-        (Observation::Standing { version, .. }, Action::Recreate) => match delete(ctx, target, version).await? {
-            Ended { outcome: StepOutcome::Done | StepOutcome::AlreadyGone, .. } => create(ctx, target, record).await,
-            ended => Ok(ended),
-        },
-        (Observation::Standing { version, .. }, Action::Unbind | Action::Delete) => delete(ctx, target, version).await,
-    }
-}
-
-/// Deletes one object, and waits until its uid is gone.
-///
-/// # Flow          delete in the background with preconditions on uid and version; look until the uid is gone
-/// # Guarantees    an object with another uid, or changed since the look, is never deleted; running it twice is running it once
-/// # Assumptions   the namespace consented; the cage policy is installed
-/// # Errors        transient: asked again. Refused (403) and held by a finalizer are outcomes, which name who refused or holds
-#[allow(clippy::disallowed_methods, reason = "the one place that deletes")]
-async fn delete(ctx: &Context, target: &Target, version: &Option<String>) -> Result<Ended, Fault> {
-    if cfg!(feature = "fault-noop") {
-        return Ok(Ended::new(StepOutcome::Done));
-    }
-    let api = dynamic(ctx, target);
-    let params = DeleteParams {
-        preconditions: Some(Preconditions { uid: Some(target.uid.clone()), resource_version: version.clone() }),
-        propagation_policy: Some(PropagationPolicy::Background),
-        ..DeleteParams::default()
-    };
-    match tokio::time::timeout(CALL, api.delete(&target.name, &params)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) if calls::is(&error, 404) => return Ok(Ended::new(StepOutcome::AlreadyGone)),
-        Ok(Err(error)) if calls::is(&error, 409) => return conflict(&api, target).await,
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
-            return Ok(Ended::saying(StepOutcome::Refused, layer(&status.message)));
-        }
-        Ok(Err(error)) => return Err(Fault::kube("delete", &error)),
-        Err(_) => return Err(Fault::Transient { doing: "delete", cause: "no answer in time".to_owned() }),
-    }
-    let deadline = Instant::now() + GOING;
-    loop {
-        let live = call("look after a delete", api.get_opt(&target.name)).await?;
-        let Some(live) = live.filter(|live| live.metadata.uid.as_deref() == Some(target.uid.as_str())) else {
-            return Ok(Ended::new(StepOutcome::Done));
-        };
-        if Instant::now() >= deadline {
-            let held = live.metadata.finalizers.unwrap_or_default().join(", ");
-            let message = if held.is_empty() {
-                "the API server accepted the delete, and the object is still there".to_owned()
-            } else {
-                format!("held by the finalizers {held}; whoever set them must let go")
-            };
-            return Ok(Ended::saying(StepOutcome::Failed, message));
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-/// What a refused precondition means: another object stands there, or this one was changed since the look.
-async fn conflict(api: &Api<DynamicObject>, target: &Target) -> Result<Ended, Fault> {
-    let live = call("look after a conflict", api.get_opt(&target.name)).await?;
-    if live.is_none_or(|live| live.metadata.uid.as_deref() != Some(target.uid.as_str())) {
-        return Ok(Ended::new(StepOutcome::AlreadyGone));
-    }
-    Err(Fault::Transient {
-        doing: "delete",
-        cause: "it was changed since it was looked at; looked at again".to_owned(),
+        (Observation::Gone, Action::Recreate) if kept => Next::Create,
+        (Observation::Gone, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
+        (Observation::Standing { .. }, Action::Recreate) => Next::Recreate,
+        (Observation::Standing { .. }, Action::Unbind | Action::Delete) => Next::Delete,
     })
+}
+
+/// One step.
+async fn step(
+    ctx: &Context,
+    observer: &Observer<'_>,
+    seen: &Seen,
+    manifest: Option<serde_json::Value>,
+) -> Result<Stepped, Fault> {
+    if cfg!(feature = "fault-noop") {
+        return Ok(Stepped::Ended(Ended::new(StepOutcome::Done)));
+    }
+    match next(&seen.sight, seen.target.action, manifest.is_some())? {
+        Next::End(ended) => Ok(Stepped::Ended(ended)),
+        Next::Create => create(ctx, &seen.target, manifest).await,
+        Next::Delete => delete(ctx, observer, seen).await,
+        Next::Recreate => match delete(ctx, observer, seen).await? {
+            Stepped::Ended(Ended { outcome: StepOutcome::Done | StepOutcome::AlreadyGone, .. }) => {
+                create(ctx, &seen.target, manifest).await
+            }
+            other => Ok(other),
+        },
+    }
+}
+
+/// Deletes one object.
+///
+/// # Flow          delete in the background with preconditions on uid and version; if it was changed since, look again by
+///                 the same rules and try at once, at last by its uid alone
+/// # Guarantees    an object with another uid, or that the last look called not ours, is never deleted; twice is once
+/// # Assumptions   the namespace consented; the cage policy is installed
+/// # Errors        transient: asked again. Refused and held by a finalizer are outcomes, which name who refused or holds
+#[allow(clippy::disallowed_methods, reason = "the one place that deletes")]
+async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<Stepped, Fault> {
+    let (api, target) = (dynamic(ctx, &seen.target), &seen.target);
+    let mut version = match &seen.sight {
+        Observation::Standing { version, .. } => version.clone(),
+        _ => None,
+    };
+    for attempt in 0..=TOUCHED {
+        let resource_version = version.clone().filter(|_| attempt < TOUCHED);
+        let params = DeleteParams {
+            preconditions: Some(Preconditions { uid: Some(target.uid.clone()), resource_version }),
+            propagation_policy: Some(PropagationPolicy::Background),
+            ..DeleteParams::default()
+        };
+        match call("delete", api.delete(&target.name, &params)).await {
+            Ok(None) => return Ok(Stepped::Ended(Ended::new(StepOutcome::Done))),
+            Ok(Some(held)) => {
+                let by = held.metadata.finalizers.unwrap_or_default().join(", ");
+                return Ok(Stepped::Held(by));
+            }
+            Err(fault) if fault.is_not_found() => return Ok(Stepped::Ended(Ended::new(StepOutcome::AlreadyGone))),
+            Err(fault) if fault.is_conflict() => match observer.see(target).await? {
+                Observation::Standing { version: newer, .. } => version = newer,
+                sight => {
+                    // what stands there now is judged as if it had been seen first; it is not made again over another
+                    let Next::End(ended) = next(&sight, Action::Delete, false)? else { continue };
+                    return Ok(Stepped::Ended(ended));
+                }
+            },
+            Err(fault) if fault.is_refusal() => {
+                return Ok(Stepped::Ended(Ended::saying(StepOutcome::Refused, layer(&fault))));
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(Fault::Transient { doing: "delete", cause: "it kept changing while it was being deleted".to_owned() })
 }
 
 /// Creates an account again from the manifest written ahead; one that stands already is success.
@@ -165,36 +236,32 @@ async fn conflict(api: &Api<DynamicObject>, target: &Target) -> Result<Ended, Fa
 /// # Flow          create by the same name; on a conflict read who stands there
 /// # Guarantees    the account has a new uid, so that no token issued before is valid for it
 /// # Errors        transient: asked again. Refused by admission is an outcome
-async fn create(ctx: &Context, target: &Target, record: &Record) -> Result<Ended, Fault> {
-    if cfg!(feature = "fault-noop") {
-        return Ok(Ended::new(StepOutcome::Done));
-    }
+pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json::Value>) -> Result<Stepped, Fault> {
     let api = dynamic(ctx, target);
-    let manifest = record.manifest(target).and_then(|manifest| serde_json::from_value::<DynamicObject>(manifest).ok());
-    let Some(manifest) = manifest else {
-        return Ok(Ended::saying(StepOutcome::Failed, "deleted, and its manifest cannot be read back"));
+    let Some(manifest) = manifest.and_then(|manifest| serde_json::from_value::<DynamicObject>(manifest).ok()) else {
+        return Ok(Stepped::Ended(Ended::saying(StepOutcome::Failed, "deleted, and its manifest cannot be read back")));
     };
-    let created = match tokio::time::timeout(CALL, api.create(&PostParams::default(), &manifest)).await {
-        Ok(Ok(created)) => created,
-        Ok(Err(error)) if calls::is(&error, 409) => call("read who stands there", api.get(&target.name)).await?,
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 || status.code == 422 => {
-            return Ok(Ended::saying(
-                StepOutcome::Refused,
-                format!("deleted, and not created again: {}", layer(&status.message)),
-            ));
+    let created = match call("create again", api.create(&PostParams::default(), &manifest)).await {
+        Ok(created) => created,
+        Err(fault) if fault.is_conflict() => call("read who stands there", api.get(&target.name)).await?,
+        Err(fault) if fault.is_refusal() => {
+            let message = format!("deleted, and not created again: {}", layer(&fault));
+            return Ok(Stepped::Ended(Ended::saying(StepOutcome::Refused, message)));
         }
-        Ok(Err(error)) => return Err(Fault::kube("create again", &error)),
-        Err(_) => return Err(Fault::Transient { doing: "create again", cause: "no answer in time".to_owned() }),
+        Err(fault) => return Err(fault),
     };
-    Ok(Ended { outcome: StepOutcome::Done, new_uid: created.metadata.uid, message: None })
+    if created.metadata.uid.as_ref() == Some(&target.uid) {
+        return Ok(Stepped::Held(created.metadata.finalizers.unwrap_or_default().join(", ")));
+    }
+    Ok(Stepped::Ended(Ended { new_uid: created.metadata.uid, ..Ended::new(StepOutcome::Done) }))
 }
 
 /// Which layer refused, and with which policy; the API server's own words name objects and identities, no payload.
-fn layer(message: &str) -> String {
+fn layer(fault: &Fault) -> String {
+    let message = fault.server_message().unwrap_or_default();
     let layer = if message.contains("ValidatingAdmissionPolicy") { "admission policy" } else { "RBAC" };
     format!("{layer}: {}", message.chars().take(400).collect::<String>())
 }
-
 /// Events on the Person and on the object acted on.
 async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: jiff::Timestamp) {
     if ended.outcome != StepOutcome::Done {
@@ -232,4 +299,82 @@ async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: ji
         announce(&ctx.client, "revoke", person, reason, note.clone(), at),
         announce(&ctx.client, "revoke", object, reason, note, at),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revoke::record::Manifest;
+
+    fn standing(held: bool) -> Observation {
+        Observation::Standing { manifest: Manifest::of(&serde_json::json!({})), version: Some("1".to_owned()), held }
+    }
+
+    fn outcome(next: &Next) -> Option<StepOutcome> {
+        match next {
+            Next::End(ended) => Some(ended.outcome),
+            Next::Delete | Next::Recreate | Next::Create => None,
+        }
+    }
+
+    #[test]
+    fn what_is_done_follows_from_what_was_seen() {
+        let replaced = || Observation::Replaced { uid: "u-2".to_owned() };
+        let refused = || Observation::Refused("RBAC".to_owned());
+        for (what, sight, action, kept, expected) in [
+            ("an account that stands", standing(false), Action::Recreate, true, Next::Recreate),
+            ("a binding that stands", standing(false), Action::Unbind, true, Next::Delete),
+            ("an account to be removed", standing(true), Action::Delete, false, Next::Delete),
+            ("an account a dead process had deleted", Observation::Gone, Action::Recreate, true, Next::Create),
+        ] {
+            assert_eq!(next(&sight, action, kept).unwrap(), expected, "{what}");
+        }
+        for (what, sight, action, kept, expected) in [
+            ("an account that was gone", Observation::Gone, Action::Recreate, false, StepOutcome::AlreadyGone),
+            ("a binding that was gone", Observation::Gone, Action::Unbind, true, StepOutcome::AlreadyGone),
+            ("an account made again", replaced(), Action::Recreate, true, StepOutcome::Done),
+            ("somebody else's account", replaced(), Action::Recreate, false, StepOutcome::AlreadyGone),
+            ("a binding in its place", replaced(), Action::Unbind, true, StepOutcome::AlreadyGone),
+            ("no consent", refused(), Action::Delete, true, StepOutcome::Refused),
+            ("an earlier end", Observation::Settled, Action::Delete, true, StepOutcome::AlreadyGone),
+            (
+                "what changed hands",
+                Observation::NotOurs(RemainingReason::HandedOver),
+                Action::Delete,
+                true,
+                StepOutcome::Skipped,
+            ),
+        ] {
+            assert_eq!(outcome(&next(&sight, action, kept).unwrap()), Some(expected), "{what}");
+        }
+        let unseen = Observation::Unseen(Fault::unanswered("look at a target"));
+        assert!(next(&unseen, Action::Delete, true).is_err(), "what was not seen is asked for again");
+    }
+
+    #[test]
+    fn what_a_finalizer_holds_comes_last_and_rights_go_before_accounts() {
+        let seen = |name: &str, kind, sight| Seen {
+            target: Target {
+                action: Action::Delete,
+                kind,
+                namespace: "apps".to_owned(),
+                name: name.to_owned(),
+                uid: name.to_owned(),
+                why: String::new(),
+            },
+            sight,
+            canary: None,
+            probe: None,
+        };
+        let targets = [
+            seen("a-decoy", Kind::ServiceAccount, standing(true)),
+            seen("b-decoy", Kind::RoleBinding, standing(true)),
+            seen("c-done", Kind::RoleBinding, Observation::Settled),
+            seen("d-right", Kind::RoleBinding, standing(false)),
+            seen("e-real", Kind::ServiceAccount, standing(false)),
+        ];
+        let names: Vec<Vec<&str>> =
+            waves(&targets).iter().map(|wave| wave.iter().map(|seen| seen.target.name.as_str()).collect()).collect();
+        assert_eq!(names, [vec!["d-right"], vec!["e-real"], vec!["b-decoy"], vec!["a-decoy"]]);
+    }
 }

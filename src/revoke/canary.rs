@@ -4,9 +4,10 @@
 //! token of that uid refused. Making one is becoming the account: only where the namespace consented to that. The
 //! token stays in memory and is never written anywhere.
 
+use crate::kube::named::Api;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec, TokenReview, TokenReviewSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, PostParams};
+use kube::api::PostParams;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Context;
@@ -36,8 +37,7 @@ pub async fn mint(ctx: &Context, target: &Target) -> Option<Canary> {
         spec: TokenRequestSpec { expiration_seconds: Some(LIFE), ..TokenRequestSpec::default() },
         ..TokenRequest::default()
     };
-    let minted =
-        call("mint a canary", api.create_token_request(&target.name, &PostParams::default(), &request)).await.ok()?;
+    let minted = call("mint a canary", api.create_token_request(&target.name, &request)).await.ok()?;
     let token = SecretString::from(minted.status?.token);
     let answer = review(ctx, &token, None).await.ok()?;
     (answer.accepted && answer.uid.as_deref() == Some(target.uid.as_str()))

@@ -1,9 +1,9 @@
 //! The empty Job: reads the global stop, and ends. That it ended says that the image, the namespace, its policies and
 //! quotas, the nodes and the way to the API server let the revoker run.
 
+use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
-use kube::api::Api;
 
 use crate::api::names;
 use crate::kube::calls::call;

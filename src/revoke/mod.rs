@@ -5,50 +5,94 @@
 //!
 //! ```text
 //! list released ─▶ observe (live) ─▶ gate ─▶ look (live targets, canaries) ─▶ claim, manifests written ahead
-//!                                            ─▶ act ─▶ verify past the cache ─▶ confirm after it ─▶ finished
+//!                                            ─▶ act ─▶ verify past the cache ─▶ (aside) confirm after it ─▶ finished
 //! ```
+//! Few are acted on at once; many more wait aside for the API server's cache to lapse. One target, or one leaver, that
+//! cannot be ended delays only itself.
 
 mod act;
+mod aside;
 mod canary;
 mod check;
 mod observe;
 mod probe;
+mod queue;
 mod record;
+mod shared;
 mod verify;
 
 pub use self::check::check;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Client;
-use kube::api::{Api, ListParams};
+use kube::api::PostParams;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
-use crate::api::revocation::{Finished, Phase};
-use crate::api::{Person, Revocation, convert};
-use crate::kube::calls;
+use crate::api::Revocation;
+use crate::api::revocation::Finished;
+use crate::kube::calls::{self, call};
 use crate::kube::gate_inputs;
-use crate::kube::inventory::list_each;
+use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use domain::gate;
-use domain::ownership::Index;
+use queue::{Queue, Waiting};
+use shared::Shared;
 
-/// How often new work is looked for while some is under way.
+/// How often it is looked for new work, and for claims that were given up, while nothing else happens.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// Revocations under way at once.
+/// Revocations acted on at once.
 const AT_ONCE: usize = 16;
+/// Revocations under way at once, most of them waiting aside.
+const UNDER_WAY: usize = 1024;
+/// KiB of manifests and records of everything that is under way; a Job has 128 MiB.
+const MEMORY: u32 = 32 * 1024;
 
 /// What every step of the revoker needs.
-#[derive(Clone)]
 struct Context {
     client: Client,
     namespace: String,
     instance: String,
     /// Who claims: the host name, which in a Job is the pod's name.
     me: String,
+    /// Rollcall's namespaces, where nothing is touched.
+    own_namespaces: Vec<String>,
+    /// What one read for all.
+    shared: Shared,
+    /// Held while a Revocation is acted on.
+    places: Semaphore,
+    /// Held, in KiB, for as long as a Revocation is under way.
+    memory: Semaphore,
+}
+
+impl Context {
+    async fn new(client: Client, namespace: String, instance: String) -> Self {
+        let me = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+        let mut own_namespaces = vec![namespace.clone()];
+        own_namespaces.extend(own_namespace(&client).await);
+        Self {
+            client,
+            namespace,
+            instance,
+            me,
+            own_namespaces,
+            shared: Shared::default(),
+            places: Semaphore::new(AT_ONCE),
+            memory: Semaphore::new(MEMORY as usize),
+        }
+    }
+}
+
+/// The namespace of the account that this process runs as, as the API server sees it.
+async fn own_namespace(client: &Client) -> Option<String> {
+    let api: Api<SelfSubjectReview> = Api::all(client.clone());
+    let review =
+        call("ask who this is", api.create(&PostParams::default(), &SelfSubjectReview::default())).await.ok()?;
+    let user = review.status?.user_info?.username?;
+    user.strip_prefix("system:serviceaccount:")?.split_once(':').map(|(namespace, _)| namespace.to_owned())
 }
 
 /// Carries out everything that is released, and ends when nothing is left.
@@ -58,28 +102,32 @@ struct Context {
 /// # Assumptions   runs as the revoker's own ServiceAccount, caged by the chart's admission policies
 /// # Errors        the first transient fault, after the others were finished: the Job fails and a new one resumes
 pub async fn run(client: Client, namespace: String, instance: String) -> Result<(), Fault> {
-    let me = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
-    let ctx = Arc::new(Context { client, namespace, instance, me });
-    let mut taken = BTreeSet::new();
-    let mut under_way = FuturesUnordered::new();
+    let ctx = Arc::new(Context::new(client, namespace, instance).await);
+    tokio::task::LocalSet::new().run_until(work(ctx)).await
+}
+
+/// Takes up what is released for as long as there is any.
+async fn work(ctx: Arc<Context>) -> Result<(), Fault> {
+    let mut queue = Queue::default();
+    let mut under_way = JoinSet::new();
     let mut first_fault = None;
     loop {
-        let room = AT_ONCE.saturating_sub(under_way.len());
-        match waiting(&ctx, &taken, room).await {
-            Ok((waiting, index)) => {
-                for revocation in waiting {
-                    taken.insert(revocation.metadata.uid.clone().unwrap_or_default());
-                    under_way.push(carry_out(Arc::clone(&ctx), revocation, Arc::clone(&index)));
-                }
-            }
-            Err(fault) => first_fault = first_fault.or(Some(fault)), // what is under way is brought to its end
+        let looked = queue.refill(&ctx).await;
+        while under_way.len() < UNDER_WAY
+            && let Some(next) = queue.take()
+        {
+            under_way.spawn_local(carry_out(Arc::clone(&ctx), next));
         }
-        if under_way.is_empty() {
+        if under_way.is_empty() && (looked.is_err() || queue.is_done()) {
+            first_fault = first_fault.or(looked.err());
             return first_fault.map_or(Ok(()), Err);
         }
         tokio::select! {
-            Some(result) = under_way.next() => {
-                if let Err(fault) = result {
+            Some(ended) = under_way.join_next() => {
+                let ended = ended.unwrap_or_else(|_| {
+                    Err(Fault::Transient { doing: "carry out a Revocation", cause: "its task ended".to_owned() })
+                });
+                if let Err(fault) = ended {
                     tracing::error!(%fault, "not finished; a new Job resumes it");
                     first_fault.get_or_insert(fault);
                 }
@@ -90,8 +138,12 @@ pub async fn run(client: Client, namespace: String, instance: String) -> Result<
 }
 
 /// One Revocation from its gate to its end.
-async fn carry_out(ctx: Arc<Context>, revocation: Revocation, index: Arc<Index>) -> Result<(), Fault> {
-    let name = revocation.metadata.name.clone().unwrap_or_default();
+async fn carry_out(ctx: Arc<Context>, waiting: Waiting) -> Result<(), Fault> {
+    let ctx = ctx.as_ref();
+    let place = ctx.places.acquire().await;
+    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
+    let Some(revocation) = call("read the Revocation", api.get_opt(&waiting.name)).await? else { return Ok(()) };
+    let name = waiting.name.as_str();
     let view = gate_inputs::read(&ctx.client, &ctx.namespace, &revocation, calls::now()).await?;
     let Some(plan) = view.plan() else {
         tracing::error!(revocation = name, "the plan is not the one its hash names; left alone");
@@ -104,53 +156,43 @@ async fn carry_out(ctx: Arc<Context>, revocation: Revocation, index: Arc<Index>)
             return Ok(());
         }
     };
-    let Some(mut record) = record::Record::open(&ctx, revocation) else {
+    let Some(mut record) = record::Record::open(ctx, revocation, &waiting) else {
         return Ok(()); // another process has it
     };
-    let looked = observe::observe(&ctx, &released, &view, &index, &record).await?;
+    let observer = observe::Observer::new(ctx, &released, &view, &record).await?;
+    let looked = observer.observe(&record).await;
+    let _memory = ctx.memory.acquire_many(looked.kib().min(MEMORY)).await;
     record.claim(&looked).await?;
-    act::act(&ctx, &released, looked.targets(), &mut record).await?;
+    act::act(ctx, &observer, looked.targets(), &mut record).await?;
     if released.only_finish() {
         record.finish(Finished::Stopped, None);
         record.write().await?;
-    } else {
-        verify::verify(&ctx, &released, &looked, &mut record).await?;
+    } else if verify::verify(ctx, &looked, &mut record).await? {
+        drop(observer);
+        drop(place); // the next one is acted on while this one waits
+        verify::confirm(ctx, &looked, &mut record).await?;
     }
-    tracing::info!(revocation = name, finished = ?record.finished(), "finished");
+    tracing::info!(revocation = name, finished = record.finished().map(Finished::word), "finished");
     Ok(())
 }
 
-/// What waits, and everybody as they are now, if anything does.
-async fn waiting(ctx: &Context, taken: &BTreeSet<String>, room: usize) -> Result<(Vec<Revocation>, Arc<Index>), Fault> {
-    let waiting = released(ctx, taken, room).await?;
-    let index = if waiting.is_empty() { Index::default() } else { everybody(ctx).await? };
-    Ok((waiting, Arc::new(index)))
-}
+#[cfg(test)]
+mod tests {
+    use domain::plan::reach::{SYSTEM_NAME, SYSTEM_PREFIX};
 
-/// Released and unfinished Revocations that were not taken up yet.
-async fn released(ctx: &Context, taken: &BTreeSet<String>, room: usize) -> Result<Vec<Revocation>, Fault> {
-    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-    let params = ListParams::default().fields("status.phase=Released");
-    let mut all = list_each(&api, &params, |revocation: Revocation| {
-        let uid = revocation.metadata.uid.clone().unwrap_or_default();
-        let open = revocation
-            .status
-            .as_ref()
-            .is_some_and(|status| status.phase == Some(Phase::Released) && status.outcome().is_none());
-        (open && !taken.contains(&uid)).then_some(revocation)
-    })
-    .await?;
-    all.truncate(room);
-    Ok(all)
-}
+    /// The policy that cages the revoker, as the chart renders it from.
+    const CAGE: &str = include_str!("../../charts/rollcall/templates/vap-revoker-cage.yaml");
 
-/// Everybody, read live: marks are resolved against all of them.
-async fn everybody(ctx: &Context) -> Result<Index, Fault> {
-    let api: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-    Ok(Index::new(
-        list_each(&api, &ListParams::default(), |person| {
-            convert::minted(&person).then(|| convert::person_facts(&person))
-        })
-        .await?,
-    ))
+    #[test]
+    fn the_cage_holds_the_same_namespaces_and_names_as_the_rule_of_reach() {
+        for written in [
+            format!("variables.place.startsWith({SYSTEM_PREFIX:?})"),
+            format!("s.?namespace.orValue(\"\").startsWith({SYSTEM_PREFIX:?})"),
+            format!("s.name.startsWith(\"system:serviceaccount:{SYSTEM_PREFIX}\")"),
+            format!("!variables.name.startsWith({SYSTEM_NAME:?})"),
+            format!("!s.name.startsWith({SYSTEM_NAME:?})"),
+        ] {
+            assert!(CAGE.contains(&written), "{written}");
+        }
+    }
 }

@@ -1,33 +1,45 @@
 //! One live look at every target before anything is done: is it still what the plan saw, and still only this person's?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures::StreamExt;
+
+use crate::kube::named::Api;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{ApiResource, DynamicObject};
 use serde_json::Value;
 
 use super::Context;
 use super::canary::{self, Canary};
 use super::probe::{self, Probe};
-use super::record::Record;
+use super::record::{Manifest, Record};
 use crate::api::{convert, names};
 use crate::kube::calls::call;
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::inventory;
 use crate::kube::outcome::Fault;
 use domain::gate::Released;
-use domain::ownership::{Index, Owners};
-use domain::plan::{self, Action, Kind, Protected, RemainingReason, Target, World};
+use domain::ownership::{Index, PersonFacts};
+use domain::plan::{self, Action, Consent, Kind, Protected, RemainingReason, Target, World, reach};
+
+/// Targets of one Revocation that are looked at, acted on, or judged at once.
+pub const SIDE_BY_SIDE: usize = 8;
+/// Longest look at one target.
+const LOOK: Duration = Duration::from_secs(15);
 
 /// What was seen of one target.
 #[derive(Debug)]
 pub enum Observation {
     /// It is as the plan saw it.
     Standing {
-        /// The object, without what the API server writes.
-        manifest: Value,
-        /// Its version: what is changed after this look is not acted on.
+        /// What is kept of it.
+        manifest: Manifest,
+        /// Its version: what is changed after this look is looked at again.
         version: Option<String>,
+        /// Whether a finalizer will hold it when it is deleted.
+        held: bool,
     },
     /// An object with another uid stands in its place.
     Replaced {
@@ -68,166 +80,209 @@ impl Observed {
     pub fn targets(&self) -> &[Seen] {
         &self.0
     }
-}
 
-/// Looks at every target live, and makes a canary or picks a probe for those that will be acted on.
-pub async fn observe(
-    ctx: &Context,
-    released: &Released,
-    view: &GateInputs,
-    index: &Index,
-    record: &Record,
-) -> Result<Observed, Fault> {
-    let targets = &released.plan().targets;
-    let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
-    let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
-    let consumers = inventory::consumers_of(&ctx.client, namespaces).await?;
-    let eye = Observer { ctx, view, index, protected: view.protected(), consumers };
-    let mut seen = Vec::with_capacity(targets.len());
-    for target in targets {
-        let sight = match record.settled(target) {
-            true => Observation::Settled,
-            false => eye.see(target).await.unwrap_or_else(Observation::Unseen),
-        };
-        let sight = match sight {
-            Observation::Standing { .. } if released.only_finish() => {
-                Observation::NotOurs(RemainingReason::NoLongerLeft)
-            }
-            sight => sight,
-        };
-        let standing = matches!(sight, Observation::Standing { .. });
-        let canary = match target.kind {
-            Kind::ServiceAccount if standing => canary::mint(ctx, target).await,
-            _ => None,
-        };
-        let probe = match &sight {
-            Observation::Standing { manifest, .. } => probe::pick(ctx, target, manifest).await,
-            _ => None,
-        };
-        seen.push(Seen { target: target.clone(), sight, canary, probe });
+    /// What it takes of memory, in KiB, together with the record that is made of it.
+    pub fn kib(&self) -> u32 {
+        let manifests = self.0.iter().map(|seen| match &seen.sight {
+            Observation::Standing { manifest, .. } => 2 * manifest.len(),
+            _ => 0,
+        });
+        let names = self.0.iter().map(|seen| 4 * (seen.target.name.len() + 256));
+        u32::try_from(manifests.chain(names).sum::<usize>() / 1024).unwrap_or(u32::MAX).max(1)
     }
-    Ok(Observed(seen))
 }
 
-struct Observer<'a> {
+/// What a look at a target is judged by.
+pub struct Observer<'a> {
     ctx: &'a Context,
-    view: &'a GateInputs,
-    index: &'a Index,
+    person: Option<PersonFacts>,
+    targets: Vec<Target>,
+    /// Uids of targets that an earlier process brought to their end.
+    ended: BTreeSet<String>,
+    only_finish: bool,
+    index: Arc<Index>,
     protected: Protected,
     consumers: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Observer<'_> {
-    async fn see(&self, target: &Target) -> Result<Observation, Fault> {
-        let api = dynamic(self.ctx, target);
-        let live = match tokio::time::timeout(crate::kube::calls::CALL, api.get_opt(&target.name)).await {
-            Ok(Ok(live)) => live,
-            Ok(Err(error)) if crate::kube::calls::is(&error, 403) => {
-                return Ok(Observation::Refused("RBAC: the namespace has not consented".to_owned()));
+impl<'a> Observer<'a> {
+    /// Reads what every look is judged by: everybody, and what runs as the accounts.
+    pub async fn new(ctx: &'a Context, released: &Released, view: &GateInputs, record: &Record) -> Result<Self, Fault> {
+        let targets = released.plan().targets.clone();
+        let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
+        let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
+        let (index, consumers) = futures::try_join!(ctx.shared.people(ctx), ctx.shared.consumers(ctx, namespaces))?;
+        let ended = targets.iter().filter(|target| record.ended(target)).map(|target| target.uid.clone()).collect();
+        Ok(Self {
+            ctx,
+            person: view.person.as_ref().map(convert::person_facts),
+            targets,
+            ended,
+            only_finish: released.only_finish(),
+            index,
+            protected: view.protected(),
+            consumers,
+        })
+    }
+
+    /// Looks at every target live, side by side, and makes a canary or picks a probe for those that will be acted on.
+    pub async fn observe(&self, record: &Record) -> Observed {
+        let looks = self.targets.iter().map(|target| async {
+            match record.settled(target) {
+                true => Seen { target: target.clone(), sight: Observation::Settled, canary: None, probe: None },
+                false => self.observe_one(target).await,
             }
-            Ok(Err(error)) => return Err(Fault::kube("look at a target", &error)),
-            Err(_) => {
-                return Err(Fault::Transient { doing: "look at a target", cause: "no answer in time".to_owned() });
+        });
+        Observed(futures::stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await)
+    }
+
+    async fn observe_one(&self, target: &Target) -> Seen {
+        let late = |_| Err(Fault::unanswered("look at a target"));
+        let looked = tokio::time::timeout(LOOK, self.look(target)).await.unwrap_or_else(late);
+        let (sight, raw) = looked.unwrap_or_else(|fault| (Observation::Unseen(fault), None));
+        let Some(raw) = raw else { return Seen { target: target.clone(), sight, canary: None, probe: None } };
+        let proof = async {
+            match target.kind {
+                Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
+                Kind::RoleBinding | Kind::ClusterRoleBinding => (None, probe::pick(self.ctx, target, &raw).await),
             }
         };
-        let Some(live) = live else { return Ok(Observation::Gone) };
+        let (canary, probe) = tokio::time::timeout(LOOK, proof).await.unwrap_or_default();
+        Seen { target: target.clone(), sight, canary, probe }
+    }
+
+    /// Looks at one target again.
+    pub async fn see(&self, target: &Target) -> Result<Observation, Fault> {
+        self.look(target).await.map(|(sight, _)| sight)
+    }
+
+    /// What stands there, and the object itself if it is to be acted on.
+    async fn look(&self, target: &Target) -> Result<(Observation, Option<Value>), Fault> {
+        let api = dynamic(self.ctx, target);
+        let live = match call("look at a target", api.get_opt(&target.name)).await {
+            Ok(live) => live,
+            Err(fault) if fault.is_forbidden() => {
+                return Ok((Observation::Refused("RBAC: the namespace has not consented".to_owned()), None));
+            }
+            Err(fault) => return Err(fault),
+        };
+        let Some(live) = live else { return Ok((Observation::Gone, None)) };
+        if live.metadata.name.as_ref() != Some(&target.name) {
+            let cause = "the API server answered with an object of another name".to_owned();
+            return Err(Fault::Transient { doing: "look at a target", cause });
+        }
         let uid = live.metadata.uid.clone().unwrap_or_default();
         if uid != target.uid {
-            return Ok(Observation::Replaced { uid });
+            return Ok((Observation::Replaced { uid }, None));
         }
         if let Some(reason) = self.not_ours(target, &live).await? {
-            return Ok(Observation::NotOurs(reason));
+            return Ok((Observation::NotOurs(reason), None));
         }
-        let version = live.metadata.resource_version.clone();
-        Ok(Observation::Standing { manifest: manifest(&live), version })
+        if self.only_finish {
+            return Ok((Observation::NotOurs(RemainingReason::NoLongerLeft), None));
+        }
+        let raw = without_servers_fields(&live);
+        let standing = Observation::Standing {
+            manifest: Manifest::of(&raw),
+            version: live.metadata.resource_version.clone(),
+            held: live.metadata.finalizers.is_some_and(|finalizers| !finalizers.is_empty()),
+        };
+        Ok((standing, Some(raw)))
     }
 
-    /// The same rules as the plan's, on what was just read.
+    /// The plan's own rule of reach, on what was just read; `None` if it is still this person's alone, and in reach.
     async fn not_ours(&self, target: &Target, live: &DynamicObject) -> Result<Option<RemainingReason>, Fault> {
-        let Some(person) = self.view.person.as_ref().map(convert::person_facts) else {
-            return Ok(Some(RemainingReason::AmbiguousMark));
-        };
-        if live.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(names::BREAK_GLASS))
-            || self.protected.namespaces.contains(&target.namespace)
-        {
-            return Ok(Some(RemainingReason::Protected));
+        let Some(person) = &self.person else { return Ok(Some(RemainingReason::AmbiguousMark)) };
+        let mut world = self.world(target);
+        if target.kind == Kind::ServiceAccount {
+            let account = inventory::account(&live.metadata);
+            return Ok(account.map_or(Some(RemainingReason::HandedOver), |account| {
+                reach::account(&account, person, &self.index, &world, &self.protected)
+            }));
         }
-        if target.kind != Kind::ServiceAccount {
-            return self.binding_not_ours(target, live, &person).await;
+        let Some(binding) = binding(target, live) else { return Ok(Some(RemainingReason::SharedBinding)) };
+        let going: Vec<&Target> = self.targets.iter().filter(|target| target.action == Action::Delete).collect();
+        if binding_of_the_going(&binding, &going) {
+            return self.binding_of_removed(&binding, person, &going, &world).await;
         }
-        let account = inventory::account(&live.metadata);
-        let owner = account.as_ref().map(|account| self.index.resolve(&account.mark));
-        if !matches!(owner, Some(Owners::One(owner)) if owner.uid == person.uid) {
-            return Ok(Some(RemainingReason::AmbiguousMark));
-        }
-        if self.protected.accounts.contains(&format!("{}/{}", target.namespace, target.name)) {
-            return Ok(Some(RemainingReason::Protected));
-        }
-        Ok(match (account.and_then(|account| account.purpose).as_deref(), self.consumers.get(&target.namespace)) {
-            (Some("personal"), _) => None,
-            (Some("workload"), _) => Some(RemainingReason::WorkloadAccount),
-            (_, None) => Some(RemainingReason::UnknownConsumers),
-            (_, Some(names)) => names.contains(&target.name).then_some(RemainingReason::WorkloadAccount),
-        })
-    }
-
-    /// Whether a binding has gained a subject that is not this person's. Accounts among its subjects are read live.
-    async fn binding_not_ours(
-        &self,
-        target: &Target,
-        live: &DynamicObject,
-        person: &domain::ownership::PersonFacts,
-    ) -> Result<Option<RemainingReason>, Fault> {
-        let value = serde_json::to_value(live).unwrap_or_default();
-        let binding = match target.kind {
-            Kind::ClusterRoleBinding => serde_json::from_value::<ClusterRoleBinding>(value)
-                .ok()
-                .as_ref()
-                .and_then(inventory::cluster_role_binding),
-            Kind::RoleBinding | Kind::ServiceAccount => {
-                serde_json::from_value::<RoleBinding>(value).ok().as_ref().and_then(inventory::role_binding)
-            }
-        };
-        let Some(binding) = binding else { return Ok(Some(RemainingReason::SharedBinding)) };
-        let mut world = World { consumers: self.consumers.clone(), ..World::default() };
-        let going = &self.view.plan().map(|plan| plan.targets).unwrap_or_default();
         for subject in &binding.subjects {
             let plan::Subject::Account { namespace, name } = subject else { continue };
-            let removed = |t: &Target| t.kind == Kind::ServiceAccount && t.namespace == *namespace && t.name == *name;
-            if going.iter().any(|t| t.action == Action::Delete && removed(t)) {
-                world.accounts.extend(self.removed_account(namespace, name, person));
-            } else {
-                world.accounts.extend(self.live_account(namespace, name).await?);
+            world.accounts.extend(self.live_account(namespace, name).await?);
+        }
+        Ok(reach::binding(&binding, person, &self.index, &world, &self.protected))
+    }
+
+    /// What the rule of reach asks of the cluster. Consent is the API server's to give: it refuses where there is none.
+    fn world(&self, target: &Target) -> World {
+        World {
+            consumers: self.consumers.clone(),
+            consents: BTreeMap::from([(target.namespace.clone(), Consent { accounts: true, canaries: false })]),
+            own_namespaces: self.ctx.own_namespaces.clone(),
+            ..World::default()
+        }
+    }
+
+    /// A binding of accounts that this same plan removes goes only with all of them: each still stands with the uid the
+    /// plan saw and an owner annotation that names this person alone, or this plan is what ended it.
+    async fn binding_of_removed(
+        &self,
+        binding: &plan::Binding,
+        person: &PersonFacts,
+        going: &[&Target],
+        world: &World,
+    ) -> Result<Option<RemainingReason>, Fault> {
+        for target in going.iter().filter(|target| binds(binding, target)) {
+            match self.live_account(&target.namespace, &target.name).await? {
+                Some(live) if live.uid == target.uid => {
+                    if let Some(reason) = reach::account(&live, person, &self.index, world, &self.protected) {
+                        return Ok(Some(reason));
+                    }
+                }
+                None if self.ended.contains(&target.uid) => {}
+                Some(_) | None => return Ok(Some(RemainingReason::HandedOver)),
             }
         }
-        Ok((!plan::wholly_owned(&binding, person, self.index, &world)).then_some(RemainingReason::SharedBinding))
+        Ok(reach::place(&binding.namespace, &binding.name, binding.break_glass, world, &self.protected))
     }
 
-    /// An account that this same plan removes counts as this person's, whether or not it is gone already.
-    fn removed_account(
-        &self,
-        namespace: &str,
-        name: &str,
-        person: &domain::ownership::PersonFacts,
-    ) -> Option<plan::Account> {
-        let (connection, id) = person.records.first()?;
-        Some(plan::Account {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            uid: String::new(),
-            mark: format!("id:{connection}/{id}"),
-            purpose: Some("personal".to_owned()),
-            break_glass: false,
-        })
-    }
-
+    /// A marked account, read live. Subjects may name what no account can be called: then there is none.
     async fn live_account(&self, namespace: &str, name: &str) -> Result<Option<plan::Account>, Fault> {
+        if !names::is_dns_name(namespace) || !names::is_dns_name(name) {
+            return Ok(None);
+        }
         let api: Api<k8s_openapi::api::core::v1::ServiceAccount> = Api::namespaced(self.ctx.client.clone(), namespace);
         match call("look at a subject", api.get_opt(name)).await {
             Ok(account) => Ok(account.and_then(|account| inventory::account(&account.metadata))),
-            Err(Fault::Transient { cause, .. }) if cause.starts_with("403") => Ok(None),
+            Err(fault) if fault.is_forbidden() => Ok(None),
             Err(fault) => Err(fault),
         }
+    }
+}
+
+/// Whether every subject of a binding is an account that is removed.
+fn binding_of_the_going(binding: &plan::Binding, going: &[&Target]) -> bool {
+    !binding.subjects.is_empty()
+        && binding.subjects.iter().all(|subject| going.iter().any(|target| is_subject(subject, target)))
+}
+
+fn binds(binding: &plan::Binding, target: &Target) -> bool {
+    binding.subjects.iter().any(|subject| is_subject(subject, target))
+}
+
+fn is_subject(subject: &plan::Subject, target: &Target) -> bool {
+    matches!(subject, plan::Subject::Account { namespace, name }
+        if target.kind == Kind::ServiceAccount && target.namespace == *namespace && target.name == *name)
+}
+
+/// The binding that was read, as a plain value.
+fn binding(target: &Target, live: &DynamicObject) -> Option<plan::Binding> {
+    let value = serde_json::to_value(live).ok()?;
+    match target.kind {
+        Kind::ClusterRoleBinding => {
+            inventory::cluster_role_binding(&serde_json::from_value::<ClusterRoleBinding>(value).ok()?)
+        }
+        Kind::RoleBinding => inventory::role_binding(&serde_json::from_value::<RoleBinding>(value).ok()?),
+        Kind::ServiceAccount => None,
     }
 }
 
@@ -252,7 +307,7 @@ pub fn dynamic(ctx: &Context, target: &Target) -> Api<DynamicObject> {
 }
 
 /// The object without what the API server writes, and without references to token Secrets that die with the account.
-fn manifest(live: &DynamicObject) -> Value {
+fn without_servers_fields(live: &DynamicObject) -> Value {
     let mut value = serde_json::to_value(live).unwrap_or_default();
     if let Some(object) = value.as_object_mut() {
         object.remove("secrets");

@@ -1,8 +1,9 @@
 //! A probe: one right that a binding gives its user, to be seen refused after the binding is gone.
 
+use crate::kube::named::Api;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
-use kube::api::{Api, PostParams};
+use kube::api::PostParams;
 use serde_json::Value;
 
 use super::Context;

@@ -1,27 +1,32 @@
 //! What the revoker writes down: its own part of a Revocation's status, always as a whole, never over another's claim.
 
-use jiff::{SignedDuration, Timestamp};
-use kube::api::{Api, Patch, PatchParams};
+use crate::kube::named::Api;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::Context;
 use super::observe::{Observation, Observed};
+use super::queue::Waiting;
 use crate::api::revocation::{
     Claim, Finished, Kept, Remaining, RevocationStatus, Step, StepOutcome, Verdict, VerdictKind,
 };
 use crate::api::{Revocation, names};
-use crate::kube::calls::{self, CALL};
+use crate::kube::calls;
 use crate::kube::outcome::Fault;
-use domain::plan::{Action, Target};
+use domain::plan::{self, Action, RemainingReason, Target};
 
-/// After this long without a word another process may take a claim over: every act is safe when two act.
-const SILENT: SignedDuration = SignedDuration::from_secs(15);
 /// Most bytes of one kept manifest, and of all of a Revocation: an object that is larger is kept without what is not
 /// Rollcall's, so that nobody escapes by making theirs large.
 const ONE_KEPT: usize = 16 * 1024;
-const ALL_KEPT: usize = 512 * 1024;
+const ALL_KEPT: usize = 384 * 1024;
+/// How long what was done may stay unwritten while more is being done; well below the time that frees a claim.
+const UNWRITTEN: Duration = Duration::from_secs(1);
 /// How often a write is tried again after somebody else wrote their part.
 const CONFLICTS: usize = 8;
 
@@ -35,6 +40,8 @@ struct Part {
     kept: Vec<Kept>,
     remaining: Vec<Remaining>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    remaining_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     acted: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<Timestamp>,
@@ -46,18 +53,24 @@ struct Part {
 
 /// The record of one Revocation that this process works on.
 pub struct Record {
-    ctx: Context,
+    api: Api<Revocation>,
+    me: String,
+    /// The claim that stood when it was opened.
+    found: Option<Claim>,
     revocation: Revocation,
     part: Part,
+    written: Instant,
 }
 
 impl Record {
-    /// Opens the record, with what an earlier process wrote; `None` if another process is at work on it.
-    pub fn open(ctx: &Context, revocation: Revocation) -> Option<Self> {
+    /// Opens the record, with what an earlier process wrote; `None` if another process is at work on it. `waiting` says
+    /// whose claim has stood still for long.
+    pub fn open(ctx: &Context, revocation: Revocation, waiting: &Waiting) -> Option<Self> {
         let status = revocation.status.clone().unwrap_or_default();
-        if let Some(claim) = &status.claim
-            && claim.by != ctx.me
-            && calls::now().duration_since(claim.at) < SILENT
+        let others = status.claim.as_ref().filter(|claim| claim.by != ctx.me && claim.attempt == status.attempt);
+        if revocation.metadata.uid.as_ref() != Some(&waiting.uid)
+            || status.outcome().is_some()
+            || others.is_some_and(|claim| Some(claim) != waiting.silent.as_ref())
         {
             return None;
         }
@@ -68,12 +81,20 @@ impl Record {
             verdicts: status.verdicts,
             kept: status.kept,
             remaining: status.remaining,
+            remaining_count: status.remaining_count,
             acted: status.acted,
             verified: status.verified,
             confirmed: status.confirmed,
             finished: status.finished,
         };
-        Some(Self { ctx: ctx.clone(), revocation, part })
+        Some(Self {
+            api: Api::namespaced(ctx.client.clone(), &ctx.namespace),
+            me: ctx.me.clone(),
+            found: part.claim.clone(),
+            revocation,
+            part,
+            written: Instant::now(),
+        })
     }
 
     /// Name of the Revocation.
@@ -106,6 +127,11 @@ impl Record {
         self.step(target).is_some_and(|step| step.outcome != StepOutcome::Begun)
     }
 
+    /// Whether this plan, in this process or an earlier one, brought the target to its end.
+    pub fn ended(&self, target: &Target) -> bool {
+        self.step(target).is_some_and(|step| matches!(step.outcome, StepOutcome::Done | StepOutcome::AlreadyGone))
+    }
+
     /// The step of a target.
     pub fn step(&self, target: &Target) -> Option<&Step> {
         self.part.steps.iter().find(|step| step.target.uid == target.uid)
@@ -123,12 +149,12 @@ impl Record {
         for seen in looked.targets() {
             let Observation::Standing { manifest, .. } = &seen.sight else { continue };
             let room = ALL_KEPT.saturating_sub(self.part.kept.iter().map(|kept| kept.manifest.len()).sum());
-            let fitting = fit(manifest, ONE_KEPT.min(room));
-            if let Some(manifest) =
-                fitting.filter(|_| seen.target.action != Action::Delete && self.manifest(&seen.target).is_none())
+            if seen.target.action != Action::Delete
+                && self.manifest(&seen.target).is_none()
+                && let Some(manifest) = manifest.within(room)
             {
                 let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(manifest.as_bytes()));
-                self.part.kept.push(Kept { uid: seen.target.uid.clone(), manifest, sha256 });
+                self.part.kept.push(Kept { uid: seen.target.uid.clone(), manifest: manifest.to_owned(), sha256 });
             }
             self.set_step(&seen.target, StepOutcome::Begun, None, None, now);
         }
@@ -152,11 +178,18 @@ impl Record {
         }
     }
 
-    /// Notes something that remains.
-    pub fn remain(&mut self, remaining: Remaining) {
+    /// Notes that a target, or what it gave, remains.
+    pub fn left(&mut self, target: &Target, reason: RemainingReason) {
+        let what = plan::described(target.kind, &target.namespace, &target.name);
+        let remaining = Remaining::from(&plan::Remaining { what, why: reason });
         if !self.part.remaining.contains(&remaining) {
             self.part.remaining.push(remaining);
         }
+    }
+
+    /// Whether the target was left alone: what is not this leaver's any more is no credential of theirs to be refused.
+    pub fn skipped(&self, target: &Target) -> bool {
+        self.step(target).is_some_and(|step| step.outcome == StepOutcome::Skipped)
     }
 
     /// Notes that the last act has ended.
@@ -174,6 +207,14 @@ impl Record {
     pub fn finish(&mut self, finished: Finished, confirmed: Option<Timestamp>) {
         self.part.confirmed = confirmed;
         self.part.finished = Some(finished);
+        let planned = self.revocation.status.as_ref().and_then(|status| status.plan.as_ref());
+        let left = planned.map_or(0, |plan| plan.remaining.len()) + self.part.remaining.len();
+        self.part.remaining_count = Some(u32::try_from(left).unwrap_or(u32::MAX));
+    }
+
+    /// Writes, if that was not done just now: what was done is seen while more is being done.
+    pub async fn write_by_and_by(&mut self) -> Result<(), Fault> {
+        if self.written.elapsed() < UNWRITTEN { Ok(()) } else { self.write().await }
     }
 
     /// Writes the whole part, unless another process has taken the Revocation over since.
@@ -182,9 +223,8 @@ impl Record {
     /// # Guarantees    never overwrites another process' claim; never makes a deleted Revocation again
     /// # Errors        transient; or the Revocation is gone or taken over: this process stops working on it
     pub async fn write(&mut self) -> Result<(), Fault> {
-        let api: Api<Revocation> = Api::namespaced(self.ctx.client.clone(), &self.ctx.namespace);
         let attempt = self.revocation.status.as_ref().and_then(|status| status.attempt);
-        self.part.claim = Some(Claim { by: self.ctx.me.clone(), at: calls::now(), attempt });
+        self.part.claim = Some(Claim { by: self.me.clone(), at: calls::now(), attempt });
         for _ in 0..CONFLICTS {
             let body = serde_json::json!({
                 "apiVersion": "rollcall.dev/v1alpha1",
@@ -193,25 +233,24 @@ impl Record {
                 "status": self.part,
             });
             let params = PatchParams::apply("rollcall-revoke").force();
-            match tokio::time::timeout(CALL, api.patch_status(self.name(), &params, &Patch::Apply(&body))).await {
-                Ok(Ok(written)) => {
+            let part = Patch::Apply(&body);
+            match calls::call("write the record", self.api.patch_status(self.name(), &params, &part)).await {
+                Ok(written) => {
                     self.revocation = written;
+                    self.written = Instant::now();
                     return Ok(());
                 }
-                Ok(Err(error)) if calls::is(&error, 409) => self.read_again(&api).await?,
-                Ok(Err(error)) => return Err(Fault::kube("write the record", &error)),
-                Err(_) => {
-                    return Err(Fault::Transient { doing: "write the record", cause: "no answer in time".to_owned() });
-                }
+                Err(fault) if fault.is_conflict() => self.read_again().await?,
+                Err(fault) => return Err(fault),
             }
         }
         Err(Fault::Transient { doing: "write the record", cause: "somebody else kept writing".to_owned() })
     }
 
-    async fn read_again(&mut self, api: &Api<Revocation>) -> Result<(), Fault> {
-        let fresh = calls::call("read the Revocation", api.get(self.name())).await?;
+    async fn read_again(&mut self) -> Result<(), Fault> {
+        let fresh = calls::call("read the Revocation", self.api.get(self.name())).await?;
         let claim = fresh.status.as_ref().and_then(|status| status.claim.as_ref());
-        let taken = claim.is_some_and(|claim| claim.by != self.ctx.me);
+        let taken = claim.is_some_and(|claim| claim.by != self.me && Some(claim) != self.found.as_ref());
         if taken || fresh.metadata.uid != self.revocation.metadata.uid {
             return Err(Fault::Transient {
                 doing: "write the record",
@@ -238,6 +277,7 @@ fn again(mut status: RevocationStatus) -> RevocationStatus {
     RevocationStatus {
         verdicts: Vec::new(),
         remaining: Vec::new(),
+        remaining_count: None,
         acted: None,
         verified: None,
         confirmed: None,
@@ -246,13 +286,34 @@ fn again(mut status: RevocationStatus) -> RevocationStatus {
     }
 }
 
-/// A manifest of at most so many bytes: whole, else with nothing but its name and the marks Rollcall reads; `None` for
-/// a binding that does not fit, which is deleted all the same.
-fn fit(manifest: &Value, room: usize) -> Option<String> {
-    let whole = manifest.to_string();
-    if whole.len() <= room {
-        return Some(whole);
+/// A manifest as it is kept: whole if it is small enough, and down to its name and the marks Rollcall reads if not. A
+/// binding that does not fit is not kept, and deleted all the same.
+#[derive(Debug)]
+pub struct Manifest {
+    whole: Option<String>,
+    least: Option<String>,
+}
+
+impl Manifest {
+    /// Of an object without what the API server writes.
+    pub fn of(object: &Value) -> Self {
+        let whole = object.to_string();
+        Self { whole: (whole.len() <= ONE_KEPT).then_some(whole), least: least(object) }
     }
+
+    /// The most that fits in so many bytes; the least of an account fits always, since without it nothing is made again.
+    fn within(&self, room: usize) -> Option<&str> {
+        self.whole.as_deref().filter(|whole| whole.len() <= room).or(self.least.as_deref())
+    }
+
+    /// How many bytes it takes.
+    pub fn len(&self) -> usize {
+        self.whole.as_ref().map_or(0, String::len) + self.least.as_ref().map_or(0, String::len)
+    }
+}
+
+/// An account with nothing but its name and marks; `None` for a binding.
+fn least(manifest: &Value) -> Option<String> {
     if manifest.get("roleRef").is_some() {
         return None;
     }
@@ -306,10 +367,15 @@ mod tests {
             json!({"apiVersion": "v1", "kind": "ServiceAccount",
                    "metadata": {"name": "a", "namespace": "n", "annotations": {names::OWNER: "id:hq/7", "note": note}}})
         };
-        let kept = |note: &str| serde_json::from_str::<Value>(&fit(&account(note), ONE_KEPT).unwrap()).unwrap();
-        assert_eq!(kept("short"), account("short"));
-        assert_eq!(kept(&large)["metadata"]["annotations"], json!({names::OWNER: "id:hq/7"}));
-        let binding = json!({"roleRef": {}, "subjects": [large]});
-        assert_eq!(fit(&binding, ONE_KEPT), None);
+        let kept = |note: &str, room| {
+            serde_json::from_str::<Value>(Manifest::of(&account(note)).within(room).unwrap()).unwrap()
+        };
+        let only_marks = json!({names::OWNER: "id:hq/7"});
+        assert_eq!(kept("short", ALL_KEPT), account("short"));
+        assert_eq!(kept(&large, ALL_KEPT)["metadata"]["annotations"], only_marks, "large by itself");
+        assert_eq!(kept("short", 0)["metadata"]["annotations"], only_marks, "no room left by others");
+        let binding = |subject: &str| Manifest::of(&json!({"roleRef": {}, "subjects": [subject]}));
+        assert_eq!(binding(&large).within(ALL_KEPT), None);
+        assert!(binding("ada").within(ALL_KEPT).is_some());
     }
 }

@@ -1,21 +1,23 @@
 //! Verification: done means refused. What the API server says of each target, first past its cache, then after it.
 //!
 //! `Observed`: the canary, or the right, was accepted before the act and refused after it. `Implied`: the uid is gone
-//! on a consistent read. A delete that returned 200 is no verdict.
+//! on a consistent list. A delete that returned 200 is no verdict, and a 404 is none either.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::{StreamExt, TryStreamExt};
 use jiff::SignedDuration;
+use kube::api::DynamicObject;
 use tokio::time::Instant;
 
 use super::Context;
-use super::observe::{Observed, Seen, dynamic};
+use super::observe::{Observation, Observed, SIDE_BY_SIDE, Seen, dynamic};
 use super::record::Record;
 use super::{canary, probe};
-use crate::api::revocation::{Finished, Remaining, StepOutcome, Verdict, VerdictKind};
+use crate::api::revocation::{Finished, Verdict, VerdictKind};
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
-use domain::gate::Released;
 use domain::plan::{Kind, RemainingReason, Target};
 
 /// How long the API server's watch caches may lag behind before "still accepted" counts.
@@ -24,32 +26,52 @@ const LAG: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 /// The API server keeps a token's acceptance for ten seconds; a second more for its clock.
 const CACHE: SignedDuration = SignedDuration::from_secs(11);
-/// How often a claim is renewed while the cache's time passes.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Up to so many targets in one place are looked for by name; of more, one list of the place is taken.
+const BY_NAME: usize = 3;
 
 /// What was seen of one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Opinion {
     verdict: VerdictKind,
     how: &'static str,
 }
 
-/// Gives a verdict on every target, and another after the cache's time, and ends the Revocation.
+/// What a consistent list says of the place of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The object with its uid is not there.
+    Without,
+    /// It is.
+    With,
+    /// The list does not say.
+    Unclear,
+}
+
+/// Gives the first verdict on every target; says whether they are good, and to be confirmed.
 ///
-/// # Flow          first verdicts past every cache, written; wait out the cache; the same again; finished
-/// # Guarantees    finished as `Revoked` only if every target was `Observed` or `Implied` both times
+/// # Flow          verdicts past every cache, side by side, written; ends the Revocation if one of them is not good
+/// # Guarantees    none: only `confirm` ends a Revocation as `Revoked`
 /// # Errors        transient: a new process asks again
-pub async fn verify(ctx: &Context, released: &Released, looked: &Observed, record: &mut Record) -> Result<(), Fault> {
-    debug_assert_eq!(released.plan().targets.len(), looked.targets().len());
+pub async fn verify(ctx: &Context, looked: &Observed, record: &mut Record) -> Result<bool, Fault> {
     let first = verdicts(ctx, looked, record, true).await?;
     let good = all_good(&first);
-    let now = calls::now();
-    record.set_verdicts(first, good.then_some(now));
+    record.set_verdicts(first, good.then(calls::now));
     if !good {
         record.finish(Finished::Failed, None);
-        return record.write().await;
     }
     record.write().await?;
-    wait_out_the_cache(record).await?;
+    Ok(good)
+}
+
+/// Gives the second verdict, after the cache's time, and ends the Revocation. The claim stands meanwhile: it takes longer
+/// than this for another process to take it over.
+///
+/// # Flow          wait out the cache; the same again; finished
+/// # Guarantees    finished as `Revoked` only if every target that was not left alone was `Observed` or `Implied` both times
+/// # Errors        transient: a new process asks again
+pub async fn confirm(ctx: &Context, looked: &Observed, record: &mut Record) -> Result<(), Fault> {
+    let until = record.acted().unwrap_or_else(calls::now) + CACHE;
+    tokio::time::sleep(calls::wait(until.duration_since(calls::now()))).await;
     let second = verdicts(ctx, looked, record, false).await?;
     let good = all_good(&second);
     record.set_verdicts(second, None);
@@ -61,49 +83,42 @@ fn all_good(verdicts: &[Verdict]) -> bool {
     verdicts.iter().all(|verdict| matches!(verdict.verdict, VerdictKind::Observed | VerdictKind::Implied))
 }
 
-/// Waits until every acceptance from before the acts has lapsed, renewing the claim meanwhile.
-async fn wait_out_the_cache(record: &mut Record) -> Result<(), Fault> {
-    let until = record.acted().unwrap_or_else(calls::now) + CACHE;
-    loop {
-        let left = calls::wait(until.duration_since(calls::now()));
-        if left.is_zero() {
-            return Ok(());
-        }
-        tokio::time::sleep(left.min(HEARTBEAT)).await;
-        if left > HEARTBEAT {
-            record.write().await?;
-        }
-    }
-}
-
+/// The verdicts, in the order of the plan. What was left alone is not the leaver's, and gets none.
 async fn verdicts(ctx: &Context, looked: &Observed, record: &mut Record, fresh: bool) -> Result<Vec<Verdict>, Fault> {
-    let mut verdicts = Vec::with_capacity(looked.targets().len());
-    for seen in looked.targets() {
-        let opinion = match seen.target.kind {
-            Kind::ServiceAccount => of_account(ctx, seen, record, fresh).await?,
-            Kind::RoleBinding | Kind::ClusterRoleBinding => of_binding(ctx, seen, record).await?,
-        };
-        verdicts.push(Verdict {
-            target: (&seen.target).into(),
-            verdict: opinion.verdict,
-            how: opinion.how.to_owned(),
-            at: calls::now(),
-        });
+    let judged: Vec<&Seen> = looked.targets().iter().filter(|seen| !record.skipped(&seen.target)).collect();
+    let places = places(ctx, &judged).await?;
+    let opinions = judged.into_iter().map(|seen| {
+        let place = places.get(seen.target.uid.as_str()).copied().unwrap_or(Place::Unclear);
+        let ended = record.ended(&seen.target);
+        async move {
+            let opinion = match seen.target.kind {
+                Kind::ServiceAccount => of_account(ctx, seen, ended, place, fresh).await?,
+                Kind::RoleBinding | Kind::ClusterRoleBinding => of_binding(ctx, seen, ended, place).await?,
+            };
+            Ok::<_, Fault>((seen, opinion, calls::now()))
+        }
+    });
+    let opinions: Vec<_> = futures::stream::iter(opinions).buffered(SIDE_BY_SIDE).try_collect().await?;
+    let mut verdicts = Vec::with_capacity(opinions.len());
+    for (seen, (opinion, still_allowed), at) in opinions {
+        if still_allowed {
+            record.left(&seen.target, RemainingReason::StillAllowed);
+        }
+        let Opinion { verdict, how } = opinion;
+        verdicts.push(Verdict { target: (&seen.target).into(), verdict, how: how.to_owned(), at });
     }
     Ok(verdicts)
 }
 
-/// Whether the step ended in a way that can be proved at all.
-fn ended(record: &Record, target: &Target) -> bool {
-    record.step(target).is_some_and(|step| matches!(step.outcome, StepOutcome::Done | StepOutcome::AlreadyGone))
-}
-
 /// The verdict on an account's tokens.
-async fn of_account(ctx: &Context, seen: &Seen, record: &Record, fresh: bool) -> Result<Opinion, Fault> {
-    let gone = gone(ctx, &seen.target).await?;
-    let Some(canary) = &seen.canary else {
-        return Ok(implied(ended(record, &seen.target), gone));
-    };
+async fn of_account(
+    ctx: &Context,
+    seen: &Seen,
+    ended: bool,
+    place: Place,
+    fresh: bool,
+) -> Result<(Opinion, bool), Fault> {
+    let Some(canary) = &seen.canary else { return Ok((implied(ended, place), false)) };
     let deadline = Instant::now() + LAG;
     loop {
         let accepted = if fresh {
@@ -111,67 +126,171 @@ async fn of_account(ctx: &Context, seen: &Seen, record: &Record, fresh: bool) ->
         } else {
             canary::accepted_plain(ctx, canary).await?
         };
-        if !accepted && ended(record, &seen.target) && gone {
-            return Ok(Opinion {
-                verdict: VerdictKind::Observed,
-                how: "a token of this account, accepted before, was refused by TokenReview",
-            });
-        }
-        if !accepted {
-            return Ok(Opinion {
-                verdict: VerdictKind::Unknown,
-                how: "a token was refused, and the account with its uid is still there",
-            });
-        }
-        if !ended(record, &seen.target) || Instant::now() >= deadline {
-            return Ok(Opinion {
-                verdict: VerdictKind::Refuted,
-                how: "a token of this account is still accepted by TokenReview",
-            });
+        if let Some(opinion) = tried(accepted, ended, place, Instant::now() >= deadline) {
+            return Ok((opinion, false));
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// The verdict on a binding: the right it gave, else its uid.
-async fn of_binding(ctx: &Context, seen: &Seen, record: &mut Record) -> Result<Opinion, Fault> {
-    let gone = gone(ctx, &seen.target).await?;
-    let opinion = implied(ended(record, &seen.target), gone);
+/// What follows from trying the canary; `None` while the API server's caches may lag behind.
+const fn tried(accepted: bool, ended: bool, place: Place, late: bool) -> Option<Opinion> {
+    Some(match (accepted, ended, place) {
+        (false, true, Place::Without) => Opinion {
+            verdict: VerdictKind::Observed,
+            how: "a token of this account, accepted before, was refused by TokenReview",
+        },
+        (false, _, _) => Opinion {
+            verdict: VerdictKind::Unknown,
+            how: "a token was refused, and no list says that the account with its uid is gone",
+        },
+        (true, true, _) if !late => return None,
+        (true, _, _) => {
+            Opinion { verdict: VerdictKind::Refuted, how: "a token of this account is still accepted by TokenReview" }
+        }
+    })
+}
+
+/// The verdict on a binding: the right it gave, else its uid; and whether the user has that right from elsewhere.
+async fn of_binding(ctx: &Context, seen: &Seen, ended: bool, place: Place) -> Result<(Opinion, bool), Fault> {
+    let opinion = implied(ended, place);
     let Some(probe) = seen.probe.as_ref().filter(|_| opinion.verdict == VerdictKind::Implied) else {
-        return Ok(opinion);
+        return Ok((opinion, false));
     };
     let deadline = Instant::now() + LAG;
     while probe::allowed(ctx, probe).await? {
         if Instant::now() >= deadline {
-            record.remain(Remaining {
-                what: format!("{} {}/{}", seen.target.kind.as_str(), seen.target.namespace, seen.target.name),
-                why: RemainingReason::StillAllowed.as_str().to_owned(),
-                advice: RemainingReason::StillAllowed.advice().to_owned(),
-                until: None,
-            });
-            return Ok(opinion);
+            return Ok((opinion, true));
         }
         tokio::time::sleep(LOOK).await;
     }
-    Ok(Opinion {
-        verdict: VerdictKind::Observed,
-        how: "a right this binding gave, held before, was refused by SubjectAccessReview",
-    })
+    let how = "a right this binding gave, held before, was refused by SubjectAccessReview";
+    Ok((Opinion { verdict: VerdictKind::Observed, how }, false))
 }
 
-fn implied(ended: bool, gone: bool) -> Opinion {
-    match (ended, gone) {
-        (true, true) => Opinion { verdict: VerdictKind::Implied, how: "its uid is gone on a consistent read" },
-        (_, false) => Opinion { verdict: VerdictKind::Refuted, how: "the object with its uid is still there" },
-        (false, true) => Opinion { verdict: VerdictKind::Unknown, how: "its uid is gone, but the step did not end" },
+/// What follows from the uid alone.
+const fn implied(ended: bool, place: Place) -> Opinion {
+    match (ended, place) {
+        (_, Place::Unclear) => Opinion { verdict: VerdictKind::Unknown, how: "no list said whether its uid is gone" },
+        (true, Place::Without) => {
+            Opinion { verdict: VerdictKind::Implied, how: "its uid is gone on a consistent list" }
+        }
+        (_, Place::With) => Opinion { verdict: VerdictKind::Refuted, how: "the object with its uid is still there" },
+        (false, Place::Without) => {
+            Opinion { verdict: VerdictKind::Unknown, how: "its uid is gone, but the step did not end" }
+        }
     }
 }
 
-/// Whether the target's uid is gone, on a consistent read.
-async fn gone(ctx: &Context, target: &Target) -> Result<bool, Fault> {
-    match call("look at a target", dynamic(ctx, target).get_opt(&target.name)).await {
-        Ok(live) => Ok(live.is_none_or(|live| live.metadata.uid.as_deref() != Some(target.uid.as_str()))),
-        Err(Fault::Transient { cause, .. }) if cause.starts_with("403") => Ok(false),
-        Err(fault) => Err(fault),
+/// Whether each target's uid is gone, by consistent lists. A name under which this process saw the very object stand is
+/// asked for by itself; otherwise, and where there are many, the whole list is looked through for the uids, and rests on
+/// no name at all.
+async fn places<'a>(ctx: &Context, judged: &[&'a Seen]) -> Result<BTreeMap<&'a str, Place>, Fault> {
+    let mut groups: BTreeMap<(Kind, &str), Vec<&'a Seen>> = BTreeMap::new();
+    for seen in judged {
+        groups.entry((seen.target.kind, seen.target.namespace.as_str())).or_default().push(seen);
+    }
+    let looks = groups.into_values().map(|group| async move {
+        let stood = |seen: &&Seen| matches!(seen.sight, Observation::Standing { .. });
+        let by_name = group.len() <= BY_NAME && group.iter().all(stood);
+        let looked = if by_name { each_by_name(ctx, &group).await } else { all_by_uid(ctx, &group).await };
+        match looked {
+            Err(fault) if fault.is_forbidden() => {
+                Ok(group.iter().map(|seen| (seen.target.uid.as_str(), Place::Unclear)).collect())
+            }
+            looked => looked,
+        }
+    });
+    let looked: Vec<Vec<_>> = futures::stream::iter(looks).buffered(SIDE_BY_SIDE).try_collect().await?;
+    Ok(looked.into_iter().flatten().collect())
+}
+
+async fn each_by_name<'a>(ctx: &Context, group: &[&'a Seen]) -> Result<Vec<(&'a str, Place)>, Fault> {
+    let looks = group.iter().map(|seen| async move {
+        let listed = call("look at a target", dynamic(ctx, &seen.target).listed(&seen.target.name)).await?;
+        Ok((seen.target.uid.as_str(), named(&seen.target, &listed)))
+    });
+    futures::future::try_join_all(looks).await
+}
+
+async fn all_by_uid<'a>(ctx: &Context, group: &[&'a Seen]) -> Result<Vec<(&'a str, Place)>, Fault> {
+    let Some(first) = group.first() else { return Ok(Vec::new()) };
+    let uids: BTreeSet<String> = call("look at the targets", dynamic(ctx, &first.target).uids()).await?;
+    let place = |seen: &&'a Seen| {
+        let uid = seen.target.uid.as_str();
+        (uid, if uids.contains(uid) { Place::With } else { Place::Without })
+    };
+    Ok(group.iter().map(place).collect())
+}
+
+/// What a list of one name says of the target.
+fn named(target: &Target, listed: &[DynamicObject]) -> Place {
+    if listed.iter().any(|object| object.metadata.uid.as_deref() == Some(target.uid.as_str())) {
+        Place::With
+    } else if listed.iter().any(|object| object.metadata.name.as_deref() != Some(target.name.as_str())) {
+        Place::Unclear
+    } else {
+        Place::Without
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::plan::Action;
+
+    #[test]
+    fn a_tried_token_proves_an_end_only_together_with_the_accounts_absence() {
+        use Place::{Unclear, With, Without};
+        for (accepted, ended, place, late, expected) in [
+            (false, true, Without, false, Some(VerdictKind::Observed)),
+            (false, true, With, false, Some(VerdictKind::Unknown)),
+            (false, true, Unclear, false, Some(VerdictKind::Unknown)),
+            (false, false, Without, false, Some(VerdictKind::Unknown)),
+            (true, true, Without, false, None),
+            (true, true, Without, true, Some(VerdictKind::Refuted)),
+            (true, false, With, false, Some(VerdictKind::Refuted)),
+        ] {
+            let verdict = tried(accepted, ended, place, late).map(|opinion| opinion.verdict);
+            assert_eq!(verdict, expected, "accepted: {accepted}, ended: {ended}, {place:?}, late: {late}");
+        }
+    }
+
+    #[test]
+    fn absence_proves_an_end_only_of_what_was_ended() {
+        use Place::{Unclear, With, Without};
+        for (ended, place, expected) in [
+            (true, Without, VerdictKind::Implied),
+            (true, With, VerdictKind::Refuted),
+            (true, Unclear, VerdictKind::Unknown),
+            (false, Without, VerdictKind::Unknown),
+            (false, With, VerdictKind::Refuted),
+        ] {
+            assert_eq!(implied(ended, place).verdict, expected, "ended: {ended}, {place:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_speaks_only_of_the_name_that_was_meant() {
+        let target = Target {
+            action: Action::Unbind,
+            kind: Kind::RoleBinding,
+            namespace: "apps".to_owned(),
+            name: "mine?x".to_owned(),
+            uid: "u-1".to_owned(),
+            why: String::new(),
+        };
+        let object = |name: &str, uid: &str| {
+            serde_json::from_value::<DynamicObject>(serde_json::json!({"metadata": {"name": name, "uid": uid}}))
+                .unwrap()
+        };
+        for (what, listed, expected) in [
+            ("nothing", vec![], Place::Without),
+            ("the object", vec![object("mine?x", "u-1")], Place::With),
+            ("another in its place", vec![object("mine?x", "u-2")], Place::Without),
+            ("an object of another name", vec![object("mine", "u-3")], Place::Unclear),
+        ] {
+            assert_eq!(named(&target, &listed), expected, "{what}");
+        }
     }
 }

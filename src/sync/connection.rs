@@ -11,10 +11,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::api::Api;
 use kube::runtime::controller::Action;
 
 pub use self::credentials::Refused;

@@ -5,6 +5,7 @@ use kube::api::ObjectMeta;
 use crate::api::names;
 use crate::api::policy::Coverage;
 use domain::ownership::{Index, Owners};
+use domain::plan::reach::is_system;
 
 /// Most unowned accounts that are named.
 const EXAMPLES: usize = 20;
@@ -12,11 +13,12 @@ const EXAMPLES: usize = 20;
 /// Counts accounts by what their marks resolve to. `default` accounts, and those of Kubernetes and Rollcall themselves,
 /// are nobody's and not counted. `namespace` is the operator's.
 pub fn coverage<'a>(accounts: impl Iterator<Item = &'a ObjectMeta>, people: &Index, namespace: &str) -> Coverage {
+    let own = [namespace.to_owned(), format!("{namespace}-revoker")];
     let mut coverage = Coverage::default();
     for account in accounts {
         let place = account.namespace.as_deref().unwrap_or_default();
         let name = account.name.as_deref().unwrap_or_default();
-        if name == "default" || system(place, namespace) {
+        if name == "default" || is_system(place, &own) {
             continue;
         }
         let mark = account.annotations.as_ref().and_then(|annotations| annotations.get(names::OWNER));
@@ -32,11 +34,6 @@ pub fn coverage<'a>(accounts: impl Iterator<Item = &'a ObjectMeta>, people: &Ind
     coverage.examples.sort();
     coverage.examples.truncate(EXAMPLES);
     coverage
-}
-
-fn system(place: &str, namespace: &str) -> bool {
-    place.starts_with("kube-")
-        || place.strip_prefix(namespace).is_some_and(|rest| rest.is_empty() || rest == "-revoker")
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::kube::named::Api;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{Api, ObjectMeta, PostParams};
+use kube::api::{ObjectMeta, PostParams};
 use kube::{Resource, ResourceExt};
 
 use super::Context;

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::kube::named::Api;
 use futures::{StreamExt, stream};
 use kube::ResourceExt;
-use kube::api::{Api, PostParams};
+use kube::api::PostParams;
 use kube::runtime::watcher::Event;
 use tokio::sync::watch;
 

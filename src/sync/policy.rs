@@ -10,10 +10,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, ListParams, PartialObjectMeta};
+use kube::api::{ListParams, PartialObjectMeta};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
@@ -294,7 +295,9 @@ fn words(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
         (Some(Fault::Waiting { reason, message, .. }), ..) => {
             vec![condition::waiting(reason, message), condition::reconciling(message)]
         }
-        (Some(fault @ Fault::Transient { .. }), ..) => vec![condition::retrying(fault.to_string())],
+        (Some(fault @ (Fault::Transient { .. } | Fault::Call { .. })), ..) => {
+            vec![condition::retrying(fault.to_string())]
+        }
         (None, Baseline::Awaited, _) => {
             let message = format!(
                 "No trusted answer of connection {connection} has come since the policy, the connection or its source changed; see the connection."

@@ -10,8 +10,8 @@ mod resolve;
 
 use std::sync::Arc;
 
+use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::Api;
 
 pub use self::definition::named_definition;
 pub use self::fingerprint::fingerprint;

@@ -5,10 +5,11 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::kube::named::Api;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, PartialObjectMeta};
+use kube::api::PartialObjectMeta;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{reflector, store};
@@ -70,9 +71,14 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn(everybody(Api::namespaced(client.clone(), &namespace), ours.clone(), people, Arc::clone(&wake)));
     let all: Api<Revocation> = Api::namespaced(client.clone(), &namespace);
-    tasks.spawn(keep(revocations_in, watcher(all, ours), |_| {}, Arc::clone(&wake)));
+    tasks.spawn(keep(revocations_in, watcher(all.watched(), ours), |_| {}, Arc::clone(&wake)));
     let all: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
-    tasks.spawn(keep(accounts_in, watcher(all, watcher::Config::default()), only_the_mark, Arc::clone(&wake)));
+    tasks.spawn(keep(
+        accounts_in,
+        watcher(all.watched(), watcher::Config::default()),
+        only_the_mark,
+        Arc::clone(&wake),
+    ));
     tasks.spawn(connections(shared, Arc::clone(&watch)));
     tasks.spawn(policies(watched, wake, watch));
     tokio::select! {
@@ -83,7 +89,7 @@ pub async fn run(
 
 async fn connections(shared: Arc<Context>, watch: Arc<Watch>) {
     let api: Api<HRConnection> = Api::namespaced(shared.client.clone(), &shared.namespace);
-    Controller::new(api, watcher::Config::default())
+    Controller::new(api.watched(), watcher::Config::default())
         .with_config(Config::default().concurrency(POLLS))
         .run(watch.over(connection::reconcile), never, shared)
         .for_each(|_| std::future::ready(()))
@@ -98,7 +104,7 @@ async fn policies(watched: Arc<Watched>, wake: Arc<Notify>, watch: Arc<Watch>) {
         return;
     }
     let api: Api<SyncPolicy> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
-    Controller::new(api, watcher::Config::default())
+    Controller::new(api.watched(), watcher::Config::default())
         .reconcile_all_on(answers(&watched.shared.snapshots))
         .reconcile_all_on(together(wake))
         .with_config(Config::default().concurrency(PASSES))
@@ -131,7 +137,7 @@ fn together(wake: Arc<Notify>) -> impl Stream<Item = ()> + Send + 'static {
 
 /// Follows everybody; ends only with the process.
 async fn everybody(api: Api<Person>, config: watcher::Config, people: Arc<People>, wake: Arc<Notify>) {
-    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    let mut events = std::pin::pin!(watcher(api.watched(), config).default_backoff());
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {

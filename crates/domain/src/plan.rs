@@ -9,13 +9,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::ownership::{Index, Owners, PersonFacts};
+use super::ownership::{Index, PersonFacts};
+
+pub mod reach;
+mod remaining;
+
+pub use reach::wholly_owned;
+pub use remaining::{Remaining, RemainingReason};
 
 /// Most targets, and most remaining entries, one plan holds: what the schema takes.
 pub const MOST: usize = 256;
 
-/// Namespaces nobody can consent for.
-pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+/// Longest name of a target, in characters: what the schema takes. Names of bindings may be longer still.
+pub const LONGEST_NAME: usize = 1024;
+
+/// Most bytes that the names of all targets take together: a Revocation shows each of them up to three times, and the
+/// API server stores no object above a megabyte and a half.
+const ALL_NAMES: usize = 128 * 1024;
 
 /// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -76,94 +86,6 @@ pub enum Operation {
     Cut,
     /// Deletes what the cut left standing.
     Remove,
-}
-
-/// Why something of the leaver is left alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RemainingReason {
-    /// A binding with subjects that are not this leaver's.
-    SharedBinding,
-    /// A mark that resolves to more than one person.
-    AmbiguousMark,
-    /// An account that workloads run as.
-    WorkloadAccount,
-    /// Whether workloads run as it could not be read.
-    UnknownConsumers,
-    /// The namespace has not consented.
-    NoConsent,
-    /// A namespace of the system, or of Rollcall itself.
-    SystemNamespace,
-    /// The policy protects it, or it carries the break-glass label.
-    Protected,
-    /// The account `default` of a namespace.
-    DefaultAccount,
-    /// More than one plan holds; the rest is the next plan.
-    PlanFull,
-    /// The person came back while the cut was under way.
-    NoLongerLeft,
-    /// The user name still has rights through something that is not in the plan.
-    StillAllowed,
-}
-
-impl RemainingReason {
-    /// Its spelling in the status and the evidence.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SharedBinding => "SharedBinding",
-            Self::AmbiguousMark => "AmbiguousMark",
-            Self::WorkloadAccount => "WorkloadAccount",
-            Self::UnknownConsumers => "UnknownConsumers",
-            Self::NoConsent => "NoConsent",
-            Self::SystemNamespace => "SystemNamespace",
-            Self::Protected => "Protected",
-            Self::DefaultAccount => "DefaultAccount",
-            Self::PlanFull => "PlanFull",
-            Self::NoLongerLeft => "NoLongerLeft",
-            Self::StillAllowed => "StillAllowed",
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub const fn advice(self) -> &'static str {
-        match self {
-            Self::SharedBinding => {
-                "Remove the leaver's subject from the binding where it is applied from; the other subjects keep it."
-            }
-            Self::AmbiguousMark => "Change the mark rollcall.dev/owner so that it names one person.",
-            Self::WorkloadAccount => {
-                "Running workloads use this account; it was left alone. Hand it over: change its mark, then rotate its tokens."
-            }
-            Self::UnknownConsumers => {
-                "Let control read the workloads of this namespace (consent for accounts), so that it can tell a personal account from a workload's."
-            }
-            Self::NoConsent => {
-                "Consent in this namespace with a RoleBinding to the revoker (see docs/install.md), or end this access by hand."
-            }
-            Self::SystemNamespace => "Rollcall never acts here; end this access by hand.",
-            Self::Protected => {
-                "The policy, or the label rollcall.dev/break-glass, keeps Rollcall away; end this access by hand if that is right."
-            }
-            Self::DefaultAccount => {
-                "The account default is everybody's; move the mark to an account of the person's own."
-            }
-            Self::PlanFull => "A plan holds 256 objects; the rest is planned once this one is done.",
-            Self::NoLongerLeft => "The person works here again; what stood still was left alone.",
-            Self::StillAllowed => {
-                "The user name still has rights through another binding or group; end them where they are applied from."
-            }
-        }
-    }
-}
-
-/// Something that is left alone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Remaining {
-    /// Kind, namespace and name.
-    pub what: String,
-    /// Why.
-    pub why: RemainingReason,
 }
 
 /// A ServiceAccount that carries a mark.
@@ -279,16 +201,13 @@ pub struct Plan {
 pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &World, protected: &Protected) -> Plan {
     let mut draft = Draft::default();
     for binding in world.bindings.iter().filter(|binding| binds_user(binding, person)) {
-        if !wholly_owned(binding, person, index, world) {
-            draft.leave(of_binding(binding), RemainingReason::SharedBinding);
-        } else if let Some(reason) = out_of_reach(&binding.namespace, binding.break_glass, world, protected) {
-            draft.leave(of_binding(binding), reason);
-        } else {
-            draft.act(unbind(binding, "every subject is this person's"));
+        match reach::binding(binding, person, index, world, protected) {
+            Some(reason) => draft.leave(of_binding(binding), reason),
+            None => draft.act(unbind(binding, "every subject is this person's")),
         }
     }
     for account in world.accounts.iter().filter(|account| index.mentions(&account.mark, person)) {
-        match reach_account(account, index, world, protected) {
+        match reach::account(account, person, index, world, protected) {
             Some(reason) => draft.leave(of_account(account), reason),
             None => draft.act(Target {
                 action: Action::Recreate,
@@ -317,7 +236,7 @@ pub fn remove(
     let mut draft = Draft::default();
     let mut going = BTreeSet::new();
     for account in world.accounts.iter().filter(|account| recreated.contains(&account.uid)) {
-        match reach_account(account, index, world, protected) {
+        match reach::account(account, person, index, world, protected) {
             Some(reason) => draft.leave(of_account(account), reason),
             None => {
                 going.insert((account.namespace.as_str(), account.name.as_str()));
@@ -339,7 +258,7 @@ pub fn remove(
                 Subject::User(_) | Subject::Other => false,
             });
         if only_theirs {
-            match out_of_reach(&binding.namespace, binding.break_glass, world, protected) {
+            match reach::place(&binding.namespace, &binding.name, binding.break_glass, world, protected) {
                 Some(reason) => draft.leave(of_binding(binding), reason),
                 None => draft.act(unbind(binding, "it binds only accounts that are removed")),
             }
@@ -355,8 +274,13 @@ struct Draft {
 }
 
 impl Draft {
+    /// Takes the target in; one that no schema has room for remains, and is in nobody's way.
     fn act(&mut self, target: Target) {
-        self.targets.insert(target);
+        if target.name.chars().count() > LONGEST_NAME {
+            self.leave(described(target.kind, &target.namespace, &target.name), RemainingReason::NameTooLong);
+        } else {
+            self.targets.insert(target);
+        }
     }
 
     fn leave(&mut self, what: String, why: RemainingReason) {
@@ -364,17 +288,36 @@ impl Draft {
     }
 
     fn finish(mut self, person: &PersonFacts, rule: &str, operation: Operation) -> Plan {
-        let mut targets: Vec<Target> = self.targets.into_iter().collect();
-        if targets.len() > MOST {
-            // A pile of bindings must not push the accounts, and with them every token, out of the plan.
-            targets.sort_by_key(|target| target.kind != Kind::ServiceAccount);
-            targets.truncate(MOST);
-            targets.sort();
+        let (targets, full) = fitting(self.targets);
+        if full {
             self.remaining.insert(Remaining { what: "more objects".to_owned(), why: RemainingReason::PlanFull });
         }
         let remaining: Vec<Remaining> = self.remaining.into_iter().take(MOST).collect();
         Plan { hash: hash(&person.uid, rule, operation, &targets), targets, remaining }
     }
+}
+
+/// As many targets as a plan holds, and whether any were left out. Accounts come first, then what has a short name: a
+/// pile of bindings must not push the accounts, and with them every token, out of the plan.
+fn fitting(all: BTreeSet<Target>) -> (Vec<Target>, bool) {
+    let bytes = |target: &Target| [&target.namespace, &target.name, &target.uid].map(|word| written(word)).iter().sum();
+    let mut targets: Vec<(usize, Target)> = all.into_iter().map(|target| (bytes(&target), target)).collect();
+    targets.sort_by_key(|(bytes, target)| (target.kind != Kind::ServiceAccount, *bytes));
+    let count = targets.len();
+    let mut room = ALL_NAMES;
+    let fits = |(bytes, target): (usize, Target)| {
+        room = room.checked_sub(bytes)?;
+        Some(target)
+    };
+    let mut targets: Vec<Target> = targets.into_iter().take(MOST).map_while(fits).collect();
+    let full = targets.len() < count;
+    targets.sort();
+    (targets, full)
+}
+
+/// How many bytes a text takes as JSON.
+fn written(text: &str) -> usize {
+    serde_json::Value::from(text).to_string().len()
 }
 
 /// The hash that an approval names. Targets are taken as a set: their order does not count.
@@ -393,66 +336,6 @@ fn binds_user(binding: &Binding, person: &PersonFacts) -> bool {
     })
 }
 
-/// Whether every subject resolves to this person and nobody else.
-#[must_use]
-pub fn wholly_owned(binding: &Binding, person: &PersonFacts, index: &Index, world: &World) -> bool {
-    let alone = |owners: Owners<'_>| matches!(owners, Owners::One(owner) if owner.uid == person.uid);
-    !binding.subjects.is_empty()
-        && binding.subjects.iter().all(|subject| match subject {
-            Subject::User(name) => alone(index.user(name)),
-            Subject::Account { namespace, name } => world
-                .accounts
-                .iter()
-                .find(|account| account.namespace == *namespace && account.name == *name)
-                .is_some_and(|account| {
-                    alone(index.resolve(&account.mark)) && !is_workload(account, &world.consumers).unwrap_or(true)
-                }),
-            Subject::Other => false,
-        })
-}
-
-/// Why an account that mentions the person is left alone; `None` if it is theirs alone and personal.
-fn reach_account(account: &Account, index: &Index, world: &World, protected: &Protected) -> Option<RemainingReason> {
-    if index.resolve(&account.mark) == Owners::Several {
-        return Some(RemainingReason::AmbiguousMark);
-    }
-    if account.name == "default" {
-        return Some(RemainingReason::DefaultAccount);
-    }
-    if protected.accounts.contains(&format!("{}/{}", account.namespace, account.name)) {
-        return Some(RemainingReason::Protected);
-    }
-    if let Some(reason) = out_of_reach(&account.namespace, account.break_glass, world, protected) {
-        return Some(reason);
-    }
-    match is_workload(account, &world.consumers) {
-        Some(false) => None,
-        Some(true) => Some(RemainingReason::WorkloadAccount),
-        None => Some(RemainingReason::UnknownConsumers),
-    }
-}
-
-/// Why nothing in this namespace is touched; `""` stands for cluster-scoped objects.
-fn out_of_reach(namespace: &str, break_glass: bool, world: &World, protected: &Protected) -> Option<RemainingReason> {
-    if SYSTEM_NAMESPACES.contains(&namespace) || world.own_namespaces.iter().any(|own| own == namespace) {
-        return Some(RemainingReason::SystemNamespace);
-    }
-    if break_glass || protected.namespaces.contains(namespace) {
-        return Some(RemainingReason::Protected);
-    }
-    let consented = world.consents.get(namespace).is_some_and(|consent| consent.accounts);
-    (!consented).then_some(RemainingReason::NoConsent)
-}
-
-/// Whether workloads run as this account; the annotation overrides; `None` if it could not be read.
-fn is_workload(account: &Account, consumers: &BTreeMap<String, BTreeSet<String>>) -> Option<bool> {
-    match account.purpose.as_deref() {
-        Some("personal") => Some(false),
-        Some("workload") => Some(true),
-        _ => consumers.get(&account.namespace).map(|names| names.contains(&account.name)),
-    }
-}
-
 fn unbind(binding: &Binding, why: &str) -> Target {
     Target {
         action: Action::Unbind,
@@ -465,14 +348,21 @@ fn unbind(binding: &Binding, why: &str) -> Target {
 }
 
 fn of_binding(binding: &Binding) -> String {
-    match binding.kind {
-        Kind::ClusterRoleBinding => format!("ClusterRoleBinding {}", binding.name),
-        Kind::RoleBinding | Kind::ServiceAccount => format!("RoleBinding {}/{}", binding.namespace, binding.name),
-    }
+    described(binding.kind, &binding.namespace, &binding.name)
 }
 
 fn of_account(account: &Account) -> String {
-    format!("ServiceAccount {}/{}", account.namespace, account.name)
+    described(Kind::ServiceAccount, &account.namespace, &account.name)
+}
+
+/// An object as what remains is told: kind, namespace and name.
+#[must_use]
+pub fn described(kind: Kind, namespace: &str, name: &str) -> String {
+    match kind {
+        Kind::ClusterRoleBinding => format!("ClusterRoleBinding {name}"),
+        Kind::RoleBinding => format!("RoleBinding {namespace}/{name}"),
+        Kind::ServiceAccount => format!("ServiceAccount {namespace}/{name}"),
+    }
 }
 
 #[cfg(test)]

@@ -76,6 +76,11 @@ fn an_account_is_recycled_only_if_it_is_this_persons_alone_and_in_reach() {
         ("of two people", account("laptop", "shared@example.com"), Some(RemainingReason::AmbiguousMark)),
         ("a namespace without consent", edit(|a| a.namespace = "team-b".into()), Some(RemainingReason::NoConsent)),
         ("kube-system", edit(|a| a.namespace = "kube-system".into()), Some(RemainingReason::SystemNamespace)),
+        (
+            "a team's namespace with the system's prefix",
+            edit(|a| a.namespace = "kube-tools".into()),
+            Some(RemainingReason::SystemNamespace),
+        ),
         ("Rollcall's own namespace", edit(|a| a.namespace = "rollcall".into()), Some(RemainingReason::SystemNamespace)),
         ("the default account", edit(|a| a.name = "default".into()), Some(RemainingReason::DefaultAccount)),
         ("break-glass", edit(|a| a.break_glass = true), Some(RemainingReason::Protected)),
@@ -167,6 +172,87 @@ fn a_removal_takes_what_the_cut_recycled_and_the_bindings_of_nobody_else() {
     let plan = remove(&ada, "rule", &["uid-laptop".into()].into(), &index, &world, &Protected::default());
     let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
     assert_eq!(names, ["laptop-view", "laptop"]);
+}
+
+/// A removal of `team-a/laptop`, which a cut recreated and two bindings bind, while its annotation names `mark`.
+fn removal_of_laptop(mark: &str) -> Plan {
+    let mut known = vec![person("ada"), person("ben"), person("twin")];
+    known[0].aliases.push("email:shared@example.com".into());
+    known[2].aliases.push("email:shared@example.com".into());
+    let index = Index::new(known);
+    let ada = index.person("p-ada").unwrap().clone();
+    let world = world(
+        vec![account("laptop", mark)],
+        vec![binding("alone", vec![of("laptop")]), binding("with-ben", vec![of("laptop"), user("ben")])],
+    );
+    remove(&ada, "rule", &["uid-laptop".into()].into(), &index, &world, &Protected::default())
+}
+
+#[test]
+fn an_account_that_was_handed_over_keeps_its_bindings_too() {
+    for (what, mark, why) in [
+        ("to a colleague", "ben@example.com", RemainingReason::HandedOver),
+        ("to a team HR does not know", "team@example.com", RemainingReason::HandedOver),
+        ("to nobody", "", RemainingReason::HandedOver),
+        ("to two people", "shared@example.com", RemainingReason::AmbiguousMark),
+    ] {
+        let plan = removal_of_laptop(mark);
+        assert_eq!(plan.targets, [], "{what}");
+        assert_eq!(plan.remaining.iter().map(|remaining| remaining.why).collect::<Vec<_>>(), [why], "{what}");
+    }
+    let theirs = removal_of_laptop("id:hq/ada");
+    assert_eq!(theirs.targets.iter().map(|target| target.name.as_str()).collect::<Vec<_>>(), ["alone", "laptop"]);
+}
+
+#[test]
+fn what_the_revokers_policy_would_refuse_is_never_planned() {
+    let in_kube_tools = || Subject::Account { namespace: "kube-tools".into(), name: "ci".into() };
+    let mut ci = account("ci", "ada@example.com");
+    ci.namespace = "kube-tools".into();
+    ci.purpose = Some("personal".into());
+    let mut rollcalls = account("own", "ada@example.com");
+    rollcalls.namespace = "rollcall".into();
+    rollcalls.purpose = Some("personal".into());
+    for (what, name, subjects) in [
+        ("a name of the system's", "system:ada", vec![user("ada")]),
+        ("an account in a namespace of the system", "mixed", vec![user("ada"), in_kube_tools()]),
+        (
+            "an account of Rollcall's",
+            "mixed",
+            vec![user("ada"), Subject::Account { namespace: "rollcall".into(), name: "own".into() }],
+        ),
+    ] {
+        let world = world(vec![ci.clone(), rollcalls.clone()], vec![binding(name, subjects)]);
+        let plan = cut_of_ada(&world, &Protected::default());
+        assert_eq!((plan.targets.len(), plan.remaining.len()), (0, 3), "{what}");
+    }
+}
+
+#[test]
+fn an_object_that_no_plan_has_room_for_remains_and_stops_nothing() {
+    let named = |length: usize| binding(&"x".repeat(length), vec![user("ada")]);
+    let world = world(
+        vec![account("laptop", "ada@example.com")],
+        vec![named(LONGEST_NAME), named(LONGEST_NAME + 1), named(200_000)],
+    );
+    let plan = cut_of_ada(&world, &Protected::default());
+    assert_eq!(plan.targets.len(), 2);
+    assert_eq!(
+        plan.remaining.iter().map(|remaining| remaining.why).collect::<Vec<_>>(),
+        [RemainingReason::NameTooLong; 2]
+    );
+}
+
+#[test]
+fn a_pile_of_long_names_pushes_no_account_out_of_the_plan() {
+    let pile = (0..300).map(|n| binding(&format!("{n:03}{}", "\u{1}".repeat(1000)), vec![user("ada")])).collect();
+    let mut world = world(vec![account("zz", "ada@example.com")], pile);
+    world.bindings.push(binding("short", vec![user("ada")]));
+    let plan = cut_of_ada(&world, &Protected::default());
+    let names: Vec<&str> = plan.targets.iter().map(|target| target.name.as_str()).collect();
+    assert!(names.contains(&"zz") && names.contains(&"short"), "what matters comes first");
+    assert!(plan.targets.iter().map(|target| written(&target.name)).sum::<usize>() <= ALL_NAMES);
+    assert_eq!(plan.remaining.iter().map(|remaining| remaining.why).collect::<Vec<_>>(), [RemainingReason::PlanFull]);
 }
 
 #[test]

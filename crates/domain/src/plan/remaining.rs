@@ -1,0 +1,103 @@
+//! What of a leaver is left alone, and why: closed words for the status, with what to do about each.
+
+/// Why something of the leaver is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RemainingReason {
+    /// A binding with subjects that are not this leaver's.
+    SharedBinding,
+    /// A mark that resolves to more than one person.
+    AmbiguousMark,
+    /// A mark that names somebody else by now, or nobody who is known.
+    HandedOver,
+    /// An account that workloads run as.
+    WorkloadAccount,
+    /// Whether workloads run as it could not be read.
+    UnknownConsumers,
+    /// The namespace has not consented.
+    NoConsent,
+    /// An object of the system or of Rollcall itself, or in a namespace of theirs.
+    SystemNamespace,
+    /// The policy protects it, or it carries the break-glass label.
+    Protected,
+    /// The account `default` of a namespace.
+    DefaultAccount,
+    /// A name longer than a Revocation can hold.
+    NameTooLong,
+    /// More than one plan holds; the rest is the next plan.
+    PlanFull,
+    /// The person came back while the cut was under way.
+    NoLongerLeft,
+    /// The user name still has rights through something that is not in the plan.
+    StillAllowed,
+}
+
+impl RemainingReason {
+    /// Its spelling in the status and the evidence.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SharedBinding => "SharedBinding",
+            Self::AmbiguousMark => "AmbiguousMark",
+            Self::HandedOver => "HandedOver",
+            Self::WorkloadAccount => "WorkloadAccount",
+            Self::UnknownConsumers => "UnknownConsumers",
+            Self::NoConsent => "NoConsent",
+            Self::SystemNamespace => "SystemNamespace",
+            Self::Protected => "Protected",
+            Self::DefaultAccount => "DefaultAccount",
+            Self::NameTooLong => "NameTooLong",
+            Self::PlanFull => "PlanFull",
+            Self::NoLongerLeft => "NoLongerLeft",
+            Self::StillAllowed => "StillAllowed",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::SharedBinding => {
+                "Remove the leaver's subject from the binding where it is applied from; the other subjects keep it."
+            }
+            Self::AmbiguousMark => "Change the mark rollcall.dev/owner so that it names one person.",
+            Self::HandedOver => {
+                "Its annotation rollcall.dev/owner names somebody else, or nobody who is known. If it is still the leaver's, set it back; otherwise rotate its tokens."
+            }
+            Self::WorkloadAccount => {
+                "Running workloads use this account; it was left alone. Hand it over: change its mark, then rotate its tokens."
+            }
+            Self::UnknownConsumers => {
+                "Let control read the workloads of this namespace (consent for accounts), so that it can tell a personal account from a workload's."
+            }
+            Self::NoConsent => {
+                "Consent in this namespace with a RoleBinding to the revoker (see docs/install.md), or end this access by hand."
+            }
+            Self::SystemNamespace => {
+                "Rollcall touches nothing of the system (kube-* namespaces, system: names) or of its own; end this access by hand."
+            }
+            Self::Protected => {
+                "The policy, or the label rollcall.dev/break-glass, keeps Rollcall away; end this access by hand if that is right."
+            }
+            Self::DefaultAccount => {
+                "The account default is everybody's; move the mark to an account of the person's own."
+            }
+            Self::NameTooLong => "Its name has more than 1024 characters; end this access by hand.",
+            Self::PlanFull => {
+                "One plan holds 256 objects, and 128 KiB of names; the rest is planned once this one is done."
+            }
+            Self::NoLongerLeft => "The person works here again; what stood still was left alone.",
+            Self::StillAllowed => {
+                "The user name still has rights through another binding or group; end them where they are applied from."
+            }
+        }
+    }
+}
+
+/// Something that is left alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Remaining {
+    /// Kind, namespace and name.
+    pub what: String,
+    /// Why.
+    pub why: RemainingReason,
+}

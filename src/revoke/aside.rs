@@ -1,0 +1,92 @@
+//! What a finalizer holds waits here, all of it together, after everything else was ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::time::Instant;
+
+use super::Context;
+use super::act::{self, Ended, Stepped};
+use super::observe::{SIDE_BY_SIDE, Seen, dynamic};
+use super::record::Record;
+use crate::api::revocation::StepOutcome;
+use crate::kube::calls::call;
+use crate::kube::outcome::Fault;
+use domain::plan::{Action, Kind};
+
+/// How long all of them together may take to be let go.
+const GOING: Duration = Duration::from_secs(10);
+/// How often that is looked at: one list for all in a place.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// One object whose delete was accepted.
+pub struct Aside<'a> {
+    /// Which.
+    pub seen: &'a Seen,
+    /// The finalizers that hold it.
+    pub by: String,
+}
+
+/// Waits for all of them at once, and makes again what is to be made again as soon as it is let go.
+pub async fn wait(ctx: &Context, mut held: Vec<Aside<'_>>, record: &mut Record) -> Result<(), Fault> {
+    let deadline = Instant::now() + GOING;
+    while !held.is_empty() {
+        let standing = standing(ctx, &held).await?;
+        let (still, gone): (Vec<_>, Vec<_>) =
+            held.into_iter().partition(|aside| standing.contains(&aside.seen.target.uid));
+        held = still;
+        held.extend(let_go(ctx, gone, record).await?);
+        record.write_by_and_by().await?;
+        if Instant::now() >= deadline {
+            break;
+        }
+        if !held.is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    for aside in held {
+        let message = match aside.by.as_str() {
+            "" => "the API server accepted the delete, and the object is still there".to_owned(),
+            by => format!("the finalizers {by} hold it: they have to be removed by what set them"),
+        };
+        act::note(ctx, record, aside.seen, Ended::saying(StepOutcome::Failed, message)).await;
+    }
+    Ok(())
+}
+
+/// Those that are gone: ended, or made again. Gives back what somebody else's conflict shows to be held still.
+async fn let_go<'a>(ctx: &Context, gone: Vec<Aside<'a>>, record: &mut Record) -> Result<Vec<Aside<'a>>, Fault> {
+    let manifests: Vec<_> = gone.iter().map(|aside| record.manifest(&aside.seen.target)).collect();
+    let steps = gone.into_iter().zip(manifests).map(|(aside, manifest)| async move {
+        let target = &aside.seen.target;
+        let stepped = match target.action {
+            Action::Recreate => act::create(ctx, target, manifest).await,
+            Action::Unbind | Action::Delete => {
+                Ok(Stepped::Ended(Ended::saying(StepOutcome::Done, "a finalizer held it for a moment")))
+            }
+        };
+        (aside, stepped)
+    });
+    let mut steps = std::pin::pin!(futures::stream::iter(steps).buffer_unordered(SIDE_BY_SIDE));
+    let (mut still, mut result) = (Vec::new(), Ok(()));
+    while let Some((aside, stepped)) = steps.next().await {
+        match stepped {
+            Ok(Stepped::Ended(ended)) => act::note(ctx, record, aside.seen, ended).await,
+            Ok(Stepped::Held(by)) => still.push(Aside { seen: aside.seen, by }),
+            Err(fault) => result = result.and(Err(fault)),
+        }
+    }
+    result.map(|()| still)
+}
+
+/// Uids of everything that stands where these stood: one list a place, and kind.
+async fn standing(ctx: &Context, held: &[Aside<'_>]) -> Result<BTreeSet<String>, Fault> {
+    let places: BTreeMap<(Kind, &str), &Aside<'_>> =
+        held.iter().map(|aside| ((aside.seen.target.kind, aside.seen.target.namespace.as_str()), aside)).collect();
+    let mut standing = BTreeSet::new();
+    for aside in places.into_values() {
+        standing.extend(call("look after a delete", dynamic(ctx, &aside.seen.target).uids()).await?);
+    }
+    Ok(standing)
+}
