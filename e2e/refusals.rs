@@ -354,7 +354,7 @@ async fn what_is_not_the_leavers_alone_or_did_not_consent_is_left_alone_and_name
 }
 
 #[tokio::test]
-async fn each_gate_that_is_shut_holds_and_says_so() {
+async fn each_gate_that_is_shut_says_so_from_the_stop_to_the_day_it_is_due() {
     let rollcall = Installation::new("gates", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
@@ -362,7 +362,7 @@ async fn each_gate_that_is_shut_holds_and_says_so() {
     for id in ["7", "8", "9"] {
         rollcall.account_of(id, "apps", &format!("account-{id}")).await;
     }
-    let staff = rollcall.staff(1..11);
+    let staff = rollcall.staff(1..201); // one status that nobody mapped is few among so many
     rollcall.learn(&staff).await;
     let until = Timestamp::now() + SignedDuration::from_hours(1);
     let hold = json!({"spec": {"hold": {"reason": "legal", "until": until, "by": "admin"}}});
@@ -385,6 +385,22 @@ async fn each_gate_that_is_shut_holds_and_says_so() {
     persons.patch(&held.name_any(), &PatchParams::default(), &Patch::Merge(&lift)).await.unwrap();
     rollcall.reaches("9", Operation::Cut, Phase::Revoked).await;
     rollcall.waits_for("8", "Protected").await;
+
+    // The removal that follows the cut of 7, through the gates that come after.
+    rollcall.waits_for("7", "NotDue").await;
+    let policies: Api<SyncPolicy> = rollcall.api();
+    let mode = async |mode: &str| {
+        let patch = json!({"spec": {"mode": mode}});
+        policies.patch(POLICY, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    };
+    mode("Observe").await;
+    rollcall.waits_for("7", "Observe").await;
+    mode("Enforce").await;
+    rollcall.waits_for("7", "Unsettled").await;
+    rollcall.learn(&gone).await;
+    rollcall.waits_for("7", "NotDue").await;
+    rollcall.learn(&gone.person("7").status("")).await;
+    rollcall.waits_for("7", "Unknown").await;
 }
 
 #[tokio::test]
