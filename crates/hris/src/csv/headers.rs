@@ -106,6 +106,15 @@ pub(super) fn unread(header: &[String], columns: &[(Slot, usize)]) -> Option<Str
     (!names.is_empty()).then(|| format!("columns that are not read: {names}{more}"))
 }
 
+/// The headers of what is read, where they say more than the slot.
+pub(super) fn names(header: &[String], columns: &[(Slot, usize)]) -> BTreeMap<Slot, String> {
+    let name = |(slot, column): &(Slot, usize)| {
+        let name = header.get(*column).filter(|name| bare(name) != bare(slot.name()))?;
+        Some((*slot, shown(name)))
+    };
+    columns.iter().filter_map(name).collect()
+}
+
 fn shown(name: &str) -> String {
     name.chars().filter(|letter| !letter.is_control()).take(LONGEST_SHOWN).collect()
 }

@@ -247,7 +247,7 @@ fn what_other_products_write_is_read_in_their_dialect() {
         ("Excel's Unicode text", utf16, format.clone(), "Zoë Example"),
         (
             "quotes doubled",
-            b"email,fullName,employeeId\nada@example.com,\"Ada \"\"Al\"\"\",7".to_vec(),
+            b"email,fullName,employeeId\nada@example.com,\"Ada \"\"Al\"\"\",7\n".to_vec(),
             format,
             "Ada \"Al\"",
         ),
@@ -299,4 +299,140 @@ fn more_columns_than_any_system_has_are_no_header() {
     let header: Vec<String> = (0..=headers::MOST_COLUMNS).map(|column| format!("c{column}")).collect();
     let failure = parse(&header.join(",")).map(|_| ());
     assert_eq!(failure, Err(Failure::WrongFormat("the header has more than 512 columns".to_owned())));
+}
+
+fn told(date_format: &str) -> CsvFormat {
+    CsvFormat { date_format: date_format.to_owned(), ..CsvFormat::default() }
+}
+
+fn ends(read: &Read) -> Vec<Option<String>> {
+    read.employees.iter().map(|employee| employee.last_day.map(|day| day.to_string())).collect()
+}
+
+#[test]
+fn one_date_that_disproves_the_form_refuses_the_file_and_names_the_column() {
+    let head = "employeeId,fullName,email,hireDate,Last day\n1,Ada,ada@example.com,";
+    let format =
+        |form: &str| CsvFormat { columns: columns([(Slot::TerminationDate, "Last day")]).columns, ..told(form) };
+    let exchanged = |name: &str, record, other: &str, form: &str| {
+        format!(
+            "{name} of record {record} has the form {other}, not {form}, so day and month of the whole column may be exchanged; correct the form of dates"
+        )
+    };
+    let (us, eu) = ("%m/%d/%Y", "%d/%m/%Y");
+    for (form, rows, wrong) in [
+        (eu, ",12/02/2026\n2,Bo,bo@example.com,,12/31/2026\n", exchanged("terminationDate (column last day)", 3, us, eu)),
+        (us, ",02/12/2026\n2,Bo,bo@example.com,,31/12/2026\n", exchanged("terminationDate (column last day)", 3, eu, us)),
+        (eu, "01/02/2020,12/02/2026\n2,Bo,bo@example.com,06/15/2020,\n", exchanged("hireDate", 3, us, eu)),
+        // A record that is set aside for something else tells of the column too.
+        (eu, ",12/02/2026\n2,,bo@example.com,,12/31/2026\n", exchanged("terminationDate (column last day)", 3, us, eu)),
+        (
+            "%Y-%m-%d",
+            ",2026-12-02\n2,Bo,bo@example.com,,2026-31-12\n",
+            exchanged("terminationDate (column last day)", 3, "%Y-%d-%m", "%Y-%m-%d"),
+        ),
+        (
+            "%Y-%m-%d",
+            ",2026-12-02\n2,Bo,bo@example.com,,31/12/2026\n",
+            "terminationDate (column last day) of record 3 is a date, but not of the form %Y-%m-%d, and no date of the column proves which number is the day; correct the form of dates, or the source".to_owned(),
+        ),
+    ] {
+        let found = read(format!("{head}{rows}").as_bytes(), &format(form), TODAY).map(|_| ());
+        assert_eq!(found, Err(Failure::WrongFormat(wrong)), "{form} {rows}");
+    }
+    for (form, rows, last_days) in [
+        (eu, ",12/02/2026\n2,Bo,bo@example.com,,\n", vec![Some("2026-02-12"), None]), // as it is told
+        (eu, ",12/02/2026\n2,Bo,bo@example.com,,31/02/2026\n", vec![Some("2026-02-12")]), // no day in either order
+        (eu, ",12/02/2026\n2,Bo,bo@example.com,,unknown\n", vec![Some("2026-02-12")]),
+        ("%Y-%m-%d", ",2026-12-15\n2,Bo,bo@example.com,,31/12/2026\n", vec![Some("2026-12-15")]), // proven
+    ] {
+        let read = read(format!("{head}{rows}").as_bytes(), &format(form), TODAY).unwrap();
+        let last_days: Vec<_> = last_days.into_iter().map(|day| day.map(str::to_owned)).collect();
+        assert_eq!(ends(&read), last_days, "{form} {rows}");
+    }
+}
+
+#[test]
+fn a_quote_that_swallowed_rows_refuses_the_file_whichever_column_it_is_in() {
+    let head = "employeeId,fullName,email,note,status\n";
+    let swallowed = |line, over| {
+        format!(
+            "line {line} has a quoted cell that reaches over line {over}, which has as many separators as the header: a quote in a text has swallowed rows"
+        )
+    };
+    let behind = |line| {
+        format!(
+            "line {line} has text behind a quote that closed: the file was written without quoting, and rows may be swallowed"
+        )
+    };
+    for (rows, wrong) in [
+        ("1,Ada,ada@example.com,\"see file,active\n2,Bo,bo@example.com,desk 5\",terminated\n", swallowed(2, 3)),
+        (
+            "1,Ada,ada@example.com,x,active\r\n2,Bo,bo@example.com,\"see,active\r\n3,Cy,cy@example.com,,active\r\n4,Di,di@example.com,desk 5\",terminated\r\n",
+            swallowed(3, 4),
+        ),
+        ("1,Ada,ada@example.com,\"see\" file,active\n", behind(2)),
+        ("1,Ada,ada@example.com,\"see\n2,\"Bo, B\",bo@example.com,x,active\n", behind(2)),
+    ] {
+        assert_eq!(parse(&format!("{head}{rows}")).map(|_| ()), Err(Failure::WrongFormat(wrong)), "{rows}");
+    }
+    let header = "employeeId,fullName,email,\"note,status\n1,Ada,ada@example.com,desk 5\",active\n";
+    assert!(matches!(parse(header), Err(Failure::WrongFormat(_))), "a quote in the header");
+    for rows in [
+        "1,Ada,ada@example.com,6\" of snow,active\n2,Bo,bo@example.com,\"desk 5\",active\n",
+        "1,Ada,ada@example.com,\"one\ntwo, three\",active\n2,Bo,bo@example.com,,active\n",
+    ] {
+        assert_eq!(parse(&format!("{head}{rows}")).unwrap().employees.len(), 2, "{rows}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_in_its_last_cell_is_no_other_file() {
+    let row = "Ada,ada@example.com,7";
+    let us = told("%m/%d/%Y");
+    let date = |form: &str| format!("terminationDate is not a date of the form {form}");
+    let cut = |slot: &str| format!("{slot} {CUT}");
+    let words = |words: &[(&str, Status)]| words.iter().map(|(word, means)| ((*word).to_owned(), *means)).collect();
+    let leaves = CsvFormat {
+        statuses: words(&[
+            ("left", Status::Terminated),
+            ("left for a year", Status::Leave),
+            ("employed", Status::Active),
+        ]),
+        ..CsvFormat::default()
+    };
+    let default = CsvFormat::default();
+    for (format, column, cell, set_aside) in [
+        (&default, "terminationDate", "2026-12-1", Some(date("%Y-%m-%d"))),
+        (&default, "terminationDate", "2026-12-15", None),
+        (&default, "terminationDate", "", None),
+        (&us, "terminationDate", "12/15/202", Some(date("%m/%d/%Y"))),
+        (&us, "terminationDate", "12/15/20", Some(date("%m/%d/%Y"))),
+        (&us, "terminationDate", "12/15/2026", None),
+        (&default, "managerId", "101", None), // no column of its own: nothing is read of it
+        (&leaves, "status", "left", Some(cut("status"))),
+        (&leaves, "status", "employed", None),
+        (&default, "location", "Madr", Some(cut("location"))),
+        (&default, "location", "Madrid", None), // as another has it
+        (&default, "location", "\"Madr\"", None),
+        (&default, "location", "Madr\n", None),
+        (&default, "location", "Madr\r", None),
+        (&default, "title", "Lea", None), // nobody's access hangs on it
+    ] {
+        let first = if format == &us { "" } else { "Madrid" };
+        let first = if column == "location" { first } else { "" };
+        let file = format!("fullName,email,employeeId,{column}\nBo,bo@example.com,8,{first}\n{row},{cell}");
+        let read = read(file.as_bytes(), format, TODAY).unwrap();
+        assert_eq!(read.bad.first().map(|bad| bad.reason.clone()), set_aside, "{column} {cell}");
+        assert_eq!(read.bad.iter().map(|bad| bad.position).collect::<Vec<_>>(), vec![3; read.bad.len()]);
+    }
+    for (file, people) in [
+        ("fullName,email,employeeId\nBo,bo@example.com,1008\nAda,ada@example.com,101", 1),
+        ("fullName,email,employeeId\nBo,bo@example.com,1008\nAda,ada@example.com,\"101\"", 2),
+        ("employeeId,fullName,email\n1008,Bo,bo@example.com\n1010,Ada,ada@example.co", 1),
+        ("employeeId,fullName,email\n1008,Bo,bo@example.com\n1010,Ada,ada@EXAMPLE.com", 2),
+        ("employeeId,fullName,email\r1008,Bo,bo@example.com\r1010,Ada,ada@example.co", 1),
+    ] {
+        assert_eq!(parse(file).unwrap().employees.len(), people, "{file:?}");
+    }
 }

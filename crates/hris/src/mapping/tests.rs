@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::dates::DateForm;
 use domain::capabilities::Declared;
 use domain::employee::{EmploymentType, HrId, Status};
 
@@ -29,7 +30,8 @@ fn form(dates: &str, end_date: EndDate) -> Form {
         required: BTreeSet::new(),
         statuses: Statuses::new(words.map(|(word, meaning)| (word.to_owned(), meaning))).unwrap(),
         rules: Vec::new(),
-        dates: vec![DateForm::Strptime(dates.to_owned())],
+        dates: vec![DateForm::try_from(dates.to_owned()).unwrap()],
+        names: BTreeMap::new(),
         end_date,
         types: Types::new([("Freelance".to_owned(), EmploymentType::Contractor)]).unwrap(),
         urgent: ["gross misconduct".to_owned()].into(),
@@ -75,7 +77,7 @@ fn a_record_that_cannot_be_read_is_set_aside_with_a_reason_that_quotes_nothing()
             "ada@example.com",
             "employeeId is an address: leave the field out, and people are keyed by a digest of it",
         ),
-        (Slot::HireDate, "31/01/2026", "hireDate is not a date of the form %Y-%m-%d"),
+        (Slot::HireDate, "January 31st", "hireDate is not a date of the form %Y-%m-%d"),
         (Slot::HireDate, "2026-02-30", "hireDate is not a date of the form %Y-%m-%d"),
         (Slot::TerminationDate, "2026-03-01 tbc", "terminationDate is not a date of the form %Y-%m-%d"),
         (Slot::TerminationDate, "soon", "terminationDate is not a date of the form %Y-%m-%d"),
