@@ -138,7 +138,7 @@ mod tests {
             ("UTF-16, little", utf16("Zoë 李 🦀", true), Unicode, Ok(("Zoë 李 🦀", None))),
             ("UTF-16, big", utf16("Zoë 李 🦀", false), Unicode, Ok(("Zoë 李 🦀", None))),
             ("nothing", vec![], Unicode, Ok(("", None))),
-            ("Windows-1252", b"a\nZo\xeb".to_vec(), Unicode, wrong("line 2 is not UTF-8")),
+            ("Windows-1252", b"a\nZo\xeb\n".to_vec(), Unicode, wrong("line 2 is not UTF-8")),
             ("Windows-1252 allowed", b"Zo\xeb \x80".to_vec(), UnicodeOrWindows1252, Ok(("Zoë €", remark(2, 0)))),
             (
                 "bytes without a meaning",
@@ -148,7 +148,7 @@ mod tests {
             ),
             (
                 "a mark of UTF-8 that lies",
-                b"\xef\xbb\xbfa\nZo\xeb".to_vec(),
+                b"\xef\xbb\xbfa\nZo\xeb\n".to_vec(),
                 UnicodeOrWindows1252,
                 wrong("line 2 is not UTF-8"),
             ),
