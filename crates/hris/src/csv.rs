@@ -18,10 +18,11 @@ pub use self::dialect::{Escape, Quote};
 use self::headers::{MOST_COLUMNS, fold, names, place, unread};
 pub use self::text::Encoding;
 use super::dates::{self, DateForm};
-use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types};
+use super::kind;
+use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
 use super::row::{Row, Slot, trim};
 use domain::capabilities::{Claim, Declared};
-use domain::employee::{EmploymentType, Failure, Read, Status};
+use domain::employee::{Employee, EmploymentType, Failure, Read, Said, Status};
 
 /// Largest file.
 pub(super) const LARGEST: usize = 64 * 1024 * 1024;
@@ -54,6 +55,10 @@ const OWN_NAMES: [Slot; 17] = [
 pub struct CsvFormat {
     /// Header of the column for each slot; a slot that is not named is looked for under its own name.
     pub columns: BTreeMap<Slot, String>,
+    /// Headers of the columns that make a full name together; empty where one column has it.
+    pub name_parts: Vec<String>,
+    /// Words that stand for nothing, compared without case. A name is never one of them.
+    pub none: BTreeSet<String>,
     /// What each status word means. Empty: `active`, `leave`, `suspended` and `terminated` mean themselves.
     pub statuses: BTreeMap<String, Status>,
     /// What each word for a kind of employment means. Empty: the kinds mean themselves.
@@ -78,6 +83,8 @@ impl Default for CsvFormat {
     fn default() -> Self {
         Self {
             columns: BTreeMap::new(),
+            name_parts: Vec::new(),
+            none: BTreeSet::new(),
             statuses: BTreeMap::new(),
             types: BTreeMap::new(),
             urgent_reasons: BTreeSet::new(),
@@ -146,10 +153,13 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     if bytes.len() > LARGEST {
         return Err(Failure::TooLarge);
     }
+    if let Some(seen) = kind::of_bytes(bytes) {
+        return Err(Failure::WrongFormat(format!("the file is {seen}, not CSV")));
+    }
     let decoded = text::decode(bytes, format.encoding)?;
     let text = decoded.text.as_ref();
-    if text.trim_start().starts_with('<') {
-        return Err(Failure::WrongFormat("the file is a web page or other markup, not CSV".to_owned()));
+    if let Some(seen) = kind::of_text(text) {
+        return Err(Failure::WrongFormat(format!("the file is {seen}, not CSV")));
     }
     let wrong = |reason| Failure::WrongFormat(reason);
     let separator = match format.separator().map_err(wrong)? {
@@ -162,7 +172,8 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     if header.len() > MOST_COLUMNS {
         return Err(Failure::WrongFormat(format!("the header has more than {MOST_COLUMNS} columns")));
     }
-    let columns = place(&header, &format.columns)?;
+    let columns = place(&header, &format.columns, &format.name_parts)?;
+    let none: BTreeSet<String> = format.none.iter().map(|word| trim(word).to_lowercase()).collect();
     let form = Form {
         offered: columns.iter().map(|(slot, _)| *slot).collect(),
         required: BTreeSet::new(), // the header has shown that the columns are there
@@ -190,7 +201,11 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
                     "line {number} has an id that a spreadsheet made another text of; export it anew, as text"
                 )));
             }
-            row.set(*slot, cell);
+            if *slot == Slot::FullName {
+                row.append(*slot, cell);
+            } else if none.is_empty() || !none.contains(&trim(cell).to_lowercase()) {
+                row.set(*slot, cell);
+            }
         }
         let last = columns.iter().find(|(_, column)| open && column + 1 == header.len());
         match last.filter(|(slot, _)| may_be_cut(*slot, &row, &mapper)) {
@@ -199,6 +214,10 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
         }
     }
     let mut read = mapper.finish()?;
+    let (mut people, works) = (read.employees.iter(), |one: &&Employee| one.said != Said::Mapped(Status::Terminated));
+    if people.clone().any(|one| works(&one)) && people.all(|one| one.work_email.is_empty()) {
+        return Err(Failure::WrongColumns(vec!["email (empty for everybody)".to_owned()]));
+    }
     read.remarks.extend(decoded.remark.into_iter().chain(unread(&header, &columns)));
     Ok(read)
 }
@@ -225,12 +244,7 @@ fn may_be_cut(slot: Slot, row: &Row, mapper: &Mapper) -> bool {
 /// or the word for a cell that could not be computed. Zeros it lost cannot be seen; other ids are other people, and
 /// hold.
 fn damaged(id: &str) -> bool {
-    let power = id.split_once("E+").is_some_and(|(number, power)| {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let (whole, part) = number.split_once(['.', ',']).unwrap_or((number, "0"));
-        digits(whole) && digits(part) && digits(power)
-    });
-    power
+    scientific(id)
         || matches!(id, "#REF!" | "#N/A" | "#NAME?" | "#VALUE!" | "#DIV/0!" | "#NUM!" | "#NULL!")
         || (id.len() > 1 && id.bytes().all(|byte| byte == b'#'))
 }

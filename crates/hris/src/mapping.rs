@@ -4,6 +4,7 @@
 //! nothing of it; whether so many may be set aside is the trust gate's question.
 
 mod form;
+mod repeated;
 mod texts;
 
 use std::collections::{BTreeSet, HashSet};
@@ -14,13 +15,17 @@ use jiff::civil::Date;
 
 pub use self::form::{EndDate, Meaning};
 pub(super) use self::form::{Form, Rule, Statuses, Test, Types};
+pub(super) use self::texts::scientific;
 use self::texts::{address, count, cut, hr_id, id_of_address, text};
 use super::dates::{self, Day, NoDate};
 use super::row::{Row, Slot};
-use domain::employee::{BadRecord, Employee, EmploymentType, Failure, Manager, Read, Said};
+use domain::employee::{BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, Said, Status};
 
 /// Most records of one answer.
 pub(super) const MOST_RECORDS: usize = 1_000_000;
+
+/// What is said of a word in the place of a date.
+const WORD: &str = ", but a word: if it stands for none, say so in `none`";
 
 /// Makes employees of rows, one after another, and keeps what there is to say of the whole answer.
 pub(super) struct Mapper {
@@ -31,6 +36,8 @@ pub(super) struct Mapper {
     word: String,
     shared: HashSet<Arc<str>, RandomState>,
     columns: Vec<Column>,
+    /// The place of each employee, in their order.
+    positions: Vec<usize>,
 }
 
 /// What is known of the dates in one column.
@@ -53,7 +60,7 @@ impl Mapper {
         let read = Read { offered, declared: form.declared.clone(), ..Read::default() };
         let (filled, word, shared) = Default::default();
         let columns = vec![Column::default(); Slot::COUNT];
-        Self { form, as_of, read, filled, word, shared, columns }
+        Self { form, as_of, read, filled, word, shared, columns, positions: Vec::new() }
     }
 
     /// Takes one record. `position` is its line or number, counted from 1.
@@ -65,7 +72,10 @@ impl Mapper {
             return Err(Failure::TooLarge);
         }
         match self.employee(position, row) {
-            Ok(employee) => self.read.employees.push(employee),
+            Ok(employee) => {
+                self.read.employees.push(employee);
+                self.positions.push(position);
+            }
             Err(reason) => self.read.bad.push(BadRecord { position, reason }),
         }
         Ok(())
@@ -102,8 +112,10 @@ impl Mapper {
     /// `WrongColumns`, when something required was empty in every record there is; `WrongFormat`, when the dates of a
     /// column show that they are read in a wrong form.
     pub(super) fn finish(mut self) -> Result<Read, Failure> {
-        self.read.employees.shrink_to_fit();
         self.judge_dates()?;
+        let (position, as_of) = (std::mem::take(&mut self.positions), self.as_of);
+        repeated::settle(&mut self.read, &position, as_of);
+        self.read.employees.shrink_to_fit();
         let missing: Vec<String> =
             self.form.required.difference(&self.filled).map(|slot| slot.name().to_owned()).collect();
         if self.records() > 0 && !missing.is_empty() { Err(Failure::WrongColumns(missing)) } else { Ok(self.read) }
@@ -143,13 +155,6 @@ impl Mapper {
         if self.filled.len() < self.form.required.len() {
             self.filled.extend(self.form.required.iter().filter(|slot| row.get(**slot) != Ok(None)));
         }
-        let name = text(row, Slot::FullName)?.ok_or("fullName is empty")?;
-        let work_email = address(row.get(Slot::Email)?.ok_or("email is empty")?)?;
-        let id = if self.form.offered.contains(&Slot::EmployeeId) {
-            hr_id(Slot::EmployeeId, row)?.ok_or("employeeId is empty")?
-        } else {
-            id_of_address(&work_email)
-        };
         let (start, contract_end) = (start?, contract_end?);
         let terminated = match (terminated?, self.form.end_date) {
             (Some(out), EndDate::FirstDayOut) => {
@@ -158,6 +163,7 @@ impl Mapper {
             (day, _) => day,
         };
         let last_day = last_working?.or(terminated);
+        let (id, name, work_email) = self.identity(row, last_day)?;
         let urgent = self.urgent(row)?;
         let legal_entity = self.shared(row, Slot::LegalEntity)?;
         let department = self.shared(row, Slot::Department)?;
@@ -175,6 +181,31 @@ impl Mapper {
         let who = Employee::new(id, name, work_email, said);
         let when = Employee { start, last_day, contract_end, urgent, ..who };
         Ok(Employee { employment_type, legal_entity, department, team, title, location, manager, phone, ..when })
+    }
+
+    /// Who it is. An id is enough: the mailbox of a leaver is often gone before the record says that they left, and what
+    /// is known of them stands. Where there is no id, the address is the key.
+    fn identity(&self, row: &Row, last_day: Option<Date>) -> Result<(HrId, String, String), String> {
+        let name = text(row, Slot::FullName)?;
+        let email = row.get(Slot::Email)?.map(address).transpose();
+        if !self.form.offered.contains(&Slot::EmployeeId) {
+            let email = email?.ok_or("email is empty")?;
+            return Ok((id_of_address(&email), name.ok_or("fullName is empty")?, email));
+        }
+        let id = hr_id(Slot::EmployeeId, row)?.ok_or("employeeId is empty")?;
+        let email = match email {
+            Err(_) if self.has_left(row, last_day) => None, // `deleted-7`, where the address was
+            email => email?,
+        };
+        Ok((id, name.unwrap_or_default(), email.unwrap_or_default()))
+    }
+
+    /// Whether the record says so of somebody, by its word or by its day.
+    fn has_left(&self, row: &Row, last_day: Option<Date>) -> bool {
+        let word = row.get(Slot::Status).ok().flatten();
+        let means = word.and_then(|word| self.form.statuses.get(word, &mut String::new()));
+        means.is_some_and(|meaning| meaning.means == Status::Terminated)
+            || last_day.is_some_and(|last_day| last_day < self.as_of)
     }
 
     /// A text that many people share, held once for all of them.
@@ -267,7 +298,8 @@ impl Mapper {
                     NoDate::Another => column.another = column.another.or(Some(position)),
                     NoDate::Unknown => {}
                 }
-                Err(format!("{} is not a date of the form {}", self.form.name(slot), self.form.forms()))
+                let word = if text.bytes().any(|byte| byte.is_ascii_digit()) { "" } else { WORD };
+                Err(format!("{} is not a date of the form {}{word}", self.form.name(slot), self.form.forms()))
             }
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn resolve(file: &api::FileSource, objects: &mut Objects) -> Result<R
         api::FileMode::Full => Coverage::Everybody,
         api::FileMode::Delta => Coverage::Changes,
     };
-    let format = format(&file.csv);
+    let format = format(&file.csv)?;
     Ok(Ok(hris::Source::File(Box::new(hris::FileSource { from, coverage, seal: seal.map(Arc::new), format }))))
 }
 
@@ -128,11 +128,25 @@ pub(in crate::sync::source) fn key_of(found: Option<ConfigMap>, from: &ConfigMap
 }
 
 /// How a CSV file is read.
-fn format(csv: &api::Csv) -> CsvFormat {
+///
+/// # Errors
+/// Stalled, where the columns of a name are neither a header nor a few.
+fn format(csv: &api::Csv) -> Result<CsvFormat, Fault> {
     let columns = &csv.columns;
+    let full_name = match &columns.full_name {
+        None => &[][..],
+        Some(headers) => headers.get().ok_or_else(|| {
+            let words = "spec.source.file.csv.columns.fullName: a header, or a list of up to four headers";
+            Fault::Stalled(words.to_owned())
+        })?,
+    };
+    let (full_name, name_parts) = match full_name {
+        [one] => (Some(one.clone()), Vec::new()),
+        several => (None, several.to_vec()),
+    };
     let named = [
         (Slot::EmployeeId, &columns.employee_id),
-        (Slot::FullName, &columns.full_name),
+        (Slot::FullName, &full_name),
         (Slot::Email, &columns.email),
         (Slot::Status, &columns.status),
         (Slot::HireDate, &columns.hire_date),
@@ -149,7 +163,9 @@ fn format(csv: &api::Csv) -> CsvFormat {
         (Slot::TerminationReason, &columns.termination_reason),
         (Slot::Phone, &columns.phone),
     ];
-    CsvFormat {
+    Ok(CsvFormat {
+        name_parts,
+        none: csv.none.iter().cloned().collect(),
         columns: named.into_iter().filter_map(|(slot, header)| Some((slot, header.clone()?))).collect(),
         statuses: csv.statuses.iter().map(|(word, meaning)| (word.clone(), status(*meaning))).collect(),
         types: csv.types.clone(),
@@ -172,7 +188,7 @@ fn format(csv: &api::Csv) -> CsvFormat {
             api::Encoding::Unicode => Encoding::Unicode,
             api::Encoding::UnicodeOrWindows1252 => Encoding::UnicodeOrWindows1252,
         },
-    }
+    })
 }
 
 const fn status(meaning: api::StatusMeaning) -> Status {
@@ -249,11 +265,33 @@ mod tests {
         });
         let csv = serde_json::json!({"columns": columns, "statuses": {"Gone": "Terminated"}, "endDateMeans": "FirstDayOut", "delimiter": ";"});
         let csv: api::Csv = serde_json::from_value(csv).expect("a format");
-        let format = format(&csv);
+        let format = super::format(&csv).expect("a format");
         let headers: Vec<_> = format.columns.values().map(String::as_str).collect();
         assert_eq!(headers, (1..=17).map(|column| column.to_string()).collect::<Vec<_>>());
         assert_eq!((format.delimiter, format.end_date), (Some(';'), EndDate::FirstDayOut));
         assert_eq!(format.statuses, BTreeMap::from([("Gone".to_owned(), Status::Terminated)]));
+    }
+
+    #[test]
+    fn a_name_stands_in_one_column_or_in_a_few() {
+        let format = |full_name: serde_json::Value| {
+            let csv = serde_json::json!({"columns": {"fullName": full_name}, "none": ["NULL"]});
+            let csv: api::Csv = serde_json::from_value(csv).expect("a format");
+            super::format(&csv).map_err(|fault| fault.to_string())
+        };
+        let one = format("Name".into()).expect("a header");
+        assert_eq!((one.columns.get(&Slot::FullName).map(String::as_str), one.name_parts.len()), (Some("Name"), 0));
+        let two = format(serde_json::json!(["First name", "Last name"])).expect("headers");
+        assert_eq!(
+            (two.columns.get(&Slot::FullName), two.name_parts),
+            (None, vec!["First name".into(), "Last name".into()])
+        );
+        assert!(two.none.contains("NULL"));
+        for wrong in
+            [serde_json::json!([]), 7.into(), serde_json::json!({"a": "b"}), "".into(), serde_json::json!(["a", 7])]
+        {
+            assert!(format(wrong.clone()).is_err_and(|why| why.contains("columns.fullName")), "{wrong}");
+        }
     }
 
     fn sftp(keys: &[&str], complete: serde_json::Value) -> Result<hris::SftpFile, String> {
