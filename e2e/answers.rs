@@ -29,8 +29,12 @@ fn bad_files(rollcall: &Installation) -> Vec<(&'static str, String, &'static str
         ("wrong columns", good.replace("email", "fax"), "WrongColumns"),
         (
             "duplicate ids",
-            good.clone() + staff(rollcall).person("3").email("other@example.com").csv().lines().last().unwrap() + "\n",
-            "TooManyBadRecords", // both are set aside: nobody can tell which of them is 3
+            ["3", "4"].iter().fold(good.clone(), |all, id| {
+                let other = staff(rollcall).person(id).email("other@example.com").csv();
+                let row = other.lines().find(|line| line.starts_with(&format!("{id},"))).map(str::to_owned);
+                all + &row.unwrap_or_default() + "\n"
+            }),
+            "DuplicateIds",
         ),
         ("a status never seen", several(|one| one.status("on secondment")).csv(), "UnmappedStatuses"),
         ("bad dates", several(|one| one.hired("soon")).csv(), "TooManyBadRecords"),

@@ -36,8 +36,6 @@ pub(super) struct Mapper {
     word: String,
     shared: HashSet<Arc<str>, RandomState>,
     columns: Vec<Column>,
-    /// The place of each employee, in their order.
-    positions: Vec<usize>,
 }
 
 /// What is known of the dates in one column.
@@ -60,7 +58,7 @@ impl Mapper {
         let read = Read { offered, declared: form.declared.clone(), ..Read::default() };
         let (filled, word, shared) = Default::default();
         let columns = vec![Column::default(); Slot::COUNT];
-        Self { form, as_of, read, filled, word, shared, columns, positions: Vec::new() }
+        Self { form, as_of, read, filled, word, shared, columns }
     }
 
     /// Takes one record. `position` is its line or number, counted from 1.
@@ -72,10 +70,7 @@ impl Mapper {
             return Err(Failure::TooLarge);
         }
         match self.employee(position, row) {
-            Ok(employee) => {
-                self.read.employees.push(employee);
-                self.positions.push(position);
-            }
+            Ok(employee) => self.read.employees.push(employee),
             Err(reason) => self.read.bad.push(BadRecord { position, reason }),
         }
         Ok(())
@@ -113,8 +108,7 @@ impl Mapper {
     /// column show that they are read in a wrong form.
     pub(super) fn finish(mut self) -> Result<Read, Failure> {
         self.judge_dates()?;
-        let (position, as_of) = (std::mem::take(&mut self.positions), self.as_of);
-        repeated::settle(&mut self.read, &position, as_of);
+        repeated::settle(&mut self.read, self.as_of);
         self.read.employees.shrink_to_fit();
         let missing: Vec<String> =
             self.form.required.difference(&self.filled).map(|slot| slot.name().to_owned()).collect();

@@ -141,11 +141,17 @@ impl View {
         }
         let set_aside =
             read.bad.iter().map(|bad| SetAside { position: bad.position, reason: bad.reason.clone() }).collect();
-        let remarks = read.remarks.clone();
+        let mut remarks = read.remarks.clone();
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
-        let asked = Asked { source: "preview", remembered: false, accepted: None };
+        let asked = Asked { source: "preview", remembered: false, accepted: None, standing: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
-            Ok(_) => Trust::Believable,
+            Ok(believed) => {
+                let repeated: Vec<&str> = believed.repeated.iter().map(|id| id.0.as_str()).collect();
+                if !repeated.is_empty() {
+                    remarks.push(format!("ids in several records, which are all set aside: {}", repeated.join(", ")));
+                }
+                Trust::Believable
+            }
             Err(held) => Trust::Held(held.findings.iter().map(Finding::message).collect()),
         };
         let included = people.iter().filter(|line| line.included).count();
@@ -207,7 +213,7 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         id: employee.id.0.clone(),
         name: employee.name.clone(),
         email: employee.work_email.clone(),
-        state: format!("{:?}", verdict.state),
+        state: verdict.state.as_str().to_owned(),
         why: verdict.why.words().to_owned(),
         included: out.is_none(),
         scope: out.map(Out::words).unwrap_or_default(),

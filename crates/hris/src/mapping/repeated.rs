@@ -1,17 +1,18 @@
 //! Records with one id: the same again, somebody's several jobs, or two people.
 //!
 //! One record may always be read. Of several, the same ones are one; where one is of a job that goes on and the others
-//! ended, or all have ended, the last one tells; else nobody can, and all of them are set aside.
+//! ended, or all have ended, the last one tells. Where nobody can tell, all of them stay, and the trust gate sets that id
+//! aside.
 
 use std::collections::{BTreeSet, HashSet};
 
 use foldhash::fast::RandomState;
 use jiff::civil::Date;
 
-use domain::employee::{BadRecord, Employee, Read, Said, Status};
+use domain::employee::{Employee, Read, Said, Status};
 
-/// Leaves one record of each id. `positions` are the places of the employees, in their order.
-pub(super) fn settle(read: &mut Read, positions: &[usize], as_of: Date) {
+/// Leaves one record of each id, where it can be told which.
+pub(super) fn settle(read: &mut Read, as_of: Date) {
     let mut seen = HashSet::with_capacity_and_hasher(read.employees.len(), RandomState::default());
     if read.employees.iter().all(|employee| seen.insert(&employee.id)) {
         return;
@@ -19,39 +20,23 @@ pub(super) fn settle(read: &mut Read, positions: &[usize], as_of: Date) {
     let mut order: Vec<usize> = (0..read.employees.len()).collect();
     let id = |at: &usize| read.employees.get(*at).map(|employee| &employee.id);
     order.sort_by(|a, b| id(a).cmp(&id(b)).then(a.cmp(b)));
-    let (mut dropped, mut bad, mut same, mut jobs) = (BTreeSet::new(), Vec::new(), 0, 0);
+    let (mut dropped, mut same, mut jobs) = (BTreeSet::new(), 0, 0);
     for group in order.chunk_by(|a, b| id(a) == id(b)).filter(|group| group.len() > 1) {
         let records: Vec<&Employee> = group.iter().filter_map(|at| read.employees.get(*at)).collect();
-        let kept = choose(&records, as_of);
-        let alike = records.iter().filter(|record| kept.and_then(|kept| records.get(kept)) == Some(record)).count();
-        for (number, at) in group.iter().enumerate().filter(|(number, _)| Some(*number) != kept) {
-            dropped.insert(*at);
-            match kept {
-                Some(_) => {}
-                None => bad.push(BadRecord {
-                    position: positions.get(*at).copied().unwrap_or(number),
-                    reason: "its id stands for several records, and which of them counts cannot be told".to_owned(),
-                }),
-            }
-        }
-        if kept.is_some() {
-            same += alike - 1;
-            jobs += records.len() - alike;
-        }
-    }
-    if dropped.is_empty() {
-        return;
+        let Some(kept) = choose(&records, as_of) else { continue };
+        let alike = records.iter().filter(|record| records.get(kept) == Some(record)).count();
+        dropped.extend(group.iter().enumerate().filter(|(number, _)| *number != kept).map(|(_, at)| *at));
+        same += alike - 1;
+        jobs += records.len() - alike;
     }
     let mut at = 0..;
     read.employees.retain(|_| at.next().is_some_and(|at| !dropped.contains(&at)));
-    read.bad.extend(bad);
-    read.bad.sort_by_key(|bad| bad.position);
     read.announced_total = read.announced_total.map(|total| total.saturating_sub(same + jobs));
     if same > 0 {
-        read.remarks.push(format!("{same} records stand there once more, word for word, and were read once"));
+        read.remarks.push(format!("{same} records appear again, word for word, and were read once"));
     }
     if jobs > 0 {
-        read.remarks.push(format!("{jobs} records are of jobs of the same people that ended before another one"));
+        read.remarks.push(format!("{jobs} records are of jobs that ended, of people who have another one"));
     }
 }
 
@@ -107,33 +92,28 @@ mod tests {
         let active = || employee("7", Status::Active, None);
         let left = |last_day| employee("7", Status::Terminated, last_day);
         let address = |work_email: &str, employee: Employee| Employee { work_email: work_email.to_owned(), ..employee };
-        for (situation, records, kept, bad) in [
-            ("the same again", vec![active(), active()], Some(active()), 0),
-            ("one job ended, one goes on", vec![left(Some(past)), active()], Some(active()), 0),
-            ("the other way round", vec![active(), left(Some(past))], Some(active()), 0),
-            ("an end without a day", vec![active(), left(None)], Some(active()), 0),
-            ("both ended", vec![left(Some(past)), left(Some(older))], Some(left(Some(past))), 0),
-            ("both ended, one without a day", vec![left(Some(past)), left(None)], None, 2),
-            ("one ended, one ends", vec![left(Some(past)), left(Some(future))], Some(left(Some(future))), 0),
-            ("two that go on", vec![active(), employee("7", Status::Leave, None)], None, 2),
-            ("two people", vec![left(Some(past)), address("bo@example.com", active())], None, 2),
-            ("an address that is gone", vec![address("", left(Some(past))), active()], Some(active()), 0),
-            ("an address in another case", vec![address("ADA@example.com", left(None)), active()], Some(active()), 0),
+        for (situation, records, kept) in [
+            ("the same again", vec![active(), active()], Some(active())),
+            ("one job ended, one goes on", vec![left(Some(past)), active()], Some(active())),
+            ("the other way round", vec![active(), left(Some(past))], Some(active())),
+            ("an end without a day", vec![active(), left(None)], Some(active())),
+            ("both ended", vec![left(Some(past)), left(Some(older))], Some(left(Some(past)))),
+            ("both ended, one without a day", vec![left(Some(past)), left(None)], None),
+            ("one ended, one ends", vec![left(Some(past)), left(Some(future))], Some(left(Some(future)))),
+            ("two that go on", vec![active(), employee("7", Status::Leave, None)], None),
+            ("two people", vec![left(Some(past)), address("bo@example.com", active())], None),
+            ("an address that is gone", vec![address("", left(Some(past))), active()], Some(active())),
+            ("an address in another case", vec![address("ADA@example.com", left(None)), active()], Some(active())),
         ] {
-            let other = employee("8", Status::Active, None);
+            let (other, all) = (employee("8", Status::Active, None), records.clone());
             let mut employees = vec![other.clone()];
             employees.extend(records);
-            let positions: Vec<usize> = (2..2 + employees.len()).collect();
             let mut read = Read { announced_total: Some(employees.len()), employees, ..Read::default() };
-            settle(&mut read, &positions, TODAY);
-            let found: Vec<&Employee> = read.employees.iter().collect();
-            assert!(found == std::iter::once(&other).chain(&kept).collect::<Vec<_>>(), "{situation}");
-            assert_eq!(
-                read.bad.iter().map(|bad| bad.position).collect::<Vec<_>>(),
-                (3..3 + bad).collect::<Vec<_>>(),
-                "{situation}"
-            );
-            assert_eq!(read.announced_total, Some(read.employees.len() + read.bad.len()), "{situation}");
+            settle(&mut read, TODAY);
+            let mut expected = vec![other];
+            expected.extend(kept.map_or(all, |kept| vec![kept]));
+            assert!(read.employees == expected, "{situation}");
+            assert_eq!(read.announced_total, Some(expected.len()), "{situation}");
         }
     }
 }

@@ -7,6 +7,7 @@ use super::*;
 use crate::csv;
 use domain::employee::Failure;
 use domain::lifecycle::{Facts, State, verdict};
+use domain::trust::{self, Asked, Bounds, Memory};
 
 const DAY: Date = Date::constant(2026, 12, 1);
 
@@ -23,6 +24,9 @@ struct Case {
     /// Lines that are set aside, and no others.
     #[serde(default)]
     aside: Vec<usize>,
+    /// How many ids are set aside because several people may be meant.
+    #[serde(default)]
+    repeated: usize,
     /// Words of the refusal of the whole.
     #[serde(default)]
     refused: Option<String>,
@@ -37,6 +41,18 @@ struct Format {
     none: Vec<String>,
     #[serde(default)]
     name_parts: Vec<String>,
+}
+
+/// So wide that every case is told by what is read.
+fn bounds() -> Bounds {
+    Bounds {
+        max_shrink: 100,
+        min_overlap: 0,
+        max_bad_records: 100,
+        max_unmapped_statuses: 100,
+        always_present: Vec::new(),
+        sentinels: Vec::new(),
+    }
 }
 
 #[test]
@@ -57,9 +73,13 @@ fn every_case_comes_out_right() {
                         let facts = Facts { said: one.said, start: one.start, last_day: one.last_day, announced: None };
                         verdict(&facts, DAY).state
                     };
-                    let left = read.employees.iter().filter(|one| state(one) == State::Terminated);
-                    assert_eq!(left.map(|one| one.id.0.clone()).collect::<Vec<_>>(), case.left, "{at}");
                     assert_eq!(read.bad.iter().map(|bad| bad.position).collect::<Vec<_>>(), case.aside, "{at}");
+                    let asked = Asked { source: "cases", remembered: false, accepted: None, standing: &[] };
+                    let now = DAY.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+                    let believed = trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &bounds(), now).unwrap();
+                    let left = believed.snapshot.employees().iter().filter(|one| state(one) == State::Terminated);
+                    assert_eq!(left.map(|one| one.id.0.clone()).collect::<Vec<_>>(), case.left, "{at}");
+                    assert_eq!(believed.repeated.len(), case.repeated, "{at}");
                 }
                 (Err(Failure::WrongFormat(seen) | Failure::Truncated(seen)), Some(words)) => {
                     assert!(seen.contains(&words), "{at}: {seen}");

@@ -127,46 +127,53 @@ pub(in crate::sync::source) fn key_of(found: Option<ConfigMap>, from: &ConfigMap
     text.or(bytes).ok_or_else(|| Failure::Missing(format!("key {key} of ConfigMap {name}")))
 }
 
+/// The header of each column, where the spec names one; none for a name that stands in parts.
+pub(in crate::sync::source) fn named_columns(columns: &api::Columns) -> [(Slot, Option<&str>); Slot::COUNT - 1] {
+    let full_name = match columns.full_name.as_ref().and_then(|headers| headers.get()) {
+        Some([one]) => Some(one.as_str()),
+        _ => None,
+    };
+    [
+        (Slot::EmployeeId, columns.employee_id.as_deref()),
+        (Slot::FullName, full_name),
+        (Slot::Email, columns.email.as_deref()),
+        (Slot::Status, columns.status.as_deref()),
+        (Slot::HireDate, columns.hire_date.as_deref()),
+        (Slot::TerminationDate, columns.termination_date.as_deref()),
+        (Slot::Department, columns.department.as_deref()),
+        (Slot::Title, columns.title.as_deref()),
+        (Slot::Location, columns.location.as_deref()),
+        (Slot::ManagerEmail, columns.manager_email.as_deref()),
+        (Slot::EmploymentType, columns.employment_type.as_deref()),
+        (Slot::LegalEntity, columns.legal_entity.as_deref()),
+        (Slot::Team, columns.team.as_deref()),
+        (Slot::LastWorkingDay, columns.last_working_day.as_deref()),
+        (Slot::ContractEnd, columns.contract_end.as_deref()),
+        (Slot::TerminationReason, columns.termination_reason.as_deref()),
+        (Slot::Phone, columns.phone.as_deref()),
+    ]
+}
+
+/// The headers of a name that stands in parts.
+pub(in crate::sync::source) fn name_parts(columns: &api::Columns) -> &[String] {
+    let headers = columns.full_name.as_ref().and_then(|headers| headers.get());
+    headers.filter(|headers| headers.len() > 1).unwrap_or_default()
+}
+
 /// How a CSV file is read.
 ///
 /// # Errors
 /// Stalled, where the columns of a name are neither a header nor a few.
 fn format(csv: &api::Csv) -> Result<CsvFormat, Fault> {
-    let columns = &csv.columns;
-    let full_name = match &columns.full_name {
-        None => &[][..],
-        Some(headers) => headers.get().ok_or_else(|| {
-            let words = "spec.source.file.csv.columns.fullName: a header, or a list of up to four headers";
-            Fault::Stalled(words.to_owned())
-        })?,
-    };
-    let (full_name, name_parts) = match full_name {
-        [one] => (Some(one.clone()), Vec::new()),
-        several => (None, several.to_vec()),
-    };
-    let named = [
-        (Slot::EmployeeId, &columns.employee_id),
-        (Slot::FullName, &full_name),
-        (Slot::Email, &columns.email),
-        (Slot::Status, &columns.status),
-        (Slot::HireDate, &columns.hire_date),
-        (Slot::TerminationDate, &columns.termination_date),
-        (Slot::Department, &columns.department),
-        (Slot::Title, &columns.title),
-        (Slot::Location, &columns.location),
-        (Slot::ManagerEmail, &columns.manager_email),
-        (Slot::EmploymentType, &columns.employment_type),
-        (Slot::LegalEntity, &columns.legal_entity),
-        (Slot::Team, &columns.team),
-        (Slot::LastWorkingDay, &columns.last_working_day),
-        (Slot::ContractEnd, &columns.contract_end),
-        (Slot::TerminationReason, &columns.termination_reason),
-        (Slot::Phone, &columns.phone),
-    ];
+    if csv.columns.full_name.as_ref().is_some_and(|headers| headers.get().is_none()) {
+        let words = "spec.source.file.csv.columns.fullName: a header, or a list of up to four headers";
+        return Err(Fault::Stalled(words.to_owned()));
+    }
+    let named = named_columns(&csv.columns).into_iter();
     Ok(CsvFormat {
-        name_parts,
+        columns: named.filter_map(|(slot, header)| Some((slot, header?.to_owned()))).collect(),
+        name_parts: name_parts(&csv.columns).to_vec(),
         none: csv.none.iter().cloned().collect(),
-        columns: named.into_iter().filter_map(|(slot, header)| Some((slot, header.clone()?))).collect(),
         statuses: csv.statuses.iter().map(|(word, meaning)| (word.clone(), status(*meaning))).collect(),
         types: csv.types.clone(),
         urgent_reasons: csv.urgent_reasons.iter().cloned().collect(),
