@@ -11,7 +11,7 @@ const PEOPLE: &str = "employeeId,fullName,email,status,department\n\
     7,Ada Example,ada@example.com,active,Engineering\n\
     8,Bo Example,bo@example.com,terminated,Sales\n\
     9,Cy Example,cy@example.com,active,Sales\n\
-    10,Di Example,,active,Sales\n";
+    ,Di Example,di@example.com,active,Sales\n";
 
 /// A folder of manifests that is gone after the test.
 struct Folder(PathBuf);
@@ -74,7 +74,7 @@ async fn a_preview_says_who_is_seen_who_is_in_scope_and_what_was_set_aside() {
     assert_eq!(view["included"], 1);
     assert_eq!(view["excluded"]["departmentNotIncluded"], 2);
     assert_eq!(view["setAside"][0]["position"], 5);
-    assert_eq!(view["setAside"][0]["reason"], "email is empty");
+    assert_eq!(view["setAside"][0]["reason"], "employeeId is empty");
     let states: Vec<_> = view["people"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["Active", "Terminated", "Active"]);
     assert_eq!(view["capabilities"]["leavers"], "Yes");

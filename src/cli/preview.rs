@@ -10,6 +10,7 @@
 mod keeper;
 mod manifests;
 mod print;
+mod rules;
 mod schema;
 mod view;
 mod yaml_span;
@@ -55,7 +56,8 @@ const DRAWN: Duration = Duration::from_millis(100);
 environment: the key apiKey is ROLLCALL_CREDENTIAL_API_KEY.\n\nExit codes: 0 believable, 2 wrong arguments or \
 manifests, 3 the answer would be held, 4 no answer, 1 anything else.")]
 pub struct Options {
-    /// Manifests: an HRConnection, perhaps a SyncPolicy, and the Secrets and ConfigMaps they name
+    /// Manifests: an HRConnection, perhaps a SyncPolicy, and the Secrets and ConfigMaps they name. A directory stands for
+    /// its .yaml, .yml and .json files, - for the standard input
     #[arg(short = 'f', long = "filename", required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The keys of the connection's Secret: a YAML or JSON file of keys and values
@@ -76,6 +78,9 @@ pub struct Options {
     /// Whom to list
     #[arg(long, value_enum, default_value_t = Only::All)]
     only: Only,
+    /// List at most so many people; 0 shows the summary alone
+    #[arg(long, value_name = "NUMBER")]
+    people: Option<usize>,
     /// Show names, addresses, telephone numbers and user names
     #[arg(long)]
     unmask: bool,
@@ -120,7 +125,8 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         Ok(read) => read,
         Err(failure) => return Err(ended(NO_ANSWER, trust::failed(&failure).message())),
     };
-    let view = View::of(read, &manifests, &settings, &rules, calls::now());
+    let mut view = View::of(read, &manifests, &settings, &rules, calls::now());
+    view.most = options.people;
     match options.output {
         Output::Table => say(&print::table(&view, options.only, options.unmask)),
         Output::Json => say(&print::json(&view, options.only, options.unmask)),

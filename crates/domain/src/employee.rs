@@ -124,9 +124,10 @@ impl EmploymentType {
 pub struct Employee {
     /// The key of the record.
     pub id: HrId,
-    /// Full name.
+    /// Full name; empty where the source gives none.
     pub name: String,
-    /// Work address as written, without surrounding blanks.
+    /// Work address as written, without surrounding blanks; empty where the source gives none. An id is enough to say that
+    /// somebody left: the mailbox is often gone first. Every address that was known before stays an alias of the Person.
     pub work_email: String,
     /// What the source says of the status.
     pub said: Said,

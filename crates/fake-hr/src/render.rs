@@ -130,7 +130,7 @@ impl Renderer {
             Some(DateForm::EpochSeconds) => since.to_string(),
             Some(DateForm::EpochMilliseconds) => (since * 1000).to_string(),
             Some(DateForm::JsonDate) => format!("/Date({})/", since * 1000),
-            Some(DateForm::Strptime(form)) => strtime::format(form, day).unwrap_or_default(),
+            Some(DateForm::Strptime(form)) => strtime::format(form.as_str(), day).unwrap_or_default(),
         }
     }
 

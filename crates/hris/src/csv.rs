@@ -5,6 +5,7 @@
 
 mod dialect;
 mod headers;
+mod quotes;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,13 +15,14 @@ use csv::StringRecord;
 use jiff::civil::Date;
 
 pub use self::dialect::{Escape, Quote};
-use self::headers::{MOST_COLUMNS, fold, place, unread};
+use self::headers::{MOST_COLUMNS, fold, names, place, unread};
 pub use self::text::Encoding;
 use super::dates::{self, DateForm};
-use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types};
+use super::kind;
+use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
 use super::row::{Row, Slot, trim};
 use domain::capabilities::{Claim, Declared};
-use domain::employee::{EmploymentType, Failure, Read, Status};
+use domain::employee::{Employee, EmploymentType, Failure, Read, Said, Status};
 
 /// Largest file.
 pub(super) const LARGEST: usize = 64 * 1024 * 1024;
@@ -53,6 +55,10 @@ const OWN_NAMES: [Slot; 17] = [
 pub struct CsvFormat {
     /// Header of the column for each slot; a slot that is not named is looked for under its own name.
     pub columns: BTreeMap<Slot, String>,
+    /// Headers of the columns that make a full name together; empty where one column has it.
+    pub name_parts: Vec<String>,
+    /// Words that stand for nothing, compared without case. A name is never one of them.
+    pub none: BTreeSet<String>,
     /// What each status word means. Empty: `active`, `leave`, `suspended` and `terminated` mean themselves.
     pub statuses: BTreeMap<String, Status>,
     /// What each word for a kind of employment means. Empty: the kinds mean themselves.
@@ -77,6 +83,8 @@ impl Default for CsvFormat {
     fn default() -> Self {
         Self {
             columns: BTreeMap::new(),
+            name_parts: Vec::new(),
+            none: BTreeSet::new(),
             statuses: BTreeMap::new(),
             types: BTreeMap::new(),
             urgent_reasons: BTreeSet::new(),
@@ -145,10 +153,13 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     if bytes.len() > LARGEST {
         return Err(Failure::TooLarge);
     }
+    if let Some(seen) = kind::of_bytes(bytes) {
+        return Err(Failure::WrongFormat(format!("the file is {seen}, not CSV")));
+    }
     let decoded = text::decode(bytes, format.encoding)?;
     let text = decoded.text.as_ref();
-    if text.trim_start().starts_with('<') {
-        return Err(Failure::WrongFormat("the file is a web page or other markup, not CSV".to_owned()));
+    if let Some(seen) = kind::of_text(text) {
+        return Err(Failure::WrongFormat(format!("the file is {seen}, not CSV")));
     }
     let wrong = |reason| Failure::WrongFormat(reason);
     let separator = match format.separator().map_err(wrong)? {
@@ -161,13 +172,15 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     if header.len() > MOST_COLUMNS {
         return Err(Failure::WrongFormat(format!("the header has more than {MOST_COLUMNS} columns")));
     }
-    let columns = place(&header, &format.columns)?;
+    let columns = place(&header, &format.columns, &format.name_parts)?;
+    let none: BTreeSet<String> = format.none.iter().map(|word| trim(word).to_lowercase()).collect();
     let form = Form {
         offered: columns.iter().map(|(slot, _)| *slot).collect(),
         required: BTreeSet::new(), // the header has shown that the columns are there
         statuses: format.meanings().map_err(wrong)?,
         rules: Vec::new(),
-        dates: vec![DateForm::Strptime(format.date_format.clone())],
+        dates: vec![DateForm::try_from(format.date_format.clone()).map_err(wrong)?],
+        names: names(&header, &columns),
         end_date: format.end_date,
         types: format.kinds().map_err(wrong)?,
         urgent: format.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
@@ -175,7 +188,7 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     };
     let mut mapper = Mapper::new(form, as_of);
     let mut row = Row::default();
-    while let Some(Line { number, cells }) = lines.line()? {
+    while let Some(Line { number, cells, open }) = lines.line()? {
         if cells.len() != header.len() {
             let (has, wants) = (cells.len(), header.len());
             return Err(Failure::Truncated(format!("line {number} has {has} cells, the header has {wants}")));
@@ -188,25 +201,50 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
                     "line {number} has an id that a spreadsheet made another text of; export it anew, as text"
                 )));
             }
-            row.set(*slot, cell);
+            if *slot == Slot::FullName {
+                row.append(*slot, cell);
+            } else if none.is_empty() || !none.contains(&trim(cell).to_lowercase()) {
+                row.set(*slot, cell);
+            }
         }
-        mapper.take(number, &row)?;
+        let last = columns.iter().find(|(_, column)| open && column + 1 == header.len());
+        match last.filter(|(slot, _)| may_be_cut(*slot, &row, &mapper)) {
+            Some((slot, _)) => mapper.set_aside(number, format!("{} {CUT}", slot.name())),
+            None => mapper.take(number, &row)?,
+        }
     }
     let mut read = mapper.finish()?;
+    let (mut people, works) = (read.employees.iter(), |one: &&Employee| one.said != Said::Mapped(Status::Terminated));
+    if people.clone().any(|one| works(&one)) && people.all(|one| one.work_email.is_empty()) {
+        return Err(Failure::WrongColumns(vec!["email (empty for everybody)".to_owned()]));
+    }
     read.remarks.extend(decoded.remark.into_iter().chain(unread(&header, &columns)));
     Ok(read)
+}
+
+/// Why a record is set aside at the end of a file.
+const CUT: &str = "is the last cell of a file that ends without the line end of its other lines, and may be cut off";
+
+/// Whether the cell with which a file ends, in a line without a line end, can be what is left of a longer one that would
+/// mean something else. A date cannot: one that lost its end has no form. Nor can what others have too.
+fn may_be_cut(slot: Slot, row: &Row, mapper: &Mapper) -> bool {
+    let Ok(Some(text)) = row.get(slot) else { return false };
+    let others = mapper.employees();
+    let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
+    match slot {
+        Slot::EmployeeId | Slot::ManagerId => true,
+        Slot::Email => !others.iter().any(|other| domain(&other.work_email) == domain(text)),
+        Slot::Location => !others.iter().any(|other| other.location.as_deref() == Some(text)),
+        Slot::Status => mapper.begins_another(text),
+        _ => false, // decides nothing about whose access ends
+    }
 }
 
 /// Whether an id is what a spreadsheet left of it: a power of ten (`1.23E+05`), which may be that of several people,
 /// or the word for a cell that could not be computed. Zeros it lost cannot be seen; other ids are other people, and
 /// hold.
 fn damaged(id: &str) -> bool {
-    let power = id.split_once("E+").is_some_and(|(number, power)| {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let (whole, part) = number.split_once(['.', ',']).unwrap_or((number, "0"));
-        digits(whole) && digits(part) && digits(power)
-    });
-    power
+    scientific(id)
         || matches!(id, "#REF!" | "#N/A" | "#NAME?" | "#VALUE!" | "#DIV/0!" | "#NUM!" | "#NULL!")
         || (id.len() > 1 && id.bytes().all(|byte| byte == b'#'))
 }
@@ -215,6 +253,8 @@ fn damaged(id: &str) -> bool {
 struct Line<'a> {
     number: usize,
     cells: &'a StringRecord,
+    /// Whether the file ends in it, without a line end and without a quote that closed.
+    open: bool,
 }
 
 /// Follows the file, and is read as a line of its own if and only if no quote is open there.
@@ -226,6 +266,10 @@ struct Lines<'a> {
     reader: csv::Reader<std::io::Chain<&'a [u8], &'static [u8]>>,
     record: StringRecord,
     taken: usize,
+    separator: u8,
+    quotes: (Quote, Escape),
+    /// How many separators the header has, once it was read.
+    separators: Option<usize>,
 }
 
 impl<'a> Lines<'a> {
@@ -238,7 +282,8 @@ impl<'a> Lines<'a> {
             .double_quote(format.escape == Escape::Doubled)
             .escape((format.escape == Escape::Backslash).then_some(b'\\'))
             .from_reader(text.as_bytes().chain(END));
-        Self { text, reader, record: StringRecord::new(), taken: 0 }
+        let quotes = (format.quote, format.escape);
+        Self { text, reader, record: StringRecord::new(), taken: 0, separator, quotes, separators: None }
     }
 
     /// The next line, or none at the end of a file that is whole.
@@ -255,6 +300,8 @@ impl<'a> Lines<'a> {
             if at_end {
                 return Err(Failure::Truncated(format!("line {number} opens a quote that is never closed")));
             }
+            let raw = self.raw(&start);
+            self.quoted_well(raw, number)?;
             if self.record.iter().any(|cell| cell.len() > LARGEST_CELL) {
                 return Err(Failure::WrongFormat(format!(
                     "line {number} has a cell of more than {LARGEST_CELL} bytes; a quote may have been left open"
@@ -265,8 +312,31 @@ impl<'a> Lines<'a> {
                 return Err(Failure::TooLarge);
             }
             if self.record.iter().any(|cell| !trim(cell).is_empty()) {
-                return Ok(Some(Line { number, cells: &self.record }));
+                let open = self.reader.position().byte() > self.text.len() as u64
+                    && !raw.ends_with(['\n', '\r', char::from(self.quotes.0.byte())]);
+                return Ok(Some(Line { number, cells: &self.record, open }));
             }
+        }
+    }
+
+    /// The record that was read last, as it stands in the file.
+    fn raw(&self, start: &csv::Position) -> &'a str {
+        let place = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        self.text.get(place(start.byte())..place(self.reader.position().byte())).unwrap_or_default()
+    }
+
+    /// Refuses a record whose quotes show that the file was written by somebody who does not quote.
+    fn quoted_well(&mut self, raw: &str, number: usize) -> Result<(), Failure> {
+        let separators = *self.separators.get_or_insert(self.record.len().saturating_sub(1));
+        match quotes::sign(raw, self.separator, self.quotes, separators) {
+            None => Ok(()),
+            Some(quotes::Sign::Behind) => Err(Failure::WrongFormat(format!(
+                "line {number} has text behind a quote that closed: the file was written without quoting, and rows may be swallowed"
+            ))),
+            Some(quotes::Sign::Swallowed(lines)) => Err(Failure::WrongFormat(format!(
+                "line {number} has a quoted cell that reaches over line {}, which has as many separators as the header: a quote in a text has swallowed rows",
+                number.saturating_add(lines)
+            ))),
         }
     }
 

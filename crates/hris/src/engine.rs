@@ -167,13 +167,17 @@ impl Asked<'_> {
         Ok(())
     }
 
-    async fn about(&self, mut row: Row) -> Result<Row, Failure> {
+    /// Asks about one person; none, where the source no longer has them: they were removed after the list was read.
+    async fn about(&self, mut row: Row) -> Result<Option<Row>, Failure> {
         for detail in self.details.iter().filter(|detail| detail.words.together.is_none()) {
             let Ok(Some(of)) = row.at(detail.of) else { continue };
-            let (found, _) = self.pages(detail, &[of])?.walk(self.session, Vec::new(), keep).await?;
+            let found = match self.pages(detail, &[of])?.walk(self.session, Vec::new(), keep).await {
+                Err(Failure::Missing(_) | Failure::Status(404 | 410 | 412)) => return Ok(None),
+                walked => walked?.0,
+            };
             detail.merge.apply(&mut row, &found);
         }
-        Ok(row)
+        Ok(Some(row))
     }
 }
 
@@ -197,9 +201,13 @@ async fn detailed(
     }
     let mut answers = stream::iter(rows).map(|row| asked.about(row)).buffered(asked.at_once);
     while let Some(row) = answers.next().await {
-        let mut row = row?;
+        let position = mapper.records() + 1;
+        let Some(mut row) = row? else {
+            mapper.set_aside(position, "what is asked about this person is gone (404, 410 or 412)".to_owned());
+            continue;
+        };
         complete.finish(&mut row);
-        mapper.take(mapper.records() + 1, &row)?;
+        mapper.take(position, &row)?;
     }
     drop(answers);
     Ok((mapper, totals.into_iter().sum()))

@@ -15,6 +15,7 @@ use serde_json::error::Category;
 
 use self::paths::{Leaf, Node};
 pub use self::paths::{Mark, Paths, Taken};
+use super::kind;
 use super::path::plain;
 use super::row::{Cell, Row, Unfit};
 use domain::employee::Failure;
@@ -52,8 +53,8 @@ pub fn read(
     paths: &Paths,
     take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
 ) -> Result<Trailer, Failure> {
-    if bytes.trim_ascii_start().starts_with(b"<") {
-        return Err(Failure::WrongFormat("the answer is a web page or other markup, not JSON".to_owned()));
+    if let Some(seen) = seen(bytes) {
+        return Err(Failure::WrongFormat(format!("the answer is {seen}, not JSON")));
     }
     let mut page = Page {
         paths,
@@ -83,6 +84,15 @@ pub fn read(
         page.end()?;
     }
     page.trailer()
+}
+
+/// What a page is that is no JSON, where it begins like something known.
+fn seen(bytes: &[u8]) -> Option<&'static str> {
+    let start = bytes.trim_ascii_start();
+    if !start.starts_with(b"<") {
+        return kind::of_bytes(bytes);
+    }
+    kind::of_text(&String::from_utf8_lossy(start.get(..64).unwrap_or(start)))
 }
 
 /// The state of one page.
@@ -287,10 +297,18 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.page.put(&self.node.leaves, None);
-        while let Some(place) = map.next_key_seed(Key(self.node))? {
+        let top = std::ptr::eq(self.node, &raw const self.page.paths.root);
+        while let Some(place) = map.next_key_seed(Key { node: self.node, top, single: self.page.paths.single })? {
             match place {
-                Some(node) => map.next_value_seed(Fill { node, page: &mut *self.page, tree: false })?,
-                None => {
+                Place::Wanted(node) => map.next_value_seed(Fill { node, page: &mut *self.page, tree: false })?,
+                Place::Verdict(verdict) => {
+                    if verdict.fails(&map.next_value()?) {
+                        let words = "the answer says that it failed, with status 200";
+                        self.page.failure = Some(Failure::WrongFormat(words.to_owned()));
+                        return Err(A::Error::custom("not taken"));
+                    }
+                }
+                Place::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -321,11 +339,63 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
     }
 }
 
-/// Follows a key of an object to the place it leads to, if anything is wanted there.
-struct Key<'p>(&'p Node);
+/// Where a key of an object leads.
+enum Place<'p> {
+    /// Something is wanted there.
+    Wanted(&'p Node),
+    /// Nothing is wanted there, but it may say that the whole answer failed.
+    Verdict(Verdict),
+    /// Nothing of interest.
+    Other,
+}
+
+/// A value at the top of an answer by which systems say with status 200 that they failed.
+#[derive(Clone, Copy)]
+enum Verdict {
+    /// `error`, `errors`: anything but nothing.
+    Error,
+    /// `success`, `ok`: false.
+    Success,
+    /// `status`: a word such as `error`, beside a list.
+    Status,
+}
+
+impl Verdict {
+    fn of(key: &str, single: bool) -> Option<Self> {
+        match key {
+            "error" | "errors" => Some(Self::Error),
+            "success" | "ok" => Some(Self::Success),
+            "status" if !single => Some(Self::Status),
+            _ => None,
+        }
+    }
+
+    fn fails(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Error, Value::Null | Value::Bool(false)) => false,
+            (Self::Error, Value::String(text)) => !text.is_empty(),
+            (Self::Error, Value::Array(list)) => !list.is_empty(),
+            (Self::Error, Value::Object(object)) => !object.is_empty(),
+            (Self::Error, Value::Number(number)) => number.as_i64() != Some(0),
+            (Self::Error, Value::Bool(true)) => true,
+            (Self::Success, value) => *value == Value::Bool(false),
+            (Self::Status, value) => {
+                let words = ["error", "fail", "failed", "failure"];
+                value.as_str().is_some_and(|word| words.iter().any(|other| word.eq_ignore_ascii_case(other)))
+            }
+        }
+    }
+}
+
+/// Follows a key of an object to the place it leads to.
+struct Key<'p> {
+    node: &'p Node,
+    top: bool,
+    single: bool,
+}
 
 impl<'de, 'p> DeserializeSeed<'de> for Key<'p> {
-    type Value = Option<&'p Node>;
+    type Value = Place<'p>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -333,14 +403,18 @@ impl<'de, 'p> DeserializeSeed<'de> for Key<'p> {
 }
 
 impl<'p> Visitor<'_> for Key<'p> {
-    type Value = Option<&'p Node>;
+    type Value = Place<'p>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.branch(key))
+        Ok(match self.node.branch(key) {
+            Some(node) => Place::Wanted(node),
+            None if self.top => Verdict::of(key, self.single).map_or(Place::Other, Place::Verdict),
+            None => Place::Other,
+        })
     }
 }
 

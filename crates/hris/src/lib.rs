@@ -54,6 +54,7 @@ pub mod fuzz;
 pub mod http;
 #[doc(hidden)]
 pub mod json;
+mod kind;
 #[doc(hidden)]
 pub mod mapping;
 mod pages;

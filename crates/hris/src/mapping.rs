@@ -4,6 +4,7 @@
 //! nothing of it; whether so many may be set aside is the trust gate's question.
 
 mod form;
+mod repeated;
 mod texts;
 
 use std::collections::{BTreeSet, HashSet};
@@ -14,13 +15,17 @@ use jiff::civil::Date;
 
 pub use self::form::{EndDate, Meaning};
 pub(super) use self::form::{Form, Rule, Statuses, Test, Types};
+pub(super) use self::texts::scientific;
 use self::texts::{address, count, cut, hr_id, id_of_address, text};
-use super::dates::{self, DateForm, NoDate};
+use super::dates::{self, Day, NoDate};
 use super::row::{Row, Slot};
-use domain::employee::{BadRecord, Employee, EmploymentType, Failure, Manager, Read, Said};
+use domain::employee::{BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, Said, Status};
 
 /// Most records of one answer.
 pub(super) const MOST_RECORDS: usize = 1_000_000;
+
+/// What is said of a word in the place of a date.
+const WORD: &str = ", but a word: if it stands for none, say so in `none`";
 
 /// Makes employees of rows, one after another, and keeps what there is to say of the whole answer.
 pub(super) struct Mapper {
@@ -30,6 +35,20 @@ pub(super) struct Mapper {
     filled: BTreeSet<Slot>,
     word: String,
     shared: HashSet<Arc<str>, RandomState>,
+    columns: Vec<Column>,
+}
+
+/// What is known of the dates in one column.
+#[derive(Clone, Debug, Default)]
+struct Column {
+    /// Whether one of them proves that day and month are read in the right order.
+    proven: bool,
+    /// The form that one of them has with day and month exchanged, and the record.
+    exchanged: Option<(usize, String)>,
+    /// The record of one that has another form.
+    another: Option<usize>,
+    /// How many are instants that may be of another day where the person works.
+    instants: usize,
 }
 
 impl Mapper {
@@ -37,7 +56,9 @@ impl Mapper {
     pub(super) fn new(form: Form, as_of: Date) -> Self {
         let offered = form.offered.iter().map(|slot| slot.field()).collect();
         let read = Read { offered, declared: form.declared.clone(), ..Read::default() };
-        Self { form, as_of, read, filled: BTreeSet::new(), word: String::new(), shared: HashSet::default() }
+        let (filled, word, shared) = Default::default();
+        let columns = vec![Column::default(); Slot::COUNT];
+        Self { form, as_of, read, filled, word, shared, columns }
     }
 
     /// Takes one record. `position` is its line or number, counted from 1.
@@ -48,11 +69,26 @@ impl Mapper {
         if self.records() >= MOST_RECORDS {
             return Err(Failure::TooLarge);
         }
-        match self.employee(row) {
+        match self.employee(position, row) {
             Ok(employee) => self.read.employees.push(employee),
             Err(reason) => self.read.bad.push(BadRecord { position, reason }),
         }
         Ok(())
+    }
+
+    /// Sets a record aside that was not taken.
+    pub(super) fn set_aside(&mut self, position: usize, reason: String) {
+        self.read.bad.push(BadRecord { position, reason });
+    }
+
+    /// Those who were taken so far.
+    pub(super) fn employees(&self) -> &[Employee] {
+        &self.read.employees
+    }
+
+    /// Whether a status word is the beginning of another that means something else.
+    pub(super) fn begins_another(&self, word: &str) -> bool {
+        self.form.statuses.begins_another(word)
     }
 
     /// How many records were taken.
@@ -68,34 +104,60 @@ impl Mapper {
     /// The whole answer.
     ///
     /// # Errors
-    /// `WrongColumns`, when something required was empty in every record there is.
+    /// `WrongColumns`, when something required was empty in every record there is; `WrongFormat`, when the dates of a
+    /// column show that they are read in a wrong form.
     pub(super) fn finish(mut self) -> Result<Read, Failure> {
+        self.judge_dates()?;
+        repeated::settle(&mut self.read, self.as_of);
         self.read.employees.shrink_to_fit();
         let missing: Vec<String> =
             self.form.required.difference(&self.filled).map(|slot| slot.name().to_owned()).collect();
         if self.records() > 0 && !missing.is_empty() { Err(Failure::WrongColumns(missing)) } else { Ok(self.read) }
     }
 
-    fn employee(&mut self, row: &Row) -> Result<Employee, String> {
+    /// Whether day and month can be trusted in every column of dates. Where they cannot, nobody is read: a day that is
+    /// another day ends somebody's access too early.
+    fn judge_dates(&mut self) -> Result<(), Failure> {
+        let forms = self.form.forms();
+        for (slot, column) in Slot::ALL.into_iter().zip(&self.columns) {
+            let name = self.form.name(slot);
+            if let Some((position, other)) = &column.exchanged {
+                return Err(Failure::WrongFormat(format!(
+                    "{name} of record {position} has the form {other}, not {forms}, so day and month of the whole column may be exchanged; correct the form of dates"
+                )));
+            }
+            if let Some(position) = column.another.filter(|_| !column.proven) {
+                return Err(Failure::WrongFormat(format!(
+                    "{name} of record {position} is a date, but not of the form {forms}, and no date of the column proves which number is the day; correct the form of dates, or the source"
+                )));
+            }
+            if column.instants > 0 {
+                self.read.remarks.push(format!(
+                    "{name}: {} are instants and not days (their time is not midnight); each is read as the latest day that it was anywhere",
+                    column.instants
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn employee(&mut self, position: usize, row: &Row) -> Result<Employee, String> {
+        // First: a date tells of its column even where the record is set aside for something else.
+        let mut date = |slot| self.date(position, row, slot);
+        let (start, terminated) = (date(Slot::HireDate), date(Slot::TerminationDate));
+        let (last_working, contract_end) = (date(Slot::LastWorkingDay), date(Slot::ContractEnd));
         if self.filled.len() < self.form.required.len() {
             self.filled.extend(self.form.required.iter().filter(|slot| row.get(**slot) != Ok(None)));
         }
-        let name = text(row, Slot::FullName)?.ok_or("fullName is empty")?;
-        let work_email = address(row.get(Slot::Email)?.ok_or("email is empty")?)?;
-        let id = if self.form.offered.contains(&Slot::EmployeeId) {
-            hr_id(Slot::EmployeeId, row)?.ok_or("employeeId is empty")?
-        } else {
-            id_of_address(&work_email)
-        };
-        let start = self.date(row, Slot::HireDate)?;
-        let terminated = match (self.date(row, Slot::TerminationDate)?, self.form.end_date) {
+        let (start, contract_end) = (start?, contract_end?);
+        let terminated = match (terminated?, self.form.end_date) {
             (Some(out), EndDate::FirstDayOut) => {
                 Some(out.yesterday().map_err(|_| "terminationDate has no day before it")?)
             }
             (day, _) => day,
         };
-        let last_day = self.date(row, Slot::LastWorkingDay)?.or(terminated);
-        let contract_end = self.date(row, Slot::ContractEnd)?;
+        let last_day = last_working?.or(terminated);
+        let (id, name, work_email) = self.identity(row, last_day)?;
         let urgent = self.urgent(row)?;
         let legal_entity = self.shared(row, Slot::LegalEntity)?;
         let department = self.shared(row, Slot::Department)?;
@@ -113,6 +175,31 @@ impl Mapper {
         let who = Employee::new(id, name, work_email, said);
         let when = Employee { start, last_day, contract_end, urgent, ..who };
         Ok(Employee { employment_type, legal_entity, department, team, title, location, manager, phone, ..when })
+    }
+
+    /// Who it is. An id is enough: the mailbox of a leaver is often gone before the record says that they left, and what
+    /// is known of them stands. Where there is no id, the address is the key.
+    fn identity(&self, row: &Row, last_day: Option<Date>) -> Result<(HrId, String, String), String> {
+        let name = text(row, Slot::FullName)?;
+        let email = row.get(Slot::Email)?.map(address).transpose();
+        if !self.form.offered.contains(&Slot::EmployeeId) {
+            let email = email?.ok_or("email is empty")?;
+            return Ok((id_of_address(&email), name.ok_or("fullName is empty")?, email));
+        }
+        let id = hr_id(Slot::EmployeeId, row)?.ok_or("employeeId is empty")?;
+        let email = match email {
+            Err(_) if self.has_left(row, last_day) => None, // `deleted-7`, where the address was
+            email => email?,
+        };
+        Ok((id, name.unwrap_or_default(), email.unwrap_or_default()))
+    }
+
+    /// Whether the record says so of somebody, by its word or by its day.
+    fn has_left(&self, row: &Row, last_day: Option<Date>) -> bool {
+        let word = row.get(Slot::Status).ok().flatten();
+        let means = word.and_then(|word| self.form.statuses.get(word, &mut String::new()));
+        means.is_some_and(|meaning| meaning.means == Status::Terminated)
+            || last_day.is_some_and(|last_day| last_day < self.as_of)
     }
 
     /// A text that many people share, held once for all of them.
@@ -189,12 +276,26 @@ impl Mapper {
         Ok(None)
     }
 
-    fn date(&self, row: &Row, slot: Slot) -> Result<Option<Date>, String> {
+    fn date(&mut self, position: usize, row: &Row, slot: Slot) -> Result<Option<Date>, String> {
         let Some(text) = row.get(slot)? else { return Ok(None) };
-        dates::read(&self.form.dates, text).map_err(|NoDate| {
-            let forms: Vec<_> = self.form.dates.iter().map(DateForm::name).collect();
-            format!("{} is not a date of the form {}", slot.name(), forms.join(" or "))
-        })
+        let Some(column) = self.columns.get_mut(slot as usize) else { return Ok(None) };
+        match dates::read(&self.form.dates, text) {
+            Ok(None) => Ok(None),
+            Ok(Some(Day { date, instant })) => {
+                column.proven |= date.day() > 12;
+                column.instants += usize::from(instant);
+                Ok(Some(date))
+            }
+            Err(why) => {
+                match why {
+                    NoDate::Exchanged(form) => column.exchanged = column.exchanged.take().or(Some((position, form))),
+                    NoDate::Another => column.another = column.another.or(Some(position)),
+                    NoDate::Unknown => {}
+                }
+                let word = if text.bytes().any(|byte| byte.is_ascii_digit()) { "" } else { WORD };
+                Err(format!("{} is not a date of the form {}{word}", self.form.name(slot), self.form.forms()))
+            }
+        }
     }
 }
 

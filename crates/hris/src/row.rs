@@ -246,6 +246,18 @@ impl Row {
         self.put(slot as usize, Some(text));
     }
 
+    /// Puts a text behind what a slot holds, with a blank between them.
+    pub fn append(&mut self, slot: Slot, text: &str) {
+        let Some(cell) = self.cells.get_mut(slot as usize) else { return };
+        let text = trim(text);
+        if cell.held == Held::Text && !cell.text.is_empty() && !text.is_empty() {
+            cell.text.push(' ');
+            cell.text.push_str(text);
+        } else if cell.held != Held::Text || cell.text.is_empty() {
+            cell.set(text);
+        }
+    }
+
     /// Puts a text into a cell; none says that it holds no plain value.
     pub fn put(&mut self, cell: usize, text: Option<&str>) {
         match (self.cells.get_mut(cell), text) {

@@ -1,5 +1,6 @@
 //! Sources read as a whole, over real HTTP on this machine, with every fault a source is known for.
 
+mod cases;
 mod exports;
 mod hostile;
 mod tls;
@@ -163,13 +164,13 @@ async fn what_a_source_answers_is_told_apart_and_never_quoted() {
         (
             "a login page",
             vec![answer(200, &[("content-type", "text/HTML; charset=utf-8")], html)],
-            web("the answer is a web page (text/html)"),
+            web("the answer is a web page (text/html); often it is a sign-in page"),
             1,
         ),
         (
             "a page that says it is CSV",
             vec![answer(200, &[("content-type", "text/csv")], html)],
-            web("the file is a web page or other markup, not CSV"),
+            web("the file is a web page (it begins with HTML; often it is a sign-in page), not CSV"),
             1,
         ),
         ("nothing", vec![answer(200, &[], "")], empty(), 1),
@@ -358,7 +359,7 @@ async fn an_api_that_gives_no_whole_answer_gives_none() {
         (
             "an error with status 200",
             vec![json(r#"{"error": {"code": "BadPage"}}"#.into())],
-            Failure::WrongFormat("the answer has no list of records where one was expected".into()),
+            Failure::WrongFormat("the answer says that it failed, with status 200".into()),
         ),
         (
             "addresses the key may not see",
@@ -378,7 +379,7 @@ async fn an_api_that_gives_no_whole_answer_gives_none() {
         (
             "XML",
             vec![answer(200, &[("content-type", "text/xml")], "<employees/>")],
-            Failure::WrongFormat("the answer is a web page or other markup, not JSON".into()),
+            Failure::WrongFormat("the answer is markup such as XML (it begins with <), not JSON".into()),
         ),
         (
             "a redirect to itself",
@@ -393,12 +394,12 @@ async fn an_api_that_gives_no_whole_answer_gives_none() {
 
 #[tokio::test]
 async fn somebody_without_a_readable_field_is_set_aside_and_the_others_are_read() {
-    let nameless = json!({"employeeId": "2", "firstName": null, "lastName": null, "status": "Active",
+    let nobody = json!({"employeeId": null, "firstName": null, "lastName": null, "status": "Active",
                           "workEmail": "x@example.com", "_restrictedFields": ["firstName", "lastName"]});
-    let fake = fake([answer(200, &[], page(&format!("{},{nameless},{}", person("1"), person("3")), "null"))]).await;
+    let fake = fake([answer(200, &[], page(&format!("{},{nobody},{}", person("1"), person("3")), "null"))]).await;
     let read = ask(&bamboohr(&fake.url)).await.unwrap();
     assert_eq!(read.employees.len(), 2);
-    assert_eq!(read.bad.first().map(|bad| (bad.position, bad.reason.as_str())), Some((2, "fullName is empty")));
+    assert_eq!(read.bad.first().map(|bad| (bad.position, bad.reason.as_str())), Some((2, "employeeId is empty")));
 }
 
 #[test]

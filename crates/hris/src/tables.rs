@@ -98,7 +98,7 @@ impl Chosen {
     /// it: then its end is not the end. None, when a day cannot be read.
     fn among<'r>(&self, rows: &'r [Row]) -> Option<(&'r Row, bool)> {
         let day = |row: &Row, cell: usize| match row.at(cell) {
-            Ok(Some(text)) => dates::read(&self.forms, text).ok(),
+            Ok(Some(text)) => dates::read(&self.forms, text).ok().map(|day| day.map(|day| day.date)),
             Ok(None) => Some(None),
             Err(_) => None,
         };

@@ -184,7 +184,11 @@ pub struct Csv {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 128)))]
     pub urgent_reasons: Vec<String>,
-    /// Form of dates, such as `%Y-%m-%d` or `%d/%m/%Y`.
+    /// Words that stand for nothing, such as `NULL` or `N/A`, compared like those of `statuses`; a name is never one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 64)))]
+    pub none: Vec<String>,
+    /// Form of dates, such as `%Y-%m-%d` or `%d/%m/%Y`. A year of `%Y` has four digits, one of `%y` two.
     #[serde(default = "iso_date")]
     #[schemars(length(min = 2, max = 32))]
     pub date_format: String,
@@ -244,10 +248,11 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub employee_id: Option<String>,
-    /// Full name. Required in the file.
+    /// Full name. Required in the file: the header of one column, or a list of up to four whose parts make the name, such as
+    /// `[First name, Last name]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub full_name: Option<String>,
+    #[schemars(schema_with = "Headers::schema")]
+    pub full_name: Option<Headers>,
     /// Work address. Required in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
@@ -310,6 +315,51 @@ pub struct Columns {
     pub phone: Option<String>,
 }
 
+/// The header of one column, or those of several that belong together.
+///
+/// A schema of Kubernetes cannot say "a text or a list of texts", so the API server takes anything here. What is neither
+/// is read as no header at all, which stalls the connection: an object that cannot be read would stall all of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "serde_json::Value", into = "serde_json::Value")]
+pub struct Headers(pub Vec<String>);
+
+impl Headers {
+    /// Most columns that belong together, and the longest header.
+    const MOST: usize = 4;
+    const LONGEST: usize = 128;
+
+    /// The headers, where there are some that could stand in a file.
+    #[must_use]
+    pub fn get(&self) -> Option<&[String]> {
+        let fits = |header: &String| (1..=Self::LONGEST).contains(&header.chars().count());
+        let headers = self.0.as_slice();
+        ((1..=Self::MOST).contains(&headers.len()) && headers.iter().all(fits)).then_some(headers)
+    }
+
+    fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+    }
+}
+
+impl From<serde_json::Value> for Headers {
+    fn from(value: serde_json::Value) -> Self {
+        let texts = match value {
+            serde_json::Value::String(text) => vec![text],
+            other => serde_json::from_value(other).unwrap_or_default(),
+        };
+        Self(texts)
+    }
+}
+
+impl From<Headers> for serde_json::Value {
+    fn from(headers: Headers) -> Self {
+        match <[String; 1]>::try_from(headers.0) {
+            Ok([one]) => Self::String(one),
+            Err(several) => several.into(),
+        }
+    }
+}
+
 /// What a status word means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StatusMeaning {
@@ -345,6 +395,7 @@ impl Default for Csv {
     fn default() -> Self {
         Self {
             columns: Columns::default(),
+            none: Vec::new(),
             statuses: BTreeMap::new(),
             types: BTreeMap::new(),
             urgent_reasons: Vec::new(),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -63,11 +64,10 @@ impl Manifests {
     /// What cannot be read, with file and line; what is missing, or there twice.
     pub fn read(options: &Options) -> Result<Self, Failure> {
         let mut found = Found::default();
-        for path in &options.files {
-            let text =
-                fs::read_to_string(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
+        for path in files(&options.files)? {
+            let text = text_of(&path)?;
             for (line, document) in documents(&text) {
-                found.take(path, line, &document)?;
+                found.take(&path, line, &document)?;
             }
         }
         let Found { connections, policies, secrets, config_maps } = found;
@@ -104,6 +104,7 @@ impl Manifests {
 
     /// The policy is over this connection.
     fn belong(&self) -> Result<(), Failure> {
+        self.live_together()?;
         let Some(policy) = &self.policy else { return Ok(()) };
         let name = self.connection.name_any();
         if policy.spec.connections.iter().any(|connection| connection.name == name) {
@@ -112,6 +113,27 @@ impl Manifests {
         let named: Vec<_> = policy.spec.connections.iter().map(|connection| connection.name.as_str()).collect();
         let policy = policy.name_any();
         Err(ended(MANIFESTS, format!("SyncPolicy {policy} is over {}, not over HRConnection {name}", named.join(", "))))
+    }
+
+    /// All of them are in one namespace: a policy sees no connection of another one, and a connection no Secret or
+    /// ConfigMap. What names no namespace goes where it is applied.
+    fn live_together(&self) -> Result<(), Failure> {
+        let Some(own) = self.connection.namespace() else { return Ok(()) };
+        let named = source::named(&self.connection.spec);
+        let policy = self.policy.iter().map(|policy| ("SyncPolicy", policy.name_any(), policy.namespace()));
+        let secrets = named.secrets.iter().filter_map(|name| self.secrets.get(*name));
+        let secrets = secrets.map(|secret| ("Secret", secret.name_any(), secret.namespace()));
+        let config_maps = named.config_maps.iter().filter_map(|name| self.config_maps.get(*name));
+        let config_maps = config_maps.map(|one| ("ConfigMap", one.name_any(), one.namespace()));
+        for (kind, name, namespace) in policy.chain(secrets).chain(config_maps) {
+            if let Some(other) = namespace.filter(|other| *other != own) {
+                let hq = self.connection.name_any();
+                let words =
+                    format!("{kind} {name} is in namespace {other}, HRConnection {hq} in {own}: they must be in one");
+                return Err(ended(MANIFESTS, words));
+            }
+        }
+        Ok(())
     }
 
     /// Puts a file of this machine in the place of the one the connection names.
@@ -182,6 +204,41 @@ impl Manifests {
         }
         Ok(())
     }
+}
+
+/// The files that are meant: a directory stands for the manifests in it, in the order of their names.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let wrong = |error: std::io::Error| ended(MANIFESTS, format!("{}: {error}", path.display()));
+        let entries = fs::read_dir(path).map_err(wrong)?.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        let manifest = |path: &PathBuf| {
+            path.extension()
+                .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end.eq_ignore_ascii_case(known)))
+        };
+        let mut inside: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(manifest).collect();
+        inside.sort();
+        if inside.is_empty() {
+            return Err(ended(MANIFESTS, format!("{}: no .yaml, .yml or .json file is in it", path.display())));
+        }
+        files.extend(inside);
+    }
+    Ok(files)
+}
+
+/// The text of a file; of the standard input, where it is called `-`.
+fn text_of(path: &Path) -> Result<String, Failure> {
+    let read = if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(path)
+    };
+    read.map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))
 }
 
 /// A key that is called as its ConfigMap is.

@@ -17,6 +17,7 @@ const COLUMNS: [Column; 20] = [
     ("id", |line| line.id.clone()),
     ("name", |line| line.name.clone()),
     ("email", |line| line.email.clone()),
+    ("usernames", |line| line.usernames.join(" ")),
     ("state", |line| line.state.clone()),
     ("scope", |line| if line.included { "in".to_owned() } else { format!("out: {}", line.scope) }),
     ("hireDate", |line| day(line.hire_date)),
@@ -31,7 +32,6 @@ const COLUMNS: [Column; 20] = [
     ("location", |line| line.location.clone()),
     ("manager", |line| line.manager.clone()),
     ("phone", |line| line.phone.clone()),
-    ("usernames", |line| line.usernames.join(" ")),
     ("why", |line| line.why.clone()),
     ("included", |line| line.included.to_string()),
 ];
@@ -126,8 +126,48 @@ pub fn summary(view: &View) -> String {
     if !view.unmapped_types.is_empty() {
         lines.push(format!("Not mapped    kinds of employment: {}", words(&view.unmapped_types)));
     }
+    lines.extend(remarks(view));
     lines.extend(view.set_aside.iter().map(|bad| format!("Set aside     record {}: {}", bad.position, bad.reason)));
     lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Most ids or words that one line names.
+const MOST_NAMED: usize = 8;
+
+/// What a cluster would say of the answer in conditions and findings, beside trust and scope.
+fn remarks(view: &View) -> Vec<String> {
+    let mut lines: Vec<String> = view.remarks.iter().map(|remark| format!("Noticed       {remark}")).collect();
+    if !view.shared_addresses.is_empty() {
+        let groups: Vec<_> = view.shared_addresses.iter().map(|ids| ids.join(" and ")).collect();
+        lines.push(format!("Shared        one address for several people: {}", named(&groups)));
+    }
+    if !view.without_address.is_empty() {
+        let (count, ids) = (view.without_address.len(), named(&view.without_address));
+        lines.push(format!("No address    {count} people: {ids}; nothing new is found by it, what was known stays"));
+    }
+    if !view.unmatched_locations.is_empty() {
+        let place = |(location, people): (&String, &usize)| {
+            if location.is_empty() { format!("no location ({people})") } else { format!("{location} ({people})") }
+        };
+        let places: Vec<_> = view.unmatched_locations.iter().map(place).collect();
+        lines
+            .push(format!("Zones         not in timeZones.byLocation, so the default zone counts: {}", named(&places)));
+    }
+    if !view.capital_usernames.is_empty() {
+        lines.push(format!(
+            "User names    with capital letters, as the address is written: {}; compare them with what your identity provider puts into its token",
+            named(&view.capital_usernames)
+        ));
+    }
+    lines
+}
+
+fn named(words: &[String]) -> String {
+    let shown = words.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match words.len().saturating_sub(MOST_NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn reasons(view: &View) -> String {
@@ -169,7 +209,12 @@ fn lines(view: &View, only: Only, unmask: bool) -> Vec<Line> {
         Only::Excluded => !line.included,
         Only::SetAside => false,
     };
-    view.people.iter().filter(wanted).map(|line| if unmask { line.clone() } else { masked(line) }).collect()
+    view.people
+        .iter()
+        .filter(wanted)
+        .take(view.most.unwrap_or(usize::MAX))
+        .map(|line| if unmask { line.clone() } else { masked(line) })
+        .collect()
 }
 
 fn masked(line: &Line) -> Line {
@@ -239,7 +284,13 @@ mod tests {
             excluded: [("departmentNotIncluded", 1)].into(),
             unmapped_statuses: [("parental leave".to_owned(), 1)].into(),
             unmapped_types: Default::default(),
-            set_aside: vec![super::super::view::SetAside { position: 3, reason: "email is empty".into() }],
+            remarks: vec!["columns that are not read: picture url".into()],
+            shared_addresses: vec![vec!["7".into(), "9".into()]],
+            unmatched_locations: [(String::new(), 1), ("Melbourne".to_owned(), 1)].into(),
+            without_address: vec!["8".into()],
+            capital_usernames: vec!["7".into()],
+            most: None,
+            set_aside: vec![super::super::view::SetAside { position: 3, reason: "employeeId is empty".into() }],
             people: vec![ada, bo],
         }
     }
@@ -276,6 +327,19 @@ mod tests {
         for (only, expected) in all {
             let found: Vec<String> = ids(only);
             assert_eq!(found, expected, "{only:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_people_are_listed_than_are_asked_for() {
+        for (most, listed) in [(Some(0), 0), (Some(1), 1), (Some(7), 2), (None, 2)] {
+            let view = View { most, ..view() };
+            let value: Value = serde_json::from_str(&json(&view, Only::All, false)).unwrap();
+            assert_eq!(value["people"].as_array().unwrap().len(), listed, "{most:?}");
+            assert_eq!(
+                table(&view, Only::All, false).contains("HIRE DATE") || table(&view, Only::All, false).contains("ID "),
+                listed > 0
+            );
         }
     }
 

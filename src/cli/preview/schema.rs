@@ -1,5 +1,5 @@
-//! Whether a manifest is what the API server would take: its fields, their types and bounds, by the very definitions
-//! that are installed. Rules across fields are the controllers' own, and asked later.
+//! Whether a manifest is what the API server would take: its fields, their types and bounds, and the rules across fields, by
+//! the very definitions that are installed.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -7,6 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use regex::Regex;
 use serde_json::Value;
 
+use super::rules;
 use super::yaml_span::{Node, Part};
 use crate::api;
 
@@ -18,8 +19,8 @@ pub fn findings(kind: &str, manifest: &Node) -> Vec<Wrong> {
     let mut found = Vec::new();
     let definition = api::definitions().into_iter().find(|definition| definition.spec.names.kind == kind);
     let version = definition.and_then(|definition| definition.spec.versions.into_iter().next());
-    let schema = version.and_then(|version| version.schema?.open_api_v3_schema?.properties);
-    let Some(spec) = schema.and_then(|mut properties| properties.remove("spec")) else { return found };
+    let Some(schema) = version.and_then(|version| version.schema?.open_api_v3_schema) else { return found };
+    let Some(spec) = schema.properties.as_ref().and_then(|properties| properties.get("spec")) else { return found };
     if let Part::Map(entries) = &manifest.part {
         let known = ["apiVersion", "kind", "metadata", "spec", "status"];
         for (key, line, _) in entries.iter().filter(|(key, ..)| !known.contains(&key.as_str())) {
@@ -27,8 +28,11 @@ pub fn findings(kind: &str, manifest: &Node) -> Vec<Wrong> {
         }
     }
     match manifest.get("spec") {
-        Some(node) => check(node, &spec, "spec", &mut found),
+        Some(node) => check(node, spec, "spec", &mut found),
         None => found.push((manifest.line, "spec: is missing".to_owned())),
+    }
+    if found.is_empty() {
+        rules::findings(manifest, &schema, &mut found); // of the wrong shape, it would break rules it never meant
     }
     found
 }

@@ -36,6 +36,19 @@ pub struct View {
     pub unmapped_statuses: BTreeMap<String, u32>,
     /// Words for a kind of employment nobody mapped.
     pub unmapped_types: BTreeMap<String, u32>,
+    /// What was noticed of the answer as a whole: columns that are not read, the encoding.
+    pub remarks: Vec<String>,
+    /// Ids of people with the same address: what is marked with it belongs to none of them.
+    pub shared_addresses: Vec<Vec<String>>,
+    /// Locations that no entry of the policy names, with the number of people there; an empty one is none.
+    pub unmatched_locations: BTreeMap<String, usize>,
+    /// Ids of people without an address: nothing is theirs by it.
+    pub without_address: Vec<String>,
+    /// Ids of people with a user name that holds capital letters.
+    pub capital_usernames: Vec<String>,
+    /// Most people that are listed.
+    #[serde(skip)]
+    pub most: Option<usize>,
     /// Records that could not be read.
     pub set_aside: Vec<SetAside>,
     /// Everybody else.
@@ -128,10 +141,17 @@ impl View {
         }
         let set_aside =
             read.bad.iter().map(|bad| SetAside { position: bad.position, reason: bad.reason.clone() }).collect();
+        let mut remarks = read.remarks.clone();
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
         let asked = Asked { source: "preview", remembered: false, accepted: None, standing: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
-            Ok(_) => Trust::Believable,
+            Ok(believed) => {
+                let repeated: Vec<&str> = believed.repeated.iter().map(|id| id.0.as_str()).collect();
+                if !repeated.is_empty() {
+                    remarks.push(format!("ids in several records, which are all set aside: {}", repeated.join(", ")));
+                }
+                Trust::Believable
+            }
             Err(held) => Trust::Held(held.findings.iter().map(Finding::message).collect()),
         };
         let included = people.iter().filter(|line| line.included).count();
@@ -143,10 +163,40 @@ impl View {
             excluded,
             unmapped_statuses,
             unmapped_types,
+            remarks,
+            shared_addresses: shared_addresses(&people),
+            unmatched_locations: unmatched_locations(&people, rules),
+            without_address: ids(&people, |line| line.email.is_empty()),
+            capital_usernames: ids(&people, |line| {
+                line.usernames.iter().any(|name| name.chars().any(char::is_uppercase))
+            }),
+            most: None,
             set_aside,
             people,
         }
     }
+}
+
+fn ids(people: &[Line], shows: impl Fn(&&Line) -> bool) -> Vec<String> {
+    people.iter().filter(shows).map(|line| line.id.clone()).collect()
+}
+
+fn shared_addresses(people: &[Line]) -> Vec<Vec<String>> {
+    let mut by_address: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in people.iter().filter(|line| !line.email.is_empty()) {
+        by_address.entry(line.email.to_lowercase()).or_default().push(line.id.clone());
+    }
+    by_address.into_values().filter(|ids| ids.len() > 1).collect()
+}
+
+/// Without a policy there are no zones, and nothing to match.
+fn unmatched_locations(people: &[Line], rules: &Rules) -> BTreeMap<String, usize> {
+    let mut unmatched = BTreeMap::new();
+    let Some(zones) = &rules.zones else { return unmatched };
+    for line in people.iter().filter(|line| zones.at(&line.location).is_none()) {
+        *unmatched.entry(line.location.trim().to_owned()).or_default() += 1;
+    }
+    unmatched
 }
 
 fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, now: Timestamp) -> (Line, Option<Out>) {

@@ -3,7 +3,7 @@
 //! How it is reached is not in it: host keys, names of Secrets, archives, encryption, proxies, and how a file is cut into
 //! cells, which the trust gate would notice. Taken apart field by field, so that a new field is decided on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::connection::{self as api, ConfigMapKey, EndDateMeans, FileFrom, FileMode, StatusMeaning};
 use domain::canonical::{Canonical, folded};
@@ -60,6 +60,7 @@ fn from_where(from: &FileFrom, form: &mut Canonical) {
 fn read_as(csv: &api::Csv, form: &mut Canonical) {
     let api::Csv {
         columns,
+        none,
         statuses,
         types,
         date_format,
@@ -71,10 +72,12 @@ fn read_as(csv: &api::Csv, form: &mut Canonical) {
         encoding: _,
     } = csv;
     for (slot, header) in super::resolve::named_columns(columns) {
-        form.part("column", |form| {
-            form.perhaps(slot.name(), header.as_deref().filter(|header| *header != slot.name()))
-        });
+        form.part("column", |form| form.perhaps(slot.name(), header.filter(|header| *header != slot.name())));
     }
+    for header in super::resolve::name_parts(columns) {
+        form.part("column", |form| form.fact("part of fullName", header));
+    }
+    none.iter().map(|word| folded(word)).collect::<BTreeSet<_>>().iter().for_each(|word| form.fact("none", word));
     let statuses: BTreeMap<String, &str> =
         statuses.iter().map(|(word, means)| (folded(word), meaning(*means))).collect();
     form.part("statuses", |form| statuses.iter().for_each(|(word, means)| form.fact(word, means)));

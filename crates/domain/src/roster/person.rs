@@ -163,14 +163,17 @@ fn standing(before: Option<&Standing>, verdict: Verdict, facts: &Facts, day: &Da
     }
 }
 
-/// The same id with another name, another address and another first day. Any of the three alone is a person's life.
+/// The same id with another name, another first day, and not the same address. Any of the three alone is a person's life;
+/// an address that is missing vouches for nobody.
 fn another_human(before: &Entry, profile: &Profile, employee: &Employee) -> bool {
     let differ = |old: &Option<String>, new: &Option<String>| match (old, new) {
         (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
         _ => false,
     };
     differ(&before.profile.display_name, &profile.display_name)
-        && differ(&before.profile.work_email, &profile.work_email)
+        && (before.profile.work_email.is_none()
+            || profile.work_email.is_none()
+            || differ(&before.profile.work_email, &profile.work_email))
         && matches!((before.facts.start, employee.start), (Some(old), Some(new)) if old != new)
 }
 

@@ -93,7 +93,10 @@ impl World {
             policy: self.policy,
             policy_uid: "uid-1",
             zones: &zones,
-            usernames: &|employee| vec![format!("oidc:{}", employee.work_email)],
+            usernames: &|employee| {
+                let address = Some(&employee.work_email).filter(|address| !address.is_empty());
+                address.map(|address| format!("oidc:{address}")).into_iter().collect()
+            },
             scope: &self.scope,
             runs: &self.runs,
             baseline: self.baseline,

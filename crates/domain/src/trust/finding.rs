@@ -304,7 +304,7 @@ fn failure_message(failure: &Failure) -> String {
             "The source asked to come back later. Asked again on schedule; poll less often if it stays.".to_owned()
         }
         Failure::WrongFormat(seen) => {
-            format!("The answer is not what was asked for: {seen}. Look at the address, often it is a sign-in page.")
+            format!("The answer is not what was asked for: {seen}.")
         }
         Failure::Truncated(seen) => format!("The answer ends in the middle: {seen}. Asked again on schedule."),
         Failure::NotOpened(seen) => {

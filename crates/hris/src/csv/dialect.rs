@@ -39,15 +39,17 @@ impl Quote {
 /// In words: two stand there as often.
 pub(super) fn sniff(text: &str, quote: Quote, escape: Escape) -> Result<u8, String> {
     let header = text.trim_start_matches(['\r', '\n', ' ']);
-    let (mut counts, mut quoted, mut escaped) = ([0_usize; 4], false, false);
+    let (mut counts, mut quoted, mut escaped, mut before) = ([0_usize; 4], false, false, b',');
     for byte in header.bytes() {
         if escaped {
             escaped = false;
             continue;
         }
+        let last = std::mem::replace(&mut before, byte);
         match byte {
             b'\\' if quoted && escape == Escape::Backslash => escaped = true,
-            byte if byte == quote.byte() => quoted = !quoted, // a doubled one opens and closes
+            byte if byte == quote.byte() && quoted => quoted = false, // a doubled one closes and opens
+            byte if byte == quote.byte() => quoted = last == byte || SEPARATORS.contains(&last),
             b'\n' | b'\r' if !quoted => break,
             byte if !quoted => {
                 let counted = SEPARATORS.iter().zip(&mut counts).find(|(separator, _)| **separator == byte);

@@ -37,35 +37,55 @@ fn bare(header: &str) -> String {
     header.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Which column serves which slot.
+/// Headers of the two halves of a name, where no column has the whole of it.
+const FIRST_NAMES: [&str; 3] = ["firstname", "givenname", "forename"];
+const LAST_NAMES: [&str; 3] = ["lastname", "surname", "familyname"];
+
+/// Which column serves which slot; several serve a full name that stands in parts.
 ///
-/// What is missing is said first and by the names we look for: a file without a header row must not have its first
-/// person quoted.
-pub(super) fn place(header: &[String], named: &BTreeMap<Slot, String>) -> Result<Vec<(Slot, usize)>, Failure> {
-    let wanted: BTreeSet<String> = named.values().map(|name| fold(name)).collect();
+/// What is missing is said by the names we look for, and the headers that are there only where one of them is known: a
+/// file without a header row must not have its first person quoted.
+pub(super) fn place(
+    header: &[String],
+    named: &BTreeMap<Slot, String>,
+    name_parts: &[String],
+) -> Result<Vec<(Slot, usize)>, Failure> {
+    let wanted: BTreeSet<String> = named.values().chain(name_parts).map(|name| fold(name)).collect();
     let mut columns = Vec::new();
     let (mut missing, mut several) = (Vec::new(), Vec::new());
+    for name in name_parts {
+        match at(header, |other| *other == fold(name)).first() {
+            Some(column) => columns.push((Slot::FullName, *column)),
+            None => missing.push(name.clone()),
+        }
+    }
     let others = named.keys().copied().filter(|slot| !OWN_NAMES.contains(slot));
-    for slot in OWN_NAMES.into_iter().chain(others) {
+    for slot in OWN_NAMES.into_iter().chain(others).filter(|slot| name_parts.is_empty() || *slot != Slot::FullName) {
         let found = match named.get(&slot) {
             Some(name) => at(header, |other| *other == fold(name)),
             None => own(header, slot, &wanted),
         };
         let name = named.get(&slot).map_or(slot.name(), String::as_str);
         match found.as_slice() {
-            [] if named.contains_key(&slot) || matches!(slot, Slot::FullName | Slot::Email) => {
-                missing.push(name.to_owned());
-            }
+            [] if slot == Slot::FullName && !named.contains_key(&slot) => match halves(header, &wanted) {
+                Some(halves) => columns.extend(halves.map(|column| (slot, column))),
+                None => missing.push(name.to_owned()),
+            },
+            [] if named.contains_key(&slot) || slot == Slot::Email => missing.push(name.to_owned()),
             [] => {}
-            [first, rest @ ..] => {
+            [first] => columns.push((slot, *first)),
+            [first, ..] => {
                 columns.push((slot, *first));
-                if !rest.is_empty() {
-                    several.push(format!("{} (several could be it; name it in csv.columns)", slot.name()));
-                }
+                let names: Vec<_> =
+                    found.iter().filter_map(|column| header.get(*column)).map(|name| shown(name)).collect();
+                several.push(format!("{} ({} could be it; name one in csv.columns)", slot.name(), names.join(" and ")));
             }
         }
     }
     if !missing.is_empty() {
+        if let Some(last) = missing.last_mut() {
+            last.push_str(&there(header, !columns.is_empty()));
+        }
         return Err(Failure::WrongColumns(missing));
     }
     let mut seen = BTreeSet::new();
@@ -75,24 +95,38 @@ pub(super) fn place(header: &[String], named: &BTreeMap<Slot, String>) -> Result
     if wrong.is_empty() { Ok(columns) } else { Err(Failure::WrongColumns(wrong)) }
 }
 
+/// The one column of first names and the one of last names.
+fn halves(header: &[String], wanted: &BTreeSet<String>) -> Option<[usize; 2]> {
+    let half =
+        |words: [&str; 3]| match at(header, |name| !wanted.contains(name) && words.contains(&bare(name).as_str()))
+            .as_slice()
+        {
+            [one] => Some(*one),
+            _ => None,
+        };
+    Some([half(FIRST_NAMES)?, half(LAST_NAMES)?])
+}
+
+/// The headers that are there, in words.
+fn there(header: &[String], known: bool) -> String {
+    let personal = |name: &String| name.contains('@') || name.chars().any(|c| c.is_ascii_digit());
+    if !known || header.iter().any(personal) {
+        return format!(" (the first line has {} cells, and does not look like headers)", header.len());
+    }
+    let names: Vec<_> =
+        header.iter().filter(|name| !name.is_empty()).take(MOST_SHOWN).map(|name| shown(name)).collect();
+    format!(" (the headers are: {})", names.join(", "))
+}
+
 fn at(header: &[String], wanted: impl Fn(&String) -> bool) -> Vec<usize> {
     header.iter().enumerate().filter(|(_, name)| wanted(name)).map(|(column, _)| column).collect()
 }
 
-/// Columns that a slot may have without being told: of its own name, else of its own name without signs, else of an
-/// alias. A column that is named for another slot is that one's.
+/// Columns that a slot may have without being told: of its own name, with or without signs, or of an alias. A column
+/// that is named for another slot is that one's.
 fn own(header: &[String], slot: Slot, wanted: &BTreeSet<String>) -> Vec<usize> {
-    let free = |name: &String| !wanted.contains(name);
-    let own = slot.name();
-    let exact = at(header, |name| free(name) && *name == fold(own));
-    if !exact.is_empty() {
-        return exact;
-    }
-    let close = at(header, |name| free(name) && bare(name) == bare(own));
-    if !close.is_empty() {
-        return close;
-    }
-    at(header, |name| free(name) && ALIASES.iter().any(|(of, alias)| *of == slot && bare(name) == *alias))
+    let alias = |name: &str| ALIASES.iter().any(|(of, alias)| *of == slot && name == *alias);
+    at(header, |name| !wanted.contains(name) && (bare(name) == bare(slot.name()) || alias(&bare(name))))
 }
 
 /// The headers of which nothing is read, in words.
@@ -104,6 +138,15 @@ pub(super) fn unread(header: &[String], columns: &[(Slot, usize)]) -> Option<Str
     let names = unread.iter().filter(|name| !name.is_empty()).take(MOST_SHOWN).cloned().collect::<Vec<_>>().join(", ");
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!names.is_empty()).then(|| format!("columns that are not read: {names}{more}"))
+}
+
+/// The headers of what is read, where they say more than the slot.
+pub(super) fn names(header: &[String], columns: &[(Slot, usize)]) -> BTreeMap<Slot, String> {
+    let name = |(slot, column): &(Slot, usize)| {
+        let name = header.get(*column).filter(|name| bare(name) != bare(slot.name()))?;
+        Some((*slot, shown(name)))
+    };
+    columns.iter().filter_map(name).collect()
 }
 
 fn shown(name: &str) -> String {

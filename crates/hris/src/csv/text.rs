@@ -32,7 +32,7 @@ pub(super) struct Text<'a> {
 /// `WrongFormat`, with the line that cannot be read.
 pub(super) fn decode(bytes: &[u8], encoding: Encoding) -> Result<Text<'_>, Failure> {
     let text = match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => return utf8(rest).map(plain).map_err(|line| not(line, "UTF-8")),
+        [0xef, 0xbb, 0xbf, rest @ ..] => return utf8(rest).map(plain).map_err(not_utf8),
         // UTF-32 begins like UTF-16 and would read as text full of NULs.
         [0xff, 0xfe, rest @ ..] if rest.len() % 2 == 0 => {
             UTF_16LE.decode_without_bom_handling_and_without_replacement(rest)
@@ -45,7 +45,9 @@ pub(super) fn decode(bytes: &[u8], encoding: Encoding) -> Result<Text<'_>, Failu
         }
         _ => match (utf8(bytes), encoding) {
             (Ok(text), _) => return checked(plain(text)),
-            (Err(line), Encoding::Unicode) => return Err(not(line, "UTF-8")),
+            (Err(end), Encoding::Unicode) => return Err(not_utf8(end)),
+            // Of a file in UTF-8 that lost half a letter, every other letter would be another one.
+            (Err(End::Half), Encoding::UnicodeOrWindows1252) if has_letters(bytes) => return Err(not_utf8(End::Half)),
             (Err(_), Encoding::UnicodeOrWindows1252) => return checked(windows_1252(bytes)),
         },
     };
@@ -57,14 +59,33 @@ fn plain(text: &str) -> Text<'_> {
     Text { text: Cow::Borrowed(text), remark: None }
 }
 
-/// The text, or the line where it ends to be UTF-8.
-fn utf8(bytes: &[u8]) -> Result<&str, usize> {
-    std::str::from_utf8(bytes)
-        .map_err(|error| 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count())
+/// Where a text ends to be UTF-8.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// On this line.
+    Line(usize),
+    /// In the middle of its last letter.
+    Half,
 }
 
-fn not(line: usize, what: &str) -> Failure {
-    Failure::WrongFormat(format!("line {line} is not {what}"))
+fn utf8(bytes: &[u8]) -> Result<&str, End> {
+    std::str::from_utf8(bytes).map_err(|error| match error.error_len() {
+        None => End::Half,
+        Some(_) => End::Line(1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count()),
+    })
+}
+
+/// Whether a letter of several bytes stands in a text that is UTF-8 but for its end.
+fn has_letters(bytes: &[u8]) -> bool {
+    let whole = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    bytes.iter().take(whole).any(|byte| !byte.is_ascii())
+}
+
+fn not_utf8(end: End) -> Failure {
+    match end {
+        End::Line(line) => Failure::WrongFormat(format!("line {line} is not UTF-8")),
+        End::Half => Failure::Truncated("it is UTF-8 and has half a character at its end".to_owned()),
+    }
 }
 
 /// Five bytes mean nothing in Windows-1252; WHATWG maps them to control characters, we to the replacement character.
@@ -117,7 +138,7 @@ mod tests {
             ("UTF-16, little", utf16("Zoë 李 🦀", true), Unicode, Ok(("Zoë 李 🦀", None))),
             ("UTF-16, big", utf16("Zoë 李 🦀", false), Unicode, Ok(("Zoë 李 🦀", None))),
             ("nothing", vec![], Unicode, Ok(("", None))),
-            ("Windows-1252", b"a\nZo\xeb".to_vec(), Unicode, wrong("line 2 is not UTF-8")),
+            ("Windows-1252", b"a\nZo\xeb\n".to_vec(), Unicode, wrong("line 2 is not UTF-8")),
             ("Windows-1252 allowed", b"Zo\xeb \x80".to_vec(), UnicodeOrWindows1252, Ok(("Zoë €", remark(2, 0)))),
             (
                 "bytes without a meaning",
@@ -127,10 +148,23 @@ mod tests {
             ),
             (
                 "a mark of UTF-8 that lies",
-                b"\xef\xbb\xbfa\nZo\xeb".to_vec(),
+                b"\xef\xbb\xbfa\nZo\xeb\n".to_vec(),
                 UnicodeOrWindows1252,
                 wrong("line 2 is not UTF-8"),
             ),
+            (
+                "UTF-8, cut",
+                b"Zo\xc3".to_vec(),
+                Unicode,
+                Err(Failure::Truncated("it is UTF-8 and has half a character at its end".into())),
+            ),
+            (
+                "UTF-8, cut, where Windows-1252 is allowed",
+                b"Zo\xc3\xab Zo\xc3".to_vec(),
+                UnicodeOrWindows1252,
+                Err(Failure::Truncated("it is UTF-8 and has half a character at its end".into())),
+            ),
+            ("Windows-1252 with one letter", b"Zo\xc3".to_vec(), UnicodeOrWindows1252, Ok(("ZoÃ", remark(1, 0)))),
             ("UTF-16 without a mark", b"Z\0o\0".to_vec(), UnicodeOrWindows1252, wrong(nul)),
             ("UTF-16, a half pair", b"\xff\xfe\x00\xd8".to_vec(), Unicode, wrong("it begins as UTF-16, and is not")),
             (

@@ -217,6 +217,7 @@ fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
         statuses: Statuses::new(definition.statuses.iter().map(|(word, rule)| (word.clone(), (*rule).into())))?,
         rules: definition.rules.iter().map(rule).collect::<Result<_, String>>()?,
         dates: definition.dates.clone(),
+        names: BTreeMap::new(),
         end_date: definition.end_date_means.unwrap_or_default(),
         types: Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means)))?,
         urgent: definition.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),

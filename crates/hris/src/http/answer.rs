@@ -42,7 +42,9 @@ fn readable(headers: &HeaderMap) -> Result<(), Wrong> {
     }
     let kind = header(headers, CONTENT_TYPE).unwrap_or_default().trim_start().to_ascii_lowercase();
     if kind.starts_with("text/html") || kind.starts_with("application/xhtml") {
-        return Err(Wrong::Final(Failure::WrongFormat("the answer is a web page (text/html)".to_owned())));
+        return Err(Wrong::Final(Failure::WrongFormat(
+            "the answer is a web page (text/html); often it is a sign-in page".to_owned(),
+        )));
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ fn a_record_does_not_inherit_from_the_one_before() {
     assert_eq!(departments, [Some("Sales"), None]);
     let (read, _) = parse(&people(&[person("1", ""), "{}".to_owned(), "null".to_owned()].join(","))).unwrap();
     let bad: Vec<_> = read.bad.iter().map(|bad| (bad.position, bad.reason.as_str())).collect();
-    assert_eq!(bad, [(2, "fullName is empty"), (3, "fullName is empty")]);
+    assert_eq!(bad, [(2, "employeeId is empty"), (3, "employeeId is empty")]);
 }
 
 #[test]
@@ -126,9 +126,14 @@ fn what_is_no_page_is_refused_without_a_word_of_it() {
         (cut, Failure::Truncated("the JSON ends in the middle, on line 1".into())),
         ("{\"result\":\n Ada}", Failure::WrongFormat("no JSON at line 2 column 2".into())),
         (&format!("{whole}x"), Failure::WrongFormat(format!("no JSON at line 1 column {}", whole.len() + 1))),
-        ("<html>Ada", Failure::WrongFormat("the answer is a web page or other markup, not JSON".into())),
         (
-            r#"{"error": "Ada is not allowed"}"#,
+            "<html>Ada",
+            Failure::WrongFormat(
+                "the answer is a web page (it begins with HTML; often it is a sign-in page), not JSON".into(),
+            ),
+        ),
+        (
+            r#"{"message": "Ada is not allowed"}"#,
             Failure::WrongFormat("the answer has no list of records where one was expected".into()),
         ),
         (
@@ -247,4 +252,35 @@ fn what_lies_deeper_than_anything_of_use_ends_the_page_and_not_the_process() {
             assert!(matches!(read, Err(Failure::WrongFormat(_))), "{open} {depth}: {read:?}");
         }
     }
+}
+
+#[test]
+fn an_answer_that_says_it_failed_is_none_whatever_else_it_holds() {
+    let failed = Failure::WrongFormat("the answer says that it failed, with status 200".into());
+    let list = people(&person("1", ""));
+    let beside = |more: &str| list.replacen('{', &format!("{{{more}, "), 1);
+    for more in [
+        r#""error": "session limit reached""#,
+        r#""errors": [{"message": "timeout"}]"#,
+        r#""error": {"code": 7}"#,
+        r#""error": true"#,
+        r#""success": false"#,
+        r#""ok": false"#,
+        r#""status": "error""#,
+        r#""status": "FAILED""#,
+    ] {
+        assert_eq!(parse(&beside(more)).map(|_| ()), Err(failed.clone()), "{more}");
+    }
+    for more in [
+        r#""error": null"#,
+        r#""errors": []"#,
+        r#""error": """#,
+        r#""success": true"#,
+        r#""status": "ok""#,
+        r#""status": 200"#,
+    ] {
+        assert!(parse(&beside(more)).is_ok_and(|(read, _)| read.employees.len() == 1), "{more}");
+    }
+    let inside = people(&person("1", r#", "error": "of this person alone""#));
+    assert!(parse(&inside).is_ok());
 }

@@ -70,6 +70,13 @@ impl<M: Copy + PartialEq> Words<M> {
         Ok(Self(meanings))
     }
 
+    /// Whether a word is the beginning of another that means something else.
+    pub(super) fn begins_another(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        let own = self.0.get(&word);
+        own.is_some() && self.0.iter().any(|(other, means)| other.starts_with(&word) && Some(means) != own)
+    }
+
     /// What a word means; `folded` is only room to compare it in.
     pub(super) fn get(&self, word: &str, folded: &mut String) -> Option<M> {
         folded.clear();
@@ -96,6 +103,8 @@ pub(crate) struct Form {
     pub(crate) rules: Vec<Rule>,
     /// Forms of its dates; the first that fits is taken.
     pub(crate) dates: Vec<DateForm>,
+    /// What a slot is called in the source, where it has another name there.
+    pub(crate) names: BTreeMap<Slot, String>,
     /// What its end date means.
     pub(crate) end_date: EndDate,
     /// What its words for a kind of employment mean.
@@ -104,6 +113,22 @@ pub(crate) struct Form {
     pub(crate) urgent: BTreeSet<String>,
     /// What it is said to be able to say.
     pub(crate) declared: Declared,
+}
+
+impl Form {
+    /// What a value is called in a message: the slot, and the source's own word for it.
+    pub(super) fn name(&self, slot: Slot) -> String {
+        match self.names.get(&slot) {
+            Some(name) => format!("{} (column {name})", slot.name()),
+            None => slot.name().to_owned(),
+        }
+    }
+
+    /// The forms of its dates, in words.
+    pub(super) fn forms(&self) -> String {
+        let forms: Vec<_> = self.dates.iter().map(DateForm::name).collect();
+        forms.join(" or ")
+    }
 }
 
 /// A rule: what it means when everything it looks at is as it says.

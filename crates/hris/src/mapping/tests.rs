@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::dates::DateForm;
 use domain::capabilities::Declared;
 use domain::employee::{EmploymentType, HrId, Status};
 
@@ -29,7 +30,8 @@ fn form(dates: &str, end_date: EndDate) -> Form {
         required: BTreeSet::new(),
         statuses: Statuses::new(words.map(|(word, meaning)| (word.to_owned(), meaning))).unwrap(),
         rules: Vec::new(),
-        dates: vec![DateForm::Strptime(dates.to_owned())],
+        dates: vec![DateForm::try_from(dates.to_owned()).unwrap()],
+        names: BTreeMap::new(),
         end_date,
         types: Types::new([("Freelance".to_owned(), EmploymentType::Contractor)]).unwrap(),
         urgent: ["gross misconduct".to_owned()].into(),
@@ -58,9 +60,15 @@ fn map(form: Form, cells: &[(Slot, &str)]) -> Result<Employee, String> {
 fn a_record_that_cannot_be_read_is_set_aside_with_a_reason_that_quotes_nothing() {
     let long = "7".repeat(129);
     for (slot, text, reason) in [
-        (Slot::FullName, "", "fullName is empty"),
         (Slot::FullName, "Ada\nExample", "fullName holds control characters"),
-        (Slot::Email, " ", "email is empty"),
+        (Slot::Email, "'ada@example.com", "email begins with a sign that a spreadsheet puts before a text"),
+        (Slot::Email, "=ada@example.com", "email begins with a sign that a spreadsheet puts before a text"),
+        (Slot::Email, "=HYPERLINK(\"mailto:ada@example.com\",\"bo@example.com\")", "email is not an address"),
+        (Slot::Email, "ada\u{a0}x@example.com", "email is not an address"),
+        (Slot::Email, "ada@example.com, bo", "email is not an address"),
+        (Slot::EmployeeId, "10\u{a0}02", "employeeId holds a blank that is none of a keyboard"),
+        (Slot::EmployeeId, "1,00E+05", "employeeId is in scientific notation: a spreadsheet has dropped digits of it"),
+        (Slot::EmployeeId, "1.5e5", "employeeId is in scientific notation: a spreadsheet has dropped digits of it"),
         (Slot::Email, "ada.example.com", "email is not an address"),
         (Slot::Email, "@example.com", "email is not an address"),
         (Slot::Email, "ada@", "email is not an address"),
@@ -75,10 +83,14 @@ fn a_record_that_cannot_be_read_is_set_aside_with_a_reason_that_quotes_nothing()
             "ada@example.com",
             "employeeId is an address: leave the field out, and people are keyed by a digest of it",
         ),
-        (Slot::HireDate, "31/01/2026", "hireDate is not a date of the form %Y-%m-%d"),
+        (Slot::HireDate, "January 31st", "hireDate is not a date of the form %Y-%m-%d"),
         (Slot::HireDate, "2026-02-30", "hireDate is not a date of the form %Y-%m-%d"),
         (Slot::TerminationDate, "2026-03-01 tbc", "terminationDate is not a date of the form %Y-%m-%d"),
-        (Slot::TerminationDate, "soon", "terminationDate is not a date of the form %Y-%m-%d"),
+        (
+            Slot::TerminationDate,
+            "soon",
+            "terminationDate is not a date of the form %Y-%m-%d, but a word: if it stands for none, say so in `none`",
+        ),
     ] {
         assert_eq!(map(iso(), &[(slot, text)]).err().as_deref(), Some(reason), "{text}");
     }
@@ -91,10 +103,52 @@ fn addresses_and_ids_are_trimmed_and_otherwise_as_written() {
         ("o\u{2019}fiction@example.com", "o'fiction@example.com"),
         ("\u{200b}ada@example.com\u{a0}", "ada@example.com"),
         ("josé@example.com", "josé@example.com"),
+        ("mailto:ada@example.com", "ada@example.com"),
+        ("MAILTO: ada@example.com", "ada@example.com"),
+        ("<ada@example.com>", "ada@example.com"),
+        ("Ada Example <ada@example.com>;", "ada@example.com"),
+        ("ada@example.com; ", "ada@example.com"),
+        ("ada\u{200b}@exam\u{ad}ple.com\u{feff}", "ada@example.com"),
+        ("\u{202a}ada@example.com\u{202c}", "ada@example.com"),
+        ("ａｄａ＠ｅｘａｍｐｌｅ．ｃｏｍ", "ada@example.com"),
+        ("'ada@example.com'", "ada@example.com"),
+        ("=\"ada@example.com\"", "ada@example.com"),
+        ("=HYPERLINK(\"mailto:ada@example.com\",\"ada@example.com\")", "ada@example.com"),
     ] {
         assert_eq!(map(iso(), &[(Slot::Email, written)]).unwrap().work_email, kept);
     }
-    assert_eq!(map(iso(), &[(Slot::EmployeeId, " 0042 ")]).unwrap().id.0, "0042");
+    for (written, kept) in [
+        (" 0042 ", "0042"),
+        ("'0042", "0042"),
+        ("=\"0042\"", "0042"),
+        ("１００１", "1001"),
+        ("10\u{200b}01", "1001"),
+        ("1001.0", "1001"),
+        ("1.5", "1.5"),
+        ("12E4", "12E4"),
+    ] {
+        assert_eq!(map(iso(), &[(Slot::EmployeeId, written)]).unwrap().id.0, kept);
+    }
+}
+
+#[test]
+fn an_id_is_enough_to_say_that_somebody_left() {
+    let none = [(Slot::FullName, ""), (Slot::Email, "")];
+    for (status, email) in [("Inactive", ""), ("Inactive", "deleted-7"), ("Active", "")] {
+        let cells = [none[0], (Slot::Email, email), (Slot::Status, status), (Slot::HireDate, "2020-01-01")];
+        let ada = map(iso(), &cells).unwrap();
+        assert_eq!((ada.id.0.as_str(), ada.name.as_str(), ada.work_email.as_str()), ("7", "", ""), "{status} {email}");
+    }
+    let past = [(Slot::Email, "removed"), (Slot::TerminationDate, "2026-02-01")];
+    assert_eq!(map(iso(), &past).unwrap().work_email, "", "by the day");
+    let works = [(Slot::Email, "removed"), (Slot::Status, "Active")];
+    assert_eq!(map(iso(), &works).map(|_| ()), Err("email is not an address".to_owned()));
+    let mut by_address = iso();
+    by_address.offered.remove(&Slot::EmployeeId); // then the address is the key
+    for (slot, reason) in [(Slot::Email, "email is empty"), (Slot::FullName, "fullName is empty")] {
+        let cells = [(slot, ""), (Slot::Status, "Inactive"), (Slot::HireDate, "2020-01-01")];
+        assert_eq!(map(by_address.clone(), &cells).map(|_| ()), Err(reason.to_owned()));
+    }
 }
 
 #[test]
@@ -210,9 +264,9 @@ fn the_last_working_day_counts_before_the_termination_date_and_a_contracts_end_e
 #[test]
 fn a_kind_of_employment_nobody_mapped_is_not_known_and_counted_and_sets_nobody_aside() {
     let mut mapper = Mapper::new(iso(), TODAY);
-    for word in ["FREELANCE ", "Gig", "", "Gig"] {
+    for (id, word) in ["FREELANCE ", "Gig", "", "Gig"].into_iter().enumerate() {
         let mut row = Row::default();
-        row.set(Slot::EmployeeId, "7");
+        row.set(Slot::EmployeeId, &id.to_string());
         row.set(Slot::FullName, "Ada Example");
         row.set(Slot::Email, "ada@example.com");
         row.set(Slot::EmploymentType, word);

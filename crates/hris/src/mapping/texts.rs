@@ -1,5 +1,6 @@
 //! Texts of a person, as they are kept: cut, cleaned, and refused where they are something else than they should be.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use data_encoding::BASE32_NOPAD;
@@ -38,28 +39,80 @@ pub(super) fn text(row: &Row, slot: Slot) -> Result<Option<String>, String> {
     Ok(cut(row, slot)?.map(str::to_owned))
 }
 
-/// A work address as written, with the apostrophe that word processors curl made straight again.
+/// A work address as written, without what programs put around it.
 pub(super) fn address(text: &str) -> Result<String, String> {
-    let (address, plain) = if text.is_ascii() {
-        (text.to_owned(), text.len() <= LONGEST_ADDRESS && text.bytes().all(|byte| byte.is_ascii_graphic()))
-    } else {
-        let address = text.replace(['\u{2019}', '\u{2018}', '\u{02bc}'], "'");
-        let blank = |c: char| c.is_control() || c.is_whitespace();
-        let plain = address.chars().count() <= LONGEST_ADDRESS && !address.chars().any(blank);
-        (address, plain)
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+');
+    if let Some((local, domain)) = text.split_once('@')
+        && text.len() <= LONGEST_ADDRESS
+        && [local, domain].iter().all(|part| !part.is_empty() && part.bytes().all(usual))
+    {
+        return Ok(text.to_owned());
+    }
+    let bare = undecorated(&unmarked(text)).map(str::to_owned);
+    let address = bare.ok_or("email is not an address")?.replace(['\u{2019}', '\u{2018}', '\u{02bc}'], "'");
+    let foreign = |c: char| {
+        c.is_control() || c.is_whitespace() || matches!(c, '"' | '<' | '>' | '(' | ')' | ',' | ';' | ':' | '\\')
     };
+    let plain = !address.chars().any(foreign) && address.chars().count() <= LONGEST_ADDRESS;
     match address.split_once('@') {
         Some((local, domain)) if plain && !local.is_empty() && !domain.is_empty() && !domain.contains('@') => {
+            if local.starts_with(['\'', '=']) {
+                return Err("email begins with a sign that a spreadsheet puts before a text".to_owned());
+            }
             Ok(address)
         }
         _ => Err("email is not an address".to_owned()),
     }
 }
 
+/// The address in `mailto:ada@example.com`, `Ada Example <ada@example.com>`, `="ada@example.com"`,
+/// `=HYPERLINK("mailto:ada@example.com")`, or with a sign behind it that ends a list. None, where it is not the only one.
+fn undecorated(text: &str) -> Option<&str> {
+    let mut text = text.trim_end_matches([';', ',', ' ']);
+    if let Some(formula) = text.strip_prefix('=') {
+        let quoted = formula.split('"').skip(1).step_by(2).filter(|part| part.contains('@')).map(without_scheme);
+        let mut quoted = quoted.collect::<Vec<_>>();
+        quoted.dedup();
+        return match quoted.as_slice() {
+            [one] => Some(one),
+            [] => Some(text),
+            _ => None,
+        };
+    }
+    if let (Some(open), true) = (text.find('<'), text.ends_with('>')) {
+        text = text.get(open + 1..text.len() - 1)?;
+    }
+    let text = without_scheme(text.trim());
+    Some(text.strip_prefix('\'').and_then(|inside| inside.strip_suffix('\'')).unwrap_or(text))
+}
+
+fn without_scheme(text: &str) -> &str {
+    const SCHEME: &str = "mailto:";
+    let start = text.split_at_checked(SCHEME.len()).filter(|(start, _)| start.eq_ignore_ascii_case(SCHEME));
+    start.map_or(text, |(_, address)| address.trim())
+}
+
+/// A text without letters that cannot be seen, and with the wide forms of ASCII that East Asian keyboards write made
+/// plain: the same text to whoever reads it, and another one to a comparison.
+fn unmarked(text: &str) -> Cow<'_, str> {
+    let unseen = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    let wide = |c: char| matches!(c, '\u{ff01}'..='\u{ff5e}');
+    if text.is_ascii() || !text.chars().any(|c| unseen(c) || wide(c)) {
+        return Cow::Borrowed(text);
+    }
+    let plain = |c: char| if wide(c) { char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c) } else { c };
+    Cow::Owned(text.chars().filter(|c| !unseen(*c)).map(plain).collect())
+}
+
 /// An id of the HR system. Ids are shown in events and conditions, so one that is an address is refused.
 pub(super) fn hr_id(slot: Slot, row: &Row) -> Result<Option<HrId>, String> {
     let Some(text) = row.get(slot)? else { return Ok(None) };
+    let text = unmarked(text);
+    let text = as_text(&text);
     let name = slot.name();
+    if text.is_empty() {
+        return Ok(None);
+    }
     if text.len() > LONGEST_ID && text.chars().count() > LONGEST_ID {
         return Err(format!("{name} is longer than {LONGEST_ID} characters"));
     }
@@ -69,10 +122,37 @@ pub(super) fn hr_id(slot: Slot, row: &Row) -> Result<Option<HrId>, String> {
     if text.contains('@') {
         return Err(format!("{name} is an address: leave the field out, and people are keyed by a digest of it"));
     }
-    if text.contains('+') && text.contains("E+") && text.parse::<f64>().is_ok() {
+    if text.chars().any(|c| c.is_whitespace() && c != ' ') {
+        return Err(format!("{name} holds a blank that is none of a keyboard"));
+    }
+    if scientific(text) {
         return Err(format!("{name} is in scientific notation: a spreadsheet has dropped digits of it"));
     }
     Ok(Some(HrId(text.to_owned())))
+}
+
+/// An id as a text: without the apostrophe or the formula by which a spreadsheet keeps it one, and without the `.0` that
+/// a program put behind a whole number.
+fn as_text(id: &str) -> &str {
+    let id = id.strip_prefix("=\"").and_then(|id| id.strip_suffix('"')).unwrap_or(id);
+    let id = id.strip_prefix('\'').unwrap_or(id).trim();
+    match id.split_once('.') {
+        Some((whole, "0" | "00")) if (1..=15).contains(&whole.len()) && digits(whole) => whole,
+        _ => id,
+    }
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `1.23E+05`, `1,23E+05`, `1E+05`, `1.5e5`: a number that may have been that of several people. `12E4` may be an id.
+pub(crate) fn scientific(id: &str) -> bool {
+    let Some((number, power)) = id.split_once(['E', 'e']) else { return false };
+    let (sign, power) = power.split_at_checked(1).filter(|(sign, _)| matches!(*sign, "+" | "-")).unwrap_or(("", power));
+    let part = number.split_once(['.', ',']);
+    let (whole, fraction) = part.unwrap_or((number, "0"));
+    digits(whole) && digits(fraction) && digits(power) && (part.is_some() || sign == "+")
 }
 
 /// The id of a person whose source has none: 130 bits of the digest of the lower-cased address.

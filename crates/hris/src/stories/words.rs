@@ -293,3 +293,25 @@ async fn a_source_asks_in_its_own_way_to_come_back_later() {
         assert_eq!(ids(ask(&source(&vendor.url, AUTH, PEOPLE, words)).await), found, "{what}");
     }
 }
+
+#[tokio::test]
+async fn one_person_whose_details_are_gone_is_set_aside_and_the_others_are_read() {
+    let details = "fields: {employeeId: id, fullName: name, email: email}\n\
+                   details: {job: {request: {path: '/people/{of}/job'}, of: id, fields: {title: title}}}";
+    let job = || ok(json!({"title": "Lead"}));
+    for status in [404, 410, 412] {
+        let answers = vec![page(&[1, 2, 3], json!({})), job(), answer(status, &[], "{}"), job()];
+        let read = ask(&source(&vendor(answers).await.url, AUTH, PEOPLE, details)).await.unwrap();
+        let ids: Vec<_> = read.employees.iter().map(|one| one.id.0.as_str()).collect();
+        let bad: Vec<_> = read.bad.iter().map(|bad| bad.position).collect();
+        assert_eq!((ids, bad), (vec!["1", "3"], vec![2]), "{status}");
+    }
+    for (status, failure) in [(403, Failure::Forbidden), (400, Failure::Status(400))] {
+        let answers = vec![page(&[1, 2, 3], json!({})), job(), answer(status, &[], "{}"), job()];
+        let read = ask(&source(&vendor(answers).await.url, AUTH, PEOPLE, details)).await;
+        assert_eq!(read.map(|_| ()), Err(failure), "the credential may not see them, or asks in a wrong way: {status}");
+    }
+    let failed = vec![page(&[1, 2], json!({})), job(), ok(json!({"error": "busy", "title": null}))];
+    let read = ask(&source(&vendor(failed).await.url, AUTH, PEOPLE, details)).await.map(|_| ());
+    assert_eq!(read, Err(Failure::WrongFormat("the answer says that it failed, with status 200".into())));
+}

@@ -53,7 +53,7 @@ pub(super) fn resolve(file: &api::FileSource, objects: &mut Objects) -> Result<R
         api::FileMode::Full => Coverage::Everybody,
         api::FileMode::Delta => Coverage::Changes,
     };
-    let format = format(&file.csv);
+    let format = format(&file.csv)?;
     Ok(Ok(hris::Source::File(Box::new(hris::FileSource { from, coverage, seal: seal.map(Arc::new), format }))))
 }
 
@@ -127,36 +127,53 @@ pub(in crate::sync::source) fn key_of(found: Option<ConfigMap>, from: &ConfigMap
     text.or(bytes).ok_or_else(|| Failure::Missing(format!("key {key} of ConfigMap {name}")))
 }
 
-/// The header of each column, where the spec names one.
-pub(in crate::sync::source) fn named_columns(columns: &api::Columns) -> [(Slot, &Option<String>); Slot::COUNT - 1] {
+/// The header of each column, where the spec names one; none for a name that stands in parts.
+pub(in crate::sync::source) fn named_columns(columns: &api::Columns) -> [(Slot, Option<&str>); Slot::COUNT - 1] {
+    let full_name = match columns.full_name.as_ref().and_then(|headers| headers.get()) {
+        Some([one]) => Some(one.as_str()),
+        _ => None,
+    };
     [
-        (Slot::EmployeeId, &columns.employee_id),
-        (Slot::FullName, &columns.full_name),
-        (Slot::Email, &columns.email),
-        (Slot::Status, &columns.status),
-        (Slot::HireDate, &columns.hire_date),
-        (Slot::TerminationDate, &columns.termination_date),
-        (Slot::Department, &columns.department),
-        (Slot::Title, &columns.title),
-        (Slot::Location, &columns.location),
-        (Slot::ManagerEmail, &columns.manager_email),
-        (Slot::EmploymentType, &columns.employment_type),
-        (Slot::LegalEntity, &columns.legal_entity),
-        (Slot::Team, &columns.team),
-        (Slot::LastWorkingDay, &columns.last_working_day),
-        (Slot::ContractEnd, &columns.contract_end),
-        (Slot::TerminationReason, &columns.termination_reason),
-        (Slot::Phone, &columns.phone),
+        (Slot::EmployeeId, columns.employee_id.as_deref()),
+        (Slot::FullName, full_name),
+        (Slot::Email, columns.email.as_deref()),
+        (Slot::Status, columns.status.as_deref()),
+        (Slot::HireDate, columns.hire_date.as_deref()),
+        (Slot::TerminationDate, columns.termination_date.as_deref()),
+        (Slot::Department, columns.department.as_deref()),
+        (Slot::Title, columns.title.as_deref()),
+        (Slot::Location, columns.location.as_deref()),
+        (Slot::ManagerEmail, columns.manager_email.as_deref()),
+        (Slot::EmploymentType, columns.employment_type.as_deref()),
+        (Slot::LegalEntity, columns.legal_entity.as_deref()),
+        (Slot::Team, columns.team.as_deref()),
+        (Slot::LastWorkingDay, columns.last_working_day.as_deref()),
+        (Slot::ContractEnd, columns.contract_end.as_deref()),
+        (Slot::TerminationReason, columns.termination_reason.as_deref()),
+        (Slot::Phone, columns.phone.as_deref()),
     ]
 }
 
+/// The headers of a name that stands in parts.
+pub(in crate::sync::source) fn name_parts(columns: &api::Columns) -> &[String] {
+    let headers = columns.full_name.as_ref().and_then(|headers| headers.get());
+    headers.filter(|headers| headers.len() > 1).unwrap_or_default()
+}
+
 /// How a CSV file is read.
-fn format(csv: &api::Csv) -> CsvFormat {
-    CsvFormat {
-        columns: named_columns(&csv.columns)
-            .into_iter()
-            .filter_map(|(slot, header)| Some((slot, header.clone()?)))
-            .collect(),
+///
+/// # Errors
+/// Stalled, where the columns of a name are neither a header nor a few.
+fn format(csv: &api::Csv) -> Result<CsvFormat, Fault> {
+    if csv.columns.full_name.as_ref().is_some_and(|headers| headers.get().is_none()) {
+        let words = "spec.source.file.csv.columns.fullName: a header, or a list of up to four headers";
+        return Err(Fault::Stalled(words.to_owned()));
+    }
+    let named = named_columns(&csv.columns).into_iter();
+    Ok(CsvFormat {
+        columns: named.filter_map(|(slot, header)| Some((slot, header?.to_owned()))).collect(),
+        name_parts: name_parts(&csv.columns).to_vec(),
+        none: csv.none.iter().cloned().collect(),
         statuses: csv.statuses.iter().map(|(word, meaning)| (word.clone(), status(*meaning))).collect(),
         types: csv.types.clone(),
         urgent_reasons: csv.urgent_reasons.iter().cloned().collect(),
@@ -178,7 +195,7 @@ fn format(csv: &api::Csv) -> CsvFormat {
             api::Encoding::Unicode => Encoding::Unicode,
             api::Encoding::UnicodeOrWindows1252 => Encoding::UnicodeOrWindows1252,
         },
-    }
+    })
 }
 
 const fn status(meaning: api::StatusMeaning) -> Status {
@@ -255,11 +272,33 @@ mod tests {
         });
         let csv = serde_json::json!({"columns": columns, "statuses": {"Gone": "Terminated"}, "endDateMeans": "FirstDayOut", "delimiter": ";"});
         let csv: api::Csv = serde_json::from_value(csv).expect("a format");
-        let format = format(&csv);
+        let format = super::format(&csv).expect("a format");
         let headers: Vec<_> = format.columns.values().map(String::as_str).collect();
         assert_eq!(headers, (1..=17).map(|column| column.to_string()).collect::<Vec<_>>());
         assert_eq!((format.delimiter, format.end_date), (Some(';'), EndDate::FirstDayOut));
         assert_eq!(format.statuses, BTreeMap::from([("Gone".to_owned(), Status::Terminated)]));
+    }
+
+    #[test]
+    fn a_name_stands_in_one_column_or_in_a_few() {
+        let format = |full_name: serde_json::Value| {
+            let csv = serde_json::json!({"columns": {"fullName": full_name}, "none": ["NULL"]});
+            let csv: api::Csv = serde_json::from_value(csv).expect("a format");
+            super::format(&csv).map_err(|fault| fault.to_string())
+        };
+        let one = format("Name".into()).expect("a header");
+        assert_eq!((one.columns.get(&Slot::FullName).map(String::as_str), one.name_parts.len()), (Some("Name"), 0));
+        let two = format(serde_json::json!(["First name", "Last name"])).expect("headers");
+        assert_eq!(
+            (two.columns.get(&Slot::FullName), two.name_parts),
+            (None, vec!["First name".into(), "Last name".into()])
+        );
+        assert!(two.none.contains("NULL"));
+        for wrong in
+            [serde_json::json!([]), 7.into(), serde_json::json!({"a": "b"}), "".into(), serde_json::json!(["a", 7])]
+        {
+            assert!(format(wrong.clone()).is_err_and(|why| why.contains("columns.fullName")), "{wrong}");
+        }
     }
 
     fn sftp(keys: &[&str], complete: serde_json::Value) -> Result<hris::SftpFile, String> {

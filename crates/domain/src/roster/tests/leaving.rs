@@ -135,6 +135,31 @@ fn whoever_comes_back_is_withdrawn_or_rehired_and_keeps_every_alias() {
 }
 
 #[test]
+fn a_leaver_without_an_address_is_the_one_who_was_known_and_keeps_every_alias() {
+    let known = ["email:7@example.com", "user:oidc:7@example.com"];
+    let nameless = |employee: Employee| Employee { name: String::new(), work_email: String::new(), ..employee };
+    let without = |employee: Employee| Employee { work_email: String::new(), ..employee };
+    for (what, gone) in [
+        ("no address", without(employee("7").terminated())),
+        ("no name either", nameless(employee("7").terminated())),
+        ("by the day", without(employee("7").last_day("2026-03-01"))),
+    ] {
+        let mut world = World::with(&[employee("7")]);
+        world.poll(std::slice::from_ref(&gone), noon());
+        assert_eq!(world.entry("7").aliases, known, "{what}");
+        world.poll(&[gone], noon() + SignedDuration::from_hours(1));
+        assert_eq!(world.entry("7").aliases, known, "{what}: twice");
+    }
+    let mut world = World::with(&[employee("7")]);
+    world.poll(&[without(employee("7").terminated())], noon());
+    assert_eq!(world.state("7"), State::Terminated);
+    let mut world = World::with(&[without(employee("8"))]);
+    assert_eq!((world.state("8"), world.entry("8").aliases.len()), (State::Active, 0), "a joiner owns nothing by it");
+    world.poll(&[employee("8")], noon());
+    assert_eq!(world.entry("8").aliases, ["email:8@example.com", "user:oidc:8@example.com"]);
+}
+
+#[test]
 fn an_id_that_names_another_human_holds_and_takes_nothing_over() {
     let ada = employee("7").start("2020-01-01");
     let changed = |name: &str, address: &str, start: &str| Employee {
@@ -144,6 +169,11 @@ fn an_id_that_names_another_human_holds_and_takes_nothing_over() {
     };
     let cases = [
         ("name, address and first day", changed("Ben", "ben", "2026-03-01"), State::Unknown),
+        (
+            "name and first day, and no address",
+            Employee { work_email: String::new(), ..changed("Ben", "ben", "2026-03-01") },
+            State::Unknown,
+        ),
         ("name and address: a marriage", changed("Ben", "ben", "2020-01-01"), State::Active),
         ("first day only: a correction", changed("Name 7", "7", "2020-02-01"), State::Active),
     ];
