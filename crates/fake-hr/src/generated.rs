@@ -244,7 +244,8 @@ impl Generated {
                 texts.extend(self.vocabulary(slot));
             }
             for input in inputs.iter().filter(|(_, value)| here(value)).map(|(input, _)| input) {
-                let tests = definition.rules.iter().filter_map(|rule| rule.when.get(input));
+                let rules = definition.rules.iter().filter_map(|rule| rule.when.get(input));
+                let tests = rules.chain(definition.end_date_when.get(input));
                 texts
                     .extend(tests.flat_map(|test| if let Test::Is(words) = test { words.clone() } else { Vec::new() }));
             }

@@ -91,6 +91,10 @@ pub struct Definition {
     /// What the end date means, where there is one.
     #[serde(default)]
     pub end_date_means: Option<EndDate>,
+    /// What has to hold for the end date to say that somebody leaves. Where it does not, the date is a plan or that of an
+    /// earlier employment, and is not read.
+    #[serde(default)]
+    pub end_date_when: BTreeMap<String, Test>,
     /// What each word for a kind of employment means.
     #[serde(default)]
     pub types: BTreeMap<String, EmploymentType>,

@@ -16,7 +16,7 @@ use self::plan::{About, NAME, Plan};
 use super::ApiSource;
 use super::definition::Definition;
 use super::http::{Throttle, Transport};
-use super::mapping::{self, Mapper};
+use super::mapping::{self, Mapper, Test};
 use super::pages::{Pages, Walked};
 use super::path::Path;
 use super::row::{Row, Slot};
@@ -247,7 +247,12 @@ struct Steps {
     named: Vec<(usize, usize)>,
     /// Inputs whose words are counted where no rule fits.
     told_by: Vec<usize>,
+    /// What has to hold for an end date to be read.
+    ends_when: Vec<(usize, Test)>,
 }
+
+/// The slots of an end date.
+const ENDS: [Slot; 2] = [Slot::TerminationDate, Slot::LastWorkingDay];
 
 impl Complete {
     fn finish(&self, row: &mut Row) {
@@ -261,6 +266,10 @@ impl Complete {
                 Some(name) => row.put(*cell, Some(&name)),
                 None => row.drop(*cell), // an id in a name's place would mean nothing
             }
+        }
+        let holds = |(cell, test): &(usize, Test)| row.at(*cell).is_ok_and(|text| test.holds(text));
+        if !self.steps.ends_when.iter().all(holds) {
+            ENDS.into_iter().for_each(|end| row.drop(end as usize));
         }
         if !self.steps.told_by.is_empty() {
             let words: Vec<_> = self.steps.told_by.iter().filter_map(|cell| row.at(*cell).ok().flatten()).collect();

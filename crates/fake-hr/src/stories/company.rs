@@ -98,6 +98,9 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
         Status::Terminated => return None,
         _ => Said::Mapped(Status::Active),
     };
+    // Of people whom the status does not call leavers, an end date that needs more than itself is not read.
+    let ends = ends
+        && (definition.end_date_when.is_empty() || matches!(said, Said::Mapped(Status::Terminated) | Said::Silent));
     let text = |slot: Slot, text: &str| offers(slot).then(|| Arc::from(text));
     let name = definition.fields.get(&Slot::FullName);
     let joined = definition.joins.values().find_map(|join| join.fields.get(&Slot::FullName));

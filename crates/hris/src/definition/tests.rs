@@ -85,7 +85,11 @@ fn words_that_do_not_fit_together_refuse_the_definition_with_line_and_place() {
         ("  On: {means: Active}", "  On: {means: Active}\n  ' on ': {means: Leave}", "is mapped twice"),
         ("hireDate: start", "terminationDate: end", "endDateMeans: needed if and only if there is a field"),
         ("records: data", "records: data\nrequired: [title]", "line 14: required: title is not under fields"),
-        ("statuses:", "inputs: {flag: x}\nstatuses:", "line 19: inputs.flag: no rule looks at it"),
+        (
+            "statuses:",
+            "inputs: {flag: x}\nstatuses:",
+            "line 19: inputs.flag: neither a rule nor endDateWhen looks at it",
+        ),
     ] {
         let refused = parse(&with(from, to)).unwrap_err();
         assert!(refused.starts_with("plain.yaml: line ") && refused.contains(why), "{why}: {refused}");
@@ -291,6 +295,21 @@ fn rules_and_further_lists_have_to_fit_too() {
         (rules("{flag: a}", "{when: {flag: {is: []}}, means: Active}"), "no word for flag"),
         (rules("{flag: a}", "{when: {flag: past}, means: Active}"), "past"),
         (format!("{PLAIN}inputs: {{flag: a}}\nrules:\n- {{when: {{flag: filled}}, means: Active}}\n"), "one of them"),
+    ] {
+        let refused = parse(&text).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+    let ends =
+        |when: &str| with("statuses:", &format!("  terminationDate: end\nendDateMeans: LastDay\n{when}\nstatuses:"));
+    let good = ends("inputs: {left: left}\nendDateWhen: {left: {is: ['true']}}");
+    assert_eq!(parse(&good).map(|_| ()), Ok(()));
+    for (text, why) in [
+        (ends("endDateWhen: {left: filled}"), "endDateWhen: left is not under inputs"),
+        (ends("inputs: {left: left}\nendDateWhen: {left: {is: []}}"), "endDateWhen: no word for left"),
+        (
+            good.replace("  terminationDate: end\nendDateMeans: LastDay\n", ""),
+            "endDateWhen: there is no field terminationDate",
+        ),
     ] {
         let refused = parse(&text).unwrap_err();
         assert!(refused.contains(why), "{why}: {refused}");

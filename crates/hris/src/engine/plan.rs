@@ -170,6 +170,7 @@ impl Plan {
             merges: joins.into_iter().map(|one| (one.of, one.merge)).collect(),
             named: std::mem::take(&mut cells.named),
             told_by: told_by.into_iter().collect(),
+            ends_when: tests(&definition.end_date_when, &cells)?,
         };
         Ok(Self { people, joins: keyed, details, lookups, steps, form: form(definition, &cells)? })
     }
@@ -195,21 +196,24 @@ fn told_by(rule: &Rule, cells: &Cells<'_>) -> Vec<usize> {
     words.filter_map(|(name, _)| cells.inputs.get(name).copied()).collect()
 }
 
+/// What is asked of inputs, by their cells.
+fn tests(when: &BTreeMap<String, Test>, cells: &Cells<'_>) -> Result<Vec<(usize, mapping::Test)>, String> {
+    let test = |(name, test): (&String, &Test)| {
+        let cell = cells.inputs.get(name).copied().ok_or_else(|| format!("there is no input {name}"))?;
+        let test = match test {
+            Test::Is(words) => mapping::Test::Words(words.iter().map(|word| word.to_lowercase()).collect()),
+            Test::Filled => mapping::Test::Filled,
+            Test::Empty => mapping::Test::Empty,
+        };
+        Ok((cell, test))
+    };
+    when.iter().map(test).collect()
+}
+
 fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
     let rule = |rule: &Rule| {
-        let when = rule.when.iter().map(|(name, test)| {
-            let cell = cells.inputs.get(name).copied().ok_or_else(|| format!("there is no input {name}"))?;
-            Ok((
-                cell,
-                match test {
-                    Test::Is(words) => mapping::Test::Words(words.iter().map(|word| word.to_lowercase()).collect()),
-                    Test::Filled => mapping::Test::Filled,
-                    Test::Empty => mapping::Test::Empty,
-                },
-            ))
-        });
         let meaning = Meaning { means: rule.means.into(), when_starts_later: rule.when_starts_later.map(Into::into) };
-        Ok(mapping::Rule { when: when.collect::<Result<_, String>>()?, meaning })
+        Ok(mapping::Rule { when: tests(&rule.when, cells)?, meaning })
     };
     Ok(Form {
         offered: definition.offered(),

@@ -276,6 +276,35 @@ async fn lists_are_united_joined_and_looked_up() {
 }
 
 #[tokio::test]
+async fn an_end_date_is_read_only_of_those_who_are_said_to_leave() {
+    let more = "fields: {employeeId: id, fullName: name, email: email, status: state, terminationDate: end, \
+                lastWorkingDay: last}\ninputs: {word: state, why: reason}\n\
+                statuses: {here: {means: Active}, gone: {means: Terminated}}\nendDateMeans: LastDay\n";
+    let person = |id: u32, state: Value, reason: Value| {
+        json!({"id": id, "name": "Ada", "email": format!("a{id}@example.com"), "state": state, "reason": reason,
+            "end": "2026-02-28", "last": "2026-01-31"})
+    };
+    let day = Some("2026-01-31");
+    for (when, days) in [
+        ("endDateWhen: {word: {is: [gone]}}", [None, day, None, None, None]),
+        ("endDateWhen: {why: filled}", [None, None, day, None, None]),
+        ("endDateWhen: {why: empty, word: filled}", [day, day, None, day, None]),
+    ] {
+        let people = [
+            person(1, json!("here"), Value::Null),
+            person(2, json!("gone"), Value::Null),
+            person(3, json!("here"), json!("resigned")),
+            person(4, json!("unheard of"), Value::Null),
+            person(5, Value::Null, json!({"code": 1})), // what it says cannot be told
+        ];
+        let vendor = vendor([ok(json!({"data": people}))]).await;
+        let read = ask(&source(&vendor.url, AUTH, PEOPLE, &format!("{more}{when}"))).await.unwrap();
+        let found: Vec<_> = read.employees.iter().map(|one| one.last_day.map(|day| day.to_string())).collect();
+        assert_eq!(found.iter().map(Option::as_deref).collect::<Vec<_>>(), days, "{when}");
+    }
+}
+
+#[tokio::test]
 async fn a_source_asks_in_its_own_way_to_come_back_later() {
     let later = |status, body: &'static str| answer(status, &[("x-reset", "0")], body);
     let quota = r#"{"error": {"errors": [{"reason": "quotaExceeded"}]}}"#;
