@@ -278,7 +278,7 @@ async fn lists_are_united_joined_and_looked_up() {
 #[tokio::test]
 async fn an_end_date_is_read_only_of_those_who_are_said_to_leave() {
     let more = "fields: {employeeId: id, fullName: name, email: email, status: state, terminationDate: end, \
-                lastWorkingDay: last}\ninputs: {word: state, why: reason}\n\
+                lastWorkingDay: last}\n\
                 statuses: {here: {means: Active}, gone: {means: Terminated}}\nendDateMeans: LastDay\n";
     let person = |id: u32, state: Value, reason: Value| {
         json!({"id": id, "name": "Ada", "email": format!("a{id}@example.com"), "state": state, "reason": reason,
@@ -286,9 +286,9 @@ async fn an_end_date_is_read_only_of_those_who_are_said_to_leave() {
     };
     let day = Some("2026-01-31");
     for (when, days) in [
-        ("endDateWhen: {word: {is: [gone]}}", [None, day, None, None, None]),
-        ("endDateWhen: {why: filled}", [None, None, day, None, None]),
-        ("endDateWhen: {why: empty, word: filled}", [day, day, None, day, None]),
+        ("inputs: {word: state}\nendDateWhen: {word: {is: [gone]}}", [None, day, None, None, None]),
+        ("inputs: {why: reason}\nendDateWhen: {why: filled}", [None, None, day, None, None]),
+        ("inputs: {word: state, why: reason}\nendDateWhen: {why: empty, word: filled}", [day, day, None, day, None]),
     ] {
         let people = [
             person(1, json!("here"), Value::Null),
