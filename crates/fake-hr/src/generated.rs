@@ -70,10 +70,10 @@ impl Generated {
         let details = definition.details.values().map(|detail| {
             let records = detail.records.clone()?;
             let (request, paging) = (detail.request.clone(), detail.paging.clone());
-            Some(Book::new(
-                &List { request, records, total: None, paging, sets: Default::default(), export: None },
-                size,
-            ))
+            let (skip, choose, empty, null_is_empty, sets) = (None, None, None, false, BTreeMap::new());
+            let list =
+                List { request, records, total: None, paging, sets, skip, choose, null_is_empty, empty, export: None };
+            Some(Book::new(&list, size))
         });
         let details = details.map(Option::transpose).collect::<Result<_, _>>()?;
         let moment = Moment { today: today(), day: 0, answers: 0, made_to_leave: BTreeSet::new() };

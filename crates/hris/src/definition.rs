@@ -20,8 +20,8 @@ pub use self::values::Value;
 #[cfg(test)]
 pub use self::words::{Body, Search};
 pub use self::words::{
-    Choose, Code, Detail, Ends, Evidence, Export, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays, Step,
-    Throttling, Together, Where,
+    Choose, Code, Detail, Ends, Evidence, Export, Failed, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays,
+    Step, Throttling, Together, Where,
 };
 use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};
@@ -60,6 +60,9 @@ pub struct Definition {
     /// How the system asks to come back later, beside 429 and `Retry-After`, and how fast it may be asked.
     #[serde(default)]
     pub throttling: Throttling,
+    /// What an answer with status 200 says that is none: part of it failed, or all of it.
+    #[serde(default)]
+    pub failed: Vec<Failed>,
     /// Forms of its dates; the first that fits is taken.
     #[serde(default = "iso")]
     pub dates: Vec<DateForm>,
@@ -192,6 +195,19 @@ pub enum Verdict {
     Suspended,
     /// Has left.
     Terminated,
+}
+
+impl Verdict {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Leave => "Leave",
+            Self::Suspended => "Suspended",
+            Self::Terminated => "Terminated",
+        }
+    }
 }
 
 impl From<Verdict> for Status {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use self::paths::{Leaf, Node};
-pub use self::paths::{Mark, Paths, Taken};
+pub use self::paths::{Mark, Paths, Skip, Taken, Told};
 use super::path::plain;
 use super::row::{Cell, Row, Unfit};
 use domain::employee::Failure;
@@ -39,6 +39,10 @@ pub struct Trailer {
     pub last: Option<usize>,
     /// How many records this page has.
     pub records: usize,
+    /// How many of them are left out.
+    pub skipped: usize,
+    /// It has none, and says so by an error.
+    pub empty: bool,
     /// A digest of what its records say; two pages with the same one are the same page.
     pub digest: u64,
 }
@@ -52,6 +56,7 @@ pub fn read(
     paths: &Paths,
     take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
 ) -> Result<Trailer, Failure> {
+    let bytes = unmarked(bytes);
     if bytes.trim_ascii_start().starts_with(b"<") {
         return Err(Failure::WrongFormat("the answer is a web page or other markup, not JSON".to_owned()));
     }
@@ -60,8 +65,10 @@ pub fn read(
         row: Row::with(paths.more_cells),
         parts: std::iter::repeat_with(Cell::default).take(paths.parts).collect(),
         marks: Default::default(),
+        tells: std::iter::repeat_with(Cell::default).take(paths.tells.len()).collect(),
         listed: paths.single,
         records: 0,
+        skipped: 0,
         digest: FixedState::default().build_hasher(),
         failure: None,
         take,
@@ -76,13 +83,24 @@ pub fn read(
         Category::Eof => Failure::Truncated(format!("the JSON ends in the middle, on line {}", error.line())),
         _ => Failure::WrongFormat(format!("no JSON at line {} column {}", error.line(), error.column())),
     })?;
-    if !page.listed {
+    if let Some(told) = paths.tells.iter().zip(&page.tells).find(|(told, cell)| told.fails && told.is_said(cell)) {
+        let place = &told.0.place;
+        return Err(Failure::WrongFormat(format!("the answer says that it is none, or not all: {place}")));
+    }
+    let empty =
+        !page.listed && paths.tells.iter().zip(&page.tells).any(|(told, cell)| !told.fails && told.is_said(cell));
+    if !page.listed && !empty {
         return Err(Failure::WrongFormat("the answer has no list of records where one was expected".to_owned()));
     }
     if paths.single {
         page.end()?;
     }
-    page.trailer()
+    Ok(Trailer { empty, ..page.trailer()? })
+}
+
+/// A body without the byte order mark that some systems put before their JSON (RFC 8259, section 8.1, lets it be ignored).
+pub(crate) fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// The state of one page.
@@ -91,8 +109,10 @@ struct Page<'a> {
     row: Row,
     parts: Vec<Cell>,
     marks: [Cell; 4],
+    tells: Vec<Cell>,
     listed: bool,
     records: usize,
+    skipped: usize,
     digest: FoldHasher<'static>,
     failure: Option<Failure>,
     take: &'a mut dyn FnMut(&mut Row) -> Result<(), Failure>,
@@ -113,6 +133,10 @@ impl Page<'_> {
         }
         self.records += 1;
         self.row.hash(&mut self.digest);
+        if self.paths.skip.as_ref().is_some_and(|skip| skip.is_said_by(&self.row)) {
+            self.skipped += 1;
+            return Ok(());
+        }
         (self.take)(&mut self.row)
     }
 
@@ -127,6 +151,7 @@ impl Page<'_> {
                 }
                 Leaf::Part(part) => self.parts.get_mut(*part),
                 Leaf::Mark(mark) => self.marks.get_mut(*mark as usize),
+                Leaf::Told(told) => self.tells.get_mut(*told),
             };
             match (cell, value) {
                 (Some(cell), Some(text)) => cell.set(text),
@@ -184,6 +209,8 @@ impl Page<'_> {
             more: self.mark(Mark::More)?.and_then(|text| text.parse().ok()),
             last: self.mark(Mark::Last)?.and_then(|text| text.parse().ok()),
             records: self.records,
+            skipped: self.skipped,
+            empty: false,
             digest: self.digest.finish(),
         })
     }
@@ -253,6 +280,9 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
+        if self.node.record.is_some() && self.page.paths.null_is_empty {
+            self.page.listed = true;
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod exports;
 mod hostile;
+mod real;
 mod tls;
 mod tokens;
 mod words;

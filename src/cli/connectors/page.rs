@@ -186,8 +186,9 @@ fn words(one: &Definition) -> String {
     if !one.statuses.is_empty() {
         text.push_str("| status | means |\n|---|---|\n");
         for (word, rule) in &one.statuses {
-            let later = rule.when_starts_later.map(|later| format!("; {later:?} of somebody who starts later"));
-            text.push_str(&format!("| `{word}` | {:?}{} |\n", rule.means, later.unwrap_or_default()));
+            let later =
+                rule.when_starts_later.map(|later| format!("; {} of somebody who starts later", later.as_str()));
+            text.push_str(&format!("| `{word}` | {}{} |\n", rule.means.as_str(), later.unwrap_or_default()));
         }
         text.push_str(
             "\nAnother word is unknown: nothing happens to the person, and the word is counted on the connection.\n",

@@ -104,34 +104,37 @@ fn a_definition_can_only_read() {
         with("path: /people,", &format!("path: {path}, search: {{page: '{page}', body: {{active: true}}}},"))
     };
     let page = "https://hr.example.com/docs";
-    for path in [
-        "/people/search",
-        "/v2/persons:query",
-        "/json/2/hr.employee/search_read",
-        "/people/list",
-        "/v1/exports",
-        "/v3/EmployeeExportJobs",
-        "/employer/individual",
-    ] {
+    for path in ["/people/search", "/v2/persons:query", "/people/list", "/v1/exports"] {
         assert_eq!(parse(&search(path, page)).map(|_| ()), Ok(()), "{path}");
     }
     for path in [
         "/people",
         "/people/search/7",
-        "/people/delete",
         "/search/people",
-        "/people:create",
         "/people/",
         "/graphql",
         "/individual",
         "/another-employer/individual",
         "/people/research",
+        "/rpc/",
     ] {
         let refused = parse(&search(path, page)).unwrap_err();
-        assert!(refused.contains("may write: only these are read by: search"), "{path}: {refused}");
+        assert!(refused.contains("may write. Where it only reads, name the page that says so"), "{path}: {refused}");
+        let named = search(path, page).replace("search: {page:", "search: {reads:");
+        assert_eq!(parse(&named).map(|_| ()), Ok(()), "{path}");
+    }
+    for path in ["/people/delete", "/people:create", "/v1/UpdatePeople", "/rpc/write"] {
+        for text in [search(path, page), search(path, page).replace("search: {page:", "search: {reads:")] {
+            let refused = parse(&text).unwrap_err();
+            assert!(refused.contains(" writes"), "{path}: {refused}");
+        }
     }
     let refused = parse(&search("/people/search", "my own idea")).unwrap_err();
-    assert!(refused.contains("people.0.request.search.page: the vendor's page, https://…"), "{refused}");
+    assert!(refused.contains("people.0.request.search.page: a public page, https://…"), "{refused}");
+    let both = search("/people/search", page).replace("search: {page", &format!("search: {{reads: '{page}', page"));
+    for text in [both, search("/people/search", page).replace(&format!("page: '{page}', "), "")] {
+        assert!(parse(&text).unwrap_err().contains("exactly one of page and reads"));
+    }
 }
 
 #[test]
@@ -237,6 +240,7 @@ fn pages_end_by_something_the_list_says() {
         "{cursor: {at: {header: After}, query: after, more: hasMore}}",
         "{page: {query: page, from: 1, ends: empty}}",
         "{page: {query: page, ends: {last: {header: X-Pages}}}}",
+        "{nextQuery: links.next}",
         "{offset: {query: skip, size: 100, ends: short}}",
         "{offset: {query: paging, form: '{},100', ends: {more: hasMore}}}",
     ] {
@@ -245,6 +249,7 @@ fn pages_end_by_something_the_list_says() {
     for (bad, why) in [
         ("{page: {query: page, ends: short}}", "short needs a size"),
         ("{page: {query: page, ends: total}}", "total is not said by the list"),
+        ("{page: {query: page, ends: checkedTotal}}", "total is not said by the list"),
         ("{offset: {query: skip, ends: {last: pages}}}", "last is the number of a page"),
         ("{page: {ends: empty}}", "exactly one of query and body"),
         ("{cursor: {at: next, query: a, body: b}}", "exactly one of query and body"),
@@ -254,6 +259,36 @@ fn pages_end_by_something_the_list_says() {
     ] {
         let refused = parse(&paging(bad)).unwrap_err();
         assert!(refused.contains(why) && refused.contains("line 14: people.0.paging"), "{why}: {refused}");
+    }
+}
+
+#[test]
+fn what_an_answer_says_of_itself_is_said_in_words_that_fit() {
+    let list = |words: &str| with("records: data", &format!("records: data\n  {words}"));
+    let paged = "paging: {nextLink: next}\n  ";
+    for good in [
+        list("nullIsEmpty: true"),
+        list("skip: {path: isDeleted, is: ['true']}"),
+        list("choose: {from: validFrom, to: validUntil}"),
+        list(&format!("{paged}empty: {{path: error.code, is: ['7024']}}")),
+        format!("{PLAIN}failed: [{{path: 'errors[0]'}}, {{path: success, is: ['false']}}]\n"),
+    ] {
+        assert_eq!(parse(&good).map(|_| ()), Ok(()), "{good}");
+    }
+    let join = "joins:\n  jobs:\n    list: {request: {path: /jobs}, records: data, choose: {from: a}}\n    key: person\n    \
+                of: id\n    fields: {title: title}\n";
+    let detail = "details:\n  one:\n    of: id\n    nullIsEmpty: true\n    fields: {title: title}\n    request: {path: \
+                  '/people/{of}'}\n";
+    for (bad, why) in [
+        (list("skip: {path: isDeleted, is: []}"), "people.0.skip.is: no word"),
+        (list("empty: {path: error.code, is: ['7024']}"), "people.0.empty: there is no page behind the first"),
+        (list(&format!("{paged}empty: {{path: 'a..b', is: ['7024']}}")), "people.0.empty.path: no path"),
+        (format!("{PLAIN}failed: [{{path: ''}}]\n"), "failed.0.path: no path"),
+        (format!("{PLAIN}{join}"), "joins.jobs.list.choose: only in a list of people"),
+        (format!("{PLAIN}{detail}"), "details.one: nullIsEmpty: the answer is one record"),
+    ] {
+        let refused = parse(&bad).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
     }
 }
 
