@@ -108,5 +108,14 @@ mod tests {
         assert_eq!(defined(Some("name: a")), defined(Some("name: a")));
         assert_ne!(defined(Some("name: a")), defined(Some("name: b")));
         assert_ne!(defined(Some("")), defined(None));
+        let of = |words: serde_json::Value| {
+            let api = serde_json::json!({"connector": "sesame", "statuses": words, "credentialsRef": {"name": "hr"}});
+            fingerprint(&serde_json::from_value(serde_json::json!({"api": api})).expect("a source"), None)
+        };
+        assert_ne!(
+            of(serde_json::json!({})),
+            of(serde_json::json!({"inactive": "Terminated"})),
+            "words of its own decide"
+        );
     }
 }

@@ -107,6 +107,9 @@ pub struct Definition {
     /// What the source can say beyond what its fields and statuses show.
     #[serde(default)]
     pub capabilities: Capable,
+    /// What a connection reads otherwise than it is written here, in words.
+    #[serde(skip)]
+    pub otherwise: Vec<String>,
 }
 
 /// What a source can say beyond what its fields and statuses show; what is left out is not known.
@@ -255,6 +258,51 @@ impl Definition {
         if findings.is_empty() { Ok(definition) } else { Err(refused(findings.join("; "))) }
     }
 
+    /// With a customer's own words for a status and for a kind of employment. One that has a meaning here gets another by
+    /// that, which is said in `otherwise`: it could be the word of a leaver.
+    ///
+    /// # Errors
+    /// In words for the author of the connection, when the source gives no such word.
+    pub fn with_words(
+        mut self,
+        statuses: &BTreeMap<String, Verdict>,
+        types: &BTreeMap<String, EmploymentType>,
+    ) -> Result<Self, String> {
+        let offered = self.offered();
+        for (given, slot, field) in
+            [(statuses.len(), Slot::Status, "statuses"), (types.len(), Slot::EmploymentType, "types")]
+        {
+            if given > 0 && !offered.contains(&slot) {
+                let name = &self.name;
+                return Err(format!(
+                    "{field}: the connector {name} gives no {}, so there is no word to map",
+                    slot.name()
+                ));
+            }
+        }
+        let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
+        for (word, means) in statuses {
+            let known = self.statuses.keys().find(|known| same(known, word)).cloned();
+            let before = known.and_then(|known| self.statuses.remove(&known));
+            if let Some(before) = before.filter(|before| before.means != *means) {
+                let (now, then) = (means.as_str(), before.means.as_str());
+                self.otherwise.push(format!("the status {word:?} means {now} here; the connector says {then}"));
+            }
+            let when_starts_later = before.and_then(|before| before.when_starts_later);
+            self.statuses.insert(word.clone(), StatusRule { means: *means, when_starts_later });
+        }
+        for (word, means) in types {
+            let known = self.types.keys().find(|known| same(known, word)).cloned();
+            let before = known.and_then(|known| self.types.remove(&known));
+            if let Some(before) = before.filter(|before| before != means) {
+                let (now, then) = (means.as_str(), before.as_str());
+                self.otherwise.push(format!("the type {word:?} means {now} here; the connector says {then}"));
+            }
+            self.types.insert(word.clone(), *means);
+        }
+        Ok(self)
+    }
+
     /// Every slot that is filled, wherever from.
     pub fn offered(&self) -> BTreeSet<Slot> {
         let joined = self.joins.values().flat_map(|join| join.fields.keys());
@@ -274,6 +322,24 @@ impl Definition {
     #[must_use]
     pub fn fields_offered(&self) -> Vec<&'static str> {
         self.offered().into_iter().map(Slot::name).collect()
+    }
+
+    /// Its requests that are not GETs, each with the page that says that it reads.
+    #[must_use]
+    pub fn searches(&self) -> Vec<String> {
+        let joined = self.joins.values().map(|join| &join.list);
+        let looked_up = self.lookups.values().map(|lookup| &lookup.list);
+        let lists: Vec<&List> = self.people.iter().chain(joined).chain(looked_up).collect();
+        let started = lists.iter().filter_map(|list| Some(&list.export.as_ref()?.start));
+        let asked = lists.iter().map(|list| &list.request).chain(started);
+        let all = asked.chain(self.details.values().map(|detail| &detail.request));
+        let named = |request: &Request| {
+            let search = request.search.as_ref()?;
+            let page = search.page.as_ref().or(search.reads.as_ref())?;
+            Some(format!("POST {}: {page}", request.path))
+        };
+        let found: BTreeSet<String> = all.filter_map(named).collect();
+        found.into_iter().collect()
     }
 
     /// The key of the Secret that is written with each use.

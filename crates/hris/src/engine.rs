@@ -86,7 +86,9 @@ pub async fn read(source: &ApiSource, transport: &Arc<Transport>, as_of: Date) -
         detailed((&people, versions.as_ref()), &asked, &complete, mapper).await?
     };
     announced.into_iter().for_each(|total| mapper.announce(total));
-    mapper.finish()
+    let mut read = mapper.finish()?;
+    read.remarks.extend(definition.otherwise.iter().cloned());
+    Ok(read)
 }
 
 /// Maps pages of the first list that were fetched already, one by one.
@@ -130,6 +132,7 @@ async fn straight(
                 mapper.take(mapper.records() + 1, row)
             })
             .await?;
+        walked.leaves_some()?;
         totals.push(walked.announced());
     }
     Ok((state.0, totals.into_iter().sum()))
@@ -189,6 +192,7 @@ async fn detailed(
     for pages in people {
         let walked;
         (rows, walked) = pages.walk(asked.session, rows, keep).await?;
+        walked.leaves_some()?;
         totals.push(walked.announced());
     }
     let mut total: Option<usize> = totals.into_iter().sum();

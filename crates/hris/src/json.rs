@@ -56,6 +56,23 @@ pub fn read(
     paths: &Paths,
     take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
 ) -> Result<Trailer, Failure> {
+    page(bytes, paths, true, take)
+}
+
+/// Looks at a page behind the last record, which need not have a list: how many records it has, and which.
+///
+/// # Errors
+/// As [`read`].
+pub fn look_behind(bytes: &[u8], paths: &Paths) -> Result<Trailer, Failure> {
+    page(bytes, paths, false, &mut |_| Ok(()))
+}
+
+fn page(
+    bytes: &[u8],
+    paths: &Paths,
+    needs_list: bool,
+    take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
+) -> Result<Trailer, Failure> {
     let bytes = unmarked(bytes);
     if bytes.trim_ascii_start().starts_with(b"<") {
         return Err(Failure::WrongFormat("the answer is a web page or other markup, not JSON".to_owned()));
@@ -89,7 +106,7 @@ pub fn read(
     }
     let empty =
         !page.listed && paths.tells.iter().zip(&page.tells).any(|(told, cell)| !told.fails && told.is_said(cell));
-    if !page.listed && !empty {
+    if !page.listed && !empty && needs_list {
         return Err(Failure::WrongFormat("the answer has no list of records where one was expected".to_owned()));
     }
     if paths.single {

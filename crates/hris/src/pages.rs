@@ -67,6 +67,19 @@ pub(super) struct Walked {
 }
 
 impl Walked {
+    /// Refuses a list of which nothing is left: a mark that is read wrongly must not look like a company without people.
+    ///
+    /// # Errors
+    /// `WrongFormat`.
+    pub(super) fn leaves_some(&self) -> Result<(), Failure> {
+        match self.records {
+            records if records > 0 && records == self.skipped => {
+                Err(Failure::WrongFormat(format!("all of its {records} records are marked as ones to leave out")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// How many records it said it has, without those that were left out.
     pub(super) fn announced(&self) -> Option<usize> {
         self.total.map(|total| total.saturating_sub(self.skipped))
@@ -173,7 +186,7 @@ impl Pages {
             let Answer { headers, body, .. } = answer;
             if let Some(body) = &body
                 && self.is_check(&walked)
-                && self.was_there(body, &digests)?
+                && self.was_there(body, &digests, &walked)?
             {
                 return Ok((state, walked));
             }
@@ -219,10 +232,21 @@ impl Pages {
         checked && (walked.by_page || walked.total.is_some_and(|total| walked.records > 0 && walked.records >= total))
     }
 
-    /// Whether a page is empty, or has the records of one that was read before.
-    fn was_there(&self, body: &[u8], digests: &BTreeSet<u64>) -> Result<bool, Failure> {
-        let trailer = json::read(body, &self.paths, &mut |_| Ok(()))?;
-        Ok(trailer.records == 0 || digests.contains(&trailer.digest))
+    /// Whether a page is empty, or has the records of one that was read before. It need not have a list, but it says the
+    /// same total as the others, or that it has none itself.
+    fn was_there(&self, body: &[u8], digests: &BTreeSet<u64>, walked: &Walked) -> Result<bool, Failure> {
+        let trailer = json::look_behind(body, &self.paths)?;
+        let ends = trailer.records == 0 || digests.contains(&trailer.digest);
+        if !ends || walked.by_page || !matches!(self.total, Some(Where::Path(_))) {
+            return Ok(ends);
+        }
+        match (walked.total, trailer.total) {
+            (_, None) => Err(Failure::WrongFormat("the answer does not say how many records there are".to_owned())),
+            (Some(before), Some(now)) if before != now && now != 0 => {
+                Err(Failure::Truncated(format!("the number of records changed from {before} to {now} behind the last")))
+            }
+            _ => Ok(true),
+        }
     }
 
     async fn ask(&self, session: &Session, first: &Asking, turn: &Turn) -> Result<Answer, Failure> {

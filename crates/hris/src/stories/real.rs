@@ -32,7 +32,14 @@ async fn a_total_that_may_be_that_of_a_page_is_checked_by_one_page_more() {
             vec![page(&[1, 2], total(2)), page(&[3], total(1)), page(&[], total(0))],
             all(&["1", "2", "3"]),
         ),
+        ("it is that of the page, which is the only one", vec![page(&[1], total(1)), page(&[], total(0))], all(&["1"])),
+        (
+            "it changes behind the last page",
+            vec![page(&[1], total(1)), page(&[], total(2))],
+            Err(Failure::Truncated("the number of records changed from 1 to 2 behind the last".to_owned())),
+        ),
         ("nobody is there", vec![page(&[], total(0))], all(&[])),
+        ("the page behind has no list", vec![page(&[1], total(1)), ok(total(1))], all(&["1"])),
         (
             "a page is lost",
             vec![page(&[1], total(3)), page(&[], total(3))],
@@ -112,6 +119,11 @@ async fn a_byte_order_mark_before_json_is_nothing() {
     assert_eq!(ids(ask(&source(&vendor.url, AUTH, list, "")).await).unwrap(), ["1"]);
 }
 
+async fn vendor_of_all_deleted() -> super::words::Vendor {
+    let gone = |id: u32| json!({"id": id, "name": "Ada", "email": format!("a{id}@example.com"), "deleted": true});
+    vendor([ok(json!({"data": [gone(1), gone(2)], "total": 2}))]).await
+}
+
 #[tokio::test]
 async fn records_marked_deleted_and_versions_of_today_do_not_count() {
     let person = |id: Option<u32>, state: &str, from: &str, deleted: bool| {
@@ -133,6 +145,9 @@ async fn records_marked_deleted_and_versions_of_today_do_not_count() {
     let told: Vec<_> = read.employees.iter().map(|one| (one.id.0.as_str(), one.said.as_str())).collect();
     assert_eq!(told, [("1", "Active"), ("3", "Active")]);
     assert_eq!(read.announced_total, Some(2), "what does not count is not announced");
+    let all = vendor_of_all_deleted().await;
+    let read = ask(&source(&all.url, AUTH, list, more)).await;
+    assert_eq!(ids(read), Err(wrong("all of its 2 records are marked as ones to leave out")));
 }
 
 #[tokio::test]

@@ -305,6 +305,29 @@ async fn an_end_date_is_read_only_of_those_who_are_said_to_leave() {
 }
 
 #[tokio::test]
+async fn a_customers_own_word_is_the_one_that_is_counted_as_unknown_by_rules_too() {
+    let more = "fields: {employeeId: id, fullName: name, email: email}\ninputs: {state: state, kind: kind}\nrules:\n\
+                - {when: {state: {is: [A]}}, means: Active}\n- {when: {state: {is: [T]}, kind: {is: [x]}}, means: Terminated}";
+    let person = |id: u32, state: &str, kind: &str| json!({"id": id, "name": "Ada", "email": format!("a{id}@example.com"), "state": state, "kind": kind});
+    let answer =
+        || ok(json!({"data": [person(1, "A", ""), person(2, "R", "y"), person(3, "T", "x"), person(4, "T", "y")]}));
+    let vendor = vendor([answer(), answer()]).await;
+    let plain = source(&vendor.url, AUTH, PEOPLE, more);
+    let Source::Api(api) = source(&vendor.url, AUTH, PEOPLE, more) else { unreachable!() };
+    let words = BTreeMap::from([("r / Y".to_owned(), Verdict::Terminated), ("A".to_owned(), Verdict::Terminated)]);
+    let definition = api.definition.clone().with_words(&words, &BTreeMap::new()).unwrap();
+    let own = Source::Api(Box::new(ApiSource { definition, ..*api }));
+    for (source, said, unmapped) in [
+        (plain, ["Active", "Unmapped", "Terminated", "Unmapped"], vec!["R / y", "T / y"]),
+        (own, ["Active", "Terminated", "Terminated", "Unmapped"], vec!["T / y"]),
+    ] {
+        let read = ask(&source).await.unwrap();
+        assert_eq!(read.employees.iter().map(|one| one.said.as_str()).collect::<Vec<_>>(), said);
+        assert_eq!(read.unmapped.keys().map(String::as_str).collect::<Vec<_>>(), unmapped);
+    }
+}
+
+#[tokio::test]
 async fn a_source_asks_in_its_own_way_to_come_back_later() {
     let later = |status, body: &'static str| answer(status, &[("x-reset", "0")], body);
     let quota = r#"{"error": {"errors": [{"reason": "quotaExceeded"}]}}"#;
