@@ -6,6 +6,8 @@
 //! values; `check.rs` is what has to fit together.
 
 mod check;
+mod meaning;
+mod own;
 mod signing;
 mod values;
 mod words;
@@ -256,51 +258,6 @@ impl Definition {
         let findings: Vec<_> =
             findings.iter().map(|(word, why)| format!("line {}: {word}: {why}", line(word))).collect();
         if findings.is_empty() { Ok(definition) } else { Err(refused(findings.join("; "))) }
-    }
-
-    /// With a customer's own words for a status and for a kind of employment. One that has a meaning here gets another by
-    /// that, which is said in `otherwise`: it could be the word of a leaver.
-    ///
-    /// # Errors
-    /// In words for the author of the connection, when the source gives no such word.
-    pub fn with_words(
-        mut self,
-        statuses: &BTreeMap<String, Verdict>,
-        types: &BTreeMap<String, EmploymentType>,
-    ) -> Result<Self, String> {
-        let offered = self.offered();
-        for (given, slot, field) in
-            [(statuses.len(), Slot::Status, "statuses"), (types.len(), Slot::EmploymentType, "types")]
-        {
-            if given > 0 && !offered.contains(&slot) {
-                let name = &self.name;
-                return Err(format!(
-                    "{field}: the connector {name} gives no {}, so there is no word to map",
-                    slot.name()
-                ));
-            }
-        }
-        let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
-        for (word, means) in statuses {
-            let known = self.statuses.keys().find(|known| same(known, word)).cloned();
-            let before = known.and_then(|known| self.statuses.remove(&known));
-            if let Some(before) = before.filter(|before| before.means != *means) {
-                let (now, then) = (means.as_str(), before.means.as_str());
-                self.otherwise.push(format!("the status {word:?} means {now} here; the connector says {then}"));
-            }
-            let when_starts_later = before.and_then(|before| before.when_starts_later);
-            self.statuses.insert(word.clone(), StatusRule { means: *means, when_starts_later });
-        }
-        for (word, means) in types {
-            let known = self.types.keys().find(|known| same(known, word)).cloned();
-            let before = known.and_then(|known| self.types.remove(&known));
-            if let Some(before) = before.filter(|before| before != means) {
-                let (now, then) = (means.as_str(), before.as_str());
-                self.otherwise.push(format!("the type {word:?} means {now} here; the connector says {then}"));
-            }
-            self.types.insert(word.clone(), *means);
-        }
-        Ok(self)
     }
 
     /// Every slot that is filled, wherever from.

@@ -314,12 +314,12 @@ async fn a_customers_own_word_is_the_one_that_is_counted_as_unknown_by_rules_too
     let vendor = vendor([answer(), answer()]).await;
     let plain = source(&vendor.url, AUTH, PEOPLE, more);
     let Source::Api(api) = source(&vendor.url, AUTH, PEOPLE, more) else { unreachable!() };
-    let words = BTreeMap::from([("r / Y".to_owned(), Verdict::Terminated), ("A".to_owned(), Verdict::Terminated)]);
+    let words = BTreeMap::from([("Y / r".to_owned(), Verdict::Terminated), ("A".to_owned(), Verdict::Terminated)]);
     let definition = api.definition.clone().with_words(&words, &BTreeMap::new()).unwrap();
     let own = Source::Api(Box::new(ApiSource { definition, ..*api }));
     for (source, said, unmapped) in [
-        (plain, ["Active", "Unmapped", "Terminated", "Unmapped"], vec!["R / y", "T / y"]),
-        (own, ["Active", "Terminated", "Terminated", "Unmapped"], vec!["T / y"]),
+        (plain, ["Active", "Unmapped", "Terminated", "Unmapped"], vec!["y / R", "y / T"]),
+        (own, ["Active", "Terminated", "Terminated", "Unmapped"], vec!["y / T"]),
     ] {
         let read = ask(&source).await.unwrap();
         assert_eq!(read.employees.iter().map(|one| one.said.as_str()).collect::<Vec<_>>(), said);
