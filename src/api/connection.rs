@@ -110,6 +110,17 @@ pub struct ApiSource {
     #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 512}))]
     #[x_kube(validation = Rule::new("self.all(key, size(key) <= 63)").message("names of parameters have at most 63 characters"))]
     pub parameters: BTreeMap<String, String>,
+    /// What status words of your own mean, beside those the connector knows: `status.unmappedStatuses` shows which there
+    /// are. A word the connector knows gets your meaning by this, and every answer says so in its findings.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    #[x_kube(validation = Rule::new("self.all(word, size(word) <= 256)").message("status words have at most 256 characters"))]
+    pub statuses: BTreeMap<String, StatusMeaning>,
+    /// What words of your own for a kind of employment mean, likewise; `status.unmappedTypes` shows which there are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    #[x_kube(validation = Rule::new("self.all(word, size(word) <= 256)").message("words have at most 256 characters"))]
+    pub types: BTreeMap<String, EmploymentType>,
     /// Secret in this namespace that holds what the connector signs in with.
     pub credentials_ref: LocalRef,
 }

@@ -98,6 +98,9 @@ fn show(one: &Definition) -> String {
         one.rotates().map(|key| format!("annotations: {{{}: {key}}}, since each use replaces it", names::ROTATES));
     part("In the metadata of the Secret", written.into_iter().collect());
     part("It says", vec![one.fields_offered().join(", ")]);
+    let meaning = |(word, rule): (&String, &hris::definition::StatusRule)| format!("{word}: {}", rule.means.as_str());
+    part("Its status words (others, or other meanings, in statuses)", one.statuses.iter().map(meaning).collect());
+    part("Its requests that are no GET only read, as these pages say", one.searches());
     part("It cannot", one.cannot.clone());
     part("Sources", one.sources.clone());
     let parameters: Vec<_> = one.parameters.keys().map(|name| format!("{name}: …")).collect();

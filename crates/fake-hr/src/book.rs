@@ -83,13 +83,13 @@ impl Book {
                 let more = more.as_ref().map(place).transpose()?;
                 Some(Paged::Cursor { at: place(at)?, taken: taken(query, body), more })
             }
-            Some(Paging::NextLink(at)) => Some(Paged::Link(place(at)?)),
+            Some(Paging::NextLink(at) | Paging::NextQuery(at)) => Some(Paged::Link(place(at)?)),
             Some(paging @ (Paging::Page(step) | Paging::Offset(step))) => {
                 fixed = step.size.map(|size| size as usize);
                 let (ends, last) = match &step.ends {
                     Ends::More(at) => (Some(place(at)?), false),
                     Ends::Last(at) => (Some(place(at)?), true),
-                    Ends::Empty | Ends::Short | Ends::Total => (None, false),
+                    Ends::Empty | Ends::Short | Ends::Total | Ends::CheckedTotal => (None, false),
                 };
                 let (taken, offset) = (taken(&step.query, &step.body), matches!(paging, Paging::Offset(_)));
                 Some(Paged::Number { step: step.clone(), taken, offset, ends, last })

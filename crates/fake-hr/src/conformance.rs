@@ -253,7 +253,7 @@ pub(crate) fn faults(definition: &Definition, heard: &[Part], pages: usize) -> V
     if list.is_some_and(|list| list.total.is_some()) && first > 1 {
         all.extend([2, first].map(|page| of_page(Kind::Total, page)));
     }
-    if matches!(leads, Some(Paging::Cursor { .. } | Paging::NextLink(_))) && first > 2 {
+    if matches!(leads, Some(Paging::Cursor { .. } | Paging::NextLink(_) | Paging::NextQuery(_))) && first > 2 {
         all.push(of_page(Kind::Circle, 2));
     }
     if matches!(leads, Some(Paging::NextLink(_))) && people.len() > 1 && first > 1 {

@@ -205,7 +205,7 @@ impl Faults {
     /// The path of the definition that cannot be followed backwards.
     pub(crate) fn new(definition: &Definition) -> Result<Self, String> {
         let next = |paging: &Paging| match paging {
-            Paging::Cursor { at, .. } | Paging::NextLink(at) => Some(at.clone()),
+            Paging::Cursor { at, .. } | Paging::NextLink(at) | Paging::NextQuery(at) => Some(at.clone()),
             Paging::Page(_) | Paging::Offset(_) => None,
         };
         let marks = |list: &List| Marks { total: list.total.clone(), next: list.paging.as_ref().and_then(next) };

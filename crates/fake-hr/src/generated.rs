@@ -70,10 +70,10 @@ impl Generated {
         let details = definition.details.values().map(|detail| {
             let records = detail.records.clone()?;
             let (request, paging) = (detail.request.clone(), detail.paging.clone());
-            Some(Book::new(
-                &List { request, records, total: None, paging, sets: Default::default(), export: None },
-                size,
-            ))
+            let (skip, choose, empty, null_is_empty, sets) = (None, None, None, false, BTreeMap::new());
+            let list =
+                List { request, records, total: None, paging, sets, skip, choose, null_is_empty, empty, export: None };
+            Some(Book::new(&list, size))
         });
         let details = details.map(Option::transpose).collect::<Result<_, _>>()?;
         let moment = Moment { today: today(), day: 0, answers: 0, made_to_leave: BTreeSet::new() };
@@ -244,7 +244,8 @@ impl Generated {
                 texts.extend(self.vocabulary(slot));
             }
             for input in inputs.iter().filter(|(_, value)| here(value)).map(|(input, _)| input) {
-                let tests = definition.rules.iter().filter_map(|rule| rule.when.get(input));
+                let rules = definition.rules.iter().filter_map(|rule| rule.when.get(input));
+                let tests = rules.chain(definition.end_date_when.get(input));
                 texts
                     .extend(tests.flat_map(|test| if let Test::Is(words) = test { words.clone() } else { Vec::new() }));
             }

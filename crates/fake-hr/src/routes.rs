@@ -57,7 +57,7 @@ impl Routes {
     pub(crate) fn new(definition: &Definition, parameters: &BTreeMap<String, String>) -> Result<Self, String> {
         let base = definition.base(parameters)?;
         let route = |part: Part, request: &Request, paging: &Option<Paging>| {
-            let linked = matches!(paging, Some(Paging::NextLink(_)));
+            let linked = matches!(paging, Some(Paging::NextLink(_) | Paging::NextQuery(_)));
             Ok::<_, String>(Route { linked, ..Route::new(part, &base, request, parameters)? })
         };
         let (mut lists, mut exports) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::place::Way;
 use domain::employee::{EmploymentType, Status};
-use hris::definition::{self, Definition, Rule, StatusRule, Verdict};
+use hris::definition::{self, Definition, StatusRule, Verdict};
 use hris::json::{self, Paths, Taken};
 use hris::path::{Path, plain};
 use hris::row::{Row, Slot};
@@ -184,7 +184,11 @@ impl Backwards {
             &[Slot::EmploymentType, Slot::ContractEnd],
             &[Slot::EmploymentType, Slot::ContractEnd, Slot::TerminationReason, Slot::Phone, Slot::Team],
         ];
-        for said in statuses {
+        // Where the end date is read of some people only, it is left out for the others.
+        let endless =
+            (shape.ends && !self.definition.end_date_when.is_empty()).then_some(Shape { ends: false, ..shape });
+        let shapes = || std::iter::once(shape).chain(endless);
+        for (said, shape) in statuses.into_iter().flat_map(|said| shapes().map(move |shape| (said, shape))) {
             for open in open {
                 for list in self.lists(shape, said) {
                     if let Some(placed) = self.records(shape, said, list, open) {
@@ -248,7 +252,11 @@ impl Backwards {
                 What::Input(_) => Wish::Any,
             })
             .collect();
-        let Some(said) = said.filter(|_| !self.definition.rules.is_empty()) else { return self.placed(&wishes) };
+        let ends_when = Some(&self.definition.end_date_when).filter(|when| shape.ends && !when.is_empty());
+        let ruled = said.filter(|_| !self.definition.rules.is_empty());
+        if ruled.is_none() && ends_when.is_none() {
+            return self.placed(&wishes);
+        }
         let inputs: Vec<usize> = (0..self.items.len())
             .filter(|at| matches!(self.items.get(*at).map(|item| &item.what), Some(What::Input(_))))
             .collect();
@@ -262,10 +270,11 @@ impl Backwards {
                 }
                 rest /= domain.len();
             }
-            let first = self.definition.rules.iter().find(|rule| self.fits(rule, &wishes));
+            let first = self.definition.rules.iter().find(|rule| self.fits(&rule.when, &wishes));
             let meant =
                 first.map(|rule| if shape.later { rule.when_starts_later.unwrap_or(rule.means) } else { rule.means });
-            if meant.map(Status::from) == Some(said)
+            if ruled.is_none_or(|said| meant.map(Status::from) == Some(said))
+                && ends_when.is_none_or(|when| self.fits(when, &wishes))
                 && let Some(records) = self.placed(&wishes)
             {
                 return Some(records);
@@ -318,7 +327,8 @@ impl Backwards {
             Some(Wish::Name | Wish::Any) | None => {}
         }
         let What::Input(name) = &item.what else { return Vec::new() };
-        let tests = self.definition.rules.iter().filter_map(|rule| rule.when.get(name));
+        let rules = self.definition.rules.iter().filter_map(|rule| rule.when.get(name));
+        let tests = rules.chain(self.definition.end_date_when.get(name));
         let mut words: Vec<&String> = Vec::new();
         let mut filler = false;
         for test in tests {
@@ -332,8 +342,8 @@ impl Backwards {
         words.chain(filler).chain([Wish::Nothing]).collect()
     }
 
-    fn fits(&self, rule: &Rule, wishes: &[Wish]) -> bool {
-        rule.when.iter().all(|(name, test)| {
+    fn fits(&self, when: &BTreeMap<String, definition::Test>, wishes: &[Wish]) -> bool {
+        when.iter().all(|(name, test)| {
             let at = self.items.iter().position(|item| matches!(&item.what, What::Input(input) if input == name));
             let Some((item, wish)) = at.and_then(|at| Some((self.items.get(at)?, wishes.get(at)?))) else {
                 return false;

@@ -32,6 +32,7 @@ pub fn connector(name: &str) -> Result<Definition, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definition::{Test, Verdict};
 
     #[test]
     fn every_folder_is_in_the_catalogue_under_its_own_name() {
@@ -44,6 +45,33 @@ mod tests {
             assert_eq!(found.name, name);
             let addresses = std::iter::once(&found.base_url).chain(found.auth.token.iter().map(|token| &token.url));
             assert!(addresses.into_iter().all(|address| address.starts_with("https://")), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_rule_ends_anybody_by_a_word_that_is_not_known() {
+        for name in connectors() {
+            let found = connector(name).unwrap();
+            let worded =
+                |input: &String| found.rules.iter().any(|rule| matches!(rule.when.get(input), Some(Test::Is(_))));
+            for rule in found.rules.iter().filter(|rule| rule.means == Verdict::Terminated) {
+                let any = rule.when.iter().filter(|(_, test)| **test == Test::Filled).map(|(input, _)| input);
+                let any: Vec<_> = any.filter(|input| worded(input)).collect();
+                assert!(any.is_empty(), "{name}: any word of {any:?} is taken for that of a leaver");
+                let only_missing = rule.when.values().all(|test| *test == Test::Empty);
+                assert!(!only_missing, "{name}: that something is missing is taken for leaving");
+            }
+        }
+    }
+
+    #[test]
+    fn an_account_that_is_switched_off_is_suspended_in_every_directory() {
+        for name in ["entra-id", "google-workspace", "jumpcloud", "okta", "onelogin", "scim"] {
+            let found = connector(name).unwrap();
+            let words = found.statuses.values().map(|rule| rule.means);
+            let means: Vec<_> = words.chain(found.rules.iter().map(|rule| rule.means)).collect();
+            assert!(means.contains(&Verdict::Suspended) && !means.contains(&Verdict::Terminated), "{name}");
+            assert_eq!(found.end_date_means, None, "{name}");
         }
     }
 

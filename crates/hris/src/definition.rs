@@ -7,6 +7,7 @@
 
 mod check;
 mod meaning;
+mod own;
 mod signing;
 mod values;
 mod words;
@@ -21,8 +22,8 @@ pub use self::values::Value;
 #[cfg(test)]
 pub use self::words::{Body, Search};
 pub use self::words::{
-    Choose, Code, Detail, Ends, Evidence, Export, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays, Step,
-    Throttling, Together, Where,
+    Choose, Code, Detail, Ends, Evidence, Export, Failed, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays,
+    Step, Throttling, Together, Where,
 };
 use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};
@@ -61,6 +62,9 @@ pub struct Definition {
     /// How the system asks to come back later, beside 429 and `Retry-After`, and how fast it may be asked.
     #[serde(default)]
     pub throttling: Throttling,
+    /// What an answer with status 200 says that is none: part of it failed, or all of it.
+    #[serde(default)]
+    pub failed: Vec<Failed>,
     /// Forms of its dates; the first that fits is taken.
     #[serde(default = "iso")]
     pub dates: Vec<DateForm>,
@@ -92,6 +96,10 @@ pub struct Definition {
     /// What the end date means, where there is one.
     #[serde(default)]
     pub end_date_means: Option<EndDate>,
+    /// What has to hold for the end date to say that somebody leaves. Where it does not, the date is a plan or that of an
+    /// earlier employment, and is not read.
+    #[serde(default)]
+    pub end_date_when: BTreeMap<String, Test>,
     /// What each word for a kind of employment means.
     #[serde(default)]
     pub types: BTreeMap<String, EmploymentType>,
@@ -101,6 +109,9 @@ pub struct Definition {
     /// What the source can say beyond what its fields and statuses show.
     #[serde(default)]
     pub capabilities: Capable,
+    /// What a connection reads otherwise than it is written here, in words.
+    #[serde(skip)]
+    pub otherwise: Vec<String>,
 }
 
 /// What a source can say beyond what its fields and statuses show; what is left out is not known.
@@ -191,6 +202,19 @@ pub enum Verdict {
     Terminated,
 }
 
+impl Verdict {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Leave => "Leave",
+            Self::Suspended => "Suspended",
+            Self::Terminated => "Terminated",
+        }
+    }
+}
+
 impl From<Verdict> for Status {
     fn from(verdict: Verdict) -> Self {
         match verdict {
@@ -255,6 +279,24 @@ impl Definition {
     #[must_use]
     pub fn fields_offered(&self) -> Vec<&'static str> {
         self.offered().into_iter().map(Slot::name).collect()
+    }
+
+    /// Its requests that are not GETs, each with the page that says that it reads.
+    #[must_use]
+    pub fn searches(&self) -> Vec<String> {
+        let joined = self.joins.values().map(|join| &join.list);
+        let looked_up = self.lookups.values().map(|lookup| &lookup.list);
+        let lists: Vec<&List> = self.people.iter().chain(joined).chain(looked_up).collect();
+        let started = lists.iter().filter_map(|list| Some(&list.export.as_ref()?.start));
+        let asked = lists.iter().map(|list| &list.request).chain(started);
+        let all = asked.chain(self.details.values().map(|detail| &detail.request));
+        let named = |request: &Request| {
+            let search = request.search.as_ref()?;
+            let page = search.page.as_ref().or(search.reads.as_ref())?;
+            Some(format!("POST {}: {page}", request.path))
+        };
+        let found: BTreeSet<String> = all.filter_map(named).collect();
+        found.into_iter().collect()
     }
 
     /// The key of the Secret that is written with each use.

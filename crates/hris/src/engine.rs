@@ -16,12 +16,12 @@ use self::plan::{About, NAME, Plan};
 use super::ApiSource;
 use super::definition::Definition;
 use super::http::{Throttle, Transport};
-use super::mapping::{self, Mapper};
+use super::mapping::{self, Mapper, Test};
 use super::pages::{Pages, Walked};
 use super::path::Path;
 use super::row::{Row, Slot};
 use super::session::{self, Session};
-use super::tables::{Merge, Table};
+use super::tables::{Chosen, Merge, Table};
 use domain::employee::{Failure, Read};
 
 /// Whether a source can be read as it is described, before anything is asked.
@@ -74,19 +74,21 @@ pub async fn read(source: &ApiSource, transport: &Arc<Transport>, as_of: Date) -
     for join in &plan.joins {
         known.joins.push(table(&join.pages, &session, join.key).await?);
     }
-    let Plan { people, details, steps, form, .. } = plan;
+    let Plan { people, details, steps, versions, form, .. } = plan;
     let complete = Arc::new(Complete { known, steps });
     let mapper = Mapper::new(form, as_of);
-    let (mut mapper, announced) = if details.is_empty() {
+    let (mut mapper, announced) = if details.is_empty() && versions.is_none() {
         straight(&people, &session, complete, mapper).await?
     } else {
         let base = definition.base(&values).map_err(Failure::Missing)?;
         let at_once = definition.throttling.concurrency.unwrap_or(1).into();
         let asked = Asked { session: &session, details: &details, base: &base, values: &values, at_once };
-        detailed(&people, &asked, &complete, mapper).await?
+        detailed((&people, versions.as_ref()), &asked, &complete, mapper).await?
     };
     announced.into_iter().for_each(|total| mapper.announce(total));
-    mapper.finish()
+    let mut read = mapper.finish()?;
+    read.remarks.extend(definition.otherwise.iter().cloned());
+    Ok(read)
 }
 
 /// Maps pages of the first list that were fetched already, one by one.
@@ -130,7 +132,8 @@ async fn straight(
                 mapper.take(mapper.records() + 1, row)
             })
             .await?;
-        totals.push(walked.total);
+        walked.leaves_some()?;
+        totals.push(walked.announced());
     }
     Ok((state.0, totals.into_iter().sum()))
 }
@@ -181,9 +184,10 @@ impl Asked<'_> {
     }
 }
 
-/// Reads the people of all lists, then asks about each of them.
+/// Reads the people of all lists, then asks about each of them. Of several records of one person the one that counts is
+/// kept, where the definition says which.
 async fn detailed(
-    people: &[Pages],
+    (people, versions): (&[Pages], Option<&Chosen>),
     asked: &Asked<'_>,
     complete: &Complete,
     mut mapper: Mapper,
@@ -192,7 +196,14 @@ async fn detailed(
     for pages in people {
         let walked;
         (rows, walked) = pages.walk(asked.session, rows, keep).await?;
-        totals.push(walked.total);
+        walked.leaves_some()?;
+        totals.push(walked.announced());
+    }
+    let mut total: Option<usize> = totals.into_iter().sum();
+    if let Some(chosen) = versions {
+        let all = rows.len();
+        rows = chosen.one_each(rows, Slot::EmployeeId as usize);
+        total = total.map(|total| total.saturating_sub(all - rows.len()));
     }
     for detail in asked.details {
         if let Some(together) = &detail.words.together {
@@ -210,7 +221,7 @@ async fn detailed(
         mapper.take(position, &row)?;
     }
     drop(answers);
-    Ok((mapper, totals.into_iter().sum()))
+    Ok((mapper, total))
 }
 
 fn keep(rows: &mut Vec<Row>, row: &mut Row) -> Result<(), Failure> {
@@ -223,7 +234,7 @@ fn keep(rows: &mut Vec<Row>, row: &mut Row) -> Result<(), Failure> {
 
 /// Reads a list that is not of people. One that has fewer records than it says is no list.
 async fn table(pages: &Pages, session: &Session, key: usize) -> Result<Table, Failure> {
-    let (state, Walked { records, total }) =
+    let (state, Walked { records, total, .. }) =
         pages.walk(session, (Table::default(), key), |(table, key), row| table.insert(*key, row)).await?;
     match total {
         Some(total) if total != records => {
@@ -255,7 +266,12 @@ struct Steps {
     named: Vec<(usize, usize)>,
     /// Inputs whose words are counted where no rule fits.
     told_by: Vec<usize>,
+    /// What has to hold for an end date to be read.
+    ends_when: Vec<(usize, Test)>,
 }
+
+/// The slots of an end date.
+const ENDS: [Slot; 2] = [Slot::TerminationDate, Slot::LastWorkingDay];
 
 impl Complete {
     fn finish(&self, row: &mut Row) {
@@ -269,6 +285,10 @@ impl Complete {
                 Some(name) => row.put(*cell, Some(&name)),
                 None => row.drop(*cell), // an id in a name's place would mean nothing
             }
+        }
+        let holds = |(cell, test): &(usize, Test)| row.at(*cell).is_ok_and(|text| test.holds(text));
+        if !self.steps.ends_when.iter().all(holds) {
+            ENDS.into_iter().for_each(|end| row.drop(end as usize));
         }
         if !self.steps.told_by.is_empty() {
             let words: Vec<_> = self.steps.told_by.iter().filter_map(|cell| row.at(*cell).ok().flatten()).collect();

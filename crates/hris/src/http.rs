@@ -241,7 +241,7 @@ impl Transport {
         let Some((path, words)) = &self.throttle.code else { return wrong };
         let after = retry_after(response.headers()).or(after);
         let Ok(body) = body(response, LARGEST_ERROR).await else { return wrong };
-        let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let value: Value = serde_json::from_slice(super::json::unmarked(&body)).unwrap_or_default();
         match path.first(&value).and_then(text_of) {
             Some(word) if words.contains(&word) => Wrong::Throttled(after),
             _ => wrong,

@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use self::paths::{Leaf, Node};
-pub use self::paths::{Mark, Paths, Taken};
+pub use self::paths::{Mark, Paths, Skip, Taken, Told};
 use super::kind;
 use super::path::plain;
 use super::row::{Cell, Row, Unfit};
@@ -40,6 +40,10 @@ pub struct Trailer {
     pub last: Option<usize>,
     /// How many records this page has.
     pub records: usize,
+    /// How many of them are left out.
+    pub skipped: usize,
+    /// It has none, and says so by an error.
+    pub empty: bool,
     /// A digest of what its records say; two pages with the same one are the same page.
     pub digest: u64,
 }
@@ -53,6 +57,24 @@ pub fn read(
     paths: &Paths,
     take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
 ) -> Result<Trailer, Failure> {
+    page(bytes, paths, true, take)
+}
+
+/// Looks at a page behind the last record, which need not have a list: how many records it has, and which.
+///
+/// # Errors
+/// As [`read`].
+pub fn look_behind(bytes: &[u8], paths: &Paths) -> Result<Trailer, Failure> {
+    page(bytes, paths, false, &mut |_| Ok(()))
+}
+
+fn page(
+    bytes: &[u8],
+    paths: &Paths,
+    needs_list: bool,
+    take: &mut dyn FnMut(&mut Row) -> Result<(), Failure>,
+) -> Result<Trailer, Failure> {
+    let bytes = unmarked(bytes);
     if let Some(seen) = seen(bytes) {
         return Err(Failure::WrongFormat(format!("the answer is {seen}, not JSON")));
     }
@@ -61,8 +83,10 @@ pub fn read(
         row: Row::with(paths.more_cells),
         parts: std::iter::repeat_with(Cell::default).take(paths.parts).collect(),
         marks: Default::default(),
+        tells: std::iter::repeat_with(Cell::default).take(paths.tells.len()).collect(),
         listed: paths.single,
         records: 0,
+        skipped: 0,
         digest: FixedState::default().build_hasher(),
         failure: None,
         take,
@@ -77,13 +101,24 @@ pub fn read(
         Category::Eof => Failure::Truncated(format!("the JSON ends in the middle, on line {}", error.line())),
         _ => Failure::WrongFormat(format!("no JSON at line {} column {}", error.line(), error.column())),
     })?;
-    if !page.listed {
+    if let Some(told) = paths.tells.iter().zip(&page.tells).find(|(told, cell)| told.fails && told.is_said(cell)) {
+        let place = &told.0.place;
+        return Err(Failure::WrongFormat(format!("the answer says that it is none, or not all: {place}")));
+    }
+    let empty =
+        !page.listed && paths.tells.iter().zip(&page.tells).any(|(told, cell)| !told.fails && told.is_said(cell));
+    if !page.listed && !empty && needs_list {
         return Err(Failure::WrongFormat("the answer has no list of records where one was expected".to_owned()));
     }
     if paths.single {
         page.end()?;
     }
-    page.trailer()
+    Ok(Trailer { empty, ..page.trailer()? })
+}
+
+/// A body without the byte order mark that some systems put before their JSON (RFC 8259, section 8.1, lets it be ignored).
+pub(crate) fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// What a page is that is no JSON, where it begins like something known.
@@ -101,8 +136,10 @@ struct Page<'a> {
     row: Row,
     parts: Vec<Cell>,
     marks: [Cell; 4],
+    tells: Vec<Cell>,
     listed: bool,
     records: usize,
+    skipped: usize,
     digest: FoldHasher<'static>,
     failure: Option<Failure>,
     take: &'a mut dyn FnMut(&mut Row) -> Result<(), Failure>,
@@ -123,6 +160,10 @@ impl Page<'_> {
         }
         self.records += 1;
         self.row.hash(&mut self.digest);
+        if self.paths.skip.as_ref().is_some_and(|skip| skip.is_said_by(&self.row)) {
+            self.skipped += 1;
+            return Ok(());
+        }
         (self.take)(&mut self.row)
     }
 
@@ -137,6 +178,7 @@ impl Page<'_> {
                 }
                 Leaf::Part(part) => self.parts.get_mut(*part),
                 Leaf::Mark(mark) => self.marks.get_mut(*mark as usize),
+                Leaf::Told(told) => self.tells.get_mut(*told),
             };
             match (cell, value) {
                 (Some(cell), Some(text)) => cell.set(text),
@@ -194,6 +236,8 @@ impl Page<'_> {
             more: self.mark(Mark::More)?.and_then(|text| text.parse().ok()),
             last: self.mark(Mark::Last)?.and_then(|text| text.parse().ok()),
             records: self.records,
+            skipped: self.skipped,
+            empty: false,
             digest: self.digest.finish(),
         })
     }
@@ -263,6 +307,9 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
+        if self.node.record.is_some() && self.page.paths.null_is_empty {
+            self.page.listed = true;
+        }
         Ok(())
     }
 

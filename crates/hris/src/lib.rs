@@ -82,7 +82,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::{CsvFormat, Encoding, Escape, Quote};
-pub use self::definition::{Definition, Parameter, Refused};
+pub use self::definition::{Definition, Parameter, Refused, Verdict};
 pub use self::file::{Answer, Complete, Coverage, FileFrom, FileSource, HttpFile, Login, Recall, Seal, SftpFile};
 pub use self::http::{Credential, Network, Progress, authorities, proxy};
 use self::http::{Patience, Transport};

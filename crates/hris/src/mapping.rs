@@ -245,7 +245,8 @@ impl Mapper {
             let Some(word) = word else { return Ok(Said::Unmapped) };
             self.form.statuses.get(word, &mut self.word)
         } else {
-            self.rule(row)?
+            // A word that no rule knows may be one of the customer's own.
+            self.rule(row)?.or_else(|| self.form.statuses.get(word?, &mut self.word))
         };
         match meaning {
             None => {

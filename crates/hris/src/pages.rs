@@ -60,6 +60,30 @@ pub(super) struct Walked {
     pub(super) records: usize,
     /// How many it said it has.
     pub(super) total: Option<usize>,
+    /// How many of them were left out.
+    pub(super) skipped: usize,
+    /// What its pages announce is the records of a page.
+    by_page: bool,
+}
+
+impl Walked {
+    /// Refuses a list of which nothing is left: a mark that is read wrongly must not look like a company without people.
+    ///
+    /// # Errors
+    /// `WrongFormat`.
+    pub(super) fn leaves_some(&self) -> Result<(), Failure> {
+        match self.records {
+            records if records > 0 && records == self.skipped => {
+                Err(Failure::WrongFormat(format!("all of its {records} records are marked as ones to leave out")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many records it said it has, without those that were left out.
+    pub(super) fn announced(&self) -> Option<usize> {
+        self.total.map(|total| total.saturating_sub(self.skipped))
+    }
 }
 
 /// How the next page is asked for.
@@ -115,11 +139,11 @@ impl Pages {
             Some(Paging::Cursor { at, more, .. }) => {
                 marks.extend([(Some(at), Mark::Next), (more.as_ref(), Mark::More)])
             }
-            Some(Paging::NextLink(at)) => marks.push((Some(at), Mark::Next)),
+            Some(Paging::NextLink(at) | Paging::NextQuery(at)) => marks.push((Some(at), Mark::Next)),
             Some(Paging::Page(step) | Paging::Offset(step)) => match &step.ends {
                 Ends::More(at) => marks.push((Some(at), Mark::More)),
                 Ends::Last(at) => marks.push((Some(at), Mark::Last)),
-                Ends::Empty | Ends::Short | Ends::Total => {}
+                Ends::Empty | Ends::Short | Ends::Total | Ends::CheckedTotal => {}
             },
         }
         let path = |(at, mark): (Option<&Where>, Mark)| match at {
@@ -160,6 +184,12 @@ impl Pages {
         for page in 1..=self.most {
             let answer = self.ask(session, &first, &turn).await?;
             let Answer { headers, body, .. } = answer;
+            if let Some(body) = &body
+                && self.is_check(&walked)
+                && self.was_there(body, &digests, &walked)?
+            {
+                return Ok((state, walked));
+            }
             let trailer;
             (state, trailer) = match body {
                 None => (state, self.nothing()?),
@@ -173,10 +203,15 @@ impl Pages {
                 }
             };
             let trailer = self.with_headers(trailer, &headers)?;
+            if trailer.empty && page == 1 {
+                let why = "the first answer has an error where its list of records would be";
+                return Err(Failure::WrongFormat(why.to_owned()));
+            }
             if trailer.records > 0 && self.paging.is_some() && !digests.insert(trailer.digest) {
                 return Err(Failure::Truncated(format!("page {page} has the records of a page that was read before")));
             }
             walked.records += trailer.records;
+            walked.skipped += trailer.skipped;
             self.count(&mut walked, &trailer, page)?;
             turn = match self.next(&first.url, &turn, &trailer, walked)? {
                 None => return Ok((state, walked)),
@@ -189,6 +224,29 @@ impl Pages {
             }
         }
         Err(Failure::Truncated(format!("there is no end after {} pages", self.most)))
+    }
+
+    /// Whether the next page is only asked for to see that there is none.
+    fn is_check(&self, walked: &Walked) -> bool {
+        let checked = self.step().is_some_and(|step| matches!(step.ends, Ends::CheckedTotal));
+        checked && (walked.by_page || walked.total.is_some_and(|total| walked.records > 0 && walked.records >= total))
+    }
+
+    /// Whether a page is empty, or has the records of one that was read before. It need not have a list, but it says the
+    /// same total as the others, or that it has none itself.
+    fn was_there(&self, body: &[u8], digests: &BTreeSet<u64>, walked: &Walked) -> Result<bool, Failure> {
+        let trailer = json::look_behind(body, &self.paths)?;
+        let ends = trailer.records == 0 || digests.contains(&trailer.digest);
+        if !ends || walked.by_page || !matches!(self.total, Some(Where::Path(_))) {
+            return Ok(ends);
+        }
+        match (walked.total, trailer.total) {
+            (_, None) => Err(Failure::WrongFormat("the answer does not say how many records there are".to_owned())),
+            (Some(before), Some(now)) if before != now && now != 0 => {
+                Err(Failure::Truncated(format!("the number of records changed from {before} to {now} behind the last")))
+            }
+            _ => Ok(true),
+        }
     }
 
     async fn ask(&self, session: &Session, first: &Asking, turn: &Turn) -> Result<Answer, Failure> {
@@ -236,7 +294,7 @@ impl Pages {
 
     /// A page whose status says that it has no content ends numbered pages, and is no answer elsewhere.
     fn nothing(&self) -> Result<Trailer, Failure> {
-        if self.step().is_some_and(|step| matches!(step.ends, Ends::Empty | Ends::Short)) {
+        if self.step().is_some_and(|step| matches!(step.ends, Ends::Empty | Ends::Short | Ends::CheckedTotal)) {
             Ok(Trailer::default())
         } else {
             Err(Failure::Status(204))
@@ -259,12 +317,12 @@ impl Pages {
             trailer.total = trailer.total.or(number(at)?);
         }
         match &self.paging {
-            Some(Paging::NextLink(Where::Header(name)))
+            Some(Paging::NextLink(Where::Header(name)) | Paging::NextQuery(Where::Header(name)))
                 if HeaderName::try_from(name).is_ok_and(|name| name == LINK) =>
             {
                 trailer.next = links::next(headers);
             }
-            Some(Paging::NextLink(at)) => {
+            Some(Paging::NextLink(at) | Paging::NextQuery(at)) => {
                 trailer.next = trailer.next.or_else(|| header(at).map(str::to_owned));
             }
             Some(Paging::Cursor { at, more, .. }) => {
@@ -276,7 +334,7 @@ impl Pages {
             Some(Paging::Page(step) | Paging::Offset(step)) => match &step.ends {
                 Ends::More(at) => trailer.more = trailer.more.or(flag(at)?),
                 Ends::Last(at) => trailer.last = trailer.last.or(number(at)?),
-                Ends::Empty | Ends::Short | Ends::Total => {}
+                Ends::Empty | Ends::Short | Ends::Total | Ends::CheckedTotal => {}
             },
             None => {}
         }
@@ -287,6 +345,12 @@ impl Pages {
     /// A list has one total, from its first page to its last.
     fn count(&self, walked: &mut Walked, trailer: &Trailer, page: usize) -> Result<(), Failure> {
         if self.total.is_none() || (page > 1 && trailer.records == 0 && trailer.total.is_none()) {
+            return Ok(());
+        }
+        // Behind the announced end there is another page, and each announces its own records.
+        let own = trailer.total == Some(trailer.records) && page > 1;
+        if walked.by_page || (own && self.is_check(&Walked { records: walked.records - trailer.records, ..*walked })) {
+            (walked.by_page, walked.total) = (true, None);
             return Ok(());
         }
         match (walked.total, trailer.total) {
@@ -310,6 +374,9 @@ impl Pages {
             Some(Paging::NextLink(_)) => {
                 return page.next.as_deref().map(|next| Ok(Turn::Link(links::follow(start, next)?))).transpose();
             }
+            Some(Paging::NextQuery(_)) => {
+                return page.next.as_deref().map(|next| Ok(Turn::Link(links::by_query(start, next)?))).transpose();
+            }
             Some(Paging::Cursor { more, .. }) => {
                 return match (more, page.more, &page.next) {
                     (Some(_), None, _) => Err(missing("whether there are more pages")),
@@ -327,6 +394,7 @@ impl Pages {
             Ends::Empty => page.records == 0,
             Ends::Short => page.records < size,
             Ends::Total => walked.total.is_none_or(|total| walked.records >= total),
+            Ends::CheckedTotal => page.records == 0 && walked.total.is_none_or(|total| walked.records >= total),
             Ends::More(_) => !page.more.ok_or_else(|| missing("whether there are more pages"))?,
             Ends::Last(_) => {
                 let last = page.last.ok_or_else(|| missing("which page is the last"))?;

@@ -3,6 +3,7 @@
 mod cases;
 mod exports;
 mod hostile;
+mod real;
 mod tls;
 mod tokens;
 mod words;

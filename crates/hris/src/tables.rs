@@ -94,6 +94,38 @@ impl Merge {
 }
 
 impl Chosen {
+    /// One row for each text in a cell: the record that counts. Rows without one stay as they are, and where it cannot be
+    /// told which counts, what the row says is spoiled, so that the person is set aside.
+    pub(super) fn one_each(&self, rows: Vec<Row>, key: usize) -> Vec<Row> {
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut groups: Vec<Vec<Row>> = Vec::new();
+        for row in rows {
+            let known = row.at(key).ok().flatten().map(str::to_owned);
+            let place = known.map_or(groups.len(), |known| *places.entry(known).or_insert(groups.len()));
+            match groups.get_mut(place) {
+                Some(group) => group.push(row),
+                None => groups.push(vec![row]),
+            }
+        }
+        let one = |mut group: Vec<Row>| {
+            if group.len() < 2 {
+                return group.pop();
+            }
+            let chosen = self.among(&group).map(|(row, goes_on)| (row.clone(), goes_on));
+            let Some((mut row, goes_on)) = chosen else {
+                let mut spoiled = group.pop()?;
+                let others = Slot::ALL.into_iter().map(|slot| slot as usize).filter(|slot| *slot != key);
+                others.for_each(|slot| spoiled.put(slot, None));
+                return Some(spoiled);
+            };
+            if goes_on {
+                [Slot::TerminationDate, Slot::LastWorkingDay].into_iter().for_each(|end| row.drop(end as usize));
+            }
+            Some(row)
+        };
+        groups.into_iter().filter_map(one).collect()
+    }
+
     /// The record of today; else the next to begin; else the last that ended. With it, whether another goes on after
     /// it: then its end is not the end. None, when a day cannot be read.
     fn among<'r>(&self, rows: &'r [Row]) -> Option<(&'r Row, bool)> {
@@ -220,6 +252,29 @@ mod tests {
         let rows = [row("a", "2020-01-01", ""), row("b", "2024-01-01", "")];
         Merge { cells: vec![Slot::Status as usize], choose: None }.apply(&mut person, &rows);
         assert!(person.get(Slot::Status).is_err());
+    }
+
+    #[test]
+    fn of_several_records_of_one_person_one_is_left() {
+        let person = |id: &str, status: &str, from: &str, to: &str| {
+            let mut row = row(status, from, to);
+            row.set(Slot::EmployeeId, id);
+            row
+        };
+        let chosen = Chosen { from: FROM, to: Some(TO), ended: Vec::new(), forms: vec![DateForm::Iso], as_of: TODAY };
+        let rows = vec![
+            person("7", "old", "2020-01-01", "2025-12-31"),
+            person("8", "only", "2021-01-01", ""),
+            person("", "nobody", "", ""),
+            person("7", "now", "2026-01-01", ""),
+            person("9", "soon", "soon", ""),
+            person("9", "open", "2024-01-01", ""),
+            person("", "nobody either", "", ""),
+        ];
+        let left = chosen.one_each(rows, Slot::EmployeeId as usize);
+        let told: Vec<_> = left.iter().map(|row| row.get(Slot::Status).ok().flatten().unwrap_or("?")).collect();
+        assert_eq!(told, ["now", "only", "nobody", "?", "nobody either"]);
+        assert_eq!(left[3].get(Slot::EmployeeId), Ok(Some("9")), "who it is, is not in doubt");
     }
 
     #[test]

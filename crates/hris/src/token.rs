@@ -209,7 +209,10 @@ impl Tokens {
             }
             failure => failure,
         })?;
-        let body = match (serde_json::from_slice(&answer.body.take().unwrap_or_default()), &self.how.at) {
+        let body = match (
+            serde_json::from_slice(crate::json::unmarked(&answer.body.take().unwrap_or_default())),
+            &self.how.at,
+        ) {
             (Ok(body), _) => body,
             (Err(_), Some(_)) => Value::Null, // the token is not there
             (Err(_), None) => return Err(wrong("is no JSON")),

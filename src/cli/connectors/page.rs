@@ -113,6 +113,7 @@ fn page(one: &Definition) -> String {
     part("What its words mean", words(one));
     part("What it cannot", list(&one.cannot));
     part("How fast it is asked", pace(one));
+    part("Requests that are no GET", list(&one.searches()));
     part("Sources", list(&one.sources));
     text
 }
@@ -186,18 +187,27 @@ fn words(one: &Definition) -> String {
     if !one.statuses.is_empty() {
         text.push_str("| status | means |\n|---|---|\n");
         for (word, rule) in &one.statuses {
-            let later = rule.when_starts_later.map(|later| format!("; {later:?} of somebody who starts later"));
-            text.push_str(&format!("| `{word}` | {:?}{} |\n", rule.means, later.unwrap_or_default()));
+            let later =
+                rule.when_starts_later.map(|later| format!("; {} of somebody who starts later", later.as_str()));
+            text.push_str(&format!("| `{word}` | {}{} |\n", rule.means.as_str(), later.unwrap_or_default()));
         }
         text.push_str(
-            "\nAnother word is unknown: nothing happens to the person, and the word is counted on the connection.\n",
+            "\nAnother word is unknown: nothing happens to the person, and the word is counted on the connection. Map your \
+             own, or another meaning, under `statuses` beside `connector`.\n",
         );
     }
     if !one.rules.is_empty() {
         let inputs: BTreeMap<&String, ()> =
             one.rules.iter().flat_map(|rule| rule.when.keys()).map(|name| (name, ())).collect();
         let inputs: Vec<_> = inputs.into_keys().map(|name| format!("`{name}`")).collect();
-        text.push_str(&format!("The status is told by rules over {}.\n", inputs.join(", ")));
+        text.push_str(&format!(
+            "The status is told by rules over {}. Words that no rule knows are counted on the connection: map them under \
+             `statuses` beside `connector`, as they are shown there.\n",
+            inputs.join(", ")
+        ));
+    }
+    if !one.end_date_when.is_empty() {
+        text.push_str("\nThe last day is read only where something says that it is that of an exit.\n");
     }
     if !one.types.is_empty() {
         text.push_str("\n| kind of employment | means |\n|---|---|\n");

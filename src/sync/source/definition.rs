@@ -1,7 +1,7 @@
 //! How the source of a connection is read: a definition of the catalogue, or the user's own in a ConfigMap. Pure.
 
 use super::resolve::{Objects, SECRET_AGAIN};
-use crate::api::connection::{ApiSource, ConfigMapKey, HRConnectionSpec};
+use crate::api::connection::{ApiSource, ConfigMapKey, HRConnectionSpec, StatusMeaning};
 use crate::kube::outcome::Fault;
 
 /// The user's own definition, as it is written; none where there is none, or where it is not there.
@@ -23,6 +23,23 @@ pub fn named_definition(spec: &HRConnectionSpec, objects: &Objects) -> Result<Op
 /// # Errors
 /// Waiting for a ConfigMap that is not there; stalled by a definition that cannot be used, with file, line and word.
 pub(super) fn resolve(spec: &HRConnectionSpec, api: &ApiSource, objects: &Objects) -> Result<hris::Definition, Fault> {
+    let definition = written(spec, api, objects)?;
+    let statuses = api.statuses.iter().map(|(word, means)| (word.clone(), verdict(*means))).collect();
+    let own = definition.with_words(&statuses, &api.types);
+    own.map_err(|why| Fault::Stalled(format!("spec.source.api.{why}")))
+}
+
+const fn verdict(meaning: StatusMeaning) -> hris::Verdict {
+    match meaning {
+        StatusMeaning::Active => hris::Verdict::Active,
+        StatusMeaning::Leave => hris::Verdict::Leave,
+        StatusMeaning::Suspended => hris::Verdict::Suspended,
+        StatusMeaning::Terminated => hris::Verdict::Terminated,
+    }
+}
+
+/// The definition as it is written, without the connection's own words.
+fn written(spec: &HRConnectionSpec, api: &ApiSource, objects: &Objects) -> Result<hris::Definition, Fault> {
     match (&api.connector, &api.definition_ref) {
         (Some(connector), None) => hris::connector(connector).map_err(Fault::Stalled),
         (None, Some(ConfigMapKey { name, key })) => {
@@ -79,6 +96,24 @@ mod tests {
         let missing = "ConfigMap acme-hr with a key connector.yaml is not there: put the definition into it. Looked for \
                        every 30s.";
         assert_eq!(name_of(&spec, None), Err(missing.to_owned()));
+    }
+
+    #[test]
+    fn words_of_the_connections_own_are_put_beside_those_of_the_connector() {
+        let of = |api: serde_json::Value| {
+            let spec: HRConnectionSpec = serde_json::from_value(json!({"source": {"api": api}})).expect("a spec");
+            resolve(&spec, spec.source.api.as_ref().expect("an API"), &Objects::default())
+        };
+        let with = |connector: &str, statuses: serde_json::Value| {
+            of(json!({"connector": connector, "statuses": statuses, "credentialsRef": {"name": "hr"}}))
+        };
+        let read = with("hailey-hr", json!({"Former employee": "Terminated"})).expect("a definition");
+        assert_eq!(read.statuses.get("Former employee").map(|rule| rule.means), Some(hris::Verdict::Terminated));
+        assert!(read.otherwise.is_empty(), "it had no meaning");
+        let turned = with("sesame", json!({"inactive": "Terminated"})).expect("a definition");
+        assert_eq!(turned.otherwise, ["the status \"inactive\" means Terminated here; the connector says Suspended"]);
+        let why = with("afas", json!({"x": "Active"})).expect_err("stalled").to_string();
+        assert_eq!(why, "spec.source.api.statuses: the connector afas gives no status, so there is no word to map");
     }
 
     #[test]

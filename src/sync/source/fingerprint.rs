@@ -22,7 +22,9 @@ fn form(source: &api::Source, definition: Option<&Definition>) -> Canonical {
     let mut form = Canonical::new("source", VERSION);
     let api::Source { api, file } = source;
     if let Some(api) = api {
-        let api::ApiSource { parameters, connector: _, definition_ref: _, credentials_ref: _ } = api;
+        // Words of its own are in the definition already.
+        let api::ApiSource { parameters, connector: _, definition_ref: _, credentials_ref: _, statuses: _, types: _ } =
+            api;
         form.part("api", |form| definition.into_iter().for_each(|definition| definition.meaning(parameters, form)));
     }
     if let Some(file) = file {
@@ -193,16 +195,21 @@ file/end date=LastDay
             let api = json!({"connector": connector, "credentialsRef": {"name": secret}, "parameters": {"subdomain": subdomain}});
             serde_json::from_value(json!({ "api": api })).expect("a source")
         };
-        let definition = hris::connector("bamboohr").expect("of the catalogue");
+        let definition = hris::connector("hibob").expect("of the catalogue");
         let print = |source: &api::Source| fingerprint(source, Some(&definition));
-        let plain = print(&api("bamboohr", "hr", "acme"));
-        assert_eq!(plain, print(&api("bamboohr", "hr-2", "acme")), "another Secret");
-        assert_ne!(plain, print(&api("bamboohr", "hr", "globex")), "another tenant");
+        let plain = print(&api("hibob", "hr", "acme"));
+        assert_eq!(plain, print(&api("hibob", "hr-2", "acme")), "another Secret");
+        assert_ne!(plain, print(&api("hibob", "hr", "globex")), "another tenant");
         let mut own = definition.clone();
         own.title = "Another title".to_owned();
-        assert_eq!(plain, fingerprint(&api("bamboohr", "hr", "acme"), Some(&own)));
+        assert_eq!(plain, fingerprint(&api("hibob", "hr", "acme"), Some(&own)));
+        let words = |means| [("sabbatical".to_owned(), means)].into();
+        let with = |means| definition.clone().with_words(&words(means), &[].into()).expect("words of its own");
+        let leave = fingerprint(&api("hibob", "hr", "acme"), Some(&with(hris::Verdict::Leave)));
+        assert_ne!(plain, leave, "a word of the connection's own");
+        assert_ne!(leave, fingerprint(&api("hibob", "hr", "acme"), Some(&with(hris::Verdict::Terminated))));
         let moved = own.statuses.values_mut().next().expect("a status word");
         moved.means = hris::definition::Verdict::Leave;
-        assert_ne!(plain, fingerprint(&api("bamboohr", "hr", "acme"), Some(&own)), "a word that means something else");
+        assert_ne!(plain, fingerprint(&api("hibob", "hr", "acme"), Some(&own)), "a word that means something else");
     }
 }

@@ -88,8 +88,13 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
     let offered = definition.offered();
     let offers = |slot: Slot| offered.contains(&slot);
     let meanings = definition.statuses.values().map(|rule| rule.means);
-    let meanings: Vec<Status> =
-        meanings.chain(definition.rules.iter().map(|rule| rule.means)).map(Status::from).collect();
+    // Everybody of a company has a first day.
+    let start = definition.fields.get(&Slot::HireDate).map(|value| &value.paths);
+    let startless = |(input, test): (&String, &definition::Test)| {
+        *test == definition::Test::Empty && definition.inputs.get(input).map(|value| &value.paths) == start
+    };
+    let rules = definition.rules.iter().filter(|rule| !rule.when.iter().any(startless));
+    let meanings: Vec<Status> = meanings.chain(rules.map(|rule| rule.means)).map(Status::from).collect();
     let ends = offers(Slot::TerminationDate) || offers(Slot::LastWorkingDay);
     let said = match person.status {
         Status::Terminated if !offers(Slot::Status) && !ends => return None,
@@ -98,6 +103,9 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
         Status::Terminated => return None,
         _ => Said::Mapped(Status::Active),
     };
+    // Of people whom the status does not call leavers, an end date that needs more than itself is not read.
+    let ends = ends
+        && (definition.end_date_when.is_empty() || matches!(said, Said::Mapped(Status::Terminated) | Said::Silent));
     let text = |slot: Slot, text: &str| offers(slot).then(|| Arc::from(text));
     let name = definition.fields.get(&Slot::FullName);
     let joined = definition.joins.values().find_map(|join| join.fields.get(&Slot::FullName));

@@ -86,6 +86,9 @@ impl Check<'_> {
         if definition.people.is_empty() {
             self.say("people", "no list");
         }
+        for (number, failed) in definition.failed.iter().enumerate() {
+            self.path(&format!("failed.{number}.path"), &failed.path, false);
+        }
         if definition.dates.is_empty() {
             self.say("dates", "no form");
         }

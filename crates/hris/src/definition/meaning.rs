@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::canonical::{Canonical, folded};
 use domain::employee::Status;
 
-use super::{Choose, Definition, Detail, Export, Join, List, Lookup, Request, Rule, StatusRule, Test, Value, Verdict};
+use super::{
+    Choose, Code, Definition, Detail, Export, Join, List, Lookup, Request, Rule, StatusRule, Test, Value, Verdict,
+};
 use crate::mapping::EndDate;
 use crate::row::Slot;
 
@@ -28,6 +30,7 @@ impl Definition {
             statuses,
             rules,
             end_date_means,
+            end_date_when,
             types,
             dates,
             // in `base` and `values` already
@@ -37,7 +40,9 @@ impl Definition {
             credentials: _,
             auth: _,
             throttling: _,
+            failed: _,
             // for a reader
+            otherwise: _,
             name: _,
             title: _,
             evidence: _,
@@ -65,6 +70,7 @@ impl Definition {
             form.part(&format!("rule {at}"), |form| rule.meaning(form));
         }
         form.perhaps("end date", end_date_means.map(EndDate::as_str));
+        form.part("end date when", |form| tests(end_date_when, form));
         let types: BTreeMap<String, &str> = types.iter().map(|(word, kind)| (folded(word), kind.as_str())).collect();
         form.part("types", |form| types.iter().for_each(|(word, kind)| form.fact(word, kind)));
         form.each("dates", dates.iter().map(super::super::dates::DateForm::name));
@@ -107,13 +113,22 @@ impl Value {
 
 impl List {
     fn meaning(&self, form: &mut Canonical) {
-        let Self { request, records, sets, export, total: _, paging: _ } = self;
+        let Self { request, records, sets, export, skip, choose, total: _, paging: _, null_is_empty: _, empty: _ } =
+            self;
         form.part("request", |form| request.meaning(form));
         form.fact("records", records);
         sets.iter().for_each(|(slot, word)| form.part("sets", |form| form.fact(Slot::name(*slot), word)));
         if let Some(Export { start, job: _, poll: _, done: _, failed: _, every: _ }) = export {
             form.part("export", |form| start.meaning(form));
         }
+        if let Some(Code { path, is }) = skip {
+            let is: BTreeSet<String> = is.iter().map(|word| folded(word)).collect();
+            form.part("skip", |form| {
+                form.fact("path", path);
+                form.each("is", is.iter().map(String::as_str));
+            });
+        }
+        chosen(choose.as_ref(), form);
     }
 }
 
@@ -155,11 +170,23 @@ impl Join {
 
 impl Detail {
     fn meaning(&self, form: &mut Canonical) {
-        let Self { request, of, records, choose, fields, inputs, paging: _, together: _ } = self;
+        let Self { request, of, records, choose, fields, inputs, paging: _, together: _, null_is_empty: _ } = self;
         form.part("request", |form| request.meaning(form));
         form.fact("of", of);
         form.perhaps("records", records.as_deref());
         more(choose.as_ref(), fields, inputs, form);
+    }
+}
+
+/// Which of several records counts.
+fn chosen(choose: Option<&Choose>, form: &mut Canonical) {
+    if let Some(Choose { from, to, ended }) = choose {
+        form.part("choose", |form| {
+            form.fact("from", from);
+            form.perhaps("to", to.as_deref());
+            let ended: BTreeSet<String> = ended.iter().map(|word| folded(word)).collect();
+            form.each("ended", ended.iter().map(String::as_str));
+        });
     }
 }
 
@@ -169,14 +196,7 @@ fn more(
     inputs: &BTreeMap<String, Value>,
     form: &mut Canonical,
 ) {
-    if let Some(Choose { from, to, ended }) = choose {
-        form.part("choose", |form| {
-            form.fact("from", from);
-            form.perhaps("to", to.as_deref());
-            let ended: BTreeSet<String> = ended.iter().map(|word| folded(word)).collect();
-            form.each("ended", ended.iter().map(String::as_str));
-        });
-    }
+    chosen(choose, form);
     form.part("fields", |form| values_of(fields.iter().map(|(slot, value)| (slot.name(), value)), form));
     form.part("inputs", |form| values_of(inputs.iter().map(|(name, value)| (name.as_str(), value)), form));
 }
@@ -193,17 +213,22 @@ impl Lookup {
 impl Rule {
     fn meaning(&self, form: &mut Canonical) {
         let Self { when, means, when_starts_later } = self;
-        for (input, test) in when {
-            form.part(input, |form| match test {
-                Test::Is(words) => {
-                    let words: BTreeSet<String> = words.iter().map(|word| folded(word)).collect();
-                    form.each("is", words.iter().map(String::as_str));
-                }
-                Test::Filled => form.fact("filled", "yes"),
-                Test::Empty => form.fact("filled", "no"),
-            });
-        }
+        tests(when, form);
         verdicts(*means, *when_starts_later, form);
+    }
+}
+
+/// What is asked of inputs.
+fn tests(when: &BTreeMap<String, Test>, form: &mut Canonical) {
+    for (input, test) in when {
+        form.part(input, |form| match test {
+            Test::Is(words) => {
+                let words: BTreeSet<String> = words.iter().map(|word| folded(word)).collect();
+                form.each("is", words.iter().map(String::as_str));
+            }
+            Test::Filled => form.fact("filled", "yes"),
+            Test::Empty => form.fact("filled", "no"),
+        });
     }
 }
 
@@ -290,6 +315,15 @@ dates=%Y-%m-%d
             ("the form of dates", "[iso]", "[iso, epochSeconds]", false),
             ("what the end date means", "LastDay", "FirstDayOut", false),
             ("where it lies", "example.com/api", "example.org/api", false),
+            (
+                "when the end date counts",
+                "endDateMeans: LastDay",
+                "endDateMeans: LastDay\ninputs: {word: status}\nendDateWhen: {word: {is: [left]}}",
+                false,
+            ),
+            ("what is left out", "records: data", "records: data\n  skip: {path: deleted, is: ['true']}", false),
+            ("which version counts", "records: data", "records: data\n  choose: {from: valid_from}", false),
+            ("how a page is empty", "records: data", "records: data\n  nullIsEmpty: true", true),
             ("the case of a word", "  left:", "  LEFT:", true),
             ("its title", "title: Acme HR", "title: Acme People", true),
             ("the setup", "setup: A token.", "setup: Another token.", true),

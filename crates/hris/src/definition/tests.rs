@@ -85,7 +85,11 @@ fn words_that_do_not_fit_together_refuse_the_definition_with_line_and_place() {
         ("  On: {means: Active}", "  On: {means: Active}\n  ' on ': {means: Leave}", "is mapped twice"),
         ("hireDate: start", "terminationDate: end", "endDateMeans: needed if and only if there is a field"),
         ("records: data", "records: data\nrequired: [title]", "line 14: required: title is not under fields"),
-        ("statuses:", "inputs: {flag: x}\nstatuses:", "line 19: inputs.flag: no rule looks at it"),
+        (
+            "statuses:",
+            "inputs: {flag: x}\nstatuses:",
+            "line 19: inputs.flag: neither a rule nor endDateWhen looks at it",
+        ),
     ] {
         let refused = parse(&with(from, to)).unwrap_err();
         assert!(refused.starts_with("plain.yaml: line ") && refused.contains(why), "{why}: {refused}");
@@ -100,34 +104,37 @@ fn a_definition_can_only_read() {
         with("path: /people,", &format!("path: {path}, search: {{page: '{page}', body: {{active: true}}}},"))
     };
     let page = "https://hr.example.com/docs";
-    for path in [
-        "/people/search",
-        "/v2/persons:query",
-        "/json/2/hr.employee/search_read",
-        "/people/list",
-        "/v1/exports",
-        "/v3/EmployeeExportJobs",
-        "/employer/individual",
-    ] {
+    for path in ["/people/search", "/v2/persons:query", "/people/list", "/v1/exports"] {
         assert_eq!(parse(&search(path, page)).map(|_| ()), Ok(()), "{path}");
     }
     for path in [
         "/people",
         "/people/search/7",
-        "/people/delete",
         "/search/people",
-        "/people:create",
         "/people/",
         "/graphql",
         "/individual",
         "/another-employer/individual",
         "/people/research",
+        "/rpc/",
     ] {
         let refused = parse(&search(path, page)).unwrap_err();
-        assert!(refused.contains("may write: only these are read by: search"), "{path}: {refused}");
+        assert!(refused.contains("may write. Where it only reads, name the page that says so"), "{path}: {refused}");
+        let named = search(path, page).replace("search: {page:", "search: {reads:");
+        assert_eq!(parse(&named).map(|_| ()), Ok(()), "{path}");
+    }
+    for path in ["/people/delete", "/people:create", "/v1/UpdatePeople", "/rpc/write"] {
+        for text in [search(path, page), search(path, page).replace("search: {page:", "search: {reads:")] {
+            let refused = parse(&text).unwrap_err();
+            assert!(refused.contains(" writes"), "{path}: {refused}");
+        }
     }
     let refused = parse(&search("/people/search", "my own idea")).unwrap_err();
-    assert!(refused.contains("people.0.request.search.page: the vendor's page, https://…"), "{refused}");
+    assert!(refused.contains("people.0.request.search.page: a public page, https://…"), "{refused}");
+    let both = search("/people/search", page).replace("search: {page", &format!("search: {{reads: '{page}', page"));
+    for text in [both, search("/people/search", page).replace(&format!("page: '{page}', "), "")] {
+        assert!(parse(&text).unwrap_err().contains("exactly one of page and reads"));
+    }
 }
 
 #[test]
@@ -233,6 +240,7 @@ fn pages_end_by_something_the_list_says() {
         "{cursor: {at: {header: After}, query: after, more: hasMore}}",
         "{page: {query: page, from: 1, ends: empty}}",
         "{page: {query: page, ends: {last: {header: X-Pages}}}}",
+        "{nextQuery: links.next}",
         "{offset: {query: skip, size: 100, ends: short}}",
         "{offset: {query: paging, form: '{},100', ends: {more: hasMore}}}",
     ] {
@@ -241,6 +249,7 @@ fn pages_end_by_something_the_list_says() {
     for (bad, why) in [
         ("{page: {query: page, ends: short}}", "short needs a size"),
         ("{page: {query: page, ends: total}}", "total is not said by the list"),
+        ("{page: {query: page, ends: checkedTotal}}", "total is not said by the list"),
         ("{offset: {query: skip, ends: {last: pages}}}", "last is the number of a page"),
         ("{page: {ends: empty}}", "exactly one of query and body"),
         ("{cursor: {at: next, query: a, body: b}}", "exactly one of query and body"),
@@ -250,6 +259,36 @@ fn pages_end_by_something_the_list_says() {
     ] {
         let refused = parse(&paging(bad)).unwrap_err();
         assert!(refused.contains(why) && refused.contains("line 14: people.0.paging"), "{why}: {refused}");
+    }
+}
+
+#[test]
+fn what_an_answer_says_of_itself_is_said_in_words_that_fit() {
+    let list = |words: &str| with("records: data", &format!("records: data\n  {words}"));
+    let paged = "paging: {nextLink: next}\n  ";
+    for good in [
+        list("nullIsEmpty: true"),
+        list("skip: {path: isDeleted, is: ['true']}"),
+        list("choose: {from: validFrom, to: validUntil}"),
+        list(&format!("{paged}empty: {{path: error.code, is: ['7024']}}")),
+        format!("{PLAIN}failed: [{{path: 'errors[0]'}}, {{path: success, is: ['false']}}]\n"),
+    ] {
+        assert_eq!(parse(&good).map(|_| ()), Ok(()), "{good}");
+    }
+    let join = "joins:\n  jobs:\n    list: {request: {path: /jobs}, records: data, choose: {from: a}}\n    key: person\n    \
+                of: id\n    fields: {title: title}\n";
+    let detail = "details:\n  one:\n    of: id\n    nullIsEmpty: true\n    fields: {title: title}\n    request: {path: \
+                  '/people/{of}'}\n";
+    for (bad, why) in [
+        (list("skip: {path: isDeleted, is: []}"), "people.0.skip.is: no word"),
+        (list("empty: {path: error.code, is: ['7024']}"), "people.0.empty: there is no page behind the first"),
+        (list(&format!("{paged}empty: {{path: 'a..b', is: ['7024']}}")), "people.0.empty.path: no path"),
+        (format!("{PLAIN}failed: [{{path: ''}}]\n"), "failed.0.path: no path"),
+        (format!("{PLAIN}{join}"), "joins.jobs.list.choose: only in a list of people"),
+        (format!("{PLAIN}{detail}"), "details.one: nullIsEmpty: the answer is one record"),
+    ] {
+        let refused = parse(&bad).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
     }
 }
 
@@ -291,6 +330,21 @@ fn rules_and_further_lists_have_to_fit_too() {
         (rules("{flag: a}", "{when: {flag: {is: []}}, means: Active}"), "no word for flag"),
         (rules("{flag: a}", "{when: {flag: past}, means: Active}"), "past"),
         (format!("{PLAIN}inputs: {{flag: a}}\nrules:\n- {{when: {{flag: filled}}, means: Active}}\n"), "one of them"),
+    ] {
+        let refused = parse(&text).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+    let ends =
+        |when: &str| with("statuses:", &format!("  terminationDate: end\nendDateMeans: LastDay\n{when}\nstatuses:"));
+    let good = ends("inputs: {left: left}\nendDateWhen: {left: {is: ['true']}}");
+    assert_eq!(parse(&good).map(|_| ()), Ok(()));
+    for (text, why) in [
+        (ends("endDateWhen: {left: filled}"), "endDateWhen: left is not under inputs"),
+        (ends("inputs: {left: left}\nendDateWhen: {left: {is: []}}"), "endDateWhen: no word for left"),
+        (
+            good.replace("  terminationDate: end\nendDateMeans: LastDay\n", ""),
+            "endDateWhen: there is no field terminationDate",
+        ),
     ] {
         let refused = parse(&text).unwrap_err();
         assert!(refused.contains(why), "{why}: {refused}");
@@ -351,6 +405,21 @@ fn a_definition_that_lies_too_deep_is_refused_and_ends_nothing() {
     ] {
         assert!(parse(&text).is_err(), "{}", text.get(..400).unwrap());
     }
+}
+
+#[test]
+fn a_customers_own_words_are_added_and_one_that_turns_a_meaning_is_said() {
+    let plain = || parse(PLAIN).unwrap();
+    let words = |words: &[(&str, Verdict)]| words.iter().map(|(word, means)| ((*word).to_owned(), *means)).collect();
+    let more = plain().with_words(&words(&[("Garden leave", Verdict::Leave)]), &BTreeMap::new()).unwrap();
+    assert_eq!((more.statuses.len(), more.otherwise.len(), more.tells_leave()), (2, 0, true));
+    let same = plain().with_words(&words(&[(" on ", Verdict::Active)]), &BTreeMap::new()).unwrap();
+    assert_eq!((same.statuses.len(), same.otherwise.len()), (1, 0), "the same word in another case is the same word");
+    let turned = plain().with_words(&words(&[("ON", Verdict::Terminated)]), &BTreeMap::new()).unwrap();
+    assert_eq!(turned.otherwise, ["the status \"ON\" means Terminated here; the connector says Active"]);
+    let types = BTreeMap::from([("FT".to_owned(), EmploymentType::Employee)]);
+    let refused = plain().with_words(&BTreeMap::new(), &types).unwrap_err();
+    assert_eq!(refused, "types: the connector plain gives no employmentType, so there is no word to map");
 }
 
 #[test]

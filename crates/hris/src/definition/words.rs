@@ -55,6 +55,17 @@ pub struct Throttling {
     pub concurrency: Option<u8>,
 }
 
+/// What an answer says that is none, although its status is 200.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failed {
+    /// Path to what says it. A list is asked for its first entry: `errors[0]`.
+    pub path: String,
+    /// The words that say it; without them, anything that stands there does.
+    #[serde(default)]
+    pub is: Vec<String>,
+}
+
 /// Words at a place of a body.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,7 +110,7 @@ pub struct Rate {
 
 /// A list, read page by page.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct List {
     /// The request for it.
     pub request: Request,
@@ -114,6 +125,18 @@ pub struct List {
     /// What is true of everybody on this list, such as a status.
     #[serde(default)]
     pub sets: BTreeMap<Slot, String>,
+    /// Records that are left out: the mark of those that were deleted. A record that is left out is a missing one.
+    #[serde(default)]
+    pub skip: Option<Code>,
+    /// Which of several records of one person counts, in a list of people that has a record for each change.
+    #[serde(default)]
+    pub choose: Option<Choose>,
+    /// Null stands where the list of a page without records would.
+    #[serde(default)]
+    pub null_is_empty: bool,
+    /// The words of an error that stands where the list would, behind the last page. On a first page it is an error.
+    #[serde(default)]
+    pub empty: Option<Code>,
     /// The list is made first; `{job}` in its request says which.
     #[serde(default)]
     pub export: Option<Export>,
@@ -160,18 +183,23 @@ pub struct Request {
     pub search: Option<Search>,
 }
 
-/// A POST that only reads. The last word of its path has to say so: `search`, `query` and the like.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// A POST that only reads. The last word of its path says so (`search`, `query` and the like), or a page that is named.
+/// Exactly one of `page` and `reads` is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
-    /// The vendor's page that describes it as a search.
-    pub page: String,
+    /// The page that describes it, where its path shows that it reads.
+    #[serde(default)]
+    pub page: Option<String>,
+    /// The page that says that this request only reads, where its path does not show it.
+    #[serde(default)]
+    pub reads: Option<String>,
     /// What is sent, as JSON.
     pub body: Body,
 }
 
 /// A JSON body.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Body(pub serde_json::Value);
 
@@ -204,6 +232,9 @@ pub enum Paging {
     },
     /// By an address that the page before has given; none on the last page. `Link` is read as RFC 8288 says.
     NextLink(Where),
+    /// By the query of such an address alone, where its host or path are not those the list was asked at: behind a
+    /// gateway, a system may know itself by another scheme or port.
+    NextQuery(Where),
     /// By its number.
     Page(Step),
     /// By the number of records before it.
@@ -243,6 +274,8 @@ pub enum Ends {
     Short,
     /// There are as many records as were announced.
     Total,
+    /// The same, and the page behind it is empty or was there already: some servers announce the records of a page.
+    CheckedTotal,
     /// A flag there is false.
     More(Where),
     /// Its number is the one given there.
@@ -271,7 +304,7 @@ pub struct Join {
 
 /// What is asked about each person by a request of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Detail {
     /// The request; `{of}` in its path, or in the body of a search, is what `of` leads to.
     pub request: Request,
@@ -280,6 +313,9 @@ pub struct Detail {
     /// Path to a list of records in the answer. Without it, the answer is one record.
     #[serde(default)]
     pub records: Option<String>,
+    /// Null stands where the list of somebody without records would.
+    #[serde(default)]
+    pub null_is_empty: bool,
     /// How the next page is asked for; without it there is one page.
     #[serde(default)]
     pub paging: Option<Paging>,

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::Steps;
 use crate::definition::{Choose, Definition, Detail, List, Rule, Test, Value};
-use crate::json::{Paths, Taken};
+use crate::json::{Paths, Skip, Taken, Told};
 use crate::mapping::{self, Form, Meaning, Statuses, Types};
 use crate::pages::Pages;
 use crate::path::Path;
@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) details: Vec<About>,
     pub(super) lookups: Vec<Keyed>,
     pub(super) steps: Steps,
+    /// Which of several records of one person counts, where a list of people has several.
+    pub(super) versions: Option<Chosen>,
     pub(super) form: Form,
 }
 
@@ -104,7 +106,7 @@ impl<'d> Cells<'d> {
             taken.push(Self::plain(path, cell)?);
             to = Some(cell);
         }
-        let ended = choose.ended.iter().map(|word| word.to_lowercase()).collect();
+        let ended = lower(&choose.ended);
         Ok(Some(Chosen { from, to, ended, forms: self.definition.dates.clone(), as_of }))
     }
 }
@@ -138,13 +140,24 @@ impl Plan {
             }
             details.push(one);
         }
+        let choose = definition.people.iter().find_map(|list| list.choose.as_ref());
+        let versions = cells.choose(choose, as_of, &mut person)?;
+        let skip = cells.more(); // of whichever list: no row is of two
         let base = definition.base(values)?;
         let more = cells.next - Slot::COUNT;
         let pages = |list: &List, taken: &[Taken]| {
             let constants = list.sets.iter().map(|(slot, text)| (*slot as usize, text.clone())).collect();
             let marks = Pages::marks(list.paging.as_ref(), list.total.as_ref());
-            let paths = Arc::new(Paths::new(Some(&Path::parse(&list.records)?), taken, &marks, constants, more));
-            Pages::of(&base, list, values, paths)
+            let mut taken = taken.to_vec();
+            if let Some(code) = &list.skip {
+                taken.push(Cells::plain(&code.path, skip)?);
+            }
+            let paths = Paths::new(Some(&Path::parse(&list.records)?), &taken, &marks, constants, more);
+            let empty = list.empty.iter().map(|code| told(&code.path, &code.is, false));
+            let mut paths = paths.telling(failed(definition).chain(empty).collect::<Result<Vec<_>, _>>()?);
+            paths.skip = list.skip.as_ref().map(|code| Skip { cell: skip, words: lower(&code.is) });
+            paths.null_is_empty = list.null_is_empty;
+            Pages::of(&base, list, values, Arc::new(paths))
         };
         let people = definition.people.iter().map(|list| pages(list, &person)).collect::<Result<_, String>>()?;
         let lookups = definition.lookups.values().map(|lookup| {
@@ -159,8 +172,10 @@ impl Plan {
         let about = about.map(|(words, one)| {
             let records = words.records.as_deref().map(Path::parse).transpose()?;
             let marks = Pages::marks(words.paging.as_ref(), None);
-            let paths = Arc::new(Paths::new(records.as_ref(), &one.taken, &marks, Vec::new(), more));
-            Ok(About { words: words.clone(), of: one.of, key: one.key, paths, merge: one.merge })
+            let paths = Paths::new(records.as_ref(), &one.taken, &marks, Vec::new(), more);
+            let mut paths = paths.telling(failed(definition).collect::<Result<Vec<_>, _>>()?);
+            paths.null_is_empty = words.null_is_empty;
+            Ok(About { words: words.clone(), of: one.of, key: one.key, paths: Arc::new(paths), merge: one.merge })
         });
         let details = about.collect::<Result<_, String>>()?;
         let worded = |rule: &&Rule| rule.when.values().any(|test| matches!(test, Test::Is(_)));
@@ -170,9 +185,23 @@ impl Plan {
             merges: joins.into_iter().map(|one| (one.of, one.merge)).collect(),
             named: std::mem::take(&mut cells.named),
             told_by: told_by.into_iter().collect(),
+            ends_when: tests(&definition.end_date_when, &cells)?,
         };
-        Ok(Self { people, joins: keyed, details, lookups, steps, form: form(definition, &cells)? })
+        Ok(Self { people, joins: keyed, details, lookups, steps, versions, form: form(definition, &cells)? })
     }
+}
+
+/// What a page says that is no answer, for every page there is.
+fn failed(definition: &Definition) -> impl Iterator<Item = Result<(Path, Told), String>> {
+    definition.failed.iter().map(|failed| told(&failed.path, &failed.is, true))
+}
+
+fn told(path: &str, words: &[String], fails: bool) -> Result<(Path, Told), String> {
+    Ok((Path::parse(path)?, Told { place: path.to_owned(), words: lower(words), fails }))
+}
+
+fn lower(words: &[String]) -> Vec<String> {
+    words.iter().map(|word| word.to_lowercase()).collect()
 }
 
 fn further(
@@ -195,21 +224,24 @@ fn told_by(rule: &Rule, cells: &Cells<'_>) -> Vec<usize> {
     words.filter_map(|(name, _)| cells.inputs.get(name).copied()).collect()
 }
 
+/// What is asked of inputs, by their cells.
+fn tests(when: &BTreeMap<String, Test>, cells: &Cells<'_>) -> Result<Vec<(usize, mapping::Test)>, String> {
+    let test = |(name, test): (&String, &Test)| {
+        let cell = cells.inputs.get(name).copied().ok_or_else(|| format!("there is no input {name}"))?;
+        let test = match test {
+            Test::Is(words) => mapping::Test::Words(lower(words)),
+            Test::Filled => mapping::Test::Filled,
+            Test::Empty => mapping::Test::Empty,
+        };
+        Ok((cell, test))
+    };
+    when.iter().map(test).collect()
+}
+
 fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
     let rule = |rule: &Rule| {
-        let when = rule.when.iter().map(|(name, test)| {
-            let cell = cells.inputs.get(name).copied().ok_or_else(|| format!("there is no input {name}"))?;
-            Ok((
-                cell,
-                match test {
-                    Test::Is(words) => mapping::Test::Words(words.iter().map(|word| word.to_lowercase()).collect()),
-                    Test::Filled => mapping::Test::Filled,
-                    Test::Empty => mapping::Test::Empty,
-                },
-            ))
-        });
         let meaning = Meaning { means: rule.means.into(), when_starts_later: rule.when_starts_later.map(Into::into) };
-        Ok(mapping::Rule { when: when.collect::<Result<_, String>>()?, meaning })
+        Ok(mapping::Rule { when: tests(&rule.when, cells)?, meaning })
     };
     Ok(Form {
         offered: definition.offered(),

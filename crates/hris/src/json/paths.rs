@@ -4,7 +4,7 @@ use serde_json_path::JsonPath;
 
 use crate::definition;
 use crate::path::Path;
-use crate::row::Build;
+use crate::row::{Build, Cell, Row, Unfit};
 
 /// What a page says beside its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,45 @@ pub enum Leaf {
     Cell(usize),
     Part(usize),
     Mark(Mark),
+    Told(usize),
+}
+
+/// Something that a page as a whole may say of itself.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Where, as the definition has it.
+    pub place: String,
+    /// The words, in lower case; without them, anything.
+    pub words: Vec<String>,
+    /// The answer is none then. Otherwise it is a page without records.
+    pub fails: bool,
+}
+
+impl Told {
+    /// Whether it is said.
+    pub fn is_said(&self, cell: &Cell) -> bool {
+        match cell.get() {
+            Ok(None) => false,
+            Ok(Some(text)) => self.words.is_empty() || self.words.contains(&text.to_lowercase()),
+            Err(Unfit) => self.words.is_empty(),
+        }
+    }
+}
+
+/// The mark of records that are left out.
+#[derive(Clone, Debug)]
+pub struct Skip {
+    /// The cell it is read into.
+    pub cell: usize,
+    /// Its words, in lower case.
+    pub words: Vec<String>,
+}
+
+impl Skip {
+    /// Whether a record has it.
+    pub fn is_said_by(&self, row: &Row) -> bool {
+        row.at(self.cell).is_ok_and(|text| text.is_some_and(|text| self.words.contains(&text.to_lowercase())))
+    }
 }
 
 /// A place in a page: what is taken there, and what lies below it.
@@ -105,9 +144,22 @@ pub struct Paths {
     pub parts: usize,
     pub constants: Vec<(usize, String)>,
     pub more_cells: usize,
+    pub tells: Vec<Told>,
+    pub skip: Option<Skip>,
+    pub null_is_empty: bool,
 }
 
 impl Paths {
+    /// With what a page may say of itself.
+    #[must_use]
+    pub fn telling(mut self, tells: impl IntoIterator<Item = (Path, Told)>) -> Self {
+        for (path, told) in tells {
+            self.root.take(&path, Leaf::Told(self.tells.len()));
+            self.tells.push(told);
+        }
+        self
+    }
+
     /// `records` leads to the list of records; without it the whole page is one record. Rows have `more_cells` behind
     /// those of the slots, and `constants` in every one of them.
     pub fn new(

@@ -152,7 +152,7 @@ pub(crate) enum Test {
 }
 
 impl Test {
-    pub(super) fn holds(&self, text: Option<&str>) -> bool {
+    pub(crate) fn holds(&self, text: Option<&str>) -> bool {
         match (self, text) {
             (Self::Words(words), Some(text)) => {
                 let text = text.to_lowercase();

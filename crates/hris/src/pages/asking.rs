@@ -145,7 +145,7 @@ mod tests {
     use crate::definition::{Body, Search};
 
     fn asking(path: &str, body: Option<Value>, own: (&str, &[&str])) -> Result<Asking, String> {
-        let search = body.map(|body| Search { page: String::new(), body: Body(body) });
+        let search = body.map(|body| Search { body: Body(body), ..Search::default() });
         let request = Request { path: path.into(), query: BTreeMap::new(), headers: BTreeMap::new(), search };
         Asking::new("https://hr.example.com/", &request, &BTreeMap::new(), Some(own))
     }

@@ -94,7 +94,8 @@ pub(crate) const JOB: &str = "job";
 
 fn json(answer: &Answer) -> Result<Value, Failure> {
     let body = answer.body.as_deref().unwrap_or_default();
-    serde_json::from_slice(body).map_err(|_| Failure::WrongFormat("the answer about an export is no JSON".to_owned()))
+    serde_json::from_slice(crate::json::unmarked(body))
+        .map_err(|_| Failure::WrongFormat("the answer about an export is no JSON".to_owned()))
 }
 
 /// Whether one of the words stands where they would.

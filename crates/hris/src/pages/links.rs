@@ -19,6 +19,18 @@ pub(super) fn follow(start: &Url, next: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
+/// The list's own address with the query of a next link, wherever that leads.
+///
+/// # Errors
+/// `WrongFormat` where it is no address, or has no query.
+pub(super) fn by_query(start: &Url, next: &str) -> Result<Url, Failure> {
+    let wrong = || Failure::WrongFormat("the next link has no query".to_owned());
+    let url = start.join(next).map_err(|_| wrong())?;
+    let mut own = start.clone();
+    own.set_query(Some(url.query().filter(|query| !query.is_empty()).ok_or_else(wrong)?));
+    Ok(own)
+}
+
 /// The target of the link `rel="next"`; there may be several headers, and several links in each.
 pub(super) fn next(headers: &HeaderMap) -> Option<String> {
     let values = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
@@ -100,6 +112,18 @@ mod tests {
                 all
             });
             assert_eq!(next(&headers).as_deref(), found, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_link_that_names_its_host_otherwise_the_query_counts() {
+        let start = Url::parse("https://hr.example.com/gateway/people?x=1").unwrap();
+        for next in ["http://hr.internal:8080/people?after=2&x=1", "?after=2&x=1", "//evil.example.org/?after=2&x=1"] {
+            let found = by_query(&start, next).map(|url| url.to_string());
+            assert_eq!(found, Ok("https://hr.example.com/gateway/people?after=2&x=1".to_owned()), "{next}");
+        }
+        for next in ["/people", "https://[", "https://hr.example.com/people?"] {
+            assert!(matches!(by_query(&start, next), Err(Failure::WrongFormat(_))), "{next}");
         }
     }
 

@@ -276,6 +276,58 @@ async fn lists_are_united_joined_and_looked_up() {
 }
 
 #[tokio::test]
+async fn an_end_date_is_read_only_of_those_who_are_said_to_leave() {
+    let more = "fields: {employeeId: id, fullName: name, email: email, status: state, terminationDate: end, \
+                lastWorkingDay: last}\n\
+                statuses: {here: {means: Active}, gone: {means: Terminated}}\nendDateMeans: LastDay\n";
+    let person = |id: u32, state: Value, reason: Value| {
+        json!({"id": id, "name": "Ada", "email": format!("a{id}@example.com"), "state": state, "reason": reason,
+            "end": "2026-02-28", "last": "2026-01-31"})
+    };
+    let day = Some("2026-01-31");
+    for (when, days) in [
+        ("inputs: {word: state}\nendDateWhen: {word: {is: [gone]}}", [None, day, None, None, None]),
+        ("inputs: {why: reason}\nendDateWhen: {why: filled}", [None, None, day, None, None]),
+        ("inputs: {word: state, why: reason}\nendDateWhen: {why: empty, word: filled}", [day, day, None, day, None]),
+    ] {
+        let people = [
+            person(1, json!("here"), Value::Null),
+            person(2, json!("gone"), Value::Null),
+            person(3, json!("here"), json!("resigned")),
+            person(4, json!("unheard of"), Value::Null),
+            person(5, Value::Null, json!({"code": 1})), // what it says cannot be told
+        ];
+        let vendor = vendor([ok(json!({"data": people}))]).await;
+        let read = ask(&source(&vendor.url, AUTH, PEOPLE, &format!("{more}{when}"))).await.unwrap();
+        let found: Vec<_> = read.employees.iter().map(|one| one.last_day.map(|day| day.to_string())).collect();
+        assert_eq!(found.iter().map(Option::as_deref).collect::<Vec<_>>(), days, "{when}");
+    }
+}
+
+#[tokio::test]
+async fn a_customers_own_word_is_the_one_that_is_counted_as_unknown_by_rules_too() {
+    let more = "fields: {employeeId: id, fullName: name, email: email}\ninputs: {state: state, kind: kind}\nrules:\n\
+                - {when: {state: {is: [A]}}, means: Active}\n- {when: {state: {is: [T]}, kind: {is: [x]}}, means: Terminated}";
+    let person = |id: u32, state: &str, kind: &str| json!({"id": id, "name": "Ada", "email": format!("a{id}@example.com"), "state": state, "kind": kind});
+    let answer =
+        || ok(json!({"data": [person(1, "A", ""), person(2, "R", "y"), person(3, "T", "x"), person(4, "T", "y")]}));
+    let vendor = vendor([answer(), answer()]).await;
+    let plain = source(&vendor.url, AUTH, PEOPLE, more);
+    let Source::Api(api) = source(&vendor.url, AUTH, PEOPLE, more) else { unreachable!() };
+    let words = BTreeMap::from([("Y / r".to_owned(), Verdict::Terminated), ("A".to_owned(), Verdict::Terminated)]);
+    let definition = api.definition.clone().with_words(&words, &BTreeMap::new()).unwrap();
+    let own = Source::Api(Box::new(ApiSource { definition, ..*api }));
+    for (source, said, unmapped) in [
+        (plain, ["Active", "Unmapped", "Terminated", "Unmapped"], vec!["y / R", "y / T"]),
+        (own, ["Active", "Terminated", "Terminated", "Unmapped"], vec!["y / T"]),
+    ] {
+        let read = ask(&source).await.unwrap();
+        assert_eq!(read.employees.iter().map(|one| one.said.as_str()).collect::<Vec<_>>(), said);
+        assert_eq!(read.unmapped.keys().map(String::as_str).collect::<Vec<_>>(), unmapped);
+    }
+}
+
+#[tokio::test]
 async fn a_source_asks_in_its_own_way_to_come_back_later() {
     let later = |status, body: &'static str| answer(status, &[("x-reset", "0")], body);
     let quota = r#"{"error": {"errors": [{"reason": "quotaExceeded"}]}}"#;

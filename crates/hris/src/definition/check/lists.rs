@@ -2,29 +2,31 @@
 
 use serde_json::Value;
 
-use super::super::{Ends, Export, List, Paging, Request, Step, Together};
+use super::super::words::Search;
+use super::super::{Code, Ends, Export, List, Paging, Request, Step, Together};
 use super::Check;
 use crate::template;
 
-/// Ends of a path whose POST may be a search. A definition cannot name another: nothing could tell it from a call that
-/// writes.
-const READING: [&str; 16] = [
-    "search",
-    "query",
-    "find",
-    "list",
-    "read",
-    "search_read",
-    "filter",
-    "lookup",
-    "export",
-    "exports",
-    "EmployeeExportJobs",
-    "employer/individual",
-    "employer/employment",
-    "masterapi/employee",
-    "ListeSalaries",
-    "ListeSalarieEmplois",
+/// Last words of a path that show that its POST reads. Another has to name a page that says so.
+const READING: [&str; 9] = ["search", "query", "find", "list", "read", "filter", "lookup", "export", "exports"];
+/// How words begin that say that a call writes: no page makes one of these a search.
+const WRITING: [&str; 16] = [
+    "add",
+    "assign",
+    "create",
+    "delete",
+    "destroy",
+    "import",
+    "insert",
+    "patch",
+    "put",
+    "remove",
+    "save",
+    "set",
+    "terminate",
+    "update",
+    "upload",
+    "write",
 ];
 
 impl Check<'_> {
@@ -40,6 +42,22 @@ impl Check<'_> {
         if let Some(export) = &list.export {
             self.export(&format!("{place}.export"), export);
         }
+        for (word, code) in [("skip", &list.skip), ("empty", &list.empty)] {
+            code.iter().for_each(|code| self.code(&format!("{place}.{word}"), code));
+        }
+        if list.empty.is_some() && list.paging.is_none() {
+            self.say(format!("{place}.empty"), "there is no page behind the first");
+        }
+        if list.choose.is_some() && !place.starts_with("people.") {
+            self.say(format!("{place}.choose"), "only in a list of people: joins have one of their own");
+        }
+    }
+
+    fn code(&mut self, place: &str, code: &Code) {
+        self.path(&format!("{place}.path"), &code.path, false);
+        if code.is.is_empty() {
+            self.say(format!("{place}.is"), "no word");
+        }
     }
 
     pub(super) fn export(&mut self, place: &str, export: &Export) {
@@ -49,10 +67,7 @@ impl Check<'_> {
         for (word, code) in
             std::iter::once(("done", &export.done)).chain(export.failed.iter().map(|one| ("failed", one)))
         {
-            self.path(&format!("{place}.{word}.path"), &code.path, false);
-            if code.is.is_empty() {
-                self.say(format!("{place}.{word}.is"), "no word");
-            }
+            self.code(&format!("{place}.{word}"), code);
         }
         if !export.poll.path.contains("{job}") {
             self.say(format!("{place}.poll.path"), "{job} is not in it");
@@ -68,18 +83,32 @@ impl Check<'_> {
         }
         self.headers(&format!("{place}.headers"), request.headers.iter().map(|(name, value)| (name, value.as_str())));
         let Some(search) = &request.search else { return };
-        if !READING.iter().any(|end| request.path.strip_suffix(end).is_some_and(|rest| rest.ends_with(['/', ':']))) {
-            let last = request.path.rsplit(['/', ':']).next().unwrap_or_default();
-            self.say(
-                format!("{place}.search"),
-                format!("a POST to {last:?} may write: only these are read by: {}", READING.join(", ")),
-            );
-        }
-        if !search.page.starts_with("https://") {
-            self.say(format!("{place}.search.page"), "the vendor's page, https://…");
-        }
+        self.reads(&format!("{place}.search"), &request.path, search);
         if !search.body.0.is_object() {
             self.say(format!("{place}.search.body"), "no object");
+        }
+    }
+
+    /// A POST shows by its path that it reads, or names a page that says so.
+    fn reads(&mut self, place: &str, path: &str, search: &Search) {
+        let last = path.rsplit(['/', ':']).next().unwrap_or_default();
+        let folded = last.to_ascii_lowercase();
+        if WRITING.iter().any(|word| folded.starts_with(word)) {
+            self.say(place, format!("a POST to {last:?} writes"));
+        }
+        let (word, page) = match (&search.page, &search.reads) {
+            (Some(page), None) if READING.contains(&last) => ("page", page),
+            (None, Some(page)) => ("reads", page),
+            (Some(_), None) => {
+                let known = READING.join(", ");
+                let why = "may write. Where it only reads, name the page that says so in reads instead of page";
+                return self
+                    .say(place, format!("a POST to {last:?} {why}; without it, a path ends with one of: {known}"));
+            }
+            (Some(_), Some(_)) | (None, None) => return self.say(place, "exactly one of page and reads"),
+        };
+        if !page.starts_with("https://") {
+            self.say(format!("{place}.{word}"), "a public page, https://…");
         }
     }
 
@@ -91,7 +120,7 @@ impl Check<'_> {
                 more.iter().for_each(|more| self.place(place, more));
                 self.taken(place, query.is_some(), body.is_some(), searches);
             }
-            Paging::NextLink(at) => {
+            Paging::NextLink(at) | Paging::NextQuery(at) => {
                 self.place(place, at);
                 if searches {
                     self.say(place, "a search has no next link");
@@ -107,7 +136,9 @@ impl Check<'_> {
     pub(super) fn step(&mut self, place: &str, step: &Step, total: bool, pages: bool) {
         match &step.ends {
             Ends::Short if step.size.is_none() => self.say(format!("{place}.ends"), "short needs a size"),
-            Ends::Total if !total => self.say(format!("{place}.ends"), "total is not said by the list"),
+            Ends::Total | Ends::CheckedTotal if !total => {
+                self.say(format!("{place}.ends"), "total is not said by the list")
+            }
             Ends::Last(_) if !pages => self.say(format!("{place}.ends"), "last is the number of a page"),
             Ends::More(at) | Ends::Last(at) => self.place(place, at),
             _ => {}
@@ -149,6 +180,9 @@ impl Check<'_> {
                 self.together(&format!("{place}.together"), together, &detail.request);
             }
             let listed = detail.paging.is_some() || detail.choose.is_some() || detail.together.is_some();
+            if detail.null_is_empty && detail.records.is_none() {
+                self.say(&place, "nullIsEmpty: the answer is one record, not a list");
+            }
             if detail.records.is_none() && listed {
                 self.say(place, "one record has neither pages nor a choice, and is one person's");
             }

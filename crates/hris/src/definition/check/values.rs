@@ -79,24 +79,34 @@ impl Check<'_> {
             if rule.when.is_empty() {
                 self.say("rules", "a rule without a condition would make everybody the same");
             }
-            for (input, test) in &rule.when {
-                if !inputs.contains(&input) {
-                    self.say("rules", format!("{input} is not under inputs"));
-                }
-                if matches!(test, Test::Is(words) if words.is_empty()) {
-                    self.say("rules", format!("no word for {input}"));
-                }
-            }
+            self.tests("rules", &rule.when, &inputs);
+        }
+        self.tests("endDateWhen", &definition.end_date_when, &inputs);
+        if definition.end_date_means.is_none() && !definition.end_date_when.is_empty() {
+            self.say("endDateWhen", "there is no field terminationDate");
         }
         for input in inputs {
-            if !definition.rules.iter().any(|rule| rule.when.contains_key(input)) {
-                self.say(format!("inputs.{input}"), "no rule looks at it");
+            let ruled = definition.rules.iter().any(|rule| rule.when.contains_key(input));
+            if !ruled && !definition.end_date_when.contains_key(input) {
+                self.say(format!("inputs.{input}"), "neither a rule nor endDateWhen looks at it");
             }
         }
         let later = definition.statuses.values().any(|rule| rule.when_starts_later.is_some())
             || definition.rules.iter().any(|rule| rule.when_starts_later.is_some());
         if later && !definition.offered().contains(&Slot::HireDate) {
             self.say("statuses", "whenStartsLater needs a field hireDate");
+        }
+    }
+
+    /// What is asked of inputs.
+    fn tests(&mut self, place: &str, when: &BTreeMap<String, Test>, inputs: &[&String]) {
+        for (input, test) in when {
+            if !inputs.contains(&input) {
+                self.say(place, format!("{input} is not under inputs"));
+            }
+            if matches!(test, Test::Is(words) if words.is_empty()) {
+                self.say(place, format!("no word for {input}"));
+            }
         }
     }
 }
