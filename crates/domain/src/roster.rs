@@ -2,7 +2,8 @@
 //!
 //! Over one connection. Pure: the answer is believed already, `now` is an argument, and equal input gives no change.
 //! Nobody becomes a leaver here but on a positive statement: a status, or a last day that has passed. Whoever is out of
-//! scope is never one, whatever is said of them; who comes into scope as one needs approval.
+//! scope is never one, whatever is said of them; who comes into scope as one, or leaves and falls out of scope in the same
+//! answer, needs approval. Who had left before anybody looked gets a Person only if something here is theirs.
 
 mod calendar;
 mod person;
@@ -19,7 +20,8 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::employee::{Employee, HrId, Manager};
-use super::lifecycle::{Facts, State, Verdict, verdict};
+use super::lifecycle::{Facts, State, Verdict, Why, verdict};
+use super::ownership::comparable;
 use super::scope::{self, Out, Scope};
 use super::timezone::Zones;
 use calendar::{Calendar, Day};
@@ -33,6 +35,8 @@ pub struct Entry {
     pub policy: String,
     /// What the record says, as last named by a trusted answer.
     pub facts: Facts,
+    /// When the last day was announced; always with an announced day.
+    pub notice: Option<Notice>,
     /// Since when trusted answers no longer name it.
     pub missing_since: Option<Timestamp>,
     /// What follows from that today.
@@ -41,6 +45,15 @@ pub struct Entry {
     pub aliases: Vec<String>,
     /// What is kept for showing.
     pub profile: Profile,
+}
+
+/// When trusted answers announced a last day while it was still to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// The first of them.
+    pub at: Timestamp,
+    /// Another one, about a day later or more, said the same.
+    pub confirmed: bool,
 }
 
 /// What follows from the facts today.
@@ -54,12 +67,28 @@ pub struct Standing {
     pub last_day: Option<Date>,
     /// IANA name of the zone the day is counted in.
     pub zone: String,
-    /// Why, in words.
-    pub why: String,
+    /// Why: what the record says of them.
+    pub why: Why,
     /// How they left; only with `Terminated`.
     pub left: Option<Left>,
     /// Why they are out of scope; always with `OutOfScope`, and with `Unknown` where nobody could tell since.
     pub out: Option<Out>,
+    /// Why they would be out of scope by what an answer says that also says that they leave: scope is judged by what was
+    /// known before, and a human decides.
+    pub leaves_scope: Option<Out>,
+}
+
+impl Standing {
+    /// Why, in words.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let record = self.why.words();
+        match (self.state, self.out, self.leaves_scope) {
+            (State::OutOfScope, Some(out), _) => format!("out of scope: {}; the record says: {record}", out.words()),
+            (_, _, Some(out)) => format!("{record}; the same answer puts them out of scope: {}", out.words()),
+            _ => record.to_owned(),
+        }
+    }
 }
 
 /// How somebody left. Stays as it was first written for as long as the termination stands; only `baseline` may be set.
@@ -67,12 +96,15 @@ pub struct Standing {
 pub struct Left {
     /// The run that counts them; none only before the roster has given them one.
     pub run: Option<String>,
-    /// They came, or stood, with a baseline, or came into scope as a leaver: needs approval.
+    /// They came, or stood, with a baseline, were first seen as a leaver, came into scope as one, or fell out of it with the
+    /// same answer: needs approval.
     pub baseline: bool,
     /// The first instant after the last day; or when it was seen, without a last day.
     pub effective: Timestamp,
     /// When a trusted answer, or a midnight, first said so.
     pub seen: Timestamp,
+    /// Two trusted answers a day apart announced the day: counts against no limit.
+    pub announced: bool,
 }
 
 /// What is kept of a person for showing. Never printed.
@@ -168,6 +200,9 @@ pub struct Rules<'a> {
     pub usernames: &'a dyn Fn(&Employee) -> Vec<String>,
     /// Whom it is about.
     pub scope: &'a Scope,
+    /// Whether anything in the cluster is marked with, or bound to, a key such as `id:hq/7`, `email:…` or `user:…`; none
+    /// where that is not known yet.
+    pub owns: Option<&'a dyn Fn(&str) -> bool>,
     /// The runs it has, oldest first.
     pub runs: &'a [Run],
     /// Whether leavers act by themselves.
@@ -223,9 +258,12 @@ pub struct Plan {
     pub missing: u32,
     /// Leavers of a baseline, or that came into scope as leavers, whose access stands.
     pub baseline_leavers: u32,
+    /// People of the answer who had left before anybody looked, and own nothing here: they get no Person.
+    pub former: u32,
     /// Who of an answer is in scope; none without an answer.
     pub scope: Option<Scoped>,
-    /// People whose location no entry of the policy names; none without an answer, since locations are not kept.
+    /// People without a location, or with one that no entry of the policy names; none without an answer, since locations
+    /// are not kept.
     pub unmatched: Option<u32>,
     /// The next instant at which somebody's dates say something new.
     pub wake: Option<Timestamp>,
@@ -288,12 +326,14 @@ pub fn next(known: &[Known], answer: Option<Answer<'_>>, rules: &Rules<'_>, now:
 #[derive(Default)]
 struct OfAnswer {
     unmatched: u32,
+    former: u32,
     scope: Scoped,
 }
 
 /// An employee as a policy sees them today, whatever is known of them.
 struct Sight {
     day: Rc<Day>,
+    taken: Timestamp,
     matched: bool,
     verdict: Verdict,
     out: Option<Out>,
@@ -307,7 +347,7 @@ fn sight(employee: &Employee, before: Option<&Entry>, rules: &Rules<'_>, calenda
         rules.scope.out(employee, &scope::Known { connection: rules.connection, person: &person, state: verdict.state })
     });
     let out = out.flatten();
-    Sight { day, matched, verdict, out }
+    Sight { day, taken: calendar.taken.unwrap_or(calendar.now), matched, verdict, out }
 }
 
 /// Everybody an answer names, then everybody it does not.
@@ -321,7 +361,7 @@ fn with_answer<'a>(
     let managers = Managers::new(answer.employees, if answer.part { known } else { &[] });
     let mut of_answer = OfAnswer::default();
     let mut drafts = Vec::with_capacity(known.len().max(answer.employees.len()));
-    let mut strangers = Vec::new();
+    let (mut strangers, mut former) = (Vec::new(), Vec::new());
     for employee in answer.employees {
         let found = unnamed.remove(&employee.id);
         let before = found.and_then(|known| known.entry.as_ref());
@@ -333,14 +373,19 @@ fn with_answer<'a>(
         }
         let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
         let manager = manager.map(|id| person_name(rules.namespace, rules.connection, id));
-        let new = found.is_none() && sight.out.is_some();
+        let lane = match (found, sight.out, sight.verdict.state) {
+            (None, Some(_), _) => &mut strangers,
+            (None, None, State::Terminated) => &mut former,
+            _ => &mut drafts,
+        };
         let (after, turn) = person::stated(employee, before, manager, &sight, rules, calendar.now);
         let access = found.map_or(Access::Stands, |known| known.access);
-        let draft = Draft { id: &employee.id, before, after, turn, access, day: sight.day, leaver: false };
-        if new { strangers.push(draft) } else { drafts.push(draft) }
+        lane.push(Draft { id: &employee.id, before, after, turn, access, day: sight.day, leaver: false });
     }
     let rest = known.iter().filter(|known| unnamed.contains_key(&known.id));
     drafts.extend(rest.filter_map(|known| still(known, !answer.part, rules, calendar)));
+    of_answer.former = owning(&drafts, &mut former, rules);
+    drafts.append(&mut former);
     mistakable(&drafts, &mut strangers);
     drafts.append(&mut strangers);
     (drafts, of_answer)
@@ -354,6 +399,23 @@ fn mistakable(known: &[Draft<'_>], strangers: &mut Vec<Draft<'_>>) {
     }
     let aliases: HashSet<&str> = known.iter().flat_map(|draft| &draft.after.aliases).map(String::as_str).collect();
     strangers.retain(|stranger| stranger.after.aliases.iter().any(|alias| aliases.contains(alias.as_str())));
+}
+
+/// Of those who had left before anybody looked, keeps those to whom something here belongs; says how many are dropped.
+///
+/// A key that somebody known has too, such as an address that was given to a successor, is no reason: what carries it is
+/// the other's. While it is not known who owns anything, everybody is kept.
+fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -> u32 {
+    let Some(owns) = rules.owns.filter(|_| !former.is_empty()) else { return 0 };
+    let taken: HashSet<String> =
+        known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
+    let all = former.len();
+    former.retain(|draft| {
+        let id = format!("id:{}/{}", rules.connection, draft.id);
+        let aliases = draft.after.aliases.iter().map(|key| comparable(key)).filter(|key| !taken.contains(key));
+        std::iter::once(id).chain(aliases).any(|key| owns(&key))
+    });
+    u32::try_from(all - former.len()).unwrap_or(u32::MAX)
 }
 
 /// A person no new statement is made of.
@@ -373,6 +435,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>,
         missing: 0,
         baseline_leavers: 0,
         unmatched: of_answer.as_ref().map(|of_answer| of_answer.unmatched),
+        former: of_answer.as_ref().map_or(0, |of_answer| of_answer.former),
         scope: of_answer.map(|of_answer| of_answer.scope),
         wake: None,
     };

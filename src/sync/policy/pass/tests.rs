@@ -46,6 +46,7 @@ impl Cluster {
             people: vec![],
             revocations: vec![],
             snapshot: Some(believed(employees)),
+            owners: None,
         });
         cluster.pass();
         cluster
