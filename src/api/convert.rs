@@ -152,6 +152,9 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
         removal: spec.operation == revocation::Operation::Remove,
         begun: seen.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
         baseline: person.and_then(|p| p.status.as_ref()?.employment.as_ref()).is_some_and(|standing| standing.baseline),
+        leaves_scope: person
+            .and_then(|person| person.status.as_ref()?.employment.as_ref()?.leaves_scope.as_ref())
+            .is_some(),
         late: spec.late,
         allowance: seen.ledger.cloned().unwrap_or_default().allowance(&spec.policy, name),
         approved: spec.approval.as_ref().map(|approval| approval.plan_hash.clone()),

@@ -54,7 +54,7 @@ pub(super) fn stated(
         _ => standing(stood, told, day, now),
     };
     standing.leaves_scope = leaves_scope;
-    if came_as_a_leaver(before)
+    if never_seen_in_scope(before)
         && let Some(left) = &mut standing.left
     {
         left.baseline = true;
@@ -90,9 +90,10 @@ fn leaves_with_its_scope(employee: &Employee, before: Option<&Entry>, verdict: V
     leaves && (held_already || same_policy) && by_name().is_none()
 }
 
-/// Whether nobody saw them at work and in scope before: they came into scope, or into sight, as a leaver. A Person that was
-/// deleted and is made again comes so too, or deleting it would release what waits for approval.
-fn came_as_a_leaver(before: Option<&Entry>) -> bool {
+/// Whether nobody saw them in scope before: a leaver of whom that is so needs approval. Of somebody who is not known at
+/// all it cannot be told whether they were out of scope until now, or whether their Person was deleted while they waited
+/// for approval, which must not release them.
+fn never_seen_in_scope(before: Option<&Entry>) -> bool {
     before.is_none_or(|before| before.standing.out.is_some())
 }
 
