@@ -27,6 +27,7 @@ mod idle;
 mod instruments;
 mod leaks;
 mod leaver;
+mod names;
 mod own_connector;
 mod policies;
 mod preview;
