@@ -90,7 +90,10 @@ mod tests {
         Seen { accounts: accounts.collect(), ..Seen::default() }
     }
 
-    fn bindings(bindings: &[(&str, &[&str])]) -> Seen {
+    /// Users that bindings name, by namespace.
+    type Bound<'a> = &'a [(&'a str, &'a [&'a str])];
+
+    fn bindings(bindings: Bound<'_>) -> Seen {
         let bindings = bindings.iter().map(|(namespace, users)| {
             let kind = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
             let place = Place { kind, namespace: (*namespace).into(), name: "admins".into() };
@@ -147,7 +150,7 @@ mod tests {
     #[test]
     fn user_names_that_match_nobody_who_is_bound_are_seen_from_the_first_day() {
         let people = Index::new(vec![person("1", "Ada@Example.com"), person("2", "ben@example.com")]);
-        let cases: [(&str, &[(&str, &[&str])], _); 6] = [
+        let cases: [(&str, Bound<'_>, _); 6] = [
             ("no binding names a user", &[], None),
             ("another prefix", &[("", &["https://idp#ada@example.com"])], Some(condition::nobody_matched(1))),
             ("nobody known", &[("a", &["oidc:eve@example.com"])], Some(condition::nobody_matched(1))),

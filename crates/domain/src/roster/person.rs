@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
+use super::answer::Sight;
 use super::calendar::Day;
-use super::{Baseline, Entry, Left, Notice, Profile, Rules, Sight, Standing, Turn, person_name};
+use super::{Baseline, Entry, Left, Notice, Profile, Rules, Standing, Turn, person_name};
 use crate::employee::{Employee, HrId, Said, Status};
 use crate::lifecycle::{Facts, State, Verdict, Why, begun_anew, verdict};
 use crate::ownership::comparable;

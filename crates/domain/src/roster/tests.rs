@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::employee::{Said, Status};
+use crate::employee::{Manager, Said, Status};
 use crate::scope::{Kind, Lists};
 
 fn at(text: &str) -> Timestamp {
