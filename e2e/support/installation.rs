@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ pub struct Installation {
     directory: PathBuf,
     logs: Arc<Mutex<Vec<PathBuf>>>,
     listening: Mutex<Vec<String>>,
+    job: Mutex<String>,
     among_others: Option<RwLockReadGuard<'static, ()>>,
 }
 
@@ -86,6 +88,7 @@ impl Installation {
             directory,
             logs: Arc::default(),
             listening: Mutex::default(),
+            job: Mutex::default(),
             among_others: Some(STORIES.read().await),
         };
         installation.make_namespace(&installation.namespace).await;
@@ -102,7 +105,8 @@ impl Installation {
         installation
     }
 
-    async fn install(&self, values: Value) {
+    /// Installs the chart, or upgrades it, with these values.
+    pub async fn install(&self, values: Value) {
         let mut all = json!({
             "image": {"repository": "localhost/rollcall", "tag": "test"},
             "policies": {"allowRevokerTokenRequests": true}, // the revoker is a local process here, not a pod of a node
@@ -113,6 +117,7 @@ impl Installation {
         overlay(&mut all, values);
         let manifests = chart::render(&self.admin, &self.release, &self.namespace, &all).await;
         chart::apply(self.cluster, &manifests);
+        *self.job.lock().unwrap() = chart::argument(&manifests, "--revoker-job");
         chart::until_guarded(&self.admin, &self.revoker_namespace()).await;
     }
 
@@ -156,9 +161,19 @@ impl Installation {
     pub async fn control(&self) -> Service {
         let namespace = self.revoker_namespace();
         let account = format!("{}-revoke", self.release);
-        let image = "localhost/rollcall:test";
-        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-image", image];
+        let job = self.job.lock().unwrap().clone();
+        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
         self.start("control", &more).await
+    }
+
+    /// Lets control that is started from now on create other Jobs than those of the installed chart.
+    pub fn declare(&self, job: &Value) {
+        *self.job.lock().unwrap() = job.to_string();
+    }
+
+    /// The spec of the revoker's Job, as the chart passes it to control.
+    pub fn job(&self) -> Value {
+        serde_json::from_str(&self.job.lock().unwrap()).unwrap()
     }
 
     async fn start(&self, command: &str, more: &[&str]) -> Service {
@@ -434,11 +449,23 @@ impl Installation {
     }
 
     /// Runs a command of Rollcall as an admin would, in the people namespace.
-    pub fn succeeds(&self, arguments: &[&str]) {
+    pub fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.says(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same, of a command that must end with a failure; gives what it says of it.
+    pub fn fails(&self, arguments: &[&str]) -> String {
+        let output = self.says(arguments);
+        assert!(!output.status.success(), "{arguments:?} did not fail");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn says(&self, arguments: &[&str]) -> Output {
         let mut command = rollcall();
         command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        command.output().unwrap()
     }
 
     /// Waits until the newest Revocation of an HR id is held by this gate, and gives it.

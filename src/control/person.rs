@@ -20,6 +20,7 @@ use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::Fault;
+use crate::kube::watched;
 use domain::plan::Plan;
 use domain::roster;
 
@@ -39,6 +40,7 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Result<Action,
     Ok(match step(&person, &ctx).await {
         Ok(()) => Action::requeue(AGAIN),
         Err(fault) => {
+            watched::failed(&fault);
             tracing::warn!(person = person.name_any(), %fault, "leaver not planned; looked at again");
             Action::requeue(RETRY)
         }
@@ -209,7 +211,7 @@ fn spec(
 async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSpec) -> Result<(), Fault> {
     let run = person.status.as_ref().and_then(|status| status.employment.as_ref()?.run.clone());
     let mut labels = std::collections::BTreeMap::from([(names::PERSON.to_owned(), person.name_any())]);
-    if let Some(run) = run.filter(|_| spec.operation == Operation::Cut && !spec.late) {
+    if let Some(run) = run.filter(|_| !spec.late) {
         labels.insert(names::RUN.to_owned(), run);
     }
     let revocation = Revocation {

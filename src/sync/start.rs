@@ -27,6 +27,7 @@ use super::{Context, Failures, Snapshots, connection};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
+use crate::kube::watched::Watch;
 
 /// Polls at once.
 const POLLS: u16 = 4;
@@ -52,6 +53,7 @@ pub async fn run(
 ) -> Result<(), Fault> {
     let (revocations, revocations_in) = store();
     let owned = Arc::new(Owned::default());
+    let people = Arc::new(People::default());
     let shared = Arc::new(Context {
         client: client.clone(),
         namespace: namespace.clone(),
@@ -59,12 +61,13 @@ pub async fn run(
         rotations: Arc::default(),
         files: super::connection::Knowledge::default(),
         failures: Failures::default(),
+        people: Arc::clone(&people),
         metrics,
         clock,
     });
-    let people = Arc::new(People::default());
     let watched = Arc::new(Watched { shared: Arc::clone(&shared), people: Arc::clone(&people), revocations, owned });
     let (wake, wake_for_owners) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let watch = Watch::new(client.clone(), "sync", Arc::clone(&shared.metrics), clock);
     // A watch that is lost without a word is noticed after its own timeout: short where leavers depend on it.
     let ours = watcher::Config::default().timeout(30);
     let mut tasks = JoinSet::new();
@@ -82,26 +85,26 @@ pub async fn run(
         |owned| &owned.cluster_role_bindings,
         Arc::clone(&wake_for_owners),
     ));
-    tasks.spawn(connections(shared));
-    tasks.spawn(policies(watched, wake, wake_for_owners));
+    tasks.spawn(connections(shared, Arc::clone(&watch)));
+    tasks.spawn(policies(watched, wake, wake_for_owners, watch));
     tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         _ = tasks.join_next() => Err(Fault::Transient { doing: "run sync", cause: "a watch or a controller ended".to_owned() }),
     }
 }
 
-async fn connections(shared: Arc<Context>) {
+async fn connections(shared: Arc<Context>, watch: Arc<Watch>) {
     let api: Api<HRConnection> = Api::namespaced(shared.client.clone(), &shared.namespace);
     Controller::new(api, watcher::Config::default())
         .with_config(Config::default().concurrency(POLLS))
-        .run(connection::reconcile, never, shared)
+        .run(watch.over(connection::reconcile), never, shared)
         .for_each(|_| std::future::ready(()))
         .await;
 }
 
 /// Policies are looked at on their own changes, on every believed answer, on what others did to Persons and Revocations,
 /// and a little later on what they did to marks and to users of bindings.
-async fn policies(watched: Arc<Watched>, wake: Arc<Notify>, wake_for_owners: Arc<Notify>) {
+async fn policies(watched: Arc<Watched>, wake: Arc<Notify>, wake_for_owners: Arc<Notify>, watch: Arc<Watch>) {
     watched.people.ready().await;
     watched.owned.ready().await;
     if watched.revocations.wait_until_ready().await.is_err() {
@@ -113,7 +116,7 @@ async fn policies(watched: Arc<Watched>, wake: Arc<Notify>, wake_for_owners: Arc
         .reconcile_all_on(together(wake, TOGETHER))
         .reconcile_all_on(together(wake_for_owners, OWNERS_TOGETHER))
         .with_config(Config::default().concurrency(PASSES))
-        .run(policy::reconcile, never, watched)
+        .run(watch.over(policy::reconcile), never, watched)
         .for_each(|_| std::future::ready(()))
         .await;
 }

@@ -47,7 +47,7 @@ pub enum State {
 }
 
 impl State {
-    /// Its word.
+    /// Its spelling, as expressions of a policy and the preview see it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
