@@ -42,4 +42,5 @@ mod refusals;
 mod replaced;
 mod scope;
 mod sealing;
+mod user_names;
 mod withdrawn;

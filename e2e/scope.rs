@@ -33,7 +33,7 @@ async fn who_moved_out_of_scope_keeps_their_token_whatever_hr_says_and_needs_app
 
     let shown = standing(&rollcall, "7").await;
     let why = "out of scope: the department is not among spec.scope.include.departments; the record says: terminated";
-    assert_eq!((shown.state, shown.why.as_str()), (State::OutOfScope, why));
+    assert_eq!((shown.state, shown.message.as_str()), (State::OutOfScope, why));
     assert!(rollcall.revocations("7").await.is_empty(), "nothing is planned");
     assert!(works(&rollcall, "7", &seven).await, "out of scope, the token works on");
 

@@ -85,6 +85,8 @@ pub const TELLS_LEAVERS: &str = "TellsLeavers";
 pub const BASELINE: &str = "Baseline";
 /// Of a policy: every location has a time zone.
 pub const LOCATIONS_MATCHED: &str = "LocationsMatched";
+/// Of a policy: users that bindings name are people it knows.
+pub const USER_NAMES_MATCHED: &str = "UserNamesMatched";
 /// Of a person: their credentials are refused.
 pub const REVOKED: &str = "Revoked";
 /// Of a revocation: a credential came back.
@@ -337,7 +339,8 @@ pub fn baseline_awaited() -> ConditionUpdate {
     )
 }
 
-/// Some locations are in no entry of `timeZones.byLocation`; their people's days are counted in the default zone.
+/// Some people have no location, or one that is in no entry of `timeZones.byLocation`; their days are counted in the
+/// default zone. Add the locations, or give these people one in the HR system.
 #[must_use]
 pub fn locations_unmatched(people: usize) -> ConditionUpdate {
     word(
@@ -345,7 +348,7 @@ pub fn locations_unmatched(people: usize) -> ConditionUpdate {
         Status::False,
         "DefaultZoneUsed",
         format!(
-            "{people} people have a location that timeZones.byLocation does not name; their days are counted in the default zone."
+            "{people} people have no location, or one that timeZones.byLocation does not name; their days are counted in the default zone."
         ),
     )
 }
@@ -353,7 +356,42 @@ pub fn locations_unmatched(people: usize) -> ConditionUpdate {
 /// Every location with people has a time zone.
 #[must_use]
 pub fn locations_matched() -> ConditionUpdate {
-    word(LOCATIONS_MATCHED, Status::True, "Matched", "Every location has a time zone.".to_owned())
+    word(LOCATIONS_MATCHED, Status::True, "Matched", "Everybody's location has a time zone.".to_owned())
+}
+
+/// Users that bindings name are people the policy knows; those of the same form who are not may be out of scope.
+#[must_use]
+pub fn user_names_matched(users: u32, strangers: u32) -> ConditionUpdate {
+    match strangers {
+        0 => word(
+            USER_NAMES_MATCHED,
+            Status::True,
+            "Matched",
+            format!("{users} users that bindings name are people of this namespace."),
+        ),
+        _ => word(
+            USER_NAMES_MATCHED,
+            Status::True,
+            "SomeUnknown",
+            format!(
+                "{users} users that bindings name are people of this namespace; {strangers} more look like the user names of the policy and are nobody known, see status.coverage.strangers."
+            ),
+        ),
+    }
+}
+
+/// Bindings name users, and none of them is a person: no binding of a leaver will be found. Compare a user name in a
+/// binding with `spec.identity.usernames`.
+#[must_use]
+pub fn nobody_matched(bound: u32) -> ConditionUpdate {
+    word(
+        USER_NAMES_MATCHED,
+        Status::False,
+        "NobodyMatched",
+        format!(
+            "Bindings name {bound} users, and none of them is a person: the bindings of leavers would not be found. Compare a user name in a binding with spec.identity.usernames; `rollcall preview` shows what it gives."
+        ),
+    )
 }
 
 // ---- Person --------------------------------------------------------------------------------------------------------
@@ -362,6 +400,13 @@ pub fn locations_matched() -> ConditionUpdate {
 #[must_use]
 pub fn revoked(message: impl Into<String>) -> ConditionUpdate {
     word(REVOKED, Status::True, "Refused", message.into())
+}
+
+/// The person has left, and neither an account nor a binding of theirs was found: nothing was refused, so nothing is
+/// proved. If they should have had access, look at marks and user names.
+#[must_use]
+pub fn nothing_found(message: impl Into<String>) -> ConditionUpdate {
+    word(REVOKED, Status::Unknown, "NothingFound", message.into())
 }
 
 /// The person has left and access stands; the message names the gate and the next step.

@@ -151,6 +151,9 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
         removal: spec.operation == revocation::Operation::Remove,
         begun: seen.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
         baseline: person.and_then(|p| p.status.as_ref()?.employment.as_ref()).is_some_and(|standing| standing.baseline),
+        leaves_scope: person
+            .and_then(|person| person.status.as_ref()?.employment.as_ref()?.leaves_scope.as_ref())
+            .is_some(),
         late: spec.late,
         allowance: match (seen.ledger, asked(seen.revocation)) {
             (Some(ledger), Some(asked)) => ledger.allowance(&spec.policy, name, &asked),

@@ -27,6 +27,7 @@ use super::condition::Condition;
     printcolumn(name = "State", type_ = "string", json_path = ".status.employment.state"),
     printcolumn(name = "Last day", type_ = "string", json_path = ".status.employment.lastDay"),
     printcolumn(name = "Access", type_ = "string", json_path = ".status.access.state"),
+    printcolumn(name = "Remaining", type_ = "integer", json_path = ".status.access.remaining"),
     printcolumn(name = "Why", type_ = "string", json_path = ".status.employment.why", priority = 1),
     printcolumn(name = "Revocation", type_ = "string", json_path = ".status.access.revocation", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
@@ -126,6 +127,12 @@ pub struct Employment {
     /// The last day that a trusted answer announced while it was still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Date>,
+    /// When that day was first announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced_at: Option<Timestamp>,
+    /// Another trusted answer, a day later or more, announced the same day.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
     /// Since when trusted answers no longer name this record. Not a termination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
@@ -145,14 +152,21 @@ pub struct Standing {
     /// IANA name of the zone the day is counted in.
     #[schemars(length(max = 64))]
     pub time_zone: String,
-    /// Why, in words of the verdict table.
-    #[schemars(length(max = 256))]
+    /// Why, by one word: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
+    /// `Terminated`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
+    /// `NothingSaid`, `Conflict`, or `Other`.
+    #[schemars(length(max = 64))]
     pub why: String,
+    /// The same in words, for reading.
+    #[serde(default)]
+    #[schemars(length(max = 512))]
+    pub message: String,
     /// The run that brought the termination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub run: Option<String>,
-    /// The termination came with a baseline, or the person came into scope as a leaver: it needs approval.
+    /// The termination came with a baseline, or the person was first seen, or came into scope, as a leaver, or fell out of
+    /// scope with the answer that says they leave: it needs approval.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub baseline: bool,
     /// When the termination takes effect: the first instant after the last day; or when it was seen, without a last day.
@@ -165,6 +179,14 @@ pub struct Standing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub out_of_scope: Option<String>,
+    /// The answer that says the person leaves also says something that would put them out of scope, and for this reason.
+    /// They stay in scope, and a human decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub leaves_scope: Option<String>,
+    /// Two trusted answers a day apart announced the last day: the leaver counts against no limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announced: bool,
 }
 
 /// State of a person.

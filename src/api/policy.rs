@@ -124,8 +124,9 @@ pub struct ScopeLists {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
-    /// CEL expressions over `person` (`id`, `connection`, `workEmail`) that give the user names a person signs in
-    /// with, such as `'oidc:' + person.workEmail`.
+    /// CEL expressions over `person` (`id`, `connection`, `workEmail`, `displayName`, `legalEntity`, `employmentType`,
+    /// `department`, `team`, `title`, `location`) that give the user names a person signs in with, such as
+    /// `'oidc:' + person.workEmail`. A name that contains an address is compared without case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(min = 1, max = 512)))]
     pub usernames: Vec<String>,
@@ -320,6 +321,16 @@ pub struct Coverage {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 317)))]
     pub examples: Vec<String>,
+    /// Users that bindings name and that are a person, or several.
+    #[serde(default)]
+    pub users: u32,
+    /// Users that bindings name, that look like the user names of the policy, and are nobody known.
+    #[serde(default)]
+    pub unknown_users: u32,
+    /// The first bindings that name one of those, as `RoleBinding namespace/name` or `ClusterRoleBinding name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(max = 340)))]
+    pub strangers: Vec<String>,
 }
 
 impl SyncPolicy {

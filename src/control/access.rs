@@ -56,7 +56,7 @@ pub async fn draw(
 /// Whether a binding names a user of this person, or an account in a namespace where they own one.
 fn mentions(binding: &plan::Binding, person: &domain::ownership::PersonFacts, namespaces: &BTreeSet<String>) -> bool {
     binding.subjects.iter().any(|subject| match subject {
-        plan::Subject::User(name) => person.usernames().any(|own| own == name),
+        plan::Subject::User(name) => person.is_user(name),
         plan::Subject::Account { namespace, .. } => namespaces.contains(namespace),
         plan::Subject::Other => false,
     })

@@ -27,6 +27,8 @@ use domain::roster;
 
 /// Look again in case a change was missed.
 const AGAIN: Duration = Duration::from_secs(600);
+/// Longest reason that the schema takes.
+const LONGEST_REASON: usize = 256;
 /// Look again after a fault.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -202,7 +204,7 @@ fn spec(
         operation,
         due,
         late,
-        reason: standing.why.clone(),
+        reason: standing.message.chars().take(LONGEST_REASON).collect(),
         approval: None,
         rejection: None,
     }

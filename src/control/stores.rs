@@ -270,7 +270,7 @@ fn binding_changed(ctx: &Context, binding: Option<&Binding>) {
     }
     for person in ctx.stores.people.state() {
         let facts = api::convert::person_facts(&person);
-        if !facts.employed && facts.usernames().any(|own| users.iter().any(|user| *user == own)) {
+        if !facts.employed && users.iter().any(|user| facts.is_user(user)) {
             ctx.person_changed(&facts.name);
         }
     }

@@ -4,8 +4,8 @@ use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::revocation::Phase;
 use crate::api::{Person, policy};
 use domain::employee::{HrId, Said};
-use domain::lifecycle::{Facts, State};
-use domain::roster::{self, Access, Entry, Known, Left, Run, Scoped, Standing};
+use domain::lifecycle::{Facts, State, Why};
+use domain::roster::{self, Access, Entry, Known, Left, Notice, Run, Scoped, Standing};
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
 
 /// Phases of a Revocation that the revoker has, or will have, and of one whose targets are all refused, as
@@ -61,6 +61,7 @@ fn entry(status: &PersonStatus) -> Option<Entry> {
             last_day: employment.last_working_day,
             announced: employment.announced,
         },
+        notice: employment.announced_at.map(|at| Notice { at, confirmed: employment.confirmed }),
         missing_since: employment.missing_since,
         standing: standing(status.employment.as_ref()?),
         aliases: status.aliases.clone(),
@@ -70,9 +71,13 @@ fn entry(status: &PersonStatus) -> Option<Entry> {
 
 fn standing(standing: &person::Standing) -> Standing {
     let left = match (standing.state, standing.effective, standing.seen) {
-        (person::State::Terminated, Some(effective), Some(seen)) => {
-            Some(Left { run: standing.run.clone(), baseline: standing.baseline, effective, seen })
-        }
+        (person::State::Terminated, Some(effective), Some(seen)) => Some(Left {
+            run: standing.run.clone(),
+            baseline: standing.baseline,
+            effective,
+            seen,
+            announced: standing.announced,
+        }),
         _ => None,
     };
     Standing {
@@ -80,9 +85,10 @@ fn standing(standing: &person::Standing) -> Standing {
         since: standing.since,
         last_day: standing.last_day,
         zone: standing.time_zone.clone(),
-        why: standing.why.clone(),
+        why: Why::from_stored(&standing.why),
         left,
         out: out(standing),
+        leaves_scope: standing.leaves_scope.as_deref().map(Out::from_stored),
     }
 }
 
@@ -99,8 +105,9 @@ fn profile(profile: person::Profile) -> roster::Profile {
 
 /// Puts what the roster decided into a status; access, salt and conditions stay as they are.
 pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
-    let Entry { policy, facts, missing_since, standing, aliases, profile } = entry;
-    let Standing { state, since, last_day, zone, why, left, out } = standing;
+    let Entry { policy, facts, notice, missing_since, standing, aliases, profile } = entry;
+    let message = standing.message();
+    let Standing { state, since, last_day, zone, why, left, out, leaves_scope } = standing;
     let roster::Profile { display_name, work_email, department, title, manager } = profile;
     status.policy = Some(policy);
     status.employments = vec![Employment {
@@ -110,6 +117,8 @@ pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
         start_date: facts.start,
         last_working_day: facts.last_day,
         announced: facts.announced,
+        announced_at: notice.map(|notice| notice.at),
+        confirmed: notice.is_some_and(|notice| notice.confirmed),
         missing_since,
     }];
     status.employment = Some(person::Standing {
@@ -117,12 +126,15 @@ pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
         since,
         last_day,
         time_zone: zone,
-        why,
+        why: why.as_str().to_owned(),
+        message,
         run: left.as_ref().and_then(|left| left.run.clone()),
         baseline: left.as_ref().is_some_and(|left| left.baseline),
         effective: left.as_ref().map(|left| left.effective),
         seen: left.as_ref().map(|left| left.seen),
         out_of_scope: out.map(|out| out.as_str().to_owned()),
+        leaves_scope: leaves_scope.map(|out| out.as_str().to_owned()),
+        announced: left.is_some_and(|left| left.announced),
     });
     status.aliases = aliases;
     status.profile = Some(person::Profile { display_name, work_email, department, title, manager });
@@ -214,13 +226,15 @@ mod tests {
                 last_day: day("2026-03-01"),
                 announced: day("2026-03-01"),
             },
+            notice: Some(Notice { at: jiff::Timestamp::UNIX_EPOCH, confirmed: true }),
             missing_since: Some(jiff::Timestamp::UNIX_EPOCH),
             standing: Standing {
                 state,
                 since: jiff::Timestamp::UNIX_EPOCH,
                 last_day: day("2026-03-01"),
                 zone: "Europe/Madrid".into(),
-                why: "the last day has passed".into(),
+                why: Why::LastDayPassed,
+                leaves_scope: left.as_ref().map(|_| Out::NotIncluded(Kind::Department)),
                 left,
                 out: (state == State::OutOfScope).then_some(Out::Unknown(Kind::Team)),
             },
@@ -232,7 +246,7 @@ mod tests {
     #[test]
     fn what_is_shown_is_read_back_as_it_was() {
         let now = jiff::Timestamp::UNIX_EPOCH;
-        let left = Left { run: Some("r-1".into()), baseline: true, effective: now, seen: now };
+        let left = Left { run: Some("r-1".into()), baseline: true, effective: now, seen: now, announced: true };
         for (state, left) in [
             (State::Terminated, Some(left)),
             (State::Active, None),
@@ -260,6 +274,18 @@ mod tests {
             shown.out_of_scope = word.map(str::to_owned);
             assert_eq!(standing(&shown).out, Some(expected), "{word:?}");
         }
+    }
+
+    #[test]
+    fn a_reason_that_is_not_known_is_no_reason_to_act_and_its_message_is_for_reading_alone() {
+        let mut status = PersonStatus::default();
+        show(&mut status, entry_of(State::Active, None), &record_of("7"));
+        let shown = status.employment.unwrap();
+        assert_eq!((shown.why.as_str(), shown.message.as_str()), ("LastDayPassed", "the last day has passed"));
+        let reworded = person::Standing { message: "left on their last day".into(), ..shown.clone() };
+        assert_eq!(standing(&reworded), standing(&shown));
+        let unknown = person::Standing { why: "the last day has passed".into(), ..shown };
+        assert_eq!(standing(&unknown).why, Why::Other);
     }
 
     #[test]
@@ -300,7 +326,8 @@ mod tests {
     fn only_the_revocations_of_the_present_termination_say_how_far_it_has_come() {
         let seen = jiff::Timestamp::UNIX_EPOCH;
         let (now, before) = (seen, seen - jiff::SignedDuration::from_hours(1));
-        let left = |seen| Some(Left { run: Some("r-1".into()), baseline: false, effective: seen, seen });
+        let left =
+            |seen| Some(Left { run: Some("r-1".into()), baseline: false, effective: seen, seen, announced: false });
         let cases = [
             ("refused", State::Terminated, left(now), "Revoked", now, Access::Refused),
             ("the revoker has it", State::Terminated, left(now), "Released", now, Access::Ending),

@@ -1,53 +1,106 @@
-//! Coverage: which ServiceAccounts somebody owns, and which nobody does. Pure.
+//! Coverage: which ServiceAccounts and users of bindings are somebody's, and which are nobody's. Pure.
 
-use kube::api::ObjectMeta;
+use std::collections::BTreeSet;
 
-use crate::api::names;
+use super::owned::{Place, Seen};
+use super::usernames::Form;
+use crate::api::condition::{self, ConditionUpdate};
 use crate::api::policy::Coverage;
 use domain::ownership::{Index, Owners};
 use domain::plan::reach::is_system;
 
-/// Most unowned accounts that are named.
+/// Most unowned accounts, and bindings of strangers, that are named.
 const EXAMPLES: usize = 20;
 
-/// Counts accounts by what their marks resolve to. `default` accounts, and those of Kubernetes and Rollcall themselves,
-/// are nobody's and not counted. `namespace` is the operator's.
-pub fn coverage<'a>(accounts: impl Iterator<Item = &'a ObjectMeta>, people: &Index, namespace: &str) -> Coverage {
+/// Counts accounts by what their marks resolve to, and users of bindings by whether they are people. `default` accounts,
+/// and those of Kubernetes and Rollcall themselves, are nobody's and not counted. `namespace` is the operator's; `forms`
+/// are what the policy's user names look like.
+#[must_use]
+pub fn coverage(seen: &Seen, people: &Index, forms: &[Form], namespace: &str) -> Coverage {
     let own = [namespace.to_owned(), format!("{namespace}-revoker")];
     let mut coverage = Coverage::default();
-    for account in accounts {
-        let place = account.namespace.as_deref().unwrap_or_default();
-        let name = account.name.as_deref().unwrap_or_default();
-        if name == "default" || is_system(place, &own) {
+    for (place, mark) in &seen.accounts {
+        if place.name == "default" || is_system(&place.namespace, &own) {
             continue;
         }
-        let mark = account.annotations.as_ref().and_then(|annotations| annotations.get(names::OWNER));
-        match mark.map_or(Owners::Nobody, |mark| people.resolve(mark)) {
+        match mark.as_ref().map_or(Owners::Nobody, |mark| people.resolve(mark)) {
             Owners::One(_) => coverage.owned += 1,
             Owners::Several => coverage.ambiguous += 1,
             Owners::Nobody => {
                 coverage.unowned += 1;
-                coverage.examples.push(format!("{place}/{name}"));
+                coverage.examples.push(format!("{}/{}", place.namespace, place.name));
             }
         }
     }
     coverage.examples.sort();
     coverage.examples.truncate(EXAMPLES);
+    let known = |user: &str| people.user(user) != Owners::Nobody;
+    let stranger = |user: &str| !known(user) && forms.iter().any(|form| form.fits(user));
+    let users = users(seen);
+    coverage.users = count(users.iter().filter(|user| known(user)));
+    coverage.unknown_users = count(users.iter().filter(|user| stranger(user)));
+    let of_strangers = seen.bindings.iter().filter(|(_, users)| users.iter().any(|user| stranger(user)));
+    coverage.strangers = of_strangers.take(EXAMPLES).map(|(place, _)| shown(place)).collect();
     coverage
+}
+
+/// What is said of the user names of a policy: nothing where it has none, or where no binding names a user.
+#[must_use]
+pub fn of_user_names(seen: &Seen, coverage: &Coverage, forms: &[Form]) -> Option<ConditionUpdate> {
+    let bound = count(users(seen).iter());
+    if forms.is_empty() || bound == 0 {
+        return None;
+    }
+    Some(match coverage.users {
+        0 => condition::nobody_matched(bound),
+        users => condition::user_names_matched(users, coverage.unknown_users),
+    })
+}
+
+fn users(seen: &Seen) -> BTreeSet<&str> {
+    seen.bindings.values().flatten().map(String::as_str).collect()
+}
+
+fn count<'a>(users: impl Iterator<Item = &'a &'a str>) -> u32 {
+    u32::try_from(users.count()).unwrap_or(u32::MAX)
+}
+
+/// A binding, without whom it names.
+fn shown(place: &Place) -> String {
+    match place.namespace.as_str() {
+        "" => format!("{} {}", place.kind, place.name),
+        namespace => format!("{} {namespace}/{}", place.kind, place.name),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::usernames::Usernames;
     use domain::ownership::PersonFacts;
 
-    fn account(namespace: &str, name: &str, mark: Option<&str>) -> ObjectMeta {
-        ObjectMeta {
-            namespace: Some(namespace.into()),
-            name: Some(name.into()),
-            annotations: mark.map(|mark| [(names::OWNER.to_owned(), mark.to_owned())].into()),
-            ..ObjectMeta::default()
-        }
+    fn accounts(accounts: &[(&str, &str, Option<&str>)]) -> Seen {
+        let accounts = accounts.iter().map(|(namespace, name, mark)| {
+            let place = Place { kind: "ServiceAccount", namespace: (*namespace).into(), name: (*name).into() };
+            (place, mark.map(str::to_owned))
+        });
+        Seen { accounts: accounts.collect(), ..Seen::default() }
+    }
+
+    /// Users that bindings name, by namespace.
+    type Bound<'a> = &'a [(&'a str, &'a [&'a str])];
+
+    fn bindings(bindings: Bound<'_>) -> Seen {
+        let bindings = bindings.iter().map(|(namespace, users)| {
+            let kind = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
+            let place = Place { kind, namespace: (*namespace).into(), name: "admins".into() };
+            (place, users.iter().map(|user| (*user).to_owned()).collect())
+        });
+        Seen { bindings: bindings.collect(), ..Seen::default() }
+    }
+
+    fn forms() -> Vec<Form> {
+        Usernames::compile(&["'oidc:' + person.workEmail".to_owned()], "hq").unwrap().forms()
     }
 
     fn person(id: &str, address: &str) -> PersonFacts {
@@ -55,7 +108,7 @@ mod tests {
             name: format!("p-{id}"),
             uid: id.into(),
             records: vec![("hq".into(), id.into())],
-            aliases: vec![format!("email:{address}")],
+            aliases: vec![format!("email:{address}"), format!("user:oidc:{address}")],
             employed: true,
         }
     }
@@ -67,26 +120,66 @@ mod tests {
             person("2", "it@example.com"),
             person("3", "it@example.com"),
         ]);
-        let accounts = [
-            account("team", "ada", Some("id:hq/1")),
-            account("team", "shared", Some("it@example.com")),
-            account("team", "stray", Some("id:hq/99")),
-            account("team", "bare", None),
-            account("team", "default", None),
-            account("kube-system", "job-controller", None),
-            account("rollcall", "rollcall-sync", None),
-            account("rollcall-revoker", "rollcall-revoke", None),
-        ];
-        let expected =
-            Coverage { owned: 1, ambiguous: 1, unowned: 2, examples: vec!["team/bare".into(), "team/stray".into()] };
-        assert_eq!(coverage(accounts.iter(), &people, "rollcall"), expected);
+        let seen = accounts(&[
+            ("team", "ada", Some("id:hq/1")),
+            ("team", "shared", Some("it@example.com")),
+            ("team", "stray", Some("id:hq/99")),
+            ("team", "bare", None),
+            ("team", "default", None),
+            ("kube-system", "job-controller", None),
+            ("rollcall", "rollcall-sync", None),
+            ("rollcall-revoker", "rollcall-revoke", None),
+        ]);
+        let examples = vec!["team/bare".into(), "team/stray".into()];
+        let expected = Coverage { owned: 1, ambiguous: 1, unowned: 2, examples, ..Coverage::default() };
+        assert_eq!(coverage(&seen, &people, &[], "rollcall"), expected);
     }
 
     #[test]
     fn the_first_twenty_unowned_are_named() {
-        let accounts: Vec<_> = (0..30).rev().map(|number| account("team", &format!("a{number:02}"), None)).collect();
-        let coverage = coverage(accounts.iter(), &Index::default(), "rollcall");
+        let names: Vec<_> = (0..30).map(|number| format!("a{number:02}")).collect();
+        let bare: Vec<_> = names.iter().map(|name| ("team", name.as_str(), None)).collect();
+        let coverage = coverage(&accounts(&bare), &Index::default(), &[], "rollcall");
         assert_eq!((coverage.unowned, coverage.examples.len()), (30, 20));
         assert_eq!(coverage.examples.first().map(String::as_str), Some("team/a00"));
+    }
+
+    #[test]
+    fn user_names_that_match_nobody_who_is_bound_are_seen_from_the_first_day() {
+        let people = Index::new(vec![person("1", "Ada@Example.com"), person("2", "ben@example.com")]);
+        let cases: [(&str, Bound<'_>, _); 6] = [
+            ("no binding names a user", &[], None),
+            ("another prefix", &[("", &["https://idp#ada@example.com"])], Some(condition::nobody_matched(1))),
+            ("nobody known", &[("a", &["oidc:eve@example.com"])], Some(condition::nobody_matched(1))),
+            (
+                "another case",
+                &[("a", &["oidc:ada@example.com"]), ("b", &["oidc:ada@example.com"])],
+                Some(condition::user_names_matched(1, 0)),
+            ),
+            (
+                "one known, one not",
+                &[("a", &["oidc:ben@example.com", "oidc:eve@example.com"])],
+                Some(condition::user_names_matched(1, 1)),
+            ),
+            (
+                "names of another form are somebody else's business",
+                &[("a", &["oidc:ben@example.com", "break-glass"])],
+                Some(condition::user_names_matched(1, 0)),
+            ),
+        ];
+        for (what, of, expected) in cases {
+            let seen = bindings(of);
+            let coverage = coverage(&seen, &people, &forms(), "rollcall");
+            assert_eq!(of_user_names(&seen, &coverage, &forms()), expected, "{what}");
+            assert_eq!(of_user_names(&seen, &coverage, &[]), None, "{what}: a policy without user names");
+        }
+    }
+
+    #[test]
+    fn a_binding_of_a_stranger_is_named_and_the_stranger_is_not() {
+        let seen = bindings(&[("team", &["oidc:eve@example.com"]), ("", &["oidc:eve@example.com"])]);
+        let coverage = coverage(&seen, &Index::default(), &forms(), "rollcall");
+        assert_eq!(coverage.strangers, ["ClusterRoleBinding admins", "RoleBinding team/admins"]);
+        assert_eq!((coverage.users, coverage.unknown_users), (0, 1));
     }
 }

@@ -1,6 +1,7 @@
 //! What happened to a person's access, as their Person shows it: a mirror of the Revocation that matters now. Pure.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -48,10 +49,11 @@ pub fn mirror(story: Option<&str>, revocations: &[&Revocation], now: Timestamp) 
         revocation: name(shown).to_owned(),
         waits_for: waits_for(shown).or_else(|| waits_for(next)),
         next_action_at: next_action_at(shown, now).or_else(|| next_action_at(next, now)),
-        remaining: remaining(shown),
+        remaining: if left { all_that_remains(&told) } else { all_that_remains(&[shown]) },
     };
     let nothing_ended = !told.iter().any(|other| phase(other) == Phase::Revoked && has_targets(other));
-    Shown { access: Some(access), revoked: word(left, shown, nothing_ended) }
+    let revoked = word(left, shown, nothing_ended, access.remaining);
+    Shown { access: Some(access), revoked }
 }
 
 /// What is shown first, lowest first.
@@ -95,26 +97,42 @@ fn next_action_at(revocation: &Revocation, now: Timestamp) -> Option<Timestamp> 
     Some(revocation.spec.due).filter(|due| *due > now).or(gate)
 }
 
-fn remaining(revocation: &Revocation) -> u32 {
-    let Some(status) = &revocation.status else { return 0 };
-    let planned = status.plan.as_ref().map_or(0, |plan| plan.remaining.len());
-    u32::try_from(planned + status.remaining.len()).unwrap_or(u32::MAX)
+/// How many things of a termination remain: what the newest plan of a cut, which looks at everything, and those of removals
+/// left alone, and what the revoker found beside them. A removal that is done says nothing of a binding that the cut left.
+fn all_that_remains(told: &[&Revocation]) -> u32 {
+    let plan = |revocation: &&Revocation| revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
+    let cuts = told.iter().copied().filter(|other| other.spec.operation == Operation::Cut).filter(plan);
+    let newest = cuts.max_by_key(|other| (other.spec.due, name(other)));
+    let removals = told.iter().copied().filter(|other| other.spec.operation == Operation::Remove);
+    let planned = newest.into_iter().chain(removals).filter_map(|other| other.status.as_ref()?.plan.as_ref());
+    let found = told.iter().filter_map(|other| other.status.as_ref()).flat_map(|status| &status.remaining);
+    let all: BTreeSet<&str> =
+        planned.flat_map(|plan| &plan.remaining).chain(found).map(|thing| thing.what.as_str()).collect();
+    u32::try_from(all.len()).unwrap_or(u32::MAX)
 }
 
-fn word(left: bool, shown: &Revocation, nothing_ended: bool) -> Option<ConditionUpdate> {
+/// `Revoked` is true only where everything that was found is refused: `kubectl wait` for it ends when nothing works any
+/// more, and not before.
+fn word(left: bool, shown: &Revocation, nothing_ended: bool, remain: u32) -> Option<ConditionUpdate> {
     let name = name(shown);
-    let remain = remaining(shown);
     let remains = match remain {
         0 => String::new(),
-        1 => " 1 thing remains: see its remaining.".to_owned(),
-        remain => format!(" {remain} things remain: see its remaining."),
+        1 => " 1 thing remains, and still works: see remaining of the Revocations.".to_owned(),
+        remain => format!(" {remain} things remain, and still work: see remaining of the Revocations."),
     };
     match phase(shown) {
-        Phase::Revoked if left && nothing_ended && remain > 0 => {
-            let message = format!("Revocation {name} is done; nothing of it could be ended.{remains}");
-            Some(condition::not_revoked("Remaining", message))
+        Phase::Revoked if left && remain > 0 => {
+            let done = if nothing_ended {
+                format!("Revocation {name} is done; nothing of what was found could be ended")
+            } else {
+                proof(shown)
+            };
+            Some(condition::not_revoked("AccessRemains", format!("{done}.{remains}")))
         }
-        Phase::Revoked if left => Some(condition::revoked(format!("{}.{remains}", proof(shown)))),
+        Phase::Revoked if left && nothing_ended => Some(condition::nothing_found(format!(
+            "Revocation {name} is done; neither an account nor a binding of this person was found, so nothing was refused."
+        ))),
+        Phase::Revoked if left => Some(condition::revoked(format!("{}.", proof(shown)))),
         Phase::Released => Some(released(shown)),
         Phase::Failed => {
             let message =
@@ -161,7 +179,7 @@ fn proof(shown: &Revocation) -> String {
             format!("Revocation {name}: verified refused at {verified}, confirmed at {confirmed}")
         }
         (Some(verified), None) => format!("Revocation {name}: verified refused at {verified}"),
-        (None, _) => format!("Revocation {name} is done; it had nothing to refuse"),
+        (None, _) => format!("Revocation {name} is done; it had nothing more to refuse"),
     }
 }
 
@@ -224,9 +242,14 @@ mod tests {
     }
 
     fn with_residual(mut revocation: Revocation, things: usize) -> Revocation {
-        let thing = Remaining { what: "a".into(), why: "SharedBinding".into(), advice: String::new(), until: None };
+        let thing = |number: usize| Remaining {
+            what: format!("RoleBinding a/{number}"),
+            why: "SharedBinding".into(),
+            advice: String::new(),
+            until: None,
+        };
         let plan = revocation.status.as_mut().unwrap().plan.get_or_insert_default();
-        plan.remaining = vec![thing; things];
+        plan.remaining = (0..things).map(thing).collect();
         revocation
     }
 
@@ -315,13 +338,15 @@ mod tests {
         let cases = [
             (
                 "verified",
-                word(true, &[verified]),
+                word(true, &[with_targets(verified)]),
                 Some(condition::revoked("Revocation cut: verified refused at 2026-03-10T12:00:05Z.")),
             ),
             (
                 "nothing was owned",
                 word(true, &[cut(Phase::Revoked)]),
-                Some(condition::revoked("Revocation cut is done; it had nothing to refuse.")),
+                Some(condition::nothing_found(
+                    "Revocation cut is done; neither an account nor a binding of this person was found, so nothing was refused.",
+                )),
             ),
             (
                 "held",
@@ -384,7 +409,7 @@ mod tests {
     fn a_termination_is_not_judged_by_an_earlier_one() {
         let earlier = operation("p-1-aaaa-cut", Operation::Cut, "2026-01-10T00:00:00Z", Phase::Revoked);
         let failed = operation("p-1-aaaa-late-cut", Operation::Cut, "2026-01-11T00:00:00Z", Phase::Failed);
-        let now = operation("p-1-bbbb-cut", Operation::Cut, "2026-03-10T00:00:00Z", Phase::Revoked);
+        let now = with_targets(operation("p-1-bbbb-cut", Operation::Cut, "2026-03-10T00:00:00Z", Phase::Revoked));
         let reason =
             |revocations: &[&Revocation]| mirror(Some("p-1-bbbb"), revocations, noon()).revoked.unwrap().reason;
         assert_eq!(reason(&[&earlier]), "NotPlanned", "refused the last time");
@@ -392,18 +417,46 @@ mod tests {
     }
 
     #[test]
-    fn a_leaver_of_whom_nothing_could_be_ended_is_not_revoked() {
-        let word = |revocations: &[Revocation]| shown(true, revocations).revoked;
-        let remaining = |message: &str| {
-            let done = "Revocation cut is done; nothing of it could be ended.";
-            Some(condition::not_revoked("Remaining", format!("{done} {message}")))
-        };
+    fn nobody_is_called_revoked_while_anything_of_theirs_works_or_when_nothing_was_found() {
         let cut = || cut(Phase::Revoked);
-        assert_eq!(word(&[with_residual(cut(), 2)]), remaining("2 things remain: see its remaining."));
-        assert_eq!(word(&[with_residual(cut(), 1)]), remaining("1 thing remains: see its remaining."));
-        let reason = |revocations: &[Revocation]| word(revocations).unwrap().reason;
-        assert_eq!(reason(&[with_residual(with_targets(cut()), 2)]), "Refused", "the rest was ended");
-        let removed = with_residual(remove(Phase::Revoked), 2);
-        assert_eq!(reason(&[with_targets(cut()), removed]), "Refused", "the cut ended it, nothing was left to remove");
+        let removal = || remove(Phase::Revoked);
+        let cases = [
+            ("all was ended", vec![with_targets(cut())], 0, "True", "Refused"),
+            ("nothing was found", vec![cut()], 0, "Unknown", "NothingFound"),
+            ("nothing was found, and nothing was left to remove", vec![cut(), removal()], 0, "Unknown", "NothingFound"),
+            ("nothing could be ended", vec![with_residual(cut(), 2)], 2, "False", "AccessRemains"),
+            ("a shared binding works on", vec![with_residual(with_targets(cut()), 1)], 1, "False", "AccessRemains"),
+            (
+                "it works on after the removal",
+                vec![with_residual(with_targets(cut()), 1), with_targets(removal())],
+                1,
+                "False",
+                "AccessRemains",
+            ),
+            (
+                "a later look at everything found nothing left",
+                vec![with_residual(with_targets(cut()), 1), with_targets(late(Phase::Revoked))],
+                0,
+                "True",
+                "Refused",
+            ),
+        ];
+        for (what, revocations, remaining, status, reason) in cases {
+            let shown = shown(true, &revocations);
+            let word = condition::merge(&[], shown.revoked.into_iter().collect(), None, noon()).remove(0);
+            let counted = shown.access.unwrap().remaining;
+            assert_eq!((counted, word.status.as_str(), word.reason.as_str()), (remaining, status, reason), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_remains_is_told_with_what_was_refused() {
+        let mut verified = with_residual(with_targets(cut(Phase::Revoked)), 2);
+        verified.status.as_mut().unwrap().verified = Some(at("2026-03-10T12:00:05Z"));
+        let message = "Revocation cut: verified refused at 2026-03-10T12:00:05Z. 2 things remain, and still work: see remaining of the Revocations.";
+        assert_eq!(shown(true, &[verified]).revoked, Some(condition::not_revoked("AccessRemains", message)));
+        let message = "Revocation cut is done; nothing of what was found could be ended. 1 thing remains, and still works: see remaining of the Revocations.";
+        let nothing = with_residual(cut(Phase::Revoked), 1);
+        assert_eq!(shown(true, &[nothing]).revoked, Some(condition::not_revoked("AccessRemains", message)));
     }
 }

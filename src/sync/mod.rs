@@ -5,6 +5,7 @@ pub mod convert;
 pub mod coverage;
 pub mod memory;
 pub mod mirror;
+pub mod owned;
 pub mod people;
 pub mod policy;
 pub mod source;

@@ -13,8 +13,7 @@ use std::time::Duration;
 use crate::kube::named::Api;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{ListParams, PartialObjectMeta};
+use kube::api::ListParams;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
@@ -22,7 +21,9 @@ use kube::{Resource, ResourceExt};
 use self::fingerprint::{Fingerprint, Part};
 use self::pass::{Decision, GateInputs, News, Tally};
 pub use self::settings::Settings;
+use super::owned::{Owned, Seen as Owners};
 use super::people::{self, People};
+use super::usernames::Form;
 use super::{Context, MANAGER, coverage};
 use crate::api::condition::{self, ConditionUpdate};
 use crate::api::policy::{self as api, SyncPolicyStatus};
@@ -52,8 +53,8 @@ pub struct Watched {
     pub people: Arc<People>,
     /// Every Revocation.
     pub revocations: Store<Revocation>,
-    /// Metadata of every ServiceAccount.
-    pub accounts: Store<PartialObjectMeta<ServiceAccount>>,
+    /// What in the cluster can be somebody's.
+    pub owned: Arc<Owned>,
 }
 
 /// Makes the Persons of a policy what the last believed answer, and today, say they are.
@@ -95,7 +96,9 @@ async fn step(
     if let Some(trouble) = &seen.trouble {
         tracing::warn!(policy = policy.name_any(), fault = %trouble, "no answer is taken over; what is known goes on");
     }
-    let view = view(policy, settings, &seen, watched);
+    let forms = settings.usernames.forms();
+    let owners = watched.owned.seen().map(Arc::new);
+    let view = view(policy, settings, &seen, watched, owners.clone());
     let decision = in_the_background(move || pass::decide(&view, now)).await?;
 
     let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
@@ -110,7 +113,7 @@ async fn step(
     tell(watched, news, now).await;
     tell_of_scope(policy, seen.baseline, tally.crossed, watched, now).await;
 
-    let coverage = cover(watched).await?;
+    let coverage = cover(watched, owners, forms).await?;
     Ok(conclude(policy, &seen, tally, coverage, now))
 }
 
@@ -172,8 +175,15 @@ fn called_settled(status: &SyncPolicyStatus) -> bool {
     status.conditions.iter().any(|one| one.type_ == condition::BASELINE && one.status == "True")
 }
 
-fn view(policy: &SyncPolicy, settings: Settings, seen: &Seen, watched: &Watched) -> GateInputs {
+fn view(
+    policy: &SyncPolicy,
+    settings: Settings,
+    seen: &Seen,
+    watched: &Watched,
+    owners: Option<Arc<Owners>>,
+) -> GateInputs {
     GateInputs {
+        owners,
         namespace: watched.shared.namespace.clone(),
         policy: policy.name_any(),
         policy_uid: policy.uid().unwrap_or_default(),
@@ -239,17 +249,19 @@ async fn tell_of_scope(
     calls::announce(&watched.shared.client, "sync", policy.object_ref(&()), "ScopeChanged", note, now).await;
 }
 
-/// Counts whose the ServiceAccounts are; nothing before they were listed once.
-async fn cover(watched: &Watched) -> Result<Option<api::Coverage>, Fault> {
-    let ready = futures::FutureExt::now_or_never(watched.accounts.wait_until_ready());
-    if !matches!(ready, Some(Ok(()))) {
-        return Ok(None);
-    }
-    let (people, accounts) = (watched.people.all(), watched.accounts.state());
+/// What is somebody's, and what is said of the policy's user names.
+type Covered = (api::Coverage, Option<ConditionUpdate>);
+
+/// Counts whose accounts and users of bindings are; nothing before they were listed once.
+async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>) -> Result<Option<Covered>, Fault> {
+    let Some(owners) = owners else { return Ok(None) };
+    let people = watched.people.all();
     let namespace = watched.shared.namespace.clone();
     let count = move || {
         let index = convert::index(people.iter().map(AsRef::as_ref));
-        coverage::coverage(accounts.iter().map(|account| &account.metadata), &index, &namespace)
+        let coverage = coverage::coverage(&owners, &index, &forms, &namespace);
+        let of_user_names = coverage::of_user_names(&owners, &coverage, &forms);
+        (coverage, of_user_names)
     };
     in_the_background(count).await.map(Some)
 }
@@ -259,16 +271,19 @@ fn conclude(
     policy: &SyncPolicy,
     seen: &Seen,
     tally: Tally,
-    coverage: Option<api::Coverage>,
+    coverage: Option<Covered>,
     now: Timestamp,
 ) -> (SyncPolicyStatus, Report) {
     let before = standing(policy);
+    let (coverage, of_user_names) = coverage.unzip();
     let again = tally.wake.map_or(LONGEST_SLEEP, |wake| calls::wait(wake.duration_since(now)));
     let again = match &seen.trouble {
         Some(Fault::Waiting { again: sooner, .. }) => again.min(*sooner),
         _ => again,
     };
-    let report = Report { words: words(seen, &tally), again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
+    let mut words = words(seen, &tally);
+    words.extend(of_user_names.flatten().filter(|_| seen.baseline != Baseline::Awaited)); // nobody is known before
+    let report = Report { words, again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
     let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
     let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
     let status = SyncPolicyStatus {
@@ -328,7 +343,11 @@ fn all_is_well(connection: &str, tally: &Tally) -> String {
         0 => String::new(),
         missing => format!(" {missing} of them are no longer named and keep their state."),
     };
-    format!("{people} people of connection {connection}.{missing}{out}")
+    let former = match tally.former {
+        0 => String::new(),
+        former => format!(" {former} more had left before, and own nothing here: they get no Person."),
+    };
+    format!("{people} people of connection {connection}.{missing}{out}{former}")
 }
 
 /// Writes the status, if it differs. One that could not be written is a fault like any other.

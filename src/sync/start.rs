@@ -9,6 +9,7 @@ use crate::kube::named::Api;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
 use kube::api::PartialObjectMeta;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::store::Writer;
@@ -20,10 +21,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::owned::{self, Objects, Owned};
 use super::people::People;
 use super::policy::{self, Watched};
 use super::{Context, Failures, Snapshots, connection};
-use crate::api::{HRConnection, Person, Revocation, SyncPolicy, names};
+use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
 use crate::kube::watched::Watch;
@@ -32,8 +34,10 @@ use crate::kube::watched::Watch;
 const POLLS: u16 = 4;
 /// Passes at once: each takes a core.
 const PASSES: u16 = 1;
-/// Changes of Persons, Revocations and accounts that come in a row are looked at together.
+/// Changes of Persons and Revocations that come in a row are looked at together.
 const TOGETHER: Duration = Duration::from_millis(200);
+/// So are changes of marks and bindings, for longer: nothing of a leaver waits for them here.
+const OWNERS_TOGETHER: Duration = Duration::from_secs(5);
 
 /// Runs both controllers; is called only while this process leads.
 ///
@@ -49,7 +53,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
     let (revocations, revocations_in) = store();
-    let (accounts, accounts_in) = store();
+    let owned = Arc::new(Owned::default());
     let people = Arc::new(People::default());
     let shared = Arc::new(Context {
         client: client.clone(),
@@ -63,24 +67,28 @@ pub async fn run(
         metrics,
         clock,
     });
-    let watched = Arc::new(Watched { shared: Arc::clone(&shared), people: Arc::clone(&people), revocations, accounts });
-    let wake = Arc::new(Notify::new());
+    let watched = Arc::new(Watched { shared: Arc::clone(&shared), people: Arc::clone(&people), revocations, owned });
+    let (wake, wake_for_owners) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let watch = Watch::new(client.clone(), "sync", Arc::clone(&shared.metrics), clock);
     // A watch that is lost without a word is noticed after its own timeout: short where leavers depend on it.
     let ours = watcher::Config::default().timeout(30);
     let mut tasks = JoinSet::new();
     tasks.spawn(everybody(Api::namespaced(client.clone(), &namespace), ours.clone(), people, Arc::clone(&wake)));
     let all: Api<Revocation> = Api::namespaced(client.clone(), &namespace);
-    tasks.spawn(keep(revocations_in, watcher(all.watched(), ours), |_| {}, Arc::clone(&wake)));
-    let all: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
-    tasks.spawn(keep(
-        accounts_in,
-        watcher(all.watched(), watcher::Config::default()),
-        only_the_mark,
-        Arc::clone(&wake),
+    tasks.spawn(keep(revocations_in, watcher(all.watched(), ours), Arc::clone(&wake)));
+    let accounts: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client.clone());
+    tasks.spawn(owners(accounts, Arc::clone(&watched), |owned| &owned.accounts, Arc::clone(&wake_for_owners)));
+    let bindings: Api<RoleBinding> = Api::all(client.clone());
+    tasks.spawn(owners(bindings, Arc::clone(&watched), |owned| &owned.role_bindings, Arc::clone(&wake_for_owners)));
+    let bindings: Api<ClusterRoleBinding> = Api::all(client);
+    tasks.spawn(owners(
+        bindings,
+        Arc::clone(&watched),
+        |owned| &owned.cluster_role_bindings,
+        Arc::clone(&wake_for_owners),
     ));
     tasks.spawn(connections(shared, Arc::clone(&watch)));
-    tasks.spawn(policies(watched, wake, watch));
+    tasks.spawn(policies(watched, wake, wake_for_owners, watch));
     tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         _ = tasks.join_next() => Err(Fault::Transient { doing: "run sync", cause: "a watch or a controller ended".to_owned() }),
@@ -96,17 +104,19 @@ async fn connections(shared: Arc<Context>, watch: Arc<Watch>) {
         .await;
 }
 
-/// Policies are looked at on their own changes, on every believed answer, and on what others did to Persons,
-/// Revocations and ServiceAccounts.
-async fn policies(watched: Arc<Watched>, wake: Arc<Notify>, watch: Arc<Watch>) {
+/// Policies are looked at on their own changes, on every believed answer, on what others did to Persons and Revocations,
+/// and a little later on what they did to marks and to users of bindings.
+async fn policies(watched: Arc<Watched>, wake: Arc<Notify>, wake_for_owners: Arc<Notify>, watch: Arc<Watch>) {
     watched.people.ready().await;
+    watched.owned.ready().await;
     if watched.revocations.wait_until_ready().await.is_err() {
         return;
     }
     let api: Api<SyncPolicy> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
     Controller::new(api.watched(), watcher::Config::default())
         .reconcile_all_on(answers(&watched.shared.snapshots))
-        .reconcile_all_on(together(wake))
+        .reconcile_all_on(together(wake, TOGETHER))
+        .reconcile_all_on(together(wake_for_owners, OWNERS_TOGETHER))
         .with_config(Config::default().concurrency(PASSES))
         .run(watch.over(policy::reconcile), never, watched)
         .for_each(|_| std::future::ready(()))
@@ -127,10 +137,10 @@ fn answers(snapshots: &Snapshots) -> impl Stream<Item = ()> + Send + 'static {
 }
 
 /// Yields a moment after a change, once for all changes of that moment.
-fn together(wake: Arc<Notify>) -> impl Stream<Item = ()> + Send + 'static {
-    stream::unfold(wake, |wake| async move {
+fn together(wake: Arc<Notify>, moment: Duration) -> impl Stream<Item = ()> + Send + 'static {
+    stream::unfold(wake, move |wake| async move {
         wake.notified().await;
-        tokio::time::sleep(TOGETHER).await;
+        tokio::time::sleep(moment).await;
         Some(((), wake))
     })
 }
@@ -154,16 +164,12 @@ async fn everybody(api: Api<Person>, config: watcher::Config, people: Arc<People
 async fn keep<K>(
     writer: Writer<K>,
     events: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send,
-    strip: impl Fn(&mut K) + Send + Sync,
     wake: Arc<Notify>,
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Hash + Eq + Clone + Default,
 {
-    let events = events.modify(|object| {
-        object.managed_fields_mut().clear();
-        strip(object);
-    });
+    let events = events.modify(|object| object.managed_fields_mut().clear());
     let mut touched = std::pin::pin!(reflector(writer, events.default_backoff()).touched_objects());
     while let Some(event) = touched.next().await {
         match event {
@@ -173,10 +179,31 @@ async fn keep<K>(
     }
 }
 
-/// Of a ServiceAccount only its mark is needed.
-fn only_the_mark(account: &mut PartialObjectMeta<ServiceAccount>) {
-    account.annotations_mut().retain(|name, _| name == names::OWNER);
-    account.labels_mut().clear();
+/// Follows what can be somebody's, and wakes the policies if that changed; ends only with the process.
+async fn owners<K>(
+    api: Api<K>,
+    watched: Arc<Watched>,
+    of: impl Fn(&Owned) -> &Objects<K::Kept> + Send + Sync,
+    wake: Arc<Notify>,
+) where
+    K: owned::Watched + Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    K::DynamicType: Default,
+    K::Kept: Send + Sync,
+{
+    let mut events = std::pin::pin!(watcher(api.watched(), watcher::Config::default()).default_backoff());
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => {
+                if of(&watched.owned).see(event) {
+                    wake.notify_one();
+                }
+            }
+            Err(error) => {
+                of(&watched.owned).interrupted();
+                interrupted::<K>(&error);
+            }
+        }
+    }
 }
 
 fn interrupted<K: Resource>(error: &watcher::Error)

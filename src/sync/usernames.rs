@@ -1,13 +1,25 @@
 //! The user names a person signs in with: the CEL expressions of a policy, over `person`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::kube::outcome::Fault;
-use domain::employee::Employee;
+use domain::employee::{Employee, EmploymentType, HrId, Said};
 use domain::expression::Expression;
 
-/// Fields of `person`.
-const FIELDS: &[&str] = &["id", "connection", "workEmail"];
+/// Fields of `person`: all that a sign-in system could make a user name of.
+const FIELDS: &[&str] = &[
+    "id",
+    "connection",
+    "workEmail",
+    "displayName",
+    "legalEntity",
+    "employmentType",
+    "department",
+    "team",
+    "title",
+    "location",
+];
 /// Longest user name.
 const LONGEST_NAME: usize = 256;
 
@@ -41,9 +53,9 @@ impl Usernames {
 
     fn compile_one(&self, text: &str) -> Result<Expression, String> {
         let compiled = Expression::compile(text, FIELDS).map_err(|refused| refused.to_string())?;
-        match compiled.text(&self.person("0", "nobody@example.com")) {
+        match compiled.text(&self.person(&example('a'))) {
             Ok(Some(_)) => Ok(compiled),
-            Ok(None) => Err("fails for a person with an address".to_owned()),
+            Ok(None) => Err("fails for a person of whom everything is known".to_owned()),
             Err(refused) => Err(refused.to_string()),
         }
     }
@@ -52,25 +64,86 @@ impl Usernames {
     /// where there is none, or gives an empty or overlong text.
     #[must_use]
     pub fn of(&self, employee: &Employee) -> Vec<String> {
-        let person = self.person(&employee.id.0, employee.work_email.trim());
+        let person = self.person(employee);
         let names = self.expressions.iter().filter_map(|expression| expression.text(&person).ok().flatten());
         names.filter(|name| (1..=LONGEST_NAME).contains(&name.trim().chars().count())).collect()
     }
 
+    /// What the user names look like, whoever they are of.
+    #[must_use]
+    pub fn forms(&self) -> Vec<Form> {
+        let of = |first| {
+            let example = example(first);
+            let person = self.person(&example);
+            self.expressions.iter().map(|e| e.text(&person).ok().flatten().unwrap_or_default()).collect::<Vec<_>>()
+        };
+        of('a').iter().zip(of('b')).filter_map(|(one, other)| Form::of(one, &other)).collect()
+    }
+
     /// What an expression sees. A missing address is no field at all, so that `'oidc:' + person.workEmail` gives no
     /// name rather than the same one to everybody.
-    fn person<'a>(&'a self, id: &'a str, work_email: &'a str) -> [(&'static str, &'a str); 3] {
-        [("id", id), ("connection", &self.connection), ("workEmail", work_email)]
+    fn person<'a>(&'a self, employee: &'a Employee) -> [(&'static str, &'a str); 10] {
+        let text = |value: &'a Option<Arc<str>>| value.as_deref().map(str::trim).unwrap_or_default();
+        [
+            ("id", &employee.id.0),
+            ("connection", &self.connection),
+            ("workEmail", employee.work_email.trim()),
+            ("displayName", employee.name.trim()),
+            ("legalEntity", text(&employee.legal_entity)),
+            ("employmentType", employee.employment_type.map_or("", EmploymentType::as_str)),
+            ("department", text(&employee.department)),
+            ("team", text(&employee.team)),
+            ("title", text(&employee.title)),
+            ("location", text(&employee.location)),
+        ]
+    }
+}
+
+/// What user names of one expression have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    prefix: String,
+    address: bool,
+}
+
+impl Form {
+    /// The form of two names that have no more in common than the expression gives them. None where that is nothing: then
+    /// any name could be meant.
+    fn of(one: &str, other: &str) -> Option<Self> {
+        let common = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a);
+        let (prefix, address) = (common.collect::<String>().to_lowercase(), one.contains('@') && other.contains('@'));
+        (address || !prefix.is_empty()).then_some(Self { prefix, address })
+    }
+
+    /// Whether a user name looks like it.
+    #[must_use]
+    pub fn fits(&self, name: &str) -> bool {
+        name.to_lowercase().starts_with(&self.prefix) && name.contains('@') == self.address
+    }
+}
+
+/// A person nobody is, of whom everything is known and begins with a letter.
+fn example(first: char) -> Employee {
+    let text = |text: &str| Some(Arc::from(format!("{first}{text}")));
+    let id = HrId(format!("{first}0"));
+    Employee {
+        legal_entity: text(" Ltd"),
+        employment_type: Some(if first == 'a' { EmploymentType::Apprentice } else { EmploymentType::Intern }),
+        department: text(" Department"),
+        team: text(" Team"),
+        title: text(" Title"),
+        location: text(" Place"),
+        ..Employee::new(id, format!("{first} Nobody"), format!("{first}.nobody@example.com"), Said::Silent)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::employee::{HrId, Said};
 
     fn ada(work_email: &str) -> Employee {
-        Employee::new(HrId("7".into()), "Ada".into(), work_email.into(), Said::Silent)
+        let ada = Employee::new(HrId("7".into()), "Ada".into(), work_email.into(), Said::Silent);
+        Employee { department: Some("Sales".into()), ..ada }
     }
 
     fn compile(expression: &str) -> Result<Usernames, String> {
@@ -86,6 +159,14 @@ mod tests {
                 "ada@example.com",
                 Some("oidc:ada@example.com"),
             ),
+            (
+                "as the token says it",
+                "'oidc:' + person.workEmail.lowerAscii()",
+                "Ada@Example.com",
+                Some("oidc:ada@example.com"),
+            ),
+            ("the name", "person.displayName.lowerAscii() + '-' + person.department", "", Some("ada-Sales")),
+            ("a field nothing is known of", "person.team + 'x'", "ada@example.com", None),
             ("the id", "person.connection + '-' + person.id", "ada@example.com", Some("hq-7")),
             ("no address, nothing to say", "'oidc:' + person.workEmail", "", None),
             ("asked whether there is one", "has(person.workEmail) ? 'a' : 'b'", "", Some("b")),
@@ -100,17 +181,16 @@ mod tests {
     #[test]
     fn an_expression_that_cannot_be_used_is_named_with_its_reason() {
         let long = format!("'{}'", "x".repeat(511));
+        let unknown = |named: &str| {
+            format!(
+                "{named} is not known here; it may use person.id, person.connection, person.workEmail, person.displayName, person.legalEntity, person.employmentType, person.department, person.team, person.title and person.location"
+            )
+        };
         let cases = [
             ("'oidc:' +", "not a CEL expression"),
-            (
-                "persn.workEmail",
-                "persn.workEmail is not known here; it may use person.id, person.connection and person.workEmail",
-            ),
-            (
-                "person.department",
-                "person.department is not known here; it may use person.id, person.connection and person.workEmail",
-            ),
-            ("{'a': 'b'}[person.id]", "fails for a person with an address"),
+            ("persn.workEmail", &unknown("persn.workEmail")),
+            ("person.birthday", &unknown("person.birthday")),
+            ("{'a': 'b'}[person.id]", "fails for a person of whom everything is known"),
             ("1 + 1", "does not give a string"),
             ("[1, 2].all(x, x > 0) ? 'a' : 'b'", "all, exists, exists_one, filter and map are not allowed here"),
             (
@@ -122,6 +202,26 @@ mod tests {
         for (expression, why) in cases {
             let expected = format!("spec.identity.usernames[0]: {why}");
             assert_eq!(compile(expression).err(), Some(expected), "{expression}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_is_told_from_others_by_what_an_expression_gives_everybody() {
+        let cases = [
+            ("'oidc:' + person.workEmail", vec!["oidc:eve@example.com", "OIDC:Eve@x.org"]),
+            (
+                "person.workEmail",
+                vec!["eve@example.com", "oidc:eve@example.com", "OIDC:Eve@x.org", "https://idp#eve@x.org"],
+            ),
+            ("'hq-' + person.id", vec!["hq-9"]),
+            ("person.id", vec![]),
+        ];
+        let names =
+            ["eve@example.com", "oidc:eve@example.com", "OIDC:Eve@x.org", "https://idp#eve@x.org", "hq-9", "admin"];
+        for (expression, expected) in cases {
+            let forms = compile(expression).unwrap().forms();
+            let alike: Vec<_> = names.into_iter().filter(|name| forms.iter().any(|form| form.fits(name))).collect();
+            assert_eq!(alike, expected, "{expression}");
         }
     }
 }

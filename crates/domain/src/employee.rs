@@ -23,6 +23,12 @@ impl fmt::Display for HrId {
     }
 }
 
+/// A text of a record or of a policy, such as a location, as it is compared: without surrounding blanks, and without case.
+#[must_use]
+pub fn comparable(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
 /// What a mapped status word means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators as op};
-use cel::{Context, Env, Program, Value};
+use cel::{Context, Env, Program, Value, extensions};
 
 /// Longest expression; the schema's bound too.
 pub const LONGEST: usize = 512;
@@ -25,7 +25,7 @@ const LONGEST_CHAIN: usize = 24;
 /// The one name an expression may use.
 const PERSON: &str = "person";
 /// Operators and functions that cost no more than their arguments are long.
-const ALLOWED: [&str; 26] = [
+const ALLOWED: [&str; 27] = [
     op::CONDITIONAL,
     op::LOGICAL_AND,
     op::LOGICAL_OR,
@@ -48,6 +48,7 @@ const ALLOWED: [&str; 26] = [
     "contains",
     "startsWith",
     "endsWith",
+    "lowerAscii",
     "string",
     "int",
     "double",
@@ -57,7 +58,12 @@ const ALLOWED: [&str; 26] = [
 const MACROS: [&str; 5] = [op::ALL, op::EXISTS, op::EXISTS_ONE, op::FILTER, op::MAP];
 
 /// Functions of the language; the same for every expression.
-static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
+static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut language = Env::stdlib().with_optional_support(false);
+    // It fails only where a function is declared twice; then `lowerAscii` is unknown, and an expression with it refused.
+    let _declared = language.add_extension(extensions::strings);
+    Arc::new(language)
+});
 
 /// Why an expression cannot be used. Follows the field it stands in: `spec.scope.expression: …`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,7 +84,9 @@ pub enum Refused {
     #[error("all, exists, exists_one, filter and map are not allowed here")]
     Walks,
     /// It calls what is not on the list.
-    #[error("{0}() is not allowed here; these are: size, contains, startsWith, endsWith, string, int, double, bool")]
+    #[error(
+        "{0}() is not allowed here; these are: size, contains, startsWith, endsWith, lowerAscii, string, int, double, bool"
+    )]
     Function(String),
     /// It builds a message.
     #[error("messages are not allowed here")]
@@ -234,8 +242,7 @@ mod tests {
         let long = format!("'{}' == ''", "x".repeat(510));
         let too_deep = "brackets nested more than 16 deep, or more than 24 operators in a chain";
         let known = "is not known here; it may use person.id and person.department";
-        let functions =
-            "is not allowed here; these are: size, contains, startsWith, endsWith, string, int, double, bool";
+        let functions = "is not allowed here; these are: size, contains, startsWith, endsWith, lowerAscii, string, int, double, bool";
         let cases = [
             ("person.id ==", "not a CEL expression".to_owned()),
             ("person.birthday == ''", format!("person.birthday {known}")),
@@ -245,6 +252,8 @@ mod tests {
             ("person.id.length == 1", format!("length {known}")),
             ("person['birthday'] == ''", format!("person {known}")),
             ("person.id.matches('(a+)+$')", format!("matches() {functions}")),
+            ("['a'].join(',') == person.id", format!("join() {functions}")),
+            ("person.id.format([]) == ''", format!("format() {functions}")),
             ("[1, 2].all(x, x > 0)", "all, exists, exists_one, filter and map are not allowed here".to_owned()),
             ("[[1].map(x, x)] == []", "all, exists, exists_one, filter and map are not allowed here".to_owned()),
             ("[1].exists_one(x, true)", "all, exists, exists_one, filter and map are not allowed here".to_owned()),
@@ -273,6 +282,7 @@ mod tests {
             ("person.id == '7' || person.department == 'Sales'", nobody, Ok(Some(true))),
             ("{'Sales': true}[person.department]", person, Ok(Some(true))),
             ("int(person.department) > 1", person, Ok(None)),
+            ("person.department.lowerAscii() == 'sales'", person, Ok(Some(true))),
             ("person.department", person, Err(Refused::Result("true or false"))),
         ];
         for (text, person, expected) in cases {
@@ -301,6 +311,7 @@ mod tests {
             format!("{}1{}", "size(".repeat(DEEPEST), ")".repeat(DEEPEST)),
             repeat("'a'+", "'a' == person.department"),
             repeat("person.department + ", "person.department == ''"),
+            format!("person.department{} == ''", ".lowerAscii()".repeat(24)),
             format!("{} == ''", ["person.department"; 22].join(" + ")),
             format!("{}true", "true ? ".repeat(20) + &"true : ".repeat(20)),
         ];

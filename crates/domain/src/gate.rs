@@ -33,8 +33,10 @@ pub struct Facts {
     pub removal: bool,
     /// Whether the revoker has begun: half a cut would leave an account deleted and not made again.
     pub begun: bool,
-    /// Whether the Person came with a baseline, or into scope as a leaver.
+    /// Whether the Person came with a baseline, or into sight or scope as a leaver, or leaves it with the company.
     pub baseline: bool,
+    /// Whether the answer that says they leave would also put them out of scope.
+    pub leaves_scope: bool,
     /// Whether it was found after the first plan of this termination: acts only once approved.
     pub late: bool,
     /// What the ledger says of the plan that is counted.
@@ -92,8 +94,10 @@ pub enum Stop {
     NotDue(Timestamp),
     /// The connection's newest answer is not trusted.
     Untrusted,
-    /// The leaver came with a baseline, or into scope as a leaver, and nobody approved.
+    /// The leaver came with a baseline, or into sight or scope as a leaver, and nobody approved.
     Baseline(Option<String>),
+    /// The answer that says they leave would also put them out of scope, and nobody approved.
+    LeavesScope(Option<String>),
     /// The run has not been seen whole.
     Uncounted,
     /// Too many at once, and nobody approved.
@@ -119,6 +123,7 @@ impl Stop {
             Self::NotDue(_) => "NotDue",
             Self::Untrusted => "Untrusted",
             Self::Baseline(_) => "Baseline",
+            Self::LeavesScope(_) => "LeavesScope",
             Self::Uncounted => "Uncounted",
             Self::OverLimit(_) => "OverLimit",
             Self::Late => "Late",
@@ -141,8 +146,10 @@ impl Stop {
             Self::NotDue(due) => format!("Due at {due}."),
             Self::Untrusted => "A removal waits until the newest answer of the HR system is trusted.".to_owned(),
             Self::Baseline(batch) => {
-                let what = batch.as_ref().map_or_else(|| "this Revocation".to_owned(), |batch| format!("--batch {batch}"));
-                format!("The person had left before this policy was about them: when its baseline was taken, or when they came into its scope. If that is right: `kubectl rollcall approve {what}`.")
+                format!("This person had already left when the policy first applied to them: at its baseline, or when they were first seen or came into its scope. If that is right: `kubectl rollcall approve {}`.", named(batch.as_deref()))
+            }
+            Self::LeavesScope(batch) => {
+                format!("The HR answer that says this person leaves would also put them out of the policy's scope; see the Person. If they left: `kubectl rollcall approve {}`.", named(batch.as_deref()))
             }
             Self::Uncounted => "What this run intends has not been counted yet, or the plan changed since; it is counted by itself once every leaver of the run is planned.".to_owned(),
             Self::OverLimit(batch) => format!("More leavers or objects at once than the limits allow. If that is right: `kubectl rollcall approve --batch {batch}`."),
@@ -164,11 +171,16 @@ impl Stop {
     #[must_use]
     pub fn batch(&self) -> Option<&str> {
         match self {
-            Self::Baseline(batch) => batch.as_deref(),
+            Self::Baseline(batch) | Self::LeavesScope(batch) => batch.as_deref(),
             Self::OverLimit(batch) => Some(batch),
             _ => None,
         }
     }
+}
+
+/// What an approval names.
+fn named(batch: Option<&str>) -> String {
+    batch.map_or_else(|| "this Revocation".to_owned(), |batch| format!("--batch {batch}"))
 }
 
 /// A plan that passed every gate. Only `gate` makes one.
@@ -249,13 +261,15 @@ fn counted(plan: &Plan, facts: &Facts) -> Result<(), Stop> {
     if facts.counted != plan.hash {
         return Err(Stop::Uncounted);
     }
+    let baseline = |batch: Option<&String>| match facts.leaves_scope {
+        true => Stop::LeavesScope(batch.cloned()),
+        false => Stop::Baseline(batch.cloned()),
+    };
     match &facts.allowance {
         Allowance::Uncounted => Err(Stop::Uncounted),
-        Allowance::Held { batch, baseline: true } => Err(Stop::Baseline(Some(batch.clone()))),
+        Allowance::Held { batch, baseline: true } => Err(baseline(Some(batch))),
         Allowance::Held { batch, baseline: false } => Err(Stop::OverLimit(batch.clone())),
-        Allowance::Released { batch } if facts.baseline && !facts.removal && !approved => {
-            Err(Stop::Baseline(batch.clone()))
-        }
+        Allowance::Released { batch } if facts.baseline && !facts.removal && !approved => Err(baseline(batch.as_ref())),
         Allowance::Released { batch: Some(batch) } if !approved => Err(Stop::OverLimit(batch.clone())),
         Allowance::Released { .. } => Ok(()),
     }
@@ -295,6 +309,7 @@ mod tests {
             removal: false,
             begun: false,
             baseline: false,
+            leaves_scope: false,
             late: false,
             allowance: Allowance::Released { batch: None },
             counted: "h".into(),
@@ -389,6 +404,17 @@ mod tests {
             ("a removal without trust", Facts { trusted: false, removal: true, ..open() }, Some("Untrusted")),
             ("a leaver of the baseline", Facts { allowance: held(true), ..open() }, Some("Baseline")),
             ("counted before it became a baseline's", Facts { baseline: true, ..open() }, Some("Baseline")),
+            (
+                "a leaver who falls out of scope with the same answer",
+                Facts { allowance: held(true), leaves_scope: true, ..open() },
+                Some("LeavesScope"),
+            ),
+            ("counted before they did", Facts { baseline: true, leaves_scope: true, ..open() }, Some("LeavesScope")),
+            (
+                "approved, though they fell out of scope",
+                Facts { baseline: true, leaves_scope: true, approved: Some("h".into()), ..open() },
+                None,
+            ),
             ("one too many", Facts { allowance: held(false), ..open() }, Some("OverLimit")),
             ("not counted", Facts { allowance: Allowance::Uncounted, ..open() }, Some("Uncounted")),
             ("counted, and grown since", Facts { counted: "g".into(), ..open() }, Some("Uncounted")),

@@ -2,9 +2,16 @@
 //!
 //! Whose day it is today is `timezone`'; who takes notice of a verdict is `roster`'s.
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::employee::{Said, Status};
+
+/// The longest gap between a last day and the first day of the next employment that is no exit: a change of contract over
+/// a weekend.
+const BRIDGED_DAYS: i32 = 3;
+/// A termination further ahead than this is a slip of the keyboard, such as 2062 for 2026, and not believed.
+const FARTHEST_DAYS: i32 = 366;
 
 /// What a source says about one person's employment, without who it is: enough to compute any day's verdict again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +22,8 @@ pub struct Facts {
     pub start: Option<Date>,
     /// Last day.
     pub last_day: Option<Date>,
-    /// The last day that a trusted answer announced while it was still to come.
+    /// The last day that a trusted answer announced while it was still to come. It stands when the day is moved into the
+    /// past, and ends with the day being cleared or the status coming back from `Terminated`.
     pub announced: Option<Date>,
 }
 
@@ -54,7 +62,9 @@ impl State {
     }
 }
 
-/// Why a state was given: a row of the verdict table.
+/// Why a state was given: a row of the verdict table, or that the record is not believed.
+///
+/// It is stored by its word, and decisions rest on it; its message is for reading and may be reworded at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// Active, and no last day.
@@ -73,6 +83,10 @@ pub enum Why {
     Terminated,
     /// Terminated with a last day still to come.
     TerminatedLater,
+    /// Terminated with a last day too far ahead to be meant.
+    TooFarAhead,
+    /// Terminated, with a last day before the first day of an employment that has begun.
+    EndsBeforeStart,
     /// On leave.
     OnLeave,
     /// Suspended.
@@ -81,9 +95,62 @@ pub enum Why {
     Unmapped,
     /// The source has neither status nor end date.
     NothingSaid,
+    /// The record changed so much at once that it may be another human's.
+    Conflict,
+    /// A reason of another version: holds until a trusted answer gives a new one.
+    Other,
 }
 
 impl Why {
+    /// Every reason.
+    pub const ALL: [Self; 16] = [
+        Self::Active,
+        Self::LeavesLater,
+        Self::EarlierEmployment,
+        Self::StartsLater,
+        Self::Contradiction,
+        Self::LastDayPassed,
+        Self::Terminated,
+        Self::TerminatedLater,
+        Self::TooFarAhead,
+        Self::EndsBeforeStart,
+        Self::OnLeave,
+        Self::Suspended,
+        Self::Unmapped,
+        Self::NothingSaid,
+        Self::Conflict,
+        Self::Other,
+    ];
+
+    /// The word under which it is stored. Never changes.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::LeavesLater => "LeavesLater",
+            Self::EarlierEmployment => "EarlierEmployment",
+            Self::StartsLater => "StartsLater",
+            Self::Contradiction => "Contradiction",
+            Self::LastDayPassed => "LastDayPassed",
+            Self::Terminated => "Terminated",
+            Self::TerminatedLater => "TerminatedLater",
+            Self::TooFarAhead => "TooFarAhead",
+            Self::EndsBeforeStart => "EndsBeforeStart",
+            Self::OnLeave => "OnLeave",
+            Self::Suspended => "Suspended",
+            Self::Unmapped => "Unmapped",
+            Self::NothingSaid => "NothingSaid",
+            Self::Conflict => "Conflict",
+            Self::Other => "Other",
+        }
+    }
+
+    /// Reads the stored word; one that is not known is `Other`, which holds.
+    #[must_use]
+    pub fn from_stored(word: &str) -> Self {
+        Self::ALL.into_iter().find(|why| why.as_str() == word).unwrap_or(Self::Other)
+    }
+
     /// In words, for the Person.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -94,14 +161,24 @@ impl Why {
                 "active; the last day lies before the start and belongs to an earlier employment"
             }
             Self::StartsLater => "starts later",
-            Self::Contradiction => "Contradiction: active, but the last day has passed; correct it in the HR system",
+            Self::Contradiction => "active, but the last day has passed; correct it in the HR system",
             Self::LastDayPassed => "the last day has passed",
             Self::Terminated => "terminated",
             Self::TerminatedLater => "terminated as of a day still to come",
+            Self::TooFarAhead => {
+                "terminated as of a day more than a year ahead, which may be a mistyped year; correct it in the HR system"
+            }
+            Self::EndsBeforeStart => {
+                "terminated, but the last day lies before the start and belongs to an earlier employment; correct it in the HR system"
+            }
             Self::OnLeave => "on leave",
             Self::Suspended => "suspended or inactive",
             Self::Unmapped => "the status is empty or not mapped",
             Self::NothingSaid => "the source gives neither a status nor a last day: employed as long as it is listed",
+            Self::Conflict => {
+                "name, address and first day all changed, so this id may now be another human's; delete this Person if it is, or correct it in the HR system"
+            }
+            Self::Other => "a reason of another version of Rollcall; the next trusted answer replaces it",
         }
     }
 }
@@ -117,31 +194,48 @@ pub struct Verdict {
 
 /// The verdict table. `today` is the person's own day; a last day of today is still to come.
 ///
-/// A source whose status lags behind its own dates is not a contradiction: a last day that a trusted answer announced
-/// while it was still to come (`announced`) ends the employment when it has passed, whatever the status still says.
+/// A source whose status lags behind its own dates is not a contradiction: once a last day that a trusted answer announced
+/// (`announced`) has passed, and the record's own last day too, the employment has ended, whatever the status still says.
+/// A last day before the first day is the end of an earlier employment: it ends nothing once the next has begun, nor where
+/// that begins within three days.
 #[must_use]
 pub fn verdict(facts: &Facts, today: Date) -> Verdict {
     let passed = facts.last_day.is_some_and(|day| day < today);
     let ahead = facts.last_day.is_some_and(|day| day >= today);
+    let too_far = facts.last_day.is_some_and(|day| day > today.saturating_add(FARTHEST_DAYS.days()));
     let starts_later = facts.start.is_some_and(|day| day > today);
-    let earlier = matches!((facts.start, facts.last_day), (Some(start), Some(last)) if last < start);
-    let announced = facts.last_day.is_some() && facts.announced == facts.last_day;
+    let between = facts.start.zip(facts.last_day).filter(|(start, last)| last < start);
+    let bridged = between.is_some_and(|(start, last)| start <= last.saturating_add(BRIDGED_DAYS.days()));
+    let earlier = between.is_some() && !starts_later;
+    let as_announced = passed && facts.announced.is_some_and(|day| day < today) && !earlier && !bridged;
     let (state, why) = match facts.said {
         Said::Unmapped => (State::Unknown, Why::Unmapped),
+        Said::Mapped(Status::Terminated) if too_far => (State::Unknown, Why::TooFarAhead),
+        Said::Mapped(Status::Terminated) if ahead => (State::Active, Why::TerminatedLater),
+        Said::Mapped(Status::Terminated) if earlier => (State::Unknown, Why::EndsBeforeStart),
+        Said::Mapped(Status::Terminated) if bridged => (State::PreHire, Why::StartsLater),
+        Said::Mapped(Status::Terminated) => (State::Terminated, Why::Terminated),
+        Said::Mapped(Status::Leave | Status::Suspended | Status::Active) | Said::Silent if as_announced => {
+            (State::Terminated, Why::LastDayPassed)
+        }
         Said::Mapped(Status::Leave) => (State::Leave, Why::OnLeave),
         Said::Mapped(Status::Suspended) => (State::Suspended, Why::Suspended),
-        Said::Mapped(Status::Terminated) if ahead => (State::Active, Why::TerminatedLater),
-        Said::Mapped(Status::Terminated) => (State::Terminated, Why::Terminated),
+        Said::Mapped(Status::Active) | Said::Silent if between.is_some() && ahead => (State::Active, Why::LeavesLater),
         Said::Mapped(Status::Active) | Said::Silent if starts_later => (State::PreHire, Why::StartsLater),
         Said::Mapped(Status::Active) | Said::Silent if earlier => (State::Active, Why::EarlierEmployment),
         Said::Silent if passed => (State::Terminated, Why::LastDayPassed),
-        Said::Mapped(Status::Active) if passed && announced => (State::Terminated, Why::LastDayPassed),
         Said::Mapped(Status::Active) if passed => (State::Unknown, Why::Contradiction),
         Said::Mapped(Status::Active) | Said::Silent if ahead => (State::Active, Why::LeavesLater),
         Said::Mapped(Status::Active) => (State::Active, Why::Active),
         Said::Silent => (State::Active, Why::NothingSaid),
     };
     Verdict { state, why }
+}
+
+/// Whether an employment has begun whose record still carries the last day of the one before.
+#[must_use]
+pub fn begun_anew(facts: &Facts, today: Date) -> bool {
+    matches!((facts.start, facts.last_day), (Some(start), Some(last)) if last < start && start <= today)
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Ownership: whose is this object? A mark, or the subjects of a binding, resolved to people.
 //!
 //! An object is a leaver's only if it resolves to exactly one person. Nobody, or more than one, holds.
+//!
+//! Addresses are compared without case, and so are user names that contain one: an HR system writes `Ada@Example.com`
+//! where the token says `oidc:ada@example.com`. RBAC compares exactly, so two names that differ by case alone are two
+//! users to the API server; if they are two people here, what names either of them is held.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,9 +30,15 @@ impl std::fmt::Debug for PersonFacts {
 }
 
 impl PersonFacts {
-    /// The user names this person signs in with.
+    /// The user names this person signs in with, as they were computed.
     pub fn usernames(&self) -> impl Iterator<Item = &str> {
         self.aliases.iter().filter_map(|alias| alias.strip_prefix("user:"))
+    }
+
+    /// Whether a user name is one of this person's.
+    #[must_use]
+    pub fn is_user(&self, name: &str) -> bool {
+        self.usernames().any(|own| same_user(own, name))
     }
 }
 
@@ -58,7 +68,7 @@ impl Index {
         let mut by_key: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
         for (position, person) in people.iter().enumerate() {
             let records = person.records.iter().map(|(connection, id)| format!("id:{connection}/{id}"));
-            for key in records.chain(person.aliases.iter().cloned()) {
+            for key in records.chain(person.aliases.iter().map(|alias| comparable(alias))) {
                 by_key.entry(key).or_default().insert(position);
             }
         }
@@ -74,7 +84,7 @@ impl Index {
     /// Resolves the user name of a binding's subject.
     #[must_use]
     pub fn user(&self, name: &str) -> Owners<'_> {
-        self.look_up(&format!("user:{name}"))
+        self.look_up(&user_key(name))
     }
 
     /// Whether a mark resolves to this person, alone or among others.
@@ -103,8 +113,27 @@ impl Index {
     }
 }
 
-/// The key a mark stands for; `None` if it cannot be read.
-fn key(mark: &str) -> Option<String> {
+/// An alias, `email:…` or `user:…`, as it is compared: without case where it contains an address.
+#[must_use]
+pub fn comparable(alias: &str) -> String {
+    if alias.contains('@') { alias.to_lowercase() } else { alias.to_owned() }
+}
+
+/// The key of a user name.
+#[must_use]
+pub fn user_key(name: &str) -> String {
+    comparable(&format!("user:{name}"))
+}
+
+/// Whether two user names are compared as one.
+#[must_use]
+pub fn same_user(one: &str, other: &str) -> bool {
+    one == other || (one.contains('@') && one.to_lowercase() == other.to_lowercase())
+}
+
+/// The key a mark stands for, such as `id:hq/7`; `None` if it cannot be read.
+#[must_use]
+pub fn key(mark: &str) -> Option<String> {
     let mark = mark.trim();
     let (kind, value) = match mark.split_once(':') {
         Some((kind @ ("id" | "email" | "user"), value)) => (kind, value.trim()),
@@ -114,6 +143,7 @@ fn key(mark: &str) -> Option<String> {
     match kind {
         _ if value.is_empty() => None,
         "email" => Some(format!("email:{}", value.to_lowercase())),
+        "user" => Some(user_key(value)),
         "id" if !value.contains('/') => None,
         kind => Some(format!("{kind}:{value}")),
     }
@@ -145,6 +175,7 @@ pub(crate) mod tests {
             ("the address", &alone, "email:ada@example.com", Owners::One(&alone.people[0])),
             ("the address without its prefix", &alone, "Ada@Example.com", Owners::One(&alone.people[0])),
             ("the user name", &alone, "user:oidc:ben@example.com", Owners::One(&alone.people[1])),
+            ("the user name in another case", &alone, "user:oidc:Ben@Example.com", Owners::One(&alone.people[1])),
             ("an id of another connection", &alone, "id:other/ada", Owners::Nobody),
             ("an id without a connection", &alone, "id:ada", Owners::Nobody),
             ("nothing", &alone, "", Owners::Nobody),
@@ -154,5 +185,25 @@ pub(crate) mod tests {
         for (what, index, mark, expected) in cases {
             assert_eq!(index.resolve(mark), expected, "{what}: {mark}");
         }
+    }
+
+    #[test]
+    fn a_user_name_that_contains_an_address_is_compared_without_case_and_any_other_exactly() {
+        let named = |id: &str, name: &str| PersonFacts { aliases: vec![format!("user:{name}")], ..person(id) };
+        let ada = Index::new(vec![named("ada", "oidc:Ada.Example@Example.com"), named("ben", "Ben")]);
+        let variants = Index::new(vec![named("ada", "oidc:Ada@example.com"), named("eve", "oidc:ada@example.com")]);
+        let cases = [
+            ("as the token says it", &ada, "oidc:ada.example@example.com", Owners::One(&ada.people[0])),
+            ("as HR writes it", &ada, "oidc:Ada.Example@Example.com", Owners::One(&ada.people[0])),
+            ("no address", &ada, "Ben", Owners::One(&ada.people[1])),
+            ("no address, another case", &ada, "ben", Owners::Nobody),
+            ("two people who differ by case alone", &variants, "oidc:ada@example.com", Owners::Several),
+            ("either way", &variants, "oidc:Ada@example.com", Owners::Several),
+        ];
+        for (what, index, name, expected) in cases {
+            assert_eq!(index.user(name), expected, "{what}: {name}");
+        }
+        assert!(ada.people[0].is_user("oidc:ada.example@example.com"));
+        assert!(!ada.people[1].is_user("ben"));
     }
 }

@@ -331,7 +331,7 @@ pub fn hash(person_uid: &str, rule: &str, operation: Operation, targets: &[Targe
 /// Whether a binding names a user name of this person.
 fn binds_user(binding: &Binding, person: &PersonFacts) -> bool {
     binding.subjects.iter().any(|subject| match subject {
-        Subject::User(name) => person.usernames().any(|own| own == name),
+        Subject::User(name) => person.is_user(name),
         Subject::Account { .. } | Subject::Other => false,
     })
 }

@@ -2,15 +2,17 @@
 //!
 //! Over one connection. Pure: the answer is believed already, `now` is an argument, and equal input gives no change.
 //! Nobody becomes a leaver here but on a positive statement: a status, or a last day that has passed. Whoever is out of
-//! scope is never one, whatever is said of them; who comes into scope as one needs approval.
+//! scope is never one, whatever is said of them; who comes into scope as one, or leaves and falls out of scope in the same
+//! answer, needs approval. Who had left before anybody looked gets a Person only if something here is theirs.
 
+mod answer;
 mod calendar;
 mod person;
 mod runs;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -18,10 +20,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::employee::{Employee, HrId, Manager};
-use super::lifecycle::{Facts, State, Verdict, verdict};
-use super::scope::{self, Out, Scope};
+use super::employee::{Employee, HrId};
+use super::lifecycle::{Facts, State, Why};
+use super::scope::{Out, Scope};
 use super::timezone::Zones;
+use answer::{OfAnswer, still, with_answer};
 use calendar::{Calendar, Day};
 pub use person::story_prefix;
 pub use runs::{MOST_RUNS, Run};
@@ -33,6 +36,8 @@ pub struct Entry {
     pub policy: String,
     /// What the record says, as last named by a trusted answer.
     pub facts: Facts,
+    /// When the last day was announced; always with an announced day.
+    pub notice: Option<Notice>,
     /// Since when trusted answers no longer name it.
     pub missing_since: Option<Timestamp>,
     /// What follows from that today.
@@ -41,6 +46,15 @@ pub struct Entry {
     pub aliases: Vec<String>,
     /// What is kept for showing.
     pub profile: Profile,
+}
+
+/// When trusted answers announced a last day while it was still to come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Notice {
+    /// The first of them.
+    pub at: Timestamp,
+    /// Another one, about a day later or more, said the same.
+    pub confirmed: bool,
 }
 
 /// What follows from the facts today.
@@ -54,12 +68,28 @@ pub struct Standing {
     pub last_day: Option<Date>,
     /// IANA name of the zone the day is counted in.
     pub zone: String,
-    /// Why, in words.
-    pub why: String,
+    /// Why: what the record says of them.
+    pub why: Why,
     /// How they left; only with `Terminated`.
     pub left: Option<Left>,
     /// Why they are out of scope; always with `OutOfScope`, and with `Unknown` where nobody could tell since.
     pub out: Option<Out>,
+    /// Why they would be out of scope by what an answer says that also says that they leave: scope is judged by what was
+    /// known before, and a human decides.
+    pub leaves_scope: Option<Out>,
+}
+
+impl Standing {
+    /// Why, in words.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let record = self.why.words();
+        match (self.state, self.out, self.leaves_scope) {
+            (State::OutOfScope, Some(out), _) => format!("out of scope: {}; the record says: {record}", out.words()),
+            (_, _, Some(out)) => format!("{record}; the same answer puts them out of scope: {}", out.words()),
+            _ => record.to_owned(),
+        }
+    }
 }
 
 /// How somebody left. Stays as it was first written for as long as the termination stands; only `baseline` may be set.
@@ -67,12 +97,15 @@ pub struct Standing {
 pub struct Left {
     /// The run that counts them; none only before the roster has given them one.
     pub run: Option<String>,
-    /// They came, or stood, with a baseline, or came into scope as a leaver: needs approval.
+    /// They came, or stood, with a baseline, were first seen as a leaver, came into scope as one, or fell out of it with the
+    /// same answer: needs approval.
     pub baseline: bool,
     /// The first instant after the last day; or when it was seen, without a last day.
     pub effective: Timestamp,
     /// When a trusted answer, or a midnight, first said so.
     pub seen: Timestamp,
+    /// Two trusted answers a day apart announced the day: counts against no limit.
+    pub announced: bool,
 }
 
 /// What is kept of a person for showing. Never printed.
@@ -168,6 +201,9 @@ pub struct Rules<'a> {
     pub usernames: &'a dyn Fn(&Employee) -> Vec<String>,
     /// Whom it is about.
     pub scope: &'a Scope,
+    /// Whether anything in the cluster is marked with, or bound to, a key such as `id:hq/7`, `email:…` or `user:…`; none
+    /// where that is not known yet.
+    pub owns: Option<&'a dyn Fn(&str) -> bool>,
     /// The runs it has, oldest first.
     pub runs: &'a [Run],
     /// Whether leavers act by themselves.
@@ -223,9 +259,12 @@ pub struct Plan {
     pub missing: u32,
     /// Leavers of a baseline, or that came into scope as leavers, whose access stands.
     pub baseline_leavers: u32,
+    /// People of the answer who had left before anybody looked, and own nothing here: they get no Person.
+    pub former: u32,
     /// Who of an answer is in scope; none without an answer.
     pub scope: Option<Scoped>,
-    /// People whose location no entry of the policy names; none without an answer, since locations are not kept.
+    /// People without a location, or with one that no entry of the policy names; none without an answer, since locations
+    /// are not kept.
     pub unmatched: Option<u32>,
     /// The next instant at which somebody's dates say something new.
     pub wake: Option<Timestamp>,
@@ -284,87 +323,6 @@ pub fn next(known: &[Known], answer: Option<Answer<'_>>, rules: &Rules<'_>, now:
     plan
 }
 
-/// What an answer shows beside the people in it.
-#[derive(Default)]
-struct OfAnswer {
-    unmatched: u32,
-    scope: Scoped,
-}
-
-/// An employee as a policy sees them today, whatever is known of them.
-struct Sight {
-    day: Rc<Day>,
-    matched: bool,
-    verdict: Verdict,
-    out: Option<Out>,
-}
-
-fn sight(employee: &Employee, before: Option<&Entry>, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Sight {
-    let (day, matched) = calendar.at(employee.location.as_deref());
-    let verdict = verdict(&person::facts(employee, before, &day), day.today);
-    let out = rules.scope.filters().then(|| {
-        let person = person_name(rules.namespace, rules.connection, &employee.id);
-        rules.scope.out(employee, &scope::Known { connection: rules.connection, person: &person, state: verdict.state })
-    });
-    let out = out.flatten();
-    Sight { day, matched, verdict, out }
-}
-
-/// Everybody an answer names, then everybody it does not.
-fn with_answer<'a>(
-    known: &'a [Known],
-    answer: Answer<'a>,
-    rules: &Rules<'_>,
-    calendar: &mut Calendar<'_>,
-) -> (Vec<Draft<'a>>, OfAnswer) {
-    let mut unnamed: HashMap<&HrId, &Known> = known.iter().map(|known| (&known.id, known)).collect();
-    let managers = Managers::new(answer.employees, if answer.part { known } else { &[] });
-    let mut of_answer = OfAnswer::default();
-    let mut drafts = Vec::with_capacity(known.len().max(answer.employees.len()));
-    let mut strangers = Vec::new();
-    for employee in answer.employees {
-        let found = unnamed.remove(&employee.id);
-        let before = found.and_then(|known| known.entry.as_ref());
-        let sight = sight(employee, before, rules, calendar);
-        of_answer.unmatched += u32::from(!sight.matched);
-        match sight.out {
-            Some(out) => *of_answer.scope.excluded.entry(out).or_default() += 1,
-            None => of_answer.scope.included += 1,
-        }
-        let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
-        let manager = manager.map(|id| person_name(rules.namespace, rules.connection, id));
-        let new = found.is_none() && sight.out.is_some();
-        let (after, turn) = person::stated(employee, before, manager, &sight, rules, calendar.now);
-        let access = found.map_or(Access::Stands, |known| known.access);
-        let draft = Draft { id: &employee.id, before, after, turn, access, day: sight.day, leaver: false };
-        if new { strangers.push(draft) } else { drafts.push(draft) }
-    }
-    let rest = known.iter().filter(|known| unnamed.contains_key(&known.id));
-    drafts.extend(rest.filter_map(|known| still(known, !answer.part, rules, calendar)));
-    mistakable(&drafts, &mut strangers);
-    drafts.append(&mut strangers);
-    (drafts, of_answer)
-}
-
-/// Of those who are out of scope and not known, keeps those with an address or user name that somebody known has, or
-/// had: without a Person of their own, what is theirs would be taken for the other's when that one leaves.
-fn mistakable(known: &[Draft<'_>], strangers: &mut Vec<Draft<'_>>) {
-    if strangers.is_empty() {
-        return;
-    }
-    let aliases: HashSet<&str> = known.iter().flat_map(|draft| &draft.after.aliases).map(String::as_str).collect();
-    strangers.retain(|stranger| stranger.after.aliases.iter().any(|alias| aliases.contains(alias.as_str())));
-}
-
-/// A person no new statement is made of.
-fn still<'a>(known: &'a Known, missing: bool, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Option<Draft<'a>> {
-    let before = known.entry.as_ref()?;
-    let day = calendar.named(&before.standing.zone);
-    let missing_since = if missing { before.missing_since.or(calendar.taken) } else { before.missing_since };
-    let (after, turn) = person::unstated(&known.id, before, missing_since, rules, &day, calendar.now);
-    Some(Draft { id: &known.id, before: Some(before), after, turn, access: known.access, day, leaver: false })
-}
-
 fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>, now: Timestamp) -> Plan {
     let mut plan = Plan {
         changes: Vec::new(),
@@ -373,6 +331,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>,
         missing: 0,
         baseline_leavers: 0,
         unmatched: of_answer.as_ref().map(|of_answer| of_answer.unmatched),
+        former: of_answer.as_ref().map_or(0, |of_answer| of_answer.former),
         scope: of_answer.map(|of_answer| of_answer.scope),
         wake: None,
     };
@@ -390,35 +349,4 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>,
     }
     plan.changes.sort_by_key(|change| (!change.leaver, change.turn.is_none()));
     plan
-}
-
-/// Whom an answer can mean by a manager's address or id.
-struct Managers<'a> {
-    by_id: HashSet<&'a HrId>,
-    by_email: HashMap<String, Option<&'a HrId>>,
-}
-
-impl<'a> Managers<'a> {
-    /// `others` are known although the answer does not name them.
-    fn new(employees: &'a [Employee], others: &'a [Known]) -> Self {
-        let mut by_id: HashSet<&HrId> = employees.iter().map(|employee| &employee.id).collect();
-        let unnamed: Vec<&Known> = others.iter().filter(|known| !by_id.contains(&known.id)).collect();
-        let mut by_email: HashMap<String, Option<&HrId>> = HashMap::with_capacity(employees.len());
-        let named = employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
-        let known =
-            unnamed.iter().filter_map(|known| Some((&known.id, known.entry.as_ref()?.profile.work_email.as_deref()?)));
-        for (id, email) in named.chain(known) {
-            by_email.entry(email.to_lowercase()).and_modify(|several| *several = None).or_insert(Some(id));
-        }
-        by_id.extend(unnamed.iter().map(|known| &known.id));
-        Self { by_id, by_email }
-    }
-
-    /// The one person meant; nobody if the answer names none, or several of that address.
-    fn find(&self, manager: &Manager) -> Option<&'a HrId> {
-        match manager {
-            Manager::Email(address) => self.by_email.get(&address.trim().to_lowercase()).copied().flatten(),
-            Manager::Id(id) => self.by_id.get(id).copied(),
-        }
-    }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::employee::Employee;
+use super::employee::{self, Employee};
 use super::expression::Expression;
 pub use super::expression::Refused;
 use super::lifecycle::State;
@@ -149,7 +149,7 @@ impl Lists {
 fn comparable(kind: Kind, value: &str) -> String {
     match kind {
         Kind::Person => value.trim().to_owned(),
-        _ => value.trim().to_lowercase(),
+        _ => employee::comparable(value),
     }
 }
 

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::employee::comparable;
+
 /// A time zone by its IANA name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Zone {
@@ -22,14 +24,20 @@ impl fmt::Debug for Zone {
     }
 }
 
-/// A zone that nobody knows: says where it is written and how.
+/// Why the zones of a policy cannot be used: says where and what is written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("timeZones.{field}: {name:?} is no IANA time zone such as Europe/Madrid")]
-pub struct UnknownZone {
-    /// `default`, or `byLocation`.
-    pub field: &'static str,
-    /// What is written there.
-    pub name: String,
+pub enum Refused {
+    /// A zone that nobody knows.
+    #[error("timeZones.{field}: {name:?} is no IANA time zone such as Europe/Madrid")]
+    Unknown {
+        /// `default`, or `byLocation`.
+        field: &'static str,
+        /// What is written there.
+        name: String,
+    },
+    /// A location that is named twice, written differently.
+    #[error("timeZones.byLocation: {0:?} is named twice; locations are compared without case and surrounding blanks")]
+    Twice(String),
 }
 
 impl Zone {
@@ -81,23 +89,32 @@ pub struct Zones {
 }
 
 impl Zones {
-    /// Reads the zones of a policy: a default, and names by location as the source writes it.
+    /// Reads the zones of a policy: a default, and names by location, which is compared as everywhere in a policy.
     ///
     /// # Errors
-    /// The first name that is no zone.
-    pub fn new(default: &str, by_location: &BTreeMap<String, String>) -> Result<Self, UnknownZone> {
-        let zone = |field, name: &str| Zone::named(name).ok_or_else(|| UnknownZone { field, name: name.to_owned() });
-        let by_location = by_location
-            .iter()
-            .map(|(location, name)| Ok((location.trim().to_owned(), zone("byLocation", name)?)))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { default: zone("default", default)?, by_location })
+    /// The first name that is no zone, or location that is named twice.
+    pub fn new(default: &str, by_location: &BTreeMap<String, String>) -> Result<Self, Refused> {
+        let zone =
+            |field, name: &str| Zone::named(name).ok_or_else(|| Refused::Unknown { field, name: name.to_owned() });
+        let mut zones = Self { default: zone("default", default)?, by_location: BTreeMap::new() };
+        for (location, name) in by_location {
+            if zones.by_location.insert(comparable(location), zone("byLocation", name)?).is_some() {
+                return Err(Refused::Twice(location.clone()));
+            }
+        }
+        Ok(zones)
     }
 
     /// The zone of a location; none if no entry names it.
     #[must_use]
     pub fn at(&self, location: &str) -> Option<&Zone> {
-        self.by_location.get(location.trim())
+        if self.by_location.is_empty() { None } else { self.by_location.get(&comparable(location)) }
+    }
+
+    /// Whether no location is named at all.
+    #[must_use]
+    pub fn only_the_default(&self) -> bool {
+        self.by_location.is_empty()
     }
 
     /// The zone of everybody else.
@@ -160,16 +177,31 @@ mod tests {
     #[test]
     fn a_zone_nobody_knows_names_its_field() {
         let by_location = BTreeMap::from([("Moon".to_owned(), "Moon/Tranquility".to_owned())]);
-        let unknown = |field, name: &str| Err(UnknownZone { field, name: name.to_owned() });
+        let unknown = |field, name: &str| Err(Refused::Unknown { field, name: name.to_owned() });
         assert_eq!(Zones::new("Europe/Atlantis", &BTreeMap::new()), unknown("default", "Europe/Atlantis"));
         assert_eq!(Zones::new("UTC", &by_location), unknown("byLocation", "Moon/Tranquility"));
     }
 
     #[test]
-    fn a_location_picks_its_zone_and_blanks_around_it_do_not_matter() {
-        let by_location = BTreeMap::from([("Melbourne".to_owned(), "Australia/Melbourne".to_owned())]);
-        let zones = Zones::new("UTC", &by_location).unwrap();
-        assert_eq!(zones.at(" Melbourne ").map(Zone::name), Some("Australia/Melbourne"));
-        assert_eq!(zones.at("Sidney"), None);
+    fn a_location_is_compared_without_case_and_blanks_as_everywhere_in_a_policy() {
+        let by_location = [("Melbourne", "Australia/Melbourne"), ("ÎLE-DE-FRANCE ", "Europe/Paris")]
+            .map(|(l, z)| (l.into(), z.into()));
+        let zones = Zones::new("UTC", &by_location.into()).unwrap();
+        let cases = [
+            (" Melbourne ", Some("Australia/Melbourne")),
+            ("MELBOURNE", Some("Australia/Melbourne")),
+            ("Île-de-France", Some("Europe/Paris")),
+            ("Sidney", None),
+            ("", None),
+        ];
+        for (location, expected) in cases {
+            assert_eq!(zones.at(location).map(Zone::name), expected, "{location}");
+        }
+    }
+
+    #[test]
+    fn a_location_that_is_named_twice_is_refused() {
+        let twice = [("Oslo", "Europe/Oslo"), ("oslo ", "UTC")].map(|(l, z)| (l.into(), z.into()));
+        assert_eq!(Zones::new("UTC", &twice.into()), Err(Refused::Twice("oslo ".into())));
     }
 }

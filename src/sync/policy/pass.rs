@@ -12,6 +12,7 @@ use crate::api::person::{PersonStatus, Record};
 use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
 use crate::sync::mirror::mirror;
+use crate::sync::owned::Seen as Owners;
 use crate::sync::people::Write;
 use domain::employee::Employee;
 use domain::lifecycle::State;
@@ -40,6 +41,8 @@ pub struct GateInputs {
     pub revocations: Vec<Arc<Revocation>>,
     /// The last believed answer, if one came since the start.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// What in the cluster can be somebody's, where that is known.
+    pub owners: Option<Arc<Owners>>,
 }
 
 /// What a pass decided.
@@ -82,7 +85,9 @@ pub struct Tally {
     pub not_added: Option<u32>,
     /// How many people went out of scope, and how many came into it.
     pub crossed: (u32, u32),
-    /// People whose location has no zone; none without an answer.
+    /// People who had left before anybody looked, and own nothing here.
+    pub former: u32,
+    /// People whose location has no zone, or is not known; none without an answer.
     pub unmatched: Option<u32>,
     /// When somebody's dates say something new.
     pub wake: Option<Timestamp>,
@@ -99,7 +104,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
         .filter(|(_, record)| record.connection == connection)
         .collect();
     let (plan, not_added) = bounded(view, &ours, now);
-    let Plan { changes, runs, states, missing, baseline_leavers, scope, unmatched, wake } = plan;
+    let Plan { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake } = plan;
     let crossed = crossed(&changes);
     let mut writes =
         Writes { standing: ours.iter().map(|(_, r)| r.id.as_str()).zip(&ours).collect(), ..Writes::new(view, now) };
@@ -121,6 +126,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             not_added,
             scope: scope.map(convert::scoped_shown),
             crossed,
+            former,
             unmatched,
             wake,
         },
@@ -141,12 +147,14 @@ fn bounded(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) 
     let standing: Vec<Employee> =
         employees.unwrap_or_default().iter().filter(|one| known.contains(one.id.0.as_str())).cloned().collect();
     let bounded = plan(view, ours, Some(&standing), now);
-    (Plan { scope: whole.scope, unmatched: whole.unmatched, ..bounded }, Some(managed))
+    (Plan { scope: whole.scope, unmatched: whole.unmatched, former: whole.former, ..bounded }, Some(managed))
 }
 
 fn plan(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], employees: Option<&[Employee]>, now: Timestamp) -> Plan {
     let known: Vec<_> = ours.iter().map(|(person, record)| convert::known(person, record)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
+    let owned = view.owners.as_ref().map(|owners| owners.keys());
+    let owns = |key: &str| owned.iter().any(|owned| owned.contains(key));
     let rules = Rules {
         namespace: &view.namespace,
         connection: &view.settings.connection,
@@ -155,6 +163,7 @@ fn plan(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], employees: Option<&
         zones: &view.settings.zones,
         usernames: &|employee| view.settings.usernames.of(employee),
         scope: &view.settings.scope,
+        owns: owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
         runs: &runs,
         baseline: view.baseline,
     };
@@ -253,7 +262,10 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
             let run = change.entry.standing.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
             (
                 "Terminated",
-                format!("HR record {connection}/{id} has left: {}. Counted in run {run}.", change.entry.standing.why),
+                format!(
+                    "HR record {connection}/{id} has left: {}. Counted in run {run}.",
+                    change.entry.standing.message()
+                ),
             )
         }
         Turn::Withdrawn => (
@@ -270,14 +282,14 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
         ),
         Turn::OutOfScope => (
             "OutOfScope",
-            format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.standing.why),
+            format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.standing.message()),
         ),
         Turn::InScope if change.entry.standing.left.is_some() => (
             "InScope",
             format!("HR record {connection}/{id} is in scope again, and has left: its Revocation needs approval."),
         ),
         Turn::InScope => ("InScope", format!("HR record {connection}/{id} is in scope again.")),
-        Turn::Conflicting => ("Conflict", format!("HR record {connection}/{id}: {}.", change.entry.standing.why)),
+        Turn::Conflicting => ("Conflict", format!("HR record {connection}/{id}: {}.", change.entry.standing.message())),
     };
     Some(News { person: name.to_owned(), reason, note })
 }

@@ -30,6 +30,7 @@ fn tally() -> Tally {
         not_added: None,
         scope: None,
         crossed: (0, 0),
+        former: 0,
         unmatched: None,
         wake: None,
     }
@@ -106,6 +107,9 @@ fn the_conditions_say_what_it_waits_for() {
     let scoped = Tally { scope: Some(api::Scoped { included: 3, excluded }), ..tally() };
     let out = "3 people of connection hq. 5 people of its newest answer are out of scope: see status.scope.";
     assert_eq!(words(&seen(Baseline::Settled), &scoped).first(), Some(&condition::ready(out)));
+    let with_former = Tally { former: 7, ..tally() };
+    let former = "3 people of connection hq. 7 more had left before, and own nothing here: they get no Person.";
+    assert_eq!(words(&seen(Baseline::Settled), &with_former).first(), Some(&condition::ready(former)));
     let awaited = words(&seen(Baseline::Awaited), &tally());
     assert!(awaited.contains(&condition::baseline_awaited()));
     assert!(awaited.iter().any(|word| word.reason == "BaselineAwaited" && word.message.contains("connection hq")));

@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use jiff::civil::date;
+use proptest::prelude::*;
 
 use super::*;
 use crate::timezone::Zone;
@@ -10,9 +11,12 @@ fn facts(said: Said) -> Facts {
 
 const ACTIVE: Said = Said::Mapped(Status::Active);
 const TERMINATED: Said = Said::Mapped(Status::Terminated);
+const PAUSED: [Said; 2] = [Said::Mapped(Status::Leave), Said::Mapped(Status::Suspended)];
 const TODAY: Date = date(2026, 3, 10);
 const YESTERDAY: Option<Date> = Some(date(2026, 3, 9));
 const TOMORROW: Option<Date> = Some(date(2026, 3, 11));
+const LONG_AGO: Option<Date> = Some(date(2026, 1, 31));
+const NEXT_SEASON: Option<Date> = Some(date(2026, 9, 1));
 
 #[test]
 fn every_row_of_the_verdict_table() {
@@ -31,14 +35,50 @@ fn every_row_of_the_verdict_table() {
             Why::LastDayPassed,
         ),
         (
-            "active, another day was announced",
+            "active, an announced last day brought forward into the past, before the announced day",
             Facts { announced: TOMORROW, ..last(ACTIVE, YESTERDAY) },
             State::Unknown,
             Why::Contradiction,
         ),
         (
+            "active, an announced last day brought forward into the past, after the announced day",
+            Facts { announced: YESTERDAY, ..last(ACTIVE, LONG_AGO) },
+            State::Terminated,
+            Why::LastDayPassed,
+        ),
+        (
+            "active, a last day still to come and the next employment entered already",
+            between(ACTIVE, NEXT_SEASON, TOMORROW),
+            State::Active,
+            Why::LeavesLater,
+        ),
+        (
+            "active, an announced last day that has passed and the next employment entered already",
+            Facts { start: NEXT_SEASON, ..announced(ACTIVE, YESTERDAY) },
+            State::Terminated,
+            Why::LastDayPassed,
+        ),
+        (
+            "active, an announced last day that has passed and the next employment after the weekend",
+            Facts { start: TOMORROW, ..announced(ACTIVE, YESTERDAY) },
+            State::PreHire,
+            Why::StartsLater,
+        ),
+        (
+            "active, a last day that was never announced and the next employment entered already",
+            between(ACTIVE, NEXT_SEASON, YESTERDAY),
+            State::PreHire,
+            Why::StartsLater,
+        ),
+        (
+            "active, an announced last day that has passed and the next employment has begun",
+            Facts { start: Some(TODAY), ..announced(ACTIVE, YESTERDAY) },
+            State::Active,
+            Why::EarlierEmployment,
+        ),
+        (
             "active, a last day before its own start",
-            between(ACTIVE, YESTERDAY, Some(date(2026, 1, 31))),
+            between(ACTIVE, YESTERDAY, LONG_AGO),
             State::Active,
             Why::EarlierEmployment,
         ),
@@ -54,8 +94,52 @@ fn every_row_of_the_verdict_table() {
         ("terminated, a past last day", last(TERMINATED, YESTERDAY), State::Terminated, Why::Terminated),
         ("terminated, the last day is today", last(TERMINATED, Some(TODAY)), State::Active, Why::TerminatedLater),
         ("terminated, a future last day", last(TERMINATED, TOMORROW), State::Active, Why::TerminatedLater),
+        ("terminated, a mistyped year", last(TERMINATED, Some(date(2062, 3, 9))), State::Unknown, Why::TooFarAhead),
+        ("terminated, in a year", last(TERMINATED, Some(date(2027, 3, 10))), State::Active, Why::TerminatedLater),
+        (
+            "terminated, a last day before its own start",
+            between(TERMINATED, YESTERDAY, LONG_AGO),
+            State::Unknown,
+            Why::EndsBeforeStart,
+        ),
+        (
+            "terminated, and comes back later",
+            between(TERMINATED, NEXT_SEASON, YESTERDAY),
+            State::Terminated,
+            Why::Terminated,
+        ),
+        (
+            "terminated, and comes back after the weekend",
+            between(TERMINATED, TOMORROW, YESTERDAY),
+            State::PreHire,
+            Why::StartsLater,
+        ),
         ("on leave", facts(Said::Mapped(Status::Leave)), State::Leave, Why::OnLeave),
         ("on leave, a past last day", last(Said::Mapped(Status::Leave), YESTERDAY), State::Leave, Why::OnLeave),
+        (
+            "on leave, an announced last day that has passed",
+            announced(Said::Mapped(Status::Leave), YESTERDAY),
+            State::Terminated,
+            Why::LastDayPassed,
+        ),
+        (
+            "on leave, an announced last day still to come",
+            announced(Said::Mapped(Status::Leave), TOMORROW),
+            State::Leave,
+            Why::OnLeave,
+        ),
+        (
+            "on leave, an announced last day of an earlier employment",
+            Facts { start: Some(TODAY), ..announced(Said::Mapped(Status::Leave), YESTERDAY) },
+            State::Leave,
+            Why::OnLeave,
+        ),
+        (
+            "suspended, an announced last day that has passed",
+            announced(Said::Mapped(Status::Suspended), YESTERDAY),
+            State::Terminated,
+            Why::LastDayPassed,
+        ),
         ("suspended", facts(Said::Mapped(Status::Suspended)), State::Suspended, Why::Suspended),
         ("unmapped", facts(Said::Unmapped), State::Unknown, Why::Unmapped),
         (
@@ -71,7 +155,7 @@ fn every_row_of_the_verdict_table() {
         ("no status column, starts later", between(Said::Silent, TOMORROW, None), State::PreHire, Why::StartsLater),
         (
             "no status column, a last day before its own start",
-            between(Said::Silent, YESTERDAY, Some(date(2026, 1, 31))),
+            between(Said::Silent, YESTERDAY, LONG_AGO),
             State::Active,
             Why::EarlierEmployment,
         ),
@@ -98,16 +182,79 @@ fn a_last_day_ends_with_its_midnight_there() {
             let day = Some(last_day);
             verdict(&Facts { last_day: day, announced: day, ..facts(said) }, zone.today(now)).state
         };
-        for said in [ACTIVE, TERMINATED, Said::Silent] {
+        for said in [ACTIVE, TERMINATED, Said::Silent].into_iter().chain(PAUSED) {
             let before = state(said, midnight - jiff::SignedDuration::from_millis(1));
-            assert_eq!(
-                (before, state(said, midnight)),
-                (State::Active, State::Terminated),
-                "{name}, {last_day}, {said:?}"
-            );
+            assert_ne!(before, State::Terminated, "{name}, {last_day}, {said:?}");
+            assert_eq!(state(said, midnight), State::Terminated, "{name}, {last_day}, {said:?}");
         }
-        for (said, holds) in [(Said::Unmapped, State::Unknown), (Said::Mapped(Status::Leave), State::Leave)] {
-            assert_eq!(state(said, midnight), holds, "{name}, {last_day}, {said:?}");
+        assert_eq!(state(Said::Unmapped, midnight), State::Unknown, "{name}, {last_day}");
+    }
+}
+
+#[test]
+fn every_reason_has_a_word_of_its_own_that_is_read_back() {
+    let words = [
+        "Active",
+        "LeavesLater",
+        "EarlierEmployment",
+        "StartsLater",
+        "Contradiction",
+        "LastDayPassed",
+        "Terminated",
+        "TerminatedLater",
+        "TooFarAhead",
+        "EndsBeforeStart",
+        "OnLeave",
+        "Suspended",
+        "Unmapped",
+        "NothingSaid",
+        "Conflict",
+        "Other",
+    ];
+    assert_eq!(Why::ALL.map(Why::as_str), words, "stored: a word that changes is a reason that is lost");
+    assert_eq!(words.map(Why::from_stored), Why::ALL);
+    for unknown in ["", "terminated", "the last day has passed", "Sabbatical"] {
+        assert_eq!(Why::from_stored(unknown), Why::Other, "{unknown}");
+    }
+}
+
+fn any_facts() -> impl Strategy<Value = Facts> {
+    let said = prop_oneof![
+        Just(ACTIVE),
+        Just(TERMINATED),
+        Just(Said::Mapped(Status::Leave)),
+        Just(Said::Mapped(Status::Suspended)),
+        Just(Said::Unmapped),
+        Just(Said::Silent),
+    ];
+    let day = || proptest::option::of((-40_i32..40).prop_map(|days| TODAY.saturating_add(days.days())));
+    (said, day(), day(), day(), any::<bool>()).prop_map(|(said, start, last_day, other, same)| Facts {
+        said,
+        start,
+        last_day,
+        announced: if same { last_day } else { last_day.and(other) },
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 4096, ..ProptestConfig::default() })]
+
+    /// Whatever a record says: nobody has left but by a status, or by a last day that has passed and that the source
+    /// speaks by, or announced.
+    #[test]
+    fn nobody_has_left_without_a_positive_statement(facts in any_facts()) {
+        let Verdict { state, why } = verdict(&facts, TODAY);
+        let passed = |day: Option<Date>| day.is_some_and(|day| day < TODAY);
+        if state == State::Terminated {
+            let by_status = facts.said == TERMINATED;
+            let by_day = passed(facts.last_day) && (facts.said == Said::Silent || passed(facts.announced));
+            prop_assert!(by_status || by_day, "{why:?}");
+            prop_assert!(facts.last_day.is_none_or(|day| day < TODAY), "a last day of today is a day of work");
+            prop_assert!(!begun_anew(&facts, TODAY), "the next employment has begun");
+            prop_assert!(facts.said != Said::Unmapped, "an unknown status holds");
+        }
+        if facts.said == TERMINATED && facts.last_day.is_none() {
+            prop_assert_eq!(state, State::Terminated);
         }
     }
 }

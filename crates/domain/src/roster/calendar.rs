@@ -31,12 +31,13 @@ impl<'a> Calendar<'a> {
         Self { zones, now, taken, days: BTreeMap::new() }
     }
 
-    /// The day at a location, and whether an entry of the policy names that location; no location asks for none.
+    /// The day at a location, and whether an entry of the policy names that location. Of somebody without one nobody can
+    /// tell where they are: only a policy that names no location at all says that everybody is in one zone.
     pub(super) fn at(&mut self, location: Option<&str>) -> (Rc<Day>, bool) {
         let zones = self.zones;
         let location = location.map(str::trim).filter(|location| !location.is_empty());
         let zone = location.and_then(|location| zones.at(location));
-        let matched = location.is_none() || zone.is_some();
+        let matched = zone.is_some() || (location.is_none() && zones.only_the_default());
         (self.day(zone.unwrap_or_else(|| zones.default_zone())), matched)
     }
 
@@ -69,7 +70,8 @@ impl Day {
         if entry.standing.state == State::Terminated {
             return None;
         }
-        let ends = entry.facts.last_day.filter(|day| *day >= self.today).and_then(|day| self.zone.end_of(day));
+        let days = [entry.facts.last_day, entry.facts.announced].into_iter().flatten();
+        let ends = days.filter(|day| *day >= self.today).min().and_then(|day| self.zone.end_of(day));
         let starts = entry.facts.start.filter(|day| *day > self.today).and_then(|day| self.zone.start_of(day));
         [ends, starts].into_iter().flatten().min()
     }

@@ -1,12 +1,14 @@
 //! One person through one pass: with a new statement about them, or without.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
+use super::answer::Sight;
 use super::calendar::Day;
-use super::{Baseline, Entry, Left, Profile, Rules, Sight, Standing, Turn, person_name};
-use crate::employee::{Employee, HrId};
-use crate::lifecycle::{Facts, State, Verdict, verdict};
+use super::{Baseline, Entry, Left, Notice, Profile, Rules, Standing, Turn, person_name};
+use crate::employee::{Employee, HrId, Said, Status};
+use crate::lifecycle::{Facts, State, Verdict, Why, begun_anew, verdict};
+use crate::ownership::comparable;
 use crate::scope::Out;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
@@ -16,9 +18,8 @@ const LONGEST_ALIAS: usize = 512;
 const LONGEST_TEXT: usize = 256;
 const LONGEST_ADDRESS: usize = 320;
 
-/// Why a record that changed its name, its address and its first day at once is not believed.
-pub(super) const CONFLICT: &str = "Conflict: name, address and first day all changed, so this id may now be another human's; \
-     delete this Person if it is, or correct it in the HR system";
+/// Two answers that announce a day are a day apart: a daily poll is never exactly a day after the one before.
+const A_DAY: SignedDuration = SignedDuration::from_hours(20);
 
 /// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
 /// when the termination was seen, so that leaving again is another story.
@@ -42,14 +43,18 @@ pub(super) fn stated(
         return conflicting(before, rules, now);
     }
     let (facts, day) = (facts(employee, before, &sight.day), &*sight.day);
+    let notice = notice(&facts, before, sight.taken, day);
     let stood = before.map(|before| &before.standing);
+    let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.verdict, rules));
+    let told = Told { verdict: sight.verdict, facts: &facts, notice };
     let mut standing = match (before, sight.out) {
-        (_, Some(out)) => out_of_scope(stood, out, sight.verdict, &facts, day, now),
-        (Some(before), None) if stays_left(before, &facts) => {
+        (_, Some(out)) if leaves_scope.is_none() => out_of_scope(stood, out, told, day, now),
+        (Some(before), _) if stays_left(before, &facts, day) => {
             Standing { zone: day.zone.name().to_owned(), ..before.standing.clone() }
         }
-        _ => standing(stood, sight.verdict, &facts, day, now),
+        _ => standing(stood, told, day, now),
     };
+    standing.leaves_scope = leaves_scope;
     if never_seen_in_scope(before)
         && let Some(left) = &mut standing.left
     {
@@ -57,9 +62,33 @@ pub(super) fn stated(
     }
     let known = before.map(|before| before.aliases.as_slice()).unwrap_or_default();
     let aliases = aliases(known, employee, (rules.usernames)(employee));
-    let after = Entry { policy: rules.policy.to_owned(), facts, missing_since: None, standing, aliases, profile };
+    let policy = rules.policy.to_owned();
+    let after = Entry { policy, facts, notice, missing_since: None, standing, aliases, profile };
     let turn = turn(before, &after);
     (after, turn)
+}
+
+/// What is told of somebody.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    verdict: Verdict,
+    facts: &'a Facts,
+    notice: Option<Notice>,
+}
+
+/// Whether an answer that puts somebody out of scope says in the same breath that they leave: HR systems empty the
+/// department of a leaver, or set it to "Alumni". Then scope is judged by what was known before.
+///
+/// Not so where the policy changed, or says who is out by name: that is an admin's word, and no trace of leaving. Not so
+/// either of somebody who moved out before, nor of a day that was announced before the move.
+fn leaves_with_its_scope(employee: &Employee, before: Option<&Entry>, verdict: Verdict, rules: &Rules<'_>) -> bool {
+    let Some(before) = before.filter(|before| before.standing.out.is_none()) else { return false };
+    let held_already = before.standing.leaves_scope.is_some();
+    let same_policy = before.policy == rules.policy && rules.baseline == Baseline::Settled;
+    let leaves = verdict.state == State::Terminated || employee.said == Said::Mapped(Status::Terminated);
+    let by_name =
+        || rules.scope.out_by_id(&employee.id.0, || person_name(rules.namespace, rules.connection, &employee.id));
+    leaves && (held_already || same_policy) && by_name().is_none()
 }
 
 /// Whether nobody saw them in scope before: a leaver of whom that is so needs approval. Of somebody who is not known at
@@ -83,20 +112,21 @@ pub(super) fn unstated(
     now: Timestamp,
 ) -> (Entry, Option<Turn>) {
     let mut after = Entry { policy: rules.policy.to_owned(), missing_since, ..before.clone() };
-    if before.standing.why == CONFLICT {
+    if matches!(before.standing.why, Why::Conflict | Why::Other) {
         return (after, None);
     }
     let facts = before.facts;
-    let announced = facts.last_day.is_some() && facts.announced == facts.last_day;
+    let announced = facts.announced.is_some();
     let verdict = verdict(&facts, day.today);
     let leaves = verdict.state == State::Terminated;
-    let keeps = before.standing.left.is_some()
+    let told = Told { verdict, facts: &facts, notice: before.notice };
+    let keeps = (before.standing.left.is_some() && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && rules.baseline == Baseline::Awaited);
     if let Some(out) = still_out(id, before, missing_since, rules) {
-        after.standing = out_of_scope(Some(&before.standing), out, verdict, &facts, day, now);
+        after.standing = out_of_scope(Some(&before.standing), out, told, day, now);
     } else if !keeps {
-        after.standing = standing(Some(&before.standing), verdict, &facts, day, now);
+        after.standing = standing(Some(&before.standing), told, day, now);
     }
     let turn = turn(Some(before), &after);
     (after, turn)
@@ -115,41 +145,62 @@ fn still_out(id: &HrId, before: &Entry, missing_since: Option<Timestamp>, rules:
 }
 
 /// Out of scope: what the record says is shown, and nothing follows from it.
-fn out_of_scope(
-    before: Option<&Standing>,
-    out: Out,
-    verdict: Verdict,
-    facts: &Facts,
-    day: &Day,
-    now: Timestamp,
-) -> Standing {
+fn out_of_scope(before: Option<&Standing>, out: Out, told: Told<'_>, day: &Day, now: Timestamp) -> Standing {
     let since = before.filter(|before| before.state == State::OutOfScope).map_or(now, |before| before.since);
-    let why = format!("out of scope: {}; the record says: {}", out.words(), verdict.why.words());
-    let zone = day.zone.name().to_owned();
-    Standing { state: State::OutOfScope, since, last_day: facts.last_day, zone, why, left: None, out: Some(out) }
+    Standing {
+        state: State::OutOfScope,
+        since,
+        last_day: told.facts.last_day,
+        zone: day.zone.name().to_owned(),
+        why: told.verdict.why,
+        left: None,
+        out: Some(out),
+        leaves_scope: None,
+    }
 }
 
 /// A termination stands until a trusted answer says something else of the employment: neither a zone that was mapped
-/// anew nor a clock that went back gives anybody their job back.
-fn stays_left(before: &Entry, facts: &Facts) -> bool {
+/// anew nor a clock that went back gives anybody their job back. A next employment that was announced and has begun does.
+fn stays_left(before: &Entry, facts: &Facts, day: &Day) -> bool {
     let said = |facts: &Facts| (facts.said, facts.start, facts.last_day);
-    before.standing.left.is_some() && said(&before.facts) == said(facts)
+    before.standing.left.is_some() && said(&before.facts) == said(facts) && !begun_anew(facts, day.today)
 }
 
+/// What an answer says of the employment, with what is remembered of earlier ones.
+///
+/// An announced day stands when the record's own is moved into the past: an exit that is brought forward is an exit, and
+/// takes place on the announced day at the latest. It ends with a status that came back from `Terminated`: whoever was
+/// hired again keeps, in many HR systems, the end date of before.
 pub(super) fn facts(employee: &Employee, before: Option<&Entry>, day: &Day) -> Facts {
-    let earlier = before.and_then(|before| before.facts.announced);
-    let announced = employee.last_day.filter(|last| *last >= day.taken || Some(*last) == earlier);
+    let terminated = Said::Mapped(Status::Terminated);
+    let earlier = before.map(|before| before.facts);
+    let earlier = earlier.filter(|earlier| earlier.said != terminated || employee.said == terminated);
+    let earlier = earlier.and_then(|earlier| earlier.announced);
+    let announced = employee.last_day.and_then(|last| if last >= day.taken { Some(last) } else { earlier });
     Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced }
 }
 
-fn standing(before: Option<&Standing>, verdict: Verdict, facts: &Facts, day: &Day, now: Timestamp) -> Standing {
+/// When the day that stands as announced was announced, and whether an answer a day later said the same.
+fn notice(facts: &Facts, before: Option<&Entry>, taken: Timestamp, day: &Day) -> Option<Notice> {
+    let announced = facts.announced?;
+    let earlier = before.filter(|before| before.facts.announced == Some(announced)).and_then(|before| before.notice);
+    let earlier = earlier.unwrap_or(Notice { at: taken, confirmed: false });
+    let ahead = facts.last_day == Some(announced) && announced >= day.taken;
+    let again = ahead && taken.duration_since(earlier.at) >= A_DAY;
+    Some(Notice { confirmed: earlier.confirmed || again, ..earlier })
+}
+
+fn standing(before: Option<&Standing>, told: Told<'_>, day: &Day, now: Timestamp) -> Standing {
+    let Told { verdict, facts, notice } = told;
     let same = before.filter(|before| before.state == verdict.state);
     let left = same.and_then(|before| before.left.clone());
     let left = (verdict.state == State::Terminated).then(|| {
         left.unwrap_or_else(|| {
             let passed = facts.last_day.filter(|last| *last < day.today);
             let effective = passed.and_then(|last| day.zone.end_of(last)).unwrap_or(now);
-            Left { run: None, baseline: false, effective, seen: now }
+            let announced =
+                passed.is_some() && passed == facts.announced && notice.is_some_and(|notice| notice.confirmed);
+            Left { run: None, baseline: false, effective, seen: now, announced }
         })
     });
     Standing {
@@ -157,9 +208,10 @@ fn standing(before: Option<&Standing>, verdict: Verdict, facts: &Facts, day: &Da
         since: same.map_or(now, |before| before.since),
         last_day: facts.last_day,
         zone: day.zone.name().to_owned(),
-        why: verdict.why.words().to_owned(),
+        why: verdict.why,
         left,
         out: None,
+        leaves_scope: before.and_then(|before| before.leaves_scope),
     }
 }
 
@@ -181,12 +233,13 @@ fn another_human(before: &Entry, profile: &Profile, employee: &Employee) -> bool
 /// scope stays as it was last told.
 fn conflicting(before: &Entry, rules: &Rules<'_>, now: Timestamp) -> (Entry, Option<Turn>) {
     let mut after = Entry { policy: rules.policy.to_owned(), missing_since: None, ..before.clone() };
-    if before.standing.why == CONFLICT {
+    if before.standing.why == Why::Conflict {
         return (after, None);
     }
     let since = if before.standing.state == State::Unknown { before.standing.since } else { now };
-    let why = CONFLICT.to_owned();
-    after.standing = Standing { state: State::Unknown, since, why, left: None, ..before.standing.clone() };
+    let why = Why::Conflict;
+    after.standing =
+        Standing { state: State::Unknown, since, why, left: None, leaves_scope: None, ..before.standing.clone() };
     (after, Some(Turn::Conflicting))
 }
 
@@ -203,6 +256,7 @@ fn turn(before: Option<&Entry>, after: &Entry) -> Option<Turn> {
     match left {
         None if state == State::Terminated => Some(Turn::Terminated),
         Some(_) if matches!(state, State::Terminated | State::Unknown) => None,
+        Some(_) if after.standing.why == Why::EarlierEmployment => Some(Turn::Rehired),
         Some(before) if after.facts.start.is_some() && after.facts.start != before.facts.start => Some(Turn::Rehired),
         Some(_) => Some(Turn::Withdrawn),
         None => None,
@@ -225,7 +279,11 @@ fn profile(employee: &Employee, manager: Option<String>) -> Profile {
 fn aliases(known: &[String], employee: &Employee, usernames: Vec<String>) -> Vec<String> {
     let address = employee.work_email.trim().to_lowercase();
     let address = Some(address).filter(|address| !address.is_empty()).map(|address| format!("email:{address}"));
-    let users = usernames.into_iter().map(|name| format!("user:{name}"));
+    // Most sign-in systems write addresses in lower case, whatever HR writes. RBAC and approvals compare exactly.
+    let users = usernames.into_iter().map(|name| format!("user:{name}")).flat_map(|user| {
+        let lower = Some(comparable(&user)).filter(|lower| *lower != user);
+        std::iter::once(user).chain(lower)
+    });
     let current: Vec<String> =
         address.into_iter().chain(users).filter(|alias| alias.chars().count() <= LONGEST_ALIAS).collect();
     let mut aliases = known.to_vec();

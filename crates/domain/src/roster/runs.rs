@@ -87,14 +87,15 @@ fn had_left(draft: &Draft<'_>) -> bool {
     draft.before.is_some_and(|before| before.standing.state == State::Terminated)
 }
 
-/// Whoever has left while a baseline is taken, or awaited, and still has access needs approval. Half-done work does not:
-/// stopped there, it would leave an account deleted and not made again.
+/// Whoever has left while a baseline is taken, or awaited, and still has access needs approval; so does who fell out of
+/// scope with the answer that says they leave. Half-done work does not: stopped there, it would leave an account deleted
+/// and not made again.
 fn mark_baseline(drafts: &mut [Draft<'_>], baseline: Baseline) {
-    if baseline == Baseline::Settled {
-        return;
-    }
     for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
-        if let Some(left) = &mut draft.after.standing.left {
+        let standing = &mut draft.after.standing;
+        if (baseline != Baseline::Settled || standing.leaves_scope.is_some())
+            && let Some(left) = &mut standing.left
+        {
             left.baseline = true;
         }
     }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::employee::{Said, Status};
+use crate::employee::{Manager, Said, Status};
 use crate::scope::{Kind, Lists};
 
 fn at(text: &str) -> Timestamp {
@@ -63,13 +63,15 @@ struct World {
     baseline: Baseline,
     policy: &'static str,
     scope: Rc<Scope>,
+    /// What marks and bindings of the cluster name; none where that is not known.
+    owned: Option<BTreeSet<&'static str>>,
 }
 
 impl World {
     /// Nobody is known, and the baseline is settled.
     fn settled() -> Self {
         let (known, runs, scope) = (BTreeMap::new(), Vec::new(), Rc::default());
-        Self { known, runs, baseline: Baseline::Settled, policy: "everyone", scope }
+        Self { known, runs, baseline: Baseline::Settled, policy: "everyone", scope, owned: None }
     }
 
     /// These people are known, as of an earlier day.
@@ -87,6 +89,7 @@ impl World {
         let by_location = BTreeMap::from([("Melbourne".to_owned(), "Australia/Melbourne".to_owned())]);
         let zones = Zones::new("Europe/Madrid", &by_location).unwrap();
         let known: Vec<Known> = self.known.values().cloned().collect();
+        let owns = |key: &str| self.owned.iter().any(|owned| owned.contains(key));
         let rules = Rules {
             namespace: "rollcall",
             connection: "hq",
@@ -98,6 +101,7 @@ impl World {
                 address.map(|address| format!("oidc:{address}")).into_iter().collect()
             },
             scope: &self.scope,
+            owns: self.owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
             runs: &self.runs,
             baseline: self.baseline,
         };

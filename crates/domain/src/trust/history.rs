@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::memory::{Hashed, Last, Memory, state_of};
 use super::{Bounds, Finding, allowance};
 use crate::employee::{Employee, Said, Status};
-use crate::lifecycle::State;
+use crate::lifecycle::{Facts, State, begun_anew};
 
 /// Bytes of one person's traits as they are stored.
 const BYTES: usize = 9;
@@ -164,7 +164,9 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
         if readdressed {
             former.left_by(was.address, id);
         }
-        let back = was.left && said_to_work(employee, today);
+        // A first day that was known and has come makes nobody return.
+        let began = !redated && !another_end && begun_anew(&facts(employee), today);
+        let back = was.left && said_to_work(employee, today) && !began;
         if back && redated {
             continue; // a rehire: a new employment says nothing of the one before
         }
@@ -226,4 +228,9 @@ impl Former {
         }
         moved.len()
     }
+}
+
+fn facts(employee: &Employee) -> Facts {
+    let Employee { said, start, last_day, .. } = *employee;
+    Facts { said, start, last_day, announced: None }
 }

@@ -53,6 +53,7 @@ impl Cluster {
             people: vec![],
             revocations: vec![],
             snapshot: Some(believed(employees)),
+            owners: None,
         });
         cluster.pass();
         cluster

@@ -17,7 +17,7 @@ fn a_leaver_carries_when_it_takes_effect_and_when_it_was_seen() {
         let mut world = World::with(&[employee("7")]);
         let plan = world.poll(&[leaver], noon());
         let run = Some(plan.runs[0].id.clone());
-        assert_eq!(world.left("7"), Left { run, baseline: false, effective, seen: noon() }, "{what}");
+        assert_eq!(world.left("7"), Left { run, baseline: false, effective, seen: noon(), announced: false }, "{what}");
         assert_eq!(world.turn(&plan, "7"), Some(Turn::Terminated), "{what}");
     }
 }
@@ -54,6 +54,152 @@ fn a_new_last_day_announces_anew_and_a_cleared_one_withdraws() {
     world.midnight(at("2026-03-25T12:00:00Z"));
     assert_eq!(world.state("7"), State::Active, "no day stands");
 }
+
+#[test]
+fn an_exit_that_is_brought_forward_into_the_past_takes_place_on_the_announced_day_at_the_latest() {
+    let mut world = World::with(&[employee("7")]);
+    world.poll(&[employee("7").last_day("2026-03-20")], noon());
+    let plan = world.poll(&[employee("7").last_day("2026-03-05")], at("2026-03-11T12:00:00Z"));
+    assert_eq!(world.state("7"), State::Unknown, "the status says Active: a contradiction that holds");
+    assert_eq!(plan.wake, Some(at("2026-03-20T23:00:00Z")));
+    world.midnight(at("2026-03-20T23:00:00Z"));
+    assert_eq!(world.state("7"), State::Terminated);
+}
+
+#[test]
+fn a_status_that_came_back_from_terminated_takes_the_announced_day_with_it() {
+    for back in [Said::Mapped(Status::Active), Said::Mapped(Status::Leave)] {
+        let mut world = World::with(&[employee("7")]);
+        world.poll(&[employee("7").last_day("2026-03-12")], noon());
+        world.poll(&[employee("7").terminated().last_day("2026-03-12")], at("2026-03-13T12:00:00Z"));
+        assert_eq!(world.state("7"), State::Terminated);
+        let rehired = employee("7").said(back).last_day("2026-03-12");
+        for hour in 0..3 {
+            world.poll(std::slice::from_ref(&rehired), at("2026-04-01T12:00:00Z") + SignedDuration::from_hours(hour));
+            assert_ne!(world.state("7"), State::Terminated, "the end date is an old one: {back:?}");
+        }
+        world.midnight(at("2026-04-03T12:00:00Z"));
+        assert_ne!(world.state("7"), State::Terminated, "{back:?}");
+        world.poll(&[rehired.last_day("2026-05-01")], at("2026-04-04T12:00:00Z"));
+        world.midnight(at("2026-05-02T12:00:00Z"));
+        assert_eq!(world.state("7"), State::Terminated, "a new end date is announced like any: {back:?}");
+    }
+}
+
+#[test]
+fn who_comes_back_later_leaves_in_between_and_works_again_from_their_first_day() {
+    let seasonal = employee("7").last_day("2026-03-12").start("2026-09-01");
+    let mut world = World::with(&[employee("7").start("2025-09-01")]);
+    world.poll(std::slice::from_ref(&seasonal), noon());
+    assert_eq!(world.state("7"), State::Active, "the next employment does not end this one early");
+    world.midnight(at("2026-03-12T23:00:00Z"));
+    assert_eq!(world.state("7"), State::Terminated);
+    let plan = world.poll(std::slice::from_ref(&seasonal), at("2026-09-01T12:00:00Z"));
+    assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Active, Some(Turn::Rehired)));
+}
+
+#[test]
+fn two_answers_a_day_apart_make_an_announcement_that_counts_against_no_limit() {
+    let day = |day: i64| at("2026-03-01T08:00:00Z") + SignedDuration::from_hours(24 * day);
+    let leaving = || employee("7").last_day("2026-03-12");
+    let moved = || employee("7").last_day("2026-03-10");
+    let sudden = || employee("7").terminated().last_day("2026-03-12");
+    let cases = [
+        ("two a day apart", vec![(0, leaving()), (1, leaving())], true),
+        ("one alone", vec![(0, leaving())], false),
+        ("the second moved the day, and was the last", vec![(0, leaving()), (1, moved())], false),
+        ("two of the moved day", vec![(0, leaving()), (1, moved()), (2, moved())], true),
+        ("the second came when the day had passed", vec![(0, leaving()), (12, leaving())], false),
+        ("terminated as of that day", vec![(0, sudden()), (1, sudden())], true),
+    ];
+    for (what, answers, expected) in cases {
+        let mut world = World::with(&[employee("7")]);
+        for (when, answer) in answers {
+            world.poll(&[answer], day(when));
+        }
+        world.midnight(day(12));
+        assert_eq!((world.state("7"), world.left("7").announced), (State::Terminated, expected), "{what}");
+    }
+    let mut hourly = World::with(&[employee("7")]);
+    for hour in 0..48 {
+        let plan = hourly.poll(&[leaving()], day(0) + SignedDuration::from_hours(hour));
+        assert_eq!(
+            !plan.changes.is_empty(),
+            [0, 20].contains(&hour),
+            "{hour}: written when announced, and when confirmed"
+        );
+    }
+}
+
+#[test]
+fn a_stored_reason_of_another_version_holds_until_an_answer_comes() {
+    for why in [Why::Other, Why::Conflict] {
+        let mut world = World::with(&[employee("7")]);
+        world.poll(&[employee("7").last_day("2026-03-12")], noon());
+        world.known.get_mut(&HrId("7".into())).unwrap().entry.as_mut().unwrap().standing.why = why;
+        world.midnight(at("2026-03-13T12:00:00Z"));
+        assert_eq!(world.state("7"), State::Active, "{why:?}: whatever its dates say");
+        world.poll(&[employee("7").last_day("2026-03-12")], at("2026-03-13T13:00:00Z"));
+        assert_eq!(world.state("7"), State::Terminated, "{why:?}: said anew");
+    }
+}
+
+// ---- Who had left before ---------------------------------------------------------------------------------------------
+
+#[test]
+fn who_had_left_before_anybody_looked_gets_a_person_only_if_something_here_is_theirs() {
+    let own = |owned: &[&'static str]| World { owned: Some(owned.iter().copied().collect()), ..World::settled() };
+    let renamed = Employee { work_email: "Seven.Example@Example.com".into(), ..employee("7").terminated() };
+    let cases = [
+        ("nothing", own(&[]), false),
+        ("an account marked with the id", own(&["id:hq/7"]), true),
+        ("with the id of another connection", own(&["id:okta/7"]), false),
+        ("with the address, in another case", own(&["email:seven.example@example.com"]), true),
+        ("a binding of a user name", own(&["user:oidc:seven.example@example.com"]), true),
+        ("somebody else's", own(&["email:8@example.com"]), false),
+        ("nobody knows yet", World::settled(), true),
+    ];
+    for (what, mut world, expected) in cases {
+        let plan = world.poll(&[renamed.clone(), employee("8")], noon());
+        assert_eq!(world.known.contains_key(&HrId("7".into())), expected, "{what}");
+        assert_eq!(plan.former, u32::from(!expected), "{what}");
+        assert!(!expected || world.left("7").baseline, "{what}: needs approval");
+        assert!(world.plan(Some(&[renamed.clone(), employee("8")]), noon()).changes.is_empty(), "{what}");
+    }
+}
+
+#[test]
+fn an_address_that_was_given_to_a_successor_is_the_successors() {
+    let mut world = World { owned: Some(["email:info@example.com"].into()), ..World::settled() };
+    let with = |employee: Employee| Employee { work_email: "info@example.com".into(), ..employee };
+    world.poll(&[with(employee("7").terminated()), with(employee("8"))], noon());
+    assert!(!world.known.contains_key(&HrId("7".into())));
+}
+
+#[test]
+fn an_erased_leaver_who_is_still_listed_does_not_come_back() {
+    let answer = [employee("7").terminated(), employee("8")];
+    let mut world = World { owned: Some(BTreeSet::new()), ..World::with(&people(7..=8)) };
+    world.poll(&answer, noon());
+    assert_eq!(world.state("7"), State::Terminated, "who was known is a leaver whatever they own");
+    world.known.remove(&HrId("7".into()));
+    let plan = world.poll(&answer, noon() + SignedDuration::from_hours(1));
+    assert!(!world.known.contains_key(&HrId("7".into())));
+    assert_eq!((plan.former, plan.runs.len()), (1, 0));
+}
+
+#[test]
+fn a_person_who_waits_for_approval_is_not_released_by_being_deleted() {
+    let mut world = World::with(&people(7..=7));
+    world.baseline = Baseline::Now;
+    world.poll(&gone(7..=7), noon());
+    world.baseline = Baseline::Settled;
+    world.known.clear();
+    world.poll(&gone(7..=7), noon() + SignedDuration::from_hours(1));
+    assert!(world.left("7").baseline);
+}
+
+// ---- Absence ---------------------------------------------------------------------------------------------------------
 
 #[test]
 fn absence_is_never_a_termination() {
@@ -208,10 +354,11 @@ fn a_manager_is_found_by_address_or_id_if_it_is_one_person() {
 }
 
 #[test]
-fn locations_nobody_mapped_are_counted_in_people() {
+fn locations_nobody_mapped_and_people_without_one_are_counted() {
     let world = World::settled();
-    let people = [employee("1").location("Melbourne"), employee("2").location("Oslo"), employee("3").location(" ")];
-    assert_eq!(world.plan(Some(&people), noon()).unmatched, Some(1));
+    let located = [employee("1").location("MELBOURNE "), employee("2").location("Oslo"), employee("3").location(" ")];
+    let people = [located.to_vec(), vec![employee("4")]].concat();
+    assert_eq!(world.plan(Some(&people), noon()).unmatched, Some(3));
     assert_eq!(world.plan(None, noon()).unmatched, None);
 }
 
@@ -224,6 +371,15 @@ fn a_persons_name_is_minted_from_namespace_connection_and_id() {
     for (namespace, connection, id) in others {
         assert_ne!(name, person_name(namespace, connection, &HrId(id.into())));
     }
+}
+
+#[test]
+fn a_user_name_made_of_an_address_is_known_in_lower_case_too() {
+    let ada = Employee { work_email: "Ada.Example@Example.com".into(), ..employee("7") };
+    let world = World::with(&[ada]);
+    let aliases =
+        ["email:ada.example@example.com", "user:oidc:Ada.Example@Example.com", "user:oidc:ada.example@example.com"];
+    assert_eq!(world.entry("7").aliases, aliases);
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn who_moves_out_of_scope_is_never_a_leaver_whatever_the_record_says() {
         assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::OutOfScope, Some(Turn::OutOfScope)), "{what}");
         let plan = world.poll(&[gone], hours(1));
         assert_eq!((world.state("7"), world.turn(&plan, "7"), plan.runs.len()), (State::OutOfScope, None, 0), "{what}");
-        let why = &world.entry("7").standing.why;
+        let why = world.entry("7").standing.message();
         assert!(why.starts_with("out of scope: ") && why.contains("; the record says: "), "{what}: {why}");
         world.midnight(hours(48));
         assert_eq!(world.state("7"), State::OutOfScope, "{what}: also without an answer");
@@ -83,10 +83,64 @@ fn who_moves_out_of_scope_is_never_a_leaver_whatever_the_record_says() {
 }
 
 #[test]
-fn a_move_and_a_termination_in_the_same_answer_is_a_move() {
+fn who_leaves_and_falls_out_of_scope_in_one_answer_is_a_leaver_who_needs_approval() {
+    let emptied = || employee("7").terminated();
+    let cases = [
+        ("HR empties the department", emptied(), "departmentUnknown"),
+        ("HR says Alumni", emptied().department("Alumni"), "departmentNotIncluded"),
+        ("a move and a termination", support("7").terminated().last_day("2026-03-08"), "departmentNotIncluded"),
+    ];
+    for (what, answer, why) in cases {
+        let mut world = over_sales(&[sales("7"), sales("8")]);
+        let plan = world.poll(&[answer.clone(), sales("8")], noon());
+        assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Terminated, Some(Turn::Terminated)), "{what}");
+        assert!(world.left("7").baseline, "{what}: a human decides");
+        assert_eq!(world.entry("7").standing.leaves_scope.map(Out::as_str), Some(why), "{what}");
+        let before = world.clone();
+        world.poll(&[answer, sales("8")], hours(1));
+        world.midnight(hours(48));
+        assert_eq!(world.entry("7").standing, before.entry("7").standing, "{what}: it stays so");
+        world.poll(&[support("7"), sales("8")], hours(49));
+        assert_eq!(
+            (world.state("7"), world.entry("7").standing.leaves_scope),
+            (State::OutOfScope, None),
+            "{what}: back"
+        );
+    }
+}
+
+#[test]
+fn a_cut_that_is_announced_with_the_move_comes_with_its_midnight_and_needs_approval() {
     let mut world = over_sales(&[sales("7")]);
-    let plan = world.poll(&[support("7").terminated()], noon());
-    assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::OutOfScope, Some(Turn::OutOfScope)));
+    world.poll(&[support("7").terminated().last_day("2026-03-12")], noon());
+    assert_eq!(world.state("7"), State::Active, "works to the end of that day");
+    world.midnight(at("2026-03-12T23:00:00Z"));
+    assert_eq!((world.state("7"), world.left("7").baseline), (State::Terminated, true));
+    assert!(world.plan(None, hours(96)).changes.is_empty());
+}
+
+#[test]
+fn a_leaver_whose_department_is_emptied_afterwards_stays_one_and_needs_approval_while_access_stands() {
+    for (access, expected) in [(Access::Stands, true), (Access::Ending, false), (Access::Refused, false)] {
+        let mut world = over_sales(&[sales("7")]);
+        world.poll(&[sales("7").terminated()], noon());
+        let left = world.left("7");
+        world.known.get_mut(&HrId("7".into())).unwrap().access = access;
+        world.poll(&[employee("7").terminated()], hours(1));
+        assert_eq!(world.left("7"), Left { baseline: expected, ..left }, "{access:?}");
+    }
+}
+
+#[test]
+fn an_admin_who_puts_a_leaver_out_of_scope_by_name_or_by_edit_is_followed() {
+    for (what, baseline) in [("a changed policy", Baseline::Now), ("a name in the list", Baseline::Settled)] {
+        let mut world = over_sales(&[sales("7")]);
+        world.poll(&[employee("7").terminated()], noon());
+        assert!(world.entry("7").standing.leaves_scope.is_some());
+        (world.scope, world.baseline) = (without(Kind::Person, "7"), baseline);
+        world.poll(&[employee("7").terminated()], hours(1));
+        assert_eq!((world.state("7"), world.entry("7").standing.left.clone()), (State::OutOfScope, None), "{what}");
+    }
 }
 
 #[test]
@@ -161,7 +215,7 @@ fn who_comes_into_scope_as_a_leaver_needs_approval_and_is_a_new_story() {
     let mut world = over_sales(&[sales("7")]);
     world.poll(&[sales("7").terminated()], noon());
     let first = world.left("7");
-    world.poll(&[support("7").terminated()], hours(1));
+    world.poll(&[support("7")], hours(1));
     let plan = world.poll(&[sales("7").terminated()], hours(2));
     let left = world.left("7");
     assert!(!first.baseline && left.baseline);
@@ -238,11 +292,14 @@ fn limits_are_a_share_of_the_people_in_scope() {
 
 #[test]
 fn the_reasons_a_person_shows_fit_what_the_schema_takes() {
+    let mut standing = over_sales(&[sales("7")]).entry("7").standing.clone();
     for out in Out::all() {
-        let mut world = over_sales(&[sales("7")]);
-        world.known.get_mut(&HrId("7".into())).unwrap().entry.as_mut().unwrap().standing.out = Some(out);
-        world.midnight(noon());
-        assert!(world.entry("7").standing.why.len() <= 256, "{}", world.entry("7").standing.why);
+        for why in Why::ALL {
+            for (state, of, leaves) in [(State::OutOfScope, Some(out), None), (State::Terminated, None, Some(out))] {
+                (standing.state, standing.why, standing.out, standing.leaves_scope) = (state, why, of, leaves);
+                assert!(standing.message().chars().count() <= 320, "{}", standing.message());
+            }
+        }
     }
 }
 
@@ -293,7 +350,7 @@ proptest! {
             for (id, known) in &world.known {
                 let Some(entry) = &known.entry else { continue };
                 let standing = &entry.standing;
-                prop_assert_eq!(standing.state == State::OutOfScope, standing.out.is_some() && standing.why != person::CONFLICT);
+                prop_assert_eq!(standing.state == State::OutOfScope, standing.out.is_some() && standing.why != Why::Conflict);
                 prop_assert!(standing.out.is_none() || standing.left.is_none(), "out of scope, and a leaver: {id}");
                 let Some(left) = &standing.left else { continue };
                 let was = before.known.get(id).and_then(|known| known.entry.as_ref());
