@@ -72,6 +72,13 @@ async fn the_revoker_is_proved_able_to_run_before_anybody_leaves() {
     })
     .await;
     rollcall.succeeds(&["consents"]);
+    let values = json!({"image": {"repository": "localhost/rollcall", "tag": "test"}});
+    chart::apply(rollcall.cluster, &chart::tests(&rollcall.release, &rollcall.namespace, &values));
+    let jobs: Api<Job> = Api::namespaced(rollcall.admin.clone(), &rollcall.revoker_namespace());
+    eventually("the Job of `helm test` ends well", || async {
+        jobs.get(&format!("{}-check", rollcall.release)).await.unwrap().status?.succeeded.filter(|done| *done == 1)
+    })
+    .await;
 }
 
 #[tokio::test]
