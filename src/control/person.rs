@@ -209,7 +209,7 @@ fn spec(
 async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSpec) -> Result<(), Fault> {
     let run = person.status.as_ref().and_then(|status| status.employment.as_ref()?.run.clone());
     let mut labels = std::collections::BTreeMap::from([(names::PERSON.to_owned(), person.name_any())]);
-    if let Some(run) = run.filter(|_| spec.operation == Operation::Cut && !spec.late) {
+    if let Some(run) = run.filter(|_| !spec.late) {
         labels.insert(names::RUN.to_owned(), run);
     }
     let revocation = Revocation {

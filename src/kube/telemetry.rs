@@ -15,6 +15,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
+use crate::api::person::State;
+use crate::api::revocation::Phase;
+
 /// What libraries may say, whatever was asked for. The client's warnings quote whole answers that it could not parse,
 /// and those may hold Secrets and files of people.
 const LIBRARIES: &str = "hyper=warn,hyper_util=warn,h2=warn,rustls=warn,reqwest=warn,tower=warn,kube_runtime=warn,\
@@ -58,7 +61,7 @@ struct Failure {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Phase {
+struct ByPhase {
     phase: String,
 }
 
@@ -68,9 +71,10 @@ pub struct Metrics {
     registry: Registry,
     polls: Family<Poll, Counter>,
     last_success: Family<Connection, Gauge<f64, AtomicU64>>,
+    last_leaver: Family<Connection, Gauge<f64, AtomicU64>>,
     people: Family<People, Gauge>,
     person_writes: Counter,
-    revocations: Family<Phase, Gauge>,
+    revocations: Family<ByPhase, Gauge>,
     leader: Gauge,
     revoker_ready: Gauge,
     of_reconciles: Reconciles,
@@ -118,6 +122,12 @@ impl Default for Metrics {
             "When an answer of the source was last believed",
             last_success.clone(),
         );
+        let last_leaver = Family::default();
+        registry.register(
+            "connection_last_leaver_timestamp_seconds",
+            "When an answer of the source last showed somebody who has left, or a last day; 0 if none ever did",
+            last_leaver.clone(),
+        );
         let people = Family::default();
         registry.register("people", "People of a policy, by state", people.clone());
         let person_writes = Counter::default();
@@ -135,7 +145,18 @@ impl Default for Metrics {
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version that runs", Info::new(version));
         let of_reconciles = Reconciles::registered(&mut registry);
-        Self { registry, polls, last_success, people, person_writes, revocations, leader, revoker_ready, of_reconciles }
+        Self {
+            registry,
+            polls,
+            last_success,
+            last_leaver,
+            people,
+            person_writes,
+            revocations,
+            leader,
+            revoker_ready,
+            of_reconciles,
+        }
     }
 }
 
@@ -152,11 +173,17 @@ impl Metrics {
         self.last_success.get_or_create(&labels).set(at.as_duration().as_secs_f64());
     }
 
+    /// When an answer of a source last showed somebody who has left, or a last day.
+    pub fn leaver_seen(&self, connection: &str, at: Option<Timestamp>) {
+        let labels = Connection { connection: connection.to_owned() };
+        self.last_leaver.get_or_create(&labels).set(at.map_or(0.0, |at| at.as_duration().as_secs_f64()));
+    }
+
     /// The people of a policy, by state. A state that is no longer named has nobody.
     pub fn people(&self, policy: &str, by_state: &BTreeMap<String, u32>) {
-        for state in ["PreHire", "Active", "Suspended", "Leave", "Terminated", "Unknown"] {
-            let labels = People { policy: policy.to_owned(), state: state.to_owned() };
-            self.people.get_or_create(&labels).set(by_state.get(state).copied().unwrap_or(0).into());
+        for state in State::ALL {
+            let labels = People { policy: policy.to_owned(), state: state.as_str().to_owned() };
+            self.people.get_or_create(&labels).set(by_state.get(state.as_str()).copied().unwrap_or(0).into());
         }
     }
 
@@ -166,9 +193,9 @@ impl Metrics {
     }
 
     /// The Revocations that there are, by phase. A phase that is no longer named has none.
-    pub fn revocations(&self, by_phase: &BTreeMap<String, u32>) {
-        for phase in ["Held", "Released", "Revoked", "Failed", "Cancelled"] {
-            let labels = Phase { phase: phase.to_owned() };
+    pub fn revocations(&self, by_phase: &BTreeMap<Phase, u32>) {
+        for phase in Phase::ALL {
+            let labels = ByPhase { phase: phase.as_str().to_owned() };
             self.revocations.get_or_create(&labels).set(by_phase.get(phase).copied().unwrap_or(0).into());
         }
     }
@@ -220,9 +247,10 @@ mod tests {
         let metrics = Metrics::default();
         metrics.polled("hq", "Trusted");
         metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
-        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
+        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
+        metrics.leaver_seen("hq", None);
         metrics.person_written();
-        metrics.revocations(&BTreeMap::from([("Held".to_owned(), 2)]));
+        metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.leading(true);
         metrics.revoker_ready(true);
         let under_way = metrics.reconciling("Revocation");
@@ -238,8 +266,10 @@ mod tests {
             concat!(r#"rollcall_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,
+            r#"rollcall_connection_last_leaver_timestamp_seconds{connection="hq"} 0.0"#,
             r#"rollcall_people{policy="everyone",state="Active"} 3"#,
             r#"rollcall_people{policy="everyone",state="Terminated"} 0"#,
+            r#"rollcall_people{policy="everyone",state="OutOfScope"} 2"#,
             "rollcall_person_writes_total 1",
             r#"rollcall_revocations{phase="Held"} 2"#,
             "rollcall_leader 1",
@@ -251,7 +281,7 @@ mod tests {
     #[test]
     fn people_of_a_state_that_emptied_are_counted_as_none() {
         let metrics = Metrics::default();
-        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
+        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
         metrics.people("everyone", &BTreeMap::new());
         assert!(metrics.text().unwrap().contains(r#"rollcall_people{policy="everyone",state="Active"} 0"#));
     }

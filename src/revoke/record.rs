@@ -165,7 +165,13 @@ impl Record {
     pub fn set_verdicts(&mut self, verdicts: Vec<Verdict>, verified: Option<Timestamp>) {
         for verdict in &verdicts {
             let target = &verdict.target;
-            tracing::info!(kind = ?target.kind, namespace = target.namespace, name = target.name, verdict = ?verdict.verdict, "verdict");
+            tracing::info!(
+                kind = target.kind.as_str(),
+                namespace = target.namespace,
+                name = target.name,
+                verdict = verdict.verdict.as_str(),
+                "verdict"
+            );
         }
         self.part.verdicts = verdicts;
         self.part.verified = self.part.verified.or(verified);
