@@ -81,7 +81,7 @@ OLDEST_LDFLAGS := -s -w -X $(STAMP).gitVersion=v$(OLDEST) -X $(STAMP).gitMajor=1
 .PHONY: test-oldest
 test-oldest: tools rollcall ## the stories against the oldest Kubernetes that the chart claims; half an hour more the first time
 	exec 9> $(CACHE)/tools.lock && flock 9
-	cd e2e/cluster && $(GO) build -modfile oldest.mod -trimpath -ldflags "$(OLDEST_LDFLAGS)" -o $(BIN)/cluster-$(OLDEST) .
+	cd e2e/cluster && $(GO) build -modfile oldest.mod -tags oldest -trimpath -ldflags "$(OLDEST_LDFLAGS)" -o $(BIN)/cluster-$(OLDEST) .
 	exec 9>&- && cd $(CURDIR)
 	export ROLLCALL_CLUSTER_BIN=$(BIN)/cluster-$(OLDEST)
 	plane() { $$ROLLCALL_CLUSTER_BIN "$$@" --dir $(CURDIR)/target/control-plane-oldest; }
