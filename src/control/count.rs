@@ -125,6 +125,7 @@ fn of_kind(
         person.and_then(|person| person.status.as_ref()?.employment.as_ref()).is_some_and(|e| e.baseline)
     };
     seen.iter()
+        .filter(|revocation| revocation.spec.rejection.is_none()) // they count against no limit
         .filter(|revocation| came_with(revocation) == baseline)
         .filter_map(|revocation| shares.get_key_value(&revocation.name_any()))
         .map(|(name, asked)| (name.clone(), asked.clone()))

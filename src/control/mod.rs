@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{Person, Revocation, names};
 use crate::kube::outcome::{Failures, Fault};
+use crate::kube::stop;
 use crate::kube::telemetry::Metrics;
 use crate::kube::watched::Watch;
 
@@ -135,7 +136,9 @@ pub async fn run(
     let mut tasks = tokio::task::JoinSet::new();
     stores::follow(&ctx, writers, &mut tasks);
     ctx.stores.ready().await?;
+    stop::begin(&ctx.client, &ctx.options.namespace).await?; // before the consents, which say that we were here
     consents::publish(&ctx).await?;
+    returns::everything(&ctx); // what came back while nobody led
     tasks.spawn(consents::keep(Arc::clone(&ctx)));
     tasks.spawn(jobs::check::keep(Arc::clone(&ctx)));
     tasks.spawn(people(Arc::clone(&ctx), people_woken, shutdown.clone()));

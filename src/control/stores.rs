@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use super::{Context, returns};
 use crate::api;
+use crate::api::revocation::{Phase, RevocationStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, names};
 use crate::kube::inventory;
 use crate::kube::outcome::Fault;
@@ -121,7 +122,7 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         writers.revocations,
         watcher(Api::namespaced(client.clone(), &namespace), ours()),
         own(ctx),
-        |ctx, _| measure(ctx),
+        revocation_changed,
     ));
     tasks.spawn(watch(
         writers.policies,
@@ -149,7 +150,8 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         watcher(Api::all(client.clone()), everything.clone()),
         own(ctx),
         |ctx, binding| {
-            binding_changed(ctx, inventory::role_binding(binding).as_ref(), "RoleBinding");
+            returns::binding(ctx, "RoleBinding", &binding.metadata);
+            binding_changed(ctx, inventory::role_binding(binding).as_ref());
         },
     ));
     tasks.spawn(watch(
@@ -157,7 +159,8 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         watcher(Api::all(client), everything),
         own(ctx),
         |ctx, binding| {
-            binding_changed(ctx, inventory::cluster_role_binding(binding).as_ref(), "ClusterRoleBinding");
+            returns::binding(ctx, "ClusterRoleBinding", &binding.metadata);
+            binding_changed(ctx, inventory::cluster_role_binding(binding).as_ref());
         },
     ));
     tasks.spawn(stop_or_ledger(own(ctx)));
@@ -194,6 +197,15 @@ async fn watch<K>(
                 tracing::warn!(kind = %K::kind(&K::DynamicType::default()), %error, "watch interrupted; it resumes by itself")
             }
         }
+    }
+}
+
+/// What stands in the places of a Revocation whose revoker is done is compared again: while it was at work nothing was.
+fn revocation_changed(ctx: &Context, revocation: &Revocation) {
+    measure(ctx);
+    let done = |status: &RevocationStatus| status.phase == Some(Phase::Released) && status.outcome().is_some();
+    if revocation.status.as_ref().is_some_and(done) {
+        returns::ended(ctx, revocation);
     }
 }
 
@@ -240,9 +252,8 @@ fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
     }
 }
 
-fn binding_changed(ctx: &Context, binding: Option<&Binding>, kind: &str) {
+fn binding_changed(ctx: &Context, binding: Option<&Binding>) {
     let Some(binding) = binding else { return };
-    returns::binding(ctx, kind, binding);
     let users: Vec<&String> = binding
         .subjects
         .iter()
