@@ -41,6 +41,7 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 	plane() { $(BIN)/cluster "$$@" --dir $(CURDIR)/target/control-plane; }
 	trap 'plane down 9>&-' EXIT
 	step $(MAKE) --no-print-directory lint
+	step $(BIN)/helm lint --strict --quiet charts/rollcall
 	step $(MAKE) --no-print-directory test-cluster
 	step cargo test --locked --no-fail-fast --lib --bins
 	step cargo test --locked --doc --package rollcall-hris
@@ -73,6 +74,20 @@ deny: # the checker of dependencies, from its published crate; three minutes the
 .PHONY: test-cluster
 test-cluster: # the tests of the Go module, which need no cluster
 	cd e2e/cluster && $(GO) test $(GO_FLAGS) -v ./internal/... | grep -E '^( *--- |ok|FAIL|panic)'
+
+# The oldest Kubernetes that the chart claims (kubeVersion), from its own published modules: control plane only.
+OLDEST := 1.32.13
+OLDEST_LDFLAGS := -s -w -X $(STAMP).gitVersion=v$(OLDEST) -X $(STAMP).gitMajor=1 -X $(STAMP).gitMinor=32
+.PHONY: test-oldest
+test-oldest: tools rollcall ## the stories against the oldest Kubernetes that the chart claims; half an hour more the first time
+	exec 9> $(CACHE)/tools.lock && flock 9
+	cd e2e/cluster && $(GO) build -modfile oldest.mod -tags oldest -trimpath -ldflags "$(OLDEST_LDFLAGS)" -o $(BIN)/cluster-$(OLDEST) .
+	exec 9>&- && cd $(CURDIR)
+	export ROLLCALL_CLUSTER_BIN=$(BIN)/cluster-$(OLDEST)
+	plane() { $$ROLLCALL_CLUSTER_BIN "$$@" --dir $(CURDIR)/target/control-plane-oldest; }
+	trap 'plane down' EXIT
+	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
+	cargo test --locked --test e2e -- --test-threads $(STORIES)
 
 # On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
 FUZZED := csv json dates definition expression
@@ -140,7 +155,12 @@ release: # the static binary, in target/release-static/rollcall
 	install $(RELEASE)/$(HOST)/release/rollcall target/release-static/rollcall
 
 .PHONY: image
-image: release ## the image, as target/rollcall.tar
+image: ## the image, as target/rollcall.tar
+	case "$(HOST)" in *linux*) $(MAKE) --no-print-directory release ;; esac
+	if [ "$$(head -c 4 target/release-static/rollcall)" != "$$(printf '\177ELF')" ]; then
+		echo "The image needs a binary for Linux at target/release-static/rollcall, and this machine ($$(uname -s)) builds another kind. Run \`make image\` on Linux," >&2
+		echo "or in a container: docker run --rm -v \"\$$PWD\":/src -w /src rust:1 make image" >&2; exit 1
+	fi
 	if ! command -v buildah >/dev/null; then
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 			echo "buildah is missing: install it, or build with docker: docker build --build-arg BINARY=target/release-static/rollcall ." >&2; exit 1
@@ -156,11 +176,12 @@ image: release ## the image, as target/rollcall.tar
 
 # DEMO_FAULT=noop: a revoker whose acts do nothing. The demo must notice, and fail.
 .PHONY: demo
-demo: tools ## one leaver, from CSV to refused tokens, on a real Kubernetes; DEMO_KUBECONFIG=FILE uses yours
+demo: tools ## one leaver, from CSV to refused tokens, on a real Kubernetes; DEMO_KUBECONFIG=FILE uses yours, DEMO_IMAGE=NAME:TAG an image it can pull
 	$(MAKE) --no-print-directory image $(if $(filter noop,$(DEMO_FAULT)),FEATURES="--no-default-features --features=fault-noop")
 	export CLUSTER=$(BIN)/cluster HELM=$(BIN)/helm ROLLCALL=$(CURDIR)/target/release-static/rollcall
 	if [ -n "$(DEMO_KUBECONFIG)" ]; then
-		export KUBECONFIG="$(DEMO_KUBECONFIG)"
+		export KUBECONFIG="$(DEMO_KUBECONFIG)" DEMO_IMAGE="$(DEMO_IMAGE)"
+		e2e/load-image.sh target/rollcall.tar
 	else
 		$(BIN)/cluster down && KUBECONFIG=$$($(BIN)/cluster up) && export KUBECONFIG
 		$(BIN)/cluster load target/rollcall.tar

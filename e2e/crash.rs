@@ -36,6 +36,7 @@ impl Lane {
         rollcall.policy(json!({"limits": limits})).await;
         let staff = rollcall.staff(1..31);
         rollcall.learn(&staff).await;
+        rollcall.revoker_is_ready().await; // its empty Job makes calls too
         (Self { rollcall, proxy, staff, begun: Timestamp::now(), gone: 0 }, running)
     }
 

@@ -6,6 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+image=${DEMO_IMAGE:-localhost/rollcall:demo}
 failed=0
 say() { printf '\n\033[1m── %s\033[0m\n' "$*"; }
 k() { "$CLUSTER" kubectl "$@"; }
@@ -62,14 +63,17 @@ settled() { # the policy has taken its baseline under the spec it has now
     [[ $(field syncpolicy everyone '.status.conditions[?(@.type=="Baseline")].reason') == Settled ]] && believed
 }
 
+revoker_ready() { ours get configmap rollcall-consents -o 'jsonpath={.data.revoker\.json}' | grep -q '"ready":true'; }
+
 say "1. Rollcall is installed; everybody in the file is employed, and the policy observes"
 k apply -f examples/owned-accounts.yaml >/dev/null # makes team-a, which consents below
 "$HELM" upgrade --install rollcall charts/rollcall --namespace rollcall --create-namespace --wait --timeout 3m \
-  --set image.repository=localhost/rollcall --set image.tag=demo --set sync.replicas=1 --set control.replicas=1 \
+  --set "image.repository=${image%:*}" --set "image.tag=${image##*:}" --set sync.replicas=1 --set control.replicas=1 \
   --set-json 'targets=[{"namespace":"team-a","accounts":true,"canaries":true}]' >/dev/null
 k apply -f examples/hrconnection-csv.yaml -f examples/syncpolicy.yaml >/dev/null
 until_holds "the connection's first poll" 90 is_field hrconnection hq '.status.conditions[?(@.type=="Trusted")].status' True
 until_holds "the baseline" 60 settled
+until_holds "the revoker to be proved able to run" 90 revoker_ready
 ours get hrconnections,syncpolicies
 ours get people
 expect "people" 10 "$(ours get people -o name | wc -l)"

@@ -1,12 +1,11 @@
 //! Common platforms: what they put into pods, what they demand of them, and what Rollcall says when the revoker cannot start.
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, ResourceQuota};
+use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, PostParams};
 use rollcall::api::condition::{READY, REVOKER_CANNOT_START};
-use rollcall::api::names;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::{Value, json};
 
@@ -39,22 +38,9 @@ async fn upgrade(rollcall: &Installation, values: Value) {
     .await;
 }
 
-/// What control found out about the revoker.
-async fn record(rollcall: &Installation) -> Option<Value> {
-    let map = rollcall.api::<ConfigMap>().get_opt(names::CONSENTS).await.unwrap()?;
-    serde_json::from_str(map.data?.get("revoker.json")?).ok()
-}
-
-async fn ready(rollcall: &Installation) -> Value {
-    eventually("the revoker is proved able to run", || async {
-        record(rollcall).await.filter(|record| record["ready"] == true)
-    })
-    .await
-}
-
 async fn not_ready(rollcall: &Installation) -> String {
     eventually("the revoker is known not to run", || async {
-        let record = record(rollcall).await.filter(|record| record["ready"] == false)?;
+        let record = rollcall.revoker_record().await.filter(|record| record["ready"] == false)?;
         Some(record["message"].as_str()?.to_owned())
     })
     .await
@@ -64,7 +50,7 @@ async fn not_ready(rollcall: &Installation) -> String {
 async fn the_revoker_is_proved_able_to_run_before_anybody_leaves() {
     let rollcall = Installation::new("proved", &[]).await;
     let _running = rollcall.run().await;
-    ready(&rollcall).await;
+    rollcall.revoker_is_ready().await;
     let address = rollcall.listening().pop().unwrap();
     eventually("control measures it", || async {
         let text = reqwest::get(format!("http://{address}/metrics")).await.ok()?.text().await.ok()?;
@@ -72,6 +58,13 @@ async fn the_revoker_is_proved_able_to_run_before_anybody_leaves() {
     })
     .await;
     rollcall.succeeds(&["consents"]);
+    let values = json!({"image": {"repository": "localhost/rollcall", "tag": "test"}});
+    chart::apply(rollcall.cluster, &chart::tests(&rollcall.release, &rollcall.namespace, &values));
+    let jobs: Api<Job> = Api::namespaced(rollcall.admin.clone(), &rollcall.revoker_namespace());
+    eventually("the Job of `helm test` ends well", || async {
+        jobs.get(&format!("{}-check", rollcall.release)).await.unwrap().status?.succeeded.filter(|done| *done == 1)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -213,4 +206,30 @@ async fn a_webhook_may_label_pods_and_rewrites_images_only_where_that_is_declare
     let refusal = eventually("the injector is in force", || async { rehearse(&rollcall, json!({})).await.err() }).await;
     assert!(chart::refused_by_policy(&refusal), "{refusal}");
     injector.gone().await;
+}
+
+#[test]
+fn the_readme_of_the_chart_lists_every_value() {
+    fn paths(path: &str, node: &Value, definitions: &Value, found: &mut Vec<String>) {
+        let reference = node["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+        let node = reference.map_or(node, |name| &definitions[name]);
+        match node["properties"].as_object().filter(|_| !path.ends_with("resources")) {
+            Some(properties) => {
+                for (name, below) in properties {
+                    let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                    paths(&path, below, definitions, found);
+                }
+            }
+            None => found.push(path.to_owned()),
+        }
+    }
+    let chart = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/rollcall");
+    let read = |name: &str| std::fs::read_to_string(chart.join(name)).unwrap();
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
+    let mut found = Vec::new();
+    paths("", &schema, &schema["definitions"], &mut found);
+    let readme = read("README.md");
+    let missing: Vec<_> =
+        found.iter().filter(|path| *path != "global" && !readme.contains(&format!("| `{path}` |"))).collect();
+    assert!(found.len() > 40 && missing.is_empty(), "{missing:?}");
 }

@@ -18,7 +18,23 @@ const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/rollcall");
 pub async fn render(admin: &Client, release: &str, namespace: &str, values: &Value) -> String {
     let kubernetes = admin.apiserver_version().await.unwrap().git_version;
     let mut command = helm();
-    command.args(["template", release, CHART, "--kube-version", &kubernetes]);
+    command.args(["template", release, CHART, "--skip-tests", "--kube-version", &kubernetes]);
+    command.args(["--namespace", namespace, "--values", "-"]);
+    String::from_utf8(feed(command, &values.to_string()).stdout).unwrap()
+}
+
+/// The Job of `helm test`, as YAML.
+pub fn tests(release: &str, namespace: &str, values: &Value) -> String {
+    let mut command = helm();
+    command.args([
+        "template",
+        release,
+        CHART,
+        "--show-only",
+        "templates/tests/revoker.yaml",
+        "--kube-version",
+        "1.35.0",
+    ]);
     command.args(["--namespace", namespace, "--values", "-"]);
     String::from_utf8(feed(command, &values.to_string()).stdout).unwrap()
 }

@@ -259,6 +259,20 @@ impl Installation {
         })
     }
 
+    /// What control found out about the revoker, by an empty Job.
+    pub async fn revoker_record(&self) -> Option<Value> {
+        let map = self.api::<ConfigMap>().get_opt(names::CONSENTS).await.unwrap()?;
+        serde_json::from_str(map.data?.get("revoker.json")?).ok()
+    }
+
+    /// Waits until the revoker is proved able to run.
+    pub async fn revoker_is_ready(&self) {
+        eventually("the revoker is proved able to run", || async {
+            self.revoker_record().await.filter(|record| record["ready"] == true)
+        })
+        .await;
+    }
+
     // ---- People ----------------------------------------------------------------------------------------------------
 
     /// A file without anybody yet.

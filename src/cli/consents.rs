@@ -9,6 +9,7 @@ use super::cluster::Cluster;
 use super::terminal::{say, table};
 use super::{Failure, ask};
 use crate::api::names;
+use crate::control::jobs::check::{self, Record};
 
 /// Key in the ConfigMap.
 const KEY: &str = "namespaces.json";
@@ -38,11 +39,22 @@ struct Consent {
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let api: Api<ConfigMap> = Api::namespaced(options.cluster.client().await?, options.cluster.namespace());
     let found = ask("read the consents", api.get_opt(names::CONSENTS)).await?;
-    let text = found.and_then(|map| map.data?.remove(KEY)).ok_or_else(|| {
+    let mut data = found.and_then(|map| map.data).unwrap_or_default();
+    let text = data.remove(KEY).ok_or_else(|| {
         Failure::Refused("no self-test has run yet: `rollcall control` makes it at its start".to_owned())
     })?;
     say(&show(&text)?);
+    say(&revoker(data.get(check::KEY).map(String::as_str)));
     Ok(())
+}
+
+/// Whether the revoker was proved able to run.
+fn revoker(text: Option<&str>) -> String {
+    match text.and_then(|text| serde_json::from_str::<Record>(text).ok()) {
+        Some(Record { ready: true, at, .. }) => format!("The revoker was seen to run at {at:.0}."),
+        Some(Record { message, at, .. }) => format!("The revoker cannot run, as seen at {at:.0}: {message}"),
+        None => "Whether the revoker can run has not been tried yet.".to_owned(),
+    }
 }
 
 fn show(text: &str) -> Result<String, Failure> {
@@ -73,6 +85,19 @@ mod tests {
             {"namespace": "", "accounts": true, "canaries": false, "secrets": false, "missing": []}
         ]"#;
         insta::assert_snapshot!(show(text).unwrap());
+    }
+
+    #[test]
+    fn a_revoker_that_cannot_run_is_said_with_its_reason() {
+        let refused =
+            r#"{"shape": "s", "ready": false, "at": "2026-03-02T08:00:00Z", "message": "no node takes its pod"}"#;
+        assert_eq!(
+            revoker(Some(refused)),
+            "The revoker cannot run, as seen at 2026-03-02T08:00:00Z: no node takes its pod"
+        );
+        let proved = r#"{"shape": "s", "ready": true, "at": "2026-03-02T08:00:00Z", "message": ""}"#;
+        assert_eq!(revoker(Some(proved)), "The revoker was seen to run at 2026-03-02T08:00:00Z.");
+        assert_eq!(revoker(None), "Whether the revoker can run has not been tried yet.");
     }
 
     #[test]

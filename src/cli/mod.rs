@@ -80,7 +80,7 @@ pub enum Command {
     /// Write the definitions of the four kinds
     Crds(crds::Options),
     /// Plan and gate what happens to leavers' access, and start the revoker
-    Control(serve::Control),
+    Control(Box<serve::Control>),
     /// Read HR systems and write Persons
     Sync(serve::Process),
     /// Carry out what was released, and end when nothing is left
@@ -213,7 +213,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Preview(options) => preview::run(&options).await,
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
-        Command::Control(options) => Ok(serve::control(options).await?),
+        Command::Control(options) => Ok(serve::control(*options).await?),
         Command::Revoke(options) if options.check => {
             Ok(revoke::check(calls::client().await?, &options.namespace.namespace).await?)
         }

@@ -12,7 +12,7 @@
 mod access;
 mod consents;
 mod count;
-mod jobs;
+pub mod jobs;
 mod owned_status;
 mod person;
 mod returns;

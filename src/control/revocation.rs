@@ -18,7 +18,7 @@ use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, ConditionUpdate};
 use crate::api::revocation::{Finished, Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
-use crate::kube::calls::{announce, apply_exactly, call};
+use crate::kube::calls::{alarm, announce, apply_exactly, call};
 use crate::kube::gate_inputs::{self, GateInputs};
 use crate::kube::outcome::{self, Fault, Report};
 use domain::gate::{Standing, Stop, gate};
@@ -76,7 +76,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
         Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
         Err(stop) => held(ctx, &view, part, &stop, now).await,
         Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
-        Ok(_) => release(ctx, part, now).await,
+        Ok(_) => release(ctx, &view, part, now).await,
     }
 }
 
@@ -156,7 +156,12 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
 }
 
 /// Every gate is open: release the plan that is shown, and see to a Job.
-async fn release(ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+async fn release(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+    if part.phase != Some(Phase::Released) {
+        let (revocation, plan) = (view.revocation.name_any(), part.plan.as_ref().map(|plan| plan.hash.clone()));
+        let approved = view.revocation.spec.approval.is_some();
+        tracing::info!(revocation, plan, approved, "released");
+    }
     part.release();
     part.instants.get_or_insert_default().released.get_or_insert(now);
     let work = jobs::ensure(ctx).await?;
@@ -272,19 +277,16 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
         let reason = part.phase.map_or("Planned", Phase::as_str);
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
         let operation = if revocation.spec.operation == Operation::Cut { "cut" } else { "removal" };
-        announce(
-            &ctx.client,
-            "control",
-            person.clone(),
-            reason,
-            format!("{operation} {}{gate}", revocation.name_any()),
-            now,
-        )
-        .await;
+        let note = format!("{operation} {}{gate}", revocation.name_any());
+        if part.phase == Some(Phase::Failed) {
+            alarm(&ctx.client, "control", person.clone(), reason, note, now).await;
+        } else {
+            announce(&ctx.client, "control", person.clone(), reason, note, now).await;
+        }
     }
     if part.returned.len() > before.returned.len() {
         let note = format!("{} credentials came back after {}", part.returned.len(), revocation.name_any());
-        announce(&ctx.client, "control", person, "CameBack", note, now).await;
+        alarm(&ctx.client, "control", person, "CameBack", note, now).await;
     }
     Ok(())
 }

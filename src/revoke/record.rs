@@ -199,6 +199,16 @@ impl Record {
 
     /// Notes the verdicts, and when all of them first were good.
     pub fn set_verdicts(&mut self, verdicts: Vec<Verdict>, verified: Option<Timestamp>) {
+        for verdict in &verdicts {
+            let target = &verdict.target;
+            tracing::info!(
+                kind = target.kind.as_str(),
+                namespace = target.namespace,
+                name = target.name,
+                verdict = verdict.verdict.as_str(),
+                "verdict"
+            );
+        }
         self.part.verdicts = verdicts;
         self.part.verified = self.part.verified.or(verified);
     }

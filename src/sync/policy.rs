@@ -226,7 +226,12 @@ async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
     let notes = news.into_iter().filter_map(|news| Some((watched.people.get(&news.person)?, news)));
     stream::iter(notes)
         .for_each_concurrent(EVENTS, |(person, news)| async move {
-            calls::announce(client, "sync", person.object_ref(&()), news.reason, news.note, now).await;
+            let on = person.object_ref(&());
+            if news.wrong {
+                calls::alarm(client, "sync", on, news.reason, news.note, now).await;
+            } else {
+                calls::announce(client, "sync", on, news.reason, news.note, now).await;
+            }
         })
         .await;
 }

@@ -9,4 +9,7 @@ use hris::Definition;
 use jiff::civil::Date;
 
 const TODAY: Date = Date::constant(2026, 3, 2);
-const LONG: Duration = Duration::from_secs(30);
+/// Time for one read. It decides nothing, however busy the machine is.
+const LONG: Duration = Duration::from_hours(1);
+/// Connectors read side by side: more would only wait for one another.
+const AT_ONCE: usize = 8;

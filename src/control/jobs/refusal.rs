@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_refused_is_named_and_nothing_else_is_quoted() {
+    fn who_refused_is_named_and_nothing_else_is_quoted() {
         let cases = [
             (
                 "jobs.batch \"revoke-1\" is forbidden: ValidatingAdmissionPolicy 'rc-job-template' with binding 'rc-job-template' denied request: not the revoker's pod: fields that are not declared: nodeSelector",

@@ -68,6 +68,8 @@ pub struct News {
     pub reason: &'static str,
     /// In words, with ids only.
     pub note: String,
+    /// Whether somebody should look at it.
+    pub wrong: bool,
 }
 
 /// Counts of a pass.
@@ -291,7 +293,8 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
         Turn::InScope => ("InScope", format!("HR record {connection}/{id} is in scope again.")),
         Turn::Conflicting => ("Conflict", format!("HR record {connection}/{id}: {}.", change.entry.standing.message())),
     };
-    Some(News { person: name.to_owned(), reason, note })
+    let wrong = change.turn == Some(Turn::Conflicting);
+    Some(News { person: name.to_owned(), reason, note, wrong })
 }
 #[cfg(test)]
 mod tests;

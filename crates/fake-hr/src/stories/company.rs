@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::{StreamExt, stream};
 
 use super::catalogue::{folders, root};
 use super::*;
@@ -220,15 +220,13 @@ async fn faults_of(name: String) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_connector_reads_a_generated_company_as_it_is() {
-    let wrong = join_all(folders().into_iter().map(|name| tokio::spawn(wrong_with(name)))).await;
-    let wrong: Vec<_> = wrong.into_iter().flat_map(Result::unwrap).collect();
+    let wrong = of_each_connector(wrong_with).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_fault_in_the_pages_of_a_company_ends_in_a_wrong_or_missing_employee() {
-    let wrong = join_all(folders().into_iter().map(|name| tokio::spawn(faults_of(name)))).await;
-    let wrong: Vec<_> = wrong.into_iter().flat_map(Result::unwrap).collect();
+    let wrong = of_each_connector(faults_of).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -255,9 +253,17 @@ async fn what_happens_to_a_company_is_read_at_its_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fake_gives_nothing_to_whoever_has_another_key() {
-    let wrong = join_all(folders().into_iter().map(|name| tokio::spawn(given_to_strangers(name)))).await;
-    let wrong: Vec<_> = wrong.into_iter().flat_map(Result::unwrap).collect();
+    let wrong = of_each_connector(given_to_strangers).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with any connector of the catalogue, a few side by side.
+async fn of_each_connector<W>(wrong: impl Fn(String) -> W) -> Vec<String>
+where
+    W: Future<Output = Vec<String>> + Send + 'static,
+{
+    let each = stream::iter(folders()).map(|name| tokio::spawn(wrong(name)));
+    each.buffer_unordered(AT_ONCE).flat_map(|found| stream::iter(found.unwrap())).collect().await
 }
 
 /// What a definition begins with.
