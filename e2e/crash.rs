@@ -167,11 +167,13 @@ async fn may_die_after_any_of_its_writes(leader: Leader) {
 }
 
 #[tokio::test]
+#[ignore = "a quarter of an hour: one leaver a write, and not split into lanes yet"]
 async fn control_may_die_after_any_of_its_writes() {
     may_die_after_any_of_its_writes(Leader::Control).await;
 }
 
 #[tokio::test]
+#[ignore = "a quarter of an hour: one leaver a write, and not split into lanes yet"]
 async fn sync_may_die_after_any_of_its_writes() {
     may_die_after_any_of_its_writes(Leader::Sync).await;
 }

@@ -135,7 +135,7 @@ async fn no_apply_and_no_replace_lifts_a_stop() {
     assert_eq!(standing().await, "");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")] // the proxy answers while the plugin is waited for
 async fn the_plugin_reaches_the_cluster_through_a_proxy_and_says_what_is_wrong_with_a_context() {
     let here = Installation::new("proxied", &[]).await;
     let _control = here.control().await;
