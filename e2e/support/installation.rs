@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,9 +61,11 @@ pub struct Installation {
     pub release: String,
     /// Name of its HRConnection. Stories share a cluster, so none may call a person as another story does.
     pub connection: String,
+    values: Value,
     directory: PathBuf,
     logs: Arc<Mutex<Vec<PathBuf>>>,
     listening: Mutex<Vec<String>>,
+    job: Mutex<String>,
     among_others: Option<RwLockReadGuard<'static, ()>>,
 }
 
@@ -82,15 +85,17 @@ impl Installation {
         let namespace = format!("{story}-{suffix}");
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&namespace);
         fs::create_dir_all(&directory).unwrap();
-        let installation = Self {
+        let mut installation = Self {
             cluster,
             admin: cluster.admin().await,
             release: format!("rc-{suffix}"),
             connection: format!("hq-{suffix}"),
             namespace,
+            values: Value::Null,
             directory,
             logs: Arc::default(),
             listening: Mutex::default(),
+            job: Mutex::default(),
             among_others: Some(STORIES.read().await),
         };
         installation.make_namespace(&installation.namespace).await;
@@ -104,11 +109,18 @@ impl Installation {
             }
         }
         overlay(&mut more, json!({"targets": values}));
-        installation.install(more).await;
+        installation.values = more;
+        installation.install_again().await;
         installation
     }
 
-    async fn install(&self, values: Value) {
+    /// Applies the chart as it was installed, as every pipeline does again and again.
+    pub async fn install_again(&self) {
+        self.install(self.values.clone()).await;
+    }
+
+    /// Installs the chart, or upgrades it, with these values.
+    pub async fn install(&self, values: Value) {
         let mut all = json!({
             "image": {"repository": "localhost/rollcall", "tag": "test"},
             "policies": {"allowRevokerTokenRequests": true}, // the revoker is a local process here, not a pod of a node
@@ -119,6 +131,7 @@ impl Installation {
         overlay(&mut all, values);
         let manifests = chart::render(&self.admin, &self.release, &self.namespace, &all).await;
         chart::apply(self.cluster, &manifests);
+        *self.job.lock().unwrap() = chart::argument(&manifests, "--revoker-job");
         chart::until_guarded(&self.admin, &self.revoker_namespace()).await;
     }
 
@@ -155,23 +168,47 @@ impl Installation {
 
     /// Starts `rollcall sync`.
     pub async fn sync(&self) -> Service {
-        self.start("sync", &[]).await
+        self.start("sync", &[], None).await
+    }
+
+    /// Starts `rollcall sync`, which reaches the API server through a proxy.
+    pub async fn sync_through(&self, proxy: &Arc<Proxy>) -> Service {
+        self.start("sync", &[], Some(proxy)).await
     }
 
     /// Starts `rollcall control`.
     pub async fn control(&self) -> Service {
-        let namespace = self.revoker_namespace();
-        let account = format!("{}-revoke", self.release);
-        let image = "localhost/rollcall:test";
-        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-image", image];
-        self.start("control", &more).await
+        self.control_by(None).await
     }
 
-    async fn start(&self, command: &str, more: &[&str]) -> Service {
+    /// Starts `rollcall control`, which reaches the API server through a proxy.
+    pub async fn control_through(&self, proxy: &Arc<Proxy>) -> Service {
+        self.control_by(Some(proxy)).await
+    }
+
+    async fn control_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
+        let namespace = self.revoker_namespace();
+        let account = format!("{}-revoke", self.release);
+        let job = self.job.lock().unwrap().clone();
+        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
+        self.start("control", &more, proxy).await
+    }
+
+    /// Lets control that is started from now on create other Jobs than those of the installed chart.
+    pub fn declare(&self, job: &Value) {
+        *self.job.lock().unwrap() = job.to_string();
+    }
+
+    /// The spec of the revoker's Job, as the chart passes it to control.
+    pub fn job(&self) -> Value {
+        serde_json::from_str(&self.job.lock().unwrap()).unwrap()
+    }
+
+    async fn start(&self, command: &str, more: &[&str], proxy: Option<&Arc<Proxy>>) -> Service {
         let account = format!("{}-{command}", self.release);
         let token = tokens::mint_unbound(&self.admin, &self.namespace, &account).await;
-        let content = self.cluster.kubeconfig_for(&self.cluster.server, &token.0);
-        let kubeconfig = write_kubeconfig(&self.directory, command, &content);
+        let server = proxy.map_or(&self.cluster.server, |proxy| &proxy.url);
+        let kubeconfig = write_kubeconfig(&self.directory, command, &self.cluster.kubeconfig_for(server, &token.0));
         let listen = free_address();
         self.listening.lock().unwrap().push(listen.clone());
         let arguments: Vec<String> =
@@ -183,8 +220,14 @@ impl Installation {
         let log = self.directory.join(format!("{command}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
         let start = {
-            let log = log.clone();
-            move || Process::start(&account, &kubeconfig, &arguments, &log)
+            let (log, proxy) = (log.clone(), proxy.cloned());
+            move || {
+                let process = Process::start(&account, &kubeconfig, &arguments, &log);
+                if let Some(proxy) = &proxy {
+                    proxy.carries(&process);
+                }
+                process
+            }
         };
         let service = Service::keep(start);
         eventually(&format!("{command} is ready"), || async {
@@ -440,11 +483,23 @@ impl Installation {
     }
 
     /// Runs a command of Rollcall as an admin would, in the people namespace.
-    pub fn succeeds(&self, arguments: &[&str]) {
+    pub fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.says(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same, of a command that must end with a failure; gives what it says of it.
+    pub fn fails(&self, arguments: &[&str]) -> String {
+        let output = self.says(arguments);
+        assert!(!output.status.success(), "{arguments:?} did not fail");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn says(&self, arguments: &[&str]) -> Output {
         let mut command = rollcall();
         command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        command.output().unwrap()
     }
 
     /// Waits until the newest Revocation of an HR id is held by this gate, and gives it.

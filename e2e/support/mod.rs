@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod cluster;
+pub mod connect;
 pub mod files;
 pub mod installation;
 pub mod kubelet;
@@ -14,3 +15,4 @@ pub mod proxy;
 pub mod tokens;
 pub mod vendor;
 pub mod waiting;
+pub mod webhook;

@@ -1,14 +1,12 @@
 //! From the kinds to the plain values of `domain`, and back. No decision is made here.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::quantity::{self, Unreadable};
 use super::{HRConnection, Person, Revocation, SyncPolicy, condition, person, revocation};
 use domain::employee::HrId;
 use domain::gate::{Facts, Hold, Standing};
-use domain::ledger::{Ledger, Limits, allowed_people};
+use domain::ledger::{Allowance, Asked, Ledger, Limits, allowed_people};
 use domain::ownership::{Index, PersonFacts};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
 use domain::roster::{self, person_name};
@@ -87,7 +85,7 @@ pub fn rule(policy: &SyncPolicy) -> String {
 pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
     let Some(status) = &connection.status else { return false };
     let believed = status.conditions.iter().any(|c| c.type_ == condition::TRUSTED && c.status == "True");
-    let bound = quantity::duration("spec.trust.staleAfter", &connection.spec.trust.stale_after);
+    let bound = connection.spec.stale_after();
     let fresh = match (&status.last_trusted, bound) {
         (Some(last), Ok(bound)) => now.duration_since(last.as_of()) <= bound,
         _ => false,
@@ -145,6 +143,7 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
             (Some(person), Some(policy)) => protected(policy).person(&person_facts(person)),
             _ => false,
         },
+        rejected: spec.rejection.is_some(),
         enforce: seen.policy.is_some_and(|policy| policy.spec.mode == super::policy::Mode::Enforce),
         settled: seen.policy.is_some_and(SyncPolicy::settled),
         due: spec.due,
@@ -153,7 +152,11 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
         begun: seen.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
         baseline: person.and_then(|p| p.status.as_ref()?.employment.as_ref()).is_some_and(|standing| standing.baseline),
         late: spec.late,
-        allowance: seen.ledger.cloned().unwrap_or_default().allowance(&spec.policy, name),
+        allowance: match (seen.ledger, asked(seen.revocation)) {
+            (Some(ledger), Some(asked)) => ledger.allowance(&spec.policy, name, &asked),
+            _ => Allowance::Uncounted,
+        },
+        counted: shown(seen.revocation).map(|plan| plan.hash.clone()).unwrap_or_default(),
         approved: spec.approval.as_ref().map(|approval| approval.plan_hash.clone()),
     }
 }
@@ -213,7 +216,7 @@ impl From<&Remaining> for revocation::Remaining {
     fn from(remaining: &Remaining) -> Self {
         Self {
             what: remaining.what.chars().take(512).collect(),
-            why: remaining.why.word().to_owned(),
+            why: remaining.why.as_str().to_owned(),
             advice: remaining.why.advice().to_owned(),
             until: None,
         }
@@ -240,15 +243,16 @@ pub fn plan_read(revocation: &Revocation, rule: &str) -> Option<Plan> {
     (hash == shown.hash).then_some(Plan { hash, targets, remaining: Vec::new() })
 }
 
-/// How many objects each Revocation of a run touches.
-pub fn shares<'a>(revocations: impl IntoIterator<Item = &'a Revocation>) -> BTreeMap<String, u32> {
-    revocations
-        .into_iter()
-        .filter_map(|revocation| {
-            let targets = revocation.status.as_ref()?.plan.as_ref()?.targets.len();
-            Some((revocation.metadata.name.clone()?, u32::try_from(targets).unwrap_or(u32::MAX)))
-        })
-        .collect()
+/// The plan a Revocation shows, as it is counted; `None` as long as none is shown.
+#[must_use]
+pub fn asked(revocation: &Revocation) -> Option<Asked> {
+    let plan = shown(revocation)?;
+    let objects = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
+    Some(Asked::new(revocation.metadata.uid.as_deref()?, &plan.hash, objects))
+}
+
+fn shown(revocation: &Revocation) -> Option<&revocation::Plan> {
+    revocation.status.as_ref()?.plan.as_ref()
 }
 
 /// The whole seconds between two instants, for words and figures.

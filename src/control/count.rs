@@ -8,12 +8,13 @@ use kube::ResourceExt;
 use kube::api::{ListParams, ObjectMeta, PostParams};
 
 use super::Context;
+use crate::api::revocation::Operation;
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::calls::call;
 use crate::kube::inventory::list_each;
 use crate::kube::ledger_store::{self, LEDGER_KEY};
 use crate::kube::outcome::Fault;
-use domain::ledger::{Allowance, Ledger};
+use domain::ledger::{Allowance, Asked, Ledger, Of};
 
 /// How often a write is tried again after somebody else wrote.
 const CONFLICTS: usize = 8;
@@ -21,7 +22,8 @@ const CONFLICTS: usize = 8;
 /// Brings the ledger up to date with one Revocation: counts its run once that is seen whole, debits its approval.
 ///
 /// # Flow          is it counted? approved? if not: the run's Revocations live, the limits, one compare-and-swap
-/// # Guarantees    a run is counted only when every leaver of it has a planned Revocation; it is released or held as a whole
+/// # Guarantees    a run is counted only when every leaver of it has a planned Revocation; it is released or held as a whole,
+///                 and a plan that changed since is counted again
 /// # Errors        transient: nothing was counted
 pub async fn settle(
     ctx: &Context,
@@ -31,19 +33,34 @@ pub async fn settle(
     ledger: &Ledger,
 ) -> Result<Ledger, Fault> {
     let name = revocation.name_any();
-    let plan = revocation.status.as_ref().and_then(|status| status.plan.as_ref());
-    let approved = match (&revocation.spec.approval, plan) {
-        (Some(approval), Some(plan)) => approval.plan_hash == plan.hash,
-        _ => false,
-    };
-    match ledger.allowance(&policy.name_any(), &name) {
+    let Some(asked) = convert::asked(revocation) else { return Ok(ledger.clone()) };
+    let approved = revocation.spec.approval.as_ref().is_some_and(|approval| asked.is(&approval.plan_hash));
+    match ledger.allowance(&policy.name_any(), &name, &asked) {
+        Allowance::Uncounted if revocation.spec.operation == Operation::Remove => {
+            count_removal(ctx, revocation, asked, policy).await
+        }
         Allowance::Uncounted => count_run(ctx, revocation, person, policy, ledger).await,
         Allowance::Held { .. } if approved => {
             let now = (ctx.clock)();
-            swap(ctx, |ledger| ledger.approve(&policy.name_any(), &name, now)).await
+            swap(ctx, |ledger| ledger.approve(&policy.name_any(), &name, &asked, now)).await
         }
         Allowance::Held { .. } | Allowance::Released { .. } => Ok(ledger.clone()),
     }
+}
+
+/// Counts one removal that is due: its objects, since its person was counted at the cut. Those of one run that are held
+/// are one batch.
+async fn count_removal(
+    ctx: &Context,
+    revocation: &Revocation,
+    asked: Asked,
+    policy: &SyncPolicy,
+) -> Result<Ledger, Fault> {
+    let name = revocation.name_any();
+    let run = revocation.labels().get(names::RUN).unwrap_or(&name);
+    let (limits, now) = (convert::limits(policy, 0)?, (ctx.clock)());
+    let asked = BTreeMap::from([(name.clone(), asked)]);
+    swap(ctx, |ledger| ledger.count(&policy.name_any(), run, Of::Removals, &asked, limits, now)).await
 }
 
 /// Takes a cancelled Revocation out of the count.
@@ -69,9 +86,13 @@ async fn count_run(
     }
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let all = list_each(&api, &ListParams::default(), Some).await?;
-    let existing: BTreeSet<String> = all.iter().map(ResourceExt::name_any).collect();
-    let seen: Vec<Revocation> = all.into_iter().filter(|other| other.labels().get(names::RUN) == Some(run)).collect();
-    let shares = convert::shares(&seen);
+    let existing: BTreeSet<String> = all.iter().filter_map(ResourceExt::uid).collect();
+    let of_run = |other: &Revocation| {
+        other.labels().get(names::RUN) == Some(run) && other.spec.operation == Operation::Cut && !other.spec.late
+    };
+    let seen: Vec<Revocation> = all.into_iter().filter(of_run).collect();
+    let shares: BTreeMap<String, Asked> =
+        seen.iter().filter_map(|revocation| Some((revocation.name_any(), convert::asked(revocation)?))).collect();
     let mut limits = convert::limits(&policy, listed.map_or(0, |listed| listed.people))?;
     match listed {
         Some(listed) if shares.len() < usize::try_from(listed.leavers).unwrap_or(usize::MAX) => {
@@ -86,7 +107,8 @@ async fn count_run(
     let name = policy.name_any();
     swap(ctx, |ledger| {
         ledger.keep(&name, &existing);
-        ledger.count(&name, run, baseline, &by_kind, limits, now);
+        let of = if baseline { Of::Baseline } else { Of::Leavers };
+        ledger.count(&name, run, of, &by_kind, limits, now);
     })
     .await
 }
@@ -95,18 +117,19 @@ async fn count_run(
 fn of_kind(
     ctx: &Context,
     seen: &[Revocation],
-    shares: &BTreeMap<String, u32>,
+    shares: &BTreeMap<String, Asked>,
     baseline: bool,
-) -> BTreeMap<String, u32> {
+) -> BTreeMap<String, Asked> {
     let people = ctx.stores.people.state();
     let came_with = |revocation: &Revocation| {
         let person = people.iter().find(|person| person.name_any() == revocation.spec.person);
         person.and_then(|person| person.status.as_ref()?.employment.as_ref()).is_some_and(|e| e.baseline)
     };
     seen.iter()
+        .filter(|revocation| revocation.spec.rejection.is_none()) // they count against no limit
         .filter(|revocation| came_with(revocation) == baseline)
         .filter_map(|revocation| shares.get_key_value(&revocation.name_any()))
-        .map(|(name, objects)| (name.clone(), *objects))
+        .map(|(name, asked)| (name.clone(), asked.clone()))
         .collect()
 }
 

@@ -21,6 +21,7 @@ use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::Fault;
+use crate::kube::watched;
 use domain::plan::Plan;
 use domain::roster;
 
@@ -38,6 +39,7 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Result<Action,
     Ok(match step(&person, &ctx).await {
         Ok(()) => Action::requeue(AGAIN),
         Err(fault) => {
+            watched::failed(&fault);
             tracing::warn!(person = person.name_any(), %fault, "leaver not planned; looked at again");
             Action::requeue(RETRY)
         }
@@ -147,15 +149,16 @@ async fn late(
 
 /// Whether the revoker has begun, and has not come to an end.
 fn under_way(revocation: &Revocation) -> bool {
-    revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.finished.is_none())
+    revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.outcome().is_none())
 }
 
-/// Whether the plan may no longer be redrawn: it was approved, released, begun, or is over.
+/// Whether the plan may no longer be redrawn: it was approved or rejected, released, begun, or is over.
 #[must_use]
 pub fn frozen(revocation: &Revocation) -> bool {
     let phase = revocation.status.as_ref().and_then(|status| status.phase);
     let claimed = revocation.status.as_ref().is_some_and(|status| status.claim.is_some());
-    claimed || revocation.spec.approval.is_some() || !matches!(phase, None | Some(Phase::Held))
+    let decided = revocation.spec.approval.is_some() || revocation.spec.rejection.is_some();
+    claimed || decided || !matches!(phase, None | Some(Phase::Held))
 }
 
 /// Uids that the Revocations of a story already deal with: targets, and the accounts that took their place.
@@ -201,6 +204,7 @@ fn spec(
         late,
         reason: standing.why.clone(),
         approval: None,
+        rejection: None,
     }
 }
 
@@ -208,7 +212,7 @@ fn spec(
 async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSpec) -> Result<(), Fault> {
     let run = person.status.as_ref().and_then(|status| status.employment.as_ref()?.run.clone());
     let mut labels = std::collections::BTreeMap::from([(names::PERSON.to_owned(), person.name_any())]);
-    if let Some(run) = run.filter(|_| spec.operation == Operation::Cut && !spec.late) {
+    if let Some(run) = run.filter(|_| !spec.late) {
         labels.insert(names::RUN.to_owned(), run);
     }
     let revocation = Revocation {

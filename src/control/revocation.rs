@@ -11,7 +11,8 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 
-use super::owned_status::{Part, open};
+use super::jobs::JobState;
+use super::owned_status::{Ending, Look, Part, look};
 use super::person::{frozen, plan_now};
 use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, ConditionUpdate};
@@ -57,18 +58,22 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Result
 
 async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     part.returned = ctx.returns.merged(revocation);
-    if !open(revocation) {
+    let look = look(revocation);
+    if look == Look::Over {
         return Ok(ended(part)); // what came back is the only thing that still changes
     }
     let mut view = gate_inputs::read(&ctx.client, &ctx.options.namespace, revocation, now).await?; // live
-    if let Some(finished) = revocation.status.as_ref().and_then(|status| status.finished) {
-        return close(ctx, &view, part, finished).await;
+    match look {
+        Look::Close(finished) => return close(ctx, &view, part, finished).await,
+        Look::Seal => return end(ctx, &view, part, part.unsealed()).await,
+        Look::Retry(asked) => part.retry(asked),
+        Look::Gate | Look::Over => {}
     }
     let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
-    counted(ctx, &mut view).await?; // the ledger, by compare-and-swap
+    counted(ctx, &mut view, &plan).await?; // the ledger, by compare-and-swap
     match gate(&plan, &view.facts(), now) {
         Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
-        Err(Stop::Withdrawn) => Ok(under_way()), // a removal in the revoker's hands: it stops by itself
+        Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
         Err(stop) => held(ctx, &view, part, &stop, now).await,
         Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
         Ok(_) => release(ctx, part, now).await,
@@ -112,15 +117,17 @@ async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
     Ok(plan)
 }
 
-/// Counts the run, or the approval, of a cut under a policy that enforces; of a plan that is shown, and no other.
-async fn counted(ctx: &Context, view: &mut GateInputs) -> Result<(), Fault> {
+/// Counts the run, or the approval, under a policy that enforces; of a plan that is shown and stands, and no other.
+async fn counted(ctx: &Context, view: &mut GateInputs, plan: &Plan) -> Result<(), Fault> {
     let revocation = &view.revocation;
     let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
     let facts = view.facts();
-    let acts = facts.enforce && facts.settled && facts.stopped.is_none() && facts.standing != Standing::OutOfScope;
-    let counts = acts && !facts.removal && !facts.late && !facts.protected;
-    let shown = revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
-    if counts && shown {
+    // Who is back at work leaves the count while the cancellation waits for its seal, and is not counted again.
+    let leaves = !matches!(facts.standing, Standing::OutOfScope | Standing::Employed);
+    let acts = facts.enforce && facts.settled && facts.stopped.is_none() && leaves;
+    let waits = facts.removal && facts.due > (ctx.clock)();
+    let counts = acts && !facts.late && !facts.protected && !facts.rejected && !waits;
+    if counts && !plan.hash.is_empty() && facts.counted == plan.hash {
         view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);
     }
     Ok(())
@@ -128,17 +135,18 @@ async fn counted(ctx: &Context, view: &mut GateInputs) -> Result<(), Fault> {
 
 /// A gate is shut: say which, and put the batch on a label so that it can be approved as one.
 async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
-    part.hold(stop);
+    if matches!(stop, Stop::OutOfScope | Stop::Rejected) {
+        leave_the_count(ctx, view).await?; // in scope again, or no longer rejected, they are counted again
+    }
+    if matches!(stop, Stop::Protected | Stop::Rejected) && !part.sealed_behind(stop) {
+        end(ctx, view, part, part.shut(stop)).await?;
+    } else {
+        part.hold(stop);
+    }
     if let Some(batch) = stop.batch()
         && view.revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)
     {
         label(ctx, &view.revocation, batch).await?;
-    }
-    if *stop == Stop::OutOfScope {
-        leave_the_count(ctx, view).await?; // in scope again they are another story
-    }
-    if *stop == Stop::Protected && part.evidence.is_none() {
-        part.evidence = Some(sealed(ctx, view, part).await?);
     }
     let again = match stop {
         Stop::Uncounted => SOON,
@@ -149,40 +157,50 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
 
 /// Every gate is open: release the plan that is shown, and see to a Job.
 async fn release(ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
-    part.pass(Phase::Released);
+    part.release();
     part.instants.get_or_insert_default().released.get_or_insert(now);
-    part.job = Some(jobs::ensure(ctx).await?);
-    Ok(under_way())
+    let work = jobs::ensure(ctx).await?;
+    part.job = Some(work.job);
+    Ok(under_way(&work.state))
 }
 
-fn under_way() -> Report {
-    let words = vec![
-        condition::waiting("Released", "Every gate is open; the revoker is at work."),
-        condition::reconciling("The revoker is at work."),
-    ];
+/// What is said while the revoker has it. "At work" is said of nothing but a container that runs.
+fn under_way(state: &JobState) -> Report {
+    let words = match state {
+        JobState::Stuck(what) => {
+            let message =
+                format!("Every gate is open, and the revoker's Job cannot start: {what}. Nothing was changed.");
+            vec![condition::waiting(condition::REVOKER_CANNOT_START, message.clone()), condition::reconciling(message)]
+        }
+        JobState::Running => vec![
+            condition::waiting("Released", "Every gate is open; the revoker is at work."),
+            condition::reconciling("The revoker is at work."),
+        ],
+        JobState::Starting | JobState::Succeeded | JobState::Failed(..) => vec![
+            condition::waiting("Released", "Every gate is open; the revoker's Job is starting."),
+            condition::reconciling("The revoker's Job is starting."),
+        ],
+    };
     Report { words, again: SOON }
 }
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
 async fn nothing_owned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
-    part.pass(Phase::Revoked);
-    part.instants.get_or_insert_default().released.get_or_insert(now);
-    part.evidence = Some(sealed(ctx, view, part).await?);
-    Ok(ended(part))
+    end(ctx, view, part, part.ending(Phase::Revoked).released(now)).await
 }
 
 /// The reason is gone before anything was done.
 async fn cancel(ctx: &Context, view: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
-    part.pass(Phase::Cancelled);
-    leave_the_count(ctx, view).await?;
-    part.evidence = Some(sealed(ctx, view, part).await?);
-    Ok(ended(part))
+    leave_the_count(ctx, view).await?; // first: nobody waits behind a seal that is not to be had
+    end(ctx, view, part, part.ending(Phase::Cancelled)).await
 }
 
 /// Nobody is held behind one who waits and will not be released.
 async fn leave_the_count(ctx: &Context, view: &GateInputs) -> Result<(), Fault> {
     let (name, policy) = (view.revocation.name_any(), &view.revocation.spec.policy);
-    let waiting = view.ledger.as_ref().map(|ledger| ledger.allowance(policy, &name));
+    let ledger = view.ledger.as_ref();
+    let waiting =
+        ledger.zip(convert::asked(&view.revocation)).map(|(ledger, asked)| ledger.allowance(policy, &name, &asked));
     if matches!(waiting, Some(Allowance::Held { .. })) {
         count::withdraw(ctx, policy, &name).await?;
     }
@@ -191,25 +209,27 @@ async fn leave_the_count(ctx: &Context, view: &GateInputs) -> Result<(), Fault> 
 
 /// The revoker is done: the phase follows from its verdicts, and the story is sealed.
 async fn close(ctx: &Context, view: &GateInputs, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
-    part.pass(match finished {
+    let phase = match finished {
         Finished::Revoked => Phase::Revoked,
         Finished::Failed => Phase::Failed,
         Finished::Stopped => Phase::Cancelled,
-    });
-    part.evidence = Some(sealed(ctx, view, part).await?);
-    Ok(ended(part))
+    };
+    end(ctx, view, part, part.ending(phase)).await
 }
 
-async fn sealed(ctx: &Context, view: &GateInputs, part: &Part) -> Result<crate::api::revocation::Evidence, Fault> {
+/// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
+async fn end(ctx: &Context, view: &GateInputs, part: &mut Part, ending: Ending) -> Result<Report, Fault> {
     let rule = view.policy.as_ref().map(convert::rule).unwrap_or_default();
-    seal::seal(ctx, &view.revocation, part, view.person.as_ref(), &rule).await
+    let sealed = seal::seal(ctx, &view.revocation, ending.part(), view.person.as_ref(), &rule).await;
+    part.end(ending, sealed)?;
+    Ok(ended(part))
 }
 
 /// What is said of a story that is over.
 fn ended(part: &Part) -> Report {
     let mut words: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {
-            let message = "Not every target is proved refused: see status.steps and status.verdicts. Mend what they name, then delete this Revocation to have it planned again.";
+            let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
             vec![condition::waiting("NotRefused", message), condition::not_refused(message)]
         }
         Some(Phase::Cancelled) => {
@@ -249,14 +269,14 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
         ..ObjectReference::default()
     };
     if part.phase != before.phase || part.gate.as_ref().map(|g| &g.reason) != before.gate.as_ref().map(|g| &g.reason) {
-        let reason = part.phase.map_or_else(|| "Planned".to_owned(), |phase| format!("{phase:?}"));
+        let reason = part.phase.map_or("Planned", Phase::as_str);
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
         let operation = if revocation.spec.operation == Operation::Cut { "cut" } else { "removal" };
         announce(
             &ctx.client,
             "control",
             person.clone(),
-            &reason,
+            reason,
             format!("{operation} {}{gate}", revocation.name_any()),
             now,
         )

@@ -38,7 +38,7 @@ pub async fn seal(
     let story = story(ctx, revocation, part, person, rule);
     for _ in 0..CONFLICTS {
         let (head, standing) = head(&api).await?;
-        if let Some(found) = find(&api, revocation, &story.phase, &head).await? {
+        if let Some(found) = find(&api, revocation, &story, &head).await? {
             return Ok(found);
         }
         let sealed = evidence::chain(&head, story.clone())
@@ -79,7 +79,7 @@ async fn head(api: &Api<ConfigMap>) -> Result<(Head, Option<ConfigMap>), Fault> 
 async fn find(
     api: &Api<ConfigMap>,
     revocation: &Revocation,
-    phase: &str,
+    story: &Story,
     head: &Head,
 ) -> Result<Option<Evidence>, Fault> {
     let selector = format!("{OF}={}", revocation.uid().unwrap_or_default());
@@ -87,12 +87,18 @@ async fn find(
     Ok(found.items.iter().find_map(|map| {
         let text = map.data.as_ref()?.get(evidence::KEY)?;
         let record: evidence::Record = serde_json::from_str(text).ok()?;
-        (record.story.phase == phase && record.index <= head.index).then(|| Evidence {
+        (same_end(&record.story, story) && record.index <= head.index).then(|| Evidence {
             name: map.name_any(),
             hash: evidence::hash(text),
             previous: record.previous,
         })
     }))
+}
+
+/// Whether a record tells of this end: the same phase of the same attempt, behind the same gate, by the same decision.
+fn same_end(record: &Story, story: &Story) -> bool {
+    let end = |story: &Story| (story.phase.clone(), story.attempt, story.gate.clone(), story.rejecter.clone());
+    end(record) == end(story)
 }
 
 enum Created {
@@ -152,17 +158,19 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
     let status = revocation.status.clone().unwrap_or_default();
     let instants = part.instants.clone().unwrap_or_default();
     let planned = part.plan.iter().flat_map(|plan| &plan.remaining);
-    let action = |target: &revocation::Target| format!("{:?}", target.action);
+    let action = |target: &revocation::Target| target.action.as_str().to_owned();
     Story {
         revocation: revocation.name_any(),
-        operation: format!("{:?}", revocation.spec.operation),
-        phase: part.phase.map(|phase| format!("{phase:?}")).unwrap_or_default(),
+        operation: revocation.spec.operation.as_str().to_owned(),
+        phase: part.phase.map(|phase| phase.as_str().to_owned()).unwrap_or_default(),
+        attempt: part.attempt.unwrap_or(0),
         person: revocation.spec.person.clone(),
         subject: subject(person),
         policy: revocation.spec.policy.clone(),
         rule: evidence::hash(rule),
         plan: part.plan.as_ref().map(|plan| plan.hash.clone()),
         approver: approver(revocation, part),
+        rejecter: revocation.spec.rejection.as_ref().map(|rejection| rejection.by.clone()),
         gate: part.gate.as_ref().map(|gate| gate.reason.clone()),
         steps: status
             .steps
@@ -170,7 +178,7 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
             .map(|step| evidence::Step {
                 object: object(&step.target),
                 action: action(&step.target),
-                outcome: format!("{:?}", step.outcome),
+                outcome: step.outcome.as_str().to_owned(),
                 at: step.at,
             })
             .collect(),
@@ -179,7 +187,7 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
             .iter()
             .map(|verdict| evidence::Verdict {
                 object: object(&verdict.target),
-                verdict: format!("{:?}", verdict.verdict),
+                verdict: verdict.verdict.as_str().to_owned(),
                 at: verdict.at,
             })
             .collect(),
@@ -207,7 +215,7 @@ fn approver(revocation: &Revocation, part: &Part) -> Option<String> {
 
 fn object(target: &revocation::Target) -> evidence::Object {
     evidence::Object {
-        kind: format!("{:?}", target.kind),
+        kind: target.kind.as_str().to_owned(),
         namespace: target.namespace.clone(),
         name: target.name.clone(),
         uid: target.uid.clone(),

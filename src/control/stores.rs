@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::{Context, returns};
 use crate::api;
+use crate::api::revocation::{Phase, RevocationStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, names};
 use crate::kube::inventory;
 use crate::kube::outcome::Fault;
@@ -122,7 +123,7 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         writers.revocations,
         watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
         own(ctx),
-        |ctx, _| measure(ctx),
+        revocation_changed,
     ));
     tasks.spawn(watch(
         writers.policies,
@@ -150,7 +151,8 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         watcher(Api::all(client.clone()).watched(), everything.clone()),
         own(ctx),
         |ctx, binding| {
-            binding_changed(ctx, inventory::role_binding(binding).as_ref(), "RoleBinding");
+            returns::binding(ctx, "RoleBinding", &binding.metadata);
+            binding_changed(ctx, inventory::role_binding(binding).as_ref());
         },
     ));
     tasks.spawn(watch(
@@ -158,7 +160,8 @@ pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
         watcher(Api::all(client).watched(), everything),
         own(ctx),
         |ctx, binding| {
-            binding_changed(ctx, inventory::cluster_role_binding(binding).as_ref(), "ClusterRoleBinding");
+            returns::binding(ctx, "ClusterRoleBinding", &binding.metadata);
+            binding_changed(ctx, inventory::cluster_role_binding(binding).as_ref());
         },
     ));
     tasks.spawn(stop_or_ledger(own(ctx)));
@@ -199,12 +202,21 @@ async fn watch<K>(
     }
 }
 
+/// What stands in the places of a Revocation whose revoker is done is compared again: while it was at work nothing was.
+fn revocation_changed(ctx: &Context, revocation: &Revocation) {
+    measure(ctx);
+    let done = |status: &RevocationStatus| status.phase == Some(Phase::Released) && status.outcome().is_some();
+    if revocation.status.as_ref().is_some_and(done) {
+        returns::ended(ctx, revocation);
+    }
+}
+
 /// Counts the Revocations by phase.
 fn measure(ctx: &Context) {
     let mut by_phase = BTreeMap::new();
     for revocation in ctx.stores.revocations.state() {
         if let Some(phase) = revocation.status.as_ref().and_then(|status| status.phase) {
-            *by_phase.entry(format!("{phase:?}")).or_insert(0) += 1;
+            *by_phase.entry(phase).or_insert(0) += 1;
         }
     }
     ctx.metrics.revocations(&by_phase);
@@ -243,9 +255,8 @@ fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
     }
 }
 
-fn binding_changed(ctx: &Context, binding: Option<&Binding>, kind: &str) {
+fn binding_changed(ctx: &Context, binding: Option<&Binding>) {
     let Some(binding) = binding else { return };
-    returns::binding(ctx, kind, binding);
     let users: Vec<&String> = binding
         .subjects
         .iter()

@@ -19,10 +19,13 @@ use crate::api::names;
 /// Longest time for one call to the API server, retries included.
 pub const CALL: Duration = Duration::from_secs(30);
 
-/// How a call failed; never the server's message, which may quote what was sent.
+/// Code and reason of a failed call, or how else it failed; never the server's message, which may quote what was sent.
 #[must_use]
 pub fn describe(error: &kube::Error) -> String {
-    CallFailure::of(error).to_string()
+    match error {
+        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
+        other => CallFailure::of(other).to_string(),
+    }
 }
 
 /// Whether the API server answered with this code.
@@ -129,12 +132,38 @@ fn event_name(name: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(name.as_bytes())).chars().take(16).collect()
 }
 
-/// Writes an Event on an object. An Event that cannot be written is logged and nothing else: the status says it all.
+/// Tells that something happened: writes an Event of type Normal on an object, and a log line.
 ///
 /// `note` holds ids only, never a name, an address or a token.
 pub async fn announce(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
+    tell(client, "Normal", reporter, on, reason, note, at).await;
+}
+
+/// Tells that something is wrong: writes an Event of type Warning on an object, and a log line.
+///
+/// `note` holds ids only, never a name, an address or a token.
+pub async fn alarm(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
+    tell(client, "Warning", reporter, on, reason, note, at).await;
+}
+
+/// An Event that cannot be written is logged and nothing else: the status says it all.
+async fn tell(
+    client: &Client,
+    type_: &str,
+    reporter: &str,
+    on: ObjectReference,
+    reason: &str,
+    note: String,
+    at: Timestamp,
+) {
     let namespace = on.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let name = on.name.clone().unwrap_or_default();
+    let kind = on.kind.clone().unwrap_or_default();
+    if type_ == "Warning" {
+        tracing::warn!(kind, name, namespace, reason, "{note}");
+    } else {
+        tracing::info!(kind, name, namespace, reason, "{note}");
+    }
     let event = Event {
         metadata: ObjectMeta {
             name: Some(format!("{}.{:x}", event_name(&name), at.as_nanosecond())),
@@ -148,7 +177,7 @@ pub async fn announce(client: &Client, reporter: &str, on: ObjectReference, reas
         regarding: Some(on),
         reporting_controller: Some(format!("rollcall.dev/{reporter}")),
         reporting_instance: Some(reporter.to_owned()),
-        type_: Some("Normal".to_owned()),
+        type_: Some(type_.to_owned()),
         ..Event::default()
     };
     let api: Api<Event> = Api::namespaced(client.clone(), &namespace);

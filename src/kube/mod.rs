@@ -11,3 +11,4 @@ pub mod named;
 pub mod outcome;
 pub mod stop;
 pub mod telemetry;
+pub mod watched;

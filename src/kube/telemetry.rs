@@ -3,19 +3,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
+
+use crate::api::person::State;
+use crate::api::revocation::Phase;
 
 /// What libraries may say, whatever was asked for. The client's warnings quote whole answers that it could not parse,
 /// and those may hold Secrets and files of people.
 const LIBRARIES: &str = "hyper=warn,hyper_util=warn,h2=warn,rustls=warn,reqwest=warn,tower=warn,kube_runtime=warn,\
-    kube_client=error,kube_client::client=error";
+    kube_client=off";
 
 /// Log lines as JSON on the standard error, from the level of `filter` up (`info`, `debug`, `rollcall=debug`).
 ///
@@ -44,7 +50,18 @@ struct People {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Phase {
+struct Kind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failure {
+    kind: String,
+    class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByPhase {
     phase: String,
 }
 
@@ -54,10 +71,44 @@ pub struct Metrics {
     registry: Registry,
     polls: Family<Poll, Counter>,
     last_success: Family<Connection, Gauge<f64, AtomicU64>>,
+    last_leaver: Family<Connection, Gauge<f64, AtomicU64>>,
     people: Family<People, Gauge>,
     person_writes: Counter,
-    revocations: Family<Phase, Gauge>,
+    revocations: Family<ByPhase, Gauge>,
     leader: Gauge,
+    revoker_ready: Gauge,
+    of_reconciles: Reconciles,
+}
+
+/// What is measured of every reconcile, by the kind of its object.
+#[derive(Debug)]
+struct Reconciles {
+    duration: Family<Kind, Histogram, fn() -> Histogram>,
+    failures: Family<Failure, Counter>,
+    under_way: Family<Kind, Gauge>,
+}
+
+impl Reconciles {
+    fn registered(registry: &mut Registry) -> Self {
+        // From 5 milliseconds to 20 seconds.
+        let duration: Family<Kind, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.005, 2.0, 13)));
+        registry.register("reconcile_duration_seconds", "How long a look at one object took", duration.clone());
+        let failures = Family::default();
+        registry.register("reconcile_failures", "Looks at one object that met a fault, by its class", failures.clone());
+        let under_way = Family::default();
+        registry.register("reconciles_under_way", "Looks at one object that are under way", under_way.clone());
+        Self { duration, failures, under_way }
+    }
+}
+
+/// A reconcile that is under way; ends with this value.
+pub struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for Metrics {
@@ -71,6 +122,12 @@ impl Default for Metrics {
             "When an answer of the source was last believed",
             last_success.clone(),
         );
+        let last_leaver = Family::default();
+        registry.register(
+            "connection_last_leaver_timestamp_seconds",
+            "When an answer of the source last showed somebody who has left, or a last day; 0 if none ever did",
+            last_leaver.clone(),
+        );
         let people = Family::default();
         registry.register("people", "People of a policy, by state", people.clone());
         let person_writes = Counter::default();
@@ -79,7 +136,27 @@ impl Default for Metrics {
         registry.register("revocations", "Revocations, by phase", revocations.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
-        Self { registry, polls, last_success, people, person_writes, revocations, leader }
+        let revoker_ready = Gauge::default();
+        registry.register(
+            "revoker_ready",
+            "Whether an empty Job of the revoker ended well since Jobs were last made differently",
+            revoker_ready.clone(),
+        );
+        let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "The version that runs", Info::new(version));
+        let of_reconciles = Reconciles::registered(&mut registry);
+        Self {
+            registry,
+            polls,
+            last_success,
+            last_leaver,
+            people,
+            person_writes,
+            revocations,
+            leader,
+            revoker_ready,
+            of_reconciles,
+        }
     }
 }
 
@@ -96,11 +173,17 @@ impl Metrics {
         self.last_success.get_or_create(&labels).set(at.as_duration().as_secs_f64());
     }
 
+    /// When an answer of a source last showed somebody who has left, or a last day.
+    pub fn leaver_seen(&self, connection: &str, at: Option<Timestamp>) {
+        let labels = Connection { connection: connection.to_owned() };
+        self.last_leaver.get_or_create(&labels).set(at.map_or(0.0, |at| at.as_duration().as_secs_f64()));
+    }
+
     /// The people of a policy, by state. A state that is no longer named has nobody.
     pub fn people(&self, policy: &str, by_state: &BTreeMap<String, u32>) {
-        for state in ["PreHire", "Active", "Suspended", "Leave", "Terminated", "Unknown"] {
-            let labels = People { policy: policy.to_owned(), state: state.to_owned() };
-            self.people.get_or_create(&labels).set(by_state.get(state).copied().unwrap_or(0).into());
+        for state in State::ALL {
+            let labels = People { policy: policy.to_owned(), state: state.as_str().to_owned() };
+            self.people.get_or_create(&labels).set(by_state.get(state.as_str()).copied().unwrap_or(0).into());
         }
     }
 
@@ -110,11 +193,33 @@ impl Metrics {
     }
 
     /// The Revocations that there are, by phase. A phase that is no longer named has none.
-    pub fn revocations(&self, by_phase: &BTreeMap<String, u32>) {
-        for phase in ["Held", "Released", "Revoked", "Failed", "Cancelled"] {
-            let labels = Phase { phase: phase.to_owned() };
+    pub fn revocations(&self, by_phase: &BTreeMap<Phase, u32>) {
+        for phase in Phase::ALL {
+            let labels = ByPhase { phase: phase.as_str().to_owned() };
             self.revocations.get_or_create(&labels).set(by_phase.get(phase).copied().unwrap_or(0).into());
         }
+    }
+
+    /// A reconcile of this kind begins; it is under way for as long as what is given back lives.
+    #[must_use]
+    pub fn reconciling(&self, kind: &str) -> UnderWay {
+        let gauge = self.of_reconciles.under_way.get_or_create(&Kind { kind: kind.to_owned() }).clone();
+        gauge.inc();
+        UnderWay(gauge)
+    }
+
+    /// A reconcile of this kind ended; `fault` is the class of what went wrong.
+    pub fn reconciled(&self, kind: &str, took: Duration, fault: Option<&'static str>) {
+        let kind = kind.to_owned();
+        self.of_reconciles.duration.get_or_create(&Kind { kind: kind.clone() }).observe(took.as_secs_f64());
+        if let Some(class) = fault {
+            self.of_reconciles.failures.get_or_create(&Failure { kind, class }).inc();
+        }
+    }
+
+    /// Whether the revoker was seen to run.
+    pub fn revoker_ready(&self, ready: bool) {
+        self.revoker_ready.set(ready.into());
     }
 
     /// Whether this replica leads.
@@ -142,16 +247,29 @@ mod tests {
         let metrics = Metrics::default();
         metrics.polled("hq", "Trusted");
         metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
-        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
+        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
+        metrics.leaver_seen("hq", None);
         metrics.person_written();
-        metrics.revocations(&BTreeMap::from([("Held".to_owned(), 2)]));
+        metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.leading(true);
+        metrics.revoker_ready(true);
+        let under_way = metrics.reconciling("Revocation");
+        metrics.reconciled("Revocation", Duration::from_millis(30), Some("Waiting"));
         let text = metrics.text().unwrap();
+        drop(under_way);
+        assert!(metrics.text().unwrap().contains(r#"rollcall_reconciles_under_way{kind="Revocation"} 0"#));
         for line in [
+            r#"rollcall_reconcile_duration_seconds_count{kind="Revocation"} 1"#,
+            r#"rollcall_reconcile_failures_total{kind="Revocation",class="Waiting"} 1"#,
+            r#"rollcall_reconciles_under_way{kind="Revocation"} 1"#,
+            "rollcall_revoker_ready 1",
+            concat!(r#"rollcall_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,
+            r#"rollcall_connection_last_leaver_timestamp_seconds{connection="hq"} 0.0"#,
             r#"rollcall_people{policy="everyone",state="Active"} 3"#,
             r#"rollcall_people{policy="everyone",state="Terminated"} 0"#,
+            r#"rollcall_people{policy="everyone",state="OutOfScope"} 2"#,
             "rollcall_person_writes_total 1",
             r#"rollcall_revocations{phase="Held"} 2"#,
             "rollcall_leader 1",
@@ -163,7 +281,7 @@ mod tests {
     #[test]
     fn people_of_a_state_that_emptied_are_counted_as_none() {
         let metrics = Metrics::default();
-        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
+        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
         metrics.people("everyone", &BTreeMap::new());
         assert!(metrics.text().unwrap().contains(r#"rollcall_people{policy="everyone",state="Active"} 0"#));
     }

@@ -45,7 +45,7 @@ impl Ended {
     }
 
     fn left_alone(reason: RemainingReason) -> Self {
-        let message = format!("{}: {}", reason.word(), reason.advice());
+        let message = format!("{}: {}", reason.as_str(), reason.advice());
         Self { left: Some(reason), ..Self::saying(StepOutcome::Skipped, message) }
     }
 }

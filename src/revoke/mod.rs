@@ -13,12 +13,15 @@
 mod act;
 mod aside;
 mod canary;
+mod check;
 mod observe;
 mod probe;
 mod queue;
 mod record;
 mod shared;
 mod verify;
+
+pub use self::check::check;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,7 +172,7 @@ async fn carry_out(ctx: Arc<Context>, waiting: Waiting) -> Result<(), Fault> {
         drop(place); // the next one is acted on while this one waits
         verify::confirm(ctx, &looked, &mut record).await?;
     }
-    tracing::info!(revocation = name, finished = record.finished().map(Finished::word), "finished");
+    tracing::info!(revocation = name, finished = record.finished().map(Finished::as_str), "finished");
     Ok(())
 }
 

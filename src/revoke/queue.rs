@@ -51,7 +51,7 @@ impl Queue {
         let params = ListParams::default().fields("status.phase=Released");
         let found = list_each(&api, &params, |revocation: Revocation| {
             let status = revocation.status?;
-            let open = status.phase == Some(Phase::Released) && status.finished.is_none();
+            let open = status.phase == Some(Phase::Released) && status.outcome().is_none();
             open.then_some((revocation.metadata.name?, revocation.metadata.uid?, status.claim))
         })
         .await?;
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_claim_is_taken_over_only_when_this_process_saw_it_stand_still() {
-        let claim = |by: &str, at: &str| Claim { by: by.to_owned(), at: at.parse().unwrap() };
+        let claim = |by: &str, at: &str| Claim { by: by.to_owned(), at: at.parse().unwrap(), attempt: None };
         let (past, future) = (claim("other", "2001-01-01T00:00:00Z"), claim("other", "2999-01-01T00:00:00Z"));
         let start = Instant::now();
         for (what, looks, expected) in [

@@ -1,9 +1,11 @@
 //! One poll of an HR system after another: read it, believe it or hold it, publish what is believed, and say so.
 //!
-//! Between polls nothing is read and nothing is written. What comes of an answer is the policy's.
+//! Between polls nothing is read, but the metadata of Secrets that a source refused, and nothing is written. What comes of an answer is the policy's.
 
+mod credentials;
 mod known;
 mod poll;
+mod standing;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,10 +17,11 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
+pub use self::credentials::Refused;
 pub use self::known::Knowledge;
 use self::known::Known;
 pub use self::poll::Settings;
-use self::poll::{Outcome, Seen};
+use self::poll::{Answered, Outcome, Seen};
 use super::{Context, MANAGER, memory, source};
 use crate::api::HRConnection;
 use crate::api::condition::{self, Condition};
@@ -27,7 +30,7 @@ use crate::kube::calls;
 use crate::kube::outcome::{self, Fault, Report};
 use domain::employee::Failure;
 use domain::schedule::{self, Due};
-use domain::trust::{self, Believed};
+use domain::trust::{self, Believed, Finding};
 use hris::{self, Answer};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
@@ -63,6 +66,8 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let settings = Settings::of(connection)?;
     let name = connection.name_any();
     match schedule::due(&settings.times(connection), now) {
+        Due::At(_) if ctx.refused.any(connection) && corrected(connection, ctx).await? => {}
+        Due::At(at) if ctx.refused.any(connection) => return Ok(Step::Early(at.min(now + credentials::LOOK))),
         Due::At(at) => return Ok(Step::Early(at)),
         Due::Suspended(end) => {
             let (status, words) = poll::suspended(connection, end);
@@ -73,20 +78,29 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     if poll::standing(connection).last_trusted.is_none() {
         ctx.snapshots.forget(&name); // of an earlier connection of this name
     }
+    let used = credentials::versions(ctx, connection).await?; // before they are read: one changed meanwhile is seen
     let from = source::open(ctx, connection).await?;
     let mut known = ctx.files.take(connection, &from.fingerprint);
     let requested = settings.times(connection).requested;
-    if known::afresh(connection, requested, ctx.snapshots.get(&name).as_deref()) {
+    if known::afresh(connection, requested, ctx.snapshots.of(connection).as_deref()) {
         known.recall.forget();
     }
     let poll = Poll { ctx, connection, settings: &settings, from: &from, now };
     let (seen, outcome) = poll.attempt(&mut known).await?;
     ctx.files.put(connection, known);
+    let refused = matches!(&outcome, Outcome::Failed(Finding::NoAnswer(Failure::Unauthorised(_))));
+    ctx.refused.note(connection, used, refused);
     let ended = (ctx.clock)();
     let (status, words) = poll::record(connection, &settings, seen, outcome, ended);
     measure(ctx, &name, &status);
     let again = status.next_run.map_or(LONGEST_SLEEP, |at| until(at, ended));
+    let again = if refused { again.min(credentials::LOOK) } else { again };
     Ok(Step::Done(Box::new(status), Report { words, again }))
+}
+
+/// Whether a credential that the source refused is another one now.
+async fn corrected(connection: &HRConnection, ctx: &Context) -> Result<bool, Fault> {
+    Ok(ctx.refused.corrected(connection, &credentials::versions(ctx, connection).await?))
 }
 
 /// One poll: of what, and when.
@@ -108,9 +122,10 @@ impl Poll<'_> {
         };
         let mut answer = self.look(source, known).await;
         let ended = (self.ctx.clock)();
-        let asked = Settings::asked(self.connection, &self.from.fingerprint);
+        let standing = standing::of(self.ctx, self.connection, &kept.memory).await;
+        let asked = Settings::asked(self.connection, &self.from.fingerprint, &standing);
         if matches!(answer, Ok(Answer::Same)) {
-            let snapshot = self.ctx.snapshots.get(&self.connection.name_any());
+            let snapshot = self.ctx.snapshots.of(self.connection);
             if let Some(believed) = snapshot.and_then(|last| trust::again(&last, &kept.memory, &asked, ended)) {
                 let outcome = self.believe(kept, believed, ended).await?;
                 return Ok((known.seen.clone(), outcome));
@@ -132,6 +147,7 @@ impl Poll<'_> {
         let outcome = match trust::judge(*read, &kept.memory, &asked, &self.settings.bounds, ended) {
             Err(held) => Outcome::Held(held),
             Ok(believed) => {
+                seen.set_aside(&believed.repeated);
                 let outcome = self.believe(kept, believed, ended).await?;
                 known.recall.believed();
                 known.seen = Some(seen.clone());
@@ -152,10 +168,10 @@ impl Poll<'_> {
 
     /// Remembers an answer, and then lets it be used.
     async fn believe(&self, kept: memory::Kept, believed: Believed, at: Timestamp) -> Result<Outcome, Fault> {
-        let trusted = poll::trusted(&believed, at);
+        let answered = Answered::of(&believed, at);
         memory::save(self.ctx, self.connection, kept, believed.memory).await?;
-        self.ctx.snapshots.put(&self.connection.name_any(), believed.snapshot);
-        Ok(Outcome::Trusted(trusted, believed.waived))
+        self.ctx.snapshots.put(self.connection, believed.snapshot);
+        Ok(Outcome::Trusted(Box::new(answered)))
     }
 }
 
@@ -166,6 +182,7 @@ fn measure(ctx: &Context, connection: &str, status: &HRConnectionStatus) {
     }
     if let Some(trusted) = &status.last_trusted {
         ctx.metrics.believed(connection, trusted.time);
+        ctx.metrics.leaver_seen(connection, status.leavers_last_seen);
     }
 }
 
@@ -197,8 +214,13 @@ async fn report(
 /// Keeps what the source's answers said, where this step says nothing of it: a pause, a fault or a failed attempt
 /// unsays no answer.
 fn with_the_unsaid(mut conditions: Vec<Condition>, standing: &[Condition]) -> Vec<Condition> {
-    const OF_ANSWERS: [&str; 4] =
-        [condition::REACHABLE, condition::TRUSTED, condition::RECOGNISED, condition::STABLE_IDS];
+    const OF_ANSWERS: [&str; 5] = [
+        condition::REACHABLE,
+        condition::TRUSTED,
+        condition::RECOGNISED,
+        condition::STABLE_IDS,
+        condition::TELLS_LEAVERS,
+    ];
     let unsaid = |old: &&Condition| {
         OF_ANSWERS.contains(&old.type_.as_str()) && !conditions.iter().any(|new| new.type_ == old.type_)
     };

@@ -19,6 +19,8 @@ pub struct Facts {
     pub hold: Option<Hold>,
     /// Whether the policy protects the person.
     pub protected: bool,
+    /// Whether somebody who may approve said no to it.
+    pub rejected: bool,
     /// Whether the policy enforces.
     pub enforce: bool,
     /// Whether its baseline is taken under the spec it has now: until then nobody knows who had left before it.
@@ -27,7 +29,7 @@ pub struct Facts {
     pub due: Timestamp,
     /// Whether the connection's newest answer is trusted. Only a removal waits for it.
     pub trusted: bool,
-    /// Whether this is a removal, whose cut was released before.
+    /// Whether this is a removal, whose cut was released before: it is counted, and needs no approval of a baseline.
     pub removal: bool,
     /// Whether the revoker has begun: half a cut would leave an account deleted and not made again.
     pub begun: bool,
@@ -35,8 +37,10 @@ pub struct Facts {
     pub baseline: bool,
     /// Whether it was found after the first plan of this termination: acts only once approved.
     pub late: bool,
-    /// What the ledger says.
+    /// What the ledger says of the plan that is counted.
     pub allowance: Allowance,
+    /// Hash of that plan: of any other, nothing was counted.
+    pub counted: String,
     /// The plan hash that somebody approved.
     pub approved: Option<String>,
 }
@@ -78,6 +82,8 @@ pub enum Stop {
     Hold(Hold),
     /// The policy protects this person.
     Protected,
+    /// Somebody who may approve said no.
+    Rejected,
     /// The policy only observes.
     Observe,
     /// The policy changed, and its baseline is not taken yet.
@@ -107,6 +113,7 @@ impl Stop {
             Self::GlobalStop(_) => "GlobalStop",
             Self::Hold(_) => "Hold",
             Self::Protected => "Protected",
+            Self::Rejected => "Rejected",
             Self::Observe => "Observe",
             Self::Unsettled => "Unsettled",
             Self::NotDue(_) => "NotDue",
@@ -128,6 +135,7 @@ impl Stop {
             Self::GlobalStop(reason) => format!("Everything is stopped: {reason}. Lift it with `kubectl rollcall stop --lift`."),
             Self::Hold(hold) => format!("A human holds this person until {}: {}.", hold.until, hold.reason),
             Self::Protected => "The policy protects this person. End this access by hand if that is right.".to_owned(),
+            Self::Rejected => "Rejected: this access stands, and counts against no limit; who and why is in spec.rejection. To take that back: `kubectl rollcall reject --undo` this Revocation.".to_owned(),
             Self::Observe => "The policy observes: this is what Enforce would do.".to_owned(),
             Self::Unsettled => "The policy changed; the next trusted answer of its connection becomes the baseline.".to_owned(),
             Self::NotDue(due) => format!("Due at {due}."),
@@ -136,7 +144,7 @@ impl Stop {
                 let what = batch.as_ref().map_or_else(|| "this Revocation".to_owned(), |batch| format!("--batch {batch}"));
                 format!("The person had left before this policy was about them: when its baseline was taken, or when they came into its scope. If that is right: `kubectl rollcall approve {what}`.")
             }
-            Self::Uncounted => "The run that brought this leaver has not been seen whole yet.".to_owned(),
+            Self::Uncounted => "What this run intends has not been counted yet, or the plan changed since; it is counted by itself once every leaver of the run is planned.".to_owned(),
             Self::OverLimit(batch) => format!("More leavers or objects at once than the limits allow. If that is right: `kubectl rollcall approve --batch {batch}`."),
             Self::Late => "Found after the first plan of this termination. If it is this person's: `kubectl rollcall approve` this Revocation.".to_owned(),
         }
@@ -187,7 +195,8 @@ impl Released {
 
 /// Lets a plan through, or says which gate stops it.
 ///
-/// An approval counts only if it names exactly this plan; it opens baseline, limits and lateness, and nothing else.
+/// An approval counts only if it names exactly this plan; it opens baseline, limits and lateness, and nothing else. What was
+/// counted counts only if it is exactly this plan. A plan that touches nothing needs neither: there is nothing to be held.
 ///
 /// # Errors
 /// The first gate that stops.
@@ -210,6 +219,9 @@ pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop
     if facts.protected {
         return Err(Stop::Protected);
     }
+    if facts.rejected {
+        return Err(Stop::Rejected);
+    }
     if !facts.enforce {
         return Err(Stop::Observe);
     }
@@ -222,32 +234,51 @@ pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop
     if facts.removal && !facts.trusted {
         return Err(Stop::Untrusted);
     }
-    let approved = facts.approved.as_deref() == Some(plan.hash.as_str());
-    if facts.late && !approved {
-        return Err(Stop::Late);
-    }
-    if !facts.removal && !facts.late {
-        match &facts.allowance {
-            Allowance::Uncounted => return Err(Stop::Uncounted),
-            Allowance::Held { batch, baseline: true } => return Err(Stop::Baseline(Some(batch.clone()))),
-            Allowance::Held { batch, baseline: false } => return Err(Stop::OverLimit(batch.clone())),
-            Allowance::Released { batch } if facts.baseline && !approved => return Err(Stop::Baseline(batch.clone())),
-            Allowance::Released { batch: Some(batch) } if !approved => return Err(Stop::OverLimit(batch.clone())),
-            Allowance::Released { .. } => {}
-        }
+    if !plan.targets.is_empty() {
+        counted(plan, facts)?;
     }
     Ok(Released { plan: plan.clone(), only_finish: false })
+}
+
+/// Whether this very plan was counted and let through, or approved.
+fn counted(plan: &Plan, facts: &Facts) -> Result<(), Stop> {
+    let approved = facts.approved.as_deref() == Some(plan.hash.as_str());
+    if facts.late {
+        return if approved { Ok(()) } else { Err(Stop::Late) };
+    }
+    if facts.counted != plan.hash {
+        return Err(Stop::Uncounted);
+    }
+    match &facts.allowance {
+        Allowance::Uncounted => Err(Stop::Uncounted),
+        Allowance::Held { batch, baseline: true } => Err(Stop::Baseline(Some(batch.clone()))),
+        Allowance::Held { batch, baseline: false } => Err(Stop::OverLimit(batch.clone())),
+        Allowance::Released { batch } if facts.baseline && !facts.removal && !approved => {
+            Err(Stop::Baseline(batch.clone()))
+        }
+        Allowance::Released { batch: Some(batch) } if !approved => Err(Stop::OverLimit(batch.clone())),
+        Allowance::Released { .. } => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Action, Kind, Target};
     use jiff::SignedDuration;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn plan() -> Plan {
-        Plan { hash: "h".into(), targets: vec![], remaining: vec![] }
+        let target = Target {
+            action: Action::Recreate,
+            kind: Kind::ServiceAccount,
+            namespace: "apps".into(),
+            name: "ada".into(),
+            uid: "u".into(),
+            why: String::new(),
+        };
+        Plan { hash: "h".into(), targets: vec![target], remaining: vec![] }
     }
 
     fn open() -> Facts {
@@ -256,6 +287,7 @@ mod tests {
             standing: Standing::Ended,
             hold: None,
             protected: false,
+            rejected: false,
             enforce: true,
             settled: true,
             due: NOW,
@@ -265,6 +297,7 @@ mod tests {
             baseline: false,
             late: false,
             allowance: Allowance::Released { batch: None },
+            counted: "h".into(),
             approved: None,
         }
     }
@@ -284,6 +317,15 @@ mod tests {
             assert!(gate(&plan(), &back, NOW).unwrap().only_finish(), "{standing:?}");
         }
         assert!(!gate(&plan(), &Facts { begun: true, ..open() }, NOW).unwrap().only_finish());
+    }
+
+    #[test]
+    fn who_owns_nothing_waits_for_no_count_and_no_approval_but_for_everything_else() {
+        let nothing = Plan { targets: vec![], ..plan() };
+        let uncounted = Facts { allowance: Allowance::Uncounted, baseline: true, ..open() };
+        assert!(gate(&nothing, &uncounted, NOW).is_ok());
+        let stopped = Facts { stopped: Some("x".into()), ..uncounted };
+        assert_eq!(gate(&nothing, &stopped, NOW).err(), Some(Stop::GlobalStop("x".into())));
     }
 
     #[test]
@@ -329,6 +371,17 @@ mod tests {
             ("held by a human", Facts { hold: hold(later), protected: true, ..open() }, Some("Hold")),
             ("a hold that has ended", Facts { hold: hold(NOW), ..open() }, None),
             ("protected", Facts { protected: true, enforce: false, ..open() }, Some("Protected")),
+            (
+                "rejected, whatever was approved before",
+                Facts { rejected: true, enforce: false, approved: Some("h".into()), ..open() },
+                Some("Rejected"),
+            ),
+            ("rejected in the middle of it", Facts { rejected: true, begun: true, ..open() }, Some("Rejected")),
+            (
+                "rejected, and back at work",
+                Facts { rejected: true, standing: Standing::Employed, ..open() },
+                Some("Withdrawn"),
+            ),
             ("observing", Facts { enforce: false, due: later, ..open() }, Some("Observe")),
             ("just switched to enforcing", Facts { settled: false, due: later, ..open() }, Some("Unsettled")),
             ("too early", Facts { due: later, allowance: held(true), ..open() }, Some("NotDue")),
@@ -338,6 +391,19 @@ mod tests {
             ("counted before it became a baseline's", Facts { baseline: true, ..open() }, Some("Baseline")),
             ("one too many", Facts { allowance: held(false), ..open() }, Some("OverLimit")),
             ("not counted", Facts { allowance: Allowance::Uncounted, ..open() }, Some("Uncounted")),
+            ("counted, and grown since", Facts { counted: "g".into(), ..open() }, Some("Uncounted")),
+            (
+                "approved, and counted as another plan",
+                Facts { counted: "g".into(), approved: Some("h".into()), ..open() },
+                Some("Uncounted"),
+            ),
+            (
+                "a removal that was not counted",
+                Facts { removal: true, allowance: Allowance::Uncounted, ..open() },
+                Some("Uncounted"),
+            ),
+            ("a removal over the limit", Facts { removal: true, allowance: held(false), ..open() }, Some("OverLimit")),
+            ("a removal of a baseline's leaver", Facts { removal: true, baseline: true, ..open() }, None),
             ("late", Facts { late: true, ..open() }, Some("Late")),
             ("late and approved", Facts { late: true, approved: Some("h".into()), ..open() }, None),
             ("late, another plan approved", Facts { late: true, approved: Some("g".into()), ..open() }, Some("Late")),

@@ -1,16 +1,35 @@
 //! The ledger: what was let through and what was held, counted before anything is done.
 //!
 //! A run is counted as a whole: it is debited and released, or it becomes a batch that waits for an approval. People
-//! of a batch that still waits count against later runs, so that a held six does not let a seventh through.
-//! Leavers of a baseline are a batch from the start, and count only once approved.
+//! of a batch that still waits count against later runs for a week, so that a held six does not let a seventh through;
+//! their objects do not, so that nobody spends everybody's limit by annotating many. A plan that alone is over the limit
+//! of objects waits alone. Leavers of a baseline are a batch from the start, and count only once approved. Leavers whose
+//! last day two trusted responses announced a day apart are released without being counted: twenty exits on 31 December
+//! are no accident.
+//!
+//! Two windows bound what is released without a human: the policy's own, and a week, in which no more than three times as
+//! much may pass. Without the second, a fault that makes a few people leavers every day would never be held.
+//!
+//! What is counted is one plan of one Revocation, by hash and uid: a plan that changed since is counted again, and a
+//! Revocation that was deleted and planned again is another one.
+//!
+//! The whole of it lies in one object of at most a megabyte. What waits is kept by name, so that it can be read; what was
+//! released is kept in fourteen bytes each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// How long a settled entry is kept beyond its window.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// The second window.
+const LONG: SignedDuration = SignedDuration::from_hours(24 * 7);
+/// How many times the limits may be released within the second window.
+const LONG_FACTOR: u32 = 3;
+/// How long a run waits for a leaver whose plan cannot be drawn, before the others are counted without it.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Everything counted, by policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,27 +50,135 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
     /// Whether it is a baseline's.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub baseline: bool,
-    /// Each Revocation of it.
-    pub revocations: BTreeMap<String, Share>,
+    /// Whether it is of removals: their people were counted at the cut.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removal: bool,
+    /// Whether its last days were announced long enough before: then it counts against no limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announced: bool,
+    /// Revocations that wait, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting: BTreeMap<String, Asked>,
+    /// Revocations that were released, by when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub released: BTreeMap<Timestamp, Releases>,
 }
 
-/// One Revocation's share of a count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One plan of one Revocation, as it is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Share {
-    /// Objects it touches.
+pub struct Asked {
+    /// Uid of the Revocation.
+    pub uid: String,
+    /// The start of the plan's hash: as much as nobody can find another plan for.
+    plan: String,
+    /// Objects the plan touches.
     pub objects: u32,
-    /// When it was released; absent while it waits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub released: Option<Timestamp>,
+}
+
+impl Asked {
+    /// The plan of this hash, of the Revocation with this uid.
+    #[must_use]
+    pub fn new(uid: &str, hash: &str, objects: u32) -> Self {
+        Self { uid: uid.to_owned(), plan: short(hash).to_owned(), objects }
+    }
+
+    /// Whether it is this plan that was counted.
+    #[must_use]
+    pub fn is(&self, hash: &str) -> bool {
+        !hash.is_empty() && self.plan == short(hash)
+    }
+}
+
+/// 128 bits of a hash.
+fn short(hash: &str) -> &str {
+    hash.get(..32).unwrap_or(hash)
+}
+
+/// Who was released: the start of a digest over name and uid of the Revocation. Two of a million share one with a
+/// probability below one in a hundred thousand.
+type Who = [u8; 7];
+/// Which plan: the start of a digest over its hash. A plan's hash covers uids that the API server makes, so nobody can
+/// look for another plan with the same start but by creating objects.
+type Which = [u8; 5];
+
+/// What was released at once: who, which plan, and how many objects it touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Releases(BTreeMap<Who, (Which, u16)>);
+
+/// Bytes of one release.
+const WIDTH: usize = 14;
+
+impl From<Releases> for String {
+    fn from(releases: Releases) -> Self {
+        let bytes = releases.0.into_iter().flat_map(|(who, (which, objects))| {
+            who.into_iter().chain(which).chain(objects.to_be_bytes()).collect::<Vec<u8>>()
+        });
+        data_encoding::BASE64.encode(&bytes.collect::<Vec<u8>>())
+    }
+}
+
+impl TryFrom<String> for Releases {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = data_encoding::BASE64.decode(text.as_bytes()).map_err(|_| "no list of releases")?;
+        let (all, rest) = bytes.as_chunks::<WIDTH>();
+        if !rest.is_empty() {
+            return Err("half a release");
+        }
+        let one = |bytes: &[u8; WIDTH]| {
+            let [a, b, c, d, e, f, g, h, i, j, k, l, more, less] = *bytes;
+            ([a, b, c, d, e, f, g], ([h, i, j, k, l], u16::from_be_bytes([more, less])))
+        };
+        Ok(Self(all.iter().map(one).collect()))
+    }
+}
+
+fn who(name: &str, uid: &str) -> Who {
+    start(&format!("{name}\n{uid}"))
+}
+
+fn start<const N: usize>(text: &str) -> [u8; N] {
+    let whole = Sha256::digest(text);
+    let mut start = [0; N];
+    start.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+    start
+}
+
+/// Whose Revocations are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// Cuts of leavers.
+    Leavers,
+    /// Cuts of leavers who came with a baseline.
+    Baseline,
+    /// Removals of leavers whose cut was counted before.
+    Removals,
+}
+
+/// A run, or as much of it as can be counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What is counted of it.
+    pub of: Of,
+    /// What each Revocation asks for, by name.
+    pub revocations: &'a BTreeMap<String, Asked>,
+    /// Those of them whose last day was announced by two trusted responses a day apart.
+    pub announced: &'a BTreeSet<String>,
+    /// Leavers of the run that have no plan yet. They count as people here, and are counted themselves later.
+    pub unplanned: u32,
 }
 
 /// What one Revocation may do, as far as counting goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Allowance {
-    /// Not counted yet: its run has not been seen whole.
+    /// Not counted yet: its run has not been seen whole, or its plan is another one now.
     Uncounted,
     /// Released: by itself, or out of a batch by an approval, which the gate checks against the plan.
     Released {
@@ -85,179 +212,227 @@ pub fn allowed_people(percent: u32, at_least: u32, at_most: u32, known: u32) -> 
     u32::try_from(share).unwrap_or(u32::MAX).max(at_least).min(at_most)
 }
 
+/// Whether a run may be counted: every leaver of it has a plan, or the others have waited long enough for one that
+/// cannot be drawn.
+#[must_use]
+pub fn countable(planned: u32, leavers: u32, began: Timestamp, now: Timestamp) -> bool {
+    planned >= leavers || (planned > 0 && now.duration_since(began) >= PATIENCE)
+}
+
 impl Ledger {
-    /// What a Revocation may do.
+    /// What a Revocation may do that would carry out exactly this plan.
     #[must_use]
-    pub fn allowance(&self, policy: &str, revocation: &str) -> Allowance {
-        let entries = self.policies.get(policy).into_iter().flatten();
-        for entry in entries {
-            if let Some(share) = entry.revocations.get(revocation) {
-                return match (&entry.batch, share.released) {
-                    (batch, Some(_)) => Allowance::Released { batch: batch.clone() },
-                    (Some(batch), None) => Allowance::Held { batch: batch.clone(), baseline: entry.baseline },
-                    (None, None) => Allowance::Uncounted,
-                };
+    pub fn allowance(&self, policy: &str, revocation: &str, asked: &Asked) -> Allowance {
+        for entry in self.policies.get(policy).into_iter().flatten().rev() {
+            if entry.has_released(revocation, asked) {
+                return Allowance::Released { batch: entry.batch.clone() };
+            }
+            if entry.waiting.get(revocation) == Some(asked) {
+                let held = |batch| Allowance::Held { batch, baseline: entry.baseline };
+                return entry.batch.clone().map_or(Allowance::Uncounted, held);
             }
         }
         Allowance::Uncounted
     }
 
-    /// Counts a run as a whole: releases all of it, or freezes it as a batch. Counting it again changes nothing.
+    /// Counts a run of which nobody was announced, as a whole.
     pub fn count(
         &mut self,
         policy: &str,
         run: &str,
-        baseline: bool,
-        revocations: &BTreeMap<String, u32>,
+        of: Of,
+        revocations: &BTreeMap<String, Asked>,
         limits: Limits,
         now: Timestamp,
     ) {
+        let run = Run { id: run, of, revocations, announced: &BTreeSet::new(), unplanned: 0 };
+        self.count_run(policy, &run, limits, now);
+    }
+
+    /// Counts a run as a whole: releases all of it, or freezes it as a batch. Counting it again changes nothing; what is
+    /// new in it since is counted by itself, and a plan that was counted as another plan gives that place up.
+    ///
+    /// A plan that touches nothing has nothing to be held, but its person counts. Those who were announced are released
+    /// apart, unless they came with a baseline.
+    pub fn count_run(&mut self, policy: &str, run: &Run<'_>, limits: Limits, now: Timestamp) {
         let entries = self.policies.entry(policy.to_owned()).or_default();
-        entries.retain(|entry| !settled(entry) || now.duration_since(entry.at) < limits.window + KEPT);
-        let counted = |name: &String| entries.iter().any(|entry| entry.revocations.contains_key(name));
-        let fresh: BTreeMap<&String, u32> =
-            revocations.iter().filter(|(name, _)| !counted(name)).map(|(n, o)| (n, *o)).collect();
-        if fresh.is_empty() {
-            return;
+        entries.retain(|entry| !entry.is_over(limits.window.max(LONG) + KEPT, now));
+        let fresh: BTreeMap<&str, &Asked> = run
+            .revocations
+            .iter()
+            .filter(|(name, asked)| !entries.iter().any(|entry| entry.has(name, asked)))
+            .map(|(name, asked)| (name.as_str(), asked))
+            .collect();
+        for (name, asked) in &fresh {
+            entries.iter_mut().for_each(|entry| entry.give_up(name, asked));
         }
-        let (people, objects) = used(entries, limits.window, now);
-        let fits = !baseline
-            && people.saturating_add(u32::try_from(fresh.len()).unwrap_or(u32::MAX)) <= limits.people
-            && fresh.values().fold(objects, |sum, more| sum.saturating_add(*more)) <= limits.objects;
-        let released = fits.then_some(now);
-        entries.push(Entry {
-            run: run.to_owned(),
-            at: now,
-            batch: (!fits).then(|| format!("b-{}", run.trim_start_matches("r-"))),
-            baseline,
-            revocations: fresh.into_iter().map(|(name, objects)| (name.clone(), Share { objects, released })).collect(),
-        });
+        let may_fit = run.of != Of::Baseline;
+        let (alone, rest): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|(_, asked)| may_fit && asked.objects > limits.objects);
+        let (announced, together): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|(name, _)| run.of == Of::Leavers && run.announced.contains(*name));
+        let people = if run.of == Of::Removals {
+            0
+        } else {
+            count(alone.len()).saturating_add(count(together.len())).saturating_add(run.unplanned)
+        };
+        let objects = together.iter().fold(0_u32, |sum, (_, asked)| sum.saturating_add(asked.objects));
+        let fits = may_fit && fits(entries, people, objects, limits, now);
+        let (name, alone_name) = (batch(run, entries, ""), batch(run, entries, "-alone"));
+        let parts =
+            [(together, (!fits).then_some(name), false), (alone, Some(alone_name), false), (announced, None, true)];
+        entries.extend(
+            parts
+                .into_iter()
+                .filter(|(part, ..)| !part.is_empty())
+                .map(|(part, batch, announced)| Entry::new(run, batch, announced, part, now)),
+        );
+        entries.retain(|entry| !entry.is_empty());
     }
 
-    /// Debits an approved Revocation and releases it, whatever the limits.
-    pub fn approve(&mut self, policy: &str, revocation: &str, now: Timestamp) {
-        for entry in self.policies.entry(policy.to_owned()).or_default() {
-            if let Some(share) = entry.revocations.get_mut(revocation) {
-                share.released.get_or_insert(now);
+    /// Debits exactly this approved plan and releases it, whatever the limits.
+    pub fn approve(&mut self, policy: &str, revocation: &str, asked: &Asked, now: Timestamp) {
+        for entry in self.policies.get_mut(policy).into_iter().flatten() {
+            if entry.waiting.get(revocation) == Some(asked) {
+                entry.waiting.remove(revocation);
+                entry.release(revocation, asked, now);
             }
         }
     }
 
-    /// Forgets what waits and whose Revocation is gone: nobody can approve it any more.
-    pub fn keep(&mut self, policy: &str, existing: &BTreeSet<String>) {
-        for entry in self.policies.entry(policy.to_owned()).or_default() {
-            entry.revocations.retain(|name, share| share.released.is_some() || existing.contains(name));
-        }
+    /// Forgets what waits and can never be released: `open` are the uids of the Revocations that exist and are not
+    /// cancelled, of people who are neither protected nor unknown. Nobody is held behind the others.
+    pub fn keep(&mut self, policy: &str, open: &BTreeSet<String>) {
+        self.forget(policy, |_, asked| !open.contains(&asked.uid));
     }
 
-    /// Takes a Revocation that was cancelled before it was released out of the count.
+    /// Takes a Revocation that waits out of the count: it was cancelled or rejected, or its person is protected or
+    /// unknown. It is counted again should that change.
     pub fn withdraw(&mut self, policy: &str, revocation: &str) {
-        for entry in self.policies.entry(policy.to_owned()).or_default() {
-            if entry.revocations.get(revocation).is_some_and(|share| share.released.is_none()) {
-                entry.revocations.remove(revocation);
-            }
+        self.forget(policy, |name, _| name == revocation);
+    }
+
+    fn forget(&mut self, policy: &str, which: impl Fn(&str, &Asked) -> bool) {
+        if let Some(entries) = self.policies.get_mut(policy) {
+            entries.iter_mut().for_each(|entry| entry.waiting.retain(|name, asked| !which(name, asked)));
+            entries.retain(|entry| !entry.is_empty());
         }
     }
 }
 
-fn settled(entry: &Entry) -> bool {
-    entry.revocations.values().all(|share| share.released.is_some())
+fn count(many: usize) -> u32 {
+    u32::try_from(many).unwrap_or(u32::MAX)
 }
 
-/// People and objects that count now: released within the window, or waiting in a batch that is no baseline's.
-fn used(entries: &[Entry], window: SignedDuration, now: Timestamp) -> (u32, u32) {
-    let counts = |entry: &Entry, share: &Share| match share.released {
-        Some(at) => now.duration_since(at) < window,
-        None => !entry.baseline,
+impl Entry {
+    fn new(run: &Run<'_>, batch: Option<String>, announced: bool, part: Vec<(&str, &Asked)>, now: Timestamp) -> Self {
+        let held = batch.is_some();
+        let mut entry = Self {
+            run: run.id.to_owned(),
+            at: now,
+            batch,
+            baseline: run.of == Of::Baseline,
+            removal: run.of == Of::Removals,
+            announced,
+            waiting: BTreeMap::new(),
+            released: BTreeMap::new(),
+        };
+        for (name, asked) in part {
+            if held && asked.objects > 0 {
+                entry.waiting.insert(name.to_owned(), asked.clone());
+            } else {
+                entry.release(name, asked, now);
+            }
+        }
+        entry
+    }
+
+    fn release(&mut self, revocation: &str, asked: &Asked, now: Timestamp) {
+        // Releases of one second are one, which keeps the ledger small.
+        let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let objects = u16::try_from(asked.objects).unwrap_or(u16::MAX);
+        let share = (start(&asked.plan), objects);
+        self.released.entry(second).or_default().0.insert(who(revocation, &asked.uid), share);
+    }
+
+    fn has_released(&self, revocation: &str, asked: &Asked) -> bool {
+        let (who, which): (Who, Which) = (who(revocation, &asked.uid), start(&asked.plan));
+        self.released.values().any(|releases| releases.0.get(&who).is_some_and(|(plan, _)| *plan == which))
+    }
+
+    fn has(&self, revocation: &str, asked: &Asked) -> bool {
+        self.waiting.get(revocation) == Some(asked) || self.has_released(revocation, asked)
+    }
+
+    /// Drops what this Revocation was counted for as another plan. What was released of another Revocation of that name,
+    /// one that was deleted, stays counted: it may have been carried out.
+    fn give_up(&mut self, revocation: &str, asked: &Asked) {
+        self.waiting.remove(revocation);
+        let who = who(revocation, &asked.uid);
+        self.released.values_mut().for_each(|releases| releases.0.retain(|of, _| *of != who));
+        self.released.retain(|_, releases| !releases.0.is_empty());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.released.is_empty()
+    }
+
+    /// Whether nothing of it waits, and the last release is so long ago.
+    fn is_over(&self, kept: SignedDuration, now: Timestamp) -> bool {
+        let newest = self.released.keys().next_back().copied().unwrap_or(self.at);
+        self.waiting.is_empty() && now.duration_since(newest) >= kept
+    }
+}
+
+/// A name no other batch of the run has: what is counted later is not what somebody was shown before.
+fn batch(run: &Run<'_>, entries: &[Entry], kind: &str) -> String {
+    let removal = if run.of == Of::Removals { "-remove" } else { "" };
+    let name = format!("b-{}{removal}{kind}", run.id.trim_start_matches("r-"));
+    let taken = |name: &str| entries.iter().any(|entry| entry.batch.as_deref() == Some(name));
+    let later = (2_u32..).map(|n| format!("{name}-{n}"));
+    std::iter::once(name.clone()).chain(later).find(|name| !taken(name)).unwrap_or(name)
+}
+
+/// Whether so much more is within the limits of both windows.
+fn fits(entries: &[Entry], people: u32, objects: u32, limits: Limits, now: Timestamp) -> bool {
+    let mut short = used(entries, limits.window, now, |_| true);
+    short.people = short.people.saturating_add(waiting_people(entries, now));
+    let long = used(entries, LONG, now, |entry| entry.batch.is_none());
+    let within = |used: Used, factor: u32| {
+        (people == 0 || used.people.saturating_add(people) <= limits.people.saturating_mul(factor))
+            && (objects == 0 || used.objects.saturating_add(objects) <= limits.objects.saturating_mul(factor))
     };
-    entries
-        .iter()
-        .flat_map(|entry| entry.revocations.values().filter(move |share| counts(entry, share)))
-        .fold((0_u32, 0_u32), |(people, objects), share| {
-            (people.saturating_add(1), objects.saturating_add(share.objects))
-        })
+    within(short, 1) && (limits.window >= LONG || within(long, LONG_FACTOR))
+}
+
+/// People and objects that count.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    people: u32,
+    objects: u32,
+}
+
+/// What was released within a window, of the entries that are asked for. Announced leavers count nowhere, people of a
+/// removal were counted at the cut, and somebody who left before the baseline and owned nothing is nobody to count. In
+/// the long window only what no human looked at counts, or one approved lay-off would hold everybody for a week.
+fn used(entries: &[Entry], window: SignedDuration, now: Timestamp, asked: impl Fn(&Entry) -> bool) -> Used {
+    let mut used = Used::default();
+    for entry in entries.iter().filter(|entry| !entry.announced && asked(entry)) {
+        let within = entry.released.iter().filter(|(at, _)| now.duration_since(**at) < window);
+        for (_, objects) in within.flat_map(|(_, releases)| releases.0.values()) {
+            let counts = !(entry.removal || entry.baseline && *objects == 0);
+            used.people = used.people.saturating_add(counts.into());
+            used.objects = used.objects.saturating_add((*objects).into());
+        }
+    }
+    used
+}
+
+/// People who wait in a batch that is neither a baseline's nor of removals, and not for longer than the long window.
+fn waiting_people(entries: &[Entry], now: Timestamp) -> u32 {
+    let waiting = entries.iter().filter(|e| !e.baseline && !e.removal && now.duration_since(e.at) < LONG);
+    waiting.fold(0_u32, |sum, entry| sum.saturating_add(count(entry.waiting.len())))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits { people: 2, objects: 200, window: SignedDuration::from_hours(24) };
-
-    fn names(names: &[&str]) -> BTreeMap<String, u32> {
-        names.iter().map(|name| ((*name).to_owned(), 3)).collect()
-    }
-
-    fn at(hour: i64) -> Timestamp {
-        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour)
-    }
-
-    #[test]
-    fn six_of_ten_are_held_as_one_batch_and_the_seventh_is_the_next() {
-        let mut ledger = Ledger::default();
-        let six = names(&["a", "b", "c", "d", "e", "f"]);
-        ledger.count("everyone", "r-1", false, &six, LIMITS, at(0));
-        ledger.count("everyone", "r-2", false, &names(&["g"]), LIMITS, at(1));
-        for name in six.keys() {
-            assert_eq!(
-                ledger.allowance("everyone", name),
-                Allowance::Held { batch: "b-1".into(), baseline: false },
-                "{name}"
-            );
-            ledger.approve("everyone", name, at(2));
-            assert_eq!(ledger.allowance("everyone", name), Allowance::Released { batch: Some("b-1".into()) }, "{name}");
-        }
-        assert_eq!(ledger.allowance("everyone", "g"), Allowance::Held { batch: "b-2".into(), baseline: false });
-    }
-
-    #[test]
-    fn one_at_a_time_is_held_from_the_third_until_the_window_has_passed() {
-        let mut ledger = Ledger::default();
-        for (hour, name, released) in [(0, "a", true), (1, "b", true), (2, "c", false), (30, "d", true)] {
-            ledger.count("p", &format!("r-{name}"), false, &names(&[name]), LIMITS, at(hour));
-            assert_eq!(matches!(ledger.allowance("p", name), Allowance::Released { .. }), released, "{name}");
-            ledger.withdraw("p", name);
-        }
-    }
-
-    #[test]
-    fn the_waiting_of_a_baseline_hold_back_nobody_else() {
-        let mut ledger = Ledger::default();
-        ledger.count("p", "r-0", true, &names(&["x", "y", "z"]), LIMITS, at(0));
-        ledger.count("p", "r-1", false, &names(&["a"]), LIMITS, at(1));
-        assert_eq!(ledger.allowance("p", "a"), Allowance::Released { batch: None });
-        assert_eq!(ledger.allowance("p", "x"), Allowance::Held { batch: "b-0".into(), baseline: true });
-    }
-
-    #[test]
-    fn too_many_objects_hold_as_well() {
-        let mut ledger = Ledger::default();
-        ledger.count("p", "r-1", false, &BTreeMap::from([("a".into(), 201)]), LIMITS, at(0));
-        assert!(matches!(ledger.allowance("p", "a"), Allowance::Held { .. }));
-    }
-
-    #[test]
-    fn who_waits_and_is_gone_counts_no_more() {
-        let mut ledger = Ledger::default();
-        ledger.count("p", "r-1", false, &names(&["a", "b", "c"]), LIMITS, at(0));
-        ledger.keep("p", &BTreeSet::new());
-        ledger.count("p", "r-2", false, &names(&["d"]), LIMITS, at(1));
-        assert_eq!(ledger.allowance("p", "d"), Allowance::Released { batch: None });
-    }
-
-    #[test]
-    fn counting_again_changes_nothing() {
-        let mut once = Ledger::default();
-        once.count("p", "r-1", false, &names(&["a", "b"]), LIMITS, at(0));
-        let mut twice = once.clone();
-        twice.count("p", "r-1", false, &names(&["a", "b"]), LIMITS, at(1));
-        assert_eq!(once, twice);
-    }
-
-    #[test]
-    fn the_share_of_the_people_has_a_floor_and_a_ceiling() {
-        for (known, expected) in [(0, 2), (10, 2), (500, 10), (5000, 20)] {
-            assert_eq!(allowed_people(2, 2, 20, known), expected, "{known}");
-        }
-    }
-}
+mod tests;

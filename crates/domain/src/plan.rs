@@ -49,6 +49,18 @@ pub enum Kind {
     ServiceAccount,
 }
 
+impl Kind {
+    /// Its spelling, which is Kubernetes' own.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterRoleBinding => "ClusterRoleBinding",
+            Self::RoleBinding => "RoleBinding",
+            Self::ServiceAccount => "ServiceAccount",
+        }
+    }
+}
+
 /// One object and what happens to it. Ordered as it is acted on: rights first, then accounts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Target {

@@ -129,7 +129,7 @@ impl View {
         let set_aside =
             read.bad.iter().map(|bad| SetAside { position: bad.position, reason: bad.reason.clone() }).collect();
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
-        let asked = Asked { source: "preview", remembered: false, accepted: None };
+        let asked = Asked { source: "preview", remembered: false, accepted: None, standing: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
             Ok(_) => Trust::Believable,
             Err(held) => Trust::Held(held.findings.iter().map(Finding::message).collect()),
@@ -163,7 +163,7 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         id: employee.id.0.clone(),
         name: employee.name.clone(),
         email: employee.work_email.clone(),
-        state: format!("{:?}", verdict.state),
+        state: verdict.state.as_str().to_owned(),
         why: verdict.why.words().to_owned(),
         included: out.is_none(),
         scope: out.map(Out::words).unwrap_or_default(),

@@ -32,9 +32,9 @@ pub enum RemainingReason {
 }
 
 impl RemainingReason {
-    /// Its word in the status.
+    /// Its spelling in the status and the evidence.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::SharedBinding => "SharedBinding",
             Self::AmbiguousMark => "AmbiguousMark",

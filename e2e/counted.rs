@@ -1,0 +1,70 @@
+//! What was counted is what is released: a plan that grew since is counted again before anything of it is done.
+
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use rollcall::api::Person;
+use rollcall::api::revocation::{Operation, Phase};
+use serde_json::json;
+
+use crate::support::installation::{Consent, Installation};
+use crate::support::objects::object;
+use crate::support::waiting::eventually;
+
+#[tokio::test]
+async fn a_plan_that_grew_under_a_hold_is_counted_again_before_it_is_released() {
+    let rollcall = Installation::new("counted", &[("apps", Consent::Accounts), ("silent", Consent::None)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"limits": {"objects": {"atMost": 2}}})).await;
+    let first = rollcall.account_of("7", "apps", "seven").await;
+    for name in ["eight", "nine"] {
+        rollcall.account_of("7", "silent", name).await;
+    }
+    let staff = rollcall.staff(1..11);
+    rollcall.learn(&staff).await;
+    hold(&rollcall, "7", json!({"reason": "an audit", "until": "2126-01-01T00:00:00Z", "by": "e2e"})).await;
+    rollcall.learn(&staff.person("7").terminated()).await;
+    let held = rollcall.waits_for("7", "Hold").await;
+    eventually("one object is counted", || async {
+        let ledger: k8s_openapi::api::core::v1::ConfigMap = rollcall.api().get_opt("rollcall-ledger").await.unwrap()?;
+        ledger.data?.get("ledger.json")?.contains(&held.name_any()).then_some(())
+    })
+    .await;
+
+    consent(&rollcall, "silent").await;
+    eventually("the plan has grown to three objects", || async {
+        let newest = rollcall.revocations("7").await.pop()?;
+        (newest.status?.plan?.targets.len() == 3).then_some(())
+    })
+    .await;
+    hold(&rollcall, "7", json!(null)).await;
+
+    let cut = rollcall.waits_for("7", "OverLimit").await;
+    assert_eq!(rollcall.get_account("apps", "seven").await.unwrap().uid(), first.uid(), "nothing was touched");
+    rollcall.approve(&cut);
+    let done = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    assert_eq!(done.status.unwrap().steps.len(), 3);
+}
+
+async fn hold(rollcall: &Installation, id: &str, hold: serde_json::Value) {
+    let person = rollcall.person(id).await.unwrap();
+    let patch = Patch::Merge(json!({"spec": {"hold": hold}}));
+    let people: Api<Person> = rollcall.api();
+    people.patch(&person.name_any(), &PatchParams::default(), &patch).await.unwrap();
+}
+
+/// What the owner of a namespace does: lets the revoker act there, and control see what runs there.
+async fn consent(rollcall: &Installation, target: &str) {
+    let bindings: Api<RoleBinding> = Api::namespaced(rollcall.admin.clone(), &rollcall.target(target));
+    let revoker = (rollcall.revoker_namespace(), format!("{}-revoke", rollcall.release));
+    let control = (rollcall.namespace.clone(), format!("{}-control", rollcall.release));
+    for (role, (namespace, name)) in [("revoke-accounts", revoker), ("watch-workloads", control)] {
+        let binding: RoleBinding = object(json!({
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": format!("{}-{role}", rollcall.release)},
+            "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": name}],
+        }));
+        bindings.create(&PostParams::default(), &binding).await.unwrap();
+    }
+}
