@@ -470,15 +470,3 @@ pub enum Finished {
     /// The person came back in the midst of it: what was deleted is there again, and nothing else was touched.
     Stopped,
 }
-
-impl Finished {
-    /// Its word in logs and in the status.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Revoked => "Revoked",
-            Self::Failed => "Failed",
-            Self::Stopped => "Stopped",
-        }
-    }
-}

@@ -3,7 +3,7 @@
 //! Written out, so that a variant can be renamed in the code and nothing that is stored changes with it.
 
 use super::person::State;
-use super::revocation::{Action, Operation, Phase, StepOutcome, TargetKind, VerdictKind};
+use super::revocation::{Action, Finished, Operation, Phase, StepOutcome, TargetKind, VerdictKind};
 
 macro_rules! spelled {
     ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
@@ -42,6 +42,11 @@ spelled!(TargetKind {
     ClusterRoleBinding => "ClusterRoleBinding",
     RoleBinding => "RoleBinding",
     ServiceAccount => "ServiceAccount",
+});
+spelled!(Finished {
+    Revoked => "Revoked",
+    Failed => "Failed",
+    Stopped => "Stopped",
 });
 spelled!(StepOutcome {
     Begun => "Begun",

@@ -3,10 +3,9 @@
 //! The access stands, the share leaves the count, and the decision is sealed. It binds the Revocation and not one plan
 //! of it, so that nothing which turns up later is let through as if nobody had decided. It can be taken back.
 
+use crate::kube::named::Api;
 use clap::{ArgGroup, Args};
 use kube::api::{Patch, PatchParams};
-
-use crate::kube::named::Api;
 use serde_json::{Value, json};
 
 use super::approve::{find, name, plans, show, who, whoami};

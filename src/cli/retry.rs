@@ -1,10 +1,9 @@
 //! `rollcall retry`: asks for a new attempt of a Revocation that failed. Its plan, its approval and the manifests it kept
 //! stay; what was proved stays done.
 
+use crate::kube::named::Api;
 use clap::Args;
 use kube::api::{Patch, PatchParams};
-
-use crate::kube::named::Api;
 use serde_json::json;
 
 use super::cluster::Cluster;

@@ -321,6 +321,9 @@ mod tests {
             ),
             "The revoker's Job is refused: the ValidatingAdmissionPolicy rc-job-template: not the revoker's pod: its arguments differ. Nothing was changed; it is tried again.",
         );
-        assert_eq!(refusal("something with a secret in it"), "start the revoker's Job: 422 Invalid");
+        assert_eq!(
+            refusal("something with a secret in it"),
+            "start the revoker's Job: not valid for the API server (422)"
+        );
     }
 }

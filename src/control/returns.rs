@@ -167,7 +167,7 @@ fn note(ctx: &Context, found: &Found<'_>) {
         let returned = Returned {
             kind: found.kind.to_owned(),
             namespace: found.meta.namespace.clone().unwrap_or_default(),
-            name: found.meta.name.clone().unwrap_or_default(),
+            name: found.meta.name.as_deref().unwrap_or_default().chars().take(domain::plan::LONGEST_NAME).collect(),
             uid: found.uid().to_owned(),
             at: (ctx.clock)(),
         };

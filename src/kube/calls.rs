@@ -19,10 +19,13 @@ use crate::api::names;
 /// Longest time for one call to the API server, retries included.
 pub const CALL: Duration = Duration::from_secs(30);
 
-/// How a call failed; never the server's message, which may quote what was sent.
+/// Code and reason of a failed call, or how else it failed; never the server's message, which may quote what was sent.
 #[must_use]
 pub fn describe(error: &kube::Error) -> String {
-    CallFailure::of(error).to_string()
+    match error {
+        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
+        other => CallFailure::of(other).to_string(),
+    }
 }
 
 /// Whether the API server answered with this code.

@@ -11,7 +11,7 @@ use std::ops::Deref;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -88,6 +88,14 @@ impl<K: Clone + DeserializeOwned + Debug> Api<K> {
     /// The call's own.
     pub async fn get_opt(&self, name: &str) -> kube::Result<Option<K>> {
         self.0.get_opt(&segment(name)).await
+    }
+
+    /// The metadata of one object, if there is one.
+    ///
+    /// # Errors
+    /// The call's own.
+    pub async fn get_metadata_opt(&self, name: &str) -> kube::Result<Option<PartialObjectMeta<K>>> {
+        self.0.get_metadata_opt(&segment(name)).await
     }
 
     /// The object of this name out of a list that is as new as the call: unlike a 404 it says that this very name was

@@ -172,7 +172,7 @@ async fn carry_out(ctx: Arc<Context>, waiting: Waiting) -> Result<(), Fault> {
         drop(place); // the next one is acted on while this one waits
         verify::confirm(ctx, &looked, &mut record).await?;
     }
-    tracing::info!(revocation = name, finished = record.finished().map(Finished::word), "finished");
+    tracing::info!(revocation = name, finished = record.finished().map(Finished::as_str), "finished");
     Ok(())
 }
 

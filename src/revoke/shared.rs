@@ -34,16 +34,16 @@ impl<T> Default for Aged<T> {
 }
 
 impl<T: Clone> Aged<T> {
-    async fn get(&self, age: Duration, read: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    /// The value, if it was read less than `age` before `now`; else what is read now.
+    async fn get(&self, now: Instant, age: Duration, read: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         let mut held = self.0.lock().await;
         if let Some((read_at, value)) = held.as_ref()
-            && read_at.elapsed() < age
+            && now.saturating_duration_since(*read_at) < age
         {
             return Ok(value.clone());
         }
-        let begun = Instant::now();
         let value = read.await?;
-        *held = Some((begun, value.clone()));
+        *held = Some((now, value.clone()));
         Ok(value)
     }
 }
@@ -63,7 +63,7 @@ impl Shared {
     /// Everybody, as marks are resolved against.
     pub async fn people(&self, ctx: &Context) -> Result<Arc<Index>, Fault> {
         self.people
-            .get(PEOPLE, async {
+            .get(Instant::now(), PEOPLE, async {
                 let api: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
                 let facts = |person| convert::minted(&person).then(|| convert::person_facts(&person));
                 Ok(Arc::new(Index::new(list_each(&api, &ListParams::default(), facts).await?)))
@@ -74,7 +74,7 @@ impl Shared {
     /// The reason everything is stopped for. A stop that cannot be read stops.
     pub async fn stopped(&self, ctx: &Context) -> Option<String> {
         let read = async { Ok(stop::stopped(&ctx.client, &ctx.namespace).await) };
-        self.stop.get(STOP, read).await.unwrap_or_else(|fault| Some(fault.to_string()))
+        self.stop.get(Instant::now(), STOP, read).await.unwrap_or_else(|fault| Some(fault.to_string()))
     }
 
     /// What runs in each of these namespaces; one that may not be read is left out, which means nobody knows.
@@ -90,7 +90,7 @@ impl Shared {
                 let mut found = inventory::consumers_of(&ctx.client, [namespace.clone()].into()).await?;
                 Ok(found.remove(&namespace).map(Arc::new))
             };
-            if let Some(names) = place.get(WORKLOADS, read).await? {
+            if let Some(names) = place.get(Instant::now(), WORKLOADS, read).await? {
                 all.insert(namespace, names.as_ref().clone());
             }
         }
@@ -104,17 +104,17 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_value_is_read_once_until_it_is_old_and_again_after_a_failure() {
         let (aged, reads) = (Aged::default(), AtomicUsize::new(0));
-        let age = Duration::from_secs(10);
-        let read = async || Ok(reads.fetch_add(1, Ordering::Relaxed));
-        assert_eq!(aged.get(age, async { Err(Fault::unanswered("read")) }).await.ok(), None);
-        let (first, second) = futures::join!(aged.get(age, read()), aged.get(age, read()));
+        let (start, age) = (Instant::now(), Duration::from_secs(10));
+        let at = |second| {
+            aged.get(start + Duration::from_secs(second), age, async { Ok(reads.fetch_add(1, Ordering::Relaxed)) })
+        };
+        assert!(aged.get(start, age, async { Err(Fault::unanswered("read")) }).await.is_err());
+        let (first, second) = futures::join!(at(0), at(0));
         assert_eq!((first.ok(), second.ok()), (Some(0), Some(0)), "two at once, one read");
-        tokio::time::advance(Duration::from_secs(9)).await;
-        assert_eq!(aged.get(age, read()).await.ok(), Some(0));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(aged.get(age, read()).await.ok(), Some(1));
+        assert_eq!(at(9).await.ok(), Some(0));
+        assert_eq!(at(10).await.ok(), Some(1));
     }
 }
