@@ -239,7 +239,8 @@ mod tests {
         begun.status.as_mut().unwrap().finished = None;
         let (all, alone) = (vec![&cut, &late, &removal], vec![&cut]);
         let with_begun = vec![&cut, &late, &removal, &begun];
-        let cases: Vec<(&str, &str, ObjectMeta, &[&Revocation], Option<&str>)> = vec![
+        type Case<'a> = (&'a str, &'a str, ObjectMeta, &'a [&'a Revocation], Option<&'a str>);
+        let cases: Vec<Case<'_>> = vec![
             ("a binding of the first cut, after a later one", "RoleBinding", meta("views", "b2"), &all, Some("cut")),
             ("a token Secret of the later cut's account", "Secret", token_secret("ci", 6), &all, Some("late-cut")),
             ("a token Secret between the two", "Secret", token_secret("ci", 3), &all, Some("cut")),
