@@ -24,6 +24,8 @@ GO_LDFLAGS := -s -w -X $(STAMP).gitVersion=v$(KUBERNETES) -X $(STAMP).gitMajor=1
 GO := CGO_ENABLED=0 go
 GO_FLAGS := -trimpath -ldflags "$(GO_LDFLAGS)"
 
+CARGO_DENY := 0.20.2
+
 # Stories running at once: most of their time is waiting for the API server's own ten-second cache.
 STORIES ?= 6
 
@@ -38,10 +40,10 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 	step() { echo "── $$*"; "$$@" 2>&1 | tee -a "$$log" || failed=1; }
 	plane() { $(BIN)/cluster "$$@" --dir $(CURDIR)/target/control-plane; }
 	trap 'plane down 9>&-' EXIT
-	step cargo fmt --check
-	step cargo clippy --locked --all-targets -- --deny warnings
+	step $(MAKE) --no-print-directory lint
 	step $(MAKE) --no-print-directory test-cluster
 	step cargo test --locked --no-fail-fast --lib --bins
+	step cargo test --locked --doc --package rollcall-hris
 	step $(MAKE) --no-print-directory fuzz FUZZ_SECONDS=5
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only 9>&-) && export ROLLCALL_E2E_KUBECONFIG
 	step cargo test --locked --test e2e -- --test-threads $(STORIES)
@@ -49,6 +51,24 @@ test: tools rollcall ## every check and every test, on a control plane of its ow
 	     /^ *--- PASS/ { passed++ }  /^ *--- FAIL/ { failed++ }
 	     END { print passed + 0 " passed, " failed + 0 " failed" }' "$$log"
 	exit $$failed
+
+# No cluster, no network but this machine's own, none of the tables that play the whole catalogue.
+.PHONY: unit
+unit: ## the fast tests, in about a minute
+	cargo test --locked --lib --bins -- --skip stories::
+
+.PHONY: lint
+lint: deny ## formatting, clippy, licences and duplicate dependencies
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+	$(BIN)/cargo-deny --locked --all-features --log-level error check --hide-inclusion-graph bans licenses sources
+
+.PHONY: deny
+deny: # the checker of dependencies, from its published crate; three minutes the first time
+	mkdir -p $(CACHE)
+	exec 9> $(CACHE)/tools.lock && flock 9
+	[ -x $(BIN)/cargo-deny ] || CARGO_TARGET_DIR=$(CACHE)/deny cargo install --quiet --locked --debug --version $(CARGO_DENY) --root $(CACHE) cargo-deny
+	rm -rf $(CACHE)/deny
 
 .PHONY: test-cluster
 test-cluster: # the tests of the Go module, which need no cluster

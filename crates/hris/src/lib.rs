@@ -10,6 +10,32 @@
 //! A `Row` of slots is the seam between formats; `mapping` is the one place that says what a text means. Whether the
 //! answer is believed is the trust gate's business, not ours. Knows nothing of Kubernetes: `sync` resolves a
 //! connection and its Secret into the plain values of `Source`.
+//!
+//! A source can be read without the operator:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use hris::{Coverage, CsvFormat, FileFrom, FileSource, Network, Source};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let people = "employeeId,fullName,email,status\n\
+//!               7,Ada Example,ada@example.com,active\n\
+//!               8,Ben Example,ben@example.com,terminated\n";
+//! let source = Source::File(Box::new(FileSource {
+//!     from: FileFrom::Bytes(people.into()),
+//!     coverage: Coverage::Everybody,
+//!     seal: None,
+//!     format: CsvFormat::default(),
+//! }));
+//! hris::check(&source)?;
+//! let today = jiff::civil::date(2026, 3, 2);
+//! let read = hris::read(&source, &Network::default(), Duration::from_secs(30), today).await.map_err(|why| format!("{why:?}"))?;
+//! assert_eq!(read.employees.len(), 2);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
 
 mod address;
 mod assertion;
