@@ -34,4 +34,5 @@ mod preview;
 mod proof;
 mod refusals;
 mod scope;
+mod sealing;
 mod withdrawn;

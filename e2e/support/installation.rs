@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -434,11 +435,23 @@ impl Installation {
     }
 
     /// Runs a command of Rollcall as an admin would, in the people namespace.
-    pub fn succeeds(&self, arguments: &[&str]) {
+    pub fn succeeds(&self, arguments: &[&str]) -> String {
+        let output = self.says(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same, of a command that must end with a failure; gives what it says of it.
+    pub fn fails(&self, arguments: &[&str]) -> String {
+        let output = self.says(arguments);
+        assert!(!output.status.success(), "{arguments:?} did not fail");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn says(&self, arguments: &[&str]) -> Output {
         let mut command = rollcall();
         command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        command.output().unwrap()
     }
 
     /// Waits until the newest Revocation of an HR id is held by this gate, and gives it.

@@ -215,7 +215,7 @@ impl From<&Remaining> for revocation::Remaining {
     fn from(remaining: &Remaining) -> Self {
         Self {
             what: remaining.what.chars().take(512).collect(),
-            why: remaining.why.word(),
+            why: remaining.why.as_str().to_owned(),
             advice: remaining.why.advice().to_owned(),
             until: None,
         }

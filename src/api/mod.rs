@@ -13,6 +13,7 @@ pub mod person;
 pub mod policy;
 pub mod quantity;
 pub mod revocation;
+pub mod spelling;
 
 pub use condition::Condition;
 pub use connection::HRConnection;

@@ -164,7 +164,7 @@ pub struct RevocationStatus {
 }
 
 /// Where a Revocation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Phase {
     /// A gate keeps it; `gate` says which.
     Held,

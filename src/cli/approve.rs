@@ -126,9 +126,9 @@ fn show(revocation: &Revocation, plan: &Plan) -> String {
     let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref());
     let held = gate.map_or("not held".to_owned(), |gate| format!("held by {}: {}", gate.reason, gate.message));
     let heading = format!(
-        "{}: {:?} of {} under policy {}, due {}; {held}",
+        "{}: {} of {} under policy {}, due {}; {held}",
         name(revocation),
-        spec.operation,
+        spec.operation.as_str(),
         spec.person,
         spec.policy,
         spec.due
@@ -143,7 +143,7 @@ fn show(revocation: &Revocation, plan: &Plan) -> String {
             } else {
                 format!("{}/{}", target.namespace, target.name)
             };
-            [format!("{:?}", target.action), format!("{:?}", target.kind), object, target.why.clone()]
+            [target.action.as_str().to_owned(), target.kind.as_str().to_owned(), object, target.why.clone()]
         });
         parts.push(table(["ACTION", "KIND", "OBJECT", "WHY"], targets));
     }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ListParams};
+use kube::{Client, ResourceExt};
 
 use super::terminal::{plain, say};
 use super::{Failure, Namespace, ask};
-use crate::api::names;
+use crate::api::{Revocation, names};
 use crate::kube::calls;
-use domain::evidence::{self, Head, Summary};
+use domain::evidence::{self, Closed, Head, Summary};
 
 /// Records asked for at once.
 const PAGE: u32 = 250;
@@ -57,7 +58,7 @@ struct Chain {
 /// Verifies or exports.
 ///
 /// # Errors
-/// When the chain is broken, each break in its own line; when it cannot be read or written.
+/// When the chain is broken, or something that ended is not in it, each in its own line; when it cannot be read or written.
 pub async fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Verify(Verify { dir: Some(dir), .. }) => {
@@ -65,15 +66,17 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             if chain.head.is_none() {
                 say("The folder holds no head, so a cut-off end cannot be seen.");
             }
-            report(verify(&chain)?);
+            report(verify(&chain, Vec::new())?);
         }
         Command::Verify(Verify { dir: None, namespace }) => {
-            let mut chain = read(&namespace.namespace).await?;
+            let client = calls::client().await?;
+            let closed = closed(&client, &namespace.namespace).await?; // first: a record is there before its seal is named
+            let mut chain = read(&client, &namespace.namespace).await?;
             chain.head.get_or_insert_with(Head::genesis); // a chain without a head has no records
-            report(verify(&chain)?);
+            report(verify(&chain, closed)?);
         }
         Command::Export(Export { dir, namespace }) => {
-            let chain = read(&namespace.namespace).await?;
+            let chain = read(&calls::client().await?, &namespace.namespace).await?;
             let written = export(dir, &chain)?;
             say(&format!("{} records in {}, {written} of them new.", chain.records.len(), dir.display()));
         }
@@ -85,9 +88,16 @@ fn report(summary: Summary) {
     say(&format!("{} records verify, head {} {}", summary.records, summary.head.index, summary.head.hash));
 }
 
-fn verify(chain: &Chain) -> Result<Summary, Failure> {
-    let records = chain.records.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    evidence::verify(records, chain.head.as_ref()).map_err(|broken| {
+/// Checks the chain, and that each of those that ended is in it.
+fn verify(chain: &Chain, ended: Vec<Closed>) -> Result<Summary, Failure> {
+    let records = || chain.records.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let unsealed = evidence::closed(ended, records());
+    let whole = match evidence::verify(records(), chain.head.as_ref()) {
+        Ok(summary) if unsealed.is_empty() => Ok(summary),
+        Ok(_) => Err(unsealed),
+        Err(broken) => Err([broken, unsealed].concat()),
+    };
+    whole.map_err(|broken| {
         for finding in &broken {
             eprintln!("{}", plain(&finding.to_string()));
         }
@@ -97,8 +107,8 @@ fn verify(chain: &Chain) -> Result<Summary, Failure> {
 
 /// Reads the chain from the cluster: all records between two equal reads of the head, so that one sealed meanwhile is
 /// not taken for tampering.
-async fn read(namespace: &str) -> Result<Chain, Failure> {
-    let api: Api<ConfigMap> = Api::namespaced(calls::client().await?, namespace);
+async fn read(client: &Client, namespace: &str) -> Result<Chain, Failure> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     for _ in 0..TRIES {
         let before = head(&api).await?;
         let records = records(&api).await?;
@@ -132,6 +142,28 @@ async fn records(api: &Api<ConfigMap>) -> Result<Vec<(String, String)>, Failure>
             None => return Ok(records),
         }
     }
+}
+
+/// The Revocations that have come to their end, with the record that each names.
+async fn closed(client: &Client, namespace: &str) -> Result<Vec<Closed>, Failure> {
+    let api: Api<Revocation> = Api::namespaced(client.clone(), namespace);
+    let mut page = ListParams::default().limit(PAGE);
+    let mut closed = Vec::new();
+    loop {
+        let found = ask("list the Revocations", api.list(&page)).await?;
+        closed.extend(found.items.iter().filter_map(ended));
+        match found.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(closed),
+        }
+    }
+}
+
+fn ended(revocation: &Revocation) -> Option<Closed> {
+    let status = revocation.status.as_ref()?;
+    let phase = status.phase.filter(|phase| phase.ended())?;
+    let record = status.evidence.as_ref().map(|evidence| (evidence.name.clone(), evidence.hash.clone()));
+    Some(Closed { revocation: revocation.name_any(), phase: phase.as_str().to_owned(), record })
 }
 
 /// Reads an exported chain: every `.json` file is a record, but for the head.
@@ -224,7 +256,7 @@ mod tests {
     fn what_was_exported_verifies_offline() {
         let dir = Folder::new("verifies");
         assert_eq!(export(&dir.0, &chain(3)).unwrap(), 3);
-        let summary = verify(&folder(&dir.0).unwrap()).unwrap();
+        let summary = verify(&folder(&dir.0).unwrap(), Vec::new()).unwrap();
         assert_eq!((summary.records, summary.head), (3, chain(3).head.unwrap()));
     }
 
@@ -233,7 +265,7 @@ mod tests {
         let dir = Folder::new("adds");
         export(&dir.0, &chain(2)).unwrap();
         assert_eq!(export(&dir.0, &chain(5)).unwrap(), 3);
-        assert!(verify(&folder(&dir.0).unwrap()).is_ok());
+        assert!(verify(&folder(&dir.0).unwrap(), Vec::new()).is_ok());
     }
 
     #[test]
@@ -244,7 +276,7 @@ mod tests {
         forged.records[0].1.push(' ');
         assert!(export(&dir.0, &forged).is_err());
         assert_eq!(folder(&dir.0).unwrap().records.len(), 2, "nothing was written");
-        assert!(verify(&folder(&dir.0).unwrap()).is_ok());
+        assert!(verify(&folder(&dir.0).unwrap(), Vec::new()).is_ok());
     }
 
     #[test]
@@ -254,7 +286,7 @@ mod tests {
         for shorter in [chain(2), Chain::default()] {
             assert!(export(&dir.0, &shorter).is_err());
         }
-        assert!(verify(&folder(&dir.0).unwrap()).is_ok(), "what was exported still stands");
+        assert!(verify(&folder(&dir.0).unwrap(), Vec::new()).is_ok(), "what was exported still stands");
     }
 
     #[test]
@@ -262,6 +294,6 @@ mod tests {
         let dir = Folder::new("bytes");
         export(&dir.0, &chain(1)).unwrap();
         fs::write(dir.0.join("rollcall-evidence-00000001.json"), [0xff, 0xfe]).unwrap();
-        assert!(verify(&folder(&dir.0).unwrap()).is_err());
+        assert!(verify(&folder(&dir.0).unwrap(), Vec::new()).is_err());
     }
 }

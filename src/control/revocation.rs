@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
 
-use super::owned_status::{Part, open};
+use super::owned_status::{Ending, Look, Part, look};
 use super::person::{frozen, plan_now};
 use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, ConditionUpdate};
@@ -56,12 +56,15 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Result
 
 async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     part.returned = ctx.returns.merged(revocation);
-    if !open(revocation) {
+    let look = look(revocation.status.as_ref());
+    if look == Look::Over {
         return Ok(ended(part)); // what came back is the only thing that still changes
     }
     let mut view = gate_inputs::read(&ctx.client, &ctx.options.namespace, revocation, now).await?; // live
-    if let Some(finished) = revocation.status.as_ref().and_then(|status| status.finished) {
-        return close(ctx, &view, part, finished).await;
+    match look {
+        Look::Close(finished) => return close(ctx, &view, part, finished).await,
+        Look::Seal => return end(ctx, &view, part, part.unsealed()).await,
+        Look::Gate | Look::Over => {}
     }
     let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
     counted(ctx, &mut view, &plan).await?; // the ledger, by compare-and-swap
@@ -116,10 +119,12 @@ async fn counted(ctx: &Context, view: &mut GateInputs, plan: &Plan) -> Result<()
     let revocation = &view.revocation;
     let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
     let facts = view.facts();
-    let acts = facts.enforce && facts.settled && facts.stopped.is_none() && facts.standing != Standing::OutOfScope;
-    let waits = facts.removal && facts.due > (ctx.clock)();
-    let counts = acts && !facts.late && !facts.protected && !waits;
-    if counts && !plan.hash.is_empty() && facts.counted == plan.hash {
+    // Who is back at work leaves the count while the cancellation waits for its seal, and is not counted again.
+    let leaves = !matches!(facts.standing, Standing::OutOfScope | Standing::Employed);
+    let acts = facts.enforce && facts.settled && facts.stopped.is_none() && leaves;
+    let counts = acts && !facts.removal && !facts.late && !facts.protected;
+    let shown = revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
+    if counts && shown {
         view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);
     }
     Ok(())
@@ -127,7 +132,11 @@ async fn counted(ctx: &Context, view: &mut GateInputs, plan: &Plan) -> Result<()
 
 /// A gate is shut: say which, and put the batch on a label so that it can be approved as one.
 async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
-    part.hold(stop);
+    if *stop == Stop::Protected && part.evidence.is_none() {
+        end(ctx, view, part, part.protected(stop)).await?;
+    } else {
+        part.hold(stop);
+    }
     if let Some(batch) = stop.batch()
         && view.revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)
     {
@@ -135,9 +144,6 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
     }
     if *stop == Stop::OutOfScope {
         leave_the_count(ctx, view).await?; // in scope again they are another story
-    }
-    if *stop == Stop::Protected && part.evidence.is_none() {
-        part.evidence = Some(sealed(ctx, view, part).await?);
     }
     let again = match stop {
         Stop::Uncounted => SOON,
@@ -148,7 +154,7 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
 
 /// Every gate is open: release the plan that is shown, and see to a Job.
 async fn release(ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
-    part.pass(Phase::Released);
+    part.release();
     part.instants.get_or_insert_default().released.get_or_insert(now);
     part.job = Some(jobs::ensure(ctx).await?);
     Ok(under_way())
@@ -164,18 +170,13 @@ fn under_way() -> Report {
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
 async fn nothing_owned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
-    part.pass(Phase::Revoked);
-    part.instants.get_or_insert_default().released.get_or_insert(now);
-    part.evidence = Some(sealed(ctx, view, part).await?);
-    Ok(ended(part))
+    end(ctx, view, part, part.ending(Phase::Revoked).released(now)).await
 }
 
 /// The reason is gone before anything was done.
 async fn cancel(ctx: &Context, view: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
-    part.pass(Phase::Cancelled);
-    leave_the_count(ctx, view).await?;
-    part.evidence = Some(sealed(ctx, view, part).await?);
-    Ok(ended(part))
+    leave_the_count(ctx, view).await?; // first: nobody waits behind a seal that is not to be had
+    end(ctx, view, part, part.ending(Phase::Cancelled)).await
 }
 
 /// Nobody is held behind one who waits and will not be released.
@@ -192,18 +193,20 @@ async fn leave_the_count(ctx: &Context, view: &GateInputs) -> Result<(), Fault> 
 
 /// The revoker is done: the phase follows from its verdicts, and the story is sealed.
 async fn close(ctx: &Context, view: &GateInputs, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
-    part.pass(match finished {
+    let phase = match finished {
         Finished::Revoked => Phase::Revoked,
         Finished::Failed => Phase::Failed,
         Finished::Stopped => Phase::Cancelled,
-    });
-    part.evidence = Some(sealed(ctx, view, part).await?);
-    Ok(ended(part))
+    };
+    end(ctx, view, part, part.ending(phase)).await
 }
 
-async fn sealed(ctx: &Context, view: &GateInputs, part: &Part) -> Result<crate::api::revocation::Evidence, Fault> {
+/// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
+async fn end(ctx: &Context, view: &GateInputs, part: &mut Part, ending: Ending) -> Result<Report, Fault> {
     let rule = view.policy.as_ref().map(convert::rule).unwrap_or_default();
-    seal::seal(ctx, &view.revocation, part, view.person.as_ref(), &rule).await
+    let sealed = seal::seal(ctx, &view.revocation, ending.part(), view.person.as_ref(), &rule).await;
+    part.end(ending, sealed)?;
+    Ok(ended(part))
 }
 
 /// What is said of a story that is over.
@@ -250,14 +253,14 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
         ..ObjectReference::default()
     };
     if part.phase != before.phase || part.gate.as_ref().map(|g| &g.reason) != before.gate.as_ref().map(|g| &g.reason) {
-        let reason = part.phase.map_or_else(|| "Planned".to_owned(), |phase| format!("{phase:?}"));
+        let reason = part.phase.map_or("Planned", Phase::as_str);
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
         let operation = if revocation.spec.operation == Operation::Cut { "cut" } else { "removal" };
         announce(
             &ctx.client,
             "control",
             person.clone(),
-            &reason,
+            reason,
             format!("{operation} {}{gate}", revocation.name_any()),
             now,
         )

@@ -156,11 +156,11 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
     let status = revocation.status.clone().unwrap_or_default();
     let instants = part.instants.clone().unwrap_or_default();
     let planned = part.plan.iter().flat_map(|plan| &plan.remaining);
-    let action = |target: &revocation::Target| format!("{:?}", target.action);
+    let action = |target: &revocation::Target| target.action.as_str().to_owned();
     Story {
         revocation: revocation.name_any(),
-        operation: format!("{:?}", revocation.spec.operation),
-        phase: part.phase.map(|phase| format!("{phase:?}")).unwrap_or_default(),
+        operation: revocation.spec.operation.as_str().to_owned(),
+        phase: part.phase.map(|phase| phase.as_str().to_owned()).unwrap_or_default(),
         person: revocation.spec.person.clone(),
         subject: subject(person),
         policy: revocation.spec.policy.clone(),
@@ -174,7 +174,7 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
             .map(|step| evidence::Step {
                 object: object(&step.target),
                 action: action(&step.target),
-                outcome: format!("{:?}", step.outcome),
+                outcome: step.outcome.as_str().to_owned(),
                 at: step.at,
             })
             .collect(),
@@ -183,7 +183,7 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
             .iter()
             .map(|verdict| evidence::Verdict {
                 object: object(&verdict.target),
-                verdict: format!("{:?}", verdict.verdict),
+                verdict: verdict.verdict.as_str().to_owned(),
                 at: verdict.at,
             })
             .collect(),
@@ -211,7 +211,7 @@ fn approver(revocation: &Revocation, part: &Part) -> Option<String> {
 
 fn object(target: &revocation::Target) -> evidence::Object {
     evidence::Object {
-        kind: format!("{:?}", target.kind),
+        kind: target.kind.as_str().to_owned(),
         namespace: target.namespace.clone(),
         name: target.name.clone(),
         uid: target.uid.clone(),

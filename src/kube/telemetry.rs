@@ -12,6 +12,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
+use crate::api::person::State;
+use crate::api::revocation::Phase;
+
 /// What libraries may say, whatever was asked for. The client's warnings quote whole answers that it could not parse,
 /// and those may hold Secrets and files of people.
 const LIBRARIES: &str = "hyper=warn,hyper_util=warn,h2=warn,rustls=warn,reqwest=warn,tower=warn,kube_runtime=warn,\
@@ -44,7 +47,7 @@ struct People {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Phase {
+struct ByPhase {
     phase: String,
 }
 
@@ -56,7 +59,7 @@ pub struct Metrics {
     last_success: Family<Connection, Gauge<f64, AtomicU64>>,
     people: Family<People, Gauge>,
     person_writes: Counter,
-    revocations: Family<Phase, Gauge>,
+    revocations: Family<ByPhase, Gauge>,
     leader: Gauge,
 }
 
@@ -98,9 +101,9 @@ impl Metrics {
 
     /// The people of a policy, by state. A state that is no longer named has nobody.
     pub fn people(&self, policy: &str, by_state: &BTreeMap<String, u32>) {
-        for state in ["PreHire", "Active", "Suspended", "Leave", "Terminated", "Unknown"] {
-            let labels = People { policy: policy.to_owned(), state: state.to_owned() };
-            self.people.get_or_create(&labels).set(by_state.get(state).copied().unwrap_or(0).into());
+        for state in State::ALL {
+            let labels = People { policy: policy.to_owned(), state: state.as_str().to_owned() };
+            self.people.get_or_create(&labels).set(by_state.get(state.as_str()).copied().unwrap_or(0).into());
         }
     }
 
@@ -110,9 +113,9 @@ impl Metrics {
     }
 
     /// The Revocations that there are, by phase. A phase that is no longer named has none.
-    pub fn revocations(&self, by_phase: &BTreeMap<String, u32>) {
-        for phase in ["Held", "Released", "Revoked", "Failed", "Cancelled"] {
-            let labels = Phase { phase: phase.to_owned() };
+    pub fn revocations(&self, by_phase: &BTreeMap<Phase, u32>) {
+        for phase in Phase::ALL {
+            let labels = ByPhase { phase: phase.as_str().to_owned() };
             self.revocations.get_or_create(&labels).set(by_phase.get(phase).copied().unwrap_or(0).into());
         }
     }
@@ -142,9 +145,9 @@ mod tests {
         let metrics = Metrics::default();
         metrics.polled("hq", "Trusted");
         metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
-        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
+        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
         metrics.person_written();
-        metrics.revocations(&BTreeMap::from([("Held".to_owned(), 2)]));
+        metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.leading(true);
         let text = metrics.text().unwrap();
         for line in [
@@ -152,6 +155,7 @@ mod tests {
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,
             r#"rollcall_people{policy="everyone",state="Active"} 3"#,
             r#"rollcall_people{policy="everyone",state="Terminated"} 0"#,
+            r#"rollcall_people{policy="everyone",state="OutOfScope"} 2"#,
             "rollcall_person_writes_total 1",
             r#"rollcall_revocations{phase="Held"} 2"#,
             "rollcall_leader 1",
@@ -163,7 +167,7 @@ mod tests {
     #[test]
     fn people_of_a_state_that_emptied_are_counted_as_none() {
         let metrics = Metrics::default();
-        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3)]));
+        metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
         metrics.people("everyone", &BTreeMap::new());
         assert!(metrics.text().unwrap().contains(r#"rollcall_people{policy="everyone",state="Active"} 0"#));
     }

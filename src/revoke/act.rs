@@ -77,7 +77,7 @@ async fn step(ctx: &Context, seen: &Seen, record: &Record) -> Result<Ended, Faul
     match (&seen.sight, target.action) {
         (Observation::Settled, _) => Ok(Ended::new(StepOutcome::AlreadyGone)),
         (Observation::NotOurs(reason), _) => {
-            Ok(Ended::saying(StepOutcome::Skipped, format!("{}: {}", reason.word(), reason.advice())))
+            Ok(Ended::saying(StepOutcome::Skipped, format!("{}: {}", reason.as_str(), reason.advice())))
         }
         (Observation::Refused(message), _) => Ok(Ended::saying(StepOutcome::Refused, message.clone())),
         (Observation::Unseen(fault), _) => Err(fault.clone()),

@@ -144,8 +144,8 @@ async fn of_binding(ctx: &Context, seen: &Seen, record: &mut Record) -> Result<O
     while probe::allowed(ctx, probe).await? {
         if Instant::now() >= deadline {
             record.remain(Remaining {
-                what: format!("{:?} {}/{}", seen.target.kind, seen.target.namespace, seen.target.name),
-                why: RemainingReason::StillAllowed.word(),
+                what: format!("{} {}/{}", seen.target.kind.as_str(), seen.target.namespace, seen.target.name),
+                why: RemainingReason::StillAllowed.as_str().to_owned(),
                 advice: RemainingReason::StillAllowed.advice().to_owned(),
                 until: None,
             });

@@ -1,6 +1,7 @@
 //! Between Persons and the plain values of the roster. No decision is made here.
 
 use crate::api::person::{self, Employment, PersonStatus, Record};
+use crate::api::revocation::Phase;
 use crate::api::{Person, policy};
 use domain::employee::{HrId, Said};
 use domain::lifecycle::{Facts, State};
@@ -9,8 +10,8 @@ use domain::scope::{Kind, Lists, Out, Refused, Scope};
 
 /// Phases of a Revocation that the revoker has, or will have, and of one whose targets are all refused, as
 /// `status.access.state` mirrors them.
-const ENDING: &str = "Released";
-const REFUSED: &str = "Revoked";
+const ENDING: &str = Phase::Released.as_str();
+const REFUSED: &str = Phase::Revoked.as_str();
 
 /// The record a Person is known by here: the first, if the Person bears the name minted from it. Any other Person was
 /// made by somebody else, and is nobody.

@@ -43,7 +43,7 @@ pub fn mirror(story: Option<&str>, revocations: &[&Revocation], now: Timestamp) 
     let access = Access {
         state: match phase(shown) {
             Phase::Cancelled => KEPT.to_owned(),
-            phase => format!("{phase:?}"),
+            phase => phase.as_str().to_owned(),
         },
         revocation: name(shown).to_owned(),
         waits_for: waits_for(shown).or_else(|| waits_for(next)),

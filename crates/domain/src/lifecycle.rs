@@ -38,6 +38,22 @@ pub enum State {
     Unknown,
 }
 
+impl State {
+    /// Its spelling, as expressions of a policy and the preview see it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PreHire => "PreHire",
+            Self::Active => "Active",
+            Self::Suspended => "Suspended",
+            Self::Leave => "Leave",
+            Self::Terminated => "Terminated",
+            Self::OutOfScope => "OutOfScope",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
 /// Why a state was given: a row of the verdict table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {

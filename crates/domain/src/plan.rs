@@ -39,6 +39,18 @@ pub enum Kind {
     ServiceAccount,
 }
 
+impl Kind {
+    /// Its spelling, which is Kubernetes' own.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterRoleBinding => "ClusterRoleBinding",
+            Self::RoleBinding => "RoleBinding",
+            Self::ServiceAccount => "ServiceAccount",
+        }
+    }
+}
+
 /// One object and what happens to it. Ordered as it is acted on: rights first, then accounts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Target {
@@ -94,10 +106,22 @@ pub enum RemainingReason {
 }
 
 impl RemainingReason {
-    /// Its word in the status.
+    /// Its spelling in the status and the evidence.
     #[must_use]
-    pub fn word(self) -> String {
-        format!("{self:?}")
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SharedBinding => "SharedBinding",
+            Self::AmbiguousMark => "AmbiguousMark",
+            Self::WorkloadAccount => "WorkloadAccount",
+            Self::UnknownConsumers => "UnknownConsumers",
+            Self::NoConsent => "NoConsent",
+            Self::SystemNamespace => "SystemNamespace",
+            Self::Protected => "Protected",
+            Self::DefaultAccount => "DefaultAccount",
+            Self::PlanFull => "PlanFull",
+            Self::NoLongerLeft => "NoLongerLeft",
+            Self::StillAllowed => "StillAllowed",
+        }
     }
 
     /// What to do about it.

@@ -251,7 +251,6 @@ impl Scope {
         let expression = self.expression.as_ref()?;
         let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
         let (start, last_day, contract_end) = (day(employee.start), day(employee.last_day), day(employee.contract_end));
-        let state = format!("{:?}", known.state);
         let values = [
             employee.id.0.as_str(),
             known.connection,
@@ -265,7 +264,7 @@ impl Scope {
             &start,
             &last_day,
             &contract_end,
-            &state,
+            known.state.as_str(),
         ];
         let person: Vec<_> = Self::FIELDS.iter().copied().zip(values).collect();
         match expression.holds(&person) {

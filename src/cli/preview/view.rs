@@ -163,7 +163,7 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         id: employee.id.0.clone(),
         name: employee.name.clone(),
         email: employee.work_email.clone(),
-        state: format!("{:?}", verdict.state),
+        state: verdict.state.as_str().to_owned(),
         why: verdict.why.words().to_owned(),
         included: out.is_none(),
         scope: out.map(Out::words).unwrap_or_default(),

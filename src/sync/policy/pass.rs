@@ -102,7 +102,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     }
     writes.mirror_the_rest();
     let Writes { leavers, rest, news, .. } = writes;
-    let states = states.into_iter().map(|(state, people)| (format!("{state:?}"), people)).collect();
+    let states = states.into_iter().map(|(state, people)| (state.as_str().to_owned(), people)).collect();
     Decision {
         runs: runs.into_iter().map(convert::run_shown).collect(),
         leavers,

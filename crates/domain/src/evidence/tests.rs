@@ -213,3 +213,27 @@ fn a_record_found_in_the_next_place_is_followed_only_if_it_follows_the_head() {
     assert_eq!(follow(&Head { index: 1, hash: hash("other") }, &records[1].1), None, "a record after another one");
     assert_eq!(follow(&head(&records, 1), ""), None, "no record at all");
 }
+
+#[test]
+fn what_ended_without_its_record_is_named() {
+    let (records, _) = sealed(2);
+    let records: Vec<(&str, &str)> = records.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let record = |n: usize| Some((records[n - 1].0.to_owned(), hash(records[n - 1].1)));
+    let ended =
+        |revocation: &str, phase: &str, record| Closed { revocation: revocation.into(), phase: phase.into(), record };
+    let cases = [
+        ("sealed", ended("p-1-cut", "Revoked", record(1)), None),
+        ("no seal", ended("p-1-cut", "Revoked", None), Some("is not sealed")),
+        ("a record of another", ended("p-1-cut", "Revoked", record(2)), Some("of another Revocation")),
+        ("a record of an earlier end", ended("p-1-cut", "Failed", record(1)), Some("of another end")),
+        ("another hash", ended("p-1-cut", "Revoked", Some((name(1), hash("x")))), Some("hash is another")),
+        ("a record that is gone", ended("p-1-cut", "Revoked", Some((name(9), hash("x")))), Some("no such record")),
+    ];
+    for (situation, ended, expected) in cases {
+        let found = closed([ended], records.clone());
+        match expected {
+            None => assert_eq!(found, [], "{situation}"),
+            Some(words) => assert!(found.len() == 1 && found[0].to_string().contains(words), "{situation}: {found:?}"),
+        }
+    }
+}

@@ -184,3 +184,23 @@ fn the_hash_covers_what_is_done_to_which_uid_and_nothing_else() {
     assert_ne!(hash(&ada.uid, "rule", Operation::Remove, &base.targets), base.hash, "another operation");
     assert_ne!(hash("another", "rule", Operation::Cut, &base.targets), base.hash, "another person");
 }
+
+#[test]
+fn reasons_are_spelled_as_they_always_were() {
+    use RemainingReason as R;
+    for (reason, spelled) in [
+        (R::SharedBinding, "SharedBinding"),
+        (R::AmbiguousMark, "AmbiguousMark"),
+        (R::WorkloadAccount, "WorkloadAccount"),
+        (R::UnknownConsumers, "UnknownConsumers"),
+        (R::NoConsent, "NoConsent"),
+        (R::SystemNamespace, "SystemNamespace"),
+        (R::Protected, "Protected"),
+        (R::DefaultAccount, "DefaultAccount"),
+        (R::PlanFull, "PlanFull"),
+        (R::NoLongerLeft, "NoLongerLeft"),
+        (R::StillAllowed, "StillAllowed"),
+    ] {
+        assert_eq!(reason.as_str(), spelled);
+    }
+}

@@ -1,0 +1,97 @@
+//! How each enum is spelled where its value is kept or counted: evidence, remaining access, Persons, Events, metrics.
+//!
+//! Written out, so that a variant can be renamed in the code and nothing that is stored changes with it.
+
+use super::person::State;
+use super::revocation::{Action, Operation, Phase, StepOutcome, TargetKind, VerdictKind};
+
+macro_rules! spelled {
+    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its spelling, which is the one of the schema.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+    };
+}
+
+spelled!(Phase {
+    Held => "Held",
+    Released => "Released",
+    Revoked => "Revoked",
+    Failed => "Failed",
+    Cancelled => "Cancelled",
+});
+spelled!(Operation {
+    Cut => "Cut",
+    Remove => "Remove",
+});
+spelled!(Action {
+    Unbind => "Unbind",
+    Recreate => "Recreate",
+    Delete => "Delete",
+});
+spelled!(TargetKind {
+    ClusterRoleBinding => "ClusterRoleBinding",
+    RoleBinding => "RoleBinding",
+    ServiceAccount => "ServiceAccount",
+});
+spelled!(StepOutcome {
+    Begun => "Begun",
+    Done => "Done",
+    AlreadyGone => "AlreadyGone",
+    Skipped => "Skipped",
+    Refused => "Refused",
+    Failed => "Failed",
+});
+spelled!(VerdictKind {
+    Observed => "Observed",
+    Implied => "Implied",
+    Refuted => "Refuted",
+    Unknown => "Unknown",
+});
+spelled!(State {
+    PreHire => "PreHire",
+    Active => "Active",
+    Suspended => "Suspended",
+    Leave => "Leave",
+    Terminated => "Terminated",
+    OutOfScope => "OutOfScope",
+    Unknown => "Unknown",
+});
+
+impl Phase {
+    /// Whether a Revocation has come to its end with it.
+    #[must_use]
+    pub const fn ended(self) -> bool {
+        matches!(self, Self::Revoked | Self::Failed | Self::Cancelled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_is_spelled_as_the_schema_spells_it() {
+        fn same<T: serde::Serialize + Copy>(all: &[T], spelled: impl Fn(T) -> &'static str) {
+            for value in all {
+                assert_eq!(serde_json::to_value(value).unwrap(), spelled(*value));
+            }
+        }
+        same(Phase::ALL, Phase::as_str);
+        same(Operation::ALL, Operation::as_str);
+        same(Action::ALL, Action::as_str);
+        same(TargetKind::ALL, TargetKind::as_str);
+        same(StepOutcome::ALL, StepOutcome::as_str);
+        same(VerdictKind::ALL, VerdictKind::as_str);
+        same(State::ALL, State::as_str);
+    }
+}
