@@ -29,6 +29,7 @@ mod instruments;
 mod leaks;
 mod leaver;
 mod own_connector;
+mod platforms;
 mod policies;
 mod preview;
 mod proof;

@@ -59,23 +59,10 @@ async fn nobody_starts_anything_but_the_revoker_in_its_namespace() {
     let rollcall = Installation::new("forged", &[]).await;
     let namespace = rollcall.revoker_namespace();
     let image = "localhost/rollcall:test";
-    let template = json!({
-        "metadata": {"labels": {
-            "rollcall.dev/part": "revoke", "app.kubernetes.io/name": "rollcall",
-            "app.kubernetes.io/instance": rollcall.release}},
-        "spec": {
-            "serviceAccountName": format!("{}-revoke", rollcall.release), "restartPolicy": "Never",
-            "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{
-                "name": "revoke", "image": image, "imagePullPolicy": "IfNotPresent",
-                "args": ["revoke", "--namespace", rollcall.namespace, "--instance", rollcall.release],
-                "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}},
-            }],
-        },
-    });
+    let shape = rollcall.job();
+    let template = shape["template"].clone();
     let job = |over: Value| -> Job {
-        let mut spec = json!({
-            "backoffLimit": 0, "activeDeadlineSeconds": 600, "ttlSecondsAfterFinished": 600, "template": template});
+        let mut spec = shape.clone();
         overlay(&mut spec, over);
         object(json!({"metadata": {"generateName": "forged-"}, "spec": spec}))
     };
@@ -96,6 +83,22 @@ async fn nobody_starts_anything_but_the_revoker_in_its_namespace() {
         ("an environment from a Secret", container(json!({"envFrom": [{"secretRef": {"name": "s"}}]}))),
         ("a volume", pod(json!({"volumes": [{"name": "v", "emptyDir": {}}]}))),
         ("another account", pod(json!({"serviceAccountName": "default"}))),
+        ("a node of its own", pod(json!({"nodeName": "n"}))),
+        ("other nodes", pod(json!({"nodeSelector": {"a": "b"}}))),
+        ("nodes that keep others away", pod(json!({"tolerations": [{"operator": "Exists"}]}))),
+        ("another scheduler", pod(json!({"schedulerName": "mine"}))),
+        ("another Secret to pull with", pod(json!({"imagePullSecrets": [{"name": "mine"}]}))),
+        ("root", pod(json!({"securityContext": {"runAsUser": 0, "runAsNonRoot": false}}))),
+        ("another group", pod(json!({"securityContext": {"fsGroup": 0}}))),
+        ("an annotation that injects", json!({"template": {"metadata": {"annotations": {"inject": "true"}}}})),
+        ("more memory", container(json!({"resources": {"limits": {"memory": "64Gi"}}}))),
+        ("a device", container(json!({"resources": {"limits": {"example.com/gpu": "1"}}}))),
+        ("an image that is on the node already", container(json!({"imagePullPolicy": "Never"}))),
+        ("a hook", container(json!({"lifecycle": {"preStop": {"exec": {"command": ["x"]}}}}))),
+        (
+            "a privileged container",
+            container(json!({"securityContext": {"privileged": true, "allowPrivilegeEscalation": true}})),
+        ),
         ("a second container first", pod(json!({"initContainers": [{"name": "i", "image": image}]}))),
         ("the host's network", pod(json!({"hostNetwork": true}))),
         ("many at once", json!({"parallelism": 50})),

@@ -23,6 +23,13 @@ pub async fn render(admin: &Client, release: &str, namespace: &str, values: &Val
     String::from_utf8(feed(command, &values.to_string()).stdout).unwrap()
 }
 
+/// What follows an argument of a Deployment's container in the chart's objects.
+pub fn argument(manifests: &str, name: &str) -> String {
+    let mut lines = manifests.lines().map(|line| line.trim().trim_start_matches("- "));
+    lines.find(|line| *line == format!("\"{name}\"")).unwrap_or_else(|| panic!("no argument {name} in the chart"));
+    serde_json::from_str(lines.next().unwrap()).unwrap() // a quoted string of Helm is one of JSON
+}
+
 /// Applies objects on the server's side.
 pub fn apply(cluster: &Cluster, manifests: &str) {
     let mut command = cluster.kubectl();

@@ -64,6 +64,7 @@ pub struct Installation {
     directory: PathBuf,
     logs: Arc<Mutex<Vec<PathBuf>>>,
     listening: Mutex<Vec<String>>,
+    job: Mutex<String>,
     among_others: Option<RwLockReadGuard<'static, ()>>,
 }
 
@@ -87,6 +88,7 @@ impl Installation {
             directory,
             logs: Arc::default(),
             listening: Mutex::default(),
+            job: Mutex::default(),
             among_others: Some(STORIES.read().await),
         };
         installation.make_namespace(&installation.namespace).await;
@@ -103,7 +105,8 @@ impl Installation {
         installation
     }
 
-    async fn install(&self, values: Value) {
+    /// Installs the chart, or upgrades it, with these values.
+    pub async fn install(&self, values: Value) {
         let mut all = json!({
             "image": {"repository": "localhost/rollcall", "tag": "test"},
             "policies": {"allowRevokerTokenRequests": true}, // the revoker is a local process here, not a pod of a node
@@ -114,6 +117,7 @@ impl Installation {
         overlay(&mut all, values);
         let manifests = chart::render(&self.admin, &self.release, &self.namespace, &all).await;
         chart::apply(self.cluster, &manifests);
+        *self.job.lock().unwrap() = chart::argument(&manifests, "--revoker-job");
         chart::until_guarded(&self.admin, &self.revoker_namespace()).await;
     }
 
@@ -157,9 +161,19 @@ impl Installation {
     pub async fn control(&self) -> Service {
         let namespace = self.revoker_namespace();
         let account = format!("{}-revoke", self.release);
-        let image = "localhost/rollcall:test";
-        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-image", image];
+        let job = self.job.lock().unwrap().clone();
+        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
         self.start("control", &more).await
+    }
+
+    /// Lets control that is started from now on create other Jobs than those of the installed chart.
+    pub fn declare(&self, job: &Value) {
+        *self.job.lock().unwrap() = job.to_string();
+    }
+
+    /// The spec of the revoker's Job, as the chart passes it to control.
+    pub fn job(&self) -> Value {
+        serde_json::from_str(&self.job.lock().unwrap()).unwrap()
     }
 
     async fn start(&self, command: &str, more: &[&str]) -> Service {

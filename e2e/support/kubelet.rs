@@ -75,12 +75,14 @@ async fn run(node: &Node, pod: &Pod) {
     let arguments = container.args.clone().unwrap_or_default();
     let log = node.directory.join(format!("{name}.log"));
     node.logs.lock().unwrap().push(log.clone());
+    let pods: Api<Pod> = Api::namespaced(node.admin.clone(), &node.namespace);
+    let running = json!({"status": {"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}]}});
+    pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(running)).await.ok();
     let process = Process::start(&name, &kubeconfig, &arguments, &log);
     if let Some(proxy) = &node.proxy {
         proxy.carries(&process);
     }
     let phase = if process.end().await.success() { "Succeeded" } else { "Failed" };
-    let pods: Api<Pod> = Api::namespaced(node.admin.clone(), &node.namespace);
     // The pod may be gone by now, with its Job; then nobody asks how it ended.
     pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(json!({"status": {"phase": phase}}))).await.ok();
 }

@@ -14,3 +14,4 @@ pub mod proxy;
 pub mod tokens;
 pub mod vendor;
 pub mod waiting;
+pub mod webhook;

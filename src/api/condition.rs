@@ -88,6 +88,11 @@ pub const REVOKED: &str = "Revoked";
 /// Of a revocation: a credential came back.
 pub const RETURNED: &str = "Returned";
 
+/// Reason of `Ready`: what was released waits, because the revoker's Job is refused, or its pod is.
+pub const REVOKER_CANNOT_START: &str = "RevokerCannotStart";
+/// Reason of `Ready`: the revoker's last Jobs failed, and the next one is started later.
+pub const REVOKER_FAILED: &str = "RevokerFailed";
+
 /// Longest message that is written; longer ones end in `…`.
 const LONGEST: usize = 1000;
 

@@ -30,6 +30,9 @@ pub const PERSON: &str = "rollcall.dev/person";
 /// Label on objects that Rollcall itself keeps: `memory`, `ledger`, `evidence`, `head`, `revoke`.
 pub const PART: &str = "rollcall.dev/part";
 
+/// Label on a Job of the revoker: a digest of what Jobs were made of.
+pub const SHAPE: &str = "rollcall.dev/shape";
+
 /// Any value of this label on an object keeps the revoker away from it, whatever it says.
 pub const BREAK_GLASS: &str = "rollcall.dev/break-glass";
 

@@ -105,6 +105,9 @@ pub struct Revoke {
     /// Name of the release
     #[arg(long, env = "ROLLCALL_INSTANCE")]
     instance: String,
+    /// Do nothing but read the global stop: proves that the Job can run
+    #[arg(long)]
+    check: bool,
 }
 
 /// Why a command did not do what was asked.
@@ -190,6 +193,9 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(options).await?),
+        Command::Revoke(options) if options.check => {
+            Ok(revoke::check(calls::client().await?, &options.namespace.namespace).await?)
+        }
         Command::Revoke(options) => {
             Ok(revoke::run(calls::client().await?, options.namespace.namespace, options.instance).await?)
         }

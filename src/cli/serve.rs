@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
+use k8s_openapi::api::batch::v1::JobSpec;
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -45,9 +46,18 @@ pub struct Control {
     /// The ServiceAccount of the revoker's Jobs
     #[arg(long, env = "ROLLCALL_REVOKER_ACCOUNT")]
     revoker_account: String,
-    /// The image of the revoker's Jobs
-    #[arg(long, env = "ROLLCALL_REVOKER_IMAGE")]
-    revoker_image: String,
+    /// The spec of the revoker's Jobs, as JSON
+    #[arg(long, env = "ROLLCALL_REVOKER_JOB", value_name = "JSON", value_parser = job_spec)]
+    revoker_job: JobSpec,
+    /// Do not prove by an empty Job that the revoker can run
+    #[arg(long)]
+    no_revoker_check: bool,
+}
+
+/// Reads the spec of a Job. The text of the error quotes nothing: proxies may hold passwords.
+fn job_spec(text: &str) -> Result<JobSpec, String> {
+    serde_json::from_str(text)
+        .map_err(|error| format!("not the spec of a Job (line {}, column {})", error.line(), error.column()))
 }
 
 /// `rollcall sync`.
@@ -69,7 +79,8 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         instance: wish.process.instance.clone(),
         revoker_namespace: wish.revoker_namespace,
         revoker_account: wish.revoker_account,
-        revoker_image: wish.revoker_image,
+        revoker_job: wish.revoker_job,
+        revoker_check: !wish.no_revoker_check,
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await

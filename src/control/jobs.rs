@@ -1,138 +1,330 @@
-//! The revoker's Job: one when released work waits and none is running. Its one shape is pinned by an admission policy.
+//! The revoker's Jobs: one when released work waits and none is running, and an empty one that proves that they can run.
+//!
+//! The chart says what a Job is (`charts/rollcall/templates/_job.tpl`) and passes it to control; an admission policy made
+//! of the same template refuses any other.
+
+pub mod check;
+mod refusal;
+mod state;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
-use k8s_openapi::api::core::v1::{
-    Capabilities, Container, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile,
-    SecurityContext,
-};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, ObjectMeta, PostParams};
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
+pub use self::state::JobState;
 use super::{Context, Options};
-use crate::api::names;
+use crate::api::{condition, names};
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
 
-/// Value of the label `rollcall.dev/part` on the Job and its pod.
-const PART: &str = "revoke";
+/// Value of the label `rollcall.dev/part` on a Job that works, and on the pods of all.
+const WORK: &str = "revoke";
+/// Value of that label on an empty Job.
+const CHECK: &str = "check";
+/// What an empty Job is told in addition.
+const CHECK_ARGUMENT: &str = "--check";
 /// Wait after the first failed Job; doubles with each in a row.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(3);
 /// How often it doubles at most: about six minutes.
 const LONGEST_DOUBLING: u32 = 7;
-/// User of the image.
-const USER: i64 = 65532;
+/// A Job that the API server refused is not tried again before this long.
+const REFUSED_AGAIN: Duration = Duration::from_secs(10);
+/// What was seen of a Job holds for this long: many Revocations may ask at once.
+const FRESH: SignedDuration = SignedDuration::from_secs(1);
 
-/// Makes sure that a Job is running, and says which.
+/// What control remembers of the Jobs it has seen.
+#[derive(Default)]
+pub struct Jobs(Mutex<Memory>);
+
+#[derive(Default)]
+struct Memory {
+    /// The Job that was active at the last look.
+    active: Option<(Timestamp, AtWork)>,
+    /// Uid of the Job whose container was last seen running.
+    running: Option<String>,
+    /// The last refusal of a Job that works.
+    refused: Option<(Timestamp, Fault)>,
+}
+
+/// The Job that works on what is released.
+#[derive(Clone, Debug)]
+pub struct AtWork {
+    /// Its name.
+    pub job: String,
+    /// What it is doing.
+    pub state: JobState,
+}
+
+/// A Job as it was seen.
+#[derive(Clone, Debug)]
+struct Seen {
+    name: String,
+    uid: String,
+    made: Option<Timestamp>,
+    check: bool,
+    shape: Option<String>,
+    state: JobState,
+}
+
+/// Makes sure that a Job is there to do the work, and says which and what it is doing.
 ///
 /// # Flow          list; if none is active, create one
 /// # Guarantees    one at a time from this process; two leaders may start two, which is safe: each Revocation is claimed
-/// # Errors        transient, or the API server refuses the Job
-pub async fn ensure(ctx: &Context) -> Result<String, Fault> {
-    let _turn = ctx.turn.lock().await;
-    let api: Api<Job> = Api::namespaced(ctx.client.clone(), &ctx.options.revoker_namespace);
-    let params = ListParams::default().labels(&format!("{}={PART}", names::PART));
-    let running = call("list the revoker's Jobs", api.list(&params)).await?;
-    if let Some(job) = running.items.iter().find(|job| active(job)) {
-        return Ok(job.name_any());
+/// # Errors        `RevokerCannotStart` names what refuses the Job, `RevokerFailed` how the last ones failed; or transient
+pub async fn ensure(ctx: &Context) -> Result<AtWork, Fault> {
+    let mut memory = ctx.jobs.0.lock().await;
+    let now = (ctx.clock)();
+    if let Some((at, work)) = &memory.active
+        && now.duration_since(*at) < FRESH
+    {
+        return Ok(work.clone());
     }
-    patience(&running.items, (ctx.clock)())?;
-    let name = format!("revoke-{:x}", (ctx.clock)().as_millisecond());
-    call("start the revoker's Job", api.create(&PostParams::default(), &shape(&ctx.options, &name))).await?;
-    Ok(name)
+    let seen: Vec<Seen> = look(ctx, &mut memory, now).await?.into_iter().filter(|seen| !seen.check).collect();
+    memory.active = None;
+    if let Some(job) = seen.iter().find(|job| at_work(job, &shape(&ctx.options.revoker_job))) {
+        let work = AtWork { job: job.name.clone(), state: job.state.clone() };
+        memory.active = Some((now, work.clone()));
+        return Ok(work);
+    }
+    patience(&seen, now)?;
+    if let Some((at, fault)) = &memory.refused
+        && calls::wait(now.duration_since(*at)) < REFUSED_AGAIN
+    {
+        return Err(fault.clone());
+    }
+    match start(ctx, WORK, now).await {
+        Ok(job) => Ok(AtWork { job, state: JobState::Starting }),
+        Err(fault) => {
+            memory.refused = Some((now, fault.clone()));
+            Err(fault)
+        }
+    }
+}
+
+/// Whether a Job does, or will do, what is released. One that cannot start is given up once Jobs are made differently.
+fn at_work(job: &Seen, shape: &str) -> bool {
+    match job.state {
+        JobState::Running | JobState::Starting => true,
+        JobState::Stuck(_) => job.shape.as_deref() == Some(shape),
+        JobState::Succeeded | JobState::Failed(..) => false,
+    }
 }
 
 /// Waits longer after each Job that failed in a row: a revoker that cannot work must not be started every second.
-fn patience(jobs: &[Job], now: Timestamp) -> Result<(), Fault> {
-    let mut by_age: Vec<&Job> = jobs.iter().collect();
-    by_age.sort_by_key(|job| std::cmp::Reverse(job.metadata.creation_timestamp.clone()));
-    let failed = by_age.iter().take_while(|job| job.status.as_ref().is_some_and(|status| status.failed > Some(0)));
-    let (failures, newest) = (failed.count(), by_age.first().and_then(|job| job.metadata.creation_timestamp.as_ref()));
-    let (1.., Some(newest)) = (failures, newest) else { return Ok(()) };
+fn patience(jobs: &[Seen], now: Timestamp) -> Result<(), Fault> {
+    let mut by_age: Vec<&Seen> = jobs.iter().collect();
+    by_age.sort_by_key(|job| std::cmp::Reverse(job.made));
+    let mut failed = by_age.iter().map_while(|job| match &job.state {
+        JobState::Failed(at, how) => Some((at.or(job.made), how)),
+        _ => None,
+    });
+    let Some((Some(at), how)) = failed.next() else { return Ok(()) };
+    let failures = failed.count().saturating_add(1);
     let wait = FIRST_WAIT * 2_i32.pow(u32::try_from(failures - 1).unwrap_or(u32::MAX).min(LONGEST_DOUBLING));
-    let again = calls::wait((newest.0 + wait).duration_since(now));
+    let again = calls::wait((at + wait).duration_since(now));
     if again.is_zero() {
         return Ok(());
     }
     let message =
-        format!("The last {failures} Jobs of the revoker failed; see their logs. The next one is started later.");
-    Err(Fault::Waiting { reason: "RevokerFailed", message, again })
+        format!("The last {failures} Jobs of the revoker failed; of the newest, {how}. The next one is started later.");
+    Err(Fault::Waiting { reason: condition::REVOKER_FAILED, message, again })
 }
 
-/// Whether a Job has neither completed nor failed, and is not being deleted.
-fn active(job: &Job) -> bool {
-    let ended = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    job.metadata.deletion_timestamp.is_none()
-        && !ended.into_iter().any(|c| {
-            c.status == "True"
-                && ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"].contains(&c.type_.as_str())
+/// The Jobs there are, and what each is doing.
+async fn look(ctx: &Context, memory: &mut Memory, now: Timestamp) -> Result<Vec<Seen>, Fault> {
+    let namespace = &ctx.options.revoker_namespace;
+    let api: Api<Job> = Api::namespaced(ctx.client.clone(), namespace);
+    let ours = ListParams::default().labels(&format!("{} in ({WORK}, {CHECK})", names::PART));
+    let jobs = call("list the revoker's Jobs", api.list(&ours)).await?.items;
+    let own = own_policy(&ctx.options);
+    let known = |job: &Job| job.uid().is_some_and(|uid| memory.running.as_ref() == Some(&uid));
+    let unclear = jobs.iter().any(|job| {
+        let state = state::state(job, &[], &[], &own, now);
+        !(state == JobState::Succeeded || (state.active() && known(job)))
+    });
+    let (pods, events) = if unclear { surroundings(ctx).await? } else { (Vec::new(), Vec::new()) };
+    let seen: Vec<Seen> = jobs
+        .iter()
+        .map(|job| {
+            let state = match state::state(job, &pods, &events, &own, now) {
+                state if state.active() && known(job) => JobState::Running,
+                state => state,
+            };
+            Seen {
+                name: job.name_any(),
+                uid: job.uid().unwrap_or_default(),
+                made: job.metadata.creation_timestamp.as_ref().map(|made| made.0),
+                check: job.labels().get(names::PART).map(String::as_str) == Some(CHECK),
+                shape: job.labels().get(names::SHAPE).cloned(),
+                state,
+            }
         })
+        .collect();
+    if let Some(job) = seen.iter().find(|job| !job.check && job.state == JobState::Running) {
+        memory.running = Some(job.uid.clone());
+    }
+    Ok(seen)
 }
 
-/// The one shape; `charts/rollcall/templates/vap-job-template.yaml` refuses any other.
-fn shape(options: &Options, name: &str) -> Job {
+/// Pods of the revoker's namespace, and the refusals of pods there.
+async fn surroundings(ctx: &Context) -> Result<(Vec<Pod>, Vec<Event>), Fault> {
+    let namespace = &ctx.options.revoker_namespace;
+    let pods: Api<Pod> = Api::namespaced(ctx.client.clone(), namespace);
+    let events: Api<Event> = Api::namespaced(ctx.client.clone(), namespace);
+    let (everything, refusals) =
+        (ListParams::default(), ListParams::default().fields("involvedObject.kind=Job,reason=FailedCreate"));
+    let (pods, events) = futures::try_join!(
+        call("list the revoker's pods", pods.list(&everything)),
+        call("list why the revoker's pods are refused", events.list(&refusals)),
+    )?;
+    Ok((pods.items, events.items))
+}
+
+/// Creates a Job, or says who refused it.
+async fn start(ctx: &Context, part: &str, now: Timestamp) -> Result<String, Fault> {
+    let name = format!("{part}-{:x}", now.as_millisecond());
+    let api: Api<Job> = Api::namespaced(ctx.client.clone(), &ctx.options.revoker_namespace);
+    let job = made(&ctx.options, part, &name);
+    match tokio::time::timeout(calls::CALL, api.create(&PostParams::default(), &job)).await {
+        Ok(Ok(_)) => {
+            tracing::info!(job = name, "started a Job of the revoker");
+            Ok(name)
+        }
+        Ok(Err(error)) => {
+            let fault = refused(&error, &own_policy(&ctx.options));
+            tracing::warn!(job = name, %fault, "a Job of the revoker was not started");
+            Err(fault)
+        }
+        Err(_) => Err(Fault::Transient { doing: "start the revoker's Job", cause: "no answer in time".to_owned() }),
+    }
+}
+
+/// What a refused Job means: who refused it if that can be told, else a fault like any other.
+fn refused(error: &kube::Error, own: &str) -> Fault {
+    let who = match error {
+        kube::Error::Api(status) => refusal::refused_by(&status.message, own),
+        _ => None,
+    };
+    let Some(who) = who else { return Fault::kube("start the revoker's Job", error) };
+    let message = format!("The revoker's Job is refused: {who}. Nothing was changed; it is tried again.");
+    Fault::Waiting { reason: condition::REVOKER_CANNOT_START, message, again: REFUSED_AGAIN }
+}
+
+/// Name of the policy that pins the Job.
+fn own_policy(options: &Options) -> String {
+    format!("{}-job-template", options.instance)
+}
+
+/// A digest of what Jobs are made of: another image, another node selector, another digest.
+fn shape(spec: &JobSpec) -> String {
+    let text = serde_json::to_string(spec).unwrap_or_default();
+    data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes())).chars().take(16).collect()
+}
+
+/// A Job as the chart says, with its name and labels.
+fn made(options: &Options, part: &str, name: &str) -> Job {
+    let mut spec = options.revoker_job.clone();
+    let digest = shape(&spec);
+    if part == CHECK {
+        for container in spec.template.spec.iter_mut().flat_map(|pod| &mut pod.containers) {
+            container.args.get_or_insert_default().push(CHECK_ARGUMENT.to_owned());
+        }
+    }
     let labels = BTreeMap::from([
-        (names::PART.to_owned(), PART.to_owned()),
+        (names::PART.to_owned(), part.to_owned()),
+        (names::SHAPE.to_owned(), digest),
         ("app.kubernetes.io/name".to_owned(), "rollcall".to_owned()),
         ("app.kubernetes.io/instance".to_owned(), options.instance.clone()),
     ]);
     Job {
-        metadata: ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.clone()), ..ObjectMeta::default() },
-        spec: Some(JobSpec {
-            completions: Some(1),
-            parallelism: Some(1),
-            backoff_limit: Some(0),
-            active_deadline_seconds: Some(600),
-            ttl_seconds_after_finished: Some(600),
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta { labels: Some(labels), ..ObjectMeta::default() }),
-                spec: Some(pod(options)),
-            },
-            ..JobSpec::default()
-        }),
+        metadata: ObjectMeta { name: Some(name.to_owned()), labels: Some(labels), ..ObjectMeta::default() },
+        spec: Some(spec),
         ..Job::default()
     }
 }
 
-fn pod(options: &Options) -> PodSpec {
-    PodSpec {
-        service_account_name: Some(options.revoker_account.clone()),
-        restart_policy: Some("Never".to_owned()),
-        security_context: Some(PodSecurityContext {
-            run_as_non_root: Some(true),
-            run_as_user: Some(USER),
-            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
-            ..PodSecurityContext::default()
-        }),
-        containers: vec![Container {
-            name: PART.to_owned(),
-            image: Some(options.revoker_image.clone()),
-            image_pull_policy: Some("IfNotPresent".to_owned()),
-            args: Some(
-                ["revoke", "--namespace", &options.namespace, "--instance", &options.instance]
-                    .map(str::to_owned)
-                    .to_vec(),
-            ),
-            security_context: Some(SecurityContext {
-                allow_privilege_escalation: Some(false),
-                read_only_root_filesystem: Some(true),
-                capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
-                ..SecurityContext::default()
-            }),
-            resources: Some(ResourceRequirements {
-                requests: Some(quantities(&[("cpu", "50m"), ("memory", "32Mi")])),
-                limits: Some(quantities(&[("memory", "128Mi")])),
-                ..ResourceRequirements::default()
-            }),
-            ..Container::default()
-        }],
-        ..PodSpec::default()
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn quantities(pairs: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
-    pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn seen(made: i64, state: JobState) -> Seen {
+        let (name, uid) = (format!("revoke-{made}"), made.to_string());
+        Seen { name, uid, made: Some(at(made)), check: false, shape: Some("now".into()), state }
+    }
+
+    fn failed(made: i64, ended: i64) -> Seen {
+        seen(made, JobState::Failed(Some(at(ended)), "its pod was refused: the ResourceQuota q".into()))
+    }
+
+    #[test]
+    fn a_failed_job_is_waited_for_from_its_end_and_longer_each_time() {
+        let waits = |jobs: &[Seen], now: i64| match patience(jobs, at(now)) {
+            Ok(()) => None,
+            Err(Fault::Waiting { reason: condition::REVOKER_FAILED, again, .. }) => Some(again.as_secs()),
+            Err(other) => panic!("{other:?}"),
+        };
+        assert_eq!(waits(&[], 1000), None);
+        assert_eq!(
+            waits(&[failed(0, 600)], 601),
+            Some(2),
+            "it was at its deadline when it failed, long after it was made"
+        );
+        assert_eq!(waits(&[failed(0, 600)], 604), None);
+        assert_eq!(waits(&[failed(0, 600), failed(610, 1210)], 1211), Some(5));
+        assert_eq!(waits(&[failed(0, 600), seen(610, JobState::Succeeded)], 1211), None);
+    }
+
+    #[test]
+    fn what_the_last_jobs_failed_by_is_said() {
+        let Err(fault) = patience(&[failed(0, 600)], at(601)) else { panic!("no patience") };
+        assert!(fault.to_string().contains("its pod was refused: the ResourceQuota q"), "{fault}");
+    }
+
+    #[test]
+    fn a_job_that_cannot_start_is_given_up_once_jobs_are_made_differently() {
+        let stuck = seen(0, JobState::Stuck("no node takes its pod".into()));
+        assert!(at_work(&stuck, "now"));
+        assert!(!at_work(&stuck, "new"));
+        assert!(at_work(&seen(0, JobState::Running), "new"));
+        assert!(!at_work(&failed(0, 1), "now"));
+    }
+
+    #[test]
+    fn an_empty_job_differs_by_one_argument() {
+        let spec: JobSpec = serde_json::from_value(serde_json::json!({
+            "template": {"spec": {"containers": [{"name": "revoke", "args": ["revoke", "--namespace", "n"]}]}}}))
+        .unwrap();
+        let options = Options { revoker_job: spec, instance: "rc".into(), ..Options::default() };
+        let arguments =
+            |part| made(&options, part, "x").spec.unwrap().template.spec.unwrap().containers[0].args.clone().unwrap();
+        assert_eq!(arguments(WORK), ["revoke", "--namespace", "n"]);
+        assert_eq!(arguments(CHECK), ["revoke", "--namespace", "n", "--check"]);
+        assert_eq!(made(&options, WORK, "x").labels()[names::SHAPE], made(&options, CHECK, "y").labels()[names::SHAPE]);
+    }
+
+    #[test]
+    fn a_refused_job_names_who_refused_it() {
+        let refusal = |message: &str| {
+            let status = kube::core::Status::failure(message, "Invalid").with_code(422).boxed();
+            refused(&kube::Error::Api(status), "rc-job-template").to_string()
+        };
+        assert_eq!(
+            refusal(
+                "jobs.batch \"x\" is forbidden: ValidatingAdmissionPolicy 'rc-job-template' with binding 'b' denied request: not the revoker's pod: its arguments differ"
+            ),
+            "The revoker's Job is refused: the ValidatingAdmissionPolicy rc-job-template: not the revoker's pod: its arguments differ. Nothing was changed; it is tried again.",
+        );
+        assert_eq!(refusal("something with a secret in it"), "start the revoker's Job: 422 Invalid");
+    }
 }

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use jiff::Timestamp;
+use k8s_openapi::api::batch::v1::JobSpec;
 use kube::Client;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::ObjectRef;
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Person, Revocation, names};
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::telemetry::Metrics;
+use crate::kube::watched::Watch;
 
 /// Field manager of everything control writes.
 pub const MANAGER: &str = "rollcall-control";
@@ -43,7 +45,7 @@ pub const MANAGER: &str = "rollcall-control";
 const AT_ONCE: u16 = 16;
 
 /// How control was started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The operator's namespace.
     pub namespace: String,
@@ -53,8 +55,10 @@ pub struct Options {
     pub revoker_namespace: String,
     /// Account of the revoker.
     pub revoker_account: String,
-    /// Image of the revoker.
-    pub revoker_image: String,
+    /// What the chart says a Job of the revoker is.
+    pub revoker_job: JobSpec,
+    /// Whether to prove by an empty Job that the revoker can run.
+    pub revoker_check: bool,
 }
 
 /// What every driver of control shares.
@@ -65,6 +69,8 @@ pub struct Context {
     pub options: Options,
     /// What the process measures.
     pub metrics: Arc<Metrics>,
+    /// Watches over every reconcile.
+    pub watch: Arc<Watch>,
     /// The clock.
     pub clock: fn() -> Timestamp,
     /// What was watched. May nominate; a live read decides.
@@ -75,7 +81,9 @@ pub struct Context {
     pub returns: returns::Returns,
     /// Faults in a row.
     pub failures: Failures,
-    /// One at a time: sealing, counting and starting Jobs.
+    /// What was seen of the revoker's Jobs.
+    pub jobs: jobs::Jobs,
+    /// One at a time: sealing and counting.
     pub turn: Mutex<()>,
     /// Wakes the driver of a Person.
     pub wake_person: mpsc::UnboundedSender<ObjectRef<Person>>,
@@ -112,12 +120,14 @@ pub async fn run(
     let ctx = Arc::new(Context {
         client: client.clone(),
         options,
+        watch: Watch::new(client, "control", Arc::clone(&metrics), clock),
         metrics,
         clock,
         stores,
         consents: consents::Consents::default(),
         returns: returns::Returns::default(),
         failures: Failures::default(),
+        jobs: jobs::Jobs::default(),
         turn: Mutex::new(()),
         wake_person,
         wake_revocation,
@@ -127,6 +137,7 @@ pub async fn run(
     ctx.stores.ready().await?;
     consents::publish(&ctx).await?;
     tasks.spawn(consents::keep(Arc::clone(&ctx)));
+    tasks.spawn(jobs::check::keep(Arc::clone(&ctx)));
     tasks.spawn(people(Arc::clone(&ctx), people_woken, shutdown.clone()));
     tasks.spawn(revocations(Arc::clone(&ctx), revocations_woken, shutdown.clone()));
     tokio::select! {
@@ -148,7 +159,7 @@ async fn people(ctx: Arc<Context>, woken: mpsc::UnboundedReceiver<ObjectRef<Pers
         .reconcile_on(stream(woken))
         .with_config(Config::default().concurrency(AT_ONCE))
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(person::reconcile, never, ctx)
+        .run(ctx.watch.over(person::reconcile), never, ctx)
         .for_each(|_| futures::future::ready(()))
         .await;
 }
@@ -164,7 +175,7 @@ async fn revocations(
         .reconcile_on(stream(woken))
         .with_config(Config::default().concurrency(AT_ONCE))
         .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(revocation::reconcile, never, ctx)
+        .run(ctx.watch.over(revocation::reconcile), never, ctx)
         .for_each(|_| futures::future::ready(()))
         .await;
 }

@@ -20,6 +20,7 @@ use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::Fault;
+use crate::kube::watched;
 use domain::plan::Plan;
 use domain::roster;
 
@@ -37,6 +38,7 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Result<Action,
     Ok(match step(&person, &ctx).await {
         Ok(()) => Action::requeue(AGAIN),
         Err(fault) => {
+            watched::failed(&fault);
             tracing::warn!(person = person.name_any(), %fault, "leaver not planned; looked at again");
             Action::requeue(RETRY)
         }

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
 
+use super::jobs::JobState;
 use super::owned_status::{Ending, Look, Part, look};
 use super::person::{frozen, plan_now};
 use super::{Context, MANAGER, count, jobs, seal};
@@ -70,7 +71,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
     counted(ctx, &mut view, &plan).await?; // the ledger, by compare-and-swap
     match gate(&plan, &view.facts(), now) {
         Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
-        Err(Stop::Withdrawn) => Ok(under_way()), // a removal in the revoker's hands: it stops by itself
+        Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
         Err(stop) => held(ctx, &view, part, &stop, now).await,
         Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
         Ok(_) => release(ctx, part, now).await,
@@ -156,15 +157,28 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
 async fn release(ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     part.release();
     part.instants.get_or_insert_default().released.get_or_insert(now);
-    part.job = Some(jobs::ensure(ctx).await?);
-    Ok(under_way())
+    let work = jobs::ensure(ctx).await?;
+    part.job = Some(work.job);
+    Ok(under_way(&work.state))
 }
 
-fn under_way() -> Report {
-    let words = vec![
-        condition::waiting("Released", "Every gate is open; the revoker is at work."),
-        condition::reconciling("The revoker is at work."),
-    ];
+/// What is said while the revoker has it. "At work" is said of nothing but a container that runs.
+fn under_way(state: &JobState) -> Report {
+    let words = match state {
+        JobState::Stuck(what) => {
+            let message =
+                format!("Every gate is open, and the revoker's Job cannot start: {what}. Nothing was changed.");
+            vec![condition::waiting(condition::REVOKER_CANNOT_START, message.clone()), condition::reconciling(message)]
+        }
+        JobState::Running => vec![
+            condition::waiting("Released", "Every gate is open; the revoker is at work."),
+            condition::reconciling("The revoker is at work."),
+        ],
+        JobState::Starting | JobState::Succeeded | JobState::Failed(..) => vec![
+            condition::waiting("Released", "Every gate is open; the revoker's Job is starting."),
+            condition::reconciling("The revoker's Job is starting."),
+        ],
+    };
     Report { words, again: SOON }
 }
 

@@ -124,15 +124,41 @@ pub async fn client() -> Result<Client, Fault> {
     Client::try_from(config).map_err(|error| fault(describe(&error)))
 }
 
-/// Writes an Event on an object. An Event that cannot be written is logged and nothing else: the status says it all.
+/// Tells that something happened: writes an Event of type Normal on an object, and a log line.
 ///
 /// `note` holds ids only, never a name, an address or a token.
 pub async fn announce(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
+    tell(client, "Normal", reporter, on, reason, note, at).await;
+}
+
+/// Tells that something is wrong: writes an Event of type Warning on an object, and a log line.
+///
+/// `note` holds ids only, never a name, an address or a token.
+pub async fn alarm(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
+    tell(client, "Warning", reporter, on, reason, note, at).await;
+}
+
+/// An Event that cannot be written is logged and nothing else: the status says it all.
+async fn tell(
+    client: &Client,
+    type_: &str,
+    reporter: &str,
+    on: ObjectReference,
+    reason: &str,
+    note: String,
+    at: Timestamp,
+) {
     let namespace = on.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let name = on.name.clone().unwrap_or_default();
+    let kind = on.kind.clone().unwrap_or_default();
+    if type_ == "Warning" {
+        tracing::warn!(kind, name, namespace, reason, "{note}");
+    } else {
+        tracing::info!(kind, name, namespace, reason, "{note}");
+    }
     let event = Event {
         metadata: ObjectMeta {
-            name: Some(format!("{name}.{:x}", at.as_nanosecond())),
+            name: Some(format!("{}.{:x}", name.chars().take(200).collect::<String>(), at.as_nanosecond())),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },
@@ -143,7 +169,7 @@ pub async fn announce(client: &Client, reporter: &str, on: ObjectReference, reas
         regarding: Some(on),
         reporting_controller: Some(format!("rollcall.dev/{reporter}")),
         reporting_instance: Some(reporter.to_owned()),
-        type_: Some("Normal".to_owned()),
+        type_: Some(type_.to_owned()),
         ..Event::default()
     };
     let api: Api<Event> = Api::namespaced(client.clone(), &namespace);

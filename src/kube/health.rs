@@ -1,6 +1,6 @@
 //! The little server of a long-running command: is it alive, is it ready, its metrics. No API of any other kind.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,11 +9,15 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 
 use super::lease::Beat;
 use super::outcome::Fault;
 use super::telemetry::Metrics;
+
+/// Connections that may wait to be taken.
+const BACKLOG: i32 = 128;
 
 /// What the server tells of.
 #[derive(Debug, Default)]
@@ -33,7 +37,24 @@ pub struct Pulse {
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, Fault> {
     let taken =
         |error: std::io::Error| Fault::Transient { doing: "listen for probes", cause: error.kind().to_string() };
-    TcpListener::bind(address).await.map_err(taken)
+    bind(address).map_err(taken)
+}
+
+/// Listens at an address; `[::]` takes IPv4 too, whatever the machine's default is, and is IPv4 alone where there is no IPv6.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let everywhere = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let socket = match Socket::new(Domain::for_address(address), Type::STREAM, None) {
+        Err(_) if everywhere => return bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port())),
+        socket => socket?,
+    };
+    if everywhere {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// Answers for as long as it is polled.
@@ -109,6 +130,18 @@ mod tests {
         assert_eq!(ask("/healthz", Arc::default()).await, (200, "alive\n".to_owned()));
         let beat = Arc::new(Beat::silent_for(Duration::from_secs(60)));
         assert_eq!(ask("/healthz", Arc::new(Pulse { beat, ..Pulse::default() })).await.0, 500);
+    }
+
+    #[tokio::test]
+    async fn both_families_of_addresses_are_served() {
+        let listener = listen("[::]:0".parse().unwrap()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(serve(listener, Arc::default()));
+        for host in ["127.0.0.1", "[::1]"] {
+            let answered = tokio::net::TcpStream::connect(format!("{host}:{port}")).await;
+            assert!(answered.is_ok(), "{host}: {answered:?}");
+        }
+        server.abort();
     }
 
     #[tokio::test]

@@ -10,3 +10,4 @@ pub mod ledger_store;
 pub mod outcome;
 pub mod stop;
 pub mod telemetry;
+pub mod watched;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
+use super::watched;
 use crate::api::condition::{self, Condition, ConditionUpdate};
 
 /// The only error class of a driver. An answer that is not wanted (a held answer, a closed gate) is no fault.
@@ -94,10 +95,9 @@ pub fn conclude(
 ) -> Conclusion {
     let (words, again) = match result {
         Ok(report) => {
-            return Conclusion {
-                conditions: condition::merge(standing, report.words.clone(), generation, now),
-                action: Action::requeue(report.again),
-            };
+            let conditions = condition::merge(standing, report.words.clone(), generation, now);
+            watched::concluded(&conditions, None, failures);
+            return Conclusion { conditions, action: Action::requeue(report.again) };
         }
         Err(fault @ Fault::Transient { .. }) => {
             let again = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LAST_RETRY);
@@ -111,6 +111,7 @@ pub fn conclude(
         }
     };
     let mut conditions = condition::merge(standing, words, generation, now);
+    watched::concluded(&conditions, result.as_ref().err(), failures);
     let kept = standing
         .iter()
         .filter(|old| ![condition::READY, condition::RECONCILING, condition::STALLED].contains(&old.type_.as_str()));

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
@@ -18,7 +21,7 @@ use crate::api::revocation::Phase;
 /// What libraries may say, whatever was asked for. The client's warnings quote whole answers that it could not parse,
 /// and those may hold Secrets and files of people.
 const LIBRARIES: &str = "hyper=warn,hyper_util=warn,h2=warn,rustls=warn,reqwest=warn,tower=warn,kube_runtime=warn,\
-    kube_client=error,kube_client::client=error";
+    kube_client=off";
 
 /// Log lines as JSON on the standard error, from the level of `filter` up (`info`, `debug`, `rollcall=debug`).
 ///
@@ -47,6 +50,17 @@ struct People {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failure {
+    kind: String,
+    class: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByPhase {
     phase: String,
 }
@@ -61,6 +75,39 @@ pub struct Metrics {
     person_writes: Counter,
     revocations: Family<ByPhase, Gauge>,
     leader: Gauge,
+    revoker_ready: Gauge,
+    of_reconciles: Reconciles,
+}
+
+/// What is measured of every reconcile, by the kind of its object.
+#[derive(Debug)]
+struct Reconciles {
+    duration: Family<Kind, Histogram, fn() -> Histogram>,
+    failures: Family<Failure, Counter>,
+    under_way: Family<Kind, Gauge>,
+}
+
+impl Reconciles {
+    fn registered(registry: &mut Registry) -> Self {
+        // From 5 milliseconds to 20 seconds.
+        let duration: Family<Kind, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.005, 2.0, 13)));
+        registry.register("reconcile_duration_seconds", "How long a look at one object took", duration.clone());
+        let failures = Family::default();
+        registry.register("reconcile_failures", "Looks at one object that met a fault, by its class", failures.clone());
+        let under_way = Family::default();
+        registry.register("reconciles_under_way", "Looks at one object that are under way", under_way.clone());
+        Self { duration, failures, under_way }
+    }
+}
+
+/// A reconcile that is under way; ends with this value.
+pub struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for Metrics {
@@ -82,7 +129,16 @@ impl Default for Metrics {
         registry.register("revocations", "Revocations, by phase", revocations.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
-        Self { registry, polls, last_success, people, person_writes, revocations, leader }
+        let revoker_ready = Gauge::default();
+        registry.register(
+            "revoker_ready",
+            "Whether an empty Job of the revoker ended well since Jobs were last made differently",
+            revoker_ready.clone(),
+        );
+        let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "The version that runs", Info::new(version));
+        let of_reconciles = Reconciles::registered(&mut registry);
+        Self { registry, polls, last_success, people, person_writes, revocations, leader, revoker_ready, of_reconciles }
     }
 }
 
@@ -120,6 +176,28 @@ impl Metrics {
         }
     }
 
+    /// A reconcile of this kind begins; it is under way for as long as what is given back lives.
+    #[must_use]
+    pub fn reconciling(&self, kind: &str) -> UnderWay {
+        let gauge = self.of_reconciles.under_way.get_or_create(&Kind { kind: kind.to_owned() }).clone();
+        gauge.inc();
+        UnderWay(gauge)
+    }
+
+    /// A reconcile of this kind ended; `fault` is the class of what went wrong.
+    pub fn reconciled(&self, kind: &str, took: Duration, fault: Option<&'static str>) {
+        let kind = kind.to_owned();
+        self.of_reconciles.duration.get_or_create(&Kind { kind: kind.clone() }).observe(took.as_secs_f64());
+        if let Some(class) = fault {
+            self.of_reconciles.failures.get_or_create(&Failure { kind, class }).inc();
+        }
+    }
+
+    /// Whether the revoker was seen to run.
+    pub fn revoker_ready(&self, ready: bool) {
+        self.revoker_ready.set(ready.into());
+    }
+
     /// Whether this replica leads.
     pub fn leading(&self, leads: bool) {
         self.leader.set(leads.into());
@@ -149,8 +227,18 @@ mod tests {
         metrics.person_written();
         metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.leading(true);
+        metrics.revoker_ready(true);
+        let under_way = metrics.reconciling("Revocation");
+        metrics.reconciled("Revocation", Duration::from_millis(30), Some("Waiting"));
         let text = metrics.text().unwrap();
+        drop(under_way);
+        assert!(metrics.text().unwrap().contains(r#"rollcall_reconciles_under_way{kind="Revocation"} 0"#));
         for line in [
+            r#"rollcall_reconcile_duration_seconds_count{kind="Revocation"} 1"#,
+            r#"rollcall_reconcile_failures_total{kind="Revocation",class="Waiting"} 1"#,
+            r#"rollcall_reconciles_under_way{kind="Revocation"} 1"#,
+            "rollcall_revoker_ready 1",
+            concat!(r#"rollcall_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,
             r#"rollcall_people{policy="everyone",state="Active"} 3"#,

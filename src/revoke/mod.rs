@@ -10,10 +10,13 @@
 
 mod act;
 mod canary;
+mod check;
 mod observe;
 mod probe;
 mod record;
 mod verify;
+
+pub use self::check::check;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -115,9 +115,7 @@ fn word(left: bool, shown: &Revocation, nothing_ended: bool) -> Option<Condition
             Some(condition::not_revoked("Remaining", message))
         }
         Phase::Revoked if left => Some(condition::revoked(format!("{}.{remains}", proof(shown)))),
-        Phase::Released => {
-            Some(condition::not_revoked("Released", format!("Revocation {name} is released and acts now.")))
-        }
+        Phase::Released => Some(released(shown)),
         Phase::Failed => {
             let message =
                 format!("Revocation {name} ended without proof for every target: see its verdicts and steps.{remains}");
@@ -131,6 +129,25 @@ fn word(left: bool, shown: &Revocation, nothing_ended: bool) -> Option<Condition
             Some(condition::not_revoked("Cancelled", format!("Access stands; revocation {name} was cancelled.")))
         }
         Phase::Revoked | Phase::Held | Phase::Cancelled => None, // back at work: what was cut stays so, and is no state of theirs
+    }
+}
+
+/// A released Revocation whose revoker cannot run is not under way.
+fn released(shown: &Revocation) -> ConditionUpdate {
+    let name = name(shown);
+    let conditions = shown.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let stuck = conditions.iter().find_map(|ready| {
+        let reasons = [condition::REVOKER_CANNOT_START, condition::REVOKER_FAILED];
+        let reason = reasons.into_iter().find(|reason| ready.type_ == condition::READY && ready.reason == *reason)?;
+        Some((reason, &ready.message))
+    });
+    match stuck {
+        Some((reason, why)) => {
+            condition::not_revoked(reason, format!("Access stands; revocation {name} is released: {why}"))
+        }
+        None => {
+            condition::not_revoked("Released", format!("Revocation {name} is released; the revoker is started for it."))
+        }
     }
 }
 
@@ -314,7 +331,7 @@ mod tests {
             (
                 "acting",
                 word(true, &[cut(Phase::Released)]),
-                not("Released", "Revocation cut is released and acts now."),
+                not("Released", "Revocation cut is released; the revoker is started for it."),
             ),
             (
                 "nobody planned yet",

@@ -25,6 +25,7 @@ use super::{Context, Failures, Snapshots, connection};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, names};
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
+use crate::kube::watched::Watch;
 
 /// Polls at once.
 const POLLS: u16 = 4;
@@ -61,6 +62,7 @@ pub async fn run(
     let people = Arc::new(People::default());
     let watched = Arc::new(Watched { shared: Arc::clone(&shared), people: Arc::clone(&people), revocations, accounts });
     let wake = Arc::new(Notify::new());
+    let watch = Watch::new(client.clone(), "sync", Arc::clone(&shared.metrics), clock);
     // A watch that is lost without a word is noticed after its own timeout: short where leavers depend on it.
     let ours = watcher::Config::default().timeout(30);
     let mut tasks = JoinSet::new();
@@ -69,26 +71,26 @@ pub async fn run(
     tasks.spawn(keep(revocations_in, watcher(all, ours), |_| {}, Arc::clone(&wake)));
     let all: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
     tasks.spawn(keep(accounts_in, watcher(all, watcher::Config::default()), only_the_mark, Arc::clone(&wake)));
-    tasks.spawn(connections(shared));
-    tasks.spawn(policies(watched, wake));
+    tasks.spawn(connections(shared, Arc::clone(&watch)));
+    tasks.spawn(policies(watched, wake, watch));
     tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         _ = tasks.join_next() => Err(Fault::Transient { doing: "run sync", cause: "a watch or a controller ended".to_owned() }),
     }
 }
 
-async fn connections(shared: Arc<Context>) {
+async fn connections(shared: Arc<Context>, watch: Arc<Watch>) {
     let api: Api<HRConnection> = Api::namespaced(shared.client.clone(), &shared.namespace);
     Controller::new(api, watcher::Config::default())
         .with_config(Config::default().concurrency(POLLS))
-        .run(connection::reconcile, never, shared)
+        .run(watch.over(connection::reconcile), never, shared)
         .for_each(|_| std::future::ready(()))
         .await;
 }
 
 /// Policies are looked at on their own changes, on every believed answer, and on what others did to Persons,
 /// Revocations and ServiceAccounts.
-async fn policies(watched: Arc<Watched>, wake: Arc<Notify>) {
+async fn policies(watched: Arc<Watched>, wake: Arc<Notify>, watch: Arc<Watch>) {
     watched.people.ready().await;
     if watched.revocations.wait_until_ready().await.is_err() {
         return;
@@ -98,7 +100,7 @@ async fn policies(watched: Arc<Watched>, wake: Arc<Notify>) {
         .reconcile_all_on(answers(&watched.shared.snapshots))
         .reconcile_all_on(together(wake))
         .with_config(Config::default().concurrency(PASSES))
-        .run(policy::reconcile, never, watched)
+        .run(watch.over(policy::reconcile), never, watched)
         .for_each(|_| std::future::ready(()))
         .await;
 }

@@ -1,5 +1,7 @@
 {{/* One Deployment and its PodDisruptionBudget. Called with root, part, values and args. */}}
 {{- define "rollcall.deployment" -}}
+{{- $labels := merge (deepCopy .values.labels) .root.Values.labels -}}
+{{- $annotations := merge (deepCopy .values.annotations) .root.Values.annotations -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -8,6 +10,13 @@ metadata:
   labels:
     {{- include "rollcall.labels" .root | nindent 4 }}
     rollcall.dev/part: {{ .part }}
+    {{- with $labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with $annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   replicas: {{ .values.replicas }}
   selector:
@@ -20,25 +29,36 @@ spec:
       labels:
         {{- include "rollcall.labels" .root | nindent 8 }}
         rollcall.dev/part: {{ .part }}
+        {{- with $labels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with $annotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
     spec:
       serviceAccountName: {{ .root.Release.Name }}-{{ .part }}
       automountServiceAccountToken: true
       enableServiceLinks: false
       securityContext:
-        runAsNonRoot: true
-        runAsUser: 65532
-        runAsGroup: 65532
-        seccompProfile:
-          type: RuntimeDefault
+        {{- include "rollcall.podSecurity" .root | nindent 8 }}
+      {{- with include "rollcall.pullSecrets" .root }}
+      imagePullSecrets:
+        {{- . | nindent 8 }}
+      {{- end }}
       {{- with .root.Values.priorityClassName }}
       priorityClassName: {{ . }}
       {{- end }}
-      {{- with .root.Values.nodeSelector }}
+      {{- with merge (deepCopy .values.nodeSelector) .root.Values.nodeSelector }}
       nodeSelector:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      {{- with .root.Values.tolerations }}
+      {{- with concat .values.tolerations .root.Values.tolerations }}
       tolerations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .values.affinity | default .root.Values.affinity }}
+      affinity:
         {{- toYaml . | nindent 8 }}
       {{- end }}
       topologySpreadConstraints:
@@ -61,6 +81,13 @@ spec:
           env:
             - name: ROLLCALL_LOG
               value: {{ .root.Values.logLevel }}
+            {{- $env := include "rollcall.proxyEnv" .root }}
+            {{- if ne $env "[]" }}
+            {{- $env | nindent 12 }}
+            {{- end }}
+            {{- with concat .values.extraEnv .root.Values.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
           ports:
             - name: http
               containerPort: 8080
@@ -74,10 +101,7 @@ spec:
           resources:
             {{- toYaml .values.resources | nindent 12 }}
           securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities:
-              drop: [ALL]
+            {{- include "rollcall.containerSecurity" .root | nindent 12 }}
 {{- if .root.Values.podDisruptionBudget }}
 ---
 apiVersion: policy/v1

@@ -9,7 +9,18 @@
 {{- end -}}
 
 {{- define "rollcall.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
 {{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Names of pull secrets, as a pod wants them; nothing if there are none. */}}
+{{- define "rollcall.pullSecrets" -}}
+{{- range .Values.image.pullSecrets }}
+- name: {{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* User names as the API server sees them. */}}

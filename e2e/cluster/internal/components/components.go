@@ -54,7 +54,10 @@ func APIServer(dir layout.Dir, state layout.State) supervisor.Child {
 		"--audit-log-maxsize=1048576", // MiB: never rotated, or tests that count calls would lose lines
 	}
 	if !state.Node {
-		flags = append(flags, "--endpoint-reconciler-type=none") // there is no link, so no address to publish
+		flags = append(flags,
+			"--endpoint-reconciler-type=none", // there is no link, so no address to publish
+			// As hardened clusters have it. A node here could pull nothing: its images are loaded.
+			"--enable-admission-plugins=NodeRestriction,AlwaysPullImages")
 	}
 	return child(dir, "kube-apiserver", flags...)
 }
