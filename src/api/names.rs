@@ -49,3 +49,6 @@ pub const LEDGER: &str = "rollcall-ledger";
 pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
 /// What the revoker may do in each namespace, as asked of the API server.
 pub const CONSENTS: &str = "rollcall-consents";
+
+/// Annotation of a token Secret that names its account.
+pub const TOKEN_OF: &str = "kubernetes.io/service-account.name";

@@ -5,11 +5,13 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api;
 use serde::Deserialize;
 
-use super::terminal::{say, table};
+use super::terminal::{plain, say, table};
 use super::{Failure, Namespace, ask};
 use crate::api::names;
 use crate::kube::calls;
 
+/// Key of the number of namespaces that the table has no room for.
+const OMITTED: &str = "omitted";
 /// Key in the ConfigMap.
 const KEY: &str = "namespaces.json";
 
@@ -38,10 +40,14 @@ struct Consent {
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let api: Api<ConfigMap> = Api::namespaced(calls::client().await?, &options.namespace.namespace);
     let found = ask("read the consents", api.get_opt(names::CONSENTS)).await?;
-    let text = found.and_then(|map| map.data?.remove(KEY)).ok_or_else(|| {
+    let mut data = found.and_then(|map| map.data).unwrap_or_default();
+    let text = data.remove(KEY).ok_or_else(|| {
         Failure::Refused("no self-test has run yet: `rollcall control` makes it at its start".to_owned())
     })?;
     say(&show(&text)?);
+    if let Some(omitted) = data.get(OMITTED) {
+        say(&format!("… and {} more namespaces, for which the table has no room.", plain(omitted)));
+    }
     Ok(())
 }
 

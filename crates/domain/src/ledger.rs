@@ -279,9 +279,9 @@ impl Ledger {
         entries.retain(|entry| !entry.is_empty());
         let baseline = run.of == Of::Baseline;
         // Of a baseline's people, who owns nothing is no more to be counted than to be held.
-        let (announced, counted): (Vec<_>, Vec<_>) = fresh.into_iter().partition(|(name, asked)| {
-            if baseline { asked.objects == 0 } else { run.announced.contains(name) }
-        });
+        let (announced, counted): (Vec<_>, Vec<_>) = fresh
+            .into_iter()
+            .partition(|(name, asked)| if baseline { asked.objects == 0 } else { run.announced.contains(name) });
         let (alone, together): (Vec<_>, Vec<_>) =
             counted.into_iter().partition(|(_, asked)| !baseline && asked.objects > limits.objects);
         if !together.is_empty() {

@@ -26,6 +26,12 @@ impl std::fmt::Debug for PersonFacts {
 }
 
 impl PersonFacts {
+    /// Every key that a mark or a subject may name this person by.
+    pub fn keys(&self) -> impl Iterator<Item = String> {
+        let records = self.records.iter().map(|(connection, id)| format!("id:{connection}/{id}"));
+        records.chain(self.aliases.iter().cloned())
+    }
+
     /// The user names this person signs in with.
     pub fn usernames(&self) -> impl Iterator<Item = &str> {
         self.aliases.iter().filter_map(|alias| alias.strip_prefix("user:"))
@@ -57,8 +63,7 @@ impl Index {
     pub fn new(people: Vec<PersonFacts>) -> Self {
         let mut by_key: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
         for (position, person) in people.iter().enumerate() {
-            let records = person.records.iter().map(|(connection, id)| format!("id:{connection}/{id}"));
-            for key in records.chain(person.aliases.iter().cloned()) {
+            for key in person.keys() {
                 by_key.entry(key).or_default().insert(position);
             }
         }
@@ -74,7 +79,7 @@ impl Index {
     /// Resolves the user name of a binding's subject.
     #[must_use]
     pub fn user(&self, name: &str) -> Owners<'_> {
-        self.look_up(&format!("user:{name}"))
+        self.look_up(&user_key(name))
     }
 
     /// Whether a mark resolves to this person, alone or among others.
@@ -103,8 +108,15 @@ impl Index {
     }
 }
 
-/// The key a mark stands for; `None` if it cannot be read.
-fn key(mark: &str) -> Option<String> {
+/// The key of a user name.
+#[must_use]
+pub fn user_key(name: &str) -> String {
+    format!("user:{name}")
+}
+
+/// The key a mark stands for, such as `id:hq/7`; `None` if it cannot be read.
+#[must_use]
+pub fn key(mark: &str) -> Option<String> {
     let mark = mark.trim();
     let (kind, value) = match mark.split_once(':') {
         Some((kind @ ("id" | "email" | "user"), value)) => (kind, value.trim()),

@@ -39,11 +39,7 @@ fn six_of_ten_are_held_as_one_batch_and_the_seventh_is_the_next() {
     ledger.count("p", "r-1", Of::Leavers, &six, LIMITS, at(0));
     ledger.count("p", "r-2", Of::Leavers, &names(&["g"]), LIMITS, at(1));
     for (name, asked) in &six {
-        assert_eq!(
-            allowance(&ledger, name),
-            Allowance::Held { batch: "b-1".into(), baseline: false },
-            "{name}"
-        );
+        assert_eq!(allowance(&ledger, name), Allowance::Held { batch: "b-1".into(), baseline: false }, "{name}");
         ledger.approve("p", name, asked, at(2));
         assert_eq!(allowance(&ledger, name), Allowance::Released { batch: Some("b-1".into()) }, "{name}");
     }
@@ -224,7 +220,8 @@ fn fifty_thousand_approved_leavers_of_many_policies_fit_into_one_object() {
     let mut ledger = Ledger::default();
     for policy in 0..10 {
         let policy = format!("policy-{policy}");
-        let leavers: BTreeMap<String, Asked> = (0..5_000).map(|n| (format!("p-{n:026}-{n:08x}-cut"), plan(&format!("{n:064x}"), 5))).collect();
+        let leavers: BTreeMap<String, Asked> =
+            (0..5_000).map(|n| (format!("p-{n:026}-{n:08x}-cut"), plan(&format!("{n:064x}"), 5))).collect();
         ledger.count(&policy, "r-aaaaaaaaaaaaa", Of::Leavers, &leavers, LIMITS, at(0));
         for (number, (name, asked)) in leavers.iter().enumerate() {
             let later = SignedDuration::from_millis(i64::try_from(number).unwrap() * 5);
@@ -235,7 +232,8 @@ fn fifty_thousand_approved_leavers_of_many_policies_fit_into_one_object() {
     assert!(text.len() < 1_000_000, "{} bytes; a ConfigMap takes 1,048,576", text.len());
     let read: Ledger = serde_json::from_str(&text).unwrap();
     assert_eq!(read, ledger);
-    let allowance = read.allowance("policy-7", &format!("p-{:026}-{:08x}-cut", 4_999, 4_999), &plan(&format!("{:064x}", 4_999), 5));
+    let allowance =
+        read.allowance("policy-7", &format!("p-{:026}-{:08x}-cut", 4_999, 4_999), &plan(&format!("{:064x}", 4_999), 5));
     assert_eq!(allowance, Allowance::Released { batch: Some("b-aaaaaaaaaaaaa".into()) });
     assert_eq!(read.allowance("policy-7", "p-somebody-else-cut", &plan("h", 5)), Allowance::Uncounted);
 }
