@@ -34,6 +34,7 @@ mod policies;
 mod preview;
 mod proof;
 mod refusals;
+mod replaced;
 mod scope;
 mod sealing;
 mod withdrawn;

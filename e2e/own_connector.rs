@@ -115,8 +115,11 @@ async fn a_definition_of_ones_own_is_read_anew_with_every_poll() {
     assert_eq!(again.source, first.source);
 
     define(&rollcall, &vendor.definition().replace("setup: A refresh token.", "setup: Another.")).await;
+    let same = rollcall.poll().await.status.unwrap().last_trusted.unwrap();
+    assert_eq!(same.source, first.source, "what decides nothing is no other source");
+    define(&rollcall, &vendor.definition().replace("statuses:\n", "statuses:\n  retired: {means: Terminated}\n")).await;
     let changed = rollcall.poll().await.status.unwrap().last_trusted.unwrap();
-    assert_ne!(changed.source, first.source, "a changed definition is another source");
+    assert_ne!(changed.source, first.source, "one more status word is another source");
 
     define(&rollcall, &vendor.definition().replace("records: data", "record: data")).await;
     let mark = json!({"metadata": {"annotations": {names::REQUESTED_AT: "a broken one"}}});

@@ -12,11 +12,11 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::Figure;
-use super::reading::{PAGE, PEOPLE, asked, definition, memory};
+use super::reading::{PAGE, PEOPLE, asked, definition, median, memory};
 use super::support::process::Process;
 
-/// Each figure is the best of so many runs.
-const RUNS: usize = 3;
+/// Each figure is the median of so many pairs.
+const RUNS: usize = 5;
 const TODAY: Date = date(2026, 3, 2);
 const MIB: f64 = 1_048_576.0;
 
@@ -25,10 +25,11 @@ pub fn figures() -> Vec<Figure> {
     let (_system, here) = Process::ready(Command::new(std::env::current_exe().unwrap()).arg("serve"));
     let run = |part: &str| asked(&[part, &here]);
     run("bare"); // the fake writes its pages when they are first asked for
-    let (polls, bares): (Vec<_>, Vec<_>) = (0..RUNS).map(|_| (run("poll"), run("bare"))).unzip();
-    let least = |runs: &[Vec<f64>], at: usize| runs.iter().map(|run| run[at]).fold(f64::MAX, f64::min);
-    let (took, peak) = (least(&polls, 0), least(&polls, 1));
-    let (bare_took, bare_peak, bytes) = (least(&bares, 0), least(&bares, 1), least(&bares, 2));
+    let pairs: Vec<(Vec<f64>, Vec<f64>)> = (0..RUNS).map(|_| (run("poll"), run("bare"))).collect();
+    let poll = |at: usize| median(pairs.iter().map(|(poll, _)| poll[at]).collect());
+    let bare = |at: usize| median(pairs.iter().map(|(_, bare)| bare[at]).collect());
+    let (took, peak) = (poll(0), poll(1));
+    let (bare_took, bare_peak, bytes) = (bare(0), bare(1), bare(2));
     let explains = |figure, value, unit| Figure { figure, value, unit, bar: None };
     vec![
         Figure {

@@ -79,6 +79,8 @@ pub const TRUSTED: &str = "Trusted";
 pub const RECOGNISED: &str = "Recognised";
 /// Of a connection: people carry an id of their own.
 pub const STABLE_IDS: &str = "StableIds";
+/// Of a connection: answers show who left.
+pub const TELLS_LEAVERS: &str = "TellsLeavers";
 /// Of a policy: leavers of the newest baseline.
 pub const BASELINE: &str = "Baseline";
 /// Of a policy: every location has a time zone.
@@ -237,6 +239,33 @@ pub fn weak_identity() -> ConditionUpdate {
     )
 }
 
+/// Answers show people who have left, or last days.
+#[must_use]
+pub fn leavers_seen(message: impl Into<String>) -> ConditionUpdate {
+    word(TELLS_LEAVERS, Status::True, "LeaversSeen", message.into())
+}
+
+/// No answer shows anybody who has left, or a last day: everybody stays employed for as long as that is so. Look at the
+/// permissions of the credential, at filters of the export, and at the mapping.
+#[must_use]
+pub fn no_leaver_seen(since: Option<Timestamp>) -> ConditionUpdate {
+    let since = since.map_or_else(|| "yet".to_owned(), |since| format!("since {since}"));
+    word(
+        TELLS_LEAVERS,
+        Status::False,
+        "NoLeaverSeen",
+        format!(
+            "No answer has shown anybody who has left, or a last day, {since}. If people have left, this source does not tell it, and nobody's access ends by it: let the credential or the export include former employees, and map their status or their last day."
+        ),
+    )
+}
+
+/// The newest answer is older than the connection allows; removals wait.
+#[must_use]
+pub fn stale(message: impl Into<String>) -> ConditionUpdate {
+    waiting("Stale", message)
+}
+
 /// Polling is paused by `spec.suspend` until the given instant.
 #[must_use]
 pub fn suspended(reason: &str, until: Timestamp) -> ConditionUpdate {
@@ -264,7 +293,35 @@ pub fn baseline_leavers(leavers: u32) -> ConditionUpdate {
         Status::True,
         "LeaversNeedApproval",
         format!(
-            "{leavers} people had left already when this baseline was taken, or when they came into scope. See `kubectl get revocations`, then approve each, or the batch, if that is right."
+            "{leavers} people had left already when this baseline was taken, when they came into scope, or when they were first seen. See `kubectl get revocations`, then approve each, or the batch, if that is right."
+        ),
+    )
+}
+
+/// Of a policy: its connection is not there.
+pub const CONNECTION_MISSING: &str = "ConnectionMissing";
+
+/// The spec cannot be followed; change what the message names. Last days that were announced, and leavers who are known,
+/// do not wait for it.
+#[must_use]
+pub fn not_followed(message: impl Into<String>) -> ConditionUpdate {
+    waiting("Stalled", message)
+}
+
+/// No trusted answer has come since the policy, its connection or the source changed; look at the connection.
+#[must_use]
+pub fn answer_awaited(message: impl Into<String>) -> ConditionUpdate {
+    waiting("BaselineAwaited", message)
+}
+
+/// There would be more people to manage than a policy takes: nobody new is added, everybody who stands goes on. Narrow
+/// `spec.scope`.
+#[must_use]
+pub fn too_many_people(connection: &str, people: u32, most: u32) -> ConditionUpdate {
+    waiting(
+        "TooManyPeople",
+        format!(
+            "Connection {connection} would bring {people} people to manage, and a policy takes {most}. Nobody new is added; everybody who stands goes on. Narrow spec.scope."
         ),
     )
 }

@@ -4,7 +4,7 @@ mod file;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,10 @@ use super::condition::Condition;
 use super::{LocalRef, quantity};
 pub use domain::capabilities::{Capabilities, Claim};
 pub use domain::employee::{EmploymentType, Field};
+
+/// An answer is stale after so many intervals without a newer one, and not before a day.
+const INTERVALS: i32 = 3;
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Spec of an HRConnection: written by an admin or a GitOps pipeline, never by Rollcall.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -59,6 +63,20 @@ pub struct HRConnectionSpec {
     /// What makes an answer believable.
     #[serde(default)]
     pub trust: Trust,
+}
+
+impl HRConnectionSpec {
+    /// How old the last trusted answer may be.
+    ///
+    /// # Errors
+    /// When `staleAfter`, or the interval it follows, cannot be read.
+    pub fn stale_after(&self) -> Result<SignedDuration, quantity::Unreadable> {
+        if let Some(text) = &self.trust.stale_after {
+            return quantity::duration("spec.trust.staleAfter", text);
+        }
+        let every = quantity::duration("spec.schedule.every", &self.schedule.every)?;
+        Ok(every.saturating_mul(INTERVALS).max(A_DAY))
+    }
 }
 
 /// Exactly one of its fields is set.
@@ -184,10 +202,14 @@ pub struct Trust {
     #[serde(default = "ninety_five_percent")]
     #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
     pub min_overlap: String,
-    /// How many records may be set aside as unreadable, or carry a status nobody mapped.
+    /// How many records may be set aside, because they cannot be read or share their id with another record.
     #[serde(default = "one_percent")]
     #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
     pub max_bad_records: String,
+    /// How many people may carry a status that is empty or that nobody mapped.
+    #[serde(default = "one_percent")]
+    #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
+    pub max_unmapped_statuses: String,
     /// Fields that must be filled for at least one person in every answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -196,10 +218,11 @@ pub struct Trust {
     /// others like them either.
     #[serde(default, skip_serializing_if = "Sentinels::is_empty")]
     pub sentinels: Sentinels,
-    /// How old the last trusted answer may be before the connection is stale.
-    #[serde(default = "one_day")]
+    /// How old the last trusted answer may be before the connection is stale. Left out: three times
+    /// `schedule.every`, and at least a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
-    pub stale_after: String,
+    pub stale_after: Option<String>,
 }
 
 /// HR ids of people that must be seen in every answer.
@@ -233,7 +256,7 @@ pub struct HRConnectionStatus {
     /// Generation of the spec these words are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Reachable`, `Trusted`, `Recognised`, `StableIds`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Reachable`, `Trusted`, `Recognised`, `StableIds`, `TellsLeavers`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -247,6 +270,9 @@ pub struct HRConnectionStatus {
     /// What this source can say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
+    /// When a trusted answer last had somebody in it who had left, or a last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leavers_last_seen: Option<Timestamp>,
     /// Status words nobody mapped, each with the number of people that carried it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
@@ -273,7 +299,8 @@ pub struct Attempt {
     /// `Trusted`, or the reason of the first finding.
     #[schemars(length(max = 64))]
     pub outcome: String,
-    /// Names exactly this answer; what `kubectl rollcall accept` takes. Absent where there was no whole answer.
+    /// What `kubectl rollcall accept` takes: names the ids, statuses, dates and addresses of this answer. Absent where
+    /// there was no whole answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub answer: Option<String>,
@@ -321,9 +348,6 @@ fn five_minutes() -> String {
 fn one_hour() -> String {
     "1h".to_owned()
 }
-fn one_day() -> String {
-    "24h".to_owned()
-}
 fn ten_percent() -> String {
     "10%".to_owned()
 }
@@ -346,9 +370,10 @@ impl Default for Trust {
             max_shrink: ten_percent(),
             min_overlap: ninety_five_percent(),
             max_bad_records: one_percent(),
+            max_unmapped_statuses: one_percent(),
             always_present: Vec::new(),
             sentinels: Sentinels::default(),
-            stale_after: one_day(),
+            stale_after: None,
         }
     }
 }

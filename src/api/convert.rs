@@ -85,7 +85,7 @@ pub fn rule(policy: &SyncPolicy) -> String {
 pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
     let Some(status) = &connection.status else { return false };
     let believed = status.conditions.iter().any(|c| c.type_ == condition::TRUSTED && c.status == "True");
-    let bound = quantity::duration("spec.trust.staleAfter", &connection.spec.trust.stale_after);
+    let bound = connection.spec.stale_after();
     let fresh = match (&status.last_trusted, bound) {
         (Some(last), Ok(bound)) => now.duration_since(last.as_of()) <= bound,
         _ => false,
@@ -248,7 +248,7 @@ pub fn asked(revocation: &Revocation) -> Option<Asked> {
     let plan = shown(revocation)?;
     let objects = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
     let uid = revocation.metadata.uid.clone()?;
-    (!plan.hash.is_empty()).then(|| Asked { uid, plan: plan.hash.clone(), objects })
+    (!plan.hash.is_empty()).then(|| Asked::new(&uid, &plan.hash, objects))
 }
 
 fn shown(revocation: &Revocation) -> Option<&revocation::Plan> {

@@ -285,7 +285,7 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Baseline {
-    /// Digest of source, mapping, scope, matching, identity, lifecycle and mode.
+    /// Version, mode, and digests of the connection with its source and mapping, and of what else of the policy decides.
     #[schemars(length(max = 64))]
     pub fingerprint: String,
     /// When it was taken.

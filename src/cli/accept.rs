@@ -1,4 +1,4 @@
-//! `rollcall accept`: believes exactly one answer of an HR system that the trust gate held.
+//! `rollcall accept`: lets one answer of an HR system be trusted that the trust gate held.
 
 use clap::Args;
 use kube::api::{Api, Patch, PatchParams};
@@ -15,7 +15,7 @@ use crate::kube::calls;
 pub struct Options {
     /// Name of the HRConnection
     connection: String,
-    /// Digest of the answer, as in the connection's `status.lastAttempt.answer`
+    /// Digest of its ids, statuses, dates and addresses, as in the connection's `status.lastAttempt.answer`
     #[arg(long, value_name = "DIGEST")]
     answer: String,
     #[command(flatten)]
@@ -25,8 +25,8 @@ pub struct Options {
 /// Shows what was found in the held answer, and names it as accepted.
 ///
 /// # Flow          read, compare the digest with the newest attempt's, annotate, ask for a read now
-/// # Guarantees    only an answer with this digest is believed for it: when the source says something else by then,
-///                 the trust gate judges that anew
+/// # Guarantees    only an answer with this digest is trusted for it: when an id, a status, a date or an address is
+///                 another by then, the trust gate judges that answer by itself; a title or a department may change
 /// # Assumptions   an admission policy asks for the verb `approve`
 /// # Errors        the digest is not the newest attempt's; whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
@@ -40,7 +40,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     }
     let patch = Patch::Merge(annotations(&options.answer, &calls::now().to_string()));
     ask("accept the answer", api.patch(&options.connection, &PatchParams::default(), &patch)).await?;
-    say("Accepted. The source is read now; if it still gives this answer, it is believed.");
+    say(
+        "Accepted. The source is read now; if ids, statuses, dates and addresses are still the same, the answer is trusted.",
+    );
     Ok(())
 }
 
@@ -54,7 +56,7 @@ fn held<'a>(attempt: Option<&'a Attempt>, digest: &str) -> Result<&'a Attempt, S
         Some(newest) if newest != digest => Err(format!(
             "the newest answer is {newest}, not {digest}: look at what was found in that one, then accept it by its digest"
         )),
-        Some(_) if attempt.outcome == "Trusted" => Err("this answer is believed already".to_owned()),
+        Some(_) if attempt.outcome == "Trusted" => Err("this answer is trusted already".to_owned()),
         Some(_) => Ok(attempt),
     }
 }
@@ -80,7 +82,7 @@ mod tests {
         let cases = [
             ("held, and named", Some(attempt("Shrunk", Some("7f3a"))), true),
             ("another answer has come since", Some(attempt("Shrunk", Some("9b00"))), false),
-            ("believed already", Some(attempt("Trusted", Some("7f3a"))), false),
+            ("trusted already", Some(attempt("Trusted", Some("7f3a"))), false),
             ("there was no whole answer", Some(attempt("Timeout", None)), false),
             ("never read", None, false),
         ];

@@ -77,7 +77,12 @@ pub async fn keep(ctx: Arc<Context>) {
         })
         .await;
         match written {
-            Ok(()) => failures = 0,
+            Ok((ledger, map)) => {
+                failures = 0;
+                ctx.stores.set_ledger(map.as_ref(), Some(ledger));
+                let concerned = changes.iter().flat_map(Act::concerns);
+                concerned.filter_map(|name| ctx.stores.revocations.get(name)).for_each(|r| ctx.wake_if_open(&r));
+            }
             Err(fault) => {
                 tracing::warn!(%fault, "not counted; tried again");
                 wishes.into_iter().for_each(|wish| ctx.wishes.add(wish));
@@ -98,6 +103,15 @@ enum Act {
 }
 
 impl Act {
+    /// Names of the Revocations that may pass now.
+    fn concerns(&self) -> Vec<&String> {
+        match self {
+            Self::Approve { revocation, .. } => vec![revocation],
+            Self::Count { revocations, .. } => revocations.keys().collect(),
+            Self::Withdraw { .. } | Self::Keep { .. } => Vec::new(),
+        }
+    }
+
     fn apply(&self, ledger: &mut Ledger, now: Timestamp) {
         match self {
             Self::Withdraw { policy, revocation } => ledger.withdraw(policy, revocation),
@@ -168,7 +182,7 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
 /// The plan that was approved, if it is the one that is shown.
 pub fn approved(revocation: &Revocation) -> Option<Asked> {
     let approval = revocation.spec.approval.as_ref()?;
-    convert::asked(revocation).filter(|asked| asked.plan == approval.plan_hash)
+    convert::asked(revocation).filter(|asked| asked.is(&approval.plan_hash))
 }
 
 /// Whether a leaver came with a baseline: those are counted apart.
@@ -197,21 +211,21 @@ fn count(
             0
         }
     };
-    let mut by_kind: BTreeMap<Of, BTreeMap<String, Asked>> = BTreeMap::new();
-    for (cut, asked) in planned {
-        let of = if baseline(cut) { Of::Baseline } else { Of::Leavers };
-        by_kind.entry(of).or_default().insert(cut.name_any(), asked);
-    }
-    let (policy, run) = (policy.name_any(), run.to_owned());
-    let act = |(of, revocations)| Act::Count {
-        policy: policy.clone(),
-        run: run.clone(),
+    let named = |(cut, asked): (&Revocation, Asked)| (cut.name_any(), asked);
+    let (came_with, later): (Vec<_>, Vec<_>) = planned.into_iter().partition(|(cut, _)| baseline(cut));
+    let act = |of: Of, revocations: Vec<(&Revocation, Asked)>, unplanned: u32| Act::Count {
+        policy: policy.name_any(),
+        run: run.to_owned(),
         of,
-        revocations,
-        unplanned: if of == Of::Leavers { unplanned } else { 0 },
+        revocations: revocations.into_iter().map(named).collect(),
+        unplanned,
         limits,
     };
-    by_kind.into_iter().map(act).collect()
+    [(Of::Leavers, later, unplanned), (Of::Baseline, came_with, 0)]
+        .into_iter()
+        .filter(|(_, revocations, _)| !revocations.is_empty())
+        .map(|(of, revocations, unplanned)| act(of, revocations, unplanned))
+        .collect()
 }
 
 /// Whether a run was seen whole.

@@ -42,7 +42,8 @@ pub struct Stores {
     groups: RwLock<Groups>,
     ledgers: Shelf<ConfigMap>,
     stops: Shelf<ConfigMap>,
-    ledger: RwLock<Option<Arc<Ledger>>>,
+    /// The ledger, and the version of its ConfigMap.
+    ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
     /// Whose token a Secret is, by namespace and name, where control may know.
     tokens: Mutex<HashMap<String, HashMap<String, String>>>,
 }
@@ -70,7 +71,19 @@ impl Stores {
 
     /// The ledger as last seen; `None` if it cannot be understood.
     pub fn ledger(&self) -> Option<Arc<Ledger>> {
-        self.ledger.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// Takes a ledger over unless a newer one is held, and says whether it did. Resource versions are numbers that grow
+    /// (Kubernetes documents them as comparable since 1.35); one that is none wins.
+    pub fn set_ledger(&self, map: Option<&ConfigMap>, ledger: Option<Ledger>) -> bool {
+        let version = map.and_then(ResourceExt::resource_version).and_then(|version| version.parse().ok());
+        let mut held = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        if version.is_some_and(|version| version <= held.0) && held.1.is_some() {
+            return false;
+        }
+        *held = (version.unwrap_or_default(), ledger.map(Arc::new));
+        true
     }
 
     /// Why everything is stopped, as last seen.
@@ -359,22 +372,12 @@ fn policy_changed(ctx: &Context, changed: &Changed<SyncPolicy>) {
     }
 }
 
-/// The ledger wakes those of whom it says something else now.
+/// A ledger that somebody else wrote: who is concerned cannot be told from it. Control's own writes wake those they are for.
 fn ledger_changed(ctx: &Context) {
-    let now = match ctx.stores.ledgers.get(names::LEDGER) {
-        Some(map) => ledger_store::read(&map).ok().map(Arc::new),
-        None => Some(Arc::default()),
-    };
-    let before = {
-        let mut ledger = ctx.stores.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *ledger, now.clone())
-    };
-    match before.zip(now).and_then(|(before, now)| now.differs(&before)) {
-        Some(names) => {
-            let concerned = names.iter().filter_map(|name| ctx.stores.revocations.get(name));
-            concerned.for_each(|revocation| ctx.wake_if_open(&revocation));
-        }
-        None => ctx.wake_open(|_| true),
+    let map = ctx.stores.ledgers.get(names::LEDGER);
+    let now = map.as_deref().map_or_else(|| Some(Ledger::default()), |map| ledger_store::read(map).ok());
+    if ctx.stores.set_ledger(map.as_deref(), now) {
+        ctx.wake_open(|_| true);
     }
 }
 

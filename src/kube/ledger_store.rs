@@ -37,11 +37,15 @@ pub fn read(map: &ConfigMap) -> Result<Ledger, Fault> {
     })
 }
 
-/// Changes the ledger by compare-and-swap on a live read.
+/// Changes the ledger by compare-and-swap on a live read. Gives it as it is then, and its ConfigMap.
 ///
 /// # Errors
 /// When it cannot be read, understood or written: then nothing was counted.
-pub async fn change(client: &Client, namespace: &str, change: impl Fn(&mut Ledger)) -> Result<(), Fault> {
+pub async fn change(
+    client: &Client,
+    namespace: &str,
+    change: impl Fn(&mut Ledger),
+) -> Result<(Ledger, Option<ConfigMap>), Fault> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let kept = Kept { name: names::LEDGER, part: "ledger", doing: "write the ledger" };
     let swapped = swap::swap(&api, kept, |current| {
@@ -49,11 +53,11 @@ pub async fn change(client: &Client, namespace: &str, change: impl Fn(&mut Ledge
         let mut after = before.clone();
         change(&mut after);
         if after == before {
-            return Ok(Change::Keep(()));
+            return Ok(Change::Keep(after));
         }
         let text =
             serde_json::to_string(&after).map_err(|_| Fault::Stalled("the ledger cannot be written".to_owned()))?;
-        Ok(Change::Write(BTreeMap::from([(LEDGER_KEY.to_owned(), text)]), ()))
+        Ok(Change::Write(BTreeMap::from([(LEDGER_KEY.to_owned(), text)]), after))
     });
-    swapped.await.map(drop)
+    swapped.await
 }

@@ -71,6 +71,7 @@ pub struct Metrics {
     registry: Registry,
     polls: Family<Poll, Counter>,
     last_success: Family<Connection, Gauge<f64, AtomicU64>>,
+    last_leaver: Family<Connection, Gauge<f64, AtomicU64>>,
     people: Family<People, Gauge>,
     person_writes: Counter,
     revocations: Family<ByPhase, Gauge>,
@@ -121,6 +122,12 @@ impl Default for Metrics {
             "When an answer of the source was last believed",
             last_success.clone(),
         );
+        let last_leaver = Family::default();
+        registry.register(
+            "connection_last_leaver_timestamp_seconds",
+            "When an answer of the source last showed somebody who has left, or a last day; 0 if none ever did",
+            last_leaver.clone(),
+        );
         let people = Family::default();
         registry.register("people", "People of a policy, by state", people.clone());
         let person_writes = Counter::default();
@@ -138,7 +145,18 @@ impl Default for Metrics {
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version that runs", Info::new(version));
         let of_reconciles = Reconciles::registered(&mut registry);
-        Self { registry, polls, last_success, people, person_writes, revocations, leader, revoker_ready, of_reconciles }
+        Self {
+            registry,
+            polls,
+            last_success,
+            last_leaver,
+            people,
+            person_writes,
+            revocations,
+            leader,
+            revoker_ready,
+            of_reconciles,
+        }
     }
 }
 
@@ -153,6 +171,12 @@ impl Metrics {
     pub fn believed(&self, connection: &str, at: Timestamp) {
         let labels = Connection { connection: connection.to_owned() };
         self.last_success.get_or_create(&labels).set(at.as_duration().as_secs_f64());
+    }
+
+    /// When an answer of a source last showed somebody who has left, or a last day.
+    pub fn leaver_seen(&self, connection: &str, at: Option<Timestamp>) {
+        let labels = Connection { connection: connection.to_owned() };
+        self.last_leaver.get_or_create(&labels).set(at.map_or(0.0, |at| at.as_duration().as_secs_f64()));
     }
 
     /// The people of a policy, by state. A state that is no longer named has nobody.
@@ -224,6 +248,7 @@ mod tests {
         metrics.polled("hq", "Trusted");
         metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
         metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
+        metrics.leaver_seen("hq", None);
         metrics.person_written();
         metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.leading(true);
@@ -241,6 +266,7 @@ mod tests {
             concat!(r#"rollcall_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,
+            r#"rollcall_connection_last_leaver_timestamp_seconds{connection="hq"} 0.0"#,
             r#"rollcall_people{policy="everyone",state="Active"} 3"#,
             r#"rollcall_people{policy="everyone",state="Terminated"} 0"#,
             r#"rollcall_people{policy="everyone",state="OutOfScope"} 2"#,

@@ -4,6 +4,7 @@
 
 mod known;
 mod poll;
+mod standing;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use kube::runtime::controller::Action;
 pub use self::known::Knowledge;
 use self::known::Known;
 pub use self::poll::Settings;
-use self::poll::{Outcome, Seen};
+use self::poll::{Answered, Outcome, Seen};
 use super::{Context, MANAGER, memory, source};
 use crate::api::HRConnection;
 use crate::api::condition::{self, Condition};
@@ -76,7 +77,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let from = source::open(ctx, connection).await?;
     let mut known = ctx.files.take(connection, &from.fingerprint);
     let requested = settings.times(connection).requested;
-    if known::afresh(connection, requested, ctx.snapshots.get(&name).as_deref()) {
+    if known::afresh(connection, requested, ctx.snapshots.of(connection).as_deref()) {
         known.recall.forget();
     }
     let poll = Poll { ctx, connection, settings: &settings, from: &from, now };
@@ -108,9 +109,10 @@ impl Poll<'_> {
         };
         let mut answer = self.look(source, known).await;
         let ended = (self.ctx.clock)();
-        let asked = Settings::asked(self.connection, &self.from.fingerprint);
+        let standing = standing::of(self.ctx, self.connection, &kept.memory).await;
+        let asked = Settings::asked(self.connection, &self.from.fingerprint, &standing);
         if matches!(answer, Ok(Answer::Same)) {
-            let snapshot = self.ctx.snapshots.get(&self.connection.name_any());
+            let snapshot = self.ctx.snapshots.of(self.connection);
             if let Some(believed) = snapshot.and_then(|last| trust::again(&last, &kept.memory, &asked, ended)) {
                 let outcome = self.believe(kept, believed, ended).await?;
                 return Ok((known.seen.clone(), outcome));
@@ -132,6 +134,7 @@ impl Poll<'_> {
         let outcome = match trust::judge(*read, &kept.memory, &asked, &self.settings.bounds, ended) {
             Err(held) => Outcome::Held(held),
             Ok(believed) => {
+                seen.set_aside(&believed.repeated);
                 let outcome = self.believe(kept, believed, ended).await?;
                 known.recall.believed();
                 known.seen = Some(seen.clone());
@@ -152,10 +155,10 @@ impl Poll<'_> {
 
     /// Remembers an answer, and then lets it be used.
     async fn believe(&self, kept: memory::Kept, believed: Believed, at: Timestamp) -> Result<Outcome, Fault> {
-        let trusted = poll::trusted(&believed, at);
+        let answered = Answered::of(&believed, at);
         memory::save(self.ctx, self.connection, kept, believed.memory).await?;
-        self.ctx.snapshots.put(&self.connection.name_any(), believed.snapshot);
-        Ok(Outcome::Trusted(trusted, believed.waived))
+        self.ctx.snapshots.put(self.connection, believed.snapshot);
+        Ok(Outcome::Trusted(Box::new(answered)))
     }
 }
 
@@ -166,6 +169,7 @@ fn measure(ctx: &Context, connection: &str, status: &HRConnectionStatus) {
     }
     if let Some(trusted) = &status.last_trusted {
         ctx.metrics.believed(connection, trusted.time);
+        ctx.metrics.leaver_seen(connection, status.leavers_last_seen);
     }
 }
 
@@ -197,8 +201,13 @@ async fn report(
 /// Keeps what the source's answers said, where this step says nothing of it: a pause, a fault or a failed attempt
 /// unsays no answer.
 fn with_the_unsaid(mut conditions: Vec<Condition>, standing: &[Condition]) -> Vec<Condition> {
-    const OF_ANSWERS: [&str; 4] =
-        [condition::REACHABLE, condition::TRUSTED, condition::RECOGNISED, condition::STABLE_IDS];
+    const OF_ANSWERS: [&str; 5] = [
+        condition::REACHABLE,
+        condition::TRUSTED,
+        condition::RECOGNISED,
+        condition::STABLE_IDS,
+        condition::TELLS_LEAVERS,
+    ];
     let unsaid = |old: &&Condition| {
         OF_ANSWERS.contains(&old.type_.as_str()) && !conditions.iter().any(|new| new.type_ == old.type_)
     };

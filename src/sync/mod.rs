@@ -15,8 +15,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 use tokio::sync::watch;
 
+use crate::api::HRConnection;
 pub use crate::kube::outcome::Failures;
 use crate::kube::telemetry::Metrics;
 use domain::trust::Snapshot;
@@ -38,14 +40,20 @@ pub struct Context {
     pub files: connection::Knowledge,
     /// Faults in a row.
     pub failures: Failures,
+    /// Everybody, as the cluster has them.
+    pub people: Arc<people::People>,
     /// What the process measures.
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: fn() -> Timestamp,
 }
 
-/// The last believed answer of each connection, by its name. In memory only: absent after a start until the next poll.
-pub struct Snapshots(watch::Sender<BTreeMap<String, Arc<Snapshot>>>);
+/// The last believed answer of each connection. In memory only: absent after a start until the next poll.
+pub struct Snapshots(watch::Sender<Answers>);
+
+/// Answers by the name of their connection, each with the uid of the connection that gave it: one that was deleted and
+/// applied again is another.
+pub type Answers = BTreeMap<String, (String, Arc<Snapshot>)>;
 
 impl Default for Snapshots {
     fn default() -> Self {
@@ -54,16 +62,19 @@ impl Default for Snapshots {
 }
 
 impl Snapshots {
-    /// The last believed answer of a connection.
+    /// The last believed answer of exactly this connection.
     #[must_use]
-    pub fn get(&self, connection: &str) -> Option<Arc<Snapshot>> {
-        self.0.borrow().get(connection).cloned()
+    pub fn of(&self, connection: &HRConnection) -> Option<Arc<Snapshot>> {
+        let answers = self.0.borrow();
+        let (uid, snapshot) = answers.get(&connection.name_any())?;
+        (connection.uid().as_ref() == Some(uid)).then(|| Arc::clone(snapshot))
     }
 
-    /// Publishes a believed answer and wakes whoever is subscribed.
-    pub fn put(&self, connection: &str, snapshot: Snapshot) {
+    /// Publishes a believed answer and wakes everybody who is subscribed.
+    pub fn put(&self, connection: &HRConnection, snapshot: Snapshot) {
+        let uid = connection.uid().unwrap_or_default();
         self.0.send_modify(|map| {
-            map.insert(connection.to_owned(), Arc::new(snapshot));
+            map.insert(connection.name_any(), (uid, Arc::new(snapshot)));
         });
     }
 
@@ -74,7 +85,7 @@ impl Snapshots {
 
     /// Wakes with every answer published.
     #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<BTreeMap<String, Arc<Snapshot>>> {
+    pub fn subscribe(&self) -> watch::Receiver<Answers> {
         self.0.subscribe()
     }
 }

@@ -1,5 +1,6 @@
 //! A policy: from the believed answer of its connection, and the passing of days, to Persons.
 
+mod fingerprint;
 mod pass;
 mod settings;
 #[cfg(test)]
@@ -17,9 +18,9 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
+use self::fingerprint::{Fingerprint, Part};
 use self::pass::{Decision, GateInputs, News, Tally};
 pub use self::settings::Settings;
-use self::settings::fingerprint;
 use super::people::{self, People};
 use super::{Context, MANAGER, coverage};
 use crate::api::condition::{self, ConditionUpdate};
@@ -37,8 +38,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(600);
 const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 /// Look again for a connection that is not there.
 const CONNECTION_AGAIN: Duration = Duration::from_secs(30);
-/// Most people of a connection.
-const MOST_PEOPLE: usize = 10_000;
+/// Most people that a policy manages: those who have left are not counted.
+const MOST_PEOPLE: u32 = 10_000;
 /// Events in flight at once.
 const EVENTS: usize = 16;
 
@@ -85,8 +86,14 @@ async fn step(
     watched: &Watched,
     now: Timestamp,
 ) -> Result<(SyncPolicyStatus, Report), Fault> {
-    let settings = Settings::of(policy, others)?;
-    let seen = observe(policy, &settings, watched).await?;
+    let (settings, unfollowed) = match Settings::of(policy, others) {
+        Ok(settings) => (settings, None),
+        Err(fault) => (Settings::standing(policy, others).ok_or(fault.clone())?, Some(fault)),
+    };
+    let seen = observe(policy, &settings, unfollowed, watched).await?;
+    if let Some(trouble) = &seen.trouble {
+        tracing::warn!(policy = policy.name_any(), fault = %trouble, "no answer is taken over; what is known goes on");
+    }
     let view = view(policy, settings, &seen, watched);
     let decision = in_the_background(move || pass::decide(&view, now)).await?;
 
@@ -112,33 +119,56 @@ struct Seen {
     snapshot: Option<Arc<Snapshot>>,
     fingerprint: Option<String>,
     baseline: Baseline,
+    /// Why no answer is taken over, where that is so. Last days that were announced, and leavers who are known, do not
+    /// wait for it.
+    trouble: Option<Fault>,
 }
 
 /// Reads the connection, and finds the last believed answer and what the baseline is worth.
 ///
 /// The newest answer in memory may serve as a baseline although it was read before the policy changed: it was believed,
 /// and what it says of people does not depend on the policy.
-async fn observe(policy: &SyncPolicy, settings: &Settings, watched: &Watched) -> Result<Seen, Fault> {
+async fn observe(
+    policy: &SyncPolicy,
+    settings: &Settings,
+    unfollowed: Option<Fault>,
+    watched: &Watched,
+) -> Result<Seen, Fault> {
     let name = &settings.connection;
     let connections: Api<HRConnection> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
-    let Some(connection) = call("read the connection", connections.get_opt(name)).await? else {
+    let connection = call("read the connection", connections.get_opt(name)).await?;
+    if connection.is_none() {
         watched.shared.snapshots.forget(name);
-        let message = format!("spec.connections: there is no HRConnection {name} yet; apply it");
-        return Err(Fault::Waiting { reason: "ConnectionMissing", message, again: CONNECTION_AGAIN });
-    };
-    let snapshot = watched.shared.snapshots.get(name);
-    let people = snapshot.as_ref().map_or(0, |snapshot| snapshot.employees().len());
-    if people > MOST_PEOPLE {
-        let message =
-            format!("connection {name} names {people} people; a policy takes {MOST_PEOPLE}. Nothing was changed.");
-        return Err(Fault::Stalled(message));
     }
-    let trusted = connection.status.and_then(|status| status.last_trusted).map(|trusted| trusted.source);
-    let source = snapshot.as_ref().map(|snapshot| snapshot.source().to_owned()).or(trusted);
-    let fingerprint = source.map(|source| fingerprint(policy, &source)).transpose()?;
-    let settled = standing(policy).baseline.map(|baseline| baseline.fingerprint);
-    let baseline = Baseline::of(settled.as_deref(), fingerprint.as_deref(), snapshot.is_some());
-    Ok(Seen { connection: name.clone(), snapshot, fingerprint, baseline })
+    let snapshot = connection.as_ref().and_then(|connection| watched.shared.snapshots.of(connection));
+    let snapshot = snapshot.filter(|_| unfollowed.is_none());
+    let source = connection.as_ref().map_or(Part::Stands, |connection| source_of(connection, snapshot.as_deref()));
+    let now = Fingerprint::of(&policy.spec, unfollowed.is_none(), source);
+    let before = standing(policy);
+    let settled = before.baseline.as_ref().map(|baseline| baseline.fingerprint.as_str());
+    let baseline = now.baseline(settled, called_settled(&before), snapshot.is_some());
+    let missing = || Fault::Waiting {
+        reason: condition::CONNECTION_MISSING,
+        message: format!("spec.connections: there is no HRConnection {name}; apply it"),
+        again: CONNECTION_AGAIN,
+    };
+    let trouble = unfollowed.or_else(|| connection.is_none().then(missing));
+    Ok(Seen { connection: name.clone(), snapshot, fingerprint: now.written(), baseline, trouble })
+}
+
+/// The source that the newest trusted answer of a connection was read from.
+fn source_of(connection: &HRConnection, snapshot: Option<&Snapshot>) -> Part {
+    let trusted = connection.status.as_ref().and_then(|status| status.last_trusted.as_ref());
+    let source = snapshot.map(Snapshot::source).or(trusted.map(|trusted| trusted.source.as_str()));
+    match (connection.metadata.uid.as_deref(), source) {
+        (Some(uid), Some(source)) => fingerprint::source(uid, source),
+        _ => Part::NotKnown,
+    }
+}
+
+/// Whether the policy says that its baseline is settled, of whatever spec.
+fn called_settled(status: &SyncPolicyStatus) -> bool {
+    status.conditions.iter().any(|one| one.type_ == condition::BASELINE && one.status == "True")
 }
 
 fn view(policy: &SyncPolicy, settings: Settings, seen: &Seen, watched: &Watched) -> GateInputs {
@@ -148,6 +178,7 @@ fn view(policy: &SyncPolicy, settings: Settings, seen: &Seen, watched: &Watched)
         policy_uid: policy.uid().unwrap_or_default(),
         runs: standing(policy).runs,
         baseline: seen.baseline,
+        most_people: MOST_PEOPLE,
         settings,
         people: watched.people.all(),
         revocations: watched.revocations.state(),
@@ -232,6 +263,10 @@ fn conclude(
 ) -> (SyncPolicyStatus, Report) {
     let before = standing(policy);
     let again = tally.wake.map_or(LONGEST_SLEEP, |wake| calls::wait(wake.duration_since(now)));
+    let again = match &seen.trouble {
+        Some(Fault::Waiting { again: sooner, .. }) => again.min(*sooner),
+        _ => again,
+    };
     let report = Report { words: words(seen, &tally), again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
     let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
     let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
@@ -249,40 +284,48 @@ fn conclude(
 
 fn words(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
     let connection = &seen.connection;
-    let mut words = match seen.baseline {
-        Baseline::Awaited => {
-            let message = format!(
-                "No trusted answer of connection {connection} has come since the policy, or its source, changed; see the connection."
-            );
-            vec![
-                condition::waiting("BaselineAwaited", message.clone()),
-                condition::reconciling(message),
-                condition::baseline_awaited(),
-            ]
-        }
-        Baseline::Now | Baseline::Settled => {
-            let people: u32 = tally.states.values().sum();
-            let out: u32 = tally.scope.iter().flat_map(|scope| scope.excluded.values()).sum();
-            let out = match out {
-                0 => String::new(),
-                out => format!(" {out} people of its newest answer are out of scope: see status.scope."),
-            };
-            let missing = match tally.missing {
-                0 => String::new(),
-                missing => format!(" {missing} of them are no longer named and keep their state."),
-            };
-            let baseline = match tally.baseline_leavers {
-                0 => condition::baseline_clear(),
-                leavers => condition::baseline_leavers(leavers),
-            };
-            vec![condition::ready(format!("{people} people of connection {connection}.{missing}{out}")), baseline]
-        }
+    let baseline = match (seen.baseline, tally.baseline_leavers) {
+        (Baseline::Awaited, _) => condition::baseline_awaited(),
+        (Baseline::Now | Baseline::Settled, 0) => condition::baseline_clear(),
+        (Baseline::Now | Baseline::Settled, leavers) => condition::baseline_leavers(leavers),
     };
+    let mut words = match (&seen.trouble, seen.baseline, tally.not_added) {
+        (Some(Fault::Stalled(message)), ..) => vec![condition::not_followed(message), condition::stalled(message)],
+        (Some(Fault::Waiting { reason, message, .. }), ..) => {
+            vec![condition::waiting(reason, message), condition::reconciling(message)]
+        }
+        (Some(fault @ Fault::Transient { .. }), ..) => vec![condition::retrying(fault.to_string())],
+        (None, Baseline::Awaited, _) => {
+            let message = format!(
+                "No trusted answer of connection {connection} has come since the policy, the connection or its source changed; see the connection."
+            );
+            vec![condition::answer_awaited(&message), condition::reconciling(message)]
+        }
+        (None, Baseline::Now | Baseline::Settled, Some(people)) => {
+            vec![condition::too_many_people(connection, people, MOST_PEOPLE)]
+        }
+        (None, Baseline::Now | Baseline::Settled, None) => vec![condition::ready(all_is_well(connection, tally))],
+    };
+    words.push(baseline);
     words.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {
         Ok(0) => condition::locations_matched(),
         people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
     }));
     words
+}
+
+fn all_is_well(connection: &str, tally: &Tally) -> String {
+    let people: u32 = tally.states.values().sum();
+    let out: u32 = tally.scope.iter().flat_map(|scope| scope.excluded.values()).sum();
+    let out = match out {
+        0 => String::new(),
+        out => format!(" {out} people of its newest answer are out of scope: see status.scope."),
+    };
+    let missing = match tally.missing {
+        0 => String::new(),
+        missing => format!(" {missing} of them are no longer named and keep their state."),
+    };
+    format!("{people} people of connection {connection}.{missing}{out}")
 }
 
 /// Writes the status, if it differs. One that could not be written is a fault like any other.

@@ -3,30 +3,27 @@
 //! What the fetched objects and the spec come to together is `resolve`'s, which needs no cluster.
 
 mod definition;
+mod fingerprint;
 mod keeper;
 mod network;
 mod resolve;
 
 use std::sync::Arc;
 
-use data_encoding::HEXLOWER;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::Api;
-use sha2::{Digest, Sha256};
 
-pub use self::definition::{definition_text, named_definition};
+pub use self::definition::named_definition;
+pub use self::fingerprint::fingerprint;
 pub use self::keeper::{Rotations, SecretKeeper};
 pub use self::network::network;
 pub use self::resolve::{Objects, named, resolve};
 use super::Context;
 use crate::api::HRConnection;
-use crate::api::connection::{self as api, HRConnectionSpec};
+use crate::api::connection::HRConnectionSpec;
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use domain::employee::Failure;
-
-/// Hex digits of a fingerprint.
-const DIGITS: usize = 32;
 
 /// What a connection's people can be read from.
 pub struct Opened {
@@ -45,9 +42,13 @@ pub struct Opened {
 pub async fn open(ctx: &Context, connection: &HRConnection) -> Result<Opened, Fault> {
     let spec = &connection.spec;
     let objects = fetch(ctx, spec).await?;
-    let fingerprint = fingerprint(&spec.source, definition_text(spec, &objects));
     let network = network(spec, &objects)?;
     let mut source = resolve(spec, objects)?;
+    let definition = match &source {
+        Ok(hris::Source::Api(source)) => Some(&source.definition),
+        _ => None,
+    };
+    let fingerprint = fingerprint(&spec.source, definition);
     if let (Ok(hris::Source::Api(source)), Some(words)) = (&mut source, &spec.source.api) {
         let secrets = Api::namespaced(ctx.client.clone(), &ctx.namespace);
         let keeper = SecretKeeper::new(secrets, &words.credentials_ref.name, &ctx.rotations);
@@ -58,18 +59,6 @@ pub async fn open(ctx: &Context, connection: &HRConnection) -> Result<Opened, Fa
         hris::check(source).map_err(Fault::Stalled)?;
     }
     Ok(Opened { fingerprint, network, source })
-}
-
-/// Digest of source and mapping as they are written, and of the user's own definition; without what a Secret or a
-/// file of people holds.
-#[must_use]
-pub fn fingerprint(source: &api::Source, definition: Option<&str>) -> String {
-    let written = serde_json::to_vec(source).unwrap_or_default(); // strings and maps with string keys alone
-    let digest = Sha256::new().chain_update(written);
-    let digest = definition.into_iter().fold(digest, |digest, text| digest.chain_update([0]).chain_update(text));
-    let mut digest = HEXLOWER.encode(&digest.finalize());
-    digest.truncate(DIGITS);
-    digest
 }
 
 /// Everything the spec names that is there.
@@ -88,25 +77,4 @@ async fn fetch(ctx: &Context, spec: &HRConnectionSpec) -> Result<Objects, Fault>
         }
     }
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fingerprint_follows_source_and_mapping() {
-        let source = |url: &str, date: &str| -> api::Source {
-            let file = serde_json::json!({"from": {"http": {"url": url}}, "csv": {"dateFormat": date}});
-            serde_json::from_value(serde_json::json!({"file": file})).expect("a source")
-        };
-        let print = |url, date| fingerprint(&source(url, date), None);
-        assert_eq!(print("https://a.example.com", "%Y"), print("https://a.example.com", "%Y"));
-        assert_ne!(print("https://a.example.com", "%Y"), print("https://b.example.com", "%Y"));
-        assert_ne!(print("https://a.example.com", "%Y"), print("https://a.example.com", "%y"));
-        let defined = |text| fingerprint(&source("https://a.example.com", "%Y"), text);
-        assert_eq!(defined(Some("name: a")), defined(Some("name: a")));
-        assert_ne!(defined(Some("name: a")), defined(Some("name: b")));
-        assert_ne!(defined(Some("")), defined(None));
-    }
 }

@@ -49,6 +49,7 @@ pub async fn run(
 ) -> Result<(), Fault> {
     let (revocations, revocations_in) = store();
     let (accounts, accounts_in) = store();
+    let people = Arc::new(People::default());
     let shared = Arc::new(Context {
         client: client.clone(),
         namespace: namespace.clone(),
@@ -56,10 +57,10 @@ pub async fn run(
         rotations: Arc::default(),
         files: super::connection::Knowledge::default(),
         failures: Failures::default(),
+        people: Arc::clone(&people),
         metrics,
         clock,
     });
-    let people = Arc::new(People::default());
     let watched = Arc::new(Watched { shared: Arc::clone(&shared), people: Arc::clone(&people), revocations, accounts });
     let wake = Arc::new(Notify::new());
     let watch = Watch::new(client.clone(), "sync", Arc::clone(&shared.metrics), clock);

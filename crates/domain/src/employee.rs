@@ -36,6 +36,19 @@ pub enum Status {
     Terminated,
 }
 
+impl Status {
+    /// The word under which it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Leave => "Leave",
+            Self::Suspended => "Suspended",
+            Self::Terminated => "Terminated",
+        }
+    }
+}
+
 /// What a source says of a person's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Said {
@@ -52,10 +65,7 @@ impl Said {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Mapped(Status::Active) => "Active",
-            Self::Mapped(Status::Leave) => "Leave",
-            Self::Mapped(Status::Suspended) => "Suspended",
-            Self::Mapped(Status::Terminated) => "Terminated",
+            Self::Mapped(status) => status.as_str(),
             Self::Unmapped => "Unmapped",
             Self::Silent => "Silent",
         }

@@ -1,20 +1,20 @@
 //! The ledger: what was let through and what was held, counted before anything is done.
 //!
 //! A run is counted as a whole: it is debited and released, or it becomes a batch that waits for an approval. People
-//! of a batch that still waits count against later runs, so that a held six does not let a seventh through; they do so
-//! for a week at most. Their objects do not count, so that nobody spends everybody's limit by marking many, and a plan
-//! that alone is over the limit of objects waits alone. Leavers of a baseline are a batch from the start, and count only once approved. Leavers whose
-//! last day two trusted answers announced a day apart are let through without being counted: twenty exits on 31 December
+//! of a batch that still waits count against later runs for a week, so that a held six does not let a seventh through;
+//! their objects do not, so that nobody spends everybody's limit by annotating many. A plan that alone is over the limit
+//! of objects waits alone. Leavers of a baseline are a batch from the start, and count only once approved. Leavers whose
+//! last day two trusted responses announced a day apart are released without being counted: twenty exits on 31 December
 //! are no accident.
-//!
-//! What is counted is one plan of one Revocation, by hash and uid: a plan that changed since is counted again, and a
-//! Revocation that was deleted and planned again is another one.
 //!
 //! Two windows bound what is released without a human: the policy's own, and a week, in which no more than three times as
 //! much may pass. Without the second, a fault that makes a few people leavers every day would never be held.
 //!
+//! What is counted is one plan of one Revocation, by hash and uid: a plan that changed since is counted again, and a
+//! Revocation that was deleted and planned again is another one.
+//!
 //! The whole of it lies in one object of at most a megabyte. What waits is kept by name, so that it can be read; what was
-//! released is kept by a short digest of name, uid and plan, twelve characters each.
+//! released is kept in fourteen bytes each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,96 +52,18 @@ pub struct Entry {
     /// Whether it is a baseline's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub baseline: bool,
-    /// Whether its last days were announced long enough before: then it counts against no limit.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub announced: bool,
     /// Whether it is of removals: their people were counted at the cut.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removal: bool,
-    /// Revocations that wait, with the plan of each.
+    /// Whether its last days were announced long enough before: then it counts against no limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announced: bool,
+    /// Revocations that wait, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waiting: BTreeMap<String, Asked>,
     /// Revocations that were released, by when.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub released: BTreeMap<Timestamp, Release>,
-}
-
-impl Ledger {
-    /// Names of the Revocations of which an earlier ledger said something else: what waited then or waits now and did not
-    /// before. What is released now waited then, or was never counted; `None` where it is in the latter, so that
-    /// everybody has to be asked.
-    #[must_use]
-    pub fn differs(&self, before: &Self) -> Option<BTreeSet<String>> {
-        let waiting = |ledger: &Self| -> BTreeMap<String, Asked> {
-            let entries = ledger.policies.values().flatten();
-            entries.flat_map(|entry| entry.waiting.clone()).collect()
-        };
-        let released = |ledger: &Self| -> u32 {
-            let releases = ledger.policies.values().flatten().flat_map(|entry| entry.released.values());
-            releases.fold(0, |sum, release| sum.saturating_add(release.digests.len()))
-        };
-        let (then, now) = (waiting(before), waiting(self));
-        let gone = then.iter().filter(|(name, asked)| now.get(*name) != Some(asked));
-        let come = now.iter().filter(|(name, asked)| then.get(*name) != Some(asked));
-        let names: BTreeSet<String> = gone.chain(come).map(|(name, _)| name.clone()).collect();
-        let approved = u32::try_from(then.keys().filter(|name| !now.contains_key(*name)).count()).unwrap_or(u32::MAX);
-        (released(self) <= released(before).saturating_add(approved)).then_some(names)
-    }
-}
-
-/// What one release let through.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Release {
-    /// Objects they touch, all together.
-    pub objects: u32,
-    /// Digests of the Revocations and their plans.
-    pub digests: Digests,
-}
-
-/// Digests of plans, written one after the other: nine bytes, twelve characters each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Digests(BTreeSet<[u8; WIDTH]>);
-
-/// Bytes of a digest. Two of a million names share one with a probability below one in a billion.
-const WIDTH: usize = 9;
-
-impl Digests {
-    fn insert(&mut self, digest: [u8; WIDTH]) {
-        self.0.insert(digest);
-    }
-
-    fn contains(&self, digest: &[u8; WIDTH]) -> bool {
-        self.0.contains(digest)
-    }
-
-    fn len(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
-    }
-}
-
-impl From<Digests> for String {
-    fn from(digests: Digests) -> Self {
-        data_encoding::BASE64.encode(&digests.0.into_iter().flatten().collect::<Vec<u8>>())
-    }
-}
-
-impl TryFrom<String> for Digests {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let bytes = data_encoding::BASE64.decode(text.as_bytes()).map_err(|_| "no list of digests")?;
-        let (digests, rest) = bytes.as_chunks::<WIDTH>();
-        if rest.is_empty() { Ok(Self(digests.iter().copied().collect())) } else { Err("half a digest") }
-    }
-}
-
-fn digest(name: &str, asked: &Asked) -> [u8; WIDTH] {
-    let whole = Sha256::digest(format!("{name}\0{}\0{}", asked.uid, asked.plan));
-    let mut start = [0; WIDTH];
-    start.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
-    start
+    pub released: BTreeMap<Timestamp, Releases>,
 }
 
 /// One plan of one Revocation, as it is counted.
@@ -150,14 +72,85 @@ fn digest(name: &str, asked: &Asked) -> [u8; WIDTH] {
 pub struct Asked {
     /// Uid of the Revocation.
     pub uid: String,
-    /// The plan's hash.
-    pub plan: String,
+    /// The start of the plan's hash: as much as nobody can find another plan for.
+    plan: String,
     /// Objects the plan touches.
     pub objects: u32,
 }
 
+impl Asked {
+    /// The plan of this hash, of the Revocation with this uid.
+    #[must_use]
+    pub fn new(uid: &str, hash: &str, objects: u32) -> Self {
+        Self { uid: uid.to_owned(), plan: short(hash).to_owned(), objects }
+    }
+
+    /// Whether it is this plan that was counted.
+    #[must_use]
+    pub fn is(&self, hash: &str) -> bool {
+        !hash.is_empty() && self.plan == short(hash)
+    }
+}
+
+/// 128 bits of a hash.
+fn short(hash: &str) -> &str {
+    hash.get(..32).unwrap_or(hash)
+}
+
+/// Who was released: the start of a digest over name and uid of the Revocation. Two of a million share one with a
+/// probability below one in a hundred thousand.
+type Who = [u8; 7];
+/// Which plan: the start of a digest over its hash. A plan's hash covers uids that the API server makes, so nobody can
+/// look for another plan with the same start but by creating objects.
+type Which = [u8; 5];
+
+/// What was released at once: who, which plan, and how many objects it touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Releases(BTreeMap<Who, (Which, u16)>);
+
+/// Bytes of one release.
+const WIDTH: usize = 14;
+
+impl From<Releases> for String {
+    fn from(releases: Releases) -> Self {
+        let bytes = releases.0.into_iter().flat_map(|(who, (which, objects))| {
+            who.into_iter().chain(which).chain(objects.to_be_bytes()).collect::<Vec<u8>>()
+        });
+        data_encoding::BASE64.encode(&bytes.collect::<Vec<u8>>())
+    }
+}
+
+impl TryFrom<String> for Releases {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = data_encoding::BASE64.decode(text.as_bytes()).map_err(|_| "no list of releases")?;
+        let (all, rest) = bytes.as_chunks::<WIDTH>();
+        if !rest.is_empty() {
+            return Err("half a release");
+        }
+        let one = |bytes: &[u8; WIDTH]| {
+            let [a, b, c, d, e, f, g, h, i, j, k, l, more, less] = *bytes;
+            ([a, b, c, d, e, f, g], ([h, i, j, k, l], u16::from_be_bytes([more, less])))
+        };
+        Ok(Self(all.iter().map(one).collect()))
+    }
+}
+
+fn who(name: &str, uid: &str) -> Who {
+    start(&format!("{name}\n{uid}"))
+}
+
+fn start<const N: usize>(text: &str) -> [u8; N] {
+    let whole = Sha256::digest(text);
+    let mut start = [0; N];
+    start.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+    start
+}
+
 /// Whose Revocations are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
     /// Cuts of leavers.
     Leavers,
@@ -165,6 +158,21 @@ pub enum Of {
     Baseline,
     /// Removals of leavers whose cut was counted before.
     Removals,
+}
+
+/// A run, or as much of it as can be counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What is counted of it.
+    pub of: Of,
+    /// What each Revocation asks for, by name.
+    pub revocations: &'a BTreeMap<String, Asked>,
+    /// Those of them whose last day was announced by two trusted responses a day apart.
+    pub announced: &'a BTreeSet<String>,
+    /// Leavers of the run that have no plan yet. They count as people here, and are counted themselves later.
+    pub unplanned: u32,
 }
 
 /// What one Revocation may do, as far as counting goes.
@@ -197,21 +205,6 @@ pub struct Limits {
     pub window: SignedDuration,
 }
 
-/// A run, or as much of it as can be counted.
-#[derive(Clone, Copy, Debug)]
-pub struct Run<'a> {
-    /// Its id.
-    pub id: &'a str,
-    /// Whose Revocations these are.
-    pub of: Of,
-    /// The plan of each Revocation.
-    pub revocations: &'a BTreeMap<String, Asked>,
-    /// Those of them whose last day was announced by two trusted answers a day apart.
-    pub announced: &'a BTreeSet<String>,
-    /// Leavers of the run that have no plan yet. They count as people here, and are counted themselves later.
-    pub unplanned: u32,
-}
-
 /// `percent` of `known`, but no fewer than `at_least` and no more than `at_most`.
 #[must_use]
 pub fn allowed_people(percent: u32, at_least: u32, at_most: u32, known: u32) -> u32 {
@@ -230,16 +223,13 @@ impl Ledger {
     /// What a Revocation may do that would carry out exactly this plan.
     #[must_use]
     pub fn allowance(&self, policy: &str, revocation: &str, asked: &Asked) -> Allowance {
-        let digest = digest(revocation, asked);
-        for entry in self.policies.get(policy).into_iter().flatten() {
-            if entry.has_released(&digest) {
+        for entry in self.policies.get(policy).into_iter().flatten().rev() {
+            if entry.has_released(revocation, asked) {
                 return Allowance::Released { batch: entry.batch.clone() };
             }
             if entry.waiting.get(revocation) == Some(asked) {
-                return entry
-                    .batch
-                    .clone()
-                    .map_or(Allowance::Uncounted, |batch| Allowance::Held { batch, baseline: entry.baseline });
+                let held = |batch| Allowance::Held { batch, baseline: entry.baseline };
+                return entry.batch.clone().map_or(Allowance::Uncounted, held);
             }
         }
         Allowance::Uncounted
@@ -260,44 +250,44 @@ impl Ledger {
     }
 
     /// Counts a run as a whole: releases all of it, or freezes it as a batch. Counting it again changes nothing; what is
-    /// new in it since, or planned otherwise, is counted by itself.
+    /// new in it since is counted by itself, and a plan that was counted as another plan gives that place up.
     ///
-    /// Those who were announced are released beside it, unless they came with a baseline. A plan that touches nothing has
-    /// nothing to be held. Of a plan that changed, what waits gives its place up, and what was released stays counted.
+    /// A plan that touches nothing has nothing to be held, but its person counts. Those who were announced are released
+    /// apart, unless they came with a baseline.
     pub fn count_run(&mut self, policy: &str, run: &Run<'_>, limits: Limits, now: Timestamp) {
         let entries = self.policies.entry(policy.to_owned()).or_default();
         entries.retain(|entry| !entry.is_over(limits.window.max(LONG) + KEPT, now));
-        let fresh: Vec<_> = run
+        let fresh: BTreeMap<&str, &Asked> = run
             .revocations
             .iter()
             .filter(|(name, asked)| !entries.iter().any(|entry| entry.has(name, asked)))
-            .map(|(name, asked)| (name.clone(), asked.clone()))
+            .map(|(name, asked)| (name.as_str(), asked))
             .collect();
-        for (name, _) in &fresh {
-            entries.iter_mut().for_each(|entry| drop(entry.waiting.remove(name)));
+        for (name, asked) in &fresh {
+            entries.iter_mut().for_each(|entry| entry.give_up(name, asked));
         }
+        let may_fit = run.of != Of::Baseline;
+        let (alone, rest): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|(_, asked)| may_fit && asked.objects > limits.objects);
+        let (announced, together): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|(name, _)| run.of == Of::Leavers && run.announced.contains(*name));
+        let people = if run.of == Of::Removals {
+            0
+        } else {
+            count(alone.len()).saturating_add(count(together.len())).saturating_add(run.unplanned)
+        };
+        let objects = together.iter().fold(0_u32, |sum, (_, asked)| sum.saturating_add(asked.objects));
+        let fits = may_fit && fits(entries, people, objects, limits, now);
+        let (name, alone_name) = (batch(run, entries, ""), batch(run, entries, "-alone"));
+        let parts =
+            [(together, (!fits).then_some(name), false), (alone, Some(alone_name), false), (announced, None, true)];
+        entries.extend(
+            parts
+                .into_iter()
+                .filter(|(part, ..)| !part.is_empty())
+                .map(|(part, batch, announced)| Entry::new(run, batch, announced, part, now)),
+        );
         entries.retain(|entry| !entry.is_empty());
-        let baseline = run.of == Of::Baseline;
-        // Of a baseline's people, who owns nothing is no more to be counted than to be held.
-        let (announced, counted): (Vec<_>, Vec<_>) = fresh
-            .into_iter()
-            .partition(|(name, asked)| if baseline { asked.objects == 0 } else { run.announced.contains(name) });
-        let (alone, together): (Vec<_>, Vec<_>) =
-            counted.into_iter().partition(|(_, asked)| !baseline && asked.objects > limits.objects);
-        if !together.is_empty() {
-            let more = u32::try_from(together.len().saturating_add(alone.len())).unwrap_or(u32::MAX);
-            let people = if run.of == Of::Removals { 0 } else { more.saturating_add(run.unplanned) };
-            let fits = !baseline && fits(entries, people, &together, limits, now);
-            let batch = (!fits).then(|| batch(run.id, entries));
-            entries.push(Entry::new(run, batch, false, together, now));
-        }
-        for one in alone {
-            let batch = batch(run.id, entries);
-            entries.push(Entry::new(run, Some(batch), false, vec![one], now));
-        }
-        if !announced.is_empty() {
-            entries.push(Entry::new(run, None, true, announced, now));
-        }
     }
 
     /// Debits exactly this approved plan and releases it, whatever the limits.
@@ -311,13 +301,13 @@ impl Ledger {
     }
 
     /// Forgets what waits and can never be released: `open` are the uids of the Revocations that exist and are not
-    /// cancelled, of people who are neither protected nor unknown. Nobody is held behind those others.
+    /// cancelled, of people who are neither protected nor unknown. Nobody is held behind the others.
     pub fn keep(&mut self, policy: &str, open: &BTreeSet<String>) {
         self.forget(policy, |_, asked| !open.contains(&asked.uid));
     }
 
-    /// Takes a Revocation that waits out of the count: it was cancelled, or its person is protected or unknown. It is
-    /// counted again should that change.
+    /// Takes a Revocation that waits out of the count: it was cancelled or rejected, or its person is protected or
+    /// unknown. It is counted again should that change.
     pub fn withdraw(&mut self, policy: &str, revocation: &str) {
         self.forget(policy, |name, _| name == revocation);
     }
@@ -330,47 +320,57 @@ impl Ledger {
     }
 }
 
+fn count(many: usize) -> u32 {
+    u32::try_from(many).unwrap_or(u32::MAX)
+}
+
 impl Entry {
-    fn new(
-        run: &Run<'_>,
-        batch: Option<String>,
-        announced: bool,
-        counted: Vec<(String, Asked)>,
-        now: Timestamp,
-    ) -> Self {
+    fn new(run: &Run<'_>, batch: Option<String>, announced: bool, part: Vec<(&str, &Asked)>, now: Timestamp) -> Self {
         let held = batch.is_some();
         let mut entry = Self {
             run: run.id.to_owned(),
             at: now,
             batch,
             baseline: run.of == Of::Baseline,
-            announced,
             removal: run.of == Of::Removals,
+            announced,
             waiting: BTreeMap::new(),
             released: BTreeMap::new(),
         };
-        for (name, asked) in counted {
+        for (name, asked) in part {
             if held && asked.objects > 0 {
-                entry.waiting.insert(name, asked);
+                entry.waiting.insert(name.to_owned(), asked.clone());
             } else {
-                entry.release(&name, &asked, now);
+                entry.release(name, asked, now);
             }
         }
         entry
     }
 
     fn release(&mut self, revocation: &str, asked: &Asked, now: Timestamp) {
-        let release = self.released.entry(whole_seconds(now)).or_default();
-        release.objects = release.objects.saturating_add(asked.objects);
-        release.digests.insert(digest(revocation, asked));
+        // Releases of one second are one, which keeps the ledger small.
+        let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let objects = u16::try_from(asked.objects).unwrap_or(u16::MAX);
+        let share = (start(&asked.plan), objects);
+        self.released.entry(second).or_default().0.insert(who(revocation, &asked.uid), share);
     }
 
-    fn has_released(&self, digest: &[u8; WIDTH]) -> bool {
-        self.released.values().any(|release| release.digests.contains(digest))
+    fn has_released(&self, revocation: &str, asked: &Asked) -> bool {
+        let (who, which): (Who, Which) = (who(revocation, &asked.uid), start(&asked.plan));
+        self.released.values().any(|releases| releases.0.get(&who).is_some_and(|(plan, _)| *plan == which))
     }
 
     fn has(&self, revocation: &str, asked: &Asked) -> bool {
-        self.waiting.get(revocation) == Some(asked) || self.has_released(&digest(revocation, asked))
+        self.waiting.get(revocation) == Some(asked) || self.has_released(revocation, asked)
+    }
+
+    /// Drops what this Revocation was counted for as another plan. What was released of another Revocation of that name,
+    /// one that was deleted, stays counted: it may have been carried out.
+    fn give_up(&mut self, revocation: &str, asked: &Asked) {
+        self.waiting.remove(revocation);
+        let who = who(revocation, &asked.uid);
+        self.released.values_mut().for_each(|releases| releases.0.retain(|of, _| *of != who));
+        self.released.retain(|_, releases| !releases.0.is_empty());
     }
 
     fn is_empty(&self) -> bool {
@@ -384,28 +384,23 @@ impl Entry {
     }
 }
 
-/// Releases of one second are one, which keeps the ledger small.
-fn whole_seconds(now: Timestamp) -> Timestamp {
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
 /// A name no other batch of the run has: what is counted later is not what somebody was shown before.
-fn batch(run: &str, entries: &[Entry]) -> String {
-    let name = format!("b-{}", run.trim_start_matches("r-"));
-    match entries.iter().filter(|entry| entry.run == run && entry.batch.is_some()).count() {
-        0 => name,
-        earlier => format!("{name}-{}", earlier + 1),
-    }
+fn batch(run: &Run<'_>, entries: &[Entry], kind: &str) -> String {
+    let removal = if run.of == Of::Removals { "-remove" } else { "" };
+    let name = format!("b-{}{removal}{kind}", run.id.trim_start_matches("r-"));
+    let taken = |name: &str| entries.iter().any(|entry| entry.batch.as_deref() == Some(name));
+    let later = (2_u32..).map(|n| format!("{name}-{n}"));
+    std::iter::once(name.clone()).chain(later).find(|name| !taken(name)).unwrap_or(name)
 }
 
-/// Whether so many people more, and these objects, are within the limits of both windows. Removals bring no people.
-fn fits(entries: &[Entry], people: u32, counted: &[(String, Asked)], limits: Limits, now: Timestamp) -> bool {
-    let objects = counted.iter().fold(0_u32, |sum, (_, asked)| sum.saturating_add(asked.objects));
-    let short = used(entries, limits.window, now, |_| true).plus(waits(entries, now));
+/// Whether so much more is within the limits of both windows.
+fn fits(entries: &[Entry], people: u32, objects: u32, limits: Limits, now: Timestamp) -> bool {
+    let mut short = used(entries, limits.window, now, |_| true);
+    short.people = short.people.saturating_add(waiting_people(entries, now));
     let long = used(entries, LONG, now, |entry| entry.batch.is_none());
     let within = |used: Used, factor: u32| {
         (people == 0 || used.people.saturating_add(people) <= limits.people.saturating_mul(factor))
-            && used.objects.saturating_add(objects) <= limits.objects.saturating_mul(factor)
+            && (objects == 0 || used.objects.saturating_add(objects) <= limits.objects.saturating_mul(factor))
     };
     within(short, 1) && (limits.window >= LONG || within(long, LONG_FACTOR))
 }
@@ -417,32 +412,26 @@ struct Used {
     objects: u32,
 }
 
-impl Used {
-    const fn plus(self, other: Self) -> Self {
-        Self { people: self.people.saturating_add(other.people), objects: self.objects.saturating_add(other.objects) }
-    }
-}
-
-/// What was released within a window, of the entries that are asked for. Announced leavers count nowhere. In the long
-/// window only what no human looked at counts, or one approved lay-off would hold everybody for a week.
+/// What was released within a window, of the entries that are asked for. Announced leavers count nowhere, people of a
+/// removal were counted at the cut, and somebody who left before the baseline and owned nothing is nobody to count. In
+/// the long window only what no human looked at counts, or one approved lay-off would hold everybody for a week.
 fn used(entries: &[Entry], window: SignedDuration, now: Timestamp, asked: impl Fn(&Entry) -> bool) -> Used {
-    let counted = entries.iter().filter(|entry| !entry.announced && asked(entry));
-    let releases = counted.flat_map(|entry| entry.released.iter().map(move |release| (entry, release)));
-    releases.filter(|(_, (at, _))| now.duration_since(**at) < window).fold(
-        Used::default(),
-        |sum, (entry, (_, release))| {
-            let people = if entry.removal { 0 } else { release.digests.len() };
-            sum.plus(Used { people, objects: release.objects })
-        },
-    )
+    let mut used = Used::default();
+    for entry in entries.iter().filter(|entry| !entry.announced && asked(entry)) {
+        let within = entry.released.iter().filter(|(at, _)| now.duration_since(**at) < window);
+        for (_, objects) in within.flat_map(|(_, releases)| releases.0.values()) {
+            let counts = !entry.removal && !(entry.baseline && *objects == 0);
+            used.people = used.people.saturating_add(counts.into());
+            used.objects = used.objects.saturating_add((*objects).into());
+        }
+    }
+    used
 }
 
-/// The people who wait in a batch that is no baseline's and have not waited for longer than the long window.
-fn waits(entries: &[Entry], now: Timestamp) -> Used {
-    let waiting = entries.iter().filter(|entry| !entry.baseline && !entry.removal);
-    let waiting = waiting.filter(|entry| now.duration_since(entry.at) < LONG);
-    let people = waiting.map(|entry| u32::try_from(entry.waiting.len()).unwrap_or(u32::MAX));
-    Used { people: people.fold(0, u32::saturating_add), objects: 0 }
+/// People who wait in a batch that is neither a baseline's nor of removals, and not for longer than the long window.
+fn waiting_people(entries: &[Entry], now: Timestamp) -> u32 {
+    let waiting = entries.iter().filter(|e| !e.baseline && !e.removal && now.duration_since(e.at) < LONG);
+    waiting.fold(0_u32, |sum, entry| sum.saturating_add(count(entry.waiting.len())))
 }
 
 #[cfg(test)]

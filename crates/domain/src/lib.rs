@@ -1,5 +1,6 @@
 //! What Rollcall decides, as functions over plain values. No Kubernetes, no I/O, no clock: `now` is an argument.
 
+pub mod canonical;
 pub mod capabilities;
 pub mod employee;
 pub mod evidence;

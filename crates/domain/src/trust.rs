@@ -4,9 +4,9 @@
 //! [`Snapshot`], so whatever acts on people acts on an answer that was believed.
 
 mod finding;
+mod history;
 mod memory;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -14,7 +14,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::employee::{Delivered, Employee, Field, HrId, Read, Said};
 use super::lifecycle::{Facts, State, verdict};
-use memory::{Answered, Last};
+use memory::{Answered, Digests, Hashed, Last};
 
 pub use finding::{Finding, failed};
 pub use memory::Memory;
@@ -24,6 +24,7 @@ pub use memory::Memory;
 pub struct Snapshot {
     employees: Arc<[Employee]>,
     answer: String,
+    acceptance: String,
     taken: Timestamp,
     source: String,
     part: bool,
@@ -41,6 +42,12 @@ impl Snapshot {
     #[must_use]
     pub fn answer(&self) -> &str {
         &self.answer
+    }
+
+    /// Digest of what an admin accepts by it: ids, statuses, dates and addresses.
+    #[must_use]
+    pub fn acceptance(&self) -> &str {
+        &self.acceptance
     }
 
     /// When it was read.
@@ -76,8 +83,10 @@ pub struct Bounds {
     /// How many people must be the same, in percent of the smaller of the two answers: who only joined or only went
     /// missing is no other person.
     pub min_overlap: u8,
-    /// How many records may be unreadable, or people's statuses not mapped, in percent of all.
+    /// How many records may be set aside, because they cannot be read or share their id with another, in percent of all.
     pub max_bad_records: u8,
+    /// How many people may carry a status that is empty or not mapped, in percent of all.
+    pub max_unmapped_statuses: u8,
     /// Fields that must be filled for at least one person.
     pub always_present: Vec<Field>,
     /// People that must be seen in every answer, each in a certain state.
@@ -124,6 +133,9 @@ pub struct Asked<'a> {
     pub remembered: bool,
     /// Digest of the answer that an admin accepted.
     pub accepted: Option<&'a str>,
+    /// Who stands in the cluster as a person of this connection, and was named by the last trusted answer. Compared
+    /// with where the memory is lost, of another connection, or older than what it remembers today.
+    pub standing: &'a [Employee],
 }
 
 /// An answer that is believed, and what is remembered of it.
@@ -135,12 +147,14 @@ pub struct Believed {
     pub memory: Memory,
     /// Findings that the admin accepted with exactly this answer.
     pub waived: Vec<Finding>,
+    /// Ids that more than one record has. All records of them were set aside.
+    pub repeated: Vec<HrId>,
 }
 
 /// An answer that is not believed. It changes nothing, and the memory stays as it is.
 #[derive(Debug)]
 pub struct Held {
-    /// Digest that names exactly this answer.
+    /// Digest of what an admin accepts, see [`Snapshot::acceptance`].
     pub answer: String,
     /// Everything that was found; never empty.
     pub findings: Vec<Finding>,
@@ -167,25 +181,34 @@ pub fn judge(
 ) -> Result<Believed, Held> {
     let today = now.to_zoned(TimeZone::UTC).date();
     read.employees.sort_by(|a, b| (&a.id, a.said, a.start, a.last_day).cmp(&(&b.id, b.said, b.start, b.last_day)));
-    let answer = memory.digest(&read);
-    let hashes = memory.hashes(&read.employees);
-    let mut findings = of_itself(&read, bounds, today);
-    findings.extend(against_the_past(&read, &hashes, memory, asked, bounds, today));
-    let accepted = asked.accepted == Some(answer.as_str());
+    let Digests { exact: answer, acceptance } = memory.digests(&read);
+    let given = read.employees.len() + read.bad.len();
+    let repeated = set_repeated_aside(&mut read.employees);
+    let people = memory.hashed(&read.employees);
+    let mut findings = of_itself(&read, &repeated, given, bounds, today);
+    findings.extend(against_the_past(&read, &people, memory, asked, bounds, today));
+    let accepted = asked.accepted == Some(acceptance.as_str());
     let (waived, findings): (Vec<_>, Vec<_>) =
         findings.into_iter().partition(|finding| accepted && finding.can_be_accepted());
     if !findings.is_empty() {
-        return Err(Held { answer, findings });
+        return Err(Held { answer: acceptance, findings });
     }
     let (delivered, part, source) = (read.delivered, read.part, asked.source);
-    let answered = Answered { answer: &answer, hashes: &hashes, source, delivered, part };
+    let answered = Answered { answer: &answer, people: &people, source, delivered, part };
     let memory = memory.after(&answered, today, !waived.is_empty());
     let (employees, source) = (read.employees.into(), source.to_owned());
-    Ok(Believed {
-        snapshot: Snapshot { employees, answer, taken: now, source, part, delivered: delivered.at },
-        memory,
-        waived,
-    })
+    let snapshot = Snapshot { employees, answer, acceptance, taken: now, source, part, delivered: delivered.at };
+    Ok(Believed { snapshot, memory, waived, repeated })
+}
+
+/// Sets every record aside that shares its id with another: which of them is meant cannot be told, so nothing is said of
+/// that person, as if the one record there should be could not be read. `employees` are ordered by id.
+fn set_repeated_aside(employees: &mut Vec<Employee>) -> Vec<HrId> {
+    let pairs = employees.iter().zip(employees.iter().skip(1));
+    let mut repeated: Vec<HrId> = pairs.filter(|(a, b)| a.id == b.id).map(|(a, _)| a.id.clone()).collect();
+    repeated.dedup();
+    employees.retain(|employee| repeated.binary_search(&employee.id).is_err());
+    repeated
 }
 
 /// Believes an answer of which the source says, without giving it again, that it is the last one still.
@@ -196,31 +219,28 @@ pub fn again(snapshot: &Snapshot, memory: &Memory, asked: &Asked<'_>, now: Times
     let last = memory.last()?;
     let same = last.answer == snapshot.answer && last.source == asked.source && snapshot.source == asked.source;
     let memory = memory.again(now.to_zoned(TimeZone::UTC).date());
-    same.then(|| Believed { snapshot: Snapshot { taken: now, ..snapshot.clone() }, memory, waived: Vec::new() })
+    let snapshot = Snapshot { taken: now, ..snapshot.clone() };
+    same.then_some(Believed { snapshot, memory, waived: Vec::new(), repeated: Vec::new() })
 }
 
-/// What an answer shows by itself. `read` is ordered by id.
-fn of_itself(read: &Read, bounds: &Bounds, today: Date) -> Vec<Finding> {
+/// What an answer of `given` records shows by itself. `read` is ordered by id.
+///
+/// An id that several records have counts as one bad record, however many they are: one typing error is one.
+fn of_itself(read: &Read, repeated: &[HrId], given: usize, bounds: &Bounds, today: Date) -> Vec<Finding> {
     let people = read.employees.len();
-    let given = people + read.bad.len();
-    let repeated: BTreeSet<&HrId> = read
-        .employees
-        .iter()
-        .zip(read.employees.iter().skip(1))
-        .filter(|(a, b)| a.id == b.id)
-        .map(|(a, _)| &a.id)
-        .collect();
+    let bad = read.bad.len() + repeated.len();
+    let too_many = bad > allowance(bounds.max_bad_records, given);
+    let unreadable = read.bad.first().filter(|_| too_many);
+    let first_repeated = repeated.first().filter(|_| too_many);
     let unmapped = read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count();
     let missing: Vec<Field> = bounds.always_present.iter().copied().filter(|field| nobody_has(read, *field)).collect();
-    let bad = read.bad.first().filter(|_| read.bad.len() > allowance(bounds.max_bad_records, given));
-
     let incomplete = read.announced_total.filter(|announced| *announced != given);
     [
         (people == 0 && !read.part).then_some(Finding::Empty),
         incomplete.map(|announced| Finding::Incomplete { announced, given }),
-        repeated.first().map(|first| Finding::DuplicateIds { ids: repeated.len(), first: (*first).clone() }),
-        bad.map(|first| Finding::TooManyBadRecords { bad: read.bad.len(), of: given, first: first.clone() }),
-        (unmapped > allowance(bounds.max_bad_records, people))
+        first_repeated.map(|first| Finding::DuplicateIds { ids: repeated.len(), first: first.clone() }),
+        unreadable.map(|first| Finding::TooManyBadRecords { bad: read.bad.len(), of: given, first: first.clone() }),
+        (unmapped > allowance(bounds.max_unmapped_statuses, people))
             .then_some(Finding::UnmappedStatuses { people: unmapped, of: people }),
         (people > 0 && !missing.is_empty()).then_some(Finding::FieldMissing(missing)),
         if read.part { None } else { unseen(&read.employees, bounds, today) },
@@ -244,35 +264,50 @@ fn unseen(employees: &[Employee], bounds: &Bounds, today: Date) -> Option<Findin
     (!employees.is_empty() && !unseen.is_empty()).then_some(Finding::Sentinels(unseen))
 }
 
-/// What an answer shows beside those believed before. Says nothing of an empty one, which is never believed; of one that
+/// What an answer shows compared with those trusted before. Nothing of an empty one, which is never trusted; of one that
 /// names only some, whether it is older, since neither number nor people can be compared.
+///
+/// Where nothing is remembered, the people that stand in the cluster are what was trusted before: a connection that was
+/// deleted and applied again, or a cluster that was restored, has them and no memory.
 fn against_the_past(
     read: &Read,
-    hashes: &[u64],
+    people: &Hashed<'_>,
     memory: &Memory,
     asked: &Asked<'_>,
     bounds: &Bounds,
     today: Date,
 ) -> Vec<Finding> {
-    let now = hashes.len();
+    let comparable = !read.part && people.len() > 0;
     let Some(last) = memory.last() else {
-        return if asked.remembered { vec![Finding::MemoryLost] } else { Vec::new() };
+        let lost = asked.remembered.then_some(Finding::MemoryLost).into_iter();
+        let Some(standing) = memory.of_people(asked.standing, today).filter(|_| comparable) else {
+            return lost.collect();
+        };
+        return lost
+            .chain(shrunk(people.len(), standing.count, standing.count, bounds))
+            .chain(other_people(people, &standing, None, bounds))
+            .chain(history::findings(&standing, people, memory, bounds, today))
+            .chain(history::terminated(&standing, people, memory, bounds, today))
+            .collect();
     };
-    let older = older(&read.delivered, last);
-    if read.part || last.count == 0 {
-        return older.into_iter().collect();
+    let older = older(&read.delivered, last).into_iter();
+    if !comparable || last.count == 0 {
+        return older.filter(|_| read.part || last.count == 0).collect();
     }
-    if now == 0 {
-        return Vec::new();
-    }
-    let high_water = memory.high_water(today);
+    let standing = last.ids_alone().then(|| memory.of_people(asked.standing, today)).flatten();
+    older
+        .chain(shrunk(people.len(), last.count, memory.high_water(today), bounds))
+        .chain(other_people(people, last, Some(asked.source), bounds))
+        .chain(history::findings(standing.as_ref().unwrap_or(last), people, memory, bounds, today))
+        .collect()
+}
+
+fn shrunk(now: usize, before: usize, high_water: usize, bounds: &Bounds) -> Option<Finding> {
     let fewer = |than: usize| than.saturating_sub(now) > allowance(bounds.max_shrink, than);
-    let shrunk = if fewer(last.count) {
-        Some(Finding::Shrunk { now, before: last.count })
-    } else {
-        fewer(high_water).then_some(Finding::ShrunkSlowly { now, high_water })
-    };
-    older.into_iter().chain(shrunk).chain(other_people(hashes, last, asked.source, bounds)).collect()
+    if fewer(before) {
+        return Some(Finding::Shrunk { now, before });
+    }
+    fewer(high_water).then_some(Finding::ShrunkSlowly { now, high_water })
 }
 
 /// Whether the file was overtaken: who has left since would work here again, and who came would be missing.
@@ -289,15 +324,15 @@ fn older(delivered: &Delivered, last: &Last) -> Option<Finding> {
 ///
 /// Counted against the smaller of the two answers, so that neither joiners nor people who are only missing (which
 /// `max_shrink` bounds) count as replaced. One person may always be another one, except where nobody is the same.
-fn other_people(hashes: &[u64], last: &Last, source: &str, bounds: &Bounds) -> Option<Finding> {
-    let same = last.still_there(hashes);
-    let of = last.count.min(hashes.len());
+fn other_people(people: &Hashed<'_>, last: &Last, source: Option<&str>, bounds: &Bounds) -> Option<Finding> {
+    let same = last.still_there(people);
+    let of = last.count.min(people.len());
     let replaced = of.saturating_sub(same);
     let allowed = allowance(100_u8.saturating_sub(bounds.min_overlap), of);
     (replaced > allowed || same == 0).then(|| Finding::OtherPeople {
         replaced,
         of,
-        source_changed: last.source != source,
+        source_changed: source.is_some_and(|source| last.source != source),
     })
 }
 

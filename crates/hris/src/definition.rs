@@ -6,6 +6,7 @@
 //! values; `check.rs` is what has to fit together.
 
 mod check;
+mod meaning;
 mod signing;
 mod values;
 mod words;

@@ -129,7 +129,7 @@ impl View {
         let set_aside =
             read.bad.iter().map(|bad| SetAside { position: bad.position, reason: bad.reason.clone() }).collect();
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
-        let asked = Asked { source: "preview", remembered: false, accepted: None };
+        let asked = Asked { source: "preview", remembered: false, accepted: None, standing: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
             Ok(_) => Trust::Believable,
             Err(held) => Trust::Held(held.findings.iter().map(Finding::message).collect()),

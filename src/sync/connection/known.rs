@@ -69,9 +69,15 @@ mod tests {
     fn snapshot() -> Snapshot {
         let ada = Employee::new(HrId("7".into()), "Ada".into(), "ada@example.com".into(), Said::Mapped(Status::Active));
         let read = Read { employees: vec![ada], ..Read::default() };
-        let bounds =
-            Bounds { max_shrink: 10, min_overlap: 95, max_bad_records: 1, always_present: vec![], sentinels: vec![] };
-        let asked = Asked { source: "source", remembered: false, accepted: None };
+        let bounds = Bounds {
+            max_shrink: 10,
+            min_overlap: 95,
+            max_bad_records: 1,
+            max_unmapped_statuses: 1,
+            always_present: vec![],
+            sentinels: vec![],
+        };
+        let asked = Asked { source: "source", remembered: false, accepted: None, standing: &[] };
         judge(read, &Memory::fresh(&[1; 32]), &asked, &bounds, jiff::Timestamp::UNIX_EPOCH).unwrap().snapshot
     }
 

@@ -10,12 +10,14 @@ use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Sentinel
 use crate::api::{HRConnection, names, quantity};
 use crate::kube::outcome::Fault;
 use domain::capabilities;
-use domain::employee::{BadRecord, Failure, HrId, Read, Said};
+use domain::employee::{BadRecord, Employee, Failure, HrId, Read, Said};
 use domain::schedule::{self, Times};
 use domain::trust::{self, Asked, Believed, Bounds, Finding, Held, Sentinel};
 
 /// Outcome of an attempt that found nothing new.
 const NOTHING_NEW: &str = "NothingNew";
+/// How long a source counts as one that shows who left, after it last did.
+const LEAVERS_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Longest value of the reconcile-now annotation that is told from another.
 const LONGEST_REQUEST: usize = 64;
 /// Longest finding, and most findings and words, that the schema takes.
@@ -47,16 +49,20 @@ impl Settings {
         let trust = &spec.trust;
         let every = quantity::duration("spec.schedule.every", &spec.schedule.every)?;
         if every < schedule::SHORTEST {
-            return Err(Fault::Stalled(format!("spec.schedule.every: {:?} is less than 10s", spec.schedule.every)));
+            return Err(Fault::Stalled(format!("spec.schedule.every: \"{}\" is less than 10s", spec.schedule.every)));
         }
         Ok(Self {
             every,
             timeout: quantity::duration("spec.timeout", &spec.timeout)?,
-            stale_after: quantity::duration("spec.trust.staleAfter", &trust.stale_after)?,
+            stale_after: spec.stale_after()?,
             bounds: Bounds {
                 max_shrink: quantity::percent("spec.trust.maxShrink", &trust.max_shrink)?,
                 min_overlap: quantity::percent("spec.trust.minOverlap", &trust.min_overlap)?,
                 max_bad_records: quantity::percent("spec.trust.maxBadRecords", &trust.max_bad_records)?,
+                max_unmapped_statuses: quantity::percent(
+                    "spec.trust.maxUnmappedStatuses",
+                    &trust.max_unmapped_statuses,
+                )?,
                 always_present: trust.always_present.clone(),
                 sentinels: sentinels(&trust.sentinels),
             },
@@ -79,12 +85,13 @@ impl Settings {
         }
     }
 
-    /// What the gate is asked beside the answer. `source` says which source it is of.
-    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str) -> Asked<'a> {
+    /// What the gate is asked beside the answer. `source` says which source it is of, `standing` who stands in the cluster.
+    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str, standing: &'a [Employee]) -> Asked<'a> {
         Asked {
             source,
             remembered: connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()),
             accepted: connection.annotations().get(names::ACCEPT).map(String::as_str),
+            standing,
         }
     }
 }
@@ -121,6 +128,19 @@ impl Seen {
         }
     }
 
+    /// Adds what the gate set aside: every record of these ids.
+    pub(super) fn set_aside(&mut self, repeated: &[HrId]) {
+        self.bad = self.bad.saturating_add(repeated.len());
+        let room = MOST_SET_ASIDE.saturating_sub(self.set_aside.len());
+        let lines = repeated.iter().take(room);
+        self.set_aside.extend(lines.map(|id| short(&format!("set aside: more than one record has the id {id}"))));
+    }
+
+    /// Whether somebody in it has left, or has a last day.
+    const fn tells_leavers(&self) -> bool {
+        self.capabilities.seen.leavers > 0 || self.capabilities.seen.end_dates > 0
+    }
+
     /// Adds something that was noticed, and is no reason to doubt the answer.
     pub(super) fn note(&mut self, words: String) {
         self.notes.push(short(&words));
@@ -146,14 +166,32 @@ fn most(words: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
 
 /// What an attempt came to.
 pub(super) enum Outcome {
-    /// Believed, with the findings an admin accepted.
-    Trusted(Trusted, Vec<Finding>),
+    /// Believed.
+    Trusted(Box<Answered>),
     /// Not believed.
     Held(Held),
     /// No answer.
     Failed(Finding),
     /// Nothing new came since the last trusted answer, and why.
     Nothing(String),
+}
+
+/// A believed answer, as far as it is shown.
+pub(super) struct Answered {
+    /// What is written of it.
+    trusted: Trusted,
+    /// The digest that an admin would have accepted.
+    acceptance: String,
+    /// The findings that an admin accepted.
+    waived: Vec<Finding>,
+}
+
+impl Answered {
+    /// What there is to show of an answer that was believed at `at`.
+    pub(super) fn of(believed: &Believed, at: Timestamp) -> Self {
+        let acceptance = believed.snapshot.acceptance().to_owned();
+        Self { trusted: trusted(believed, at), acceptance, waived: believed.waived.clone() }
+    }
 }
 
 /// What it comes to that there is nothing to read: no answer at all, before the first one.
@@ -163,7 +201,7 @@ pub(super) fn nothing(connection: &HRConnection, why: String) -> Outcome {
 }
 
 /// What is written of a believed answer.
-pub(super) fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
+fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
     let snapshot = &believed.snapshot;
     let mut statuses = BTreeMap::new();
     for employee in snapshot.employees() {
@@ -218,7 +256,8 @@ pub(super) fn record(
     let age = |last: Option<&Trusted>| Age { at, stale_after: settings.stale_after, last: last.map(Trusted::as_of) };
     let before = age(status.last_trusted.as_ref());
     status.last_attempt = Some(match outcome {
-        Outcome::Trusted(trusted, waived) => {
+        Outcome::Trusted(answered) => {
+            let Answered { trusted, acceptance, waived } = *answered;
             let people = trusted.employees;
             let message = format!("{people} people read and believed.{}", beside(seen.as_ref()));
             words.extend([
@@ -226,9 +265,13 @@ pub(super) fn record(
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
             ]);
-            let answer = Some(trusted.answer.clone());
             status.last_trusted = Some(trusted);
-            attempt("Trusted", answer, &waived, "accepted: ")
+            if let Some(seen) = &seen {
+                let shown = seen.tells_leavers().then_some(at);
+                status.leavers_last_seen = shown.or(status.leavers_last_seen);
+                words.push(tells_leavers(seen, status.leavers_last_seen, at));
+            }
+            attempt("Trusted", Some(acceptance), &waived, "accepted: ")
         }
         Outcome::Held(held) => {
             let message = format!("{}{before}", explain(&connection.name_any(), &held));
@@ -271,10 +314,26 @@ pub(super) fn record(
     (status, words)
 }
 
+/// Whether answers show who left. A source that never does leaves everybody employed for ever and looks healthy, so it has
+/// a condition of its own: in a small company nobody may have left for a while, so it is no fault.
+fn tells_leavers(seen: &Seen, last: Option<Timestamp>, at: Timestamp) -> ConditionUpdate {
+    let Some(last) = last.filter(|last| at.duration_since(*last) <= LEAVERS_WITHIN) else {
+        return condition::no_leaver_seen(last);
+    };
+    let capabilities::Seen { leavers, end_dates, .. } = seen.capabilities.seen;
+    condition::leavers_seen(if last == at {
+        format!("{leavers} people of the newest answer have left, {end_dates} have a last day.")
+    } else {
+        format!(
+            "Nobody of the newest answer has left or has a last day; the last one that showed somebody is of {last}."
+        )
+    })
+}
+
 /// Ready, unless the last believed answer is too old to go by: a sender that stopped sending looks like one that has
 /// nothing to say.
 fn ready_or_stale(message: String, age: &Age) -> ConditionUpdate {
-    if age.stale() { condition::waiting("Stale", format!("{message}{age}")) } else { condition::ready(message) }
+    if age.stale() { condition::stale(format!("{message}{age}")) } else { condition::ready(message) }
 }
 
 /// Why an answer is held, and what to do: all reasons, the first in full.
@@ -310,7 +369,7 @@ impl std::fmt::Display for Age {
         match self.last {
             None => f.write_str(" No answer was trusted yet."),
             Some(last) if self.stale() => {
-                write!(f, " Stale: the last trusted answer is of {last}, older than trust.staleAfter.")
+                write!(f, " Stale: the last trusted answer is of {last}, older than trust.staleAfter allows.")
             }
             Some(_) => Ok(()),
         }

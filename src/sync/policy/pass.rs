@@ -1,6 +1,6 @@
 //! One pass over everybody, as a function: from the objects as they are to the writes that make them right.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,6 +13,8 @@ use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
 use crate::sync::mirror::mirror;
 use crate::sync::people::Write;
+use domain::employee::Employee;
+use domain::lifecycle::State;
 use domain::roster::{self, Answer, Baseline, Change, Plan, Rules, Turn};
 use domain::trust::Snapshot;
 
@@ -28,6 +30,8 @@ pub struct GateInputs {
     pub runs: Vec<policy::Run>,
     /// Whether leavers act by themselves.
     pub baseline: Baseline,
+    /// Most people it manages.
+    pub most_people: u32,
     /// What it says.
     pub settings: Settings,
     /// Everybody.
@@ -74,6 +78,8 @@ pub struct Tally {
     pub baseline_leavers: u32,
     /// Who is in scope; none without an answer.
     pub scope: Option<policy::Scoped>,
+    /// How many people there would be to manage, where that is too many and nobody new was added.
+    pub not_added: Option<u32>,
     /// How many people went out of scope, and how many came into it.
     pub crossed: (u32, u32),
     /// People whose location has no zone; none without an answer.
@@ -92,7 +98,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
         .filter_map(|person| Some((person, convert::record(person, &view.namespace)?)))
         .filter(|(_, record)| record.connection == connection)
         .collect();
-    let plan = plan(view, &ours, now);
+    let (plan, not_added) = bounded(view, &ours, now);
     let Plan { changes, runs, states, missing, baseline_leavers, scope, unmatched, wake } = plan;
     let crossed = crossed(&changes);
     let mut writes =
@@ -112,6 +118,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             states,
             missing,
             baseline_leavers,
+            not_added,
             scope: scope.map(convert::scoped_shown),
             crossed,
             unmatched,
@@ -120,7 +127,24 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     }
 }
 
-fn plan(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> Plan {
+/// The plan, and where it would manage too many people, how many: then it is one in which nobody is new, and everybody who
+/// stands goes on. Who has left is not counted: history grows for ever.
+fn bounded(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> (Plan, Option<u32>) {
+    let employees = view.snapshot.as_ref().map(|snapshot| snapshot.employees());
+    let whole = plan(view, ours, employees, now);
+    let managed = whole.states.iter().filter(|(state, _)| **state != State::Terminated).map(|(_, people)| people).sum();
+    let known: HashSet<&str> = ours.iter().map(|(_, record)| record.id.as_str()).collect();
+    let adds = whole.changes.iter().any(|change| !known.contains(change.id.0.as_str()));
+    if managed <= view.most_people || !adds {
+        return (whole, None);
+    }
+    let standing: Vec<Employee> =
+        employees.unwrap_or_default().iter().filter(|one| known.contains(one.id.0.as_str())).cloned().collect();
+    let bounded = plan(view, ours, Some(&standing), now);
+    (Plan { scope: whole.scope, unmatched: whole.unmatched, ..bounded }, Some(managed))
+}
+
+fn plan(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], employees: Option<&[Employee]>, now: Timestamp) -> Plan {
     let known: Vec<_> = ours.iter().map(|(person, record)| convert::known(person, record)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
     let rules = Rules {
@@ -134,12 +158,9 @@ fn plan(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> 
         runs: &runs,
         baseline: view.baseline,
     };
-    let answer = view.snapshot.as_ref();
-    let answer = answer.map(|snapshot| Answer {
-        employees: snapshot.employees(),
-        taken: snapshot.taken(),
-        part: snapshot.part(),
-    });
+    let answer = view.snapshot.as_ref().zip(employees);
+    let answer =
+        answer.map(|(snapshot, employees)| Answer { employees, taken: snapshot.taken(), part: snapshot.part() });
     roster::next(&known, answer, &rules, now)
 }
 

@@ -1,8 +1,8 @@
 //! The edge of a policy: its spec read once, and refused with the field that cannot be followed.
 
-use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
-use crate::api::SyncPolicy;
+use crate::api::{SyncPolicy, policy};
 use crate::kube::outcome::Fault;
 use crate::sync::convert;
 use crate::sync::usernames::Usernames;
@@ -29,14 +29,7 @@ impl Settings {
     /// Stalled, with the field.
     pub fn of(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<Self, Fault> {
         let spec = &policy.spec;
-        let connection = spec.connections.first().map(|connection| connection.name.clone());
-        let connection = connection.ok_or_else(|| Fault::Stalled("spec.connections: name one".to_owned()))?;
-        if let Some(older) = all.iter().find(|other| rules(other, &connection) && age(other) < age(policy)) {
-            let name = older.metadata.name.as_deref().unwrap_or_default();
-            return Err(Fault::Stalled(format!(
-                "spec.connections: the older policy {name} is over {connection} already; delete one of the two"
-            )));
-        }
+        let connection = connection(policy, all)?;
         let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
         let zones = zones.map_err(|unknown| Fault::Stalled(format!("spec.{unknown}")))?;
         let scope = convert::scope(&spec.scope);
@@ -44,6 +37,33 @@ impl Settings {
         let usernames = Usernames::compile(&spec.identity.usernames, &connection)?;
         Ok(Self { connection, scope, zones, usernames })
     }
+
+    /// What stands in for a spec that cannot be followed, while no answer is taken over: last days that were announced,
+    /// and leavers who are known, need nothing of it, since each Person has its zone and whether it is in scope. None
+    /// where the connection is another policy's.
+    #[must_use]
+    pub fn standing(policy: &SyncPolicy, all: &[SyncPolicy]) -> Option<Self> {
+        let spec = &policy.spec;
+        let connection = connection(policy, all).ok()?;
+        let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
+        let zones = zones.or_else(|_| Zones::new("UTC", &BTreeMap::new())).ok()?;
+        let scope = convert::scope(&spec.scope).or_else(|_| convert::scope(&policy::Scope::default())).ok()?;
+        let usernames = Usernames::compile(&[], &connection).ok()?;
+        Some(Self { connection, scope, zones, usernames })
+    }
+}
+
+/// The connection of a policy, if no older policy is over it.
+fn connection(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<String, Fault> {
+    let connection = policy.spec.connections.first().map(|connection| connection.name.clone());
+    let connection = connection.ok_or_else(|| Fault::Stalled("spec.connections: name one".to_owned()))?;
+    if let Some(older) = all.iter().find(|other| rules(other, &connection) && age(other) < age(policy)) {
+        let name = older.metadata.name.as_deref().unwrap_or_default();
+        return Err(Fault::Stalled(format!(
+            "spec.connections: the older policy {name} is over {connection} already; delete one of the two"
+        )));
+    }
+    Ok(connection)
 }
 
 fn rules(policy: &SyncPolicy, connection: &str) -> bool {
@@ -53,18 +73,6 @@ fn rules(policy: &SyncPolicy, connection: &str) -> bool {
 /// What makes a policy older: when it was made, then its name.
 fn age(policy: &SyncPolicy) -> (Option<jiff::Timestamp>, Option<&str>) {
     (policy.metadata.creation_timestamp.as_ref().map(|time| time.0), policy.metadata.name.as_deref())
-}
-
-/// What a baseline is made of: source and mapping (`source`), connections, scope, identity, lifecycle and mode. Limits and
-/// what is protected are not in it: they may change without anybody's leavers needing approval anew.
-///
-/// # Errors
-/// Never in practice; a spec that came from JSON can be written as JSON.
-pub fn fingerprint(policy: &SyncPolicy, source: &str) -> Result<String, Fault> {
-    let spec = &policy.spec;
-    let parts = (source, &spec.connections, &spec.scope, &spec.identity, &spec.lifecycle, spec.mode);
-    let text = serde_json::to_vec(&parts).map_err(|_| Fault::Stalled("the spec cannot be read".to_owned()))?;
-    Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(text)))
 }
 
 #[cfg(test)]
@@ -135,31 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn a_baseline_is_made_of_source_scope_identity_lifecycle_and_mode_and_of_nothing_else() {
-        let settled = fingerprint(&with("mode", "Observe".into()), "source-1").unwrap();
-        let cases = [
-            ("the same", with("mode", "Observe".into()), "source-1", true),
-            ("another source or mapping", with("mode", "Observe".into()), "source-2", false),
-            ("another mode", with("mode", "Enforce".into()), "source-1", false),
-            ("another identity", with("identity", serde_json::json!({"usernames": ["person.id"]})), "source-1", false),
-            (
-                "another scope",
-                with("scope", serde_json::json!({"exclude": {"teams": ["Key accounts"]}})),
-                "source-1",
-                false,
-            ),
-            (
-                "another lifecycle",
-                with("lifecycle", serde_json::json!({"termination": {"removeAfter": "1h"}})),
-                "source-1",
-                false,
-            ),
-            ("other limits", with("limits", serde_json::json!({"people": {"percent": 9}})), "source-1", true),
-            ("others protected", with("protected", serde_json::json!({"people": ["7"]})), "source-1", true),
-            ("other zones", with("timeZones", serde_json::json!({"default": "UTC"})), "source-1", true),
-        ];
-        for (what, policy, source, same) in cases {
-            assert_eq!(fingerprint(&policy, source).unwrap() == settled, same, "{what}");
+    fn what_can_be_followed_of_a_spec_stands_in_for_the_rest_and_never_for_a_policy_that_is_not_asked() {
+        let everyone = policy("everyone", "2026-01-02T00:00:00Z", &plain());
+        let older = policy("zeal", "2026-01-01T00:00:00Z", &plain());
+        let zones = with("timeZones", serde_json::json!({"default": "Europe/Atlantis"}));
+        let loops = with("scope", serde_json::json!({"expression": "[1].all(x, true)"}));
+        let names = with("identity", serde_json::json!({"usernames": ["person."]}));
+        for policy in [&everyone, &zones, &loops, &names] {
+            let settings = Settings::standing(policy, &[]).expect("stands");
+            assert_eq!(settings.connection, "hq");
         }
+        assert_eq!(Settings::standing(&zones, &[]).expect("stands").zones.default_zone().name(), "UTC");
+        assert!(Settings::standing(&zones, &[older]).is_none(), "the older policy goes on");
     }
 }

@@ -19,7 +19,7 @@ fn policy(status: SyncPolicyStatus) -> SyncPolicy {
 }
 
 fn seen(baseline: Baseline) -> Seen {
-    Seen { connection: "hq".into(), snapshot: None, fingerprint: Some("new".into()), baseline }
+    Seen { connection: "hq".into(), snapshot: None, fingerprint: Some("new".into()), baseline, trouble: None }
 }
 
 fn tally() -> Tally {
@@ -27,6 +27,7 @@ fn tally() -> Tally {
         states: [("Active".to_owned(), 3)].into(),
         missing: 0,
         baseline_leavers: 2,
+        not_added: None,
         scope: None,
         crossed: (0, 0),
         unmatched: None,
@@ -138,5 +139,50 @@ fn what_was_said_of_locations_stands_until_it_is_said_anew() {
         let mut status = SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() };
         keep_locations(&mut status, &before);
         assert_eq!(status.conditions, expected);
+    }
+}
+
+#[test]
+fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
+    let missing = || Fault::Waiting {
+        reason: condition::CONNECTION_MISSING,
+        message: "apply it".into(),
+        again: CONNECTION_AGAIN,
+    };
+    let invalid = || Fault::Stalled("spec.timeZones.default".into());
+    for (trouble, expected, again) in [
+        (missing(), vec![("Ready", "ConnectionMissing"), ("Reconciling", "Progressing"), ("Baseline", "Settled")], 30),
+        (invalid(), vec![("Ready", "Stalled"), ("Stalled", "InvalidSpec"), ("Baseline", "Settled")], 600),
+    ] {
+        let seen = Seen { trouble: Some(trouble), ..seen(Baseline::Settled) };
+        let (_, report) = conclude(
+            &policy(SyncPolicyStatus::default()),
+            &seen,
+            Tally { baseline_leavers: 0, ..tally() },
+            None,
+            noon(),
+        );
+        assert_eq!(report.words.iter().map(|word| (word.type_, word.reason)).collect::<Vec<_>>(), expected);
+        assert_eq!(report.again, Duration::from_secs(again));
+    }
+}
+
+#[test]
+fn too_many_people_are_said_and_the_baseline_stands() {
+    let many = Tally { not_added: Some(10_001), baseline_leavers: 0, ..tally() };
+    let expected = [condition::too_many_people("hq", 10_001, MOST_PEOPLE), condition::baseline_clear()];
+    assert_eq!(words(&seen(Baseline::Settled), &many), expected);
+}
+
+#[test]
+fn a_baseline_is_called_settled_by_its_condition_of_whatever_spec() {
+    for (word, expected) in [
+        (condition::baseline_clear(), true),
+        (condition::baseline_leavers(2), true),
+        (condition::baseline_awaited(), false),
+        (condition::ready("read"), false),
+    ] {
+        let conditions = condition::merge(&[], vec![word], Some(1), noon());
+        assert_eq!(called_settled(&SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() }), expected);
     }
 }

@@ -5,8 +5,7 @@ use crate::api::connection::{ApiSource, ConfigMapKey, HRConnectionSpec};
 use crate::kube::outcome::Fault;
 
 /// The user's own definition, as it is written; none where there is none, or where it is not there.
-#[must_use]
-pub fn definition_text<'o>(spec: &HRConnectionSpec, objects: &'o Objects) -> Option<&'o str> {
+fn definition_text<'o>(spec: &HRConnectionSpec, objects: &'o Objects) -> Option<&'o str> {
     let from = spec.source.api.as_ref()?.definition_ref.as_ref()?;
     objects.config_maps.get(&from.name)?.data.as_ref()?.get(&from.key).map(String::as_str)
 }

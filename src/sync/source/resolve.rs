@@ -10,7 +10,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use secrecy::{ExposeSecret, SecretString};
 
-pub(super) use self::file::key_of;
+pub(super) use self::file::{key_of, named_columns};
 use super::definition;
 use crate::api::LocalRef;
 use crate::api::connection::HRConnectionSpec;

@@ -50,7 +50,7 @@ pub(super) fn stated(
         }
         _ => standing(stood, sight.verdict, &facts, day, now),
     };
-    if came_into_scope(before, rules)
+    if never_seen_in_scope(before)
         && let Some(left) = &mut standing.left
     {
         left.baseline = true;
@@ -62,10 +62,11 @@ pub(super) fn stated(
     (after, turn)
 }
 
-/// Whether nobody saw them in scope before. Of somebody who is not known at all a scope leaves open whether they were
-/// out of it until now.
-fn came_into_scope(before: Option<&Entry>, rules: &Rules<'_>) -> bool {
-    before.map_or(rules.scope.filters(), |before| before.standing.out.is_some())
+/// Whether nobody saw them in scope before: a leaver of whom that is so needs approval. Of somebody who is not known at
+/// all it cannot be told whether they were out of scope until now, or whether their Person was deleted while they waited
+/// for approval, which must not release them.
+fn never_seen_in_scope(before: Option<&Entry>) -> bool {
+    before.is_none_or(|before| before.standing.out.is_some())
 }
 
 /// A person nothing new is said of: because there is no answer, or because it does not name them.

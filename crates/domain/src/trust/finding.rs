@@ -69,6 +69,48 @@ pub enum Finding {
         /// Whether source or mapping was changed since.
         source_changed: bool,
     },
+    /// Ids that now stand with another address and another first day: other people, or another column of ids.
+    IdsReassigned {
+        /// How many; an estimate above 1,000 people.
+        people: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Addresses that one person had are now another's: the column moved.
+    AddressesMoved {
+        /// How many; an estimate above 1,000 people.
+        people: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Far more people than in ordinary life have another address.
+    OtherAddresses {
+        /// How many; an estimate above 1,000 people.
+        people: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Far more people than in ordinary life have another first day.
+    OtherStartDates {
+        /// How many; an estimate above 1,000 people.
+        people: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// People who had left have not left now, or left on another day.
+    LeaversChanged {
+        /// How many; an estimate above 1,000 people.
+        people: usize,
+        /// Of how many who had left.
+        of: usize,
+    },
+    /// Nothing is remembered, and many of those who stand in the cluster have left at once.
+    ManyLeft {
+        /// How many; an estimate above 1,000 people.
+        people: usize,
+        /// Of how many who had not left.
+        of: usize,
+    },
     /// The file is older than the last trusted one, by the date in its name or of its signature.
     OlderFile {
         /// What tells it: `name` or `signature`.
@@ -104,18 +146,25 @@ impl Finding {
             Self::Shrunk { .. } => "Shrunk",
             Self::ShrunkSlowly { .. } => "ShrunkSlowly",
             Self::OtherPeople { .. } => "OtherPeople",
+            Self::IdsReassigned { .. } => "IdsReassigned",
+            Self::AddressesMoved { .. } => "AddressesMoved",
+            Self::OtherAddresses { .. } => "OtherAddresses",
+            Self::OtherStartDates { .. } => "OtherStartDates",
+            Self::LeaversChanged { .. } => "LeaversChanged",
+            Self::ManyLeft { .. } => "ManyLeft",
             Self::OlderFile { .. } => "OlderFile",
             Self::NoAnswer(failure) => failure_reason(failure),
         }
     }
 
     /// Whether an admin may accept the answer in spite of it. What nobody can judge by looking at the source (an answer
-    /// without anybody, half an answer, an id that means two people) cannot be accepted, only mended.
+    /// without anybody, half an answer) cannot be accepted, only corrected.
     #[must_use]
     pub const fn can_be_accepted(&self) -> bool {
         match self {
-            Self::Empty | Self::DuplicateIds { .. } | Self::Incomplete { .. } | Self::NoAnswer(_) => false,
-            Self::TooManyBadRecords { .. }
+            Self::Empty | Self::Incomplete { .. } | Self::NoAnswer(_) => false,
+            Self::DuplicateIds { .. }
+            | Self::TooManyBadRecords { .. }
             | Self::UnmappedStatuses { .. }
             | Self::FieldMissing(_)
             | Self::Sentinels(_)
@@ -123,6 +172,12 @@ impl Finding {
             | Self::Shrunk { .. }
             | Self::ShrunkSlowly { .. }
             | Self::OtherPeople { .. }
+            | Self::IdsReassigned { .. }
+            | Self::AddressesMoved { .. }
+            | Self::OtherAddresses { .. }
+            | Self::OtherStartDates { .. }
+            | Self::LeaversChanged { .. }
+            | Self::ManyLeft { .. }
             | Self::OlderFile { .. } => true,
         }
     }
@@ -133,13 +188,15 @@ impl Finding {
         match self {
             Self::Empty => "Nobody is in the answer, which ends nobody's access. Look at the source.".to_owned(),
             Self::DuplicateIds { ids, first } => {
-                format!("{ids} ids stand for more than one record, the first is {first}. Make them unique in the source.")
+                format!(
+                    "{ids} ids are in more than one record, the first is {first}: more bad records than trust.maxBadRecords allows. Make ids unique in the source."
+                )
             }
             Self::Incomplete { announced, given } => {
                 format!("The source announced {announced} records and gave {given}. Look at its paging or export.")
             }
             Self::TooManyBadRecords { bad, of, first } => format!(
-                "{bad} of {of} records could not be read, the first is number {}: {}. Mend them in the source, or the mapping.",
+                "{bad} of {of} records could not be read, the first is number {}: {}. Correct them in the source, or the mapping.",
                 first.position, first.reason
             ),
             Self::UnmappedStatuses { people, of } => format!(
@@ -157,10 +214,10 @@ impl Finding {
                 )
             }
             Self::MemoryLost => {
-                "The memory of earlier answers is gone, so this one can be compared with nothing. Compare the number of people yourself.".to_owned()
+                "The memory of earlier answers is gone, so this one could be compared with the Persons alone. Compare the number of people yourself.".to_owned()
             }
             Self::Shrunk { now, before } => {
-                format!("{now} people seen, {before} in the last trusted answer: fewer than trust.maxShrink allows.")
+                format!("{now} people seen, {before} before: fewer than trust.maxShrink allows.")
             }
             Self::ShrunkSlowly { now, high_water } => format!(
                 "{now} people seen, {high_water} within the last seven days: fewer than trust.maxShrink allows, in small steps."
@@ -171,8 +228,28 @@ impl Finding {
                 } else {
                     "A wrong tenant or a changed id looks like this."
                 };
-                format!("Other people stand in for about {replaced} of {of}, more than trust.minOverlap allows. {cause}")
+                format!(
+                    "About {replaced} of {of} known employee ids were replaced by unknown ones, more than trust.minOverlap allows. {cause}"
+                )
             }
+            Self::IdsReassigned { people, of } => format!(
+                "About {people} of {of} known employee ids now have another address and another first day. Another tenant, or an id column that moved by a row, looks like this."
+            ),
+            Self::AddressesMoved { people, of } => format!(
+                "About {people} of {of} addresses now belong to other employee ids. A column that moved by a row looks like this."
+            ),
+            Self::OtherAddresses { people, of } => format!(
+                "About {people} of {of} people have another address. A changed mail domain looks like this, and so does another tenant."
+            ),
+            Self::OtherStartDates { people, of } => format!(
+                "About {people} of {of} people have another first day. A column that moved by a row, or another column of dates, looks like this."
+            ),
+            Self::LeaversChanged { people, of } => format!(
+                "About {people} of {of} people who had left work here again or left on another day. Columns that moved by a row look like this."
+            ),
+            Self::ManyLeft { people, of } => format!(
+                "Nothing is remembered of this connection, and about {people} of {of} people who are known here as employed have left. Ask HR whether that is so."
+            ),
             Self::OlderFile { by, now, before } => format!(
                 "The file is of {now} by its {by}, the last trusted one of {before}: what it says was overtaken. Remove it, or deliver a newer one."
             ),

@@ -1,7 +1,8 @@
-//! What the trust gate remembers of the answers it believed: counts and a sketch of keyed id hashes, never an id.
+//! What the trust gate remembers of the answers it trusted: counts and a sketch of keyed hashes, never an id, an address
+//! or a date.
 //!
-//! A few kilobytes at any number of people. The key is random and the caller's; it makes hashes and digests of one
-//! connection worthless to whoever sees only them.
+//! A few kilobytes at any number of people. The key is random and the caller's; without it the hashes and digests of a
+//! connection cannot be guessed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +13,9 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::employee::{Delivered, Employee, HrId, Read};
+use super::history::{Trait, Traits};
+use crate::employee::{Delivered, Employee, Read};
+use crate::lifecycle::{Facts, State, verdict};
 
 /// Form of the stored memory; another one is not read, which holds.
 const VERSION: u32 = 1;
@@ -51,6 +54,10 @@ pub(super) struct Last {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) signed: Option<Timestamp>,
     sketch: Sketch,
+    /// What is remembered of each person of the sketch; none in a memory of before this was kept, and then these are
+    /// compared with nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traits: Option<Traits>,
     most: BTreeMap<Date, usize>,
 }
 
@@ -58,14 +65,41 @@ pub(super) struct Last {
 pub(super) struct Answered<'a> {
     /// Its digest.
     pub(super) answer: &'a str,
-    /// Hashes of its ids, ascending.
-    pub(super) hashes: &'a [u64],
+    /// Its people.
+    pub(super) people: &'a Hashed<'a>,
     /// Fingerprint of source and mapping.
     pub(super) source: &'a str,
     /// Which delivery it is.
     pub(super) delivered: Delivered,
     /// It names only some.
     pub(super) part: bool,
+}
+
+/// The people of an answer with the hashes of their ids, ascending by these.
+pub(super) struct Hashed<'a>(Vec<(u64, &'a Employee)>);
+
+impl<'a> Hashed<'a> {
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&'a Employee> {
+        let at = self.0.binary_search_by_key(&id, |(hash, _)| *hash).ok()?;
+        self.0.get(at).map(|(_, employee)| *employee)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &'a Employee)> {
+        self.0.iter().copied()
+    }
+}
+
+/// The digests of an answer. Neither reveals anything of it.
+pub(super) struct Digests {
+    /// Over all that decides anything: names exactly this answer.
+    pub(super) exact: String,
+    /// Over ids, statuses, dates and addresses alone: what an admin accepts. In a large company a title or a department
+    /// changes between two reads, and neither has anything to do with why an answer is held.
+    pub(super) acceptance: String,
 }
 
 /// The smallest hashes of a set of ids, ascending.
@@ -109,39 +143,92 @@ impl Memory {
         })
     }
 
+    /// Whether it remembers all there is to compare an answer with.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| !last.ids_alone())
+    }
+
     pub(super) const fn last(&self) -> Option<&Last> {
         self.last.as_ref()
     }
 
-    /// Hashes of the ids under this memory's key, ascending.
-    pub(super) fn hashes(&self, employees: &[Employee]) -> Vec<u64> {
+    /// The people under this memory's key.
+    pub(super) fn hashed<'a>(&self, employees: &'a [Employee]) -> Hashed<'a> {
         let keyed = self.keyed("id");
-        let mut hashes: Vec<u64> = employees.iter().map(|employee| hash(keyed.clone(), &employee.id)).collect();
-        hashes.sort_unstable();
-        hashes
+        let mut hashed: Vec<_> =
+            employees.iter().map(|employee| (hash(keyed.clone(), &[&employee.id.0]), employee)).collect();
+        hashed.sort_unstable_by_key(|(hash, _)| *hash);
+        Hashed(hashed)
     }
 
-    /// Names exactly this answer, and reveals nothing of it: a digest under the key over who is in it, whatever of each
-    /// decides anything, and how many records could not be read. `read` is ordered.
-    pub(super) fn digest(&self, read: &Read) -> String {
-        let day = |day: Option<Date>| day.map_or_else(String::new, |day| day.to_string());
-        let mut hasher = self.keyed("answer");
-        hasher.update(format!("{} bad\n", read.bad.len()));
-        if let Some(dated) = read.delivered.dated {
-            hasher.update(format!("file of {dated}\n"));
+    /// Hash of an address as it is compared; 0 for none.
+    pub(super) fn address(&self, address: &str) -> u32 {
+        let folded = address.trim().to_lowercase();
+        if folded.is_empty() { 0 } else { not_zero(hash(self.keyed("address"), &[&folded])) }
+    }
+
+    /// What is remembered of one person. Dates are hashed with the id, so that equal days of two people do not look alike.
+    pub(super) fn trait_of(&self, employee: &Employee, today: Date) -> Trait {
+        let day = |purpose, day: Option<Date>| {
+            let hashed = day.map(|day| hash(self.keyed(purpose), &[&employee.id.0, &day.to_string()]));
+            hashed.map_or(0, |hash| u16::try_from(not_zero(hash) % u32::from(u16::MAX)).unwrap_or(0).saturating_add(1))
+        };
+        let Employee { said, start, last_day, .. } = *employee;
+        let state = verdict(&Facts { said, start, last_day, announced: None }, today).state;
+        Trait {
+            address: self.address(&employee.work_email),
+            start: day("start", start),
+            end: day("end", last_day),
+            left: state == State::Terminated,
         }
+    }
+
+    /// The digests of an answer, under the key. `read` is ordered.
+    pub(super) fn digests(&self, read: &Read) -> Digests {
+        let day = |day: Option<Date>| day.map_or_else(String::new, |day| day.to_string());
+        let mut acceptance = self.keyed("acceptance");
+        acceptance.update(format!("{} bad\n", read.bad.len()));
+        if let Some(dated) = read.delivered.dated {
+            acceptance.update(format!("file of {dated}\n"));
+        }
+        let mut others = self.keyed("answer");
         for employee in &read.employees {
-            let id = &employee.id.0;
-            let said = employee.said.as_str();
+            let Employee { id, work_email, said, .. } = employee;
             let [start, last, contract] = [employee.start, employee.last_day, employee.contract_end].map(day);
-            hasher.update(format!("{}:{id} {said} {start} {last} {contract}\n", id.len()));
-            for text in deciding(employee) {
-                hasher.update(format!("{}:{text}\n", text.len()));
+            let said = said.as_str();
+            let who =
+                format!("{}:{id} {}:{work_email} {said} {start} {last} {contract}\n", id.0.len(), work_email.len());
+            acceptance.update(who);
+            for text in other_texts(employee) {
+                others.update(format!("{}:{text}\n", text.len()));
             }
         }
-        let mut digest = HEXLOWER.encode(&hasher.finalize());
-        digest.truncate(DIGITS);
-        digest
+        let acceptance = acceptance.finalize();
+        Digests { exact: digits(others.chain_update(acceptance)), acceptance: shorten(HEXLOWER.encode(&acceptance)) }
+    }
+
+    /// The people that stand in the cluster, as if they had been an answer: what there is to compare with where nothing
+    /// is remembered.
+    pub(super) fn of_people(&self, standing: &[Employee], today: Date) -> Option<Last> {
+        let people = self.hashed(standing);
+        let (sketch, traits) = self.sketch(&people, today);
+        (people.len() > 0).then(|| Last {
+            answer: String::new(),
+            count: people.len(),
+            source: String::new(),
+            dated: None,
+            signed: None,
+            sketch,
+            traits: Some(traits),
+            most: BTreeMap::new(),
+        })
+    }
+
+    fn sketch(&self, people: &Hashed<'_>, today: Date) -> (Sketch, Traits) {
+        let kept = || people.iter().take(SKETCH);
+        let traits = kept().map(|(_, employee)| self.trait_of(employee, today)).collect();
+        (Sketch(kept().map(|(hash, _)| hash).collect()), Traits(traits))
     }
 
     /// The memory once this answer is believed. `afresh` forgets earlier high-water marks: an accepted answer is the
@@ -152,16 +239,18 @@ impl Memory {
         let last = self.last.as_ref();
         let mut most = last.filter(|_| !afresh || new.part).map_or_else(BTreeMap::new, |last| last.most.clone());
         most.retain(|day, _| recent(*day, today));
-        let (count, sketch) = if new.part {
-            last.map_or_else(|| (0, Sketch(Vec::new())), |last| (last.count, last.sketch.clone()))
+        let kept = last.map(|last| (last.count, last.sketch.clone(), last.traits.clone()));
+        let (count, sketch, traits) = if new.part {
+            kept.unwrap_or((0, Sketch(Vec::new()), None))
         } else {
-            (new.hashes.len(), Sketch(new.hashes.iter().copied().take(SKETCH).collect()))
+            let (sketch, traits) = self.sketch(new.people, today);
+            (new.people.len(), sketch, Some(traits))
         };
         let mark = most.entry(today).or_insert(count);
         *mark = count.max(*mark);
         let Delivered { dated, signed, .. } = new.delivered;
         let (answer, source) = (new.answer.to_owned(), new.source.to_owned());
-        let last = Last { answer, count, source, dated, signed, sketch, most };
+        let last = Last { answer, count, source, dated, signed, sketch, traits, most };
         Self { version: VERSION, key: self.key.clone(), last: Some(last) }
     }
 
@@ -181,20 +270,40 @@ impl Memory {
     }
 }
 
-/// What decides who somebody is in the cluster, in which zone their days are counted, and whether they are in scope.
-fn deciding(employee: &Employee) -> impl Iterator<Item = &str> {
-    let Employee { work_email, legal_entity, employment_type, department, team, title, location, .. } = employee;
+/// What else decides anything: in which zone somebody's days are counted, and whether they are in scope.
+fn other_texts(employee: &Employee) -> impl Iterator<Item = &str> {
+    let Employee { legal_entity, employment_type, department, team, title, location, .. } = employee;
     let kind = employment_type.map_or("", |kind| kind.as_str());
     let texts = [legal_entity, department, team, title, location].map(|text| text.as_deref().unwrap_or_default());
-    [work_email.as_str(), kind].into_iter().chain(texts)
+    [kind].into_iter().chain(texts)
 }
 
 impl Last {
-    /// How many people of the last trusted answer are among `hashes` (ascending, whole). Exact up to 1,000 people.
-    pub(super) fn still_there(&self, hashes: &[u64]) -> usize {
+    /// How many people of the last trusted answer are among `people`. Exact up to 1,000 people.
+    pub(super) fn still_there(&self, people: &Hashed<'_>) -> usize {
+        self.of_all(self.sketch.0.iter().filter(|hash| people.get(**hash).is_some()).count())
+    }
+
+    /// A number of people of the sketch, as a number of all.
+    pub(super) fn of_all(&self, found: usize) -> usize {
         let kept = self.sketch.0.len();
-        let found = self.sketch.0.iter().filter(|hash| hashes.binary_search(hash).is_ok()).count();
         found.saturating_mul(self.count).saturating_add(kept / 2).checked_div(kept).unwrap_or(0)
+    }
+
+    /// The people of the sketch: the hash of each id, and what is remembered of them; nobody in an older memory.
+    pub(super) fn remembered(&self) -> impl Iterator<Item = (u64, Trait)> {
+        let traits = self.traits.iter().flat_map(|traits| &traits.0);
+        self.sketch.0.iter().copied().zip(traits.copied())
+    }
+
+    /// The newest day on which an answer was trusted.
+    pub(super) fn newest(&self) -> Option<Date> {
+        self.most.last_key_value().map(|(day, _)| *day)
+    }
+
+    /// Whether nothing is remembered of the people but their ids.
+    pub(super) const fn ids_alone(&self) -> bool {
+        self.traits.is_none()
     }
 }
 
@@ -203,10 +312,28 @@ fn recent(day: Date, today: Date) -> bool {
     day > today.saturating_sub(DAYS.days()) && day <= today.saturating_add(1.day())
 }
 
-fn hash(keyed: Sha256, id: &HrId) -> u64 {
-    let digest: [u8; 32] = keyed.chain_update(&id.0).finalize().into();
+fn hash(keyed: Sha256, parts: &[&str]) -> u64 {
+    let keyed = match parts {
+        [one] => keyed.chain_update(one),
+        several => several.iter().fold(keyed, |keyed, part| keyed.chain_update(part).chain_update([0])),
+    };
+    let digest: [u8; 32] = keyed.finalize().into();
     let [a, b, c, d, e, f, g, h, ..] = digest;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The upper half of a hash; never 0, which stands for nothing.
+fn not_zero(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(0).max(1)
+}
+
+fn digits(hasher: Sha256) -> String {
+    shorten(HEXLOWER.encode(&hasher.finalize()))
+}
+
+fn shorten(mut digest: String) -> String {
+    digest.truncate(DIGITS);
+    digest
 }
 
 impl From<Sketch> for String {

@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, civil};
 use proptest::prelude::*;
 
+mod companies;
+
 use super::*;
 use crate::employee::{BadRecord, Status};
 
@@ -36,11 +38,18 @@ fn with_unmapped(mut read: Read, people: usize) -> Read {
 }
 
 fn bounds() -> Bounds {
-    Bounds { max_shrink: 10, min_overlap: 95, max_bad_records: 1, always_present: Vec::new(), sentinels: Vec::new() }
+    Bounds {
+        max_shrink: 10,
+        min_overlap: 95,
+        max_bad_records: 1,
+        max_unmapped_statuses: 1,
+        always_present: Vec::new(),
+        sentinels: Vec::new(),
+    }
 }
 
 fn asked() -> Asked<'static> {
-    Asked { source: SOURCE, remembered: true, accepted: None }
+    Asked { source: SOURCE, remembered: true, accepted: None, standing: &[] }
 }
 
 fn fresh() -> Memory {
@@ -66,7 +75,22 @@ fn an_answer_is_held_for_what_it_shows() {
         ("the same", people(0..10), people(0..10), &[]),
         ("empty, or a header only", people(0..10), people([]), &["Empty"]),
         ("rows of which none can be read", people(0..10), with_bad(people([]), 10), &["Empty", "TooManyBadRecords"]),
-        ("an id twice", people(0..10), people([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]), &["DuplicateIds"]),
+        ("an id twice", people(0..10), people([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9]), &[]),
+        ("an id five times", people(0..10), people((0..10).chain([9; 4])), &[]),
+        ("two ids twice", people(0..30), people((0..30).chain([8, 9])), &["DuplicateIds"]),
+        ("two ids twice of two hundred", people(0..200), people((0..200).chain([8, 9])), &[]),
+        (
+            "an id twice, and a record that cannot be read",
+            people(0..30),
+            with_bad(people((0..30).chain([9])), 1),
+            &["DuplicateIds", "TooManyBadRecords"],
+        ),
+        (
+            "an id twice, and as many as announced",
+            people(0..10),
+            Read { announced_total: Some(11), ..people((0..10).chain([9])) },
+            &[],
+        ),
         ("one fewer of ten", people(0..10), people(0..9), &[]),
         ("20 % fewer of ten", people(0..10), people(0..8), &["Shrunk"]),
         ("11 % fewer of a hundred", people(0..100), people(0..89), &["Shrunk"]),
@@ -229,11 +253,7 @@ fn accepting_names_exactly_one_answer() {
 
 #[test]
 fn what_nobody_can_judge_cannot_be_accepted() {
-    let cases = [
-        ("Empty", people([])),
-        ("DuplicateIds", people([0, 0, 1])),
-        ("Incomplete", Read { announced_total: Some(9), ..people(0..3) }),
-    ];
+    let cases = [("Empty", people([])), ("Incomplete", Read { announced_total: Some(9), ..people(0..3) })];
     let memory = first(people(0..3));
     for (reason, read) in cases {
         let held = judge(read.clone(), &memory, &asked(), &bounds(), day(1)).expect_err("held");
@@ -242,32 +262,92 @@ fn what_nobody_can_judge_cannot_be_accepted() {
     }
 }
 
+/// The digests of an answer: exact, and of what an admin accepts.
+fn digests(read: Read, memory: &Memory) -> (String, String) {
+    let Digests { exact, acceptance } = memory.digests(&read);
+    (exact, acceptance)
+}
+
 #[test]
-fn a_digest_follows_who_is_said_what_as_far_as_it_decides_anything_and_nothing_else() {
-    let digest = |read: Read, memory: &Memory| match judge(read, memory, &asked(), &bounds(), day(1)) {
-        Ok(believed) => believed.snapshot.answer().to_owned(),
-        Err(held) => held.answer,
-    };
+fn what_is_accepted_is_ids_statuses_dates_and_addresses_and_an_answer_is_named_by_all_that_decides() {
     let memory = first(people(0..3));
-    let plain = digest(people(0..3), &memory);
-    let changed = |change: fn(&mut Employee)| {
+    let plain = digests(people(0..3), &memory);
+    assert_eq!((plain.0.len(), plain.1.len()), (32, 32));
+    let text = |text: &str| Some(text.into());
+    let cases: Vec<(&str, Box<dyn Fn(&mut Employee)>, bool, bool)> = vec![
+        ("a name", Box::new(|e| e.name = "Another name".to_owned()), false, false),
+        ("a title", Box::new(move |e| e.title = text("Clerk")), true, false),
+        ("a department", Box::new(move |e| e.department = text("Sales")), true, false),
+        ("a location", Box::new(move |e| e.location = text("Vigo")), true, false),
+        ("an id", Box::new(|e| e.id = HrId("77".to_owned())), true, true),
+        ("a status", Box::new(|e| e.said = Said::Mapped(Status::Terminated)), true, true),
+        ("a first day", Box::new(|e| e.start = None), true, true),
+        ("a last day", Box::new(|e| e.last_day = Some(civil::date(2026, 3, 1))), true, true),
+        ("an address", Box::new(|e| e.work_email = "bo@example.com".to_owned()), true, true),
+    ];
+    for (what, change, exact, acceptance) in cases {
         let mut read = people(0..3);
         change(&mut read.employees[1]);
-        digest(read, &memory)
-    };
-    assert_eq!(plain.len(), 32);
-    assert_eq!(plain, digest(people([2, 0, 1]), &memory), "order does not matter");
-    assert_eq!(plain, changed(|e| e.name = "Another name".to_owned()), "names are not in it");
-    assert_ne!(plain, changed(|e| e.said = Said::Mapped(Status::Terminated)), "a status is");
-    assert_ne!(plain, changed(|e| e.last_day = Some(civil::date(2026, 3, 1))), "a last day is");
-    assert_ne!(plain, changed(|e| e.work_email = "bo@example.com".to_owned()), "what marks resolve by is");
-    assert_ne!(plain, changed(|e| e.department = Some("Sales".into())), "what puts somebody out of scope is");
-    assert_ne!(
-        changed(|e| e.department = Some("Sales".into())),
-        changed(|e| e.team = Some("Sales".into())),
-        "and of what it says so"
-    );
-    assert_ne!(plain, digest(people(0..3), &Memory::fresh(&[8; 32])), "another key, another digest");
+        let changed = digests(read, &memory);
+        assert_eq!((changed.0 != plain.0, changed.1 != plain.1), (exact, acceptance), "{what}");
+    }
+    let [sales, team] = [0, 1].map(|which| {
+        let mut read = people(0..3);
+        let one = &mut read.employees[1];
+        *[&mut one.department, &mut one.team][which] = text("Sales");
+        digests(read, &memory).0
+    });
+    assert_ne!(sales, team, "of what it is said counts too");
+    assert_ne!(plain, digests(people(0..3), &Memory::fresh(&[8; 32])), "another key, another digest");
+}
+
+#[test]
+fn the_order_of_an_answer_does_not_matter() {
+    let answer = |ids| judge(people(ids), &first(people(0..3)), &asked(), &bounds(), day(1)).expect("trusted").snapshot;
+    let (sorted, shuffled) = (answer([0, 1, 2]), answer([2, 0, 1]));
+    assert_eq!((sorted.answer(), sorted.acceptance()), (shuffled.answer(), shuffled.acceptance()));
+}
+
+#[test]
+fn a_title_that_changes_meanwhile_does_not_void_what_was_accepted() {
+    let memory = first(people(0..100));
+    let held = judge(people(0..50), &memory, &asked(), &bounds(), day(1)).expect_err("held");
+    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    let mut moved = people(0..50);
+    moved.employees[7].title = Some("Head of tools".into());
+    let trusted = judge(moved.clone(), &memory, &accepting, &bounds(), day(1)).expect("accepted");
+    assert!(trusted.snapshot.employees().iter().any(|one| one.title == moved.employees[7].title));
+    moved.employees[7].said = Said::Mapped(Status::Terminated);
+    assert_eq!(reasons(&judge(moved, &memory, &accepting, &bounds(), day(1))), ["Shrunk"], "a status voids it");
+}
+
+#[test]
+fn nothing_is_said_of_an_id_that_two_records_have_and_an_admin_may_accept_that() {
+    let mut read = people((0..30).chain([8, 9]));
+    read.employees.last_mut().expect("somebody").said = Said::Mapped(Status::Terminated);
+    let memory = first(people(0..30));
+    let held = judge(read.clone(), &memory, &asked(), &bounds(), day(1)).expect_err("held");
+    assert_eq!(held.findings, [Finding::DuplicateIds { ids: 2, first: HrId("8".to_owned()) }]);
+    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    let trusted = judge(read, &memory, &accepting, &bounds(), day(1)).expect("accepted");
+    let named: Vec<_> = trusted.snapshot.employees().iter().map(|one| one.id.0.as_str()).collect();
+    assert!(!named.contains(&"8") && !named.contains(&"9") && named.len() == 28);
+    assert_eq!(trusted.repeated, [HrId("8".to_owned()), HrId("9".to_owned())]);
+}
+
+#[test]
+fn records_that_cannot_be_read_and_statuses_that_are_not_mapped_have_a_bound_each() {
+    let memory = first(people(0..100));
+    let read = with_unmapped(with_bad(people(0..100), 5), 5);
+    for (bad, unmapped, expected) in [
+        (1, 1, vec!["TooManyBadRecords", "UnmappedStatuses"]),
+        (5, 1, vec!["UnmappedStatuses"]),
+        (1, 5, vec!["TooManyBadRecords"]),
+        (5, 5, vec![]),
+    ] {
+        let bounds = Bounds { max_bad_records: bad, max_unmapped_statuses: unmapped, ..bounds() };
+        assert_eq!(reasons(&judge(read.clone(), &memory, &asked(), &bounds, day(1))), expected, "{bad}, {unmapped}");
+    }
 }
 
 #[test]
@@ -310,8 +390,8 @@ fn the_overlap_of_a_hundred_thousand_is_told_within_two_percent() {
     let memory = first(people(0..100_000));
     let last = memory.last().expect("an answer");
     for gone in [0, 1_000, 3_000, 5_000, 8_000, 10_000] {
-        let hashes = memory.hashes(&people(gone..100_000 + gone).employees);
-        let told = last.still_there(&hashes);
+        let people = people(gone..100_000 + gone).employees;
+        let told = last.still_there(&memory.hashed(&people));
         let difference = told.abs_diff(100_000 - gone);
         assert!(difference <= 2_000, "{gone} replaced, told {told}");
     }
@@ -357,7 +437,7 @@ fn an_answer_that_names_only_some_is_neither_small_nor_strange_and_measures_noth
         ("one of a hundred", part([7]), vec![]),
         ("nobody", part([]), vec![]),
         ("somebody new", part([500, 501]), vec![]),
-        ("one twice", part([7, 7]), vec!["DuplicateIds"]),
+        ("two twice", part([7, 7, 8, 8]), vec!["DuplicateIds"]),
         ("two that cannot be read", with_bad(part([7]), 2), vec!["TooManyBadRecords"]),
         ("an older one", of_day(part([7]), 1, None), vec![]), // the first that says a date
     ] {
@@ -404,7 +484,7 @@ proptest! {
     #[test]
     fn an_empty_answer_is_never_believed(before in 0_usize..60, remembered: bool, bad in 0_usize..5, later in 0_i64..30, shrink in 0_u8..=100) {
         let memory = if before == 0 { fresh() } else { first(people(0..before)) };
-        let bounds = Bounds { max_shrink: shrink, min_overlap: 0, max_bad_records: 100, always_present: Vec::new(), sentinels: Vec::new() };
+        let bounds = Bounds { max_shrink: shrink, min_overlap: 0, max_bad_records: 100, ..bounds() };
         let read = with_bad(people([]), bad);
         let asked = Asked { remembered, ..asked() };
         let held = judge(read.clone(), &memory, &asked, &bounds, day(later)).expect_err("held");

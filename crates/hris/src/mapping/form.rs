@@ -19,6 +19,17 @@ pub enum EndDate {
     FirstDayOut,
 }
 
+impl EndDate {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LastDay => "LastDay",
+            Self::FirstDayOut => "FirstDayOut",
+        }
+    }
+}
+
 /// What a status word means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meaning {

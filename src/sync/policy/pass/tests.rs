@@ -15,9 +15,15 @@ fn employee(id: &str, status: Status) -> Employee {
 
 fn believed(employees: Vec<Employee>) -> Arc<Snapshot> {
     let read = Read { employees, ..Read::default() };
-    let bounds =
-        Bounds { max_shrink: 10, min_overlap: 95, max_bad_records: 1, always_present: vec![], sentinels: Vec::new() };
-    let asked = Asked { source: "source-1", remembered: false, accepted: None };
+    let bounds = Bounds {
+        max_shrink: 10,
+        min_overlap: 95,
+        max_bad_records: 1,
+        max_unmapped_statuses: 1,
+        always_present: vec![],
+        sentinels: Vec::new(),
+    };
+    let asked = Asked { source: "source-1", remembered: false, accepted: None, standing: &[] };
     Arc::new(judge(read, &Memory::fresh(&[7; 32]), &asked, &bounds, noon()).unwrap().snapshot)
 }
 
@@ -42,6 +48,7 @@ impl Cluster {
             policy_uid: "uid-1".into(),
             runs: vec![],
             baseline: Baseline::Settled,
+            most_people: 10_000,
             settings: settings(&serde_json::json!({})),
             people: vec![],
             revocations: vec![],
@@ -195,4 +202,53 @@ fn who_goes_out_of_scope_or_comes_into_it_is_news_and_whom_an_edit_moves_is_coun
         assert_eq!(notes, if said { expected.map(|one| vec![one]) } else { [vec![], vec![]] });
         assert_eq!((out.tally.crossed, into.tally.crossed), ((1, 0), (0, 1)));
     }
+}
+
+#[test]
+fn too_many_people_add_nobody_and_those_who_stand_go_on() {
+    let mut cluster = Cluster::of(["1", "2"].map(|id| employee(id, Status::Active)).into());
+    let all = |first| vec![employee("1", first), employee("2", Status::Active)];
+    let with = |more: &[(&str, Status)], first| {
+        all(first).into_iter().chain(more.iter().map(|(id, status)| employee(id, *status))).collect::<Vec<_>>()
+    };
+    let many = [("3", Status::Active), ("4", Status::Active), ("5", Status::Terminated)];
+    cluster.0.most_people = 2;
+    cluster.answer(with(&many, Status::Terminated));
+    let over = cluster.pass();
+    assert_eq!((ids(&over.leavers), ids(&over.rest)), (vec!["1"], vec![]), "the leaver goes on, and nobody is new");
+    assert_eq!(
+        over.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(),
+        [1],
+        "a run counts nobody who is not written"
+    );
+    assert_eq!(over.tally.not_added, Some(3), "2, 3 and 4: who has left is not counted");
+    cluster.0.most_people = 3;
+    let within = cluster.pass();
+    assert_eq!((within.leavers.len() + within.rest.len(), within.tally.not_added), (3, None), "and all are added");
+}
+
+#[test]
+fn who_has_left_counts_for_nothing_however_many_there_are() {
+    let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
+    cluster.0.most_people = 2;
+    let history: Vec<_> = (10..30).map(|id| employee(&id.to_string(), Status::Terminated)).collect();
+    cluster.answer(history.into_iter().chain(["1", "2"].map(|id| employee(id, Status::Active))).collect());
+    let within = cluster.pass();
+    assert_eq!(within.tally.not_added, None);
+    assert!(ids(&within.rest).contains(&"2"));
+}
+
+#[test]
+fn every_state_is_counted_by_its_own_word() {
+    let states = [
+        State::PreHire,
+        State::Active,
+        State::Suspended,
+        State::Leave,
+        State::Terminated,
+        State::OutOfScope,
+        State::Unknown,
+    ];
+    let expected = ["PreHire", "Active", "Suspended", "Leave", "Terminated", "OutOfScope", "Unknown"];
+    assert_eq!(states.map(State::as_str), expected);
 }

@@ -127,10 +127,9 @@ pub(in crate::sync::source) fn key_of(found: Option<ConfigMap>, from: &ConfigMap
     text.or(bytes).ok_or_else(|| Failure::Missing(format!("key {key} of ConfigMap {name}")))
 }
 
-/// How a CSV file is read.
-fn format(csv: &api::Csv) -> CsvFormat {
-    let columns = &csv.columns;
-    let named = [
+/// The header of each column, where the spec names one.
+pub(in crate::sync::source) fn named_columns(columns: &api::Columns) -> [(Slot, &Option<String>); Slot::COUNT - 1] {
+    [
         (Slot::EmployeeId, &columns.employee_id),
         (Slot::FullName, &columns.full_name),
         (Slot::Email, &columns.email),
@@ -148,9 +147,16 @@ fn format(csv: &api::Csv) -> CsvFormat {
         (Slot::ContractEnd, &columns.contract_end),
         (Slot::TerminationReason, &columns.termination_reason),
         (Slot::Phone, &columns.phone),
-    ];
+    ]
+}
+
+/// How a CSV file is read.
+fn format(csv: &api::Csv) -> CsvFormat {
     CsvFormat {
-        columns: named.into_iter().filter_map(|(slot, header)| Some((slot, header.clone()?))).collect(),
+        columns: named_columns(&csv.columns)
+            .into_iter()
+            .filter_map(|(slot, header)| Some((slot, header.clone()?)))
+            .collect(),
         statuses: csv.statuses.iter().map(|(word, meaning)| (word.clone(), status(*meaning))).collect(),
         types: csv.types.clone(),
         urgent_reasons: csv.urgent_reasons.iter().cloned().collect(),

@@ -1,0 +1,318 @@
+//! What a definition means, in the canonical form that a baseline is made of.
+//!
+//! Every type is taken apart field by field, so that whoever adds a field is asked by the compiler whether it decides who
+//! is read and what is said of them. How an answer is fetched (signing in, paging, throttling) does not, nor do words
+//! for a reader.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::canonical::{Canonical, folded};
+use domain::employee::Status;
+
+use super::{Choose, Definition, Detail, Export, Join, List, Lookup, Request, Rule, StatusRule, Test, Value, Verdict};
+use crate::mapping::EndDate;
+use crate::row::Slot;
+
+impl Definition {
+    /// Writes what it means for a connection that gives these parameters.
+    pub fn meaning(&self, parameters: &BTreeMap<String, String>, form: &mut Canonical) {
+        let values = self.resolve(parameters).unwrap_or_else(|_| parameters.clone());
+        let base = self.base(&values).unwrap_or_else(|_| self.base_url.clone());
+        let Self {
+            people,
+            joins,
+            details,
+            lookups,
+            fields,
+            inputs,
+            statuses,
+            rules,
+            end_date_means,
+            types,
+            dates,
+            // in `base` and `values` already
+            base_url: _,
+            parameters: _,
+            // how it is fetched
+            credentials: _,
+            auth: _,
+            throttling: _,
+            // for a reader
+            name: _,
+            title: _,
+            evidence: _,
+            sources: _,
+            setup: _,
+            cannot: _,
+            capabilities: _,
+            // an answer without it is none
+            required: _,
+            // decides nothing yet
+            urgent_reasons: _,
+        } = self;
+        form.fact("base", &base);
+        form.part("parameters", |form| values.iter().for_each(|(name, value)| form.fact(name, value)));
+        for (at, list) in people.iter().enumerate() {
+            form.part(&format!("people {at}"), |form| list.meaning(form));
+        }
+        joins.iter().for_each(|(name, join)| form.part(&format!("join {name}"), |form| join.meaning(form)));
+        details.iter().for_each(|(name, detail)| form.part(&format!("detail {name}"), |form| detail.meaning(form)));
+        lookups.iter().for_each(|(name, lookup)| form.part(&format!("lookup {name}"), |form| lookup.meaning(form)));
+        form.part("fields", |form| values_of(fields.iter().map(|(slot, value)| (slot.name(), value)), form));
+        form.part("inputs", |form| values_of(inputs.iter().map(|(name, value)| (name.as_str(), value)), form));
+        form.part("statuses", |form| statuses_of(statuses, form));
+        for (at, rule) in rules.iter().enumerate() {
+            form.part(&format!("rule {at}"), |form| rule.meaning(form));
+        }
+        form.perhaps("end date", end_date_means.map(EndDate::as_str));
+        let types: BTreeMap<String, &str> = types.iter().map(|(word, kind)| (folded(word), kind.as_str())).collect();
+        form.part("types", |form| types.iter().for_each(|(word, kind)| form.fact(word, kind)));
+        form.each("dates", dates.iter().map(super::super::dates::DateForm::name));
+    }
+}
+
+/// Words with their meanings, folded as they are compared, so that neither case nor order makes another form.
+fn statuses_of(statuses: &BTreeMap<String, StatusRule>, form: &mut Canonical) {
+    let folded: BTreeMap<String, &StatusRule> = statuses.iter().map(|(word, rule)| (folded(word), rule)).collect();
+    for (word, StatusRule { means, when_starts_later }) in folded {
+        form.part(&word, |form| verdicts(*means, *when_starts_later, form));
+    }
+}
+
+fn verdicts(means: Verdict, when_starts_later: Option<Verdict>, form: &mut Canonical) {
+    form.fact("means", word(means));
+    form.perhaps("when it starts later", when_starts_later.map(word));
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    Status::from(verdict).as_str()
+}
+
+fn values_of<'a>(values: impl Iterator<Item = (&'a str, &'a Value)>, form: &mut Canonical) {
+    values.for_each(|(name, value)| form.part(name, |form| value.meaning(form)));
+}
+
+impl Value {
+    fn meaning(&self, form: &mut Canonical) {
+        let Self { paths, first, with, lookup, none } = self;
+        form.each("path", paths.iter().map(String::as_str));
+        if paths.len() > 1 {
+            if *first { form.fact("parts", "first") } else { form.fact("with", with) }
+        }
+        form.perhaps("lookup", lookup.as_deref());
+        let none: BTreeSet<&str> = none.iter().map(String::as_str).collect();
+        form.each("none", none);
+    }
+}
+
+impl List {
+    fn meaning(&self, form: &mut Canonical) {
+        let Self { request, records, sets, export, total: _, paging: _ } = self;
+        form.part("request", |form| request.meaning(form));
+        form.fact("records", records);
+        sets.iter().for_each(|(slot, word)| form.part("sets", |form| form.fact(Slot::name(*slot), word)));
+        if let Some(Export { start, job: _, poll: _, done: _, failed: _, every: _ }) = export {
+            form.part("export", |form| start.meaning(form));
+        }
+    }
+}
+
+impl Request {
+    fn meaning(&self, form: &mut Canonical) {
+        let Self { path, query, headers, search } = self;
+        form.fact("path", path);
+        form.part("query", |form| query.iter().for_each(|(name, value)| form.fact(name, value)));
+        form.part("headers", |form| headers.iter().for_each(|(name, value)| form.fact(&folded(name), value)));
+        if let Some(search) = search {
+            form.part("search", |form| json(&search.body.0, form));
+        }
+    }
+}
+
+/// A body, whatever the order of its keys.
+fn json(value: &serde_json::Value, form: &mut Canonical) {
+    match value {
+        serde_json::Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.iter().collect();
+            sorted.into_iter().for_each(|(key, value)| form.part(key, |form| json(value, form)));
+        }
+        serde_json::Value::Array(values) => {
+            values.iter().enumerate().for_each(|(at, value)| form.part(&at.to_string(), |form| json(value, form)));
+        }
+        plain => form.fact("is", &plain.to_string()),
+    }
+}
+
+impl Join {
+    fn meaning(&self, form: &mut Canonical) {
+        let Self { list, key, of, choose, fields, inputs } = self;
+        form.part("list", |form| list.meaning(form));
+        form.fact("key", key);
+        form.fact("of", of);
+        more(choose.as_ref(), fields, inputs, form);
+    }
+}
+
+impl Detail {
+    fn meaning(&self, form: &mut Canonical) {
+        let Self { request, of, records, choose, fields, inputs, paging: _, together: _ } = self;
+        form.part("request", |form| request.meaning(form));
+        form.fact("of", of);
+        form.perhaps("records", records.as_deref());
+        more(choose.as_ref(), fields, inputs, form);
+    }
+}
+
+fn more(
+    choose: Option<&Choose>,
+    fields: &BTreeMap<Slot, Value>,
+    inputs: &BTreeMap<String, Value>,
+    form: &mut Canonical,
+) {
+    if let Some(Choose { from, to, ended }) = choose {
+        form.part("choose", |form| {
+            form.fact("from", from);
+            form.perhaps("to", to.as_deref());
+            let ended: BTreeSet<String> = ended.iter().map(|word| folded(word)).collect();
+            form.each("ended", ended.iter().map(String::as_str));
+        });
+    }
+    form.part("fields", |form| values_of(fields.iter().map(|(slot, value)| (slot.name(), value)), form));
+    form.part("inputs", |form| values_of(inputs.iter().map(|(name, value)| (name.as_str(), value)), form));
+}
+
+impl Lookup {
+    fn meaning(&self, form: &mut Canonical) {
+        let Self { list, key, value } = self;
+        form.part("list", |form| list.meaning(form));
+        form.fact("key", key);
+        form.fact("value", value);
+    }
+}
+
+impl Rule {
+    fn meaning(&self, form: &mut Canonical) {
+        let Self { when, means, when_starts_later } = self;
+        for (input, test) in when {
+            form.part(input, |form| match test {
+                Test::Is(words) => {
+                    let words: BTreeSet<String> = words.iter().map(|word| folded(word)).collect();
+                    form.each("is", words.iter().map(String::as_str));
+                }
+                Test::Filled => form.fact("filled", "yes"),
+                Test::Empty => form.fact("filled", "no"),
+            });
+        }
+        verdicts(*means, *when_starts_later, form);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &str = r#"
+name: acme-hr
+title: Acme HR
+evidence: documented
+sources: [https://hr.example.com/docs/people]
+setup: A token.
+baseUrl: https://{subdomain}.example.com/api
+parameters: {subdomain: {pattern: "[a-z]+", says: the first part, default: acme}}
+credentials: {token: an API token}
+auth: {headers: {Authorization: "Bearer {token}"}}
+people:
+- request: {path: /people, query: {status: all}}
+  records: data
+  paging: {page: {query: page, from: 1, ends: empty}}
+fields:
+  employeeId: id
+  fullName: [first_name, last_name]
+  email: work_email
+  status: status
+  hireDate: starts_on
+  terminationDate: ends_on
+required: [employeeId, email]
+endDateMeans: LastDay
+dates: [iso]
+statuses:
+  active: {means: Active}
+  away: {means: Suspended}
+  left: {means: Terminated}
+"#;
+
+    const FORM: &str = "\
+definition 1
+base=https:\\/\\/acme.example.com\\/api
+parameters/subdomain=acme
+people 0/request/path=\\/people
+people 0/request/query/status=all
+people 0/records=data
+fields/employeeId/path=id
+fields/fullName/path=first_name
+fields/fullName/path=last_name
+fields/fullName/with= 
+fields/email/path=work_email
+fields/status/path=status
+fields/hireDate/path=starts_on
+fields/terminationDate/path=ends_on
+statuses/active/means=Active
+statuses/away/means=Suspended
+statuses/left/means=Terminated
+end date=LastDay
+dates=%Y-%m-%d
+";
+
+    fn form(text: &str, parameters: &[(&str, &str)]) -> String {
+        let definition = Definition::parse("acme", text).expect("a definition");
+        let mut form = Canonical::new("definition", 1);
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        definition.meaning(&parameters, &mut form);
+        form.text().to_owned()
+    }
+
+    #[test]
+    fn the_form_is_written_out_and_stays_as_it_is() {
+        assert_eq!(form(PLAIN, &[]), FORM);
+        assert_eq!(form(PLAIN, &[("subdomain", "acme")]), FORM, "a default that is written out");
+    }
+
+    #[test]
+    fn what_decides_is_in_it_and_how_it_is_fetched_is_not() {
+        for (what, from, to, same) in [
+            ("a word's meaning", "away: {means: Suspended}", "away: {means: Terminated}", false),
+            ("one more word", "  left:", "  retired: {means: Terminated}\n  left:", false),
+            ("what a word means later", "{means: Terminated}", "{means: Terminated, whenStartsLater: Active}", false),
+            ("a filter", "status: all", "status: active", false),
+            ("the list", "records: data", "records: people", false),
+            ("ids", "employeeId: id", "employeeId: number", false),
+            ("a date", "ends_on", "last_day", false),
+            ("the form of dates", "[iso]", "[iso, epochSeconds]", false),
+            ("what the end date means", "LastDay", "FirstDayOut", false),
+            ("where it lies", "example.com/api", "example.org/api", false),
+            ("the case of a word", "  left:", "  LEFT:", true),
+            ("its title", "title: Acme HR", "title: Acme People", true),
+            ("the setup", "setup: A token.", "setup: Another token.", true),
+            ("signing in", "Bearer {token}", "Token {token}", true),
+            ("paging", "from: 1", "from: 0", true),
+            ("what must be filled", "required: [employeeId, email]", "required: [employeeId]", true),
+        ] {
+            let changed = PLAIN.replace(from, to);
+            assert_ne!(changed, PLAIN, "{what}");
+            assert_eq!(form(&changed, &[]) == FORM, same, "{what}");
+        }
+        assert_ne!(form(PLAIN, &[("subdomain", "globex")]), FORM, "another tenant");
+    }
+
+    #[test]
+    fn the_order_of_a_body_does_not_matter() {
+        let body = |text: &str| {
+            let mut form = Canonical::new("body", 1);
+            json(&serde_json::from_str(text).expect("JSON"), &mut form);
+            form.text().to_owned()
+        };
+        assert_eq!(body(r#"{"a": [1, {"c": null, "b": "x"}]}"#), "body 1\na/0/is=1\na/1/b/is=\"x\"\na/1/c/is=null\n");
+        assert_eq!(body(r#"{"a": 1, "b": 2}"#), body(r#"{"b": 2, "a": 1}"#));
+        assert_ne!(body(r#"{"a": "1"}"#), body(r#"{"a": 1}"#));
+    }
+}

@@ -1,0 +1,72 @@
+//! The people of a connection that stand in the cluster, as the trust gate compares an answer with them.
+
+use kube::ResourceExt;
+
+use crate::api::{HRConnection, Person};
+use crate::sync::{Context, convert};
+use domain::employee::{Employee, HrId};
+use domain::trust::Memory;
+
+/// Who stands; nobody where the memory tells enough.
+///
+/// Waits until everybody who was there at the start is known: an answer that is compared with half of them would be
+/// held, or be trusted, for no reason.
+pub(super) async fn of(ctx: &Context, connection: &HRConnection, memory: &Memory) -> Vec<Employee> {
+    if memory.is_whole() {
+        return Vec::new();
+    }
+    ctx.people.ready().await;
+    let name = connection.name_any();
+    ctx.people.all().iter().filter_map(|person| standing(person, &ctx.namespace, &name)).collect()
+}
+
+/// A Person as its record was last named by a trusted answer; nobody whom the last one did not name, since the next one
+/// need not either.
+fn standing(person: &Person, namespace: &str, connection: &str) -> Option<Employee> {
+    let record = convert::record(person, namespace).filter(|record| record.connection == connection)?;
+    let entry = convert::known(person, record).entry.filter(|entry| entry.missing_since.is_none())?;
+    let address = entry.profile.work_email.unwrap_or_default();
+    let (start, last_day) = (entry.facts.start, entry.facts.last_day);
+    let employee = Employee::new(HrId(record.id.clone()), String::new(), address, entry.facts.said);
+    Some(Employee { start, last_day, ..employee })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use domain::employee::{Said, Status};
+    use domain::roster;
+
+    fn person(connection: &str, missing: bool) -> Person {
+        let name = roster::person_name("rollcall", connection, &HrId("7".into()));
+        let since = missing.then_some("2026-03-01T00:00:00Z");
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "Person", "metadata": {"name": name},
+            "spec": {"records": [{"connection": connection, "id": "7"}]},
+            "status": {
+                "policy": "everyone",
+                "profile": {"workEmail": "ada@example.com"},
+                "employments": [{"connection": connection, "id": "7", "said": "Terminated", "startDate": "2020-01-01",
+                    "lastWorkingDay": "2026-02-28", "missingSince": since}],
+                "employment": {"state": "Terminated", "since": "2026-03-01T00:00:00Z", "timeZone": "UTC", "why": "terminated"},
+            },
+        }))
+        .expect("a Person")
+    }
+
+    #[test]
+    fn who_stands_is_what_a_trusted_answer_last_said_of_them() {
+        let found = standing(&person("hq", false), "rollcall", "hq").expect("stands");
+        assert_eq!((found.id.0.as_str(), found.work_email.as_str()), ("7", "ada@example.com"));
+        assert_eq!(found.said, Said::Mapped(Status::Terminated));
+        assert_eq!((found.start, found.last_day), (Some(date(2020, 1, 1)), Some(date(2026, 2, 28))));
+    }
+
+    #[test]
+    fn people_of_another_connection_and_those_no_answer_names_any_more_are_not_compared_with() {
+        assert!(standing(&person("okta", false), "rollcall", "hq").is_none());
+        assert!(standing(&person("hq", true), "rollcall", "hq").is_none());
+    }
+}
