@@ -76,6 +76,24 @@ async fn an_account_made_again_after_its_removal_is_reported_and_left_to_a_human
     assert_eq!(live.uid(), revived.uid());
 }
 
+#[tokio::test]
+async fn a_binding_made_again_is_reported() {
+    let rollcall = Installation::new("rebound", &[("apps", Consent::Accounts)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({})).await;
+    let user = rollcall.user("7");
+    rollcall.bind_users("apps", "views", std::slice::from_ref(&user)).await;
+    let staff = rollcall.staff(1..11);
+    rollcall.learn(&staff).await;
+    rollcall.learn(&staff.person("7").terminated()).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+
+    rollcall.bind_users("apps", "views", std::slice::from_ref(&user)).await;
+
+    reported(&rollcall, "RoleBinding", "views").await;
+}
+
 /// Waits until a Revocation of person 7 says that this came back.
 async fn reported(rollcall: &Installation, kind: &str, name: &str) {
     eventually(&format!("{kind} {name} is reported as come back"), || async {

@@ -1,4 +1,5 @@
-//! The revoker dies after each of its calls: another one finishes the work, and nothing is done twice.
+//! The revoker dies after each of its calls, control and sync after each of their writes: the next one finishes the work,
+//! and nothing is done twice.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -114,4 +115,62 @@ async fn the_revoker_may_die_after_any_of_its_calls() {
         here.nothing_was_done_twice().await;
     });
     futures::future::join_all(lanes).await;
+}
+
+/// The identities that lead and are started again.
+#[derive(Clone, Copy, Debug)]
+enum Leader {
+    Sync,
+    Control,
+}
+
+/// Lets people leave one after the other while the leader dies after each of its writes, and sees the same end as ever.
+async fn may_die_after_any_of_its_writes(leader: Leader) {
+    let rollcall = Installation::new("deaths", &[("apps", Consent::Accounts)]).await;
+    let proxy = Arc::new(Proxy::open().await);
+    let (sync, control) = match leader {
+        Leader::Sync => (rollcall.sync_through(&proxy).await, rollcall.control().await),
+        Leader::Control => (rollcall.sync().await, rollcall.control_through(&proxy).await),
+    };
+    let _alive = Alive(sync, control, rollcall.revoker());
+    rollcall.connect(json!({})).await;
+    let limits = json!({"people": {"atLeast": 1000, "atMost": 1000}, "objects": {"atMost": 10000}});
+    rollcall.policy(json!({"limits": limits})).await;
+    let mut staff = rollcall.staff(1..61);
+    rollcall.learn(&staff).await;
+    let (mut gone, mut writes) = (0_u32, usize::MAX);
+    while usize::try_from(gone).unwrap() <= writes {
+        let id = (gone + 1).to_string();
+        let before = rollcall.account_of(&id, "apps", &format!("account-{id}")).await;
+        let number = usize::try_from(gone).unwrap();
+        proxy.fails_by(if gone == 0 { Fault::None } else { Fault::KillAfterWrite(number) });
+        staff = staff.clone().person(&id).terminated();
+        rollcall.learn(&staff).await;
+
+        let cut = rollcall.reaches(&id, Operation::Cut, Phase::Revoked).await;
+
+        let status = cut.status.unwrap();
+        assert!(status.evidence.is_some(), "{leader:?}, write {number}");
+        let account = rollcall.get_account("apps", &format!("account-{id}")).await.expect("it was made again");
+        assert_ne!(account.uid(), before.uid(), "{leader:?}, write {number}");
+        let cuts = rollcall.revocations(&id).await.iter().filter(|r| r.spec.operation == Operation::Cut).count();
+        assert_eq!(cuts, 1, "{leader:?}, write {number}: one cut and no late find");
+        if gone == 0 {
+            writes = proxy.writes().len();
+            assert!((3..50).contains(&writes), "{:?}", proxy.writes());
+        }
+        gone += 1;
+    }
+    assert_eq!(rollcall.all_persons().await.len(), 60, "nobody twice");
+    rollcall.evidence_verifies();
+}
+
+#[tokio::test]
+async fn control_may_die_after_any_of_its_writes() {
+    may_die_after_any_of_its_writes(Leader::Control).await;
+}
+
+#[tokio::test]
+async fn sync_may_die_after_any_of_its_writes() {
+    may_die_after_any_of_its_writes(Leader::Sync).await;
 }

@@ -60,7 +60,8 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
     assert!(accounts.get_opt("seven").await.unwrap().is_none(), "the account is gone");
     let bindings: Api<RoleBinding> = Api::namespaced(admin.clone(), &apps);
     assert!(bindings.get_opt("seven-views").await.unwrap().is_none());
-    assert!(before.metadata.uid.is_some());
+    let recreated = status.steps.iter().find_map(|step| step.new_uid.clone());
+    assert!(recreated.is_some() && recreated != before.metadata.uid, "the cut made it again under another uid");
     rollcall.evidence_verifies();
 }
 

@@ -23,6 +23,7 @@ mod changed_world;
 mod comes_back;
 mod counted;
 mod crash;
+mod decisions;
 mod examples;
 mod idle;
 mod instruments;

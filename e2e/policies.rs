@@ -124,6 +124,10 @@ async fn what_rollcall_remembers_is_written_by_the_one_that_keeps_it_and_by_nobo
     let rollcall = guarded("records", &[]).await;
     make(&rollcall, CONFIG_MAPS, json!({"metadata": {"name": "people"}, "data": {"people.csv": ""}})).await;
     make(&rollcall, SECRETS, json!({"metadata": {"name": "credential"}})).await;
+    make(&rollcall, CONFIG_MAPS, json!({"metadata": {"name": "rollcall-stop"}, "data": {"reason": "why"}})).await;
+    let stops: Api<k8s_openapi::api::core::v1::ConfigMap> = rollcall.api();
+    let version = stops.get("rollcall-stop").await.unwrap().metadata.resource_version;
+    let lifts = |version: Value| json!({"data": {"reason": "", "lifts": version}});
     let data = || json!({"data": {"key": "value"}});
     each(
         &rollcall,
@@ -137,8 +141,17 @@ async fn what_rollcall_remembers_is_written_by_the_one_that_keeps_it_and_by_nobo
             ("admin", "forges evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "policy"),
             ("sync", "forges evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "rbac"),
             ("revoke", "forges evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "rbac"),
-            ("control", "lifts the stop", CONFIG_MAPS, Change("rollcall-stop", data()), "policy"),
-            ("admin", "lifts the stop", CONFIG_MAPS, Change("rollcall-stop", data()), "none"),
+            ("control", "lifts the stop", CONFIG_MAPS, Change("rollcall-stop", lifts(json!(version))), "policy"),
+            ("control", "sets a stop", CONFIG_MAPS, Change("rollcall-stop", data()), "policy"),
+            ("admin", "changes the reason", CONFIG_MAPS, Change("rollcall-stop", data()), "none"),
+            (
+                "admin",
+                "lifts a stop that it does not name",
+                CONFIG_MAPS,
+                Change("rollcall-stop", lifts(json!(null))),
+                "policy",
+            ),
+            ("admin", "lifts the stop", CONFIG_MAPS, Change("rollcall-stop", lifts(json!(version))), "none"),
             ("control", "writes the HR file", CONFIG_MAPS, Change("people", data()), "policy"),
             ("control", "deletes the HR file", CONFIG_MAPS, Delete("people"), "rbac"),
             ("sync", "keeps its memory", SECRETS, memory("rollcall.dev/memory"), "none"),
@@ -211,6 +224,7 @@ async fn a_hold_is_a_humans() {
             ("sync", "writes a held Person's status", PEOPLE, Status("p-8", json!({"policy": "x"})), "none"),
             ("sync", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),
             ("control", "lifts a hold", PEOPLE, Change("p-8", json!({"spec": {"hold": null}})), "rbac"),
+            ("admin", "writes a Person's status", PEOPLE, Status("p-7", json!({"policy": "x"})), "policy"),
             ("revoke", "writes a Person's status", PEOPLE, Status("p-7", json!({"policy": "x"})), "rbac"),
             ("admin", "sets a hold", PEOPLE, Change("p-7", json!({"spec": {"hold": hold}})), "none"),
             ("sync", "makes a Revocation", REVOCATIONS, Create(named("r")), "rbac"),
@@ -233,6 +247,7 @@ async fn an_answer_is_accepted_by_those_who_may_approve() {
     }
     let accepted = |value: Value| json!({"metadata": {"annotations": {"rollcall.dev/accept": value}}});
     let asked = json!({"metadata": {"annotations": {"rollcall.dev/requestedAt": "now"}}});
+    make(&rollcall, CONFIG_MAPS, json!({"metadata": {"name": "rollcall-stop"}, "data": {"reason": "why"}})).await;
     eventually("the role is bound", || async {
         let (layer, _) =
             attempt(&rollcall, "approver", &rollcall.namespace, CONNECTIONS, &Change(hq, asked.clone())).await;

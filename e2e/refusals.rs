@@ -182,6 +182,55 @@ async fn no_identity_approves_and_nobody_approves_for_another_or_another_plan() 
 }
 
 #[tokio::test]
+async fn an_approver_decides_and_changes_nothing_else_of_a_revocation() {
+    let rollcall = Installation::new("decider", &[]).await;
+    let name = "r-1";
+    let control = planned(&rollcall, name).await;
+    let labels = json!({"metadata": {"labels": {"rollcall.dev/person": "p-7", "rollcall.dev/run": "r-1", "rollcall.dev/batch": "b-1"}}});
+    control
+        .patch(name, &PatchParams::default(), &Patch::Merge(json!({"metadata": {"labels": {names::BATCH: "b-1"}}})))
+        .await
+        .unwrap();
+    let refused = control.patch(name, &PatchParams::default(), &Patch::Merge(&labels)).await;
+    assert_eq!(refusal("control itself moves it to another person", refused).0, "policy");
+    let ada = human(&rollcall, "ada").await;
+    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"});
+    let rehearse = PatchParams { dry_run: true, ..PatchParams::default() };
+    for (what, patch) in [
+        ("another person", json!({"metadata": {"labels": {names::PERSON: "p-8"}}})),
+        ("out of its run", json!({"metadata": {"labels": {names::RUN: "r-2"}}})),
+        ("out of its batch", json!({"metadata": {"labels": {names::BATCH: null}}})),
+        ("a finalizer", json!({"metadata": {"finalizers": ["example.com/held"]}})),
+        ("an owner", json!({"metadata": {"ownerReferences": [owner]}})),
+        ("a rejection under another's name", json!({"spec": {"rejection": {"reason": "no", "by": "eve"}}})),
+    ] {
+        let (layer, said) = refusal(what, ada.patch(name, &rehearse, &Patch::Merge(&patch)).await);
+        assert_eq!(layer, "policy", "{what}: {said}");
+    }
+    let reject = |by: &str| Patch::Merge(json!({"spec": {"rejection": {"reason": "no", "by": by}}}));
+    let retry = Patch::Merge(json!({"metadata": {"annotations": {names::RETRY: "1"}}}));
+    let leaver = human(&rollcall, "oidc:leaver@example.com").await;
+    let own = leaver.patch(name, &rehearse, &reject("oidc:leaver@example.com")).await;
+    assert_eq!(refusal("the leaver keeps their own access", own).0, "policy");
+    let by_control = control.patch(name, &rehearse, &reject(&rollcall.identity("control"))).await;
+    assert_eq!(refusal("control rejects", by_control).0, "policy");
+    assert_eq!(refusal("control asks for another attempt", control.patch(name, &rehearse, &retry).await).0, "policy");
+    ada.patch(name, &rehearse, &retry).await.expect("a human asks for another attempt");
+    ada.patch(name, &PatchParams::default(), &reject("ada")).await.expect("a human rejects");
+    let both = json!({"spec": {"approval": {"planHash": "a".repeat(64), "by": "ada"}}});
+    assert_eq!(refusal("both", ada.patch(name, &rehearse, &Patch::Merge(both)).await).0, "schema");
+    let undo = json!({"spec": {"rejection": null}});
+    let by_leaver = leaver.patch(name, &rehearse, &Patch::Merge(&undo)).await;
+    assert_eq!(refusal("the leaver takes a rejection back", by_leaver).0, "policy");
+    ada.patch(name, &rehearse, &Patch::Merge(&undo)).await.expect("a human takes it back");
+    let begun = json!({"status": {"claim": {"by": "revoke-1", "at": "2026-01-01T00:00:00Z"}}});
+    ada.patch(name, &PatchParams::default(), &Patch::Merge(&undo)).await.unwrap();
+    let revoker: Api<Revocation> = Api::namespaced(identity(&rollcall, "revoke").await, &rollcall.namespace);
+    revoker.patch_status(name, &PatchParams::default(), &Patch::Merge(begun)).await.unwrap();
+    assert_eq!(refusal("what has begun", ada.patch(name, &rehearse, &reject("ada")).await).0, "policy");
+}
+
+#[tokio::test]
 async fn the_revoker_stays_in_its_cage_whatever_rights_it_is_given() {
     let rollcall = Installation::new("cage", &[("apps", Consent::Canaries)]).await;
     rollcall.account_of("7", "apps", "marked").await;

@@ -8,7 +8,9 @@ use rollcall::kube::telemetry;
 
 fn main() -> ExitCode {
     let rollcall = cli::parse();
-    if let Err(error) = telemetry::init(&rollcall.log) {
+    if let Some(filter) = rollcall.log_filter()
+        && let Err(error) = telemetry::init(filter)
+    {
         return failed(&error);
     }
     if rustls::crypto::ring::default_provider().install_default().is_err() {

@@ -79,6 +79,12 @@ impl Cluster {
         reqwest::Client::builder().no_proxy().tls_certs_only(roots).timeout(Duration::from_secs(30)).build().unwrap()
     }
 
+    /// The same, for answers that take as long as a watch.
+    pub fn patient_http(&self) -> reqwest::Client {
+        let roots = self.authority.iter().map(|der| reqwest::Certificate::from_der(der).unwrap());
+        reqwest::Client::builder().no_proxy().tls_certs_only(roots).build().unwrap()
+    }
+
     /// A kubeconfig for somebody with a token, at the API server or at something in front of it.
     pub fn kubeconfig_for(&self, server: &str, token: &str) -> String {
         let mut pem = String::new();

@@ -61,6 +61,7 @@ pub struct Installation {
     pub release: String,
     /// Name of its HRConnection. Stories share a cluster, so none may call a person as another story does.
     pub connection: String,
+    values: Value,
     directory: PathBuf,
     logs: Arc<Mutex<Vec<PathBuf>>>,
     listening: Mutex<Vec<String>>,
@@ -79,12 +80,13 @@ impl Installation {
         let namespace = format!("{story}-{suffix}");
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&namespace);
         fs::create_dir_all(&directory).unwrap();
-        let installation = Self {
+        let mut installation = Self {
             cluster,
             admin: cluster.admin().await,
             release: format!("rc-{suffix}"),
             connection: format!("hq-{suffix}"),
             namespace,
+            values: Value::Null,
             directory,
             logs: Arc::default(),
             listening: Mutex::default(),
@@ -101,8 +103,14 @@ impl Installation {
                 values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets}));
             }
         }
-        installation.install(json!({"targets": values})).await;
+        installation.values = json!({"targets": values});
+        installation.install_again().await;
         installation
+    }
+
+    /// Applies the chart as it was installed, as every pipeline does again and again.
+    pub async fn install_again(&self) {
+        self.install(self.values.clone()).await;
     }
 
     /// Installs the chart, or upgrades it, with these values.
@@ -154,16 +162,30 @@ impl Installation {
 
     /// Starts `rollcall sync`.
     pub async fn sync(&self) -> Service {
-        self.start("sync", &[]).await
+        self.start("sync", &[], None).await
+    }
+
+    /// Starts `rollcall sync`, which reaches the API server through a proxy.
+    pub async fn sync_through(&self, proxy: &Arc<Proxy>) -> Service {
+        self.start("sync", &[], Some(proxy)).await
     }
 
     /// Starts `rollcall control`.
     pub async fn control(&self) -> Service {
+        self.control_by(None).await
+    }
+
+    /// Starts `rollcall control`, which reaches the API server through a proxy.
+    pub async fn control_through(&self, proxy: &Arc<Proxy>) -> Service {
+        self.control_by(Some(proxy)).await
+    }
+
+    async fn control_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
         let namespace = self.revoker_namespace();
         let account = format!("{}-revoke", self.release);
         let job = self.job.lock().unwrap().clone();
         let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
-        self.start("control", &more).await
+        self.start("control", &more, proxy).await
     }
 
     /// Lets control that is started from now on create other Jobs than those of the installed chart.
@@ -176,11 +198,11 @@ impl Installation {
         serde_json::from_str(&self.job.lock().unwrap()).unwrap()
     }
 
-    async fn start(&self, command: &str, more: &[&str]) -> Service {
+    async fn start(&self, command: &str, more: &[&str], proxy: Option<&Arc<Proxy>>) -> Service {
         let account = format!("{}-{command}", self.release);
         let token = tokens::mint_unbound(&self.admin, &self.namespace, &account).await;
-        let content = self.cluster.kubeconfig_for(&self.cluster.server, &token.0);
-        let kubeconfig = write_kubeconfig(&self.directory, command, &content);
+        let server = proxy.map_or(&self.cluster.server, |proxy| &proxy.url);
+        let kubeconfig = write_kubeconfig(&self.directory, command, &self.cluster.kubeconfig_for(server, &token.0));
         let listen = free_address();
         self.listening.lock().unwrap().push(listen.clone());
         let arguments: Vec<String> =
@@ -192,8 +214,14 @@ impl Installation {
         let log = self.directory.join(format!("{command}-{}.log", suffix()));
         self.logs.lock().unwrap().push(log.clone());
         let start = {
-            let log = log.clone();
-            move || Process::start(&account, &kubeconfig, &arguments, &log)
+            let (log, proxy) = (log.clone(), proxy.cloned());
+            move || {
+                let process = Process::start(&account, &kubeconfig, &arguments, &log);
+                if let Some(proxy) = &proxy {
+                    proxy.carries(&process);
+                }
+                process
+            }
         };
         let service = Service::keep(start);
         eventually(&format!("{command} is ready"), || async {

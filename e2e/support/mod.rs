@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod cluster;
+pub mod connect;
 pub mod files;
 pub mod installation;
 pub mod kubelet;

@@ -100,10 +100,6 @@ impl People {
         self.last(|row| row.department = name.to_owned())
     }
 
-    pub fn email(self, address: &str) -> Self {
-        self.last(|row| row.email = address.to_owned())
-    }
-
     /// The file, with a header of the names Rollcall looks for by itself.
     pub fn csv(&self) -> String {
         let mut text = "employeeId,fullName,email,status,hireDate,terminationDate,department\n".to_owned();

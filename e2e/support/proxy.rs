@@ -1,7 +1,7 @@
 //! A way to the API server that counts the revoker's calls, and can fail it in two ways that no real server would
 //! offer: a delete that is answered and never done, and the end of the revoker right after a chosen call.
 //!
-//! Plain HTTP in, the cluster's HTTPS out, the bearer token passed through. No watches: the revoker makes none.
+//! Plain HTTP in, the cluster's HTTPS out, the bearer token passed through; answers as they come, so that a watch is one.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,6 +25,8 @@ pub enum Fault {
     SwallowDeletes,
     /// The revoker is killed once the server has answered this call, counted from 1, and never sees the answer.
     KillAfter(usize),
+    /// The same, counting only what changes something: no reads, reviews, events or leases.
+    KillAfterWrite(usize),
 }
 
 struct Inner {
@@ -49,7 +51,7 @@ impl Proxy {
         let cluster = cluster().await;
         let inner = Arc::new(Inner {
             cluster,
-            http: cluster.plain_http(),
+            http: cluster.patient_http(),
             fault: Mutex::new(Fault::None),
             calls: Mutex::default(),
             revoker: Mutex::default(),
@@ -72,6 +74,11 @@ impl Proxy {
         self.inner.calls.lock().unwrap().clone()
     }
 
+    /// The writes among them.
+    pub fn writes(&self) -> Vec<String> {
+        self.calls().into_iter().filter(|call| writes(call)).collect()
+    }
+
     /// Who is killed.
     pub fn carries(&self, revoker: &Process) {
         *self.inner.revoker.lock().unwrap() = Some(revoker.clone());
@@ -87,21 +94,27 @@ impl Drop for Proxy {
 
 async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Response {
     let fault = *inner.fault.lock().unwrap();
-    let number = {
+    let call = format!("{} {}", request.method(), request.uri().path());
+    let write = writes(&call);
+    let (number, of_writes) = {
         let mut calls = inner.calls.lock().unwrap();
-        calls.push(format!("{} {}", request.method(), request.uri().path()));
-        calls.len()
+        calls.push(call);
+        (calls.len(), calls.iter().filter(|call| writes(call)).count())
     };
     if fault == Fault::SwallowDeletes && request.method() == Method::DELETE {
         return done_without_doing();
     }
     let answer = forward(&inner, request).await;
-    if fault == Fault::KillAfter(number)
-        && let Some(revoker) = inner.revoker.lock().unwrap().take()
-    {
+    let fatal = fault == Fault::KillAfter(number) || (write && fault == Fault::KillAfterWrite(of_writes));
+    if fatal && let Some(revoker) = inner.revoker.lock().unwrap().take() {
         revoker.kill();
     }
     answer
+}
+
+/// Whether a call changes something that lasts.
+fn writes(call: &str) -> bool {
+    !call.starts_with("GET") && !["/leases", "/events", "reviews"].iter().any(|passing| call.contains(passing))
 }
 
 fn done_without_doing() -> Response {
@@ -124,7 +137,7 @@ async fn forward(inner: &Inner, request: Request<Body>) -> Response {
     for (name, value) in answer.headers().iter().filter(|(name, _)| !of_one_hop(name)) {
         back = back.header(name, value);
     }
-    back.body(Body::from(answer.bytes().await.unwrap_or_default())).unwrap()
+    back.body(Body::from_stream(answer.bytes_stream())).unwrap()
 }
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1), or that the next one writes itself.

@@ -143,6 +143,7 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
             (Some(person), Some(policy)) => protected(policy).person(&person_facts(person)),
             _ => false,
         },
+        rejected: spec.rejection.is_some(),
         enforce: seen.policy.is_some_and(|policy| policy.spec.mode == super::policy::Mode::Enforce),
         settled: seen.policy.is_some_and(SyncPolicy::settled),
         due: spec.due,

@@ -18,6 +18,12 @@ pub const ROTATES: &str = "rollcall.dev/rotates";
 /// Accepts exactly one held answer of an HRConnection, by its digest.
 pub const ACCEPT: &str = "rollcall.dev/accept";
 
+/// Asks for a new attempt of a Revocation that failed; any value it has not had before.
+pub const RETRY: &str = "rollcall.dev/retry";
+
+/// On a Revocation whose kept manifests may be lost with it: without it one that has begun and not ended well is not deleted.
+pub const DISCARD: &str = "rollcall.dev/discard";
+
 /// Label on a Revocation: the run of leavers it was counted in.
 pub const RUN: &str = "rollcall.dev/run";
 
@@ -43,6 +49,10 @@ pub const APPROVE_VERB: &str = "approve";
 pub const STOP: &str = "rollcall-stop";
 /// Key of the reason in the global stop.
 pub const STOP_REASON: &str = "reason";
+/// Key that lifts the global stop: the resourceVersion of the stop that is lifted, which no manifest knows.
+pub const STOP_LIFTS: &str = "lifts";
+/// What it names where the ConfigMap is gone, which is a stop as well.
+pub const STOP_ABSENT: &str = "absent";
 /// What was released, held and counted.
 pub const LEDGER: &str = "rollcall-ledger";
 /// Head of the evidence chain.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 
-/// Spec of a Revocation: written by `rollcall control`; `approval` by whoever approves.
+/// Spec of a Revocation: written by `rollcall control`; `approval` and `rejection` by those who decide.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "rollcall.dev",
@@ -33,9 +33,10 @@ use super::condition::Condition;
     printcolumn(name = "Evidence", type_ = "string", json_path = ".status.evidence.hash", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late").message("only approval can be set on a Revocation; make a new one instead"),
-    validation = Rule { rule: "oldSelf.hasValue() || !has(self.approval)".into(), message: Some("a Revocation cannot be created approved".into()), optional_old_self: Some(true), ..Rule::default() },
-    validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)").message("an approval is final")
+    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late").message("only approval and rejection can be set on a Revocation"),
+    validation = Rule { rule: "oldSelf.hasValue() || !(has(self.approval) || has(self.rejection))".into(), message: Some("a Revocation cannot be created approved or rejected".into()), optional_old_self: Some(true), ..Rule::default() },
+    validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)").message("an approval is final"),
+    validation = Rule::new("!(has(self.approval) && has(self.rejection))").message("a Revocation is approved or rejected, not both")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RevocationSpec {
@@ -63,6 +64,9 @@ pub struct RevocationSpec {
     /// Absent at create, final once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// Absent at create; keeps this Revocation shut, whatever its plan, until it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<Rejection>,
 }
 
 /// What set a Revocation off.
@@ -75,7 +79,7 @@ pub enum Trigger {
 /// What a Revocation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Operation {
-    /// Ends every credential at once, in a way that can be undone by issuing new ones.
+    /// Deletes the bindings that are theirs alone and recreates their personal accounts, which can be undone by issuing new ones.
     Cut,
     /// Deletes what the cut left standing.
     Remove,
@@ -93,7 +97,19 @@ pub struct Approval {
     pub by: String,
 }
 
-/// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, returned and conditions; the
+/// A human's no to what a Revocation would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejection {
+    /// Why.
+    #[schemars(length(min = 1, max = 256))]
+    pub reason: String,
+    /// User name of who rejects; the API server checks that it is the requester's.
+    #[schemars(length(min = 1, max = 256))]
+    pub by: String,
+}
+
+/// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, returned and conditions; the
 /// revoker writes claim, steps, verdicts, kept, remaining, acted, verified, confirmed and finished. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -120,6 +136,13 @@ pub struct RevocationStatus {
     /// Its sealed record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// How often it was tried again after it had failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// The annotation `rollcall.dev/retry` that the newest attempt answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub retried: Option<String>,
     /// Credentials of this person that came back after the act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -320,6 +343,18 @@ pub struct Claim {
     pub by: String,
     /// Since when.
     pub at: Timestamp,
+    /// Which attempt it works on; an end that is of an earlier one says nothing of the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+}
+
+impl RevocationStatus {
+    /// How the revoker ended the newest attempt; `None` while it has not.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Finished> {
+        let of_newest = self.claim.as_ref().and_then(|claim| claim.attempt) == self.attempt;
+        self.finished.filter(|_| of_newest)
+    }
 }
 
 /// One thing that was done.

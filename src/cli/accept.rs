@@ -4,8 +4,9 @@ use clap::Args;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::cluster::Cluster;
 use super::terminal::{plain, say};
-use super::{Failure, Namespace, ask};
+use super::{Failure, ask};
 use crate::api::connection::Attempt;
 use crate::api::{HRConnection, names};
 use crate::kube::calls;
@@ -19,7 +20,7 @@ pub struct Options {
     #[arg(long, value_name = "DIGEST")]
     answer: String,
     #[command(flatten)]
-    namespace: Namespace,
+    cluster: Cluster,
 }
 
 /// Shows what was found in the held answer, and names it as accepted.
@@ -30,7 +31,7 @@ pub struct Options {
 /// # Assumptions   an admission policy asks for the verb `approve`
 /// # Errors        the digest is not the newest attempt's; whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let api: Api<HRConnection> = Api::namespaced(calls::client().await?, &options.namespace.namespace);
+    let api: Api<HRConnection> = Api::namespaced(options.cluster.client().await?, options.cluster.namespace());
     let connection = ask("read the HRConnection", api.get(&options.connection)).await?;
     let attempt = connection.status.as_ref().and_then(|status| status.last_attempt.as_ref());
     let held = held(attempt, &options.answer).map_err(Failure::Refused)?;

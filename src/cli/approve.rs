@@ -1,4 +1,4 @@
-//! `rollcall approve`: shows what would be done, and approves exactly that, by the hash of each plan.
+//! `rollcall approve`: shows who it is about and what would be done, and approves exactly that, by the hash of each plan.
 //!
 //! The approver writes with their own rights. An admission policy checks that they may, that they are who they say,
 //! that they are neither Rollcall nor the leaver, and that the hash is the one of the plan that stands.
@@ -9,11 +9,11 @@ use kube::Client;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
+use super::cluster::Cluster;
 use super::terminal::{confirm, plain, say, table};
-use super::{Failure, Namespace, ask};
+use super::{Failure, ask};
 use crate::api::revocation::{Phase, Plan};
-use crate::api::{Revocation, names};
-use crate::kube::calls;
+use crate::api::{Person, Revocation, names};
 
 /// How often a write is tried again when the object was changed meanwhile and the plan was not.
 const TRIES: u32 = 5;
@@ -31,7 +31,7 @@ pub struct Options {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    namespace: Namespace,
+    cluster: Cluster,
 }
 
 /// Shows the plans, asks, and approves them.
@@ -42,14 +42,16 @@ pub struct Options {
 /// # Assumptions   the approval policy of the chart is installed
 /// # Errors        when any of them was not approved; each says why in its own line
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = calls::client().await?;
-    let api: Api<Revocation> = Api::namespaced(client.clone(), &options.namespace.namespace);
-    let found = find(&api, options).await?;
+    let client = options.cluster.client().await?;
+    let api: Api<Revocation> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let found = find(&api, options.name.as_deref(), options.batch.as_deref()).await?;
+    let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
     let (mut open, mut failed) = (Vec::new(), 0_usize);
     for revocation in &found {
         match standing(revocation) {
             Standing::Open(plan) => {
-                say(&format!("{}\n", show(revocation, plan)));
+                let who = who(&people, revocation).await;
+                say(&format!("{}\n", show(revocation, &who, plan)));
                 open.push((revocation, plan.hash.as_str()));
             }
             Standing::Approved(by) => say(&format!("{}: already approved by {}", name(revocation), plain(by))),
@@ -78,11 +80,11 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// The Revocation, or those of the batch, in the order of their names.
-async fn find(api: &Api<Revocation>, options: &Options) -> Result<Vec<Revocation>, Failure> {
-    if let Some(name) = &options.name {
+pub async fn find(api: &Api<Revocation>, name: Option<&str>, batch: Option<&str>) -> Result<Vec<Revocation>, Failure> {
+    if let Some(name) = name {
         return Ok(vec![ask("read the Revocation", api.get(name)).await?]);
     }
-    let batch = options.batch.as_deref().unwrap_or_default();
+    let batch = batch.unwrap_or_default();
     let of_batch = ListParams::default().labels(&format!("{}={batch}", names::BATCH));
     let found = ask("list the batch", api.list(&of_batch)).await?.items;
     if found.is_empty() { Err(Failure::Refused(format!("no Revocation is of batch {batch}"))) } else { Ok(found) }
@@ -109,6 +111,9 @@ fn standing(revocation: &Revocation) -> Standing<'_> {
         }
         (_, None, _) => Standing::Closed("it has no plan yet: `rollcall control` makes it".to_owned()),
         (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => Standing::Approved(&approval.by),
+        (_, Some(_), None) if revocation.spec.rejection.is_some() => {
+            Standing::Closed("it was rejected: `kubectl rollcall reject --undo` takes that back".to_owned())
+        }
         (_, Some(_), Some(approval)) => Standing::Closed(format!(
             "plan {} was approved, which is another one, and an approval is final",
             approval.plan_hash
@@ -120,8 +125,36 @@ fn standing(revocation: &Revocation) -> Standing<'_> {
     }
 }
 
-/// The plan, as the approver has to see it.
-fn show(revocation: &Revocation, plan: &Plan) -> String {
+/// Who a Revocation is about, with the caller's own rights: HR ids, and what the Person says of them.
+pub async fn who(people: &Api<Person>, revocation: &Revocation) -> String {
+    match ask("read the Person", people.get(&revocation.spec.person)).await {
+        Ok(person) if person.metadata.uid.as_deref() == Some(revocation.spec.person_uid.as_str()) => about(&person),
+        Ok(_) => format!("Person {} is another one now than when this was planned.", revocation.spec.person),
+        Err(why) => format!("Who {} is cannot be read: {why}", revocation.spec.person),
+    }
+}
+
+fn about(person: &Person) -> String {
+    let ids: Vec<String> =
+        person.spec.records.iter().map(|record| format!("id:{}/{}", record.connection, record.id)).collect();
+    let status = person.status.clone().unwrap_or_default();
+    let profile = status.profile.unwrap_or_default();
+    let last_day = status.employment.as_ref().and_then(|employment| employment.last_day);
+    let state = status.employment.as_ref().map(|employment| employment.state.as_str().to_owned());
+    let known = [
+        ("", profile.display_name),
+        ("", profile.work_email),
+        ("", profile.title),
+        ("department ", profile.department),
+        ("", state),
+        ("last day ", last_day.map(|day| day.to_string())),
+    ];
+    let known = known.into_iter().filter_map(|(what, text)| text.map(|text| format!("{what}{text}")));
+    ids.into_iter().chain(known).collect::<Vec<_>>().join(", ")
+}
+
+/// The plan, as the one who decides has to see it.
+pub fn show(revocation: &Revocation, who: &str, plan: &Plan) -> String {
     let spec = &revocation.spec;
     let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref());
     let held = gate.map_or("not held".to_owned(), |gate| format!("held by {}: {}", gate.reason, gate.message));
@@ -133,7 +166,7 @@ fn show(revocation: &Revocation, plan: &Plan) -> String {
         spec.policy,
         spec.due
     );
-    let mut parts = vec![plain(&heading), plain(&spec.reason)];
+    let mut parts = vec![plain(&heading), plain(who), plain(&spec.reason)];
     if plan.targets.is_empty() {
         parts.push("Nothing is acted on.".to_owned());
     } else {
@@ -156,7 +189,7 @@ fn show(revocation: &Revocation, plan: &Plan) -> String {
 }
 
 /// The caller's user name, as the API server knows it.
-async fn whoami(client: Client) -> Result<String, Failure> {
+pub async fn whoami(client: Client) -> Result<String, Failure> {
     let api: Api<SelfSubjectReview> = Api::all(client);
     let review = ask("ask who you are", api.create(&PostParams::default(), &SelfSubjectReview::default())).await?;
     let user = review.status.and_then(|status| status.user_info?.username);
@@ -189,11 +222,13 @@ fn approval(version: Option<&str>, hash: &str, user: &str) -> Value {
     json!({"metadata": {"resourceVersion": version}, "spec": {"approval": {"planHash": hash, "by": user}}})
 }
 
-fn name(revocation: &Revocation) -> &str {
+/// Name of a Revocation.
+pub fn name(revocation: &Revocation) -> &str {
     revocation.metadata.name.as_deref().unwrap_or_default()
 }
 
-fn plans(count: usize) -> String {
+/// So many plans, in words.
+pub fn plans(count: usize) -> String {
     if count == 1 { "this plan".to_owned() } else { format!("these {count} plans") }
 }
 
@@ -251,6 +286,7 @@ mod tests {
             ("revoked", json!({"status": {"phase": "Revoked"}}), "closed"),
             ("failed", json!({"status": {"phase": "Failed"}}), "closed"),
             ("cancelled", json!({"status": {"phase": "Cancelled"}}), "closed"),
+            ("rejected", json!({"spec": {"rejection": {"reason": "wrong person", "by": "grace"}}}), "closed"),
             ("approved", approved("a"), "approved"),
             ("approved for another plan", approved("b"), "closed"),
         ];
@@ -271,7 +307,23 @@ mod tests {
     fn the_approver_sees_every_target_and_what_remains_and_no_control_character() {
         let revocation = revocation(&json!({}));
         let plan = revocation.status.as_ref().unwrap().plan.as_ref().unwrap();
-        insta::assert_snapshot!(show(&revocation, plan));
+        insta::assert_snapshot!(show(&revocation, "id:hq/7, Grace\u{202e} Hopper, last day 2026-02-28", plan));
+    }
+
+    #[test]
+    fn the_approver_sees_who_it_is_by_hr_id_and_by_all_that_is_known() {
+        let person: Person = serde_json::from_value(json!({
+            "metadata": {"name": "p-7", "uid": "u-7"},
+            "spec": {"records": [{"connection": "hq", "id": "7"}, {"connection": "labs", "id": "0070"}]},
+            "status": {
+                "profile": {"displayName": "Grace Hopper", "workEmail": "grace@example.com"},
+                "employment": {"state": "Terminated", "since": "2026-03-01T00:00:00Z", "lastDay": "2026-02-28",
+                    "timeZone": "UTC", "why": "left"}
+            }
+        }))
+        .unwrap();
+        let known = "id:hq/7, id:labs/0070, Grace Hopper, grace@example.com, Terminated, last day 2026-02-28";
+        assert_eq!(about(&person), known);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::Api;
 use serde::Deserialize;
 
+use super::cluster::Cluster;
 use super::terminal::{plain, say, table};
-use super::{Failure, Namespace, ask};
+use super::{Failure, ask};
 use crate::api::names;
-use crate::kube::calls;
 
 /// Key of the number of namespaces that the table has no room for.
 const OMITTED: &str = "omitted";
@@ -19,7 +19,7 @@ const KEY: &str = "namespaces.json";
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    namespace: Namespace,
+    cluster: Cluster,
 }
 
 /// What the revoker may do in one namespace.
@@ -38,7 +38,7 @@ struct Consent {
 /// # Errors
 /// When the self-test has not run yet, or its result cannot be read.
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let api: Api<ConfigMap> = Api::namespaced(calls::client().await?, &options.namespace.namespace);
+    let api: Api<ConfigMap> = Api::namespaced(options.cluster.client().await?, options.cluster.namespace());
     let found = ask("read the consents", api.get_opt(names::CONSENTS)).await?;
     let mut data = found.and_then(|map| map.data).unwrap_or_default();
     let text = data.remove(KEY).ok_or_else(|| {

@@ -8,10 +8,10 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt};
 
+use super::cluster::Cluster;
 use super::terminal::{plain, say};
-use super::{Failure, Namespace, ask};
+use super::{Failure, ask};
 use crate::api::{Revocation, names};
-use crate::kube::calls;
 use domain::evidence::{self, Closed, Head, Summary};
 
 /// Records asked for at once.
@@ -35,7 +35,7 @@ pub struct Verify {
     #[arg(long)]
     dir: Option<PathBuf>,
     #[command(flatten)]
-    namespace: Namespace,
+    cluster: Cluster,
 }
 
 /// Options of `rollcall evidence export`.
@@ -45,7 +45,7 @@ pub struct Export {
     #[arg(long)]
     dir: PathBuf,
     #[command(flatten)]
-    namespace: Namespace,
+    cluster: Cluster,
 }
 
 /// Records by name and text, and the head, if there is one.
@@ -68,15 +68,15 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             }
             report(verify(&chain, Vec::new())?);
         }
-        Command::Verify(Verify { dir: None, namespace }) => {
-            let client = calls::client().await?;
-            let closed = closed(&client, &namespace.namespace).await?; // first: a record is there before its seal is named
-            let mut chain = read(&client, &namespace.namespace).await?;
+        Command::Verify(Verify { dir: None, cluster }) => {
+            let client = cluster.client().await?;
+            let closed = closed(&client, cluster.namespace()).await?; // first: a record is there before its seal is named
+            let mut chain = read(&client, cluster.namespace()).await?;
             chain.head.get_or_insert_with(Head::genesis); // a chain without a head has no records
             report(verify(&chain, closed)?);
         }
-        Command::Export(Export { dir, namespace }) => {
-            let chain = read(&calls::client().await?, &namespace.namespace).await?;
+        Command::Export(Export { dir, cluster }) => {
+            let chain = read(&cluster.client().await?, cluster.namespace()).await?;
             let written = export(dir, &chain)?;
             say(&format!("{} records in {}, {written} of them new.", chain.records.len(), dir.display()));
         }

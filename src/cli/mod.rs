@@ -4,6 +4,7 @@
 
 pub mod accept;
 pub mod approve;
+mod cluster;
 pub mod connectors;
 pub mod consents;
 pub mod crds;
@@ -11,6 +12,8 @@ pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
 pub mod preview;
+pub mod reject;
+pub mod retry;
 pub mod serve;
 pub mod stop;
 mod terminal;
@@ -29,19 +32,33 @@ use crate::revoke;
 /// Name under which kubectl finds the plugin.
 const PLUGIN: &str = "kubectl-rollcall";
 
-/// When somebody leaves the company, every Kubernetes credential they own is refused, provably.
+/// When somebody leaves the company: deletes the role bindings that are theirs alone, invalidates the tokens of their
+/// personal ServiceAccounts, checks that the API server refuses them, and reports what remains.
 #[derive(Debug, Parser)]
 #[command(name = "rollcall", version)]
 pub struct Rollcall {
-    /// Least level of the log lines on the standard error: `error`, `warn`, `info`, `debug`, or `rollcall=debug`.
-    #[arg(long, global = true, env = "ROLLCALL_LOG", default_value = "info", value_name = "LEVEL")]
-    pub log: String,
+    /// Log level (written to stderr): `error`, `warn`, `info`, `debug`, or `rollcall=debug`; `info` where nothing is said
+    #[arg(long, global = true, env = "ROLLCALL_LOG", value_name = "LEVEL")]
+    pub log: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Approve, accept, stop: what a human does with Rollcall, with their own rights.
+impl Rollcall {
+    /// What is logged; `None` for nothing. A command for a person says why it failed in one line of its own, and a log
+    /// line before that only confuses: it logs when asked to.
+    #[must_use]
+    pub fn log_filter(&self) -> Option<&str> {
+        match (&self.log, &self.command) {
+            (Some(asked), _) => Some(asked),
+            (None, Command::Human(_)) => None,
+            (None, _) => Some("info"),
+        }
+    }
+}
+
+/// Approve, reject, accept, stop: what a human does with Rollcall, with their own rights.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl rollcall", bin_name = "kubectl rollcall", version)]
 struct Plugin {
@@ -78,6 +95,10 @@ pub enum Command {
 pub enum Human {
     /// Approve a Revocation, or a held batch of them, by the hash of each plan
     Approve(approve::Options),
+    /// Reject a Revocation, or a held batch of them: the access stands, and the decision is sealed
+    Reject(reject::Options),
+    /// Try a Revocation again that failed, with the manifests it kept
+    Retry(retry::Options),
     /// Accept exactly one answer of an HR system that was not believed
     Accept(accept::Options),
     /// Stop every act of Rollcall, or lift the stop
@@ -175,7 +196,7 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
     if called == PLUGIN {
         let matches = Plugin::command().try_get_matches_from(arguments)?;
         let Plugin { command } = Plugin::from_arg_matches(&matches)?;
-        return Ok(Rollcall { log: "warn".to_owned(), command: Command::Human(command) });
+        return Ok(Rollcall { log: None, command: Command::Human(command) });
     }
     Rollcall::try_parse_from(arguments)
 }
@@ -200,6 +221,8 @@ pub async fn run(command: Command) -> Result<(), Failure> {
             Ok(revoke::run(calls::client().await?, options.namespace.namespace, options.instance).await?)
         }
         Command::Human(Human::Approve(options)) => approve::run(&options).await,
+        Command::Human(Human::Reject(options)) => reject::run(&options).await,
+        Command::Human(Human::Retry(options)) => retry::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Consents(options)) => consents::run(&options).await,
@@ -245,10 +268,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_runs_logs_nothing_unless_asked_to() {
+        for (line, expected) in [
+            ("kubectl-rollcall approve p-7-cut", None),
+            ("rollcall approve p-7-cut", None),
+            ("rollcall --log debug approve p-7-cut", Some("debug")),
+            ("rollcall revoke --instance r", Some("info")),
+        ] {
+            let rollcall = parse_from(line.split(' ').map(OsString::from).collect()).unwrap();
+            assert_eq!(rollcall.log_filter(), expected, "{line}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_meant_together_is_refused() {
         for line in [
             "rollcall approve",
             "rollcall approve p-7-cut --batch b1",
+            "rollcall reject p-7-cut",
+            "rollcall reject --reason why",
+            "rollcall reject p-7-cut --reason why --undo",
             "rollcall stop",
             "rollcall stop --lift --reason why",
             "rollcall accept hq",

@@ -1,17 +1,18 @@
 //! `rollcall stop`: one switch that ends every act of Rollcall, whatever any policy says.
 //!
-//! The ConfigMap `rollcall-stop` is made by the chart with an empty `reason`. Absent, unreadable, or with a reason, it
-//! means stopped.
+//! The ConfigMap `rollcall-stop` is made once, by control, and is in nobody's manifest. Absent, unreadable, or with a
+//! reason, it means stopped. A stop is lifted only by naming the very object that is lifted (its resourceVersion), which
+//! no manifest can: an apply or replace of an older one is refused by an admission policy, and lifts nothing.
 
 use clap::Args;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
+use super::cluster::Cluster;
 use super::terminal::say;
-use super::{Failure, Namespace, ask};
+use super::{Failure, ask};
 use crate::api::names;
-use crate::kube::calls;
 
 /// Field manager of what a human writes here.
 const MANAGER: &str = "kubectl-rollcall";
@@ -22,7 +23,7 @@ const LONGEST: usize = 256;
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    namespace: Namespace,
+    cluster: Cluster,
     #[command(flatten)]
     wish: Wish,
 }
@@ -43,40 +44,74 @@ struct Wish {
 fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
-        0 => Err("say why, for whoever finds everything stopped".to_owned()),
+        0 => Err("say why, for those who find everything stopped".to_owned()),
         length if length > LONGEST => Err(format!("at most {LONGEST} characters")),
         _ => Ok(text.to_owned()),
     }
 }
 
-/// Writes the reason into the ConfigMap, or empties it.
+/// Writes the reason into the ConfigMap, or lifts the stop that stands there.
 ///
-/// # Flow          one apply of the one key
-/// # Guarantees    nothing else of the ConfigMap changes; said twice is said once
-/// # Assumptions   control and revoker read it before every step
+/// # Flow          stop: one merge of the reason. Lift: read, then write at exactly that version, naming it
+/// # Guarantees    nothing else of the ConfigMap changes; said twice is said once; a stop set meanwhile is not lifted
+/// # Assumptions   control and revoker read it before every step; the chart's policy `stop` is installed
 /// # Errors        whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let reason = options.wish.reason.as_deref().unwrap_or_default();
-    let namespace = &options.namespace.namespace;
-    let api: Api<ConfigMap> = Api::namespaced(calls::client().await?, namespace);
-    let apply = PatchParams::apply(MANAGER).force();
-    ask("write the stop", api.patch(names::STOP, &apply, &Patch::Apply(&wish(namespace, reason)))).await?;
-    if reason.is_empty() {
-        say(&format!("The stop in {namespace} is lifted. What waits is checked against every gate again."));
-    } else {
-        say(&format!("Stopped in {namespace}: nothing is acted on from the next step on. Lift it with `stop --lift`."));
+    let namespace = options.cluster.namespace();
+    let api: Api<ConfigMap> = Api::namespaced(options.cluster.client().await?, namespace);
+    match &options.wish.reason {
+        Some(reason) => {
+            stop(&api, reason).await?;
+            say(&format!(
+                "Stopped in {namespace}: nothing is acted on from the next step on. Lift it with `stop --lift`."
+            ));
+        }
+        None if lift(&api).await? => {
+            say(&format!("The stop in {namespace} is lifted. What waits is checked against every gate again."));
+        }
+        None => say(&format!("Nothing is stopped in {namespace}.")),
     }
     Ok(())
 }
 
-/// What is applied.
-fn wish(namespace: &str, reason: &str) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": names::STOP, "namespace": namespace},
-        "data": {names::STOP_REASON: reason},
-    })
+async fn stop(api: &Api<ConfigMap>, reason: &str) -> Result<(), Failure> {
+    let data = json!({"data": {names::STOP_REASON: reason, names::STOP_LIFTS: null}});
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    match ask("write the stop", api.patch(names::STOP, &params, &Patch::Merge(data))).await {
+        Err(Failure::Server { code: 404, .. }) => create(api, &[(names::STOP_REASON, reason)]).await,
+        other => other.map(drop),
+    }
+}
+
+/// Lifts the stop that stands; whether there was one.
+async fn lift(api: &Api<ConfigMap>) -> Result<bool, Failure> {
+    let Some(stop) = ask("read the stop", api.get_opt(names::STOP)).await? else {
+        create(api, &[(names::STOP_REASON, ""), (names::STOP_LIFTS, names::STOP_ABSENT)]).await?;
+        return Ok(true);
+    };
+    let reason = stop.data.as_ref().and_then(|data| data.get(names::STOP_REASON));
+    if reason.is_none_or(|reason| reason.trim().is_empty()) {
+        return Ok(false);
+    }
+    let version = stop.metadata.resource_version.unwrap_or_default();
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    ask("lift the stop", api.patch(names::STOP, &params, &Patch::Merge(lifted(&version)))).await?;
+    Ok(true)
+}
+
+/// What lifts the stop of this version, and no other.
+fn lifted(version: &str) -> Value {
+    json!({"metadata": {"resourceVersion": version}, "data": {names::STOP_REASON: "", names::STOP_LIFTS: version}})
+}
+
+async fn create(api: &Api<ConfigMap>, data: &[(&str, &str)]) -> Result<(), Failure> {
+    let stop = ConfigMap {
+        metadata: ObjectMeta { name: Some(names::STOP.to_owned()), ..ObjectMeta::default() },
+        data: Some(data.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()),
+        ..ConfigMap::default()
+    };
+    let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+    ask("make the stop, which is not there", api.create(&params, &stop)).await.map(drop)
 }
 
 #[cfg(test)]
@@ -92,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn lifting_empties_the_reason_and_keeps_the_key() {
-        assert_eq!(wish("rollcall", "")["data"], json!({"reason": ""}));
-        assert_eq!(wish("rollcall", "why")["data"], json!({"reason": "why"}));
+    fn lifting_names_the_very_stop_that_is_lifted() {
+        let lifts = json!({"metadata": {"resourceVersion": "17"}, "data": {"reason": "", "lifts": "17"}});
+        assert_eq!(lifted("17"), lifts);
     }
 }

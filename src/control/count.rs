@@ -212,7 +212,9 @@ fn count(
         }
     };
     let named = |(cut, asked): (&Revocation, Asked)| (cut.name_any(), asked);
-    let (came_with, later): (Vec<_>, Vec<_>) = planned.into_iter().partition(|(cut, _)| baseline(cut));
+    // Who was rejected is of the run, and counts against no limit.
+    let standing = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none());
+    let (came_with, later): (Vec<_>, Vec<_>) = standing.partition(|(cut, _)| baseline(cut));
     let act = |of: Of, revocations: Vec<(&Revocation, Asked)>, unplanned: u32| Act::Count {
         policy: policy.name_any(),
         run: run.to_owned(),

@@ -166,7 +166,7 @@ pub async fn keep(ctx: Arc<Context>) {
 /// Whether the revoker has something to do here.
 fn waits(revocation: &Revocation) -> bool {
     let status = revocation.status.as_ref();
-    status.is_some_and(|status| status.phase == Some(Phase::Released) && status.finished.is_none())
+    status.is_some_and(|status| status.phase == Some(Phase::Released) && status.outcome().is_none())
 }
 
 /// Whether a Job does, or will do, what is released. One that cannot start is given up once Jobs are made differently.

@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::Revocation;
 use crate::api::person::State;
 use crate::kube::outcome::{Failures, Fault};
+use crate::kube::stop;
 use crate::kube::telemetry::Metrics;
 use crate::kube::watched::Watch;
 
@@ -200,12 +201,14 @@ pub async fn run(
     let known = async {
         stores::follow_ours(&ctx, &mut tasks).await;
         stores::follow_theirs(&ctx, &mut tasks).await;
+        stop::begin(&ctx.client, &ctx.options.namespace).await // before the consents, which say that we were here
     };
     tokio::select! {
-        () = known => {}
+        begun = known => begun?,
         () = shutdown.cancelled() => return Ok(()),
     }
     tracing::info!(milliseconds = begun.elapsed().as_millis(), "everything that is watched is known");
+    returns::everything(&ctx); // what came back while nobody led
     tasks.spawn(consents::keep(Arc::clone(&ctx)));
     tasks.spawn(count::keep(Arc::clone(&ctx)));
     tasks.spawn(jobs::check::keep(Arc::clone(&ctx)));

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::api::Revocation;
 use crate::api::condition::Condition;
-use crate::api::revocation::{Evidence, Finished, Gate, Instants, Phase, Plan, Returned, RevocationStatus};
+use crate::api::revocation::{Evidence, Finished, Gate, Instants, Phase, Plan, Returned};
+use crate::api::{Revocation, names};
 use crate::kube::outcome::Fault;
 use domain::gate::Stop;
 
@@ -34,6 +34,12 @@ pub struct Part {
     /// The sealed record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// How often it was tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// What asked for the newest attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried: Option<String>,
     /// What came back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<Returned>,
@@ -55,6 +61,8 @@ impl Part {
             job: status.job,
             instants: status.instants,
             evidence: status.evidence,
+            attempt: status.attempt,
+            retried: status.retried,
             returned: status.returned,
             conditions: status.conditions,
         }
@@ -83,9 +91,26 @@ impl Part {
         Ending(Self { phase: Some(phase), gate: None, ..self.clone() })
     }
 
-    /// The part as it will be while its person is protected, which is sealed as well.
+    /// Begins a new attempt of what failed: it passes the gates again, and the revoker tries what it did not end. The
+    /// record of the earlier end stays in the chain.
+    pub fn retry(&mut self, asked: String) {
+        self.phase = Some(Phase::Held);
+        self.gate = None;
+        self.evidence = None;
+        self.attempt = Some(self.attempt.unwrap_or(0).saturating_add(1));
+        self.retried = Some(asked);
+    }
+
+    /// Whether that it waits behind this gate is sealed.
     #[must_use]
-    pub fn protected(&self, stop: &Stop) -> Ending {
+    pub fn sealed_behind(&self, stop: &Stop) -> bool {
+        let shown = self.gate.as_ref().map(|gate| gate.reason.as_str());
+        self.phase == Some(Phase::Held) && shown == Some(stop.reason()) && self.evidence.is_some()
+    }
+
+    /// The part as it will be while its person is protected, or its plan rejected: that is sealed as well.
+    #[must_use]
+    pub fn shut(&self, stop: &Stop) -> Ending {
         let mut held = self.clone();
         held.hold(stop);
         Ending(held)
@@ -130,7 +155,7 @@ impl Ending {
 }
 
 /// What a look at a Revocation is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
     /// To plan it and ask the gates.
     Gate,
@@ -138,19 +163,25 @@ pub enum Look {
     Close(Finished),
     /// To seal what is over.
     Seal,
+    /// To begin a new attempt, asked for by this value of the annotation.
+    Retry(String),
     /// To report what came back, and nothing else.
     Over,
 }
 
 /// What this look is for.
 #[must_use]
-pub fn look(status: Option<&RevocationStatus>) -> Look {
-    let Some(status) = status else { return Look::Gate };
-    match (status.phase, status.finished, &status.evidence) {
-        (None | Some(Phase::Held | Phase::Released), None, _) => Look::Gate,
-        (None | Some(Phase::Held | Phase::Released), Some(finished), _) => Look::Close(finished),
-        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, None) => Look::Seal,
-        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, Some(_)) => Look::Over,
+pub fn look(revocation: &Revocation) -> Look {
+    let Some(status) = &revocation.status else { return Look::Gate };
+    let asked = revocation.metadata.annotations.iter().flatten().find(|(key, _)| *key == names::RETRY);
+    let asked = asked.map(|(_, value)| value.chars().take(64).collect::<String>());
+    let asked = asked.filter(|value| !value.is_empty() && status.retried.as_ref() != Some(value));
+    match (status.phase, status.outcome(), &status.evidence, asked) {
+        (None | Some(Phase::Held | Phase::Released), None, _, _) => Look::Gate,
+        (None | Some(Phase::Held | Phase::Released), Some(finished), _, _) => Look::Close(finished),
+        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, None, _) => Look::Seal,
+        (Some(Phase::Failed), _, Some(_), Some(asked)) => Look::Retry(asked),
+        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, Some(_), _) => Look::Over,
     }
 }
 
@@ -163,6 +194,8 @@ pub fn open(revocation: &Revocation) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn evidence() -> Evidence {
@@ -173,33 +206,89 @@ mod tests {
         Err(Fault::Transient { doing: "write the record", cause: "403 Forbidden".into() })
     }
 
+    fn revocation(status: Value, retry: Option<&str>) -> Revocation {
+        let annotations = retry.map(|asked| json!({names::RETRY: asked}));
+        serde_json::from_value(json!({
+            "metadata": {"name": "p-7-cut", "annotations": annotations},
+            "spec": {
+                "person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
+                "due": "2026-03-01T00:00:00Z", "reason": "left"
+            },
+            "status": status,
+        }))
+        .unwrap()
+    }
+
     #[test]
     fn a_look_is_for_what_is_missing() {
-        let status = |phase, finished, evidence| RevocationStatus { phase, finished, evidence, ..Default::default() };
-        let sealed = || Some(evidence());
+        let seal = json!({"name": "rollcall-evidence-00000001", "hash": "h", "previous": "p"});
+        let by = |attempt: Value| json!({"by": "revoke-1", "at": "2026-03-01T00:00:00Z", "attempt": attempt});
+        let failed = json!({"phase": "Failed", "finished": "Failed", "evidence": seal});
+        let again =
+            json!({"phase": "Released", "finished": "Failed", "attempt": 1, "retried": "1", "claim": by(json!(null))});
+        let failed_again =
+            json!({"phase": "Released", "finished": "Failed", "attempt": 1, "retried": "1", "claim": by(json!(1))});
+        let twice = json!({"phase": "Failed", "finished": "Failed", "attempt": 1, "retried": "1", "claim": by(json!(1)), "evidence": seal});
+        let retry = |asked: &str| Look::Retry(asked.to_owned());
         let cases = [
-            ("never looked at", status(None, None, None), Look::Gate),
-            ("held", status(Some(Phase::Held), None, None), Look::Gate),
-            ("held, and sealed as protected", status(Some(Phase::Held), None, sealed()), Look::Gate),
-            ("released", status(Some(Phase::Released), None, None), Look::Gate),
+            ("never looked at", json!(null), None, Look::Gate),
+            ("held", json!({"phase": "Held"}), None, Look::Gate),
+            ("held, and sealed as protected", json!({"phase": "Held", "evidence": seal}), None, Look::Gate),
+            ("released", json!({"phase": "Released"}), None, Look::Gate),
             (
                 "the revoker is done",
-                status(Some(Phase::Released), Some(Finished::Failed), None),
+                json!({"phase": "Released", "finished": "Failed"}),
+                None,
                 Look::Close(Finished::Failed),
             ),
             (
                 "the revoker is done, and an earlier hold was sealed",
-                status(Some(Phase::Released), Some(Finished::Revoked), sealed()),
+                json!({"phase": "Released", "finished": "Revoked", "evidence": seal}),
+                None,
                 Look::Close(Finished::Revoked),
             ),
-            ("closed and never sealed", status(Some(Phase::Revoked), Some(Finished::Revoked), None), Look::Seal),
-            ("cancelled and never sealed", status(Some(Phase::Cancelled), None, None), Look::Seal),
-            ("closed and sealed", status(Some(Phase::Failed), Some(Finished::Failed), sealed()), Look::Over),
+            ("closed and never sealed", json!({"phase": "Revoked", "finished": "Revoked"}), None, Look::Seal),
+            (
+                "failed and never sealed: first that",
+                json!({"phase": "Failed", "finished": "Failed"}),
+                Some("1"),
+                Look::Seal,
+            ),
+            ("cancelled and never sealed", json!({"phase": "Cancelled"}), None, Look::Seal),
+            ("failed and sealed", failed.clone(), None, Look::Over),
+            ("failed, and asked to try again", failed, Some("1"), retry("1")),
+            ("trying again: the end is the earlier attempt's", again, Some("1"), Look::Gate),
+            ("the second attempt is done", failed_again, Some("1"), Look::Close(Finished::Failed)),
+            ("the second attempt failed too", twice.clone(), Some("1"), Look::Over),
+            ("and another was asked for", twice, Some("2"), retry("2")),
+            (
+                "what was revoked is not tried again",
+                json!({"phase": "Revoked", "evidence": seal}),
+                Some("1"),
+                Look::Over,
+            ),
         ];
-        for (situation, status, expected) in cases {
-            assert_eq!(look(Some(&status)), expected, "{situation}");
+        for (situation, status, asked, expected) in cases {
+            assert_eq!(look(&revocation(status, asked)), expected, "{situation}");
         }
-        assert_eq!(look(None), Look::Gate);
+    }
+
+    #[test]
+    fn a_new_attempt_passes_the_gates_again_and_is_sealed_on_its_own() {
+        let mut part = Part { phase: Some(Phase::Failed), evidence: Some(evidence()), ..Part::default() };
+        part.retry("now".into());
+        assert_eq!((part.phase, part.attempt, &part.evidence), (Some(Phase::Held), Some(1), &None));
+        part.retry("again".into());
+        assert_eq!((part.attempt, part.retried.as_deref()), (Some(2), Some("again")));
+    }
+
+    #[test]
+    fn what_waits_behind_a_gate_is_sealed_once_for_that_gate() {
+        let mut part = Part::default();
+        assert!(!part.sealed_behind(&Stop::Protected));
+        part.end(part.shut(&Stop::Protected), Ok(evidence())).unwrap();
+        assert!(part.sealed_behind(&Stop::Protected));
+        assert!(!part.sealed_behind(&Stop::Rejected), "another gate is another story");
     }
 
     #[test]
@@ -212,7 +301,7 @@ mod tests {
             (&released, released.ending(Phase::Failed)),
             (&held, held.ending(Phase::Cancelled)),
             (&held, held.ending(Phase::Revoked).released(Timestamp::UNIX_EPOCH)),
-            (&held, held.protected(&stop)),
+            (&held, held.shut(&stop)),
         ] {
             let mut part = before.clone();
             for hiccup in [refused(), Err(Fault::Stalled("the chain is broken".into())), refused()] {

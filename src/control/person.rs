@@ -130,15 +130,16 @@ async fn late(
 
 /// Whether the revoker has begun, and has not come to an end.
 fn under_way(revocation: &Revocation) -> bool {
-    revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.finished.is_none())
+    revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.outcome().is_none())
 }
 
-/// Whether the plan may no longer be redrawn: it was approved, released, begun, or is over.
+/// Whether the plan may no longer be redrawn: it was approved or rejected, released, begun, or is over.
 #[must_use]
 pub fn frozen(revocation: &Revocation) -> bool {
     let phase = revocation.status.as_ref().and_then(|status| status.phase);
     let claimed = revocation.status.as_ref().is_some_and(|status| status.claim.is_some());
-    claimed || revocation.spec.approval.is_some() || !matches!(phase, None | Some(Phase::Held))
+    let decided = revocation.spec.approval.is_some() || revocation.spec.rejection.is_some();
+    claimed || decided || !matches!(phase, None | Some(Phase::Held))
 }
 
 /// Uids that the Revocations of a story already deal with: targets, and the accounts that took their place.
@@ -184,6 +185,7 @@ fn spec(
         late,
         reason: standing.why.clone(),
         approval: None,
+        rejection: None,
     }
 }
 

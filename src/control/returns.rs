@@ -1,19 +1,21 @@
 //! Nothing comes back silently: an account, a binding or a token Secret of a leaver that is made again is reported.
+//!
+//! Every change is compared as it is seen; everything there is, once at the start and when a Revocation has ended, so
+//! that what came back while nobody led, or while the revoker was at work, is found as well.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
 use kube::api::ObjectMeta;
 
 use super::Context;
-use crate::api::revocation::{Returned, RevocationStatus, TargetKind};
+use crate::api::revocation::{Returned, Step, TargetKind};
 use crate::api::{Revocation, convert, names};
 use domain::gate::Standing;
-use domain::plan::Binding;
 
 /// Annotation of a token Secret that names its account.
-const ACCOUNT: &str = "kubernetes.io/service-account.name";
+const ACCOUNT: &str = names::TOKEN_OF;
 /// Most entries a status holds.
 const MOST: usize = 32;
 
@@ -43,87 +45,216 @@ impl Returns {
     }
 }
 
+/// An object that may have come back.
+#[derive(Debug)]
+struct Found<'a> {
+    /// `ServiceAccount`, `RoleBinding`, `ClusterRoleBinding` or `Secret`.
+    kind: &'static str,
+    meta: &'a ObjectMeta,
+}
+
+impl Found<'_> {
+    fn uid(&self) -> &str {
+        self.meta.uid.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it stands in the place of what this step ended.
+    fn replaces(&self, step: &Step) -> bool {
+        let target = &step.target;
+        let here = target.namespace == self.meta.namespace.as_deref().unwrap_or_default();
+        let named = |name: Option<&String>| name.is_some_and(|name| *name == target.name);
+        match self.kind {
+            "Secret" => {
+                let account = self.meta.annotations.as_ref().and_then(|annotations| annotations.get(ACCOUNT));
+                target.kind == TargetKind::ServiceAccount && here && named(account)
+            }
+            kind => {
+                let other = target.uid != self.uid() && step.new_uid.as_deref() != Some(self.uid());
+                target.kind.as_str() == kind && here && named(self.meta.name.as_ref()) && other
+            }
+        }
+    }
+
+    /// Whether this Revocation ended something that it replaces now.
+    fn undoes(&self, revocation: &Revocation) -> bool {
+        let Some(status) = &revocation.status else { return false };
+        let Some(acted) = status.acted else { return false };
+        // Creation has whole seconds: a Secret of the very second of the act counts as made after it.
+        let created = self.meta.creation_timestamp.as_ref().map(|time| time.0.as_second());
+        let after = self.kind != "Secret" || created.is_some_and(|created| created >= acted.as_second());
+        after && status.steps.iter().any(|step| self.replaces(step))
+    }
+}
+
+/// The Revocation, of all those of one person, that reports an object: the last that ended what it replaces.
+fn reporter<'a>(found: &Found<'_>, of_person: &[&'a Revocation]) -> Option<&'a Revocation> {
+    if found.kind == "ServiceAccount" && made_by_us(found.uid(), of_person) {
+        return None;
+    }
+    let undone = of_person.iter().copied().filter(|revocation| found.undoes(revocation));
+    undone.max_by_key(|revocation| revocation.status.as_ref().and_then(|status| status.acted))
+}
+
+/// Whether an account is one that an act of ours made again, or may be: while the revoker is at work it is there before
+/// its uid is written down, and the end of the work looks again.
+fn made_by_us(uid: &str, of_person: &[&Revocation]) -> bool {
+    of_person.iter().filter_map(|revocation| revocation.status.as_ref()).any(|status| {
+        let at_work = status.claim.is_some() && status.outcome().is_none();
+        at_work || status.steps.iter().any(|step| step.new_uid.as_deref() == Some(uid))
+    })
+}
+
 /// An account changed: is it one that was recreated or removed, made again by somebody else?
 pub fn account(ctx: &Context, meta: &ObjectMeta) {
-    note(ctx, "ServiceAccount", meta, |status, name, namespace, uid| {
-        status.steps.iter().any(|step| {
-            step.target.kind == TargetKind::ServiceAccount
-                && step.target.name == name
-                && step.target.namespace == namespace
-                && step.target.uid != uid
-                && step.new_uid.as_deref() != Some(uid)
-        })
-    });
+    note(ctx, &Found { kind: "ServiceAccount", meta });
 }
 
 /// A binding changed: is it one that was deleted, made again?
-pub fn binding(ctx: &Context, kind: &str, binding: &Binding) {
-    let meta = ObjectMeta {
-        name: Some(binding.name.clone()),
-        namespace: (!binding.namespace.is_empty()).then(|| binding.namespace.clone()),
-        uid: Some(binding.uid.clone()),
-        ..ObjectMeta::default()
-    };
-    note(ctx, kind, &meta, |status, name, namespace, uid| {
-        status.steps.iter().any(|step| {
-            step.target.kind != TargetKind::ServiceAccount
-                && step.target.name == name
-                && step.target.namespace == namespace
-                && step.target.uid != uid
-        })
-    });
+pub fn binding(ctx: &Context, kind: &'static str, meta: &ObjectMeta) {
+    note(ctx, &Found { kind, meta });
 }
 
 /// A Secret changed: is it a token Secret of an account that was recreated or removed, made after that?
 pub fn secret(ctx: &Context, meta: &ObjectMeta) {
-    let Some(account) = meta.annotations.as_ref().and_then(|annotations| annotations.get(ACCOUNT)) else { return };
-    let created = meta.creation_timestamp.as_ref().map(|time| time.0);
-    note(ctx, "Secret", meta, |status, _, namespace, _| {
-        // creation has whole seconds: an object of the very second of the act counts as after it
-        let after =
-            matches!((created, status.acted), (Some(created), Some(acted)) if created.as_second() >= acted.as_second());
-        after
-            && status.steps.iter().any(|step| {
-                step.target.kind == TargetKind::ServiceAccount
-                    && step.target.name == *account
-                    && step.target.namespace == namespace
-            })
-    });
-}
-
-/// Notes the object on every Revocation that says it is one of its, as long as the person is gone.
-fn note(ctx: &Context, kind: &str, meta: &ObjectMeta, matches: impl Fn(&RevocationStatus, &str, &str, &str) -> bool) {
-    let (Some(name), Some(uid)) = (&meta.name, &meta.uid) else { return };
-    let namespace = meta.namespace.as_deref().unwrap_or_default();
-    for revocation in ctx.stores.revocations.state() {
-        let Some(status) = revocation.status.as_ref().filter(|status| status.acted.is_some()) else { continue };
-        if !matches(status, name, namespace, uid) || !is_last(ctx, &revocation) || !still_gone(ctx, &revocation) {
-            continue;
-        }
-        let returned = Returned {
-            kind: kind.to_owned(),
-            namespace: namespace.to_owned(),
-            name: name.clone(),
-            uid: uid.clone(),
-            at: (ctx.clock)(),
-        };
-        ctx.returns.add(&revocation.name_any(), returned);
-        ctx.revocation_changed(&revocation.name_any());
+    if meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(ACCOUNT)) {
+        note(ctx, &Found { kind: "Secret", meta });
     }
 }
 
-/// Only the last Revocation that acted for a person reports; an account that a removal is about to delete came from its cut.
-fn is_last(ctx: &Context, revocation: &Revocation) -> bool {
-    let acted = |revocation: &Revocation| revocation.status.as_ref().and_then(|status| status.acted);
-    let person = revocation.labels().get(names::PERSON);
-    !ctx.stores.revocations.state().iter().any(|other| {
-        other.labels().get(names::PERSON) == person
-            && acted(other) > acted(revocation)
-            && other.name_any().starts_with(revocation.name_any().trim_end_matches("-cut"))
-    })
+/// Compares everything that stands where a Revocation ended something. Secrets are in no store: their watch begins with
+/// all there are.
+pub fn everything(ctx: &Context) {
+    compare(ctx, &ctx.stores.revocations.state());
+}
+
+/// Compares what stands in the places of one Revocation whose revoker is done.
+pub fn ended(ctx: &Context, revocation: &Revocation) {
+    compare(ctx, &[Arc::new(revocation.clone())]);
+}
+
+fn compare(ctx: &Context, revocations: &[Arc<Revocation>]) {
+    let steps = revocations.iter().filter_map(|revocation| revocation.status.as_ref()).flat_map(|status| &status.steps);
+    for target in steps.map(|step| &step.target) {
+        let kind = target.kind.as_str();
+        let Some(uid) = ctx.stores.uid_of(kind, &target.namespace, &target.name) else { continue };
+        let meta = ObjectMeta {
+            name: Some(target.name.clone()),
+            namespace: (!target.namespace.is_empty()).then(|| target.namespace.clone()),
+            uid: Some(uid),
+            ..ObjectMeta::default()
+        };
+        note(ctx, &Found { kind, meta: &meta });
+    }
+}
+
+/// Notes the object on the Revocation that reports it, as long as the person is gone.
+fn note(ctx: &Context, found: &Found<'_>) {
+    let all = ctx.stores.revocations.state();
+    let mut looked: Vec<&str> = Vec::new();
+    for revocation in all.iter().filter(|revocation| found.undoes(revocation)) {
+        let person = revocation.spec.person.as_str();
+        if looked.contains(&person) || !still_gone(ctx, revocation) {
+            continue;
+        }
+        looked.push(person);
+        let of_person: Vec<&Revocation> =
+            all.iter().map(AsRef::as_ref).filter(|other| other.spec.person == person).collect();
+        let Some(reporter) = reporter(found, &of_person) else { continue };
+        let returned = Returned {
+            kind: found.kind.to_owned(),
+            namespace: found.meta.namespace.clone().unwrap_or_default(),
+            name: found.meta.name.clone().unwrap_or_default(),
+            uid: found.uid().to_owned(),
+            at: (ctx.clock)(),
+        };
+        ctx.returns.add(&reporter.name_any(), returned);
+        ctx.revocation_changed(&reporter.name_any());
+    }
 }
 
 fn still_gone(ctx: &Context, revocation: &Revocation) -> bool {
-    let person = ctx.stores.people.find(|person| person.name_any() == revocation.spec.person);
+    let person = ctx.stores.people.get(&revocation.spec.person);
     convert::standing(person.as_deref()) == Standing::Ended
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A Revocation that acted at this minute, and its steps: kind, name, uid, and the uid that was made again.
+    fn revocation(name: &str, minute: u32, steps: &[(&str, &str, &str, Option<&str>)]) -> Revocation {
+        let at = format!("2026-03-01T00:{minute:02}:00Z");
+        let steps: Vec<Value> = steps
+            .iter()
+            .map(|(kind, name, uid, new)| {
+                let target = json!({"action": "Recreate", "kind": kind, "namespace": "apps", "name": name, "uid": uid, "why": ""});
+                json!({"target": target, "outcome": "Done", "newUid": new, "at": at})
+            })
+            .collect();
+        serde_json::from_value(json!({
+            "metadata": {"name": name},
+            "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
+                "due": at, "reason": "left"},
+            "status": {"phase": "Revoked", "acted": at, "finished": "Revoked", "claim": {"by": "revoke-1", "at": at}, "steps": steps},
+        }))
+        .unwrap()
+    }
+
+    fn meta(name: &str, uid: &str) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name.into()),
+            namespace: Some("apps".into()),
+            uid: Some(uid.into()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    fn token_secret(of: &str, minute: u32) -> ObjectMeta {
+        let created = format!("2026-03-01T00:{minute:02}:30Z");
+        serde_json::from_value(json!({"name": "s", "namespace": "apps", "uid": "s-1", "annotations": {ACCOUNT: of},
+            "creationTimestamp": created}))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_comes_back_is_reported_by_the_last_that_ended_it() {
+        let cut = revocation(
+            "cut",
+            1,
+            &[
+                ("ServiceAccount", "ci", "a1", Some("a2")),
+                ("RoleBinding", "views", "b1", None),
+                ("ServiceAccount", "old", "o1", Some("o2")),
+            ],
+        );
+        let late = revocation("late-cut", 5, &[("ServiceAccount", "ci", "a3", Some("a4"))]);
+        let removal = revocation("remove", 9, &[("ServiceAccount", "old", "o2", None)]);
+        let mut begun = revocation("late-2-cut", 7, &[("ServiceAccount", "other", "x1", None)]);
+        begun.status.as_mut().unwrap().finished = None;
+        let (all, alone) = (vec![&cut, &late, &removal], vec![&cut]);
+        let with_begun = vec![&cut, &late, &removal, &begun];
+        let cases: Vec<(&str, &str, ObjectMeta, &[&Revocation], Option<&str>)> = vec![
+            ("a binding of the first cut, after a later one", "RoleBinding", meta("views", "b2"), &all, Some("cut")),
+            ("a token Secret of the later cut's account", "Secret", token_secret("ci", 6), &all, Some("late-cut")),
+            ("a token Secret between the two", "Secret", token_secret("ci", 3), &all, Some("cut")),
+            ("a token Secret of a removed account", "Secret", token_secret("old", 10), &all, Some("remove")),
+            ("a token Secret from before", "Secret", token_secret("ci", 0), &all, None),
+            ("an account nobody of us made", "ServiceAccount", meta("ci", "a9"), &all, Some("late-cut")),
+            ("the account that the first cut made again", "ServiceAccount", meta("ci", "a2"), &all, None),
+            ("the account that the later cut made again", "ServiceAccount", meta("ci", "a4"), &all, None),
+            ("an account made again after its removal", "ServiceAccount", meta("old", "o9"), &all, Some("remove")),
+            ("what stands since before", "ServiceAccount", meta("old", "o1"), &alone, None),
+            ("another account", "ServiceAccount", meta("new", "n1"), &all, None),
+            ("a binding by the name of an account", "RoleBinding", meta("ci", "n2"), &all, None),
+            ("an account, while the revoker is at work", "ServiceAccount", meta("ci", "a9"), &with_begun, None),
+            ("a Secret, while it is", "Secret", token_secret("ci", 8), &with_begun, Some("late-cut")),
+        ];
+        for (situation, kind, meta, of_person, expected) in cases {
+            let kind = TargetKind::ALL.iter().map(|kind| kind.as_str()).find(|k| *k == kind).unwrap_or("Secret");
+            let found = Found { kind, meta: &meta };
+            assert_eq!(reporter(&found, of_person).map(ResourceExt::name_any).as_deref(), expected, "{situation}");
+        }
+    }
 }

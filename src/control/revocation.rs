@@ -61,7 +61,7 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option
 
 async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     part.returned = ctx.returns.merged(revocation);
-    let look = look(revocation.status.as_ref());
+    let look = look(revocation);
     if look == Look::Over {
         return Ok(ended(part)); // what came back is the only thing that still changes
     }
@@ -69,6 +69,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
     match look {
         Look::Close(finished) => return close(ctx, &view, part, finished).await,
         Look::Seal => return end(ctx, &view, part, part.unsealed()).await,
+        Look::Retry(asked) => part.retry(asked),
         Look::Gate | Look::Over => {}
     }
     let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
@@ -165,7 +166,7 @@ fn wish(revocation: &Revocation, facts: &Facts, plan: &Plan, now: Timestamp) -> 
     let acts = facts.enforce && facts.settled && facts.stopped.is_none() && leaves;
     let waits = facts.removal && facts.due > now;
     let shown = !plan.hash.is_empty() && facts.counted == plan.hash;
-    if !acts || waits || !shown || facts.late || facts.protected {
+    if !acts || waits || !shown || facts.late || facts.protected || facts.rejected {
         return None;
     }
     let (policy, name) = (revocation.spec.policy.clone(), revocation.name_any());
@@ -179,8 +180,11 @@ fn wish(revocation: &Revocation, facts: &Facts, plan: &Plan, now: Timestamp) -> 
 
 /// A gate is shut: say which, and put the batch on a label so that it can be approved as one.
 async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
-    if *stop == Stop::Protected && part.evidence.is_none() {
-        end(ctx, view, part, part.protected(stop)).await?;
+    if matches!(stop, Stop::OutOfScope | Stop::Protected | Stop::Unknown | Stop::Rejected) {
+        leave_the_count(ctx, view); // nobody waits behind who will not be released; should that change, they are counted again
+    }
+    if matches!(stop, Stop::Protected | Stop::Rejected) && !part.sealed_behind(stop) {
+        end(ctx, view, part, part.shut(stop)).await?;
     } else {
         part.hold(stop);
     }
@@ -188,9 +192,6 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
         && view.revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)
     {
         label(ctx, &view.revocation, batch).await?;
-    }
-    if matches!(stop, Stop::OutOfScope | Stop::Protected | Stop::Unknown) {
-        leave_the_count(ctx, view); // nobody waits behind who will not be released; should that change, they are counted again
     }
     let again = match stop {
         Stop::Uncounted => UNCOUNTED,
@@ -270,7 +271,7 @@ async fn end(ctx: &Context, view: &GateInputs, part: &mut Part, ending: Ending) 
 fn ended(part: &Part) -> Report {
     let mut words: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {
-            let message = "Not every target is proved refused: see status.steps and status.verdicts. Mend what they name, then delete this Revocation to have it planned again.";
+            let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
             vec![condition::waiting("NotRefused", message), condition::not_refused(message)]
         }
         Some(Phase::Cancelled) => {

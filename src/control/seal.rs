@@ -37,7 +37,7 @@ pub async fn seal(
     let story = story(ctx, revocation, part, person, rule);
     for _ in 0..CONFLICTS {
         let (head, standing) = head(&api).await?;
-        if let Some(found) = find(&api, revocation, &story.phase, &head).await? {
+        if let Some(found) = find(&api, revocation, &story, &head).await? {
             return Ok(found);
         }
         let sealed = evidence::chain(&head, story.clone())
@@ -78,7 +78,7 @@ async fn head(api: &Api<ConfigMap>) -> Result<(Head, Option<ConfigMap>), Fault> 
 async fn find(
     api: &Api<ConfigMap>,
     revocation: &Revocation,
-    phase: &str,
+    story: &Story,
     head: &Head,
 ) -> Result<Option<Evidence>, Fault> {
     let selector = format!("{OF}={}", revocation.uid().unwrap_or_default());
@@ -86,12 +86,18 @@ async fn find(
     Ok(found.items.iter().find_map(|map| {
         let text = map.data.as_ref()?.get(evidence::KEY)?;
         let record: evidence::Record = serde_json::from_str(text).ok()?;
-        (record.story.phase == phase && record.index <= head.index).then(|| Evidence {
+        (same_end(&record.story, story) && record.index <= head.index).then(|| Evidence {
             name: map.name_any(),
             hash: evidence::hash(text),
             previous: record.previous,
         })
     }))
+}
+
+/// Whether a record tells of this end: the same phase of the same attempt, behind the same gate, by the same decision.
+fn same_end(record: &Story, story: &Story) -> bool {
+    let end = |story: &Story| (story.phase.clone(), story.attempt, story.gate.clone(), story.rejecter.clone());
+    end(record) == end(story)
 }
 
 enum Created {
@@ -161,12 +167,14 @@ fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Pe
         revocation: revocation.name_any(),
         operation: revocation.spec.operation.as_str().to_owned(),
         phase: part.phase.map(|phase| phase.as_str().to_owned()).unwrap_or_default(),
+        attempt: part.attempt.unwrap_or(0),
         person: revocation.spec.person.clone(),
         subject: subject(person),
         policy: revocation.spec.policy.clone(),
         rule: evidence::hash(rule),
         plan: part.plan.as_ref().map(|plan| plan.hash.clone()),
         approver: approver(revocation, part),
+        rejecter: revocation.spec.rejection.as_ref().map(|rejection| rejection.by.clone()),
         gate: part.gate.as_ref().map(|gate| gate.reason.clone()),
         steps: status
             .steps

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::owned::{Bound, Place, Since};
 use super::shelf::{Changed, Shelf};
 use super::{Context, returns};
-use crate::api::revocation::Operation;
+use crate::api::revocation::{Operation, Phase, RevocationStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::follow::follow;
 use crate::kube::inventory;
@@ -26,6 +26,9 @@ use crate::kube::ledger_store;
 use crate::kube::stop;
 use domain::ledger::Ledger;
 use domain::plan::{Binding, Kind};
+
+/// Kinds of what may come back.
+const KINDS: [&str; 3] = ["ServiceAccount", "RoleBinding", "ClusterRoleBinding"];
 
 /// What was watched.
 #[derive(Default)]
@@ -44,6 +47,8 @@ pub struct Stores {
     stops: Shelf<ConfigMap>,
     /// The ledger, and the version of its ConfigMap.
     ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
+    /// Uid of every account and binding there is, marked or not: what came back is found by its place.
+    uids: RwLock<HashMap<(&'static str, Place), String>>,
     /// Whose token a Secret is, by namespace and name, where control may know.
     tokens: Mutex<HashMap<String, HashMap<String, String>>>,
 }
@@ -89,6 +94,21 @@ impl Stores {
     /// Why everything is stopped, as last seen.
     pub fn stopped(&self) -> Option<String> {
         stop::reason(self.stops.get(names::STOP).as_deref())
+    }
+
+    /// Uid of the account or binding that stands in this place.
+    pub fn uid_of(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
+        let kind = KINDS.into_iter().find(|known| *known == kind)?;
+        let place = (namespace.to_owned(), name.to_owned());
+        self.uids.read().unwrap_or_else(PoisonError::into_inner).get(&(kind, place)).cloned()
+    }
+
+    fn set_uid(&self, kind: &'static str, place: Place, uid: Option<String>) {
+        let mut uids = self.uids.write().unwrap_or_else(PoisonError::into_inner);
+        match uid {
+            Some(uid) => uids.insert((kind, place), uid),
+            None => uids.remove(&(kind, place)),
+        };
     }
 
     /// Whose token a Secret is, where control may know.
@@ -354,8 +374,15 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
     for side in changed.before.iter().chain(&changed.after) {
         ctx.person_changed(&side.spec.person);
     }
+    // What stands in the places of a Revocation whose revoker is done is compared again: while it was at work nothing was.
+    let done = |status: &RevocationStatus| status.phase == Some(Phase::Released) && status.outcome().is_some();
     match (&changed.before, &changed.after) {
-        (_, Some(after)) => ctx.revocation_changed(&after.name_any()),
+        (_, Some(after)) => {
+            if after.status.as_ref().is_some_and(done) {
+                returns::ended(ctx, after);
+            }
+            ctx.revocation_changed(&after.name_any());
+        }
         (Some(before), None) => ctx.epochs(|epochs| epochs.forget(&before.uid().unwrap_or_default())),
         (None, None) => {}
     }
@@ -382,6 +409,7 @@ fn ledger_changed(ctx: &Context) {
 }
 
 fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
+    ctx.stores.set_uid("ServiceAccount", place(&account.metadata), account.uid());
     returns::account(ctx, &account.metadata);
     let since = inventory::since(&account.metadata, &inventory::MARK_FIELD);
     let marked = inventory::account(&account.metadata).map(|object| Since { object, at: since });
@@ -393,6 +421,7 @@ fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
 }
 
 fn account_gone(ctx: &Context, meta: &ObjectMeta) {
+    ctx.stores.set_uid("ServiceAccount", place(meta), None);
     let touched = ctx.owned(|owned| owned.account(&place(meta), None));
     ctx.touched(&touched);
 }
@@ -406,9 +435,10 @@ fn binding_changed(
 ) {
     let (namespace, name) = place(meta);
     ctx.consents.binding(&namespace, &name, grants);
-    if let Some(binding) = &binding {
-        let word = if kind == Kind::ClusterRoleBinding { "ClusterRoleBinding" } else { "RoleBinding" };
-        returns::binding(ctx, word, binding);
+    let word = if kind == Kind::ClusterRoleBinding { "ClusterRoleBinding" } else { "RoleBinding" };
+    ctx.stores.set_uid(word, place(meta), grants.and_then(|_| meta.uid.clone()));
+    if grants.is_some() {
+        returns::binding(ctx, word, meta);
     }
     let bound: Bound = (kind, namespace, name);
     let since = inventory::since(meta, &inventory::SUBJECTS_FIELD);

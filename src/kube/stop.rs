@@ -1,10 +1,13 @@
 //! The global stop, as both control and the revoker read it. One that cannot be read stops.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
-use kube::api::Api;
+use kube::api::{Api, ObjectMeta, PostParams};
 
-use super::calls::call;
+use super::calls::{self, call};
+use super::outcome::Fault;
 use crate::api::names;
 
 /// The reason everything is stopped for; `None` if it is not. A stop that is absent or unreadable is a stop.
@@ -22,4 +25,35 @@ pub fn reason(stop: Option<&ConfigMap>) -> Option<String> {
     let Some(stop) = stop else { return Some(format!("the ConfigMap {} is not there", names::STOP)) };
     let reason = stop.data.as_ref().and_then(|data| data.get(names::STOP_REASON))?;
     (!reason.trim().is_empty()).then(|| reason.chars().take(200).collect())
+}
+
+/// Makes the global stop, open, at the first start of an installation, and never again: one that is gone later is a stop
+/// that a human lifts. The table of consents tells a first start from any other; nobody but control may delete it.
+///
+/// # Flow          is the stop there? was this installation started before? else create it
+/// # Guarantees    never changes a stop that is there, and never makes one again
+/// # Errors        transient: nothing was made
+pub async fn begin(client: &Client, namespace: &str) -> Result<(), Fault> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let (stop, before) = futures::try_join!(
+        call("read the global stop", api.get_opt(names::STOP)),
+        call("read the table of consents", api.get_opt(names::CONSENTS)),
+    )?;
+    if stop.is_some() || before.is_some() {
+        return Ok(());
+    }
+    let stop = ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(names::STOP.to_owned()),
+            labels: Some(BTreeMap::from([(names::PART.to_owned(), "stop".to_owned())])),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    };
+    match tokio::time::timeout(calls::CALL, api.create(&PostParams::default(), &stop)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if calls::is(&error, 409) => Ok(()), // somebody stopped everything at this moment
+        Ok(Err(error)) => Err(Fault::kube("make the global stop", &error)),
+        Err(_) => Err(Fault::Transient { doing: "make the global stop", cause: "no answer in time".to_owned() }),
+    }
 }

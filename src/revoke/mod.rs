@@ -136,7 +136,7 @@ async fn released(ctx: &Context, taken: &BTreeSet<String>, room: usize) -> Resul
         let open = revocation
             .status
             .as_ref()
-            .is_some_and(|status| status.phase == Some(Phase::Released) && status.finished.is_none());
+            .is_some_and(|status| status.phase == Some(Phase::Released) && status.outcome().is_none());
         (open && !taken.contains(&uid)).then_some(revocation)
     })
     .await?;

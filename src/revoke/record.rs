@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::Context;
 use super::observe::{Observation, Observed};
-use crate::api::revocation::{Claim, Finished, Kept, Remaining, Step, StepOutcome, Verdict};
+use crate::api::revocation::{
+    Claim, Finished, Kept, Remaining, RevocationStatus, Step, StepOutcome, Verdict, VerdictKind,
+};
 use crate::api::{Revocation, names};
 use crate::kube::calls::{self, CALL};
 use crate::kube::outcome::Fault;
@@ -59,6 +61,7 @@ impl Record {
         {
             return None;
         }
+        let status = again(status);
         let part = Part {
             claim: status.claim,
             steps: status.steps,
@@ -180,7 +183,8 @@ impl Record {
     /// # Errors        transient; or the Revocation is gone or taken over: this process stops working on it
     pub async fn write(&mut self) -> Result<(), Fault> {
         let api: Api<Revocation> = Api::namespaced(self.ctx.client.clone(), &self.ctx.namespace);
-        self.part.claim = Some(Claim { by: self.ctx.me.clone(), at: calls::now() });
+        let attempt = self.revocation.status.as_ref().and_then(|status| status.attempt);
+        self.part.claim = Some(Claim { by: self.ctx.me.clone(), at: calls::now(), attempt });
         for _ in 0..CONFLICTS {
             let body = serde_json::json!({
                 "apiVersion": "rollcall.dev/v1alpha1",
@@ -219,6 +223,29 @@ impl Record {
     }
 }
 
+/// The status as a new attempt begins with it, after one that failed: what was proved stays done, all else is begun and
+/// looked at again, and every manifest is kept. Any other status stays as it is.
+fn again(mut status: RevocationStatus) -> RevocationStatus {
+    if status.finished.is_none() || status.outcome().is_some() {
+        return status;
+    }
+    let good = |verdict: &&Verdict| matches!(verdict.verdict, VerdictKind::Observed | VerdictKind::Implied);
+    let proved: Vec<String> = status.verdicts.iter().filter(good).map(|verdict| verdict.target.uid.clone()).collect();
+    for step in status.steps.iter_mut().filter(|step| !proved.contains(&step.target.uid)) {
+        step.outcome = StepOutcome::Begun;
+        step.message = None;
+    }
+    RevocationStatus {
+        verdicts: Vec::new(),
+        remaining: Vec::new(),
+        acted: None,
+        verified: None,
+        confirmed: None,
+        finished: None,
+        ..status
+    }
+}
+
 /// A manifest of at most so many bytes: whole, else with nothing but its name and the marks Rollcall reads; `None` for
 /// a binding that does not fit, which is deleted all the same.
 fn fit(manifest: &Value, room: usize) -> Option<String> {
@@ -246,6 +273,31 @@ fn fit(manifest: &Value, room: usize) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_new_attempt_keeps_what_is_proved_and_every_manifest_and_tries_the_rest() {
+        let target = |uid: &str| json!({"action": "Recreate", "kind": "ServiceAccount", "namespace": "n", "name": uid, "uid": uid, "why": ""});
+        let at = "2026-03-01T00:00:00Z";
+        let step =
+            |uid: &str, outcome: &str| json!({"target": target(uid), "outcome": outcome, "at": at, "message": "m"});
+        let verdict =
+            |uid: &str, verdict: &str| json!({"target": target(uid), "verdict": verdict, "how": "", "at": at});
+        let status = |attempt: Value| -> RevocationStatus {
+            serde_json::from_value(json!({
+                "attempt": attempt, "finished": "Failed", "acted": at, "verified": at,
+                "claim": {"by": "revoke-1", "at": at},
+                "kept": [{"uid": "a", "manifest": "{}", "sha256": ""}, {"uid": "b", "manifest": "{}", "sha256": ""}],
+                "steps": [step("a", "Done"), step("b", "Failed"), step("c", "Done")],
+                "verdicts": [verdict("a", "Observed"), verdict("b", "Unknown"), verdict("c", "Refuted")],
+            }))
+            .unwrap()
+        };
+        let begun = again(status(json!(1)));
+        let outcomes: Vec<_> = begun.steps.iter().map(|step| step.outcome).collect();
+        assert_eq!(outcomes, [StepOutcome::Done, StepOutcome::Begun, StepOutcome::Begun]);
+        assert_eq!((begun.finished, begun.acted, begun.verified, begun.kept.len()), (None, None, None, 2));
+        assert_eq!(again(status(json!(null))), status(json!(null)), "of the same attempt nothing is taken back");
+    }
 
     #[test]
     fn nobody_escapes_by_making_their_object_large() {

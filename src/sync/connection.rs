@@ -1,7 +1,8 @@
 //! One poll of an HR system after another: read it, believe it or hold it, publish what is believed, and say so.
 //!
-//! Between polls nothing is read and nothing is written. What comes of an answer is the policy's.
+//! Between polls nothing is read, but the metadata of Secrets that a source refused, and nothing is written. What comes of an answer is the policy's.
 
+mod credentials;
 mod known;
 mod poll;
 mod standing;
@@ -16,6 +17,7 @@ use kube::ResourceExt;
 use kube::api::Api;
 use kube::runtime::controller::Action;
 
+pub use self::credentials::Refused;
 pub use self::known::Knowledge;
 use self::known::Known;
 pub use self::poll::Settings;
@@ -28,7 +30,7 @@ use crate::kube::calls;
 use crate::kube::outcome::{self, Fault, Report};
 use domain::employee::Failure;
 use domain::schedule::{self, Due};
-use domain::trust::{self, Believed};
+use domain::trust::{self, Believed, Finding};
 use hris::{self, Answer};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
@@ -64,6 +66,8 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let settings = Settings::of(connection)?;
     let name = connection.name_any();
     match schedule::due(&settings.times(connection), now) {
+        Due::At(_) if ctx.refused.any(connection) && corrected(connection, ctx).await? => {}
+        Due::At(at) if ctx.refused.any(connection) => return Ok(Step::Early(at.min(now + credentials::LOOK))),
         Due::At(at) => return Ok(Step::Early(at)),
         Due::Suspended(end) => {
             let (status, words) = poll::suspended(connection, end);
@@ -74,6 +78,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     if poll::standing(connection).last_trusted.is_none() {
         ctx.snapshots.forget(&name); // of an earlier connection of this name
     }
+    let used = credentials::versions(ctx, connection).await?; // before they are read: one changed meanwhile is seen
     let from = source::open(ctx, connection).await?;
     let mut known = ctx.files.take(connection, &from.fingerprint);
     let requested = settings.times(connection).requested;
@@ -83,11 +88,19 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let poll = Poll { ctx, connection, settings: &settings, from: &from, now };
     let (seen, outcome) = poll.attempt(&mut known).await?;
     ctx.files.put(connection, known);
+    let refused = matches!(&outcome, Outcome::Failed(Finding::NoAnswer(Failure::Unauthorised(_))));
+    ctx.refused.note(connection, used, refused);
     let ended = (ctx.clock)();
     let (status, words) = poll::record(connection, &settings, seen, outcome, ended);
     measure(ctx, &name, &status);
     let again = status.next_run.map_or(LONGEST_SLEEP, |at| until(at, ended));
+    let again = if refused { again.min(credentials::LOOK) } else { again };
     Ok(Step::Done(Box::new(status), Report { words, again }))
+}
+
+/// Whether a credential that the source refused is another one now.
+async fn corrected(connection: &HRConnection, ctx: &Context) -> Result<bool, Fault> {
+    Ok(ctx.refused.corrected(connection, &credentials::versions(ctx, connection).await?))
 }
 
 /// One poll: of what, and when.

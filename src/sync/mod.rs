@@ -38,6 +38,8 @@ pub struct Context {
     pub rotations: Arc<source::Rotations>,
     /// What is known of each connection's files.
     pub files: connection::Knowledge,
+    /// Credentials that a source refused.
+    pub refused: connection::Refused,
     /// Faults in a row.
     pub failures: Failures,
     /// Everybody, as the cluster has them.

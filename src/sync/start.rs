@@ -56,6 +56,7 @@ pub async fn run(
         snapshots: Snapshots::default(),
         rotations: Arc::default(),
         files: super::connection::Knowledge::default(),
+        refused: super::connection::Refused::default(),
         failures: Failures::default(),
         people: Arc::clone(&people),
         metrics,

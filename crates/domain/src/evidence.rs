@@ -65,6 +65,9 @@ pub struct Story {
     pub operation: String,
     /// How it ended: its phase.
     pub phase: String,
+    /// How often it had been tried again by then; absent where it was not.
+    #[serde(default, skip_serializing_if = "never")]
+    pub attempt: u32,
     /// Object name of the Person.
     pub person: String,
     /// Salted digest of the HR record, see [`subject`].
@@ -79,6 +82,9 @@ pub struct Story {
     /// User name of the cluster identity that approved; absent where no approval was needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approver: Option<String>,
+    /// User name of the cluster identity that rejected; absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejecter: Option<String>,
     /// The gate that was shut at the end; absent where all were open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<String>,
@@ -92,6 +98,11 @@ pub struct Story {
     pub instants: Instants,
     /// When the record was sealed.
     pub sealed: Timestamp,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn never(attempt: &u32) -> bool {
+    *attempt == 0
 }
 
 /// An object of the cluster.

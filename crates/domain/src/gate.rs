@@ -19,6 +19,8 @@ pub struct Facts {
     pub hold: Option<Hold>,
     /// Whether the policy protects the person.
     pub protected: bool,
+    /// Whether somebody who may approve said no to it.
+    pub rejected: bool,
     /// Whether the policy enforces.
     pub enforce: bool,
     /// Whether its baseline is taken under the spec it has now: until then nobody knows who had left before it.
@@ -80,6 +82,8 @@ pub enum Stop {
     Hold(Hold),
     /// The policy protects this person.
     Protected,
+    /// Somebody who may approve said no.
+    Rejected,
     /// The policy only observes.
     Observe,
     /// The policy changed, and its baseline is not taken yet.
@@ -109,6 +113,7 @@ impl Stop {
             Self::GlobalStop(_) => "GlobalStop",
             Self::Hold(_) => "Hold",
             Self::Protected => "Protected",
+            Self::Rejected => "Rejected",
             Self::Observe => "Observe",
             Self::Unsettled => "Unsettled",
             Self::NotDue(_) => "NotDue",
@@ -130,6 +135,7 @@ impl Stop {
             Self::GlobalStop(reason) => format!("Everything is stopped: {reason}. Lift it with `kubectl rollcall stop --lift`."),
             Self::Hold(hold) => format!("A human holds this person until {}: {}.", hold.until, hold.reason),
             Self::Protected => "The policy protects this person. End this access by hand if that is right.".to_owned(),
+            Self::Rejected => "Rejected: this access stands, and counts against no limit; who and why is in spec.rejection. To take that back: `kubectl rollcall reject --undo` this Revocation.".to_owned(),
             Self::Observe => "The policy observes: this is what Enforce would do.".to_owned(),
             Self::Unsettled => "The policy changed; the next trusted answer of its connection becomes the baseline.".to_owned(),
             Self::NotDue(due) => format!("Due at {due}."),
@@ -213,6 +219,9 @@ pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop
     if facts.protected {
         return Err(Stop::Protected);
     }
+    if facts.rejected {
+        return Err(Stop::Rejected);
+    }
     if !facts.enforce {
         return Err(Stop::Observe);
     }
@@ -278,6 +287,7 @@ mod tests {
             standing: Standing::Ended,
             hold: None,
             protected: false,
+            rejected: false,
             enforce: true,
             settled: true,
             due: NOW,
@@ -361,6 +371,17 @@ mod tests {
             ("held by a human", Facts { hold: hold(later), protected: true, ..open() }, Some("Hold")),
             ("a hold that has ended", Facts { hold: hold(NOW), ..open() }, None),
             ("protected", Facts { protected: true, enforce: false, ..open() }, Some("Protected")),
+            (
+                "rejected, whatever was approved before",
+                Facts { rejected: true, enforce: false, approved: Some("h".into()), ..open() },
+                Some("Rejected"),
+            ),
+            ("rejected in the middle of it", Facts { rejected: true, begun: true, ..open() }, Some("Rejected")),
+            (
+                "rejected, and back at work",
+                Facts { rejected: true, standing: Standing::Employed, ..open() },
+                Some("Withdrawn"),
+            ),
             ("observing", Facts { enforce: false, due: later, ..open() }, Some("Observe")),
             ("just switched to enforcing", Facts { settled: false, due: later, ..open() }, Some("Unsettled")),
             ("too early", Facts { due: later, allowance: held(true), ..open() }, Some("NotDue")),

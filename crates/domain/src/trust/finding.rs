@@ -286,7 +286,9 @@ fn failure_message(failure: &Failure) -> String {
             "The source did not answer within spec.timeout. Look at the source, or allow more time.".to_owned()
         }
         Failure::Unauthorised(seen) => {
-            format!("The source refused the credential: {seen}. Look at the Secret of credentialsRef.")
+            format!(
+                "The source refused the credential: {seen}. Correct the Secret of credentialsRef: the source is read again within a minute of that, or at once with the annotation rollcall.dev/requestedAt."
+            )
         }
         Failure::NotKept(seen) => {
             format!("The source replaces the credential with each use, and it cannot be kept: {seen}.")

@@ -9,9 +9,10 @@ use data_encoding::BASE64_NOPAD;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::memory::{Hashed, Last, Memory};
+use super::memory::{Hashed, Last, Memory, state_of};
 use super::{Bounds, Finding, allowance};
-use crate::employee::Said;
+use crate::employee::{Employee, Said, Status};
+use crate::lifecycle::State;
 
 /// Bytes of one person's traits as they are stored.
 const BYTES: usize = 9;
@@ -153,7 +154,9 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
         let Some(employee) = people.get(id) else { continue };
         let is = memory.trait_of(employee, today);
         let differ = |was: u32, is: u32| (was != 0 && is != 0, was != 0 && is != 0 && was != is);
-        let (addressed, readdressed) = differ(was.address, is.address);
+        // Of somebody who left long ago the address is deleted, given to another or made anonymous in the course of things.
+        let gone = was.left && is.left;
+        let (addressed, readdressed) = differ(if gone { 0 } else { was.address }, is.address);
         let (dated, redated) = differ(was.start.into(), is.start.into());
         let (_, another_end) = differ(was.end.into(), is.end.into());
         compared.addressed += usize::from(addressed);
@@ -161,7 +164,7 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
         if readdressed {
             former.left_by(was.address, id);
         }
-        let back = was.left && !is.left && employee.said != Said::Unmapped; // of which nothing can be told
+        let back = was.left && said_to_work(employee, today);
         if back && redated {
             continue; // a rehire: a new employment says nothing of the one before
         }
@@ -176,6 +179,16 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
     }
     compared.moved = former.moved(people, memory);
     compared
+}
+
+/// Whether the record says that somebody works here, or will. A status says so whatever the dates beside it: where statuses
+/// moved by a row, those of leavers contradict their last days. A word that nobody mapped says nothing.
+fn said_to_work(employee: &Employee, today: Date) -> bool {
+    match employee.said {
+        Said::Mapped(status) => status != Status::Terminated,
+        Said::Silent => !matches!(state_of(employee, today), State::Terminated | State::Unknown),
+        Said::Unmapped => false,
+    }
 }
 
 /// Addresses that people had before.

@@ -174,13 +174,12 @@ impl Memory {
             let hashed = day.map(|day| hash(self.keyed(purpose), &[&employee.id.0, &day.to_string()]));
             hashed.map_or(0, |hash| u16::try_from(not_zero(hash) % u32::from(u16::MAX)).unwrap_or(0).saturating_add(1))
         };
-        let Employee { said, start, last_day, .. } = *employee;
-        let state = verdict(&Facts { said, start, last_day, announced: None }, today).state;
+        let Employee { start, last_day, .. } = *employee;
         Trait {
             address: self.address(&employee.work_email),
             start: day("start", start),
             end: day("end", last_day),
-            left: state == State::Terminated,
+            left: state_of(employee, today) == State::Terminated,
         }
     }
 
@@ -268,6 +267,12 @@ impl Memory {
     fn keyed(&self, purpose: &str) -> Sha256 {
         Sha256::new().chain_update(&self.key).chain_update(purpose)
     }
+}
+
+/// What a record says of somebody by itself.
+pub(super) fn state_of(employee: &Employee, today: Date) -> State {
+    let Employee { said, start, last_day, .. } = *employee;
+    verdict(&Facts { said, start, last_day, announced: None }, today).state
 }
 
 /// What else decides anything: in which zone somebody's days are counted, and whether they are in scope.

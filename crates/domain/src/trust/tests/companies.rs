@@ -77,13 +77,18 @@ fn found((size, memory): &(usize, Memory), change: impl Fn(&mut Vec<Employee>)) 
 #[test]
 fn ordinary_life_is_trusted_at_every_size() {
     type Change = fn(&mut Vec<Employee>);
-    let cases: [(&str, Change); 9] = [
+    let cases: [(&str, Change); 10] = [
         ("nothing happened", |_| {}),
         ("a marriage", |all| marry(&mut all[0])),
         ("two marriages", |all| all.iter_mut().take(2).for_each(marry)),
         ("two people whose addresses were swapped get their own", |all| {
             let first = all[0].work_email.clone();
             all[0].work_email = std::mem::replace(&mut all[1].work_email, first);
+        }),
+        ("everybody who had left is made anonymous", |all| {
+            for one in all.iter_mut().filter(|one| one.last_day.is_some()) {
+                one.work_email = format!("anonymous-{}@example.com", one.id);
+            }
         }),
         ("somebody leaves", |all| working(all).take(1).for_each(leave)),
         ("one of fifty leaves, and one of twenty-five joins", |all| {

@@ -1,0 +1,166 @@
+//! `rollcall reject`: a human's no to what a Revocation would do, or to every Revocation of a batch.
+//!
+//! The access stands, the share leaves the count, and the decision is sealed. It binds the Revocation and not one plan
+//! of it, so that nothing which turns up later is let through as if nobody had decided. It can be taken back.
+
+use clap::{ArgGroup, Args};
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::approve::{find, name, plans, show, who, whoami};
+use super::cluster::Cluster;
+use super::terminal::{confirm, plain, say};
+use super::{Failure, ask};
+use crate::api::revocation::RevocationStatus;
+use crate::api::{Person, Revocation};
+
+/// Longest reason.
+const LONGEST: usize = 256;
+
+/// Options of `rollcall reject`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("decision").required(true).args(["reason", "undo"])))]
+pub struct Options {
+    /// Name of the Revocation
+    #[arg(required_unless_present = "batch", conflicts_with = "batch")]
+    name: Option<String>,
+    /// Every Revocation of this batch
+    #[arg(long)]
+    batch: Option<String>,
+    /// Why; kept on the Revocation, so no name of a person
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
+    /// Take a rejection back: the Revocation is counted and checked against every gate again
+    #[arg(long)]
+    undo: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("say why".to_owned()),
+        length if length > LONGEST => Err(format!("at most {LONGEST} characters")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Shows what is rejected, asks, and writes each decision.
+///
+/// # Flow          read, show, ask, find the caller's own name, write
+/// # Guarantees    what has begun, was approved, or has ended is not rejected; rejecting twice is rejecting once
+/// # Assumptions   the approval policies of the chart are installed
+/// # Errors        when any of them was not written; each says why in its own line
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let client = options.cluster.client().await?;
+    let api: Api<Revocation> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let found = find(&api, options.name.as_deref(), options.batch.as_deref()).await?;
+    let (mut open, mut failed) = (Vec::new(), 0_usize);
+    for revocation in &found {
+        match decidable(revocation, options.undo) {
+            Ok(true) => {
+                let plan = revocation.status.as_ref().and_then(|status| status.plan.clone()).unwrap_or_default();
+                say(&format!("{}\n", show(revocation, &who(&people, revocation).await, &plan)));
+                open.push(revocation);
+            }
+            Ok(false) => say(&format!("{}: nothing to do", name(revocation))),
+            Err(why) => {
+                failed = failed.saturating_add(1);
+                say(&format!("{}: {why}", name(revocation)));
+            }
+        }
+    }
+    if !open.is_empty() {
+        let user = whoami(client).await?;
+        let what = if options.undo { "Take back the rejection of" } else { "Reject" };
+        if !options.yes {
+            confirm(&format!("{what} {} as {}?", plans(open.len()), plain(&user)))?;
+        }
+        for revocation in open {
+            let patch = Patch::Merge(decision(revocation, options.reason.as_deref(), &user));
+            let done = if options.undo { "no longer rejected" } else { "rejected" };
+            match ask("write the decision", api.patch(name(revocation), &PatchParams::default(), &patch)).await {
+                Ok(_) => say(&format!("{}: {done}", name(revocation))),
+                Err(why) => {
+                    failed = failed.saturating_add(1);
+                    say(&format!("{}: not {done}: {}", name(revocation), plain(&why.to_string())));
+                }
+            }
+        }
+    }
+    if failed == 0 { Ok(()) } else { Err(Failure::Refused(format!("{failed} of {} not written", found.len()))) }
+}
+
+/// Whether there is anything to write, or why it cannot be.
+fn decidable(revocation: &Revocation, undo: bool) -> Result<bool, &'static str> {
+    let rejected = revocation.spec.rejection.is_some();
+    if undo {
+        return Ok(rejected);
+    }
+    let status = revocation.status.clone().unwrap_or_default();
+    let RevocationStatus { phase, claim, plan, .. } = status;
+    match (rejected, phase.is_some_and(crate::api::revocation::Phase::ended), claim, &revocation.spec.approval) {
+        (_, true, _, _) => Err("it has come to its end, so there is nothing to reject"),
+        (true, ..) => Ok(false),
+        (_, _, Some(_), _) => Err("the revoker has begun; `kubectl rollcall stop` keeps it from its next step"),
+        (_, _, _, Some(_)) => Err("it was approved, and an approval is final; set a hold on the Person instead"),
+        _ if plan.is_none() => Err("it has no plan yet: `rollcall control` makes it"),
+        _ => Ok(true),
+    }
+}
+
+/// The decision, at the version that was shown; without a reason the one that is there is taken back.
+fn decision(revocation: &Revocation, reason: Option<&str>, user: &str) -> Value {
+    let rejection = reason.map(|reason| json!({"reason": reason, "by": user}));
+    json!({"metadata": {"resourceVersion": revocation.metadata.resource_version}, "spec": {"rejection": rejection}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revocation(spec: Value, status: Value) -> Revocation {
+        let mut whole = json!({
+            "metadata": {"name": "p-7-cut", "resourceVersion": "5"},
+            "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
+                "due": "2026-03-01T00:00:00Z", "reason": "left"},
+            "status": status,
+        });
+        whole["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        serde_json::from_value(whole).unwrap()
+    }
+
+    #[test]
+    fn only_what_waits_can_be_rejected() {
+        let plan = json!({"hash": "a".repeat(64), "targets": []});
+        let no = json!({"rejection": {"reason": "r", "by": "grace"}});
+        let yes = json!({"approval": {"planHash": "a".repeat(64), "by": "grace"}});
+        let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:00Z"});
+        let cases = [
+            ("held", json!({}), json!({"phase": "Held", "plan": plan}), Some(true)),
+            ("held, in Observe, before it was looked at", json!({}), json!({"plan": plan}), Some(true)),
+            ("rejected already", no, json!({"phase": "Held", "plan": plan}), Some(false)),
+            ("approved", yes, json!({"phase": "Held", "plan": plan}), None),
+            ("begun", json!({}), json!({"phase": "Released", "plan": plan, "claim": claim}), None),
+            ("no plan", json!({}), json!({"phase": "Held"}), None),
+            ("over", json!({}), json!({"phase": "Revoked", "plan": plan}), None),
+        ];
+        for (situation, spec, status, expected) in cases {
+            assert_eq!(decidable(&revocation(spec, status), false).ok(), expected, "{situation}");
+        }
+    }
+
+    #[test]
+    fn a_decision_is_written_over_what_was_shown_and_taken_back_by_its_absence() {
+        let shown = revocation(json!({}), json!({}));
+        let written =
+            json!({"metadata": {"resourceVersion": "5"}, "spec": {"rejection": {"reason": "no", "by": "grace"}}});
+        assert_eq!(decision(&shown, Some("no"), "grace"), written);
+        assert_eq!(decision(&shown, None, "grace")["spec"], json!({"rejection": null}));
+    }
+}
