@@ -420,7 +420,7 @@ fn used(entries: &[Entry], window: SignedDuration, now: Timestamp, asked: impl F
     for entry in entries.iter().filter(|entry| !entry.announced && asked(entry)) {
         let within = entry.released.iter().filter(|(at, _)| now.duration_since(**at) < window);
         for (_, objects) in within.flat_map(|(_, releases)| releases.0.values()) {
-            let counts = !entry.removal && !(entry.baseline && *objects == 0);
+            let counts = !(entry.removal || entry.baseline && *objects == 0);
             used.people = used.people.saturating_add(counts.into());
             used.objects = used.objects.saturating_add((*objects).into());
         }
