@@ -223,7 +223,12 @@ impl Grants {
         }
         // The first time its version is learnt, and the answers, if there are any, are of the same list or later.
         match self.roles.insert(role, version.to_owned()) {
-            Some(before) if before != version => users.iter().fold(false, |any, place| self.again(place) || any),
+            Some(before) if before != version => {
+                for place in &users {
+                    self.again(place);
+                }
+                true
+            }
             _ => false,
         }
     }
