@@ -11,6 +11,7 @@
     reason = "a benchmark is the world around Rollcall, and uses a part of what the stories use"
 )]
 
+mod departure;
 mod poll;
 mod reading;
 #[path = "../support/mod.rs"]
@@ -67,6 +68,7 @@ async fn main() {
     if std::env::var_os("ROLLCALL_E2E_KUBECONFIG").is_some() {
         figures.extend(first_sync().await);
         figures.extend(leavers().await);
+        figures.extend(departure::figures().await);
     }
     report(&figures);
     if figures.iter().any(|figure| figure.holds() == Some(false)) {
@@ -81,6 +83,7 @@ async fn child(part: &str, rest: &[String]) {
         ("serve", []) => return poll::serve().await,
         ("poll", [here]) => poll::poll(here).await,
         ("bare", [here]) => poll::bare(here).await,
+        ("departure", words) => return report(&departure::one(words).await),
         _ => panic!("there is no part {part}"),
     };
     said.iter().for_each(|number| println!("{number}"));

@@ -251,7 +251,8 @@ pub fn plan_read(revocation: &Revocation, rule: &str) -> Option<Plan> {
 pub fn asked(revocation: &Revocation) -> Option<Asked> {
     let plan = shown(revocation)?;
     let objects = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
-    Some(Asked::new(revocation.metadata.uid.as_deref()?, &plan.hash, objects))
+    let uid = revocation.metadata.uid.clone()?;
+    (!plan.hash.is_empty()).then(|| Asked::new(&uid, &plan.hash, objects))
 }
 
 fn shown(revocation: &Revocation) -> Option<&revocation::Plan> {

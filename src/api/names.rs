@@ -60,6 +60,9 @@ pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
 /// What the revoker may do in each namespace, as asked of the API server.
 pub const CONSENTS: &str = "rollcall-consents";
 
+/// Annotation of a token Secret that names its account.
+pub const TOKEN_OF: &str = "kubernetes.io/service-account.name";
+
 /// Whether this can be the name of a namespace or of an account: lower-case letters, digits, `-` and `.`, as DNS has it.
 #[must_use]
 pub fn is_dns_name(name: &str) -> bool {

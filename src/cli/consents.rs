@@ -6,11 +6,13 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use serde::Deserialize;
 
 use super::cluster::Cluster;
-use super::terminal::{say, table};
+use super::terminal::{plain, say, table};
 use super::{Failure, ask};
 use crate::api::names;
 use crate::control::jobs::check::{self, Record};
 
+/// Key of the number of namespaces that the table has no room for.
+const OMITTED: &str = "omitted";
 /// Key in the ConfigMap.
 const KEY: &str = "namespaces.json";
 
@@ -45,6 +47,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     })?;
     say(&show(&text)?);
     say(&revoker(data.get(check::KEY).map(String::as_str)));
+    if let Some(omitted) = data.get(OMITTED) {
+        say(&format!("… and {} more namespaces, for which the table has no room.", plain(omitted)));
+    }
     Ok(())
 }
 

@@ -1,9 +1,11 @@
-//! The self-test: what each namespace lets the revoker do, as the API server says, asked before any plan is drawn.
+//! The self-test: what each namespace lets the revoker do, as the API server says, asked before any plan is drawn there.
 //!
-//! Consent is a RoleBinding in the namespace; whether it gives what is needed, only a SubjectAccessReview tells.
+//! Consent is a RoleBinding in the namespace; whether it gives what is needed, only a SubjectAccessReview tells. It is asked
+//! once, and again when a binding that names the revoker or control, or a role such a binding names, has changed. Where no
+//! binding names them, nobody is asked: RBAC gives nothing there.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::kube::named::Api;
@@ -12,24 +14,34 @@ use k8s_openapi::api::authorization::v1::{
     SubjectAccessReviewSpec,
 };
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
-use serde::Serialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use k8s_openapi::api::rbac::v1::{RoleRef, Subject};
+use kube::api::PostParams;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, Notify};
 
-use super::{Context, MANAGER, stores};
+use super::{Context, Options, stores};
 use crate::api::names;
 use crate::kube::calls::call;
-use crate::kube::inventory;
 use crate::kube::outcome::Fault;
-use domain::plan::{Consent, Subject};
+use crate::kube::swap::{self, Change, Kept};
+use domain::plan::Consent;
 
-/// How long an answer is believed.
-const FRESH: Duration = Duration::from_secs(20);
-/// How often the table is made again.
-const EVERY: Duration = Duration::from_secs(30);
+/// How long the API server's authorizer may take to see a change that a watch has shown.
+const SEEN_BY_ALL: Duration = Duration::from_millis(300);
+/// How long to wait for more changes before the table is written.
+const TOGETHER: Duration = Duration::from_secs(2);
+/// How long after a change it is asked once more: an authorizer may be behind.
+const ONCE_MORE: Duration = Duration::from_secs(5);
+/// Wait after the table could not be made.
+const RETRY: Duration = Duration::from_secs(10);
+/// Namespaces asked about at once for the table.
+const AT_ONCE: usize = 8;
 /// Key of the table in its ConfigMap.
 pub const KEY: &str = "namespaces.json";
+/// Key of the number of namespaces that the table has no room for.
+pub const OMITTED: &str = "omitted";
+/// Most bytes of the table: a ConfigMap holds a mebibyte.
+const MOST_BYTES: usize = 900 * 1024;
 
 /// What the consent for accounts and bindings is made of: verb, group, resource.
 const ACCOUNTS: [(&str, &str, &str); 8] = [
@@ -49,12 +61,8 @@ const CLUSTER: [(&str, &str, &str); 3] = [
     ("delete", "rbac.authorization.k8s.io", "clusterrolebindings"),
 ];
 
-/// Answers of the API server, for a short while.
-#[derive(Default)]
-pub struct Consents(Mutex<HashMap<String, (Row, Instant)>>);
-
 /// One namespace of the table.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// The namespace; empty for cluster-scoped bindings.
     pub namespace: String,
@@ -68,8 +76,28 @@ pub struct Row {
     pub missing: Vec<String>,
 }
 
+/// Which bindings name the revoker or control, and what the API server answered.
+pub struct Consents {
+    grants: std::sync::Mutex<Grants>,
+    answers: Mutex<HashMap<String, Arc<Mutex<Option<Row>>>>>,
+    /// Whether any of it is given for the whole cluster.
+    everywhere: Mutex<Option<bool>>,
+    changed: Notify,
+}
+
 impl Consents {
-    /// What a namespace lets the revoker do; `""` stands for cluster-scoped bindings.
+    /// Nothing asked yet.
+    pub fn new(options: &Options) -> Self {
+        Self {
+            grants: std::sync::Mutex::new(Grants::new(options)),
+            answers: Mutex::default(),
+            everywhere: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// What a namespace lets the revoker do; `""` stands for cluster-scoped bindings. Those who ask for the same namespace
+    /// wait for one answer.
     ///
     /// # Errors
     /// When the API server does not answer: neither yes nor no.
@@ -79,19 +107,153 @@ impl Consents {
     }
 
     async fn row(&self, ctx: &Context, namespace: &str) -> Result<Row, Fault> {
-        if let Some((row, asked)) = self.0.lock().await.get(namespace)
-            && asked.elapsed() < FRESH
-        {
+        let slot = Arc::clone(self.answers.lock().await.entry(namespace.to_owned()).or_default());
+        let mut slot = slot.lock().await;
+        if let Some(row) = &*slot {
             return Ok(row.clone());
         }
         let row = ask(ctx, namespace).await?;
-        self.0.lock().await.insert(namespace.to_owned(), (row.clone(), Instant::now()));
+        *slot = Some(row.clone());
+        self.changed.notify_one();
         Ok(row)
+    }
+
+    /// A binding is like this now, or gone: what of the answers no longer holds is asked again.
+    pub fn binding(&self, namespace: &str, name: &str, grants: Option<(&RoleRef, &[Subject])>) {
+        self.locked(|all| all.binding(namespace, name, grants));
+    }
+
+    /// A role is like this now.
+    pub fn role(&self, namespace: &str, name: &str, version: &str) {
+        self.locked(|all| all.role(namespace, name, version));
+    }
+
+    /// Something is owned in this namespace: it belongs in the table.
+    pub fn owned(&self, namespace: &str) {
+        self.locked(|all| all.owned.insert(namespace.to_owned()));
+    }
+
+    fn locked(&self, act: impl FnOnce(&mut Grants) -> bool) {
+        if act(&mut self.grants.lock().unwrap_or_else(PoisonError::into_inner)) {
+            self.changed.notify_one();
+        }
+    }
+
+    fn take_stale(&self) -> Stale {
+        std::mem::take(&mut self.grants.lock().unwrap_or_else(PoisonError::into_inner).stale)
+    }
+
+    fn granted(&self) -> BTreeSet<String> {
+        let grants = self.grants.lock().unwrap_or_else(PoisonError::into_inner);
+        grants.bindings.keys().map(|(namespace, _)| namespace.clone()).collect()
+    }
+
+    /// Forgets answers. Says whose.
+    async fn forget(&self, stale: &Stale) -> BTreeSet<String> {
+        let mut answers = self.answers.lock().await;
+        let gone: BTreeSet<String> =
+            answers.keys().filter(|namespace| stale.all || stale.namespaces.contains(*namespace)).cloned().collect();
+        answers.retain(|namespace, _| !gone.contains(namespace));
+        gone
+    }
+}
+
+/// What was last seen of the bindings and roles that matter. Pure.
+#[derive(Debug, Default)]
+struct Grants {
+    /// Subjects that are the revoker or control: accounts as `namespace/name`, users and groups by name.
+    ours: BTreeSet<String>,
+    /// Namespace and name of each binding that names one of them, to the namespace and name of its role.
+    bindings: BTreeMap<(String, String), (String, String)>,
+    /// Versions of the roles that were seen, of those that a binding names.
+    roles: HashMap<(String, String), String>,
+    /// Namespaces where something was ever owned.
+    owned: BTreeSet<String>,
+    stale: Stale,
+}
+
+/// What has to be asked again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Stale {
+    /// Everything: something changed that is for the whole cluster.
+    all: bool,
+    namespaces: BTreeSet<String>,
+}
+
+impl Grants {
+    fn new(options: &Options) -> Self {
+        let mut ours = BTreeSet::from(["system:authenticated".to_owned(), "system:serviceaccounts".to_owned()]);
+        let control = format!("{}-control", options.instance);
+        let both = [(&options.revoker_namespace, &options.revoker_account), (&options.namespace, &control)];
+        for (namespace, account) in both {
+            ours.insert(format!("{namespace}/{account}"));
+            ours.insert(format!("system:serviceaccount:{namespace}:{account}"));
+            ours.insert(format!("system:serviceaccounts:{namespace}"));
+        }
+        Self { ours, ..Self::default() }
+    }
+
+    fn names_us(&self, namespace: &str, subjects: &[Subject]) -> bool {
+        subjects.iter().any(|subject| match subject.kind.as_str() {
+            "ServiceAccount" => {
+                let of = subject.namespace.as_deref().unwrap_or(namespace);
+                self.ours.contains(&format!("{of}/{}", subject.name))
+            }
+            _ => self.ours.contains(&subject.name),
+        })
+    }
+
+    /// Says whether anything has to be asked again.
+    fn binding(&mut self, namespace: &str, name: &str, grants: Option<(&RoleRef, &[Subject])>) -> bool {
+        let key = (namespace.to_owned(), name.to_owned());
+        let now = grants.filter(|(_, subjects)| self.names_us(namespace, subjects)).map(|(role, _)| {
+            let of = if role.kind == "Role" { namespace } else { "" };
+            (of.to_owned(), role.name.clone())
+        });
+        let before = match now.clone() {
+            Some(role) => self.bindings.insert(key, role),
+            None => self.bindings.remove(&key),
+        };
+        before != now && self.again(namespace)
+    }
+
+    /// Says whether anything has to be asked again.
+    fn role(&mut self, namespace: &str, name: &str, version: &str) -> bool {
+        let role = (namespace.to_owned(), name.to_owned());
+        let users: Vec<String> =
+            self.bindings.iter().filter(|(_, named)| **named == role).map(|((place, _), _)| place.clone()).collect();
+        if users.is_empty() {
+            return false;
+        }
+        // The first time its version is learnt, and the answers, if there are any, are of the same list or later.
+        match self.roles.insert(role, version.to_owned()) {
+            Some(before) if before != version => {
+                for place in &users {
+                    self.again(place);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn again(&mut self, namespace: &str) -> bool {
+        if namespace.is_empty() {
+            self.stale.all = true;
+        } else {
+            self.stale.namespaces.insert(namespace.to_owned());
+        }
+        true
     }
 }
 
 async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
     let needs: &[_] = if namespace.is_empty() { &CLUSTER } else { &ACCOUNTS };
+    let everywhere = everywhere(ctx).await?;
+    if !namespace.is_empty() && !everywhere && !ctx.consents.granted().contains(namespace) {
+        let missing = needs.iter().map(|(verb, _, resource)| format!("{verb} {resource}")).collect();
+        return Ok(Row { namespace: namespace.to_owned(), accounts: false, canaries: false, secrets: false, missing });
+    }
     let answers = needs.iter().map(|(verb, group, resource)| async move {
         let allowed = revoker_may(ctx, namespace, verb, group, resource, None).await?;
         Ok::<_, Fault>((!allowed).then(|| format!("{verb} {resource}")))
@@ -106,6 +268,18 @@ async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
         )?
     };
     Ok(Row { namespace: namespace.to_owned(), accounts: missing.is_empty(), canaries, secrets, missing })
+}
+
+/// Whether any of it is given for the whole cluster: then every namespace has to be asked.
+async fn everywhere(ctx: &Context) -> Result<bool, Fault> {
+    let mut known = ctx.consents.everywhere.lock().await;
+    if let Some(known) = *known {
+        return Ok(known);
+    }
+    let answers = ACCOUNTS.iter().map(|(verb, group, resource)| revoker_may(ctx, "", verb, group, resource, None));
+    let any = futures::future::try_join_all(answers).await?.contains(&true);
+    *known = Some(any);
+    Ok(any)
 }
 
 async fn revoker_may(
@@ -159,71 +333,144 @@ fn attributes(namespace: &str, verb: &str, group: &str, resource: &str, sub: Opt
     }
 }
 
-/// Namespaces worth asking about: where something is owned, and where the revoker is bound.
-fn nominated(ctx: &Context) -> BTreeSet<String> {
-    let options = &ctx.options;
-    let revoker =
-        Subject::Account { namespace: options.revoker_namespace.clone(), name: options.revoker_account.clone() };
-    let accounts = ctx.stores.accounts.state();
-    let owned =
-        accounts.iter().filter_map(|account| inventory::account(&account.metadata)).map(|account| account.namespace);
-    let bound =
-        ctx.stores.bindings().into_iter().filter(|binding| binding.subjects.contains(&revoker)).map(|b| b.namespace);
-    let mut all: BTreeSet<String> = owned.chain(bound).collect();
-    all.insert(String::new());
-    all.remove(&options.namespace);
-    all.remove(&options.revoker_namespace);
-    all
+/// The table as it is kept: as many rows as it has room for, and how many it has none for.
+fn table(rows: &[Row]) -> BTreeMap<String, String> {
+    let (mut text, mut omitted) = (String::from("["), 0_usize);
+    for row in rows {
+        let row = serde_json::to_string(row).unwrap_or_default();
+        if text.len().saturating_add(row.len()) > MOST_BYTES {
+            omitted = omitted.saturating_add(1);
+            continue;
+        }
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&row);
+    }
+    text.push(']');
+    let mut data = BTreeMap::from([(KEY.to_owned(), text)]);
+    if omitted > 0 {
+        data.insert(OMITTED.to_owned(), omitted.to_string());
+    }
+    data
 }
 
-/// Asks about every namespace worth it, writes the table for `kubectl rollcall consents`, and starts to watch Secrets
-/// where that was consented to.
-///
-/// # Errors
-/// When the API server does not answer.
-pub async fn publish(ctx: &Arc<Context>) -> Result<Vec<Row>, Fault> {
-    let mut rows = Vec::new();
-    for namespace in nominated(ctx) {
-        rows.push(ctx.consents.row(ctx, &namespace).await?);
-    }
-    let table = serde_json::to_string(&rows).unwrap_or_default();
+/// Asks about every namespace worth it (where something is owned, and where the revoker is bound) and writes the table for
+/// `kubectl rollcall consents`.
+async fn publish(ctx: &Context) -> Result<Vec<Row>, Fault> {
+    use futures::{StreamExt, TryStreamExt};
+    let mut worth = ctx.owned(|owned| owned.namespaces());
+    worth.extend(ctx.consents.granted());
+    worth.insert(String::new());
+    worth.remove(&ctx.options.namespace);
+    worth.remove(&ctx.options.revoker_namespace);
+    let asked = futures::stream::iter(worth).map(|namespace| async move { ctx.consents.row(ctx, &namespace).await });
+    let mut rows: Vec<Row> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
+    rows.sort_by(|a, b| a.namespace.cmp(&b.namespace));
+    let table = table(&rows);
     let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let standing = call("read the consents", api.get_opt(names::CONSENTS)).await?;
-    if standing.and_then(|map| map.data).and_then(|data| data.get(KEY).cloned()).as_ref() != Some(&table) {
-        let map = ConfigMap {
-            metadata: ObjectMeta { name: Some(names::CONSENTS.to_owned()), ..ObjectMeta::default() },
-            data: Some(BTreeMap::from([(KEY.to_owned(), table)])),
-            ..ConfigMap::default()
-        };
-        let params = PatchParams::apply(MANAGER).force();
-        call("write the consents", api.patch(names::CONSENTS, &params, &Patch::Apply(&map))).await?;
-    }
+    let kept = Kept { name: names::CONSENTS, part: "consents", doing: "write the consents" };
+    swap::swap(&api, kept, |current| {
+        let before = current.and_then(|map| map.data.clone()).unwrap_or_default();
+        let mut after = before.clone(); // the proof of the revoker is kept there as well
+        after.remove(OMITTED);
+        after.extend(table.clone());
+        Ok(if after == before { Change::Keep(()) } else { Change::Write(after, ()) })
+    })
+    .await?;
     Ok(rows)
 }
 
-/// Keeps the table, and the watches on Secrets; ends only with the process.
+/// Keeps the answers, the table and the watches on Secrets up to date; ends only with the process.
 pub async fn keep(ctx: Arc<Context>) {
-    let mut watched: HashMap<String, tokio::task::JoinHandle<()>> = HashMap::new();
+    let mut watched: HashMap<String, tokio::task::AbortHandle> = HashMap::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    let mut once_more: Option<(tokio::time::Instant, Stale)> = None;
     loop {
         match publish(&ctx).await {
-            Ok(rows) => {
-                for row in rows {
-                    match (row.secrets, watched.contains_key(&row.namespace)) {
-                        (true, false) => {
-                            let watch = tokio::spawn(stores::secrets(Arc::clone(&ctx), row.namespace.clone()));
-                            watched.insert(row.namespace, watch);
-                        }
-                        (false, true) => {
-                            if let Some(watch) = watched.remove(&row.namespace) {
-                                watch.abort();
-                            }
-                        }
-                        _ => {}
-                    }
+            Ok(rows) => watch_secrets(&ctx, rows, &mut watched, &mut tasks),
+            Err(fault) => {
+                tracing::warn!(%fault, "consents not published; tried again");
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+        }
+        let timer = async {
+            match &once_more {
+                Some((at, _)) => tokio::time::sleep_until(*at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = ctx.consents.changed.notified() => {
+                tokio::time::sleep(SEEN_BY_ALL).await;
+                let stale = ctx.consents.take_stale();
+                if stale == Stale::default() {
+                    tokio::time::sleep(TOGETHER).await; // only new answers: more of them may be under way
+                    continue;
+                }
+                again(&ctx, &stale).await;
+                let mut all = once_more.take().map(|(_, stale)| stale).unwrap_or_default();
+                all.all |= stale.all;
+                all.namespaces.extend(stale.namespaces);
+                once_more = Some((tokio::time::Instant::now() + ONCE_MORE, all));
+            }
+            () = timer => {
+                if let Some((_, stale)) = once_more.take() {
+                    again(&ctx, &stale).await;
                 }
             }
-            Err(fault) => tracing::warn!(%fault, "consents not published; tried again"),
         }
-        tokio::time::sleep(EVERY).await;
     }
 }
+
+/// Asks again, and has the plans drawn again of those whose answers are others now.
+async fn again(ctx: &Context, stale: &Stale) {
+    if stale.all {
+        *ctx.consents.everywhere.lock().await = None;
+    }
+    let before: HashMap<String, Option<Row>> = {
+        let answers = ctx.consents.answers.lock().await;
+        let mut before = HashMap::new();
+        for (namespace, slot) in answers.iter() {
+            if let Ok(slot) = slot.try_lock() {
+                before.insert(namespace.clone(), slot.clone());
+            }
+        }
+        before
+    };
+    for namespace in ctx.consents.forget(stale).await {
+        let now = ctx.consents.row(ctx, &namespace).await.ok();
+        if now.is_none() || before.get(&namespace).is_none_or(|before| *before != now) {
+            let names = ctx.owned(|owned| owned.in_namespace(&namespace));
+            ctx.touched(&names);
+        }
+    }
+}
+
+/// Follows the Secrets of the namespaces that consented to it, and of no others.
+fn watch_secrets(
+    ctx: &Arc<Context>,
+    rows: Vec<Row>,
+    watched: &mut HashMap<String, tokio::task::AbortHandle>,
+    tasks: &mut tokio::task::JoinSet<()>,
+) {
+    for row in rows {
+        match (row.secrets, watched.contains_key(&row.namespace)) {
+            (true, false) => {
+                let watch = tasks.spawn(stores::secrets(Arc::clone(ctx), row.namespace.clone()));
+                watched.insert(row.namespace, watch);
+            }
+            (false, true) => {
+                if let Some(watch) = watched.remove(&row.namespace) {
+                    watch.abort();
+                }
+                ctx.stores.forget_tokens(&row.namespace);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,174 +1,253 @@
-//! The ledger's writer: one compare-and-swap counts a run as a whole, or an approval.
+//! The ledger's one writer: what is to be counted, approved or taken out is gathered, and written by one compare-and-swap.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::kube::named::Api;
-use k8s_openapi::api::core::v1::ConfigMap;
+use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::api::{ListParams, ObjectMeta, PostParams};
+use tokio::sync::Notify;
 
 use super::Context;
+use super::owned_status::open;
+use crate::api::policy::Run;
 use crate::api::revocation::Operation;
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
-use crate::kube::calls::call;
-use crate::kube::inventory::list_each;
-use crate::kube::ledger_store::{self, LEDGER_KEY};
-use crate::kube::outcome::Fault;
-use domain::ledger::{Allowance, Asked, Ledger, Of};
+use crate::kube::ledger_store;
+use domain::ledger::{self, Asked, Ledger, Limits, Of};
 
-/// How often a write is tried again after somebody else wrote.
-const CONFLICTS: usize = 8;
+/// How long to gather what is to be counted.
+const TOGETHER: Duration = Duration::from_millis(50);
+/// First wait after a fault; doubles with every one in a row.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often it doubles at most.
+const LONGEST_DOUBLING: u32 = 5;
 
-/// Brings the ledger up to date with one Revocation: counts its run once that is seen whole, debits its approval.
+/// Something that changes the ledger. In the order in which several are done.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// A Revocation, of this policy, that waits and will not be released.
+    Withdraw(String, String),
+    /// The plan of a Revocation, of this policy, was approved.
+    Approve(String, String),
+    /// A run of this policy may have been seen whole.
+    Count(String, String),
+    /// A removal of this policy is due.
+    Remove(String, String),
+}
+
+/// What is to be done to the ledger, each once.
+#[derive(Default)]
+pub struct Wishes {
+    waiting: Mutex<BTreeSet<Wish>>,
+    woken: Notify,
+}
+
+impl Wishes {
+    /// Adds one; it is done soon, with all others of that moment.
+    pub fn add(&self, wish: Wish) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(wish);
+        self.woken.notify_one();
+    }
+
+    fn take(&self) -> BTreeSet<Wish> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Does what is wished for; ends only with the process.
 ///
-/// # Flow          is it counted? approved? if not: the run's Revocations live, the limits, one compare-and-swap
-/// # Guarantees    a run is counted only when every leaver of it has a planned Revocation; it is released or held as a whole,
-///                 and a plan that changed since is counted again
-/// # Errors        transient: nothing was counted
-pub async fn settle(
-    ctx: &Context,
-    revocation: &Revocation,
-    person: &Person,
-    policy: &SyncPolicy,
-    ledger: &Ledger,
-) -> Result<Ledger, Fault> {
-    let name = revocation.name_any();
-    let Some(asked) = convert::asked(revocation) else { return Ok(ledger.clone()) };
-    let approved = revocation.spec.approval.as_ref().is_some_and(|approval| asked.is(&approval.plan_hash));
-    match ledger.allowance(&policy.name_any(), &name, &asked) {
-        Allowance::Uncounted if revocation.spec.operation == Operation::Remove => {
-            count_removal(ctx, revocation, asked, policy).await
+/// # Flow          gather; work out what it means, from what is watched; one compare-and-swap on a live read
+/// # Guarantees    a run is counted only when every leaver of it has a plan, or the others have waited long enough; it is
+///                 released or held as a whole, and a plan that changed since is counted again
+/// # Errors        transient: nothing was counted, and all of it is tried again
+pub async fn keep(ctx: Arc<Context>) {
+    let mut failures = 0_u32;
+    loop {
+        ctx.wishes.woken.notified().await;
+        tokio::time::sleep(TOGETHER).await;
+        let wishes = ctx.wishes.take();
+        let now = (ctx.clock)();
+        let changes: Vec<Act> = acts(&ctx, &wishes, now);
+        if changes.is_empty() {
+            continue;
         }
-        Allowance::Uncounted => count_run(ctx, revocation, person, policy, ledger).await,
-        Allowance::Held { .. } if approved => {
-            let now = (ctx.clock)();
-            swap(ctx, |ledger| ledger.approve(&policy.name_any(), &name, &asked, now)).await
+        let written = ledger_store::change(&ctx.client, &ctx.options.namespace, |ledger| {
+            changes.iter().for_each(|change| change.apply(ledger, now));
+        })
+        .await;
+        match written {
+            Ok((ledger, map)) => {
+                failures = 0;
+                ctx.stores.set_ledger(map.as_ref(), Some(ledger));
+                let concerned = changes.iter().flat_map(Act::concerns);
+                concerned.filter_map(|name| ctx.stores.revocations.get(name)).for_each(|r| ctx.wake_if_open(&r));
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "not counted; tried again");
+                wishes.into_iter().for_each(|wish| ctx.wishes.add(wish));
+                tokio::time::sleep(RETRY * 2_u32.pow(failures.min(LONGEST_DOUBLING))).await;
+                failures = failures.saturating_add(1);
+            }
         }
-        Allowance::Held { .. } | Allowance::Released { .. } => Ok(ledger.clone()),
     }
 }
 
-/// Counts one removal that is due: its objects, since its person was counted at the cut. Those of one run that are held
-/// are one batch.
-async fn count_removal(
-    ctx: &Context,
-    revocation: &Revocation,
-    asked: Asked,
-    policy: &SyncPolicy,
-) -> Result<Ledger, Fault> {
-    let name = revocation.name_any();
-    let run = revocation.labels().get(names::RUN).unwrap_or(&name);
-    let (limits, now) = (convert::limits(policy, 0)?, (ctx.clock)());
-    let asked = BTreeMap::from([(name.clone(), asked)]);
-    swap(ctx, |ledger| ledger.count(&policy.name_any(), run, Of::Removals, &asked, limits, now)).await
+/// One change of the ledger. Done twice is done once.
+#[derive(Debug, PartialEq)]
+enum Act {
+    Withdraw { policy: String, revocation: String },
+    Approve { policy: String, revocation: String, asked: Asked },
+    Keep { policy: String, open: BTreeSet<String> },
+    Count { policy: String, run: String, of: Of, revocations: BTreeMap<String, Asked>, unplanned: u32, limits: Limits },
 }
 
-/// Takes a cancelled Revocation out of the count.
-pub async fn withdraw(ctx: &Context, policy: &str, revocation: &str) -> Result<(), Fault> {
-    swap(ctx, |ledger| ledger.withdraw(policy, revocation)).await.map(drop)
-}
-
-/// Counts the run of a Revocation, if every leaver of it is there and planned; otherwise leaves the ledger as it is.
-async fn count_run(
-    ctx: &Context,
-    revocation: &Revocation,
-    person: &Person,
-    policy: &SyncPolicy,
-    ledger: &Ledger,
-) -> Result<Ledger, Fault> {
-    let Some(run) = revocation.labels().get(names::RUN) else { return Ok(ledger.clone()) };
-    let api: Api<SyncPolicy> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let policy = call("read the policy", api.get(&policy.name_any())).await?;
-    let baseline = person.status.as_ref().and_then(|status| status.employment.as_ref()).is_some_and(|e| e.baseline);
-    let listed = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == *run);
-    if listed.is_some_and(|listed| !listed.written) {
-        return Ok(ledger.clone());
+impl Act {
+    /// Names of the Revocations that may pass now.
+    fn concerns(&self) -> Vec<&String> {
+        match self {
+            Self::Approve { revocation, .. } => vec![revocation],
+            Self::Count { revocations, .. } => revocations.keys().collect(),
+            Self::Withdraw { .. } | Self::Keep { .. } => Vec::new(),
+        }
     }
-    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let all = list_each(&api, &ListParams::default(), Some).await?;
-    let existing: BTreeSet<String> = all.iter().filter_map(ResourceExt::uid).collect();
-    let of_run = |other: &Revocation| {
-        other.labels().get(names::RUN) == Some(run) && other.spec.operation == Operation::Cut && !other.spec.late
+
+    fn apply(&self, ledger: &mut Ledger, now: Timestamp) {
+        match self {
+            Self::Withdraw { policy, revocation } => ledger.withdraw(policy, revocation),
+            Self::Approve { policy, revocation, asked } => ledger.approve(policy, revocation, asked, now),
+            Self::Keep { policy, open } => ledger.keep(policy, open),
+            Self::Count { policy, run, of, revocations, unplanned, limits } => {
+                let run =
+                    ledger::Run { id: run, of: *of, revocations, announced: &BTreeSet::new(), unplanned: *unplanned };
+                ledger.count_run(policy, &run, *limits, now);
+            }
+        }
+    }
+}
+
+/// What the wishes mean, by what is watched now.
+fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
+    let mut acts = Vec::new();
+    let mut removals: BTreeMap<(String, String), BTreeMap<String, Asked>> = BTreeMap::new();
+    for wish in wishes {
+        match wish {
+            Wish::Withdraw(policy, revocation) => {
+                acts.push(Act::Withdraw { policy: policy.clone(), revocation: revocation.clone() });
+            }
+            Wish::Approve(policy, name) => {
+                let revocation = ctx.stores.revocations.get(name);
+                let approved = revocation.as_deref().and_then(approved);
+                acts.extend(approved.map(|asked| Act::Approve {
+                    policy: policy.clone(),
+                    revocation: name.clone(),
+                    asked,
+                }));
+            }
+            Wish::Count(policy, run) => {
+                let Some(policy) = ctx.stores.policies.get(policy) else { continue };
+                let seen = ctx.stores.revocations_in(run);
+                let baseline = |revocation: &Revocation| {
+                    let person = ctx.stores.people.get(&revocation.spec.person);
+                    person.as_deref().is_some_and(came_with_baseline)
+                };
+                let counted = count(&policy, run, &seen, baseline, now);
+                if !counted.is_empty() {
+                    let of_policy = |revocation: &&Arc<Revocation>| revocation.spec.policy == policy.name_any();
+                    let all = ctx.stores.revocations.state();
+                    let open = all.iter().filter(of_policy).filter(|revocation| open(revocation));
+                    let open = open.filter_map(|revocation| revocation.uid()).collect();
+                    acts.push(Act::Keep { policy: policy.name_any(), open });
+                }
+                acts.extend(counted);
+            }
+            Wish::Remove(policy, name) => {
+                let Some(revocation) = ctx.stores.revocations.get(name) else { continue };
+                let run = revocation.labels().get(names::RUN).unwrap_or(name).clone();
+                if let Some(asked) = convert::asked(&revocation) {
+                    removals.entry((policy.clone(), run)).or_default().insert(name.clone(), asked);
+                }
+            }
+        }
+    }
+    for ((policy, run), revocations) in removals {
+        let limits = ctx.stores.policies.get(&policy).and_then(|policy| convert::limits(&policy, 0).ok());
+        if let Some(limits) = limits {
+            acts.push(Act::Count { policy, run, of: Of::Removals, revocations, unplanned: 0, limits });
+        }
+    }
+    acts
+}
+
+/// The plan that was approved, if it is the one that is shown.
+pub fn approved(revocation: &Revocation) -> Option<Asked> {
+    let approval = revocation.spec.approval.as_ref()?;
+    convert::asked(revocation).filter(|asked| asked.is(&approval.plan_hash))
+}
+
+/// Whether a leaver came with a baseline: those are counted apart.
+fn came_with_baseline(person: &Person) -> bool {
+    person.status.as_ref().and_then(|status| status.employment.as_ref()).is_some_and(|standing| standing.baseline)
+}
+
+/// What of a run is to be counted now: nothing as long as it is not seen whole.
+fn count(
+    policy: &SyncPolicy,
+    run: &str,
+    seen: &[Arc<Revocation>],
+    baseline: impl Fn(&Revocation) -> bool,
+    now: Timestamp,
+) -> Vec<Act> {
+    let cuts = seen.iter().filter(|cut| cut.spec.operation == Operation::Cut && !cut.spec.late);
+    let planned: Vec<(&Revocation, Asked)> = cuts.filter_map(|cut| Some((&**cut, convert::asked(cut)?))).collect();
+    let number = u32::try_from(planned.len()).unwrap_or(u32::MAX);
+    let listed = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == run);
+    let Ok(mut limits) = convert::limits(policy, listed.map_or(0, |listed| listed.people)) else { return Vec::new() };
+    let unplanned = match whole(listed, number, now) {
+        Whole::No => return Vec::new(),
+        Whole::Yes { unplanned } => unplanned,
+        Whole::Unknown => {
+            limits.people = 0;
+            0
+        }
     };
-    let seen: Vec<Revocation> = all.into_iter().filter(of_run).collect();
-    let shares: BTreeMap<String, Asked> =
-        seen.iter().filter_map(|revocation| Some((revocation.name_any(), convert::asked(revocation)?))).collect();
-    let mut limits = convert::limits(&policy, listed.map_or(0, |listed| listed.people))?;
-    match listed {
-        Some(listed) if shares.len() < usize::try_from(listed.leavers).unwrap_or(usize::MAX) => {
-            return Ok(ledger.clone());
-        }
-        Some(_) => {}
-        // An old run may be off the list. How many it was is not known any more, so a human decides.
-        None => limits.people = 0,
-    }
-    let now = (ctx.clock)();
-    let by_kind = of_kind(ctx, &seen, &shares, baseline);
-    let name = policy.name_any();
-    swap(ctx, |ledger| {
-        ledger.keep(&name, &existing);
-        let of = if baseline { Of::Baseline } else { Of::Leavers };
-        ledger.count(&name, run, of, &by_kind, limits, now);
-    })
-    .await
-}
-
-/// The Revocations of a run whose Persons came with the baseline, or those whose did not: they are counted apart.
-fn of_kind(
-    ctx: &Context,
-    seen: &[Revocation],
-    shares: &BTreeMap<String, Asked>,
-    baseline: bool,
-) -> BTreeMap<String, Asked> {
-    let people = ctx.stores.people.state();
-    let came_with = |revocation: &Revocation| {
-        let person = people.iter().find(|person| person.name_any() == revocation.spec.person);
-        person.and_then(|person| person.status.as_ref()?.employment.as_ref()).is_some_and(|e| e.baseline)
+    let named = |(cut, asked): (&Revocation, Asked)| (cut.name_any(), asked);
+    // Who was rejected is of the run, and counts against no limit.
+    let standing = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none());
+    let (came_with, later): (Vec<_>, Vec<_>) = standing.partition(|(cut, _)| baseline(cut));
+    let act = |of: Of, revocations: Vec<(&Revocation, Asked)>, unplanned: u32| Act::Count {
+        policy: policy.name_any(),
+        run: run.to_owned(),
+        of,
+        revocations: revocations.into_iter().map(named).collect(),
+        unplanned,
+        limits,
     };
-    seen.iter()
-        .filter(|revocation| revocation.spec.rejection.is_none()) // they count against no limit
-        .filter(|revocation| came_with(revocation) == baseline)
-        .filter_map(|revocation| shares.get_key_value(&revocation.name_any()))
-        .map(|(name, asked)| (name.clone(), asked.clone()))
+    [(Of::Leavers, later, unplanned), (Of::Baseline, came_with, 0)]
+        .into_iter()
+        .filter(|(_, revocations, _)| !revocations.is_empty())
+        .map(|(of, revocations, unplanned)| act(of, revocations, unplanned))
         .collect()
 }
 
-/// Changes the ledger by compare-and-swap, one at a time in this process.
-async fn swap(ctx: &Context, change: impl Fn(&mut Ledger)) -> Result<Ledger, Fault> {
-    let _turn = ctx.turn.lock().await;
-    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    for _ in 0..CONFLICTS {
-        let (standing, map) = ledger_store::ledger(&ctx.client, &ctx.options.namespace).await?;
-        let mut ledger = standing.clone();
-        change(&mut ledger);
-        if ledger == standing {
-            return Ok(ledger);
-        }
-        let text =
-            serde_json::to_string(&ledger).map_err(|_| Fault::Stalled("the ledger cannot be written".to_owned()))?;
-        let fresh = map.is_none();
-        let mut map = map.unwrap_or_else(empty);
-        map.data = Some(BTreeMap::from([(LEDGER_KEY.to_owned(), text)]));
-        let write = async {
-            let params = PostParams::default();
-            if fresh { api.create(&params, &map).await } else { api.replace(names::LEDGER, &params, &map).await }
-        };
-        match call("write the ledger", write).await {
-            Ok(_) => return Ok(ledger),
-            Err(fault) if fault.is_conflict() => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-    Err(Fault::Transient { doing: "write the ledger", cause: "somebody else kept writing".to_owned() })
+/// Whether a run was seen whole.
+#[derive(Debug, PartialEq, Eq)]
+enum Whole {
+    /// Leavers of it are still to come, or to be planned.
+    No,
+    /// It was; this many of it have no plan, and were waited for long enough.
+    Yes { unplanned: u32 },
+    /// It is off the list. How many it was is not known any more, so a human decides.
+    Unknown,
 }
 
-fn empty() -> ConfigMap {
-    ConfigMap {
-        metadata: ObjectMeta {
-            name: Some(names::LEDGER.to_owned()),
-            labels: Some(BTreeMap::from([(names::PART.to_owned(), "ledger".to_owned())])),
-            ..ObjectMeta::default()
-        },
-        ..ConfigMap::default()
+fn whole(listed: Option<&Run>, planned: u32, now: Timestamp) -> Whole {
+    match listed {
+        None => Whole::Unknown,
+        Some(run) if !run.written || !ledger::countable(planned, run.leavers, run.at, now) => Whole::No,
+        Some(run) => Whole::Yes { unplanned: run.leavers.saturating_sub(planned) },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ mod refusal;
 mod state;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kube::named::Api;
@@ -21,7 +22,8 @@ use tokio::sync::Mutex;
 
 pub use self::state::JobState;
 use super::{Context, Options};
-use crate::api::{condition, names};
+use crate::api::revocation::Phase;
+use crate::api::{Revocation, condition, names};
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
 
@@ -52,10 +54,12 @@ struct Memory {
     running: Option<String>,
     /// The last refusal of a Job that works.
     refused: Option<(Timestamp, Fault)>,
+    /// Why none was started at the last look.
+    failed: Option<(Timestamp, Fault)>,
 }
 
 /// The Job that works on what is released.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AtWork {
     /// Its name.
     pub job: String,
@@ -79,7 +83,9 @@ struct Seen {
 /// # Flow          list; if none is active, create one
 /// # Guarantees    one at a time from this process; two leaders may start two, which is safe: each Revocation is claimed
 /// # Errors        `RevokerCannotStart` names what refuses the Job, `RevokerFailed` how the last ones failed; or transient
-pub async fn ensure(ctx: &Context) -> Result<AtWork, Fault> {
+///
+/// `since` is when what asks was released: it does not wait out the failures of Jobs that were made before.
+pub async fn ensure(ctx: &Context, since: Option<Timestamp>) -> Result<AtWork, Fault> {
     let mut memory = ctx.jobs.0.lock().await;
     let now = (ctx.clock)();
     if let Some((at, work)) = &memory.active
@@ -87,14 +93,30 @@ pub async fn ensure(ctx: &Context) -> Result<AtWork, Fault> {
     {
         return Ok(work.clone());
     }
-    let seen: Vec<Seen> = look(ctx, &mut memory, now).await?.into_iter().filter(|seen| !seen.check).collect();
+    if let Some((at, fault)) = &memory.failed
+        && now.duration_since(*at) < FRESH
+    {
+        return Err(fault.clone());
+    }
+    let work = look_or_start(ctx, &mut memory, since, now).await;
+    memory.failed = work.as_ref().err().map(|fault| (now, fault.clone()));
+    work
+}
+
+async fn look_or_start(
+    ctx: &Context,
+    memory: &mut Memory,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<AtWork, Fault> {
+    let seen: Vec<Seen> = look(ctx, memory, now).await?.into_iter().filter(|seen| !seen.check).collect();
     memory.active = None;
     if let Some(job) = seen.iter().find(|job| at_work(job, &shape(&ctx.options.revoker_job))) {
         let work = AtWork { job: job.name.clone(), state: job.state.clone() };
         memory.active = Some((now, work.clone()));
         return Ok(work);
     }
-    patience(&seen, now)?;
+    patience(&seen, since, now)?;
     if let Some((at, fault)) = &memory.refused
         && calls::wait(now.duration_since(*at)) < REFUSED_AGAIN
     {
@@ -109,6 +131,45 @@ pub async fn ensure(ctx: &Context) -> Result<AtWork, Fault> {
     }
 }
 
+/// Time between two looks while the revoker has work.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Sees to a Job for as long as anything is released, whoever released it; ends only with the process. When another Job is
+/// at work, or it does something else, those it is for are looked at again, and say so.
+pub async fn keep(ctx: Arc<Context>) {
+    let mut before: Option<AtWork> = None;
+    loop {
+        let waiting = ctx.stores.revocations.find(waits).is_some();
+        if !waiting {
+            before = None;
+            ctx.released.notified().await;
+        }
+        tokio::time::sleep(LOOK).await;
+        if ctx.stores.revocations.find(waits).is_none() {
+            continue;
+        }
+        let newest = ctx
+            .stores
+            .revocations
+            .state()
+            .iter()
+            .filter(|revocation| waits(revocation))
+            .filter_map(|revocation| revocation.status.as_ref()?.instants.as_ref()?.released)
+            .max();
+        let now = ensure(&ctx, newest).await.ok(); // a fault is said by those who wait
+        if now != before || now.is_none() {
+            ctx.wake_open(waits);
+        }
+        before = now;
+    }
+}
+
+/// Whether the revoker has something to do here.
+fn waits(revocation: &Revocation) -> bool {
+    let status = revocation.status.as_ref();
+    status.is_some_and(|status| status.phase == Some(Phase::Released) && status.outcome().is_none())
+}
+
 /// Whether a Job does, or will do, what is released. One that cannot start is given up once Jobs are made differently.
 fn at_work(job: &Seen, shape: &str) -> bool {
     match job.state {
@@ -118,8 +179,9 @@ fn at_work(job: &Seen, shape: &str) -> bool {
     }
 }
 
-/// Waits longer after each Job that failed in a row: a revoker that cannot work must not be started every second.
-fn patience(jobs: &[Seen], now: Timestamp) -> Result<(), Fault> {
+/// Waits longer after each Job that failed in a row: a revoker that cannot work must not be started every second. What was
+/// released after the newest of them was made had no part in it, and waits as if it were the first.
+fn patience(jobs: &[Seen], since: Option<Timestamp>, now: Timestamp) -> Result<(), Fault> {
     let mut by_age: Vec<&Seen> = jobs.iter().collect();
     by_age.sort_by_key(|job| std::cmp::Reverse(job.made));
     let mut failed = by_age.iter().map_while(|job| match &job.state {
@@ -128,6 +190,8 @@ fn patience(jobs: &[Seen], now: Timestamp) -> Result<(), Fault> {
     });
     let Some((Some(at), how)) = failed.next() else { return Ok(()) };
     let failures = failed.count().saturating_add(1);
+    let untried = since.is_some_and(|since| by_age.first().and_then(|job| job.made).is_some_and(|made| made < since));
+    let failures = if untried { 1 } else { failures };
     let wait = FIRST_WAIT * 2_i32.pow(u32::try_from(failures - 1).unwrap_or(u32::MAX).min(LONGEST_DOUBLING));
     let again = calls::wait((at + wait).duration_since(now));
     if again.is_zero() {
@@ -265,11 +329,12 @@ mod tests {
 
     #[test]
     fn a_failed_job_is_waited_for_from_its_end_and_longer_each_time() {
-        let waits = |jobs: &[Seen], now: i64| match patience(jobs, at(now)) {
+        let waits_since = |jobs: &[Seen], since: Option<i64>, now: i64| match patience(jobs, since.map(at), at(now)) {
             Ok(()) => None,
             Err(Fault::Waiting { reason: condition::REVOKER_FAILED, again, .. }) => Some(again.as_secs()),
             Err(other) => panic!("{other:?}"),
         };
+        let waits = |jobs: &[Seen], now: i64| waits_since(jobs, None, now);
         assert_eq!(waits(&[], 1000), None);
         assert_eq!(
             waits(&[failed(0, 600)], 601),
@@ -279,11 +344,14 @@ mod tests {
         assert_eq!(waits(&[failed(0, 600)], 604), None);
         assert_eq!(waits(&[failed(0, 600), failed(610, 1210)], 1211), Some(5));
         assert_eq!(waits(&[failed(0, 600), seen(610, JobState::Succeeded)], 1211), None);
+        let thrice = [failed(0, 600), failed(610, 1210), failed(1220, 1820)];
+        assert_eq!(waits_since(&thrice, Some(600), 1825), Some(7), "they failed with it");
+        assert_eq!(waits_since(&thrice, Some(1500), 1825), None, "released since the last was made");
     }
 
     #[test]
     fn what_the_last_jobs_failed_by_is_said() {
-        let Err(fault) = patience(&[failed(0, 600)], at(601)) else { panic!("no patience") };
+        let Err(fault) = patience(&[failed(0, 600)], None, at(601)) else { panic!("no patience") };
         assert!(fault.to_string().contains("its pod was refused: the ResourceQuota q"), "{fault}");
     }
 

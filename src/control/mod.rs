@@ -8,33 +8,35 @@
 //!                                                              ◀── steps, verdicts ── revoker ◀──┘
 //!                                              seal: evidence   returns: what came back is reported
 //! ```
+//!
+//! Everything is driven by events: `stores` watches, `owned` knows whose plan an event may change, `queue` has the drivers
+//! look at those and at nobody else. What waits is in no queue.
 
 mod access;
 mod consents;
+mod consumers;
 mod count;
 pub mod jobs;
+mod owned;
 mod owned_status;
 mod person;
+mod queue;
 mod returns;
 mod revocation;
 mod seal;
+mod shelf;
 mod stores;
 
-use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Locked, PoisonError};
 
-use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::JobSpec;
-use kube::Client;
-use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, watcher};
-use tokio::sync::{Mutex, mpsc};
+use kube::{Client, ResourceExt};
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Person, Revocation, names};
-use crate::kube::named::Api;
+use crate::api::Revocation;
+use crate::api::person::State;
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::stop;
 use crate::kube::telemetry::Metrics;
@@ -44,7 +46,9 @@ use crate::kube::watched::Watch;
 pub const MANAGER: &str = "rollcall-control";
 
 /// Reconciles at once.
-const AT_ONCE: u16 = 16;
+const AT_ONCE: usize = 16;
+/// Time between two counts of the Revocations by phase.
+const MEASURED: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// How control was started.
 #[derive(Clone, Debug, Default)]
@@ -75,33 +79,88 @@ pub struct Context {
     pub watch: Arc<Watch>,
     /// The clock.
     pub clock: fn() -> Timestamp,
-    /// What was watched. May nominate; a live read decides.
+    /// What was watched. May nominate; the revoker decides on live reads.
     pub stores: stores::Stores,
+    /// Who owns what.
+    owned: Locked<owned::Owned>,
+    /// How often something of each person changed.
+    epochs: Locked<owned::Epochs>,
     /// What namespaces let the revoker do.
     pub consents: consents::Consents,
+    /// What runs in namespaces.
+    pub consumers: consumers::Consumers,
+    /// What is to be counted.
+    pub wishes: count::Wishes,
     /// What came back, until it is written.
     pub returns: returns::Returns,
     /// Faults in a row.
     pub failures: Failures,
     /// What was seen of the revoker's Jobs.
     pub jobs: jobs::Jobs,
-    /// One at a time: sealing and counting.
+    /// Told when a Revocation is released.
+    pub released: Notify,
+    /// Told when a Revocation changed, for what is measured.
+    pub measure: Notify,
+    /// One at a time: sealing.
     pub turn: Mutex<()>,
-    /// Wakes the driver of a Person.
-    pub wake_person: mpsc::UnboundedSender<ObjectRef<Person>>,
-    /// Wakes the driver of a Revocation.
-    pub wake_revocation: mpsc::UnboundedSender<ObjectRef<Revocation>>,
+    people: Arc<queue::Queue>,
+    revocations: Arc<queue::Queue>,
 }
 
 impl Context {
-    /// Wakes the driver of a Person by name.
-    pub fn person_changed(&self, name: &str) {
-        let _closed_at_shutdown = self.wake_person.send(ObjectRef::new(name).within(&self.options.namespace));
+    /// Reads or changes who owns what.
+    pub fn owned<T>(&self, act: impl FnOnce(&mut owned::Owned) -> T) -> T {
+        act(&mut self.owned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Wakes the driver of a Revocation by name.
+    /// Reads or changes what is known of the plans that were drawn.
+    pub fn epochs<T>(&self, act: impl FnOnce(&mut owned::Epochs) -> T) -> T {
+        act(&mut self.epochs.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has a leaver looked at; nobody else is.
+    pub fn person_changed(&self, name: &str) {
+        let Some(person) = self.stores.people.get(name) else { return };
+        let Some(status) = &person.status else { return };
+        if status.employment.as_ref().is_some_and(|standing| standing.state == State::Terminated) {
+            self.people.wake(status.policy.as_deref().unwrap_or_default(), name);
+        }
+    }
+
+    /// Has a Revocation looked at.
     pub fn revocation_changed(&self, name: &str) {
-        let _closed_at_shutdown = self.wake_revocation.send(ObjectRef::new(name).within(&self.options.namespace));
+        if let Some(revocation) = self.stores.revocations.get(name) {
+            self.revocations.wake(&revocation.spec.policy, name);
+        }
+    }
+
+    /// Has a Revocation looked at, if anything may still happen to it.
+    pub fn wake_if_open(&self, revocation: &Revocation) {
+        if owned_status::open(revocation) {
+            self.revocations.wake(&revocation.spec.policy, &revocation.name_any());
+        }
+    }
+
+    /// Has every Revocation looked at to which anything may still happen, of those that are meant.
+    pub fn wake_open(&self, meant: impl Fn(&Revocation) -> bool) {
+        for revocation in self.stores.revocations.state() {
+            if meant(&revocation) {
+                self.wake_if_open(&revocation);
+            }
+        }
+    }
+
+    /// Something of these people changed: their plans are drawn again, and nobody else's.
+    pub fn touched(&self, names: &owned::Names) {
+        self.epochs(|epochs| epochs.touch(names));
+        for name in names {
+            self.person_changed(name);
+            for revocation in self.stores.revocations_of(name) {
+                if !person::frozen(&revocation) {
+                    self.wake_if_open(&revocation);
+                }
+            }
+        }
     }
 }
 
@@ -116,89 +175,76 @@ pub async fn run(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
-    let (wake_person, people_woken) = mpsc::unbounded_channel();
-    let (wake_revocation, revocations_woken) = mpsc::unbounded_channel();
-    let (stores, writers) = stores::Stores::new();
     let ctx = Arc::new(Context {
         client: client.clone(),
+        consents: consents::Consents::new(&options),
         options,
         watch: Watch::new(client, "control", Arc::clone(&metrics), clock),
         metrics,
         clock,
-        stores,
-        consents: consents::Consents::default(),
+        stores: stores::Stores::default(),
+        owned: Locked::default(),
+        epochs: Locked::default(),
+        consumers: consumers::Consumers::default(),
+        wishes: count::Wishes::default(),
         returns: returns::Returns::default(),
         failures: Failures::default(),
         jobs: jobs::Jobs::default(),
+        released: Notify::new(),
+        measure: Notify::new(),
         turn: Mutex::new(()),
-        wake_person,
-        wake_revocation,
+        people: Arc::default(),
+        revocations: Arc::default(),
     });
+    let begun = std::time::Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    stores::follow(&ctx, writers, &mut tasks);
-    ctx.stores.ready().await?;
-    stop::begin(&ctx.client, &ctx.options.namespace).await?; // before the consents, which say that we were here
-    consents::publish(&ctx).await?;
+    let known = async {
+        stores::follow_ours(&ctx, &mut tasks).await;
+        stores::follow_theirs(&ctx, &mut tasks).await;
+        stop::begin(&ctx.client, &ctx.options.namespace).await // before the consents, which say that we were here
+    };
+    tokio::select! {
+        begun = known => begun?,
+        () = shutdown.cancelled() => return Ok(()),
+    }
+    tracing::info!(milliseconds = begun.elapsed().as_millis(), "everything that is watched is known");
     returns::everything(&ctx); // what came back while nobody led
     tasks.spawn(consents::keep(Arc::clone(&ctx)));
+    tasks.spawn(count::keep(Arc::clone(&ctx)));
     tasks.spawn(jobs::check::keep(Arc::clone(&ctx)));
-    tasks.spawn(people(Arc::clone(&ctx), people_woken, shutdown.clone()));
-    tasks.spawn(revocations(Arc::clone(&ctx), revocations_woken, shutdown.clone()));
+    tasks.spawn(jobs::keep(Arc::clone(&ctx)));
+    tasks.spawn(measure(Arc::clone(&ctx)));
+    let drivers = drivers(&ctx, &shutdown);
     tokio::select! {
-        () = shutdown.cancelled() => Ok(()),
-        _ = tasks.join_next() => Err(Fault::Transient { doing: "run control", cause: "a watch or a controller ended".to_owned() }),
+        () = drivers => Ok(()), // told to stop, and what was under way has come to its end
+        _ = tasks.join_next() => Err(Fault::Transient { doing: "run control", cause: "a watch ended".to_owned() }),
     }
 }
 
-/// The controller of leavers: Persons whose employment has ended, and no others.
-async fn people(ctx: Arc<Context>, woken: mpsc::UnboundedReceiver<ObjectRef<Person>>, shutdown: CancellationToken) {
-    let api: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let leavers = watcher::Config::default().timeout(30).fields("status.employment.state=Terminated");
-    let revocations: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let namespace = ctx.options.namespace.clone();
-    Controller::new(api.watched(), leavers)
-        .watches(revocations.watched(), watcher::Config::default().timeout(30), move |revocation: Revocation| {
-            Some(ObjectRef::new(&revocation.spec.person).within(&namespace))
-        })
-        .reconcile_on(stream(woken))
-        .with_config(Config::default().concurrency(AT_ONCE))
-        .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(ctx.watch.over(person::reconcile), never, ctx)
-        .for_each(|_| futures::future::ready(()))
-        .await;
+/// The two drivers: of leavers and of Revocations.
+async fn drivers(ctx: &Arc<Context>, shutdown: &CancellationToken) {
+    let (person, revocation) = (ctx.watch.over(person::reconcile), ctx.watch.over(revocation::reconcile));
+    let (person, revocation) = (&person, &revocation);
+    let people = Arc::clone(&ctx.people).work(AT_ONCE, shutdown.clone(), |name| async move {
+        person(ctx.stores.people.get(&name)?, Arc::clone(ctx)).await
+    });
+    let revocations = Arc::clone(&ctx.revocations).work(AT_ONCE, shutdown.clone(), |name| async move {
+        revocation(ctx.stores.revocations.get(&name)?, Arc::clone(ctx)).await
+    });
+    tokio::join!(people, revocations);
 }
 
-/// The controller of Revocations.
-async fn revocations(
-    ctx: Arc<Context>,
-    woken: mpsc::UnboundedReceiver<ObjectRef<Revocation>>,
-    shutdown: CancellationToken,
-) {
-    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    Controller::new(api.watched(), watcher::Config::default().timeout(30))
-        .reconcile_on(stream(woken))
-        .with_config(Config::default().concurrency(AT_ONCE))
-        .graceful_shutdown_on(shutdown.cancelled_owned())
-        .run(ctx.watch.over(revocation::reconcile), never, ctx)
-        .for_each(|_| futures::future::ready(()))
-        .await;
-}
-
-fn stream<K: kube::Resource>(
-    mut woken: mpsc::UnboundedReceiver<ObjectRef<K>>,
-) -> impl futures::Stream<Item = ObjectRef<K>>
-where
-    K::DynamicType: std::hash::Hash + Eq,
-{
-    futures::stream::poll_fn(move |cx| woken.poll_recv(cx))
-}
-
-/// A reconcile never fails: `outcome` decides on every fault.
-fn never<K>(_: Arc<K>, error: &Infallible, _: Arc<Context>) -> Action {
-    match *error {}
-}
-
-/// The label of the Person on every Revocation, as a selector.
-pub(crate) fn of_person(name: &str) -> String {
-    format!("{}={name}", names::PERSON)
+/// Counts the Revocations by phase, for the metrics, when any of them changed.
+async fn measure(ctx: Arc<Context>) {
+    loop {
+        ctx.measure.notified().await;
+        let mut by_phase = std::collections::BTreeMap::new();
+        for revocation in ctx.stores.revocations.state() {
+            if let Some(phase) = revocation.status.as_ref().and_then(|status| status.phase) {
+                *by_phase.entry(phase).or_insert(0) += 1;
+            }
+        }
+        ctx.metrics.revocations(&by_phase);
+        tokio::time::sleep(MEASURED).await;
+    }
 }

@@ -3,69 +3,77 @@
 //! Names are deterministic, so that two leaders, or one that was restarted, make each of them once.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kube::named::Api;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{ListParams, ObjectMeta, PostParams};
-use kube::runtime::controller::Action;
 use sha2::{Digest, Sha256};
 
-use super::{Context, access, of_person};
+use super::{Context, access};
 use crate::api::person::{self, Standing};
 use crate::api::revocation::{Operation, Phase, RevocationSpec, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
 use crate::kube::inventory::list_each;
-use crate::kube::outcome::Fault;
-use crate::kube::watched;
+use crate::kube::outcome::{self, Fault, Report};
 use domain::plan::Plan;
 use domain::roster;
 
-/// Look again in case a change was missed.
-const AGAIN: Duration = Duration::from_secs(600);
 /// Longest reason that the schema takes.
 const LONGEST_REASON: usize = 256;
-/// Look again after a fault.
-const RETRY: Duration = Duration::from_secs(2);
 
-/// Makes the Revocations that a leaver calls for, and no others.
+/// Makes the Revocations that a leaver calls for, and no others. A leaver who is done is not looked at again.
 ///
 /// # Flow          observe: the Person's standing and Revocations; decide: what is missing; act: create it
 /// # Guarantees    never changes a Person or an existing Revocation
 /// # Errors        none that end: a fault is logged and looked at again
-pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Result<Action, Infallible> {
-    Ok(match step(&person, &ctx).await {
-        Ok(()) => Action::requeue(AGAIN),
-        Err(fault) => {
-            watched::failed(&fault);
-            tracing::warn!(person = person.name_any(), %fault, "leaver not planned; looked at again");
-            Action::requeue(RETRY)
-        }
-    })
+pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duration> {
+    let result = step(&person, &ctx).await;
+    let failures = ctx.failures.count(&person.uid().unwrap_or_default(), result.is_err());
+    if let Err(fault) = &result {
+        tracing::warn!(person = person.name_any(), %fault, "leaver not planned; looked at again");
+    }
+    // A Person's conditions are not control's to write; when to look again is what is asked for here.
+    let failed = result.is_err();
+    let report = result.map(|()| Report { words: Vec::new(), again: Duration::ZERO });
+    let again = outcome::conclude(&[], None, &report, failures, (ctx.clock)()).again;
+    failed.then_some(again)
 }
 
 async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let Some((standing, policy)) = leaver(person, ctx) else { return Ok(()) };
     let story = Story::of(person, &standing);
-    let all = revocations(ctx, person).await?;
-    let told: Vec<&Revocation> =
-        all.iter().filter(|revocation| revocation.name_any().starts_with(&story.prefix)).collect();
-    match told.iter().find(|revocation| revocation.name_any() == story.cut()) {
-        None => {
-            create(ctx, person, story.cut(), spec(person, &policy, &standing, Operation::Cut, story.effective, false))
-                .await
-        }
-        Some(cut) => {
-            for ended in told.iter().filter(|revocation| revocation.spec.operation == Operation::Cut) {
-                follow_up(ctx, person, &standing, &policy, &story, ended, &told).await?;
-            }
-            if frozen(cut) { late(ctx, person, &standing, &policy, &story).await } else { Ok(()) }
+    let mut told = ctx.stores.revocations_of(&person.name_any());
+    told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
+    let Some(cut) = told.iter().find(|revocation| revocation.name_any() == story.cut()) else {
+        let cut = spec(person, &policy, &standing, Operation::Cut, story.effective, false);
+        return create(ctx, person, story.cut(), cut).await;
+    };
+    for ended in told.iter().filter(|revocation| revocation.spec.operation == Operation::Cut) {
+        if let Some((name, acted)) = removal(ended, &told) {
+            let after = &policy.spec.lifecycle.termination.remove_after;
+            let due = acted + quantity::duration("spec.lifecycle.termination.removeAfter", after)?;
+            create(ctx, person, name, spec(person, &policy, &standing, Operation::Remove, due, false)).await?;
         }
     }
+    // What the index does not even nominate needs no plan to be drawn: a leaver who is done costs nothing.
+    let known = known_uids(told.iter().map(AsRef::as_ref));
+    let more = ctx.owned(|owned| !owned.uids(&convert::person_facts(person)).is_subset(&known));
+    let acting = told.iter().any(|revocation| under_way(revocation)); // its end wakes us again
+    if more && !acting && frozen(cut) { late(ctx, person, &standing, &policy, &story).await } else { Ok(()) }
+}
+
+/// Name of the removal that a cut calls for, and when the cut acted: once it is over and recreated anything, and there
+/// is none yet.
+fn removal(cut: &Revocation, told: &[Arc<Revocation>]) -> Option<(String, Timestamp)> {
+    let status = cut.status.as_ref().filter(|status| status.phase == Some(Phase::Revoked))?;
+    let acted = status.acted?;
+    let name = format!("{}-remove", cut.name_any().trim_end_matches("-cut"));
+    let missing = !recreated(std::iter::once(cut)).is_empty() && told.iter().all(|other| other.name_any() != name);
+    missing.then_some((name, acted))
 }
 
 /// What one termination is called.
@@ -95,31 +103,6 @@ fn leaver(person: &Person, ctx: &Context) -> Option<(Standing, Arc<SyncPolicy>)>
     Some((standing, policy))
 }
 
-/// A removal, once a cut is over and it recreated anything.
-async fn follow_up(
-    ctx: &Context,
-    person: &Person,
-    standing: &Standing,
-    policy: &SyncPolicy,
-    story: &Story,
-    cut: &Revocation,
-    told: &[&Revocation],
-) -> Result<(), Fault> {
-    let Some(status) = cut.status.as_ref().filter(|status| status.phase == Some(Phase::Revoked)) else { return Ok(()) };
-    let Some(acted) = status.acted else { return Ok(()) };
-    if recreated(std::iter::once(cut)).is_empty() {
-        return Ok(());
-    }
-    let name = format!("{}-remove", cut.name_any().trim_end_matches("-cut"));
-    if told.iter().any(|revocation| revocation.name_any() == name) {
-        return Ok(());
-    }
-    let after =
-        quantity::duration("spec.lifecycle.termination.removeAfter", &policy.spec.lifecycle.termination.remove_after)?;
-    debug_assert!(name.starts_with(&story.prefix));
-    create(ctx, person, name, spec(person, policy, standing, Operation::Remove, acted + after, false)).await
-}
-
 /// One more Revocation for what turned up after the plan was frozen; it acts only once approved.
 ///
 /// The story is read after the plan is drawn: an account the revoker has just made again is in the cluster before its uid
@@ -131,7 +114,7 @@ async fn late(
     policy: &SyncPolicy,
     story: &Story,
 ) -> Result<(), Fault> {
-    let plan = access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new()).await?;
+    let plan = access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None).await?;
     let mut told = revocations(ctx, person).await?;
     told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
     if told.iter().any(under_way) {
@@ -185,7 +168,7 @@ pub fn recreated<'a>(cuts: impl Iterator<Item = &'a Revocation>) -> BTreeSet<Str
 /// Every Revocation of a Person, read live.
 pub async fn revocations(ctx: &Context, person: &Person) -> Result<Vec<Revocation>, Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    list_each(&api, &ListParams::default().labels(&of_person(&person.name_any())), Some).await
+    list_each(&api, &ListParams::default().fields(&format!("spec.person={}", person.name_any())), Some).await
 }
 
 fn spec(
@@ -230,7 +213,7 @@ async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSp
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     match calls::call("create a Revocation", api.create(&PostParams::default(), &revocation)).await {
         Err(fault) if !fault.is_conflict() => Err(fault),
-        _ => Ok(()),
+        _ => Ok(()), // in conflict, it is the same one
     }
 }
 
@@ -241,14 +224,19 @@ pub async fn plan_now(
     person: &Person,
     policy: &SyncPolicy,
 ) -> Result<Plan, Fault> {
-    let told = revocations(ctx, person).await?;
-    let others = told.iter().filter(|other| other.name_any() != revocation.name_any());
+    let told = ctx.stores.revocations_of(&person.name_any());
+    let others = told.iter().map(AsRef::as_ref).filter(|other| other.name_any() != revocation.name_any());
     let mut plan = match revocation.spec.operation {
-        Operation::Cut => access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new()).await?,
+        Operation::Cut => {
+            // What says whose it is only since the Revocation was made is a late find, and waits alone.
+            let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0);
+            let until = made.filter(|_| !revocation.spec.late);
+            access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), until).await?
+        }
         Operation::Remove => {
             let cut = format!("{}-cut", revocation.name_any().trim_end_matches("-remove"));
-            let uids = recreated(told.iter().filter(|other| other.name_any() == cut));
-            access::draw(ctx, person, policy, Operation::Remove, &uids).await?
+            let uids = recreated(told.iter().map(AsRef::as_ref).filter(|other| other.name_any() == cut));
+            access::draw(ctx, person, policy, Operation::Remove, &uids, None).await?
         }
     };
     if revocation.spec.late {
@@ -264,8 +252,5 @@ pub async fn plan_now(
     Ok(plan)
 }
 
-/// How long until an instant, for a requeue; never more than the usual look.
-#[must_use]
-pub fn until(instant: Timestamp, now: Timestamp) -> Duration {
-    calls::wait(instant.duration_since(now).max(SignedDuration::ZERO)).min(AGAIN)
-}
+#[cfg(test)]
+mod tests;

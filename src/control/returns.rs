@@ -3,7 +3,7 @@
 //! Every change is compared as it is seen; everything there is, once at the start and when a Revocation has ended, so
 //! that what came back while nobody led, or while the revoker was at work, is found as well.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
@@ -11,11 +11,11 @@ use kube::api::ObjectMeta;
 
 use super::Context;
 use crate::api::revocation::{Returned, Step, TargetKind};
-use crate::api::{Revocation, convert};
+use crate::api::{Revocation, convert, names};
 use domain::gate::Standing;
 
 /// Annotation of a token Secret that names its account.
-const ACCOUNT: &str = "kubernetes.io/service-account.name";
+const ACCOUNT: &str = names::TOKEN_OF;
 /// Most entries a status holds.
 const MOST: usize = 32;
 
@@ -134,20 +134,16 @@ pub fn ended(ctx: &Context, revocation: &Revocation) {
 
 fn compare(ctx: &Context, revocations: &[Arc<Revocation>]) {
     let steps = revocations.iter().filter_map(|revocation| revocation.status.as_ref()).flat_map(|status| &status.steps);
-    let places: BTreeSet<(&str, &str)> =
-        steps.map(|step| (step.target.namespace.as_str(), step.target.name.as_str())).collect();
-    let here = |meta: &ObjectMeta| {
-        let namespace = meta.namespace.as_deref().unwrap_or_default();
-        places.contains(&(namespace, meta.name.as_deref().unwrap_or_default()))
-    };
-    for found in ctx.stores.accounts.state().iter().filter(|found| here(&found.metadata)) {
-        account(ctx, &found.metadata);
-    }
-    for found in ctx.stores.role_bindings.state().iter().filter(|found| here(&found.metadata)) {
-        binding(ctx, "RoleBinding", &found.metadata);
-    }
-    for found in ctx.stores.cluster_role_bindings.state().iter().filter(|found| here(&found.metadata)) {
-        binding(ctx, "ClusterRoleBinding", &found.metadata);
+    for target in steps.map(|step| &step.target) {
+        let kind = target.kind.as_str();
+        let Some(uid) = ctx.stores.uid_of(kind, &target.namespace, &target.name) else { continue };
+        let meta = ObjectMeta {
+            name: Some(target.name.clone()),
+            namespace: (!target.namespace.is_empty()).then(|| target.namespace.clone()),
+            uid: Some(uid),
+            ..ObjectMeta::default()
+        };
+        note(ctx, &Found { kind, meta: &meta });
     }
 }
 
@@ -177,7 +173,7 @@ fn note(ctx: &Context, found: &Found<'_>) {
 }
 
 fn still_gone(ctx: &Context, revocation: &Revocation) -> bool {
-    let person = ctx.stores.people.find(|person| person.name_any() == revocation.spec.person);
+    let person = ctx.stores.people.get(&revocation.spec.person);
     convert::standing(person.as_deref()) == Standing::Ended
 }
 

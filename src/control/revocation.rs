@@ -1,6 +1,5 @@
 //! Opens or keeps shut the way from a plan to its Job, and closes the story when the revoker is done.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,51 +8,56 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
-use kube::runtime::controller::Action;
 
+use super::count::Wish;
 use super::jobs::JobState;
+use super::owned::Drawn;
 use super::owned_status::{Ending, Look, Part, look};
 use super::person::{frozen, plan_now};
 use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, ConditionUpdate};
 use crate::api::revocation::{Finished, Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
-use crate::kube::calls::{alarm, announce, apply_exactly, call};
-use crate::kube::gate_inputs::{self, GateInputs};
+use crate::kube::calls::{self, alarm, announce, apply_exactly, call};
+use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{self, Fault, Report};
-use domain::gate::{Standing, Stop, gate};
+use domain::gate::{Facts, Standing, Stop, gate};
 use domain::ledger::Allowance;
 use domain::plan::Plan;
 
 /// Look again at what waits, in case a change was missed.
 const AGAIN: Duration = Duration::from_secs(600);
-/// Look again while a Job works, or a run is not seen whole.
-const SOON: Duration = Duration::from_secs(2);
-
+/// Look again at a run that is not seen whole: the others do not wait for ever.
+const UNCOUNTED: Duration = Duration::from_secs(60);
+/// Draw a plan that waits again: what runs in a namespace is not watched.
+const DRAW_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// Look again when somebody else wrote first.
 const AT_ONCE: Duration = Duration::from_millis(200);
 /// After this long without a word a revoker is taken for gone; it writes every few seconds.
 const SILENT: SignedDuration = SignedDuration::from_secs(60);
 
-/// One Revocation, one look.
-pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Result<Action, Infallible> {
+/// One Revocation, one look. Says when to look again by itself, if at all.
+pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option<Duration> {
     let now = (ctx.clock)();
     let mut part = Part::of(&revocation);
     let result = step(&revocation, &ctx, &mut part, now).await;
     let failures = ctx.failures.count(&revocation.uid().unwrap_or_default(), result.is_err());
     let concluded = outcome::conclude(&part.conditions, revocation.metadata.generation, &result, failures, now);
+    let again = Some(concluded.again)
+        .filter(|_| result.is_err() || matches!(part.phase, None | Some(Phase::Held | Phase::Released)));
     part.conditions = concluded.conditions;
     part.observed_generation = revocation.metadata.generation;
     if part == Part::of(&revocation) {
-        return Ok(concluded.action);
+        return again;
     }
-    Ok(match write(&revocation, &ctx, &part, now).await {
-        Ok(()) => concluded.action,
+    match write(&revocation, &ctx, &part, now).await {
+        Ok(()) => again,
         Err(fault) => {
+            // Most often the watch is behind a write of this process: its event wakes us as well.
             tracing::info!(revocation = revocation.name_any(), %fault, "status not written; looked at again");
-            Action::requeue(AT_ONCE)
+            Some(AT_ONCE)
         }
-    })
+    }
 }
 
 async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
@@ -62,7 +66,7 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
     if look == Look::Over {
         return Ok(ended(part)); // what came back is the only thing that still changes
     }
-    let mut view = gate_inputs::read(&ctx.client, &ctx.options.namespace, revocation, now).await?; // live
+    let view = view(ctx, revocation, now);
     match look {
         Look::Close(finished) => return close(ctx, &view, part, finished).await,
         Look::Seal => return end(ctx, &view, part, part.unsealed()).await,
@@ -70,13 +74,31 @@ async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Time
         Look::Gate | Look::Over => {}
     }
     let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
-    counted(ctx, &mut view, &plan).await?; // the ledger, by compare-and-swap
+    counted(ctx, &view, &plan); // has it counted, if it is not
     match gate(&plan, &view.facts(), now) {
         Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
         Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
         Err(stop) => held(ctx, &view, part, &stop, now).await,
         Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
         Ok(_) => release(ctx, &view, part, now).await,
+    }
+}
+
+/// Everything the gates ask, as it is watched.
+fn view(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateInputs {
+    let stores = &ctx.stores;
+    let policy = stores.policies.get(&revocation.spec.policy);
+    let trusted = policy.as_ref().is_some_and(|policy| {
+        let newest = policy.spec.connections.iter().map(|connection| stores.connections.get(&connection.name));
+        newest.into_iter().all(|connection| connection.is_some_and(|connection| convert::trusted(&connection, now)))
+    });
+    GateInputs {
+        revocation: revocation.clone(),
+        person: stores.people.get(&revocation.spec.person).map(Arc::unwrap_or_clone),
+        policy: policy.map(Arc::unwrap_or_clone),
+        trusted,
+        ledger: stores.ledger(),
+        stopped: stores.stopped(),
     }
 }
 
@@ -105,7 +127,18 @@ async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
     if let Some(shown) = view.plan().filter(|_| waits || frozen(&view.revocation)) {
         return Ok(shown);
     }
+    let (uid, name) = (view.revocation.uid().unwrap_or_default(), person.name_any());
+    let generation = policy.metadata.generation;
+    if let Some(shown) = view.plan()
+        && let Some(at) = ctx.epochs(|epochs| epochs.standing(&uid, &name, generation, &shown.hash))
+        && now.duration_since(at) < DRAW_AGAIN
+    {
+        return Ok(shown); // nothing of this person changed since
+    }
+    let epoch = ctx.epochs(|epochs| epochs.of(&name));
     let plan = plan_now(ctx, &view.revocation, person, policy).await?;
+    let drawn = Drawn { epoch, policy: generation, hash: plan.hash.clone(), at: now };
+    ctx.epochs(|epochs| epochs.drew(&uid, drawn));
     let usernames = convert::person_facts(person).usernames().map(str::to_owned).collect();
     let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
     part.plan = Some(convert::plan_shown(&plan, usernames));
@@ -117,26 +150,39 @@ async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
     Ok(plan)
 }
 
-/// Counts the run, or the approval, under a policy that enforces; of a plan that is shown and stands, and no other.
-async fn counted(ctx: &Context, view: &mut GateInputs, plan: &Plan) -> Result<(), Fault> {
-    let revocation = &view.revocation;
-    let (Some(person), Some(policy), Some(ledger)) = (&view.person, &view.policy, &view.ledger) else { return Ok(()) };
-    let facts = view.facts();
+/// Has the run, the removal or the approval counted, under a policy that enforces; of a plan that is shown and stands, and
+/// no other. The ledger's change wakes this Revocation again.
+fn counted(ctx: &Context, view: &GateInputs, plan: &Plan) {
+    let (revocation, facts) = (&view.revocation, view.facts());
+    let wish = wish(revocation, &facts, plan, (ctx.clock)());
+    if let Some(wish) = wish.filter(|_| view.person.is_some() && view.policy.is_some() && view.ledger.is_some()) {
+        ctx.wishes.add(wish);
+    }
+}
+
+/// What is to be counted before this plan may pass, if anything.
+fn wish(revocation: &Revocation, facts: &Facts, plan: &Plan, now: Timestamp) -> Option<Wish> {
     // Who is back at work leaves the count while the cancellation waits for its seal, and is not counted again.
     let leaves = !matches!(facts.standing, Standing::OutOfScope | Standing::Employed);
     let acts = facts.enforce && facts.settled && facts.stopped.is_none() && leaves;
-    let waits = facts.removal && facts.due > (ctx.clock)();
-    let counts = acts && !facts.late && !facts.protected && !facts.rejected && !waits;
-    if counts && !plan.hash.is_empty() && facts.counted == plan.hash {
-        view.ledger = Some(count::settle(ctx, revocation, person, policy, ledger).await?);
+    let waits = facts.removal && facts.due > now;
+    let shown = !plan.hash.is_empty() && facts.counted == plan.hash;
+    if !acts || waits || !shown || facts.late || facts.protected || facts.rejected {
+        return None;
     }
-    Ok(())
+    let (policy, name) = (revocation.spec.policy.clone(), revocation.name_any());
+    match facts.allowance {
+        Allowance::Uncounted if facts.removal => Some(Wish::Remove(policy, name)),
+        Allowance::Uncounted => Some(Wish::Count(policy, revocation.labels().get(names::RUN)?.clone())),
+        Allowance::Held { .. } if count::approved(revocation).is_some() => Some(Wish::Approve(policy, name)),
+        Allowance::Held { .. } | Allowance::Released { .. } => None,
+    }
 }
 
 /// A gate is shut: say which, and put the batch on a label so that it can be approved as one.
 async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
-    if matches!(stop, Stop::OutOfScope | Stop::Rejected) {
-        leave_the_count(ctx, view).await?; // in scope again, or no longer rejected, they are counted again
+    if matches!(stop, Stop::OutOfScope | Stop::Protected | Stop::Unknown | Stop::Rejected) {
+        leave_the_count(ctx, view); // nobody waits behind who will not be released; should that change, they are counted again
     }
     if matches!(stop, Stop::Protected | Stop::Rejected) && !part.sealed_behind(stop) {
         end(ctx, view, part, part.shut(stop)).await?;
@@ -149,8 +195,8 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
         label(ctx, &view.revocation, batch).await?;
     }
     let again = match stop {
-        Stop::Uncounted => SOON,
-        _ => stop.until().map_or(AGAIN, |until| super::person::until(until, now)),
+        Stop::Uncounted => UNCOUNTED,
+        _ => stop.until().map_or(AGAIN, |until| calls::wait(until.duration_since(now)).min(AGAIN)),
     };
     Ok(Report { words: vec![condition::waiting(stop.reason(), stop.message())], again })
 }
@@ -164,7 +210,9 @@ async fn release(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
     }
     part.release();
     part.instants.get_or_insert_default().released.get_or_insert(now);
-    let work = jobs::ensure(ctx).await?;
+    ctx.released.notify_one();
+    let since = part.instants.as_ref().and_then(|instants| instants.released);
+    let work = jobs::ensure(ctx, since).await?;
     part.job = Some(work.job);
     Ok(under_way(&work.state))
 }
@@ -186,7 +234,7 @@ fn under_way(state: &JobState) -> Report {
             condition::reconciling("The revoker's Job is starting."),
         ],
     };
-    Report { words, again: SOON }
+    Report { words, again: calls::wait(SILENT) }
 }
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
@@ -196,20 +244,15 @@ async fn nothing_owned(ctx: &Context, view: &GateInputs, part: &mut Part, now: T
 
 /// The reason is gone before anything was done.
 async fn cancel(ctx: &Context, view: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
-    leave_the_count(ctx, view).await?; // first: nobody waits behind a seal that is not to be had
+    leave_the_count(ctx, view); // first: nobody waits behind a seal that is not to be had
     end(ctx, view, part, part.ending(Phase::Cancelled)).await
 }
 
 /// Nobody is held behind one who waits and will not be released.
-async fn leave_the_count(ctx: &Context, view: &GateInputs) -> Result<(), Fault> {
-    let (name, policy) = (view.revocation.name_any(), &view.revocation.spec.policy);
-    let ledger = view.ledger.as_ref();
-    let waiting =
-        ledger.zip(convert::asked(&view.revocation)).map(|(ledger, asked)| ledger.allowance(policy, &name, &asked));
-    if matches!(waiting, Some(Allowance::Held { .. })) {
-        count::withdraw(ctx, policy, &name).await?;
+fn leave_the_count(ctx: &Context, view: &GateInputs) {
+    if matches!(view.facts().allowance, Allowance::Held { .. }) {
+        ctx.wishes.add(Wish::Withdraw(view.revocation.spec.policy.clone(), view.revocation.name_any()));
     }
-    Ok(())
 }
 
 /// The revoker is done: the phase follows from its verdicts, and the story is sealed.
@@ -273,7 +316,9 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
         uid: Some(revocation.spec.person_uid.clone()),
         ..ObjectReference::default()
     };
-    if part.phase != before.phase || part.gate.as_ref().map(|g| &g.reason) != before.gate.as_ref().map(|g| &g.reason) {
+    let gate = |part: &Part| part.gate.as_ref().map(|gate| gate.reason.clone());
+    let counting = gate(part).as_deref() == Some(Stop::Uncounted.reason()); // over within a moment
+    if !counting && (part.phase != before.phase || gate(part) != gate(&before)) {
         let reason = part.phase.map_or("Planned", Phase::as_str);
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
         let operation = if revocation.spec.operation == Operation::Cut { "cut" } else { "removal" };
@@ -290,3 +335,6 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,286 +1,449 @@
-//! What control watches: everybody, the policies and connections, marked accounts, bindings, Revocations.
+//! What control watches: everybody, the policies and connections, Revocations, the ledger and the stop; marked accounts,
+//! bindings and the roles they name; token Secrets where that was consented to.
 //!
-//! A store may nominate; only a live read decides. Each watch says whom its changes concern, and wakes them.
+//! A store may nominate, and what is written on its word carries a resourceVersion; the revoker decides on live reads.
+//! Each watch says whom its changes concern, and wakes them and nobody else.
 
-use std::collections::BTreeMap;
-use std::fmt::Debug;
-use std::hash::Hash;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::kube::named::Api;
-use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
-use kube::api::PartialObjectMeta;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{Store, reflector, store};
-use kube::runtime::{WatchStreamExt, watcher};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef, Subject};
+use kube::api::{ObjectMeta, PartialObjectMeta};
+use kube::runtime::watcher::{self, Event};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
+use super::owned::{Bound, Place, Since};
+use super::shelf::{Changed, Shelf};
 use super::{Context, returns};
-use crate::api;
-use crate::api::revocation::{Phase, RevocationStatus};
-use crate::api::{HRConnection, Person, Revocation, SyncPolicy, names};
+use crate::api::revocation::{Operation, Phase, RevocationStatus};
+use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert, names};
+use crate::kube::follow::follow;
 use crate::kube::inventory;
-use crate::kube::outcome::Fault;
-use domain::ownership::Owners;
-use domain::plan::{Binding, Subject};
+use crate::kube::ledger_store;
+use crate::kube::stop;
+use domain::ledger::Ledger;
+use domain::plan::{Binding, Kind};
+
+/// Kinds of what may come back.
+const KINDS: [&str; 3] = ["ServiceAccount", "RoleBinding", "ClusterRoleBinding"];
 
 /// What was watched.
+#[derive(Default)]
 pub struct Stores {
     /// Everybody.
-    pub people: Store<Person>,
+    pub people: Shelf<Person>,
     /// Revocations.
-    pub revocations: Store<Revocation>,
+    pub revocations: Shelf<Revocation>,
     /// Policies.
-    pub policies: Store<SyncPolicy>,
+    pub policies: Shelf<SyncPolicy>,
     /// Connections.
-    pub connections: Store<HRConnection>,
-    /// ServiceAccounts, their metadata.
-    pub accounts: Store<PartialObjectMeta<ServiceAccount>>,
-    /// RoleBindings.
-    pub role_bindings: Store<RoleBinding>,
-    /// ClusterRoleBindings.
-    pub cluster_role_bindings: Store<ClusterRoleBinding>,
+    pub connections: Shelf<HRConnection>,
+    /// Names of the Revocations of a Person, and of a run.
+    groups: RwLock<Groups>,
+    ledgers: Shelf<ConfigMap>,
+    stops: Shelf<ConfigMap>,
+    /// The ledger, and the version of its ConfigMap.
+    ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
+    /// Uid of every account and binding there is, marked or not: what came back is found by its place.
+    uids: RwLock<HashMap<(&'static str, Place), String>>,
+    /// Whose token a Secret is, by namespace and name, where control may know.
+    tokens: Mutex<HashMap<String, HashMap<String, String>>>,
 }
 
-/// The other ends of the stores.
-pub struct Writers {
-    people: Writer<Person>,
-    revocations: Writer<Revocation>,
-    policies: Writer<SyncPolicy>,
-    connections: Writer<HRConnection>,
-    accounts: Writer<PartialObjectMeta<ServiceAccount>>,
-    role_bindings: Writer<RoleBinding>,
-    cluster_role_bindings: Writer<ClusterRoleBinding>,
+#[derive(Default)]
+struct Groups {
+    by_person: HashMap<String, BTreeSet<String>>,
+    by_run: HashMap<String, BTreeSet<String>>,
 }
 
 impl Stores {
-    /// Empty stores.
-    pub fn new() -> (Self, Writers) {
-        let (people, people_in) = store();
-        let (revocations, revocations_in) = store();
-        let (policies, policies_in) = store();
-        let (connections, connections_in) = store();
-        let (accounts, accounts_in) = store();
-        let (role_bindings, role_bindings_in) = store();
-        let (cluster_role_bindings, cluster_role_bindings_in) = store();
-        let stores =
-            Self { people, revocations, policies, connections, accounts, role_bindings, cluster_role_bindings };
-        let writers = Writers {
-            people: people_in,
-            revocations: revocations_in,
-            policies: policies_in,
-            connections: connections_in,
-            accounts: accounts_in,
-            role_bindings: role_bindings_in,
-            cluster_role_bindings: cluster_role_bindings_in,
-        };
-        (stores, writers)
+    /// Every Revocation of a Person.
+    pub fn revocations_of(&self, person: &str) -> Vec<Arc<Revocation>> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let named = groups.by_person.get(person).into_iter().flatten();
+        named.filter_map(|name| self.revocations.get(name)).collect()
     }
 
-    /// Waits until every store holds what was there at the start.
-    pub async fn ready(&self) -> Result<(), Fault> {
-        let ready = async {
-            futures::try_join!(
-                self.people.wait_until_ready(),
-                self.revocations.wait_until_ready(),
-                self.policies.wait_until_ready(),
-                self.connections.wait_until_ready(),
-                self.accounts.wait_until_ready(),
-                self.role_bindings.wait_until_ready(),
-                self.cluster_role_bindings.wait_until_ready(),
-            )
-        };
-        ready.await.map_err(|_| Fault::Transient { doing: "watch", cause: "a watch ended at the start".to_owned() })?;
-        Ok(())
+    /// Every Revocation that carries the label of a run.
+    pub fn revocations_in(&self, run: &str) -> Vec<Arc<Revocation>> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        let named = groups.by_run.get(run).into_iter().flatten();
+        named.filter_map(|name| self.revocations.get(name)).collect()
     }
 
-    /// Every binding.
-    pub fn bindings(&self) -> Vec<Binding> {
-        let namespaced = self.role_bindings.state();
-        let cluster = self.cluster_role_bindings.state();
-        let namespaced = namespaced.iter().filter_map(|binding| inventory::role_binding(binding));
-        namespaced.chain(cluster.iter().filter_map(|binding| inventory::cluster_role_binding(binding))).collect()
+    /// The ledger as last seen; `None` if it cannot be understood.
+    pub fn ledger(&self) -> Option<Arc<Ledger>> {
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
-}
 
-/// Starts every watch.
-pub fn follow(ctx: &Arc<Context>, writers: Writers, tasks: &mut JoinSet<()>) {
-    let client = ctx.client.clone();
-    let namespace = ctx.options.namespace.clone();
-    let ours = || watcher::Config::default().timeout(30);
-    let own = |ctx: &Arc<Context>| Arc::clone(ctx);
-    tasks.spawn(watch(
-        writers.people,
-        watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
-        own(ctx),
-        person_changed,
-    ));
-    tasks.spawn(watch(
-        writers.revocations,
-        watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
-        own(ctx),
-        revocation_changed,
-    ));
-    tasks.spawn(watch(
-        writers.policies,
-        watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
-        own(ctx),
-        policy_changed,
-    ));
-    tasks.spawn(watch(
-        writers.connections,
-        watcher(Api::namespaced(client.clone(), &namespace).watched(), ours()),
-        own(ctx),
-        |ctx, _| {
-            wake_unfinished(ctx, |_| true);
-        },
-    ));
-    let everything = watcher::Config::default();
-    tasks.spawn(watch(
-        writers.accounts,
-        watcher(Api::all(client.clone()).watched(), everything.clone()),
-        own(ctx),
-        account_changed,
-    ));
-    tasks.spawn(watch(
-        writers.role_bindings,
-        watcher(Api::all(client.clone()).watched(), everything.clone()),
-        own(ctx),
-        |ctx, binding| {
-            returns::binding(ctx, "RoleBinding", &binding.metadata);
-            binding_changed(ctx, inventory::role_binding(binding).as_ref());
-        },
-    ));
-    tasks.spawn(watch(
-        writers.cluster_role_bindings,
-        watcher(Api::all(client).watched(), everything),
-        own(ctx),
-        |ctx, binding| {
-            returns::binding(ctx, "ClusterRoleBinding", &binding.metadata);
-            binding_changed(ctx, inventory::cluster_role_binding(binding).as_ref());
-        },
-    ));
-    tasks.spawn(stop_or_ledger(own(ctx)));
-}
-
-/// Watches the metadata of Secrets in a namespace that consented to it: a token Secret that comes back is seen.
-pub async fn secrets(ctx: Arc<Context>, namespace: String) {
-    let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(ctx.client.clone(), &namespace);
-    let mut events =
-        std::pin::pin!(watcher(api.watched(), watcher::Config::default()).default_backoff().touched_objects());
-    while let Some(event) = events.next().await {
-        if let Ok(secret) = event {
-            returns::secret(&ctx, &secret.metadata);
+    /// Takes a ledger over unless a newer one is held, and says whether it did. Resource versions are numbers that grow
+    /// (Kubernetes documents them as comparable since 1.35); one that is none wins.
+    pub fn set_ledger(&self, map: Option<&ConfigMap>, ledger: Option<Ledger>) -> bool {
+        let version = map.and_then(ResourceExt::resource_version).and_then(|version| version.parse().ok());
+        let mut held = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        if version.is_some_and(|version| version <= held.0) && held.1.is_some() {
+            return false;
         }
+        *held = (version.unwrap_or_default(), ledger.map(Arc::new));
+        true
     }
-}
 
-/// Keeps a store, and tells about every object that changed; ends only with the process.
-async fn watch<K>(
-    writer: Writer<K>,
-    events: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send,
-    ctx: Arc<Context>,
-    changed: impl Fn(&Context, &K) + Send,
-) where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-    K::DynamicType: Hash + Eq + Clone + Default,
-{
-    let events = events.modify(|object| object.managed_fields_mut().clear());
-    let mut touched = std::pin::pin!(reflector(writer, events.default_backoff()).touched_objects());
-    loop {
-        match touched.try_next().await {
-            Ok(Some(object)) => changed(&ctx, &object),
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(kind = %K::kind(&K::DynamicType::default()), %error, "watch interrupted; it resumes by itself")
+    /// Why everything is stopped, as last seen.
+    pub fn stopped(&self) -> Option<String> {
+        stop::reason(self.stops.get(names::STOP).as_deref())
+    }
+
+    /// Uid of the account or binding that stands in this place.
+    pub fn uid_of(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
+        let kind = KINDS.into_iter().find(|known| *known == kind)?;
+        let place = (namespace.to_owned(), name.to_owned());
+        self.uids.read().unwrap_or_else(PoisonError::into_inner).get(&(kind, place)).cloned()
+    }
+
+    fn set_uid(&self, kind: &'static str, place: Place, uid: Option<String>) {
+        let mut uids = self.uids.write().unwrap_or_else(PoisonError::into_inner);
+        match uid {
+            Some(uid) => uids.insert((kind, place), uid),
+            None => uids.remove(&(kind, place)),
+        };
+    }
+
+    /// Whose token a Secret is, where control may know.
+    pub fn token_of(&self, namespace: &str, secret: &str) -> Option<String> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(namespace)?.get(secret).cloned()
+    }
+
+    /// Control may no longer know whose tokens the Secrets of a namespace are.
+    pub fn forget_tokens(&self, namespace: &str) {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(namespace);
+    }
+
+    fn group(&self, changed: &Changed<Revocation>) {
+        let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = &changed.before {
+            let (person, run) = (before.spec.person.clone(), before.labels().get(names::RUN).cloned());
+            leave(&mut groups.by_person, Some(person), &before.name_any());
+            leave(&mut groups.by_run, run, &before.name_any());
+        }
+        if let Some(after) = &changed.after {
+            groups.by_person.entry(after.spec.person.clone()).or_default().insert(after.name_any());
+            if let Some(run) = after.labels().get(names::RUN) {
+                groups.by_run.entry(run.clone()).or_default().insert(after.name_any());
             }
         }
     }
 }
 
-/// What stands in the places of a Revocation whose revoker is done is compared again: while it was at work nothing was.
-fn revocation_changed(ctx: &Context, revocation: &Revocation) {
-    measure(ctx);
-    let done = |status: &RevocationStatus| status.phase == Some(Phase::Released) && status.outcome().is_some();
-    if revocation.status.as_ref().is_some_and(done) {
-        returns::ended(ctx, revocation);
-    }
-}
-
-/// Counts the Revocations by phase.
-fn measure(ctx: &Context) {
-    let mut by_phase = BTreeMap::new();
-    for revocation in ctx.stores.revocations.state() {
-        if let Some(phase) = revocation.status.as_ref().and_then(|status| status.phase) {
-            *by_phase.entry(phase).or_insert(0) += 1;
-        }
-    }
-    ctx.metrics.revocations(&by_phase);
-}
-
-/// The stop and the ledger wake everything that is not finished.
-async fn stop_or_ledger(ctx: Arc<Context>) {
-    let api: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let mut events =
-        std::pin::pin!(watcher(api.watched(), watcher::Config::default()).default_backoff().touched_objects());
-    while let Some(event) = events.next().await {
-        if event.is_ok_and(|map| [names::STOP, names::LEDGER].contains(&map.name_any().as_str())) {
-            wake_unfinished(&ctx, |_| true);
+fn leave(groups: &mut HashMap<String, BTreeSet<String>>, group: Option<String>, name: &str) {
+    let Some(group) = group else { return };
+    if let Some(named) = groups.get_mut(&group) {
+        named.remove(name);
+        if named.is_empty() {
+            groups.remove(&group);
         }
     }
 }
 
-fn person_changed(ctx: &Context, person: &Person) {
+/// Starts to watch what lies in the people namespace, and waits until it is known.
+pub async fn follow_ours(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
+    ours::<Person>(ctx, tasks, "people", |ctx| &ctx.stores.people, person_changed);
+    ours::<Revocation>(ctx, tasks, "revocations", |ctx| &ctx.stores.revocations, revocation_changed);
+    ours::<SyncPolicy>(ctx, tasks, "policies", |ctx| &ctx.stores.policies, policy_changed);
+    // Only a removal waits for trust.
+    let removals = |ctx: &Context, _: &Changed<HRConnection>| ctx.wake_open(|r| r.spec.operation == Operation::Remove);
+    ours::<HRConnection>(ctx, tasks, "connections", |ctx| &ctx.stores.connections, removals);
+    one(ctx, tasks, names::STOP, |ctx| &ctx.stores.stops, |ctx, _| ctx.wake_open(|_| true));
+    one(ctx, tasks, names::LEDGER, |ctx| &ctx.stores.ledgers, |ctx, _| ledger_changed(ctx));
+    let stores = &ctx.stores;
+    tokio::join!(
+        stores.people.ready(),
+        stores.revocations.ready(),
+        stores.policies.ready(),
+        stores.connections.ready(),
+        stores.stops.ready(),
+        stores.ledgers.ready(),
+    );
+    ledger_changed(ctx); // one that is not there yet is empty
+}
+
+/// Starts to watch what lies anywhere, and waits until it is known. Revocations come first: whatever came back while
+/// nobody looked is found by the lists these watches begin with.
+pub async fn follow_theirs(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
+    let (accounts, role_bindings, cluster_role_bindings) = (Listed::default(), Listed::default(), Listed::default());
+    let ready = [accounts.done(), role_bindings.done(), cluster_role_bindings.done()];
+    theirs::<PartialObjectMeta<ServiceAccount>>(ctx, tasks, "accounts", accounts, account_changed, account_gone);
+    theirs::<RoleBinding>(
+        ctx,
+        tasks,
+        "role bindings",
+        role_bindings,
+        |ctx, binding| {
+            let plain = inventory::role_binding(binding);
+            let grants = (&binding.role_ref, binding.subjects.as_deref().unwrap_or_default());
+            binding_changed(ctx, &binding.metadata, plain, Some(grants), Kind::RoleBinding);
+        },
+        |ctx, meta| binding_changed(ctx, meta, None, None, Kind::RoleBinding),
+    );
+    theirs::<ClusterRoleBinding>(
+        ctx,
+        tasks,
+        "cluster role bindings",
+        cluster_role_bindings,
+        |ctx, binding| {
+            let plain = inventory::cluster_role_binding(binding);
+            let grants = (&binding.role_ref, binding.subjects.as_deref().unwrap_or_default());
+            binding_changed(ctx, &binding.metadata, plain, Some(grants), Kind::ClusterRoleBinding);
+        },
+        |ctx, meta| binding_changed(ctx, meta, None, None, Kind::ClusterRoleBinding),
+    );
+    for mut ready in ready {
+        let _watch_lives_as_long_as_we_do = ready.wait_for(|ready| *ready).await;
+    }
+    let gone = |ctx: &Context, meta: &ObjectMeta| {
+        role_changed(ctx, &ObjectMeta { resource_version: None, ..meta.clone() });
+    };
+    let of = |ctx: &Context, role: &PartialObjectMeta<Role>| role_changed(ctx, &role.metadata);
+    theirs::<PartialObjectMeta<Role>>(ctx, tasks, "roles", Listed::default(), of, gone);
+    let of = |ctx: &Context, role: &PartialObjectMeta<ClusterRole>| role_changed(ctx, &role.metadata);
+    theirs::<PartialObjectMeta<ClusterRole>>(ctx, tasks, "cluster roles", Listed::default(), of, gone);
+}
+
+fn role_changed(ctx: &Context, meta: &ObjectMeta) {
+    let (name, version) = (meta.name.as_deref().unwrap_or_default(), meta.resource_version.as_deref());
+    ctx.consents.role(meta.namespace.as_deref().unwrap_or_default(), name, version.unwrap_or("gone"));
+}
+
+/// Watches the metadata of Secrets in a namespace that consented to it: a token Secret that comes back is seen.
+pub async fn secrets(ctx: Arc<Context>, namespace: String) {
+    let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(ctx.client.clone(), &namespace);
+    let note = |secret: &ObjectMeta, there: bool| {
+        let Some(account) = secret.annotations.as_ref().and_then(|notes| notes.get(names::TOKEN_OF)) else { return };
+        let mut tokens = ctx.stores.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokens = tokens.entry(namespace.clone()).or_default();
+        let name = secret.name.clone().unwrap_or_default();
+        if there {
+            tokens.insert(name, account.clone())
+        } else {
+            tokens.remove(&name)
+        };
+    };
+    follow("secrets", watcher::watcher(api.watched(), watcher::Config::default()), |event| match event {
+        Event::Apply(secret) | Event::InitApply(secret) => {
+            note(&secret.metadata, true);
+            returns::secret(&ctx, &secret.metadata);
+        }
+        Event::Delete(secret) => note(&secret.metadata, false),
+        Event::Init => ctx.stores.forget_tokens(&namespace),
+        Event::InitDone => {
+            let names = ctx.owned(|owned| owned.in_namespace(&namespace));
+            ctx.touched(&names);
+        }
+    })
+    .await;
+}
+
+/// Watches a kind of ours, which is held whole.
+fn ours<K>(
+    ctx: &Arc<Context>,
+    tasks: &mut JoinSet<()>,
+    what: &'static str,
+    shelf: fn(&Context) -> &Shelf<K>,
+    changed: impl Fn(&Context, &Changed<K>) + Send + Sync + 'static,
+) where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + 'static,
+{
+    // A watch that is lost without a word is noticed after its own timeout: short where leavers depend on it.
+    let api: Api<K> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    keep(ctx, tasks, what, watcher::watcher(api.watched(), watcher::Config::default().timeout(30)), shelf, changed);
+}
+
+/// Watches one ConfigMap of ours.
+fn one(
+    ctx: &Arc<Context>,
+    tasks: &mut JoinSet<()>,
+    name: &'static str,
+    shelf: fn(&Context) -> &Shelf<ConfigMap>,
+    changed: impl Fn(&Context, &Changed<ConfigMap>) + Send + Sync + 'static,
+) {
+    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let config = watcher::Config::default().timeout(30).fields(&format!("metadata.name={name}"));
+    keep(ctx, tasks, name, watcher::watcher(api.watched(), config), shelf, changed);
+}
+
+fn keep<K>(
+    ctx: &Arc<Context>,
+    tasks: &mut JoinSet<()>,
+    what: &'static str,
+    events: impl futures::Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+    shelf: fn(&Context) -> &Shelf<K>,
+    changed: impl Fn(&Context, &Changed<K>) + Send + Sync + 'static,
+) where
+    K: Resource + Send + Sync + 'static,
+{
+    let ctx = Arc::clone(ctx);
+    tasks.spawn(async move {
+        follow(what, events, |event| {
+            shelf(&ctx).see(event).iter().for_each(|change| changed(&ctx, change));
+        })
+        .await;
+    });
+}
+
+/// What one list of a watch named, so that what is missing from the next is known to be gone.
+#[derive(Default)]
+struct Listed {
+    before: HashSet<Place>,
+    now: HashSet<Place>,
+    done: tokio::sync::watch::Sender<bool>,
+}
+
+impl Listed {
+    fn done(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.done.subscribe()
+    }
+}
+
+fn place(meta: &ObjectMeta) -> Place {
+    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+}
+
+/// Watches a kind of the cluster's, of which only what is owned is held. Of each object namespace and name are kept.
+fn theirs<K>(
+    ctx: &Arc<Context>,
+    tasks: &mut JoinSet<()>,
+    what: &'static str,
+    mut listed: Listed,
+    changed: impl Fn(&Context, &K) + Send + Sync + 'static,
+    gone: impl Fn(&Context, &ObjectMeta) + Send + Sync + 'static,
+) where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    let ctx = Arc::clone(ctx);
+    let events = watcher::watcher(Api::<K>::all(ctx.client.clone()).watched(), watcher::Config::default());
+    tasks.spawn(async move {
+        follow(what, events, |event| match event {
+            Event::Init => listed.before = std::mem::take(&mut listed.now),
+            Event::InitApply(object) | Event::Apply(object) => {
+                listed.before.remove(&place(object.meta()));
+                listed.now.insert(place(object.meta()));
+                changed(&ctx, &object);
+            }
+            Event::InitDone => {
+                for (namespace, name) in std::mem::take(&mut listed.before) {
+                    let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
+                    gone(&ctx, &ObjectMeta { name: Some(name), namespace, ..ObjectMeta::default() });
+                }
+                listed.done.send_replace(true);
+            }
+            Event::Delete(object) => {
+                listed.now.remove(&place(object.meta()));
+                gone(&ctx, object.meta());
+            }
+        })
+        .await;
+    });
+}
+
+fn person_changed(ctx: &Context, changed: &Changed<Person>) {
+    let Some(person) = changed.after.as_ref().or(changed.before.as_ref()) else { return };
     let name = person.name_any();
-    wake_unfinished(ctx, |revocation| revocation.spec.person == name);
+    let facts = changed.after.as_deref().filter(|person| convert::minted(person)).map(convert::person_facts);
+    let before = changed.before.as_deref().filter(|person| convert::minted(person)).map(convert::person_facts);
+    if facts != before {
+        let touched = ctx.owned(|owned| owned.person(&name, facts));
+        ctx.touched(&touched);
+    }
+    ctx.person_changed(&name);
+    for revocation in ctx.stores.revocations_of(&name) {
+        ctx.wake_if_open(&revocation);
+    }
 }
 
-fn policy_changed(ctx: &Context, policy: &SyncPolicy) {
+fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
+    ctx.stores.group(changed);
+    ctx.measure.notify_one();
+    for side in changed.before.iter().chain(&changed.after) {
+        ctx.person_changed(&side.spec.person);
+    }
+    // What stands in the places of a Revocation whose revoker is done is compared again: while it was at work nothing was.
+    let done = |status: &RevocationStatus| status.phase == Some(Phase::Released) && status.outcome().is_some();
+    match (&changed.before, &changed.after) {
+        (_, Some(after)) => {
+            if after.status.as_ref().is_some_and(done) {
+                returns::ended(ctx, after);
+            }
+            ctx.revocation_changed(&after.name_any());
+        }
+        (Some(before), None) => ctx.epochs(|epochs| epochs.forget(&before.uid().unwrap_or_default())),
+        (None, None) => {}
+    }
+}
+
+fn policy_changed(ctx: &Context, changed: &Changed<SyncPolicy>) {
+    let Some(policy) = changed.after.as_ref().or(changed.before.as_ref()) else { return };
     let name = policy.name_any();
-    wake_unfinished(ctx, |revocation| revocation.spec.policy == name);
+    ctx.wake_open(|revocation| revocation.spec.policy == name);
+    if changed.before.is_none() {
+        for person in ctx.stores.people.state() {
+            ctx.person_changed(&person.name_any());
+        }
+    }
+}
+
+/// A ledger that somebody else wrote: who is concerned cannot be told from it. Control's own writes wake those they are for.
+fn ledger_changed(ctx: &Context) {
+    let map = ctx.stores.ledgers.get(names::LEDGER);
+    let now = map.as_deref().map_or_else(|| Some(Ledger::default()), |map| ledger_store::read(map).ok());
+    if ctx.stores.set_ledger(map.as_deref(), now) {
+        ctx.wake_open(|_| true);
+    }
 }
 
 fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
+    ctx.stores.set_uid("ServiceAccount", place(&account.metadata), account.uid());
     returns::account(ctx, &account.metadata);
-    let Some(marked) = inventory::account(&account.metadata) else { return };
-    let people = ctx.stores.people.state();
-    if let Owners::One(owner) = api::convert::index(people.iter().map(AsRef::as_ref)).resolve(&marked.mark)
-        && !owner.employed
-    {
-        ctx.person_changed(&owner.name);
+    let since = inventory::since(&account.metadata, &inventory::MARK_FIELD);
+    let marked = inventory::account(&account.metadata).map(|object| Since { object, at: since });
+    if let Some(marked) = &marked {
+        ctx.consents.owned(&marked.object.namespace);
     }
+    let touched = ctx.owned(|owned| owned.account(&place(&account.metadata), marked));
+    ctx.touched(&touched);
 }
 
-fn binding_changed(ctx: &Context, binding: Option<&Binding>) {
-    let Some(binding) = binding else { return };
-    let users: Vec<&String> = binding
-        .subjects
-        .iter()
-        .filter_map(|subject| match subject {
-            Subject::User(name) => Some(name),
-            Subject::Account { .. } | Subject::Other => None,
-        })
-        .collect();
-    if users.is_empty() {
-        return;
-    }
-    for person in ctx.stores.people.state() {
-        let facts = api::convert::person_facts(&person);
-        if !facts.employed && users.iter().any(|user| facts.is_user(user)) {
-            ctx.person_changed(&facts.name);
-        }
-    }
+fn account_gone(ctx: &Context, meta: &ObjectMeta) {
+    ctx.stores.set_uid("ServiceAccount", place(meta), None);
+    let touched = ctx.owned(|owned| owned.account(&place(meta), None));
+    ctx.touched(&touched);
 }
 
-/// Wakes the drivers of unfinished Revocations that the test names.
-fn wake_unfinished(ctx: &Context, concerned: impl Fn(&Revocation) -> bool) {
-    for revocation in ctx.stores.revocations.state() {
-        if super::owned_status::open(&revocation) && concerned(&revocation) {
-            ctx.revocation_changed(&revocation.name_any());
-        }
+fn binding_changed(
+    ctx: &Context,
+    meta: &ObjectMeta,
+    binding: Option<Binding>,
+    grants: Option<(&RoleRef, &[Subject])>,
+    kind: Kind,
+) {
+    let (namespace, name) = place(meta);
+    ctx.consents.binding(&namespace, &name, grants);
+    let word = if kind == Kind::ClusterRoleBinding { "ClusterRoleBinding" } else { "RoleBinding" };
+    ctx.stores.set_uid(word, place(meta), grants.and_then(|_| meta.uid.clone()));
+    if grants.is_some() {
+        returns::binding(ctx, word, meta);
     }
+    let bound: Bound = (kind, namespace, name);
+    let since = inventory::since(meta, &inventory::SUBJECTS_FIELD);
+    let binding = binding.map(|object| Since { object, at: since });
+    let touched = ctx.owned(|owned| owned.binding(&bound, binding));
+    ctx.touched(&touched);
 }

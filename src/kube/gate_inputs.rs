@@ -1,4 +1,7 @@
-//! Live reads of everything a gate asks: control and the revoker each make their own.
+//! Everything a gate asks. The revoker reads it live; control takes it from what it watches, which is enough to show a
+//! gate and to release: nothing is acted on before the revoker has passed the gates again.
+
+use std::sync::Arc;
 
 use crate::kube::named::Api;
 use jiff::Timestamp;
@@ -26,7 +29,7 @@ pub struct GateInputs {
     /// Whether the newest answers of its connections are trusted.
     pub trusted: bool,
     /// The ledger, if it could be read.
-    pub ledger: Option<Ledger>,
+    pub ledger: Option<Arc<Ledger>>,
     /// The reason of the global stop.
     pub stopped: Option<String>,
 }
@@ -59,7 +62,7 @@ pub async fn read(
         person: person?,
         policy,
         trusted,
-        ledger: ledger.ok().map(|(ledger, _)| ledger),
+        ledger: ledger.ok().map(Arc::new),
         stopped,
     })
 }
@@ -85,7 +88,7 @@ impl GateInputs {
             person: self.person.as_ref(),
             policy: self.policy.as_ref(),
             trusted: self.trusted,
-            ledger: self.ledger.as_ref(),
+            ledger: self.ledger.as_deref(),
             stopped: self.stopped.clone(),
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kube::named::Api;
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -73,12 +74,70 @@ fn break_glass(meta: &ObjectMeta) -> bool {
     meta.labels.as_ref().is_some_and(|labels| labels.contains_key(names::BREAK_GLASS))
 }
 
-/// Names of the accounts that anything in this namespace runs as, or would: pods of any phase, since a finished pod's
-/// token still works, and the templates of everything that makes pods. Read live.
+/// Since when an object says whose it is: it was made then, or what is at `path` (`f:subjects`, …) was last changed then,
+/// whichever is later. `None` if the object does not say.
+#[must_use]
+pub fn since(meta: &ObjectMeta, path: &[&str]) -> Option<Timestamp> {
+    let holds = |fields: &serde_json::Value| path.iter().try_fold(fields, |fields, step| fields.get(*step)).is_some();
+    let changed = meta.managed_fields.iter().flatten().filter_map(|entry| {
+        entry.fields_v1.as_ref().filter(|fields| holds(&fields.0))?;
+        Some(entry.time.as_ref()?.0)
+    });
+    meta.creation_timestamp.as_ref().map(|time| time.0).into_iter().chain(changed).max()
+}
+
+/// Where the managedFields of a ServiceAccount have its owner mark.
+pub const MARK_FIELD: [&str; 3] = ["f:metadata", "f:annotations", "f:rollcall.dev/owner"];
+/// Where the managedFields of a binding have its subjects.
+pub const SUBJECTS_FIELD: [&str; 1] = ["f:subjects"];
+
+/// What runs in a namespace, or would: reduced to the accounts it runs as and the Secrets it uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workloads {
+    /// Accounts that pods run as.
+    pub accounts: BTreeSet<String>,
+    /// Secrets that pods mount or read into their environment.
+    pub secrets: BTreeSet<String>,
+}
+
+impl Workloads {
+    /// Takes in what one pod or pod template uses.
+    fn add(&mut self, spec: PodSpec) {
+        let account = spec.service_account_name.or(spec.service_account);
+        self.accounts.extend(account.filter(|name| !name.is_empty()));
+        for volume in spec.volumes.into_iter().flatten() {
+            self.secrets.extend(volume.secret.and_then(|secret| secret.secret_name));
+            let projected = volume.projected.and_then(|projected| projected.sources).into_iter().flatten();
+            self.secrets.extend(projected.filter_map(|source| Some(source.secret?.name)));
+        }
+        let first = spec.init_containers.into_iter().flatten().chain(spec.containers);
+        let later =
+            spec.ephemeral_containers.into_iter().flatten().map(|container| (container.env, container.env_from));
+        for (env, from) in first.map(|container| (container.env, container.env_from)).chain(later) {
+            let one = env.into_iter().flatten().filter_map(|variable| variable.value_from?.secret_key_ref);
+            self.secrets.extend(one.map(|key| key.name));
+            self.secrets.extend(from.into_iter().flatten().filter_map(|source| Some(source.secret_ref?.name)));
+        }
+    }
+
+    /// Names of the accounts that anything uses: runs as, or holds a token Secret of. `token_of` knows whose token a
+    /// Secret is; without it a name such as `ci-token-x7k2p` tells, which Kubernetes gives to those it makes itself.
+    pub fn consumers(&self, token_of: impl Fn(&str) -> Option<String>) -> BTreeSet<String> {
+        let named = |secret: &String| {
+            let ends = secret.match_indices("-token").filter_map(|(end, _)| secret.get(..end)).map(str::to_owned);
+            ends.filter(|name| !name.is_empty()).collect::<Vec<_>>()
+        };
+        let tokens = self.secrets.iter().flat_map(|secret| token_of(secret).into_iter().chain(named(secret)));
+        self.accounts.iter().cloned().chain(tokens).collect()
+    }
+}
+
+/// What runs in this namespace, or would: pods of any phase, since a finished pod's token still works, and the templates
+/// of everything that makes pods. Read live.
 ///
 /// # Errors
 /// When any of the lists cannot be read: then nobody knows, and nothing counts as personal.
-pub async fn consumers(client: &Client, namespace: &str) -> Result<BTreeSet<String>, Fault> {
+pub async fn workloads(client: &Client, namespace: &str) -> Result<Workloads, Fault> {
     let (pods, deployments, replica_sets, stateful_sets, daemon_sets, jobs, cron_jobs, controllers) = futures::try_join!(
         specs::<Pod>(client, namespace, |pod| pod.spec),
         specs::<Deployment>(client, namespace, |o| o.spec.and_then(|s| s.template.spec)),
@@ -91,12 +150,20 @@ pub async fn consumers(client: &Client, namespace: &str) -> Result<BTreeSet<Stri
         }),
         specs::<ReplicationController>(client, namespace, |o| o.spec.and_then(|s| s.template).and_then(|t| t.spec)),
     )?;
-    let all = [pods, deployments, replica_sets, stateful_sets, daemon_sets, jobs, cron_jobs, controllers].concat();
-    Ok(all
-        .into_iter()
-        .filter_map(|spec| spec.service_account_name.or(spec.service_account))
-        .filter(|name| !name.is_empty())
-        .collect())
+    let mut all = Workloads::default();
+    for part in [pods, deployments, replica_sets, stateful_sets, daemon_sets, jobs, cron_jobs, controllers] {
+        all.accounts.extend(part.accounts);
+        all.secrets.extend(part.secrets);
+    }
+    Ok(all)
+}
+
+/// Names of the accounts that anything in this namespace uses.
+///
+/// # Errors
+/// When any of the lists cannot be read.
+pub async fn consumers(client: &Client, namespace: &str) -> Result<BTreeSet<String>, Fault> {
+    Ok(workloads(client, namespace).await?.consumers(|_| None))
 }
 
 /// Consumers of several namespaces; one that may not be read is left out, which means nobody knows.
@@ -117,13 +184,23 @@ pub async fn consumers_of(
     Ok(futures::future::try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
-/// The pod specs of one kind in a namespace, page by page.
-async fn specs<K>(client: &Client, namespace: &str, spec: impl Fn(K) -> Option<PodSpec>) -> Result<Vec<PodSpec>, Fault>
+/// What the pods of one kind in a namespace use, page by page.
+async fn specs<K>(client: &Client, namespace: &str, spec: impl Fn(K) -> Option<PodSpec>) -> Result<Workloads, Fault>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let api: Api<K> = Api::namespaced(client.clone(), namespace);
-    list_each(&api, &ListParams::default(), spec).await
+    let each = list_each(&api, &ListParams::default(), |object| {
+        let mut used = Workloads::default();
+        used.add(spec(object)?);
+        Some(used)
+    })
+    .await?;
+    Ok(each.into_iter().fold(Workloads::default(), |mut all, used| {
+        all.accounts.extend(used.accounts);
+        all.secrets.extend(used.secrets);
+        all
+    }))
 }
 
 /// Everything a list holds, page by page, each item mapped as it comes so that no page outlives its reading.
@@ -143,5 +220,82 @@ where
             Some(token) => params = params.continue_token(&token),
             None => return Ok(items),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn workloads(pod: serde_json::Value) -> Workloads {
+        let mut used = Workloads::default();
+        used.add(serde_json::from_value(pod).unwrap());
+        used
+    }
+
+    #[test]
+    fn a_pod_uses_its_account_and_every_account_whose_token_it_holds() {
+        let token_of = |secret: &str| (secret == "hand-made").then(|| "ada".to_owned());
+        let with = |more: serde_json::Value| {
+            let mut pod = json!({"containers": [{"name": "c"}], "serviceAccountName": "web"});
+            pod.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            workloads(pod).consumers(token_of).into_iter().collect::<Vec<_>>()
+        };
+        let env =
+            |from: serde_json::Value| json!({"containers": [{"name": "c", "env": [{"name": "T", "valueFrom": from}]}]});
+        let cases = [
+            ("nothing more", json!({}), vec!["web"]),
+            (
+                "a Secret of a password",
+                json!({"volumes": [{"name": "v", "secret": {"secretName": "db"}}]}),
+                vec!["web"],
+            ),
+            (
+                "a mounted token",
+                json!({"volumes": [{"name": "v", "secret": {"secretName": "hand-made"}}]}),
+                vec!["ada", "web"],
+            ),
+            (
+                "a projected token",
+                json!({"volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "hand-made"}}]}}]}),
+                vec!["ada", "web"],
+            ),
+            (
+                "a token in the environment",
+                env(json!({"secretKeyRef": {"name": "hand-made", "key": "token"}})),
+                vec!["ada", "web"],
+            ),
+            (
+                "all keys in the environment",
+                json!({"containers": [{"name": "c", "envFrom": [{"secretRef": {"name": "hand-made"}}]}]}),
+                vec!["ada", "web"],
+            ),
+            (
+                "a token by its name",
+                json!({"volumes": [{"name": "v", "secret": {"secretName": "ci-token-x7k2p"}}]}),
+                vec!["ci", "web"],
+            ),
+        ];
+        for (what, more, expected) in cases {
+            assert_eq!(with(more), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_object_says_whose_it_is_since_it_was_made_or_last_marked() {
+        let meta = |fields: serde_json::Value| -> ObjectMeta {
+            serde_json::from_value(json!({
+                "creationTimestamp": "2026-01-01T00:00:00Z",
+                "managedFields": [{"manager": "kubectl", "time": "2026-03-01T00:00:00Z", "fieldsV1": fields}],
+            }))
+            .unwrap()
+        };
+        let mark = json!({"f:metadata": {"f:annotations": {".": {}, "f:rollcall.dev/owner": {}}}});
+        let other = json!({"f:metadata": {"f:annotations": {".": {}, "f:team": {}}}});
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        assert_eq!(since(&meta(mark), &MARK_FIELD), at("2026-03-01T00:00:00Z"));
+        assert_eq!(since(&meta(other), &MARK_FIELD), at("2026-01-01T00:00:00Z"));
+        assert_eq!(since(&ObjectMeta::default(), &MARK_FIELD), None);
     }
 }

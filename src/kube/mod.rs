@@ -1,7 +1,8 @@
-//! What sync, control and revoke all need of a cluster: calls, leases, health, inventory, what the gates ask, the stop
+//! What sync, control and revoke all need of a cluster: calls, watches, compare-and-swap, leases, health, inventory, what the gates ask, the stop
 //! and the ledger, and how an outcome becomes conditions.
 
 pub mod calls;
+pub mod follow;
 pub mod gate_inputs;
 pub mod health;
 pub mod inventory;
@@ -10,5 +11,6 @@ pub mod ledger_store;
 pub mod named;
 pub mod outcome;
 pub mod stop;
+pub mod swap;
 pub mod telemetry;
 pub mod watched;

@@ -219,6 +219,8 @@ pub struct Conclusion {
     pub conditions: Vec<Condition>,
     /// For the controller.
     pub action: Action,
+    /// The same for a queue: when to look again at the latest.
+    pub again: Duration,
 }
 
 /// Turns the result of one reconcile into conditions and the next time to look.
@@ -237,7 +239,7 @@ pub fn conclude(
         Ok(report) => {
             let conditions = condition::merge(standing, report.words.clone(), generation, now);
             watched::concluded(&conditions, None, failures);
-            return Conclusion { conditions, action: Action::requeue(report.again) };
+            return Conclusion { conditions, action: Action::requeue(report.again), again: report.again };
         }
         Err(fault @ (Fault::Transient { .. } | Fault::Call { .. })) => {
             let again = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failures.min(16))).min(LAST_RETRY);
@@ -257,7 +259,7 @@ pub fn conclude(
         .filter(|old| ![condition::READY, condition::RECONCILING, condition::STALLED].contains(&old.type_.as_str()));
     conditions.extend(kept.cloned());
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
-    Conclusion { conditions, action: Action::requeue(again) }
+    Conclusion { conditions, action: Action::requeue(again), again }
 }
 
 /// Faults in a row by object uid.

@@ -14,14 +14,18 @@ use crate::api::names;
 /// The reason everything is stopped for; `None` if it is not. A stop that is absent or unreadable is a stop.
 pub async fn stopped(client: &Client, namespace: &str) -> Option<String> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    match call("read the global stop", api.get(names::STOP)).await {
-        Ok(stop) => stop
-            .data
-            .and_then(|data| data.get(names::STOP_REASON).cloned())
-            .filter(|reason| !reason.trim().is_empty())
-            .map(|reason| reason.chars().take(200).collect()),
+    match call("read the global stop", api.get_opt(names::STOP)).await {
+        Ok(stop) => reason(stop.as_ref()),
         Err(fault) => Some(format!("the ConfigMap {} cannot be read ({fault})", names::STOP)),
     }
+}
+
+/// The reason that a stop gives; one that is not there is a stop.
+#[must_use]
+pub fn reason(stop: Option<&ConfigMap>) -> Option<String> {
+    let Some(stop) = stop else { return Some(format!("the ConfigMap {} is not there", names::STOP)) };
+    let reason = stop.data.as_ref().and_then(|data| data.get(names::STOP_REASON))?;
+    (!reason.trim().is_empty()).then(|| reason.chars().take(200).collect())
 }
 
 /// Makes the global stop, open, at the first start of an installation, and never again: one that is gone later is a stop

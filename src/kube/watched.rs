@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -14,7 +13,6 @@ use std::time::Instant;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use kube::runtime::controller::Action;
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use tracing::Instrument;
@@ -99,12 +97,12 @@ impl Watch {
     pub fn over<K, C, R, F>(
         self: &Arc<Self>,
         reconcile: F,
-    ) -> impl FnMut(Arc<K>, Arc<C>) -> BoxFuture<'static, Result<Action, Infallible>> + use<K, C, R, F>
+    ) -> impl Fn(Arc<K>, Arc<C>) -> BoxFuture<'static, R::Output> + use<K, C, R, F>
     where
         F: Fn(Arc<K>, Arc<C>) -> R + Send + 'static,
         K: Resource<DynamicType = ()> + Serialize + Debug + Send + Sync + 'static,
         C: Send + Sync + 'static,
-        R: Future<Output = Result<Action, Infallible>> + Send + 'static,
+        R: Future<Output: Send> + Send + 'static,
     {
         let watch = Arc::clone(self);
         move |object, context| {
@@ -149,11 +147,7 @@ fn standing<K: Serialize>(object: &K) -> Wrong {
     shown.iter().filter(|condition| wrong(condition, true)).map(key).collect()
 }
 
-async fn watch_one<K>(
-    watch: Arc<Watch>,
-    object: Arc<K>,
-    running: impl Future<Output = Result<Action, Infallible>> + Send,
-) -> Result<Action, Infallible>
+async fn watch_one<K, T>(watch: Arc<Watch>, object: Arc<K>, running: impl Future<Output = T> + Send) -> T
 where
     K: Resource<DynamicType = ()> + Serialize + Debug + Send + Sync,
 {

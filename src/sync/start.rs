@@ -210,13 +210,6 @@ fn interrupted<K: Resource>(error: &watcher::Error)
 where
     K::DynamicType: Default,
 {
-    // The error's own text may quote what the server said of an object.
-    let what = match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => crate::kube::calls::describe(error),
-        watcher::Error::WatchError(status) => format!("{} {}", status.code, status.reason),
-        watcher::Error::NoResourceVersion => "the API server gave no resource version".to_owned(),
-    };
+    let what = crate::kube::follow::describe(error);
     tracing::warn!(kind = %K::kind(&K::DynamicType::default()), cause = what, "watch interrupted; it resumes by itself");
 }

@@ -30,6 +30,12 @@ impl std::fmt::Debug for PersonFacts {
 }
 
 impl PersonFacts {
+    /// Every key that an owner annotation or a subject may name this person by, as keys are compared.
+    pub fn keys(&self) -> impl Iterator<Item = String> {
+        let records = self.records.iter().map(|(connection, id)| format!("id:{connection}/{id}"));
+        records.chain(self.aliases.iter().map(|alias| comparable(alias)))
+    }
+
     /// The user names this person signs in with, as they were computed.
     pub fn usernames(&self) -> impl Iterator<Item = &str> {
         self.aliases.iter().filter_map(|alias| alias.strip_prefix("user:"))
@@ -67,8 +73,7 @@ impl Index {
     pub fn new(people: Vec<PersonFacts>) -> Self {
         let mut by_key: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
         for (position, person) in people.iter().enumerate() {
-            let records = person.records.iter().map(|(connection, id)| format!("id:{connection}/{id}"));
-            for key in records.chain(person.aliases.iter().map(|alias| comparable(alias))) {
+            for key in person.keys() {
                 by_key.entry(key).or_default().insert(position);
             }
         }

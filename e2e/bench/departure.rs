@@ -1,0 +1,228 @@
+//! Many who leave at once, and what those cost who left before: the figures of control at scale.
+//!
+//! One of them alone, in a build of any kind: `cargo test --bench figures -- departure leavers 100 1000`.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams, PostParams};
+use rollcall::api::Revocation;
+use rollcall::api::revocation::Phase;
+use serde_json::json;
+
+use crate::support::installation::{Consent, Installation};
+use crate::support::measures::calls_of;
+use crate::support::objects::object;
+use crate::support::process::Service;
+use crate::support::waiting::within;
+use crate::{Figure, IN_FLIGHT, memory_of};
+
+/// Longest any of it may take before it is given up.
+const MANY: Duration = Duration::from_secs(900);
+
+/// Every figure of this file.
+pub async fn figures() -> Vec<Figure> {
+    let mut figures = leavers(100, 1_000, false).await;
+    figures.extend(leavers(1_000, 4_000, true).await);
+    figures.extend(left_before(1_000, 4_000).await);
+    figures.extend(start(10_000, 5_000).await);
+    figures
+}
+
+/// One of them, by its name and size.
+pub async fn one(words: &[String]) -> Vec<Figure> {
+    let number = |at: usize| words.get(at).and_then(|word| word.parse().ok()).expect("a number");
+    match words.first().map(String::as_str) {
+        Some("leavers") => leavers(number(1), number(2), false).await,
+        Some("batch") => leavers(number(1), number(2), true).await,
+        Some("left-before") => left_before(number(1), number(2)).await,
+        Some("start") => start(number(1), number(2)).await,
+        _ => panic!("departure leavers|batch|left-before LEAVERS PEOPLE, departure start PEOPLE ACCOUNTS"),
+    }
+}
+
+/// So many leavers in one answer, each with two accounts, a token Secret of each and a binding of their user name. Under
+/// limits that let them through, or as a batch that is approved.
+async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
+    let rollcall = Installation::new("bench-many", &[("apps", Consent::Accounts)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({"trust": {"maxShrink": "90%"}})).await;
+    let most = if batch { 1 } else { leavers };
+    rollcall
+        .policy(json!({"limits": {"people": {"atLeast": most, "atMost": most}, "objects": {"atMost": leavers * 10}}}))
+        .await;
+    own(&rollcall, leavers).await;
+    rollcall.learn(&rollcall.staff(0..people)).await;
+    let begun = Timestamp::now();
+    let left = (0..leavers).fold(rollcall.staff(0..people), |staff, id| staff.person(&id.to_string()).terminated());
+    rollcall.learn(&left).await;
+    let mut approved = begun;
+    if batch {
+        let held = waits(&rollcall, leavers, |revocation| {
+            revocation.status.as_ref()?.gate.as_ref()?.batch.clone().filter(|_| phase(revocation) == Some(Phase::Held))
+        })
+        .await;
+        approved = Timestamp::now();
+        rollcall.approve_batch(held.first().unwrap());
+    }
+    let status =
+        |revocation: &Revocation| revocation.status.clone().filter(|_| phase(revocation) == Some(Phase::Revoked));
+    let done = waits(&rollcall, leavers, status).await;
+    let seen = done.iter().filter_map(|status| status.instants.as_ref()?.seen).min().unwrap();
+    let from = if batch { approved } else { seen };
+    let since = |at: Option<Timestamp>| at.map_or(f64::NAN, |at| at.duration_since(from).as_secs_f64());
+    let first = done.iter().flat_map(|status| status.steps.iter().map(|step| step.at)).min();
+    let verified = done.iter().filter_map(|status| status.verified).max();
+    let mut calls = 0;
+    for identity in ["sync", "control", "revoke"] {
+        calls += calls_of(&rollcall.identity(identity), begun).await.len();
+    }
+    let names = if batch {
+        [
+            "approved batch → first act",
+            "approved batch → all refused and verified",
+            "API calls for each leaver of a batch",
+        ]
+    } else {
+        [
+            "seen → first act, many at once",
+            "seen → all refused and verified, many at once",
+            "API calls for each of many leavers",
+        ]
+    };
+    let (act, all) = if batch { (10.0, 120.0) } else { (5.0, 30.0) };
+    vec![
+        Figure { figure: names[0], value: since(first), unit: "s", bar: Some(("at most", act)) },
+        Figure { figure: names[1], value: since(verified), unit: "s", bar: Some(("at most", all)) },
+        Figure {
+            figure: names[2],
+            value: calls as f64 / f64::from(leavers),
+            unit: "calls",
+            bar: Some(("at most", 60.0)),
+        },
+    ]
+}
+
+/// So many of these people had left before the baseline was taken, and own nothing.
+async fn left_before(left: u32, people: u32) -> Vec<Figure> {
+    let rollcall = Installation::new("bench-left", &[]).await;
+    let (_sync, control) = (rollcall.sync().await, rollcall.control().await);
+    rollcall.connect(json!({"trust": {"maxShrink": "90%"}})).await;
+    let staff = (0..left).fold(rollcall.staff(0..people), |staff, id| staff.person(&id.to_string()).terminated());
+    rollcall.file(&staff.csv()).await;
+    rollcall.policy(json!({})).await;
+    rollcall.settles(rollcall.poll().await).await;
+    let begun = Instant::now();
+    within(MANY, "everybody who had left is settled", || async {
+        let open = rollcall.all_revocations().await.into_iter().filter(|r| phase(r) != Some(Phase::Revoked)).count();
+        (open == 0).then_some(())
+    })
+    .await;
+    let settled = begun.elapsed();
+    tokio::time::sleep(Duration::from_secs(10)).await; // what follows from the last write
+    let (before, rest) = (cpu_of(&control), Duration::from_secs(20));
+    let asked = Timestamp::now();
+    tokio::time::sleep(rest).await;
+    let share = (cpu_of(&control) - before) / rest.as_secs_f64() * 100.0;
+    let calls = calls_of(&rollcall.identity("control"), asked).await;
+    let calls = calls.iter().filter(|call| !call.uri.contains("/leases/") && !call.uri.contains("watch=true")).count();
+    vec![
+        Figure {
+            figure: "people who left before and own nothing, settled",
+            value: settled.as_secs_f64(),
+            unit: "s",
+            bar: Some(("at most", 20.0)),
+        },
+        Figure {
+            figure: "control at rest after that, of a core",
+            value: share,
+            unit: "%",
+            bar: Some(("at most", 1.0)),
+        },
+        Figure { figure: "API calls of control at rest, in 20 s", value: calls as f64, unit: "calls", bar: None },
+    ]
+}
+
+/// Control from its start until it knows everything that it watches, with so many people, marked accounts and bindings.
+async fn start(people: u32, accounts: u32) -> Vec<Figure> {
+    let rollcall = Installation::new("bench-start", &[("apps", Consent::Accounts)]).await;
+    let _sync = rollcall.sync().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({})).await;
+    let own = |id: u32| {
+        let rollcall = &rollcall;
+        async move {
+            let (name, id) = (format!("account-{id}"), id.to_string());
+            rollcall.account_of(&id, "apps", &name).await;
+            rollcall.bind_users("apps", &name, &[rollcall.user(&id)]).await;
+        }
+    };
+    futures::stream::iter(0..accounts).map(own).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
+    rollcall.learn(&rollcall.staff(0..people)).await;
+    let begun = Instant::now();
+    let control = rollcall.control().await;
+    let known = within(MANY, "control knows what it watches", || async {
+        let logs = rollcall.logs();
+        let log = std::fs::read_to_string(logs.iter().rfind(|log| log.to_string_lossy().contains("control-"))?).ok()?;
+        log.contains("everything that is watched is known").then_some(())
+    });
+    known.await;
+    let known = begun.elapsed();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let memory = memory_of(&control);
+    vec![
+        Figure {
+            figure: "control from start to ready",
+            value: known.as_secs_f64(),
+            unit: "s",
+            bar: Some(("at most", 10.0)),
+        },
+        Figure { figure: "memory of control", value: memory, unit: "MiB", bar: Some(("at most", 150.0)) },
+    ]
+}
+
+fn phase(revocation: &Revocation) -> Option<Phase> {
+    revocation.status.as_ref()?.phase
+}
+
+/// What each of so many leavers owns.
+async fn own(rollcall: &Installation, leavers: u32) {
+    let owned = |id: u32| async move {
+        let user = id.to_string();
+        for account in [format!("laptop-{id}"), format!("script-{id}")] {
+            rollcall.account_of(&user, "apps", &account).await;
+            let secret: Secret = object(json!({
+                "metadata": {"name": format!("{account}-hand-made"), "annotations": {"kubernetes.io/service-account.name": account}},
+                "type": "kubernetes.io/service-account-token",
+            }));
+            let secrets: Api<Secret> = Api::namespaced(rollcall.admin.clone(), &rollcall.target("apps"));
+            secrets.create(&PostParams::default(), &secret).await.unwrap();
+        }
+        let _binding: RoleBinding = rollcall.bind_users("apps", &format!("view-{id}"), &[rollcall.user(&user)]).await;
+    };
+    futures::stream::iter(0..leavers).map(owned).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
+}
+
+/// Waits until so many Revocations say what is asked for.
+async fn waits<T>(rollcall: &Installation, number: u32, asked: impl Fn(&Revocation) -> Option<T>) -> Vec<T> {
+    within(MANY, "every leaver is as far", || async {
+        let all: Api<Revocation> = rollcall.api();
+        let all = all.list(&ListParams::default()).await.unwrap().items;
+        let found: Vec<T> = all.iter().filter(|r| r.name_any().ends_with("-cut")).filter_map(&asked).collect();
+        (found.len() >= number as usize).then_some(found)
+    })
+    .await
+}
+
+/// Seconds of a core that a process has used.
+fn cpu_of(service: &Service) -> f64 {
+    let pid = service.current.lock().unwrap().0.lock().unwrap().id();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default().to_owned(); // the name of the program may hold blanks
+    let ticks: f64 = after.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / 100.0 // USER_HZ, which is a hundred wherever Linux runs
+}

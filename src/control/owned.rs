@@ -1,0 +1,302 @@
+//! Who owns what: everybody, the marked accounts and the bindings, by the keys that name a person. Pure, and never built
+//! again: each event changes what it is about, and says whose plan may be another one now.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+
+use jiff::Timestamp;
+
+use domain::ownership::{Index, PersonFacts, key as mark_key, user_key};
+use domain::plan::{Account, Binding, Kind, Subject};
+
+/// Namespace and name of an account.
+pub type Place = (String, String);
+/// Kind, namespace and name of a binding.
+pub type Bound = (Kind, String, String);
+
+/// Something owned, and since when it says whose it is.
+#[derive(Clone, Debug)]
+pub struct Since<T> {
+    /// The object.
+    pub object: T,
+    /// When it was made, or last changed in what it says of its owner; whichever is later.
+    pub at: Option<Timestamp>,
+}
+
+/// Everything that is owned, and everybody who may own it.
+#[derive(Debug, Default)]
+pub struct Owned {
+    people: HashMap<String, PersonFacts>,
+    people_by_key: HashMap<String, BTreeSet<String>>,
+    accounts: HashMap<Place, Since<Account>>,
+    accounts_by_key: HashMap<String, BTreeSet<Place>>,
+    accounts_by_uid: HashMap<String, Place>,
+    bindings: HashMap<Bound, Since<Binding>>,
+    bindings_by_user: HashMap<String, BTreeSet<Bound>>,
+    bindings_by_account: HashMap<Place, BTreeSet<Bound>>,
+}
+
+/// Names of Persons.
+pub type Names = BTreeSet<String>;
+
+/// What there is of one person: enough to draw their plan, and nothing else.
+#[derive(Debug, Default)]
+pub struct Belongings {
+    /// Accounts that mention the person, and those their bindings name.
+    pub accounts: Vec<Since<Account>>,
+    /// Bindings that name the person.
+    pub bindings: Vec<Since<Binding>>,
+    /// Everybody whom any of it may resolve to.
+    pub index: Index,
+}
+
+impl Owned {
+    /// A Person is like this now, or gone. Says whose plan may have changed: theirs, and that of everybody with a key of theirs.
+    pub fn person(&mut self, name: &str, now: Option<PersonFacts>) -> Names {
+        let before = self.people.remove(name);
+        let same = |a: &PersonFacts, b: &PersonFacts| a.uid == b.uid && a.keys().eq(b.keys());
+        let mut touched = Names::from([name.to_owned()]);
+        if let (Some(before), Some(now)) = (&before, &now)
+            && same(before, now)
+        {
+            self.people.insert(name.to_owned(), now.clone());
+            return touched;
+        }
+        for key in before.iter().flat_map(PersonFacts::keys) {
+            touched.extend(self.people_by_key.get(&key).into_iter().flatten().cloned());
+            remove(&mut self.people_by_key, &key, name);
+        }
+        if let Some(now) = now {
+            for key in now.keys() {
+                let all = self.people_by_key.entry(key).or_default();
+                touched.extend(all.iter().cloned());
+                all.insert(name.to_owned());
+            }
+            self.people.insert(name.to_owned(), now);
+        }
+        touched
+    }
+
+    /// An account is like this now; gone, or without a mark. Says whose plan may have changed.
+    pub fn account(&mut self, place: &Place, now: Option<Since<Account>>) -> Names {
+        let mut touched = Names::new();
+        let before = self.accounts.remove(place);
+        let marks = |account: &Option<Since<Account>>| account.as_ref().and_then(|a| mark_key(&a.object.mark));
+        if before.is_none() && now.is_none() {
+            return touched;
+        }
+        if let Some(before) = &before {
+            self.accounts_by_uid.remove(&before.object.uid);
+        }
+        if let Some(key) = marks(&before) {
+            self.of_key(&key, &mut touched);
+            remove(&mut self.accounts_by_key, &key, place);
+        }
+        if let Some(key) = marks(&now) {
+            self.of_key(&key, &mut touched);
+            self.accounts_by_key.entry(key).or_default().insert(place.clone());
+        }
+        for bound in self.bindings_by_account.get(place).into_iter().flatten() {
+            if let Some(binding) = self.bindings.get(bound) {
+                self.of_binding(&binding.object, &mut touched);
+            }
+        }
+        if let Some(now) = now {
+            self.accounts_by_uid.insert(now.object.uid.clone(), place.clone());
+            self.accounts.insert(place.clone(), now);
+        }
+        touched
+    }
+
+    /// A binding is like this now, or gone. Says whose plan may have changed.
+    pub fn binding(&mut self, bound: &Bound, now: Option<Since<Binding>>) -> Names {
+        let mut touched = Names::new();
+        if let Some(before) = self.bindings.remove(bound) {
+            self.of_binding(&before.object, &mut touched);
+            for subject in &before.object.subjects {
+                match subject {
+                    Subject::User(name) => remove(&mut self.bindings_by_user, &user_key(name), bound),
+                    Subject::Account { namespace, name } => {
+                        remove(&mut self.bindings_by_account, &(namespace.clone(), name.clone()), bound);
+                    }
+                    Subject::Other => {}
+                }
+            }
+        }
+        // One that names neither a user nor an account is nobody's: groups are not ours to end.
+        let now = now.filter(|now| now.object.subjects.iter().any(|subject| *subject != Subject::Other));
+        if let Some(now) = now {
+            self.of_binding(&now.object, &mut touched);
+            for subject in &now.object.subjects {
+                match subject {
+                    Subject::User(name) => {
+                        self.bindings_by_user.entry(user_key(name)).or_default().insert(bound.clone());
+                    }
+                    Subject::Account { namespace, name } => {
+                        let place = (namespace.clone(), name.clone());
+                        self.bindings_by_account.entry(place).or_default().insert(bound.clone());
+                    }
+                    Subject::Other => {}
+                }
+            }
+            self.bindings.insert(bound.clone(), now);
+        }
+        touched
+    }
+
+    /// Everybody who has this key.
+    fn of_key(&self, key: &str, names: &mut Names) {
+        names.extend(self.people_by_key.get(key).into_iter().flatten().cloned());
+    }
+
+    /// Everybody whom a subject of this binding names, by user name or by the mark of an account.
+    fn of_binding(&self, binding: &Binding, names: &mut Names) {
+        for subject in &binding.subjects {
+            match subject {
+                Subject::User(name) => self.of_key(&user_key(name), names),
+                Subject::Account { namespace, name } => {
+                    let account = self.accounts.get(&(namespace.clone(), name.clone()));
+                    if let Some(key) = account.and_then(|account| mark_key(&account.object.mark)) {
+                        self.of_key(&key, names);
+                    }
+                }
+                Subject::Other => {}
+            }
+        }
+    }
+
+    /// Everybody of whom something lies in this namespace; `""` stands for the whole cluster's bindings.
+    pub fn in_namespace(&self, namespace: &str) -> Names {
+        let mut names = Names::new();
+        for ((place, _), account) in &self.accounts {
+            if place == namespace
+                && let Some(key) = mark_key(&account.object.mark)
+            {
+                self.of_key(&key, &mut names);
+            }
+        }
+        for ((_, place, _), binding) in &self.bindings {
+            if place == namespace {
+                self.of_binding(&binding.object, &mut names);
+            }
+        }
+        names
+    }
+
+    /// Namespaces where something is marked.
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        self.accounts.keys().map(|(namespace, _)| namespace.clone()).collect()
+    }
+
+    /// Uids of the accounts and bindings that name this person: all that a cut could ever act on.
+    pub fn uids(&self, person: &PersonFacts) -> BTreeSet<String> {
+        let mut uids = BTreeSet::new();
+        for key in person.keys() {
+            let accounts = self.accounts_by_key.get(&key).into_iter().flatten();
+            uids.extend(accounts.filter_map(|place| Some(self.accounts.get(place)?.object.uid.clone())));
+            let bindings = self.bindings_by_user.get(&key).into_iter().flatten();
+            uids.extend(bindings.filter_map(|bound| Some(self.bindings.get(bound)?.object.uid.clone())));
+        }
+        uids
+    }
+
+    /// What there is of one person, and of the accounts with these uids.
+    pub fn of(&self, person: &PersonFacts, recreated: &BTreeSet<String>) -> Belongings {
+        let mut places: BTreeSet<&Place> = recreated.iter().filter_map(|uid| self.accounts_by_uid.get(uid)).collect();
+        let mut bounds: BTreeSet<&Bound> =
+            places.iter().filter_map(|place| self.bindings_by_account.get(*place)).flatten().collect();
+        for key in person.keys() {
+            places.extend(self.accounts_by_key.get(&key).into_iter().flatten());
+            bounds.extend(self.bindings_by_user.get(&key).into_iter().flatten());
+        }
+        let bindings: Vec<_> = bounds.into_iter().filter_map(|bound| self.bindings.get(bound).cloned()).collect();
+        let mut keys: BTreeSet<String> = person.keys().collect();
+        for subject in bindings.iter().flat_map(|binding| &binding.object.subjects) {
+            match subject {
+                Subject::User(name) => {
+                    keys.insert(user_key(name));
+                }
+                Subject::Account { namespace, name } => {
+                    let place = self.accounts.get_key_value(&(namespace.clone(), name.clone()));
+                    places.extend(place.map(|(place, _)| place));
+                }
+                Subject::Other => {}
+            }
+        }
+        let accounts: Vec<_> = places.into_iter().filter_map(|place| self.accounts.get(place).cloned()).collect();
+        keys.extend(accounts.iter().filter_map(|account| mark_key(&account.object.mark)));
+        let mut names = Names::new();
+        keys.iter().for_each(|key| self.of_key(key, &mut names));
+        let people = names.iter().filter_map(|name| self.people.get(name).cloned()).collect();
+        Belongings { accounts, bindings, index: Index::new(people) }
+    }
+}
+
+fn remove<K, Q, V, W>(map: &mut HashMap<K, BTreeSet<V>>, key: &Q, value: &W)
+where
+    K: Hash + Eq + std::borrow::Borrow<Q>,
+    Q: Hash + Eq + ?Sized,
+    V: Ord + std::borrow::Borrow<W>,
+    W: Ord + ?Sized,
+{
+    if let Some(values) = map.get_mut(key) {
+        values.remove(value);
+        if values.is_empty() {
+            map.remove(key);
+        }
+    }
+}
+
+/// How often something of a person changed, so that a plan is drawn again when something of *its* person did.
+#[derive(Debug, Default)]
+pub struct Epochs {
+    people: HashMap<String, u64>,
+    drawn: BTreeMap<String, Drawn>,
+}
+
+/// When a plan was drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// What of the person had changed by then.
+    pub epoch: u64,
+    /// The policy's generation.
+    pub policy: Option<i64>,
+    /// The plan's hash: one that was not written after all does not stand.
+    pub hash: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Epochs {
+    /// Something of these people changed.
+    pub fn touch<'a>(&mut self, names: impl IntoIterator<Item = &'a String>) {
+        for name in names {
+            let epoch = self.people.entry(name.clone()).or_default();
+            *epoch = epoch.saturating_add(1);
+        }
+    }
+
+    /// How often something of this person changed.
+    pub fn of(&self, person: &str) -> u64 {
+        self.people.get(person).copied().unwrap_or_default()
+    }
+
+    /// A Revocation's plan was drawn.
+    pub fn drew(&mut self, uid: &str, drawn: Drawn) {
+        self.drawn.insert(uid.to_owned(), drawn);
+    }
+
+    /// A Revocation is over or gone: its plan is not drawn again.
+    pub fn forget(&mut self, uid: &str) {
+        self.drawn.remove(uid);
+    }
+
+    /// When this plan of the Revocation was last drawn, if nothing of its person changed since.
+    pub fn standing(&self, uid: &str, person: &str, policy: Option<i64>, hash: &str) -> Option<Timestamp> {
+        let drawn = self.drawn.get(uid)?;
+        (drawn.epoch == self.of(person) && drawn.policy == policy && drawn.hash == hash).then_some(drawn.at)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+use super::*;
+use domain::plan::{self, Consent, Protected, World};
+
+fn person(id: &str, aliases: &[&str]) -> PersonFacts {
+    PersonFacts {
+        name: format!("p-{id}"),
+        uid: format!("u-{id}"),
+        records: vec![("hq".into(), id.into())],
+        aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+        employed: false,
+    }
+}
+
+fn account(name: &str, mark: &str) -> Since<Account> {
+    let object = Account {
+        namespace: "apps".into(),
+        name: name.into(),
+        uid: format!("u-{name}"),
+        mark: mark.into(),
+        purpose: None,
+        break_glass: false,
+    };
+    Since { object, at: None }
+}
+
+fn user(name: &str) -> Subject {
+    Subject::User(name.into())
+}
+
+fn of_account(name: &str) -> Subject {
+    Subject::Account { namespace: "apps".into(), name: name.into() }
+}
+
+fn binding(name: &str, subjects: Vec<Subject>) -> Since<Binding> {
+    let object = Binding {
+        kind: Kind::RoleBinding,
+        namespace: "apps".into(),
+        name: name.into(),
+        uid: format!("u-{name}"),
+        subjects,
+        break_glass: false,
+    };
+    Since { object, at: None }
+}
+
+fn place(name: &str) -> Place {
+    ("apps".into(), name.into())
+}
+
+fn bound(name: &str) -> Bound {
+    (Kind::RoleBinding, "apps".into(), name.into())
+}
+
+fn names(names: &[&str]) -> Names {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Ada and Ben, who share an address; Eve; accounts and bindings of theirs.
+fn everything() -> (Vec<PersonFacts>, Vec<Since<Account>>, Vec<Since<Binding>>) {
+    let people = vec![
+        person("ada", &["email:ada@example.com", "user:oidc:ada", "email:shared@example.com"]),
+        person("ben", &["email:ben@example.com", "user:oidc:ben", "email:shared@example.com"]),
+        person("eve", &["email:eve@example.com", "user:oidc:eve"]),
+    ];
+    let accounts = vec![
+        account("ada", "id:hq/ada"),
+        account("ada-ci", "ada@example.com"),
+        account("both", "shared@example.com"),
+        account("eve", "user:oidc:eve"),
+        account("nobody", "id:other/ada"),
+    ];
+    let bindings = vec![
+        binding("ada-alone", vec![user("oidc:ada")]),
+        binding("ada-and-hers", vec![user("oidc:ada"), of_account("ada")]),
+        binding("ada-and-eve", vec![user("oidc:ada"), user("oidc:eve")]),
+        binding("ada-and-both", vec![user("oidc:ada"), of_account("both")]),
+        binding("ci", vec![of_account("ada-ci")]),
+        binding("ci-and-eve", vec![of_account("ada-ci"), of_account("eve")]),
+        binding("a-group", vec![Subject::Other]),
+    ];
+    (people, accounts, bindings)
+}
+
+fn owned() -> Owned {
+    let (people, accounts, bindings) = everything();
+    let mut owned = Owned::default();
+    people.into_iter().for_each(|person| drop(owned.person(&person.name.clone(), Some(person))));
+    accounts.into_iter().for_each(|a| drop(owned.account(&place(&a.object.name.clone()), Some(a))));
+    bindings.into_iter().for_each(|b| drop(owned.binding(&bound(&b.object.name.clone()), Some(b))));
+    owned
+}
+
+fn world(accounts: Vec<Since<Account>>, bindings: Vec<Since<Binding>>) -> World {
+    World {
+        accounts: accounts.into_iter().map(|account| account.object).collect(),
+        bindings: bindings.into_iter().map(|binding| binding.object).collect(),
+        consumers: BTreeMap::from([("apps".to_owned(), BTreeSet::new())]),
+        consents: BTreeMap::from([("apps".to_owned(), Consent { accounts: true, canaries: false })]),
+        own_namespaces: vec![],
+    }
+}
+
+#[test]
+fn a_plan_drawn_from_what_is_a_persons_is_the_plan_drawn_from_everything() {
+    let (people, accounts, bindings) = everything();
+    let (owned, index) = (owned(), Index::new(people.clone()));
+    let all = world(accounts, bindings);
+    let recreated = BTreeSet::from(["u-ada-ci".to_owned(), "u-ada".to_owned()]);
+    for person in &people {
+        let theirs = owned.of(person, &recreated);
+        let small = world(theirs.accounts, theirs.bindings);
+        let protected = Protected::default();
+        let cut = |index: &Index, world: &World| plan::cut(person, "r", index, world, &protected);
+        let remove = |index: &Index, world: &World| plan::remove(person, "r", &recreated, index, world, &protected);
+        assert_eq!(cut(&theirs.index, &small), cut(&index, &all), "cut of {}", person.name);
+        assert_eq!(remove(&theirs.index, &small), remove(&index, &all), "removal of {}", person.name);
+        assert!(!cut(&index, &all).targets.is_empty() || person.name == "p-ben", "the table is about something");
+    }
+}
+
+#[test]
+fn an_event_concerns_those_whose_plan_it_may_change_and_nobody_else() {
+    let of = |act: &dyn Fn(&mut Owned) -> Names| act(&mut owned());
+    let cases: Vec<(&str, Names, Names)> = vec![
+        (
+            "an account of ada's",
+            of(&|o| o.account(&place("new"), Some(account("new", "id:hq/ada")))),
+            names(&["p-ada"]),
+        ),
+        (
+            "one is marked otherwise",
+            of(&|o| o.account(&place("ada-ci"), Some(account("ada-ci", "id:hq/eve")))),
+            names(&["p-ada", "p-eve"]),
+        ),
+        ("one with an ambiguous mark is gone", of(&|o| o.account(&place("both"), None)), names(&["p-ada", "p-ben"])),
+        ("one that nobody owns", of(&|o| o.account(&place("nobody"), None)), names(&[])),
+        ("one that was never marked", of(&|o| o.account(&place("default"), None)), names(&[])),
+        ("a binding of ada's and eve's", of(&|o| o.binding(&bound("ada-and-eve"), None)), names(&["p-ada", "p-eve"])),
+        (
+            "a binding gains eve",
+            of(&|o| {
+                o.binding(&bound("ada-alone"), Some(binding("ada-alone", vec![user("oidc:ada"), user("oidc:eve")])))
+            }),
+            names(&["p-ada", "p-eve"]),
+        ),
+        ("a binding of an account", of(&|o| o.binding(&bound("ci"), None)), names(&["p-ada"])),
+        ("a binding of a group", of(&|o| o.binding(&bound("a-group"), None)), names(&[])),
+        (
+            "eve has another address",
+            of(&|o| o.person("p-eve", Some(person("eve", &["email:ben@example.com"])))),
+            names(&["p-eve", "p-ben"]),
+        ),
+        ("ben is gone", of(&|o| o.person("p-ben", None)), names(&["p-ada", "p-ben"])),
+        ("ben is as he was", of(&|o| o.person("p-ben", Some(everything().0.remove(1)))), names(&["p-ben"])),
+    ];
+    for (what, found, expected) in cases {
+        assert_eq!(found, expected, "{what}");
+    }
+}
+
+#[test]
+fn what_is_gone_leaves_nothing_behind() {
+    let mut owned = owned();
+    let (people, accounts, bindings) = everything();
+    bindings.iter().for_each(|binding| drop(owned.binding(&bound(&binding.object.name), None)));
+    accounts.iter().for_each(|account| drop(owned.account(&place(&account.object.name), None)));
+    people.iter().for_each(|person| drop(owned.person(&person.name, None)));
+    assert_eq!(format!("{owned:?}"), format!("{:?}", Owned::default()));
+}
+
+#[test]
+fn everything_that_names_a_person_is_nominated_and_what_names_somebody_else_is_not() {
+    let (people, ..) = everything();
+    let uids = |id: usize| owned().uids(&people[id]).into_iter().collect::<Vec<_>>();
+    assert_eq!(uids(1), ["u-both"]);
+    assert_eq!(uids(2), ["u-ada-and-eve", "u-eve"]);
+}
+
+#[test]
+fn a_plan_stands_until_something_of_its_person_or_policy_changed_or_it_was_not_written() {
+    let drawn = |epochs: &Epochs| Drawn {
+        epoch: epochs.of("p-ada"),
+        policy: Some(1),
+        hash: "h".into(),
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let stands = |epochs: &Epochs, policy, hash| epochs.standing("uid", "p-ada", Some(policy), hash).is_some();
+    let mut epochs = Epochs::default();
+    assert!(!stands(&epochs, 1, "h"), "never drawn by this process");
+    epochs.drew("uid", drawn(&epochs));
+    epochs.touch(&names(&["p-eve"]));
+    assert!(stands(&epochs, 1, "h"));
+    assert!(!stands(&epochs, 2, "h"), "the policy is another");
+    assert!(!stands(&epochs, 1, "g"), "what is shown is another");
+    epochs.touch(&names(&["p-ada"]));
+    assert!(!stands(&epochs, 1, "h"), "something of ada's changed");
+}

@@ -1,0 +1,88 @@
+use super::*;
+use serde_json::{Value, json};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn facts() -> Facts {
+    Facts {
+        stopped: None,
+        standing: Standing::Ended,
+        hold: None,
+        protected: false,
+        rejected: false,
+        enforce: true,
+        settled: true,
+        due: NOW,
+        trusted: true,
+        leaves_scope: false,
+        removal: false,
+        begun: false,
+        baseline: false,
+        late: false,
+        allowance: Allowance::Uncounted,
+        counted: "h".into(),
+        approved: None,
+    }
+}
+
+fn plan() -> Plan {
+    Plan { hash: "h".into(), targets: vec![], remaining: vec![] }
+}
+
+fn revocation(approved: Option<&str>, status: Value) -> Revocation {
+    let approval = approved.map(|hash| json!({"planHash": hash, "by": "admin"}));
+    serde_json::from_value(json!({
+        "metadata": {"name": "a-cut", "uid": "u", "labels": {names::RUN: "r-1"}},
+        "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
+                 "due": "1970-01-01T00:00:00Z", "reason": "left", "approval": approval},
+        "status": status,
+    }))
+    .unwrap()
+}
+
+#[test]
+fn what_is_counted_is_a_plan_that_is_shown_and_stands_of_one_who_may_be_acted_on() {
+    let shown = json!({"plan": {"hash": "h", "targets": []}});
+    let held = || Allowance::Held { batch: "b-1".into(), baseline: false };
+    let later = NOW + SignedDuration::from_secs(1);
+    let run = || Some(Wish::Count("everyone".into(), "r-1".into()));
+    let approve = || Some(Wish::Approve("everyone".into(), "a-cut".into()));
+    let remove = || Some(Wish::Remove("everyone".into(), "a-cut".into()));
+    let cases = [
+        ("not counted", None, facts(), run()),
+        (
+            "held by a human: it is counted all the same",
+            None,
+            Facts { hold: Some(domain::gate::Hold { reason: "x".into(), until: later }), ..facts() },
+            run(),
+        ),
+        ("another plan is shown", None, Facts { counted: "g".into(), ..facts() }, None),
+        ("the policy observes", None, Facts { enforce: false, ..facts() }, None),
+        ("no baseline yet", None, Facts { settled: false, ..facts() }, None),
+        ("stopped", None, Facts { stopped: Some("x".into()), ..facts() }, None),
+        ("back at work", None, Facts { standing: Standing::Employed, ..facts() }, None),
+        ("out of scope", None, Facts { standing: Standing::OutOfScope, ..facts() }, None),
+        ("protected", None, Facts { protected: true, ..facts() }, None),
+        ("rejected", None, Facts { rejected: true, ..facts() }, None),
+        ("late: it waits alone", None, Facts { late: true, ..facts() }, None),
+        ("a removal that is due", None, Facts { removal: true, ..facts() }, remove()),
+        ("a removal that is not", None, Facts { removal: true, due: later, ..facts() }, None),
+        ("held", None, Facts { allowance: held(), ..facts() }, None),
+        ("held and approved", Some("h"), Facts { allowance: held(), ..facts() }, approve()),
+        ("held, and another plan approved", Some("g"), Facts { allowance: held(), ..facts() }, None),
+        ("released", None, Facts { allowance: Allowance::Released { batch: None }, ..facts() }, None),
+    ];
+    for (what, approved, facts, expected) in cases {
+        assert_eq!(wish(&revocation(approved, shown.clone()), &facts, &plan(), NOW), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_revoker_that_says_nothing_for_a_minute_is_gone() {
+    let claim = json!({"claim": {"by": "revoke-1", "at": "1970-01-01T00:00:00Z"}});
+    for (seconds, expected) in [(59, false), (61, true)] {
+        let now = NOW + SignedDuration::from_secs(seconds);
+        assert_eq!(silent(&revocation(None, claim.clone()), now), expected, "{seconds}");
+    }
+    assert!(!silent(&revocation(None, json!(null)), NOW), "nobody began");
+}

@@ -1,0 +1,75 @@
+//! Compare-and-swap of a ConfigMap: what one process keeps there is never overwritten by another that read it earlier.
+
+use std::collections::BTreeMap;
+
+use crate::kube::named::Api;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{ObjectMeta, PostParams};
+
+use super::calls::call;
+use super::outcome::Fault;
+use crate::api::names;
+
+/// How often a write is tried again after somebody else wrote.
+const CONFLICTS: usize = 8;
+
+/// What is to be done about the data that stand.
+#[derive(Debug)]
+pub enum Change<T> {
+    /// They are right as they are.
+    Keep(T),
+    /// These take their place.
+    Write(BTreeMap<String, String>, T),
+}
+
+/// One ConfigMap of Rollcall's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is: the value of the label `rollcall.dev/part`.
+    pub part: &'a str,
+    /// What is being done, for a fault.
+    pub doing: &'static str,
+}
+
+/// Reads the ConfigMap, lets `change` decide, and writes what it decided over exactly what was read.
+///
+/// # Flow          read; decide; create, or replace at the version read; on a conflict from the start
+/// # Guarantees    what is written follows from what stood; one that is not there is created
+/// # Errors        of `change`; transient, if the API server does not answer or somebody else keeps writing
+pub async fn swap<T>(
+    api: &Api<ConfigMap>,
+    kept: Kept<'_>,
+    mut change: impl FnMut(Option<&ConfigMap>) -> Result<Change<T>, Fault>,
+) -> Result<(T, Option<ConfigMap>), Fault> {
+    for _ in 0..CONFLICTS {
+        let current = call(kept.doing, api.get_opt(kept.name)).await?;
+        let (data, value) = match change(current.as_ref())? {
+            Change::Keep(value) => return Ok((value, current)),
+            Change::Write(data, value) => (data, value),
+        };
+        let fresh = current.is_none();
+        let mut map = current.unwrap_or_else(|| empty(kept));
+        map.data = Some(data);
+        let params = PostParams::default();
+        let write =
+            async { if fresh { api.create(&params, &map).await } else { api.replace(kept.name, &params, &map).await } };
+        match call(kept.doing, write).await {
+            Err(fault) if fault.is_conflict() => {}
+            written => return Ok((value, Some(written?))),
+        }
+    }
+    Err(Fault::Transient { doing: kept.doing, cause: "somebody else kept writing".to_owned() })
+}
+
+fn empty(kept: Kept<'_>) -> ConfigMap {
+    ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(kept.name.to_owned()),
+            labels: Some(BTreeMap::from([(names::PART.to_owned(), kept.part.to_owned())])),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    }
+}
