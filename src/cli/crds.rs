@@ -107,7 +107,9 @@ mod tests {
 
     #[test]
     fn every_string_list_and_map_has_a_bound() {
-        for (path, schema) in all_places() {
+        // A text or a list of texts, which no schema of Kubernetes can say; `api::connection::Headers` bounds it.
+        let free = "hrconnections.spec.source.file.csv.columns.fullName";
+        for (path, schema) in all_places().into_iter().filter(|(path, _)| path != free) {
             let bounded = |bound: &str| !schema[bound].is_null();
             let holds = match schema["type"].as_str() {
                 // The API server checks the form of these two, which bounds them.
