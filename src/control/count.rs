@@ -14,6 +14,7 @@ use crate::api::policy::Run;
 use crate::api::revocation::Operation;
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::ledger_store;
+use domain::gate::Stop;
 use domain::ledger::{self, Asked, Ledger, Limits, Of};
 
 /// How long to gather what is to be counted.
@@ -96,10 +97,28 @@ pub async fn keep(ctx: Arc<Context>) {
 /// One change of the ledger. Done twice is done once.
 #[derive(Debug, PartialEq)]
 enum Act {
-    Withdraw { policy: String, revocation: String },
-    Approve { policy: String, revocation: String, asked: Asked },
-    Keep { policy: String, open: BTreeSet<String> },
-    Count { policy: String, run: String, of: Of, revocations: BTreeMap<String, Asked>, unplanned: u32, limits: Limits },
+    Withdraw {
+        policy: String,
+        revocation: String,
+    },
+    Approve {
+        policy: String,
+        revocation: String,
+        asked: Asked,
+    },
+    Keep {
+        policy: String,
+        open: BTreeSet<String>,
+    },
+    Count {
+        policy: String,
+        run: String,
+        of: Of,
+        revocations: BTreeMap<String, Asked>,
+        announced: BTreeSet<String>,
+        unplanned: u32,
+        limits: Limits,
+    },
 }
 
 impl Act {
@@ -117,9 +136,8 @@ impl Act {
             Self::Withdraw { policy, revocation } => ledger.withdraw(policy, revocation),
             Self::Approve { policy, revocation, asked } => ledger.approve(policy, revocation, asked, now),
             Self::Keep { policy, open } => ledger.keep(policy, open),
-            Self::Count { policy, run, of, revocations, unplanned, limits } => {
-                let run =
-                    ledger::Run { id: run, of: *of, revocations, announced: &BTreeSet::new(), unplanned: *unplanned };
+            Self::Count { policy, run, of, revocations, announced, unplanned, limits } => {
+                let run = ledger::Run { id: run, of: *of, revocations, announced, unplanned: *unplanned };
                 ledger.count_run(policy, &run, *limits, now);
             }
         }
@@ -147,15 +165,15 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
             Wish::Count(policy, run) => {
                 let Some(policy) = ctx.stores.policies.get(policy) else { continue };
                 let seen = ctx.stores.revocations_in(run);
-                let baseline = |revocation: &Revocation| {
-                    let person = ctx.stores.people.get(&revocation.spec.person);
-                    person.as_deref().is_some_and(came_with_baseline)
+                let notice = |revocation: &Revocation| {
+                    ctx.stores.people.get(&revocation.spec.person).as_deref().map(notice).unwrap_or_default()
                 };
-                let counted = count(&policy, run, &seen, baseline, now);
+                let counted = count(&policy, run, &seen, notice, now);
                 if !counted.is_empty() {
                     let of_policy = |revocation: &&Arc<Revocation>| revocation.spec.policy == policy.name_any();
                     let all = ctx.stores.revocations.state();
-                    let open = all.iter().filter(of_policy).filter(|revocation| open(revocation));
+                    let open =
+                        all.iter().filter(of_policy).filter(|revocation| open(revocation) && !left_alone(revocation));
                     let open = open.filter_map(|revocation| revocation.uid()).collect();
                     acts.push(Act::Keep { policy: policy.name_any(), open });
                 }
@@ -173,7 +191,8 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
     for ((policy, run), revocations) in removals {
         let limits = ctx.stores.policies.get(&policy).and_then(|policy| convert::limits(&policy, 0).ok());
         if let Some(limits) = limits {
-            acts.push(Act::Count { policy, run, of: Of::Removals, revocations, unplanned: 0, limits });
+            let announced = BTreeSet::new();
+            acts.push(Act::Count { policy, run, of: Of::Removals, revocations, announced, unplanned: 0, limits });
         }
     }
     acts
@@ -185,9 +204,27 @@ pub fn approved(revocation: &Revocation) -> Option<Asked> {
     convert::asked(revocation).filter(|asked| asked.is(&approval.plan_hash))
 }
 
-/// Whether a leaver came with a baseline: those are counted apart.
-fn came_with_baseline(person: &Person) -> bool {
-    person.status.as_ref().and_then(|status| status.employment.as_ref()).is_some_and(|standing| standing.baseline)
+/// How a leaver came, as far as counting goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct LeaverNotice {
+    /// With a baseline: those are counted apart.
+    baseline: bool,
+    /// By a last day that two trusted responses announced a day apart: those count against no limit.
+    announced: bool,
+}
+
+fn notice(person: &Person) -> LeaverNotice {
+    let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
+    employment
+        .map(|standing| LeaverNotice { baseline: standing.baseline, announced: standing.announced })
+        .unwrap_or_default()
+}
+
+/// Whether a Revocation waits for what may never come, its person being protected or unknown: it holds nobody back, and is
+/// counted again once that changes.
+fn left_alone(revocation: &Revocation) -> bool {
+    let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref());
+    gate.is_some_and(|gate| [Stop::Protected, Stop::Unknown].iter().any(|stop| stop.reason() == gate.reason))
 }
 
 /// What of a run is to be counted now: nothing as long as it is not seen whole.
@@ -195,7 +232,7 @@ fn count(
     policy: &SyncPolicy,
     run: &str,
     seen: &[Arc<Revocation>],
-    baseline: impl Fn(&Revocation) -> bool,
+    notice: impl Fn(&Revocation) -> LeaverNotice,
     now: Timestamp,
 ) -> Vec<Act> {
     let cuts = seen.iter().filter(|cut| cut.spec.operation == Operation::Cut && !cut.spec.late);
@@ -211,17 +248,20 @@ fn count(
             0
         }
     };
-    let named = |(cut, asked): (&Revocation, Asked)| (cut.name_any(), asked);
     // Who was rejected is of the run, and counts against no limit.
     let standing = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none());
-    let (came_with, later): (Vec<_>, Vec<_>) = standing.partition(|(cut, _)| baseline(cut));
-    let act = |of: Of, revocations: Vec<(&Revocation, Asked)>, unplanned: u32| Act::Count {
-        policy: policy.name_any(),
-        run: run.to_owned(),
-        of,
-        revocations: revocations.into_iter().map(named).collect(),
-        unplanned,
-        limits,
+    let (came_with, later): (Vec<_>, Vec<_>) = standing.partition(|(cut, _)| notice(cut).baseline);
+    let act = |of: Of, revocations: Vec<(&Revocation, Asked)>, unplanned: u32| {
+        let announced = revocations.iter().filter(|(cut, _)| notice(cut).announced);
+        Act::Count {
+            policy: policy.name_any(),
+            run: run.to_owned(),
+            of,
+            announced: announced.map(|(cut, _)| cut.name_any()).collect(),
+            revocations: revocations.into_iter().map(|(cut, asked)| (cut.name_any(), asked)).collect(),
+            unplanned,
+            limits,
+        }
     };
     [(Of::Leavers, later, unplanned), (Of::Baseline, came_with, 0)]
         .into_iter()

@@ -23,6 +23,16 @@ pub struct Since<T> {
     pub at: Option<Timestamp>,
 }
 
+impl<T> Since<T> {
+    /// What was seen earlier stands: a field's time moves with every write of its manager, so that somebody who touches
+    /// their own account all the time would make it look newly annotated.
+    fn known(&mut self, before: &Self, same: bool) {
+        if same {
+            self.at = self.at.min(before.at);
+        }
+    }
+}
+
 /// Everything that is owned, and everybody who may own it.
 #[derive(Debug, Default)]
 pub struct Owned {
@@ -78,8 +88,16 @@ impl Owned {
     }
 
     /// An account is like this now; gone, or without a mark. Says whose plan may have changed.
-    pub fn account(&mut self, place: &Place, now: Option<Since<Account>>) -> Names {
+    pub fn account(&mut self, place: &Place, mut now: Option<Since<Account>>) -> Names {
         let mut touched = Names::new();
+        if let (Some(before), Some(now)) = (self.accounts.get_mut(place), &mut now) {
+            let same = before.object.uid == now.object.uid && before.object.mark == now.object.mark;
+            now.known(before, same);
+            if before.object == now.object {
+                before.at = now.at;
+                return touched;
+            }
+        }
         let before = self.accounts.remove(place);
         let marks = |account: &Option<Since<Account>>| account.as_ref().and_then(|a| mark_key(&a.object.mark));
         if before.is_none() && now.is_none() {
@@ -109,8 +127,16 @@ impl Owned {
     }
 
     /// A binding is like this now, or gone. Says whose plan may have changed.
-    pub fn binding(&mut self, bound: &Bound, now: Option<Since<Binding>>) -> Names {
+    pub fn binding(&mut self, bound: &Bound, mut now: Option<Since<Binding>>) -> Names {
         let mut touched = Names::new();
+        if let (Some(before), Some(now)) = (self.bindings.get_mut(bound), &mut now) {
+            let same = before.object.uid == now.object.uid && before.object.subjects == now.object.subjects;
+            now.known(before, same);
+            if before.object == now.object {
+                before.at = now.at;
+                return touched;
+            }
+        }
         if let Some(before) = self.bindings.remove(bound) {
             self.of_binding(&before.object, &mut touched);
             for subject in &before.object.subjects {

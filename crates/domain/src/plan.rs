@@ -89,7 +89,7 @@ pub enum Operation {
 }
 
 /// A ServiceAccount that carries a mark.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Namespace.
     pub namespace: String,
@@ -122,7 +122,7 @@ pub enum Subject {
 }
 
 /// A RoleBinding or ClusterRoleBinding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// Which of the two.
     pub kind: Kind,

@@ -65,11 +65,33 @@ fn a_run_is_counted_once_it_is_whole_and_not_before() {
 #[test]
 fn leavers_of_a_baseline_are_counted_apart_and_a_run_nobody_knows_is_a_humans() {
     let seen = [cut("a", Some(1)), cut("b", Some(2)), cut("c", Some(0)), cut("d", None)];
-    let baseline = |revocation: &Revocation| revocation.spec.person == "c";
-    let counted = |policy: &SyncPolicy, minute| people_counted(&count(policy, "r-1", &seen, baseline, at(minute)));
+    let notice =
+        |revocation: &Revocation| LeaverNotice { baseline: revocation.spec.person == "c", ..LeaverNotice::default() };
+    let counted = |policy: &SyncPolicy, minute| people_counted(&count(policy, "r-1", &seen, notice, at(minute)));
     assert_eq!(counted(&policy(vec![run(4, true)]), 0), [], "d is not planned yet");
     assert_eq!(counted(&policy(vec![run(4, true)]), 5), [(Of::Leavers, 2, 1, 10), (Of::Baseline, 1, 0, 10)]);
     assert_eq!(counted(&policy(vec![]), 0), [(Of::Leavers, 2, 0, 0), (Of::Baseline, 1, 0, 0)]);
+}
+
+#[test]
+fn who_was_announced_long_enough_is_named_to_the_ledger() {
+    let seen = [cut("a", Some(1)), cut("b", Some(2))];
+    let notice =
+        |revocation: &Revocation| LeaverNotice { announced: revocation.spec.person == "a", ..LeaverNotice::default() };
+    let acts = count(&policy(vec![run(2, true)]), "r-1", &seen, notice, at(0));
+    let Some(Act::Count { announced, revocations, .. }) = acts.first() else { panic!("{acts:?}") };
+    assert_eq!((announced.len(), revocations.len()), (1, 2));
+    assert!(announced.iter().all(|name| name.starts_with('a')), "{announced:?}");
+}
+
+#[test]
+fn a_person_who_is_protected_or_unknown_holds_nobody_back() {
+    for (gate, expected) in [("Protected", true), ("Unknown", true), ("OverLimit", false), ("Hold", false)] {
+        let mut revocation = Arc::unwrap_or_clone(cut("a", Some(1)));
+        let gate = json!({"reason": gate, "message": ""});
+        revocation.status.as_mut().unwrap().gate = serde_json::from_value(gate).unwrap();
+        assert_eq!(left_alone(&revocation), expected);
+    }
 }
 
 #[test]

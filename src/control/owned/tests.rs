@@ -159,6 +159,29 @@ fn an_event_concerns_those_whose_plan_it_may_change_and_nobody_else() {
 }
 
 #[test]
+fn an_account_that_is_touched_is_not_newly_annotated_and_concerns_nobody() {
+    let at = |second| Timestamp::from_second(second).ok();
+    let seen = |mark: &str, uid: &str, second| {
+        let mut seen = account("ada-ci", mark);
+        seen.object.uid = uid.to_owned();
+        Some(Since { at: at(second), ..seen })
+    };
+    for (what, now, expected) in [
+        ("touched", seen("id:hq/ada", "u", 90), at(10)),
+        ("annotated otherwise", seen("id:hq/eve", "u", 90), at(90)),
+        ("another account of that name", seen("id:hq/ada", "v", 90), at(90)),
+    ] {
+        let mut owned = Owned::default();
+        owned.account(&place("ada-ci"), seen("id:hq/ada", "u", 10));
+        owned.account(&place("ada-ci"), now);
+        assert_eq!(owned.accounts[&place("ada-ci")].at, expected, "{what}");
+    }
+    let mut owned = owned();
+    owned.account(&place("ada-ci"), seen("id:hq/ada", "u", 10));
+    assert_eq!(owned.account(&place("ada-ci"), seen("id:hq/ada", "u", 90)), Names::new());
+}
+
+#[test]
 fn what_is_gone_leaves_nothing_behind() {
     let mut owned = owned();
     let (people, accounts, bindings) = everything();

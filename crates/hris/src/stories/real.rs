@@ -153,7 +153,7 @@ async fn records_marked_deleted_and_versions_of_today_do_not_count() {
 #[tokio::test]
 async fn a_day_in_three_numbers_is_read_as_a_day() {
     let day = |day: Value| json!({"id": 1, "name": "Ada", "email": "ada@example.com", "start": day});
-    let more = "dates: [iso, '%Y-%m-%d']\nfields: {employeeId: id, fullName: name, email: email, \
+    let more = "dates: [iso, '%Y-%-m-%-d']\nfields: {employeeId: id, fullName: name, email: email, \
                 hireDate: {join: [start.year, start.month, start.day], with: '-'}}";
     for (start, found) in [
         (json!({"year": 2025, "month": 9, "day": 5}), Some("2025-09-05")),
