@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longest wait for something that must happen. Only a test that fails waits so long: a slow machine decides nothing.
-pub const PATIENCE: Duration = Duration::from_secs(600);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Looks until there is something, and gives it.

@@ -65,12 +65,19 @@ fn count<'a>(users: impl Iterator<Item = &'a &'a str>) -> u32 {
     u32::try_from(users.count()).unwrap_or(u32::MAX)
 }
 
-/// A binding, without whom it names.
+/// Longest name of a binding that the schema takes; the API server itself takes longer ones.
+const LONGEST: usize = 340;
+
+/// A binding, without whom it names. A longer name ends in `…`.
 fn shown(place: &Place) -> String {
-    match place.namespace.as_str() {
+    let whole = match place.namespace.as_str() {
         "" => format!("{} {}", place.kind, place.name),
         namespace => format!("{} {namespace}/{}", place.kind, place.name),
+    };
+    if whole.chars().count() <= LONGEST {
+        return whole;
     }
+    whole.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -110,6 +117,14 @@ mod tests {
             records: vec![("hq".into(), id.into())],
             aliases: vec![format!("email:{address}"), format!("user:oidc:{address}")],
             employed: true,
+        }
+    }
+
+    #[test]
+    fn a_binding_with_a_name_longer_than_the_schema_takes_is_shown_cut() {
+        for (name, expected) in [("x".repeat(300), 312), ("x".repeat(1024), LONGEST), ("ü".repeat(1024), LONGEST)] {
+            let place = Place { kind: "RoleBinding", namespace: String::new(), name };
+            assert_eq!(shown(&place).chars().count(), expected);
         }
     }
 
