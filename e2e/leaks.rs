@@ -46,7 +46,7 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
         (200, "text/csv", staff.clone().person("3").hired("Zephyrine's day").csv()),
         (200, "text/csv", staff.clone().person("3").status("Zephyrine left us").csv()),
         (200, "text/csv", staff.csv() + staff.csv().lines().last().unwrap() + "\n"),
-        (200, "text/csv", staff.csv().replace("email", "Zephyrine")),
+        (200, "text/csv", staff.csv().lines().skip(1).map(|line| line.to_owned() + "\n").collect()), // people for headers
         (200, "text/html", format!("<html>{} {}</html>", full_name("3"), rollcall.address("3"))),
         (500, "text/plain", format!("cannot read {} as {user}:{password}", rollcall.address("3"))),
     ] {
