@@ -62,7 +62,7 @@ async fn outcome(rollcall: &Installation) -> String {
 
 #[tokio::test]
 async fn a_refresh_token_that_is_another_one_after_each_use_is_kept_in_its_secret() {
-    let rollcall = Installation::new("refresh", &[]).await;
+    let rollcall = Installation::new("rotating", &[]).await;
     let _sync = rollcall.sync().await;
     let vendor = Vendor::with(1..11, FIRST).await;
     connect(&rollcall, &vendor).await;

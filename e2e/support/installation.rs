@@ -519,10 +519,12 @@ impl Installation {
     /// Waits until the newest Revocation of an HR id is held by this gate, and gives it.
     pub async fn waits_for(&self, id: &str, gate: &str) -> Revocation {
         eventually(&format!("the Revocation of {id} waits for {gate}"), || async {
-            let newest = self.revocations(id).await.pop()?;
-            let status = newest.status.as_ref()?;
-            let shut = status.gate.as_ref().is_some_and(|shut| shut.reason == gate);
-            (shut && status.phase == Some(Phase::Held)).then_some(newest)
+            let waits = |revocation: &Revocation| {
+                let status = revocation.status.as_ref();
+                let shut = status.and_then(|status| status.gate.as_ref()).is_some_and(|shut| shut.reason == gate);
+                shut && status.and_then(|status| status.phase) == Some(Phase::Held)
+            };
+            self.revocations(id).await.into_iter().rev().find(waits)
         })
         .await
     }

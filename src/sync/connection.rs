@@ -6,6 +6,7 @@ mod credentials;
 mod known;
 mod poll;
 mod standing;
+mod unused;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     match schedule::due(&settings.times(connection), now) {
         Due::At(_) if ctx.refused.any(connection) && corrected(connection, ctx).await? => {}
         Due::At(at) if ctx.refused.any(connection) => return Ok(Step::Early(at.min(now + credentials::LOOK))),
+        Due::At(_) if unused::is_there(connection, ctx).await? => {}
         Due::At(at) => return Ok(Step::Early(at)),
         Due::Suspended(end) => {
             let (status, words) = poll::suspended(connection, end);
