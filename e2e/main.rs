@@ -42,5 +42,6 @@ mod refusals;
 mod replaced;
 mod scope;
 mod sealing;
+mod two_records;
 mod user_names;
 mod withdrawn;

@@ -14,13 +14,26 @@ use domain::roster::{self, person_name};
 /// What ownership needs of a Person.
 #[must_use]
 pub fn person_facts(person: &Person) -> PersonFacts {
+    let status = person.status.as_ref();
+    let ended = status.and_then(|status| status.employment.as_ref());
+    let ended =
+        ended.filter(|_| standing(Some(person)) == Standing::Ended).filter(|ended| !ended.baseline || approved(person));
     PersonFacts {
         name: person.metadata.name.clone().unwrap_or_default(),
         uid: person.metadata.uid.clone().unwrap_or_default(),
         records: person.spec.records.iter().map(|record| (record.connection.clone(), record.id.clone())).collect(),
-        aliases: person.status.as_ref().map(|status| status.aliases.clone()).unwrap_or_default(),
-        employed: standing(Some(person)) != Standing::Ended,
+        aliases: status.map(|status| status.aliases.clone()).unwrap_or_default(),
+        address: status.and_then(|status| status.profile.as_ref()?.work_email.clone()),
+        left: ended.map(|employment| employment.seen.unwrap_or(employment.since)),
     }
+}
+
+/// Whether the termination that a human must approve was approved: the revoker has it.
+fn approved(person: &Person) -> bool {
+    let access = person.status.as_ref().and_then(|status| status.access.as_ref());
+    access.is_some_and(|access| {
+        of_this_story(Some(person), &access.revocation) && ["Released", "Revoked"].contains(&access.state.as_str())
+    })
 }
 
 /// Indexes everybody who was minted by sync: a Person by another name than its record gives says nothing about marks.

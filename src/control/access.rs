@@ -9,7 +9,7 @@ use super::owned::{Belongings, Since};
 use crate::api::revocation::Operation;
 use crate::api::{Person, SyncPolicy, convert};
 use crate::kube::outcome::Fault;
-use domain::ownership::PersonFacts;
+use domain::ownership::{Claim, PersonFacts};
 use domain::plan::{self, Plan, World};
 
 /// Draws the plan of an operation against one person as the cluster is now.
@@ -69,7 +69,7 @@ fn namespaces(
     let theirs = world
         .accounts
         .iter()
-        .filter(|account| index.mentions(&account.mark, person) || recreated.contains(&account.uid));
+        .filter(|account| index.claim(&account.mark, person) != Claim::NotTheirs || recreated.contains(&account.uid));
     let bound = world.bindings.iter().map(|binding| binding.namespace.clone());
     theirs.map(|account| account.namespace.clone()).chain(bound).collect()
 }

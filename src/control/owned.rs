@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use jiff::Timestamp;
 
-use domain::ownership::{Index, PersonFacts, key as mark_key, user_key};
+use domain::ownership::{Index, MOST_RECORDS, PersonFacts, key as mark_key, user_key};
 use domain::plan::{Account, Binding, Kind, Subject};
 
 /// Namespace and name of an account.
@@ -38,6 +38,7 @@ impl<T> Since<T> {
 pub struct Owned {
     people: HashMap<String, PersonFacts>,
     people_by_key: HashMap<String, BTreeSet<String>>,
+    people_by_human_key: HashMap<String, BTreeSet<String>>,
     accounts: HashMap<Place, Since<Account>>,
     accounts_by_key: HashMap<String, BTreeSet<Place>>,
     accounts_by_uid: HashMap<String, Place>,
@@ -61,10 +62,13 @@ pub struct Belongings {
 }
 
 impl Owned {
-    /// A Person is like this now, or gone. Says whose plan may have changed: theirs, and that of everybody with a key of theirs.
+    /// A Person is like this now, or gone. Says whose plan may have changed: theirs, that of everybody with a key of theirs,
+    /// and of the other records of each of these humans.
     pub fn person(&mut self, name: &str, now: Option<PersonFacts>) -> Names {
         let before = self.people.remove(name);
-        let same = |a: &PersonFacts, b: &PersonFacts| a.uid == b.uid && a.keys().eq(b.keys());
+        let same = |a: &PersonFacts, b: &PersonFacts| {
+            a.uid == b.uid && a.left == b.left && a.keys().eq(b.keys()) && a.human_keys().eq(b.human_keys())
+        };
         let mut touched = Names::from([name.to_owned()]);
         if let (Some(before), Some(now)) = (&before, &now)
             && same(before, now)
@@ -76,7 +80,14 @@ impl Owned {
             touched.extend(self.people_by_key.get(&key).into_iter().flatten().cloned());
             remove(&mut self.people_by_key, &key, name);
         }
+        for key in before.iter().flat_map(PersonFacts::human_keys) {
+            touched.extend(self.sharing(&key).cloned());
+            remove(&mut self.people_by_human_key, &key, name);
+        }
         if let Some(now) = now {
+            for key in now.human_keys() {
+                self.people_by_human_key.entry(key).or_default().insert(name.to_owned());
+            }
             for key in now.keys() {
                 let all = self.people_by_key.entry(key).or_default();
                 touched.extend(all.iter().cloned());
@@ -84,7 +95,36 @@ impl Owned {
             }
             self.people.insert(name.to_owned(), now);
         }
-        touched
+        self.humans(&touched)
+    }
+
+    /// A few of those who share what may make one human of them: all of them, unless too many do.
+    fn sharing(&self, key: &str) -> impl Iterator<Item = &String> {
+        self.people_by_human_key.get(key).into_iter().flatten().take(MOST_RECORDS + 1)
+    }
+
+    /// These people, and every other record of the same humans. Of what too many share, so many that they are seen to be.
+    fn humans(&self, names: &Names) -> Names {
+        let mut all = names.clone();
+        let mut new: Vec<String> = names.iter().cloned().collect();
+        while let Some(name) = new.pop() {
+            for key in self.people.get(&name).into_iter().flat_map(PersonFacts::human_keys) {
+                let shared_by_many = self.sharing(&key).count() > MOST_RECORDS;
+                for other in self.sharing(&key) {
+                    if all.insert(other.clone()) && !shared_by_many {
+                        new.push(other.clone());
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// Every record of this person's human.
+    pub fn human(&self, person: &PersonFacts) -> Vec<&PersonFacts> {
+        let names = self.humans(&Names::from([person.name.clone()]));
+        let index = Index::new(names.iter().filter_map(|name| self.people.get(name).cloned()).collect());
+        names.iter().filter_map(|name| self.people.get(name)).filter(|other| index.same_human(other, person)).collect()
     }
 
     /// An account is like this now; gone, or without a mark. Says whose plan may have changed.
@@ -214,10 +254,15 @@ impl Owned {
         self.accounts.keys().map(|(namespace, _)| namespace.clone()).collect()
     }
 
-    /// Uids of the accounts and bindings that name this person: all that a cut could ever act on.
+    /// Every key that names this human.
+    fn keys(&self, person: &PersonFacts) -> BTreeSet<String> {
+        self.human(person).into_iter().flat_map(PersonFacts::keys).chain(person.keys()).collect()
+    }
+
+    /// Uids of the accounts and bindings that name this human: all that a cut could ever act on.
     pub fn uids(&self, person: &PersonFacts) -> BTreeSet<String> {
         let mut uids = BTreeSet::new();
-        for key in person.keys() {
+        for key in self.keys(person) {
             let accounts = self.accounts_by_key.get(&key).into_iter().flatten();
             uids.extend(accounts.filter_map(|place| Some(self.accounts.get(place)?.object.uid.clone())));
             let bindings = self.bindings_by_user.get(&key).into_iter().flatten();
@@ -231,12 +276,12 @@ impl Owned {
         let mut places: BTreeSet<&Place> = recreated.iter().filter_map(|uid| self.accounts_by_uid.get(uid)).collect();
         let mut bounds: BTreeSet<&Bound> =
             places.iter().filter_map(|place| self.bindings_by_account.get(*place)).flatten().collect();
-        for key in person.keys() {
+        for key in self.keys(person) {
             places.extend(self.accounts_by_key.get(&key).into_iter().flatten());
             bounds.extend(self.bindings_by_user.get(&key).into_iter().flatten());
         }
         let bindings: Vec<_> = bounds.into_iter().filter_map(|bound| self.bindings.get(bound).cloned()).collect();
-        let mut keys: BTreeSet<String> = person.keys().collect();
+        let mut keys = self.keys(person);
         for subject in bindings.iter().flat_map(|binding| &binding.object.subjects) {
             match subject {
                 Subject::User(name) => {
@@ -253,7 +298,8 @@ impl Owned {
         keys.extend(accounts.iter().filter_map(|account| mark_key(&account.object.mark)));
         let mut names = Names::new();
         keys.iter().for_each(|key| self.of_key(key, &mut names));
-        let people = names.iter().filter_map(|name| self.people.get(name).cloned()).collect();
+        let people = self.humans(&names);
+        let people = people.iter().filter_map(|name| self.people.get(name).cloned()).collect();
         Belongings { accounts, bindings, index: Index::new(people) }
     }
 }

@@ -19,6 +19,7 @@ use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
+use domain::ownership::PersonFacts;
 use domain::plan::Plan;
 use domain::roster;
 
@@ -59,11 +60,35 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
             create(ctx, person, name, spec(person, &policy, &standing, Operation::Remove, due, false)).await?;
         }
     }
+    let facts = convert::person_facts(person);
+    let Some(others) = ctx.owned(|owned| other_records(&facts, &owned.human(&facts))) else { return Ok(()) };
+    let ready = frozen(cut);
+    for other in &others {
+        told.extend(ctx.stores.revocations_of(other).into_iter().filter(|revocation| since(revocation, &story)));
+    }
     // What the index does not even nominate needs no plan to be drawn: a leaver who is done costs nothing.
     let known = known_uids(told.iter().map(AsRef::as_ref));
-    let more = ctx.owned(|owned| !owned.uids(&convert::person_facts(person)).is_subset(&known));
+    let more = ctx.owned(|owned| !owned.uids(&facts).is_subset(&known));
     let acting = told.iter().any(|revocation| under_way(revocation)); // its end wakes us again
-    if more && !acting && frozen(cut) { late(ctx, person, &standing, &policy, &story).await } else { Ok(()) }
+    if more && !acting && ready { late(ctx, person, &standing, &policy, &story, &others).await } else { Ok(()) }
+}
+
+/// The other records of this human; none if what turns up later is not this one's to deal with: another one works here,
+/// so that all of it is in use, or left later, and its Revocations cover what is this human's.
+fn other_records(person: &PersonFacts, human: &[&PersonFacts]) -> Option<Vec<String>> {
+    let last = human.iter().all(|other| match other.left {
+        Some(left) => (Some(left), &other.name) <= (person.left, &person.name),
+        None => other.uid == person.uid,
+    });
+    let others = human.iter().filter(|other| other.uid != person.uid);
+    last.then(|| others.map(|other| other.name.clone()).collect())
+}
+
+/// Whether a Revocation of another record has not acted before this termination was seen: until then this one's record
+/// worked here, and everything of the human was held.
+fn since(revocation: &Revocation, story: &Story) -> bool {
+    let acted = revocation.status.as_ref().and_then(|status| status.acted);
+    acted.is_none_or(|acted| acted >= story.seen)
 }
 
 /// Name of the removal that a cut calls for, and when the cut acted: once it is over and recreated anything, and there
@@ -79,6 +104,7 @@ fn removal(cut: &Revocation, told: &[Arc<Revocation>]) -> Option<(String, Timest
 /// What one termination is called.
 struct Story {
     prefix: String,
+    seen: Timestamp,
     effective: Timestamp,
 }
 
@@ -86,7 +112,7 @@ impl Story {
     fn of(person: &Person, standing: &Standing) -> Self {
         let seen = standing.seen.unwrap_or(standing.since);
         let prefix = roster::story_prefix(&person.name_any(), seen);
-        Self { prefix, effective: standing.effective.unwrap_or(seen) }
+        Self { prefix, seen, effective: standing.effective.unwrap_or(seen) }
     }
 
     fn cut(&self) -> String {
@@ -113,10 +139,14 @@ async fn late(
     standing: &Standing,
     policy: &SyncPolicy,
     story: &Story,
+    others: &[String],
 ) -> Result<(), Fault> {
     let plan = access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None).await?;
-    let mut told = revocations(ctx, person).await?;
+    let mut told = revocations(ctx, &person.name_any()).await?;
     told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
+    for other in others {
+        told.extend(revocations(ctx, other).await?.into_iter().filter(|revocation| since(revocation, story)));
+    }
     if told.iter().any(under_way) {
         return Ok(());
     }
@@ -166,9 +196,9 @@ pub fn recreated<'a>(cuts: impl Iterator<Item = &'a Revocation>) -> BTreeSet<Str
 }
 
 /// Every Revocation of a Person, read live.
-pub async fn revocations(ctx: &Context, person: &Person) -> Result<Vec<Revocation>, Fault> {
+pub async fn revocations(ctx: &Context, person: &str) -> Result<Vec<Revocation>, Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    list_each(&api, &ListParams::default().fields(&format!("spec.person={}", person.name_any())), Some).await
+    list_each(&api, &ListParams::default().fields(&format!("spec.person={person}")), Some).await
 }
 
 fn spec(

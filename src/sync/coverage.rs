@@ -116,7 +116,8 @@ mod tests {
             uid: id.into(),
             records: vec![("hq".into(), id.into())],
             aliases: vec![format!("email:{address}"), format!("user:oidc:{address}")],
-            employed: true,
+            address: None,
+            left: None,
         }
     }
 

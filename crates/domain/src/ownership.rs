@@ -1,12 +1,20 @@
 //! Ownership: whose is this object? A mark, or the subjects of a binding, resolved to people.
 //!
-//! An object is a leaver's only if it resolves to exactly one person. Nobody, or more than one, holds.
+//! An object is a leaver's only if everybody it may mean has left. A human may have several HR records, and so several
+//! Persons: a contract and the employment after it, two jobs, an id of the HR system of before. Persons with the same
+//! current address, or the same sign-in name, are taken for one human here, because ending the access of somebody who
+//! works on under another id is the worse mistake. What more than eight share is a mailbox and identifies nobody.
 //!
 //! Addresses are compared without case, and so are user names that contain one: an HR system writes `Ada@Example.com`
 //! where the token says `oidc:ada@example.com`. RBAC compares exactly, so two names that differ by case alone are two
 //! users to the API server; if they are two people here, what names either of them is held.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+/// Most Persons that an address or a user name makes one human of.
+pub const MOST_RECORDS: usize = 8;
 
 /// What is needed of a person to know what is theirs. Aliases and records as the Person keeps them.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,8 +27,11 @@ pub struct PersonFacts {
     pub records: Vec<(String, String)>,
     /// `email:<lower-cased address>` and `user:<user name>`: every one ever known.
     pub aliases: Vec<String>,
-    /// Whether the person still works here, or cannot be told: everything but terminated.
-    pub employed: bool,
+    /// The current work address, where there is one.
+    pub address: Option<String>,
+    /// When the present termination was seen; none while the person works here, it cannot be told, or a human has yet to
+    /// approve it.
+    pub left: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for PersonFacts {
@@ -36,15 +47,21 @@ impl PersonFacts {
         records.chain(self.aliases.iter().map(|alias| comparable(alias)))
     }
 
+    /// The keys by which another record is taken for one of the same human: the current address, and names to sign in
+    /// with. An address of before may be a colleague's by now. Where HR has none any more, every one that it had counts:
+    /// mailboxes are deleted, or move to the next record, before somebody leaves.
+    pub fn human_keys(&self) -> impl Iterator<Item = String> {
+        let current = self.address.as_ref().map(|address| format!("email:{}", address.trim().to_lowercase()));
+        let known = self.aliases.iter().filter(move |alias| match alias.starts_with("email:") {
+            true => self.address.is_none(),
+            false => !alias.contains('@'),
+        });
+        current.into_iter().chain(known.map(|alias| comparable(alias)))
+    }
+
     /// The user names this person signs in with, as they were computed.
     pub fn usernames(&self) -> impl Iterator<Item = &str> {
         self.aliases.iter().filter_map(|alias| alias.strip_prefix("user:"))
-    }
-
-    /// Whether a user name is one of this person's.
-    #[must_use]
-    pub fn is_user(&self, name: &str) -> bool {
-        self.usernames().any(|own| same_user(own, name))
     }
 }
 
@@ -59,12 +76,27 @@ pub enum Owners<'a> {
     Several,
 }
 
+/// What an owner annotation, or the user name of a subject, is to one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Somebody else's, or nobody's.
+    NotTheirs,
+    /// It names several people, and another one of them works here, or it cannot be told.
+    Ambiguous,
+    /// It names this human, and another HR record of theirs works here, or it cannot be told.
+    WorksHere,
+    /// Theirs: everybody it may mean has left, or is this person.
+    Theirs,
+}
+
 /// Everybody, by everything a mark may say.
 #[derive(Debug, Default)]
 pub struct Index {
     people: Vec<PersonFacts>,
     /// `id:<connection>/<id>`, `email:<address>`, `user:<name>` to positions in `people`.
     by_key: BTreeMap<String, BTreeSet<usize>>,
+    /// For each position, the first position of the same human.
+    humans: Vec<usize>,
 }
 
 impl Index {
@@ -77,7 +109,8 @@ impl Index {
                 by_key.entry(key).or_default().insert(position);
             }
         }
-        Self { people, by_key }
+        let humans = humans(&people);
+        Self { people, by_key, humans }
     }
 
     /// Resolves a mark: `id:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
@@ -92,10 +125,47 @@ impl Index {
         self.look_up(&user_key(name))
     }
 
-    /// Whether a mark resolves to this person, alone or among others.
+    /// What a mark is to this person.
     #[must_use]
-    pub fn mentions(&self, mark: &str, person: &PersonFacts) -> bool {
-        key(mark).is_some_and(|key| self.positions(&key).any(|found| found.uid == person.uid))
+    pub fn claim(&self, mark: &str, person: &PersonFacts) -> Claim {
+        key(mark).map_or(Claim::NotTheirs, |key| self.claim_of(&key, person))
+    }
+
+    /// What the user name of a binding's subject is to this person.
+    #[must_use]
+    pub fn user_claim(&self, name: &str, person: &PersonFacts) -> Claim {
+        self.claim_of(&user_key(name), person)
+    }
+
+    fn claim_of(&self, key: &str, person: &PersonFacts) -> Claim {
+        let Some(named) = self.by_key.get(key) else { return Claim::NotTheirs };
+        let humans: BTreeSet<usize> = named.iter().filter_map(|position| self.humans.get(*position).copied()).collect();
+        let human = self.human_of(person);
+        if !human.is_some_and(|human| humans.contains(&human)) {
+            return Claim::NotTheirs;
+        }
+        let works_here = |position: &usize| {
+            self.people.get(*position).is_some_and(|other| other.uid != person.uid && other.left.is_none())
+        };
+        let meant = self.humans.iter().enumerate().filter(|(_, human)| humans.contains(human));
+        match meant.map(|(position, _)| position).any(|other| works_here(&other)) {
+            true if humans.len() > 1 => Claim::Ambiguous,
+            true => Claim::WorksHere,
+            false => Claim::Theirs,
+        }
+    }
+
+    /// Whether two people are taken for one human.
+    #[must_use]
+    pub fn same_human(&self, one: &PersonFacts, other: &PersonFacts) -> bool {
+        one.uid == other.uid || self.human_of(one).is_some_and(|human| self.human_of(other) == Some(human))
+    }
+
+    /// The first position of this person's human.
+    fn human_of(&self, person: &PersonFacts) -> Option<usize> {
+        let own = |position: &&usize| self.people.get(**position).is_some_and(|found| found.uid == person.uid);
+        let position = person.keys().find_map(|key| self.by_key.get(&key)?.iter().find(own).copied())?;
+        self.humans.get(position).copied()
     }
 
     /// The person of this name.
@@ -118,6 +188,33 @@ impl Index {
     }
 }
 
+/// For each person the first one of the same human, directly or through others.
+fn humans(people: &[PersonFacts]) -> Vec<usize> {
+    let mut by_key: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for (position, person) in people.iter().enumerate() {
+        for key in person.human_keys() {
+            by_key.entry(key).or_default().insert(position);
+        }
+    }
+    let mut humans: Vec<usize> = (0..people.len()).collect();
+    let mut members: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for sharing in by_key.into_values().filter(|sharing| (2..=MOST_RECORDS).contains(&sharing.len())) {
+        let mut all = BTreeSet::new();
+        for position in sharing {
+            let human = humans.get(position).copied().unwrap_or(position);
+            all.extend(members.remove(&human).unwrap_or_else(|| BTreeSet::from([position])));
+        }
+        let first = all.first().copied().unwrap_or_default();
+        for position in &all {
+            if let Some(human) = humans.get_mut(*position) {
+                *human = first;
+            }
+        }
+        members.insert(first, all);
+    }
+    humans
+}
+
 /// An alias, `email:…` or `user:…`, as it is compared: without case where it contains an address.
 #[must_use]
 pub fn comparable(alias: &str) -> String {
@@ -128,12 +225,6 @@ pub fn comparable(alias: &str) -> String {
 #[must_use]
 pub fn user_key(name: &str) -> String {
     comparable(&format!("user:{name}"))
-}
-
-/// Whether two user names are compared as one.
-#[must_use]
-pub fn same_user(one: &str, other: &str) -> bool {
-    one == other || (one.contains('@') && one.to_lowercase() == other.to_lowercase())
 }
 
 /// The key a mark stands for, such as `id:hq/7`; `None` if it cannot be read.
@@ -165,7 +256,8 @@ pub(crate) mod tests {
             uid: format!("uid-{id}"),
             records: vec![("hq".into(), id.into())],
             aliases: vec![format!("email:{id}@example.com"), format!("user:oidc:{id}@example.com")],
-            employed: true,
+            address: Some(format!("{id}@example.com")),
+            left: None,
         }
     }
 
@@ -208,7 +300,88 @@ pub(crate) mod tests {
         for (what, index, name, expected) in cases {
             assert_eq!(index.user(name), expected, "{what}: {name}");
         }
-        assert!(ada.people[0].is_user("oidc:ada.example@example.com"));
-        assert!(!ada.people[1].is_user("ben"));
+    }
+
+    #[test]
+    fn what_one_record_owns_is_held_while_another_of_the_same_human_works_here() {
+        let left = |mut person: PersonFacts| {
+            person.left = Some(Timestamp::UNIX_EPOCH);
+            person
+        };
+        let at = |id: &str, address: Option<&str>| PersonFacts {
+            address: address.map(str::to_owned),
+            aliases: address.map(|address| format!("email:{}", address.to_lowercase())).into_iter().collect(),
+            ..person(id)
+        };
+        let with = |id: &str, address: Option<&str>, more: &str| {
+            let mut person = at(id, address);
+            person.aliases.push(more.to_owned());
+            person
+        };
+        let ada = || left(at("ada", Some("ada@example.com")));
+        let shop = |people: usize| (0..people).map(|n| at(&format!("s{n}"), Some("shop@example.com"))).collect();
+        let cases: Vec<(&str, Vec<PersonFacts>, &str, Claim)> = vec![
+            ("one record", vec![], "id:hq/ada", Claim::Theirs),
+            (
+                "the next record has the address",
+                vec![at("new", Some("Ada@example.com"))],
+                "id:hq/ada",
+                Claim::WorksHere,
+            ),
+            ("and has ended too", vec![left(at("new", Some("ada@example.com")))], "id:hq/ada", Claim::Theirs),
+            ("by the address of both", vec![at("new", Some("ada@example.com"))], "ada@example.com", Claim::WorksHere),
+            ("both ended", vec![left(at("new", Some("ada@example.com")))], "ada@example.com", Claim::Theirs),
+            (
+                "by the other id, which has ended",
+                vec![left(at("new", Some("ada@example.com")))],
+                "id:hq/new",
+                Claim::Theirs,
+            ),
+            ("another address", vec![at("new", Some("a.example@example.com"))], "id:hq/ada", Claim::Theirs),
+            (
+                "an address of before that ada had",
+                vec![with("new", Some("b@example.com"), "email:ada@example.com")],
+                "id:hq/ada",
+                Claim::Theirs,
+            ),
+            (
+                "the next record lost its address",
+                vec![with("new", None, "email:ada@example.com")],
+                "id:hq/ada",
+                Claim::WorksHere,
+            ),
+            (
+                "through a third record",
+                vec![
+                    with("mid", Some("ada@example.com"), "user:aexample"),
+                    with("new", Some("b@example.com"), "user:aexample"),
+                ]
+                .into_iter()
+                .enumerate()
+                .map(|(n, person)| if n == 0 { left(person) } else { person })
+                .collect(),
+                "id:hq/ada",
+                Claim::WorksHere,
+            ),
+            (
+                "an address of before that is a colleague's now",
+                vec![with("new", Some("b@example.com"), "email:ada@example.com")],
+                "ada@example.com",
+                Claim::Ambiguous,
+            ),
+            ("a colleague's", vec![at("ben", Some("ben@example.com"))], "id:hq/ben", Claim::NotTheirs),
+            ("nobody's", vec![], "id:hq/none", Claim::NotTheirs),
+        ];
+        for (what, mut others, mark, expected) in cases {
+            let ada = ada();
+            others.push(ada.clone());
+            assert_eq!(Index::new(others).claim(mark, &ada), expected, "{what}");
+        }
+        for (people, expected) in [(MOST_RECORDS, Claim::WorksHere), (MOST_RECORDS + 1, Claim::Theirs)] {
+            let mut all: Vec<PersonFacts> = shop(people);
+            all[0] = left(all[0].clone());
+            let first = all[0].clone();
+            assert_eq!(Index::new(all).claim("id:hq/s0", &first), expected, "{people} people of one address");
+        }
     }
 }

@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::ownership::{Index, PersonFacts};
+use super::ownership::{Claim, Index, PersonFacts};
 
 pub mod reach;
 mod remaining;
 
-pub use reach::wholly_owned;
 pub use remaining::{Remaining, RemainingReason};
 
 /// Most targets, and most remaining entries, one plan holds: what the schema takes.
@@ -200,13 +199,13 @@ pub struct Plan {
 #[must_use]
 pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &World, protected: &Protected) -> Plan {
     let mut draft = Draft::default();
-    for binding in world.bindings.iter().filter(|binding| binds_user(binding, person)) {
+    for binding in world.bindings.iter().filter(|binding| binds_user(binding, person, index)) {
         match reach::binding(binding, person, index, world, protected) {
             Some(reason) => draft.leave(of_binding(binding), reason),
             None => draft.act(unbind(binding, "every subject is this person's")),
         }
     }
-    for account in world.accounts.iter().filter(|account| index.mentions(&account.mark, person)) {
+    for account in world.accounts.iter().filter(|account| index.claim(&account.mark, person) != Claim::NotTheirs) {
         match reach::account(account, person, index, world, protected) {
             Some(reason) => draft.leave(of_account(account), reason),
             None => draft.act(Target {
@@ -328,10 +327,10 @@ pub fn hash(person_uid: &str, rule: &str, operation: Operation, targets: &[Targe
     data_encoding::HEXLOWER.encode(&Sha256::digest(canonical.to_string().as_bytes()))
 }
 
-/// Whether a binding names a user name of this person.
-fn binds_user(binding: &Binding, person: &PersonFacts) -> bool {
+/// Whether a binding names a user name of this human.
+fn binds_user(binding: &Binding, person: &PersonFacts, index: &Index) -> bool {
     binding.subjects.iter().any(|subject| match subject {
-        Subject::User(name) => person.is_user(name),
+        Subject::User(name) => index.user_claim(name, person) != Claim::NotTheirs,
         Subject::Account { .. } | Subject::Other => false,
     })
 }

@@ -66,3 +66,43 @@ fn a_removal_follows_a_cut_that_is_over_and_recreated_something_once() {
         assert_eq!(removal(&cut, &told).map(|(name, _)| name), expected.then(|| "a-remove".to_owned()), "{what}");
     }
 }
+
+#[test]
+fn what_turns_up_later_is_dealt_with_by_the_record_that_ended_last_once_all_have_ended() {
+    let of = |name: &str, left: Option<i64>| PersonFacts {
+        name: name.to_owned(),
+        uid: format!("u-{name}"),
+        records: vec![],
+        aliases: vec![],
+        address: None,
+        left: left.map(|second| Timestamp::from_second(second).unwrap()),
+    };
+    let cases = [
+        ("one record", of("p-7", Some(5)), vec![], Some(0)),
+        ("one that a human has yet to approve", of("p-7", None), vec![], Some(0)),
+        ("the last of two", of("p-7", Some(5)), vec![of("p-1", Some(3))], Some(1)),
+        ("the first of two", of("p-7", Some(5)), vec![of("p-1", Some(8))], None),
+        ("both at once, by name", of("p-7", Some(5)), vec![of("p-1", Some(5))], Some(1)),
+        ("both at once, the other name", of("p-1", Some(5)), vec![of("p-7", Some(5))], None),
+        ("the other works here", of("p-7", Some(5)), vec![of("p-1", None)], None),
+    ];
+    for (what, person, others, expected) in cases {
+        let human: Vec<&PersonFacts> = others.iter().chain([&person]).collect();
+        assert_eq!(other_records(&person, &human).map(|others| others.len()), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_another_record_did_before_this_one_ended_says_nothing_of_what_was_held_until_then() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let story = Story { prefix: "p-7-1".into(), seen: at(5), effective: at(5) };
+    for (what, acted, expected) in
+        [("never acted", None, true), ("acted before", Some(at(4)), false), ("acted since", Some(at(5)), true)]
+    {
+        assert_eq!(
+            since(&revocation("b-cut", false, json!({"phase": "Revoked", "acted": acted})), &story),
+            expected,
+            "{what}"
+        );
+    }
+}

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Account, Binding, Protected, RemainingReason, Subject, World};
-use crate::ownership::{Index, Owners, PersonFacts};
+use crate::ownership::{Claim, Index, PersonFacts};
 
 /// What the names of the system's namespaces begin with. Kubernetes keeps this prefix for itself, so a team's namespace
 /// of such a name is left alone too.
@@ -28,10 +28,11 @@ pub fn account(
     world: &World,
     protected: &Protected,
 ) -> Option<RemainingReason> {
-    match index.resolve(&account.mark) {
-        Owners::One(owner) if owner.uid == person.uid => {}
-        Owners::Several => return Some(RemainingReason::AmbiguousMark),
-        Owners::One(_) | Owners::Nobody => return Some(RemainingReason::HandedOver),
+    match index.claim(&account.mark, person) {
+        Claim::Theirs => {}
+        Claim::Ambiguous => return Some(RemainingReason::AmbiguousMark),
+        Claim::WorksHere => return Some(RemainingReason::WorksHere),
+        Claim::NotTheirs => return Some(RemainingReason::HandedOver),
     }
     if account.name == "default" {
         return Some(RemainingReason::DefaultAccount);
@@ -58,8 +59,8 @@ pub fn binding(
     world: &World,
     protected: &Protected,
 ) -> Option<RemainingReason> {
-    if !wholly_owned(binding, person, index, world) {
-        return Some(RemainingReason::SharedBinding);
+    if let Some(reason) = not_wholly_owned(binding, person, index, world) {
+        return Some(reason);
     }
     place(&binding.namespace, &binding.name, binding.break_glass, world, protected)
 }
@@ -83,25 +84,27 @@ pub fn place(
     (!consented).then_some(RemainingReason::NoConsent)
 }
 
-/// Whether every subject resolves to this person and nobody else.
-#[must_use]
-pub fn wholly_owned(binding: &Binding, person: &PersonFacts, index: &Index, world: &World) -> bool {
-    let alone = |owners: Owners<'_>| matches!(owners, Owners::One(owner) if owner.uid == person.uid);
-    !binding.subjects.is_empty()
-        && binding.subjects.iter().all(|subject| match subject {
-            Subject::User(name) => !name.starts_with(SYSTEM_NAME) && alone(index.user(name)),
-            Subject::Account { namespace, name } => {
-                !is_system(namespace, &world.own_namespaces)
-                    && world
-                        .accounts
-                        .iter()
-                        .find(|account| account.namespace == *namespace && account.name == *name)
-                        .is_some_and(|account| {
-                            alone(index.resolve(&account.mark)) && is_workload(account, &world.consumers) == Some(false)
-                        })
-            }
-            Subject::Other => false,
-        })
+/// Why not every subject is this person's to end: one is somebody else's, or another record of the same human works here.
+fn not_wholly_owned(binding: &Binding, person: &PersonFacts, index: &Index, world: &World) -> Option<RemainingReason> {
+    let shared = Some(RemainingReason::SharedBinding);
+    let of = |claim: Claim| match claim {
+        Claim::Theirs => None,
+        Claim::WorksHere => Some(RemainingReason::WorksHere),
+        Claim::Ambiguous | Claim::NotTheirs => Some(RemainingReason::SharedBinding),
+    };
+    let reasons = binding.subjects.iter().map(|subject| match subject {
+        Subject::User(name) if !name.starts_with(SYSTEM_NAME) => of(index.user_claim(name, person)),
+        Subject::Account { namespace, name } if !is_system(namespace, &world.own_namespaces) => {
+            let is_it = |account: &&Account| account.namespace == *namespace && account.name == *name;
+            let account = world.accounts.iter().find(is_it);
+            account.map_or(shared, |account| match is_workload(account, &world.consumers) {
+                Some(false) => of(index.claim(&account.mark, person)),
+                Some(true) | None => shared,
+            })
+        }
+        Subject::User(_) | Subject::Account { .. } | Subject::Other => shared,
+    });
+    if binding.subjects.is_empty() { shared } else { reasons.flatten().max_by_key(|reason| Some(*reason) == shared) }
 }
 
 /// Whether workloads run as this account; the annotation overrides; `None` if it could not be read.

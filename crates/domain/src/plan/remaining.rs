@@ -7,6 +7,8 @@ pub enum RemainingReason {
     SharedBinding,
     /// A mark that resolves to more than one person.
     AmbiguousMark,
+    /// It is this human's, and another HR record of theirs works here, or it cannot be told.
+    WorksHere,
     /// A mark that names somebody else by now, or nobody who is known.
     HandedOver,
     /// An account that workloads run as.
@@ -38,6 +40,7 @@ impl RemainingReason {
         match self {
             Self::SharedBinding => "SharedBinding",
             Self::AmbiguousMark => "AmbiguousMark",
+            Self::WorksHere => "WorksHere",
             Self::HandedOver => "HandedOver",
             Self::WorkloadAccount => "WorkloadAccount",
             Self::UnknownConsumers => "UnknownConsumers",
@@ -60,6 +63,9 @@ impl RemainingReason {
                 "Remove the leaver's subject from the binding where it is applied from; the other subjects keep it."
             }
             Self::AmbiguousMark => "Change the mark rollcall.dev/owner so that it names one person.",
+            Self::WorksHere => {
+                "Another HR record with the same address or sign-in name still works here, so this is taken to be in use. It is revoked when that record ends as well. If they are two people, end this access by hand."
+            }
             Self::HandedOver => {
                 "Its annotation rollcall.dev/owner names somebody else, or nobody who is known. If it is still the leaver's, set it back; otherwise rotate its tokens."
             }

@@ -53,7 +53,8 @@ fn everybody() -> Index {
     twin.aliases.push("email:shared@example.com".into());
     let mut ada = person("ada");
     ada.aliases.push("email:shared@example.com".into());
-    Index::new(vec![ada, person("ben"), twin])
+    let next = PersonFacts { address: Some("eve@example.com".into()), ..person("eve-next") };
+    Index::new(vec![ada, person("ben"), twin, person("eve"), next])
 }
 
 fn cut_of_ada(world: &World, protected: &Protected) -> Plan {
@@ -151,6 +152,28 @@ fn a_binding_is_deleted_only_if_every_subject_is_this_persons() {
         let plan = cut_of_ada(&world, &Protected::default());
         let unbound = plan.targets.iter().filter(|target| target.action == Action::Unbind).count();
         assert_eq!((unbound, plan.remaining.len()), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_binding_of_a_human_whose_next_record_works_here_is_held_and_says_so() {
+    let subjects = |more: Vec<Subject>| vec![binding("view", [vec![user("eve")], more].concat())];
+    let cases = [
+        ("alone", subjects(vec![]), RemainingReason::WorksHere),
+        ("with the next record's user name", subjects(vec![user("eve-next")]), RemainingReason::WorksHere),
+        ("shared with a colleague", subjects(vec![user("ben")]), RemainingReason::SharedBinding),
+    ];
+    for (what, bindings, expected) in cases {
+        let world = world(vec![account("eves", "id:hq/eve"), account("next", "id:hq/eve-next")], bindings);
+        let index = everybody();
+        let eve = index.person("p-eve").unwrap().clone();
+        let plan = cut(&eve, "rule", &index, &world, &Protected::default());
+        let left: Vec<RemainingReason> = plan.remaining.iter().map(|remaining| remaining.why).collect();
+        assert_eq!(
+            (left, plan.targets.len()),
+            (vec![expected, RemainingReason::WorksHere, RemainingReason::WorksHere], 0),
+            "{what}"
+        );
     }
 }
 
@@ -277,6 +300,9 @@ fn reasons_are_spelled_as_they_always_were() {
     for (reason, spelled) in [
         (R::SharedBinding, "SharedBinding"),
         (R::AmbiguousMark, "AmbiguousMark"),
+        (R::WorksHere, "WorksHere"),
+        (R::HandedOver, "HandedOver"),
+        (R::NameTooLong, "NameTooLong"),
         (R::WorkloadAccount, "WorkloadAccount"),
         (R::UnknownConsumers, "UnknownConsumers"),
         (R::NoConsent, "NoConsent"),
