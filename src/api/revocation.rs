@@ -391,6 +391,9 @@ pub enum StepOutcome {
     Done,
     /// It was gone already, or its place was taken by an object with another uid.
     AlreadyGone,
+    /// Deleted, and not created again: its namespace is being deleted, or a policy or a quota refused the new account. Its
+    /// tokens are dead all the same.
+    NotRecreated,
     /// The revoker's own live reads said no; nothing was done.
     Skipped,
     /// The API server refused.

@@ -52,6 +52,7 @@ spelled!(StepOutcome {
     Begun => "Begun",
     Done => "Done",
     AlreadyGone => "AlreadyGone",
+    NotRecreated => "NotRecreated",
     Skipped => "Skipped",
     Refused => "Refused",
     Failed => "Failed",

@@ -235,18 +235,21 @@ async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<S
 ///
 /// # Flow          create by the same name; on a conflict read who stands there
 /// # Guarantees    the account has a new uid, so that no token issued before is valid for it
-/// # Errors        transient: asked again. Refused by admission is an outcome
+/// # Errors        transient: asked again. One that cannot be made there any more, or that admission refuses, is an outcome:
+///                 what was deleted is no credential, whether or not something takes its place
 pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json::Value>) -> Result<Stepped, Fault> {
     let api = dynamic(ctx, target);
     let Some(manifest) = manifest.and_then(|manifest| serde_json::from_value::<DynamicObject>(manifest).ok()) else {
-        return Ok(Stepped::Ended(Ended::saying(StepOutcome::Failed, "deleted, and its manifest cannot be read back")));
+        return Ok(Stepped::Ended(Ended::saying(StepOutcome::NotRecreated, "its manifest cannot be read back")));
     };
     let created = match call("create again", api.create(&PostParams::default(), &manifest)).await {
         Ok(created) => created,
         Err(fault) if fault.is_conflict() => call("read who stands there", api.get(&target.name)).await?,
+        Err(fault) if fault.is_not_found() => {
+            return Ok(Stepped::Ended(Ended::saying(StepOutcome::NotRecreated, "its namespace is gone")));
+        }
         Err(fault) if fault.is_refusal() => {
-            let message = format!("deleted, and not created again: {}", layer(&fault));
-            return Ok(Stepped::Ended(Ended::saying(StepOutcome::Refused, message)));
+            return Ok(Stepped::Ended(Ended::saying(StepOutcome::NotRecreated, layer(&fault))));
         }
         Err(fault) => return Err(fault),
     };
@@ -259,7 +262,13 @@ pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json:
 /// Which layer refused, and with which policy; the API server's own words name objects and identities, no payload.
 fn layer(fault: &Fault) -> String {
     let message = fault.server_message().unwrap_or_default();
-    let layer = if message.contains("ValidatingAdmissionPolicy") { "admission policy" } else { "RBAC" };
+    let layer = match message {
+        message if message.contains("ValidatingAdmissionPolicy") => "admission policy",
+        message if message.contains("admission webhook") => "admission webhook",
+        message if message.contains("exceeded quota") => "quota",
+        message if message.contains("is being terminated") => "namespace",
+        _ => "RBAC",
+    };
     format!("{layer}: {}", message.chars().take(400).collect::<String>())
 }
 /// Events on the Person and on the object acted on.

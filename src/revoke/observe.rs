@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 
 use crate::kube::named::Api;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::Value;
@@ -161,6 +162,7 @@ impl<'a> Observer<'a> {
         let api = dynamic(self.ctx, target);
         let live = match call("look at a target", api.get_opt(&target.name)).await {
             Ok(live) => live,
+            Err(fault) if fault.is_forbidden() && namespace_is_gone(self.ctx, &target.namespace).await? => None,
             Err(fault) if fault.is_forbidden() => {
                 return Ok((Observation::Refused("RBAC: the namespace has not consented".to_owned()), None));
             }
@@ -256,6 +258,19 @@ impl<'a> Observer<'a> {
             Err(fault) if fault.is_forbidden() => Ok(None),
             Err(fault) => Err(fault),
         }
+    }
+}
+
+/// Whether a namespace is gone, and with it its consent and everything in it; `""` stands for the cluster.
+pub async fn namespace_is_gone(ctx: &Context, namespace: &str) -> Result<bool, Fault> {
+    if namespace.is_empty() {
+        return Ok(false);
+    }
+    let namespaces: Api<Namespace> = Api::all(ctx.client.clone());
+    match call("look for the namespace", namespaces.get_opt(namespace)).await {
+        Ok(namespace) => Ok(namespace.is_none()),
+        Err(fault) if fault.is_forbidden() => Ok(false),
+        Err(fault) => Err(fault),
     }
 }
 

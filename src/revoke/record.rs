@@ -129,7 +129,8 @@ impl Record {
 
     /// Whether this plan, in this process or an earlier one, brought the target to its end.
     pub fn ended(&self, target: &Target) -> bool {
-        self.step(target).is_some_and(|step| matches!(step.outcome, StepOutcome::Done | StepOutcome::AlreadyGone))
+        let ended = [StepOutcome::Done, StepOutcome::AlreadyGone, StepOutcome::NotRecreated];
+        self.step(target).is_some_and(|step| ended.contains(&step.outcome))
     }
 
     /// The step of a target.

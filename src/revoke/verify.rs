@@ -12,7 +12,7 @@ use kube::api::DynamicObject;
 use tokio::time::Instant;
 
 use super::Context;
-use super::observe::{Observation, Observed, SIDE_BY_SIDE, Seen, dynamic};
+use super::observe::{Observation, Observed, SIDE_BY_SIDE, Seen, dynamic, namespace_is_gone};
 use super::record::Record;
 use super::{canary, probe};
 use crate::api::revocation::{Finished, Verdict, VerdictKind};
@@ -196,7 +196,9 @@ async fn places<'a>(ctx: &Context, judged: &[&'a Seen]) -> Result<BTreeMap<&'a s
         let looked = if by_name { each_by_name(ctx, &group).await } else { all_by_uid(ctx, &group).await };
         match looked {
             Err(fault) if fault.is_forbidden() => {
-                Ok(group.iter().map(|seen| (seen.target.uid.as_str(), Place::Unclear)).collect())
+                let namespace = group.first().map_or("", |seen| &seen.target.namespace);
+                let place = if namespace_is_gone(ctx, namespace).await? { Place::Without } else { Place::Unclear };
+                Ok(group.iter().map(|seen| (seen.target.uid.as_str(), place)).collect())
             }
             looked => looked,
         }
