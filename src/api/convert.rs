@@ -16,8 +16,9 @@ use domain::roster::{self, person_name};
 pub fn person_facts(person: &Person) -> PersonFacts {
     let status = person.status.as_ref();
     let ended = status.and_then(|status| status.employment.as_ref());
-    let ended =
-        ended.filter(|_| standing(Some(person)) == Standing::Ended).filter(|ended| !ended.baseline || approved(person));
+    let ended = ended
+        .filter(|_| standing(Some(person)) == Standing::Ended)
+        .filter(|ended| person.spec.hold.is_none() && (!ended.baseline || approved(person)));
     PersonFacts {
         name: person.metadata.name.clone().unwrap_or_default(),
         uid: person.metadata.uid.clone().unwrap_or_default(),
@@ -276,4 +277,47 @@ fn shown(revocation: &Revocation) -> Option<&revocation::Plan> {
 #[must_use]
 pub fn seconds(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn another_record_has_ended_only_once_nobody_holds_it_or_has_yet_to_approve_it() {
+        let seen = "2026-03-01T00:00:00Z";
+        let revocation = format!("{}-cut", roster::story_prefix("p-7", seen.parse().unwrap()));
+        let hold = json!({"reason": "law", "until": "2026-04-01T00:00:00Z", "by": "admin"});
+        let access = |state: &str, name: &str| json!({"state": state, "revocation": name});
+        let cases: Vec<(&str, &str, bool, Value, Value, bool)> = vec![
+            ("works here", "Active", false, json!(null), json!(null), false),
+            ("cannot be told", "Unknown", false, json!(null), json!(null), false),
+            ("has left", "Terminated", false, json!(null), json!(null), true),
+            ("under a hold", "Terminated", false, hold, json!(null), false),
+            ("waits for approval", "Terminated", true, json!(null), access("Held", &revocation), false),
+            ("approved", "Terminated", true, json!(null), access("Released", &revocation), true),
+            ("approved, and done", "Terminated", true, json!(null), access("Revoked", &revocation), true),
+            (
+                "an earlier termination was approved",
+                "Terminated",
+                true,
+                json!(null),
+                access("Revoked", "p-7-0-cut"),
+                false,
+            ),
+        ];
+        for (what, state, baseline, hold, access, expected) in cases {
+            let employment = json!({"state": state, "since": seen, "seen": seen, "effective": seen, "timeZone": "UTC",
+                "why": "Terminated", "baseline": baseline});
+            let person: Person = serde_json::from_value(json!({
+                "metadata": {"name": "p-7", "namespace": "rollcall", "uid": "u"},
+                "spec": {"records": [{"connection": "hq", "id": "7"}], "hold": hold},
+                "status": {"policy": "everyone", "employment": employment, "access": access},
+            }))
+            .unwrap();
+            assert_eq!(person_facts(&person).left.is_some(), expected, "{what}");
+        }
+    }
 }

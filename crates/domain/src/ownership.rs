@@ -29,8 +29,8 @@ pub struct PersonFacts {
     pub aliases: Vec<String>,
     /// The current work address, where there is one.
     pub address: Option<String>,
-    /// When the present termination was seen; none while the person works here, it cannot be told, or a human has yet to
-    /// approve it.
+    /// When the present termination was seen; none while the person works here, it cannot be told, somebody put a hold on
+    /// them, or has yet to approve it.
     pub left: Option<Timestamp>,
 }
 
@@ -137,6 +137,15 @@ impl Index {
         self.claim_of(&user_key(name), person)
     }
 
+    /// Everybody who may be meant by what is theirs: the other records of a human.
+    pub fn records(&self, person: &PersonFacts) -> impl Iterator<Item = &PersonFacts> {
+        self.meant(&self.human_of(person).into_iter().collect()).collect::<Vec<_>>().into_iter()
+    }
+
+    fn meant(&self, humans: &BTreeSet<usize>) -> impl Iterator<Item = &PersonFacts> {
+        self.people.iter().zip(&self.humans).filter(|(_, human)| humans.contains(human)).map(|(person, _)| person)
+    }
+
     fn claim_of(&self, key: &str, person: &PersonFacts) -> Claim {
         let Some(named) = self.by_key.get(key) else { return Claim::NotTheirs };
         let humans: BTreeSet<usize> = named.iter().filter_map(|position| self.humans.get(*position).copied()).collect();
@@ -144,11 +153,8 @@ impl Index {
         if !human.is_some_and(|human| humans.contains(&human)) {
             return Claim::NotTheirs;
         }
-        let works_here = |position: &usize| {
-            self.people.get(*position).is_some_and(|other| other.uid != person.uid && other.left.is_none())
-        };
-        let meant = self.humans.iter().enumerate().filter(|(_, human)| humans.contains(human));
-        match meant.map(|(position, _)| position).any(|other| works_here(&other)) {
+        let works_here = |other: &PersonFacts| other.uid != person.uid && other.left.is_none();
+        match self.meant(&humans).any(works_here) {
             true if humans.len() > 1 => Claim::Ambiguous,
             true => Claim::WorksHere,
             false => Claim::Theirs,

@@ -29,6 +29,7 @@ pub fn account(
     protected: &Protected,
 ) -> Option<RemainingReason> {
     match index.claim(&account.mark, person) {
+        Claim::Theirs if another_is_protected(person, index, protected) => return Some(RemainingReason::Protected),
         Claim::Theirs => {}
         Claim::Ambiguous => return Some(RemainingReason::AmbiguousMark),
         Claim::WorksHere => return Some(RemainingReason::WorksHere),
@@ -62,7 +63,15 @@ pub fn binding(
     if let Some(reason) = not_wholly_owned(binding, person, index, world) {
         return Some(reason);
     }
+    if another_is_protected(person, index, protected) {
+        return Some(RemainingReason::Protected);
+    }
     place(&binding.namespace, &binding.name, binding.break_glass, world, protected)
+}
+
+/// Whether the policy protects another record of this human: it may be the one the object is known by.
+fn another_is_protected(person: &PersonFacts, index: &Index, protected: &Protected) -> bool {
+    index.records(person).any(|record| record.uid != person.uid && protected.person(record))
 }
 
 /// Why an object is left alone for where it is and what it is called; a namespace of `""` stands for cluster-scoped ones.

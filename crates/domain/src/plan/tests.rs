@@ -178,6 +178,23 @@ fn a_binding_of_a_human_whose_next_record_works_here_is_held_and_says_so() {
 }
 
 #[test]
+fn what_protects_one_record_protects_what_all_records_of_the_human_own() {
+    let left = |id: &str| PersonFacts {
+        left: Some(jiff::Timestamp::UNIX_EPOCH),
+        address: Some("eve@example.com".into()),
+        ..person(id)
+    };
+    let index = Index::new(vec![left("eve"), left("eve-next"), person("ben")]);
+    let world = world(vec![account("laptop", "id:hq/eve")], vec![binding("view", vec![user("eve")])]);
+    let eve = index.person("p-eve").unwrap().clone();
+    for (who, expected) in [("ben", (2, 0)), ("eve-next", (0, 2))] {
+        let protected = Protected { people: [who.to_owned()].into(), ..Protected::default() };
+        let plan = cut(&eve, "rule", &index, &world, &protected);
+        assert_eq!((plan.targets.len(), plan.remaining.len()), expected, "{who} is protected");
+    }
+}
+
+#[test]
 fn rights_go_before_accounts() {
     let world = world(vec![account("a", "ada@example.com")], vec![binding("z", vec![user("ada")])]);
     let actions: Vec<Action> = cut_of_ada(&world, &Protected::default()).targets.iter().map(|t| t.action).collect();
