@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, Patch, PatchParams, PostParams};
-use rollcall::api::condition::STALLED;
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::{HRConnection, names};
 use serde_json::{Value, json};
 
@@ -127,7 +127,7 @@ async fn a_definition_of_ones_own_is_read_anew_with_every_poll() {
     connections.patch(&rollcall.connection, &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
     let said = eventually("the connection says what is wrong with the definition", || async {
         let status = connections.get(&rollcall.connection).await.unwrap().status?;
-        let stalled = status.conditions.into_iter().find(|c| c.type_ == STALLED && c.status == "True")?;
+        let stalled = status.conditions.into_iter().find(|c| c.is(ConditionType::Stalled, Status::True))?;
         Some(stalled.message)
     })
     .await;

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, PostParams};
-use rollcall::api::condition::{READY, REVOKER_CANNOT_START};
+use rollcall::api::condition::{ConditionType, Reason};
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::{Value, json};
 
@@ -88,16 +88,16 @@ async fn a_leaver_behind_a_quota_reads_what_refuses_the_revoker_and_is_revoked_o
     eventually("the Revocation says what refuses the revoker, and is not called at work", || async {
         let newest = rollcall.revocations("7").await.pop()?;
         let status = newest.status?;
-        let ready = status.conditions.iter().find(|condition| condition.type_ == READY)?;
+        let ready = status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str())?;
         assert!(!ready.message.contains("at work"), "{}", ready.message);
-        (ready.reason == REVOKER_CANNOT_START && ready.message.contains(refusal)).then_some(())
+        (ready.reason == Reason::RevokerCannotStart.as_str() && ready.message.contains(refusal)).then_some(())
     })
     .await;
     eventually("a Warning is told on the Revocation", || async {
         let events = rollcall.api::<Event>().list(&Default::default()).await.unwrap().items;
         let told = |event: &Event| {
             event.type_.as_deref() == Some("Warning")
-                && event.reason.as_deref() == Some(REVOKER_CANNOT_START)
+                && event.reason.as_deref() == Some(Reason::RevokerCannotStart.as_str())
                 && event.regarding.as_ref().and_then(|on| on.kind.as_deref()) == Some("Revocation")
         };
         events.iter().any(told).then_some(())
@@ -108,7 +108,7 @@ async fn a_leaver_behind_a_quota_reads_what_refuses_the_revoker_and_is_revoked_o
         person
             .conditions
             .iter()
-            .any(|c| c.reason == REVOKER_CANNOT_START && c.message.contains("Access stands"))
+            .any(|c| c.reason == Reason::RevokerCannotStart.as_str() && c.message.contains("Access stands"))
             .then_some(())
     })
     .await;

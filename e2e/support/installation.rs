@@ -13,8 +13,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::revocation::{Operation, Phase};
-use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy, condition, names};
+use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -416,8 +417,7 @@ impl Installation {
             let policy = policies.get(POLICY).await.unwrap();
             let (generation, status) = (policy.metadata.generation, policy.status?);
             let followed = status.observed_generation == generation; // the same answer may be shown of an older spec
-            let settled =
-                followed && status.conditions.iter().any(|c| c.type_ == condition::BASELINE && c.status == "True");
+            let settled = followed && status.conditions.iter().any(|c| c.is(ConditionType::Baseline, Status::True));
             (settled && status.answer.as_ref() == Some(&trusted.answer)).then_some(())
         })
         .await;

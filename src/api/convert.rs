@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::condition::{ConditionType, Status};
 use super::quantity::{self, Unreadable};
-use super::{HRConnection, Person, Revocation, SyncPolicy, condition, person, revocation};
+use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::employee::HrId;
 use domain::gate::{Facts, Hold, Standing};
 use domain::ledger::{Allowance, Asked, Ledger, Limits, allowed_people};
@@ -84,7 +85,7 @@ pub fn rule(policy: &SyncPolicy) -> String {
 #[must_use]
 pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
     let Some(status) = &connection.status else { return false };
-    let believed = status.conditions.iter().any(|c| c.type_ == condition::TRUSTED && c.status == "True");
+    let believed = status.conditions.iter().any(|c| c.is(ConditionType::Trusted, Status::True));
     let bound = connection.spec.stale_after();
     let fresh = match (&status.last_trusted, bound) {
         (Some(last), Ok(bound)) => now.duration_since(last.as_of()) <= bound,

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::condition::Condition;
+use super::condition::{Condition, ConditionType, Status};
 use super::{LocalRef, quantity};
 use domain::employee::EmploymentType;
 
@@ -340,8 +340,7 @@ impl SyncPolicy {
     pub fn settled(&self) -> bool {
         let conditions = self.status.iter().flat_map(|status| &status.conditions);
         conditions.into_iter().any(|condition| {
-            condition.type_ == super::condition::BASELINE
-                && condition.status == "True"
+            condition.is(ConditionType::Baseline, Status::True)
                 && condition.observed_generation == self.metadata.generation
         })
     }

@@ -25,7 +25,7 @@ pub use self::poll::Settings;
 use self::poll::{Answered, Outcome, Seen};
 use super::{Context, MANAGER, memory, source};
 use crate::api::HRConnection;
-use crate::api::condition::{self, Condition};
+use crate::api::condition::{Condition, ConditionType};
 use crate::api::connection::HRConnectionStatus;
 use crate::kube::calls;
 use crate::kube::outcome::{self, Fault, Report};
@@ -72,8 +72,8 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
         Due::At(_) if unused::is_there(connection, ctx).await? => {}
         Due::At(at) => return Ok(Step::Early(at)),
         Due::Suspended(end) => {
-            let (status, words) = poll::suspended(connection, end);
-            return Ok(Step::Done(Box::new(status), Report { words, again: until(end, now) }));
+            let (status, updates) = poll::suspended(connection, end);
+            return Ok(Step::Done(Box::new(status), Report { updates, again: until(end, now) }));
         }
         Due::Now => {}
     }
@@ -93,11 +93,11 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let refused = matches!(&outcome, Outcome::Failed(Finding::NoAnswer(Failure::Unauthorised(_))));
     ctx.refused.note(connection, used, refused);
     let ended = (ctx.clock)();
-    let (status, words) = poll::record(connection, &settings, seen, outcome, ended);
+    let (status, updates) = poll::record(connection, &settings, seen, outcome, ended);
     measure(ctx, &name, &status);
     let again = status.next_run.map_or(LONGEST_SLEEP, |at| until(at, ended));
     let again = if refused { again.min(credentials::LOOK) } else { again };
-    Ok(Step::Done(Box::new(status), Report { words, again }))
+    Ok(Step::Done(Box::new(status), Report { updates, again }))
 }
 
 /// Whether a credential that the source refused is another one now.
@@ -216,15 +216,16 @@ async fn report(
 /// Keeps what the source's answers said, where this step says nothing of it: a pause, a fault or a failed attempt
 /// unsays no answer.
 fn with_the_unsaid(mut conditions: Vec<Condition>, standing: &[Condition]) -> Vec<Condition> {
-    const OF_ANSWERS: [&str; 5] = [
-        condition::REACHABLE,
-        condition::TRUSTED,
-        condition::RECOGNISED,
-        condition::STABLE_IDS,
-        condition::TELLS_LEAVERS,
+    const OF_ANSWERS: [ConditionType; 5] = [
+        ConditionType::Reachable,
+        ConditionType::Trusted,
+        ConditionType::Recognised,
+        ConditionType::StableIds,
+        ConditionType::TellsLeavers,
     ];
     let unsaid = |old: &&Condition| {
-        OF_ANSWERS.contains(&old.type_.as_str()) && !conditions.iter().any(|new| new.type_ == old.type_)
+        OF_ANSWERS.iter().any(|type_| old.type_ == type_.as_str())
+            && !conditions.iter().any(|new| new.type_ == old.type_)
     };
     let kept: Vec<Condition> = standing.iter().filter(unsaid).cloned().collect();
     conditions.extend(kept);
@@ -239,6 +240,7 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::condition;
 
     #[test]
     fn a_step_that_says_nothing_of_an_answer_unsays_nothing() {

@@ -25,7 +25,7 @@ use super::owned::{Owned, Seen as Owners};
 use super::people::{self, People};
 use super::usernames::Form;
 use super::{Context, MANAGER, coverage};
-use crate::api::condition::{self, ConditionUpdate};
+use crate::api::condition::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert};
 use crate::kube::calls::{self, apply_exactly, call};
@@ -152,7 +152,7 @@ async fn observe(
     let settled = before.baseline.as_ref().map(|baseline| baseline.fingerprint.as_str());
     let baseline = now.baseline(settled, called_settled(&before), snapshot.is_some());
     let missing = || Fault::Waiting {
-        reason: condition::CONNECTION_MISSING,
+        reason: Reason::ConnectionMissing,
         message: format!("spec.connections: there is no HRConnection {name}; apply it"),
         again: CONNECTION_AGAIN,
     };
@@ -172,7 +172,7 @@ fn source_of(connection: &HRConnection, snapshot: Option<&Snapshot>) -> Part {
 
 /// Whether the policy says that its baseline is settled, of whatever spec.
 fn called_settled(status: &SyncPolicyStatus) -> bool {
-    status.conditions.iter().any(|one| one.type_ == condition::BASELINE && one.status == "True")
+    status.conditions.iter().any(|one| one.is(ConditionType::Baseline, condition::Status::True))
 }
 
 fn view(
@@ -228,9 +228,9 @@ async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
         .for_each_concurrent(EVENTS, |(person, news)| async move {
             let on = person.object_ref(&());
             if news.wrong {
-                calls::alarm(client, "sync", on, news.reason, news.note, now).await;
+                calls::publish_warning(client, "sync", on, news.reason, news.note, now).await;
             } else {
-                calls::announce(client, "sync", on, news.reason, news.note, now).await;
+                calls::publish_event(client, "sync", on, news.reason, news.note, now).await;
             }
         })
         .await;
@@ -251,7 +251,7 @@ async fn tell_of_scope(
     let note = format!(
         "{out} people went out of scope and {into} came into it. This ends nobody's access; who came into it and has left needs approval."
     );
-    calls::announce(&watched.shared.client, "sync", policy.object_ref(&()), "ScopeChanged", note, now).await;
+    calls::publish_event(&watched.shared.client, "sync", policy.object_ref(&()), Reason::ScopeChanged, note, now).await;
 }
 
 /// What is somebody's, and what is said of the policy's user names.
@@ -286,9 +286,9 @@ fn conclude(
         Some(Fault::Waiting { again: sooner, .. }) => again.min(*sooner),
         _ => again,
     };
-    let mut words = words(seen, &tally);
-    words.extend(of_user_names.flatten().filter(|_| seen.baseline != Baseline::Awaited)); // nobody is known before
-    let report = Report { words, again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
+    let mut updates = updates(seen, &tally);
+    updates.extend(of_user_names.flatten().filter(|_| seen.baseline != Baseline::Awaited)); // nobody is known before
+    let report = Report { updates, again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
     let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
     let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
     let status = SyncPolicyStatus {
@@ -303,17 +303,17 @@ fn conclude(
     (status, report)
 }
 
-fn words(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
+fn updates(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
     let connection = &seen.connection;
     let baseline = match (seen.baseline, tally.baseline_leavers) {
         (Baseline::Awaited, _) => condition::baseline_awaited(),
         (Baseline::Now | Baseline::Settled, 0) => condition::baseline_clear(),
         (Baseline::Now | Baseline::Settled, leavers) => condition::baseline_leavers(leavers),
     };
-    let mut words = match (&seen.trouble, seen.baseline, tally.not_added) {
+    let mut updates = match (&seen.trouble, seen.baseline, tally.not_added) {
         (Some(Fault::Stalled(message)), ..) => vec![condition::not_followed(message), condition::stalled(message)],
         (Some(Fault::Waiting { reason, message, .. }), ..) => {
-            vec![condition::waiting(reason, message), condition::reconciling(message)]
+            vec![condition::waiting(*reason, message), condition::reconciling(message)]
         }
         (Some(fault @ (Fault::Transient { .. } | Fault::Call { .. })), ..) => {
             vec![condition::retrying(fault.to_string())]
@@ -329,12 +329,12 @@ fn words(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
         }
         (None, Baseline::Now | Baseline::Settled, None) => vec![condition::ready(all_is_well(connection, tally))],
     };
-    words.push(baseline);
-    words.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {
+    updates.push(baseline);
+    updates.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {
         Ok(0) => condition::locations_matched(),
         people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
     }));
-    words
+    updates
 }
 
 fn all_is_well(connection: &str, tally: &Tally) -> String {
@@ -389,7 +389,7 @@ async fn report(
 
 /// What was said of locations stands until an answer says it anew: they are not kept.
 fn keep_locations(status: &mut SyncPolicyStatus, before: &SyncPolicyStatus) {
-    let of_locations = |condition: &&condition::Condition| condition.type_ == condition::LOCATIONS_MATCHED;
+    let of_locations = |condition: &&condition::Condition| condition.type_ == ConditionType::LocationsMatched.as_str();
     if !status.conditions.iter().any(|condition| of_locations(&condition)) {
         status.conditions.extend(before.conditions.iter().find(of_locations).cloned());
         status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));

@@ -13,7 +13,8 @@ use kube::api::{ObjectMeta, Patch, PatchParams};
 use serde::{Deserialize, Serialize};
 
 use super::{CHECK, JobState, Seen, look, shape, start};
-use crate::api::{condition, names};
+use crate::api::condition::Reason;
+use crate::api::names;
 use crate::control::Context;
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
@@ -160,18 +161,18 @@ async fn tell(ctx: &Context, record: &Record, now: Timestamp) {
     };
     let on = map.object_ref(&());
     if record.ready {
-        calls::announce(
+        calls::publish_event(
             &ctx.client,
             "control",
             on,
-            "RevokerReady",
+            Reason::RevokerReady,
             "An empty Job of the revoker ended well.".to_owned(),
             now,
         )
         .await;
     } else {
         let note = format!("An empty Job of the revoker cannot run: {}", record.message);
-        calls::alarm(&ctx.client, "control", on, condition::REVOKER_CANNOT_START, note, now).await;
+        calls::publish_warning(&ctx.client, "control", on, Reason::RevokerCannotStart, note, now).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use kube::ResourceExt;
 
-use crate::api::condition::{self, ConditionUpdate};
+use crate::api::condition::{self, ConditionUpdate, Reason};
 use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Sentinels, Trusted};
 use crate::api::{HRConnection, names, quantity};
 use crate::kube::outcome::Fault;
@@ -146,7 +146,7 @@ impl Seen {
         self.notes.push(short(&words));
     }
 
-    fn words(&self) -> [ConditionUpdate; 2] {
+    fn updates(&self) -> [ConditionUpdate; 2] {
         let people = u32::try_from(self.without_meaning).unwrap_or(u32::MAX);
         let ids = if self.capabilities.stable_ids { condition::stable_ids() } else { condition::weak_identity() };
         let statuses = match people {
@@ -230,14 +230,14 @@ pub(super) fn owed(connection: &HRConnection) -> HRConnectionStatus {
     HRConnectionStatus { next_run: None, ..standing(connection) }
 }
 
-/// Status and words of a pause.
+/// Status and conditions of a pause.
 pub(super) fn suspended(connection: &HRConnection, until: Timestamp) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let reason = connection.spec.suspend.as_ref().map_or("", |suspend| suspend.reason.as_str());
     let status = HRConnectionStatus { next_run: Some(until), ..standing(connection) };
     (status, vec![condition::suspended(reason, until)])
 }
 
-/// Status and words of an attempt that ended at `at`. What an earlier trusted answer left stands, whatever came now.
+/// Status and conditions of an attempt that ended at `at`. What an earlier trusted answer left stands, whatever came now.
 pub(super) fn record(
     connection: &HRConnection,
     settings: &Settings,
@@ -246,12 +246,12 @@ pub(super) fn record(
     at: Timestamp,
 ) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let mut status = standing(connection);
-    let mut words: Vec<ConditionUpdate> = seen.iter().flat_map(Seen::words).collect();
-    let attempt = |outcome: &str, answer: Option<String>, findings: &[Finding], prefix: &str| {
+    let mut updates: Vec<ConditionUpdate> = seen.iter().flat_map(Seen::updates).collect();
+    let attempt = |outcome: Reason, answer: Option<String>, findings: &[Finding], prefix: &str| {
         let found = findings.iter().map(|finding| line(prefix, finding));
         let shown = seen.iter().flat_map(|seen| seen.set_aside.iter().chain(&seen.notes).cloned());
         let all = found.chain(shown);
-        Attempt { time: at, outcome: outcome.to_owned(), answer, findings: all.take(MOST_FINDINGS).collect() }
+        Attempt { time: at, outcome: outcome.as_str().to_owned(), answer, findings: all.take(MOST_FINDINGS).collect() }
     };
     let age = |last: Option<&Trusted>| Age { at, stale_after: settings.stale_after, last: last.map(Trusted::as_of) };
     let before = age(status.last_trusted.as_ref());
@@ -260,7 +260,7 @@ pub(super) fn record(
             let Answered { trusted, acceptance, waived } = *answered;
             let people = trusted.employees;
             let message = format!("{people} people read and believed.{}", beside(seen.as_ref()));
-            words.extend([
+            updates.extend([
                 ready_or_stale(message, &age(Some(&trusted))),
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
@@ -269,14 +269,14 @@ pub(super) fn record(
             if let Some(seen) = &seen {
                 let shown = seen.tells_leavers().then_some(at);
                 status.leavers_last_seen = shown.or(status.leavers_last_seen);
-                words.push(tells_leavers(seen, status.leavers_last_seen, at));
+                updates.push(tells_leavers(seen, status.leavers_last_seen, at));
             }
-            attempt("Trusted", Some(acceptance), &waived, "accepted: ")
+            attempt(Reason::Trusted, Some(acceptance), &waived, "accepted: ")
         }
         Outcome::Held(held) => {
             let message = format!("{}{before}", explain(&connection.name_any(), &held));
-            let reason = held.findings.first().map_or("Held", Finding::reason);
-            words.extend([
+            let reason = held.findings.first().map_or(Reason::Held, Reason::from);
+            updates.extend([
                 condition::waiting(reason, message.clone()),
                 condition::reachable(),
                 condition::held(reason, message),
@@ -285,8 +285,8 @@ pub(super) fn record(
         }
         Outcome::Failed(finding) => {
             let message = format!("{} Nothing was changed.{before}", finding.message());
-            let reason = finding.reason();
-            words.extend([
+            let reason = Reason::from(&finding);
+            updates.extend([
                 condition::waiting(reason, message.clone()),
                 condition::unreachable(reason, message.clone()),
                 condition::held(reason, message),
@@ -296,7 +296,7 @@ pub(super) fn record(
         Outcome::Nothing(why) => {
             let people = status.last_trusted.as_ref().map_or(0, |last| last.employees);
             let message = format!("Nothing new: {why}. What was last believed stands, {people} people.");
-            words.extend([
+            updates.extend([
                 ready_or_stale(message, &before),
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
@@ -311,7 +311,7 @@ pub(super) fn record(
     }
     status.next_run = Some(schedule::next(settings.every, connection.metadata.uid.as_deref().unwrap_or_default(), at));
     status.last_handled_reconcile_at = requested(connection).or(status.last_handled_reconcile_at);
-    (status, words)
+    (status, updates)
 }
 
 /// Whether answers show who left. A source that never does leaves everybody employed for ever and looks healthy, so it has

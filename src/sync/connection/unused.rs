@@ -4,7 +4,7 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 
 use super::poll;
-use crate::api::condition;
+use crate::api::condition::Reason;
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::calls::call;
 use crate::kube::named::Api;
@@ -29,7 +29,8 @@ pub async fn is_there(connection: &HRConnection, ctx: &Context) -> Result<bool, 
 /// without end.
 fn trusted_last(connection: &HRConnection) -> bool {
     let status = poll::standing(connection);
-    status.last_attempt.is_some_and(|attempt| attempt.outcome == condition::TRUSTED) && status.last_trusted.is_some()
+    status.last_attempt.is_some_and(|attempt| attempt.outcome == Reason::Trusted.as_str())
+        && status.last_trusted.is_some()
 }
 
 /// Whether a policy over this connection shows another response than the one that was trusted last.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::settings::Settings;
-use crate::api::condition;
+use crate::api::condition::{self, Reason};
 use crate::api::person::{PersonStatus, Record};
 use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
@@ -65,7 +65,7 @@ pub struct News {
     /// Name of the Person.
     pub person: String,
     /// Reason of the event.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// In words, with ids only.
     pub note: String,
     /// Whether somebody should look at it.
@@ -263,7 +263,7 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
         Turn::Terminated => {
             let run = change.entry.standing.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
             (
-                "Terminated",
+                Reason::Terminated,
                 format!(
                     "HR record {connection}/{id} has left: {}. Counted in run {run}.",
                     change.entry.standing.message()
@@ -271,27 +271,29 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
             )
         }
         Turn::Withdrawn => (
-            "TerminationWithdrawn",
+            Reason::TerminationWithdrawn,
             format!(
                 "HR record {connection}/{id} works here again: the termination was taken back. Nothing is restored by itself."
             ),
         ),
         Turn::Rehired => (
-            "Rehired",
+            Reason::Rehired,
             format!(
                 "HR record {connection}/{id} works here again, in a new employment. Nothing is restored by itself."
             ),
         ),
         Turn::OutOfScope => (
-            "OutOfScope",
+            Reason::OutOfScope,
             format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.standing.message()),
         ),
         Turn::InScope if change.entry.standing.left.is_some() => (
-            "InScope",
+            Reason::InScope,
             format!("HR record {connection}/{id} is in scope again, and has left: its Revocation needs approval."),
         ),
-        Turn::InScope => ("InScope", format!("HR record {connection}/{id} is in scope again.")),
-        Turn::Conflicting => ("Conflict", format!("HR record {connection}/{id}: {}.", change.entry.standing.message())),
+        Turn::InScope => (Reason::InScope, format!("HR record {connection}/{id} is in scope again.")),
+        Turn::Conflicting => {
+            (Reason::Conflict, format!("HR record {connection}/{id}: {}.", change.entry.standing.message()))
+        }
     };
     let wrong = change.turn == Some(Turn::Conflicting);
     Some(News { person: name.to_owned(), reason, note, wrong })

@@ -101,18 +101,20 @@ fn the_conditions_say_what_it_waits_for() {
         ),
     ];
     for (baseline, tally, expected) in cases {
-        assert_eq!(words(&seen(baseline), &tally), expected, "{baseline:?}");
+        assert_eq!(updates(&seen(baseline), &tally), expected, "{baseline:?}");
     }
     let excluded = [("teamUnknown".to_owned(), 2), ("departmentExcluded".to_owned(), 3)].into();
     let scoped = Tally { scope: Some(api::Scoped { included: 3, excluded }), ..tally() };
     let out = "3 people of connection hq. 5 people of its newest answer are out of scope: see status.scope.";
-    assert_eq!(words(&seen(Baseline::Settled), &scoped).first(), Some(&condition::ready(out)));
+    assert_eq!(updates(&seen(Baseline::Settled), &scoped).first(), Some(&condition::ready(out)));
     let with_former = Tally { former: 7, ..tally() };
     let former = "3 people of connection hq. 7 more had left before, and own nothing here: they get no Person.";
-    assert_eq!(words(&seen(Baseline::Settled), &with_former).first(), Some(&condition::ready(former)));
-    let awaited = words(&seen(Baseline::Awaited), &tally());
+    assert_eq!(updates(&seen(Baseline::Settled), &with_former).first(), Some(&condition::ready(former)));
+    let awaited = updates(&seen(Baseline::Awaited), &tally());
     assert!(awaited.contains(&condition::baseline_awaited()));
-    assert!(awaited.iter().any(|word| word.reason == "BaselineAwaited" && word.message.contains("connection hq")));
+    assert!(
+        awaited.iter().any(|word| word.reason == Reason::BaselineAwaited && word.message.contains("connection hq"))
+    );
 }
 
 #[test]
@@ -148,11 +150,8 @@ fn what_was_said_of_locations_stands_until_it_is_said_anew() {
 
 #[test]
 fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
-    let missing = || Fault::Waiting {
-        reason: condition::CONNECTION_MISSING,
-        message: "apply it".into(),
-        again: CONNECTION_AGAIN,
-    };
+    let missing =
+        || Fault::Waiting { reason: Reason::ConnectionMissing, message: "apply it".into(), again: CONNECTION_AGAIN };
     let invalid = || Fault::Stalled("spec.timeZones.default".into());
     for (trouble, expected, again) in [
         (missing(), vec![("Ready", "ConnectionMissing"), ("Reconciling", "Progressing"), ("Baseline", "Settled")], 30),
@@ -166,7 +165,10 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
             None,
             noon(),
         );
-        assert_eq!(report.words.iter().map(|word| (word.type_, word.reason)).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            report.updates.iter().map(|word| (word.type_.as_str(), word.reason.as_str())).collect::<Vec<_>>(),
+            expected
+        );
         assert_eq!(report.again, Duration::from_secs(again));
     }
 }
@@ -175,7 +177,7 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
 fn too_many_people_are_said_and_the_baseline_stands() {
     let many = Tally { not_added: Some(10_001), baseline_leavers: 0, ..tally() };
     let expected = [condition::too_many_people("hq", 10_001, MOST_PEOPLE), condition::baseline_clear()];
-    assert_eq!(words(&seen(Baseline::Settled), &many), expected);
+    assert_eq!(updates(&seen(Baseline::Settled), &many), expected);
 }
 
 #[test]
