@@ -3,22 +3,28 @@
 use jiff::Timestamp;
 
 use super::condition::{ConditionType, Status};
+use super::person::Record;
 use super::quantity::{self, Unreadable};
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::employee::HrId;
 use domain::gate::{Facts, Hold, Standing};
 use domain::ledger::{Allowance, Asked, Ledger, Limits, allowed_people};
-use domain::ownership::{Index, PersonFacts};
+use domain::ownership::{Index, PersonFacts, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
 use domain::roster::{self, person_name};
 
 /// What ownership needs of a Person.
 #[must_use]
 pub fn person_facts(person: &Person) -> PersonFacts {
+    let namespace = person.metadata.namespace.as_deref().unwrap_or_default();
+    // By the connection alone, and by the one name that no other installation's connection has.
+    let records = person.spec.records.iter().flat_map(|Record { connection, id }| {
+        [connection.clone(), connection_of(namespace, connection)].map(|connection| (connection, id.clone()))
+    });
     PersonFacts {
         name: person.metadata.name.clone().unwrap_or_default(),
         uid: person.metadata.uid.clone().unwrap_or_default(),
-        records: person.spec.records.iter().map(|record| (record.connection.clone(), record.id.clone())).collect(),
+        records: records.collect(),
         aliases: person.status.as_ref().map(|status| status.aliases.clone()).unwrap_or_default(),
         employed: standing(Some(person)) != Standing::Ended,
     }
@@ -264,4 +270,33 @@ fn shown(revocation: &Revocation) -> Option<&revocation::Plan> {
 #[must_use]
 pub fn seconds(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::ownership::Owners;
+
+    #[test]
+    fn an_id_with_the_namespace_of_the_people_is_read_by_one_installation_alone() {
+        let index = |namespace: &str| {
+            let name = person_name(namespace, "hq", &HrId("7".into()));
+            let person: Person = serde_json::from_value(serde_json::json!({
+                "metadata": {"name": name, "namespace": namespace, "uid": namespace},
+                "spec": {"records": [{"connection": "hq", "id": "7"}]},
+            }))
+            .unwrap();
+            index([&person])
+        };
+        let (rollcall, labs) = (index("rollcall"), index("labs"));
+        for (annotation, here, there) in [
+            ("id:hq/7", true, true),
+            ("id:rollcall:hq/7", true, false),
+            ("id:labs:hq/7", false, true),
+            ("id:rollcall:hq/8", false, false),
+        ] {
+            let one = |index: &Index| matches!(index.resolve(annotation), Owners::One(_));
+            assert_eq!((one(&rollcall), one(&labs)), (here, there), "{annotation}");
+        }
+    }
 }

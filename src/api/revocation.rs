@@ -1,11 +1,14 @@
 //! Revocation: one hashed plan for one person: gate, approval, steps, verdicts, what remains, and the evidence.
 
+mod done;
+
 use jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+pub use done::*;
 
 /// Spec of a Revocation: written by `rollcall control`; `approval` and `rejection` by those who decide.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -337,136 +340,4 @@ pub struct Returned {
     pub uid: String,
     /// When it was seen.
     pub at: Timestamp,
-}
-
-/// Who works on a Revocation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Claim {
-    /// Name of the pod, or of the process.
-    #[schemars(length(max = 253))]
-    pub by: String,
-    /// Since when.
-    pub at: Timestamp,
-    /// Which attempt it works on; an end that is of an earlier one says nothing of the newest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<u32>,
-}
-
-impl RevocationStatus {
-    /// How the revoker ended the newest attempt; `None` while it has not.
-    #[must_use]
-    pub fn outcome(&self) -> Option<Finished> {
-        let of_newest = self.claim.as_ref().and_then(|claim| claim.attempt) == self.attempt;
-        self.finished.filter(|_| of_newest)
-    }
-}
-
-/// One thing that was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Step {
-    /// What it was done to.
-    pub target: Target,
-    /// How it ended.
-    pub outcome: StepOutcome,
-    /// Uid of the object that stands in its place, for a recreated account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub new_uid: Option<String>,
-    /// In words: the layer that refused, what was found instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
-    pub message: Option<String>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// How a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum StepOutcome {
-    /// Its manifest is written; the act may or may not have happened.
-    Begun,
-    /// The API server said it is done. No verdict yet.
-    Done,
-    /// It was gone already, or its place was taken by an object with another uid.
-    AlreadyGone,
-    /// The revoker's own live reads said no; nothing was done.
-    Skipped,
-    /// The API server refused.
-    Refused,
-    /// It did not come to an end in time, such as an account held by a foreign finalizer.
-    Failed,
-}
-
-/// What the API server was seen to say of a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Verdict {
-    /// Of which target.
-    pub target: Target,
-    /// The verdict.
-    pub verdict: VerdictKind,
-    /// What was asked and answered, without any secret.
-    #[schemars(length(max = 512))]
-    pub how: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// The verdict on one target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum VerdictKind {
-    /// The API server was seen refusing the credential itself.
-    Observed,
-    /// The account's or binding's uid is gone on a consistent read.
-    Implied,
-    /// It was seen still working.
-    Refuted,
-    /// Nothing could be seen.
-    Unknown,
-}
-
-/// A manifest written ahead of what deletes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Kept {
-    /// Of which target, by uid.
-    #[schemars(length(max = 64))]
-    pub uid: String,
-    /// The object as JSON, without what the API server writes.
-    #[schemars(length(max = 65536))]
-    pub manifest: String,
-    /// SHA-256 of it.
-    #[schemars(length(max = 64))]
-    pub sha256: String,
-}
-
-/// Something of the person that remains.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Remaining {
-    /// What: kind, namespace and name.
-    #[schemars(length(max = 512))]
-    pub what: String,
-    /// Why it remains: `SharedBinding`, `WorkloadAccount`, `NoConsent`, …
-    #[schemars(length(max = 64))]
-    pub why: String,
-    /// What to do about it.
-    #[schemars(length(max = 512))]
-    pub advice: String,
-    /// Until when, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-}
-
-/// How the revoker ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Finished {
-    /// Every target is refused: `Observed` or `Implied`.
-    Revoked,
-    /// Not every target is.
-    Failed,
-    /// The person came back in the midst of it: what was deleted is there again, and nothing else was touched.
-    Stopped,
 }

@@ -40,7 +40,19 @@ pub fn is(error: &kube::Error, code: u16) -> bool {
 /// # Errors
 /// The call's own, or a timeout.
 pub async fn call<T>(doing: &'static str, future: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Fault> {
-    match tokio::time::timeout(CALL, future).await {
+    call_within(CALL, doing, future).await
+}
+
+/// The same with a shorter deadline, for what is of no use later.
+///
+/// # Errors
+/// The call's own, or a timeout.
+pub async fn call_within<T>(
+    deadline: Duration,
+    doing: &'static str,
+    future: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(deadline, future).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Fault::call(doing, error)),
         Err(_) => Err(Fault::unanswered(doing)),

@@ -152,6 +152,27 @@ impl CallFailure {
         }
     }
 
+    /// Whether the same call may be answered otherwise a moment later.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        match self {
+            Self::TooManyRequests
+            | Self::Timeout
+            | Self::Server
+            | Self::Unreachable
+            | Self::Unreadable
+            | Self::Unsent => true,
+            Self::BadRequest
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::Expired
+            | Self::Invalid
+            | Self::Status(_) => false,
+        }
+    }
+
     const fn of_code(code: u16) -> Self {
         match code {
             400 => Self::BadRequest,

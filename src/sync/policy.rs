@@ -3,6 +3,7 @@
 mod fingerprint;
 mod pass;
 mod settings;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -19,25 +20,23 @@ use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
 use self::fingerprint::{Fingerprint, Part};
-use self::pass::{Decision, GateInputs, News, Tally};
+use self::pass::{Decision, GateInputs, News};
 pub use self::settings::Settings;
+use self::status::{Covered, conclude, keep_locations};
 use super::owned::{Owned, Seen as Owners};
 use super::people::{self, People};
 use super::usernames::Form;
 use super::{Context, MANAGER, coverage};
-use crate::api::condition::{self, ConditionType, ConditionUpdate, Reason};
+use crate::api::condition::{self, ConditionType, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert};
 use crate::kube::calls::{self, apply_exactly, call};
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
+use crate::kube::revoker;
 use domain::roster::Baseline;
 use domain::trust::Snapshot;
 
-/// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
-const LONGEST_SLEEP: Duration = Duration::from_secs(600);
-/// Shortest sleep before a midnight, so that a timer that fires early does not spin.
-const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 /// Look again for a connection that is not there.
 const CONNECTION_AGAIN: Duration = Duration::from_secs(30);
 /// Most people that a policy manages: those who have left are not counted.
@@ -126,6 +125,8 @@ struct Seen {
     /// Why no answer is taken over, where that is so. Last days that were announced, and leavers who are known, do not
     /// wait for it.
     trouble: Option<Fault>,
+    /// What control found out about the revoker; none before it has tried.
+    revoker: Option<revoker::Record>,
 }
 
 /// Reads the connection, and finds the last believed answer and what the baseline is worth.
@@ -157,7 +158,8 @@ async fn observe(
         again: CONNECTION_AGAIN,
     };
     let trouble = unfollowed.or_else(|| connection.is_none().then(missing));
-    Ok(Seen { connection: name.clone(), snapshot, fingerprint: now.written(), baseline, trouble })
+    let revoker = revoker::read(&watched.shared.client, &watched.shared.namespace).await?;
+    Ok(Seen { connection: name.clone(), snapshot, fingerprint: now.written(), baseline, trouble, revoker })
 }
 
 /// The source that the newest trusted answer of a connection was read from.
@@ -254,9 +256,6 @@ async fn tell_of_scope(
     calls::publish_event(&watched.shared.client, "sync", policy.object_ref(&()), Reason::ScopeChanged, note, now).await;
 }
 
-/// What is somebody's, and what is said of the policy's user names.
-type Covered = (api::Coverage, Option<ConditionUpdate>);
-
 /// Counts whose accounts and users of bindings are; nothing before they were listed once.
 async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>) -> Result<Option<Covered>, Fault> {
     let Some(owners) = owners else { return Ok(None) };
@@ -269,90 +268,6 @@ async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>)
         (coverage, of_user_names)
     };
     in_the_background(count).await.map(Some)
-}
-
-/// The policy's status after a whole pass, and what there is to say.
-fn conclude(
-    policy: &SyncPolicy,
-    seen: &Seen,
-    tally: Tally,
-    coverage: Option<Covered>,
-    now: Timestamp,
-) -> (SyncPolicyStatus, Report) {
-    let before = standing(policy);
-    let (coverage, of_user_names) = coverage.unzip();
-    let again = tally.wake.map_or(LONGEST_SLEEP, |wake| calls::wait(wake.duration_since(now)));
-    let again = match &seen.trouble {
-        Some(Fault::Waiting { again: sooner, .. }) => again.min(*sooner),
-        _ => again,
-    };
-    let mut updates = updates(seen, &tally);
-    updates.extend(of_user_names.flatten().filter(|_| seen.baseline != Baseline::Awaited)); // nobody is known before
-    let report = Report { updates, again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
-    let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
-    let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
-    let status = SyncPolicyStatus {
-        runs: closed(before.runs.clone()),
-        baseline: taken.or(before.baseline.clone()),
-        people: tally.states,
-        scope: tally.scope.or(before.scope.clone()),
-        coverage: coverage.or(before.coverage.clone()),
-        answer: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.answer.clone()),
-        ..before
-    };
-    (status, report)
-}
-
-fn updates(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
-    let connection = &seen.connection;
-    let baseline = match (seen.baseline, tally.baseline_leavers) {
-        (Baseline::Awaited, _) => condition::baseline_awaited(),
-        (Baseline::Now | Baseline::Settled, 0) => condition::baseline_clear(),
-        (Baseline::Now | Baseline::Settled, leavers) => condition::baseline_leavers(leavers),
-    };
-    let mut updates = match (&seen.trouble, seen.baseline, tally.not_added) {
-        (Some(Fault::Stalled(message)), ..) => vec![condition::not_followed(message), condition::stalled(message)],
-        (Some(Fault::Waiting { reason, message, .. }), ..) => {
-            vec![condition::waiting(*reason, message), condition::reconciling(message)]
-        }
-        (Some(fault @ (Fault::Transient { .. } | Fault::Call { .. })), ..) => {
-            vec![condition::retrying(fault.to_string())]
-        }
-        (None, Baseline::Awaited, _) => {
-            let message = format!(
-                "No trusted answer of connection {connection} has come since the policy, the connection or its source changed; see the connection."
-            );
-            vec![condition::answer_awaited(&message), condition::reconciling(message)]
-        }
-        (None, Baseline::Now | Baseline::Settled, Some(people)) => {
-            vec![condition::too_many_people(connection, people, MOST_PEOPLE)]
-        }
-        (None, Baseline::Now | Baseline::Settled, None) => vec![condition::ready(all_is_well(connection, tally))],
-    };
-    updates.push(baseline);
-    updates.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {
-        Ok(0) => condition::locations_matched(),
-        people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
-    }));
-    updates
-}
-
-fn all_is_well(connection: &str, tally: &Tally) -> String {
-    let people: u32 = tally.states.values().sum();
-    let out: u32 = tally.scope.iter().flat_map(|scope| scope.excluded.values()).sum();
-    let out = match out {
-        0 => String::new(),
-        out => format!(" {out} people of its newest answer are out of scope: see status.scope."),
-    };
-    let missing = match tally.missing {
-        0 => String::new(),
-        missing => format!(" {missing} of them are no longer named and keep their state."),
-    };
-    let former = match tally.former {
-        0 => String::new(),
-        former => format!(" {former} more had left before, and own nothing here: they get no Person."),
-    };
-    format!("{people} people of connection {connection}.{missing}{out}{former}")
 }
 
 /// Writes the status, if it differs. One that could not be written is a fault like any other.
@@ -384,15 +299,6 @@ async fn report(
             Action::requeue(report.again)
         }
         Err(fault) => failed(policy, watched, fault, now),
-    }
-}
-
-/// What was said of locations stands until an answer says it anew: they are not kept.
-fn keep_locations(status: &mut SyncPolicyStatus, before: &SyncPolicyStatus) {
-    let of_locations = |condition: &&condition::Condition| condition.type_ == ConditionType::LocationsMatched.as_str();
-    if !status.conditions.iter().any(|condition| of_locations(&condition)) {
-        status.conditions.extend(before.conditions.iter().find(of_locations).cloned());
-        status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     }
 }
 

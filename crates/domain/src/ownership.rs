@@ -15,7 +15,7 @@ pub struct PersonFacts {
     pub name: String,
     /// Its uid.
     pub uid: String,
-    /// Connection and HR id of every record.
+    /// Connection and HR id of every record, under each name that the connection may be called by.
     pub records: Vec<(String, String)>,
     /// `email:<lower-cased address>` and `user:<user name>`: every one ever known.
     pub aliases: Vec<String>,
@@ -80,7 +80,7 @@ impl Index {
         Self { people, by_key }
     }
 
-    /// Resolves a mark: `id:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
+    /// Resolves a mark: `id:hq/7`, `id:rollcall:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
     #[must_use]
     pub fn resolve(&self, mark: &str) -> Owners<'_> {
         key(mark).map_or(Owners::Nobody, |key| self.look_up(&key))
@@ -134,6 +134,12 @@ pub fn user_key(name: &str) -> String {
 #[must_use]
 pub fn same_user(one: &str, other: &str) -> bool {
     one == other || (one.contains('@') && one.to_lowercase() == other.to_lowercase())
+}
+
+/// A connection by the one name that no other installation's connection has: `rollcall:hq`, with the namespace of the people.
+#[must_use]
+pub fn connection_of(namespace: &str, connection: &str) -> String {
+    format!("{namespace}:{connection}")
 }
 
 /// The key a mark stands for, such as `id:hq/7`; `None` if it cannot be read.

@@ -50,14 +50,19 @@ pub fn knows(condition: ConditionType, status: Status, reason: Reason) -> bool {
         .any(|row| row.condition == condition && row.status == status && row.reasons.contains(&reason))
 }
 
-const fn row(
-    condition: ConditionType,
-    status: Status,
-    reasons: &'static [Reason],
-    when: &'static str,
-    next: &'static str,
-) -> Row {
-    Row { condition, status, reasons, when, next }
+/// Rows, one a line of the page: `Condition=Status [Reason, …] "when" => "what to do";`.
+macro_rules! rows {
+    (@reasons [$($reason:ident),+]) => { &[$(Reason::$reason),+] };
+    (@reasons ($reasons:ident)) => { $reasons };
+    ($($condition:ident=$status:ident $reasons:tt $when:literal => $next:expr;)+) => {
+        &[$(Row {
+            condition: ConditionType::$condition,
+            status: Status::$status,
+            reasons: rows!(@reasons $reasons),
+            when: $when,
+            next: $next,
+        }),+]
+    };
 }
 
 const fn event(reasons: &'static [Reason], on: &'static str, when: &'static str) -> EventRow {
@@ -118,421 +123,159 @@ pub const CONDITIONS: &[Section] = &[
     Section { heading: "Gates", rows: GATES },
 ];
 
-const EVERY_KIND: &[Row] = &[
-    row(
-        ConditionType::Ready,
-        Status::True,
-        &[Reason::Succeeded],
-        "it is as its spec says, or its story is over",
-        "nothing",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Retrying],
-        "a call failed; tried again after 2 seconds, then longer, up to 5 minutes",
-        "look at the message if it stays",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Stalled],
-        "the spec cannot be followed; `Stalled=True` with the same message",
-        "change the field it names",
-    ),
-    row(ConditionType::Reconciling, Status::True, &[Reason::Progressing], "work goes on, or is tried again", "wait"),
-    row(ConditionType::Stalled, Status::True, &[Reason::InvalidSpec], "with `Ready=False`", "what the message says"),
-];
+const EVERY_KIND: &[Row] = rows! {
+    Ready=True [Succeeded]
+        "it is as its spec says, or its story is over" => "nothing";
+    Ready=False [Retrying]
+        "a call failed; tried again after 2 seconds, then longer, up to 5 minutes" => "look at the message if it stays";
+    Ready=False [Stalled]
+        "the spec cannot be followed; `Stalled=True` with the same message" => "change the field it names";
+    Reconciling=True [Progressing]
+        "work goes on, or is tried again" => "wait";
+    Stalled=True [InvalidSpec]
+        "with `Ready=False`" => "what the message says";
+};
 
-const HR_CONNECTION: &[Row] = &[
-    row(ConditionType::Ready, Status::False, &[Reason::Suspended], "`spec.suspend`", "wait, or remove it"),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::DefinitionMissing, Reason::CaBundleMissing],
-        "what `definitionRef` or `network.caBundleRef` names is not there",
-        "make it; looked for every 30 seconds",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::SecretMissing, Reason::SecretIncomplete],
-        "the Secret of `credentialsRef` is not there, or lacks its keys",
-        "make it; looked for every 30 seconds",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Stale],
-        "no file came for longer than `trust.staleAfter`",
-        "look at the sender's export",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        NO_RESPONSE,
-        "the newest attempt brought no whole response",
-        NO_RESPONSE_NEXT,
-    ),
-    row(ConditionType::Ready, Status::False, NOT_TRUSTED, "the newest response is not trusted", NOT_TRUSTED_NEXT),
-    row(ConditionType::Reachable, Status::True, &[Reason::Answered], "the source answered", "nothing"),
-    row(ConditionType::Reachable, Status::False, NO_RESPONSE, "it gave no whole response", NO_RESPONSE_NEXT),
-    row(ConditionType::Trusted, Status::True, &[Reason::Trusted], "the newest response is trusted", "nothing"),
-    row(
-        ConditionType::Trusted,
-        Status::False,
-        NO_RESPONSE,
-        "there is no whole response; the last trusted one stands",
-        NO_RESPONSE_NEXT,
-    ),
-    row(
-        ConditionType::Trusted,
-        Status::False,
-        NOT_TRUSTED,
-        "the newest response is not trusted; the last trusted one stands",
-        NOT_TRUSTED_NEXT,
-    ),
-    row(ConditionType::Recognised, Status::True, &[Reason::Mapped], "every status word is mapped", "nothing"),
-    row(
-        ConditionType::Recognised,
-        Status::False,
-        &[Reason::UnmappedStatus],
-        "some people hold as Unknown",
-        "map the words in `status.unmappedStatuses`: under `csv.statuses` of a file, under `source.api.statuses` next to a connector",
-    ),
-    row(ConditionType::StableIds, Status::True, &[Reason::OwnIds], "people carry the source's own id", "nothing"),
-    row(
-        ConditionType::StableIds,
-        Status::False,
-        &[Reason::WeakIdentity],
-        "people are keyed by a digest of their address",
-        "name the id column, if there is one",
-    ),
-    row(
-        ConditionType::TellsLeavers,
-        Status::True,
-        &[Reason::LeaversSeen],
-        "a trusted response of the last 90 days had somebody who left, or a last day",
-        "nothing",
-    ),
-    row(
-        ConditionType::TellsLeavers,
-        Status::False,
-        &[Reason::NoLeaverSeen],
-        "none had: nobody's access ends by this source",
-        "[trusting.md](trusting.md#a-source-that-never-tells-who-left)",
-    ),
-];
+const HR_CONNECTION: &[Row] = rows! {
+    Ready=False [Suspended]
+        "`spec.suspend`" => "wait, or remove it";
+    Ready=False [DefinitionMissing, CaBundleMissing]
+        "what `definitionRef` or `network.caBundleRef` names is not there" => "make it; looked for every 30 seconds";
+    Ready=False [SecretMissing, SecretIncomplete]
+        "the Secret of `credentialsRef` is not there, or lacks its keys" => "make it; looked for every 30 seconds";
+    Ready=False [Stale]
+        "no file came for longer than `trust.staleAfter`" => "look at the sender's export";
+    Ready=False (NO_RESPONSE)
+        "the newest attempt brought no whole response" => NO_RESPONSE_NEXT;
+    Ready=False (NOT_TRUSTED)
+        "the newest response is not trusted" => NOT_TRUSTED_NEXT;
+    Reachable=True [Answered]
+        "the source answered" => "nothing";
+    Reachable=False (NO_RESPONSE)
+        "it gave no whole response" => NO_RESPONSE_NEXT;
+    Trusted=True [Trusted]
+        "the newest response is trusted" => "nothing";
+    Trusted=False (NO_RESPONSE)
+        "there is no whole response; the last trusted one stands" => NO_RESPONSE_NEXT;
+    Trusted=False (NOT_TRUSTED)
+        "the newest response is not trusted; the last trusted one stands" => NOT_TRUSTED_NEXT;
+    Recognised=True [Mapped]
+        "every status word is mapped" => "nothing";
+    Recognised=False [UnmappedStatus]
+        "some people hold as Unknown" => "map the words in `status.unmappedStatuses`: under `csv.statuses` of a file, under `source.api.statuses` next to a connector";
+    StableIds=True [OwnIds]
+        "people carry the source's own id" => "nothing";
+    StableIds=False [WeakIdentity]
+        "people are keyed by a digest of their address" => "name the id column, if there is one";
+    TellsLeavers=True [LeaversSeen]
+        "a trusted response of the last 90 days had somebody who left, or a last day" => "nothing";
+    TellsLeavers=False [NoLeaverSeen]
+        "none had: nobody's access ends by this source" => "[trusting.md](trusting.md#a-source-that-never-tells-who-left)";
+};
 
-const SYNC_POLICY: &[Row] = &[
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::BaselineAwaited],
-        "no trusted response since the policy, its connection or the source changed",
-        "look at the connection",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::ConnectionMissing],
-        "there is no HRConnection of that name; announced last days and known leavers go on",
-        "apply it",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Stalled],
-        "the spec cannot be followed; announced last days and known leavers go on, unless another policy is over the connection",
-        "change the field it names",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::TooManyPeople],
-        "more than 10,000 people to manage: nobody new is added, those who are known go on",
-        "narrow `spec.scope`",
-    ),
-    row(
-        ConditionType::Baseline,
-        Status::True,
-        &[Reason::Settled],
-        "later leavers act by themselves, within the limits",
-        "nothing",
-    ),
-    row(
-        ConditionType::Baseline,
-        Status::True,
-        &[Reason::LeaversNeedApproval],
-        "so many had left when it was taken, when they came into scope or when they were first seen, and are not revoked",
-        "approve each, or the batch, if that is right",
-    ),
-    row(
-        ConditionType::Baseline,
-        Status::False,
-        &[Reason::Awaited],
-        "the next trusted response becomes the baseline",
-        "wait",
-    ),
-    row(
-        ConditionType::LocationsMatched,
-        Status::True,
-        &[Reason::Matched],
-        "every location of the newest response has a zone",
-        "nothing",
-    ),
-    row(
-        ConditionType::LocationsMatched,
-        Status::False,
-        &[Reason::DefaultZoneUsed],
-        "so many people have no location, or one that `byLocation` does not list: their days are counted in the default zone",
-        "add the locations to `byLocation`, or give these people one",
-    ),
-    row(
-        ConditionType::UserNamesMatched,
-        Status::True,
-        &[Reason::Matched],
-        "so many users that bindings name are people",
-        "nothing",
-    ),
-    row(
-        ConditionType::UserNamesMatched,
-        Status::True,
-        &[Reason::SomeUnknown],
-        "so many more look like the user names of the policy and are nobody known: people out of scope, or of another company",
-        "see `status.coverage.strangers`",
-    ),
-    row(
-        ConditionType::UserNamesMatched,
-        Status::False,
-        &[Reason::NobodyMatched],
-        "bindings name users, and none of them is a person: the bindings of leavers would not be found",
-        "compare a user name in a binding with `spec.identity.usernames`",
-    ),
-    row(
-        ConditionType::RevokerReady,
-        Status::True,
-        &[Reason::Succeeded],
-        "an empty Job of the revoker, made as its Jobs are made now, ended well",
-        "nothing",
-    ),
-    row(
-        ConditionType::RevokerReady,
-        Status::False,
-        &[Reason::RevokerCannotStart],
-        "such a Job cannot run: whoever leaves would keep their access",
-        "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)",
-    ),
-    row(
-        ConditionType::RevokerReady,
-        Status::Unknown,
-        &[Reason::NotChecked],
-        "no such Job has ended yet",
-        "wait; look at control if it stays",
-    ),
-];
+const SYNC_POLICY: &[Row] = rows! {
+    Ready=False [BaselineAwaited]
+        "no trusted response since the policy, its connection or the source changed" => "look at the connection";
+    Ready=False [ConnectionMissing]
+        "there is no HRConnection of that name; announced last days and known leavers go on" => "apply it";
+    Ready=False [Stalled]
+        "the spec cannot be followed; announced last days and known leavers go on, unless another policy is over the connection" => "change the field it names";
+    Ready=False [TooManyPeople]
+        "more than 10,000 people to manage: nobody new is added, those who are known go on" => "narrow `spec.scope`";
+    Baseline=True [Settled]
+        "later leavers act by themselves, within the limits" => "nothing";
+    Baseline=True [LeaversNeedApproval]
+        "so many had left when it was taken, when they came into scope or when they were first seen, and are not revoked" => "approve each, or the batch, if that is right";
+    Baseline=False [Awaited]
+        "the next trusted response becomes the baseline" => "wait";
+    LocationsMatched=True [Matched]
+        "every location of the newest response has a zone" => "nothing";
+    LocationsMatched=False [DefaultZoneUsed]
+        "so many people have no location, or one that `byLocation` does not list: their days are counted in the default zone" => "add the locations to `byLocation`, or give these people one";
+    UserNamesMatched=True [Matched]
+        "so many users that bindings name are people" => "nothing";
+    UserNamesMatched=True [SomeUnknown]
+        "so many more look like the user names of the policy and are nobody known: people out of scope, or of another company" => "see `status.coverage.strangers`";
+    UserNamesMatched=False [NobodyMatched]
+        "bindings name users, and none of them is a person: the bindings of leavers would not be found" => "compare a user name in a binding with `spec.identity.usernames`";
+    RevokerReady=True [Succeeded]
+        "an empty Job of the revoker, made as its Jobs are made now, ended well" => "nothing";
+    RevokerReady=False [RevokerCannotStart]
+        "such a Job cannot run: whoever leaves would keep their access" => "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)";
+    RevokerReady=Unknown [NotChecked]
+        "no such Job has ended yet" => "wait; look at control if it stays";
+};
 
-const PERSON: &[Row] = &[
-    row(
-        ConditionType::Revoked,
-        Status::True,
-        &[Reason::Refused],
-        "the Revocations of this termination ended with every target refused, and nothing remains",
-        "nothing",
-    ),
-    row(
-        ConditionType::Revoked,
-        Status::Unknown,
-        &[Reason::NothingFound],
-        "neither an account nor a binding of theirs was found: nothing was refused, so nothing is proved",
-        "if they should have had access: owner annotations, and the policy's `UserNamesMatched`",
-    ),
-    row(
-        ConditionType::Revoked,
-        Status::False,
-        &[Reason::NotPlanned],
-        "control has not made a Revocation yet",
-        "look at control if it stays",
-    ),
-    row(
-        ConditionType::Revoked,
-        Status::False,
-        &[Reason::Held],
-        "a gate is shut; the message says which",
-        "see the gates below",
-    ),
-    row(ConditionType::Revoked, Status::False, &[Reason::Released], "the revoker is started for it", "wait"),
-    row(
-        ConditionType::Revoked,
-        Status::False,
-        &[Reason::RevokerCannotStart, Reason::RevokerFailed],
-        "every gate is open, and access stands, because the revoker does not run",
-        "as on the Revocation",
-    ),
-    row(
-        ConditionType::Revoked,
-        Status::False,
-        &[Reason::AccessRemains],
-        "it is done, and things of theirs remain and still work",
-        "end by hand what `remaining` of the Revocations names",
-    ),
-    row(
-        ConditionType::Revoked,
-        Status::False,
-        &[Reason::NotProved],
-        "it ended `Failed`",
-        "correct what it names, then `kubectl rollcall retry` the Revocation",
-    ),
-    row(
-        ConditionType::Revoked,
-        Status::False,
-        &[Reason::Cancelled],
-        "it was cancelled, and access stands",
-        "nothing, or end the access by hand",
-    ),
-];
+const PERSON: &[Row] = rows! {
+    Revoked=True [Refused]
+        "the Revocations of this termination ended with every target refused, and nothing remains" => "nothing";
+    Revoked=Unknown [NothingFound]
+        "neither an account nor a binding of theirs was found: nothing was refused, so nothing is proved" => "if they should have had access: owner annotations, and the policy's `UserNamesMatched`";
+    Revoked=False [NotPlanned]
+        "control has not made a Revocation yet" => "look at control if it stays";
+    Revoked=False [Held]
+        "a gate is shut; the message says which" => "see the gates below";
+    Revoked=False [Released]
+        "the revoker is started for it" => "wait";
+    Revoked=False [RevokerCannotStart, RevokerFailed]
+        "every gate is open, and access stands, because the revoker does not run" => "as on the Revocation";
+    Revoked=False [AccessRemains]
+        "it is done, and things of theirs remain and still work" => "end by hand what `remaining` of the Revocations names";
+    Revoked=False [NotProved]
+        "it ended `Failed`" => "correct what it names, then `kubectl rollcall retry` the Revocation";
+    Revoked=False [Cancelled]
+        "it was cancelled, and access stands" => "nothing, or end the access by hand";
+};
 
-const REVOCATION: &[Row] = &[
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Released],
-        "the revoker's Job is starting, or its container runs: the message says which",
-        "wait",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::RevokerCannotStart],
-        "the Job or its pod is refused, its image cannot be pulled, or no node takes it; nothing was changed",
-        "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::RevokerFailed],
-        "the revoker's last Jobs failed, or ended without ever running; the next is started later",
-        "the message says how; the logs of those Jobs",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::NotRefused],
-        "not every target is proved refused; `Stalled=True` with the same message",
-        "correct what `steps` and `verdicts` name, then `kubectl rollcall retry NAME`; it holds the only manifests, so do not delete it",
-    ),
-    row(ConditionType::Stalled, Status::True, &[Reason::NotRefused], "with `Ready=False`", "what the message says"),
-    row(
-        ConditionType::Returned,
-        Status::True,
-        &[Reason::CameBack],
-        "something was made again after the act; stays",
-        "remove it where it is applied from",
-    ),
-];
+const REVOCATION: &[Row] = rows! {
+    Ready=False [Released]
+        "the revoker's Job is starting, or its container runs: the message says which" => "wait";
+    Ready=False [RevokerCannotStart]
+        "the Job or its pod is refused, its image cannot be pulled, or no node takes it; nothing was changed" => "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)";
+    Ready=False [RevokerFailed]
+        "the revoker's last Jobs failed, or ended without ever running; the next is started later" => "the message says how; the logs of those Jobs";
+    Ready=False [NotRefused]
+        "not every target is proved refused; `Stalled=True` with the same message" => "correct what `steps` and `verdicts` name, then `kubectl rollcall retry NAME`; it holds the only manifests, so do not delete it";
+    Stalled=True [NotRefused]
+        "with `Ready=False`" => "what the message says";
+    Returned=True [CameBack]
+        "something was made again after the act; stays" => "remove it where it is applied from";
+};
 
-const GATES: &[Row] = &[
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Withdrawn],
-        "the person is no longer terminated",
-        "nothing: it never opens, and becomes `Cancelled`",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::OutOfScope],
-        "the person is out of the policy's scope: [scope.md](scope.md)",
-        "opens when they come into scope again, as a new Revocation that needs approval",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Unknown],
-        "whether they left can no longer be told, or the Person is gone",
-        "opens when the HR system says it again",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::GlobalStop],
-        "a stop, or it or the ledger cannot be read",
-        "`kubectl rollcall stop --lift`",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Hold],
-        "a human's hold",
-        "opens at its end, or when it is removed",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Protected],
-        "the policy protects the person",
-        "opens when it no longer does; end the access by hand otherwise",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Rejected],
-        "somebody who may approve said no: `spec.rejection`",
-        "`kubectl rollcall reject --undo NAME`",
-    ),
-    row(ConditionType::Ready, Status::False, &[Reason::Observe], "the policy observes, or is gone", "`mode: Enforce`"),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Unsettled],
-        "the policy changed and its baseline is not taken",
-        "opens with the next look, or the next trusted response",
-    ),
-    row(ConditionType::Ready, Status::False, &[Reason::NotDue], "too early", "opens at `due`"),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Untrusted],
-        "a removal, and the newest response is not trusted",
-        "opens when one is",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Late],
-        "found after the first plan",
-        "`kubectl rollcall approve NAME`",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Uncounted],
-        "not every leaver of its run has a plan yet, or the plan changed since it was counted",
-        "opens within seconds",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::Baseline],
-        "they had left when the baseline was taken, when they came into scope, or when they were first seen",
-        "`kubectl rollcall approve`",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::LeavesScope],
-        "the response that says they leave would also put them out of scope: [scope.md](scope.md)",
-        "`kubectl rollcall approve`",
-    ),
-    row(
-        ConditionType::Ready,
-        Status::False,
-        &[Reason::OverLimit],
-        "too many at once",
-        "`kubectl rollcall approve --batch BATCH`",
-    ),
-];
+const GATES: &[Row] = rows! {
+    Ready=False [Withdrawn]
+        "the person is no longer terminated" => "nothing: it never opens, and becomes `Cancelled`";
+    Ready=False [OutOfScope]
+        "the person is out of the policy's scope: [scope.md](scope.md)" => "opens when they come into scope again, as a new Revocation that needs approval";
+    Ready=False [Unknown]
+        "whether they left can no longer be told, or the Person is gone" => "opens when the HR system says it again";
+    Ready=False [GlobalStop]
+        "a stop, or it or the ledger cannot be read" => "`kubectl rollcall stop --lift`";
+    Ready=False [Hold]
+        "a human's hold" => "opens at its end, or when it is removed";
+    Ready=False [Protected]
+        "the policy protects the person" => "opens when it no longer does; end the access by hand otherwise";
+    Ready=False [Rejected]
+        "somebody who may approve said no: `spec.rejection`" => "`kubectl rollcall reject --undo NAME`";
+    Ready=False [Observe]
+        "the policy observes, or is gone" => "`mode: Enforce`";
+    Ready=False [Unsettled]
+        "the policy changed and its baseline is not taken" => "opens with the next look, or the next trusted response";
+    Ready=False [NotDue]
+        "too early" => "opens at `due`";
+    Ready=False [Untrusted]
+        "a removal, and the newest response is not trusted" => "opens when one is";
+    Ready=False [Late]
+        "found after the first plan" => "`kubectl rollcall approve NAME`";
+    Ready=False [Uncounted]
+        "not every leaver of its run has a plan yet, or the plan changed since it was counted" => "opens within seconds";
+    Ready=False [Baseline]
+        "they had left when the baseline was taken, when they came into scope, or when they were first seen" => "`kubectl rollcall approve`";
+    Ready=False [LeavesScope]
+        "the response that says they leave would also put them out of scope: [scope.md](scope.md)" => "`kubectl rollcall approve`";
+    Ready=False [OverLimit]
+        "too many at once" => "`kubectl rollcall approve --batch BATCH`";
+};
 
 /// Every Event of type Normal, and what is wrong and no condition: other Warnings carry the reason of a condition.
 pub const EVENTS: &[EventRow] = &[

@@ -259,6 +259,27 @@ pub fn nobody_matched(bound: u32) -> ConditionUpdate {
     )
 }
 
+/// An empty Job of the revoker ended well, when it was last tried.
+#[must_use]
+pub fn revoker_ready(at: Timestamp) -> ConditionUpdate {
+    let message = format!("An empty Job of the revoker ended well at {at:.0}.");
+    update(ConditionType::RevokerReady, Status::True, Reason::Succeeded, message)
+}
+
+/// An empty Job of the revoker cannot run: nobody's access would end.
+#[must_use]
+pub fn revoker_not_ready(why: &str) -> ConditionUpdate {
+    let message = format!("An empty Job of the revoker cannot run, so that leavers would keep their access: {why}.");
+    update(ConditionType::RevokerReady, Status::False, Reason::RevokerCannotStart, message)
+}
+
+/// No empty Job of the revoker has ended yet.
+#[must_use]
+pub fn revoker_not_checked() -> ConditionUpdate {
+    let message = "`rollcall control` has not tried yet whether the revoker can run.".to_owned();
+    update(ConditionType::RevokerReady, Status::Unknown, Reason::NotChecked, message)
+}
+
 // ---- Person --------------------------------------------------------------------------------------------------------
 
 /// The person's credentials were seen refused, or are implied to be.

@@ -1,5 +1,7 @@
 //! What a poll needs to know, and what its outcome says on the connection. Pure.
 
+mod text;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -10,9 +12,10 @@ use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Sentinel
 use crate::api::{HRConnection, names, quantity};
 use crate::kube::outcome::Fault;
 use domain::capabilities;
-use domain::employee::{BadRecord, Employee, Failure, HrId, Read, Said};
+use domain::employee::{Employee, Failure, HrId, Read, Said};
 use domain::schedule::{self, Times};
 use domain::trust::{self, Asked, Believed, Bounds, Finding, Held, Sentinel};
+use text::{Age, explain, left_out, line, set_aside, short};
 
 /// Outcome of an attempt that found nothing new.
 const NOTHING_NEW: &str = "NothingNew";
@@ -20,8 +23,7 @@ const NOTHING_NEW: &str = "NothingNew";
 const LEAVERS_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Longest value of the reconcile-now annotation that is told from another.
 const LONGEST_REQUEST: usize = 64;
-/// Longest finding, and most findings and words, that the schema takes.
-const LONGEST_FINDING: usize = 512;
+/// Most findings and words that the schema takes.
 const MOST_FINDINGS: usize = 16;
 const MOST_WORDS: usize = 32;
 /// Most records shown that were set aside; the number is always said.
@@ -259,7 +261,7 @@ pub(super) fn record(
         Outcome::Trusted(answered) => {
             let Answered { trusted, acceptance, waived } = *answered;
             let people = trusted.employees;
-            let message = format!("{people} people read and believed.{}", beside(seen.as_ref()));
+            let message = format!("{people} people read and believed.{}", left_out(seen.as_ref()));
             updates.extend([
                 ready_or_stale(message, &age(Some(&trusted))),
                 condition::reachable(),
@@ -334,66 +336,6 @@ fn tells_leavers(seen: &Seen, last: Option<Timestamp>, at: Timestamp) -> Conditi
 /// nothing to say.
 fn ready_or_stale(message: String, age: &Age) -> ConditionUpdate {
     if age.stale() { condition::stale(format!("{message}{age}")) } else { condition::ready(message) }
-}
-
-/// Why an answer is held, and what to do: all reasons, the first in full.
-fn explain(name: &str, held: &Held) -> String {
-    let mut text = held.findings.first().map_or_else(String::new, Finding::message);
-    let others: Vec<_> = held.findings.iter().skip(1).map(Finding::reason).collect();
-    if !others.is_empty() {
-        text.push_str(&format!(" Also {}: see status.lastAttempt.findings.", others.join(", ")));
-    }
-    text.push_str(" Nothing was changed.");
-    if held.findings.iter().all(Finding::can_be_accepted) {
-        let answer = &held.answer;
-        text.push_str(&format!(" If this answer is right: `kubectl rollcall accept {name} --answer {answer}`."));
-    }
-    text
-}
-
-/// How old the last trusted answer is, in words where that matters.
-struct Age {
-    at: Timestamp,
-    stale_after: SignedDuration,
-    last: Option<Timestamp>,
-}
-
-impl Age {
-    fn stale(&self) -> bool {
-        self.last.is_some_and(|last| self.at.duration_since(last) > self.stale_after)
-    }
-}
-
-impl std::fmt::Display for Age {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.last {
-            None => f.write_str(" No answer was trusted yet."),
-            Some(last) if self.stale() => {
-                write!(f, " Stale: the last trusted answer is of {last}, older than trust.staleAfter allows.")
-            }
-            Some(_) => Ok(()),
-        }
-    }
-}
-
-/// What a believed answer leaves out, in words.
-fn beside(seen: Option<&Seen>) -> String {
-    seen.filter(|seen| seen.bad > 0).map_or_else(String::new, |seen| {
-        let bad = seen.bad;
-        format!(" {bad} records could not be read and were set aside, which ends nobody's access: see status.lastAttempt.findings.")
-    })
-}
-
-fn line(prefix: &str, finding: &Finding) -> String {
-    short(&format!("{prefix}{}: {}", finding.reason(), finding.message()))
-}
-
-fn set_aside(record: &BadRecord) -> String {
-    short(&format!("set aside: number {}: {}", record.position, record.reason))
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(LONGEST_FINDING).collect()
 }
 
 /// The value of the reconcile-now annotation, as far as it can be echoed.

@@ -1,4 +1,9 @@
+use std::time::Duration;
+
+use super::pass::Tally;
+use super::status::updates;
 use super::*;
+use crate::api::condition::ConditionUpdate;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -19,7 +24,22 @@ fn policy(status: SyncPolicyStatus) -> SyncPolicy {
 }
 
 fn seen(baseline: Baseline) -> Seen {
-    Seen { connection: "hq".into(), snapshot: None, fingerprint: Some("new".into()), baseline, trouble: None }
+    Seen {
+        connection: "hq".into(),
+        snapshot: None,
+        fingerprint: Some("new".into()),
+        baseline,
+        trouble: None,
+        revoker: Some(found(true)),
+    }
+}
+
+fn found(ready: bool) -> revoker::Record {
+    revoker::Record { shape: "s".into(), ready, at: noon(), message: "no node takes its pod".into() }
+}
+
+fn revoker() -> ConditionUpdate {
+    condition::revoker_ready(noon())
 }
 
 fn tally() -> Tally {
@@ -92,12 +112,12 @@ fn the_conditions_say_what_it_waits_for() {
         (
             Baseline::Now,
             waiting,
-            vec![condition::ready(said), condition::baseline_leavers(2), condition::locations_unmatched(4)],
+            vec![condition::ready(said), condition::baseline_leavers(2), revoker(), condition::locations_unmatched(4)],
         ),
         (
             Baseline::Settled,
             clear,
-            vec![condition::ready(missing), condition::baseline_clear(), condition::locations_matched()],
+            vec![condition::ready(missing), condition::baseline_clear(), revoker(), condition::locations_matched()],
         ),
     ];
     for (baseline, tally, expected) in cases {
@@ -154,8 +174,26 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
         || Fault::Waiting { reason: Reason::ConnectionMissing, message: "apply it".into(), again: CONNECTION_AGAIN };
     let invalid = || Fault::Stalled("spec.timeZones.default".into());
     for (trouble, expected, again) in [
-        (missing(), vec![("Ready", "ConnectionMissing"), ("Reconciling", "Progressing"), ("Baseline", "Settled")], 30),
-        (invalid(), vec![("Ready", "Stalled"), ("Stalled", "InvalidSpec"), ("Baseline", "Settled")], 600),
+        (
+            missing(),
+            vec![
+                ("Ready", "ConnectionMissing"),
+                ("Reconciling", "Progressing"),
+                ("Baseline", "Settled"),
+                ("RevokerReady", "Succeeded"),
+            ],
+            30,
+        ),
+        (
+            invalid(),
+            vec![
+                ("Ready", "Stalled"),
+                ("Stalled", "InvalidSpec"),
+                ("Baseline", "Settled"),
+                ("RevokerReady", "Succeeded"),
+            ],
+            600,
+        ),
     ] {
         let seen = Seen { trouble: Some(trouble), ..seen(Baseline::Settled) };
         let (_, report) = conclude(
@@ -176,7 +214,7 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
 #[test]
 fn too_many_people_are_said_and_the_baseline_stands() {
     let many = Tally { not_added: Some(10_001), baseline_leavers: 0, ..tally() };
-    let expected = [condition::too_many_people("hq", 10_001, MOST_PEOPLE), condition::baseline_clear()];
+    let expected = [condition::too_many_people("hq", 10_001, MOST_PEOPLE), condition::baseline_clear(), revoker()];
     assert_eq!(updates(&seen(Baseline::Settled), &many), expected);
 }
 
@@ -190,5 +228,19 @@ fn a_baseline_is_called_settled_by_its_condition_of_whatever_spec() {
     ] {
         let conditions = condition::merge(&[], vec![word], Some(1), noon());
         assert_eq!(called_settled(&SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() }), expected);
+    }
+}
+
+#[test]
+fn a_revoker_that_cannot_run_is_said_and_looked_for_again_soon() {
+    for (known, expected, again) in [
+        (None, condition::revoker_not_checked(), 60),
+        (Some(found(false)), condition::revoker_not_ready("no node takes its pod"), 60),
+        (Some(found(true)), condition::revoker_ready(noon()), 600),
+    ] {
+        let seen = Seen { revoker: known, ..seen(Baseline::Settled) };
+        let (_, report) = conclude(&policy(SyncPolicyStatus::default()), &seen, tally(), None, noon());
+        assert!(report.updates.contains(&expected), "{:?}", report.updates);
+        assert_eq!(report.again, Duration::from_secs(again));
     }
 }

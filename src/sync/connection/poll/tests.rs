@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::condition::ConditionType;
+use domain::employee::BadRecord;
 use domain::employee::Field;
 use domain::employee::{Employee, Failure, HrId, Status};
 use domain::schedule::{Due, due};
