@@ -36,7 +36,7 @@ enum Situation {
 
 use Situation::*;
 
-/// In this order, each for a person of its own. The last makes a new baseline, which concerns whoever is held then.
+/// In this order, each for a person of its own. The last makes a new baseline, which concerns everybody who is held then.
 const SITUATIONS: [(&str, Situation, &str); 12] = [
     ("20", HadLeftBefore, "Baseline"),
     ("1", Stopped, "GlobalStop"),

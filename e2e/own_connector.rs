@@ -104,7 +104,7 @@ async fn a_refresh_token_that_is_another_one_after_each_use_is_kept_in_its_secre
 }
 
 #[tokio::test]
-async fn a_definition_of_ones_own_is_read_anew_with_every_poll() {
+async fn a_definition_of_ones_own_is_read_again_with_every_poll() {
     let rollcall = Installation::new("defined", &[]).await;
     let _sync = rollcall.sync().await;
     let vendor = Vendor::with(1..11, FIRST).await;
@@ -134,6 +134,6 @@ async fn a_definition_of_ones_own_is_read_anew_with_every_poll() {
     assert!(said.contains("ConfigMap acme, key connector.yaml: line 15: ") && said.contains("record"), "{said}");
 
     define(&rollcall, &vendor.definition()).await;
-    let mended = rollcall.poll().await.status.unwrap();
-    assert_eq!(mended.last_attempt.unwrap().outcome, "Trusted");
+    let corrected = rollcall.poll().await.status.unwrap();
+    assert_eq!(corrected.last_attempt.unwrap().outcome, "Trusted");
 }

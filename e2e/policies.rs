@@ -212,7 +212,7 @@ async fn an_answer_is_accepted_by_those_who_may_approve() {
         .await;
     }
     for who in ["pipeline", "sync"] {
-        eventually("whoever may write connections may ask for a read", || async {
+        eventually("a user who may write connections may ask for a read", || async {
             let tried = Change(hq, asked.clone());
             let (layer, _) = attempt(&rollcall, who, &rollcall.namespace, CONNECTIONS, &tried).await;
             (layer == "none").then_some(())

@@ -1,4 +1,4 @@
-//! What is refused, by which layer, and with what reason: whoever asks, and however they come by the right to ask.
+//! What is refused, by which layer, and with what reason: by any user, with any right to ask.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
@@ -353,7 +353,7 @@ async fn what_is_not_the_leavers_alone_or_did_not_consent_is_left_alone_and_name
 }
 
 #[tokio::test]
-async fn whoever_had_left_before_rollcall_came_is_cut_only_once_approved_and_never_while_it_observes() {
+async fn leavers_from_before_rollcall_came_are_cut_only_once_approved_and_never_while_it_observes() {
     let rollcall = Installation::new("baseline", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;

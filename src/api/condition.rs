@@ -50,11 +50,11 @@ impl Condition {
 pub struct ConditionUpdate {
     /// Type of the condition.
     pub type_: ConditionType,
-    /// Its status.
+    /// Whether it holds.
     pub status: Status,
-    /// Its reason.
+    /// Why, by one word of the vocabulary.
     pub reason: Reason,
-    /// Its message.
+    /// What happened, to which id, and the next step.
     pub message: String,
 }
 
@@ -70,7 +70,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Its spelling.
+    /// As conditions spell it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -44,7 +44,7 @@ pub use done::*;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RevocationSpec {
-    /// Name of the Person.
+    /// Name of the Person, in the same namespace.
     #[schemars(length(min = 1, max = 253))]
     pub person: String,
     /// Uid of the Person, so that a Person of the same name made later is not meant.
@@ -53,16 +53,16 @@ pub struct RevocationSpec {
     /// Name of the SyncPolicy whose rule this is.
     #[schemars(length(min = 1, max = 253))]
     pub policy: String,
-    /// What set it off.
+    /// What set it off; `Termination` is the only trigger there is.
     pub trigger: Trigger,
-    /// What it does.
+    /// `Cut` acts at once and can be undone by issuing new credentials; `Remove` follows after `removeAfter` and deletes.
     pub operation: Operation,
     /// The earliest instant it may act.
     pub due: Timestamp,
     /// Found after the first plan of this termination: acts only once approved.
     #[serde(default)]
     pub late: bool,
-    /// Why, in words.
+    /// Why it was made, with ids only, such as `id:hq/7 left on 2026-02-28`.
     #[schemars(length(max = 256))]
     pub reason: String,
     /// Absent at create, final once set.
@@ -80,7 +80,7 @@ pub enum Trigger {
     Termination,
 }
 
-/// What a Revocation does.
+/// How far a Revocation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Operation {
     /// Deletes the bindings that are theirs alone and recreates their personal accounts, which can be undone by issuing new ones.
@@ -105,7 +105,7 @@ pub struct Approval {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
-    /// Why.
+    /// Why, for the record: it is sealed with the evidence.
     #[schemars(length(min = 1, max = 256))]
     pub reason: String,
     /// User name of who rejects; the API server checks that it is the requester's.
@@ -121,10 +121,10 @@ pub struct RevocationStatus {
     /// Generation of the spec these words are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Where it stands.
+    /// Where it is on its way from `Held` to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// What it waits for.
+    /// The gate that keeps it from being released, while `phase` is `Held`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
     /// What it will do, and nothing else.
@@ -137,7 +137,7 @@ pub struct RevocationStatus {
     /// The first instants of its story.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instants: Option<Instants>,
-    /// Its sealed record.
+    /// Where its sealed record is, once it has ended or was rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// How often it was tried again after it had failed.
@@ -160,7 +160,7 @@ pub struct RevocationStatus {
     /// The Job that took it, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// What was done, in order.
+    /// What the revoker did, one entry a target, in the order in which it began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub steps: Vec<Step>,
@@ -180,7 +180,7 @@ pub struct RevocationStatus {
     /// `finished: Revoked` speaks of the targets, and of nothing that is counted here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining_count: Option<u32>,
-    /// When the last act ended.
+    /// When the last act of the newest attempt ended, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<Timestamp>,
     /// When every target had its first verdict `Observed` or `Implied`, asked past every cache.
@@ -189,7 +189,7 @@ pub struct RevocationStatus {
     /// When that was seen again after the API server's cache had lapsed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Timestamp>,
-    /// How the revoker ended.
+    /// How the revoker's newest attempt ended; absent while it is at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<Finished>,
 }
@@ -252,9 +252,9 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// What happens.
+    /// What the revoker does with it.
     pub action: Action,
-    /// Kind of the object.
+    /// Kind of the object, such as `ServiceAccount`.
     pub kind: TargetKind,
     /// Its namespace; empty for a ClusterRoleBinding.
     #[schemars(length(max = 63))]
@@ -265,7 +265,7 @@ pub struct Target {
     /// Its uid when the plan saw it.
     #[schemars(length(max = 64))]
     pub uid: String,
-    /// Why it is this person's.
+    /// What says that it is this person's: the owner annotation or the user name.
     #[schemars(length(max = 256))]
     pub why: String,
 }
@@ -277,7 +277,7 @@ pub enum Action {
     Unbind,
     /// A personal account is deleted and at once re-created as it was: every token ever issued for it is dead.
     Recreate,
-    /// The object is deleted.
+    /// The object is deleted for good, after `removeAfter`.
     Delete,
 }
 
@@ -288,7 +288,7 @@ pub enum TargetKind {
     ClusterRoleBinding,
     /// A binding of rights in a namespace.
     RoleBinding,
-    /// A ServiceAccount.
+    /// A ServiceAccount, with all its tokens.
     ServiceAccount,
 }
 
@@ -302,7 +302,7 @@ pub struct Instants {
     /// When a trusted answer said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
-    /// When every gate was open.
+    /// When every gate was first open, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Timestamp>,
 }
@@ -311,10 +311,10 @@ pub struct Instants {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// Name of the ConfigMap.
+    /// Name of the immutable ConfigMap, such as `rollcall-evidence-00000001`.
     #[schemars(length(max = 253))]
     pub name: String,
-    /// SHA-256 of the record.
+    /// SHA-256 of the record's text, as lower-case hex.
     #[schemars(length(max = 64))]
     pub hash: String,
     /// Hash of the record before it in the chain.
@@ -326,18 +326,18 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Returned {
-    /// Its kind.
+    /// Kind of what came back: `ServiceAccount`, `Secret`, `RoleBinding` or `ClusterRoleBinding`.
     #[schemars(length(max = 63))]
     pub kind: String,
-    /// Its namespace.
+    /// Namespace of it; empty for a ClusterRoleBinding.
     #[schemars(length(max = 63))]
     pub namespace: String,
-    /// Its name.
+    /// Name of it, as it is now.
     #[schemars(length(max = 1024))]
     pub name: String,
-    /// Its uid.
+    /// Uid of it: another than the one that was revoked.
     #[schemars(length(max = 64))]
     pub uid: String,
-    /// When it was seen.
+    /// When it was first seen again, in UTC.
     pub at: Timestamp,
 }

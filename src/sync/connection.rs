@@ -4,8 +4,8 @@
 
 mod credentials;
 mod known;
+mod known_people;
 mod poll;
-mod standing;
 mod unused;
 
 use std::convert::Infallible;
@@ -77,7 +77,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
         }
         Due::Now => {}
     }
-    if poll::standing(connection).last_trusted.is_none() {
+    if poll::current_status(connection).last_trusted.is_none() {
         ctx.snapshots.forget(&name); // of an earlier connection of this name
     }
     let used = credentials::versions(ctx, connection).await?; // before they are read: one changed meanwhile is seen
@@ -124,8 +124,8 @@ impl Poll<'_> {
         };
         let mut answer = self.look(source, known).await;
         let ended = (self.ctx.clock)();
-        let standing = standing::of(self.ctx, self.connection, &kept.memory).await;
-        let asked = Settings::asked(self.connection, &self.from.fingerprint, &standing);
+        let people = known_people::of(self.ctx, self.connection, &kept.memory).await;
+        let asked = Settings::asked(self.connection, &self.from.fingerprint, &people);
         if matches!(answer, Ok(Answer::Same)) {
             let snapshot = self.ctx.snapshots.of(self.connection);
             if let Some(believed) = snapshot.and_then(|last| trust::again(&last, &kept.memory, &asked, ended)) {
@@ -198,24 +198,24 @@ async fn report(
 ) -> Action {
     let now = (ctx.clock)();
     let generation = connection.metadata.generation;
-    let standing = poll::standing(connection);
-    let conditions = outcome::conclude(&standing.conditions, generation, &result, 0, now).conditions;
-    status.conditions = with_the_unsaid(conditions, &standing.conditions);
+    let previous = poll::current_status(connection);
+    let conditions = outcome::conclude(&previous.conditions, generation, &result, 0, now).conditions;
+    status.conditions = with_the_unsaid(conditions, &previous.conditions);
     status.observed_generation = generation;
     let connections = Api::<HRConnection>::namespaced(ctx.client.clone(), &ctx.namespace);
     let written =
-        if status == standing { Ok(()) } else { calls::apply_status(&connections, connection, MANAGER, &status).await };
+        if status == previous { Ok(()) } else { calls::apply_status(&connections, connection, MANAGER, &status).await };
     let result = written.and(result);
     if let Err(fault) = &result {
         tracing::warn!(connection = connection.name_any(), %fault, "poll not done");
     }
     let failures = ctx.failures.count(&connection.uid().unwrap_or_default(), result.is_err());
-    outcome::conclude(&standing.conditions, generation, &result, failures, now).action
+    outcome::conclude(&previous.conditions, generation, &result, failures, now).action
 }
 
 /// Keeps what the source's answers said, where this step says nothing of it: a pause, a fault or a failed attempt
 /// unsays no answer.
-fn with_the_unsaid(mut conditions: Vec<Condition>, standing: &[Condition]) -> Vec<Condition> {
+fn with_the_unsaid(mut conditions: Vec<Condition>, previous: &[Condition]) -> Vec<Condition> {
     const OF_ANSWERS: [ConditionType; 5] = [
         ConditionType::Reachable,
         ConditionType::Trusted,
@@ -227,7 +227,7 @@ fn with_the_unsaid(mut conditions: Vec<Condition>, standing: &[Condition]) -> Ve
         OF_ANSWERS.iter().any(|type_| old.type_ == type_.as_str())
             && !conditions.iter().any(|new| new.type_ == old.type_)
     };
-    let kept: Vec<Condition> = standing.iter().filter(unsaid).cloned().collect();
+    let kept: Vec<Condition> = previous.iter().filter(unsaid).cloned().collect();
     conditions.extend(kept);
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     conditions
@@ -246,9 +246,9 @@ mod tests {
     fn a_step_that_says_nothing_of_an_answer_unsays_nothing() {
         let (then, now) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1));
         let words = vec![condition::ready("read"), condition::trusted(3), condition::recognised()];
-        let standing = condition::merge(&[], words, None, then);
-        let new = condition::merge(&standing, vec![condition::retrying("503"), condition::trusted(4)], None, now);
-        let all = with_the_unsaid(new, &standing);
+        let previous = condition::merge(&[], words, None, then);
+        let new = condition::merge(&previous, vec![condition::retrying("503"), condition::trusted(4)], None, now);
+        let all = with_the_unsaid(new, &previous);
         let seen: Vec<_> = all.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.message.as_str())).collect();
         let expected = [
             ("Ready", "False", "503"),

@@ -68,7 +68,7 @@ fn count<'a>(users: impl Iterator<Item = &'a &'a str>) -> u32 {
 /// Longest name of a binding that the schema takes; the API server itself takes longer ones.
 const LONGEST: usize = 340;
 
-/// A binding, without whom it names. A longer name ends in `…`.
+/// A binding, without the people it names. A longer name ends in `…`.
 fn shown(place: &Place) -> String {
     let whole = match place.namespace.as_str() {
         "" => format!("{} {}", place.kind, place.name),

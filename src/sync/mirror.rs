@@ -98,7 +98,7 @@ fn next_action_at(revocation: &Revocation, now: Timestamp) -> Option<Timestamp> 
 }
 
 /// How many things of a termination remain: what the newest plan of a cut, which looks at everything, and those of removals
-/// left alone, and what the revoker found beside them. A removal that is done says nothing of a binding that the cut left.
+/// left alone, and what the revoker found in addition. A removal that is done says nothing of a binding that the cut left.
 fn all_that_remains(told: &[&Revocation]) -> u32 {
     let plan = |revocation: &&Revocation| revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
     let cuts = told.iter().copied().filter(|other| other.spec.operation == Operation::Cut).filter(plan);

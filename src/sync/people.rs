@@ -124,7 +124,7 @@ fn newer(held: &Person, other: &Person) -> bool {
 /// A Person to write.
 pub struct Write {
     /// As it stands; none for one that is to be made.
-    pub standing: Option<Arc<Person>>,
+    pub current: Option<Arc<Person>>,
     /// Its name.
     pub name: String,
     /// The record it is known by.
@@ -159,8 +159,8 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     if write.status.salt.is_none() {
         write.status.salt = Some(salt()?);
     }
-    let standing = match write.standing {
-        Some(standing) => standing,
+    let current = match write.current {
+        Some(current) => current,
         None => {
             let person = Person::new(&write.name, PersonSpec { records: vec![write.record], hold: None });
             let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
@@ -169,7 +169,7 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
             Arc::new(made)
         }
     };
-    people.take(apply_exactly(api, &*standing, MANAGER, &write.status).await?);
+    people.take(apply_exactly(api, &*current, MANAGER, &write.status).await?);
     Ok(())
 }
 

@@ -89,7 +89,7 @@ async fn step(
 ) -> Result<(SyncPolicyStatus, Report), Fault> {
     let (settings, unfollowed) = match Settings::of(policy, others) {
         Ok(settings) => (settings, None),
-        Err(fault) => (Settings::standing(policy, others).ok_or(fault.clone())?, Some(fault)),
+        Err(fault) => (Settings::previous(policy, others).ok_or(fault.clone())?, Some(fault)),
     };
     let seen = observe(policy, &settings, unfollowed, watched).await?;
     if let Some(trouble) = &seen.trouble {
@@ -105,7 +105,7 @@ async fn step(
     record_runs(policy, policies, runs).await?;
     people::write(&people, &watched.people, leavers, &watched.shared.metrics).await?;
     if !rest.is_empty() {
-        let written = closed(standing(policy).runs);
+        let written = closed(current_status(policy).runs);
         record_runs(policy, policies, written).await?;
     }
     people::write(&people, &watched.people, rest, &watched.shared.metrics).await?;
@@ -149,7 +149,7 @@ async fn observe(
     let snapshot = snapshot.filter(|_| unfollowed.is_none());
     let source = connection.as_ref().map_or(Part::Stands, |connection| source_of(connection, snapshot.as_deref()));
     let now = Fingerprint::of(&policy.spec, unfollowed.is_none(), source);
-    let before = standing(policy);
+    let before = current_status(policy);
     let settled = before.baseline.as_ref().map(|baseline| baseline.fingerprint.as_str());
     let baseline = now.baseline(settled, called_settled(&before), snapshot.is_some());
     let missing = || Fault::Waiting {
@@ -189,7 +189,7 @@ fn view(
         namespace: watched.shared.namespace.clone(),
         policy: policy.name_any(),
         policy_uid: policy.uid().unwrap_or_default(),
-        runs: standing(policy).runs,
+        runs: current_status(policy).runs,
         baseline: seen.baseline,
         most_people: MOST_PEOPLE,
         settings,
@@ -199,7 +199,7 @@ fn view(
     }
 }
 
-fn standing(policy: &SyncPolicy) -> SyncPolicyStatus {
+fn current_status(policy: &SyncPolicy) -> SyncPolicyStatus {
     policy.status.clone().unwrap_or_default()
 }
 
@@ -210,7 +210,7 @@ fn closed(mut runs: Vec<api::Run>) -> Vec<api::Run> {
 
 /// Writes the policy's runs, if they differ.
 async fn record_runs(policy: &mut SyncPolicy, policies: &Api<SyncPolicy>, runs: Vec<api::Run>) -> Result<(), Fault> {
-    let before = standing(policy);
+    let before = current_status(policy);
     if before.runs != runs {
         *policy = apply_exactly(policies, policy, MANAGER, &SyncPolicyStatus { runs, ..before }).await?;
     }
@@ -238,7 +238,7 @@ async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
         .await;
 }
 
-/// Whom a changed policy put out of scope, or into it: one event for them all.
+/// People whom a changed policy put out of scope, or into it: one Event for them all.
 async fn tell_of_scope(
     policy: &SyncPolicy,
     baseline: Baseline,
@@ -278,7 +278,7 @@ async fn report(
     result: Result<(SyncPolicyStatus, Report), Fault>,
     now: Timestamp,
 ) -> Action {
-    let before = standing(policy);
+    let before = current_status(policy);
     let (mut status, result) = match result {
         Ok((status, report)) => {
             watched.shared.metrics.people(&policy.name_any(), &status.people);

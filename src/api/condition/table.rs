@@ -201,7 +201,7 @@ const SYNC_POLICY: &[Row] = rows! {
     RevokerReady=True [Succeeded]
         "an empty Job of the revoker, made as its Jobs are made now, ended well" => "nothing";
     RevokerReady=False [RevokerCannotStart]
-        "such a Job cannot run: whoever leaves would keep their access" => "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)";
+        "such a Job cannot run: leavers would keep their access" => "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)";
     RevokerReady=Unknown [NotChecked]
         "no such Job has ended yet" => "wait; look at control if it stays";
 };

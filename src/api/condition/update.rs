@@ -303,7 +303,7 @@ pub fn not_revoked(reason: Reason, message: impl Into<String>) -> ConditionUpdat
 
 // ---- Revocation ----------------------------------------------------------------------------------------------------
 
-/// The revoker ended and not every target is proved refused; mend what the message names.
+/// The revoker ended and not every target is proved refused; correct what the message names.
 #[must_use]
 pub fn not_refused(message: impl Into<String>) -> ConditionUpdate {
     update(ConditionType::Stalled, Status::True, Reason::NotRefused, message.into())

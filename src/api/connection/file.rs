@@ -17,7 +17,7 @@ pub use columns::Columns;
 #[x_kube(validation = Rule::new("self.mode != 'Delta' || (has(self.from.sftp) && self.from.sftp.path.pattern.contains('%Y'))").message("mode Delta needs from.sftp, with a date in path.pattern that tells the order of files"))]
 #[serde(rename_all = "camelCase")]
 pub struct FileSource {
-    /// Where the file lies.
+    /// Where the file lies: exactly one of a ConfigMap, a web server and an SFTP server.
     pub from: FileFrom,
     /// Whether the file always lists everybody.
     #[serde(default)]
@@ -25,7 +25,7 @@ pub struct FileSource {
     /// How the file is opened, where it is encrypted by OpenPGP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decryption: Option<Decryption>,
-    /// How the file is read.
+    /// How the file is read: its columns, dates, status words, quotes and encoding. Every field has a default.
     #[serde(default)]
     pub csv: Csv,
 }
@@ -38,7 +38,7 @@ pub struct FileFrom {
     /// A key of a ConfigMap in this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map: Option<ConfigMapKey>,
-    /// A URL answered by GET.
+    /// A web server that answers a GET with the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpFile>,
     /// A folder of an SFTP server.
@@ -46,7 +46,7 @@ pub struct FileFrom {
     pub sftp: Option<SftpFile>,
 }
 
-/// A URL answered by GET.
+/// A web server that answers a GET with the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpFile {
@@ -65,15 +65,15 @@ pub struct SftpFile {
     /// Name or address of the server.
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[A-Za-z0-9.:-]+$"))]
     pub host: String,
-    /// Its port.
+    /// TCP port of the server; 22 by default.
     #[serde(default = "ssh_port")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: u32,
-    /// Who signs in.
+    /// User name that Rollcall signs in with.
     #[schemars(length(min = 1, max = 128))]
     pub user: String,
     /// Keys of which the server must show one: `SHA256:…`, as `ssh-keygen -lf` prints it, or a public key such as
-    /// `ssh-ed25519 AAAA…`. Two during a rotation. Ask whoever runs the server; a key that only was seen proves nothing.
+    /// `ssh-ed25519 AAAA…`. Two during a rotation. Ask those who run the server; a key that only was seen proves nothing.
     #[schemars(
         length(min = 1, max = 4),
         inner(
@@ -116,7 +116,7 @@ pub struct Complete {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10))]
     pub unchanged_polls: Option<u32>,
-    /// A file of the same name with this behind it lies beside it and is not older, such as `.done`.
+    /// A file of the same name with this behind it lies in the same folder and is not older, such as `.done`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16), regex(pattern = "^[.][A-Za-z0-9]+$"))]
     pub marker: Option<String>,
@@ -125,7 +125,7 @@ pub struct Complete {
     pub checksum: Option<Checksum>,
 }
 
-/// The kind of a checksum.
+/// By which algorithm a checksum is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Checksum {
     /// SHA-256, in hex, as `sha256sum` writes it.
@@ -165,7 +165,7 @@ pub enum FileMode {
     Delta,
 }
 
-/// How a CSV file is read.
+/// How a CSV file is read. Every field has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Csv {
@@ -217,20 +217,20 @@ pub struct Csv {
 /// What stands around cells that hold the delimiter or a line end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Quote {
-    /// `"`.
+    /// Double quotes: `"Doe, Ada"`.
     #[default]
     Double,
-    /// `'`.
+    /// Single quotes: `'Doe, Ada'`.
     Single,
 }
 
 /// How a quote stands inside a quoted cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Escape {
-    /// Written twice.
+    /// A quote within quotes is written twice: `"a ""b"" c"`.
     #[default]
     Doubled,
-    /// Behind a backslash.
+    /// A quote within quotes stands behind a backslash: `"a \"b\" c"`.
     Backslash,
 }
 
@@ -244,10 +244,10 @@ pub enum Encoding {
     UnicodeOrWindows1252,
 }
 
-/// What a status word means.
+/// What a status word of the HR system means to Rollcall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StatusMeaning {
-    /// Works here.
+    /// The person works here.
     Active,
     /// On leave: reversible answers only.
     Leave,

@@ -13,7 +13,7 @@ pub struct Claim {
     /// Name of the pod, or of the process.
     #[schemars(length(max = 253))]
     pub by: String,
-    /// Since when.
+    /// When it was last renewed; after 20 seconds without a change another Job may take it over.
     pub at: Timestamp,
     /// Which attempt it works on; an end that is of an earlier one says nothing of the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,9 +33,9 @@ impl RevocationStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Step {
-    /// What it was done to.
+    /// The object of the plan that it was done to.
     pub target: Target,
-    /// How it ended.
+    /// How the step ended, as the API server answered; that nothing works any more is said by `verdicts`.
     pub outcome: StepOutcome,
     /// Uid of the object that stands in its place, for a recreated account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,11 +45,11 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub message: Option<String>,
-    /// When.
+    /// Instant of that answer, in UTC, such as `2026-03-01T00:00:05Z`.
     pub at: Timestamp,
 }
 
-/// How a step ended.
+/// How a step ended: an answer of the API server, and no proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StepOutcome {
     /// Its manifest is written; the act may or may not have happened.
@@ -60,7 +60,7 @@ pub enum StepOutcome {
     AlreadyGone,
     /// The revoker's own live reads said no; nothing was done.
     Skipped,
-    /// The API server refused.
+    /// The API server refused it: `message` names RBAC or the admission policy.
     Refused,
     /// It did not come to an end in time, such as an account held by a foreign finalizer.
     Failed,
@@ -70,18 +70,18 @@ pub enum StepOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
-    /// Of which target.
+    /// The object of the plan that it is about.
     pub target: Target,
-    /// The verdict.
+    /// What follows from what was seen: `Observed` and `Implied` are proof, `Refuted` and `Unknown` are none.
     pub verdict: VerdictKind,
     /// What was asked and answered, without any secret.
     #[schemars(length(max = 512))]
     pub how: String,
-    /// When.
+    /// Instant at which it was seen, in UTC, such as `2026-03-01T00:00:16Z`.
     pub at: Timestamp,
 }
 
-/// The verdict on one target.
+/// Whether a target is proved to be of no more use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum VerdictKind {
     /// The API server was seen refusing the credential itself.
@@ -90,7 +90,7 @@ pub enum VerdictKind {
     Implied,
     /// It was seen still working.
     Refuted,
-    /// Nothing could be seen.
+    /// Nothing could be seen that proves either.
     Unknown,
 }
 
@@ -98,13 +98,13 @@ pub enum VerdictKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Kept {
-    /// Of which target, by uid.
+    /// Uid of the object that was deleted, as `plan.targets` has it.
     #[schemars(length(max = 64))]
     pub uid: String,
     /// The object as JSON, without what the API server writes.
     #[schemars(length(max = 65536))]
     pub manifest: String,
-    /// SHA-256 of it.
+    /// SHA-256 of `manifest`, as lower-case hex.
     #[schemars(length(max = 64))]
     pub sha256: String,
 }
@@ -119,7 +119,7 @@ pub struct Remaining {
     /// Why it remains: `SharedBinding`, `WorkloadAccount`, `NoConsent`, …
     #[schemars(length(max = 64))]
     pub why: String,
-    /// What to do about it.
+    /// What an admin can do about it, in a sentence.
     #[schemars(length(max = 512))]
     pub advice: String,
     /// Until when, where that is known.
@@ -127,12 +127,12 @@ pub struct Remaining {
     pub until: Option<Timestamp>,
 }
 
-/// How the revoker ended.
+/// How the revoker's work on a Revocation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Finished {
     /// Every target is refused: `Observed` or `Implied`.
     Revoked,
-    /// Not every target is.
+    /// Not every target is proved refused.
     Failed,
     /// The person came back in the midst of it: what was deleted is there again, and nothing else was touched.
     Stopped,

@@ -71,7 +71,7 @@ impl Settings {
         })
     }
 
-    /// What the next poll depends on. A changed spec is a request: whoever mended it wants to see it.
+    /// What the next poll depends on. A changed spec is a request: the person who corrected it wants to see it.
     pub(super) fn times<'a>(&self, connection: &'a HRConnection) -> Times<'a> {
         let status = connection.status.as_ref();
         let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
@@ -87,13 +87,13 @@ impl Settings {
         }
     }
 
-    /// What the gate is asked beside the answer. `source` says which source it is of, `standing` who stands in the cluster.
-    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str, standing: &'a [Employee]) -> Asked<'a> {
+    /// What the trust gate needs in addition to the response. `source` says where it is from, `known` who is known here.
+    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str, known: &'a [Employee]) -> Asked<'a> {
         Asked {
             source,
             remembered: connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()),
             accepted: connection.annotations().get(names::ACCEPT).map(String::as_str),
-            standing,
+            standing: known,
         }
     }
 }
@@ -223,19 +223,19 @@ fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
 }
 
 /// The status as it stands, empty where there is none.
-pub(super) fn standing(connection: &HRConnection) -> HRConnectionStatus {
+pub(super) fn current_status(connection: &HRConnection) -> HRConnectionStatus {
     connection.status.clone().unwrap_or_default()
 }
 
 /// The status after a fault: the poll is owed, and made as soon as the fault is gone.
 pub(super) fn owed(connection: &HRConnection) -> HRConnectionStatus {
-    HRConnectionStatus { next_run: None, ..standing(connection) }
+    HRConnectionStatus { next_run: None, ..current_status(connection) }
 }
 
 /// Status and conditions of a pause.
 pub(super) fn suspended(connection: &HRConnection, until: Timestamp) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let reason = connection.spec.suspend.as_ref().map_or("", |suspend| suspend.reason.as_str());
-    let status = HRConnectionStatus { next_run: Some(until), ..standing(connection) };
+    let status = HRConnectionStatus { next_run: Some(until), ..current_status(connection) };
     (status, vec![condition::suspended(reason, until)])
 }
 
@@ -247,7 +247,7 @@ pub(super) fn record(
     outcome: Outcome,
     at: Timestamp,
 ) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
-    let mut status = standing(connection);
+    let mut status = current_status(connection);
     let mut updates: Vec<ConditionUpdate> = seen.iter().flat_map(Seen::updates).collect();
     let attempt = |outcome: Reason, answer: Option<String>, findings: &[Finding], prefix: &str| {
         let found = findings.iter().map(|finding| line(prefix, finding));

@@ -31,7 +31,7 @@ fn what_was_written_is_not_overtaken_by_an_older_event() {
 }
 
 #[test]
-fn a_list_forgets_whoever_is_gone() {
+fn a_list_forgets_the_people_who_are_gone() {
     let people = People::default();
     people.take(person("p-1", "a", "10", 1));
     for event in [Event::Init, Event::InitApply(person("p-2", "b", "11", 1)), Event::InitDone] {
@@ -68,7 +68,7 @@ const PEOPLE: &str = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/people";
 
 fn joiner(name: &str) -> Write {
     let record = Record { connection: "hq".into(), id: name.into() };
-    Write { standing: None, name: name.into(), record, status: PersonStatus::default() }
+    Write { current: None, name: name.into(), record, status: PersonStatus::default() }
 }
 
 fn made(name: &str) -> Call {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::pass::Tally;
-use super::{MOST_PEOPLE, Seen, closed, standing};
+use super::{MOST_PEOPLE, Seen, closed, current_status};
 use crate::api::SyncPolicy;
 use crate::api::condition::{self, ConditionType, ConditionUpdate};
 use crate::api::policy::{self as api, SyncPolicyStatus};
@@ -32,7 +32,7 @@ pub fn conclude(
     coverage: Option<Covered>,
     now: Timestamp,
 ) -> (SyncPolicyStatus, Report) {
-    let before = standing(policy);
+    let before = current_status(policy);
     let (coverage, of_user_names) = coverage.unzip();
     let again = tally.wake.map_or(LONGEST_SLEEP, |wake| calls::wait(wake.duration_since(now)));
     let again = match &seen.trouble {

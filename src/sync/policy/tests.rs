@@ -157,11 +157,11 @@ fn a_policy_is_settled_by_the_condition_of_exactly_its_spec() {
 }
 
 #[test]
-fn what_was_said_of_locations_stands_until_it_is_said_anew() {
+fn what_is_shown_of_locations_stays_until_a_response_shows_it_again() {
     let before = condition::merge(&[], vec![condition::locations_unmatched(4)], Some(3), noon());
     let before = SyncPolicyStatus { conditions: before, ..SyncPolicyStatus::default() };
-    let anew = condition::merge(&[], vec![condition::locations_matched()], Some(3), noon());
-    for (conditions, expected) in [(vec![], before.conditions.clone()), (anew.clone(), anew)] {
+    let newer = condition::merge(&[], vec![condition::locations_matched()], Some(3), noon());
+    for (conditions, expected) in [(vec![], before.conditions.clone()), (newer.clone(), newer)] {
         let mut status = SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() };
         keep_locations(&mut status, &before);
         assert_eq!(status.conditions, expected);

@@ -35,7 +35,7 @@ const TRIES: u32 = 20;
 #[derive(Default)]
 pub struct Rotations(Mutex<HashMap<(String, String), Turn>>);
 
-/// Whoever has it may use the token, and writes first what is still to be written.
+/// Its holder may use the token, and writes first what is still to be written.
 type Turn = Arc<tokio::sync::Mutex<Option<Unkept>>>;
 
 /// A token that is still to be written.
@@ -160,7 +160,7 @@ impl SecretKeeper {
                 Err(_) => {} // the API server is away: the write says so again
             }
         }
-        // Somebody put another token there, or made the Secret anew.
+        // Somebody put another token there, or deleted the Secret and made another.
         *unkept = None;
         Ok(found)
     }

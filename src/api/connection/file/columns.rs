@@ -24,7 +24,7 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub status: Option<String>,
-    /// First day of work.
+    /// First day of work, in `dateFormat`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub hire_date: Option<String>,
@@ -32,11 +32,11 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_date: Option<String>,
-    /// Department.
+    /// Department, as `scope` compares it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub department: Option<String>,
-    /// Job title.
+    /// Job title, shown on the Person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub title: Option<String>,
@@ -56,7 +56,7 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub legal_entity: Option<String>,
-    /// Team.
+    /// Team, as `scope` compares it; kept nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub team: Option<String>,
@@ -72,7 +72,7 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_reason: Option<String>,
-    /// Work telephone.
+    /// Work telephone number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub phone: Option<String>,

@@ -69,7 +69,7 @@ impl Cluster {
         self.0.runs.iter_mut().for_each(|run| run.written = true);
         for write in decision.leavers.iter().chain(&decision.rest) {
             let spec = crate::api::person::PersonSpec { records: vec![write.record.clone()], hold: None };
-            let mut person = write.standing.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
+            let mut person = write.current.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
             person.metadata.uid = Some(format!("uid-{}", write.record.id));
             person.status = Some(write.status.clone());
             self.0.people.retain(|other| other.metadata.name.as_deref() != Some(&write.name));
