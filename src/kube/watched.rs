@@ -55,9 +55,9 @@ pub fn concluded(conditions: &[Condition], fault: Option<&Fault>, failures: u32)
 
 /// Whether a condition says that something is wrong, rather than that something waits as it should.
 fn wrong(condition: &Condition, faulty: bool) -> bool {
-    use ConditionType::{Reachable, Ready, Recognised, Returned, StableIds, Stalled, Trusted};
+    use ConditionType::{Reachable, Ready, Recognised, Returned, RevokerReady, StableIds, Stalled, Trusted};
     let is = |types: &[ConditionType], status| types.iter().any(|type_| condition.is(*type_, status));
-    is(&[Reachable, Trusted, Recognised, StableIds], Status::False)
+    is(&[Reachable, Trusted, Recognised, StableIds, RevokerReady], Status::False)
         || is(&[Stalled, Returned], Status::True)
         || is(&[Ready], Status::False) && (faulty || condition.reason == Reason::RevokerCannotStart.as_str())
 }
@@ -193,6 +193,8 @@ mod tests {
             ("a refused login", refused, true),
             ("an answer that is held", conditions(vec![condition::held(Reason::Shrunk, "fewer")]), true),
             ("a Job that cannot start", stuck, true),
+            ("a revoker that cannot run", conditions(vec![condition::revoker_not_ready("no node")]), true),
+            ("a revoker that was not tried yet", conditions(vec![condition::revoker_not_checked()]), false),
             ("something that came back", conditions(vec![condition::returned(1)]), true),
         ];
         for (situation, conditions, expected) in cases {

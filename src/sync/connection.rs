@@ -35,7 +35,7 @@ use domain::trust::{self, Believed, Finding};
 use hris::{self, Answer};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
-const LONGEST_SLEEP: Duration = Duration::from_secs(600);
+const MAX_SLEEP: Duration = Duration::from_secs(600);
 
 /// What a step came to.
 enum Step {
@@ -95,7 +95,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let ended = (ctx.clock)();
     let (status, updates) = poll::record(connection, &settings, seen, outcome, ended);
     measure(ctx, &name, &status);
-    let again = status.next_run.map_or(LONGEST_SLEEP, |at| until(at, ended));
+    let again = status.next_run.map_or(MAX_SLEEP, |at| until(at, ended));
     let again = if refused { again.min(credentials::LOOK) } else { again };
     Ok(Step::Done(Box::new(status), Report { updates, again }))
 }
@@ -234,7 +234,7 @@ fn with_the_unsaid(mut conditions: Vec<Condition>, previous: &[Condition]) -> Ve
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {
-    calls::wait(at.duration_since(now).max(SignedDuration::ZERO)).min(LONGEST_SLEEP)
+    calls::wait(at.duration_since(now).max(SignedDuration::ZERO)).min(MAX_SLEEP)
 }
 
 #[cfg(test)]

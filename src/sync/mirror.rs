@@ -12,7 +12,7 @@ use crate::api::revocation::{Operation, Phase, Revocation};
 /// Access that stands because its Revocation was cancelled.
 pub const KEPT: &str = "Kept";
 /// Longest text of `waitsFor`.
-const LONGEST: usize = 512;
+const MAX_LENGTH: usize = 512;
 
 /// What the Person shows.
 #[derive(Debug, Default, PartialEq)]
@@ -85,7 +85,7 @@ fn phase(revocation: &Revocation) -> Phase {
 fn waits_for(revocation: &Revocation) -> Option<String> {
     let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref());
     let gate = gate.filter(|_| phase(revocation) == Phase::Held)?;
-    Some(gate.message.chars().take(LONGEST).collect())
+    Some(gate.message.chars().take(MAX_LENGTH).collect())
 }
 
 /// When a held Revocation may act: when it is due, or when its gate opens by itself.

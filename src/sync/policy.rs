@@ -40,7 +40,7 @@ use domain::trust::Snapshot;
 /// Look again for a connection that is not there.
 const CONNECTION_AGAIN: Duration = Duration::from_secs(30);
 /// Most people that a policy manages: those who have left are not counted.
-const MOST_PEOPLE: u32 = 10_000;
+const MAX_PEOPLE: u32 = 10_000;
 /// Events in flight at once.
 const EVENTS: usize = 16;
 
@@ -109,8 +109,8 @@ async fn step(
         record_runs(policy, policies, written).await?;
     }
     people::write(&people, &watched.people, rest, &watched.shared.metrics).await?;
-    tell(watched, news, now).await;
-    tell_of_scope(policy, seen.baseline, tally.crossed, watched, now).await;
+    publish_news(watched, news, now).await;
+    publish_scope_change(policy, seen.baseline, tally.crossed, watched, now).await;
 
     let coverage = cover(watched, owners, forms).await?;
     Ok(conclude(policy, &seen, tally, coverage, now))
@@ -191,7 +191,7 @@ fn view(
         policy_uid: policy.uid().unwrap_or_default(),
         runs: current_status(policy).runs,
         baseline: seen.baseline,
-        most_people: MOST_PEOPLE,
+        most_people: MAX_PEOPLE,
         settings,
         people: watched.people.all(),
         revocations: watched.revocations.state(),
@@ -223,7 +223,7 @@ async fn in_the_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
     done.map_err(|_| Fault::Transient { doing: "decide", cause: "the pass was interrupted".to_owned() })
 }
 
-async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
+async fn publish_news(watched: &Watched, news: Vec<News>, now: Timestamp) {
     let client = &watched.shared.client;
     let notes = news.into_iter().filter_map(|news| Some((watched.people.get(&news.person)?, news)));
     stream::iter(notes)
@@ -239,7 +239,7 @@ async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
 }
 
 /// People whom a changed policy put out of scope, or into it: one Event for them all.
-async fn tell_of_scope(
+async fn publish_scope_change(
     policy: &SyncPolicy,
     baseline: Baseline,
     crossed: (u32, u32),

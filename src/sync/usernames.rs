@@ -21,7 +21,7 @@ const FIELDS: &[&str] = &[
     "location",
 ];
 /// Longest user name.
-const LONGEST_NAME: usize = 256;
+const MAX_NAME: usize = 256;
 
 /// The compiled expressions of a policy.
 pub struct Usernames {
@@ -66,7 +66,7 @@ impl Usernames {
     pub fn of(&self, employee: &Employee) -> Vec<String> {
         let person = self.person(employee);
         let names = self.expressions.iter().filter_map(|expression| expression.text(&person).ok().flatten());
-        names.filter(|name| (1..=LONGEST_NAME).contains(&name.trim().chars().count())).collect()
+        names.filter(|name| (1..=MAX_NAME).contains(&name.trim().chars().count())).collect()
     }
 
     /// What the user names look like, for any person.

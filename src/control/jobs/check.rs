@@ -112,7 +112,7 @@ async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, F
     let ready = found.ready;
     if !same || ready {
         write(ctx, &found).await?;
-        tell(ctx, &found, now).await;
+        publish(ctx, &found, now).await;
         *record = Some(found);
     }
     Ok(if ready { REST } else { SOON.saturating_mul(5) })
@@ -129,7 +129,7 @@ async fn write(ctx: &Context, record: &Record) -> Result<(), Fault> {
     call("write what is known of the revoker", api.patch(names::CONSENTS, &params, &Patch::Apply(&map))).await.map(drop)
 }
 
-async fn tell(ctx: &Context, record: &Record, now: Timestamp) {
+async fn publish(ctx: &Context, record: &Record, now: Timestamp) {
     let map = ConfigMap {
         metadata: ObjectMeta {
             name: Some(names::CONSENTS.to_owned()),

@@ -22,12 +22,12 @@ const NOTHING_NEW: &str = "NothingNew";
 /// How long a source counts as one that shows who left, after it last did.
 const LEAVERS_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Longest value of the reconcile-now annotation that is told from another.
-const LONGEST_REQUEST: usize = 64;
+const MAX_REQUEST: usize = 64;
 /// Most findings and words that the schema takes.
-const MOST_FINDINGS: usize = 16;
-const MOST_WORDS: usize = 32;
+const MAX_FINDINGS: usize = 16;
+const MAX_WORDS: usize = 32;
 /// Most records shown that were set aside; the number is always said.
-const MOST_SET_ASIDE: usize = 5;
+const MAX_SET_ASIDE: usize = 5;
 
 /// The spec, read.
 pub struct Settings {
@@ -125,7 +125,7 @@ impl Seen {
             unmapped_types: most(&read.unmapped_types),
             without_meaning: read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count(),
             bad: read.bad.len(),
-            set_aside: read.bad.iter().take(MOST_SET_ASIDE).map(set_aside).collect(),
+            set_aside: read.bad.iter().take(MAX_SET_ASIDE).map(set_aside).collect(),
             notes: read.remarks.iter().map(|remark| short(remark)).collect(),
         }
     }
@@ -133,7 +133,7 @@ impl Seen {
     /// Adds what the gate set aside: every record of these ids.
     pub(super) fn set_aside(&mut self, repeated: &[HrId]) {
         self.bad = self.bad.saturating_add(repeated.len());
-        let room = MOST_SET_ASIDE.saturating_sub(self.set_aside.len());
+        let room = MAX_SET_ASIDE.saturating_sub(self.set_aside.len());
         let lines = repeated.iter().take(room);
         self.set_aside.extend(lines.map(|id| short(&format!("set aside: more than one record has the id {id}"))));
     }
@@ -163,7 +163,7 @@ impl Seen {
 fn most(words: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
     let mut words: Vec<_> = words.iter().collect();
     words.sort_by_key(|(word, people)| (std::cmp::Reverse(**people), *word));
-    words.into_iter().take(MOST_WORDS).map(|(word, people)| (word.clone(), *people)).collect()
+    words.into_iter().take(MAX_WORDS).map(|(word, people)| (word.clone(), *people)).collect()
 }
 
 /// What an attempt came to.
@@ -253,7 +253,7 @@ pub(super) fn record(
         let found = findings.iter().map(|finding| line(prefix, finding));
         let shown = seen.iter().flat_map(|seen| seen.set_aside.iter().chain(&seen.notes).cloned());
         let all = found.chain(shown);
-        Attempt { time: at, outcome: outcome.as_str().to_owned(), answer, findings: all.take(MOST_FINDINGS).collect() }
+        Attempt { time: at, outcome: outcome.as_str().to_owned(), answer, findings: all.take(MAX_FINDINGS).collect() }
     };
     let age = |last: Option<&Trusted>| Age { at, stale_after: settings.stale_after, last: last.map(Trusted::as_of) };
     let before = age(status.last_trusted.as_ref());
@@ -340,7 +340,7 @@ fn ready_or_stale(message: String, age: &Age) -> ConditionUpdate {
 
 /// The value of the reconcile-now annotation, as far as it can be echoed.
 fn requested(connection: &HRConnection) -> Option<String> {
-    connection.annotations().get(names::REQUESTED_AT).map(|value| value.chars().take(LONGEST_REQUEST).collect())
+    connection.annotations().get(names::REQUESTED_AT).map(|value| value.chars().take(MAX_REQUEST).collect())
 }
 
 fn count(people: usize) -> u32 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::pass::Tally;
-use super::{MOST_PEOPLE, Seen, closed, current_status};
+use super::{MAX_PEOPLE, Seen, closed, current_status};
 use crate::api::SyncPolicy;
 use crate::api::condition::{self, ConditionType, ConditionUpdate};
 use crate::api::policy::{self as api, SyncPolicyStatus};
@@ -15,9 +15,9 @@ use crate::kube::revoker;
 use domain::roster::Baseline;
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
-const LONGEST_SLEEP: Duration = Duration::from_secs(600);
+const MAX_SLEEP: Duration = Duration::from_secs(600);
 /// Shortest sleep before a midnight, so that a timer that fires early does not spin.
-const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
+const MIN_SLEEP: Duration = Duration::from_secs(1);
 /// Look again for what control finds out about the revoker, while that is not that it can run.
 const REVOKER_AGAIN: Duration = Duration::from_secs(60);
 
@@ -34,7 +34,7 @@ pub fn conclude(
 ) -> (SyncPolicyStatus, Report) {
     let before = current_status(policy);
     let (coverage, of_user_names) = coverage.unzip();
-    let again = tally.wake.map_or(LONGEST_SLEEP, |wake| calls::wait(wake.duration_since(now)));
+    let again = tally.wake.map_or(MAX_SLEEP, |wake| calls::wait(wake.duration_since(now)));
     let again = match &seen.trouble {
         Some(Fault::Waiting { again: sooner, .. }) => again.min(*sooner),
         _ => again,
@@ -43,7 +43,7 @@ pub fn conclude(
         if seen.revoker.as_ref().is_some_and(|revoker| revoker.ready) { again } else { again.min(REVOKER_AGAIN) };
     let mut updates = updates(seen, &tally);
     updates.extend(of_user_names.flatten().filter(|_| seen.baseline != Baseline::Awaited)); // nobody is known before
-    let report = Report { updates, again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
+    let report = Report { updates, again: again.clamp(MIN_SLEEP, MAX_SLEEP) };
     let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
     let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
     let status = SyncPolicyStatus {
@@ -80,7 +80,7 @@ pub fn updates(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
             vec![condition::answer_awaited(&message), condition::reconciling(message)]
         }
         (None, Baseline::Now | Baseline::Settled, Some(people)) => {
-            vec![condition::too_many_people(connection, people, MOST_PEOPLE)]
+            vec![condition::too_many_people(connection, people, MAX_PEOPLE)]
         }
         (None, Baseline::Now | Baseline::Settled, None) => vec![condition::ready(all_is_well(connection, tally))],
     };

@@ -7,7 +7,7 @@ use domain::employee::BadRecord;
 use domain::trust::{Finding, Held};
 
 /// Longest finding that the schema takes.
-const LONGEST_FINDING: usize = 512;
+const MAX_FINDING: usize = 512;
 
 /// Why an answer is held, and what to do: all reasons, the first in full.
 pub(super) fn explain(name: &str, held: &Held) -> String {
@@ -66,5 +66,5 @@ pub(super) fn set_aside(record: &BadRecord) -> String {
 }
 
 pub(super) fn short(text: &str) -> String {
-    text.chars().take(LONGEST_FINDING).collect()
+    text.chars().take(MAX_FINDING).collect()
 }
