@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::{Api, PostParams};
-use rollcall::api::condition::RETURNED;
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
@@ -99,7 +99,7 @@ async fn reported(rollcall: &Installation, kind: &str, name: &str) {
     eventually(&format!("{kind} {name} is reported as come back"), || async {
         let revocations = rollcall.revocations("7").await;
         revocations.into_iter().filter_map(|revocation| revocation.status).find_map(|status| {
-            let said = status.conditions.iter().any(|c| c.type_ == RETURNED && c.status == "True");
+            let said = status.conditions.iter().any(|c| c.is(ConditionType::Returned, Status::True));
             let named = status.returned.iter().any(|back| back.kind == kind && back.name == name);
             (said && named).then_some(())
         })

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kube::ResourceExt;
-use rollcall::api::condition::STALLED;
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::{HRConnection, SyncPolicy};
 
 use crate::support::chart::apply;
@@ -58,7 +58,7 @@ async fn understood(rollcall: &Installation) {
         .chain(policies.map(|one| (one.name_any(), one.status.map(|status| status.conditions))));
     for (name, conditions) in said {
         let conditions = conditions.unwrap_or_else(|| panic!("{name} was looked at"));
-        let stalled = conditions.iter().find(|c| c.type_ == STALLED && c.status == "True");
+        let stalled = conditions.iter().find(|c| c.is(ConditionType::Stalled, Status::True));
         assert!(stalled.is_none(), "{name}: {stalled:?}");
     }
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::Api;
-use rollcall::api::condition::REVOKED;
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Action, Operation, Phase, VerdictKind};
 use serde_json::json;
@@ -50,7 +50,7 @@ async fn every_credential_of_a_leaver_is_refused_and_the_account_is_gone_after_t
     assert!(status.verified.is_some() && status.confirmed.is_some());
     eventually("the Person says that access is refused", || async {
         let person = rollcall.person("7").await?.status?;
-        person.conditions.iter().any(|c| c.type_ == REVOKED && c.status == "True").then_some(())
+        person.conditions.iter().any(|c| c.is(ConditionType::Revoked, Status::True)).then_some(())
     })
     .await;
 

@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, Patch, PatchParams, PostParams};
-use rollcall::api::condition::STALLED;
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::{HRConnection, names};
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ async fn a_refresh_token_that_is_another_one_after_each_use_is_kept_in_its_secre
 }
 
 #[tokio::test]
-async fn a_definition_of_ones_own_is_read_anew_with_every_poll() {
+async fn a_definition_of_ones_own_is_read_again_with_every_poll() {
     let rollcall = Installation::new("defined", &[]).await;
     let _sync = rollcall.sync().await;
     let vendor = Vendor::with(1..11, FIRST).await;
@@ -127,13 +127,13 @@ async fn a_definition_of_ones_own_is_read_anew_with_every_poll() {
     connections.patch(&rollcall.connection, &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
     let said = eventually("the connection says what is wrong with the definition", || async {
         let status = connections.get(&rollcall.connection).await.unwrap().status?;
-        let stalled = status.conditions.into_iter().find(|c| c.type_ == STALLED && c.status == "True")?;
+        let stalled = status.conditions.into_iter().find(|c| c.is(ConditionType::Stalled, Status::True))?;
         Some(stalled.message)
     })
     .await;
     assert!(said.contains("ConfigMap acme, key connector.yaml: line 15: ") && said.contains("record"), "{said}");
 
     define(&rollcall, &vendor.definition()).await;
-    let mended = rollcall.poll().await.status.unwrap();
-    assert_eq!(mended.last_attempt.unwrap().outcome, "Trusted");
+    let corrected = rollcall.poll().await.status.unwrap();
+    assert_eq!(corrected.last_attempt.unwrap().outcome, "Trusted");
 }

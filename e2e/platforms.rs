@@ -5,12 +5,13 @@ use k8s_openapi::api::core::v1::{Pod, ResourceQuota};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, PostParams};
-use rollcall::api::condition::{READY, REVOKER_CANNOT_START};
+use rollcall::api::SyncPolicy;
+use rollcall::api::condition::{ConditionType, Reason, Status};
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::{Value, json};
 
 use crate::support::chart;
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, POLICY};
 use crate::support::objects::{object, overlay};
 use crate::support::waiting::eventually;
 use crate::support::webhook::Webhook;
@@ -36,6 +37,17 @@ async fn upgrade(rollcall: &Installation, values: Value) {
         jobs.create(&PostParams { dry_run: true, ..PostParams::default() }, &job).await.ok()
     })
     .await;
+}
+
+/// Waits until the policy says this of the revoker, and gives the message.
+async fn policy_says(rollcall: &Installation, status: Status) -> String {
+    let policies: Api<SyncPolicy> = rollcall.api();
+    eventually(&format!("the policy says RevokerReady={}", status.as_str()), || async {
+        let conditions = policies.get(POLICY).await.unwrap().status?.conditions;
+        let found = conditions.into_iter().find(|condition| condition.is(ConditionType::RevokerReady, status))?;
+        Some(found.message)
+    })
+    .await
 }
 
 async fn not_ready(rollcall: &Installation) -> String {
@@ -84,20 +96,21 @@ async fn a_leaver_behind_a_quota_reads_what_refuses_the_revoker_and_is_revoked_o
     rollcall.account_of("7", "apps", "seven").await;
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
+    assert!(policy_says(&rollcall, Status::False).await.contains(refusal), "before anybody leaves");
     rollcall.learn(&staff.person("7").terminated()).await;
     eventually("the Revocation says what refuses the revoker, and is not called at work", || async {
         let newest = rollcall.revocations("7").await.pop()?;
         let status = newest.status?;
-        let ready = status.conditions.iter().find(|condition| condition.type_ == READY)?;
+        let ready = status.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str())?;
         assert!(!ready.message.contains("at work"), "{}", ready.message);
-        (ready.reason == REVOKER_CANNOT_START && ready.message.contains(refusal)).then_some(())
+        (ready.reason == Reason::RevokerCannotStart.as_str() && ready.message.contains(refusal)).then_some(())
     })
     .await;
     eventually("a Warning is told on the Revocation", || async {
         let events = rollcall.api::<Event>().list(&Default::default()).await.unwrap().items;
         let told = |event: &Event| {
             event.type_.as_deref() == Some("Warning")
-                && event.reason.as_deref() == Some(REVOKER_CANNOT_START)
+                && event.reason.as_deref() == Some(Reason::RevokerCannotStart.as_str())
                 && event.regarding.as_ref().and_then(|on| on.kind.as_deref()) == Some("Revocation")
         };
         events.iter().any(told).then_some(())
@@ -108,13 +121,14 @@ async fn a_leaver_behind_a_quota_reads_what_refuses_the_revoker_and_is_revoked_o
         person
             .conditions
             .iter()
-            .any(|c| c.reason == REVOKER_CANNOT_START && c.message.contains("Access stands"))
+            .any(|c| c.reason == Reason::RevokerCannotStart.as_str() && c.message.contains("Access stands"))
             .then_some(())
     })
     .await;
 
     quotas.delete("compute", &DeleteParams::default()).await.unwrap();
     rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    policy_says(&rollcall, Status::True).await;
 }
 
 #[tokio::test]

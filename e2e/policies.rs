@@ -2,82 +2,15 @@
 //!
 //! `refusals` tells the greater ones. Every attack is a row: who tries what, and which layer says no.
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use serde_json::{Value, json};
 
+use crate::support::attempts::Try::{Create, Delete, Patch as Change, Status};
+use crate::support::attempts::*;
 use crate::support::chart;
 use crate::support::installation::{Consent, Installation};
 use crate::support::objects::object;
 use crate::support::waiting::eventually;
-
-/// What is tried.
-enum Try<'a> {
-    Create(Value),
-    Patch(&'a str, Value),
-    Status(&'a str, Value),
-    Delete(&'a str),
-}
-use Try::{Create, Delete, Patch as Change, Status};
-
-/// A resource, by group, version, kind and plural.
-type Resource = (&'static str, &'static str, &'static str, &'static str);
-const CONFIG_MAPS: Resource = ("", "v1", "ConfigMap", "configmaps");
-const SECRETS: Resource = ("", "v1", "Secret", "secrets");
-const SERVICES: Resource = ("", "v1", "Service", "services");
-const PODS: Resource = ("", "v1", "Pod", "pods");
-const ACCOUNTS: Resource = ("", "v1", "ServiceAccount", "serviceaccounts");
-const DEPLOYMENTS: Resource = ("apps", "v1", "Deployment", "deployments");
-const CRON_JOBS: Resource = ("batch", "v1", "CronJob", "cronjobs");
-const LEASES: Resource = ("coordination.k8s.io", "v1", "Lease", "leases");
-const BINDINGS: Resource = ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
-const PEOPLE: Resource = ("rollcall.dev", "v1alpha1", "Person", "people");
-const CONNECTIONS: Resource = ("rollcall.dev", "v1alpha1", "HRConnection", "hrconnections");
-const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
-
-/// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.
-async fn attempt(
-    rollcall: &Installation,
-    who: &str,
-    namespace: &str,
-    what: Resource,
-    tried: &Try<'_>,
-) -> (String, String) {
-    let client = match who {
-        "sync" | "control" | "revoke" => {
-            rollcall.cluster.acting_as(&rollcall.identity(who), &["system:authenticated"]).await
-        }
-        "admin" => rollcall.cluster.acting_as("ada", &["system:masters", "system:authenticated"]).await,
-        "garbage collector" => {
-            let name = "system:serviceaccount:kube-system:generic-garbage-collector";
-            rollcall.cluster.acting_as(name, &["system:authenticated"]).await
-        }
-        user => rollcall.cluster.acting_as(user, &["system:authenticated"]).await,
-    };
-    let (group, version, kind, plural) = what;
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
-    let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
-    let patching = PatchParams { dry_run: true, ..PatchParams::default() };
-    let answer = match tried {
-        Create(body) => {
-            let mut body = body.clone();
-            body["apiVersion"] = json!(if group.is_empty() { version.into() } else { format!("{group}/{version}") });
-            body["kind"] = json!(kind);
-            api.create(&PostParams { dry_run: true, ..PostParams::default() }, &object(body)).await.map(drop)
-        }
-        Change(name, patch) => api.patch(name, &patching, &Patch::Merge(patch)).await.map(drop),
-        Status(name, status) => {
-            api.patch_status(name, &patching, &Patch::Merge(json!({"status": status}))).await.map(drop)
-        }
-        Delete(name) => api.delete(name, &DeleteParams { dry_run: true, ..DeleteParams::default() }).await.map(drop),
-    };
-    match answer {
-        Ok(()) => ("none".into(), String::new()),
-        Err(error) if chart::refused_by_policy(&error) => ("policy".into(), error.to_string()),
-        Err(kube::Error::Api(status)) if status.code == 403 => ("rbac".into(), status.message.clone()),
-        Err(kube::Error::Api(status)) if status.code == 422 => ("schema".into(), status.message.clone()),
-        Err(other) => (other.to_string(), String::new()),
-    }
-}
 
 /// An installation with one Person.
 async fn guarded(story: &str, targets: &[(&str, Consent)]) -> Installation {
@@ -100,14 +33,6 @@ async fn make(rollcall: &Installation, what: Resource, body: Value) {
     body["kind"] = json!(kind);
     let api: Api<DynamicObject> = Api::namespaced_with(rollcall.admin.clone(), &rollcall.namespace, &resource);
     api.create(&PostParams::default(), &object(body)).await.unwrap();
-}
-
-/// Tries every row in one namespace.
-async fn each(rollcall: &Installation, namespace: &str, rows: Vec<(&str, &str, Resource, Try<'_>, &str)>) {
-    for (who, what, resource, tried, expected) in rows {
-        let (layer, said) = attempt(rollcall, who, namespace, resource, &tried).await;
-        assert_eq!(layer, expected, "{who} {what}: {said}");
-    }
 }
 
 fn named(name: &str) -> Value {
@@ -287,7 +212,7 @@ async fn an_answer_is_accepted_by_those_who_may_approve() {
         .await;
     }
     for who in ["pipeline", "sync"] {
-        eventually("whoever may write connections may ask for a read", || async {
+        eventually("a user who may write connections may ask for a read", || async {
             let tried = Change(hq, asked.clone());
             let (layer, _) = attempt(&rollcall, who, &rollcall.namespace, CONNECTIONS, &tried).await;
             (layer == "none").then_some(())

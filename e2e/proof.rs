@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, Patch, PatchParams};
 use rollcall::api::Revocation;
-use rollcall::api::condition::REVOKED;
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::revocation::{Operation, Phase, VerdictKind};
 use serde_json::json;
 
@@ -68,5 +68,5 @@ async fn unproved(rollcall: &Installation, cut: Revocation) {
     }
     assert!(status.verified.is_none() && status.confirmed.is_none());
     let person = rollcall.person("7").await.unwrap().status.unwrap();
-    assert!(!person.conditions.iter().any(|c| c.type_ == REVOKED && c.status == "True"));
+    assert!(!person.conditions.iter().any(|c| c.is(ConditionType::Revoked, Status::True)));
 }

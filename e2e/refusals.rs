@@ -1,12 +1,11 @@
-//! What is refused, by which layer, and with what reason: whoever asks, and however they come by the right to ask.
+//! What is refused, by which layer, and with what reason: by any user, with any right to ask.
 
-use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Client, ResourceExt};
 use rollcall::api::revocation::{Operation, Phase};
-use rollcall::api::{Person, Revocation, SyncPolicy, names};
+use rollcall::api::{Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 
 use crate::support::installation::{Consent, Installation, POLICY};
@@ -354,53 +353,7 @@ async fn what_is_not_the_leavers_alone_or_did_not_consent_is_left_alone_and_name
 }
 
 #[tokio::test]
-async fn each_gate_that_is_shut_says_so_from_the_stop_to_the_day_it_is_due() {
-    let rollcall = Installation::new("gates", &[("apps", Consent::Accounts)]).await;
-    let _running = rollcall.run().await;
-    rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"protected": {"people": ["8"]}, "limits": {"people": {"atLeast": 10}}})).await;
-    for id in ["7", "8", "9"] {
-        rollcall.account_of(id, "apps", &format!("account-{id}")).await;
-    }
-    let staff = rollcall.staff(1..11);
-    rollcall.learn(&staff).await;
-    let until = Timestamp::now() + SignedDuration::from_hours(1);
-    let hold = json!({"spec": {"hold": {"reason": "legal", "until": until, "by": "admin"}}});
-    let held = rollcall.person("9").await.unwrap();
-    let persons: Api<Person> = rollcall.api();
-    persons.patch(&held.name_any(), &PatchParams::default(), &Patch::Merge(&hold)).await.unwrap();
-    rollcall.stop("a fire drill");
-
-    let gone = staff.person("7").terminated().person("8").terminated().person("9").terminated();
-    rollcall.learn(&gone).await;
-
-    for id in ["7", "8", "9"] {
-        rollcall.waits_for(id, "GlobalStop").await;
-    }
-    rollcall.go_on();
-    rollcall.waits_for("8", "Protected").await;
-    rollcall.waits_for("9", "Hold").await;
-    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
-    let lift = json!({"spec": {"hold": null}});
-    persons.patch(&held.name_any(), &PatchParams::default(), &Patch::Merge(&lift)).await.unwrap();
-    rollcall.reaches("9", Operation::Cut, Phase::Revoked).await;
-    rollcall.waits_for("8", "Protected").await;
-
-    // The removal that follows the cut of 7, through the gates that come after.
-    rollcall.waits_for("7", "NotDue").await;
-    let policies: Api<SyncPolicy> = rollcall.api();
-    let mode = async |mode: &str| {
-        let patch = json!({"spec": {"mode": mode}});
-        policies.patch(POLICY, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
-    };
-    mode("Observe").await;
-    rollcall.waits_for("7", "Observe").await;
-    mode("Enforce").await;
-    rollcall.waits_for("7", "NotDue").await;
-}
-
-#[tokio::test]
-async fn whoever_had_left_before_rollcall_came_is_cut_only_once_approved_and_never_while_it_observes() {
+async fn leavers_from_before_rollcall_came_are_cut_only_once_approved_and_never_while_it_observes() {
     let rollcall = Installation::new("baseline", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;

@@ -4,8 +4,9 @@ use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, Val
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::revocation::{Finished, Operation, Phase};
-use rollcall::api::{Revocation, condition, names};
+use rollcall::api::{Revocation, names};
 use serde_json::json;
 
 use crate::support::chart::refused_by_policy;
@@ -62,7 +63,7 @@ async fn unsealed(rollcall: &Installation, id: &str, reason: &str) -> Revocation
     eventually(&format!("the Revocation of {id} waits for its seal"), || async {
         let newest = rollcall.revocations(id).await.pop()?;
         let conditions = &newest.status.as_ref()?.conditions;
-        let waits = conditions.iter().any(|c| c.type_ == condition::READY && c.status == "False" && c.reason == reason);
+        let waits = conditions.iter().any(|c| c.is(ConditionType::Ready, Status::False) && c.reason == reason);
         waits.then_some(newest)
     })
     .await

@@ -3,7 +3,7 @@
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::Api;
 use rollcall::api::SyncPolicy;
-use rollcall::api::condition::USER_NAMES_MATCHED;
+use rollcall::api::condition::ConditionType;
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
@@ -64,7 +64,10 @@ async fn user_names_matched(rollcall: &Installation) -> String {
     let policies: Api<SyncPolicy> = rollcall.api();
     eventually("the policy says whether its user names are found", || async {
         let conditions = policies.get(POLICY).await.unwrap().status?.conditions;
-        conditions.into_iter().find(|said| said.type_ == USER_NAMES_MATCHED).map(|said| said.status)
+        conditions
+            .into_iter()
+            .find(|said| said.type_ == ConditionType::UserNamesMatched.as_str())
+            .map(|said| said.status)
     })
     .await
 }

@@ -1,6 +1,6 @@
 //! The HR system takes a termination back: what was not yet done is not done.
 
-use rollcall::api::condition::REVOKED;
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
@@ -35,7 +35,7 @@ async fn a_termination_withdrawn_after_the_cut_cancels_the_removal_and_the_accou
     eventually("the Person works here again, and is not called revoked", || async {
         let status = rollcall.person("7").await?.status?;
         let active = status.employment?.state == State::Active;
-        (active && !status.conditions.iter().any(|c| c.type_ == REVOKED && c.status == "True")).then_some(())
+        (active && !status.conditions.iter().any(|c| c.is(ConditionType::Revoked, Status::True))).then_some(())
     })
     .await;
 }

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams, PostParams};
-use rollcall::api::condition::TRUSTED;
+use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy};
 use serde_json::json;
@@ -148,7 +148,7 @@ fn memory_of(service: &Service) -> f64 {
 
 async fn trusted(rollcall: &Installation) -> bool {
     let connection: HRConnection = rollcall.api().get(&rollcall.connection).await.unwrap();
-    connection.status.is_some_and(|status| status.conditions.iter().any(|c| c.type_ == TRUSTED && c.status == "True"))
+    connection.status.is_some_and(|status| status.conditions.iter().any(|c| c.is(ConditionType::Trusted, Status::True)))
 }
 
 /// Waits until the policy says that every Person is written.

@@ -1,9 +1,10 @@
 //! One Rollcall of a story's own: its namespaces, its release of the chart, its processes, its HR file.
 
+mod processes;
+mod seen;
+
 use std::fs;
-use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,19 +14,17 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
-use rollcall::api::revocation::{Operation, Phase};
-use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy, condition, names};
+use rollcall::api::condition::{ConditionType, Status};
+use rollcall::api::{HRConnection, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::chart;
 use super::cluster::{Cluster, cluster};
-use super::kubelet::{Kubelet, Node};
+use super::kubelet::Kubelet;
 use super::objects::{object, overlay};
 use super::people::{People, address};
-use super::process::{Process, Service, rollcall, tail, write_kubeconfig};
-use super::proxy::Proxy;
-use super::tokens;
+use super::process::{Service, tail};
 use super::waiting::{eventually, within};
 
 /// Name of the SyncPolicy of every story.
@@ -157,120 +156,6 @@ impl Installation {
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
     {
         Api::namespaced(self.admin.clone(), &self.namespace)
-    }
-
-    // ---- Processes -------------------------------------------------------------------------------------------------
-
-    /// Starts all there is to run: sync, control, and the node for the revoker's Jobs.
-    pub async fn run(&self) -> Running {
-        Running { sync: self.sync().await, _control: self.control().await, _revoker: self.revoker() }
-    }
-
-    /// Starts `rollcall sync`.
-    pub async fn sync(&self) -> Service {
-        self.start("sync", &[], None).await
-    }
-
-    /// Starts `rollcall sync`, which reaches the API server through a proxy.
-    pub async fn sync_through(&self, proxy: &Arc<Proxy>) -> Service {
-        self.start("sync", &[], Some(proxy)).await
-    }
-
-    /// Starts `rollcall control`.
-    pub async fn control(&self) -> Service {
-        self.control_by(None).await
-    }
-
-    /// Starts `rollcall control`, which reaches the API server through a proxy.
-    pub async fn control_through(&self, proxy: &Arc<Proxy>) -> Service {
-        self.control_by(Some(proxy)).await
-    }
-
-    async fn control_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
-        let namespace = self.revoker_namespace();
-        let account = format!("{}-revoke", self.release);
-        let job = self.job.lock().unwrap().clone();
-        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
-        self.start("control", &more, proxy).await
-    }
-
-    /// Lets control that is started from now on create other Jobs than those of the installed chart.
-    pub fn declare(&self, job: &Value) {
-        *self.job.lock().unwrap() = job.to_string();
-    }
-
-    /// The spec of the revoker's Job, as the chart passes it to control.
-    pub fn job(&self) -> Value {
-        serde_json::from_str(&self.job.lock().unwrap()).unwrap()
-    }
-
-    async fn start(&self, command: &str, more: &[&str], proxy: Option<&Arc<Proxy>>) -> Service {
-        let account = format!("{}-{command}", self.release);
-        let token = tokens::mint_unbound(&self.admin, &self.namespace, &account).await;
-        let server = proxy.map_or(&self.cluster.server, |proxy| &proxy.url);
-        let kubeconfig = write_kubeconfig(&self.directory, command, &self.cluster.kubeconfig_for(server, &token.0));
-        let listen = free_address();
-        self.listening.lock().unwrap().push(listen.clone());
-        let arguments: Vec<String> =
-            [command, "--namespace", &self.namespace, "--instance", &self.release, "--listen", &listen]
-                .iter()
-                .chain(more)
-                .map(|word| (*word).to_owned())
-                .collect();
-        let log = self.directory.join(format!("{command}-{}.log", suffix()));
-        self.logs.lock().unwrap().push(log.clone());
-        let start = {
-            let (log, proxy) = (log.clone(), proxy.cloned());
-            move || {
-                let process = Process::start(&account, &kubeconfig, &arguments, &log);
-                if let Some(proxy) = &proxy {
-                    proxy.carries(&process);
-                }
-                process
-            }
-        };
-        let service = Service::keep(start);
-        eventually(&format!("{command} is ready"), || async {
-            let ready = reqwest::get(format!("http://{listen}/readyz")).await.ok()?;
-            ready.status().is_success().then_some(())
-        })
-        .await;
-        service
-    }
-
-    /// Begins to run the revoker's Jobs.
-    pub fn revoker(&self) -> Kubelet {
-        self.node(None)
-    }
-
-    /// Begins to run the revoker's Jobs, which reach the API server through a proxy.
-    pub fn revoker_through(&self, proxy: &Arc<Proxy>) -> Kubelet {
-        self.node(Some(proxy.clone()))
-    }
-
-    fn node(&self, proxy: Option<Arc<Proxy>>) -> Kubelet {
-        Kubelet::start(Node {
-            admin: self.admin.clone(),
-            namespace: self.revoker_namespace(),
-            account: format!("{}-revoke", self.release),
-            directory: self.directory.clone(),
-            logs: self.logs.clone(),
-            proxy,
-        })
-    }
-
-    /// What control found out about the revoker, by an empty Job.
-    pub async fn revoker_record(&self) -> Option<Value> {
-        let map = self.api::<ConfigMap>().get_opt(names::CONSENTS).await.unwrap()?;
-        serde_json::from_str(map.data?.get("revoker.json")?).ok()
-    }
-
-    /// Waits until the revoker is proved able to run.
-    pub async fn revoker_is_ready(&self) {
-        eventually("the revoker is proved able to run", || async {
-            self.revoker_record().await.filter(|record| record["ready"] == true)
-        })
-        .await;
     }
 
     // ---- People ----------------------------------------------------------------------------------------------------
@@ -416,8 +301,7 @@ impl Installation {
             let policy = policies.get(POLICY).await.unwrap();
             let (generation, status) = (policy.metadata.generation, policy.status?);
             let followed = status.observed_generation == generation; // the same answer may be shown of an older spec
-            let settled =
-                followed && status.conditions.iter().any(|c| c.type_ == condition::BASELINE && c.status == "True");
+            let settled = followed && status.conditions.iter().any(|c| c.is(ConditionType::Baseline, Status::True));
             (settled && status.answer.as_ref() == Some(&trusted.answer)).then_some(())
         })
         .await;
@@ -454,95 +338,6 @@ impl Installation {
     pub async fn alone(&mut self) -> RwLockWriteGuard<'static, ()> {
         self.among_others = None;
         within(Duration::from_secs(1800), "no other story is told", || async { STORIES.try_write().ok() }).await
-    }
-
-    // ---- What can be seen ------------------------------------------------------------------------------------------
-
-    /// The Person of an HR id.
-    pub async fn person(&self, id: &str) -> Option<Person> {
-        self.all_persons().await.into_iter().find(|person| person.spec.records.iter().any(|record| record.id == id))
-    }
-
-    /// All Persons.
-    pub async fn all_persons(&self) -> Vec<Person> {
-        self.api::<Person>().list(&Default::default()).await.unwrap().items
-    }
-
-    /// All Revocations.
-    pub async fn all_revocations(&self) -> Vec<Revocation> {
-        self.api::<Revocation>().list(&Default::default()).await.unwrap().items
-    }
-
-    /// All Revocations of an HR id, oldest first.
-    pub async fn revocations(&self, id: &str) -> Vec<Revocation> {
-        let Some(person) = self.person(id).await else { return Vec::new() };
-        let mut of_person: Vec<_> =
-            self.all_revocations().await.into_iter().filter(|r| r.spec.person == person.name_any()).collect();
-        of_person.sort_by_key(|revocation| revocation.metadata.creation_timestamp.clone());
-        of_person
-    }
-
-    /// Waits until the newest Revocation of this operation is in this phase, and gives it.
-    pub async fn reaches(&self, id: &str, operation: Operation, phase: Phase) -> Revocation {
-        eventually(&format!("{operation:?} of {id} is {phase:?}"), || async {
-            let newest = self.revocations(id).await.into_iter().rfind(|r| r.spec.operation == operation)?;
-            (newest.status.as_ref()?.phase == Some(phase)).then_some(newest)
-        })
-        .await
-    }
-
-    /// Lets `rollcall evidence verify` check the chain of this installation.
-    pub fn evidence_verifies(&self) {
-        self.succeeds(&["evidence", "verify"]);
-    }
-
-    /// Runs a command of Rollcall as an admin would, in the people namespace.
-    pub fn succeeds(&self, arguments: &[&str]) -> String {
-        let output = self.says(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The same, of a command that must end with a failure; gives what it says of it.
-    pub fn fails(&self, arguments: &[&str]) -> String {
-        let output = self.says(arguments);
-        assert!(!output.status.success(), "{arguments:?} did not fail");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn says(&self, arguments: &[&str]) -> Output {
-        let mut command = rollcall();
-        command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
-        command.output().unwrap()
-    }
-
-    /// Waits until the newest Revocation of an HR id is held by this gate, and gives it.
-    pub async fn waits_for(&self, id: &str, gate: &str) -> Revocation {
-        eventually(&format!("the Revocation of {id} waits for {gate}"), || async {
-            let waits = |revocation: &Revocation| {
-                let status = revocation.status.as_ref();
-                let shut = status.and_then(|status| status.gate.as_ref()).is_some_and(|shut| shut.reason == gate);
-                shut && status.and_then(|status| status.phase) == Some(Phase::Held)
-            };
-            self.revocations(id).await.into_iter().rev().find(waits)
-        })
-        .await
-    }
-
-    /// The user name of one of the three identities: `sync`, `control` or `revoke`.
-    pub fn identity(&self, command: &str) -> String {
-        let namespace = if command == "revoke" { self.revoker_namespace() } else { self.namespace.clone() };
-        format!("system:serviceaccount:{namespace}:{}-{command}", self.release)
-    }
-
-    /// Logs of everything that ran so far.
-    pub fn logs(&self) -> Vec<PathBuf> {
-        self.logs.lock().unwrap().clone()
-    }
-
-    /// The addresses that sync and control serve their metrics at.
-    pub fn listening(&self) -> Vec<String> {
-        self.listening.lock().unwrap().clone()
     }
 
     /// Takes away what every call to the API server is checked against, or each story would be slower than the one before.
@@ -586,9 +381,4 @@ impl Drop for Installation {
 pub fn suffix() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{:06x}", RandomState::new().hash_one("") & 0x00ff_ffff)
-}
-
-/// An address of this machine that nobody listens at.
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

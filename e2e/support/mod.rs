@@ -1,5 +1,6 @@
 //! What the stories are told with: a cluster, an installation, people, tokens, and ways to look.
 
+pub mod attempts;
 pub mod chart;
 pub mod cluster;
 pub mod connect;

@@ -147,7 +147,7 @@ async fn answer(State(system): State<Arc<Mutex<System>>>, request: Request) -> R
         .unwrap()
 }
 
-/// Accepts connections of whoever gets TLS done.
+/// Accepts connections once TLS is agreed on.
 struct Guarded {
     tcp: TcpListener,
     tls: TlsAcceptor,

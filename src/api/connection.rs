@@ -87,7 +87,7 @@ pub struct Source {
     /// A vendor's API, read by a connector of the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<ApiSource>,
-    /// A file of people.
+    /// A file of people, in CSV.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSource>,
 }
@@ -101,7 +101,7 @@ pub struct ApiSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     pub connector: Option<String>,
-    /// A definition of your own, in a ConfigMap of this namespace. It is read anew with every poll, and a change of it
+    /// A definition of your own, in a ConfigMap of this namespace. It is read again with every poll, and a change of it
     /// is a change of the source: the next answer is a new baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition_ref: Option<ConfigMapKey>,
@@ -110,7 +110,7 @@ pub struct ApiSource {
     #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 512}))]
     #[x_kube(validation = Rule::new("self.all(key, size(key) <= 63)").message("names of parameters have at most 63 characters"))]
     pub parameters: BTreeMap<String, String>,
-    /// What status words of your own mean, beside those the connector knows: `status.unmappedStatuses` shows which there
+    /// What status words of your own mean, in addition to those the connector knows: `status.unmappedStatuses` shows which there
     /// are. A word the connector knows gets your meaning by this, and every answer says so in its findings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -129,10 +129,10 @@ pub struct ApiSource {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapKey {
-    /// Name of the ConfigMap.
+    /// Name of the ConfigMap, in the namespace of this object.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Key in its data.
+    /// Key in the ConfigMap's `data`, such as `people.csv`.
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
@@ -141,10 +141,10 @@ pub struct ConfigMapKey {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKey {
-    /// Name of the Secret.
+    /// Name of the Secret, in the namespace of this object.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Key in its data.
+    /// Key in the Secret's `data`, such as `ca.crt`.
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
@@ -163,21 +163,21 @@ pub struct Schedule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Suspend {
-    /// Why, for whoever finds it.
+    /// Why, for the next person who looks, such as `migration to another tenant`.
     #[schemars(length(min = 1, max = 256))]
     pub reason: String,
-    /// When it ends.
+    /// When the pause ends by itself, in UTC, such as `2026-03-10T06:00:00Z`.
     pub until: Timestamp,
 }
 
-/// How a source is reached.
+/// How a source is reached: its proxy, its authorities, and whether its address may be private.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
     /// Lets the source lie at a private, loopback, link-local or cluster address, and be reached without TLS.
     #[serde(default)]
     pub allow_private_addresses: bool,
-    /// Authorities in PEM that are trusted beside the public ones, by this connection alone.
+    /// Authorities in PEM that are trusted in addition to the public ones, by this connection alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<CaBundle>,
     /// Proxy that the source is reached through by CONNECT: `http://…` or `https://…`, host and port alone. It has to
@@ -244,11 +244,11 @@ pub struct Sentinels {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
     pub departed: Vec<String>,
-    /// Who works here.
+    /// Somebody who works here now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
     pub active: Vec<String>,
-    /// Who starts later.
+    /// Somebody whose first day is still to come.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
     pub future: Vec<String>,
@@ -278,7 +278,7 @@ pub struct HRConnectionStatus {
     /// The newest answer that was believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_trusted: Option<Trusted>,
-    /// What this source can say.
+    /// What this source can say, as its newest response showed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
     /// When a trusted answer last had somebody in it who had left, or a last day.
@@ -305,7 +305,7 @@ pub struct HRConnectionStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// When it ended.
+    /// When the attempt ended, in UTC.
     pub time: Timestamp,
     /// `Trusted`, or the reason of the first finding.
     #[schemars(length(max = 64))]
@@ -325,15 +325,15 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trusted {
-    /// When it was read.
+    /// When the response was read, in UTC; for a file with a date, see `delivered`.
     pub time: Timestamp,
-    /// Its digest.
+    /// Digest of the response: the same people and dates give the same digest.
     #[schemars(length(max = 64))]
     pub answer: String,
     /// When it was written, where it is a file of an SFTP server, by that server's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Timestamp>,
-    /// How many people it named.
+    /// How many people it named, those who have left among them.
     pub employees: u32,
     /// People by what the source says of them.
     #[schemars(extend("maxProperties" = 8))]

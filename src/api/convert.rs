@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 
+use super::condition::{ConditionType, Status};
+use super::person::Record;
 use super::quantity::{self, Unreadable};
-use super::{HRConnection, Person, Revocation, SyncPolicy, condition, person, revocation};
+use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::employee::HrId;
 use domain::gate::{Facts, Hold, Standing};
 use domain::ledger::{Allowance, Asked, Ledger, Limits, allowed_people};
-use domain::ownership::{Index, PersonFacts};
+use domain::ownership::{Index, PersonFacts, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
 use domain::roster::{self, person_name};
 
@@ -19,10 +21,15 @@ pub fn person_facts(person: &Person) -> PersonFacts {
     let ended = ended
         .filter(|_| standing(Some(person)) == Standing::Ended)
         .filter(|ended| person.spec.hold.is_none() && (!ended.baseline || approved(person)));
+    let namespace = person.metadata.namespace.as_deref().unwrap_or_default();
+    // By the connection alone, and by the one name that no other installation's connection has.
+    let records = person.spec.records.iter().flat_map(|Record { connection, id }| {
+        [connection.clone(), connection_of(namespace, connection)].map(|connection| (connection, id.clone()))
+    });
     PersonFacts {
         name: person.metadata.name.clone().unwrap_or_default(),
         uid: person.metadata.uid.clone().unwrap_or_default(),
-        records: person.spec.records.iter().map(|record| (record.connection.clone(), record.id.clone())).collect(),
+        records: records.collect(),
         aliases: status.map(|status| status.aliases.clone()).unwrap_or_default(),
         address: status.and_then(|status| status.profile.as_ref()?.work_email.clone()),
         left: ended.map(|employment| employment.seen.unwrap_or(employment.since)),
@@ -98,7 +105,7 @@ pub fn rule(policy: &SyncPolicy) -> String {
 #[must_use]
 pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
     let Some(status) = &connection.status else { return false };
-    let believed = status.conditions.iter().any(|c| c.type_ == condition::TRUSTED && c.status == "True");
+    let believed = status.conditions.iter().any(|c| c.is(ConditionType::Trusted, Status::True));
     let bound = connection.spec.stale_after();
     let fresh = match (&status.last_trusted, bound) {
         (Some(last), Ok(bound)) => now.duration_since(last.as_of()) <= bound,
@@ -284,6 +291,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use domain::ownership::Owners;
 
     #[test]
     fn another_record_has_ended_only_once_nobody_holds_it_or_has_yet_to_approve_it() {
@@ -318,6 +326,29 @@ mod tests {
             }))
             .unwrap();
             assert_eq!(person_facts(&person).left.is_some(), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_id_with_the_namespace_of_the_people_is_read_by_one_installation_alone() {
+        let index = |namespace: &str| {
+            let name = person_name(namespace, "hq", &HrId("7".into()));
+            let person: Person = serde_json::from_value(serde_json::json!({
+                "metadata": {"name": name, "namespace": namespace, "uid": namespace},
+                "spec": {"records": [{"connection": "hq", "id": "7"}]},
+            }))
+            .unwrap();
+            index([&person])
+        };
+        let (rollcall, labs) = (index("rollcall"), index("labs"));
+        for (annotation, here, there) in [
+            ("id:hq/7", true, true),
+            ("id:rollcall:hq/7", true, false),
+            ("id:labs:hq/7", false, true),
+            ("id:rollcall:hq/8", false, false),
+        ] {
+            let one = |index: &Index| matches!(index.resolve(annotation), Owners::One(_));
+            assert_eq!((one(&rollcall), one(&labs)), (here, there), "{annotation}");
         }
     }
 }

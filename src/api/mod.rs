@@ -1,4 +1,4 @@
-//! The four kinds of `rollcall.dev/v1alpha1`: the contract with whoever applies, reads or watches them.
+//! The four kinds of `rollcall.dev/v1alpha1`: the contract with everything that applies, reads or watches them.
 //!
 //! Every type here can always be read back: durations and percentages are strings with a pattern, parsed once at the
 //! edge; every string and list has a bound; a field whose behaviour does not exist yet is not in the schema.
@@ -37,7 +37,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     all
 }
 
-/// Writes unsigned integers as Kubernetes knows them: it has no `uint32` and warns of it whoever applies the definition.
+/// Writes unsigned integers as Kubernetes knows them: it has no `uint32` and warns of it each time the definition is applied.
 fn signed(schema: &mut JSONSchemaProps) {
     if let Some(format) = schema.format.as_mut().filter(|format| *format == "uint32") {
         "int64".clone_into(format);
@@ -55,7 +55,7 @@ fn signed(schema: &mut JSONSchemaProps) {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalRef {
-    /// Name of the object.
+    /// Name of the object, in the same namespace.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }

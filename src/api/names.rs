@@ -3,7 +3,8 @@
 /// API group of all kinds.
 pub const GROUP: &str = "rollcall.dev";
 
-/// Owner mark on a ServiceAccount: `id:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
+/// Owner annotation on a ServiceAccount: `id:hq/7`, `email:ada@example.com` (prefix optional) or
+/// `user:oidc:ada@example.com`. `id:rollcall:hq/7` is read by the installation with its people in namespace `rollcall` alone.
 pub const OWNER: &str = "rollcall.dev/owner";
 
 /// `personal` or `workload`: overrides what the consumers of a ServiceAccount say.

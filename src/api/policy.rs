@@ -1,4 +1,4 @@
-//! SyncPolicy: whom a connection's people are to the cluster, what happens when they leave, and the limits.
+//! SyncPolicy: who a connection's people are to the cluster, what happens when they leave, and the limits.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::condition::Condition;
+use super::condition::{Condition, ConditionType, Status};
 use super::{LocalRef, quantity};
 use domain::employee::EmploymentType;
 
@@ -24,7 +24,7 @@ use domain::employee::EmploymentType;
     derive = "PartialEq",
     shortname = "spol",
     category = "rollcall",
-    doc = "Whom a connection's people are to the cluster, what happens when they leave, and the limits.",
+    doc = "Who a connection's people are to the cluster, what happens when they leave, and the limits.",
     selectable = ".spec.mode",
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
@@ -42,7 +42,7 @@ pub struct SyncPolicySpec {
     /// The connection whose people this policy is about: one, for now.
     #[schemars(length(min = 1, max = 1))]
     pub connections: Vec<LocalRef>,
-    /// Whom of the connection's people this policy is about. Being out of scope ends nobody's access.
+    /// Which of the connection's people this policy manages. Being out of scope ends nobody's access.
     #[serde(default)]
     pub scope: Scope,
     /// How people are known to the cluster.
@@ -56,23 +56,23 @@ pub struct SyncPolicySpec {
     /// How much may happen without a human.
     #[serde(default)]
     pub limits: Limits,
-    /// Whom and what Rollcall never touches.
+    /// People, accounts and namespaces that Rollcall never touches.
     #[serde(default)]
     pub protected: Protected,
 }
 
-/// Whether a policy acts.
+/// Whether a policy acts, or only says what it would do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
     /// Plans and reports, touches nothing.
     #[default]
     Observe,
-    /// Acts, behind every gate.
+    /// Acts on what has passed every gate.
     Enforce,
 }
 
-/// Whom a policy is about: whoever is in every list of `include` that is not empty, in none of `exclude`, and of whom
-/// `expression` holds. Of whom something asked for is not known is out of scope, and counted with that reason.
+/// Which people a policy manages: those who are in every list of `include` that is not empty, in none of `exclude`, and for
+/// whose record `expression` is true. Somebody whose record lacks what is asked for is out of scope, and counted so.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Scope {
@@ -98,7 +98,7 @@ pub struct ScopeLists {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 256)))]
     pub legal_entities: Vec<String>,
-    /// Kinds of employment.
+    /// Kinds of employment, such as `Contractor`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub employment_types: Vec<EmploymentType>,
@@ -169,10 +169,10 @@ pub struct Termination {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// Leavers.
+    /// How many people may be revoked without approval, within `window`.
     #[serde(default)]
     pub people: PeopleLimit,
-    /// Objects touched.
+    /// How many objects may be acted on without approval, within the window of `people`.
     #[serde(default)]
     pub objects: ObjectLimit,
 }
@@ -182,19 +182,19 @@ pub struct Limits {
 #[x_kube(validation = Rule::new("self.atLeast <= self.atMost").message("atLeast must not be more than atMost"))]
 #[serde(rename_all = "camelCase")]
 pub struct PeopleLimit {
-    /// Share of the people known.
+    /// Share of the people known, in percent; 2 by default.
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 100))]
     pub percent: u32,
-    /// Never held below this number.
+    /// So many are never held, however small the company; 2 by default.
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 10000))]
     pub at_least: u32,
-    /// Always held above this number.
+    /// More are always held, however large the company; 20 by default.
     #[serde(default = "twenty")]
     #[schemars(range(min = 0, max = 10000))]
     pub at_most: u32,
-    /// Time over which leavers are counted.
+    /// Time over which leavers are counted, such as `24h`.
     #[serde(default = "one_day")]
     #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
     pub window: String,
@@ -204,13 +204,13 @@ pub struct PeopleLimit {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectLimit {
-    /// Always held above this number.
+    /// More objects than this are held; 200 by default.
     #[serde(default = "two_hundred")]
     #[schemars(range(min = 0, max = 100000))]
     pub at_most: u32,
 }
 
-/// Whom and what Rollcall never touches.
+/// People, accounts and namespaces that Rollcall never touches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Protected {
@@ -222,7 +222,7 @@ pub struct Protected {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 3, max = 317)))]
     pub service_accounts: Vec<String>,
-    /// Namespaces.
+    /// Namespaces in which nothing is touched, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 63)))]
     pub namespaces: Vec<String>,
@@ -247,11 +247,11 @@ pub struct SyncPolicyStatus {
     /// What the newest baseline was made of; a change makes a new one, whose leavers need approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// People by state.
+    /// Number of people in each state, such as `Active: 120`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
     pub people: BTreeMap<String, u32>,
-    /// Whom of the connection's newest trusted answer this policy is about.
+    /// Which people of the connection's newest trusted answer this policy manages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scoped>,
     /// What is owned, and what nobody owns.
@@ -274,7 +274,7 @@ pub struct Run {
     pub leavers: u32,
     /// How many people had not left before it.
     pub people: u32,
-    /// When it was written.
+    /// When the run was written, in UTC.
     pub at: Timestamp,
     /// Every Person of it is written: no leaver joins it any more. Without this a crash in the middle could not be
     /// told from a Person deleted later, and new leavers would slip into a run that was counted already.
@@ -289,17 +289,17 @@ pub struct Baseline {
     /// Version, mode, and digests of the connection with its source and mapping, and of what else of the policy decides.
     #[schemars(length(max = 64))]
     pub fingerprint: String,
-    /// When it was taken.
+    /// When the baseline was taken, in UTC.
     pub at: Timestamp,
     /// Leavers it brought; each needs approval.
     pub leavers: u32,
 }
 
-/// Whom of an answer a policy is about.
+/// Which people of an answer a policy manages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Scoped {
-    /// People in scope.
+    /// Number of people in scope.
     pub included: u32,
     /// People out of scope, by the first reason: `departmentNotIncluded`, `teamUnknown`, `expressionFailed`, …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -334,14 +334,13 @@ pub struct Coverage {
 }
 
 impl SyncPolicy {
-    /// Whether the baseline of exactly this spec is settled, and the Persons show it. Until then whoever has left may
+    /// Whether the baseline of exactly this spec is settled, and the Persons show it. Until then somebody who has left may
     /// still be marked as needing approval, so nothing may be released.
     #[must_use]
     pub fn settled(&self) -> bool {
         let conditions = self.status.iter().flat_map(|status| &status.conditions);
         conditions.into_iter().any(|condition| {
-            condition.type_ == super::condition::BASELINE
-                && condition.status == "True"
+            condition.is(ConditionType::Baseline, Status::True)
                 && condition.observed_generation == self.metadata.generation
         })
     }

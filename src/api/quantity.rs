@@ -15,7 +15,7 @@ pub const PERCENT: &str = "^(100|[1-9]?[0-9])%$";
 pub struct Unreadable {
     /// Path of the field.
     pub field: &'static str,
-    /// What stands there.
+    /// The text of the field.
     pub text: String,
     /// What is expected instead.
     pub expected: &'static str,

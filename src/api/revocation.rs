@@ -1,11 +1,14 @@
 //! Revocation: one hashed plan for one person: gate, approval, steps, verdicts, what remains, and the evidence.
 
+mod done;
+
 use jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+pub use done::*;
 
 /// Spec of a Revocation: written by `rollcall control`; `approval` and `rejection` by those who decide.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -41,7 +44,7 @@ use super::condition::Condition;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RevocationSpec {
-    /// Name of the Person.
+    /// Name of the Person, in the same namespace.
     #[schemars(length(min = 1, max = 253))]
     pub person: String,
     /// Uid of the Person, so that a Person of the same name made later is not meant.
@@ -50,16 +53,16 @@ pub struct RevocationSpec {
     /// Name of the SyncPolicy whose rule this is.
     #[schemars(length(min = 1, max = 253))]
     pub policy: String,
-    /// What set it off.
+    /// What set it off; `Termination` is the only trigger there is.
     pub trigger: Trigger,
-    /// What it does.
+    /// `Cut` acts at once and can be undone by issuing new credentials; `Remove` follows after `removeAfter` and deletes.
     pub operation: Operation,
     /// The earliest instant it may act.
     pub due: Timestamp,
     /// Found after the first plan of this termination: acts only once approved.
     #[serde(default)]
     pub late: bool,
-    /// Why, in words.
+    /// Why it was made, with ids only, such as `id:hq/7 left on 2026-02-28`.
     #[schemars(length(max = 256))]
     pub reason: String,
     /// Absent at create, final once set.
@@ -77,7 +80,7 @@ pub enum Trigger {
     Termination,
 }
 
-/// What a Revocation does.
+/// How far a Revocation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Operation {
     /// Deletes the bindings that are theirs alone and recreates their personal accounts, which can be undone by issuing new ones.
@@ -102,7 +105,7 @@ pub struct Approval {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
-    /// Why.
+    /// Why, for the record: it is sealed with the evidence.
     #[schemars(length(min = 1, max = 256))]
     pub reason: String,
     /// User name of who rejects; the API server checks that it is the requester's.
@@ -118,10 +121,10 @@ pub struct RevocationStatus {
     /// Generation of the spec these words are about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Where it stands.
+    /// Where it is on its way from `Held` to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// What it waits for.
+    /// The gate that keeps it from being released, while `phase` is `Held`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<Gate>,
     /// What it will do, and nothing else.
@@ -134,7 +137,7 @@ pub struct RevocationStatus {
     /// The first instants of its story.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instants: Option<Instants>,
-    /// Its sealed record.
+    /// Where its sealed record is, once it has ended or was rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// How often it was tried again after it had failed.
@@ -157,7 +160,7 @@ pub struct RevocationStatus {
     /// The Job that took it, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// What was done, in order.
+    /// What the revoker did, one entry a target, in the order in which it began.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub steps: Vec<Step>,
@@ -177,7 +180,7 @@ pub struct RevocationStatus {
     /// `finished: Revoked` speaks of the targets, and of nothing that is counted here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining_count: Option<u32>,
-    /// When the last act ended.
+    /// When the last act of the newest attempt ended, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<Timestamp>,
     /// When every target had its first verdict `Observed` or `Implied`, asked past every cache.
@@ -186,7 +189,7 @@ pub struct RevocationStatus {
     /// When that was seen again after the API server's cache had lapsed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Timestamp>,
-    /// How the revoker ended.
+    /// How the revoker's newest attempt ended; absent while it is at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<Finished>,
 }
@@ -249,9 +252,9 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
-    /// What happens.
+    /// What the revoker does with it.
     pub action: Action,
-    /// Kind of the object.
+    /// Kind of the object, such as `ServiceAccount`.
     pub kind: TargetKind,
     /// Its namespace; empty for a ClusterRoleBinding.
     #[schemars(length(max = 63))]
@@ -262,7 +265,7 @@ pub struct Target {
     /// Its uid when the plan saw it.
     #[schemars(length(max = 64))]
     pub uid: String,
-    /// Why it is this person's.
+    /// What says that it is this person's: the owner annotation or the user name.
     #[schemars(length(max = 256))]
     pub why: String,
 }
@@ -274,7 +277,7 @@ pub enum Action {
     Unbind,
     /// A personal account is deleted and at once re-created as it was: every token ever issued for it is dead.
     Recreate,
-    /// The object is deleted.
+    /// The object is deleted for good, after `removeAfter`.
     Delete,
 }
 
@@ -285,7 +288,7 @@ pub enum TargetKind {
     ClusterRoleBinding,
     /// A binding of rights in a namespace.
     RoleBinding,
-    /// A ServiceAccount.
+    /// A ServiceAccount, with all its tokens.
     ServiceAccount,
 }
 
@@ -299,7 +302,7 @@ pub struct Instants {
     /// When a trusted answer said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
-    /// When every gate was open.
+    /// When every gate was first open, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Timestamp>,
 }
@@ -308,10 +311,10 @@ pub struct Instants {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// Name of the ConfigMap.
+    /// Name of the immutable ConfigMap, such as `rollcall-evidence-00000001`.
     #[schemars(length(max = 253))]
     pub name: String,
-    /// SHA-256 of the record.
+    /// SHA-256 of the record's text, as lower-case hex.
     #[schemars(length(max = 64))]
     pub hash: String,
     /// Hash of the record before it in the chain.
@@ -323,153 +326,18 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Returned {
-    /// Its kind.
+    /// Kind of what came back: `ServiceAccount`, `Secret`, `RoleBinding` or `ClusterRoleBinding`.
     #[schemars(length(max = 63))]
     pub kind: String,
-    /// Its namespace.
+    /// Namespace of it; empty for a ClusterRoleBinding.
     #[schemars(length(max = 63))]
     pub namespace: String,
-    /// Its name.
+    /// Name of it, as it is now.
     #[schemars(length(max = 1024))]
     pub name: String,
-    /// Its uid.
+    /// Uid of it: another than the one that was revoked.
     #[schemars(length(max = 64))]
     pub uid: String,
-    /// When it was seen.
+    /// When it was first seen again, in UTC.
     pub at: Timestamp,
-}
-
-/// Who works on a Revocation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Claim {
-    /// Name of the pod, or of the process.
-    #[schemars(length(max = 253))]
-    pub by: String,
-    /// Since when.
-    pub at: Timestamp,
-    /// Which attempt it works on; an end that is of an earlier one says nothing of the newest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<u32>,
-}
-
-impl RevocationStatus {
-    /// How the revoker ended the newest attempt; `None` while it has not.
-    #[must_use]
-    pub fn outcome(&self) -> Option<Finished> {
-        let of_newest = self.claim.as_ref().and_then(|claim| claim.attempt) == self.attempt;
-        self.finished.filter(|_| of_newest)
-    }
-}
-
-/// One thing that was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Step {
-    /// What it was done to.
-    pub target: Target,
-    /// How it ended.
-    pub outcome: StepOutcome,
-    /// Uid of the object that stands in its place, for a recreated account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub new_uid: Option<String>,
-    /// In words: the layer that refused, what was found instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
-    pub message: Option<String>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// How a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum StepOutcome {
-    /// Its manifest is written; the act may or may not have happened.
-    Begun,
-    /// The API server said it is done. No verdict yet.
-    Done,
-    /// It was gone already, or its place was taken by an object with another uid.
-    AlreadyGone,
-    /// Deleted, and not created again: its namespace is being deleted, or a policy or a quota refused the new account. Its
-    /// tokens are dead all the same.
-    NotRecreated,
-    /// The revoker's own live reads said no; nothing was done.
-    Skipped,
-    /// The API server refused.
-    Refused,
-    /// It did not come to an end in time, such as an account held by a foreign finalizer.
-    Failed,
-}
-
-/// What the API server was seen to say of a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Verdict {
-    /// Of which target.
-    pub target: Target,
-    /// The verdict.
-    pub verdict: VerdictKind,
-    /// What was asked and answered, without any secret.
-    #[schemars(length(max = 512))]
-    pub how: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// The verdict on one target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub enum VerdictKind {
-    /// The API server was seen refusing the credential itself.
-    Observed,
-    /// The account's or binding's uid is gone on a consistent read.
-    Implied,
-    /// It was seen still working.
-    Refuted,
-    /// Nothing could be seen.
-    Unknown,
-}
-
-/// A manifest written ahead of what deletes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Kept {
-    /// Of which target, by uid.
-    #[schemars(length(max = 64))]
-    pub uid: String,
-    /// The object as JSON, without what the API server writes.
-    #[schemars(length(max = 65536))]
-    pub manifest: String,
-    /// SHA-256 of it.
-    #[schemars(length(max = 64))]
-    pub sha256: String,
-}
-
-/// Something of the person that remains.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Remaining {
-    /// What: kind, namespace and name.
-    #[schemars(length(max = 512))]
-    pub what: String,
-    /// Why it remains: `SharedBinding`, `WorkloadAccount`, `NoConsent`, …
-    #[schemars(length(max = 64))]
-    pub why: String,
-    /// What to do about it.
-    #[schemars(length(max = 512))]
-    pub advice: String,
-    /// Until when, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-}
-
-/// How the revoker ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Finished {
-    /// Every target is refused: `Observed` or `Implied`.
-    Revoked,
-    /// Not every target is.
-    Failed,
-    /// The person came back in the midst of it: what was deleted is there again, and nothing else was touched.
-    Stopped,
 }

@@ -9,7 +9,7 @@ use super::cluster::Cluster;
 use super::terminal::{plain, say, table};
 use super::{Failure, ask};
 use crate::api::names;
-use crate::control::jobs::check::{self, Record};
+use crate::kube::revoker::{self, Record};
 
 /// Key of the number of namespaces that the table has no room for.
 const OMITTED: &str = "omitted";
@@ -46,7 +46,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         Failure::Refused("no self-test has run yet: `rollcall control` makes it at its start".to_owned())
     })?;
     say(&show(&text)?);
-    say(&revoker(data.get(check::KEY).map(String::as_str)));
+    say(&revoker_shown(data.get(revoker::KEY).map(String::as_str)));
     if let Some(omitted) = data.get(OMITTED) {
         say(&format!("… and {} more namespaces, for which the table has no room.", plain(omitted)));
     }
@@ -54,7 +54,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// Whether the revoker was proved able to run.
-fn revoker(text: Option<&str>) -> String {
+fn revoker_shown(text: Option<&str>) -> String {
     match text.and_then(|text| serde_json::from_str::<Record>(text).ok()) {
         Some(Record { ready: true, at, .. }) => format!("The revoker was seen to run at {at:.0}."),
         Some(Record { message, at, .. }) => format!("The revoker cannot run, as seen at {at:.0}: {message}"),
@@ -97,12 +97,12 @@ mod tests {
         let refused =
             r#"{"shape": "s", "ready": false, "at": "2026-03-02T08:00:00Z", "message": "no node takes its pod"}"#;
         assert_eq!(
-            revoker(Some(refused)),
+            revoker_shown(Some(refused)),
             "The revoker cannot run, as seen at 2026-03-02T08:00:00Z: no node takes its pod"
         );
         let proved = r#"{"shape": "s", "ready": true, "at": "2026-03-02T08:00:00Z", "message": ""}"#;
-        assert_eq!(revoker(Some(proved)), "The revoker was seen to run at 2026-03-02T08:00:00Z.");
-        assert_eq!(revoker(None), "Whether the revoker can run has not been tried yet.");
+        assert_eq!(revoker_shown(Some(proved)), "The revoker was seen to run at 2026-03-02T08:00:00Z.");
+        assert_eq!(revoker_shown(None), "Whether the revoker can run has not been tried yet.");
     }
 
     #[test]

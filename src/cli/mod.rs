@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use kube::Error;
-use tokio::time::timeout;
 
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
@@ -232,12 +231,13 @@ pub async fn run(command: Command) -> Result<(), Failure> {
 
 /// Makes one call for the person at the terminal, with a deadline, and gives them the server's own words if it fails.
 async fn ask<T>(doing: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-    match timeout(calls::CALL, call).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(Error::Api(status))) => Err(Failure::Server { doing, code: status.code, message: status.message }),
-        Ok(Err(error)) => Err(Failure::Server { doing, code: 0, message: calls::describe(&error) }),
-        Err(_) => Err(Failure::Server { doing, code: 0, message: "no answer in time".to_owned() }),
-    }
+    calls::call(doing, call).await.map_err(|fault| {
+        let Fault::Call { kind, source, .. } = &fault else { return Failure::Fault(fault) };
+        match source.as_deref() {
+            Some(Error::Api(status)) => Failure::Server { doing, code: status.code, message: status.message.clone() },
+            _ => Failure::Server { doing, code: 0, message: kind.to_string() },
+        }
+    })
 }
 
 #[cfg(test)]

@@ -22,8 +22,9 @@ use tokio::sync::Mutex;
 
 pub use self::state::JobState;
 use super::{Context, Options};
+use crate::api::condition::Reason;
 use crate::api::revocation::Phase;
-use crate::api::{Revocation, condition, names};
+use crate::api::{Revocation, names};
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
 
@@ -199,7 +200,7 @@ fn patience(jobs: &[Seen], since: Option<Timestamp>, now: Timestamp) -> Result<(
     }
     let message =
         format!("The last {failures} Jobs of the revoker failed; of the newest, {how}. The next one is started later.");
-    Err(Fault::Waiting { reason: condition::REVOKER_FAILED, message, again })
+    Err(Fault::Waiting { reason: Reason::RevokerFailed, message, again })
 }
 
 /// The Jobs there are, and what each is doing.
@@ -274,7 +275,7 @@ async fn start(ctx: &Context, part: &str, now: Timestamp) -> Result<String, Faul
 fn refused(fault: Fault, own: &str) -> Fault {
     let Some(who) = fault.server_message().and_then(|said| refusal::refused_by(said, own)) else { return fault };
     let message = format!("The revoker's Job is refused: {who}. Nothing was changed; it is tried again.");
-    Fault::Waiting { reason: condition::REVOKER_CANNOT_START, message, again: REFUSED_AGAIN }
+    Fault::Waiting { reason: Reason::RevokerCannotStart, message, again: REFUSED_AGAIN }
 }
 
 /// Name of the policy that pins the Job.
@@ -331,7 +332,7 @@ mod tests {
     fn a_failed_job_is_waited_for_from_its_end_and_longer_each_time() {
         let waits_since = |jobs: &[Seen], since: Option<i64>, now: i64| match patience(jobs, since.map(at), at(now)) {
             Ok(()) => None,
-            Err(Fault::Waiting { reason: condition::REVOKER_FAILED, again, .. }) => Some(again.as_secs()),
+            Err(Fault::Waiting { reason: Reason::RevokerFailed, again, .. }) => Some(again.as_secs()),
             Err(other) => panic!("{other:?}"),
         };
         let waits = |jobs: &[Seen], now: i64| waits_since(jobs, None, now);

@@ -108,6 +108,31 @@ pub struct Context {
 }
 
 impl Context {
+    /// Nothing known yet.
+    fn new(client: Client, options: Options, clock: fn() -> Timestamp, metrics: Arc<Metrics>) -> Self {
+        Self {
+            client: client.clone(),
+            consents: consents::Consents::new(&options),
+            options,
+            watch: Watch::new(client, "control", Arc::clone(&metrics), clock),
+            metrics,
+            clock,
+            stores: stores::Stores::default(),
+            owned: Locked::default(),
+            epochs: Locked::default(),
+            consumers: consumers::Consumers::default(),
+            wishes: count::Wishes::default(),
+            returns: returns::Returns::default(),
+            failures: Failures::default(),
+            jobs: jobs::Jobs::default(),
+            released: Notify::new(),
+            measure: Notify::new(),
+            turn: Mutex::new(()),
+            people: Arc::default(),
+            revocations: Arc::default(),
+        }
+    }
+
     /// Reads or changes who owns what.
     pub fn owned<T>(&self, act: impl FnOnce(&mut owned::Owned) -> T) -> T {
         act(&mut self.owned.lock().unwrap_or_else(PoisonError::into_inner))
@@ -175,27 +200,7 @@ pub async fn run(
     metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) -> Result<(), Fault> {
-    let ctx = Arc::new(Context {
-        client: client.clone(),
-        consents: consents::Consents::new(&options),
-        options,
-        watch: Watch::new(client, "control", Arc::clone(&metrics), clock),
-        metrics,
-        clock,
-        stores: stores::Stores::default(),
-        owned: Locked::default(),
-        epochs: Locked::default(),
-        consumers: consumers::Consumers::default(),
-        wishes: count::Wishes::default(),
-        returns: returns::Returns::default(),
-        failures: Failures::default(),
-        jobs: jobs::Jobs::default(),
-        released: Notify::new(),
-        measure: Notify::new(),
-        turn: Mutex::new(()),
-        people: Arc::default(),
-        revocations: Arc::default(),
-    });
+    let ctx = Arc::new(Context::new(client, options, clock, metrics));
     let begun = std::time::Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     let known = async {

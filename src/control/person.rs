@@ -39,7 +39,7 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duratio
     }
     // A Person's conditions are not control's to write; when to look again is what is asked for here.
     let failed = result.is_err();
-    let report = result.map(|()| Report { words: Vec::new(), again: Duration::ZERO });
+    let report = result.map(|()| Report { updates: Vec::new(), again: Duration::ZERO });
     let again = outcome::conclude(&[], None, &report, failures, (ctx.clock)()).again;
     failed.then_some(again)
 }

@@ -15,10 +15,10 @@ use super::owned::Drawn;
 use super::owned_status::{Ending, Look, Part, look};
 use super::person::{frozen, plan_now};
 use super::{Context, MANAGER, count, jobs, seal};
-use crate::api::condition::{self, ConditionUpdate};
+use crate::api::condition::{self, ConditionUpdate, Reason};
 use crate::api::revocation::{Finished, Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
-use crate::kube::calls::{self, alarm, announce, apply_exactly, call};
+use crate::kube::calls::{self, apply_exactly, call, publish_event, publish_warning};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{self, Fault, Report};
 use domain::gate::{Facts, Standing, Stop, gate};
@@ -198,7 +198,7 @@ async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, no
         Stop::Uncounted => UNCOUNTED,
         _ => stop.until().map_or(AGAIN, |until| calls::wait(until.duration_since(now)).min(AGAIN)),
     };
-    Ok(Report { words: vec![condition::waiting(stop.reason(), stop.message())], again })
+    Ok(Report { updates: vec![condition::waiting(Reason::from(stop), stop.message())], again })
 }
 
 /// Every gate is open: release the plan that is shown, and see to a Job.
@@ -219,22 +219,22 @@ async fn release(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
 
 /// What is said while the revoker has it. "At work" is said of nothing but a container that runs.
 fn under_way(state: &JobState) -> Report {
-    let words = match state {
+    let updates = match state {
         JobState::Stuck(what) => {
             let message =
                 format!("Every gate is open, and the revoker's Job cannot start: {what}. Nothing was changed.");
-            vec![condition::waiting(condition::REVOKER_CANNOT_START, message.clone()), condition::reconciling(message)]
+            vec![condition::waiting(Reason::RevokerCannotStart, message.clone()), condition::reconciling(message)]
         }
         JobState::Running => vec![
-            condition::waiting("Released", "Every gate is open; the revoker is at work."),
+            condition::waiting(Reason::Released, "Every gate is open; the revoker is at work."),
             condition::reconciling("The revoker is at work."),
         ],
         JobState::Starting | JobState::Succeeded | JobState::Failed(..) => vec![
-            condition::waiting("Released", "Every gate is open; the revoker's Job is starting."),
+            condition::waiting(Reason::Released, "Every gate is open; the revoker's Job is starting."),
             condition::reconciling("The revoker's Job is starting."),
         ],
     };
-    Report { words, again: calls::wait(SILENT) }
+    Report { updates, again: calls::wait(SILENT) }
 }
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
@@ -275,10 +275,10 @@ async fn end(ctx: &Context, view: &GateInputs, part: &mut Part, ending: Ending) 
 
 /// What is said of a story that is over.
 fn ended(part: &Part) -> Report {
-    let mut words: Vec<ConditionUpdate> = match part.phase {
+    let mut updates: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {
             let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
-            vec![condition::waiting("NotRefused", message), condition::not_refused(message)]
+            vec![condition::waiting(Reason::NotRefused, message), condition::not_refused(message)]
         }
         Some(Phase::Cancelled) => {
             vec![condition::ready(
@@ -291,9 +291,9 @@ fn ended(part: &Part) -> Report {
         _ => vec![condition::ready("Every target is refused; see status.verdicts.")],
     };
     if !part.returned.is_empty() {
-        words.push(condition::returned(part.returned.len()));
+        updates.push(condition::returned(part.returned.len()));
     }
-    Report { words, again: AGAIN }
+    Report { updates, again: AGAIN }
 }
 
 async fn label(ctx: &Context, revocation: &Revocation, batch: &str) -> Result<(), Fault> {
@@ -319,19 +319,19 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
     let gate = |part: &Part| part.gate.as_ref().map(|gate| gate.reason.clone());
     let counting = gate(part).as_deref() == Some(Stop::Uncounted.reason()); // over within a moment
     if !counting && (part.phase != before.phase || gate(part) != gate(&before)) {
-        let reason = part.phase.map_or("Planned", Phase::as_str);
+        let reason = part.phase.map_or(Reason::Planned, Reason::from);
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
         let operation = if revocation.spec.operation == Operation::Cut { "cut" } else { "removal" };
         let note = format!("{operation} {}{gate}", revocation.name_any());
         if part.phase == Some(Phase::Failed) {
-            alarm(&ctx.client, "control", person.clone(), reason, note, now).await;
+            publish_warning(&ctx.client, "control", person.clone(), reason, note, now).await;
         } else {
-            announce(&ctx.client, "control", person.clone(), reason, note, now).await;
+            publish_event(&ctx.client, "control", person.clone(), reason, note, now).await;
         }
     }
     if part.returned.len() > before.returned.len() {
         let note = format!("{} credentials came back after {}", part.returned.len(), revocation.name_any());
-        alarm(&ctx.client, "control", person, "CameBack", note, now).await;
+        publish_warning(&ctx.client, "control", person, Reason::CameBack, note, now).await;
     }
     Ok(())
 }

@@ -231,3 +231,6 @@ fn subject(person: Option<&Person>) -> String {
     });
     salted.unwrap_or_else(|| GENESIS.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

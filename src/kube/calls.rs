@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::outcome::{CallFailure, Fault};
+use crate::api::condition::Reason;
 use crate::api::names;
 
 /// Longest time for one call to the API server, retries included.
@@ -39,7 +40,19 @@ pub fn is(error: &kube::Error, code: u16) -> bool {
 /// # Errors
 /// The call's own, or a timeout.
 pub async fn call<T>(doing: &'static str, future: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Fault> {
-    match tokio::time::timeout(CALL, future).await {
+    call_within(CALL, doing, future).await
+}
+
+/// The same with a shorter deadline, for what is of no use later.
+///
+/// # Errors
+/// The call's own, or a timeout.
+pub async fn call_within<T>(
+    deadline: Duration,
+    doing: &'static str,
+    future: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(deadline, future).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Fault::call(doing, error)),
         Err(_) => Err(Fault::unanswered(doing)),
@@ -132,27 +145,41 @@ fn event_name(name: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(name.as_bytes())).chars().take(16).collect()
 }
 
-/// Tells that something happened: writes an Event of type Normal on an object, and a log line.
+/// Writes an Event of type Normal on an object, and a log line: something happened.
 ///
 /// `note` holds ids only, never a name, an address or a token.
-pub async fn announce(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
-    tell(client, "Normal", reporter, on, reason, note, at).await;
+pub async fn publish_event(
+    client: &Client,
+    reporter: &str,
+    on: ObjectReference,
+    reason: Reason,
+    note: String,
+    at: Timestamp,
+) {
+    publish(client, "Normal", reporter, on, reason, note, at).await;
 }
 
-/// Tells that something is wrong: writes an Event of type Warning on an object, and a log line.
+/// Writes an Event of type Warning on an object, and a log line: something is wrong.
 ///
 /// `note` holds ids only, never a name, an address or a token.
-pub async fn alarm(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
-    tell(client, "Warning", reporter, on, reason, note, at).await;
+pub async fn publish_warning(
+    client: &Client,
+    reporter: &str,
+    on: ObjectReference,
+    reason: Reason,
+    note: String,
+    at: Timestamp,
+) {
+    publish(client, "Warning", reporter, on, reason, note, at).await;
 }
 
 /// An Event that cannot be written is logged and nothing else: the status says it all.
-async fn tell(
+async fn publish(
     client: &Client,
     type_: &str,
     reporter: &str,
     on: ObjectReference,
-    reason: &str,
+    reason: Reason,
     note: String,
     at: Timestamp,
 ) {
@@ -160,9 +187,9 @@ async fn tell(
     let name = on.name.clone().unwrap_or_default();
     let kind = on.kind.clone().unwrap_or_default();
     if type_ == "Warning" {
-        tracing::warn!(kind, name, namespace, reason, "{note}");
+        tracing::warn!(kind, name, namespace, %reason, "{note}");
     } else {
-        tracing::info!(kind, name, namespace, reason, "{note}");
+        tracing::info!(kind, name, namespace, %reason, "{note}");
     }
     let event = Event {
         metadata: ObjectMeta {
@@ -170,10 +197,10 @@ async fn tell(
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },
-        action: Some(reason.to_owned()),
+        action: Some(reason.as_str().to_owned()),
         event_time: Some(MicroTime(at)),
         note: Some(note.chars().take(1000).collect()),
-        reason: Some(reason.to_owned()),
+        reason: Some(reason.as_str().to_owned()),
         regarding: Some(on),
         reporting_controller: Some(format!("rollcall.dev/{reporter}")),
         reporting_instance: Some(reporter.to_owned()),
@@ -182,7 +209,7 @@ async fn tell(
     };
     let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
     if let Err(fault) = call("write an event", api.create(&PostParams::default(), &event)).await {
-        tracing::warn!(%fault, reason, "event not written");
+        tracing::warn!(%fault, %reason, "event not written");
     }
 }
 

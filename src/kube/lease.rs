@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Client, Error};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::calls;
@@ -187,8 +187,8 @@ impl Candidate {
                 round = self.round(&mut seen) => match round {
                     Ok(Round::Ours(lease, sent)) => return Some(self.keep_up(*lease, sent)),
                     Ok(Round::Wait(pause)) => pause,
-                    Err(cause) => {
-                        tracing::warn!(lease = self.name, cause, "the lease could not be read or written; trying again");
+                    Err(fault) => {
+                        tracing::warn!(lease = self.name, %fault, "the lease could not be read or written; trying again");
                         RETRY
                     }
                 },
@@ -201,8 +201,8 @@ impl Candidate {
     }
 
     /// Looks once, and takes the lease if it is free.
-    async fn round(&self, seen: &mut Option<(Option<LeaseSpec>, Instant)>) -> Result<Round, String> {
-        let lease = in_time(self.api.get_opt(&self.name)).await?;
+    async fn round(&self, seen: &mut Option<(Option<LeaseSpec>, Instant)>) -> Result<Round, Fault> {
+        let lease = in_time("read the lease", self.api.get_opt(&self.name)).await?;
         let spec = lease.as_ref().map(|lease| lease.spec.clone().unwrap_or_default());
         let since = match seen {
             Some((before, since)) if *before == spec => *since,
@@ -211,9 +211,15 @@ impl Candidate {
         let sent = Instant::now();
         let written = match decide(&self.identity, spec.as_ref(), since.elapsed()) {
             Move::Wait(pause) => return Ok(Round::Wait(pause)),
-            Move::Create => in_time(self.api.create(&PostParams::default(), &self.written(None))).await?,
+            Move::Create => {
+                in_time("make the lease", self.api.create(&PostParams::default(), &self.written(None))).await?
+            }
             Move::Take => {
-                in_time(self.api.replace(&self.name, &PostParams::default(), &self.written(lease.as_ref()))).await?
+                in_time(
+                    "take the lease",
+                    self.api.replace(&self.name, &PostParams::default(), &self.written(lease.as_ref())),
+                )
+                .await?
             }
         };
         Ok(Round::Ours(Box::new(written), sent))
@@ -274,22 +280,24 @@ impl Candidate {
     /// Tries once to renew; `lease` is then what stands there.
     async fn attempt(&self, lease: &mut Lease, within: Duration) -> Answer {
         let ours = self.written(Some(lease));
-        match timeout(within, self.api.replace(&self.name, &PostParams::default(), &ours)).await {
-            Ok(Ok(written)) => {
+        let params = PostParams::default();
+        let replace = self.api.replace(&self.name, &params, &ours);
+        match calls::call_within(within, "renew the lease", replace).await {
+            Ok(written) => {
                 *lease = written;
                 Answer::Renewed
             }
-            Ok(Err(error)) if calls::is(&error, 409) || calls::is(&error, 404) => {
-                match timeout(within, self.api.get_opt(&self.name)).await {
-                    Ok(Ok(Some(read))) if self.holds(&read) => {
+            Err(fault) if fault.is_conflict() || fault.is_not_found() => {
+                match calls::call_within(within, "read the lease", self.api.get_opt(&self.name)).await {
+                    Ok(Some(read)) if self.holds(&read) => {
                         *lease = read;
                         Answer::Moved
                     }
-                    Ok(Ok(_)) => Answer::Taken,
-                    Ok(Err(_)) | Err(_) => Answer::Failed,
+                    Ok(_) => Answer::Taken,
+                    Err(_) => Answer::Failed,
                 }
             }
-            Ok(Err(_)) | Err(_) => Answer::Failed,
+            Err(_) => Answer::Failed,
         }
     }
 
@@ -301,8 +309,10 @@ impl Candidate {
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = Some(String::new());
         }
-        if let Err(cause) = in_time(self.api.replace(&self.name, &PostParams::default(), &lease)).await {
-            tracing::warn!(lease = self.name, cause, "the lease could not be given up; it lapses by itself");
+        if let Err(fault) =
+            in_time("give up the lease", self.api.replace(&self.name, &PostParams::default(), &lease)).await
+        {
+            tracing::warn!(lease = self.name, %fault, "the lease could not be given up; it lapses by itself");
         }
     }
 }
@@ -315,11 +325,8 @@ enum Round {
     Wait(Duration),
 }
 
-async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
-    match timeout(CALL, call).await {
-        Ok(answer) => answer.map_err(|error| calls::describe(&error)),
-        Err(_) => Err("no answer in time".to_owned()),
-    }
+async fn in_time<T>(doing: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Fault> {
+    calls::call_within(CALL, doing, call).await
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ pub mod lease;
 pub mod ledger_store;
 pub mod named;
 pub mod outcome;
+pub mod revoker;
+#[cfg(test)]
+pub mod scenario;
 pub mod stop;
 pub mod swap;
 pub mod telemetry;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::runtime::controller::Action;
 
 use super::watched;
-use crate::api::condition::{self, Condition, ConditionUpdate};
+use crate::api::condition::{self, Condition, ConditionType, ConditionUpdate, Reason};
 
 /// The only error class of a driver. An answer that is not wanted (a held answer, a closed gate) is no fault.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum Fault {
     #[error("{message}")]
     Waiting {
         /// Reason of the condition.
-        reason: &'static str,
+        reason: Reason,
         /// What has to happen.
         message: String,
         /// When to look again.
@@ -152,6 +152,27 @@ impl CallFailure {
         }
     }
 
+    /// Whether the same call may be answered otherwise a moment later.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        match self {
+            Self::TooManyRequests
+            | Self::Timeout
+            | Self::Server
+            | Self::Unreachable
+            | Self::Unreadable
+            | Self::Unsent => true,
+            Self::BadRequest
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::Expired
+            | Self::Invalid
+            | Self::Status(_) => false,
+        }
+    }
+
     const fn of_code(code: u16) -> Self {
         match code {
             400 => Self::BadRequest,
@@ -199,8 +220,8 @@ impl From<crate::api::quantity::Unreadable> for Fault {
 /// What a driver reports when nothing failed.
 #[derive(Debug)]
 pub struct Report {
-    /// Everything there is to say; `Ready` among it.
-    pub words: Vec<ConditionUpdate>,
+    /// Every condition to show; `Ready` among them.
+    pub updates: Vec<ConditionUpdate>,
     /// When to look again at the latest.
     pub again: Duration,
 }
@@ -209,8 +230,11 @@ pub struct Report {
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 /// Longest wait after a fault.
 const LAST_RETRY: Duration = Duration::from_secs(300);
-/// Look at a stalled object again, in case what it names was mended elsewhere.
+/// Look at a stalled object again, in case what it names was corrected elsewhere.
 const STALLED_AGAIN: Duration = Duration::from_secs(600);
+
+/// Types that every outcome writes or drops.
+const KSTATUS: [ConditionType; 3] = [ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled];
 
 /// Conditions and the next time to look.
 #[derive(Debug)]
@@ -225,19 +249,19 @@ pub struct Conclusion {
 
 /// Turns the result of one reconcile into conditions and the next time to look.
 ///
-/// `standing` are the conditions on the object; those a fault says nothing of stay as they are.
+/// `shown` are the conditions on the object; a fault leaves all but the three of kstatus as they are.
 /// `failures` counts the faults in a row before this one.
 #[must_use]
 pub fn conclude(
-    standing: &[Condition],
+    shown: &[Condition],
     generation: Option<i64>,
     result: &Result<Report, Fault>,
     failures: u32,
     now: Timestamp,
 ) -> Conclusion {
-    let (words, again) = match result {
+    let (updates, again) = match result {
         Ok(report) => {
-            let conditions = condition::merge(standing, report.words.clone(), generation, now);
+            let conditions = condition::merge(shown, report.updates.clone(), generation, now);
             watched::concluded(&conditions, None, failures);
             return Conclusion { conditions, action: Action::requeue(report.again), again: report.again };
         }
@@ -246,17 +270,16 @@ pub fn conclude(
             (vec![condition::retrying(fault.to_string()), condition::reconciling("Tried again by itself.")], again)
         }
         Err(Fault::Waiting { reason, message, again }) => {
-            (vec![condition::waiting(reason, message.clone()), condition::reconciling(message.clone())], *again)
+            (vec![condition::waiting(*reason, message.clone()), condition::reconciling(message.clone())], *again)
         }
-        Err(Fault::Stalled(message)) => {
-            (vec![condition::waiting("Stalled", message.clone()), condition::stalled(message.clone())], STALLED_AGAIN)
-        }
+        Err(Fault::Stalled(message)) => (
+            vec![condition::waiting(Reason::Stalled, message.clone()), condition::stalled(message.clone())],
+            STALLED_AGAIN,
+        ),
     };
-    let mut conditions = condition::merge(standing, words, generation, now);
+    let mut conditions = condition::merge(shown, updates, generation, now);
     watched::concluded(&conditions, result.as_ref().err(), failures);
-    let kept = standing
-        .iter()
-        .filter(|old| ![condition::READY, condition::RECONCILING, condition::STALLED].contains(&old.type_.as_str()));
+    let kept = shown.iter().filter(|old| !KSTATUS.iter().any(|type_| old.type_ == type_.as_str()));
     conditions.extend(kept.cloned());
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     Conclusion { conditions, action: Action::requeue(again), again }
@@ -320,8 +343,8 @@ mod tests {
 
     #[test]
     fn a_fault_keeps_what_it_says_nothing_of() {
-        let standing = condition::merge(&[], vec![condition::trusted(3)], None, Timestamp::UNIX_EPOCH);
-        let concluded = conclude(&standing, None, &transient(), 0, Timestamp::UNIX_EPOCH);
-        assert!(concluded.conditions.iter().any(|c| c.type_ == condition::TRUSTED && c.status == "True"));
+        let shown = condition::merge(&[], vec![condition::trusted(3)], None, Timestamp::UNIX_EPOCH);
+        let concluded = conclude(&shown, None, &transient(), 0, Timestamp::UNIX_EPOCH);
+        assert!(concluded.conditions.iter().any(|c| c.is(ConditionType::Trusted, condition::Status::True)));
     }
 }

@@ -20,7 +20,7 @@ use tracing::Instrument;
 use super::calls;
 use super::outcome::Fault;
 use super::telemetry::Metrics;
-use crate::api::condition::{self, Condition};
+use crate::api::condition::{Condition, ConditionType, Reason, Status};
 
 /// A fault that passes by itself is told of when it came this often in a row.
 const PERSISTENT: u32 = 2;
@@ -55,12 +55,11 @@ pub fn concluded(conditions: &[Condition], fault: Option<&Fault>, failures: u32)
 
 /// Whether a condition says that something is wrong, rather than that something waits as it should.
 fn wrong(condition: &Condition, faulty: bool) -> bool {
-    match (condition.type_.as_str(), condition.status.as_str()) {
-        (condition::REACHABLE | condition::TRUSTED | condition::RECOGNISED | condition::STABLE_IDS, "False")
-        | (condition::STALLED | condition::RETURNED, "True") => true,
-        (condition::READY, "False") => faulty || condition.reason == condition::REVOKER_CANNOT_START,
-        _ => false,
-    }
+    use ConditionType::{Reachable, Ready, Recognised, Returned, RevokerReady, StableIds, Stalled, Trusted};
+    let is = |types: &[ConditionType], status| types.iter().any(|type_| condition.is(*type_, status));
+    is(&[Reachable, Trusted, Recognised, StableIds, RevokerReady], Status::False)
+        || is(&[Stalled, Returned], Status::True)
+        || is(&[Ready], Status::False) && (faulty || condition.reason == Reason::RevokerCannotStart.as_str())
 }
 
 /// Word of a fault's class, for a label.
@@ -167,7 +166,8 @@ where
         on
     };
     for condition in watch.news(object.as_ref(), noted.wrong) {
-        calls::alarm(&watch.client, watch.reporter, on(), &condition.reason, condition.message, (watch.clock)()).await;
+        let Some(reason) = Reason::parse(&condition.reason) else { continue }; // kept from another version, and told by it
+        calls::publish_warning(&watch.client, watch.reporter, on(), reason, condition.message, (watch.clock)()).await;
     }
     action
 }
@@ -178,21 +178,23 @@ mod tests {
     use crate::api::{SyncPolicy, condition};
     use crate::kube::outcome::{Report, conclude};
 
-    fn conditions(words: Vec<condition::ConditionUpdate>) -> Vec<Condition> {
-        condition::merge(&[], words, None, Timestamp::UNIX_EPOCH)
+    fn conditions(updates: Vec<condition::ConditionUpdate>) -> Vec<Condition> {
+        condition::merge(&[], updates, None, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn what_waits_as_it_should_is_not_wrong() {
-        let gate = conditions(vec![condition::waiting("Observe", "the policy observes")]);
-        let refused = conditions(vec![condition::unreachable("Unauthorised", "401")]);
-        let stuck = conditions(vec![condition::waiting(condition::REVOKER_CANNOT_START, "no node takes its pod")]);
+        let gate = conditions(vec![condition::waiting(Reason::Observe, "the policy observes")]);
+        let refused = conditions(vec![condition::unreachable(Reason::Unauthorised, "401")]);
+        let stuck = conditions(vec![condition::waiting(Reason::RevokerCannotStart, "no node takes its pod")]);
         let cases = [
             ("a shut gate", gate, false),
             ("a believed answer", conditions(vec![condition::trusted(3)]), false),
             ("a refused login", refused, true),
-            ("an answer that is held", conditions(vec![condition::held("Shrunk", "fewer")]), true),
+            ("an answer that is held", conditions(vec![condition::held(Reason::Shrunk, "fewer")]), true),
             ("a Job that cannot start", stuck, true),
+            ("a revoker that cannot run", conditions(vec![condition::revoker_not_ready("no node")]), true),
+            ("a revoker that was not tried yet", conditions(vec![condition::revoker_not_checked()]), false),
             ("something that came back", conditions(vec![condition::returned(1)]), true),
         ];
         for (situation, conditions, expected) in cases {

@@ -10,8 +10,9 @@ use super::Context;
 use super::aside::{self, Aside};
 use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen, dynamic};
 use super::record::Record;
+use crate::api::condition::Reason;
 use crate::api::revocation::StepOutcome;
-use crate::kube::calls::{self, announce, call};
+use crate::kube::calls::{self, call, publish_event};
 use crate::kube::outcome::Fault;
 use domain::plan::{Action, Kind, RemainingReason, Target};
 
@@ -278,9 +279,9 @@ async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: ji
     }
     let target = &seen.target;
     let (reason, did) = match target.action {
-        Action::Unbind => ("Unbound", "deleted, its manifest kept"),
-        Action::Recreate => ("Recreated", "deleted and created again: every token issued before is dead"),
-        Action::Delete => ("Removed", "deleted"),
+        Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
+        Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
+        Action::Delete => (Reason::Removed, "deleted"),
     };
     let (api_version, kind) = match target.kind {
         Kind::ServiceAccount => ("v1", "ServiceAccount"),
@@ -305,8 +306,8 @@ async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: ji
     };
     let note = format!("{} by {}/{} of {}", did, ctx.instance, record.name(), record.person());
     futures::join!(
-        announce(&ctx.client, "revoke", person, reason, note.clone(), at),
-        announce(&ctx.client, "revoke", object, reason, note, at),
+        publish_event(&ctx.client, "revoke", person, reason, note.clone(), at),
+        publish_event(&ctx.client, "revoke", object, reason, note, at),
     );
 }
 

@@ -15,6 +15,8 @@ mod aside;
 mod canary;
 mod check;
 mod observe;
+#[cfg(test)]
+mod order;
 mod probe;
 mod queue;
 mod record;

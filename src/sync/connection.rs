@@ -4,8 +4,8 @@
 
 mod credentials;
 mod known;
+mod known_people;
 mod poll;
-mod standing;
 mod unused;
 
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ pub use self::poll::Settings;
 use self::poll::{Answered, Outcome, Seen};
 use super::{Context, MANAGER, memory, source};
 use crate::api::HRConnection;
-use crate::api::condition::{self, Condition};
+use crate::api::condition::{Condition, ConditionType};
 use crate::api::connection::HRConnectionStatus;
 use crate::kube::calls;
 use crate::kube::outcome::{self, Fault, Report};
@@ -35,7 +35,7 @@ use domain::trust::{self, Believed, Finding};
 use hris::{self, Answer};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
-const LONGEST_SLEEP: Duration = Duration::from_secs(600);
+const MAX_SLEEP: Duration = Duration::from_secs(600);
 
 /// What a step came to.
 enum Step {
@@ -72,12 +72,12 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
         Due::At(_) if unused::is_there(connection, ctx).await? => {}
         Due::At(at) => return Ok(Step::Early(at)),
         Due::Suspended(end) => {
-            let (status, words) = poll::suspended(connection, end);
-            return Ok(Step::Done(Box::new(status), Report { words, again: until(end, now) }));
+            let (status, updates) = poll::suspended(connection, end);
+            return Ok(Step::Done(Box::new(status), Report { updates, again: until(end, now) }));
         }
         Due::Now => {}
     }
-    if poll::standing(connection).last_trusted.is_none() {
+    if poll::current_status(connection).last_trusted.is_none() {
         ctx.snapshots.forget(&name); // of an earlier connection of this name
     }
     let used = credentials::versions(ctx, connection).await?; // before they are read: one changed meanwhile is seen
@@ -93,11 +93,11 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let refused = matches!(&outcome, Outcome::Failed(Finding::NoAnswer(Failure::Unauthorised(_))));
     ctx.refused.note(connection, used, refused);
     let ended = (ctx.clock)();
-    let (status, words) = poll::record(connection, &settings, seen, outcome, ended);
+    let (status, updates) = poll::record(connection, &settings, seen, outcome, ended);
     measure(ctx, &name, &status);
-    let again = status.next_run.map_or(LONGEST_SLEEP, |at| until(at, ended));
+    let again = status.next_run.map_or(MAX_SLEEP, |at| until(at, ended));
     let again = if refused { again.min(credentials::LOOK) } else { again };
-    Ok(Step::Done(Box::new(status), Report { words, again }))
+    Ok(Step::Done(Box::new(status), Report { updates, again }))
 }
 
 /// Whether a credential that the source refused is another one now.
@@ -124,8 +124,8 @@ impl Poll<'_> {
         };
         let mut answer = self.look(source, known).await;
         let ended = (self.ctx.clock)();
-        let standing = standing::of(self.ctx, self.connection, &kept.memory).await;
-        let asked = Settings::asked(self.connection, &self.from.fingerprint, &standing);
+        let people = known_people::of(self.ctx, self.connection, &kept.memory).await;
+        let asked = Settings::asked(self.connection, &self.from.fingerprint, &people);
         if matches!(answer, Ok(Answer::Same)) {
             let snapshot = self.ctx.snapshots.of(self.connection);
             if let Some(believed) = snapshot.and_then(|last| trust::again(&last, &kept.memory, &asked, ended)) {
@@ -198,55 +198,57 @@ async fn report(
 ) -> Action {
     let now = (ctx.clock)();
     let generation = connection.metadata.generation;
-    let standing = poll::standing(connection);
-    let conditions = outcome::conclude(&standing.conditions, generation, &result, 0, now).conditions;
-    status.conditions = with_the_unsaid(conditions, &standing.conditions);
+    let previous = poll::current_status(connection);
+    let conditions = outcome::conclude(&previous.conditions, generation, &result, 0, now).conditions;
+    status.conditions = with_the_unsaid(conditions, &previous.conditions);
     status.observed_generation = generation;
     let connections = Api::<HRConnection>::namespaced(ctx.client.clone(), &ctx.namespace);
     let written =
-        if status == standing { Ok(()) } else { calls::apply_status(&connections, connection, MANAGER, &status).await };
+        if status == previous { Ok(()) } else { calls::apply_status(&connections, connection, MANAGER, &status).await };
     let result = written.and(result);
     if let Err(fault) = &result {
         tracing::warn!(connection = connection.name_any(), %fault, "poll not done");
     }
     let failures = ctx.failures.count(&connection.uid().unwrap_or_default(), result.is_err());
-    outcome::conclude(&standing.conditions, generation, &result, failures, now).action
+    outcome::conclude(&previous.conditions, generation, &result, failures, now).action
 }
 
 /// Keeps what the source's answers said, where this step says nothing of it: a pause, a fault or a failed attempt
 /// unsays no answer.
-fn with_the_unsaid(mut conditions: Vec<Condition>, standing: &[Condition]) -> Vec<Condition> {
-    const OF_ANSWERS: [&str; 5] = [
-        condition::REACHABLE,
-        condition::TRUSTED,
-        condition::RECOGNISED,
-        condition::STABLE_IDS,
-        condition::TELLS_LEAVERS,
+fn with_the_unsaid(mut conditions: Vec<Condition>, previous: &[Condition]) -> Vec<Condition> {
+    const OF_ANSWERS: [ConditionType; 5] = [
+        ConditionType::Reachable,
+        ConditionType::Trusted,
+        ConditionType::Recognised,
+        ConditionType::StableIds,
+        ConditionType::TellsLeavers,
     ];
     let unsaid = |old: &&Condition| {
-        OF_ANSWERS.contains(&old.type_.as_str()) && !conditions.iter().any(|new| new.type_ == old.type_)
+        OF_ANSWERS.iter().any(|type_| old.type_ == type_.as_str())
+            && !conditions.iter().any(|new| new.type_ == old.type_)
     };
-    let kept: Vec<Condition> = standing.iter().filter(unsaid).cloned().collect();
+    let kept: Vec<Condition> = previous.iter().filter(unsaid).cloned().collect();
     conditions.extend(kept);
     conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     conditions
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {
-    calls::wait(at.duration_since(now).max(SignedDuration::ZERO)).min(LONGEST_SLEEP)
+    calls::wait(at.duration_since(now).max(SignedDuration::ZERO)).min(MAX_SLEEP)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::condition;
 
     #[test]
     fn a_step_that_says_nothing_of_an_answer_unsays_nothing() {
         let (then, now) = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1));
         let words = vec![condition::ready("read"), condition::trusted(3), condition::recognised()];
-        let standing = condition::merge(&[], words, None, then);
-        let new = condition::merge(&standing, vec![condition::retrying("503"), condition::trusted(4)], None, now);
-        let all = with_the_unsaid(new, &standing);
+        let previous = condition::merge(&[], words, None, then);
+        let new = condition::merge(&previous, vec![condition::retrying("503"), condition::trusted(4)], None, now);
+        let all = with_the_unsaid(new, &previous);
         let seen: Vec<_> = all.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.message.as_str())).collect();
         let expected = [
             ("Ready", "False", "503"),

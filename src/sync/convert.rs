@@ -44,7 +44,7 @@ fn access(name: Option<&str>, status: &PersonStatus) -> Access {
     }
 }
 
-/// What the names of the Revocations of a present termination begin with; none for whoever has not left.
+/// What the names of the Revocations of a present termination begin with; none for somebody who has not left.
 #[must_use]
 pub fn story(person_name: &str, standing: &person::Standing) -> Option<String> {
     let left = standing.state == person::State::Terminated;
@@ -164,7 +164,7 @@ const fn shown(state: State) -> person::State {
     }
 }
 
-/// Whom a policy is about.
+/// Which people a policy manages.
 ///
 /// # Errors
 /// Why its expression cannot be used.

@@ -66,18 +66,18 @@ fn count<'a>(users: impl Iterator<Item = &'a &'a str>) -> u32 {
 }
 
 /// Longest name of a binding that the schema takes; the API server itself takes longer ones.
-const LONGEST: usize = 340;
+const MAX_LENGTH: usize = 340;
 
-/// A binding, without whom it names. A longer name ends in `…`.
+/// A binding, without the people it names. A longer name ends in `…`.
 fn shown(place: &Place) -> String {
     let whole = match place.namespace.as_str() {
         "" => format!("{} {}", place.kind, place.name),
         namespace => format!("{} {namespace}/{}", place.kind, place.name),
     };
-    if whole.chars().count() <= LONGEST {
+    if whole.chars().count() <= MAX_LENGTH {
         return whole;
     }
-    whole.chars().take(LONGEST - 1).chain(['…']).collect()
+    whole.chars().take(MAX_LENGTH - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn a_binding_with_a_name_longer_than_the_schema_takes_is_shown_cut() {
-        for (name, expected) in [("x".repeat(300), 312), ("x".repeat(1024), LONGEST), ("ü".repeat(1024), LONGEST)] {
+        for (name, expected) in [("x".repeat(300), 312), ("x".repeat(1024), MAX_LENGTH), ("ü".repeat(1024), MAX_LENGTH)]
+        {
             let place = Place { kind: "RoleBinding", namespace: String::new(), name };
             assert_eq!(shown(&place).chars().count(), expected);
         }

@@ -31,7 +31,7 @@ pub struct Kept {
 
 /// Reads the memory of a connection, and begins one where there is none.
 ///
-/// A memory that cannot be read, or is of a deleted connection of the same name, is begun anew: whether that is a loss
+/// A memory that cannot be read, or is of a deleted connection of the same name, is replaced by an empty one: whether that is a loss
 /// is the gate's to say, by what the connection's status remembers.
 ///
 /// # Flow          get the Secret; where there is no readable one, write a fresh memory with a random key
@@ -42,12 +42,12 @@ pub struct Kept {
 pub async fn load(ctx: &Context, connection: &HRConnection) -> Result<Kept, Fault> {
     let secrets = secrets(ctx);
     let name = name(connection);
-    let standing = calls::call("read the gate's memory", secrets.get_opt(&name)).await?;
-    if standing.as_ref().is_some_and(|secret| secret.type_.as_deref() != Some(TYPE)) {
+    let current = calls::call("read the gate's memory", secrets.get_opt(&name)).await?;
+    if current.as_ref().is_some_and(|secret| secret.type_.as_deref() != Some(TYPE)) {
         return Err(Fault::Stalled(format!("Secret {name} is not of type {TYPE}, and its name is needed: remove it")));
     }
-    let version = standing.as_ref().and_then(ResourceExt::resource_version);
-    match standing.and_then(|secret| remembered(&secret, connection)) {
+    let version = current.as_ref().and_then(ResourceExt::resource_version);
+    match current.and_then(|secret| remembered(&secret, connection)) {
         Some(memory) => Ok(Kept { memory, resource_version: version }),
         None => write(&secrets, connection, Memory::fresh(&random()?), version).await,
     }

@@ -101,7 +101,7 @@ impl<V: Clone + Default + PartialEq> Objects<V> {
     /// Takes an event over; says whether anything of what is kept is another one now.
     pub fn see<K: Watched<Kept = V>>(&self, event: Event<K>) -> bool {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut standing = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         let nothing = V::default();
         match event {
             Event::Init => listed.clear(),
@@ -110,21 +110,21 @@ impl<V: Clone + Default + PartialEq> Objects<V> {
                 listed.insert(place, kept);
             }
             Event::InitDone => {
-                let before = std::mem::replace(&mut *standing, std::mem::take(&mut *listed));
+                let before = std::mem::replace(&mut *current, std::mem::take(&mut *listed));
                 let differs = |one: &HashMap<Place, V>, other: &HashMap<Place, V>| {
                     one.iter().any(|(place, kept)| other.get(place).unwrap_or(&nothing) != kept)
                 };
-                let changed = differs(&before, &standing) || differs(&standing, &before);
+                let changed = differs(&before, &current) || differs(&current, &before);
                 return self.known.send_replace(Known::Listed) != Known::Listed || changed;
             }
             Event::Apply(object) => {
                 let (place, kept) = object.keep();
-                let changed = standing.get(&place).unwrap_or(&nothing) != &kept;
-                standing.insert(place, kept);
+                let changed = current.get(&place).unwrap_or(&nothing) != &kept;
+                current.insert(place, kept);
                 return changed;
             }
             Event::Delete(object) => {
-                return standing.remove(&object.keep().0).is_some_and(|before| before != nothing);
+                return current.remove(&object.keep().0).is_some_and(|before| before != nothing);
             }
         }
         false

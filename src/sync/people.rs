@@ -124,7 +124,7 @@ fn newer(held: &Person, other: &Person) -> bool {
 /// A Person to write.
 pub struct Write {
     /// As it stands; none for one that is to be made.
-    pub standing: Option<Arc<Person>>,
+    pub current: Option<Arc<Person>>,
     /// Its name.
     pub name: String,
     /// The record it is known by.
@@ -159,8 +159,8 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     if write.status.salt.is_none() {
         write.status.salt = Some(salt()?);
     }
-    let standing = match write.standing {
-        Some(standing) => standing,
+    let current = match write.current {
+        Some(current) => current,
         None => {
             let person = Person::new(&write.name, PersonSpec { records: vec![write.record], hold: None });
             let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
@@ -169,7 +169,7 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
             Arc::new(made)
         }
     };
-    people.take(apply_exactly(api, &*standing, MANAGER, &write.status).await?);
+    people.take(apply_exactly(api, &*current, MANAGER, &write.status).await?);
     Ok(())
 }
 
@@ -184,67 +184,4 @@ fn salt() -> Result<String, Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn person(name: &str, uid: &str, version: &str, generation: i64) -> Person {
-        let record = Record { connection: "hq".into(), id: name.into() };
-        let mut person = Person::new(name, PersonSpec { records: vec![record], hold: None });
-        person.metadata.uid = Some(uid.into());
-        person.metadata.resource_version = Some(version.into());
-        person.metadata.generation = Some(generation);
-        person
-    }
-
-    fn version(people: &People, name: &str) -> Option<String> {
-        people.get(name).and_then(|person| person.resource_version())
-    }
-
-    #[test]
-    fn what_was_written_is_not_overtaken_by_an_older_event() {
-        let people = People::default();
-        people.take(person("p-1", "a", "10", 1));
-        people.see(Event::Apply(person("p-1", "a", "9", 1)));
-        assert_eq!(version(&people, "p-1").as_deref(), Some("10"));
-        people.see(Event::Apply(person("p-1", "a", "100", 1)));
-        assert_eq!(version(&people, "p-1").as_deref(), Some("100"), "compared as numbers");
-        for event in [Event::Init, Event::InitApply(person("p-1", "a", "50", 1)), Event::InitDone] {
-            people.see(event);
-        }
-        assert_eq!(version(&people, "p-1").as_deref(), Some("100"), "also on a list");
-    }
-
-    #[test]
-    fn a_list_forgets_whoever_is_gone() {
-        let people = People::default();
-        people.take(person("p-1", "a", "10", 1));
-        for event in [Event::Init, Event::InitApply(person("p-2", "b", "11", 1)), Event::InitDone] {
-            people.see(event);
-        }
-        assert_eq!((version(&people, "p-1"), version(&people, "p-2").as_deref()), (None, Some("11")));
-    }
-
-    #[test]
-    fn a_late_deletion_does_not_take_the_person_made_again() {
-        let people = People::default();
-        people.take(person("p-1", "b", "12", 1));
-        people.see(Event::Delete(person("p-1", "a", "11", 1)));
-        assert!(people.get("p-1").is_some());
-        people.see(Event::Delete(person("p-1", "b", "13", 1)));
-        assert!(people.get("p-1").is_none());
-    }
-
-    #[test]
-    fn a_policy_looks_again_for_what_others_changed_and_not_for_its_own_writes() {
-        let people = People::default();
-        people.take(person("p-1", "a", "10", 1));
-        let cases = [
-            ("an echo of its own write", Event::Apply(person("p-1", "a", "10", 1)), false),
-            ("a hold", Event::Apply(person("p-1", "a", "11", 2)), true),
-            ("a deletion", Event::Delete(person("p-1", "a", "12", 2)), true),
-        ];
-        for (what, event, expected) in cases {
-            assert_eq!(people.see(event), expected, "{what}");
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 mod fingerprint;
 mod pass;
 mod settings;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -19,29 +20,27 @@ use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
 use self::fingerprint::{Fingerprint, Part};
-use self::pass::{Decision, GateInputs, News, Tally};
+use self::pass::{Decision, GateInputs, News};
 pub use self::settings::Settings;
+use self::status::{Covered, conclude, keep_locations};
 use super::owned::{Owned, Seen as Owners};
 use super::people::{self, People};
 use super::usernames::Form;
 use super::{Context, MANAGER, coverage};
-use crate::api::condition::{self, ConditionUpdate};
+use crate::api::condition::{self, ConditionType, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert};
 use crate::kube::calls::{self, apply_exactly, call};
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
+use crate::kube::revoker;
 use domain::roster::Baseline;
 use domain::trust::Snapshot;
 
-/// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
-const LONGEST_SLEEP: Duration = Duration::from_secs(600);
-/// Shortest sleep before a midnight, so that a timer that fires early does not spin.
-const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 /// Look again for a connection that is not there.
 const CONNECTION_AGAIN: Duration = Duration::from_secs(30);
 /// Most people that a policy manages: those who have left are not counted.
-const MOST_PEOPLE: u32 = 10_000;
+const MAX_PEOPLE: u32 = 10_000;
 /// Events in flight at once.
 const EVENTS: usize = 16;
 
@@ -90,7 +89,7 @@ async fn step(
 ) -> Result<(SyncPolicyStatus, Report), Fault> {
     let (settings, unfollowed) = match Settings::of(policy, others) {
         Ok(settings) => (settings, None),
-        Err(fault) => (Settings::standing(policy, others).ok_or(fault.clone())?, Some(fault)),
+        Err(fault) => (Settings::previous(policy, others).ok_or(fault.clone())?, Some(fault)),
     };
     let seen = observe(policy, &settings, unfollowed, watched).await?;
     if let Some(trouble) = &seen.trouble {
@@ -106,12 +105,12 @@ async fn step(
     record_runs(policy, policies, runs).await?;
     people::write(&people, &watched.people, leavers, &watched.shared.metrics).await?;
     if !rest.is_empty() {
-        let written = closed(standing(policy).runs);
+        let written = closed(current_status(policy).runs);
         record_runs(policy, policies, written).await?;
     }
     people::write(&people, &watched.people, rest, &watched.shared.metrics).await?;
-    tell(watched, news, now).await;
-    tell_of_scope(policy, seen.baseline, tally.crossed, watched, now).await;
+    publish_news(watched, news, now).await;
+    publish_scope_change(policy, seen.baseline, tally.crossed, watched, now).await;
 
     let coverage = cover(watched, owners, forms).await?;
     Ok(conclude(policy, &seen, tally, coverage, now))
@@ -126,6 +125,8 @@ struct Seen {
     /// Why no answer is taken over, where that is so. Last days that were announced, and leavers who are known, do not
     /// wait for it.
     trouble: Option<Fault>,
+    /// What control found out about the revoker; none before it has tried.
+    revoker: Option<revoker::Record>,
 }
 
 /// Reads the connection, and finds the last believed answer and what the baseline is worth.
@@ -148,16 +149,17 @@ async fn observe(
     let snapshot = snapshot.filter(|_| unfollowed.is_none());
     let source = connection.as_ref().map_or(Part::Stands, |connection| source_of(connection, snapshot.as_deref()));
     let now = Fingerprint::of(&policy.spec, unfollowed.is_none(), source);
-    let before = standing(policy);
+    let before = current_status(policy);
     let settled = before.baseline.as_ref().map(|baseline| baseline.fingerprint.as_str());
     let baseline = now.baseline(settled, called_settled(&before), snapshot.is_some());
     let missing = || Fault::Waiting {
-        reason: condition::CONNECTION_MISSING,
+        reason: Reason::ConnectionMissing,
         message: format!("spec.connections: there is no HRConnection {name}; apply it"),
         again: CONNECTION_AGAIN,
     };
     let trouble = unfollowed.or_else(|| connection.is_none().then(missing));
-    Ok(Seen { connection: name.clone(), snapshot, fingerprint: now.written(), baseline, trouble })
+    let revoker = revoker::read(&watched.shared.client, &watched.shared.namespace).await?;
+    Ok(Seen { connection: name.clone(), snapshot, fingerprint: now.written(), baseline, trouble, revoker })
 }
 
 /// The source that the newest trusted answer of a connection was read from.
@@ -172,7 +174,7 @@ fn source_of(connection: &HRConnection, snapshot: Option<&Snapshot>) -> Part {
 
 /// Whether the policy says that its baseline is settled, of whatever spec.
 fn called_settled(status: &SyncPolicyStatus) -> bool {
-    status.conditions.iter().any(|one| one.type_ == condition::BASELINE && one.status == "True")
+    status.conditions.iter().any(|one| one.is(ConditionType::Baseline, condition::Status::True))
 }
 
 fn view(
@@ -187,9 +189,9 @@ fn view(
         namespace: watched.shared.namespace.clone(),
         policy: policy.name_any(),
         policy_uid: policy.uid().unwrap_or_default(),
-        runs: standing(policy).runs,
+        runs: current_status(policy).runs,
         baseline: seen.baseline,
-        most_people: MOST_PEOPLE,
+        most_people: MAX_PEOPLE,
         settings,
         people: watched.people.all(),
         revocations: watched.revocations.state(),
@@ -197,7 +199,7 @@ fn view(
     }
 }
 
-fn standing(policy: &SyncPolicy) -> SyncPolicyStatus {
+fn current_status(policy: &SyncPolicy) -> SyncPolicyStatus {
     policy.status.clone().unwrap_or_default()
 }
 
@@ -208,7 +210,7 @@ fn closed(mut runs: Vec<api::Run>) -> Vec<api::Run> {
 
 /// Writes the policy's runs, if they differ.
 async fn record_runs(policy: &mut SyncPolicy, policies: &Api<SyncPolicy>, runs: Vec<api::Run>) -> Result<(), Fault> {
-    let before = standing(policy);
+    let before = current_status(policy);
     if before.runs != runs {
         *policy = apply_exactly(policies, policy, MANAGER, &SyncPolicyStatus { runs, ..before }).await?;
     }
@@ -221,23 +223,23 @@ async fn in_the_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
     done.map_err(|_| Fault::Transient { doing: "decide", cause: "the pass was interrupted".to_owned() })
 }
 
-async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
+async fn publish_news(watched: &Watched, news: Vec<News>, now: Timestamp) {
     let client = &watched.shared.client;
     let notes = news.into_iter().filter_map(|news| Some((watched.people.get(&news.person)?, news)));
     stream::iter(notes)
         .for_each_concurrent(EVENTS, |(person, news)| async move {
             let on = person.object_ref(&());
             if news.wrong {
-                calls::alarm(client, "sync", on, news.reason, news.note, now).await;
+                calls::publish_warning(client, "sync", on, news.reason, news.note, now).await;
             } else {
-                calls::announce(client, "sync", on, news.reason, news.note, now).await;
+                calls::publish_event(client, "sync", on, news.reason, news.note, now).await;
             }
         })
         .await;
 }
 
-/// Whom a changed policy put out of scope, or into it: one event for them all.
-async fn tell_of_scope(
+/// People whom a changed policy put out of scope, or into it: one Event for them all.
+async fn publish_scope_change(
     policy: &SyncPolicy,
     baseline: Baseline,
     crossed: (u32, u32),
@@ -251,11 +253,8 @@ async fn tell_of_scope(
     let note = format!(
         "{out} people went out of scope and {into} came into it. This ends nobody's access; who came into it and has left needs approval."
     );
-    calls::announce(&watched.shared.client, "sync", policy.object_ref(&()), "ScopeChanged", note, now).await;
+    calls::publish_event(&watched.shared.client, "sync", policy.object_ref(&()), Reason::ScopeChanged, note, now).await;
 }
-
-/// What is somebody's, and what is said of the policy's user names.
-type Covered = (api::Coverage, Option<ConditionUpdate>);
 
 /// Counts whose accounts and users of bindings are; nothing before they were listed once.
 async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>) -> Result<Option<Covered>, Fault> {
@@ -271,90 +270,6 @@ async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>)
     in_the_background(count).await.map(Some)
 }
 
-/// The policy's status after a whole pass, and what there is to say.
-fn conclude(
-    policy: &SyncPolicy,
-    seen: &Seen,
-    tally: Tally,
-    coverage: Option<Covered>,
-    now: Timestamp,
-) -> (SyncPolicyStatus, Report) {
-    let before = standing(policy);
-    let (coverage, of_user_names) = coverage.unzip();
-    let again = tally.wake.map_or(LONGEST_SLEEP, |wake| calls::wait(wake.duration_since(now)));
-    let again = match &seen.trouble {
-        Some(Fault::Waiting { again: sooner, .. }) => again.min(*sooner),
-        _ => again,
-    };
-    let mut words = words(seen, &tally);
-    words.extend(of_user_names.flatten().filter(|_| seen.baseline != Baseline::Awaited)); // nobody is known before
-    let report = Report { words, again: again.clamp(SHORTEST_SLEEP, LONGEST_SLEEP) };
-    let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
-    let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
-    let status = SyncPolicyStatus {
-        runs: closed(before.runs.clone()),
-        baseline: taken.or(before.baseline.clone()),
-        people: tally.states,
-        scope: tally.scope.or(before.scope.clone()),
-        coverage: coverage.or(before.coverage.clone()),
-        answer: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.answer.clone()),
-        ..before
-    };
-    (status, report)
-}
-
-fn words(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
-    let connection = &seen.connection;
-    let baseline = match (seen.baseline, tally.baseline_leavers) {
-        (Baseline::Awaited, _) => condition::baseline_awaited(),
-        (Baseline::Now | Baseline::Settled, 0) => condition::baseline_clear(),
-        (Baseline::Now | Baseline::Settled, leavers) => condition::baseline_leavers(leavers),
-    };
-    let mut words = match (&seen.trouble, seen.baseline, tally.not_added) {
-        (Some(Fault::Stalled(message)), ..) => vec![condition::not_followed(message), condition::stalled(message)],
-        (Some(Fault::Waiting { reason, message, .. }), ..) => {
-            vec![condition::waiting(reason, message), condition::reconciling(message)]
-        }
-        (Some(fault @ (Fault::Transient { .. } | Fault::Call { .. })), ..) => {
-            vec![condition::retrying(fault.to_string())]
-        }
-        (None, Baseline::Awaited, _) => {
-            let message = format!(
-                "No trusted answer of connection {connection} has come since the policy, the connection or its source changed; see the connection."
-            );
-            vec![condition::answer_awaited(&message), condition::reconciling(message)]
-        }
-        (None, Baseline::Now | Baseline::Settled, Some(people)) => {
-            vec![condition::too_many_people(connection, people, MOST_PEOPLE)]
-        }
-        (None, Baseline::Now | Baseline::Settled, None) => vec![condition::ready(all_is_well(connection, tally))],
-    };
-    words.push(baseline);
-    words.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {
-        Ok(0) => condition::locations_matched(),
-        people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
-    }));
-    words
-}
-
-fn all_is_well(connection: &str, tally: &Tally) -> String {
-    let people: u32 = tally.states.values().sum();
-    let out: u32 = tally.scope.iter().flat_map(|scope| scope.excluded.values()).sum();
-    let out = match out {
-        0 => String::new(),
-        out => format!(" {out} people of its newest answer are out of scope: see status.scope."),
-    };
-    let missing = match tally.missing {
-        0 => String::new(),
-        missing => format!(" {missing} of them are no longer named and keep their state."),
-    };
-    let former = match tally.former {
-        0 => String::new(),
-        former => format!(" {former} more had left before, and own nothing here: they get no Person."),
-    };
-    format!("{people} people of connection {connection}.{missing}{out}{former}")
-}
-
 /// Writes the status, if it differs. One that could not be written is a fault like any other.
 async fn report(
     policy: &SyncPolicy,
@@ -363,7 +278,7 @@ async fn report(
     result: Result<(SyncPolicyStatus, Report), Fault>,
     now: Timestamp,
 ) -> Action {
-    let before = standing(policy);
+    let before = current_status(policy);
     let (mut status, result) = match result {
         Ok((status, report)) => {
             watched.shared.metrics.people(&policy.name_any(), &status.people);
@@ -384,15 +299,6 @@ async fn report(
             Action::requeue(report.again)
         }
         Err(fault) => failed(policy, watched, fault, now),
-    }
-}
-
-/// What was said of locations stands until an answer says it anew: they are not kept.
-fn keep_locations(status: &mut SyncPolicyStatus, before: &SyncPolicyStatus) {
-    let of_locations = |condition: &&condition::Condition| condition.type_ == condition::LOCATIONS_MATCHED;
-    if !status.conditions.iter().any(|condition| of_locations(&condition)) {
-        status.conditions.extend(before.conditions.iter().find(of_locations).cloned());
-        status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
     }
 }
 

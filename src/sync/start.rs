@@ -44,7 +44,7 @@ const OWNERS_TOGETHER: Duration = Duration::from_secs(5);
 /// # Flow          watches first; policies are looked at once everybody and every Revocation is known
 /// # Guarantees    returns as soon as `shutdown` fires; whatever was under way is cut off as by a crash, and a crash at
 ///                 any point is repaired by the next pass
-/// # Errors        when a watch or a controller ends without being asked to: the process is to exit and start anew
+/// # Errors        when a watch or a controller ends without being asked to: the process is to exit and be started again
 pub async fn run(
     client: Client,
     namespace: String,

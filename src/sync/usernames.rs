@@ -21,7 +21,7 @@ const FIELDS: &[&str] = &[
     "location",
 ];
 /// Longest user name.
-const LONGEST_NAME: usize = 256;
+const MAX_NAME: usize = 256;
 
 /// The compiled expressions of a policy.
 pub struct Usernames {
@@ -55,7 +55,7 @@ impl Usernames {
         let compiled = Expression::compile(text, FIELDS).map_err(|refused| refused.to_string())?;
         match compiled.text(&self.person(&example('a'))) {
             Ok(Some(_)) => Ok(compiled),
-            Ok(None) => Err("fails for a person of whom everything is known".to_owned()),
+            Ok(None) => Err("fails for a person whose every field is filled".to_owned()),
             Err(refused) => Err(refused.to_string()),
         }
     }
@@ -66,10 +66,10 @@ impl Usernames {
     pub fn of(&self, employee: &Employee) -> Vec<String> {
         let person = self.person(employee);
         let names = self.expressions.iter().filter_map(|expression| expression.text(&person).ok().flatten());
-        names.filter(|name| (1..=LONGEST_NAME).contains(&name.trim().chars().count())).collect()
+        names.filter(|name| (1..=MAX_NAME).contains(&name.trim().chars().count())).collect()
     }
 
-    /// What the user names look like, whoever they are of.
+    /// What the user names look like, for any person.
     #[must_use]
     pub fn forms(&self) -> Vec<Form> {
         let of = |first| {
@@ -122,7 +122,7 @@ impl Form {
     }
 }
 
-/// A person nobody is, of whom everything is known and begins with a letter.
+/// An invented person whose every field is filled and begins with a letter.
 fn example(first: char) -> Employee {
     let text = |text: &str| Some(Arc::from(format!("{first}{text}")));
     let id = HrId(format!("{first}0"));
@@ -190,7 +190,7 @@ mod tests {
             ("'oidc:' +", "not a CEL expression"),
             ("persn.workEmail", &unknown("persn.workEmail")),
             ("person.birthday", &unknown("person.birthday")),
-            ("{'a': 'b'}[person.id]", "fails for a person of whom everything is known"),
+            ("{'a': 'b'}[person.id]", "fails for a person whose every field is filled"),
             ("1 + 1", "does not give a string"),
             ("[1, 2].all(x, x > 0) ? 'a' : 'b'", "all, exists, exists_one, filter and map are not allowed here"),
             (

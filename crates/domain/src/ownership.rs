@@ -23,7 +23,7 @@ pub struct PersonFacts {
     pub name: String,
     /// Its uid.
     pub uid: String,
-    /// Connection and HR id of every record.
+    /// Connection and HR id of every record, under each name that the connection may be called by.
     pub records: Vec<(String, String)>,
     /// `email:<lower-cased address>` and `user:<user name>`: every one ever known.
     pub aliases: Vec<String>,
@@ -113,7 +113,7 @@ impl Index {
         Self { people, by_key, humans }
     }
 
-    /// Resolves a mark: `id:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
+    /// Resolves a mark: `id:hq/7`, `id:rollcall:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
     #[must_use]
     pub fn resolve(&self, mark: &str) -> Owners<'_> {
         key(mark).map_or(Owners::Nobody, |key| self.look_up(&key))
@@ -231,6 +231,12 @@ pub fn comparable(alias: &str) -> String {
 #[must_use]
 pub fn user_key(name: &str) -> String {
     comparable(&format!("user:{name}"))
+}
+
+/// A connection by the one name that no other installation's connection has: `rollcall:hq`, with the namespace of the people.
+#[must_use]
+pub fn connection_of(namespace: &str, connection: &str) -> String {
+    format!("{namespace}:{connection}")
 }
 
 /// The key a mark stands for, such as `id:hq/7`; `None` if it cannot be read.

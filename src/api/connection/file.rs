@@ -1,5 +1,7 @@
 //! A file of people: where it lies, how it is known to be whole, how it is opened and read.
 
+mod columns;
+
 use std::collections::BTreeMap;
 
 use kube::KubeSchema;
@@ -8,12 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigMapKey, EmploymentType, LocalRef};
 
+pub use columns::Columns;
+
 /// A file of people: a CSV with a header row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("self.mode != 'Delta' || (has(self.from.sftp) && self.from.sftp.path.pattern.contains('%Y'))").message("mode Delta needs from.sftp, with a date in path.pattern that tells the order of files"))]
 #[serde(rename_all = "camelCase")]
 pub struct FileSource {
-    /// Where the file lies.
+    /// Where the file lies: exactly one of a ConfigMap, a web server and an SFTP server.
     pub from: FileFrom,
     /// Whether the file always lists everybody.
     #[serde(default)]
@@ -21,7 +25,7 @@ pub struct FileSource {
     /// How the file is opened, where it is encrypted by OpenPGP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decryption: Option<Decryption>,
-    /// How the file is read.
+    /// How the file is read: its columns, dates, status words, quotes and encoding. Every field has a default.
     #[serde(default)]
     pub csv: Csv,
 }
@@ -34,7 +38,7 @@ pub struct FileFrom {
     /// A key of a ConfigMap in this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map: Option<ConfigMapKey>,
-    /// A URL answered by GET.
+    /// A web server that answers a GET with the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpFile>,
     /// A folder of an SFTP server.
@@ -42,7 +46,7 @@ pub struct FileFrom {
     pub sftp: Option<SftpFile>,
 }
 
-/// A URL answered by GET.
+/// A web server that answers a GET with the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpFile {
@@ -61,15 +65,15 @@ pub struct SftpFile {
     /// Name or address of the server.
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[A-Za-z0-9.:-]+$"))]
     pub host: String,
-    /// Its port.
+    /// TCP port of the server; 22 by default.
     #[serde(default = "ssh_port")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: u32,
-    /// Who signs in.
+    /// User name that Rollcall signs in with.
     #[schemars(length(min = 1, max = 128))]
     pub user: String,
     /// Keys of which the server must show one: `SHA256:…`, as `ssh-keygen -lf` prints it, or a public key such as
-    /// `ssh-ed25519 AAAA…`. Two during a rotation. Ask whoever runs the server; a key that only was seen proves nothing.
+    /// `ssh-ed25519 AAAA…`. Two during a rotation. Ask those who run the server; a key that only was seen proves nothing.
     #[schemars(
         length(min = 1, max = 4),
         inner(
@@ -112,7 +116,7 @@ pub struct Complete {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10))]
     pub unchanged_polls: Option<u32>,
-    /// A file of the same name with this behind it lies beside it and is not older, such as `.done`.
+    /// A file of the same name with this behind it lies in the same folder and is not older, such as `.done`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16), regex(pattern = "^[.][A-Za-z0-9]+$"))]
     pub marker: Option<String>,
@@ -121,7 +125,7 @@ pub struct Complete {
     pub checksum: Option<Checksum>,
 }
 
-/// The kind of a checksum.
+/// By which algorithm a checksum is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Checksum {
     /// SHA-256, in hex, as `sha256sum` writes it.
@@ -161,7 +165,7 @@ pub enum FileMode {
     Delta,
 }
 
-/// How a CSV file is read.
+/// How a CSV file is read. Every field has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Csv {
@@ -213,20 +217,20 @@ pub struct Csv {
 /// What stands around cells that hold the delimiter or a line end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Quote {
-    /// `"`.
+    /// Double quotes: `"Doe, Ada"`.
     #[default]
     Double,
-    /// `'`.
+    /// Single quotes: `'Doe, Ada'`.
     Single,
 }
 
 /// How a quote stands inside a quoted cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Escape {
-    /// Written twice.
+    /// A quote within quotes is written twice: `"a ""b"" c"`.
     #[default]
     Doubled,
-    /// Behind a backslash.
+    /// A quote within quotes stands behind a backslash: `"a \"b\" c"`.
     Backslash,
 }
 
@@ -240,130 +244,10 @@ pub enum Encoding {
     UnicodeOrWindows1252,
 }
 
-/// Header of the column that holds each field.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Columns {
-    /// The HR system's own id of the person; without it people are keyed by a digest of their address (`WeakIdentity`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub employee_id: Option<String>,
-    /// Full name. Required in the file: the header of one column, or a list of up to four whose parts make the name, such as
-    /// `[First name, Last name]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "Headers::schema")]
-    pub full_name: Option<Headers>,
-    /// Work address. Required in the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub email: Option<String>,
-    /// Status word. Without the column the source speaks by its dates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub status: Option<String>,
-    /// First day of work.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub hire_date: Option<String>,
-    /// Last day of work, or first day out (`endDateMeans`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub termination_date: Option<String>,
-    /// Department.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub department: Option<String>,
-    /// Job title.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub title: Option<String>,
-    /// Location; picks the time zone and is kept nowhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub location: Option<String>,
-    /// Work address of the manager.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub manager_email: Option<String>,
-    /// Word for the kind of employment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub employment_type: Option<String>,
-    /// The company that employs them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub legal_entity: Option<String>,
-    /// Team.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub team: Option<String>,
-    /// Last day they work, where it stands apart from the termination date; it counts before that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub last_working_day: Option<String>,
-    /// Planned end of a fixed-term contract; nothing ends by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub contract_end: Option<String>,
-    /// Reason of a termination, for `urgentReasons`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub termination_reason: Option<String>,
-    /// Work telephone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub phone: Option<String>,
-}
-
-/// The header of one column, or those of several that belong together.
-///
-/// A schema of Kubernetes cannot say "a text or a list of texts", so the API server takes anything here. What is neither
-/// is read as no header at all, which stalls the connection: an object that cannot be read would stall all of them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "serde_json::Value", into = "serde_json::Value")]
-pub struct Headers(pub Vec<String>);
-
-impl Headers {
-    /// Most columns that belong together, and the longest header.
-    const MOST: usize = 4;
-    const LONGEST: usize = 128;
-
-    /// The headers, where there are some that could stand in a file.
-    #[must_use]
-    pub fn get(&self) -> Option<&[String]> {
-        let fits = |header: &String| (1..=Self::LONGEST).contains(&header.chars().count());
-        let headers = self.0.as_slice();
-        ((1..=Self::MOST).contains(&headers.len()) && headers.iter().all(fits)).then_some(headers)
-    }
-
-    fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
-    }
-}
-
-impl From<serde_json::Value> for Headers {
-    fn from(value: serde_json::Value) -> Self {
-        let texts = match value {
-            serde_json::Value::String(text) => vec![text],
-            other => serde_json::from_value(other).unwrap_or_default(),
-        };
-        Self(texts)
-    }
-}
-
-impl From<Headers> for serde_json::Value {
-    fn from(headers: Headers) -> Self {
-        match <[String; 1]>::try_from(headers.0) {
-            Ok([one]) => Self::String(one),
-            Err(several) => several.into(),
-        }
-    }
-}
-
-/// What a status word means.
+/// What a status word of the HR system means to Rollcall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StatusMeaning {
-    /// Works here.
+    /// The person works here.
     Active,
     /// On leave: reversible answers only.
     Leave,

@@ -10,16 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Resource;
 use kube::api::{ObjectMeta, Patch, PatchParams};
-use serde::{Deserialize, Serialize};
 
 use super::{CHECK, JobState, Seen, look, shape, start};
-use crate::api::{condition, names};
+use crate::api::condition::Reason;
+use crate::api::names;
 use crate::control::Context;
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
+use crate::kube::revoker::{self, KEY, Record};
 
-/// Key of the record in the ConfigMap `rollcall-consents`.
-pub const KEY: &str = "revoker.json";
 /// Field manager of that key.
 const MANAGER: &str = "rollcall-control-revoker";
 /// A proof is made again when it is this old: quotas, policies and nodes change too.
@@ -30,19 +29,6 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 const REST: Duration = Duration::from_secs(60);
 /// Time between two looks while a check is under way.
 const SOON: Duration = Duration::from_secs(2);
-
-/// What is known of the revoker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// What Jobs were made of when it was found.
-    pub shape: String,
-    /// Whether an empty Job ended well.
-    pub ready: bool,
-    /// When it was found.
-    pub at: Timestamp,
-    /// What keeps the revoker from running, in words; empty if nothing does.
-    pub message: String,
-}
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,7 +76,7 @@ pub async fn keep(ctx: Arc<Context>) {
     let mut record = None;
     loop {
         if record.is_none() {
-            record = read(&ctx).await;
+            record = revoker::read(&ctx.client, &ctx.options.namespace).await.ok().flatten();
         }
         let pause = match round(&ctx, &mut record).await {
             Ok(pause) => pause,
@@ -126,16 +112,10 @@ async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, F
     let ready = found.ready;
     if !same || ready {
         write(ctx, &found).await?;
-        tell(ctx, &found, now).await;
+        publish(ctx, &found, now).await;
         *record = Some(found);
     }
     Ok(if ready { REST } else { SOON.saturating_mul(5) })
-}
-
-async fn read(ctx: &Context) -> Option<Record> {
-    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let map = call("read what is known of the revoker", api.get_opt(names::CONSENTS)).await.ok()??;
-    serde_json::from_str(map.data?.get(KEY)?).ok()
 }
 
 async fn write(ctx: &Context, record: &Record) -> Result<(), Fault> {
@@ -149,7 +129,7 @@ async fn write(ctx: &Context, record: &Record) -> Result<(), Fault> {
     call("write what is known of the revoker", api.patch(names::CONSENTS, &params, &Patch::Apply(&map))).await.map(drop)
 }
 
-async fn tell(ctx: &Context, record: &Record, now: Timestamp) {
+async fn publish(ctx: &Context, record: &Record, now: Timestamp) {
     let map = ConfigMap {
         metadata: ObjectMeta {
             name: Some(names::CONSENTS.to_owned()),
@@ -160,18 +140,18 @@ async fn tell(ctx: &Context, record: &Record, now: Timestamp) {
     };
     let on = map.object_ref(&());
     if record.ready {
-        calls::announce(
+        calls::publish_event(
             &ctx.client,
             "control",
             on,
-            "RevokerReady",
+            Reason::RevokerReady,
             "An empty Job of the revoker ended well.".to_owned(),
             now,
         )
         .await;
     } else {
         let note = format!("An empty Job of the revoker cannot run: {}", record.message);
-        calls::alarm(&ctx.client, "control", on, condition::REVOKER_CANNOT_START, note, now).await;
+        calls::publish_warning(&ctx.client, "control", on, Reason::RevokerCannotStart, note, now).await;
     }
 }
 

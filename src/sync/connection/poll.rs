@@ -1,31 +1,33 @@
 //! What a poll needs to know, and what its outcome says on the connection. Pure.
 
+mod text;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use kube::ResourceExt;
 
-use crate::api::condition::{self, ConditionUpdate};
+use crate::api::condition::{self, ConditionUpdate, Reason};
 use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Sentinels, Trusted};
 use crate::api::{HRConnection, names, quantity};
 use crate::kube::outcome::Fault;
 use domain::capabilities;
-use domain::employee::{BadRecord, Employee, Failure, HrId, Read, Said};
+use domain::employee::{Employee, Failure, HrId, Read, Said};
 use domain::schedule::{self, Times};
 use domain::trust::{self, Asked, Believed, Bounds, Finding, Held, Sentinel};
+use text::{Age, explain, left_out, line, set_aside, short};
 
 /// Outcome of an attempt that found nothing new.
 const NOTHING_NEW: &str = "NothingNew";
 /// How long a source counts as one that shows who left, after it last did.
 const LEAVERS_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// Longest value of the reconcile-now annotation that is told from another.
-const LONGEST_REQUEST: usize = 64;
-/// Longest finding, and most findings and words, that the schema takes.
-const LONGEST_FINDING: usize = 512;
-const MOST_FINDINGS: usize = 16;
-const MOST_WORDS: usize = 32;
+const MAX_REQUEST: usize = 64;
+/// Most findings and words that the schema takes.
+const MAX_FINDINGS: usize = 16;
+const MAX_WORDS: usize = 32;
 /// Most records shown that were set aside; the number is always said.
-const MOST_SET_ASIDE: usize = 5;
+const MAX_SET_ASIDE: usize = 5;
 
 /// The spec, read.
 pub struct Settings {
@@ -69,7 +71,7 @@ impl Settings {
         })
     }
 
-    /// What the next poll depends on. A changed spec is a request: whoever mended it wants to see it.
+    /// What the next poll depends on. A changed spec is a request: the person who corrected it wants to see it.
     pub(super) fn times<'a>(&self, connection: &'a HRConnection) -> Times<'a> {
         let status = connection.status.as_ref();
         let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
@@ -85,13 +87,13 @@ impl Settings {
         }
     }
 
-    /// What the gate is asked beside the answer. `source` says which source it is of, `standing` who stands in the cluster.
-    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str, standing: &'a [Employee]) -> Asked<'a> {
+    /// What the trust gate needs in addition to the response. `source` says where it is from, `known` who is known here.
+    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str, known: &'a [Employee]) -> Asked<'a> {
         Asked {
             source,
             remembered: connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()),
             accepted: connection.annotations().get(names::ACCEPT).map(String::as_str),
-            standing,
+            standing: known,
         }
     }
 }
@@ -123,7 +125,7 @@ impl Seen {
             unmapped_types: most(&read.unmapped_types),
             without_meaning: read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count(),
             bad: read.bad.len(),
-            set_aside: read.bad.iter().take(MOST_SET_ASIDE).map(set_aside).collect(),
+            set_aside: read.bad.iter().take(MAX_SET_ASIDE).map(set_aside).collect(),
             notes: read.remarks.iter().map(|remark| short(remark)).collect(),
         }
     }
@@ -131,7 +133,7 @@ impl Seen {
     /// Adds what the gate set aside: every record of these ids.
     pub(super) fn set_aside(&mut self, repeated: &[HrId]) {
         self.bad = self.bad.saturating_add(repeated.len());
-        let room = MOST_SET_ASIDE.saturating_sub(self.set_aside.len());
+        let room = MAX_SET_ASIDE.saturating_sub(self.set_aside.len());
         let lines = repeated.iter().take(room);
         self.set_aside.extend(lines.map(|id| short(&format!("set aside: more than one record has the id {id}"))));
     }
@@ -146,7 +148,7 @@ impl Seen {
         self.notes.push(short(&words));
     }
 
-    fn words(&self) -> [ConditionUpdate; 2] {
+    fn updates(&self) -> [ConditionUpdate; 2] {
         let people = u32::try_from(self.without_meaning).unwrap_or(u32::MAX);
         let ids = if self.capabilities.stable_ids { condition::stable_ids() } else { condition::weak_identity() };
         let statuses = match people {
@@ -161,7 +163,7 @@ impl Seen {
 fn most(words: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
     let mut words: Vec<_> = words.iter().collect();
     words.sort_by_key(|(word, people)| (std::cmp::Reverse(**people), *word));
-    words.into_iter().take(MOST_WORDS).map(|(word, people)| (word.clone(), *people)).collect()
+    words.into_iter().take(MAX_WORDS).map(|(word, people)| (word.clone(), *people)).collect()
 }
 
 /// What an attempt came to.
@@ -221,23 +223,23 @@ fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
 }
 
 /// The status as it stands, empty where there is none.
-pub(super) fn standing(connection: &HRConnection) -> HRConnectionStatus {
+pub(super) fn current_status(connection: &HRConnection) -> HRConnectionStatus {
     connection.status.clone().unwrap_or_default()
 }
 
 /// The status after a fault: the poll is owed, and made as soon as the fault is gone.
 pub(super) fn owed(connection: &HRConnection) -> HRConnectionStatus {
-    HRConnectionStatus { next_run: None, ..standing(connection) }
+    HRConnectionStatus { next_run: None, ..current_status(connection) }
 }
 
-/// Status and words of a pause.
+/// Status and conditions of a pause.
 pub(super) fn suspended(connection: &HRConnection, until: Timestamp) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let reason = connection.spec.suspend.as_ref().map_or("", |suspend| suspend.reason.as_str());
-    let status = HRConnectionStatus { next_run: Some(until), ..standing(connection) };
+    let status = HRConnectionStatus { next_run: Some(until), ..current_status(connection) };
     (status, vec![condition::suspended(reason, until)])
 }
 
-/// Status and words of an attempt that ended at `at`. What an earlier trusted answer left stands, whatever came now.
+/// Status and conditions of an attempt that ended at `at`. What an earlier trusted answer left stands, whatever came now.
 pub(super) fn record(
     connection: &HRConnection,
     settings: &Settings,
@@ -245,13 +247,13 @@ pub(super) fn record(
     outcome: Outcome,
     at: Timestamp,
 ) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
-    let mut status = standing(connection);
-    let mut words: Vec<ConditionUpdate> = seen.iter().flat_map(Seen::words).collect();
-    let attempt = |outcome: &str, answer: Option<String>, findings: &[Finding], prefix: &str| {
+    let mut status = current_status(connection);
+    let mut updates: Vec<ConditionUpdate> = seen.iter().flat_map(Seen::updates).collect();
+    let attempt = |outcome: Reason, answer: Option<String>, findings: &[Finding], prefix: &str| {
         let found = findings.iter().map(|finding| line(prefix, finding));
         let shown = seen.iter().flat_map(|seen| seen.set_aside.iter().chain(&seen.notes).cloned());
         let all = found.chain(shown);
-        Attempt { time: at, outcome: outcome.to_owned(), answer, findings: all.take(MOST_FINDINGS).collect() }
+        Attempt { time: at, outcome: outcome.as_str().to_owned(), answer, findings: all.take(MAX_FINDINGS).collect() }
     };
     let age = |last: Option<&Trusted>| Age { at, stale_after: settings.stale_after, last: last.map(Trusted::as_of) };
     let before = age(status.last_trusted.as_ref());
@@ -259,8 +261,8 @@ pub(super) fn record(
         Outcome::Trusted(answered) => {
             let Answered { trusted, acceptance, waived } = *answered;
             let people = trusted.employees;
-            let message = format!("{people} people read and believed.{}", beside(seen.as_ref()));
-            words.extend([
+            let message = format!("{people} people read and believed.{}", left_out(seen.as_ref()));
+            updates.extend([
                 ready_or_stale(message, &age(Some(&trusted))),
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
@@ -269,14 +271,14 @@ pub(super) fn record(
             if let Some(seen) = &seen {
                 let shown = seen.tells_leavers().then_some(at);
                 status.leavers_last_seen = shown.or(status.leavers_last_seen);
-                words.push(tells_leavers(seen, status.leavers_last_seen, at));
+                updates.push(tells_leavers(seen, status.leavers_last_seen, at));
             }
-            attempt("Trusted", Some(acceptance), &waived, "accepted: ")
+            attempt(Reason::Trusted, Some(acceptance), &waived, "accepted: ")
         }
         Outcome::Held(held) => {
             let message = format!("{}{before}", explain(&connection.name_any(), &held));
-            let reason = held.findings.first().map_or("Held", Finding::reason);
-            words.extend([
+            let reason = held.findings.first().map_or(Reason::Held, Reason::from);
+            updates.extend([
                 condition::waiting(reason, message.clone()),
                 condition::reachable(),
                 condition::held(reason, message),
@@ -285,8 +287,8 @@ pub(super) fn record(
         }
         Outcome::Failed(finding) => {
             let message = format!("{} Nothing was changed.{before}", finding.message());
-            let reason = finding.reason();
-            words.extend([
+            let reason = Reason::from(&finding);
+            updates.extend([
                 condition::waiting(reason, message.clone()),
                 condition::unreachable(reason, message.clone()),
                 condition::held(reason, message),
@@ -296,7 +298,7 @@ pub(super) fn record(
         Outcome::Nothing(why) => {
             let people = status.last_trusted.as_ref().map_or(0, |last| last.employees);
             let message = format!("Nothing new: {why}. What was last believed stands, {people} people.");
-            words.extend([
+            updates.extend([
                 ready_or_stale(message, &before),
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
@@ -311,7 +313,7 @@ pub(super) fn record(
     }
     status.next_run = Some(schedule::next(settings.every, connection.metadata.uid.as_deref().unwrap_or_default(), at));
     status.last_handled_reconcile_at = requested(connection).or(status.last_handled_reconcile_at);
-    (status, words)
+    (status, updates)
 }
 
 /// Whether answers show who left. A source that never does leaves everybody employed for ever and looks healthy, so it has
@@ -336,69 +338,9 @@ fn ready_or_stale(message: String, age: &Age) -> ConditionUpdate {
     if age.stale() { condition::stale(format!("{message}{age}")) } else { condition::ready(message) }
 }
 
-/// Why an answer is held, and what to do: all reasons, the first in full.
-fn explain(name: &str, held: &Held) -> String {
-    let mut text = held.findings.first().map_or_else(String::new, Finding::message);
-    let others: Vec<_> = held.findings.iter().skip(1).map(Finding::reason).collect();
-    if !others.is_empty() {
-        text.push_str(&format!(" Also {}: see status.lastAttempt.findings.", others.join(", ")));
-    }
-    text.push_str(" Nothing was changed.");
-    if held.findings.iter().all(Finding::can_be_accepted) {
-        let answer = &held.answer;
-        text.push_str(&format!(" If this answer is right: `kubectl rollcall accept {name} --answer {answer}`."));
-    }
-    text
-}
-
-/// How old the last trusted answer is, in words where that matters.
-struct Age {
-    at: Timestamp,
-    stale_after: SignedDuration,
-    last: Option<Timestamp>,
-}
-
-impl Age {
-    fn stale(&self) -> bool {
-        self.last.is_some_and(|last| self.at.duration_since(last) > self.stale_after)
-    }
-}
-
-impl std::fmt::Display for Age {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.last {
-            None => f.write_str(" No answer was trusted yet."),
-            Some(last) if self.stale() => {
-                write!(f, " Stale: the last trusted answer is of {last}, older than trust.staleAfter allows.")
-            }
-            Some(_) => Ok(()),
-        }
-    }
-}
-
-/// What a believed answer leaves out, in words.
-fn beside(seen: Option<&Seen>) -> String {
-    seen.filter(|seen| seen.bad > 0).map_or_else(String::new, |seen| {
-        let bad = seen.bad;
-        format!(" {bad} records could not be read and were set aside, which ends nobody's access: see status.lastAttempt.findings.")
-    })
-}
-
-fn line(prefix: &str, finding: &Finding) -> String {
-    short(&format!("{prefix}{}: {}", finding.reason(), finding.message()))
-}
-
-fn set_aside(record: &BadRecord) -> String {
-    short(&format!("set aside: number {}: {}", record.position, record.reason))
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(LONGEST_FINDING).collect()
-}
-
 /// The value of the reconcile-now annotation, as far as it can be echoed.
 fn requested(connection: &HRConnection) -> Option<String> {
-    connection.annotations().get(names::REQUESTED_AT).map(|value| value.chars().take(LONGEST_REQUEST).collect())
+    connection.annotations().get(names::REQUESTED_AT).map(|value| value.chars().take(MAX_REQUEST).collect())
 }
 
 fn count(people: usize) -> u32 {

@@ -4,7 +4,7 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 
 use super::poll;
-use crate::api::condition;
+use crate::api::condition::Reason;
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::calls::call;
 use crate::kube::named::Api;
@@ -28,13 +28,14 @@ pub async fn is_there(connection: &HRConnection, ctx: &Context) -> Result<bool, 
 /// Whether the newest attempt was trusted. One that was held or failed since is not repeated: that would ask the source
 /// without end.
 fn trusted_last(connection: &HRConnection) -> bool {
-    let status = poll::standing(connection);
-    status.last_attempt.is_some_and(|attempt| attempt.outcome == condition::TRUSTED) && status.last_trusted.is_some()
+    let status = poll::current_status(connection);
+    status.last_attempt.is_some_and(|attempt| attempt.outcome == Reason::Trusted.as_str())
+        && status.last_trusted.is_some()
 }
 
 /// Whether a policy over this connection shows another response than the one that was trusted last.
 fn waits(policy: &SyncPolicy, connection: &HRConnection) -> bool {
-    let trusted = poll::standing(connection).last_trusted.map(|trusted| trusted.answer);
+    let trusted = poll::current_status(connection).last_trusted.map(|trusted| trusted.answer);
     let over = policy.spec.connections.iter().any(|named| named.name == connection.name_any());
     over && policy.status.as_ref().and_then(|status| status.answer.as_ref()) != trusted.as_ref()
 }

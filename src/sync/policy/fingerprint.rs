@@ -52,20 +52,20 @@ impl Fingerprint {
         }
     }
 
-    /// What the settled baseline is worth. `standing` says whether the policy calls it settled still: one that was
+    /// What the settled baseline is worth. `called_settled` says whether the policy calls it settled still: one that was
     /// awaited already is not made good by a spec that cannot be followed.
     #[must_use]
-    pub fn baseline(&self, settled: Option<&str>, standing: bool, answered: bool) -> Baseline {
+    pub fn baseline(&self, settled: Option<&str>, called_settled: bool, answered: bool) -> Baseline {
         let written = self.written();
-        let fits = settled.filter(|settled| self.fits(settled, standing));
+        let fits = settled.filter(|settled| self.fits(settled, called_settled));
         Baseline::of(settled, fits.or(written.as_deref()), answered)
     }
 
-    fn fits(&self, settled: &str, standing: bool) -> bool {
+    fn fits(&self, settled: &str, called_settled: bool) -> bool {
         let [version, mode, source, policy] = settled.split('.').collect::<Vec<_>>()[..] else { return false };
         let same = |part: &Part, settled: &str| match part {
             Part::Is(now) => now == settled,
-            Part::Stands => standing,
+            Part::Stands => called_settled,
             Part::NotKnown => false,
         };
         version == VERSION.to_string()
@@ -211,7 +211,7 @@ mod tests {
         let settled = written(&json!({}));
         let is = || source("uid-1", "source-1");
         let enforce = json!({"mode": "Enforce"});
-        for (what, change, followed, source, standing, expected) in [
+        for (what, change, followed, source, called_settled, expected) in [
             ("the connection is gone", json!({}), true, Part::Stands, true, Baseline::Settled),
             (
                 "it is gone, and the scope was changed",
@@ -236,8 +236,8 @@ mod tests {
             ("both", json!({}), false, Part::Stands, true, Baseline::Settled),
         ] {
             let now = Fingerprint::of(&spec(&change), followed, source);
-            assert_eq!(now.baseline(Some(&settled), standing, false), expected, "{what}");
-            assert_eq!(now.baseline(None, standing, false), Baseline::Awaited, "{what}, and nothing was settled");
+            assert_eq!(now.baseline(Some(&settled), called_settled, false), expected, "{what}");
+            assert_eq!(now.baseline(None, called_settled, false), Baseline::Awaited, "{what}, and nothing was settled");
         }
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::settings::Settings;
-use crate::api::condition;
+use crate::api::condition::{self, Reason};
 use crate::api::person::{PersonStatus, Record};
 use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
@@ -65,7 +65,7 @@ pub struct News {
     /// Name of the Person.
     pub person: String,
     /// Reason of the event.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// In words, with ids only.
     pub note: String,
     /// Whether somebody should look at it.
@@ -109,7 +109,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     let Plan { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake } = plan;
     let crossed = crossed(&changes);
     let mut writes =
-        Writes { standing: ours.iter().map(|(_, r)| r.id.as_str()).zip(&ours).collect(), ..Writes::new(view, now) };
+        Writes { unwritten: ours.iter().map(|(_, r)| r.id.as_str()).zip(&ours).collect(), ..Writes::new(view, now) };
     for change in changes {
         writes.change(change);
     }
@@ -146,9 +146,9 @@ fn bounded(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) 
     if managed <= view.most_people || !adds {
         return (whole, None);
     }
-    let standing: Vec<Employee> =
+    let known_only: Vec<Employee> =
         employees.unwrap_or_default().iter().filter(|one| known.contains(one.id.0.as_str())).cloned().collect();
-    let bounded = plan(view, ours, Some(&standing), now);
+    let bounded = plan(view, ours, Some(&known_only), now);
     (Plan { scope: whole.scope, unmatched: whole.unmatched, former: whole.former, ..bounded }, Some(managed))
 }
 
@@ -180,7 +180,7 @@ struct Writes<'a> {
     view: &'a GateInputs,
     now: Timestamp,
     /// Persons that exist and are not written yet, by HR id.
-    standing: HashMap<&'a str, &'a (&'a Arc<Person>, &'a Record)>,
+    unwritten: HashMap<&'a str, &'a (&'a Arc<Person>, &'a Record)>,
     /// Revocations by the name of their Person.
     revocations: HashMap<&'a str, Vec<&'a Revocation>>,
     leavers: Vec<Write>,
@@ -197,7 +197,7 @@ impl<'a> Writes<'a> {
         Self {
             view,
             now,
-            standing: HashMap::new(),
+            unwritten: HashMap::new(),
             revocations,
             leavers: Vec::new(),
             rest: Vec::new(),
@@ -206,20 +206,20 @@ impl<'a> Writes<'a> {
     }
 
     fn change(&mut self, change: Change) {
-        let standing = self.standing.remove(change.id.0.as_str()).map(|(person, _)| Arc::clone(person));
+        let current = self.unwritten.remove(change.id.0.as_str()).map(|(person, _)| Arc::clone(person));
         let record = Record { connection: self.view.settings.connection.clone(), id: change.id.0.clone() };
         let name = roster::person_name(&self.view.namespace, &record.connection, &change.id);
         self.news.extend(news(&change, &name, &record, self.view.baseline));
-        let mut status = standing.as_ref().and_then(|person| person.status.clone()).unwrap_or_default();
+        let mut status = current.as_ref().and_then(|person| person.status.clone()).unwrap_or_default();
         convert::show(&mut status, change.entry, &record);
-        self.show_access(&mut status, &name, standing.as_deref());
+        self.show_access(&mut status, &name, current.as_deref());
         let lane = if change.leaver { &mut self.leavers } else { &mut self.rest };
-        lane.push(Write { standing, name, record, status });
+        lane.push(Write { current, name, record, status });
     }
 
     /// Persons the roster leaves as they are, where only what happened to their access is new.
     fn mirror_the_rest(&mut self) {
-        let mut unchanged: Vec<_> = std::mem::take(&mut self.standing).into_values().collect();
+        let mut unchanged: Vec<_> = std::mem::take(&mut self.unwritten).into_values().collect();
         unchanged.sort_by_key(|(_, record)| &record.id);
         for (person, record) in unchanged {
             let Some(before) = &person.status else { continue };
@@ -232,7 +232,7 @@ impl<'a> Writes<'a> {
             self.show_access(&mut status, &name, Some(person));
             if (&status.access, &status.conditions) != (&before.access, &before.conditions) {
                 let status = PersonStatus { access: status.access, conditions: status.conditions, ..before.clone() };
-                self.rest.push(Write { standing: Some(Arc::clone(person)), name, record: (*record).clone(), status });
+                self.rest.push(Write { current: Some(Arc::clone(person)), name, record: (*record).clone(), status });
             }
         }
     }
@@ -254,8 +254,8 @@ fn crossed(changes: &[Change]) -> (u32, u32) {
     (count(Turn::OutOfScope).unwrap_or(u32::MAX), count(Turn::InScope).unwrap_or(u32::MAX))
 }
 
-/// What is said of a turn. A baseline's leavers left before anybody looked: they are no news. Whom a changed policy puts
-/// out of scope, or into it, is told of on the policy, once.
+/// The Event of a turn. A baseline's leavers left before anybody looked: they are no news. People whom a changed policy puts
+/// out of scope, or into it, are one Event on the policy.
 fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Option<News> {
     let Record { connection, id } = record;
     let (reason, note) = match change.turn? {
@@ -263,7 +263,7 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
         Turn::Terminated => {
             let run = change.entry.standing.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
             (
-                "Terminated",
+                Reason::Terminated,
                 format!(
                     "HR record {connection}/{id} has left: {}. Counted in run {run}.",
                     change.entry.standing.message()
@@ -271,27 +271,29 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
             )
         }
         Turn::Withdrawn => (
-            "TerminationWithdrawn",
+            Reason::TerminationWithdrawn,
             format!(
                 "HR record {connection}/{id} works here again: the termination was taken back. Nothing is restored by itself."
             ),
         ),
         Turn::Rehired => (
-            "Rehired",
+            Reason::Rehired,
             format!(
                 "HR record {connection}/{id} works here again, in a new employment. Nothing is restored by itself."
             ),
         ),
         Turn::OutOfScope => (
-            "OutOfScope",
+            Reason::OutOfScope,
             format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.standing.message()),
         ),
         Turn::InScope if change.entry.standing.left.is_some() => (
-            "InScope",
+            Reason::InScope,
             format!("HR record {connection}/{id} is in scope again, and has left: its Revocation needs approval."),
         ),
-        Turn::InScope => ("InScope", format!("HR record {connection}/{id} is in scope again.")),
-        Turn::Conflicting => ("Conflict", format!("HR record {connection}/{id}: {}.", change.entry.standing.message())),
+        Turn::InScope => (Reason::InScope, format!("HR record {connection}/{id} is in scope again.")),
+        Turn::Conflicting => {
+            (Reason::Conflict, format!("HR record {connection}/{id}: {}.", change.entry.standing.message()))
+        }
     };
     let wrong = change.turn == Some(Turn::Conflicting);
     Some(News { person: name.to_owned(), reason, note, wrong })

@@ -14,7 +14,7 @@ use domain::timezone::Zones;
 pub struct Settings {
     /// Name of its connection.
     pub connection: String,
-    /// Whom it is about.
+    /// Which people it manages.
     pub scope: Scope,
     /// Its time zones.
     pub zones: Zones,
@@ -42,7 +42,7 @@ impl Settings {
     /// and leavers who are known, need nothing of it, since each Person has its zone and whether it is in scope. None
     /// where the connection is another policy's.
     #[must_use]
-    pub fn standing(policy: &SyncPolicy, all: &[SyncPolicy]) -> Option<Self> {
+    pub fn previous(policy: &SyncPolicy, all: &[SyncPolicy]) -> Option<Self> {
         let spec = &policy.spec;
         let connection = connection(policy, all).ok()?;
         let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
@@ -150,10 +150,10 @@ mod tests {
         let loops = with("scope", serde_json::json!({"expression": "[1].all(x, true)"}));
         let names = with("identity", serde_json::json!({"usernames": ["person."]}));
         for policy in [&everyone, &zones, &loops, &names] {
-            let settings = Settings::standing(policy, &[]).expect("stands");
+            let settings = Settings::previous(policy, &[]).expect("stands");
             assert_eq!(settings.connection, "hq");
         }
-        assert_eq!(Settings::standing(&zones, &[]).expect("stands").zones.default_zone().name(), "UTC");
-        assert!(Settings::standing(&zones, &[older]).is_none(), "the older policy goes on");
+        assert_eq!(Settings::previous(&zones, &[]).expect("stands").zones.default_zone().name(), "UTC");
+        assert!(Settings::previous(&zones, &[older]).is_none(), "the older policy goes on");
     }
 }

@@ -1,4 +1,9 @@
+use std::time::Duration;
+
+use super::pass::Tally;
+use super::status::updates;
 use super::*;
+use crate::api::condition::ConditionUpdate;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -19,7 +24,22 @@ fn policy(status: SyncPolicyStatus) -> SyncPolicy {
 }
 
 fn seen(baseline: Baseline) -> Seen {
-    Seen { connection: "hq".into(), snapshot: None, fingerprint: Some("new".into()), baseline, trouble: None }
+    Seen {
+        connection: "hq".into(),
+        snapshot: None,
+        fingerprint: Some("new".into()),
+        baseline,
+        trouble: None,
+        revoker: Some(found(true)),
+    }
+}
+
+fn found(ready: bool) -> revoker::Record {
+    revoker::Record { shape: "s".into(), ready, at: noon(), message: "no node takes its pod".into() }
+}
+
+fn revoker() -> ConditionUpdate {
+    condition::revoker_ready(noon())
 }
 
 fn tally() -> Tally {
@@ -92,27 +112,29 @@ fn the_conditions_say_what_it_waits_for() {
         (
             Baseline::Now,
             waiting,
-            vec![condition::ready(said), condition::baseline_leavers(2), condition::locations_unmatched(4)],
+            vec![condition::ready(said), condition::baseline_leavers(2), revoker(), condition::locations_unmatched(4)],
         ),
         (
             Baseline::Settled,
             clear,
-            vec![condition::ready(missing), condition::baseline_clear(), condition::locations_matched()],
+            vec![condition::ready(missing), condition::baseline_clear(), revoker(), condition::locations_matched()],
         ),
     ];
     for (baseline, tally, expected) in cases {
-        assert_eq!(words(&seen(baseline), &tally), expected, "{baseline:?}");
+        assert_eq!(updates(&seen(baseline), &tally), expected, "{baseline:?}");
     }
     let excluded = [("teamUnknown".to_owned(), 2), ("departmentExcluded".to_owned(), 3)].into();
     let scoped = Tally { scope: Some(api::Scoped { included: 3, excluded }), ..tally() };
     let out = "3 people of connection hq. 5 people of its newest answer are out of scope: see status.scope.";
-    assert_eq!(words(&seen(Baseline::Settled), &scoped).first(), Some(&condition::ready(out)));
+    assert_eq!(updates(&seen(Baseline::Settled), &scoped).first(), Some(&condition::ready(out)));
     let with_former = Tally { former: 7, ..tally() };
     let former = "3 people of connection hq. 7 more had left before, and own nothing here: they get no Person.";
-    assert_eq!(words(&seen(Baseline::Settled), &with_former).first(), Some(&condition::ready(former)));
-    let awaited = words(&seen(Baseline::Awaited), &tally());
+    assert_eq!(updates(&seen(Baseline::Settled), &with_former).first(), Some(&condition::ready(former)));
+    let awaited = updates(&seen(Baseline::Awaited), &tally());
     assert!(awaited.contains(&condition::baseline_awaited()));
-    assert!(awaited.iter().any(|word| word.reason == "BaselineAwaited" && word.message.contains("connection hq")));
+    assert!(
+        awaited.iter().any(|word| word.reason == Reason::BaselineAwaited && word.message.contains("connection hq"))
+    );
 }
 
 #[test]
@@ -135,11 +157,11 @@ fn a_policy_is_settled_by_the_condition_of_exactly_its_spec() {
 }
 
 #[test]
-fn what_was_said_of_locations_stands_until_it_is_said_anew() {
+fn what_is_shown_of_locations_stays_until_a_response_shows_it_again() {
     let before = condition::merge(&[], vec![condition::locations_unmatched(4)], Some(3), noon());
     let before = SyncPolicyStatus { conditions: before, ..SyncPolicyStatus::default() };
-    let anew = condition::merge(&[], vec![condition::locations_matched()], Some(3), noon());
-    for (conditions, expected) in [(vec![], before.conditions.clone()), (anew.clone(), anew)] {
+    let newer = condition::merge(&[], vec![condition::locations_matched()], Some(3), noon());
+    for (conditions, expected) in [(vec![], before.conditions.clone()), (newer.clone(), newer)] {
         let mut status = SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() };
         keep_locations(&mut status, &before);
         assert_eq!(status.conditions, expected);
@@ -148,15 +170,30 @@ fn what_was_said_of_locations_stands_until_it_is_said_anew() {
 
 #[test]
 fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
-    let missing = || Fault::Waiting {
-        reason: condition::CONNECTION_MISSING,
-        message: "apply it".into(),
-        again: CONNECTION_AGAIN,
-    };
+    let missing =
+        || Fault::Waiting { reason: Reason::ConnectionMissing, message: "apply it".into(), again: CONNECTION_AGAIN };
     let invalid = || Fault::Stalled("spec.timeZones.default".into());
     for (trouble, expected, again) in [
-        (missing(), vec![("Ready", "ConnectionMissing"), ("Reconciling", "Progressing"), ("Baseline", "Settled")], 30),
-        (invalid(), vec![("Ready", "Stalled"), ("Stalled", "InvalidSpec"), ("Baseline", "Settled")], 600),
+        (
+            missing(),
+            vec![
+                ("Ready", "ConnectionMissing"),
+                ("Reconciling", "Progressing"),
+                ("Baseline", "Settled"),
+                ("RevokerReady", "Succeeded"),
+            ],
+            30,
+        ),
+        (
+            invalid(),
+            vec![
+                ("Ready", "Stalled"),
+                ("Stalled", "InvalidSpec"),
+                ("Baseline", "Settled"),
+                ("RevokerReady", "Succeeded"),
+            ],
+            600,
+        ),
     ] {
         let seen = Seen { trouble: Some(trouble), ..seen(Baseline::Settled) };
         let (_, report) = conclude(
@@ -166,7 +203,10 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
             None,
             noon(),
         );
-        assert_eq!(report.words.iter().map(|word| (word.type_, word.reason)).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            report.updates.iter().map(|word| (word.type_.as_str(), word.reason.as_str())).collect::<Vec<_>>(),
+            expected
+        );
         assert_eq!(report.again, Duration::from_secs(again));
     }
 }
@@ -174,8 +214,8 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
 #[test]
 fn too_many_people_are_said_and_the_baseline_stands() {
     let many = Tally { not_added: Some(10_001), baseline_leavers: 0, ..tally() };
-    let expected = [condition::too_many_people("hq", 10_001, MOST_PEOPLE), condition::baseline_clear()];
-    assert_eq!(words(&seen(Baseline::Settled), &many), expected);
+    let expected = [condition::too_many_people("hq", 10_001, MAX_PEOPLE), condition::baseline_clear(), revoker()];
+    assert_eq!(updates(&seen(Baseline::Settled), &many), expected);
 }
 
 #[test]
@@ -188,5 +228,19 @@ fn a_baseline_is_called_settled_by_its_condition_of_whatever_spec() {
     ] {
         let conditions = condition::merge(&[], vec![word], Some(1), noon());
         assert_eq!(called_settled(&SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() }), expected);
+    }
+}
+
+#[test]
+fn a_revoker_that_cannot_run_is_said_and_looked_for_again_soon() {
+    for (known, expected, again) in [
+        (None, condition::revoker_not_checked(), 60),
+        (Some(found(false)), condition::revoker_not_ready("no node takes its pod"), 60),
+        (Some(found(true)), condition::revoker_ready(noon()), 600),
+    ] {
+        let seen = Seen { revoker: known, ..seen(Baseline::Settled) };
+        let (_, report) = conclude(&policy(SyncPolicyStatus::default()), &seen, tally(), None, noon());
+        assert!(report.updates.contains(&expected), "{:?}", report.updates);
+        assert_eq!(report.again, Duration::from_secs(again));
     }
 }

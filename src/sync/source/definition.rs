@@ -1,6 +1,7 @@
 //! How the source of a connection is read: a definition of the catalogue, or the user's own in a ConfigMap. Pure.
 
 use super::resolve::{Objects, SECRET_AGAIN};
+use crate::api::condition::Reason;
 use crate::api::connection::{ApiSource, ConfigMapKey, HRConnectionSpec, StatusMeaning};
 use crate::kube::outcome::Fault;
 
@@ -44,7 +45,7 @@ fn written(spec: &HRConnectionSpec, api: &ApiSource, objects: &Objects) -> Resul
         (Some(connector), None) => hris::connector(connector).map_err(Fault::Stalled),
         (None, Some(ConfigMapKey { name, key })) => {
             let text = definition_text(spec, objects).ok_or_else(|| Fault::Waiting {
-                reason: "DefinitionMissing",
+                reason: Reason::DefinitionMissing,
                 message: format!(
                     "ConfigMap {name} with a key {key} is not there: put the definition into it. Looked for every 30s."
                 ),

@@ -53,7 +53,7 @@ fn from_where(from: &FileFrom, form: &mut Canonical) {
         let api::SftpFile { host, port, user, path, host_keys: _, credentials_ref: _, complete: _, archive: _ } = sftp;
         form.fact("host", host);
         form.fact("port", &port.to_string());
-        form.fact("user", user); // of whom the folder may be
+        form.fact("user", user); // whose folder it may be
         form.fact("directory", &path.directory);
         form.fact("pattern", &path.pattern);
     }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep};
 use super::resolve::text;
 use crate::api::names;
 use crate::kube::calls;
+use crate::kube::outcome::CallFailure;
 use crate::sync::MANAGER;
 use hris::{Keeper, Lent};
 
@@ -34,7 +35,7 @@ const TRIES: u32 = 20;
 #[derive(Default)]
 pub struct Rotations(Mutex<HashMap<(String, String), Turn>>);
 
-/// Whoever has it may use the token, and writes first what is still to be written.
+/// Its holder may use the token, and writes first what is still to be written.
 type Turn = Arc<tokio::sync::Mutex<Option<Unkept>>>;
 
 /// A token that is still to be written.
@@ -116,15 +117,13 @@ impl SecretKeeper {
         let data = BTreeMap::from([(key, ByteString(value.expose_secret().as_bytes().to_vec()))]);
         let patch = Patch::Merge(serde_json::json!({"metadata": metadata, "data": data}));
         let params = PatchParams { dry_run, field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        match tokio::time::timeout(calls::CALL, self.secrets.patch(&self.name, &params, &patch)).await {
-            Ok(Ok(secret)) => Ok(secret),
-            Ok(Err(error)) if calls::is(&error, 409) => Err(Unwritten::Changed),
-            Ok(Err(kube::Error::Api(status))) if status.code < 500 && status.code != 429 => {
-                Err(Unwritten::Refused(format!("{} {}", status.code, status.reason)))
-            }
-            Ok(Err(error)) => Err(Unwritten::Failed(calls::describe(&error))),
-            Err(_) => Err(Unwritten::Failed("no answer in time".to_owned())),
-        }
+        let written = calls::call("write the refresh token", self.secrets.patch(&self.name, &params, &patch)).await;
+        written.map_err(|fault| match fault.call_failure() {
+            Some(CallFailure::Conflict) => Unwritten::Changed,
+            Some(kind) if kind.may_pass() => Unwritten::Failed(kind.to_string()),
+            Some(kind) => Unwritten::Refused(kind.to_string()),
+            None => Unwritten::Failed(fault.to_string()),
+        })
     }
 
     /// Writes what is still to be written. Changes of other things in the Secret do not matter; another token there
@@ -161,7 +160,7 @@ impl SecretKeeper {
                 Err(_) => {} // the API server is away: the write says so again
             }
         }
-        // Somebody put another token there, or made the Secret anew.
+        // Somebody put another token there, or deleted the Secret and made another.
         *unkept = None;
         Ok(found)
     }

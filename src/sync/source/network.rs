@@ -1,6 +1,7 @@
 //! What a source is reached by: authorities and a proxy of its connection's own. Pure.
 
 use super::resolve::{Objects, SECRET_AGAIN, key_of};
+use crate::api::condition::Reason;
 use crate::api::connection::{CaBundle, HRConnectionSpec, SecretKey};
 use crate::kube::outcome::Fault;
 use domain::employee::Failure;
@@ -25,7 +26,7 @@ pub fn network(spec: &HRConnectionSpec, objects: &Objects) -> Result<hris::Netwo
 
 fn authorities(bundle: &CaBundle, objects: &Objects) -> Result<Vec<u8>, Fault> {
     let missing = |what: String| Fault::Waiting {
-        reason: "CaBundleMissing",
+        reason: Reason::CaBundleMissing,
         message: format!("{what} of network.caBundleRef is not there. Looked for every 30s."),
         again: SECRET_AGAIN,
     };

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub(super) use self::file::{key_of, name_parts, named_columns};
 use super::definition;
 use crate::api::LocalRef;
+use crate::api::condition::Reason;
 use crate::api::connection::HRConnectionSpec;
 use crate::kube::outcome::Fault;
 use domain::employee::Failure;
@@ -81,7 +82,7 @@ pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<h
 fn secret(objects: &Objects, reference: &LocalRef) -> Result<BTreeMap<String, SecretString>, Fault> {
     let name = &reference.name;
     let secret = objects.secrets.get(name).ok_or_else(|| Fault::Waiting {
-        reason: "SecretMissing",
+        reason: Reason::SecretMissing,
         message: format!("Secret {name} is not there: make it in this namespace. Looked for every 30s."),
         again: SECRET_AGAIN,
     })?;

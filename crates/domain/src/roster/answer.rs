@@ -9,7 +9,7 @@ use super::calendar::{Calendar, Day};
 use super::{Access, Answer, Draft, Entry, Known, Rules, Scoped, person, person_name};
 use crate::employee::{Employee, HrId, Manager};
 use crate::lifecycle::{State, Verdict, verdict};
-use crate::ownership::comparable;
+use crate::ownership::{comparable, connection_of};
 use crate::scope::{self, Out};
 
 /// What an answer shows beside the people in it.
@@ -101,9 +101,10 @@ fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -
         known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
     let all = former.len();
     former.retain(|draft| {
-        let id = format!("id:{}/{}", rules.connection, draft.id);
+        let connections = [rules.connection.to_owned(), connection_of(rules.namespace, rules.connection)];
+        let ids = connections.map(|connection| format!("id:{connection}/{}", draft.id));
         let aliases = draft.after.aliases.iter().map(|key| comparable(key)).filter(|key| !taken.contains(key));
-        std::iter::once(id).chain(aliases).any(|key| owns(&key))
+        ids.into_iter().chain(aliases).any(|key| owns(&key))
     });
     u32::try_from(all - former.len()).unwrap_or(u32::MAX)
 }

@@ -4,6 +4,8 @@ use jiff::civil;
 use serde_json::json;
 
 use super::*;
+use crate::api::condition::ConditionType;
+use domain::employee::BadRecord;
 use domain::employee::Field;
 use domain::employee::{Employee, Failure, HrId, Status};
 use domain::schedule::{Due, due};
@@ -76,7 +78,7 @@ fn polled(connection: &mut HRConnection) -> Memory {
 }
 
 fn reasons(words: &[ConditionUpdate]) -> Vec<(&'static str, &'static str)> {
-    let mut reasons: Vec<_> = words.iter().map(|word| (word.type_, word.reason)).collect();
+    let mut reasons: Vec<_> = words.iter().map(|word| (word.type_.as_str(), word.reason.as_str())).collect();
     reasons.sort_unstable();
     reasons
 }
@@ -129,14 +131,14 @@ fn a_held_answer_is_recorded_with_its_reason_and_the_trusted_one_stands() {
     let attempt = status(&connection).last_attempt.clone().expect("an attempt");
     assert_eq!((attempt.outcome.as_str(), attempt.time), ("Shrunk", at(3600)));
     assert_eq!(status(&connection).last_trusted, before);
-    let trusted = words.iter().find(|word| word.type_ == condition::TRUSTED).expect("said");
+    let trusted = words.iter().find(|word| word.type_ == ConditionType::Trusted).expect("said");
     let answer = attempt.answer.expect("a whole answer");
     let message = format!(
         "8 people seen, 10 before: fewer than trust.maxShrink allows. Nothing was changed. \
          If this answer is right: `kubectl rollcall accept hq --answer {answer}`."
     );
-    assert_eq!(*trusted, condition::held("Shrunk", message.clone()));
-    assert!(words.contains(&condition::waiting("Shrunk", message)));
+    assert_eq!(*trusted, condition::held(Reason::Shrunk, message.clone()));
+    assert!(words.contains(&condition::waiting(Reason::Shrunk, message)));
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn an_answer_that_cannot_be_accepted_offers_no_accepting() {
     let mut connection = connection(json!({}));
     let mut memory = polled(&mut connection);
     let words = poll(&mut connection, &mut memory, Ok(people(0)), at(3600));
-    assert!(words.iter().any(|word| word.reason == "Empty"));
+    assert!(words.iter().any(|word| word.reason == Reason::Empty));
     assert!(!words.iter().any(|word| word.message.contains("accept")));
 }
 
@@ -282,7 +284,7 @@ fn nothing_new_leaves_everything_as_it_stands_and_grows_stale() {
     }
     // A file that was old when it came is as stale.
     let words = poll(&mut connection, &mut memory, Ok(file(100)), at(9 * 3600));
-    assert!(words.iter().any(|word| (word.type_, word.reason) == ("Ready", "Stale")), "{words:?}");
+    assert!(words.iter().any(|word| (word.type_.as_str(), word.reason.as_str()) == ("Ready", "Stale")), "{words:?}");
 }
 
 #[test]
@@ -336,8 +338,11 @@ fn a_source_that_shows_nobody_who_left_is_ready_and_says_so_apart() {
     let mut memory = Memory::fresh(&[1; 32]);
     let mut said = |read: Read, day: i64| {
         let words = poll(&mut connection, &mut memory, Ok(read), at(day * A_DAY));
-        assert!(words.iter().any(|word| (word.type_, word.reason) == ("Ready", "Succeeded")), "day {day}");
-        let told = words.into_iter().find(|word| word.type_ == condition::TELLS_LEAVERS).expect("said");
+        assert!(
+            words.iter().any(|word| (word.type_.as_str(), word.reason.as_str()) == ("Ready", "Succeeded")),
+            "day {day}"
+        );
+        let told = words.into_iter().find(|word| word.type_ == ConditionType::TellsLeavers).expect("said");
         (told, status(&connection).leavers_last_seen)
     };
     let leaving = || {
@@ -347,7 +352,7 @@ fn a_source_that_shows_nobody_who_left_is_ready_and_says_so_apart() {
     };
     assert_eq!(said(people(10), 0), (condition::no_leaver_seen(None), None));
     let (told, last) = said(leaving(), 1);
-    assert_eq!((told.reason, last), ("LeaversSeen", Some(at(A_DAY))));
-    assert_eq!(said(people(10), 91).0.reason, "LeaversSeen", "within ninety days");
+    assert_eq!((told.reason, last), (Reason::LeaversSeen, Some(at(A_DAY))));
+    assert_eq!(said(people(10), 91).0.reason, Reason::LeaversSeen, "within ninety days");
     assert_eq!(said(people(10), 92), (condition::no_leaver_seen(Some(at(A_DAY))), Some(at(A_DAY))));
 }

@@ -69,7 +69,7 @@ impl Cluster {
         self.0.runs.iter_mut().for_each(|run| run.written = true);
         for write in decision.leavers.iter().chain(&decision.rest) {
             let spec = crate::api::person::PersonSpec { records: vec![write.record.clone()], hold: None };
-            let mut person = write.standing.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
+            let mut person = write.current.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
             person.metadata.uid = Some(format!("uid-{}", write.record.id));
             person.status = Some(write.status.clone());
             self.0.people.retain(|other| other.metadata.name.as_deref() != Some(&write.name));
@@ -166,7 +166,7 @@ fn a_person_deleted_is_made_again_by_the_next_answer_that_names_them_and_by_noth
 
 #[test]
 fn news_hold_ids_only_and_a_baselines_leavers_are_none() {
-    for (baseline, expected) in [(Baseline::Settled, vec!["Terminated"]), (Baseline::Now, vec![])] {
+    for (baseline, expected) in [(Baseline::Settled, vec![Reason::Terminated]), (Baseline::Now, vec![])] {
         let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
         cluster.0.baseline = baseline;
         cluster.answer(vec![employee("1", Status::Terminated)]);
@@ -195,10 +195,10 @@ fn who_goes_out_of_scope_or_comes_into_it_is_news_and_whom_an_edit_moves_is_coun
             .map(|pass| pass.news.iter().map(|news| (news.reason, news.note.as_str())).collect::<Vec<_>>());
         let expected = [
             (
-                "OutOfScope",
+                Reason::OutOfScope,
                 "HR record hq/1 is out of scope: the department is among spec.scope.exclude.departments; the record says: active, no last day. This ends nobody's access.",
             ),
-            ("InScope", "HR record hq/1 is in scope again, and has left: its Revocation needs approval."),
+            (Reason::InScope, "HR record hq/1 is in scope again, and has left: its Revocation needs approval."),
         ];
         assert_eq!(notes, if said { expected.map(|one| vec![one]) } else { [vec![], vec![]] });
         assert_eq!((out.tally.crossed, into.tally.crossed), ((1, 0), (0, 1)));

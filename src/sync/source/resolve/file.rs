@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::{Objects, SECRET_AGAIN, secret};
 use crate::api::LocalRef;
+use crate::api::condition::Reason;
 use crate::api::connection::{self as api, ConfigMapKey};
 use crate::kube::outcome::Fault;
 use domain::employee::{Failure, Status};
@@ -103,7 +104,7 @@ fn seal(seal: &api::Decryption, objects: &Objects) -> Result<Seal, Fault> {
 
 fn incomplete(reference: &LocalRef, what: &str) -> Fault {
     Fault::Waiting {
-        reason: "SecretIncomplete",
+        reason: Reason::SecretIncomplete,
         message: format!("Secret {} must hold {what}.", reference.name),
         again: SECRET_AGAIN,
     }

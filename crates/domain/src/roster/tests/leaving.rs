@@ -154,6 +154,8 @@ fn who_had_left_before_anybody_looked_gets_a_person_only_if_something_here_is_th
         ("nothing", own(&[]), false),
         ("an account marked with the id", own(&["id:hq/7"]), true),
         ("with the id of another connection", own(&["id:okta/7"]), false),
+        ("with the id of this installation's connection", own(&["id:rollcall:hq/7"]), true),
+        ("with the id of another installation's connection", own(&["id:labs:hq/7"]), false),
         ("with the address, in another case", own(&["email:seven.example@example.com"]), true),
         ("a binding of a user name", own(&["user:oidc:seven.example@example.com"]), true),
         ("somebody else's", own(&["email:8@example.com"]), false),

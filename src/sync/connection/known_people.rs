@@ -1,4 +1,4 @@
-//! The people of a connection that stand in the cluster, as the trust gate compares an answer with them.
+//! The people of a connection who have Persons, as the trust gate compares a response with them.
 
 use kube::ResourceExt;
 
@@ -7,7 +7,7 @@ use crate::sync::{Context, convert};
 use domain::employee::{Employee, HrId};
 use domain::trust::Memory;
 
-/// Who stands; nobody where the memory tells enough.
+/// Those people; nobody where the memory tells enough.
 ///
 /// Waits until everybody who was there at the start is known: an answer that is compared with half of them would be
 /// held, or be trusted, for no reason.
@@ -17,12 +17,12 @@ pub(super) async fn of(ctx: &Context, connection: &HRConnection, memory: &Memory
     }
     ctx.people.ready().await;
     let name = connection.name_any();
-    ctx.people.all().iter().filter_map(|person| standing(person, &ctx.namespace, &name)).collect()
+    ctx.people.all().iter().filter_map(|person| last_named(person, &ctx.namespace, &name)).collect()
 }
 
-/// A Person as its record was last named by a trusted answer; nobody whom the last one did not name, since the next one
+/// A Person as its record was last named by a trusted answer; nobody that the last one did not name, since the next one
 /// need not either.
-fn standing(person: &Person, namespace: &str, connection: &str) -> Option<Employee> {
+fn last_named(person: &Person, namespace: &str, connection: &str) -> Option<Employee> {
     let record = convert::record(person, namespace).filter(|record| record.connection == connection)?;
     let entry = convert::known(person, record).entry.filter(|entry| entry.missing_since.is_none())?;
     let address = entry.profile.work_email.unwrap_or_default();
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn who_stands_is_what_a_trusted_answer_last_said_of_them() {
-        let found = standing(&person("hq", false), "rollcall", "hq").expect("stands");
+        let found = last_named(&person("hq", false), "rollcall", "hq").expect("stands");
         assert_eq!((found.id.0.as_str(), found.work_email.as_str()), ("7", "ada@example.com"));
         assert_eq!(found.said, Said::Mapped(Status::Terminated));
         assert_eq!((found.start, found.last_day), (Some(date(2020, 1, 1)), Some(date(2026, 2, 28))));
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn people_of_another_connection_and_those_no_answer_names_any_more_are_not_compared_with() {
-        assert!(standing(&person("okta", false), "rollcall", "hq").is_none());
-        assert!(standing(&person("hq", true), "rollcall", "hq").is_none());
+        assert!(last_named(&person("okta", false), "rollcall", "hq").is_none());
+        assert!(last_named(&person("hq", true), "rollcall", "hq").is_none());
     }
 }

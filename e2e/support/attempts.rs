@@ -1,0 +1,85 @@
+//! Attempts: who tries what on which resource, as a rehearsal, and which layer says no.
+
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use super::chart;
+use super::installation::Installation;
+use super::objects::object;
+
+/// What is tried.
+pub enum Try<'a> {
+    Create(Value),
+    Patch(&'a str, Value),
+    Status(&'a str, Value),
+    Delete(&'a str),
+}
+use Try::{Create, Delete, Patch as Change, Status};
+
+/// A resource, by group, version, kind and plural.
+pub type Resource = (&'static str, &'static str, &'static str, &'static str);
+pub const CONFIG_MAPS: Resource = ("", "v1", "ConfigMap", "configmaps");
+pub const SECRETS: Resource = ("", "v1", "Secret", "secrets");
+pub const SERVICES: Resource = ("", "v1", "Service", "services");
+pub const PODS: Resource = ("", "v1", "Pod", "pods");
+pub const ACCOUNTS: Resource = ("", "v1", "ServiceAccount", "serviceaccounts");
+pub const DEPLOYMENTS: Resource = ("apps", "v1", "Deployment", "deployments");
+pub const CRON_JOBS: Resource = ("batch", "v1", "CronJob", "cronjobs");
+pub const LEASES: Resource = ("coordination.k8s.io", "v1", "Lease", "leases");
+pub const BINDINGS: Resource = ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
+pub const PEOPLE: Resource = ("rollcall.dev", "v1alpha1", "Person", "people");
+pub const CONNECTIONS: Resource = ("rollcall.dev", "v1alpha1", "HRConnection", "hrconnections");
+pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
+
+/// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.
+pub async fn attempt(
+    rollcall: &Installation,
+    who: &str,
+    namespace: &str,
+    what: Resource,
+    tried: &Try<'_>,
+) -> (String, String) {
+    let client = match who {
+        "sync" | "control" | "revoke" => {
+            rollcall.cluster.acting_as(&rollcall.identity(who), &["system:authenticated"]).await
+        }
+        "admin" => rollcall.cluster.acting_as("ada", &["system:masters", "system:authenticated"]).await,
+        "garbage collector" => {
+            let name = "system:serviceaccount:kube-system:generic-garbage-collector";
+            rollcall.cluster.acting_as(name, &["system:authenticated"]).await
+        }
+        user => rollcall.cluster.acting_as(user, &["system:authenticated"]).await,
+    };
+    let (group, version, kind, plural) = what;
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+    let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
+    let patching = PatchParams { dry_run: true, ..PatchParams::default() };
+    let answer = match tried {
+        Create(body) => {
+            let mut body = body.clone();
+            body["apiVersion"] = json!(if group.is_empty() { version.into() } else { format!("{group}/{version}") });
+            body["kind"] = json!(kind);
+            api.create(&PostParams { dry_run: true, ..PostParams::default() }, &object(body)).await.map(drop)
+        }
+        Change(name, patch) => api.patch(name, &patching, &Patch::Merge(patch)).await.map(drop),
+        Status(name, status) => {
+            api.patch_status(name, &patching, &Patch::Merge(json!({"status": status}))).await.map(drop)
+        }
+        Delete(name) => api.delete(name, &DeleteParams { dry_run: true, ..DeleteParams::default() }).await.map(drop),
+    };
+    match answer {
+        Ok(()) => ("none".into(), String::new()),
+        Err(error) if chart::refused_by_policy(&error) => ("policy".into(), error.to_string()),
+        Err(kube::Error::Api(status)) if status.code == 403 => ("rbac".into(), status.message.clone()),
+        Err(kube::Error::Api(status)) if status.code == 422 => ("schema".into(), status.message.clone()),
+        Err(other) => (other.to_string(), String::new()),
+    }
+}
+
+/// Tries every row in one namespace.
+pub async fn each(rollcall: &Installation, namespace: &str, rows: Vec<(&str, &str, Resource, Try<'_>, &str)>) {
+    for (who, what, resource, tried, expected) in rows {
+        let (layer, said) = attempt(rollcall, who, namespace, resource, &tried).await;
+        assert_eq!(layer, expected, "{who} {what}: {said}");
+    }
+}

@@ -1,0 +1,134 @@
+//! The processes of an installation: each command under its own account, and the node for the revoker's Jobs.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use rollcall::api::names;
+use serde_json::Value;
+
+use super::{Installation, Running, suffix};
+use crate::support::kubelet::{Kubelet, Node};
+use crate::support::process::{Process, Service, write_kubeconfig};
+use crate::support::proxy::Proxy;
+use crate::support::tokens;
+use crate::support::waiting::eventually;
+
+impl Installation {
+    /// Starts all there is to run: sync, control, and the node for the revoker's Jobs.
+    pub async fn run(&self) -> Running {
+        Running { sync: self.sync().await, _control: self.control().await, _revoker: self.revoker() }
+    }
+
+    /// Starts `rollcall sync`.
+    pub async fn sync(&self) -> Service {
+        self.start("sync", &[], None).await
+    }
+
+    /// Starts `rollcall sync`, which reaches the API server through a proxy.
+    pub async fn sync_through(&self, proxy: &Arc<Proxy>) -> Service {
+        self.start("sync", &[], Some(proxy)).await
+    }
+
+    /// Starts `rollcall control`.
+    pub async fn control(&self) -> Service {
+        self.control_by(None).await
+    }
+
+    /// Starts `rollcall control`, which reaches the API server through a proxy.
+    pub async fn control_through(&self, proxy: &Arc<Proxy>) -> Service {
+        self.control_by(Some(proxy)).await
+    }
+
+    async fn control_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
+        let namespace = self.revoker_namespace();
+        let account = format!("{}-revoke", self.release);
+        let job = self.job.lock().unwrap().clone();
+        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
+        self.start("control", &more, proxy).await
+    }
+
+    /// Lets control that is started from now on create other Jobs than those of the installed chart.
+    pub fn declare(&self, job: &Value) {
+        *self.job.lock().unwrap() = job.to_string();
+    }
+
+    /// The spec of the revoker's Job, as the chart passes it to control.
+    pub fn job(&self) -> Value {
+        serde_json::from_str(&self.job.lock().unwrap()).unwrap()
+    }
+
+    async fn start(&self, command: &str, more: &[&str], proxy: Option<&Arc<Proxy>>) -> Service {
+        let account = format!("{}-{command}", self.release);
+        let token = tokens::mint_unbound(&self.admin, &self.namespace, &account).await;
+        let server = proxy.map_or(&self.cluster.server, |proxy| &proxy.url);
+        let kubeconfig = write_kubeconfig(&self.directory, command, &self.cluster.kubeconfig_for(server, &token.0));
+        let listen = free_address();
+        self.listening.lock().unwrap().push(listen.clone());
+        let arguments: Vec<String> =
+            [command, "--namespace", &self.namespace, "--instance", &self.release, "--listen", &listen]
+                .iter()
+                .chain(more)
+                .map(|word| (*word).to_owned())
+                .collect();
+        let log = self.directory.join(format!("{command}-{}.log", suffix()));
+        self.logs.lock().unwrap().push(log.clone());
+        let start = {
+            let (log, proxy) = (log.clone(), proxy.cloned());
+            move || {
+                let process = Process::start(&account, &kubeconfig, &arguments, &log);
+                if let Some(proxy) = &proxy {
+                    proxy.carries(&process);
+                }
+                process
+            }
+        };
+        let service = Service::keep(start);
+        eventually(&format!("{command} is ready"), || async {
+            let ready = reqwest::get(format!("http://{listen}/readyz")).await.ok()?;
+            ready.status().is_success().then_some(())
+        })
+        .await;
+        service
+    }
+
+    /// Begins to run the revoker's Jobs.
+    pub fn revoker(&self) -> Kubelet {
+        self.node(None)
+    }
+
+    /// Begins to run the revoker's Jobs, which reach the API server through a proxy.
+    pub fn revoker_through(&self, proxy: &Arc<Proxy>) -> Kubelet {
+        self.node(Some(proxy.clone()))
+    }
+
+    fn node(&self, proxy: Option<Arc<Proxy>>) -> Kubelet {
+        Kubelet::start(Node {
+            admin: self.admin.clone(),
+            namespace: self.revoker_namespace(),
+            account: format!("{}-revoke", self.release),
+            directory: self.directory.clone(),
+            logs: self.logs.clone(),
+            proxy,
+        })
+    }
+
+    /// What control found out about the revoker, by an empty Job.
+    pub async fn revoker_record(&self) -> Option<Value> {
+        let map = self.api::<ConfigMap>().get_opt(names::CONSENTS).await.unwrap()?;
+        serde_json::from_str(map.data?.get("revoker.json")?).ok()
+    }
+
+    /// Waits until the revoker is proved able to run.
+    pub async fn revoker_is_ready(&self) {
+        eventually("the revoker is proved able to run", || async {
+            self.revoker_record().await.filter(|record| record["ready"] == true)
+        })
+        .await;
+    }
+}
+
+/// An address of this machine that nobody listens at.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}

@@ -1,0 +1,325 @@
+//! What each reason means: when it appears under a condition, and what the reader does next.
+//!
+//! `docs/conditions.md` shows this table, and a test compares the two row by row; a condition that the table lacks cannot
+//! be made in a test.
+
+use super::Status;
+use super::reason::{ConditionType, Reason};
+
+/// Rows of the documentation under one heading.
+#[derive(Debug)]
+pub struct Section {
+    /// The heading.
+    pub heading: &'static str,
+    /// Its rows, in their order.
+    pub rows: &'static [Row],
+}
+
+/// Reasons of one condition that mean the same to the reader.
+#[derive(Debug)]
+pub struct Row {
+    /// Type of the condition.
+    pub condition: ConditionType,
+    /// Its status.
+    pub status: Status,
+    /// The reasons.
+    pub reasons: &'static [Reason],
+    /// When it appears.
+    pub when: &'static str,
+    /// What the reader does next.
+    pub next: &'static str,
+}
+
+/// An Event: what happened, and on which objects it is written.
+#[derive(Debug)]
+pub struct EventRow {
+    /// The reasons.
+    pub reasons: &'static [Reason],
+    /// The objects, and who writes it.
+    pub on: &'static str,
+    /// What happened.
+    pub when: &'static str,
+}
+
+/// Whether a condition with this status and reason is one of the table.
+#[must_use]
+pub fn knows(condition: ConditionType, status: Status, reason: Reason) -> bool {
+    CONDITIONS
+        .iter()
+        .flat_map(|section| section.rows)
+        .any(|row| row.condition == condition && row.status == status && row.reasons.contains(&reason))
+}
+
+/// Rows, one a line of the page: `Condition=Status [Reason, …] "when" => "what to do";`.
+macro_rules! rows {
+    (@reasons [$($reason:ident),+]) => { &[$(Reason::$reason),+] };
+    (@reasons ($reasons:ident)) => { $reasons };
+    ($($condition:ident=$status:ident $reasons:tt $when:literal => $next:expr;)+) => {
+        &[$(Row {
+            condition: ConditionType::$condition,
+            status: Status::$status,
+            reasons: rows!(@reasons $reasons),
+            when: $when,
+            next: $next,
+        }),+]
+    };
+}
+
+const fn event(reasons: &'static [Reason], on: &'static str, when: &'static str) -> EventRow {
+    EventRow { reasons, on, when }
+}
+
+/// No whole response came.
+const NO_RESPONSE: &[Reason] = &[
+    Reason::Unreachable,
+    Reason::TimedOut,
+    Reason::Unauthorised,
+    Reason::CredentialNotKept,
+    Reason::Forbidden,
+    Reason::Missing,
+    Reason::ErrorStatus,
+    Reason::Throttled,
+    Reason::WrongFormat,
+    Reason::Truncated,
+    Reason::NotOpened,
+    Reason::WrongColumns,
+    Reason::TooLarge,
+    Reason::AddressRefused,
+];
+
+/// A response came, and is not trusted.
+const NOT_TRUSTED: &[Reason] = &[
+    Reason::Empty,
+    Reason::Incomplete,
+    Reason::DuplicateIds,
+    Reason::TooManyBadRecords,
+    Reason::UnmappedStatuses,
+    Reason::FieldMissing,
+    Reason::SentinelMissing,
+    Reason::Shrunk,
+    Reason::ShrunkSlowly,
+    Reason::OtherPeople,
+    Reason::IdsReassigned,
+    Reason::AddressesMoved,
+    Reason::OtherAddresses,
+    Reason::OtherStartDates,
+    Reason::LeaversChanged,
+    Reason::ManyLeft,
+    Reason::OlderFile,
+    Reason::MemoryLost,
+];
+
+const NO_RESPONSE_NEXT: &str = "[trusting.md](trusting.md#there-is-no-whole-response) has a row for each";
+const NOT_TRUSTED_NEXT: &str =
+    "[trusting.md](trusting.md#there-is-a-response-and-it-cannot-be-trusted) has a row for each";
+
+/// Every condition, as `docs/conditions.md` shows it.
+pub const CONDITIONS: &[Section] = &[
+    Section { heading: "Every kind but Person", rows: EVERY_KIND },
+    Section { heading: "HRConnection", rows: HR_CONNECTION },
+    Section { heading: "SyncPolicy", rows: SYNC_POLICY },
+    Section { heading: "Person", rows: PERSON },
+    Section { heading: "Revocation", rows: REVOCATION },
+    Section { heading: "Gates", rows: GATES },
+];
+
+const EVERY_KIND: &[Row] = rows! {
+    Ready=True [Succeeded]
+        "it is as its spec says, or its story is over" => "nothing";
+    Ready=False [Retrying]
+        "a call failed; tried again after 2 seconds, then longer, up to 5 minutes" => "look at the message if it stays";
+    Ready=False [Stalled]
+        "the spec cannot be followed; `Stalled=True` with the same message" => "change the field it names";
+    Reconciling=True [Progressing]
+        "work goes on, or is tried again" => "wait";
+    Stalled=True [InvalidSpec]
+        "with `Ready=False`" => "what the message says";
+};
+
+const HR_CONNECTION: &[Row] = rows! {
+    Ready=False [Suspended]
+        "`spec.suspend`" => "wait, or remove it";
+    Ready=False [DefinitionMissing, CaBundleMissing]
+        "what `definitionRef` or `network.caBundleRef` names is not there" => "make it; looked for every 30 seconds";
+    Ready=False [SecretMissing, SecretIncomplete]
+        "the Secret of `credentialsRef` is not there, or lacks its keys" => "make it; looked for every 30 seconds";
+    Ready=False [Stale]
+        "no file came for longer than `trust.staleAfter`" => "look at the sender's export";
+    Ready=False (NO_RESPONSE)
+        "the newest attempt brought no whole response" => NO_RESPONSE_NEXT;
+    Ready=False (NOT_TRUSTED)
+        "the newest response is not trusted" => NOT_TRUSTED_NEXT;
+    Reachable=True [Answered]
+        "the source answered" => "nothing";
+    Reachable=False (NO_RESPONSE)
+        "it gave no whole response" => NO_RESPONSE_NEXT;
+    Trusted=True [Trusted]
+        "the newest response is trusted" => "nothing";
+    Trusted=False (NO_RESPONSE)
+        "there is no whole response; the last trusted one stands" => NO_RESPONSE_NEXT;
+    Trusted=False (NOT_TRUSTED)
+        "the newest response is not trusted; the last trusted one stands" => NOT_TRUSTED_NEXT;
+    Recognised=True [Mapped]
+        "every status word is mapped" => "nothing";
+    Recognised=False [UnmappedStatus]
+        "some people hold as Unknown" => "map the words in `status.unmappedStatuses`: under `csv.statuses` of a file, under `source.api.statuses` next to a connector";
+    StableIds=True [OwnIds]
+        "people carry the source's own id" => "nothing";
+    StableIds=False [WeakIdentity]
+        "people are keyed by a digest of their address" => "name the id column, if there is one";
+    TellsLeavers=True [LeaversSeen]
+        "a trusted response of the last 90 days had somebody who left, or a last day" => "nothing";
+    TellsLeavers=False [NoLeaverSeen]
+        "none had: nobody's access ends by this source" => "[trusting.md](trusting.md#a-source-that-never-tells-who-left)";
+};
+
+const SYNC_POLICY: &[Row] = rows! {
+    Ready=False [BaselineAwaited]
+        "no trusted response since the policy, its connection or the source changed" => "look at the connection";
+    Ready=False [ConnectionMissing]
+        "there is no HRConnection of that name; announced last days and known leavers go on" => "apply it";
+    Ready=False [Stalled]
+        "the spec cannot be followed; announced last days and known leavers go on, unless another policy is over the connection" => "change the field it names";
+    Ready=False [TooManyPeople]
+        "more than 10,000 people to manage: nobody new is added, those who are known go on" => "narrow `spec.scope`";
+    Baseline=True [Settled]
+        "later leavers act by themselves, within the limits" => "nothing";
+    Baseline=True [LeaversNeedApproval]
+        "so many had left when it was taken, when they came into scope or when they were first seen, and are not revoked" => "approve each, or the batch, if that is right";
+    Baseline=False [Awaited]
+        "the next trusted response becomes the baseline" => "wait";
+    LocationsMatched=True [Matched]
+        "every location of the newest response has a zone" => "nothing";
+    LocationsMatched=False [DefaultZoneUsed]
+        "so many people have no location, or one that `byLocation` does not list: their days are counted in the default zone" => "add the locations to `byLocation`, or give these people one";
+    UserNamesMatched=True [Matched]
+        "so many users that bindings name are people" => "nothing";
+    UserNamesMatched=True [SomeUnknown]
+        "so many more look like the user names of the policy and are nobody known: people out of scope, or of another company" => "see `status.coverage.strangers`";
+    UserNamesMatched=False [NobodyMatched]
+        "bindings name users, and none of them is a person: the bindings of leavers would not be found" => "compare a user name in a binding with `spec.identity.usernames`";
+    RevokerReady=True [Succeeded]
+        "an empty Job of the revoker, made as its Jobs are made now, ended well" => "nothing";
+    RevokerReady=False [RevokerCannotStart]
+        "such a Job cannot run: leavers would keep their access" => "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)";
+    RevokerReady=Unknown [NotChecked]
+        "no such Job has ended yet" => "wait; look at control if it stays";
+};
+
+const PERSON: &[Row] = rows! {
+    Revoked=True [Refused]
+        "the Revocations of this termination ended with every target refused, and nothing remains" => "nothing";
+    Revoked=Unknown [NothingFound]
+        "neither an account nor a binding of theirs was found: nothing was refused, so nothing is proved" => "if they should have had access: owner annotations, and the policy's `UserNamesMatched`";
+    Revoked=False [NotPlanned]
+        "control has not made a Revocation yet" => "look at control if it stays";
+    Revoked=False [Held]
+        "a gate is shut; the message says which" => "see the gates below";
+    Revoked=False [Released]
+        "the revoker is started for it" => "wait";
+    Revoked=False [RevokerCannotStart, RevokerFailed]
+        "every gate is open, and access stands, because the revoker does not run" => "as on the Revocation";
+    Revoked=False [AccessRemains]
+        "it is done, and things of theirs remain and still work" => "end by hand what `remaining` of the Revocations names";
+    Revoked=False [NotProved]
+        "it ended `Failed`" => "correct what it names, then `kubectl rollcall retry` the Revocation";
+    Revoked=False [Cancelled]
+        "it was cancelled, and access stands" => "nothing, or end the access by hand";
+};
+
+const REVOCATION: &[Row] = rows! {
+    Ready=False [Released]
+        "the revoker's Job is starting, or its container runs: the message says which" => "wait";
+    Ready=False [RevokerCannotStart]
+        "the Job or its pod is refused, its image cannot be pulled, or no node takes it; nothing was changed" => "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)";
+    Ready=False [RevokerFailed]
+        "the revoker's last Jobs failed, or ended without ever running; the next is started later" => "the message says how; the logs of those Jobs";
+    Ready=False [NotRefused]
+        "not every target is proved refused; `Stalled=True` with the same message" => "correct what `steps` and `verdicts` name, then `kubectl rollcall retry NAME`; it holds the only manifests, so do not delete it";
+    Stalled=True [NotRefused]
+        "with `Ready=False`" => "what the message says";
+    Returned=True [CameBack]
+        "something was made again after the act; stays" => "remove it where it is applied from";
+};
+
+const GATES: &[Row] = rows! {
+    Ready=False [Withdrawn]
+        "the person is no longer terminated" => "nothing: it never opens, and becomes `Cancelled`";
+    Ready=False [OutOfScope]
+        "the person is out of the policy's scope: [scope.md](scope.md)" => "opens when they come into scope again, as a new Revocation that needs approval";
+    Ready=False [Unknown]
+        "whether they left can no longer be told, or the Person is gone" => "opens when the HR system says it again";
+    Ready=False [GlobalStop]
+        "a stop, or it or the ledger cannot be read" => "`kubectl rollcall stop --lift`";
+    Ready=False [Hold]
+        "a human's hold" => "opens at its end, or when it is removed";
+    Ready=False [Protected]
+        "the policy protects the person" => "opens when it no longer does; end the access by hand otherwise";
+    Ready=False [Rejected]
+        "somebody who may approve said no: `spec.rejection`" => "`kubectl rollcall reject --undo NAME`";
+    Ready=False [Observe]
+        "the policy observes, or is gone" => "`mode: Enforce`";
+    Ready=False [Unsettled]
+        "the policy changed and its baseline is not taken" => "opens with the next look, or the next trusted response";
+    Ready=False [NotDue]
+        "too early" => "opens at `due`";
+    Ready=False [Untrusted]
+        "a removal, and the newest response is not trusted" => "opens when one is";
+    Ready=False [Late]
+        "found after the first plan" => "`kubectl rollcall approve NAME`";
+    Ready=False [Uncounted]
+        "not every leaver of its run has a plan yet, or the plan changed since it was counted" => "opens within seconds";
+    Ready=False [Baseline]
+        "they had left when the baseline was taken, when they came into scope, or when they were first seen" => "`kubectl rollcall approve`";
+    Ready=False [LeavesScope]
+        "the response that says they leave would also put them out of scope: [scope.md](scope.md)" => "`kubectl rollcall approve`";
+    Ready=False [OverLimit]
+        "too many at once" => "`kubectl rollcall approve --batch BATCH`";
+};
+
+/// Every Event of type Normal, and what is wrong and no condition: other Warnings carry the reason of a condition.
+pub const EVENTS: &[EventRow] = &[
+    event(
+        &[Reason::Terminated],
+        "Person, by sync",
+        "a trusted response or a midnight says that they left; not of a baseline's leavers",
+    ),
+    event(&[Reason::TerminationWithdrawn], "Person, by sync", "they work here again: the termination was taken back"),
+    event(&[Reason::Rehired], "Person, by sync", "they work here again, in a new employment"),
+    event(&[Reason::Conflict], "Person, by sync (Warning)", "what the records say cannot all be true; holds"),
+    event(&[Reason::OutOfScope, Reason::InScope], "Person, by sync", "a response put them out of scope, or into it"),
+    event(
+        &[Reason::ScopeChanged],
+        "SyncPolicy, by sync",
+        "a changed policy put people out of scope, or into it: one for them all",
+    ),
+    event(
+        &[Reason::Planned, Reason::Held, Reason::Released, Reason::Revoked, Reason::Cancelled],
+        "Person, by control",
+        "a Revocation of theirs came to this phase; with the gate, where it is held",
+    ),
+    event(
+        &[Reason::Failed],
+        "Person, by control (Warning)",
+        "a Revocation of theirs ended without proof for every target",
+    ),
+    event(&[Reason::CameBack], "Person, by control (Warning)", "credentials were made again after the act"),
+    event(
+        &[Reason::RevokerReady],
+        "ConfigMap `rollcall-consents`, by control",
+        "an empty Job of the revoker ended well",
+    ),
+    event(
+        &[Reason::RevokerCannotStart],
+        "ConfigMap `rollcall-consents`, by control (Warning)",
+        "an empty Job of the revoker cannot run",
+    ),
+    event(
+        &[Reason::Unbound, Reason::Recreated, Reason::Removed],
+        "Person, and the object acted on, by the revoker",
+        "what was done; for a ClusterRoleBinding in namespace `default`",
+    ),
+];
+
+#[cfg(test)]
+mod tests;

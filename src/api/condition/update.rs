@@ -1,0 +1,323 @@
+//! What a driver says: one function for each condition, so that a message is written once.
+
+use jiff::Timestamp;
+
+use super::reason::{ConditionType, Reason};
+use super::{ConditionUpdate, Status, table};
+
+fn update(type_: ConditionType, status: Status, reason: Reason, message: String) -> ConditionUpdate {
+    debug_assert!(table::knows(type_, status, reason), "not in the table: {type_}={}/{reason}", status.as_str());
+    ConditionUpdate { type_, status, reason, message }
+}
+
+// ---- Every kind ----------------------------------------------------------------------------------------------------
+
+/// The object is as its spec says; nothing to do.
+#[must_use]
+pub fn ready(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Ready, Status::True, Reason::Succeeded, message.into())
+}
+
+/// The last reconcile failed and will be tried again by itself; look at the message if it stays.
+#[must_use]
+pub fn retrying(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Ready, Status::False, Reason::Retrying, message.into())
+}
+
+/// Something outside must happen first: the message names it.
+#[must_use]
+pub fn waiting(reason: Reason, message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Ready, Status::False, reason, message.into())
+}
+
+/// Work is under way; appears with `Ready` that is not `True`.
+#[must_use]
+pub fn reconciling(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Reconciling, Status::True, Reason::Progressing, message.into())
+}
+
+/// The spec cannot be followed; change what the message names.
+#[must_use]
+pub fn stalled(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Stalled, Status::True, Reason::InvalidSpec, message.into())
+}
+
+// ---- HRConnection --------------------------------------------------------------------------------------------------
+
+/// The source gave an answer.
+#[must_use]
+pub fn reachable() -> ConditionUpdate {
+    update(ConditionType::Reachable, Status::True, Reason::Answered, "The source answered.".to_owned())
+}
+
+/// The source gave no usable answer; `reason` and message say how, and nothing was changed.
+#[must_use]
+pub fn unreachable(reason: Reason, message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Reachable, Status::False, reason, message.into())
+}
+
+/// The newest answer was believed.
+#[must_use]
+pub fn trusted(employees: usize) -> ConditionUpdate {
+    update(ConditionType::Trusted, Status::True, Reason::Trusted, format!("{employees} people, believed."))
+}
+
+/// The newest answer was not believed; the last trusted one still stands. The message says what to do.
+#[must_use]
+pub fn held(reason: Reason, message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Trusted, Status::False, reason, message.into())
+}
+
+/// Some people carry a status nobody mapped; add the words in `status.unmappedStatuses` to the mapping.
+#[must_use]
+pub fn unmapped_statuses(words: usize, people: u32) -> ConditionUpdate {
+    update(
+        ConditionType::Recognised,
+        Status::False,
+        Reason::UnmappedStatus,
+        format!(
+            "{people} people carry {words} status words nobody mapped; they hold as Unknown. Map the words in status.unmappedStatuses."
+        ),
+    )
+}
+
+/// Every status word is mapped.
+#[must_use]
+pub fn recognised() -> ConditionUpdate {
+    update(ConditionType::Recognised, Status::True, Reason::Mapped, "Everybody's status is mapped.".to_owned())
+}
+
+/// The source gives an id of its own for everybody.
+#[must_use]
+pub fn stable_ids() -> ConditionUpdate {
+    update(ConditionType::StableIds, Status::True, Reason::OwnIds, "People carry the source's own id.".to_owned())
+}
+
+/// The source gives no id of its own, so a changed address looks like another person; add the id column if there is one.
+#[must_use]
+pub fn weak_identity() -> ConditionUpdate {
+    update(
+        ConditionType::StableIds,
+        Status::False,
+        Reason::WeakIdentity,
+        "The source gives no employee id: people are keyed by a digest of their address, so a changed address is another person.".to_owned(),
+    )
+}
+
+/// Answers show people who have left, or last days.
+#[must_use]
+pub fn leavers_seen(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::TellsLeavers, Status::True, Reason::LeaversSeen, message.into())
+}
+
+/// No answer shows anybody who has left, or a last day: everybody stays employed for as long as that is so. Look at the
+/// permissions of the credential, at filters of the export, and at the mapping.
+#[must_use]
+pub fn no_leaver_seen(since: Option<Timestamp>) -> ConditionUpdate {
+    let since = since.map_or_else(|| "yet".to_owned(), |since| format!("since {since}"));
+    update(
+        ConditionType::TellsLeavers,
+        Status::False,
+        Reason::NoLeaverSeen,
+        format!(
+            "No answer has shown anybody who has left, or a last day, {since}. If people have left, this source does not tell it, and nobody's access ends by it: let the credential or the export include former employees, and map their status or their last day."
+        ),
+    )
+}
+
+/// The newest answer is older than the connection allows; removals wait.
+#[must_use]
+pub fn stale(message: impl Into<String>) -> ConditionUpdate {
+    waiting(Reason::Stale, message)
+}
+
+/// Polling is paused by `spec.suspend` until the given instant.
+#[must_use]
+pub fn suspended(reason: &str, until: Timestamp) -> ConditionUpdate {
+    waiting(Reason::Suspended, format!("Suspended until {until}: {reason}. Announced last days still cut on time."))
+}
+
+// ---- SyncPolicy ----------------------------------------------------------------------------------------------------
+
+/// The newest baseline brought no leavers, or none that waits.
+#[must_use]
+pub fn baseline_clear() -> ConditionUpdate {
+    update(
+        ConditionType::Baseline,
+        Status::True,
+        Reason::Settled,
+        "The baseline is settled: later leavers act by themselves, within the limits.".to_owned(),
+    )
+}
+
+/// The newest baseline brought leavers, or people came into scope who had left; each needs approval.
+#[must_use]
+pub fn baseline_leavers(leavers: u32) -> ConditionUpdate {
+    update(
+        ConditionType::Baseline,
+        Status::True,
+        Reason::LeaversNeedApproval,
+        format!(
+            "{leavers} people had left already when this baseline was taken, when they came into scope, or when they were first seen. See `kubectl get revocations`, then approve each, or the batch, if that is right."
+        ),
+    )
+}
+
+/// The spec cannot be followed; change what the message names. Last days that were announced, and leavers who are known,
+/// do not wait for it.
+#[must_use]
+pub fn not_followed(message: impl Into<String>) -> ConditionUpdate {
+    waiting(Reason::Stalled, message)
+}
+
+/// No trusted answer has come since the policy, its connection or the source changed; look at the connection.
+#[must_use]
+pub fn answer_awaited(message: impl Into<String>) -> ConditionUpdate {
+    waiting(Reason::BaselineAwaited, message)
+}
+
+/// There would be more people to manage than a policy takes: nobody new is added, everybody who stands goes on. Narrow
+/// `spec.scope`.
+#[must_use]
+pub fn too_many_people(connection: &str, people: u32, most: u32) -> ConditionUpdate {
+    waiting(
+        Reason::TooManyPeople,
+        format!(
+            "Connection {connection} would bring {people} people to manage, and a policy takes {most}. Nobody new is added; everybody who stands goes on. Narrow spec.scope."
+        ),
+    )
+}
+
+/// No trusted answer has come since the policy, or what a baseline is made of, changed.
+#[must_use]
+pub fn baseline_awaited() -> ConditionUpdate {
+    update(
+        ConditionType::Baseline,
+        Status::False,
+        Reason::Awaited,
+        "The next trusted answer of the connection becomes the baseline.".to_owned(),
+    )
+}
+
+/// Some people have no location, or one that is in no entry of `timeZones.byLocation`; their days are counted in the
+/// default zone. Add the locations, or give these people one in the HR system.
+#[must_use]
+pub fn locations_unmatched(people: usize) -> ConditionUpdate {
+    update(
+        ConditionType::LocationsMatched,
+        Status::False,
+        Reason::DefaultZoneUsed,
+        format!(
+            "{people} people have no location, or one that timeZones.byLocation does not name; their days are counted in the default zone."
+        ),
+    )
+}
+
+/// Every location with people has a time zone.
+#[must_use]
+pub fn locations_matched() -> ConditionUpdate {
+    update(
+        ConditionType::LocationsMatched,
+        Status::True,
+        Reason::Matched,
+        "Everybody's location has a time zone.".to_owned(),
+    )
+}
+
+/// Users that bindings name are people the policy knows; those of the same form who are not may be out of scope.
+#[must_use]
+pub fn user_names_matched(users: u32, strangers: u32) -> ConditionUpdate {
+    match strangers {
+        0 => update(
+            ConditionType::UserNamesMatched,
+            Status::True,
+            Reason::Matched,
+            format!("{users} users that bindings name are people of this namespace."),
+        ),
+        _ => update(
+            ConditionType::UserNamesMatched,
+            Status::True,
+            Reason::SomeUnknown,
+            format!(
+                "{users} users that bindings name are people of this namespace; {strangers} more look like the user names of the policy and are nobody known, see status.coverage.strangers."
+            ),
+        ),
+    }
+}
+
+/// Bindings name users, and none of them is a person: no binding of a leaver will be found. Compare a user name in a
+/// binding with `spec.identity.usernames`.
+#[must_use]
+pub fn nobody_matched(bound: u32) -> ConditionUpdate {
+    update(
+        ConditionType::UserNamesMatched,
+        Status::False,
+        Reason::NobodyMatched,
+        format!(
+            "Bindings name {bound} users, and none of them is a person: the bindings of leavers would not be found. Compare a user name in a binding with spec.identity.usernames; `rollcall preview` shows what it gives."
+        ),
+    )
+}
+
+/// An empty Job of the revoker ended well, when it was last tried.
+#[must_use]
+pub fn revoker_ready(at: Timestamp) -> ConditionUpdate {
+    let message = format!("An empty Job of the revoker ended well at {at:.0}.");
+    update(ConditionType::RevokerReady, Status::True, Reason::Succeeded, message)
+}
+
+/// An empty Job of the revoker cannot run: nobody's access would end.
+#[must_use]
+pub fn revoker_not_ready(why: &str) -> ConditionUpdate {
+    let message = format!("An empty Job of the revoker cannot run, so that leavers would keep their access: {why}.");
+    update(ConditionType::RevokerReady, Status::False, Reason::RevokerCannotStart, message)
+}
+
+/// No empty Job of the revoker has ended yet.
+#[must_use]
+pub fn revoker_not_checked() -> ConditionUpdate {
+    let message = "`rollcall control` has not tried yet whether the revoker can run.".to_owned();
+    update(ConditionType::RevokerReady, Status::Unknown, Reason::NotChecked, message)
+}
+
+// ---- Person --------------------------------------------------------------------------------------------------------
+
+/// The person's credentials were seen refused, or are implied to be.
+#[must_use]
+pub fn revoked(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Revoked, Status::True, Reason::Refused, message.into())
+}
+
+/// The person has left, and neither an account nor a binding of theirs was found: nothing was refused, so nothing is
+/// proved. If they should have had access, look at marks and user names.
+#[must_use]
+pub fn nothing_found(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Revoked, Status::Unknown, Reason::NothingFound, message.into())
+}
+
+/// The person has left and access stands; the message names the gate and the next step.
+#[must_use]
+pub fn not_revoked(reason: Reason, message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Revoked, Status::False, reason, message.into())
+}
+
+// ---- Revocation ----------------------------------------------------------------------------------------------------
+
+/// The revoker ended and not every target is proved refused; correct what the message names.
+#[must_use]
+pub fn not_refused(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Stalled, Status::True, Reason::NotRefused, message.into())
+}
+
+/// A credential of the leaver was made again after the act; find who applies it, and remove it there.
+#[must_use]
+pub fn returned(count: usize) -> ConditionUpdate {
+    update(
+        ConditionType::Returned,
+        Status::True,
+        Reason::CameBack,
+        format!(
+            "{count} credentials of this person were made again after the act: see status.returned. Remove them where they are applied from."
+        ),
+    )
+}

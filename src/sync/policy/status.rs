@@ -1,0 +1,130 @@
+//! What a policy's status says after a pass. Pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::pass::Tally;
+use super::{MAX_PEOPLE, Seen, closed, current_status};
+use crate::api::SyncPolicy;
+use crate::api::condition::{self, ConditionType, ConditionUpdate};
+use crate::api::policy::{self as api, SyncPolicyStatus};
+use crate::kube::calls;
+use crate::kube::outcome::{Fault, Report};
+use crate::kube::revoker;
+use domain::roster::Baseline;
+
+/// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
+const MAX_SLEEP: Duration = Duration::from_secs(600);
+/// Shortest sleep before a midnight, so that a timer that fires early does not spin.
+const MIN_SLEEP: Duration = Duration::from_secs(1);
+/// Look again for what control finds out about the revoker, while that is not that it can run.
+const REVOKER_AGAIN: Duration = Duration::from_secs(60);
+
+/// What is somebody's, and what is said of the policy's user names.
+pub type Covered = (api::Coverage, Option<ConditionUpdate>);
+
+/// The policy's status after a whole pass, and what there is to say.
+pub fn conclude(
+    policy: &SyncPolicy,
+    seen: &Seen,
+    tally: Tally,
+    coverage: Option<Covered>,
+    now: Timestamp,
+) -> (SyncPolicyStatus, Report) {
+    let before = current_status(policy);
+    let (coverage, of_user_names) = coverage.unzip();
+    let again = tally.wake.map_or(MAX_SLEEP, |wake| calls::wait(wake.duration_since(now)));
+    let again = match &seen.trouble {
+        Some(Fault::Waiting { again: sooner, .. }) => again.min(*sooner),
+        _ => again,
+    };
+    let again =
+        if seen.revoker.as_ref().is_some_and(|revoker| revoker.ready) { again } else { again.min(REVOKER_AGAIN) };
+    let mut updates = updates(seen, &tally);
+    updates.extend(of_user_names.flatten().filter(|_| seen.baseline != Baseline::Awaited)); // nobody is known before
+    let report = Report { updates, again: again.clamp(MIN_SLEEP, MAX_SLEEP) };
+    let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
+    let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
+    let status = SyncPolicyStatus {
+        runs: closed(before.runs.clone()),
+        baseline: taken.or(before.baseline.clone()),
+        people: tally.states,
+        scope: tally.scope.or(before.scope.clone()),
+        coverage: coverage.or(before.coverage.clone()),
+        answer: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.answer.clone()),
+        ..before
+    };
+    (status, report)
+}
+
+pub fn updates(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
+    let connection = &seen.connection;
+    let baseline = match (seen.baseline, tally.baseline_leavers) {
+        (Baseline::Awaited, _) => condition::baseline_awaited(),
+        (Baseline::Now | Baseline::Settled, 0) => condition::baseline_clear(),
+        (Baseline::Now | Baseline::Settled, leavers) => condition::baseline_leavers(leavers),
+    };
+    let mut updates = match (&seen.trouble, seen.baseline, tally.not_added) {
+        (Some(Fault::Stalled(message)), ..) => vec![condition::not_followed(message), condition::stalled(message)],
+        (Some(Fault::Waiting { reason, message, .. }), ..) => {
+            vec![condition::waiting(*reason, message), condition::reconciling(message)]
+        }
+        (Some(fault @ (Fault::Transient { .. } | Fault::Call { .. })), ..) => {
+            vec![condition::retrying(fault.to_string())]
+        }
+        (None, Baseline::Awaited, _) => {
+            let message = format!(
+                "No trusted answer of connection {connection} has come since the policy, the connection or its source changed; see the connection."
+            );
+            vec![condition::answer_awaited(&message), condition::reconciling(message)]
+        }
+        (None, Baseline::Now | Baseline::Settled, Some(people)) => {
+            vec![condition::too_many_people(connection, people, MAX_PEOPLE)]
+        }
+        (None, Baseline::Now | Baseline::Settled, None) => vec![condition::ready(all_is_well(connection, tally))],
+    };
+    updates.push(baseline);
+    updates.push(of_revoker(seen.revoker.as_ref()));
+    updates.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {
+        Ok(0) => condition::locations_matched(),
+        people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
+    }));
+    updates
+}
+
+/// Whether anybody's access would end at all.
+fn of_revoker(found: Option<&revoker::Record>) -> ConditionUpdate {
+    match found {
+        None => condition::revoker_not_checked(),
+        Some(found) if found.ready => condition::revoker_ready(found.at),
+        Some(found) => condition::revoker_not_ready(&found.message),
+    }
+}
+
+fn all_is_well(connection: &str, tally: &Tally) -> String {
+    let people: u32 = tally.states.values().sum();
+    let out: u32 = tally.scope.iter().flat_map(|scope| scope.excluded.values()).sum();
+    let out = match out {
+        0 => String::new(),
+        out => format!(" {out} people of its newest answer are out of scope: see status.scope."),
+    };
+    let missing = match tally.missing {
+        0 => String::new(),
+        missing => format!(" {missing} of them are no longer named and keep their state."),
+    };
+    let former = match tally.former {
+        0 => String::new(),
+        former => format!(" {former} more had left before, and own nothing here: they get no Person."),
+    };
+    format!("{people} people of connection {connection}.{missing}{out}{former}")
+}
+
+/// Keeps what an earlier answer said of locations where this pass had none: the locations themselves are not kept.
+pub fn keep_locations(status: &mut SyncPolicyStatus, before: &SyncPolicyStatus) {
+    let of_locations = |condition: &&condition::Condition| condition.type_ == ConditionType::LocationsMatched.as_str();
+    if !status.conditions.iter().any(|condition| of_locations(&condition)) {
+        status.conditions.extend(before.conditions.iter().find(of_locations).cloned());
+        status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    }
+}
