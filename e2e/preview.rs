@@ -146,7 +146,7 @@ async fn a_refresh_token_that_is_used_once_is_kept_in_the_file_it_came_from_or_n
     let (code, _, err) =
         said(&preview(&[&folder.0.join("manifest.yaml")], &[given.as_slice(), &["--rotate"]].concat()).await);
     assert_eq!(code, Some(2), "{err}");
-    assert!(err.contains("is among the manifests"), "{err}");
+    assert!(err.contains("is in the manifests"), "{err}");
 }
 
 #[tokio::test]

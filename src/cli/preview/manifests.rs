@@ -72,7 +72,7 @@ impl Manifests {
         }
         let Found { connections, policies, secrets, config_maps } = found;
         let connection = one("HRConnection", connections)?
-            .ok_or_else(|| ended(MANIFESTS, "no HRConnection is among the manifests".to_owned()))?;
+            .ok_or_else(|| ended(MANIFESTS, "the manifests contain no HRConnection".to_owned()))?;
         let mut manifests = Self { connection, policy: one("SyncPolicy", policies)?, secrets, config_maps };
         manifests.belong()?;
         if let Some(path) = &options.file {
@@ -112,7 +112,10 @@ impl Manifests {
         }
         let named: Vec<_> = policy.spec.connections.iter().map(|connection| connection.name.as_str()).collect();
         let policy = policy.name_any();
-        Err(ended(MANIFESTS, format!("SyncPolicy {policy} is over {}, not over HRConnection {name}", named.join(", "))))
+        Err(ended(
+            MANIFESTS,
+            format!("spec.connections of SyncPolicy {policy} names {}, not HRConnection {name}", named.join(", ")),
+        ))
     }
 
     /// All of them are in one namespace: a policy sees no connection of another one, and a connection no Secret or
@@ -128,8 +131,9 @@ impl Manifests {
         for (kind, name, namespace) in policy.chain(secrets).chain(config_maps) {
             if let Some(other) = namespace.filter(|other| *other != own) {
                 let hq = self.connection.name_any();
-                let words =
-                    format!("{kind} {name} is in namespace {other}, HRConnection {hq} in {own}: they must be in one");
+                let words = format!(
+                    "{kind} {name} is in namespace {other}, HRConnection {hq} in {own}: both must be in the namespace that Rollcall is installed in"
+                );
                 return Err(ended(MANIFESTS, words));
             }
         }
@@ -139,7 +143,7 @@ impl Manifests {
     /// Puts a file of this machine in the place of the one the connection names.
     fn put_file(&mut self, path: &Path) -> Result<(), Failure> {
         let Some(file) = &mut self.connection.spec.source.file else {
-            return Err(ended(MANIFESTS, "--file: the HRConnection reads no file".to_owned()));
+            return Err(ended(MANIFESTS, "--file: the HRConnection has no source.file".to_owned()));
         };
         file.from = FileFrom { config_map: Some(key(LOCAL)), ..FileFrom::default() };
         let bytes = fs::read(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
@@ -151,7 +155,7 @@ impl Manifests {
     /// Puts a definition of this machine in the place of the connector, or of the ConfigMap, that is named.
     fn put_definition(&mut self, path: &Path) -> Result<(), Failure> {
         let Some(api) = &mut self.connection.spec.source.api else {
-            return Err(ended(MANIFESTS, "--definition: the HRConnection reads no API".to_owned()));
+            return Err(ended(MANIFESTS, "--definition: the HRConnection has no source.api".to_owned()));
         };
         (api.connector, api.definition_ref) = (None, Some(key(DEFINITION)));
         let file = path.display().to_string();
@@ -179,7 +183,9 @@ impl Manifests {
         {
             return Err(ended(
                 MANIFESTS,
-                format!("--rotate: Secret {name} is among the manifests, which are not written"),
+                format!(
+                    "--rotate: Secret {name} is in the manifests, which are never written: use --credentials-file instead"
+                ),
             ));
         }
         let missing: Vec<String> = source::named(spec).secrets.into_iter().map(str::to_owned).collect();
@@ -195,7 +201,7 @@ impl Manifests {
                 return Err(ended(
                     MANIFESTS,
                     format!(
-                        "Secret {name} is not among the manifests: put it there, or its keys into --credentials-file or the environment ({})",
+                        "the manifests do not contain Secret {name}: add it, or give its keys by --credentials-file or by the environment ({})",
                         keys.join(", ")
                     ),
                 ));
@@ -223,7 +229,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
         let mut inside: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(manifest).collect();
         inside.sort();
         if inside.is_empty() {
-            return Err(ended(MANIFESTS, format!("{}: no .yaml, .yml or .json file is in it", path.display())));
+            return Err(ended(MANIFESTS, format!("{}: contains no .yaml, .yml or .json file", path.display())));
         }
         files.extend(inside);
     }
@@ -340,11 +346,15 @@ fn parse<T: DeserializeOwned>(path: &Path, before: usize, text: &str) -> Result<
     })
 }
 
-fn one<T>(kind: &str, found: Vec<T>) -> Result<Option<T>, Failure> {
+fn one<T: kube::ResourceExt>(kind: &str, found: Vec<T>) -> Result<Option<T>, Failure> {
+    let names: Vec<_> = found.iter().map(kube::ResourceExt::name_any).collect();
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (one, None) => Ok(one),
-        _ => Err(ended(MANIFESTS, format!("more than one {kind} is among the manifests: give one"))),
+        _ => Err(ended(
+            MANIFESTS,
+            format!("the manifests contain several of the kind {kind} ({}): give one", names.join(", ")),
+        )),
     }
 }
 
@@ -408,7 +418,9 @@ spec:
             ("a number for a text", "key: people.csv", "key: 7"),
             ("a word for a list", "  source:", "  trust: {alwaysPresent: email}\n  source:"),
             ("another word than there are", "  source:", "  trust: {alwaysPresent: [e-mail]}\n  source:"),
-            ("of another form", "  source:", "  timeout: five minutes\n  source:"),
+            ("a duration in words", "  source:", "  timeout: five minutes\n  source:"),
+            ("a percentage without its sign", "  source:", "  trust: {maxShrink: \"10\"}\n  source:"),
+            ("of another form", "  source:", "  network: {proxyURL: proxy.example.com}\n  source:"),
             ("too long", "key: people.csv", &format!("key: {}", "x".repeat(254))),
             ("what must be there is not", "name: people, key", "key"),
             ("no text", "configMap: {name: people, key: people.csv}", "configMap: []"),

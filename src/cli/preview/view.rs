@@ -18,6 +18,9 @@ use domain::roster;
 use domain::scope::{Known, Out};
 use domain::trust::{self, Asked, Finding, Memory};
 
+/// The namespace that Rollcall is installed in, unless somebody chose another.
+const INSTALLED_IN: &str = "rollcall";
+
 /// Everything a preview shows.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -124,6 +127,14 @@ pub struct Line {
     pub usernames: Vec<String>,
 }
 
+/// What an installation under its usual name would not see: it watches one namespace, its own.
+fn elsewhere(namespace: Option<&str>) -> Option<String> {
+    let other = namespace.filter(|namespace| *namespace != INSTALLED_IN)?;
+    Some(format!(
+        "the manifests are in namespace {other}: Rollcall must be installed there, because it ignores other namespaces"
+    ))
+}
+
 impl View {
     /// Looks at an answer. Nobody is told from an earlier one: there is none.
     pub fn of(read: Read, manifests: &Manifests, settings: &Settings, rules: &Rules, now: Timestamp) -> Self {
@@ -142,6 +153,7 @@ impl View {
         let set_aside =
             read.bad.iter().map(|bad| SetAside { position: bad.position, reason: bad.reason.clone() }).collect();
         let mut remarks = read.remarks.clone();
+        remarks.extend(elsewhere(manifests.connection.namespace().as_deref()));
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
         let asked = Asked { source: "preview", remembered: false, accepted: None, standing: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
