@@ -337,8 +337,8 @@ pub struct Coverage {
 }
 
 impl SyncPolicy {
-    /// Whether the baseline of exactly this spec is settled, and the Persons show it. Until then whoever has left may
-    /// still be marked as needing approval, so nothing may be released.
+    /// Whether the baseline of exactly this spec is settled, and the Persons show it. Until then a leaver may
+    /// still turn out to need approval, so nothing may be released.
     #[must_use]
     pub fn settled(&self) -> bool {
         let conditions = self.status.iter().flat_map(|status| &status.conditions);

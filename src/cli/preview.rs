@@ -5,8 +5,9 @@
 //! ```
 //! Needs no cluster and changes nothing anywhere. A source that replaces its refresh token with each use is asked only
 //! where the next may be written into the file of credentials. The same code as the controller's makes the source, judges
-//! the answer and says who is in scope. Personal data are masked unless they are asked for.
+//! the response and decides who is in scope. Personal data are masked unless they are asked for.
 
+mod files;
 mod keeper;
 mod manifests;
 mod print;

@@ -95,7 +95,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
 /// # Assumptions
 /// every act of the work is safe when two lead for a moment
 /// # Errors
-/// the work's, or that leadership was lost: the process is to end and to be started anew
+/// the work's, or that leadership was lost: the process is to end and to be started again
 async fn lead<W>(
     command: &'static str,
     process: &Process,

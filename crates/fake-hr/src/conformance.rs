@@ -216,7 +216,7 @@ impl Folder {
     }
 }
 
-/// What `expected.json` has beside what it was read with.
+/// What `expected.json` contains, other than how it was read.
 const PARTS: [&str; 6] = ["employees", "bad", "unmapped", "unmappedTypes", "offered", "total"];
 
 /// What a read found, as `expected.json` writes it.

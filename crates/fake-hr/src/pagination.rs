@@ -137,7 +137,7 @@ impl Pagination {
         }
     }
 
-    /// Puts what a page says beside its records into it.
+    /// Puts total, cursor and link into a page.
     fn mark(&self, leaf: &Leaf<'_>, link: &dyn Fn(&str, usize) -> String, page: &mut Sheet) -> Result<(), String> {
         let next = leaf.from.saturating_add(self.size);
         let further = next < leaf.all;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::super::Failure;
+use super::files::{documents, files, text_of};
 use super::yaml_span::Node;
 use super::{MANIFESTS, Options, ended, keeper, schema};
 use crate::api::connection::{ConfigMapKey, FileFrom};
@@ -212,41 +212,6 @@ impl Manifests {
     }
 }
 
-/// The files that are meant: a directory stands for the manifests in it, in the order of their names.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let wrong = |error: std::io::Error| ended(MANIFESTS, format!("{}: {error}", path.display()));
-        let entries = fs::read_dir(path).map_err(wrong)?.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-        let manifest = |path: &PathBuf| {
-            path.extension()
-                .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end.eq_ignore_ascii_case(known)))
-        };
-        let mut inside: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(manifest).collect();
-        inside.sort();
-        if inside.is_empty() {
-            return Err(ended(MANIFESTS, format!("{}: contains no .yaml, .yml or .json file", path.display())));
-        }
-        files.extend(inside);
-    }
-    Ok(files)
-}
-
-/// The text of a file; of the standard input, where it is called `-`.
-fn text_of(path: &Path) -> Result<String, Failure> {
-    let read = if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        fs::read_to_string(path)
-    };
-    read.map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))
-}
-
 /// A key that is called as its ConfigMap is.
 fn key(name: &str) -> ConfigMapKey {
     ConfigMapKey { name: name.to_owned(), key: name.to_owned() }
@@ -314,21 +279,6 @@ fn plain(mut secret: Secret) -> Secret {
     secret
 }
 
-/// The documents of a file, each with the number of lines before it.
-fn documents(text: &str) -> Vec<(usize, String)> {
-    let mut found = vec![(0, String::new())];
-    for (number, line) in text.lines().enumerate() {
-        if line == "---" || line.starts_with("--- ") {
-            found.push((number + 1, String::new()));
-        } else if let Some((_, document)) = found.last_mut() {
-            document.push_str(line);
-            document.push('\n');
-        }
-    }
-    let says = |text: &str| text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-    found.into_iter().filter(|(_, document)| says(document)).collect()
-}
-
 /// Whether the API server would take it: a field that does not exist would be dropped there, and mean nothing here.
 fn fits(path: &Path, before: usize, text: &str, kind: &str) -> Result<(), Failure> {
     let found = schema::findings(kind, &parse::<Node>(path, before, text)?);
@@ -372,13 +322,6 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_told_apart_and_keep_their_lines() {
-        let text = "# only words\n---\nkind: A\n---\n\n--- # more\nkind: B\n  ---\n";
-        let found = documents(text);
-        assert_eq!(found, [(2, "kind: A\n".to_owned()), (6, "kind: B\n  ---\n".to_owned())]);
-    }
-
-    #[test]
     fn a_secret_written_as_text_is_taken_over_as_the_api_server_does() {
         let secret: Secret =
             serde_saphyr::from_str("metadata: {name: hr}\nstringData: {apiKey: s3cret}\ndata: {other: YQ==}\n")
@@ -414,7 +357,7 @@ spec:
 ";
         let edits = [
             ("a misspelt field", "    file:", "    flie:"),
-            ("a misspelt field beside the spec", "spec:", "sepc: {}\nspec:"),
+            ("a misspelt field next to the spec", "spec:", "sepc: {}\nspec:"),
             ("a number for a text", "key: people.csv", "key: 7"),
             ("a word for a list", "  source:", "  trust: {alwaysPresent: email}\n  source:"),
             ("another word than there are", "  source:", "  trust: {alwaysPresent: [e-mail]}\n  source:"),
@@ -432,6 +375,21 @@ spec:
             format!("{what}\n  {why}")
         });
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn several_of_a_kind_are_named() {
+        let named = |name: &str| {
+            SyncPolicy::new(
+                name,
+                serde_json::from_value(serde_json::json!({
+                    "connections": [{"name": "hq"}], "timeZones": {"default": "UTC"}
+                }))
+                .unwrap(),
+            )
+        };
+        let why = one("SyncPolicy", vec![named("all"), named("some")]).unwrap_err().to_string();
+        assert_eq!(why, "the manifests contain several of the kind SyncPolicy (all, some): give one");
     }
 
     #[test]

@@ -132,7 +132,7 @@ pub fn summary(view: &View) -> String {
 /// Most ids or words that one line names.
 const MOST_NAMED: usize = 8;
 
-/// What a cluster would say of the answer in conditions and findings, beside trust and scope.
+/// What a cluster would report of the response in conditions and findings, other than trust and scope.
 fn remarks(view: &View) -> Vec<String> {
     let mut lines: Vec<String> = view.remarks.iter().map(|remark| format!("Remarks       {remark}")).collect();
     if !view.shared_addresses.is_empty() {

@@ -27,7 +27,7 @@ const INSTALLED_IN: &str = "rollcall";
 pub struct View {
     /// Name of the connection.
     pub connection: String,
-    /// What the gate would say of this answer.
+    /// What the trust gate would decide.
     pub trust: Trust,
     /// What the source can say.
     pub capabilities: Capabilities,
@@ -58,12 +58,11 @@ pub struct View {
     pub people: Vec<Line>,
 }
 
-/// What the trust gate would say.
+/// What the trust gate would decide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Trust {
-    /// It would be believed as a first answer. Whether it has shrunk, or is of other people, shows only beside an
-    /// earlier one.
+    /// It would be trusted as a first response. Fewer or other people can be noticed only next to an earlier response.
     Believable,
     /// It would be held, for these reasons.
     Held(Vec<String>),
@@ -249,4 +248,17 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         usernames: rules.usernames.iter().flat_map(|usernames| usernames.of(employee)).collect(),
     };
     (line, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_of_another_namespace_than_the_usual_one_are_remarked() {
+        assert_eq!(elsewhere(None), None, "they go where they are applied");
+        assert_eq!(elsewhere(Some("rollcall")), None);
+        let remark = elsewhere(Some("hr")).unwrap();
+        assert!(remark.starts_with("the manifests are in namespace hr: Rollcall must be installed there"), "{remark}");
+    }
 }

@@ -85,7 +85,9 @@ impl RemainingReason {
             Self::PlanFull => {
                 "One plan holds 256 objects, and 128 KiB of names; the rest is planned once this one is done."
             }
-            Self::NoLongerLeft => "The person works here again, or is out of scope; what was not deleted yet was left alone.",
+            Self::NoLongerLeft => {
+                "The person works here again, or is out of scope; what was not deleted yet was left alone."
+            }
             Self::StillAllowed => {
                 "The user name still has rights through another binding or group; end them where they are applied from."
             }
