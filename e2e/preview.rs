@@ -101,8 +101,9 @@ async fn the_exit_code_tells_a_pipeline_what_is_wrong() {
         (vec![&held], vec![], 3, "1042"),
         (vec![&broken], vec![], 2, "broken.yaml: line 3"),
         (vec![&wrong], vec![], 2, "spec.trust.maxShrink"),
-        (vec![&fine, &other], vec![], 2, "is over elsewhere, not over HRConnection hq"),
-        (vec![&fine, &fine], vec![], 2, "more than one HRConnection"),
+        (vec![&fine, &other], vec![], 2, "names elsewhere, not HRConnection hq"),
+        (vec![&fine, &fine], vec![], 2, "several of the kind HRConnection (hq, hq)"),
+        (vec![folder.0.as_path()], vec![], 2, "broken.yaml: line 3"),
         (vec![&fine], vec!["--credentials-file", "/nowhere/at/all"], 2, "/nowhere/at/all"),
         (vec![&fine], vec!["--output", "xml"], 2, "xml"),
     ] {

@@ -72,7 +72,7 @@ mod tests {
     fn a_directory_means_the_manifests_in_it_by_name() {
         let folder = std::env::temp_dir().join(format!("rollcall-files-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let refused = files(&[folder.clone()]).unwrap_err().to_string();
+        let refused = files(std::slice::from_ref(&folder)).unwrap_err().to_string();
         assert!(refused.ends_with("contains no .yaml, .yml or .json file"), "{refused}");
         for name in ["b.yml", "a.yaml", "people.csv", "c.JSON"] {
             fs::write(folder.join(name), "").unwrap();
