@@ -19,13 +19,14 @@ const SYSTEM: &str = "the revoker writes nothing in system namespaces and in its
 const OWN: &str = "in Rollcall's namespace the revoker writes only its part of a Revocation's status, and events";
 const ELSEWHERE: &str = "the revoker writes only the Revocations of its own installation";
 const NAME: &str = "the revoker touches nothing whose name starts with \"system:\"";
-const BREAK_GLASS: &str = "the object carries the label rollcall.dev/break-glass; the revoker keeps away from it";
+const BREAK_GLASS: &str = "the object has the label rollcall.dev/break-glass; the revoker never touches it";
 const DEFAULT: &str = "the revoker never touches the account \"default\" of a namespace";
 const UNMARKED: &str =
-    "the account carries no owner mark (annotation rollcall.dev/owner); nobody's accounts are never touched";
-const CANARY: &str = "a canary lives for 600 seconds at most";
+    "the account has no owner annotation (rollcall.dev/owner); the revoker touches only owned accounts";
+const CANARY: &str = "a probe token lives for at most 600 seconds";
 const BY_UID: &str = "the revoker deletes only by uid";
-const SUBJECTS: &str = "a binding with a group, a system subject or an account of Rollcall's, or without any subject, is never one leaver's alone";
+const SUBJECTS: &str =
+    "a binding with a group, a system subject, an account of Rollcall, or no subject never belongs to one leaver alone";
 
 /// What a rehearsed call was refused with.
 fn said<T>(answer: kube::Result<T>) -> String {

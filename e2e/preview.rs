@@ -101,8 +101,9 @@ async fn the_exit_code_tells_a_pipeline_what_is_wrong() {
         (vec![&held], vec![], 3, "1042"),
         (vec![&broken], vec![], 2, "broken.yaml: line 3"),
         (vec![&wrong], vec![], 2, "spec.trust.maxShrink"),
-        (vec![&fine, &other], vec![], 2, "is over elsewhere, not over HRConnection hq"),
-        (vec![&fine, &fine], vec![], 2, "more than one HRConnection"),
+        (vec![&fine, &other], vec![], 2, "names elsewhere, not HRConnection hq"),
+        (vec![&fine, &fine], vec![], 2, "several of the kind HRConnection (hq, hq)"),
+        (vec![folder.0.as_path()], vec![], 2, "broken.yaml: line 3"),
         (vec![&fine], vec!["--credentials-file", "/nowhere/at/all"], 2, "/nowhere/at/all"),
         (vec![&fine], vec!["--output", "xml"], 2, "xml"),
     ] {
@@ -146,7 +147,7 @@ async fn a_refresh_token_that_is_used_once_is_kept_in_the_file_it_came_from_or_n
     let (code, _, err) =
         said(&preview(&[&folder.0.join("manifest.yaml")], &[given.as_slice(), &["--rotate"]].concat()).await);
     assert_eq!(code, Some(2), "{err}");
-    assert!(err.contains("is among the manifests"), "{err}");
+    assert!(err.contains("is in the manifests"), "{err}");
 }
 
 #[tokio::test]

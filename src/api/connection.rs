@@ -1,4 +1,4 @@
-//! HRConnection: where people are read, how often, and what makes an answer believable.
+//! HRConnection: where people are read from, how often, and what makes a response trusted.
 
 mod file;
 
@@ -18,7 +18,7 @@ use super::{LocalRef, quantity};
 pub use domain::capabilities::{Capabilities, Claim};
 pub use domain::employee::{EmploymentType, Field};
 
-/// An answer is stale after so many intervals without a newer one, and not before a day.
+/// A response is stale after so many intervals without a newer one, and not before a day.
 const INTERVALS: i32 = 3;
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -35,38 +35,38 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
     derive = "PartialEq",
     shortname = "hrc",
     category = "rollcall",
-    doc = "Where people are read, how often, and what makes an answer believable.",
+    doc = "Where people are read from, how often, and what makes a response trusted.",
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Trusted", type_ = "string", json_path = r#".status.conditions[?(@.type=="Trusted")].reason"#),
     printcolumn(name = "People", type_ = "integer", json_path = ".status.lastTrusted.employees"),
     printcolumn(name = "Last trusted", type_ = "date", json_path = ".status.lastTrusted.time"),
     printcolumn(name = "Next run", type_ = "string", json_path = ".status.nextRun", priority = 1),
-    validation = Rule::new("size(self.metadata.name) <= 40").message("the name of an HRConnection has at most 40 characters: it is part of every mark `id:<connection>/<id>`")
+    validation = Rule::new("size(self.metadata.name) <= 40").message("the name of an HRConnection has at most 40 characters: it is part of the owner annotation `id:<connection>/<id>`")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct HRConnectionSpec {
-    /// Where people are read: exactly one of `api` and `file`.
+    /// Where people are read from: exactly one of `api` and `file`.
     pub source: Source,
     /// How often the source is read.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Time for one whole poll, all pages and retries included.
+    /// Time for one poll, with all pages and retries, such as `5m`.
     #[serde(default = "five_minutes")]
     #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
     pub timeout: String,
-    /// Stops polling until the given instant. Both fields are required, so that no pause is forgotten.
+    /// Stops polling until the given instant. Both fields are required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<Suspend>,
     /// How the source is reached.
     #[serde(default)]
     pub network: Network,
-    /// What makes an answer believable.
+    /// What makes a response trusted.
     #[serde(default)]
     pub trust: Trust,
 }
 
 impl HRConnectionSpec {
-    /// How old the last trusted answer may be.
+    /// How old the last trusted response may be.
     ///
     /// # Errors
     /// When `staleAfter`, or the interval it follows, cannot be read.
@@ -87,7 +87,7 @@ pub struct Source {
     /// A vendor's API, read by a connector of the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<ApiSource>,
-    /// A file of people, in CSV.
+    /// A file of people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSource>,
 }
@@ -97,31 +97,31 @@ pub struct Source {
 #[x_kube(validation = Rule::new("has(self.connector) != has(self.definitionRef)").message("exactly one of connector and definitionRef must be set"))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiSource {
-    /// Name of the catalogue entry, such as `bamboohr`.
+    /// Name of a connector, such as `bamboohr`; `rollcall connectors list` shows all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     pub connector: Option<String>,
-    /// A definition of your own, in a ConfigMap of this namespace. It is read again with every poll, and a change of it
-    /// is a change of the source: the next answer is a new baseline.
+    /// A definition of your own, in a ConfigMap of this namespace. It is read again with every poll. A change
+    /// of it is a change of the source: the next trusted response is a new baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition_ref: Option<ConfigMapKey>,
-    /// Values the connector's definition asks for, such as `subdomain`.
+    /// Values that the connector needs, such as `subdomain`; `rollcall connectors show NAME` lists them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16, "additionalProperties" = {"type": "string", "maxLength": 512}))]
     #[x_kube(validation = Rule::new("self.all(key, size(key) <= 63)").message("names of parameters have at most 63 characters"))]
     pub parameters: BTreeMap<String, String>,
-    /// What status words of your own mean, in addition to those the connector knows: `status.unmappedStatuses` shows which there
-    /// are. A word the connector knows gets your meaning by this, and every answer says so in its findings.
+    /// Meaning of status words that are your own, in addition to the connector's; `status.unmappedStatuses` shows which words
+    /// exist. Your meaning replaces the connector's, and the findings of every response report it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(validation = Rule::new("self.all(word, size(word) <= 256)").message("status words have at most 256 characters"))]
     pub statuses: BTreeMap<String, StatusMeaning>,
-    /// What words of your own for a kind of employment mean, likewise; `status.unmappedTypes` shows which there are.
+    /// Meaning of your own words for a kind of employment; `status.unmappedTypes` shows which words exist.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(validation = Rule::new("self.all(word, size(word) <= 256)").message("words have at most 256 characters"))]
     pub types: BTreeMap<String, EmploymentType>,
-    /// Secret in this namespace that holds what the connector signs in with.
+    /// Secret in this namespace with the connector's credentials.
     pub credentials_ref: LocalRef,
 }
 
@@ -129,10 +129,10 @@ pub struct ApiSource {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapKey {
-    /// Name of the ConfigMap, in the namespace of this object.
+    /// Name of the ConfigMap.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Key in the ConfigMap's `data`, such as `people.csv`.
+    /// Key in its data.
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
@@ -141,10 +141,10 @@ pub struct ConfigMapKey {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKey {
-    /// Name of the Secret, in the namespace of this object.
+    /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Key in the Secret's `data`, such as `ca.crt`.
+    /// Key in its data.
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
@@ -153,7 +153,7 @@ pub struct SecretKey {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Schedule {
-    /// Time between two reads, at least `10s`. Connections spread over it by themselves.
+    /// Time between two reads, at least `10s`, such as `30m`, `1h` or `1d`. A part of it is added, different for each connection.
     #[serde(default = "one_hour")]
     #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
     pub every: String,
@@ -163,31 +163,30 @@ pub struct Schedule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Suspend {
-    /// Why, for the next person who looks, such as `migration to another tenant`.
+    /// The reason; shown in conditions.
     #[schemars(length(min = 1, max = 256))]
     pub reason: String,
-    /// When the pause ends by itself, in UTC, such as `2026-03-10T06:00:00Z`.
+    /// When it ends.
     pub until: Timestamp,
 }
 
-/// How a source is reached: its proxy, its authorities, and whether its address may be private.
+/// How a source is reached.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
-    /// Lets the source lie at a private, loopback, link-local or cluster address, and be reached without TLS.
+    /// Allows private, loopback, link-local and cluster addresses, and `http://`.
     #[serde(default)]
     pub allow_private_addresses: bool,
-    /// Authorities in PEM that are trusted in addition to the public ones, by this connection alone.
+    /// Certificate authorities in PEM that this connection trusts in addition to the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<CaBundle>,
-    /// Proxy that the source is reached through by CONNECT: `http://…` or `https://…`, host and port alone. It has to
-    /// have an address that a source may have.
+    /// Proxy for CONNECT: `http://…` or `https://…` with host and port. Its address is checked like that of a source.
     #[serde(default, rename = "proxyURL", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 8, max = 512), regex(pattern = "^https?://"))]
     pub proxy_url: Option<String>,
 }
 
-/// Where authorities stand. Exactly one of its fields is set.
+/// Where the certificate authorities are. Exactly one field is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("has(self.configMap) != has(self.secret)").message("exactly one of configMap and secret must be set"))]
 #[serde(rename_all = "camelCase")]
@@ -200,16 +199,16 @@ pub struct CaBundle {
     pub secret: Option<SecretKey>,
 }
 
-/// What makes an answer believable. Percentages have a floor of one person.
+/// What makes a response trusted. Every percentage allows at least one person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trust {
-    /// How many fewer people than the last trusted answer, and than the most of the last seven days, are believed.
+    /// How many fewer people a trusted response may contain than the last one, and than the maximum of the last seven days.
     #[serde(default = "ten_percent")]
     #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
     pub max_shrink: String,
-    /// How many people must be the same as in the last trusted answer, of the smaller of the two: joiners, and people who
-    /// are only missing (`maxShrink` bounds them), are no other people.
+    /// How many known people must be the same as in the last trusted response, relative to the smaller of the two. Joiners do not
+    /// count, nor people who are only missing (`maxShrink` limits these).
     #[serde(default = "ninety_five_percent")]
     #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
     pub min_overlap: String,
@@ -217,38 +216,37 @@ pub struct Trust {
     #[serde(default = "one_percent")]
     #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
     pub max_bad_records: String,
-    /// How many people may carry a status that is empty or that nobody mapped.
+    /// How many people may have an empty or unmapped status.
     #[serde(default = "one_percent")]
     #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
     pub max_unmapped_statuses: String,
-    /// Fields that must be filled for at least one person in every answer.
+    /// Fields that must be filled for at least one person in every response.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub always_present: Vec<Field>,
-    /// People that must be seen in every answer, each in its state: a credential that does not see them does not see
-    /// others like them either.
+    /// People who must be in every response, in the given state. A credential that does not see them does not see others like
+    /// them either.
     #[serde(default, skip_serializing_if = "Sentinels::is_empty")]
     pub sentinels: Sentinels,
-    /// How old the last trusted answer may be before the connection is stale. Left out: three times
-    /// `schedule.every`, and at least a day.
+    /// How old the last trusted response may be before removals wait. Default: three times `schedule.every`, and at least `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
     pub stale_after: Option<String>,
 }
 
-/// HR ids of people that must be seen in every answer.
+/// HR ids of people who must be in every response.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sentinels {
-    /// Who has left: without them, nobody who leaves would be seen to.
+    /// People who have left. If they are missing, the credential probably cannot see leavers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
     pub departed: Vec<String>,
-    /// Somebody who works here now.
+    /// People who work here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
     pub active: Vec<String>,
-    /// Somebody whose first day is still to come.
+    /// People who start later.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 128)))]
     pub future: Vec<String>,
@@ -260,11 +258,11 @@ impl Sentinels {
     }
 }
 
-/// Status of an HRConnection: written by `rollcall sync` alone, at most once a poll.
+/// Status of an HRConnection; only `rollcall sync` writes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HRConnectionStatus {
-    /// Generation of the spec these words are about.
+    /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`, `Reconciling`, `Stalled`, `Reachable`, `Trusted`, `Recognised`, `StableIds`, `TellsLeavers`.
@@ -272,30 +270,30 @@ pub struct HRConnectionStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The newest attempt, believed or not.
+    /// The newest attempt, trusted or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempt: Option<Attempt>,
-    /// The newest answer that was believed.
+    /// The newest trusted response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_trusted: Option<Trusted>,
-    /// What this source can say, as its newest response showed.
+    /// What this source can report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
-    /// When a trusted answer last had somebody in it who had left, or a last day.
+    /// When a trusted response last contained somebody who had left, or a last day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leavers_last_seen: Option<Timestamp>,
-    /// Status words nobody mapped, each with the number of people that carried it.
+    /// Unmapped status words, each with the number of people. Map them in `source.api.statuses` or `source.file.csv.statuses`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
     pub unmapped_statuses: BTreeMap<String, u32>,
-    /// Words for a kind of employment nobody mapped, likewise.
+    /// Unmapped words for a kind of employment, each with the number of people.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
     pub unmapped_types: BTreeMap<String, u32>,
     /// When the source is read next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run: Option<Timestamp>,
-    /// The last value of the annotation `rollcall.dev/requestedAt` that was answered.
+    /// The last value of the annotation `rollcall.dev/requestedAt` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub last_handled_reconcile_at: Option<String>,
@@ -305,40 +303,40 @@ pub struct HRConnectionStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
-    /// When the attempt ended, in UTC.
+    /// When it ended.
     pub time: Timestamp,
     /// `Trusted`, or the reason of the first finding.
     #[schemars(length(max = 64))]
     pub outcome: String,
-    /// What `kubectl rollcall accept` takes: names the ids, statuses, dates and addresses of this answer. Absent where
-    /// there was no whole answer.
+    /// Digest of the ids, statuses, dates and addresses of this response, for `kubectl rollcall accept`. Absent if there was no
+    /// complete response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub answer: Option<String>,
-    /// Everything that was found, not only the first.
+    /// All findings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 512)))]
     pub findings: Vec<String>,
 }
 
-/// The newest answer that was believed.
+/// The newest trusted response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trusted {
-    /// When the response was read, in UTC; for a file with a date, see `delivered`.
+    /// When it was read.
     pub time: Timestamp,
-    /// Digest of the response: the same people and dates give the same digest.
+    /// Digest of the response.
     #[schemars(length(max = 64))]
     pub answer: String,
-    /// When it was written, where it is a file of an SFTP server, by that server's clock.
+    /// For a file of an SFTP server: when it was written, by that server's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Timestamp>,
-    /// How many people it named, those who have left among them.
+    /// Number of people.
     pub employees: u32,
-    /// People by what the source says of them.
+    /// Number of people by reported status.
     #[schemars(extend("maxProperties" = 8))]
     pub statuses: BTreeMap<String, u32>,
-    /// The most people seen within the last seven days.
+    /// Maximum number of people within the last seven days.
     pub high_water: u32,
     /// Digest of source and mapping: a change starts a new baseline.
     #[schemars(length(max = 64))]

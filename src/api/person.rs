@@ -1,4 +1,4 @@
-//! Person: one human, the employments an HR system states for them, and a mirror of what happened to their access.
+//! Person: one human, the employments that an HR system reports, and what happened to their access.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,7 +21,7 @@ use super::condition::Condition;
     derive = "PartialEq",
     shortname = "psn",
     category = "rollcall",
-    doc = "One human: the employments an HR system states, and a mirror of what happened to their access.",
+    doc = "One human: the employments that an HR system reports, and what happened to their access.",
     selectable = ".status.employment.state",
     printcolumn(name = "HR id", type_ = "string", json_path = ".spec.records[0].id"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.employment.state"),
@@ -34,42 +34,42 @@ use super::condition::Condition;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PersonSpec {
-    /// The HR records this person is known by.
+    /// The HR records of this person. They cannot be changed.
     #[schemars(length(min = 1, max = 8))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("records are minted once: delete the Person to forget them"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("records cannot be changed: delete the Person instead"))]
     pub records: Vec<Record>,
-    /// Keeps Rollcall away from this person's access until the given instant.
+    /// Rollcall leaves this person's access alone until the given instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
 }
 
-/// One record of an HR system.
+/// A record of an HR system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// Name of the HRConnection.
     #[schemars(length(min = 1, max = 253))]
     pub connection: String,
-    /// The HR system's id.
+    /// Id of the person in the HR system.
     #[schemars(length(min = 1, max = 128))]
     pub id: String,
 }
 
-/// A hold by a human.
+/// A pause for this person's access, set by a human.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Hold {
-    /// Why.
+    /// The reason; shown in conditions.
     #[schemars(length(min = 1, max = 256))]
     pub reason: String,
-    /// When it ends by itself.
+    /// When the hold ends.
     pub until: Timestamp,
     /// Who set it.
     #[schemars(length(min = 1, max = 256))]
     pub by: String,
 }
 
-/// Status of a Person: written by `rollcall sync` alone.
+/// Status of a Person; only `rollcall sync` writes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PersonStatus {
@@ -77,45 +77,45 @@ pub struct PersonStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub policy: Option<String>,
-    /// What each HR record says.
+    /// What each HR record reports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub employments: Vec<Employment>,
-    /// What follows from all of them today.
+    /// The state that follows today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employment: Option<Standing>,
-    /// Every work address (`email:…`) and user name (`user:…`) ever known; an empty value never clears one.
+    /// Every work address (`email:…`) and user name (`user:…`) ever known. An empty value in a response never removes one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub aliases: Vec<String>,
-    /// What is kept of the person beyond that.
+    /// Name, address and position, as last reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
-    /// Mirror of the newest Revocation.
+    /// State of the current Revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
-    /// Goes with an erasure; the evidence keeps only the salted digest.
+    /// Salt of the digest by which evidence names the person. Deleting the Person deletes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub salt: Option<String>,
-    /// `Revoked`, and no other.
+    /// `Revoked`, for a leaver.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }
 
-/// What one HR record says: civil dates and mapped words, so that midnight can be computed without asking again.
+/// What an HR record reports: dates and mapped words, from which a midnight can be computed without reading again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Employment {
     /// Name of the HRConnection.
     #[schemars(length(max = 253))]
     pub connection: String,
-    /// The HR system's id.
+    /// Id of the person in the HR system.
     #[schemars(length(max = 128))]
     pub id: String,
-    /// `Active`, `Leave`, `Suspended`, `Terminated`, `Unmapped`, or `Silent` for a source without a status.
+    /// The reported status: `Active`, `Leave`, `Suspended`, `Terminated`, `Unmapped`, or `Silent` for a source without one.
     #[schemars(length(max = 16))]
     pub said: String,
     /// First day of work.
@@ -124,67 +124,67 @@ pub struct Employment {
     /// Last day of work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_working_day: Option<Date>,
-    /// The last day that a trusted answer announced while it was still to come.
+    /// The last day that a trusted response announced while it was still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Date>,
     /// When that day was first announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced_at: Option<Timestamp>,
-    /// Another trusted answer, a day later or more, announced the same day.
+    /// Whether another trusted response, at least a day later, announced the same day.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirmed: bool,
-    /// Since when trusted answers no longer name this record. Not a termination.
+    /// Since when trusted responses no longer contain this record. This is not a termination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
 }
 
-/// What follows from all employments today, in the person's own time zone.
+/// The state that follows from the employments today, in the person's time zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
-    /// The state.
+    /// State of the person.
     pub state: State,
-    /// Since when.
+    /// Since when the person has this state.
     pub since: Timestamp,
-    /// Last day of work, where known.
+    /// Last day of work, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_day: Option<Date>,
-    /// IANA name of the zone the day is counted in.
+    /// IANA name of the person's time zone.
     #[schemars(length(max = 64))]
     pub time_zone: String,
-    /// Why, by one word: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
+    /// The reason: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
     /// `Terminated`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
     /// `NothingSaid`, `Conflict`, or `Other`.
     #[schemars(length(max = 64))]
     pub why: String,
-    /// The same in words, for reading.
+    /// The same as a text for reading; it may change between versions.
     #[serde(default)]
     #[schemars(length(max = 512))]
     pub message: String,
-    /// The run that brought the termination.
+    /// The run that found the termination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub run: Option<String>,
-    /// The termination came with a baseline, or the person was first seen, or came into scope, as a leaver, or fell out of
-    /// scope with the answer that says they leave: it needs approval.
+    /// Whether the termination needs approval: the person was a leaver at the baseline, when first seen or when they came into
+    /// scope, or drops out of scope with the response that reports the exit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub baseline: bool,
-    /// When the termination takes effect: the first instant after the last day; or when it was seen, without a last day.
+    /// When the termination takes effect: the first instant after the last day; without a last day, when it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<Timestamp>,
-    /// When a trusted answer, or a midnight, first said so.
+    /// When the trusted response was read, or the midnight, that made the person a leaver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
-    /// The first reason why the person is out of scope, as the policy's `status.scope.excluded` counts it.
+    /// The first reason why the person is out of scope; `status.scope.excluded` of the policy counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub out_of_scope: Option<String>,
-    /// The answer that says the person leaves also says something that would put them out of scope, and for this reason.
-    /// They stay in scope, and a human decides.
+    /// The reason for which the response that reports the exit would also put the person out of scope. They stay in scope, and the
+    /// Revocation needs approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub leaves_scope: Option<String>,
-    /// Two trusted answers a day apart announced the last day: the leaver counts against no limit.
+    /// Whether two trusted responses a day apart announced the last day; such a leaver does not count against limits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub announced: bool,
 }
@@ -192,7 +192,7 @@ pub struct Standing {
 /// State of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum State {
-    /// Will start.
+    /// Starts later.
     PreHire,
     /// Works here.
     Active,
@@ -202,17 +202,17 @@ pub enum State {
     Leave,
     /// Has left.
     Terminated,
-    /// Not one of those the policy is about: nothing follows from what the record says.
+    /// Out of the policy's scope: nothing is done.
     OutOfScope,
-    /// Cannot be told; holds.
+    /// Cannot be decided: nothing is done.
     Unknown,
 }
 
-/// What is kept of a person beyond ids and dates.
+/// Name, address and position, as last reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
-    /// Name to show.
+    /// Full name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub display_name: Option<String>,
@@ -228,30 +228,30 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub title: Option<String>,
-    /// Person of the manager, where known.
+    /// Name of the manager's Person, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub manager: Option<String>,
 }
 
-/// Mirror of the newest Revocation of a person.
+/// State of the current Revocation of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Access {
-    /// Phase of the Revocation, or `Kept`.
+    /// Phase of the Revocation, or `Kept` if the person keeps their access.
     #[schemars(length(max = 32))]
     pub state: String,
-    /// Its name.
+    /// Name of the Revocation.
     #[schemars(length(max = 253))]
     pub revocation: String,
-    /// Why it waits, in words.
+    /// What it waits for, as a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub waits_for: Option<String>,
-    /// When the next step is due, where that is known.
+    /// When the next step is due, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_action_at: Option<Timestamp>,
-    /// Number of things that remain.
+    /// Number of objects that remain and still work.
     #[serde(default)]
     pub remaining: u32,
 }

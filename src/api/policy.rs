@@ -1,4 +1,4 @@
-//! SyncPolicy: who a connection's people are to the cluster, what happens when they leave, and the limits.
+//! SyncPolicy: which people of a connection are managed, what happens when they leave, and the limits.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ use domain::employee::EmploymentType;
     derive = "PartialEq",
     shortname = "spol",
     category = "rollcall",
-    doc = "Who a connection's people are to the cluster, what happens when they leave, and the limits.",
+    doc = "Which people of a connection are managed, what happens when they leave, and the limits.",
     selectable = ".spec.mode",
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
@@ -36,69 +36,69 @@ use domain::employee::EmploymentType;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SyncPolicySpec {
-    /// `Observe` plans and reports; `Enforce` acts.
+    /// `Observe` plans and reports and changes nothing; `Enforce` also revokes access. A change makes a new baseline.
     #[serde(default)]
     pub mode: Mode,
-    /// The connection whose people this policy is about: one, for now.
+    /// The HRConnection whose people this policy manages; exactly one.
     #[schemars(length(min = 1, max = 1))]
     pub connections: Vec<LocalRef>,
-    /// Which of the connection's people this policy manages. Being out of scope ends nobody's access.
+    /// Which of the connection's people are managed; without it, all of them. Being out of scope ends nobody's access.
     #[serde(default)]
     pub scope: Scope,
-    /// How people are known to the cluster.
+    /// Under which user names people sign in to the cluster.
     #[serde(default)]
     pub identity: Identity,
-    /// Where a person's day begins and ends.
+    /// Time zones in which a last day of work ends.
     pub time_zones: TimeZones,
     /// What happens when somebody leaves.
     #[serde(default)]
     pub lifecycle: Lifecycle,
-    /// How much may happen without a human.
+    /// How many leavers and objects are acted on without approval.
     #[serde(default)]
     pub limits: Limits,
-    /// People, accounts and namespaces that Rollcall never touches.
+    /// People and objects that Rollcall never touches.
     #[serde(default)]
     pub protected: Protected,
 }
 
-/// Whether a policy acts, or only says what it would do.
+/// Whether a policy acts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
-    /// Plans and reports, touches nothing.
+    /// Plans and reports, changes nothing.
     #[default]
     Observe,
-    /// Acts on what has passed every gate.
+    /// Revokes access once every gate is open.
     Enforce,
 }
 
-/// Which people a policy manages: those who are in every list of `include` that is not empty, in none of `exclude`, and for
-/// whose record `expression` is true. Somebody whose record lacks what is asked for is out of scope, and counted so.
+/// Which people a policy manages: a person is in scope who matches every list of `include` that is not empty, no list of
+/// `exclude`, and `expression`. A person without a value that a list needs is out of scope, and counted with that reason.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Scope {
-    /// Who is in scope; without any list everybody.
+    /// Who is in scope; everybody if all lists are empty.
     #[serde(default)]
     pub include: ScopeLists,
-    /// Who is not, whatever `include` says.
+    /// Who is out of scope; takes precedence over `include`.
     #[serde(default)]
     pub exclude: ScopeLists,
     /// CEL over `person` (`id`, `connection`, `workEmail`, `legalEntity`, `employmentType`, `department`, `team`,
-    /// `title`, `location`, `startDate`, `lastDay`, `contractEnd`, `state`) that must hold too. What a source does not
-    /// say is no field: ask `has(person.team)` first. Macros that loop, and `matches`, are refused.
+    /// `title`, `location`, `startDate`, `lastDay`, `contractEnd`, `state`) that must be true too. A field that is
+    /// empty in the source does not exist: test `has(person.team)` first. `all`, `exists`, `filter`, `map` and `matches` are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub expression: Option<String>,
 }
 
-/// Values by what they are of. Texts are compared without case and surrounding blanks.
+/// Lists of values for each field. Texts are compared without case and surrounding blanks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScopeLists {
-    /// Companies that employ people, as the source writes them.
+    /// Legal entities that employ people, as the source writes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 256)))]
     pub legal_entities: Vec<String>,
-    /// Kinds of employment, such as `Contractor`.
+    /// Kinds of employment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5))]
     pub employment_types: Vec<EmploymentType>,
@@ -120,26 +120,27 @@ pub struct ScopeLists {
     pub people: Vec<String>,
 }
 
-/// How people are known to the cluster.
+/// Under which user names people sign in to the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
     /// CEL expressions over `person` (`id`, `connection`, `workEmail`, `displayName`, `legalEntity`, `employmentType`,
-    /// `department`, `team`, `title`, `location`) that give the user names a person signs in with, such as
-    /// `'oidc:' + person.workEmail`. A name that contains an address is compared without case.
+    /// `department`, `team`, `title`, `location`) for the user names that a person signs in with, such as
+    /// `'oidc:' + person.workEmail`. Names that contain an address are compared without case. Without expressions, people own
+    /// no bindings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(min = 1, max = 512)))]
     pub usernames: Vec<String>,
 }
 
-/// Where a person's day begins and ends.
+/// Time zones in which a last day of work ends.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TimeZones {
-    /// IANA name for everybody whose location is not in `byLocation`.
+    /// IANA name for everybody whose location is not in `byLocation`, such as `Europe/Madrid`.
     #[schemars(length(min = 1, max = 64))]
     pub default: String,
-    /// IANA name by location, as the source writes it.
+    /// Location, as the source writes it, to IANA name. Locations are compared without case and surrounding blanks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 256, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 64}))]
     #[x_kube(validation = Rule::new("self.all(location, size(location) <= 128)").message("locations have at most 128 characters"))]
@@ -150,71 +151,72 @@ pub struct TimeZones {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lifecycle {
-    /// Termination of the employment.
+    /// When an employment ends.
     #[serde(default)]
     pub termination: Termination,
 }
 
-/// Termination: the cut comes with the first minute after the last day; what is removed for good comes later.
+/// Access is revoked (`Cut`) with the first instant after the last day; recreated accounts are deleted (`Remove`) later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Termination {
-    /// Time between the cut and the removal of what was cut. The cut itself never waits for it.
+    /// Time between `Cut` and `Remove`, such as `72h`; `0s` is at once. The `Cut` itself never waits for it.
     #[serde(default = "three_days")]
     #[schemars(length(max = 12), regex(pattern = quantity::DURATION_OR_ZERO))]
     pub remove_after: String,
 }
 
-/// How much may happen without a human.
+/// How many leavers and objects are acted on without approval. What exceeds a limit is held for approval.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// How many people may be revoked without approval, within `window`.
+    /// Limit for leavers.
     #[serde(default)]
     pub people: PeopleLimit,
-    /// How many objects may be acted on without approval, within the window of `people`.
+    /// Limit for objects.
     #[serde(default)]
     pub objects: ObjectLimit,
 }
 
-/// `percent` of the people known, but no fewer than `atLeast` and no more than `atMost`, within `window`.
+/// `percent` of the people who have not left, but at least `atLeast` and at most `atMost`, within `window`; and three times as
+/// many within seven days.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("self.atLeast <= self.atMost").message("atLeast must not be more than atMost"))]
 #[serde(rename_all = "camelCase")]
 pub struct PeopleLimit {
-    /// Share of the people known, in percent; 2 by default.
+    /// Percentage of the people who have not left.
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 100))]
     pub percent: u32,
-    /// So many are never held, however small the company; 2 by default.
+    /// Up to this number, leavers are never held.
     #[serde(default = "two")]
     #[schemars(range(min = 0, max = 10000))]
     pub at_least: u32,
-    /// More are always held, however large the company; 20 by default.
+    /// Above this number, leavers are always held.
     #[serde(default = "twenty")]
     #[schemars(range(min = 0, max = 10000))]
     pub at_most: u32,
-    /// Time over which leavers are counted, such as `24h`.
+    /// Time over which leavers and objects are counted, such as `24h`.
     #[serde(default = "one_day")]
     #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
     pub window: String,
 }
 
-/// Objects touched within the window of `people`.
+/// Limit for objects within the window of `people`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectLimit {
-    /// More objects than this are held; 200 by default.
+    /// Above this number, a run is always held.
     #[serde(default = "two_hundred")]
     #[schemars(range(min = 0, max = 100000))]
     pub at_most: u32,
 }
 
-/// People, accounts and namespaces that Rollcall never touches.
+/// People and objects that Rollcall never touches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Protected {
-    /// HR ids, or names of Persons.
+    /// HR ids, `connection/id`, or names of Persons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 253)))]
     pub people: Vec<String>,
@@ -222,84 +224,84 @@ pub struct Protected {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 3, max = 317)))]
     pub service_accounts: Vec<String>,
-    /// Namespaces in which nothing is touched, by name.
+    /// Namespaces in which nothing is touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(min = 1, max = 63)))]
     pub namespaces: Vec<String>,
 }
 
-/// Status of a SyncPolicy: written by `rollcall sync` alone.
+/// Status of a SyncPolicy; only `rollcall sync` writes it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncPolicyStatus {
-    /// Generation of the spec these words are about.
+    /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The newest runs that brought leavers, each written before the first Person of it.
+    /// The newest runs with leavers. A run is the set of leavers found by one poll or one midnight; it is written before its
+    /// first Person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub runs: Vec<Run>,
-    /// What the newest baseline was made of; a change makes a new one, whose leavers need approval.
+    /// The newest baseline; its leavers need approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// Number of people in each state, such as `Active: 120`.
+    /// People by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
     pub people: BTreeMap<String, u32>,
-    /// Which people of the connection's newest trusted answer this policy manages.
+    /// How many people of the newest trusted response are in scope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scoped>,
-    /// What is owned, and what nobody owns.
+    /// How many ServiceAccounts and users have a known owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
-    /// The answer of the connection that the Persons show.
+    /// Digest of the response that the Persons show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub answer: Option<String>,
 }
 
-/// One run that brought leavers. Control counts it only when it has seen them all.
+/// One run with leavers. Control counts it once all of its leavers are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// Its id, carried by each of its Persons.
+    /// Id of the run; each of its Persons has it too.
     #[schemars(length(max = 63))]
     pub id: String,
-    /// How many leavers it brings.
+    /// Number of leavers.
     pub leavers: u32,
-    /// How many people had not left before it.
+    /// Number of people who had not left before it.
     pub people: u32,
-    /// When the run was written, in UTC.
+    /// When it was written.
     pub at: Timestamp,
-    /// Every Person of it is written: no leaver joins it any more. Without this a crash in the middle could not be
-    /// told from a Person deleted later, and new leavers would slip into a run that was counted already.
+    /// Whether every Person of the run is written. Until then it is not counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub written: bool,
 }
 
-/// What the newest baseline was made of.
+/// The newest baseline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Baseline {
-    /// Version, mode, and digests of the connection with its source and mapping, and of what else of the policy decides.
+    /// Version, mode, and digests of what the baseline depends on: connection, source, mapping, and fields of the policy.
     #[schemars(length(max = 64))]
     pub fingerprint: String,
-    /// When the baseline was taken, in UTC.
+    /// When it was taken.
     pub at: Timestamp,
-    /// Leavers it brought; each needs approval.
+    /// Number of leavers in it; each needs approval.
     pub leavers: u32,
 }
 
-/// Which people of an answer a policy manages.
+/// How many people of a response are in scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Scoped {
-    /// Number of people in scope.
+    /// People in scope.
     pub included: u32,
     /// People out of scope, by the first reason: `departmentNotIncluded`, `teamUnknown`, `expressionFailed`, …
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -307,35 +309,36 @@ pub struct Scoped {
     pub excluded: BTreeMap<String, u32>,
 }
 
-/// What is owned in the cluster, and what nobody owns.
+/// How many ServiceAccounts and users have a known owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Coverage {
-    /// ServiceAccounts whose mark resolves to exactly one person.
+    /// ServiceAccounts whose owner annotation resolves to exactly one person.
     pub owned: u32,
-    /// ServiceAccounts without a mark, or whose mark resolves to nobody; `default` accounts and system namespaces are not counted.
+    /// ServiceAccounts without an owner annotation, or whose annotation resolves to nobody. `default` accounts and system
+    /// namespaces are not counted.
     pub unowned: u32,
-    /// ServiceAccounts whose mark resolves to several people.
+    /// ServiceAccounts whose owner annotation resolves to several people.
     pub ambiguous: u32,
-    /// The first of the unowned, as `namespace/name`.
+    /// The first unowned ServiceAccounts, as `namespace/name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 317)))]
     pub examples: Vec<String>,
-    /// Users that bindings name and that are a person, or several.
+    /// Users in bindings that are known people.
     #[serde(default)]
     pub users: u32,
-    /// Users that bindings name, that look like the user names of the policy, and are nobody known.
+    /// Users in bindings that look like the policy's user names and are not known.
     #[serde(default)]
     pub unknown_users: u32,
-    /// The first bindings that name one of those, as `RoleBinding namespace/name` or `ClusterRoleBinding name`.
+    /// The first bindings with such a user, as `RoleBinding namespace/name` or `ClusterRoleBinding name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 340)))]
     pub strangers: Vec<String>,
 }
 
 impl SyncPolicy {
-    /// Whether the baseline of exactly this spec is settled, and the Persons show it. Until then somebody who has left may
-    /// still be marked as needing approval, so nothing may be released.
+    /// Whether the baseline of exactly this spec is settled, and the Persons show it. Until then a leaver may
+    /// still turn out to need approval, so nothing may be released.
     #[must_use]
     pub fn settled(&self) -> bool {
         let conditions = self.status.iter().flat_map(|status| &status.conditions);

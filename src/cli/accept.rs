@@ -17,7 +17,7 @@ use crate::kube::calls;
 pub struct Options {
     /// Name of the HRConnection
     connection: String,
-    /// Digest of its ids, statuses, dates and addresses, as in the connection's `status.lastAttempt.answer`
+    /// Digest of the held response: `status.lastAttempt.answer` of the connection. It covers ids, statuses, dates and addresses
     #[arg(long, value_name = "DIGEST")]
     answer: String,
     #[command(flatten)]
@@ -36,14 +36,14 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let connection = ask("read the HRConnection", api.get(&options.connection)).await?;
     let attempt = connection.status.as_ref().and_then(|status| status.last_attempt.as_ref());
     let held = held(attempt, &options.answer).map_err(Failure::Refused)?;
-    say(&format!("Answer {} of {} was held: {}", options.answer, options.connection, plain(&held.outcome)));
+    say(&format!("Response {} of {} is held: {}", options.answer, options.connection, plain(&held.outcome)));
     for finding in &held.findings {
         say(&format!("  {}", plain(finding)));
     }
     let patch = Patch::Merge(annotations(&options.answer, &calls::now().to_string()));
-    ask("accept the answer", api.patch(&options.connection, &PatchParams::default(), &patch)).await?;
+    ask("accept the response", api.patch(&options.connection, &PatchParams::default(), &patch)).await?;
     say(
-        "Accepted. The source is read now; if ids, statuses, dates and addresses are still the same, the answer is trusted.",
+        "Accepted. The source is read again now. The response is trusted if ids, statuses, dates and addresses are still the same.",
     );
     Ok(())
 }
@@ -52,13 +52,14 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 fn held<'a>(attempt: Option<&'a Attempt>, digest: &str) -> Result<&'a Attempt, String> {
     let attempt = attempt.ok_or("this connection has not been read yet")?;
     match attempt.answer.as_deref() {
-        None => {
-            Err(format!("the newest attempt ({}) gave no whole answer, so there is nothing to accept", attempt.outcome))
-        }
-        Some(newest) if newest != digest => Err(format!(
-            "the newest answer is {newest}, not {digest}: look at what was found in that one, then accept it by its digest"
+        None => Err(format!(
+            "the newest attempt ({}) got no complete response, so there is nothing to accept",
+            attempt.outcome
         )),
-        Some(_) if attempt.outcome == "Trusted" => Err("this answer is trusted already".to_owned()),
+        Some(newest) if newest != digest => Err(format!(
+            "the newest response is {newest}, not {digest}: check the findings of that one, then accept it by its digest"
+        )),
+        Some(_) if attempt.outcome == "Trusted" => Err("this response is trusted already".to_owned()),
         Some(_) => Ok(attempt),
     }
 }

@@ -25,10 +25,10 @@ pub struct Options {
     /// Name of the Revocation
     #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     name: Option<String>,
-    /// Every Revocation of this batch, each by the hash of its own plan
+    /// Approve every Revocation of this batch, each by the hash of its own plan
     #[arg(long)]
     batch: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub async fn find(api: &Api<Revocation>, name: Option<&str>, batch: Option<&str>
     let batch = batch.unwrap_or_default();
     let of_batch = ListParams::default().labels(&format!("{}={batch}", names::BATCH));
     let found = ask("list the batch", api.list(&of_batch)).await?.items;
-    if found.is_empty() { Err(Failure::Refused(format!("no Revocation is of batch {batch}"))) } else { Ok(found) }
+    if found.is_empty() { Err(Failure::Refused(format!("there is no Revocation in batch {batch}"))) } else { Ok(found) }
 }
 
 /// Whether a Revocation can be approved.
@@ -108,17 +108,16 @@ fn standing(revocation: &Revocation) -> Standing<'_> {
     let plan = status.and_then(|status| status.plan.as_ref()).filter(|plan| !plan.hash.is_empty());
     match (phase, plan, revocation.spec.approval.as_ref()) {
         (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, _) => {
-            Standing::Closed("it has come to its end, so there is nothing to approve".to_owned())
+            Standing::Closed("it has ended, so there is nothing to approve".to_owned())
         }
-        (_, None, _) => Standing::Closed("it has no plan yet: `rollcall control` makes it".to_owned()),
+        (_, None, _) => Standing::Closed("it has no plan yet; control makes one".to_owned()),
         (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => Standing::Approved(&approval.by),
         (_, Some(_), None) if revocation.spec.rejection.is_some() => {
             Standing::Closed("it was rejected: `kubectl rollcall reject --undo` takes that back".to_owned())
         }
-        (_, Some(_), Some(approval)) => Standing::Closed(format!(
-            "plan {} was approved, which is another one, and an approval is final",
-            approval.plan_hash
-        )),
+        (_, Some(_), Some(approval)) => {
+            Standing::Closed(format!("another plan ({}) was approved, and an approval is final", approval.plan_hash))
+        }
         (Some(Phase::Released), Some(_), None) => {
             Standing::Closed("it needs no approval: every gate is open".to_owned())
         }
@@ -130,8 +129,8 @@ fn standing(revocation: &Revocation) -> Standing<'_> {
 pub async fn who(people: &Api<Person>, revocation: &Revocation) -> String {
     match ask("read the Person", people.get(&revocation.spec.person)).await {
         Ok(person) if person.metadata.uid.as_deref() == Some(revocation.spec.person_uid.as_str()) => about(&person),
-        Ok(_) => format!("Person {} is another one now than when this was planned.", revocation.spec.person),
-        Err(why) => format!("Who {} is cannot be read: {why}", revocation.spec.person),
+        Ok(_) => format!("Person {} was deleted and created again since this was planned.", revocation.spec.person),
+        Err(why) => format!("The Person {} cannot be read: {why}", revocation.spec.person),
     }
 }
 
@@ -169,7 +168,7 @@ pub fn show(revocation: &Revocation, who: &str, plan: &Plan) -> String {
     );
     let mut parts = vec![plain(&heading), plain(who), plain(&spec.reason)];
     if plan.targets.is_empty() {
-        parts.push("Nothing is acted on.".to_owned());
+        parts.push("No object is acted on.".to_owned());
     } else {
         let targets = plan.targets.iter().map(|target| {
             let object = if target.namespace.is_empty() {
@@ -194,7 +193,7 @@ pub async fn whoami(client: Client) -> Result<String, Failure> {
     let api: Api<SelfSubjectReview> = Api::all(client);
     let review = ask("ask who you are", api.create(&PostParams::default(), &SelfSubjectReview::default())).await?;
     let user = review.status.and_then(|status| status.user_info?.username);
-    user.ok_or_else(|| Failure::Refused("the API server does not say who you are".to_owned()))
+    user.ok_or_else(|| Failure::Refused("the API server does not report your user name".to_owned()))
 }
 
 /// Writes one approval, as long as the plan is the one that was shown.
@@ -212,11 +211,11 @@ async fn approve(api: &Api<Revocation>, shown: &Revocation, hash: &str, user: &s
             Standing::Open(plan) if plan.hash == hash => version = read.metadata.resource_version.clone(),
             Standing::Open(_) => return Err(Failure::Refused("its plan has changed since it was shown".to_owned())),
             Standing::Approved(by) if by == user => return Ok(()),
-            Standing::Approved(by) => return Err(Failure::Refused(format!("{by} has approved it meanwhile"))),
+            Standing::Approved(by) => return Err(Failure::Refused(format!("{by} approved it meanwhile"))),
             Standing::Closed(why) => return Err(Failure::Refused(why)),
         }
     }
-    Err(Failure::Refused("it changes all the time: try again".to_owned()))
+    Err(Failure::Refused("it keeps changing: try again".to_owned()))
 }
 
 fn approval(version: Option<&str>, hash: &str, user: &str) -> Value {

@@ -15,16 +15,16 @@ use super::{Failure, Namespace};
 pub struct Cluster {
     #[command(flatten)]
     namespace: Namespace,
-    /// The kubeconfig file; otherwise $KUBECONFIG, ~/.kube/config, or the pod's own account
+    /// The kubeconfig file. Default: $KUBECONFIG, ~/.kube/config, or the pod's ServiceAccount
     #[arg(long, value_name = "FILE", help_heading = "Cluster")]
     kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig
+    /// The kubeconfig context to use
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     context: Option<String>,
-    /// The user to act as; needs the right to impersonate
+    /// The user to impersonate
     #[arg(long = "as", value_name = "USER", help_heading = "Cluster")]
     user: Option<String>,
-    /// A group to act as; may be given several times
+    /// A group to impersonate; may be given several times
     #[arg(long = "as-group", value_name = "GROUP", requires = "user", help_heading = "Cluster")]
     groups: Vec<String>,
 }

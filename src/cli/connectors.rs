@@ -20,15 +20,15 @@ use hris::{self, Definition};
 /// What there is to do with connectors.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the HR systems that can be read
+    /// List all connectors
     List,
-    /// Show what a connector needs, and what it can and cannot say
+    /// Show what a connector needs, its fields and its limitations
     Show(Show),
-    /// Write a page for each connector, and their list
+    /// Write a documentation page for each connector, and an index
     Docs(page::Docs),
-    /// Check definitions of one's own; fails where one of them cannot be used
+    /// Check definitions of your own; fails if one of them cannot be used
     Check(Check),
-    /// Try connectors' folders: their recorded pages are read, with every fault a system is known for
+    /// Test folders of connectors: read their recorded pages, with every fault
     #[cfg(feature = "fake-hr")]
     Test(test::Test),
 }
@@ -36,7 +36,7 @@ pub enum Command {
 /// Options of `rollcall connectors show`.
 #[derive(Debug, Args)]
 pub struct Show {
-    /// Name of the connector, as `list` shows it
+    /// Name of the connector, as shown by `list`
     name: String,
 }
 
@@ -87,7 +87,7 @@ fn show(one: &Definition) -> String {
             lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
         }
     };
-    part("Before it can be read", one.setup.lines().map(str::to_owned).collect());
+    part("Prerequisites", one.setup.lines().map(str::to_owned).collect());
     let parameter = |(name, parameter): (&String, &hris::Parameter)| match &parameter.default {
         Some(default) => format!("{name}: {} (usually {default})", parameter.says),
         None => format!("{name}: {}", parameter.says),
@@ -95,13 +95,16 @@ fn show(one: &Definition) -> String {
     part("Parameters", one.parameters.iter().map(parameter).collect());
     part("Keys of the Secret", one.credentials.iter().map(|(key, says)| format!("{key}: {says}")).collect());
     let written =
-        one.rotates().map(|key| format!("annotations: {{{}: {key}}}, since each use replaces it", names::ROTATES));
+        one.rotates().map(|key| format!("annotations: {{{}: {key}}}, because each use replaces it", names::ROTATES));
     part("In the metadata of the Secret", written.into_iter().collect());
-    part("It says", vec![one.fields_offered().join(", ")]);
+    part("Fields", vec![one.fields_offered().join(", ")]);
     let meaning = |(word, rule): (&String, &hris::definition::StatusRule)| format!("{word}: {}", rule.means.as_str());
-    part("Its status words (others, or other meanings, in statuses)", one.statuses.iter().map(meaning).collect());
-    part("Its requests that are no GET only read, as these pages say", one.searches());
-    part("It cannot", one.cannot.clone());
+    part(
+        "Status words (map others, or other meanings, in source.api.statuses)",
+        one.statuses.iter().map(meaning).collect(),
+    );
+    part("Requests other than GET, with the pages that show that they only read", one.searches());
+    part("Limitations: it cannot", one.cannot.clone());
     part("Sources", one.sources.clone());
     let parameters: Vec<_> = one.parameters.keys().map(|name| format!("{name}: …")).collect();
     let mut connection = vec![
@@ -121,7 +124,7 @@ fn check(options: &Check) -> Result<(), Failure> {
         let text = fs::read_to_string(file).map_err(|error| Failure::file(file, error))?;
         match Definition::parse(&file.display().to_string(), &text) {
             Ok(one) => {
-                say(&format!("{}: fine: {} says {}", file.display(), one.title, one.fields_offered().join(", ")))
+                say(&format!("{}: valid: {} has {}", file.display(), one.title, one.fields_offered().join(", ")))
             }
             Err(why) => {
                 refused += 1;
@@ -130,7 +133,7 @@ fn check(options: &Check) -> Result<(), Failure> {
         }
     }
     let all = options.files.len();
-    if refused == 0 { Ok(()) } else { Err(Failure::Refused(format!("{refused} of {all} cannot be used"))) }
+    if refused == 0 { Ok(()) } else { Err(Failure::Refused(format!("{refused} of {all} definitions cannot be used"))) }
 }
 
 #[cfg(test)]
@@ -156,7 +159,7 @@ mod tests {
         list().unwrap();
         for name in hris::connectors() {
             let shown = show(&hris::connector(name).unwrap());
-            assert!(shown.contains("Before it can be read") && shown.contains("Sources"), "{name}");
+            assert!(shown.contains("Prerequisites") && shown.contains("Sources"), "{name}");
         }
     }
 
@@ -166,7 +169,7 @@ mod tests {
         let good = own("connectors/bamboohr/connector.yaml");
         assert!(check(&Check { files: vec![good.clone()] }).is_ok());
         let bad = check(&Check { files: vec![good, own("Cargo.toml")] }).unwrap_err();
-        assert_eq!(bad.to_string(), "1 of 2 cannot be used");
+        assert_eq!(bad.to_string(), "1 of 2 definitions cannot be used");
         assert!(check(&Check { files: vec![own("nowhere.yaml")] }).is_err());
     }
 }

@@ -42,13 +42,13 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let api: Api<ConfigMap> = Api::namespaced(options.cluster.client().await?, options.cluster.namespace());
     let found = ask("read the consents", api.get_opt(names::CONSENTS)).await?;
     let mut data = found.and_then(|map| map.data).unwrap_or_default();
-    let text = data.remove(KEY).ok_or_else(|| {
-        Failure::Refused("no self-test has run yet: `rollcall control` makes it at its start".to_owned())
-    })?;
+    let text = data
+        .remove(KEY)
+        .ok_or_else(|| Failure::Refused("there are no results yet: control writes them when it starts".to_owned()))?;
     say(&show(&text)?);
     say(&revoker_shown(data.get(revoker::KEY).map(String::as_str)));
     if let Some(omitted) = data.get(OMITTED) {
-        say(&format!("… and {} more namespaces, for which the table has no room.", plain(omitted)));
+        say(&format!("… and {} more namespaces that do not fit into the table.", plain(omitted)));
     }
     Ok(())
 }
@@ -56,9 +56,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 /// Whether the revoker was proved able to run.
 fn revoker_shown(text: Option<&str>) -> String {
     match text.and_then(|text| serde_json::from_str::<Record>(text).ok()) {
-        Some(Record { ready: true, at, .. }) => format!("The revoker was seen to run at {at:.0}."),
-        Some(Record { message, at, .. }) => format!("The revoker cannot run, as seen at {at:.0}: {message}"),
-        None => "Whether the revoker can run has not been tried yet.".to_owned(),
+        Some(Record { ready: true, at, .. }) => format!("The revoker ran successfully at {at:.0}."),
+        Some(Record { message, at, .. }) => format!("The revoker could not run at {at:.0}: {message}"),
+        None => "The check whether the revoker can run has not finished yet.".to_owned(),
     }
 }
 
@@ -66,7 +66,7 @@ fn show(text: &str) -> Result<String, Failure> {
     let consents: Vec<Consent> = serde_json::from_str(text)
         .map_err(|_| Failure::Refused(format!("{}: {KEY} cannot be read", names::CONSENTS)))?;
     if consents.is_empty() {
-        return Ok("No namespace has consented: nothing can be acted on.".to_owned());
+        return Ok("No namespace has consented, so nothing can be revoked.".to_owned());
     }
     let yes = |given: bool| if given { "yes" } else { "-" }.to_owned();
     let rows = consents.into_iter().map(|consent| {
@@ -98,16 +98,16 @@ mod tests {
             r#"{"shape": "s", "ready": false, "at": "2026-03-02T08:00:00Z", "message": "no node takes its pod"}"#;
         assert_eq!(
             revoker_shown(Some(refused)),
-            "The revoker cannot run, as seen at 2026-03-02T08:00:00Z: no node takes its pod"
+            "The revoker could not run at 2026-03-02T08:00:00Z: no node takes its pod"
         );
         let proved = r#"{"shape": "s", "ready": true, "at": "2026-03-02T08:00:00Z", "message": ""}"#;
-        assert_eq!(revoker_shown(Some(proved)), "The revoker was seen to run at 2026-03-02T08:00:00Z.");
-        assert_eq!(revoker_shown(None), "Whether the revoker can run has not been tried yet.");
+        assert_eq!(revoker_shown(Some(proved)), "The revoker ran successfully at 2026-03-02T08:00:00Z.");
+        assert_eq!(revoker_shown(None), "The check whether the revoker can run has not finished yet.");
     }
 
     #[test]
     fn what_cannot_be_read_is_said() {
         assert!(show("{}").is_err());
-        assert_eq!(show("[]").unwrap(), "No namespace has consented: nothing can be acted on.");
+        assert_eq!(show("[]").unwrap(), "No namespace has consented, so nothing can be revoked.");
     }
 }

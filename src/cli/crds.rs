@@ -12,7 +12,7 @@ use crate::api;
 /// Options of `rollcall crds`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Write one file a kind into this folder, instead of all to the standard output
+    /// Write one file for each kind into this folder, instead of all to stdout
     #[arg(long)]
     dir: Option<PathBuf>,
 }
@@ -26,7 +26,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let Some(dir) = &options.dir else {
         let texts: Vec<_> = files.into_iter().map(|(_, text)| text).collect();
         let written = std::io::stdout().write_all(texts.join("---\n").as_bytes());
-        return written.map_err(|error| Failure::Refused(format!("write to the standard output: {}", error.kind())));
+        return written.map_err(|error| Failure::Refused(format!("write to stdout: {}", error.kind())));
     };
     fs::create_dir_all(dir).map_err(|error| Failure::file(dir, error))?;
     for (name, text) in files {

@@ -23,16 +23,16 @@ const TRIES: u32 = 5;
 /// What to do with the evidence.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check every record and the chain that holds them together
+    /// Verify every record and the hash chain
     Verify(Verify),
-    /// Write every record and the head of the chain into a folder
+    /// Write all records and the head of the chain into a folder
     Export(Export),
 }
 
 /// Options of `rollcall evidence verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Check the records in this folder, without a cluster
+    /// Verify the records in this folder, without a cluster
     #[arg(long)]
     dir: Option<PathBuf>,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub struct Verify {
 /// Options of `rollcall evidence export`.
 #[derive(Debug, Args)]
 pub struct Export {
-    /// The folder; what was exported into it before is kept and compared
+    /// The folder; records that were exported before are kept and compared
     #[arg(long)]
     dir: PathBuf,
     #[command(flatten)]
@@ -65,7 +65,7 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
         Command::Verify(Verify { dir: Some(dir), .. }) => {
             let chain = folder(dir)?;
             if chain.head.is_none() {
-                say("The folder holds no head, so a cut-off end cannot be seen.");
+                say("The folder has no head, so missing records at the end cannot be noticed.");
             }
             report(verify(&chain, Vec::new())?);
         }
@@ -117,15 +117,14 @@ async fn read(client: &Client, namespace: &str) -> Result<Chain, Failure> {
             return Ok(Chain { records, head: before });
         }
     }
-    Err(Failure::Refused("records are being sealed all the time: try again".to_owned()))
+    Err(Failure::Refused("new records are written all the time: try again".to_owned()))
 }
 
 async fn head(api: &Api<ConfigMap>) -> Result<Option<Head>, Failure> {
     let Some(found) = ask("read the head of the chain", api.get_opt(names::EVIDENCE_HEAD)).await? else {
         return Ok(None);
     };
-    let unreadable =
-        || Failure::Refused(format!("{} is not as it was written: no index and hash", names::EVIDENCE_HEAD));
+    let unreadable = || Failure::Refused(format!("{} is damaged: it has no index and hash", names::EVIDENCE_HEAD));
     found.data.as_ref().and_then(Head::read).map(Some).ok_or_else(unreadable)
 }
 
@@ -180,8 +179,7 @@ fn folder(dir: &Path) -> Result<Chain, Failure> {
         let text = fs::read(&path).map_err(|error| Failure::file(&path, error))?;
         let text = String::from_utf8_lossy(&text).into_owned();
         if name == names::EVIDENCE_HEAD {
-            let head = serde_json::from_str(&text)
-                .map_err(|_| Failure::file(&path, "no index and hash can be read from it"))?;
+            let head = serde_json::from_str(&text).map_err(|_| Failure::file(&path, "it has no index and hash"))?;
             chain.head = Some(head);
         } else {
             chain.records.push((name, text));
@@ -202,7 +200,7 @@ fn export(dir: &Path, chain: &Chain) -> Result<usize, Failure> {
         let path = dir.join(name).with_extension("json");
         match fs::read_to_string(&path) {
             Ok(before) if before == *text => {}
-            Ok(_) => return Err(Failure::file(&path, "the record is another one now than when it was exported")),
+            Ok(_) => return Err(Failure::file(&path, "the record has changed since it was exported")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => new.push((path, text)),
             Err(error) => return Err(Failure::file(&path, error)),
         }
@@ -210,7 +208,7 @@ fn export(dir: &Path, chain: &Chain) -> Result<usize, Failure> {
     let head_path = dir.join(names::EVIDENCE_HEAD).with_extension("json");
     let reaches = |head: &Option<Head>| head.as_ref().map_or(0, |head| head.index);
     if reaches(&folder(dir)?.head) > reaches(&chain.head) {
-        return Err(Failure::file(&head_path, "the chain is shorter now than when it was exported"));
+        return Err(Failure::file(&head_path, "the chain is shorter than when it was exported"));
     }
     for (path, text) in &new {
         fs::write(path, text).map_err(|error| Failure::file(path, error))?;

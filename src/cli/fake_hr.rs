@@ -1,4 +1,4 @@
-//! `rollcall fake-hr`: plays an HR system on this machine, for whoever wants to see Rollcall read one.
+//! `rollcall fake-hr`: simulates an HR system on this machine, to try Rollcall with.
 //!
 //! The company is invented, and so is everybody in it. Needs no cluster, and asks nothing of any system.
 
@@ -23,43 +23,43 @@ use hris::{self, Definition};
 /// Options of `rollcall fake-hr`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The connector that is to read it, as `rollcall connectors list` shows it
+    /// The connector to simulate, as shown by `rollcall connectors list`
     #[arg(long, value_name = "CONNECTOR", required_unless_present = "definition", conflicts_with = "definition")]
     like: Option<String>,
-    /// A definition of one's own, instead
+    /// A definition of your own, instead of a connector
     #[arg(long, value_name = "FILE")]
     definition: Option<PathBuf>,
-    /// How many people the company has, those who left and those who will start included
+    /// Number of people, including those who have left and those who start later
     #[arg(long, default_value_t = 500)]
     people: usize,
-    /// Another number is another company
+    /// The same seed and number of people give the same company
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// What happens: quiet, growth, layoff, leaver, rehire, empty, shrunk
     #[arg(long, default_value = "quiet")]
     scenario: Scenario,
-    /// Let a day of the company pass so often, such as 30s
+    /// Let a day of the company pass at this interval, such as 30s
     #[arg(long, value_name = "DURATION")]
     day_every: Option<SignedDuration>,
     // docs/fake-hr.md says what each of them is.
     #[arg(long, value_name = "FAULT", help = faults())]
     fault: Vec<String>,
-    /// A parameter of the connector, such as subdomain=acme; those that are left out are made up
+    /// A parameter of the connector, such as subdomain=acme; others are generated
     #[arg(long, value_name = "NAME=VALUE")]
     parameter: Vec<String>,
-    /// How many records a page has, where the connector does not say
+    /// Records on a page, if the connector does not define it
     #[arg(long, value_name = "RECORDS")]
     page: Option<usize>,
-    /// Where to listen
+    /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// By which address others reach it, where that is another one, such as http://fake-hr.rollcall.svc:8080
+    /// Address under which others reach it, if it differs, such as http://fake-hr.rollcall.svc:8080
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Write into this folder what reads it: the definition, and a manifest for a cluster
+    /// Write the definition and a manifest that read it into this folder
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
-    /// Do not show every request
+    /// Do not print every request
     #[arg(long)]
     quiet: bool,
 }
@@ -67,7 +67,10 @@ pub struct Options {
 /// The faults there are, for the help.
 fn faults() -> String {
     let names: Vec<_> = fake::faults().into_iter().map(|(name, _)| name).collect();
-    format!("What goes wrong, such as html, forbidden@details, throttled:3 or field-gone=email: {}", names.join(", "))
+    format!(
+        "A fault, such as html, forbidden@details, throttled:3 or field-gone=email; may be given several times: {}",
+        names.join(", ")
+    )
 }
 
 /// Serves until it is interrupted.
@@ -97,7 +100,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     say(&shown(&setup, &read, &fake, options));
     if let Some(every) = options.day_every {
         let every = std::time::Duration::try_from(every).ok().filter(|every| !every.is_zero());
-        let every = every.ok_or_else(|| Failure::Refused("--day-every: more than nothing".to_owned()))?;
+        let every = every.ok_or_else(|| Failure::Refused("--day-every must be more than 0".to_owned()))?;
         tokio::spawn(days(fake.clone(), every));
     }
     fake.serve(listener).await.map_err(|error| Failure::Refused(format!("serve: {error}")))
@@ -127,13 +130,14 @@ fn definition(options: &Options) -> Result<(String, String), Failure> {
             let text = fs::read_to_string(file).map_err(|error| Failure::file(file, error))?;
             Ok((file.display().to_string(), text))
         }
-        (None, None) => Err(Failure::Refused("one of --like and --definition".to_owned())),
+        (None, None) => Err(Failure::Refused("give one of --like and --definition".to_owned())),
     }
 }
 
 fn parameters(given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     let pair = |text: &String| {
-        let (name, value) = text.split_once('=').ok_or_else(|| Failure::Refused(format!("{text}: no NAME=VALUE")))?;
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| Failure::Refused(format!("--parameter {text}: must be NAME=VALUE")))?;
         Ok((name.to_owned(), value.to_owned()))
     };
     given.iter().map(pair).collect()
@@ -192,24 +196,25 @@ impl Reading {
     }
 }
 
-/// What whoever started it is told.
+/// The text that is shown at the start.
 fn shown(setup: &Setup, read: &Reading, fake: &Fake, options: &Options) -> String {
     let Setup { definition, company, here, .. } = setup;
     let mut lines = vec![format!(
-        "{} is played at {here}, with {} invented people. Stop it with ^C.",
+        "{} is simulated at {here}, with {} invented people. Stop it with Ctrl-C.",
         definition.title, company.people
     )];
-    lines.extend(fake.unsaid().iter().map(|unsaid| format!("What it cannot say: {unsaid}.")));
+    lines.extend(fake.unsaid().iter().map(|unsaid| format!("Limitation: {unsaid}.")));
     if matches!(company.scenario, Scenario::Leaver | Scenario::Rehire) {
-        lines.push(format!("Who leaves after the first answer, or the first day: {}.", Company::id(company.leaver())));
+        lines
+            .push(format!("Leavers after the first response, or on the first day: {}.", Company::id(company.leaver())));
     }
     lines.extend(options.fault.iter().map(|fault| format!("Fault: {fault}.")));
     lines.push(String::new());
     lines.push("While it runs:".to_owned());
     for (order, says) in [
         ("day", "a day of the company passes"),
-        ("leave/ID", "somebody leaves"),
-        ("fault/NAME", "a fault comes; none ends them all"),
+        ("leave/ID", "this person leaves"),
+        ("fault/NAME", "a fault begins; fault/none ends all"),
     ] {
         lines.push(format!("  curl -X POST {here}/_fake/{order:<11} # {says}"));
     }
@@ -221,7 +226,7 @@ fn shown(setup: &Setup, read: &Reading, fake: &Fake, options: &Options) -> Strin
             lines.push(format!("  rollcall preview -f {dir}/manifest.yaml   # without a cluster"));
             lines.push(format!("  kubectl apply -f {dir}/manifest.yaml    # the HRConnection {}", read.name));
         }
-        None => lines.push("With --write DIR, what reads it is written down: a definition, and a manifest.".to_owned()),
+        None => lines.push("Use --write DIR to get a definition and a manifest that read it.".to_owned()),
     }
     lines.join("\n")
 }
@@ -255,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_starts_it_is_told_how_it_is_read_and_what_happens() {
+    fn the_start_shows_how_to_read_it_and_what_happens() {
         let (setup, text) = setup("bamboohr");
         let read = Reading::new(&setup, &text).unwrap();
         let fake = Fake::new(&setup, Box::new(setup_day), Box::new(|_| {})).unwrap();

@@ -31,15 +31,16 @@ use crate::revoke;
 /// Name under which kubectl finds the plugin.
 const PLUGIN: &str = "kubectl-rollcall";
 
-/// When somebody leaves the company: deletes the role bindings that are theirs alone, invalidates the tokens of their
-/// personal ServiceAccounts, checks that the API server refuses them, and reports what remains.
+/// When somebody leaves the company: deletes the role bindings whose every subject is the leaver, invalidates the tokens of
+/// their personal ServiceAccounts, checks that the API server refuses them, and reports what remains.
 #[derive(Debug, Parser)]
 #[command(name = "rollcall", version)]
 pub struct Rollcall {
-    /// Log level (written to stderr): `error`, `warn`, `info`, `debug`, or `rollcall=debug`; `info` where nothing is said
+    /// Log level (written to stderr): `error`, `warn`, `info`, `debug`, or `rollcall=debug`. Default: `info`,
+    /// and no log for the commands of the kubectl plugin
     #[arg(long, global = true, env = "ROLLCALL_LOG", value_name = "LEVEL")]
     pub log: Option<String>,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -68,21 +69,21 @@ struct Plugin {
 /// Everything the binary does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the HR systems that can be read, and check definitions of one's own
+    /// List the HR systems that Rollcall can read, and check definitions of your own
     #[command(subcommand)]
     Connectors(connectors::Command),
-    /// Play an HR system on this machine, to try Rollcall with
+    /// Simulate an HR system with an invented company, to try Rollcall
     #[cfg(feature = "fake-hr")]
     FakeHr(Box<fake_hr::Options>),
-    /// Read an HR system without a cluster, and show who is seen and what would be believed
+    /// Read an HR system without a cluster: show its people, and whether the response would be trusted
     Preview(preview::Options),
-    /// Write the definitions of the four kinds
+    /// Write the CustomResourceDefinitions
     Crds(crds::Options),
-    /// Plan and gate what happens to leavers' access, and start the revoker
+    /// Run the operator's part that plans revocations, checks gates and starts the revoker
     Control(Box<serve::Control>),
-    /// Read HR systems and write Persons
+    /// Run the operator's part that reads HR systems and writes Persons
     Sync(serve::Process),
-    /// Carry out what was released, and end when nothing is left
+    /// Run the revoker: carry out released plans, verify the result, and exit
     Revoke(Revoke),
     /// What a human does.
     #[command(flatten)]
@@ -92,17 +93,17 @@ pub enum Command {
 /// What a human does, with their own rights. These are the commands of the plugin.
 #[derive(Debug, Subcommand)]
 pub enum Human {
-    /// Approve a Revocation, or a held batch of them, by the hash of each plan
+    /// Approve a Revocation, or a held batch, by the hash of each plan
     Approve(approve::Options),
-    /// Reject a Revocation, or a held batch of them: the access stands, and the decision is sealed
+    /// Reject a Revocation, or a held batch: the person keeps their access, and the decision becomes evidence
     Reject(reject::Options),
-    /// Try a Revocation again that failed, with the manifests it kept
+    /// Retry a Revocation that failed
     Retry(retry::Options),
-    /// Accept exactly one answer of an HR system that was not believed
+    /// Accept one held HR response, by its digest
     Accept(accept::Options),
-    /// Stop every act of Rollcall, or lift the stop
+    /// Stop all revocations, or lift the stop
     Stop(stop::Options),
-    /// Show what the revoker may do in each namespace
+    /// Show what the revoker may do in each namespace, and whether it can run
     Consents(consents::Options),
     /// Verify or export the evidence
     #[command(subcommand)]
@@ -125,7 +126,7 @@ pub struct Revoke {
     /// Name of the release
     #[arg(long, env = "ROLLCALL_INSTANCE")]
     instance: String,
-    /// Do nothing but read the global stop: proves that the Job can run
+    /// Only read the global stop and exit, to prove that the Job can run
     #[arg(long)]
     check: bool,
 }

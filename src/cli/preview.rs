@@ -5,8 +5,9 @@
 //! ```
 //! Needs no cluster and changes nothing anywhere. A source that replaces its refresh token with each use is asked only
 //! where the next may be written into the file of credentials. The same code as the controller's makes the source, judges
-//! the answer and says who is in scope. Personal data are masked unless they are asked for.
+//! the response and decides who is in scope. Personal data are masked unless they are asked for.
 
+mod files;
 mod keeper;
 mod manifests;
 mod print;
@@ -45,40 +46,40 @@ const HELD: u8 = 3;
 /// There is no answer.
 const NO_ANSWER: u8 = 4;
 /// Why a source is not asked.
-const NOT_ROTATED: &str = "the source gives another refresh token with each use, and whoever uses the one before is \
-locked out: put one that nobody else uses into --credentials-file, and --rotate lets the next be written there";
+const NOT_ROTATED: &str = "the source replaces its refresh token with each use, which locks out everybody else who uses the \
+old one: put a token that nobody else uses into --credentials-file, and add --rotate so that the next one is written there";
 /// How often the progress is drawn.
 const DRAWN: Duration = Duration::from_millis(100);
 
 /// Options of `rollcall preview`.
 #[derive(Debug, Args)]
-#[command(after_help = "Credentials come from a Secret among the manifests, from --credentials-file, or from the \
-environment: the key apiKey is ROLLCALL_CREDENTIAL_API_KEY.\n\nExit codes: 0 believable, 2 wrong arguments or \
-manifests, 3 the answer would be held, 4 no answer, 1 anything else.")]
+#[command(after_help = "Credentials come from a Secret in the manifests, from --credentials-file, or from the \
+environment: the key apiKey is ROLLCALL_CREDENTIAL_API_KEY.\n\nExit codes: 0 the response would be trusted, 1 any other \
+error, 2 wrong arguments or manifests, 3 the response would be held, 4 no response.")]
 pub struct Options {
-    /// Manifests: an HRConnection, perhaps a SyncPolicy, and the Secrets and ConfigMaps they name. A directory stands for
-    /// its .yaml, .yml and .json files, - for the standard input
+    /// Manifests: an HRConnection, optionally a SyncPolicy, and the Secrets and ConfigMaps they name. A directory means its
+    /// .yaml, .yml and .json files, - means stdin
     #[arg(short = 'f', long = "filename", required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The keys of the connection's Secret: a YAML or JSON file of keys and values
     #[arg(long, value_name = "FILE")]
     credentials_file: Option<PathBuf>,
-    /// Write the next refresh token into --credentials-file, where the source replaces it with each use
+    /// Write the next refresh token into --credentials-file, if the source replaces it with each use
     #[arg(long, requires = "credentials_file")]
     rotate: bool,
-    /// A file of people on this machine, in the place of the one the connection names
+    /// Read this local file of people instead of the one that the connection names
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// A definition of one's own, in the place of the connector the connection names
+    /// Use this local definition instead of the connector that the connection names
     #[arg(long, value_name = "FILE")]
     definition: Option<PathBuf>,
-    /// What is printed
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
-    /// Whom to list
+    /// Which people to list
     #[arg(long, value_enum, default_value_t = Only::All)]
     only: Only,
-    /// List at most so many people; 0 shows the summary alone
+    /// List at most this many people; 0 shows only the summary
     #[arg(long, value_name = "NUMBER")]
     people: Option<usize>,
     /// Show names, addresses, telephone numbers and user names
@@ -89,11 +90,11 @@ pub struct Options {
 /// What is printed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Output {
-    /// A summary, and a line for everybody
+    /// A summary, and a line for each person
     Table,
-    /// All of it
+    /// Everything, as one JSON object
     Json,
-    /// A line for everybody; the summary goes to the standard error
+    /// A line for each person; the summary is written to stderr
     Csv,
 }
 
@@ -102,11 +103,11 @@ enum Output {
 enum Only {
     /// Everybody
     All,
-    /// Who is in scope
+    /// People in scope
     Included,
-    /// Who is out of scope
+    /// People out of scope
     Excluded,
-    /// Nobody but the records that were set aside
+    /// Only the records that were set aside
     SetAside,
 }
 
@@ -137,7 +138,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     }
     match &view.trust {
         Trust::Believable => Ok(()),
-        Trust::Held(findings) => Err(ended(HELD, format!("the answer would be held: {}", findings.join(" ")))),
+        Trust::Held(findings) => Err(ended(HELD, format!("the response would be held: {}", findings.join(" ")))),
     }
 }
 
@@ -175,7 +176,7 @@ async fn ask(
             read = &mut reading => break read,
             _ = drawn.tick() => {
                 let (answers, bytes) = progress.so_far();
-                bar.set_message(format!("{answers} answers, {:.1} MB", bytes as f64 / 1e6));
+                bar.set_message(format!("{answers} responses, {:.1} MB", bytes as f64 / 1e6));
             }
         }
     };

@@ -25,16 +25,16 @@ pub struct Options {
     /// Name of the Revocation
     #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     name: Option<String>,
-    /// Every Revocation of this batch
+    /// Reject every Revocation of this batch
     #[arg(long)]
     batch: Option<String>,
-    /// Why; kept on the Revocation, so no name of a person
+    /// The reason; it is stored on the Revocation, so do not name people
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
-    /// Take a rejection back: the Revocation is counted and checked against every gate again
+    /// Withdraw a rejection: the Revocation is counted, and checked against every gate again
     #[arg(long)]
     undo: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub struct Options {
 fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
-        0 => Err("say why".to_owned()),
+        0 => Err("the reason is empty".to_owned()),
         length if length > LONGEST => Err(format!("at most {LONGEST} characters")),
         _ => Ok(text.to_owned()),
     }
@@ -78,7 +78,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     }
     if !open.is_empty() {
         let user = whoami(client).await?;
-        let what = if options.undo { "Take back the rejection of" } else { "Reject" };
+        let what = if options.undo { "Withdraw the rejection of" } else { "Reject" };
         if !options.yes {
             confirm(&format!("{what} {} as {}?", plans(open.len()), plain(&user)))?;
         }
@@ -106,7 +106,7 @@ fn decidable(revocation: &Revocation, undo: bool) -> Result<bool, &'static str> 
     let status = revocation.status.clone().unwrap_or_default();
     let RevocationStatus { phase, claim, plan, .. } = status;
     match (rejected, phase.is_some_and(crate::api::revocation::Phase::ended), claim, &revocation.spec.approval) {
-        (_, true, _, _) => Err("it has come to its end, so there is nothing to reject"),
+        (_, true, _, _) => Err("it has ended, so there is nothing to reject"),
         (true, ..) => Ok(false),
         (_, _, Some(_), _) => Err("the revoker has begun; `kubectl rollcall stop` keeps it from its next step"),
         (_, _, _, Some(_)) => Err("it was approved, and an approval is final; set a hold on the Person instead"),

@@ -32,12 +32,12 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let api: Api<Revocation> = Api::namespaced(options.cluster.client().await?, options.cluster.namespace());
     let revocation = ask("read the Revocation", api.get(&options.name)).await?;
     if revocation.status.as_ref().and_then(|status| status.phase) != Some(Phase::Failed) {
-        return Err(Failure::Refused("it has not failed, so there is nothing to try again".to_owned()));
+        return Err(Failure::Refused("it has not failed, so there is nothing to retry".to_owned()));
     }
     say(&unproved(&revocation));
     let asked = json!({"metadata": {"annotations": {names::RETRY: calls::now().to_string()}}});
-    ask("ask for a new attempt", api.patch(&options.name, &PatchParams::default(), &Patch::Merge(asked))).await?;
-    say("Asked. It passes every gate again; what is proved stays done, and every kept manifest stays.");
+    ask("request the retry", api.patch(&options.name, &PatchParams::default(), &Patch::Merge(asked))).await?;
+    say("Retry requested. Every gate is checked again; what is proved is not repeated, and every kept manifest stays.");
     Ok(())
 }
 

@@ -27,7 +27,7 @@ pub struct Process {
     /// Name of the release
     #[arg(long, env = "ROLLCALL_INSTANCE")]
     pub instance: String,
-    /// Where probes and metrics are answered
+    /// Address for probes and metrics
     #[arg(long, env = "ROLLCALL_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     /// What this replica is called in the Lease; in a pod, its name
@@ -49,7 +49,7 @@ pub struct Control {
     /// The spec of the revoker's Jobs, as JSON
     #[arg(long, env = "ROLLCALL_REVOKER_JOB", value_name = "JSON", value_parser = job_spec)]
     revoker_job: JobSpec,
-    /// Do not prove by an empty Job that the revoker can run
+    /// Do not start empty Jobs to prove that the revoker can run
     #[arg(long)]
     no_revoker_check: bool,
 }
@@ -95,7 +95,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
 /// # Assumptions
 /// every act of the work is safe when two lead for a moment
 /// # Errors
-/// the work's, or that leadership was lost: the process is to end and to be started anew
+/// the work's, or that leadership was lost: the process is to end and to be started again
 async fn lead<W>(
     command: &'static str,
     process: &Process,

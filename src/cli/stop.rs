@@ -33,10 +33,10 @@ pub struct Options {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Wish {
-    /// Stop, and tell everybody why
+    /// Stop everything; the reason is shown in conditions
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
-    /// Lift the stop: what waits is checked against every gate again
+    /// Lift the stop; what waits is checked against every gate again
     #[arg(long)]
     lift: bool,
 }
@@ -45,7 +45,7 @@ struct Wish {
 fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
-        0 => Err("say why, for those who find everything stopped".to_owned()),
+        0 => Err("the reason is empty".to_owned()),
         length if length > LONGEST => Err(format!("at most {LONGEST} characters")),
         _ => Ok(text.to_owned()),
     }
@@ -64,7 +64,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         Some(reason) => {
             stop(&api, reason).await?;
             say(&format!(
-                "Stopped in {namespace}: nothing is acted on from the next step on. Lift it with `stop --lift`."
+                "Stopped in {namespace}: the revoker takes no further step. Lift the stop with `kubectl rollcall stop --lift`."
             ));
         }
         None if lift(&api).await? => {
@@ -112,7 +112,7 @@ async fn create(api: &Api<ConfigMap>, data: &[(&str, &str)]) -> Result<(), Failu
         ..ConfigMap::default()
     };
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    ask("make the stop, which is not there", api.create(&params, &stop)).await.map(drop)
+    ask("create the ConfigMap of the stop", api.create(&params, &stop)).await.map(drop)
 }
 
 #[cfg(test)]

@@ -187,7 +187,7 @@ mod tests {
             )
         };
         let cases = [
-            ("'oidc:' +", "not a CEL expression"),
+            ("'oidc:' +", "not a CEL expression such as 'oidc:' + person.workEmail, or person.department == 'Sales'"),
             ("persn.workEmail", &unknown("persn.workEmail")),
             ("person.birthday", &unknown("person.birthday")),
             ("{'a': 'b'}[person.id]", "fails for a person whose every field is filled"),

@@ -3,7 +3,7 @@
 {{- define "rollcall.revokerNamespace" -}}
 {{- $namespace := .Values.revoker.namespace | default (printf "%s-revoker" .Release.Namespace) -}}
 {{- if eq $namespace .Release.Namespace -}}
-{{- fail "revoker.namespace must not be the release's own namespace: whoever creates Jobs there would hold every account in it" -}}
+{{- fail "revoker.namespace must not be the release's own namespace: a user who creates Jobs there would have the rights of every account in it" -}}
 {{- end -}}
 {{- $namespace -}}
 {{- end -}}

@@ -75,7 +75,7 @@ pub enum Refused {
     #[error("brackets nested more than {DEEPEST} deep, or more than {LONGEST_CHAIN} operators in a chain")]
     Deep,
     /// It does not parse. What the parser says is about tokens, and helps nobody who writes YAML.
-    #[error("not a CEL expression")]
+    #[error("not a CEL expression such as 'oidc:' + person.workEmail, or person.department == 'Sales'")]
     Unreadable,
     /// There is no room to read it in now.
     #[error("cannot be read for want of memory")]
@@ -244,7 +244,10 @@ mod tests {
         let known = "is not known here; it may use person.id and person.department";
         let functions = "is not allowed here; these are: size, contains, startsWith, endsWith, lowerAscii, string, int, double, bool";
         let cases = [
-            ("person.id ==", "not a CEL expression".to_owned()),
+            (
+                "person.id ==",
+                "not a CEL expression such as 'oidc:' + person.workEmail, or person.department == 'Sales'".to_owned(),
+            ),
             ("person.birthday == ''", format!("person.birthday {known}")),
             ("persn.id == ''", format!("persn.id {known}")),
             ("has(person.birthday)", format!("person.birthday {known}")),

@@ -214,7 +214,7 @@ pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &World, prote
                 namespace: account.namespace.clone(),
                 name: account.name.clone(),
                 uid: account.uid.clone(),
-                why: "its mark resolves to this person alone, and no workload runs as it".to_owned(),
+                why: "its owner annotation names this person alone, and no workload runs as it".to_owned(),
             }),
         }
     }

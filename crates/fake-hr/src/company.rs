@@ -3,9 +3,11 @@
 //! Nothing is kept: a person is a function of the seed, their number and the moment, so that a hundred thousand of them
 //! take no memory, and a test that failed is made again from its seed.
 //!
-//! A day of the company is not a day of the calendar: whoever reads it has a calendar that cannot be sped up. What
+//! A day of the company is not a day of the calendar: its readers have a calendar that cannot be sped up. What
 //! happens on any of its days is dated on the day the company began: a hire starts then, and a leaver's last day was the
 //! day before. What lies ahead (a future hire, a leaver under notice) happens when the calendar gets there.
+
+mod names;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -13,6 +15,8 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use jiff::{Span, ToSpan as _};
 
+use self::names::{DEPARTMENTS, FIRST, LAST, LEGAL_ENTITIES, LOCATIONS, names, pick};
+pub(crate) use self::names::{departments, legal_entities, locations, teams, titles};
 use domain::employee::{EmploymentType, Status};
 
 /// A company, and what becomes of it.
@@ -136,51 +140,6 @@ enum Standing {
     Future,
 }
 
-/// First names, and how they are written in an address. Together with the last names: people nobody knows.
-const FIRST: [(&str, &str); 16] = [
-    ("Ada", "ada"),
-    ("Bo", "bo"),
-    ("Chioma", "chioma"),
-    ("Dai", "dai"),
-    ("Eun", "eun"),
-    ("Femi", "femi"),
-    ("Goro", "goro"),
-    ("Hana", "hana"),
-    ("Ivo", "ivo"),
-    ("Jörg", "joerg"),
-    ("Kaia", "kaia"),
-    ("Łucja", "lucja"),
-    ("Mei Lin", "meilin"),
-    ("Noor", "noor"),
-    ("Oisín", "oisin"),
-    ("Zoë", "zoe"),
-];
-const LAST: [(&str, &str); 13] = [
-    ("Example", "example"),
-    ("Sample", "sample"),
-    ("Placeholder", "placeholder"),
-    ("Invented", "invented"),
-    ("O’Fiction", "o'fiction"),
-    ("Mock", "mock"),
-    ("Dummy", "dummy"),
-    ("von Beispiel", "vonbeispiel"),
-    ("Muster", "muster"),
-    ("Esempio", "esempio"),
-    ("Exemple", "exemple"),
-    ("Testcase", "testcase"),
-    ("Made-Up", "made-up"),
-];
-/// Departments, each with its teams and titles.
-const DEPARTMENTS: [(&str, [&str; 2], [&str; 2]); 6] = [
-    ("Engineering", ["Platform", "Product"], ["Engineer", "Senior Engineer"]),
-    ("Sales", ["North", "South"], ["Account Manager", "Sales Engineer"]),
-    ("Legal & Compliance", ["Contracts", "Privacy"], ["Counsel", "Paralegal"]),
-    ("People", ["Recruiting", "Payroll"], ["Recruiter", "People Partner"]),
-    ("Finance", ["Ledger", "Treasury"], ["Accountant", "Analyst"]),
-    ("Support", ["First Line", "Second Line"], ["Support Agent", "Support Lead"]),
-];
-const LOCATIONS: [&str; 5] = ["Berlin", "Lisbon", "Austin", "Kraków", "Singapore"];
-const LEGAL_ENTITIES: [&str; 3] = ["Example GmbH", "Example Inc.", "Example Lda"];
 /// How many report to one manager.
 const REPORTS: usize = 7;
 /// Numbers in ids begin here.
@@ -374,27 +333,6 @@ impl Person {
     }
 }
 
-/// Every name there may be for what people are sorted by.
-pub(crate) fn departments() -> impl Iterator<Item = &'static str> {
-    DEPARTMENTS.iter().map(|(name, ..)| *name)
-}
-
-pub(crate) fn teams() -> impl Iterator<Item = &'static str> {
-    DEPARTMENTS.iter().flat_map(|(_, teams, _)| *teams)
-}
-
-pub(crate) fn titles() -> impl Iterator<Item = &'static str> {
-    DEPARTMENTS.iter().flat_map(|(.., titles)| *titles).chain(["Chief Executive"])
-}
-
-pub(crate) fn locations() -> impl Iterator<Item = &'static str> {
-    LOCATIONS.into_iter()
-}
-
-pub(crate) fn legal_entities() -> impl Iterator<Item = &'static str> {
-    LEGAL_ENTITIES.into_iter()
-}
-
 /// Whatever the seed, so that a company of ten has one of most kinds.
 const fn standing(number: usize) -> Standing {
     match number % 37 {
@@ -415,20 +353,6 @@ const fn kind(number: usize) -> EmploymentType {
         18 => EmploymentType::Apprentice,
         _ => EmploymentType::Employee,
     }
-}
-
-/// A name, and how it is written in an address.
-type Name = (&'static str, &'static str);
-
-fn names(seed: u64, number: usize) -> (Name, Name) {
-    let turned = (seed % 1024) as usize;
-    let first = FIRST.get((number + turned) % FIRST.len()).copied().unwrap_or(("Ada", "ada"));
-    let last = LAST.get((number / FIRST.len() + turned) % LAST.len()).copied().unwrap_or(("Example", "example"));
-    (first, last)
-}
-
-fn pick(from: &[&'static str], by: u64) -> &'static str {
-    from.get(by as usize % from.len().max(1)).copied().unwrap_or_default()
 }
 
 fn days(number: u64) -> Span {

@@ -1,178 +1,17 @@
-//! What goes wrong with a system that is played, and where.
-//!
-//! A fault is written as its name, with what it is about behind `=`, the part of the system it comes in behind `@`, and
-//! the number of the request of that part, or of the page, behind `:`: `html`, `forbidden@details`, `throttled:3`,
-//! `field-gone=email`, `lost-page:2`.
+//! Makes responses of the simulated system go wrong.
+
+mod named;
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
-use std::{fmt, mem};
 
 use serde_json::Value as Json;
 
-use super::place::Way;
+pub(crate) use self::named::{Fault, KINDS, Kind, Part};
+use super::json_writer::Path;
 use super::serve::{Answer, Said, System};
 use hris::definition::{Definition, List, Paging, Throttling, Value, Where};
-use hris::path::{Path, plain};
+use hris::path::{self, plain};
 use hris::row::Slot;
-
-/// What a request is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Part {
-    /// A token.
-    Token,
-    /// A list of people, by its number.
-    People(usize),
-    /// A list that is joined.
-    Join(String),
-    /// One person.
-    Detail(String),
-    /// Names for ids.
-    Lookup(String),
-    /// A list that is to be made.
-    Export,
-    /// Something else.
-    Unknown,
-}
-
-impl Part {
-    /// Its word.
-    pub(crate) const fn word(&self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::People(_) => "people",
-            Self::Join(_) => "joins",
-            Self::Detail(_) => "details",
-            Self::Lookup(_) => "lookups",
-            Self::Export => "exports",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Throttled,
-    ThrottledInItsWay,
-    ThrottledForEver,
-    Expired,
-    LostPage,
-    RepeatedPage,
-    Circle,
-    Total,
-    Empty,
-    NoRecords,
-    Forbidden,
-    Gone(Slot),
-    Html,
-    Cut,
-    Drip,
-    Oversized,
-    Redirect,
-    OtherHost,
-}
-
-/// The faults there are, by name.
-pub(crate) const KINDS: [(&str, Kind, &str); 18] = [
-    ("throttled", Kind::Throttled, "asks to come back, one time"),
-    ("throttled-in-its-way", Kind::ThrottledInItsWay, "the same, as this system says it"),
-    ("throttled-for-ever", Kind::ThrottledForEver, "asks to come back, every time"),
-    ("expired", Kind::Expired, "refuses the credential one time, and ends the token there is"),
-    ("lost-page", Kind::LostPage, "leaves a page of people out; the second, unless it is named"),
-    ("repeated-page", Kind::RepeatedPage, "gives a page of people twice; the first, unless it is named"),
-    ("circle", Kind::Circle, "what leads to the next page leads back"),
-    ("total-changes", Kind::Total, "counts one record more than on the page before"),
-    ("empty", Kind::Empty, "answers with an empty object, and status 200"),
-    ("no-records", Kind::NoRecords, "answers with a list that has no records"),
-    ("forbidden", Kind::Forbidden, "answers 403"),
-    ("field-gone", Kind::Gone(Slot::Email), "leaves out what a field is read from: field-gone=email"),
-    ("html", Kind::Html, "answers with a web page, and status 200"),
-    ("truncated", Kind::Cut, "ends the JSON in the middle"),
-    ("drip", Kind::Drip, "sends one byte, and then nothing"),
-    ("oversized", Kind::Oversized, "announces more than anybody should take"),
-    ("redirect", Kind::Redirect, "leads to a sign-in on another host"),
-    ("other-host", Kind::OtherHost, "the next link leads to another host"),
-];
-
-/// A fault, and where it comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// What goes wrong.
-    pub(crate) kind: Kind,
-    /// The part it comes in; any but the sign-in, where none is named.
-    pub(crate) part: Option<String>,
-    /// The number of the request or page, from 1.
-    pub(crate) number: Option<usize>,
-}
-
-impl FromStr for Fault {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (text, number) = match text.split_once(':') {
-            None => (text, None),
-            Some((text, number)) => (text, Some(number.parse().map_err(|_| format!("{number:?} is no number"))?)),
-        };
-        let (text, part) = match text.split_once('@') {
-            None => (text, None),
-            Some((text, part)) => (text, Some(part.to_owned())),
-        };
-        let parts = ["token", "people", "joins", "details", "lookups", "exports"];
-        if let Some(part) = part.as_deref().filter(|part| !parts.contains(part)) {
-            return Err(format!("there is no part {part:?}; there are: {}", parts.join(", ")));
-        }
-        let (name, about) = text.split_once('=').map_or((text, None), |(name, about)| (name, Some(about)));
-        let found = KINDS.iter().find(|(known, ..)| *known == name).map(|(_, kind, _)| *kind);
-        let kind = match (found, about) {
-            (Some(Kind::Gone(_)), Some(field)) => {
-                let slot = Slot::ALL.into_iter().find(|slot| slot.name() == field);
-                Kind::Gone(slot.ok_or_else(|| format!("there is no field {field:?}"))?)
-            }
-            (Some(Kind::Gone(_)), None) => return Err(format!("{name} needs a field: {name}=email")),
-            (Some(kind), None) => kind,
-            (Some(_), Some(_)) => return Err(format!("{name} is about nothing")),
-            (None, _) => {
-                let names = KINDS.map(|(name, ..)| name);
-                return Err(format!("there is no fault {name:?}; there are: {}", names.join(", ")));
-            }
-        };
-        Ok(Self { kind, part, number })
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let like = |other: &Kind| mem::discriminant(other) == mem::discriminant(&self.kind);
-        let name = KINDS.iter().find(|(_, kind, _)| like(kind)).map_or("", |(name, ..)| name);
-        f.write_str(name)?;
-        if let Kind::Gone(slot) = self.kind {
-            write!(f, "={}", slot.name())?;
-        }
-        self.part.iter().try_for_each(|part| write!(f, "@{part}"))?;
-        self.number.iter().try_for_each(|number| write!(f, ":{number}"))
-    }
-}
-
-impl Fault {
-    /// Whether the request of its part that came as the `met`th is one it comes with.
-    fn comes(&self, met: usize) -> bool {
-        match (self.kind, self.number) {
-            (Kind::Throttled | Kind::ThrottledInItsWay | Kind::Expired, number) => met == number.unwrap_or(1),
-            (Kind::ThrottledForEver, Some(number)) => met >= number,
-            (Kind::Circle | Kind::Total, number) => met >= number.unwrap_or(2),
-            (_, Some(number)) => met == number,
-            (_, None) => true,
-        }
-    }
-
-    fn is_about(&self, part: &Part) -> bool {
-        match &self.part {
-            Some(word) => word == part.word(),
-            None => !matches!(part, Part::Token | Part::Unknown),
-        }
-    }
-}
 
 /// The faults a system has.
 pub(crate) struct Faults {
@@ -190,8 +29,8 @@ pub(crate) struct Faults {
 /// Where the records of a part stand, and what is read from each; the whole answer is one where no list is named.
 struct Records {
     part: Part,
-    list: Option<Way>,
-    taken: Vec<(Slot, Way)>,
+    list: Option<Path>,
+    taken: Vec<(Slot, Path)>,
 }
 
 /// Where the pages of a list of people say something.
@@ -212,18 +51,18 @@ impl Faults {
         let mut records = Vec::new();
         for (number, list) in definition.people.iter().enumerate() {
             let taken = ways(&definition.fields, &definition.inputs)?;
-            records.push(Records { part: Part::People(number), list: Some(Way::parse(&list.records)?), taken });
+            records.push(Records { part: Part::People(number), list: Some(Path::parse(&list.records)?), taken });
         }
         for (name, join) in &definition.joins {
             let taken = ways(&join.fields, &join.inputs)?;
             records.push(Records {
                 part: Part::Join(name.clone()),
-                list: Some(Way::parse(&join.list.records)?),
+                list: Some(Path::parse(&join.list.records)?),
                 taken,
             });
         }
         for (name, detail) in &definition.details {
-            let list = detail.records.as_deref().map(Way::parse).transpose()?;
+            let list = detail.records.as_deref().map(Path::parse).transpose()?;
             let taken = ways(&detail.fields, &detail.inputs)?;
             records.push(Records { part: Part::Detail(name.clone()), list, taken });
         }
@@ -320,10 +159,10 @@ impl Faults {
 }
 
 /// Where a slot is read from; a status that rules tell, from everything they look at.
-fn ways(fields: &BTreeMap<Slot, Value>, inputs: &BTreeMap<String, Value>) -> Result<Vec<(Slot, Way)>, String> {
+fn ways(fields: &BTreeMap<Slot, Value>, inputs: &BTreeMap<String, Value>) -> Result<Vec<(Slot, Path)>, String> {
     let fields = fields.iter().flat_map(|(slot, value)| value.paths.iter().map(|path| (*slot, path)));
     let inputs = inputs.values().flat_map(|value| value.paths.iter().map(|path| (Slot::Status, path)));
-    fields.chain(inputs).map(|(slot, path)| Ok((slot, Way::parse(path)?))).collect()
+    fields.chain(inputs).map(|(slot, path)| Ok((slot, Path::parse(path)?))).collect()
 }
 
 /// How a system asks to come back at once.
@@ -331,7 +170,7 @@ fn later(words: &Throttling) -> Result<Answer, String> {
     let mut body = Json::Null;
     if let Some(code) = &words.code {
         let word = code.is.first().map(String::as_str).unwrap_or_default();
-        let put = Way::parse(&code.path)?.put(&mut body, &word.into(), 0);
+        let put = Path::parse(&code.path)?.put(&mut body, &word.into(), 0);
         put.map_err(|_| "throttling.code.path: cannot be followed backwards".to_owned())?;
     }
     // A code says it behind any error.
@@ -386,7 +225,7 @@ fn value_at(answer: &Answer, at: &Where) -> Option<Json> {
         }
         Where::Path(path) => {
             let body: Json = serde_json::from_str(answer.text()?).ok()?;
-            Path::parse(path).ok()?.first(&body).cloned()
+            path::Path::parse(path).ok()?.first(&body).cloned()
         }
     }
 }
@@ -399,7 +238,7 @@ fn marked(mut answer: Answer, at: &Where, value: &Json) -> Answer {
             answer
         }
         Where::Path(path) => {
-            let way = Way::parse(path).ok();
+            let way = Path::parse(path).ok();
             changed(answer, |body| {
                 let _ = way.map(|way| way.set(body, value)); // a page that cannot say it is left as it is
             })
@@ -415,20 +254,5 @@ fn elsewhere(answer: Answer, at: &Where) -> Answer {
         }
         Some(_) => marked(answer, at, &"https://other.example.com/".into()),
         None => answer,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fault_is_named_as_it_is_written() {
-        for text in ["html", "throttled:3", "forbidden@details", "html@people:2", "field-gone=email", "lost-page:2"] {
-            assert_eq!(text.parse::<Fault>().map(|fault| fault.to_string()).as_deref(), Ok(text));
-        }
-        for text in ["", "htm", "html@nowhere", "html:x", "field-gone", "field-gone=shoeSize", "html=email"] {
-            assert!(text.parse::<Fault>().is_err(), "{text}");
-        }
     }
 }

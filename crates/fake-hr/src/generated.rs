@@ -1,4 +1,6 @@
-//! Plays a generated company: its people, in the words and pages of a definition.
+//! Simulates a generated company: its people, in the words and pages of a definition.
+
+mod answers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -6,17 +8,16 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use serde_json::Value as Json;
 
-use super::book::{Book, Leaf, page};
-use super::company::{self, Company, Moment, Person};
+use super::company::{Company, Moment, Person};
 use super::faults::Part;
-use super::place::Way;
+use super::json_writer::Path;
+use super::pagination::{Leaf, Pagination, page};
 use super::render::{Renderer, Template};
 use super::routes::{ONE, Routes, parts};
 use super::serve::{Answer, Asked, System};
-use super::shape::{Hole, key};
 use super::signin::SignIn;
-use hris::definition::{Choose, Definition, List, Test, Value, Where};
-use hris::row::Slot;
+use super::solver::key;
+use hris::definition::{Choose, Definition, List, Where};
 
 /// One record of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub(crate) struct Generated {
     routes: Routes,
     sign_in: SignIn,
     /// How each list is given, in the order of the routes; then each detail.
-    books: Vec<Book>,
-    details: Vec<Option<Book>>,
+    paginations: Vec<Pagination>,
+    details: Vec<Option<Pagination>>,
     /// Where it is played.
     here: String,
     today: Box<dyn Fn() -> Date + Send>,
@@ -66,14 +67,15 @@ impl Generated {
         here: &str,
         today: Box<dyn Fn() -> Date + Send>,
     ) -> Result<Self, String> {
-        let books = parts(definition).into_iter().map(|(_, list)| Book::new(list, size)).collect::<Result<_, _>>()?;
+        let paginations =
+            parts(definition).into_iter().map(|(_, list)| Pagination::new(list, size)).collect::<Result<_, _>>()?;
         let details = definition.details.values().map(|detail| {
             let records = detail.records.clone()?;
             let (request, paging) = (detail.request.clone(), detail.paging.clone());
             let (skip, choose, empty, null_is_empty, sets) = (None, None, None, false, BTreeMap::new());
             let list =
                 List { request, records, total: None, paging, sets, skip, choose, null_is_empty, empty, export: None };
-            Some(Book::new(&list, size))
+            Some(Pagination::new(&list, size))
         });
         let details = details.map(Option::transpose).collect::<Result<_, _>>()?;
         let moment = Moment { today: today(), day: 0, answers: 0, made_to_leave: BTreeSet::new() };
@@ -83,7 +85,7 @@ impl Generated {
             renderer: Renderer::new(definition.clone(), company)?,
             routes: Routes::new(definition, parameters)?,
             sign_in: SignIn::new(definition, parameters)?,
-            books,
+            paginations,
             details,
             here: here.to_owned(),
             today,
@@ -97,7 +99,7 @@ impl Generated {
             looked_up: HashMap::new(),
         };
         played.list()?;
-        for at in 0..played.books.len() {
+        for at in 0..played.paginations.len() {
             played.page(at, 0)?;
         }
         Ok(played)
@@ -108,7 +110,7 @@ impl Generated {
         self.renderer.unsaid().map(str::to_owned).collect()
     }
 
-    /// Everything that was worked out is worked out anew.
+    /// Forgets everything that was computed.
     fn forget(&mut self) {
         self.listed = None;
         self.written.clear();
@@ -135,8 +137,8 @@ impl Generated {
             }
         }
         self.counted = listed.iter().map(Vec::len).collect();
-        for (list, book) in listed.iter_mut().zip(&self.books) {
-            turned(list, book.size(), self.lost, self.twice);
+        for (list, pagination) in listed.iter_mut().zip(&self.paginations) {
+            turned(list, pagination.size(), self.lost, self.twice);
         }
         let chosen: Vec<_> = self.definition.joins.values().map(|join| join.choose.clone()).collect();
         for choose in chosen {
@@ -169,7 +171,7 @@ impl Generated {
         let alike = self.routes.alike(at);
         for list in alike {
             let Some(all) = self.length(list) else { continue };
-            let Some(size) = self.books.get(list).map(Book::size) else { continue };
+            let Some(size) = self.paginations.get(list).map(Pagination::size) else { continue };
             let records = self.records(list, from, from.saturating_add(size).min(all))?;
             let said = self.counted.get(list).copied().unwrap_or(all); // a page that is lost was counted
             leaves.push((list, records, all, said));
@@ -177,7 +179,7 @@ impl Generated {
         let leaves: Vec<_> = leaves
             .into_iter()
             .filter_map(|(list, records, all, said)| {
-                Some(Leaf { book: self.books.get(list)?, records, from, all, said })
+                Some(Leaf { pagination: self.paginations.get(list)?, records, from, all, said })
             })
             .collect();
         let route = self.routes.lists.get(at).ok_or("there is no such list")?;
@@ -225,106 +227,6 @@ impl Generated {
         Ok(text)
     }
 
-    /// What a lookup has names for.
-    fn texts(&mut self, list: usize) -> Vec<String> {
-        let Some(Part::Lookup(name)) = self.routes.lists.get(list).map(|route| route.part.clone()) else {
-            return Vec::new();
-        };
-        if let Some(texts) = self.looked_up.get(&name) {
-            return texts.clone();
-        }
-        let mut texts = BTreeSet::new();
-        let definition = &self.definition;
-        let joined = definition.joins.values().map(|join| (&join.fields, &join.inputs));
-        let detailed = definition.details.values().map(|detail| (&detail.fields, &detail.inputs));
-        let own = std::iter::once((&definition.fields, &definition.inputs));
-        let here = |value: &&Value| value.lookup.as_ref() == Some(&name);
-        for (fields, inputs) in own.chain(joined).chain(detailed) {
-            for slot in fields.iter().filter(|(_, value)| here(value)).map(|(slot, _)| *slot) {
-                texts.extend(self.vocabulary(slot));
-            }
-            for input in inputs.iter().filter(|(_, value)| here(value)).map(|(input, _)| input) {
-                let rules = definition.rules.iter().filter_map(|rule| rule.when.get(input));
-                let tests = rules.chain(definition.end_date_when.get(input));
-                texts
-                    .extend(tests.flat_map(|test| if let Test::Is(words) = test { words.clone() } else { Vec::new() }));
-            }
-        }
-        let texts: Vec<_> = texts.into_iter().collect();
-        self.looked_up.insert(name, texts.clone());
-        texts
-    }
-
-    /// Every text a slot may have.
-    fn vocabulary(&self, slot: Slot) -> Vec<String> {
-        let numbers = 0..self.company.people * 2;
-        let owned = |texts: &mut dyn Iterator<Item = &'static str>| texts.map(str::to_owned).collect();
-        match slot {
-            Slot::Department => owned(&mut company::departments()),
-            Slot::Team => owned(&mut company::teams()),
-            Slot::Title => owned(&mut company::titles()),
-            Slot::Location => owned(&mut company::locations()),
-            Slot::LegalEntity => owned(&mut company::legal_entities()),
-            Slot::Status => self.definition.statuses.keys().cloned().collect(),
-            Slot::EmploymentType => self.definition.types.keys().cloned().collect(),
-            Slot::TerminationReason => self.definition.urgent_reasons.iter().cloned().collect(),
-            Slot::Email | Slot::ManagerEmail => numbers.map(|number| self.company.email(number)).collect(),
-            Slot::EmployeeId | Slot::ManagerId => numbers.map(Company::id).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn entry(&self, list: usize, text: &str) -> Result<String, String> {
-        let Some(Part::Lookup(name)) = self.routes.lists.get(list).map(|route| &route.part) else {
-            return Ok(String::new());
-        };
-        let lookup = self.definition.lookups.get(name).ok_or("there is no such lookup")?;
-        let mut record = Json::Null;
-        for (path, value) in [(&lookup.key, key(text)), (&lookup.value, text.to_owned())] {
-            let put = Way::parse(path)?.put(&mut record, &value.into(), 0);
-            put.map_err(|_| format!("lookups.{name}: key and value stand in one place"))?;
-        }
-        Ok(record.to_string())
-    }
-
-    /// The answer about one person, or about many.
-    fn about(&mut self, at: usize, people: &[String]) -> Result<Answer, String> {
-        let mut records = Vec::new();
-        for of in people {
-            records.extend(self.records_about(at, of)?);
-        }
-        if records.is_empty() && people.len() == 1 {
-            return Ok(Answer::refused(404, "there is nobody with that id"));
-        }
-        let Some(book) = self.details.get(at).and_then(Option::as_ref) else {
-            return Ok(Answer::json(records.concat()));
-        };
-        let all = records.len();
-        let page = page(&[Leaf { book, records, from: 0, all, said: all }], &|_, _| String::new())?;
-        let mut answer = Answer::json(page.body);
-        answer.headers.extend(page.headers);
-        Ok(answer)
-    }
-
-    /// What a detail has about somebody; nothing about nobody.
-    fn records_about(&mut self, at: usize, of: &str) -> Result<Vec<String>, String> {
-        let mut number = Company::number(of);
-        if number.is_none() {
-            number = (0..self.company.numbers(&self.moment)).find(|number| self.company.email(*number) == of);
-        }
-        let Some(person) = number.and_then(|number| self.company.person(number, &self.moment)) else {
-            return Ok(Vec::new());
-        };
-        let Some(template) = self.renderer.template(&person, &self.moment)? else { return Ok(Vec::new()) };
-        if template.asked.get(at).is_none_or(|hole: &Hole| self.renderer.text(&person, *hole) != of) {
-            return Ok(Vec::new());
-        }
-        let choose = self.definition.details.values().nth(at).and_then(|detail| detail.choose.clone());
-        let entries = self.entries(person.number, choose.as_ref());
-        let record = 1 + self.definition.joins.len() + at;
-        entries.into_iter().map(|entry| self.record(entry, record)).collect()
-    }
-
     /// The answer that begins an export, or says that it is done.
     fn exported(&self, list: usize, begins: bool) -> Result<Answer, String> {
         let lists = parts(&self.definition);
@@ -340,7 +242,7 @@ impl Generated {
             }
         };
         let mut body = Json::Null;
-        Way::parse(place)?.put(&mut body, &word.into(), 0).map_err(|_| "an export cannot be said")?;
+        Path::parse(place)?.put(&mut body, &word.into(), 0).map_err(|_| "an export cannot be said")?;
         Ok(Answer::json(body.to_string()))
     }
 
@@ -357,10 +259,10 @@ impl Generated {
                 }
             }
             self.list()?;
-            let Some(book) = self.books.get(at) else { return Err("there is no such list".to_owned()) };
-            let Some(from) = book.from(asked) else { return Ok(Answer::refused(400, "there is no such page")) };
+            let Some(pagination) = self.paginations.get(at) else { return Err("there is no such list".to_owned()) };
+            let Some(from) = pagination.from(asked) else { return Ok(Answer::refused(400, "there is no such page")) };
             let all = self.length(at).unwrap_or_default();
-            let last = self.books.get(at).is_some_and(|book| from.saturating_add(book.size()) >= all);
+            let last = self.paginations.get(at).is_some_and(|pagination| from.saturating_add(pagination.size()) >= all);
             if at < self.definition.people.len() && last {
                 self.ended.insert(at);
             }

@@ -1,29 +1,29 @@
-//! A fake HR system: plays any connector over HTTP, from an invented company or from recorded pages, and misbehaves on
-//! demand. People try Rollcall against it; tests and benchmarks use it; a connector's own pages are tried with it.
+//! A fake HR system: simulates any connector over HTTP, from an invented company or from recorded pages, with faults on
+//! demand. People try Rollcall with it; tests and benchmarks use it; a connector's own pages are tested with it.
 //!
 //! ```text
-//! company ──people──▶ render ──records──▶ book ──pages──▶ serve ──http──▶ whoever reads
-//!                       ▲                  ▲               ▲ │
-//!                     shape              routes            │ └── signin, faults
-//!                       └── definition ────┘               │
-//! pages/answers.json ─────────▶ recorded ──────────────────┘
+//! company ──people──▶ render ──records──▶ pagination ──pages──▶ serve ──http──▶ a reader
+//!                       ▲                     ▲                   ▲ │
+//!                     solver                routes                │ └── signin, faults
+//!                       └──── definition ─────┘                   │
+//! pages/answers.json ─────────▶ recorded ─────────────────────────┘
 //! ```
-//! A definition says how an HR system is read; here it is followed backwards. `shape` looks for records that it reads
-//! as meant, and `book` for pages. Nothing that reads a real source uses any of this.
+//! A definition describes how an HR system is read; the fake uses it in the other direction. `solver` looks for records that it reads
+//! as intended, and `pagination` for pages. Both write by `json_writer`, which follows the paths of a definition. Nothing that reads a real source uses any of this.
 
-mod book;
 mod company;
 mod conformance;
 mod faults;
 mod generated;
-mod place;
-mod pocket;
+mod in_memory_store;
+mod json_writer;
+mod pagination;
 mod recorded;
 mod render;
 mod routes;
 mod serve;
-mod shape;
 mod signin;
+mod solver;
 #[cfg(test)]
 mod stories;
 
@@ -41,13 +41,13 @@ pub use self::company::{Company, Moment, Person, Scenario};
 pub use self::conformance::{Report, test};
 use self::faults::Faults;
 use self::generated::Generated;
-use self::pocket::Pocket;
+use self::in_memory_store::InMemoryStore;
 use self::serve::State;
 use hris::ApiSource;
 use hris::definition::Definition;
 use hris::token::Keeper;
 
-/// What is played.
+/// What is simulated.
 pub struct Setup {
     /// In whose words.
     pub definition: Definition,
@@ -74,10 +74,10 @@ pub type Today = Box<dyn Fn() -> Date + Send>;
 pub type Tell = Box<dyn Fn(&str) + Send>;
 
 impl Fake {
-    /// A fake that plays a company.
+    /// A fake that simulates a company.
     ///
     /// # Errors
-    /// In words, which place of the definition cannot be played.
+    /// In words, which place of the definition cannot be simulated.
     pub fn new(setup: &Setup, today: Today, tell: Tell) -> Result<Self, String> {
         let Setup { company, page, here, .. } = setup;
         let parameters = parameters(&setup.definition, &setup.parameters)?;
@@ -110,8 +110,8 @@ impl Fake {
     }
 
     /// Ends every fault.
-    pub fn mend(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).mend();
+    pub fn clear_faults(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clear_faults();
     }
 
     /// Lets a day of the company pass.
@@ -191,7 +191,7 @@ pub(crate) fn reading(
     lists.filter_map(|list| list.export.as_mut()).for_each(|export| export.every = 0); // a fake is done at once
     let keys = definition.credentials.keys();
     let credentials: BTreeMap<_, _> = keys.map(|key| (key.clone(), SecretString::from(credential(key)))).collect();
-    let keeper = Some(Arc::new(Pocket::new(&credentials)) as Arc<dyn Keeper>);
+    let keeper = Some(Arc::new(InMemoryStore::new(&credentials)) as Arc<dyn Keeper>);
     ApiSource { definition, parameters, credentials, keeper, clock: || Timestamp::UNIX_EPOCH }
 }
 

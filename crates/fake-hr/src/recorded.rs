@@ -1,6 +1,6 @@
-//! Plays recorded pages: the answers that lie in a connector's folder, in their order.
+//! Serves recorded pages: the responses in a connector's folder, in their order.
 //!
-//! `pages/answers.json` says what is answered: `signedIn` are headers that every request but a sign-in must have, and
+//! `pages/answers.json` describes them: `signedIn` are headers that every request but a sign-in must have, and
 //! `answers` are given in turn to the requests for the same method and path. `with` has to be in the query, or in the
 //! text of the body.
 

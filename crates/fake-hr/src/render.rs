@@ -9,7 +9,7 @@ use jiff::fmt::strtime;
 use serde_json::Value as Json;
 
 use super::company::{Company, Moment, Person};
-use super::shape::{Backwards, Hole, Shape, Solved, key};
+use super::solver::{Hole, InverseDefinition, Shape, Solved, key};
 use domain::employee::Status;
 use hris::dates::DateForm;
 use hris::definition::Definition;
@@ -34,7 +34,7 @@ enum Piece {
 pub(crate) struct Renderer {
     definition: Definition,
     company: Company,
-    backwards: Backwards,
+    backwards: InverseDefinition,
     known: HashMap<Shape, Option<Arc<Template>>>,
     /// What the definition cannot say of people there are.
     unsaid: BTreeSet<String>,
@@ -44,7 +44,7 @@ impl Renderer {
     /// # Errors
     /// The place of the definition that cannot be followed backwards.
     pub(crate) fn new(definition: Definition, company: Company) -> Result<Self, String> {
-        let backwards = Backwards::new(&definition)?;
+        let backwards = InverseDefinition::new(&definition)?;
         Ok(Self { definition, company, backwards, known: HashMap::new(), unsaid: BTreeSet::new() })
     }
 

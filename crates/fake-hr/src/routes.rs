@@ -1,4 +1,4 @@
-//! Requests backwards: which list, or which person, a request of a definition is about.
+//! Recognises requests: which list, or which person, a request of a definition is about.
 
 use std::collections::BTreeMap;
 

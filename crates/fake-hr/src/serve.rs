@@ -1,6 +1,6 @@
-//! Answers over HTTP, and takes orders.
+//! Serves HTTP, and accepts commands.
 //!
-//! Requests for `/_fake/…` are no part of the system that is played: `POST /_fake/day` lets a day of the company pass,
+//! Requests to `/_fake/…` are not part of the simulated system: `POST /_fake/day` lets a day of the company pass,
 //! `POST /_fake/leave/ID` makes somebody leave, `POST /_fake/fault/NAME` brings a fault, and `none` ends them all.
 
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ impl Answer {
         Self { status: 200, headers, body: Said::Whole(body.into()) }
     }
 
-    /// An error, with the reason for whoever tries the fake.
+    /// An error, with its reason.
     pub(crate) fn refused(status: u16, why: &str) -> Self {
         Self { status, ..Self::json(json!({"error": why}).to_string()) }
     }
@@ -188,7 +188,7 @@ impl State {
     }
 
     /// Ends every fault.
-    pub(crate) fn mend(&mut self) {
+    pub(crate) fn clear_faults(&mut self) {
         self.faults.end();
         self.system.turn_pages(None, None);
     }
@@ -199,7 +199,7 @@ impl State {
             None if order == "day" => self.system.pass_day(),
             Some(("leave", id)) => self.system.leave(id),
             Some(("fault", "none")) => {
-                self.mend();
+                self.clear_faults();
                 Ok("no fault".to_owned())
             }
             Some(("fault", name)) => self.faults.bring(name, self.system.as_mut()),

@@ -1,11 +1,11 @@
-//! Signing in backwards: whether a request carries what a definition says it must, and the tokens there are.
+//! Checks sign-ins: whether a request has what a definition requires, and which tokens are valid.
 
 use std::collections::BTreeMap;
 
 use data_encoding::BASE64;
 use serde_json::Value as Json;
 
-use super::place::{Taken, Way};
+use super::json_writer::{Path, Taken};
 use super::serve::{Answer, Asked};
 use hris::definition::{Basic, Definition, Method, Send, Token};
 use hris::template;
@@ -24,8 +24,8 @@ struct Tokens {
     /// What is sent for a token: texts, or what only has to be there.
     body: Vec<(String, Option<String>)>,
     /// Where in an answer the token goes, unless it goes into a header; its time; the next refresh token, and its key.
-    answer: (Way, Way),
-    refresh: Option<(Way, String)>,
+    answer: (Path, Path),
+    refresh: Option<(Path, String)>,
     /// How many were given out, and how often what there was has ended; only the last that was given is good.
     given: usize,
     ended: usize,
@@ -68,7 +68,7 @@ impl SignIn {
                 .iter()
                 .map(|(name, text)| Ok((name.clone(), if assertion(text) { None } else { Some(fill(text)?) })));
             let refresh = token.refresh_token.as_ref();
-            let way = |path: &str| Way::parse(path).map_err(|why| format!("auth.token: {why}"));
+            let way = |path: &str| Path::parse(path).map_err(|why| format!("auth.token: {why}"));
             Ok::<_, String>(Tokens {
                 how: token.clone(),
                 headers,

@@ -1,4 +1,4 @@
-//! A file of people: where it lies, how it is known to be whole, how it is opened and read.
+//! A file of people: where it is, how it is known to be complete, how it is decrypted and read.
 
 mod columns;
 
@@ -17,20 +17,20 @@ pub use columns::Columns;
 #[x_kube(validation = Rule::new("self.mode != 'Delta' || (has(self.from.sftp) && self.from.sftp.path.pattern.contains('%Y'))").message("mode Delta needs from.sftp, with a date in path.pattern that tells the order of files"))]
 #[serde(rename_all = "camelCase")]
 pub struct FileSource {
-    /// Where the file lies: exactly one of a ConfigMap, a web server and an SFTP server.
+    /// Where the file is.
     pub from: FileFrom,
-    /// Whether the file always lists everybody.
+    /// Whether each file lists everybody.
     #[serde(default)]
     pub mode: FileMode,
-    /// How the file is opened, where it is encrypted by OpenPGP.
+    /// How the file is decrypted, if it is encrypted with OpenPGP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decryption: Option<Decryption>,
-    /// How the file is read: its columns, dates, status words, quotes and encoding. Every field has a default.
+    /// How the file is read.
     #[serde(default)]
     pub csv: Csv,
 }
 
-/// Exactly one of its fields is set.
+/// Where the file is. Exactly one field is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("[has(self.configMap), has(self.http), has(self.sftp)].filter(set, set).size() == 1").message("exactly one of configMap, http and sftp must be set"))]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +38,7 @@ pub struct FileFrom {
     /// A key of a ConfigMap in this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map: Option<ConfigMapKey>,
-    /// A web server that answers a GET with the file.
+    /// A URL that is read by GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpFile>,
     /// A folder of an SFTP server.
@@ -46,11 +46,11 @@ pub struct FileFrom {
     pub sftp: Option<SftpFile>,
 }
 
-/// A web server that answers a GET with the file.
+/// A URL that is read by GET.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpFile {
-    /// `https://…`; `http://` only where `network.allowPrivateAddresses` is set.
+    /// `https://…`; `http://` only if `network.allowPrivateAddresses` is set.
     #[schemars(length(min = 8, max = 2048), regex(pattern = "^https?://"))]
     pub url: String,
     /// Secret in this namespace with `username` and `password` (Basic) or `token` (Bearer).
@@ -65,15 +65,15 @@ pub struct SftpFile {
     /// Name or address of the server.
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[A-Za-z0-9.:-]+$"))]
     pub host: String,
-    /// TCP port of the server; 22 by default.
+    /// Port of the server.
     #[serde(default = "ssh_port")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: u32,
-    /// User name that Rollcall signs in with.
+    /// User name for the sign-in.
     #[schemars(length(min = 1, max = 128))]
     pub user: String,
-    /// Keys of which the server must show one: `SHA256:…`, as `ssh-keygen -lf` prints it, or a public key such as
-    /// `ssh-ed25519 AAAA…`. Two during a rotation. Ask those who run the server; a key that only was seen proves nothing.
+    /// Host keys, one of which the server must show: `SHA256:…`, as `ssh-keygen -lf` prints it, or a public key such as
+    /// `ssh-ed25519 AAAA…`. List two during a rotation. Ask the server's operator for them.
     #[schemars(
         length(min = 1, max = 4),
         inner(
@@ -82,104 +82,104 @@ pub struct SftpFile {
         )
     )]
     pub host_keys: Vec<String>,
-    /// Where the files lie, and what they are called.
+    /// The folder, and the names of the files.
     pub path: SftpPath,
-    /// Secret in this namespace with `password`, or `privateKey` and, if it is locked, `passphrase`.
+    /// Secret in this namespace with `password`, or `privateKey` and, if the key has one, `passphrase`.
     pub credentials_ref: LocalRef,
-    /// How a file is known to be whole.
+    /// How a file is known to be complete.
     #[serde(default)]
     pub complete: Complete,
-    /// What becomes of a file that was read.
+    /// What happens to a file that was read.
     #[serde(default)]
     pub archive: Archive,
 }
 
-/// Where files lie, and what they are called.
+/// The folder, and the names of the files.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SftpPath {
-    /// The folder; without a `/` before it, below the one the user begins in.
+    /// The folder. Without a leading `/`, it is relative to the user's home folder.
     #[schemars(length(min = 1, max = 512))]
     pub directory: String,
-    /// Names of the files: `*` and `?` stand for any text and any character, `%Y %m %d %H %M %S` for a date, by which
-    /// the newest is known: `people_%Y-%m-%d.csv`.
+    /// Names of the files, such as `people_%Y-%m-%d.csv`: `*` and `?` match any text and any character, `%Y %m %d %H %M %S` a
+    /// date, which determines the newest file.
     #[schemars(length(min = 1, max = 128), regex(pattern = "^[^/.][^/]*$"))]
     pub pattern: String,
 }
 
-/// How a file is known to be whole: at most one of its fields is set. None is two polls.
+/// How a file is known to be complete. At most one field is set; the default is `unchangedPolls: 2`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("[has(self.unchangedPolls), has(self.marker), has(self.checksum)].filter(set, set).size() <= 1").message("at most one of unchangedPolls, marker and checksum may be set"))]
 #[serde(rename_all = "camelCase")]
 pub struct Complete {
-    /// Its size and time are the same in so many polls in a row. 1 believes the sender not to write under the name.
+    /// Size and time are the same in this many polls in a row. Use 1 only if the sender writes under another name and renames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10))]
     pub unchanged_polls: Option<u32>,
-    /// A file of the same name with this behind it lies in the same folder and is not older, such as `.done`.
+    /// Suffix of a marker file that must exist and not be older, such as `.done`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 16), regex(pattern = "^[.][A-Za-z0-9]+$"))]
     pub marker: Option<String>,
-    /// A file of the same name with `.sha256` behind it holds its checksum.
+    /// A file with the suffix `.sha256` contains the checksum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<Checksum>,
 }
 
-/// By which algorithm a checksum is made.
+/// The kind of a checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Checksum {
     /// SHA-256, in hex, as `sha256sum` writes it.
     Sha256,
 }
 
-/// What becomes of a file that was read.
+/// What happens to a file that was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Archive {
-    /// It stays where it lies: an account that may only read does.
+    /// It stays where it is; a read-only account is enough.
     #[default]
     Leave,
-    /// It is moved to `processed/` below the folder once it is believed, or to `failed/` where it cannot be read.
+    /// It is moved to `processed/` in the folder once it is trusted, or to `failed/` if it cannot be read.
     Move,
 }
 
-/// How a file is opened that is encrypted by OpenPGP.
+/// How a file that is encrypted with OpenPGP is decrypted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Decryption {
-    /// Secret in this namespace with `privateKey`, armored, and as needed its `passphrase` and a `previousPrivateKey`.
+    /// Secret in this namespace with `privateKey`, armored, and optionally `passphrase` and `previousPrivateKey`.
     pub key_ref: LocalRef,
-    /// Public keys, armored, of which one must have signed the file. Empty: nobody need have, and whoever may write into
-    /// the folder and knows the public key may send people.
+    /// Armored public keys, one of which must have signed the file. If empty, no signature is required, and everybody who can
+    /// write into the folder and has the public key can send people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4), inner(length(min = 64, max = 16384)))]
     pub signed_by: Vec<String>,
 }
 
-/// Whether a file always lists everybody.
+/// Whether each file lists everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FileMode {
     /// Every file lists everybody.
     #[default]
     Full,
-    /// A file names only people of whom there is something new; nothing is said of the others.
+    /// A file contains only people with changes; all others are unchanged.
     Delta,
 }
 
-/// How a CSV file is read. Every field has a default.
+/// How a CSV file is read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Csv {
-    /// Header of the column that holds each field. Unnamed fields are looked for under their own names.
+    /// Header of the column for each field. A field without a header is found by its own name.
     #[serde(default)]
     pub columns: Columns,
-    /// What each status word means. Words are compared without case and surrounding blanks. Empty: the words
-    /// `active`, `leave`, `suspended`, `terminated` mean themselves.
+    /// Meaning of each status word. Words are compared without case and surrounding blanks. If empty, `active`, `leave`,
+    /// `suspended` and `terminated` are recognised.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(validation = Rule::new("self.all(word, size(word) <= 128)").message("status words have at most 128 characters"))]
     pub statuses: BTreeMap<String, StatusMeaning>,
-    /// What each word for a kind of employment means, compared like those of `statuses`. Empty: the words `employee`,
-    /// `contractor`, `intern`, `apprentice`, `temporary` mean themselves. Another word is not known, and counted.
+    /// Meaning of each word for a kind of employment, compared like those of `statuses`. If empty, `employee`, `contractor`,
+    /// `intern`, `apprentice` and `temporary` are recognised. Other words are unmapped, and counted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     #[x_kube(validation = Rule::new("self.all(word, size(word) <= 128)").message("words for a kind of employment have at most 128 characters"))]
@@ -188,76 +188,76 @@ pub struct Csv {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 128)))]
     pub urgent_reasons: Vec<String>,
-    /// Words that stand for nothing, such as `NULL` or `N/A`, compared like those of `statuses`; a name is never one.
+    /// Words for an empty cell, such as `NULL` or `N/A`, compared like those of `statuses`; not applied to names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 64)))]
     pub none: Vec<String>,
-    /// Form of dates, such as `%Y-%m-%d` or `%d/%m/%Y`. A year of `%Y` has four digits, one of `%y` two.
+    /// Date format, such as `%Y-%m-%d` or `%d/%m/%Y`; `%Y` is a year of four digits, `%y` of two.
     #[serde(default = "iso_date")]
     #[schemars(length(min = 2, max = 32))]
     pub date_format: String,
     /// Whether the date in the termination column is the last day of work or the first day out.
     #[serde(default)]
     pub end_date_means: EndDateMeans,
-    /// One character between cells: `,`, `;`, `|` or a tab. Left out, the one that stands between the headers.
+    /// The character between cells: `,`, `;`, `|` or a tab. By default, it is found in the header line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1), regex(pattern = "^[,;|\t]$"))]
     pub delimiter: Option<String>,
-    /// What stands around cells that hold it.
+    /// The quote around cells that contain the delimiter.
     #[serde(default)]
     pub quote: Quote,
-    /// How a quote stands inside such a cell.
+    /// How a quote is written inside a quoted cell.
     #[serde(default)]
     pub escape: Escape,
-    /// What a file may be written in.
+    /// Accepted encodings.
     #[serde(default)]
     pub encoding: Encoding,
 }
 
-/// What stands around cells that hold the delimiter or a line end.
+/// The quote around cells that contain the delimiter or a line end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Quote {
-    /// Double quotes: `"Doe, Ada"`.
+    /// `"`.
     #[default]
     Double,
-    /// Single quotes: `'Doe, Ada'`.
+    /// `'`.
     Single,
 }
 
-/// How a quote stands inside a quoted cell.
+/// How a quote is written inside a quoted cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Escape {
-    /// A quote within quotes is written twice: `"a ""b"" c"`.
+    /// Doubled.
     #[default]
     Doubled,
-    /// A quote within quotes stands behind a backslash: `"a \"b\" c"`.
+    /// After a backslash.
     Backslash,
 }
 
-/// What a file may be written in.
+/// Accepted encodings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Encoding {
-    /// UTF-8, or UTF-16 with a byte order mark. Another file is refused.
+    /// UTF-8, or UTF-16 with a byte order mark. Other files are refused.
     #[default]
     Unicode,
     /// The same; a file that is not UTF-8 is read as Windows-1252.
     UnicodeOrWindows1252,
 }
 
-/// What a status word of the HR system means to Rollcall.
+/// Meaning of a status word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StatusMeaning {
-    /// The person works here.
+    /// Works here.
     Active,
-    /// On leave: reversible answers only.
+    /// On leave; nothing is done.
     Leave,
-    /// Suspended or inactive: reversible answers only.
+    /// Suspended or inactive; nothing is done.
     Suspended,
-    /// Has left, or will on the last day given.
+    /// Has left, or leaves on the given last day.
     Terminated,
 }
 
-/// What the date of an end means.
+/// Meaning of the end date.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EndDateMeans {
     /// The person still works that day.

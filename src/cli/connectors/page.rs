@@ -15,7 +15,7 @@ use hris::{self, Definition};
 /// Options of `rollcall connectors docs`.
 #[derive(Debug, Args)]
 pub struct Docs {
-    /// The folder the pages are written into
+    /// The folder to write the pages into
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 }
@@ -50,10 +50,10 @@ const GENERATED: &str = "<!-- Written by `rollcall connectors docs` from connect
 
 fn index(all: &[Definition]) -> String {
     let mut text = format!(
-        "{GENERATED}# HR systems\n\n{} systems are read by a definition of their own. Another one can be: \
-         [writing a connector](writing.md). [Not covered](not-covered.md) says which cannot, and the way round it.\n\n\
-         `documented`: the vendor's pages say all of it. `connector-seen`: seen in a connector somebody runs. `partial`: \
-         something that matters is not known, and left out.\n\n\
+        "{GENERATED}# HR systems\n\nRollcall has connectors for these {} HR systems. [Write a connector](writing.md) for another one, or see \
+         [systems without a connector, and alternatives](not-covered.md).\n\n\
+         Evidence: `documented`: the vendor's documentation covers all of it. `connector-seen`: inferred from third-party code \
+         that is in use. `partial`: something that matters is unknown, and left out. `?`: unknown; `–`: no.\n\n\
          | system | connector | evidence | first day | last day | leave | leavers | future hires | manager |\n\
          |---|---|---|---|---|---|---|---|---|\n",
         all.len()
@@ -77,19 +77,19 @@ fn index(all: &[Definition]) -> String {
 }
 
 const TROUBLE: &str = "
-## When it does not work
+## Troubleshooting
 
-| the connection says | it means |
+| the connection reports | cause |
 |---|---|
-| `Ready=False/SecretMissing` | there is no such Secret in this namespace |
+| `Ready=False/SecretMissing` | the Secret does not exist in this namespace |
 | `Stalled=True`, `the Secret needs the key …` | the key has another name |
 | `Unauthorised` | the credential is wrong, was revoked, or has expired |
 | `Forbidden` | the credential may not use the API, or not for all of it |
-| `WrongColumns`, with a field | that field is empty for everybody: mostly, the credential may not see it |
-| `Missing` | a parameter is wrong: nothing is at that address |
-| `Incomplete`, `Truncated` | the list changed while it was read, or a page was lost; asked again on schedule |
-| `Throttled` | the system asked for more time than the poll has: poll less often, or allow more in `timeout` |
-| `AddressRefused` | it redirects, or lies at a private address: see `network.allowPrivateAddresses` |
+| `WrongColumns`, with a field | that field is empty for everybody; usually the credential may not see it |
+| `Missing` | a parameter is wrong, so there is nothing at that address |
+| `Incomplete`, `Truncated` | the list changed while it was read, or a page was lost; it is read again on schedule |
+| `Throttled` | the system requires a longer wait than the poll has time for: poll less often, or increase `timeout` |
+| `AddressRefused` | it redirects, or has a private address: see `network.allowPrivateAddresses` |
 ";
 
 const fn short(claim: Claim) -> &'static str {
@@ -107,15 +107,20 @@ fn page(one: &Definition) -> String {
             text.push_str(&format!("\n## {title}\n\n{}\n", body.trim_end()));
         }
     };
-    part("Before it can be read", one.setup.clone());
-    part("The connection", connection(one));
-    part("What it says", says(one));
-    part("What its words mean", words(one));
-    part("What it cannot", list(&one.cannot));
-    part("How fast it is asked", pace(one));
-    part("Requests that are no GET", list(&one.searches()));
+    part("Prerequisites", one.setup.clone());
+    part("Connection", connection(one));
+    part("Fields", says(one));
+    part("Status words and kinds of employment", words(one));
+    part("Limitations", limitations(&one.cannot));
+    part("Rate limit", pace(one));
+    part("Requests other than GET", list(&one.searches()));
     part("Sources", list(&one.sources));
     text
+}
+
+/// What a connector cannot do; each line goes on after "cannot".
+fn limitations(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!("This connector cannot\n\n{}", list(lines)) }
 }
 
 fn list(lines: &[String]) -> String {
@@ -133,11 +138,11 @@ fn connection(one: &Definition) -> String {
         "```sh\nkubectl -n rollcall create secret generic {name}{keys}\n```\n\n```yaml\n\
          apiVersion: rollcall.dev/v1alpha1\nkind: HRConnection\nmetadata: {{name: {name}, namespace: rollcall}}\nspec:\n  \
          source:\n    api:\n      connector: {name}{parameters}\n      credentialsRef: {{name: {name}}}\n```\n\n\
-         `rollcall preview` reads it from your own machine first: who is seen, and what is not.\n"
+         First read it from your own machine with `rollcall preview`, which shows who the credential can see.\n"
     );
     let mut table = |head: &str, rows: Vec<(String, String)>| {
         if !rows.is_empty() {
-            text.push_str(&format!("\n| {head} | what it is |\n|---|---|\n"));
+            text.push_str(&format!("\n| {head} | description |\n|---|---|\n"));
             rows.iter().for_each(|(name, says)| text.push_str(&format!("| `{name}` | {} |\n", cell(says))));
         }
     };
@@ -159,23 +164,23 @@ fn says(one: &Definition) -> String {
     let field = |field| if one.offers(field) { "yes" } else { "no" };
     let fields: Vec<_> = one.fields_offered().into_iter().map(|field| format!("`{field}`")).collect();
     let required: Vec<_> = one.required.iter().map(|slot| format!("`{}`", slot.name())).collect();
-    let mut text = format!("Fields: {}.\n", fields.join(", "));
+    let mut text = format!("{}.\n", fields.join(", "));
     if !required.is_empty() {
         text.push_str(&format!(
-            "\nAn answer in which nobody has {} is not believed: mostly, the credential may not see it.\n",
+            "\nA response in which nobody has {} is not trusted; usually the credential may not see the field.\n",
             required.join(", or nobody has ")
         ));
     }
-    text.push_str("\n| can it say | |\n|---|---|\n");
+    text.push_str("\n| reports | |\n|---|---|\n");
     for (what, answer) in [
         ("last days", field(Field::TerminationDate)),
         ("managers", field(Field::Manager)),
-        ("who is on leave", declared.leave.as_str()),
-        ("who has left", declared.leavers.as_str()),
-        ("who starts later", declared.future_hires.as_str()),
-        ("that a record was deleted", declared.deletion.as_str()),
+        ("people on leave", declared.leave.as_str()),
+        ("people who have left", declared.leavers.as_str()),
+        ("people who start later", declared.future_hires.as_str()),
+        ("deleted records", declared.deletion.as_str()),
         ("photos (never read)", declared.photo.as_str()),
-        ("how old its data is", declared.data_age.as_deref().unwrap_or("unknown")),
+        ("age of the data", declared.data_age.as_deref().unwrap_or("unknown")),
     ] {
         text.push_str(&format!("| {what} | {} |\n", cell(answer)));
     }
@@ -188,12 +193,12 @@ fn words(one: &Definition) -> String {
         text.push_str("| status | means |\n|---|---|\n");
         for (word, rule) in &one.statuses {
             let later =
-                rule.when_starts_later.map(|later| format!("; {} of somebody who starts later", later.as_str()));
+                rule.when_starts_later.map(|later| format!("; {} for a person who starts later", later.as_str()));
             text.push_str(&format!("| `{word}` | {}{} |\n", rule.means.as_str(), later.unwrap_or_default()));
         }
         text.push_str(
-            "\nAnother word is unknown: nothing happens to the person, and the word is counted on the connection. Map your \
-             own, or another meaning, under `statuses` beside `connector`.\n",
+            "\nOther words are unknown: nothing happens to the person, and the word is counted on the connection. Map your own \
+             words, or other meanings, in `statuses` next to `connector`.\n",
         );
     }
     if !one.rules.is_empty() {
@@ -201,13 +206,13 @@ fn words(one: &Definition) -> String {
             one.rules.iter().flat_map(|rule| rule.when.keys()).map(|name| (name, ())).collect();
         let inputs: Vec<_> = inputs.into_keys().map(|name| format!("`{name}`")).collect();
         text.push_str(&format!(
-            "The status is told by rules over {}. Words that no rule knows are counted on the connection: map them under \
-             `statuses` beside `connector`, as they are shown there.\n",
+            "The status is derived by rules from {}. Words that no rule knows are counted on the connection: map them in \
+             `statuses` next to `connector`, as they are shown there.\n",
             inputs.join(", ")
         ));
     }
     if !one.end_date_when.is_empty() {
-        text.push_str("\nThe last day is read only where something says that it is that of an exit.\n");
+        text.push_str("\nThe last day is read only if another field shows that it is an exit.\n");
     }
     if !one.types.is_empty() {
         text.push_str("\n| kind of employment | means |\n|---|---|\n");
@@ -225,7 +230,10 @@ fn words(one: &Definition) -> String {
 
 fn pace(one: &Definition) -> String {
     one.throttling.rate.map_or_else(String::new, |rate| {
-        format!("At most {} requests in {} s; where it asks for more time, it gets it.\n", rate.requests, rate.seconds)
+        format!(
+            "At most {} requests in {} s. Rollcall waits longer if the system requires it.\n",
+            rate.requests, rate.seconds
+        )
     })
 }
 
@@ -244,11 +252,11 @@ mod tests {
             .filter(|(name, text)| fs::read_to_string(folder.join(name)).ok().as_ref() != Some(text))
             .map(|(name, _)| name.as_str())
             .collect();
-        assert!(old.is_empty(), "not of today, run `make docs`: {}", old.join(", "));
+        assert!(old.is_empty(), "out of date, run `make docs`: {}", old.join(", "));
         for file in fs::read_dir(folder).unwrap() {
             let name = file.unwrap().file_name().into_string().unwrap();
             let known = pages.contains_key(&name) || ["writing.md", "not-covered.md"].contains(&name.as_str());
-            assert!(known, "docs/connectors/{name} is of no connector: remove it");
+            assert!(known, "docs/connectors/{name} belongs to no connector: remove it");
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct Test {
     /// The folders, each with connector.yaml, pages/ and expected.json
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// Show what was found, as expected.json writes it
+    /// Print the result in the format of expected.json
     #[arg(long)]
     print: bool,
 }
@@ -47,7 +47,7 @@ pub async fn test(options: &Test) -> Result<(), Failure> {
         }
     }
     let all = options.folders.len();
-    if failed == 0 { Ok(()) } else { Err(Failure::Refused(format!("{failed} of {all} are not as expected"))) }
+    if failed == 0 { Ok(()) } else { Err(Failure::Refused(format!("{failed} of {all} folders are not as expected"))) }
 }
 
 /// A text of several lines, without what is not seen.
@@ -65,6 +65,6 @@ mod tests {
         let good = own("bamboohr");
         assert!(test(&Test { folders: vec![good.clone()], print: false }).await.is_ok());
         let bad = test(&Test { folders: vec![good, own("nowhere")], print: true }).await.unwrap_err();
-        assert_eq!(bad.to_string(), "1 of 2 are not as expected");
+        assert_eq!(bad.to_string(), "1 of 2 folders are not as expected");
     }
 }

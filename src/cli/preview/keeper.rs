@@ -61,7 +61,7 @@ pub fn read(path: &Path) -> Result<Keys, String> {
     serde_saphyr::from_str(&text).map_err(|_| format!("{}: not a file of keys and their values", path.display()))
 }
 
-/// Puts a file in the place of another at once, for whoever owned that one alone.
+/// Replaces a file at once, readable only by its owner.
 fn write(path: &Path, keys: &Keys) -> Result<(), String> {
     let mut next = path.as_os_str().to_owned();
     next.push(".next");
@@ -92,7 +92,7 @@ mod tests {
         let again = FileKeeper::new(&path);
         assert_eq!(again.lend("refreshToken").await.unwrap().value.expose_secret(), "second: 'true'");
         assert_eq!(read(&path).unwrap()["clientId"], "0123");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left in the folder");
         let why = again.lend("other").await.map(|_| ()).unwrap_err();
         assert!(why.ends_with("keys.yaml: the key other is not there"), "{why}");
         fs::remove_dir_all(&folder).unwrap();

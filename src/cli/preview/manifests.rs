@@ -1,25 +1,25 @@
 //! The manifests of a preview: read as files, with the objects they name, as a cluster would have them.
 
-mod documents;
-
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt as _;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::super::Failure;
-use super::{MANIFESTS, Options, ended, keeper};
+use super::files::{documents, files, text_of};
+use super::yaml_span::Node;
+use super::{MANIFESTS, Options, ended, keeper, schema};
 use crate::api::connection::{ConfigMapKey, FileFrom};
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::outcome::Fault;
 use crate::sync::policy;
 use crate::sync::source::{self, Objects};
 use crate::sync::usernames::Usernames;
-use documents::{Found, documents};
 use domain::scope::Scope;
 use domain::timezone::Zones;
 
@@ -51,6 +51,12 @@ pub struct Rules {
     pub usernames: Option<Usernames>,
 }
 
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    kind: String,
+}
+
 impl Manifests {
     /// Reads every document of every file.
     ///
@@ -66,7 +72,7 @@ impl Manifests {
         }
         let Found { connections, policies, secrets, config_maps } = found;
         let connection = one("HRConnection", connections)?
-            .ok_or_else(|| ended(MANIFESTS, "no HRConnection is among the manifests".to_owned()))?;
+            .ok_or_else(|| ended(MANIFESTS, "the manifests contain no HRConnection".to_owned()))?;
         let mut manifests = Self { connection, policy: one("SyncPolicy", policies)?, secrets, config_maps };
         manifests.belong()?;
         if let Some(path) = &options.file {
@@ -106,7 +112,10 @@ impl Manifests {
         }
         let named: Vec<_> = policy.spec.connections.iter().map(|connection| connection.name.as_str()).collect();
         let policy = policy.name_any();
-        Err(ended(MANIFESTS, format!("SyncPolicy {policy} is over {}, not over HRConnection {name}", named.join(", "))))
+        Err(ended(
+            MANIFESTS,
+            format!("spec.connections of SyncPolicy {policy} names {}, not HRConnection {name}", named.join(", ")),
+        ))
     }
 
     /// All of them are in one namespace: a policy sees no connection of another one, and a connection no Secret or
@@ -122,8 +131,9 @@ impl Manifests {
         for (kind, name, namespace) in policy.chain(secrets).chain(config_maps) {
             if let Some(other) = namespace.filter(|other| *other != own) {
                 let hq = self.connection.name_any();
-                let words =
-                    format!("{kind} {name} is in namespace {other}, HRConnection {hq} in {own}: they must be in one");
+                let words = format!(
+                    "{kind} {name} is in namespace {other}, HRConnection {hq} in {own}: both must be in the namespace that Rollcall is installed in"
+                );
                 return Err(ended(MANIFESTS, words));
             }
         }
@@ -133,7 +143,7 @@ impl Manifests {
     /// Puts a file of this machine in the place of the one the connection names.
     fn put_file(&mut self, path: &Path) -> Result<(), Failure> {
         let Some(file) = &mut self.connection.spec.source.file else {
-            return Err(ended(MANIFESTS, "--file: the HRConnection reads no file".to_owned()));
+            return Err(ended(MANIFESTS, "--file: the HRConnection has no source.file".to_owned()));
         };
         file.from = FileFrom { config_map: Some(key(LOCAL)), ..FileFrom::default() };
         let bytes = fs::read(path).map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))?;
@@ -145,7 +155,7 @@ impl Manifests {
     /// Puts a definition of this machine in the place of the connector, or of the ConfigMap, that is named.
     fn put_definition(&mut self, path: &Path) -> Result<(), Failure> {
         let Some(api) = &mut self.connection.spec.source.api else {
-            return Err(ended(MANIFESTS, "--definition: the HRConnection reads no API".to_owned()));
+            return Err(ended(MANIFESTS, "--definition: the HRConnection has no source.api".to_owned()));
         };
         (api.connector, api.definition_ref) = (None, Some(key(DEFINITION)));
         let file = path.display().to_string();
@@ -173,7 +183,9 @@ impl Manifests {
         {
             return Err(ended(
                 MANIFESTS,
-                format!("--rotate: Secret {name} is among the manifests, which are not written"),
+                format!(
+                    "--rotate: Secret {name} is in the manifests, which are never written: use --credentials-file instead"
+                ),
             ));
         }
         let missing: Vec<String> = source::named(spec).secrets.into_iter().map(str::to_owned).collect();
@@ -189,7 +201,7 @@ impl Manifests {
                 return Err(ended(
                     MANIFESTS,
                     format!(
-                        "Secret {name} is not among the manifests: put it there, or its keys into --credentials-file or the environment ({})",
+                        "the manifests do not contain Secret {name}: add it, or give its keys by --credentials-file or by the environment ({})",
                         keys.join(", ")
                     ),
                 ));
@@ -198,41 +210,6 @@ impl Manifests {
         }
         Ok(())
     }
-}
-
-/// The files that are meant: a directory stands for the manifests in it, in the order of their names.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let wrong = |error: std::io::Error| ended(MANIFESTS, format!("{}: {error}", path.display()));
-        let entries = fs::read_dir(path).map_err(wrong)?.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
-        let manifest = |path: &PathBuf| {
-            path.extension()
-                .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end.eq_ignore_ascii_case(known)))
-        };
-        let mut inside: Vec<_> = entries.into_iter().map(|entry| entry.path()).filter(manifest).collect();
-        inside.sort();
-        if inside.is_empty() {
-            return Err(ended(MANIFESTS, format!("{}: no .yaml, .yml or .json file is in it", path.display())));
-        }
-        files.extend(inside);
-    }
-    Ok(files)
-}
-
-/// The text of a file; of the standard input, where it is called `-`.
-fn text_of(path: &Path) -> Result<String, Failure> {
-    let read = if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        fs::read_to_string(path)
-    };
-    read.map_err(|error| ended(MANIFESTS, format!("{}: {error}", path.display())))
 }
 
 /// A key that is called as its ConfigMap is.
@@ -263,11 +240,71 @@ fn keys_of(path: &Path) -> Result<BTreeMap<String, ByteString>, Failure> {
     Ok(keys.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect())
 }
 
-fn one<T>(kind: &str, found: Vec<T>) -> Result<Option<T>, Failure> {
+#[derive(Default)]
+struct Found {
+    connections: Vec<HRConnection>,
+    policies: Vec<SyncPolicy>,
+    secrets: BTreeMap<String, Secret>,
+    config_maps: BTreeMap<String, ConfigMap>,
+}
+
+impl Found {
+    fn take(&mut self, path: &Path, line: usize, text: &str) -> Result<(), Failure> {
+        let head: Head = parse(path, line, text)?;
+        if ["HRConnection", "SyncPolicy"].contains(&head.kind.as_str()) {
+            fits(path, line, text, &head.kind)?;
+        }
+        match head.kind.as_str() {
+            "HRConnection" => self.connections.push(parse(path, line, text)?),
+            "SyncPolicy" => self.policies.push(parse(path, line, text)?),
+            "Secret" => {
+                let secret: Secret = parse(path, line, text)?;
+                self.secrets.insert(secret.name_any(), plain(secret));
+            }
+            "ConfigMap" => {
+                let config_map: ConfigMap = parse(path, line, text)?;
+                self.config_maps.insert(config_map.name_any(), config_map);
+            }
+            _ => {} // whatever else a file applies is none of ours
+        }
+        Ok(())
+    }
+}
+
+/// `stringData`, as the API server takes it over into `data`.
+fn plain(mut secret: Secret) -> Secret {
+    let written = secret.string_data.take().unwrap_or_default();
+    let data = secret.data.get_or_insert_default();
+    data.extend(written.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))));
+    secret
+}
+
+/// Whether the API server would take it: a field that does not exist would be dropped there, and mean nothing here.
+fn fits(path: &Path, before: usize, text: &str, kind: &str) -> Result<(), Failure> {
+    let found = schema::findings(kind, &parse::<Node>(path, before, text)?);
+    let line = |line: u64| before + usize::try_from(line).unwrap_or(1);
+    let said = found.iter().map(|(at, why)| format!("{}: line {}: {why}", path.display(), line(*at)));
+    let said: Vec<_> = said.collect();
+    if said.is_empty() { Ok(()) } else { Err(ended(MANIFESTS, said.join("\n"))) }
+}
+
+/// Reads one document. A Secret's or ConfigMap's is never quoted.
+fn parse<T: DeserializeOwned>(path: &Path, before: usize, text: &str) -> Result<T, Failure> {
+    serde_saphyr::from_str(text).map_err(|error| {
+        let line = before + error.location().map_or(1, |location| usize::try_from(location.line()).unwrap_or(1));
+        ended(MANIFESTS, format!("{}: line {line}: {}", path.display(), error.without_snippet()))
+    })
+}
+
+fn one<T: kube::ResourceExt>(kind: &str, found: Vec<T>) -> Result<Option<T>, Failure> {
+    let names: Vec<_> = found.iter().map(kube::ResourceExt::name_any).collect();
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (one, None) => Ok(one),
-        _ => Err(ended(MANIFESTS, format!("more than one {kind} is among the manifests: give one"))),
+        _ => Err(ended(
+            MANIFESTS,
+            format!("the manifests contain several of the kind {kind} ({}): give one", names.join(", ")),
+        )),
     }
 }
 
@@ -285,6 +322,16 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_written_as_text_is_taken_over_as_the_api_server_does() {
+        let secret: Secret =
+            serde_saphyr::from_str("metadata: {name: hr}\nstringData: {apiKey: s3cret}\ndata: {other: YQ==}\n")
+                .unwrap();
+        let data = plain(secret).data.unwrap();
+        assert_eq!(data.get("apiKey").unwrap().0, b"s3cret");
+        assert_eq!(data.get("other").unwrap().0, b"a");
+    }
+
+    #[test]
     fn a_definition_of_ones_own_stands_in_the_place_of_the_connector() {
         let spec = serde_json::json!({"source": {"api": {"connector": "hibob", "credentialsRef": {"name": "hr"}}}});
         let connection = HRConnection::new("hq", serde_json::from_value(spec).unwrap());
@@ -296,5 +343,59 @@ mod tests {
         assert_eq!(named.map(|definition| definition.name).as_deref(), Some("bamboohr"));
         let refused = manifests.put_definition(&own("Cargo.toml")).unwrap_err().to_string();
         assert!(refused.contains("Cargo.toml: line "), "{refused}");
+    }
+
+    #[test]
+    fn what_the_api_server_would_not_take_is_said_with_file_line_and_field() {
+        let manifest = "apiVersion: rollcall.dev/v1alpha1
+kind: HRConnection
+metadata: {name: hq}
+spec:
+  source:
+    file:
+      from: {configMap: {name: people, key: people.csv}}
+";
+        let edits = [
+            ("a misspelt field", "    file:", "    flie:"),
+            ("a misspelt field next to the spec", "spec:", "sepc: {}\nspec:"),
+            ("a number for a text", "key: people.csv", "key: 7"),
+            ("a word for a list", "  source:", "  trust: {alwaysPresent: email}\n  source:"),
+            ("another word than there are", "  source:", "  trust: {alwaysPresent: [e-mail]}\n  source:"),
+            ("a duration in words", "  source:", "  timeout: five minutes\n  source:"),
+            ("a percentage without its sign", "  source:", "  trust: {maxShrink: \"10\"}\n  source:"),
+            ("of another form", "  source:", "  network: {proxyURL: proxy.example.com}\n  source:"),
+            ("too long", "key: people.csv", &format!("key: {}", "x".repeat(254))),
+            ("what must be there is not", "name: people, key", "key"),
+            ("no text", "configMap: {name: people, key: people.csv}", "configMap: []"),
+        ];
+        let fit = |text: &str| fits(Path::new("hq.yaml"), 7, text, "HRConnection");
+        assert!(fit(manifest).is_ok());
+        let said = edits.map(|(what, from, to)| {
+            let why = fit(&manifest.replacen(from, to, 1)).unwrap_err();
+            format!("{what}\n  {why}")
+        });
+        insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn several_of_a_kind_are_named() {
+        let named = |name: &str| {
+            SyncPolicy::new(
+                name,
+                serde_json::from_value(serde_json::json!({
+                    "connections": [{"name": "hq"}], "timeZones": {"default": "UTC"}
+                }))
+                .unwrap(),
+            )
+        };
+        let why = one("SyncPolicy", vec![named("all"), named("some")]).unwrap_err().to_string();
+        assert_eq!(why, "the manifests contain several of the kind SyncPolicy (all, some): give one");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_file_and_line() {
+        let failure =
+            parse::<HRConnection>(Path::new("hq.yaml"), 7, "kind: HRConnection\nspec: {source: [}\n").unwrap_err();
+        assert!(failure.to_string().starts_with("hq.yaml: line 9: "), "{failure}");
     }
 }

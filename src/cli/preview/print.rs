@@ -83,14 +83,14 @@ pub fn summary(view: &View) -> String {
         ),
         match &view.trust {
             Trust::Believable => {
-                "Trust         believable as a first answer; shrinking and other people show beside an earlier one"
+                "Trust         trusted as a first response; a response with fewer or other people is held only next to an earlier one"
                     .to_owned()
             }
             Trust::Held(findings) => format!("Trust         would be held: {}", findings.join(" ")),
         },
         format!("Scope         {} in, {} out{}", view.included, view.people.len() - view.included, reasons(view)),
         format!(
-            "It can say    last days {} ({} seen), leave {} ({}), leavers {} ({}), future hires {} ({}), managers {} ({})",
+            "Capabilities  last days {} ({} seen), leave {} ({}), leavers {} ({}), future hires {} ({}), managers {} ({})",
             yes(capabilities.end_dates),
             seen.end_dates,
             capabilities.leave.as_str(),
@@ -103,7 +103,7 @@ pub fn summary(view: &View) -> String {
             seen.managers,
         ),
         format!(
-            "              deletion {}, photos {} (never read), ids of its own {}, age of its data: {}",
+            "              deletion {}, photos {} (never read), own ids {}, age of the data: {}",
             capabilities.deletion.as_str(),
             capabilities.photo.as_str(),
             yes(capabilities.stable_ids),
@@ -118,10 +118,8 @@ pub fn summary(view: &View) -> String {
         words.iter().map(|(word, people)| format!("{word:?} ({people})")).collect::<Vec<_>>().join(", ")
     };
     if !view.unmapped_statuses.is_empty() {
-        lines.push(format!(
-            "Not mapped    statuses: {}; these people would hold as Unknown",
-            words(&view.unmapped_statuses)
-        ));
+        lines
+            .push(format!("Not mapped    statuses: {}; these people would be Unknown", words(&view.unmapped_statuses)));
     }
     if !view.unmapped_types.is_empty() {
         lines.push(format!("Not mapped    kinds of employment: {}", words(&view.unmapped_types)));
@@ -134,28 +132,32 @@ pub fn summary(view: &View) -> String {
 /// Most ids or words that one line names.
 const MOST_NAMED: usize = 8;
 
-/// What a cluster would say of the answer in conditions and findings, beside trust and scope.
+/// What a cluster would report of the response in conditions and findings, other than trust and scope.
 fn remarks(view: &View) -> Vec<String> {
-    let mut lines: Vec<String> = view.remarks.iter().map(|remark| format!("Noticed       {remark}")).collect();
+    let mut lines: Vec<String> = view.remarks.iter().map(|remark| format!("Remarks       {remark}")).collect();
     if !view.shared_addresses.is_empty() {
         let groups: Vec<_> = view.shared_addresses.iter().map(|ids| ids.join(" and ")).collect();
         lines.push(format!("Shared        one address for several people: {}", named(&groups)));
     }
     if !view.without_address.is_empty() {
         let (count, ids) = (view.without_address.len(), named(&view.without_address));
-        lines.push(format!("No address    {count} people: {ids}; nothing new is found by it, what was known stays"));
+        lines.push(format!(
+            "No address    {count} people: {ids}; nothing is found by their address, and known addresses stay"
+        ));
     }
     if !view.unmatched_locations.is_empty() {
         let place = |(location, people): (&String, &usize)| {
             if location.is_empty() { format!("no location ({people})") } else { format!("{location} ({people})") }
         };
         let places: Vec<_> = view.unmatched_locations.iter().map(place).collect();
-        lines
-            .push(format!("Zones         not in timeZones.byLocation, so the default zone counts: {}", named(&places)));
+        lines.push(format!(
+            "Zones         not in timeZones.byLocation, so the default zone applies: {}",
+            named(&places)
+        ));
     }
     if !view.capital_usernames.is_empty() {
         lines.push(format!(
-            "User names    with capital letters, as the address is written: {}; compare them with what your identity provider puts into its token",
+            "User names    with capital letters: {}; compare them with the user names in your identity provider's tokens",
             named(&view.capital_usernames)
         ));
     }

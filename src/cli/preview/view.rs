@@ -18,13 +18,16 @@ use domain::roster;
 use domain::scope::{Known, Out};
 use domain::trust::{self, Asked, Finding, Memory};
 
+/// The namespace that Rollcall is installed in, unless somebody chose another.
+const INSTALLED_IN: &str = "rollcall";
+
 /// Everything a preview shows.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct View {
     /// Name of the connection.
     pub connection: String,
-    /// What the gate would say of this answer.
+    /// What the trust gate would decide.
     pub trust: Trust,
     /// What the source can say.
     pub capabilities: Capabilities,
@@ -55,12 +58,11 @@ pub struct View {
     pub people: Vec<Line>,
 }
 
-/// What the trust gate would say.
+/// What the trust gate would decide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Trust {
-    /// It would be believed as a first answer. Whether it has shrunk, or is of other people, shows only beside an
-    /// earlier one.
+    /// It would be trusted as a first response. Fewer or other people can be noticed only next to an earlier response.
     Believable,
     /// It would be held, for these reasons.
     Held(Vec<String>),
@@ -124,6 +126,14 @@ pub struct Line {
     pub usernames: Vec<String>,
 }
 
+/// What an installation under its usual name would not see: it watches one namespace, its own.
+fn elsewhere(namespace: Option<&str>) -> Option<String> {
+    let other = namespace.filter(|namespace| *namespace != INSTALLED_IN)?;
+    Some(format!(
+        "the manifests are in namespace {other}: Rollcall must be installed there, because it ignores other namespaces"
+    ))
+}
+
 impl View {
     /// Looks at an answer. Nobody is told from an earlier one: there is none.
     pub fn of(read: Read, manifests: &Manifests, settings: &Settings, rules: &Rules, now: Timestamp) -> Self {
@@ -142,6 +152,7 @@ impl View {
         let set_aside =
             read.bad.iter().map(|bad| SetAside { position: bad.position, reason: bad.reason.clone() }).collect();
         let mut remarks = read.remarks.clone();
+        remarks.extend(elsewhere(manifests.connection.namespace().as_deref()));
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
         let asked = Asked { source: "preview", remembered: false, accepted: None, standing: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
@@ -237,4 +248,17 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         usernames: rules.usernames.iter().flat_map(|usernames| usernames.of(employee)).collect(),
     };
     (line, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_of_another_namespace_than_the_usual_one_are_remarked() {
+        assert_eq!(elsewhere(None), None, "they go where they are applied");
+        assert_eq!(elsewhere(Some("rollcall")), None);
+        let remark = elsewhere(Some("hr")).unwrap();
+        assert!(remark.starts_with("the manifests are in namespace hr: Rollcall must be installed there"), "{remark}");
+    }
 }

@@ -133,7 +133,14 @@ mod tests {
                 vec![],
                 Some("spec.scope.expression: all, exists, exists_one, filter and map are not allowed here"),
             ),
-            ("an expression", &names, vec![], Some("spec.identity.usernames[1]: not a CEL expression")),
+            (
+                "an expression",
+                &names,
+                vec![],
+                Some(
+                    "spec.identity.usernames[1]: not a CEL expression such as 'oidc:' + person.workEmail, or person.department == 'Sales'",
+                ),
+            ),
         ];
         for (what, policy, mut all, expected) in cases {
             all.push(policy.clone());

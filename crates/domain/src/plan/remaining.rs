@@ -62,7 +62,7 @@ impl RemainingReason {
             Self::SharedBinding => {
                 "Remove the leaver's subject from the binding where it is applied from; the other subjects keep it."
             }
-            Self::AmbiguousMark => "Change the mark rollcall.dev/owner so that it names one person.",
+            Self::AmbiguousMark => "Change the annotation rollcall.dev/owner so that it names one person.",
             Self::WorksHere => {
                 "Another HR record with the same address or sign-in name still works here, so this is taken to be in use. It is revoked when that record ends as well. If they are two people, end this access by hand."
             }
@@ -70,7 +70,7 @@ impl RemainingReason {
                 "Its annotation rollcall.dev/owner names somebody else, or nobody who is known. If it is still the leaver's, set it back; otherwise rotate its tokens."
             }
             Self::WorkloadAccount => {
-                "Running workloads use this account; it was left alone. Hand it over: change its mark, then rotate its tokens."
+                "Running workloads use this account; it was left alone. Hand it over: change its owner annotation, then rotate its tokens."
             }
             Self::UnknownConsumers => {
                 "Let control read the workloads of this namespace (consent for accounts), so that it can tell a personal account from a workload's."
@@ -85,13 +85,15 @@ impl RemainingReason {
                 "The policy, or the label rollcall.dev/break-glass, keeps Rollcall away; end this access by hand if that is right."
             }
             Self::DefaultAccount => {
-                "The account default is everybody's; move the mark to an account of the person's own."
+                "Everybody in the namespace shares the account default; move the owner annotation to an account of the person's own."
             }
             Self::NameTooLong => "Its name has more than 1024 characters; end this access by hand.",
             Self::PlanFull => {
                 "One plan holds 256 objects, and 128 KiB of names; the rest is planned once this one is done."
             }
-            Self::NoLongerLeft => "The person works here again; what stood still was left alone.",
+            Self::NoLongerLeft => {
+                "The person works here again, or is out of scope; what was not deleted yet was left alone."
+            }
             Self::StillAllowed => {
                 "The user name still has rights through another binding or group; end them where they are applied from."
             }

@@ -106,8 +106,8 @@ fn an_expression_sees_the_fields_that_say_something() {
         assert_eq!(out(&select(expression), &ada()), expected, "{expression}");
     }
     assert_eq!(out(&select("person.department == 'Sales'"), &nobody_knows()), Some("expressionFailed"));
-    for (expression, why) in [("person.department", "does not give true or false"), ("person.", "not a CEL expression")]
-    {
+    let no_cel = "not a CEL expression such as 'oidc:' + person.workEmail, or person.department == 'Sales'";
+    for (expression, why) in [("person.department", "does not give true or false"), ("person.", no_cel)] {
         let refused = Scope::new(Lists::default(), Lists::default(), Some(expression)).unwrap_err();
         assert_eq!(refused.to_string(), why);
     }

@@ -185,7 +185,7 @@ async fn wrong_with(name: String) -> Vec<String> {
     open.filter(|unsaid| !known(unsaid)).map(|unsaid| format!("{name}: {unsaid}")).collect()
 }
 
-/// Whether anything is given to whoever has another key than the right one.
+/// Whether a request with a wrong key gets anything.
 async fn given_to_strangers(name: String) -> Vec<String> {
     let played = Played::new(&name, company(3, 1), 7).await;
     let mut wrong = Vec::new();
@@ -212,7 +212,7 @@ async fn faults_of(name: String) -> Vec<String> {
     for fault in faults(&played.definition, &heard, pages).into_iter().filter(of_pages) {
         played.fake.bring(&fault.to_string()).unwrap();
         let read = played.read().await;
-        played.fake.mend();
+        played.fake.clear_faults();
         wrong.extend(judged(&played.definition, &fault, &good, &read).err().map(|why| format!("{name}: {why}")));
     }
     wrong
@@ -252,7 +252,7 @@ async fn what_happens_to_a_company_is_read_at_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fake_gives_nothing_to_whoever_has_another_key() {
+async fn a_fake_gives_nothing_to_a_request_with_another_key() {
     let wrong = of_each_connector(given_to_strangers).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -305,7 +305,7 @@ async fn a_list_that_is_made_first_is_played_too() {
         for fault in ["html@exports:1", "truncated@exports:2", "empty@exports:2", "forbidden@exports:1"] {
             played.fake.bring(fault).unwrap();
             assert!(played.read().await.is_err(), "{fault}");
-            played.fake.mend();
+            played.fake.clear_faults();
         }
     }
 }
@@ -333,11 +333,11 @@ async fn many_people_are_asked_about_at_once() {
     played.fake.bring("no-records@details:2").unwrap();
     let read = played.read().await.unwrap();
     let unknown = read.employees.iter().filter(|one| one.said == Said::Unmapped).count();
-    assert_eq!((asked(), unknown), (6, 10), "whoever is not in the answer is not known to have left");
+    assert_eq!((asked(), unknown), (6, 10), "a person who is missing from the response is not known to have left");
 }
 
 #[tokio::test]
-async fn whoever_plays_a_company_can_say_what_happens_next() {
+async fn a_company_can_be_told_what_happens_next() {
     let played = Played::new("hibob", company(40, 1), 100).await;
     let here = played.source.definition.base_url.clone();
     let order = |order: &str| {

@@ -3,15 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Header of the column that holds each field.
+/// Header of the column for each field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Columns {
-    /// The HR system's own id of the person; without it people are keyed by a digest of their address (`WeakIdentity`).
+    /// Id of the person in the HR system. Without it, people are identified by a digest of their address (`WeakIdentity`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub employee_id: Option<String>,
-    /// Full name. Required in the file: the header of one column, or a list of up to four whose parts make the name, such as
+    /// Full name. Required in the file: the header of one column, or a list of up to four that are joined, such as
     /// `[First name, Last name]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "Headers::schema")]
@@ -20,11 +20,11 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub email: Option<String>,
-    /// Status word. Without the column the source speaks by its dates.
+    /// Status word. Without the column, the dates decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub status: Option<String>,
-    /// First day of work, in `dateFormat`.
+    /// First day of work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub hire_date: Option<String>,
@@ -32,15 +32,15 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_date: Option<String>,
-    /// Department, as `scope` compares it.
+    /// Department.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub department: Option<String>,
-    /// Job title, shown on the Person.
+    /// Job title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub title: Option<String>,
-    /// Location; picks the time zone and is kept nowhere.
+    /// Location; determines the time zone, and is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub location: Option<String>,
@@ -52,19 +52,19 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub employment_type: Option<String>,
-    /// The company that employs them.
+    /// Legal entity that employs the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub legal_entity: Option<String>,
-    /// Team, as `scope` compares it; kept nowhere.
+    /// Team.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub team: Option<String>,
-    /// Last day they work, where it stands apart from the termination date; it counts before that.
+    /// Last day at work, if it is a separate column; it takes precedence over the termination date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub last_working_day: Option<String>,
-    /// Planned end of a fixed-term contract; nothing ends by it.
+    /// Planned end of a fixed-term contract; it ends nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub contract_end: Option<String>,
@@ -72,7 +72,7 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_reason: Option<String>,
-    /// Work telephone number.
+    /// Work telephone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub phone: Option<String>,

@@ -1,4 +1,4 @@
-//! Keeps refresh tokens in memory, for as long as a fake is read.
+//! A store of refresh tokens in memory, for as long as a fake is read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,19 +9,19 @@ use tokio::sync::Mutex as Turn;
 
 use hris::token::{Keeper, Lent};
 
-/// What is kept, and that it is lent to one at a time.
-pub(crate) struct Pocket {
+/// The tokens, which only one reader may use at a time.
+pub(crate) struct InMemoryStore {
     kept: Mutex<BTreeMap<String, SecretString>>,
     lent: Arc<Turn<()>>,
 }
 
-impl Pocket {
+impl InMemoryStore {
     pub(crate) fn new(credentials: &BTreeMap<String, SecretString>) -> Self {
         Self { kept: Mutex::new(credentials.clone()), lent: Arc::default() }
     }
 }
 
-impl Keeper for Pocket {
+impl Keeper for InMemoryStore {
     fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Lent, String>> {
         Box::pin(async move {
             let place = Box::new(Arc::clone(&self.lent).lock_owned().await);

@@ -1,16 +1,16 @@
-//! The pages of a list backwards: records, wrapped as a definition expects them, with what leads to the next page.
+//! The pages of a list: records, wrapped as a definition expects them, with the cursor or link to the next page.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::place::Way;
+use super::json_writer::Path;
 use super::serve::Asked;
 use hris::definition::{Ends, List, Paging, Step, Where};
 
-/// How a list is given in pages.
-pub(crate) struct Book {
-    records: Way,
+/// How a list is divided into pages.
+pub(crate) struct Pagination {
+    records: Path,
     total: Option<Place>,
     paging: Option<Paged>,
     /// How many records a page has.
@@ -25,7 +25,7 @@ enum Paged {
 
 /// Where a value of a page goes.
 enum Place {
-    Path(Way),
+    Path(Path),
     Header(String),
 }
 
@@ -46,7 +46,7 @@ const MARKS: [&str; 2] = ["\u{e000}a\u{e001}", "\u{e000}b\u{e001}"];
 /// A part of an answer: the records of one list.
 pub(crate) struct Leaf<'b> {
     /// How it is given.
-    pub(crate) book: &'b Book,
+    pub(crate) pagination: &'b Pagination,
     /// The records of the page, written.
     pub(crate) records: Vec<String>,
     /// The number of the first of them, from 0.
@@ -65,14 +65,14 @@ pub(crate) struct Page {
     pub(crate) body: String,
 }
 
-impl Book {
+impl Pagination {
     /// `size` is how many records a page shall have, where nothing else decides that.
     ///
     /// # Errors
     /// The path that cannot be followed backwards.
     pub(crate) fn new(list: &List, size: Option<usize>) -> Result<Self, String> {
         let place = |at: &Where| match at {
-            Where::Path(path) => Way::parse(path).map(Place::Path),
+            Where::Path(path) => Path::parse(path).map(Place::Path),
             Where::Header(name) => Ok(Place::Header(name.clone())),
         };
         let taken = |query: &Option<String>, body: &Option<String>| Taken { query: query.clone(), body: body.clone() };
@@ -100,7 +100,7 @@ impl Book {
             Some(_) => fixed.or(size).or_else(|| asked_for(list)).unwrap_or(USUAL).max(1),
         };
         let total = list.total.as_ref().map(place).transpose()?;
-        Ok(Self { records: Way::parse(&list.records)?, total, paging, size })
+        Ok(Self { records: Path::parse(&list.records)?, total, paging, size })
     }
 
     /// How many records a page has.
@@ -137,7 +137,7 @@ impl Book {
         }
     }
 
-    /// Puts what a page says beside its records into it.
+    /// Puts total, cursor and link into a page.
     fn mark(&self, leaf: &Leaf<'_>, link: &dyn Fn(&str, usize) -> String, page: &mut Sheet) -> Result<(), String> {
         let next = leaf.from.saturating_add(self.size);
         let further = next < leaf.all;
@@ -212,8 +212,8 @@ pub(crate) fn page(leaves: &[Leaf<'_>], link: &dyn Fn(&str, usize) -> String) ->
     for (number, leaf) in leaves.iter().enumerate() {
         let marks: Vec<Json> =
             MARKS.iter().take(leaf.records.len()).map(|mark| format!("{mark}{number}").into()).collect();
-        leaf.book.records.list(&mut sheet.body, &marks).map_err(|_| "two lists stand in one place".to_owned())?;
-        leaf.book.mark(leaf, link, &mut sheet)?;
+        leaf.pagination.records.list(&mut sheet.body, &marks).map_err(|_| "two lists stand in one place".to_owned())?;
+        leaf.pagination.mark(leaf, link, &mut sheet)?;
     }
     let mut body = sheet.body.to_string();
     for (number, leaf) in leaves.iter().enumerate() {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use hris::path::Path;
+use hris::path::Path as Reading;
 
 #[test]
 fn what_is_put_is_found_by_the_reader_of_paths() {
@@ -33,16 +33,16 @@ fn what_is_put_is_found_by_the_reader_of_paths() {
         "[?@.status=='GONE'].day",
     ] {
         let mut page = Value::Null;
-        Way::parse(path).unwrap().put(&mut page, &json!("here"), 0).unwrap();
-        assert_eq!(Path::parse(path).unwrap().first(&page), Some(&json!("here")), "{path}: {page}");
-        Way::parse(path).unwrap().remove(&mut page);
-        assert_eq!(Path::parse(path).unwrap().first(&page), None, "{path}: {page}");
+        Path::parse(path).unwrap().put(&mut page, &json!("here"), 0).unwrap();
+        assert_eq!(Reading::parse(path).unwrap().first(&page), Some(&json!("here")), "{path}: {page}");
+        Path::parse(path).unwrap().remove(&mut page);
+        assert_eq!(Reading::parse(path).unwrap().first(&page), None, "{path}: {page}");
     }
 }
 
 #[test]
 fn an_element_is_used_again_or_made_as_the_choice_says_and_nothing_is_written_over() {
-    let put = |page: &mut Value, path: &str, value: Value, choice| Way::parse(path).unwrap().put(page, &value, choice);
+    let put = |page: &mut Value, path: &str, value: Value, choice| Path::parse(path).unwrap().put(page, &value, choice);
     let mut page = json!({"jobs": [{"primary": true}]});
     put(&mut page, "jobs[?@.primary==true].title", json!("Engineer"), 0).unwrap();
     put(&mut page, "jobs[?@.primary==false].title", json!("Clerk"), 1).unwrap();
