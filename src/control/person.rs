@@ -12,7 +12,8 @@ use kube::ResourceExt;
 use kube::api::{ListParams, ObjectMeta, PostParams};
 use sha2::{Digest, Sha256};
 
-use super::{Context, access};
+use super::Context;
+use super::access::{self, Notice};
 use crate::api::person::{self, Standing};
 use crate::api::revocation::{Operation, Phase, RevocationSpec, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
@@ -23,7 +24,9 @@ use domain::plan::Plan;
 use domain::roster;
 
 /// Longest reason that the schema takes.
-const LONGEST_REASON: usize = 256;
+const MAX_REASON: usize = 256;
+/// Most uids of what somebody owned that the schema takes; twice what one plan holds.
+const MAX_OWNED: usize = 512;
 
 /// Makes the Revocations that a leaver calls for, and no others. A leaver who is done is not looked at again.
 ///
@@ -49,7 +52,11 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let mut told = ctx.stores.revocations_of(&person.name_any());
     told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
     let Some(cut) = told.iter().find(|revocation| revocation.name_any() == story.cut()) else {
-        let cut = spec(person, &policy, &standing, Operation::Cut, story.effective, false);
+        let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
+        let cut = RevocationSpec {
+            owned: owned.into_iter().take(MAX_OWNED).collect(),
+            ..spec(person, &policy, &standing, Operation::Cut, story.effective, false)
+        };
         return create(ctx, person, story.cut(), cut).await;
     };
     for ended in told.iter().filter(|revocation| revocation.spec.operation == Operation::Cut) {
@@ -187,7 +194,8 @@ fn spec(
         operation,
         due,
         late,
-        reason: standing.message.chars().take(LONGEST_REASON).collect(),
+        owned: Vec::new(),
+        reason: standing.message.chars().take(MAX_REASON).collect(),
         approval: None,
         rejection: None,
     }
@@ -228,10 +236,8 @@ pub async fn plan_now(
     let others = told.iter().map(AsRef::as_ref).filter(|other| other.name_any() != revocation.name_any());
     let mut plan = match revocation.spec.operation {
         Operation::Cut => {
-            // What says whose it is only since the Revocation was made is a late find, and waits alone.
-            let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0);
-            let until = made.filter(|_| !revocation.spec.late);
-            access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), until).await?
+            let notice = Notice::of(revocation);
+            access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), notice.as_ref()).await?
         }
         Operation::Remove => {
             let cut = format!("{}-cut", revocation.name_any().trim_end_matches("-remove"));

@@ -1,5 +1,6 @@
 //! The acts: the only code that deletes anything, and re-creates an account as it was.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -82,6 +83,7 @@ pub async fn act(ctx: &Context, observer: &Observer<'_>, targets: &[Seen], recor
     if record.acted().is_some() {
         return Ok(());
     }
+    let before: BTreeSet<String> = record.done().map(|(uid, _)| uid.to_owned()).collect();
     let mut result = Ok(());
     let mut held = Vec::new();
     for wave in waves(targets) {
@@ -105,7 +107,17 @@ pub async fn act(ctx: &Context, observer: &Observer<'_>, targets: &[Seen], recor
         record.set_acted(calls::now());
     }
     record.write().await?;
+    publish_on_person(ctx, record, &done_since(&before, record)).await;
     result
+}
+
+/// How many targets of each action were brought to their end since `before`.
+fn done_since(before: &BTreeSet<String>, record: &Record) -> BTreeMap<Action, usize> {
+    let mut done = BTreeMap::new();
+    for (_, action) in record.done().filter(|(uid, _)| !before.contains(*uid)) {
+        *done.entry(action).or_default() += 1;
+    }
+    done
 }
 
 /// The order of acting: what can be ended at once goes before what a finalizer will hold, and in each, rights before
@@ -132,10 +144,10 @@ async fn in_time(ctx: &Context, step: impl Future<Output = Result<Stepped, Fault
     tokio::time::timeout(STEP, step).await.unwrap_or_else(|_| Err(Fault::unanswered("act")))
 }
 
-/// Notes how a step ended, and tells about it.
+/// Notes how a step ended, and publishes it on the object.
 pub async fn note(ctx: &Context, record: &mut Record, seen: &Seen, ended: Ended) {
     let at = calls::now();
-    tell(ctx, record, seen, &ended, at).await;
+    publish_on_object(ctx, record, seen, &ended, at).await;
     if let Some(reason) = ended.left {
         record.left(&seen.target, reason);
     }
@@ -259,32 +271,35 @@ pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json:
 /// Which layer refused, and with which policy; the API server's own words name objects and identities, no payload.
 fn layer(fault: &Fault) -> String {
     let message = fault.server_message().unwrap_or_default();
-    let layer = if message.contains("ValidatingAdmissionPolicy") { "admission policy" } else { "RBAC" };
+    let layer = if is_admission(fault) { "admission policy" } else { "RBAC" };
     format!("{layer}: {}", message.chars().take(400).collect::<String>())
 }
-/// Events on the Person and on the object acted on.
-async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: jiff::Timestamp) {
+
+/// Whether a policy of this cluster refused a call: it speaks of one object, where RBAC speaks of a whole namespace.
+pub fn is_admission(fault: &Fault) -> bool {
+    fault.server_message().is_some_and(|message| message.contains("ValidatingAdmissionPolicy"))
+}
+
+/// What an action is called in events, and what it did.
+const fn told(action: Action) -> (&'static str, &'static str) {
+    match action {
+        Action::Unbind => ("Unbound", "deleted, its manifest kept"),
+        Action::Recreate => ("Recreated", "deleted and created again: every token issued before is dead"),
+        Action::Delete => ("Removed", "deleted"),
+    }
+}
+
+/// Publishes an event on the object acted on.
+async fn publish_on_object(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: jiff::Timestamp) {
     if ended.outcome != StepOutcome::Done {
         return;
     }
     let target = &seen.target;
-    let (reason, did) = match target.action {
-        Action::Unbind => ("Unbound", "deleted, its manifest kept"),
-        Action::Recreate => ("Recreated", "deleted and created again: every token issued before is dead"),
-        Action::Delete => ("Removed", "deleted"),
-    };
+    let (reason, did) = told(target.action);
     let (api_version, kind) = match target.kind {
         Kind::ServiceAccount => ("v1", "ServiceAccount"),
         Kind::RoleBinding => ("rbac.authorization.k8s.io/v1", "RoleBinding"),
         Kind::ClusterRoleBinding => ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
-    };
-    let person = ObjectReference {
-        api_version: Some("rollcall.dev/v1alpha1".to_owned()),
-        kind: Some("Person".to_owned()),
-        name: Some(record.person().to_owned()),
-        namespace: Some(ctx.namespace.clone()),
-        uid: Some(record.person_uid().to_owned()),
-        ..ObjectReference::default()
     };
     let object = ObjectReference {
         api_version: Some(api_version.to_owned()),
@@ -295,10 +310,24 @@ async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: ji
         ..ObjectReference::default()
     };
     let note = format!("{} by {}/{} of {}", did, ctx.instance, record.name(), record.person());
-    futures::join!(
-        announce(&ctx.client, "revoke", person, reason, note.clone(), at),
-        announce(&ctx.client, "revoke", object, reason, note, at),
-    );
+    announce(&ctx.client, "revoke", object, reason, note, at).await;
+}
+
+/// Publishes on the Person what was done: one event for each action, with the number of objects.
+async fn publish_on_person(ctx: &Context, record: &Record, done: &BTreeMap<Action, usize>) {
+    let person = ObjectReference {
+        api_version: Some("rollcall.dev/v1alpha1".to_owned()),
+        kind: Some("Person".to_owned()),
+        name: Some(record.person().to_owned()),
+        namespace: Some(ctx.namespace.clone()),
+        uid: Some(record.person_uid().to_owned()),
+        ..ObjectReference::default()
+    };
+    for (action, number) in done {
+        let (reason, did) = told(*action);
+        let note = format!("{number} of status.plan.targets {did}, by {}/{}", ctx.instance, record.name());
+        announce(&ctx.client, "revoke", person.clone(), reason, note, calls::now()).await;
+    }
 }
 
 #[cfg(test)]

@@ -137,6 +137,12 @@ impl Record {
         self.part.steps.iter().find(|step| step.target.uid == target.uid)
     }
 
+    /// Uid and action of every target that was acted on.
+    pub fn done(&self) -> impl Iterator<Item = (&str, Action)> {
+        let done = self.part.steps.iter().filter(|step| step.outcome == StepOutcome::Done);
+        done.map(|step| (step.target.uid.as_str(), Target::from(&step.target).action))
+    }
+
     /// The manifest that was written ahead for a target.
     pub fn manifest(&self, target: &Target) -> Option<serde_json::Value> {
         let kept = self.part.kept.iter().find(|kept| kept.uid == target.uid)?;

@@ -61,10 +61,10 @@ enum Next {
 
 /// Decides. `jobs` are all that were seen; those of another shape say nothing.
 fn decide(shape: &str, record: Option<&Record>, jobs: &[Seen], now: Timestamp) -> Next {
-    let record = record.filter(|record| record.shape == shape);
-    if record.is_some_and(|record| record.ready && now.duration_since(record.at) < DAY) {
+    if proved(shape, record, now) {
         return Next::Rest;
     }
+    let record = record.filter(|record| record.shape == shape);
     let known = record.filter(|record| record.ready).map(|record| record.at); // what is older has been judged
     let newest = jobs
         .iter()
@@ -80,6 +80,11 @@ fn decide(shape: &str, record: Option<&Record>, jobs: &[Seen], now: Timestamp) -
         Some(JobState::Failed(_, how)) if said(how) => Next::Wait,
         Some(JobState::Stuck(what) | JobState::Failed(_, what)) => Next::Disproved(what.clone()),
     }
+}
+
+/// Whether it was proved lately that the revoker can run as it is now.
+fn proved(shape: &str, record: Option<&Record>, now: Timestamp) -> bool {
+    record.is_some_and(|record| record.shape == shape && record.ready && now.duration_since(record.at) < DAY)
 }
 
 /// Keeps the proof; ends only with the process.
@@ -108,6 +113,9 @@ pub async fn keep(ctx: Arc<Context>) {
 async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, Fault> {
     let now = (ctx.clock)();
     let shape = shape(&ctx.options.revoker_job);
+    if proved(&shape, record.as_ref(), now) {
+        return Ok(REST); // and nobody is asked
+    }
     let seen = look(ctx, &mut *ctx.jobs.0.lock().await, now).await?;
     let found = match decide(&shape, record.as_ref(), &seen, now) {
         Next::Rest => return Ok(REST),
