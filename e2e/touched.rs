@@ -6,7 +6,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Resource, ResourceExt};
 use rollcall::api::revocation::{Operation, Phase};
-use rollcall::kube::inventory::{MARK_FIELD, SUBJECTS_FIELD, since};
+use rollcall::kube::inventory::{OWNER_FIELD, SUBJECTS_FIELD, since};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
@@ -54,7 +54,7 @@ async fn touching_ones_account_after_the_notice_makes_it_no_later_discovery_when
     let bindings: Api<RoleBinding> = Api::namespaced(rollcall.admin.clone(), &apps);
     let touch_all = async |id: &str| {
         let made = rollcall.revocations(id).await.pop().unwrap().metadata.creation_timestamp.unwrap().0;
-        touch(&accounts, &format!("account-{id}"), &MARK_FIELD, made).await;
+        touch(&accounts, &format!("account-{id}"), &OWNER_FIELD, made).await;
         touch(&bindings, &format!("view-{id}"), &SUBJECTS_FIELD, made).await;
     };
 

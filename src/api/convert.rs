@@ -112,15 +112,15 @@ pub struct Seen<'a> {
 
 /// Whether a Revocation is about the termination that the Person shows now, and not an earlier one.
 fn of_this_story(person: Option<&Person>, revocation: &str) -> bool {
-    person.and_then(story_prefix).is_some_and(|prefix| revocation.starts_with(&prefix))
+    person.and_then(termination_id).is_some_and(|prefix| revocation.starts_with(&prefix))
 }
 
 /// What the Revocations of a Person's current termination are called, up to their ending; `None` without one.
 #[must_use]
-pub fn story_prefix(person: &Person) -> Option<String> {
+pub fn termination_id(person: &Person) -> Option<String> {
     let standing = person.status.as_ref()?.employment.as_ref()?;
     let seen = standing.seen.unwrap_or(standing.since);
-    Some(roster::story_prefix(person.metadata.name.as_deref()?, seen))
+    Some(roster::termination_id(person.metadata.name.as_deref()?, seen))
 }
 
 /// Puts together what the gate asks.

@@ -10,7 +10,7 @@ use crate::api::revocation::{self, Operation};
 use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::kube::outcome::Fault;
 use domain::ownership::PersonFacts;
-use domain::plan::{self, Kind, Plan, Remaining, RemainingReason, World};
+use domain::plan::{self, ClusterInventory, Kind, Plan, Remaining, RemainingReason};
 
 /// What of somebody's belongings was theirs when their first cut was made. All else is a later discovery, which waits
 /// alone.
@@ -62,11 +62,11 @@ pub async fn draw(
         belongings.bindings.retain(|binding| notice.includes(&binding.object.uid, binding.at));
     }
     let Belongings { accounts, bindings, index } = belongings;
-    let mut world = World {
+    let mut world = ClusterInventory {
         accounts: accounts.into_iter().map(|account| account.object).collect(),
         bindings: bindings.into_iter().map(|binding| binding.object).collect(),
         own_namespaces: vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()],
-        ..World::default()
+        ..ClusterInventory::default()
     };
     for namespace in namespaces(&world, &facts, &index, recreated) {
         let consent = ctx.consents.of(ctx, &namespace).await?;
@@ -109,7 +109,7 @@ fn described(belongings: &Belongings) -> BTreeSet<String> {
 
 /// Where anything of this person lies.
 fn namespaces(
-    world: &World,
+    world: &ClusterInventory,
     person: &PersonFacts,
     index: &domain::ownership::Index,
     recreated: &BTreeSet<String>,
@@ -117,7 +117,7 @@ fn namespaces(
     let theirs = world
         .accounts
         .iter()
-        .filter(|account| index.mentions(&account.mark, person) || recreated.contains(&account.uid));
+        .filter(|account| index.mentions(&account.owner, person) || recreated.contains(&account.uid));
     let bound = world.bindings.iter().map(|binding| binding.namespace.clone());
     theirs.map(|account| account.namespace.clone()).chain(bound).collect()
 }

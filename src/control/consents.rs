@@ -40,7 +40,7 @@ pub const KEY: &str = "namespaces.json";
 /// Key of the number of namespaces that the table has no room for.
 pub const OMITTED: &str = "omitted";
 /// Most bytes of the table: a ConfigMap holds a mebibyte.
-const MOST_BYTES: usize = 900 * 1024;
+const MAX_BYTES: usize = 900 * 1024;
 
 /// One namespace of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,7 +144,7 @@ fn table(rows: &[Row]) -> BTreeMap<String, String> {
     let (mut text, mut omitted) = (String::from("["), 0_usize);
     for row in rows {
         let row = serde_json::to_string(row).unwrap_or_default();
-        if text.len().saturating_add(row.len()) > MOST_BYTES {
+        if text.len().saturating_add(row.len()) > MAX_BYTES {
             omitted = omitted.saturating_add(1);
             continue;
         }

@@ -172,7 +172,7 @@ impl Context {
 /// Runs until shut down, or until a controller ends.
 ///
 /// # Errors
-/// When a watch or a controller ends without being asked to: the process is to exit and start anew.
+/// When a watch or a controller ends without being asked to: the process is to exit and be started again.
 pub async fn run(
     client: Client,
     options: Options,

@@ -48,16 +48,16 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duratio
 
 async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let Some((standing, policy)) = leaver(person, ctx) else { return Ok(()) };
-    let story = Story::of(person, &standing);
+    let termination = Termination::of(person, &standing);
     let mut told = ctx.stores.revocations_of(&person.name_any());
-    told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
-    let Some(cut) = told.iter().find(|revocation| revocation.name_any() == story.cut()) else {
+    told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
+    let Some(cut) = told.iter().find(|revocation| revocation.name_any() == termination.cut()) else {
         let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
         let cut = RevocationSpec {
             owned: owned.into_iter().take(MAX_OWNED).collect(),
-            ..spec(person, &policy, &standing, Operation::Cut, story.effective, false)
+            ..spec(person, &policy, &standing, Operation::Cut, termination.effective, false)
         };
-        return create(ctx, person, story.cut(), cut).await;
+        return create(ctx, person, termination.cut(), cut).await;
     };
     for ended in told.iter().filter(|revocation| revocation.spec.operation == Operation::Cut) {
         if let Some((name, acted)) = removal(ended, &told) {
@@ -70,7 +70,7 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let known = known_uids(told.iter().map(AsRef::as_ref));
     let more = ctx.owned(|owned| !owned.uids(&convert::person_facts(person)).is_subset(&known));
     let acting = told.iter().any(|revocation| under_way(revocation)); // its end wakes us again
-    if more && !acting && frozen(cut) { late(ctx, person, &standing, &policy, &story).await } else { Ok(()) }
+    if more && !acting && frozen(cut) { late(ctx, person, &standing, &policy, &termination).await } else { Ok(()) }
 }
 
 /// Name of the removal that a cut calls for, and when the cut acted: once it is over and recreated anything, and there
@@ -84,20 +84,20 @@ fn removal(cut: &Revocation, told: &[Arc<Revocation>]) -> Option<(String, Timest
 }
 
 /// What one termination is called.
-struct Story {
-    prefix: String,
+struct Termination {
+    id: String,
     effective: Timestamp,
 }
 
-impl Story {
+impl Termination {
     fn of(person: &Person, standing: &Standing) -> Self {
         let seen = standing.seen.unwrap_or(standing.since);
-        let prefix = roster::story_prefix(&person.name_any(), seen);
-        Self { prefix, effective: standing.effective.unwrap_or(seen) }
+        let id = roster::termination_id(&person.name_any(), seen);
+        Self { id, effective: standing.effective.unwrap_or(seen) }
     }
 
     fn cut(&self) -> String {
-        format!("{}-cut", self.prefix)
+        format!("{}-cut", self.id)
     }
 }
 
@@ -119,11 +119,11 @@ async fn late(
     person: &Person,
     standing: &Standing,
     policy: &SyncPolicy,
-    story: &Story,
+    termination: &Termination,
 ) -> Result<(), Fault> {
     let plan = access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None).await?;
     let mut told = revocations(ctx, person).await?;
-    told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
+    told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
     if told.iter().any(under_way) {
         return Ok(());
     }
@@ -135,7 +135,7 @@ async fn late(
     }
     let digest = Sha256::digest(fresh.into_iter().collect::<Vec<_>>().join(",").as_bytes());
     let short: String = data_encoding::HEXLOWER.encode(&digest).chars().take(6).collect();
-    let name = format!("{}-late-{short}-cut", story.prefix);
+    let name = format!("{}-late-{short}-cut", termination.id);
     create(ctx, person, name, spec(person, policy, standing, Operation::Cut, (ctx.clock)(), true)).await
 }
 

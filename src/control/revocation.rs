@@ -21,7 +21,7 @@ use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, ConditionUpdate};
 use crate::api::revocation::{Finished, Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
-use crate::kube::calls::{self, alarm, announce, apply_exactly, call};
+use crate::kube::calls::{self, apply_exactly, call, publish_event, publish_warning};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{self, Fault, Report};
 use domain::gate::{Facts, Standing, Stop, gate};
@@ -29,9 +29,9 @@ use domain::ledger::Allowance;
 use domain::plan::Plan;
 
 /// Look again at what waits, in case a change was missed.
-const AGAIN: Duration = Duration::from_secs(600);
+const REQUEUE_AFTER: Duration = Duration::from_secs(600);
 /// Look again at a run that is not seen whole: the others do not wait for ever.
-const UNCOUNTED: Duration = Duration::from_secs(60);
+const REQUEUE_UNCOUNTED: Duration = Duration::from_secs(60);
 /// Draw a plan that waits again: what runs in a namespace is not watched.
 const DRAW_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// Look again when somebody else wrote first.
@@ -45,7 +45,7 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option
     let mut part = Part::of(&revocation);
     let result = match step(&revocation, &ctx, &mut part, now).await {
         Ok(Some(report)) => Ok(report),
-        Ok(None) => return Some(UNCOUNTED),
+        Ok(None) => return Some(REQUEUE_UNCOUNTED),
         Err(fault) => Err(fault),
     };
     let failures = ctx.failures.count(&revocation.uid().unwrap_or_default(), result.is_err());
@@ -80,24 +80,24 @@ async fn step(
         what_remains(ctx, revocation, part);
         return Ok(Some(ended(part))); // that, and what came back, is all that still changes
     }
-    let view = view(ctx, revocation, now);
+    let inputs = gate_inputs(ctx, revocation, now);
     match look {
-        Look::Close(finished) => return close(ctx, &view, part, finished).await.map(Some),
-        Look::Seal => return end(ctx, &view, part, part.unsealed()).await.map(Some),
+        Look::Close(finished) => return close(ctx, &inputs, part, finished).await.map(Some),
+        Look::Seal => return end(ctx, &inputs, part, part.unsealed()).await.map(Some),
         Look::Retry(asked) => part.retry(asked),
         Look::Gate | Look::Over => {}
     }
-    let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
-    let counting = counted(ctx, &view, &plan); // has it counted, if it is not
-    let report = match gate(&plan, &view.facts(), now) {
+    let plan = planned(ctx, &inputs, part, now).await?; // redrawn until it is frozen
+    let counting = counted(ctx, &inputs, &plan); // has it counted, if it is not
+    let report = match gate(&plan, &inputs.facts(), now) {
         Err(Stop::OverLimit(_)) if matches!(counting, Some(Wish::Approve(..))) => return Ok(None),
         Err(Stop::Withdrawn) if !claimed(revocation) || silent(&ctx.claims, revocation, Instant::now()) => {
-            cancel(ctx, &view, part).await
+            cancel(ctx, &inputs, part).await
         }
         Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
-        Err(stop) => held(ctx, &view, part, &stop, now).await,
-        Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
-        Ok(_) => release(ctx, &view, part, now).await,
+        Err(stop) => held(ctx, &inputs, part, &stop, now).await,
+        Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &inputs, part, now).await,
+        Ok(_) => release(ctx, &inputs, part, now).await,
     };
     report.map(Some)
 }
@@ -112,7 +112,7 @@ fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut Part) {
 }
 
 /// Everything the gates ask, as it is watched.
-fn view(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateInputs {
+fn gate_inputs(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateInputs {
     let stores = &ctx.stores;
     let policy = stores.policies.get(&revocation.spec.policy);
     let trusted = policy.as_ref().is_some_and(|policy| {
@@ -142,29 +142,29 @@ fn silent(claims: &Claims, revocation: &Revocation, now: Instant) -> bool {
 }
 
 /// The plan: as shown once it is frozen, else as the cluster is now, to be shown with the phase that follows from it.
-async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
-    let (Some(person), Some(policy)) = (&view.person, &view.policy) else {
-        return Ok(view.plan().unwrap_or_else(|| Plan {
+async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
+    let (Some(person), Some(policy)) = (&inputs.person, &inputs.policy) else {
+        return Ok(inputs.plan().unwrap_or_else(|| Plan {
             hash: String::new(),
             targets: Vec::new(),
             remaining: Vec::new(),
         }));
     };
-    // A removal that is not due is not drawn anew with every change in the cluster; it is once it is due.
-    let waits = view.revocation.spec.operation == Operation::Remove && view.revocation.spec.due > now;
-    if let Some(shown) = view.plan().filter(|_| waits || frozen(&view.revocation)) {
+    // A removal that is not due is not drawn again with every change in the cluster; it is once it is due.
+    let waits = inputs.revocation.spec.operation == Operation::Remove && inputs.revocation.spec.due > now;
+    if let Some(shown) = inputs.plan().filter(|_| waits || frozen(&inputs.revocation)) {
         return Ok(shown);
     }
-    let (uid, name) = (view.revocation.uid().unwrap_or_default(), person.name_any());
+    let (uid, name) = (inputs.revocation.uid().unwrap_or_default(), person.name_any());
     let generation = policy.metadata.generation;
-    if let Some(shown) = view.plan()
+    if let Some(shown) = inputs.plan()
         && let Some(at) = ctx.epochs(|epochs| epochs.standing(&uid, &name, generation, &shown.hash))
         && now.duration_since(at) < DRAW_AGAIN
     {
         return Ok(shown); // nothing of this person changed since
     }
     let epoch = ctx.epochs(|epochs| epochs.of(&name));
-    let plan = plan_now(ctx, &view.revocation, person, policy).await?;
+    let plan = plan_now(ctx, &inputs.revocation, person, policy).await?;
     let drawn = Drawn { epoch, policy: generation, hash: plan.hash.clone(), at: now };
     ctx.epochs(|epochs| epochs.drew(&uid, drawn));
     let usernames = convert::person_facts(person).usernames().map(str::to_owned).collect();
@@ -180,10 +180,10 @@ async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
 
 /// Has the run, the removal or the approval counted, under a policy that enforces; of a plan that is shown and stands, and
 /// no other. The ledger's change wakes this Revocation again. Says what is to be counted.
-fn counted(ctx: &Context, view: &GateInputs, plan: &Plan) -> Option<Wish> {
-    let (revocation, facts) = (&view.revocation, view.facts());
+fn counted(ctx: &Context, inputs: &GateInputs, plan: &Plan) -> Option<Wish> {
+    let (revocation, facts) = (&inputs.revocation, inputs.facts());
     let wish = wish(revocation, &facts, plan, (ctx.clock)());
-    let wish = wish.filter(|_| view.person.is_some() && view.policy.is_some() && view.ledger.is_some())?;
+    let wish = wish.filter(|_| inputs.person.is_some() && inputs.policy.is_some() && inputs.ledger.is_some())?;
     ctx.wishes.add(wish.clone());
     Some(wish)
 }
@@ -208,27 +208,33 @@ fn wish(revocation: &Revocation, facts: &Facts, plan: &Plan, now: Timestamp) -> 
 }
 
 /// A gate is shut: say which.
-async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
+async fn held(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut Part,
+    stop: &Stop,
+    now: Timestamp,
+) -> Result<Report, Fault> {
     if matches!(stop, Stop::OutOfScope | Stop::Protected | Stop::Unknown | Stop::Rejected) {
-        leave_the_count(ctx, view); // nobody waits behind who will not be released; should that change, they are counted again
+        leave_the_count(ctx, inputs); // nobody waits behind who will not be released; should that change, they are counted again
     }
     if matches!(stop, Stop::Protected | Stop::Rejected) && !part.sealed_behind(stop) {
-        end(ctx, view, part, part.shut(stop)).await?;
+        end(ctx, inputs, part, part.shut(stop)).await?;
     } else {
         part.hold(stop);
     }
     let again = match stop {
-        Stop::Uncounted => UNCOUNTED,
-        _ => stop.until().map_or(AGAIN, |until| calls::wait(until.duration_since(now)).min(AGAIN)),
+        Stop::Uncounted => REQUEUE_UNCOUNTED,
+        _ => stop.until().map_or(REQUEUE_AFTER, |until| calls::wait(until.duration_since(now)).min(REQUEUE_AFTER)),
     };
     Ok(Report { words: vec![condition::waiting(stop.reason(), stop.message())], again })
 }
 
 /// Every gate is open: release the plan that is shown, and see to a Job.
-async fn release(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+async fn release(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     if part.phase != Some(Phase::Released) {
-        let (revocation, plan) = (view.revocation.name_any(), part.plan.as_ref().map(|plan| plan.hash.clone()));
-        let approved = view.revocation.spec.approval.is_some();
+        let (revocation, plan) = (inputs.revocation.name_any(), part.plan.as_ref().map(|plan| plan.hash.clone()));
+        let approved = inputs.revocation.spec.approval.is_some();
         tracing::info!(revocation, plan, approved, "released");
     }
     part.release();
@@ -261,37 +267,37 @@ fn under_way(state: &JobState) -> Report {
 }
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
-async fn nothing_owned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
-    end(ctx, view, part, part.ending(Phase::Revoked).released(now)).await
+async fn nothing_owned(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+    end(ctx, inputs, part, part.ending(Phase::Revoked).released(now)).await
 }
 
 /// The reason is gone before anything was done.
-async fn cancel(ctx: &Context, view: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
-    leave_the_count(ctx, view); // first: nobody waits behind a seal that is not to be had
-    end(ctx, view, part, part.ending(Phase::Cancelled)).await
+async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
+    leave_the_count(ctx, inputs); // first: nobody waits behind a seal that is not to be had
+    end(ctx, inputs, part, part.ending(Phase::Cancelled)).await
 }
 
 /// Nobody is held behind one who waits and will not be released.
-fn leave_the_count(ctx: &Context, view: &GateInputs) {
-    if matches!(view.facts().allowance, Allowance::Held { .. }) {
-        ctx.wishes.add(Wish::Withdraw(view.revocation.spec.policy.clone(), view.revocation.name_any()));
+fn leave_the_count(ctx: &Context, inputs: &GateInputs) {
+    if matches!(inputs.facts().allowance, Allowance::Held { .. }) {
+        ctx.wishes.add(Wish::Withdraw(inputs.revocation.spec.policy.clone(), inputs.revocation.name_any()));
     }
 }
 
 /// The revoker is done: the phase follows from its verdicts, and the story is sealed.
-async fn close(ctx: &Context, view: &GateInputs, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
+async fn close(ctx: &Context, inputs: &GateInputs, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
     let phase = match finished {
         Finished::Revoked => Phase::Revoked,
         Finished::Failed => Phase::Failed,
         Finished::Stopped => Phase::Cancelled,
     };
-    end(ctx, view, part, part.ending(phase)).await
+    end(ctx, inputs, part, part.ending(phase)).await
 }
 
 /// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
-async fn end(ctx: &Context, view: &GateInputs, part: &mut Part, ending: Ending) -> Result<Report, Fault> {
-    let rule = view.policy.as_ref().map(convert::rule).unwrap_or_default();
-    let sealed = seal::seal(ctx, &view.revocation, ending.part(), view.person.as_ref(), &rule).await;
+async fn end(ctx: &Context, inputs: &GateInputs, part: &mut Part, ending: Ending) -> Result<Report, Fault> {
+    let rule = inputs.policy.as_ref().map(convert::rule).unwrap_or_default();
+    let sealed = seal::seal(ctx, &inputs.revocation, ending.part(), inputs.person.as_ref(), &rule).await;
     part.end(ending, sealed)?;
     Ok(ended(part))
 }
@@ -316,7 +322,7 @@ fn ended(part: &Part) -> Report {
     if !part.returned.is_empty() {
         words.push(condition::returned(part.returned.len()));
     }
-    Report { words, again: AGAIN }
+    Report { words, again: REQUEUE_AFTER }
 }
 
 /// The batch that this part waits in, where the label does not name it yet.
@@ -359,14 +365,14 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
         let operation = if revocation.spec.operation == Operation::Cut { "cut" } else { "removal" };
         let note = format!("{operation} {}{gate}", revocation.name_any());
         if part.phase == Some(Phase::Failed) {
-            alarm(&ctx.client, "control", person.clone(), reason, note, now).await;
+            publish_warning(&ctx.client, "control", person.clone(), reason, note, now).await;
         } else {
-            announce(&ctx.client, "control", person.clone(), reason, note, now).await;
+            publish_event(&ctx.client, "control", person.clone(), reason, note, now).await;
         }
     }
     if part.returned.len() > before.returned.len() {
         let note = format!("{} credentials came back after {}", part.returned.len(), revocation.name_any());
-        alarm(&ctx.client, "control", person, "CameBack", note, now).await;
+        publish_warning(&ctx.client, "control", person, "CameBack", note, now).await;
     }
     Ok(())
 }

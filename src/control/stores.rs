@@ -1,8 +1,8 @@
-//! What control watches: everybody, the policies and connections, Revocations, the ledger and the stop; marked accounts,
+//! What control watches: everybody, the policies and connections, Revocations, the ledger and the stop; annotated accounts,
 //! bindings and the roles they name; token Secrets where that was consented to.
 //!
 //! A store may nominate, and what is written on its word carries a resourceVersion; the revoker decides on live reads.
-//! Each watch says whom its changes concern, and wakes them and nobody else.
+//! Each watch says who its changes are about, and wakes them and nobody else.
 
 mod watches;
 
@@ -51,7 +51,7 @@ pub struct Stores {
     stops: Shelf<ConfigMap>,
     /// The ledger, and the version of its ConfigMap.
     ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
-    /// Uid of every account and binding there is, marked or not: what came back is found by its place.
+    /// Uid of every account and binding there is, annotated or not: what came back is found by its place.
     uids: RwLock<HashMap<(&'static str, Place), String>>,
     /// Whose token a Secret is, by namespace and name, where control may know.
     tokens: Mutex<HashMap<String, HashMap<String, String>>>,
@@ -314,12 +314,12 @@ fn ledger_changed(ctx: &Context) {
 fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
     ctx.stores.set_uid("ServiceAccount", place(&account.metadata), account.uid());
     returns::account(ctx, &account.metadata);
-    let since = inventory::since(&account.metadata, &inventory::MARK_FIELD);
-    let marked = inventory::account(&account.metadata).map(|object| Since { object, at: since });
-    if let Some(marked) = &marked {
-        ctx.consents.owned(&marked.object.namespace);
+    let since = inventory::since(&account.metadata, &inventory::OWNER_FIELD);
+    let annotated = inventory::account(&account.metadata).map(|object| Since { object, at: since });
+    if let Some(annotated) = &annotated {
+        ctx.consents.owned(&annotated.object.namespace);
     }
-    let touched = ctx.owned(|owned| owned.account(&place(&account.metadata), marked));
+    let touched = ctx.owned(|owned| owned.account(&place(&account.metadata), annotated));
     ctx.touched(&touched);
 }
 

@@ -135,19 +135,33 @@ fn event_name(name: &str) -> String {
 /// Tells that something happened: writes an Event of type Normal on an object, and a log line.
 ///
 /// `note` holds ids only, never a name, an address or a token.
-pub async fn announce(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
-    tell(client, "Normal", reporter, on, reason, note, at).await;
+pub async fn publish_event(
+    client: &Client,
+    reporter: &str,
+    on: ObjectReference,
+    reason: &str,
+    note: String,
+    at: Timestamp,
+) {
+    publish(client, "Normal", reporter, on, reason, note, at).await;
 }
 
 /// Tells that something is wrong: writes an Event of type Warning on an object, and a log line.
 ///
 /// `note` holds ids only, never a name, an address or a token.
-pub async fn alarm(client: &Client, reporter: &str, on: ObjectReference, reason: &str, note: String, at: Timestamp) {
-    tell(client, "Warning", reporter, on, reason, note, at).await;
+pub async fn publish_warning(
+    client: &Client,
+    reporter: &str,
+    on: ObjectReference,
+    reason: &str,
+    note: String,
+    at: Timestamp,
+) {
+    publish(client, "Warning", reporter, on, reason, note, at).await;
 }
 
 /// An Event that cannot be written is logged and nothing else: the status says it all.
-async fn tell(
+async fn publish(
     client: &Client,
     type_: &str,
     reporter: &str,

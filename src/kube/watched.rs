@@ -167,7 +167,15 @@ where
         on
     };
     for condition in watch.news(object.as_ref(), noted.wrong) {
-        calls::alarm(&watch.client, watch.reporter, on(), &condition.reason, condition.message, (watch.clock)()).await;
+        calls::publish_warning(
+            &watch.client,
+            watch.reporter,
+            on(),
+            &condition.reason,
+            condition.message,
+            (watch.clock)(),
+        )
+        .await;
     }
     action
 }

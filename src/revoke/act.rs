@@ -8,18 +8,19 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 
 use super::Context;
-use super::aside::{self, Aside};
+
+use super::finalizers::{self, Held};
 use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen, dynamic};
 use super::record::Record;
 use crate::api::revocation::StepOutcome;
-use crate::kube::calls::{self, announce, call};
+use crate::kube::calls::{self, call, publish_event};
 use crate::kube::outcome::Fault;
 use domain::plan::{Action, Kind, RemainingReason, Target};
 
 /// Longest time for one step, all its calls together.
 const STEP: Duration = Duration::from_secs(45);
 /// How often an object that was changed since it was looked at is looked at again and tried by its version. After that
-/// its uid alone has to fit: whoever keeps changing their account does not keep it.
+/// its uid alone has to fit: who keeps changing their account does not keep it.
 const TOUCHED: usize = 5;
 
 /// How one act ended.
@@ -96,13 +97,13 @@ pub async fn act(ctx: &Context, observer: &Observer<'_>, targets: &[Seen], recor
         while let Some((seen, stepped)) = steps.next().await {
             match stepped {
                 Ok(Stepped::Ended(ended)) => note(ctx, record, seen, ended).await,
-                Ok(Stepped::Held(by)) => held.push(Aside { seen, by }),
+                Ok(Stepped::Held(by)) => held.push(Held { seen, by }),
                 Err(fault) => result = result.and(Err(fault)), // the others go on: one target must not shield them
             }
             record.write_by_and_by().await?;
         }
     }
-    result = result.and(aside::wait(ctx, held, record).await);
+    result = result.and(finalizers::wait(ctx, held, record).await);
     if result.is_ok() {
         record.set_acted(calls::now());
     }
@@ -123,9 +124,9 @@ fn done_since(before: &BTreeSet<String>, record: &Record) -> BTreeMap<Action, us
 /// The order of acting: what can be ended at once goes before what a finalizer will hold, and in each, rights before
 /// accounts. Within a wave nobody waits for anybody.
 fn waves(targets: &[Seen]) -> Vec<Vec<&Seen>> {
-    let is_held = |seen: &Seen| matches!(seen.sight, Observation::Standing { held: true, .. });
+    let is_held = |seen: &Seen| matches!(seen.observation, Observation::Standing { held: true, .. });
     let is_account = |seen: &Seen| seen.target.kind == Kind::ServiceAccount;
-    let open = targets.iter().filter(|seen| !matches!(seen.sight, Observation::Settled));
+    let open = targets.iter().filter(|seen| !matches!(seen.observation, Observation::Settled));
     let (held, free): (Vec<&Seen>, Vec<&Seen>) = open.partition(|seen| is_held(seen));
     [free, held]
         .into_iter()
@@ -155,8 +156,8 @@ pub async fn note(ctx: &Context, record: &mut Record, seen: &Seen, ended: Ended)
 }
 
 /// What is to be done, by what was seen.
-fn next(sight: &Observation, action: Action, kept: bool) -> Result<Next, Fault> {
-    Ok(match (sight, action) {
+fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, Fault> {
+    Ok(match (observation, action) {
         (Observation::Settled, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
         (Observation::NotOurs(reason), _) => Next::End(Ended::left_alone(*reason)),
         (Observation::Refused(message), _) => Next::End(Ended::saying(StepOutcome::Refused, message.clone())),
@@ -185,7 +186,7 @@ async fn step(
     if cfg!(feature = "fault-noop") {
         return Ok(Stepped::Ended(Ended::new(StepOutcome::Done)));
     }
-    match next(&seen.sight, seen.target.action, manifest.is_some())? {
+    match next(&seen.observation, seen.target.action, manifest.is_some())? {
         Next::End(ended) => Ok(Stepped::Ended(ended)),
         Next::Create => create(ctx, &seen.target, manifest).await,
         Next::Delete => delete(ctx, observer, seen).await,
@@ -208,7 +209,7 @@ async fn step(
 #[allow(clippy::disallowed_methods, reason = "the one place that deletes")]
 async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<Stepped, Fault> {
     let (api, target) = (dynamic(ctx, &seen.target), &seen.target);
-    let mut version = match &seen.sight {
+    let mut version = match &seen.observation {
         Observation::Standing { version, .. } => version.clone(),
         _ => None,
     };
@@ -228,9 +229,9 @@ async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<S
             Err(fault) if fault.is_not_found() => return Ok(Stepped::Ended(Ended::new(StepOutcome::AlreadyGone))),
             Err(fault) if fault.is_conflict() => match observer.see(target).await? {
                 Observation::Standing { version: newer, .. } => version = newer,
-                sight => {
+                observation => {
                     // what stands there now is judged as if it had been seen first; it is not made again over another
-                    let Next::End(ended) = next(&sight, Action::Delete, false)? else { continue };
+                    let Next::End(ended) = next(&observation, Action::Delete, false)? else { continue };
                     return Ok(Stepped::Ended(ended));
                 }
             },
@@ -310,7 +311,7 @@ async fn publish_on_object(ctx: &Context, record: &Record, seen: &Seen, ended: &
         ..ObjectReference::default()
     };
     let note = format!("{} by {}/{} of {}", did, ctx.instance, record.name(), record.person());
-    announce(&ctx.client, "revoke", object, reason, note, at).await;
+    publish_event(&ctx.client, "revoke", object, reason, note, at).await;
 }
 
 /// Publishes on the Person what was done: one event for each action, with the number of objects.
@@ -326,7 +327,7 @@ async fn publish_on_person(ctx: &Context, record: &Record, done: &BTreeMap<Actio
     for (action, number) in done {
         let (reason, did) = told(*action);
         let note = format!("{number} of status.plan.targets {did}, by {}/{}", ctx.instance, record.name());
-        announce(&ctx.client, "revoke", person.clone(), reason, note, calls::now()).await;
+        publish_event(&ctx.client, "revoke", person.clone(), reason, note, calls::now()).await;
     }
 }
 
@@ -350,15 +351,15 @@ mod tests {
     fn what_is_done_follows_from_what_was_seen() {
         let replaced = || Observation::Replaced { uid: "u-2".to_owned() };
         let refused = || Observation::Refused("RBAC".to_owned());
-        for (what, sight, action, kept, expected) in [
+        for (what, observation, action, kept, expected) in [
             ("an account that stands", standing(false), Action::Recreate, true, Next::Recreate),
             ("a binding that stands", standing(false), Action::Unbind, true, Next::Delete),
             ("an account to be removed", standing(true), Action::Delete, false, Next::Delete),
             ("an account a dead process had deleted", Observation::Gone, Action::Recreate, true, Next::Create),
         ] {
-            assert_eq!(next(&sight, action, kept).unwrap(), expected, "{what}");
+            assert_eq!(next(&observation, action, kept).unwrap(), expected, "{what}");
         }
-        for (what, sight, action, kept, expected) in [
+        for (what, observation, action, kept, expected) in [
             ("an account that was gone", Observation::Gone, Action::Recreate, false, StepOutcome::AlreadyGone),
             ("a binding that was gone", Observation::Gone, Action::Unbind, true, StepOutcome::AlreadyGone),
             ("an account made again", replaced(), Action::Recreate, true, StepOutcome::Done),
@@ -374,7 +375,7 @@ mod tests {
                 StepOutcome::Skipped,
             ),
         ] {
-            assert_eq!(outcome(&next(&sight, action, kept).unwrap()), Some(expected), "{what}");
+            assert_eq!(outcome(&next(&observation, action, kept).unwrap()), Some(expected), "{what}");
         }
         let unseen = Observation::Unseen(Fault::unanswered("look at a target"));
         assert!(next(&unseen, Action::Delete, true).is_err(), "what was not seen is asked for again");
@@ -382,7 +383,7 @@ mod tests {
 
     #[test]
     fn what_a_finalizer_holds_comes_last_and_rights_go_before_accounts() {
-        let seen = |name: &str, kind, sight| Seen {
+        let seen = |name: &str, kind, observation| Seen {
             target: Target {
                 action: Action::Delete,
                 kind,
@@ -391,7 +392,7 @@ mod tests {
                 uid: name.to_owned(),
                 why: String::new(),
             },
-            sight,
+            observation,
             canary: None,
             probe: None,
         };

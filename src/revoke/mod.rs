@@ -11,9 +11,9 @@
 //! cannot be ended delays only itself.
 
 mod act;
-mod aside;
 mod canary;
 mod check;
+mod finalizers;
 mod observe;
 mod probe;
 mod queue;
@@ -144,22 +144,22 @@ async fn carry_out(ctx: Arc<Context>, waiting: Waiting) -> Result<(), Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
     let Some(revocation) = call("read the Revocation", api.get_opt(&waiting.name)).await? else { return Ok(()) };
     let name = waiting.name.as_str();
-    let Some((released, view)) = pass(ctx, &revocation).await? else { return Ok(()) };
+    let Some((released, inputs)) = pass(ctx, &revocation).await? else { return Ok(()) };
     let Some(mut record) = record::Record::open(ctx, revocation, &waiting) else {
         return Ok(()); // another process has it
     };
-    let observer = observe::Observer::new(ctx, &released, &view, &record).await?;
-    let looked = observer.observe(&record).await;
-    let _memory = ctx.memory.acquire_many(looked.kib().min(MEMORY)).await;
-    record.claim(&looked).await?;
-    act::act(ctx, &observer, looked.targets(), &mut record).await?;
+    let observer = observe::Observer::new(ctx, &released, &inputs, &record).await?;
+    let observed = observer.observe(&record).await;
+    let _memory = ctx.memory.acquire_many(observed.kib().min(MEMORY)).await;
+    record.claim(&observed).await?;
+    act::act(ctx, &observer, observed.targets(), &mut record).await?;
     if released.only_finish() {
         record.finish(Finished::Stopped, None);
         record.write().await?;
-    } else if verify::verify(ctx, &looked, &mut record).await? {
+    } else if verify::verify(ctx, &observed, &mut record).await? {
         drop(observer);
         drop(place); // the next one is acted on while this one waits
-        verify::confirm(ctx, &looked, &mut record).await?;
+        verify::confirm(ctx, &observed, &mut record).await?;
     }
     tracing::info!(revocation = name, finished = record.finished().map(Finished::as_str), "finished");
     Ok(())
@@ -183,10 +183,10 @@ async fn pass(ctx: &Context, revocation: &Revocation) -> Result<Option<(gate::Re
 }
 
 /// Passes the gates, or says which is shut; `None` where the plan is not the one its hash names.
-fn knock(view: GateInputs) -> Result<(gate::Released, GateInputs), Option<gate::Stop>> {
-    let plan = view.plan().ok_or(None)?;
-    let released = gate::gate(&plan, &view.facts(), calls::now())?;
-    Ok((released, view))
+fn knock(inputs: GateInputs) -> Result<(gate::Released, GateInputs), Option<gate::Stop>> {
+    let plan = inputs.plan().ok_or(None)?;
+    let released = gate::gate(&plan, &inputs.facts(), calls::now())?;
+    Ok((released, inputs))
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Everybody, as marks are resolved against.
+    /// Everybody, as owner annotations are resolved against.
     pub async fn people(&self, ctx: &Context) -> Result<Arc<Index>, Fault> {
         self.people
             .get(Instant::now(), PEOPLE, async {

@@ -228,9 +228,9 @@ async fn tell(watched: &Watched, news: Vec<News>, now: Timestamp) {
         .for_each_concurrent(EVENTS, |(person, news)| async move {
             let on = person.object_ref(&());
             if news.wrong {
-                calls::alarm(client, "sync", on, news.reason, news.note, now).await;
+                calls::publish_warning(client, "sync", on, news.reason, news.note, now).await;
             } else {
-                calls::announce(client, "sync", on, news.reason, news.note, now).await;
+                calls::publish_event(client, "sync", on, news.reason, news.note, now).await;
             }
         })
         .await;
@@ -251,7 +251,7 @@ async fn tell_of_scope(
     let note = format!(
         "{out} people went out of scope and {into} came into it. This ends nobody's access; who came into it and has left needs approval."
     );
-    calls::announce(&watched.shared.client, "sync", policy.object_ref(&()), "ScopeChanged", note, now).await;
+    calls::publish_event(&watched.shared.client, "sync", policy.object_ref(&()), "ScopeChanged", note, now).await;
 }
 
 /// What is somebody's, and what is said of the policy's user names.

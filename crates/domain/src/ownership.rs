@@ -1,4 +1,4 @@
-//! Ownership: whose is this object? A mark, or the subjects of a binding, resolved to people.
+//! Ownership: whose is this object? An owner annotation, or the subjects of a binding, resolved to people.
 //!
 //! An object is a leaver's only if it resolves to exactly one person. Nobody, or more than one, holds.
 //!
@@ -48,18 +48,18 @@ impl PersonFacts {
     }
 }
 
-/// Who a mark resolves to.
+/// Who an owner annotation resolves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owners<'a> {
-    /// Nobody known, or a mark that cannot be read.
+    /// Nobody known, or an owner annotation that cannot be read.
     Nobody,
     /// Exactly one person.
     One(&'a PersonFacts),
-    /// More than one: holds, whoever they are.
+    /// More than one: holds, for each of them.
     Several,
 }
 
-/// Everybody, by everything a mark may say.
+/// Everybody, by everything an owner annotation may say.
 #[derive(Debug, Default)]
 pub struct Index {
     people: Vec<PersonFacts>,
@@ -80,10 +80,10 @@ impl Index {
         Self { people, by_key }
     }
 
-    /// Resolves a mark: `id:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
+    /// Resolves an owner annotation: `id:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
     #[must_use]
-    pub fn resolve(&self, mark: &str) -> Owners<'_> {
-        key(mark).map_or(Owners::Nobody, |key| self.look_up(&key))
+    pub fn resolve(&self, owner: &str) -> Owners<'_> {
+        key(owner).map_or(Owners::Nobody, |key| self.look_up(&key))
     }
 
     /// Resolves the user name of a binding's subject.
@@ -92,10 +92,10 @@ impl Index {
         self.look_up(&user_key(name))
     }
 
-    /// Whether a mark resolves to this person, alone or among others.
+    /// Whether an owner annotation resolves to this person, alone or among others.
     #[must_use]
-    pub fn mentions(&self, mark: &str, person: &PersonFacts) -> bool {
-        key(mark).is_some_and(|key| self.positions(&key).any(|found| found.uid == person.uid))
+    pub fn mentions(&self, owner: &str, person: &PersonFacts) -> bool {
+        key(owner).is_some_and(|key| self.positions(&key).any(|found| found.uid == person.uid))
     }
 
     /// The person of this name.
@@ -136,13 +136,13 @@ pub fn same_user(one: &str, other: &str) -> bool {
     one == other || (one.contains('@') && one.to_lowercase() == other.to_lowercase())
 }
 
-/// The key a mark stands for, such as `id:hq/7`; `None` if it cannot be read.
+/// The key an owner annotation stands for, such as `id:hq/7`; `None` if it cannot be read.
 #[must_use]
-pub fn key(mark: &str) -> Option<String> {
-    let mark = mark.trim();
-    let (kind, value) = match mark.split_once(':') {
+pub fn key(owner: &str) -> Option<String> {
+    let owner = owner.trim();
+    let (kind, value) = match owner.split_once(':') {
         Some((kind @ ("id" | "email" | "user"), value)) => (kind, value.trim()),
-        _ if mark.contains('@') => ("email", mark),
+        _ if owner.contains('@') => ("email", owner),
         _ => return None,
     };
     match kind {
@@ -187,8 +187,8 @@ pub(crate) mod tests {
             ("a word", &alone, "ada", Owners::Nobody),
             ("an address two people had", &shared, "ada@example.com", Owners::Several),
         ];
-        for (what, index, mark, expected) in cases {
-            assert_eq!(index.resolve(mark), expected, "{what}: {mark}");
+        for (what, index, owner, expected) in cases {
+            assert_eq!(index.resolve(owner), expected, "{what}: {owner}");
         }
     }
 

@@ -25,11 +25,11 @@ const MANAGER: &str = "rollcall-control-revoker";
 /// A proof is made again when it is this old: quotas, policies and nodes change too.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A check that failed is made again after this long.
-const AGAIN: SignedDuration = SignedDuration::from_secs(60);
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// Time between two looks while nothing is to be done.
 const REST: Duration = Duration::from_secs(60);
 /// Time between two looks while a check is under way.
-const SOON: Duration = Duration::from_secs(2);
+const REQUEUE_SOON: Duration = Duration::from_secs(2);
 
 /// What is known of the revoker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ fn decide(shape: &str, record: Option<&Record>, jobs: &[Seen], now: Timestamp) -
         Some(JobState::Succeeded) => Next::Proved,
         Some(JobState::Running | JobState::Starting) => Next::Wait,
         Some(JobState::Stuck(what)) if said(what) => Next::Wait,
-        Some(JobState::Failed(Some(at), _)) if now.duration_since(*at) >= AGAIN => Next::Start,
+        Some(JobState::Failed(Some(at), _)) if now.duration_since(*at) >= RETRY_AFTER => Next::Start,
         Some(JobState::Failed(_, how)) if said(how) => Next::Wait,
         Some(JobState::Stuck(what) | JobState::Failed(_, what)) => Next::Disproved(what.clone()),
     }
@@ -119,9 +119,9 @@ async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, F
     let seen = look(ctx, &mut *ctx.jobs.0.lock().await, now).await?;
     let found = match decide(&shape, record.as_ref(), &seen, now) {
         Next::Rest => return Ok(REST),
-        Next::Wait => return Ok(SOON),
+        Next::Wait => return Ok(REQUEUE_SOON),
         Next::Start => match start(ctx, CHECK, now).await {
-            Ok(_) => return Ok(SOON),
+            Ok(_) => return Ok(REQUEUE_SOON),
             Err(Fault::Waiting { message, .. }) => Record { shape, ready: false, at: now, message },
             Err(fault) => return Err(fault),
         },
@@ -134,10 +134,10 @@ async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, F
     let ready = found.ready;
     if !same || ready {
         write(ctx, &found).await?;
-        tell(ctx, &found, now).await;
+        publish(ctx, &found, now).await;
         *record = Some(found);
     }
-    Ok(if ready { REST } else { SOON.saturating_mul(5) })
+    Ok(if ready { REST } else { REQUEUE_SOON.saturating_mul(5) })
 }
 
 async fn read(ctx: &Context) -> Option<Record> {
@@ -157,7 +157,7 @@ async fn write(ctx: &Context, record: &Record) -> Result<(), Fault> {
     call("write what is known of the revoker", api.patch(names::CONSENTS, &params, &Patch::Apply(&map))).await.map(drop)
 }
 
-async fn tell(ctx: &Context, record: &Record, now: Timestamp) {
+async fn publish(ctx: &Context, record: &Record, now: Timestamp) {
     let map = ConfigMap {
         metadata: ObjectMeta {
             name: Some(names::CONSENTS.to_owned()),
@@ -168,7 +168,7 @@ async fn tell(ctx: &Context, record: &Record, now: Timestamp) {
     };
     let on = map.object_ref(&());
     if record.ready {
-        calls::announce(
+        calls::publish_event(
             &ctx.client,
             "control",
             on,
@@ -179,7 +179,7 @@ async fn tell(ctx: &Context, record: &Record, now: Timestamp) {
         .await;
     } else {
         let note = format!("An empty Job of the revoker cannot run: {}", record.message);
-        calls::alarm(&ctx.client, "control", on, condition::REVOKER_CANNOT_START, note, now).await;
+        calls::publish_warning(&ctx.client, "control", on, condition::REVOKER_CANNOT_START, note, now).await;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Account, Binding, Protected, RemainingReason, Subject, World};
+use super::{Account, Binding, ClusterInventory, Protected, RemainingReason, Subject};
 use crate::ownership::{Index, Owners, PersonFacts};
 
 /// What the names of the system's namespaces begin with. Kubernetes keeps this prefix for itself, so a team's namespace
@@ -25,10 +25,10 @@ pub fn account(
     account: &Account,
     person: &PersonFacts,
     index: &Index,
-    world: &World,
+    world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
-    match index.resolve(&account.mark) {
+    match index.resolve(&account.owner) {
         Owners::One(owner) if owner.uid == person.uid => {}
         Owners::Several => return Some(RemainingReason::AmbiguousMark),
         Owners::One(_) | Owners::Nobody => return Some(RemainingReason::HandedOver),
@@ -55,7 +55,7 @@ pub fn binding(
     binding: &Binding,
     person: &PersonFacts,
     index: &Index,
-    world: &World,
+    world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
     if !wholly_owned(binding, person, index, world) {
@@ -70,7 +70,7 @@ pub fn place(
     namespace: &str,
     name: &str,
     break_glass: bool,
-    world: &World,
+    world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
     if is_system(namespace, &world.own_namespaces) || name.starts_with(SYSTEM_NAME) {
@@ -85,7 +85,7 @@ pub fn place(
 
 /// Whether every subject resolves to this person and nobody else.
 #[must_use]
-pub fn wholly_owned(binding: &Binding, person: &PersonFacts, index: &Index, world: &World) -> bool {
+pub fn wholly_owned(binding: &Binding, person: &PersonFacts, index: &Index, world: &ClusterInventory) -> bool {
     let alone = |owners: Owners<'_>| matches!(owners, Owners::One(owner) if owner.uid == person.uid);
     !binding.subjects.is_empty()
         && binding.subjects.iter().all(|subject| match subject {
@@ -97,7 +97,8 @@ pub fn wholly_owned(binding: &Binding, person: &PersonFacts, index: &Index, worl
                         .iter()
                         .find(|account| account.namespace == *namespace && account.name == *name)
                         .is_some_and(|account| {
-                            alone(index.resolve(&account.mark)) && is_workload(account, &world.consumers) == Some(false)
+                            alone(index.resolve(&account.owner))
+                                && is_workload(account, &world.consumers) == Some(false)
                         })
             }
             Subject::Other => false,
