@@ -14,17 +14,10 @@ use crate::support::waiting::eventually;
 
 #[tokio::test]
 async fn a_token_secret_from_a_backup_stays_refused_and_is_reported() {
-    let rollcall = Installation::new("backup", &[("apps", Consent::Secrets)]).await;
-    let _running = rollcall.run().await;
-    rollcall.connect(json!({})).await;
-    rollcall.policy(json!({})).await;
+    let (rollcall, _running, staff) = Installation::with_seven("backup", Consent::Secrets, json!({})).await;
     let apps = rollcall.target("apps");
-    rollcall.account_of("7", "apps", "seven").await;
     let (token, mut backup) = legacy_secret_token(&rollcall.admin, &apps, "seven").await;
-    let staff = rollcall.staff(1..11);
-    rollcall.learn(&staff).await;
-    rollcall.learn(&staff.person("7").terminated()).await;
-    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    rollcall.seven_leaves(&staff).await;
     refused("the token", &token).await;
 
     let secrets: Api<Secret> = Api::namespaced(rollcall.admin.clone(), &apps);
@@ -42,15 +35,8 @@ async fn a_token_secret_from_a_backup_stays_refused_and_is_reported() {
 
 #[tokio::test]
 async fn a_new_token_secret_of_a_recycled_account_is_reported() {
-    let rollcall = Installation::new("again", &[("apps", Consent::Secrets)]).await;
-    let _running = rollcall.run().await;
-    rollcall.connect(json!({})).await;
-    rollcall.policy(json!({})).await;
-    rollcall.account_of("7", "apps", "seven").await;
-    let staff = rollcall.staff(1..11);
-    rollcall.learn(&staff).await;
-    rollcall.learn(&staff.person("7").terminated()).await;
-    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    let (rollcall, _running, staff) = Installation::with_seven("again", Consent::Secrets, json!({})).await;
+    rollcall.seven_leaves(&staff).await;
 
     legacy_secret_token(&rollcall.admin, &rollcall.target("apps"), "seven").await;
 
@@ -59,13 +45,12 @@ async fn a_new_token_secret_of_a_recycled_account_is_reported() {
 
 #[tokio::test]
 async fn an_account_made_again_after_its_removal_is_reported_and_left_to_a_human() {
-    let rollcall = Installation::new("revived", &[("apps", Consent::Accounts)]).await;
-    let _running = rollcall.run().await;
-    rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"lifecycle": {"termination": {"removeAfter": "1s"}}})).await;
-    rollcall.account_of("7", "apps", "seven").await;
-    let staff = rollcall.staff(1..11);
-    rollcall.learn(&staff).await;
+    let (rollcall, _running, staff) = Installation::with_seven(
+        "revived",
+        Consent::Accounts,
+        json!({"lifecycle": {"termination": {"removeAfter": "1s"}}}),
+    )
+    .await;
     rollcall.learn(&staff.person("7").terminated()).await;
     rollcall.reaches("7", Operation::Remove, Phase::Revoked).await;
 
@@ -78,16 +63,10 @@ async fn an_account_made_again_after_its_removal_is_reported_and_left_to_a_human
 
 #[tokio::test]
 async fn a_binding_made_again_is_reported() {
-    let rollcall = Installation::new("rebound", &[("apps", Consent::Accounts)]).await;
-    let _running = rollcall.run().await;
-    rollcall.connect(json!({})).await;
-    rollcall.policy(json!({})).await;
+    let (rollcall, _running, staff) = Installation::with_seven("rebound", Consent::Accounts, json!({})).await;
     let user = rollcall.user("7");
     rollcall.bind_users("apps", "views", std::slice::from_ref(&user)).await;
-    let staff = rollcall.staff(1..11);
-    rollcall.learn(&staff).await;
-    rollcall.learn(&staff.person("7").terminated()).await;
-    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    rollcall.seven_leaves(&staff).await;
 
     rollcall.bind_users("apps", "views", std::slice::from_ref(&user)).await;
 

@@ -3,18 +3,14 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{Api, Patch, PatchParams, PostParams};
-use rollcall::api::names;
+use kube::api::{Api, Patch, PatchParams};
 use rollcall::api::revocation::{Operation, Phase, RevocationStatus, StepOutcome};
 use serde_json::json;
 
+use crate::support::decoys::{DECOYS, make_decoys};
 use crate::support::installation::{Consent, Installation};
-use crate::support::objects::object;
 use crate::support::tokens::{mint_unbound, refused, still_works};
 use crate::support::waiting::eventually;
-
-/// Accounts that a finalizer holds for ever, which sort before every other.
-const DECOYS: usize = 62;
 
 fn outcomes(status: &RevocationStatus, of_decoys: bool) -> Vec<StepOutcome> {
     let steps = status.steps.iter().filter(|step| step.target.name.starts_with("a-decoy") == of_decoys);
@@ -28,14 +24,7 @@ async fn decoys_that_cannot_be_deleted_keep_no_token_alive() {
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
     let apps = rollcall.target("apps");
-    let accounts: Api<ServiceAccount> = Api::namespaced(rollcall.admin.clone(), &apps);
-    for number in 0..DECOYS {
-        let decoy: ServiceAccount = object(json!({"metadata": {
-            "name": format!("a-decoy-{number:02}"), "finalizers": ["example.com/never"],
-            "annotations": {names::OWNER: rollcall.mark("7")},
-        }}));
-        accounts.create(&PostParams::default(), &decoy).await.unwrap();
-    }
+    make_decoys(&rollcall, "7").await;
     rollcall.account_of("7", "apps", "z-real").await;
     rollcall.account_of("8", "apps", "eight").await;
     let token = mint_unbound(&rollcall.admin, &apps, "z-real").await;

@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 use kube::api::{Api, ListParams};
 use rollcall::api::Person;
+use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
-use crate::support::installation::Installation;
-use crate::support::measures::{calls_of, writes_of};
+use crate::support::installation::{Consent, Installation};
+use crate::support::measures::{Call, calls_of, writes_of};
+use crate::support::waiting::eventually;
 
 #[tokio::test]
 async fn a_second_sync_of_a_thousand_people_writes_no_person() {
@@ -28,8 +30,8 @@ async fn a_second_sync_of_a_thousand_people_writes_no_person() {
 
     assert_eq!(after - before, 0, "by the API server's metrics");
     let calls = calls_of(&rollcall.identity("sync"), begun).await;
-    let writes_in = |calls: &[crate::support::measures::Call], of: &str| {
-        let writing = |call: &&crate::support::measures::Call| !["get", "list", "watch"].contains(&call.verb.as_str());
+    let writes_in = |calls: &[Call], of: &str| {
+        let writing = |call: &&Call| !["get", "list", "watch"].contains(&call.verb.as_str());
         calls.iter().filter(writing).filter(|call| call.uri.contains(of)).count()
     };
     assert_eq!(writes_in(&calls, "/people"), 0, "by its audit log");
@@ -38,4 +40,37 @@ async fn a_second_sync_of_a_thousand_people_writes_no_person() {
     for what in ["/people", "/revocations", "/configmaps", "/events", "/jobs"] {
         assert_eq!(writes_in(&control, what), 0, "control writes no {what} either");
     }
+}
+
+/// Renewals of its lease, of which control makes one every five seconds: the clock by which it is seen to rest.
+const RENEWALS: usize = 4;
+
+#[tokio::test]
+async fn control_that_has_nothing_to_do_asks_nothing() {
+    let rollcall = Installation::new("rest", &[("apps", Consent::Accounts)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 1, "atMost": 1}}})).await;
+    for id in ["7", "8", "9"] {
+        rollcall.account_of(id, "apps", &format!("account-{id}")).await;
+    }
+    let staff = rollcall.staff(1..31);
+    rollcall.learn(&staff).await;
+    let one = staff.person("7").terminated();
+    rollcall.learn(&one).await;
+    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    rollcall.learn(&one.person("8").terminated().person("9").terminated()).await;
+    rollcall.waits_for("8", "OverLimit").await;
+    rollcall.waits_for("9", "OverLimit").await;
+    rollcall.revoker_is_ready().await;
+    let begun = Timestamp::now();
+
+    eventually("control renews its lease again and again, and calls for nothing else", || async {
+        let calls = calls_of(&rollcall.identity("control"), begun).await;
+        let kinds: Vec<String> = calls.iter().map(Call::kind).collect();
+        let since = kinds.iter().rposition(|kind| kind != "update leases" && !kind.starts_with("watch "));
+        let rest = kinds.iter().skip(since.map_or(0, |last| last + 1));
+        (rest.filter(|kind| *kind == "update leases").count() >= RENEWALS).then_some(())
+    })
+    .await;
 }

@@ -102,13 +102,8 @@ async fn what_cannot_be_sealed_has_not_ended_and_is_sealed_once_it_can_be() {
 
 #[tokio::test]
 async fn over_a_broken_chain_nothing_is_closed() {
-    let rollcall = Installation::new("broken", &[("apps", Consent::Accounts)]).await;
-    let _running = rollcall.run().await;
-    rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"atLeast": 10}}})).await;
-    rollcall.account_of("7", "apps", "seven").await;
-    let staff = rollcall.staff(1..11);
-    rollcall.learn(&staff).await;
+    let policy = json!({"limits": {"people": {"atLeast": 10}}});
+    let (rollcall, _running, staff) = Installation::with_seven("broken", Consent::Accounts, policy).await;
     let first = staff.person("6").terminated();
     rollcall.learn(&first).await;
     rollcall.reaches("6", Operation::Cut, Phase::Revoked).await;
@@ -137,15 +132,8 @@ async fn over_a_broken_chain_nothing_is_closed() {
 
 #[tokio::test]
 async fn what_was_closed_without_a_seal_fails_the_check_and_is_sealed_at_the_next_look() {
-    let rollcall = Installation::new("unsealed", &[("apps", Consent::Accounts)]).await;
-    let running = rollcall.run().await;
-    rollcall.connect(json!({})).await;
-    rollcall.policy(json!({})).await;
-    rollcall.account_of("7", "apps", "seven").await;
-    let staff = rollcall.staff(1..11);
-    rollcall.learn(&staff).await;
-    rollcall.learn(&staff.person("7").terminated()).await;
-    let cut = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    let (rollcall, running, staff) = Installation::with_seven("unsealed", Consent::Accounts, json!({})).await;
+    let cut = rollcall.seven_leaves(&staff).await;
     let seal = cut.status.as_ref().unwrap().evidence.clone();
     drop(running);
     let control = rollcall.cluster.acting_as(&rollcall.identity("control"), &["system:authenticated"]).await;

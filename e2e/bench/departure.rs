@@ -2,6 +2,7 @@
 //!
 //! One of them alone, in a build of any kind: `cargo test --bench figures -- departure leavers 100 1000`.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -14,10 +15,12 @@ use rollcall::api::Revocation;
 use rollcall::api::revocation::Phase;
 use serde_json::json;
 
+use crate::support::decoys::make_decoys;
 use crate::support::installation::{Consent, Installation};
 use crate::support::measures::calls_of;
 use crate::support::objects::object;
 use crate::support::process::Service;
+use crate::support::tokens::{Answer, mint_unbound, whoami};
 use crate::support::waiting::within;
 use crate::{Figure, IN_FLIGHT, memory_of};
 
@@ -30,6 +33,7 @@ pub async fn figures() -> Vec<Figure> {
     figures.extend(leavers(1_000, 4_000, true).await);
     figures.extend(left_before(1_000, 4_000).await);
     figures.extend(start(10_000, 5_000).await);
+    figures.extend(behind_decoys().await);
     figures
 }
 
@@ -41,7 +45,10 @@ pub async fn one(words: &[String]) -> Vec<Figure> {
         Some("batch") => leavers(number(1), number(2), true).await,
         Some("left-before") => left_before(number(1), number(2)).await,
         Some("start") => start(number(1), number(2)).await,
-        _ => panic!("departure leavers|batch|left-before LEAVERS PEOPLE, departure start PEOPLE ACCOUNTS"),
+        Some("decoys") => behind_decoys().await,
+        _ => panic!(
+            "departure leavers|batch|left-before LEAVERS PEOPLE, departure start PEOPLE ACCOUNTS, departure decoys"
+        ),
     }
 }
 
@@ -77,10 +84,7 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
     let since = |at: Option<Timestamp>| at.map_or(f64::NAN, |at| at.duration_since(from).as_secs_f64());
     let first = done.iter().flat_map(|status| status.steps.iter().map(|step| step.at)).min();
     let verified = done.iter().filter_map(|status| status.verified).max();
-    let mut calls = 0;
-    for identity in ["sync", "control", "revoke"] {
-        calls += calls_of(&rollcall.identity(identity), begun).await.len();
-    }
+    let calls = spent(&rollcall, begun, leavers).await;
     let names = if batch {
         [
             "approved batch → first act",
@@ -105,6 +109,22 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
             bar: Some(("at most", 60.0)),
         },
     ]
+}
+
+/// Calls of everybody since an instant; says which of them there were most of, for each leaver.
+async fn spent(rollcall: &Installation, since: Timestamp, leavers: u32) -> usize {
+    let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
+    for identity in ["sync", "control", "revoke"] {
+        for call in calls_of(&rollcall.identity(identity), since).await {
+            *kinds.entry(format!("{identity} {}", call.kind())).or_default() += 1;
+        }
+    }
+    let mut most: Vec<_> = kinds.iter().filter(|(_, number)| **number > leavers / 20).collect();
+    most.sort_by_key(|(_, number)| std::cmp::Reverse(**number));
+    for (kind, number) in most {
+        println!("{:>8.2} for each of {leavers} leavers: {kind}", f64::from(*number) / f64::from(leavers));
+    }
+    kinds.values().sum::<u32>() as usize
 }
 
 /// So many of these people had left before the baseline was taken, and own nothing.
@@ -183,6 +203,33 @@ async fn start(people: u32, accounts: u32) -> Vec<Figure> {
         },
         Figure { figure: "memory of control", value: memory, unit: "MiB", bar: Some(("at most", 150.0)) },
     ]
+}
+
+/// A leaver whose one real token stands behind accounts that cannot be deleted: from the release to its refusal.
+async fn behind_decoys() -> Vec<Figure> {
+    let rollcall = Installation::new("bench-decoys", &[("apps", Consent::Canaries)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({})).await;
+    make_decoys(&rollcall, "7").await;
+    rollcall.account_of("7", "apps", "z-real").await;
+    let token = mint_unbound(&rollcall.admin, &rollcall.target("apps"), "z-real").await;
+    let staff = rollcall.staff(1..11);
+    rollcall.learn(&staff).await;
+    rollcall.learn(&staff.person("7").terminated()).await;
+    within(MANY, "the real token is refused", || async { (whoami(&token).await == Answer::Refused).then_some(()) })
+        .await;
+    let refused = Timestamp::now();
+    let released = within(MANY, "the Revocation says when it was released", || async {
+        rollcall.revocations("7").await.pop()?.status?.instants?.released
+    });
+    let value = refused.duration_since(released.await).as_secs_f64();
+    vec![Figure {
+        figure: "release → real token refused, behind 62 decoys",
+        value,
+        unit: "s",
+        bar: Some(("at most", 15.0)),
+    }]
 }
 
 fn phase(revocation: &Revocation) -> Option<Phase> {

@@ -287,6 +287,24 @@ impl Installation {
         .await
     }
 
+    /// An installation that runs under this policy, in whose target `apps` person 7 of ten owns the account `seven`.
+    pub async fn with_seven(story: &str, consent: Consent, policy: Value) -> (Self, Running, People) {
+        let rollcall = Self::new(story, &[("apps", consent)]).await;
+        let running = rollcall.run().await;
+        rollcall.connect(json!({})).await;
+        rollcall.policy(policy).await;
+        rollcall.account_of("7", "apps", "seven").await;
+        let staff = rollcall.staff(1..11);
+        rollcall.learn(&staff).await;
+        (rollcall, running, staff)
+    }
+
+    /// Person 7 of these leaves, and is cut.
+    pub async fn seven_leaves(&self, staff: &People) -> Revocation {
+        self.learn(&staff.clone().person("7").terminated()).await;
+        self.reaches("7", Operation::Cut, Phase::Revoked).await
+    }
+
     /// Writes the file, polls, and waits until the Persons show that answer.
     pub async fn learn(&self, people: &People) {
         self.file(&people.csv()).await;

@@ -39,6 +39,21 @@ pub async fn calls_of(user: &str, since: Timestamp) -> Vec<Call> {
         .collect()
 }
 
+impl Call {
+    /// What was done to what, without any name, and how it failed if it did: `patch revocations/status 409`.
+    pub fn kind(&self) -> String {
+        let path = self.uri.split('?').next().unwrap_or_default().trim_matches('/');
+        let mut segments: Vec<&str> = path.split('/').collect();
+        segments.drain(..if path.starts_with("apis/") { 3 } else { 2 }.min(segments.len())); // api/v1, apis/GROUP/v1
+        if segments.len() > 2 && segments.first() == Some(&"namespaces") {
+            segments.drain(..2);
+        }
+        let (resource, sub) = (segments.first().unwrap_or(&path), segments.get(2).map(|sub| format!("/{sub}")));
+        let failed = (self.code >= 400).then(|| format!(" {}", self.code));
+        format!("{} {resource}{}{}", self.verb, sub.unwrap_or_default(), failed.unwrap_or_default())
+    }
+}
+
 /// How many writes of a resource the API server has answered since it started, by its own metrics.
 pub async fn writes_of(admin: &Client, resource: &str) -> u64 {
     let request = Request::get("/metrics").body(Vec::new()).unwrap();

@@ -133,15 +133,15 @@ pub struct Seen<'a> {
 
 /// Whether a Revocation is about the termination that the Person shows now, and not an earlier one.
 fn of_this_story(person: Option<&Person>, revocation: &str) -> bool {
-    person.and_then(story_prefix).is_some_and(|prefix| revocation.starts_with(&prefix))
+    person.and_then(termination_id).is_some_and(|prefix| revocation.starts_with(&prefix))
 }
 
 /// What the Revocations of a Person's current termination are called, up to their ending; `None` without one.
 #[must_use]
-pub fn story_prefix(person: &Person) -> Option<String> {
+pub fn termination_id(person: &Person) -> Option<String> {
     let standing = person.status.as_ref()?.employment.as_ref()?;
     let seen = standing.seen.unwrap_or(standing.since);
-    Some(roster::story_prefix(person.metadata.name.as_deref()?, seen))
+    Some(roster::termination_id(person.metadata.name.as_deref()?, seen))
 }
 
 /// Puts together what the gate asks.
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn another_record_has_ended_only_once_nobody_holds_it_or_has_yet_to_approve_it() {
         let seen = "2026-03-01T00:00:00Z";
-        let revocation = format!("{}-cut", roster::story_prefix("p-7", seen.parse().unwrap()));
+        let revocation = format!("{}-cut", roster::termination_id("p-7", seen.parse().unwrap()));
         let hold = json!({"reason": "law", "until": "2026-04-01T00:00:00Z", "by": "admin"});
         let access = |state: &str, name: &str| json!({"state": state, "revocation": name});
         let cases: Vec<(&str, &str, bool, Value, Value, bool)> = vec![

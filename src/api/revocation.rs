@@ -37,7 +37,7 @@ pub use done::*;
     printcolumn(name = "Evidence", type_ = "string", json_path = ".status.evidence.hash", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late").message("only approval and rejection can be set on a Revocation"),
+    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late && has(self.owned) == has(oldSelf.owned) && (!has(self.owned) || self.owned == oldSelf.owned)").message("only approval and rejection can be set on a Revocation"),
     validation = Rule { rule: "oldSelf.hasValue() || !(has(self.approval) || has(self.rejection))".into(), message: Some("a Revocation cannot be created approved or rejected".into()), optional_old_self: Some(true), ..Rule::default() },
     validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)").message("an approval is final"),
     validation = Rule::new("!(has(self.approval) && has(self.rejection))").message("a Revocation is approved or rejected, not both")
@@ -62,6 +62,11 @@ pub struct RevocationSpec {
     /// Found after the first plan of this termination: acts only once approved.
     #[serde(default)]
     pub late: bool,
+    /// Of a first cut: uids of the accounts and bindings that named the person when it was made. None of them is a later
+    /// discovery, however often its owner has touched it since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 512), inner(length(max = 64)))]
+    pub owned: Vec<String>,
     /// Why it was made, with ids only, such as `id:hq/7 left on 2026-02-28`.
     #[schemars(length(max = 256))]
     pub reason: String,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Namespace;
 use crate::kube::calls;
-use crate::kube::health::{self, Pulse};
+use crate::kube::health::{self, Health};
 use crate::kube::lease::Candidate;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
@@ -105,22 +105,23 @@ where
     W: Future<Output = Result<(), Fault>>,
 {
     let stop = told_to_stop()?;
-    let pulse = Arc::new(Pulse::default());
+    let health = Arc::new(Health::default());
     let listener = health::listen(process.listen).await?;
-    let probes = health::serve(listener, Arc::clone(&pulse));
+    let probes = health::serve(listener, Arc::clone(&health));
     let work = async {
         let client = calls::client().await?;
-        pulse.ready.store(true, Ordering::Relaxed);
+        health.ready.store(true, Ordering::Relaxed);
         let name = format!("{}-{command}", process.instance);
         let identity = format!("{}_{}", process.host, calls::now().as_microsecond());
-        let beat = Arc::clone(&pulse.beat);
-        let candidate = Candidate::new(client.clone(), &process.namespace.namespace, name, identity, calls::now, beat);
+        let heartbeat = Arc::clone(&health.heartbeat);
+        let candidate =
+            Candidate::new(client.clone(), &process.namespace.namespace, name, identity, calls::now, heartbeat);
         let Some(mut leading) = candidate.lead(&stop).await else { return Ok(()) };
         tracing::info!(command, "leading");
-        pulse.metrics.leading(true);
+        health.metrics.leading(true);
         let ended = tokio::select! {
             fault = leading.lost() => return Err(fault),
-            ended = work(client, Arc::clone(&pulse.metrics), stop.clone()) => ended,
+            ended = work(client, Arc::clone(&health.metrics), stop.clone()) => ended,
         };
         leading.release().await;
         ended

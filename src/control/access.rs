@@ -5,17 +5,45 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::Context;
-use super::owned::{Belongings, Since};
-use crate::api::revocation::Operation;
-use crate::api::{Person, SyncPolicy, convert};
+use super::owned::Belongings;
+use crate::api::revocation::{self, Operation};
+use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::kube::outcome::Fault;
 use domain::ownership::{Claim, PersonFacts};
-use domain::plan::{self, Plan, World};
+use domain::plan::{self, ClusterInventory, Kind, Plan, Remaining, RemainingReason};
+
+/// What of somebody's belongings was theirs when their first cut was made. All else is a later discovery, which waits
+/// alone.
+///
+/// The API server's own record of when a field was last written does not settle it: it moves with every write of the same
+/// manager, so that a leaver who touches their account would make it look newly annotated. So what control knew at that
+/// moment is kept in the Revocation, which no leaver can write and which outlives this process.
+pub struct Notice {
+    made: Option<Timestamp>,
+    owned: BTreeSet<String>,
+}
+
+impl Notice {
+    /// Of this Revocation; `None` of one that is about later discoveries.
+    pub fn of(revocation: &Revocation) -> Option<Self> {
+        (!revocation.spec.late).then(|| Self {
+            made: revocation.metadata.creation_timestamp.as_ref().map(|made| made.0),
+            owned: revocation.spec.owned.iter().cloned().collect(),
+        })
+    }
+
+    /// Whether an object was theirs by then: control knew it, or it has said so since. Both instants are the API server's,
+    /// and of whole seconds.
+    fn includes(&self, uid: &str, since: Option<Timestamp>) -> bool {
+        let said_by_then = |made: Timestamp| since.is_none_or(|since| since.as_second() <= made.as_second());
+        self.owned.contains(uid) || self.made.is_none_or(said_by_then)
+    }
+}
 
 /// Draws the plan of an operation against one person as the cluster is now.
 ///
-/// `recreated` are the uids that the cut gave to accounts; a removal takes no others. What says whose it is only since after
-/// `until` is left out: it is a late find, which waits alone.
+/// `recreated` are the uids that the cut gave to accounts; a removal takes no others. What was not theirs by the `notice` is
+/// left out: it is a later discovery, which waits alone.
 ///
 /// # Errors
 /// When the API server did not say what may be done, or who runs as an account: no plan follows from silence.
@@ -25,20 +53,20 @@ pub async fn draw(
     policy: &SyncPolicy,
     operation: Operation,
     recreated: &BTreeSet<String>,
-    until: Option<Timestamp>,
+    notice: Option<&Notice>,
 ) -> Result<Plan, Fault> {
     let facts = convert::person_facts(person);
     let mut belongings = ctx.owned(|owned| owned.of(&facts, recreated));
-    if let Some(until) = until {
-        belongings.accounts.retain(|account| in_time(account, until));
-        belongings.bindings.retain(|binding| in_time(binding, until));
+    if let Some(notice) = notice {
+        belongings.accounts.retain(|account| notice.includes(&account.object.uid, account.at));
+        belongings.bindings.retain(|binding| notice.includes(&binding.object.uid, binding.at));
     }
     let Belongings { accounts, bindings, index } = belongings;
-    let mut world = World {
+    let mut world = ClusterInventory {
         accounts: accounts.into_iter().map(|account| account.object).collect(),
         bindings: bindings.into_iter().map(|binding| binding.object).collect(),
         own_namespaces: vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()],
-        ..World::default()
+        ..ClusterInventory::default()
     };
     for namespace in namespaces(&world, &facts, &index, recreated) {
         let consent = ctx.consents.of(ctx, &namespace).await?;
@@ -54,14 +82,34 @@ pub async fn draw(
     })
 }
 
-/// Whether something said whose it is by then. Both instants are the API server's, and of whole seconds.
-fn in_time<T>(object: &Since<T>, until: Timestamp) -> bool {
-    object.at.is_none_or(|at| at.as_second() <= until.as_second())
+/// Takes from what a plan left alone whatever is no longer there, or no longer names this person: an admin ended it by hand.
+pub fn drop_what_ended(ctx: &Context, person: &Person, recreated: &BTreeSet<String>, plan: &mut revocation::Plan) {
+    let facts = convert::person_facts(person);
+    let there = described(&ctx.owned(|owned| owned.of(&facts, recreated)));
+    plan.remaining.retain(|left| still_remains(left, &there));
+}
+
+/// Whether what was left alone is among what there is; what is no object stays.
+fn still_remains(left: &revocation::Remaining, there: &BTreeSet<String>) -> bool {
+    there.contains(&left.what) || left.why == RemainingReason::PlanFull.as_str()
+}
+
+/// What there is of a person, as a plan shows it.
+fn described(belongings: &Belongings) -> BTreeSet<String> {
+    let shown =
+        |what: String| revocation::Remaining::from(&Remaining { what, why: RemainingReason::SharedBinding }).what;
+    let accounts = belongings.accounts.iter().map(|account| &account.object);
+    let bindings = belongings.bindings.iter().map(|binding| &binding.object);
+    accounts
+        .map(|account| plan::described(Kind::ServiceAccount, &account.namespace, &account.name))
+        .chain(bindings.map(|binding| plan::described(binding.kind, &binding.namespace, &binding.name)))
+        .map(shown)
+        .collect()
 }
 
 /// Where anything of this person lies.
 fn namespaces(
-    world: &World,
+    world: &ClusterInventory,
     person: &PersonFacts,
     index: &domain::ownership::Index,
     recreated: &BTreeSet<String>,
@@ -69,7 +117,65 @@ fn namespaces(
     let theirs = world
         .accounts
         .iter()
-        .filter(|account| index.claim(&account.mark, person) != Claim::NotTheirs || recreated.contains(&account.uid));
+        .filter(|account| index.claim(&account.owner, person) != Claim::NotTheirs || recreated.contains(&account.uid));
     let bound = world.bindings.iter().map(|binding| binding.namespace.clone());
     theirs.map(|account| account.namespace.clone()).chain(bound).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::owned::Since;
+    use super::*;
+
+    #[test]
+    fn what_an_admin_ended_by_hand_no_longer_remains() {
+        let thing =
+            |what: &str, why: RemainingReason| revocation::Remaining::from(&Remaining { what: what.to_owned(), why });
+        let binding = plan::Binding {
+            kind: Kind::RoleBinding,
+            namespace: "apps".into(),
+            name: "shared".into(),
+            uid: "u".into(),
+            subjects: Vec::new(),
+            break_glass: false,
+        };
+        let bindings = vec![Since { object: binding, at: None }];
+        let there = described(&Belongings { bindings, ..Belongings::default() });
+        for (what, left, expected) in [
+            ("a binding that names them still", thing("RoleBinding apps/shared", RemainingReason::SharedBinding), true),
+            ("one that is gone", thing("RoleBinding apps/gone", RemainingReason::SharedBinding), false),
+            ("more than a plan holds", thing("more objects", RemainingReason::PlanFull), true),
+        ] {
+            assert_eq!(still_remains(&left, &there), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_was_theirs_at_the_notice_stays_so_whatever_is_written_to_it_later() {
+        let revocation = |late: bool, owned: &[&str]| -> Revocation {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "p-7-cut", "creationTimestamp": "2026-03-01T10:00:00Z"},
+                "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination",
+                         "operation": "Cut", "due": "2026-03-01T00:00:00Z", "reason": "left", "late": late, "owned": owned},
+            }))
+            .unwrap()
+        };
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let notice = Notice::of(&revocation(false, &["known"])).unwrap();
+        for (what, uid, since, expected) in [
+            ("known, and untouched", "known", at("2026-01-01T00:00:00Z"), true),
+            (
+                "known, and touched since, by the word of a process that started later",
+                "known",
+                at("2026-03-02T00:00:00Z"),
+                true,
+            ),
+            ("not seen yet, annotated in the second of the notice", "new", at("2026-03-01T10:00:00.9Z"), true),
+            ("annotated after the notice", "new", at("2026-03-01T10:00:01Z"), false),
+            ("of no known time", "new", None, true),
+        ] {
+            assert_eq!(notice.includes(uid, since), expected, "{what}");
+        }
+        assert!(Notice::of(&revocation(true, &[])).is_none(), "later discoveries are all that is left");
+    }
 }

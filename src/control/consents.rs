@@ -4,24 +4,23 @@
 //! once, and again when a binding that names the revoker or control, or a role such a binding names, has changed. Where no
 //! binding names them, nobody is asked: RBAC gives nothing there.
 
+mod ask;
+mod grants;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::kube::named::Api;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SubjectAccessReview,
-    SubjectAccessReviewSpec,
-};
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::rbac::v1::{RoleRef, Subject};
-use kube::api::PostParams;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 
+use self::ask::ask;
+use self::grants::{Grants, Stale};
 use super::{Context, Options, stores};
 use crate::api::names;
-use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
 use crate::kube::swap::{self, Change, Kept};
 use domain::plan::Consent;
@@ -41,25 +40,7 @@ pub const KEY: &str = "namespaces.json";
 /// Key of the number of namespaces that the table has no room for.
 pub const OMITTED: &str = "omitted";
 /// Most bytes of the table: a ConfigMap holds a mebibyte.
-const MOST_BYTES: usize = 900 * 1024;
-
-/// What the consent for accounts and bindings is made of: verb, group, resource.
-const ACCOUNTS: [(&str, &str, &str); 8] = [
-    ("get", "", "serviceaccounts"),
-    ("list", "", "serviceaccounts"),
-    ("create", "", "serviceaccounts"),
-    ("delete", "", "serviceaccounts"),
-    ("get", "rbac.authorization.k8s.io", "rolebindings"),
-    ("list", "rbac.authorization.k8s.io", "rolebindings"),
-    ("delete", "rbac.authorization.k8s.io", "rolebindings"),
-    ("list", "", "pods"),
-];
-/// What the consent for cluster-scoped bindings is made of.
-const CLUSTER: [(&str, &str, &str); 3] = [
-    ("get", "rbac.authorization.k8s.io", "clusterrolebindings"),
-    ("list", "rbac.authorization.k8s.io", "clusterrolebindings"),
-    ("delete", "rbac.authorization.k8s.io", "clusterrolebindings"),
-];
+const MAX_BYTES: usize = 900 * 1024;
 
 /// One namespace of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,187 +139,12 @@ impl Consents {
     }
 }
 
-/// What was last seen of the bindings and roles that matter. Pure.
-#[derive(Debug, Default)]
-struct Grants {
-    /// Subjects that are the revoker or control: accounts as `namespace/name`, users and groups by name.
-    ours: BTreeSet<String>,
-    /// Namespace and name of each binding that names one of them, to the namespace and name of its role.
-    bindings: BTreeMap<(String, String), (String, String)>,
-    /// Versions of the roles that were seen, of those that a binding names.
-    roles: HashMap<(String, String), String>,
-    /// Namespaces where something was ever owned.
-    owned: BTreeSet<String>,
-    stale: Stale,
-}
-
-/// What has to be asked again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Stale {
-    /// Everything: something changed that is for the whole cluster.
-    all: bool,
-    namespaces: BTreeSet<String>,
-}
-
-impl Grants {
-    fn new(options: &Options) -> Self {
-        let mut ours = BTreeSet::from(["system:authenticated".to_owned(), "system:serviceaccounts".to_owned()]);
-        let control = format!("{}-control", options.instance);
-        let both = [(&options.revoker_namespace, &options.revoker_account), (&options.namespace, &control)];
-        for (namespace, account) in both {
-            ours.insert(format!("{namespace}/{account}"));
-            ours.insert(format!("system:serviceaccount:{namespace}:{account}"));
-            ours.insert(format!("system:serviceaccounts:{namespace}"));
-        }
-        Self { ours, ..Self::default() }
-    }
-
-    fn names_us(&self, namespace: &str, subjects: &[Subject]) -> bool {
-        subjects.iter().any(|subject| match subject.kind.as_str() {
-            "ServiceAccount" => {
-                let of = subject.namespace.as_deref().unwrap_or(namespace);
-                self.ours.contains(&format!("{of}/{}", subject.name))
-            }
-            _ => self.ours.contains(&subject.name),
-        })
-    }
-
-    /// Says whether anything has to be asked again.
-    fn binding(&mut self, namespace: &str, name: &str, grants: Option<(&RoleRef, &[Subject])>) -> bool {
-        let key = (namespace.to_owned(), name.to_owned());
-        let now = grants.filter(|(_, subjects)| self.names_us(namespace, subjects)).map(|(role, _)| {
-            let of = if role.kind == "Role" { namespace } else { "" };
-            (of.to_owned(), role.name.clone())
-        });
-        let before = match now.clone() {
-            Some(role) => self.bindings.insert(key, role),
-            None => self.bindings.remove(&key),
-        };
-        before != now && self.again(namespace)
-    }
-
-    /// Says whether anything has to be asked again.
-    fn role(&mut self, namespace: &str, name: &str, version: &str) -> bool {
-        let role = (namespace.to_owned(), name.to_owned());
-        let users: Vec<String> =
-            self.bindings.iter().filter(|(_, named)| **named == role).map(|((place, _), _)| place.clone()).collect();
-        if users.is_empty() {
-            return false;
-        }
-        // The first time its version is learnt, and the answers, if there are any, are of the same list or later.
-        match self.roles.insert(role, version.to_owned()) {
-            Some(before) if before != version => {
-                for place in &users {
-                    self.again(place);
-                }
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn again(&mut self, namespace: &str) -> bool {
-        if namespace.is_empty() {
-            self.stale.all = true;
-        } else {
-            self.stale.namespaces.insert(namespace.to_owned());
-        }
-        true
-    }
-}
-
-async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
-    let needs: &[_] = if namespace.is_empty() { &CLUSTER } else { &ACCOUNTS };
-    let everywhere = everywhere(ctx).await?;
-    if !namespace.is_empty() && !everywhere && !ctx.consents.granted().contains(namespace) {
-        let missing = needs.iter().map(|(verb, _, resource)| format!("{verb} {resource}")).collect();
-        return Ok(Row { namespace: namespace.to_owned(), accounts: false, canaries: false, secrets: false, missing });
-    }
-    let answers = needs.iter().map(|(verb, group, resource)| async move {
-        let allowed = revoker_may(ctx, namespace, verb, group, resource, None).await?;
-        Ok::<_, Fault>((!allowed).then(|| format!("{verb} {resource}")))
-    });
-    let missing: Vec<String> = futures::future::try_join_all(answers).await?.into_iter().flatten().collect();
-    let (canaries, secrets) = if namespace.is_empty() {
-        (false, false)
-    } else {
-        futures::try_join!(
-            revoker_may(ctx, namespace, "create", "", "serviceaccounts", Some("token")),
-            self_may_watch_secrets(ctx, namespace),
-        )?
-    };
-    Ok(Row { namespace: namespace.to_owned(), accounts: missing.is_empty(), canaries, secrets, missing })
-}
-
-/// Whether any of it is given for the whole cluster: then every namespace has to be asked.
-async fn everywhere(ctx: &Context) -> Result<bool, Fault> {
-    let mut known = ctx.consents.everywhere.lock().await;
-    if let Some(known) = *known {
-        return Ok(known);
-    }
-    let answers = ACCOUNTS.iter().map(|(verb, group, resource)| revoker_may(ctx, "", verb, group, resource, None));
-    let any = futures::future::try_join_all(answers).await?.contains(&true);
-    *known = Some(any);
-    Ok(any)
-}
-
-async fn revoker_may(
-    ctx: &Context,
-    namespace: &str,
-    verb: &str,
-    group: &str,
-    resource: &str,
-    sub: Option<&str>,
-) -> Result<bool, Fault> {
-    let options = &ctx.options;
-    let api: Api<SubjectAccessReview> = Api::all(ctx.client.clone());
-    let review = SubjectAccessReview {
-        spec: SubjectAccessReviewSpec {
-            user: Some(format!("system:serviceaccount:{}:{}", options.revoker_namespace, options.revoker_account)),
-            groups: Some(vec![
-                "system:serviceaccounts".to_owned(),
-                format!("system:serviceaccounts:{}", options.revoker_namespace),
-                "system:authenticated".to_owned(),
-            ]),
-            resource_attributes: Some(attributes(namespace, verb, group, resource, sub)),
-            ..SubjectAccessReviewSpec::default()
-        },
-        ..SubjectAccessReview::default()
-    };
-    let answer = call("ask what the revoker may do", api.create(&PostParams::default(), &review)).await?;
-    Ok(answer.status.is_some_and(|status| status.allowed))
-}
-
-async fn self_may_watch_secrets(ctx: &Context, namespace: &str) -> Result<bool, Fault> {
-    let api: Api<SelfSubjectAccessReview> = Api::all(ctx.client.clone());
-    let review = SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(attributes(namespace, "watch", "", "secrets", None)),
-            ..SelfSubjectAccessReviewSpec::default()
-        },
-        ..SelfSubjectAccessReview::default()
-    };
-    let answer = call("ask what control may do", api.create(&PostParams::default(), &review)).await?;
-    Ok(answer.status.is_some_and(|status| status.allowed))
-}
-
-fn attributes(namespace: &str, verb: &str, group: &str, resource: &str, sub: Option<&str>) -> ResourceAttributes {
-    ResourceAttributes {
-        namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
-        verb: Some(verb.to_owned()),
-        group: Some(group.to_owned()),
-        resource: Some(resource.to_owned()),
-        subresource: sub.map(str::to_owned),
-        ..ResourceAttributes::default()
-    }
-}
-
 /// The table as it is kept: as many rows as it has room for, and how many it has none for.
 fn table(rows: &[Row]) -> BTreeMap<String, String> {
     let (mut text, mut omitted) = (String::from("["), 0_usize);
     for row in rows {
         let row = serde_json::to_string(row).unwrap_or_default();
-        if text.len().saturating_add(row.len()) > MOST_BYTES {
+        if text.len().saturating_add(row.len()) > MAX_BYTES {
             omitted = omitted.saturating_add(1);
             continue;
         }

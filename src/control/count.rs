@@ -22,7 +22,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 /// First wait after a fault; doubles with every one in a row.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often it doubles at most.
-const LONGEST_DOUBLING: u32 = 5;
+const MAX_DOUBLINGS: u32 = 5;
 
 /// Something that changes the ledger. In the order in which several are done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +87,7 @@ pub async fn keep(ctx: Arc<Context>) {
             Err(fault) => {
                 tracing::warn!(%fault, "not counted; tried again");
                 wishes.into_iter().for_each(|wish| ctx.wishes.add(wish));
-                tokio::time::sleep(RETRY * 2_u32.pow(failures.min(LONGEST_DOUBLING))).await;
+                tokio::time::sleep(RETRY * 2_u32.pow(failures.min(MAX_DOUBLINGS))).await;
                 failures = failures.saturating_add(1);
             }
         }

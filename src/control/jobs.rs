@@ -37,7 +37,7 @@ const CHECK_ARGUMENT: &str = "--check";
 /// Wait after the first failed Job; doubles with each in a row.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(3);
 /// How often it doubles at most: about six minutes.
-const LONGEST_DOUBLING: u32 = 7;
+const MAX_DOUBLINGS: u32 = 7;
 /// A Job that the API server refused is not tried again before this long.
 const REFUSED_AGAIN: Duration = Duration::from_secs(10);
 /// What was seen of a Job holds for this long: many Revocations may ask at once.
@@ -117,7 +117,7 @@ async fn look_or_start(
         memory.active = Some((now, work.clone()));
         return Ok(work);
     }
-    patience(&seen, since, now)?;
+    wait_after_failures(&seen, since, now)?;
     if let Some((at, fault)) = &memory.refused
         && calls::wait(now.duration_since(*at)) < REFUSED_AGAIN
     {
@@ -135,7 +135,7 @@ async fn look_or_start(
 /// Time between two looks while the revoker has work.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Sees to a Job for as long as anything is released, whoever released it; ends only with the process. When another Job is
+/// Sees to a Job for as long as anything is released, by this process or another; ends only with the process. When another Job is
 /// at work, or it does something else, those it is for are looked at again, and say so.
 pub async fn keep(ctx: Arc<Context>) {
     let mut before: Option<AtWork> = None;
@@ -182,7 +182,7 @@ fn at_work(job: &Seen, shape: &str) -> bool {
 
 /// Waits longer after each Job that failed in a row: a revoker that cannot work must not be started every second. What was
 /// released after the newest of them was made had no part in it, and waits as if it were the first.
-fn patience(jobs: &[Seen], since: Option<Timestamp>, now: Timestamp) -> Result<(), Fault> {
+fn wait_after_failures(jobs: &[Seen], since: Option<Timestamp>, now: Timestamp) -> Result<(), Fault> {
     let mut by_age: Vec<&Seen> = jobs.iter().collect();
     by_age.sort_by_key(|job| std::cmp::Reverse(job.made));
     let mut failed = by_age.iter().map_while(|job| match &job.state {
@@ -193,7 +193,7 @@ fn patience(jobs: &[Seen], since: Option<Timestamp>, now: Timestamp) -> Result<(
     let failures = failed.count().saturating_add(1);
     let untried = since.is_some_and(|since| by_age.first().and_then(|job| job.made).is_some_and(|made| made < since));
     let failures = if untried { 1 } else { failures };
-    let wait = FIRST_WAIT * 2_i32.pow(u32::try_from(failures - 1).unwrap_or(u32::MAX).min(LONGEST_DOUBLING));
+    let wait = FIRST_WAIT * 2_i32.pow(u32::try_from(failures - 1).unwrap_or(u32::MAX).min(MAX_DOUBLINGS));
     let again = calls::wait((at + wait).duration_since(now));
     if again.is_zero() {
         return Ok(());
@@ -330,11 +330,12 @@ mod tests {
 
     #[test]
     fn a_failed_job_is_waited_for_from_its_end_and_longer_each_time() {
-        let waits_since = |jobs: &[Seen], since: Option<i64>, now: i64| match patience(jobs, since.map(at), at(now)) {
-            Ok(()) => None,
-            Err(Fault::Waiting { reason: Reason::RevokerFailed, again, .. }) => Some(again.as_secs()),
-            Err(other) => panic!("{other:?}"),
-        };
+        let waits_since =
+            |jobs: &[Seen], since: Option<i64>, now: i64| match wait_after_failures(jobs, since.map(at), at(now)) {
+                Ok(()) => None,
+                Err(Fault::Waiting { reason: Reason::RevokerFailed, again, .. }) => Some(again.as_secs()),
+                Err(other) => panic!("{other:?}"),
+            };
         let waits = |jobs: &[Seen], now: i64| waits_since(jobs, None, now);
         assert_eq!(waits(&[], 1000), None);
         assert_eq!(
@@ -352,7 +353,7 @@ mod tests {
 
     #[test]
     fn what_the_last_jobs_failed_by_is_said() {
-        let Err(fault) = patience(&[failed(0, 600)], None, at(601)) else { panic!("no patience") };
+        let Err(fault) = wait_after_failures(&[failed(0, 600)], None, at(601)) else { panic!("no patience") };
         assert!(fault.to_string().contains("its pod was refused: the ResourceQuota q"), "{fault}");
     }
 

@@ -13,6 +13,7 @@
 //! look at those and at nobody else. What waits is in no queue.
 
 mod access;
+mod claims;
 mod consents;
 mod consumers;
 mod count;
@@ -32,7 +33,7 @@ use std::sync::{Arc, Mutex as Locked, PoisonError};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::JobSpec;
 use kube::{Client, ResourceExt};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Revocation;
@@ -97,12 +98,14 @@ pub struct Context {
     pub failures: Failures,
     /// What was seen of the revoker's Jobs.
     pub jobs: jobs::Jobs,
+    /// Claims of the revoker, as they were seen.
+    pub claims: claims::Claims,
     /// Told when a Revocation is released.
     pub released: Notify,
     /// Told when a Revocation changed, for what is measured.
     pub measure: Notify,
-    /// One at a time: sealing.
-    pub turn: Mutex<()>,
+    /// What waits to be sealed.
+    pub seals: seal::Seals,
     people: Arc<queue::Queue>,
     revocations: Arc<queue::Queue>,
 }
@@ -127,7 +130,8 @@ impl Context {
             jobs: jobs::Jobs::default(),
             released: Notify::new(),
             measure: Notify::new(),
-            turn: Mutex::new(()),
+            claims: claims::Claims::default(),
+            seals: seal::Seals::default(),
             people: Arc::default(),
             revocations: Arc::default(),
         }
@@ -181,7 +185,9 @@ impl Context {
         for name in names {
             self.person_changed(name);
             for revocation in self.stores.revocations_of(name) {
-                if !person::frozen(&revocation) {
+                if owned_status::remains(&revocation) {
+                    self.revocations.wake(&revocation.spec.policy, &revocation.name_any());
+                } else if !person::frozen(&revocation) {
                     self.wake_if_open(&revocation);
                 }
             }
@@ -192,7 +198,7 @@ impl Context {
 /// Runs until shut down, or until a controller ends.
 ///
 /// # Errors
-/// When a watch or a controller ends without being asked to: the process is to exit and start anew.
+/// When a watch or a controller ends without being asked to: the process is to exit and be started again.
 pub async fn run(
     client: Client,
     options: Options,

@@ -1,4 +1,4 @@
-//! Who owns what: everybody, the marked accounts and the bindings, by the keys that name a person. Pure, and never built
+//! Who owns what: everybody, the annotated accounts and the bindings, by the keys that name a person. Pure, and never built
 //! again: each event changes what it is about, and says whose plan may be another one now.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use jiff::Timestamp;
 
-use domain::ownership::{Index, MOST_RECORDS, PersonFacts, key as mark_key, user_key};
+use domain::ownership::{Index, MOST_RECORDS, PersonFacts, key as owner_key, user_key};
 use domain::plan::{Account, Binding, Kind, Subject};
 
 /// Namespace and name of an account.
@@ -57,7 +57,7 @@ pub struct Belongings {
     pub accounts: Vec<Since<Account>>,
     /// Bindings that name the person.
     pub bindings: Vec<Since<Binding>>,
-    /// Everybody whom any of it may resolve to.
+    /// Everybody that any of it may resolve to.
     pub index: Index,
 }
 
@@ -127,11 +127,11 @@ impl Owned {
         names.iter().filter_map(|name| self.people.get(name)).filter(|other| index.same_human(other, person)).collect()
     }
 
-    /// An account is like this now; gone, or without a mark. Says whose plan may have changed.
+    /// An account is like this now; gone, or without an owner annotation. Says whose plan may have changed.
     pub fn account(&mut self, place: &Place, mut now: Option<Since<Account>>) -> Names {
         let mut touched = Names::new();
         if let (Some(before), Some(now)) = (self.accounts.get_mut(place), &mut now) {
-            let same = before.object.uid == now.object.uid && before.object.mark == now.object.mark;
+            let same = before.object.uid == now.object.uid && before.object.owner == now.object.owner;
             now.known(before, same);
             if before.object == now.object {
                 before.at = now.at;
@@ -139,18 +139,18 @@ impl Owned {
             }
         }
         let before = self.accounts.remove(place);
-        let marks = |account: &Option<Since<Account>>| account.as_ref().and_then(|a| mark_key(&a.object.mark));
+        let key_of = |account: &Option<Since<Account>>| account.as_ref().and_then(|a| owner_key(&a.object.owner));
         if before.is_none() && now.is_none() {
             return touched;
         }
         if let Some(before) = &before {
             self.accounts_by_uid.remove(&before.object.uid);
         }
-        if let Some(key) = marks(&before) {
+        if let Some(key) = key_of(&before) {
             self.of_key(&key, &mut touched);
             remove(&mut self.accounts_by_key, &key, place);
         }
-        if let Some(key) = marks(&now) {
+        if let Some(key) = key_of(&now) {
             self.of_key(&key, &mut touched);
             self.accounts_by_key.entry(key).or_default().insert(place.clone());
         }
@@ -215,14 +215,14 @@ impl Owned {
         names.extend(self.people_by_key.get(key).into_iter().flatten().cloned());
     }
 
-    /// Everybody whom a subject of this binding names, by user name or by the mark of an account.
+    /// Everybody that a subject of this binding names, by user name or by the owner annotation of an account.
     fn of_binding(&self, binding: &Binding, names: &mut Names) {
         for subject in &binding.subjects {
             match subject {
                 Subject::User(name) => self.of_key(&user_key(name), names),
                 Subject::Account { namespace, name } => {
                     let account = self.accounts.get(&(namespace.clone(), name.clone()));
-                    if let Some(key) = account.and_then(|account| mark_key(&account.object.mark)) {
+                    if let Some(key) = account.and_then(|account| owner_key(&account.object.owner)) {
                         self.of_key(&key, names);
                     }
                 }
@@ -231,12 +231,12 @@ impl Owned {
         }
     }
 
-    /// Everybody of whom something lies in this namespace; `""` stands for the whole cluster's bindings.
+    /// Everybody who owns something in this namespace; `""` stands for the whole cluster's bindings.
     pub fn in_namespace(&self, namespace: &str) -> Names {
         let mut names = Names::new();
         for ((place, _), account) in &self.accounts {
             if place == namespace
-                && let Some(key) = mark_key(&account.object.mark)
+                && let Some(key) = owner_key(&account.object.owner)
             {
                 self.of_key(&key, &mut names);
             }
@@ -249,7 +249,7 @@ impl Owned {
         names
     }
 
-    /// Namespaces where something is marked.
+    /// Namespaces where something has an owner annotation.
     pub fn namespaces(&self) -> BTreeSet<String> {
         self.accounts.keys().map(|(namespace, _)| namespace.clone()).collect()
     }
@@ -295,7 +295,7 @@ impl Owned {
             }
         }
         let accounts: Vec<_> = places.into_iter().filter_map(|place| self.accounts.get(place).cloned()).collect();
-        keys.extend(accounts.iter().filter_map(|account| mark_key(&account.object.mark)));
+        keys.extend(accounts.iter().filter_map(|account| owner_key(&account.object.owner)));
         let mut names = Names::new();
         keys.iter().for_each(|key| self.of_key(key, &mut names));
         let people = self.humans(&names);

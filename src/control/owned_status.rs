@@ -43,6 +43,9 @@ pub struct Part {
     /// What came back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<Returned>,
+    /// How much remains, where the revoker had nothing to do; else it is the revoker's to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining_count: Option<u32>,
     /// Conditions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
@@ -64,6 +67,7 @@ impl Part {
             attempt: status.attempt,
             retried: status.retried,
             returned: status.returned,
+            remaining_count: status.remaining_count.filter(|_| status.claim.is_none()),
             conditions: status.conditions,
         }
     }
@@ -146,10 +150,12 @@ impl Ending {
         &self.0
     }
 
-    /// The first instant of release, where the revoker had nothing to do.
+    /// Without the revoker, which had nothing to do: the first instant of release, and how much remains.
     #[must_use]
     pub fn released(mut self, now: Timestamp) -> Self {
         self.0.instants.get_or_insert_default().released.get_or_insert(now);
+        let remaining = self.0.plan.as_ref().map_or(0, |plan| plan.remaining.len());
+        self.0.remaining_count = Some(u32::try_from(remaining).unwrap_or(u32::MAX));
         self
     }
 }
@@ -183,6 +189,13 @@ pub fn look(revocation: &Revocation) -> Look {
         (Some(Phase::Failed), _, Some(_), Some(asked)) => Look::Retry(asked),
         (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, Some(_), _) => Look::Over,
     }
+}
+
+/// Whether it came to a good end and left something alone, which an admin may end by hand.
+#[must_use]
+pub fn remains(revocation: &Revocation) -> bool {
+    let Some(status) = &revocation.status else { return false };
+    status.phase == Some(Phase::Revoked) && status.plan.as_ref().is_some_and(|plan| !plan.remaining.is_empty())
 }
 
 /// Whether anything may still happen to this Revocation.
@@ -311,6 +324,20 @@ mod tests {
             part.end(ending.clone(), Ok(evidence())).unwrap();
             assert_eq!((part.phase, part.evidence), (ending.part().phase, Some(evidence())));
         }
+    }
+
+    #[test]
+    fn what_remains_is_counted_by_control_where_the_revoker_has_nothing_to_do() {
+        let thing = |name: &str| json!({"what": name, "why": "SharedBinding", "advice": ""});
+        let with = |status: Value| Part::of(&revocation(status, None));
+        let held =
+            with(json!({"phase": "Held", "plan": {"hash": "h", "targets": [], "remaining": [thing("a"), thing("b")]}}));
+        let ended = |part: Part| part.ending(Phase::Revoked).released(Timestamp::UNIX_EPOCH).part().remaining_count;
+        assert_eq!(ended(held), Some(2));
+        assert_eq!(ended(Part::default()), Some(0), "nothing is a number as well");
+        let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:00Z"});
+        assert_eq!(with(json!({"claim": claim, "remainingCount": 3})).remaining_count, None, "that is the revoker's");
+        assert_eq!(with(json!({"remainingCount": 3})).remaining_count, Some(3));
     }
 
     #[test]

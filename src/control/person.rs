@@ -12,7 +12,8 @@ use kube::ResourceExt;
 use kube::api::{ListParams, ObjectMeta, PostParams};
 use sha2::{Digest, Sha256};
 
-use super::{Context, access};
+use super::Context;
+use super::access::{self, Notice};
 use crate::api::person::{self, Standing};
 use crate::api::revocation::{Operation, Phase, RevocationSpec, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
@@ -24,7 +25,9 @@ use domain::plan::Plan;
 use domain::roster;
 
 /// Longest reason that the schema takes.
-const LONGEST_REASON: usize = 256;
+const MAX_REASON: usize = 256;
+/// Most uids of what somebody owned that the schema takes; twice what one plan holds.
+const MAX_OWNED: usize = 512;
 
 /// Makes the Revocations that a leaver calls for, and no others. A leaver who is done is not looked at again.
 ///
@@ -46,12 +49,16 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duratio
 
 async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let Some((standing, policy)) = leaver(person, ctx) else { return Ok(()) };
-    let story = Story::of(person, &standing);
+    let termination = Termination::of(person, &standing);
     let mut told = ctx.stores.revocations_of(&person.name_any());
-    told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
-    let Some(cut) = told.iter().find(|revocation| revocation.name_any() == story.cut()) else {
-        let cut = spec(person, &policy, &standing, Operation::Cut, story.effective, false);
-        return create(ctx, person, story.cut(), cut).await;
+    told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
+    let Some(cut) = told.iter().find(|revocation| revocation.name_any() == termination.cut()) else {
+        let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
+        let cut = RevocationSpec {
+            owned: owned.into_iter().take(MAX_OWNED).collect(),
+            ..spec(person, &policy, &standing, Operation::Cut, termination.effective, false)
+        };
+        return create(ctx, person, termination.cut(), cut).await;
     };
     for ended in told.iter().filter(|revocation| revocation.spec.operation == Operation::Cut) {
         if let Some((name, acted)) = removal(ended, &told) {
@@ -64,13 +71,13 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let Some(others) = ctx.owned(|owned| other_records(&facts, &owned.human(&facts))) else { return Ok(()) };
     let ready = frozen(cut);
     for other in &others {
-        told.extend(ctx.stores.revocations_of(other).into_iter().filter(|revocation| since(revocation, &story)));
+        told.extend(ctx.stores.revocations_of(other).into_iter().filter(|revocation| since(revocation, &termination)));
     }
     // What the index does not even nominate needs no plan to be drawn: a leaver who is done costs nothing.
     let known = known_uids(told.iter().map(AsRef::as_ref));
     let more = ctx.owned(|owned| !owned.uids(&facts).is_subset(&known));
     let acting = told.iter().any(|revocation| under_way(revocation)); // its end wakes us again
-    if more && !acting && ready { late(ctx, person, &standing, &policy, &story, &others).await } else { Ok(()) }
+    if more && !acting && ready { late(ctx, person, &standing, &policy, &termination, &others).await } else { Ok(()) }
 }
 
 /// The other records of this human; none if what turns up later is not this one's to deal with: another one works here,
@@ -86,9 +93,9 @@ fn other_records(person: &PersonFacts, human: &[&PersonFacts]) -> Option<Vec<Str
 
 /// Whether a Revocation of another record has not acted before this termination was seen: until then this one's record
 /// worked here, and everything of the human was held.
-fn since(revocation: &Revocation, story: &Story) -> bool {
+fn since(revocation: &Revocation, termination: &Termination) -> bool {
     let acted = revocation.status.as_ref().and_then(|status| status.acted);
-    acted.is_none_or(|acted| acted >= story.seen)
+    acted.is_none_or(|acted| acted >= termination.seen)
 }
 
 /// Name of the removal that a cut calls for, and when the cut acted: once it is over and recreated anything, and there
@@ -102,21 +109,21 @@ fn removal(cut: &Revocation, told: &[Arc<Revocation>]) -> Option<(String, Timest
 }
 
 /// What one termination is called.
-struct Story {
-    prefix: String,
+struct Termination {
+    id: String,
     seen: Timestamp,
     effective: Timestamp,
 }
 
-impl Story {
+impl Termination {
     fn of(person: &Person, standing: &Standing) -> Self {
         let seen = standing.seen.unwrap_or(standing.since);
-        let prefix = roster::story_prefix(&person.name_any(), seen);
-        Self { prefix, seen, effective: standing.effective.unwrap_or(seen) }
+        let id = roster::termination_id(&person.name_any(), seen);
+        Self { id, seen, effective: standing.effective.unwrap_or(seen) }
     }
 
     fn cut(&self) -> String {
-        format!("{}-cut", self.prefix)
+        format!("{}-cut", self.id)
     }
 }
 
@@ -138,14 +145,14 @@ async fn late(
     person: &Person,
     standing: &Standing,
     policy: &SyncPolicy,
-    story: &Story,
+    termination: &Termination,
     others: &[String],
 ) -> Result<(), Fault> {
     let plan = access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None).await?;
     let mut told = revocations(ctx, &person.name_any()).await?;
-    told.retain(|revocation| revocation.name_any().starts_with(&story.prefix));
+    told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
     for other in others {
-        told.extend(revocations(ctx, other).await?.into_iter().filter(|revocation| since(revocation, story)));
+        told.extend(revocations(ctx, other).await?.into_iter().filter(|revocation| since(revocation, termination)));
     }
     if told.iter().any(under_way) {
         return Ok(());
@@ -158,7 +165,7 @@ async fn late(
     }
     let digest = Sha256::digest(fresh.into_iter().collect::<Vec<_>>().join(",").as_bytes());
     let short: String = data_encoding::HEXLOWER.encode(&digest).chars().take(6).collect();
-    let name = format!("{}-late-{short}-cut", story.prefix);
+    let name = format!("{}-late-{short}-cut", termination.id);
     create(ctx, person, name, spec(person, policy, standing, Operation::Cut, (ctx.clock)(), true)).await
 }
 
@@ -217,7 +224,8 @@ fn spec(
         operation,
         due,
         late,
-        reason: standing.message.chars().take(LONGEST_REASON).collect(),
+        owned: Vec::new(),
+        reason: standing.message.chars().take(MAX_REASON).collect(),
         approval: None,
         rejection: None,
     }
@@ -258,10 +266,8 @@ pub async fn plan_now(
     let others = told.iter().map(AsRef::as_ref).filter(|other| other.name_any() != revocation.name_any());
     let mut plan = match revocation.spec.operation {
         Operation::Cut => {
-            // What says whose it is only since the Revocation was made is a late find, and waits alone.
-            let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0);
-            let until = made.filter(|_| !revocation.spec.late);
-            access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), until).await?
+            let notice = Notice::of(revocation);
+            access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), notice.as_ref()).await?
         }
         Operation::Remove => {
             let cut = format!("{}-cut", revocation.name_any().trim_end_matches("-remove"));

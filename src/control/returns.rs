@@ -17,7 +17,7 @@ use domain::gate::Standing;
 /// Annotation of a token Secret that names its account.
 const ACCOUNT: &str = names::TOKEN_OF;
 /// Most entries a status holds.
-const MOST: usize = 32;
+const MAX_RETURNED: usize = 32;
 
 /// What was seen to come back, by name of the Revocation, until it is written.
 #[derive(Default)]
@@ -29,7 +29,7 @@ impl Returns {
         let mut all = revocation.status.as_ref().map(|status| status.returned.clone()).unwrap_or_default();
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for returned in seen.get(&revocation.name_any()).into_iter().flatten() {
-            if !all.iter().any(|known| known.uid == returned.uid) && all.len() < MOST {
+            if !all.iter().any(|known| known.uid == returned.uid) && all.len() < MAX_RETURNED {
                 all.push(returned.clone());
             }
         }

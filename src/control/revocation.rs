@@ -8,12 +8,15 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
+use tokio::time::Instant;
 
+use super::access::drop_what_ended;
+use super::claims::Claims;
 use super::count::Wish;
 use super::jobs::JobState;
 use super::owned::Drawn;
-use super::owned_status::{Ending, Look, Part, look};
-use super::person::{frozen, plan_now};
+use super::owned_status::{Ending, Look, Part, look, remains};
+use super::person::{frozen, plan_now, recreated};
 use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, ConditionUpdate, Reason};
 use crate::api::revocation::{Finished, Instants, Operation, Phase};
@@ -26,28 +29,32 @@ use domain::ledger::Allowance;
 use domain::plan::Plan;
 
 /// Look again at what waits, in case a change was missed.
-const AGAIN: Duration = Duration::from_secs(600);
+const REQUEUE_AFTER: Duration = Duration::from_secs(600);
 /// Look again at a run that is not seen whole: the others do not wait for ever.
-const UNCOUNTED: Duration = Duration::from_secs(60);
+const REQUEUE_UNCOUNTED: Duration = Duration::from_secs(60);
 /// Draw a plan that waits again: what runs in a namespace is not watched.
 const DRAW_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// Look again when somebody else wrote first.
 const AT_ONCE: Duration = Duration::from_millis(200);
 /// After this long without a word a revoker is taken for gone; it writes every few seconds.
-const SILENT: SignedDuration = SignedDuration::from_secs(60);
+const SILENT: Duration = Duration::from_secs(60);
 
 /// One Revocation, one look. Says when to look again by itself, if at all.
 pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option<Duration> {
     let now = (ctx.clock)();
     let mut part = Part::of(&revocation);
-    let result = step(&revocation, &ctx, &mut part, now).await;
+    let result = match step(&revocation, &ctx, &mut part, now).await {
+        Ok(Some(report)) => Ok(report),
+        Ok(None) => return Some(REQUEUE_UNCOUNTED),
+        Err(fault) => Err(fault),
+    };
     let failures = ctx.failures.count(&revocation.uid().unwrap_or_default(), result.is_err());
     let concluded = outcome::conclude(&part.conditions, revocation.metadata.generation, &result, failures, now);
     let again = Some(concluded.again)
         .filter(|_| result.is_err() || matches!(part.phase, None | Some(Phase::Held | Phase::Released)));
     part.conditions = concluded.conditions;
     part.observed_generation = revocation.metadata.generation;
-    if part == Part::of(&revocation) {
+    if part == Part::of(&revocation) && unlabelled(&revocation, &part).is_none() {
         return again;
     }
     match write(&revocation, &ctx, &part, now).await {
@@ -60,32 +67,52 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option
     }
 }
 
-async fn step(revocation: &Revocation, ctx: &Context, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+/// One look; `None` where it is approved and waits to be counted, which wakes it within a moment.
+async fn step(
+    revocation: &Revocation,
+    ctx: &Context,
+    part: &mut Part,
+    now: Timestamp,
+) -> Result<Option<Report>, Fault> {
     part.returned = ctx.returns.merged(revocation);
     let look = look(revocation);
     if look == Look::Over {
-        return Ok(ended(part)); // what came back is the only thing that still changes
+        what_remains(ctx, revocation, part);
+        return Ok(Some(ended(part))); // that, and what came back, is all that still changes
     }
-    let view = view(ctx, revocation, now);
+    let inputs = gate_inputs(ctx, revocation, now);
     match look {
-        Look::Close(finished) => return close(ctx, &view, part, finished).await,
-        Look::Seal => return end(ctx, &view, part, part.unsealed()).await,
+        Look::Close(finished) => return close(ctx, &inputs, part, finished).await.map(Some),
+        Look::Seal => return end(ctx, &inputs, part, part.unsealed()).await.map(Some),
         Look::Retry(asked) => part.retry(asked),
         Look::Gate | Look::Over => {}
     }
-    let plan = planned(ctx, &view, part, now).await?; // redrawn until it is frozen
-    counted(ctx, &view, &plan); // has it counted, if it is not
-    match gate(&plan, &view.facts(), now) {
-        Err(Stop::Withdrawn) if !claimed(revocation) || silent(revocation, now) => cancel(ctx, &view, part).await,
+    let plan = planned(ctx, &inputs, part, now).await?; // redrawn until it is frozen
+    let counting = counted(ctx, &inputs, &plan); // has it counted, if it is not
+    let report = match gate(&plan, &inputs.facts(), now) {
+        Err(Stop::OverLimit(_)) if matches!(counting, Some(Wish::Approve(..))) => return Ok(None),
+        Err(Stop::Withdrawn) if !claimed(revocation) || silent(&ctx.claims, revocation, Instant::now()) => {
+            cancel(ctx, &inputs, part).await
+        }
         Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
-        Err(stop) => held(ctx, &view, part, &stop, now).await,
-        Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &view, part, now).await,
-        Ok(_) => release(ctx, &view, part, now).await,
-    }
+        Err(stop) => held(ctx, &inputs, part, &stop, now).await,
+        Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &inputs, part, now).await,
+        Ok(_) => release(ctx, &inputs, part, now).await,
+    };
+    report.map(Some)
+}
+
+/// What was left alone and has been ended by hand since no longer remains.
+fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut Part) {
+    let person = ctx.stores.people.get(&revocation.spec.person);
+    let person = person.filter(|person| person.uid().as_ref() == Some(&revocation.spec.person_uid));
+    let (Some(person), Some(plan)) = (person.filter(|_| remains(revocation)), &mut part.plan) else { return };
+    let all = ctx.stores.revocations_of(&revocation.spec.person);
+    drop_what_ended(ctx, &person, &recreated(all.iter().map(AsRef::as_ref)), plan);
 }
 
 /// Everything the gates ask, as it is watched.
-fn view(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateInputs {
+fn gate_inputs(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateInputs {
     let stores = &ctx.stores;
     let policy = stores.policies.get(&revocation.spec.policy);
     let trusted = policy.as_ref().is_some_and(|policy| {
@@ -108,35 +135,36 @@ fn claimed(revocation: &Revocation) -> bool {
 }
 
 /// Whether the revoker that began has said nothing for long: it is gone, and a removal that was withdrawn stays half done.
-fn silent(revocation: &Revocation, now: Timestamp) -> bool {
+fn silent(claims: &Claims, revocation: &Revocation, now: Instant) -> bool {
     let claim = revocation.status.as_ref().and_then(|status| status.claim.as_ref());
-    claim.is_some_and(|claim| now.duration_since(claim.at) > SILENT)
+    let uid = revocation.uid().unwrap_or_default();
+    claim.is_some_and(|claim| claims.unchanged(&uid, claim, now) >= SILENT)
 }
 
 /// The plan: as shown once it is frozen, else as the cluster is now, to be shown with the phase that follows from it.
-async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
-    let (Some(person), Some(policy)) = (&view.person, &view.policy) else {
-        return Ok(view.plan().unwrap_or_else(|| Plan {
+async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
+    let (Some(person), Some(policy)) = (&inputs.person, &inputs.policy) else {
+        return Ok(inputs.plan().unwrap_or_else(|| Plan {
             hash: String::new(),
             targets: Vec::new(),
             remaining: Vec::new(),
         }));
     };
-    // A removal that is not due is not drawn anew with every change in the cluster; it is once it is due.
-    let waits = view.revocation.spec.operation == Operation::Remove && view.revocation.spec.due > now;
-    if let Some(shown) = view.plan().filter(|_| waits || frozen(&view.revocation)) {
+    // A removal that is not due is not drawn again with every change in the cluster; it is once it is due.
+    let waits = inputs.revocation.spec.operation == Operation::Remove && inputs.revocation.spec.due > now;
+    if let Some(shown) = inputs.plan().filter(|_| waits || frozen(&inputs.revocation)) {
         return Ok(shown);
     }
-    let (uid, name) = (view.revocation.uid().unwrap_or_default(), person.name_any());
+    let (uid, name) = (inputs.revocation.uid().unwrap_or_default(), person.name_any());
     let generation = policy.metadata.generation;
-    if let Some(shown) = view.plan()
+    if let Some(shown) = inputs.plan()
         && let Some(at) = ctx.epochs(|epochs| epochs.standing(&uid, &name, generation, &shown.hash))
         && now.duration_since(at) < DRAW_AGAIN
     {
         return Ok(shown); // nothing of this person changed since
     }
     let epoch = ctx.epochs(|epochs| epochs.of(&name));
-    let plan = plan_now(ctx, &view.revocation, person, policy).await?;
+    let plan = plan_now(ctx, &inputs.revocation, person, policy).await?;
     let drawn = Drawn { epoch, policy: generation, hash: plan.hash.clone(), at: now };
     ctx.epochs(|epochs| epochs.drew(&uid, drawn));
     let usernames = convert::person_facts(person).usernames().map(str::to_owned).collect();
@@ -151,13 +179,13 @@ async fn planned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
 }
 
 /// Has the run, the removal or the approval counted, under a policy that enforces; of a plan that is shown and stands, and
-/// no other. The ledger's change wakes this Revocation again.
-fn counted(ctx: &Context, view: &GateInputs, plan: &Plan) {
-    let (revocation, facts) = (&view.revocation, view.facts());
+/// no other. The ledger's change wakes this Revocation again. Says what is to be counted.
+fn counted(ctx: &Context, inputs: &GateInputs, plan: &Plan) -> Option<Wish> {
+    let (revocation, facts) = (&inputs.revocation, inputs.facts());
     let wish = wish(revocation, &facts, plan, (ctx.clock)());
-    if let Some(wish) = wish.filter(|_| view.person.is_some() && view.policy.is_some() && view.ledger.is_some()) {
-        ctx.wishes.add(wish);
-    }
+    let wish = wish.filter(|_| inputs.person.is_some() && inputs.policy.is_some() && inputs.ledger.is_some())?;
+    ctx.wishes.add(wish.clone());
+    Some(wish)
 }
 
 /// What is to be counted before this plan may pass, if anything.
@@ -179,33 +207,34 @@ fn wish(revocation: &Revocation, facts: &Facts, plan: &Plan, now: Timestamp) -> 
     }
 }
 
-/// A gate is shut: say which, and put the batch on a label so that it can be approved as one.
-async fn held(ctx: &Context, view: &GateInputs, part: &mut Part, stop: &Stop, now: Timestamp) -> Result<Report, Fault> {
+/// A gate is shut: say which.
+async fn held(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut Part,
+    stop: &Stop,
+    now: Timestamp,
+) -> Result<Report, Fault> {
     if matches!(stop, Stop::OutOfScope | Stop::Protected | Stop::Unknown | Stop::Rejected) {
-        leave_the_count(ctx, view); // nobody waits behind who will not be released; should that change, they are counted again
+        leave_the_count(ctx, inputs); // nobody waits behind who will not be released; should that change, they are counted again
     }
     if matches!(stop, Stop::Protected | Stop::Rejected) && !part.sealed_behind(stop) {
-        end(ctx, view, part, part.shut(stop)).await?;
+        end(ctx, inputs, part, part.shut(stop)).await?;
     } else {
         part.hold(stop);
     }
-    if let Some(batch) = stop.batch()
-        && view.revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)
-    {
-        label(ctx, &view.revocation, batch).await?;
-    }
     let again = match stop {
-        Stop::Uncounted => UNCOUNTED,
-        _ => stop.until().map_or(AGAIN, |until| calls::wait(until.duration_since(now)).min(AGAIN)),
+        Stop::Uncounted => REQUEUE_UNCOUNTED,
+        _ => stop.until().map_or(REQUEUE_AFTER, |until| calls::wait(until.duration_since(now)).min(REQUEUE_AFTER)),
     };
     Ok(Report { updates: vec![condition::waiting(Reason::from(stop), stop.message())], again })
 }
 
 /// Every gate is open: release the plan that is shown, and see to a Job.
-async fn release(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+async fn release(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
     if part.phase != Some(Phase::Released) {
-        let (revocation, plan) = (view.revocation.name_any(), part.plan.as_ref().map(|plan| plan.hash.clone()));
-        let approved = view.revocation.spec.approval.is_some();
+        let (revocation, plan) = (inputs.revocation.name_any(), part.plan.as_ref().map(|plan| plan.hash.clone()));
+        let approved = inputs.revocation.spec.approval.is_some();
         tracing::info!(revocation, plan, approved, "released");
     }
     part.release();
@@ -217,7 +246,8 @@ async fn release(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timesta
     Ok(under_way(&work.state))
 }
 
-/// What is said while the revoker has it. "At work" is said of nothing but a container that runs.
+/// What is said while the revoker has it: the same whether its Job is starting or running, since a thousand Revocations may
+/// wait for one Job and would each be written again. What the revoker has begun is in its own part of the status.
 fn under_way(state: &JobState) -> Report {
     let updates = match state {
         JobState::Stuck(what) => {
@@ -225,50 +255,49 @@ fn under_way(state: &JobState) -> Report {
                 format!("Every gate is open, and the revoker's Job cannot start: {what}. Nothing was changed.");
             vec![condition::waiting(Reason::RevokerCannotStart, message.clone()), condition::reconciling(message)]
         }
-        JobState::Running => vec![
-            condition::waiting(Reason::Released, "Every gate is open; the revoker is at work."),
-            condition::reconciling("The revoker is at work."),
-        ],
-        JobState::Starting | JobState::Succeeded | JobState::Failed(..) => vec![
-            condition::waiting(Reason::Released, "Every gate is open; the revoker's Job is starting."),
-            condition::reconciling("The revoker's Job is starting."),
+        JobState::Running | JobState::Starting | JobState::Succeeded | JobState::Failed(..) => vec![
+            condition::waiting(
+                Reason::Released,
+                "Every gate is open; the revoker's Job in status.job carries it out, and status.claim says when it began.",
+            ),
+            condition::reconciling("It is the revoker's to carry out."),
         ],
     };
-    Report { updates, again: calls::wait(SILENT) }
+    Report { updates, again: SILENT }
 }
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
-async fn nothing_owned(ctx: &Context, view: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
-    end(ctx, view, part, part.ending(Phase::Revoked).released(now)).await
+async fn nothing_owned(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+    end(ctx, inputs, part, part.ending(Phase::Revoked).released(now)).await
 }
 
 /// The reason is gone before anything was done.
-async fn cancel(ctx: &Context, view: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
-    leave_the_count(ctx, view); // first: nobody waits behind a seal that is not to be had
-    end(ctx, view, part, part.ending(Phase::Cancelled)).await
+async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
+    leave_the_count(ctx, inputs); // first: nobody waits behind a seal that is not to be had
+    end(ctx, inputs, part, part.ending(Phase::Cancelled)).await
 }
 
 /// Nobody is held behind one who waits and will not be released.
-fn leave_the_count(ctx: &Context, view: &GateInputs) {
-    if matches!(view.facts().allowance, Allowance::Held { .. }) {
-        ctx.wishes.add(Wish::Withdraw(view.revocation.spec.policy.clone(), view.revocation.name_any()));
+fn leave_the_count(ctx: &Context, inputs: &GateInputs) {
+    if matches!(inputs.facts().allowance, Allowance::Held { .. }) {
+        ctx.wishes.add(Wish::Withdraw(inputs.revocation.spec.policy.clone(), inputs.revocation.name_any()));
     }
 }
 
 /// The revoker is done: the phase follows from its verdicts, and the story is sealed.
-async fn close(ctx: &Context, view: &GateInputs, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
+async fn close(ctx: &Context, inputs: &GateInputs, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
     let phase = match finished {
         Finished::Revoked => Phase::Revoked,
         Finished::Failed => Phase::Failed,
         Finished::Stopped => Phase::Cancelled,
     };
-    end(ctx, view, part, part.ending(phase)).await
+    end(ctx, inputs, part, part.ending(phase)).await
 }
 
 /// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
-async fn end(ctx: &Context, view: &GateInputs, part: &mut Part, ending: Ending) -> Result<Report, Fault> {
-    let rule = view.policy.as_ref().map(convert::rule).unwrap_or_default();
-    let sealed = seal::seal(ctx, &view.revocation, ending.part(), view.person.as_ref(), &rule).await;
+async fn end(ctx: &Context, inputs: &GateInputs, part: &mut Part, ending: Ending) -> Result<Report, Fault> {
+    let rule = inputs.policy.as_ref().map(convert::rule).unwrap_or_default();
+    let sealed = seal::seal(ctx, &inputs.revocation, ending.part(), inputs.person.as_ref(), &rule).await;
     part.end(ending, sealed)?;
     Ok(ended(part))
 }
@@ -293,20 +322,32 @@ fn ended(part: &Part) -> Report {
     if !part.returned.is_empty() {
         updates.push(condition::returned(part.returned.len()));
     }
-    Report { updates, again: AGAIN }
+    Report { updates, again: REQUEUE_AFTER }
 }
 
-async fn label(ctx: &Context, revocation: &Revocation, batch: &str) -> Result<(), Fault> {
-    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let patch =
-        Patch::Merge(serde_json::json!({"metadata": {"uid": revocation.uid(), "labels": {names::BATCH: batch}}}));
-    call("label the batch", api.patch(&revocation.name_any(), &PatchParams::default(), &patch)).await.map(drop)
+/// The batch that this part waits in, where the label does not name it yet.
+fn unlabelled<'a>(revocation: &Revocation, part: &'a Part) -> Option<&'a str> {
+    let batch = part.gate.as_ref()?.batch.as_deref()?;
+    (revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)).then_some(batch)
+}
+
+/// Puts the batch on a label so that it can be approved as one; over what was gated, or not at all.
+async fn label(api: &Api<Revocation>, revocation: &Revocation, batch: &str) -> Result<Revocation, Fault> {
+    let metadata = serde_json::json!({
+        "uid": revocation.uid(), "resourceVersion": revocation.resource_version(), "labels": {names::BATCH: batch},
+    });
+    let patch = Patch::Merge(serde_json::json!({"metadata": metadata}));
+    call("label the batch", api.patch(&revocation.name_any(), &PatchParams::default(), &patch)).await
 }
 
 /// Writes the part, and tells about a new phase or something that came back.
 async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timestamp) -> Result<(), Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    apply_exactly(&api, revocation, MANAGER, part).await?; // over what was gated, or not at all
+    let labelled = match unlabelled(revocation, part) {
+        Some(batch) => Some(label(&api, revocation, batch).await?), // first: what shows its batch can be approved by it
+        None => None,
+    };
+    apply_exactly(&api, labelled.as_ref().unwrap_or(revocation), MANAGER, part).await?; // over what was gated, or not at all
     let before = Part::of(revocation);
     let person = ObjectReference {
         api_version: Some("rollcall.dev/v1alpha1".to_owned()),

@@ -1,30 +1,69 @@
 //! Sealing: the story of a Revocation becomes an immutable record at the end of the chain. Control alone seals.
+//!
+//! All that wait to be sealed at one moment are sealed together: a record each, one after the other, and the head of the
+//! chain once behind the last of them.
 
-use std::collections::BTreeMap;
+mod story;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{ListParams, ObjectMeta, PostParams};
+use tokio::sync::oneshot;
 
 use super::Context;
 use super::owned_status::Part;
-use crate::api::revocation::{self, Evidence};
+use crate::api::revocation::Evidence;
 use crate::api::{Person, Revocation, names};
 use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
-use domain::employee::HrId;
-use domain::evidence::{self, GENESIS, Head, Sealed, Story};
+use crate::kube::swap::{self, Kept};
+use domain::evidence::{self, Head, Sealed, Story};
 
 /// Label on a record: uid of the Revocation it is of. One that was deleted and planned again is another.
 const OF: &str = "rollcall.dev/revocation";
 /// How often sealing is tried again after somebody else sealed.
 const CONFLICTS: usize = 8;
+/// The head of the chain.
+const HEAD: Kept<'_> = Kept { name: names::EVIDENCE_HEAD, part: "head", doing: "move the head of the evidence" };
 
-/// Seals the story of a Revocation that is over, and says where.
+/// What waits to be sealed.
+#[derive(Default)]
+pub struct Seals {
+    waiting: Mutex<Vec<Waiting>>,
+    /// Held by the one that seals.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// One story, and where to say that it is sealed.
+struct Waiting {
+    revocation: String,
+    story: Story,
+    answer: oneshot::Sender<Result<Evidence, Fault>>,
+}
+
+impl Waiting {
+    /// Tells the one that waits; it may have been told to stop.
+    fn hears(self, sealed: Result<Evidence, Fault>) {
+        drop(self.answer.send(sealed));
+    }
+}
+
+impl Seals {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Seals the story of a Revocation that is over, together with all others that wait, and says where.
 ///
-/// # Flow          a record of it is there already? else: head, record after it, head moved by compare-and-swap
-/// # Guarantees    the chain never forks: the record's name is its place, and is created once; sealed twice is sealed once
+/// # Flow          wait for the turn; sealed by another meanwhile? else: head; the records of these Revocations that are
+///                 there already; the others after the head, one by one; the head behind them by compare-and-swap
+/// # Guarantees    the chain never forks: a record's name is its place, and is created once; sealed twice is sealed once;
+///                 a seal is given only of a record that stands at or before the head
 /// # Errors        transient: nothing is lost, the next call finds the record
 pub async fn seal(
     ctx: &Context,
@@ -33,35 +72,114 @@ pub async fn seal(
     person: Option<&Person>,
     rule: &str,
 ) -> Result<Evidence, Fault> {
-    let _turn = ctx.turn.lock().await;
-    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let story = story(ctx, revocation, part, person, rule);
+    let story = story::of(revocation, part, person, rule, (ctx.clock)());
+    let (answer, mut answered) = oneshot::channel();
+    ctx.seals.waiting().push(Waiting { revocation: revocation.uid().unwrap_or_default(), story, answer });
+    let _turn = ctx.seals.turn.lock().await;
+    let all = std::mem::take(&mut *ctx.seals.waiting());
+    if !all.is_empty() {
+        let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+        seal_all(&api, all).await;
+    }
+    // Whoever had the turn before and was told to stop has answered nobody.
+    answered.try_recv().unwrap_or_else(|_| Err(interrupted()))
+}
+
+fn interrupted() -> Fault {
+    Fault::Transient { doing: "seal the evidence", cause: "it was interrupted".to_owned() }
+}
+
+/// Seals all of them. Those that cannot be sealed hear why, and hold up nobody else.
+async fn seal_all(api: &Api<ConfigMap>, mut waiting: Vec<Waiting>) {
     for _ in 0..CONFLICTS {
-        let (head, standing) = head(&api).await?;
-        if let Some(found) = find(&api, revocation, &story, &head).await? {
-            return Ok(found);
+        match seal_once(api, waiting).await {
+            Ok(left) if left.is_empty() => return,
+            Ok(left) => waiting = left,
+            Err((fault, left)) => return left.into_iter().for_each(|one| one.hears(Err(fault.clone()))),
         }
-        let sealed = evidence::chain(&head, story.clone())
-            .map_err(|_| Fault::Stalled("the record cannot be written".to_owned()))?;
-        match create(&api, &revocation.uid().unwrap_or_default(), &sealed).await? {
-            Created::Ours => move_head(&api, standing, &sealed.head).await?,
-            Created::Theirs(text) => {
-                // A process died between record and head: its record stands, and the head follows it, if it follows the head.
-                let broken = || {
-                    Fault::Stalled(format!(
-                        "{} does not follow the evidence before it; see `rollcall evidence verify`",
-                        evidence::name(sealed.head.index)
-                    ))
-                };
-                let next = evidence::follow(&head, &text).ok_or_else(broken)?;
-                move_head(&api, standing, &next).await?;
-                continue;
+    }
+    for one in waiting {
+        let cause = "somebody else kept sealing".to_owned();
+        one.hears(Err(Fault::Transient { doing: "seal the evidence", cause }));
+    }
+}
+
+/// One attempt. Gives back those that are to be looked at again, since the chain went on by another's hand.
+async fn seal_once(api: &Api<ConfigMap>, waiting: Vec<Waiting>) -> Result<Vec<Waiting>, (Fault, Vec<Waiting>)> {
+    let read = async {
+        let (head, map) = head(api).await?;
+        let records = find(api, &waiting, &head).await?;
+        Ok::<_, Fault>((head, map, records))
+    };
+    let (begun, map, records) = match read.await {
+        Ok(read) => read,
+        Err(fault) => return Err((fault, waiting)),
+    };
+    let mut at = begun.clone();
+    let Written { sealed, mut left, mut result } = write_records(api, &mut at, waiting, &records).await;
+    if result.is_ok() && !left.is_empty() {
+        // A process died between its records and the head: they stand, and the head follows them, if they follow the head.
+        result = follow(api, &mut at).await;
+    }
+    let moved = if at == begun { Ok(true) } else { move_head(api, map, &at).await };
+    for (one, evidence) in sealed {
+        match &moved {
+            Ok(true) => one.hears(Ok(evidence)),
+            Ok(false) => left.push(one), // its record is found at the next attempt
+            Err(fault) => one.hears(Err(fault.clone())),
+        }
+    }
+    match result.and(moved.map(drop)) {
+        Ok(()) => Ok(left),
+        Err(fault) => Err((fault, left)),
+    }
+}
+
+/// What became of one attempt to write records.
+struct Written {
+    /// Records that stand, whose head does not yet.
+    sealed: Vec<(Waiting, Evidence)>,
+    /// Those whose place is taken.
+    left: Vec<Waiting>,
+    /// Why no more were written.
+    result: Result<(), Fault>,
+}
+
+/// Writes a record of each, one after the other behind `at`. One that has a record already hears of it, one that is refused
+/// hears why, and the others go on.
+async fn write_records(api: &Api<ConfigMap>, at: &mut Head, waiting: Vec<Waiting>, records: &[Found]) -> Written {
+    let mut written = Written { sealed: Vec::new(), left: Vec::new(), result: Ok(()) };
+    let mut rest = waiting.into_iter();
+    for one in rest.by_ref() {
+        if let Some(found) = records.iter().find(|record| record.is_of(&one)) {
+            one.hears(Ok(found.evidence.clone()));
+            continue;
+        }
+        let Ok(next) = evidence::chain(at, one.story.clone()) else {
+            one.hears(Err(Fault::Stalled("the record cannot be written".to_owned())));
+            continue;
+        };
+        match create(api, &one.revocation, &next).await {
+            Ok(Created::Ours) => {
+                let name = evidence::name(next.head.index);
+                let evidence = Evidence { name, hash: next.head.hash.clone(), previous: at.hash.clone() };
+                written.sealed.push((one, evidence));
+                *at = next.head;
+            }
+            Err(fault) if fault.is_refusal() => one.hears(Err(fault)),
+            Ok(Created::Theirs) => {
+                written.left.push(one);
+                break;
+            }
+            Err(fault) => {
+                written.left.push(one);
+                written.result = Err(fault);
+                break;
             }
         }
-        let name = evidence::name(sealed.head.index);
-        return Ok(Evidence { name, hash: sealed.head.hash, previous: head.hash });
     }
-    Err(Fault::Transient { doing: "seal the evidence", cause: "somebody else kept sealing".to_owned() })
+    written.left.extend(rest);
+    written
 }
 
 async fn head(api: &Api<ConfigMap>) -> Result<(Head, Option<ConfigMap>), Fault> {
@@ -75,42 +193,46 @@ async fn head(api: &Api<ConfigMap>) -> Result<(Head, Option<ConfigMap>), Fault> 
     Ok((head, Some(map)))
 }
 
-/// A record of this Revocation at this end, up to the head.
-async fn find(
-    api: &Api<ConfigMap>,
-    revocation: &Revocation,
-    story: &Story,
-    head: &Head,
-) -> Result<Option<Evidence>, Fault> {
-    let selector = format!("{OF}={}", revocation.uid().unwrap_or_default());
-    let found = call("look for the record", api.list(&ListParams::default().labels(&selector))).await?;
-    Ok(found.items.iter().find_map(|map| {
-        let text = map.data.as_ref()?.get(evidence::KEY)?;
-        let record: evidence::Record = serde_json::from_str(text).ok()?;
-        (same_end(&record.story, story) && record.index <= head.index).then(|| Evidence {
-            name: map.name_any(),
-            hash: evidence::hash(text),
-            previous: record.previous,
-        })
-    }))
+/// A record that stands at or before the head.
+struct Found {
+    revocation: String,
+    story: Story,
+    evidence: Evidence,
 }
 
-/// Whether a record tells of this end: the same phase of the same attempt, behind the same gate, by the same decision.
-fn same_end(record: &Story, story: &Story) -> bool {
-    let end = |story: &Story| (story.phase.clone(), story.attempt, story.gate.clone(), story.rejecter.clone());
-    end(record) == end(story)
+impl Found {
+    /// Whether it tells of this end: the same phase of the same attempt, behind the same gate, by the same decision.
+    fn is_of(&self, waiting: &Waiting) -> bool {
+        let end = |story: &Story| (story.phase.clone(), story.attempt, story.gate.clone(), story.rejecter.clone());
+        self.revocation == waiting.revocation && end(&self.story) == end(&waiting.story)
+    }
+}
+
+/// The records of these Revocations up to the head.
+async fn find(api: &Api<ConfigMap>, waiting: &[Waiting], head: &Head) -> Result<Vec<Found>, Fault> {
+    let uids: BTreeSet<&str> = waiting.iter().map(|one| one.revocation.as_str()).collect();
+    let selector = format!("{OF} in ({})", uids.into_iter().collect::<Vec<_>>().join(","));
+    let found = call("look for the records", api.list(&ListParams::default().labels(&selector))).await?;
+    let read = |map: &ConfigMap| {
+        let text = map.data.as_ref()?.get(evidence::KEY)?;
+        let record: evidence::Record = serde_json::from_str(text).ok()?;
+        let evidence = Evidence { name: map.name_any(), hash: evidence::hash(text), previous: record.previous };
+        let revocation = map.labels().get(OF)?.clone();
+        (record.index <= head.index).then_some(Found { revocation, story: record.story, evidence })
+    };
+    Ok(found.items.iter().filter_map(read).collect())
 }
 
 enum Created {
     Ours,
-    Theirs(String),
+    /// A record stands in its place.
+    Theirs,
 }
 
 async fn create(api: &Api<ConfigMap>, revocation: &str, sealed: &Sealed) -> Result<Created, Fault> {
-    let name = evidence::name(sealed.head.index);
     let map = ConfigMap {
         metadata: ObjectMeta {
-            name: Some(name.clone()),
+            name: Some(evidence::name(sealed.head.index)),
             labels: Some(BTreeMap::from([
                 (names::PART.to_owned(), evidence::PART.to_owned()),
                 (OF.to_owned(), revocation.to_owned()),
@@ -123,113 +245,30 @@ async fn create(api: &Api<ConfigMap>, revocation: &str, sealed: &Sealed) -> Resu
     };
     match call("write the record", api.create(&PostParams::default(), &map)).await {
         Ok(_) => Ok(Created::Ours),
-        Err(fault) if fault.is_conflict() => {
-            let theirs = call("read the record in its place", api.get(&name)).await?;
-            Ok(Created::Theirs(theirs.data.and_then(|mut data| data.remove(evidence::KEY)).unwrap_or_default()))
-        }
+        Err(fault) if fault.is_conflict() => Ok(Created::Theirs),
         Err(fault) => Err(fault),
     }
 }
 
-/// Moves the head by compare-and-swap; a head that moved meanwhile is found by whoever looks next.
-async fn move_head(api: &Api<ConfigMap>, standing: Option<ConfigMap>, head: &Head) -> Result<(), Fault> {
-    let fresh = standing.is_none();
-    let mut map = standing.unwrap_or_else(|| ConfigMap {
-        metadata: ObjectMeta {
-            name: Some(names::EVIDENCE_HEAD.to_owned()),
-            labels: Some(BTreeMap::from([(names::PART.to_owned(), "head".to_owned())])),
-            ..ObjectMeta::default()
-        },
-        ..ConfigMap::default()
-    });
-    map.data = Some(head.data());
-    let params = PostParams::default();
-    let write = async {
-        if fresh { api.create(&params, &map).await } else { api.replace(names::EVIDENCE_HEAD, &params, &map).await }
-    };
-    match call("move the head of the evidence", write).await {
-        Err(fault) if !fault.is_conflict() => Err(fault),
-        _ => Ok(()),
+/// Goes on behind every record that stands after this place.
+async fn follow(api: &Api<ConfigMap>, at: &mut Head) -> Result<(), Fault> {
+    loop {
+        let name = evidence::name(at.index.saturating_add(1));
+        let Some(map) = call("read the record in its place", api.get_opt(&name)).await? else { return Ok(()) };
+        let text = map.data.and_then(|mut data| data.remove(evidence::KEY)).unwrap_or_default();
+        *at = evidence::follow(at, &text).ok_or_else(|| {
+            Fault::Stalled(format!("{name} does not follow the evidence before it; see `rollcall evidence verify`"))
+        })?;
     }
 }
 
-/// The story as the Revocation tells it, without any name, address or salt.
-fn story(ctx: &Context, revocation: &Revocation, part: &Part, person: Option<&Person>, rule: &str) -> Story {
-    let status = revocation.status.clone().unwrap_or_default();
-    let instants = part.instants.clone().unwrap_or_default();
-    let planned = part.plan.iter().flat_map(|plan| &plan.remaining);
-    let action = |target: &revocation::Target| target.action.as_str().to_owned();
-    Story {
-        revocation: revocation.name_any(),
-        operation: revocation.spec.operation.as_str().to_owned(),
-        phase: part.phase.map(|phase| phase.as_str().to_owned()).unwrap_or_default(),
-        attempt: part.attempt.unwrap_or(0),
-        person: revocation.spec.person.clone(),
-        subject: subject(person),
-        policy: revocation.spec.policy.clone(),
-        rule: evidence::hash(rule),
-        plan: part.plan.as_ref().map(|plan| plan.hash.clone()),
-        approver: approver(revocation, part),
-        rejecter: revocation.spec.rejection.as_ref().map(|rejection| rejection.by.clone()),
-        gate: part.gate.as_ref().map(|gate| gate.reason.clone()),
-        steps: status
-            .steps
-            .iter()
-            .map(|step| evidence::Step {
-                object: object(&step.target),
-                action: action(&step.target),
-                outcome: step.outcome.as_str().to_owned(),
-                at: step.at,
-            })
-            .collect(),
-        verdicts: status
-            .verdicts
-            .iter()
-            .map(|verdict| evidence::Verdict {
-                object: object(&verdict.target),
-                verdict: verdict.verdict.as_str().to_owned(),
-                at: verdict.at,
-            })
-            .collect(),
-        remaining: planned
-            .chain(&status.remaining)
-            .map(|remaining| evidence::Remaining { what: remaining.what.clone(), why: remaining.why.clone() })
-            .collect(),
-        instants: evidence::Instants {
-            effective: instants.effective,
-            seen: instants.seen,
-            released: instants.released,
-            acted: status.acted,
-            verified: status.verified,
-            confirmed: status.confirmed,
-        },
-        sealed: (ctx.clock)(),
+/// Moves the head by compare-and-swap; says whether it still stood where it was read.
+async fn move_head(api: &Api<ConfigMap>, current: Option<ConfigMap>, head: &Head) -> Result<bool, Fault> {
+    match swap::write(api, HEAD, current, head.data()).await {
+        Ok(_) => Ok(true),
+        Err(fault) if fault.is_conflict() => Ok(false),
+        Err(fault) => Err(fault),
     }
-}
-
-/// Who approved this very plan.
-fn approver(revocation: &Revocation, part: &Part) -> Option<String> {
-    let approval = revocation.spec.approval.as_ref()?;
-    (part.plan.as_ref()?.hash == approval.plan_hash).then(|| approval.by.clone())
-}
-
-fn object(target: &revocation::Target) -> evidence::Object {
-    evidence::Object {
-        kind: target.kind.as_str().to_owned(),
-        namespace: target.namespace.clone(),
-        name: target.name.clone(),
-        uid: target.uid.clone(),
-    }
-}
-
-/// The salted digest of the HR record; zeros where the Person, and with it the salt, is gone.
-fn subject(person: Option<&Person>) -> String {
-    let salted = person.and_then(|person| {
-        let salt = person.status.as_ref()?.salt.as_ref()?;
-        let record = person.spec.records.first()?;
-        Some(evidence::subject(salt, &record.connection, &HrId(record.id.clone())))
-    });
-    salted.unwrap_or_else(|| GENESIS.to_owned())
 }
 
 #[cfg(test)]

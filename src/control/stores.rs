@@ -1,22 +1,25 @@
-//! What control watches: everybody, the policies and connections, Revocations, the ledger and the stop; marked accounts,
+//! What control watches: everybody, the policies and connections, Revocations, the ledger and the stop; annotated accounts,
 //! bindings and the roles they name; token Secrets where that was consented to.
 //!
 //! A store may nominate, and what is written on its word carries a resourceVersion; the revoker decides on live reads.
-//! Each watch says whom its changes concern, and wakes them and nobody else.
+//! Each watch says who its changes are about, and wakes them and nobody else.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod watches;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef, Subject};
+use kube::ResourceExt;
 use kube::api::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event};
-use kube::{Resource, ResourceExt};
-use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
+use self::watches::{Listed, one, ours, place, theirs};
 use super::owned::{Bound, Place, Since};
+use super::owned_status::open;
 use super::shelf::{Changed, Shelf};
 use super::{Context, returns};
 use crate::api::revocation::{Operation, Phase, RevocationStatus};
@@ -48,7 +51,7 @@ pub struct Stores {
     stops: Shelf<ConfigMap>,
     /// The ledger, and the version of its ConfigMap.
     ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
-    /// Uid of every account and binding there is, marked or not: what came back is found by its place.
+    /// Uid of every account and binding there is, annotated or not: what came back is found by its place.
     uids: RwLock<HashMap<(&'static str, Place), String>>,
     /// Whose token a Secret is, by namespace and name, where control may know.
     tokens: Mutex<HashMap<String, HashMap<String, String>>>,
@@ -246,114 +249,6 @@ pub async fn secrets(ctx: Arc<Context>, namespace: String) {
     .await;
 }
 
-/// Watches a kind of ours, which is held whole.
-fn ours<K>(
-    ctx: &Arc<Context>,
-    tasks: &mut JoinSet<()>,
-    what: &'static str,
-    shelf: fn(&Context) -> &Shelf<K>,
-    changed: impl Fn(&Context, &Changed<K>) + Send + Sync + 'static,
-) where
-    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + std::fmt::Debug
-        + Send
-        + Sync
-        + 'static,
-{
-    // A watch that is lost without a word is noticed after its own timeout: short where leavers depend on it.
-    let api: Api<K> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    keep(ctx, tasks, what, watcher::watcher(api.watched(), watcher::Config::default().timeout(30)), shelf, changed);
-}
-
-/// Watches one ConfigMap of ours.
-fn one(
-    ctx: &Arc<Context>,
-    tasks: &mut JoinSet<()>,
-    name: &'static str,
-    shelf: fn(&Context) -> &Shelf<ConfigMap>,
-    changed: impl Fn(&Context, &Changed<ConfigMap>) + Send + Sync + 'static,
-) {
-    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let config = watcher::Config::default().timeout(30).fields(&format!("metadata.name={name}"));
-    keep(ctx, tasks, name, watcher::watcher(api.watched(), config), shelf, changed);
-}
-
-fn keep<K>(
-    ctx: &Arc<Context>,
-    tasks: &mut JoinSet<()>,
-    what: &'static str,
-    events: impl futures::Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
-    shelf: fn(&Context) -> &Shelf<K>,
-    changed: impl Fn(&Context, &Changed<K>) + Send + Sync + 'static,
-) where
-    K: Resource + Send + Sync + 'static,
-{
-    let ctx = Arc::clone(ctx);
-    tasks.spawn(async move {
-        follow(what, events, |event| {
-            shelf(&ctx).see(event).iter().for_each(|change| changed(&ctx, change));
-        })
-        .await;
-    });
-}
-
-/// What one list of a watch named, so that what is missing from the next is known to be gone.
-#[derive(Default)]
-struct Listed {
-    before: HashSet<Place>,
-    now: HashSet<Place>,
-    done: tokio::sync::watch::Sender<bool>,
-}
-
-impl Listed {
-    fn done(&self) -> tokio::sync::watch::Receiver<bool> {
-        self.done.subscribe()
-    }
-}
-
-fn place(meta: &ObjectMeta) -> Place {
-    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
-}
-
-/// Watches a kind of the cluster's, of which only what is owned is held. Of each object namespace and name are kept.
-fn theirs<K>(
-    ctx: &Arc<Context>,
-    tasks: &mut JoinSet<()>,
-    what: &'static str,
-    mut listed: Listed,
-    changed: impl Fn(&Context, &K) + Send + Sync + 'static,
-    gone: impl Fn(&Context, &ObjectMeta) + Send + Sync + 'static,
-) where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
-{
-    let ctx = Arc::clone(ctx);
-    let events = watcher::watcher(Api::<K>::all(ctx.client.clone()).watched(), watcher::Config::default());
-    tasks.spawn(async move {
-        follow(what, events, |event| match event {
-            Event::Init => listed.before = std::mem::take(&mut listed.now),
-            Event::InitApply(object) | Event::Apply(object) => {
-                listed.before.remove(&place(object.meta()));
-                listed.now.insert(place(object.meta()));
-                changed(&ctx, &object);
-            }
-            Event::InitDone => {
-                for (namespace, name) in std::mem::take(&mut listed.before) {
-                    let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
-                    gone(&ctx, &ObjectMeta { name: Some(name), namespace, ..ObjectMeta::default() });
-                }
-                listed.done.send_replace(true);
-            }
-            Event::Delete(object) => {
-                listed.now.remove(&place(object.meta()));
-                gone(&ctx, object.meta());
-            }
-        })
-        .await;
-    });
-}
-
 fn person_changed(ctx: &Context, changed: &Changed<Person>) {
     let Some(person) = changed.after.as_ref().or(changed.before.as_ref()) else { return };
     let name = person.name_any();
@@ -382,9 +277,16 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
             if after.status.as_ref().is_some_and(done) {
                 returns::ended(ctx, after);
             }
+            if !open(after) {
+                ctx.claims.forget(&after.uid().unwrap_or_default());
+            }
             ctx.revocation_changed(&after.name_any());
         }
-        (Some(before), None) => ctx.epochs(|epochs| epochs.forget(&before.uid().unwrap_or_default())),
+        (Some(before), None) => {
+            let uid = before.uid().unwrap_or_default();
+            ctx.epochs(|epochs| epochs.forget(&uid));
+            ctx.claims.forget(&uid);
+        }
         (None, None) => {}
     }
 }
@@ -412,12 +314,12 @@ fn ledger_changed(ctx: &Context) {
 fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
     ctx.stores.set_uid("ServiceAccount", place(&account.metadata), account.uid());
     returns::account(ctx, &account.metadata);
-    let since = inventory::since(&account.metadata, &inventory::MARK_FIELD);
-    let marked = inventory::account(&account.metadata).map(|object| Since { object, at: since });
-    if let Some(marked) = &marked {
-        ctx.consents.owned(&marked.object.namespace);
+    let since = inventory::since(&account.metadata, &inventory::OWNER_FIELD);
+    let annotated = inventory::account(&account.metadata).map(|object| Since { object, at: since });
+    if let Some(annotated) = &annotated {
+        ctx.consents.owned(&annotated.object.namespace);
     }
-    let touched = ctx.owned(|owned| owned.account(&place(&account.metadata), marked));
+    let touched = ctx.owned(|owned| owned.account(&place(&account.metadata), annotated));
     ctx.touched(&touched);
 }
 

@@ -34,21 +34,23 @@ pub struct GateInputs {
     pub stopped: Option<String>,
 }
 
-/// Reads person, policy, connections, ledger and stop, none of them from a cache.
+/// What the gates ask that is the same for every leaver of a policy.
+#[derive(Clone, Debug)]
+pub struct OfPolicy {
+    policy: Option<SyncPolicy>,
+    trusted: bool,
+    ledger: Option<Arc<Ledger>>,
+    stopped: Option<String>,
+}
+
+/// Reads policy, connections, ledger and stop, none of them from a cache.
 ///
 /// # Errors
-/// When person, policy or connection cannot be read. A ledger or stop that cannot be read stops instead.
-pub async fn read(
-    client: &Client,
-    namespace: &str,
-    revocation: &Revocation,
-    now: Timestamp,
-) -> Result<GateInputs, Fault> {
-    let people: Api<Person> = Api::namespaced(client.clone(), namespace);
+/// When policy or connection cannot be read. A ledger or stop that cannot be read stops instead.
+pub async fn of_policy(client: &Client, namespace: &str, policy: &str, now: Timestamp) -> Result<OfPolicy, Fault> {
     let policies: Api<SyncPolicy> = Api::namespaced(client.clone(), namespace);
-    let (person, policy, ledger, stopped) = futures::join!(
-        call("read the person", people.get_opt(&revocation.spec.person)),
-        call("read the policy", policies.get_opt(&revocation.spec.policy)),
+    let (policy, ledger, stopped) = futures::join!(
+        call("read the policy", policies.get_opt(policy)),
         ledger_store::ledger(client, namespace),
         stop::stopped(client, namespace),
     );
@@ -57,14 +59,23 @@ pub async fn read(
         Some(policy) => trusted(client, namespace, policy, now).await?,
         None => false,
     };
-    Ok(GateInputs {
-        revocation: revocation.clone(),
-        person: person?,
-        policy,
-        trusted,
-        ledger: ledger.ok().map(Arc::new),
-        stopped,
-    })
+    Ok(OfPolicy { policy, trusted, ledger: ledger.ok().map(Arc::new), stopped })
+}
+
+/// Reads the person, and puts together what the gates ask of this Revocation.
+///
+/// # Errors
+/// When the person cannot be read.
+pub async fn read(
+    client: &Client,
+    namespace: &str,
+    revocation: &Revocation,
+    of_policy: OfPolicy,
+) -> Result<GateInputs, Fault> {
+    let people: Api<Person> = Api::namespaced(client.clone(), namespace);
+    let person = call("read the person", people.get_opt(&revocation.spec.person)).await?;
+    let OfPolicy { policy, trusted, ledger, stopped } = of_policy;
+    Ok(GateInputs { revocation: revocation.clone(), person, policy, trusted, ledger, stopped })
 }
 
 /// Whether the newest answer of every connection of the policy is trusted.

@@ -12,7 +12,7 @@ use axum::routing::get;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 
-use super::lease::Beat;
+use super::lease::Heartbeat;
 use super::outcome::Fault;
 use super::telemetry::Metrics;
 
@@ -21,11 +21,11 @@ const BACKLOG: i32 = 128;
 
 /// What the server tells of.
 #[derive(Debug, Default)]
-pub struct Pulse {
+pub struct Health {
     /// Set once the process has reached the cluster. A replica that stands by is ready too.
     pub ready: AtomicBool,
     /// Of the task that holds or seeks the lease.
-    pub beat: Arc<Beat>,
+    pub heartbeat: Arc<Heartbeat>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -61,38 +61,38 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 ///
 /// # Errors
 /// When the server itself fails.
-pub async fn serve(listener: TcpListener, pulse: Arc<Pulse>) -> Result<(), Fault> {
+pub async fn serve(listener: TcpListener, health: Arc<Health>) -> Result<(), Fault> {
     let failed = |error: std::io::Error| Fault::Transient { doing: "answer probes", cause: error.kind().to_string() };
-    axum::serve(listener, routes(pulse)).await.map_err(failed)
+    axum::serve(listener, routes(health)).await.map_err(failed)
 }
 
-fn routes(pulse: Arc<Pulse>) -> Router {
+fn routes(health: Arc<Health>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(pulse)
+        .with_state(health)
 }
 
-async fn healthz(State(pulse): State<Arc<Pulse>>) -> (StatusCode, &'static str) {
-    if pulse.beat.alive() {
+async fn healthz(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
+    if health.heartbeat.alive() {
         (StatusCode::OK, "alive\n")
     } else {
         (StatusCode::INTERNAL_SERVER_ERROR, "the task that holds or seeks the lease is stuck\n")
     }
 }
 
-async fn readyz(State(pulse): State<Arc<Pulse>>) -> (StatusCode, &'static str) {
-    if pulse.ready.load(Ordering::Relaxed) {
+async fn readyz(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
+    if health.ready.load(Ordering::Relaxed) {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not started yet\n")
     }
 }
 
-async fn metrics(State(pulse): State<Arc<Pulse>>) -> Response {
+async fn metrics(State(health): State<Arc<Health>>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match pulse.metrics.text() {
+    match health.metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -105,10 +105,10 @@ mod tests {
     use super::*;
 
     /// Status line and body of one GET, over a real socket.
-    async fn ask(path: &str, pulse: Arc<Pulse>) -> (u16, String) {
+    async fn ask(path: &str, health: Arc<Health>) -> (u16, String) {
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = format!("http://{}{path}", listener.local_addr().unwrap());
-        let server = tokio::spawn(serve(listener, pulse));
+        let server = tokio::spawn(serve(listener, health));
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().tls_certs_only(Vec::new()).no_proxy().build().unwrap();
         let response = client.get(url).send().await.unwrap();
@@ -119,17 +119,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_is_ready_only_once_it_has_started() {
-        let pulse = Arc::new(Pulse::default());
-        assert_eq!(ask("/readyz", Arc::clone(&pulse)).await.0, 503);
-        pulse.ready.store(true, Ordering::Relaxed);
-        assert_eq!(ask("/readyz", pulse).await.0, 200);
+        let health = Arc::new(Health::default());
+        assert_eq!(ask("/readyz", Arc::clone(&health)).await.0, 503);
+        health.ready.store(true, Ordering::Relaxed);
+        assert_eq!(ask("/readyz", health).await.0, 200);
     }
 
     #[tokio::test]
     async fn a_process_is_alive_while_its_lease_task_comes_round() {
         assert_eq!(ask("/healthz", Arc::default()).await, (200, "alive\n".to_owned()));
-        let beat = Arc::new(Beat::silent_for(Duration::from_secs(60)));
-        assert_eq!(ask("/healthz", Arc::new(Pulse { beat, ..Pulse::default() })).await.0, 500);
+        let heartbeat = Arc::new(Heartbeat::silent_for(Duration::from_secs(60)));
+        assert_eq!(ask("/healthz", Arc::new(Health { heartbeat, ..Health::default() })).await.0, 500);
     }
 
     #[tokio::test]
@@ -146,9 +146,9 @@ mod tests {
 
     #[tokio::test]
     async fn metrics_are_served() {
-        let pulse = Arc::new(Pulse::default());
-        pulse.metrics.leading(true);
-        let (status, text) = ask("/metrics", pulse).await;
+        let health = Arc::new(Health::default());
+        health.metrics.leading(true);
+        let (status, text) = ask("/metrics", health).await;
         assert_eq!(status, 200);
         assert!(text.contains("rollcall_leader 1"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! What the cluster holds, as plain values: marked accounts, bindings, and who runs as an account.
+//! What the cluster holds, as plain values: annotated accounts, bindings, and who runs as an account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use super::outcome::Fault;
 use crate::api::names;
 use domain::plan::{Account, Binding, Kind, Subject};
 
-/// The marked account that this metadata describes; `None` without a mark.
+/// The annotated account that this metadata describes; `None` without an owner annotation.
 #[must_use]
 pub fn account(meta: &ObjectMeta) -> Option<Account> {
     let annotations = meta.annotations.as_ref()?;
@@ -26,7 +26,7 @@ pub fn account(meta: &ObjectMeta) -> Option<Account> {
         namespace: meta.namespace.clone()?,
         name: meta.name.clone()?,
         uid: meta.uid.clone()?,
-        mark: annotations.get(names::OWNER)?.clone(),
+        owner: annotations.get(names::OWNER)?.clone(),
         purpose: annotations.get(names::PURPOSE).cloned(),
         break_glass: break_glass(meta),
     })
@@ -86,8 +86,8 @@ pub fn since(meta: &ObjectMeta, path: &[&str]) -> Option<Timestamp> {
     meta.creation_timestamp.as_ref().map(|time| time.0).into_iter().chain(changed).max()
 }
 
-/// Where the managedFields of a ServiceAccount have its owner mark.
-pub const MARK_FIELD: [&str; 3] = ["f:metadata", "f:annotations", "f:rollcall.dev/owner"];
+/// Where the managedFields of a ServiceAccount have its owner annotation.
+pub const OWNER_FIELD: [&str; 3] = ["f:metadata", "f:annotations", "f:rollcall.dev/owner"];
 /// Where the managedFields of a binding have its subjects.
 pub const SUBJECTS_FIELD: [&str; 1] = ["f:subjects"];
 
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_says_whose_it_is_since_it_was_made_or_last_marked() {
+    fn an_object_says_whose_it_is_since_it_was_made_or_last_annotated() {
         let meta = |fields: serde_json::Value| -> ObjectMeta {
             serde_json::from_value(json!({
                 "creationTimestamp": "2026-01-01T00:00:00Z",
@@ -294,8 +294,8 @@ mod tests {
         let mark = json!({"f:metadata": {"f:annotations": {".": {}, "f:rollcall.dev/owner": {}}}});
         let other = json!({"f:metadata": {"f:annotations": {".": {}, "f:team": {}}}});
         let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
-        assert_eq!(since(&meta(mark), &MARK_FIELD), at("2026-03-01T00:00:00Z"));
-        assert_eq!(since(&meta(other), &MARK_FIELD), at("2026-01-01T00:00:00Z"));
-        assert_eq!(since(&ObjectMeta::default(), &MARK_FIELD), None);
+        assert_eq!(since(&meta(mark), &OWNER_FIELD), at("2026-03-01T00:00:00Z"));
+        assert_eq!(since(&meta(other), &OWNER_FIELD), at("2026-01-01T00:00:00Z"));
+        assert_eq!(since(&ObjectMeta::default(), &OWNER_FIELD), None);
     }
 }

@@ -35,15 +35,15 @@ const STUCK: Duration = Duration::from_secs(60);
 
 /// Said by the task that holds or seeks the lease each time it comes round, so that a stuck one is seen from outside.
 #[derive(Debug)]
-pub struct Beat(Mutex<Instant>);
+pub struct Heartbeat(Mutex<Instant>);
 
-impl Default for Beat {
+impl Default for Heartbeat {
     fn default() -> Self {
         Self(Mutex::new(Instant::now()))
     }
 }
 
-impl Beat {
+impl Heartbeat {
     fn now(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
@@ -67,7 +67,7 @@ pub struct Candidate {
     name: String,
     identity: String,
     clock: fn() -> Timestamp,
-    beat: Arc<Beat>,
+    heartbeat: Arc<Heartbeat>,
 }
 
 /// What a candidate does next.
@@ -154,7 +154,7 @@ impl Drop for Leading {
 
 impl Candidate {
     /// A candidate for the Lease `name`. `identity` must be no other process's, not even an earlier one's of the same
-    /// pod; `clock` gives the instants that are written for readers; `beat` is said on every round.
+    /// pod; `clock` gives the instants that are written for readers; `heartbeat` is said on every round.
     #[must_use]
     pub fn new(
         client: Client,
@@ -162,9 +162,9 @@ impl Candidate {
         name: String,
         identity: String,
         clock: fn() -> Timestamp,
-        beat: Arc<Beat>,
+        heartbeat: Arc<Heartbeat>,
     ) -> Self {
-        Self { api: Api::namespaced(client, namespace), name, identity, clock, beat }
+        Self { api: Api::namespaced(client, namespace), name, identity, clock, heartbeat }
     }
 
     /// Waits until this candidate leads; `None` when told to stop before.
@@ -181,7 +181,7 @@ impl Candidate {
     pub async fn lead(self, stop: &CancellationToken) -> Option<Leading> {
         let mut seen: Option<(Option<LeaseSpec>, Instant)> = None;
         loop {
-            self.beat.now();
+            self.heartbeat.now();
             let pause = tokio::select! {
                 () = stop.cancelled() => return None,
                 round = self.round(&mut seen) => match round {
@@ -262,7 +262,7 @@ impl Candidate {
                 }
                 () = sleep(pause) => {}
             }
-            self.beat.now();
+            self.heartbeat.now();
             let sent = Instant::now();
             let answer = self.attempt(&mut lease, CALL.min(DEADLINE.saturating_sub(renewed.elapsed()))).await;
             if answer == Answer::Renewed {

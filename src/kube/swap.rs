@@ -49,18 +49,31 @@ pub async fn swap<T>(
             Change::Keep(value) => return Ok((value, current)),
             Change::Write(data, value) => (data, value),
         };
-        let fresh = current.is_none();
-        let mut map = current.unwrap_or_else(|| empty(kept));
-        map.data = Some(data);
-        let params = PostParams::default();
-        let write =
-            async { if fresh { api.create(&params, &map).await } else { api.replace(kept.name, &params, &map).await } };
-        match call(kept.doing, write).await {
+        match write(api, kept, current, data).await {
             Err(fault) if fault.is_conflict() => {}
             written => return Ok((value, Some(written?))),
         }
     }
     Err(Fault::Transient { doing: kept.doing, cause: "somebody else kept writing".to_owned() })
+}
+
+/// Writes these data over exactly what was read; one that was not there is created.
+///
+/// # Errors
+/// A conflict, if somebody else wrote since; or transient.
+pub async fn write(
+    api: &Api<ConfigMap>,
+    kept: Kept<'_>,
+    current: Option<ConfigMap>,
+    data: BTreeMap<String, String>,
+) -> Result<ConfigMap, Fault> {
+    let fresh = current.is_none();
+    let mut map = current.unwrap_or_else(|| empty(kept));
+    map.data = Some(data);
+    let params = PostParams::default();
+    let write =
+        async { if fresh { api.create(&params, &map).await } else { api.replace(kept.name, &params, &map).await } };
+    call(kept.doing, write).await
 }
 
 fn empty(kept: Kept<'_>) -> ConfigMap {

@@ -1,5 +1,6 @@
 //! The acts: the only code that deletes anything, and re-creates an account as it was.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -7,7 +8,8 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 
 use super::Context;
-use super::aside::{self, Aside};
+
+use super::finalizers::{self, Held};
 use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen, dynamic};
 use super::record::Record;
 use crate::api::condition::Reason;
@@ -19,7 +21,7 @@ use domain::plan::{Action, Kind, RemainingReason, Target};
 /// Longest time for one step, all its calls together.
 const STEP: Duration = Duration::from_secs(45);
 /// How often an object that was changed since it was looked at is looked at again and tried by its version. After that
-/// its uid alone has to fit: whoever keeps changing their account does not keep it.
+/// its uid alone has to fit: who keeps changing their account does not keep it.
 const TOUCHED: usize = 5;
 
 /// How one act ended.
@@ -83,6 +85,7 @@ pub async fn act(ctx: &Context, observer: &Observer<'_>, targets: &[Seen], recor
     if record.acted().is_some() {
         return Ok(());
     }
+    let before: BTreeSet<String> = record.done().map(|(uid, _)| uid.to_owned()).collect();
     let mut result = Ok(());
     let mut held = Vec::new();
     for wave in waves(targets) {
@@ -95,26 +98,36 @@ pub async fn act(ctx: &Context, observer: &Observer<'_>, targets: &[Seen], recor
         while let Some((seen, stepped)) = steps.next().await {
             match stepped {
                 Ok(Stepped::Ended(ended)) => note(ctx, record, seen, ended).await,
-                Ok(Stepped::Held(by)) => held.push(Aside { seen, by }),
+                Ok(Stepped::Held(by)) => held.push(Held { seen, by }),
                 Err(fault) => result = result.and(Err(fault)), // the others go on: one target must not shield them
             }
             record.write_by_and_by().await?;
         }
     }
-    result = result.and(aside::wait(ctx, held, record).await);
+    result = result.and(finalizers::wait(ctx, held, record).await);
     if result.is_ok() {
         record.set_acted(calls::now());
     }
     record.write().await?;
+    publish_on_person(ctx, record, &done_since(&before, record)).await;
     result
+}
+
+/// How many targets of each action were brought to their end since `before`.
+fn done_since(before: &BTreeSet<String>, record: &Record) -> BTreeMap<Action, usize> {
+    let mut done = BTreeMap::new();
+    for (_, action) in record.done().filter(|(uid, _)| !before.contains(*uid)) {
+        *done.entry(action).or_default() += 1;
+    }
+    done
 }
 
 /// The order of acting: what can be ended at once goes before what a finalizer will hold, and in each, rights before
 /// accounts. Within a wave nobody waits for anybody.
 fn waves(targets: &[Seen]) -> Vec<Vec<&Seen>> {
-    let is_held = |seen: &Seen| matches!(seen.sight, Observation::Standing { held: true, .. });
+    let is_held = |seen: &Seen| matches!(seen.observation, Observation::Standing { held: true, .. });
     let is_account = |seen: &Seen| seen.target.kind == Kind::ServiceAccount;
-    let open = targets.iter().filter(|seen| !matches!(seen.sight, Observation::Settled));
+    let open = targets.iter().filter(|seen| !matches!(seen.observation, Observation::Settled));
     let (held, free): (Vec<&Seen>, Vec<&Seen>) = open.partition(|seen| is_held(seen));
     [free, held]
         .into_iter()
@@ -133,10 +146,10 @@ async fn in_time(ctx: &Context, step: impl Future<Output = Result<Stepped, Fault
     tokio::time::timeout(STEP, step).await.unwrap_or_else(|_| Err(Fault::unanswered("act")))
 }
 
-/// Notes how a step ended, and tells about it.
+/// Notes how a step ended, and publishes it on the object.
 pub async fn note(ctx: &Context, record: &mut Record, seen: &Seen, ended: Ended) {
     let at = calls::now();
-    tell(ctx, record, seen, &ended, at).await;
+    publish_on_object(ctx, record, seen, &ended, at).await;
     if let Some(reason) = ended.left {
         record.left(&seen.target, reason);
     }
@@ -144,8 +157,8 @@ pub async fn note(ctx: &Context, record: &mut Record, seen: &Seen, ended: Ended)
 }
 
 /// What is to be done, by what was seen.
-fn next(sight: &Observation, action: Action, kept: bool) -> Result<Next, Fault> {
-    Ok(match (sight, action) {
+fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, Fault> {
+    Ok(match (observation, action) {
         (Observation::Settled, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
         (Observation::NotOurs(reason), _) => Next::End(Ended::left_alone(*reason)),
         (Observation::Refused(message), _) => Next::End(Ended::saying(StepOutcome::Refused, message.clone())),
@@ -174,7 +187,7 @@ async fn step(
     if cfg!(feature = "fault-noop") {
         return Ok(Stepped::Ended(Ended::new(StepOutcome::Done)));
     }
-    match next(&seen.sight, seen.target.action, manifest.is_some())? {
+    match next(&seen.observation, seen.target.action, manifest.is_some())? {
         Next::End(ended) => Ok(Stepped::Ended(ended)),
         Next::Create => create(ctx, &seen.target, manifest).await,
         Next::Delete => delete(ctx, observer, seen).await,
@@ -197,7 +210,7 @@ async fn step(
 #[allow(clippy::disallowed_methods, reason = "the one place that deletes")]
 async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<Stepped, Fault> {
     let (api, target) = (dynamic(ctx, &seen.target), &seen.target);
-    let mut version = match &seen.sight {
+    let mut version = match &seen.observation {
         Observation::Standing { version, .. } => version.clone(),
         _ => None,
     };
@@ -217,9 +230,9 @@ async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<S
             Err(fault) if fault.is_not_found() => return Ok(Stepped::Ended(Ended::new(StepOutcome::AlreadyGone))),
             Err(fault) if fault.is_conflict() => match observer.see(target).await? {
                 Observation::Standing { version: newer, .. } => version = newer,
-                sight => {
+                observation => {
                     // what stands there now is judged as if it had been seen first; it is not made again over another
-                    let Next::End(ended) = next(&sight, Action::Delete, false)? else { continue };
+                    let Next::End(ended) = next(&observation, Action::Delete, false)? else { continue };
                     return Ok(Stepped::Ended(ended));
                 }
             },
@@ -272,29 +285,32 @@ fn layer(fault: &Fault) -> String {
     };
     format!("{layer}: {}", message.chars().take(400).collect::<String>())
 }
-/// Events on the Person and on the object acted on.
-async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: jiff::Timestamp) {
+
+/// Whether a policy of this cluster refused a call: it speaks of one object, where RBAC speaks of a whole namespace.
+pub fn is_admission(fault: &Fault) -> bool {
+    fault.server_message().is_some_and(|message| message.contains("ValidatingAdmissionPolicy"))
+}
+
+/// What an action is called in events, and what it did.
+const fn told(action: Action) -> (Reason, &'static str) {
+    match action {
+        Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
+        Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
+        Action::Delete => (Reason::Removed, "deleted"),
+    }
+}
+
+/// Publishes an event on the object acted on.
+async fn publish_on_object(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: jiff::Timestamp) {
     if ended.outcome != StepOutcome::Done {
         return;
     }
     let target = &seen.target;
-    let (reason, did) = match target.action {
-        Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
-        Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
-        Action::Delete => (Reason::Removed, "deleted"),
-    };
+    let (reason, did) = told(target.action);
     let (api_version, kind) = match target.kind {
         Kind::ServiceAccount => ("v1", "ServiceAccount"),
         Kind::RoleBinding => ("rbac.authorization.k8s.io/v1", "RoleBinding"),
         Kind::ClusterRoleBinding => ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
-    };
-    let person = ObjectReference {
-        api_version: Some("rollcall.dev/v1alpha1".to_owned()),
-        kind: Some("Person".to_owned()),
-        name: Some(record.person().to_owned()),
-        namespace: Some(ctx.namespace.clone()),
-        uid: Some(record.person_uid().to_owned()),
-        ..ObjectReference::default()
     };
     let object = ObjectReference {
         api_version: Some(api_version.to_owned()),
@@ -305,10 +321,24 @@ async fn tell(ctx: &Context, record: &Record, seen: &Seen, ended: &Ended, at: ji
         ..ObjectReference::default()
     };
     let note = format!("{} by {}/{} of {}", did, ctx.instance, record.name(), record.person());
-    futures::join!(
-        publish_event(&ctx.client, "revoke", person, reason, note.clone(), at),
-        publish_event(&ctx.client, "revoke", object, reason, note, at),
-    );
+    publish_event(&ctx.client, "revoke", object, reason, note, at).await;
+}
+
+/// Publishes on the Person what was done: one event for each action, with the number of objects.
+async fn publish_on_person(ctx: &Context, record: &Record, done: &BTreeMap<Action, usize>) {
+    let person = ObjectReference {
+        api_version: Some("rollcall.dev/v1alpha1".to_owned()),
+        kind: Some("Person".to_owned()),
+        name: Some(record.person().to_owned()),
+        namespace: Some(ctx.namespace.clone()),
+        uid: Some(record.person_uid().to_owned()),
+        ..ObjectReference::default()
+    };
+    for (action, number) in done {
+        let (reason, did) = told(*action);
+        let note = format!("{number} of status.plan.targets {did}, by {}/{}", ctx.instance, record.name());
+        publish_event(&ctx.client, "revoke", person.clone(), reason, note, calls::now()).await;
+    }
 }
 
 #[cfg(test)]
@@ -331,15 +361,15 @@ mod tests {
     fn what_is_done_follows_from_what_was_seen() {
         let replaced = || Observation::Replaced { uid: "u-2".to_owned() };
         let refused = || Observation::Refused("RBAC".to_owned());
-        for (what, sight, action, kept, expected) in [
+        for (what, observation, action, kept, expected) in [
             ("an account that stands", standing(false), Action::Recreate, true, Next::Recreate),
             ("a binding that stands", standing(false), Action::Unbind, true, Next::Delete),
             ("an account to be removed", standing(true), Action::Delete, false, Next::Delete),
             ("an account a dead process had deleted", Observation::Gone, Action::Recreate, true, Next::Create),
         ] {
-            assert_eq!(next(&sight, action, kept).unwrap(), expected, "{what}");
+            assert_eq!(next(&observation, action, kept).unwrap(), expected, "{what}");
         }
-        for (what, sight, action, kept, expected) in [
+        for (what, observation, action, kept, expected) in [
             ("an account that was gone", Observation::Gone, Action::Recreate, false, StepOutcome::AlreadyGone),
             ("a binding that was gone", Observation::Gone, Action::Unbind, true, StepOutcome::AlreadyGone),
             ("an account made again", replaced(), Action::Recreate, true, StepOutcome::Done),
@@ -355,7 +385,7 @@ mod tests {
                 StepOutcome::Skipped,
             ),
         ] {
-            assert_eq!(outcome(&next(&sight, action, kept).unwrap()), Some(expected), "{what}");
+            assert_eq!(outcome(&next(&observation, action, kept).unwrap()), Some(expected), "{what}");
         }
         let unseen = Observation::Unseen(Fault::unanswered("look at a target"));
         assert!(next(&unseen, Action::Delete, true).is_err(), "what was not seen is asked for again");
@@ -363,7 +393,7 @@ mod tests {
 
     #[test]
     fn what_a_finalizer_holds_comes_last_and_rights_go_before_accounts() {
-        let seen = |name: &str, kind, sight| Seen {
+        let seen = |name: &str, kind, observation| Seen {
             target: Target {
                 action: Action::Delete,
                 kind,
@@ -372,7 +402,7 @@ mod tests {
                 uid: name.to_owned(),
                 why: String::new(),
             },
-            sight,
+            observation,
             canary: None,
             probe: None,
         };

@@ -11,6 +11,7 @@ use kube::api::PostParams;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Context;
+use super::act::is_admission;
 use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
 use domain::plan::Target;
@@ -37,7 +38,18 @@ pub async fn mint(ctx: &Context, target: &Target) -> Option<Canary> {
         spec: TokenRequestSpec { expiration_seconds: Some(LIFE), ..TokenRequestSpec::default() },
         ..TokenRequest::default()
     };
-    let minted = call("mint a canary", api.create_token_request(&target.name, &request)).await.ok()?;
+    if ctx.shared.makes_no_tokens(&target.namespace) {
+        return None;
+    }
+    let minted = match call("mint a canary", api.create_token_request(&target.name, &request)).await {
+        Ok(minted) => minted,
+        Err(fault) => {
+            if fault.is_forbidden() && !is_admission(&fault) {
+                ctx.shared.refused_a_token(&target.namespace);
+            }
+            return None;
+        }
+    };
     let token = SecretString::from(minted.status?.token);
     let answer = review(ctx, &token, None).await.ok()?;
     (answer.accepted && answer.uid.as_deref() == Some(target.uid.as_str()))

@@ -11,9 +11,9 @@
 //! cannot be ended delays only itself.
 
 mod act;
-mod aside;
 mod canary;
 mod check;
+mod finalizers;
 mod observe;
 #[cfg(test)]
 mod order;
@@ -29,15 +29,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use kube::Client;
 use kube::api::PostParams;
+use kube::{Client, ResourceExt};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::api::Revocation;
 use crate::api::revocation::Finished;
 use crate::kube::calls::{self, call};
-use crate::kube::gate_inputs;
+use crate::kube::gate_inputs::{self, GateInputs};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use domain::gate;
@@ -114,7 +114,7 @@ async fn work(ctx: Arc<Context>) -> Result<(), Fault> {
     let mut under_way = JoinSet::new();
     let mut first_fault = None;
     loop {
-        let looked = queue.refill(&ctx).await;
+        let looked = queue.refill(&ctx, under_way.is_empty()).await;
         while under_way.len() < UNDER_WAY
             && let Some(next) = queue.take()
         {
@@ -146,36 +146,49 @@ async fn carry_out(ctx: Arc<Context>, waiting: Waiting) -> Result<(), Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
     let Some(revocation) = call("read the Revocation", api.get_opt(&waiting.name)).await? else { return Ok(()) };
     let name = waiting.name.as_str();
-    let view = gate_inputs::read(&ctx.client, &ctx.namespace, &revocation, calls::now()).await?;
-    let Some(plan) = view.plan() else {
-        tracing::error!(revocation = name, "the plan is not the one its hash names; left alone");
-        return Ok(());
-    };
-    let released = match gate::gate(&plan, &view.facts(), calls::now()) {
-        Ok(released) => released,
-        Err(stop) => {
-            tracing::info!(revocation = name, gate = stop.reason(), "not carried out");
-            return Ok(());
-        }
-    };
+    let Some((released, inputs)) = pass(ctx, &revocation).await? else { return Ok(()) };
     let Some(mut record) = record::Record::open(ctx, revocation, &waiting) else {
         return Ok(()); // another process has it
     };
-    let observer = observe::Observer::new(ctx, &released, &view, &record).await?;
-    let looked = observer.observe(&record).await;
-    let _memory = ctx.memory.acquire_many(looked.kib().min(MEMORY)).await;
-    record.claim(&looked).await?;
-    act::act(ctx, &observer, looked.targets(), &mut record).await?;
+    let observer = observe::Observer::new(ctx, &released, &inputs, &record).await?;
+    let observed = observer.observe(&record).await;
+    let _memory = ctx.memory.acquire_many(observed.kib().min(MEMORY)).await;
+    record.claim(&observed).await?;
+    act::act(ctx, &observer, observed.targets(), &mut record).await?;
     if released.only_finish() {
         record.finish(Finished::Stopped, None);
         record.write().await?;
-    } else if verify::verify(ctx, &looked, &mut record).await? {
+    } else if verify::verify(ctx, &observed, &mut record).await? {
         drop(observer);
         drop(place); // the next one is acted on while this one waits
-        verify::confirm(ctx, &looked, &mut record).await?;
+        verify::confirm(ctx, &observed, &mut record).await?;
     }
     tracing::info!(revocation = name, finished = record.finished().map(Finished::as_str), "finished");
     Ok(())
+}
+
+/// Passes the gates of a Revocation, on reads that are half a second old at most. What they say no to is read again: what
+/// opened the gate may be newer than that.
+async fn pass(ctx: &Context, revocation: &Revocation) -> Result<Option<(gate::Released, GateInputs)>, Fault> {
+    let (name, policy) = (revocation.name_any(), &revocation.spec.policy);
+    let lately = ctx.shared.of_policy(ctx, policy).await?;
+    if let Ok(passed) = gate_inputs::read(&ctx.client, &ctx.namespace, revocation, lately).await.map(knock)? {
+        return Ok(Some(passed));
+    }
+    let now = ctx.shared.of_policy_now(ctx, policy).await?;
+    match gate_inputs::read(&ctx.client, &ctx.namespace, revocation, now).await.map(knock)? {
+        Ok(passed) => return Ok(Some(passed)),
+        Err(Some(stop)) => tracing::info!(revocation = name, gate = stop.reason(), "not carried out"),
+        Err(None) => tracing::error!(revocation = name, "the plan is not the one its hash names; left alone"),
+    }
+    Ok(None)
+}
+
+/// Passes the gates, or says which is shut; `None` where the plan is not the one its hash names.
+fn knock(inputs: GateInputs) -> Result<(gate::Released, GateInputs), Option<gate::Stop>> {
+    let plan = inputs.plan().ok_or(None)?;
+    let released = gate::gate(&plan, &inputs.facts(), calls::now())?;
+    Ok((released, inputs))
 }
 
 #[cfg(test)]

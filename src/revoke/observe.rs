@@ -23,7 +23,7 @@ use crate::kube::inventory;
 use crate::kube::outcome::Fault;
 use domain::gate::Released;
 use domain::ownership::{Index, PersonFacts};
-use domain::plan::{self, Action, Consent, Kind, Protected, RemainingReason, Target, World, reach};
+use domain::plan::{self, Action, ClusterInventory, Consent, Kind, Protected, RemainingReason, Target, reach};
 
 /// Targets of one Revocation that are looked at, acted on, or judged at once.
 pub const SIDE_BY_SIDE: usize = 8;
@@ -65,7 +65,7 @@ pub struct Seen {
     /// The target.
     pub target: Target,
     /// What was seen.
-    pub sight: Observation,
+    pub observation: Observation,
     /// A credential of the account, made before the act, where the namespace consented.
     pub canary: Option<Canary>,
     /// A right the binding gives, where one could be picked.
@@ -84,7 +84,7 @@ impl Observed {
 
     /// What it takes of memory, in KiB, together with the record that is made of it.
     pub fn kib(&self) -> u32 {
-        let manifests = self.0.iter().map(|seen| match &seen.sight {
+        let manifests = self.0.iter().map(|seen| match &seen.observation {
             Observation::Standing { manifest, .. } => 2 * manifest.len(),
             _ => 0,
         });
@@ -108,7 +108,12 @@ pub struct Observer<'a> {
 
 impl<'a> Observer<'a> {
     /// Reads what every look is judged by: everybody, and what runs as the accounts.
-    pub async fn new(ctx: &'a Context, released: &Released, view: &GateInputs, record: &Record) -> Result<Self, Fault> {
+    pub async fn new(
+        ctx: &'a Context,
+        released: &Released,
+        inputs: &GateInputs,
+        record: &Record,
+    ) -> Result<Self, Fault> {
         let targets = released.plan().targets.clone();
         let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
         let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
@@ -116,12 +121,12 @@ impl<'a> Observer<'a> {
         let ended = targets.iter().filter(|target| record.ended(target)).map(|target| target.uid.clone()).collect();
         Ok(Self {
             ctx,
-            person: view.person.as_ref().map(convert::person_facts),
+            person: inputs.person.as_ref().map(convert::person_facts),
             targets,
             ended,
             only_finish: released.only_finish(),
             index,
-            protected: view.protected(),
+            protected: inputs.protected(),
             consumers,
         })
     }
@@ -130,7 +135,7 @@ impl<'a> Observer<'a> {
     pub async fn observe(&self, record: &Record) -> Observed {
         let looks = self.targets.iter().map(|target| async {
             match record.settled(target) {
-                true => Seen { target: target.clone(), sight: Observation::Settled, canary: None, probe: None },
+                true => Seen { target: target.clone(), observation: Observation::Settled, canary: None, probe: None },
                 false => self.observe_one(target).await,
             }
         });
@@ -140,8 +145,8 @@ impl<'a> Observer<'a> {
     async fn observe_one(&self, target: &Target) -> Seen {
         let late = |_| Err(Fault::unanswered("look at a target"));
         let looked = tokio::time::timeout(LOOK, self.look(target)).await.unwrap_or_else(late);
-        let (sight, raw) = looked.unwrap_or_else(|fault| (Observation::Unseen(fault), None));
-        let Some(raw) = raw else { return Seen { target: target.clone(), sight, canary: None, probe: None } };
+        let (observation, raw) = looked.unwrap_or_else(|fault| (Observation::Unseen(fault), None));
+        let Some(raw) = raw else { return Seen { target: target.clone(), observation, canary: None, probe: None } };
         let proof = async {
             match target.kind {
                 Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
@@ -149,12 +154,12 @@ impl<'a> Observer<'a> {
             }
         };
         let (canary, probe) = tokio::time::timeout(LOOK, proof).await.unwrap_or_default();
-        Seen { target: target.clone(), sight, canary, probe }
+        Seen { target: target.clone(), observation, canary, probe }
     }
 
     /// Looks at one target again.
     pub async fn see(&self, target: &Target) -> Result<Observation, Fault> {
-        self.look(target).await.map(|(sight, _)| sight)
+        self.look(target).await.map(|(observation, _)| observation)
     }
 
     /// What stands there, and the object itself if it is to be acted on.
@@ -215,12 +220,12 @@ impl<'a> Observer<'a> {
     }
 
     /// What the rule of reach asks of the cluster. Consent is the API server's to give: it refuses where there is none.
-    fn world(&self, target: &Target) -> World {
-        World {
+    fn world(&self, target: &Target) -> ClusterInventory {
+        ClusterInventory {
             consumers: self.consumers.clone(),
             consents: BTreeMap::from([(target.namespace.clone(), Consent { accounts: true, canaries: false })]),
             own_namespaces: self.ctx.own_namespaces.clone(),
-            ..World::default()
+            ..ClusterInventory::default()
         }
     }
 
@@ -231,7 +236,7 @@ impl<'a> Observer<'a> {
         binding: &plan::Binding,
         person: &PersonFacts,
         going: &[&Target],
-        world: &World,
+        world: &ClusterInventory,
     ) -> Result<Option<RemainingReason>, Fault> {
         for target in going.iter().filter(|target| binds(binding, target)) {
             match self.live_account(&target.namespace, &target.name).await? {
@@ -247,7 +252,7 @@ impl<'a> Observer<'a> {
         Ok(reach::place(&binding.namespace, &binding.name, binding.break_glass, world, &self.protected))
     }
 
-    /// A marked account, read live. Subjects may name what no account can be called: then there is none.
+    /// An annotated account, read live. Subjects may name what no account can be called: then there is none.
     async fn live_account(&self, namespace: &str, name: &str) -> Result<Option<plan::Account>, Fault> {
         if !names::is_dns_name(namespace) || !names::is_dns_name(name) {
             return Ok(None);

@@ -55,7 +55,7 @@ fn revocation() -> Value {
     let target = crate::api::revocation::Target::from(&target);
     json!({
         "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation",
-        "metadata": {"name": format!("{}cut", convert::story_prefix(&who).unwrap()), "uid": "r-uid", "resourceVersion": "1"},
+        "metadata": {"name": format!("{}cut", convert::termination_id(&who).unwrap()), "uid": "r-uid", "resourceVersion": "1"},
         "spec": {"person": who.metadata.name, "personUid": "person-7", "policy": "everyone", "trigger": "Termination",
             "operation": "Cut", "due": "2026-03-01T00:00:00Z", "late": true, "reason": "left",
             "approval": {"planHash": hash, "by": "grace"}},
@@ -127,8 +127,8 @@ fn before_the_claim() -> Scenario {
             on(&ours("syncpolicies", "everyone")).answers(policy()),
             on("GET /api/v1/namespaces/rollcall/configmaps/rollcall-ledger"),
             on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})),
+            on(&ours("hrconnections", "hq")),
         ])
-        .then(on(&ours("hrconnections", "hq")))
         .together(workloads.map(|list| on(list).lists(json!([]))).into_iter().chain([people]))
         .then(on(&format!("GET {ACCOUNT}")).answers(account("old", "1")))
         .then(on(&format!("POST {ACCOUNT}/token")).answers(json!({

@@ -2,7 +2,7 @@
 
 use crate::kube::named::Api;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
-use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use kube::api::PostParams;
 use serde_json::Value;
 
@@ -27,7 +27,8 @@ pub async fn pick(ctx: &Context, target: &Target, binding: &Value) -> Option<Pro
     let user = subjects.iter().find(|subject| subject.get("kind").and_then(Value::as_str) == Some("User"))?;
     let user = user.get("name")?.as_str()?.to_owned();
     let role = binding.get("roleRef")?;
-    let rules = rules(ctx, target, role.get("kind")?.as_str()?, role.get("name")?.as_str()?).await?;
+    let (kind, name) = (role.get("kind")?.as_str()?, role.get("name")?.as_str()?);
+    let rules = ctx.shared.rules(ctx, kind, &target.namespace, name).await.ok()??;
     let attributes = rules.iter().find_map(|rule| attributes(rule, &target.namespace))?;
     let probe = Probe { user, attributes };
     allowed(ctx, &probe).await.ok()?.then_some(probe)
@@ -46,15 +47,6 @@ pub async fn allowed(ctx: &Context, probe: &Probe) -> Result<bool, Fault> {
     };
     let answer = call("review a right", api.create(&PostParams::default(), &review)).await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
-}
-
-async fn rules(ctx: &Context, target: &Target, kind: &str, name: &str) -> Option<Vec<PolicyRule>> {
-    if kind == "ClusterRole" {
-        let api: Api<ClusterRole> = Api::all(ctx.client.clone());
-        return call("read a role", api.get(name)).await.ok()?.rules;
-    }
-    let api: Api<Role> = Api::namespaced(ctx.client.clone(), &target.namespace);
-    call("read a role", api.get(name)).await.ok()?.rules
 }
 
 /// The first right of a rule over resources; a wildcard is asked for by a word of its own.

@@ -16,8 +16,12 @@ use crate::kube::inventory::list_each;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 
-/// How often new work is looked for.
+/// How often new work is looked for,
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// and how much less often for each Revocation that is under way, up to a bound: a look lists all of those as well.
+const LESS_OFTEN: Duration = Duration::from_millis(10);
+/// The bound.
+const MAX_LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// After this long without a change another process may take a claim over: every act is safe when two act.
 const SILENT: Duration = Duration::from_secs(20);
 
@@ -39,12 +43,16 @@ pub struct Queue {
     taken: BTreeSet<String>,
     claims: Claims,
     listed: Option<Instant>,
+    /// How many the last look found.
+    found: u32,
 }
 
 impl Queue {
-    /// Looks for new work, if everything known was taken and it was not looked for just now.
-    pub async fn refill(&mut self, ctx: &Context) -> Result<(), Fault> {
-        if !self.waiting.is_empty() || self.listed.is_some_and(|listed| listed.elapsed() < LOOK_AGAIN) {
+    /// Looks for new work, if everything known was taken and it was not looked for just now. `idle`: nothing is under way,
+    /// so this is the last look.
+    pub async fn refill(&mut self, ctx: &Context, idle: bool) -> Result<(), Fault> {
+        let pause = pause(if idle { 0 } else { self.found });
+        if !self.waiting.is_empty() || self.listed.is_some_and(|listed| listed.elapsed() < pause) {
             return Ok(());
         }
         let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
@@ -57,6 +65,7 @@ impl Queue {
         .await?;
         let now = Instant::now();
         self.listed = Some(now);
+        self.found = u32::try_from(found.len()).unwrap_or(u32::MAX);
         let still_there: BTreeSet<&String> = found.iter().map(|(_, uid, _)| uid).collect();
         self.claims.0.retain(|uid, _| still_there.contains(uid));
         for (name, uid, claim) in found {
@@ -89,6 +98,11 @@ impl Queue {
     pub fn is_done(&self) -> bool {
         self.waiting.is_empty() && self.claims.0.is_empty()
     }
+}
+
+/// Time between two looks.
+fn pause(under_way: u32) -> Duration {
+    (LOOK_AGAIN + LESS_OFTEN.saturating_mul(under_way)).min(MAX_LOOK_AGAIN)
 }
 
 /// Claims of others, and when this process first saw each as it is.
@@ -132,6 +146,13 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn new_work_is_looked_for_less_often_the_more_a_look_has_to_list() {
+        for (under_way, milliseconds) in [(0, 1_000), (1, 1_010), (100, 2_000), (1_000, 10_000), (u32::MAX, 10_000)] {
+            assert_eq!(pause(under_way), Duration::from_millis(milliseconds), "{under_way}");
+        }
+    }
 
     #[test]
     fn a_claim_is_taken_over_only_when_this_process_saw_it_stand_still() {

@@ -138,6 +138,12 @@ impl Record {
         self.part.steps.iter().find(|step| step.target.uid == target.uid)
     }
 
+    /// Uid and action of every target that was acted on.
+    pub fn done(&self) -> impl Iterator<Item = (&str, Action)> {
+        let done = self.part.steps.iter().filter(|step| step.outcome == StepOutcome::Done);
+        done.map(|step| (step.target.uid.as_str(), Target::from(&step.target).action))
+    }
+
     /// The manifest that was written ahead for a target.
     pub fn manifest(&self, target: &Target) -> Option<serde_json::Value> {
         let kept = self.part.kept.iter().find(|kept| kept.uid == target.uid)?;
@@ -145,10 +151,10 @@ impl Record {
     }
 
     /// Claims the Revocation and writes every manifest ahead, in one write.
-    pub async fn claim(&mut self, looked: &Observed) -> Result<(), Fault> {
+    pub async fn claim(&mut self, observed: &Observed) -> Result<(), Fault> {
         let now = calls::now();
-        for seen in looked.targets() {
-            let Observation::Standing { manifest, .. } = &seen.sight else { continue };
+        for seen in observed.targets() {
+            let Observation::Standing { manifest, .. } = &seen.observation else { continue };
             let room = ALL_KEPT.saturating_sub(self.part.kept.iter().map(|kept| kept.manifest.len()).sum());
             if seen.target.action != Action::Delete
                 && self.manifest(&seen.target).is_none()
@@ -297,7 +303,7 @@ fn again(mut status: RevocationStatus) -> RevocationStatus {
     }
 }
 
-/// A manifest as it is kept: whole if it is small enough, and down to its name and the marks Rollcall reads if not. A
+/// A manifest as it is kept: whole if it is small enough, and down to its name and the annotations Rollcall reads if not. A
 /// binding that does not fit is not kept, and deleted all the same.
 #[derive(Debug)]
 pub struct Manifest {
@@ -323,20 +329,23 @@ impl Manifest {
     }
 }
 
-/// An account with nothing but its name and marks; `None` for a binding.
+/// An account with nothing but its name and those annotations; `None` for a binding.
 fn least(manifest: &Value) -> Option<String> {
     if manifest.get("roleRef").is_some() {
         return None;
     }
     let meta = manifest.get("metadata")?;
-    let marks = meta.get("annotations").and_then(Value::as_object).into_iter().flatten().filter(|(key, value)| {
-        [names::OWNER, names::PURPOSE].contains(&key.as_str()) && value.as_str().is_some_and(|mark| mark.len() <= 1024)
-    });
-    let marks: serde_json::Map<String, Value> = marks.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let annotations =
+        meta.get("annotations").and_then(Value::as_object).into_iter().flatten().filter(|(key, value)| {
+            [names::OWNER, names::PURPOSE].contains(&key.as_str())
+                && value.as_str().is_some_and(|text| text.len() <= 1024)
+        });
+    let annotations: serde_json::Map<String, Value> =
+        annotations.map(|(key, value)| (key.clone(), value.clone())).collect();
     let small = serde_json::json!({
         "apiVersion": manifest.get("apiVersion"),
         "kind": manifest.get("kind"),
-        "metadata": {"name": meta.get("name"), "namespace": meta.get("namespace"), "annotations": marks},
+        "metadata": {"name": meta.get("name"), "namespace": meta.get("namespace"), "annotations": annotations},
     });
     Some(small.to_string())
 }

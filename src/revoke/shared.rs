@@ -2,14 +2,18 @@
 //! do not ask the same thing a thousand times.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::hash::Hash;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Context;
 use crate::api::{Person, convert};
+use crate::kube::calls::{self, call};
+use crate::kube::gate_inputs::{self, OfPolicy};
 use crate::kube::inventory::{self, list_each};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
@@ -19,10 +23,10 @@ use kube::api::ListParams;
 
 /// How old the index of people may be. The leaver's own Person is read for each Revocation.
 const PEOPLE: Duration = Duration::from_secs(10);
-/// How old what is known of the workloads of a namespace may be.
+/// How old what is known of the workloads of a namespace, of its roles, and of its consent to tokens may be.
 const WORKLOADS: Duration = Duration::from_secs(3);
-/// How old the global stop may be when a step begins.
-const STOP: Duration = Duration::from_millis(500);
+/// How old the global stop may be when a step begins, and policy, ledger, trust and stop when a Revocation passes its gates.
+const GATES: Duration = Duration::from_millis(500);
 
 /// One value, read again once it is old. Those who ask while it is being read wait for that read.
 struct Aged<T>(Mutex<Option<(Instant, T)>>);
@@ -48,19 +52,43 @@ impl<T: Clone> Aged<T> {
     }
 }
 
+/// One value for each key.
+struct AgedBy<K, T>(Mutex<HashMap<K, Arc<Aged<T>>>>);
+
+impl<K, T> Default for AgedBy<K, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, T: Clone> AgedBy<K, T> {
+    /// The value of this key, if it was read lately; else what is read now.
+    async fn get(&self, key: K, age: Duration, read: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let value = Arc::clone(self.0.lock().await.entry(key).or_default());
+        value.get(Instant::now(), age, read).await
+    }
+}
+
 /// Names of the accounts that something runs as; `None` where that may not be read.
 type Consumers = Option<Arc<BTreeSet<String>>>;
+/// What a role allows; `None` where there is none.
+type Rules = Option<Arc<Vec<PolicyRule>>>;
 
 /// What was read for everybody.
 #[derive(Default)]
 pub struct Shared {
     people: Aged<Arc<Index>>,
     stop: Aged<Option<String>>,
-    consumers: Mutex<HashMap<String, Arc<Aged<Consumers>>>>,
+    consumers: AgedBy<String, Consumers>,
+    of_policy: AgedBy<String, OfPolicy>,
+    /// By kind, namespace and name.
+    roles: AgedBy<(String, String, String), Rules>,
+    /// Namespaces where no token may be made, and when that was said.
+    no_tokens: std::sync::Mutex<HashMap<String, Instant>>,
 }
 
 impl Shared {
-    /// Everybody, as marks are resolved against.
+    /// Everybody, as owner annotations are resolved against.
     pub async fn people(&self, ctx: &Context) -> Result<Arc<Index>, Fault> {
         self.people
             .get(Instant::now(), PEOPLE, async {
@@ -74,7 +102,49 @@ impl Shared {
     /// The reason everything is stopped for. A stop that cannot be read stops.
     pub async fn stopped(&self, ctx: &Context) -> Option<String> {
         let read = async { Ok(stop::stopped(&ctx.client, &ctx.namespace).await) };
-        self.stop.get(Instant::now(), STOP, read).await.unwrap_or_else(|fault| Some(fault.to_string()))
+        self.stop.get(Instant::now(), GATES, read).await.unwrap_or_else(|fault| Some(fault.to_string()))
+    }
+
+    /// What the gates ask of a policy, as it was half a second ago at most.
+    pub async fn of_policy(&self, ctx: &Context, policy: &str) -> Result<OfPolicy, Fault> {
+        self.of_policy_within(ctx, policy, GATES).await
+    }
+
+    /// The same, read now: a gate that is shut may have been opened since, by what released the Revocation.
+    pub async fn of_policy_now(&self, ctx: &Context, policy: &str) -> Result<OfPolicy, Fault> {
+        self.of_policy_within(ctx, policy, Duration::ZERO).await
+    }
+
+    async fn of_policy_within(&self, ctx: &Context, policy: &str, age: Duration) -> Result<OfPolicy, Fault> {
+        let read = gate_inputs::of_policy(&ctx.client, &ctx.namespace, policy, calls::now());
+        self.of_policy.get(policy.to_owned(), age, read).await
+    }
+
+    /// What a role allows.
+    pub async fn rules(&self, ctx: &Context, kind: &str, namespace: &str, name: &str) -> Result<Rules, Fault> {
+        let read = async {
+            let rules = if kind == "ClusterRole" {
+                let api: Api<ClusterRole> = Api::all(ctx.client.clone());
+                call("read a role", api.get_opt(name)).await?.and_then(|role| role.rules)
+            } else {
+                let api: Api<Role> = Api::namespaced(ctx.client.clone(), namespace);
+                call("read a role", api.get_opt(name)).await?.and_then(|role| role.rules)
+            };
+            Ok(rules.map(Arc::new))
+        };
+        self.roles.get((kind.to_owned(), namespace.to_owned(), name.to_owned()), WORKLOADS, read).await
+    }
+
+    /// Whether the namespace was lately found not to let tokens be made.
+    pub fn makes_no_tokens(&self, namespace: &str) -> bool {
+        let refused = self.no_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(namespace).is_some_and(|at| at.elapsed() < WORKLOADS)
+    }
+
+    /// The namespace does not let tokens be made.
+    pub fn refused_a_token(&self, namespace: &str) {
+        let mut refused = self.no_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert(namespace.to_owned(), Instant::now());
     }
 
     /// What runs in each of these namespaces; one that may not be read is left out, which means nobody knows.
@@ -85,12 +155,11 @@ impl Shared {
     ) -> Result<BTreeMap<String, BTreeSet<String>>, Fault> {
         let mut all = BTreeMap::new();
         for namespace in namespaces {
-            let place = Arc::clone(self.consumers.lock().await.entry(namespace.clone()).or_default());
             let read = async {
                 let mut found = inventory::consumers_of(&ctx.client, [namespace.clone()].into()).await?;
                 Ok(found.remove(&namespace).map(Arc::new))
             };
-            if let Some(names) = place.get(Instant::now(), WORKLOADS, read).await? {
+            if let Some(names) = self.consumers.get(namespace.clone(), WORKLOADS, read).await? {
                 all.insert(namespace, names.as_ref().clone());
             }
         }

@@ -52,8 +52,8 @@ enum Place {
 /// # Flow          verdicts past every cache, side by side, written; ends the Revocation if one of them is not good
 /// # Guarantees    none: only `confirm` ends a Revocation as `Revoked`
 /// # Errors        transient: a new process asks again
-pub async fn verify(ctx: &Context, looked: &Observed, record: &mut Record) -> Result<bool, Fault> {
-    let first = verdicts(ctx, looked, record, true).await?;
+pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record) -> Result<bool, Fault> {
+    let first = verdicts(ctx, observed, record, true).await?;
     let good = all_good(&first);
     record.set_verdicts(first, good.then(calls::now));
     if !good {
@@ -69,10 +69,10 @@ pub async fn verify(ctx: &Context, looked: &Observed, record: &mut Record) -> Re
 /// # Flow          wait out the cache; the same again; finished
 /// # Guarantees    finished as `Revoked` only if every target that was not left alone was `Observed` or `Implied` both times
 /// # Errors        transient: a new process asks again
-pub async fn confirm(ctx: &Context, looked: &Observed, record: &mut Record) -> Result<(), Fault> {
+pub async fn confirm(ctx: &Context, observed: &Observed, record: &mut Record) -> Result<(), Fault> {
     let until = record.acted().unwrap_or_else(calls::now) + CACHE;
     tokio::time::sleep(calls::wait(until.duration_since(calls::now()))).await;
-    let second = verdicts(ctx, looked, record, false).await?;
+    let second = verdicts(ctx, observed, record, false).await?;
     let good = all_good(&second);
     record.set_verdicts(second, None);
     record.finish(if good { Finished::Revoked } else { Finished::Failed }, good.then(calls::now));
@@ -84,8 +84,8 @@ fn all_good(verdicts: &[Verdict]) -> bool {
 }
 
 /// The verdicts, in the order of the plan. What was left alone is not the leaver's, and gets none.
-async fn verdicts(ctx: &Context, looked: &Observed, record: &mut Record, fresh: bool) -> Result<Vec<Verdict>, Fault> {
-    let judged: Vec<&Seen> = looked.targets().iter().filter(|seen| !record.skipped(&seen.target)).collect();
+async fn verdicts(ctx: &Context, observed: &Observed, record: &mut Record, fresh: bool) -> Result<Vec<Verdict>, Fault> {
+    let judged: Vec<&Seen> = observed.targets().iter().filter(|seen| !record.skipped(&seen.target)).collect();
     let places = places(ctx, &judged).await?;
     let opinions = judged.into_iter().map(|seen| {
         let place = places.get(seen.target.uid.as_str()).copied().unwrap_or(Place::Unclear);
@@ -191,7 +191,7 @@ async fn places<'a>(ctx: &Context, judged: &[&'a Seen]) -> Result<BTreeMap<&'a s
         groups.entry((seen.target.kind, seen.target.namespace.as_str())).or_default().push(seen);
     }
     let looks = groups.into_values().map(|group| async move {
-        let stood = |seen: &&Seen| matches!(seen.sight, Observation::Standing { .. });
+        let stood = |seen: &&Seen| matches!(seen.observation, Observation::Standing { .. });
         let by_name = group.len() <= BY_NAME && group.iter().all(stood);
         let looked = if by_name { each_by_name(ctx, &group).await } else { all_by_uid(ctx, &group).await };
         match looked {

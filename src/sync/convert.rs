@@ -48,7 +48,7 @@ fn access(name: Option<&str>, status: &PersonStatus) -> Access {
 #[must_use]
 pub fn story(person_name: &str, standing: &person::Standing) -> Option<String> {
     let left = standing.state == person::State::Terminated;
-    left.then(|| roster::story_prefix(person_name, standing.seen.unwrap_or(standing.since)))
+    left.then(|| roster::termination_id(person_name, standing.seen.unwrap_or(standing.since)))
 }
 
 fn entry(status: &PersonStatus) -> Option<Entry> {
@@ -343,7 +343,7 @@ mod tests {
             show(&mut status, entry_of(state, left), &record_of("7"));
             status.access = Some(person::Access {
                 state: phase.into(),
-                revocation: format!("{}-cut", roster::story_prefix("p-1", story)),
+                revocation: format!("{}-cut", roster::termination_id("p-1", story)),
                 waits_for: None,
                 next_action_at: None,
                 remaining: 0,

@@ -16,11 +16,14 @@
 //! The whole of it lies in one object of at most a megabyte. What waits is kept by name, so that it can be read; what was
 //! released is kept in fourteen bytes each.
 
+mod releases;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+
+pub use self::releases::Releases;
 
 /// How long a settled entry is kept beyond its window.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
@@ -95,58 +98,6 @@ impl Asked {
 /// 128 bits of a hash.
 fn short(hash: &str) -> &str {
     hash.get(..32).unwrap_or(hash)
-}
-
-/// Who was released: the start of a digest over name and uid of the Revocation. Two of a million share one with a
-/// probability below one in a hundred thousand.
-type Who = [u8; 7];
-/// Which plan: the start of a digest over its hash. A plan's hash covers uids that the API server makes, so nobody can
-/// look for another plan with the same start but by creating objects.
-type Which = [u8; 5];
-
-/// What was released at once: who, which plan, and how many objects it touches.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Releases(BTreeMap<Who, (Which, u16)>);
-
-/// Bytes of one release.
-const WIDTH: usize = 14;
-
-impl From<Releases> for String {
-    fn from(releases: Releases) -> Self {
-        let bytes = releases.0.into_iter().flat_map(|(who, (which, objects))| {
-            who.into_iter().chain(which).chain(objects.to_be_bytes()).collect::<Vec<u8>>()
-        });
-        data_encoding::BASE64.encode(&bytes.collect::<Vec<u8>>())
-    }
-}
-
-impl TryFrom<String> for Releases {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let bytes = data_encoding::BASE64.decode(text.as_bytes()).map_err(|_| "no list of releases")?;
-        let (all, rest) = bytes.as_chunks::<WIDTH>();
-        if !rest.is_empty() {
-            return Err("half a release");
-        }
-        let one = |bytes: &[u8; WIDTH]| {
-            let [a, b, c, d, e, f, g, h, i, j, k, l, more, less] = *bytes;
-            ([a, b, c, d, e, f, g], ([h, i, j, k, l], u16::from_be_bytes([more, less])))
-        };
-        Ok(Self(all.iter().map(one).collect()))
-    }
-}
-
-fn who(name: &str, uid: &str) -> Who {
-    start(&format!("{name}\n{uid}"))
-}
-
-fn start<const N: usize>(text: &str) -> [u8; N] {
-    let whole = Sha256::digest(text);
-    let mut start = [0; N];
-    start.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
-    start
 }
 
 /// Whose Revocations are counted together.
@@ -350,14 +301,11 @@ impl Entry {
     fn release(&mut self, revocation: &str, asked: &Asked, now: Timestamp) {
         // Releases of one second are one, which keeps the ledger small.
         let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let objects = u16::try_from(asked.objects).unwrap_or(u16::MAX);
-        let share = (start(&asked.plan), objects);
-        self.released.entry(second).or_default().0.insert(who(revocation, &asked.uid), share);
+        self.released.entry(second).or_default().add(revocation, asked);
     }
 
     fn has_released(&self, revocation: &str, asked: &Asked) -> bool {
-        let (who, which): (Who, Which) = (who(revocation, &asked.uid), start(&asked.plan));
-        self.released.values().any(|releases| releases.0.get(&who).is_some_and(|(plan, _)| *plan == which))
+        self.released.values().any(|releases| releases.has(revocation, asked))
     }
 
     fn has(&self, revocation: &str, asked: &Asked) -> bool {
@@ -368,9 +316,8 @@ impl Entry {
     /// one that was deleted, stays counted: it may have been carried out.
     fn give_up(&mut self, revocation: &str, asked: &Asked) {
         self.waiting.remove(revocation);
-        let who = who(revocation, &asked.uid);
-        self.released.values_mut().for_each(|releases| releases.0.retain(|of, _| *of != who));
-        self.released.retain(|_, releases| !releases.0.is_empty());
+        self.released.values_mut().for_each(|releases| releases.forget(revocation, asked));
+        self.released.retain(|_, releases| !releases.is_empty());
     }
 
     fn is_empty(&self) -> bool {
@@ -419,10 +366,10 @@ fn used(entries: &[Entry], window: SignedDuration, now: Timestamp, asked: impl F
     let mut used = Used::default();
     for entry in entries.iter().filter(|entry| !entry.announced && asked(entry)) {
         let within = entry.released.iter().filter(|(at, _)| now.duration_since(**at) < window);
-        for (_, objects) in within.flat_map(|(_, releases)| releases.0.values()) {
-            let counts = !(entry.removal || entry.baseline && *objects == 0);
+        for objects in within.flat_map(|(_, releases)| releases.objects()) {
+            let counts = !(entry.removal || entry.baseline && objects == 0);
             used.people = used.people.saturating_add(counts.into());
-            used.objects = used.objects.saturating_add((*objects).into());
+            used.objects = used.objects.saturating_add(objects.into());
         }
     }
     used

@@ -1,4 +1,4 @@
-//! Ownership: whose is this object? A mark, or the subjects of a binding, resolved to people.
+//! Ownership: whose is this object? An owner annotation, or the subjects of a binding, resolved to people.
 //!
 //! An object is a leaver's only if everybody it may mean has left. A human may have several HR records, and so several
 //! Persons: a contract and the employment after it, two jobs, an id of the HR system of before. Persons with the same
@@ -65,14 +65,14 @@ impl PersonFacts {
     }
 }
 
-/// Who a mark resolves to.
+/// Who an owner annotation resolves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owners<'a> {
-    /// Nobody known, or a mark that cannot be read.
+    /// Nobody known, or an owner annotation that cannot be read.
     Nobody,
     /// Exactly one person.
     One(&'a PersonFacts),
-    /// More than one: holds, whoever they are.
+    /// More than one: holds, for each of them.
     Several,
 }
 
@@ -89,7 +89,7 @@ pub enum Claim {
     Theirs,
 }
 
-/// Everybody, by everything a mark may say.
+/// Everybody, by everything an owner annotation may say.
 #[derive(Debug, Default)]
 pub struct Index {
     people: Vec<PersonFacts>,
@@ -113,10 +113,10 @@ impl Index {
         Self { people, by_key, humans }
     }
 
-    /// Resolves a mark: `id:hq/7`, `id:rollcall:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
+    /// Resolves an owner annotation: `id:hq/7`, `id:rollcall:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
     #[must_use]
-    pub fn resolve(&self, mark: &str) -> Owners<'_> {
-        key(mark).map_or(Owners::Nobody, |key| self.look_up(&key))
+    pub fn resolve(&self, owner: &str) -> Owners<'_> {
+        key(owner).map_or(Owners::Nobody, |key| self.look_up(&key))
     }
 
     /// Resolves the user name of a binding's subject.
@@ -125,10 +125,10 @@ impl Index {
         self.look_up(&user_key(name))
     }
 
-    /// What a mark is to this person.
+    /// What an owner annotation is to this person.
     #[must_use]
-    pub fn claim(&self, mark: &str, person: &PersonFacts) -> Claim {
-        key(mark).map_or(Claim::NotTheirs, |key| self.claim_of(&key, person))
+    pub fn claim(&self, owner: &str, person: &PersonFacts) -> Claim {
+        key(owner).map_or(Claim::NotTheirs, |key| self.claim_of(&key, person))
     }
 
     /// What the user name of a binding's subject is to this person.
@@ -239,13 +239,13 @@ pub fn connection_of(namespace: &str, connection: &str) -> String {
     format!("{namespace}:{connection}")
 }
 
-/// The key a mark stands for, such as `id:hq/7`; `None` if it cannot be read.
+/// The key an owner annotation stands for, such as `id:hq/7`; `None` if it cannot be read.
 #[must_use]
-pub fn key(mark: &str) -> Option<String> {
-    let mark = mark.trim();
-    let (kind, value) = match mark.split_once(':') {
+pub fn key(owner: &str) -> Option<String> {
+    let owner = owner.trim();
+    let (kind, value) = match owner.split_once(':') {
         Some((kind @ ("id" | "email" | "user"), value)) => (kind, value.trim()),
-        _ if mark.contains('@') => ("email", mark),
+        _ if owner.contains('@') => ("email", owner),
         _ => return None,
     };
     match kind {
@@ -291,8 +291,8 @@ pub(crate) mod tests {
             ("a word", &alone, "ada", Owners::Nobody),
             ("an address two people had", &shared, "ada@example.com", Owners::Several),
         ];
-        for (what, index, mark, expected) in cases {
-            assert_eq!(index.resolve(mark), expected, "{what}: {mark}");
+        for (what, index, owner, expected) in cases {
+            assert_eq!(index.resolve(owner), expected, "{what}: {owner}");
         }
     }
 

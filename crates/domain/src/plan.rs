@@ -87,7 +87,7 @@ pub enum Operation {
     Remove,
 }
 
-/// A ServiceAccount that carries a mark.
+/// A ServiceAccount that carries an owner annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Namespace.
@@ -96,8 +96,8 @@ pub struct Account {
     pub name: String,
     /// Uid.
     pub uid: String,
-    /// Its owner mark.
-    pub mark: String,
+    /// Its owner annotation.
+    pub owner: String,
     /// `personal` or `workload`, where the annotation says so.
     pub purpose: Option<String>,
     /// Whether it carries the break-glass label.
@@ -148,7 +148,7 @@ pub struct Consent {
 
 /// What the plan is drawn from.
 #[derive(Debug, Default)]
-pub struct World {
+pub struct ClusterInventory {
     /// Every marked account.
     pub accounts: Vec<Account>,
     /// Every binding.
@@ -197,7 +197,7 @@ pub struct Plan {
 
 /// Draws the plan of a cut: bindings whose every subject is this person's, and personal accounts.
 #[must_use]
-pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &World, protected: &Protected) -> Plan {
+pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &ClusterInventory, protected: &Protected) -> Plan {
     let mut draft = Draft::default();
     for binding in world.bindings.iter().filter(|binding| binds_user(binding, person, index)) {
         match reach::binding(binding, person, index, world, protected) {
@@ -205,7 +205,7 @@ pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &World, prote
             None => draft.act(unbind(binding, "every subject is this person's")),
         }
     }
-    for account in world.accounts.iter().filter(|account| index.claim(&account.mark, person) != Claim::NotTheirs) {
+    for account in world.accounts.iter().filter(|account| index.claim(&account.owner, person) != Claim::NotTheirs) {
         match reach::account(account, person, index, world, protected) {
             Some(reason) => draft.leave(of_account(account), reason),
             None => draft.act(Target {
@@ -229,7 +229,7 @@ pub fn remove(
     rule: &str,
     recreated: &BTreeSet<String>,
     index: &Index,
-    world: &World,
+    world: &ClusterInventory,
     protected: &Protected,
 ) -> Plan {
     let mut draft = Draft::default();

@@ -26,7 +26,7 @@ use super::scope::{Out, Scope};
 use super::timezone::Zones;
 use answer::{OfAnswer, still, with_answer};
 use calendar::{Calendar, Day};
-pub use person::story_prefix;
+pub use person::termination_id;
 pub use runs::{MOST_RUNS, Run};
 
 /// What stands on a Person beyond its identity: everything the roster decides from, and everything it decides.

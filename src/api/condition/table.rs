@@ -229,7 +229,7 @@ const PERSON: &[Row] = rows! {
 
 const REVOCATION: &[Row] = rows! {
     Ready=False [Released]
-        "the revoker's Job is starting, or its container runs: the message says which" => "wait";
+        "every gate is open, and the revoker's Job (`status.job`) carries it out; `status.claim` is there once it has begun" => "wait";
     Ready=False [RevokerCannotStart]
         "the Job or its pod is refused, its image cannot be pulled, or no node takes it; nothing was changed" => "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)";
     Ready=False [RevokerFailed]
@@ -316,7 +316,7 @@ pub const EVENTS: &[EventRow] = &[
     ),
     event(
         &[Reason::Unbound, Reason::Recreated, Reason::Removed],
-        "Person, and the object acted on, by the revoker",
+        "Person (with the number of objects), and each object acted on, by the revoker",
         "what was done; for a ClusterRoleBinding in namespace `default`",
     ),
 ];

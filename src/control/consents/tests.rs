@@ -1,3 +1,4 @@
+use super::ask::ACCOUNTS;
 use super::*;
 
 fn grants() -> Grants {

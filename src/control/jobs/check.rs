@@ -24,11 +24,11 @@ const MANAGER: &str = "rollcall-control-revoker";
 /// A proof is made again when it is this old: quotas, policies and nodes change too.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// A check that failed is made again after this long.
-const AGAIN: SignedDuration = SignedDuration::from_secs(60);
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// Time between two looks while nothing is to be done.
 const REST: Duration = Duration::from_secs(60);
 /// Time between two looks while a check is under way.
-const SOON: Duration = Duration::from_secs(2);
+const REQUEUE_SOON: Duration = Duration::from_secs(2);
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,10 +47,10 @@ enum Next {
 
 /// Decides. `jobs` are all that were seen; those of another shape say nothing.
 fn decide(shape: &str, record: Option<&Record>, jobs: &[Seen], now: Timestamp) -> Next {
-    let record = record.filter(|record| record.shape == shape);
-    if record.is_some_and(|record| record.ready && now.duration_since(record.at) < DAY) {
+    if proved(shape, record, now) {
         return Next::Rest;
     }
+    let record = record.filter(|record| record.shape == shape);
     let known = record.filter(|record| record.ready).map(|record| record.at); // what is older has been judged
     let newest = jobs
         .iter()
@@ -62,10 +62,15 @@ fn decide(shape: &str, record: Option<&Record>, jobs: &[Seen], now: Timestamp) -
         Some(JobState::Succeeded) => Next::Proved,
         Some(JobState::Running | JobState::Starting) => Next::Wait,
         Some(JobState::Stuck(what)) if said(what) => Next::Wait,
-        Some(JobState::Failed(Some(at), _)) if now.duration_since(*at) >= AGAIN => Next::Start,
+        Some(JobState::Failed(Some(at), _)) if now.duration_since(*at) >= RETRY_AFTER => Next::Start,
         Some(JobState::Failed(_, how)) if said(how) => Next::Wait,
         Some(JobState::Stuck(what) | JobState::Failed(_, what)) => Next::Disproved(what.clone()),
     }
+}
+
+/// Whether it was proved lately that the revoker can run as it is now.
+fn proved(shape: &str, record: Option<&Record>, now: Timestamp) -> bool {
+    record.is_some_and(|record| record.shape == shape && record.ready && now.duration_since(record.at) < DAY)
 }
 
 /// Keeps the proof; ends only with the process.
@@ -94,12 +99,15 @@ pub async fn keep(ctx: Arc<Context>) {
 async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, Fault> {
     let now = (ctx.clock)();
     let shape = shape(&ctx.options.revoker_job);
+    if proved(&shape, record.as_ref(), now) {
+        return Ok(REST); // and nobody is asked
+    }
     let seen = look(ctx, &mut *ctx.jobs.0.lock().await, now).await?;
     let found = match decide(&shape, record.as_ref(), &seen, now) {
         Next::Rest => return Ok(REST),
-        Next::Wait => return Ok(SOON),
+        Next::Wait => return Ok(REQUEUE_SOON),
         Next::Start => match start(ctx, CHECK, now).await {
-            Ok(_) => return Ok(SOON),
+            Ok(_) => return Ok(REQUEUE_SOON),
             Err(Fault::Waiting { message, .. }) => Record { shape, ready: false, at: now, message },
             Err(fault) => return Err(fault),
         },
@@ -115,7 +123,7 @@ async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, F
         publish(ctx, &found, now).await;
         *record = Some(found);
     }
-    Ok(if ready { REST } else { SOON.saturating_mul(5) })
+    Ok(if ready { REST } else { REQUEUE_SOON.saturating_mul(5) })
 }
 
 async fn write(ctx: &Context, record: &Record) -> Result<(), Fault> {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Longest quotation.
-const LONGEST: usize = 300;
+const MAX_QUOTED: usize = 300;
 
 /// The ways in which platforms say who refused: a pattern with one name in it, and what is said of it.
 static WAYS: LazyLock<Vec<(Option<Regex>, &'static str)>> = LazyLock::new(|| {
@@ -76,7 +76,7 @@ fn first(pattern: &LazyLock<Option<Regex>>, text: &str) -> Option<String> {
 /// A text of one line and bounded length, in letters that do no harm anywhere it is shown.
 pub fn plain(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " .,:;/@_'()=-".contains(c);
-    text.chars().take(LONGEST).map(|c| if allowed(c) { c } else { ' ' }).collect::<String>().trim().to_owned()
+    text.chars().take(MAX_QUOTED).map(|c| if allowed(c) { c } else { ' ' }).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -135,6 +135,6 @@ mod tests {
     fn what_is_quoted_is_one_short_line() {
         let quoted = plain(&format!("a\nb\u{1b}[31m<script>{}", "x".repeat(1000)));
         assert!(quoted.starts_with("a b  31m script "), "{quoted}");
-        assert!(quoted.len() <= LONGEST);
+        assert!(quoted.len() <= MAX_QUOTED);
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use domain::plan::{self, Consent, Protected, World};
+use domain::plan::{self, ClusterInventory, Consent, Protected};
 
 fn person(id: &str, aliases: &[&str]) -> PersonFacts {
     PersonFacts {
@@ -12,12 +12,12 @@ fn person(id: &str, aliases: &[&str]) -> PersonFacts {
     }
 }
 
-fn account(name: &str, mark: &str) -> Since<Account> {
+fn account(name: &str, owner: &str) -> Since<Account> {
     let object = Account {
         namespace: "apps".into(),
         name: name.into(),
         uid: format!("u-{name}"),
-        mark: mark.into(),
+        owner: owner.into(),
         purpose: None,
         break_glass: false,
     };
@@ -102,8 +102,8 @@ fn owned() -> Owned {
     owned
 }
 
-fn world(accounts: Vec<Since<Account>>, bindings: Vec<Since<Binding>>) -> World {
-    World {
+fn world(accounts: Vec<Since<Account>>, bindings: Vec<Since<Binding>>) -> ClusterInventory {
+    ClusterInventory {
         accounts: accounts.into_iter().map(|account| account.object).collect(),
         bindings: bindings.into_iter().map(|binding| binding.object).collect(),
         consumers: BTreeMap::from([("apps".to_owned(), BTreeSet::new())]),
@@ -122,8 +122,9 @@ fn a_plan_drawn_from_what_is_a_persons_is_the_plan_drawn_from_everything() {
         let theirs = owned.of(person, &recreated);
         let small = world(theirs.accounts, theirs.bindings);
         let protected = Protected::default();
-        let cut = |index: &Index, world: &World| plan::cut(person, "r", index, world, &protected);
-        let remove = |index: &Index, world: &World| plan::remove(person, "r", &recreated, index, world, &protected);
+        let cut = |index: &Index, world: &ClusterInventory| plan::cut(person, "r", index, world, &protected);
+        let remove =
+            |index: &Index, world: &ClusterInventory| plan::remove(person, "r", &recreated, index, world, &protected);
         assert_eq!(cut(&theirs.index, &small), cut(&index, &all), "cut of {}", person.name);
         assert_eq!(remove(&theirs.index, &small), remove(&index, &all), "removal of {}", person.name);
         assert!(
@@ -144,13 +145,13 @@ fn an_event_concerns_those_whose_plan_it_may_change_and_nobody_else() {
             names(&["p-ada"]),
         ),
         (
-            "one is marked otherwise",
+            "one is annotated otherwise",
             of(&|o| o.account(&place("ada-ci"), Some(account("ada-ci", "id:hq/eve")))),
             names(&["p-ada", "p-eve"]),
         ),
-        ("one with an ambiguous mark is gone", of(&|o| o.account(&place("both"), None)), names(&["p-ada", "p-ben"])),
+        ("one with an ambiguous owner is gone", of(&|o| o.account(&place("both"), None)), names(&["p-ada", "p-ben"])),
         ("one that nobody owns", of(&|o| o.account(&place("nobody"), None)), names(&[])),
-        ("one that was never marked", of(&|o| o.account(&place("default"), None)), names(&[])),
+        ("one that was never annotated", of(&|o| o.account(&place("default"), None)), names(&[])),
         ("a binding of ada's and eve's", of(&|o| o.binding(&bound("ada-and-eve"), None)), names(&["p-ada", "p-eve"])),
         (
             "a binding gains eve",
@@ -185,8 +186,8 @@ fn an_event_concerns_those_whose_plan_it_may_change_and_nobody_else() {
 #[test]
 fn an_account_that_is_touched_is_not_newly_annotated_and_concerns_nobody() {
     let at = |second| Timestamp::from_second(second).ok();
-    let seen = |mark: &str, uid: &str, second| {
-        let mut seen = account("ada-ci", mark);
+    let seen = |owner: &str, uid: &str, second| {
+        let mut seen = account("ada-ci", owner);
         seen.object.uid = uid.to_owned();
         Some(Since { at: at(second), ..seen })
     };

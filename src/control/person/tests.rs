@@ -95,12 +95,12 @@ fn what_turns_up_later_is_dealt_with_by_the_record_that_ended_last_once_all_have
 #[test]
 fn what_another_record_did_before_this_one_ended_says_nothing_of_what_was_held_until_then() {
     let at = |second| Timestamp::from_second(second).unwrap();
-    let story = Story { prefix: "p-7-1".into(), seen: at(5), effective: at(5) };
+    let termination = Termination { id: "p-7-1".into(), seen: at(5), effective: at(5) };
     for (what, acted, expected) in
         [("never acted", None, true), ("acted before", Some(at(4)), false), ("acted since", Some(at(5)), true)]
     {
         assert_eq!(
-            since(&revocation("b-cut", false, json!({"phase": "Revoked", "acted": acted})), &story),
+            since(&revocation("b-cut", false, json!({"phase": "Revoked", "acted": acted})), &termination),
             expected,
             "{what}"
         );

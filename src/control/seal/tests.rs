@@ -32,9 +32,8 @@ async fn sealed(scenario: &Scenario) -> Result<Evidence, Fault> {
 
 /// What the records of this story are called, one after another, with the head after each.
 fn chained(records: usize) -> Vec<Sealed> {
-    let scenario = Scenario::default();
     let part = Part { phase: Some(Phase::Revoked), ..Part::of(&revocation()) };
-    let story = story(&context(&scenario), &revocation(), &part, None, "everyone/termination");
+    let story = story::of(&revocation(), &part, None, "everyone/termination", jiff::Timestamp::UNIX_EPOCH);
     let mut all: Vec<Sealed> = Vec::new();
     for _ in 0..records {
         let head = all.last().map_or_else(Head::genesis, |sealed| sealed.head.clone());
@@ -44,7 +43,7 @@ fn chained(records: usize) -> Vec<Sealed> {
 }
 
 fn no_record_yet() -> Call {
-    on(&format!("GET {MAPS}?labelSelector=rollcall.dev%2Frevocation%3Dr-uid")).lists(json!([]))
+    on(&format!("GET {MAPS}?labelSelector=rollcall.dev%2Frevocation+in+%28r-uid%29")).lists(json!([]))
 }
 
 fn record(sealed: &Sealed) -> Call {
@@ -84,6 +83,7 @@ async fn a_record_without_its_head_is_taken_into_the_chain_before_another_is_wri
         .then(no_record_yet())
         .then(record(&second).fails(409))
         .then(on(&format!("GET {MAPS}/{}", name(2))).answers(died))
+        .then(on(&format!("GET {MAPS}/{}", name(3))))
         .then(moves_head(&second))
         .then(on(&format!("GET {HEAD}")).answers(head_at(&second)))
         .then(no_record_yet())

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Account, Binding, Protected, RemainingReason, Subject, World};
+use super::{Account, Binding, ClusterInventory, Protected, RemainingReason, Subject};
 use crate::ownership::{Claim, Index, PersonFacts};
 
 /// What the names of the system's namespaces begin with. Kubernetes keeps this prefix for itself, so a team's namespace
@@ -25,10 +25,10 @@ pub fn account(
     account: &Account,
     person: &PersonFacts,
     index: &Index,
-    world: &World,
+    world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
-    match index.claim(&account.mark, person) {
+    match index.claim(&account.owner, person) {
         Claim::Theirs if another_is_protected(person, index, protected) => return Some(RemainingReason::Protected),
         Claim::Theirs => {}
         Claim::Ambiguous => return Some(RemainingReason::AmbiguousMark),
@@ -57,7 +57,7 @@ pub fn binding(
     binding: &Binding,
     person: &PersonFacts,
     index: &Index,
-    world: &World,
+    world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
     if let Some(reason) = not_wholly_owned(binding, person, index, world) {
@@ -80,7 +80,7 @@ pub fn place(
     namespace: &str,
     name: &str,
     break_glass: bool,
-    world: &World,
+    world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
     if is_system(namespace, &world.own_namespaces) || name.starts_with(SYSTEM_NAME) {
@@ -94,7 +94,12 @@ pub fn place(
 }
 
 /// Why not every subject is this person's to end: one is somebody else's, or another record of the same human works here.
-fn not_wholly_owned(binding: &Binding, person: &PersonFacts, index: &Index, world: &World) -> Option<RemainingReason> {
+fn not_wholly_owned(
+    binding: &Binding,
+    person: &PersonFacts,
+    index: &Index,
+    world: &ClusterInventory,
+) -> Option<RemainingReason> {
     let shared = Some(RemainingReason::SharedBinding);
     let of = |claim: Claim| match claim {
         Claim::Theirs => None,
@@ -107,7 +112,7 @@ fn not_wholly_owned(binding: &Binding, person: &PersonFacts, index: &Index, worl
             let is_it = |account: &&Account| account.namespace == *namespace && account.name == *name;
             let account = world.accounts.iter().find(is_it);
             account.map_or(shared, |account| match is_workload(account, &world.consumers) {
-                Some(false) => of(index.claim(&account.mark, person)),
+                Some(false) => of(index.claim(&account.owner, person)),
                 Some(true) | None => shared,
             })
         }

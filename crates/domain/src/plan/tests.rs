@@ -6,12 +6,12 @@ use super::*;
 use crate::ownership::tests::person;
 
 /// A marked account `team-a/<name>` with the uid `uid-<name>`.
-fn account(name: &str, mark: &str) -> Account {
+fn account(name: &str, owner: &str) -> Account {
     Account {
         namespace: "team-a".into(),
         name: name.into(),
         uid: format!("uid-{name}"),
-        mark: mark.into(),
+        owner: owner.into(),
         purpose: None,
         break_glass: false,
     }
@@ -38,8 +38,8 @@ fn of(name: &str) -> Subject {
 }
 
 /// `team-a` has consented and runs nothing; Rollcall lives in `rollcall`.
-fn world(accounts: Vec<Account>, bindings: Vec<Binding>) -> World {
-    World {
+fn world(accounts: Vec<Account>, bindings: Vec<Binding>) -> ClusterInventory {
+    ClusterInventory {
         accounts,
         bindings,
         consumers: BTreeMap::from([("team-a".into(), BTreeSet::new())]),
@@ -57,7 +57,7 @@ fn everybody() -> Index {
     Index::new(vec![ada, person("ben"), twin, person("eve"), next])
 }
 
-fn cut_of_ada(world: &World, protected: &Protected) -> Plan {
+fn cut_of_ada(world: &ClusterInventory, protected: &Protected) -> Plan {
     let index = everybody();
     let ada = index.person("p-ada").unwrap().clone();
     cut(&ada, "rule", &index, world, protected)
@@ -214,15 +214,15 @@ fn a_removal_takes_what_the_cut_recycled_and_the_bindings_of_nobody_else() {
     assert_eq!(names, ["laptop-view", "laptop"]);
 }
 
-/// A removal of `team-a/laptop`, which a cut recreated and two bindings bind, while its annotation names `mark`.
-fn removal_of_laptop(mark: &str) -> Plan {
+/// A removal of `team-a/laptop`, which a cut recreated and two bindings bind, while its annotation names `owner`.
+fn removal_of_laptop(owner: &str) -> Plan {
     let mut known = vec![person("ada"), person("ben"), person("twin")];
     known[0].aliases.push("email:shared@example.com".into());
     known[2].aliases.push("email:shared@example.com".into());
     let index = Index::new(known);
     let ada = index.person("p-ada").unwrap().clone();
     let world = world(
-        vec![account("laptop", mark)],
+        vec![account("laptop", owner)],
         vec![binding("alone", vec![of("laptop")]), binding("with-ben", vec![of("laptop"), user("ben")])],
     );
     remove(&ada, "rule", &["uid-laptop".into()].into(), &index, &world, &Protected::default())

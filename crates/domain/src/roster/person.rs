@@ -24,7 +24,7 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(20);
 /// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
 /// when the termination was seen, so that leaving again is another story.
 #[must_use]
-pub fn story_prefix(person_name: &str, seen: Timestamp) -> String {
+pub fn termination_id(person_name: &str, seen: Timestamp) -> String {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(seen.to_string()));
     format!("{person_name}-{}", digest.chars().take(8).collect::<String>())
 }

@@ -57,7 +57,7 @@ impl Words for Employee {
 
 /// A policy, and the Persons as a cluster would keep them.
 #[derive(Clone)]
-struct World {
+struct ClusterInventory {
     known: BTreeMap<HrId, Known>,
     runs: Vec<Run>,
     baseline: Baseline,
@@ -67,7 +67,7 @@ struct World {
     owned: Option<BTreeSet<&'static str>>,
 }
 
-impl World {
+impl ClusterInventory {
     /// Nobody is known, and the baseline is settled.
     fn settled() -> Self {
         let (known, runs, scope) = (BTreeMap::new(), Vec::new(), Rc::default());

@@ -14,7 +14,7 @@ fn a_leaver_carries_when_it_takes_effect_and_when_it_was_seen() {
         ),
     ];
     for (what, leaver, effective) in cases {
-        let mut world = World::with(&[employee("7")]);
+        let mut world = ClusterInventory::with(&[employee("7")]);
         let plan = world.poll(&[leaver], noon());
         let run = Some(plan.runs[0].id.clone());
         assert_eq!(world.left("7"), Left { run, baseline: false, effective, seen: noon(), announced: false }, "{what}");
@@ -25,7 +25,7 @@ fn a_leaver_carries_when_it_takes_effect_and_when_it_was_seen() {
 #[test]
 fn an_announced_last_day_cuts_at_its_midnight_there_although_no_answer_is_believed_any_more() {
     for (location, end) in [("Madrid", "2026-03-12T23:00:00Z"), ("Melbourne", "2026-03-12T13:00:00Z")] {
-        let mut world = World::with(&[employee("7")]);
+        let mut world = ClusterInventory::with(&[employee("7")]);
         let plan = world.poll(&[employee("7").last_day("2026-03-12").location(location)], noon());
         assert_eq!(plan.wake, Some(at(end)), "{location}: wakes for it");
         world.midnight(at(end) - SignedDuration::from_millis(1));
@@ -38,14 +38,14 @@ fn an_announced_last_day_cuts_at_its_midnight_there_although_no_answer_is_believ
 
 #[test]
 fn a_last_day_that_was_never_announced_while_ahead_is_a_contradiction() {
-    let mut world = World::with(&[employee("7")]);
+    let mut world = ClusterInventory::with(&[employee("7")]);
     world.poll(&[employee("7").last_day("2026-03-08")], noon());
     assert_eq!(world.state("7"), State::Unknown);
 }
 
 #[test]
 fn a_new_last_day_announces_anew_and_a_cleared_one_withdraws() {
-    let mut world = World::with(&[employee("7")]);
+    let mut world = ClusterInventory::with(&[employee("7")]);
     world.poll(&[employee("7").last_day("2026-03-12")], noon());
     world.poll(&[employee("7").last_day("2026-03-20")], noon());
     world.midnight(at("2026-03-15T12:00:00Z"));
@@ -57,7 +57,7 @@ fn a_new_last_day_announces_anew_and_a_cleared_one_withdraws() {
 
 #[test]
 fn an_exit_that_is_brought_forward_into_the_past_takes_place_on_the_announced_day_at_the_latest() {
-    let mut world = World::with(&[employee("7")]);
+    let mut world = ClusterInventory::with(&[employee("7")]);
     world.poll(&[employee("7").last_day("2026-03-20")], noon());
     let plan = world.poll(&[employee("7").last_day("2026-03-05")], at("2026-03-11T12:00:00Z"));
     assert_eq!(world.state("7"), State::Unknown, "the status says Active: a contradiction that holds");
@@ -69,7 +69,7 @@ fn an_exit_that_is_brought_forward_into_the_past_takes_place_on_the_announced_da
 #[test]
 fn a_status_that_came_back_from_terminated_takes_the_announced_day_with_it() {
     for back in [Said::Mapped(Status::Active), Said::Mapped(Status::Leave)] {
-        let mut world = World::with(&[employee("7")]);
+        let mut world = ClusterInventory::with(&[employee("7")]);
         world.poll(&[employee("7").last_day("2026-03-12")], noon());
         world.poll(&[employee("7").terminated().last_day("2026-03-12")], at("2026-03-13T12:00:00Z"));
         assert_eq!(world.state("7"), State::Terminated);
@@ -89,7 +89,7 @@ fn a_status_that_came_back_from_terminated_takes_the_announced_day_with_it() {
 #[test]
 fn who_comes_back_later_leaves_in_between_and_works_again_from_their_first_day() {
     let seasonal = employee("7").last_day("2026-03-12").start("2026-09-01");
-    let mut world = World::with(&[employee("7").start("2025-09-01")]);
+    let mut world = ClusterInventory::with(&[employee("7").start("2025-09-01")]);
     world.poll(std::slice::from_ref(&seasonal), noon());
     assert_eq!(world.state("7"), State::Active, "the next employment does not end this one early");
     world.midnight(at("2026-03-12T23:00:00Z"));
@@ -113,14 +113,14 @@ fn two_answers_a_day_apart_make_an_announcement_that_counts_against_no_limit() {
         ("terminated as of that day", vec![(0, sudden()), (1, sudden())], true),
     ];
     for (what, answers, expected) in cases {
-        let mut world = World::with(&[employee("7")]);
+        let mut world = ClusterInventory::with(&[employee("7")]);
         for (when, answer) in answers {
             world.poll(&[answer], day(when));
         }
         world.midnight(day(12));
         assert_eq!((world.state("7"), world.left("7").announced), (State::Terminated, expected), "{what}");
     }
-    let mut hourly = World::with(&[employee("7")]);
+    let mut hourly = ClusterInventory::with(&[employee("7")]);
     for hour in 0..48 {
         let plan = hourly.poll(&[leaving()], day(0) + SignedDuration::from_hours(hour));
         assert_eq!(
@@ -134,7 +134,7 @@ fn two_answers_a_day_apart_make_an_announcement_that_counts_against_no_limit() {
 #[test]
 fn a_stored_reason_of_another_version_holds_until_an_answer_comes() {
     for why in [Why::Other, Why::Conflict] {
-        let mut world = World::with(&[employee("7")]);
+        let mut world = ClusterInventory::with(&[employee("7")]);
         world.poll(&[employee("7").last_day("2026-03-12")], noon());
         world.known.get_mut(&HrId("7".into())).unwrap().entry.as_mut().unwrap().standing.why = why;
         world.midnight(at("2026-03-13T12:00:00Z"));
@@ -148,7 +148,10 @@ fn a_stored_reason_of_another_version_holds_until_an_answer_comes() {
 
 #[test]
 fn who_had_left_before_anybody_looked_gets_a_person_only_if_something_here_is_theirs() {
-    let own = |owned: &[&'static str]| World { owned: Some(owned.iter().copied().collect()), ..World::settled() };
+    let own = |owned: &[&'static str]| ClusterInventory {
+        owned: Some(owned.iter().copied().collect()),
+        ..ClusterInventory::settled()
+    };
     let renamed = Employee { work_email: "Seven.Example@Example.com".into(), ..employee("7").terminated() };
     let cases = [
         ("nothing", own(&[]), false),
@@ -159,7 +162,7 @@ fn who_had_left_before_anybody_looked_gets_a_person_only_if_something_here_is_th
         ("with the address, in another case", own(&["email:seven.example@example.com"]), true),
         ("a binding of a user name", own(&["user:oidc:seven.example@example.com"]), true),
         ("somebody else's", own(&["email:8@example.com"]), false),
-        ("nobody knows yet", World::settled(), true),
+        ("nobody knows yet", ClusterInventory::settled(), true),
     ];
     for (what, mut world, expected) in cases {
         let plan = world.poll(&[renamed.clone(), employee("8")], noon());
@@ -172,7 +175,7 @@ fn who_had_left_before_anybody_looked_gets_a_person_only_if_something_here_is_th
 
 #[test]
 fn an_address_that_was_given_to_a_successor_is_the_successors() {
-    let mut world = World { owned: Some(["email:info@example.com"].into()), ..World::settled() };
+    let mut world = ClusterInventory { owned: Some(["email:info@example.com"].into()), ..ClusterInventory::settled() };
     let with = |employee: Employee| Employee { work_email: "info@example.com".into(), ..employee };
     world.poll(&[with(employee("7").terminated()), with(employee("8"))], noon());
     assert!(!world.known.contains_key(&HrId("7".into())));
@@ -181,7 +184,7 @@ fn an_address_that_was_given_to_a_successor_is_the_successors() {
 #[test]
 fn an_erased_leaver_who_is_still_listed_does_not_come_back() {
     let answer = [employee("7").terminated(), employee("8")];
-    let mut world = World { owned: Some(BTreeSet::new()), ..World::with(&people(7..=8)) };
+    let mut world = ClusterInventory { owned: Some(BTreeSet::new()), ..ClusterInventory::with(&people(7..=8)) };
     world.poll(&answer, noon());
     assert_eq!(world.state("7"), State::Terminated, "who was known is a leaver whatever they own");
     world.known.remove(&HrId("7".into()));
@@ -192,7 +195,7 @@ fn an_erased_leaver_who_is_still_listed_does_not_come_back() {
 
 #[test]
 fn a_person_who_waits_for_approval_is_not_released_by_being_deleted() {
-    let mut world = World::with(&people(7..=7));
+    let mut world = ClusterInventory::with(&people(7..=7));
     world.baseline = Baseline::Now;
     world.poll(&gone(7..=7), noon());
     world.baseline = Baseline::Settled;
@@ -205,7 +208,7 @@ fn a_person_who_waits_for_approval_is_not_released_by_being_deleted() {
 
 #[test]
 fn absence_is_never_a_termination() {
-    let mut world = World::with(&people(1..=3));
+    let mut world = ClusterInventory::with(&people(1..=3));
     let before = world.clone();
     let plan = world.poll(&people(1..=1), noon());
     assert_eq!(plan.missing, 2);
@@ -220,7 +223,7 @@ fn absence_is_never_a_termination() {
 #[test]
 fn whoever_vanishes_after_an_announced_last_day_leaves_on_it_and_nobody_else_does() {
     let day = at("2026-03-13T12:00:00Z");
-    let mut world = World::with(&people(1..=2));
+    let mut world = ClusterInventory::with(&people(1..=2));
     world.poll(&[employee("1").last_day("2026-03-12"), employee("2")], noon());
     world.poll(&[employee("3")], noon() + SignedDuration::from_hours(1));
     world.poll(&[employee("3")], day);
@@ -229,14 +232,14 @@ fn whoever_vanishes_after_an_announced_last_day_leaves_on_it_and_nobody_else_doe
 
 #[test]
 fn an_unknown_status_holds() {
-    let mut world = World::with(&people(1..=1));
+    let mut world = ClusterInventory::with(&people(1..=1));
     world.poll(&[employee("1").said(Said::Unmapped)], noon());
     assert_eq!(world.state("1"), State::Unknown);
 }
 
 #[test]
 fn a_state_is_older_than_its_reasons() {
-    let mut world = World::with(&people(1..=1));
+    let mut world = ClusterInventory::with(&people(1..=1));
     let since = world.entry("1").standing.since;
     world.poll(&[employee("1").last_day("2026-04-01")], noon());
     assert_eq!(world.entry("1").standing.since, since);
@@ -247,7 +250,7 @@ fn a_state_is_older_than_its_reasons() {
 #[test]
 fn a_termination_ends_only_with_another_statement() {
     let later = noon() + SignedDuration::from_hours(1);
-    let mut world = World::with(&[employee("7")]);
+    let mut world = ClusterInventory::with(&[employee("7")]);
     world.poll(&[employee("7").last_day("2026-03-10").location("Melbourne")], noon());
     world.midnight(at("2026-03-10T13:00:00Z"));
     let left = world.left("7");
@@ -266,7 +269,7 @@ fn whoever_comes_back_is_withdrawn_or_rehired_and_keeps_every_alias() {
         ("a new first day", employee("7").start("2026-03-10").last_day("2026-03-01"), Turn::Rehired),
     ];
     for (what, back, turn) in cases {
-        let mut world = World::with(&[employee("7")]);
+        let mut world = ClusterInventory::with(&[employee("7")]);
         world.poll(&[employee("7").terminated()], noon());
         let renamed = Employee { work_email: "seven@example.com".into(), ..back };
         let plan = world.poll(&[renamed], noon());
@@ -292,16 +295,16 @@ fn a_leaver_without_an_address_is_the_one_who_was_known_and_keeps_every_alias() 
         ("no name either", nameless(employee("7").terminated())),
         ("by the day", without(employee("7").last_day("2026-03-01"))),
     ] {
-        let mut world = World::with(&[employee("7")]);
+        let mut world = ClusterInventory::with(&[employee("7")]);
         world.poll(std::slice::from_ref(&gone), noon());
         assert_eq!(world.entry("7").aliases, known, "{what}");
         world.poll(&[gone], noon() + SignedDuration::from_hours(1));
         assert_eq!(world.entry("7").aliases, known, "{what}: twice");
     }
-    let mut world = World::with(&[employee("7")]);
+    let mut world = ClusterInventory::with(&[employee("7")]);
     world.poll(&[without(employee("7").terminated())], noon());
     assert_eq!(world.state("7"), State::Terminated);
-    let mut world = World::with(&[without(employee("8"))]);
+    let mut world = ClusterInventory::with(&[without(employee("8"))]);
     assert_eq!((world.state("8"), world.entry("8").aliases.len()), (State::Active, 0), "a joiner owns nothing by it");
     world.poll(&[employee("8")], noon());
     assert_eq!(world.entry("8").aliases, ["email:8@example.com", "user:oidc:8@example.com"]);
@@ -326,7 +329,7 @@ fn an_id_that_names_another_human_holds_and_takes_nothing_over() {
         ("first day only: a correction", changed("Name 7", "7", "2020-02-01"), State::Active),
     ];
     for (what, new, expected) in cases {
-        let mut world = World::with(std::slice::from_ref(&ada));
+        let mut world = ClusterInventory::with(std::slice::from_ref(&ada));
         let plan = world.poll(&[new], noon());
         assert_eq!(world.state("7"), expected, "{what}");
         let conflicting = expected == State::Unknown;
@@ -348,7 +351,7 @@ fn a_manager_is_found_by_address_or_id_if_it_is_one_person() {
         ("nobody of the answer", by(Manager::Id(HrId("9".into()))), None),
     ];
     for (what, person, expected) in cases {
-        let mut world = World::settled();
+        let mut world = ClusterInventory::settled();
         world.poll(&[vec![person, employee("2")], twins.to_vec()].concat(), noon());
         let expected = expected.map(|id| person_name("rollcall", "hq", &HrId(id.into())));
         assert_eq!(world.entry("1").profile.manager, expected, "{what}");
@@ -357,7 +360,7 @@ fn a_manager_is_found_by_address_or_id_if_it_is_one_person() {
 
 #[test]
 fn locations_nobody_mapped_and_people_without_one_are_counted() {
-    let world = World::settled();
+    let world = ClusterInventory::settled();
     let located = [employee("1").location("MELBOURNE "), employee("2").location("Oslo"), employee("3").location(" ")];
     let people = [located.to_vec(), vec![employee("4")]].concat();
     assert_eq!(world.plan(Some(&people), noon()).unmatched, Some(3));
@@ -378,7 +381,7 @@ fn a_persons_name_is_minted_from_namespace_connection_and_id() {
 #[test]
 fn a_user_name_made_of_an_address_is_known_in_lower_case_too() {
     let ada = Employee { work_email: "Ada.Example@Example.com".into(), ..employee("7") };
-    let world = World::with(&[ada]);
+    let world = ClusterInventory::with(&[ada]);
     let aliases =
         ["email:ada.example@example.com", "user:oidc:Ada.Example@Example.com", "user:oidc:ada.example@example.com"];
     assert_eq!(world.entry("7").aliases, aliases);
@@ -386,7 +389,7 @@ fn a_user_name_made_of_an_address_is_known_in_lower_case_too() {
 
 #[test]
 fn aliases_are_bounded_and_what_holds_now_stays() {
-    let mut world = World::with(&[employee("7")]);
+    let mut world = ClusterInventory::with(&[employee("7")]);
     for number in 0..80 {
         let moved = Employee { work_email: format!("a{number}@example.com"), ..employee("7") };
         world.poll(&[moved], noon());

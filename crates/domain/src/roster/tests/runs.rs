@@ -21,13 +21,13 @@ fn a_baseline_is_what_was_settled_for_the_same_fingerprint() {
 #[test]
 fn every_termination_is_a_story_of_its_own() {
     let (first, second) = (at("2026-03-10T12:00:00Z"), at("2026-05-01T00:00:00Z"));
-    assert_eq!(story_prefix("p-1", first), "p-1-b413ba2f");
-    assert_ne!(story_prefix("p-1", first), story_prefix("p-1", second));
+    assert_eq!(termination_id("p-1", first), "p-1-b413ba2f");
+    assert_ne!(termination_id("p-1", first), termination_id("p-1", second));
 }
 
 #[test]
 fn leavers_of_a_baseline_need_approval_and_so_do_those_whose_access_still_stands() {
-    let mut world = World::with(&people(1..=5));
+    let mut world = ClusterInventory::with(&people(1..=5));
     world.poll(&[gone(1..=3), people(4..=5)].concat(), noon());
     world.known.get_mut(&HrId("2".into())).unwrap().access = Access::Refused;
     world.known.get_mut(&HrId("3".into())).unwrap().access = Access::Ending;
@@ -43,7 +43,7 @@ fn leavers_of_a_baseline_need_approval_and_so_do_those_whose_access_still_stands
 
 #[test]
 fn before_a_baseline_nobody_becomes_a_leaver_and_standing_ones_wait() {
-    let mut world = World::with(&people(1..=2));
+    let mut world = ClusterInventory::with(&people(1..=2));
     world.poll(&[employee("1").terminated(), employee("2").last_day("2026-03-12")], noon());
     world.baseline = Baseline::Awaited;
     world.midnight(at("2026-03-13T12:00:00Z"));
@@ -53,7 +53,7 @@ fn before_a_baseline_nobody_becomes_a_leaver_and_standing_ones_wait() {
 
 #[test]
 fn a_person_first_seen_as_a_leaver_gets_a_person_and_a_run() {
-    let mut world = World { baseline: Baseline::Now, ..World::settled() };
+    let mut world = ClusterInventory { baseline: Baseline::Now, ..ClusterInventory::settled() };
     let plan = world.poll(&[gone(1..=1), people(2..=10)].concat(), noon());
     assert_eq!(world.left("1").run.as_deref(), Some(plan.runs[0].id.as_str()));
     assert_eq!((plan.runs[0].leavers, plan.runs[0].people), (1, 10));
@@ -61,7 +61,7 @@ fn a_person_first_seen_as_a_leaver_gets_a_person_and_a_run() {
 
 #[test]
 fn six_at_once_are_one_run_and_the_seventh_is_the_next() {
-    let mut world = World::with(&people(1..=10));
+    let mut world = ClusterInventory::with(&people(1..=10));
     let plan = world.poll(&[gone(1..=6), people(7..=10)].concat(), noon());
     assert_eq!(plan.runs.iter().map(|run| (run.leavers, run.people)).collect::<Vec<_>>(), [(6, 10)]);
     assert!(plan.changes.iter().all(|change| change.leaver));
@@ -72,7 +72,7 @@ fn six_at_once_are_one_run_and_the_seventh_is_the_next() {
 
 #[test]
 fn leavers_are_written_first_then_whoever_turned_then_the_rest() {
-    let mut world = World::with(&people(1..=3));
+    let mut world = ClusterInventory::with(&people(1..=3));
     world.poll(&[gone(1..=1), people(2..=3)].concat(), noon());
     let renamed = Employee { title: Some("Clerk".into()), ..employee("3") };
     let plan = world.plan(Some(&[employee("0"), employee("1"), employee("2").terminated(), renamed]), noon());
@@ -84,7 +84,7 @@ fn leavers_are_written_first_then_whoever_turned_then_the_rest() {
 fn a_crash_after_any_number_of_writes_ends_in_one_run_that_counts_them_all() {
     let all = [gone(1..=6), people(7..=10)].concat();
     for written in 0..=6 {
-        let mut world = World::with(&people(1..=10));
+        let mut world = ClusterInventory::with(&people(1..=10));
         let cut_short = world.plan(Some(&all), noon());
         world.write(&cut_short, written);
         world.runs.iter_mut().for_each(|run| run.written = false);
@@ -100,7 +100,7 @@ fn a_crash_after_any_number_of_writes_ends_in_one_run_that_counts_them_all() {
 
 #[test]
 fn leavers_seen_after_a_crash_join_the_run_it_left_open() {
-    let mut world = World::with(&people(1..=10));
+    let mut world = ClusterInventory::with(&people(1..=10));
     let cut_short = world.plan(Some(&[gone(1..=3), people(4..=10)].concat()), noon());
     world.write(&cut_short, 1);
     let plan = world.poll(&[gone(1..=5), people(6..=10)].concat(), noon());
@@ -109,7 +109,7 @@ fn leavers_seen_after_a_crash_join_the_run_it_left_open() {
 
 #[test]
 fn a_withdrawn_or_deleted_member_lowers_the_run_so_that_it_can_be_complete() {
-    let mut world = World::with(&people(1..=10));
+    let mut world = ClusterInventory::with(&people(1..=10));
     world.poll(&[gone(1..=3), people(4..=10)].concat(), noon());
     let plan = world.poll(&[gone(1..=2), people(3..=10)].concat(), noon());
     assert_eq!(plan.runs[0].leavers, 2, "withdrawn");
@@ -120,7 +120,7 @@ fn a_withdrawn_or_deleted_member_lowers_the_run_so_that_it_can_be_complete() {
 #[test]
 fn a_person_made_again_never_slips_into_a_run_that_was_counted() {
     let all = [gone(1..=3), people(4..=10)].concat();
-    let mut world = World::with(&people(1..=10));
+    let mut world = ClusterInventory::with(&people(1..=10));
     world.poll(&all, noon());
     world.known.remove(&HrId("1".into()));
     let plan = world.poll(&all, noon() + SignedDuration::from_secs(30));
@@ -130,7 +130,7 @@ fn a_person_made_again_never_slips_into_a_run_that_was_counted() {
 #[test]
 fn another_policy_counts_inherited_leavers_anew_while_their_access_stands() {
     let all = [gone(1..=3), people(4..=10)].concat();
-    let mut world = World::with(&people(1..=10));
+    let mut world = ClusterInventory::with(&people(1..=10));
     world.poll(&all, noon());
     world.known.get_mut(&HrId("2".into())).unwrap().access = Access::Refused;
     world.known.get_mut(&HrId("3".into())).unwrap().access = Access::Ending;
@@ -150,7 +150,7 @@ fn another_policy_counts_inherited_leavers_anew_while_their_access_stands() {
 
 #[test]
 fn twenty_runs_are_kept_and_those_whose_access_is_refused_go_first() {
-    let mut world = World::with(&people(1..=40));
+    let mut world = ClusterInventory::with(&people(1..=40));
     for leaver in 1..=20 {
         world.poll(&[gone(1..=leaver), people(leaver + 1..=40)].concat(), noon());
     }

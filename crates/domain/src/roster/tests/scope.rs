@@ -21,8 +21,8 @@ fn support(id: &str) -> Employee {
 }
 
 /// A policy over Sales, and people it knows.
-fn over_sales(employees: &[Employee]) -> World {
-    let mut world = World { scope: departments(&["Sales"]), ..World::settled() };
+fn over_sales(employees: &[Employee]) -> ClusterInventory {
+    let mut world = ClusterInventory { scope: departments(&["Sales"]), ..ClusterInventory::settled() };
     world.poll(employees, noon() - SignedDuration::from_hours(24 * 9));
     world
 }
@@ -31,7 +31,7 @@ fn hours(hours: i64) -> Timestamp {
     noon() + SignedDuration::from_hours(hours)
 }
 
-impl World {
+impl ClusterInventory {
     /// The spec is changed, and an answer that came before makes the baseline.
     fn edit(&mut self, scope: Rc<Scope>, employees: &[Employee], now: Timestamp) -> Plan {
         (self.scope, self.baseline) = (scope, Baseline::Now);
@@ -248,7 +248,7 @@ fn who_comes_back_at_work_and_leaves_later_leaves_like_anybody() {
 #[test]
 fn who_is_first_seen_as_a_leaver_needs_approval_whatever_the_scope() {
     for scope in [departments(&["Sales"]), Rc::default()] {
-        let mut world = World { scope, ..World::settled() };
+        let mut world = ClusterInventory { scope, ..ClusterInventory::settled() };
         world.poll(&[support("7").terminated()], noon());
         world.poll(&[sales("8").terminated()], hours(1));
         assert!(world.left("8").baseline);
@@ -257,7 +257,7 @@ fn who_is_first_seen_as_a_leaver_needs_approval_whatever_the_scope() {
 
 #[test]
 fn deleting_the_person_of_a_leaver_who_waits_for_approval_releases_nobody() {
-    let mut world = World { baseline: Baseline::Now, ..World::settled() };
+    let mut world = ClusterInventory { baseline: Baseline::Now, ..ClusterInventory::settled() };
     world.poll(&[sales("7").terminated()], noon());
     world.baseline = Baseline::Settled;
     for deletions in 1..4 {
@@ -327,7 +327,7 @@ proptest! {
         story in proptest::collection::vec(
             (proptest::option::of(0_u8..6), any_answer(), 0_i64..40, 0_usize..12), 1..10)
     ) {
-        let mut world = World::settled();
+        let mut world = ClusterInventory::settled();
         let mut now = at("2026-03-05T00:00:00Z");
         let mut changed = false;
         for (edit, answer, later, crash_after) in story {
@@ -378,7 +378,7 @@ proptest! {
     fn moves_and_edits_alone_end_nothing(
         story in proptest::collection::vec((0_u8..6, any_answer(), any::<bool>()), 1..12)
     ) {
-        let mut world = World::settled();
+        let mut world = ClusterInventory::settled();
         for (hour, (which, answer, edits)) in story.into_iter().enumerate() {
             let answer: Option<Vec<Employee>> = answer.map(|people| {
                 let works = |employee| Employee { said: Said::Mapped(Status::Active), last_day: None, ..employee };

@@ -10,7 +10,7 @@ proptest! {
     fn whatever_comes_a_second_pass_changes_nothing_and_every_run_is_complete(
         story in proptest::collection::vec((any_answer(), 0_i64..40, 0_usize..12, 0_u8..3), 1..8)
     ) {
-        let mut world = World::settled();
+        let mut world = ClusterInventory::settled();
         let mut now = at("2026-03-05T00:00:00Z");
         for (answer, hours, crash_after, baseline) in story {
             now += SignedDuration::from_hours(hours);

@@ -21,7 +21,7 @@ const GOING: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// One object whose delete was accepted.
-pub struct Aside<'a> {
+pub struct Held<'a> {
     /// Which.
     pub seen: &'a Seen,
     /// The finalizers that hold it.
@@ -29,12 +29,11 @@ pub struct Aside<'a> {
 }
 
 /// Waits for all of them at once, and makes again what is to be made again as soon as it is let go.
-pub async fn wait(ctx: &Context, mut held: Vec<Aside<'_>>, record: &mut Record) -> Result<(), Fault> {
+pub async fn wait(ctx: &Context, mut held: Vec<Held<'_>>, record: &mut Record) -> Result<(), Fault> {
     let deadline = Instant::now() + GOING;
     while !held.is_empty() {
         let standing = standing(ctx, &held).await?;
-        let (still, gone): (Vec<_>, Vec<_>) =
-            held.into_iter().partition(|aside| standing.contains(&aside.seen.target.uid));
+        let (still, gone): (Vec<_>, Vec<_>) = held.into_iter().partition(|one| standing.contains(&one.seen.target.uid));
         held = still;
         held.extend(let_go(ctx, gone, record).await?);
         record.write_by_and_by().await?;
@@ -45,35 +44,35 @@ pub async fn wait(ctx: &Context, mut held: Vec<Aside<'_>>, record: &mut Record) 
             tokio::time::sleep(LOOK).await;
         }
     }
-    for aside in held {
-        let message = match aside.by.as_str() {
+    for one in held {
+        let message = match one.by.as_str() {
             "" => "the API server accepted the delete, and the object is still there".to_owned(),
             by => format!("the finalizers {by} hold it: they have to be removed by what set them"),
         };
-        act::note(ctx, record, aside.seen, Ended::saying(StepOutcome::Failed, message)).await;
+        act::note(ctx, record, one.seen, Ended::saying(StepOutcome::Failed, message)).await;
     }
     Ok(())
 }
 
 /// Those that are gone: ended, or made again. Gives back what somebody else's conflict shows to be held still.
-async fn let_go<'a>(ctx: &Context, gone: Vec<Aside<'a>>, record: &mut Record) -> Result<Vec<Aside<'a>>, Fault> {
-    let manifests: Vec<_> = gone.iter().map(|aside| record.manifest(&aside.seen.target)).collect();
-    let steps = gone.into_iter().zip(manifests).map(|(aside, manifest)| async move {
-        let target = &aside.seen.target;
+async fn let_go<'a>(ctx: &Context, gone: Vec<Held<'a>>, record: &mut Record) -> Result<Vec<Held<'a>>, Fault> {
+    let manifests: Vec<_> = gone.iter().map(|one| record.manifest(&one.seen.target)).collect();
+    let steps = gone.into_iter().zip(manifests).map(|(one, manifest)| async move {
+        let target = &one.seen.target;
         let stepped = match target.action {
             Action::Recreate => act::create(ctx, target, manifest).await,
             Action::Unbind | Action::Delete => {
                 Ok(Stepped::Ended(Ended::saying(StepOutcome::Done, "a finalizer held it for a moment")))
             }
         };
-        (aside, stepped)
+        (one, stepped)
     });
     let mut steps = std::pin::pin!(futures::stream::iter(steps).buffer_unordered(SIDE_BY_SIDE));
     let (mut still, mut result) = (Vec::new(), Ok(()));
-    while let Some((aside, stepped)) = steps.next().await {
+    while let Some((one, stepped)) = steps.next().await {
         match stepped {
-            Ok(Stepped::Ended(ended)) => act::note(ctx, record, aside.seen, ended).await,
-            Ok(Stepped::Held(by)) => still.push(Aside { seen: aside.seen, by }),
+            Ok(Stepped::Ended(ended)) => act::note(ctx, record, one.seen, ended).await,
+            Ok(Stepped::Held(by)) => still.push(Held { seen: one.seen, by }),
             Err(fault) => result = result.and(Err(fault)),
         }
     }
@@ -81,12 +80,12 @@ async fn let_go<'a>(ctx: &Context, gone: Vec<Aside<'a>>, record: &mut Record) ->
 }
 
 /// Uids of everything that stands where these stood: one list a place, and kind.
-async fn standing(ctx: &Context, held: &[Aside<'_>]) -> Result<BTreeSet<String>, Fault> {
-    let places: BTreeMap<(Kind, &str), &Aside<'_>> =
-        held.iter().map(|aside| ((aside.seen.target.kind, aside.seen.target.namespace.as_str()), aside)).collect();
+async fn standing(ctx: &Context, held: &[Held<'_>]) -> Result<BTreeSet<String>, Fault> {
+    let places: BTreeMap<(Kind, &str), &Held<'_>> =
+        held.iter().map(|one| ((one.seen.target.kind, one.seen.target.namespace.as_str()), one)).collect();
     let mut standing = BTreeSet::new();
-    for aside in places.into_values() {
-        standing.extend(call("look after a delete", dynamic(ctx, &aside.seen.target).uids()).await?);
+    for one in places.into_values() {
+        standing.extend(call("look after a delete", dynamic(ctx, &one.seen.target).uids()).await?);
     }
     Ok(standing)
 }
