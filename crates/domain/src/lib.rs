@@ -5,6 +5,7 @@ pub mod capabilities;
 pub mod employee;
 pub mod evidence;
 pub mod expression;
+pub mod field;
 pub mod gate;
 pub mod ledger;
 pub mod lifecycle;

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use jiff::{Span, ToSpan as _};
 
-use domain::employee::{EmploymentType, Status};
+use domain::employee::{EmploymentType, Status, Text};
 
 /// A company, and what becomes of it.
 #[derive(Clone, Copy, Debug)]
@@ -365,6 +365,19 @@ impl Person {
     #[must_use]
     pub fn legal_entity(&self) -> &'static str {
         pick(&LEGAL_ENTITIES, mixed(self.salt, 8))
+    }
+
+    /// A plain text of theirs.
+    #[must_use]
+    pub fn text(&self, text: Text) -> String {
+        match text {
+            Text::Department => self.department().to_owned(),
+            Text::Title => self.title().to_owned(),
+            Text::Location => self.location().to_owned(),
+            Text::LegalEntity => self.legal_entity().to_owned(),
+            Text::Team => self.team().to_owned(),
+            Text::Phone => self.phone(),
+        }
     }
 
     /// A telephone number that is kept for fiction (+1 202 555 01xx).

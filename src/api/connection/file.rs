@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use kube::KubeSchema;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigMapKey, EmploymentType, LocalRef};
+use domain::field::{self, Text, Texts};
 
 /// A file of people: a CSV with a header row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -269,18 +270,6 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_date: Option<String>,
-    /// Department.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub department: Option<String>,
-    /// Job title.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub title: Option<String>,
-    /// Location; picks the time zone and is kept nowhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub location: Option<String>,
     /// Work address of the manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
@@ -289,14 +278,6 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub employment_type: Option<String>,
-    /// The company that employs them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub legal_entity: Option<String>,
-    /// Team.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub team: Option<String>,
     /// Last day they work, where it stands apart from the termination date; it counts before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
@@ -309,10 +290,14 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_reason: Option<String>,
-    /// Work telephone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub phone: Option<String>,
+    /// Those of plain texts.
+    #[serde(flatten)]
+    #[schemars(schema_with = "text_columns")]
+    pub texts: Texts,
+}
+
+fn text_columns(_: &mut SchemaGenerator) -> Schema {
+    field::schema(Text::ALL.iter().copied(), Some(1), 128)
 }
 
 /// The header of one column, or those of several that belong together.
@@ -336,7 +321,7 @@ impl Headers {
         ((1..=Self::MOST).contains(&headers.len()) && headers.iter().all(fits)).then_some(headers)
     }
 
-    fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    fn schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
     }
 }
