@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod lifecycle;
 pub mod ownership;
 pub mod plan;
+pub mod quote;
 pub mod roster;
 pub mod schedule;
 pub mod scope;

@@ -23,6 +23,7 @@ use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Typ
 use super::row::{Row, Slot, trim};
 use domain::capabilities::{Claim, Declared};
 use domain::employee::{Employee, EmploymentType, Failure, Read, Said, Status, Text};
+use domain::quote::quoted;
 
 /// Largest file.
 pub(super) const LARGEST: usize = 64 * 1024 * 1024;
@@ -93,7 +94,7 @@ impl CsvFormat {
         let Some(delimiter) = self.delimiter else { return Ok(None) };
         let byte = u8::try_from(delimiter).ok();
         let byte = byte.filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\'' | b'\\' | b'\n' | b'\r'));
-        byte.map(Some).ok_or_else(|| format!("{delimiter:?} cannot stand between cells"))
+        byte.map(Some).ok_or_else(|| format!("{} cannot stand between cells", quoted(&delimiter.to_string())))
     }
 
     fn meanings(&self) -> Result<Statuses, String> {

@@ -5,6 +5,7 @@ use super::super::terminal::{columns, plain};
 use super::Only;
 use super::view::{Line, Trust, View};
 use domain::employee::Text;
+use domain::quote::quoted;
 
 fn day(day: Option<jiff::civil::Date>) -> String {
     day.map(|day| day.to_string()).unwrap_or_default()
@@ -136,7 +137,7 @@ pub fn summary(view: &View) -> String {
         ),
     ];
     let words = |words: &std::collections::BTreeMap<String, u32>| {
-        words.iter().map(|(word, people)| format!("{word:?} ({people})")).collect::<Vec<_>>().join(", ")
+        words.iter().map(|(word, people)| format!("{} ({people})", quoted(word))).collect::<Vec<_>>().join(", ")
     };
     if !view.unmapped_statuses.is_empty() {
         lines.push(format!(
