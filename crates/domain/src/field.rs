@@ -182,6 +182,8 @@ fields! {
     "legalEntity": field LegalEntity Tells slot LegalEntity of LegalEntity text LegalEntity Shared Passing;
     /// Team.
     "team": field Team Tells slot Team of Team text Team Shared Passing;
+    /// Cost centre.
+    "costCenter": field CostCenter Tells slot CostCenter of CostCenter text CostCenter Shared Kept;
     /// Last day they work, where the source has it apart from the termination date.
     "lastWorkingDay": slot LastWorkingDay of TerminationDate;
     /// Planned end of a fixed-term contract.

@@ -376,6 +376,7 @@ impl Person {
             Text::Location => self.location().to_owned(),
             Text::LegalEntity => self.legal_entity().to_owned(),
             Text::Team => self.team().to_owned(),
+            Text::CostCenter => format!("CC-{}", self.department),
             Text::Phone => self.phone(),
         }
     }

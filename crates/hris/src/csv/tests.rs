@@ -24,8 +24,8 @@ fn columns<const N: usize>(named: [(Slot, &str); N]) -> CsvFormat {
 #[test]
 fn every_field_is_read_under_its_own_name() {
     let read = parse(
-        "employeeId,fullName,email,status,hireDate,terminationDate,department,title,location,managerEmail\n\
-         7,Ada Example,ada@example.com,Active,2020-01-31,2026-03-31,Engineering,Lead,Madrid,bo@example.com\n",
+        "employeeId,fullName,email,status,hireDate,terminationDate,department,title,location,costCenter,managerEmail\n\
+         7,Ada Example,ada@example.com,Active,2020-01-31,2026-03-31,Engineering,Lead,Madrid,4711,bo@example.com\n",
     );
     let read = read.unwrap();
     let ada = read.employees.first().unwrap();
@@ -33,10 +33,10 @@ fn every_field_is_read_under_its_own_name() {
     assert_eq!((ada.name.as_str(), ada.work_email.as_str()), ("Ada Example", "ada@example.com"));
     assert_eq!(ada.said, Said::Mapped(Status::Active));
     assert_eq!((ada.start, ada.last_day), (Some(Date::constant(2020, 1, 31)), Some(Date::constant(2026, 3, 31))));
-    let kept = [Text::Department, Text::Title, Text::Location].map(|text| ada.text(text).unwrap());
-    assert_eq!(kept, ["Engineering", "Lead", "Madrid"]);
+    let kept = [Text::Department, Text::Title, Text::Location, Text::CostCenter].map(|text| ada.text(text).unwrap());
+    assert_eq!(kept, ["Engineering", "Lead", "Madrid", "4711"]);
     assert!(ada.manager == Some(Manager::Email("bo@example.com".to_owned())));
-    assert_eq!(read.offered.len(), 10);
+    assert_eq!(read.offered.len(), 11);
     assert_eq!(read.announced_total, None);
 }
 
