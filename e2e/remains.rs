@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::Api;
-use rollcall::api::condition::REVOKED;
+use rollcall::api::condition::ConditionType;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
@@ -14,7 +14,9 @@ async fn says(rollcall: &Installation, id: &str, status: &str, reason: Option<&s
     eventually(&format!("the Person {id} says Revoked={status}"), || async {
         let conditions = rollcall.person(id).await?.status?.conditions;
         let said = |c: &&rollcall::api::condition::Condition| {
-            c.type_ == REVOKED && c.status == status && reason.is_none_or(|reason| c.reason == reason)
+            c.type_ == ConditionType::Revoked.as_str()
+                && c.status == status
+                && reason.is_none_or(|reason| c.reason == reason)
         };
         conditions.iter().find(said).map(drop)
     })

@@ -13,6 +13,8 @@
 pub mod api;
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod architecture_words;
 pub mod cli;
 pub mod control;
 pub mod kube;

@@ -15,6 +15,7 @@ use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use rollcall::api::condition::{ConditionType, Status};
+use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{HRConnection, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use domain::field::{self, Text, Texts};
 
 /// Spec of a Person: identity by `rollcall sync`, `hold` by an admin.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -220,18 +221,18 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 320))]
     pub work_email: Option<String>,
-    /// Department.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub department: Option<String>,
-    /// Job title.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub title: Option<String>,
+    /// The plain texts that are kept.
+    #[serde(flatten)]
+    #[schemars(schema_with = "kept")]
+    pub texts: Texts,
     /// Name of the manager's Person, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub manager: Option<String>,
+}
+
+fn kept(_: &mut SchemaGenerator) -> Schema {
+    field::schema(Text::all_kept(), None, 256)
 }
 
 /// State of the current Revocation of a person.

@@ -11,7 +11,7 @@ pub const PERCENT: &str = "^(100|[1-9]?[0-9])%$";
 
 /// What was written cannot be read; names the field and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {text:?} is not {expected}")]
+#[error("{field}: {} is not {expected}", domain::quote::quoted(.text))]
 pub struct Unreadable {
     /// Path of the field.
     pub field: &'static str,

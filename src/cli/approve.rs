@@ -144,13 +144,12 @@ fn about(person: &Person) -> String {
     let known = [
         ("", profile.display_name),
         ("", profile.work_email),
-        ("", profile.title),
-        ("department ", profile.department),
         ("", state),
         ("last day ", last_day.map(|day| day.to_string())),
     ];
     let known = known.into_iter().filter_map(|(what, text)| text.map(|text| format!("{what}{text}")));
-    ids.into_iter().chain(known).collect::<Vec<_>>().join(", ")
+    let texts = profile.texts.iter().map(|(text, value)| format!("{} {value}", text.as_str()));
+    ids.into_iter().chain(known).chain(texts).collect::<Vec<_>>().join(", ")
 }
 
 /// The plan, as the one who decides has to see it.

@@ -99,8 +99,8 @@ fn out(standing: &person::Standing) -> Option<Out> {
 }
 
 fn profile(profile: person::Profile) -> roster::Profile {
-    let person::Profile { display_name, work_email, department, title, manager } = profile;
-    roster::Profile { display_name, work_email, department, title, manager }
+    let person::Profile { display_name, work_email, texts, manager } = profile;
+    roster::Profile { display_name, work_email, texts, manager }
 }
 
 /// Puts what the roster decided into a status; access, salt and conditions stay as they are.
@@ -108,7 +108,7 @@ pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
     let Entry { policy, facts, notice, missing_since, standing, aliases, profile } = entry;
     let message = standing.message();
     let Standing { state, since, last_day, zone, why, left, out, leaves_scope } = standing;
-    let roster::Profile { display_name, work_email, department, title, manager } = profile;
+    let roster::Profile { display_name, work_email, texts, manager } = profile;
     status.policy = Some(policy);
     status.employments = vec![Employment {
         connection: record.connection.clone(),
@@ -137,7 +137,7 @@ pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
         announced: left.is_some_and(|left| left.announced),
     });
     status.aliases = aliases;
-    status.profile = Some(person::Profile { display_name, work_email, department, title, manager });
+    status.profile = Some(person::Profile { display_name, work_email, texts, manager });
 }
 
 const fn state(state: person::State) -> State {
@@ -210,7 +210,7 @@ pub fn run_shown(run: Run) -> policy::Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::employee::Status;
+    use domain::employee::{Status, Text, Texts};
 
     fn record_of(id: &str) -> Record {
         Record { connection: "hq".into(), id: id.into() }
@@ -239,7 +239,10 @@ mod tests {
                 out: (state == State::OutOfScope).then_some(Out::Unknown(Kind::Team)),
             },
             aliases: vec!["email:7@example.com".into()],
-            profile: roster::Profile { title: Some("Clerk".into()), ..roster::Profile::default() },
+            profile: roster::Profile {
+                texts: Texts::default().with(Text::Title, "Clerk"),
+                ..roster::Profile::default()
+            },
         }
     }
 
@@ -290,18 +293,17 @@ mod tests {
 
     #[test]
     fn every_list_of_a_policy_filters_by_what_it_is_of() {
-        use std::sync::Arc;
-
         use domain::employee::{Employee, EmploymentType};
         use domain::scope;
 
-        let text = |text: &str| Some(Arc::from(text));
+        let texts = Texts::default()
+            .with(Text::LegalEntity, "a")
+            .with(Text::Department, "b")
+            .with(Text::Team, "c")
+            .with(Text::Location, "d");
         let ada = Employee {
-            legal_entity: text("a"),
             employment_type: Some(EmploymentType::Intern),
-            department: text("b"),
-            team: text("c"),
-            location: text("d"),
+            texts,
             ..Employee::new(HrId("7".into()), String::new(), String::new(), Said::Silent)
         };
         let cases = [

@@ -1,25 +1,11 @@
 //! The user names a person signs in with: the CEL expressions of a policy, over `person`.
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::kube::outcome::Fault;
-use domain::employee::{Employee, EmploymentType, HrId, Said};
+use domain::employee::{Employee, EmploymentType, HrId, Said, Text, Texts};
 use domain::expression::Expression;
 
-/// Fields of `person`: all that a sign-in system could make a user name of.
-const FIELDS: &[&str] = &[
-    "id",
-    "connection",
-    "workEmail",
-    "displayName",
-    "legalEntity",
-    "employmentType",
-    "department",
-    "team",
-    "title",
-    "location",
-];
 /// Longest user name.
 const MAX_NAME: usize = 256;
 
@@ -52,8 +38,11 @@ impl Usernames {
     }
 
     fn compile_one(&self, text: &str) -> Result<Expression, String> {
-        let compiled = Expression::compile(text, FIELDS).map_err(|refused| refused.to_string())?;
-        match compiled.text(&self.person(&example('a'))) {
+        let example = example('a');
+        let person: Vec<_> = self.person(&example).collect();
+        let fields: Vec<_> = person.iter().map(|(field, _)| *field).collect();
+        let compiled = Expression::compile(text, &fields).map_err(|refused| refused.to_string())?;
+        match compiled.text(&person) {
             Ok(Some(_)) => Ok(compiled),
             Ok(None) => Err("fails for a person whose every field is filled".to_owned()),
             Err(refused) => Err(refused.to_string()),
@@ -64,7 +53,7 @@ impl Usernames {
     /// where there is none, or gives an empty or overlong text.
     #[must_use]
     pub fn of(&self, employee: &Employee) -> Vec<String> {
-        let person = self.person(employee);
+        let person: Vec<_> = self.person(employee).collect();
         let names = self.expressions.iter().filter_map(|expression| expression.text(&person).ok().flatten());
         names.filter(|name| (1..=MAX_NAME).contains(&name.trim().chars().count())).collect()
     }
@@ -74,28 +63,25 @@ impl Usernames {
     pub fn forms(&self) -> Vec<Form> {
         let of = |first| {
             let example = example(first);
-            let person = self.person(&example);
+            let person: Vec<_> = self.person(&example).collect();
             self.expressions.iter().map(|e| e.text(&person).ok().flatten().unwrap_or_default()).collect::<Vec<_>>()
         };
         of('a').iter().zip(of('b')).filter_map(|(one, other)| Form::of(one, &other)).collect()
     }
 
-    /// What an expression sees. A missing address is no field at all, so that `'oidc:' + person.workEmail` gives no
+    /// What an expression sees: all that a sign-in system could make a user name of. A missing address is no field at all, so that `'oidc:' + person.workEmail` gives no
     /// name rather than the same one to everybody.
-    fn person<'a>(&'a self, employee: &'a Employee) -> [(&'static str, &'a str); 10] {
-        let text = |value: &'a Option<Arc<str>>| value.as_deref().map(str::trim).unwrap_or_default();
-        [
-            ("id", &employee.id.0),
+    fn person<'a>(&'a self, employee: &'a Employee) -> impl Iterator<Item = (&'static str, &'a str)> {
+        let who = [
+            ("id", employee.id.0.as_str()),
             ("connection", &self.connection),
             ("workEmail", employee.work_email.trim()),
             ("displayName", employee.name.trim()),
-            ("legalEntity", text(&employee.legal_entity)),
             ("employmentType", employee.employment_type.map_or("", EmploymentType::as_str)),
-            ("department", text(&employee.department)),
-            ("team", text(&employee.team)),
-            ("title", text(&employee.title)),
-            ("location", text(&employee.location)),
-        ]
+        ];
+        let texts =
+            Text::all_shared().map(|text| (text.as_str(), employee.text(text).map(str::trim).unwrap_or_default()));
+        who.into_iter().chain(texts)
     }
 }
 
@@ -124,15 +110,14 @@ impl Form {
 
 /// An invented person whose every field is filled and begins with a letter.
 fn example(first: char) -> Employee {
-    let text = |text: &str| Some(Arc::from(format!("{first}{text}")));
+    let mut texts = Texts::default();
+    for text in Text::all_shared() {
+        texts.set(text, Some(format!("{first} {}", text.as_str()).into()));
+    }
     let id = HrId(format!("{first}0"));
     Employee {
-        legal_entity: text(" Ltd"),
         employment_type: Some(if first == 'a' { EmploymentType::Apprentice } else { EmploymentType::Intern }),
-        department: text(" Department"),
-        team: text(" Team"),
-        title: text(" Title"),
-        location: text(" Place"),
+        texts,
         ..Employee::new(id, format!("{first} Nobody"), format!("{first}.nobody@example.com"), Said::Silent)
     }
 }
@@ -143,7 +128,7 @@ mod tests {
 
     fn ada(work_email: &str) -> Employee {
         let ada = Employee::new(HrId("7".into()), "Ada".into(), work_email.into(), Said::Silent);
-        Employee { department: Some("Sales".into()), ..ada }
+        ada.with(Text::Department, "Sales")
     }
 
     fn compile(expression: &str) -> Result<Usernames, String> {
@@ -182,9 +167,11 @@ mod tests {
     fn an_expression_that_cannot_be_used_is_named_with_its_reason() {
         let long = format!("'{}'", "x".repeat(511));
         let unknown = |named: &str| {
-            format!(
-                "{named} is not known here; it may use person.id, person.connection, person.workEmail, person.displayName, person.legalEntity, person.employmentType, person.department, person.team, person.title and person.location"
-            )
+            let own = ["id", "connection", "workEmail", "displayName", "employmentType"];
+            let all: Vec<_> = own.into_iter().chain(Text::all_shared().map(Text::as_str)).collect();
+            let all: Vec<_> = all.iter().map(|field| format!("person.{field}")).collect();
+            let (last, others) = all.split_last().unwrap();
+            format!("{named} is not known here; it may use {} and {last}", others.join(", "))
         };
         let cases = [
             ("'oidc:' +", "not a CEL expression such as 'oidc:' + person.workEmail, or person.department == 'Sales'"),

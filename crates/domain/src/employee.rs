@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -12,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::capabilities::Declared;
+pub use super::field::{Field, Text, Texts};
 
 /// The HR system's own id of a person, or a digest of their address where the source has none.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -147,26 +147,16 @@ pub struct Employee {
     pub urgent: bool,
     /// Kind of employment, where the source says it in a word that was mapped.
     pub employment_type: Option<EmploymentType>,
-    /// The company that employs them.
-    pub legal_entity: Option<Arc<str>>,
-    /// Department.
-    pub department: Option<Arc<str>>,
-    /// Team.
-    pub team: Option<Arc<str>>,
-    /// Job title.
-    pub title: Option<Arc<str>>,
-    /// Location: picks the time zone and is not kept.
-    pub location: Option<Arc<str>>,
     /// How the source names the manager.
     pub manager: Option<Manager>,
-    /// Work telephone.
-    pub phone: Option<String>,
+    /// The plain texts of the list in `field.rs`.
+    pub texts: Texts,
 }
 
 impl Employee {
     /// A record that says no more than who it is about and what the status is.
     #[must_use]
-    pub const fn new(id: HrId, name: String, work_email: String, said: Said) -> Self {
+    pub fn new(id: HrId, name: String, work_email: String, said: Said) -> Self {
         Self {
             id,
             name,
@@ -177,14 +167,21 @@ impl Employee {
             contract_end: None,
             urgent: false,
             employment_type: None,
-            legal_entity: None,
-            department: None,
-            team: None,
-            title: None,
-            location: None,
             manager: None,
-            phone: None,
+            texts: Texts::default(),
         }
+    }
+
+    /// A plain text of theirs.
+    #[must_use]
+    pub fn text(&self, text: Text) -> Option<&str> {
+        self.texts.get(text)
+    }
+
+    /// The same record with one more text.
+    #[must_use]
+    pub fn with(self, text: Text, value: &str) -> Self {
+        Self { texts: self.texts.with(text, value), ..self }
     }
 }
 
@@ -201,69 +198,6 @@ pub enum Manager {
     Email(String),
     /// By HR id.
     Id(HrId),
-}
-
-/// A field of an employee that a source may give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Field {
-    /// The HR system's own id.
-    EmployeeId,
-    /// Full name.
-    FullName,
-    /// Work address.
-    Email,
-    /// Status.
-    Status,
-    /// First day of work.
-    HireDate,
-    /// Last day of work.
-    TerminationDate,
-    /// Department.
-    Department,
-    /// Job title.
-    Title,
-    /// Location.
-    Location,
-    /// Manager, by address or id.
-    Manager,
-    /// Kind of employment.
-    EmploymentType,
-    /// The company that employs them.
-    LegalEntity,
-    /// Team.
-    Team,
-    /// Planned end of a fixed-term contract.
-    ContractEnd,
-    /// Reason of a termination; only whether it is urgent is kept.
-    TerminationReason,
-    /// Work telephone.
-    Phone,
-}
-
-impl Field {
-    /// The word of it, as it stands in manifests and messages.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EmployeeId => "employeeId",
-            Self::FullName => "fullName",
-            Self::Email => "email",
-            Self::Status => "status",
-            Self::HireDate => "hireDate",
-            Self::TerminationDate => "terminationDate",
-            Self::Department => "department",
-            Self::Title => "title",
-            Self::Location => "location",
-            Self::Manager => "manager",
-            Self::EmploymentType => "employmentType",
-            Self::LegalEntity => "legalEntity",
-            Self::Team => "team",
-            Self::ContractEnd => "contractEnd",
-            Self::TerminationReason => "terminationReason",
-            Self::Phone => "phone",
-        }
-    }
 }
 
 /// A whole answer of a source, mapped, before anybody believes it.

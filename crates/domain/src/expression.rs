@@ -97,7 +97,7 @@ pub enum Refused {
         /// What it names.
         named: String,
         /// What it may name.
-        declared: &'static [&'static str],
+        declared: Vec<&'static str>,
     },
     /// It gives something else than is wanted.
     #[error("does not give {0}")]
@@ -126,7 +126,7 @@ impl Expression {
     ///
     /// # Errors
     /// Why it cannot be used: see [`Refused`].
-    pub fn compile(text: &str, declared: &'static [&'static str]) -> Result<Self, Refused> {
+    pub fn compile(text: &str, declared: &[&'static str]) -> Result<Self, Refused> {
         if text.chars().count() > LONGEST {
             return Err(Refused::Long);
         }
@@ -195,12 +195,12 @@ fn brackets(text: &str) -> usize {
 }
 
 /// Whether every part of it is on the list.
-fn allowed(part: &IdedExpr, declared: &'static [&'static str], depth: usize) -> Result<(), Refused> {
+fn allowed(part: &IdedExpr, declared: &[&'static str], depth: usize) -> Result<(), Refused> {
     if depth > LONGEST_CHAIN {
         return Err(Refused::Deep);
     }
     let inner = |part: &IdedExpr| allowed(part, declared, depth + 1);
-    let unknown = |named: String| Refused::Name { named, declared };
+    let unknown = |named: String| Refused::Name { named, declared: declared.to_vec() };
     match &part.expr {
         Expr::Literal(_) => Ok(()),
         Expr::Comprehension(_) => Err(Refused::Walks),

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::employee::{Employee, HrId};
+use super::employee::{Employee, HrId, Texts};
 use super::lifecycle::{Facts, State, Why};
 use super::scope::{Out, Scope};
 use super::timezone::Zones;
@@ -115,10 +115,8 @@ pub struct Profile {
     pub display_name: Option<String>,
     /// Work address.
     pub work_email: Option<String>,
-    /// Department.
-    pub department: Option<String>,
-    /// Job title.
-    pub title: Option<String>,
+    /// Plain texts, those of them that are kept.
+    pub texts: Texts,
     /// Name of the manager's Person.
     pub manager: Option<String>,
 }

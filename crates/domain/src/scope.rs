@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::employee::{self, Employee};
+use jiff::civil::Date;
+
+use super::employee::{self, Employee, EmploymentType, HrId, Said, Text};
 use super::expression::Expression;
 pub use super::expression::Refused;
 use super::lifecycle::State;
@@ -173,31 +175,17 @@ pub struct Known<'a> {
 }
 
 impl Scope {
-    /// Fields of `person` in the expression. Dates are texts such as `2026-03-01`, which compare as dates do.
-    pub const FIELDS: &'static [&'static str] = &[
-        "id",
-        "connection",
-        "workEmail",
-        "legalEntity",
-        "employmentType",
-        "department",
-        "team",
-        "title",
-        "location",
-        "startDate",
-        "lastDay",
-        "contractEnd",
-        "state",
-    ];
-
     /// Puts a scope together, and tries its expression on a person nobody is.
     ///
     /// # Errors
     /// Why the expression cannot be used.
     pub fn new(include: Lists, exclude: Lists, expression: Option<&str>) -> Result<Self, Refused> {
-        let expression = expression.map(|text| Expression::compile(text, Self::FIELDS)).transpose()?;
+        let nobody = Employee::new(HrId(String::new()), String::new(), String::new(), Said::Silent);
+        let known = Known { connection: "", person: "", state: State::Unknown };
+        let fields: Vec<_> = fields(&nobody, &known, &Days::of(&nobody)).map(|(field, _)| field).collect();
+        let expression = expression.map(|text| Expression::compile(text, &fields)).transpose()?;
         if let Some(expression) = &expression {
-            let nobody: Vec<_> = Self::FIELDS.iter().map(|field| (*field, "2026-03-01")).collect();
+            let nobody: Vec<_> = fields.iter().map(|field| (*field, "2026-03-01")).collect();
             expression.holds(&nobody)?; // that it fails for nobody does not mean that it does for somebody
         }
         Ok(Self { include, exclude, expression })
@@ -249,24 +237,8 @@ impl Scope {
 
     fn unselected(&self, employee: &Employee, known: &Known<'_>) -> Option<Out> {
         let expression = self.expression.as_ref()?;
-        let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
-        let (start, last_day, contract_end) = (day(employee.start), day(employee.last_day), day(employee.contract_end));
-        let values = [
-            employee.id.0.as_str(),
-            known.connection,
-            employee.work_email.trim(),
-            text(employee.legal_entity.as_deref()),
-            employee.employment_type.map_or("", |kind| kind.as_str()),
-            text(employee.department.as_deref()),
-            text(employee.team.as_deref()),
-            text(employee.title.as_deref()),
-            text(employee.location.as_deref()),
-            &start,
-            &last_day,
-            &contract_end,
-            known.state.as_str(),
-        ];
-        let person: Vec<_> = Self::FIELDS.iter().copied().zip(values).collect();
+        let days = Days::of(employee);
+        let person: Vec<_> = fields(employee, known, &days).collect();
         match expression.holds(&person) {
             Ok(Some(true)) => None,
             Ok(Some(false)) => Some(Out::NotSelected),
@@ -275,18 +247,51 @@ impl Scope {
     }
 }
 
-fn text(value: Option<&str>) -> &str {
-    value.map(str::trim).unwrap_or_default()
+/// The days of a record, as texts such as `2026-03-01`, which compare as dates do; empty where there is none.
+struct Days {
+    start: String,
+    last_day: String,
+    contract_end: String,
+}
+
+impl Days {
+    fn of(employee: &Employee) -> Self {
+        let text = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
+        let Employee { start, last_day, contract_end, .. } = employee;
+        Self { start: text(*start), last_day: text(*last_day), contract_end: text(*contract_end) }
+    }
+}
+
+/// Fields of `person` in the expression, and what stands in each; one that stands empty is none.
+fn fields<'a>(
+    employee: &'a Employee,
+    known: &Known<'a>,
+    days: &'a Days,
+) -> impl Iterator<Item = (&'static str, &'a str)> {
+    let who = [
+        ("id", employee.id.0.as_str()),
+        ("connection", known.connection),
+        ("workEmail", employee.work_email.trim()),
+        ("employmentType", employee.employment_type.map_or("", EmploymentType::as_str)),
+    ];
+    let texts = Text::all_shared().map(|text| (text.as_str(), employee.text(text).map(str::trim).unwrap_or_default()));
+    let when = [
+        ("startDate", days.start.as_str()),
+        ("lastDay", &days.last_day),
+        ("contractEnd", &days.contract_end),
+        ("state", known.state.as_str()),
+    ];
+    who.into_iter().chain(texts).chain(when)
 }
 
 /// What somebody has of a kind, none where that is not known.
 fn own<'a>(employee: &'a Employee, known: &Known<'a>, kind: Kind) -> Option<Vec<&'a str>> {
     let value = match kind {
-        Kind::LegalEntity => employee.legal_entity.as_deref(),
+        Kind::LegalEntity => employee.text(Text::LegalEntity),
         Kind::EmploymentType => employee.employment_type.map(|kind| kind.as_str()),
-        Kind::Department => employee.department.as_deref(),
-        Kind::Team => employee.team.as_deref(),
-        Kind::Location => employee.location.as_deref(),
+        Kind::Department => employee.text(Text::Department),
+        Kind::Team => employee.text(Text::Team),
+        Kind::Location => employee.text(Text::Location),
         Kind::Person => return Some(vec![employee.id.0.as_str(), known.person]),
     };
     value.filter(|value| !value.trim().is_empty()).map(|value| vec![value])

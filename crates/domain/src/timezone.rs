@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::employee::comparable;
+use super::quote::quoted;
 
 /// A time zone by its IANA name.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl fmt::Debug for Zone {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// A zone that nobody knows.
-    #[error("timeZones.{field}: {name:?} is no IANA time zone such as Europe/Madrid")]
+    #[error("timeZones.{field}: {} is no IANA time zone such as Europe/Madrid", quoted(.name))]
     Unknown {
         /// `default`, or `byLocation`.
         field: &'static str,
@@ -36,7 +37,7 @@ pub enum Refused {
         name: String,
     },
     /// A location that is named twice, written differently.
-    #[error("timeZones.byLocation: {0:?} is named twice; locations are compared without case and surrounding blanks")]
+    #[error("timeZones.byLocation: {} is named twice; locations are compared without case and surrounding blanks", quoted(.0))]
     Twice(String),
 }
 

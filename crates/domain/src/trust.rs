@@ -349,16 +349,11 @@ fn nobody_has(read: &Read, field: Field) -> bool {
         Field::Status => matches!(employee.said, Said::Mapped(_)),
         Field::HireDate => employee.start.is_some(),
         Field::TerminationDate => employee.last_day.is_some(),
-        Field::Department => employee.department.is_some(),
-        Field::Title => employee.title.is_some(),
-        Field::Location => employee.location.is_some(),
         Field::Manager => employee.manager.is_some(),
         Field::EmploymentType => employee.employment_type.is_some(),
-        Field::LegalEntity => employee.legal_entity.is_some(),
-        Field::Team => employee.team.is_some(),
         Field::ContractEnd => employee.contract_end.is_some(),
         Field::TerminationReason => employee.urgent, // of reasons, no more is kept
-        Field::Phone => employee.phone.is_some(),
+        text => employee.texts.iter().any(|(given, _)| given.field() == text),
     };
     !read.employees.iter().any(filled)
 }

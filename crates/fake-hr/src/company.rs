@@ -17,7 +17,7 @@ use jiff::{Span, ToSpan as _};
 
 use self::names::{DEPARTMENTS, FIRST, LAST, LEGAL_ENTITIES, LOCATIONS, names, pick};
 pub(crate) use self::names::{departments, legal_entities, locations, teams, titles};
-use domain::employee::{EmploymentType, Status};
+use domain::employee::{EmploymentType, Status, Text};
 
 /// A company, and what becomes of it.
 #[derive(Clone, Copy, Debug)]
@@ -324,6 +324,20 @@ impl Person {
     #[must_use]
     pub fn legal_entity(&self) -> &'static str {
         pick(&LEGAL_ENTITIES, mixed(self.salt, 8))
+    }
+
+    /// A plain text of theirs.
+    #[must_use]
+    pub fn text(&self, text: Text) -> String {
+        match text {
+            Text::Department => self.department().to_owned(),
+            Text::Title => self.title().to_owned(),
+            Text::Location => self.location().to_owned(),
+            Text::LegalEntity => self.legal_entity().to_owned(),
+            Text::Team => self.team().to_owned(),
+            Text::CostCenter => format!("CC-{}", self.department),
+            Text::Phone => self.phone(),
+        }
     }
 
     /// A telephone number that is kept for fiction (+1 202 555 01xx).

@@ -20,7 +20,7 @@ use super::recorded::{Recorded, Script};
 use super::routes::Routes;
 use super::serve::{self, State};
 use super::{at, moved, reading, unsigned};
-use domain::employee::{Employee, Failure, Manager, Read};
+use domain::employee::{Employee, Failure, Manager, Read, Text};
 use hris::definition::Definition;
 use hris::http::{Patience, Transport};
 use hris::{ApiSource, Network, engine};
@@ -261,20 +261,18 @@ pub(crate) fn plainly(employee: &Employee) -> Json {
     });
     let mut plain = json!({
         "id": employee.id.0, "name": employee.name, "email": employee.work_email, "said": employee.said.as_str(),
-        "start": employee.start, "lastDay": employee.last_day, "department": employee.department.as_deref(),
-        "title": employee.title.as_deref(), "location": employee.location.as_deref(), "manager": manager,
+        "start": employee.start, "lastDay": employee.last_day, "department": employee.text(Text::Department),
+        "title": employee.text(Text::Title), "location": employee.text(Text::Location), "manager": manager,
     });
     // What few systems say is written only where it is said.
     let more = [
         ("contractEnd", employee.contract_end.map(|day| json!(day))),
         ("urgent", employee.urgent.then_some(json!(true))),
         ("type", employee.employment_type.map(|kind| json!(kind.as_str()))),
-        ("legalEntity", employee.legal_entity.as_ref().map(|text| json!(**text))),
-        ("team", employee.team.as_ref().map(|text| json!(**text))),
-        ("phone", employee.phone.as_ref().map(|text| json!(text))),
     ];
+    let texts = employee.texts.iter().map(|(text, value)| (text.as_str(), Some(json!(**value))));
     if let Some(plain) = plain.as_object_mut() {
-        plain.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        plain.extend(more.into_iter().chain(texts).filter_map(|(key, value)| Some((key.to_owned(), value?))));
     }
     plain
 }

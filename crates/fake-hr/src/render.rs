@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::company::{Company, Moment, Person};
 use super::solver::{Hole, InverseDefinition, Shape, Solved, key};
-use domain::employee::Status;
+use domain::employee::{Status, Text};
 use hris::dates::DateForm;
 use hris::definition::Definition;
 use hris::mapping::EndDate;
@@ -109,16 +109,14 @@ impl Renderer {
             })),
             Slot::LastWorkingDay => day(person.last_day),
             Slot::ContractEnd => day(person.contract_end),
-            Slot::Department => person.department().to_owned(),
-            Slot::Team => person.team().to_owned(),
-            Slot::Title => person.title().to_owned(),
-            Slot::Location => person.location().to_owned(),
-            Slot::LegalEntity => person.legal_entity().to_owned(),
-            Slot::Phone => person.phone(),
             Slot::ManagerId => person.manager.map(Company::id).unwrap_or_default(),
             Slot::ManagerEmail => person.manager.map(|manager| self.company.email(manager)).unwrap_or_default(),
             // Words, which are written with the shape.
             Slot::Status | Slot::EmploymentType | Slot::TerminationReason => String::new(),
+            plain => {
+                let text = Text::ALL.iter().find(|text| text.slot() == plain);
+                text.map(|text| person.text(*text)).unwrap_or_default()
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The connectors that come with the binary: one folder each under `connectors/`, found when it is built.
 
 use super::definition::Definition;
+use domain::quote::quoted;
 
 /// Name and definition of each, in the order of their names.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
@@ -16,7 +17,7 @@ pub fn connectors() -> Vec<&'static str> {
 /// # Errors
 /// In words for whoever wrote the connection, with the names there are.
 pub fn connector_text(name: &str) -> Result<&'static str, String> {
-    let unknown = || format!("there is no connector {name:?}; there are: {}", connectors().join(", "));
+    let unknown = || format!("there is no connector {}; there are: {}", quoted(name), connectors().join(", "));
     EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(unknown)
 }
 

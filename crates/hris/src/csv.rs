@@ -22,33 +22,13 @@ use super::kind;
 use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
 use super::row::{Row, Slot, trim};
 use domain::capabilities::{Claim, Declared};
-use domain::employee::{Employee, EmploymentType, Failure, Read, Said, Status};
+use domain::employee::{Employee, EmploymentType, Failure, Read, Said, Status, Text};
+use domain::quote::quoted;
 
 /// Largest file.
 pub(super) const LARGEST: usize = 64 * 1024 * 1024;
 /// Largest cell. A larger one is a quote left open that swallowed the lines after it.
 const LARGEST_CELL: usize = 4096;
-
-/// Columns that a file may have under these names without being told.
-const OWN_NAMES: [Slot; 17] = [
-    Slot::EmployeeId,
-    Slot::FullName,
-    Slot::Email,
-    Slot::Status,
-    Slot::HireDate,
-    Slot::TerminationDate,
-    Slot::Department,
-    Slot::Title,
-    Slot::Location,
-    Slot::ManagerEmail,
-    Slot::EmploymentType,
-    Slot::LegalEntity,
-    Slot::Team,
-    Slot::LastWorkingDay,
-    Slot::ContractEnd,
-    Slot::TerminationReason,
-    Slot::Phone,
-];
 
 /// How a file is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +94,7 @@ impl CsvFormat {
         let Some(delimiter) = self.delimiter else { return Ok(None) };
         let byte = u8::try_from(delimiter).ok();
         let byte = byte.filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\'' | b'\\' | b'\n' | b'\r'));
-        byte.map(Some).ok_or_else(|| format!("{delimiter:?} cannot stand between cells"))
+        byte.map(Some).ok_or_else(|| format!("{} cannot stand between cells", quoted(&delimiter.to_string())))
     }
 
     fn meanings(&self) -> Result<Statuses, String> {
@@ -234,7 +214,7 @@ fn may_be_cut(slot: Slot, row: &Row, mapper: &Mapper) -> bool {
     match slot {
         Slot::EmployeeId | Slot::ManagerId => true,
         Slot::Email => !others.iter().any(|other| domain(&other.work_email) == domain(text)),
-        Slot::Location => !others.iter().any(|other| other.location.as_deref() == Some(text)),
+        Slot::Location => !others.iter().any(|other| other.text(Text::Location) == Some(text)),
         Slot::Status => mapper.begins_another(text),
         _ => false, // decides nothing about whose access ends
     }

@@ -42,7 +42,8 @@ impl TryFrom<String> for DateForm {
             form if form.contains('%') => Self::Strptime(Layout::parse(form)?),
             _ => {
                 return Err(format!(
-                    "{word:?} is no form of dates: iso, epochSeconds, epochMilliseconds, jsonDate, or one such as %d.%m.%Y"
+                    "{} is no form of dates: iso, epochSeconds, epochMilliseconds, jsonDate, or one such as %d.%m.%Y",
+                    domain::quote::quoted(&word)
                 ));
             }
         })

@@ -31,6 +31,7 @@ use super::row::Slot;
 use super::template;
 use domain::capabilities::{Claim, Declared};
 use domain::employee::{EmploymentType, Field, Status};
+use domain::quote::quoted;
 
 /// How one HR system is read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -333,7 +334,11 @@ impl Definition {
         let mut values = BTreeMap::new();
         for given in given.keys().filter(|given| !self.parameters.contains_key(*given)) {
             let known: Vec<&str> = self.parameters.keys().map(String::as_str).collect();
-            found.push(format!("the connector {name} has no parameter {given:?}; it has: {}", known.join(", ")));
+            found.push(format!(
+                "the connector {name} has no parameter {}; it has: {}",
+                quoted(given),
+                known.join(", ")
+            ));
         }
         for (key, parameter) in &self.parameters {
             match given.get(key).or(parameter.default.as_ref()) {

@@ -19,7 +19,7 @@ pub(super) use self::texts::scientific;
 use self::texts::{address, count, cut, hr_id, id_of_address, text};
 use super::dates::{self, Day, NoDate};
 use super::row::{Row, Slot};
-use domain::employee::{BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, Said, Status};
+use domain::employee::{BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, Said, Status, Text, Texts};
 
 /// Most records of one answer.
 pub(super) const MOST_RECORDS: usize = 1_000_000;
@@ -119,7 +119,7 @@ impl Mapper {
     /// another day ends somebody's access too early.
     fn judge_dates(&mut self) -> Result<(), Failure> {
         let forms = self.form.forms();
-        for (slot, column) in Slot::ALL.into_iter().zip(&self.columns) {
+        for (slot, column) in Slot::ALL.iter().copied().zip(&self.columns) {
             let name = self.form.name(slot);
             if let Some((position, other)) = &column.exchanged {
                 return Err(Failure::WrongFormat(format!(
@@ -159,12 +159,7 @@ impl Mapper {
         let last_day = last_working?.or(terminated);
         let (id, name, work_email) = self.identity(row, last_day)?;
         let urgent = self.urgent(row)?;
-        let legal_entity = self.shared(row, Slot::LegalEntity)?;
-        let department = self.shared(row, Slot::Department)?;
-        let team = self.shared(row, Slot::Team)?;
-        let title = self.shared(row, Slot::Title)?;
-        let location = self.shared(row, Slot::Location)?;
-        let phone = text(row, Slot::Phone)?;
+        let texts = self.texts(row)?;
         let manager = match hr_id(Slot::ManagerId, row)? {
             Some(id) => Some(Manager::Id(id)),
             // Nothing is decided by it, so a name in its place sets nobody aside.
@@ -174,7 +169,7 @@ impl Mapper {
         let employment_type = self.employment_type(row)?;
         let who = Employee::new(id, name, work_email, said);
         let when = Employee { start, last_day, contract_end, urgent, ..who };
-        Ok(Employee { employment_type, legal_entity, department, team, title, location, manager, phone, ..when })
+        Ok(Employee { employment_type, texts, manager, ..when })
     }
 
     /// Who it is. An id is enough: the mailbox of a leaver is often gone before the record says that they left, and what
@@ -202,15 +197,24 @@ impl Mapper {
             || last_day.is_some_and(|last_day| last_day < self.as_of)
     }
 
+    /// The plain texts there are.
+    fn texts(&mut self, row: &Row) -> Result<Texts, String> {
+        let mut texts = Texts::default();
+        for text in Text::ALL.iter().copied() {
+            let Some(value) = cut(row, text.slot())? else { continue };
+            texts.set(text, Some(if text.shared() { self.shared(value) } else { Arc::from(value) }));
+        }
+        Ok(texts)
+    }
+
     /// A text that many people share, held once for all of them.
-    fn shared(&mut self, row: &Row, slot: Slot) -> Result<Option<Arc<str>>, String> {
-        let Some(text) = cut(row, slot)? else { return Ok(None) };
+    fn shared(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.shared.get(text) {
-            return Ok(Some(Arc::clone(known)));
+            return Arc::clone(known);
         }
         let new: Arc<str> = Arc::from(text);
         self.shared.insert(Arc::clone(&new));
-        Ok(Some(new))
+        new
     }
 
     /// Whether the reason of a termination means "at once". One that nobody named does not.

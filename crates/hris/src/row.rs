@@ -7,126 +7,7 @@
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
-use serde::Deserialize;
-
-use domain::employee::Field;
-
-/// A place for one value of a record. The words are those of a definition's `fields` and of a file's own headers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Slot {
-    /// The HR system's own id.
-    EmployeeId,
-    /// Full name.
-    FullName,
-    /// Work address.
-    Email,
-    /// Status word.
-    Status,
-    /// First day of work.
-    HireDate,
-    /// Last day of work, or first day out.
-    TerminationDate,
-    /// Department.
-    Department,
-    /// Job title.
-    Title,
-    /// Location.
-    Location,
-    /// Work address of the manager.
-    ManagerEmail,
-    /// HR id of the manager.
-    ManagerId,
-    /// Word for the kind of employment.
-    EmploymentType,
-    /// The company that employs them.
-    LegalEntity,
-    /// Team.
-    Team,
-    /// Last day they work, where the source has it apart from the termination date.
-    LastWorkingDay,
-    /// Planned end of a fixed-term contract.
-    ContractEnd,
-    /// Word for the reason of a termination.
-    TerminationReason,
-    /// Work telephone.
-    Phone,
-}
-
-impl Slot {
-    /// How many there are.
-    pub const COUNT: usize = Self::ALL.len();
-
-    /// All there are, in their order.
-    pub const ALL: [Self; 18] = [
-        Self::EmployeeId,
-        Self::FullName,
-        Self::Email,
-        Self::Status,
-        Self::HireDate,
-        Self::TerminationDate,
-        Self::Department,
-        Self::Title,
-        Self::Location,
-        Self::ManagerEmail,
-        Self::ManagerId,
-        Self::EmploymentType,
-        Self::LegalEntity,
-        Self::Team,
-        Self::LastWorkingDay,
-        Self::ContractEnd,
-        Self::TerminationReason,
-        Self::Phone,
-    ];
-
-    /// Its word.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::EmployeeId => "employeeId",
-            Self::FullName => "fullName",
-            Self::Email => "email",
-            Self::Status => "status",
-            Self::HireDate => "hireDate",
-            Self::TerminationDate => "terminationDate",
-            Self::Department => "department",
-            Self::Title => "title",
-            Self::Location => "location",
-            Self::ManagerEmail => "managerEmail",
-            Self::ManagerId => "managerId",
-            Self::EmploymentType => "employmentType",
-            Self::LegalEntity => "legalEntity",
-            Self::Team => "team",
-            Self::LastWorkingDay => "lastWorkingDay",
-            Self::ContractEnd => "contractEnd",
-            Self::TerminationReason => "terminationReason",
-            Self::Phone => "phone",
-        }
-    }
-
-    /// The field of an employee it serves.
-    #[must_use]
-    pub const fn field(self) -> Field {
-        match self {
-            Self::EmployeeId => Field::EmployeeId,
-            Self::FullName => Field::FullName,
-            Self::Email => Field::Email,
-            Self::Status => Field::Status,
-            Self::HireDate => Field::HireDate,
-            Self::TerminationDate | Self::LastWorkingDay => Field::TerminationDate,
-            Self::Department => Field::Department,
-            Self::Title => Field::Title,
-            Self::Location => Field::Location,
-            Self::ManagerEmail | Self::ManagerId => Field::Manager,
-            Self::EmploymentType => Field::EmploymentType,
-            Self::LegalEntity => Field::LegalEntity,
-            Self::Team => Field::Team,
-            Self::ContractEnd => Field::ContractEnd,
-            Self::TerminationReason => Field::TerminationReason,
-            Self::Phone => Field::Phone,
-        }
-    }
-}
+pub use domain::field::Slot;
 
 /// What a record holds in one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -339,7 +220,7 @@ mod tests {
         let all = Slot::ALL;
         assert!(all.iter().enumerate().all(|(at, slot)| *slot as usize == at));
         all.iter().for_each(|slot| row.set(*slot, slot.name()));
-        for slot in all {
+        for slot in all.iter().copied() {
             assert_eq!(row.get(slot), Ok(Some(slot.name())));
         }
         row.clear();

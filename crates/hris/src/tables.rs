@@ -114,7 +114,7 @@ impl Chosen {
             let chosen = self.among(&group).map(|(row, goes_on)| (row.clone(), goes_on));
             let Some((mut row, goes_on)) = chosen else {
                 let mut spoiled = group.pop()?;
-                let others = Slot::ALL.into_iter().map(|slot| slot as usize).filter(|slot| *slot != key);
+                let others = Slot::ALL.iter().copied().map(|slot| slot as usize).filter(|slot| *slot != key);
                 others.for_each(|slot| spoiled.put(slot, None));
                 return Some(spoiled);
             };

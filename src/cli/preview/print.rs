@@ -4,37 +4,58 @@ use super::super::Failure;
 use super::super::terminal::{columns, plain};
 use super::Only;
 use super::view::{Line, Trust, View};
-
-/// A column, and what stands in it.
-type Column = (&'static str, fn(&Line) -> String);
+use domain::employee::Text;
+use domain::quote::quoted;
 
 fn day(day: Option<jiff::civil::Date>) -> String {
     day.map(|day| day.to_string()).unwrap_or_default()
 }
 
-/// All there are; a table leaves out those that are empty for everybody.
-const COLUMNS: [Column; 20] = [
-    ("id", |line| line.id.clone()),
-    ("name", |line| line.name.clone()),
-    ("email", |line| line.email.clone()),
-    ("usernames", |line| line.usernames.join(" ")),
-    ("state", |line| line.state.clone()),
-    ("scope", |line| if line.included { "in".to_owned() } else { format!("out: {}", line.scope) }),
-    ("hireDate", |line| day(line.hire_date)),
-    ("lastDay", |line| day(line.last_day)),
-    ("contractEnd", |line| day(line.contract_end)),
-    ("urgent", |line| if line.urgent { "yes".to_owned() } else { String::new() }),
-    ("employmentType", |line| line.employment_type.clone()),
-    ("legalEntity", |line| line.legal_entity.clone()),
-    ("department", |line| line.department.clone()),
-    ("team", |line| line.team.clone()),
-    ("title", |line| line.title.clone()),
-    ("location", |line| line.location.clone()),
-    ("manager", |line| line.manager.clone()),
-    ("phone", |line| line.phone.clone()),
-    ("why", |line| line.why.clone()),
-    ("included", |line| line.included.to_string()),
+/// A column, and what stands in it.
+enum Column {
+    Own(&'static str, fn(&Line) -> String),
+    Text(Text),
+}
+
+impl Column {
+    /// All there are; a table leaves out those that are empty for everybody.
+    fn all() -> impl Iterator<Item = Self> {
+        let texts = |shared| Text::ALL.iter().filter(move |text| text.shared() == shared).map(|text| Self::Text(*text));
+        BEFORE.into_iter().chain(texts(true)).chain([MANAGER]).chain(texts(false)).chain(BEHIND)
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Own(name, _) => name,
+            Self::Text(text) => text.as_str(),
+        }
+    }
+
+    fn of(&self, line: &Line) -> String {
+        match self {
+            Self::Own(_, of) => of(line),
+            Self::Text(text) => line.texts.get(*text).unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Columns before the plain texts, between those of many and those of one, and behind them.
+const BEFORE: [Column; 11] = [
+    Column::Own("id", |line| line.id.clone()),
+    Column::Own("name", |line| line.name.clone()),
+    Column::Own("email", |line| line.email.clone()),
+    Column::Own("usernames", |line| line.usernames.join(" ")),
+    Column::Own("state", |line| line.state.clone()),
+    Column::Own("scope", |line| if line.included { "in".to_owned() } else { format!("out: {}", line.scope) }),
+    Column::Own("hireDate", |line| day(line.hire_date)),
+    Column::Own("lastDay", |line| day(line.last_day)),
+    Column::Own("contractEnd", |line| day(line.contract_end)),
+    Column::Own("urgent", |line| if line.urgent { "yes".to_owned() } else { String::new() }),
+    Column::Own("employmentType", |line| line.employment_type.clone()),
 ];
+const MANAGER: Column = Column::Own("manager", |line| line.manager.clone());
+const BEHIND: [Column; 2] =
+    [Column::Own("why", |line| line.why.clone()), Column::Own("included", |line| line.included.to_string())];
 
 /// Columns that only a file needs.
 const OF_FILES: [&str; 1] = ["included"];
@@ -46,12 +67,13 @@ pub fn table(view: &View, only: Only, unmask: bool) -> String {
     if lines.is_empty() {
         return text;
     }
-    let filled = |column: &&Column| {
-        !OF_FILES.contains(&column.0) && (column.0 == "id" || lines.iter().any(|line| !(column.1)(line).is_empty()))
+    let filled = |column: &Column| {
+        !OF_FILES.contains(&column.name())
+            && (column.name() == "id" || lines.iter().any(|line| !column.of(line).is_empty()))
     };
-    let shown: Vec<&Column> = COLUMNS.iter().filter(filled).collect();
-    let head = shown.iter().map(|(name, _)| upper(name)).collect();
-    let rows = lines.iter().map(|line| shown.iter().map(|(_, of)| of(line)).collect());
+    let shown: Vec<Column> = Column::all().filter(filled).collect();
+    let head = shown.iter().map(|column| upper(column.name())).collect();
+    let rows = lines.iter().map(|line| shown.iter().map(|column| column.of(line)).collect());
     text.push_str("\n\n");
     text.push_str(&columns(head, rows));
     text
@@ -115,7 +137,7 @@ pub fn summary(view: &View) -> String {
         ),
     ];
     let words = |words: &std::collections::BTreeMap<String, u32>| {
-        words.iter().map(|(word, people)| format!("{word:?} ({people})")).collect::<Vec<_>>().join(", ")
+        words.iter().map(|(word, people)| format!("{} ({people})", quoted(word))).collect::<Vec<_>>().join(", ")
     };
     if !view.unmapped_statuses.is_empty() {
         lines
@@ -190,9 +212,9 @@ pub fn json(view: &View, only: Only, unmask: bool) -> String {
 pub fn csv(view: &View, only: Only, unmask: bool) -> Result<String, Failure> {
     let refused = |error: csv::Error| Failure::Refused(error.to_string());
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS.map(|(name, _)| name)).map_err(refused)?;
+    writer.write_record(Column::all().map(|column| column.name())).map_err(refused)?;
     for line in lines(view, only, unmask) {
-        writer.write_record(COLUMNS.map(|(_, of)| harmless(of(&line)))).map_err(refused)?;
+        writer.write_record(Column::all().map(|column| harmless(column.of(&line)))).map_err(refused)?;
     }
     let bytes = writer.into_inner().map_err(|error| Failure::Refused(error.to_string()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -220,12 +242,16 @@ fn lines(view: &View, only: Only, unmask: bool) -> Vec<Line> {
 }
 
 fn masked(line: &Line) -> Line {
+    let mut texts = line.texts.clone();
+    for personal in Text::ALL.iter().copied().filter(|text| !text.shared() && line.texts.get(*text).is_some()) {
+        texts.set(personal, Some("…".into()));
+    }
     Line {
         name: line.name.split_whitespace().map(first_letter).collect::<Vec<_>>().join(" "),
         email: address(&line.email),
         manager: if line.manager_is_address { address(&line.manager) } else { line.manager.clone() },
         usernames: line.usernames.iter().map(|name| address(name)).collect(),
-        phone: if line.phone.is_empty() { String::new() } else { "…".to_owned() },
+        texts,
         ..line.clone()
     }
 }
@@ -248,7 +274,7 @@ mod tests {
 
     use super::*;
     use domain::capabilities::{Capabilities, Seen};
-    use domain::employee::Field;
+    use domain::employee::{Field, Texts};
 
     fn view() -> View {
         let ada = Line {
@@ -258,10 +284,9 @@ mod tests {
             state: "Active".into(),
             why: "active, no last day".into(),
             included: true,
-            department: "=HYPERLINK(\"x\")".into(),
+            texts: Texts::default().with(Text::Department, "=HYPERLINK(\"x\")").with(Text::Phone, "+34 600 000 000"),
             manager: "bo@example.com".into(),
             manager_is_address: true,
-            phone: "+34 600 000 000".into(),
             usernames: vec!["oidc:ada@example.com".into()],
             ..Line::default()
         };

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::rules;
 use super::yaml_span::{Node, Part};
 use crate::api::{self, quantity};
+use domain::quote::quoted;
 
 /// What is wrong, and on which line.
 pub type Wrong = (u64, String);
@@ -109,7 +110,7 @@ fn string(text: &str, schema: &JSONSchemaProps) -> Option<String> {
     let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     let words = schema.enum_.as_ref().map(|all| all.iter().filter_map(|one| one.0.as_str()).collect::<Vec<_>>());
     if let Some(words) = words.filter(|words| !words.contains(&text)) {
-        return Some(format!("{text:?} is none of: {}", words.join(", ")));
+        return Some(format!("{} is none of: {}", quoted(text), words.join(", ")));
     }
     if schema.max_length.is_some_and(|most| length > most) || schema.min_length.is_some_and(|least| length < least) {
         let (least, most) = (schema.min_length.unwrap_or_default(), schema.max_length.unwrap_or(i64::MAX));
@@ -118,7 +119,7 @@ fn string(text: &str, schema: &JSONSchemaProps) -> Option<String> {
     let pattern = schema.pattern.as_deref()?;
     let fits = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
     (!fits).then(|| match example(pattern) {
-        Some(example) => format!("{text:?} is not {example}"),
-        None => format!("{text:?} does not match {pattern}"),
+        Some(example) => format!("{} is not {example}", quoted(text)),
+        None => format!("{} does not match {pattern}", quoted(text)),
     })
 }

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use kube::ResourceExt as _;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::manifests::{Manifests, Rules};
 use crate::sync::connection::Settings;
 use domain::capabilities::{self, Capabilities};
-use domain::employee::{Employee, Manager, Read};
+use domain::employee::{Employee, Manager, Read, Text, Texts};
 use domain::lifecycle::{Facts, verdict};
 use domain::roster;
 use domain::scope::{Known, Out};
@@ -105,23 +105,14 @@ pub struct Line {
     pub urgent: bool,
     /// Kind of employment.
     pub employment_type: String,
-    /// The company that employs them.
-    pub legal_entity: String,
-    /// Department.
-    pub department: String,
-    /// Team.
-    pub team: String,
-    /// Job title.
-    pub title: String,
-    /// Location.
-    pub location: String,
+    /// Plain texts; one that is not given is empty.
+    #[serde(flatten, serialize_with = "all_texts")]
+    pub texts: Texts,
     /// Manager, by id or address.
     pub manager: String,
     /// Whether the manager is named by address, which is masked.
     #[serde(skip)]
     pub manager_is_address: bool,
-    /// Work telephone.
-    pub phone: String,
     /// What they are called in Kubernetes, by the policy's `identity.usernames`.
     pub usernames: Vec<String>,
 }
@@ -132,6 +123,16 @@ fn elsewhere(namespace: Option<&str>) -> Option<String> {
     Some(format!(
         "the manifests are in namespace {other}: Rollcall must be installed there, because it ignores other namespaces"
     ))
+}
+
+fn all_texts<S: Serializer>(texts: &Texts, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(Text::ALL.iter().map(|text| (text.as_str(), texts.get(*text).unwrap_or_default())))
+}
+
+impl Line {
+    fn location(&self) -> &str {
+        self.texts.get(Text::Location).unwrap_or_default()
+    }
 }
 
 impl View {
@@ -204,22 +205,21 @@ fn shared_addresses(people: &[Line]) -> Vec<Vec<String>> {
 fn unmatched_locations(people: &[Line], rules: &Rules) -> BTreeMap<String, usize> {
     let mut unmatched = BTreeMap::new();
     let Some(zones) = &rules.zones else { return unmatched };
-    for line in people.iter().filter(|line| zones.at(&line.location).is_none()) {
-        *unmatched.entry(line.location.trim().to_owned()).or_default() += 1;
+    for line in people.iter().filter(|line| zones.at(line.location()).is_none()) {
+        *unmatched.entry(line.location().trim().to_owned()).or_default() += 1;
     }
     unmatched
 }
 
 fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, now: Timestamp) -> (Line, Option<Out>) {
     let zone = rules.zones.as_ref().map(|zones| {
-        employee.location.as_deref().and_then(|location| zones.at(location)).unwrap_or(zones.default_zone())
+        employee.text(Text::Location).and_then(|location| zones.at(location)).unwrap_or(zones.default_zone())
     });
     let today = zone.map_or_else(|| now.to_zoned(TimeZone::UTC).date(), |zone| zone.today(now));
     let facts = Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced: None };
     let verdict = verdict(&facts, today);
     let person = roster::person_name(namespace, connection, &employee.id);
     let out = rules.scope.out(employee, &Known { connection, person: &person, state: verdict.state });
-    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().unwrap_or_default().to_owned();
     let line = Line {
         id: employee.id.0.clone(),
         name: employee.name.clone(),
@@ -233,18 +233,13 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         contract_end: employee.contract_end,
         urgent: employee.urgent,
         employment_type: employee.employment_type.map_or_else(String::new, |kind| kind.as_str().to_owned()),
-        legal_entity: text(&employee.legal_entity),
-        department: text(&employee.department),
-        team: text(&employee.team),
-        title: text(&employee.title),
-        location: text(&employee.location),
+        texts: employee.texts.clone(),
         manager: match &employee.manager {
             Some(Manager::Id(id)) => id.0.clone(),
             Some(Manager::Email(address)) => address.clone(),
             None => String::new(),
         },
         manager_is_address: matches!(employee.manager, Some(Manager::Email(_))),
-        phone: employee.phone.clone().unwrap_or_default(),
         usernames: rules.usernames.iter().flat_map(|usernames| usernames.of(employee)).collect(),
     };
     (line, out)

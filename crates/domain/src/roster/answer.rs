@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::calendar::{Calendar, Day};
 use super::{Access, Answer, Draft, Entry, Known, Rules, Scoped, person, person_name};
-use crate::employee::{Employee, HrId, Manager};
+use crate::employee::{Employee, HrId, Manager, Text};
 use crate::lifecycle::{State, Verdict, verdict};
 use crate::ownership::{comparable, connection_of};
 use crate::scope::{self, Out};
@@ -30,7 +30,7 @@ pub(super) struct Sight {
 }
 
 fn sight(employee: &Employee, before: Option<&Entry>, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Sight {
-    let (day, matched) = calendar.at(employee.location.as_deref());
+    let (day, matched) = calendar.at(employee.text(Text::Location));
     let verdict = verdict(&person::facts(employee, before, &day), day.today);
     let out = rules.scope.filters().then(|| {
         let person = person_name(rules.namespace, rules.connection, &employee.id);

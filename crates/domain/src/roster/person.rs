@@ -1,12 +1,14 @@
 //! One person through one pass: with a new statement about them, or without.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::answer::Sight;
 use super::calendar::Day;
 use super::{Baseline, Entry, Left, Notice, Profile, Rules, Standing, Turn, person_name};
-use crate::employee::{Employee, HrId, Said, Status};
+use crate::employee::{Employee, HrId, Said, Status, Text, Texts};
 use crate::lifecycle::{Facts, State, Verdict, Why, begun_anew, verdict};
 use crate::ownership::comparable;
 use crate::scope::Out;
@@ -266,13 +268,11 @@ fn turn(before: Option<&Entry>, after: &Entry) -> Option<Turn> {
 fn profile(employee: &Employee, manager: Option<String>) -> Profile {
     let text = |text: &str| Some(text.chars().take(LONGEST_TEXT).collect()).filter(|text: &String| !text.is_empty());
     let address = Some(&employee.work_email).filter(|address| (1..=LONGEST_ADDRESS).contains(&address.chars().count()));
-    Profile {
-        display_name: text(&employee.name),
-        work_email: address.cloned(),
-        department: employee.department.as_deref().and_then(text),
-        title: employee.title.as_deref().and_then(text),
-        manager,
+    let mut texts = Texts::default();
+    for kept in Text::all_kept() {
+        texts.set(kept, employee.text(kept).and_then(text).map(Arc::from));
     }
+    Profile { display_name: text(&employee.name), work_email: address.cloned(), texts, manager }
 }
 
 /// Adds what is new to what is known; past the bound, the oldest that no longer holds goes.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::employee::{Manager, Said, Status};
+use crate::employee::{Manager, Said, Status, Text};
 use crate::scope::{Kind, Lists};
 
 fn at(text: &str) -> Timestamp {
@@ -48,10 +48,10 @@ impl Words for Employee {
         Self { start: day.parse().ok(), ..self }
     }
     fn location(self, location: &str) -> Self {
-        Self { location: Some(location.into()), ..self }
+        self.with(Text::Location, location)
     }
     fn department(self, department: &str) -> Self {
-        Self { department: Some(department.into()), ..self }
+        self.with(Text::Department, department)
     }
 }
 
@@ -181,13 +181,19 @@ fn any_employee() -> impl Strategy<Value = Employee> {
             said,
             start,
             last_day,
-            location: location.map(Into::into),
-            department: of.map(Into::into),
+            texts: texts(location, of),
             name: format!("Name {id} {}", version % 2),
             work_email: format!("{id}-{version}@example.com"),
             ..employee(&id.to_string())
         },
     )
+}
+
+fn texts(location: Option<&str>, department: Option<&str>) -> Texts {
+    let mut texts = Texts::default();
+    texts.set(Text::Location, location.map(Into::into));
+    texts.set(Text::Department, department.map(Into::into));
+    texts
 }
 
 /// Answers as the gate lets them through: every id once.

@@ -1,17 +1,16 @@
-use std::sync::Arc;
-
 use super::*;
-use crate::employee::{EmploymentType, HrId, Said};
+use crate::employee::Texts;
 
 fn ada() -> Employee {
-    let text = |text: &str| Some(Arc::from(text));
+    let texts = Texts::default()
+        .with(Text::LegalEntity, "Example Ltd")
+        .with(Text::Department, " Sales ")
+        .with(Text::Team, "Key accounts")
+        .with(Text::Title, "Clerk")
+        .with(Text::Location, "Madrid");
     Employee {
-        legal_entity: text("Example Ltd"),
         employment_type: Some(EmploymentType::Employee),
-        department: text(" Sales "),
-        team: text("Key accounts"),
-        title: text("Clerk"),
-        location: text("Madrid"),
+        texts,
         start: "2020-01-01".parse().ok(),
         ..Employee::new(HrId("7".into()), "Ada Example".into(), "ada@example.com".into(), Said::Silent)
     }
@@ -85,7 +84,7 @@ fn what_is_not_known_is_out_with_that_reason_and_never_guessed() {
         assert_eq!(out(&include(&[(kind, &["x"])]), &nobody_knows()), Some(word), "to be included");
         assert_eq!(out(&exclude(&[(kind, &["x"])]), &nobody_knows()), Some(word), "to be left out");
     }
-    let blank = Employee { department: Some(Arc::from("  ")), ..ada() };
+    let blank = ada().with(Text::Department, "  ");
     assert_eq!(out(&include(&[(Department, &["Sales"])]), &blank), Some("departmentUnknown"), "a blank says nothing");
     let sure = exclude(&[(Department, &["Sales"]), (Person, &["7"])]);
     assert_eq!(out(&sure, &nobody_knows()), Some("personExcluded"), "what is sure is said first");

@@ -277,9 +277,10 @@ pub(super) fn state_of(employee: &Employee, today: Date) -> State {
 
 /// What else decides anything: in which zone somebody's days are counted, and whether they are in scope.
 fn other_texts(employee: &Employee) -> impl Iterator<Item = &str> {
-    let Employee { legal_entity, employment_type, department, team, title, location, .. } = employee;
-    let kind = employment_type.map_or("", |kind| kind.as_str());
-    let texts = [legal_entity, department, team, title, location].map(|text| text.as_deref().unwrap_or_default());
+    let kind = employee.employment_type.map_or("", |kind| kind.as_str());
+    // With its word, and only where there is one: a field that a later version reads changes nothing where it is not given.
+    let texts =
+        employee.texts.iter().filter(|(text, _)| text.shared()).flat_map(|(text, value)| [text.as_str(), value]);
     [kind].into_iter().chain(texts)
 }
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 mod companies;
 
 use super::*;
+use crate::employee::Text;
 use crate::employee::{BadRecord, Status};
 
 const SOURCE: &str = "file";
@@ -194,7 +195,7 @@ fn a_field_that_must_appear_is_missed_when_nobody_has_it() {
     assert_eq!(held.findings, [Finding::FieldMissing(vec![Field::EmployeeId, Field::Department])]);
 
     read.offered.insert(Field::EmployeeId);
-    read.employees[3].department = Some("Tools".into());
+    read.employees[3].texts.set(Text::Department, Some("Tools".into()));
     assert!(judge(read, &first(people(0..10)), &asked(), &bounds, day(1)).is_ok());
 }
 
@@ -276,9 +277,9 @@ fn what_is_accepted_is_ids_statuses_dates_and_addresses_and_an_answer_is_named_b
     type Change = fn(&mut Employee);
     let cases: [(&str, Change, bool, bool); 9] = [
         ("a name", |e| e.name = "Another name".to_owned(), false, false),
-        ("a title", |e| e.title = Some("Clerk".into()), true, false),
-        ("a department", |e| e.department = Some("Sales".into()), true, false),
-        ("a location", |e| e.location = Some("Vigo".into()), true, false),
+        ("a title", |e| e.texts.set(Text::Title, Some("Clerk".into())), true, false),
+        ("a department", |e| e.texts.set(Text::Department, Some("Sales".into())), true, false),
+        ("a location", |e| e.texts.set(Text::Location, Some("Vigo".into())), true, false),
         ("an id", |e| e.id = HrId("77".to_owned()), true, true),
         ("a status", |e| e.said = Said::Mapped(Status::Terminated), true, true),
         ("a first day", |e| e.start = None, true, true),
@@ -291,10 +292,9 @@ fn what_is_accepted_is_ids_statuses_dates_and_addresses_and_an_answer_is_named_b
         let changed = digests(read, &memory);
         assert_eq!((changed.0 != plain.0, changed.1 != plain.1), (exact, acceptance), "{what}");
     }
-    let [sales, team] = [0, 1].map(|which| {
+    let [sales, team] = [Text::Department, Text::Team].map(|text| {
         let mut read = people(0..3);
-        let one = &mut read.employees[1];
-        *[&mut one.department, &mut one.team][which] = Some("Sales".into());
+        read.employees[1].texts.set(text, Some("Sales".into()));
         digests(read, &memory).0
     });
     assert_ne!(sales, team, "of what it is said counts too");
@@ -314,9 +314,9 @@ fn a_title_that_changes_meanwhile_does_not_void_what_was_accepted() {
     let held = judge(people(0..50), &memory, &asked(), &bounds(), day(1)).expect_err("held");
     let accepting = Asked { accepted: Some(&held.answer), ..asked() };
     let mut moved = people(0..50);
-    moved.employees[7].title = Some("Head of tools".into());
+    moved.employees[7].texts.set(Text::Title, Some("Head of tools".into()));
     let trusted = judge(moved.clone(), &memory, &accepting, &bounds(), day(1)).expect("accepted");
-    assert!(trusted.snapshot.employees().iter().any(|one| one.title == moved.employees[7].title));
+    assert!(trusted.snapshot.employees().iter().any(|one| one.text(Text::Title) == Some("Head of tools")));
     moved.employees[7].said = Said::Mapped(Status::Terminated);
     assert_eq!(reasons(&judge(moved, &memory, &accepting, &bounds(), day(1))), ["Shrunk"], "a status voids it");
 }

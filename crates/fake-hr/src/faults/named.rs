@@ -117,7 +117,7 @@ impl FromStr for Fault {
         let found = KINDS.iter().find(|(known, ..)| *known == name).map(|(_, kind, _)| *kind);
         let kind = match (found, about) {
             (Some(Kind::Gone(_)), Some(field)) => {
-                let slot = Slot::ALL.into_iter().find(|slot| slot.name() == field);
+                let slot = Slot::ALL.iter().copied().find(|slot| slot.name() == field);
                 Kind::Gone(slot.ok_or_else(|| format!("there is no field {field:?}"))?)
             }
             (Some(Kind::Gone(_)), None) => return Err(format!("{name} needs a field: {name}=email")),

@@ -51,7 +51,7 @@ impl Hole {
 
     /// The hole of a mark.
     pub(crate) fn of(mark: &str) -> Option<Self> {
-        let all = Slot::ALL.into_iter().flat_map(|slot| [Self::Text(slot), Self::Key(slot)]);
+        let all = Slot::ALL.iter().copied().flat_map(|slot| [Self::Text(slot), Self::Key(slot)]);
         all.chain([Self::First, Self::Last]).find(|hole| hole.mark() == mark)
     }
 }

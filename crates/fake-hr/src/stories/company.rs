@@ -1,7 +1,6 @@
 //! A generated company, played by every connector of the catalogue: what is read is the company, no more and no less.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 
@@ -10,7 +9,7 @@ use super::*;
 use crate::conformance::{Reader, faults, judged, plainly};
 use crate::faults::{Fault, Kind, Part};
 use crate::{Company, Fake, Moment, Person, Scenario, Setup, reading, rewritten, source};
-use domain::employee::{Employee, Failure, HrId, Manager, Read, Said, Status};
+use domain::employee::{Employee, Failure, HrId, Manager, Read, Said, Status, Text, Texts};
 use hris::row::Slot;
 use hris::{ApiSource, definition, engine};
 
@@ -106,7 +105,10 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
     // Of people whom the status does not call leavers, an end date that needs more than itself is not read.
     let ends = ends
         && (definition.end_date_when.is_empty() || matches!(said, Said::Mapped(Status::Terminated) | Said::Silent));
-    let text = |slot: Slot, text: &str| offers(slot).then(|| Arc::from(text));
+    let mut texts = Texts::default();
+    for text in Text::ALL.iter().copied().filter(|text| offers(text.slot())) {
+        texts.set(text, Some(person.text(text).into()));
+    }
     let name = definition.fields.get(&Slot::FullName);
     let joined = definition.joins.values().find_map(|join| join.fields.get(&Slot::FullName));
     let detailed = definition.details.values().find_map(|detail| detail.fields.get(&Slot::FullName));
@@ -126,12 +128,7 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
         contract_end: person.contract_end.filter(|_| offers(Slot::ContractEnd)),
         urgent: person.urgent && person.status == Status::Terminated && !definition.urgent_reasons.is_empty(),
         employment_type: definition.types.values().find(|kind| **kind == person.kind).copied(),
-        legal_entity: text(Slot::LegalEntity, person.legal_entity()),
-        department: text(Slot::Department, person.department()),
-        team: text(Slot::Team, person.team()),
-        title: text(Slot::Title, person.title()),
-        location: text(Slot::Location, person.location()),
-        phone: offers(Slot::Phone).then(|| person.phone()),
+        texts,
         manager,
         ..who
     })

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::OWN_NAMES;
 use crate::row::{Slot, trim};
 use domain::employee::Failure;
 
@@ -59,8 +58,10 @@ pub(super) fn place(
             None => missing.push(name.clone()),
         }
     }
-    let others = named.keys().copied().filter(|slot| !OWN_NAMES.contains(slot));
-    for slot in OWN_NAMES.into_iter().chain(others).filter(|slot| name_parts.is_empty() || *slot != Slot::FullName) {
+    // A column is found under its own name; that of a manager's id only where it is named.
+    let own_names = Slot::ALL.iter().copied().filter(|slot| *slot != Slot::ManagerId);
+    let others = named.keys().copied().filter(|slot| *slot == Slot::ManagerId);
+    for slot in own_names.chain(others).filter(|slot| name_parts.is_empty() || *slot != Slot::FullName) {
         let found = match named.get(&slot) {
             Some(name) => at(header, |other| *other == fold(name)),
             None => own(header, slot, &wanted),

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use domain::employee::{Field, Manager, Said};
+use domain::employee::{Field, Manager, Said, Text};
 
 const TODAY: Date = Date::constant(2026, 3, 2);
 
@@ -24,8 +24,8 @@ fn columns<const N: usize>(named: [(Slot, &str); N]) -> CsvFormat {
 #[test]
 fn every_field_is_read_under_its_own_name() {
     let read = parse(
-        "employeeId,fullName,email,status,hireDate,terminationDate,department,title,location,managerEmail\n\
-         7,Ada Example,ada@example.com,Active,2020-01-31,2026-03-31,Engineering,Lead,Madrid,bo@example.com\n",
+        "employeeId,fullName,email,status,hireDate,terminationDate,department,title,location,costCenter,managerEmail\n\
+         7,Ada Example,ada@example.com,Active,2020-01-31,2026-03-31,Engineering,Lead,Madrid,4711,bo@example.com\n",
     );
     let read = read.unwrap();
     let ada = read.employees.first().unwrap();
@@ -33,10 +33,10 @@ fn every_field_is_read_under_its_own_name() {
     assert_eq!((ada.name.as_str(), ada.work_email.as_str()), ("Ada Example", "ada@example.com"));
     assert_eq!(ada.said, Said::Mapped(Status::Active));
     assert_eq!((ada.start, ada.last_day), (Some(Date::constant(2020, 1, 31)), Some(Date::constant(2026, 3, 31))));
-    let kept = [&ada.department, &ada.title, &ada.location].map(|text| text.as_deref().unwrap());
-    assert_eq!(kept, ["Engineering", "Lead", "Madrid"]);
+    let kept = [Text::Department, Text::Title, Text::Location, Text::CostCenter].map(|text| ada.text(text).unwrap());
+    assert_eq!(kept, ["Engineering", "Lead", "Madrid", "4711"]);
     assert!(ada.manager == Some(Manager::Email("bo@example.com".to_owned())));
-    assert_eq!(read.offered.len(), 10);
+    assert_eq!(read.offered.len(), 11);
     assert_eq!(read.announced_total, None);
 }
 
@@ -260,7 +260,7 @@ fn what_other_products_write_is_read_in_their_dialect() {
         let found = (ada.id.0.as_str(), ada.name.as_str(), ada.work_email.as_str());
         assert_eq!(found, ("7", name, "ada@example.com"), "{product}");
         if product == "PlusPlus" {
-            assert_eq!((ada.department.as_deref(), ada.last_day), (Some("R\\D"), None));
+            assert_eq!((ada.text(Text::Department), ada.last_day), (Some("R\\D"), None));
             assert!(ada.manager == Some(Manager::Email("bo@example.com".to_owned())));
             assert_eq!(read.remarks, ["columns that are not read: picture url"]);
         }
@@ -485,7 +485,7 @@ fn words_for_nothing_are_none_where_the_format_says_so() {
         let read = read(file(cell).as_bytes(), &none, TODAY).unwrap();
         assert_eq!((ends(&read).first().unwrap(), read.bad.len()), (&None, 0), "{cell}");
         let null = read.employees.first().unwrap();
-        assert_eq!((null.name.as_str(), null.department.as_deref()), ("Null", Some("NA")), "{cell}");
+        assert_eq!((null.name.as_str(), null.text(Text::Department)), ("Null", Some("NA")), "{cell}");
     }
     let read = parse(&file("NULL")).unwrap();
     assert!(read.bad.first().is_some_and(|bad| bad.reason.ends_with("if it stands for none, say so in `none`")));

@@ -87,7 +87,7 @@ impl Layout {
     /// In words, when it cannot be followed.
     pub(super) fn parse(form: &str) -> Result<Self, String> {
         let known = "%Y, %y, %m, %d, %e, %b, %B, %H, %I, %M, %S, %p, %a, %A, %F, %D, %T and %R";
-        let unknown = || format!("{form:?} is not a form of dates: known are {known}");
+        let unknown = || format!("{} is not a form of dates: known are {known}", domain::quote::quoted(form));
         let (mut parts, mut letters) = (Vec::new(), form.chars());
         while let Some(letter) = letters.next() {
             if letter.is_whitespace() {
@@ -142,7 +142,7 @@ impl Layout {
         let order: Vec<Unit> = parts.iter().filter_map(unit).collect();
         let once = |unit: Unit| order.iter().filter(|other| **other == unit).count() == 1;
         if !(once(Unit::Year) && once(Unit::Month) && once(Unit::Day)) {
-            return Err(format!("{form:?} does not say day, month and year, each once"));
+            return Err(format!("{} does not say day, month and year, each once", domain::quote::quoted(form)));
         }
         let mut layout = Self { text: form.to_owned(), parts, order };
         layout.loosen();

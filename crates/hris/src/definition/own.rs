@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Definition, StatusRule, Verdict};
 use crate::row::Slot;
 use domain::employee::EmploymentType;
+use domain::quote::quoted;
 
 impl Definition {
     /// With a customer's own words for a status and for a kind of employment. One that has a meaning here gets another by
@@ -35,7 +36,7 @@ impl Definition {
             let before = known.and_then(|known| self.statuses.remove(&known));
             if let Some(before) = before.filter(|before| before.means != *means) {
                 let (now, then) = (means.as_str(), before.means.as_str());
-                self.otherwise.push(format!("the status {word:?} means {now} here; the connector says {then}"));
+                self.otherwise.push(format!("the status {} means {now} here; the connector says {then}", quoted(word)));
             }
             let when_starts_later = before.and_then(|before| before.when_starts_later);
             self.statuses.insert(word.clone(), StatusRule { means: *means, when_starts_later });
@@ -45,7 +46,7 @@ impl Definition {
             let before = known.and_then(|known| self.types.remove(&known));
             if let Some(before) = before.filter(|before| before != means) {
                 let (now, then) = (means.as_str(), before.as_str());
-                self.otherwise.push(format!("the type {word:?} means {now} here; the connector says {then}"));
+                self.otherwise.push(format!("the type {} means {now} here; the connector says {then}", quoted(word)));
             }
             self.types.insert(word.clone(), *means);
         }

@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 
 use crate::address;
 use domain::employee::Failure;
+use russh::AlgorithmKind;
 
 /// Longest time to reach one address.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -250,7 +251,16 @@ fn refused(why: &str) -> Failure {
 /// Why there is no connection, without a word the server chose.
 fn lost(host: &str, error: &russh::Error) -> Failure {
     Failure::Unreachable(match error {
-        russh::Error::NoCommonAlgo { kind, .. } => format!("{host} and we have no algorithm in common for {kind:?}"),
+        russh::Error::NoCommonAlgo { kind, .. } => {
+            let what = match kind {
+                AlgorithmKind::Kex => "key exchange",
+                AlgorithmKind::Key => "host keys",
+                AlgorithmKind::Cipher => "encryption",
+                AlgorithmKind::Compression => "compression",
+                AlgorithmKind::Mac => "authentication of messages",
+            };
+            format!("{host} and we have no algorithm in common for {what}")
+        }
         russh::Error::Version => format!("{host} does not speak SSH 2"),
         russh::Error::WrongServerSig => format!("{host} does not hold the key it shows"),
         _ => format!("the SSH connection to {host} was lost"),

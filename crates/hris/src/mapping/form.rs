@@ -64,7 +64,10 @@ impl<M: Copy + PartialEq> Words<M> {
         for (word, meaning) in words {
             let folded = word.trim().to_lowercase();
             if meanings.insert(folded, meaning).is_some_and(|other| other != meaning) {
-                return Err(format!("the word {word:?} is mapped twice, to different meanings"));
+                return Err(format!(
+                    "the word {} is mapped twice, to different meanings",
+                    domain::quote::quoted(&word)
+                ));
             }
         }
         Ok(Self(meanings))

@@ -1,6 +1,7 @@
 //! Every word of a definition that says how is asked, followed over real HTTP.
 
 use super::*;
+use domain::employee::Text;
 
 /// A system that gives its answers in turn, and remembers what it was asked: method, address, body, credential.
 pub(super) struct Vendor {
@@ -266,7 +267,7 @@ async fn lists_are_united_joined_and_looked_up() {
     let told: Vec<_> = read
         .employees
         .iter()
-        .map(|e| (e.said.as_str(), e.department.as_deref(), e.last_day.map(|day| day.to_string())))
+        .map(|e| (e.said.as_str(), e.text(Text::Department), e.last_day.map(|day| day.to_string())))
         .collect();
     let end = Some("2026-01-31".to_owned());
     assert_eq!(told, [("Active", Some("Core"), None), ("Terminated", None, end)]);

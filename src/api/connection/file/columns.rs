@@ -1,9 +1,11 @@
 //! Which column of a file holds which field.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-/// Header of the column for each field.
+use domain::field::{self, Text, Texts};
+
+/// Header of the column that holds each field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Columns {
@@ -32,18 +34,6 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_date: Option<String>,
-    /// Department.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub department: Option<String>,
-    /// Job title.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub title: Option<String>,
-    /// Location; determines the time zone, and is not kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub location: Option<String>,
     /// Work address of the manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
@@ -52,14 +42,6 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub employment_type: Option<String>,
-    /// Legal entity that employs the person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub legal_entity: Option<String>,
-    /// Team.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub team: Option<String>,
     /// Last day at work, if it is a separate column; it takes precedence over the termination date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
@@ -72,10 +54,14 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_reason: Option<String>,
-    /// Work telephone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub phone: Option<String>,
+    /// Those of plain texts.
+    #[serde(flatten)]
+    #[schemars(schema_with = "text_columns")]
+    pub texts: Texts,
+}
+
+fn text_columns(_: &mut SchemaGenerator) -> Schema {
+    field::schema(Text::ALL.iter().copied(), Some(1), 128)
 }
 
 /// The header of one column, or those of several that belong together.
@@ -99,7 +85,7 @@ impl Headers {
         ((1..=Self::MOST).contains(&headers.len()) && headers.iter().all(fits)).then_some(headers)
     }
 
-    fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    fn schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
     }
 }

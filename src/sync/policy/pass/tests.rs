@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::api::SyncPolicy;
-use domain::employee::{Employee, HrId, Read, Said, Status};
+use domain::employee::{Employee, HrId, Read, Said, Status, Text};
 use domain::trust::{Asked, Bounds, Memory, judge};
 
 fn noon() -> Timestamp {
@@ -109,7 +109,7 @@ fn nothing_changed_nothing_written() {
 fn leavers_go_first_and_carry_the_run_that_counts_them() {
     let mut cluster = Cluster::of(["1", "2", "3"].map(|id| employee(id, Status::Active)).into());
     let mut moved = employee("3", Status::Active);
-    moved.department = Some("Sales".into());
+    moved.texts.set(Text::Department, Some("Sales".into()));
     cluster.answer(vec![employee("1", Status::Terminated), employee("2", Status::Terminated), moved]);
     let decision = cluster.pass();
     assert_eq!((ids(&decision.leavers), ids(&decision.rest)), (vec!["1", "2"], vec!["3"]));
@@ -181,7 +181,7 @@ fn news_hold_ids_only_and_a_baselines_leavers_are_none() {
 
 #[test]
 fn who_goes_out_of_scope_or_comes_into_it_is_news_and_whom_an_edit_moves_is_counted() {
-    let of = |department: &str, id, status| Employee { department: Some(department.into()), ..employee(id, status) };
+    let of = |department: &str, id, status| employee(id, status).with(Text::Department, department);
     for (baseline, said) in [(Baseline::Settled, true), (Baseline::Now, false)] {
         let mut cluster = Cluster::of(["1", "2"].map(|id| employee(id, Status::Active)).into());
         cluster.0.settings = settings(&serde_json::json!({"exclude": {"departments": ["Sales"]}}));

@@ -11,7 +11,7 @@ use crate::api::LocalRef;
 use crate::api::condition::Reason;
 use crate::api::connection::{self as api, ConfigMapKey};
 use crate::kube::outcome::Fault;
-use domain::employee::{Failure, Status};
+use domain::employee::{Failure, Status, Text};
 use hris::{
     self, Complete, Coverage, Credential, CsvFormat, Encoding, EndDate, Escape, FileFrom, Login, Quote, Seal, Slot,
 };
@@ -129,30 +129,28 @@ pub(in crate::sync::source) fn key_of(found: Option<ConfigMap>, from: &ConfigMap
 }
 
 /// The header of each column, where the spec names one; none for a name that stands in parts.
-pub(in crate::sync::source) fn named_columns(columns: &api::Columns) -> [(Slot, Option<&str>); Slot::COUNT - 1] {
+pub(in crate::sync::source) fn named_columns(columns: &api::Columns) -> Vec<(Slot, Option<&str>)> {
     let full_name = match columns.full_name.as_ref().and_then(|headers| headers.get()) {
         Some([one]) => Some(one.as_str()),
         _ => None,
     };
-    [
+    let own = [
         (Slot::EmployeeId, columns.employee_id.as_deref()),
         (Slot::FullName, full_name),
         (Slot::Email, columns.email.as_deref()),
         (Slot::Status, columns.status.as_deref()),
         (Slot::HireDate, columns.hire_date.as_deref()),
         (Slot::TerminationDate, columns.termination_date.as_deref()),
-        (Slot::Department, columns.department.as_deref()),
-        (Slot::Title, columns.title.as_deref()),
-        (Slot::Location, columns.location.as_deref()),
         (Slot::ManagerEmail, columns.manager_email.as_deref()),
         (Slot::EmploymentType, columns.employment_type.as_deref()),
-        (Slot::LegalEntity, columns.legal_entity.as_deref()),
-        (Slot::Team, columns.team.as_deref()),
         (Slot::LastWorkingDay, columns.last_working_day.as_deref()),
         (Slot::ContractEnd, columns.contract_end.as_deref()),
         (Slot::TerminationReason, columns.termination_reason.as_deref()),
-        (Slot::Phone, columns.phone.as_deref()),
-    ]
+    ];
+    let texts = Text::ALL.iter().map(|text| (text.slot(), columns.texts.get(*text)));
+    let mut all: Vec<_> = own.into_iter().chain(texts).collect();
+    all.sort_by_key(|(slot, _)| *slot); // in the order of the list, as the connection's fingerprint takes them
+    all
 }
 
 /// The headers of a name that stands in parts.

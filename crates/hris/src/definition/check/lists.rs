@@ -6,6 +6,7 @@ use super::super::words::Search;
 use super::super::{Code, Ends, Export, List, Paging, Request, Step, Together};
 use super::Check;
 use crate::template;
+use domain::quote::quoted;
 
 /// Last words of a path that show that its POST reads. Another has to name a page that says so.
 const READING: [&str; 9] = ["search", "query", "find", "list", "read", "filter", "lookup", "export", "exports"];
@@ -94,7 +95,7 @@ impl Check<'_> {
         let last = path.rsplit(['/', ':']).next().unwrap_or_default();
         let folded = last.to_ascii_lowercase();
         if WRITING.iter().any(|word| folded.starts_with(word)) {
-            self.say(place, format!("a POST to {last:?} writes"));
+            self.say(place, format!("a POST to {} writes", quoted(last)));
         }
         let (word, page) = match (&search.page, &search.reads) {
             (Some(page), None) if READING.contains(&last) => ("page", page),
@@ -102,8 +103,10 @@ impl Check<'_> {
             (Some(_), None) => {
                 let known = READING.join(", ");
                 let why = "may write. Where it only reads, name the page that says so in reads instead of page";
-                return self
-                    .say(place, format!("a POST to {last:?} {why}; without it, a path ends with one of: {known}"));
+                return self.say(
+                    place,
+                    format!("a POST to {} {why}; without it, a path ends with one of: {known}", quoted(last)),
+                );
             }
             (Some(_), Some(_)) | (None, None) => return self.say(place, "exactly one of page and reads"),
         };
