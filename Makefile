@@ -132,12 +132,12 @@ down: ## ends that Kubernetes and removes everything of it
 	[ ! -x $(BIN)/cluster ] || $(BIN)/cluster down
 
 .PHONY: crds
-crds: rollcall ## writes the definitions of the four kinds anew, and the chart's copies of them
+crds: rollcall ## generates the definitions of the four kinds, and the chart's copies of them
 	target/rollcall crds --dir crds
 	cp crds/*.yaml charts/rollcall/files/crds/
 
 .PHONY: docs
-docs: rollcall ## writes the page of every connector anew
+docs: rollcall ## generates the page of each connector
 	target/rollcall connectors docs --dir docs/connectors
 
 # One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.

@@ -81,7 +81,7 @@ pub async fn seal(
         let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
         seal_all(&api, all).await;
     }
-    // Whoever had the turn before and was told to stop has answered nobody.
+    // One that had the turn before and was told to stop has answered nobody.
     answered.try_recv().unwrap_or_else(|_| Err(interrupted()))
 }
 

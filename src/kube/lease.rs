@@ -133,7 +133,7 @@ pub struct Leading {
 }
 
 impl Leading {
-    /// Waits until leadership is lost, and says why. Whoever hears it ends the process.
+    /// Waits until leadership is lost, and says why. The listener ends the process.
     pub async fn lost(&mut self) -> Fault {
         let unexpected = || Fault::Transient { doing: "hold the lease", cause: "its task ended".to_owned() };
         (&mut self.task).await.ok().flatten().unwrap_or_else(unexpected)

@@ -3,7 +3,7 @@
 //! `cel` bounds no cost itself. So whatever could cost more than a glance at each field is refused when the policy is
 //! read: long or deeply nested text, macros, which walk lists and maps, and every function that is not on a short list.
 //! What remains takes time in proportion to its own length and that of the fields. It is still not for the threads
-//! that keep a lease: the passes that evaluate it run beside them.
+//! that keep a lease: the passes that evaluate it run at the same time.
 
 use std::collections::HashMap;
 use std::fmt;

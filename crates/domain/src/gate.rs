@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::ledger::Allowance;
 use super::plan::Plan;
 
-/// What is known when a plan knocks. All of it read live by whoever asks.
+/// What is known when a plan knocks. All of it was read live.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The reason of the global stop, or that it could not be read.
@@ -135,23 +135,23 @@ impl Stop {
     pub fn message(&self) -> String {
         match self {
             Self::Withdrawn => "The person is no longer terminated; nothing will be done.".to_owned(),
-            Self::OutOfScope => "The person is out of the policy's scope, which ends nobody's access; see the Person for why.".to_owned(),
-            Self::Unknown => "Whether the person has left can no longer be told; see the Person.".to_owned(),
+            Self::OutOfScope => "The person is out of the policy's scope, which ends nobody's access; the Person shows why.".to_owned(),
+            Self::Unknown => "It is no longer known whether the person has left; see the Person.".to_owned(),
             Self::GlobalStop(reason) => format!("Everything is stopped: {reason}. Lift it with `kubectl rollcall stop --lift`."),
-            Self::Hold(hold) => format!("A human holds this person until {}: {}.", hold.until, hold.reason),
+            Self::Hold(hold) => format!("A hold on this person lasts until {}: {}.", hold.until, hold.reason),
             Self::Protected => "The policy protects this person. End this access by hand if that is right.".to_owned(),
-            Self::Rejected => "Rejected: this access stands, and counts against no limit; who and why is in spec.rejection. To take that back: `kubectl rollcall reject --undo` this Revocation.".to_owned(),
-            Self::Observe => "The policy observes: this is what Enforce would do.".to_owned(),
-            Self::Unsettled => "The policy changed; the next trusted answer of its connection becomes the baseline.".to_owned(),
+            Self::Rejected => "Rejected: this access remains, and counts against no limit; spec.rejection shows who rejected it and why. To withdraw the rejection: `kubectl rollcall reject --undo` this Revocation.".to_owned(),
+            Self::Observe => "The policy is in mode Observe: this is what Enforce would do.".to_owned(),
+            Self::Unsettled => "The policy changed; the next trusted response of its connection becomes the baseline.".to_owned(),
             Self::NotDue(due) => format!("Due at {due}."),
-            Self::Untrusted => "A removal waits until the newest answer of the HR system is trusted.".to_owned(),
+            Self::Untrusted => "A removal waits until the newest response of the HR system is trusted.".to_owned(),
             Self::Baseline(batch) => {
                 format!("This person had already left when the policy first applied to them: at its baseline, or when they were first seen or came into its scope. If that is right: `kubectl rollcall approve {}`.", named(batch.as_deref()))
             }
             Self::LeavesScope(batch) => {
-                format!("The HR answer that says this person leaves would also put them out of the policy's scope; see the Person. If they left: `kubectl rollcall approve {}`.", named(batch.as_deref()))
+                format!("The HR response in which this person leaves would also put them out of the policy's scope; see the Person. If they left: `kubectl rollcall approve {}`.", named(batch.as_deref()))
             }
-            Self::Uncounted => "What this run intends has not been counted yet, or the plan changed since; it is counted by itself once every leaver of the run is planned.".to_owned(),
+            Self::Uncounted => "This run has not been counted yet, or the plan has changed since; it is counted as soon as every leaver of the run is planned.".to_owned(),
             Self::OverLimit(batch) => format!("More leavers or objects at once than the limits allow. If that is right: `kubectl rollcall approve --batch {batch}`."),
             Self::Late => "Found after the first plan of this termination. If it is this person's: `kubectl rollcall approve` this Revocation.".to_owned(),
         }

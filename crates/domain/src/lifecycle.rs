@@ -178,7 +178,7 @@ impl Why {
             Self::Conflict => {
                 "name, address and first day all changed, so this id may now be another human's; delete this Person if it is, or correct it in the HR system"
             }
-            Self::Other => "a reason of another version of Rollcall; the next trusted answer replaces it",
+            Self::Other => "a reason of another version of Rollcall; the next trusted response replaces it",
         }
     }
 }

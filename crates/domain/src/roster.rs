@@ -1,7 +1,7 @@
 //! The roster: from who is known, and what a trusted answer says, to what each Person becomes.
 //!
 //! Over one connection. Pure: the answer is believed already, `now` is an argument, and equal input gives no change.
-//! Nobody becomes a leaver here but on a positive statement: a status, or a last day that has passed. Whoever is out of
+//! Nobody becomes a leaver here but on a positive statement: a status, or a last day that has passed. Everybody out of
 //! scope is never one, whatever is said of them; who comes into scope as one, or leaves and falls out of scope in the same
 //! answer, needs approval. Who had left before anybody looked gets a Person only if something here is theirs.
 
@@ -139,7 +139,7 @@ pub struct Known {
     pub id: HrId,
     /// What stands on it; none if a crash left it without.
     pub entry: Option<Entry>,
-    /// How far its present termination has come; `Stands` for whoever works here.
+    /// How far its present termination has come; `Stands` for everybody who works here.
     pub access: Access,
 }
 
@@ -156,7 +156,7 @@ pub struct Answer<'a> {
     pub employees: &'a [Employee],
     /// When it was read: the day a last day must not lie before to be announced by it.
     pub taken: Timestamp,
-    /// It names only those of whom there is something new: nobody is missing from it.
+    /// It names only those with something new: nobody is missing from it.
     pub part: bool,
 }
 
@@ -165,7 +165,7 @@ pub struct Answer<'a> {
 pub enum Baseline {
     /// A baseline is settled and still fits the policy.
     Settled,
-    /// This pass is the baseline: whoever has left needs approval.
+    /// This pass is the baseline: everybody who has left needs approval.
     Now,
     /// There is none, or it fits no longer, and no answer to make one: nobody becomes a leaver.
     Awaited,
@@ -298,7 +298,7 @@ pub fn person_name(namespace: &str, connection: &str, id: &HrId) -> String {
 
 /// Decides what each Person becomes.
 ///
-/// With an answer, whoever it names is taken over from it, and whoever it does not name is marked missing and keeps
+/// With an answer, everybody it names is taken over from it, and everybody it does not name is marked missing and keeps
 /// their state. Without one, what is stored is read again for today: a last day announced by a trusted answer cuts with
 /// its midnight although newer answers are held.
 #[must_use]

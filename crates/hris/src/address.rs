@@ -44,7 +44,7 @@ pub(super) fn refused(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// Whether whoever is asked at this host is near: on this machine, or on a network of one's own. Only there a definition
+/// Whether this host is near: on this machine, or on a network of one's own. Only there a definition
 /// may ask without TLS, and only where the connection allows private addresses.
 pub(super) fn is_near(host: &str) -> bool {
     match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {

@@ -30,7 +30,7 @@ const CANONICAL: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 /// Writes and signs an assertion. `fill` puts the values of names into a text; nothing of a value is in an error.
 ///
 /// # Errors
-/// In words for whoever made the Secret: a key that is none, a value that cannot be written.
+/// In words for the author of the Secret: a key that is none, a value that cannot be written.
 pub(super) fn sign(
     assertion: &Assertion,
     fill: impl Fn(&str) -> Result<String, String>,

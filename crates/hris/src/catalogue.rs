@@ -15,7 +15,7 @@ pub fn connectors() -> Vec<&'static str> {
 /// The text of a connector's definition.
 ///
 /// # Errors
-/// In words for whoever wrote the connection, with the names there are.
+/// In words for the author of the connection, with the names there are.
 pub fn connector_text(name: &str) -> Result<&'static str, String> {
     let unknown = || format!("there is no connector {}; there are: {}", quoted(name), connectors().join(", "));
     EMBEDDED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).ok_or_else(unknown)
@@ -24,7 +24,7 @@ pub fn connector_text(name: &str) -> Result<&'static str, String> {
 /// The definition of a connector.
 ///
 /// # Errors
-/// In words for whoever wrote the connection, with the names there are.
+/// In words for the author of the connection, with the names there are.
 pub fn connector(name: &str) -> Result<Definition, String> {
     let text = connector_text(name)?;
     Definition::parse(&format!("connectors/{name}/connector.yaml"), text).map_err(|refused| refused.to_string())

@@ -178,7 +178,7 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
             let cell = cells.get(*column).unwrap_or_default();
             if *slot == Slot::EmployeeId && damaged(trim(cell)) {
                 return Err(Failure::WrongFormat(format!(
-                    "line {number} has an id that a spreadsheet made another text of; export it anew, as text"
+                    "line {number} has an id that a spreadsheet made another text of; export it again, as text"
                 )));
             }
             if *slot == Slot::FullName {

@@ -55,7 +55,7 @@ impl TryFrom<String> for DateForm {
 pub(super) enum NoDate {
     /// It is in none of the forms.
     Unknown,
-    /// It has the form with day and month exchanged, this one: whoever writes so writes the others so too, and those
+    /// It has the form with day and month exchanged, this one: a source that writes one so writes the others so too, and those
     /// whose day is below 13 are read as other days.
     Exchanged(String),
     /// It is a date of another form: the column may have been converted in part, and then day and month of the rest are

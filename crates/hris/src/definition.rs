@@ -52,7 +52,7 @@ pub struct Definition {
     pub cannot: Vec<String>,
     /// Where the system lies: `https://…`, with parameters in braces.
     pub base_url: String,
-    /// What a connection has to say beside its credential.
+    /// What a connection has to say in addition to its credential.
     #[serde(default)]
     pub parameters: BTreeMap<String, Parameter>,
     /// Keys of the connection's Secret, each with what to put there.
@@ -60,7 +60,7 @@ pub struct Definition {
     pub credentials: BTreeMap<String, String>,
     /// How a request signs in.
     pub auth: Auth,
-    /// How the system asks to come back later, beside 429 and `Retry-After`, and how fast it may be asked.
+    /// How the system asks to come back later, in addition to 429 and `Retry-After`, and how fast it may be asked.
     #[serde(default)]
     pub throttling: Throttling,
     /// What an answer with status 200 says that is none: part of it failed, or all of it.
@@ -146,7 +146,7 @@ fn iso() -> Vec<DateForm> {
 pub struct Parameter {
     /// What it has to match, as a whole.
     pub pattern: String,
-    /// What it is, for whoever writes the connection.
+    /// What it is, for the author of the connection.
     pub says: String,
     /// What it is where the connection says nothing.
     #[serde(default)]
@@ -327,7 +327,7 @@ impl Definition {
     /// hyphens, so that none can lead to another host or path than the definition names.
     ///
     /// # Errors
-    /// In words for whoever wrote the connection: everything that is missing, unknown or of the wrong form.
+    /// In words for the author of the connection: everything that is missing, unknown or of the wrong form.
     pub fn resolve(&self, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
         let name = &self.name;
         let mut found = Vec::new();

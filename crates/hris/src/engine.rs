@@ -27,7 +27,7 @@ use domain::employee::{Failure, Read};
 /// Whether a source can be read as it is described, before anything is asked.
 ///
 /// # Errors
-/// In words for whoever wrote the connection: everything that is missing, unknown or of the wrong form.
+/// In words for the author of the connection: everything that is missing, unknown or of the wrong form.
 pub fn check(source: &ApiSource) -> Result<(), String> {
     let definition = &source.definition;
     let plan = |values| Plan::new(definition, &values, Date::MIN).map(|_| ());
@@ -156,7 +156,7 @@ impl Asked<'_> {
         pages.map_err(Failure::WrongFormat)
     }
 
-    /// Asks about many of them at once. Whoever is not in the answer has nothing of it.
+    /// Asks about many of them at once. Who is not in the response has nothing of it.
     async fn together(&self, detail: &About, most: u16, rows: &mut [Row]) -> Result<(), Failure> {
         for some in rows.chunks_mut(usize::from(most).max(1)) {
             let people: BTreeSet<_> = some.iter().filter_map(|row| row.at(detail.of).ok().flatten()).collect();
@@ -244,7 +244,7 @@ async fn table(pages: &Pages, session: &Session, key: usize) -> Result<Table, Fa
     }
 }
 
-/// What was read beside the people, in the order of the plan.
+/// What was read besides the people, in the order of the plan.
 #[derive(Default)]
 struct Known {
     lookups: Vec<Table>,

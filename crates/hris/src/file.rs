@@ -67,7 +67,7 @@ pub enum Coverage {
     /// Everybody, every time.
     #[default]
     Everybody,
-    /// Only those of whom there is something new.
+    /// Only those with something new.
     Changes,
 }
 
@@ -212,7 +212,7 @@ impl SftpFile {
 
 /// Moves the files of a believed answer away, as far as that is to be done.
 ///
-/// # Flow          connects anew; each file, its marker or checksum first, so that a marker never outlives its file
+/// # Flow          connects again; each file, its marker or checksum first, so that a marker never outlives its file
 /// # Guarantees    nothing is written over or deleted; what could not be moved is tried with the next poll
 /// # Assumptions   the answer was remembered before
 /// # Errors        why a file stays where it is; the answer stands

@@ -56,7 +56,7 @@ impl Default for Patience {
     }
 }
 
-/// How a source asks to come back later, beside 429 and `Retry-After`.
+/// How a source asks to come back later, in addition to 429 and `Retry-After`.
 #[derive(Clone, Debug, Default)]
 pub struct Throttle {
     /// Statuses that mean it.
@@ -100,7 +100,7 @@ impl Budget {
 pub struct Request<'a> {
     /// Where; checked again before every try.
     pub url: Url,
-    /// Headers beside the credential's.
+    /// Headers in addition to the credential's.
     pub headers: HeaderMap,
     /// What it signs in with.
     pub credential: Option<&'a Credential>,

@@ -27,7 +27,7 @@ const LONGEST_CURSOR: usize = LONGEST_VALUE;
 /// Beyond it whole numbers are no longer told apart once they are read as floats (2^53).
 const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// What a page says beside its records.
+/// What a page says besides its records.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Trailer {
     /// What asks for the next page.
@@ -403,7 +403,7 @@ enum Verdict {
     Error,
     /// `success`, `ok`: false.
     Success,
-    /// `status`: a word such as `error`, beside a list.
+    /// `status`: a word such as `error`, next to a list.
     Status,
 }
 

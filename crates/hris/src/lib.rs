@@ -119,7 +119,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// Whether a source can be read as it is described, before anything is asked of it.
 ///
 /// # Errors
-/// In words for whoever wrote the connection, fit for a `Stalled` condition: parameters, keys of the Secret, forms of
+/// In words for the author of the connection, fit for a `Stalled` condition: parameters, keys of the Secret, forms of
 /// dates and status words that are missing, unknown or of the wrong form. No value of a Secret is in it.
 pub fn check(source: &Source) -> Result<(), String> {
     match source {
@@ -214,7 +214,7 @@ pub async fn settle(source: &Source, network: &Network, recall: &mut Recall) -> 
     }
 }
 
-/// Does heavy work beside the threads that answer others: a large file would starve the lease.
+/// Does heavy work apart from the threads that answer others: a large file would starve the lease.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(Failure::WrongFormat("the answer could not be read".to_owned())))

@@ -45,7 +45,7 @@ impl Path {
             }
             if let Some(after) = rest.strip_prefix('.') {
                 if after.is_empty() || after.starts_with('.') {
-                    return Err("a name is missing beside a dot".to_owned());
+                    return Err("a name is missing next to a dot".to_owned());
                 }
                 rest = after;
             }

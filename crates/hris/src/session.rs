@@ -37,7 +37,7 @@ pub(super) struct Session {
 /// What is wrong with the Secret: keys that are missing, or hold something else than is needed.
 ///
 /// # Errors
-/// In words for whoever made the Secret.
+/// In words for the author of the Secret.
 pub(super) fn check(source: &ApiSource, parameters: &BTreeMap<String, String>) -> Result<(), String> {
     present(&source.definition, &source.credentials)?;
     identity(source, parameters)?;
@@ -68,7 +68,7 @@ fn names(source: &ApiSource, parameters: &BTreeMap<String, String>) -> Names {
 /// The certificate that is shown to the source, where it wants one.
 ///
 /// # Errors
-/// In words for whoever made the Secret.
+/// In words for the author of the Secret.
 pub(super) fn identity(source: &ApiSource, parameters: &BTreeMap<String, String>) -> Result<Option<Identity>, String> {
     let Some(wanted) = &source.definition.auth.client_certificate else { return Ok(None) };
     let names = names(source, parameters);

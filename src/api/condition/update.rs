@@ -47,7 +47,7 @@ pub fn stalled(message: impl Into<String>) -> ConditionUpdate {
 /// The source gave an answer.
 #[must_use]
 pub fn reachable() -> ConditionUpdate {
-    update(ConditionType::Reachable, Status::True, Reason::Answered, "The source answered.".to_owned())
+    update(ConditionType::Reachable, Status::True, Reason::Answered, "The source responded.".to_owned())
 }
 
 /// The source gave no usable answer; `reason` and message say how, and nothing was changed.
@@ -120,7 +120,7 @@ pub fn no_leaver_seen(since: Option<Timestamp>) -> ConditionUpdate {
         Status::False,
         Reason::NoLeaverSeen,
         format!(
-            "No answer has shown anybody who has left, or a last day, {since}. If people have left, this source does not tell it, and nobody's access ends by it: let the credential or the export include former employees, and map their status or their last day."
+            "No response has contained anybody who has left, or a last day, {since}. If people have left, this source does not report it, and nobody's access ends because of it: let the credential or the export include former employees, and map their status or their last day."
         ),
     )
 }
@@ -195,7 +195,7 @@ pub fn baseline_awaited() -> ConditionUpdate {
         ConditionType::Baseline,
         Status::False,
         Reason::Awaited,
-        "The next trusted answer of the connection becomes the baseline.".to_owned(),
+        "The next trusted response of the connection becomes the baseline.".to_owned(),
     )
 }
 

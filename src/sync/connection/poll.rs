@@ -324,10 +324,10 @@ fn tells_leavers(seen: &Seen, last: Option<Timestamp>, at: Timestamp) -> Conditi
     };
     let capabilities::Seen { leavers, end_dates, .. } = seen.capabilities.seen;
     condition::leavers_seen(if last == at {
-        format!("{leavers} people of the newest answer have left, {end_dates} have a last day.")
+        format!("{leavers} people in the newest response have left, {end_dates} have a last day.")
     } else {
         format!(
-            "Nobody of the newest answer has left or has a last day; the last one that showed somebody is of {last}."
+            "Nobody in the newest response has left or has a last day; the last response that showed somebody is of {last}."
         )
     })
 }

@@ -75,7 +75,7 @@ pub fn updates(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
         }
         (None, Baseline::Awaited, _) => {
             let message = format!(
-                "No trusted answer of connection {connection} has come since the policy, the connection or its source changed; see the connection."
+                "No trusted response of connection {connection} has come since the policy, the connection or its source changed; see the connection."
             );
             vec![condition::answer_awaited(&message), condition::reconciling(message)]
         }
@@ -107,7 +107,7 @@ fn all_is_well(connection: &str, tally: &Tally) -> String {
     let out: u32 = tally.scope.iter().flat_map(|scope| scope.excluded.values()).sum();
     let out = match out {
         0 => String::new(),
-        out => format!(" {out} people of its newest answer are out of scope: see status.scope."),
+        out => format!(" {out} people in its newest response are out of scope: see status.scope."),
     };
     let missing = match tally.missing {
         0 => String::new(),

@@ -125,7 +125,7 @@ fn the_conditions_say_what_it_waits_for() {
     }
     let excluded = [("teamUnknown".to_owned(), 2), ("departmentExcluded".to_owned(), 3)].into();
     let scoped = Tally { scope: Some(api::Scoped { included: 3, excluded }), ..tally() };
-    let out = "3 people of connection hq. 5 people of its newest answer are out of scope: see status.scope.";
+    let out = "3 people of connection hq. 5 people in its newest response are out of scope: see status.scope.";
     assert_eq!(updates(&seen(Baseline::Settled), &scoped).first(), Some(&condition::ready(out)));
     let with_former = Tally { former: 7, ..tally() };
     let former = "3 people of connection hq. 7 more had left before, and own nothing here: they get no Person.";

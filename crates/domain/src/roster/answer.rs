@@ -12,7 +12,7 @@ use crate::lifecycle::{State, Verdict, verdict};
 use crate::ownership::{comparable, connection_of};
 use crate::scope::{self, Out};
 
-/// What an answer shows beside the people in it.
+/// What an answer shows besides the people in it.
 #[derive(Default)]
 pub(super) struct OfAnswer {
     pub(super) unmatched: u32,

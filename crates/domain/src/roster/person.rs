@@ -93,7 +93,7 @@ fn leaves_with_its_scope(employee: &Employee, before: Option<&Entry>, verdict: V
     leaves && (held_already || same_policy) && by_name().is_none()
 }
 
-/// Whether nobody saw them in scope before: a leaver of whom that is so needs approval. Of somebody who is not known at
+/// Whether nobody saw them in scope before: such a leaver needs approval. Of somebody who is not known at
 /// all it cannot be told whether they were out of scope until now, or whether their Person was deleted while they waited
 /// for approval, which must not release them.
 fn never_seen_in_scope(before: Option<&Entry>) -> bool {
@@ -102,7 +102,7 @@ fn never_seen_in_scope(before: Option<&Entry>) -> bool {
 
 /// A person nothing new is said of: because there is no answer, or because it does not name them.
 ///
-/// Whoever is missing keeps their state, with one exception: a last day that a trusted answer announced has been said,
+/// A missing person keeps their state, with one exception: a last day that a trusted answer announced has been said,
 /// and ends the employment when it has passed, as it would for everybody else. Whether they are in scope stays as it
 /// was last told, but for what can be told without their record.
 pub(super) fn unstated(
@@ -134,9 +134,9 @@ pub(super) fn unstated(
     (after, turn)
 }
 
-/// Why somebody is out of scope of whom there is no record now.
+/// Why somebody without a record now is out of scope.
 ///
-/// The last verdict stands. A changed policy asks anew, and of whom its first answer does not name nobody can tell: they
+/// The last verdict stands. A changed policy asks again, and nobody can tell of those whom its first response does not name: they
 /// are out until one does, unless they had left in scope before, which then needs approval.
 fn still_out(id: &HrId, before: &Entry, missing_since: Option<Timestamp>, rules: &Rules<'_>) -> Option<Out> {
     let told = before.standing.out;

@@ -1,7 +1,7 @@
 //! Runs: the leavers of one pass, counted before the first of them is written.
 //!
 //! A run's number is always that of the people who carry it once the pass is written, so that none can be left that is
-//! never complete: whoever is withdrawn or deleted lowers it.
+//! never complete: a person who is withdrawn or deleted lowers it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,7 +29,7 @@ pub struct Run {
     pub written: bool,
 }
 
-/// Gives every new leaver the run of this pass, marks those of a baseline, and counts all runs anew.
+/// Gives every new leaver the run of this pass, marks those of a baseline, and counts all runs again.
 ///
 /// The newest run is continued if a crash left it unwritten with fewer people than it counts: then its leavers and
 /// those of this pass are one count, as if nothing had happened. Any other run is closed.
@@ -87,7 +87,7 @@ fn had_left(draft: &Draft<'_>) -> bool {
     draft.before.is_some_and(|before| before.standing.state == State::Terminated)
 }
 
-/// Whoever has left while a baseline is taken, or awaited, and still has access needs approval; so does who fell out of
+/// Everybody who has left while a baseline is taken, or awaited, and still has access needs approval; so does who fell out of
 /// scope with the answer that says they leave. Half-done work does not: stopped there, it would leave an account deleted
 /// and not made again.
 fn mark_baseline(drafts: &mut [Draft<'_>], baseline: Baseline) {

@@ -127,7 +127,7 @@ impl ClusterInventory {
         plan
     }
 
-    /// An answer that names only those of whom there is something new.
+    /// An answer that names only those with something new.
     fn changes(&mut self, employees: &[Employee], now: Timestamp) -> Plan {
         let plan = self.planned(Some(employees), true, now);
         self.write(&plan, usize::MAX);

@@ -186,25 +186,25 @@ impl Finding {
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::Empty => "Nobody is in the answer, which ends nobody's access. Look at the source.".to_owned(),
+            Self::Empty => "The response contains nobody, which ends nobody's access. Check the source.".to_owned(),
             Self::DuplicateIds { ids, first } => {
                 format!(
                     "{ids} ids are in more than one record, the first is {first}: more bad records than trust.maxBadRecords allows. Make ids unique in the source."
                 )
             }
             Self::Incomplete { announced, given } => {
-                format!("The source announced {announced} records and gave {given}. Look at its paging or export.")
+                format!("The source announced {announced} records and gave {given}. Check its paging or export.")
             }
             Self::TooManyBadRecords { bad, of, first } => format!(
                 "{bad} of {of} records could not be read, the first is number {}: {}. Correct them in the source, or the mapping.",
                 first.position, first.reason
             ),
             Self::UnmappedStatuses { people, of } => format!(
-                "{people} of {of} people carry an empty status or one that is not mapped. Map the words in status.unmappedStatuses."
+                "{people} of {of} people have an empty status, or one that is not mapped. Map the words in status.unmappedStatuses."
             ),
             Self::FieldMissing(fields) => {
                 let words: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
-                format!("Filled for nobody: {}. Look at the source's permissions and the mapping.", words.join(", "))
+                format!("Filled for nobody: {}. Check the permissions at the source, and the mapping.", words.join(", "))
             }
             Self::Sentinels(unseen) => {
                 let ids: Vec<_> = unseen.iter().map(|(id, sentinel)| format!("{id} as {}", sentinel.as_str())).collect();
@@ -214,7 +214,7 @@ impl Finding {
                 )
             }
             Self::MemoryLost => {
-                "The memory of earlier answers is gone, so this one could be compared with the Persons alone. Compare the number of people yourself.".to_owned()
+                "The read history of this connection is lost, so this response could be compared only with the existing Persons. Check the number of people yourself.".to_owned()
             }
             Self::Shrunk { now, before } => {
                 format!("{now} people seen, {before} before: fewer than trust.maxShrink allows.")
@@ -224,34 +224,34 @@ impl Finding {
             ),
             Self::OtherPeople { replaced, of, source_changed } => {
                 let cause = if *source_changed {
-                    "The source or its mapping was changed: other ids are other people."
+                    "The source or its mapping was changed: different ids are different people."
                 } else {
-                    "A wrong tenant or a changed id looks like this."
+                    "This can be a wrong tenant, or changed ids."
                 };
                 format!(
                     "About {replaced} of {of} known employee ids were replaced by unknown ones, more than trust.minOverlap allows. {cause}"
                 )
             }
             Self::IdsReassigned { people, of } => format!(
-                "About {people} of {of} known employee ids now have another address and another first day. Another tenant, or an id column that moved by a row, looks like this."
+                "About {people} of {of} known employee ids now have another address and another first day. This can be another tenant, or an id column that moved by a row."
             ),
             Self::AddressesMoved { people, of } => format!(
-                "About {people} of {of} addresses now belong to other employee ids. A column that moved by a row looks like this."
+                "About {people} of {of} addresses now belong to other employee ids. This can be a column that moved by a row."
             ),
             Self::OtherAddresses { people, of } => format!(
-                "About {people} of {of} people have another address. A changed mail domain looks like this, and so does another tenant."
+                "About {people} of {of} people have another address. This can be a changed mail domain, or another tenant."
             ),
             Self::OtherStartDates { people, of } => format!(
-                "About {people} of {of} people have another first day. A column that moved by a row, or another column of dates, looks like this."
+                "About {people} of {of} people have another first day. This can be a column that moved by a row, or a different column of dates."
             ),
             Self::LeaversChanged { people, of } => format!(
-                "About {people} of {of} people who had left work here again or left on another day. Columns that moved by a row look like this."
+                "About {people} of {of} people who had left work here again or left on another day. This can be columns that moved by a row."
             ),
             Self::ManyLeft { people, of } => format!(
-                "Nothing is remembered of this connection, and about {people} of {of} people who are known here as employed have left. Ask HR whether that is so."
+                "This connection has no read history, and about {people} of {of} people who are known here as employed have left. Ask HR whether this is right."
             ),
             Self::OlderFile { by, now, before } => format!(
-                "The file is of {now} by its {by}, the last trusted one of {before}: what it says was overtaken. Remove it, or deliver a newer one."
+                "The file is of {now} by its {by}, the last trusted one is of {before}, so this one is out of date. Remove it, or deliver a newer one."
             ),
             Self::NoAnswer(failure) => failure_message(failure),
         }
@@ -280,10 +280,10 @@ const fn failure_reason(failure: &Failure) -> &'static str {
 fn failure_message(failure: &Failure) -> String {
     match failure {
         Failure::Unreachable(seen) => {
-            format!("The source could not be reached: {seen}. Look at its address and the way there.")
+            format!("The source could not be reached: {seen}. Check its address and the network in between.")
         }
         Failure::TimedOut => {
-            "The source did not answer within spec.timeout. Look at the source, or allow more time.".to_owned()
+            "The source did not respond within spec.timeout. Check the source, or allow more time.".to_owned()
         }
         Failure::Unauthorised(seen) => {
             format!(
@@ -291,36 +291,36 @@ fn failure_message(failure: &Failure) -> String {
             )
         }
         Failure::NotKept(seen) => {
-            format!("The source replaces the credential with each use, and it cannot be kept: {seen}.")
+            format!("The source replaces the credential with each use, and the new one could not be stored: {seen}.")
         }
         Failure::Forbidden => {
-            "The source forbids this credential to read people (403). Widen its permissions there.".to_owned()
+            "The source does not let this credential read people (403). Extend its permissions there.".to_owned()
         }
-        Failure::Missing(what) => format!("Not there: {what}. Put it there, or correct spec.source."),
+        Failure::Missing(what) => format!("Missing: {what}. Create it, or correct spec.source."),
         Failure::Status(code) => {
-            format!("The source answered with status {code}. Asked again on schedule; look at the source if it stays.")
+            format!("The source responded with status {code}. It is read again on schedule; check the source if this persists.")
         }
         Failure::Throttled => {
-            "The source asked to come back later. Asked again on schedule; poll less often if it stays.".to_owned()
+            "The source limits the request rate. It is read again on schedule; poll less often if this persists.".to_owned()
         }
         Failure::WrongFormat(seen) => {
-            format!("The answer is not what was asked for: {seen}.")
+            format!("The response has the wrong format: {seen}.")
         }
-        Failure::Truncated(seen) => format!("The answer ends in the middle: {seen}. Asked again on schedule."),
+        Failure::Truncated(seen) => format!("The response is cut off: {seen}. It is read again on schedule."),
         Failure::NotOpened(seen) => {
             format!(
-                "The file was not opened: {seen}. Look at spec.source.file.decryption, and at what the sender does."
+                "The file could not be decrypted: {seen}. Check spec.source.file.decryption, and how the sender encrypts."
             )
         }
         Failure::WrongColumns(missing) => {
             format!(
-                "Required columns or fields are not there: {}. Correct the mapping, or the source.",
+                "Required columns or fields are missing: {}. Correct the mapping, or the source.",
                 missing.join(", ")
             )
         }
-        Failure::TooLarge => "The answer is larger than is read. Ask the source for fewer fields.".to_owned(),
+        Failure::TooLarge => "The response is too large. Ask the source for fewer fields.".to_owned(),
         Failure::AddressRefused(seen) => format!(
-            "The address is refused: {seen}. Correct the URL, or set network.allowPrivateAddresses if it is meant."
+            "The address is refused: {seen}. Correct the URL, or set network.allowPrivateAddresses if it is intended."
         ),
     }
 }

@@ -294,7 +294,7 @@ fn a_column_that_could_serve_two_ways_is_never_guessed() {
 #[test]
 fn an_id_that_a_spreadsheet_damaged_refuses_the_file() {
     let file = |id: &str| format!("employeeId,fullName,email\n1,Bo,bo@example.com\n{id},Ada,ada@example.com\n");
-    let damaged = "line 3 has an id that a spreadsheet made another text of; export it anew, as text";
+    let damaged = "line 3 has an id that a spreadsheet made another text of; export it again, as text";
     for id in ["1.23E+05", "1E+12", "\"1,23E+05\"", " 4.5E+07 ", "#REF!", "#N/A", "#NAME?", "########"] {
         assert_eq!(parse(&file(id)).map(|_| ()), Err(Failure::WrongFormat(damaged.to_owned())), "{id}");
     }

@@ -1,6 +1,6 @@
 //! What a definition means, in the canonical form that a baseline is made of.
 //!
-//! Every type is taken apart field by field, so that whoever adds a field is asked by the compiler whether it decides who
+//! Every type is taken apart field by field, so that the compiler asks everybody who adds a field whether it decides who
 //! is read and what is said of them. How an answer is fetched (signing in, paging, throttling) does not, nor do words
 //! for a reader.
 

@@ -1,4 +1,4 @@
-//! Words of a customer's own beside those of a connector: status words, and words for a kind of employment.
+//! Words of a customer's own in addition to those of a connector: status words, and words for a kind of employment.
 
 use std::collections::BTreeMap;
 

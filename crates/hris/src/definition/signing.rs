@@ -163,7 +163,7 @@ pub struct Saml {
     pub certificate: Option<String>,
     /// Who says it.
     pub issuer: String,
-    /// Of whom.
+    /// Whose name it is in.
     pub name_id: String,
     /// For whom.
     pub audience: String,

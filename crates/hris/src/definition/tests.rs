@@ -78,7 +78,7 @@ fn words_that_do_not_fit_together_refuse_the_definition_with_line_and_place() {
         ("limit: '5'", "limit: '{token}'", "people.0.request.query.limit: token is not declared under parameters"),
         ("  email: email\n", "", "line 14: fields: email is missing"),
         ("email: email", "email: []", "line 16: fields.email: no path"),
-        ("email: email", "email: work..email", "line 16: fields.email: no path: a name is missing beside a dot"),
+        ("email: email", "email: work..email", "line 16: fields.email: no path: a name is missing next to a dot"),
         ("email: email", "email: \"e[?match(@.x, 'a')]\"", "line 16: fields.email: no path: match and search"),
         ("email: email", "email: {path: email, lookup: names}", "line 16: fields.email: there is no lookup names"),
         ("statuses:\n  On: {means: Active}\n", "", "statuses: needed if and only if there is a field status"),

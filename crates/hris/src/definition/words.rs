@@ -38,7 +38,7 @@ impl Evidence {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Throttling {
-    /// Statuses that mean it, beside 429, and 503 with `Retry-After`.
+    /// Statuses that mean it, in addition to 429, and 503 with `Retry-After`.
     #[serde(default)]
     pub statuses: Vec<u16>,
     /// Words in the body of an error that mean it.

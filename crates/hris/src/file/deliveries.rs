@@ -68,7 +68,7 @@ fn way<'a>(file: &'a SftpFile, network: &Network) -> Result<Way<'a>, Failure> {
     Ok(Way { host, port: *port, user, pins, login, private: network.allow_private_addresses })
 }
 
-/// Moves a file, and before it what lies beside it: a marker that outlived its file would pass for one of the next.
+/// Moves a file, and before it what is next to it: a marker that outlived its file would pass for one of the next.
 async fn shift(folder: &Folder<'_>, complete: &Complete, file: &Move, to: &str) -> Result<(), Failure> {
     let beside = complete.beside().filter(|_| file.folder.is_empty()).map(|ending| format!("{}{ending}", file.name));
     for name in beside.iter().chain([&file.name]) {
@@ -214,7 +214,7 @@ impl Visit<'_> {
         Ok(Some(bytes))
     }
 
-    /// Compares a file with the checksum beside it.
+    /// Compares a file with the checksum next to it.
     async fn compare(&self, file: &Delivery, bytes: &[u8]) -> Result<(), Failure> {
         let said = self.folder.beside(&format!("{}{CHECKSUM}", file.name)).await?;
         let said = said.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase();

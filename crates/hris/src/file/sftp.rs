@@ -141,7 +141,7 @@ impl<'a> Folder<'a> {
         Ok(bytes)
     }
 
-    /// The text of a small file that lies beside another.
+    /// The text of a small file that lies next to another.
     ///
     /// # Errors
     /// See `Failure`.

@@ -24,7 +24,7 @@ use russh::AlgorithmKind;
 
 /// Longest time to reach one address.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Most questions a server may ask of whoever signs in with a password.
+/// Most questions a server may ask at a sign-in with a password.
 const MOST_QUESTIONS: usize = 4;
 
 /// What a connection signs in with.

@@ -14,9 +14,9 @@ use super::name::{CHECKSUM, Pattern, ignored};
 pub enum Complete {
     /// Size and time are the same in so many polls in a row.
     Unchanged(u32),
-    /// A file of the same name with this ending lies beside it, and is not older.
+    /// A file of the same name with this ending is next to it, and is not older.
     Marker(String),
-    /// A file of the same name with the ending `.sha256` lies beside it, and holds its checksum.
+    /// A file of the same name with the ending `.sha256` is next to it, and holds its checksum.
     Checksum,
 }
 
@@ -29,7 +29,7 @@ impl Complete {
         }
     }
 
-    /// The ending of the file that lies beside one that is whole.
+    /// The ending of the file that is next to one that is whole.
     pub(super) fn beside(&self) -> Option<&str> {
         match self {
             Self::Unchanged(_) => None,
@@ -105,12 +105,12 @@ pub(super) fn look(listing: &[Entry], pattern: &Pattern, complete: &Complete, si
             }
             Complete::Unchanged(_) => None,
             Complete::Marker(ending) => match beside(&entry.name, ending) {
-                None => Some(format!("no file of its name with {ending} behind it lies beside it")),
+                None => Some(format!("there is no file with its name and {ending} next to it")),
                 Some(marker) if marker.modified < entry.modified => Some(format!("its {ending} file is older than it")),
                 Some(_) => None,
             },
             Complete::Checksum if beside(&entry.name, CHECKSUM).is_none() => {
-                Some(format!("no file of its name with {CHECKSUM} behind it lies beside it"))
+                Some(format!("there is no file with its name and {CHECKSUM} next to it"))
             }
             Complete::Checksum => None,
         };
@@ -209,13 +209,13 @@ mod tests {
             ("gone in between", &Complete::Unchanged(2), vec![csv(9, 1), vec![], csv(9, 1)], Some(same)),
             ("grew, then stood", &Complete::Unchanged(2), vec![csv(8, 1), csv(9, 2), csv(9, 2)], None),
             ("empty, however long", &Complete::Unchanged(1), vec![csv(0, 1), csv(0, 1)], Some("it is empty")),
-            ("no marker", &done, vec![csv(9, 1)], Some("no file of its name with .done behind it lies beside it")),
+            ("no marker", &done, vec![csv(9, 1)], Some("there is no file with its name and .done next to it")),
             ("a marker", &done, vec![with("p.csv.done", 100)], None),
             (
                 "a marker of another file",
                 &done,
                 vec![with("q.csv.done", 100)],
-                Some("no file of its name with .done behind it lies beside it"),
+                Some("there is no file with its name and .done next to it"),
             ),
             (
                 "a marker of the file before",
@@ -234,13 +234,13 @@ mod tests {
                 "no checksum",
                 &Complete::Checksum,
                 vec![csv(9, 1)],
-                Some("no file of its name with .sha256 behind it lies beside it"),
+                Some("there is no file with its name and .sha256 next to it"),
             ),
             (
                 "a marker where a checksum is due",
                 &Complete::Checksum,
                 vec![with("p.csv.done", 100)],
-                Some("no file of its name with .sha256 behind it lies beside it"),
+                Some("there is no file with its name and .sha256 next to it"),
             ),
             ("an upload under another name", &Complete::Unchanged(1), vec![vec![entry("p.csv.part", 9, 1)]], None),
         ];

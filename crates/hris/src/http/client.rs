@@ -27,11 +27,11 @@ const USER_AGENT: &str = concat!("rollcall/", env!("CARGO_PKG_VERSION"));
 pub struct Network {
     /// It may lie at a private, loopback, link-local or cluster address, and be asked without TLS.
     pub allow_private_addresses: bool,
-    /// Authorities that are trusted beside the public ones.
+    /// Authorities that are trusted in addition to the public ones.
     pub authorities: Vec<Certificate>,
     /// The proxy that all of it goes through.
     pub proxy: Option<Url>,
-    /// How far a read is, for whoever watches it.
+    /// How far a read is, for who watches it.
     pub progress: Option<Arc<Progress>>,
 }
 

@@ -6,7 +6,7 @@ use crate::definition;
 use crate::path::Path;
 use crate::row::{Build, Cell, Row, Unfit};
 
-/// What a page says beside its records.
+/// What a page says besides its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// What asks for the next page: a cursor, or its address.

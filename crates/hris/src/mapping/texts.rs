@@ -93,7 +93,7 @@ fn without_scheme(text: &str) -> &str {
 }
 
 /// A text without letters that cannot be seen, and with the wide forms of ASCII that East Asian keyboards write made
-/// plain: the same text to whoever reads it, and another one to a comparison.
+/// plain: the same text to a reader, and another one to a comparison.
 fn unmarked(text: &str) -> Cow<'_, str> {
     let unseen = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
     let wide = |c: char| matches!(c, '\u{ff01}'..='\u{ff5e}');

@@ -1,4 +1,4 @@
-//! Words for what real systems do beside what their pages say.
+//! Words for what real systems do besides what their pages say.
 
 use super::words::{ids, ok, page, source, vendor};
 use super::*;

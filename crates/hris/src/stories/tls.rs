@@ -60,7 +60,7 @@ impl Authority {
     }
 }
 
-/// Accepts connections of whoever gets TLS done.
+/// Accepts every connection that completes TLS.
 struct Guarded {
     tcp: TcpListener,
     tls: TlsAcceptor,

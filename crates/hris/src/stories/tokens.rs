@@ -153,7 +153,7 @@ async fn a_sign_in_that_fails_says_so_and_nothing_else() {
 const REFRESH: &str = "auth: {token: {url: 'https://hr.example.com/token', refreshToken: {key: token}, \
                        body: {grant_type: refresh_token, refresh_token: '{token}'}}}";
 
-/// A keeper that writes down what it does beside what the source was asked.
+/// A keeper that writes down what it does and what the source was asked.
 struct Shelf {
     /// What it holds; each time it is lent out, the next of these is there.
     holds: watch::Sender<Vec<&'static str>>,

@@ -40,7 +40,7 @@ impl Age {
 impl std::fmt::Display for Age {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.last {
-            None => f.write_str(" No answer was trusted yet."),
+            None => f.write_str(" No response was trusted yet."),
             Some(last) if self.stale() => {
                 write!(f, " Stale: the last trusted answer is of {last}, older than trust.staleAfter allows.")
             }
