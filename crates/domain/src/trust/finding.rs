@@ -298,10 +298,13 @@ fn failure_message(failure: &Failure) -> String {
         }
         Failure::Missing(what) => format!("Missing: {what}. Create it, or correct spec.source."),
         Failure::Status(code) => {
-            format!("The source responded with status {code}. It is read again on schedule; check the source if this persists.")
+            format!(
+                "The source responded with status {code}. It is read again on schedule; check the source if this persists."
+            )
         }
         Failure::Throttled => {
-            "The source limits the request rate. It is read again on schedule; poll less often if this persists.".to_owned()
+            "The source limits the request rate. It is read again on schedule; poll less often if this persists."
+                .to_owned()
         }
         Failure::WrongFormat(seen) => {
             format!("The response has the wrong format: {seen}.")
