@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
 use kube::api::{ApiResource, DynamicObject};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::Context;
 use super::canary::{self, Canary};
@@ -102,6 +103,8 @@ pub struct Observer<'a> {
     ended: BTreeSet<String>,
     only_finish: bool,
     index: Arc<Index>,
+    /// When this Revocation was taken up.
+    begun: Instant,
     protected: Protected,
     consumers: BTreeMap<String, BTreeSet<String>>,
 }
@@ -114,6 +117,7 @@ impl<'a> Observer<'a> {
         inputs: &GateInputs,
         record: &Record,
     ) -> Result<Self, Fault> {
+        let begun = Instant::now();
         let targets = released.plan().targets.clone();
         let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
         let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
@@ -126,6 +130,7 @@ impl<'a> Observer<'a> {
             ended,
             only_finish: released.only_finish(),
             index,
+            begun,
             protected: inputs.protected(),
             consumers,
         })
@@ -198,25 +203,42 @@ impl<'a> Observer<'a> {
     }
 
     /// The plan's own rule of reach, on what was just read; `None` if it is still this person's alone, and in reach.
+    ///
+    /// What everybody was known to be may be some seconds old. A no that another record of the same human gives is asked
+    /// again of what is read now: records that ended together must not hold one another.
     async fn not_ours(&self, target: &Target, live: &DynamicObject) -> Result<Option<RemainingReason>, Fault> {
+        let reason = self.not_ours_by(&self.index, target, live).await?;
+        if !matches!(reason, Some(RemainingReason::WorksHere | RemainingReason::AmbiguousMark)) {
+            return Ok(reason);
+        }
+        let index = self.ctx.shared.people_since(self.ctx, self.begun).await?;
+        self.not_ours_by(&index, target, live).await
+    }
+
+    async fn not_ours_by(
+        &self,
+        index: &Index,
+        target: &Target,
+        live: &DynamicObject,
+    ) -> Result<Option<RemainingReason>, Fault> {
         let Some(person) = &self.person else { return Ok(Some(RemainingReason::AmbiguousMark)) };
         let mut world = self.world(target);
         if target.kind == Kind::ServiceAccount {
             let account = inventory::account(&live.metadata);
             return Ok(account.map_or(Some(RemainingReason::HandedOver), |account| {
-                reach::account(&account, person, &self.index, &world, &self.protected)
+                reach::account(&account, person, index, &world, &self.protected)
             }));
         }
         let Some(binding) = binding(target, live) else { return Ok(Some(RemainingReason::SharedBinding)) };
         let going: Vec<&Target> = self.targets.iter().filter(|target| target.action == Action::Delete).collect();
         if binding_of_the_going(&binding, &going) {
-            return self.binding_of_removed(&binding, person, &going, &world).await;
+            return self.binding_of_removed(&binding, person, index, &going, &world).await;
         }
         for subject in &binding.subjects {
             let plan::Subject::Account { namespace, name } = subject else { continue };
             world.accounts.extend(self.live_account(namespace, name).await?);
         }
-        Ok(reach::binding(&binding, person, &self.index, &world, &self.protected))
+        Ok(reach::binding(&binding, person, index, &world, &self.protected))
     }
 
     /// What the rule of reach asks of the cluster. Consent is the API server's to give: it refuses where there is none.
@@ -235,13 +257,14 @@ impl<'a> Observer<'a> {
         &self,
         binding: &plan::Binding,
         person: &PersonFacts,
+        index: &Index,
         going: &[&Target],
         world: &ClusterInventory,
     ) -> Result<Option<RemainingReason>, Fault> {
         for target in going.iter().filter(|target| binds(binding, target)) {
             match self.live_account(&target.namespace, &target.name).await? {
                 Some(live) if live.uid == target.uid => {
-                    if let Some(reason) = reach::account(&live, person, &self.index, world, &self.protected) {
+                    if let Some(reason) = reach::account(&live, person, index, world, &self.protected) {
                         return Ok(Some(reason));
                     }
                 }

@@ -90,8 +90,17 @@ pub struct Shared {
 impl Shared {
     /// Everybody, as owner annotations are resolved against.
     pub async fn people(&self, ctx: &Context) -> Result<Arc<Index>, Fault> {
+        self.people_within(ctx, PEOPLE).await
+    }
+
+    /// The same, read since this instant: what stands against an act may have ended meanwhile.
+    pub async fn people_since(&self, ctx: &Context, instant: Instant) -> Result<Arc<Index>, Fault> {
+        self.people_within(ctx, Instant::now().saturating_duration_since(instant)).await
+    }
+
+    async fn people_within(&self, ctx: &Context, age: Duration) -> Result<Arc<Index>, Fault> {
         self.people
-            .get(Instant::now(), PEOPLE, async {
+            .get(Instant::now(), age, async {
                 let api: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
                 let facts = |person| convert::minted(&person).then(|| convert::person_facts(&person));
                 Ok(Arc::new(Index::new(list_each(&api, &ListParams::default(), facts).await?)))

@@ -17,6 +17,7 @@ use crate::api::person::{PersonSpec, PersonStatus, Record};
 use crate::kube::calls::{apply_exactly, call};
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
+use domain::ownership::PersonFacts;
 
 /// Writes in flight at once.
 const IN_FLIGHT: usize = 64;
@@ -131,6 +132,21 @@ pub struct Write {
     pub record: Record,
     /// The whole status it gets.
     pub status: PersonStatus,
+}
+
+impl Write {
+    /// The keys by which another record is taken for one of the same human.
+    pub fn human_keys(&self) -> Vec<String> {
+        let facts = PersonFacts {
+            name: String::new(),
+            uid: String::new(),
+            records: Vec::new(),
+            aliases: self.status.aliases.clone(),
+            address: self.status.profile.as_ref().and_then(|profile| profile.work_email.clone()),
+            left: None,
+        };
+        facts.human_keys().collect()
+    }
 }
 
 /// Writes Persons, many at once, and waits for them all.

@@ -58,7 +58,7 @@ pub struct Watched {
 
 /// Makes the Persons of a policy what the last believed answer, and today, say they are.
 ///
-/// # Flow          observe: policy, connection, answer, everybody; decide: one pure pass; act: the run, its leavers,
+/// # Flow          observe: policy, connection, answer, everybody; decide: one pure pass; act: the run, other records of its leavers, its leavers,
 ///                 everybody else, events; report: the policy's status, if it differs
 /// # Guarantees    a run stands in the status before the first Person of it, and is marked written after the last;
 ///                 a baseline is recorded after its Persons are marked, so that a crash in between takes it again;
@@ -101,8 +101,9 @@ async fn step(
     let decision = in_the_background(move || pass::decide(&view, now)).await?;
 
     let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
-    let Decision { runs, leavers, rest, news, tally } = decision;
+    let Decision { runs, others, leavers, rest, news, tally } = decision;
     record_runs(policy, policies, runs).await?;
+    people::write(&people, &watched.people, others, &watched.shared.metrics).await?;
     people::write(&people, &watched.people, leavers, &watched.shared.metrics).await?;
     if !rest.is_empty() {
         let written = closed(current_status(policy).runs);

@@ -49,7 +49,10 @@ pub struct GateInputs {
 pub struct Decision {
     /// The policy's runs, to be written first.
     pub runs: Vec<policy::Run>,
-    /// Persons of the open run, to be written before all others.
+    /// Other records of the leavers' humans, such as the employment that follows a contract: written before the leavers, so
+    /// that nobody sees a contract ended and not what follows it.
+    pub others: Vec<Write>,
+    /// Persons of the open run, to be written before all that remain.
     pub leavers: Vec<Write>,
     /// All other Persons to write.
     pub rest: Vec<Write>,
@@ -115,9 +118,12 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     }
     writes.mirror_the_rest();
     let Writes { leavers, rest, news, .. } = writes;
+    let humans: HashSet<String> = leavers.iter().flat_map(Write::human_keys).collect();
+    let (others, rest) = rest.into_iter().partition(|write| write.human_keys().iter().any(|key| humans.contains(key)));
     let states = states.into_iter().map(|(state, people)| (state.as_str().to_owned(), people)).collect();
     Decision {
         runs: runs.into_iter().map(convert::run_shown).collect(),
+        others,
         leavers,
         rest,
         news,
@@ -146,8 +152,13 @@ fn bounded(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) 
     if managed <= view.most_people || !adds {
         return (whole, None);
     }
-    let known_only: Vec<Employee> =
-        employees.unwrap_or_default().iter().filter(|one| known.contains(one.id.0.as_str())).cloned().collect();
+    let employees = employees.unwrap_or_default();
+    let stands = |one: &&Employee| known.contains(one.id.0.as_str());
+    let address = |one: &Employee| Some(one.work_email.trim().to_lowercase()).filter(|address| !address.is_empty());
+    // The next record of somebody who stands is added all the same: without it, the end of the first one would be theirs.
+    let theirs: HashSet<String> = employees.iter().filter(stands).filter_map(address).collect();
+    let next_of_them = |one: &Employee| address(one).is_some_and(|address| theirs.contains(&address));
+    let known_only: Vec<Employee> = employees.iter().filter(|one| stands(one) || next_of_them(one)).cloned().collect();
     let bounded = plan(view, ours, Some(&known_only), now);
     (Plan { scope: whole.scope, unmatched: whole.unmatched, former: whole.former, ..bounded }, Some(managed))
 }

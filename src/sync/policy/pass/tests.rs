@@ -67,7 +67,7 @@ impl Cluster {
         let decision = decide(&self.0, noon());
         self.0.runs.clone_from(&decision.runs);
         self.0.runs.iter_mut().for_each(|run| run.written = true);
-        for write in decision.leavers.iter().chain(&decision.rest) {
+        for write in decision.others.iter().chain(&decision.leavers).chain(&decision.rest) {
             let spec = crate::api::person::PersonSpec { records: vec![write.record.clone()], hold: None };
             let mut person = write.current.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
             person.metadata.uid = Some(format!("uid-{}", write.record.id));
@@ -117,6 +117,21 @@ fn leavers_go_first_and_carry_the_run_that_counts_them() {
     let carried: BTreeSet<_> =
         decision.leavers.iter().map(|w| w.status.employment.as_ref().unwrap().run.clone()).collect();
     assert_eq!(carried, BTreeSet::from([Some(decision.runs[0].id.clone())]));
+}
+
+#[test]
+fn the_next_record_of_a_leavers_human_is_written_before_the_leaver_also_where_nobody_else_is_added() {
+    for most_people in [10_000, 2] {
+        let mut cluster = Cluster::of(["1", "2", "3"].map(|id| employee(id, Status::Active)).into());
+        cluster.0.most_people = most_people;
+        let mut next = employee("101", Status::Active);
+        next.work_email = "1@Example.com".into();
+        let others = [employee("2", Status::Active), employee("3", Status::Active), employee("4", Status::Active)];
+        cluster.answer([vec![employee("1", Status::Terminated), next], others.into()].concat());
+        let decision = cluster.pass();
+        assert_eq!((ids(&decision.others), ids(&decision.leavers)), (vec!["101"], vec!["1"]), "{most_people}");
+        assert_eq!(ids(&decision.rest), if most_people == 2 { vec![] } else { vec!["4"] }, "{most_people}");
+    }
 }
 
 #[test]
