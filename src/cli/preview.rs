@@ -8,11 +8,11 @@
 //! the response and decides who is in scope. Personal data are masked unless they are asked for.
 
 mod files;
-mod keeper;
 mod manifests;
 mod print;
 mod rules;
 mod schema;
+mod token_store;
 mod view;
 mod yaml_span;
 
@@ -26,8 +26,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
 
-use self::keeper::FileKeeper;
 use self::manifests::Manifests;
+use self::token_store::FileKeeper;
 use self::view::{Trust, View};
 use super::Failure;
 use super::terminal::say;
@@ -37,7 +37,7 @@ use crate::sync::connection::Settings;
 use crate::sync::source;
 use domain::employee::{Failure as NoAnswer, Read};
 use domain::trust;
-use hris::{self, Keeper, Progress, Source};
+use hris::{self, Progress, RefreshTokenStore, Source};
 
 /// The manifests cannot be used.
 const MANIFESTS: u8 = 2;
@@ -120,9 +120,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let wrong = |fault: Fault| ended(MANIFESTS, fault.to_string());
     let settings = Settings::of(&manifests.connection).map_err(wrong)?;
     let rules = manifests.rules().map_err(wrong)?;
-    let keeper = options.credentials_file.as_ref().filter(|_| options.rotate);
-    let keeper = keeper.map(|path| Arc::new(FileKeeper::new(path)) as Arc<dyn Keeper>);
-    let read = match ask(&manifests, &settings, keeper).await.map_err(wrong)? {
+    let token_store = options.credentials_file.as_ref().filter(|_| options.rotate);
+    let token_store = token_store.map(|path| Arc::new(FileKeeper::new(path)) as Arc<dyn RefreshTokenStore>);
+    let read = match ask(&manifests, &settings, token_store).await.map_err(wrong)? {
         Ok(read) => read,
         Err(failure) => return Err(ended(NO_ANSWER, trust::failed(&failure).message())),
     };
@@ -150,7 +150,7 @@ fn ended(code: u8, message: String) -> Failure {
 async fn ask(
     manifests: &Manifests,
     settings: &Settings,
-    keeper: Option<Arc<dyn Keeper>>,
+    token_store: Option<Arc<dyn RefreshTokenStore>>,
 ) -> Result<Result<Read, NoAnswer>, Fault> {
     let spec = &manifests.connection.spec;
     let progress = Arc::new(Progress::default());
@@ -161,10 +161,10 @@ async fn ask(
         Ok(found) => found,
     };
     if let Source::Api(api) = &mut found {
-        if keeper.is_none() && api.definition.rotates().is_some() {
+        if token_store.is_none() && api.definition.rotates().is_some() {
             return Err(Fault::Stalled(NOT_ROTATED.to_owned()));
         }
-        api.keeper = keeper;
+        api.token_store = token_store;
     }
     hris::check(&found).map_err(Fault::Stalled)?;
     let today = calls::now().to_zoned(TimeZone::UTC).date();

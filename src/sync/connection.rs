@@ -19,7 +19,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 pub use self::credentials::Refused;
-pub use self::known::Knowledge;
+pub use self::known::FetchCaches;
 use self::known::Known;
 pub use self::poll::Settings;
 use self::poll::{Answered, Outcome, Seen};
@@ -85,7 +85,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let mut known = ctx.files.take(connection, &from.fingerprint);
     let requested = settings.times(connection).requested;
     if known::afresh(connection, requested, ctx.snapshots.of(connection).as_deref()) {
-        known.recall.forget();
+        known.cache.forget();
     }
     let poll = Poll { ctx, connection, settings: &settings, from: &from, now };
     let (seen, outcome) = poll.attempt(&mut known).await?;
@@ -132,7 +132,7 @@ impl Poll<'_> {
                 let outcome = self.believe(kept, believed, ended).await?;
                 return Ok((known.seen.clone(), outcome));
             }
-            known.recall.forget();
+            known.cache.forget();
             answer = self.look(source, known).await;
         }
         let read = match answer {
@@ -141,7 +141,7 @@ impl Poll<'_> {
             Ok(Answer::Same) => return Ok((None, Outcome::Failed(trust::failed(&Failure::Status(304))))),
             Ok(Answer::Nothing(why)) => {
                 // What could not be moved away before; whether it can be now changes no verdict.
-                let _ = hris::settle(source, &self.from.network, &mut known.recall).await;
+                let _ = hris::settle(source, &self.from.network, &mut known.cache).await;
                 return Ok((None, poll::nothing(self.connection, why)));
             }
         };
@@ -151,9 +151,9 @@ impl Poll<'_> {
             Ok(believed) => {
                 seen.set_aside(&believed.repeated);
                 let outcome = self.believe(kept, believed, ended).await?;
-                known.recall.believed();
+                known.cache.believed();
                 known.seen = Some(seen.clone());
-                if let Err(failure) = hris::settle(source, &self.from.network, &mut known.recall).await {
+                if let Err(failure) = hris::settle(source, &self.from.network, &mut known.cache).await {
                     seen.note(format!("files were not moved away: {}", trust::failed(&failure).message()));
                 }
                 outcome
@@ -165,7 +165,7 @@ impl Poll<'_> {
     async fn look(&self, source: &hris::Source, known: &mut Known) -> Result<Answer, Failure> {
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let budget = calls::wait(self.settings.timeout);
-        hris::look(source, &self.from.network, budget, today, &mut known.recall).await
+        hris::look(source, &self.from.network, budget, today, &mut known.cache).await
     }
 
     /// Remembers an answer, and then lets it be used.

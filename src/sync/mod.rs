@@ -38,7 +38,7 @@ pub struct Context {
     /// Refresh tokens that are lent or still to be kept.
     pub rotations: Arc<source::Rotations>,
     /// What is known of each connection's files.
-    pub files: connection::Knowledge,
+    pub files: connection::FetchCaches,
     /// Credentials that a source refused.
     pub refused: connection::Refused,
     /// Faults in a row.

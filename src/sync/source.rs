@@ -4,9 +4,9 @@
 
 mod definition;
 mod fingerprint;
-mod keeper;
 mod network;
 mod resolve;
+mod token_store;
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 
 pub use self::definition::named_definition;
 pub use self::fingerprint::fingerprint;
-pub use self::keeper::{Rotations, SecretKeeper};
 pub use self::network::network;
 pub use self::resolve::{Objects, named, resolve};
+pub use self::token_store::{Rotations, SecretKeeper};
 use super::Context;
 use crate::api::HRConnection;
 use crate::api::connection::HRConnectionSpec;
@@ -51,8 +51,8 @@ pub async fn open(ctx: &Context, connection: &HRConnection) -> Result<Opened, Fa
     let fingerprint = fingerprint(&spec.source, definition);
     if let (Ok(hris::Source::Api(source)), Some(words)) = (&mut source, &spec.source.api) {
         let secrets = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-        let keeper = SecretKeeper::new(secrets, &words.credentials_ref.name, &ctx.rotations);
-        source.keeper = Some(Arc::new(keeper));
+        let token_store = SecretKeeper::new(secrets, &words.credentials_ref.name, &ctx.rotations);
+        source.token_store = Some(Arc::new(token_store));
         source.clock = ctx.clock;
     }
     if let Ok(source) = &source {

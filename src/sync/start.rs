@@ -60,7 +60,7 @@ pub async fn run(
         namespace: namespace.clone(),
         snapshots: Snapshots::default(),
         rotations: Arc::default(),
-        files: super::connection::Knowledge::default(),
+        files: super::connection::FetchCaches::default(),
         refused: super::connection::Refused::default(),
         failures: Failures::default(),
         people: Arc::clone(&people),

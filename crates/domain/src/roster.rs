@@ -210,7 +210,7 @@ pub struct Rules<'a> {
 
 /// What is worth an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum LifecycleEvent {
     /// Has left.
     Terminated,
     /// The termination was taken back.
@@ -233,14 +233,14 @@ pub struct Change {
     /// What the Person becomes.
     pub entry: Entry,
     /// What is worth an event.
-    pub turn: Option<Turn>,
+    pub event: Option<LifecycleEvent>,
     /// Newly counted by the open run: written before everybody else.
     pub leaver: bool,
 }
 
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Change({}, {:?}, {:?})", self.id, self.entry.standing, self.turn)
+        write!(f, "Change({}, {:?}, {:?})", self.id, self.entry.standing, self.event)
     }
 }
 
@@ -282,7 +282,7 @@ struct Draft<'a> {
     id: &'a HrId,
     before: Option<&'a Entry>,
     after: Entry,
-    turn: Option<Turn>,
+    event: Option<LifecycleEvent>,
     access: Access,
     day: Rc<Day>,
     leaver: bool,
@@ -338,13 +338,13 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>,
         *plan.states.entry(draft.after.standing.state).or_default() += 1;
         plan.missing += u32::from(draft.after.missing_since.is_some());
         plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
-        let turns = draft.day.next_turn(&draft.after).filter(|turn| *turn > now);
+        let turns = draft.day.next_turn(&draft.after).filter(|event| *event > now);
         plan.wake = [plan.wake, turns].into_iter().flatten().min();
         if draft.before != Some(&draft.after) {
-            let Draft { id, after: entry, turn, leaver, .. } = draft;
-            plan.changes.push(Change { id: id.clone(), entry, turn, leaver });
+            let Draft { id, after: entry, event, leaver, .. } = draft;
+            plan.changes.push(Change { id: id.clone(), entry, event, leaver });
         }
     }
-    plan.changes.sort_by_key(|change| (!change.leaver, change.turn.is_none()));
+    plan.changes.sort_by_key(|change| (!change.leaver, change.event.is_none()));
     plan
 }

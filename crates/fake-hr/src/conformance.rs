@@ -22,13 +22,13 @@ use super::serve::{self, State};
 use super::{at, moved, reading, unsigned};
 use domain::employee::{Employee, Failure, Manager, Read, Text};
 use hris::definition::Definition;
-use hris::http::{Patience, Transport};
+use hris::http::{RetryPolicy, Transport};
 use hris::{ApiSource, Network, engine};
 
 /// What every key of the Secret holds, where pages were recorded.
 const SECRET: &str = "s3cret";
 /// Nobody waits for a fake.
-const HURRIED: Patience = Patience { first: Duration::ZERO, throttled: 5, faults: 2 };
+const HURRIED: RetryPolicy = RetryPolicy { first: Duration::ZERO, throttled: 5, faults: 2 };
 /// Time for one read. It decides nothing, however busy the machine is: a stalled answer ends its trial by itself.
 const LONG: Duration = Duration::from_hours(1);
 /// Time for all of them.

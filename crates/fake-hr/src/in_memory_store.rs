@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, ready};
 use secrecy::SecretString;
 use tokio::sync::Mutex as Turn;
 
-use hris::token::{Keeper, Lent};
+use hris::token::{RefreshTokenStore, TokenLease};
 
 /// The tokens, which only one reader may use at a time.
 pub(crate) struct InMemoryStore {
@@ -21,17 +21,17 @@ impl InMemoryStore {
     }
 }
 
-impl Keeper for InMemoryStore {
-    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Lent, String>> {
+impl RefreshTokenStore for InMemoryStore {
+    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<TokenLease, String>> {
         Box::pin(async move {
             let place = Box::new(Arc::clone(&self.lent).lock_owned().await);
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             let value = kept.get(key).cloned().ok_or("it is not there")?;
-            Ok(Lent { key: key.to_owned(), value, place })
+            Ok(TokenLease { key: key.to_owned(), value, place })
         })
     }
 
-    fn keep(&self, lent: Lent, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
+    fn keep(&self, lent: TokenLease, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(lent.key, next);
         Box::pin(ready(Ok(())))
     }

@@ -45,7 +45,7 @@ use self::in_memory_store::InMemoryStore;
 use self::serve::State;
 use hris::ApiSource;
 use hris::definition::Definition;
-use hris::token::Keeper;
+use hris::token::RefreshTokenStore;
 
 /// What is simulated.
 pub struct Setup {
@@ -191,8 +191,8 @@ pub(crate) fn reading(
     lists.filter_map(|list| list.export.as_mut()).for_each(|export| export.every = 0); // a fake is done at once
     let keys = definition.credentials.keys();
     let credentials: BTreeMap<_, _> = keys.map(|key| (key.clone(), SecretString::from(credential(key)))).collect();
-    let keeper = Some(Arc::new(InMemoryStore::new(&credentials)) as Arc<dyn Keeper>);
-    ApiSource { definition, parameters, credentials, keeper, clock: || Timestamp::UNIX_EPOCH }
+    let token_store = Some(Arc::new(InMemoryStore::new(&credentials)) as Arc<dyn RefreshTokenStore>);
+    ApiSource { definition, parameters, credentials, token_store, clock: || Timestamp::UNIX_EPOCH }
 }
 
 /// A definition without what needs a private key: what is signed is there, and that is all.

@@ -2,19 +2,19 @@
 //!
 //! ```text
 //! Bytes ────────────────────────────────┐
-//! Http ─────── unchanged? ── recall ────┼─▶ seal ──▶ csv ──▶ Read
+//! Http ─────── unchanged? ── cache ────┼─▶ seal ──▶ csv ──▶ Read
 //! Sftp ─ ssh ─ folder ─ waiting ─ read ─┘
 //!                       (whole? newest?)
 //! ```
 
+mod completeness;
 mod deliveries;
+mod fetch_cache;
 mod name;
-mod recall;
-mod seal;
+mod openpgp;
 mod sftp;
 mod signers;
 mod ssh;
-mod waiting;
 
 #[cfg(test)]
 mod stories;
@@ -27,12 +27,12 @@ use jiff::civil::{Date, DateTime};
 use reqwest::Url;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::completeness::Complete;
+pub use self::fetch_cache::FetchCache;
 use self::name::Pattern;
-pub use self::recall::Recall;
-pub use self::seal::Seal;
+pub use self::openpgp::OpenPgp;
 pub use self::ssh::Login;
-pub use self::waiting::Complete;
-use super::http::{Credential, Patience, Request, Transport};
+use super::http::{Credential, Request, RetryPolicy, Transport};
 use super::{CsvFormat, Network, aside, csv};
 use domain::employee::{Delivered, Failure, Read};
 
@@ -46,7 +46,7 @@ pub struct FileSource {
     /// Whether it lists everybody.
     pub coverage: Coverage,
     /// How it is opened; none where it is not sealed.
-    pub seal: Option<Arc<Seal>>,
+    pub seal: Option<Arc<OpenPgp>>,
     /// How it is read.
     pub format: CsvFormat,
 }
@@ -140,16 +140,16 @@ impl FileSource {
     /// See `Failure`.
     pub(super) async fn look(
         &self,
-        (network, deadline, patience): (&Network, Instant, Patience),
+        (network, deadline, retry): (&Network, Instant, RetryPolicy),
         as_of: Date,
-        recall: &mut Recall,
+        cache: &mut FetchCache,
     ) -> Result<Answer, Failure> {
         let bytes = match &self.from {
-            FileFrom::Sftp(file) => return deliveries::look(self, file, network, as_of, recall).await,
+            FileFrom::Sftp(file) => return deliveries::look(self, file, network, as_of, cache).await,
             FileFrom::Bytes(bytes) => bytes.clone(),
             FileFrom::Http(file) => {
-                let transport = Transport::new(network, None, deadline, patience)?;
-                match fetch(file, &transport, recall).await {
+                let transport = Transport::new(network, None, deadline, retry)?;
+                match fetch(file, &transport, cache).await {
                     Ok(Some(bytes)) => bytes,
                     Ok(None) => return Ok(Answer::Same),
                     Err(failure) => return Err(failure),
@@ -158,7 +158,7 @@ impl FileSource {
         };
         let read = self.parse(bytes, as_of).await;
         if read.is_err() {
-            recall.forget();
+            cache.forget();
         }
         read.map(|read| Answer::New(Box::new(read)))
     }
@@ -185,15 +185,15 @@ impl FileSource {
 }
 
 /// The bytes behind a URL; none where the source says that they are what was believed before.
-async fn fetch(file: &HttpFile, transport: &Transport, recall: &mut Recall) -> Result<Option<Vec<u8>>, Failure> {
+async fn fetch(file: &HttpFile, transport: &Transport, cache: &mut FetchCache) -> Result<Option<Vec<u8>>, Failure> {
     let url = Url::parse(&file.url).map_err(|_| Failure::Missing("the URL of the file cannot be read".to_owned()))?;
-    let (credential, headers) = (file.credential.as_ref(), recall.conditions(Instant::now()));
+    let (credential, headers) = (file.credential.as_ref(), cache.conditions(Instant::now()));
     let request = Request { url, headers, credential, send: None, largest: csv::LARGEST, made: false };
     let answer = transport.ask(&request).await?;
     if answer.unchanged {
         return Ok(None);
     }
-    recall.answered(&answer.headers);
+    cache.answered(&answer.headers);
     answer.body.map(Some).ok_or(Failure::Status(204))
 }
 
@@ -216,9 +216,9 @@ impl SftpFile {
 /// # Guarantees    nothing is written over or deleted; what could not be moved is tried with the next poll
 /// # Assumptions   the answer was remembered before
 /// # Errors        why a file stays where it is; the answer stands
-pub(super) async fn settle(source: &FileSource, network: &Network, recall: &mut Recall) -> Result<(), Failure> {
+pub(super) async fn settle(source: &FileSource, network: &Network, cache: &mut FetchCache) -> Result<(), Failure> {
     let FileFrom::Sftp(file) = &source.from else { return Ok(()) };
-    let moving = deliveries::settle(file, network, recall);
+    let moving = deliveries::settle(file, network, cache);
     timeout_at(Instant::now() + MOVING, moving).await.unwrap_or(Err(Failure::TimedOut))
 }
 

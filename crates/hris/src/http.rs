@@ -41,7 +41,7 @@ pub enum Credential {
 
 /// How often a request is made again, and after how long where the source does not say.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// First wait; doubles every time.
     pub first: Duration,
     /// How often after being asked to come back later.
@@ -50,7 +50,7 @@ pub struct Patience {
     pub faults: u32,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self { first: Duration::from_secs(1), throttled: 5, faults: 2 }
     }
@@ -72,7 +72,7 @@ pub struct Transport {
     client: Client,
     network: Network,
     deadline: Instant,
-    patience: Patience,
+    retry: RetryPolicy,
     throttle: Throttle,
     bytes: Budget,
     requests: Budget,
@@ -150,12 +150,12 @@ impl Transport {
         network: &Network,
         identity: Option<Identity>,
         deadline: Instant,
-        patience: Patience,
+        retry: RetryPolicy,
     ) -> Result<Self, Failure> {
         let client = client(network, identity)?;
         let (network, throttle) = (network.clone(), Throttle::default());
         let (bytes, requests) = (Budget::of(MOST_BYTES), Budget::of(MOST_REQUESTS));
-        Ok(Self { client, network, deadline, patience, throttle, bytes, requests })
+        Ok(Self { client, network, deadline, retry, throttle, bytes, requests })
     }
 
     /// The end of the whole poll.
@@ -178,11 +178,11 @@ impl Transport {
         loop {
             let (wait, failure) = match self.once(request).await {
                 Ok(answer) => return Ok(answer),
-                Err(Wrong::Throttled(asked)) if throttled < self.patience.throttled => {
+                Err(Wrong::Throttled(asked)) if throttled < self.retry.throttled => {
                     throttled += 1;
                     (asked.unwrap_or_else(|| self.backoff(throttled)), Failure::Throttled)
                 }
-                Err(Wrong::Fault(failure)) if faults < self.patience.faults => {
+                Err(Wrong::Fault(failure)) if faults < self.retry.faults => {
                     faults += 1;
                     (self.backoff(faults), failure)
                 }
@@ -197,7 +197,7 @@ impl Transport {
     }
 
     fn backoff(&self, tries: u32) -> Duration {
-        self.patience.first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)))
+        self.retry.first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)))
     }
 
     async fn once(&self, request: &Request<'_>) -> Result<Answer, Wrong> {
@@ -269,7 +269,7 @@ mod tests {
         let network = Network { allow_private_addresses: true, ..Network::default() };
         for (bytes, requests, answers) in [(100, 3, 3), (14, 100, 2), (15, 100, 3), (0, 100, 0), (100, 0, 0)] {
             let deadline = Instant::now() + Duration::from_secs(30);
-            let transport = Transport::new(&network, None, deadline, Patience::default()).unwrap();
+            let transport = Transport::new(&network, None, deadline, RetryPolicy::default()).unwrap();
             let transport = Transport { bytes: Budget::of(bytes), requests: Budget::of(requests), ..transport };
             for number in 0..5 {
                 let (url, headers) = (url.clone(), HeaderMap::new());

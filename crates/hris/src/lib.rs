@@ -83,12 +83,14 @@ use tokio::time::{Instant, timeout_at};
 pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::{CsvFormat, Encoding, Escape, Quote};
 pub use self::definition::{Definition, Parameter, Refused, Verdict};
-pub use self::file::{Answer, Complete, Coverage, FileFrom, FileSource, HttpFile, Login, Recall, Seal, SftpFile};
+pub use self::file::{
+    Answer, Complete, Coverage, FetchCache, FileFrom, FileSource, HttpFile, Login, OpenPgp, SftpFile,
+};
 pub use self::http::{Credential, Network, Progress, authorities, proxy};
-use self::http::{Patience, Transport};
+use self::http::{RetryPolicy, Transport};
 pub use self::mapping::EndDate;
 pub use self::row::Slot;
-pub use self::token::{Keeper, Lent};
+pub use self::token::{RefreshTokenStore, TokenLease};
 use domain::employee::{Failure, Read};
 
 /// Where people are read. Holds credentials and, for a file that was fetched already, people: it cannot be printed.
@@ -108,7 +110,7 @@ pub struct ApiSource {
     /// The keys of the Secret.
     pub credentials: BTreeMap<String, SecretString>,
     /// Keeps a refresh token that is another one after each use. Without it, none can be used.
-    pub keeper: Option<Arc<dyn Keeper>>,
+    pub token_store: Option<Arc<dyn RefreshTokenStore>>,
     /// The clock: an assertion says when it was signed.
     pub clock: fn() -> Timestamp,
 }
@@ -136,7 +138,7 @@ pub fn check(source: &Source) -> Result<(), String> {
 /// # Errors
 /// Why there is no whole answer; see `Failure`. Never a value of an answer, a credential or a full URL.
 pub async fn read(source: &Source, network: &Network, budget: Duration, as_of: Date) -> Result<Read, Failure> {
-    read_with(source, network, budget, as_of, Patience::default()).await
+    read_with(source, network, budget, as_of, RetryPolicy::default()).await
 }
 
 /// Maps pages that were fetched already: what a poll does with the answers of a definition's first list, without the
@@ -158,9 +160,9 @@ async fn read_with(
     network: &Network,
     budget: Duration,
     as_of: Date,
-    patience: Patience,
+    retry: RetryPolicy,
 ) -> Result<Read, Failure> {
-    match look_with(source, network, budget, as_of, patience, &mut Recall::once()).await? {
+    match look_with(source, network, budget, as_of, retry, &mut FetchCache::once()).await? {
         Answer::New(read) => Ok(*read),
         Answer::Nothing(why) => Err(Failure::Missing(why)),
         Answer::Same => Err(Failure::Status(304)), // nothing was asked that could be answered so
@@ -176,9 +178,9 @@ pub async fn look(
     network: &Network,
     budget: Duration,
     as_of: Date,
-    recall: &mut Recall,
+    cache: &mut FetchCache,
 ) -> Result<Answer, Failure> {
-    look_with(source, network, budget, as_of, Patience::default(), recall).await
+    look_with(source, network, budget, as_of, RetryPolicy::default(), cache).await
 }
 
 async fn look_with(
@@ -186,18 +188,18 @@ async fn look_with(
     network: &Network,
     budget: Duration,
     as_of: Date,
-    patience: Patience,
-    recall: &mut Recall,
+    retry: RetryPolicy,
+    cache: &mut FetchCache,
 ) -> Result<Answer, Failure> {
     let deadline = Instant::now() + budget.min(LONGEST);
     let whole = async {
         match source {
             Source::Api(api) => {
-                let transport = Transport::new(network, engine::identity(api)?, deadline, patience)?
+                let transport = Transport::new(network, engine::identity(api)?, deadline, retry)?
                     .throttled_by(engine::throttle(&api.definition));
                 engine::read(api, &Arc::new(transport), as_of).await.map(|read| Answer::New(Box::new(read)))
             }
-            Source::File(file) => file.look((network, deadline, patience), as_of, recall).await,
+            Source::File(file) => file.look((network, deadline, retry), as_of, cache).await,
         }
     };
     timeout_at(deadline, whole).await.unwrap_or(Err(Failure::TimedOut))
@@ -207,9 +209,9 @@ async fn look_with(
 ///
 /// # Errors
 /// Why they stay; the answer stands.
-pub async fn settle(source: &Source, network: &Network, recall: &mut Recall) -> Result<(), Failure> {
+pub async fn settle(source: &Source, network: &Network, cache: &mut FetchCache) -> Result<(), Failure> {
     match source {
-        Source::File(file) if recall.unsettled() => file::settle(file, network, recall).await,
+        Source::File(file) if cache.unsettled() => file::settle(file, network, cache).await,
         _ => Ok(()),
     }
 }

@@ -87,7 +87,7 @@ impl Walked {
 }
 
 /// How the next page is asked for.
-enum Turn {
+enum PageCursor {
     First,
     Number(u64),
     Cursor(String),
@@ -180,7 +180,7 @@ impl Pages {
         };
         let mut walked = Walked::default();
         let (mut seen, mut digests) = (BTreeSet::new(), BTreeSet::new());
-        let mut turn = Turn::First;
+        let mut turn = PageCursor::First;
         for page in 1..=self.most {
             let answer = self.ask(session, &first, &turn).await?;
             let Answer { headers, body, .. } = answer;
@@ -249,13 +249,13 @@ impl Pages {
         }
     }
 
-    async fn ask(&self, session: &Session, first: &Asking, turn: &Turn) -> Result<Answer, Failure> {
+    async fn ask(&self, session: &Session, first: &Asking, turn: &PageCursor) -> Result<Answer, Failure> {
         let mut asking = first.clone();
         let text = match turn {
-            Turn::First => self.step().map(|step| step.from.to_string()),
-            Turn::Number(number) => Some(number.to_string()),
-            Turn::Cursor(cursor) => Some(cursor.clone()),
-            Turn::Link(link) => {
+            PageCursor::First => self.step().map(|step| step.from.to_string()),
+            PageCursor::Number(number) => Some(number.to_string()),
+            PageCursor::Cursor(cursor) => Some(cursor.clone()),
+            PageCursor::Link(link) => {
                 asking.url = link.clone();
                 None
             }
@@ -367,29 +367,39 @@ impl Pages {
     }
 
     /// The page after this one; none after the last.
-    fn next(&self, start: &Url, turn: &Turn, page: &Trailer, walked: Walked) -> Result<Option<Turn>, Failure> {
+    fn next(
+        &self,
+        start: &Url,
+        turn: &PageCursor,
+        page: &Trailer,
+        walked: Walked,
+    ) -> Result<Option<PageCursor>, Failure> {
         let missing = |what: &str| Failure::WrongFormat(format!("the answer does not say {what}"));
         let (step, offset) = match &self.paging {
             None => return Ok(None),
             Some(Paging::NextLink(_)) => {
-                return page.next.as_deref().map(|next| Ok(Turn::Link(links::follow(start, next)?))).transpose();
+                return page.next.as_deref().map(|next| Ok(PageCursor::Link(links::follow(start, next)?))).transpose();
             }
             Some(Paging::NextQuery(_)) => {
-                return page.next.as_deref().map(|next| Ok(Turn::Link(links::by_query(start, next)?))).transpose();
+                return page
+                    .next
+                    .as_deref()
+                    .map(|next| Ok(PageCursor::Link(links::by_query(start, next)?)))
+                    .transpose();
             }
             Some(Paging::Cursor { more, .. }) => {
                 return match (more, page.more, &page.next) {
                     (Some(_), None, _) => Err(missing("whether there are more pages")),
                     (Some(_), Some(true), None) => Err(missing("how the next page is asked for")),
                     (Some(_), Some(false), _) => Ok(None),
-                    (_, _, next) => Ok(next.clone().map(Turn::Cursor)),
+                    (_, _, next) => Ok(next.clone().map(PageCursor::Cursor)),
                 };
             }
             Some(Paging::Page(step)) => (step, false),
             Some(Paging::Offset(step)) => (step, true),
         };
         let size = step.size.map_or(page.records, |size| size as usize);
-        let number = if let Turn::Number(number) = turn { *number } else { step.from };
+        let number = if let PageCursor::Number(number) = turn { *number } else { step.from };
         let ended = match &step.ends {
             Ends::Empty => page.records == 0,
             Ends::Short => page.records < size,
@@ -408,11 +418,11 @@ impl Pages {
             return Err(Failure::Truncated("a page in the middle has no records".to_owned()));
         }
         let by = if offset { size as u64 } else { 1 };
-        Ok(Some(Turn::Number(number.saturating_add(by))))
+        Ok(Some(PageCursor::Number(number.saturating_add(by))))
     }
 }
 
-impl Turn {
+impl PageCursor {
     /// A digest of what would come again if pages led in a circle.
     fn mark(&self) -> Option<u64> {
         let mut digest = DefaultHasher::new();

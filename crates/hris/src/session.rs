@@ -42,7 +42,7 @@ pub(super) fn check(source: &ApiSource, parameters: &BTreeMap<String, String>) -
     present(&source.definition, &source.credentials)?;
     identity(source, parameters)?;
     let Some(token) = &source.definition.auth.token else { return Ok(()) };
-    if token.refresh_token.is_some() && source.keeper.is_none() {
+    if token.refresh_token.is_some() && source.token_store.is_none() {
         return Err(NO_KEEPER.to_owned());
     }
     let names = names(source, parameters);
@@ -92,7 +92,8 @@ impl Session {
         let auth = &source.definition.auth;
         let query = auth.query.iter().map(|(name, text)| Ok((name.clone(), names.fill(text)?)));
         let token = auth.token.as_ref();
-        let token = token.map(|token| Tokens::new(token, &names, source.keeper.as_ref(), source.clock)).transpose()?;
+        let token =
+            token.map(|token| Tokens::new(token, &names, source.token_store.as_ref(), source.clock)).transpose()?;
         let rate = source.definition.throttling.rate;
         Ok(Self {
             transport: Arc::clone(transport),

@@ -24,7 +24,7 @@ const TODAY: Date = Date::constant(2026, 3, 2);
 const NEAR: Network = Network { allow_private_addresses: true, authorities: Vec::new(), proxy: None, progress: None };
 /// Time for a read that is to end. It decides nothing, however busy the machine is.
 const LONG: Duration = Duration::from_hours(1);
-const HURRIED: Patience = Patience { first: Duration::ZERO, throttled: 5, faults: 2 };
+const HURRIED: RetryPolicy = RetryPolicy { first: Duration::ZERO, throttled: 5, faults: 2 };
 const CSV: &str = "employeeId,fullName,email\n7,Ada Example,ada@example.com\n";
 const SECRET: &str = "s3cret";
 
@@ -115,7 +115,7 @@ fn bamboohr(url: &str) -> Source {
         definition,
         parameters: BTreeMap::from([("subdomain".to_owned(), "acme".to_owned())]),
         credentials: key(&format!("{SECRET}\n")),
-        keeper: None,
+        token_store: None,
         clock: then,
     }))
 }
@@ -409,7 +409,7 @@ fn a_source_that_cannot_be_read_as_described_says_what_is_missing() {
     let api = |parameters: &[(&str, &str)], credentials| {
         let parameters = parameters.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let definition = connector("bamboohr").unwrap();
-        Source::Api(Box::new(ApiSource { definition, parameters, credentials, keeper: None, clock: then }))
+        Source::Api(Box::new(ApiSource { definition, parameters, credentials, token_store: None, clock: then }))
     };
     assert_eq!(check(&api(&[("subdomain", "acme")], key(SECRET))), Ok(()));
     let wrong = check(&api(&[("region", "eu")], BTreeMap::new())).unwrap_err();

@@ -31,31 +31,31 @@ const LARGEST: usize = 1024 * 1024;
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Keeps a credential that the source replaces with each use.
-pub trait Keeper: Send + Sync {
+pub trait RefreshTokenStore: Send + Sync {
     /// The value as it is kept now. Until what is lent is kept or dropped, it is lent to nobody else.
     ///
     /// # Errors
     /// In words: it is not there, or another could not be kept in its place, and so it must not be used.
-    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Lent, String>>;
+    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<TokenLease, String>>;
 
     /// Keeps the next value in the place of the lent one.
     ///
     /// # Errors
     /// In words: why it could not be kept. The lent one may be of no use any more.
-    fn keep(&self, lent: Lent, next: SecretString) -> BoxFuture<'_, Result<(), String>>;
+    fn keep(&self, lent: TokenLease, next: SecretString) -> BoxFuture<'_, Result<(), String>>;
 }
 
 /// A credential that is used once.
-pub struct Lent {
+pub struct TokenLease {
     /// The key it is kept under.
     pub key: String,
     /// The value.
     pub value: SecretString,
-    /// What is known to the keeper alone: where it was found, and that it is lent to nobody else.
+    /// What is known to the token store alone: where it was found, and that it is lent to nobody else.
     pub place: Box<dyn Any + Send>,
 }
 
-impl Lent {
+impl TokenLease {
     fn named(&self) -> Own<'_> {
         (&self.key, &self.value)
     }
@@ -105,7 +105,7 @@ pub(super) struct Tokens {
     headers: HeaderMap,
     basic: Option<Credential>,
     names: Arc<Names>,
-    keeper: Option<Arc<dyn Keeper>>,
+    token_store: Option<Arc<dyn RefreshTokenStore>>,
     clock: fn() -> Timestamp,
 }
 
@@ -135,14 +135,14 @@ impl Tokens {
     pub(super) fn new(
         how: &Token,
         names: &Arc<Names>,
-        keeper: Option<&Arc<dyn Keeper>>,
+        token_store: Option<&Arc<dyn RefreshTokenStore>>,
         clock: fn() -> Timestamp,
     ) -> Result<Self, Failure> {
         let url = names.fill(&how.url)?;
         let url = Url::parse(&url).map_err(|_| Failure::Missing("the address for a token is no URL".to_owned()))?;
         let (headers, basic) = (names.headers(&how.headers)?, names.basic(how.basic.as_ref())?);
-        let (how, names, keeper) = (how.clone(), Arc::clone(names), keeper.map(Arc::clone));
-        Ok(Self { how, url, headers, basic, names, keeper, clock })
+        let (how, names, token_store) = (how.clone(), Arc::clone(names), token_store.map(Arc::clone));
+        Ok(Self { how, url, headers, basic, names, token_store, clock })
     }
 
     /// A new token. What has begun is carried to its end, even where nobody waits for it any more: a refresh token that
@@ -162,13 +162,13 @@ impl Tokens {
     /// Uses a refresh token and keeps the next. One the source refuses may have been replaced by another poll: it is
     /// looked at once more.
     async fn rotate(&self, transport: &Transport, words: &RefreshToken) -> Result<Given, Failure> {
-        let keeper = self.keeper.as_ref().ok_or_else(|| Failure::NotKept(NO_KEEPER.to_owned()))?;
-        let mut lent = keeper.lend(&words.key).await.map_err(Failure::NotKept)?;
+        let token_store = self.token_store.as_ref().ok_or_else(|| Failure::NotKept(NO_KEEPER.to_owned()))?;
+        let mut lent = token_store.lend(&words.key).await.map_err(Failure::NotKept)?;
         let given = match self.exchange(transport, Some(lent.named())).await {
             Err(Failure::Unauthorised(refused)) => {
                 let used = lent.value;
                 drop(lent.place);
-                lent = keeper.lend(&words.key).await.map_err(Failure::NotKept)?;
+                lent = token_store.lend(&words.key).await.map_err(Failure::NotKept)?;
                 if lent.value.expose_secret() == used.expose_secret() {
                     let why = format!("{refused}, a refresh token: put a new one into the Secret");
                     return Err(Failure::Unauthorised(why));
@@ -179,7 +179,7 @@ impl Tokens {
         };
         match given.at(&words.path) {
             Some(next) if next != lent.value.expose_secret() => {
-                keeper.keep(lent, SecretString::from(next)).await.map_err(|why| {
+                token_store.keep(lent, SecretString::from(next)).await.map_err(|why| {
                     Failure::NotKept(format!(
                         "{why}. If the one in the Secret is refused from now on, put a new one there"
                     ))

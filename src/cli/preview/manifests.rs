@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::super::Failure;
 use super::files::{documents, files, text_of};
 use super::yaml_span::Node;
-use super::{MANIFESTS, Options, ended, keeper, schema};
+use super::{MANIFESTS, Options, ended, schema, token_store};
 use crate::api::connection::{ConfigMapKey, FileFrom};
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::outcome::Fault;
@@ -236,7 +236,7 @@ fn variable(key: &str) -> Option<String> {
 
 /// The keys of a file of credentials.
 fn keys_of(path: &Path) -> Result<BTreeMap<String, ByteString>, Failure> {
-    let keys = keeper::read(path).map_err(|why| ended(MANIFESTS, why))?;
+    let keys = token_store::read(path).map_err(|why| ended(MANIFESTS, why))?;
     Ok(keys.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect())
 }
 

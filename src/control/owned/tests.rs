@@ -224,7 +224,7 @@ fn everything_that_names_a_person_is_nominated_and_what_names_somebody_else_is_n
     assert_eq!(uids(2), ["u-ada-and-eve", "u-eve", "u-fay-and-eve"]);
     let fays = ["u-fay", "u-fay-and-eve", "u-fay-both", "u-fay-next", "u-fays"];
     assert_eq!((uids(3), uids(4)), (fays.map(str::to_owned).to_vec(), fays.map(str::to_owned).to_vec()), "one human");
-    assert_eq!(uids(5), ["u-shop"], "a mailbox of many makes nobody a colleague's keeper");
+    assert_eq!(uids(5), ["u-shop"], "a mailbox of many makes nobody a colleague's token_store");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use super::poll::Seen;
 use crate::api::HRConnection;
 use domain::trust::Snapshot;
-use hris::Recall;
+use hris::FetchCache;
 
 /// What is known of one connection's files.
 #[derive(Default)]
@@ -16,16 +16,16 @@ pub struct Known {
     /// Uid and fingerprint of the source it is about.
     of: String,
     /// Which files were read, and what became of them.
-    pub(super) recall: Recall,
+    pub(super) cache: FetchCache,
     /// What the believed answer showed.
     pub(super) seen: Option<Seen>,
 }
 
 /// What is known of all of them, by name.
 #[derive(Default)]
-pub struct Knowledge(Mutex<HashMap<String, Known>>);
+pub struct FetchCaches(Mutex<HashMap<String, Known>>);
 
-impl Knowledge {
+impl FetchCaches {
     /// Takes what is known of a connection, for as long as its poll lasts. A poll that ends in a fault brings nothing
     /// back, and the next one reads everything.
     pub(super) fn take(&self, connection: &HRConnection, source: &str) -> Known {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_of_one_source_and_comes_back_only_by_a_poll_that_ended() {
-        let (knowledge, connection) = (Knowledge::default(), connection(None));
+        let (knowledge, connection) = (FetchCaches::default(), connection(None));
         let fresh = |source: &str| {
             let known = knowledge.take(&connection, source);
             let fresh = known.seen.is_none();

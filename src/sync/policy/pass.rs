@@ -16,7 +16,7 @@ use crate::sync::owned::Seen as Owners;
 use crate::sync::people::Write;
 use domain::employee::Employee;
 use domain::lifecycle::State;
-use domain::roster::{self, Answer, Baseline, Change, Plan, Rules, Turn};
+use domain::roster::{self, Answer, Baseline, Change, LifecycleEvent, Plan, Rules};
 use domain::trust::Snapshot;
 
 /// What a pass looks at.
@@ -261,17 +261,21 @@ impl<'a> Writes<'a> {
 }
 
 fn crossed(changes: &[Change]) -> (u32, u32) {
-    let count = |turn| u32::try_from(changes.iter().filter(|change| change.turn == Some(turn)).count());
-    (count(Turn::OutOfScope).unwrap_or(u32::MAX), count(Turn::InScope).unwrap_or(u32::MAX))
+    let count = |event| u32::try_from(changes.iter().filter(|change| change.event == Some(event)).count());
+    (count(LifecycleEvent::OutOfScope).unwrap_or(u32::MAX), count(LifecycleEvent::InScope).unwrap_or(u32::MAX))
 }
 
-/// The Event of a turn. A baseline's leavers left before anybody looked: they are no news. People whom a changed policy puts
+/// The Event of a turn of somebody's working life. A baseline's leavers left before anybody looked: they are no news. People whom a changed policy puts
 /// out of scope, or into it, are one Event on the policy.
 fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Option<News> {
     let Record { connection, id } = record;
-    let (reason, note) = match change.turn? {
-        Turn::Terminated | Turn::OutOfScope | Turn::InScope if baseline != Baseline::Settled => return None,
-        Turn::Terminated => {
+    let (reason, note) = match change.event? {
+        LifecycleEvent::Terminated | LifecycleEvent::OutOfScope | LifecycleEvent::InScope
+            if baseline != Baseline::Settled =>
+        {
+            return None;
+        }
+        LifecycleEvent::Terminated => {
             let run = change.entry.standing.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
             (
                 Reason::Terminated,
@@ -281,32 +285,32 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
                 ),
             )
         }
-        Turn::Withdrawn => (
+        LifecycleEvent::Withdrawn => (
             Reason::TerminationWithdrawn,
             format!(
                 "HR record {connection}/{id} works here again: the termination was taken back. Nothing is restored by itself."
             ),
         ),
-        Turn::Rehired => (
+        LifecycleEvent::Rehired => (
             Reason::Rehired,
             format!(
                 "HR record {connection}/{id} works here again, in a new employment. Nothing is restored by itself."
             ),
         ),
-        Turn::OutOfScope => (
+        LifecycleEvent::OutOfScope => (
             Reason::OutOfScope,
             format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.standing.message()),
         ),
-        Turn::InScope if change.entry.standing.left.is_some() => (
+        LifecycleEvent::InScope if change.entry.standing.left.is_some() => (
             Reason::InScope,
             format!("HR record {connection}/{id} is in scope again, and has left: its Revocation needs approval."),
         ),
-        Turn::InScope => (Reason::InScope, format!("HR record {connection}/{id} is in scope again.")),
-        Turn::Conflicting => {
+        LifecycleEvent::InScope => (Reason::InScope, format!("HR record {connection}/{id} is in scope again.")),
+        LifecycleEvent::Conflicting => {
             (Reason::Conflict, format!("HR record {connection}/{id}: {}.", change.entry.standing.message()))
         }
     };
-    let wrong = change.turn == Some(Turn::Conflicting);
+    let wrong = change.event == Some(LifecycleEvent::Conflicting);
     Some(News { person: name.to_owned(), reason, note, wrong })
 }
 #[cfg(test)]

@@ -69,8 +69,8 @@ pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<h
             let definition = definition::resolve(spec, api, &objects)?;
             let credentials = secret(&objects, &api.credentials_ref)?;
             let parameters = api.parameters.clone();
-            let (keeper, clock) = (None, crate::kube::calls::now as fn() -> _);
-            let source = hris::ApiSource { definition, parameters, credentials, keeper, clock };
+            let (token_store, clock) = (None, crate::kube::calls::now as fn() -> _);
+            let source = hris::ApiSource { definition, parameters, credentials, token_store, clock };
             Ok(Ok(hris::Source::Api(Box::new(source))))
         }
         (None, Some(file)) => file::resolve(file, &mut objects),

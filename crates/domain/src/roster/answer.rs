@@ -68,9 +68,9 @@ pub(super) fn with_answer<'a>(
             (None, None, State::Terminated) => &mut former,
             _ => &mut drafts,
         };
-        let (after, turn) = person::stated(employee, before, manager, &sight, rules, calendar.now);
+        let (after, event) = person::stated(employee, before, manager, &sight, rules, calendar.now);
         let access = found.map_or(Access::Stands, |known| known.access);
-        lane.push(Draft { id: &employee.id, before, after, turn, access, day: sight.day, leaver: false });
+        lane.push(Draft { id: &employee.id, before, after, event, access, day: sight.day, leaver: false });
     }
     let rest = known.iter().filter(|known| unnamed.contains_key(&known.id));
     drafts.extend(rest.filter_map(|known| still(known, !answer.part, rules, calendar)));
@@ -119,8 +119,8 @@ pub(super) fn still<'a>(
     let before = known.entry.as_ref()?;
     let day = calendar.named(&before.standing.zone);
     let missing_since = if missing { before.missing_since.or(calendar.taken) } else { before.missing_since };
-    let (after, turn) = person::unstated(&known.id, before, missing_since, rules, &day, calendar.now);
-    Some(Draft { id: &known.id, before: Some(before), after, turn, access: known.access, day, leaver: false })
+    let (after, event) = person::unstated(&known.id, before, missing_since, rules, &day, calendar.now);
+    Some(Draft { id: &known.id, before: Some(before), after, event, access: known.access, day, leaver: false })
 }
 
 /// Whom an answer can mean by a manager's address or id.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Sight;
 use super::calendar::Day;
-use super::{Baseline, Entry, Left, Notice, Profile, Rules, Standing, Turn, person_name};
+use super::{Baseline, Entry, Left, LifecycleEvent, Notice, Profile, Rules, Standing, person_name};
 use crate::employee::{Employee, HrId, Said, Status, Text, Texts};
 use crate::lifecycle::{Facts, State, Verdict, Why, begun_anew, verdict};
 use crate::ownership::comparable;
@@ -39,7 +39,7 @@ pub(super) fn stated(
     sight: &Sight,
     rules: &Rules<'_>,
     now: Timestamp,
-) -> (Entry, Option<Turn>) {
+) -> (Entry, Option<LifecycleEvent>) {
     let profile = profile(employee, manager);
     if let Some(before) = before.filter(|before| another_human(before, &profile, employee)) {
         return conflicting(before, rules, now);
@@ -66,8 +66,8 @@ pub(super) fn stated(
     let aliases = aliases(known, employee, (rules.usernames)(employee));
     let policy = rules.policy.to_owned();
     let after = Entry { policy, facts, notice, missing_since: None, standing, aliases, profile };
-    let turn = turn(before, &after);
-    (after, turn)
+    let event = event(before, &after);
+    (after, event)
 }
 
 /// What is told of somebody.
@@ -112,7 +112,7 @@ pub(super) fn unstated(
     rules: &Rules<'_>,
     day: &Day,
     now: Timestamp,
-) -> (Entry, Option<Turn>) {
+) -> (Entry, Option<LifecycleEvent>) {
     let mut after = Entry { policy: rules.policy.to_owned(), missing_since, ..before.clone() };
     if matches!(before.standing.why, Why::Conflict | Why::Other) {
         return (after, None);
@@ -130,8 +130,8 @@ pub(super) fn unstated(
     } else if !keeps {
         after.standing = standing(Some(&before.standing), told, day, now);
     }
-    let turn = turn(Some(before), &after);
-    (after, turn)
+    let event = event(Some(before), &after);
+    (after, event)
 }
 
 /// Why somebody without a record now is out of scope.
@@ -233,7 +233,7 @@ fn another_human(before: &Entry, profile: &Profile, employee: &Employee) -> bool
 
 /// Nothing of the other human is taken over: their address must not become this one's alias. Whether this one was in
 /// scope stays as it was last told.
-fn conflicting(before: &Entry, rules: &Rules<'_>, now: Timestamp) -> (Entry, Option<Turn>) {
+fn conflicting(before: &Entry, rules: &Rules<'_>, now: Timestamp) -> (Entry, Option<LifecycleEvent>) {
     let mut after = Entry { policy: rules.policy.to_owned(), missing_since: None, ..before.clone() };
     if before.standing.why == Why::Conflict {
         return (after, None);
@@ -242,25 +242,27 @@ fn conflicting(before: &Entry, rules: &Rules<'_>, now: Timestamp) -> (Entry, Opt
     let why = Why::Conflict;
     after.standing =
         Standing { state: State::Unknown, since, why, left: None, leaves_scope: None, ..before.standing.clone() };
-    (after, Some(Turn::Conflicting))
+    (after, Some(LifecycleEvent::Conflicting))
 }
 
-fn turn(before: Option<&Entry>, after: &Entry) -> Option<Turn> {
+fn event(before: Option<&Entry>, after: &Entry) -> Option<LifecycleEvent> {
     let state = after.standing.state;
     let was_out = before.is_some_and(|before| before.standing.out.is_some());
     match (was_out, after.standing.out.is_some()) {
-        (false, true) => return before.map(|_| Turn::OutOfScope),
+        (false, true) => return before.map(|_| LifecycleEvent::OutOfScope),
         (true, true) => return None,
-        (true, false) => return Some(Turn::InScope),
+        (true, false) => return Some(LifecycleEvent::InScope),
         (false, false) => {}
     }
     let left = before.filter(|before| before.standing.state == State::Terminated);
     match left {
-        None if state == State::Terminated => Some(Turn::Terminated),
+        None if state == State::Terminated => Some(LifecycleEvent::Terminated),
         Some(_) if matches!(state, State::Terminated | State::Unknown) => None,
-        Some(_) if after.standing.why == Why::EarlierEmployment => Some(Turn::Rehired),
-        Some(before) if after.facts.start.is_some() && after.facts.start != before.facts.start => Some(Turn::Rehired),
-        Some(_) => Some(Turn::Withdrawn),
+        Some(_) if after.standing.why == Why::EarlierEmployment => Some(LifecycleEvent::Rehired),
+        Some(before) if after.facts.start.is_some() && after.facts.start != before.facts.start => {
+            Some(LifecycleEvent::Rehired)
+        }
+        Some(_) => Some(LifecycleEvent::Withdrawn),
         None => None,
     }
 }

@@ -152,8 +152,8 @@ impl ClusterInventory {
         self.entry(id).standing.left.clone().unwrap()
     }
 
-    fn turn(&self, plan: &Plan, id: &str) -> Option<Turn> {
-        plan.changes.iter().find(|change| change.id.0 == id).and_then(|change| change.turn)
+    fn event(&self, plan: &Plan, id: &str) -> Option<LifecycleEvent> {
+        plan.changes.iter().find(|change| change.id.0 == id).and_then(|change| change.event)
     }
 }
 

@@ -6,11 +6,11 @@ use data_encoding::HEXLOWER;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
+use super::completeness::{self, Complete, Delivery, after, moved, newest};
+use super::fetch_cache::{FetchCache, Move, Verdict};
 use super::name::{CHECKSUM, Pattern};
-use super::recall::{Move, Recall, Verdict};
 use super::sftp::{Folder, Unread};
 use super::ssh::{self, Way};
-use super::waiting::{self, Complete, Delivery, after, moved, newest};
 use super::{Answer, Coverage, FileSource, SftpFile, delivered};
 use crate::{Network, csv};
 use domain::employee::{Failure, HrId, Read};
@@ -31,11 +31,11 @@ pub(super) async fn look(
     file: &SftpFile,
     network: &Network,
     as_of: Date,
-    recall: &mut Recall,
+    cache: &mut FetchCache,
 ) -> Result<Answer, Failure> {
     let pattern = Pattern::parse(&file.pattern).map_err(Failure::Missing)?;
     let folder = Folder::open(&way(file, network)?, &file.directory).await?;
-    let mut visit = Visit { source, file, folder: &folder, pattern, as_of, recall };
+    let mut visit = Visit { source, file, folder: &folder, pattern, as_of, cache };
     let answer = match source.coverage {
         Coverage::Everybody => visit.everybody().await,
         Coverage::Changes => visit.changes().await,
@@ -48,13 +48,13 @@ pub(super) async fn look(
 ///
 /// # Errors
 /// See `Failure`.
-pub(super) async fn settle(file: &SftpFile, network: &Network, recall: &mut Recall) -> Result<(), Failure> {
+pub(super) async fn settle(file: &SftpFile, network: &Network, cache: &mut FetchCache) -> Result<(), Failure> {
     let folder = Folder::open(&way(file, network)?, &file.directory).await?;
     let mut done = Ok(());
-    while let (Ok(()), Some(next)) = (&done, recall.moves.last().cloned()) {
+    while let (Ok(()), Some(next)) = (&done, cache.moves.last().cloned()) {
         done = shift(&folder, &file.complete, &next, PROCESSED).await;
         if done.is_ok() {
-            recall.moves.pop();
+            cache.moves.pop();
         }
     }
     folder.close().await;
@@ -72,7 +72,7 @@ fn way<'a>(file: &'a SftpFile, network: &Network) -> Result<Way<'a>, Failure> {
 async fn shift(folder: &Folder<'_>, complete: &Complete, file: &Move, to: &str) -> Result<(), Failure> {
     let beside = complete.beside().filter(|_| file.folder.is_empty()).map(|ending| format!("{}{ending}", file.name));
     for name in beside.iter().chain([&file.name]) {
-        let own = waiting::before(name).filter(|_| !file.folder.is_empty()).unwrap_or(name);
+        let own = completeness::before(name).filter(|_| !file.folder.is_empty()).unwrap_or(name);
         match folder.shift((file.folder, name), to, |again| after(own, &file.digest, again)).await {
             Err(Failure::Missing(_)) => {} // somebody else moved or removed it
             other => other?,
@@ -92,23 +92,23 @@ struct Visit<'a> {
     folder: &'a Folder<'a>,
     pattern: Pattern,
     as_of: Date,
-    recall: &'a mut Recall,
+    cache: &'a mut FetchCache,
 }
 
 impl Visit<'_> {
     /// The newest file. The others that wait with it are overtaken.
     async fn everybody(&mut self) -> Result<Answer, Failure> {
         let (mut files, nothing) = self.waiting().await?;
-        if self.recall.last.is_none() {
+        if self.cache.last.is_none() {
             // After a start the last answer is read again, wherever it lies by now.
             files.extend(self.moved(PROCESSED).await?);
             files.extend(self.moved(FAILED).await?);
         }
-        let Some(file) = newest(&files).map_err(one_newest)?.cloned() else { return self.recall.nothing(nothing) };
-        if self.recall.knows(std::slice::from_ref(&file)) {
-            return self.recall.nothing("no file came since the one that was read last".to_owned());
+        let Some(file) = newest(&files).map_err(one_newest)?.cloned() else { return self.cache.nothing(nothing) };
+        if self.cache.knows(std::slice::from_ref(&file)) {
+            return self.cache.nothing("no file came since the one that was read last".to_owned());
         }
-        let Some(bytes) = self.bytes(&file, csv::LARGEST).await? else { return self.recall.nothing(changed()) };
+        let Some(bytes) = self.bytes(&file, csv::LARGEST).await? else { return self.cache.nothing(changed()) };
         let digest = sha256(&bytes);
         let this = Move { folder: file.folder, name: file.name.clone(), digest };
         match self.source.parse(bytes, self.as_of).await {
@@ -118,7 +118,7 @@ impl Visit<'_> {
                 read.delivered.signed = signed;
                 let older = |other: &&Delivery| file.folder.is_empty() && other.folder.is_empty() && **other != file;
                 self.moves(files.iter().filter(older).map(unread).chain([this]));
-                self.recall.read(vec![file], Verdict::Open);
+                self.cache.read(vec![file], Verdict::Open);
                 Ok(Answer::New(Box::new(read)))
             }
             Err(failure) => {
@@ -126,7 +126,7 @@ impl Visit<'_> {
                     // Where it cannot be moved it stays, and is as little read as it would be there.
                     let _ = shift(self.folder, &self.file.complete, &this, FAILED).await;
                 }
-                self.recall.read(vec![file], Verdict::Failed(failure.clone()));
+                self.cache.read(vec![file], Verdict::Failed(failure.clone()));
                 Err(failure)
             }
         }
@@ -145,21 +145,21 @@ impl Visit<'_> {
         files.sort_by_key(|file| (file.dated, file.folder.is_empty(), file.modified));
         files.drain(..files.len().saturating_sub(MOST_CHANGES));
         if files.is_empty() {
-            return self.recall.nothing(nothing);
+            return self.cache.nothing(nothing);
         }
-        if self.recall.knows(&files) {
-            return self.recall.nothing("no file came since those that were read last".to_owned());
+        if self.cache.knows(&files) {
+            return self.cache.nothing("no file came since those that were read last".to_owned());
         }
         let mut all = Read::default();
         let (mut moves, mut left) = (Vec::new(), csv::LARGEST);
         for file in &files {
-            let Some(bytes) = self.bytes(file, left).await? else { return self.recall.nothing(changed()) };
+            let Some(bytes) = self.bytes(file, left).await? else { return self.cache.nothing(changed()) };
             left = left.saturating_sub(bytes.len());
             let digest = sha256(&bytes);
             let read = match self.source.parse(bytes, self.as_of).await {
                 Ok(read) => read,
                 Err(failure) => {
-                    self.recall.read(files, Verdict::Failed(failure.clone()));
+                    self.cache.read(files, Verdict::Failed(failure.clone()));
                     return Err(failure);
                 }
             };
@@ -167,7 +167,7 @@ impl Visit<'_> {
             moves.push(Move { folder: file.folder, name: file.name.clone(), digest });
         }
         self.moves(moves.into_iter());
-        self.recall.read(files, Verdict::Open);
+        self.cache.read(files, Verdict::Open);
         Ok(Answer::New(Box::new(all)))
     }
 
@@ -175,10 +175,10 @@ impl Visit<'_> {
     async fn waiting(&mut self) -> Result<(Vec<Delivery>, String), Failure> {
         let listing = self.folder.list("").await?;
         let complete = match &self.file.complete {
-            Complete::Unchanged(_) if self.recall.once => &Complete::Unchanged(1),
+            Complete::Unchanged(_) if self.cache.once => &Complete::Unchanged(1),
             complete => complete,
         };
-        let found = waiting::look(&listing, &self.pattern, complete, &mut self.recall.sightings);
+        let found = completeness::look(&listing, &self.pattern, complete, &mut self.cache.sightings);
         let nothing = match found.why {
             None => "no file of the name path.pattern waits in the folder".to_owned(),
             Some(why) => format!("{} files are not known to be whole; of the last, {why}", found.unfinished),
@@ -204,7 +204,7 @@ impl Visit<'_> {
             Ok(bytes) => bytes,
             Err(Unread::Failed(failure)) => return Err(failure),
             Err(Unread::Changed) => {
-                self.recall.sightings.remove(&file.name);
+                self.cache.sightings.remove(&file.name);
                 return Ok(None);
             }
         };
@@ -226,7 +226,7 @@ impl Visit<'_> {
 
     fn moves(&mut self, files: impl Iterator<Item = Move>) {
         let away = |file: &Move| self.file.archive && file.folder != PROCESSED;
-        self.recall.moves = files.filter(away).collect();
+        self.cache.moves = files.filter(away).collect();
     }
 }
 

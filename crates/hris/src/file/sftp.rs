@@ -5,8 +5,8 @@ use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, FileType, OpenFlags, StatusCode};
 
+use super::completeness::{Delivery, Entry};
 use super::ssh::{Ssh, Way};
-use super::waiting::{Delivery, Entry};
 use domain::employee::Failure;
 
 /// Most entries of a folder that are looked at.

@@ -4,7 +4,7 @@ mod delta;
 mod folder;
 mod http;
 mod login;
-mod seal;
+mod openpgp;
 mod server;
 
 use std::time::Duration;
@@ -57,17 +57,17 @@ fn ids(answer: Result<Answer, Failure>) -> Result<Vec<String>, Failure> {
     }
 }
 
-async fn ask(source: &Source, recall: &mut Recall) -> Result<Vec<String>, Failure> {
+async fn ask(source: &Source, cache: &mut FetchCache) -> Result<Vec<String>, Failure> {
     crate::check(source).unwrap();
-    ids(look(source, &NEAR, LONG, TODAY, recall).await)
+    ids(look(source, &NEAR, LONG, TODAY, cache).await)
 }
 
 /// Looks, and believes what is new.
-async fn believe(source: &Source, recall: &mut Recall) -> Result<Vec<String>, Failure> {
-    let found = ask(source, recall).await;
+async fn believe(source: &Source, cache: &mut FetchCache) -> Result<Vec<String>, Failure> {
+    let found = ask(source, cache).await;
     if found.is_ok() {
-        recall.believed();
-        settle(source, &NEAR, recall).await.unwrap();
+        cache.believed();
+        settle(source, &NEAR, cache).await.unwrap();
     }
     found
 }

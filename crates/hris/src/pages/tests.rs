@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::definition::Definition;
-use super::super::http::{Network, Patience, Transport};
+use super::super::http::{Network, RetryPolicy, Transport};
 use super::super::json::Taken;
 use super::super::row::Slot;
 use super::*;
@@ -32,11 +32,12 @@ async fn a_list_without_an_end_is_none() {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await.unwrap() });
     let network = Network { allow_private_addresses: true, ..Network::default() };
     let deadline = Instant::now() + Duration::from_secs(30);
-    let transport = Arc::new(Transport::new(&network, None, deadline, Patience::default()).unwrap());
+    let transport = Arc::new(Transport::new(&network, None, deadline, RetryPolicy::default()).unwrap());
     let definition = Definition::parse("endless.yaml", ENDLESS).unwrap();
     let values = definition.resolve(&BTreeMap::new()).unwrap();
     let (credentials, clock) = (BTreeMap::new(), || Timestamp::UNIX_EPOCH);
-    let source = super::super::ApiSource { definition, parameters: values.clone(), credentials, keeper: None, clock };
+    let source =
+        super::super::ApiSource { definition, parameters: values.clone(), credentials, token_store: None, clock };
     let session = Session::new(&source, &values, &transport).unwrap();
     let id = Taken {
         into: Slot::FullName as usize,

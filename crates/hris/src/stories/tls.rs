@@ -134,7 +134,13 @@ async fn a_source_that_wants_a_certificate_is_shown_it_on_the_way_to_the_token_a
     let source = |certificate: &str, key: &str| {
         let keys = [("certificate", certificate), ("key", key)];
         let credentials = keys.map(|(name, pem)| (name.to_owned(), SecretString::from(pem))).into();
-        ApiSource { definition: definition(shown), parameters: BTreeMap::new(), credentials, keeper: None, clock: then }
+        ApiSource {
+            definition: definition(shown),
+            parameters: BTreeMap::new(),
+            credentials,
+            token_store: None,
+            clock: then,
+        }
     };
     let api = |source: ApiSource| Source::Api(Box::new(source));
 

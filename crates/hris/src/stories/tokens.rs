@@ -153,7 +153,7 @@ async fn a_sign_in_that_fails_says_so_and_nothing_else() {
 const REFRESH: &str = "auth: {token: {url: 'https://hr.example.com/token', refreshToken: {key: token}, \
                        body: {grant_type: refresh_token, refresh_token: '{token}'}}}";
 
-/// A keeper that writes down what it does and what the source was asked.
+/// A token store that writes down what it does and what the source was asked.
 struct Shelf {
     /// What it holds; each time it is lent out, the next of these is there.
     holds: watch::Sender<Vec<&'static str>>,
@@ -169,18 +169,18 @@ impl Shelf {
     }
 }
 
-impl Keeper for Shelf {
-    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Lent, String>> {
+impl RefreshTokenStore for Shelf {
+    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<TokenLease, String>> {
         Box::pin(async move {
             let place: Box<OwnedMutexGuard<()>> = Box::new(Arc::clone(&self.lent).lock_owned().await);
             let mut value = "";
             self.holds.send_modify(|holds| value = if holds.len() > 1 { holds.remove(0) } else { holds[0] });
             self.heard.lock().unwrap().push(format!("lent {value}"));
-            Ok(Lent { key: key.to_owned(), value: SecretString::from(value), place })
+            Ok(TokenLease { key: key.to_owned(), value: SecretString::from(value), place })
         })
     }
 
-    fn keep(&self, lent: Lent, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
+    fn keep(&self, lent: TokenLease, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             use secrecy::ExposeSecret as _;
             if let Some(why) = self.full {
@@ -197,7 +197,7 @@ impl Keeper for Shelf {
 /// A source whose refresh token is kept on a shelf.
 fn kept(url: &str, shelf: &Arc<Shelf>) -> Source {
     let Source::Api(mut api) = source(url, REFRESH, PEOPLE, "") else { unreachable!() };
-    api.keeper = Some(Arc::clone(shelf) as Arc<dyn Keeper>);
+    api.token_store = Some(Arc::clone(shelf) as Arc<dyn RefreshTokenStore>);
     Source::Api(api)
 }
 

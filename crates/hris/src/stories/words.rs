@@ -55,7 +55,13 @@ pub(super) fn source(url: &str, auth: &str, people: &str, more: &str) -> Source 
         token.url = token.url.replace("https://hr.example.com", url);
     }
     let credentials = BTreeMap::from([("token".to_owned(), SecretString::from(SECRET))]);
-    Source::Api(Box::new(ApiSource { definition, parameters: BTreeMap::new(), credentials, keeper: None, clock: then }))
+    Source::Api(Box::new(ApiSource {
+        definition,
+        parameters: BTreeMap::new(),
+        credentials,
+        token_store: None,
+        clock: then,
+    }))
 }
 
 fn ada(id: u32) -> Value {

@@ -13,7 +13,7 @@ use crate::api::connection::{self as api, ConfigMapKey};
 use crate::kube::outcome::Fault;
 use domain::employee::{Failure, Status, Text};
 use hris::{
-    self, Complete, Coverage, Credential, CsvFormat, Encoding, EndDate, Escape, FileFrom, Login, Quote, Seal, Slot,
+    self, Complete, Coverage, Credential, CsvFormat, Encoding, EndDate, Escape, FileFrom, Login, OpenPgp, Quote, Slot,
 };
 
 /// Polls in which an upload stands still, where the spec does not say.
@@ -90,12 +90,12 @@ fn folder(sftp: &api::SftpFile, objects: &Objects) -> Result<hris::SftpFile, Fau
     })
 }
 
-fn seal(seal: &api::Decryption, objects: &Objects) -> Result<Seal, Fault> {
+fn seal(seal: &api::Decryption, objects: &Objects) -> Result<OpenPgp, Fault> {
     let mut keys = secret(objects, &seal.key_ref)?;
     let Some(key) = keys.remove("privateKey") else {
         return Err(incomplete(&seal.key_ref, "privateKey, and as needed its passphrase and a previousPrivateKey"));
     };
-    Ok(Seal {
+    Ok(OpenPgp {
         keys: [key].into_iter().chain(keys.remove("previousPrivateKey")).collect(),
         passphrase: keys.remove("passphrase").unwrap_or_default(),
         signers: seal.signed_by.clone(),

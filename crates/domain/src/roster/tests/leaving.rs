@@ -18,7 +18,7 @@ fn a_leaver_carries_when_it_takes_effect_and_when_it_was_seen() {
         let plan = world.poll(&[leaver], noon());
         let run = Some(plan.runs[0].id.clone());
         assert_eq!(world.left("7"), Left { run, baseline: false, effective, seen: noon(), announced: false }, "{what}");
-        assert_eq!(world.turn(&plan, "7"), Some(Turn::Terminated), "{what}");
+        assert_eq!(world.event(&plan, "7"), Some(LifecycleEvent::Terminated), "{what}");
     }
 }
 
@@ -95,7 +95,7 @@ fn who_comes_back_later_leaves_in_between_and_works_again_from_their_first_day()
     world.midnight(at("2026-03-12T23:00:00Z"));
     assert_eq!(world.state("7"), State::Terminated);
     let plan = world.poll(std::slice::from_ref(&seasonal), at("2026-09-01T12:00:00Z"));
-    assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Active, Some(Turn::Rehired)));
+    assert_eq!((world.state("7"), world.event(&plan, "7")), (State::Active, Some(LifecycleEvent::Rehired)));
 }
 
 #[test]
@@ -265,15 +265,15 @@ fn a_termination_ends_only_with_another_statement() {
 #[test]
 fn whoever_comes_back_is_withdrawn_or_rehired_and_keeps_every_alias() {
     let cases = [
-        ("the same employment", employee("7"), Turn::Withdrawn),
-        ("a new first day", employee("7").start("2026-03-10").last_day("2026-03-01"), Turn::Rehired),
+        ("the same employment", employee("7"), LifecycleEvent::Withdrawn),
+        ("a new first day", employee("7").start("2026-03-10").last_day("2026-03-01"), LifecycleEvent::Rehired),
     ];
-    for (what, back, turn) in cases {
+    for (what, back, event) in cases {
         let mut world = ClusterInventory::with(&[employee("7")]);
         world.poll(&[employee("7").terminated()], noon());
         let renamed = Employee { work_email: "seven@example.com".into(), ..back };
         let plan = world.poll(&[renamed], noon());
-        assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Active, Some(turn)), "{what}");
+        assert_eq!((world.state("7"), world.event(&plan, "7")), (State::Active, Some(event)), "{what}");
         let aliases = [
             "email:7@example.com",
             "user:oidc:7@example.com",
@@ -333,7 +333,7 @@ fn an_id_that_names_another_human_holds_and_takes_nothing_over() {
         let plan = world.poll(&[new], noon());
         assert_eq!(world.state("7"), expected, "{what}");
         let conflicting = expected == State::Unknown;
-        assert_eq!(world.turn(&plan, "7") == Some(Turn::Conflicting), conflicting, "{what}");
+        assert_eq!(world.event(&plan, "7") == Some(LifecycleEvent::Conflicting), conflicting, "{what}");
         assert_eq!(world.entry("7").aliases.contains(&"email:ben@example.com".to_owned()), what.contains("marriage"));
         world.midnight(noon() + SignedDuration::from_hours(48));
         assert_eq!(world.state("7"), expected, "{what}: also after midnight");

@@ -72,9 +72,17 @@ fn who_moves_out_of_scope_is_never_a_leaver_whatever_the_record_says() {
     for (what, gone) in gone {
         let mut world = over_sales(&[sales("7")]);
         let plan = world.poll(&[support("7")], noon());
-        assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::OutOfScope, Some(Turn::OutOfScope)), "{what}");
+        assert_eq!(
+            (world.state("7"), world.event(&plan, "7")),
+            (State::OutOfScope, Some(LifecycleEvent::OutOfScope)),
+            "{what}"
+        );
         let plan = world.poll(&[gone], hours(1));
-        assert_eq!((world.state("7"), world.turn(&plan, "7"), plan.runs.len()), (State::OutOfScope, None, 0), "{what}");
+        assert_eq!(
+            (world.state("7"), world.event(&plan, "7"), plan.runs.len()),
+            (State::OutOfScope, None, 0),
+            "{what}"
+        );
         let why = world.entry("7").standing.message();
         assert!(why.starts_with("out of scope: ") && why.contains("; the record says: "), "{what}: {why}");
         world.midnight(hours(48));
@@ -93,7 +101,11 @@ fn who_leaves_and_falls_out_of_scope_in_one_answer_is_a_leaver_who_needs_approva
     for (what, answer, why) in cases {
         let mut world = over_sales(&[sales("7"), sales("8")]);
         let plan = world.poll(&[answer.clone(), sales("8")], noon());
-        assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Terminated, Some(Turn::Terminated)), "{what}");
+        assert_eq!(
+            (world.state("7"), world.event(&plan, "7")),
+            (State::Terminated, Some(LifecycleEvent::Terminated)),
+            "{what}"
+        );
         assert!(world.left("7").baseline, "{what}: a human decides");
         assert_eq!(world.entry("7").standing.leaves_scope.map(Out::as_str), Some(why), "{what}");
         let before = world.clone();
@@ -219,7 +231,7 @@ fn who_comes_into_scope_as_a_leaver_needs_approval_and_is_a_new_story() {
     let plan = world.poll(&[sales("7").terminated()], hours(2));
     let left = world.left("7");
     assert!(!first.baseline && left.baseline);
-    assert_eq!((left.seen, world.turn(&plan, "7")), (hours(2), Some(Turn::InScope)));
+    assert_eq!((left.seen, world.event(&plan, "7")), (hours(2), Some(LifecycleEvent::InScope)));
     assert_eq!((plan.runs.len(), plan.baseline_leavers), (1, 1), "counted in a run like any other");
     world.poll(&[sales("7").terminated()], hours(3));
     assert_eq!(world.left("7"), left, "it stays so");
@@ -240,7 +252,7 @@ fn who_comes_back_at_work_and_leaves_later_leaves_like_anybody() {
     let mut world = over_sales(&[sales("7")]);
     world.poll(&[support("7")], noon());
     let plan = world.poll(&[sales("7")], hours(1));
-    assert_eq!((world.state("7"), world.turn(&plan, "7")), (State::Active, Some(Turn::InScope)));
+    assert_eq!((world.state("7"), world.event(&plan, "7")), (State::Active, Some(LifecycleEvent::InScope)));
     world.poll(&[sales("7").terminated()], hours(2));
     assert!(!world.left("7").baseline);
 }

@@ -65,20 +65,20 @@ async fn a_file_that_was_believed_is_not_sent_again_until_it_is_another_one() {
     ] {
         let count = named.len();
         let served = Arc::new(Mutex::new(Served { text: people([1]), named, ..Served::default() }));
-        let (source, mut recall) = (serve(&served).await, Recall::default());
-        assert_eq!(ask(&source, &mut recall).await, found(&["1"]));
-        assert_eq!(ask(&source, &mut recall).await, found(&["1"]), "held: read again, in case it was accepted");
+        let (source, mut cache) = (serve(&served).await, FetchCache::default());
+        assert_eq!(ask(&source, &mut cache).await, found(&["1"]));
+        assert_eq!(ask(&source, &mut cache).await, found(&["1"]), "held: read again, in case it was accepted");
         assert_eq!(asked(&served), 0);
-        recall.believed();
-        assert_eq!(ask(&source, &mut recall).await, found(&["same"]));
+        cache.believed();
+        assert_eq!(ask(&source, &mut cache).await, found(&["same"]));
         assert_eq!(asked(&served), count);
         served.lock().unwrap().text = people([1, 2]);
         served.lock().unwrap().named.iter_mut().for_each(|(_, value)| *value = value.replace(['1'], "2"));
-        assert_eq!(ask(&source, &mut recall).await, found(&["1", "2"]));
-        recall.believed();
-        assert_eq!(ask(&source, &mut recall).await, found(&["same"]));
-        recall.forget();
-        assert_eq!(ask(&source, &mut recall).await, found(&["1", "2"]), "somebody asks for it, or it is a start");
+        assert_eq!(ask(&source, &mut cache).await, found(&["1", "2"]));
+        cache.believed();
+        assert_eq!(ask(&source, &mut cache).await, found(&["same"]));
+        cache.forget();
+        assert_eq!(ask(&source, &mut cache).await, found(&["1", "2"]), "somebody asks for it, or it is a start");
         assert_eq!(asked(&served), 0);
     }
 }
@@ -86,28 +86,28 @@ async fn a_file_that_was_believed_is_not_sent_again_until_it_is_another_one() {
 #[tokio::test]
 async fn a_source_that_names_nothing_is_read_every_time() {
     let served = Arc::new(Mutex::new(Served { text: people([1]), ..Served::default() }));
-    let (source, mut recall) = (serve(&served).await, Recall::default());
+    let (source, mut cache) = (serve(&served).await, FetchCache::default());
     for _ in 0..3 {
-        assert_eq!(believe(&source, &mut recall).await, found(&["1"]));
+        assert_eq!(believe(&source, &mut cache).await, found(&["1"]));
         assert_eq!(asked(&served), 0);
     }
 }
 
 #[tokio::test]
 async fn a_source_is_believed_to_have_nothing_new_for_a_day_at_most() {
-    let mut recall = Recall::default();
-    recall.answered(&HeaderMap::from_iter([(axum::http::header::ETAG, "\"1\"".parse().unwrap())]));
-    recall.believed();
-    assert_eq!(recall.conditions(Instant::now()).len(), 1);
-    assert_eq!(recall.conditions(Instant::now() + Duration::from_hours(23)).len(), 1);
-    assert_eq!(recall.conditions(Instant::now() + Duration::from_hours(25)).len(), 0, "in case it is mistaken");
+    let mut cache = FetchCache::default();
+    cache.answered(&HeaderMap::from_iter([(axum::http::header::ETAG, "\"1\"".parse().unwrap())]));
+    cache.believed();
+    assert_eq!(cache.conditions(Instant::now()).len(), 1);
+    assert_eq!(cache.conditions(Instant::now() + Duration::from_hours(23)).len(), 1);
+    assert_eq!(cache.conditions(Instant::now() + Duration::from_hours(25)).len(), 0, "in case it is mistaken");
 }
 
 #[tokio::test]
 async fn an_answer_to_what_was_not_asked_is_none() {
     let served = Arc::new(Mutex::new(Served { stubborn: true, ..Served::default() }));
     let source = serve(&served).await;
-    assert_eq!(ask(&source, &mut Recall::default()).await, Err(Failure::Status(304)));
+    assert_eq!(ask(&source, &mut FetchCache::default()).await, Err(Failure::Status(304)));
 }
 
 #[tokio::test]
@@ -118,9 +118,9 @@ async fn a_file_that_was_no_good_is_sent_again() {
         named,
         ..Served::default()
     }));
-    let (source, mut recall) = (serve(&served).await, Recall::default());
+    let (source, mut cache) = (serve(&served).await, FetchCache::default());
     for _ in 0..2 {
-        assert!(matches!(ask(&source, &mut recall).await, Err(Failure::Truncated(_))));
+        assert!(matches!(ask(&source, &mut cache).await, Err(Failure::Truncated(_))));
         assert_eq!(asked(&served), 0);
     }
 }

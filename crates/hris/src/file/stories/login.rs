@@ -25,12 +25,15 @@ async fn a_server_is_believed_by_a_pinned_key_and_by_nothing_else() {
         ("two of others", vec![foreign, third.host_key("host_ed25519")], Err(Failure::Unreachable(shows))),
     ] {
         let source = source(&server, |file, _| file.host_keys = pins);
-        assert_eq!(ask(&source, &mut Recall::default()).await, expected, "{situation}");
+        assert_eq!(ask(&source, &mut FetchCache::default()).await, expected, "{situation}");
     }
     let unpinned = source(&server, |file, _| file.host_keys.clear());
     let why = crate::check(&unpinned).unwrap_err();
     assert!(why.starts_with("hostKeys: at least one"), "{why}");
-    assert!(matches!(look(&unpinned, &NEAR, LONG, TODAY, &mut Recall::default()).await, Err(Failure::Unreachable(_))));
+    assert!(matches!(
+        look(&unpinned, &NEAR, LONG, TODAY, &mut FetchCache::default()).await,
+        Err(Failure::Unreachable(_))
+    ));
 }
 
 #[tokio::test]
@@ -58,7 +61,7 @@ async fn whoever_signs_in_is_let_in_by_password_or_key_or_told_why_not() {
         ("a locked key with another", "hr", key(&server.key("locked"), Some("x")), refused(unread)),
     ] {
         let source = source(&server, |file, _| (file.user, file.login) = (user.to_owned(), login));
-        let found = look(&source, &NEAR, LONG, TODAY, &mut Recall::default()).await;
+        let found = look(&source, &NEAR, LONG, TODAY, &mut FetchCache::default()).await;
         let words = format!("{:?}", found.as_ref().err());
         assert_eq!(found.map(|_| ()), expected, "{situation}");
         assert!(!words.contains(PASSWORD) && !words.contains("nobody"), "{words}");
@@ -72,7 +75,7 @@ async fn a_server_at_an_address_it_may_not_have_is_never_asked() {
     let server = Server::start();
     for host in ["127.0.0.1", "localhost"] {
         let source = source(&server, |file, _| host.clone_into(&mut file.host));
-        let found = look(&source, &Network::default(), LONG, TODAY, &mut Recall::default()).await;
+        let found = look(&source, &Network::default(), LONG, TODAY, &mut FetchCache::default()).await;
         let refused = Failure::AddressRefused(format!("{host} resolves to a loopback address"));
         assert_eq!(ids(found), Err(refused));
     }
@@ -85,7 +88,7 @@ async fn what_is_no_ssh_server_or_none_at_all_is_named_by_its_host_alone() {
     let port = closed.local_addr().unwrap().port();
     drop(closed);
     let nobody = source(&server, |file, _| file.port = port);
-    let found = ask(&nobody, &mut Recall::default()).await;
+    let found = ask(&nobody, &mut FetchCache::default()).await;
     assert_eq!(found, Err(Failure::Unreachable("no connection to 127.0.0.1".to_owned())));
 
     let mail = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -96,7 +99,7 @@ async fn what_is_no_ssh_server_or_none_at_all_is_named_by_its_host_alone() {
         stream.write_all(b"220 mail.example.com ESMTP\r\n").await.unwrap();
     });
     let other = source(&server, |file, _| file.port = port);
-    let Err(Failure::Unreachable(why)) = ask(&other, &mut Recall::default()).await else { panic!("it was read") };
+    let Err(Failure::Unreachable(why)) = ask(&other, &mut FetchCache::default()).await else { panic!("it was read") };
     assert!(why.contains("127.0.0.1") && !why.contains("mail"), "{why}");
 }
 

@@ -92,7 +92,7 @@ impl Server {
 
 struct Story {
     server: Arc<Mutex<Server>>,
-    keeper: SecretKeeper,
+    token_store: SecretKeeper,
 }
 
 impl Story {
@@ -121,18 +121,18 @@ impl Story {
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await.unwrap() });
         let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
         let rotations = Arc::default();
-        let mut keeper = SecretKeeper::new(Api::namespaced(client, "rollcall"), "hr", &rotations);
-        keeper.again = Duration::ZERO;
-        Self { server, keeper }
+        let mut token_store = SecretKeeper::new(Api::namespaced(client, "rollcall"), "hr", &rotations);
+        token_store.again = Duration::ZERO;
+        Self { server, token_store }
     }
 
-    async fn lend(&self) -> Result<Lent, String> {
-        self.keeper.lend("refreshToken").await
+    async fn lend(&self) -> Result<TokenLease, String> {
+        self.token_store.lend("refreshToken").await
     }
 
     async fn rotate(&self, next: &str) -> Result<(), String> {
         let lent = self.lend().await?;
-        self.keeper.keep(lent, SecretString::from(next)).await
+        self.token_store.keep(lent, SecretString::from(next)).await
     }
 
     fn token(&self) -> String {
@@ -140,7 +140,7 @@ impl Story {
     }
 }
 
-fn value(lent: &Lent) -> &str {
+fn value(lent: &TokenLease) -> &str {
     lent.value.expose_secret()
 }
 
@@ -166,7 +166,7 @@ async fn nothing_is_lent_from_a_secret_that_does_not_say_it_may_be_written() {
          rollcall.dev/rotates=refreshToken"
     );
     assert_eq!(story.server.lock().unwrap().tried, 0);
-    assert_eq!(story.keeper.lend("none").await.err().unwrap(), "Secret hr has no key none");
+    assert_eq!(story.token_store.lend("none").await.err().unwrap(), "Secret hr has no key none");
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn a_token_is_lent_to_one_poll_at_a_time() {
     let second = story.lend();
     tokio::pin!(second);
     assert!(futures::poll!(&mut second).is_pending());
-    let kept = story.keeper.keep(first, SecretString::from("r2"));
+    let kept = story.token_store.keep(first, SecretString::from("r2"));
     let (kept, second) = tokio::join!(kept, second);
     assert_eq!((kept, value(&second.unwrap())), (Ok(()), "r2"));
 }

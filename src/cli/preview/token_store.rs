@@ -14,7 +14,7 @@ use futures::future::{BoxFuture, ready};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
-use hris::{Keeper, Lent};
+use hris::{RefreshTokenStore, TokenLease};
 
 /// Keys and their values.
 pub type Keys = BTreeMap<String, String>;
@@ -31,19 +31,19 @@ impl FileKeeper {
     }
 }
 
-impl Keeper for FileKeeper {
-    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Lent, String>> {
+impl RefreshTokenStore for FileKeeper {
+    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<TokenLease, String>> {
         Box::pin(async move {
             let place = Box::new(Arc::clone(&self.lent).lock_owned().await);
             let mut keys = read(&self.path)?;
             write(&self.path, &keys)?;
             let missing = || format!("{}: the key {key} is not there", self.path.display());
             let value = keys.remove(key).ok_or_else(missing)?;
-            Ok(Lent { key: key.to_owned(), value: value.into(), place })
+            Ok(TokenLease { key: key.to_owned(), value: value.into(), place })
         })
     }
 
-    fn keep(&self, lent: Lent, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
+    fn keep(&self, lent: TokenLease, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
         let kept = read(&self.path).and_then(|mut keys| {
             keys.insert(lent.key, next.expose_secret().to_owned());
             write(&self.path, &keys)
@@ -81,14 +81,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_next_token_is_kept_in_the_file_beside_what_else_is_in_it() {
-        let folder = std::env::temp_dir().join(format!("rollcall-keeper-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("rollcall-token_store-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("keys.yaml");
         fs::write(&path, "refreshToken: 'first: #1'\nclientId: \"0123\" # as a text\n").unwrap();
-        let keeper = FileKeeper::new(&path);
-        let lent = keeper.lend("refreshToken").await.unwrap();
+        let token_store = FileKeeper::new(&path);
+        let lent = token_store.lend("refreshToken").await.unwrap();
         assert_eq!(lent.value.expose_secret(), "first: #1");
-        keeper.keep(lent, "second: 'true'".into()).await.unwrap();
+        token_store.keep(lent, "second: 'true'".into()).await.unwrap();
         let again = FileKeeper::new(&path);
         assert_eq!(again.lend("refreshToken").await.unwrap().value.expose_secret(), "second: 'true'");
         assert_eq!(read(&path).unwrap()["clientId"], "0123");

@@ -6,7 +6,7 @@ use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_M
 use tokio::time::Instant;
 
 use super::Answer;
-use super::waiting::{Delivery, Sightings};
+use super::completeness::{Delivery, Sightings};
 use domain::employee::Failure;
 
 /// How long a source is believed that it has nothing new. Then it is asked for the whole file, in case it is wrong.
@@ -14,7 +14,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 
 /// What is remembered of a file between two polls.
 #[derive(Default)]
-pub struct Recall {
+pub struct FetchCache {
     pub(super) last: Option<Last>,
     /// How often each name was seen with the same size and time.
     pub(super) sightings: Sightings,
@@ -56,7 +56,7 @@ pub(super) struct Move {
     pub(super) digest: String,
 }
 
-impl Recall {
+impl FetchCache {
     /// Of a reader that reads once: no file has to stand still for several polls.
     #[must_use]
     pub fn once() -> Self {

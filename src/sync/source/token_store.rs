@@ -23,7 +23,7 @@ use crate::api::names;
 use crate::kube::calls;
 use crate::kube::outcome::CallFailure;
 use crate::sync::MANAGER;
-use hris::{Keeper, Lent};
+use hris::{RefreshTokenStore, TokenLease};
 
 /// A write is tried for so long, and first again after so long.
 const TRIED: Duration = Duration::from_secs(60);
@@ -87,7 +87,7 @@ pub struct SecretKeeper {
 }
 
 impl SecretKeeper {
-    /// The keeper of the Secret of this name.
+    /// The token store of the Secret of this name.
     #[must_use]
     pub fn new(secrets: Api<Secret>, name: &str, rotations: &Arc<Rotations>) -> Self {
         Self { secrets, name: name.to_owned(), rotations: Arc::clone(rotations), again: AGAIN }
@@ -176,12 +176,12 @@ enum Unwritten {
     Failed(String),
 }
 
-impl Keeper for SecretKeeper {
+impl RefreshTokenStore for SecretKeeper {
     /// # Flow          wait for the poll that has it; read the Secret; write what is still to be written; try the write
     /// # Guarantees    nothing is lent in whose place the next could not be written as things stand
     /// # Assumptions   one process leads; of two that both think they do, one finds the Secret changed
     /// # Errors        in words: the Secret, the key or its consent is missing; the API server refuses or fails
-    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Lent, String>> {
+    fn lend<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<TokenLease, String>> {
         Box::pin(async move {
             let name = &self.name;
             let mut guard = self.rotations.of(name, key).lock_owned().await;
@@ -199,7 +199,7 @@ impl Keeper for SecretKeeper {
                 Unwritten::Refused(why) | Unwritten::Failed(why) => format!("Secret {name}: {why}"),
             })?;
             let place = Place { guard, uid: found.uid, version: found.version };
-            Ok(Lent { key: key.to_owned(), value: found.value, place: Box::new(place) })
+            Ok(TokenLease { key: key.to_owned(), value: found.value, place: Box::new(place) })
         })
     }
 
@@ -208,10 +208,10 @@ impl Keeper for SecretKeeper {
     /// # Guarantees    a token that somebody else put there meanwhile is not written over; the new one is remembered
     ///                 until it is written or of no use
     /// # Errors        in words: why it is not written
-    fn keep(&self, lent: Lent, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
+    fn keep(&self, lent: TokenLease, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
-            let Lent { key, value, place } = lent;
-            let place = place.downcast::<Place>().map_err(|_| "it was lent by another keeper".to_owned())?;
+            let TokenLease { key, value, place } = lent;
+            let place = place.downcast::<Place>().map_err(|_| "it was lent by another token_store".to_owned())?;
             let Place { mut guard, uid, version } = *place;
             let found = Found { value: value.clone(), uid: uid.clone(), version, written: true };
             *guard = Some(Unkept { uid, spent: value, next: next.clone() });

@@ -21,7 +21,7 @@ const ALWAYS: usize = 1024 * 1024;
 const MOST_LAYERS: usize = 2;
 
 /// How a file is sealed.
-pub struct Seal {
+pub struct OpenPgp {
     /// Private keys it may be encrypted to, armored: the newest and those before it.
     pub keys: Vec<SecretString>,
     /// What opens them; empty where they are not locked.
@@ -37,7 +37,7 @@ pub(super) struct Opened {
     pub(super) signed: Option<u32>,
 }
 
-impl Seal {
+impl OpenPgp {
     /// Whether the keys are keys.
     ///
     /// # Errors

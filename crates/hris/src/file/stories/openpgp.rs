@@ -74,12 +74,12 @@ impl Made<'_> {
     }
 }
 
-fn seal(keys: &[&SignedSecretKey], passphrase: &str, signers: &[String]) -> Seal {
+fn seal(keys: &[&SignedSecretKey], passphrase: &str, signers: &[String]) -> OpenPgp {
     let keys = keys.iter().map(|key| armored(key)).collect();
-    Seal { keys, passphrase: SecretString::from(passphrase), signers: signers.to_vec() }
+    OpenPgp { keys, passphrase: SecretString::from(passphrase), signers: signers.to_vec() }
 }
 
-fn open(seal: &Seal, sealed: &[u8]) -> Result<(String, bool), Failure> {
+fn open(seal: &OpenPgp, sealed: &[u8]) -> Result<(String, bool), Failure> {
     seal.check().map_err(Failure::NotOpened)?;
     let opened = seal.open(sealed, LARGEST)?;
     Ok((String::from_utf8(opened.bytes).unwrap(), opened.signed.is_some()))
@@ -200,7 +200,7 @@ fn keys_that_are_none_are_seen_before_anything_is_asked() {
     let no_key = "the Secret of decryption.keyRef holds no armored OpenPGP private key";
     for (situation, seal, why) in [
         ("no key", seal(&[], "", &[]), no_key),
-        ("no private key", Seal { keys: vec![SecretString::from(public(&ours))], ..seal(&[], "", &[]) }, no_key),
+        ("no private key", OpenPgp { keys: vec![SecretString::from(public(&ours))], ..seal(&[], "", &[]) }, no_key),
         (
             "no public key",
             seal(&[&ours], "", &["ssh-ed25519 AAAA".to_owned()]),
@@ -265,7 +265,7 @@ fn what_gnupg_encrypts_and_signs_is_opened_and_a_revoked_signer_is_not_believed(
     let path = gpg.0.join("people.csv");
     fs::write(&path, &text).unwrap();
     let path = path.to_str().unwrap();
-    let seal = |signers: &[&String]| Seal {
+    let seal = |signers: &[&String]| OpenPgp {
         keys: vec![SecretString::from(key.expose_secret())],
         passphrase: SecretString::from("open"),
         signers: signers.iter().map(|signer| (*signer).clone()).collect(),
