@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use super::condition::{ConditionType, Status};
 use super::person::Record;
 use super::quantity::{self, Unreadable};
+use super::revocation::Phase;
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::employee::HrId;
 use domain::gate::{Facts, Hold, Standing};
 use domain::ledger::{Allowance, Asked, Ledger, Limits, allowed_people};
 use domain::ownership::{Index, PersonFacts, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
-use domain::roster::{self, person_name};
+use domain::roster::{self, Access, person_name};
 
 /// What ownership needs of a Person.
 #[must_use]
@@ -20,7 +21,7 @@ pub fn person_facts(person: &Person) -> PersonFacts {
     let ended = status.and_then(|status| status.employment.as_ref());
     let ended = ended
         .filter(|_| standing(Some(person)) == Standing::Ended)
-        .filter(|ended| person.spec.hold.is_none() && (!ended.baseline || approved(person)));
+        .filter(|ended| person.spec.hold.is_none() && (!ended.baseline || access(person) != Access::Stands));
     let namespace = person.metadata.namespace.as_deref().unwrap_or_default();
     // By the connection alone, and by the one name that no other installation's connection has.
     let records = person.spec.records.iter().flat_map(|Record { connection, id }| {
@@ -36,12 +37,19 @@ pub fn person_facts(person: &Person) -> PersonFacts {
     }
 }
 
-/// Whether the termination that a human must approve was approved: the revoker has it.
-fn approved(person: &Person) -> bool {
-    let access = person.status.as_ref().and_then(|status| status.access.as_ref());
-    access.is_some_and(|access| {
-        of_this_story(Some(person), &access.revocation) && ["Released", "Revoked"].contains(&access.state.as_str())
-    })
+/// How far the present termination of a Person has come. What is mirrored may be of an earlier one, and then says nothing of
+/// it.
+#[must_use]
+pub fn access(person: &Person) -> Access {
+    let mirrored = person.status.as_ref().and_then(|status| status.access.as_ref());
+    let mirrored = mirrored.filter(|access| {
+        standing(Some(person)) == Standing::Ended && of_this_termination(Some(person), &access.revocation)
+    });
+    match mirrored.map(|access| access.state.as_str()) {
+        Some(state) if state == Phase::Released.as_str() => Access::Ending,
+        Some(state) if state == Phase::Revoked.as_str() => Access::Refused,
+        _ => Access::Stands,
+    }
 }
 
 /// Indexes everybody who was minted by sync: a Person by another name than its record gives says nothing about marks.
@@ -132,7 +140,8 @@ pub struct Seen<'a> {
 }
 
 /// Whether a Revocation is about the termination that the Person shows now, and not an earlier one.
-fn of_this_story(person: Option<&Person>, revocation: &str) -> bool {
+#[must_use]
+pub fn of_this_termination(person: Option<&Person>, revocation: &str) -> bool {
     person.and_then(termination_id).is_some_and(|prefix| revocation.starts_with(&prefix))
 }
 
@@ -154,7 +163,7 @@ pub fn facts(seen: &Seen<'_>) -> Facts {
     Facts {
         stopped: seen.stopped.clone().or(unreadable),
         standing: match standing(person) {
-            Standing::Ended if !of_this_story(person, name) => Standing::Employed, // that termination was taken back
+            Standing::Ended if !of_this_termination(person, name) => Standing::Employed, // that termination was taken back
             standing => standing,
         },
         hold: person

@@ -1,17 +1,11 @@
 //! Between Persons and the plain values of the roster. No decision is made here.
 
 use crate::api::person::{self, Employment, PersonStatus, Record};
-use crate::api::revocation::Phase;
-use crate::api::{Person, policy};
+use crate::api::{Person, convert, policy};
 use domain::employee::{HrId, Said};
 use domain::lifecycle::{Facts, State, Why};
-use domain::roster::{self, Access, Entry, Known, Left, Notice, Run, Scoped, Standing};
+use domain::roster::{self, Entry, Known, Left, Notice, Run, Scoped, Standing};
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
-
-/// Phases of a Revocation that the revoker has, or will have, and of one whose targets are all refused, as
-/// `status.access.state` mirrors them.
-const ENDING: &str = Phase::Released.as_str();
-const REFUSED: &str = Phase::Revoked.as_str();
 
 /// The record a Person is known by here: the first, if the Person bears the name minted from it. Any other Person was
 /// made by somebody else, and is nobody.
@@ -26,22 +20,7 @@ pub fn record<'a>(person: &'a Person, namespace: &str) -> Option<&'a Record> {
 #[must_use]
 pub fn known(person: &Person, record: &Record) -> Known {
     let status = person.status.as_ref();
-    Known {
-        id: HrId(record.id.clone()),
-        entry: status.and_then(entry),
-        access: status.map_or(Access::Stands, |status| access(person.metadata.name.as_deref(), status)),
-    }
-}
-
-/// How far the present termination has come. What is mirrored may be of an earlier one, and then says nothing of it.
-fn access(name: Option<&str>, status: &PersonStatus) -> Access {
-    let story = name.zip(status.employment.as_ref()).and_then(|(name, standing)| story(name, standing));
-    let mirrored = status.access.as_ref().zip(story).filter(|(access, story)| access.revocation.starts_with(story));
-    match mirrored.map(|(access, _)| access.state.as_str()) {
-        Some(ENDING) => Access::Ending,
-        Some(REFUSED) => Access::Refused,
-        _ => Access::Stands,
-    }
+    Known { id: HrId(record.id.clone()), entry: status.and_then(entry), access: convert::access(person) }
 }
 
 /// What the names of the Revocations of a present termination begin with; none for somebody who has not left.
@@ -209,6 +188,8 @@ pub fn run_shown(run: Run) -> policy::Run {
 
 #[cfg(test)]
 mod tests {
+    use domain::roster::Access;
+
     use super::*;
     use domain::employee::{Status, Text, Texts};
 
