@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ServiceAccount;
 
 use super::Context;
 use super::owned::Belongings;
 use crate::api::revocation::{self, Operation};
 use crate::api::{Person, Revocation, SyncPolicy, convert};
+use crate::kube::calls::call;
+use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
-use domain::ownership::{Claim, PersonFacts};
-use domain::plan::{self, ClusterInventory, Kind, Plan, Remaining, RemainingReason};
+use domain::ownership::{Claim, Index, PersonFacts};
+use domain::plan::{self, ClusterInventory, Kind, Plan, Remaining, RemainingReason, Subject};
 
 /// What of somebody's belongings was theirs when their first cut was made. All else is a later discovery, which waits
 /// alone.
@@ -82,11 +85,89 @@ pub async fn draw(
     })
 }
 
-/// Takes from what a plan left alone whatever is no longer there, or no longer names this person: an admin ended it by hand.
-pub fn drop_what_ended(ctx: &Context, person: &Person, recreated: &BTreeSet<String>, plan: &mut revocation::Plan) {
+/// Takes from what a plan left alone what an admin ended by hand since: bindings that are gone or no longer name this
+/// person, and accounts that are gone. An account that only lost its owner annotation stays, since its tokens still work.
+///
+/// # Errors
+/// When the API server did not say whether an account is gone.
+pub async fn drop_what_ended(
+    ctx: &Context,
+    person: &Person,
+    recreated: &BTreeSet<String>,
+    plan: &mut revocation::Plan,
+) -> Result<(), Fault> {
     let facts = convert::person_facts(person);
-    let there = described(&ctx.owned(|owned| owned.of(&facts, recreated)));
+    let mut there = described(&ctx.owned(|owned| owned.of(&facts, recreated)));
+    for left in plan.remaining.iter().filter(|left| !there.contains(&left.what)).cloned().collect::<Vec<_>>() {
+        if account_stands(ctx, &left.what).await? {
+            there.insert(left.what);
+        }
+    }
     plan.remaining.retain(|left| still_remains(left, &there));
+    Ok(())
+}
+
+/// Whether what was left alone is an account that is still there.
+async fn account_stands(ctx: &Context, what: &str) -> Result<bool, Fault> {
+    let Some((namespace, name)) = what.strip_prefix("ServiceAccount ").and_then(|place| place.split_once('/')) else {
+        return Ok(false);
+    };
+    let api: Api<ServiceAccount> = Api::namespaced(ctx.client.clone(), namespace);
+    Ok(!call("look for an account that remains", api.listed(name)).await?.is_empty())
+}
+
+/// Adds to what a plan left alone what names this person since, and can only be left alone too: a shared binding that was
+/// made in another's place. What can be acted on is a later discovery.
+///
+/// `known` are the uids that Revocations deal with.
+///
+/// # Errors
+/// Those of `draw`.
+pub async fn add_what_came(
+    ctx: &Context,
+    person: &Person,
+    policy: &SyncPolicy,
+    known: &BTreeSet<String>,
+    plan: &mut revocation::Plan,
+) -> Result<(), Fault> {
+    let facts = convert::person_facts(person);
+    let shown: BTreeSet<String> = plan.remaining.iter().map(|left| left.what.clone()).collect();
+    let came = came(&ctx.owned(|owned| owned.of(&facts, &BTreeSet::new())), &facts, known, &shown);
+    if came.is_empty() {
+        return Ok(());
+    }
+    let drawn = draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None).await?;
+    let left = drawn.remaining.iter().filter(|left| left.why != RemainingReason::WorksHere);
+    plan.remaining.extend(left.map(revocation::Remaining::from).filter(|left| came.contains(&left.what)));
+    plan.remaining.truncate(plan::MOST);
+    Ok(())
+}
+
+/// What names this human, and no Revocation deals with or shows.
+fn came(
+    belongings: &Belongings,
+    person: &PersonFacts,
+    known: &BTreeSet<String>,
+    shown: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let index = &belongings.index;
+    let names = |subject: &Subject| match subject {
+        Subject::User(name) => index.user_claim(name, person) != Claim::NotTheirs,
+        Subject::Account { .. } | Subject::Other => false,
+    };
+    let accounts = belongings.accounts.iter().filter(|account| {
+        !known.contains(&account.object.uid) && index.claim(&account.object.owner, person) != Claim::NotTheirs
+    });
+    let bindings = belongings
+        .bindings
+        .iter()
+        .filter(|binding| !known.contains(&binding.object.uid) && binding.object.subjects.iter().any(names));
+    let fresh = Belongings {
+        accounts: accounts.cloned().collect(),
+        bindings: bindings.cloned().collect(),
+        index: Index::default(),
+    };
+    described(&fresh).into_iter().filter(|what| !shown.contains(what)).collect()
 }
 
 /// Whether what was left alone is among what there is; what is no object stays.
@@ -111,7 +192,7 @@ fn described(belongings: &Belongings) -> BTreeSet<String> {
 fn namespaces(
     world: &ClusterInventory,
     person: &PersonFacts,
-    index: &domain::ownership::Index,
+    index: &Index,
     recreated: &BTreeSet<String>,
 ) -> BTreeSet<String> {
     let theirs = world
@@ -148,6 +229,48 @@ mod tests {
         ] {
             assert_eq!(still_remains(&left, &there), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn what_names_somebody_since_and_no_revocation_deals_with_has_come() {
+        let facts = PersonFacts {
+            name: "p-7".into(),
+            uid: "u-7".into(),
+            records: vec![("hq".into(), "7".into())],
+            aliases: vec!["user:oidc:seven".into()],
+            address: None,
+            left: None,
+        };
+        let account = |name: &str, owner: &str| plan::Account {
+            namespace: "apps".into(),
+            name: name.into(),
+            uid: format!("u-{name}"),
+            owner: owner.into(),
+            purpose: None,
+            break_glass: false,
+        };
+        let binding = |name: &str, users: &[&str]| plan::Binding {
+            kind: Kind::RoleBinding,
+            namespace: "apps".into(),
+            name: name.into(),
+            uid: format!("u-{name}"),
+            subjects: users.iter().map(|user| Subject::User((*user).into())).collect(),
+            break_glass: false,
+        };
+        let accounts = [account("recreated", "id:hq/7"), account("late", "id:hq/7"), account("bens", "id:hq/8")];
+        let bindings = [
+            binding("shown", &["oidc:seven", "oidc:eight"]),
+            binding("in-its-place", &["oidc:seven", "oidc:eight"]),
+            binding("bens", &["oidc:eight"]),
+        ];
+        let belongings = Belongings {
+            accounts: accounts.map(|object| Since { object, at: None }).into(),
+            bindings: bindings.map(|object| Since { object, at: None }).into(),
+            index: Index::new(vec![facts.clone()]),
+        };
+        let (known, shown) = (["u-recreated".to_owned()].into(), ["RoleBinding apps/shown".to_owned()].into());
+        let found = came(&belongings, &facts, &known, &shown);
+        assert_eq!(found, BTreeSet::from(["RoleBinding apps/in-its-place".into(), "ServiceAccount apps/late".into()]));
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Context {
         for name in names {
             self.person_changed(name);
             for revocation in self.stores.revocations_of(name) {
-                if owned_status::remains(&revocation) {
+                if owned_status::may_change(&revocation) {
                     self.revocations.wake(&revocation.spec.policy, &revocation.name_any());
                 } else if !person::frozen(&revocation) {
                     self.wake_if_open(&revocation);

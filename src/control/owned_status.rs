@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::condition::Condition;
-use crate::api::revocation::{Evidence, Finished, Gate, Instants, Phase, Plan, Returned};
+use crate::api::revocation::{Evidence, Finished, Gate, Instants, Operation, Phase, Plan, Returned};
 use crate::api::{Revocation, names};
 use crate::kube::outcome::Fault;
 use domain::gate::Stop;
@@ -191,11 +191,13 @@ pub fn look(revocation: &Revocation) -> Look {
     }
 }
 
-/// Whether it came to a good end and left something alone, which an admin may end by hand.
+/// Whether it came to a good end, and what remains may still change: an admin ends by hand what was left alone, and somebody
+/// names the person in another binding.
 #[must_use]
-pub fn remains(revocation: &Revocation) -> bool {
+pub fn may_change(revocation: &Revocation) -> bool {
     let Some(status) = &revocation.status else { return false };
-    status.phase == Some(Phase::Revoked) && status.plan.as_ref().is_some_and(|plan| !plan.remaining.is_empty())
+    let remains = status.plan.as_ref().is_some_and(|plan| !plan.remaining.is_empty());
+    status.phase == Some(Phase::Revoked) && (remains || revocation.spec.operation == Operation::Cut)
 }
 
 /// Whether anything may still happen to this Revocation.

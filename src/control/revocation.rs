@@ -10,13 +10,13 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use tokio::time::Instant;
 
-use super::access::drop_what_ended;
+use super::access::{add_what_came, drop_what_ended};
 use super::claims::Claims;
 use super::count::Wish;
 use super::jobs::JobState;
 use super::owned::Drawn;
-use super::owned_status::{Ending, Look, Part, look, remains};
-use super::person::{frozen, plan_now, recreated};
+use super::owned_status::{Ending, Look, Part, look, may_change};
+use super::person::{frozen, known_uids, plan_now, recreated};
 use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, ConditionUpdate, Reason};
 use crate::api::revocation::{Finished, Instants, Operation, Phase};
@@ -77,7 +77,7 @@ async fn step(
     part.returned = ctx.returns.merged(revocation);
     let look = look(revocation);
     if look == Look::Over {
-        what_remains(ctx, revocation, part);
+        what_remains(ctx, revocation, part).await?;
         return Ok(Some(ended(part))); // that, and what came back, is all that still changes
     }
     let inputs = gate_inputs(ctx, revocation, now);
@@ -102,13 +102,27 @@ async fn step(
     report.map(Some)
 }
 
-/// What was left alone and has been ended by hand since no longer remains.
-fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut Part) {
+/// What was left alone and has been ended by hand since no longer remains; what came in its place does.
+async fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut Part) -> Result<(), Fault> {
     let person = ctx.stores.people.get(&revocation.spec.person);
     let person = person.filter(|person| person.uid().as_ref() == Some(&revocation.spec.person_uid));
-    let (Some(person), Some(plan)) = (person.filter(|_| remains(revocation)), &mut part.plan) else { return };
+    let (Some(person), Some(plan)) = (person.filter(|_| may_change(revocation)), &mut part.plan) else { return Ok(()) };
     let all = ctx.stores.revocations_of(&revocation.spec.person);
-    drop_what_ended(ctx, &person, &recreated(all.iter().map(AsRef::as_ref)), plan);
+    drop_what_ended(ctx, &person, &recreated(all.iter().map(AsRef::as_ref)), plan).await?;
+    let told = |other: &Revocation| convert::of_this_termination(Some(&person), &other.name_any());
+    let later = |other: &Arc<Revocation>| told(other) && speaks_after(other, revocation);
+    let policy = ctx.stores.policies.get(&revocation.spec.policy);
+    let speaks = told(revocation) && revocation.spec.operation == Operation::Cut && !all.iter().any(later);
+    if let Some(policy) = policy.filter(|_| speaks) {
+        let known = known_uids(all.iter().map(AsRef::as_ref));
+        add_what_came(ctx, &person, &policy, &known, plan).await?;
+    }
+    Ok(())
+}
+
+/// Whether another cut was made after this one, so that its plan is the one that tells what remains.
+fn speaks_after(other: &Revocation, cut: &Revocation) -> bool {
+    other.spec.operation == Operation::Cut && (other.spec.due, other.name_any()) > (cut.spec.due, cut.name_any())
 }
 
 /// Everything the gates ask, as it is watched.
