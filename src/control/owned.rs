@@ -124,7 +124,7 @@ impl Owned {
     pub fn human(&self, person: &PersonFacts) -> Vec<&PersonFacts> {
         let names = self.humans(&Names::from([person.name.clone()]));
         let index = Index::new(names.iter().filter_map(|name| self.people.get(name).cloned()).collect());
-        names.iter().filter_map(|name| self.people.get(name)).filter(|other| index.same_human(other, person)).collect()
+        index.records(person).filter_map(|record| self.people.get(&record.name)).collect()
     }
 
     /// An account is like this now; gone, or without an owner annotation. Says whose plan may have changed.

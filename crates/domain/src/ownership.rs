@@ -97,6 +97,8 @@ pub struct Index {
     by_key: BTreeMap<String, BTreeSet<usize>>,
     /// For each position, the first position of the same human.
     humans: Vec<usize>,
+    /// By that first position, all positions of a human with several records.
+    members: BTreeMap<usize, BTreeSet<usize>>,
 }
 
 impl Index {
@@ -109,8 +111,8 @@ impl Index {
                 by_key.entry(key).or_default().insert(position);
             }
         }
-        let humans = humans(&people);
-        Self { people, by_key, humans }
+        let (humans, members) = humans(&people);
+        Self { people, by_key, humans, members }
     }
 
     /// Resolves an owner annotation: `id:hq/7`, `id:rollcall:hq/7`, `email:ada@example.com` (prefix optional) or `user:oidc:ada@example.com`.
@@ -137,13 +139,15 @@ impl Index {
         self.claim_of(&user_key(name), person)
     }
 
-    /// Everybody who may be meant by what is theirs: the other records of a human.
+    /// Every record of this person's human, their own included; none of somebody who is not known.
     pub fn records(&self, person: &PersonFacts) -> impl Iterator<Item = &PersonFacts> {
-        self.meant(&self.human_of(person).into_iter().collect()).collect::<Vec<_>>().into_iter()
+        self.human_of(person).into_iter().flat_map(|human| self.members(human))
     }
 
-    fn meant(&self, humans: &BTreeSet<usize>) -> impl Iterator<Item = &PersonFacts> {
-        self.people.iter().zip(&self.humans).filter(|(_, human)| humans.contains(human)).map(|(person, _)| person)
+    fn members(&self, human: usize) -> impl Iterator<Item = &PersonFacts> {
+        let several = self.members.get(&human);
+        let alone = several.is_none().then_some(human);
+        several.into_iter().flatten().copied().chain(alone).filter_map(|position| self.people.get(position))
     }
 
     fn claim_of(&self, key: &str, person: &PersonFacts) -> Claim {
@@ -154,17 +158,11 @@ impl Index {
             return Claim::NotTheirs;
         }
         let works_here = |other: &PersonFacts| other.uid != person.uid && other.left.is_none();
-        match self.meant(&humans).any(works_here) {
+        match humans.iter().flat_map(|human| self.members(*human)).any(works_here) {
             true if humans.len() > 1 => Claim::Ambiguous,
             true => Claim::WorksHere,
             false => Claim::Theirs,
         }
-    }
-
-    /// Whether two people are taken for one human.
-    #[must_use]
-    pub fn same_human(&self, one: &PersonFacts, other: &PersonFacts) -> bool {
-        one.uid == other.uid || self.human_of(one).is_some_and(|human| self.human_of(other) == Some(human))
     }
 
     /// The first position of this person's human.
@@ -194,8 +192,9 @@ impl Index {
     }
 }
 
-/// For each person the first one of the same human, directly or through others.
-fn humans(people: &[PersonFacts]) -> Vec<usize> {
+/// For each person the first one of the same human, directly or through others; and by that first one all of a human with
+/// several records.
+fn humans(people: &[PersonFacts]) -> (Vec<usize>, BTreeMap<usize, BTreeSet<usize>>) {
     let mut by_key: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for (position, person) in people.iter().enumerate() {
         for key in person.human_keys() {
@@ -218,7 +217,7 @@ fn humans(people: &[PersonFacts]) -> Vec<usize> {
         }
         members.insert(first, all);
     }
-    humans
+    (humans, members)
 }
 
 /// An alias, `email:…` or `user:…`, as it is compared: without case where it contains an address.
