@@ -1,5 +1,5 @@
-//! A leaver touches what is theirs after the notice, so that it looks newly annotated: it is no later discovery, whoever
-//! was running meanwhile.
+//! A leaver touches what is theirs after the notice, so that it looks newly annotated: it is no later discovery, also if
+//! control was not running meanwhile.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::RoleBinding;

@@ -1,4 +1,4 @@
-//! A poll of 100,000 people over loopback, against whoever only downloads and parses the same bytes.
+//! A poll of 100,000 people over loopback, against a reader that only downloads and parses the same bytes.
 //!
 //! The fake HR system, the poll and the bare reader are a process each: what one of them holds is not the others'.
 

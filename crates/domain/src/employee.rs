@@ -217,7 +217,7 @@ pub struct Read {
     pub declared: Declared,
     /// How many records the source itself said there are, where it says so.
     pub announced_total: Option<usize>,
-    /// Names only those with something new: whoever is not in it is not missing.
+    /// Names only those with something new: nobody is missing from it.
     pub part: bool,
     /// Which delivery it is, where the source delivers files.
     pub delivered: Delivered,

@@ -34,7 +34,7 @@ pub enum Due {
     Now,
     /// Wait until then.
     At(Timestamp),
-    /// Nothing is read before then, whoever asks.
+    /// Nothing is read before then, also if somebody asks.
     Suspended(Timestamp),
 }
 

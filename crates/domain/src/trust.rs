@@ -62,7 +62,7 @@ impl Snapshot {
         &self.source
     }
 
-    /// Whether it names only those with something new: whoever is not in it is not missing.
+    /// Whether it names only those with something new: nobody is missing from it.
     #[must_use]
     pub const fn part(&self) -> bool {
         self.part

@@ -18,6 +18,7 @@ use jiff::{Span, ToSpan as _};
 use self::names::{DEPARTMENTS, FIRST, LAST, LEGAL_ENTITIES, LOCATIONS, names, pick};
 pub(crate) use self::names::{departments, legal_entities, locations, teams, titles};
 use domain::employee::{EmploymentType, Status, Text};
+use domain::quote::quoted;
 
 /// A company, and what becomes of it.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +84,7 @@ impl FromStr for Scenario {
     fn from_str(word: &str) -> Result<Self, String> {
         let names = Self::ALL.map(Self::as_str).join(", ");
         let found = Self::ALL.into_iter().find(|scenario| scenario.as_str() == word);
-        found.ok_or_else(|| format!("there is no scenario {word:?}; there are: {names}"))
+        found.ok_or_else(|| format!("there is no scenario {}; there are: {names}", quoted(word)))
     }
 }
 

@@ -43,7 +43,7 @@ impl Reader {
     pub(crate) fn new(definition: &Definition) -> Result<Self, String> {
         let network = Network { allow_private_addresses: true, ..Network::default() };
         let transport = Transport::new(&network, None, Instant::now() + ALL, HURRIED);
-        let transport = transport.map_err(|failure| format!("{failure:?}"))?;
+        let transport = transport.map_err(|failure| judge::told(&failure))?;
         Ok(Self(Arc::new(transport.throttled_by(engine::throttle(definition)))))
     }
 
@@ -135,7 +135,7 @@ impl Folder {
         let mut report = Report { people: 0, faults: 0, wrong: clean.surprises.clone(), found: String::new() };
         report.wrong.extend(engine::check(&self.source("https://hr.example.com")).err());
         match &clean.read {
-            Err(failure) => report.wrong.push(format!("no answer: {failure:?}")),
+            Err(failure) => report.wrong.push(format!("no response: {}", judge::told(failure))),
             Ok(good) => {
                 let found = found(good);
                 let other = PARTS.iter().filter(|part| found.get(**part) != self.expected.get(**part));
@@ -226,7 +226,7 @@ pub(crate) fn found(read: &Read) -> Json {
         "employees": read.employees.iter().map(plainly).collect::<Vec<_>>(),
         "bad": bad.collect::<Vec<_>>(),
         "unmapped": read.unmapped,
-        "offered": read.offered.iter().map(|field| format!("{field:?}")).collect::<Vec<_>>(),
+        "offered": read.offered.iter().map(|field| field.as_str()).collect::<Vec<_>>(),
         "total": read.announced_total,
     });
     if let Some(found) = found.as_object_mut().filter(|_| !read.unmapped_types.is_empty()) {

@@ -17,6 +17,7 @@ use super::routes::{ONE, Routes, parts};
 use super::serve::{Answer, Asked, System};
 use super::signin::SignIn;
 use super::solver::key;
+use domain::quote::quoted;
 use hris::definition::{Choose, Definition, List, Where};
 
 /// One record of a list.
@@ -307,7 +308,7 @@ impl System for Generated {
 
     fn leave(&mut self, id: &str) -> Result<String, String> {
         let number = Company::number(id).filter(|number| *number < self.company.numbers(&self.moment));
-        let number = number.ok_or_else(|| format!("there is nobody with the id {id:?}"))?;
+        let number = number.ok_or_else(|| format!("there is nobody with the id {}", quoted(id)))?;
         self.moment.made_to_leave.insert(number);
         self.forget();
         Ok(format!("{id} has left"))

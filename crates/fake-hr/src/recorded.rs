@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::faults::Part;
 use super::routes::Routes;
 use super::serve::{Answer, Asked, Said, System};
+use domain::quote::quoted;
 
 /// What `answers.json` says.
 #[derive(Clone, Deserialize)]
@@ -129,7 +130,10 @@ impl System for Recorded {
         for (name, value) in &next.with {
             let given = asked.parameter(name);
             if given.as_ref() != Some(value) && !body.contains(value.as_str()) {
-                self.surprises.push(format!("{to}: {name} is {given:?}, not {value}"));
+                self.surprises.push(format!(
+                    "{to}: {name} is {}, not {value}",
+                    given.as_deref().map_or("not there".to_owned(), quoted)
+                ));
             }
         }
         let kind = [("content-type".to_owned(), "application/json".to_owned())];

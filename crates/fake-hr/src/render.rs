@@ -156,7 +156,10 @@ fn unsaid(shape: Shape, solved: Option<&Solved>) -> Vec<String> {
         Status::Terminated => "people who left",
     };
     let Some(solved) = solved else { return vec![format!("{status} are not listed")] };
-    let said = solved.said.filter(|said| *said != shape.status).map(|said| format!("{status} are listed as {said:?}"));
+    let said = solved
+        .said
+        .filter(|said| *said != shape.status)
+        .map(|said| format!("{status} are listed as {}", said.as_str()));
     let open = solved.open.iter().map(|slot| format!("{} is not said of everybody", slot.name()));
     said.into_iter().chain(open).collect()
 }

@@ -16,6 +16,7 @@ pub(crate) use self::shape::{Hole, Shape};
 use self::wishes::told;
 use super::json_writer::Path;
 use domain::employee::Status;
+use domain::quote::quoted;
 use hris::definition::{self, Definition, Verdict};
 use hris::json::{Paths, Taken};
 use hris::path::{self, plain};
@@ -155,7 +156,7 @@ impl InverseDefinition {
                 }
             }
         }
-        Err(format!("nobody can be {:?}{}", shape.status, if shape.ends { " with a last day" } else { "" }))
+        Err(format!("nobody can be {}{}", shape.status.as_str(), if shape.ends { " with a last day" } else { "" }))
     }
 
     /// What the status may say of such a person, the best first; none, where they are not listed.
@@ -322,7 +323,7 @@ fn begun(definition: &Definition) -> Result<Vec<Json>, String> {
         if let Some(records) = records
             && let Some(test) = Path::parse(records)?.asks()
         {
-            test.satisfy(&mut record).map_err(|_| format!("records: {records:?} finds no record"))?;
+            test.satisfy(&mut record).map_err(|_| format!("records: {} finds no record", quoted(records)))?;
         }
         Ok(record)
     };

@@ -171,7 +171,7 @@ fn stays_left(before: &Entry, facts: &Facts, day: &Day) -> bool {
 /// What an answer says of the employment, with what is remembered of earlier ones.
 ///
 /// An announced day stands when the record's own is moved into the past: an exit that is brought forward is an exit, and
-/// takes place on the announced day at the latest. It ends with a status that came back from `Terminated`: whoever was
+/// takes place on the announced day at the latest. It ends with a status that came back from `Terminated`: who was
 /// hired again keeps, in many HR systems, the end date of before.
 pub(super) fn facts(employee: &Employee, before: Option<&Entry>, day: &Day) -> Facts {
     let terminated = Said::Mapped(Status::Terminated);

@@ -1,4 +1,4 @@
-//! What the trust gate finds: one variant a reason, with the words for whoever reads the connection.
+//! What the trust gate finds: one variant a reason, with the words for the reader of the connection.
 //!
 //! Messages carry counts, places, field names and HR ids only, and end with what the reader does next.
 

@@ -6,6 +6,7 @@ use super::found;
 use crate::faults::{Fault, Kind, Part};
 use crate::signin;
 use domain::employee::{Employee, Failure, Read, Said, Status};
+use domain::trust::failed;
 use hris::definition::{Definition, Paging};
 
 /// Every fault that a definition can have, in the places where it can come.
@@ -90,6 +91,16 @@ enum End {
     Less,
 }
 
+impl End {
+    fn words(self) -> String {
+        match self {
+            Self::Fine => "what it reads without the fault".to_owned(),
+            Self::Fails(kinds) => kinds.join(" or "),
+            Self::Less => "a failure, or in less".to_owned(),
+        }
+    }
+}
+
 fn end(definition: &Definition, fault: &Fault) -> End {
     let token = fault.part.as_deref() == Some("token");
     let detail = fault.part.as_deref() == Some("details");
@@ -129,21 +140,21 @@ pub(crate) fn judged(
     let wanted = end(definition, fault);
     let fine = match (wanted, read) {
         (End::Fine, Ok(read)) => found(read) == found(good),
-        (End::Fails(kinds), Err(failure)) => kinds.contains(&class(failure)),
+        (End::Fails(kinds), Err(failure)) => kinds.contains(&failed(failure).reason()),
         (End::Less, Err(_)) => true,
         (End::Less, Ok(read)) => less(read, good),
         _ => false,
     };
     let ended = match read {
         Ok(read) => found(read).to_string(),
-        Err(failure) => format!("{failure:?}"),
+        Err(failure) => told(failure),
     };
-    let told = [signin::credential(""), "example.com/".to_owned()].iter().any(|secret| ended.contains(secret))
+    let tells = [signin::credential(""), "example.com/".to_owned()].iter().any(|secret| ended.contains(secret))
         && read.is_err();
-    if told {
+    if tells {
         return Err(format!("{fault}: reports more than it may: {ended}"));
     }
-    if fine { Ok(()) } else { Err(format!("{fault}: should end in {wanted:?}, and ends in {ended}")) }
+    if fine { Ok(()) } else { Err(format!("{fault}: should end in {}, and ends in {ended}", wanted.words())) }
 }
 
 /// Whether one answer says nothing that the other does not: people may be missing, but where the source counts, that
@@ -171,21 +182,8 @@ fn says_less(one: &Employee, other: &Employee) -> bool {
     (one.said == other.said || one.said != gone) && no_sooner && (!one.urgent || other.urgent)
 }
 
-const fn class(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Unreachable(_) => "Unreachable",
-        Failure::TimedOut => "TimedOut",
-        Failure::Unauthorised(_) => "Unauthorised",
-        Failure::NotKept(_) => "NotKept",
-        Failure::Forbidden => "Forbidden",
-        Failure::Missing(_) => "Missing",
-        Failure::Status(_) => "Status",
-        Failure::Throttled => "Throttled",
-        Failure::WrongFormat(_) => "WrongFormat",
-        Failure::Truncated(_) => "Truncated",
-        Failure::NotOpened(_) => "NotOpened",
-        Failure::WrongColumns(_) => "WrongColumns",
-        Failure::TooLarge => "TooLarge",
-        Failure::AddressRefused(_) => "AddressRefused",
-    }
+/// A failure in words: its reason, and what was seen.
+pub(crate) fn told(failure: &Failure) -> String {
+    let finding = failed(failure);
+    format!("{}: {}", finding.reason(), finding.message())
 }

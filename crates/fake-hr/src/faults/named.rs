@@ -5,6 +5,7 @@
 use std::str::FromStr;
 use std::{fmt, mem};
 
+use domain::quote::quoted;
 use hris::row::Slot;
 
 /// What a request is about.
@@ -103,7 +104,9 @@ impl FromStr for Fault {
     fn from_str(text: &str) -> Result<Self, String> {
         let (text, number) = match text.split_once(':') {
             None => (text, None),
-            Some((text, number)) => (text, Some(number.parse().map_err(|_| format!("{number:?} is no number"))?)),
+            Some((text, number)) => {
+                (text, Some(number.parse().map_err(|_| format!("{} is no number", quoted(number)))?))
+            }
         };
         let (text, part) = match text.split_once('@') {
             None => (text, None),
@@ -111,21 +114,21 @@ impl FromStr for Fault {
         };
         let parts = ["token", "people", "joins", "details", "lookups", "exports"];
         if let Some(part) = part.as_deref().filter(|part| !parts.contains(part)) {
-            return Err(format!("there is no part {part:?}; there are: {}", parts.join(", ")));
+            return Err(format!("there is no part {}; there are: {}", quoted(part), parts.join(", ")));
         }
         let (name, about) = text.split_once('=').map_or((text, None), |(name, about)| (name, Some(about)));
         let found = KINDS.iter().find(|(known, ..)| *known == name).map(|(_, kind, _)| *kind);
         let kind = match (found, about) {
             (Some(Kind::Gone(_)), Some(field)) => {
                 let slot = Slot::ALL.iter().copied().find(|slot| slot.name() == field);
-                Kind::Gone(slot.ok_or_else(|| format!("there is no field {field:?}"))?)
+                Kind::Gone(slot.ok_or_else(|| format!("there is no field {}", quoted(field)))?)
             }
             (Some(Kind::Gone(_)), None) => return Err(format!("{name} needs a field: {name}=email")),
             (Some(kind), None) => kind,
             (Some(_), Some(_)) => return Err(format!("{name} is about nothing")),
             (None, _) => {
                 let names = KINDS.map(|(name, ..)| name);
-                return Err(format!("there is no fault {name:?}; there are: {}", names.join(", ")));
+                return Err(format!("there is no fault {}; there are: {}", quoted(name), names.join(", ")));
             }
         };
         Ok(Self { kind, part, number })

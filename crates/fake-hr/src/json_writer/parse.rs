@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Operand, Step, Test};
+use domain::quote::quoted;
 
 /// Reads a path from left to right.
 pub(super) struct Reader<'t> {
@@ -26,7 +27,7 @@ impl<'t> Reader<'t> {
     }
 
     fn refused<T>(&self) -> Result<T, String> {
-        Err(format!("{:?} of the path {:?} cannot be followed backwards", self.rest(), self.text))
+        Err(format!("{} of the path {} cannot be followed backwards", quoted(self.rest()), quoted(self.text)))
     }
 
     /// One step; the first of a path has no dot before it.

@@ -43,7 +43,7 @@ async fn what_a_newer_file_says_stands_and_nothing_is_lost_by_a_start() {
     assert_eq!(
         said(&source, &mut FetchCache::default()).await,
         all,
-        "whoever left is said to have left by every answer"
+        "everybody who left is said to have left by every response"
     );
     // One that was late: what newer files say of the same people stands.
     server.put("people_2026-03-06.csv", file(&[(1, "active"), (4, "active")]), 1);
