@@ -27,6 +27,8 @@ use domain::evidence::{self, Head, Sealed, Story};
 const OF: &str = "rollcall.dev/revocation";
 /// How often sealing is tried again after somebody else sealed.
 const CONFLICTS: usize = 8;
+/// Most that are sealed together: their uids stand in one address, of which proxies take a few kilobytes.
+const TOGETHER: usize = 100;
 /// The head of the chain.
 const HEAD: Kept<'_> = Kept { name: names::EVIDENCE_HEAD, part: "head", doing: "move the head of the evidence" };
 
@@ -76,10 +78,11 @@ pub async fn seal(
     let (answer, mut answered) = oneshot::channel();
     ctx.seals.waiting().push(Waiting { revocation: revocation.uid().unwrap_or_default(), story, answer });
     let _turn = ctx.seals.turn.lock().await;
-    let all = std::mem::take(&mut *ctx.seals.waiting());
-    if !all.is_empty() {
-        let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-        seal_all(&api, all).await;
+    let mut all = std::mem::take(&mut *ctx.seals.waiting());
+    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    while !all.is_empty() {
+        let next = all.split_off(all.len().min(TOGETHER));
+        seal_all(&api, std::mem::replace(&mut all, next)).await;
     }
     // One that had the turn before and was told to stop has answered nobody.
     answered.try_recv().unwrap_or_else(|_| Err(interrupted()))
