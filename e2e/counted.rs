@@ -118,7 +118,7 @@ async fn an_account_whose_token_a_pod_of_another_account_holds_is_left_alone() {
     assert_eq!(rollcall.get_account("apps", "seven").await.unwrap().uid(), lent.uid());
 }
 
-async fn hold(rollcall: &Installation, id: &str, hold: serde_json::Value) {
+pub async fn hold(rollcall: &Installation, id: &str, hold: serde_json::Value) {
     let person = rollcall.person(id).await.unwrap();
     let patch = Patch::Merge(json!({"spec": {"hold": hold}}));
     let people: Api<Person> = rollcall.api();

@@ -36,6 +36,7 @@ mod leaks;
 mod leaver;
 mod names;
 mod own_connector;
+mod passing;
 mod platforms;
 mod policies;
 mod preview;

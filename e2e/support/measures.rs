@@ -1,5 +1,6 @@
 //! What the API server itself noted: who called what, and how many writes it saw.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 
 use axum::http::Request;
@@ -20,10 +21,12 @@ pub struct Call {
     pub code: u64,
 }
 
-/// The calls of one user since an instant, in the order of their answers.
+/// The calls of one user since an instant, in the order of their answers. A watch is noted when it begins and when it ends,
+/// and is one call.
 pub async fn calls_of(user: &str, since: Timestamp) -> Vec<Call> {
     let log = std::fs::File::open(cluster().await.audit_log()).unwrap();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut noted = HashSet::new();
     BufReader::new(log)
         .lines()
         .map_while(Result::ok)
@@ -31,6 +34,7 @@ pub async fn calls_of(user: &str, since: Timestamp) -> Vec<Call> {
         .filter_map(|line| serde_json::from_str::<Value>(&line).ok()) // the last line may be half written
         .filter(|entry| entry["user"]["username"] == user)
         .filter(|entry| text(&entry["requestReceivedTimestamp"]).parse::<Timestamp>().is_ok_and(|at| at >= since))
+        .filter(|entry| noted.insert(text(&entry["auditID"])))
         .map(|entry| Call {
             verb: text(&entry["verb"]),
             uri: text(&entry["requestURI"]),

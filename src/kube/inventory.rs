@@ -211,6 +211,21 @@ pub async fn list_each<K, T>(api: &Api<K>, params: &ListParams, map: impl Fn(K) 
 where
     K: Clone + DeserializeOwned + std::fmt::Debug,
 {
+    Ok(list_at(api, params, map).await?.0)
+}
+
+/// The same, with the version of the list: a watch from there misses nothing.
+///
+/// # Errors
+/// Any failure of a page.
+pub async fn list_at<K, T>(
+    api: &Api<K>,
+    params: &ListParams,
+    map: impl Fn(K) -> Option<T>,
+) -> Result<(Vec<T>, Option<String>), Fault>
+where
+    K: Clone + DeserializeOwned + std::fmt::Debug,
+{
     let mut items = Vec::new();
     let mut params = params.clone().limit(500);
     loop {
@@ -218,7 +233,7 @@ where
         items.extend(page.items.into_iter().filter_map(&map));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = params.continue_token(&token),
-            None => return Ok(items),
+            None => return Ok((items, page.metadata.resource_version)),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! For what a real one is too slow, or too healthy, to be asked: a conflict at this very call, a 500, no answer at all.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -10,6 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, stream};
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -19,12 +21,23 @@ pub struct Call {
     /// Method and path, and as much of the query as matters.
     named: String,
     sends: Vec<Value>,
-    answer: Option<(u16, Value)>,
+    answer: Answer,
+}
+
+/// How a call is answered.
+#[derive(Clone, Debug)]
+enum Answer {
+    /// Never.
+    Hangs,
+    /// By a code and an object.
+    Once(u16, Value),
+    /// By these events, and no end.
+    Watch(Vec<Value>),
 }
 
 /// A call that is expected: `GET /api/v1/namespaces/apps/serviceaccounts/ada`. Until told otherwise it is answered by 404.
 pub fn on(named: &str) -> Call {
-    Call { named: named.to_owned(), sends: Vec::new(), answer: None }.fails(404)
+    Call { named: named.to_owned(), sends: Vec::new(), answer: Answer::Hangs }.fails(404)
 }
 
 impl Call {
@@ -36,12 +49,18 @@ impl Call {
 
     /// Answers with an object.
     pub fn answers(self, object: Value) -> Self {
-        Self { answer: Some((200, object)), ..self }
+        Self { answer: Answer::Once(200, object), ..self }
+    }
+
+    /// Answers with events of what was added, and stays open.
+    pub fn watches(self, added: impl IntoIterator<Item = Value>) -> Self {
+        let events = added.into_iter().map(|object| json!({"type": "ADDED", "object": object}));
+        Self { answer: Answer::Watch(events.collect()), ..self }
     }
 
     /// Answers with a list.
     pub fn lists(self, items: Value) -> Self {
-        self.answers(json!({"metadata": {}, "items": items}))
+        self.answers(json!({"metadata": {"resourceVersion": "1"}, "items": items}))
     }
 
     /// Answers with a failure of this code.
@@ -59,12 +78,12 @@ impl Call {
             _ => "InternalError",
         };
         let status = json!({"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message});
-        Self { answer: Some((code, status)), ..self }
+        Self { answer: Answer::Once(code, status), ..self }
     }
 
     /// Never answers.
     pub fn hangs(self) -> Self {
-        Self { answer: None, ..self }
+        Self { answer: Answer::Hangs, ..self }
     }
 
     fn is(&self, method: &str, path: &str, query: &str) -> bool {
@@ -134,14 +153,21 @@ impl Scenario {
         let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
         let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let answer = self.state(|state| state.take(parts.method.as_str(), &path, &query, &body));
-        let Some((code, object)) = answer else { return std::future::pending().await };
+        let (code, body) = match answer {
+            Answer::Hangs => return std::future::pending().await,
+            Answer::Once(code, object) => (code, Body::from(object.to_string())),
+            Answer::Watch(events) => {
+                let lines = events.into_iter().map(|event| Ok::<_, Infallible>(format!("{event}\n")));
+                (200, Body::from_stream(stream::iter(lines).chain(stream::pending())))
+            }
+        };
         let code = StatusCode::from_u16(code).unwrap_or_default();
-        (code, [("content-type", "application/json")], Body::from(object.to_string())).into_response()
+        (code, [("content-type", "application/json")], body).into_response()
     }
 }
 
 impl State {
-    fn take(&mut self, method: &str, path: &str, query: &str, body: &Value) -> Option<(u16, Value)> {
+    fn take(&mut self, method: &str, path: &str, query: &str, body: &Value) -> Answer {
         let next = self.expected.front_mut();
         let found = next.and_then(|calls| {
             let at = calls.iter().position(|call| call.is(method, path, query))?;
@@ -162,7 +188,7 @@ impl State {
         }
         let next: Vec<_> = self.expected.iter().take(1).flatten().map(|call| call.named.as_str()).collect();
         self.wrong.push(format!("{method} {path}?{query} came where this was expected: {next:?}"));
-        Some((500, json!({"kind": "Status", "status": "Failure", "code": 500, "message": "not expected"})))
+        Answer::Once(500, json!({"kind": "Status", "status": "Failure", "code": 500, "message": "not expected"}))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Context;
 
@@ -77,13 +78,20 @@ enum Next {
 /// Carries out a released plan, target by target, side by side.
 ///
 /// # Flow          rights, then accounts, then both of what finalizers hold; before each step the global stop; outcomes
-///                 written as they come; what is held waits aside for all others
+///                 written as they come; what is held waits aside for all others, of this leaver and of every other: it
+///                 gives up its place among those who are acted on, which is given back otherwise
 /// # Guarantees    an object whose uid differs from the plan's is never deleted; what a look called not ours is left alone
 /// # Assumptions   manifests are written ahead (`Record::claim`)
 /// # Errors        transient: what was done is written, and a new process resumes
-pub async fn act(ctx: &Context, observer: &Observer<'_>, targets: &[Seen], record: &mut Record) -> Result<(), Fault> {
+pub async fn act(
+    ctx: &Context,
+    observer: &Observer<'_>,
+    targets: &[Seen],
+    record: &mut Record,
+    place: OwnedSemaphorePermit,
+) -> Result<Option<OwnedSemaphorePermit>, Fault> {
     if record.acted().is_some() {
-        return Ok(());
+        return Ok(Some(place));
     }
     let before: BTreeSet<String> = record.done().map(|(uid, _)| uid.to_owned()).collect();
     let mut result = Ok(());
@@ -104,13 +112,14 @@ pub async fn act(ctx: &Context, observer: &Observer<'_>, targets: &[Seen], recor
             record.write_by_and_by().await?;
         }
     }
+    let place = Some(place).filter(|_| held.is_empty());
     result = result.and(finalizers::wait(ctx, held, record).await);
     if result.is_ok() {
         record.set_acted(calls::now());
     }
     record.write().await?;
     publish_on_person(ctx, record, &done_since(&before, record)).await;
-    result
+    result.map(|()| place)
 }
 
 /// How many targets of each action were brought to their end since `before`.

@@ -7,13 +7,14 @@
 //! list released ─▶ observe (live) ─▶ gate ─▶ look (live targets, canaries) ─▶ claim, manifests written ahead
 //!                                            ─▶ act ─▶ verify past the cache ─▶ (aside) confirm after it ─▶ finished
 //! ```
-//! Few are acted on at once; many more wait aside for the API server's cache to lapse. One target, or one leaver, that
-//! cannot be ended delays only itself.
+//! Few are acted on at once; many more wait aside for the API server's cache to lapse, or for what finalizers hold. One
+//! target, or one leaver, that cannot be ended delays only itself; and who comes while a large batch is acted on is next.
 
 mod act;
 mod canary;
 mod check;
 mod finalizers;
+mod news;
 mod observe;
 #[cfg(test)]
 mod order;
@@ -25,14 +26,15 @@ mod verify;
 
 pub use self::check::check;
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::PostParams;
 use kube::{Client, ResourceExt};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 
 use crate::api::Revocation;
 use crate::api::revocation::Finished;
@@ -41,11 +43,10 @@ use crate::kube::gate_inputs::{self, GateInputs};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use domain::gate;
+use news::{Doing, News, Source};
 use queue::{Queue, Waiting};
 use shared::Shared;
 
-/// How often it is looked for new work, and for claims that were given up, while nothing else happens.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Revocations acted on at once.
 const AT_ONCE: usize = 16;
 /// Revocations under way at once, most of them waiting aside.
@@ -65,7 +66,7 @@ struct Context {
     /// What one read for all.
     shared: Shared,
     /// Held while a Revocation is acted on.
-    places: Semaphore,
+    places: Arc<Semaphore>,
     /// Held, in KiB, for as long as a Revocation is under way.
     memory: Semaphore,
 }
@@ -82,7 +83,7 @@ impl Context {
             me,
             own_namespaces,
             shared: Shared::default(),
-            places: Semaphore::new(AT_ONCE),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
             memory: Semaphore::new(MEMORY as usize),
         }
     }
@@ -110,51 +111,100 @@ pub async fn run(client: Client, namespace: String, instance: String) -> Result<
 
 /// Takes up what is released for as long as there is any.
 async fn work(ctx: Arc<Context>) -> Result<(), Fault> {
-    let mut queue = Queue::default();
-    let mut under_way = JoinSet::new();
-    let mut first_fault = None;
+    let mut work = Work::default();
+    let mut source = Source::new(&ctx);
     loop {
-        let looked = queue.refill(&ctx, under_way.is_empty()).await;
-        while under_way.len() < UNDER_WAY
-            && let Some(next) = queue.take()
-        {
-            under_way.spawn_local(carry_out(Arc::clone(&ctx), next));
+        let now = Instant::now();
+        if work.is_over(now) && source.is_fresh(now, Doing::Nothing) {
+            return work.faults.into_values().next().map_or(Ok(()), Err);
         }
-        if under_way.is_empty() && (looked.is_err() || queue.is_done()) {
-            first_fault = first_fault.or(looked.err());
-            return first_fault.map_or(Ok(()), Err);
-        }
+        let doing = work.doing();
+        let takes = work.under_way.len() < UNDER_WAY && work.queue.has_any(now);
         tokio::select! {
-            Some(ended) = under_way.join_next() => {
-                let ended = ended.unwrap_or_else(|_| {
-                    Err(Fault::Transient { doing: "carry out a Revocation", cause: "its task ended".to_owned() })
-                });
-                if let Err(fault) = ended {
-                    tracing::error!(%fault, "not finished; a new Job resumes it");
-                    first_fault.get_or_insert(fault);
-                }
-            }
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            Ok(place) = Arc::clone(&ctx.places).acquire_owned(), if takes => work.take_up(&ctx, place, now),
+            Some(ended) = work.under_way.join_next() => work.ended(ended),
+            news = source.next(doing) => match news {
+                News::Failed(fault) if work.under_way.is_empty() => return Err(fault),
+                news => work.hear(news, &ctx.me),
+            },
         }
     }
 }
 
+/// What this process has to do and is doing.
+#[derive(Default)]
+struct Work {
+    queue: Queue,
+    under_way: JoinSet<(Waiting, Result<(), Fault>)>,
+    /// What could not be finished, by uid.
+    faults: HashMap<String, Fault>,
+}
+
+impl Work {
+    fn take_up(&mut self, ctx: &Arc<Context>, place: OwnedSemaphorePermit, now: Instant) {
+        let Some(next) = self.queue.take(now) else { return };
+        let ctx = Arc::clone(ctx);
+        self.under_way.spawn_local(async move {
+            let ended = carry_out(&ctx, &next, place).await;
+            (next, ended)
+        });
+    }
+
+    fn ended(&mut self, ended: Result<(Waiting, Result<(), Fault>), JoinError>) {
+        match ended {
+            Err(_panicked) => {
+                let fault = Fault::Transient { doing: "carry out a Revocation", cause: "its task ended".to_owned() };
+                self.faults.insert(String::new(), fault);
+            }
+            Ok((waiting, Ok(()))) => {
+                self.faults.remove(&waiting.uid);
+            }
+            Ok((waiting, Err(fault))) => {
+                let revocation = waiting.name.clone();
+                self.faults.insert(waiting.uid.clone(), fault.clone());
+                let again = self.queue.again(waiting, Instant::now());
+                tracing::error!(revocation, %fault, again, "not finished; tried again, by this Job or a new one");
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News, me: &str) {
+        let now = Instant::now();
+        match news {
+            News::Listed(all) => self.queue.replace(all, me, now),
+            News::Released(one) => self.queue.add(one, me, now),
+            News::Over(uid) => self.queue.remove(&uid),
+            News::Failed(fault) => tracing::warn!(%fault, "what is released could not be listed; listed again"),
+        }
+    }
+
+    fn doing(&self) -> Doing {
+        match (self.under_way.is_empty(), self.queue.watches_claims()) {
+            (true, _) => Doing::Nothing,
+            (false, true) => Doing::Watching,
+            (false, false) => Doing::Working,
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.under_way.is_empty() && self.queue.is_done(now)
+    }
+}
+
 /// One Revocation from its gate to its end.
-async fn carry_out(ctx: Arc<Context>, waiting: Waiting) -> Result<(), Fault> {
-    let ctx = ctx.as_ref();
-    let place = ctx.places.acquire().await;
+async fn carry_out(ctx: &Context, waiting: &Waiting, place: OwnedSemaphorePermit) -> Result<(), Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
     let Some(revocation) = call("read the Revocation", api.get_opt(&waiting.name)).await? else { return Ok(()) };
     let name = waiting.name.as_str();
     let Some((released, inputs)) = pass(ctx, &revocation).await? else { return Ok(()) };
-    let Some(mut record) = record::Record::open(ctx, revocation, &waiting) else {
+    let Some(mut record) = record::Record::open(ctx, revocation, waiting) else {
         return Ok(()); // another process has it
     };
     let observer = observe::Observer::new(ctx, &released, &inputs, &record).await?;
     let observed = observer.observe(&record).await;
     let _memory = ctx.memory.acquire_many(observed.kib().min(MEMORY)).await;
     record.claim(&observed).await?;
-    act::act(ctx, &observer, observed.targets(), &mut record).await?;
+    let place = act::act(ctx, &observer, observed.targets(), &mut record, place).await?;
     if released.only_finish() {
         record.finish(Finished::Stopped, None);
         record.write().await?;

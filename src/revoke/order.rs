@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::queue::Waiting;
+use super::queue::{Released, Waiting};
 use super::*;
 use crate::api::revocation::Operation;
-use crate::api::{Person, convert};
+use crate::api::{Person, convert, names};
 use crate::kube::scenario::{Call, Scenario, on};
 use domain::employee::HrId;
 use domain::plan::{self, Action, Kind, Target};
@@ -156,18 +156,25 @@ fn proved(scenario: Scenario, in_its_place: &str) -> Scenario {
         .then(written(json!({"verdicts": [{"verdict": "Observed"}], "finished": "Revoked"})))
 }
 
-async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
-    let ctx = Context {
+/// One place, so that what is acted on shows its order.
+fn context(scenario: &Scenario) -> Context {
+    Context {
         client: scenario.client(),
         namespace: "rollcall".into(),
         instance: "rc".into(),
         me: "revoke-1".into(),
         own_namespaces: vec!["rollcall".into()],
         shared: Shared::default(),
-        places: Semaphore::new(1),
+        places: Arc::new(Semaphore::new(1)),
         memory: Semaphore::new(MEMORY as usize),
-    };
-    carry_out(Arc::new(ctx), Waiting { name: name(), uid: "r-uid".into(), silent: None }).await
+    }
+}
+
+async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
+    let ctx = context(scenario);
+    let place = Arc::clone(&ctx.places).acquire_owned().await.unwrap();
+    let released = Released::of(serde_json::from_value(revocation()).unwrap()).unwrap();
+    carry_out(&ctx, &Waiting::new(released, None), place).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,4 +261,33 @@ async fn a_claim_that_another_process_wrote_first_ends_this_one_before_any_act()
         .then(on(&format!("GET {path}")).answers(taken));
     carried_out(&scenario).await.unwrap_err();
     scenario.is_over();
+}
+
+/// A Revocation that is released, as a list or an event tells of it.
+fn released(name: &str, batch: Option<&str>) -> Value {
+    let mut revocation = revocation();
+    revocation["metadata"] = json!({"name": name, "uid": name, "labels": {names::BATCH: batch.unwrap_or(name)}});
+    revocation
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_released_while_a_batch_is_acted_on_is_next_by_a_watch_or_by_the_next_list() {
+    let all = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/revocations";
+    let list = || on(&format!("GET {all}?limit=500"));
+    let watch = || on(&format!("GET {all}?watch=true"));
+    let read = |name: &str| on(&format!("GET {all}/{name}"));
+    let (batch, later) = ([released("b1", Some("b")), released("b2", Some("b"))], released("later", None));
+    let [first, second] = batch.clone();
+    let everybody = json!([first, second, later]);
+    // The first of the batch holds the one place for as long as a call may last.
+    let held =
+        || Scenario::default().meanwhile(list().lists(everybody.clone())).then(list().lists(json!(batch.clone())));
+    let refused = || watch().refuses(403, "no watch");
+    for (what, watched) in [("a watch", watch().watches([later])), ("a list", refused())] {
+        let scenario =
+            held().meanwhile(refused()).together([read("b1").hangs(), watched]).then(read("later")).then(read("b2"));
+        let ended = tokio::task::LocalSet::new().run_until(work(Arc::new(context(&scenario)))).await;
+        assert!(ended.is_err(), "{what}: the one that was not answered is a new Job's");
+        scenario.is_over();
+    }
 }
