@@ -36,12 +36,13 @@ use kube::{Client, ResourceExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::Revocation;
 use crate::api::person::State;
+use crate::api::{Revocation, names};
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::stop;
 use crate::kube::telemetry::Metrics;
 use crate::kube::watched::Watch;
+use queue::{Aside, Lane};
 
 /// Field manager of everything control writes.
 pub const MANAGER: &str = "rollcall-control";
@@ -151,22 +152,35 @@ impl Context {
     pub fn person_changed(&self, name: &str) {
         let Some(person) = self.stores.people.get(name) else { return };
         let Some(status) = &person.status else { return };
-        if status.employment.as_ref().is_some_and(|standing| standing.state == State::Terminated) {
-            self.people.wake(status.policy.as_deref().unwrap_or_default(), name);
+        let left = status.employment.as_ref().filter(|employment| employment.state == State::Terminated);
+        if let Some(left) = left {
+            let policy = status.policy.as_deref().unwrap_or_default();
+            self.people.wake(&Lane::new(policy, left.run.as_deref().unwrap_or(name)), name);
         }
     }
 
     /// Has a Revocation looked at.
     pub fn revocation_changed(&self, name: &str) {
         if let Some(revocation) = self.stores.revocations.get(name) {
-            self.revocations.wake(&revocation.spec.policy, name);
+            self.wake(&revocation);
         }
+    }
+
+    fn wake(&self, revocation: &Revocation) {
+        let name = revocation.name_any();
+        let run = revocation.labels().get(names::RUN).unwrap_or(&name);
+        self.revocations.wake(&Lane::new(&revocation.spec.policy, run), &name);
+    }
+
+    /// What looks at a Revocation waits for the evidence.
+    pub fn aside(&self) -> Aside<'_> {
+        self.revocations.aside()
     }
 
     /// Has a Revocation looked at, if anything may still happen to it.
     pub fn wake_if_open(&self, revocation: &Revocation) {
         if owned_status::open(revocation) {
-            self.revocations.wake(&revocation.spec.policy, &revocation.name_any());
+            self.wake(revocation);
         }
     }
 
@@ -186,7 +200,7 @@ impl Context {
             self.person_changed(name);
             for revocation in self.stores.revocations_of(name) {
                 if owned_status::may_change(&revocation) {
-                    self.revocations.wake(&revocation.spec.policy, &revocation.name_any());
+                    self.wake(&revocation);
                 } else if !person::frozen(&revocation) {
                     self.wake_if_open(&revocation);
                 }

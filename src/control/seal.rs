@@ -74,6 +74,7 @@ pub async fn seal(
     person: Option<&Person>,
     rule: &str,
 ) -> Result<Evidence, Fault> {
+    let _aside = ctx.aside(); // others are planned and released meanwhile
     let story = story::of(revocation, part, person, rule, (ctx.clock)());
     let (answer, mut answered) = oneshot::channel();
     ctx.seals.waiting().push(Waiting { revocation: revocation.uid().unwrap_or_default(), story, answer });
