@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use rollcall::api::revocation::{Operation, Phase};
-use rollcall::api::{Revocation, SyncPolicy, names};
+use rollcall::api::{HRConnection, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 
 use crate::support::installation::{Consent, Installation, POLICY};
@@ -111,6 +111,61 @@ async fn nobody_starts_anything_but_the_revoker_in_its_namespace() {
     }));
     let secrets: Api<Secret> = Api::namespaced(rollcall.admin.clone(), &namespace);
     assert_eq!(refusal("a token Secret", secrets.create(&rehearsal, &secret).await).0, "policy");
+}
+
+#[tokio::test]
+async fn a_duration_or_a_percentage_in_other_words_is_answered_by_what_to_write() {
+    let rollcall = Installation::new("quantity", &[]).await;
+    let rehearse = PostParams { dry_run: true, ..PostParams::default() };
+    let connection = |over: Value| -> HRConnection {
+        let mut spec = json!({"source": {"file": {"from": {"configMap": {"name": "people", "key": "people.csv"}}}}});
+        overlay(&mut spec, over);
+        object(json!({"metadata": {"name": "hq"}, "spec": spec}))
+    };
+    let policy = |over: Value| -> SyncPolicy {
+        let mut spec = json!({"connections": [{"name": "hq"}], "timeZones": {"default": "UTC"}});
+        overlay(&mut spec, over);
+        object(json!({"metadata": {"name": "everyone"}, "spec": spec}))
+    };
+    let (connections, policies) = (rollcall.api::<HRConnection>(), rollcall.api::<SyncPolicy>());
+    let every = |text: &str| json!({"schedule": {"every": text}});
+    let shrink = |text: &str| json!({"trust": {"maxShrink": text}});
+    let after = |text: &str| json!({"lifecycle": {"termination": {"removeAfter": text}}});
+    let window = |text: &str| json!({"limits": {"people": {"window": text}}});
+    for fits in [every("15m"), every("1h30m"), every("1d"), json!({"timeout": "90s"}), shrink("0%"), shrink("100%")] {
+        connections
+            .create(&rehearse, &connection(fits.clone()))
+            .await
+            .unwrap_or_else(|error| panic!("{fits}: {error}"));
+    }
+    for fits in [after("0s"), after("72h"), window("1d12h")] {
+        policies.create(&rehearse, &policy(fits.clone())).await.unwrap_or_else(|error| panic!("{fits}: {error}"));
+    }
+    let (a_unit, a_sign) =
+        ("write a number and a unit (d, h, m or s), such as 15m", "write a whole number from 0 to 100 and %");
+    for (over, field, says) in [
+        (every("1 hour"), "spec.schedule.every", a_unit),
+        (every("60"), "spec.schedule.every", a_unit),
+        (every("0s"), "spec.schedule.every", a_unit),
+        (every("30m1h"), "spec.schedule.every", a_unit),
+        (json!({"timeout": ""}), "spec.timeout", a_unit),
+        (json!({"trust": {"staleAfter": "two days"}}), "spec.trust.staleAfter", a_unit),
+        (shrink("10"), "spec.trust.maxShrink", a_sign),
+        (json!({"trust": {"minOverlap": "ten percent"}}), "spec.trust.minOverlap", a_sign),
+        (json!({"trust": {"maxBadRecords": "101%"}}), "spec.trust.maxBadRecords", a_sign),
+        (json!({"trust": {"maxUnmappedStatuses": "1.5%"}}), "spec.trust.maxUnmappedStatuses", a_sign),
+    ] {
+        let (layer, said) = refusal(field, connections.create(&rehearse, &connection(over.clone())).await);
+        assert!(layer == "schema" && said.contains(field) && said.contains(says), "{over}: {said}");
+    }
+    for (over, field) in [
+        (after("3 days"), "spec.lifecycle.termination.removeAfter"),
+        (after(""), "spec.lifecycle.termination.removeAfter"),
+        (window("a day"), "spec.limits.people.window"),
+    ] {
+        let (layer, said) = refusal(field, policies.create(&rehearse, &policy(over.clone())).await);
+        assert!(layer == "schema" && said.contains(field) && said.contains(a_unit), "{over}: {said}");
+    }
 }
 
 #[tokio::test]

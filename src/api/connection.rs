@@ -52,7 +52,8 @@ pub struct HRConnectionSpec {
     pub schedule: Schedule,
     /// Time for one poll, with all pages and retries, such as `5m`.
     #[serde(default = "five_minutes")]
-    #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_duration())]
     pub timeout: String,
     /// Stops polling until the given instant. Both fields are required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,12 +151,13 @@ pub struct SecretKey {
 }
 
 /// How often a source is read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Schedule {
     /// Time between two reads, at least `10s`, such as `30m`, `1h` or `1d`. A part of it is added, different for each connection.
     #[serde(default = "one_hour")]
-    #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_duration())]
     pub every: String,
 }
 
@@ -200,25 +202,29 @@ pub struct CaBundle {
 }
 
 /// What makes a response trusted. Every percentage allows at least one person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Trust {
     /// How many fewer people a trusted response may contain than the last one, and than the maximum of the last seven days.
     #[serde(default = "ten_percent")]
-    #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_percentage())]
     pub max_shrink: String,
     /// How many known people must be the same as in the last trusted response, relative to the smaller of the two. Joiners do not
     /// count, nor people who are only missing (`maxShrink` limits these).
     #[serde(default = "ninety_five_percent")]
-    #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_percentage())]
     pub min_overlap: String,
     /// How many records may be set aside, because they cannot be read or share their id with another record.
     #[serde(default = "one_percent")]
-    #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_percentage())]
     pub max_bad_records: String,
     /// How many people may have an empty or unmapped status.
     #[serde(default = "one_percent")]
-    #[schemars(length(max = 4), regex(pattern = quantity::PERCENT))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_percentage())]
     pub max_unmapped_statuses: String,
     /// Fields that must be filled for at least one person in every response.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -230,7 +236,8 @@ pub struct Trust {
     pub sentinels: Sentinels,
     /// How old the last trusted response may be before removals wait. Default: three times `schedule.every`, and at least `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_duration())]
     pub stale_after: Option<String>,
 }
 

@@ -157,12 +157,13 @@ pub struct Lifecycle {
 }
 
 /// Access is revoked (`Cut`) with the first instant after the last day; recreated accounts are deleted (`Remove`) later.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Termination {
     /// Time between `Cut` and `Remove`, such as `72h`; `0s` is at once. The `Cut` itself never waits for it.
     #[serde(default = "three_days")]
-    #[schemars(length(max = 12), regex(pattern = quantity::DURATION_OR_ZERO))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_duration_or_zero())]
     pub remove_after: String,
 }
 
@@ -198,7 +199,8 @@ pub struct PeopleLimit {
     pub at_most: u32,
     /// Time over which leavers and objects are counted, such as `24h`.
     #[serde(default = "one_day")]
-    #[schemars(length(max = 12), regex(pattern = quantity::DURATION))]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_duration())]
     pub window: String,
 }
 

@@ -1,13 +1,34 @@
 //! Durations and percentages as users write them: strings in the schema, parsed once at the edge.
+//!
+//! A rule, and not a pattern, says in the schema what may be written: its message says what to write instead.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
+use kube::core::Rule;
 
-/// Pattern of a duration in the schema: `30s`, `5m`, `72h`, `90d`.
-pub const DURATION: &str = "^[1-9][0-9]{0,6}(s|m|h|d)$";
-/// Pattern of a duration that may be nothing: `0s`.
-pub const DURATION_OR_ZERO: &str = "^[0-9]{1,7}(s|m|h|d)$";
-/// Pattern of a percentage in the schema.
-pub const PERCENT: &str = "^(100|[1-9]?[0-9])%$";
+/// Most characters of a duration in the schema; more than one has, so that what is wrong is said by the rule.
+pub const LENGTH: usize = 32;
+/// A duration in the schema, by its units from the longest to the shortest: `30s`, `1h30m`, `90d`.
+const DURATION: &str = "^([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,7}s)?$";
+/// What to write.
+const WRITE_DURATION: &str = "write a number and a unit (d, h, m or s), such as 15m, 1h30m or 90d";
+
+/// The schema's rule of a duration.
+#[must_use]
+pub fn is_duration() -> Rule {
+    Rule::new(format!("self.matches('{DURATION}') && self.matches('[1-9]')")).message(WRITE_DURATION)
+}
+
+/// The schema's rule of a duration that may be nothing: `0s`.
+#[must_use]
+pub fn is_duration_or_zero() -> Rule {
+    Rule::new(format!("self.matches('{DURATION}') && self != ''")).message(WRITE_DURATION)
+}
+
+/// The schema's rule of a percentage.
+#[must_use]
+pub fn is_percentage() -> Rule {
+    Rule::new("self.matches('^(100|[1-9]?[0-9])%$')").message("write a whole number from 0 to 100 and %, such as 10%")
+}
 
 /// What was written cannot be read; names the field and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,12 +42,12 @@ pub struct Unreadable {
     pub expected: &'static str,
 }
 
-/// Reads `30s`, `5m`, `72h`, `90d`; a day is 24 hours.
+/// Reads `30s`, `1h30m`, `72h`, `90d`; a day is 24 hours.
 ///
 /// # Errors
 /// When the text is no such duration.
 pub fn duration(field: &'static str, text: &str) -> Result<SignedDuration, Unreadable> {
-    let unreadable = || Unreadable { field, text: text.to_owned(), expected: "a duration such as 30s, 5m, 72h or 90d" };
+    let unreadable = || Unreadable { field, text: text.to_owned(), expected: "a duration such as 15m, 1h30m or 90d" };
     let span: Span = text.parse().map_err(|_| unreadable())?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| unreadable())?;
     if duration.is_negative() { Err(unreadable()) } else { Ok(duration) }
@@ -49,7 +70,9 @@ mod tests {
 
     #[test]
     fn durations_read_as_written() {
-        for (text, seconds) in [("30s", 30), ("5m", 300), ("72h", 259_200), ("90d", 7_776_000), ("0s", 0)] {
+        for (text, seconds) in
+            [("30s", 30), ("5m", 300), ("72h", 259_200), ("90d", 7_776_000), ("1h30m", 5_400), ("0s", 0)]
+        {
             assert_eq!(duration("f", text).map(|d| d.as_secs()), Ok(seconds), "{text}");
         }
         for text in ["", "h", "-5m", "10", "1 year", "1mo"] {

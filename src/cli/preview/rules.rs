@@ -2,16 +2,20 @@
 //! what it would fill in, and without those that compare with an old object.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use cel::extractors::This;
 use cel::objects::{Key, Map};
 use cel::{Context, Program, Value};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
+use regex::Regex;
 use serde_json::Value as Json;
 
 use super::schema::Wrong;
 use super::yaml_span::{Node, Part};
+use domain::quote::quoted;
 
 /// Every rule of a schema that a manifest breaks.
 pub fn findings(manifest: &Node, schema: &JSONSchemaProps, found: &mut Vec<Wrong>) {
@@ -69,7 +73,8 @@ fn ask(value: &Json, node: Option<&Node>, line: u64, schema: &JSONSchemaProps, p
         if broken(&rule.rule, value) {
             let message = rule.message.as_deref().unwrap_or(&rule.rule);
             let path = if path.is_empty() { "manifest" } else { path };
-            found.push((line, format!("{path}: {message}")));
+            let written = value.as_str().map(|text| format!("{}: ", quoted(text))).unwrap_or_default();
+            found.push((line, format!("{path}: {written}{message}")));
         }
     }
     match value {
@@ -100,7 +105,10 @@ fn broken(rule: &str, value: &Json) -> bool {
     let Ok(program) = Program::compile(rule) else { return false };
     let mut context = Context::default();
     context.add_variable_from_value("self", of_json(value));
-    matches!(program.execute(&context), Ok(Value::Bool(false)))
+    let matching = |This(text): This<Arc<String>>, pattern: Arc<String>| {
+        Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(&text))
+    };
+    context.add_function("matches", matching).is_ok() && matches!(program.execute(&context), Ok(Value::Bool(false)))
 }
 
 fn of_json(value: &Json) -> Value {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::rules;
 use super::yaml_span::{Node, Part};
-use crate::api::{self, quantity};
+use crate::api;
 use domain::quote::quoted;
 
 /// What is wrong, and on which line.
@@ -96,16 +96,6 @@ fn map(node: &Node, entries: &[(String, u64, Node)], schema: &JSONSchemaProps, p
     }
 }
 
-/// What a pattern wants, in words with examples, where a pattern alone would not help.
-fn example(pattern: &str) -> Option<&'static str> {
-    match pattern {
-        quantity::DURATION => Some("a duration such as 30s, 30m, 1h or 3d"),
-        quantity::DURATION_OR_ZERO => Some("a duration such as 0s, 30m, 72h or 3d"),
-        quantity::PERCENT => Some("a whole percentage such as 10%"),
-        _ => None,
-    }
-}
-
 fn string(text: &str, schema: &JSONSchemaProps) -> Option<String> {
     let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     let words = schema.enum_.as_ref().map(|all| all.iter().filter_map(|one| one.0.as_str()).collect::<Vec<_>>());
@@ -118,8 +108,5 @@ fn string(text: &str, schema: &JSONSchemaProps) -> Option<String> {
     }
     let pattern = schema.pattern.as_deref()?;
     let fits = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
-    (!fits).then(|| match example(pattern) {
-        Some(example) => format!("{} is not {example}", quoted(text)),
-        None => format!("{} does not match {pattern}", quoted(text)),
-    })
+    (!fits).then(|| format!("{} does not match {pattern}", quoted(text)))
 }

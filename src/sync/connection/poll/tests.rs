@@ -250,7 +250,7 @@ fn a_pause_says_why_and_when_it_ends() {
 fn a_spec_that_cannot_be_followed_names_the_field() {
     let cases = [
         (json!({"schedule": {"every": "5s"}}), "spec.schedule.every: \"5s\" is less than 10s"),
-        (json!({"timeout": "x"}), "spec.timeout: \"x\" is not a duration such as 30s, 5m, 72h or 90d"),
+        (json!({"timeout": "x"}), "spec.timeout: \"x\" is not a duration such as 15m, 1h30m or 90d"),
         (json!({"trust": {"maxShrink": "x"}}), "spec.trust.maxShrink: \"x\" is not a percentage such as 10%"),
     ];
     for (spec, expected) in cases {
