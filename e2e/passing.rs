@@ -21,8 +21,8 @@ fn ended(status: &RevocationStatus) -> Option<Timestamp> {
 }
 
 async fn cut_of(rollcall: &Installation, id: &str) -> Option<RevocationStatus> {
-    let cuts = rollcall.revocations(id).await.into_iter();
-    cuts.filter(|revocation: &Revocation| revocation.spec.operation == Operation::Cut).next_back()?.status
+    let mut cuts = rollcall.revocations(id).await.into_iter();
+    cuts.rfind(|revocation: &Revocation| revocation.spec.operation == Operation::Cut)?.status
 }
 
 /// An account of this person that cannot be deleted.
