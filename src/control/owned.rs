@@ -364,7 +364,7 @@ impl Epochs {
     }
 
     /// When this plan of the Revocation was last drawn, if nothing of its person changed since.
-    pub fn standing(&self, uid: &str, person: &str, policy: Option<i64>, hash: &str) -> Option<Timestamp> {
+    pub fn drawn_at(&self, uid: &str, person: &str, policy: Option<i64>, hash: &str) -> Option<Timestamp> {
         let drawn = self.drawn.get(uid)?;
         (drawn.epoch == self.of(person) && drawn.policy == policy && drawn.hash == hash).then_some(drawn.at)
     }

@@ -12,7 +12,7 @@ use kube::api::ObjectMeta;
 use super::Context;
 use crate::api::revocation::{Returned, Step, TargetKind};
 use crate::api::{Revocation, convert, names};
-use domain::gate::Standing;
+use domain::gate::LeaverStatus;
 
 /// Annotation of a token Secret that names its account.
 const ACCOUNT: &str = names::TOKEN_OF;
@@ -174,7 +174,7 @@ fn note(ctx: &Context, found: &Found<'_>) {
 
 fn still_gone(ctx: &Context, revocation: &Revocation) -> bool {
     let person = ctx.stores.people.get(&revocation.spec.person);
-    convert::standing(person.as_deref()) == Standing::Ended
+    convert::leaver_status(person.as_deref()) == LeaverStatus::Ended
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 use tokio::sync::oneshot;
 
 use super::Context;
-use super::owned_status::Part;
+use super::owned_status::ControlStatus;
 use crate::api::revocation::Evidence;
 use crate::api::{Person, Revocation, names};
 use crate::kube::calls::call;
@@ -70,7 +70,7 @@ impl Seals {
 pub async fn seal(
     ctx: &Context,
     revocation: &Revocation,
-    part: &Part,
+    part: &ControlStatus,
     person: Option<&Person>,
     rule: &str,
 ) -> Result<Evidence, Fault> {

@@ -17,7 +17,7 @@ use self::wishes::told;
 use super::json_writer::Path;
 use domain::employee::Status;
 use domain::quote::quoted;
-use hris::definition::{self, Definition, Verdict};
+use hris::definition::{self, Definition, MappedStatus};
 use hris::json::{Paths, Taken};
 use hris::path::{self, plain};
 use hris::row::Slot;
@@ -294,7 +294,7 @@ pub(crate) fn key(text: &str) -> String {
 }
 
 /// Everything a status can mean.
-fn meanings(definition: &Definition) -> impl Iterator<Item = Verdict> {
+fn meanings(definition: &Definition) -> impl Iterator<Item = MappedStatus> {
     let words = definition.statuses.values().flat_map(|rule| [Some(rule.means), rule.when_starts_later]);
     let rules = definition.rules.iter().flat_map(|rule| [Some(rule.means), rule.when_starts_later]);
     words.chain(rules).flatten()

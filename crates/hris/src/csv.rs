@@ -22,7 +22,7 @@ use super::kind;
 use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
 use super::row::{Row, Slot, trim};
 use domain::capabilities::{Claim, Declared};
-use domain::employee::{Employee, EmploymentType, Failure, Read, Said, Status, Text};
+use domain::employee::{Employee, EmploymentType, Failure, Read, ReportedStatus, Status, Text};
 use domain::quote::quoted;
 
 /// Largest file.
@@ -194,7 +194,8 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
         }
     }
     let mut read = mapper.finish()?;
-    let (mut people, works) = (read.employees.iter(), |one: &&Employee| one.said != Said::Mapped(Status::Terminated));
+    let (mut people, works) =
+        (read.employees.iter(), |one: &&Employee| one.reported_status != ReportedStatus::Mapped(Status::Terminated));
     if people.clone().any(|one| works(&one)) && people.all(|one| one.work_email.is_empty()) {
         return Err(Failure::WrongColumns(vec!["email (empty for everybody)".to_owned()]));
     }

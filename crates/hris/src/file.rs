@@ -102,7 +102,7 @@ pub struct SftpFile {
 }
 
 /// What a look at a source comes to.
-pub enum Answer {
+pub enum Fetched {
     /// A whole answer.
     New(Box<Read>),
     /// The source says that it is what was believed before.
@@ -143,7 +143,7 @@ impl FileSource {
         (network, deadline, retry): (&Network, Instant, RetryPolicy),
         as_of: Date,
         cache: &mut FetchCache,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Fetched, Failure> {
         let bytes = match &self.from {
             FileFrom::Sftp(file) => return deliveries::look(self, file, network, as_of, cache).await,
             FileFrom::Bytes(bytes) => bytes.clone(),
@@ -151,7 +151,7 @@ impl FileSource {
                 let transport = Transport::new(network, None, deadline, retry)?;
                 match fetch(file, &transport, cache).await {
                     Ok(Some(bytes)) => bytes,
-                    Ok(None) => return Ok(Answer::Same),
+                    Ok(None) => return Ok(Fetched::Same),
                     Err(failure) => return Err(failure),
                 }
             }
@@ -160,7 +160,7 @@ impl FileSource {
         if read.is_err() {
             cache.forget();
         }
-        read.map(|read| Answer::New(Box::new(read)))
+        read.map(|read| Fetched::New(Box::new(read)))
     }
 
     /// Opens and reads the bytes of a file.

@@ -273,7 +273,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use domain::capabilities::{Capabilities, Seen};
+    use domain::capabilities::{Capabilities, PeopleShown};
     use domain::employee::{Field, Texts};
 
     fn view() -> View {
@@ -304,7 +304,7 @@ mod tests {
             trust: Trust::Believable,
             capabilities: Capabilities {
                 fields: vec![Field::EmployeeId, Field::Email],
-                seen: Seen { leavers: 1, ..Seen::default() },
+                seen: PeopleShown { leavers: 1, ..PeopleShown::default() },
                 ..Capabilities::default()
             },
             included: 1,

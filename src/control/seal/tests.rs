@@ -26,13 +26,13 @@ fn context(scenario: &Scenario) -> Context {
 }
 
 async fn sealed(scenario: &Scenario) -> Result<Evidence, Fault> {
-    let part = Part { phase: Some(Phase::Revoked), ..Part::of(&revocation()) };
+    let part = ControlStatus { phase: Some(Phase::Revoked), ..ControlStatus::of(&revocation()) };
     seal(&context(scenario), &revocation(), &part, None, "everyone/termination").await
 }
 
 /// What the records of this story are called, one after another, with the head after each.
 fn chained(records: usize) -> Vec<Sealed> {
-    let part = Part { phase: Some(Phase::Revoked), ..Part::of(&revocation()) };
+    let part = ControlStatus { phase: Some(Phase::Revoked), ..ControlStatus::of(&revocation()) };
     let story = story::of(&revocation(), &part, None, "everyone/termination", jiff::Timestamp::UNIX_EPOCH);
     let mut all: Vec<Sealed> = Vec::new();
     for _ in 0..records {

@@ -5,7 +5,7 @@ use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, FileType, OpenFlags, StatusCode};
 
-use super::completeness::{Delivery, Entry};
+use super::completeness::{Delivery, ListedFile};
 use super::ssh::{Ssh, Way};
 use domain::employee::Failure;
 
@@ -68,7 +68,7 @@ impl<'a> Folder<'a> {
     ///
     /// # Errors
     /// `Missing`, `Forbidden`, `TooLarge`, `Unreachable`.
-    pub(super) async fn list(&self, below: &str) -> Result<Vec<Entry>, Failure> {
+    pub(super) async fn list(&self, below: &str) -> Result<Vec<ListedFile>, Failure> {
         let path = self.path(below, "");
         let path = if path.is_empty() { ".".to_owned() } else { path };
         let handle = self.session.opendir(path).await.map_err(|error| self.failed(&error))?.handle;
@@ -199,9 +199,9 @@ impl<'a> Folder<'a> {
 }
 
 /// An entry that is a regular file, as far as the server says.
-fn entry(name: String, attributes: &FileAttributes) -> Option<Entry> {
+fn entry(name: String, attributes: &FileAttributes) -> Option<ListedFile> {
     let kind = attributes.permissions.map(FileType::from);
     let regular = kind.is_none_or(|kind| kind.is_file());
     let (size, modified) = (attributes.size?, attributes.mtime.unwrap_or_default());
-    (regular && !name.contains(['/', '\0'])).then_some(Entry { name, size, modified })
+    (regular && !name.contains(['/', '\0'])).then_some(ListedFile { name, size, modified })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::asking::Asking;
 use crate::definition::{Code, Export, Request, Where};
-use crate::http::Answer;
+use crate::http::HttpResponse;
 use crate::path::{Path, plain};
 use crate::session::Session;
 use domain::employee::Failure;
@@ -76,7 +76,7 @@ impl Exported {
     }
 
     /// What the export is called.
-    fn job(&self, answer: &Answer) -> Option<String> {
+    fn job(&self, answer: &HttpResponse) -> Option<String> {
         let text = match &self.words.job {
             Where::Header(name) => {
                 let text = answer.headers.get(name)?.to_str().ok()?.trim();
@@ -92,7 +92,7 @@ impl Exported {
 /// The name of an export's name.
 pub(crate) const JOB: &str = "job";
 
-fn json(answer: &Answer) -> Result<Value, Failure> {
+fn json(answer: &HttpResponse) -> Result<Value, Failure> {
     let body = answer.body.as_deref().unwrap_or_default();
     serde_json::from_slice(crate::json::unmarked(body))
         .map_err(|_| Failure::WrongFormat("the answer about an export is no JSON".to_owned()))
