@@ -135,7 +135,7 @@ impl Act {
         match self {
             Self::Withdraw { policy, revocation } => ledger.withdraw(policy, revocation),
             Self::Approve { policy, revocation, asked } => ledger.approve(policy, revocation, asked, now),
-            Self::Keep { policy, open } => ledger.keep(policy, open),
+            Self::Keep { policy, open } => ledger.retain(policy, open),
             Self::Count { policy, run, of, revocations, announced, unplanned, limits } => {
                 let run = ledger::Run { id: run, of: *of, revocations, announced, unplanned: *unplanned };
                 ledger.count_run(policy, &run, *limits, now);

@@ -89,7 +89,7 @@ impl ControlStatus {
         self.gate = None;
     }
 
-    /// The part as it will be once the story is over.
+    /// The part as it will be once the Revocation has ended.
     #[must_use]
     pub fn ending(&self, phase: Phase) -> Ending {
         Ending(Self { phase: Some(phase), gate: None, ..self.clone() })
@@ -120,7 +120,7 @@ impl ControlStatus {
         Ending(held)
     }
 
-    /// The part as it stands, of a story that is over and was never sealed.
+    /// The part as it stands, of a Revocation that has ended and was never sealed.
     #[must_use]
     pub fn unsealed(&self) -> Ending {
         Ending(self.clone())
@@ -304,7 +304,7 @@ mod tests {
         assert!(!part.sealed_behind(&Stop::Protected));
         part.end(part.shut(&Stop::Protected), Ok(evidence())).unwrap();
         assert!(part.sealed_behind(&Stop::Protected));
-        assert!(!part.sealed_behind(&Stop::Rejected), "another gate is another story");
+        assert!(!part.sealed_behind(&Stop::Rejected), "another gate is another record");
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn leaver(person: &Person, ctx: &Context) -> Option<(EmploymentState, Arc<SyncPo
 
 /// One more Revocation for what turned up after the plan was frozen; it acts only once approved.
 ///
-/// The story is read after the plan is drawn: an account the revoker has just made again is in the cluster before its uid
+/// The Revocations are read after the plan is drawn: an account the revoker has just made again is in the cluster before its uid
 /// is in the steps, but never before the claim. While a claim is open nothing can be told apart; its end wakes us again.
 async fn late(
     ctx: &Context,
@@ -183,7 +183,7 @@ pub fn frozen(revocation: &Revocation) -> bool {
     claimed || decided || !matches!(phase, None | Some(Phase::Held))
 }
 
-/// Uids that the Revocations of a story already deal with: targets, and the accounts that took their place.
+/// Uids that the Revocations of a termination already deal with: targets, and the accounts that took their place.
 #[must_use]
 pub fn known_uids<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
     told.filter_map(|revocation| revocation.status.as_ref())

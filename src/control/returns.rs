@@ -163,7 +163,7 @@ fn note(ctx: &Context, found: &Found<'_>) {
         let returned = Returned {
             kind: found.kind.to_owned(),
             namespace: found.meta.namespace.clone().unwrap_or_default(),
-            name: found.meta.name.as_deref().unwrap_or_default().chars().take(domain::plan::LONGEST_NAME).collect(),
+            name: found.meta.name.as_deref().unwrap_or_default().chars().take(domain::plan::MAX_NAME_LEN).collect(),
             uid: found.uid().to_owned(),
             at: (ctx.clock)(),
         };

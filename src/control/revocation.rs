@@ -1,4 +1,4 @@
-//! Opens or keeps shut the way from a plan to its Job, and closes the story when the revoker is done.
+//! Opens or keeps shut the way from a plan to its Job, and ends it when the revoker is done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,7 +143,7 @@ fn gate_inputs(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateIn
     }
 }
 
-/// Whether the revoker has begun: then the story goes on to its end.
+/// Whether the revoker has begun: then it goes on to its end.
 fn claimed(revocation: &Revocation) -> bool {
     revocation.status.as_ref().is_some_and(|status| status.claim.is_some())
 }
@@ -308,7 +308,7 @@ fn leave_the_count(ctx: &Context, inputs: &GateInputs) {
     }
 }
 
-/// The revoker is done: the phase follows from its verdicts, and the story is sealed.
+/// The revoker is done: the phase follows from its verdicts, and the record is sealed.
 async fn close(
     ctx: &Context,
     inputs: &GateInputs,
@@ -331,7 +331,7 @@ async fn end(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, endin
     Ok(ended(part))
 }
 
-/// What is said of a story that is over.
+/// What is said of a Revocation that has ended.
 fn ended(part: &ControlStatus) -> Report {
     let mut updates: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {

@@ -25,7 +25,7 @@ pub fn known(person: &Person, record: &Record) -> KnownPerson {
 
 /// What the names of the Revocations of a present termination begin with; none for somebody who has not left.
 #[must_use]
-pub fn story(person_name: &str, employment: &person::EmploymentState) -> Option<String> {
+pub fn termination_id(person_name: &str, employment: &person::EmploymentState) -> Option<String> {
     let left = employment.state == person::State::Terminated;
     left.then(|| roster::termination_id(person_name, employment.seen.unwrap_or(employment.since)))
 }
@@ -320,13 +320,13 @@ mod tests {
             ("left again, half done the last time", State::Terminated, left(now), "Released", before, Access::Stands),
             ("works here again", State::Active, None, "Revoked", now, Access::Stands),
         ];
-        for (what, state, left, phase, story, expected) in cases {
+        for (what, state, left, phase, seen, expected) in cases {
             let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
             let mut status = PersonStatus::default();
             show(&mut status, entry_of(state, left), &record_of("7"));
             status.access = Some(person::Access {
                 state: phase.into(),
-                revocation: format!("{}-cut", roster::termination_id("p-1", story)),
+                revocation: format!("{}-cut", roster::termination_id("p-1", seen)),
                 waits_for: None,
                 next_action_at: None,
                 remaining: 0,

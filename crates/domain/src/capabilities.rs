@@ -114,7 +114,7 @@ pub struct PeopleShown {
 }
 
 /// Longest text on the age of the data, in characters.
-const LONGEST_AGE: usize = 128;
+const MAX_AGE_LEN: usize = 128;
 
 /// What an answer shows of its source. `today` is the UTC day.
 #[must_use]
@@ -149,7 +149,7 @@ pub fn found(read: &Read, today: Date) -> Capabilities {
         leavers: declared.leavers.shown(seen.leavers),
         deletion: declared.deletion,
         photo: declared.photo,
-        data_age: declared.data_age.as_ref().map(|age| age.chars().take(LONGEST_AGE).collect()),
+        data_age: declared.data_age.as_ref().map(|age| age.chars().take(MAX_AGE_LEN).collect()),
         seen,
     }
 }

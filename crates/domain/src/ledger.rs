@@ -253,7 +253,7 @@ impl Ledger {
 
     /// Forgets what waits and can never be released: `open` are the uids of the Revocations that exist and are not
     /// cancelled, of people who are neither protected nor unknown. Nobody is held behind the others.
-    pub fn keep(&mut self, policy: &str, open: &BTreeSet<String>) {
+    pub fn retain(&mut self, policy: &str, open: &BTreeSet<String>) {
         self.forget(policy, |_, asked| !open.contains(&asked.uid));
     }
 

@@ -27,7 +27,7 @@ use super::timezone::Zones;
 use answer::{OfAnswer, still, with_answer};
 use calendar::{Calendar, Day};
 pub use person::termination_id;
-pub use runs::{MOST_RUNS, Run};
+pub use runs::{MAX_RUNS, Run};
 
 /// What stands on a Person beyond its identity: everything the roster decides from, and everything it decides.
 #[derive(Clone, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use super::faults::{Faults, RequestKind};
 const LARGEST: usize = 1 << 20;
 
 /// How many requests are remembered.
-const MOST_HEARD: usize = 10_000;
+const MAX_HEARD: usize = 10_000;
 
 /// A request.
 pub(crate) struct Asked {
@@ -172,7 +172,7 @@ impl State {
             return self.order(asked, order);
         }
         let part = self.system.part(asked, self.last.as_ref());
-        if self.heard.len() < MOST_HEARD {
+        if self.heard.len() < MAX_HEARD {
             self.heard.push(part.clone());
         }
         self.last = Some(part.clone());

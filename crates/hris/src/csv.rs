@@ -15,7 +15,7 @@ use csv::StringRecord;
 use jiff::civil::Date;
 
 pub use self::dialect::{Escape, Quote};
-use self::headers::{MOST_COLUMNS, fold, names, place, unread};
+use self::headers::{MAX_COLUMNS, fold, names, place, unread};
 pub use self::text::Encoding;
 use super::dates::{self, DateForm};
 use super::kind;
@@ -149,8 +149,8 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     let mut lines = Lines::new(text, separator, format);
     let header = lines.line()?.map(|line| line.cells.iter().map(fold).collect::<Vec<_>>());
     let header = header.ok_or_else(|| Failure::Missing("the file is empty".to_owned()))?;
-    if header.len() > MOST_COLUMNS {
-        return Err(Failure::WrongFormat(format!("the header has more than {MOST_COLUMNS} columns")));
+    if header.len() > MAX_COLUMNS {
+        return Err(Failure::WrongFormat(format!("the header has more than {MAX_COLUMNS} columns")));
     }
     let columns = place(&header, &format.columns, &format.name_parts)?;
     let none: BTreeSet<String> = format.none.iter().map(|word| trim(word).to_lowercase()).collect();

@@ -33,7 +33,7 @@ use self::name::Pattern;
 pub use self::openpgp::OpenPgp;
 pub use self::ssh::Login;
 use super::http::{Credential, Request, RetryPolicy, Transport};
-use super::{CsvFormat, Network, aside, csv};
+use super::{CsvFormat, Network, csv, spawn_blocking};
 use domain::employee::{Delivered, Failure, Read};
 
 /// Longest time for moving files away.
@@ -167,7 +167,7 @@ impl FileSource {
     async fn parse(&self, bytes: Vec<u8>, as_of: Date) -> Result<Read, Failure> {
         let (seal, format) = (self.seal.clone(), self.format.clone());
         let part = self.coverage == Coverage::Changes;
-        aside(move || {
+        spawn_blocking(move || {
             let (bytes, signed) = match seal {
                 None => (bytes, None),
                 Some(seal) => {

@@ -24,10 +24,10 @@ use super::path::{Path, plain as text_of};
 use domain::employee::Failure;
 
 /// Most bytes of all answers of one poll.
-const MOST_BYTES: usize = 2 * 1024 * 1024 * 1024;
+const MAX_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// Most requests of one poll, tries and sign-ins included: one for each of the most people there may be, and as many
 /// again.
-const MOST_REQUESTS: usize = 2_000_000;
+const MAX_REQUESTS: usize = 2_000_000;
 /// Most bytes of an error's body that are looked at.
 const LARGEST_ERROR: usize = 64 * 1024;
 
@@ -154,7 +154,7 @@ impl Transport {
     ) -> Result<Self, Failure> {
         let client = client(network, identity)?;
         let (network, throttle) = (network.clone(), Throttle::default());
-        let (bytes, requests) = (Budget::of(MOST_BYTES), Budget::of(MOST_REQUESTS));
+        let (bytes, requests) = (Budget::of(MAX_BYTES), Budget::of(MAX_REQUESTS));
         Ok(Self { client, network, deadline, retry, throttle, bytes, requests })
     }
 

@@ -116,7 +116,7 @@ pub struct ApiSource {
 }
 
 /// Longest time for one poll, whatever the connection says.
-const LONGEST: Duration = Duration::from_hours(24);
+const MAX_BUDGET: Duration = Duration::from_hours(24);
 
 /// Whether a source can be read as it is described, before anything is asked of it.
 ///
@@ -191,7 +191,7 @@ async fn look_with(
     retry: RetryPolicy,
     cache: &mut FetchCache,
 ) -> Result<Fetched, Failure> {
-    let deadline = Instant::now() + budget.min(LONGEST);
+    let deadline = Instant::now() + budget.min(MAX_BUDGET);
     let whole = async {
         match source {
             Source::Api(api) => {
@@ -217,7 +217,9 @@ pub async fn settle(source: &Source, network: &Network, cache: &mut FetchCache) 
 }
 
 /// Does heavy work apart from the threads that answer others: a large file would starve the lease.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+async fn spawn_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(Failure::WrongFormat("the answer could not be read".to_owned())))
 }

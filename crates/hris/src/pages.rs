@@ -29,7 +29,7 @@ use super::session::Session;
 use domain::employee::Failure;
 
 /// Most pages of one list.
-const MOST_PAGES: usize = 10_000;
+const MAX_PAGES: usize = 10_000;
 /// Largest page of a list, or of what is asked about several people.
 const LARGEST_PAGE: usize = 64 * 1024 * 1024;
 /// Largest page of what is asked about one person, many of which may be under way at once.
@@ -110,7 +110,7 @@ impl Pages {
         let first = First::Known(Box::new(Asking::new(base, request, values, own)?));
         let one = own.is_none_or(|(_, each)| each.len() < 2);
         let largest = if one { LARGEST_DETAIL } else { LARGEST_PAGE };
-        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES, largest })
+        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MAX_PAGES, largest })
     }
 
     /// The pages of a list.
@@ -128,7 +128,7 @@ impl Pages {
             Some(export) => First::Exported(Box::new(Exported::new(export, &list.request, base, values)?)),
         };
         let (paging, total) = (list.paging.clone(), list.total.clone());
-        Ok(Self { first, paging, total, paths, most: MOST_PAGES, largest: LARGEST_PAGE })
+        Ok(Self { first, paging, total, paths, most: MAX_PAGES, largest: LARGEST_PAGE })
     }
 
     /// The paths in the body of a page that say something of the list, for its `Paths`.
@@ -195,7 +195,7 @@ impl Pages {
                 None => (state, self.nothing()?),
                 Some(body) => {
                     let paths = Arc::clone(&self.paths);
-                    super::aside(move || {
+                    super::spawn_blocking(move || {
                         let trailer = json::read(&body, &paths, &mut |row| take(&mut state, row))?;
                         Ok((state, trailer))
                     })

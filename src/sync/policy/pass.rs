@@ -261,8 +261,8 @@ impl<'a> Writes<'a> {
         let theirs = self.revocations.get(name).into_iter().flatten().copied();
         let theirs: Vec<&Revocation> =
             theirs.filter(|revocation| Some(revocation.spec.person_uid.as_str()) == uid).collect();
-        let story = status.employment.as_ref().and_then(|employment| convert::story(name, employment));
-        let shown = mirror(story.as_deref(), &theirs, self.now);
+        let termination = status.employment.as_ref().and_then(|employment| convert::termination_id(name, employment));
+        let shown = mirror(termination.as_deref(), &theirs, self.now);
         status.access = shown.access;
         status.conditions = condition::merge(&status.conditions, shown.revoked.into_iter().collect(), None, self.now);
     }

@@ -14,17 +14,17 @@ use crate::ownership::comparable;
 use crate::scope::Out;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
-const MOST_ALIASES: usize = 64;
+const MAX_ALIASES: usize = 64;
 /// Longest alias, name and address that the schema takes.
-const LONGEST_ALIAS: usize = 512;
-const LONGEST_TEXT: usize = 256;
-const LONGEST_ADDRESS: usize = 320;
+const MAX_ALIAS_LEN: usize = 512;
+const MAX_TEXT_LEN: usize = 256;
+const MAX_ADDRESS_LEN: usize = 320;
 
 /// Two answers that announce a day are a day apart: a daily poll is never exactly a day after the one before.
 const A_DAY: SignedDuration = SignedDuration::from_hours(20);
 
 /// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
-/// when the termination was seen, so that leaving again is another story.
+/// when the termination was seen, so that leaving again is another termination.
 #[must_use]
 pub fn termination_id(person_name: &str, seen: Timestamp) -> String {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(seen.to_string()));
@@ -287,8 +287,8 @@ fn event(before: Option<&RosterEntry>, after: &RosterEntry) -> Option<LifecycleE
 }
 
 fn profile(employee: &Employee, manager: Option<String>) -> Profile {
-    let text = |text: &str| Some(text.chars().take(LONGEST_TEXT).collect()).filter(|text: &String| !text.is_empty());
-    let address = Some(&employee.work_email).filter(|address| (1..=LONGEST_ADDRESS).contains(&address.chars().count()));
+    let text = |text: &str| Some(text.chars().take(MAX_TEXT_LEN).collect()).filter(|text: &String| !text.is_empty());
+    let address = Some(&employee.work_email).filter(|address| (1..=MAX_ADDRESS_LEN).contains(&address.chars().count()));
     let mut texts = Texts::default();
     for kept in Text::all_kept() {
         texts.set(kept, employee.text(kept).and_then(text).map(Arc::from));
@@ -306,14 +306,14 @@ fn aliases(known: &[String], employee: &Employee, usernames: Vec<String>) -> Vec
         std::iter::once(user).chain(lower)
     });
     let current: Vec<String> =
-        address.into_iter().chain(users).filter(|alias| alias.chars().count() <= LONGEST_ALIAS).collect();
+        address.into_iter().chain(users).filter(|alias| alias.chars().count() <= MAX_ALIAS_LEN).collect();
     let mut aliases = known.to_vec();
     for alias in &current {
         if !aliases.contains(alias) {
             aliases.push(alias.clone());
         }
     }
-    while aliases.len() > MOST_ALIASES {
+    while aliases.len() > MAX_ALIASES {
         let oldest = aliases.iter().position(|alias| !current.contains(alias)).unwrap_or(0);
         aliases.remove(oldest);
     }

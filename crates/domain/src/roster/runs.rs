@@ -12,7 +12,7 @@ use super::{Access, Baseline, Draft, Rules};
 use crate::lifecycle::State;
 
 /// Most runs that are kept: those of leavers whose access stands, then the newest.
-pub const MOST_RUNS: usize = 20;
+pub const MAX_RUNS: usize = 20;
 
 /// The leavers of one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ fn recount(mut runs: Vec<Run>, drafts: &[Draft<'_>]) -> Vec<Run> {
         run.leavers = carried.get(run.id.as_str()).copied().unwrap_or_default();
     }
     runs.retain(|run| run.leavers > 0);
-    while runs.len() > MOST_RUNS {
+    while runs.len() > MAX_RUNS {
         let settled = runs.iter().position(|run| !unfinished.contains(run.id.as_str()));
         runs.remove(settled.unwrap_or(0));
     }

@@ -305,7 +305,7 @@ fn an_id_that_a_spreadsheet_damaged_refuses_the_file() {
 
 #[test]
 fn more_columns_than_any_system_has_are_no_header() {
-    let header: Vec<String> = (0..=headers::MOST_COLUMNS).map(|column| format!("c{column}")).collect();
+    let header: Vec<String> = (0..=headers::MAX_COLUMNS).map(|column| format!("c{column}")).collect();
     let failure = parse(&header.join(",")).map(|_| ());
     assert_eq!(failure, Err(Failure::WrongFormat("the header has more than 512 columns".to_owned())));
 }

@@ -20,7 +20,7 @@ const PROCESSED: &str = "processed";
 /// Where files go that cannot be read.
 const FAILED: &str = "failed";
 /// Most files of changes that are read together: the newest. What older ones said stands on the Persons.
-const MOST_CHANGES: usize = 100;
+const MAX_CHANGES: usize = 100;
 
 /// Looks into the folder, and reads what is new.
 ///
@@ -143,7 +143,7 @@ impl Visit<'_> {
         let mut files = self.moved(PROCESSED).await?;
         files.extend(waiting);
         files.sort_by_key(|file| (file.dated, file.folder.is_empty(), file.modified));
-        files.drain(..files.len().saturating_sub(MOST_CHANGES));
+        files.drain(..files.len().saturating_sub(MAX_CHANGES));
         if files.is_empty() {
             return self.cache.nothing(nothing);
         }

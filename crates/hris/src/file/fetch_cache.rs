@@ -10,7 +10,7 @@ use super::completeness::{Delivery, Sightings};
 use domain::employee::Failure;
 
 /// How long a source is believed that it has nothing new. Then it is asked for the whole file, in case it is wrong.
-const LONGEST: Duration = Duration::from_hours(24);
+const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// What is remembered of a file between two polls.
 #[derive(Default)]
@@ -85,7 +85,7 @@ impl FetchCache {
     pub(super) fn conditions(&self, now: Instant) -> HeaderMap {
         match &self.last {
             Some(Last { from: Origin::Http(headers, at), outcome: LastOutcome::Believed })
-                if now.saturating_duration_since(*at) < LONGEST =>
+                if now.saturating_duration_since(*at) < MAX_AGE =>
             {
                 headers.clone()
             }

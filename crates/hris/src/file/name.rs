@@ -5,7 +5,7 @@
 use jiff::civil::DateTime;
 
 /// Most stars in a pattern.
-const MOST_STARS: usize = 4;
+const MAX_STARS: usize = 4;
 /// What clients write under while they upload, without case.
 const UNFINISHED: [&str; 5] = [".tmp", ".part", ".filepart", ".incomplete", "~"];
 /// What holds the checksum of the file it is named after.
@@ -103,8 +103,8 @@ impl Pattern {
         if text.is_empty() || ignored(text, None) {
             return Err("names that begin with a dot or end like an unfinished upload are never read".to_owned());
         }
-        if times(Token::Any) > MOST_STARS {
-            return Err(format!("more than {MOST_STARS} stars"));
+        if times(Token::Any) > MAX_STARS {
+            return Err(format!("more than {MAX_STARS} stars"));
         }
         if DateField::ALL.iter().any(|part| times(Token::Digits(*part)) > 1) {
             return Err("a part of the date stands there twice".to_owned());

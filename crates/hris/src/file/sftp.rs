@@ -10,7 +10,7 @@ use super::ssh::{Ssh, Way};
 use domain::employee::Failure;
 
 /// Most entries of a folder that are looked at.
-const MOST_ENTRIES: usize = 10_000;
+const MAX_ENTRIES: usize = 10_000;
 /// Bytes asked for at once; every server gives as much.
 const PIECE: u32 = 32 * 1024;
 /// Most bytes of a small file.
@@ -79,7 +79,7 @@ impl<'a> Folder<'a> {
                 Ok(names) => {
                     seen += names.files.len().max(1); // an empty answer, over and over, ends as well
                     entries.extend(names.files.into_iter().filter_map(|file| entry(file.filename, &file.attrs)));
-                    if seen > MOST_ENTRIES {
+                    if seen > MAX_ENTRIES {
                         break Err(Failure::TooLarge);
                     }
                 }

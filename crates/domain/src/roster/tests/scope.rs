@@ -317,7 +317,7 @@ fn the_reasons_a_person_shows_fit_what_the_schema_takes() {
 
 // ---- Whatever comes ------------------------------------------------------------------------------------------------
 
-/// A policy's scope among those a story goes through.
+/// A policy's scope among those that the sequence goes through.
 fn scopes(which: u8) -> Rc<Scope> {
     match which {
         0 => Rc::default(),
