@@ -14,7 +14,7 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use super::schema::Wrong;
-use super::yaml_span::{Node, Part};
+use super::yaml_span::{Node, NodeKind};
 use domain::quote::quoted;
 
 /// Every rule of a schema that a manifest breaks.
@@ -27,12 +27,12 @@ pub fn findings(manifest: &Node, schema: &JSONSchemaProps, found: &mut Vec<Wrong
 /// A manifest as plain values, without what is null.
 fn plain(node: &Node) -> Json {
     match &node.part {
-        Part::Map(entries) => {
-            let said = entries.iter().filter(|(.., value)| !matches!(value.part, Part::Scalar(Json::Null)));
+        NodeKind::Map(entries) => {
+            let said = entries.iter().filter(|(.., value)| !matches!(value.part, NodeKind::Scalar(Json::Null)));
             Json::Object(said.map(|(key, _, value)| (key.clone(), plain(value))).collect())
         }
-        Part::List(items) => Json::Array(items.iter().map(plain).collect()),
-        Part::Scalar(value) => value.clone(),
+        NodeKind::List(items) => Json::Array(items.iter().map(plain).collect()),
+        NodeKind::Scalar(value) => value.clone(),
     }
 }
 
@@ -90,7 +90,7 @@ fn ask(value: &Json, node: Option<&Node>, line: u64, schema: &JSONSchemaProps, p
             let Some(JSONSchemaPropsOrArray::Schema(of)) = &schema.items else { return };
             for (place, item) in items.iter().enumerate() {
                 let child = match node.map(|node| &node.part) {
-                    Some(Part::List(nodes)) => nodes.get(place),
+                    Some(NodeKind::List(nodes)) => nodes.get(place),
                     _ => None,
                 };
                 ask(item, child, child.map_or(line, |child| child.line), of, &format!("{path}[{place}]"), found);
