@@ -2,7 +2,8 @@
 //!
 //! `refusals` tells the greater ones. Every attack is a row: who tries what, and which layer says no.
 
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use rollcall::api::Revocation;
 use serde_json::{Value, json};
 
 use crate::support::attempts::Try::{Create, Delete, Patch as Change, Status};
@@ -109,6 +110,47 @@ async fn what_rollcall_remembers_is_written_by_the_one_that_keeps_it_and_by_nobo
             ("control", "deletes the ledger", CONFIG_MAPS, Delete("rollcall-ledger"), "rbac"),
             ("admin", "rewrites the ledger", CONFIG_MAPS, Change("rollcall-ledger", data()), "policy"),
             ("admin", "deletes the ledger", CONFIG_MAPS, Delete("rollcall-ledger"), "policy"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn control_removes_no_revocation_but_one_that_ended_well_and_is_in_the_evidence() {
+    let rollcall = guarded("retention", &[]).await;
+    let control = rollcall.cluster.acting_as(&rollcall.identity("control"), &["system:authenticated"]).await;
+    let revocations: Api<Revocation> = Api::namespaced(control, &rollcall.namespace);
+    let evidence = json!({"name": "rollcall-evidence-00000001", "hash": "h", "previous": "p"});
+    for (name, status) in [
+        ("held", json!({"phase": "Held", "evidence": evidence})),
+        ("released", json!({"phase": "Released", "evidence": evidence})),
+        ("failed", json!({"phase": "Failed", "evidence": evidence})),
+        ("unsealed", json!({"phase": "Revoked"})),
+        ("ended", json!({"phase": "Revoked", "evidence": evidence})),
+        ("cancelled", json!({"phase": "Cancelled", "evidence": evidence})),
+    ] {
+        let revocation = object(json!({
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": name},
+            "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination",
+                "operation": "Cut", "due": "2026-01-01T00:00:00Z", "reason": "left"},
+        }));
+        revocations.create(&PostParams::default(), &revocation).await.unwrap();
+        let status = Patch::Merge(json!({"status": status}));
+        revocations.patch_status(name, &PatchParams::default(), &status).await.unwrap();
+    }
+    each(
+        &rollcall,
+        &rollcall.namespace,
+        vec![
+            ("control", "removes what waits", REVOCATIONS, Delete("held"), "policy"),
+            ("control", "removes what acts", REVOCATIONS, Delete("released"), "policy"),
+            ("control", "removes what failed", REVOCATIONS, Delete("failed"), "policy"),
+            ("control", "removes what is in no record", REVOCATIONS, Delete("unsealed"), "policy"),
+            ("control", "removes what ended well", REVOCATIONS, Delete("ended"), "none"),
+            ("control", "removes what was cancelled", REVOCATIONS, Delete("cancelled"), "none"),
+            ("sync", "removes what ended well", REVOCATIONS, Delete("ended"), "rbac"),
+            ("revoke", "removes what ended well", REVOCATIONS, Delete("ended"), "rbac"),
+            ("admin", "removes what waits", REVOCATIONS, Delete("held"), "none"),
         ],
     )
     .await;

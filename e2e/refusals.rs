@@ -158,6 +158,14 @@ async fn a_duration_or_a_percentage_in_other_words_is_answered_by_what_to_write(
         let (layer, said) = refusal(field, connections.create(&rehearse, &connection(over.clone())).await);
         assert!(layer == "schema" && said.contains(field) && said.contains(says), "{over}: {said}");
     }
+    let kept = |text: &str| json!({"retention": {"evidence": text}});
+    for fits in [kept("30d"), kept("99d"), kept("400d")] {
+        policies.create(&rehearse, &policy(fits.clone())).await.unwrap_or_else(|error| panic!("{fits}: {error}"));
+    }
+    for text in ["29d", "3d", "0d", "720h", "for ever", "030d"] {
+        let (layer, said) = refusal(text, policies.create(&rehearse, &policy(kept(text))).await);
+        assert!(layer == "schema" && said.contains("write days, 30d at least, such as 400d"), "{text}: {said}");
+    }
     for (over, field) in [
         (after("3 days"), "spec.lifecycle.termination.removeAfter"),
         (after(""), "spec.lifecycle.termination.removeAfter"),

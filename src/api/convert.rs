@@ -1,6 +1,6 @@
 //! From the kinds to the plain values of `domain`, and back. No decision is made here.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::condition::{ConditionType, Status};
 use super::person::Record;
@@ -102,6 +102,14 @@ pub fn limits(policy: &SyncPolicy, known: u32) -> Result<Limits, Unreadable> {
         objects: policy.spec.limits.objects.at_most,
         window: quantity::duration("spec.limits.people.window", &people.window)?,
     })
+}
+
+/// How long the Revocations of a policy are kept after they ended; of a policy that is gone, as long as by default.
+#[must_use]
+pub fn retention(policy: Option<&SyncPolicy>) -> SignedDuration {
+    let written = policy.map(|policy| policy.spec.retention.evidence.as_str());
+    let read = written.and_then(|text| quantity::duration("spec.retention.evidence", text).ok());
+    read.unwrap_or(SignedDuration::from_hours(400 * 24)).max(SignedDuration::from_hours(30 * 24))
 }
 
 /// The rule a plan follows, as its hash covers it: nothing of it changes while the plan waits.

@@ -59,6 +59,9 @@ pub struct SyncPolicySpec {
     /// People and objects that Rollcall never touches.
     #[serde(default)]
     pub protected: Protected,
+    /// How long what ended is kept.
+    #[serde(default)]
+    pub retention: Retention,
 }
 
 /// Whether a policy acts.
@@ -165,6 +168,18 @@ pub struct Termination {
     #[schemars(length(max = quantity::LENGTH))]
     #[x_kube(validation = quantity::is_duration_or_zero())]
     pub remove_after: String,
+}
+
+/// How long what ended is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Retention {
+    /// How long a person's Revocations are kept after the last of them ended well, at least `30d`. They are removed together, once
+    /// nothing of the person's access remains or waits. The evidence records stay.
+    #[serde(default = "four_hundred_days")]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_retention())]
+    pub evidence: String,
 }
 
 /// How many leavers and objects are acted on without approval. What exceeds a limit is held for approval.
@@ -351,6 +366,9 @@ impl SyncPolicy {
     }
 }
 
+fn four_hundred_days() -> String {
+    "400d".to_owned()
+}
 fn three_days() -> String {
     "72h".to_owned()
 }
@@ -365,6 +383,12 @@ const fn twenty() -> u32 {
 }
 const fn two_hundred() -> u32 {
     200
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { evidence: four_hundred_days() }
+    }
 }
 
 impl Default for Termination {

@@ -24,6 +24,13 @@ pub fn is_duration_or_zero() -> Rule {
     Rule::new(format!("self.matches('{DURATION}') && self != ''")).message(WRITE_DURATION)
 }
 
+/// The schema's rule of how long what ended is kept: whole days, thirty at least.
+#[must_use]
+pub fn is_retention() -> Rule {
+    Rule::new("self.matches('^(3[0-9]|[4-9][0-9]|[1-9][0-9]{2,4})d$')")
+        .message("write days, 30d at least, such as 400d")
+}
+
 /// The schema's rule of a percentage.
 #[must_use]
 pub fn is_percentage() -> Rule {

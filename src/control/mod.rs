@@ -22,6 +22,7 @@ mod owned;
 mod owned_status;
 mod person;
 mod queue;
+mod retention;
 mod returns;
 mod revocation;
 mod seal;
@@ -238,6 +239,7 @@ pub async fn run(
     tasks.spawn(count::keep(Arc::clone(&ctx)));
     tasks.spawn(jobs::check::keep(Arc::clone(&ctx)));
     tasks.spawn(jobs::keep(Arc::clone(&ctx)));
+    tasks.spawn(retention::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);
     tokio::select! {

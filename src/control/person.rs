@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::Context;
 use super::access::{self, Notice};
+use super::retention::long_ago;
 use crate::api::person::{self, EmploymentState};
 use crate::api::revocation::{Operation, Phase, RevocationSpec, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
@@ -54,9 +55,14 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
     let Some(cut) = told.iter().find(|revocation| revocation.name_any() == termination.cut()) else {
         let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
+        // What was known of it has expired; what turns up after that acts only once approved.
+        let forgotten = long_ago(termination.seen, convert::retention(Some(&policy)), (ctx.clock)());
+        if forgotten && owned.is_empty() {
+            return Ok(());
+        }
         let cut = RevocationSpec {
             owned: owned.into_iter().take(MAX_OWNED).collect(),
-            ..spec(person, &policy, &employment, Operation::Cut, termination.effective, false)
+            ..spec(person, &policy, &employment, Operation::Cut, termination.effective, forgotten)
         };
         return create(ctx, person, termination.cut(), cut).await;
     };
@@ -100,7 +106,7 @@ fn since(revocation: &Revocation, termination: &Termination) -> bool {
 
 /// Name of the removal that a cut calls for, and when the cut acted: once it is over and recreated anything, and there
 /// is none yet.
-fn removal(cut: &Revocation, told: &[Arc<Revocation>]) -> Option<(String, Timestamp)> {
+pub fn removal(cut: &Revocation, told: &[Arc<Revocation>]) -> Option<(String, Timestamp)> {
     let status = cut.status.as_ref().filter(|status| status.phase == Some(Phase::Revoked))?;
     let acted = status.acted?;
     let name = format!("{}-remove", cut.name_any().trim_end_matches("-cut"));

@@ -125,6 +125,12 @@ impl Stores {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(namespace);
     }
 
+    /// Takes a Revocation over as its watch does, and tells nobody.
+    #[cfg(test)]
+    pub fn learn(&self, revocation: Revocation) {
+        self.revocations.see(watcher::Event::Apply(revocation)).iter().for_each(|changed| self.group(changed));
+    }
+
     fn group(&self, changed: &Changed<Revocation>) {
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = &changed.before {

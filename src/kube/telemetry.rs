@@ -75,6 +75,7 @@ pub struct Metrics {
     people: Family<People, Gauge>,
     person_writes: Counter,
     revocations: Family<ByPhase, Gauge>,
+    expired: Counter,
     leader: Gauge,
     revoker_ready: Gauge,
     of_reconciles: Reconciles,
@@ -134,6 +135,8 @@ impl Default for Metrics {
         registry.register("person_writes", "Writes of Persons", person_writes.clone());
         let revocations = Family::default();
         registry.register("revocations", "Revocations, by phase", revocations.clone());
+        let expired = Counter::default();
+        registry.register("revocations_expired", "Revocations removed after their retention", expired.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
         let revoker_ready = Gauge::default();
@@ -153,6 +156,7 @@ impl Default for Metrics {
             people,
             person_writes,
             revocations,
+            expired,
             leader,
             revoker_ready,
             of_reconciles,
@@ -198,6 +202,11 @@ impl Metrics {
             let labels = ByPhase { phase: phase.as_str().to_owned() };
             self.revocations.get_or_create(&labels).set(by_phase.get(phase).copied().unwrap_or(0).into());
         }
+    }
+
+    /// A Revocation was removed after its retention.
+    pub fn expired(&self) {
+        self.expired.inc();
     }
 
     /// A reconcile of this kind begins; it is under way for as long as what is given back lives.

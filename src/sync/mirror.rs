@@ -59,6 +59,15 @@ pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Times
     Shown { access: Some(access), revoked }
 }
 
+/// Whether what a Person shows of this termination stands although no Revocation tells of it any more: it ended well, and its
+/// Revocations were removed when their retention had passed. Control plans it again where that was not the reason.
+#[must_use]
+pub fn stands(termination: &str, shown: Option<&Access>, revocations: &[&Revocation]) -> bool {
+    let over = [Phase::Revoked.as_str(), KEPT];
+    let ended = |access: &Access| access.revocation.starts_with(termination) && over.contains(&access.state.as_str());
+    shown.is_some_and(ended) && !revocations.iter().any(|other| name(other).starts_with(termination))
+}
+
 /// What is shown first, lowest first.
 fn rank(left: bool, revocation: &Revocation) -> u8 {
     match (revocation.spec.operation, phase(revocation)) {

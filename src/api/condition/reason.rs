@@ -177,6 +177,7 @@ vocabulary!(
         Unbound => "Unbound",
         Recreated => "Recreated",
         Removed => "Removed",
+        Expired => "Expired",
     }
 );
 

@@ -315,6 +315,11 @@ pub const EVENTS: &[EventRow] = &[
         "an empty Job of the revoker cannot run",
     ),
     event(
+        &[Reason::Expired],
+        "SyncPolicy, by control",
+        "Revocations were removed: the last of their person's ended longer ago than `retention.evidence`",
+    ),
+    event(
         &[Reason::Unbound, Reason::Recreated, Reason::Removed],
         "Person (with the number of objects), and each object acted on, by the revoker",
         "what was done; for a ClusterRoleBinding in namespace `default`",

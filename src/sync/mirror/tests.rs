@@ -267,3 +267,23 @@ fn what_remains_is_told_with_what_was_refused() {
     let nothing = with_residual(cut(Phase::Revoked), 1);
     assert_eq!(shown(true, &[nothing]).revoked, Some(condition::not_revoked(Reason::AccessRemains, message)));
 }
+
+#[test]
+fn what_ended_well_stands_when_its_revocations_are_removed_after_their_retention() {
+    let access = |revocation: &str, state: &str| {
+        serde_json::from_value::<Option<Access>>(serde_json::json!({"revocation": revocation, "state": state})).unwrap()
+    };
+    let another = operation("t1-late-cut", Operation::Cut, "2026-03-12T00:00:00Z", Phase::Held);
+    let before = operation("t0-cut", Operation::Cut, "2025-03-12T00:00:00Z", Phase::Revoked);
+    for (what, shown, revocations, expected) in [
+        ("removed", access("t1-cut", "Revoked"), vec![], true),
+        ("removed, and it was cancelled", access("t1-cut", KEPT), vec![], true),
+        ("that of another termination is there", access("t1-cut", "Revoked"), vec![&before], true),
+        ("something turned up since", access("t1-cut", "Revoked"), vec![&another], false),
+        ("it was of another termination", access("t0-cut", "Revoked"), vec![], false),
+        ("it had not ended", access("t1-cut", "Held"), vec![], false),
+        ("nothing was ever planned", None, vec![], false),
+    ] {
+        assert_eq!(stands("t1-", shown.as_ref(), &revocations), expected, "{what}");
+    }
+}

@@ -109,6 +109,7 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         time_zones: _,
         limits: _,
         protected: _,
+        retention: _,
     } = spec;
     let mut form = Canonical::new("policy", VERSION);
     form.each("connection", connections.iter().map(|connection| connection.name.as_str()));

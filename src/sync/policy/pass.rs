@@ -11,7 +11,7 @@ use crate::api::condition::{self, Reason};
 use crate::api::person::{PersonStatus, Record};
 use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
-use crate::sync::mirror::mirror;
+use crate::sync::mirror::{mirror, stands};
 use crate::sync::owned::OwnedKeys as Owners;
 use crate::sync::people::Write;
 use domain::employee::Employee;
@@ -262,6 +262,11 @@ impl<'a> Writes<'a> {
         let theirs: Vec<&Revocation> =
             theirs.filter(|revocation| Some(revocation.spec.person_uid.as_str()) == uid).collect();
         let termination = status.employment.as_ref().and_then(|employment| convert::termination_id(name, employment));
+        let before = person.and_then(|person| person.status.as_ref()?.access.clone());
+        if termination.as_deref().is_some_and(|termination| stands(termination, before.as_ref(), &theirs)) {
+            status.access = before;
+            return;
+        }
         let shown = mirror(termination.as_deref(), &theirs, self.now);
         status.access = shown.access;
         status.conditions = condition::merge(&status.conditions, shown.revoked.into_iter().collect(), None, self.now);

@@ -31,7 +31,8 @@ const REASONS: &str = "\
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \
     Cancelled NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope OverLimit Terminated TerminationWithdrawn \
-    Rehired Conflict InScope ScopeChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed";
+    Rehired Conflict InScope ScopeChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed \
+    Expired";
 
 fn stops() -> Vec<Stop> {
     let until = Timestamp::UNIX_EPOCH;
