@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, PostParams};
-use rollcall::api::Revocation;
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use rollcall::api::revocation::Phase;
+use rollcall::api::{Person, Revocation};
 use serde_json::json;
 
 use crate::support::decoys::make_decoys;
@@ -62,12 +62,20 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
     rollcall
         .policy(json!({"limits": {"people": {"atLeast": most, "atMost": most}, "objects": {"atMost": leavers * 10}}}))
         .await;
-    own(&rollcall, leavers).await;
+    let one_more = leavers.to_string();
+    own(&rollcall, leavers + u32::from(batch)).await;
     rollcall.learn(&rollcall.staff(0..people)).await;
+    let mut staff = rollcall.staff(0..people);
+    if batch {
+        staff = staff.person(&one_more).terminated(); // counted first, and released while the batch is acted on
+        hold(&rollcall, &one_more, json!({"reason": "later", "until": "2126-01-01T00:00:00Z", "by": "bench"})).await;
+        rollcall.learn(&staff).await;
+        rollcall.waits_for(&one_more, "Hold").await;
+    }
     let begun = Timestamp::now();
-    let left = (0..leavers).fold(rollcall.staff(0..people), |staff, id| staff.person(&id.to_string()).terminated());
+    let left = (0..leavers).fold(staff, |staff, id| staff.person(&id.to_string()).terminated());
     rollcall.learn(&left).await;
-    let mut approved = begun;
+    let (mut approved, mut lifted) = (begun, begun);
     if batch {
         let held = waits(&rollcall, leavers, |revocation| {
             revocation.status.as_ref()?.gate.as_ref()?.batch.clone().filter(|_| phase(revocation) == Some(Phase::Held))
@@ -75,10 +83,13 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
         .await;
         approved = Timestamp::now();
         rollcall.approve_batch(held.first().unwrap());
+        waits(&rollcall, 1, |revocation| revocation.status.as_ref()?.acted).await;
+        lifted = Timestamp::now();
+        hold(&rollcall, &one_more, json!(null)).await;
     }
     let status =
         |revocation: &Revocation| revocation.status.clone().filter(|_| phase(revocation) == Some(Phase::Revoked));
-    let done = waits(&rollcall, leavers, status).await;
+    let done = waits(&rollcall, leavers + u32::from(batch), status).await;
     let seen = done.iter().filter_map(|status| status.instants.as_ref()?.seen).min().unwrap();
     let from = if batch { approved } else { seen };
     let since = |at: Option<Timestamp>| at.map_or(f64::NAN, |at| at.duration_since(from).as_secs_f64());
@@ -99,7 +110,7 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
         ]
     };
     let (act, all) = if batch { (10.0, 120.0) } else { (5.0, 30.0) };
-    vec![
+    let mut figures = vec![
         Figure { figure: names[0], value: since(first), unit: "s", bar: Some(("at most", act)) },
         Figure { figure: names[1], value: since(verified), unit: "s", bar: Some(("at most", all)) },
         Figure {
@@ -108,7 +119,23 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
             unit: "calls",
             bar: Some(("at most", 60.0)),
         },
-    ]
+    ];
+    if batch {
+        let steps = rollcall.revocations(&one_more).await.into_iter().filter_map(|revocation| revocation.status);
+        let first = steps.flat_map(|status| status.steps).map(|step| step.at).min().unwrap();
+        let value = first.duration_since(lifted).as_secs_f64();
+        let figure = "a leaver while a batch is acted on: hold lifted → first act";
+        figures.push(Figure { figure, value, unit: "s", bar: Some(("at most", 5.0)) });
+    }
+    figures
+}
+
+/// Sets a hold on somebody, or lifts it.
+async fn hold(rollcall: &Installation, id: &str, hold: serde_json::Value) {
+    let people: Api<Person> = rollcall.api();
+    let name = rollcall.person(id).await.unwrap().name_any();
+    let patch = Patch::Merge(json!({"spec": {"hold": hold}}));
+    people.patch(&name, &PatchParams::default(), &patch).await.unwrap();
 }
 
 /// Calls of everybody since an instant; says which of them there were most of, for each leaver.

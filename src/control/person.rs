@@ -56,7 +56,8 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let Some(cut) = told.iter().find(|revocation| revocation.name_any() == termination.cut()) else {
         let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
         // What was known of it has expired; what turns up after that acts only once approved.
-        let forgotten = long_ago(termination.seen, convert::retention(Some(&policy)), (ctx.clock)());
+        let retention = convert::retention(Some(&policy));
+        let forgotten = employment.seen.is_some_and(|seen| long_ago(seen, retention, (ctx.clock)()));
         if forgotten && owned.is_empty() {
             return Ok(());
         }

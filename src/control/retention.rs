@@ -92,9 +92,8 @@ fn expired(
     let left = employment.filter(|employment| employment.state == State::Terminated);
     let policy = person.and_then(|person| person.status.as_ref()?.policy.as_deref()).unwrap_or_default();
     let done = left.is_none_or(|left| {
-        let seen = left.seen.unwrap_or(left.since);
         !owns
-            && long_ago(seen, retention(policy), now)
+            && left.seen.is_some_and(|seen| long_ago(seen, retention(policy), now))
             && told.iter().all(|revocation| !remains(revocation) && removal(revocation, told).is_none())
     });
     !told.is_empty() && told.iter().all(|revocation| over(revocation)) && done

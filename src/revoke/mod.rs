@@ -103,7 +103,7 @@ async fn own_namespace(client: &Client) -> Option<String> {
 /// # Flow          list, then each on its own: gate, look, claim, act, verify, confirm; new work is taken up meanwhile
 /// # Guarantees    acts on nothing but a `Released` plan; may do less than the plan, never more; run twice is run once
 /// # Assumptions   runs as the revoker's own ServiceAccount, caged by the chart's admission policies
-/// # Errors        the first transient fault, after the others were finished: the Job fails and a new one resumes
+/// # Errors        a transient fault of one that could not be finished, after the others were: a new Job resumes it
 pub async fn run(client: Client, namespace: String, instance: String) -> Result<(), Fault> {
     let ctx = Arc::new(Context::new(client, namespace, instance).await);
     tokio::task::LocalSet::new().run_until(work(ctx)).await
@@ -124,7 +124,7 @@ async fn work(ctx: Arc<Context>) -> Result<(), Fault> {
             Ok(place) = Arc::clone(&ctx.places).acquire_owned(), if takes => work.take_up(&ctx, place, now),
             Some(ended) = work.under_way.join_next() => work.ended(ended),
             news = source.next(doing) => match news {
-                News::Failed(fault) if work.under_way.is_empty() => return Err(fault),
+                News::Failed(fault) if work.under_way.is_empty() && !takes => return Err(fault),
                 news => work.hear(news, &ctx.me),
             },
         }

@@ -51,6 +51,7 @@ pub struct Source {
     api: Api<Revocation>,
     listing: Option<BoxFuture<'static, List>>,
     watch: Option<BoxStream<'static, kube::Result<WatchEvent<Revocation>>>>,
+    watched: Option<Instant>,
     /// When the last list ended, and how many it held.
     listed: Option<(Instant, usize)>,
 }
@@ -59,7 +60,7 @@ impl Source {
     /// Nothing known yet.
     pub fn new(ctx: &Context) -> Self {
         let api = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-        Self { api, listing: None, watch: None, listed: None }
+        Self { api, listing: None, watch: None, watched: None, listed: None }
     }
 
     /// Whether all that is released was listed just now, with this to do.
@@ -101,6 +102,7 @@ impl Source {
             Ok((released, version)) => {
                 if self.watch.is_none() {
                     self.watch = version.map(|version| watch(self.api.clone(), version));
+                    self.watched = Some(Instant::now());
                 }
                 News::Listed(released)
             }
@@ -108,7 +110,7 @@ impl Source {
         }
     }
 
-    /// What an event says. One that ends the watch has it begun again by the next list.
+    /// What an event says.
     fn heard(&mut self, event: Option<kube::Result<WatchEvent<Revocation>>>) -> Option<News> {
         match event {
             Some(Ok(WatchEvent::Added(revocation) | WatchEvent::Modified(revocation))) => {
@@ -118,7 +120,7 @@ impl Source {
             Some(Ok(WatchEvent::Deleted(revocation))) => revocation.metadata.uid.map(News::Over),
             Some(Ok(WatchEvent::Bookmark(_))) => None,
             Some(Ok(WatchEvent::Error(_))) | None => {
-                self.watch = None;
+                self.unwatched();
                 None
             }
             Some(Err(error)) => {
@@ -126,9 +128,18 @@ impl Source {
                     cause = calls::describe(&error),
                     "watch interrupted; what is released is listed instead"
                 );
-                self.watch = None;
+                self.unwatched();
                 None
             }
+        }
+    }
+
+    /// The watch ended. One that stood for long is begun again at once, by a list; one that is not to be had is not asked for
+    /// again and again.
+    fn unwatched(&mut self) {
+        self.watch = None;
+        if self.watched.take().is_some_and(|since| since.elapsed() >= MAX_LIST_AGAIN) {
+            self.listed = None;
         }
     }
 }
