@@ -120,12 +120,7 @@ const MAX_AGE_LEN: usize = 128;
 #[must_use]
 pub fn found(read: &Read, today: Date) -> Capabilities {
     let state = |employee: &Employee| {
-        let facts = Facts {
-            reported_status: employee.reported_status,
-            start: employee.start,
-            last_day: employee.last_day,
-            announced: None,
-        };
+        let facts = Facts::of(employee);
         derive_state(&facts, today).state
     };
     let count = |shows: &dyn Fn(&Employee) -> bool| {

@@ -258,12 +258,7 @@ fn unseen(employees: &[Employee], bounds: &Bounds, today: Date) -> Option<Findin
     let seen = |(id, sentinel): &&(HrId, Sentinel)| {
         let found = employees.binary_search_by(|employee| employee.id.cmp(id)).ok();
         found.and_then(|at| employees.get(at)).is_some_and(|employee| {
-            let facts = Facts {
-                reported_status: employee.reported_status,
-                start: employee.start,
-                last_day: employee.last_day,
-                announced: None,
-            };
+            let facts = Facts::of(employee);
             sentinel.fits(derive_state(&facts, today).state)
         })
     };

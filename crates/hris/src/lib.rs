@@ -82,7 +82,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::{CsvFormat, Encoding, Escape, Quote};
-pub use self::definition::{Definition, MappedStatus, Parameter, Refused};
+pub use self::definition::{Definition, Parameter, Refused};
 pub use self::file::{
     Complete, Coverage, FetchCache, Fetched, FileFrom, FileSource, HttpFile, Login, OpenPgp, SftpFile,
 };

@@ -216,12 +216,7 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         employee.text(Text::Location).and_then(|location| zones.at(location)).unwrap_or(zones.default_zone())
     });
     let today = zone.map_or_else(|| now.to_zoned(TimeZone::UTC).date(), |zone| zone.today(now));
-    let facts = Facts {
-        reported_status: employee.reported_status,
-        start: employee.start,
-        last_day: employee.last_day,
-        announced: None,
-    };
+    let facts = Facts::of(employee);
     let verdict = derive_state(&facts, today);
     let person = roster::person_name(namespace, connection, &employee.id);
     let out = rules.scope.out(employee, &ScopeSubject { connection, person: &person, state: verdict.state });

@@ -274,8 +274,7 @@ impl Memory {
 
 /// What a record says of somebody by itself.
 pub(super) fn state_of(employee: &Employee, today: Date) -> State {
-    let Employee { reported_status, start, last_day, .. } = *employee;
-    derive_state(&Facts { reported_status, start, last_day, announced: None }, today).state
+    derive_state(&Facts::of(employee), today).state
 }
 
 /// What else decides anything: in which zone somebody's days are counted, and whether they are in scope.

@@ -70,12 +70,7 @@ fn every_case_comes_out_right() {
             match (csv::read(case.file.as_bytes(), &format, DAY), case.refused) {
                 (Ok(read), None) => {
                     let state = |one: &domain::employee::Employee| {
-                        let facts = Facts {
-                            reported_status: one.reported_status,
-                            start: one.start,
-                            last_day: one.last_day,
-                            announced: None,
-                        };
+                        let facts = Facts::of(one);
                         derive_state(&facts, DAY).state
                     };
                     assert_eq!(read.bad.iter().map(|bad| bad.position).collect::<Vec<_>>(), case.aside, "{at}");

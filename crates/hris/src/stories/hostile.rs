@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::tls::{Authority, serve_tls};
+use super::tls::network_of;
 use super::*;
 
 fn packed(bytes: &[u8]) -> Vec<u8> {
@@ -78,10 +78,10 @@ async fn proxy(refuses: bool) -> (String, Arc<Mutex<Vec<String>>>) {
 
 #[tokio::test]
 async fn a_source_behind_a_proxy_is_asked_through_it_alone_and_by_tls() {
-    let own = Authority::new();
-    let url = serve_tls(own.server(None), Router::new().fallback(|| async { CSV })).await;
+    let own = test_tls::Authority::new();
+    let url = test_tls::serve(own.server("localhost", None), Router::new().fallback(|| async { CSV })).await;
     let place = url.trim_start_matches("https://").to_owned();
-    let network = |proxy: &str| Network { proxy: Some(super::super::proxy(proxy).unwrap()), ..own.network() };
+    let network = |proxy: &str| Network { proxy: Some(super::super::proxy(proxy).unwrap()), ..network_of(&own) };
     let source = file(&format!("{url}/people.csv?sig={SECRET}"));
 
     let (open, led) = proxy(false).await;
