@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     const EXAMPLE: &str =
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/hrconnection-own-connector.yaml"));
+        include_str!("../../../examples/hrconnection-own-connector.yaml");
 
     /// The ConfigMap and the connection of the example.
     fn example() -> (ConfigMap, HRConnectionSpec) {
