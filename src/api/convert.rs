@@ -110,7 +110,7 @@ pub fn rule(policy: &SyncPolicy) -> String {
     format!("{}/termination", policy.metadata.name.as_deref().unwrap_or_default())
 }
 
-/// Whether the newest answer of a connection is trusted, and no older than the connection allows.
+/// Whether the newest response of a connection is trusted, and no older than the connection allows.
 #[must_use]
 pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
     let Some(status) = &connection.status else { return false };
@@ -132,7 +132,7 @@ pub struct LiveObjects<'a> {
     pub person: Option<&'a Person>,
     /// Its policy; a policy that is gone only observes.
     pub policy: Option<&'a SyncPolicy>,
-    /// Whether the connections' newest answers are trusted.
+    /// Whether the connections' newest responses are trusted.
     pub trusted: bool,
     /// The ledger; `None` if it could not be read, which stops.
     pub ledger: Option<&'a Ledger>,

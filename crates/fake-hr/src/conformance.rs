@@ -121,7 +121,7 @@ impl Folder {
         let script = Script::open(&folder.join("pages"))?;
         let folder = Self { name, definition, expected, script, parameters, as_of };
         if folder.pages()? == 0 {
-            return Err(format!("{}: no answer to the request for people", folder.name));
+            return Err(format!("{}: no response to the request for people", folder.name));
         }
         Ok(folder)
     }

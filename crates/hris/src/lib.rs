@@ -221,5 +221,5 @@ async fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Failure::WrongFormat("the answer could not be read".to_owned())))
+    done.unwrap_or_else(|_| Err(Failure::WrongFormat("the response could not be read".to_owned())))
 }

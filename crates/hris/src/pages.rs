@@ -195,7 +195,7 @@ impl Pages {
             };
             let trailer = self.with_headers(trailer, &headers)?;
             if trailer.empty && page == 1 {
-                let why = "the first answer has an error where its list of records would be";
+                let why = "the first response has an error where its list of records would be";
                 return Err(Failure::WrongFormat(why.to_owned()));
             }
             if trailer.records > 0 && self.paging.is_some() && !digests.insert(trailer.digest) {
@@ -226,7 +226,7 @@ impl Pages {
             return Ok(ends);
         }
         match (walked.total, trailer.total) {
-            (_, None) => Err(Failure::WrongFormat("the answer does not say how many records there are".to_owned())),
+            (_, None) => Err(Failure::WrongFormat("the response does not say how many records there are".to_owned())),
             (Some(before), Some(now)) if before != now && now != 0 => {
                 Err(Failure::Truncated(format!("the number of records changed from {before} to {now} behind the last")))
             }

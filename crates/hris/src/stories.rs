@@ -157,7 +157,7 @@ async fn what_a_source_answers_is_told_apart_and_never_quoted() {
         (
             "a login page",
             vec![answer(200, &[("content-type", "text/HTML; charset=utf-8")], html)],
-            web("the answer is a web page (text/html); often it is a sign-in page"),
+            web("the response is a web page (text/html); often it is a sign-in page"),
             1,
         ),
         (
@@ -200,12 +200,12 @@ async fn what_a_source_answers_is_told_apart_and_never_quoted() {
             1,
         ),
         (
-            "half an answer",
+            "half a response",
             vec![cut(CSV)],
-            Failure::Truncated("the connection was lost in the middle of the answer".into()),
+            Failure::Truncated("the connection was lost in the middle of the response".into()),
             3,
         ),
-        ("too large an answer", vec![announced("67108865")], Failure::TooLarge, 1),
+        ("too large a response", vec![announced("67108865")], Failure::TooLarge, 1),
         (
             "half a file",
             vec![answer(200, &[], CSV.trim_end_matches("@example.com\n").trim_end_matches(",ada"))],

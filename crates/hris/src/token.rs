@@ -286,7 +286,7 @@ pub(super) const ASSERTION: &str = "assertion";
 pub(super) const NO_KEEPER: &str = "the refresh token is another one after each use, and there is nowhere to keep it";
 
 fn wrong(why: &str) -> Failure {
-    Failure::WrongFormat(format!("the answer to the sign-in {why}"))
+    Failure::WrongFormat(format!("the response to the sign-in {why}"))
 }
 
 /// A header whose value is never printed.

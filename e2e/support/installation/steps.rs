@@ -29,14 +29,14 @@ impl Installation {
 
     /// Waits until the Persons show the answer that this connection trusts.
     pub async fn settles(&self, connection: HRConnection) {
-        let trusted = connection.status.and_then(|status| status.last_trusted).expect("a trusted answer");
+        let trusted = connection.status.and_then(|status| status.last_trusted).expect("a trusted response");
         let policies: Api<SyncPolicy> = self.api();
-        eventually("the Persons show the trusted answer", || async {
+        eventually("the Persons show the trusted response", || async {
             let policy = policies.get(POLICY).await.unwrap();
             let (generation, status) = (policy.metadata.generation, policy.status?);
             let followed = status.observed_generation == generation; // the same answer may be shown of an older spec
             let settled = followed && status.conditions.iter().any(|c| c.is(ConditionType::Baseline, Status::True));
-            (settled && status.answer.as_ref() == Some(&trusted.answer)).then_some(())
+            (settled && status.response.as_ref() == Some(&trusted.response)).then_some(())
         })
         .await;
     }

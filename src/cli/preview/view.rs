@@ -39,7 +39,7 @@ pub struct View {
     pub unmapped_statuses: BTreeMap<String, u32>,
     /// Words for a kind of employment nobody mapped.
     pub unmapped_types: BTreeMap<String, u32>,
-    /// What was noticed of the answer as a whole: columns that are not read, the encoding.
+    /// What was noticed of the response as a whole: columns that are not read, the encoding.
     pub remarks: Vec<String>,
     /// Ids of people with the same address: what is marked with it belongs to none of them.
     pub shared_addresses: Vec<Vec<String>>,
@@ -71,7 +71,7 @@ pub enum Trust {
 /// A record that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SetAside {
-    /// Its place in the answer.
+    /// Its place in the response.
     pub position: usize,
     /// Why.
     pub reason: String,
@@ -136,7 +136,7 @@ impl Line {
 }
 
 impl View {
-    /// Looks at an answer. Nobody is told from an earlier one: there is none.
+    /// Looks at a response. Nobody is told from an earlier one: there is none.
     pub fn of(read: Read, manifests: &Manifests, settings: &Settings, rules: &Rules, now: Timestamp) -> Self {
         let connection = manifests.connection.name_any();
         let namespace = manifests.connection.namespace().unwrap_or_else(|| "rollcall".to_owned());

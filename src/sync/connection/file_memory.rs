@@ -44,7 +44,7 @@ impl FetchCaches {
 /// what is at hand are not the same answer.
 pub(super) fn afresh(connection: &HRConnection, asked_for: bool, snapshot: Option<&Snapshot>) -> bool {
     let shown = connection.status.as_ref().and_then(|status| status.last_trusted.as_ref());
-    let shown = shown.map(|trusted| trusted.answer.as_str());
+    let shown = shown.map(|trusted| trusted.response.as_str());
     asked_for || shown.is_none() || shown != snapshot.map(Snapshot::answer)
 }
 
@@ -59,7 +59,7 @@ mod tests {
         let mut connection = HRConnection::new("hq", spec);
         connection.metadata.uid = Some("uid".to_owned());
         connection.status = answer.map(|answer| {
-            let trusted = serde_json::json!({"time": "2026-03-01T00:00:00Z", "answer": answer, "employees": 1,
+            let trusted = serde_json::json!({"time": "2026-03-01T00:00:00Z", "response": answer, "employees": 1,
                 "statuses": {}, "highWater": 1, "source": "source"});
             serde_json::from_value(serde_json::json!({ "lastTrusted": trusted })).unwrap()
         });

@@ -217,7 +217,7 @@ fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
     let today = at.to_zoned(TimeZone::UTC).date();
     Trusted {
         time: at,
-        answer: snapshot.answer().to_owned(),
+        response: snapshot.answer().to_owned(),
         delivered: snapshot.delivered(),
         employees: count(snapshot.employees().len()),
         statuses,
@@ -253,11 +253,11 @@ pub(super) fn record(
 ) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let mut status = current_status(connection);
     let mut updates: Vec<ConditionUpdate> = seen.iter().flat_map(ResponseSummary::updates).collect();
-    let attempt = |outcome: Reason, answer: Option<String>, findings: &[Finding], prefix: &str| {
+    let attempt = |outcome: Reason, response: Option<String>, findings: &[Finding], prefix: &str| {
         let found = findings.iter().map(|finding| line(prefix, finding));
         let shown = seen.iter().flat_map(|seen| seen.set_aside.iter().chain(&seen.notes).cloned());
         let all = found.chain(shown);
-        Attempt { time: at, outcome: outcome.as_str().to_owned(), answer, findings: all.take(MAX_FINDINGS).collect() }
+        Attempt { time: at, outcome: outcome.as_str().to_owned(), response, findings: all.take(MAX_FINDINGS).collect() }
     };
     let age = |last: Option<&Trusted>| Age { at, stale_after: settings.stale_after, last: last.map(Trusted::as_of) };
     let before = age(status.last_trusted.as_ref());
@@ -307,7 +307,7 @@ pub(super) fn record(
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
             ]);
-            Attempt { time: at, outcome: NOTHING_NEW.to_owned(), answer: None, findings: Vec::new() }
+            Attempt { time: at, outcome: NOTHING_NEW.to_owned(), response: None, findings: Vec::new() }
         }
     });
     if let Some(seen) = seen {

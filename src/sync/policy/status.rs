@@ -52,7 +52,7 @@ pub fn conclude(
         people: tally.states,
         scope: tally.scope.or(before.scope.clone()),
         coverage: coverage.or(before.coverage.clone()),
-        answer: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.answer.clone()),
+        response: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.response.clone()),
         ..before
     };
     (status, report)

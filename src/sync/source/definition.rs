@@ -65,8 +65,7 @@ mod tests {
 
     use super::*;
 
-    const EXAMPLE: &str =
-        include_str!("../../../examples/hrconnection-own-connector.yaml");
+    const EXAMPLE: &str = include_str!("../../../examples/hrconnection-own-connector.yaml");
 
     /// The ConfigMap and the connection of the example.
     fn example() -> (ConfigMap, HRConnectionSpec) {

@@ -133,7 +133,7 @@ fn the_first_gate_that_stops_is_shown() {
         ("a leaver of the baseline", Facts { allowance: held(true), ..open() }, Some("Baseline")),
         ("counted before it became a baseline's", Facts { baseline: true, ..open() }, Some("Baseline")),
         (
-            "a leaver who falls out of scope with the same answer",
+            "a leaver who falls out of scope with the same response",
             Facts { allowance: held(true), leaves_scope: true, ..open() },
             Some("LeavesScope"),
         ),

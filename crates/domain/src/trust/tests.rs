@@ -66,7 +66,7 @@ fn day(n: i64) -> Timestamp {
 
 fn first(read: Read) -> Memory {
     let asked = Asked { remembered: false, ..asked() };
-    judge(read, &fresh(), &asked, &bounds(), day(0)).expect("the first answer is believed").memory
+    judge(read, &fresh(), &asked, &bounds(), day(0)).expect("the first response is believed").memory
 }
 
 fn reasons(judgement: &Result<Believed, Held>) -> Vec<&'static str> {

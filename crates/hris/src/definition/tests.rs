@@ -155,7 +155,7 @@ fn what_an_answer_says_of_itself_is_said_in_words_that_fit() {
         (list(&format!("{paged}empty: {{path: 'a..b', is: ['7024']}}")), "people.0.empty.path: no path"),
         (format!("{PLAIN}failed: [{{path: ''}}]\n"), "failed.0.path: no path"),
         (format!("{PLAIN}{join}"), "joins.jobs.list.choose: only in a list of people"),
-        (format!("{PLAIN}{detail}"), "details.one: nullIsEmpty: the answer is one record"),
+        (format!("{PLAIN}{detail}"), "details.one: nullIsEmpty: the response is one record"),
     ] {
         let refused = parse(&bad).unwrap_err();
         assert!(refused.contains(why), "{why}: {refused}");

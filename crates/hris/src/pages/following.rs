@@ -42,7 +42,7 @@ impl Pages {
         };
         let wrong = |at: &Where| match at {
             Where::Header(name) => Failure::WrongFormat(format!("the header {name} is not what was expected")),
-            Where::Path(_) => Failure::WrongFormat("the answer is not what was expected".to_owned()),
+            Where::Path(_) => Failure::WrongFormat("the response is not what was expected".to_owned()),
         };
         let number = |at: &Where| header(at).map(|text| text.parse::<usize>().map_err(|_| wrong(at))).transpose();
         let flag = |at: &Where| header(at).map(|text| text.parse::<bool>().map_err(|_| wrong(at))).transpose();
@@ -88,7 +88,7 @@ impl Pages {
         }
         match (walked.total, trailer.total) {
             // A page that lost its end would look like the last.
-            (_, None) => Err(Failure::WrongFormat("the answer does not say how many records there are".to_owned())),
+            (_, None) => Err(Failure::WrongFormat("the response does not say how many records there are".to_owned())),
             (Some(before), Some(now)) if before != now => {
                 Err(Failure::Truncated(format!("the number of records changed from {before} to {now} on page {page}")))
             }
@@ -107,7 +107,7 @@ impl Pages {
         page: &Trailer,
         walked: Walked,
     ) -> Result<Option<PageCursor>, Failure> {
-        let missing = |what: &str| Failure::WrongFormat(format!("the answer does not say {what}"));
+        let missing = |what: &str| Failure::WrongFormat(format!("the response does not say {what}"));
         let (step, offset) = match &self.paging {
             None => return Ok(None),
             Some(Paging::NextLink(_)) => {

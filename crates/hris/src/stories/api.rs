@@ -69,7 +69,7 @@ async fn an_api_that_gives_no_whole_answer_gives_none() {
         (
             "no total, so no end",
             vec![json(format!(r#"{{"data": [{}]}}"#, person("1")))],
-            Failure::WrongFormat("the answer does not say how many records there are".into()),
+            Failure::WrongFormat("the response does not say how many records there are".into()),
         ),
         (
             "an error with status 200",

@@ -29,8 +29,8 @@ async fn a_packed_answer_counts_by_what_comes_out_of_it() {
     assert!(bomb.len() < csv::LARGEST / 100, "{}", bomb.len());
     let mut cut = packed(CSV.as_bytes());
     cut.truncate(cut.len() / 2);
-    let unasked = || Failure::WrongFormat("the answer is in an encoding nobody asked for".into());
-    let lost = Failure::Truncated("the connection was lost in the middle of the answer".into());
+    let unasked = || Failure::WrongFormat("the response is in an encoding nobody asked for".into());
+    let lost = Failure::Truncated("the connection was lost in the middle of the response".into());
     for (what, answer, found) in [
         ("packed", encoded("gzip", packed(CSV.as_bytes())), Ok(1)),
         ("as it is", encoded("identity", CSV.into()), Ok(1)),

@@ -196,7 +196,7 @@ async fn a_list_that_is_not_whole_is_a_failure() {
         (
             "page: {query: p, ends: {more: more}}",
             vec![page(&[1], json!({}))],
-            format("the answer does not say whether there are more pages"),
+            format("the response does not say whether there are more pages"),
         ),
         (
             "page: {query: p, ends: {more: more}}",
@@ -211,7 +211,7 @@ async fn a_list_that_is_not_whole_is_a_failure() {
         (
             "cursor: {at: next, query: c, more: more}",
             vec![page(&[1], json!({"more": true}))],
-            format("the answer does not say how the next page is asked for"),
+            format("the response does not say how the next page is asked for"),
         ),
         (
             "offset: {query: o, ends: total}",

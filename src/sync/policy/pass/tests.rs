@@ -102,7 +102,7 @@ fn nothing_changed_nothing_written() {
     assert!(ids(&again.leavers).is_empty() && ids(&again.rest).is_empty());
     cluster.0.snapshot = None;
     let restarted = cluster.pass();
-    assert!(ids(&restarted.rest).is_empty(), "also after a start, before an answer");
+    assert!(ids(&restarted.rest).is_empty(), "also after a start, before a response");
 }
 
 #[test]

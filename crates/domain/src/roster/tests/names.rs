@@ -10,7 +10,7 @@ fn a_manager_is_found_by_address_or_id_if_it_is_one_person() {
         ("the address", by(Manager::Email("2@Example.com".into())), Some("2")),
         ("the id", by(Manager::Id(HrId("2".into()))), Some("2")),
         ("an address two people have", by(Manager::Email("3@example.com".into())), None),
-        ("nobody of the answer", by(Manager::Id(HrId("9".into()))), None),
+        ("nobody of the response", by(Manager::Id(HrId("9".into()))), None),
     ];
     for (what, person, expected) in cases {
         let mut world = ClusterInventory::settled();

@@ -60,7 +60,7 @@ fn who_is_out_of_scope_gets_no_person_and_is_counted_with_the_reason() {
     assert_eq!((world.has("1"), world.has("2"), world.has("3")), (true, false, false));
     let excluded = BTreeMap::from([(Out::NotIncluded(Kind::Department), 1), (Out::Unknown(Kind::Department), 1)]);
     assert_eq!(plan.scope, Some(Scoped { included: 1, excluded }));
-    assert_eq!(world.plan(None, noon()).scope, None, "nothing is counted without an answer");
+    assert_eq!(world.plan(None, noon()).scope, None, "nothing is counted without a response");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn who_moves_out_of_scope_is_never_a_leaver_whatever_the_record_says() {
         let why = world.entry("7").employment.message();
         assert!(why.starts_with("out of scope: ") && why.contains("; the record says: "), "{what}: {why}");
         world.midnight(hours(48));
-        assert_eq!(world.state("7"), State::OutOfScope, "{what}: also without an answer");
+        assert_eq!(world.state("7"), State::OutOfScope, "{what}: also without a response");
     }
 }
 

@@ -195,7 +195,7 @@ fn an_address_that_several_share_moves_nowhere_when_they_get_their_own() {
 fn a_memory_of_before_people_were_remembered_knows_their_ids_alone() {
     let stored = String::from_utf8(remembered(company(40)).stored().expect("stored")).expect("text");
     let mut old: serde_json::Value = serde_json::from_str(&stored).expect("JSON");
-    let last = old["last"].as_object_mut().expect("an answer");
+    let last = old["last"].as_object_mut().expect("a response");
     assert!(last.remove("traits").is_some());
     let old = Memory::parse(old.to_string().as_bytes()).expect("an older memory is read");
     let mut moved = company(40);

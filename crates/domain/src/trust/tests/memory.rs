@@ -58,7 +58,7 @@ fn a_memory_of_another_form_is_not_read() {
 #[test]
 fn the_overlap_of_a_hundred_thousand_is_told_within_two_percent() {
     let memory = first(people(0..100_000));
-    let last = memory.last().expect("an answer");
+    let last = memory.last().expect("a response");
     for gone in [0, 1_000, 3_000, 5_000, 8_000, 10_000] {
         let people = people(gone..100_000 + gone).employees;
         let told = last.still_there(&memory.hashed(&people));
