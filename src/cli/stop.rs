@@ -24,13 +24,13 @@ pub struct Options {
     #[command(flatten)]
     cluster: Cluster,
     #[command(flatten)]
-    wish: Wish,
+    wish: Choice,
 }
 
 /// Stop, or go on.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct Wish {
+struct Choice {
     /// Stop everything; the reason is shown in conditions
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,

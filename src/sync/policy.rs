@@ -127,7 +127,7 @@ struct PassInputs {
     /// wait for it.
     trouble: Option<Fault>,
     /// What control found out about the revoker; none before it has tried.
-    revoker: Option<revoker::Record>,
+    revoker: Option<revoker::RevokerCheck>,
 }
 
 /// Reads the connection, and finds the last believed answer and what the baseline is worth.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::faults::RequestKind;
 use super::routes::Routes;
-use super::serve::{Asked, FakeResponse, ResponseBody, System};
+use super::serve::{FakeRequest, FakeResponse, ResponseBody, System};
 use domain::quote::quoted;
 
 /// What `responses.json` says.
@@ -104,11 +104,11 @@ impl Recorded {
 }
 
 impl System for Recorded {
-    fn part(&self, asked: &Asked, before: Option<&RequestKind>) -> RequestKind {
+    fn part(&self, asked: &FakeRequest, before: Option<&RequestKind>) -> RequestKind {
         self.routes.part(asked, before)
     }
 
-    fn answer(&mut self, asked: &Asked) -> FakeResponse {
+    fn answer(&mut self, asked: &FakeRequest) -> FakeResponse {
         let to = format!("{} {}", asked.method, asked.path);
         let is_token = self.is_token(&to);
         if !is_token {

@@ -16,7 +16,7 @@ use domain::employee::{Employee, Manager, Read, Text, Texts};
 use domain::lifecycle::{Facts, derive_state};
 use domain::roster;
 use domain::scope::{Out, ScopeSubject};
-use domain::trust::{self, Asked, Finding, Memory};
+use domain::trust::{self, Finding, Memory, PollContext};
 
 /// The namespace that Rollcall is installed in, unless somebody chose another.
 const INSTALLED_IN: &str = "rollcall";
@@ -155,7 +155,7 @@ impl View {
         let mut remarks = read.remarks.clone();
         remarks.extend(elsewhere(manifests.connection.namespace().as_deref()));
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
-        let asked = Asked { source: "preview", remembered: false, accepted: None, known_people: &[] };
+        let asked = PollContext { source: "preview", remembered: false, accepted: None, known_people: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
             Ok(believed) => {
                 let repeated: Vec<&str> = believed.repeated.iter().map(|id| id.0.as_str()).collect();

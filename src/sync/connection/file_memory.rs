@@ -52,7 +52,7 @@ pub(super) fn afresh(connection: &HRConnection, asked_for: bool, snapshot: Optio
 mod tests {
     use super::*;
     use domain::employee::{Employee, HrId, Read, ReportedStatus, Status};
-    use domain::trust::{Asked, Bounds, Memory, judge};
+    use domain::trust::{Bounds, Memory, PollContext, judge};
 
     fn connection(answer: Option<&str>) -> HRConnection {
         let spec = serde_json::from_value(serde_json::json!({"source": {}})).unwrap();
@@ -82,7 +82,7 @@ mod tests {
             always_present: vec![],
             sentinels: vec![],
         };
-        let asked = Asked { source: "source", remembered: false, accepted: None, known_people: &[] };
+        let asked = PollContext { source: "source", remembered: false, accepted: None, known_people: &[] };
         judge(read, &Memory::fresh(&[1; 32]), &asked, &bounds, jiff::Timestamp::UNIX_EPOCH).unwrap().snapshot
     }
 

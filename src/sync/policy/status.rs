@@ -94,7 +94,7 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
 }
 
 /// Whether anybody's access would end at all.
-fn of_revoker(found: Option<&revoker::Record>) -> ConditionUpdate {
+fn of_revoker(found: Option<&revoker::RevokerCheck>) -> ConditionUpdate {
     match found {
         None => condition::revoker_not_checked(),
         Some(found) if found.ready => condition::revoker_ready(found.at),

@@ -34,8 +34,8 @@ fn seen(baseline: Baseline) -> PassInputs {
     }
 }
 
-fn found(ready: bool) -> revoker::Record {
-    revoker::Record { shape: "s".into(), ready, at: noon(), message: "no node takes its pod".into() }
+fn found(ready: bool) -> revoker::RevokerCheck {
+    revoker::RevokerCheck { shape: "s".into(), ready, at: noon(), message: "no node takes its pod".into() }
 }
 
 fn revoker() -> ConditionUpdate {

@@ -48,7 +48,7 @@ pub(super) fn stated(
     let notice = notice(&facts, before, sight.taken, day);
     let previous = before.map(|before| &before.employment);
     let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.derived, rules));
-    let told = Told { derived: sight.derived, facts: &facts, notice };
+    let told = Statement { derived: sight.derived, facts: &facts, notice };
     let mut employment = match (before, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(previous, out, told, day, now),
         (Some(before), _) if stays_left(before, &facts, day) => {
@@ -72,7 +72,7 @@ pub(super) fn stated(
 
 /// What is told of somebody.
 #[derive(Clone, Copy)]
-struct Told<'a> {
+struct Statement<'a> {
     derived: DerivedState,
     facts: &'a Facts,
     notice: Option<Notice>,
@@ -127,7 +127,7 @@ pub(super) fn unstated(
     let announced = facts.announced.is_some();
     let derived = derive_state(&facts, day.today);
     let leaves = derived.state == State::Terminated;
-    let told = Told { derived, facts: &facts, notice: before.notice };
+    let told = Statement { derived, facts: &facts, notice: before.notice };
     let keeps = (before.employment.left.is_some() && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && rules.baseline == Baseline::Awaited);
@@ -156,7 +156,7 @@ fn still_out(id: &HrId, before: &RosterEntry, missing_since: Option<Timestamp>, 
 fn out_of_scope(
     before: Option<&EmploymentState>,
     out: Out,
-    told: Told<'_>,
+    told: Statement<'_>,
     day: &Day,
     now: Timestamp,
 ) -> EmploymentState {
@@ -205,8 +205,13 @@ fn notice(facts: &Facts, before: Option<&RosterEntry>, taken: Timestamp, day: &D
     Some(Notice { confirmed: earlier.confirmed || again, ..earlier })
 }
 
-fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day, now: Timestamp) -> EmploymentState {
-    let Told { derived, facts, notice } = told;
+fn employment_state(
+    before: Option<&EmploymentState>,
+    told: Statement<'_>,
+    day: &Day,
+    now: Timestamp,
+) -> EmploymentState {
+    let Statement { derived, facts, notice } = told;
     let same = before.filter(|before| before.state == derived.state);
     let left = same.and_then(|before| before.left.clone());
     let left = (derived.state == State::Terminated).then(|| {

@@ -62,7 +62,7 @@ pub(super) struct Last {
 }
 
 /// An answer that is to be remembered.
-pub(super) struct Answered<'a> {
+pub(super) struct NewlyTrusted<'a> {
     /// Its digest.
     pub(super) answer: &'a str,
     /// Its people.
@@ -237,7 +237,7 @@ impl Memory {
     /// new measure.
     ///
     /// An answer that names only some leaves the measure as it was: the last whole answer's people.
-    pub(super) fn after(&self, new: &Answered<'_>, today: Date, afresh: bool) -> Self {
+    pub(super) fn after(&self, new: &NewlyTrusted<'_>, today: Date, afresh: bool) -> Self {
         let last = self.last.as_ref();
         let mut most = last.filter(|_| !afresh || new.part).map_or_else(BTreeMap::new, |last| last.most.clone());
         most.retain(|day, _| recent(*day, today));

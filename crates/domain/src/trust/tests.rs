@@ -52,8 +52,8 @@ fn bounds() -> Bounds {
     }
 }
 
-fn asked() -> Asked<'static> {
-    Asked { source: SOURCE, remembered: true, accepted: None, known_people: &[] }
+fn asked() -> PollContext<'static> {
+    PollContext { source: SOURCE, remembered: true, accepted: None, known_people: &[] }
 }
 
 fn fresh() -> Memory {
@@ -65,7 +65,7 @@ fn day(n: i64) -> Timestamp {
 }
 
 fn first(read: Read) -> Memory {
-    let asked = Asked { remembered: false, ..asked() };
+    let asked = PollContext { remembered: false, ..asked() };
     judge(read, &fresh(), &asked, &bounds(), day(0)).expect("the first response is believed").memory
 }
 
@@ -157,7 +157,7 @@ fn a_held_answer_is_compared_no_more_than_the_last_trusted_one() {
 #[test]
 fn a_changed_source_with_the_same_people_is_believed_and_with_others_held() {
     let memory = first(people(0..10));
-    let asked = Asked { source: "another", ..asked() };
+    let asked = PollContext { source: "another", ..asked() };
     let same = judge(people(0..10), &memory, &asked, &bounds(), day(1)).expect("the same people");
     assert_eq!(same.snapshot.source(), "another");
     let other = judge(people(20..30), &memory, &asked, &bounds(), day(1)).expect_err("another tenant");
@@ -179,7 +179,7 @@ fn a_field_that_must_appear_is_missed_when_nobody_has_it() {
 
 #[test]
 fn a_sentinel_that_is_not_seen_as_it_must_be_holds_and_can_be_accepted() {
-    let asked = Asked { remembered: false, ..asked() };
+    let asked = PollContext { remembered: false, ..asked() };
     let mut read = people(1..=4);
     read.employees.iter_mut().for_each(|employee| employee.start = None);
     read.employees[1].reported_status = ReportedStatus::Mapped(Status::Terminated);
@@ -200,7 +200,7 @@ fn a_sentinel_that_is_not_seen_as_it_must_be_holds_and_can_be_accepted() {
     ] {
         let held = judge(read.clone(), &fresh(), &asked, &with(&[(id, sentinel)]), day(0)).unwrap_err();
         assert_eq!(held.findings, [Finding::Sentinels(vec![(HrId(id.to_string()), sentinel)])]);
-        let accepted = Asked { accepted: Some(&held.answer), ..asked };
+        let accepted = PollContext { accepted: Some(&held.answer), ..asked };
         assert!(judge(read.clone(), &fresh(), &accepted, &with(&[(id, sentinel)]), day(0)).is_ok());
     }
 }
@@ -226,7 +226,7 @@ fn nothing_is_said_of_an_id_that_two_records_have_and_an_admin_may_accept_that()
     let memory = first(people(0..30));
     let held = judge(read.clone(), &memory, &asked(), &bounds(), day(1)).expect_err("held");
     assert_eq!(held.findings, [Finding::DuplicateIds { ids: 2, first: HrId("8".to_owned()) }]);
-    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    let accepting = PollContext { accepted: Some(&held.answer), ..asked() };
     let trusted = judge(read, &memory, &accepting, &bounds(), day(1)).expect("accepted");
     let named: Vec<_> = trusted.snapshot.employees().iter().map(|one| one.id.0.as_str()).collect();
     assert!(!named.contains(&"8") && !named.contains(&"9") && named.len() == 28);
@@ -263,9 +263,9 @@ proptest! {
         let memory = if before == 0 { fresh() } else { first(people(0..before)) };
         let bounds = Bounds { max_shrink: shrink, min_overlap: 0, max_bad_records: 100, ..bounds() };
         let read = with_bad(people([]), bad);
-        let asked = Asked { remembered, ..asked() };
+        let asked = PollContext { remembered, ..asked() };
         let held = judge(read.clone(), &memory, &asked, &bounds, day(later)).expect_err("held");
-        let accepting = Asked { accepted: Some(&held.answer), ..asked };
+        let accepting = PollContext { accepted: Some(&held.answer), ..asked };
         prop_assert!(judge(read, &memory, &accepting, &bounds, day(later)).is_err());
     }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::csv;
 use domain::employee::Failure;
 use domain::lifecycle::{Facts, State, derive_state};
-use domain::trust::{self, Asked, Bounds, Memory};
+use domain::trust::{self, Bounds, Memory, PollContext};
 
 const DAY: Date = Date::constant(2026, 12, 1);
 
@@ -74,7 +74,7 @@ fn every_case_comes_out_right() {
                         derive_state(&facts, DAY).state
                     };
                     assert_eq!(read.bad.iter().map(|bad| bad.position).collect::<Vec<_>>(), case.aside, "{at}");
-                    let asked = Asked { source: "cases", remembered: false, accepted: None, known_people: &[] };
+                    let asked = PollContext { source: "cases", remembered: false, accepted: None, known_people: &[] };
                     let now = DAY.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
                     let believed = trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &bounds(), now).unwrap();
                     let left = believed.snapshot.employees().iter().filter(|one| state(one) == State::Terminated);

@@ -57,7 +57,7 @@ fn poll(
             match trust::judge(read, memory, &Settings::asked(connection, "source", &[]), &settings.bounds, at) {
                 Err(held) => (Some(seen), Outcome::Held(held)),
                 Ok(believed) => {
-                    let (mut seen, answered) = (seen, Answered::of(&believed, at));
+                    let (mut seen, answered) = (seen, TrustedRead::of(&believed, at));
                     seen.set_aside(&believed.repeated);
                     *memory = believed.memory;
                     (Some(seen), Outcome::Trusted(Box::new(answered)))

@@ -6,7 +6,7 @@ use super::*;
 fn an_accepted_answer_is_believed_and_becomes_the_measure() {
     let memory = first(people(0..100));
     let held = judge(people(0..50), &memory, &asked(), &bounds(), day(1)).expect_err("held");
-    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    let accepting = PollContext { accepted: Some(&held.answer), ..asked() };
     let believed = judge(people(0..50), &memory, &accepting, &bounds(), day(1)).expect("accepted");
     assert_eq!(believed.waived, held.findings);
     assert!(judge(people(0..49), &believed.memory, &asked(), &bounds(), day(2)).is_ok(), "the new measure is 50");
@@ -16,7 +16,7 @@ fn an_accepted_answer_is_believed_and_becomes_the_measure() {
 fn accepting_names_exactly_one_answer() {
     let memory = first(people(0..100));
     let held = judge(people(0..50), &memory, &asked(), &bounds(), day(1)).expect_err("held");
-    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    let accepting = PollContext { accepted: Some(&held.answer), ..asked() };
     assert_eq!(reasons(&judge(people(0..51), &memory, &accepting, &bounds(), day(1))), ["Shrunk"]);
 }
 
@@ -26,7 +26,7 @@ fn what_nobody_can_judge_cannot_be_accepted() {
     let memory = first(people(0..3));
     for (reason, read) in cases {
         let held = judge(read.clone(), &memory, &asked(), &bounds(), day(1)).expect_err("held");
-        let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+        let accepting = PollContext { accepted: Some(&held.answer), ..asked() };
         assert_eq!(reasons(&judge(read, &memory, &accepting, &bounds(), day(1))), [reason]);
     }
 }
@@ -73,7 +73,7 @@ fn what_is_accepted_is_ids_statuses_dates_and_addresses_and_an_answer_is_named_b
 fn a_title_that_changes_meanwhile_does_not_void_what_was_accepted() {
     let memory = first(people(0..100));
     let held = judge(people(0..50), &memory, &asked(), &bounds(), day(1)).expect_err("held");
-    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    let accepting = PollContext { accepted: Some(&held.answer), ..asked() };
     let mut moved = people(0..50);
     moved.employees[7].texts.set(Text::Title, Some("Head of tools".into()));
     let trusted = judge(moved.clone(), &memory, &accepting, &bounds(), day(1)).expect("accepted");

@@ -25,7 +25,7 @@ fn a_file_that_was_overtaken_is_held_and_can_be_accepted() {
     }
     let older = of_day(people(0..10), 7, Some(50));
     let held = judge(older.clone(), &memory, &asked(), &bounds(), day(1)).expect_err("held");
-    let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+    let accepting = PollContext { accepted: Some(&held.answer), ..asked() };
     let believed = judge(older, &memory, &accepting, &bounds(), day(1)).expect("accepted");
     assert!(judge(of_day(people(0..10), 7, Some(60)), &believed.memory, &asked(), &bounds(), day(2)).is_ok());
 }
@@ -56,7 +56,7 @@ fn an_answer_that_names_only_some_is_neither_small_nor_strange_and_measures_noth
     }
     let sentinels = Bounds { sentinels: vec![(HrId("3".to_owned()), Sentinel::Active)], ..bounds() };
     assert!(judge(part([7]), &memory, &asked(), &sentinels, day(1)).is_ok(), "who is not named is not missed");
-    let from_nothing = judge(part([7]), &fresh(), &Asked { remembered: false, ..asked() }, &bounds(), day(0));
+    let from_nothing = judge(part([7]), &fresh(), &PollContext { remembered: false, ..asked() }, &bounds(), day(0));
     let memory = from_nothing.expect("believed").memory;
     assert!(
         judge(people(0..100), &memory, &asked(), &bounds(), day(1)).is_ok(),
@@ -66,7 +66,7 @@ fn an_answer_that_names_only_some_is_neither_small_nor_strange_and_measures_noth
 
 #[test]
 fn an_answer_that_is_the_last_one_still_is_believed_as_of_now_and_keeps_its_measure() {
-    let asked = Asked { remembered: false, ..asked() };
+    let asked = PollContext { remembered: false, ..asked() };
     let first = judge(people(0..100), &fresh(), &asked, &bounds(), day(0)).expect("believed");
     let mut memory = first.memory.clone();
     for later in 1..9 {
@@ -78,7 +78,7 @@ fn an_answer_that_is_the_last_one_still_is_believed_as_of_now_and_keeps_its_meas
     }
     let other = judge(people(0..99), &memory, &asked, &bounds(), day(9)).expect("believed");
     assert!(again(&first.snapshot, &other.memory, &asked, day(9)).is_none(), "another one was believed since");
-    let mapped = Asked { source: "mapped anew", ..asked };
+    let mapped = PollContext { source: "mapped anew", ..asked };
     assert!(again(&first.snapshot, &memory, &mapped, day(9)).is_none(), "or it is read in another way");
     assert!(again(&first.snapshot, &fresh(), &asked, day(9)).is_none(), "or nothing is remembered");
 }

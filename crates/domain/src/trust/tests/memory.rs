@@ -22,7 +22,7 @@ fn a_clock_set_back_a_little_forgets_no_mark() {
 #[test]
 fn a_lost_memory_holds_only_where_there_was_one() {
     for (remembered, expected) in [(true, vec!["MemoryLost"]), (false, vec![])] {
-        let asked = Asked { remembered, ..asked() };
+        let asked = PollContext { remembered, ..asked() };
         assert_eq!(reasons(&judge(people(0..10), &fresh(), &asked, &bounds(), day(1))), expected);
     }
 }
