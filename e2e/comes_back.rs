@@ -9,7 +9,7 @@ use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
-use crate::support::tokens::{Answer, legacy_secret_token, refused, whoami};
+use crate::support::tokens::{FixedResponse, legacy_secret_token, refused, whoami};
 use crate::support::waiting::eventually;
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_token_secret_from_a_backup_stays_refused_and_is_reported() {
     secrets.create(&PostParams::default(), &backup).await.unwrap();
 
     reported(&rollcall, "Secret", "seven-legacy").await;
-    assert_eq!(whoami(&token).await, Answer::Refused, "the old token");
+    assert_eq!(whoami(&token).await, FixedResponse::Refused, "the old token");
 }
 
 #[tokio::test]

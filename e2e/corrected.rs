@@ -14,7 +14,7 @@ use crate::support::vendor::Vendor;
 use crate::support::waiting::{eventually, within};
 
 /// The Secret is looked at every 30 seconds; the rest is for a busy machine. The interval is an hour.
-const SOON: Duration = Duration::from_secs(120);
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
 async fn ready(rollcall: &Installation) -> Option<Condition> {
     let connections: Api<HRConnection> = rollcall.api();
@@ -57,7 +57,7 @@ async fn a_secret_that_is_made_and_then_corrected_is_read_long_before_the_interv
 
     let right = Patch::Merge(json!({"stringData": {"refreshToken": "the-right-one"}}));
     secrets.patch("acme", &PatchParams::default(), &right).await.unwrap();
-    within(SOON, "the corrected Secret is read", || async {
+    within(MAX_WAIT, "the corrected Secret is read", || async {
         ready(&rollcall).await.filter(|ready| ready.is(ConditionType::Ready, Status::True))
     })
     .await;

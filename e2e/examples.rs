@@ -15,7 +15,7 @@ async fn every_example_is_taken_and_understood() {
     let mut rollcall = Installation::new("examples", &[("team-a", Consent::Accounts)]).await;
     rollcall.connection = "hq".into(); // as the examples call it
     let _sync = rollcall.sync().await;
-    let (overlays, base): (Vec<_>, Vec<_>) = files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")))
+    let (overlays, base): (Vec<_>, Vec<_>) = files(Path::new("examples"))
         .into_iter()
         .partition(|file| file.components().any(|part| part.as_os_str() == "overlays"));
     assert!(base.len() > 2 && overlays.len() > 1, "{base:?} {overlays:?}");

@@ -152,9 +152,9 @@ async fn a_refresh_token_that_is_used_once_is_kept_in_the_file_it_came_from_or_n
 
 #[tokio::test]
 async fn the_example_and_a_file_on_this_machine_are_read_without_anything_else() {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hrconnection-csv.yaml");
-    let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/syncpolicy.yaml");
-    let (code, out, err) = said(&preview(&[&example, &policy], &["--output", "json"]).await);
+    let example = Path::new("examples/hrconnection-csv.yaml");
+    let policy = Path::new("examples/syncpolicy.yaml");
+    let (code, out, err) = said(&preview(&[example, policy], &["--output", "json"]).await);
     assert_eq!(code, Some(0), "{err}");
     let view: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(view["people"].as_array().unwrap().len(), 10);
@@ -164,7 +164,7 @@ async fn the_example_and_a_file_on_this_machine_are_read_without_anything_else()
     let own = "Employee ID,Full name,Work email,Status,Hire date,Termination date,Department,Job title,Location,Manager email\n\
                1,Ada Example,ada@example.com,employed,2020-01-01,,,,,\n";
     let own = folder.put("own.csv", own);
-    let (code, out, err) = said(&preview(&[&example], &["--file", own.to_str().unwrap(), "--output", "json"]).await);
+    let (code, out, err) = said(&preview(&[example], &["--file", own.to_str().unwrap(), "--output", "json"]).await);
     assert_eq!(code, Some(0), "{err}");
     let view: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(view["people"].as_array().unwrap().len(), 1);

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
-use rollcall::api::person::{Standing, State};
+use rollcall::api::person::{EmploymentState, State};
 use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{SyncPolicy, names};
 use serde_json::{Value, json};
@@ -25,13 +25,13 @@ async fn who_moved_out_of_scope_keeps_their_token_whatever_hr_says_and_needs_app
 
     let moved = staff.person("7").department("Support");
     rollcall.learn(&moved).await;
-    assert_eq!(standing(&rollcall, "7").await.state, State::OutOfScope);
+    assert_eq!(employment(&rollcall, "7").await.state, State::OutOfScope);
     let left = moved.person("7").terminated().person("8").terminated();
     rollcall.learn(&left).await;
     rollcall.reaches("8", Operation::Cut, Phase::Revoked).await;
     refused("the token of who left in scope", &eight).await;
 
-    let shown = standing(&rollcall, "7").await;
+    let shown = employment(&rollcall, "7").await;
     let why = "out of scope: the department is not among spec.scope.include.departments; the record says: terminated";
     assert_eq!((shown.state, shown.message.as_str()), (State::OutOfScope, why));
     assert!(rollcall.revocations("7").await.is_empty(), "nothing is planned");
@@ -74,7 +74,7 @@ async fn an_edit_that_puts_leavers_out_of_scope_stops_them_even_where_they_are_a
     .await;
     rollcall.learn(&staff.clone().person("7").terminated().person("8").terminated()).await;
     for (id, token) in [("7", &seven), ("8", &eight)] {
-        assert_eq!(standing(&rollcall, id).await.state, State::OutOfScope, "{id}");
+        assert_eq!(employment(&rollcall, id).await.state, State::OutOfScope, "{id}");
         assert!(works(&rollcall, id, token).await, "{id}: the token works on");
     }
     assert!(rollcall.revocations("8").await.is_empty(), "nothing is planned for who left out of scope");
@@ -105,7 +105,7 @@ async fn works(rollcall: &Installation, id: &str, token: &Token) -> bool {
     still_works(token, &rollcall.target("apps"), &account(id)).await
 }
 
-async fn standing(rollcall: &Installation, id: &str) -> Standing {
+async fn employment(rollcall: &Installation, id: &str) -> EmploymentState {
     rollcall.person(id).await.unwrap().status.unwrap().employment.unwrap()
 }
 

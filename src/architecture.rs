@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where a part of the operator stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ fn firsts(path: &str) -> Vec<String> {
 
 /// Every source file: the part it belongs to, its depth, its path and its text.
 fn sources() -> Vec<(String, usize, PathBuf, String)> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let src = PathBuf::from("src");
     let (mut folders, mut found) = (vec![src.clone()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {

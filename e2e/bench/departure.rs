@@ -20,7 +20,7 @@ use crate::support::installation::{Consent, Installation};
 use crate::support::measures::calls_of;
 use crate::support::objects::object;
 use crate::support::process::Service;
-use crate::support::tokens::{Answer, mint_unbound, whoami};
+use crate::support::tokens::{FixedResponse, mint_unbound, whoami};
 use crate::support::waiting::within;
 use crate::{Figure, IN_FLIGHT, memory_of};
 
@@ -217,8 +217,10 @@ async fn behind_decoys() -> Vec<Figure> {
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
     rollcall.learn(&staff.person("7").terminated()).await;
-    within(MANY, "the real token is refused", || async { (whoami(&token).await == Answer::Refused).then_some(()) })
-        .await;
+    within(MANY, "the real token is refused", || async {
+        (whoami(&token).await == FixedResponse::Refused).then_some(())
+    })
+    .await;
     let refused = Timestamp::now();
     let released = within(MANY, "the Revocation says when it was released", || async {
         rollcall.revocations("7").await.pop()?.status?.instants?.released

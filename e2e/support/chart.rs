@@ -12,7 +12,7 @@ use super::cluster::{Cluster, helm};
 use super::objects::object;
 use super::waiting::eventually;
 
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/rollcall");
+const CHART: &str = "charts/rollcall";
 
 /// The chart's objects for one release, as YAML, as this cluster would get them.
 pub async fn render(admin: &Client, release: &str, namespace: &str, values: &Value) -> String {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 /// What the server says to every request.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct FixedResponse {
     pub status: u16,
     pub content_type: &'static str,
     pub body: String,
@@ -20,14 +20,14 @@ pub struct Answer {
 /// A web server on 127.0.0.1 that ends with the test.
 pub struct FileServer {
     pub url: String,
-    answer: Arc<Mutex<Answer>>,
+    answer: Arc<Mutex<FixedResponse>>,
     task: JoinHandle<()>,
 }
 
 impl FileServer {
     /// Serves a CSV file.
     pub async fn serving(csv: String) -> Self {
-        let answer = Arc::new(Mutex::new(Answer { status: 200, content_type: "text/csv", body: csv }));
+        let answer = Arc::new(Mutex::new(FixedResponse { status: 200, content_type: "text/csv", body: csv }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/people.csv", listener.local_addr().unwrap());
         let app = Router::new().fallback(say).with_state(answer.clone());
@@ -37,7 +37,7 @@ impl FileServer {
 
     /// From now on this is the answer.
     pub fn answers(&self, status: u16, content_type: &'static str, body: impl Into<String>) {
-        *self.answer.lock().unwrap() = Answer { status, content_type, body: body.into() };
+        *self.answer.lock().unwrap() = FixedResponse { status, content_type, body: body.into() };
     }
 }
 
@@ -47,7 +47,7 @@ impl Drop for FileServer {
     }
 }
 
-async fn say(State(answer): State<Arc<Mutex<Answer>>>) -> Response {
-    let Answer { status, content_type, body } = answer.lock().unwrap().clone();
+async fn say(State(answer): State<Arc<Mutex<FixedResponse>>>) -> Response {
+    let FixedResponse { status, content_type, body } = answer.lock().unwrap().clone();
     Response::builder().status(status).header("content-type", content_type).body(Body::from(body)).unwrap()
 }

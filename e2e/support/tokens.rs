@@ -30,7 +30,7 @@ impl fmt::Debug for Token {
 
 /// What the API server says to a token.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum FixedResponse {
     /// 401.
     Refused,
     /// It is this user's.
@@ -93,16 +93,16 @@ pub async fn legacy_secret_token(admin: &Client, namespace: &str, account: &str)
 }
 
 /// Tries a token.
-pub async fn whoami(token: &Token) -> Answer {
+pub async fn whoami(token: &Token) -> FixedResponse {
     let cluster = cluster().await;
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
     let url = format!("{}/apis/authentication.k8s.io/v1/selfsubjectreviews", cluster.server);
     let answer = cluster.plain_http().post(url).bearer_auth(&token.0).json(&review).send().await.unwrap();
     match answer.status().as_u16() {
-        401 => Answer::Refused,
+        401 => FixedResponse::Refused,
         201 => {
             let review: serde_json::Value = answer.json().await.unwrap();
-            Answer::Accepted(review["status"]["userInfo"]["username"].as_str().unwrap().to_owned())
+            FixedResponse::Accepted(review["status"]["userInfo"]["username"].as_str().unwrap().to_owned())
         }
         other => panic!("trying a token was answered with {other}"),
     }
@@ -114,10 +114,10 @@ pub async fn whoami(token: &Token) -> Answer {
 /// When it still takes it after its own cache has lapsed.
 pub async fn refused(what: &str, token: &Token) {
     let what = format!("the API server refuses {what}");
-    within(CACHE, &what, || async { (whoami(token).await == Answer::Refused).then_some(()) }).await;
+    within(CACHE, &what, || async { (whoami(token).await == FixedResponse::Refused).then_some(()) }).await;
 }
 
 /// Whether the API server takes a token of this account.
 pub async fn still_works(token: &Token, namespace: &str, account: &str) -> bool {
-    whoami(token).await == Answer::Accepted(format!("system:serviceaccount:{namespace}:{account}"))
+    whoami(token).await == FixedResponse::Accepted(format!("system:serviceaccount:{namespace}:{account}"))
 }

@@ -8,7 +8,7 @@ use super::quantity::{self, Unreadable};
 use super::revocation::Phase;
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::employee::HrId;
-use domain::gate::{Facts, Hold, Standing};
+use domain::gate::{Facts, Hold, LeaverStatus};
 use domain::ledger::{Allowance, Asked, Ledger, Limits, allowed_people};
 use domain::ownership::{Index, PersonFacts, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
@@ -20,7 +20,7 @@ pub fn person_facts(person: &Person) -> PersonFacts {
     let status = person.status.as_ref();
     let ended = status.and_then(|status| status.employment.as_ref());
     let ended = ended
-        .filter(|_| standing(Some(person)) == Standing::Ended)
+        .filter(|_| leaver_status(Some(person)) == LeaverStatus::Ended)
         .filter(|ended| person.spec.hold.is_none() && (!ended.baseline || access(person) != Access::Stands));
     let namespace = person.metadata.namespace.as_deref().unwrap_or_default();
     // By the connection alone, and by the one name that no other installation's connection has.
@@ -43,7 +43,7 @@ pub fn person_facts(person: &Person) -> PersonFacts {
 pub fn access(person: &Person) -> Access {
     let mirrored = person.status.as_ref().and_then(|status| status.access.as_ref());
     let mirrored = mirrored.filter(|access| {
-        standing(Some(person)) == Standing::Ended && of_this_termination(Some(person), &access.revocation)
+        leaver_status(Some(person)) == LeaverStatus::Ended && of_this_termination(Some(person), &access.revocation)
     });
     match mirrored.map(|access| access.state.as_str()) {
         Some(state) if state == Phase::Released.as_str() => Access::Ending,
@@ -67,14 +67,15 @@ pub fn minted(person: &Person) -> bool {
 
 /// What the Person says of the employment; a Person that is gone cannot tell.
 #[must_use]
-pub fn standing(person: Option<&Person>) -> Standing {
-    let state = person.and_then(|person| person.status.as_ref()?.employment.as_ref()).map(|standing| standing.state);
+pub fn leaver_status(person: Option<&Person>) -> LeaverStatus {
+    let state =
+        person.and_then(|person| person.status.as_ref()?.employment.as_ref()).map(|employment| employment.state);
     match state {
-        Some(person::State::Terminated) => Standing::Ended,
-        Some(person::State::OutOfScope) => Standing::OutOfScope,
-        Some(person::State::Unknown) | None => Standing::Unknown,
+        Some(person::State::Terminated) => LeaverStatus::Ended,
+        Some(person::State::OutOfScope) => LeaverStatus::OutOfScope,
+        Some(person::State::Unknown) | None => LeaverStatus::Unknown,
         Some(person::State::PreHire | person::State::Active | person::State::Suspended | person::State::Leave) => {
-            Standing::Employed
+            LeaverStatus::Employed
         }
     }
 }
@@ -124,7 +125,7 @@ pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
 
 /// Everything a gate asks, from objects that were just read.
 #[derive(Debug)]
-pub struct Seen<'a> {
+pub struct LiveObjects<'a> {
     /// The Revocation that knocks.
     pub revocation: &'a Revocation,
     /// Its Person, if there still is one with that uid.
@@ -148,48 +149,50 @@ pub fn of_this_termination(person: Option<&Person>, revocation: &str) -> bool {
 /// What the Revocations of a Person's current termination are called, up to their ending; `None` without one.
 #[must_use]
 pub fn termination_id(person: &Person) -> Option<String> {
-    let standing = person.status.as_ref()?.employment.as_ref()?;
-    let seen = standing.seen.unwrap_or(standing.since);
+    let employment = person.status.as_ref()?.employment.as_ref()?;
+    let seen = employment.seen.unwrap_or(employment.since);
     Some(roster::termination_id(person.metadata.name.as_deref()?, seen))
 }
 
 /// Puts together what the gate asks.
 #[must_use]
-pub fn facts(seen: &Seen<'_>) -> Facts {
-    let spec = &seen.revocation.spec;
-    let person = seen.person.filter(|person| person.metadata.uid.as_deref() == Some(spec.person_uid.as_str()));
-    let name = seen.revocation.metadata.name.as_deref().unwrap_or_default();
-    let unreadable = seen.ledger.is_none().then(|| "the ledger cannot be read".to_owned());
+pub fn facts(live: &LiveObjects<'_>) -> Facts {
+    let spec = &live.revocation.spec;
+    let person = live.person.filter(|person| person.metadata.uid.as_deref() == Some(spec.person_uid.as_str()));
+    let name = live.revocation.metadata.name.as_deref().unwrap_or_default();
+    let unreadable = live.ledger.is_none().then(|| "the ledger cannot be read".to_owned());
     Facts {
-        stopped: seen.stopped.clone().or(unreadable),
-        standing: match standing(person) {
-            Standing::Ended if !of_this_termination(person, name) => Standing::Employed, // that termination was taken back
-            standing => standing,
+        stopped: live.stopped.clone().or(unreadable),
+        leaver_status: match leaver_status(person) {
+            LeaverStatus::Ended if !of_this_termination(person, name) => LeaverStatus::Employed, // that termination was taken back
+            leaver_status => leaver_status,
         },
         hold: person
             .and_then(|person| person.spec.hold.as_ref())
             .map(|hold| Hold { reason: hold.reason.clone(), until: hold.until }),
-        protected: match (person, seen.policy) {
+        protected: match (person, live.policy) {
             (Some(person), Some(policy)) => protected(policy).person(&person_facts(person)),
             _ => false,
         },
         rejected: spec.rejection.is_some(),
-        enforce: seen.policy.is_some_and(|policy| policy.spec.mode == super::policy::Mode::Enforce),
-        settled: seen.policy.is_some_and(SyncPolicy::settled),
+        enforce: live.policy.is_some_and(|policy| policy.spec.mode == super::policy::Mode::Enforce),
+        settled: live.policy.is_some_and(SyncPolicy::settled),
         due: spec.due,
-        trusted: seen.trusted,
+        trusted: live.trusted,
         removal: spec.operation == revocation::Operation::Remove,
-        begun: seen.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
-        baseline: person.and_then(|p| p.status.as_ref()?.employment.as_ref()).is_some_and(|standing| standing.baseline),
+        begun: live.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
+        baseline: person
+            .and_then(|p| p.status.as_ref()?.employment.as_ref())
+            .is_some_and(|employment| employment.baseline),
         leaves_scope: person
             .and_then(|person| person.status.as_ref()?.employment.as_ref()?.leaves_scope.as_ref())
             .is_some(),
         late: spec.late,
-        allowance: match (seen.ledger, asked(seen.revocation)) {
+        allowance: match (live.ledger, asked(live.revocation)) {
             (Some(ledger), Some(asked)) => ledger.allowance(&spec.policy, name, &asked),
             _ => Allowance::Uncounted,
         },
-        counted: shown(seen.revocation).map(|plan| plan.hash.clone()).unwrap_or_default(),
+        counted: shown(live.revocation).map(|plan| plan.hash.clone()).unwrap_or_default(),
         approved: spec.approval.as_ref().map(|approval| approval.plan_hash.clone()),
     }
 }

@@ -84,7 +84,7 @@ pub struct PersonStatus {
     pub employments: Vec<Employment>,
     /// The state that follows today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub employment: Option<Standing>,
+    pub employment: Option<EmploymentState>,
     /// Every work address (`email:…`) and user name (`user:…`) ever known. An empty value in a response never removes one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
@@ -118,7 +118,7 @@ pub struct Employment {
     pub id: String,
     /// The reported status: `Active`, `Leave`, `Suspended`, `Terminated`, `Unmapped`, or `Silent` for a source without one.
     #[schemars(length(max = 16))]
-    pub said: String,
+    pub reported_status: String,
     /// First day of work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_date: Option<Date>,
@@ -142,7 +142,7 @@ pub struct Employment {
 /// The state that follows from the employments today, in the person's time zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Standing {
+pub struct EmploymentState {
     /// State of the person.
     pub state: State,
     /// Since when the person has this state.

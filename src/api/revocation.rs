@@ -139,7 +139,7 @@ pub struct RevocationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub job: Option<String>,
-    /// The first instants of its story.
+    /// When each part of it happened first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instants: Option<Instants>,
     /// Where its sealed record is, once it has ended or was rejected.
@@ -297,7 +297,7 @@ pub enum TargetKind {
     ServiceAccount,
 }
 
-/// The first instants of a Revocation's story.
+/// When each part of a Revocation happened first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Instants {

@@ -49,14 +49,14 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
     let (mut open, mut failed) = (Vec::new(), 0_usize);
     for revocation in &found {
-        match standing(revocation) {
-            Standing::Open(plan) => {
+        match approval_state(revocation) {
+            ApprovalState::Open(plan) => {
                 let who = who(&people, revocation).await;
                 say(&format!("{}\n", show(revocation, &who, plan)));
                 open.push((revocation, plan.hash.as_str()));
             }
-            Standing::Approved(by) => say(&format!("{}: already approved by {}", name(revocation), plain(by))),
-            Standing::Closed(why) => {
+            ApprovalState::Approved(by) => say(&format!("{}: already approved by {}", name(revocation), plain(by))),
+            ApprovalState::Closed(why) => {
                 failed = failed.saturating_add(1);
                 say(&format!("{}: {}", name(revocation), plain(&why)));
             }
@@ -93,7 +93,7 @@ pub async fn find(api: &Api<Revocation>, name: Option<&str>, batch: Option<&str>
 
 /// Whether a Revocation can be approved.
 #[derive(Debug, PartialEq)]
-enum Standing<'a> {
+enum ApprovalState<'a> {
     /// Its plan can.
     Open(&'a Plan),
     /// Its plan is, by this user.
@@ -102,26 +102,27 @@ enum Standing<'a> {
     Closed(String),
 }
 
-fn standing(revocation: &Revocation) -> Standing<'_> {
+fn approval_state(revocation: &Revocation) -> ApprovalState<'_> {
     let status = revocation.status.as_ref();
     let phase = status.and_then(|status| status.phase);
     let plan = status.and_then(|status| status.plan.as_ref()).filter(|plan| !plan.hash.is_empty());
     match (phase, plan, revocation.spec.approval.as_ref()) {
         (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, _) => {
-            Standing::Closed("it has ended, so there is nothing to approve".to_owned())
+            ApprovalState::Closed("it has ended, so there is nothing to approve".to_owned())
         }
-        (_, None, _) => Standing::Closed("it has no plan yet; control makes one".to_owned()),
-        (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => Standing::Approved(&approval.by),
+        (_, None, _) => ApprovalState::Closed("it has no plan yet; control makes one".to_owned()),
+        (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => ApprovalState::Approved(&approval.by),
         (_, Some(_), None) if revocation.spec.rejection.is_some() => {
-            Standing::Closed("it was rejected: `kubectl rollcall reject --undo` takes that back".to_owned())
+            ApprovalState::Closed("it was rejected: `kubectl rollcall reject --undo` takes that back".to_owned())
         }
-        (_, Some(_), Some(approval)) => {
-            Standing::Closed(format!("another plan ({}) was approved, and an approval is final", approval.plan_hash))
-        }
+        (_, Some(_), Some(approval)) => ApprovalState::Closed(format!(
+            "another plan ({}) was approved, and an approval is final",
+            approval.plan_hash
+        )),
         (Some(Phase::Released), Some(_), None) => {
-            Standing::Closed("it needs no approval: every gate is open".to_owned())
+            ApprovalState::Closed("it needs no approval: every gate is open".to_owned())
         }
-        (_, Some(plan), None) => Standing::Open(plan),
+        (_, Some(plan), None) => ApprovalState::Open(plan),
     }
 }
 
@@ -206,12 +207,14 @@ async fn approve(api: &Api<Revocation>, shown: &Revocation, hash: &str, user: &s
             Err(other) => return Err(other),
         }
         let read = ask("read the Revocation again", api.get(name(shown))).await?;
-        match standing(&read) {
-            Standing::Open(plan) if plan.hash == hash => version = read.metadata.resource_version.clone(),
-            Standing::Open(_) => return Err(Failure::Refused("its plan has changed since it was shown".to_owned())),
-            Standing::Approved(by) if by == user => return Ok(()),
-            Standing::Approved(by) => return Err(Failure::Refused(format!("{by} approved it meanwhile"))),
-            Standing::Closed(why) => return Err(Failure::Refused(why)),
+        match approval_state(&read) {
+            ApprovalState::Open(plan) if plan.hash == hash => version = read.metadata.resource_version.clone(),
+            ApprovalState::Open(_) => {
+                return Err(Failure::Refused("its plan has changed since it was shown".to_owned()));
+            }
+            ApprovalState::Approved(by) if by == user => return Ok(()),
+            ApprovalState::Approved(by) => return Err(Failure::Refused(format!("{by} approved it meanwhile"))),
+            ApprovalState::Closed(why) => return Err(Failure::Refused(why)),
         }
     }
     Err(Failure::Refused("it keeps changing: try again".to_owned()))
@@ -290,15 +293,15 @@ mod tests {
             ("approved for another plan", approved("b"), "closed"),
         ];
         for (situation, change, expected) in cases {
-            let standing = match standing(&revocation(&change)) {
-                Standing::Open(_) => "open",
-                Standing::Approved(by) => {
+            let approval_state = match approval_state(&revocation(&change)) {
+                ApprovalState::Open(_) => "open",
+                ApprovalState::Approved(by) => {
                     assert_eq!(by, "grace");
                     "approved"
                 }
-                Standing::Closed(_) => "closed",
+                ApprovalState::Closed(_) => "closed",
             };
-            assert_eq!(standing, expected, "{situation}");
+            assert_eq!(approval_state, expected, "{situation}");
         }
     }
 

@@ -48,7 +48,6 @@ fn files() -> Result<Vec<(String, String)>, serde_saphyr::SerializeError> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::path::Path;
 
     use serde_json::Value;
 
@@ -82,7 +81,7 @@ mod tests {
     #[test]
     fn the_definitions_in_the_repository_and_the_chart_are_those_of_the_types() {
         let stand = |dir: &str| -> BTreeMap<String, String> {
-            let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(dir)).unwrap();
+            let entries = fs::read_dir(dir).unwrap();
             let read = |path: PathBuf| {
                 (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())
             };

@@ -16,7 +16,7 @@ use crate::api::revocation::RevocationStatus;
 use crate::api::{Person, Revocation};
 
 /// Longest reason.
-const LONGEST: usize = 256;
+const MAX_REASON_LEN: usize = 256;
 
 /// Options of `rollcall reject`.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
         0 => Err("the reason is empty".to_owned()),
-        length if length > LONGEST => Err(format!("at most {LONGEST} characters")),
+        length if length > MAX_REASON_LEN => Err(format!("at most {MAX_REASON_LEN} characters")),
         _ => Ok(text.to_owned()),
     }
 }

@@ -18,7 +18,7 @@ use crate::api::names;
 /// Field manager of what a human writes here.
 const MANAGER: &str = "kubectl-rollcall";
 /// Longest reason.
-const LONGEST: usize = 256;
+const MAX_REASON_LEN: usize = 256;
 
 /// Options of `rollcall stop`.
 #[derive(Debug, Args)]
@@ -46,7 +46,7 @@ fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     match text.chars().count() {
         0 => Err("the reason is empty".to_owned()),
-        length if length > LONGEST => Err(format!("at most {LONGEST} characters")),
+        length if length > MAX_REASON_LEN => Err(format!("at most {MAX_REASON_LEN} characters")),
         _ => Ok(text.to_owned()),
     }
 }

@@ -139,7 +139,7 @@ pub async fn add_what_came(
     let drawn = draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None).await?;
     let left = drawn.remaining.iter().filter(|left| left.why != RemainingReason::WorksHere);
     plan.remaining.extend(left.map(revocation::Remaining::from).filter(|left| came.contains(&left.what)));
-    plan.remaining.truncate(plan::MOST);
+    plan.remaining.truncate(plan::MAX_OBJECTS);
     Ok(())
 }
 

@@ -135,7 +135,7 @@ impl Act {
         match self {
             Self::Withdraw { policy, revocation } => ledger.withdraw(policy, revocation),
             Self::Approve { policy, revocation, asked } => ledger.approve(policy, revocation, asked, now),
-            Self::Keep { policy, open } => ledger.keep(policy, open),
+            Self::Keep { policy, open } => ledger.retain(policy, open),
             Self::Count { policy, run, of, revocations, announced, unplanned, limits } => {
                 let run = ledger::Run { id: run, of: *of, revocations, announced, unplanned: *unplanned };
                 ledger.count_run(policy, &run, *limits, now);
@@ -216,7 +216,7 @@ struct LeaverNotice {
 fn notice(person: &Person) -> LeaverNotice {
     let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
     employment
-        .map(|standing| LeaverNotice { baseline: standing.baseline, announced: standing.announced })
+        .map(|employment| LeaverNotice { baseline: employment.baseline, announced: employment.announced })
         .unwrap_or_default()
 }
 
@@ -249,8 +249,8 @@ fn count(
         }
     };
     // Who was rejected is of the run, and counts against no limit.
-    let standing = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none());
-    let (came_with, later): (Vec<_>, Vec<_>) = standing.partition(|(cut, _)| notice(cut).baseline);
+    let not_rejected = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none());
+    let (came_with, later): (Vec<_>, Vec<_>) = not_rejected.partition(|(cut, _)| notice(cut).baseline);
     let act = |of: Of, revocations: Vec<(&Revocation, Asked)>, unplanned: u32| {
         let announced = revocations.iter().filter(|(cut, _)| notice(cut).announced);
         Act::Count {

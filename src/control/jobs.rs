@@ -70,7 +70,7 @@ pub struct AtWork {
 
 /// A Job as it was seen.
 #[derive(Clone, Debug)]
-struct Seen {
+struct ListedJob {
     name: String,
     uid: String,
     made: Option<Timestamp>,
@@ -110,7 +110,7 @@ async fn look_or_start(
     since: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<AtWork, Fault> {
-    let seen: Vec<Seen> = look(ctx, memory, now).await?.into_iter().filter(|seen| !seen.check).collect();
+    let seen: Vec<ListedJob> = look(ctx, memory, now).await?.into_iter().filter(|seen| !seen.check).collect();
     memory.active = None;
     if let Some(job) = seen.iter().find(|job| at_work(job, &shape(&ctx.options.revoker_job))) {
         let work = AtWork { job: job.name.clone(), state: job.state.clone() };
@@ -172,7 +172,7 @@ fn waits(revocation: &Revocation) -> bool {
 }
 
 /// Whether a Job does, or will do, what is released. One that cannot start is given up once Jobs are made differently.
-fn at_work(job: &Seen, shape: &str) -> bool {
+fn at_work(job: &ListedJob, shape: &str) -> bool {
     match job.state {
         JobState::Running | JobState::Starting => true,
         JobState::Stuck(_) => job.shape.as_deref() == Some(shape),
@@ -182,8 +182,8 @@ fn at_work(job: &Seen, shape: &str) -> bool {
 
 /// Waits longer after each Job that failed in a row: a revoker that cannot work must not be started every second. What was
 /// released after the newest of them was made had no part in it, and waits as if it were the first.
-fn wait_after_failures(jobs: &[Seen], since: Option<Timestamp>, now: Timestamp) -> Result<(), Fault> {
-    let mut by_age: Vec<&Seen> = jobs.iter().collect();
+fn wait_after_failures(jobs: &[ListedJob], since: Option<Timestamp>, now: Timestamp) -> Result<(), Fault> {
+    let mut by_age: Vec<&ListedJob> = jobs.iter().collect();
     by_age.sort_by_key(|job| std::cmp::Reverse(job.made));
     let mut failed = by_age.iter().map_while(|job| match &job.state {
         JobState::Failed(at, how) => Some((at.or(job.made), how)),
@@ -204,7 +204,7 @@ fn wait_after_failures(jobs: &[Seen], since: Option<Timestamp>, now: Timestamp) 
 }
 
 /// The Jobs there are, and what each is doing.
-async fn look(ctx: &Context, memory: &mut Memory, now: Timestamp) -> Result<Vec<Seen>, Fault> {
+async fn look(ctx: &Context, memory: &mut Memory, now: Timestamp) -> Result<Vec<ListedJob>, Fault> {
     let namespace = &ctx.options.revoker_namespace;
     let api: Api<Job> = Api::namespaced(ctx.client.clone(), namespace);
     let ours = ListParams::default().labels(&format!("{} in ({WORK}, {CHECK})", names::PART));
@@ -216,14 +216,14 @@ async fn look(ctx: &Context, memory: &mut Memory, now: Timestamp) -> Result<Vec<
         !(state == JobState::Succeeded || (state.active() && known(job)))
     });
     let (pods, events) = if unclear { surroundings(ctx).await? } else { (Vec::new(), Vec::new()) };
-    let seen: Vec<Seen> = jobs
+    let seen: Vec<ListedJob> = jobs
         .iter()
         .map(|job| {
             let state = match state::state(job, &pods, &events, &own, now) {
                 state if state.active() && known(job) => JobState::Running,
                 state => state,
             };
-            Seen {
+            ListedJob {
                 name: job.name_any(),
                 uid: job.uid().unwrap_or_default(),
                 made: job.metadata.creation_timestamp.as_ref().map(|made| made.0),
@@ -319,24 +319,27 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn seen(made: i64, state: JobState) -> Seen {
+    fn seen(made: i64, state: JobState) -> ListedJob {
         let (name, uid) = (format!("revoke-{made}"), made.to_string());
-        Seen { name, uid, made: Some(at(made)), check: false, shape: Some("now".into()), state }
+        ListedJob { name, uid, made: Some(at(made)), check: false, shape: Some("now".into()), state }
     }
 
-    fn failed(made: i64, ended: i64) -> Seen {
+    fn failed(made: i64, ended: i64) -> ListedJob {
         seen(made, JobState::Failed(Some(at(ended)), "its pod was refused: the ResourceQuota q".into()))
     }
 
     #[test]
     fn a_failed_job_is_waited_for_from_its_end_and_longer_each_time() {
-        let waits_since =
-            |jobs: &[Seen], since: Option<i64>, now: i64| match wait_after_failures(jobs, since.map(at), at(now)) {
-                Ok(()) => None,
-                Err(Fault::Waiting { reason: Reason::RevokerFailed, again, .. }) => Some(again.as_secs()),
-                Err(other) => panic!("{other:?}"),
-            };
-        let waits = |jobs: &[Seen], now: i64| waits_since(jobs, None, now);
+        let waits_since = |jobs: &[ListedJob], since: Option<i64>, now: i64| match wait_after_failures(
+            jobs,
+            since.map(at),
+            at(now),
+        ) {
+            Ok(()) => None,
+            Err(Fault::Waiting { reason: Reason::RevokerFailed, again, .. }) => Some(again.as_secs()),
+            Err(other) => panic!("{other:?}"),
+        };
+        let waits = |jobs: &[ListedJob], now: i64| waits_since(jobs, None, now);
         assert_eq!(waits(&[], 1000), None);
         assert_eq!(
             waits(&[failed(0, 600)], 601),

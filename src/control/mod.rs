@@ -151,7 +151,7 @@ impl Context {
     pub fn person_changed(&self, name: &str) {
         let Some(person) = self.stores.people.get(name) else { return };
         let Some(status) = &person.status else { return };
-        if status.employment.as_ref().is_some_and(|standing| standing.state == State::Terminated) {
+        if status.employment.as_ref().is_some_and(|employment| employment.state == State::Terminated) {
             self.people.wake(status.policy.as_deref().unwrap_or_default(), name);
         }
     }

@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use jiff::Timestamp;
 
-use domain::ownership::{Index, MOST_RECORDS, PersonFacts, key as owner_key, user_key};
+use domain::ownership::{Index, MAX_RECORDS, PersonFacts, key as owner_key, user_key};
 use domain::plan::{Account, Binding, Kind, Subject};
 
 /// Namespace and name of an account.
@@ -100,7 +100,7 @@ impl Owned {
 
     /// A few of those who share what may make one human of them: all of them, unless too many do.
     fn sharing(&self, key: &str) -> impl Iterator<Item = &String> {
-        self.people_by_human_key.get(key).into_iter().flatten().take(MOST_RECORDS + 1)
+        self.people_by_human_key.get(key).into_iter().flatten().take(MAX_RECORDS + 1)
     }
 
     /// These people, and every other record of the same humans. Of what too many share, so many that they are seen to be.
@@ -109,7 +109,7 @@ impl Owned {
         let mut new: Vec<String> = names.iter().cloned().collect();
         while let Some(name) = new.pop() {
             for key in self.people.get(&name).into_iter().flat_map(PersonFacts::human_keys) {
-                let shared_by_many = self.sharing(&key).count() > MOST_RECORDS;
+                let shared_by_many = self.sharing(&key).count() > MAX_RECORDS;
                 for other in self.sharing(&key) {
                     if all.insert(other.clone()) && !shared_by_many {
                         new.push(other.clone());
@@ -364,7 +364,7 @@ impl Epochs {
     }
 
     /// When this plan of the Revocation was last drawn, if nothing of its person changed since.
-    pub fn standing(&self, uid: &str, person: &str, policy: Option<i64>, hash: &str) -> Option<Timestamp> {
+    pub fn drawn_at(&self, uid: &str, person: &str, policy: Option<i64>, hash: &str) -> Option<Timestamp> {
         let drawn = self.drawn.get(uid)?;
         (drawn.epoch == self.of(person) && drawn.policy == policy && drawn.hash == hash).then_some(drawn.at)
     }

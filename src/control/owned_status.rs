@@ -12,7 +12,7 @@ use domain::gate::Stop;
 /// The fields that are control's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Part {
+pub struct ControlStatus {
     /// Generation these words are about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
@@ -51,7 +51,7 @@ pub struct Part {
     pub conditions: Vec<Condition>,
 }
 
-impl Part {
+impl ControlStatus {
     /// The part as it stands.
     #[must_use]
     pub fn of(revocation: &Revocation) -> Self {
@@ -89,7 +89,7 @@ impl Part {
         self.gate = None;
     }
 
-    /// The part as it will be once the story is over.
+    /// The part as it will be once the Revocation has ended.
     #[must_use]
     pub fn ending(&self, phase: Phase) -> Ending {
         Ending(Self { phase: Some(phase), gate: None, ..self.clone() })
@@ -120,7 +120,7 @@ impl Part {
         Ending(held)
     }
 
-    /// The part as it stands, of a story that is over and was never sealed.
+    /// The part as it stands, of a Revocation that has ended and was never sealed.
     #[must_use]
     pub fn unsealed(&self) -> Ending {
         Ending(self.clone())
@@ -138,15 +138,15 @@ impl Part {
     }
 }
 
-/// An ending that is not sealed yet. Only [`Part::end`] makes it the part, so that no phase that ends is written
+/// An ending that is not sealed yet. Only [`ControlStatus::end`] makes it the part, so that no phase that ends is written
 /// without its seal.
 #[derive(Clone, Debug)]
-pub struct Ending(Part);
+pub struct Ending(ControlStatus);
 
 impl Ending {
     /// What is sealed.
     #[must_use]
-    pub const fn part(&self) -> &Part {
+    pub const fn part(&self) -> &ControlStatus {
         &self.0
     }
 
@@ -290,7 +290,8 @@ mod tests {
 
     #[test]
     fn a_new_attempt_passes_the_gates_again_and_is_sealed_on_its_own() {
-        let mut part = Part { phase: Some(Phase::Failed), evidence: Some(evidence()), ..Part::default() };
+        let mut part =
+            ControlStatus { phase: Some(Phase::Failed), evidence: Some(evidence()), ..ControlStatus::default() };
         part.retry("now".into());
         assert_eq!((part.phase, part.attempt, &part.evidence), (Some(Phase::Held), Some(1), &None));
         part.retry("again".into());
@@ -299,17 +300,17 @@ mod tests {
 
     #[test]
     fn what_waits_behind_a_gate_is_sealed_once_for_that_gate() {
-        let mut part = Part::default();
+        let mut part = ControlStatus::default();
         assert!(!part.sealed_behind(&Stop::Protected));
         part.end(part.shut(&Stop::Protected), Ok(evidence())).unwrap();
         assert!(part.sealed_behind(&Stop::Protected));
-        assert!(!part.sealed_behind(&Stop::Rejected), "another gate is another story");
+        assert!(!part.sealed_behind(&Stop::Rejected), "another gate is another record");
     }
 
     #[test]
     fn a_phase_that_ends_is_written_with_its_seal_or_not_at_all() {
-        let released = Part { phase: Some(Phase::Released), ..Part::default() };
-        let held = Part { phase: Some(Phase::Held), ..Part::default() };
+        let released = ControlStatus { phase: Some(Phase::Released), ..ControlStatus::default() };
+        let held = ControlStatus { phase: Some(Phase::Held), ..ControlStatus::default() };
         let stop = Stop::Protected;
         for (before, ending) in [
             (&released, released.ending(Phase::Revoked)),
@@ -331,12 +332,13 @@ mod tests {
     #[test]
     fn what_remains_is_counted_by_control_where_the_revoker_has_nothing_to_do() {
         let thing = |name: &str| json!({"what": name, "why": "SharedBinding", "advice": ""});
-        let with = |status: Value| Part::of(&revocation(status, None));
+        let with = |status: Value| ControlStatus::of(&revocation(status, None));
         let held =
             with(json!({"phase": "Held", "plan": {"hash": "h", "targets": [], "remaining": [thing("a"), thing("b")]}}));
-        let ended = |part: Part| part.ending(Phase::Revoked).released(Timestamp::UNIX_EPOCH).part().remaining_count;
+        let ended =
+            |part: ControlStatus| part.ending(Phase::Revoked).released(Timestamp::UNIX_EPOCH).part().remaining_count;
         assert_eq!(ended(held), Some(2));
-        assert_eq!(ended(Part::default()), Some(0), "nothing is a number as well");
+        assert_eq!(ended(ControlStatus::default()), Some(0), "nothing is a number as well");
         let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:00Z"});
         assert_eq!(with(json!({"claim": claim, "remainingCount": 3})).remaining_count, None, "that is the revoker's");
         assert_eq!(with(json!({"remainingCount": 3})).remaining_count, Some(3));
@@ -344,9 +346,10 @@ mod tests {
 
     #[test]
     fn what_was_closed_without_a_seal_is_sealed_as_it_stands() {
-        let closed = Part { phase: Some(Phase::Revoked), job: Some("revoke-1".into()), ..Part::default() };
+        let closed =
+            ControlStatus { phase: Some(Phase::Revoked), job: Some("revoke-1".into()), ..ControlStatus::default() };
         let mut part = closed.clone();
         part.end(closed.unsealed(), Ok(evidence())).unwrap();
-        assert_eq!(part, Part { evidence: Some(evidence()), ..closed });
+        assert_eq!(part, ControlStatus { evidence: Some(evidence()), ..closed });
     }
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::Context;
 use super::access::{self, Notice};
-use crate::api::person::{self, Standing};
+use crate::api::person::{self, EmploymentState};
 use crate::api::revocation::{Operation, Phase, RevocationSpec, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
@@ -48,15 +48,15 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duratio
 }
 
 async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
-    let Some((standing, policy)) = leaver(person, ctx) else { return Ok(()) };
-    let termination = Termination::of(person, &standing);
+    let Some((employment, policy)) = leaver(person, ctx) else { return Ok(()) };
+    let termination = Termination::of(person, &employment);
     let mut told = ctx.stores.revocations_of(&person.name_any());
     told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
     let Some(cut) = told.iter().find(|revocation| revocation.name_any() == termination.cut()) else {
         let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
         let cut = RevocationSpec {
             owned: owned.into_iter().take(MAX_OWNED).collect(),
-            ..spec(person, &policy, &standing, Operation::Cut, termination.effective, false)
+            ..spec(person, &policy, &employment, Operation::Cut, termination.effective, false)
         };
         return create(ctx, person, termination.cut(), cut).await;
     };
@@ -64,7 +64,7 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
         if let Some((name, acted)) = removal(ended, &told) {
             let after = &policy.spec.lifecycle.termination.remove_after;
             let due = acted + quantity::duration("spec.lifecycle.termination.removeAfter", after)?;
-            create(ctx, person, name, spec(person, &policy, &standing, Operation::Remove, due, false)).await?;
+            create(ctx, person, name, spec(person, &policy, &employment, Operation::Remove, due, false)).await?;
         }
     }
     let facts = convert::person_facts(person);
@@ -77,7 +77,7 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let known = known_uids(told.iter().map(AsRef::as_ref));
     let more = ctx.owned(|owned| !owned.uids(&facts).is_subset(&known));
     let acting = told.iter().any(|revocation| under_way(revocation)); // its end wakes us again
-    if more && !acting && ready { late(ctx, person, &standing, &policy, &termination, &others).await } else { Ok(()) }
+    if more && !acting && ready { late(ctx, person, &employment, &policy, &termination, &others).await } else { Ok(()) }
 }
 
 /// The other records of this human; none if what turns up later is not this one's to deal with: another one works here,
@@ -116,10 +116,10 @@ struct Termination {
 }
 
 impl Termination {
-    fn of(person: &Person, standing: &Standing) -> Self {
-        let seen = standing.seen.unwrap_or(standing.since);
+    fn of(person: &Person, employment: &EmploymentState) -> Self {
+        let seen = employment.seen.unwrap_or(employment.since);
         let id = roster::termination_id(&person.name_any(), seen);
-        Self { id, seen, effective: standing.effective.unwrap_or(seen) }
+        Self { id, seen, effective: employment.effective.unwrap_or(seen) }
     }
 
     fn cut(&self) -> String {
@@ -128,22 +128,22 @@ impl Termination {
 }
 
 /// The standing and policy of a Person whose employment has ended; `None` otherwise.
-fn leaver(person: &Person, ctx: &Context) -> Option<(Standing, Arc<SyncPolicy>)> {
+fn leaver(person: &Person, ctx: &Context) -> Option<(EmploymentState, Arc<SyncPolicy>)> {
     let status = person.status.as_ref()?;
-    let standing = status.employment.clone().filter(|standing| standing.state == person::State::Terminated)?;
+    let employment = status.employment.clone().filter(|employment| employment.state == person::State::Terminated)?;
     let name = status.policy.as_ref()?;
     let policy = ctx.stores.policies.find(|policy| policy.metadata.name.as_ref() == Some(name))?;
-    Some((standing, policy))
+    Some((employment, policy))
 }
 
 /// One more Revocation for what turned up after the plan was frozen; it acts only once approved.
 ///
-/// The story is read after the plan is drawn: an account the revoker has just made again is in the cluster before its uid
+/// The Revocations are read after the plan is drawn: an account the revoker has just made again is in the cluster before its uid
 /// is in the steps, but never before the claim. While a claim is open nothing can be told apart; its end wakes us again.
 async fn late(
     ctx: &Context,
     person: &Person,
-    standing: &Standing,
+    employment: &EmploymentState,
     policy: &SyncPolicy,
     termination: &Termination,
     others: &[String],
@@ -166,7 +166,7 @@ async fn late(
     let digest = Sha256::digest(fresh.into_iter().collect::<Vec<_>>().join(",").as_bytes());
     let short: String = data_encoding::HEXLOWER.encode(&digest).chars().take(6).collect();
     let name = format!("{}-late-{short}-cut", termination.id);
-    create(ctx, person, name, spec(person, policy, standing, Operation::Cut, (ctx.clock)(), true)).await
+    create(ctx, person, name, spec(person, policy, employment, Operation::Cut, (ctx.clock)(), true)).await
 }
 
 /// Whether the revoker has begun, and has not come to an end.
@@ -183,7 +183,7 @@ pub fn frozen(revocation: &Revocation) -> bool {
     claimed || decided || !matches!(phase, None | Some(Phase::Held))
 }
 
-/// Uids that the Revocations of a story already deal with: targets, and the accounts that took their place.
+/// Uids that the Revocations of a termination already deal with: targets, and the accounts that took their place.
 #[must_use]
 pub fn known_uids<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
     told.filter_map(|revocation| revocation.status.as_ref())
@@ -211,7 +211,7 @@ pub async fn revocations(ctx: &Context, person: &str) -> Result<Vec<Revocation>,
 fn spec(
     person: &Person,
     policy: &SyncPolicy,
-    standing: &Standing,
+    employment: &EmploymentState,
     operation: Operation,
     due: Timestamp,
     late: bool,
@@ -225,7 +225,7 @@ fn spec(
         due,
         late,
         owned: Vec::new(),
-        reason: standing.message.chars().take(MAX_REASON).collect(),
+        reason: employment.message.chars().take(MAX_REASON).collect(),
         approval: None,
         rejection: None,
     }

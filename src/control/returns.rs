@@ -12,7 +12,7 @@ use kube::api::ObjectMeta;
 use super::Context;
 use crate::api::revocation::{Returned, Step, TargetKind};
 use crate::api::{Revocation, convert, names};
-use domain::gate::Standing;
+use domain::gate::LeaverStatus;
 
 /// Annotation of a token Secret that names its account.
 const ACCOUNT: &str = names::TOKEN_OF;
@@ -163,7 +163,7 @@ fn note(ctx: &Context, found: &Found<'_>) {
         let returned = Returned {
             kind: found.kind.to_owned(),
             namespace: found.meta.namespace.clone().unwrap_or_default(),
-            name: found.meta.name.as_deref().unwrap_or_default().chars().take(domain::plan::LONGEST_NAME).collect(),
+            name: found.meta.name.as_deref().unwrap_or_default().chars().take(domain::plan::MAX_NAME_LEN).collect(),
             uid: found.uid().to_owned(),
             at: (ctx.clock)(),
         };
@@ -174,7 +174,7 @@ fn note(ctx: &Context, found: &Found<'_>) {
 
 fn still_gone(ctx: &Context, revocation: &Revocation) -> bool {
     let person = ctx.stores.people.get(&revocation.spec.person);
-    convert::standing(person.as_deref()) == Standing::Ended
+    convert::leaver_status(person.as_deref()) == LeaverStatus::Ended
 }
 
 #[cfg(test)]

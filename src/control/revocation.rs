@@ -1,4 +1,4 @@
-//! Opens or keeps shut the way from a plan to its Job, and closes the story when the revoker is done.
+//! Opens or keeps shut the way from a plan to its Job, and ends it when the revoker is done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::claims::Claims;
 use super::count::Wish;
 use super::jobs::JobState;
 use super::owned::Drawn;
-use super::owned_status::{Ending, Look, Part, look, may_change};
+use super::owned_status::{ControlStatus, Ending, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
 use super::{Context, MANAGER, count, jobs, seal};
 use crate::api::condition::{self, ConditionUpdate, Reason};
@@ -24,7 +24,7 @@ use crate::api::{Revocation, convert, names};
 use crate::kube::calls::{self, apply_exactly, call, publish_event, publish_warning};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{self, Fault, Report};
-use domain::gate::{Facts, Standing, Stop, gate};
+use domain::gate::{Facts, LeaverStatus, Stop, gate};
 use domain::ledger::Allowance;
 use domain::plan::Plan;
 
@@ -42,7 +42,7 @@ const SILENT: Duration = Duration::from_secs(60);
 /// One Revocation, one look. Says when to look again by itself, if at all.
 pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option<Duration> {
     let now = (ctx.clock)();
-    let mut part = Part::of(&revocation);
+    let mut part = ControlStatus::of(&revocation);
     let result = match step(&revocation, &ctx, &mut part, now).await {
         Ok(Some(report)) => Ok(report),
         Ok(None) => return Some(REQUEUE_UNCOUNTED),
@@ -54,7 +54,7 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option
         .filter(|_| result.is_err() || matches!(part.phase, None | Some(Phase::Held | Phase::Released)));
     part.conditions = concluded.conditions;
     part.observed_generation = revocation.metadata.generation;
-    if part == Part::of(&revocation) && unlabelled(&revocation, &part).is_none() {
+    if part == ControlStatus::of(&revocation) && unlabelled(&revocation, &part).is_none() {
         return again;
     }
     match write(&revocation, &ctx, &part, now).await {
@@ -71,7 +71,7 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option
 async fn step(
     revocation: &Revocation,
     ctx: &Context,
-    part: &mut Part,
+    part: &mut ControlStatus,
     now: Timestamp,
 ) -> Result<Option<Report>, Fault> {
     part.returned = ctx.returns.merged(revocation);
@@ -103,7 +103,7 @@ async fn step(
 }
 
 /// What was left alone and has been ended by hand since no longer remains; what came in its place does.
-async fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut Part) -> Result<(), Fault> {
+async fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut ControlStatus) -> Result<(), Fault> {
     let person = ctx.stores.people.get(&revocation.spec.person);
     let person = person.filter(|person| person.uid().as_ref() == Some(&revocation.spec.person_uid));
     let (Some(person), Some(plan)) = (person.filter(|_| may_change(revocation)), &mut part.plan) else { return Ok(()) };
@@ -143,7 +143,7 @@ fn gate_inputs(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateIn
     }
 }
 
-/// Whether the revoker has begun: then the story goes on to its end.
+/// Whether the revoker has begun: then it goes on to its end.
 fn claimed(revocation: &Revocation) -> bool {
     revocation.status.as_ref().is_some_and(|status| status.claim.is_some())
 }
@@ -156,7 +156,7 @@ fn silent(claims: &Claims, revocation: &Revocation, now: Instant) -> bool {
 }
 
 /// The plan: as shown once it is frozen, else as the cluster is now, to be shown with the phase that follows from it.
-async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Plan, Fault> {
+async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<Plan, Fault> {
     let (Some(person), Some(policy)) = (&inputs.person, &inputs.policy) else {
         return Ok(inputs.plan().unwrap_or_else(|| Plan {
             hash: String::new(),
@@ -172,7 +172,7 @@ async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Times
     let (uid, name) = (inputs.revocation.uid().unwrap_or_default(), person.name_any());
     let generation = policy.metadata.generation;
     if let Some(shown) = inputs.plan()
-        && let Some(at) = ctx.epochs(|epochs| epochs.standing(&uid, &name, generation, &shown.hash))
+        && let Some(at) = ctx.epochs(|epochs| epochs.drawn_at(&uid, &name, generation, &shown.hash))
         && now.duration_since(at) < DRAW_AGAIN
     {
         return Ok(shown); // nothing of this person changed since
@@ -185,8 +185,8 @@ async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Times
     let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
     part.plan = Some(convert::plan_shown(&plan, usernames));
     part.instants = Some(Instants {
-        effective: employment.and_then(|standing| standing.effective),
-        seen: employment.and_then(|standing| standing.seen),
+        effective: employment.and_then(|employment| employment.effective),
+        seen: employment.and_then(|employment| employment.seen),
         released: None,
     });
     Ok(plan)
@@ -205,7 +205,7 @@ fn counted(ctx: &Context, inputs: &GateInputs, plan: &Plan) -> Option<Wish> {
 /// What is to be counted before this plan may pass, if anything.
 fn wish(revocation: &Revocation, facts: &Facts, plan: &Plan, now: Timestamp) -> Option<Wish> {
     // Who is back at work leaves the count while the cancellation waits for its seal, and is not counted again.
-    let leaves = !matches!(facts.standing, Standing::OutOfScope | Standing::Employed);
+    let leaves = !matches!(facts.leaver_status, LeaverStatus::OutOfScope | LeaverStatus::Employed);
     let acts = facts.enforce && facts.settled && facts.stopped.is_none() && leaves;
     let waits = facts.removal && facts.due > now;
     let shown = !plan.hash.is_empty() && facts.counted == plan.hash;
@@ -225,7 +225,7 @@ fn wish(revocation: &Revocation, facts: &Facts, plan: &Plan, now: Timestamp) -> 
 async fn held(
     ctx: &Context,
     inputs: &GateInputs,
-    part: &mut Part,
+    part: &mut ControlStatus,
     stop: &Stop,
     now: Timestamp,
 ) -> Result<Report, Fault> {
@@ -245,7 +245,12 @@ async fn held(
 }
 
 /// Every gate is open: release the plan that is shown, and see to a Job.
-async fn release(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+async fn release(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    now: Timestamp,
+) -> Result<Report, Fault> {
     if part.phase != Some(Phase::Released) {
         let (revocation, plan) = (inputs.revocation.name_any(), part.plan.as_ref().map(|plan| plan.hash.clone()));
         let approved = inputs.revocation.spec.approval.is_some();
@@ -281,12 +286,17 @@ fn under_way(state: &JobState) -> Report {
 }
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
-async fn nothing_owned(ctx: &Context, inputs: &GateInputs, part: &mut Part, now: Timestamp) -> Result<Report, Fault> {
+async fn nothing_owned(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    now: Timestamp,
+) -> Result<Report, Fault> {
     end(ctx, inputs, part, part.ending(Phase::Revoked).released(now)).await
 }
 
 /// The reason is gone before anything was done.
-async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut Part) -> Result<Report, Fault> {
+async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus) -> Result<Report, Fault> {
     leave_the_count(ctx, inputs); // first: nobody waits behind a seal that is not to be had
     end(ctx, inputs, part, part.ending(Phase::Cancelled)).await
 }
@@ -298,8 +308,13 @@ fn leave_the_count(ctx: &Context, inputs: &GateInputs) {
     }
 }
 
-/// The revoker is done: the phase follows from its verdicts, and the story is sealed.
-async fn close(ctx: &Context, inputs: &GateInputs, part: &mut Part, finished: Finished) -> Result<Report, Fault> {
+/// The revoker is done: the phase follows from its verdicts, and the record is sealed.
+async fn close(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    finished: Finished,
+) -> Result<Report, Fault> {
     let phase = match finished {
         Finished::Revoked => Phase::Revoked,
         Finished::Failed => Phase::Failed,
@@ -309,15 +324,15 @@ async fn close(ctx: &Context, inputs: &GateInputs, part: &mut Part, finished: Fi
 }
 
 /// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
-async fn end(ctx: &Context, inputs: &GateInputs, part: &mut Part, ending: Ending) -> Result<Report, Fault> {
+async fn end(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, ending: Ending) -> Result<Report, Fault> {
     let rule = inputs.policy.as_ref().map(convert::rule).unwrap_or_default();
     let sealed = seal::seal(ctx, &inputs.revocation, ending.part(), inputs.person.as_ref(), &rule).await;
     part.end(ending, sealed)?;
     Ok(ended(part))
 }
 
-/// What is said of a story that is over.
-fn ended(part: &Part) -> Report {
+/// What is said of a Revocation that has ended.
+fn ended(part: &ControlStatus) -> Report {
     let mut updates: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {
             let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
@@ -340,7 +355,7 @@ fn ended(part: &Part) -> Report {
 }
 
 /// The batch that this part waits in, where the label does not name it yet.
-fn unlabelled<'a>(revocation: &Revocation, part: &'a Part) -> Option<&'a str> {
+fn unlabelled<'a>(revocation: &Revocation, part: &'a ControlStatus) -> Option<&'a str> {
     let batch = part.gate.as_ref()?.batch.as_deref()?;
     (revocation.labels().get(names::BATCH).map(String::as_str) != Some(batch)).then_some(batch)
 }
@@ -355,14 +370,14 @@ async fn label(api: &Api<Revocation>, revocation: &Revocation, batch: &str) -> R
 }
 
 /// Writes the part, and tells about a new phase or something that came back.
-async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timestamp) -> Result<(), Fault> {
+async fn write(revocation: &Revocation, ctx: &Context, part: &ControlStatus, now: Timestamp) -> Result<(), Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let labelled = match unlabelled(revocation, part) {
         Some(batch) => Some(label(&api, revocation, batch).await?), // first: what shows its batch can be approved by it
         None => None,
     };
     apply_exactly(&api, labelled.as_ref().unwrap_or(revocation), MANAGER, part).await?; // over what was gated, or not at all
-    let before = Part::of(revocation);
+    let before = ControlStatus::of(revocation);
     let person = ObjectReference {
         api_version: Some("rollcall.dev/v1alpha1".to_owned()),
         kind: Some("Person".to_owned()),
@@ -371,7 +386,7 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &Part, now: Timesta
         uid: Some(revocation.spec.person_uid.clone()),
         ..ObjectReference::default()
     };
-    let gate = |part: &Part| part.gate.as_ref().map(|gate| gate.reason.clone());
+    let gate = |part: &ControlStatus| part.gate.as_ref().map(|gate| gate.reason.clone());
     let counting = gate(part).as_deref() == Some(Stop::Uncounted.reason()); // over within a moment
     if !counting && (part.phase != before.phase || gate(part) != gate(&before)) {
         let reason = part.phase.map_or(Reason::Planned, Reason::from);

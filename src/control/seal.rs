@@ -1,9 +1,9 @@
-//! Sealing: the story of a Revocation becomes an immutable record at the end of the chain. Control alone seals.
+//! Sealing: what a Revocation did becomes an immutable record at the end of the chain. Control alone seals.
 //!
 //! All that wait to be sealed at one moment are sealed together: a record each, one after the other, and the head of the
 //! chain once behind the last of them.
 
-mod story;
+mod record_body;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -15,13 +15,13 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 use tokio::sync::oneshot;
 
 use super::Context;
-use super::owned_status::Part;
+use super::owned_status::ControlStatus;
 use crate::api::revocation::Evidence;
 use crate::api::{Person, Revocation, names};
 use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
 use crate::kube::swap::{self, Kept};
-use domain::evidence::{self, Head, Sealed, Story};
+use domain::evidence::{self, Head, RecordBody, Sealed};
 
 /// Label on a record: uid of the Revocation it is of. One that was deleted and planned again is another.
 const OF: &str = "rollcall.dev/revocation";
@@ -40,10 +40,10 @@ pub struct Seals {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// One story, and where to say that it is sealed.
+/// The body of one record, and where to say that it is sealed.
 struct Waiting {
     revocation: String,
-    story: Story,
+    body: RecordBody,
     answer: oneshot::Sender<Result<Evidence, Fault>>,
 }
 
@@ -60,7 +60,7 @@ impl Seals {
     }
 }
 
-/// Seals the story of a Revocation that is over, together with all others that wait, and says where.
+/// Seals the record of a Revocation that has ended, together with all others that wait, and says where.
 ///
 /// # Flow          wait for the turn; sealed by another meanwhile? else: head; the records of these Revocations that are
 ///                 there already; the others after the head, one by one; the head behind them by compare-and-swap
@@ -70,13 +70,13 @@ impl Seals {
 pub async fn seal(
     ctx: &Context,
     revocation: &Revocation,
-    part: &Part,
+    part: &ControlStatus,
     person: Option<&Person>,
     rule: &str,
 ) -> Result<Evidence, Fault> {
-    let story = story::of(revocation, part, person, rule, (ctx.clock)());
+    let body = record_body::of(revocation, part, person, rule, (ctx.clock)());
     let (answer, mut answered) = oneshot::channel();
-    ctx.seals.waiting().push(Waiting { revocation: revocation.uid().unwrap_or_default(), story, answer });
+    ctx.seals.waiting().push(Waiting { revocation: revocation.uid().unwrap_or_default(), body, answer });
     let _turn = ctx.seals.turn.lock().await;
     let mut all = std::mem::take(&mut *ctx.seals.waiting());
     let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
@@ -158,7 +158,7 @@ async fn write_records(api: &Api<ConfigMap>, at: &mut Head, waiting: Vec<Waiting
             one.hears(Ok(found.evidence.clone()));
             continue;
         }
-        let Ok(next) = evidence::chain(at, one.story.clone()) else {
+        let Ok(next) = evidence::chain(at, one.body.clone()) else {
             one.hears(Err(Fault::Stalled("the record cannot be written".to_owned())));
             continue;
         };
@@ -199,15 +199,15 @@ async fn head(api: &Api<ConfigMap>) -> Result<(Head, Option<ConfigMap>), Fault> 
 /// A record that stands at or before the head.
 struct Found {
     revocation: String,
-    story: Story,
+    body: RecordBody,
     evidence: Evidence,
 }
 
 impl Found {
     /// Whether it tells of this end: the same phase of the same attempt, behind the same gate, by the same decision.
     fn is_of(&self, waiting: &Waiting) -> bool {
-        let end = |story: &Story| (story.phase.clone(), story.attempt, story.gate.clone(), story.rejecter.clone());
-        self.revocation == waiting.revocation && end(&self.story) == end(&waiting.story)
+        let end = |body: &RecordBody| (body.phase.clone(), body.attempt, body.gate.clone(), body.rejecter.clone());
+        self.revocation == waiting.revocation && end(&self.body) == end(&waiting.body)
     }
 }
 
@@ -221,7 +221,7 @@ async fn find(api: &Api<ConfigMap>, waiting: &[Waiting], head: &Head) -> Result<
         let record: evidence::Record = serde_json::from_str(text).ok()?;
         let evidence = Evidence { name: map.name_any(), hash: evidence::hash(text), previous: record.previous };
         let revocation = map.labels().get(OF)?.clone();
-        (record.index <= head.index).then_some(Found { revocation, story: record.story, evidence })
+        (record.index <= head.index).then_some(Found { revocation, body: record.body, evidence })
     };
     Ok(found.items.iter().filter_map(read).collect())
 }

@@ -11,7 +11,7 @@ use super::calls::call;
 use super::ledger_store;
 use super::outcome::Fault;
 use super::stop;
-use crate::api::convert::{self, Seen};
+use crate::api::convert::{self, LiveObjects};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
 use domain::gate::Facts;
 use domain::ledger::Ledger;
@@ -94,7 +94,7 @@ impl GateInputs {
     /// What the gate asks.
     #[must_use]
     pub fn facts(&self) -> Facts {
-        convert::facts(&Seen {
+        convert::facts(&LiveObjects {
             revocation: &self.revocation,
             person: self.person.as_ref(),
             policy: self.policy.as_ref(),

@@ -94,7 +94,7 @@ fn decide(identity: &str, lease: Option<&LeaseSpec>, unchanged: Duration) -> Mov
 
 /// How an attempt to renew ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+enum Renewal {
     /// It is written.
     Renewed,
     /// The lease was changed meanwhile, and is still this leader's.
@@ -115,13 +115,13 @@ enum Next {
 }
 
 /// Decides what follows an attempt to renew. `since` is the time since the last one that was written was sent.
-fn after(answer: Answer, since: Duration) -> Next {
+fn after(answer: Renewal, since: Duration) -> Next {
     match answer {
-        Answer::Taken => Next::Lost("another replica holds the lease"),
-        Answer::Renewed => Next::RenewIn(RENEW),
-        Answer::Moved | Answer::Failed if since >= DEADLINE => Next::Lost("the lease could not be renewed in time"),
-        Answer::Moved => Next::RenewIn(Duration::ZERO),
-        Answer::Failed => Next::RenewIn(RETRY.min(DEADLINE.saturating_sub(since))),
+        Renewal::Taken => Next::Lost("another replica holds the lease"),
+        Renewal::Renewed => Next::RenewIn(RENEW),
+        Renewal::Moved | Renewal::Failed if since >= DEADLINE => Next::Lost("the lease could not be renewed in time"),
+        Renewal::Moved => Next::RenewIn(Duration::ZERO),
+        Renewal::Failed => Next::RenewIn(RETRY.min(DEADLINE.saturating_sub(since))),
     }
 }
 
@@ -265,7 +265,7 @@ impl Candidate {
             self.heartbeat.now();
             let sent = Instant::now();
             let answer = self.attempt(&mut lease, CALL.min(DEADLINE.saturating_sub(renewed.elapsed()))).await;
-            if answer == Answer::Renewed {
+            if answer == Renewal::Renewed {
                 renewed = sent;
             }
             match after(answer, renewed.elapsed()) {
@@ -278,26 +278,26 @@ impl Candidate {
     }
 
     /// Tries once to renew; `lease` is then what stands there.
-    async fn attempt(&self, lease: &mut Lease, within: Duration) -> Answer {
+    async fn attempt(&self, lease: &mut Lease, within: Duration) -> Renewal {
         let ours = self.written(Some(lease));
         let params = PostParams::default();
         let replace = self.api.replace(&self.name, &params, &ours);
         match calls::call_within(within, "renew the lease", replace).await {
             Ok(written) => {
                 *lease = written;
-                Answer::Renewed
+                Renewal::Renewed
             }
             Err(fault) if fault.is_conflict() || fault.is_not_found() => {
                 match calls::call_within(within, "read the lease", self.api.get_opt(&self.name)).await {
                     Ok(Some(read)) if self.holds(&read) => {
                         *lease = read;
-                        Answer::Moved
+                        Renewal::Moved
                     }
-                    Ok(_) => Answer::Taken,
-                    Err(_) => Answer::Failed,
+                    Ok(_) => Renewal::Taken,
+                    Err(_) => Renewal::Failed,
                 }
             }
-            Err(_) => Answer::Failed,
+            Err(_) => Renewal::Failed,
         }
     }
 
@@ -365,13 +365,13 @@ mod tests {
         let secs = Duration::from_secs;
         let late = Next::Lost("the lease could not be renewed in time");
         let cases = [
-            ("renewed", Answer::Renewed, secs(0), Next::RenewIn(secs(5))),
-            ("taken", Answer::Taken, secs(0), Next::Lost("another replica holds the lease")),
-            ("edited by somebody, still ours", Answer::Moved, secs(6), Next::RenewIn(secs(0))),
-            ("no answer", Answer::Failed, secs(6), Next::RenewIn(secs(2))),
-            ("no answer, and little time left", Answer::Failed, secs(9), Next::RenewIn(secs(1))),
-            ("no answer, and no time left", Answer::Failed, secs(10), late),
-            ("edited without end", Answer::Moved, secs(10), late),
+            ("renewed", Renewal::Renewed, secs(0), Next::RenewIn(secs(5))),
+            ("taken", Renewal::Taken, secs(0), Next::Lost("another replica holds the lease")),
+            ("edited by somebody, still ours", Renewal::Moved, secs(6), Next::RenewIn(secs(0))),
+            ("no answer", Renewal::Failed, secs(6), Next::RenewIn(secs(2))),
+            ("no answer, and little time left", Renewal::Failed, secs(9), Next::RenewIn(secs(1))),
+            ("no answer, and no time left", Renewal::Failed, secs(10), late),
+            ("edited without end", Renewal::Moved, secs(10), late),
         ];
         for (situation, answer, since, expected) in cases {
             assert_eq!(after(answer, since), expected, "{situation}");

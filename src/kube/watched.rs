@@ -119,7 +119,7 @@ impl Watch {
             told.remove(&uid);
             return Vec::new();
         }
-        let before = told.remove(&uid).unwrap_or_else(|| standing(object));
+        let before = told.remove(&uid).unwrap_or_else(|| shown_already(object));
         let now: Wrong = found.iter().map(key).collect();
         told.insert(uid, now.clone());
         let mut new = Vec::new();
@@ -137,7 +137,7 @@ fn key(condition: &Condition) -> (String, String) {
 }
 
 /// What an object shows already: it was told when it was written, if only by a process before this one.
-fn standing<K: Serialize>(object: &K) -> Wrong {
+fn shown_already<K: Serialize>(object: &K) -> Wrong {
     let object = serde_json::to_value(object).unwrap_or_default();
     let shown: Vec<Condition> = object
         .pointer("/status/conditions")

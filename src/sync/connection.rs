@@ -3,7 +3,7 @@
 //! Between polls nothing is read, but the metadata of Secrets that a source refused, and nothing is written. What comes of an answer is the policy's.
 
 mod credentials;
-mod known;
+mod file_memory;
 mod known_people;
 mod poll;
 mod unused;
@@ -19,10 +19,10 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 pub use self::credentials::Refused;
-pub use self::known::FetchCaches;
-use self::known::Known;
+pub use self::file_memory::FetchCaches;
+use self::file_memory::FileMemory;
 pub use self::poll::Settings;
-use self::poll::{Answered, Outcome, Seen};
+use self::poll::{Answered, Outcome, ResponseSummary};
 use super::{Context, MANAGER, memory, source};
 use crate::api::HRConnection;
 use crate::api::condition::{Condition, ConditionType};
@@ -32,13 +32,13 @@ use crate::kube::outcome::{self, Fault, Report};
 use domain::employee::Failure;
 use domain::schedule::{self, Due};
 use domain::trust::{self, Believed, Finding};
-use hris::{self, Answer};
+use hris::{self, Fetched};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
 const MAX_SLEEP: Duration = Duration::from_secs(600);
 
 /// What a step came to.
-enum Step {
+enum Attempted {
     /// It is not time yet.
     Early(Timestamp),
     /// The status as it is now, and what there is to say; conditions it says nothing of stay.
@@ -56,24 +56,24 @@ enum Step {
 pub async fn reconcile(connection: Arc<HRConnection>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     let now = (ctx.clock)();
     let (status, result) = match step(&connection, &ctx, now).await {
-        Ok(Step::Early(at)) => return Ok(Action::requeue(until(at, now))),
-        Ok(Step::Done(status, report)) => (*status, Ok(report)),
+        Ok(Attempted::Early(at)) => return Ok(Action::requeue(until(at, now))),
+        Ok(Attempted::Done(status, report)) => (*status, Ok(report)),
         Err(fault) => (poll::owed(&connection), Err(fault)),
     };
     Ok(report(&connection, &ctx, status, result).await)
 }
 
-async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Result<Step, Fault> {
+async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Result<Attempted, Fault> {
     let settings = Settings::of(connection)?;
     let name = connection.name_any();
     match schedule::due(&settings.times(connection), now) {
         Due::At(_) if ctx.refused.any(connection) && corrected(connection, ctx).await? => {}
-        Due::At(at) if ctx.refused.any(connection) => return Ok(Step::Early(at.min(now + credentials::LOOK))),
+        Due::At(at) if ctx.refused.any(connection) => return Ok(Attempted::Early(at.min(now + credentials::LOOK))),
         Due::At(_) if unused::is_there(connection, ctx).await? => {}
-        Due::At(at) => return Ok(Step::Early(at)),
+        Due::At(at) => return Ok(Attempted::Early(at)),
         Due::Suspended(end) => {
             let (status, updates) = poll::suspended(connection, end);
-            return Ok(Step::Done(Box::new(status), Report { updates, again: until(end, now) }));
+            return Ok(Attempted::Done(Box::new(status), Report { updates, again: until(end, now) }));
         }
         Due::Now => {}
     }
@@ -84,7 +84,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let from = source::open(ctx, connection).await?;
     let mut known = ctx.files.take(connection, &from.fingerprint);
     let requested = settings.times(connection).requested;
-    if known::afresh(connection, requested, ctx.snapshots.of(connection).as_deref()) {
+    if file_memory::afresh(connection, requested, ctx.snapshots.of(connection).as_deref()) {
         known.cache.forget();
     }
     let poll = Poll { ctx, connection, settings: &settings, from: &from, now };
@@ -97,7 +97,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     measure(ctx, &name, &status);
     let again = status.next_run.map_or(MAX_SLEEP, |at| until(at, ended));
     let again = if refused { again.min(credentials::LOOK) } else { again };
-    Ok(Step::Done(Box::new(status), Report { updates, again }))
+    Ok(Attempted::Done(Box::new(status), Report { updates, again }))
 }
 
 /// Whether a credential that the source refused is another one now.
@@ -116,7 +116,7 @@ struct Poll<'a> {
 
 impl Poll<'_> {
     /// One look at the source, and what comes of it: what it showed, and the verdict.
-    async fn attempt(&self, known: &mut Known) -> Result<(Option<Seen>, Outcome), Fault> {
+    async fn attempt(&self, known: &mut FileMemory) -> Result<(Option<ResponseSummary>, Outcome), Fault> {
         let kept = memory::load(self.ctx, self.connection).await?;
         let source = match &self.from.source {
             Err(failure) => return Ok((None, Outcome::Failed(trust::failed(failure)))),
@@ -126,7 +126,7 @@ impl Poll<'_> {
         let ended = (self.ctx.clock)();
         let people = known_people::of(self.ctx, self.connection, &kept.memory).await;
         let asked = Settings::asked(self.connection, &self.from.fingerprint, &people);
-        if matches!(answer, Ok(Answer::Same)) {
+        if matches!(answer, Ok(Fetched::Same)) {
             let snapshot = self.ctx.snapshots.of(self.connection);
             if let Some(believed) = snapshot.and_then(|last| trust::again(&last, &kept.memory, &asked, ended)) {
                 let outcome = self.believe(kept, believed, ended).await?;
@@ -136,16 +136,16 @@ impl Poll<'_> {
             answer = self.look(source, known).await;
         }
         let read = match answer {
-            Ok(Answer::New(read)) => read,
+            Ok(Fetched::New(read)) => read,
             Err(failure) => return Ok((None, Outcome::Failed(trust::failed(&failure)))),
-            Ok(Answer::Same) => return Ok((None, Outcome::Failed(trust::failed(&Failure::Status(304))))),
-            Ok(Answer::Nothing(why)) => {
+            Ok(Fetched::Same) => return Ok((None, Outcome::Failed(trust::failed(&Failure::Status(304))))),
+            Ok(Fetched::Nothing(why)) => {
                 // What could not be moved away before; whether it can be now changes no verdict.
                 let _ = hris::settle(source, &self.from.network, &mut known.cache).await;
                 return Ok((None, poll::nothing(self.connection, why)));
             }
         };
-        let mut seen = Seen::of(&read, ended);
+        let mut seen = ResponseSummary::of(&read, ended);
         let outcome = match trust::judge(*read, &kept.memory, &asked, &self.settings.bounds, ended) {
             Err(held) => Outcome::Held(held),
             Ok(believed) => {
@@ -162,7 +162,7 @@ impl Poll<'_> {
         Ok((Some(seen), outcome))
     }
 
-    async fn look(&self, source: &hris::Source, known: &mut Known) -> Result<Answer, Failure> {
+    async fn look(&self, source: &hris::Source, known: &mut FileMemory) -> Result<Fetched, Failure> {
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let budget = calls::wait(self.settings.timeout);
         hris::look(source, &self.from.network, budget, today, &mut known.cache).await

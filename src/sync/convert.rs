@@ -2,9 +2,9 @@
 
 use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::{Person, convert, policy};
-use domain::employee::{HrId, Said};
+use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{Facts, State, Why};
-use domain::roster::{self, Entry, Known, Left, Notice, Run, Scoped, Standing};
+use domain::roster::{self, EmploymentState, KnownPerson, Left, Notice, RosterEntry, Run, Scoped};
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
 
 /// The record a Person is known by here: the first, if the Person bears the name minted from it. Any other Person was
@@ -18,63 +18,63 @@ pub fn record<'a>(person: &'a Person, namespace: &str) -> Option<&'a Record> {
 
 /// A Person as the roster knows it.
 #[must_use]
-pub fn known(person: &Person, record: &Record) -> Known {
+pub fn known(person: &Person, record: &Record) -> KnownPerson {
     let status = person.status.as_ref();
-    Known { id: HrId(record.id.clone()), entry: status.and_then(entry), access: convert::access(person) }
+    KnownPerson { id: HrId(record.id.clone()), entry: status.and_then(entry), access: convert::access(person) }
 }
 
 /// What the names of the Revocations of a present termination begin with; none for somebody who has not left.
 #[must_use]
-pub fn story(person_name: &str, standing: &person::Standing) -> Option<String> {
-    let left = standing.state == person::State::Terminated;
-    left.then(|| roster::termination_id(person_name, standing.seen.unwrap_or(standing.since)))
+pub fn termination_id(person_name: &str, employment: &person::EmploymentState) -> Option<String> {
+    let left = employment.state == person::State::Terminated;
+    left.then(|| roster::termination_id(person_name, employment.seen.unwrap_or(employment.since)))
 }
 
-fn entry(status: &PersonStatus) -> Option<Entry> {
+fn entry(status: &PersonStatus) -> Option<RosterEntry> {
     let employment = status.employments.first()?;
-    Some(Entry {
+    Some(RosterEntry {
         policy: status.policy.clone()?,
         facts: Facts {
-            said: Said::from_stored(&employment.said),
+            reported_status: ReportedStatus::from_stored(&employment.reported_status),
             start: employment.start_date,
             last_day: employment.last_working_day,
             announced: employment.announced,
         },
         notice: employment.announced_at.map(|at| Notice { at, confirmed: employment.confirmed }),
         missing_since: employment.missing_since,
-        standing: standing(status.employment.as_ref()?),
+        employment: employment_state(status.employment.as_ref()?),
         aliases: status.aliases.clone(),
         profile: status.profile.clone().map(profile).unwrap_or_default(),
     })
 }
 
-fn standing(standing: &person::Standing) -> Standing {
-    let left = match (standing.state, standing.effective, standing.seen) {
+fn employment_state(employment: &person::EmploymentState) -> EmploymentState {
+    let left = match (employment.state, employment.effective, employment.seen) {
         (person::State::Terminated, Some(effective), Some(seen)) => Some(Left {
-            run: standing.run.clone(),
-            baseline: standing.baseline,
+            run: employment.run.clone(),
+            baseline: employment.baseline,
             effective,
             seen,
-            announced: standing.announced,
+            announced: employment.announced,
         }),
         _ => None,
     };
-    Standing {
-        state: state(standing.state),
-        since: standing.since,
-        last_day: standing.last_day,
-        zone: standing.time_zone.clone(),
-        why: Why::from_stored(&standing.why),
+    EmploymentState {
+        state: state(employment.state),
+        since: employment.since,
+        last_day: employment.last_day,
+        zone: employment.time_zone.clone(),
+        why: Why::from_stored(&employment.why),
         left,
-        out: out(standing),
-        leaves_scope: standing.leaves_scope.as_deref().map(Out::from_stored),
+        out: out(employment),
+        leaves_scope: employment.leaves_scope.as_deref().map(Out::from_stored),
     }
 }
 
 /// Why they are out of scope. A state without a reason has one all the same: nobody comes into scope by a missing word.
-fn out(standing: &person::Standing) -> Option<Out> {
-    let said = standing.out_of_scope.as_deref().map(Out::from_stored);
-    said.or((standing.state == person::State::OutOfScope).then_some(Out::Other))
+fn out(employment: &person::EmploymentState) -> Option<Out> {
+    let reason = employment.out_of_scope.as_deref().map(Out::from_stored);
+    reason.or((employment.state == person::State::OutOfScope).then_some(Out::Other))
 }
 
 fn profile(profile: person::Profile) -> roster::Profile {
@@ -83,16 +83,16 @@ fn profile(profile: person::Profile) -> roster::Profile {
 }
 
 /// Puts what the roster decided into a status; access, salt and conditions stay as they are.
-pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
-    let Entry { policy, facts, notice, missing_since, standing, aliases, profile } = entry;
-    let message = standing.message();
-    let Standing { state, since, last_day, zone, why, left, out, leaves_scope } = standing;
+pub fn show(status: &mut PersonStatus, entry: RosterEntry, record: &Record) {
+    let RosterEntry { policy, facts, notice, missing_since, employment, aliases, profile } = entry;
+    let message = employment.message();
+    let EmploymentState { state, since, last_day, zone, why, left, out, leaves_scope } = employment;
     let roster::Profile { display_name, work_email, texts, manager } = profile;
     status.policy = Some(policy);
     status.employments = vec![Employment {
         connection: record.connection.clone(),
         id: record.id.clone(),
-        said: facts.said.as_str().to_owned(),
+        reported_status: facts.reported_status.as_str().to_owned(),
         start_date: facts.start,
         last_working_day: facts.last_day,
         announced: facts.announced,
@@ -100,7 +100,7 @@ pub fn show(status: &mut PersonStatus, entry: Entry, record: &Record) {
         confirmed: notice.is_some_and(|notice| notice.confirmed),
         missing_since,
     }];
-    status.employment = Some(person::Standing {
+    status.employment = Some(person::EmploymentState {
         state: shown(state),
         since,
         last_day,
@@ -197,19 +197,19 @@ mod tests {
         Record { connection: "hq".into(), id: id.into() }
     }
 
-    fn entry_of(state: State, left: Option<Left>) -> Entry {
+    fn entry_of(state: State, left: Option<Left>) -> RosterEntry {
         let day = |text: &str| text.parse().ok();
-        Entry {
+        RosterEntry {
             policy: "everyone".into(),
             facts: Facts {
-                said: Said::Mapped(Status::Terminated),
+                reported_status: ReportedStatus::Mapped(Status::Terminated),
                 start: day("2020-01-01"),
                 last_day: day("2026-03-01"),
                 announced: day("2026-03-01"),
             },
             notice: Some(Notice { at: jiff::Timestamp::UNIX_EPOCH, confirmed: true }),
             missing_since: Some(jiff::Timestamp::UNIX_EPOCH),
-            standing: Standing {
+            employment: EmploymentState {
                 state,
                 since: jiff::Timestamp::UNIX_EPOCH,
                 last_day: day("2026-03-01"),
@@ -256,7 +256,7 @@ mod tests {
             show(&mut status, entry_of(State::OutOfScope, None), &record_of("7"));
             let mut shown = status.employment.unwrap();
             shown.out_of_scope = word.map(str::to_owned);
-            assert_eq!(standing(&shown).out, Some(expected), "{word:?}");
+            assert_eq!(employment_state(&shown).out, Some(expected), "{word:?}");
         }
     }
 
@@ -266,10 +266,10 @@ mod tests {
         show(&mut status, entry_of(State::Active, None), &record_of("7"));
         let shown = status.employment.unwrap();
         assert_eq!((shown.why.as_str(), shown.message.as_str()), ("LastDayPassed", "the last day has passed"));
-        let reworded = person::Standing { message: "left on their last day".into(), ..shown.clone() };
-        assert_eq!(standing(&reworded), standing(&shown));
-        let unknown = person::Standing { why: "the last day has passed".into(), ..shown };
-        assert_eq!(standing(&unknown).why, Why::Other);
+        let reworded = person::EmploymentState { message: "left on their last day".into(), ..shown.clone() };
+        assert_eq!(employment_state(&reworded), employment_state(&shown));
+        let unknown = person::EmploymentState { why: "the last day has passed".into(), ..shown };
+        assert_eq!(employment_state(&unknown).why, Why::Other);
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
         let ada = Employee {
             employment_type: Some(EmploymentType::Intern),
             texts,
-            ..Employee::new(HrId("7".into()), String::new(), String::new(), Said::Silent)
+            ..Employee::new(HrId("7".into()), String::new(), String::new(), ReportedStatus::Silent)
         };
         let cases = [
             ("legalEntities", "a", "legalEntityExcluded"),
@@ -296,7 +296,7 @@ mod tests {
             ("people", "7", "personExcluded"),
         ];
         for (list, value, expected) in cases {
-            let known = scope::Known { connection: "hq", person: "p-1", state: State::Active };
+            let known = scope::ScopeSubject { connection: "hq", person: "p-1", state: State::Active };
             let out = |lists: &str| {
                 let written = serde_json::json!({lists: {list: [value]}});
                 super::scope(&serde_json::from_value(written).unwrap()).unwrap().out(&ada, &known).map(Out::as_str)
@@ -320,13 +320,13 @@ mod tests {
             ("left again, half done the last time", State::Terminated, left(now), "Released", before, Access::Stands),
             ("works here again", State::Active, None, "Revoked", now, Access::Stands),
         ];
-        for (what, state, left, phase, story, expected) in cases {
+        for (what, state, left, phase, seen, expected) in cases {
             let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
             let mut status = PersonStatus::default();
             show(&mut status, entry_of(state, left), &record_of("7"));
             status.access = Some(person::Access {
                 state: phase.into(),
-                revocation: format!("{}-cut", roster::termination_id("p-1", story)),
+                revocation: format!("{}-cut", roster::termination_id("p-1", seen)),
                 waits_for: None,
                 next_action_at: None,
                 remaining: 0,

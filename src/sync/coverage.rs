@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::owned::{Place, Seen};
+use super::owned::{OwnedKeys, Place};
 use super::usernames::Form;
 use crate::api::condition::{self, ConditionUpdate};
 use crate::api::policy::Coverage;
@@ -16,7 +16,7 @@ const EXAMPLES: usize = 20;
 /// and those of Kubernetes and Rollcall themselves, are nobody's and not counted. `namespace` is the operator's; `forms`
 /// are what the policy's user names look like.
 #[must_use]
-pub fn coverage(seen: &Seen, people: &Index, forms: &[Form], namespace: &str) -> Coverage {
+pub fn coverage(seen: &OwnedKeys, people: &Index, forms: &[Form], namespace: &str) -> Coverage {
     let own = [namespace.to_owned(), format!("{namespace}-revoker")];
     let mut coverage = Coverage::default();
     for (place, mark) in &seen.accounts {
@@ -46,7 +46,7 @@ pub fn coverage(seen: &Seen, people: &Index, forms: &[Form], namespace: &str) ->
 
 /// What is said of the user names of a policy: nothing where it has none, or where no binding names a user.
 #[must_use]
-pub fn of_user_names(seen: &Seen, coverage: &Coverage, forms: &[Form]) -> Option<ConditionUpdate> {
+pub fn of_user_names(seen: &OwnedKeys, coverage: &Coverage, forms: &[Form]) -> Option<ConditionUpdate> {
     let bound = count(users(seen).iter());
     if forms.is_empty() || bound == 0 {
         return None;
@@ -57,7 +57,7 @@ pub fn of_user_names(seen: &Seen, coverage: &Coverage, forms: &[Form]) -> Option
     })
 }
 
-fn users(seen: &Seen) -> BTreeSet<&str> {
+fn users(seen: &OwnedKeys) -> BTreeSet<&str> {
     seen.bindings.values().flatten().map(String::as_str).collect()
 }
 
@@ -86,24 +86,24 @@ mod tests {
     use crate::sync::usernames::Usernames;
     use domain::ownership::PersonFacts;
 
-    fn accounts(accounts: &[(&str, &str, Option<&str>)]) -> Seen {
+    fn accounts(accounts: &[(&str, &str, Option<&str>)]) -> OwnedKeys {
         let accounts = accounts.iter().map(|(namespace, name, mark)| {
             let place = Place { kind: "ServiceAccount", namespace: (*namespace).into(), name: (*name).into() };
             (place, mark.map(str::to_owned))
         });
-        Seen { accounts: accounts.collect(), ..Seen::default() }
+        OwnedKeys { accounts: accounts.collect(), ..OwnedKeys::default() }
     }
 
     /// Users that bindings name, by namespace.
     type Bound<'a> = &'a [(&'a str, &'a [&'a str])];
 
-    fn bindings(bindings: Bound<'_>) -> Seen {
+    fn bindings(bindings: Bound<'_>) -> OwnedKeys {
         let bindings = bindings.iter().map(|(namespace, users)| {
             let kind = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
             let place = Place { kind, namespace: (*namespace).into(), name: "admins".into() };
             (place, users.iter().map(|user| (*user).to_owned()).collect())
         });
-        Seen { bindings: bindings.collect(), ..Seen::default() }
+        OwnedKeys { bindings: bindings.collect(), ..OwnedKeys::default() }
     }
 
     fn forms() -> Vec<Form> {

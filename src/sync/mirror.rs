@@ -25,15 +25,18 @@ pub struct Shown {
 
 /// Picks what to show of a person's Revocations.
 ///
-/// Of a leaver (`story` is what the names of this termination's Revocations begin with) only those of this termination
+/// Of a leaver (`termination` is what the names of this termination's Revocations begin with) only those of this termination
 /// say anything, and first those with which access may still stand: what another of them has proved does not make it
-/// refused. Of anybody else (`story` is none) the newest is shown. A removal that is held, or was cancelled, is only what
+/// refused. Of anybody else (`termination` is none) the newest is shown. A removal that is held, or was cancelled, is only what
 /// comes next.
 #[must_use]
-pub fn mirror(story: Option<&str>, revocations: &[&Revocation], now: Timestamp) -> Shown {
-    let left = story.is_some();
-    let told: Vec<&Revocation> =
-        revocations.iter().copied().filter(|other| story.is_none_or(|story| name(other).starts_with(story))).collect();
+pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Timestamp) -> Shown {
+    let left = termination.is_some();
+    let told: Vec<&Revocation> = revocations
+        .iter()
+        .copied()
+        .filter(|other| termination.is_none_or(|termination| name(other).starts_with(termination)))
+        .collect();
     let first = told.iter().copied().min_by_key(|other| (rank(left, other), Reverse((other.spec.due, name(other)))));
     let Some(shown) = first else {
         let awaited = "No revocation has been planned yet; `rollcall control` plans it.";

@@ -77,7 +77,7 @@ fn users(subjects: Option<&[Subject]>) -> BTreeSet<String> {
 
 /// Whether the objects of a kind are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
+enum Listing {
     NotYet,
     Refused,
     Listed,
@@ -88,12 +88,12 @@ enum Known {
 pub struct Objects<V> {
     kept: RwLock<HashMap<Place, V>>,
     listed: Mutex<HashMap<Place, V>>,
-    known: watch::Sender<Known>,
+    known: watch::Sender<Listing>,
 }
 
 impl<V> Default for Objects<V> {
     fn default() -> Self {
-        Self { kept: RwLock::default(), listed: Mutex::default(), known: watch::Sender::new(Known::NotYet) }
+        Self { kept: RwLock::default(), listed: Mutex::default(), known: watch::Sender::new(Listing::NotYet) }
     }
 }
 
@@ -115,7 +115,7 @@ impl<V: Clone + Default + PartialEq> Objects<V> {
                     one.iter().any(|(place, kept)| other.get(place).unwrap_or(&nothing) != kept)
                 };
                 let changed = differs(&before, &current) || differs(&current, &before);
-                return self.known.send_replace(Known::Listed) != Known::Listed || changed;
+                return self.known.send_replace(Listing::Listed) != Listing::Listed || changed;
             }
             Event::Apply(object) => {
                 let (place, kept) = object.keep();
@@ -133,21 +133,21 @@ impl<V: Clone + Default + PartialEq> Objects<V> {
     /// The watch failed. Before the first list, nobody waits for it any longer.
     pub fn interrupted(&self) {
         self.known.send_if_modified(|known| {
-            let first = *known == Known::NotYet;
-            *known = if first { Known::Refused } else { *known };
+            let first = *known == Listing::NotYet;
+            *known = if first { Listing::Refused } else { *known };
             first
         });
     }
 
     async fn asked(&self) {
         let mut known = self.known.subscribe();
-        if known.wait_for(|known| *known != Known::NotYet).await.is_err() {
+        if known.wait_for(|known| *known != Listing::NotYet).await.is_err() {
             std::future::pending::<()>().await; // the sender lives as long as `self`
         }
     }
 
     fn seen(&self) -> Option<HashMap<Place, V>> {
-        let listed = *self.known.borrow() == Known::Listed;
+        let listed = *self.known.borrow() == Listing::Listed;
         listed.then(|| self.kept.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
@@ -171,9 +171,9 @@ impl Owned {
 
     /// What is there now; none while not everything is known.
     #[must_use]
-    pub fn seen(&self) -> Option<Seen> {
+    pub fn seen(&self) -> Option<OwnedKeys> {
         let bindings = self.role_bindings.seen()?.into_iter().chain(self.cluster_role_bindings.seen()?);
-        Some(Seen {
+        Some(OwnedKeys {
             accounts: self.accounts.seen()?,
             bindings: bindings.filter(|(_, users)| !users.is_empty()).collect(),
         })
@@ -182,14 +182,14 @@ impl Owned {
 
 /// What is there at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct OwnedKeys {
     /// Accounts, with their marks.
     pub accounts: HashMap<Place, Option<String>>,
     /// Bindings that name users, with those.
     pub bindings: BTreeMap<Place, BTreeSet<String>>,
 }
 
-impl Seen {
+impl OwnedKeys {
     /// Everything that marks and bindings name, as `id:hq/7`, `email:…` or `user:…`.
     #[must_use]
     pub fn keys(&self) -> HashSet<String> {

@@ -19,11 +19,11 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
-use self::fingerprint::{Fingerprint, Part};
+use self::fingerprint::{Digest, Fingerprint};
 use self::pass::{Decision, GateInputs, News};
 pub use self::settings::Settings;
 use self::status::{Covered, conclude, keep_locations};
-use super::owned::{Owned, Seen as Owners};
+use super::owned::{Owned, OwnedKeys as Owners};
 use super::people::{self, People};
 use super::usernames::Form;
 use super::{Context, MANAGER, coverage};
@@ -118,7 +118,7 @@ async fn step(
 }
 
 /// What a pass rests on.
-struct Seen {
+struct PassInputs {
     connection: String,
     snapshot: Option<Arc<Snapshot>>,
     fingerprint: Option<String>,
@@ -139,7 +139,7 @@ async fn observe(
     settings: &Settings,
     unfollowed: Option<Fault>,
     watched: &Watched,
-) -> Result<Seen, Fault> {
+) -> Result<PassInputs, Fault> {
     let name = &settings.connection;
     let connections: Api<HRConnection> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
     let connection = call("read the connection", connections.get_opt(name)).await?;
@@ -148,7 +148,7 @@ async fn observe(
     }
     let snapshot = connection.as_ref().and_then(|connection| watched.shared.snapshots.of(connection));
     let snapshot = snapshot.filter(|_| unfollowed.is_none());
-    let source = connection.as_ref().map_or(Part::Stands, |connection| source_of(connection, snapshot.as_deref()));
+    let source = connection.as_ref().map_or(Digest::Stands, |connection| source_of(connection, snapshot.as_deref()));
     let now = Fingerprint::of(&policy.spec, unfollowed.is_none(), source);
     let before = current_status(policy);
     let settled = before.baseline.as_ref().map(|baseline| baseline.fingerprint.as_str());
@@ -160,16 +160,16 @@ async fn observe(
     };
     let trouble = unfollowed.or_else(|| connection.is_none().then(missing));
     let revoker = revoker::read(&watched.shared.client, &watched.shared.namespace).await?;
-    Ok(Seen { connection: name.clone(), snapshot, fingerprint: now.written(), baseline, trouble, revoker })
+    Ok(PassInputs { connection: name.clone(), snapshot, fingerprint: now.written(), baseline, trouble, revoker })
 }
 
 /// The source that the newest trusted answer of a connection was read from.
-fn source_of(connection: &HRConnection, snapshot: Option<&Snapshot>) -> Part {
+fn source_of(connection: &HRConnection, snapshot: Option<&Snapshot>) -> Digest {
     let trusted = connection.status.as_ref().and_then(|status| status.last_trusted.as_ref());
     let source = snapshot.map(Snapshot::source).or(trusted.map(|trusted| trusted.source.as_str()));
     match (connection.metadata.uid.as_deref(), source) {
         (Some(uid), Some(source)) => fingerprint::source(uid, source),
-        _ => Part::NotKnown,
+        _ => Digest::NotKnown,
     }
 }
 
@@ -181,7 +181,7 @@ fn called_settled(status: &SyncPolicyStatus) -> bool {
 fn view(
     policy: &SyncPolicy,
     settings: Settings,
-    seen: &Seen,
+    seen: &PassInputs,
     watched: &Watched,
     owners: Option<Arc<Owners>>,
 ) -> GateInputs {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::kube::outcome::Fault;
-use domain::employee::{Employee, EmploymentType, HrId, Said, Text, Texts};
+use domain::employee::{Employee, EmploymentType, HrId, ReportedStatus, Text, Texts};
 use domain::expression::Expression;
 
 /// Longest user name.
@@ -118,7 +118,7 @@ fn example(first: char) -> Employee {
     Employee {
         employment_type: Some(if first == 'a' { EmploymentType::Apprentice } else { EmploymentType::Intern }),
         texts,
-        ..Employee::new(id, format!("{first} Nobody"), format!("{first}.nobody@example.com"), Said::Silent)
+        ..Employee::new(id, format!("{first} Nobody"), format!("{first}.nobody@example.com"), ReportedStatus::Silent)
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn ada(work_email: &str) -> Employee {
-        let ada = Employee::new(HrId("7".into()), "Ada".into(), work_email.into(), Said::Silent);
+        let ada = Employee::new(HrId("7".into()), "Ada".into(), work_email.into(), ReportedStatus::Silent);
         ada.with(Text::Department, "Sales")
     }
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::employee::{Employee, Field, Read};
-use super::lifecycle::{Facts, State, verdict};
+use super::lifecycle::{Facts, State, derive_state};
 
 /// Whether a source can say something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -94,13 +94,13 @@ pub struct Capabilities {
     pub data_age: Option<String>,
     /// How many people of the newest answer showed it.
     #[serde(default)]
-    pub seen: Seen,
+    pub seen: PeopleShown,
 }
 
 /// How many people of one answer showed what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Seen {
+pub struct PeopleShown {
     /// Who left.
     pub leavers: u32,
     /// Who starts later.
@@ -114,19 +114,24 @@ pub struct Seen {
 }
 
 /// Longest text on the age of the data, in characters.
-const LONGEST_AGE: usize = 128;
+const MAX_AGE_LEN: usize = 128;
 
 /// What an answer shows of its source. `today` is the UTC day.
 #[must_use]
 pub fn found(read: &Read, today: Date) -> Capabilities {
     let state = |employee: &Employee| {
-        let facts = Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced: None };
-        verdict(&facts, today).state
+        let facts = Facts {
+            reported_status: employee.reported_status,
+            start: employee.start,
+            last_day: employee.last_day,
+            announced: None,
+        };
+        derive_state(&facts, today).state
     };
     let count = |shows: &dyn Fn(&Employee) -> bool| {
         u32::try_from(read.employees.iter().filter(|employee| shows(employee)).count()).unwrap_or(u32::MAX)
     };
-    let seen = Seen {
+    let seen = PeopleShown {
         leavers: count(&|employee| state(employee) == State::Terminated),
         future_hires: count(&|employee| state(employee) == State::PreHire),
         on_leave: count(&|employee| state(employee) == State::Leave),
@@ -144,7 +149,7 @@ pub fn found(read: &Read, today: Date) -> Capabilities {
         leavers: declared.leavers.shown(seen.leavers),
         deletion: declared.deletion,
         photo: declared.photo,
-        data_age: declared.data_age.as_ref().map(|age| age.chars().take(LONGEST_AGE).collect()),
+        data_age: declared.data_age.as_ref().map(|age| age.chars().take(MAX_AGE_LEN).collect()),
         seen,
     }
 }
@@ -154,13 +159,13 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::employee::{HrId, Said, Status};
+    use crate::employee::{HrId, ReportedStatus, Status};
 
     #[test]
     fn what_an_answer_shows_stands_above_what_was_declared() {
         let who = |id: &str, status, start| Employee {
             start: Some(start),
-            ..Employee::new(HrId(id.into()), "Ada".into(), "ada@example.com".into(), Said::Mapped(status))
+            ..Employee::new(HrId(id.into()), "Ada".into(), "ada@example.com".into(), ReportedStatus::Mapped(status))
         };
         let employees = vec![
             who("1", Status::Active, date(2020, 1, 1)),

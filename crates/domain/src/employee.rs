@@ -57,7 +57,7 @@ impl Status {
 
 /// What a source says of a person's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Said {
+pub enum ReportedStatus {
     /// A word that was mapped.
     Mapped(Status),
     /// An empty cell, or a word nobody mapped. The word itself is never kept with the person: it can be health data.
@@ -66,7 +66,7 @@ pub enum Said {
     Silent,
 }
 
-impl Said {
+impl ReportedStatus {
     /// The word under which it is stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -136,7 +136,7 @@ pub struct Employee {
     /// somebody left: the mailbox is often gone first. Every address that was known before stays an alias of the Person.
     pub work_email: String,
     /// What the source says of the status.
-    pub said: Said,
+    pub reported_status: ReportedStatus,
     /// First day of work.
     pub start: Option<Date>,
     /// Last day of work: the person still works that day.
@@ -156,12 +156,12 @@ pub struct Employee {
 impl Employee {
     /// A record that says no more than who it is about and what the status is.
     #[must_use]
-    pub fn new(id: HrId, name: String, work_email: String, said: Said) -> Self {
+    pub fn new(id: HrId, name: String, work_email: String, reported_status: ReportedStatus) -> Self {
         Self {
             id,
             name,
             work_email,
-            said,
+            reported_status,
             start: None,
             last_day: None,
             contract_end: None,
@@ -285,10 +285,10 @@ mod tests {
 
     #[test]
     fn a_stored_word_is_read_back_and_a_word_of_a_later_version_holds() {
-        let all = [Status::Active, Status::Leave, Status::Suspended, Status::Terminated].map(Said::Mapped);
-        for said in all.into_iter().chain([Said::Silent, Said::Unmapped]) {
-            assert_eq!(Said::from_stored(said.as_str()), said);
+        let all = [Status::Active, Status::Leave, Status::Suspended, Status::Terminated].map(ReportedStatus::Mapped);
+        for reported_status in all.into_iter().chain([ReportedStatus::Silent, ReportedStatus::Unmapped]) {
+            assert_eq!(ReportedStatus::from_stored(reported_status.as_str()), reported_status);
         }
-        assert_eq!(Said::from_stored("Sabbatical"), Said::Unmapped);
+        assert_eq!(ReportedStatus::from_stored("Sabbatical"), ReportedStatus::Unmapped);
     }
 }

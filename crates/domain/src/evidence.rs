@@ -58,7 +58,7 @@ pub fn subject(salt: &str, connection: &str, id: &HrId) -> String {
 /// What happened, before it has a place in the chain. Words such as `Cut`, `Observed` are those of the Revocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Story {
+pub struct RecordBody {
     /// Name of the Revocation.
     pub revocation: String,
     /// What it did: `Cut` or `Remove`.
@@ -179,7 +179,7 @@ pub struct Instants {
     pub confirmed: Option<Timestamp>,
 }
 
-/// A story with its place in the chain.
+/// What happened, with its place in the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -191,7 +191,7 @@ pub struct Record {
     pub previous: String,
     /// What happened.
     #[serde(flatten)]
-    pub story: Story,
+    pub body: RecordBody,
 }
 
 /// The end of the chain: index and hash of the last record; index 0 and [`GENESIS`] while there is none.
@@ -236,13 +236,13 @@ pub struct Sealed {
     pub head: Head,
 }
 
-/// Puts a story at the end of the chain.
+/// Puts a record at the end of the chain.
 ///
 /// # Errors
-/// When the story cannot be written as JSON.
-pub fn chain(previous: &Head, story: Story) -> Result<Sealed, serde_json::Error> {
+/// When it cannot be written as JSON.
+pub fn chain(previous: &Head, body: RecordBody) -> Result<Sealed, serde_json::Error> {
     let record =
-        Record { version: VERSION, index: previous.index.saturating_add(1), previous: previous.hash.clone(), story };
+        Record { version: VERSION, index: previous.index.saturating_add(1), previous: previous.hash.clone(), body };
     let text = serde_json_canonicalizer::to_string(&record)?;
     let head = Head { index: record.index, hash: hash(&text) };
     Ok(Sealed { record, text, head })

@@ -13,7 +13,7 @@ use cel::common::ast::{EntryExpr, Expr, IdedExpr, operators as op};
 use cel::{Context, Env, Program, Value, extensions};
 
 /// Longest expression; the schema's bound too.
-pub const LONGEST: usize = 512;
+pub const MAX_LEN: usize = 512;
 /// Deepest nesting of brackets.
 const DEEPEST: usize = 16;
 /// Room for the parser, which makes fourteen calls for a bracket, a hundred kilobytes without optimisation. Its own bound
@@ -21,7 +21,7 @@ const DEEPEST: usize = 16;
 const STACK: usize = 16 * 1024 * 1024;
 /// Longest chain of operators, each on the result of the one before: evaluating takes forty kilobytes of the stack for
 /// one without optimisation, and a thread has two thousand.
-const LONGEST_CHAIN: usize = 24;
+const MAX_CHAIN: usize = 24;
 /// The one name an expression may use.
 const PERSON: &str = "person";
 /// Operators and functions that cost no more than their arguments are long.
@@ -69,10 +69,10 @@ static LANGUAGE: LazyLock<Arc<Env>> = LazyLock::new(|| {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Too long.
-    #[error("more than {LONGEST} characters")]
+    #[error("more than {MAX_LEN} characters")]
     Long,
     /// Too deep.
-    #[error("brackets nested more than {DEEPEST} deep, or more than {LONGEST_CHAIN} operators in a chain")]
+    #[error("brackets nested more than {DEEPEST} deep, or more than {MAX_CHAIN} operators in a chain")]
     Deep,
     /// It does not parse. What the parser says is about tokens, and helps nobody who writes YAML.
     #[error("not a CEL expression such as 'oidc:' + person.workEmail, or person.department == 'Sales'")]
@@ -127,7 +127,7 @@ impl Expression {
     /// # Errors
     /// Why it cannot be used: see [`Refused`].
     pub fn compile(text: &str, declared: &[&'static str]) -> Result<Self, Refused> {
-        if text.chars().count() > LONGEST {
+        if text.chars().count() > MAX_LEN {
             return Err(Refused::Long);
         }
         if brackets(text) > DEEPEST {
@@ -196,7 +196,7 @@ fn brackets(text: &str) -> usize {
 
 /// Whether every part of it is on the list.
 fn allowed(part: &IdedExpr, declared: &[&'static str], depth: usize) -> Result<(), Refused> {
-    if depth > LONGEST_CHAIN {
+    if depth > MAX_CHAIN {
         return Err(Refused::Deep);
     }
     let inner = |part: &IdedExpr| allowed(part, declared, depth + 1);
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn the_worst_that_fits_is_read_in_a_moment_on_a_small_stack() {
         let repeat = |part: &str, end: &str| {
-            let times = (LONGEST - end.len()) / part.len();
+            let times = (MAX_LEN - end.len()) / part.len();
             format!("{}{end}", part.repeat(times))
         };
         let texts = [

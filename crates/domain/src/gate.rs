@@ -14,7 +14,7 @@ pub struct Facts {
     /// The reason of the global stop, or that it could not be read.
     pub stopped: Option<String>,
     /// Whether the person's employments have ended, as the Person says now.
-    pub standing: Standing,
+    pub leaver_status: LeaverStatus,
     /// A human's hold on the person.
     pub hold: Option<Hold>,
     /// Whether the policy protects the person.
@@ -49,7 +49,7 @@ pub struct Facts {
 
 /// What the Person says of the employment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum LeaverStatus {
     /// It has ended.
     Ended,
     /// It has not.
@@ -213,14 +213,16 @@ impl Released {
 /// # Errors
 /// The first gate that stops.
 pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop> {
-    match facts.standing {
-        Standing::Employed | Standing::OutOfScope if facts.begun && !facts.removal && facts.stopped.is_none() => {
+    match facts.leaver_status {
+        LeaverStatus::Employed | LeaverStatus::OutOfScope
+            if facts.begun && !facts.removal && facts.stopped.is_none() =>
+        {
             return Ok(Released { plan: plan.clone(), only_finish: true });
         }
-        Standing::Employed => return Err(Stop::Withdrawn),
-        Standing::OutOfScope => return Err(Stop::OutOfScope),
-        Standing::Unknown => return Err(Stop::Unknown),
-        Standing::Ended => {}
+        LeaverStatus::Employed => return Err(Stop::Withdrawn),
+        LeaverStatus::OutOfScope => return Err(Stop::OutOfScope),
+        LeaverStatus::Unknown => return Err(Stop::Unknown),
+        LeaverStatus::Ended => {}
     }
     if let Some(reason) = &facts.stopped {
         return Err(Stop::GlobalStop(reason.clone()));
@@ -298,7 +300,7 @@ mod tests {
     fn open() -> Facts {
         Facts {
             stopped: None,
-            standing: Standing::Ended,
+            leaver_status: LeaverStatus::Ended,
             hold: None,
             protected: false,
             rejected: false,
@@ -327,9 +329,9 @@ mod tests {
 
     #[test]
     fn who_is_back_or_out_of_scope_in_the_midst_of_a_cut_gets_back_what_is_deleted_and_loses_nothing_more() {
-        for standing in [Standing::Employed, Standing::OutOfScope] {
-            let back = Facts { standing, begun: true, enforce: false, ..open() };
-            assert!(gate(&plan(), &back, NOW).unwrap().only_finish(), "{standing:?}");
+        for leaver_status in [LeaverStatus::Employed, LeaverStatus::OutOfScope] {
+            let back = Facts { leaver_status, begun: true, enforce: false, ..open() };
+            assert!(gate(&plan(), &back, NOW).unwrap().only_finish(), "{leaver_status:?}");
         }
         assert!(!gate(&plan(), &Facts { begun: true, ..open() }, NOW).unwrap().only_finish());
     }
@@ -351,29 +353,38 @@ mod tests {
             ("everything open", open(), None),
             (
                 "back at work",
-                Facts { standing: Standing::Employed, stopped: Some("x".into()), ..open() },
+                Facts { leaver_status: LeaverStatus::Employed, stopped: Some("x".into()), ..open() },
                 Some("Withdrawn"),
             ),
-            ("back in the middle of a cut", Facts { standing: Standing::Employed, begun: true, ..open() }, None),
+            (
+                "back in the middle of a cut",
+                Facts { leaver_status: LeaverStatus::Employed, begun: true, ..open() },
+                None,
+            ),
             (
                 "back in the middle of a removal",
-                Facts { standing: Standing::Employed, begun: true, removal: true, ..open() },
+                Facts { leaver_status: LeaverStatus::Employed, begun: true, removal: true, ..open() },
                 Some("Withdrawn"),
             ),
-            ("cannot be told", Facts { standing: Standing::Unknown, ..open() }, Some("Unknown")),
+            ("cannot be told", Facts { leaver_status: LeaverStatus::Unknown, ..open() }, Some("Unknown")),
             (
                 "out of scope, whatever was approved",
-                Facts { standing: Standing::OutOfScope, allowance: approved(), approved: Some("h".into()), ..open() },
+                Facts {
+                    leaver_status: LeaverStatus::OutOfScope,
+                    allowance: approved(),
+                    approved: Some("h".into()),
+                    ..open()
+                },
                 Some("OutOfScope"),
             ),
             (
                 "out of scope in the middle of a cut",
-                Facts { standing: Standing::OutOfScope, begun: true, ..open() },
+                Facts { leaver_status: LeaverStatus::OutOfScope, begun: true, ..open() },
                 None,
             ),
             (
                 "out of scope in the middle of a removal",
-                Facts { standing: Standing::OutOfScope, begun: true, removal: true, ..open() },
+                Facts { leaver_status: LeaverStatus::OutOfScope, begun: true, removal: true, ..open() },
                 Some("OutOfScope"),
             ),
             (
@@ -394,7 +405,7 @@ mod tests {
             ("rejected in the middle of it", Facts { rejected: true, begun: true, ..open() }, Some("Rejected")),
             (
                 "rejected, and back at work",
-                Facts { rejected: true, standing: Standing::Employed, ..open() },
+                Facts { rejected: true, leaver_status: LeaverStatus::Employed, ..open() },
                 Some("Withdrawn"),
             ),
             ("observing", Facts { enforce: false, due: later, ..open() }, Some("Observe")),

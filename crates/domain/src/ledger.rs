@@ -38,13 +38,13 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Entries by name of the policy, oldest first.
-    pub policies: BTreeMap<String, Vec<Entry>>,
+    pub policies: BTreeMap<String, Vec<LedgerEntry>>,
 }
 
 /// One count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct LedgerEntry {
     /// The run that was counted.
     pub run: String,
     /// When.
@@ -236,7 +236,7 @@ impl Ledger {
             parts
                 .into_iter()
                 .filter(|(part, ..)| !part.is_empty())
-                .map(|(part, batch, announced)| Entry::new(run, batch, announced, part, now)),
+                .map(|(part, batch, announced)| LedgerEntry::new(run, batch, announced, part, now)),
         );
         entries.retain(|entry| !entry.is_empty());
     }
@@ -253,7 +253,7 @@ impl Ledger {
 
     /// Forgets what waits and can never be released: `open` are the uids of the Revocations that exist and are not
     /// cancelled, of people who are neither protected nor unknown. Nobody is held behind the others.
-    pub fn keep(&mut self, policy: &str, open: &BTreeSet<String>) {
+    pub fn retain(&mut self, policy: &str, open: &BTreeSet<String>) {
         self.forget(policy, |_, asked| !open.contains(&asked.uid));
     }
 
@@ -275,7 +275,7 @@ fn count(many: usize) -> u32 {
     u32::try_from(many).unwrap_or(u32::MAX)
 }
 
-impl Entry {
+impl LedgerEntry {
     fn new(run: &Run<'_>, batch: Option<String>, announced: bool, part: Vec<(&str, &Asked)>, now: Timestamp) -> Self {
         let held = batch.is_some();
         let mut entry = Self {
@@ -332,7 +332,7 @@ impl Entry {
 }
 
 /// A name no other batch of the run has: what is counted later is not what somebody was shown before.
-fn batch(run: &Run<'_>, entries: &[Entry], kind: &str) -> String {
+fn batch(run: &Run<'_>, entries: &[LedgerEntry], kind: &str) -> String {
     let removal = if run.of == Of::Removals { "-remove" } else { "" };
     let name = format!("b-{}{removal}{kind}", run.id.trim_start_matches("r-"));
     let taken = |name: &str| entries.iter().any(|entry| entry.batch.as_deref() == Some(name));
@@ -341,7 +341,7 @@ fn batch(run: &Run<'_>, entries: &[Entry], kind: &str) -> String {
 }
 
 /// Whether so much more is within the limits of both windows.
-fn fits(entries: &[Entry], people: u32, objects: u32, limits: Limits, now: Timestamp) -> bool {
+fn fits(entries: &[LedgerEntry], people: u32, objects: u32, limits: Limits, now: Timestamp) -> bool {
     let mut short = used(entries, limits.window, now, |_| true);
     short.people = short.people.saturating_add(waiting_people(entries, now));
     let long = used(entries, LONG, now, |entry| entry.batch.is_none());
@@ -362,7 +362,7 @@ struct Used {
 /// What was released within a window, of the entries that are asked for. Announced leavers count nowhere, people of a
 /// removal were counted at the cut, and somebody who left before the baseline and owned nothing is nobody to count. In
 /// the long window only what no human looked at counts, or one approved lay-off would hold everybody for a week.
-fn used(entries: &[Entry], window: SignedDuration, now: Timestamp, asked: impl Fn(&Entry) -> bool) -> Used {
+fn used(entries: &[LedgerEntry], window: SignedDuration, now: Timestamp, asked: impl Fn(&LedgerEntry) -> bool) -> Used {
     let mut used = Used::default();
     for entry in entries.iter().filter(|entry| !entry.announced && asked(entry)) {
         let within = entry.released.iter().filter(|(at, _)| now.duration_since(**at) < window);
@@ -376,7 +376,7 @@ fn used(entries: &[Entry], window: SignedDuration, now: Timestamp, asked: impl F
 }
 
 /// People who wait in a batch that is neither a baseline's nor of removals, and not for longer than the long window.
-fn waiting_people(entries: &[Entry], now: Timestamp) -> u32 {
+fn waiting_people(entries: &[LedgerEntry], now: Timestamp) -> u32 {
     let waiting = entries.iter().filter(|e| !e.baseline && !e.removal && now.duration_since(e.at) < LONG);
     waiting.fold(0_u32, |sum, entry| sum.saturating_add(count(entry.waiting.len())))
 }

@@ -1,11 +1,11 @@
-//! The verdict table: what a status and its dates say of somebody today.
+//! The table of states: what a status and its dates say of somebody today.
 //!
-//! Whose day it is today is `timezone`'; who takes notice of a verdict is `roster`'s.
+//! Whose day it is today is `timezone`'; who takes notice of a state is `roster`'s.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::employee::{Said, Status};
+use super::employee::{ReportedStatus, Status};
 
 /// The longest gap between a last day and the first day of the next employment that is no exit: a change of contract over
 /// a weekend.
@@ -13,11 +13,11 @@ const BRIDGED_DAYS: i32 = 3;
 /// A termination further ahead than this is a slip of the keyboard, such as 2062 for 2026, and not believed.
 const FARTHEST_DAYS: i32 = 366;
 
-/// What a source says about one person's employment, without who it is: enough to compute any day's verdict again.
+/// What a source says about one person's employment, without who it is: enough to compute any day's state again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Status.
-    pub said: Said,
+    pub reported_status: ReportedStatus,
     /// First day.
     pub start: Option<Date>,
     /// Last day.
@@ -62,7 +62,7 @@ impl State {
     }
 }
 
-/// Why a state was given: a row of the verdict table, or that the record is not believed.
+/// Why a state was given: a row of the table of states, or that the record is not believed.
 ///
 /// It is stored by its word, and decisions rest on it; its message is for reading and may be reworded at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,21 +185,21 @@ impl Why {
 
 /// What the facts say on a given day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct DerivedState {
     /// The state.
     pub state: State,
     /// The row of the table.
     pub why: Why,
 }
 
-/// The verdict table. `today` is the person's own day; a last day of today is still to come.
+/// The table of states. `today` is the person's own day; a last day of today is still to come.
 ///
 /// A source whose status lags behind its own dates is not a contradiction: once a last day that a trusted answer announced
 /// (`announced`) has passed, and the record's own last day too, the employment has ended, whatever the status still says.
 /// A last day before the first day is the end of an earlier employment: it ends nothing once the next has begun, nor where
 /// that begins within three days.
 #[must_use]
-pub fn verdict(facts: &Facts, today: Date) -> Verdict {
+pub fn derive_state(facts: &Facts, today: Date) -> DerivedState {
     let passed = facts.last_day.is_some_and(|day| day < today);
     let ahead = facts.last_day.is_some_and(|day| day >= today);
     let too_far = facts.last_day.is_some_and(|day| day > today.saturating_add(FARTHEST_DAYS.days()));
@@ -208,28 +208,36 @@ pub fn verdict(facts: &Facts, today: Date) -> Verdict {
     let bridged = between.is_some_and(|(start, last)| start <= last.saturating_add(BRIDGED_DAYS.days()));
     let earlier = between.is_some() && !starts_later;
     let as_announced = passed && facts.announced.is_some_and(|day| day < today) && !earlier && !bridged;
-    let (state, why) = match facts.said {
-        Said::Unmapped => (State::Unknown, Why::Unmapped),
-        Said::Mapped(Status::Terminated) if too_far => (State::Unknown, Why::TooFarAhead),
-        Said::Mapped(Status::Terminated) if ahead => (State::Active, Why::TerminatedLater),
-        Said::Mapped(Status::Terminated) if earlier => (State::Unknown, Why::EndsBeforeStart),
-        Said::Mapped(Status::Terminated) if bridged => (State::PreHire, Why::StartsLater),
-        Said::Mapped(Status::Terminated) => (State::Terminated, Why::Terminated),
-        Said::Mapped(Status::Leave | Status::Suspended | Status::Active) | Said::Silent if as_announced => {
+    let (state, why) = match facts.reported_status {
+        ReportedStatus::Unmapped => (State::Unknown, Why::Unmapped),
+        ReportedStatus::Mapped(Status::Terminated) if too_far => (State::Unknown, Why::TooFarAhead),
+        ReportedStatus::Mapped(Status::Terminated) if ahead => (State::Active, Why::TerminatedLater),
+        ReportedStatus::Mapped(Status::Terminated) if earlier => (State::Unknown, Why::EndsBeforeStart),
+        ReportedStatus::Mapped(Status::Terminated) if bridged => (State::PreHire, Why::StartsLater),
+        ReportedStatus::Mapped(Status::Terminated) => (State::Terminated, Why::Terminated),
+        ReportedStatus::Mapped(Status::Leave | Status::Suspended | Status::Active) | ReportedStatus::Silent
+            if as_announced =>
+        {
             (State::Terminated, Why::LastDayPassed)
         }
-        Said::Mapped(Status::Leave) => (State::Leave, Why::OnLeave),
-        Said::Mapped(Status::Suspended) => (State::Suspended, Why::Suspended),
-        Said::Mapped(Status::Active) | Said::Silent if between.is_some() && ahead => (State::Active, Why::LeavesLater),
-        Said::Mapped(Status::Active) | Said::Silent if starts_later => (State::PreHire, Why::StartsLater),
-        Said::Mapped(Status::Active) | Said::Silent if earlier => (State::Active, Why::EarlierEmployment),
-        Said::Silent if passed => (State::Terminated, Why::LastDayPassed),
-        Said::Mapped(Status::Active) if passed => (State::Unknown, Why::Contradiction),
-        Said::Mapped(Status::Active) | Said::Silent if ahead => (State::Active, Why::LeavesLater),
-        Said::Mapped(Status::Active) => (State::Active, Why::Active),
-        Said::Silent => (State::Active, Why::NothingSaid),
+        ReportedStatus::Mapped(Status::Leave) => (State::Leave, Why::OnLeave),
+        ReportedStatus::Mapped(Status::Suspended) => (State::Suspended, Why::Suspended),
+        ReportedStatus::Mapped(Status::Active) | ReportedStatus::Silent if between.is_some() && ahead => {
+            (State::Active, Why::LeavesLater)
+        }
+        ReportedStatus::Mapped(Status::Active) | ReportedStatus::Silent if starts_later => {
+            (State::PreHire, Why::StartsLater)
+        }
+        ReportedStatus::Mapped(Status::Active) | ReportedStatus::Silent if earlier => {
+            (State::Active, Why::EarlierEmployment)
+        }
+        ReportedStatus::Silent if passed => (State::Terminated, Why::LastDayPassed),
+        ReportedStatus::Mapped(Status::Active) if passed => (State::Unknown, Why::Contradiction),
+        ReportedStatus::Mapped(Status::Active) | ReportedStatus::Silent if ahead => (State::Active, Why::LeavesLater),
+        ReportedStatus::Mapped(Status::Active) => (State::Active, Why::Active),
+        ReportedStatus::Silent => (State::Active, Why::NothingSaid),
     };
-    Verdict { state, why }
+    DerivedState { state, why }
 }
 
 /// Whether an employment has begun whose record still carries the last day of the one before.

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 /// Most Persons that an address or a user name makes one human of.
-pub const MOST_RECORDS: usize = 8;
+pub const MAX_RECORDS: usize = 8;
 
 /// What is needed of a person to know what is theirs. Aliases and records as the Person keeps them.
 #[derive(Clone, PartialEq, Eq)]
@@ -203,7 +203,7 @@ fn humans(people: &[PersonFacts]) -> (Vec<usize>, BTreeMap<usize, BTreeSet<usize
     }
     let mut humans: Vec<usize> = (0..people.len()).collect();
     let mut members: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for sharing in by_key.into_values().filter(|sharing| (2..=MOST_RECORDS).contains(&sharing.len())) {
+    for sharing in by_key.into_values().filter(|sharing| (2..=MAX_RECORDS).contains(&sharing.len())) {
         let mut all = BTreeSet::new();
         for position in sharing {
             let human = humans.get(position).copied().unwrap_or(position);
@@ -388,7 +388,7 @@ pub(crate) mod tests {
             others.push(ada.clone());
             assert_eq!(Index::new(others).claim(mark, &ada), expected, "{what}");
         }
-        for (people, expected) in [(MOST_RECORDS, Claim::WorksHere), (MOST_RECORDS + 1, Claim::Theirs)] {
+        for (people, expected) in [(MAX_RECORDS, Claim::WorksHere), (MAX_RECORDS + 1, Claim::Theirs)] {
             let mut all: Vec<PersonFacts> = shop(people);
             all[0] = left(all[0].clone());
             let first = all[0].clone();

@@ -17,10 +17,10 @@ mod remaining;
 pub use remaining::{Remaining, RemainingReason};
 
 /// Most targets, and most remaining entries, one plan holds: what the schema takes.
-pub const MOST: usize = 256;
+pub const MAX_OBJECTS: usize = 256;
 
 /// Longest name of a target, in characters: what the schema takes. Names of bindings may be longer still.
-pub const LONGEST_NAME: usize = 1024;
+pub const MAX_NAME_LEN: usize = 1024;
 
 /// Most bytes that the names of all targets take together: a Revocation shows each of them up to three times, and the
 /// API server stores no object above a megabyte and a half.
@@ -275,7 +275,7 @@ struct Draft {
 impl Draft {
     /// Takes the target in; one that no schema has room for remains, and is in nobody's way.
     fn act(&mut self, target: Target) {
-        if target.name.chars().count() > LONGEST_NAME {
+        if target.name.chars().count() > MAX_NAME_LEN {
             self.leave(described(target.kind, &target.namespace, &target.name), RemainingReason::NameTooLong);
         } else {
             self.targets.insert(target);
@@ -291,7 +291,7 @@ impl Draft {
         if full {
             self.remaining.insert(Remaining { what: "more objects".to_owned(), why: RemainingReason::PlanFull });
         }
-        let remaining: Vec<Remaining> = self.remaining.into_iter().take(MOST).collect();
+        let remaining: Vec<Remaining> = self.remaining.into_iter().take(MAX_OBJECTS).collect();
         Plan { hash: hash(&person.uid, rule, operation, &targets), targets, remaining }
     }
 }
@@ -308,7 +308,7 @@ fn fitting(all: BTreeSet<Target>) -> (Vec<Target>, bool) {
         room = room.checked_sub(bytes)?;
         Some(target)
     };
-    let mut targets: Vec<Target> = targets.into_iter().take(MOST).map_while(fits).collect();
+    let mut targets: Vec<Target> = targets.into_iter().take(MAX_OBJECTS).map_while(fits).collect();
     let full = targets.len() < count;
     targets.sort();
     (targets, full)

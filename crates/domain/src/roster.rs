@@ -27,11 +27,11 @@ use super::timezone::Zones;
 use answer::{OfAnswer, still, with_answer};
 use calendar::{Calendar, Day};
 pub use person::termination_id;
-pub use runs::{MOST_RUNS, Run};
+pub use runs::{MAX_RUNS, Run};
 
 /// What stands on a Person beyond its identity: everything the roster decides from, and everything it decides.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct RosterEntry {
     /// Name of the SyncPolicy that manages the person.
     pub policy: String,
     /// What the record says, as last named by a trusted answer.
@@ -41,7 +41,7 @@ pub struct Entry {
     /// Since when trusted answers no longer name it.
     pub missing_since: Option<Timestamp>,
     /// What follows from that today.
-    pub standing: Standing,
+    pub employment: EmploymentState,
     /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow.
     pub aliases: Vec<String>,
     /// What is kept for showing.
@@ -59,7 +59,7 @@ pub struct Notice {
 
 /// What follows from the facts today.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct EmploymentState {
     /// The state.
     pub state: State,
     /// Since when.
@@ -79,7 +79,7 @@ pub struct Standing {
     pub leaves_scope: Option<Out>,
 }
 
-impl Standing {
+impl EmploymentState {
     /// Why, in words.
     #[must_use]
     pub fn message(&self) -> String {
@@ -134,16 +134,16 @@ pub enum Access {
 
 /// A Person that exists.
 #[derive(Clone)]
-pub struct Known {
+pub struct KnownPerson {
     /// The HR system's id.
     pub id: HrId,
     /// What stands on it; none if a crash left it without.
-    pub entry: Option<Entry>,
+    pub entry: Option<RosterEntry>,
     /// How far its present termination has come; `Stands` for everybody who works here.
     pub access: Access,
 }
 
-impl fmt::Debug for Known {
+impl fmt::Debug for KnownPerson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Known({})", self.id)
     }
@@ -151,7 +151,7 @@ impl fmt::Debug for Known {
 
 /// A trusted answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
+pub struct TrustedResponse<'a> {
     /// Everybody it names, each id once.
     pub employees: &'a [Employee],
     /// When it was read: the day a last day must not lie before to be announced by it.
@@ -231,7 +231,7 @@ pub struct Change {
     /// The HR system's id.
     pub id: HrId,
     /// What the Person becomes.
-    pub entry: Entry,
+    pub entry: RosterEntry,
     /// What is worth an event.
     pub event: Option<LifecycleEvent>,
     /// Newly counted by the open run: written before everybody else.
@@ -240,13 +240,13 @@ pub struct Change {
 
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Change({}, {:?}, {:?})", self.id, self.entry.standing, self.event)
+        write!(f, "Change({}, {:?}, {:?})", self.id, self.entry.employment, self.event)
     }
 }
 
 /// What a pass decided.
 #[derive(Debug)]
-pub struct Plan {
+pub struct RosterPass {
     /// Persons to write. Equal input gives none.
     pub changes: Vec<Change>,
     /// The policy's runs afterwards, oldest first; to be written before the first of `changes`.
@@ -280,8 +280,8 @@ pub struct Scoped {
 /// One person on the way through a pass.
 struct Draft<'a> {
     id: &'a HrId,
-    before: Option<&'a Entry>,
-    after: Entry,
+    before: Option<&'a RosterEntry>,
+    after: RosterEntry,
     event: Option<LifecycleEvent>,
     access: Access,
     day: Rc<Day>,
@@ -302,7 +302,12 @@ pub fn person_name(namespace: &str, connection: &str, id: &HrId) -> String {
 /// their state. Without one, what is stored is read again for today: a last day announced by a trusted answer cuts with
 /// its midnight although newer answers are held.
 #[must_use]
-pub fn next(known: &[Known], answer: Option<Answer<'_>>, rules: &Rules<'_>, now: Timestamp) -> Plan {
+pub fn next(
+    known: &[KnownPerson],
+    answer: Option<TrustedResponse<'_>>,
+    rules: &Rules<'_>,
+    now: Timestamp,
+) -> RosterPass {
     let mut calendar = Calendar::new(rules.zones, now, answer.map(|answer| answer.taken));
     let (mut drafts, of_answer) = match answer {
         Some(answer) => {
@@ -321,8 +326,8 @@ pub fn next(known: &[Known], answer: Option<Answer<'_>>, rules: &Rules<'_>, now:
     plan
 }
 
-fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>, now: Timestamp) -> Plan {
-    let mut plan = Plan {
+fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>, now: Timestamp) -> RosterPass {
+    let mut plan = RosterPass {
         changes: Vec::new(),
         runs,
         states: BTreeMap::new(),
@@ -334,8 +339,8 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>,
         wake: None,
     };
     for draft in drafts {
-        let left = draft.after.standing.left.as_ref();
-        *plan.states.entry(draft.after.standing.state).or_default() += 1;
+        let left = draft.after.employment.left.as_ref();
+        *plan.states.entry(draft.after.employment.state).or_default() += 1;
         plan.missing += u32::from(draft.after.missing_since.is_some());
         plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
         let turns = draft.day.next_turn(&draft.after).filter(|event| *event > now);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 /// Shortest interval.
 pub const SHORTEST: SignedDuration = SignedDuration::from_secs(10);
 /// Longest jitter; it is a tenth of the interval below that.
-const LONGEST_JITTER: SignedDuration = SignedDuration::from_mins(5);
+const MAX_JITTER: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the next read depends on.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ fn jitter(every: SignedDuration, uid: &str) -> SignedDuration {
     let digest: [u8; 32] = Sha256::digest(uid).into();
     let [a, b, ..] = digest;
     let share = i32::from(u16::from_be_bytes([a, b]));
-    (every / 10).min(LONGEST_JITTER) / i32::from(u16::MAX) * share
+    (every / 10).min(MAX_JITTER) / i32::from(u16::MAX) * share
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Scope: which of the people a source names a policy is about.
 //!
 //! Being out of scope says nothing of anybody's employment, and ends nobody's access: the roster sees to that. What
-//! cannot be told is out, with that reason, and never guessed. Pure: values in, verdict out.
+//! cannot be told is out, with that reason, and never guessed. Pure: values in, decision out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use super::employee::{self, Employee, EmploymentType, HrId, Said, Text};
+use super::employee::{self, Employee, EmploymentType, HrId, ReportedStatus, Text};
 use super::expression::Expression;
 pub use super::expression::Refused;
 use super::lifecycle::State;
@@ -165,7 +165,7 @@ pub struct Scope {
 
 /// Who somebody is to a policy.
 #[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+pub struct ScopeSubject<'a> {
     /// Name of the connection that names them.
     pub connection: &'a str,
     /// Name of their Person.
@@ -180,8 +180,8 @@ impl Scope {
     /// # Errors
     /// Why the expression cannot be used.
     pub fn new(include: Lists, exclude: Lists, expression: Option<&str>) -> Result<Self, Refused> {
-        let nobody = Employee::new(HrId(String::new()), String::new(), String::new(), Said::Silent);
-        let known = Known { connection: "", person: "", state: State::Unknown };
+        let nobody = Employee::new(HrId(String::new()), String::new(), String::new(), ReportedStatus::Silent);
+        let known = ScopeSubject { connection: "", person: "", state: State::Unknown };
         let fields: Vec<_> = fields(&nobody, &known, &Days::of(&nobody)).map(|(field, _)| field).collect();
         let expression = expression.map(|text| Expression::compile(text, &fields)).transpose()?;
         if let Some(expression) = &expression {
@@ -199,7 +199,7 @@ impl Scope {
 
     /// Whether somebody is out of scope, and why: the first reason there is.
     #[must_use]
-    pub fn out(&self, employee: &Employee, known: &Known<'_>) -> Option<Out> {
+    pub fn out(&self, employee: &Employee, known: &ScopeSubject<'_>) -> Option<Out> {
         let listed = |lists: &Lists, kind: Kind| {
             let values = lists.0.get(&kind)?;
             let own = own(employee, known, kind);
@@ -235,7 +235,7 @@ impl Scope {
         }
     }
 
-    fn unselected(&self, employee: &Employee, known: &Known<'_>) -> Option<Out> {
+    fn unselected(&self, employee: &Employee, known: &ScopeSubject<'_>) -> Option<Out> {
         let expression = self.expression.as_ref()?;
         let days = Days::of(employee);
         let person: Vec<_> = fields(employee, known, &days).collect();
@@ -265,7 +265,7 @@ impl Days {
 /// Fields of `person` in the expression, and what stands in each; one that stands empty is none.
 fn fields<'a>(
     employee: &'a Employee,
-    known: &Known<'a>,
+    known: &ScopeSubject<'a>,
     days: &'a Days,
 ) -> impl Iterator<Item = (&'static str, &'a str)> {
     let who = [
@@ -285,7 +285,7 @@ fn fields<'a>(
 }
 
 /// What somebody has of a kind, none where that is not known.
-fn own<'a>(employee: &'a Employee, known: &Known<'a>, kind: Kind) -> Option<Vec<&'a str>> {
+fn own<'a>(employee: &'a Employee, known: &ScopeSubject<'a>, kind: Kind) -> Option<Vec<&'a str>> {
     let value = match kind {
         Kind::LegalEntity => employee.text(Text::LegalEntity),
         Kind::EmploymentType => employee.employment_type.map(|kind| kind.as_str()),

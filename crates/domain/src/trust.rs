@@ -12,8 +12,8 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::employee::{Delivered, Employee, Field, HrId, Read, Said};
-use super::lifecycle::{Facts, State, verdict};
+use super::employee::{Delivered, Employee, Field, HrId, Read, ReportedStatus};
+use super::lifecycle::{Facts, State, derive_state};
 use memory::{Answered, Digests, Hashed, Last};
 
 pub use finding::{Finding, failed};
@@ -135,7 +135,7 @@ pub struct Asked<'a> {
     pub accepted: Option<&'a str>,
     /// Who stands in the cluster as a person of this connection, and was named by the last trusted answer. Compared
     /// with where the memory is lost, of another connection, or older than what it remembers today.
-    pub standing: &'a [Employee],
+    pub known_people: &'a [Employee],
 }
 
 /// An answer that is believed, and what is remembered of it.
@@ -180,7 +180,9 @@ pub fn judge(
     now: Timestamp,
 ) -> Result<Believed, Held> {
     let today = now.to_zoned(TimeZone::UTC).date();
-    read.employees.sort_by(|a, b| (&a.id, a.said, a.start, a.last_day).cmp(&(&b.id, b.said, b.start, b.last_day)));
+    read.employees.sort_by(|a, b| {
+        (&a.id, a.reported_status, a.start, a.last_day).cmp(&(&b.id, b.reported_status, b.start, b.last_day))
+    });
     let Digests { exact: answer, acceptance } = memory.digests(&read);
     let given = read.employees.len() + read.bad.len();
     let repeated = set_repeated_aside(&mut read.employees);
@@ -232,7 +234,8 @@ fn of_itself(read: &Read, repeated: &[HrId], given: usize, bounds: &Bounds, toda
     let too_many = bad > allowance(bounds.max_bad_records, given);
     let unreadable = read.bad.first().filter(|_| too_many);
     let first_repeated = repeated.first().filter(|_| too_many);
-    let unmapped = read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count();
+    let unmapped =
+        read.employees.iter().filter(|employee| employee.reported_status == ReportedStatus::Unmapped).count();
     let missing: Vec<Field> = bounds.always_present.iter().copied().filter(|field| nobody_has(read, *field)).collect();
     let incomplete = read.announced_total.filter(|announced| *announced != given);
     [
@@ -255,9 +258,13 @@ fn unseen(employees: &[Employee], bounds: &Bounds, today: Date) -> Option<Findin
     let seen = |(id, sentinel): &&(HrId, Sentinel)| {
         let found = employees.binary_search_by(|employee| employee.id.cmp(id)).ok();
         found.and_then(|at| employees.get(at)).is_some_and(|employee| {
-            let facts =
-                Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced: None };
-            sentinel.fits(verdict(&facts, today).state)
+            let facts = Facts {
+                reported_status: employee.reported_status,
+                start: employee.start,
+                last_day: employee.last_day,
+                announced: None,
+            };
+            sentinel.fits(derive_state(&facts, today).state)
         })
     };
     let unseen: Vec<_> = bounds.sentinels.iter().filter(|one| !seen(one)).cloned().collect();
@@ -280,25 +287,25 @@ fn against_the_past(
     let comparable = !read.part && people.len() > 0;
     let Some(last) = memory.last() else {
         let lost = asked.remembered.then_some(Finding::MemoryLost).into_iter();
-        let Some(standing) = memory.of_people(asked.standing, today).filter(|_| comparable) else {
+        let Some(known) = memory.of_people(asked.known_people, today).filter(|_| comparable) else {
             return lost.collect();
         };
         return lost
-            .chain(shrunk(people.len(), standing.count, standing.count, bounds))
-            .chain(other_people(people, &standing, None, bounds))
-            .chain(history::findings(&standing, people, memory, bounds, today))
-            .chain(history::terminated(&standing, people, memory, bounds, today))
+            .chain(shrunk(people.len(), known.count, known.count, bounds))
+            .chain(other_people(people, &known, None, bounds))
+            .chain(history::findings(&known, people, memory, bounds, today))
+            .chain(history::terminated(&known, people, memory, bounds, today))
             .collect();
     };
     let older = older(&read.delivered, last).into_iter();
     if !comparable || last.count == 0 {
         return older.filter(|_| read.part || last.count == 0).collect();
     }
-    let standing = last.ids_alone().then(|| memory.of_people(asked.standing, today)).flatten();
+    let known = last.ids_alone().then(|| memory.of_people(asked.known_people, today)).flatten();
     older
         .chain(shrunk(people.len(), last.count, memory.high_water(today), bounds))
         .chain(other_people(people, last, Some(asked.source), bounds))
-        .chain(history::findings(standing.as_ref().unwrap_or(last), people, memory, bounds, today))
+        .chain(history::findings(known.as_ref().unwrap_or(last), people, memory, bounds, today))
         .collect()
 }
 
@@ -346,7 +353,7 @@ fn nobody_has(read: &Read, field: Field) -> bool {
         Field::EmployeeId => read.offered.contains(&Field::EmployeeId),
         Field::FullName => !employee.name.is_empty(),
         Field::Email => !employee.work_email.is_empty(),
-        Field::Status => matches!(employee.said, Said::Mapped(_)),
+        Field::Status => matches!(employee.reported_status, ReportedStatus::Mapped(_)),
         Field::HireDate => employee.start.is_some(),
         Field::TerminationDate => employee.last_day.is_some(),
         Field::Manager => employee.manager.is_some(),

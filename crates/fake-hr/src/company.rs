@@ -132,7 +132,7 @@ pub struct Person {
 
 /// How somebody stands on the company's first day.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum Situation {
     Works,
     OnLeave,
     Suspended,
@@ -173,13 +173,13 @@ impl Company {
     /// The one who leaves in the scenarios `leaver` and `rehire`: nobody's manager.
     #[must_use]
     pub fn leaver(&self) -> usize {
-        (0..self.people).rev().find(|number| standing(*number) == Standing::Works).unwrap_or_default()
+        (0..self.people).rev().find(|number| situation(*number) == Situation::Works).unwrap_or_default()
     }
 
     fn at(&self, number: usize, moment: &Moment, turned: u32) -> Person {
         let salt = mixed(self.seed, number as u64);
         let days = |of: u64, least: u64, most: u64| days(least + mixed(salt, of) % (most - least + 1));
-        let standing = if number < self.people { standing(number) } else { Standing::Works };
+        let situation = if number < self.people { situation(number) } else { Situation::Works };
         let before = self.first.saturating_sub(1.day());
         let kind = kind(number);
         let (first, last) = names(self.seed, number);
@@ -197,13 +197,13 @@ impl Company {
             manager: self.manager(number),
             salt,
         };
-        match standing {
-            Standing::Works => {}
-            Standing::OnLeave => person.status = Status::Leave,
-            Standing::Suspended => person.status = Status::Suspended,
-            Standing::Future => person.start = self.first.saturating_add(days(3, 20, 90)),
-            Standing::Leaving => person.last_day = Some(self.first.saturating_add(days(3, 20, 90))),
-            Standing::Left => {
+        match situation {
+            Situation::Works => {}
+            Situation::OnLeave => person.status = Status::Leave,
+            Situation::Suspended => person.status = Status::Suspended,
+            Situation::Future => person.start = self.first.saturating_add(days(3, 20, 90)),
+            Situation::Leaving => person.last_day = Some(self.first.saturating_add(days(3, 20, 90))),
+            Situation::Left => {
                 let last = before.saturating_sub(days(3, 0, 400));
                 person.start = last.saturating_sub(days(1, 30, 4000));
                 person.last_day = Some(last);
@@ -214,8 +214,8 @@ impl Company {
             person.contract_end =
                 person.last_day.or_else(|| Some(self.first.max(person.start).saturating_add(days(4, 100, 400))));
         }
-        let made = moment.made_to_leave.contains(&number) && standing != Standing::Left;
-        if made || (standing == Standing::Works && self.live(&mut person, moment, turned)) {
+        let made = moment.made_to_leave.contains(&number) && situation != Situation::Left;
+        if made || (situation == Situation::Works && self.live(&mut person, moment, turned)) {
             // Whoever starts on the first day, or later, is gone before it.
             person.start = person.start.min(before);
             person.last_day = Some(before);
@@ -256,7 +256,7 @@ impl Company {
     /// A manager stays one for as long as there is a company: somebody whose manager has left is not a leaver.
     fn manager(&self, number: usize) -> Option<usize> {
         let mut above = number.checked_sub(1)? / REPORTS;
-        while above > 0 && standing(above) != Standing::Works {
+        while above > 0 && situation(above) != Situation::Works {
             above = (above - 1) / REPORTS;
         }
         Some(above)
@@ -349,14 +349,14 @@ impl Person {
 }
 
 /// Whatever the seed, so that a company of ten has one of most kinds.
-const fn standing(number: usize) -> Standing {
+const fn situation(number: usize) -> Situation {
     match number % 37 {
-        3 | 31 => Standing::OnLeave,
-        5 | 25 => Standing::Left,
-        7 => Standing::Future,
-        9 => Standing::Leaving,
-        13 => Standing::Suspended,
-        _ => Standing::Works,
+        3 | 31 => Situation::OnLeave,
+        5 | 25 => Situation::Left,
+        7 => Situation::Future,
+        9 => Situation::Leaving,
+        13 => Situation::Suspended,
+        _ => Situation::Works,
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::judge::{faults, judged};
-use super::faults::{Fault, Faults, Part};
+use super::faults::{Fault, Faults, RequestKind};
 use super::recorded::{Recorded, Script};
 use super::routes::Routes;
 use super::serve::{self, State};
@@ -95,7 +95,7 @@ pub(crate) struct Folder {
 pub(crate) struct Run {
     pub(crate) read: Result<Read, Failure>,
     /// What was asked for, in turn.
-    pub(crate) heard: Vec<Part>,
+    pub(crate) heard: Vec<RequestKind>,
     surprises: Vec<String>,
 }
 
@@ -197,7 +197,7 @@ impl Folder {
 
     /// The pages, ready to be served in another way, and what was asked for.
     #[cfg(test)]
-    pub(crate) fn router(&self, here: &str) -> Result<(axum::Router, impl Fn() -> Vec<Part>), String> {
+    pub(crate) fn router(&self, here: &str) -> Result<(axum::Router, impl Fn() -> Vec<RequestKind>), String> {
         let state = self.play(None, here)?;
         let asked = Arc::clone(&state);
         Ok((serve::router(state), move || asked.lock().unwrap().heard.clone()))
@@ -260,7 +260,7 @@ pub(crate) fn plainly(employee: &Employee) -> Json {
         Manager::Id(id) => id.0.clone(),
     });
     let mut plain = json!({
-        "id": employee.id.0, "name": employee.name, "email": employee.work_email, "said": employee.said.as_str(),
+        "id": employee.id.0, "name": employee.name, "email": employee.work_email, "reportedStatus": employee.reported_status.as_str(),
         "start": employee.start, "lastDay": employee.last_day, "department": employee.text(Text::Department),
         "title": employee.text(Text::Title), "location": employee.text(Text::Location), "manager": manager,
     });

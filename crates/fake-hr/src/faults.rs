@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-pub(crate) use self::named::{Fault, KINDS, Kind, Part};
+pub(crate) use self::named::{Fault, KINDS, Kind, RequestKind};
 use super::json_writer::Path;
-use super::serve::{Answer, Said, System};
+use super::serve::{FakeResponse, ResponseBody, System};
 use hris::definition::{Definition, List, Paging, Throttling, Value, Where};
 use hris::path::{self, plain};
 use hris::row::Slot;
@@ -18,7 +18,7 @@ pub(crate) struct Faults {
     lists: Vec<Marks>,
     records: Vec<Records>,
     /// How the system itself asks to come back.
-    later: Answer,
+    later: FakeResponse,
     live: Vec<(Fault, usize)>,
     /// Those that come with the request that is being answered.
     now: Vec<Kind>,
@@ -28,7 +28,7 @@ pub(crate) struct Faults {
 
 /// Where the records of a part stand, and what is read from each; the whole answer is one where no list is named.
 struct Records {
-    part: Part,
+    part: RequestKind,
     list: Option<Path>,
     taken: Vec<(Slot, Path)>,
 }
@@ -51,12 +51,12 @@ impl Faults {
         let mut records = Vec::new();
         for (number, list) in definition.people.iter().enumerate() {
             let taken = ways(&definition.fields, &definition.inputs)?;
-            records.push(Records { part: Part::People(number), list: Some(Path::parse(&list.records)?), taken });
+            records.push(Records { part: RequestKind::People(number), list: Some(Path::parse(&list.records)?), taken });
         }
         for (name, join) in &definition.joins {
             let taken = ways(&join.fields, &join.inputs)?;
             records.push(Records {
-                part: Part::Join(name.clone()),
+                part: RequestKind::Join(name.clone()),
                 list: Some(Path::parse(&join.list.records)?),
                 taken,
             });
@@ -64,7 +64,7 @@ impl Faults {
         for (name, detail) in &definition.details {
             let list = detail.records.as_deref().map(Path::parse).transpose()?;
             let taken = ways(&detail.fields, &detail.inputs)?;
-            records.push(Records { part: Part::Detail(name.clone()), list, taken });
+            records.push(Records { part: RequestKind::Detail(name.clone()), list, taken });
         }
         let lists = definition.people.iter().map(marks).collect();
         Ok(Self { lists, records, later: later(&definition.throttling)?, live: Vec::new(), now: Vec::new(), led: None })
@@ -92,7 +92,7 @@ impl Faults {
     }
 
     /// What is answered instead of what is asked for.
-    pub(crate) fn before(&mut self, part: &Part, system: &mut dyn System) -> Option<Answer> {
+    pub(crate) fn before(&mut self, part: &RequestKind, system: &mut dyn System) -> Option<FakeResponse> {
         self.now.clear();
         for (fault, met) in &mut self.live {
             if fault.is_about(part) {
@@ -107,9 +107,9 @@ impl Faults {
     }
 
     /// What becomes of an answer.
-    pub(crate) fn after(&mut self, part: &Part, mut answer: Answer) -> Answer {
+    pub(crate) fn after(&mut self, part: &RequestKind, mut answer: FakeResponse) -> FakeResponse {
         let next = match part {
-            Part::People(list) => self.lists.get(*list).and_then(|marks| marks.next.clone()),
+            RequestKind::People(list) => self.lists.get(*list).and_then(|marks| marks.next.clone()),
             _ => None,
         };
         if let Some(next) = next.as_ref().filter(|_| self.led.is_none()) {
@@ -132,19 +132,19 @@ impl Faults {
         answer
     }
 
-    fn miscounted(&self, part: &Part, answer: Answer) -> Answer {
-        let Part::People(list) = part else { return answer };
+    fn miscounted(&self, part: &RequestKind, answer: FakeResponse) -> FakeResponse {
+        let RequestKind::People(list) = part else { return answer };
         let Some(total) = self.lists.get(*list).and_then(|marks| marks.total.as_ref()) else { return answer };
         let said = value_at(&answer, total).and_then(|value| plain(&value)?.parse::<u64>().ok());
         said.map_or(answer.clone(), |said| marked(answer, total, &(said + 1).into()))
     }
 
-    fn cleared(&self, part: &Part, answer: Answer) -> Answer {
+    fn cleared(&self, part: &RequestKind, answer: FakeResponse) -> FakeResponse {
         let way = self.records.iter().find(|records| records.part == *part).and_then(|records| records.list.as_ref());
         changed(answer, |body| way.into_iter().for_each(|way| way.clear(body)))
     }
 
-    fn without(&self, part: &Part, answer: Answer, slot: Slot) -> Answer {
+    fn without(&self, part: &RequestKind, answer: FakeResponse, slot: Slot) -> FakeResponse {
         let Some(Records { list, taken, .. }) = self.records.iter().find(|records| records.part == *part) else {
             return answer;
         };
@@ -166,7 +166,7 @@ fn ways(fields: &BTreeMap<Slot, Value>, inputs: &BTreeMap<String, Value>) -> Res
 }
 
 /// How a system asks to come back at once.
-fn later(words: &Throttling) -> Result<Answer, String> {
+fn later(words: &Throttling) -> Result<FakeResponse, String> {
     let mut body = Json::Null;
     if let Some(code) = &words.code {
         let word = code.is.first().map(String::as_str).unwrap_or_default();
@@ -175,49 +175,49 @@ fn later(words: &Throttling) -> Result<Answer, String> {
     }
     // A code says it behind any error.
     let status = words.statuses.first().copied().unwrap_or(if words.code.is_some() { 403 } else { 429 });
-    let mut answer = Answer { status, ..Answer::json(body.to_string()) };
+    let mut answer = FakeResponse { status, ..FakeResponse::json(body.to_string()) };
     let name = words.reset.as_ref().map_or("retry-after", |reset| &reset.header);
     answer.headers.push((name.to_ascii_lowercase(), "0".to_owned()));
     Ok(answer)
 }
 
-fn instead(kind: Kind, system: &mut dyn System) -> Option<Answer> {
-    let head = |status: u16, name: &str, value: &str, body: &'static str| Answer {
+fn instead(kind: Kind, system: &mut dyn System) -> Option<FakeResponse> {
+    let head = |status: u16, name: &str, value: &str, body: &'static str| FakeResponse {
         status,
         headers: vec![(name.to_owned(), value.to_owned())],
-        body: Said::Whole(body.into()),
+        body: ResponseBody::Whole(body.into()),
     };
     Some(match kind {
         Kind::Throttled | Kind::ThrottledForEver => head(429, "retry-after", "0", ""),
         Kind::Expired => {
             system.expire();
-            Answer::refused(401, "expired")
+            FakeResponse::refused(401, "expired")
         }
-        Kind::Empty => Answer::json("{}"),
-        Kind::Forbidden => Answer::refused(403, "forbidden"),
+        Kind::Empty => FakeResponse::json("{}"),
+        Kind::Forbidden => FakeResponse::refused(403, "forbidden"),
         Kind::Html => head(200, "content-type", "text/html", "<html><title>Sign in</title></html>"),
-        Kind::Drip => Answer { body: Said::Stalled("{".into()), ..Answer::json("") },
-        Kind::Oversized => Answer { body: Said::Announced(1 << 40), ..Answer::json("") },
+        Kind::Drip => FakeResponse { body: ResponseBody::Stalled("{".into()), ..FakeResponse::json("") },
+        Kind::Oversized => FakeResponse { body: ResponseBody::Announced(1 << 40), ..FakeResponse::json("") },
         Kind::Redirect => head(302, "location", "https://login.example.com/", ""),
         _ => return None,
     })
 }
 
-fn cut(answer: Answer) -> Answer {
+fn cut(answer: FakeResponse) -> FakeResponse {
     let Some(text) = answer.text() else { return answer };
     let middle = (0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     let half = text.get(..middle).unwrap_or_default().to_owned();
-    Answer { body: Said::Whole(half.into()), ..answer }
+    FakeResponse { body: ResponseBody::Whole(half.into()), ..answer }
 }
 
-fn changed(answer: Answer, change: impl FnOnce(&mut Json)) -> Answer {
+fn changed(answer: FakeResponse, change: impl FnOnce(&mut Json)) -> FakeResponse {
     let Some(mut body) = answer.text().and_then(|text| serde_json::from_str::<Json>(text).ok()) else { return answer };
     change(&mut body);
-    Answer { body: Said::Whole(body.to_string().into()), ..answer }
+    FakeResponse { body: ResponseBody::Whole(body.to_string().into()), ..answer }
 }
 
 /// What stands at a place of an answer.
-fn value_at(answer: &Answer, at: &Where) -> Option<Json> {
+fn value_at(answer: &FakeResponse, at: &Where) -> Option<Json> {
     match at {
         Where::Header(name) => {
             let header = answer.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -230,7 +230,7 @@ fn value_at(answer: &Answer, at: &Where) -> Option<Json> {
     }
 }
 
-fn marked(mut answer: Answer, at: &Where, value: &Json) -> Answer {
+fn marked(mut answer: FakeResponse, at: &Where, value: &Json) -> FakeResponse {
     match at {
         Where::Header(name) => {
             answer.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
@@ -247,7 +247,7 @@ fn marked(mut answer: Answer, at: &Where, value: &Json) -> Answer {
 }
 
 /// The same next link, on another host.
-fn elsewhere(answer: Answer, at: &Where) -> Answer {
+fn elsewhere(answer: FakeResponse, at: &Where) -> FakeResponse {
     match value_at(&answer, at).and_then(|link| plain(&link)) {
         Some(link) if link.starts_with('<') => {
             marked(answer, at, &r#"<https://other.example.com/>; rel="next""#.into())

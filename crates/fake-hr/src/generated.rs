@@ -9,12 +9,12 @@ use jiff::civil::Date;
 use serde_json::Value as Json;
 
 use super::company::{Company, Moment, Person};
-use super::faults::Part;
+use super::faults::RequestKind;
 use super::json_writer::Path;
 use super::pagination::{Leaf, Pagination, page};
 use super::render::{Renderer, Template};
 use super::routes::{ONE, Routes, parts};
-use super::serve::{Answer, Asked, System};
+use super::serve::{Asked, FakeResponse, System};
 use super::signin::SignIn;
 use super::solver::key;
 use domain::quote::quoted;
@@ -22,7 +22,7 @@ use hris::definition::{Choose, Definition, List, Where};
 
 /// One record of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Entry {
+struct ListRecord {
     /// Whose it is.
     number: usize,
     /// It is of an employment they had before.
@@ -49,9 +49,9 @@ pub(crate) struct Generated {
     twice: Option<usize>,
     /// Who is on which list, how many each list of people says there are, and the pages that were written, until
     /// something changes.
-    listed: Option<Vec<Vec<Entry>>>,
+    listed: Option<Vec<Vec<ListRecord>>>,
     counted: Vec<usize>,
-    written: HashMap<(usize, usize), Answer>,
+    written: HashMap<(usize, usize), FakeResponse>,
     looked_up: HashMap<String, Vec<String>>,
 }
 
@@ -132,8 +132,8 @@ impl Generated {
         for number in 0..self.company.numbers(&self.moment) {
             let Some(person) = self.company.person(number, &self.moment) else { continue };
             if let Some(template) = self.renderer.template(&person, &self.moment)? {
-                let entry = Entry { number, past: false };
-                listed.get_mut(template.list).into_iter().for_each(|list: &mut Vec<Entry>| list.push(entry));
+                let entry = ListRecord { number, past: false };
+                listed.get_mut(template.list).into_iter().for_each(|list: &mut Vec<ListRecord>| list.push(entry));
                 all.push(number);
             }
         }
@@ -150,10 +150,10 @@ impl Generated {
     }
 
     /// The records that somebody has in a list of employments: an earlier one too, where a choice is made by the days.
-    fn entries(&mut self, number: usize, choose: Option<&Choose>) -> Vec<Entry> {
+    fn entries(&mut self, number: usize, choose: Option<&Choose>) -> Vec<ListRecord> {
         let before = choose.is_some_and(|choose| choose.to.is_some()) && number % 4 == 2 && self.past(number).is_some();
-        let now = Entry { number, past: false };
-        if before { vec![Entry { number, past: true }, now] } else { vec![now] }
+        let now = ListRecord { number, past: false };
+        if before { vec![ListRecord { number, past: true }, now] } else { vec![now] }
     }
 
     /// Somebody as they were in an employment before the one they have; nobody, where the source could not say so.
@@ -164,7 +164,7 @@ impl Generated {
     }
 
     /// A page of a list, and of those that lie in the same answer.
-    fn page(&mut self, at: usize, from: usize) -> Result<Answer, String> {
+    fn page(&mut self, at: usize, from: usize) -> Result<FakeResponse, String> {
         if let Some(answer) = self.written.get(&(at, from)) {
             return Ok(answer.clone());
         }
@@ -186,7 +186,7 @@ impl Generated {
         let route = self.routes.lists.get(at).ok_or("there is no such list")?;
         let link = |name: &str, from: usize| route.link(&self.here, name, from);
         let page = page(&leaves, &link)?;
-        let mut answer = Answer::json(page.body);
+        let mut answer = FakeResponse::json(page.body);
         answer.headers.extend(page.headers);
         self.written.insert((at, from), answer.clone());
         Ok(answer)
@@ -215,7 +215,7 @@ impl Generated {
         numbers.into_iter().map(|entry| self.record(entry, record)).collect()
     }
 
-    fn record(&mut self, entry: Entry, record: usize) -> Result<String, String> {
+    fn record(&mut self, entry: ListRecord, record: usize) -> Result<String, String> {
         let mut text = String::with_capacity(512);
         if entry.past {
             let past = self.past(entry.number);
@@ -229,7 +229,7 @@ impl Generated {
     }
 
     /// The answer that begins an export, or says that it is done.
-    fn exported(&self, list: usize, begins: bool) -> Result<Answer, String> {
+    fn exported(&self, list: usize, begins: bool) -> Result<FakeResponse, String> {
         let lists = parts(&self.definition);
         let export = lists.get(list).and_then(|(_, list)| list.export.as_ref()).ok_or("there is no such export")?;
         let done = export.done.is.first().map(String::as_str).unwrap_or_default();
@@ -237,17 +237,17 @@ impl Generated {
             (false, _) => (&export.done.path, done),
             (true, Where::Path(path)) => (path, ONE),
             (true, Where::Header(name)) => {
-                let mut answer = Answer::json("{}");
+                let mut answer = FakeResponse::json("{}");
                 answer.headers.push((name.to_ascii_lowercase(), format!("{}/{ONE}", self.here)));
                 return Ok(answer);
             }
         };
         let mut body = Json::Null;
         Path::parse(place)?.put(&mut body, &word.into(), 0).map_err(|_| "an export cannot be said")?;
-        Ok(Answer::json(body.to_string()))
+        Ok(FakeResponse::json(body.to_string()))
     }
 
-    fn found(&mut self, asked: &Asked) -> Result<Answer, String> {
+    fn found(&mut self, asked: &Asked) -> Result<FakeResponse, String> {
         if let Some((list, begins)) = self.routes.export(asked) {
             return self.exported(list, begins);
         }
@@ -261,7 +261,9 @@ impl Generated {
             }
             self.list()?;
             let Some(pagination) = self.paginations.get(at) else { return Err("there is no such list".to_owned()) };
-            let Some(from) = pagination.from(asked) else { return Ok(Answer::refused(400, "there is no such page")) };
+            let Some(from) = pagination.from(asked) else {
+                return Ok(FakeResponse::refused(400, "there is no such page"));
+            };
             let all = self.length(at).unwrap_or_default();
             let last = self.paginations.get(at).is_some_and(|pagination| from.saturating_add(pagination.size()) >= all);
             if at < self.definition.people.len() && last {
@@ -271,24 +273,24 @@ impl Generated {
         }
         match self.routes.detail(asked) {
             Some((at, of)) => self.about(at, &of),
-            None => Ok(Answer::refused(404, "the definition asks for no such thing")),
+            None => Ok(FakeResponse::refused(404, "the definition asks for no such thing")),
         }
     }
 }
 
 impl System for Generated {
-    fn part(&self, asked: &Asked, _: Option<&Part>) -> Part {
+    fn part(&self, asked: &Asked, _: Option<&RequestKind>) -> RequestKind {
         self.routes.part(asked, None)
     }
 
-    fn answer(&mut self, asked: &Asked) -> Answer {
-        if self.routes.part(asked, None) == Part::Token {
+    fn answer(&mut self, asked: &Asked) -> FakeResponse {
+        if self.routes.part(asked, None) == RequestKind::Token {
             return self.sign_in.token(asked);
         }
         if let Some(why) = self.sign_in.missing(asked) {
-            return Answer::refused(401, &why);
+            return FakeResponse::refused(401, &why);
         }
-        self.found(asked).unwrap_or_else(|why| Answer::refused(500, &why))
+        self.found(asked).unwrap_or_else(|why| FakeResponse::refused(500, &why))
     }
 
     fn expire(&mut self) -> bool {
@@ -316,7 +318,7 @@ impl System for Generated {
 }
 
 /// Leaves a page out, or has it twice.
-fn turned(list: &mut Vec<Entry>, size: usize, lost: Option<usize>, twice: Option<usize>) {
+fn turned(list: &mut Vec<ListRecord>, size: usize, lost: Option<usize>, twice: Option<usize>) {
     let bounds = |page: usize, length: usize| {
         let from = page.saturating_sub(1).saturating_mul(size).min(length);
         from..from.saturating_add(size).min(length)

@@ -14,21 +14,21 @@ use self::parse::Reader;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Path {
     /// What is followed.
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<PathSegment>,
     /// How many of the steps come before what `$` means in a filter.
     base: usize,
 }
 
 /// One part of a path.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum PathSegment {
     Key(String),
     Index(i64),
     Any,
     Filter(Test),
 }
 
-impl Step {
+impl PathSegment {
     const fn is_many(&self) -> bool {
         matches!(self, Self::Any | Self::Filter(_))
     }
@@ -51,7 +51,7 @@ pub(crate) enum Test {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Operand {
     from_base: bool,
-    steps: Vec<Step>,
+    steps: Vec<PathSegment>,
 }
 
 /// What a value would have to take the place of.
@@ -99,7 +99,7 @@ impl Path {
     /// # Errors
     /// `Taken`, where something else stands already.
     pub(crate) fn list(&self, into: &mut Value, values: &[Value]) -> Result<(), Taken> {
-        let many = self.steps.iter().position(Step::is_many);
+        let many = self.steps.iter().position(PathSegment::is_many);
         match (many, values) {
             (None, values) => self.put(into, &Value::Array(values.to_vec()), 0),
             (Some(many), []) => {
@@ -123,7 +123,7 @@ impl Path {
 
     /// Leaves no record where the path leads.
     pub(crate) fn clear(&self, page: &mut Value) {
-        let many = self.steps.iter().position(Step::is_many).unwrap_or(self.steps.len());
+        let many = self.steps.iter().position(PathSegment::is_many).unwrap_or(self.steps.len());
         each(page, self.steps.get(..many).unwrap_or_default(), &mut |list| *list = Value::Array(Vec::new()));
     }
 
@@ -138,16 +138,18 @@ impl Path {
 
     /// Whether there is a choice of elements on the way.
     pub(crate) fn has_choice(&self) -> bool {
-        self.steps.iter().any(Step::is_many)
+        self.steps.iter().any(PathSegment::is_many)
     }
 
     /// Takes away whatever the path leads to, filters aside.
     pub(crate) fn remove(&self, from: &mut Value) {
         if let Some((last, before)) = self.steps.split_last() {
             each(from, before, &mut |place| match (last, place) {
-                (Step::Key(key), Value::Object(object)) => drop(object.remove(key)),
-                (Step::Index(_) | Step::Any | Step::Filter(_), Value::Array(list)) => list.fill(Value::Null),
-                (Step::Any, Value::Object(object)) => object.clear(),
+                (PathSegment::Key(key), Value::Object(object)) => drop(object.remove(key)),
+                (PathSegment::Index(_) | PathSegment::Any | PathSegment::Filter(_), Value::Array(list)) => {
+                    list.fill(Value::Null)
+                }
+                (PathSegment::Any, Value::Object(object)) => object.clear(),
                 _ => {}
             });
         }
@@ -161,7 +163,7 @@ impl Path {
     /// What a filter at the end of the path asks of every element.
     pub(crate) fn asks(&self) -> Option<&Test> {
         match self.steps.last() {
-            Some(Step::Filter(test)) => Some(test),
+            Some(PathSegment::Filter(test)) => Some(test),
             _ => None,
         }
     }
@@ -175,22 +177,22 @@ impl Test {
 }
 
 /// Places below the base that have to hold a value.
-type Wanted = Vec<(Vec<Step>, Value)>;
+type Wanted = Vec<(Vec<PathSegment>, Value)>;
 
 fn at(
     place: &mut Value,
-    steps: &[Step],
+    steps: &[PathSegment],
     choice: &mut usize,
     wanted: &mut Wanted,
     then: &mut dyn FnMut(&mut Value) -> Result<(), Taken>,
 ) -> Result<(), Taken> {
     let Some((step, rest)) = steps.split_first() else { return then(place) };
     match step {
-        Step::Key(key) => {
+        PathSegment::Key(key) => {
             let below = object(place)?.entry(key.clone()).or_insert(Value::Null);
             at(below, rest, choice, wanted, then)
         }
-        Step::Index(index) => {
+        PathSegment::Index(index) => {
             let list = list(place)?;
             let index = usize::try_from(*index).unwrap_or_default(); // the last of one is the first
             while list.len() <= index {
@@ -198,8 +200,8 @@ fn at(
             }
             at(list.get_mut(index).ok_or(Taken)?, rest, choice, wanted, then)
         }
-        Step::Any => at(element(place, choice)?, rest, choice, wanted, then),
-        Step::Filter(test) => {
+        PathSegment::Any => at(element(place, choice)?, rest, choice, wanted, then),
+        PathSegment::Filter(test) => {
             let element = element(place, choice)?;
             satisfy(test, element, wanted)?;
             at(element, rest, choice, wanted, then)
@@ -246,16 +248,16 @@ fn satisfy(test: &Test, element: &mut Value, wanted: &mut Wanted) -> Result<(), 
     }
 }
 
-fn each(place: &mut Value, steps: &[Step], take: &mut dyn FnMut(&mut Value)) {
+fn each(place: &mut Value, steps: &[PathSegment], take: &mut dyn FnMut(&mut Value)) {
     let Some((step, rest)) = steps.split_first() else { return take(place) };
     match (step, place) {
-        (Step::Key(key), Value::Object(object)) => {
+        (PathSegment::Key(key), Value::Object(object)) => {
             object.get_mut(key).into_iter().for_each(|below| each(below, rest, take));
         }
-        (Step::Index(_) | Step::Any | Step::Filter(_), Value::Array(list)) => {
+        (PathSegment::Index(_) | PathSegment::Any | PathSegment::Filter(_), Value::Array(list)) => {
             list.iter_mut().for_each(|below| each(below, rest, take));
         }
-        (Step::Any | Step::Filter(_), Value::Object(object)) => {
+        (PathSegment::Any | PathSegment::Filter(_), Value::Object(object)) => {
             object.values_mut().for_each(|below| each(below, rest, take));
         }
         _ => {}

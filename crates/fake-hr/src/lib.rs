@@ -89,7 +89,7 @@ impl Fake {
 
     /// What was asked for, in turn.
     #[cfg(test)]
-    pub(crate) fn heard(&self) -> Vec<faults::Part> {
+    pub(crate) fn heard(&self) -> Vec<faults::RequestKind> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).heard.clone()
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::json_writer::Path;
 use super::serve::Asked;
-use hris::definition::{Ends, List, Paging, Step, Where};
+use hris::definition::{Ends, List, PageCounter, Paging, Where};
 
 /// How a list is divided into pages.
 pub(crate) struct Pagination {
@@ -20,7 +20,7 @@ pub(crate) struct Pagination {
 enum Paged {
     Cursor { at: Place, taken: Taken, more: Option<Place> },
     Link(Place),
-    Number { step: Step, taken: Taken, offset: bool, ends: Option<Place>, last: bool },
+    Number { step: PageCounter, taken: Taken, offset: bool, ends: Option<Place>, last: bool },
 }
 
 /// Where a value of a page goes.

@@ -9,9 +9,9 @@ use std::path::Path as FilePath;
 
 use serde::Deserialize;
 
-use super::faults::Part;
+use super::faults::RequestKind;
 use super::routes::Routes;
-use super::serve::{Answer, Asked, Said, System};
+use super::serve::{Asked, FakeResponse, ResponseBody, System};
 use domain::quote::quoted;
 
 /// What `answers.json` says.
@@ -104,18 +104,18 @@ impl Recorded {
 }
 
 impl System for Recorded {
-    fn part(&self, asked: &Asked, before: Option<&Part>) -> Part {
+    fn part(&self, asked: &Asked, before: Option<&RequestKind>) -> RequestKind {
         self.routes.part(asked, before)
     }
 
-    fn answer(&mut self, asked: &Asked) -> Answer {
+    fn answer(&mut self, asked: &Asked) -> FakeResponse {
         let to = format!("{} {}", asked.method, asked.path);
         let is_token = self.is_token(&to);
         if !is_token {
             let missing = self.signed_in.iter().find(|(name, value)| asked.header(name) != Some(value.as_str()));
             if let Some((name, _)) = missing {
                 self.surprises.push(format!("{to}: not signed in by {name}"));
-                return Answer::refused(401, "not signed in");
+                return FakeResponse::refused(401, "not signed in");
             }
         }
         self.asked_for_token |= is_token;
@@ -124,7 +124,7 @@ impl System for Recorded {
             self.left.get_mut(&to).and_then(|left| if is_token { left.front().cloned() } else { left.pop_front() });
         let Some(next) = next else {
             self.surprises.push(format!("nobody expected {to}{}", asked.query.iter().fold(String::new(), question)));
-            return Answer::refused(404, "nothing is recorded for it");
+            return FakeResponse::refused(404, "nothing is recorded for it");
         };
         let body = String::from_utf8_lossy(&asked.body);
         for (name, value) in &next.with {
@@ -138,7 +138,7 @@ impl System for Recorded {
         }
         let kind = [("content-type".to_owned(), "application/json".to_owned())];
         let headers = kind.into_iter().chain(next.headers).collect();
-        Answer { status: next.status, headers, body: Said::Whole(next.text.into()) }
+        FakeResponse { status: next.status, headers, body: ResponseBody::Whole(next.text.into()) }
     }
 
     fn expire(&mut self) -> bool {

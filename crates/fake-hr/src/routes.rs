@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::Url;
 use serde_json::Value as Json;
 
-use super::faults::Part;
+use super::faults::RequestKind;
 use super::serve::Asked;
 use hris::definition::{Definition, List, Method, Paging, Request};
 use hris::template;
@@ -25,7 +25,7 @@ pub(crate) struct Routes {
 /// One request.
 pub(crate) struct Route {
     /// What it is about.
-    pub(crate) part: Part,
+    pub(crate) part: RequestKind,
     /// Method and path; what is asked about one person has its mark in it.
     to: String,
     /// What its query has, whatever the page.
@@ -56,7 +56,7 @@ impl Routes {
     /// In words, what a parameter is missing for.
     pub(crate) fn new(definition: &Definition, parameters: &BTreeMap<String, String>) -> Result<Self, String> {
         let base = definition.base(parameters)?;
-        let route = |part: Part, request: &Request, paging: &Option<Paging>| {
+        let route = |part: RequestKind, request: &Request, paging: &Option<Paging>| {
             let linked = matches!(paging, Some(Paging::NextLink(_) | Paging::NextQuery(_)));
             Ok::<_, String>(Route { linked, ..Route::new(part, &base, request, parameters)? })
         };
@@ -64,12 +64,14 @@ impl Routes {
         for (at, (part, list)) in parts(definition).into_iter().enumerate() {
             lists.push(route(part, &list.request, &list.paging)?);
             if let Some(export) = &list.export {
-                let [start, poll] = [&export.start, &export.poll].map(|request| route(Part::Export, request, &None));
+                let [start, poll] =
+                    [&export.start, &export.poll].map(|request| route(RequestKind::Export, request, &None));
                 exports.push(Exporting { list: at, start: start?, poll: poll? });
             }
         }
         let details = definition.details.iter();
-        let details = details.map(|(name, detail)| route(Part::Detail(name.clone()), &detail.request, &detail.paging));
+        let details =
+            details.map(|(name, detail)| route(RequestKind::Detail(name.clone()), &detail.request, &detail.paging));
         let token = definition.auth.token.as_ref().map(|token| {
             let key = |name: &str| definition.credentials.contains_key(name).then(|| "x".to_owned());
             let url = template::fill(&token.url, |name| parameters.get(name).cloned().or_else(|| key(name)))?;
@@ -103,19 +105,19 @@ impl Routes {
     }
 
     /// What a request is about. A next link may lead anywhere: what nothing else is, is another page of the same.
-    pub(crate) fn part(&self, asked: &Asked, before: Option<&Part>) -> Part {
+    pub(crate) fn part(&self, asked: &Asked, before: Option<&RequestKind>) -> RequestKind {
         let to = format!("{} {}", asked.method, asked.path);
         if self.token.as_ref() == Some(&to) {
-            return Part::Token;
+            return RequestKind::Token;
         }
         if self.export(asked).is_some() {
-            return Part::Export;
+            return RequestKind::Export;
         }
         let list = self.list(asked).and_then(|at| self.lists.get(at));
         let detail = || self.detail(asked).and_then(|(at, _)| self.details.get(at));
         let linked =
             || self.lists.iter().chain(&self.details).find(|route| route.linked && Some(&route.part) == before);
-        list.or_else(detail).or_else(linked).map_or(Part::Unknown, |route| route.part.clone())
+        list.or_else(detail).or_else(linked).map_or(RequestKind::Unknown, |route| route.part.clone())
     }
 
     /// The list that a request is for: of those it fits, the one that says most.
@@ -140,7 +142,12 @@ impl Routes {
 }
 
 impl Route {
-    fn new(part: Part, base: &str, request: &Request, parameters: &BTreeMap<String, String>) -> Result<Self, String> {
+    fn new(
+        part: RequestKind,
+        base: &str,
+        request: &Request,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, String> {
         let value = |name: &str| match name {
             "of" => Some(OF.to_owned()),
             "job" => Some(JOB.to_owned()),
@@ -208,10 +215,10 @@ fn like(pattern: &str, text: &str) -> bool {
 }
 
 /// Every list of a definition, with what it is: of people, joined, lookups.
-pub(crate) fn parts(definition: &Definition) -> Vec<(Part, &List)> {
-    let people = definition.people.iter().enumerate().map(|(at, list)| (Part::People(at), list));
-    let joins = definition.joins.iter().map(|(name, join)| (Part::Join(name.clone()), &join.list));
-    let lookups = definition.lookups.iter().map(|(name, lookup)| (Part::Lookup(name.clone()), &lookup.list));
+pub(crate) fn parts(definition: &Definition) -> Vec<(RequestKind, &List)> {
+    let people = definition.people.iter().enumerate().map(|(at, list)| (RequestKind::People(at), list));
+    let joins = definition.joins.iter().map(|(name, join)| (RequestKind::Join(name.clone()), &join.list));
+    let lookups = definition.lookups.iter().map(|(name, lookup)| (RequestKind::Lookup(name.clone()), &lookup.list));
     people.chain(joins).chain(lookups).collect()
 }
 

@@ -18,13 +18,13 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::faults::{Faults, Part};
+use super::faults::{Faults, RequestKind};
 
 /// Largest body of a request.
 const LARGEST: usize = 1 << 20;
 
 /// How many requests are remembered.
-const MOST_HEARD: usize = 10_000;
+const MAX_HEARD: usize = 10_000;
 
 /// A request.
 pub(crate) struct Asked {
@@ -67,15 +67,15 @@ impl Asked {
 
 /// An answer.
 #[derive(Clone)]
-pub(crate) struct Answer {
+pub(crate) struct FakeResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Said,
+    pub(crate) body: ResponseBody,
 }
 
 /// A body.
 #[derive(Clone)]
-pub(crate) enum Said {
+pub(crate) enum ResponseBody {
     /// All of it.
     Whole(Bytes),
     /// A beginning, and nothing more for as long as anybody listens.
@@ -84,10 +84,10 @@ pub(crate) enum Said {
     Announced(u64),
 }
 
-impl Answer {
+impl FakeResponse {
     pub(crate) fn json(body: impl Into<Bytes>) -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        Self { status: 200, headers, body: Said::Whole(body.into()) }
+        Self { status: 200, headers, body: ResponseBody::Whole(body.into()) }
     }
 
     /// An error, with its reason.
@@ -98,8 +98,8 @@ impl Answer {
     /// The body, where it is a whole one of text.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.body {
-            Said::Whole(bytes) => std::str::from_utf8(bytes).ok(),
-            Said::Stalled(_) | Said::Announced(_) => None,
+            ResponseBody::Whole(bytes) => std::str::from_utf8(bytes).ok(),
+            ResponseBody::Stalled(_) | ResponseBody::Announced(_) => None,
         }
     }
 
@@ -110,15 +110,15 @@ impl Answer {
             head = head.header(name, value);
         }
         let body = match self.body {
-            Said::Whole(bytes) => Body::from(bytes),
-            Said::Stalled(bytes) => {
+            ResponseBody::Whole(bytes) => Body::from(bytes),
+            ResponseBody::Stalled(bytes) => {
                 let nothing = async move {
                     stalled.notify_one();
                     pending().await
                 };
                 Body::from_stream(stream::iter([Ok::<_, std::io::Error>(bytes)]).chain(stream::once(nothing)))
             }
-            Said::Announced(length) => {
+            ResponseBody::Announced(length) => {
                 head = head.header("content-length", length);
                 Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>())
             }
@@ -130,9 +130,9 @@ impl Answer {
 /// What a fake plays.
 pub(crate) trait System: Send {
     /// What a request is about, if the one before was about this.
-    fn part(&self, asked: &Asked, before: Option<&Part>) -> Part;
+    fn part(&self, asked: &Asked, before: Option<&RequestKind>) -> RequestKind;
     /// The answer, where nothing is wrong.
-    fn answer(&mut self, asked: &Asked) -> Answer;
+    fn answer(&mut self, asked: &Asked) -> FakeResponse;
     /// Ends whatever token there is; whether that means anything.
     fn expire(&mut self) -> bool;
     /// Leaves out a page of people, from 1, or gives it twice.
@@ -152,9 +152,9 @@ pub(crate) struct State {
     pub(crate) system: Box<dyn System>,
     pub(crate) faults: Faults,
     /// What was asked for, in turn; of a fake that runs for long, only the beginning.
-    pub(crate) heard: Vec<Part>,
+    pub(crate) heard: Vec<RequestKind>,
     /// What was asked for last.
-    last: Option<Part>,
+    last: Option<RequestKind>,
     /// Told when an answer has begun and nothing more of it comes.
     pub(crate) stalled: Arc<Notify>,
     /// What every answered request is reported to.
@@ -167,12 +167,12 @@ impl State {
         Self { system, faults, heard: Vec::new(), last: None, stalled: Arc::default(), tell }
     }
 
-    pub(crate) fn answer(&mut self, asked: &Asked) -> Answer {
+    pub(crate) fn answer(&mut self, asked: &Asked) -> FakeResponse {
         if let Some(order) = asked.path.strip_prefix("/_fake/") {
             return self.order(asked, order);
         }
         let part = self.system.part(asked, self.last.as_ref());
-        if self.heard.len() < MOST_HEARD {
+        if self.heard.len() < MAX_HEARD {
             self.heard.push(part.clone());
         }
         self.last = Some(part.clone());
@@ -193,7 +193,7 @@ impl State {
         self.system.turn_pages(None, None);
     }
 
-    fn order(&mut self, asked: &Asked, order: &str) -> Answer {
+    fn order(&mut self, asked: &Asked, order: &str) -> FakeResponse {
         let done = match order.split_once('/') {
             _ if asked.method != "POST" => Err("a POST changes what is played".to_owned()),
             None if order == "day" => self.system.pass_day(),
@@ -208,9 +208,9 @@ impl State {
         match done {
             Ok(done) => {
                 (self.tell)(&done);
-                Answer::json(json!({"done": done}).to_string())
+                FakeResponse::json(json!({"done": done}).to_string())
             }
-            Err(why) => Answer::refused(400, &why),
+            Err(why) => FakeResponse::refused(400, &why),
         }
     }
 }

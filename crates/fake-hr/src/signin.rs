@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use serde_json::Value as Json;
 
 use super::json_writer::{Path, Taken};
-use super::serve::{Answer, Asked};
+use super::serve::{Asked, FakeResponse};
 use hris::definition::{Basic, Definition, Method, Send, Token};
 use hris::template;
 
@@ -83,11 +83,11 @@ impl SignIn {
     }
 
     /// Gives out a token.
-    pub(crate) fn token(&mut self, asked: &Asked) -> Answer {
-        let Some(token) = &mut self.token else { return Answer::refused(404, "there are no tokens") };
+    pub(crate) fn token(&mut self, asked: &Asked) -> FakeResponse {
+        let Some(token) = &mut self.token else { return FakeResponse::refused(404, "there are no tokens") };
         for (name, value) in &token.headers {
             if asked.header(name) != Some(value) {
-                return Answer::refused(401, &format!("the header {name} is not what it should be"));
+                return FakeResponse::refused(401, &format!("the header {name} is not what it should be"));
             }
         }
         let sent: BTreeMap<String, String> = match token.how.send {
@@ -99,11 +99,11 @@ impl SignIn {
         for (name, value) in body {
             let given = sent.get(name).filter(|text| !text.is_empty());
             if given.is_none() || value.as_ref().is_some_and(|value| given != Some(value)) {
-                return Answer::refused(401, &format!("{name} is not what it should be"));
+                return FakeResponse::refused(401, &format!("{name} is not what it should be"));
             }
         }
         token.given += 1;
-        token.answer().unwrap_or_else(|Taken| Answer::refused(500, "a token cannot be given in this form"))
+        token.answer().unwrap_or_else(|Taken| FakeResponse::refused(500, "a token cannot be given in this form"))
     }
 
     /// Why a request is not signed in.
@@ -140,7 +140,7 @@ fn flat(body: Json) -> BTreeMap<String, String> {
 
 impl Tokens {
     /// The answer with the token there is now. A refresh token that is used is good for nothing more.
-    fn answer(&mut self) -> Result<Answer, Taken> {
+    fn answer(&mut self) -> Result<FakeResponse, Taken> {
         let mut body = Json::Null;
         let lasts = if self.how.milliseconds { LASTS * 1000 } else { LASTS };
         self.answer.1.put(&mut body, &lasts.into(), 0)?;
@@ -155,13 +155,13 @@ impl Tokens {
         }
         match &self.how.at {
             Some(at) => {
-                let mut answer = Answer::json(body.to_string());
+                let mut answer = FakeResponse::json(body.to_string());
                 answer.headers.push((at.header.to_ascii_lowercase(), self.text()));
                 Ok(answer)
             }
             None => {
                 self.answer.0.put(&mut body, &self.text().into(), 0)?;
-                Ok(Answer::json(body.to_string()))
+                Ok(FakeResponse::json(body.to_string()))
             }
         }
     }

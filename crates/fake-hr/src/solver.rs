@@ -17,7 +17,7 @@ use self::wishes::told;
 use super::json_writer::Path;
 use domain::employee::Status;
 use domain::quote::quoted;
-use hris::definition::{self, Definition, Verdict};
+use hris::definition::{self, Definition, MappedStatus};
 use hris::json::{Paths, Taken};
 use hris::path::{self, plain};
 use hris::row::Slot;
@@ -84,11 +84,11 @@ pub(crate) struct InverseDefinition {
 }
 
 /// Most ways of putting the values that are tried for one shape.
-const MOST_TRIES: usize = 4000;
+const MAX_TRIES: usize = 4000;
 /// Most elements of a list that are tried for one value.
-const MOST_ELEMENTS: usize = 24;
+const MAX_ELEMENTS: usize = 24;
 /// Most ways of giving values to what rules look at.
-const MOST_INPUTS: usize = 4096;
+const MAX_INPUTS: usize = 4096;
 
 impl InverseDefinition {
     /// # Errors
@@ -215,7 +215,7 @@ impl InverseDefinition {
             .filter(|at| matches!(self.items.get(*at).map(|item| &item.what), Some(What::Input(_))))
             .collect();
         let domains: Vec<Vec<Wish>> = inputs.iter().map(|at| self.domain(*at, &wishes)).collect();
-        let ways = domains.iter().map(Vec::len).product::<usize>().min(MOST_INPUTS);
+        let ways = domains.iter().map(Vec::len).product::<usize>().min(MAX_INPUTS);
         for way in 0..ways {
             let mut rest = way;
             for (at, domain) in inputs.iter().zip(&domains) {
@@ -258,7 +258,7 @@ impl InverseDefinition {
             };
             if let Some(Some(key)) = self.keys.get(number) {
                 let joined = records.get_mut(number + 1).ok_or("there is no record")?;
-                let put = (0..MOST_ELEMENTS).any(|choice| key.put(joined, &hole.mark().into(), choice).is_ok());
+                let put = (0..MAX_ELEMENTS).any(|choice| key.put(joined, &hole.mark().into(), choice).is_ok());
                 if !put {
                     return Err(format!("{}: something stands there", place.replace(".of", ".key")));
                 }
@@ -294,7 +294,7 @@ pub(crate) fn key(text: &str) -> String {
 }
 
 /// Everything a status can mean.
-fn meanings(definition: &Definition) -> impl Iterator<Item = Verdict> {
+fn meanings(definition: &Definition) -> impl Iterator<Item = MappedStatus> {
     let words = definition.statuses.values().flat_map(|rule| [Some(rule.means), rule.when_starts_later]);
     let rules = definition.rules.iter().flat_map(|rule| [Some(rule.means), rule.when_starts_later]);
     words.chain(rules).flatten()

@@ -15,14 +15,14 @@ use csv::StringRecord;
 use jiff::civil::Date;
 
 pub use self::dialect::{Escape, Quote};
-use self::headers::{MOST_COLUMNS, fold, names, place, unread};
+use self::headers::{MAX_COLUMNS, fold, names, place, unread};
 pub use self::text::Encoding;
 use super::dates::{self, DateForm};
 use super::kind;
 use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
 use super::row::{Row, Slot, trim};
 use domain::capabilities::{Claim, Declared};
-use domain::employee::{Employee, EmploymentType, Failure, Read, Said, Status, Text};
+use domain::employee::{Employee, EmploymentType, Failure, Read, ReportedStatus, Status, Text};
 use domain::quote::quoted;
 
 /// Largest file.
@@ -149,8 +149,8 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     let mut lines = Lines::new(text, separator, format);
     let header = lines.line()?.map(|line| line.cells.iter().map(fold).collect::<Vec<_>>());
     let header = header.ok_or_else(|| Failure::Missing("the file is empty".to_owned()))?;
-    if header.len() > MOST_COLUMNS {
-        return Err(Failure::WrongFormat(format!("the header has more than {MOST_COLUMNS} columns")));
+    if header.len() > MAX_COLUMNS {
+        return Err(Failure::WrongFormat(format!("the header has more than {MAX_COLUMNS} columns")));
     }
     let columns = place(&header, &format.columns, &format.name_parts)?;
     let none: BTreeSet<String> = format.none.iter().map(|word| trim(word).to_lowercase()).collect();
@@ -194,7 +194,8 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
         }
     }
     let mut read = mapper.finish()?;
-    let (mut people, works) = (read.employees.iter(), |one: &&Employee| one.said != Said::Mapped(Status::Terminated));
+    let (mut people, works) =
+        (read.employees.iter(), |one: &&Employee| one.reported_status != ReportedStatus::Mapped(Status::Terminated));
     if people.clone().any(|one| works(&one)) && people.all(|one| one.work_email.is_empty()) {
         return Err(Failure::WrongColumns(vec!["email (empty for everybody)".to_owned()]));
     }

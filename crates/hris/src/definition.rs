@@ -22,8 +22,8 @@ pub use self::values::Value;
 #[cfg(test)]
 pub use self::words::{Body, Search};
 pub use self::words::{
-    Choose, Code, Detail, Ends, Evidence, Export, Failed, Join, List, Lookup, Paging, Rate, Request, Reset, ResetSays,
-    Step, Throttling, Together, Where,
+    Choose, Code, Detail, Ends, Evidence, Export, Failed, Join, List, Lookup, PageCounter, Paging, Rate, Request,
+    Reset, ResetSays, Throttling, Together, Where,
 };
 use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};
@@ -158,10 +158,10 @@ pub struct Parameter {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StatusRule {
     /// What it means.
-    pub means: Verdict,
+    pub means: MappedStatus,
     /// What it means of a person who starts later, for systems without a word for a future hire.
     #[serde(default)]
-    pub when_starts_later: Option<Verdict>,
+    pub when_starts_later: Option<MappedStatus>,
 }
 
 /// What several values mean together.
@@ -171,10 +171,10 @@ pub struct Rule {
     /// What is asked of which input; all of it has to hold.
     pub when: BTreeMap<String, Test>,
     /// What it means.
-    pub means: Verdict,
+    pub means: MappedStatus,
     /// What it means of a person who starts later.
     #[serde(default)]
-    pub when_starts_later: Option<Verdict>,
+    pub when_starts_later: Option<MappedStatus>,
 }
 
 /// What a rule asks of an input. There is no word for a day that has passed: the day of a person is their own, and
@@ -192,7 +192,7 @@ pub enum Test {
 
 /// A status, as definitions write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Verdict {
+pub enum MappedStatus {
     /// Works here.
     Active,
     /// On leave.
@@ -203,7 +203,7 @@ pub enum Verdict {
     Terminated,
 }
 
-impl Verdict {
+impl MappedStatus {
     /// Its word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -216,13 +216,13 @@ impl Verdict {
     }
 }
 
-impl From<Verdict> for Status {
-    fn from(verdict: Verdict) -> Self {
+impl From<MappedStatus> for Status {
+    fn from(verdict: MappedStatus) -> Self {
         match verdict {
-            Verdict::Active => Self::Active,
-            Verdict::Leave => Self::Leave,
-            Verdict::Suspended => Self::Suspended,
-            Verdict::Terminated => Self::Terminated,
+            MappedStatus::Active => Self::Active,
+            MappedStatus::Leave => Self::Leave,
+            MappedStatus::Suspended => Self::Suspended,
+            MappedStatus::Terminated => Self::Terminated,
         }
     }
 }
@@ -309,8 +309,8 @@ impl Definition {
     /// Whether it can say that somebody is on leave.
     #[must_use]
     pub fn tells_leave(&self) -> bool {
-        self.statuses.values().any(|rule| rule.means == Verdict::Leave)
-            || self.rules.iter().any(|rule| rule.means == Verdict::Leave)
+        self.statuses.values().any(|rule| rule.means == MappedStatus::Leave)
+            || self.rules.iter().any(|rule| rule.means == MappedStatus::Leave)
     }
 
     /// What the source is said to be able to say.

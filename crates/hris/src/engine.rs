@@ -1,6 +1,6 @@
 //! Follows a definition: reads the lists it names, completes each record from the others, and maps it.
 //!
-//! Knows no vendor. A definition is compiled once a poll into a `Plan`: which cell of a row each value fills, and
+//! Knows no vendor. A definition is compiled once a poll into a `CompiledDefinition`: which cell of a row each value fills, and
 //! where each list is found. An answer is whole or it is a failure.
 
 mod plan;
@@ -12,7 +12,7 @@ use futures::{StreamExt as _, stream};
 use jiff::civil::Date;
 use reqwest::Identity;
 
-use self::plan::{About, NAME, Plan};
+use self::plan::{About, CompiledDefinition, NAME};
 use super::ApiSource;
 use super::definition::Definition;
 use super::http::{Throttle, Transport};
@@ -30,7 +30,7 @@ use domain::employee::{Failure, Read};
 /// In words for the author of the connection: everything that is missing, unknown or of the wrong form.
 pub fn check(source: &ApiSource) -> Result<(), String> {
     let definition = &source.definition;
-    let plan = |values| Plan::new(definition, &values, Date::MIN).map(|_| ());
+    let plan = |values| CompiledDefinition::new(definition, &values, Date::MIN).map(|_| ());
     let values = definition.resolve(&source.parameters);
     let signing = session::check(source, values.as_ref().unwrap_or(&source.parameters)).err();
     let found: Vec<String> = values.and_then(plan).err().into_iter().chain(signing).collect();
@@ -64,18 +64,18 @@ pub fn throttle(definition: &Definition) -> Throttle {
 pub async fn read(source: &ApiSource, transport: &Arc<Transport>, as_of: Date) -> Result<Read, Failure> {
     let definition = &source.definition;
     let values = definition.resolve(&source.parameters).map_err(Failure::Missing)?;
-    let plan = Plan::new(definition, &values, as_of).map_err(Failure::WrongFormat)?;
+    let plan = CompiledDefinition::new(definition, &values, as_of).map_err(Failure::WrongFormat)?;
     let session = Session::new(source, &values, transport)?;
 
-    let mut known = Known::default();
+    let mut tables = Tables::default();
     for lookup in &plan.lookups {
-        known.lookups.push(table(&lookup.pages, &session, lookup.key).await?);
+        tables.lookups.push(table(&lookup.pages, &session, lookup.key).await?);
     }
     for join in &plan.joins {
-        known.joins.push(table(&join.pages, &session, join.key).await?);
+        tables.joins.push(table(&join.pages, &session, join.key).await?);
     }
-    let Plan { people, details, steps, versions, form, .. } = plan;
-    let complete = Arc::new(Complete { known, steps });
+    let CompiledDefinition { people, details, steps, versions, form, .. } = plan;
+    let complete = Arc::new(Complete { tables, steps });
     let mapper = Mapper::new(form, as_of);
     let (mut mapper, announced) = if details.is_empty() && versions.is_none() {
         straight(&people, &session, complete, mapper).await?
@@ -102,8 +102,9 @@ pub fn map(
     as_of: Date,
 ) -> Result<Read, Failure> {
     let values = definition.resolve(parameters).map_err(Failure::Missing)?;
-    let Plan { people, steps, form, .. } = Plan::new(definition, &values, as_of).map_err(Failure::WrongFormat)?;
-    let complete = Complete { known: Known::default(), steps };
+    let CompiledDefinition { people, steps, form, .. } =
+        CompiledDefinition::new(definition, &values, as_of).map_err(Failure::WrongFormat)?;
+    let complete = Complete { tables: Tables::default(), steps };
     let mut mapper = Mapper::new(form, as_of);
     let list = people.first().ok_or_else(|| Failure::WrongFormat("there is no list of people".to_owned()))?;
     for page in pages {
@@ -246,20 +247,20 @@ async fn table(pages: &Pages, session: &Session, key: usize) -> Result<Table, Fa
 
 /// What was read besides the people, in the order of the plan.
 #[derive(Default)]
-struct Known {
+struct Tables {
     lookups: Vec<Table>,
     joins: Vec<Table>,
 }
 
 /// Completes a person's row.
 struct Complete {
-    known: Known,
-    steps: Steps,
+    tables: Tables,
+    steps: RowSteps,
 }
 
 /// What is done to a row before it is mapped.
 #[derive(Default)]
-struct Steps {
+struct RowSteps {
     /// A cell that names the person in a join, and what is taken over from there.
     merges: Vec<(usize, Merge)>,
     /// A cell, and the lookup that has the name for it.
@@ -275,12 +276,12 @@ const ENDS: [Slot; 2] = [Slot::TerminationDate, Slot::LastWorkingDay];
 
 impl Complete {
     fn finish(&self, row: &mut Row) {
-        for ((of, merge), table) in self.steps.merges.iter().zip(&self.known.joins) {
+        for ((of, merge), table) in self.steps.merges.iter().zip(&self.tables.joins) {
             merge.join(row, *of, table);
         }
         for (cell, lookup) in &self.steps.named {
             let Ok(Some(id)) = row.at(*cell) else { continue };
-            let name = self.known.lookups.get(*lookup).and_then(|table| table.get(id).first());
+            let name = self.tables.lookups.get(*lookup).and_then(|table| table.get(id).first());
             match name.and_then(|row| row.at(NAME).ok().flatten()).map(str::to_owned) {
                 Some(name) => row.put(*cell, Some(&name)),
                 None => row.drop(*cell), // an id in a name's place would mean nothing

@@ -33,7 +33,7 @@ use self::name::Pattern;
 pub use self::openpgp::OpenPgp;
 pub use self::ssh::Login;
 use super::http::{Credential, Request, RetryPolicy, Transport};
-use super::{CsvFormat, Network, aside, csv};
+use super::{CsvFormat, Network, csv, spawn_blocking};
 use domain::employee::{Delivered, Failure, Read};
 
 /// Longest time for moving files away.
@@ -102,7 +102,7 @@ pub struct SftpFile {
 }
 
 /// What a look at a source comes to.
-pub enum Answer {
+pub enum Fetched {
     /// A whole answer.
     New(Box<Read>),
     /// The source says that it is what was believed before.
@@ -143,7 +143,7 @@ impl FileSource {
         (network, deadline, retry): (&Network, Instant, RetryPolicy),
         as_of: Date,
         cache: &mut FetchCache,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Fetched, Failure> {
         let bytes = match &self.from {
             FileFrom::Sftp(file) => return deliveries::look(self, file, network, as_of, cache).await,
             FileFrom::Bytes(bytes) => bytes.clone(),
@@ -151,7 +151,7 @@ impl FileSource {
                 let transport = Transport::new(network, None, deadline, retry)?;
                 match fetch(file, &transport, cache).await {
                     Ok(Some(bytes)) => bytes,
-                    Ok(None) => return Ok(Answer::Same),
+                    Ok(None) => return Ok(Fetched::Same),
                     Err(failure) => return Err(failure),
                 }
             }
@@ -160,14 +160,14 @@ impl FileSource {
         if read.is_err() {
             cache.forget();
         }
-        read.map(|read| Answer::New(Box::new(read)))
+        read.map(|read| Fetched::New(Box::new(read)))
     }
 
     /// Opens and reads the bytes of a file.
     async fn parse(&self, bytes: Vec<u8>, as_of: Date) -> Result<Read, Failure> {
         let (seal, format) = (self.seal.clone(), self.format.clone());
         let part = self.coverage == Coverage::Changes;
-        aside(move || {
+        spawn_blocking(move || {
             let (bytes, signed) = match seal {
                 None => (bytes, None),
                 Some(seal) => {

@@ -24,10 +24,10 @@ use super::path::{Path, plain as text_of};
 use domain::employee::Failure;
 
 /// Most bytes of all answers of one poll.
-const MOST_BYTES: usize = 2 * 1024 * 1024 * 1024;
+const MAX_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// Most requests of one poll, tries and sign-ins included: one for each of the most people there may be, and as many
 /// again.
-const MOST_REQUESTS: usize = 2_000_000;
+const MAX_REQUESTS: usize = 2_000_000;
 /// Most bytes of an error's body that are looked at.
 const LARGEST_ERROR: usize = 64 * 1024;
 
@@ -122,7 +122,7 @@ pub struct Sent<'a> {
 }
 
 /// An answer.
-pub struct Answer {
+pub struct HttpResponse {
     /// Its headers.
     pub headers: HeaderMap,
     /// Its body; none where the status says there is none (204, 304).
@@ -154,7 +154,7 @@ impl Transport {
     ) -> Result<Self, Failure> {
         let client = client(network, identity)?;
         let (network, throttle) = (network.clone(), Throttle::default());
-        let (bytes, requests) = (Budget::of(MOST_BYTES), Budget::of(MOST_REQUESTS));
+        let (bytes, requests) = (Budget::of(MAX_BYTES), Budget::of(MAX_REQUESTS));
         Ok(Self { client, network, deadline, retry, throttle, bytes, requests })
     }
 
@@ -172,7 +172,7 @@ impl Transport {
     ///
     /// # Errors
     /// See `Failure`; the last try's where there were several.
-    pub async fn ask(&self, request: &Request<'_>) -> Result<Answer, Failure> {
+    pub async fn ask(&self, request: &Request<'_>) -> Result<HttpResponse, Failure> {
         check(&request.url, &self.network)?;
         let (mut throttled, mut faults) = (0, 0);
         loop {
@@ -200,7 +200,7 @@ impl Transport {
         self.retry.first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)))
     }
 
-    async fn once(&self, request: &Request<'_>) -> Result<Answer, Wrong> {
+    async fn once(&self, request: &Request<'_>) -> Result<HttpResponse, Wrong> {
         self.requests.spend(1)?;
         let asked = match request.send {
             None => self.client.get(request.url.clone()),
@@ -223,12 +223,12 @@ impl Transport {
         }
         let headers = response.headers().clone();
         if unchanged || response.status() == StatusCode::NO_CONTENT {
-            return Ok(Answer { headers, body: None, unchanged });
+            return Ok(HttpResponse { headers, body: None, unchanged });
         }
         let body = body(response, request.largest).await?;
         self.bytes.spend(body.len())?;
         self.network.progress.iter().for_each(|progress| progress.came(body.len()));
-        Ok(Answer { headers, body: Some(body), unchanged })
+        Ok(HttpResponse { headers, body: Some(body), unchanged })
     }
 
     /// Whether what went wrong is this source's way of asking to come back later.

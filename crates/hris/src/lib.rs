@@ -82,9 +82,9 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::{CsvFormat, Encoding, Escape, Quote};
-pub use self::definition::{Definition, Parameter, Refused, Verdict};
+pub use self::definition::{Definition, MappedStatus, Parameter, Refused};
 pub use self::file::{
-    Answer, Complete, Coverage, FetchCache, FileFrom, FileSource, HttpFile, Login, OpenPgp, SftpFile,
+    Complete, Coverage, FetchCache, Fetched, FileFrom, FileSource, HttpFile, Login, OpenPgp, SftpFile,
 };
 pub use self::http::{Credential, Network, Progress, authorities, proxy};
 use self::http::{RetryPolicy, Transport};
@@ -116,7 +116,7 @@ pub struct ApiSource {
 }
 
 /// Longest time for one poll, whatever the connection says.
-const LONGEST: Duration = Duration::from_hours(24);
+const MAX_BUDGET: Duration = Duration::from_hours(24);
 
 /// Whether a source can be read as it is described, before anything is asked of it.
 ///
@@ -163,9 +163,9 @@ async fn read_with(
     retry: RetryPolicy,
 ) -> Result<Read, Failure> {
     match look_with(source, network, budget, as_of, retry, &mut FetchCache::once()).await? {
-        Answer::New(read) => Ok(*read),
-        Answer::Nothing(why) => Err(Failure::Missing(why)),
-        Answer::Same => Err(Failure::Status(304)), // nothing was asked that could be answered so
+        Fetched::New(read) => Ok(*read),
+        Fetched::Nothing(why) => Err(Failure::Missing(why)),
+        Fetched::Same => Err(Failure::Status(304)), // nothing was asked that could be answered so
     }
 }
 
@@ -179,7 +179,7 @@ pub async fn look(
     budget: Duration,
     as_of: Date,
     cache: &mut FetchCache,
-) -> Result<Answer, Failure> {
+) -> Result<Fetched, Failure> {
     look_with(source, network, budget, as_of, RetryPolicy::default(), cache).await
 }
 
@@ -190,14 +190,14 @@ async fn look_with(
     as_of: Date,
     retry: RetryPolicy,
     cache: &mut FetchCache,
-) -> Result<Answer, Failure> {
-    let deadline = Instant::now() + budget.min(LONGEST);
+) -> Result<Fetched, Failure> {
+    let deadline = Instant::now() + budget.min(MAX_BUDGET);
     let whole = async {
         match source {
             Source::Api(api) => {
                 let transport = Transport::new(network, engine::identity(api)?, deadline, retry)?
                     .throttled_by(engine::throttle(&api.definition));
-                engine::read(api, &Arc::new(transport), as_of).await.map(|read| Answer::New(Box::new(read)))
+                engine::read(api, &Arc::new(transport), as_of).await.map(|read| Fetched::New(Box::new(read)))
             }
             Source::File(file) => file.look((network, deadline, retry), as_of, cache).await,
         }
@@ -217,7 +217,9 @@ pub async fn settle(source: &Source, network: &Network, cache: &mut FetchCache) 
 }
 
 /// Does heavy work apart from the threads that answer others: a large file would starve the lease.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+async fn spawn_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(Failure::WrongFormat("the answer could not be read".to_owned())))
 }

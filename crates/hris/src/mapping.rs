@@ -17,7 +17,9 @@ pub(super) use self::texts::scientific;
 use self::texts::{Shared, address, count, cut, hr_id, id_of_address, text};
 use super::dates::{self, Day, NoDate};
 use super::row::{Row, Slot};
-use domain::employee::{BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, Said, Status, Text, Texts};
+use domain::employee::{
+    BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, ReportedStatus, Status, Text, Texts,
+};
 
 /// Most records of one answer.
 pub(super) const MOST_RECORDS: usize = 1_000_000;
@@ -50,7 +52,7 @@ struct Column {
 }
 
 impl Mapper {
-    /// `as_of` is the UTC date; see `Mapper::said` for the one rule that looks at it.
+    /// `as_of` is the UTC date; see `Mapper::reported_status` for the one rule that looks at it.
     pub(super) fn new(form: Form, as_of: Date) -> Self {
         let offered = form.offered.iter().map(|slot| slot.field()).collect();
         let read = Read { offered, declared: form.declared.clone(), ..Read::default() };
@@ -163,9 +165,9 @@ impl Mapper {
             // Nothing is decided by it, so a name in its place sets nobody aside.
             None => row.get(Slot::ManagerEmail)?.and_then(|cell| address(cell).ok()).map(Manager::Email),
         };
-        let said = self.said(row, start)?; // last: a record that is set aside counts no word
+        let reported_status = self.reported_status(row, start)?; // last: a record that is set aside counts no word
         let employment_type = self.employment_type(row)?;
-        let who = Employee::new(id, name, work_email, said);
+        let who = Employee::new(id, name, work_email, reported_status);
         let when = Employee { start, last_day, contract_end, urgent, ..who };
         Ok(Employee { employment_type, texts, manager, ..when })
     }
@@ -232,13 +234,13 @@ impl Mapper {
     /// not begun. The verdict table then makes it `PreHire` or `Active` by the person's own day, so a day more is
     /// harmless, while a day less would cut somebody hours before their first morning. Without a start date the word
     /// cannot be told, and the record is set aside.
-    fn said(&mut self, row: &Row, start: Option<Date>) -> Result<Said, String> {
+    fn reported_status(&mut self, row: &Row, start: Option<Date>) -> Result<ReportedStatus, String> {
         if !self.form.offered.contains(&Slot::Status) {
-            return Ok(Said::Silent);
+            return Ok(ReportedStatus::Silent);
         }
         let word = row.get(Slot::Status)?;
         let meaning = if self.form.rules.is_empty() {
-            let Some(word) = word else { return Ok(Said::Unmapped) };
+            let Some(word) = word else { return Ok(ReportedStatus::Unmapped) };
             self.form.statuses.get(word, &mut self.word)
         } else {
             // A word that no rule knows may be one of the customer's own.
@@ -247,12 +249,12 @@ impl Mapper {
         match meaning {
             None => {
                 word.into_iter().for_each(|word| count(&mut self.read.unmapped, word));
-                Ok(Said::Unmapped)
+                Ok(ReportedStatus::Unmapped)
             }
-            Some(Meaning { means, when_starts_later: None }) => Ok(Said::Mapped(means)),
+            Some(Meaning { means, when_starts_later: None }) => Ok(ReportedStatus::Mapped(means)),
             Some(Meaning { means, when_starts_later: Some(later) }) => match start {
-                Some(start) if start >= self.as_of => Ok(Said::Mapped(later)),
-                Some(_) => Ok(Said::Mapped(means)),
+                Some(start) if start >= self.as_of => Ok(ReportedStatus::Mapped(later)),
+                Some(_) => Ok(ReportedStatus::Mapped(means)),
                 None => Err("hireDate is empty, and this status cannot be told without it".to_owned()),
             },
         }

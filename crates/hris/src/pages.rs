@@ -20,8 +20,8 @@ use self::asking::Asking;
 pub(super) use self::asking::{Own, set};
 use self::export::Exported;
 pub(super) use self::export::JOB;
-use super::definition::{Ends, List, Paging, Request, Step, Where};
-use super::http::Answer;
+use super::definition::{Ends, List, PageCounter, Paging, Request, Where};
+use super::http::HttpResponse;
 use super::json::{self, Mark, Paths, Trailer};
 use super::path::Path;
 use super::row::Row;
@@ -29,7 +29,7 @@ use super::session::Session;
 use domain::employee::Failure;
 
 /// Most pages of one list.
-const MOST_PAGES: usize = 10_000;
+const MAX_PAGES: usize = 10_000;
 /// Largest page of a list, or of what is asked about several people.
 const LARGEST_PAGE: usize = 64 * 1024 * 1024;
 /// Largest page of what is asked about one person, many of which may be under way at once.
@@ -110,7 +110,7 @@ impl Pages {
         let first = First::Known(Box::new(Asking::new(base, request, values, own)?));
         let one = own.is_none_or(|(_, each)| each.len() < 2);
         let largest = if one { LARGEST_DETAIL } else { LARGEST_PAGE };
-        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MOST_PAGES, largest })
+        Ok(Self { first, paging: paging.cloned(), total: None, paths, most: MAX_PAGES, largest })
     }
 
     /// The pages of a list.
@@ -128,7 +128,7 @@ impl Pages {
             Some(export) => First::Exported(Box::new(Exported::new(export, &list.request, base, values)?)),
         };
         let (paging, total) = (list.paging.clone(), list.total.clone());
-        Ok(Self { first, paging, total, paths, most: MOST_PAGES, largest: LARGEST_PAGE })
+        Ok(Self { first, paging, total, paths, most: MAX_PAGES, largest: LARGEST_PAGE })
     }
 
     /// The paths in the body of a page that say something of the list, for its `Paths`.
@@ -183,7 +183,7 @@ impl Pages {
         let mut turn = PageCursor::First;
         for page in 1..=self.most {
             let answer = self.ask(session, &first, &turn).await?;
-            let Answer { headers, body, .. } = answer;
+            let HttpResponse { headers, body, .. } = answer;
             if let Some(body) = &body
                 && self.is_check(&walked)
                 && self.was_there(body, &digests, &walked)?
@@ -195,7 +195,7 @@ impl Pages {
                 None => (state, self.nothing()?),
                 Some(body) => {
                     let paths = Arc::clone(&self.paths);
-                    super::aside(move || {
+                    super::spawn_blocking(move || {
                         let trailer = json::read(&body, &paths, &mut |row| take(&mut state, row))?;
                         Ok((state, trailer))
                     })
@@ -249,7 +249,7 @@ impl Pages {
         }
     }
 
-    async fn ask(&self, session: &Session, first: &Asking, turn: &PageCursor) -> Result<Answer, Failure> {
+    async fn ask(&self, session: &Session, first: &Asking, turn: &PageCursor) -> Result<HttpResponse, Failure> {
         let mut asking = first.clone();
         let text = match turn {
             PageCursor::First => self.step().map(|step| step.from.to_string()),
@@ -276,7 +276,7 @@ impl Pages {
         asking.ask(session, self.largest, false).await
     }
 
-    fn step(&self) -> Option<&Step> {
+    fn step(&self) -> Option<&PageCounter> {
         match &self.paging {
             Some(Paging::Page(step) | Paging::Offset(step)) => Some(step),
             _ => None,
@@ -286,7 +286,7 @@ impl Pages {
     /// Where a page's cursor or number goes: a parameter of the query, or a path in the body.
     fn place(&self) -> (Option<&str>, Option<&str>) {
         match &self.paging {
-            Some(Paging::Page(Step { query, body, .. }) | Paging::Offset(Step { query, body, .. }))
+            Some(Paging::Page(PageCounter { query, body, .. }) | Paging::Offset(PageCounter { query, body, .. }))
             | Some(Paging::Cursor { query, body, .. }) => (query.as_deref(), body.as_deref()),
             _ => (None, None),
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 /// Longest path: a query lies no deeper than it is long, and is read by functions that call themselves.
-const LONGEST: usize = 512;
+const MAX_LEN: usize = 512;
 
 /// A path, ready to be followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,8 +25,8 @@ impl Path {
     /// # Errors
     /// In words, what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.len() > LONGEST {
-            return Err(format!("longer than {LONGEST} bytes"));
+        if text.len() > MAX_LEN {
+            return Err(format!("longer than {MAX_LEN} bytes"));
         }
         let mut keys = Vec::new();
         let mut rest = text;

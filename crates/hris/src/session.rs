@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::ApiSource;
 use super::assertion;
 use super::definition::{Definition, Rate};
-use super::http::{self, Answer, Credential, Request, Sent, Transport};
+use super::http::{self, Credential, HttpResponse, Request, Sent, Transport};
 use super::token::{Held, NO_KEEPER, Names, Tokens};
 use domain::employee::Failure;
 
@@ -116,7 +116,7 @@ impl Session {
         send: Option<Sent<'_>>,
         largest: usize,
         made: bool,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpResponse, Failure> {
         // A next link may have them already.
         let missing = |(name, _): &&(String, String)| url.query_pairs().all(|(had, _)| had != *name);
         let missing: Vec<_> = self.query.iter().filter(missing).collect();

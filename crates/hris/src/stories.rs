@@ -37,9 +37,9 @@ struct Fake {
 /// URI and headers of one request.
 type Heard = (String, BTreeMap<String, String>);
 
-type Answer = Box<dyn Fn() -> Response + Send>;
+type ScriptedResponse = Box<dyn Fn() -> Response + Send>;
 
-fn answer(status: u16, headers: &'static [(&'static str, &'static str)], body: impl Into<String>) -> Answer {
+fn answer(status: u16, headers: &'static [(&'static str, &'static str)], body: impl Into<String>) -> ScriptedResponse {
     let body = body.into();
     Box::new(move || {
         let head =
@@ -49,7 +49,7 @@ fn answer(status: u16, headers: &'static [(&'static str, &'static str)], body: i
 }
 
 /// An answer whose connection is lost after the first piece was sent.
-fn cut(body: &'static str) -> Answer {
+fn cut(body: &'static str) -> ScriptedResponse {
     Box::new(move || {
         let lost = stream::once(async {
             tokio::task::yield_now().await; // lets the piece before go out
@@ -60,14 +60,14 @@ fn cut(body: &'static str) -> Answer {
 }
 
 /// An answer that says how long it is, and of which nothing comes.
-fn announced(length: &'static str) -> Answer {
+fn announced(length: &'static str) -> ScriptedResponse {
     Box::new(move || {
         let body = Body::from_stream(stream::pending::<Result<String, std::io::Error>>());
         Response::builder().header("content-length", length).body(body).unwrap()
     })
 }
 
-async fn fake(answers: impl IntoIterator<Item = Answer>) -> Fake {
+async fn fake(answers: impl IntoIterator<Item = ScriptedResponse>) -> Fake {
     let left = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);

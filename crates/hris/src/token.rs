@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::assertion;
 use super::definition::{Basic, Method, RefreshToken, Send as Written, Token};
-use super::http::{Answer, Credential, Request, Sent, Transport};
+use super::http::{Credential, HttpResponse, Request, Sent, Transport};
 use super::pages;
 use super::path::{Path, plain};
 use super::template;
@@ -120,7 +120,7 @@ pub(super) struct Held {
 
 /// What a sign-in was answered with.
 struct Given {
-    answer: Answer,
+    answer: HttpResponse,
     body: Value,
 }
 

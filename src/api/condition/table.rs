@@ -125,7 +125,7 @@ pub const CONDITIONS: &[Section] = &[
 
 const EVERY_KIND: &[Row] = rows! {
     Ready=True [Succeeded]
-        "it is as its spec says, or its story is over" => "nothing";
+        "it is as its spec says, or it has ended" => "nothing";
     Ready=False [Retrying]
         "a call failed; tried again after 2 seconds, then longer, up to 5 minutes" => "look at the message if it stays";
     Ready=False [Stalled]

@@ -152,7 +152,7 @@ pub fn summary(view: &View) -> String {
 }
 
 /// Most ids or words that one line names.
-const MOST_NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 /// What a cluster would report of the response in conditions and findings, other than trust and scope.
 fn remarks(view: &View) -> Vec<String> {
@@ -187,8 +187,8 @@ fn remarks(view: &View) -> Vec<String> {
 }
 
 fn named(words: &[String]) -> String {
-    let shown = words.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
-    match words.len().saturating_sub(MOST_NAMED) {
+    let shown = words.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match words.len().saturating_sub(MAX_NAMED) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
@@ -273,7 +273,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use domain::capabilities::{Capabilities, Seen};
+    use domain::capabilities::{Capabilities, PeopleShown};
     use domain::employee::{Field, Texts};
 
     fn view() -> View {
@@ -304,7 +304,7 @@ mod tests {
             trust: Trust::Believable,
             capabilities: Capabilities {
                 fields: vec![Field::EmployeeId, Field::Email],
-                seen: Seen { leavers: 1, ..Seen::default() },
+                seen: PeopleShown { leavers: 1, ..PeopleShown::default() },
                 ..Capabilities::default()
             },
             included: 1,

@@ -11,7 +11,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use serde_json::Value as Json;
 
 use super::schema::Wrong;
-use super::yaml_span::{Node, Part};
+use super::yaml_span::{Node, NodeKind};
 
 /// Every rule of a schema that a manifest breaks.
 pub fn findings(manifest: &Node, schema: &JSONSchemaProps, found: &mut Vec<Wrong>) {
@@ -23,12 +23,12 @@ pub fn findings(manifest: &Node, schema: &JSONSchemaProps, found: &mut Vec<Wrong
 /// A manifest as plain values, without what is null.
 fn plain(node: &Node) -> Json {
     match &node.part {
-        Part::Map(entries) => {
-            let said = entries.iter().filter(|(.., value)| !matches!(value.part, Part::Scalar(Json::Null)));
+        NodeKind::Map(entries) => {
+            let said = entries.iter().filter(|(.., value)| !matches!(value.part, NodeKind::Scalar(Json::Null)));
             Json::Object(said.map(|(key, _, value)| (key.clone(), plain(value))).collect())
         }
-        Part::List(items) => Json::Array(items.iter().map(plain).collect()),
-        Part::Scalar(value) => value.clone(),
+        NodeKind::List(items) => Json::Array(items.iter().map(plain).collect()),
+        NodeKind::Scalar(value) => value.clone(),
     }
 }
 
@@ -85,7 +85,7 @@ fn ask(value: &Json, node: Option<&Node>, line: u64, schema: &JSONSchemaProps, p
             let Some(JSONSchemaPropsOrArray::Schema(of)) = &schema.items else { return };
             for (place, item) in items.iter().enumerate() {
                 let child = match node.map(|node| &node.part) {
-                    Some(Part::List(nodes)) => nodes.get(place),
+                    Some(NodeKind::List(nodes)) => nodes.get(place),
                     _ => None,
                 };
                 ask(item, child, child.map_or(line, |child| child.line), of, &format!("{path}[{place}]"), found);

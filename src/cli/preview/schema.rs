@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::rules;
-use super::yaml_span::{Node, Part};
+use super::yaml_span::{Node, NodeKind};
 use crate::api::{self, quantity};
 use domain::quote::quoted;
 
@@ -22,7 +22,7 @@ pub fn findings(kind: &str, manifest: &Node) -> Vec<Wrong> {
     let version = definition.and_then(|definition| definition.spec.versions.into_iter().next());
     let Some(schema) = version.and_then(|version| version.schema?.open_api_v3_schema) else { return found };
     let Some(spec) = schema.properties.as_ref().and_then(|properties| properties.get("spec")) else { return found };
-    if let Part::Map(entries) = &manifest.part {
+    if let NodeKind::Map(entries) = &manifest.part {
         let known = ["apiVersion", "kind", "metadata", "spec", "status"];
         for (key, line, _) in entries.iter().filter(|(key, ..)| !known.contains(&key.as_str())) {
             found.push((*line, format!("{key}: no such field; there are: {}", known.join(", "))));
@@ -41,9 +41,9 @@ pub fn findings(kind: &str, manifest: &Node) -> Vec<Wrong> {
 fn check(node: &Node, schema: &JSONSchemaProps, path: &str, found: &mut Vec<Wrong>) {
     let mut wrong = |why: String| found.push((node.line, format!("{path}: {why}")));
     match (&node.part, schema.type_.as_deref()) {
-        (Part::Scalar(Value::Null), _) => {} // as good as not there
-        (Part::Map(entries), Some("object")) => map(node, entries, schema, path, found),
-        (Part::List(items), Some("array")) => {
+        (NodeKind::Scalar(Value::Null), _) => {} // as good as not there
+        (NodeKind::Map(entries), Some("object")) => map(node, entries, schema, path, found),
+        (NodeKind::List(items), Some("array")) => {
             let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
             if schema.max_items.is_some_and(|most| count > most) || schema.min_items.is_some_and(|least| count < least)
             {
@@ -55,15 +55,15 @@ fn check(node: &Node, schema: &JSONSchemaProps, path: &str, found: &mut Vec<Wron
                 check(item, of, &format!("{path}[{place}]"), found);
             }
         }
-        (Part::Scalar(Value::String(text)), Some("string")) => string(text, schema).into_iter().for_each(wrong),
-        (Part::Scalar(Value::Bool(_)), Some("boolean")) => {}
-        (Part::Scalar(Value::Number(number)), Some("integer")) if number.is_i64() || number.is_u64() => {
+        (NodeKind::Scalar(Value::String(text)), Some("string")) => string(text, schema).into_iter().for_each(wrong),
+        (NodeKind::Scalar(Value::Bool(_)), Some("boolean")) => {}
+        (NodeKind::Scalar(Value::Number(number)), Some("integer")) if number.is_i64() || number.is_u64() => {
             let value = number.as_f64().unwrap_or_default();
             if schema.minimum.is_some_and(|least| value < least) || schema.maximum.is_some_and(|most| value > most) {
                 wrong(format!("{number} is out of bounds"));
             }
         }
-        (Part::Scalar(Value::Number(_) | Value::Bool(_)), Some("string")) => {
+        (NodeKind::Scalar(Value::Number(_) | Value::Bool(_)), Some("string")) => {
             wrong("must be a text: put it in quotes".to_owned());
         }
         (_, Some(kind)) => wrong(format!("must be of type {kind}")),

@@ -13,9 +13,9 @@ use super::manifests::{Manifests, Rules};
 use crate::sync::connection::Settings;
 use domain::capabilities::{self, Capabilities};
 use domain::employee::{Employee, Manager, Read, Text, Texts};
-use domain::lifecycle::{Facts, verdict};
+use domain::lifecycle::{Facts, derive_state};
 use domain::roster;
-use domain::scope::{Known, Out};
+use domain::scope::{Out, ScopeSubject};
 use domain::trust::{self, Asked, Finding, Memory};
 
 /// The namespace that Rollcall is installed in, unless somebody chose another.
@@ -155,7 +155,7 @@ impl View {
         let mut remarks = read.remarks.clone();
         remarks.extend(elsewhere(manifests.connection.namespace().as_deref()));
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
-        let asked = Asked { source: "preview", remembered: false, accepted: None, standing: &[] };
+        let asked = Asked { source: "preview", remembered: false, accepted: None, known_people: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
             Ok(believed) => {
                 let repeated: Vec<&str> = believed.repeated.iter().map(|id| id.0.as_str()).collect();
@@ -216,10 +216,15 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         employee.text(Text::Location).and_then(|location| zones.at(location)).unwrap_or(zones.default_zone())
     });
     let today = zone.map_or_else(|| now.to_zoned(TimeZone::UTC).date(), |zone| zone.today(now));
-    let facts = Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced: None };
-    let verdict = verdict(&facts, today);
+    let facts = Facts {
+        reported_status: employee.reported_status,
+        start: employee.start,
+        last_day: employee.last_day,
+        announced: None,
+    };
+    let verdict = derive_state(&facts, today);
     let person = roster::person_name(namespace, connection, &employee.id);
-    let out = rules.scope.out(employee, &Known { connection, person: &person, state: verdict.state });
+    let out = rules.scope.out(employee, &ScopeSubject { connection, person: &person, state: verdict.state });
     let line = Line {
         id: employee.id.0.clone(),
         name: employee.name.clone(),

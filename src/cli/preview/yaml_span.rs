@@ -12,12 +12,12 @@ pub struct Node {
     /// The line it begins on.
     pub line: u64,
     /// What it is.
-    pub part: Part,
+    pub part: NodeKind,
 }
 
 /// What a part of a document is.
 #[derive(Clone, Debug)]
-pub enum Part {
+pub enum NodeKind {
     /// A mapping: key, the key's line, value.
     Map(Vec<(String, u64, Node)>),
     /// A sequence.
@@ -29,19 +29,19 @@ pub enum Part {
 impl Node {
     /// The value under a key of a mapping.
     pub fn get(&self, key: &str) -> Option<&Self> {
-        let Part::Map(entries) = &self.part else { return None };
+        let NodeKind::Map(entries) = &self.part else { return None };
         entries.iter().find(|(name, ..)| name == key).map(|(.., value)| value)
     }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value, referenced, .. } = Spanned::<Part>::deserialize(deserializer)?;
+        let Spanned { value, referenced, .. } = Spanned::<NodeKind>::deserialize(deserializer)?;
         Ok(Self { line: referenced.line(), part: value })
     }
 }
 
-impl<'de> Deserialize<'de> for Part {
+impl<'de> Deserialize<'de> for NodeKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Parts)
     }
@@ -50,47 +50,47 @@ impl<'de> Deserialize<'de> for Part {
 struct Parts;
 
 impl<'de> Visitor<'de> for Parts {
-    type Value = Part;
+    type Value = NodeKind;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a YAML value")
     }
-    fn visit_bool<E>(self, value: bool) -> Result<Part, E> {
-        Ok(Part::Scalar(value.into()))
+    fn visit_bool<E>(self, value: bool) -> Result<NodeKind, E> {
+        Ok(NodeKind::Scalar(value.into()))
     }
-    fn visit_i64<E>(self, value: i64) -> Result<Part, E> {
-        Ok(Part::Scalar(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<NodeKind, E> {
+        Ok(NodeKind::Scalar(value.into()))
     }
-    fn visit_u64<E>(self, value: u64) -> Result<Part, E> {
-        Ok(Part::Scalar(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<NodeKind, E> {
+        Ok(NodeKind::Scalar(value.into()))
     }
-    fn visit_f64<E>(self, value: f64) -> Result<Part, E> {
-        Ok(Part::Scalar(value.into()))
+    fn visit_f64<E>(self, value: f64) -> Result<NodeKind, E> {
+        Ok(NodeKind::Scalar(value.into()))
     }
-    fn visit_str<E>(self, value: &str) -> Result<Part, E> {
-        Ok(Part::Scalar(value.into()))
+    fn visit_str<E>(self, value: &str) -> Result<NodeKind, E> {
+        Ok(NodeKind::Scalar(value.into()))
     }
-    fn visit_unit<E>(self) -> Result<Part, E> {
-        Ok(Part::Scalar(Value::Null))
+    fn visit_unit<E>(self) -> Result<NodeKind, E> {
+        Ok(NodeKind::Scalar(Value::Null))
     }
-    fn visit_none<E>(self) -> Result<Part, E> {
-        Ok(Part::Scalar(Value::Null))
+    fn visit_none<E>(self) -> Result<NodeKind, E> {
+        Ok(NodeKind::Scalar(Value::Null))
     }
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Part, D::Error> {
-        Part::deserialize(deserializer)
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<NodeKind, D::Error> {
+        NodeKind::deserialize(deserializer)
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Part, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<NodeKind, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element::<Node>()? {
             list.push(item);
         }
-        Ok(Part::List(list))
+        Ok(NodeKind::List(list))
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Part, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<NodeKind, A::Error> {
         let mut entries = Vec::new();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
             entries.push((key.value, key.referenced.line(), map.next_value::<Node>()?));
         }
-        Ok(Part::Map(entries))
+        Ok(NodeKind::Map(entries))
     }
 }

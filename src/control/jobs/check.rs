@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Resource;
 use kube::api::{ObjectMeta, Patch, PatchParams};
 
-use super::{CHECK, JobState, Seen, look, shape, start};
+use super::{CHECK, JobState, ListedJob, look, shape, start};
 use crate::api::condition::Reason;
 use crate::api::names;
 use crate::control::Context;
@@ -46,7 +46,7 @@ enum Next {
 }
 
 /// Decides. `jobs` are all that were seen; those of another shape say nothing.
-fn decide(shape: &str, record: Option<&Record>, jobs: &[Seen], now: Timestamp) -> Next {
+fn decide(shape: &str, record: Option<&Record>, jobs: &[ListedJob], now: Timestamp) -> Next {
     if proved(shape, record, now) {
         return Next::Rest;
     }
@@ -175,8 +175,8 @@ mod tests {
         Record { shape: "now".into(), ready, at: at(at_second), message: message.into() }
     }
 
-    fn check(made: i64, state: JobState) -> Seen {
-        Seen {
+    fn check(made: i64, state: JobState) -> ListedJob {
+        ListedJob {
             name: "check".into(),
             uid: "u".into(),
             made: Some(at(made)),

@@ -235,7 +235,7 @@ fn a_plan_stands_until_something_of_its_person_or_policy_changed_or_it_was_not_w
         hash: "h".into(),
         at: Timestamp::UNIX_EPOCH,
     };
-    let stands = |epochs: &Epochs, policy, hash| epochs.standing("uid", "p-ada", Some(policy), hash).is_some();
+    let stands = |epochs: &Epochs, policy, hash| epochs.drawn_at("uid", "p-ada", Some(policy), hash).is_some();
     let mut epochs = Epochs::default();
     assert!(!stands(&epochs, 1, "h"), "never drawn by this process");
     epochs.drew("uid", drawn(&epochs));

@@ -6,7 +6,7 @@ const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 fn facts() -> Facts {
     Facts {
         stopped: None,
-        standing: Standing::Ended,
+        leaver_status: LeaverStatus::Ended,
         hold: None,
         protected: false,
         rejected: false,
@@ -60,8 +60,8 @@ fn what_is_counted_is_a_plan_that_is_shown_and_stands_of_one_who_may_be_acted_on
         ("the policy observes", None, Facts { enforce: false, ..facts() }, None),
         ("no baseline yet", None, Facts { settled: false, ..facts() }, None),
         ("stopped", None, Facts { stopped: Some("x".into()), ..facts() }, None),
-        ("back at work", None, Facts { standing: Standing::Employed, ..facts() }, None),
-        ("out of scope", None, Facts { standing: Standing::OutOfScope, ..facts() }, None),
+        ("back at work", None, Facts { leaver_status: LeaverStatus::Employed, ..facts() }, None),
+        ("out of scope", None, Facts { leaver_status: LeaverStatus::OutOfScope, ..facts() }, None),
         ("protected", None, Facts { protected: true, ..facts() }, None),
         ("rejected", None, Facts { rejected: true, ..facts() }, None),
         ("late: it waits alone", None, Facts { late: true, ..facts() }, None),

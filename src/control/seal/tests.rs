@@ -26,18 +26,18 @@ fn context(scenario: &Scenario) -> Context {
 }
 
 async fn sealed(scenario: &Scenario) -> Result<Evidence, Fault> {
-    let part = Part { phase: Some(Phase::Revoked), ..Part::of(&revocation()) };
+    let part = ControlStatus { phase: Some(Phase::Revoked), ..ControlStatus::of(&revocation()) };
     seal(&context(scenario), &revocation(), &part, None, "everyone/termination").await
 }
 
-/// What the records of this story are called, one after another, with the head after each.
+/// What the records of this Revocation are called, one after another, with the head after each.
 fn chained(records: usize) -> Vec<Sealed> {
-    let part = Part { phase: Some(Phase::Revoked), ..Part::of(&revocation()) };
-    let story = story::of(&revocation(), &part, None, "everyone/termination", jiff::Timestamp::UNIX_EPOCH);
+    let part = ControlStatus { phase: Some(Phase::Revoked), ..ControlStatus::of(&revocation()) };
+    let body = record_body::of(&revocation(), &part, None, "everyone/termination", jiff::Timestamp::UNIX_EPOCH);
     let mut all: Vec<Sealed> = Vec::new();
     for _ in 0..records {
         let head = all.last().map_or_else(Head::genesis, |sealed| sealed.head.clone());
-        all.push(chain(&head, story.clone()).unwrap());
+        all.push(chain(&head, body.clone()).unwrap());
     }
     all
 }

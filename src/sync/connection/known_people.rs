@@ -27,7 +27,7 @@ fn last_named(person: &Person, namespace: &str, connection: &str) -> Option<Empl
     let entry = convert::known(person, record).entry.filter(|entry| entry.missing_since.is_none())?;
     let address = entry.profile.work_email.unwrap_or_default();
     let (start, last_day) = (entry.facts.start, entry.facts.last_day);
-    let employee = Employee::new(HrId(record.id.clone()), String::new(), address, entry.facts.said);
+    let employee = Employee::new(HrId(record.id.clone()), String::new(), address, entry.facts.reported_status);
     Some(Employee { start, last_day, ..employee })
 }
 
@@ -36,7 +36,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use domain::employee::{Said, Status};
+    use domain::employee::{ReportedStatus, Status};
     use domain::roster;
 
     fn person(connection: &str, missing: bool) -> Person {
@@ -48,7 +48,7 @@ mod tests {
             "status": {
                 "policy": "everyone",
                 "profile": {"workEmail": "ada@example.com"},
-                "employments": [{"connection": connection, "id": "7", "said": "Terminated", "startDate": "2020-01-01",
+                "employments": [{"connection": connection, "id": "7", "reportedStatus": "Terminated", "startDate": "2020-01-01",
                     "lastWorkingDay": "2026-02-28", "missingSince": since}],
                 "employment": {"state": "Terminated", "since": "2026-03-01T00:00:00Z", "timeZone": "UTC", "why": "terminated"},
             },
@@ -60,7 +60,7 @@ mod tests {
     fn who_stands_is_what_a_trusted_answer_last_said_of_them() {
         let found = last_named(&person("hq", false), "rollcall", "hq").expect("stands");
         assert_eq!((found.id.0.as_str(), found.work_email.as_str()), ("7", "ada@example.com"));
-        assert_eq!(found.said, Said::Mapped(Status::Terminated));
+        assert_eq!(found.reported_status, ReportedStatus::Mapped(Status::Terminated));
         assert_eq!((found.start, found.last_day), (Some(date(2020, 1, 1)), Some(date(2026, 2, 28))));
     }
 

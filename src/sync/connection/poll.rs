@@ -12,7 +12,7 @@ use crate::api::connection::{Attempt, Capabilities, HRConnectionStatus, Sentinel
 use crate::api::{HRConnection, names, quantity};
 use crate::kube::outcome::Fault;
 use domain::capabilities;
-use domain::employee::{Employee, Failure, HrId, Read, Said};
+use domain::employee::{Employee, Failure, HrId, Read, ReportedStatus};
 use domain::schedule::{self, Times};
 use domain::trust::{self, Asked, Believed, Bounds, Finding, Held, Sentinel};
 use text::{Age, explain, left_out, line, set_aside, short};
@@ -93,7 +93,7 @@ impl Settings {
             source,
             remembered: connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()),
             accepted: connection.annotations().get(names::ACCEPT).map(String::as_str),
-            standing: known,
+            known_people: known,
         }
     }
 }
@@ -106,7 +106,7 @@ fn sentinels(named: &Sentinels) -> Vec<(HrId, Sentinel)> {
 
 /// What an answer shows of its source, believed or not.
 #[derive(Clone)]
-pub(super) struct Seen {
+pub(super) struct ResponseSummary {
     capabilities: Capabilities,
     unmapped: BTreeMap<String, u32>,
     unmapped_types: BTreeMap<String, u32>,
@@ -116,14 +116,18 @@ pub(super) struct Seen {
     notes: Vec<String>,
 }
 
-impl Seen {
+impl ResponseSummary {
     /// Looks at an answer that came at `at`.
     pub(super) fn of(read: &Read, at: Timestamp) -> Self {
         Self {
             capabilities: capabilities::found(read, at.to_zoned(TimeZone::UTC).date()),
             unmapped: most(&read.unmapped),
             unmapped_types: most(&read.unmapped_types),
-            without_meaning: read.employees.iter().filter(|employee| employee.said == Said::Unmapped).count(),
+            without_meaning: read
+                .employees
+                .iter()
+                .filter(|employee| employee.reported_status == ReportedStatus::Unmapped)
+                .count(),
             bad: read.bad.len(),
             set_aside: read.bad.iter().take(MAX_SET_ASIDE).map(set_aside).collect(),
             notes: read.remarks.iter().map(|remark| short(remark)).collect(),
@@ -207,7 +211,7 @@ fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
     let snapshot = &believed.snapshot;
     let mut statuses = BTreeMap::new();
     for employee in snapshot.employees() {
-        let people: &mut u32 = statuses.entry(employee.said.as_str().to_owned()).or_default();
+        let people: &mut u32 = statuses.entry(employee.reported_status.as_str().to_owned()).or_default();
         *people = people.saturating_add(1);
     }
     let today = at.to_zoned(TimeZone::UTC).date();
@@ -243,12 +247,12 @@ pub(super) fn suspended(connection: &HRConnection, until: Timestamp) -> (HRConne
 pub(super) fn record(
     connection: &HRConnection,
     settings: &Settings,
-    seen: Option<Seen>,
+    seen: Option<ResponseSummary>,
     outcome: Outcome,
     at: Timestamp,
 ) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let mut status = current_status(connection);
-    let mut updates: Vec<ConditionUpdate> = seen.iter().flat_map(Seen::updates).collect();
+    let mut updates: Vec<ConditionUpdate> = seen.iter().flat_map(ResponseSummary::updates).collect();
     let attempt = |outcome: Reason, answer: Option<String>, findings: &[Finding], prefix: &str| {
         let found = findings.iter().map(|finding| line(prefix, finding));
         let shown = seen.iter().flat_map(|seen| seen.set_aside.iter().chain(&seen.notes).cloned());
@@ -318,11 +322,11 @@ pub(super) fn record(
 
 /// Whether answers show who left. A source that never does leaves everybody employed for ever and looks healthy, so it has
 /// a condition of its own: in a small company nobody may have left for a while, so it is no fault.
-fn tells_leavers(seen: &Seen, last: Option<Timestamp>, at: Timestamp) -> ConditionUpdate {
+fn tells_leavers(seen: &ResponseSummary, last: Option<Timestamp>, at: Timestamp) -> ConditionUpdate {
     let Some(last) = last.filter(|last| at.duration_since(*last) <= LEAVERS_WITHIN) else {
         return condition::no_leaver_seen(last);
     };
-    let capabilities::Seen { leavers, end_dates, .. } = seen.capabilities.seen;
+    let capabilities::PeopleShown { leavers, end_dates, .. } = seen.capabilities.seen;
     condition::leavers_seen(if last == at {
         format!("{leavers} people in the newest response have left, {end_dates} have a last day.")
     } else {

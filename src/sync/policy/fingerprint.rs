@@ -17,7 +17,7 @@ const DIGITS: usize = 24;
 
 /// One part of what a baseline is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum Digest {
     /// It is this.
     Is(String),
     /// There is nothing now that it could be: the connection is gone, or the spec cannot be followed. What was settled
@@ -31,15 +31,15 @@ pub enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
     mode: Mode,
-    source: Part,
-    policy: Part,
+    source: Digest,
+    policy: Digest,
 }
 
 impl Fingerprint {
     /// Of a policy over a source; `followed` says whether the spec can be.
     #[must_use]
-    pub fn of(spec: &SyncPolicySpec, followed: bool, source: Part) -> Self {
-        let policy = if followed { Part::Is(short(&form(spec))) } else { Part::Stands };
+    pub fn of(spec: &SyncPolicySpec, followed: bool, source: Digest) -> Self {
+        let policy = if followed { Digest::Is(short(&form(spec))) } else { Digest::Stands };
         Self { mode: spec.mode, source, policy }
     }
 
@@ -47,7 +47,9 @@ impl Fingerprint {
     #[must_use]
     pub fn written(&self) -> Option<String> {
         match (&self.source, &self.policy) {
-            (Part::Is(source), Part::Is(policy)) => Some(format!("{VERSION}.{}.{source}.{policy}", word(self.mode))),
+            (Digest::Is(source), Digest::Is(policy)) => {
+                Some(format!("{VERSION}.{}.{source}.{policy}", word(self.mode)))
+            }
             _ => None,
         }
     }
@@ -63,10 +65,10 @@ impl Fingerprint {
 
     fn fits(&self, settled: &str, called_settled: bool) -> bool {
         let [version, mode, source, policy] = settled.split('.').collect::<Vec<_>>()[..] else { return false };
-        let same = |part: &Part, settled: &str| match part {
-            Part::Is(now) => now == settled,
-            Part::Stands => called_settled,
-            Part::NotKnown => false,
+        let same = |part: &Digest, settled: &str| match part {
+            Digest::Is(now) => now == settled,
+            Digest::Stands => called_settled,
+            Digest::NotKnown => false,
         };
         version == VERSION.to_string()
             && mode == word(self.mode)
@@ -77,11 +79,11 @@ impl Fingerprint {
 
 /// The source of exactly one connection: one that was deleted and applied again is another, whose leavers need approval.
 #[must_use]
-pub fn source(connection_uid: &str, fingerprint: &str) -> Part {
+pub fn source(connection_uid: &str, fingerprint: &str) -> Digest {
     let mut form = Canonical::new("connection", VERSION);
     form.fact("uid", connection_uid);
     form.fact("source", fingerprint);
-    Part::Is(short(&form))
+    Digest::Is(short(&form))
 }
 
 fn short(form: &Canonical) -> String {
@@ -212,16 +214,16 @@ mod tests {
         let is = || source("uid-1", "source-1");
         let enforce = json!({"mode": "Enforce"});
         for (what, change, followed, source, called_settled, expected) in [
-            ("the connection is gone", json!({}), true, Part::Stands, true, Baseline::Settled),
+            ("the connection is gone", json!({}), true, Digest::Stands, true, Baseline::Settled),
             (
                 "it is gone, and the scope was changed",
                 json!({"scope": {}}),
                 true,
-                Part::Stands,
+                Digest::Stands,
                 true,
                 Baseline::Awaited,
             ),
-            ("its source is not known yet", json!({}), true, Part::NotKnown, true, Baseline::Awaited),
+            ("its source is not known yet", json!({}), true, Digest::NotKnown, true, Baseline::Awaited),
             ("the spec cannot be followed", json!({}), false, is(), true, Baseline::Settled),
             ("and a baseline was awaited before", json!({}), false, is(), false, Baseline::Awaited),
             ("and it is to act from now on", enforce, false, is(), true, Baseline::Awaited),
@@ -233,7 +235,7 @@ mod tests {
                 true,
                 Baseline::Awaited,
             ),
-            ("both", json!({}), false, Part::Stands, true, Baseline::Settled),
+            ("both", json!({}), false, Digest::Stands, true, Baseline::Settled),
         ] {
             let now = Fingerprint::of(&spec(&change), followed, source);
             assert_eq!(now.baseline(Some(&settled), called_settled, false), expected, "{what}");
@@ -243,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_fingerprint_of_another_form_fits_nothing() {
-        let now = Fingerprint::of(&spec(&json!({})), true, Part::Stands);
+        let now = Fingerprint::of(&spec(&json!({})), true, Digest::Stands);
         for settled in ["", "0d1f", "0.observe.a.b", "1.observe.a", "1.observe.a.b.c"] {
             assert_eq!(now.baseline(Some(settled), true, false), Baseline::Awaited, "{settled}");
         }

@@ -12,11 +12,11 @@ use crate::api::person::{PersonStatus, Record};
 use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
 use crate::sync::mirror::mirror;
-use crate::sync::owned::Seen as Owners;
+use crate::sync::owned::OwnedKeys as Owners;
 use crate::sync::people::Write;
 use domain::employee::Employee;
 use domain::lifecycle::State;
-use domain::roster::{self, Answer, Baseline, Change, LifecycleEvent, Plan, Rules};
+use domain::roster::{self, Baseline, Change, LifecycleEvent, RosterPass, Rules, TrustedResponse};
 use domain::trust::Snapshot;
 
 /// What a pass looks at.
@@ -109,7 +109,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
         .filter(|(_, record)| record.connection == connection)
         .collect();
     let (plan, not_added) = bounded(view, &ours, now);
-    let Plan { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake } = plan;
+    let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake } = plan;
     let crossed = crossed(&changes);
     let mut writes =
         Writes { unwritten: ours.iter().map(|(_, r)| r.id.as_str()).zip(&ours).collect(), ..Writes::new(view, now) };
@@ -143,7 +143,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
 
 /// The plan, and where it would manage too many people, how many: then it is one in which nobody is new, and everybody who
 /// stands goes on. Who has left is not counted: history grows for ever.
-fn bounded(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> (Plan, Option<u32>) {
+fn bounded(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> (RosterPass, Option<u32>) {
     let employees = view.snapshot.as_ref().map(|snapshot| snapshot.employees());
     let whole = plan(view, ours, employees, now);
     let managed = whole.states.iter().filter(|(state, _)| **state != State::Terminated).map(|(_, people)| people).sum();
@@ -160,10 +160,15 @@ fn bounded(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) 
     let next_of_them = |one: &Employee| address(one).is_some_and(|address| theirs.contains(&address));
     let known_only: Vec<Employee> = employees.iter().filter(|one| stands(one) || next_of_them(one)).cloned().collect();
     let bounded = plan(view, ours, Some(&known_only), now);
-    (Plan { scope: whole.scope, unmatched: whole.unmatched, former: whole.former, ..bounded }, Some(managed))
+    (RosterPass { scope: whole.scope, unmatched: whole.unmatched, former: whole.former, ..bounded }, Some(managed))
 }
 
-fn plan(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], employees: Option<&[Employee]>, now: Timestamp) -> Plan {
+fn plan(
+    view: &GateInputs,
+    ours: &[(&Arc<Person>, &Record)],
+    employees: Option<&[Employee]>,
+    now: Timestamp,
+) -> RosterPass {
     let known: Vec<_> = ours.iter().map(|(person, record)| convert::known(person, record)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
     let owned = view.owners.as_ref().map(|owners| owners.keys());
@@ -181,8 +186,11 @@ fn plan(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], employees: Option<&
         baseline: view.baseline,
     };
     let answer = view.snapshot.as_ref().zip(employees);
-    let answer =
-        answer.map(|(snapshot, employees)| Answer { employees, taken: snapshot.taken(), part: snapshot.part() });
+    let answer = answer.map(|(snapshot, employees)| TrustedResponse {
+        employees,
+        taken: snapshot.taken(),
+        part: snapshot.part(),
+    });
     roster::next(&known, answer, &rules, now)
 }
 
@@ -253,8 +261,8 @@ impl<'a> Writes<'a> {
         let theirs = self.revocations.get(name).into_iter().flatten().copied();
         let theirs: Vec<&Revocation> =
             theirs.filter(|revocation| Some(revocation.spec.person_uid.as_str()) == uid).collect();
-        let story = status.employment.as_ref().and_then(|standing| convert::story(name, standing));
-        let shown = mirror(story.as_deref(), &theirs, self.now);
+        let termination = status.employment.as_ref().and_then(|employment| convert::termination_id(name, employment));
+        let shown = mirror(termination.as_deref(), &theirs, self.now);
         status.access = shown.access;
         status.conditions = condition::merge(&status.conditions, shown.revoked.into_iter().collect(), None, self.now);
     }
@@ -276,12 +284,12 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
             return None;
         }
         LifecycleEvent::Terminated => {
-            let run = change.entry.standing.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
+            let run = change.entry.employment.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
             (
                 Reason::Terminated,
                 format!(
                     "HR record {connection}/{id} has left: {}. Counted in run {run}.",
-                    change.entry.standing.message()
+                    change.entry.employment.message()
                 ),
             )
         }
@@ -299,15 +307,15 @@ fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Opt
         ),
         LifecycleEvent::OutOfScope => (
             Reason::OutOfScope,
-            format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.standing.message()),
+            format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.employment.message()),
         ),
-        LifecycleEvent::InScope if change.entry.standing.left.is_some() => (
+        LifecycleEvent::InScope if change.entry.employment.left.is_some() => (
             Reason::InScope,
             format!("HR record {connection}/{id} is in scope again, and has left: its Revocation needs approval."),
         ),
         LifecycleEvent::InScope => (Reason::InScope, format!("HR record {connection}/{id} is in scope again.")),
         LifecycleEvent::Conflicting => {
-            (Reason::Conflict, format!("HR record {connection}/{id}: {}.", change.entry.standing.message()))
+            (Reason::Conflict, format!("HR record {connection}/{id}: {}.", change.entry.employment.message()))
         }
     };
     let wrong = change.event == Some(LifecycleEvent::Conflicting);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::pass::Tally;
-use super::{MAX_PEOPLE, Seen, closed, current_status};
+use super::{MAX_PEOPLE, PassInputs, closed, current_status};
 use crate::api::SyncPolicy;
 use crate::api::condition::{self, ConditionType, ConditionUpdate};
 use crate::api::policy::{self as api, SyncPolicyStatus};
@@ -27,7 +27,7 @@ pub type Covered = (api::Coverage, Option<ConditionUpdate>);
 /// The policy's status after a whole pass, and what there is to say.
 pub fn conclude(
     policy: &SyncPolicy,
-    seen: &Seen,
+    seen: &PassInputs,
     tally: Tally,
     coverage: Option<Covered>,
     now: Timestamp,
@@ -58,7 +58,7 @@ pub fn conclude(
     (status, report)
 }
 
-pub fn updates(seen: &Seen, tally: &Tally) -> Vec<ConditionUpdate> {
+pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
     let connection = &seen.connection;
     let baseline = match (seen.baseline, tally.baseline_leavers) {
         (Baseline::Awaited, _) => condition::baseline_awaited(),

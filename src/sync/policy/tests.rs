@@ -23,8 +23,8 @@ fn policy(status: SyncPolicyStatus) -> SyncPolicy {
     policy
 }
 
-fn seen(baseline: Baseline) -> Seen {
-    Seen {
+fn seen(baseline: Baseline) -> PassInputs {
+    PassInputs {
         connection: "hq".into(),
         snapshot: None,
         fingerprint: Some("new".into()),
@@ -195,7 +195,7 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
             600,
         ),
     ] {
-        let seen = Seen { trouble: Some(trouble), ..seen(Baseline::Settled) };
+        let seen = PassInputs { trouble: Some(trouble), ..seen(Baseline::Settled) };
         let (_, report) = conclude(
             &policy(SyncPolicyStatus::default()),
             &seen,
@@ -238,7 +238,7 @@ fn a_revoker_that_cannot_run_is_said_and_looked_for_again_soon() {
         (Some(found(false)), condition::revoker_not_ready("no node takes its pod"), 60),
         (Some(found(true)), condition::revoker_ready(noon()), 600),
     ] {
-        let seen = Seen { revoker: known, ..seen(Baseline::Settled) };
+        let seen = PassInputs { revoker: known, ..seen(Baseline::Settled) };
         let (_, report) = conclude(&policy(SyncPolicyStatus::default()), &seen, tally(), None, noon());
         assert!(report.updates.contains(&expected), "{:?}", report.updates);
         assert_eq!(report.again, Duration::from_secs(again));

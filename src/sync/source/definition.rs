@@ -30,12 +30,12 @@ pub(super) fn resolve(spec: &HRConnectionSpec, api: &ApiSource, objects: &Object
     own.map_err(|why| Fault::Stalled(format!("spec.source.api.{why}")))
 }
 
-const fn verdict(meaning: StatusMeaning) -> hris::Verdict {
+const fn verdict(meaning: StatusMeaning) -> hris::MappedStatus {
     match meaning {
-        StatusMeaning::Active => hris::Verdict::Active,
-        StatusMeaning::Leave => hris::Verdict::Leave,
-        StatusMeaning::Suspended => hris::Verdict::Suspended,
-        StatusMeaning::Terminated => hris::Verdict::Terminated,
+        StatusMeaning::Active => hris::MappedStatus::Active,
+        StatusMeaning::Leave => hris::MappedStatus::Leave,
+        StatusMeaning::Suspended => hris::MappedStatus::Suspended,
+        StatusMeaning::Terminated => hris::MappedStatus::Terminated,
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     const EXAMPLE: &str =
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/hrconnection-own-connector.yaml"));
+        include_str!("../../../examples/hrconnection-own-connector.yaml");
 
     /// The ConfigMap and the connection of the example.
     fn example() -> (ConfigMap, HRConnectionSpec) {
@@ -109,7 +109,7 @@ mod tests {
             of(json!({"connector": connector, "statuses": statuses, "credentialsRef": {"name": "hr"}}))
         };
         let read = with("hailey-hr", json!({"Former employee": "Terminated"})).expect("a definition");
-        assert_eq!(read.statuses.get("Former employee").map(|rule| rule.means), Some(hris::Verdict::Terminated));
+        assert_eq!(read.statuses.get("Former employee").map(|rule| rule.means), Some(hris::MappedStatus::Terminated));
         assert!(read.otherwise.is_empty(), "it had no meaning");
         let turned = with("sesame", json!({"inactive": "Terminated"})).expect("a definition");
         assert_eq!(turned.otherwise, ["the status \"inactive\" means Terminated here; the connector says Suspended"]);

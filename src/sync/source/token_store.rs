@@ -27,7 +27,7 @@ use hris::{RefreshTokenStore, TokenLease};
 
 /// A write is tried for so long, and first again after so long.
 const TRIED: Duration = Duration::from_secs(60);
-const AGAIN: Duration = Duration::from_millis(500);
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Most tries.
 const TRIES: u32 = 20;
 
@@ -90,7 +90,7 @@ impl SecretKeeper {
     /// The token store of the Secret of this name.
     #[must_use]
     pub fn new(secrets: Api<Secret>, name: &str, rotations: &Arc<Rotations>) -> Self {
-        Self { secrets, name: name.to_owned(), rotations: Arc::clone(rotations), again: AGAIN }
+        Self { secrets, name: name.to_owned(), rotations: Arc::clone(rotations), again: RETRY_AFTER }
     }
 
     async fn found(&self, key: &str) -> Result<Found, String> {
@@ -211,7 +211,7 @@ impl RefreshTokenStore for SecretKeeper {
     fn keep(&self, lent: TokenLease, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             let TokenLease { key, value, place } = lent;
-            let place = place.downcast::<Place>().map_err(|_| "it was lent by another token_store".to_owned())?;
+            let place = place.downcast::<Place>().map_err(|_| "it was lent by another store".to_owned())?;
             let Place { mut guard, uid, version } = *place;
             let found = Found { value: value.clone(), uid: uid.clone(), version, written: true };
             *guard = Some(Unkept { uid, spent: value, next: next.clone() });

@@ -35,8 +35,8 @@ fn one(ended: Closed, records: &BTreeMap<&str, &str>) -> Option<Broken> {
         None => "there is no such record",
         Some(text) if hash(text) != named => "its hash is another one",
         Some(text) => match serde_json::from_str::<Record>(text) {
-            Ok(record) if record.story.revocation != revocation => "it is the record of another Revocation",
-            Ok(record) if record.story.phase != phase => "it tells of another end",
+            Ok(record) if record.body.revocation != revocation => "it is the record of another Revocation",
+            Ok(record) if record.body.phase != phase => "it tells of another end",
             Ok(_) => return None,
             Err(_) => "it is no record",
         },

@@ -1,13 +1,13 @@
 use super::*;
 
-fn story(person: &str) -> Story {
+fn body(person: &str) -> RecordBody {
     let account = Object {
         kind: "ServiceAccount".into(),
         namespace: "team-a".into(),
         name: "deployer".into(),
         uid: "0b1f".into(),
     };
-    Story {
+    RecordBody {
         revocation: format!("{person}-cut"),
         operation: "Cut".into(),
         phase: "Revoked".into(),
@@ -38,7 +38,7 @@ fn sealed(people: u64) -> (Vec<(String, String)>, Head) {
     let mut head = Head::genesis();
     let mut records = Vec::new();
     for person in 1..=people {
-        let sealed = chain(&head, story(&format!("p-{person}"))).unwrap();
+        let sealed = chain(&head, body(&format!("p-{person}"))).unwrap();
         records.push((name(sealed.record.index), sealed.text));
         head = sealed.head;
     }
@@ -87,7 +87,7 @@ fn each_kind_of_tampering_is_named() {
             "the first record follows something",
             |records, head| {
                 let forged = Head { index: 0, hash: hash("elsewhere") };
-                let sealed = chain(&forged, story("p-1")).unwrap();
+                let sealed = chain(&forged, body("p-1")).unwrap();
                 *records = vec![(name(1), sealed.text)];
                 *head = sealed.head;
             },
@@ -105,7 +105,7 @@ fn each_kind_of_tampering_is_named() {
             "two records stand in one place",
             |records, _| {
                 let before = Head { index: 1, hash: hash(&records[0].1) };
-                records.push(("copy".into(), chain(&before, story("p-9")).unwrap().text));
+                records.push(("copy".into(), chain(&before, body("p-9")).unwrap().text));
             },
             vec![
                 Broken::Misnamed { name: "copy".into(), index: 2 },
@@ -171,7 +171,7 @@ fn without_a_head_changed_bytes_are_still_found_before_the_last_record() {
 
 #[test]
 fn a_record_is_canonical_and_reads_back_as_it_was() {
-    let sealed = chain(&Head::genesis(), story("p-1")).unwrap();
+    let sealed = chain(&Head::genesis(), body("p-1")).unwrap();
     assert_eq!(serde_json_canonicalizer::pipe(&sealed.text).unwrap(), sealed.text);
     assert_eq!(serde_json::from_str::<Record>(&sealed.text).unwrap(), sealed.record);
     insta::assert_snapshot!(sealed.text);
@@ -179,7 +179,7 @@ fn a_record_is_canonical_and_reads_back_as_it_was() {
 
 #[test]
 fn a_record_keeps_neither_the_hr_id_nor_the_salt() {
-    let text = chain(&Head::genesis(), story("p-1")).unwrap().text;
+    let text = chain(&Head::genesis(), body("p-1")).unwrap().text;
     assert!(!text.contains("salt-of-p7"));
     assert!(!text.contains("hq"));
 }

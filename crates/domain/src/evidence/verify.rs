@@ -185,8 +185,9 @@ fn links(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>, broken: &mut Vec
     for (index, candidates) in chain.iter().rev() {
         let by_head = head.filter(|head| head.index == *index).map(|head| head.hash.as_str());
         let follower = after.filter(|(link, _)| link.index == index.saturating_add(1));
-        let said = by_head.or(follower.map(|(link, _)| link.previous.as_str()));
-        let Some(link) = candidates.iter().find(|link| Some(link.hash.as_str()) == said).or(candidates.first()) else {
+        let expected = by_head.or(follower.map(|(link, _)| link.previous.as_str()));
+        let Some(link) = candidates.iter().find(|link| Some(link.hash.as_str()) == expected).or(candidates.first())
+        else {
             continue;
         };
         if candidates.len() > 1 {
@@ -195,7 +196,7 @@ fn links(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>, broken: &mut Vec
         }
         let follows = follower.is_none_or(|(follower, _)| follower.previous == link.hash);
         match (by_head, follower) {
-            (Some(said), _) if said != link.hash => broken.push(Broken::HeadMismatch { index: *index }),
+            (Some(expected), _) if expected != link.hash => broken.push(Broken::HeadMismatch { index: *index }),
             (Some(_), Some((follower, _))) | (None, Some((follower, false))) if !follows => {
                 broken.push(Broken::WrongPrevious { name: follower.name.clone() });
             }
@@ -205,7 +206,7 @@ fn links(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>, broken: &mut Vec
             _ => {}
         }
         newest.get_or_insert_with(|| Head { index: *index, hash: link.hash.clone() });
-        after = Some((link, by_head.map_or(follows, |said| said == link.hash)));
+        after = Some((link, by_head.map_or(follows, |expected| expected == link.hash)));
     }
     match after {
         Some((first, _)) if first.index == 1 && first.previous != GENESIS => {

@@ -178,7 +178,7 @@ fn a_few_wrong_leavers_every_day_are_held_within_a_week() {
         let fifteen = many((0..15).map(|n| format!("{day}-{n}")), 1);
         ledger.count("p", &format!("r-{day}"), Of::Leavers, &fifteen, limits, at(day * 24));
         passed += fifteen.iter().filter(|(name, asked)| released(&ledger, name, asked)).count();
-        ledger.keep("p", &BTreeSet::new()); // even if somebody takes what is held away every day
+        ledger.retain("p", &BTreeSet::new()); // even if somebody takes what is held away every day
         if day < 4 {
             assert_eq!(passed, 15 * usize::try_from(day + 1).unwrap(), "four times fifteen is three times twenty");
         }
@@ -250,7 +250,7 @@ fn who_waits_and_will_never_be_released_keeps_no_share() {
     };
     assert!(!next(over(), 30), "while they wait, they count beyond their window");
     let mut gone = over();
-    gone.keep("p", &BTreeSet::new());
+    gone.retain("p", &BTreeSet::new());
     assert!(next(gone, 1), "their Revocations are gone");
     let mut protected = over();
     ["a", "b", "c"].iter().for_each(|name| protected.withdraw("p", name));

@@ -5,13 +5,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::timezone::Zone;
 
-fn facts(said: Said) -> Facts {
-    Facts { said, start: None, last_day: None, announced: None }
+fn facts(reported_status: ReportedStatus) -> Facts {
+    Facts { reported_status, start: None, last_day: None, announced: None }
 }
 
-const ACTIVE: Said = Said::Mapped(Status::Active);
-const TERMINATED: Said = Said::Mapped(Status::Terminated);
-const PAUSED: [Said; 2] = [Said::Mapped(Status::Leave), Said::Mapped(Status::Suspended)];
+const ACTIVE: ReportedStatus = ReportedStatus::Mapped(Status::Active);
+const TERMINATED: ReportedStatus = ReportedStatus::Mapped(Status::Terminated);
+const PAUSED: [ReportedStatus; 2] = [ReportedStatus::Mapped(Status::Leave), ReportedStatus::Mapped(Status::Suspended)];
 const TODAY: Date = date(2026, 3, 10);
 const YESTERDAY: Option<Date> = Some(date(2026, 3, 9));
 const TOMORROW: Option<Date> = Some(date(2026, 3, 11));
@@ -20,9 +20,9 @@ const NEXT_SEASON: Option<Date> = Some(date(2026, 9, 1));
 
 #[test]
 fn every_row_of_the_verdict_table() {
-    let last = |said, last_day| Facts { last_day, ..facts(said) };
-    let announced = |said, last_day| Facts { announced: last_day, ..last(said, last_day) };
-    let between = |said, start, last_day| Facts { start, ..last(said, last_day) };
+    let last = |reported_status, last_day| Facts { last_day, ..facts(reported_status) };
+    let announced = |reported_status, last_day| Facts { announced: last_day, ..last(reported_status, last_day) };
+    let between = |reported_status, start, last_day| Facts { start, ..last(reported_status, last_day) };
     let cases = [
         ("active, no last day", facts(ACTIVE), State::Active, Why::Active),
         ("active, a future last day", last(ACTIVE, TOMORROW), State::Active, Why::LeavesLater),
@@ -114,54 +114,79 @@ fn every_row_of_the_verdict_table() {
             State::PreHire,
             Why::StartsLater,
         ),
-        ("on leave", facts(Said::Mapped(Status::Leave)), State::Leave, Why::OnLeave),
-        ("on leave, a past last day", last(Said::Mapped(Status::Leave), YESTERDAY), State::Leave, Why::OnLeave),
+        ("on leave", facts(ReportedStatus::Mapped(Status::Leave)), State::Leave, Why::OnLeave),
+        (
+            "on leave, a past last day",
+            last(ReportedStatus::Mapped(Status::Leave), YESTERDAY),
+            State::Leave,
+            Why::OnLeave,
+        ),
         (
             "on leave, an announced last day that has passed",
-            announced(Said::Mapped(Status::Leave), YESTERDAY),
+            announced(ReportedStatus::Mapped(Status::Leave), YESTERDAY),
             State::Terminated,
             Why::LastDayPassed,
         ),
         (
             "on leave, an announced last day still to come",
-            announced(Said::Mapped(Status::Leave), TOMORROW),
+            announced(ReportedStatus::Mapped(Status::Leave), TOMORROW),
             State::Leave,
             Why::OnLeave,
         ),
         (
             "on leave, an announced last day of an earlier employment",
-            Facts { start: Some(TODAY), ..announced(Said::Mapped(Status::Leave), YESTERDAY) },
+            Facts { start: Some(TODAY), ..announced(ReportedStatus::Mapped(Status::Leave), YESTERDAY) },
             State::Leave,
             Why::OnLeave,
         ),
         (
             "suspended, an announced last day that has passed",
-            announced(Said::Mapped(Status::Suspended), YESTERDAY),
+            announced(ReportedStatus::Mapped(Status::Suspended), YESTERDAY),
             State::Terminated,
             Why::LastDayPassed,
         ),
-        ("suspended", facts(Said::Mapped(Status::Suspended)), State::Suspended, Why::Suspended),
-        ("unmapped", facts(Said::Unmapped), State::Unknown, Why::Unmapped),
+        ("suspended", facts(ReportedStatus::Mapped(Status::Suspended)), State::Suspended, Why::Suspended),
+        ("unmapped", facts(ReportedStatus::Unmapped), State::Unknown, Why::Unmapped),
         (
             "unmapped, an announced last day that has passed",
-            announced(Said::Unmapped, YESTERDAY),
+            announced(ReportedStatus::Unmapped, YESTERDAY),
             State::Unknown,
             Why::Unmapped,
         ),
-        ("no status column, no last day", facts(Said::Silent), State::Active, Why::NothingSaid),
-        ("no status column, a future last day", last(Said::Silent, TOMORROW), State::Active, Why::LeavesLater),
-        ("no status column, the last day is today", last(Said::Silent, Some(TODAY)), State::Active, Why::LeavesLater),
-        ("no status column, a past last day", last(Said::Silent, YESTERDAY), State::Terminated, Why::LastDayPassed),
-        ("no status column, starts later", between(Said::Silent, TOMORROW, None), State::PreHire, Why::StartsLater),
+        ("no status column, no last day", facts(ReportedStatus::Silent), State::Active, Why::NothingSaid),
+        (
+            "no status column, a future last day",
+            last(ReportedStatus::Silent, TOMORROW),
+            State::Active,
+            Why::LeavesLater,
+        ),
+        (
+            "no status column, the last day is today",
+            last(ReportedStatus::Silent, Some(TODAY)),
+            State::Active,
+            Why::LeavesLater,
+        ),
+        (
+            "no status column, a past last day",
+            last(ReportedStatus::Silent, YESTERDAY),
+            State::Terminated,
+            Why::LastDayPassed,
+        ),
+        (
+            "no status column, starts later",
+            between(ReportedStatus::Silent, TOMORROW, None),
+            State::PreHire,
+            Why::StartsLater,
+        ),
         (
             "no status column, a last day before its own start",
-            between(Said::Silent, YESTERDAY, LONG_AGO),
+            between(ReportedStatus::Silent, YESTERDAY, LONG_AGO),
             State::Active,
             Why::EarlierEmployment,
         ),
     ];
     for (what, facts, state, why) in cases {
-        assert_eq!(verdict(&facts, TODAY), Verdict { state, why }, "{what}");
+        assert_eq!(derive_state(&facts, TODAY), DerivedState { state, why }, "{what}");
     }
 }
 
@@ -178,16 +203,16 @@ fn a_last_day_ends_with_its_midnight_there() {
     ];
     for (name, last_day, midnight) in nights {
         let (zone, midnight): (_, Timestamp) = (Zone::named(name).unwrap(), midnight.parse().unwrap());
-        let state = |said, now| {
+        let state = |reported_status, now| {
             let day = Some(last_day);
-            verdict(&Facts { last_day: day, announced: day, ..facts(said) }, zone.today(now)).state
+            derive_state(&Facts { last_day: day, announced: day, ..facts(reported_status) }, zone.today(now)).state
         };
-        for said in [ACTIVE, TERMINATED, Said::Silent].into_iter().chain(PAUSED) {
-            let before = state(said, midnight - jiff::SignedDuration::from_millis(1));
-            assert_ne!(before, State::Terminated, "{name}, {last_day}, {said:?}");
-            assert_eq!(state(said, midnight), State::Terminated, "{name}, {last_day}, {said:?}");
+        for reported_status in [ACTIVE, TERMINATED, ReportedStatus::Silent].into_iter().chain(PAUSED) {
+            let before = state(reported_status, midnight - jiff::SignedDuration::from_millis(1));
+            assert_ne!(before, State::Terminated, "{name}, {last_day}, {reported_status:?}");
+            assert_eq!(state(reported_status, midnight), State::Terminated, "{name}, {last_day}, {reported_status:?}");
         }
-        assert_eq!(state(Said::Unmapped, midnight), State::Unknown, "{name}, {last_day}");
+        assert_eq!(state(ReportedStatus::Unmapped, midnight), State::Unknown, "{name}, {last_day}");
     }
 }
 
@@ -219,20 +244,17 @@ fn every_reason_has_a_word_of_its_own_that_is_read_back() {
 }
 
 fn any_facts() -> impl Strategy<Value = Facts> {
-    let said = prop_oneof![
+    let reported_status = prop_oneof![
         Just(ACTIVE),
         Just(TERMINATED),
-        Just(Said::Mapped(Status::Leave)),
-        Just(Said::Mapped(Status::Suspended)),
-        Just(Said::Unmapped),
-        Just(Said::Silent),
+        Just(ReportedStatus::Mapped(Status::Leave)),
+        Just(ReportedStatus::Mapped(Status::Suspended)),
+        Just(ReportedStatus::Unmapped),
+        Just(ReportedStatus::Silent),
     ];
     let day = || proptest::option::of((-40_i32..40).prop_map(|days| TODAY.saturating_add(days.days())));
-    (said, day(), day(), day(), any::<bool>()).prop_map(|(said, start, last_day, other, same)| Facts {
-        said,
-        start,
-        last_day,
-        announced: if same { last_day } else { last_day.and(other) },
+    (reported_status, day(), day(), day(), any::<bool>()).prop_map(|(reported_status, start, last_day, other, same)| {
+        Facts { reported_status, start, last_day, announced: if same { last_day } else { last_day.and(other) } }
     })
 }
 
@@ -243,17 +265,17 @@ proptest! {
     /// speaks by, or announced.
     #[test]
     fn nobody_has_left_without_a_positive_statement(facts in any_facts()) {
-        let Verdict { state, why } = verdict(&facts, TODAY);
+        let DerivedState { state, why } = derive_state(&facts, TODAY);
         let passed = |day: Option<Date>| day.is_some_and(|day| day < TODAY);
         if state == State::Terminated {
-            let by_status = facts.said == TERMINATED;
-            let by_day = passed(facts.last_day) && (facts.said == Said::Silent || passed(facts.announced));
+            let by_status = facts.reported_status == TERMINATED;
+            let by_day = passed(facts.last_day) && (facts.reported_status == ReportedStatus::Silent || passed(facts.announced));
             prop_assert!(by_status || by_day, "{why:?}");
             prop_assert!(facts.last_day.is_none_or(|day| day < TODAY), "a last day of today is a day of work");
             prop_assert!(!begun_anew(&facts, TODAY), "the next employment has begun");
-            prop_assert!(facts.said != Said::Unmapped, "an unknown status holds");
+            prop_assert!(facts.reported_status != ReportedStatus::Unmapped, "an unknown status holds");
         }
-        if facts.said == TERMINATED && facts.last_day.is_none() {
+        if facts.reported_status == TERMINATED && facts.last_day.is_none() {
             prop_assert_eq!(state, State::Terminated);
         }
     }

@@ -273,7 +273,7 @@ fn an_object_that_no_plan_has_room_for_remains_and_stops_nothing() {
     let named = |length: usize| binding(&"x".repeat(length), vec![user("ada")]);
     let world = world(
         vec![account("laptop", "ada@example.com")],
-        vec![named(LONGEST_NAME), named(LONGEST_NAME + 1), named(200_000)],
+        vec![named(MAX_NAME_LEN), named(MAX_NAME_LEN + 1), named(200_000)],
     );
     let plan = cut_of_ada(&world, &Protected::default());
     assert_eq!(plan.targets.len(), 2);

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::calendar::{Calendar, Day};
-use super::{Access, Answer, Draft, Entry, Known, Rules, Scoped, person, person_name};
+use super::{Access, Draft, KnownPerson, RosterEntry, Rules, Scoped, TrustedResponse, person, person_name};
 use crate::employee::{Employee, HrId, Manager, Text};
-use crate::lifecycle::{State, Verdict, verdict};
+use crate::lifecycle::{DerivedState, State, derive_state};
 use crate::ownership::{comparable, connection_of};
 use crate::scope::{self, Out};
 
@@ -25,29 +25,31 @@ pub(super) struct Sight {
     pub(super) day: Rc<Day>,
     pub(super) taken: Timestamp,
     matched: bool,
-    pub(super) verdict: Verdict,
+    pub(super) derived: DerivedState,
     pub(super) out: Option<Out>,
 }
 
-fn sight(employee: &Employee, before: Option<&Entry>, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Sight {
+fn sight(employee: &Employee, before: Option<&RosterEntry>, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Sight {
     let (day, matched) = calendar.at(employee.text(Text::Location));
-    let verdict = verdict(&person::facts(employee, before, &day), day.today);
+    let derived = derive_state(&person::facts(employee, before, &day), day.today);
     let out = rules.scope.filters().then(|| {
         let person = person_name(rules.namespace, rules.connection, &employee.id);
-        rules.scope.out(employee, &scope::Known { connection: rules.connection, person: &person, state: verdict.state })
+        rules
+            .scope
+            .out(employee, &scope::ScopeSubject { connection: rules.connection, person: &person, state: derived.state })
     });
     let out = out.flatten();
-    Sight { day, taken: calendar.taken.unwrap_or(calendar.now), matched, verdict, out }
+    Sight { day, taken: calendar.taken.unwrap_or(calendar.now), matched, derived, out }
 }
 
 /// Everybody an answer names, then everybody it does not.
 pub(super) fn with_answer<'a>(
-    known: &'a [Known],
-    answer: Answer<'a>,
+    known: &'a [KnownPerson],
+    answer: TrustedResponse<'a>,
     rules: &Rules<'_>,
     calendar: &mut Calendar<'_>,
 ) -> (Vec<Draft<'a>>, OfAnswer) {
-    let mut unnamed: HashMap<&HrId, &Known> = known.iter().map(|known| (&known.id, known)).collect();
+    let mut unnamed: HashMap<&HrId, &KnownPerson> = known.iter().map(|known| (&known.id, known)).collect();
     let managers = Managers::new(answer.employees, if answer.part { known } else { &[] });
     let mut of_answer = OfAnswer::default();
     let mut drafts = Vec::with_capacity(known.len().max(answer.employees.len()));
@@ -63,7 +65,7 @@ pub(super) fn with_answer<'a>(
         }
         let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
         let manager = manager.map(|id| person_name(rules.namespace, rules.connection, id));
-        let lane = match (found, sight.out, sight.verdict.state) {
+        let lane = match (found, sight.out, sight.derived.state) {
             (None, Some(_), _) => &mut strangers,
             (None, None, State::Terminated) => &mut former,
             _ => &mut drafts,
@@ -111,13 +113,13 @@ fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -
 
 /// A person no new statement is made of.
 pub(super) fn still<'a>(
-    known: &'a Known,
+    known: &'a KnownPerson,
     missing: bool,
     rules: &Rules<'_>,
     calendar: &mut Calendar<'_>,
 ) -> Option<Draft<'a>> {
     let before = known.entry.as_ref()?;
-    let day = calendar.named(&before.standing.zone);
+    let day = calendar.named(&before.employment.zone);
     let missing_since = if missing { before.missing_since.or(calendar.taken) } else { before.missing_since };
     let (after, event) = person::unstated(&known.id, before, missing_since, rules, &day, calendar.now);
     Some(Draft { id: &known.id, before: Some(before), after, event, access: known.access, day, leaver: false })
@@ -131,9 +133,9 @@ struct Managers<'a> {
 
 impl<'a> Managers<'a> {
     /// `others` are known although the answer does not name them.
-    fn new(employees: &'a [Employee], others: &'a [Known]) -> Self {
+    fn new(employees: &'a [Employee], others: &'a [KnownPerson]) -> Self {
         let mut by_id: HashSet<&HrId> = employees.iter().map(|employee| &employee.id).collect();
-        let unnamed: Vec<&Known> = others.iter().filter(|known| !by_id.contains(&known.id)).collect();
+        let unnamed: Vec<&KnownPerson> = others.iter().filter(|known| !by_id.contains(&known.id)).collect();
         let mut by_email: HashMap<String, Option<&HrId>> = HashMap::with_capacity(employees.len());
         let named = employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
         let known =

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::super::lifecycle::State;
 use super::super::timezone::{Zone, Zones};
-use super::Entry;
+use super::RosterEntry;
 
 /// The days of a pass.
 pub(super) struct Calendar<'a> {
@@ -66,8 +66,8 @@ impl<'a> Calendar<'a> {
 
 impl Day {
     /// The next instant at which the dates of an entry say something new: after its last day, or on its first.
-    pub(super) fn next_turn(&self, entry: &Entry) -> Option<Timestamp> {
-        if entry.standing.state == State::Terminated {
+    pub(super) fn next_turn(&self, entry: &RosterEntry) -> Option<Timestamp> {
+        if entry.employment.state == State::Terminated {
             return None;
         }
         let days = [entry.facts.last_day, entry.facts.announced].into_iter().flatten();

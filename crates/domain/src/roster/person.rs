@@ -5,24 +5,24 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Sight;
 use super::calendar::Day;
-use super::{Baseline, Entry, Left, LifecycleEvent, Notice, Profile, Rules, Standing, person_name};
-use crate::employee::{Employee, HrId, Said, Status, Text, Texts};
-use crate::lifecycle::{Facts, State, Verdict, Why, begun_anew, verdict};
+use super::{Baseline, EmploymentState, Left, LifecycleEvent, Notice, Profile, RosterEntry, Rules, person_name};
+use crate::employee::{Employee, HrId, ReportedStatus, Status, Text, Texts};
+use crate::lifecycle::{DerivedState, Facts, State, Why, begun_anew, derive_state};
 use crate::ownership::comparable;
 use crate::scope::Out;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
-const MOST_ALIASES: usize = 64;
+const MAX_ALIASES: usize = 64;
 /// Longest alias, name and address that the schema takes.
-const LONGEST_ALIAS: usize = 512;
-const LONGEST_TEXT: usize = 256;
-const LONGEST_ADDRESS: usize = 320;
+const MAX_ALIAS_LEN: usize = 512;
+const MAX_TEXT_LEN: usize = 256;
+const MAX_ADDRESS_LEN: usize = 320;
 
 /// Two answers that announce a day are a day apart: a daily poll is never exactly a day after the one before.
 const A_DAY: SignedDuration = SignedDuration::from_hours(20);
 
 /// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
-/// when the termination was seen, so that leaving again is another story.
+/// when the termination was seen, so that leaving again is another termination.
 #[must_use]
 pub fn termination_id(person_name: &str, seen: Timestamp) -> String {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(seen.to_string()));
@@ -32,38 +32,38 @@ pub fn termination_id(person_name: &str, seen: Timestamp) -> String {
 /// A person a trusted answer names.
 pub(super) fn stated(
     employee: &Employee,
-    before: Option<&Entry>,
+    before: Option<&RosterEntry>,
     manager: Option<String>,
     sight: &Sight,
     rules: &Rules<'_>,
     now: Timestamp,
-) -> (Entry, Option<LifecycleEvent>) {
+) -> (RosterEntry, Option<LifecycleEvent>) {
     let profile = profile(employee, manager);
     if let Some(before) = before.filter(|before| another_human(before, &profile, employee)) {
         return conflicting(before, rules, now);
     }
     let (facts, day) = (facts(employee, before, &sight.day), &*sight.day);
     let notice = notice(&facts, before, sight.taken, day);
-    let stood = before.map(|before| &before.standing);
-    let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.verdict, rules));
-    let told = Told { verdict: sight.verdict, facts: &facts, notice };
-    let mut standing = match (before, sight.out) {
-        (_, Some(out)) if leaves_scope.is_none() => out_of_scope(stood, out, told, day, now),
+    let previous = before.map(|before| &before.employment);
+    let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.derived, rules));
+    let told = Told { derived: sight.derived, facts: &facts, notice };
+    let mut employment = match (before, sight.out) {
+        (_, Some(out)) if leaves_scope.is_none() => out_of_scope(previous, out, told, day, now),
         (Some(before), _) if stays_left(before, &facts, day) => {
-            Standing { zone: day.zone.name().to_owned(), ..before.standing.clone() }
+            EmploymentState { zone: day.zone.name().to_owned(), ..before.employment.clone() }
         }
-        _ => standing(stood, told, day, now),
+        _ => employment_state(previous, told, day, now),
     };
-    standing.leaves_scope = leaves_scope;
+    employment.leaves_scope = leaves_scope;
     if never_seen_in_scope(before)
-        && let Some(left) = &mut standing.left
+        && let Some(left) = &mut employment.left
     {
         left.baseline = true;
     }
     let known = before.map(|before| before.aliases.as_slice()).unwrap_or_default();
     let aliases = aliases(known, employee, (rules.usernames)(employee));
     let policy = rules.policy.to_owned();
-    let after = Entry { policy, facts, notice, missing_since: None, standing, aliases, profile };
+    let after = RosterEntry { policy, facts, notice, missing_since: None, employment, aliases, profile };
     let event = event(before, &after);
     (after, event)
 }
@@ -71,7 +71,7 @@ pub(super) fn stated(
 /// What is told of somebody.
 #[derive(Clone, Copy)]
 struct Told<'a> {
-    verdict: Verdict,
+    derived: DerivedState,
     facts: &'a Facts,
     notice: Option<Notice>,
 }
@@ -81,11 +81,17 @@ struct Told<'a> {
 ///
 /// Not so where the policy changed, or says who is out by name: that is an admin's word, and no trace of leaving. Not so
 /// either of somebody who moved out before, nor of a day that was announced before the move.
-fn leaves_with_its_scope(employee: &Employee, before: Option<&Entry>, verdict: Verdict, rules: &Rules<'_>) -> bool {
-    let Some(before) = before.filter(|before| before.standing.out.is_none()) else { return false };
-    let held_already = before.standing.leaves_scope.is_some();
+fn leaves_with_its_scope(
+    employee: &Employee,
+    before: Option<&RosterEntry>,
+    derived: DerivedState,
+    rules: &Rules<'_>,
+) -> bool {
+    let Some(before) = before.filter(|before| before.employment.out.is_none()) else { return false };
+    let held_already = before.employment.leaves_scope.is_some();
     let same_policy = before.policy == rules.policy && rules.baseline == Baseline::Settled;
-    let leaves = verdict.state == State::Terminated || employee.said == Said::Mapped(Status::Terminated);
+    let leaves =
+        derived.state == State::Terminated || employee.reported_status == ReportedStatus::Mapped(Status::Terminated);
     let by_name =
         || rules.scope.out_by_id(&employee.id.0, || person_name(rules.namespace, rules.connection, &employee.id));
     leaves && (held_already || same_policy) && by_name().is_none()
@@ -94,8 +100,8 @@ fn leaves_with_its_scope(employee: &Employee, before: Option<&Entry>, verdict: V
 /// Whether nobody saw them in scope before: such a leaver needs approval. Of somebody who is not known at
 /// all it cannot be told whether they were out of scope until now, or whether their Person was deleted while they waited
 /// for approval, which must not release them.
-fn never_seen_in_scope(before: Option<&Entry>) -> bool {
-    before.is_none_or(|before| before.standing.out.is_some())
+fn never_seen_in_scope(before: Option<&RosterEntry>) -> bool {
+    before.is_none_or(|before| before.employment.out.is_some())
 }
 
 /// A person nothing new is said of: because there is no answer, or because it does not name them.
@@ -105,28 +111,28 @@ fn never_seen_in_scope(before: Option<&Entry>) -> bool {
 /// was last told, but for what can be told without their record.
 pub(super) fn unstated(
     id: &HrId,
-    before: &Entry,
+    before: &RosterEntry,
     missing_since: Option<Timestamp>,
     rules: &Rules<'_>,
     day: &Day,
     now: Timestamp,
-) -> (Entry, Option<LifecycleEvent>) {
-    let mut after = Entry { policy: rules.policy.to_owned(), missing_since, ..before.clone() };
-    if matches!(before.standing.why, Why::Conflict | Why::Other) {
+) -> (RosterEntry, Option<LifecycleEvent>) {
+    let mut after = RosterEntry { policy: rules.policy.to_owned(), missing_since, ..before.clone() };
+    if matches!(before.employment.why, Why::Conflict | Why::Other) {
         return (after, None);
     }
     let facts = before.facts;
     let announced = facts.announced.is_some();
-    let verdict = verdict(&facts, day.today);
-    let leaves = verdict.state == State::Terminated;
-    let told = Told { verdict, facts: &facts, notice: before.notice };
-    let keeps = (before.standing.left.is_some() && !begun_anew(&facts, day.today))
+    let derived = derive_state(&facts, day.today);
+    let leaves = derived.state == State::Terminated;
+    let told = Told { derived, facts: &facts, notice: before.notice };
+    let keeps = (before.employment.left.is_some() && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && rules.baseline == Baseline::Awaited);
     if let Some(out) = still_out(id, before, missing_since, rules) {
-        after.standing = out_of_scope(Some(&before.standing), out, told, day, now);
+        after.employment = out_of_scope(Some(&before.employment), out, told, day, now);
     } else if !keeps {
-        after.standing = standing(Some(&before.standing), told, day, now);
+        after.employment = employment_state(Some(&before.employment), told, day, now);
     }
     let event = event(Some(before), &after);
     (after, event)
@@ -134,25 +140,31 @@ pub(super) fn unstated(
 
 /// Why somebody without a record now is out of scope.
 ///
-/// The last verdict stands. A changed policy asks again, and nobody can tell of those whom its first response does not name: they
+/// The last decision stands. A changed policy asks again, and nobody can tell of those whom its first response does not name: they
 /// are out until one does, unless they had left in scope before, which then needs approval.
-fn still_out(id: &HrId, before: &Entry, missing_since: Option<Timestamp>, rules: &Rules<'_>) -> Option<Out> {
-    let told = before.standing.out;
+fn still_out(id: &HrId, before: &RosterEntry, missing_since: Option<Timestamp>, rules: &Rules<'_>) -> Option<Out> {
+    let told = before.employment.out;
     let anew = rules.baseline == Baseline::Now && missing_since.is_some();
-    let untold = anew && (told.is_some() || (rules.scope.filters() && before.standing.left.is_none()));
+    let untold = anew && (told.is_some() || (rules.scope.filters() && before.employment.left.is_none()));
     let by_id = rules.scope.out_by_id(&id.0, || person_name(rules.namespace, rules.connection, id));
     by_id.or(untold.then_some(Out::NotNamed)).or(told)
 }
 
 /// Out of scope: what the record says is shown, and nothing follows from it.
-fn out_of_scope(before: Option<&Standing>, out: Out, told: Told<'_>, day: &Day, now: Timestamp) -> Standing {
+fn out_of_scope(
+    before: Option<&EmploymentState>,
+    out: Out,
+    told: Told<'_>,
+    day: &Day,
+    now: Timestamp,
+) -> EmploymentState {
     let since = before.filter(|before| before.state == State::OutOfScope).map_or(now, |before| before.since);
-    Standing {
+    EmploymentState {
         state: State::OutOfScope,
         since,
         last_day: told.facts.last_day,
         zone: day.zone.name().to_owned(),
-        why: told.verdict.why,
+        why: told.derived.why,
         left: None,
         out: Some(out),
         leaves_scope: None,
@@ -161,9 +173,9 @@ fn out_of_scope(before: Option<&Standing>, out: Out, told: Told<'_>, day: &Day, 
 
 /// A termination stands until a trusted answer says something else of the employment: neither a zone that was mapped
 /// anew nor a clock that went back gives anybody their job back. A next employment that was announced and has begun does.
-fn stays_left(before: &Entry, facts: &Facts, day: &Day) -> bool {
-    let said = |facts: &Facts| (facts.said, facts.start, facts.last_day);
-    before.standing.left.is_some() && said(&before.facts) == said(facts) && !begun_anew(facts, day.today)
+fn stays_left(before: &RosterEntry, facts: &Facts, day: &Day) -> bool {
+    let reported = |facts: &Facts| (facts.reported_status, facts.start, facts.last_day);
+    before.employment.left.is_some() && reported(&before.facts) == reported(facts) && !begun_anew(facts, day.today)
 }
 
 /// What an answer says of the employment, with what is remembered of earlier ones.
@@ -171,17 +183,18 @@ fn stays_left(before: &Entry, facts: &Facts, day: &Day) -> bool {
 /// An announced day stands when the record's own is moved into the past: an exit that is brought forward is an exit, and
 /// takes place on the announced day at the latest. It ends with a status that came back from `Terminated`: who was
 /// hired again keeps, in many HR systems, the end date of before.
-pub(super) fn facts(employee: &Employee, before: Option<&Entry>, day: &Day) -> Facts {
-    let terminated = Said::Mapped(Status::Terminated);
+pub(super) fn facts(employee: &Employee, before: Option<&RosterEntry>, day: &Day) -> Facts {
+    let terminated = ReportedStatus::Mapped(Status::Terminated);
     let earlier = before.map(|before| before.facts);
-    let earlier = earlier.filter(|earlier| earlier.said != terminated || employee.said == terminated);
+    let earlier =
+        earlier.filter(|earlier| earlier.reported_status != terminated || employee.reported_status == terminated);
     let earlier = earlier.and_then(|earlier| earlier.announced);
     let announced = employee.last_day.and_then(|last| if last >= day.taken { Some(last) } else { earlier });
-    Facts { said: employee.said, start: employee.start, last_day: employee.last_day, announced }
+    Facts { reported_status: employee.reported_status, start: employee.start, last_day: employee.last_day, announced }
 }
 
 /// When the day that stands as announced was announced, and whether an answer a day later said the same.
-fn notice(facts: &Facts, before: Option<&Entry>, taken: Timestamp, day: &Day) -> Option<Notice> {
+fn notice(facts: &Facts, before: Option<&RosterEntry>, taken: Timestamp, day: &Day) -> Option<Notice> {
     let announced = facts.announced?;
     let earlier = before.filter(|before| before.facts.announced == Some(announced)).and_then(|before| before.notice);
     let earlier = earlier.unwrap_or(Notice { at: taken, confirmed: false });
@@ -190,11 +203,11 @@ fn notice(facts: &Facts, before: Option<&Entry>, taken: Timestamp, day: &Day) ->
     Some(Notice { confirmed: earlier.confirmed || again, ..earlier })
 }
 
-fn standing(before: Option<&Standing>, told: Told<'_>, day: &Day, now: Timestamp) -> Standing {
-    let Told { verdict, facts, notice } = told;
-    let same = before.filter(|before| before.state == verdict.state);
+fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day, now: Timestamp) -> EmploymentState {
+    let Told { derived, facts, notice } = told;
+    let same = before.filter(|before| before.state == derived.state);
     let left = same.and_then(|before| before.left.clone());
-    let left = (verdict.state == State::Terminated).then(|| {
+    let left = (derived.state == State::Terminated).then(|| {
         left.unwrap_or_else(|| {
             let passed = facts.last_day.filter(|last| *last < day.today);
             let effective = passed.and_then(|last| day.zone.end_of(last)).unwrap_or(now);
@@ -203,12 +216,12 @@ fn standing(before: Option<&Standing>, told: Told<'_>, day: &Day, now: Timestamp
             Left { run: None, baseline: false, effective, seen: now, announced }
         })
     });
-    Standing {
-        state: verdict.state,
+    EmploymentState {
+        state: derived.state,
         since: same.map_or(now, |before| before.since),
         last_day: facts.last_day,
         zone: day.zone.name().to_owned(),
-        why: verdict.why,
+        why: derived.why,
         left,
         out: None,
         leaves_scope: before.and_then(|before| before.leaves_scope),
@@ -217,7 +230,7 @@ fn standing(before: Option<&Standing>, told: Told<'_>, day: &Day, now: Timestamp
 
 /// The same id with another name, another first day, and not the same address. Any of the three alone is a person's life;
 /// an address that is missing vouches for nobody.
-fn another_human(before: &Entry, profile: &Profile, employee: &Employee) -> bool {
+fn another_human(before: &RosterEntry, profile: &Profile, employee: &Employee) -> bool {
     let differ = |old: &Option<String>, new: &Option<String>| match (old, new) {
         (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
         _ => false,
@@ -231,32 +244,38 @@ fn another_human(before: &Entry, profile: &Profile, employee: &Employee) -> bool
 
 /// Nothing of the other human is taken over: their address must not become this one's alias. Whether this one was in
 /// scope stays as it was last told.
-fn conflicting(before: &Entry, rules: &Rules<'_>, now: Timestamp) -> (Entry, Option<LifecycleEvent>) {
-    let mut after = Entry { policy: rules.policy.to_owned(), missing_since: None, ..before.clone() };
-    if before.standing.why == Why::Conflict {
+fn conflicting(before: &RosterEntry, rules: &Rules<'_>, now: Timestamp) -> (RosterEntry, Option<LifecycleEvent>) {
+    let mut after = RosterEntry { policy: rules.policy.to_owned(), missing_since: None, ..before.clone() };
+    if before.employment.why == Why::Conflict {
         return (after, None);
     }
-    let since = if before.standing.state == State::Unknown { before.standing.since } else { now };
+    let since = if before.employment.state == State::Unknown { before.employment.since } else { now };
     let why = Why::Conflict;
-    after.standing =
-        Standing { state: State::Unknown, since, why, left: None, leaves_scope: None, ..before.standing.clone() };
+    after.employment = EmploymentState {
+        state: State::Unknown,
+        since,
+        why,
+        left: None,
+        leaves_scope: None,
+        ..before.employment.clone()
+    };
     (after, Some(LifecycleEvent::Conflicting))
 }
 
-fn event(before: Option<&Entry>, after: &Entry) -> Option<LifecycleEvent> {
-    let state = after.standing.state;
-    let was_out = before.is_some_and(|before| before.standing.out.is_some());
-    match (was_out, after.standing.out.is_some()) {
+fn event(before: Option<&RosterEntry>, after: &RosterEntry) -> Option<LifecycleEvent> {
+    let state = after.employment.state;
+    let was_out = before.is_some_and(|before| before.employment.out.is_some());
+    match (was_out, after.employment.out.is_some()) {
         (false, true) => return before.map(|_| LifecycleEvent::OutOfScope),
         (true, true) => return None,
         (true, false) => return Some(LifecycleEvent::InScope),
         (false, false) => {}
     }
-    let left = before.filter(|before| before.standing.state == State::Terminated);
+    let left = before.filter(|before| before.employment.state == State::Terminated);
     match left {
         None if state == State::Terminated => Some(LifecycleEvent::Terminated),
         Some(_) if matches!(state, State::Terminated | State::Unknown) => None,
-        Some(_) if after.standing.why == Why::EarlierEmployment => Some(LifecycleEvent::Rehired),
+        Some(_) if after.employment.why == Why::EarlierEmployment => Some(LifecycleEvent::Rehired),
         Some(before) if after.facts.start.is_some() && after.facts.start != before.facts.start => {
             Some(LifecycleEvent::Rehired)
         }
@@ -266,8 +285,8 @@ fn event(before: Option<&Entry>, after: &Entry) -> Option<LifecycleEvent> {
 }
 
 fn profile(employee: &Employee, manager: Option<String>) -> Profile {
-    let text = |text: &str| Some(text.chars().take(LONGEST_TEXT).collect()).filter(|text: &String| !text.is_empty());
-    let address = Some(&employee.work_email).filter(|address| (1..=LONGEST_ADDRESS).contains(&address.chars().count()));
+    let text = |text: &str| Some(text.chars().take(MAX_TEXT_LEN).collect()).filter(|text: &String| !text.is_empty());
+    let address = Some(&employee.work_email).filter(|address| (1..=MAX_ADDRESS_LEN).contains(&address.chars().count()));
     let mut texts = Texts::default();
     for kept in Text::all_kept() {
         texts.set(kept, employee.text(kept).and_then(text).map(Box::from));
@@ -285,14 +304,14 @@ fn aliases(known: &[String], employee: &Employee, usernames: Vec<String>) -> Vec
         std::iter::once(user).chain(lower)
     });
     let current: Vec<String> =
-        address.into_iter().chain(users).filter(|alias| alias.chars().count() <= LONGEST_ALIAS).collect();
+        address.into_iter().chain(users).filter(|alias| alias.chars().count() <= MAX_ALIAS_LEN).collect();
     let mut aliases = known.to_vec();
     for alias in &current {
         if !aliases.contains(alias) {
             aliases.push(alias.clone());
         }
     }
-    while aliases.len() > MOST_ALIASES {
+    while aliases.len() > MAX_ALIASES {
         let oldest = aliases.iter().position(|alias| !current.contains(alias)).unwrap_or(0);
         aliases.remove(oldest);
     }

@@ -12,7 +12,7 @@ use super::{Access, Baseline, Draft, Rules};
 use crate::lifecycle::State;
 
 /// Most runs that are kept: those of leavers whose access stands, then the newest.
-pub const MOST_RUNS: usize = 20;
+pub const MAX_RUNS: usize = 20;
 
 /// The leavers of one pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +54,10 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
             }
         };
         if let Some(open) = runs.last_mut() {
-            open.people = count(drafts.iter().filter(|draft| !had_left(draft) && draft.after.standing.out.is_none()));
+            open.people = count(drafts.iter().filter(|draft| !had_left(draft) && draft.after.employment.out.is_none()));
         }
         for left in
-            drafts.iter_mut().filter(|draft| draft.leaver).filter_map(|draft| draft.after.standing.left.as_mut())
+            drafts.iter_mut().filter(|draft| draft.leaver).filter_map(|draft| draft.after.employment.left.as_mut())
         {
             left.seen = if left.run.is_some() { now } else { left.seen };
             left.run = Some(id.clone());
@@ -70,21 +70,21 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
 /// Whether this pass counts them: new leavers, and those another policy counted while their access still stands. To
 /// this policy the latter are seen now for the first time. A termination that is being carried out stays what it is.
 fn leaves(draft: &Draft<'_>, rules: &Rules<'_>) -> bool {
-    let Some(left) = &draft.after.standing.left else { return false };
+    let Some(left) = &draft.after.employment.left else { return false };
     let inherited = draft.before.is_some_and(|before| before.policy != rules.policy);
     left.run.is_none() || (inherited && draft.access == Access::Stands)
 }
 
 fn unfinished(run: &Run, drafts: &[Draft<'_>]) -> bool {
     let carries = |draft: &&Draft<'_>| {
-        let left = draft.before.and_then(|before| before.standing.left.as_ref());
+        let left = draft.before.and_then(|before| before.employment.left.as_ref());
         left.is_some_and(|left| left.run.as_deref() == Some(&run.id))
     };
     !run.written && count(drafts.iter().filter(carries)) < run.leavers
 }
 
 fn had_left(draft: &Draft<'_>) -> bool {
-    draft.before.is_some_and(|before| before.standing.state == State::Terminated)
+    draft.before.is_some_and(|before| before.employment.state == State::Terminated)
 }
 
 /// Everybody who has left while a baseline is taken, or awaited, and still has access needs approval; so does who fell out of
@@ -92,9 +92,9 @@ fn had_left(draft: &Draft<'_>) -> bool {
 /// and not made again.
 fn mark_baseline(drafts: &mut [Draft<'_>], baseline: Baseline) {
     for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
-        let standing = &mut draft.after.standing;
-        if (baseline != Baseline::Settled || standing.leaves_scope.is_some())
-            && let Some(left) = &mut standing.left
+        let employment = &mut draft.after.employment;
+        if (baseline != Baseline::Settled || employment.leaves_scope.is_some())
+            && let Some(left) = &mut employment.left
         {
             left.baseline = true;
         }
@@ -103,20 +103,20 @@ fn mark_baseline(drafts: &mut [Draft<'_>], baseline: Baseline) {
 
 fn recount(mut runs: Vec<Run>, drafts: &[Draft<'_>]) -> Vec<Run> {
     let mut carried: HashMap<&str, u32> = HashMap::new();
-    let mut standing: HashSet<&str> = HashSet::new();
+    let mut unfinished: HashSet<&str> = HashSet::new();
     for draft in drafts {
-        let Some(run) = draft.after.standing.left.as_ref().and_then(|left| left.run.as_deref()) else { continue };
+        let Some(run) = draft.after.employment.left.as_ref().and_then(|left| left.run.as_deref()) else { continue };
         *carried.entry(run).or_default() += 1;
         if draft.access != Access::Refused {
-            standing.insert(run);
+            unfinished.insert(run);
         }
     }
     for run in &mut runs {
         run.leavers = carried.get(run.id.as_str()).copied().unwrap_or_default();
     }
     runs.retain(|run| run.leavers > 0);
-    while runs.len() > MOST_RUNS {
-        let settled = runs.iter().position(|run| !standing.contains(run.id.as_str()));
+    while runs.len() > MAX_RUNS {
+        let settled = runs.iter().position(|run| !unfinished.contains(run.id.as_str()));
         runs.remove(settled.unwrap_or(0));
     }
     runs

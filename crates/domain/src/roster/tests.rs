@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::employee::{Manager, Said, Status, Text};
+use crate::employee::{Manager, ReportedStatus, Status, Text};
 use crate::scope::{Kind, Lists};
 
 fn at(text: &str) -> Timestamp {
@@ -22,24 +22,29 @@ fn noon() -> Timestamp {
 }
 
 fn employee(id: &str) -> Employee {
-    Employee::new(HrId(id.to_owned()), format!("Name {id}"), format!("{id}@example.com"), Said::Mapped(Status::Active))
+    Employee::new(
+        HrId(id.to_owned()),
+        format!("Name {id}"),
+        format!("{id}@example.com"),
+        ReportedStatus::Mapped(Status::Active),
+    )
 }
 
 /// Words that say one thing of an employee.
 trait Words: Sized {
-    fn said(self, said: Said) -> Self;
+    fn reported_status(self, reported_status: ReportedStatus) -> Self;
     fn last_day(self, day: &str) -> Self;
     fn start(self, day: &str) -> Self;
     fn location(self, location: &str) -> Self;
     fn department(self, department: &str) -> Self;
     fn terminated(self) -> Self {
-        self.said(Said::Mapped(Status::Terminated))
+        self.reported_status(ReportedStatus::Mapped(Status::Terminated))
     }
 }
 
 impl Words for Employee {
-    fn said(self, said: Said) -> Self {
-        Self { said, ..self }
+    fn reported_status(self, reported_status: ReportedStatus) -> Self {
+        Self { reported_status, ..self }
     }
     fn last_day(self, day: &str) -> Self {
         Self { last_day: day.parse().ok(), ..self }
@@ -58,7 +63,7 @@ impl Words for Employee {
 /// A policy, and the Persons as a cluster would keep them.
 #[derive(Clone)]
 struct ClusterInventory {
-    known: BTreeMap<HrId, Known>,
+    known: BTreeMap<HrId, KnownPerson>,
     runs: Vec<Run>,
     baseline: Baseline,
     policy: &'static str,
@@ -81,14 +86,14 @@ impl ClusterInventory {
         world
     }
 
-    fn plan(&self, employees: Option<&[Employee]>, now: Timestamp) -> Plan {
+    fn plan(&self, employees: Option<&[Employee]>, now: Timestamp) -> RosterPass {
         self.planned(employees, false, now)
     }
 
-    fn planned(&self, employees: Option<&[Employee]>, part: bool, now: Timestamp) -> Plan {
+    fn planned(&self, employees: Option<&[Employee]>, part: bool, now: Timestamp) -> RosterPass {
         let by_location = BTreeMap::from([("Melbourne".to_owned(), "Australia/Melbourne".to_owned())]);
         let zones = Zones::new("Europe/Madrid", &by_location).unwrap();
-        let known: Vec<Known> = self.known.values().cloned().collect();
+        let known: Vec<KnownPerson> = self.known.values().cloned().collect();
         let owns = |key: &str| self.owned.iter().any(|owned| owned.contains(key));
         let rules = Rules {
             namespace: "rollcall",
@@ -105,15 +110,15 @@ impl ClusterInventory {
             runs: &self.runs,
             baseline: self.baseline,
         };
-        next(&known, employees.map(|employees| Answer { employees, taken: now, part }), &rules, now)
+        next(&known, employees.map(|employees| TrustedResponse { employees, taken: now, part }), &rules, now)
     }
 
     /// Writes the runs, and as many of the changes as the process lives for.
-    fn write(&mut self, plan: &Plan, changes: usize) {
+    fn write(&mut self, plan: &RosterPass, changes: usize) {
         self.runs.clone_from(&plan.runs);
         for change in plan.changes.iter().take(changes) {
             let access = self.known.get(&change.id).map_or(Access::Stands, |known| known.access);
-            let known = Known { id: change.id.clone(), entry: Some(change.entry.clone()), access };
+            let known = KnownPerson { id: change.id.clone(), entry: Some(change.entry.clone()), access };
             self.known.insert(change.id.clone(), known);
         }
         if changes >= plan.changes.len() {
@@ -121,38 +126,38 @@ impl ClusterInventory {
         }
     }
 
-    fn poll(&mut self, employees: &[Employee], now: Timestamp) -> Plan {
+    fn poll(&mut self, employees: &[Employee], now: Timestamp) -> RosterPass {
         let plan = self.plan(Some(employees), now);
         self.write(&plan, usize::MAX);
         plan
     }
 
     /// An answer that names only those with something new.
-    fn changes(&mut self, employees: &[Employee], now: Timestamp) -> Plan {
+    fn changes(&mut self, employees: &[Employee], now: Timestamp) -> RosterPass {
         let plan = self.planned(Some(employees), true, now);
         self.write(&plan, usize::MAX);
         plan
     }
 
-    fn midnight(&mut self, now: Timestamp) -> Plan {
+    fn midnight(&mut self, now: Timestamp) -> RosterPass {
         let plan = self.plan(None, now);
         self.write(&plan, usize::MAX);
         plan
     }
 
-    fn entry(&self, id: &str) -> &Entry {
+    fn entry(&self, id: &str) -> &RosterEntry {
         self.known[&HrId(id.to_owned())].entry.as_ref().unwrap()
     }
 
     fn state(&self, id: &str) -> State {
-        self.entry(id).standing.state
+        self.entry(id).employment.state
     }
 
     fn left(&self, id: &str) -> Left {
-        self.entry(id).standing.left.clone().unwrap()
+        self.entry(id).employment.left.clone().unwrap()
     }
 
-    fn event(&self, plan: &Plan, id: &str) -> Option<LifecycleEvent> {
+    fn event(&self, plan: &RosterPass, id: &str) -> Option<LifecycleEvent> {
         plan.changes.iter().find(|change| change.id.0 == id).and_then(|change| change.event)
     }
 }
@@ -166,19 +171,19 @@ fn gone(ids: std::ops::RangeInclusive<u32>) -> Vec<Employee> {
 }
 
 fn any_employee() -> impl Strategy<Value = Employee> {
-    let said = prop_oneof![
-        Just(Said::Mapped(Status::Active)),
-        Just(Said::Mapped(Status::Terminated)),
-        Just(Said::Mapped(Status::Leave)),
-        Just(Said::Unmapped),
-        Just(Said::Silent),
+    let reported_status = prop_oneof![
+        Just(ReportedStatus::Mapped(Status::Active)),
+        Just(ReportedStatus::Mapped(Status::Terminated)),
+        Just(ReportedStatus::Mapped(Status::Leave)),
+        Just(ReportedStatus::Unmapped),
+        Just(ReportedStatus::Silent),
     ];
     let day = || proptest::option::of((1_i8..=20).prop_map(|day| jiff::civil::date(2026, 3, day)));
     let place = proptest::option::of(prop_oneof![Just("Melbourne"), Just("Oslo")]);
     let of = proptest::option::of(prop_oneof![Just("Sales"), Just("Support")]);
-    (0_u32..12, said, day(), day(), place, of, 0_u32..3).prop_map(
-        |(id, said, start, last_day, location, of, version)| Employee {
-            said,
+    (0_u32..12, reported_status, day(), day(), place, of, 0_u32..3).prop_map(
+        |(id, reported_status, start, last_day, location, of, version)| Employee {
+            reported_status,
             start,
             last_day,
             texts: texts(location, of),

@@ -12,16 +12,16 @@ fn ada() -> Employee {
         employment_type: Some(EmploymentType::Employee),
         texts,
         start: "2020-01-01".parse().ok(),
-        ..Employee::new(HrId("7".into()), "Ada Example".into(), "ada@example.com".into(), Said::Silent)
+        ..Employee::new(HrId("7".into()), "Ada Example".into(), "ada@example.com".into(), ReportedStatus::Silent)
     }
 }
 
 fn nobody_knows() -> Employee {
-    Employee::new(HrId("7".into()), "Ada Example".into(), "ada@example.com".into(), Said::Silent)
+    Employee::new(HrId("7".into()), "Ada Example".into(), "ada@example.com".into(), ReportedStatus::Silent)
 }
 
 fn out(scope: &Scope, employee: &Employee) -> Option<&'static str> {
-    let known = Known { connection: "hq", person: "p-ada", state: State::Active };
+    let known = ScopeSubject { connection: "hq", person: "p-ada", state: State::Active };
     scope.out(employee, &known).map(Out::as_str)
 }
 

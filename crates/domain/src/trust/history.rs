@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memory::{Hashed, Last, Memory, state_of};
 use super::{Bounds, Finding, allowance};
-use crate::employee::{Employee, Said, Status};
+use crate::employee::{Employee, ReportedStatus, Status};
 use crate::lifecycle::{Facts, State, begun_anew};
 
 /// Bytes of one person's traits as they are stored.
@@ -186,10 +186,10 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
 /// Whether the record says that somebody works here, or will. A status says so whatever the dates beside it: where statuses
 /// moved by a row, those of leavers contradict their last days. A word that nobody mapped says nothing.
 fn said_to_work(employee: &Employee, today: Date) -> bool {
-    match employee.said {
-        Said::Mapped(status) => status != Status::Terminated,
-        Said::Silent => !matches!(state_of(employee, today), State::Terminated | State::Unknown),
-        Said::Unmapped => false,
+    match employee.reported_status {
+        ReportedStatus::Mapped(status) => status != Status::Terminated,
+        ReportedStatus::Silent => !matches!(state_of(employee, today), State::Terminated | State::Unknown),
+        ReportedStatus::Unmapped => false,
     }
 }
 
@@ -231,6 +231,6 @@ impl Former {
 }
 
 fn facts(employee: &Employee) -> Facts {
-    let Employee { said, start, last_day, .. } = *employee;
-    Facts { said, start, last_day, announced: None }
+    let Employee { reported_status, start, last_day, .. } = *employee;
+    Facts { reported_status, start, last_day, announced: None }
 }

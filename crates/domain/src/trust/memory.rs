@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::history::{Trait, Traits};
 use crate::employee::{Delivered, Employee, Read};
-use crate::lifecycle::{Facts, State, verdict};
+use crate::lifecycle::{Facts, State, derive_state};
 
 /// Form of the stored memory; another one is not read, which holds.
 const VERSION: u32 = 1;
@@ -193,11 +193,14 @@ impl Memory {
         }
         let mut others = self.keyed("answer");
         for employee in &read.employees {
-            let Employee { id, work_email, said, .. } = employee;
+            let Employee { id, work_email, reported_status, .. } = employee;
             let [start, last, contract] = [employee.start, employee.last_day, employee.contract_end].map(day);
-            let said = said.as_str();
-            let who =
-                format!("{}:{id} {}:{work_email} {said} {start} {last} {contract}\n", id.0.len(), work_email.len());
+            let reported_status = reported_status.as_str();
+            let who = format!(
+                "{}:{id} {}:{work_email} {reported_status} {start} {last} {contract}\n",
+                id.0.len(),
+                work_email.len()
+            );
             acceptance.update(who);
             for text in other_texts(employee) {
                 others.update(format!("{}:{text}\n", text.len()));
@@ -209,8 +212,8 @@ impl Memory {
 
     /// The people that stand in the cluster, as if they had been an answer: what there is to compare with where nothing
     /// is remembered.
-    pub(super) fn of_people(&self, standing: &[Employee], today: Date) -> Option<Last> {
-        let people = self.hashed(standing);
+    pub(super) fn of_people(&self, known_people: &[Employee], today: Date) -> Option<Last> {
+        let people = self.hashed(known_people);
         let (sketch, traits) = self.sketch(&people, today);
         (people.len() > 0).then(|| Last {
             answer: String::new(),
@@ -271,8 +274,8 @@ impl Memory {
 
 /// What a record says of somebody by itself.
 pub(super) fn state_of(employee: &Employee, today: Date) -> State {
-    let Employee { said, start, last_day, .. } = *employee;
-    verdict(&Facts { said, start, last_day, announced: None }, today).state
+    let Employee { reported_status, start, last_day, .. } = *employee;
+    derive_state(&Facts { reported_status, start, last_day, announced: None }, today).state
 }
 
 /// What else decides anything: in which zone somebody's days are counted, and whether they are in scope.

@@ -18,7 +18,7 @@ fn employee(id: usize) -> Employee {
             HrId(format!("{id}")),
             format!("Person {id}"),
             format!("p{id}@example.com"),
-            Said::Mapped(Status::Active),
+            ReportedStatus::Mapped(Status::Active),
         )
     }
 }
@@ -34,7 +34,7 @@ fn with_bad(mut read: Read, bad: usize) -> Read {
 }
 
 fn with_unmapped(mut read: Read, people: usize) -> Read {
-    read.employees.iter_mut().take(people).for_each(|employee| employee.said = Said::Unmapped);
+    read.employees.iter_mut().take(people).for_each(|employee| employee.reported_status = ReportedStatus::Unmapped);
     read
 }
 
@@ -50,7 +50,7 @@ fn bounds() -> Bounds {
 }
 
 fn asked() -> Asked<'static> {
-    Asked { source: SOURCE, remembered: true, accepted: None, standing: &[] }
+    Asked { source: SOURCE, remembered: true, accepted: None, known_people: &[] }
 }
 
 fn fresh() -> Memory {
@@ -204,9 +204,9 @@ fn a_sentinel_that_is_not_seen_as_it_must_be_holds_and_can_be_accepted() {
     let asked = Asked { remembered: false, ..asked() };
     let mut read = people(1..=4);
     read.employees.iter_mut().for_each(|employee| employee.start = None);
-    read.employees[1].said = Said::Mapped(Status::Terminated);
+    read.employees[1].reported_status = ReportedStatus::Mapped(Status::Terminated);
     read.employees[2].start = Some(civil::date(2099, 1, 1));
-    read.employees[3].said = Said::Mapped(Status::Leave);
+    read.employees[3].reported_status = ReportedStatus::Mapped(Status::Leave);
     let with = |sentinels: &[(usize, Sentinel)]| Bounds {
         sentinels: sentinels.iter().map(|(id, sentinel)| (HrId(id.to_string()), *sentinel)).collect(),
         ..bounds()
@@ -281,7 +281,7 @@ fn what_is_accepted_is_ids_statuses_dates_and_addresses_and_an_answer_is_named_b
         ("a department", |e| e.texts.set(Text::Department, Some("Sales".into())), true, false),
         ("a location", |e| e.texts.set(Text::Location, Some("Vigo".into())), true, false),
         ("an id", |e| e.id = HrId("77".to_owned()), true, true),
-        ("a status", |e| e.said = Said::Mapped(Status::Terminated), true, true),
+        ("a status", |e| e.reported_status = ReportedStatus::Mapped(Status::Terminated), true, true),
         ("a first day", |e| e.start = None, true, true),
         ("a last day", |e| e.last_day = Some(civil::date(2026, 3, 1)), true, true),
         ("an address", |e| e.work_email = "bo@example.com".to_owned(), true, true),
@@ -317,14 +317,14 @@ fn a_title_that_changes_meanwhile_does_not_void_what_was_accepted() {
     moved.employees[7].texts.set(Text::Title, Some("Head of tools".into()));
     let trusted = judge(moved.clone(), &memory, &accepting, &bounds(), day(1)).expect("accepted");
     assert!(trusted.snapshot.employees().iter().any(|one| one.text(Text::Title) == Some("Head of tools")));
-    moved.employees[7].said = Said::Mapped(Status::Terminated);
+    moved.employees[7].reported_status = ReportedStatus::Mapped(Status::Terminated);
     assert_eq!(reasons(&judge(moved, &memory, &accepting, &bounds(), day(1))), ["Shrunk"], "a status voids it");
 }
 
 #[test]
 fn nothing_is_said_of_an_id_that_two_records_have_and_an_admin_may_accept_that() {
     let mut read = people((0..30).chain([8, 9]));
-    read.employees.last_mut().expect("somebody").said = Said::Mapped(Status::Terminated);
+    read.employees.last_mut().expect("somebody").reported_status = ReportedStatus::Mapped(Status::Terminated);
     let memory = first(people(0..30));
     let held = judge(read.clone(), &memory, &asked(), &bounds(), day(1)).expect_err("held");
     assert_eq!(held.findings, [Finding::DuplicateIds { ids: 2, first: HrId("8".to_owned()) }]);

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::found;
-use crate::faults::{Fault, Kind, Part};
+use crate::faults::{Fault, Kind, RequestKind};
 use crate::signin;
-use domain::employee::{Employee, Failure, Read, Said, Status};
+use domain::employee::{Employee, Failure, Read, ReportedStatus, Status};
 use domain::trust::failed;
 use hris::definition::{Definition, Paging};
 
 /// Every fault that a definition can have, in the places where it can come.
 /// `pages` is how many pages of people can be lost or given twice.
-pub(crate) fn faults(definition: &Definition, heard: &[Part], pages: usize) -> Vec<Fault> {
+pub(crate) fn faults(definition: &Definition, heard: &[RequestKind], pages: usize) -> Vec<Fault> {
     let mut all = Vec::new();
-    let people: Vec<_> = heard.iter().filter(|part| matches!(part, Part::People(_))).collect();
-    let first = heard.iter().filter(|part| **part == Part::People(0)).count();
+    let people: Vec<_> = heard.iter().filter(|part| matches!(part, RequestKind::People(_))).collect();
+    let first = heard.iter().filter(|part| **part == RequestKind::People(0)).count();
     for (part, number) in places(heard) {
         let mut kinds = vec![
             Kind::Throttled,
@@ -27,11 +27,14 @@ pub(crate) fn faults(definition: &Definition, heard: &[Part], pages: usize) -> V
             Kind::Oversized,
             Kind::Redirect,
         ];
-        kinds.extend((part != Part::Token).then_some(Kind::Expired));
+        kinds.extend((part != RequestKind::Token).then_some(Kind::Expired));
         let own = &definition.throttling;
         let own = own.code.is_some() || own.reset.is_some() || !own.statuses.is_empty();
         kinds.extend(own.then_some(Kind::ThrottledInItsWay));
-        kinds.extend(matches!(part, Part::People(_) | Part::Join(_) | Part::Detail(_)).then_some(Kind::NoRecords));
+        kinds.extend(
+            matches!(part, RequestKind::People(_) | RequestKind::Join(_) | RequestKind::Detail(_))
+                .then_some(Kind::NoRecords),
+        );
         let at = |kind| Fault { kind, part: Some(part.word().to_owned()), number: Some(number) };
         all.extend(kinds.into_iter().map(at));
     }
@@ -62,10 +65,10 @@ pub(crate) fn faults(definition: &Definition, heard: &[Part], pages: usize) -> V
 }
 
 /// The first, a middle and the last request of every kind, each with its number among those of its part.
-fn places(heard: &[Part]) -> Vec<(Part, usize)> {
-    let mut all: BTreeMap<&Part, Vec<usize>> = BTreeMap::new();
+fn places(heard: &[RequestKind]) -> Vec<(RequestKind, usize)> {
+    let mut all: BTreeMap<&RequestKind, Vec<usize>> = BTreeMap::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for part in heard.iter().filter(|part| **part != Part::Unknown) {
+    for part in heard.iter().filter(|part| **part != RequestKind::Unknown) {
         let count = counts.entry(part.word()).or_default();
         *count += 1;
         all.entry(part).or_default().push(*count);
@@ -173,13 +176,15 @@ fn less(read: &Read, good: &Read) -> bool {
 /// Whether nothing ends by what is said of somebody that would not end by all of it. Other values may be gone, or stand
 /// for one that is.
 fn says_less(one: &Employee, other: &Employee) -> bool {
-    let gone = Said::Mapped(Status::Terminated);
+    let gone = ReportedStatus::Mapped(Status::Terminated);
     let no_sooner = match (one.last_day, other.last_day) {
         (None, _) => true,
         (Some(one), Some(other)) => one >= other,
         (Some(_), None) => false,
     };
-    (one.said == other.said || one.said != gone) && no_sooner && (!one.urgent || other.urgent)
+    (one.reported_status == other.reported_status || one.reported_status != gone)
+        && no_sooner
+        && (!one.urgent || other.urgent)
 }
 
 /// A failure in words: its reason, and what was seen.

@@ -10,7 +10,7 @@ use hris::row::Slot;
 
 /// What a request is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Part {
+pub(crate) enum RequestKind {
     /// A token.
     Token,
     /// A list of people, by its number.
@@ -27,7 +27,7 @@ pub(crate) enum Part {
     Unknown,
 }
 
-impl Part {
+impl RequestKind {
     /// Its word.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
@@ -160,10 +160,10 @@ impl Fault {
         }
     }
 
-    pub(super) fn is_about(&self, part: &Part) -> bool {
+    pub(super) fn is_about(&self, part: &RequestKind) -> bool {
         match &self.part {
             Some(word) => word == part.word(),
-            None => !matches!(part, Part::Token | Part::Unknown),
+            None => !matches!(part, RequestKind::Token | RequestKind::Unknown),
         }
     }
 }

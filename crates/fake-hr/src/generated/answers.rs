@@ -6,9 +6,9 @@ use serde_json::Value as Json;
 
 use super::{Generated, Leaf, key, page};
 use crate::company::{self, Company};
-use crate::faults::Part;
+use crate::faults::RequestKind;
 use crate::json_writer::Path;
-use crate::serve::Answer;
+use crate::serve::FakeResponse;
 use crate::solver::Hole;
 use hris::definition::{Test, Value};
 use hris::row::Slot;
@@ -16,7 +16,7 @@ use hris::row::Slot;
 impl Generated {
     /// What a lookup has names for.
     pub(super) fn texts(&mut self, list: usize) -> Vec<String> {
-        let Some(Part::Lookup(name)) = self.routes.lists.get(list).map(|route| route.part.clone()) else {
+        let Some(RequestKind::Lookup(name)) = self.routes.lists.get(list).map(|route| route.part.clone()) else {
             return Vec::new();
         };
         if let Some(texts) = self.looked_up.get(&name) {
@@ -64,7 +64,7 @@ impl Generated {
     }
 
     pub(super) fn entry(&self, list: usize, text: &str) -> Result<String, String> {
-        let Some(Part::Lookup(name)) = self.routes.lists.get(list).map(|route| &route.part) else {
+        let Some(RequestKind::Lookup(name)) = self.routes.lists.get(list).map(|route| &route.part) else {
             return Ok(String::new());
         };
         let lookup = self.definition.lookups.get(name).ok_or("there is no such lookup")?;
@@ -77,20 +77,20 @@ impl Generated {
     }
 
     /// The answer about one person, or about many.
-    pub(super) fn about(&mut self, at: usize, people: &[String]) -> Result<Answer, String> {
+    pub(super) fn about(&mut self, at: usize, people: &[String]) -> Result<FakeResponse, String> {
         let mut records = Vec::new();
         for of in people {
             records.extend(self.records_about(at, of)?);
         }
         if records.is_empty() && people.len() == 1 {
-            return Ok(Answer::refused(404, "there is nobody with that id"));
+            return Ok(FakeResponse::refused(404, "there is nobody with that id"));
         }
         let Some(pagination) = self.details.get(at).and_then(Option::as_ref) else {
-            return Ok(Answer::json(records.concat()));
+            return Ok(FakeResponse::json(records.concat()));
         };
         let all = records.len();
         let page = page(&[Leaf { pagination, records, from: 0, all, said: all }], &|_, _| String::new())?;
-        let mut answer = Answer::json(page.body);
+        let mut answer = FakeResponse::json(page.body);
         answer.headers.extend(page.headers);
         Ok(answer)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Operand, Step, Test};
+use super::{Operand, PathSegment, Test};
 use domain::quote::quoted;
 
 /// Reads a path from left to right.
@@ -31,7 +31,7 @@ impl<'t> Reader<'t> {
     }
 
     /// One step; the first of a path has no dot before it.
-    pub(super) fn step(&mut self, first: bool) -> Result<Step, String> {
+    pub(super) fn step(&mut self, first: bool) -> Result<PathSegment, String> {
         if self.eat("[") {
             let step = self.bracket()?;
             self.blanks();
@@ -41,7 +41,7 @@ impl<'t> Reader<'t> {
             return self.refused();
         }
         if self.eat("*") {
-            return Ok(Step::Any);
+            return Ok(PathSegment::Any);
         }
         // A key of a definition's path may hold what a name of RFC 9535 may not, such as `/root/id`.
         let rest = self.rest();
@@ -49,26 +49,26 @@ impl<'t> Reader<'t> {
         match rest.get(..end) {
             Some(key) if !key.is_empty() => {
                 self.at += end;
-                Ok(Step::Key(key.to_owned()))
+                Ok(PathSegment::Key(key.to_owned()))
             }
             _ => self.refused(),
         }
     }
 
-    fn bracket(&mut self) -> Result<Step, String> {
+    fn bracket(&mut self) -> Result<PathSegment, String> {
         self.blanks();
         if self.eat("*") {
-            Ok(Step::Any)
+            Ok(PathSegment::Any)
         } else if self.eat("?") {
-            Ok(Step::Filter(self.either()?))
+            Ok(PathSegment::Filter(self.either()?))
         } else if self.rest().starts_with(['\'', '"']) {
             match self.literal()? {
-                Value::String(key) => Ok(Step::Key(key)),
+                Value::String(key) => Ok(PathSegment::Key(key)),
                 _ => self.refused(),
             }
         } else {
             match self.literal()?.as_i64() {
-                Some(index) => Ok(Step::Index(index)),
+                Some(index) => Ok(PathSegment::Index(index)),
                 None => self.refused(),
             }
         }
@@ -144,7 +144,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A step within a filter, where names end at signs and blanks too.
-    fn named(&mut self) -> Result<Step, String> {
+    fn named(&mut self) -> Result<PathSegment, String> {
         if self.rest().starts_with('[') {
             return self.step(true);
         }
@@ -155,7 +155,7 @@ impl<'t> Reader<'t> {
         match rest.get(..end) {
             Some(key) if !key.is_empty() => {
                 self.at += end;
-                Ok(Step::Key(key.to_owned()))
+                Ok(PathSegment::Key(key.to_owned()))
             }
             _ => self.refused(),
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Hole, InverseDefinition, Item, MOST_ELEMENTS, MOST_TRIES, Path, Placed, Wish};
+use super::{Hole, InverseDefinition, Item, MAX_ELEMENTS, MAX_TRIES, Path, Placed, Wish};
 use hris::json;
 use hris::path::plain;
 use hris::row::Row;
@@ -21,7 +21,7 @@ impl InverseDefinition {
         let mut order: Vec<usize> = (0..self.items.len()).collect();
         order.sort_by_key(|at| wishes.get(*at).map_or(4, rank));
         order.retain(|at| wishes.get(*at) != Some(&Wish::Any));
-        let mut tries = MOST_TRIES;
+        let mut tries = MAX_TRIES;
         let records = self.place(wishes, &order, 0, &self.begun, &mut tries)?;
         Some(Placed { records, wishes: wishes.to_vec(), order })
     }
@@ -38,7 +38,7 @@ impl InverseDefinition {
         let (item, wish) = (self.items.get(*at)?, wishes.get(*at)?);
         let placed = order.get(..=done)?;
         for parts in parts(item, wish) {
-            let elements = if parts.iter().any(|(way, _)| way.has_choice()) { MOST_ELEMENTS } else { 1 };
+            let elements = if parts.iter().any(|(way, _)| way.has_choice()) { MAX_ELEMENTS } else { 1 };
             for choice in 0..elements {
                 *tries = tries.checked_sub(1)?;
                 let mut records = records.to_vec();

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::{Hole, InverseDefinition, Item, Shape, What, Wish, key};
 use domain::employee::Status;
-use hris::definition::{self, StatusRule, Verdict};
+use hris::definition::{self, MappedStatus, StatusRule};
 use hris::row::Slot;
 
 impl InverseDefinition {
@@ -102,6 +102,6 @@ fn written(word: &str, value: &definition::Value) -> Vec<Json> {
     plain.into_iter().chain([Json::from(word)]).collect()
 }
 
-pub(super) fn told(rule: StatusRule, later: bool) -> Verdict {
+pub(super) fn told(rule: StatusRule, later: bool) -> MappedStatus {
     if later { rule.when_starts_later.unwrap_or(rule.means) } else { rule.means }
 }

@@ -7,9 +7,9 @@ use futures::{StreamExt, stream};
 use super::catalogue::{folders, root};
 use super::*;
 use crate::conformance::{Reader, faults, judged, plainly};
-use crate::faults::{Fault, Kind, Part};
+use crate::faults::{Fault, Kind, RequestKind};
 use crate::{Company, Fake, Moment, Person, Scenario, Setup, reading, rewritten, source};
-use domain::employee::{Employee, Failure, HrId, Manager, Read, Said, Status, Text, Texts};
+use domain::employee::{Employee, Failure, HrId, Manager, Read, ReportedStatus, Status, Text, Texts};
 use hris::row::Slot;
 use hris::{ApiSource, definition, engine};
 
@@ -95,16 +95,17 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
     let rules = definition.rules.iter().filter(|rule| !rule.when.iter().any(startless));
     let meanings: Vec<Status> = meanings.chain(rules.map(|rule| rule.means)).map(Status::from).collect();
     let ends = offers(Slot::TerminationDate) || offers(Slot::LastWorkingDay);
-    let said = match person.status {
+    let reported_status = match person.status {
         Status::Terminated if !offers(Slot::Status) && !ends => return None,
-        _ if !offers(Slot::Status) => Said::Silent,
-        status if meanings.contains(&status) => Said::Mapped(status),
+        _ if !offers(Slot::Status) => ReportedStatus::Silent,
+        status if meanings.contains(&status) => ReportedStatus::Mapped(status),
         Status::Terminated => return None,
-        _ => Said::Mapped(Status::Active),
+        _ => ReportedStatus::Mapped(Status::Active),
     };
     // Of people whom the status does not call leavers, an end date that needs more than itself is not read.
     let ends = ends
-        && (definition.end_date_when.is_empty() || matches!(said, Said::Mapped(Status::Terminated) | Said::Silent));
+        && (definition.end_date_when.is_empty()
+            || matches!(reported_status, ReportedStatus::Mapped(Status::Terminated) | ReportedStatus::Silent));
     let mut texts = Texts::default();
     for text in Text::ALL.iter().copied().filter(|text| offers(text.slot())) {
         texts.set(text, Some(person.text(text).into()));
@@ -121,7 +122,7 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
     });
     let id = HrId(Company::id(person.number));
     let name = format!("{}{with}{}", person.first, person.last);
-    let who = Employee::new(id, name, company.email(person.number), said);
+    let who = Employee::new(id, name, company.email(person.number), reported_status);
     Some(Employee {
         start: offers(Slot::HireDate).then_some(person.start),
         last_day: person.last_day.filter(|_| ends),
@@ -205,7 +206,7 @@ async fn faults_of(name: String) -> Vec<String> {
     let of_pages = |fault: &Fault| of_pages.contains(&fault.kind); // the others are tried with recorded pages
     let mut wrong = Vec::new();
     let heard = played.fake.heard();
-    let pages = heard.iter().filter(|part| **part == Part::People(0)).count();
+    let pages = heard.iter().filter(|part| **part == RequestKind::People(0)).count();
     for fault in faults(&played.definition, &heard, pages).into_iter().filter(of_pages) {
         played.fake.bring(&fault.to_string()).unwrap();
         let read = played.read().await;
@@ -239,7 +240,9 @@ async fn a_company_is_told_from_another() {
 
 #[tokio::test]
 async fn what_happens_to_a_company_is_read_at_its_time() {
-    let left = |read: &Read| read.employees.iter().filter(|one| one.said == Said::Mapped(Status::Terminated)).count();
+    let left = |read: &Read| {
+        read.employees.iter().filter(|one| one.reported_status == ReportedStatus::Mapped(Status::Terminated)).count()
+    };
     let company = Company { scenario: Scenario::Leaver, ..company(40, 1) };
     let played = Played::new("hibob", company, 100).await;
     let first = played.read().await.unwrap();
@@ -298,7 +301,7 @@ async fn a_list_that_is_made_first_is_played_too() {
         let read = played.read().await.unwrap();
         assert_eq!(differences(&played.definition, &played.company, &read), Vec::<String>::new(), "{job}");
         let heard = played.fake.heard();
-        assert_eq!(heard.iter().filter(|part| **part == Part::Export).count(), 2, "{job}");
+        assert_eq!(heard.iter().filter(|part| **part == RequestKind::Export).count(), 2, "{job}");
         for fault in ["html@exports:1", "truncated@exports:2", "empty@exports:2", "forbidden@exports:1"] {
             played.fake.bring(fault).unwrap();
             assert!(played.read().await.is_err(), "{fault}");
@@ -325,11 +328,11 @@ async fn many_people_are_asked_about_at_once() {
     let played = Played::of("together", &(HEAD.to_owned() + TOGETHER), company(23, 1), 100).await;
     let read = played.read().await.unwrap();
     assert_eq!(differences(&played.definition, &played.company, &read), Vec::<String>::new());
-    let asked = || played.fake.heard().iter().filter(|part| **part == Part::Detail("jobs".to_owned())).count();
+    let asked = || played.fake.heard().iter().filter(|part| **part == RequestKind::Detail("jobs".to_owned())).count();
     assert_eq!(asked(), 3);
     played.fake.bring("no-records@details:2").unwrap();
     let read = played.read().await.unwrap();
-    let unknown = read.employees.iter().filter(|one| one.said == Said::Unmapped).count();
+    let unknown = read.employees.iter().filter(|one| one.reported_status == ReportedStatus::Unmapped).count();
     assert_eq!((asked(), unknown), (6, 10), "a person who is missing from the response is not known to have left");
 }
 
@@ -341,7 +344,9 @@ async fn a_company_can_be_told_what_happens_next() {
         let request = reqwest::Client::new().post(format!("{here}/_fake/{order}"));
         async move { request.send().await.unwrap().status().as_u16() }
     };
-    let left = |read: Read| read.employees.iter().filter(|one| one.said == Said::Mapped(Status::Terminated)).count();
+    let left = |read: Read| {
+        read.employees.iter().filter(|one| one.reported_status == ReportedStatus::Mapped(Status::Terminated)).count()
+    };
     let before = left(played.read().await.unwrap());
     assert_eq!(order(&format!("leave/{}", Company::id(1))).await, 200);
     assert_eq!(left(played.read().await.unwrap()), before + 1);

@@ -6,10 +6,10 @@ use crate::row::{Slot, trim};
 use domain::employee::Failure;
 
 /// Most columns.
-pub(super) const MOST_COLUMNS: usize = 512;
+pub(super) const MAX_COLUMNS: usize = 512;
 /// Most headers that are shown, and the longest.
-const MOST_SHOWN: usize = 16;
-const LONGEST_SHOWN: usize = 40;
+const MAX_SHOWN: usize = 16;
+const MAX_SHOWN_LEN: usize = 40;
 
 /// Other headers under which a slot is looked for, where no column is named for it: what PlusPlus, Workday's reports
 /// and most exports write. Compared without blanks and signs, so that `Employee ID` and `employee_id` are the own name.
@@ -114,8 +114,7 @@ fn there(header: &[String], known: bool) -> String {
     if !known || header.iter().any(personal) {
         return format!(" (the first line has {} cells, and does not look like headers)", header.len());
     }
-    let names: Vec<_> =
-        header.iter().filter(|name| !name.is_empty()).take(MOST_SHOWN).map(|name| shown(name)).collect();
+    let names: Vec<_> = header.iter().filter(|name| !name.is_empty()).take(MAX_SHOWN).map(|name| shown(name)).collect();
     format!(" (the headers are: {})", names.join(", "))
 }
 
@@ -135,8 +134,8 @@ pub(super) fn unread(header: &[String], columns: &[(Slot, usize)]) -> Option<Str
     let read = |column: usize| columns.iter().any(|(_, other)| *other == column);
     let unread: Vec<String> =
         header.iter().enumerate().filter(|(column, _)| !read(*column)).map(|(_, name)| shown(name)).collect();
-    let more = unread.len().saturating_sub(MOST_SHOWN);
-    let names = unread.iter().filter(|name| !name.is_empty()).take(MOST_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let more = unread.len().saturating_sub(MAX_SHOWN);
+    let names = unread.iter().filter(|name| !name.is_empty()).take(MAX_SHOWN).cloned().collect::<Vec<_>>().join(", ");
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!names.is_empty()).then(|| format!("columns that are not read: {names}{more}"))
 }
@@ -151,5 +150,5 @@ pub(super) fn names(header: &[String], columns: &[(Slot, usize)]) -> BTreeMap<Sl
 }
 
 fn shown(name: &str) -> String {
-    name.chars().filter(|letter| !letter.is_control()).take(LONGEST_SHOWN).collect()
+    name.chars().filter(|letter| !letter.is_control()).take(MAX_SHOWN_LEN).collect()
 }

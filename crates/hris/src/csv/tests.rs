@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use domain::employee::{Field, Manager, Said, Text};
+use domain::employee::{Field, Manager, ReportedStatus, Text};
 
 const TODAY: Date = Date::constant(2026, 3, 2);
 
@@ -31,7 +31,7 @@ fn every_field_is_read_under_its_own_name() {
     let ada = read.employees.first().unwrap();
     assert_eq!(ada.id.0, "7");
     assert_eq!((ada.name.as_str(), ada.work_email.as_str()), ("Ada Example", "ada@example.com"));
-    assert_eq!(ada.said, Said::Mapped(Status::Active));
+    assert_eq!(ada.reported_status, ReportedStatus::Mapped(Status::Active));
     assert_eq!((ada.start, ada.last_day), (Some(Date::constant(2020, 1, 31)), Some(Date::constant(2026, 3, 31))));
     let kept = [Text::Department, Text::Title, Text::Location, Text::CostCenter].map(|text| ada.text(text).unwrap());
     assert_eq!(kept, ["Engineering", "Lead", "Madrid", "4711"]);
@@ -43,7 +43,7 @@ fn every_field_is_read_under_its_own_name() {
 #[test]
 fn only_name_and_email_are_needed_and_the_source_then_speaks_by_its_dates() {
     let read = parse("fullName,email\nAda Example,ada@example.com\n").unwrap();
-    assert_eq!(read.employees.first().unwrap().said, Said::Silent);
+    assert_eq!(read.employees.first().unwrap().reported_status, ReportedStatus::Silent);
     assert_eq!(read.offered, [Field::FullName, Field::Email].into());
 }
 
@@ -305,7 +305,7 @@ fn an_id_that_a_spreadsheet_damaged_refuses_the_file() {
 
 #[test]
 fn more_columns_than_any_system_has_are_no_header() {
-    let header: Vec<String> = (0..=headers::MOST_COLUMNS).map(|column| format!("c{column}")).collect();
+    let header: Vec<String> = (0..=headers::MAX_COLUMNS).map(|column| format!("c{column}")).collect();
     let failure = parse(&header.join(",")).map(|_| ());
     assert_eq!(failure, Err(Failure::WrongFormat("the header has more than 512 columns".to_owned())));
 }
@@ -495,8 +495,9 @@ fn words_for_nothing_are_none_where_the_format_says_so() {
 fn a_leaver_without_an_address_is_a_leaver_and_a_column_of_no_addresses_is_a_wrong_one() {
     let head = "employeeId,fullName,email,status\n";
     let read = parse(&format!("{head}1,Bo,bo@example.com,active\n2,,,terminated\n3,Cy,,active\n")).unwrap();
-    let who: Vec<_> = read.employees.iter().map(|one| (one.id.0.as_str(), one.work_email.as_str(), one.said)).collect();
-    let (active, left) = (Said::Mapped(Status::Active), Said::Mapped(Status::Terminated));
+    let who: Vec<_> =
+        read.employees.iter().map(|one| (one.id.0.as_str(), one.work_email.as_str(), one.reported_status)).collect();
+    let (active, left) = (ReportedStatus::Mapped(Status::Active), ReportedStatus::Mapped(Status::Terminated));
     assert_eq!(who, [("1", "bo@example.com", active), ("2", "", left), ("3", "", active)]);
     let nobody = parse(&format!("{head}1,Bo,,active\n2,Ada,,active\n")).map(|_| ());
     assert_eq!(nobody, Err(Failure::WrongColumns(vec!["email (empty for everybody)".to_owned()])));
@@ -514,7 +515,9 @@ fn rows_of_one_id_are_one_person_where_that_can_be_told_and_end_nobody_by_the_jo
         for rows in [format!("{ada}{row}"), format!("{row}{ada}")] {
             let read = parse(&format!("{head}{rows}")).unwrap();
             assert!(
-                read.employees.iter().all(|one| one.said == Said::Mapped(Status::Active) && one.last_day.is_none())
+                read.employees
+                    .iter()
+                    .all(|one| one.reported_status == ReportedStatus::Mapped(Status::Active) && one.last_day.is_none())
             );
             assert_eq!(read.employees.len(), 2, "{rows}");
             assert!(read.remarks.iter().any(|found| found.contains(remark)), "{:?}", read.remarks);

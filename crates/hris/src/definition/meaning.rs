@@ -10,7 +10,7 @@ use domain::canonical::{Canonical, folded};
 use domain::employee::Status;
 
 use super::{
-    Choose, Code, Definition, Detail, Export, Join, List, Lookup, Request, Rule, StatusRule, Test, Value, Verdict,
+    Choose, Code, Definition, Detail, Export, Join, List, Lookup, MappedStatus, Request, Rule, StatusRule, Test, Value,
 };
 use crate::mapping::EndDate;
 use crate::row::Slot;
@@ -85,12 +85,12 @@ fn statuses_of(statuses: &BTreeMap<String, StatusRule>, form: &mut Canonical) {
     }
 }
 
-fn verdicts(means: Verdict, when_starts_later: Option<Verdict>, form: &mut Canonical) {
+fn verdicts(means: MappedStatus, when_starts_later: Option<MappedStatus>, form: &mut Canonical) {
     form.fact("means", word(means));
     form.perhaps("when it starts later", when_starts_later.map(word));
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn word(verdict: MappedStatus) -> &'static str {
     Status::from(verdict).as_str()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Definition, StatusRule, Verdict};
+use super::{Definition, MappedStatus, StatusRule};
 use crate::row::Slot;
 use domain::employee::EmploymentType;
 use domain::quote::quoted;
@@ -15,7 +15,7 @@ impl Definition {
     /// In words for the author of the connection, when the source gives no such word.
     pub fn with_words(
         mut self,
-        statuses: &BTreeMap<String, Verdict>,
+        statuses: &BTreeMap<String, MappedStatus>,
         types: &BTreeMap<String, EmploymentType>,
     ) -> Result<Self, String> {
         let offered = self.offered();

@@ -410,12 +410,13 @@ fn a_definition_that_lies_too_deep_is_refused_and_ends_nothing() {
 #[test]
 fn a_customers_own_words_are_added_and_one_that_turns_a_meaning_is_said() {
     let plain = || parse(PLAIN).unwrap();
-    let words = |words: &[(&str, Verdict)]| words.iter().map(|(word, means)| ((*word).to_owned(), *means)).collect();
-    let more = plain().with_words(&words(&[("Garden leave", Verdict::Leave)]), &BTreeMap::new()).unwrap();
+    let words =
+        |words: &[(&str, MappedStatus)]| words.iter().map(|(word, means)| ((*word).to_owned(), *means)).collect();
+    let more = plain().with_words(&words(&[("Garden leave", MappedStatus::Leave)]), &BTreeMap::new()).unwrap();
     assert_eq!((more.statuses.len(), more.otherwise.len(), more.tells_leave()), (2, 0, true));
-    let same = plain().with_words(&words(&[(" on ", Verdict::Active)]), &BTreeMap::new()).unwrap();
+    let same = plain().with_words(&words(&[(" on ", MappedStatus::Active)]), &BTreeMap::new()).unwrap();
     assert_eq!((same.statuses.len(), same.otherwise.len()), (1, 0), "the same word in another case is the same word");
-    let turned = plain().with_words(&words(&[("ON", Verdict::Terminated)]), &BTreeMap::new()).unwrap();
+    let turned = plain().with_words(&words(&[("ON", MappedStatus::Terminated)]), &BTreeMap::new()).unwrap();
     assert_eq!(turned.otherwise, ["the status \"ON\" means Terminated here; the connector says Active"]);
     let types = BTreeMap::from([("FT".to_owned(), EmploymentType::Employee)]);
     let refused = plain().with_words(&BTreeMap::new(), &types).unwrap_err();

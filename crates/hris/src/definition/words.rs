@@ -236,15 +236,15 @@ pub enum Paging {
     /// gateway, a system may know itself by another scheme or port.
     NextQuery(Where),
     /// By its number.
-    Page(Step),
+    Page(PageCounter),
     /// By the number of records before it.
-    Offset(Step),
+    Offset(PageCounter),
 }
 
 /// A number that grows from page to page.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Step {
+pub struct PageCounter {
     /// Parameter of the query that takes it.
     #[serde(default)]
     pub query: Option<String>,

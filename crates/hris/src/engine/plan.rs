@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::Steps;
+use super::RowSteps;
 use crate::definition::{Choose, Definition, Detail, List, Rule, Test, Value};
 use crate::json::{Paths, Skip, Taken, Told};
 use crate::mapping::{self, Form, Meaning, Statuses, Types};
@@ -15,12 +15,12 @@ use crate::row::Slot;
 use crate::tables::{Chosen, Merge};
 
 /// A definition, compiled.
-pub(super) struct Plan {
+pub(super) struct CompiledDefinition {
     pub(super) people: Vec<Pages>,
     pub(super) joins: Vec<Keyed>,
     pub(super) details: Vec<About>,
     pub(super) lookups: Vec<Keyed>,
-    pub(super) steps: Steps,
+    pub(super) steps: RowSteps,
     /// Which of several records of one person counts, where a list of people has several.
     pub(super) versions: Option<Chosen>,
     pub(super) form: Form,
@@ -119,7 +119,7 @@ struct Further {
     merge: Merge,
 }
 
-impl Plan {
+impl CompiledDefinition {
     /// # Errors
     /// In words, what of the definition or the parameters cannot be followed.
     pub(super) fn new(definition: &Definition, values: &BTreeMap<String, String>, as_of: Date) -> Result<Self, String> {
@@ -181,7 +181,7 @@ impl Plan {
         let worded = |rule: &&Rule| rule.when.values().any(|test| matches!(test, Test::Is(_)));
         let told_by: BTreeSet<usize> =
             definition.rules.iter().filter(worded).flat_map(|rule| told_by(rule, &cells)).collect();
-        let steps = Steps {
+        let steps = RowSteps {
             merges: joins.into_iter().map(|one| (one.of, one.merge)).collect(),
             named: std::mem::take(&mut cells.named),
             told_by: told_by.into_iter().collect(),

@@ -41,7 +41,7 @@ impl Complete {
 
 /// One regular file of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ListedFile {
     pub(super) name: String,
     pub(super) size: u64,
     /// Seconds since 1970, by the server's clock.
@@ -83,7 +83,12 @@ pub(super) struct Waiting {
 pub(super) type Sightings = BTreeMap<String, (u64, u32, u32)>;
 
 /// Looks at the listing of the watched folder.
-pub(super) fn look(listing: &[Entry], pattern: &Pattern, complete: &Complete, sightings: &mut Sightings) -> Waiting {
+pub(super) fn look(
+    listing: &[ListedFile],
+    pattern: &Pattern,
+    complete: &Complete,
+    sightings: &mut Sightings,
+) -> Waiting {
     let marker = complete.marker();
     let beside = |name: &str, ending: &str| {
         let wanted = format!("{name}{ending}");
@@ -119,7 +124,7 @@ pub(super) fn look(listing: &[Entry], pattern: &Pattern, complete: &Complete, si
             waiting.why = lacks;
             continue;
         }
-        let Entry { name, size, modified } = entry.clone();
+        let ListedFile { name, size, modified } = entry.clone();
         waiting.whole.push(Delivery { folder: "", name, size, modified, dated });
     }
     *sightings = seen;
@@ -127,11 +132,16 @@ pub(super) fn look(listing: &[Entry], pattern: &Pattern, complete: &Complete, si
 }
 
 /// Files that were moved away, by the name they had: `people.csv.0123456789ab` was `people.csv`.
-pub(super) fn moved(folder: &'static str, listing: &[Entry], pattern: &Pattern, complete: &Complete) -> Vec<Delivery> {
-    let read = |entry: &Entry| {
+pub(super) fn moved(
+    folder: &'static str,
+    listing: &[ListedFile],
+    pattern: &Pattern,
+    complete: &Complete,
+) -> Vec<Delivery> {
+    let read = |entry: &ListedFile| {
         let before = before(&entry.name).filter(|name| !ignored(name, complete.marker()))?;
         let dated = pattern.read(before)?;
-        let Entry { name, size, modified } = entry.clone();
+        let ListedFile { name, size, modified } = entry.clone();
         Some(Delivery { folder, name, size, modified, dated })
     };
     listing.iter().filter_map(read).collect()
@@ -180,11 +190,11 @@ mod tests {
 
     use super::*;
 
-    fn entry(name: &str, size: u64, modified: u32) -> Entry {
-        Entry { name: name.to_owned(), size, modified }
+    fn entry(name: &str, size: u64, modified: u32) -> ListedFile {
+        ListedFile { name: name.to_owned(), size, modified }
     }
 
-    fn names(pattern: &str, complete: &Complete, polls: &[Vec<Entry>]) -> (Vec<String>, Option<String>) {
+    fn names(pattern: &str, complete: &Complete, polls: &[Vec<ListedFile>]) -> (Vec<String>, Option<String>) {
         let pattern = Pattern::parse(pattern).unwrap();
         let mut sightings = Sightings::new();
         let mut last = Waiting::default();

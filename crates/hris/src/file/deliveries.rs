@@ -7,11 +7,11 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::completeness::{self, Complete, Delivery, after, moved, newest};
-use super::fetch_cache::{FetchCache, Move, Verdict};
+use super::fetch_cache::{FetchCache, LastOutcome, Move};
 use super::name::{CHECKSUM, Pattern};
 use super::sftp::{Folder, Unread};
 use super::ssh::{self, Way};
-use super::{Answer, Coverage, FileSource, SftpFile, delivered};
+use super::{Coverage, Fetched, FileSource, SftpFile, delivered};
 use crate::{Network, csv};
 use domain::employee::{Failure, HrId, Read};
 
@@ -20,7 +20,7 @@ const PROCESSED: &str = "processed";
 /// Where files go that cannot be read.
 const FAILED: &str = "failed";
 /// Most files of changes that are read together: the newest. What older ones said stands on the Persons.
-const MOST_CHANGES: usize = 100;
+const MAX_CHANGES: usize = 100;
 
 /// Looks into the folder, and reads what is new.
 ///
@@ -32,7 +32,7 @@ pub(super) async fn look(
     network: &Network,
     as_of: Date,
     cache: &mut FetchCache,
-) -> Result<Answer, Failure> {
+) -> Result<Fetched, Failure> {
     let pattern = Pattern::parse(&file.pattern).map_err(Failure::Missing)?;
     let folder = Folder::open(&way(file, network)?, &file.directory).await?;
     let mut visit = Visit { source, file, folder: &folder, pattern, as_of, cache };
@@ -97,7 +97,7 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     /// The newest file. The others that wait with it are overtaken.
-    async fn everybody(&mut self) -> Result<Answer, Failure> {
+    async fn everybody(&mut self) -> Result<Fetched, Failure> {
         let (mut files, nothing) = self.waiting().await?;
         if self.cache.last.is_none() {
             // After a start the last answer is read again, wherever it lies by now.
@@ -118,15 +118,15 @@ impl Visit<'_> {
                 read.delivered.signed = signed;
                 let older = |other: &&Delivery| file.folder.is_empty() && other.folder.is_empty() && **other != file;
                 self.moves(files.iter().filter(older).map(unread).chain([this]));
-                self.cache.read(vec![file], Verdict::Open);
-                Ok(Answer::New(Box::new(read)))
+                self.cache.read(vec![file], LastOutcome::Open);
+                Ok(Fetched::New(Box::new(read)))
             }
             Err(failure) => {
                 if self.file.archive && file.folder.is_empty() {
                     // Where it cannot be moved it stays, and is as little read as it would be there.
                     let _ = shift(self.folder, &self.file.complete, &this, FAILED).await;
                 }
-                self.cache.read(vec![file], Verdict::Failed(failure.clone()));
+                self.cache.read(vec![file], LastOutcome::Failed(failure.clone()));
                 Err(failure)
             }
         }
@@ -134,7 +134,7 @@ impl Visit<'_> {
 
     /// All files of changes, the oldest first: what a newer one says of somebody stands instead of what an older one
     /// said. Reading them together makes their order the only thing that counts: none is lost by a crash between two.
-    async fn changes(&mut self) -> Result<Answer, Failure> {
+    async fn changes(&mut self) -> Result<Fetched, Failure> {
         let (waiting, nothing) = self.waiting().await?;
         let dates: HashSet<_> = waiting.iter().map(|file| file.dated).collect();
         if dates.len() < waiting.len() {
@@ -143,7 +143,7 @@ impl Visit<'_> {
         let mut files = self.moved(PROCESSED).await?;
         files.extend(waiting);
         files.sort_by_key(|file| (file.dated, file.folder.is_empty(), file.modified));
-        files.drain(..files.len().saturating_sub(MOST_CHANGES));
+        files.drain(..files.len().saturating_sub(MAX_CHANGES));
         if files.is_empty() {
             return self.cache.nothing(nothing);
         }
@@ -159,7 +159,7 @@ impl Visit<'_> {
             let read = match self.source.parse(bytes, self.as_of).await {
                 Ok(read) => read,
                 Err(failure) => {
-                    self.cache.read(files, Verdict::Failed(failure.clone()));
+                    self.cache.read(files, LastOutcome::Failed(failure.clone()));
                     return Err(failure);
                 }
             };
@@ -167,8 +167,8 @@ impl Visit<'_> {
             moves.push(Move { folder: file.folder, name: file.name.clone(), digest });
         }
         self.moves(moves.into_iter());
-        self.cache.read(files, Verdict::Open);
-        Ok(Answer::New(Box::new(all)))
+        self.cache.read(files, LastOutcome::Open);
+        Ok(Fetched::New(Box::new(all)))
     }
 
     /// What waits in the folder, and what to say if that is nothing.

@@ -5,12 +5,12 @@ use std::time::Duration;
 use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use tokio::time::Instant;
 
-use super::Answer;
+use super::Fetched;
 use super::completeness::{Delivery, Sightings};
 use domain::employee::Failure;
 
 /// How long a source is believed that it has nothing new. Then it is asked for the whole file, in case it is wrong.
-const LONGEST: Duration = Duration::from_hours(24);
+const MAX_AGE: Duration = Duration::from_hours(24);
 
 /// What is remembered of a file between two polls.
 #[derive(Default)]
@@ -27,7 +27,7 @@ pub struct FetchCache {
 /// What the last whole answer was read from, and what became of it.
 pub(super) struct Last {
     pub(super) from: Origin,
-    pub(super) verdict: Verdict,
+    pub(super) outcome: LastOutcome,
 }
 
 /// Where an answer came from.
@@ -39,7 +39,7 @@ pub(super) enum Origin {
 }
 
 /// What became of an answer.
-pub(super) enum Verdict {
+pub(super) enum LastOutcome {
     /// Nothing yet, or it was held: it is read again, in case that was accepted.
     Open,
     /// It was believed.
@@ -71,21 +71,21 @@ impl FetchCache {
     /// The last answer was believed.
     pub fn believed(&mut self) {
         if let Some(last) = &mut self.last {
-            last.verdict = Verdict::Believed;
+            last.outcome = LastOutcome::Believed;
         }
     }
 
     /// Whether files wait to be moved away.
     #[must_use]
     pub fn unsettled(&self) -> bool {
-        !self.moves.is_empty() && matches!(self.last, Some(Last { verdict: Verdict::Believed, .. }))
+        !self.moves.is_empty() && matches!(self.last, Some(Last { outcome: LastOutcome::Believed, .. }))
     }
 
     /// The headers that ask a source for a file only if it is another one than was believed.
     pub(super) fn conditions(&self, now: Instant) -> HeaderMap {
         match &self.last {
-            Some(Last { from: Origin::Http(headers, at), verdict: Verdict::Believed })
-                if now.saturating_duration_since(*at) < LONGEST =>
+            Some(Last { from: Origin::Http(headers, at), outcome: LastOutcome::Believed })
+                if now.saturating_duration_since(*at) < MAX_AGE =>
             {
                 headers.clone()
             }
@@ -99,26 +99,26 @@ impl FetchCache {
         let named = named.into_iter().filter_map(|(says, asks)| Some((asks, HeaderValue::clone(headers.get(says)?))));
         let conditions: HeaderMap = named.collect();
         let from = Origin::Http(conditions, Instant::now());
-        self.last = Some(Last { from, verdict: Verdict::Open });
+        self.last = Some(Last { from, outcome: LastOutcome::Open });
     }
 
     /// Remembers the files that were read.
-    pub(super) fn read(&mut self, files: Vec<Delivery>, verdict: Verdict) {
-        self.last = Some(Last { from: Origin::Files(files), verdict });
+    pub(super) fn read(&mut self, files: Vec<Delivery>, outcome: LastOutcome) {
+        self.last = Some(Last { from: Origin::Files(files), outcome });
     }
 
     /// What there is to say where nothing new came: a delivery that was no good stays the newest there is.
-    pub(super) fn nothing(&self, why: String) -> Result<Answer, Failure> {
+    pub(super) fn nothing(&self, why: String) -> Result<Fetched, Failure> {
         match &self.last {
-            Some(Last { verdict: Verdict::Failed(failure), .. }) => Err(failure.clone()),
-            _ => Ok(Answer::Nothing(why)),
+            Some(Last { outcome: LastOutcome::Failed(failure), .. }) => Err(failure.clone()),
+            _ => Ok(Fetched::Nothing(why)),
         }
     }
 
     /// Whether exactly these files were read last, and need not be again.
     pub(super) fn knows(&self, files: &[Delivery]) -> bool {
         match &self.last {
-            Some(Last { from: Origin::Files(known), verdict: Verdict::Believed | Verdict::Failed(_) }) => {
+            Some(Last { from: Origin::Files(known), outcome: LastOutcome::Believed | LastOutcome::Failed(_) }) => {
                 known.iter().map(Delivery::itself).eq(files.iter().map(Delivery::itself))
             }
             _ => false,

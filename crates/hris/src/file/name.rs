@@ -5,7 +5,7 @@
 use jiff::civil::DateTime;
 
 /// Most stars in a pattern.
-const MOST_STARS: usize = 4;
+const MAX_STARS: usize = 4;
 /// What clients write under while they upload, without case.
 const UNFINISHED: [&str; 5] = [".tmp", ".part", ".filepart", ".incomplete", "~"];
 /// What holds the checksum of the file it is named after.
@@ -25,12 +25,12 @@ enum Token {
     /// Any number of characters.
     Any,
     /// Digits of a date.
-    Digits(Part),
+    Digits(DateField),
 }
 
 /// A part of a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum DateField {
     Year,
     Month,
     Day,
@@ -39,7 +39,7 @@ enum Part {
     Second,
 }
 
-impl Part {
+impl DateField {
     const ALL: [Self; 6] = [Self::Year, Self::Month, Self::Day, Self::Hour, Self::Minute, Self::Second];
 
     fn of(letter: char) -> Option<Self> {
@@ -85,7 +85,7 @@ impl Pattern {
                 '?' => Token::One,
                 '%' => match letters.next() {
                     Some('%') => Token::Char('%'),
-                    Some(letter) => Token::Digits(Part::of(letter).ok_or_else(|| {
+                    Some(letter) => Token::Digits(DateField::of(letter).ok_or_else(|| {
                         format!("%{letter} is not known in a name; there are %Y %m %d %H %M %S and %%")
                     })?),
                     None => return Err("a % stands at the end".to_owned()),
@@ -103,15 +103,15 @@ impl Pattern {
         if text.is_empty() || ignored(text, None) {
             return Err("names that begin with a dot or end like an unfinished upload are never read".to_owned());
         }
-        if times(Token::Any) > MOST_STARS {
-            return Err(format!("more than {MOST_STARS} stars"));
+        if times(Token::Any) > MAX_STARS {
+            return Err(format!("more than {MAX_STARS} stars"));
         }
-        if Part::ALL.iter().any(|part| times(Token::Digits(*part)) > 1) {
+        if DateField::ALL.iter().any(|part| times(Token::Digits(*part)) > 1) {
             return Err("a part of the date stands there twice".to_owned());
         }
         let has = |part| times(Token::Digits(part)) == 1;
-        let day = [Part::Year, Part::Month, Part::Day].map(has);
-        let time = [Part::Hour, Part::Minute, Part::Second].map(has);
+        let day = [DateField::Year, DateField::Month, DateField::Day].map(has);
+        let time = [DateField::Hour, DateField::Minute, DateField::Second].map(has);
         let whole = !day.contains(&false) && time.is_sorted_by(|before, after| before >= after);
         if whole || ![day, time].concat().contains(&true) {
             return Ok(());
@@ -131,14 +131,15 @@ impl Pattern {
         if !self.dated() {
             return Some(None);
         }
-        let number = |wanted: Part| -> Option<i16> {
+        let number = |wanted: DateField| -> Option<i16> {
             let (token, start) = self.0.iter().zip(&starts).find(|(token, _)| **token == Token::Digits(wanted))?;
             name.get(*start..start + token.width())?.iter().collect::<String>().parse().ok()
         };
-        let [month, day, hour, minute, second] = [Part::Month, Part::Day, Part::Hour, Part::Minute, Part::Second]
-            .map(|part| number(part).map_or(Some(0), |number| i8::try_from(number).ok()));
+        let [month, day, hour, minute, second] =
+            [DateField::Month, DateField::Day, DateField::Hour, DateField::Minute, DateField::Second]
+                .map(|part| number(part).map_or(Some(0), |number| i8::try_from(number).ok()));
         // No such day: no such name.
-        DateTime::new(number(Part::Year)?, month?, day?, hour?, minute?, second?, 0).ok().map(Some)
+        DateTime::new(number(DateField::Year)?, month?, day?, hour?, minute?, second?, 0).ok().map(Some)
     }
 
     /// Where each piece begins, if the whole name is taken. A star takes as little as it can; since every other piece

@@ -14,11 +14,11 @@ use super::signers::Signers;
 use domain::employee::Failure;
 
 /// How far a file may expand beyond its own size: CSV compresses to a tenth, a bomb to a thousandth.
-const MOST_EXPANSION: usize = 100;
+const MAX_EXPANSION: usize = 100;
 /// A small file may expand to this much in any case.
 const ALWAYS: usize = 1024 * 1024;
 /// Most layers of compression inside one another.
-const MOST_LAYERS: usize = 2;
+const MAX_LAYERS: usize = 2;
 
 /// How a file is sealed.
 pub struct OpenPgp {
@@ -63,13 +63,13 @@ impl OpenPgp {
     pub(super) fn open(&self, sealed: &[u8], largest: usize) -> Result<Opened, Failure> {
         let signers = Signers::read(&self.signers).map_err(Failure::NotOpened)?;
         let keys = self.secret_keys().map_err(Failure::NotOpened)?;
-        let bound = largest.min(sealed.len().saturating_mul(MOST_EXPANSION).max(ALWAYS));
+        let bound = largest.min(sealed.len().saturating_mul(MAX_EXPANSION).max(ALWAYS));
         let (message, _) = Message::from_reader(sealed).map_err(|_| not("it is no OpenPGP message"))?;
         if !message.is_encrypted() {
             return Err(not("it is not encrypted"));
         }
         let mut message = self.unlock(message, &keys, sealed.len())?;
-        for _ in 0..MOST_LAYERS {
+        for _ in 0..MAX_LAYERS {
             if message.is_compressed() {
                 message = message.decompress().map_err(|_| not("what is in it cannot be decompressed"))?;
             }

@@ -5,12 +5,12 @@ use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::error::Error;
 use russh_sftp::protocol::{FileAttributes, FileType, OpenFlags, StatusCode};
 
-use super::completeness::{Delivery, Entry};
+use super::completeness::{Delivery, ListedFile};
 use super::ssh::{Ssh, Way};
 use domain::employee::Failure;
 
 /// Most entries of a folder that are looked at.
-const MOST_ENTRIES: usize = 10_000;
+const MAX_ENTRIES: usize = 10_000;
 /// Bytes asked for at once; every server gives as much.
 const PIECE: u32 = 32 * 1024;
 /// Most bytes of a small file.
@@ -68,7 +68,7 @@ impl<'a> Folder<'a> {
     ///
     /// # Errors
     /// `Missing`, `Forbidden`, `TooLarge`, `Unreachable`.
-    pub(super) async fn list(&self, below: &str) -> Result<Vec<Entry>, Failure> {
+    pub(super) async fn list(&self, below: &str) -> Result<Vec<ListedFile>, Failure> {
         let path = self.path(below, "");
         let path = if path.is_empty() { ".".to_owned() } else { path };
         let handle = self.session.opendir(path).await.map_err(|error| self.failed(&error))?.handle;
@@ -79,7 +79,7 @@ impl<'a> Folder<'a> {
                 Ok(names) => {
                     seen += names.files.len().max(1); // an empty answer, over and over, ends as well
                     entries.extend(names.files.into_iter().filter_map(|file| entry(file.filename, &file.attrs)));
-                    if seen > MOST_ENTRIES {
+                    if seen > MAX_ENTRIES {
                         break Err(Failure::TooLarge);
                     }
                 }
@@ -199,9 +199,9 @@ impl<'a> Folder<'a> {
 }
 
 /// An entry that is a regular file, as far as the server says.
-fn entry(name: String, attributes: &FileAttributes) -> Option<Entry> {
+fn entry(name: String, attributes: &FileAttributes) -> Option<ListedFile> {
     let kind = attributes.permissions.map(FileType::from);
     let regular = kind.is_none_or(|kind| kind.is_file());
     let (size, modified) = (attributes.size?, attributes.mtime.unwrap_or_default());
-    (regular && !name.contains(['/', '\0'])).then_some(Entry { name, size, modified })
+    (regular && !name.contains(['/', '\0'])).then_some(ListedFile { name, size, modified })
 }

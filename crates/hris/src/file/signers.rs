@@ -12,7 +12,7 @@ use pgp::types::{KeyDetails as _, Tag, VerifyingKey};
 pub(super) struct Signers(Vec<SignedPublicKey>);
 
 /// A part of a key that may sign.
-struct Part<'a> {
+struct SigningKey<'a> {
     key: &'a dyn VerifyingKey,
     /// Until when, in seconds since 1970.
     ends: Option<u32>,
@@ -53,7 +53,7 @@ impl Signers {
         if !message.is_signed() {
             return Err("it is not signed");
         }
-        let parts: Vec<Part<'_>> = self.0.iter().flat_map(parts).collect();
+        let parts: Vec<SigningKey<'_>> = self.0.iter().flat_map(parts).collect();
         let keys: Vec<&dyn VerifyingKey> = parts.iter().map(|part| part.key).collect();
         let results = message.verify_nested(&keys).map_err(|_| "its signature cannot be read")?;
         let mut why = "it is signed by nobody in signedBy, or was changed since";
@@ -89,7 +89,7 @@ fn revoked(key: &SignedPublicKey) -> bool {
 }
 
 /// The first key, where it may sign itself, and the keys below it that may: both by what the first key says.
-fn parts(key: &SignedPublicKey) -> Vec<Part<'_>> {
+fn parts(key: &SignedPublicKey) -> Vec<SigningKey<'_>> {
     let first = &key.primary_key;
     let direct = key.details.direct_signatures.iter().filter(|signature| signature.verify_key(first).is_ok());
     let users = key.details.users.iter().flat_map(|user| {
@@ -100,7 +100,7 @@ fn parts(key: &SignedPublicKey) -> Vec<Part<'_>> {
     let end = ends(first.created_at().as_secs(), &own);
     let mut parts = Vec::new();
     if own.iter().any(|signature| signature.key_flags().sign()) {
-        parts.push(Part { key: first, ends: end });
+        parts.push(SigningKey { key: first, ends: end });
     }
     for below in &key.public_subkeys {
         let revoked = below.signatures.iter().any(|signature| signature.typ() == Some(SignatureType::SubkeyRevocation));
@@ -108,7 +108,7 @@ fn parts(key: &SignedPublicKey) -> Vec<Part<'_>> {
         if signs && !revoked && below.verify_bindings(first).is_ok() {
             let bindings: Vec<&Signature> = below.signatures.iter().collect();
             let own_end = ends(below.key.created_at().as_secs(), &bindings);
-            parts.push(Part { key: &below.key, ends: [own_end, end].into_iter().flatten().min() });
+            parts.push(SigningKey { key: &below.key, ends: [own_end, end].into_iter().flatten().min() });
         }
     }
     parts

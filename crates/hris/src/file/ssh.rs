@@ -25,7 +25,7 @@ use russh::AlgorithmKind;
 /// Longest time to reach one address.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Most questions a server may ask at a sign-in with a password.
-const MOST_QUESTIONS: usize = 4;
+const MAX_QUESTIONS: usize = 4;
 
 /// What a connection signs in with.
 pub enum Login {
@@ -204,7 +204,7 @@ impl Ssh {
 /// Answers a server that asks for the password in its own words.
 async fn answer(handle: &mut Handle<Check>, user: &str, password: &str) -> Result<AuthResult, russh::Error> {
     let mut reply = handle.authenticate_keyboard_interactive_start(user, None).await?;
-    for _ in 0..MOST_QUESTIONS {
+    for _ in 0..MAX_QUESTIONS {
         let prompts = match reply {
             KeyboardInteractiveAuthResponse::Success => return Ok(AuthResult::Success),
             KeyboardInteractiveAuthResponse::Failure { remaining_methods, partial_success } => {

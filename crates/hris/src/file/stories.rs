@@ -49,11 +49,11 @@ fn source(server: &Server, change: impl FnOnce(&mut SftpFile, &mut Coverage)) ->
 }
 
 /// The ids of an answer, or why there is none.
-fn ids(answer: Result<Answer, Failure>) -> Result<Vec<String>, Failure> {
+fn ids(answer: Result<Fetched, Failure>) -> Result<Vec<String>, Failure> {
     match answer? {
-        Answer::New(read) => Ok(read.employees.iter().map(|employee| employee.id.0.clone()).collect()),
-        Answer::Same => Ok(vec!["same".to_owned()]),
-        Answer::Nothing(why) => Ok(vec![format!("nothing: {why}")]),
+        Fetched::New(read) => Ok(read.employees.iter().map(|employee| employee.id.0.clone()).collect()),
+        Fetched::Same => Ok(vec!["same".to_owned()]),
+        Fetched::Nothing(why) => Ok(vec![format!("nothing: {why}")]),
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use foldhash::fast::RandomState;
 use jiff::civil::Date;
 
-use domain::employee::{Employee, Read, Said, Status};
+use domain::employee::{Employee, Read, ReportedStatus, Status};
 
 /// Leaves one record of each id, where it can be told which.
 pub(super) fn settle(read: &mut Read, as_of: Date) {
@@ -61,9 +61,9 @@ fn choose(records: &[&Employee], as_of: Date) -> Option<usize> {
     if !others.iter().all(|other| same_human(first, other)) {
         return None;
     }
-    let ended = |employee: &Employee| match employee.said {
-        Said::Mapped(Status::Terminated) => employee.last_day.is_none_or(|last_day| last_day < as_of),
-        Said::Silent => employee.last_day.is_some_and(|last_day| last_day < as_of),
+    let ended = |employee: &Employee| match employee.reported_status {
+        ReportedStatus::Mapped(Status::Terminated) => employee.last_day.is_none_or(|last_day| last_day < as_of),
+        ReportedStatus::Silent => employee.last_day.is_some_and(|last_day| last_day < as_of),
         _ => false,
     };
     let going: Vec<usize> = (0..records.len()).filter(|at| records.get(*at).is_some_and(|one| !ended(one))).collect();
@@ -94,7 +94,7 @@ mod tests {
 
     fn employee(id: &str, said: Status, last_day: Option<Date>) -> Employee {
         let who = (HrId(id.to_owned()), "Ada Example".to_owned(), "ada@example.com".to_owned());
-        Employee { last_day, ..Employee::new(who.0, who.1, who.2, Said::Mapped(said)) }
+        Employee { last_day, ..Employee::new(who.0, who.1, who.2, ReportedStatus::Mapped(said)) }
     }
 
     #[test]

@@ -195,15 +195,15 @@ fn a_date_that_stands_for_none_is_none() {
 #[test]
 fn status_words_are_compared_without_case_and_blanks() {
     for (word, said) in [
-        ("Active", Said::Mapped(Status::Active)),
-        (" ACTIVE ", Said::Mapped(Status::Active)),
-        ("On Leave", Said::Mapped(Status::Leave)),
-        ("", Said::Unmapped),
-        ("  ", Said::Unmapped),
-        ("Sabbatical", Said::Unmapped),
-        ("Actively", Said::Unmapped),
+        ("Active", ReportedStatus::Mapped(Status::Active)),
+        (" ACTIVE ", ReportedStatus::Mapped(Status::Active)),
+        ("On Leave", ReportedStatus::Mapped(Status::Leave)),
+        ("", ReportedStatus::Unmapped),
+        ("  ", ReportedStatus::Unmapped),
+        ("Sabbatical", ReportedStatus::Unmapped),
+        ("Actively", ReportedStatus::Unmapped),
     ] {
-        assert_eq!(map(iso(), &[(Slot::Status, word)]).unwrap().said, said, "{word:?}");
+        assert_eq!(map(iso(), &[(Slot::Status, word)]).unwrap().reported_status, said, "{word:?}");
     }
 }
 
@@ -218,13 +218,13 @@ fn the_first_rule_that_fits_says_the_status_and_none_leaves_it_unknown() {
         rule(vec![(state, Test::Empty), (flag, words(&["false"]))], Status::Terminated),
     ];
     for (cells, said, unmapped) in [
-        ([Some("Active"), Some("true")], Said::Mapped(Status::Suspended), false),
-        ([Some("Active"), Some("false")], Said::Mapped(Status::Active), false),
-        ([Some("1"), Some("false")], Said::Mapped(Status::Active), false),
-        ([Some("Active"), None], Said::Unmapped, true),
-        ([Some("2"), Some("false")], Said::Unmapped, true),
-        ([None, Some("false")], Said::Mapped(Status::Terminated), false),
-        ([None, None], Said::Unmapped, true),
+        ([Some("Active"), Some("true")], ReportedStatus::Mapped(Status::Suspended), false),
+        ([Some("Active"), Some("false")], ReportedStatus::Mapped(Status::Active), false),
+        ([Some("1"), Some("false")], ReportedStatus::Mapped(Status::Active), false),
+        ([Some("Active"), None], ReportedStatus::Unmapped, true),
+        ([Some("2"), Some("false")], ReportedStatus::Unmapped, true),
+        ([None, Some("false")], ReportedStatus::Mapped(Status::Terminated), false),
+        ([None, None], ReportedStatus::Unmapped, true),
     ] {
         let mut row = Row::with(2);
         row.set(Slot::FullName, "Ada Example");
@@ -237,7 +237,7 @@ fn the_first_rule_that_fits_says_the_status_and_none_leaves_it_unknown() {
         let mut mapper = Mapper::new(Form { rules: rules.clone(), ..iso() }, TODAY);
         mapper.take(1, &row).unwrap();
         let read = mapper.finish().unwrap();
-        assert_eq!(read.employees.first().unwrap().said, said, "{cells:?}");
+        assert_eq!(read.employees.first().unwrap().reported_status, said, "{cells:?}");
         assert_eq!(read.unmapped.contains_key("as it was"), unmapped, "{cells:?}");
     }
 }
@@ -314,15 +314,15 @@ fn what_many_people_share_is_held_once() {
 #[test]
 fn a_leavers_word_of_somebody_who_has_not_started_everywhere_is_no_leavers_word() {
     for (start, said) in [
-        ("2026-03-01", Ok(Said::Mapped(Status::Terminated))),
-        ("2026-03-02", Ok(Said::Mapped(Status::Active))), // the UTC date: still yesterday in the west
-        ("2026-03-03", Ok(Said::Mapped(Status::Active))),
-        ("2030-01-01", Ok(Said::Mapped(Status::Active))),
+        ("2026-03-01", Ok(ReportedStatus::Mapped(Status::Terminated))),
+        ("2026-03-02", Ok(ReportedStatus::Mapped(Status::Active))), // the UTC date: still yesterday in the west
+        ("2026-03-03", Ok(ReportedStatus::Mapped(Status::Active))),
+        ("2030-01-01", Ok(ReportedStatus::Mapped(Status::Active))),
         ("", Err("hireDate is empty, and this status cannot be told without it".to_owned())),
         ("0000-00-00", Err("hireDate is empty, and this status cannot be told without it".to_owned())),
     ] {
         let mapped = map(iso(), &[(Slot::Status, "inactive"), (Slot::HireDate, start)]);
-        assert_eq!(mapped.map(|employee| employee.said), said, "{start}");
+        assert_eq!(mapped.map(|employee| employee.reported_status), said, "{start}");
     }
 }
 

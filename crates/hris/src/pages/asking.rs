@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::definition::Request;
-use crate::http::{Answer, Sent};
+use crate::http::{HttpResponse, Sent};
 use crate::session::Session;
 use crate::template;
 use domain::employee::Failure;
@@ -72,7 +72,7 @@ impl Asking {
     ///
     /// # Errors
     /// See `Failure`.
-    pub(super) async fn ask(self, session: &Session, largest: usize, made: bool) -> Result<Answer, Failure> {
+    pub(super) async fn ask(self, session: &Session, largest: usize, made: bool) -> Result<HttpResponse, Failure> {
         let text = self.body.map(|body| body.to_string());
         let send = text.as_deref().map(|body| Sent { kind: "application/json", body });
         session.ask(self.url, &self.headers, send, largest, made).await

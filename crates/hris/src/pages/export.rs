@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use super::asking::Asking;
 use crate::definition::{Code, Export, Request, Where};
-use crate::http::Answer;
+use crate::http::HttpResponse;
 use crate::path::{Path, plain};
 use crate::session::Session;
 use domain::employee::Failure;
 
 /// Most looks at one export.
-const MOST_LOOKS: usize = 10_000;
+const MAX_LOOKS: usize = 10_000;
 /// Largest answer to a start or a look.
 const LARGEST: usize = 1024 * 1024;
 /// Longest name of an export: it goes into addresses.
-const LONGEST_JOB: usize = 1024;
+const MAX_JOB_LEN: usize = 1024;
 
 /// An export and the list it makes.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Exported {
         let wrong = |what: &str| Failure::WrongFormat(what.to_owned());
         let answer = self.start.clone().ask(session, LARGEST, true).await?;
         let job = self.job(&answer).ok_or_else(|| wrong("the answer does not say which export it began"))?;
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_LOOKS {
             tokio::time::sleep(Duration::from_secs(self.words.every.into())).await;
             let look = self.asking(&self.words.poll, &job).map_err(Failure::WrongFormat)?;
             let body = json(&look.ask(session, LARGEST, true).await?)?;
@@ -76,7 +76,7 @@ impl Exported {
     }
 
     /// What the export is called.
-    fn job(&self, answer: &Answer) -> Option<String> {
+    fn job(&self, answer: &HttpResponse) -> Option<String> {
         let text = match &self.words.job {
             Where::Header(name) => {
                 let text = answer.headers.get(name)?.to_str().ok()?.trim();
@@ -85,14 +85,14 @@ impl Exported {
             }
             Where::Path(path) => plain(Path::parse(path).ok()?.first(&json(answer).ok()?)?)?,
         };
-        Some(text).filter(|text| !text.is_empty() && text.len() <= LONGEST_JOB)
+        Some(text).filter(|text| !text.is_empty() && text.len() <= MAX_JOB_LEN)
     }
 }
 
 /// The name of an export's name.
 pub(crate) const JOB: &str = "job";
 
-fn json(answer: &Answer) -> Result<Value, Failure> {
+fn json(answer: &HttpResponse) -> Result<Value, Failure> {
     let body = answer.body.as_deref().unwrap_or_default();
     serde_json::from_slice(crate::json::unmarked(body))
         .map_err(|_| Failure::WrongFormat("the answer about an export is no JSON".to_owned()))

@@ -17,7 +17,7 @@ fn exporting(vendor: &Vendor, job: &str, request: &str) -> Source {
     Source::Api(api)
 }
 
-fn state(state: &str) -> Answer {
+fn state(state: &str) -> ScriptedResponse {
     ok(json!({"state": state}))
 }
 

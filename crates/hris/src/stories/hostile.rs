@@ -16,7 +16,7 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-fn encoded(encoding: &'static str, body: Vec<u8>) -> Answer {
+fn encoded(encoding: &'static str, body: Vec<u8>) -> ScriptedResponse {
     Box::new(move || {
         let head = Response::builder().header("content-encoding", encoding).header("content-type", "text/csv");
         head.body(Body::from(body.clone())).unwrap()

@@ -142,7 +142,7 @@ async fn records_marked_deleted_and_versions_of_today_do_not_count() {
     ];
     let vendor = vendor([ok(json!({"data": data, "total": 4}))]).await;
     let read = ask(&source(&vendor.url, AUTH, list, more)).await.unwrap();
-    let told: Vec<_> = read.employees.iter().map(|one| (one.id.0.as_str(), one.said.as_str())).collect();
+    let told: Vec<_> = read.employees.iter().map(|one| (one.id.0.as_str(), one.reported_status.as_str())).collect();
     assert_eq!(told, [("1", "Active"), ("3", "Active")]);
     assert_eq!(read.announced_total, Some(2), "what does not count is not announced");
     let all = vendor_of_all_deleted().await;

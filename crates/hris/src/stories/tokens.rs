@@ -201,7 +201,7 @@ fn kept(url: &str, shelf: &Arc<Shelf>) -> Source {
     Source::Api(api)
 }
 
-fn given(refresh: &str) -> Answer {
+fn given(refresh: &str) -> ScriptedResponse {
     ok(json!({"access_token": "a", "refresh_token": refresh}))
 }
 

@@ -9,7 +9,7 @@ pub(super) struct Vendor {
     pub(super) asked: Arc<Mutex<Vec<String>>>,
 }
 
-pub(super) async fn vendor(answers: impl IntoIterator<Item = Answer>) -> Vendor {
+pub(super) async fn vendor(answers: impl IntoIterator<Item = ScriptedResponse>) -> Vendor {
     let left = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
@@ -68,13 +68,13 @@ fn ada(id: u32) -> Value {
     json!({"id": id, "name": "Ada Example", "email": format!("ada{id}@example.com")})
 }
 
-pub(super) fn page(ids: &[u32], more: Value) -> Answer {
+pub(super) fn page(ids: &[u32], more: Value) -> ScriptedResponse {
     let mut page = json!({"data": ids.iter().map(|id| ada(*id)).collect::<Vec<_>>()});
     page.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     answer(200, &[("content-type", "application/json")], page.to_string())
 }
 
-pub(super) fn ok(body: Value) -> Answer {
+pub(super) fn ok(body: Value) -> ScriptedResponse {
     answer(200, &[("content-type", "application/json")], body.to_string())
 }
 
@@ -114,7 +114,7 @@ async fn requests_are_signed_in_in_every_way_a_definition_can_say() {
 async fn pages_are_asked_for_in_every_way_a_definition_can_say() {
     let get = |query: &[&str]| query.iter().map(|q| format!("GET /api/people{q} Key s3cret")).collect::<Vec<_>>();
     let two = || vec![page(&[1, 2], json!({})), page(&[3], json!({}))];
-    let then = |more: Answer| two().into_iter().chain([more]).collect::<Vec<_>>();
+    let then = |more: ScriptedResponse| two().into_iter().chain([more]).collect::<Vec<_>>();
     let with = |one: Value, other: Value| vec![page(&[1, 2], one), page(&[3], other)];
     for (paging, answers, lines) in [
         ("page: {query: p, from: 1, ends: empty}", then(page(&[], json!({}))), get(&["?p=1", "?p=2", "?p=3"])),
@@ -273,7 +273,7 @@ async fn lists_are_united_joined_and_looked_up() {
     let told: Vec<_> = read
         .employees
         .iter()
-        .map(|e| (e.said.as_str(), e.text(Text::Department), e.last_day.map(|day| day.to_string())))
+        .map(|e| (e.reported_status.as_str(), e.text(Text::Department), e.last_day.map(|day| day.to_string())))
         .collect();
     let end = Some("2026-01-31".to_owned());
     assert_eq!(told, [("Active", Some("Core"), None), ("Terminated", None, end)]);
@@ -321,7 +321,8 @@ async fn a_customers_own_word_is_the_one_that_is_counted_as_unknown_by_rules_too
     let vendor = vendor([answer(), answer()]).await;
     let plain = source(&vendor.url, AUTH, PEOPLE, more);
     let Source::Api(api) = source(&vendor.url, AUTH, PEOPLE, more) else { unreachable!() };
-    let words = BTreeMap::from([("Y / r".to_owned(), Verdict::Terminated), ("A".to_owned(), Verdict::Terminated)]);
+    let words =
+        BTreeMap::from([("Y / r".to_owned(), MappedStatus::Terminated), ("A".to_owned(), MappedStatus::Terminated)]);
     let definition = api.definition.clone().with_words(&words, &BTreeMap::new()).unwrap();
     let own = Source::Api(Box::new(ApiSource { definition, ..*api }));
     for (source, said, unmapped) in [
@@ -329,7 +330,7 @@ async fn a_customers_own_word_is_the_one_that_is_counted_as_unknown_by_rules_too
         (own, ["Active", "Terminated", "Terminated", "Unmapped"], vec!["y / T"]),
     ] {
         let read = ask(&source).await.unwrap();
-        assert_eq!(read.employees.iter().map(|one| one.said.as_str()).collect::<Vec<_>>(), said);
+        assert_eq!(read.employees.iter().map(|one| one.reported_status.as_str()).collect::<Vec<_>>(), said);
         assert_eq!(read.unmapped.keys().map(String::as_str).collect::<Vec<_>>(), unmapped);
     }
 }

@@ -74,15 +74,15 @@ pub struct Headers(pub Vec<String>);
 
 impl Headers {
     /// Most columns that belong together, and the longest header.
-    const MOST: usize = 4;
-    const LONGEST: usize = 128;
+    const MAX: usize = 4;
+    const MAX_LEN: usize = 128;
 
     /// The headers, where there are some that could stand in a file.
     #[must_use]
     pub fn get(&self) -> Option<&[String]> {
-        let fits = |header: &String| (1..=Self::LONGEST).contains(&header.chars().count());
+        let fits = |header: &String| (1..=Self::MAX_LEN).contains(&header.chars().count());
         let headers = self.0.as_slice();
-        ((1..=Self::MOST).contains(&headers.len()) && headers.iter().all(fits)).then_some(headers)
+        ((1..=Self::MAX).contains(&headers.len()) && headers.iter().all(fits)).then_some(headers)
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {

@@ -31,7 +31,7 @@ fn people(number: usize) -> Read {
             HrId(format!("{id}")),
             "Ada".to_owned(),
             format!("p{id}@example.com"),
-            Said::Mapped(Status::Active),
+            ReportedStatus::Mapped(Status::Active),
         )
     };
     let offered = [Field::EmployeeId, Field::TerminationDate].into();
@@ -53,7 +53,7 @@ fn poll(
     let (seen, outcome) = match read {
         Err(failure) => (None, Outcome::Failed(trust::failed(&failure))),
         Ok(read) => {
-            let seen = Seen::of(&read, at);
+            let seen = ResponseSummary::of(&read, at);
             match trust::judge(read, memory, &Settings::asked(connection, "source", &[]), &settings.bounds, at) {
                 Err(held) => (Some(seen), Outcome::Held(held)),
                 Ok(believed) => {
@@ -192,7 +192,7 @@ fn unmapped_words_are_shown_even_where_the_answer_is_held() {
     let mut connection = connection(json!({}));
     let mut read = people(10);
     for employee in read.employees.iter_mut().take(3) {
-        employee.said = Said::Unmapped;
+        employee.reported_status = ReportedStatus::Unmapped;
     }
     read.unmapped = BTreeMap::from([("sabbatical".to_owned(), 2)]); // and one empty cell
     let words = poll(&mut connection, &mut Memory::fresh(&[1; 32]), Ok(read), at(0));

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Seen;
+use super::ResponseSummary;
 use domain::employee::BadRecord;
 use domain::trust::{Finding, Held};
 
@@ -50,7 +50,7 @@ impl std::fmt::Display for Age {
 }
 
 /// What a believed answer leaves out, in words.
-pub(super) fn left_out(seen: Option<&Seen>) -> String {
+pub(super) fn left_out(seen: Option<&ResponseSummary>) -> String {
     seen.filter(|seen| seen.bad > 0).map_or_else(String::new, |seen| {
         let bad = seen.bad;
         format!(" {bad} records could not be read and were set aside, which ends nobody's access: see status.lastAttempt.findings.")

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::api::SyncPolicy;
-use domain::employee::{Employee, HrId, Read, Said, Status, Text};
+use domain::employee::{Employee, HrId, Read, ReportedStatus, Status, Text};
 use domain::trust::{Asked, Bounds, Memory, judge};
 
 fn noon() -> Timestamp {
@@ -10,7 +10,7 @@ fn noon() -> Timestamp {
 }
 
 fn employee(id: &str, status: Status) -> Employee {
-    Employee::new(HrId(id.into()), format!("Name {id}"), format!("{id}@example.com"), Said::Mapped(status))
+    Employee::new(HrId(id.into()), format!("Name {id}"), format!("{id}@example.com"), ReportedStatus::Mapped(status))
 }
 
 fn believed(employees: Vec<Employee>) -> Arc<Snapshot> {
@@ -23,7 +23,7 @@ fn believed(employees: Vec<Employee>) -> Arc<Snapshot> {
         always_present: vec![],
         sentinels: Vec::new(),
     };
-    let asked = Asked { source: "source-1", remembered: false, accepted: None, standing: &[] };
+    let asked = Asked { source: "source-1", remembered: false, accepted: None, known_people: &[] };
     Arc::new(judge(read, &Memory::fresh(&[7; 32]), &asked, &bounds, noon()).unwrap().snapshot)
 }
 

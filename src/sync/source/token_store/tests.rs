@@ -90,12 +90,12 @@ impl Server {
     }
 }
 
-struct Story {
+struct Fixture {
     server: Arc<Mutex<Server>>,
     token_store: SecretKeeper,
 }
 
-impl Story {
+impl Fixture {
     async fn new(annotation: &str, faults: &[Fault]) -> Self {
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret",
@@ -146,81 +146,81 @@ fn value(lent: &TokenLease) -> &str {
 
 #[tokio::test]
 async fn a_token_is_lent_without_its_line_end_and_the_next_written_in_its_place() {
-    let story = Story::new("refreshToken", &[]).await;
-    assert_eq!(value(&story.lend().await.unwrap()), "r1");
-    assert_eq!(story.server.lock().unwrap().tried, 1);
-    assert_eq!(story.token(), "r1\n", "tried, and not written");
-    story.rotate("r2").await.unwrap();
-    assert_eq!(story.token(), "r2");
-    assert_eq!(value(&story.lend().await.unwrap()), "r2");
-    assert_eq!(story.server.lock().unwrap().secret["data"]["client"], BASE64.encode(b"c"));
+    let fixture = Fixture::new("refreshToken", &[]).await;
+    assert_eq!(value(&fixture.lend().await.unwrap()), "r1");
+    assert_eq!(fixture.server.lock().unwrap().tried, 1);
+    assert_eq!(fixture.token(), "r1\n", "tried, and not written");
+    fixture.rotate("r2").await.unwrap();
+    assert_eq!(fixture.token(), "r2");
+    assert_eq!(value(&fixture.lend().await.unwrap()), "r2");
+    assert_eq!(fixture.server.lock().unwrap().secret["data"]["client"], BASE64.encode(b"c"));
 }
 
 #[tokio::test]
 async fn nothing_is_lent_from_a_secret_that_does_not_say_it_may_be_written() {
-    let story = Story::new("another", &[]).await;
-    let why = story.lend().await.err().unwrap();
+    let fixture = Fixture::new("another", &[]).await;
+    let why = fixture.lend().await.err().unwrap();
     assert_eq!(
         why,
         "Secret hr does not say that its key refreshToken may be written: annotate it with \
          rollcall.dev/rotates=refreshToken"
     );
-    assert_eq!(story.server.lock().unwrap().tried, 0);
-    assert_eq!(story.token_store.lend("none").await.err().unwrap(), "Secret hr has no key none");
+    assert_eq!(fixture.server.lock().unwrap().tried, 0);
+    assert_eq!(fixture.token_store.lend("none").await.err().unwrap(), "Secret hr has no key none");
 }
 
 #[tokio::test]
 async fn the_next_is_written_whatever_else_changes_or_fails_meanwhile() {
     use Fault::{Changed, Failed, Lost};
     for faults in [&[Changed][..], &[Changed, Changed, Failed], &[Failed, Failed], &[Lost], &[Failed, Changed, Lost]] {
-        let story = Story::new("refreshToken", faults).await;
-        assert_eq!(story.rotate("r2").await, Ok(()), "{faults:?}");
-        assert_eq!(story.server.lock().unwrap().written, ["r2"], "{faults:?}");
+        let fixture = Fixture::new("refreshToken", faults).await;
+        assert_eq!(fixture.rotate("r2").await, Ok(()), "{faults:?}");
+        assert_eq!(fixture.server.lock().unwrap().written, ["r2"], "{faults:?}");
     }
 }
 
 #[tokio::test]
 async fn a_token_that_somebody_else_put_there_is_not_written_over() {
     for fault in [Fault::Replaced, Fault::MadeAgain] {
-        let story = Story::new("refreshToken", &[fault]).await;
-        let why = story.rotate("r2").await.unwrap_err();
+        let fixture = Fixture::new("refreshToken", &[fault]).await;
+        let why = fixture.rotate("r2").await.unwrap_err();
         assert_eq!(why, "somebody else put another one into Secret hr meanwhile, and it stays there");
-        let server = || story.server.lock().unwrap().written.clone();
+        let server = || fixture.server.lock().unwrap().written.clone();
         assert_eq!(server(), Vec::<String>::new(), "{fault:?}");
-        let theirs = story.lend().await.unwrap();
-        assert_eq!((value(&theirs), server()), (story.token().trim(), Vec::new()), "{fault:?}");
+        let theirs = fixture.lend().await.unwrap();
+        assert_eq!((value(&theirs), server()), (fixture.token().trim(), Vec::new()), "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn what_could_not_be_written_is_written_before_the_token_is_lent_again() {
     for faults in [vec![Fault::Forbidden], vec![Fault::Failed; TRIES as usize]] {
-        let story = Story::new("refreshToken", &faults).await;
-        let why = story.rotate("r2").await.unwrap_err();
+        let fixture = Fixture::new("refreshToken", &faults).await;
+        let why = fixture.rotate("r2").await.unwrap_err();
         assert!(
             ["Secret hr: refused by the API server (403)", "Secret hr: the API server failed (5xx)"]
                 .contains(&why.as_str()),
             "{why}"
         );
-        assert_eq!(story.token(), "r1\n");
-        assert_eq!(value(&story.lend().await.unwrap()), "r2");
-        assert_eq!(story.server.lock().unwrap().written, ["r2"]);
+        assert_eq!(fixture.token(), "r1\n");
+        assert_eq!(value(&fixture.lend().await.unwrap()), "r2");
+        assert_eq!(fixture.server.lock().unwrap().written, ["r2"]);
     }
-    let story = Story::new("refreshToken", &[Fault::Forbidden]).await;
-    assert!(story.rotate("r2").await.is_err());
-    story.server.lock().unwrap().put("r9");
-    assert_eq!(value(&story.lend().await.unwrap()), "r9", "somebody put a new one there by hand");
-    assert_eq!(story.server.lock().unwrap().written, Vec::<String>::new());
+    let fixture = Fixture::new("refreshToken", &[Fault::Forbidden]).await;
+    assert!(fixture.rotate("r2").await.is_err());
+    fixture.server.lock().unwrap().put("r9");
+    assert_eq!(value(&fixture.lend().await.unwrap()), "r9", "somebody put a new one there by hand");
+    assert_eq!(fixture.server.lock().unwrap().written, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_token_is_lent_to_one_poll_at_a_time() {
-    let story = Story::new("refreshToken", &[]).await;
-    let first = story.lend().await.unwrap();
-    let second = story.lend();
+    let fixture = Fixture::new("refreshToken", &[]).await;
+    let first = fixture.lend().await.unwrap();
+    let second = fixture.lend();
     tokio::pin!(second);
     assert!(futures::poll!(&mut second).is_pending());
-    let kept = story.token_store.keep(first, SecretString::from("r2"));
+    let kept = fixture.token_store.keep(first, SecretString::from("r2"));
     let (kept, second) = tokio::join!(kept, second);
     assert_eq!((kept, value(&second.unwrap())), (Ok(()), "r2"));
 }

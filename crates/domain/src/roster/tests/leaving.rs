@@ -68,12 +68,12 @@ fn an_exit_that_is_brought_forward_into_the_past_takes_place_on_the_announced_da
 
 #[test]
 fn a_status_that_came_back_from_terminated_takes_the_announced_day_with_it() {
-    for back in [Said::Mapped(Status::Active), Said::Mapped(Status::Leave)] {
+    for back in [ReportedStatus::Mapped(Status::Active), ReportedStatus::Mapped(Status::Leave)] {
         let mut world = ClusterInventory::with(&[employee("7")]);
         world.poll(&[employee("7").last_day("2026-03-12")], noon());
         world.poll(&[employee("7").terminated().last_day("2026-03-12")], at("2026-03-13T12:00:00Z"));
         assert_eq!(world.state("7"), State::Terminated);
-        let rehired = employee("7").said(back).last_day("2026-03-12");
+        let rehired = employee("7").reported_status(back).last_day("2026-03-12");
         for hour in 0..3 {
             world.poll(std::slice::from_ref(&rehired), at("2026-04-01T12:00:00Z") + SignedDuration::from_hours(hour));
             assert_ne!(world.state("7"), State::Terminated, "the end date is an old one: {back:?}");
@@ -136,7 +136,7 @@ fn a_stored_reason_of_another_version_holds_until_an_answer_comes() {
     for why in [Why::Other, Why::Conflict] {
         let mut world = ClusterInventory::with(&[employee("7")]);
         world.poll(&[employee("7").last_day("2026-03-12")], noon());
-        world.known.get_mut(&HrId("7".into())).unwrap().entry.as_mut().unwrap().standing.why = why;
+        world.known.get_mut(&HrId("7".into())).unwrap().entry.as_mut().unwrap().employment.why = why;
         world.midnight(at("2026-03-13T12:00:00Z"));
         assert_eq!(world.state("7"), State::Active, "{why:?}: whatever its dates say");
         world.poll(&[employee("7").last_day("2026-03-12")], at("2026-03-13T13:00:00Z"));
@@ -214,7 +214,7 @@ fn absence_is_never_a_termination() {
     assert_eq!(plan.missing, 2);
     for id in ["2", "3"] {
         assert_eq!(world.entry(id).missing_since, Some(noon()));
-        assert_eq!(world.entry(id).standing, before.entry(id).standing);
+        assert_eq!(world.entry(id).employment, before.entry(id).employment);
     }
     world.poll(&people(1..=3), noon() + SignedDuration::from_hours(1));
     assert_eq!(world.entry("2").missing_since, None, "named again");
@@ -233,18 +233,18 @@ fn whoever_vanishes_after_an_announced_last_day_leaves_on_it_and_nobody_else_doe
 #[test]
 fn an_unknown_status_holds() {
     let mut world = ClusterInventory::with(&people(1..=1));
-    world.poll(&[employee("1").said(Said::Unmapped)], noon());
+    world.poll(&[employee("1").reported_status(ReportedStatus::Unmapped)], noon());
     assert_eq!(world.state("1"), State::Unknown);
 }
 
 #[test]
 fn a_state_is_older_than_its_reasons() {
     let mut world = ClusterInventory::with(&people(1..=1));
-    let since = world.entry("1").standing.since;
+    let since = world.entry("1").employment.since;
     world.poll(&[employee("1").last_day("2026-04-01")], noon());
-    assert_eq!(world.entry("1").standing.since, since);
+    assert_eq!(world.entry("1").employment.since, since);
     world.poll(&gone(1..=1), noon());
-    assert_eq!(world.entry("1").standing.since, noon());
+    assert_eq!(world.entry("1").employment.since, noon());
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn another_policy_counts_inherited_leavers_anew_while_their_access_stands() {
     let plan = world.poll(&all, later);
     assert_eq!(plan.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(), [1]);
     assert_ne!(world.left("1").run, Some(foreign[0].id.clone()));
-    assert_eq!((world.left("1").seen, world.left("1").effective), (later, noon()), "a story of its own");
+    assert_eq!((world.left("1").seen, world.left("1").effective), (later, noon()), "a termination of its own");
     for (id, what) in [("2", "refused already"), ("3", "half done")] {
         let left = world.left(id);
         assert_eq!((left.run, left.seen, left.baseline), (Some(foreign[0].id.clone()), noon(), false), "{what}");
@@ -157,7 +157,7 @@ fn twenty_runs_are_kept_and_those_whose_access_is_refused_go_first() {
     world.known.get_mut(&HrId("5".into())).unwrap().access = Access::Refused;
     let plan = world.poll(&[gone(1..=21), people(22..=40)].concat(), noon());
     let kept: BTreeSet<_> = plan.runs.iter().map(|run| Some(run.id.clone())).collect();
-    assert_eq!(plan.runs.len(), MOST_RUNS);
+    assert_eq!(plan.runs.len(), MAX_RUNS);
     assert!(!kept.contains(&world.left("5").run) && kept.contains(&world.left("1").run));
     let plan = world.poll(&[gone(1..=22), people(23..=40)].concat(), noon());
     let kept: BTreeSet<_> = plan.runs.iter().map(|run| Some(run.id.clone())).collect();

@@ -33,7 +33,7 @@ fn hours(hours: i64) -> Timestamp {
 
 impl ClusterInventory {
     /// The spec is changed, and an answer that came before makes the baseline.
-    fn edit(&mut self, scope: Rc<Scope>, employees: &[Employee], now: Timestamp) -> Plan {
+    fn edit(&mut self, scope: Rc<Scope>, employees: &[Employee], now: Timestamp) -> RosterPass {
         (self.scope, self.baseline) = (scope, Baseline::Now);
         let plan = self.poll(employees, now);
         self.baseline = Baseline::Settled;
@@ -41,7 +41,7 @@ impl ClusterInventory {
     }
 
     fn out(&self, id: &str) -> Option<&'static str> {
-        self.entry(id).standing.out.map(Out::as_str)
+        self.entry(id).employment.out.map(Out::as_str)
     }
 
     fn has(&self, id: &str) -> bool {
@@ -66,7 +66,7 @@ fn who_moves_out_of_scope_is_never_a_leaver_whatever_the_record_says() {
     let gone = [
         ("by a status", support("7").terminated()),
         ("by a day that has passed", support("7").terminated().last_day("2026-03-01")),
-        ("by dates alone", support("7").said(Said::Silent).last_day("2026-03-01")),
+        ("by dates alone", support("7").reported_status(ReportedStatus::Silent).last_day("2026-03-01")),
         ("because nothing is known of them", employee("7").terminated()),
     ];
     for (what, gone) in gone {
@@ -83,7 +83,7 @@ fn who_moves_out_of_scope_is_never_a_leaver_whatever_the_record_says() {
             (State::OutOfScope, None, 0),
             "{what}"
         );
-        let why = world.entry("7").standing.message();
+        let why = world.entry("7").employment.message();
         assert!(why.starts_with("out of scope: ") && why.contains("; the record says: "), "{what}: {why}");
         world.midnight(hours(48));
         assert_eq!(world.state("7"), State::OutOfScope, "{what}: also without an answer");
@@ -107,14 +107,14 @@ fn who_leaves_and_falls_out_of_scope_in_one_answer_is_a_leaver_who_needs_approva
             "{what}"
         );
         assert!(world.left("7").baseline, "{what}: a human decides");
-        assert_eq!(world.entry("7").standing.leaves_scope.map(Out::as_str), Some(why), "{what}");
+        assert_eq!(world.entry("7").employment.leaves_scope.map(Out::as_str), Some(why), "{what}");
         let before = world.clone();
         world.poll(&[answer, sales("8")], hours(1));
         world.midnight(hours(48));
-        assert_eq!(world.entry("7").standing, before.entry("7").standing, "{what}: it stays so");
+        assert_eq!(world.entry("7").employment, before.entry("7").employment, "{what}: it stays so");
         world.poll(&[support("7"), sales("8")], hours(49));
         assert_eq!(
-            (world.state("7"), world.entry("7").standing.leaves_scope),
+            (world.state("7"), world.entry("7").employment.leaves_scope),
             (State::OutOfScope, None),
             "{what}: back"
         );
@@ -148,10 +148,10 @@ fn an_admin_who_puts_a_leaver_out_of_scope_by_name_or_by_edit_is_followed() {
     for (what, baseline) in [("a changed policy", Baseline::Now), ("a name in the list", Baseline::Settled)] {
         let mut world = over_sales(&[sales("7")]);
         world.poll(&[employee("7").terminated()], noon());
-        assert!(world.entry("7").standing.leaves_scope.is_some());
+        assert!(world.entry("7").employment.leaves_scope.is_some());
         (world.scope, world.baseline) = (without(Kind::Person, "7"), baseline);
         world.poll(&[employee("7").terminated()], hours(1));
-        assert_eq!((world.state("7"), world.entry("7").standing.left.clone()), (State::OutOfScope, None), "{what}");
+        assert_eq!((world.state("7"), world.entry("7").employment.left.clone()), (State::OutOfScope, None), "{what}");
     }
 }
 
@@ -170,7 +170,7 @@ fn a_standing_termination_ends_where_the_scope_does_and_its_run_no_longer_counts
     let mut world = over_sales(&[sales("7"), sales("8")]);
     world.poll(&[sales("7").terminated(), sales("8").terminated()], noon());
     let plan = world.edit(without(Kind::Person, "7"), &[sales("7").terminated(), sales("8").terminated()], hours(1));
-    assert_eq!((world.state("7"), world.entry("7").standing.left.clone()), (State::OutOfScope, None));
+    assert_eq!((world.state("7"), world.entry("7").employment.left.clone()), (State::OutOfScope, None));
     assert_eq!(plan.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(), [1]);
 }
 
@@ -304,12 +304,12 @@ fn limits_are_a_share_of_the_people_in_scope() {
 
 #[test]
 fn the_reasons_a_person_shows_fit_what_the_schema_takes() {
-    let mut standing = over_sales(&[sales("7")]).entry("7").standing.clone();
+    let mut employment = over_sales(&[sales("7")]).entry("7").employment.clone();
     for out in Out::all() {
         for why in Why::ALL {
             for (state, of, leaves) in [(State::OutOfScope, Some(out), None), (State::Terminated, None, Some(out))] {
-                (standing.state, standing.why, standing.out, standing.leaves_scope) = (state, why, of, leaves);
-                assert!(standing.message().chars().count() <= 320, "{}", standing.message());
+                (employment.state, employment.why, employment.out, employment.leaves_scope) = (state, why, of, leaves);
+                assert!(employment.message().chars().count() <= 320, "{}", employment.message());
             }
         }
     }
@@ -317,7 +317,7 @@ fn the_reasons_a_person_shows_fit_what_the_schema_takes() {
 
 // ---- Whatever comes ------------------------------------------------------------------------------------------------
 
-/// A policy's scope among those a story goes through.
+/// A policy's scope among those that the sequence goes through.
 fn scopes(which: u8) -> Rc<Scope> {
     match which {
         0 => Rc::default(),
@@ -361,23 +361,23 @@ proptest! {
 
             for (id, known) in &world.known {
                 let Some(entry) = &known.entry else { continue };
-                let standing = &entry.standing;
-                prop_assert_eq!(standing.state == State::OutOfScope, standing.out.is_some() && standing.why != Why::Conflict);
-                prop_assert!(standing.out.is_none() || standing.left.is_none(), "out of scope, and a leaver: {id}");
-                let Some(left) = &standing.left else { continue };
+                let employment = &entry.employment;
+                prop_assert_eq!(employment.state == State::OutOfScope, employment.out.is_some() && employment.why != Why::Conflict);
+                prop_assert!(employment.out.is_none() || employment.left.is_none(), "out of scope, and a leaver: {id}");
+                let Some(left) = &employment.left else { continue };
                 let was = before.known.get(id).and_then(|known| known.entry.as_ref());
-                let stood = was.is_some_and(|was| was.standing.left.is_some());
-                if stood || left.baseline {
+                let had_left = was.is_some_and(|was| was.employment.left.is_some());
+                if had_left || left.baseline {
                     continue; // stated before, or waits for a human
                 }
                 prop_assert_eq!(world.baseline, Baseline::Settled, "an edit alone: {}", id);
-                let in_scope = was.map_or(!world.scope.filters(), |was| was.standing.out.is_none());
+                let in_scope = was.map_or(!world.scope.filters(), |was| was.employment.out.is_none());
                 prop_assert!(in_scope, "was not in scope before: {id}");
                 let stated = answer.iter().flatten().find(|employee| employee.id == *id);
                 if let Some(employee) = stated {
-                    let seen = crate::scope::Known { connection: "hq", person: "", state: State::Terminated };
+                    let seen = crate::scope::ScopeSubject { connection: "hq", person: "", state: State::Terminated };
                     prop_assert_eq!(world.scope.out(employee, &seen), None, "{}", id);
-                    prop_assert!(entry.facts.said == Said::Mapped(Status::Terminated) || entry.facts.last_day.is_some());
+                    prop_assert!(entry.facts.reported_status == ReportedStatus::Mapped(Status::Terminated) || entry.facts.last_day.is_some());
                 }
             }
             let again = world.plan(answer.as_deref(), now);
@@ -393,7 +393,7 @@ proptest! {
         let mut world = ClusterInventory::settled();
         for (hour, (which, answer, edits)) in story.into_iter().enumerate() {
             let answer: Option<Vec<Employee>> = answer.map(|people| {
-                let works = |employee| Employee { said: Said::Mapped(Status::Active), last_day: None, ..employee };
+                let works = |employee| Employee { reported_status: ReportedStatus::Mapped(Status::Active), last_day: None, ..employee };
                 people.into_iter().map(works).collect()
             });
             if edits {
@@ -402,7 +402,7 @@ proptest! {
             world.baseline = if edits && answer.is_some() { Baseline::Now } else { Baseline::Settled };
             let plan = world.plan(answer.as_deref(), hours(i64::try_from(hour).unwrap()));
             world.write(&plan, usize::MAX);
-            prop_assert!(world.known.values().all(|known| known.entry.as_ref().unwrap().standing.left.is_none()));
+            prop_assert!(world.known.values().all(|known| known.entry.as_ref().unwrap().employment.left.is_none()));
             prop_assert!(plan.runs.is_empty());
         }
     }

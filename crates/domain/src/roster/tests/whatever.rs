@@ -27,19 +27,19 @@ proptest! {
 
             for change in &plan.changes {
                 let named = answer.iter().flatten().find(|employee| employee.id == change.id);
-                let left = |entry: &Entry| entry.standing.state == State::Terminated;
+                let left = |entry: &RosterEntry| entry.employment.state == State::Terminated;
                 let was = before.known.get(&change.id).and_then(|known| known.entry.as_ref()).is_some_and(left);
                 if left(&change.entry) && !was {
                     let facts = change.entry.facts;
-                    let said = facts.said == Said::Mapped(Status::Terminated);
+                    let said = facts.reported_status == ReportedStatus::Mapped(Status::Terminated);
                     prop_assert!(said || facts.last_day.is_some(), "a positive statement");
-                    prop_assert!(named.is_some() || facts.announced.is_some() || said || facts.said == Said::Silent);
+                    prop_assert!(named.is_some() || facts.announced.is_some() || said || facts.reported_status == ReportedStatus::Silent);
                     prop_assert!(world.baseline != Baseline::Awaited);
                 }
             }
             for run in &plan.runs {
                 let carried = world.known.values().filter(|known| {
-                    let left = known.entry.as_ref().and_then(|entry| entry.standing.left.as_ref());
+                    let left = known.entry.as_ref().and_then(|entry| entry.employment.left.as_ref());
                     left.is_some_and(|left| left.run.as_ref() == Some(&run.id))
                 });
                 prop_assert_eq!(carried.count(), run.leavers as usize);

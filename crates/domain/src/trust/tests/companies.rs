@@ -16,7 +16,7 @@ fn company(size: usize) -> Vec<Employee> {
         Employee {
             start: Some(civil::date(2012, 1, 2).saturating_add(days.days())),
             last_day: left.then(|| civil::date(2021, 1, 1).saturating_add((days / 2).days())),
-            said: Said::Mapped(if left { Status::Terminated } else { Status::Active }),
+            reported_status: ReportedStatus::Mapped(if left { Status::Terminated } else { Status::Active }),
             ..employee(1000 + n)
         }
     };
@@ -28,11 +28,11 @@ fn read(employees: Vec<Employee>) -> Read {
 }
 
 fn working(company: &mut [Employee]) -> impl Iterator<Item = &mut Employee> {
-    company.iter_mut().filter(|one| one.said == Said::Mapped(Status::Active))
+    company.iter_mut().filter(|one| one.reported_status == ReportedStatus::Mapped(Status::Active))
 }
 
 fn leave(one: &mut Employee) {
-    one.said = Said::Mapped(Status::Terminated);
+    one.reported_status = ReportedStatus::Mapped(Status::Terminated);
     one.last_day = Some(civil::date(2026, 2, 28));
 }
 
@@ -48,7 +48,7 @@ fn shift<T: Clone>(company: &mut [Employee], of: impl Fn(&mut Employee) -> &mut 
 }
 
 fn shift_dates(company: &mut [Employee]) {
-    shift(company, |one| &mut one.said);
+    shift(company, |one| &mut one.reported_status);
     shift(company, |one| &mut one.start);
     shift(company, |one| &mut one.last_day);
 }
@@ -98,12 +98,12 @@ fn ordinary_life_is_trusted_at_every_size() {
         }),
         ("a first day is corrected", |all| all[1].start = Some(civil::date(2013, 5, 6))),
         ("a termination is taken back", |all| {
-            all[3].said = Said::Mapped(Status::Active);
+            all[3].reported_status = ReportedStatus::Mapped(Status::Active);
             all[3].last_day = None;
         }),
         ("everybody who had left comes back for the season, in a new employment", |all| {
             for one in all.iter_mut().filter(|one| one.last_day.is_some()) {
-                one.said = Said::Mapped(Status::Active);
+                one.reported_status = ReportedStatus::Mapped(Status::Active);
                 one.start = Some(civil::date(2026, 3, 9));
                 one.last_day = None;
             }
@@ -128,12 +128,12 @@ fn a_column_that_moved_is_held_at_every_size() {
         let ids = found(&known, |all| shift(all, |one| &mut one.id));
         assert_eq!(ids.first(), Some(&"IdsReassigned"), "ids, of {size}");
         let without_first_days = |all: &mut Vec<Employee>| {
-            shift(all, |one| &mut one.said);
+            shift(all, |one| &mut one.reported_status);
             shift(all, |one| &mut one.last_day);
         };
         assert_eq!(found(&known, without_first_days), ["LeaversChanged"], "statuses and last days, of {size}");
         assert_eq!(
-            found(&known, |all| shift(all, |one| &mut one.said)),
+            found(&known, |all| shift(all, |one| &mut one.reported_status)),
             ["LeaversChanged"],
             "statuses alone, of {size}"
         );
@@ -158,7 +158,9 @@ fn another_tenant_with_the_same_numbers_is_held_at_every_size() {
 fn leavers_who_are_all_employed_again_are_held_at_every_size_where_more_than_two_had_left() {
     for known in companies() {
         let size = known.0;
-        let back = |all: &mut Vec<Employee>| all.iter_mut().for_each(|one| one.said = Said::Mapped(Status::Active));
+        let back = |all: &mut Vec<Employee>| {
+            all.iter_mut().for_each(|one| one.reported_status = ReportedStatus::Mapped(Status::Active))
+        };
         let expected: &[&str] = if size == 5 { &[] } else { &["LeaversChanged"] };
         assert_eq!(found(&known, back), expected, "of {size}");
     }
@@ -201,8 +203,8 @@ fn a_memory_of_before_people_were_remembered_knows_their_ids_alone() {
     let unknown = judge(read(moved.clone()), &old, &asked(), &bounds(), spring());
     assert!(unknown.is_ok(), "nothing to compare with");
     let people = company(40);
-    let standing = Asked { standing: &people, ..asked() };
-    assert_eq!(reasons(&judge(read(moved), &old, &standing, &bounds(), spring())), ["AddressesMoved"]);
+    let with_known = Asked { known_people: &people, ..asked() };
+    assert_eq!(reasons(&judge(read(moved), &old, &with_known, &bounds(), spring())), ["AddressesMoved"]);
     let next = judge(read(company(40)), &old, &asked(), &bounds(), spring()).expect("trusted").memory;
     assert_eq!(next, remembered(company(40)), "and from then on they are remembered");
 }
@@ -223,7 +225,7 @@ fn where_nothing_is_remembered_an_answer_is_compared_with_the_people_that_stand(
             ("a fifth have left at once", gone, vec!["ManyLeft"]),
             ("addresses that moved", moved, vec!["AddressesMoved"]),
         ] {
-            let asked = Asked { remembered: false, standing: &people, ..asked() };
+            let asked = Asked { remembered: false, known_people: &people, ..asked() };
             let judged = judge(read(answer), &fresh(), &asked, &bounds(), spring());
             assert_eq!(reasons(&judged), expected, "{what}, of {size}");
         }
@@ -233,25 +235,27 @@ fn where_nothing_is_remembered_an_answer_is_compared_with_the_people_that_stand(
 #[test]
 fn a_lost_memory_is_said_together_with_what_the_people_that_stand_show() {
     let people = company(40);
-    let asked = Asked { standing: &people, ..asked() };
+    let asked = Asked { known_people: &people, ..asked() };
     let fewer = people.iter().take(20).cloned().collect();
     let judged = judge(read(fewer), &fresh(), &asked, &bounds(), spring());
     assert_eq!(reasons(&judged), ["MemoryLost", "Shrunk"]);
 }
 
 fn anybody() -> impl Strategy<Value = Employee> {
-    let said = prop_oneof![
-        Just(Said::Silent),
-        Just(Said::Unmapped),
-        Just(Said::Mapped(Status::Active)),
-        Just(Said::Mapped(Status::Leave)),
-        Just(Said::Mapped(Status::Terminated)),
+    let reported_status = prop_oneof![
+        Just(ReportedStatus::Silent),
+        Just(ReportedStatus::Unmapped),
+        Just(ReportedStatus::Mapped(Status::Active)),
+        Just(ReportedStatus::Mapped(Status::Leave)),
+        Just(ReportedStatus::Mapped(Status::Terminated)),
     ];
     let date = || proptest::option::of((0_i32..4000).prop_map(|n| civil::date(2020, 1, 1).saturating_add(n.days())));
-    (0_usize..10_000, 0_usize..40, said, date(), date()).prop_map(|(id, address, said, start, last_day)| {
-        let work_email = if address == 0 { String::new() } else { format!("p{address}@example.com") };
-        Employee { said, start, last_day, work_email, ..employee(id) }
-    })
+    (0_usize..10_000, 0_usize..40, reported_status, date(), date()).prop_map(
+        |(id, address, reported_status, start, last_day)| {
+            let work_email = if address == 0 { String::new() } else { format!("p{address}@example.com") };
+            Employee { reported_status, start, last_day, work_email, ..employee(id) }
+        },
+    )
 }
 
 proptest! {
@@ -269,8 +273,8 @@ proptest! {
         let judged = judge(read(people.clone()), &memory, &asked(), &bounds, later);
         prop_assert_eq!(reasons(&judged), Vec::<&str>::new());
         if from_people {
-            let standing = Asked { standing: &people, ..first_asked };
-            let judged = judge(read(people.clone()), &fresh(), &standing, &bounds, then);
+            let with_known = Asked { known_people: &people, ..first_asked };
+            let judged = judge(read(people.clone()), &fresh(), &with_known, &bounds, then);
             prop_assert_eq!(reasons(&judged), Vec::<&str>::new());
         }
     }

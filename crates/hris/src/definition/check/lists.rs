@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::words::Search;
-use super::super::{Code, Ends, Export, List, Paging, Request, Step, Together};
+use super::super::{Code, Ends, Export, List, PageCounter, Paging, Request, Together};
 use super::Check;
 use crate::template;
 use domain::quote::quoted;
@@ -136,7 +136,7 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn step(&mut self, place: &str, step: &Step, total: bool, pages: bool) {
+    pub(super) fn step(&mut self, place: &str, step: &PageCounter, total: bool, pages: bool) {
         match &step.ends {
             Ends::Short if step.size.is_none() => self.say(format!("{place}.ends"), "short needs a size"),
             Ends::Total | Ends::CheckedTotal if !total => {

@@ -15,12 +15,15 @@ fn file(lines: &[(u32, &str)]) -> String {
 async fn said(source: &Source, cache: &mut FetchCache) -> Vec<String> {
     crate::check(source).unwrap();
     match look(source, &NEAR, LONG, TODAY, cache).await {
-        Ok(Answer::New(read)) => {
+        Ok(Fetched::New(read)) => {
             assert!(read.part);
             cache.believed();
             settle(source, &NEAR, cache).await.unwrap();
-            let mut said: Vec<_> =
-                read.employees.iter().map(|employee| format!("{} {}", employee.id, employee.said.as_str())).collect();
+            let mut said: Vec<_> = read
+                .employees
+                .iter()
+                .map(|employee| format!("{} {}", employee.id, employee.reported_status.as_str()))
+                .collect();
             said.sort();
             said
         }

@@ -65,7 +65,7 @@ async fn an_answer_that_was_not_believed_is_read_again_and_an_older_one_is_what_
     assert_eq!(believe(&source, &mut cache).await, found(["1", "2"]), "held before, in case it was accepted");
     fs::remove_file(server.folder().join("people_2026-03-09.csv")).unwrap();
     server.put("people_2026-03-01.csv", people([1]), 0);
-    let Ok(Answer::New(read)) = look(&source, &NEAR, LONG, TODAY, &mut cache).await else { panic!("not read") };
+    let Ok(Fetched::New(read)) = look(&source, &NEAR, LONG, TODAY, &mut cache).await else { panic!("not read") };
     assert_eq!(read.delivered.dated, Some(jiff::civil::date(2026, 3, 1).at(0, 0, 0, 0)), "the gate refuses it");
     assert!(read.delivered.at.is_some() && !read.part);
 }

@@ -5,37 +5,37 @@ use std::sync::{Mutex, PoisonError};
 
 use kube::ResourceExt;
 
-use super::poll::Seen;
+use super::poll::ResponseSummary;
 use crate::api::HRConnection;
 use domain::trust::Snapshot;
 use hris::FetchCache;
 
 /// What is known of one connection's files.
 #[derive(Default)]
-pub struct Known {
+pub struct FileMemory {
     /// Uid and fingerprint of the source it is about.
     of: String,
     /// Which files were read, and what became of them.
     pub(super) cache: FetchCache,
     /// What the believed answer showed.
-    pub(super) seen: Option<Seen>,
+    pub(super) seen: Option<ResponseSummary>,
 }
 
 /// What is known of all of them, by name.
 #[derive(Default)]
-pub struct FetchCaches(Mutex<HashMap<String, Known>>);
+pub struct FetchCaches(Mutex<HashMap<String, FileMemory>>);
 
 impl FetchCaches {
     /// Takes what is known of a connection, for as long as its poll lasts. A poll that ends in a fault brings nothing
     /// back, and the next one reads everything.
-    pub(super) fn take(&self, connection: &HRConnection, source: &str) -> Known {
+    pub(super) fn take(&self, connection: &HRConnection, source: &str) -> FileMemory {
         let of = format!("{}/{source}", connection.uid().unwrap_or_default());
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection.name_any());
-        taken.filter(|known| known.of == of).unwrap_or_else(|| Known { of, ..Known::default() })
+        taken.filter(|known| known.of == of).unwrap_or_else(|| FileMemory { of, ..FileMemory::default() })
     }
 
     /// Brings it back.
-    pub(super) fn put(&self, connection: &HRConnection, known: Known) {
+    pub(super) fn put(&self, connection: &HRConnection, known: FileMemory) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.name_any(), known);
     }
 }
@@ -51,7 +51,7 @@ pub(super) fn afresh(connection: &HRConnection, asked_for: bool, snapshot: Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::employee::{Employee, HrId, Read, Said, Status};
+    use domain::employee::{Employee, HrId, Read, ReportedStatus, Status};
     use domain::trust::{Asked, Bounds, Memory, judge};
 
     fn connection(answer: Option<&str>) -> HRConnection {
@@ -67,7 +67,12 @@ mod tests {
     }
 
     fn snapshot() -> Snapshot {
-        let ada = Employee::new(HrId("7".into()), "Ada".into(), "ada@example.com".into(), Said::Mapped(Status::Active));
+        let ada = Employee::new(
+            HrId("7".into()),
+            "Ada".into(),
+            "ada@example.com".into(),
+            ReportedStatus::Mapped(Status::Active),
+        );
         let read = Read { employees: vec![ada], ..Read::default() };
         let bounds = Bounds {
             max_shrink: 10,
@@ -77,7 +82,7 @@ mod tests {
             always_present: vec![],
             sentinels: vec![],
         };
-        let asked = Asked { source: "source", remembered: false, accepted: None, standing: &[] };
+        let asked = Asked { source: "source", remembered: false, accepted: None, known_people: &[] };
         judge(read, &Memory::fresh(&[1; 32]), &asked, &bounds, jiff::Timestamp::UNIX_EPOCH).unwrap().snapshot
     }
 
@@ -106,7 +111,7 @@ mod tests {
             (known, fresh)
         };
         let (mut known, _) = fresh("source");
-        known.seen = Some(Seen::of(&Read::default(), jiff::Timestamp::UNIX_EPOCH));
+        known.seen = Some(ResponseSummary::of(&Read::default(), jiff::Timestamp::UNIX_EPOCH));
         knowledge.put(&connection, known);
         let (known, nothing) = fresh("source");
         assert!(!nothing);

@@ -1,20 +1,26 @@
-//! What is sealed of a Revocation: the story as it tells it, without any name, address or salt.
+//! What is sealed of a Revocation: what its status says, without any name, address or salt.
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::api::{Person, Revocation, revocation};
-use crate::control::owned_status::Part;
+use crate::control::owned_status::ControlStatus;
 use domain::employee::HrId;
-use domain::evidence::{self, GENESIS, Story};
+use domain::evidence::{self, GENESIS, RecordBody};
 
-/// The story as the Revocation tells it, without any name, address or salt.
-pub fn of(revocation: &Revocation, part: &Part, person: Option<&Person>, rule: &str, sealed: Timestamp) -> Story {
+/// What the status of the Revocation says, without any name, address or salt.
+pub fn of(
+    revocation: &Revocation,
+    part: &ControlStatus,
+    person: Option<&Person>,
+    rule: &str,
+    sealed: Timestamp,
+) -> RecordBody {
     let status = revocation.status.clone().unwrap_or_default();
     let instants = part.instants.clone().unwrap_or_default();
     let planned = part.plan.iter().flat_map(|plan| &plan.remaining);
     let action = |target: &revocation::Target| target.action.as_str().to_owned();
-    Story {
+    RecordBody {
         revocation: revocation.name_any(),
         operation: revocation.spec.operation.as_str().to_owned(),
         phase: part.phase.map(|phase| phase.as_str().to_owned()).unwrap_or_default(),
@@ -63,7 +69,7 @@ pub fn of(revocation: &Revocation, part: &Part, person: Option<&Person>, rule: &
 }
 
 /// Who approved this very plan.
-fn approver(revocation: &Revocation, part: &Part) -> Option<String> {
+fn approver(revocation: &Revocation, part: &ControlStatus) -> Option<String> {
     let approval = revocation.spec.approval.as_ref()?;
     (part.plan.as_ref()?.hash == approval.plan_hash).then(|| approval.by.clone())
 }
