@@ -14,7 +14,7 @@ use jiff::civil::Date;
 pub use self::form::{EndDate, Meaning};
 pub(super) use self::form::{Form, Rule, Statuses, Test, Types};
 pub(super) use self::texts::scientific;
-use self::texts::{Shared, address, count, cut, hr_id, id_of_address, text};
+use self::texts::{SharedTexts, address, count, cut, hr_id, id_of_address, text};
 use super::dates::{self, Day, NoDate};
 use super::row::{Row, Slot};
 use domain::employee::{
@@ -34,7 +34,7 @@ pub(super) struct Mapper {
     read: Read,
     filled: BTreeSet<Slot>,
     word: String,
-    shared: Shared,
+    shared: SharedTexts,
     columns: Vec<Column>,
 }
 

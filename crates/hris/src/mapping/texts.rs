@@ -22,26 +22,26 @@ const LONGEST_TEXT: usize = 256;
 
 /// The texts that many people share, each held once for all of them.
 #[derive(Default)]
-pub(super) struct Shared(HashSet<Known, RandomState>);
+pub(super) struct SharedTexts(HashSet<ByText, RandomState>);
 
 /// One of them, found by what it says.
 #[derive(PartialEq, Eq, Hash)]
-struct Known(SharedText);
+struct ByText(SharedText);
 
-impl Borrow<str> for Known {
+impl Borrow<str> for ByText {
     fn borrow(&self) -> &str {
         &self.0
     }
 }
 
-impl Shared {
+impl SharedTexts {
     /// The one that says this.
     pub(super) fn of(&mut self, text: &str) -> SharedText {
-        if let Some(Known(known)) = self.0.get(text) {
+        if let Some(ByText(known)) = self.0.get(text) {
             return Arc::clone(known);
         }
         let new = SharedText::new(text.into());
-        self.0.insert(Known(Arc::clone(&new)));
+        self.0.insert(ByText(Arc::clone(&new)));
         new
     }
 }
