@@ -1,7 +1,5 @@
 //! One person through one pass: with a new statement about them, or without.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -296,7 +294,7 @@ fn profile(employee: &Employee, manager: Option<String>) -> Profile {
     let address = Some(&employee.work_email).filter(|address| (1..=MAX_ADDRESS_LEN).contains(&address.chars().count()));
     let mut texts = Texts::default();
     for kept in Text::all_kept() {
-        texts.set(kept, employee.text(kept).and_then(text).map(Arc::from));
+        texts.set(kept, employee.text(kept).and_then(text).map(Box::from));
     }
     Profile { display_name: text(&employee.name), work_email: address.cloned(), texts, manager }
 }
