@@ -178,12 +178,12 @@ async fn an_admin_accepts_exactly_the_answer_that_was_held() {
     rollcall.file(&rollcall.staff(1..11).csv()).await;
     let held = rollcall.poll().await.status.unwrap().last_attempt.unwrap();
     assert_eq!(held.outcome, "Shrunk");
-    let digest = held.answer.expect("a whole answer has a digest");
+    let digest = held.response.expect("a whole response has a digest");
 
-    rollcall.succeeds(&["accept", &rollcall.connection, "--answer", &digest]);
+    rollcall.succeeds(&["accept", &rollcall.connection, "--response", &digest]);
     rollcall.file(&rollcall.staff(1..9).csv()).await;
     let other = rollcall.poll().await.status.unwrap().last_attempt.unwrap();
-    assert_eq!(other.outcome, "Shrunk", "another answer is not accepted by it");
+    assert_eq!(other.outcome, "Shrunk", "another response is not accepted by it");
 
     rollcall.file(&rollcall.staff(1..11).csv()).await;
     let accepted = rollcall.poll().await.status.unwrap();

@@ -57,7 +57,7 @@ poll() { # ask for a poll now and wait until it was answered
   ours annotate hrconnection hq "rollcall.dev/requestedAt=$at" --overwrite >/dev/null
   until_holds "the poll" 60 is_field hrconnection hq .status.lastHandledReconcileAt "$at"
 }
-believed() { [[ $(field syncpolicy everyone .status.answer) == "$(field hrconnection hq .status.lastTrusted.answer)" && -n $(field syncpolicy everyone .status.answer) ]]; }
+believed() { [[ $(field syncpolicy everyone .status.response) == "$(field hrconnection hq .status.lastTrusted.response)" && -n $(field syncpolicy everyone .status.response) ]]; }
 settled() { # the policy has taken its baseline under the spec it has now
   [[ $(field syncpolicy everyone .status.observedGeneration) == "$(field syncpolicy everyone .metadata.generation)" ]] &&
     [[ $(field syncpolicy everyone '.status.conditions[?(@.type=="Baseline")].reason') == Settled ]] && believed

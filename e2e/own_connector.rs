@@ -109,7 +109,7 @@ async fn a_definition_of_ones_own_is_read_again_with_every_poll() {
     let _sync = rollcall.sync().await;
     let vendor = Vendor::with(1..11, FIRST).await;
     connect(&rollcall, &vendor).await;
-    let first = rollcall.poll().await.status.unwrap().last_trusted.expect("a trusted answer");
+    let first = rollcall.poll().await.status.unwrap().last_trusted.expect("a trusted response");
     assert_eq!(first.employees, 10);
     let again = rollcall.poll().await.status.unwrap().last_trusted.unwrap();
     assert_eq!(again.source, first.source);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// Where a part of the operator stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Layer {
     /// The crate that reads HR systems, and the one that plays them.
     Hris,
     Api,
@@ -21,14 +21,14 @@ enum Place {
     Main,
 }
 
-fn place(part: &str) -> Place {
+fn place(part: &str) -> Layer {
     match part {
-        "hris" | "fake_hr" => Place::Hris,
-        "api" => Place::Api,
-        "sync" | "control" | "revoke" => Place::Command,
-        "cli" => Place::Cli,
-        "main" => Place::Main,
-        _ => Place::Shared,
+        "hris" | "fake_hr" => Layer::Hris,
+        "api" => Layer::Api,
+        "sync" | "control" | "revoke" => Layer::Command,
+        "cli" => Layer::Cli,
+        "main" => Layer::Main,
+        _ => Layer::Shared,
     }
 }
 
@@ -37,12 +37,12 @@ fn may_import(from: &str, to: &str) -> bool {
         return true;
     }
     match (place(from), place(to)) {
-        (Place::Hris | Place::Api, _) => false,
-        (Place::Shared, to) => to == Place::Api,
+        (Layer::Hris | Layer::Api, _) => false,
+        (Layer::Shared, to) => to == Layer::Api,
         // Only sync and cli talk to HR systems.
-        (Place::Command, to) => matches!(to, Place::Api | Place::Shared) || (from == "sync" && to == Place::Hris),
-        (Place::Cli, to) => to != Place::Main,
-        (Place::Main, to) => matches!(to, Place::Cli | Place::Shared),
+        (Layer::Command, to) => matches!(to, Layer::Api | Layer::Shared) || (from == "sync" && to == Layer::Hris),
+        (Layer::Cli, to) => to != Layer::Main,
+        (Layer::Main, to) => matches!(to, Layer::Cli | Layer::Shared),
     }
 }
 

@@ -155,8 +155,10 @@ async fn trusted(rollcall: &Installation) -> bool {
 async fn written(rollcall: &Installation) {
     let policies: Api<SyncPolicy> = rollcall.api();
     let many = Duration::from_secs(600);
-    within(many, "every Person is written", || async { policies.get(POLICY).await.unwrap().status?.answer.map(drop) })
-        .await;
+    within(many, "every Person is written", || async {
+        policies.get(POLICY).await.unwrap().status?.response.map(drop)
+    })
+    .await;
 }
 
 /// What the API server takes at best: the very Persons that sync wrote, created and their status applied again.

@@ -40,9 +40,9 @@ pub fn figures() -> Vec<Figure> {
         },
         explains("poll of 100,000 over loopback", took, "s"),
         explains("bare download and parse of the same bytes", bare_took, "s"),
-        explains("bytes of that answer", bytes / MIB, "MiB"),
+        explains("bytes of that response", bytes / MIB, "MiB"),
         Figure {
-            figure: "peak memory of that poll, of the bytes of the answer",
+            figure: "peak memory of that poll, of the bytes of the response",
             value: peak / bytes,
             unit: "×",
             bar: Some(("at most", 2.5)),

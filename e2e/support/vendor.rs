@@ -1,23 +1,16 @@
 //! An HR system behind TLS that nobody knows but its own customer: its tokens are signed for by a refresh token, which
 //! is another one after each use.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::serve::Listener;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use test_tls::{Authority, TlsListener};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::server::TlsStream;
 
 /// What happens elsewhere before a sign-in is answered.
 type Meanwhile = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
@@ -50,17 +43,12 @@ impl Vendor {
         let system =
             System { people: people.collect(), refresh: refresh.into(), signed_in: 0, asked: 0, meanwhile: None };
         let system = Arc::new(Mutex::new(system));
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(pair.signing_key.serialize_der()).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        let config = config.with_single_cert(vec![pair.cert.der().clone()], key).unwrap();
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://localhost:{}", tcp.local_addr().unwrap().port());
-        let guarded = Guarded { tcp, tls: TlsAcceptor::from(Arc::new(config)) };
+        let authority = Authority::new();
+        let listener = TlsListener::bind(authority.server("localhost", None)).await;
+        let url = format!("https://localhost:{}", listener.port());
         let router = Router::new().fallback(answer).with_state(system.clone());
-        let task = tokio::spawn(async move { axum::serve(guarded, router).await.unwrap() });
-        Self { url, authority: pair.cert.pem(), system, task }
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, authority: authority.pem().to_owned(), system, task }
     }
 
     /// The one refresh token it takes.
@@ -145,28 +133,4 @@ async fn answer(State(system): State<Arc<Mutex<System>>>, request: Request) -> R
         .header("content-type", "application/json")
         .body(Body::from(answer.to_string()))
         .unwrap()
-}
-
-/// Accepts connections once TLS is agreed on.
-struct Guarded {
-    tcp: TcpListener,
-    tls: TlsAcceptor,
-}
-
-impl Listener for Guarded {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let (stream, address) = self.tcp.accept().await.unwrap();
-            if let Ok(stream) = self.tls.accept(stream).await {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.tcp.local_addr()
-    }
 }

@@ -1,7 +1,5 @@
 //! A mutating admission webhook as platforms have them: HTTPS on loopback, which answers every request with one patch.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderName, header};
@@ -10,11 +8,8 @@ use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::Client;
 use kube::api::{Api, DeleteParams, PostParams};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use test_tls::{Authority, TlsListener};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::objects::object;
 
@@ -28,10 +23,10 @@ pub struct Webhook {
 impl Webhook {
     /// Patches every new pod of a namespace by these operations of a JSON patch.
     pub async fn on_pods(admin: &Client, namespace: &str, name: &str, patch: Value) -> Self {
-        let certificate = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let authority = Authority::new();
         let mut tasks = JoinSet::new();
-        let url = serve(&certificate, patch, &mut tasks).await;
-        let bundle = data_encoding::BASE64.encode(certificate.cert.pem().as_bytes());
+        let url = serve(&authority, &patch, &mut tasks).await;
+        let bundle = data_encoding::BASE64.encode(authority.pem().as_bytes());
         let name = format!("{name}.{namespace}.example.com");
         let configuration: MutatingWebhookConfiguration = object(json!({
             "metadata": {"name": name},
@@ -54,31 +49,12 @@ impl Webhook {
 }
 
 /// Answers reviews over TLS, and gives the address.
-async fn serve(certificate: &rcgen::CertifiedKey<rcgen::KeyPair>, patch: Value, tasks: &mut JoinSet<()>) -> String {
-    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let inside = plain.local_addr().unwrap();
+async fn serve(authority: &Authority, patch: &Value, tasks: &mut JoinSet<()>) -> String {
+    let listener = TlsListener::bind(authority.server("127.0.0.1", None)).await;
+    let url = format!("https://127.0.0.1:{}/", listener.port());
     let patch = data_encoding::BASE64.encode(patch.to_string().as_bytes());
     let app = Router::new().route("/", post(move |body: Bytes| std::future::ready(review(&body, &patch))));
-    tasks.spawn(async move { axum::serve(plain, app).await.unwrap() });
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certificate.signing_key.serialize_der()));
-    let config =
-        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.cert.der().clone()], key);
-    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}/", listener.local_addr().unwrap());
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            connections.spawn(async move {
-                if let (Ok(mut outside), Ok(mut inside)) =
-                    (acceptor.accept(stream).await, TcpStream::connect(inside).await)
-                {
-                    tokio::io::copy_bidirectional(&mut outside, &mut inside).await.ok();
-                }
-            });
-        }
-    });
+    tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
     url
 }
 

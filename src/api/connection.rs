@@ -319,7 +319,7 @@ pub struct Attempt {
     /// complete response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    pub answer: Option<String>,
+    pub response: Option<String>,
     /// All findings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 512)))]
@@ -334,7 +334,7 @@ pub struct Trusted {
     pub time: Timestamp,
     /// Digest of the response.
     #[schemars(length(max = 64))]
-    pub answer: String,
+    pub response: String,
     /// For a file of an SFTP server: when it was written, by that server's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Timestamp>,

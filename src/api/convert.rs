@@ -9,7 +9,7 @@ use super::revocation::Phase;
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::employee::HrId;
 use domain::gate::{Facts, Hold, LeaverStatus};
-use domain::ledger::{Allowance, Asked, Ledger, Limits, allowed_people};
+use domain::ledger::{Allowance, CountedPlan, Ledger, Limits, allowed_people};
 use domain::ownership::{Index, PersonFacts, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
 use domain::roster::{self, Access, person_name};
@@ -118,7 +118,7 @@ pub fn rule(policy: &SyncPolicy) -> String {
     format!("{}/termination", policy.metadata.name.as_deref().unwrap_or_default())
 }
 
-/// Whether the newest answer of a connection is trusted, and no older than the connection allows.
+/// Whether the newest response of a connection is trusted, and no older than the connection allows.
 #[must_use]
 pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
     let Some(status) = &connection.status else { return false };
@@ -140,7 +140,7 @@ pub struct LiveObjects<'a> {
     pub person: Option<&'a Person>,
     /// Its policy; a policy that is gone only observes.
     pub policy: Option<&'a SyncPolicy>,
-    /// Whether the connections' newest answers are trusted.
+    /// Whether the connections' newest responses are trusted.
     pub trusted: bool,
     /// The ledger; `None` if it could not be read, which stops.
     pub ledger: Option<&'a Ledger>,
@@ -289,11 +289,11 @@ pub fn plan_read(revocation: &Revocation, rule: &str) -> Option<Plan> {
 
 /// The plan a Revocation shows, as it is counted; `None` as long as none is shown.
 #[must_use]
-pub fn asked(revocation: &Revocation) -> Option<Asked> {
+pub fn asked(revocation: &Revocation) -> Option<CountedPlan> {
     let plan = shown(revocation)?;
     let objects = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
     let uid = revocation.metadata.uid.clone()?;
-    (!plan.hash.is_empty()).then(|| Asked::new(&uid, &plan.hash, objects))
+    (!plan.hash.is_empty()).then(|| CountedPlan::new(&uid, &plan.hash, objects))
 }
 
 fn shown(revocation: &Revocation) -> Option<&revocation::Plan> {

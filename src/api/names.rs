@@ -16,7 +16,7 @@ pub const REQUESTED_AT: &str = "rollcall.dev/requestedAt";
 /// On a Secret: the one key that sync may write, because the source replaces what it holds with each use.
 pub const ROTATES: &str = "rollcall.dev/rotates";
 
-/// Accepts exactly one held answer of an HRConnection, by its digest.
+/// Accepts exactly one held response of an HRConnection, by its digest.
 pub const ACCEPT: &str = "rollcall.dev/accept";
 
 /// Asks for a new attempt of a Revocation that failed; any value it has not had before.
@@ -43,7 +43,7 @@ pub const SHAPE: &str = "rollcall.dev/shape";
 /// Any value of this label on an object keeps the revoker away from it, whatever it says.
 pub const BREAK_GLASS: &str = "rollcall.dev/break-glass";
 
-/// Custom verb that approving a plan and accepting an answer need.
+/// Custom verb that approving a plan and accepting a response need.
 pub const APPROVE_VERB: &str = "approve";
 
 /// Global stop, ledger and evidence: ConfigMaps in the operator's namespace.

@@ -280,7 +280,7 @@ pub struct SyncPolicyStatus {
     /// Digest of the response that the Persons show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    pub answer: Option<String>,
+    pub response: Option<String>,
 }
 
 /// One run with leavers. Control counts it once all of its leavers are known.

@@ -304,7 +304,7 @@ pub struct Instants {
     /// When the termination took effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<Timestamp>,
-    /// When a trusted answer said so.
+    /// When a trusted response said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Timestamp>,
     /// When every gate was first open, in UTC.

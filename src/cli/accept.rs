@@ -17,30 +17,30 @@ use crate::kube::calls;
 pub struct Options {
     /// Name of the HRConnection
     connection: String,
-    /// Digest of the held response: `status.lastAttempt.answer` of the connection. It covers ids, statuses, dates and addresses
+    /// Digest of the held response: `status.lastAttempt.response` of the connection. It covers ids, statuses, dates and addresses
     #[arg(long, value_name = "DIGEST")]
-    answer: String,
+    response: String,
     #[command(flatten)]
     cluster: Cluster,
 }
 
-/// Shows what was found in the held answer, and names it as accepted.
+/// Shows what was found in the held response, and names it as accepted.
 ///
 /// # Flow          read, compare the digest with the newest attempt's, annotate, ask for a read now
-/// # Guarantees    only an answer with this digest is trusted for it: when an id, a status, a date or an address is
-///                 another by then, the trust gate judges that answer by itself; a title or a department may change
+/// # Guarantees    only a response with this digest is trusted for it: when an id, a status, a date or an address is
+///                 another by then, the trust gate judges that response by itself; a title or a department may change
 /// # Assumptions   an admission policy asks for the verb `approve`
 /// # Errors        the digest is not the newest attempt's; whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let api: Api<HRConnection> = Api::namespaced(options.cluster.client().await?, options.cluster.namespace());
     let connection = ask("read the HRConnection", api.get(&options.connection)).await?;
     let attempt = connection.status.as_ref().and_then(|status| status.last_attempt.as_ref());
-    let held = held(attempt, &options.answer).map_err(Failure::Refused)?;
-    say(&format!("Response {} of {} is held: {}", options.answer, options.connection, plain(&held.outcome)));
+    let held = held(attempt, &options.response).map_err(Failure::Refused)?;
+    say(&format!("Response {} of {} is held: {}", options.response, options.connection, plain(&held.outcome)));
     for finding in &held.findings {
         say(&format!("  {}", plain(finding)));
     }
-    let patch = Patch::Merge(annotations(&options.answer, &calls::now().to_string()));
+    let patch = Patch::Merge(annotations(&options.response, &calls::now().to_string()));
     ask("accept the response", api.patch(&options.connection, &PatchParams::default(), &patch)).await?;
     say(
         "Accepted. The source is read again now. The response is trusted if ids, statuses, dates and addresses are still the same.",
@@ -48,10 +48,10 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The newest attempt, if it is a held answer of this digest; or why not.
+/// The newest attempt, if it is a held response of this digest; or why not.
 fn held<'a>(attempt: Option<&'a Attempt>, digest: &str) -> Result<&'a Attempt, String> {
     let attempt = attempt.ok_or("this connection has not been read yet")?;
-    match attempt.answer.as_deref() {
+    match attempt.response.as_deref() {
         None => Err(format!(
             "the newest attempt ({}) got no complete response, so there is nothing to accept",
             attempt.outcome
@@ -76,17 +76,17 @@ mod tests {
 
     #[test]
     fn only_the_newest_held_answer_is_accepted() {
-        let attempt = |outcome: &str, answer: Option<&str>| Attempt {
+        let attempt = |outcome: &str, digest: Option<&str>| Attempt {
             time: Timestamp::UNIX_EPOCH,
             outcome: outcome.into(),
-            answer: answer.map(Into::into),
+            response: digest.map(Into::into),
             findings: vec![],
         };
         let cases = [
             ("held, and named", Some(attempt("Shrunk", Some("7f3a"))), true),
-            ("another answer has come since", Some(attempt("Shrunk", Some("9b00"))), false),
+            ("another response has come since", Some(attempt("Shrunk", Some("9b00"))), false),
             ("trusted already", Some(attempt("Trusted", Some("7f3a"))), false),
-            ("there was no whole answer", Some(attempt("Timeout", None)), false),
+            ("there was no whole response", Some(attempt("Timeout", None)), false),
             ("never read", None, false),
         ];
         for (situation, attempt, accepted) in cases {

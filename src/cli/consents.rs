@@ -9,7 +9,7 @@ use super::cluster::Cluster;
 use super::terminal::{plain, say, table};
 use super::{Failure, ask};
 use crate::api::names;
-use crate::kube::revoker::{self, Record};
+use crate::kube::revoker::{self, RevokerCheck};
 
 /// Key of the number of namespaces that the table has no room for.
 const OMITTED: &str = "omitted";
@@ -55,9 +55,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 
 /// Whether the revoker was proved able to run.
 fn revoker_shown(text: Option<&str>) -> String {
-    match text.and_then(|text| serde_json::from_str::<Record>(text).ok()) {
-        Some(Record { ready: true, at, .. }) => format!("The revoker ran successfully at {at:.0}."),
-        Some(Record { message, at, .. }) => format!("The revoker could not run at {at:.0}: {message}"),
+    match text.and_then(|text| serde_json::from_str::<RevokerCheck>(text).ok()) {
+        Some(RevokerCheck { ready: true, at, .. }) => format!("The revoker ran successfully at {at:.0}."),
+        Some(RevokerCheck { message, at, .. }) => format!("The revoker could not run at {at:.0}: {message}"),
         None => "The check whether the revoker can run has not finished yet.".to_owned(),
     }
 }

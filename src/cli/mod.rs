@@ -142,7 +142,7 @@ pub enum Failure {
     Server {
         /// What was being done.
         doing: &'static str,
-        /// Code of the answer; 0 where there was none.
+        /// Code of the response; 0 where there was none.
         code: u16,
         /// The server's words.
         message: String,

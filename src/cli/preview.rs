@@ -41,9 +41,9 @@ use hris::{self, Progress, RefreshTokenStore, Source};
 
 /// The manifests cannot be used.
 const MANIFESTS: u8 = 2;
-/// The answer is not believed.
+/// The response is not believed.
 const HELD: u8 = 3;
-/// There is no answer.
+/// There is no response.
 const NO_ANSWER: u8 = 4;
 /// Why a source is not asked.
 const NOT_ROTATED: &str = "the source replaces its refresh token with each use, which locks out everybody else who uses the \
@@ -114,7 +114,7 @@ enum Only {
 /// Reads the source and shows what is in it.
 ///
 /// # Errors
-/// With a code of its own: manifests that cannot be used, no answer, or one that is not believed.
+/// With a code of its own: manifests that cannot be used, no response, or one that is not believed.
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let manifests = Manifests::read(options)?;
     let wrong = |fault: Fault| ended(MANIFESTS, fault.to_string());

@@ -10,13 +10,10 @@ use serde_json::{Value, json};
 
 use super::approve::{find, name, plans, show, who, whoami};
 use super::cluster::Cluster;
-use super::terminal::{confirm, plain, say};
+use super::terminal::{confirm, plain, reason, say};
 use super::{Failure, ask};
 use crate::api::revocation::RevocationStatus;
 use crate::api::{Person, Revocation};
-
-/// Longest reason.
-const MAX_REASON_LEN: usize = 256;
 
 /// Options of `rollcall reject`.
 #[derive(Debug, Args)]
@@ -39,15 +36,6 @@ pub struct Options {
     yes: bool,
     #[command(flatten)]
     cluster: Cluster,
-}
-
-fn reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match text.chars().count() {
-        0 => Err("the reason is empty".to_owned()),
-        length if length > MAX_REASON_LEN => Err(format!("at most {MAX_REASON_LEN} characters")),
-        _ => Ok(text.to_owned()),
-    }
 }
 
 /// Shows what is rejected, asks, and writes each decision.

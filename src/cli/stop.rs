@@ -11,14 +11,12 @@ use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
-use super::terminal::say;
+use super::terminal::{reason, say};
 use super::{Failure, ask};
 use crate::api::names;
 
 /// Field manager of what a human writes here.
 const MANAGER: &str = "kubectl-rollcall";
-/// Longest reason.
-const MAX_REASON_LEN: usize = 256;
 
 /// Options of `rollcall stop`.
 #[derive(Debug, Args)]
@@ -26,29 +24,19 @@ pub struct Options {
     #[command(flatten)]
     cluster: Cluster,
     #[command(flatten)]
-    wish: Wish,
+    wish: Choice,
 }
 
 /// Stop, or go on.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct Wish {
+struct Choice {
     /// Stop everything; the reason is shown in conditions
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
     /// Lift the stop; what waits is checked against every gate again
     #[arg(long)]
     lift: bool,
-}
-
-/// A reason that says something.
-fn reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match text.chars().count() {
-        0 => Err("the reason is empty".to_owned()),
-        length if length > MAX_REASON_LEN => Err(format!("at most {MAX_REASON_LEN} characters")),
-        _ => Ok(text.to_owned()),
-    }
 }
 
 /// Writes the reason into the ConfigMap, or lifts the stop that stands there.
@@ -118,14 +106,6 @@ async fn create(api: &Api<ConfigMap>, data: &[(&str, &str)]) -> Result<(), Failu
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stop_says_why() {
-        assert_eq!(reason(" HR is being moved "), Ok("HR is being moved".to_owned()));
-        for text in ["", "  ", &"x".repeat(257)] {
-            assert!(reason(text).is_err(), "{text:?}");
-        }
-    }
 
     #[test]
     fn lifting_names_the_very_stop_that_is_lifted() {

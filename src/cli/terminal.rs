@@ -7,6 +7,9 @@ use comfy_table::presets::NOTHING;
 
 use super::Failure;
 
+/// Longest reason for a stop or a rejection, in characters.
+const MAX_REASON_LEN: usize = 256;
+
 /// Shows one line. Nobody reading it any more, as after `| head`, is no reason to leave the work half done.
 pub fn say(line: &str) {
     let _ = writeln!(stdout(), "{line}");
@@ -25,6 +28,19 @@ pub fn confirm(question: &str) -> Result<(), Failure> {
     match asked {
         Ok(_) if answer.trim() == "yes" => Ok(()),
         _ => Err(Failure::Refused("nothing was done".to_owned())),
+    }
+}
+
+/// A reason that says something, for `--reason`.
+///
+/// # Errors
+/// When it is empty or too long.
+pub fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("the reason is empty".to_owned()),
+        length if length > MAX_REASON_LEN => Err(format!("at most {MAX_REASON_LEN} characters")),
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -70,5 +86,13 @@ mod tests {
     fn columns_are_aligned_without_trailing_blanks() {
         let text = table(["A", "LONG"], [["one".into(), "x".into()], ["a".into(), String::new()]]);
         assert_eq!(text, " A    LONG\n one  x\n a");
+    }
+
+    #[test]
+    fn a_reason_says_something() {
+        assert_eq!(reason(" HR is being moved "), Ok("HR is being moved".to_owned()));
+        for text in ["", "  ", &"x".repeat(257)] {
+            assert!(reason(text).is_err(), "{text:?}");
+        }
     }
 }

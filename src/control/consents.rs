@@ -22,7 +22,7 @@ use self::grants::{Grants, Stale};
 use super::{Context, Options, stores};
 use crate::api::names;
 use crate::kube::outcome::Fault;
-use crate::kube::swap::{self, Change, Kept};
+use crate::kube::swap::{self, Change, OwnConfigMap};
 use domain::plan::Consent;
 
 /// How long the API server's authorizer may take to see a change that a watch has shown.
@@ -175,7 +175,7 @@ async fn publish(ctx: &Context) -> Result<Vec<Row>, Fault> {
     rows.sort_by(|a, b| a.namespace.cmp(&b.namespace));
     let table = table(&rows);
     let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let kept = Kept { name: names::CONSENTS, part: "consents", doing: "write the consents" };
+    let kept = OwnConfigMap { name: names::CONSENTS, part: "consents", doing: "write the consents" };
     swap::swap(&api, kept, |current| {
         let before = current.and_then(|map| map.data.clone()).unwrap_or_default();
         let mut after = before.clone(); // the proof of the revoker is kept there as well

@@ -15,7 +15,7 @@ use crate::api::revocation::Operation;
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::ledger_store;
 use domain::gate::Stop;
-use domain::ledger::{self, Asked, Ledger, Limits, Of};
+use domain::ledger::{self, CountedPlan, Ledger, Limits, Of};
 
 /// How long to gather what is to be counted.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -104,7 +104,7 @@ enum Act {
     Approve {
         policy: String,
         revocation: String,
-        asked: Asked,
+        asked: CountedPlan,
     },
     Keep {
         policy: String,
@@ -114,7 +114,7 @@ enum Act {
         policy: String,
         run: String,
         of: Of,
-        revocations: BTreeMap<String, Asked>,
+        revocations: BTreeMap<String, CountedPlan>,
         announced: BTreeSet<String>,
         unplanned: u32,
         limits: Limits,
@@ -147,7 +147,7 @@ impl Act {
 /// What the wishes mean, by what is watched now.
 fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
     let mut acts = Vec::new();
-    let mut removals: BTreeMap<(String, String), BTreeMap<String, Asked>> = BTreeMap::new();
+    let mut removals: BTreeMap<(String, String), BTreeMap<String, CountedPlan>> = BTreeMap::new();
     for wish in wishes {
         match wish {
             Wish::Withdraw(policy, revocation) => {
@@ -199,7 +199,7 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
 }
 
 /// The plan that was approved, if it is the one that is shown.
-pub fn approved(revocation: &Revocation) -> Option<Asked> {
+pub fn approved(revocation: &Revocation) -> Option<CountedPlan> {
     let approval = revocation.spec.approval.as_ref()?;
     convert::asked(revocation).filter(|asked| asked.is(&approval.plan_hash))
 }
@@ -236,7 +236,8 @@ fn count(
     now: Timestamp,
 ) -> Vec<Act> {
     let cuts = seen.iter().filter(|cut| cut.spec.operation == Operation::Cut && !cut.spec.late);
-    let planned: Vec<(&Revocation, Asked)> = cuts.filter_map(|cut| Some((&**cut, convert::asked(cut)?))).collect();
+    let planned: Vec<(&Revocation, CountedPlan)> =
+        cuts.filter_map(|cut| Some((&**cut, convert::asked(cut)?))).collect();
     let number = u32::try_from(planned.len()).unwrap_or(u32::MAX);
     let listed = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == run);
     let Ok(mut limits) = convert::limits(policy, listed.map_or(0, |listed| listed.people)) else { return Vec::new() };
@@ -251,7 +252,7 @@ fn count(
     // Who was rejected is of the run, and counts against no limit.
     let not_rejected = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none());
     let (came_with, later): (Vec<_>, Vec<_>) = not_rejected.partition(|(cut, _)| notice(cut).baseline);
-    let act = |of: Of, revocations: Vec<(&Revocation, Asked)>, unplanned: u32| {
+    let act = |of: Of, revocations: Vec<(&Revocation, CountedPlan)>, unplanned: u32| {
         let announced = revocations.iter().filter(|(cut, _)| notice(cut).announced);
         Act::Count {
             policy: policy.name_any(),

@@ -10,7 +10,7 @@ use domain::ownership::{Index, MAX_RECORDS, PersonFacts, key as owner_key, user_
 use domain::plan::{Account, Binding, Kind, Subject};
 
 /// Namespace and name of an account.
-pub type Place = (String, String);
+pub type AccountName = (String, String);
 /// Kind, namespace and name of a binding.
 pub type Bound = (Kind, String, String);
 
@@ -39,12 +39,12 @@ pub struct Owned {
     people: HashMap<String, PersonFacts>,
     people_by_key: HashMap<String, BTreeSet<String>>,
     people_by_human_key: HashMap<String, BTreeSet<String>>,
-    accounts: HashMap<Place, Since<Account>>,
-    accounts_by_key: HashMap<String, BTreeSet<Place>>,
-    accounts_by_uid: HashMap<String, Place>,
+    accounts: HashMap<AccountName, Since<Account>>,
+    accounts_by_key: HashMap<String, BTreeSet<AccountName>>,
+    accounts_by_uid: HashMap<String, AccountName>,
     bindings: HashMap<Bound, Since<Binding>>,
     bindings_by_user: HashMap<String, BTreeSet<Bound>>,
-    bindings_by_account: HashMap<Place, BTreeSet<Bound>>,
+    bindings_by_account: HashMap<AccountName, BTreeSet<Bound>>,
 }
 
 /// Names of Persons.
@@ -128,7 +128,7 @@ impl Owned {
     }
 
     /// An account is like this now; gone, or without an owner annotation. Says whose plan may have changed.
-    pub fn account(&mut self, place: &Place, mut now: Option<Since<Account>>) -> Names {
+    pub fn account(&mut self, place: &AccountName, mut now: Option<Since<Account>>) -> Names {
         let mut touched = Names::new();
         if let (Some(before), Some(now)) = (self.accounts.get_mut(place), &mut now) {
             let same = before.object.uid == now.object.uid && before.object.owner == now.object.owner;
@@ -273,7 +273,8 @@ impl Owned {
 
     /// What there is of one person, and of the accounts with these uids.
     pub fn of(&self, person: &PersonFacts, recreated: &BTreeSet<String>) -> Belongings {
-        let mut places: BTreeSet<&Place> = recreated.iter().filter_map(|uid| self.accounts_by_uid.get(uid)).collect();
+        let mut places: BTreeSet<&AccountName> =
+            recreated.iter().filter_map(|uid| self.accounts_by_uid.get(uid)).collect();
         let mut bounds: BTreeSet<&Bound> =
             places.iter().filter_map(|place| self.bindings_by_account.get(*place)).flatten().collect();
         for key in self.keys(person) {

@@ -47,13 +47,13 @@ impl Returns {
 
 /// An object that may have come back.
 #[derive(Debug)]
-struct Found<'a> {
+struct Candidate<'a> {
     /// `ServiceAccount`, `RoleBinding`, `ClusterRoleBinding` or `Secret`.
     kind: &'static str,
     meta: &'a ObjectMeta,
 }
 
-impl Found<'_> {
+impl Candidate<'_> {
     fn uid(&self) -> &str {
         self.meta.uid.as_deref().unwrap_or_default()
     }
@@ -87,7 +87,7 @@ impl Found<'_> {
 }
 
 /// The Revocation, of all those of one person, that reports an object: the last that ended what it replaces.
-fn reporter<'a>(found: &Found<'_>, of_person: &[&'a Revocation]) -> Option<&'a Revocation> {
+fn reporter<'a>(found: &Candidate<'_>, of_person: &[&'a Revocation]) -> Option<&'a Revocation> {
     if found.kind == "ServiceAccount" && made_by_us(found.uid(), of_person) {
         return None;
     }
@@ -106,18 +106,18 @@ fn made_by_us(uid: &str, of_person: &[&Revocation]) -> bool {
 
 /// An account changed: is it one that was recreated or removed, made again by somebody else?
 pub fn account(ctx: &Context, meta: &ObjectMeta) {
-    note(ctx, &Found { kind: "ServiceAccount", meta });
+    note(ctx, &Candidate { kind: "ServiceAccount", meta });
 }
 
 /// A binding changed: is it one that was deleted, made again?
 pub fn binding(ctx: &Context, kind: &'static str, meta: &ObjectMeta) {
-    note(ctx, &Found { kind, meta });
+    note(ctx, &Candidate { kind, meta });
 }
 
 /// A Secret changed: is it a token Secret of an account that was recreated or removed, made after that?
 pub fn secret(ctx: &Context, meta: &ObjectMeta) {
     if meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(ACCOUNT)) {
-        note(ctx, &Found { kind: "Secret", meta });
+        note(ctx, &Candidate { kind: "Secret", meta });
     }
 }
 
@@ -143,12 +143,12 @@ fn compare(ctx: &Context, revocations: &[Arc<Revocation>]) {
             uid: Some(uid),
             ..ObjectMeta::default()
         };
-        note(ctx, &Found { kind, meta: &meta });
+        note(ctx, &Candidate { kind, meta: &meta });
     }
 }
 
 /// Notes the object on the Revocation that reports it, as long as the person is gone.
-fn note(ctx: &Context, found: &Found<'_>) {
+fn note(ctx: &Context, found: &Candidate<'_>) {
     let all = ctx.stores.revocations.state();
     let mut looked: Vec<&str> = Vec::new();
     for revocation in all.iter().filter(|revocation| found.undoes(revocation)) {
@@ -254,7 +254,7 @@ mod tests {
         ];
         for (situation, kind, meta, of_person, expected) in cases {
             let kind = TargetKind::ALL.iter().map(|kind| kind.as_str()).find(|k| *k == kind).unwrap_or("Secret");
-            let found = Found { kind, meta: &meta };
+            let found = Candidate { kind, meta: &meta };
             assert_eq!(reporter(&found, of_person).map(ResourceExt::name_any).as_deref(), expected, "{situation}");
         }
     }

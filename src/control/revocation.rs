@@ -1,5 +1,7 @@
 //! Opens or keeps shut the way from a plan to its Job, and ends it when the revoker is done.
 
+mod ending;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +12,17 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use tokio::time::Instant;
 
+use self::ending::{cancel, close, end, ended, leave_the_count, nothing_owned};
 use super::access::{add_what_came, drop_what_ended};
 use super::claims::Claims;
 use super::count::Wish;
 use super::jobs::JobState;
 use super::owned::Drawn;
-use super::owned_status::{ControlStatus, Ending, Look, look, may_change};
+use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, count, jobs, seal};
-use crate::api::condition::{self, ConditionUpdate, Reason};
-use crate::api::revocation::{Finished, Instants, Operation, Phase};
+use super::{Context, MANAGER, count, jobs};
+use crate::api::condition::{self, Reason};
+use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
 use crate::kube::calls::{self, apply_exactly, call, publish_event, publish_warning};
 use crate::kube::gate_inputs::GateInputs;
@@ -283,75 +286,6 @@ fn under_way(state: &JobState) -> Report {
         ],
     };
     Report { updates, again: SILENT }
-}
-
-/// A leaver who owned nothing: nothing to do, and a record of that.
-async fn nothing_owned(
-    ctx: &Context,
-    inputs: &GateInputs,
-    part: &mut ControlStatus,
-    now: Timestamp,
-) -> Result<Report, Fault> {
-    end(ctx, inputs, part, part.ending(Phase::Revoked).released(now)).await
-}
-
-/// The reason is gone before anything was done.
-async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus) -> Result<Report, Fault> {
-    leave_the_count(ctx, inputs); // first: nobody waits behind a seal that is not to be had
-    end(ctx, inputs, part, part.ending(Phase::Cancelled)).await
-}
-
-/// Nobody is held behind one who waits and will not be released.
-fn leave_the_count(ctx: &Context, inputs: &GateInputs) {
-    if matches!(inputs.facts().allowance, Allowance::Held { .. }) {
-        ctx.wishes.add(Wish::Withdraw(inputs.revocation.spec.policy.clone(), inputs.revocation.name_any()));
-    }
-}
-
-/// The revoker is done: the phase follows from its verdicts, and the record is sealed.
-async fn close(
-    ctx: &Context,
-    inputs: &GateInputs,
-    part: &mut ControlStatus,
-    finished: Finished,
-) -> Result<Report, Fault> {
-    let phase = match finished {
-        Finished::Revoked => Phase::Revoked,
-        Finished::Failed => Phase::Failed,
-        Finished::Stopped => Phase::Cancelled,
-    };
-    end(ctx, inputs, part, part.ending(phase)).await
-}
-
-/// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
-async fn end(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, ending: Ending) -> Result<Report, Fault> {
-    let rule = inputs.policy.as_ref().map(convert::rule).unwrap_or_default();
-    let sealed = seal::seal(ctx, &inputs.revocation, ending.part(), inputs.person.as_ref(), &rule).await;
-    part.end(ending, sealed)?;
-    Ok(ended(part))
-}
-
-/// What is said of a Revocation that has ended.
-fn ended(part: &ControlStatus) -> Report {
-    let mut updates: Vec<ConditionUpdate> = match part.phase {
-        Some(Phase::Failed) => {
-            let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
-            vec![condition::waiting(Reason::NotRefused, message), condition::not_refused(message)]
-        }
-        Some(Phase::Cancelled) => {
-            vec![condition::ready(
-                "Cancelled: the person is no longer terminated, or went out of scope. What was done before, if anything, is in status.steps.",
-            )]
-        }
-        _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {
-            vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.remaining.")]
-        }
-        _ => vec![condition::ready("Every target is refused; see status.verdicts.")],
-    };
-    if !part.returned.is_empty() {
-        updates.push(condition::returned(part.returned.len()));
-    }
-    Report { updates, again: REQUEUE_AFTER }
 }
 
 /// The batch that this part waits in, where the label does not name it yet.

@@ -20,7 +20,7 @@ use crate::api::revocation::Evidence;
 use crate::api::{Person, Revocation, names};
 use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
-use crate::kube::swap::{self, Kept};
+use crate::kube::swap::{self, OwnConfigMap};
 use domain::evidence::{self, Head, RecordBody, Sealed};
 
 /// Label on a record: uid of the Revocation it is of. One that was deleted and planned again is another.
@@ -30,24 +30,25 @@ const CONFLICTS: usize = 8;
 /// Most that are sealed together: their uids stand in one address, of which proxies take a few kilobytes.
 const TOGETHER: usize = 100;
 /// The head of the chain.
-const HEAD: Kept<'_> = Kept { name: names::EVIDENCE_HEAD, part: "head", doing: "move the head of the evidence" };
+const HEAD: OwnConfigMap<'_> =
+    OwnConfigMap { name: names::EVIDENCE_HEAD, part: "head", doing: "move the head of the evidence" };
 
 /// What waits to be sealed.
 #[derive(Default)]
 pub struct Seals {
-    waiting: Mutex<Vec<Waiting>>,
+    waiting: Mutex<Vec<Unsealed>>,
     /// Held by the one that seals.
     turn: tokio::sync::Mutex<()>,
 }
 
 /// The body of one record, and where to say that it is sealed.
-struct Waiting {
+struct Unsealed {
     revocation: String,
     body: RecordBody,
     answer: oneshot::Sender<Result<Evidence, Fault>>,
 }
 
-impl Waiting {
+impl Unsealed {
     /// Tells the one that waits; it may have been told to stop.
     fn hears(self, sealed: Result<Evidence, Fault>) {
         drop(self.answer.send(sealed));
@@ -55,7 +56,7 @@ impl Waiting {
 }
 
 impl Seals {
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Unsealed>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,7 +78,7 @@ pub async fn seal(
     let _aside = ctx.aside(); // others are planned and released meanwhile
     let body = record_body::of(revocation, part, person, rule, (ctx.clock)());
     let (answer, mut answered) = oneshot::channel();
-    ctx.seals.waiting().push(Waiting { revocation: revocation.uid().unwrap_or_default(), body, answer });
+    ctx.seals.waiting().push(Unsealed { revocation: revocation.uid().unwrap_or_default(), body, answer });
     let _turn = ctx.seals.turn.lock().await;
     let mut all = std::mem::take(&mut *ctx.seals.waiting());
     let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
@@ -94,7 +95,7 @@ fn interrupted() -> Fault {
 }
 
 /// Seals all of them. Those that cannot be sealed hear why, and hold up nobody else.
-async fn seal_all(api: &Api<ConfigMap>, mut waiting: Vec<Waiting>) {
+async fn seal_all(api: &Api<ConfigMap>, mut waiting: Vec<Unsealed>) {
     for _ in 0..CONFLICTS {
         match seal_once(api, waiting).await {
             Ok(left) if left.is_empty() => return,
@@ -109,7 +110,7 @@ async fn seal_all(api: &Api<ConfigMap>, mut waiting: Vec<Waiting>) {
 }
 
 /// One attempt. Gives back those that are to be looked at again, since the chain went on by another's hand.
-async fn seal_once(api: &Api<ConfigMap>, waiting: Vec<Waiting>) -> Result<Vec<Waiting>, (Fault, Vec<Waiting>)> {
+async fn seal_once(api: &Api<ConfigMap>, waiting: Vec<Unsealed>) -> Result<Vec<Unsealed>, (Fault, Vec<Unsealed>)> {
     let read = async {
         let (head, map) = head(api).await?;
         let records = find(api, &waiting, &head).await?;
@@ -142,16 +143,21 @@ async fn seal_once(api: &Api<ConfigMap>, waiting: Vec<Waiting>) -> Result<Vec<Wa
 /// What became of one attempt to write records.
 struct Written {
     /// Records that stand, whose head does not yet.
-    sealed: Vec<(Waiting, Evidence)>,
+    sealed: Vec<(Unsealed, Evidence)>,
     /// Those whose place is taken.
-    left: Vec<Waiting>,
+    left: Vec<Unsealed>,
     /// Why no more were written.
     result: Result<(), Fault>,
 }
 
 /// Writes a record of each, one after the other behind `at`. One that has a record already hears of it, one that is refused
 /// hears why, and the others go on.
-async fn write_records(api: &Api<ConfigMap>, at: &mut Head, waiting: Vec<Waiting>, records: &[Found]) -> Written {
+async fn write_records(
+    api: &Api<ConfigMap>,
+    at: &mut Head,
+    waiting: Vec<Unsealed>,
+    records: &[SealedRecord],
+) -> Written {
     let mut written = Written { sealed: Vec::new(), left: Vec::new(), result: Ok(()) };
     let mut rest = waiting.into_iter();
     for one in rest.by_ref() {
@@ -198,22 +204,22 @@ async fn head(api: &Api<ConfigMap>) -> Result<(Head, Option<ConfigMap>), Fault> 
 }
 
 /// A record that stands at or before the head.
-struct Found {
+struct SealedRecord {
     revocation: String,
     body: RecordBody,
     evidence: Evidence,
 }
 
-impl Found {
+impl SealedRecord {
     /// Whether it tells of this end: the same phase of the same attempt, behind the same gate, by the same decision.
-    fn is_of(&self, waiting: &Waiting) -> bool {
+    fn is_of(&self, waiting: &Unsealed) -> bool {
         let end = |body: &RecordBody| (body.phase.clone(), body.attempt, body.gate.clone(), body.rejecter.clone());
         self.revocation == waiting.revocation && end(&self.body) == end(&waiting.body)
     }
 }
 
 /// The records of these Revocations up to the head.
-async fn find(api: &Api<ConfigMap>, waiting: &[Waiting], head: &Head) -> Result<Vec<Found>, Fault> {
+async fn find(api: &Api<ConfigMap>, waiting: &[Unsealed], head: &Head) -> Result<Vec<SealedRecord>, Fault> {
     let uids: BTreeSet<&str> = waiting.iter().map(|one| one.revocation.as_str()).collect();
     let selector = format!("{OF} in ({})", uids.into_iter().collect::<Vec<_>>().join(","));
     let found = call("look for the records", api.list(&ListParams::default().labels(&selector))).await?;
@@ -222,7 +228,7 @@ async fn find(api: &Api<ConfigMap>, waiting: &[Waiting], head: &Head) -> Result<
         let record: evidence::Record = serde_json::from_str(text).ok()?;
         let evidence = Evidence { name: map.name_any(), hash: evidence::hash(text), previous: record.previous };
         let revocation = map.labels().get(OF)?.clone();
-        (record.index <= head.index).then_some(Found { revocation, body: record.body, evidence })
+        (record.index <= head.index).then_some(SealedRecord { revocation, body: record.body, evidence })
     };
     Ok(found.items.iter().filter_map(read).collect())
 }

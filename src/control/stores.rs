@@ -18,7 +18,7 @@ use kube::runtime::watcher::{self, Event};
 use tokio::task::JoinSet;
 
 use self::watches::{Listed, one, ours, place, theirs};
-use super::owned::{Bound, Place, Since};
+use super::owned::{AccountName, Bound, Since};
 use super::owned_status::open;
 use super::shelf::{Changed, Shelf};
 use super::{Context, returns};
@@ -52,7 +52,7 @@ pub struct Stores {
     /// The ledger, and the version of its ConfigMap.
     ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
     /// Uid of every account and binding there is, annotated or not: what came back is found by its place.
-    uids: RwLock<HashMap<(&'static str, Place), String>>,
+    uids: RwLock<HashMap<(&'static str, AccountName), String>>,
     /// Whose token a Secret is, by namespace and name, where control may know.
     tokens: Mutex<HashMap<String, HashMap<String, String>>>,
 }
@@ -107,7 +107,7 @@ impl Stores {
         self.uids.read().unwrap_or_else(PoisonError::into_inner).get(&(kind, place)).cloned()
     }
 
-    fn set_uid(&self, kind: &'static str, place: Place, uid: Option<String>) {
+    fn set_uid(&self, kind: &'static str, place: AccountName, uid: Option<String>) {
         let mut uids = self.uids.write().unwrap_or_else(PoisonError::into_inner);
         match uid {
             Some(uid) => uids.insert((kind, place), uid),

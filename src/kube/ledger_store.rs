@@ -9,7 +9,7 @@ use kube::Client;
 
 use super::calls::call;
 use super::outcome::Fault;
-use super::swap::{self, Change, Kept};
+use super::swap::{self, Change, OwnConfigMap};
 use crate::api::names;
 use domain::ledger::Ledger;
 
@@ -47,7 +47,7 @@ pub async fn change(
     change: impl Fn(&mut Ledger),
 ) -> Result<(Ledger, Option<ConfigMap>), Fault> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let kept = Kept { name: names::LEDGER, part: "ledger", doing: "write the ledger" };
+    let kept = OwnConfigMap { name: names::LEDGER, part: "ledger", doing: "write the ledger" };
     let swapped = swap::swap(&api, kept, |current| {
         let before = current.map_or_else(|| Ok(Ledger::default()), read)?;
         let mut after = before.clone();

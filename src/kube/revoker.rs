@@ -16,7 +16,7 @@ pub const KEY: &str = "revoker.json";
 
 /// What is known of the revoker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct RevokerCheck {
     /// What Jobs were made of when it was found.
     pub shape: String,
     /// Whether an empty Job ended well.
@@ -31,7 +31,7 @@ pub struct Record {
 ///
 /// # Errors
 /// When the ConfigMap cannot be read.
-pub async fn read(client: &Client, namespace: &str) -> Result<Option<Record>, Fault> {
+pub async fn read(client: &Client, namespace: &str) -> Result<Option<RevokerCheck>, Fault> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let map = call("read what is known of the revoker", api.get_opt(names::CONSENTS)).await?;
     Ok(map.and_then(|map| serde_json::from_str(map.data?.get(KEY)?).ok()))

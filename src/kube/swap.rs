@@ -24,7 +24,7 @@ pub enum Change<T> {
 
 /// One ConfigMap of Rollcall's own.
 #[derive(Clone, Copy, Debug)]
-pub struct Kept<'a> {
+pub struct OwnConfigMap<'a> {
     /// Its name.
     pub name: &'a str,
     /// What it is: the value of the label `rollcall.dev/part`.
@@ -40,7 +40,7 @@ pub struct Kept<'a> {
 /// # Errors        of `change`; transient, if the API server does not answer or somebody else keeps writing
 pub async fn swap<T>(
     api: &Api<ConfigMap>,
-    kept: Kept<'_>,
+    kept: OwnConfigMap<'_>,
     mut change: impl FnMut(Option<&ConfigMap>) -> Result<Change<T>, Fault>,
 ) -> Result<(T, Option<ConfigMap>), Fault> {
     for _ in 0..CONFLICTS {
@@ -63,7 +63,7 @@ pub async fn swap<T>(
 /// A conflict, if somebody else wrote since; or transient.
 pub async fn write(
     api: &Api<ConfigMap>,
-    kept: Kept<'_>,
+    kept: OwnConfigMap<'_>,
     current: Option<ConfigMap>,
     data: BTreeMap<String, String>,
 ) -> Result<ConfigMap, Fault> {
@@ -76,7 +76,7 @@ pub async fn write(
     call(kept.doing, write).await
 }
 
-fn empty(kept: Kept<'_>) -> ConfigMap {
+fn empty(kept: OwnConfigMap<'_>) -> ConfigMap {
     ConfigMap {
         metadata: ObjectMeta {
             name: Some(kept.name.to_owned()),

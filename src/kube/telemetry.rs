@@ -120,13 +120,13 @@ impl Default for Metrics {
         let last_success = Family::default();
         registry.register(
             "connection_last_success_timestamp_seconds",
-            "When an answer of the source was last believed",
+            "When a response of the source was last believed",
             last_success.clone(),
         );
         let last_leaver = Family::default();
         registry.register(
             "connection_last_leaver_timestamp_seconds",
-            "When an answer of the source last showed somebody who has left, or a last day; 0 if none ever did",
+            "When a response of the source last showed somebody who has left, or a last day; 0 if none ever did",
             last_leaver.clone(),
         );
         let people = Family::default();

@@ -189,9 +189,9 @@ mod tests {
         let stuck = conditions(vec![condition::waiting(Reason::RevokerCannotStart, "no node takes its pod")]);
         let cases = [
             ("a shut gate", gate, false),
-            ("a believed answer", conditions(vec![condition::trusted(3)]), false),
+            ("a believed response", conditions(vec![condition::trusted(3)]), false),
             ("a refused login", refused, true),
-            ("an answer that is held", conditions(vec![condition::held(Reason::Shrunk, "fewer")]), true),
+            ("a response that is held", conditions(vec![condition::held(Reason::Shrunk, "fewer")]), true),
             ("a Job that cannot start", stuck, true),
             ("a revoker that cannot run", conditions(vec![condition::revoker_not_ready("no node")]), true),
             ("a revoker that was not tried yet", conditions(vec![condition::revoker_not_checked()]), false),

@@ -22,7 +22,7 @@ pub use self::credentials::Refused;
 pub use self::file_memory::FetchCaches;
 use self::file_memory::FileMemory;
 pub use self::poll::Settings;
-use self::poll::{Answered, Outcome, ResponseSummary};
+use self::poll::{Outcome, ResponseSummary, TrustedRead};
 use super::{Context, MANAGER, memory, source};
 use crate::api::HRConnection;
 use crate::api::condition::{Condition, ConditionType};
@@ -169,8 +169,8 @@ impl Poll<'_> {
     }
 
     /// Remembers an answer, and then lets it be used.
-    async fn believe(&self, kept: memory::Kept, believed: Believed, at: Timestamp) -> Result<Outcome, Fault> {
-        let answered = Answered::of(&believed, at);
+    async fn believe(&self, kept: memory::StoredMemory, believed: Believed, at: Timestamp) -> Result<Outcome, Fault> {
+        let answered = TrustedRead::of(&believed, at);
         memory::save(self.ctx, self.connection, kept, believed.memory).await?;
         self.ctx.snapshots.put(self.connection, believed.snapshot);
         Ok(Outcome::Trusted(Box::new(answered)))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::owned::{OwnedKeys, Place};
+use super::owned::{ObjectKey, OwnedKeys};
 use super::usernames::Form;
 use crate::api::condition::{self, ConditionUpdate};
 use crate::api::policy::Coverage;
@@ -69,7 +69,7 @@ fn count<'a>(users: impl Iterator<Item = &'a &'a str>) -> u32 {
 const MAX_LENGTH: usize = 340;
 
 /// A binding, without the people it names. A longer name ends in `…`.
-fn shown(place: &Place) -> String {
+fn shown(place: &ObjectKey) -> String {
     let whole = match place.namespace.as_str() {
         "" => format!("{} {}", place.kind, place.name),
         namespace => format!("{} {namespace}/{}", place.kind, place.name),
@@ -88,7 +88,7 @@ mod tests {
 
     fn accounts(accounts: &[(&str, &str, Option<&str>)]) -> OwnedKeys {
         let accounts = accounts.iter().map(|(namespace, name, mark)| {
-            let place = Place { kind: "ServiceAccount", namespace: (*namespace).into(), name: (*name).into() };
+            let place = ObjectKey { kind: "ServiceAccount", namespace: (*namespace).into(), name: (*name).into() };
             (place, mark.map(str::to_owned))
         });
         OwnedKeys { accounts: accounts.collect(), ..OwnedKeys::default() }
@@ -100,7 +100,7 @@ mod tests {
     fn bindings(bindings: Bound<'_>) -> OwnedKeys {
         let bindings = bindings.iter().map(|(namespace, users)| {
             let kind = if namespace.is_empty() { "ClusterRoleBinding" } else { "RoleBinding" };
-            let place = Place { kind, namespace: (*namespace).into(), name: "admins".into() };
+            let place = ObjectKey { kind, namespace: (*namespace).into(), name: "admins".into() };
             (place, users.iter().map(|user| (*user).to_owned()).collect())
         });
         OwnedKeys { bindings: bindings.collect(), ..OwnedKeys::default() }
@@ -125,7 +125,7 @@ mod tests {
     fn a_binding_with_a_name_longer_than_the_schema_takes_is_shown_cut() {
         for (name, expected) in [("x".repeat(300), 312), ("x".repeat(1024), MAX_LENGTH), ("ü".repeat(1024), MAX_LENGTH)]
         {
-            let place = Place { kind: "RoleBinding", namespace: String::new(), name };
+            let place = ObjectKey { kind: "RoleBinding", namespace: String::new(), name };
             assert_eq!(shown(&place).chars().count(), expected);
         }
     }

@@ -23,7 +23,7 @@ const TYPE: &str = "rollcall.dev/memory";
 const KEY: &str = "memory";
 
 /// The memory, and the version it was read at.
-pub struct Kept {
+pub struct StoredMemory {
     /// The memory.
     pub memory: Memory,
     resource_version: Option<String>,
@@ -39,7 +39,7 @@ pub struct Kept {
 ///                 type is never written over
 /// # Assumptions   only sync writes it; it may get, create and update Secrets in its own namespace
 /// # Errors        transient: asked again; stalled: another Secret has the name
-pub async fn load(ctx: &Context, connection: &HRConnection) -> Result<Kept, Fault> {
+pub async fn load(ctx: &Context, connection: &HRConnection) -> Result<StoredMemory, Fault> {
     let secrets = secrets(ctx);
     let name = name(connection);
     let current = calls::call("read the gate's memory", secrets.get_opt(&name)).await?;
@@ -48,7 +48,7 @@ pub async fn load(ctx: &Context, connection: &HRConnection) -> Result<Kept, Faul
     }
     let version = current.as_ref().and_then(ResourceExt::resource_version);
     match current.and_then(|secret| remembered(&secret, connection)) {
-        Some(memory) => Ok(Kept { memory, resource_version: version }),
+        Some(memory) => Ok(StoredMemory { memory, resource_version: version }),
         None => write(&secrets, connection, Memory::fresh(&random()?), version).await,
     }
 }
@@ -59,7 +59,7 @@ pub async fn load(ctx: &Context, connection: &HRConnection) -> Result<Kept, Faul
 /// # Guarantees    of two processes that both think they lead, one keeps its memory and the other gets an error
 /// # Assumptions   as for [`load`]
 /// # Errors        transient: the whole poll is repeated
-pub async fn save(ctx: &Context, connection: &HRConnection, kept: Kept, memory: Memory) -> Result<(), Fault> {
+pub async fn save(ctx: &Context, connection: &HRConnection, kept: StoredMemory, memory: Memory) -> Result<(), Fault> {
     if kept.memory == memory {
         return Ok(());
     }
@@ -72,7 +72,7 @@ async fn write(
     connection: &HRConnection,
     memory: Memory,
     resource_version: Option<String>,
-) -> Result<Kept, Fault> {
+) -> Result<StoredMemory, Fault> {
     let create = resource_version.is_none();
     let secret = manifest(connection, &memory, resource_version)?;
     let params = PostParams { field_manager: Some(super::MANAGER.to_owned()), ..PostParams::default() };
@@ -81,7 +81,7 @@ async fn write(
     } else {
         calls::call("keep the gate's memory", secrets.replace(&name(connection), &params, &secret)).await?
     };
-    Ok(Kept { memory, resource_version: written.resource_version() })
+    Ok(StoredMemory { memory, resource_version: written.resource_version() })
 }
 
 /// The Secret as it is written; a `resource_version` makes the write conditional on it.

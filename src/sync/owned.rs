@@ -20,7 +20,7 @@ const SYSTEM: &str = "system:";
 
 /// Kind, namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct ObjectKey {
     /// Its kind.
     pub kind: &'static str,
     /// Its namespace; empty for cluster-scoped ones.
@@ -29,7 +29,7 @@ pub struct Place {
     pub name: String,
 }
 
-impl Place {
+impl ObjectKey {
     fn of(kind: &'static str, meta: &ObjectMeta) -> Self {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         Self { kind, namespace: text(&meta.namespace), name: text(&meta.name) }
@@ -41,31 +41,31 @@ pub trait Watched {
     /// What is kept.
     type Kept: Clone + Default + PartialEq;
     /// Where it is, and what is kept of it.
-    fn keep(&self) -> (Place, Self::Kept);
+    fn keep(&self) -> (ObjectKey, Self::Kept);
 }
 
 impl Watched for PartialObjectMeta<ServiceAccount> {
     type Kept = Option<String>;
 
-    fn keep(&self) -> (Place, Option<String>) {
+    fn keep(&self) -> (ObjectKey, Option<String>) {
         let annotations = self.metadata.annotations.as_ref();
-        (Place::of("ServiceAccount", &self.metadata), annotations.and_then(|all| all.get(names::OWNER)).cloned())
+        (ObjectKey::of("ServiceAccount", &self.metadata), annotations.and_then(|all| all.get(names::OWNER)).cloned())
     }
 }
 
 impl Watched for RoleBinding {
     type Kept = BTreeSet<String>;
 
-    fn keep(&self) -> (Place, BTreeSet<String>) {
-        (Place::of("RoleBinding", &self.metadata), users(self.subjects.as_deref()))
+    fn keep(&self) -> (ObjectKey, BTreeSet<String>) {
+        (ObjectKey::of("RoleBinding", &self.metadata), users(self.subjects.as_deref()))
     }
 }
 
 impl Watched for ClusterRoleBinding {
     type Kept = BTreeSet<String>;
 
-    fn keep(&self) -> (Place, BTreeSet<String>) {
-        (Place::of("ClusterRoleBinding", &self.metadata), users(self.subjects.as_deref()))
+    fn keep(&self) -> (ObjectKey, BTreeSet<String>) {
+        (ObjectKey::of("ClusterRoleBinding", &self.metadata), users(self.subjects.as_deref()))
     }
 }
 
@@ -86,8 +86,8 @@ enum Listing {
 /// Objects of one kind.
 #[derive(Debug)]
 pub struct Objects<V> {
-    kept: RwLock<HashMap<Place, V>>,
-    listed: Mutex<HashMap<Place, V>>,
+    kept: RwLock<HashMap<ObjectKey, V>>,
+    listed: Mutex<HashMap<ObjectKey, V>>,
     known: watch::Sender<Listing>,
 }
 
@@ -111,7 +111,7 @@ impl<V: Clone + Default + PartialEq> Objects<V> {
             }
             Event::InitDone => {
                 let before = std::mem::replace(&mut *current, std::mem::take(&mut *listed));
-                let differs = |one: &HashMap<Place, V>, other: &HashMap<Place, V>| {
+                let differs = |one: &HashMap<ObjectKey, V>, other: &HashMap<ObjectKey, V>| {
                     one.iter().any(|(place, kept)| other.get(place).unwrap_or(&nothing) != kept)
                 };
                 let changed = differs(&before, &current) || differs(&current, &before);
@@ -146,7 +146,7 @@ impl<V: Clone + Default + PartialEq> Objects<V> {
         }
     }
 
-    fn seen(&self) -> Option<HashMap<Place, V>> {
+    fn seen(&self) -> Option<HashMap<ObjectKey, V>> {
         let listed = *self.known.borrow() == Listing::Listed;
         listed.then(|| self.kept.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
@@ -184,9 +184,9 @@ impl Owned {
 #[derive(Clone, Debug, Default)]
 pub struct OwnedKeys {
     /// Accounts, with their marks.
-    pub accounts: HashMap<Place, Option<String>>,
+    pub accounts: HashMap<ObjectKey, Option<String>>,
     /// Bindings that name users, with those.
-    pub bindings: BTreeMap<Place, BTreeSet<String>>,
+    pub bindings: BTreeMap<ObjectKey, BTreeSet<String>>,
 }
 
 impl OwnedKeys {

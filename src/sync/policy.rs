@@ -93,7 +93,7 @@ async fn step(
     };
     let seen = observe(policy, &settings, unfollowed, watched).await?;
     if let Some(trouble) = &seen.trouble {
-        tracing::warn!(policy = policy.name_any(), fault = %trouble, "no answer is taken over; what is known goes on");
+        tracing::warn!(policy = policy.name_any(), fault = %trouble, "no response is taken over; what is known goes on");
     }
     let forms = settings.usernames.forms();
     let owners = watched.owned.seen().map(Arc::new);
@@ -127,7 +127,7 @@ struct PassInputs {
     /// wait for it.
     trouble: Option<Fault>,
     /// What control found out about the revoker; none before it has tried.
-    revoker: Option<revoker::Record>,
+    revoker: Option<revoker::RevokerCheck>,
 }
 
 /// Reads the connection, and finds the last believed answer and what the baseline is worth.

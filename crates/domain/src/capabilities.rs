@@ -19,7 +19,7 @@ pub enum Claim {
     /// It cannot.
     #[serde(alias = "no")]
     No,
-    /// Nobody has said, and no answer has shown it.
+    /// Nobody has said, and no response has shown it.
     #[default]
     #[serde(alias = "unknown")]
     Unknown,
@@ -76,10 +76,10 @@ pub struct Capabilities {
     /// Whether it can say that somebody is on leave.
     #[serde(default)]
     pub leave: Claim,
-    /// Whether people who start later are in the answer.
+    /// Whether people who start later are in the response.
     #[serde(default)]
     pub future_hires: Claim,
-    /// Whether people who left are in the answer.
+    /// Whether people who left are in the response.
     #[serde(default)]
     pub leavers: Claim,
     /// Whether it can be told that a record was deleted.
@@ -92,7 +92,7 @@ pub struct Capabilities {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub data_age: Option<String>,
-    /// How many people of the newest answer showed it.
+    /// How many people of the newest response showed it.
     #[serde(default)]
     pub seen: PeopleShown,
 }
@@ -116,16 +116,11 @@ pub struct PeopleShown {
 /// Longest text on the age of the data, in characters.
 const MAX_AGE_LEN: usize = 128;
 
-/// What an answer shows of its source. `today` is the UTC day.
+/// What a response shows of its source. `today` is the UTC day.
 #[must_use]
 pub fn found(read: &Read, today: Date) -> Capabilities {
     let state = |employee: &Employee| {
-        let facts = Facts {
-            reported_status: employee.reported_status,
-            start: employee.start,
-            last_day: employee.last_day,
-            announced: None,
-        };
+        let facts = Facts::of(employee);
         derive_state(&facts, today).state
     };
     let count = |shows: &dyn Fn(&Employee) -> bool| {

@@ -30,7 +30,7 @@ pub fn comparable(text: &str) -> String {
 }
 
 /// What a mapped status word means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub enum Status {
     /// Works here.
     Active,

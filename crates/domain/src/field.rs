@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///   they leave, in which zone) or only tells. What decides is read each time; what tells may be read once, or never;
 /// - `slot S of F`: a source may give it, for the field `F`;
 /// - `text T Shared|Personal Kept|Passing`: it is a plain text, that many people have or one has, and that their Person
-///   shows or not. It is a field and a slot of the same name.
+///   shows or not. It is a field and a slot of the same name. Personal ones stand last.
 macro_rules! fields {
     ($(
         #[doc = $doc:literal]
@@ -211,27 +211,65 @@ impl Text {
         Self::ALL.iter().copied().filter(|text| text.kept())
     }
 
+    /// How many of them are shared. These stand first in the list.
+    const SHARED: usize = {
+        let (mut rest, mut shared) = (Self::ALL, 0);
+        while let [text, behind @ ..] = rest {
+            assert!(
+                !text.shared() || shared + rest.len() == Self::ALL.len(),
+                "a shared text stands behind a personal one"
+            );
+            shared += text.shared() as usize;
+            rest = behind;
+        }
+        shared
+    };
+
+    /// Its place among the personal ones; none, where it is shared, and its place is that in the list.
+    const fn personal(self) -> Option<usize> {
+        (self as usize).checked_sub(Self::SHARED)
+    }
+
     fn of_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|text| text.as_str() == word)
     }
 }
 
+/// A text that many people share. The pointer is a thin one: each of them holds one for each of their texts.
+pub type SharedText = Arc<Box<str>>;
+
 /// The plain texts of somebody, or something else there is one of for each: the columns of a file. Never printed.
 ///
 /// On the wire it is an object with a member for each text there is; members of other names are not read.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Texts([Option<Arc<str>>; Text::ALL.len()]);
+pub struct Texts {
+    shared: [Option<SharedText>; Text::SHARED],
+    personal: [Option<Box<str>>; Text::ALL.len() - Text::SHARED],
+}
 
 impl Texts {
     /// The text, where there is one.
     #[must_use]
     pub fn get(&self, text: Text) -> Option<&str> {
-        self.0.get(text as usize)?.as_deref()
+        match text.personal() {
+            Some(at) => self.personal.get(at)?.as_deref(),
+            None => self.shared.get(text as usize)?.as_deref().map(|text| &**text),
+        }
     }
 
     /// Puts a text there, or takes it away.
-    pub fn set(&mut self, text: Text, value: Option<Arc<str>>) {
-        if let Some(place) = self.0.get_mut(text as usize) {
+    pub fn set(&mut self, text: Text, value: Option<Box<str>>) {
+        let Some(at) = text.personal() else { return self.share(text, value.map(Arc::new)) };
+        if let Some(place) = self.personal.get_mut(at) {
+            *place = value;
+        }
+    }
+
+    /// Puts a text there that others hold as well.
+    pub fn share(&mut self, text: Text, value: Option<SharedText>) {
+        if text.personal().is_some() {
+            self.set(text, value.map(|value| Box::clone(&value)));
+        } else if let Some(place) = self.shared.get_mut(text as usize) {
             *place = value;
         }
     }
@@ -239,13 +277,13 @@ impl Texts {
     /// These, and one more.
     #[must_use]
     pub fn with(mut self, text: Text, value: &str) -> Self {
-        self.set(text, Some(Arc::from(value)));
+        self.set(text, Some(value.into()));
         self
     }
 
     /// Every text there is, in the order of the list.
-    pub fn iter(&self) -> impl Iterator<Item = (Text, &Arc<str>)> {
-        Text::ALL.iter().copied().zip(&self.0).filter_map(|(text, value)| Some((text, value.as_ref()?)))
+    pub fn iter(&self) -> impl Iterator<Item = (Text, &str)> {
+        Text::ALL.iter().filter_map(|text| Some((*text, self.get(*text)?)))
     }
 }
 
@@ -257,7 +295,7 @@ impl fmt::Debug for Texts {
 
 impl Serialize for Texts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter().map(|(text, value)| (text.as_str(), &**value)))
+        serializer.collect_map(self.iter().map(|(text, value)| (text.as_str(), value)))
     }
 }
 
@@ -275,7 +313,7 @@ impl<'de> Deserialize<'de> for Texts {
                 let mut texts = Texts::default();
                 while let Some(word) = members.next_key::<String>()? {
                     match Text::of_word(&word) {
-                        Some(text) => texts.set(text, members.next_value::<Option<String>>()?.map(Arc::from)),
+                        Some(text) => texts.set(text, members.next_value::<Option<Box<str>>>()?),
                         None => {
                             members.next_value::<IgnoredAny>()?;
                         }
@@ -315,6 +353,19 @@ mod tests {
         assert!(texts == Texts::default().with(Text::Department, "Sales"));
         assert_eq!(serde_json::to_value(&texts).unwrap(), serde_json::json!({"department": "Sales"}));
         assert_eq!(format!("{texts:?}"), "{Department}", "what it says is never printed");
+    }
+
+    #[test]
+    fn every_text_has_a_place_of_its_own_however_it_is_put_there() {
+        let (mut set, mut shared) = (Texts::default(), Texts::default());
+        for text in Text::ALL.iter().copied() {
+            set.set(text, Some(text.as_str().into()));
+            shared.share(text, Some(Arc::new(text.as_str().into())));
+        }
+        assert!(set == shared);
+        assert!(set.iter().eq(Text::ALL.iter().map(|text| (*text, text.as_str()))));
+        Text::ALL.iter().for_each(|text| set.set(*text, None));
+        assert!(set == Texts::default());
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct LedgerEntry {
     pub announced: bool,
     /// Revocations that wait, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub waiting: BTreeMap<String, Asked>,
+    pub waiting: BTreeMap<String, CountedPlan>,
     /// Revocations that were released, by when.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub released: BTreeMap<Timestamp, Releases>,
@@ -72,7 +72,7 @@ pub struct LedgerEntry {
 /// One plan of one Revocation, as it is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Asked {
+pub struct CountedPlan {
     /// Uid of the Revocation.
     pub uid: String,
     /// The start of the plan's hash: as much as nobody can find another plan for.
@@ -81,7 +81,7 @@ pub struct Asked {
     pub objects: u32,
 }
 
-impl Asked {
+impl CountedPlan {
     /// The plan of this hash, of the Revocation with this uid.
     #[must_use]
     pub fn new(uid: &str, hash: &str, objects: u32) -> Self {
@@ -119,7 +119,7 @@ pub struct Run<'a> {
     /// What is counted of it.
     pub of: Of,
     /// What each Revocation asks for, by name.
-    pub revocations: &'a BTreeMap<String, Asked>,
+    pub revocations: &'a BTreeMap<String, CountedPlan>,
     /// Those of them whose last day was announced by two trusted responses a day apart.
     pub announced: &'a BTreeSet<String>,
     /// Leavers of the run that have no plan yet. They count as people here, and are counted themselves later.
@@ -173,7 +173,7 @@ pub fn countable(planned: u32, leavers: u32, began: Timestamp, now: Timestamp) -
 impl Ledger {
     /// What a Revocation may do that would carry out exactly this plan.
     #[must_use]
-    pub fn allowance(&self, policy: &str, revocation: &str, asked: &Asked) -> Allowance {
+    pub fn allowance(&self, policy: &str, revocation: &str, asked: &CountedPlan) -> Allowance {
         for entry in self.policies.get(policy).into_iter().flatten().rev() {
             if entry.has_released(revocation, asked) {
                 return Allowance::Released { batch: entry.batch.clone() };
@@ -192,7 +192,7 @@ impl Ledger {
         policy: &str,
         run: &str,
         of: Of,
-        revocations: &BTreeMap<String, Asked>,
+        revocations: &BTreeMap<String, CountedPlan>,
         limits: Limits,
         now: Timestamp,
     ) {
@@ -208,7 +208,7 @@ impl Ledger {
     pub fn count_run(&mut self, policy: &str, run: &Run<'_>, limits: Limits, now: Timestamp) {
         let entries = self.policies.entry(policy.to_owned()).or_default();
         entries.retain(|entry| !entry.is_over(limits.window.max(LONG) + KEPT, now));
-        let fresh: BTreeMap<&str, &Asked> = run
+        let fresh: BTreeMap<&str, &CountedPlan> = run
             .revocations
             .iter()
             .filter(|(name, asked)| !entries.iter().any(|entry| entry.has(name, asked)))
@@ -242,7 +242,7 @@ impl Ledger {
     }
 
     /// Debits exactly this approved plan and releases it, whatever the limits.
-    pub fn approve(&mut self, policy: &str, revocation: &str, asked: &Asked, now: Timestamp) {
+    pub fn approve(&mut self, policy: &str, revocation: &str, asked: &CountedPlan, now: Timestamp) {
         for entry in self.policies.get_mut(policy).into_iter().flatten() {
             if entry.waiting.get(revocation) == Some(asked) {
                 entry.waiting.remove(revocation);
@@ -263,7 +263,7 @@ impl Ledger {
         self.forget(policy, |name, _| name == revocation);
     }
 
-    fn forget(&mut self, policy: &str, which: impl Fn(&str, &Asked) -> bool) {
+    fn forget(&mut self, policy: &str, which: impl Fn(&str, &CountedPlan) -> bool) {
         if let Some(entries) = self.policies.get_mut(policy) {
             entries.iter_mut().for_each(|entry| entry.waiting.retain(|name, asked| !which(name, asked)));
             entries.retain(|entry| !entry.is_empty());
@@ -276,7 +276,13 @@ fn count(many: usize) -> u32 {
 }
 
 impl LedgerEntry {
-    fn new(run: &Run<'_>, batch: Option<String>, announced: bool, part: Vec<(&str, &Asked)>, now: Timestamp) -> Self {
+    fn new(
+        run: &Run<'_>,
+        batch: Option<String>,
+        announced: bool,
+        part: Vec<(&str, &CountedPlan)>,
+        now: Timestamp,
+    ) -> Self {
         let held = batch.is_some();
         let mut entry = Self {
             run: run.id.to_owned(),
@@ -298,23 +304,23 @@ impl LedgerEntry {
         entry
     }
 
-    fn release(&mut self, revocation: &str, asked: &Asked, now: Timestamp) {
+    fn release(&mut self, revocation: &str, asked: &CountedPlan, now: Timestamp) {
         // Releases of one second are one, which keeps the ledger small.
         let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
         self.released.entry(second).or_default().add(revocation, asked);
     }
 
-    fn has_released(&self, revocation: &str, asked: &Asked) -> bool {
+    fn has_released(&self, revocation: &str, asked: &CountedPlan) -> bool {
         self.released.values().any(|releases| releases.has(revocation, asked))
     }
 
-    fn has(&self, revocation: &str, asked: &Asked) -> bool {
+    fn has(&self, revocation: &str, asked: &CountedPlan) -> bool {
         self.waiting.get(revocation) == Some(asked) || self.has_released(revocation, asked)
     }
 
     /// Drops what this Revocation was counted for as another plan. What was released of another Revocation of that name,
     /// one that was deleted, stays counted: it may have been carried out.
-    fn give_up(&mut self, revocation: &str, asked: &Asked) {
+    fn give_up(&mut self, revocation: &str, asked: &CountedPlan) {
         self.waiting.remove(revocation);
         self.released.values_mut().for_each(|releases| releases.forget(revocation, asked));
         self.released.retain(|_, releases| !releases.is_empty());

@@ -5,7 +5,7 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use super::employee::{ReportedStatus, Status};
+use super::employee::{Employee, ReportedStatus, Status};
 
 /// The longest gap between a last day and the first day of the next employment that is no exit: a change of contract over
 /// a weekend.
@@ -25,6 +25,15 @@ pub struct Facts {
     /// The last day that a trusted answer announced while it was still to come. It stands when the day is moved into the
     /// past, and ends with the day being cleared or the status coming back from `Terminated`.
     pub announced: Option<Date>,
+}
+
+impl Facts {
+    /// What a record says today, where nothing was announced before.
+    #[must_use]
+    pub const fn of(employee: &Employee) -> Self {
+        let Employee { reported_status, start, last_day, .. } = *employee;
+        Self { reported_status, start, last_day, announced: None }
+    }
 }
 
 /// State of a person today.

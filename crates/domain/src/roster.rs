@@ -86,7 +86,7 @@ impl EmploymentState {
         let record = self.why.words();
         match (self.state, self.out, self.leaves_scope) {
             (State::OutOfScope, Some(out), _) => format!("out of scope: {}; the record says: {record}", out.words()),
-            (_, _, Some(out)) => format!("{record}; the same answer puts them out of scope: {}", out.words()),
+            (_, _, Some(out)) => format!("{record}; the same response puts them out of scope: {}", out.words()),
             _ => record.to_owned(),
         }
     }

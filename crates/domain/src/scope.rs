@@ -125,7 +125,7 @@ impl Out {
             Self::ExpressionFailed => {
                 "spec.scope.expression fails, as where it uses a field that says nothing".to_owned()
             }
-            Self::NotNamed => "no answer has named this record since the policy changed".to_owned(),
+            Self::NotNamed => "no response has named this record since the policy changed".to_owned(),
             Self::Other => "for a reason of a later version".to_owned(),
         }
     }

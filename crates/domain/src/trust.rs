@@ -14,7 +14,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::employee::{Delivered, Employee, Field, HrId, Read, ReportedStatus};
 use super::lifecycle::{Facts, State, derive_state};
-use memory::{Answered, Digests, Hashed, Last};
+use memory::{Digests, Hashed, Last, NewlyTrusted};
 
 pub use finding::{Finding, failed};
 pub use memory::Memory;
@@ -126,7 +126,7 @@ impl Sentinel {
 
 /// What is known of the poll besides its answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct PollContext<'a> {
     /// Fingerprint of source and mapping.
     pub source: &'a str,
     /// Whether the connection says that an answer of it was believed before.
@@ -175,7 +175,7 @@ pub struct Held {
 pub fn judge(
     mut read: Read,
     memory: &Memory,
-    asked: &Asked<'_>,
+    asked: &PollContext<'_>,
     bounds: &Bounds,
     now: Timestamp,
 ) -> Result<Believed, Held> {
@@ -196,7 +196,7 @@ pub fn judge(
         return Err(Held { answer: acceptance, findings });
     }
     let (delivered, part, source) = (read.delivered, read.part, asked.source);
-    let answered = Answered { answer: &answer, people: &people, source, delivered, part };
+    let answered = NewlyTrusted { answer: &answer, people: &people, source, delivered, part };
     let memory = memory.after(&answered, today, !waived.is_empty());
     let (employees, source) = (read.employees.into(), source.to_owned());
     let snapshot = Snapshot { employees, answer, acceptance, taken: now, source, part, delivered: delivered.at };
@@ -217,7 +217,7 @@ fn set_repeated_aside(employees: &mut Vec<Employee>) -> Vec<HrId> {
 ///
 /// None where the last one that was remembered is another than the snapshot: then the source has to give it again.
 #[must_use]
-pub fn again(snapshot: &Snapshot, memory: &Memory, asked: &Asked<'_>, now: Timestamp) -> Option<Believed> {
+pub fn again(snapshot: &Snapshot, memory: &Memory, asked: &PollContext<'_>, now: Timestamp) -> Option<Believed> {
     let last = memory.last()?;
     let same = last.answer == snapshot.answer && last.source == asked.source && snapshot.source == asked.source;
     let memory = memory.again(now.to_zoned(TimeZone::UTC).date());
@@ -258,12 +258,7 @@ fn unseen(employees: &[Employee], bounds: &Bounds, today: Date) -> Option<Findin
     let seen = |(id, sentinel): &&(HrId, Sentinel)| {
         let found = employees.binary_search_by(|employee| employee.id.cmp(id)).ok();
         found.and_then(|at| employees.get(at)).is_some_and(|employee| {
-            let facts = Facts {
-                reported_status: employee.reported_status,
-                start: employee.start,
-                last_day: employee.last_day,
-                announced: None,
-            };
+            let facts = Facts::of(employee);
             sentinel.fits(derive_state(&facts, today).state)
         })
     };
@@ -280,7 +275,7 @@ fn against_the_past(
     read: &Read,
     people: &Hashed<'_>,
     memory: &Memory,
-    asked: &Asked<'_>,
+    asked: &PollContext<'_>,
     bounds: &Bounds,
     today: Date,
 ) -> Vec<Finding> {

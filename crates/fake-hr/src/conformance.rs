@@ -121,7 +121,7 @@ impl Folder {
         let script = Script::open(&folder.join("pages"))?;
         let folder = Self { name, definition, expected, script, parameters, as_of };
         if folder.pages()? == 0 {
-            return Err(format!("{}: no answer to the request for people", folder.name));
+            return Err(format!("{}: no response to the request for people", folder.name));
         }
         Ok(folder)
     }
@@ -270,7 +270,7 @@ pub(crate) fn plainly(employee: &Employee) -> Json {
         ("urgent", employee.urgent.then_some(json!(true))),
         ("type", employee.employment_type.map(|kind| json!(kind.as_str()))),
     ];
-    let texts = employee.texts.iter().map(|(text, value)| (text.as_str(), Some(json!(**value))));
+    let texts = employee.texts.iter().map(|(text, value)| (text.as_str(), Some(json!(value))));
     if let Some(plain) = plain.as_object_mut() {
         plain.extend(more.into_iter().chain(texts).filter_map(|(key, value)| Some((key.to_owned(), value?))));
     }

@@ -14,7 +14,7 @@ use super::json_writer::Path;
 use super::pagination::{Leaf, Pagination, page};
 use super::render::{Renderer, Template};
 use super::routes::{ONE, Routes, parts};
-use super::serve::{Asked, FakeResponse, System};
+use super::serve::{FakeRequest, FakeResponse, System};
 use super::signin::SignIn;
 use super::solver::key;
 use domain::quote::quoted;
@@ -247,7 +247,7 @@ impl Generated {
         Ok(FakeResponse::json(body.to_string()))
     }
 
-    fn found(&mut self, asked: &Asked) -> Result<FakeResponse, String> {
+    fn found(&mut self, asked: &FakeRequest) -> Result<FakeResponse, String> {
         if let Some((list, begins)) = self.routes.export(asked) {
             return self.exported(list, begins);
         }
@@ -279,11 +279,11 @@ impl Generated {
 }
 
 impl System for Generated {
-    fn part(&self, asked: &Asked, _: Option<&RequestKind>) -> RequestKind {
+    fn part(&self, asked: &FakeRequest, _: Option<&RequestKind>) -> RequestKind {
         self.routes.part(asked, None)
     }
 
-    fn answer(&mut self, asked: &Asked) -> FakeResponse {
+    fn answer(&mut self, asked: &FakeRequest) -> FakeResponse {
         if self.routes.part(asked, None) == RequestKind::Token {
             return self.sign_in.token(asked);
         }

@@ -6,7 +6,7 @@
 //!                       ▲                     ▲                   ▲ │
 //!                     solver                routes                │ └── signin, faults
 //!                       └──── definition ─────┘                   │
-//! pages/answers.json ─────────▶ recorded ─────────────────────────┘
+//! pages/responses.json ───────▶ recorded ─────────────────────────┘
 //! ```
 //! A definition describes how an HR system is read; the fake uses it in the other direction. `solver` looks for records that it reads
 //! as intended, and `pagination` for pages. Both write by `json_writer`, which follows the paths of a definition. Nothing that reads a real source uses any of this.

@@ -5,26 +5,26 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::json_writer::Path;
-use super::serve::Asked;
+use super::serve::FakeRequest;
 use hris::definition::{Ends, List, PageCounter, Paging, Where};
 
 /// How a list is divided into pages.
 pub(crate) struct Pagination {
     records: Path,
-    total: Option<Place>,
+    total: Option<PageValue>,
     paging: Option<Paged>,
     /// How many records a page has.
     size: usize,
 }
 
 enum Paged {
-    Cursor { at: Place, taken: Taken, more: Option<Place> },
-    Link(Place),
-    Number { step: PageCounter, taken: Taken, offset: bool, ends: Option<Place>, last: bool },
+    Cursor { at: PageValue, taken: Taken, more: Option<PageValue> },
+    Link(PageValue),
+    Number { step: PageCounter, taken: Taken, offset: bool, ends: Option<PageValue>, last: bool },
 }
 
 /// Where a value of a page goes.
-enum Place {
+enum PageValue {
     Path(Path),
     Header(String),
 }
@@ -72,8 +72,8 @@ impl Pagination {
     /// The path that cannot be followed backwards.
     pub(crate) fn new(list: &List, size: Option<usize>) -> Result<Self, String> {
         let place = |at: &Where| match at {
-            Where::Path(path) => Path::parse(path).map(Place::Path),
-            Where::Header(name) => Ok(Place::Header(name.clone())),
+            Where::Path(path) => Path::parse(path).map(PageValue::Path),
+            Where::Header(name) => Ok(PageValue::Header(name.clone())),
         };
         let taken = |query: &Option<String>, body: &Option<String>| Taken { query: query.clone(), body: body.clone() };
         let mut fixed = None;
@@ -114,7 +114,7 @@ impl Pagination {
     }
 
     /// The number of the first record of the page that is asked for; none, where it asks for no page there is.
-    pub(crate) fn from(&self, asked: &Asked) -> Option<usize> {
+    pub(crate) fn from(&self, asked: &FakeRequest) -> Option<usize> {
         match &self.paging {
             None => Some(0),
             Some(Paged::Link(_)) => asked.parameter(FROM).map_or(Some(0), |from| from.parse().ok()),
@@ -153,7 +153,7 @@ impl Pagination {
                 more.iter().try_for_each(|more| page.put(more, further.into()))?;
             }
             Some(Paged::Link(at)) if further => match at {
-                Place::Header(name) if name.eq_ignore_ascii_case("link") => {
+                PageValue::Header(name) if name.eq_ignore_ascii_case("link") => {
                     page.put(at, format!("<{}>; rel=\"next\"", link(FROM, next)).into())?;
                 }
                 _ => page.put(at, link(FROM, next).into())?,
@@ -169,7 +169,7 @@ impl Pagination {
 }
 
 impl Taken {
-    fn of(&self, asked: &Asked) -> Option<String> {
+    fn of(&self, asked: &FakeRequest) -> Option<String> {
         match (&self.query, &self.body) {
             (Some(query), _) => asked.parameter(query),
             (None, Some(body)) => {
@@ -189,12 +189,12 @@ struct Sheet {
 }
 
 impl Sheet {
-    fn put(&mut self, place: &Place, value: Json) -> Result<(), String> {
+    fn put(&mut self, place: &PageValue, value: Json) -> Result<(), String> {
         match place {
-            Place::Path(way) => {
+            PageValue::Path(way) => {
                 way.put(&mut self.body, &value, 0).map_err(|_| "a page cannot say what it must".to_owned())
             }
-            Place::Header(name) => {
+            PageValue::Header(name) => {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 self.headers.insert(name.to_ascii_lowercase(), text);
                 Ok(())

@@ -1,7 +1,7 @@
 //! Serves recorded pages: the responses in a connector's folder, in their order.
 //!
-//! `pages/answers.json` describes them: `signedIn` are headers that every request but a sign-in must have, and
-//! `answers` are given in turn to the requests for the same method and path. `with` has to be in the query, or in the
+//! `pages/responses.json` describes them: `signedIn` are headers that every request but a sign-in must have, and
+//! `responses` are given in turn to the requests for the same method and path. `with` has to be in the query, or in the
 //! text of the body.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -11,15 +11,15 @@ use serde::Deserialize;
 
 use super::faults::RequestKind;
 use super::routes::Routes;
-use super::serve::{Asked, FakeResponse, ResponseBody, System};
+use super::serve::{FakeRequest, FakeResponse, ResponseBody, System};
 use domain::quote::quoted;
 
-/// What `answers.json` says.
+/// What `responses.json` says.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Script {
     signed_in: BTreeMap<String, String>,
-    answers: Vec<Scripted>,
+    responses: Vec<Scripted>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -52,17 +52,17 @@ impl Script {
             let file = pages.join(name);
             std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))
         };
-        let script = serde_json::from_str(&read("answers.json")?);
-        let mut script: Self = script.map_err(|error| format!("{}/answers.json: {error}", pages.display()))?;
-        for answer in &mut script.answers {
+        let script = serde_json::from_str(&read("responses.json")?);
+        let mut script: Self = script.map_err(|error| format!("{}/responses.json: {error}", pages.display()))?;
+        for answer in &mut script.responses {
             answer.text = answer.file.as_deref().map(read).transpose()?.unwrap_or_default();
         }
         Ok(script)
     }
 
-    /// How many answers there are to requests for people.
+    /// How many responses there are to requests for people.
     pub(crate) fn people(&self, routes: &Routes) -> usize {
-        self.answers.iter().filter(|answer| routes.is_people(&answer.to)).count()
+        self.responses.iter().filter(|answer| routes.is_people(&answer.to)).count()
     }
 }
 
@@ -80,7 +80,7 @@ impl Recorded {
     /// `real` is where the system really lies, and `here` where it is played: addresses in pages lead here.
     pub(crate) fn new(script: &Script, routes: Routes, real: &str, here: &str) -> Self {
         let mut left: HashMap<String, VecDeque<Scripted>> = HashMap::new();
-        for mut answer in script.answers.clone() {
+        for mut answer in script.responses.clone() {
             answer.text = answer.text.replace(real, here);
             answer.headers.values_mut().for_each(|value| *value = value.replace(real, here));
             left.entry(answer.to.clone()).or_default().push_back(answer);
@@ -104,11 +104,11 @@ impl Recorded {
 }
 
 impl System for Recorded {
-    fn part(&self, asked: &Asked, before: Option<&RequestKind>) -> RequestKind {
+    fn part(&self, asked: &FakeRequest, before: Option<&RequestKind>) -> RequestKind {
         self.routes.part(asked, before)
     }
 
-    fn answer(&mut self, asked: &Asked) -> FakeResponse {
+    fn answer(&mut self, asked: &FakeRequest) -> FakeResponse {
         let to = format!("{} {}", asked.method, asked.path);
         let is_token = self.is_token(&to);
         if !is_token {

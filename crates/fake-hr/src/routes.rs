@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde_json::Value as Json;
 
 use super::faults::RequestKind;
-use super::serve::Asked;
+use super::serve::FakeRequest;
 use hris::definition::{Definition, List, Method, Paging, Request};
 use hris::template;
 
@@ -93,7 +93,7 @@ impl Routes {
     }
 
     /// The list that a request has made, and whether it begins that or looks whether it is done.
-    pub(crate) fn export(&self, asked: &Asked) -> Option<(usize, bool)> {
+    pub(crate) fn export(&self, asked: &FakeRequest) -> Option<(usize, bool)> {
         let to = format!("{} {}", asked.method, asked.path);
         self.exports.iter().find_map(|export| {
             let is = |route: &Route| route.leads(&to) && route.fits(asked);
@@ -105,7 +105,7 @@ impl Routes {
     }
 
     /// What a request is about. A next link may lead anywhere: what nothing else is, is another page of the same.
-    pub(crate) fn part(&self, asked: &Asked, before: Option<&RequestKind>) -> RequestKind {
+    pub(crate) fn part(&self, asked: &FakeRequest, before: Option<&RequestKind>) -> RequestKind {
         let to = format!("{} {}", asked.method, asked.path);
         if self.token.as_ref() == Some(&to) {
             return RequestKind::Token;
@@ -121,7 +121,7 @@ impl Routes {
     }
 
     /// The list that a request is for: of those it fits, the one that says most.
-    pub(crate) fn list(&self, asked: &Asked) -> Option<usize> {
+    pub(crate) fn list(&self, asked: &FakeRequest) -> Option<usize> {
         let to = format!("{} {}", asked.method, asked.path);
         let fitting = self.lists.iter().enumerate().filter(|(_, route)| route.leads(&to) && route.fits(asked));
         // The first of several that are alike.
@@ -136,7 +136,7 @@ impl Routes {
     }
 
     /// The detail that a request is for, and whom it is about.
-    pub(crate) fn detail(&self, asked: &Asked) -> Option<(usize, Vec<String>)> {
+    pub(crate) fn detail(&self, asked: &FakeRequest) -> Option<(usize, Vec<String>)> {
         self.details.iter().enumerate().find_map(|(at, route)| Some((at, route.of(asked)?)))
     }
 }
@@ -177,7 +177,7 @@ impl Route {
         url.to_string()
     }
 
-    fn fits(&self, asked: &Asked) -> bool {
+    fn fits(&self, asked: &FakeRequest) -> bool {
         let has = |(name, value): &(String, String)| asked.query.iter().any(|(n, v)| n == name && like(value, v));
         let sent = || serde_json::from_slice(&asked.body).unwrap_or_default();
         self.query.iter().all(has) && self.body.as_ref().is_none_or(|body| within(body, &sent()).is_some())
@@ -189,7 +189,7 @@ impl Route {
     }
 
     /// Whom a request is about.
-    fn of(&self, asked: &Asked) -> Option<Vec<String>> {
+    fn of(&self, asked: &FakeRequest) -> Option<Vec<String>> {
         let to = format!("{} {}", asked.method, asked.path);
         if let Some((before, after)) = self.to.split_once(OF) {
             let of = to.strip_prefix(before)?.strip_suffix(after)?;

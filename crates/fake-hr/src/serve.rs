@@ -27,7 +27,7 @@ const LARGEST: usize = 1 << 20;
 const MAX_HEARD: usize = 10_000;
 
 /// A request.
-pub(crate) struct Asked {
+pub(crate) struct FakeRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
@@ -35,7 +35,7 @@ pub(crate) struct Asked {
     pub(crate) body: Bytes,
 }
 
-impl Asked {
+impl FakeRequest {
     /// A parameter of the query.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
@@ -130,9 +130,9 @@ impl FakeResponse {
 /// What a fake plays.
 pub(crate) trait System: Send {
     /// What a request is about, if the one before was about this.
-    fn part(&self, asked: &Asked, before: Option<&RequestKind>) -> RequestKind;
+    fn part(&self, asked: &FakeRequest, before: Option<&RequestKind>) -> RequestKind;
     /// The answer, where nothing is wrong.
-    fn answer(&mut self, asked: &Asked) -> FakeResponse;
+    fn answer(&mut self, asked: &FakeRequest) -> FakeResponse;
     /// Ends whatever token there is; whether that means anything.
     fn expire(&mut self) -> bool;
     /// Leaves out a page of people, from 1, or gives it twice.
@@ -167,7 +167,7 @@ impl State {
         Self { system, faults, heard: Vec::new(), last: None, stalled: Arc::default(), tell }
     }
 
-    pub(crate) fn answer(&mut self, asked: &Asked) -> FakeResponse {
+    pub(crate) fn answer(&mut self, asked: &FakeRequest) -> FakeResponse {
         if let Some(order) = asked.path.strip_prefix("/_fake/") {
             return self.order(asked, order);
         }
@@ -193,7 +193,7 @@ impl State {
         self.system.turn_pages(None, None);
     }
 
-    fn order(&mut self, asked: &Asked, order: &str) -> FakeResponse {
+    fn order(&mut self, asked: &FakeRequest, order: &str) -> FakeResponse {
         let done = match order.split_once('/') {
             _ if asked.method != "POST" => Err("a POST changes what is played".to_owned()),
             None if order == "day" => self.system.pass_day(),
@@ -220,7 +220,7 @@ pub(crate) fn router(state: Arc<Mutex<State>>) -> Router {
     Router::new().fallback(move |request: Request| {
         let state = Arc::clone(&state);
         async move {
-            let asked = Asked::read(request).await;
+            let asked = FakeRequest::read(request).await;
             let (answer, stalled) = {
                 let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
                 (state.answer(&asked), Arc::clone(&state.stalled))

@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use serde_json::Value as Json;
 
 use super::json_writer::{Path, Taken};
-use super::serve::{Asked, FakeResponse};
+use super::serve::{FakeRequest, FakeResponse};
 use hris::definition::{Basic, Definition, Method, Send, Token};
 use hris::template;
 
@@ -83,7 +83,7 @@ impl SignIn {
     }
 
     /// Gives out a token.
-    pub(crate) fn token(&mut self, asked: &Asked) -> FakeResponse {
+    pub(crate) fn token(&mut self, asked: &FakeRequest) -> FakeResponse {
         let Some(token) = &mut self.token else { return FakeResponse::refused(404, "there are no tokens") };
         for (name, value) in &token.headers {
             if asked.header(name) != Some(value) {
@@ -107,7 +107,7 @@ impl SignIn {
     }
 
     /// Why a request is not signed in.
-    pub(crate) fn missing(&self, asked: &Asked) -> Option<String> {
+    pub(crate) fn missing(&self, asked: &FakeRequest) -> Option<String> {
         let header = |(name, value): &(String, String)| (asked.header(name) != Some(value)).then(|| name.clone());
         if let Some(name) = self.headers.iter().find_map(header) {
             return Some(format!("the header {name} is not what it should be"));

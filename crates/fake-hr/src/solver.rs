@@ -17,7 +17,7 @@ use self::wishes::told;
 use super::json_writer::Path;
 use domain::employee::Status;
 use domain::quote::quoted;
-use hris::definition::{self, Definition, MappedStatus};
+use hris::definition::{self, Definition};
 use hris::json::{Paths, Taken};
 use hris::path::{self, plain};
 use hris::row::Slot;
@@ -167,7 +167,7 @@ impl InverseDefinition {
             let dated = [Slot::TerminationDate, Slot::LastWorkingDay].iter().any(|slot| offered.contains(slot));
             return (dated || !gone).then(|| vec![None]);
         }
-        let can = |status: &Status| meanings(&self.definition).any(|meaning| Status::from(meaning) == *status);
+        let can = |status: &Status| meanings(&self.definition).any(|meaning| meaning == *status);
         let tried: &[Status] = match shape.status {
             Status::Active if shape.ends => &[Status::Active, Status::Terminated], // as of a day to come
             Status::Active => &[Status::Active],
@@ -186,7 +186,7 @@ impl InverseDefinition {
             let Some(sets) = definition.people.get(*list).map(|list| &list.sets) else { return false };
             let status = sets.get(&Slot::Status).map(|word| {
                 let rule = folded(&definition.statuses, word);
-                rule.map(|rule| Status::from(told(*rule, shape.later)))
+                rule.map(|rule| told(*rule, shape.later))
             });
             let kind = sets.get(&Slot::EmploymentType).map(|word| folded(&definition.types, word).copied());
             status.is_none_or(|status| status == said) && kind.is_none_or(|kind| kind == Some(shape.kind))
@@ -227,7 +227,7 @@ impl InverseDefinition {
             let first = self.definition.rules.iter().find(|rule| self.fits(&rule.when, &wishes));
             let meant =
                 first.map(|rule| if shape.later { rule.when_starts_later.unwrap_or(rule.means) } else { rule.means });
-            if ruled.is_none_or(|said| meant.map(Status::from) == Some(said))
+            if ruled.is_none_or(|said| meant == Some(said))
                 && ends_when.is_none_or(|when| self.fits(when, &wishes))
                 && let Some(records) = self.placed(&wishes)
             {
@@ -294,7 +294,7 @@ pub(crate) fn key(text: &str) -> String {
 }
 
 /// Everything a status can mean.
-fn meanings(definition: &Definition) -> impl Iterator<Item = MappedStatus> {
+fn meanings(definition: &Definition) -> impl Iterator<Item = Status> {
     let words = definition.statuses.values().flat_map(|rule| [Some(rule.means), rule.when_starts_later]);
     let rules = definition.rules.iter().flat_map(|rule| [Some(rule.means), rule.when_starts_later]);
     words.chain(rules).flatten()

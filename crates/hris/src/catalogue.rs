@@ -33,7 +33,8 @@ pub fn connector(name: &str) -> Result<Definition, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definition::{MappedStatus, Test};
+    use crate::definition::Test;
+    use domain::employee::Status;
 
     #[test]
     fn every_folder_is_in_the_catalogue_under_its_own_name() {
@@ -55,7 +56,7 @@ mod tests {
             let found = connector(name).unwrap();
             let worded =
                 |input: &String| found.rules.iter().any(|rule| matches!(rule.when.get(input), Some(Test::Is(_))));
-            for rule in found.rules.iter().filter(|rule| rule.means == MappedStatus::Terminated) {
+            for rule in found.rules.iter().filter(|rule| rule.means == Status::Terminated) {
                 let any = rule.when.iter().filter(|(_, test)| **test == Test::Filled).map(|(input, _)| input);
                 let any: Vec<_> = any.filter(|input| worded(input)).collect();
                 assert!(any.is_empty(), "{name}: any word of {any:?} is taken for that of a leaver");
@@ -71,7 +72,7 @@ mod tests {
             let found = connector(name).unwrap();
             let words = found.statuses.values().map(|rule| rule.means);
             let means: Vec<_> = words.chain(found.rules.iter().map(|rule| rule.means)).collect();
-            assert!(means.contains(&MappedStatus::Suspended) && !means.contains(&MappedStatus::Terminated), "{name}");
+            assert!(means.contains(&Status::Suspended) && !means.contains(&Status::Terminated), "{name}");
             assert_eq!(found.end_date_means, None, "{name}");
         }
     }

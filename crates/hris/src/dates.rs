@@ -116,6 +116,11 @@ fn iso() -> &'static Layout {
 /// # Errors
 /// When none of the forms fits: what is worst of what they say.
 pub(super) fn read(forms: &[DateForm], text: &str) -> Result<Option<Day>, NoDate> {
+    if forms.first() == Some(&DateForm::Iso)
+        && let Some(date) = plain(text)
+    {
+        return Ok(Some(date.into()).filter(|day: &Day| !stands_for_none(day.date)));
+    }
     if stands_for_zero(text) {
         return Ok(None);
     }
@@ -129,6 +134,18 @@ pub(super) fn read(forms: &[DateForm], text: &str) -> Result<Option<Day>, NoDate
         }
     }
     Err(why)
+}
+
+/// A day that is written as most are: `2026-03-01`, with nothing behind it. Told by its bytes.
+fn plain(text: &str) -> Option<Date> {
+    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text.as_bytes() else { return None };
+    let number = |figures: &[u8]| {
+        figures
+            .iter()
+            .try_fold(0, |number, figure| figure.is_ascii_digit().then(|| number * 10 + i16::from(figure - b'0')))
+    };
+    let (year, month, day) = (number(&[a, b, c, d])?, number(&[e, f])?, number(&[g, h])?);
+    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 /// Whether a form of dates can be followed.

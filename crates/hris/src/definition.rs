@@ -158,10 +158,10 @@ pub struct Parameter {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StatusRule {
     /// What it means.
-    pub means: MappedStatus,
+    pub means: Status,
     /// What it means of a person who starts later, for systems without a word for a future hire.
     #[serde(default)]
-    pub when_starts_later: Option<MappedStatus>,
+    pub when_starts_later: Option<Status>,
 }
 
 /// What several values mean together.
@@ -171,10 +171,10 @@ pub struct Rule {
     /// What is asked of which input; all of it has to hold.
     pub when: BTreeMap<String, Test>,
     /// What it means.
-    pub means: MappedStatus,
+    pub means: Status,
     /// What it means of a person who starts later.
     #[serde(default)]
-    pub when_starts_later: Option<MappedStatus>,
+    pub when_starts_later: Option<Status>,
 }
 
 /// What a rule asks of an input. There is no word for a day that has passed: the day of a person is their own, and
@@ -190,46 +190,9 @@ pub enum Test {
     Empty,
 }
 
-/// A status, as definitions write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum MappedStatus {
-    /// Works here.
-    Active,
-    /// On leave.
-    Leave,
-    /// Suspended or inactive.
-    Suspended,
-    /// Has left.
-    Terminated,
-}
-
-impl MappedStatus {
-    /// Its word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "Active",
-            Self::Leave => "Leave",
-            Self::Suspended => "Suspended",
-            Self::Terminated => "Terminated",
-        }
-    }
-}
-
-impl From<MappedStatus> for Status {
-    fn from(verdict: MappedStatus) -> Self {
-        match verdict {
-            MappedStatus::Active => Self::Active,
-            MappedStatus::Leave => Self::Leave,
-            MappedStatus::Suspended => Self::Suspended,
-            MappedStatus::Terminated => Self::Terminated,
-        }
-    }
-}
-
 impl From<StatusRule> for Meaning {
     fn from(rule: StatusRule) -> Self {
-        Self { means: rule.means.into(), when_starts_later: rule.when_starts_later.map(Into::into) }
+        Self { means: rule.means, when_starts_later: rule.when_starts_later }
     }
 }
 
@@ -309,8 +272,8 @@ impl Definition {
     /// Whether it can say that somebody is on leave.
     #[must_use]
     pub fn tells_leave(&self) -> bool {
-        self.statuses.values().any(|rule| rule.means == MappedStatus::Leave)
-            || self.rules.iter().any(|rule| rule.means == MappedStatus::Leave)
+        self.statuses.values().any(|rule| rule.means == Status::Leave)
+            || self.rules.iter().any(|rule| rule.means == Status::Leave)
     }
 
     /// What the source is said to be able to say.

@@ -82,7 +82,7 @@ pub async fn read(source: &ApiSource, transport: &Arc<Transport>, as_of: Date) -
     } else {
         let base = definition.base(&values).map_err(Failure::Missing)?;
         let at_once = definition.throttling.concurrency.unwrap_or(1).into();
-        let asked = Asked { session: &session, details: &details, base: &base, values: &values, at_once };
+        let asked = PersonRequests { session: &session, details: &details, base: &base, values: &values, at_once };
         detailed((&people, versions.as_ref()), &asked, &complete, mapper).await?
     };
     announced.into_iter().for_each(|total| mapper.announce(total));
@@ -140,7 +140,7 @@ async fn straight(
 }
 
 /// What is asked about each person, and how.
-struct Asked<'a> {
+struct PersonRequests<'a> {
     session: &'a Session,
     details: &'a [About],
     base: &'a str,
@@ -148,7 +148,7 @@ struct Asked<'a> {
     at_once: usize,
 }
 
-impl Asked<'_> {
+impl PersonRequests<'_> {
     /// The pages of what is asked about these people.
     fn pages(&self, detail: &About, people: &[&str]) -> Result<Pages, Failure> {
         let About { words, paths, .. } = detail;
@@ -189,7 +189,7 @@ impl Asked<'_> {
 /// kept, where the definition says which.
 async fn detailed(
     (people, versions): (&[Pages], Option<&Chosen>),
-    asked: &Asked<'_>,
+    asked: &PersonRequests<'_>,
     complete: &Complete,
     mut mapper: Mapper,
 ) -> Result<(Mapper, Option<usize>), Failure> {

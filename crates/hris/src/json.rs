@@ -2,6 +2,7 @@
 //! built, so that a page costs what is taken from it and not what is in it. Only where a path has a query is a tree
 //! made, of the part that is asked.
 
+mod keys;
 mod paths;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::Value;
 use serde_json::error::Category;
 
+use self::keys::{Key, Place, TopKey};
 use self::paths::{Leaf, Node};
 pub use self::paths::{Mark, Paths, Skip, Taken, Told};
 use super::kind;
@@ -91,9 +93,11 @@ fn page(
         failure: None,
         take,
     };
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let fill = Fill { node: &paths.root, page: &mut page, tree: false };
-    let end = fill.deserialize(&mut json).and_then(|()| json.end());
+    // Checked at once where it can be, and not text by text. Where it cannot, only what is taken has to be UTF-8.
+    let end = match str::from_utf8(bytes) {
+        Ok(text) => page.fill(serde_json::Deserializer::from_str(text)),
+        Err(_) => page.fill(serde_json::Deserializer::from_slice(bytes)),
+    };
     if let Some(failure) = page.failure {
         return Err(failure);
     }
@@ -146,6 +150,16 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// Reads the whole page.
+    fn fill<'de, R: serde_json::de::Read<'de>>(
+        &mut self,
+        mut json: serde_json::Deserializer<R>,
+    ) -> Result<(), serde_json::Error> {
+        let root = &self.paths.root;
+        Fill { node: root, page: self, tree: false }.deserialize(&mut json)?;
+        json.end()
+    }
+
     fn begin(&mut self) {
         self.row.clear();
         self.parts.iter_mut().for_each(Cell::clear);
@@ -280,6 +294,28 @@ impl Fill<'_, '_, '_> {
     }
 }
 
+impl Fill<'_, '_, '_> {
+    /// Reads the object that the whole page is.
+    fn top<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(place) = map.next_key_seed(TopKey { node: self.node, single: self.page.paths.single })? {
+            match place {
+                Place::Wanted(node) => map.next_value_seed(Fill { node, page: &mut *self.page, tree: false })?,
+                Place::Verdict(verdict) => {
+                    if verdict.fails(&map.next_value()?) {
+                        let words = "the answer says that it failed, with status 200";
+                        self.page.failure = Some(Failure::WrongFormat(words.to_owned()));
+                        return Err(A::Error::custom("not taken"));
+                    }
+                }
+                Place::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Fill<'_, '_, '_> {
     type Value = ();
 
@@ -344,18 +380,13 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.page.put(&self.node.leaves, None);
-        let top = std::ptr::eq(self.node, &raw const self.page.paths.root);
-        while let Some(place) = map.next_key_seed(Key { node: self.node, top, single: self.page.paths.single })? {
-            match place {
-                Place::Wanted(node) => map.next_value_seed(Fill { node, page: &mut *self.page, tree: false })?,
-                Place::Verdict(verdict) => {
-                    if verdict.fails(&map.next_value()?) {
-                        let words = "the answer says that it failed, with status 200";
-                        self.page.failure = Some(Failure::WrongFormat(words.to_owned()));
-                        return Err(A::Error::custom("not taken"));
-                    }
-                }
-                Place::Other => {
+        if std::ptr::eq(self.node, &raw const self.page.paths.root) {
+            return self.top(map);
+        }
+        while let Some(node) = map.next_key_seed(Key(self.node))? {
+            match node {
+                Some(node) => map.next_value_seed(Fill { node, page: &mut *self.page, tree: false })?,
+                None => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -383,85 +414,6 @@ impl<'de> Visitor<'de> for Fill<'_, '_, '_> {
                 return Err(A::Error::custom("not taken"));
             }
         }
-    }
-}
-
-/// Where a key of an object leads.
-enum Place<'p> {
-    /// Something is wanted there.
-    Wanted(&'p Node),
-    /// Nothing is wanted there, but it may say that the whole answer failed.
-    Verdict(Verdict),
-    /// Nothing of interest.
-    Other,
-}
-
-/// A value at the top of an answer by which systems say with status 200 that they failed.
-#[derive(Clone, Copy)]
-enum Verdict {
-    /// `error`, `errors`: anything but nothing.
-    Error,
-    /// `success`, `ok`: false.
-    Success,
-    /// `status`: a word such as `error`, next to a list.
-    Status,
-}
-
-impl Verdict {
-    fn of(key: &str, single: bool) -> Option<Self> {
-        match key {
-            "error" | "errors" => Some(Self::Error),
-            "success" | "ok" => Some(Self::Success),
-            "status" if !single => Some(Self::Status),
-            _ => None,
-        }
-    }
-
-    fn fails(self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Error, Value::Null | Value::Bool(false)) => false,
-            (Self::Error, Value::String(text)) => !text.is_empty(),
-            (Self::Error, Value::Array(list)) => !list.is_empty(),
-            (Self::Error, Value::Object(object)) => !object.is_empty(),
-            (Self::Error, Value::Number(number)) => number.as_i64() != Some(0),
-            (Self::Error, Value::Bool(true)) => true,
-            (Self::Success, value) => *value == Value::Bool(false),
-            (Self::Status, value) => {
-                let words = ["error", "fail", "failed", "failure"];
-                value.as_str().is_some_and(|word| words.iter().any(|other| word.eq_ignore_ascii_case(other)))
-            }
-        }
-    }
-}
-
-/// Follows a key of an object to the place it leads to.
-struct Key<'p> {
-    node: &'p Node,
-    top: bool,
-    single: bool,
-}
-
-impl<'de, 'p> DeserializeSeed<'de> for Key<'p> {
-    type Value = Place<'p>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'p> Visitor<'_> for Key<'p> {
-    type Value = Place<'p>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(match self.node.branch(key) {
-            Some(node) => Place::Wanted(node),
-            None if self.top => Verdict::of(key, self.single).map_or(Place::Other, Place::Verdict),
-            None => Place::Other,
-        })
     }
 }
 

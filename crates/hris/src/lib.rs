@@ -82,7 +82,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::{CsvFormat, Encoding, Escape, Quote};
-pub use self::definition::{Definition, MappedStatus, Parameter, Refused};
+pub use self::definition::{Definition, Parameter, Refused};
 pub use self::file::{
     Complete, Coverage, FetchCache, Fetched, FileFrom, FileSource, HttpFile, Login, OpenPgp, SftpFile,
 };
@@ -221,5 +221,5 @@ async fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Failure::WrongFormat("the answer could not be read".to_owned())))
+    done.unwrap_or_else(|_| Err(Failure::WrongFormat("the response could not be read".to_owned())))
 }

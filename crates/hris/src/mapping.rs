@@ -7,16 +7,14 @@ mod form;
 mod repeated;
 mod texts;
 
-use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use foldhash::fast::RandomState;
 use jiff::civil::Date;
 
 pub use self::form::{EndDate, Meaning};
 pub(super) use self::form::{Form, Rule, Statuses, Test, Types};
 pub(super) use self::texts::scientific;
-use self::texts::{address, count, cut, hr_id, id_of_address, text};
+use self::texts::{SharedTexts, address, count, cut, hr_id, id_of_address, text};
 use super::dates::{self, Day, NoDate};
 use super::row::{Row, Slot};
 use domain::employee::{
@@ -36,7 +34,7 @@ pub(super) struct Mapper {
     read: Read,
     filled: BTreeSet<Slot>,
     word: String,
-    shared: HashSet<Arc<str>, RandomState>,
+    shared: SharedTexts,
     columns: Vec<Column>,
 }
 
@@ -204,19 +202,13 @@ impl Mapper {
         let mut texts = Texts::default();
         for text in Text::ALL.iter().copied() {
             let Some(value) = cut(row, text.slot())? else { continue };
-            texts.set(text, Some(if text.shared() { self.shared(value) } else { Arc::from(value) }));
+            if text.shared() {
+                texts.share(text, Some(self.shared.of(value)));
+            } else {
+                texts.set(text, Some(value.into()));
+            }
         }
         Ok(texts)
-    }
-
-    /// A text that many people share, held once for all of them.
-    fn shared(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.shared.get(text) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = Arc::from(text);
-        self.shared.insert(Arc::clone(&new));
-        new
     }
 
     /// Whether the reason of a termination means "at once". One that nobody named does not.

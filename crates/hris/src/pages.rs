@@ -5,21 +5,20 @@
 
 mod asking;
 mod export;
+mod following;
 mod links;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, LINK};
 use serde_json::Value;
 
 use self::asking::Asking;
 pub(super) use self::asking::{Own, set};
 use self::export::Exported;
 pub(super) use self::export::JOB;
+use self::following::PageCursor;
 use super::definition::{Ends, List, PageCounter, Paging, Request, Where};
 use super::http::HttpResponse;
 use super::json::{self, Mark, Paths, Trailer};
@@ -84,14 +83,6 @@ impl Walked {
     pub(super) fn announced(&self) -> Option<usize> {
         self.total.map(|total| total.saturating_sub(self.skipped))
     }
-}
-
-/// How the next page is asked for.
-enum PageCursor {
-    First,
-    Number(u64),
-    Cursor(String),
-    Link(Url),
 }
 
 impl Pages {
@@ -204,7 +195,7 @@ impl Pages {
             };
             let trailer = self.with_headers(trailer, &headers)?;
             if trailer.empty && page == 1 {
-                let why = "the first answer has an error where its list of records would be";
+                let why = "the first response has an error where its list of records would be";
                 return Err(Failure::WrongFormat(why.to_owned()));
             }
             if trailer.records > 0 && self.paging.is_some() && !digests.insert(trailer.digest) {
@@ -226,12 +217,6 @@ impl Pages {
         Err(Failure::Truncated(format!("there is no end after {} pages", self.most)))
     }
 
-    /// Whether the next page is only asked for to see that there is none.
-    fn is_check(&self, walked: &Walked) -> bool {
-        let checked = self.step().is_some_and(|step| matches!(step.ends, Ends::CheckedTotal));
-        checked && (walked.by_page || walked.total.is_some_and(|total| walked.records > 0 && walked.records >= total))
-    }
-
     /// Whether a page is empty, or has the records of one that was read before. It need not have a list, but it says the
     /// same total as the others, or that it has none itself.
     fn was_there(&self, body: &[u8], digests: &BTreeSet<u64>, walked: &Walked) -> Result<bool, Failure> {
@@ -241,7 +226,7 @@ impl Pages {
             return Ok(ends);
         }
         match (walked.total, trailer.total) {
-            (_, None) => Err(Failure::WrongFormat("the answer does not say how many records there are".to_owned())),
+            (_, None) => Err(Failure::WrongFormat("the response does not say how many records there are".to_owned())),
             (Some(before), Some(now)) if before != now && now != 0 => {
                 Err(Failure::Truncated(format!("the number of records changed from {before} to {now} behind the last")))
             }
@@ -290,148 +275,6 @@ impl Pages {
             | Some(Paging::Cursor { query, body, .. }) => (query.as_deref(), body.as_deref()),
             _ => (None, None),
         }
-    }
-
-    /// A page whose status says that it has no content ends numbered pages, and is no answer elsewhere.
-    fn nothing(&self) -> Result<Trailer, Failure> {
-        if self.step().is_some_and(|step| matches!(step.ends, Ends::Empty | Ends::Short | Ends::CheckedTotal)) {
-            Ok(Trailer::default())
-        } else {
-            Err(Failure::Status(204))
-        }
-    }
-
-    /// What a page says, with what its headers say.
-    fn with_headers(&self, mut trailer: Trailer, headers: &HeaderMap) -> Result<Trailer, Failure> {
-        let header = |at: &Where| match at {
-            Where::Header(name) => headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim),
-            Where::Path(_) => None,
-        };
-        let wrong = |at: &Where| match at {
-            Where::Header(name) => Failure::WrongFormat(format!("the header {name} is not what was expected")),
-            Where::Path(_) => Failure::WrongFormat("the answer is not what was expected".to_owned()),
-        };
-        let number = |at: &Where| header(at).map(|text| text.parse::<usize>().map_err(|_| wrong(at))).transpose();
-        let flag = |at: &Where| header(at).map(|text| text.parse::<bool>().map_err(|_| wrong(at))).transpose();
-        if let Some(at) = &self.total {
-            trailer.total = trailer.total.or(number(at)?);
-        }
-        match &self.paging {
-            Some(Paging::NextLink(Where::Header(name)) | Paging::NextQuery(Where::Header(name)))
-                if HeaderName::try_from(name).is_ok_and(|name| name == LINK) =>
-            {
-                trailer.next = links::next(headers);
-            }
-            Some(Paging::NextLink(at) | Paging::NextQuery(at)) => {
-                trailer.next = trailer.next.or_else(|| header(at).map(str::to_owned));
-            }
-            Some(Paging::Cursor { at, more, .. }) => {
-                trailer.next = trailer.next.or_else(|| header(at).map(str::to_owned));
-                if let Some(at) = more {
-                    trailer.more = trailer.more.or(flag(at)?);
-                }
-            }
-            Some(Paging::Page(step) | Paging::Offset(step)) => match &step.ends {
-                Ends::More(at) => trailer.more = trailer.more.or(flag(at)?),
-                Ends::Last(at) => trailer.last = trailer.last.or(number(at)?),
-                Ends::Empty | Ends::Short | Ends::Total | Ends::CheckedTotal => {}
-            },
-            None => {}
-        }
-        trailer.next = trailer.next.filter(|next| !next.is_empty());
-        Ok(trailer)
-    }
-
-    /// A list has one total, from its first page to its last.
-    fn count(&self, walked: &mut Walked, trailer: &Trailer, page: usize) -> Result<(), Failure> {
-        if self.total.is_none() || (page > 1 && trailer.records == 0 && trailer.total.is_none()) {
-            return Ok(());
-        }
-        // Behind the announced end there is another page, and each announces its own records.
-        let own = trailer.total == Some(trailer.records) && page > 1;
-        if walked.by_page || (own && self.is_check(&Walked { records: walked.records - trailer.records, ..*walked })) {
-            (walked.by_page, walked.total) = (true, None);
-            return Ok(());
-        }
-        match (walked.total, trailer.total) {
-            // A page that lost its end would look like the last.
-            (_, None) => Err(Failure::WrongFormat("the answer does not say how many records there are".to_owned())),
-            (Some(before), Some(now)) if before != now => {
-                Err(Failure::Truncated(format!("the number of records changed from {before} to {now} on page {page}")))
-            }
-            (_, total) => {
-                walked.total = total;
-                Ok(())
-            }
-        }
-    }
-
-    /// The page after this one; none after the last.
-    fn next(
-        &self,
-        start: &Url,
-        turn: &PageCursor,
-        page: &Trailer,
-        walked: Walked,
-    ) -> Result<Option<PageCursor>, Failure> {
-        let missing = |what: &str| Failure::WrongFormat(format!("the answer does not say {what}"));
-        let (step, offset) = match &self.paging {
-            None => return Ok(None),
-            Some(Paging::NextLink(_)) => {
-                return page.next.as_deref().map(|next| Ok(PageCursor::Link(links::follow(start, next)?))).transpose();
-            }
-            Some(Paging::NextQuery(_)) => {
-                return page
-                    .next
-                    .as_deref()
-                    .map(|next| Ok(PageCursor::Link(links::by_query(start, next)?)))
-                    .transpose();
-            }
-            Some(Paging::Cursor { more, .. }) => {
-                return match (more, page.more, &page.next) {
-                    (Some(_), None, _) => Err(missing("whether there are more pages")),
-                    (Some(_), Some(true), None) => Err(missing("how the next page is asked for")),
-                    (Some(_), Some(false), _) => Ok(None),
-                    (_, _, next) => Ok(next.clone().map(PageCursor::Cursor)),
-                };
-            }
-            Some(Paging::Page(step)) => (step, false),
-            Some(Paging::Offset(step)) => (step, true),
-        };
-        let size = step.size.map_or(page.records, |size| size as usize);
-        let number = if let PageCursor::Number(number) = turn { *number } else { step.from };
-        let ended = match &step.ends {
-            Ends::Empty => page.records == 0,
-            Ends::Short => page.records < size,
-            Ends::Total => walked.total.is_none_or(|total| walked.records >= total),
-            Ends::CheckedTotal => page.records == 0 && walked.total.is_none_or(|total| walked.records >= total),
-            Ends::More(_) => !page.more.ok_or_else(|| missing("whether there are more pages"))?,
-            Ends::Last(_) => {
-                let last = page.last.ok_or_else(|| missing("which page is the last"))?;
-                (number + 1).saturating_sub(step.from) >= last as u64
-            }
-        };
-        if ended {
-            return Ok(None);
-        }
-        if page.records == 0 {
-            return Err(Failure::Truncated("a page in the middle has no records".to_owned()));
-        }
-        let by = if offset { size as u64 } else { 1 };
-        Ok(Some(PageCursor::Number(number.saturating_add(by))))
-    }
-}
-
-impl PageCursor {
-    /// A digest of what would come again if pages led in a circle.
-    fn mark(&self) -> Option<u64> {
-        let mut digest = DefaultHasher::new();
-        match self {
-            Self::First | Self::Number(_) => return None,
-            Self::Cursor(cursor) => cursor.hash(&mut digest),
-            Self::Link(url) => url.hash(&mut digest),
-        }
-        Some(digest.finish())
     }
 }
 

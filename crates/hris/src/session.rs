@@ -18,7 +18,7 @@ use super::ApiSource;
 use super::assertion;
 use super::definition::{Definition, Rate};
 use super::http::{self, Credential, HttpResponse, Request, Sent, Transport};
-use super::token::{Held, NO_KEEPER, Names, Tokens};
+use super::token::{AccessToken, NO_KEEPER, Names, Tokens};
 use domain::employee::Failure;
 
 /// A token is renewed so long before it ends: a request that is under way should still find it good.
@@ -30,7 +30,7 @@ pub(super) struct Session {
     headers: HeaderMap,
     query: Vec<(String, String)>,
     basic: Option<Credential>,
-    token: Option<(Arc<Tokens>, Mutex<Option<Held>>)>,
+    token: Option<(Arc<Tokens>, Mutex<Option<AccessToken>>)>,
     pace: Option<(Rate, Mutex<VecDeque<Instant>>)>,
 }
 
@@ -148,9 +148,9 @@ impl Session {
     async fn hold(
         &self,
         token: &Arc<Tokens>,
-        held: &Mutex<Option<Held>>,
-        refused: Option<&Held>,
-    ) -> Result<Held, Failure> {
+        held: &Mutex<Option<AccessToken>>,
+        refused: Option<&AccessToken>,
+    ) -> Result<AccessToken, Failure> {
         let mut held = held.lock().await;
         let soon = Instant::now() + EARLY;
         let good = held.as_ref().filter(|held| {

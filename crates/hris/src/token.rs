@@ -111,7 +111,7 @@ pub(super) struct Tokens {
 
 /// A token that is good until an instant, if it said so.
 #[derive(Clone)]
-pub(super) struct Held {
+pub(super) struct AccessToken {
     /// The header that carries it.
     pub(super) header: HeaderValue,
     /// When it ends.
@@ -147,7 +147,7 @@ impl Tokens {
 
     /// A new token. What has begun is carried to its end, even where nobody waits for it any more: a refresh token that
     /// was used and not replaced would be lost.
-    pub(super) async fn ask(self: &Arc<Self>, transport: &Arc<Transport>) -> Result<Held, Failure> {
+    pub(super) async fn ask(self: &Arc<Self>, transport: &Arc<Transport>) -> Result<AccessToken, Failure> {
         let (tokens, transport) = (Arc::clone(self), Arc::clone(transport));
         let asked = tokio::spawn(async move {
             let given = match &tokens.how.refresh_token {
@@ -240,7 +240,7 @@ impl Tokens {
     }
 
     /// The token in an answer.
-    fn held(&self, given: &Given) -> Result<Held, Failure> {
+    fn held(&self, given: &Given) -> Result<AccessToken, Failure> {
         let token = match &self.how.at {
             Some(at) => {
                 let value = given.answer.headers.get(&at.header).and_then(|value| value.to_str().ok());
@@ -261,7 +261,7 @@ impl Tokens {
             number.map(|n| if self.how.milliseconds { Duration::from_millis(n) } else { Duration::from_secs(n) });
         let carried = self.names.text(&self.how.value, Some(("token", &token))).map_err(Failure::WrongFormat)?;
         let (_, header) = header(&self.how.header, &carried)?;
-        Ok(Held { header, until: lasts.and_then(|lasts| Instant::now().checked_add(lasts)) })
+        Ok(AccessToken { header, until: lasts.and_then(|lasts| Instant::now().checked_add(lasts)) })
     }
 
     /// Whether a refresh token is none of those that were sent.
@@ -271,7 +271,7 @@ impl Tokens {
     }
 
     /// Puts a token into the headers of a request.
-    pub(super) fn put(&self, headers: &mut HeaderMap, held: &Held) -> Result<(), Failure> {
+    pub(super) fn put(&self, headers: &mut HeaderMap, held: &AccessToken) -> Result<(), Failure> {
         let name = HeaderName::try_from(&self.how.header);
         let name = name.map_err(|_| Failure::Unauthorised("the token's header is no header".to_owned()))?;
         headers.insert(name, held.header.clone());
@@ -286,7 +286,7 @@ pub(super) const ASSERTION: &str = "assertion";
 pub(super) const NO_KEEPER: &str = "the refresh token is another one after each use, and there is nowhere to keep it";
 
 fn wrong(why: &str) -> Failure {
-    Failure::WrongFormat(format!("the answer to the sign-in {why}"))
+    Failure::WrongFormat(format!("the response to the sign-in {why}"))
 }
 
 /// A header whose value is never printed.

@@ -81,7 +81,7 @@ vocabulary!(
         SecretMissing => "SecretMissing",
         SecretIncomplete => "SecretIncomplete",
         Stale => "Stale",
-        Answered => "Answered",
+        Responded => "Responded",
         Unreachable => "Unreachable",
         TimedOut => "TimedOut",
         Unauthorised => "Unauthorised",

@@ -44,10 +44,10 @@ pub fn stalled(message: impl Into<String>) -> ConditionUpdate {
 
 // ---- HRConnection --------------------------------------------------------------------------------------------------
 
-/// The source gave an answer.
+/// The source gave a response.
 #[must_use]
 pub fn reachable() -> ConditionUpdate {
-    update(ConditionType::Reachable, Status::True, Reason::Answered, "The source responded.".to_owned())
+    update(ConditionType::Reachable, Status::True, Reason::Responded, "The source responded.".to_owned())
 }
 
 /// The source gave no usable answer; `reason` and message say how, and nothing was changed.
@@ -56,13 +56,13 @@ pub fn unreachable(reason: Reason, message: impl Into<String>) -> ConditionUpdat
     update(ConditionType::Reachable, Status::False, reason, message.into())
 }
 
-/// The newest answer was believed.
+/// The newest response was believed.
 #[must_use]
 pub fn trusted(employees: usize) -> ConditionUpdate {
     update(ConditionType::Trusted, Status::True, Reason::Trusted, format!("{employees} people, believed."))
 }
 
-/// The newest answer was not believed; the last trusted one still stands. The message says what to do.
+/// The newest response was not believed; the last trusted one still stands. The message says what to do.
 #[must_use]
 pub fn held(reason: Reason, message: impl Into<String>) -> ConditionUpdate {
     update(ConditionType::Trusted, Status::False, reason, message.into())
@@ -110,7 +110,7 @@ pub fn leavers_seen(message: impl Into<String>) -> ConditionUpdate {
     update(ConditionType::TellsLeavers, Status::True, Reason::LeaversSeen, message.into())
 }
 
-/// No answer shows anybody who has left, or a last day: everybody stays employed for as long as that is so. Look at the
+/// No response shows anybody who has left, or a last day: everybody stays employed for as long as that is so. Look at the
 /// permissions of the credential, at filters of the export, and at the mapping.
 #[must_use]
 pub fn no_leaver_seen(since: Option<Timestamp>) -> ConditionUpdate {
@@ -125,7 +125,7 @@ pub fn no_leaver_seen(since: Option<Timestamp>) -> ConditionUpdate {
     )
 }
 
-/// The newest answer is older than the connection allows; removals wait.
+/// The newest response is older than the connection allows; removals wait.
 #[must_use]
 pub fn stale(message: impl Into<String>) -> ConditionUpdate {
     waiting(Reason::Stale, message)
@@ -170,7 +170,7 @@ pub fn not_followed(message: impl Into<String>) -> ConditionUpdate {
     waiting(Reason::Stalled, message)
 }
 
-/// No trusted answer has come since the policy, its connection or the source changed; look at the connection.
+/// No trusted response has come since the policy, its connection or the source changed; look at the connection.
 #[must_use]
 pub fn answer_awaited(message: impl Into<String>) -> ConditionUpdate {
     waiting(Reason::BaselineAwaited, message)
@@ -188,7 +188,7 @@ pub fn too_many_people(connection: &str, people: u32, most: u32) -> ConditionUpd
     )
 }
 
-/// No trusted answer has come since the policy, or what a baseline is made of, changed.
+/// No trusted response has come since the policy, or what a baseline is made of, changed.
 #[must_use]
 pub fn baseline_awaited() -> ConditionUpdate {
     update(

@@ -45,11 +45,11 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub message: Option<String>,
-    /// Instant of that answer, in UTC, such as `2026-03-01T00:00:05Z`.
+    /// Instant of that response, in UTC, such as `2026-03-01T00:00:05Z`.
     pub at: Timestamp,
 }
 
-/// How a step ended: an answer of the API server, and no proof.
+/// How a step ended: a response of the API server, and no proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StepOutcome {
     /// Its manifest is written; the act may or may not have happened.

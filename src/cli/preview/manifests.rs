@@ -1,5 +1,7 @@
 //! The manifests of a preview: read as files, with the objects they name, as a cluster would have them.
 
+mod credentials;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -13,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::super::Failure;
 use super::files::{documents, files, text_of};
 use super::yaml_span::Node;
-use super::{MANIFESTS, Options, ended, schema, token_store};
+use super::{MANIFESTS, Options, ended, schema};
 use crate::api::connection::{ConfigMapKey, FileFrom};
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::outcome::Fault;
@@ -23,10 +25,6 @@ use crate::sync::usernames::Usernames;
 use domain::scope::Scope;
 use domain::timezone::Zones;
 
-/// What a key is called in the environment, before its own words.
-const PREFIX: &str = "ROLLCALL_CREDENTIAL_";
-/// Keys of Secrets that no definition declares: those of files.
-const FILE_KEYS: [&str; 7] = ["token", "username", "password", "privateKey", "passphrase", "certificate", "key"];
 /// Name of the ConfigMap that stands for `--file`, and of the one for `--definition`.
 const LOCAL: &str = "preview-file";
 const DEFINITION: &str = "preview-definition";
@@ -165,79 +163,11 @@ impl Manifests {
         self.config_maps.insert(DEFINITION.to_owned(), ConfigMap { data, ..ConfigMap::default() });
         Ok(())
     }
-
-    /// Makes the Secrets that are named and not among the manifests, from the environment or a file of keys.
-    fn put_credentials(&mut self, file: Option<&Path>, rotate: bool) -> Result<(), Failure> {
-        let given = match file {
-            None => BTreeMap::new(),
-            Some(path) => keys_of(path)?,
-        };
-        let spec = &self.connection.spec;
-        let definition = source::named_definition(spec, &self.objects());
-        let declared = match definition.map_err(|fault| ended(MANIFESTS, fault.to_string()))? {
-            Some(definition) => definition.credentials.into_keys().collect(),
-            None => FILE_KEYS.map(str::to_owned).to_vec(),
-        };
-        if let Some(name) = source::named(spec).secrets.into_iter().find(|name| self.secrets.contains_key(*name))
-            && rotate
-        {
-            return Err(ended(
-                MANIFESTS,
-                format!(
-                    "--rotate: Secret {name} is in the manifests, which are never written: use --credentials-file instead"
-                ),
-            ));
-        }
-        let missing: Vec<String> = source::named(spec).secrets.into_iter().map(str::to_owned).collect();
-        for name in missing.into_iter().filter(|name| !self.secrets.contains_key(name)).collect::<Vec<_>>() {
-            let mut data = given.clone();
-            for key in &declared {
-                if let Some(value) = variable(key) {
-                    data.insert(key.clone(), ByteString(value.into_bytes()));
-                }
-            }
-            if data.is_empty() {
-                let keys: Vec<_> = declared.iter().map(|key| format!("{PREFIX}{}", upper(key))).collect();
-                return Err(ended(
-                    MANIFESTS,
-                    format!(
-                        "the manifests do not contain Secret {name}: add it, or give its keys by --credentials-file or by the environment ({})",
-                        keys.join(", ")
-                    ),
-                ));
-            }
-            self.secrets.insert(name, Secret { data: Some(data), ..Secret::default() });
-        }
-        Ok(())
-    }
 }
 
 /// A key that is called as its ConfigMap is.
 fn key(name: &str) -> ConfigMapKey {
     ConfigMapKey { name: name.to_owned(), key: name.to_owned() }
-}
-
-/// `apiKey` in the environment is `API_KEY`.
-fn upper(key: &str) -> String {
-    let mut text = String::new();
-    for (place, c) in key.chars().enumerate() {
-        if c.is_uppercase() && place > 0 {
-            text.push('_');
-        }
-        text.push(if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
-    }
-    text
-}
-
-#[allow(clippy::disallowed_methods, reason = "a preview may find its credential in the environment")]
-fn variable(key: &str) -> Option<String> {
-    std::env::var(format!("{PREFIX}{}", upper(key))).ok().filter(|value| !value.is_empty())
-}
-
-/// The keys of a file of credentials.
-fn keys_of(path: &Path) -> Result<BTreeMap<String, ByteString>, Failure> {
-    let keys = token_store::read(path).map_err(|why| ended(MANIFESTS, why))?;
-    Ok(keys.into_iter().map(|(key, value)| (key, ByteString(value.into_bytes()))).collect())
 }
 
 #[derive(Default)]
@@ -311,15 +241,6 @@ fn one<T: kube::ResourceExt>(kind: &str, found: Vec<T>) -> Result<Option<T>, Fai
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_has_one_name_in_the_environment() {
-        for (key, name) in
-            [("apiKey", "API_KEY"), ("token", "TOKEN"), ("client-id", "CLIENT_ID"), ("clientID", "CLIENT_I_D")]
-        {
-            assert_eq!(upper(key), name);
-        }
-    }
 
     #[test]
     fn a_secret_written_as_text_is_taken_over_as_the_api_server_does() {

@@ -91,7 +91,7 @@ fn upper(name: &str) -> String {
     text
 }
 
-/// What there is to say of the whole answer.
+/// What there is to say of the whole response.
 pub fn summary(view: &View) -> String {
     let capabilities = &view.capabilities;
     let yes = |can: bool| if can { "yes" } else { "no" };

@@ -16,7 +16,7 @@ use domain::employee::{Employee, Manager, Read, Text, Texts};
 use domain::lifecycle::{Facts, derive_state};
 use domain::roster;
 use domain::scope::{Out, ScopeSubject};
-use domain::trust::{self, Asked, Finding, Memory};
+use domain::trust::{self, Finding, Memory, PollContext};
 
 /// The namespace that Rollcall is installed in, unless somebody chose another.
 const INSTALLED_IN: &str = "rollcall";
@@ -39,7 +39,7 @@ pub struct View {
     pub unmapped_statuses: BTreeMap<String, u32>,
     /// Words for a kind of employment nobody mapped.
     pub unmapped_types: BTreeMap<String, u32>,
-    /// What was noticed of the answer as a whole: columns that are not read, the encoding.
+    /// What was noticed of the response as a whole: columns that are not read, the encoding.
     pub remarks: Vec<String>,
     /// Ids of people with the same address: what is marked with it belongs to none of them.
     pub shared_addresses: Vec<Vec<String>>,
@@ -71,7 +71,7 @@ pub enum Trust {
 /// A record that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SetAside {
-    /// Its place in the answer.
+    /// Its place in the response.
     pub position: usize,
     /// Why.
     pub reason: String,
@@ -136,7 +136,7 @@ impl Line {
 }
 
 impl View {
-    /// Looks at an answer. Nobody is told from an earlier one: there is none.
+    /// Looks at a response. Nobody is told from an earlier one: there is none.
     pub fn of(read: Read, manifests: &Manifests, settings: &Settings, rules: &Rules, now: Timestamp) -> Self {
         let connection = manifests.connection.name_any();
         let namespace = manifests.connection.namespace().unwrap_or_else(|| "rollcall".to_owned());
@@ -155,7 +155,7 @@ impl View {
         let mut remarks = read.remarks.clone();
         remarks.extend(elsewhere(manifests.connection.namespace().as_deref()));
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
-        let asked = Asked { source: "preview", remembered: false, accepted: None, known_people: &[] };
+        let asked = PollContext { source: "preview", remembered: false, accepted: None, known_people: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
             Ok(believed) => {
                 let repeated: Vec<&str> = believed.repeated.iter().map(|id| id.0.as_str()).collect();
@@ -216,12 +216,7 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
         employee.text(Text::Location).and_then(|location| zones.at(location)).unwrap_or(zones.default_zone())
     });
     let today = zone.map_or_else(|| now.to_zoned(TimeZone::UTC).date(), |zone| zone.today(now));
-    let facts = Facts {
-        reported_status: employee.reported_status,
-        start: employee.start,
-        last_day: employee.last_day,
-        announced: None,
-    };
+    let facts = Facts::of(employee);
     let verdict = derive_state(&facts, today);
     let person = roster::person_name(namespace, connection, &employee.id);
     let out = rules.scope.out(employee, &ScopeSubject { connection, person: &person, state: verdict.state });

@@ -17,7 +17,7 @@ use crate::api::names;
 use crate::control::Context;
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
-use crate::kube::revoker::{self, KEY, Record};
+use crate::kube::revoker::{self, KEY, RevokerCheck};
 
 /// Field manager of that key.
 const MANAGER: &str = "rollcall-control-revoker";
@@ -46,7 +46,7 @@ enum Next {
 }
 
 /// Decides. `jobs` are all that were seen; those of another shape say nothing.
-fn decide(shape: &str, record: Option<&Record>, jobs: &[ListedJob], now: Timestamp) -> Next {
+fn decide(shape: &str, record: Option<&RevokerCheck>, jobs: &[ListedJob], now: Timestamp) -> Next {
     if proved(shape, record, now) {
         return Next::Rest;
     }
@@ -69,7 +69,7 @@ fn decide(shape: &str, record: Option<&Record>, jobs: &[ListedJob], now: Timesta
 }
 
 /// Whether it was proved lately that the revoker can run as it is now.
-fn proved(shape: &str, record: Option<&Record>, now: Timestamp) -> bool {
+fn proved(shape: &str, record: Option<&RevokerCheck>, now: Timestamp) -> bool {
     record.is_some_and(|record| record.shape == shape && record.ready && now.duration_since(record.at) < DAY)
 }
 
@@ -96,7 +96,7 @@ pub async fn keep(ctx: Arc<Context>) {
 }
 
 /// One look, and what follows from it.
-async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, Fault> {
+async fn round(ctx: &Context, record: &mut Option<RevokerCheck>) -> Result<Duration, Fault> {
     let now = (ctx.clock)();
     let shape = shape(&ctx.options.revoker_job);
     if proved(&shape, record.as_ref(), now) {
@@ -108,11 +108,11 @@ async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, F
         Next::Wait => return Ok(REQUEUE_SOON),
         Next::Start => match start(ctx, CHECK, now).await {
             Ok(_) => return Ok(REQUEUE_SOON),
-            Err(Fault::Waiting { message, .. }) => Record { shape, ready: false, at: now, message },
+            Err(Fault::Waiting { message, .. }) => RevokerCheck { shape, ready: false, at: now, message },
             Err(fault) => return Err(fault),
         },
-        Next::Proved => Record { shape, ready: true, at: now, message: String::new() },
-        Next::Disproved(message) => Record { shape, ready: false, at: now, message },
+        Next::Proved => RevokerCheck { shape, ready: true, at: now, message: String::new() },
+        Next::Disproved(message) => RevokerCheck { shape, ready: false, at: now, message },
     };
     let same = record
         .as_ref()
@@ -126,7 +126,7 @@ async fn round(ctx: &Context, record: &mut Option<Record>) -> Result<Duration, F
     Ok(if ready { REST } else { REQUEUE_SOON.saturating_mul(5) })
 }
 
-async fn write(ctx: &Context, record: &Record) -> Result<(), Fault> {
+async fn write(ctx: &Context, record: &RevokerCheck) -> Result<(), Fault> {
     let map = ConfigMap {
         metadata: ObjectMeta { name: Some(names::CONSENTS.to_owned()), ..ObjectMeta::default() },
         data: Some(BTreeMap::from([(KEY.to_owned(), serde_json::to_string(record).unwrap_or_default())])),
@@ -137,7 +137,7 @@ async fn write(ctx: &Context, record: &Record) -> Result<(), Fault> {
     call("write what is known of the revoker", api.patch(names::CONSENTS, &params, &Patch::Apply(&map))).await.map(drop)
 }
 
-async fn publish(ctx: &Context, record: &Record, now: Timestamp) {
+async fn publish(ctx: &Context, record: &RevokerCheck, now: Timestamp) {
     let map = ConfigMap {
         metadata: ObjectMeta {
             name: Some(names::CONSENTS.to_owned()),
@@ -171,8 +171,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn record(ready: bool, at_second: i64, message: &str) -> Record {
-        Record { shape: "now".into(), ready, at: at(at_second), message: message.into() }
+    fn record(ready: bool, at_second: i64, message: &str) -> RevokerCheck {
+        RevokerCheck { shape: "now".into(), ready, at: at(at_second), message: message.into() }
     }
 
     fn check(made: i64, state: JobState) -> ListedJob {
@@ -204,7 +204,7 @@ mod tests {
             ),
             (
                 "proved for other Jobs",
-                Some(Record { shape: "old".into(), ..record(true, 50, "") }),
+                Some(RevokerCheck { shape: "old".into(), ..record(true, 50, "") }),
                 vec![],
                 100,
                 Next::Start,

@@ -44,7 +44,7 @@ fn binding(name: &str, subjects: Vec<Subject>) -> Since<Binding> {
     Since { object, at: None }
 }
 
-fn place(name: &str) -> Place {
+fn place(name: &str) -> AccountName {
     ("apps".into(), name.into())
 }
 

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use crate::control::Context;
-use crate::control::owned::Place;
+use crate::control::owned::AccountName;
 use crate::control::shelf::{Changed, Shelf};
 use crate::kube::follow::follow;
 use crate::kube::named::Api;
@@ -73,8 +73,8 @@ fn keep<K>(
 /// What one list of a watch named, so that what is missing from the next is known to be gone.
 #[derive(Default)]
 pub struct Listed {
-    before: HashSet<Place>,
-    now: HashSet<Place>,
+    before: HashSet<AccountName>,
+    now: HashSet<AccountName>,
     done: tokio::sync::watch::Sender<bool>,
 }
 
@@ -86,7 +86,7 @@ impl Listed {
 }
 
 /// Namespace and name of an object.
-pub fn place(meta: &ObjectMeta) -> Place {
+pub fn place(meta: &ObjectMeta) -> AccountName {
     (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
 }
 

@@ -44,7 +44,7 @@ impl FetchCaches {
 /// what is at hand are not the same answer.
 pub(super) fn afresh(connection: &HRConnection, asked_for: bool, snapshot: Option<&Snapshot>) -> bool {
     let shown = connection.status.as_ref().and_then(|status| status.last_trusted.as_ref());
-    let shown = shown.map(|trusted| trusted.answer.as_str());
+    let shown = shown.map(|trusted| trusted.response.as_str());
     asked_for || shown.is_none() || shown != snapshot.map(Snapshot::answer)
 }
 
@@ -52,14 +52,14 @@ pub(super) fn afresh(connection: &HRConnection, asked_for: bool, snapshot: Optio
 mod tests {
     use super::*;
     use domain::employee::{Employee, HrId, Read, ReportedStatus, Status};
-    use domain::trust::{Asked, Bounds, Memory, judge};
+    use domain::trust::{Bounds, Memory, PollContext, judge};
 
     fn connection(answer: Option<&str>) -> HRConnection {
         let spec = serde_json::from_value(serde_json::json!({"source": {}})).unwrap();
         let mut connection = HRConnection::new("hq", spec);
         connection.metadata.uid = Some("uid".to_owned());
         connection.status = answer.map(|answer| {
-            let trusted = serde_json::json!({"time": "2026-03-01T00:00:00Z", "answer": answer, "employees": 1,
+            let trusted = serde_json::json!({"time": "2026-03-01T00:00:00Z", "response": answer, "employees": 1,
                 "statuses": {}, "highWater": 1, "source": "source"});
             serde_json::from_value(serde_json::json!({ "lastTrusted": trusted })).unwrap()
         });
@@ -82,7 +82,7 @@ mod tests {
             always_present: vec![],
             sentinels: vec![],
         };
-        let asked = Asked { source: "source", remembered: false, accepted: None, known_people: &[] };
+        let asked = PollContext { source: "source", remembered: false, accepted: None, known_people: &[] };
         judge(read, &Memory::fresh(&[1; 32]), &asked, &bounds, jiff::Timestamp::UNIX_EPOCH).unwrap().snapshot
     }
 

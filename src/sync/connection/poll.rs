@@ -14,7 +14,7 @@ use crate::kube::outcome::Fault;
 use domain::capabilities;
 use domain::employee::{Employee, Failure, HrId, Read, ReportedStatus};
 use domain::schedule::{self, Times};
-use domain::trust::{self, Asked, Believed, Bounds, Finding, Held, Sentinel};
+use domain::trust::{self, Believed, Bounds, Finding, Held, PollContext, Sentinel};
 use text::{Age, explain, left_out, line, set_aside, short};
 
 /// Outcome of an attempt that found nothing new.
@@ -88,8 +88,8 @@ impl Settings {
     }
 
     /// What the trust gate needs in addition to the response. `source` says where it is from, `known` who is known here.
-    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str, known: &'a [Employee]) -> Asked<'a> {
-        Asked {
+    pub(super) fn asked<'a>(connection: &'a HRConnection, source: &'a str, known: &'a [Employee]) -> PollContext<'a> {
+        PollContext {
             source,
             remembered: connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()),
             accepted: connection.annotations().get(names::ACCEPT).map(String::as_str),
@@ -173,7 +173,7 @@ fn most(words: &BTreeMap<String, u32>) -> BTreeMap<String, u32> {
 /// What an attempt came to.
 pub(super) enum Outcome {
     /// Believed.
-    Trusted(Box<Answered>),
+    Trusted(Box<TrustedRead>),
     /// Not believed.
     Held(Held),
     /// No answer.
@@ -183,7 +183,7 @@ pub(super) enum Outcome {
 }
 
 /// A believed answer, as far as it is shown.
-pub(super) struct Answered {
+pub(super) struct TrustedRead {
     /// What is written of it.
     trusted: Trusted,
     /// The digest that an admin would have accepted.
@@ -192,7 +192,7 @@ pub(super) struct Answered {
     waived: Vec<Finding>,
 }
 
-impl Answered {
+impl TrustedRead {
     /// What there is to show of an answer that was believed at `at`.
     pub(super) fn of(believed: &Believed, at: Timestamp) -> Self {
         let acceptance = believed.snapshot.acceptance().to_owned();
@@ -217,7 +217,7 @@ fn trusted(believed: &Believed, at: Timestamp) -> Trusted {
     let today = at.to_zoned(TimeZone::UTC).date();
     Trusted {
         time: at,
-        answer: snapshot.answer().to_owned(),
+        response: snapshot.answer().to_owned(),
         delivered: snapshot.delivered(),
         employees: count(snapshot.employees().len()),
         statuses,
@@ -253,17 +253,17 @@ pub(super) fn record(
 ) -> (HRConnectionStatus, Vec<ConditionUpdate>) {
     let mut status = current_status(connection);
     let mut updates: Vec<ConditionUpdate> = seen.iter().flat_map(ResponseSummary::updates).collect();
-    let attempt = |outcome: Reason, answer: Option<String>, findings: &[Finding], prefix: &str| {
+    let attempt = |outcome: Reason, response: Option<String>, findings: &[Finding], prefix: &str| {
         let found = findings.iter().map(|finding| line(prefix, finding));
         let shown = seen.iter().flat_map(|seen| seen.set_aside.iter().chain(&seen.notes).cloned());
         let all = found.chain(shown);
-        Attempt { time: at, outcome: outcome.as_str().to_owned(), answer, findings: all.take(MAX_FINDINGS).collect() }
+        Attempt { time: at, outcome: outcome.as_str().to_owned(), response, findings: all.take(MAX_FINDINGS).collect() }
     };
     let age = |last: Option<&Trusted>| Age { at, stale_after: settings.stale_after, last: last.map(Trusted::as_of) };
     let before = age(status.last_trusted.as_ref());
     status.last_attempt = Some(match outcome {
         Outcome::Trusted(answered) => {
-            let Answered { trusted, acceptance, waived } = *answered;
+            let TrustedRead { trusted, acceptance, waived } = *answered;
             let people = trusted.employees;
             let message = format!("{people} people read and believed.{}", left_out(seen.as_ref()));
             updates.extend([
@@ -307,7 +307,7 @@ pub(super) fn record(
                 condition::reachable(),
                 condition::trusted(usize::try_from(people).unwrap_or(usize::MAX)),
             ]);
-            Attempt { time: at, outcome: NOTHING_NEW.to_owned(), answer: None, findings: Vec::new() }
+            Attempt { time: at, outcome: NOTHING_NEW.to_owned(), response: None, findings: Vec::new() }
         }
     });
     if let Some(seen) = seen {

@@ -35,9 +35,9 @@ fn trusted_last(connection: &HRConnection) -> bool {
 
 /// Whether a policy over this connection shows another response than the one that was trusted last.
 fn waits(policy: &SyncPolicy, connection: &HRConnection) -> bool {
-    let trusted = poll::current_status(connection).last_trusted.map(|trusted| trusted.answer);
+    let trusted = poll::current_status(connection).last_trusted.map(|trusted| trusted.response);
     let over = policy.spec.connections.iter().any(|named| named.name == connection.name_any());
-    over && policy.status.as_ref().and_then(|status| status.answer.as_ref()) != trusted.as_ref()
+    over && policy.status.as_ref().and_then(|status| status.response.as_ref()) != trusted.as_ref()
 }
 
 #[cfg(test)]
@@ -51,7 +51,7 @@ mod tests {
             "metadata": {"name": "hq"},
             "spec": {"source": {"file": {"from": {"configMap": {"name": "people", "key": "people.csv"}}}}},
             "status": {"lastAttempt": {"time": at, "outcome": outcome},
-                       "lastTrusted": {"time": at, "answer": answer, "employees": 3, "highWater": 3, "statuses": {}, "source": "s"}},
+                       "lastTrusted": {"time": at, "response": answer, "employees": 3, "highWater": 3, "statuses": {}, "source": "s"}},
         }))
         .unwrap()
     }
@@ -62,7 +62,7 @@ mod tests {
             "spec": {"connections": [{"name": over}], "timeZones": {"default": "Europe/Madrid"}},
         }))
         .unwrap();
-        policy.status.get_or_insert_default().answer = answer.map(str::to_owned);
+        policy.status.get_or_insert_default().response = answer.map(str::to_owned);
         policy
     }
 

@@ -116,14 +116,14 @@ fn what_is_held_says_what_it_waits_for_and_until_when() {
     assert_eq!(access.waits_for.as_deref(), Some("approve batch b-1"));
     assert_eq!(access.next_action_at, Some(until), "the cut was due already");
     let done = gated(cut(Phase::Revoked), "an old word", None);
-    let removal = gated(remove(Phase::Held), "the connection's newest answer is not trusted", None);
+    let removal = gated(remove(Phase::Held), "the connection's newest response is not trusted", None);
     assert_eq!(
         shown(true, std::slice::from_ref(&done)).access.unwrap().waits_for,
         None,
         "a gate that was passed says nothing"
     );
     let access = shown(true, &[done, removal]).access.unwrap();
-    assert_eq!(access.waits_for.as_deref(), Some("the connection's newest answer is not trusted"));
+    assert_eq!(access.waits_for.as_deref(), Some("the connection's newest response is not trusted"));
 }
 
 #[test]

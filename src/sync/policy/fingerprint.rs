@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(
             of("uid-2", "source-1").baseline(Some(&settled), true, false),
             Baseline::Awaited,
-            "before its answer"
+            "before its response"
         );
     }
 

@@ -52,7 +52,7 @@ pub fn conclude(
         people: tally.states,
         scope: tally.scope.or(before.scope.clone()),
         coverage: coverage.or(before.coverage.clone()),
-        answer: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.answer.clone()),
+        response: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.response.clone()),
         ..before
     };
     (status, report)
@@ -94,7 +94,7 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
 }
 
 /// Whether anybody's access would end at all.
-fn of_revoker(found: Option<&revoker::Record>) -> ConditionUpdate {
+fn of_revoker(found: Option<&revoker::RevokerCheck>) -> ConditionUpdate {
     match found {
         None => condition::revoker_not_checked(),
         Some(found) if found.ready => condition::revoker_ready(found.at),

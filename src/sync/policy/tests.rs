@@ -34,8 +34,8 @@ fn seen(baseline: Baseline) -> PassInputs {
     }
 }
 
-fn found(ready: bool) -> revoker::Record {
-    revoker::Record { shape: "s".into(), ready, at: noon(), message: "no node takes its pod".into() }
+fn found(ready: bool) -> revoker::RevokerCheck {
+    revoker::RevokerCheck { shape: "s".into(), ready, at: noon(), message: "no node takes its pod".into() }
 }
 
 fn revoker() -> ConditionUpdate {
@@ -79,12 +79,12 @@ fn a_whole_pass_closes_its_runs_and_keeps_what_it_knows_nothing_of() {
         runs: vec![run.clone()],
         coverage: coverage.clone(),
         scope: scope.clone(),
-        answer: Some("a".into()),
+        response: Some("a".into()),
         ..SyncPolicyStatus::default()
     };
     let (status, _) = conclude(&policy(before), &seen(Baseline::Settled), tally(), None, noon());
     assert_eq!(status.runs, [api::Run { written: true, ..run }]);
-    assert_eq!((status.coverage, status.scope, status.answer.as_deref()), (coverage, scope, Some("a")));
+    assert_eq!((status.coverage, status.scope, status.response.as_deref()), (coverage, scope, Some("a")));
 }
 
 #[test]

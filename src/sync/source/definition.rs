@@ -25,17 +25,17 @@ pub fn named_definition(spec: &HRConnectionSpec, objects: &Objects) -> Result<Op
 /// Waiting for a ConfigMap that is not there; stalled by a definition that cannot be used, with file, line and word.
 pub(super) fn resolve(spec: &HRConnectionSpec, api: &ApiSource, objects: &Objects) -> Result<hris::Definition, Fault> {
     let definition = written(spec, api, objects)?;
-    let statuses = api.statuses.iter().map(|(word, means)| (word.clone(), verdict(*means))).collect();
+    let statuses = api.statuses.iter().map(|(word, means)| (word.clone(), status(*means))).collect();
     let own = definition.with_words(&statuses, &api.types);
     own.map_err(|why| Fault::Stalled(format!("spec.source.api.{why}")))
 }
 
-const fn verdict(meaning: StatusMeaning) -> hris::MappedStatus {
+const fn status(meaning: StatusMeaning) -> domain::employee::Status {
     match meaning {
-        StatusMeaning::Active => hris::MappedStatus::Active,
-        StatusMeaning::Leave => hris::MappedStatus::Leave,
-        StatusMeaning::Suspended => hris::MappedStatus::Suspended,
-        StatusMeaning::Terminated => hris::MappedStatus::Terminated,
+        StatusMeaning::Active => domain::employee::Status::Active,
+        StatusMeaning::Leave => domain::employee::Status::Leave,
+        StatusMeaning::Suspended => domain::employee::Status::Suspended,
+        StatusMeaning::Terminated => domain::employee::Status::Terminated,
     }
 }
 
@@ -108,7 +108,10 @@ mod tests {
             of(json!({"connector": connector, "statuses": statuses, "credentialsRef": {"name": "hr"}}))
         };
         let read = with("hailey-hr", json!({"Former employee": "Terminated"})).expect("a definition");
-        assert_eq!(read.statuses.get("Former employee").map(|rule| rule.means), Some(hris::MappedStatus::Terminated));
+        assert_eq!(
+            read.statuses.get("Former employee").map(|rule| rule.means),
+            Some(domain::employee::Status::Terminated)
+        );
         assert!(read.otherwise.is_empty(), "it had no meaning");
         let turned = with("sesame", json!({"inactive": "Terminated"})).expect("a definition");
         assert_eq!(turned.otherwise, ["the status \"inactive\" means Terminated here; the connector says Suspended"]);

@@ -205,11 +205,11 @@ file/end date=LastDay
         assert_eq!(plain, fingerprint(&api("hibob", "hr", "acme"), Some(&own)));
         let words = |means| [("sabbatical".to_owned(), means)].into();
         let with = |means| definition.clone().with_words(&words(means), &[].into()).expect("words of its own");
-        let leave = fingerprint(&api("hibob", "hr", "acme"), Some(&with(hris::MappedStatus::Leave)));
+        let leave = fingerprint(&api("hibob", "hr", "acme"), Some(&with(domain::employee::Status::Leave)));
         assert_ne!(plain, leave, "a word of the connection's own");
-        assert_ne!(leave, fingerprint(&api("hibob", "hr", "acme"), Some(&with(hris::MappedStatus::Terminated))));
+        assert_ne!(leave, fingerprint(&api("hibob", "hr", "acme"), Some(&with(domain::employee::Status::Terminated))));
         let moved = own.statuses.values_mut().next().expect("a status word");
-        moved.means = hris::definition::MappedStatus::Leave;
+        moved.means = domain::employee::Status::Leave;
         assert_ne!(plain, fingerprint(&api("hibob", "hr", "acme"), Some(&own)), "a word that means something else");
     }
 }

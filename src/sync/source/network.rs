@@ -63,8 +63,7 @@ mod tests {
 
     #[test]
     fn authorities_are_found_in_a_config_map_or_a_secret_or_their_absence_is_named() {
-        let authority =
-            || rcgen::generate_simple_self_signed(["hr.example.com".to_owned()]).expect("a pair").cert.pem();
+        let authority = || test_tls::Authority::new().pem().to_owned();
         let two = authority() + &authority();
         let map = ConfigMap { data: Some([("ca.crt".to_owned(), two.clone())].into()), ..ConfigMap::default() };
         let data =

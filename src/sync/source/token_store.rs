@@ -49,20 +49,20 @@ struct Unkept {
 
 impl Unkept {
     /// Whether it still belongs where it was to be written.
-    fn fits(&self, found: &Found) -> bool {
+    fn fits(&self, found: &StoredKey) -> bool {
         self.uid == found.uid && self.spent.expose_secret() == found.value.expose_secret()
     }
 }
 
 /// Where a lent token was found, and that nobody else has it.
-struct Place {
+struct LeasedKey {
     guard: OwnedMutexGuard<Option<Unkept>>,
     uid: String,
     version: String,
 }
 
 /// A key of a Secret as it is now.
-struct Found {
+struct StoredKey {
     value: SecretString,
     uid: String,
     version: String,
@@ -70,7 +70,7 @@ struct Found {
     written: bool,
 }
 
-impl Found {
+impl StoredKey {
     fn of(secret: &Secret, key: &str) -> Option<Self> {
         let value = text(secret.data.as_ref()?.get(key)?.0.clone())?;
         let written = secret.annotations().get(names::ROTATES).is_some_and(|rotates| rotates == key);
@@ -93,12 +93,12 @@ impl SecretKeeper {
         Self { secrets, name: name.to_owned(), rotations: Arc::clone(rotations), again: RETRY_AFTER }
     }
 
-    async fn found(&self, key: &str) -> Result<Found, String> {
+    async fn found(&self, key: &str) -> Result<StoredKey, String> {
         let name = &self.name;
         let secret = calls::call("read the refresh token", self.secrets.get_opt(name)).await;
         let secret = secret.map_err(|fault| format!("Secret {name}: {fault}"))?;
         let secret = secret.ok_or_else(|| format!("Secret {name} is not there"))?;
-        Found::of(&secret, key).ok_or_else(|| format!("Secret {name} has no key {key}"))
+        StoredKey::of(&secret, key).ok_or_else(|| format!("Secret {name} has no key {key}"))
     }
 
     /// Puts a value under the key of exactly the Secret that was found, or would.
@@ -128,7 +128,7 @@ impl SecretKeeper {
 
     /// Writes what is still to be written. Changes of other things in the Secret do not matter; another token there
     /// does, and stays.
-    async fn settle(&self, key: &str, unkept: &mut Option<Unkept>, mut found: Found) -> Result<Found, String> {
+    async fn settle(&self, key: &str, unkept: &mut Option<Unkept>, mut found: StoredKey) -> Result<StoredKey, String> {
         let name = &self.name;
         let (end, mut wait, mut tries) = (Instant::now() + TRIED, self.again, 0);
         while let Some(next) = unkept.as_ref().filter(|unkept| unkept.fits(&found)) {
@@ -136,7 +136,7 @@ impl SecretKeeper {
             let failed = match self.write(key, &next.next, (&found.uid, &found.version), false).await {
                 Ok(secret) => {
                     *unkept = None;
-                    return Found::of(&secret, key).ok_or_else(|| format!("Secret {name} has no key {key}"));
+                    return StoredKey::of(&secret, key).ok_or_else(|| format!("Secret {name} has no key {key}"));
                 }
                 Err(Unwritten::Changed) => None,
                 Err(Unwritten::Refused(why)) => return Err(format!("Secret {name}: {why}")),
@@ -198,7 +198,7 @@ impl RefreshTokenStore for SecretKeeper {
                 Unwritten::Changed => format!("Secret {name} was changed just now"),
                 Unwritten::Refused(why) | Unwritten::Failed(why) => format!("Secret {name}: {why}"),
             })?;
-            let place = Place { guard, uid: found.uid, version: found.version };
+            let place = LeasedKey { guard, uid: found.uid, version: found.version };
             Ok(TokenLease { key: key.to_owned(), value: found.value, place: Box::new(place) })
         })
     }
@@ -211,9 +211,9 @@ impl RefreshTokenStore for SecretKeeper {
     fn keep(&self, lent: TokenLease, next: SecretString) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             let TokenLease { key, value, place } = lent;
-            let place = place.downcast::<Place>().map_err(|_| "it was lent by another store".to_owned())?;
-            let Place { mut guard, uid, version } = *place;
-            let found = Found { value: value.clone(), uid: uid.clone(), version, written: true };
+            let place = place.downcast::<LeasedKey>().map_err(|_| "it was lent by another store".to_owned())?;
+            let LeasedKey { mut guard, uid, version } = *place;
+            let found = StoredKey { value: value.clone(), uid: uid.clone(), version, written: true };
             *guard = Some(Unkept { uid, spent: value, next: next.clone() });
             let now = self.settle(&key, &mut guard, found).await?;
             if now.value.expose_secret() == next.expose_secret() {

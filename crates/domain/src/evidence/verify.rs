@@ -144,11 +144,11 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn read(name: &str, text: &str) -> Option<Self> {
         #[derive(Deserialize)]
-        struct Place {
+        struct ChainPosition {
             index: u64,
             previous: String,
         }
-        let place: Place = serde_json::from_str(text).ok()?;
+        let place: ChainPosition = serde_json::from_str(text).ok()?;
         (place.index > 0).then(|| Self {
             name: name.to_owned(),
             index: place.index,

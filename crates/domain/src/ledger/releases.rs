@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Asked;
+use super::CountedPlan;
 
 /// Who was released: the start of a digest over name and uid of the Revocation. Two of a million share one with a
 /// probability below one in a hundred thousand.
@@ -63,19 +63,19 @@ fn start<const N: usize>(text: &str) -> [u8; N] {
 
 impl Releases {
     /// Notes the release of this plan.
-    pub(super) fn add(&mut self, revocation: &str, asked: &Asked) {
+    pub(super) fn add(&mut self, revocation: &str, asked: &CountedPlan) {
         let objects = u16::try_from(asked.objects).unwrap_or(u16::MAX);
         self.0.insert(who(revocation, &asked.uid), (start(&asked.plan), objects));
     }
 
     /// Whether this plan is among them.
-    pub(super) fn has(&self, revocation: &str, asked: &Asked) -> bool {
+    pub(super) fn has(&self, revocation: &str, asked: &CountedPlan) -> bool {
         let which: Which = start(&asked.plan);
         self.0.get(&who(revocation, &asked.uid)).is_some_and(|(plan, _)| *plan == which)
     }
 
     /// Forgets what was released of this Revocation, as whatever plan.
-    pub(super) fn forget(&mut self, revocation: &str, asked: &Asked) {
+    pub(super) fn forget(&mut self, revocation: &str, asked: &CountedPlan) {
         self.0.remove(&who(revocation, &asked.uid));
     }
 

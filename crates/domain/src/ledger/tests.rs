@@ -3,15 +3,15 @@ use super::*;
 const LIMITS: Limits = Limits { people: 2, objects: 200, window: SignedDuration::from_hours(24) };
 
 /// The plan `hash` of a Revocation, which touches so many objects.
-fn plan(hash: &str, objects: u32) -> Asked {
-    Asked::new("uid", hash, objects)
+fn plan(hash: &str, objects: u32) -> CountedPlan {
+    CountedPlan::new("uid", hash, objects)
 }
 
-fn names(names: &[&str]) -> BTreeMap<String, Asked> {
+fn names(names: &[&str]) -> BTreeMap<String, CountedPlan> {
     names.iter().map(|name| ((*name).to_owned(), plan("h", 3))).collect()
 }
 
-fn one(name: &str, asked: Asked) -> BTreeMap<String, Asked> {
+fn one(name: &str, asked: CountedPlan) -> BTreeMap<String, CountedPlan> {
     BTreeMap::from([(name.to_owned(), asked)])
 }
 
@@ -23,16 +23,16 @@ fn allowance(ledger: &Ledger, name: &str) -> Allowance {
     ledger.allowance("p", name, &plan("h", 3))
 }
 
-fn released(ledger: &Ledger, name: &str, asked: &Asked) -> bool {
+fn released(ledger: &Ledger, name: &str, asked: &CountedPlan) -> bool {
     matches!(ledger.allowance("p", name, asked), Allowance::Released { .. })
 }
 
 /// So many leavers, each with a plan of so many objects.
-fn many(names: impl Iterator<Item = String>, objects: u32) -> BTreeMap<String, Asked> {
+fn many(names: impl Iterator<Item = String>, objects: u32) -> BTreeMap<String, CountedPlan> {
     names.map(|name| (name, plan("h", objects))).collect()
 }
 
-fn all_released(ledger: &Ledger, run: &BTreeMap<String, Asked>) -> bool {
+fn all_released(ledger: &Ledger, run: &BTreeMap<String, CountedPlan>) -> bool {
     run.iter().all(|(name, asked)| released(ledger, name, asked))
 }
 
@@ -75,7 +75,7 @@ fn a_plan_that_changed_since_it_was_counted_is_counted_again_before_it_is_releas
         ("the same plan", plan("h", 1), true, true),
         ("another object in its place", plan("g", 1), false, true),
         ("more objects than the limit", plan("g", 231), false, false),
-        ("deleted and planned again", Asked::new("another", "h", 1), false, true),
+        ("deleted and planned again", CountedPlan::new("another", "h", 1), false, true),
     ];
     for (what, now_asked, before_counting, after_counting) in cases {
         let mut ledger = Ledger::default();
@@ -93,7 +93,7 @@ fn who_is_counted_again_is_counted_once_and_who_was_carried_out_and_is_planned_a
     {
         let mut ledger = Ledger::default();
         ledger.count("p", "r-1", Of::Leavers, &one("a", plan("h", 1)), LIMITS, at(0));
-        ledger.count("p", "r-1", Of::Leavers, &one("a", Asked::new(uid, "g", 2)), LIMITS, at(1));
+        ledger.count("p", "r-1", Of::Leavers, &one("a", CountedPlan::new(uid, "g", 2)), LIMITS, at(1));
         ledger.count("p", "r-2", Of::Leavers, &one("b", plan("h", 3)), LIMITS, at(2));
         assert_eq!(released(&ledger, "b", &plan("h", 3)), left, "{what}");
     }
@@ -304,10 +304,10 @@ fn who_has_no_plan_yet_counts_as_one_of_the_run_and_is_the_next_batch_once_plann
 fn fifty_thousand_approved_leavers_of_many_policies_fit_into_one_object() {
     let mut ledger = Ledger::default();
     let name = |n: u32| format!("p-{n:026}-{n:08x}-cut");
-    let asked = |n: u32| Asked::new(&format!("00000000-0000-4000-8000-{n:012}"), &format!("{n:064x}"), 5);
+    let asked = |n: u32| CountedPlan::new(&format!("00000000-0000-4000-8000-{n:012}"), &format!("{n:064x}"), 5);
     for policy in 0..10 {
         let policy = format!("policy-{policy}");
-        let leavers: BTreeMap<String, Asked> = (0..5_000).map(|n| (name(n), asked(n))).collect();
+        let leavers: BTreeMap<String, CountedPlan> = (0..5_000).map(|n| (name(n), asked(n))).collect();
         ledger.count(&policy, "r-aaaaaaaaaaaaa", Of::Leavers, &leavers, LIMITS, at(0));
         for (number, (name, asked)) in leavers.iter().enumerate() {
             let later = SignedDuration::from_millis(i64::try_from(number).unwrap() * 5);
@@ -320,7 +320,7 @@ fn fifty_thousand_approved_leavers_of_many_policies_fit_into_one_object() {
     assert_eq!(read, ledger);
     let released = Allowance::Released { batch: Some("b-aaaaaaaaaaaaa".into()) };
     assert_eq!(read.allowance("policy-7", &name(4_999), &asked(4_999)), released);
-    let other_plan = Asked::new(&asked(4_999).uid, &"f".repeat(64), 5);
+    let other_plan = CountedPlan::new(&asked(4_999).uid, &"f".repeat(64), 5);
     assert_eq!(read.allowance("policy-7", &name(4_999), &other_plan), Allowance::Uncounted);
     assert_eq!(read.allowance("policy-7", "p-somebody-else-cut", &asked(1)), Allowance::Uncounted);
 }

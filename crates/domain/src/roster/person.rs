@@ -1,7 +1,5 @@
 //! One person through one pass: with a new statement about them, or without.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -48,7 +46,7 @@ pub(super) fn stated(
     let notice = notice(&facts, before, sight.taken, day);
     let previous = before.map(|before| &before.employment);
     let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.derived, rules));
-    let told = Told { derived: sight.derived, facts: &facts, notice };
+    let told = Statement { derived: sight.derived, facts: &facts, notice };
     let mut employment = match (before, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(previous, out, told, day, now),
         (Some(before), _) if stays_left(before, &facts, day) => {
@@ -72,7 +70,7 @@ pub(super) fn stated(
 
 /// What is told of somebody.
 #[derive(Clone, Copy)]
-struct Told<'a> {
+struct Statement<'a> {
     derived: DerivedState,
     facts: &'a Facts,
     notice: Option<Notice>,
@@ -127,7 +125,7 @@ pub(super) fn unstated(
     let announced = facts.announced.is_some();
     let derived = derive_state(&facts, day.today);
     let leaves = derived.state == State::Terminated;
-    let told = Told { derived, facts: &facts, notice: before.notice };
+    let told = Statement { derived, facts: &facts, notice: before.notice };
     let keeps = (before.employment.left.is_some() && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && rules.baseline == Baseline::Awaited);
@@ -156,7 +154,7 @@ fn still_out(id: &HrId, before: &RosterEntry, missing_since: Option<Timestamp>, 
 fn out_of_scope(
     before: Option<&EmploymentState>,
     out: Out,
-    told: Told<'_>,
+    told: Statement<'_>,
     day: &Day,
     now: Timestamp,
 ) -> EmploymentState {
@@ -205,8 +203,13 @@ fn notice(facts: &Facts, before: Option<&RosterEntry>, taken: Timestamp, day: &D
     Some(Notice { confirmed: earlier.confirmed || again, ..earlier })
 }
 
-fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day, now: Timestamp) -> EmploymentState {
-    let Told { derived, facts, notice } = told;
+fn employment_state(
+    before: Option<&EmploymentState>,
+    told: Statement<'_>,
+    day: &Day,
+    now: Timestamp,
+) -> EmploymentState {
+    let Statement { derived, facts, notice } = told;
     let same = before.filter(|before| before.state == derived.state);
     let left = same.and_then(|before| before.left.clone());
     let left = (derived.state == State::Terminated).then(|| {
@@ -291,7 +294,7 @@ fn profile(employee: &Employee, manager: Option<String>) -> Profile {
     let address = Some(&employee.work_email).filter(|address| (1..=MAX_ADDRESS_LEN).contains(&address.chars().count()));
     let mut texts = Texts::default();
     for kept in Text::all_kept() {
-        texts.set(kept, employee.text(kept).and_then(text).map(Arc::from));
+        texts.set(kept, employee.text(kept).and_then(text).map(Box::from));
     }
     Profile { display_name: text(&employee.name), work_email: address.cloned(), texts, manager }
 }

@@ -1,5 +1,6 @@
 mod changes;
 mod leaving;
+mod names;
 mod runs;
 mod scope;
 mod whatever;

@@ -165,7 +165,7 @@ fn compare(last: &Last, people: &Hashed<'_>, memory: &Memory, today: Date) -> Co
             former.left_by(was.address, id);
         }
         // A first day that was known and has come makes nobody return.
-        let began = !redated && !another_end && begun_anew(&facts(employee), today);
+        let began = !redated && !another_end && begun_anew(&Facts::of(employee), today);
         let back = was.left && said_to_work(employee, today) && !began;
         if back && redated {
             continue; // a rehire: a new employment says nothing of the one before
@@ -228,9 +228,4 @@ impl Former {
         }
         moved.len()
     }
-}
-
-fn facts(employee: &Employee) -> Facts {
-    let Employee { reported_status, start, last_day, .. } = *employee;
-    Facts { reported_status, start, last_day, announced: None }
 }

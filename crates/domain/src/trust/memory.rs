@@ -62,7 +62,7 @@ pub(super) struct Last {
 }
 
 /// An answer that is to be remembered.
-pub(super) struct Answered<'a> {
+pub(super) struct NewlyTrusted<'a> {
     /// Its digest.
     pub(super) answer: &'a str,
     /// Its people.
@@ -237,7 +237,7 @@ impl Memory {
     /// new measure.
     ///
     /// An answer that names only some leaves the measure as it was: the last whole answer's people.
-    pub(super) fn after(&self, new: &Answered<'_>, today: Date, afresh: bool) -> Self {
+    pub(super) fn after(&self, new: &NewlyTrusted<'_>, today: Date, afresh: bool) -> Self {
         let last = self.last.as_ref();
         let mut most = last.filter(|_| !afresh || new.part).map_or_else(BTreeMap::new, |last| last.most.clone());
         most.retain(|day, _| recent(*day, today));
@@ -274,8 +274,7 @@ impl Memory {
 
 /// What a record says of somebody by itself.
 pub(super) fn state_of(employee: &Employee, today: Date) -> State {
-    let Employee { reported_status, start, last_day, .. } = *employee;
-    derive_state(&Facts { reported_status, start, last_day, announced: None }, today).state
+    derive_state(&Facts::of(employee), today).state
 }
 
 /// What else decides anything: in which zone somebody's days are counted, and whether they are in scope.

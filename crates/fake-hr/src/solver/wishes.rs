@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::{Hole, InverseDefinition, Item, Shape, What, Wish, key};
 use domain::employee::Status;
-use hris::definition::{self, MappedStatus, StatusRule};
+use hris::definition::{self, StatusRule};
 use hris::row::Slot;
 
 impl InverseDefinition {
@@ -26,7 +26,7 @@ impl InverseDefinition {
         match slot {
             _ if !there => Wish::Nothing,
             Slot::Status => {
-                let fits = |rule: &StatusRule| Some(Status::from(told(*rule, shape.later))) == said;
+                let fits = |rule: &StatusRule| Some(told(*rule, shape.later)) == said;
                 words(definition.statuses.iter().filter(|(_, rule)| fits(rule)).map(|(word, _)| word).collect())
             }
             Slot::EmploymentType => {
@@ -102,6 +102,6 @@ fn written(word: &str, value: &definition::Value) -> Vec<Json> {
     plain.into_iter().chain([Json::from(word)]).collect()
 }
 
-pub(super) fn told(rule: StatusRule, later: bool) -> MappedStatus {
+pub(super) fn told(rule: StatusRule, later: bool) -> Status {
     if later { rule.when_starts_later.unwrap_or(rule.means) } else { rule.means }
 }

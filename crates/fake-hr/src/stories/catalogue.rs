@@ -7,51 +7,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use std::sync::Arc;
-
-use axum::serve::Listener;
 use domain::employee::Failure;
-use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use test_tls::Authority;
 
 use super::*;
 use crate::conformance::{Folder, Reader, test};
-
-/// Serves behind a certificate that nobody vouches for, and gives the address.
-async fn serve_tls(router: axum::Router) -> String {
-    struct Guarded(TcpListener, TlsAcceptor);
-
-    impl Listener for Guarded {
-        type Io = TlsStream<TcpStream>;
-        type Addr = std::net::SocketAddr;
-
-        async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-            loop {
-                let (stream, address) = self.0.accept().await.unwrap();
-                if let Ok(stream) = self.1.accept(stream).await {
-                    return (stream, address);
-                }
-            }
-        }
-
-        fn local_addr(&self) -> std::io::Result<Self::Addr> {
-            self.0.local_addr()
-        }
-    }
-
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
-    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://localhost:{}", tcp.local_addr().unwrap().port());
-    let guarded = Guarded(tcp, TlsAcceptor::from(Arc::new(config)));
-    tokio::spawn(async move { axum::serve(guarded, router).await.unwrap() });
-    url
-}
 
 /// Where the folders lie.
 pub(crate) fn root() -> PathBuf {
@@ -87,7 +47,7 @@ async fn no_connector_reads_anything_behind_a_certificate_that_nobody_vouches_fo
     for name in folders() {
         let Ok(folder) = Folder::open(&root().join(&name)) else { continue }; // that is the other story's
         let (router, heard) = folder.router("https://localhost").unwrap();
-        let here = serve_tls(router).await;
+        let here = test_tls::serve(Authority::new().server("localhost", None), router).await;
         let reader = Reader::new(&folder.definition).unwrap();
         let read = reader.read(&folder.source(&here), LONG, TODAY).await;
         assert!(matches!(&read, Err(Failure::Unreachable(why)) if why.starts_with("no TLS with")), "{name}: {read:?}");

@@ -93,7 +93,7 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
         *test == definition::Test::Empty && definition.inputs.get(input).map(|value| &value.paths) == start
     };
     let rules = definition.rules.iter().filter(|rule| !rule.when.iter().any(startless));
-    let meanings: Vec<Status> = meanings.chain(rules.map(|rule| rule.means)).map(Status::from).collect();
+    let meanings: Vec<Status> = meanings.chain(rules.map(|rule| rule.means)).collect();
     let ends = offers(Slot::TerminationDate) || offers(Slot::LastWorkingDay);
     let reported_status = match person.status {
         Status::Terminated if !offers(Slot::Status) && !ends => return None,

@@ -230,3 +230,15 @@ fn a_form_nobody_knows_is_refused() {
         assert!(DateForm::try_from(word.to_owned()).is_err(), "{word}");
     }
 }
+
+#[test]
+fn a_day_told_by_its_bytes_is_the_day_that_its_layout_reads() {
+    let years = ["0000", "1900", "1949", "1950", "1969", "1970", "2024", "2026", "2099", "9999", "20a6", "-026"];
+    let numbers = ["00", "01", "02", "12", "13", "28", "29", "30", "31", "32", "1 ", "+1"];
+    for (year, month) in years.iter().flat_map(|year| numbers.iter().map(move |month| (year, month))) {
+        for text in numbers.iter().map(|day| format!("{year}-{month}-{day}")) {
+            assert_eq!(day("iso", &text), day("%Y-%m-%d", &text), "{text}");
+        }
+    }
+    assert_eq!(read(&[form("%Y-%d-%m"), form("iso")], "2026-01-03"), Ok(Some(MARCH.into())), "the first form is taken");
+}

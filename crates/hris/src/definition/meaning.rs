@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::canonical::{Canonical, folded};
 use domain::employee::Status;
 
-use super::{
-    Choose, Code, Definition, Detail, Export, Join, List, Lookup, MappedStatus, Request, Rule, StatusRule, Test, Value,
-};
+use super::{Choose, Code, Definition, Detail, Export, Join, List, Lookup, Request, Rule, StatusRule, Test, Value};
 use crate::mapping::EndDate;
 use crate::row::Slot;
 
@@ -81,17 +79,13 @@ impl Definition {
 fn statuses_of(statuses: &BTreeMap<String, StatusRule>, form: &mut Canonical) {
     let folded: BTreeMap<String, &StatusRule> = statuses.iter().map(|(word, rule)| (folded(word), rule)).collect();
     for (word, StatusRule { means, when_starts_later }) in folded {
-        form.part(&word, |form| verdicts(*means, *when_starts_later, form));
+        form.part(&word, |form| meaning_of(*means, *when_starts_later, form));
     }
 }
 
-fn verdicts(means: MappedStatus, when_starts_later: Option<MappedStatus>, form: &mut Canonical) {
-    form.fact("means", word(means));
-    form.perhaps("when it starts later", when_starts_later.map(word));
-}
-
-fn word(verdict: MappedStatus) -> &'static str {
-    Status::from(verdict).as_str()
+fn meaning_of(means: Status, when_starts_later: Option<Status>, form: &mut Canonical) {
+    form.fact("means", means.as_str());
+    form.perhaps("when it starts later", when_starts_later.map(Status::as_str));
 }
 
 fn values_of<'a>(values: impl Iterator<Item = (&'a str, &'a Value)>, form: &mut Canonical) {
@@ -214,7 +208,7 @@ impl Rule {
     fn meaning(&self, form: &mut Canonical) {
         let Self { when, means, when_starts_later } = self;
         tests(when, form);
-        verdicts(*means, *when_starts_later, form);
+        meaning_of(*means, *when_starts_later, form);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Definition, MappedStatus, StatusRule};
+use super::{Definition, StatusRule};
 use crate::row::Slot;
 use domain::employee::EmploymentType;
+use domain::employee::Status;
 use domain::quote::quoted;
 
 impl Definition {
@@ -15,7 +16,7 @@ impl Definition {
     /// In words for the author of the connection, when the source gives no such word.
     pub fn with_words(
         mut self,
-        statuses: &BTreeMap<String, MappedStatus>,
+        statuses: &BTreeMap<String, Status>,
         types: &BTreeMap<String, EmploymentType>,
     ) -> Result<Self, String> {
         let offered = self.offered();

@@ -240,7 +240,7 @@ fn tests(when: &BTreeMap<String, Test>, cells: &Cells<'_>) -> Result<Vec<(usize,
 
 fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
     let rule = |rule: &Rule| {
-        let meaning = Meaning { means: rule.means.into(), when_starts_later: rule.when_starts_later.map(Into::into) };
+        let meaning = Meaning { means: rule.means, when_starts_later: rule.when_starts_later };
         Ok(mapping::Rule { when: tests(&rule.when, cells)?, meaning })
     };
     Ok(Form {

@@ -71,7 +71,7 @@ impl Delivery {
 
 /// What a listing comes to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Waiting {
+pub(super) struct Listing {
     /// Whole files, in no order.
     pub(super) whole: Vec<Delivery>,
     /// How many there are that are not whole yet, and why the last of them is not.
@@ -88,14 +88,14 @@ pub(super) fn look(
     pattern: &Pattern,
     complete: &Complete,
     sightings: &mut Sightings,
-) -> Waiting {
+) -> Listing {
     let marker = complete.marker();
     let beside = |name: &str, ending: &str| {
         let wanted = format!("{name}{ending}");
         listing.iter().find(|entry| entry.name == wanted)
     };
     let mut seen = Sightings::new();
-    let mut waiting = Waiting::default();
+    let mut waiting = Listing::default();
     for entry in listing {
         let Some(dated) = pattern.read(&entry.name).filter(|_| !ignored(&entry.name, marker)) else { continue };
         let times = match sightings.get(&entry.name) {
@@ -197,7 +197,7 @@ mod tests {
     fn names(pattern: &str, complete: &Complete, polls: &[Vec<ListedFile>]) -> (Vec<String>, Option<String>) {
         let pattern = Pattern::parse(pattern).unwrap();
         let mut sightings = Sightings::new();
-        let mut last = Waiting::default();
+        let mut last = Listing::default();
         for listing in polls {
             last = look(listing, &pattern, complete, &mut sightings);
         }

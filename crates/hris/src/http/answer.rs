@@ -38,12 +38,12 @@ pub(super) fn judge(response: &Response, made: bool) -> Result<(), Wrong> {
 fn readable(headers: &HeaderMap) -> Result<(), Wrong> {
     let encoding = header(headers, CONTENT_ENCODING).unwrap_or_default().trim();
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
-        return Err(Wrong::Final(Failure::WrongFormat("the answer is in an encoding nobody asked for".to_owned())));
+        return Err(Wrong::Final(Failure::WrongFormat("the response is in an encoding nobody asked for".to_owned())));
     }
     let kind = header(headers, CONTENT_TYPE).unwrap_or_default().trim_start().to_ascii_lowercase();
     if kind.starts_with("text/html") || kind.starts_with("application/xhtml") {
         return Err(Wrong::Final(Failure::WrongFormat(
-            "the answer is a web page (text/html); often it is a sign-in page".to_owned(),
+            "the response is a web page (text/html); often it is a sign-in page".to_owned(),
         )));
     }
     Ok(())
@@ -95,7 +95,7 @@ pub(super) async fn body(response: Response, largest: usize) -> Result<Vec<u8>, 
     let mut pieces = response.bytes_stream();
     while let Some(piece) = pieces.next().await {
         let cut =
-            |_| Wrong::Fault(Failure::Truncated("the connection was lost in the middle of the answer".to_owned()));
+            |_| Wrong::Fault(Failure::Truncated("the connection was lost in the middle of the response".to_owned()));
         let piece = piece.map_err(cut)?;
         if body.len() + piece.len() > largest {
             return Err(too_large());

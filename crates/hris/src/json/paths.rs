@@ -71,6 +71,8 @@ impl Skip {
 pub struct Node {
     pub leaves: Vec<Leaf>,
     pub branches: Vec<(String, Node)>,
+    /// A bit for each branch, so that most keys that lead nowhere need not be compared.
+    key_bits: u64,
     /// What is asked of the value that stands here.
     pub queries: Vec<(JsonPath, Leaf)>,
     /// Only on the list of records: what is taken from each of them.
@@ -83,14 +85,18 @@ impl Node {
     /// The place at the end of some keys; no key is this place.
     fn at(&mut self, keys: &[String]) -> &mut Self {
         keys.iter().fold(self, |node, key| {
+            node.key_bits |= key_bit(key);
             let known = node.branches.iter().position(|(known, _)| known == key);
             let branch = known.map_or_else(|| (key.clone(), Self::default()), |at| node.branches.swap_remove(at));
             &mut node.branches.push_mut(branch).1
         })
     }
 
-    /// The place a key leads to. There are few, and most keys of a page lead nowhere: of another length, mostly.
+    /// The place a key leads to. Most keys of a page lead nowhere.
     pub fn branch(&self, key: &str) -> Option<&Self> {
+        if self.key_bits & key_bit(key) == 0 {
+            return None;
+        }
         self.branches.iter().find(|(known, _)| known == key).map(|(_, node)| node)
     }
 
@@ -101,6 +107,12 @@ impl Node {
             Some(query) => node.queries.push((query.clone(), leaf)),
         }
     }
+}
+
+/// One of 64 bits, by the length and the first byte of a key.
+fn key_bit(key: &str) -> u64 {
+    let first = key.as_bytes().first().copied().unwrap_or_default();
+    1 << ((8 * key.len() + usize::from(first)) % 64)
 }
 
 /// A value that is taken from every record.

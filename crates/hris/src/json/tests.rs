@@ -18,16 +18,20 @@ fn taken(slot: Slot, paths: &[&str]) -> Taken {
     Taken { into: slot as usize, paths, first: false, with: " ".to_owned(), none: Vec::new() }
 }
 
-fn read_by(page: &str, paths: &Paths, offered: impl IntoIterator<Item = Slot>) -> Result<(Read, Trailer), Failure> {
+fn read_by(
+    page: &(impl AsRef<[u8]> + ?Sized),
+    paths: &Paths,
+    offered: impl IntoIterator<Item = Slot>,
+) -> Result<(Read, Trailer), Failure> {
     let form = Form { offered: offered.into_iter().collect(), dates: vec![DateForm::Iso], ..Form::default() };
     let mut mapper = Mapper::new(form, Date::constant(2026, 3, 2));
-    let trailer = read(page.as_bytes(), paths, &mut |row| mapper.take(mapper.records() + 1, row))?;
+    let trailer = read(page.as_ref(), paths, &mut |row| mapper.take(mapper.records() + 1, row))?;
     Ok((mapper.finish()?, trailer))
 }
 
 const OFFERED: [Slot; 4] = [Slot::EmployeeId, Slot::FullName, Slot::Email, Slot::Department];
 
-fn parse(page: &str) -> Result<(Read, Trailer), Failure> {
+fn parse(page: &(impl AsRef<[u8]> + ?Sized)) -> Result<(Read, Trailer), Failure> {
     let fields = [
         taken(Slot::EmployeeId, &["id"]),
         taken(Slot::FullName, &["name.first", "name.last"]),
@@ -57,6 +61,17 @@ fn values_are_picked_by_their_paths_whatever_stands_around_them() {
     assert_eq!(ada.work_email, "ada@example.com");
     assert_eq!(ada.text(Text::Department), Some("R&D é"));
     assert_eq!((trailer.next, trailer.total, trailer.records), (None, None, 1));
+}
+
+#[test]
+fn what_is_no_utf_8_refuses_a_page_only_where_it_is_taken() {
+    let page = |rest: &str| {
+        let page = people(&person("\"7\"", rest)).into_bytes();
+        page.into_iter().map(|byte| if byte == b'~' { 0xff } else { byte }).collect::<Vec<_>>()
+    };
+    let (read, _) = parse(&page(r#", "department": "Année", "motto": "~""#)).unwrap();
+    assert_eq!(read.employees.first().unwrap().text(Text::Department), Some("Année"));
+    assert!(matches!(parse(&page(r#", "department": "~""#)), Err(Failure::WrongFormat(_))));
 }
 
 #[test]

@@ -13,6 +13,9 @@ use domain::employee::{Employee, Read, ReportedStatus, Status};
 
 /// Leaves one record of each id, where it can be told which.
 pub(super) fn settle(read: &mut Read, as_of: Date) {
+    if ascending(&read.employees) {
+        return;
+    }
     let mut seen = HashSet::with_capacity_and_hasher(read.employees.len(), RandomState::default());
     if read.employees.iter().all(|employee| seen.insert(&employee.id)) {
         return;
@@ -38,6 +41,15 @@ pub(super) fn settle(read: &mut Read, as_of: Date) {
     if jobs > 0 {
         read.remarks.push(format!("{jobs} records are of jobs that ended, of people who have another one"));
     }
+}
+
+/// Whether the ids come in order, as most sources give them: then none is there twice, and none needs to be remembered.
+/// Shorter ones first, so that numbers are in order too.
+fn ascending(employees: &[Employee]) -> bool {
+    employees.is_sorted_by(|one, next| {
+        let (one, next) = (one.id.0.as_bytes(), next.id.0.as_bytes());
+        one.len() < next.len() || (one.len() == next.len() && one < next)
+    })
 }
 
 /// Which record counts; none, where that cannot be told.
@@ -83,6 +95,22 @@ mod tests {
     fn employee(id: &str, said: Status, last_day: Option<Date>) -> Employee {
         let who = (HrId(id.to_owned()), "Ada Example".to_owned(), "ada@example.com".to_owned());
         Employee { last_day, ..Employee::new(who.0, who.1, who.2, ReportedStatus::Mapped(said)) }
+    }
+
+    #[test]
+    fn ids_in_order_are_no_id_twice() {
+        for (ids, in_order) in [
+            ("", true),
+            ("1 2 10 11", true),
+            ("007 008 010", true),
+            ("a b aa", true),
+            ("1 2 2 3", false),
+            ("1 10 2 10", false),
+            ("2 1 2", false),
+        ] {
+            let employees: Vec<_> = ids.split_whitespace().map(|id| employee(id, Status::Active, None)).collect();
+            assert_eq!(ascending(&employees), in_order, "{ids}");
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Texts of a person, as they are kept: cut, cleaned, and refused where they are something else than they should be.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::borrow::{Borrow, Cow};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
+use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 
 use super::super::row::{Row, Slot};
 use domain::employee::HrId;
+use domain::field::SharedText;
 
 /// Most words that are remembered because nobody mapped them, and the longest piece of one.
 const MOST_WORDS: usize = 32;
@@ -16,6 +19,32 @@ const LONGEST_WORD: usize = 64;
 const LONGEST_ID: usize = 128;
 const LONGEST_ADDRESS: usize = 320;
 const LONGEST_TEXT: usize = 256;
+
+/// The texts that many people share, each held once for all of them.
+#[derive(Default)]
+pub(super) struct SharedTexts(HashSet<ByText, RandomState>);
+
+/// One of them, found by what it says.
+#[derive(PartialEq, Eq, Hash)]
+struct ByText(SharedText);
+
+impl Borrow<str> for ByText {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SharedTexts {
+    /// The one that says this.
+    pub(super) fn of(&mut self, text: &str) -> SharedText {
+        if let Some(ByText(known)) = self.0.get(text) {
+            return Arc::clone(known);
+        }
+        let new = SharedText::new(text.into());
+        self.0.insert(ByText(Arc::clone(&new)));
+        new
+    }
+}
 
 /// A text of the person, cut to what is kept. Control characters in a name are a sign of cells that ran together.
 pub(super) fn cut(row: &Row, slot: Slot) -> Result<Option<&str>, String> {
@@ -30,9 +59,9 @@ pub(super) fn cut(row: &Row, slot: Slot) -> Result<Option<&str>, String> {
     Ok(text.get(..end))
 }
 
-/// Most texts are ASCII, and then their bytes tell.
+/// Most texts are of ASCII without any, which their bytes tell.
 fn has_control(text: &str) -> bool {
-    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(char::is_control) }
+    text.bytes().any(|byte| !matches!(byte, b' '..=b'~')) && text.chars().any(char::is_control)
 }
 
 pub(super) fn text(row: &Row, slot: Slot) -> Result<Option<String>, String> {
@@ -41,11 +70,7 @@ pub(super) fn text(row: &Row, slot: Slot) -> Result<Option<String>, String> {
 
 /// A work address as written, without what programs put around it.
 pub(super) fn address(text: &str) -> Result<String, String> {
-    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+');
-    if let Some((local, domain)) = text.split_once('@')
-        && text.len() <= LONGEST_ADDRESS
-        && [local, domain].iter().all(|part| !part.is_empty() && part.bytes().all(usual))
-    {
+    if usual(text) {
         return Ok(text.to_owned());
     }
     let bare = undecorated(&unmarked(text)).map(str::to_owned);
@@ -63,6 +88,15 @@ pub(super) fn address(text: &str) -> Result<String, String> {
         }
         _ => Err("email is not an address".to_owned()),
     }
+}
+
+/// Whether it is an address of letters, digits and the signs that most have, and nothing else.
+fn usual(text: &str) -> bool {
+    let Some(at) = text.bytes().position(|byte| byte == b'@') else { return false };
+    let sign = |(place, byte): (usize, u8)| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+') || place == at
+    };
+    at > 0 && at + 1 < text.len() && text.len() <= LONGEST_ADDRESS && text.bytes().enumerate().all(sign)
 }
 
 /// The address in `mailto:ada@example.com`, `Ada Example <ada@example.com>`, `="ada@example.com"`,
@@ -107,6 +141,10 @@ fn unmarked(text: &str) -> Cow<'_, str> {
 /// An id of the HR system. Ids are shown in events and conditions, so one that is an address is refused.
 pub(super) fn hr_id(slot: Slot, row: &Row) -> Result<Option<HrId>, String> {
     let Some(text) = row.get(slot)? else { return Ok(None) };
+    if text.len() <= LONGEST_ID && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    {
+        return Ok(Some(HrId(text.to_owned()))); // as most are: nothing of what follows can be found in it
+    }
     let text = unmarked(text);
     let text = as_text(&text);
     let name = slot.name();

@@ -60,7 +60,7 @@ impl Exported {
     pub(super) async fn made(&self, session: &Session) -> Result<Asking, Failure> {
         let wrong = |what: &str| Failure::WrongFormat(what.to_owned());
         let answer = self.start.clone().ask(session, LARGEST, true).await?;
-        let job = self.job(&answer).ok_or_else(|| wrong("the answer does not say which export it began"))?;
+        let job = self.job(&answer).ok_or_else(|| wrong("the response does not say which export it began"))?;
         for _ in 0..MAX_LOOKS {
             tokio::time::sleep(Duration::from_secs(self.words.every.into())).await;
             let look = self.asking(&self.words.poll, &job).map_err(Failure::WrongFormat)?;
@@ -95,12 +95,12 @@ pub(crate) const JOB: &str = "job";
 fn json(answer: &HttpResponse) -> Result<Value, Failure> {
     let body = answer.body.as_deref().unwrap_or_default();
     serde_json::from_slice(crate::json::unmarked(body))
-        .map_err(|_| Failure::WrongFormat("the answer about an export is no JSON".to_owned()))
+        .map_err(|_| Failure::WrongFormat("the response about an export is no JSON".to_owned()))
 }
 
 /// Whether one of the words stands where they would.
 fn says(code: &Code, body: &Value) -> Result<bool, Failure> {
-    let none = || Failure::WrongFormat("the answer does not say whether the export is done".to_owned());
+    let none = || Failure::WrongFormat("the response does not say whether the export is done".to_owned());
     let word = Path::parse(&code.path).ok().and_then(|path| path.first(body).and_then(plain)).ok_or_else(none)?;
     Ok(code.is.iter().any(|is| is.eq_ignore_ascii_case(&word)))
 }

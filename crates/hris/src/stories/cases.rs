@@ -7,7 +7,7 @@ use super::*;
 use crate::csv;
 use domain::employee::Failure;
 use domain::lifecycle::{Facts, State, derive_state};
-use domain::trust::{self, Asked, Bounds, Memory};
+use domain::trust::{self, Bounds, Memory, PollContext};
 
 const DAY: Date = Date::constant(2026, 12, 1);
 
@@ -70,16 +70,11 @@ fn every_case_comes_out_right() {
             match (csv::read(case.file.as_bytes(), &format, DAY), case.refused) {
                 (Ok(read), None) => {
                     let state = |one: &domain::employee::Employee| {
-                        let facts = Facts {
-                            reported_status: one.reported_status,
-                            start: one.start,
-                            last_day: one.last_day,
-                            announced: None,
-                        };
+                        let facts = Facts::of(one);
                         derive_state(&facts, DAY).state
                     };
                     assert_eq!(read.bad.iter().map(|bad| bad.position).collect::<Vec<_>>(), case.aside, "{at}");
-                    let asked = Asked { source: "cases", remembered: false, accepted: None, known_people: &[] };
+                    let asked = PollContext { source: "cases", remembered: false, accepted: None, known_people: &[] };
                     let now = DAY.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
                     let believed = trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &bounds(), now).unwrap();
                     let left = believed.snapshot.employees().iter().filter(|one| state(one) == State::Terminated);

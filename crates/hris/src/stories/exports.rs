@@ -53,13 +53,13 @@ async fn an_export_is_begun_looked_at_until_it_is_done_and_then_read() {
 async fn an_export_that_comes_to_nothing_is_no_answer() {
     let begun = || ok(json!({"id": 7}));
     let wrong = |text: &str| Failure::WrongFormat(text.into());
-    let unsaid = "the answer does not say whether the export is done";
+    let unsaid = "the response does not say whether the export is done";
     for (what, answers, failure) in [
         ("failed", vec![begun(), state("RUNNING"), state("FAILED")], wrong("the system could not make the export")),
-        ("no name", vec![ok(json!({"x": 1}))], wrong("the answer does not say which export it began")),
+        ("no name", vec![ok(json!({"x": 1}))], wrong("the response does not say which export it began")),
         ("a name that is none", vec![ok(json!({"id": ".."}))], wrong("a part of the path is no name")),
         ("no word", vec![begun(), ok(json!({"progress": 5}))], wrong(unsaid)),
-        ("no JSON", vec![begun(), answer(200, &[], "Ada")], wrong("the answer about an export is no JSON")),
+        ("no JSON", vec![begun(), answer(200, &[], "Ada")], wrong("the response about an export is no JSON")),
         ("forbidden", vec![answer(403, &[], "")], Failure::Forbidden),
         ("gone", vec![begun(), answer(404, &[], "")], Failure::Missing("nothing is there (404)".into())),
         ("not ready after all", vec![begun(), state("DONE"), answer(202, &[], "{}")], Failure::Status(202)),

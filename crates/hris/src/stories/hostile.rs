@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::tls::{Authority, serve_tls};
+use super::tls::network_of;
 use super::*;
 
 fn packed(bytes: &[u8]) -> Vec<u8> {
@@ -29,8 +29,8 @@ async fn a_packed_answer_counts_by_what_comes_out_of_it() {
     assert!(bomb.len() < csv::LARGEST / 100, "{}", bomb.len());
     let mut cut = packed(CSV.as_bytes());
     cut.truncate(cut.len() / 2);
-    let unasked = || Failure::WrongFormat("the answer is in an encoding nobody asked for".into());
-    let lost = Failure::Truncated("the connection was lost in the middle of the answer".into());
+    let unasked = || Failure::WrongFormat("the response is in an encoding nobody asked for".into());
+    let lost = Failure::Truncated("the connection was lost in the middle of the response".into());
     for (what, answer, found) in [
         ("packed", encoded("gzip", packed(CSV.as_bytes())), Ok(1)),
         ("as it is", encoded("identity", CSV.into()), Ok(1)),
@@ -78,10 +78,10 @@ async fn proxy(refuses: bool) -> (String, Arc<Mutex<Vec<String>>>) {
 
 #[tokio::test]
 async fn a_source_behind_a_proxy_is_asked_through_it_alone_and_by_tls() {
-    let own = Authority::new();
-    let url = serve_tls(own.server(None), Router::new().fallback(|| async { CSV })).await;
+    let own = test_tls::Authority::new();
+    let url = test_tls::serve(own.server("localhost", None), Router::new().fallback(|| async { CSV })).await;
     let place = url.trim_start_matches("https://").to_owned();
-    let network = |proxy: &str| Network { proxy: Some(super::super::proxy(proxy).unwrap()), ..own.network() };
+    let network = |proxy: &str| Network { proxy: Some(super::super::proxy(proxy).unwrap()), ..network_of(&own) };
     let source = file(&format!("{url}/people.csv?sig={SECRET}"));
 
     let (open, led) = proxy(false).await;

@@ -71,7 +71,7 @@ async fn a_page_without_records_is_read_in_the_way_the_system_writes_it() {
     let words = "empty: {path: errors.code, is: ['7024']}, paging: {offset: {query: o, ends: empty}}";
     let null = || ok(json!({"data": null}));
     let none = "the answer has no list of records where one was expected";
-    let first = "the first answer has an error where its list of records would be";
+    let first = "the first response has an error where its list of records would be";
     for (what, words, answers, found) in [
         ("an error behind the last", words, vec![page(&[1], json!({})), no_more()], Ok(vec!["1".to_owned()])),
         ("another error", words, vec![page(&[1], json!({})), ok(json!({"errors": {"code": 7000}}))], Err(wrong(none))),

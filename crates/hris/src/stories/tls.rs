@@ -1,95 +1,12 @@
 //! A source behind TLS, on this machine: its own authority, and what it wants to be shown.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use axum::serve::Listener;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use test_tls::{Authority, serve};
 
 use super::*;
 
-/// An authority nobody knows.
-pub(super) struct Authority {
-    pem: String,
-    der: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    pub(super) fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        Self { pem: certificate.pem(), der: certificate.der().clone(), issuer: Issuer::new(params, key) }
-    }
-
-    /// A certificate of its own for a name, and its key.
-    fn certifies(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap(), key)
-    }
-
-    /// What a server called `localhost` needs. `wanted` is who has to have certified its clients.
-    pub(super) fn server(&self, wanted: Option<&Self>) -> ServerConfig {
-        let (certificate, key) = self.certifies("localhost");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
-        let config = match wanted {
-            None => config.unwrap().with_no_client_auth(),
-            Some(wanted) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(wanted.der.clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-                config.unwrap().with_client_cert_verifier(verifier)
-            }
-        };
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        config.with_single_cert(vec![certificate.der().clone()], key).unwrap()
-    }
-
-    pub(super) fn network(&self) -> Network {
-        Network { authorities: authorities(self.pem.as_bytes()).unwrap(), ..NEAR.clone() }
-    }
-}
-
-/// Accepts every connection that completes TLS.
-struct Guarded {
-    tcp: TcpListener,
-    tls: TlsAcceptor,
-}
-
-impl Listener for Guarded {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let (stream, address) = self.tcp.accept().await.unwrap();
-            if let Ok(stream) = self.tls.accept(stream).await {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        self.tcp.local_addr()
-    }
-}
-
-pub(super) async fn serve_tls(config: ServerConfig, router: Router) -> String {
-    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://localhost:{}", tcp.local_addr().unwrap().port());
-    let guarded = Guarded { tcp, tls: TlsAcceptor::from(Arc::new(config)) };
-    tokio::spawn(async move { axum::serve(guarded, router).await.unwrap() });
-    url
+/// The network of a connection that trusts an authority of its own.
+pub(super) fn network_of(authority: &Authority) -> Network {
+    Network { authorities: authorities(authority.pem().as_bytes()).unwrap(), ..NEAR.clone() }
 }
 
 async fn read(source: &Source, network: &Network) -> Result<usize, Failure> {
@@ -103,9 +20,9 @@ fn csv() -> Router {
 #[tokio::test]
 async fn an_authority_of_a_connections_own_is_trusted_by_it_alone() {
     let (own, other) = (Authority::new(), Authority::new());
-    let source = file(&serve_tls(own.server(None), csv()).await);
-    assert_eq!(read(&source, &own.network()).await, Ok(1));
-    for network in [NEAR.clone(), other.network()] {
+    let source = file(&serve(own.server("localhost", None), csv()).await);
+    assert_eq!(read(&source, &network_of(&own)).await, Ok(1));
+    for network in [NEAR.clone(), network_of(&other)] {
         let Err(Failure::Unreachable(why)) = read(&source, &network).await else { panic!("trusted") };
         assert!(why.starts_with("no TLS with localhost: "), "{why}");
     }
@@ -118,7 +35,7 @@ async fn a_source_that_wants_a_certificate_is_shown_it_on_the_way_to_the_token_a
     let list = || async { json!({"data": [{"name": "Ada Example", "email": "ada@example.com"}]}).to_string() };
     let router =
         Router::new().route("/token", axum::routing::post(token)).route("/api/people", axum::routing::get(list));
-    let url = serve_tls(own.server(Some(&people)), router).await;
+    let url = serve(own.server("localhost", Some(&people)), router).await;
     let definition = |auth: &str| {
         let text = format!(
             "name: tls\ntitle: TLS\nevidence: documented\nsources: [https://hr.example.com]\nsetup: none\n\
@@ -129,8 +46,8 @@ async fn a_source_that_wants_a_certificate_is_shown_it_on_the_way_to_the_token_a
         Definition::parse("tls.yaml", &text).unwrap()
     };
     let shown = "clientCertificate: {certificate: '{certificate}', key: '{key}'}";
-    let (certificate, key) = people.certifies("rollcall");
-    let (foreign, foreign_key) = own.certifies("rollcall");
+    let (certificate, key) = people.client("rollcall");
+    let (foreign, foreign_key) = own.client("rollcall");
     let source = |certificate: &str, key: &str| {
         let keys = [("certificate", certificate), ("key", key)];
         let credentials = keys.map(|(name, pem)| (name.to_owned(), SecretString::from(pem))).into();
@@ -144,14 +61,14 @@ async fn a_source_that_wants_a_certificate_is_shown_it_on_the_way_to_the_token_a
     };
     let api = |source: ApiSource| Source::Api(Box::new(source));
 
-    let good = source(&certificate.pem(), &key.serialize_pem());
-    assert_eq!(read(&api(good), &own.network()).await, Ok(1));
-    let stranger = read(&api(source(&foreign.pem(), &foreign_key.serialize_pem())), &own.network()).await;
+    let good = source(&certificate, &key);
+    assert_eq!(read(&api(good), &network_of(&own)).await, Ok(1));
+    let stranger = read(&api(source(&foreign, &foreign_key)), &network_of(&own)).await;
     assert!(matches!(stranger, Err(Failure::Unreachable(_))), "{stranger:?}");
-    for (certificate, key) in [(certificate.pem(), foreign_key.serialize_pem()), ("Ada".into(), "Example".into())] {
+    for (certificate, key) in [(certificate, foreign_key), ("Ada".into(), "Example".into())] {
         let unfit = api(source(&certificate, &key));
         assert_eq!(check(&unfit).unwrap_err(), "certificate and key are no pair in PEM");
         let failure = Failure::Unauthorised("certificate and key are no pair in PEM".into());
-        assert_eq!(read(&unfit, &own.network()).await, Err(failure));
+        assert_eq!(read(&unfit, &network_of(&own)).await, Err(failure));
     }
 }

@@ -97,7 +97,7 @@ async fn a_token_is_asked_for_by_get_and_taken_from_a_header_where_that_is_the_w
     }
     let none = vendor([answer(200, &[], json!({"access_token": "a"}).to_string())]).await;
     let at = auth("at: {header: access-token}, body: {k: '{token}'}");
-    let failure = Failure::WrongFormat("the answer to the sign-in has no token".into());
+    let failure = Failure::WrongFormat("the response to the sign-in has no token".into());
     assert_eq!(ids(ask(&source(&none.url, &at, PEOPLE, "")).await), Err(failure));
 }
 
@@ -117,13 +117,13 @@ async fn a_sign_in_that_fails_says_so_and_nothing_else() {
             "no token",
             auth,
             vec![ok(json!({"s3cret": 1}))],
-            Failure::WrongFormat("the answer to the sign-in has no token".into()),
+            Failure::WrongFormat("the response to the sign-in has no token".into()),
         ),
         (
             "no JSON",
             auth,
             vec![answer(200, &[], SECRET)],
-            Failure::WrongFormat("the answer to the sign-in is no JSON".into()),
+            Failure::WrongFormat("the response to the sign-in is no JSON".into()),
         ),
         (
             "a token no header can carry",
@@ -293,7 +293,7 @@ async fn a_refresh_token_is_kept_even_where_the_poll_has_ended_before_it_came() 
     let near = NEAR;
     let poll = read_with(&source, &near, LONG, TODAY, HURRIED);
     tokio::select! {
-        _ = poll => panic!("there was no answer yet"),
+        _ = poll => panic!("there was no response yet"),
         () = asked.notified() => {} // and nobody waits for the poll any more
     }
     let mut holds = shelf.holds.subscribe();

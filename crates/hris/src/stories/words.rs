@@ -1,7 +1,7 @@
 //! Every word of a definition that says how is asked, followed over real HTTP.
 
 use super::*;
-use domain::employee::Text;
+use domain::employee::{Status, Text};
 
 /// A system that gives its answers in turn, and remembers what it was asked: method, address, body, credential.
 pub(super) struct Vendor {
@@ -196,7 +196,7 @@ async fn a_list_that_is_not_whole_is_a_failure() {
         (
             "page: {query: p, ends: {more: more}}",
             vec![page(&[1], json!({}))],
-            format("the answer does not say whether there are more pages"),
+            format("the response does not say whether there are more pages"),
         ),
         (
             "page: {query: p, ends: {more: more}}",
@@ -211,7 +211,7 @@ async fn a_list_that_is_not_whole_is_a_failure() {
         (
             "cursor: {at: next, query: c, more: more}",
             vec![page(&[1], json!({"more": true}))],
-            format("the answer does not say how the next page is asked for"),
+            format("the response does not say how the next page is asked for"),
         ),
         (
             "offset: {query: o, ends: total}",
@@ -321,8 +321,7 @@ async fn a_customers_own_word_is_the_one_that_is_counted_as_unknown_by_rules_too
     let vendor = vendor([answer(), answer()]).await;
     let plain = source(&vendor.url, AUTH, PEOPLE, more);
     let Source::Api(api) = source(&vendor.url, AUTH, PEOPLE, more) else { unreachable!() };
-    let words =
-        BTreeMap::from([("Y / r".to_owned(), MappedStatus::Terminated), ("A".to_owned(), MappedStatus::Terminated)]);
+    let words = BTreeMap::from([("Y / r".to_owned(), Status::Terminated), ("A".to_owned(), Status::Terminated)]);
     let definition = api.definition.clone().with_words(&words, &BTreeMap::new()).unwrap();
     let own = Source::Api(Box::new(ApiSource { definition, ..*api }));
     for (source, said, unmapped) in [

@@ -57,7 +57,7 @@ fn poll(
             match trust::judge(read, memory, &Settings::asked(connection, "source", &[]), &settings.bounds, at) {
                 Err(held) => (Some(seen), Outcome::Held(held)),
                 Ok(believed) => {
-                    let (mut seen, answered) = (seen, Answered::of(&believed, at));
+                    let (mut seen, answered) = (seen, TrustedRead::of(&believed, at));
                     seen.set_aside(&believed.repeated);
                     *memory = believed.memory;
                     (Some(seen), Outcome::Trusted(Box::new(answered)))
@@ -92,7 +92,7 @@ fn a_believed_answer_is_ready_and_counted() {
     let mut connection = connection(json!({}));
     let words = poll(&mut connection, &mut Memory::fresh(&[1; 32]), Ok(people(10)), at(0));
     let expected = [
-        ("Reachable", "Answered"),
+        ("Reachable", "Responded"),
         ("Ready", "Succeeded"),
         ("Recognised", "Mapped"),
         ("StableIds", "OwnIds"),
@@ -105,7 +105,10 @@ fn a_believed_answer_is_ready_and_counted() {
     assert_eq!(trusted.statuses, BTreeMap::from([("Active".to_owned(), 10)]));
     let attempt = status(&connection).last_attempt.clone().expect("an attempt");
     assert_eq!(attempt.outcome, "Trusted");
-    assert!(attempt.answer.is_some_and(|accepted| accepted != trusted.answer), "what may be accepted is less than all");
+    assert!(
+        attempt.response.is_some_and(|accepted| accepted != trusted.response),
+        "what may be accepted is less than all"
+    );
 }
 
 #[test]
@@ -132,10 +135,10 @@ fn a_held_answer_is_recorded_with_its_reason_and_the_trusted_one_stands() {
     assert_eq!((attempt.outcome.as_str(), attempt.time), ("Shrunk", at(3600)));
     assert_eq!(status(&connection).last_trusted, before);
     let trusted = words.iter().find(|word| word.type_ == ConditionType::Trusted).expect("said");
-    let answer = attempt.answer.expect("a whole answer");
+    let answer = attempt.response.expect("a whole response");
     let message = format!(
         "8 people seen, 10 before: fewer than trust.maxShrink allows. Nothing was changed. \
-         If this answer is right: `kubectl rollcall accept hq --answer {answer}`."
+         If this response is right: `kubectl rollcall accept hq --response {answer}`."
     );
     assert_eq!(*trusted, condition::held(Reason::Shrunk, message.clone()));
     assert!(words.contains(&condition::waiting(Reason::Shrunk, message)));
@@ -168,7 +171,7 @@ fn an_accepted_answer_is_believed_and_what_was_accepted_stays_on_record() {
     let mut connection = connection(json!({}));
     let mut memory = polled(&mut connection);
     poll(&mut connection, &mut memory, Ok(people(5)), at(3600));
-    let answer = status(&connection).last_attempt.as_ref().and_then(|attempt| attempt.answer.clone()).expect("held");
+    let answer = status(&connection).last_attempt.as_ref().and_then(|attempt| attempt.response.clone()).expect("held");
     connection.annotations_mut().insert(names::ACCEPT.to_owned(), answer);
     poll(&mut connection, &mut memory, Ok(people(5)), at(7200));
     let attempt = status(&connection).last_attempt.clone().expect("an attempt");
@@ -272,14 +275,14 @@ fn nothing_new_leaves_everything_as_it_stands_and_grows_stale() {
     for (later, reason) in [(3600, "Succeeded"), (2 * 3600, "Succeeded"), (2 * 3600 + 1, "Stale")] {
         let outcome = nothing(&connection, "no file came".to_owned());
         let (status, words) = record(&connection, &settings(&connection), None, outcome, at(later));
-        assert_eq!(reasons(&words), [("Reachable", "Answered"), ("Ready", reason), ("Trusted", "Trusted")]);
+        assert_eq!(reasons(&words), [("Reachable", "Responded"), ("Ready", reason), ("Trusted", "Trusted")]);
         assert!(
             words.iter().any(|word| word
                 .message
                 .contains("Nothing new: no file came. What was last believed stands, 10 people."))
         );
         let attempt = status.last_attempt.clone().expect("an attempt");
-        assert_eq!((attempt.outcome.as_str(), attempt.time, attempt.answer), ("NothingNew", at(later), None));
+        assert_eq!((attempt.outcome.as_str(), attempt.time, attempt.response), ("NothingNew", at(later), None));
         assert_eq!(status.last_trusted, trusted);
     }
     // A file that was old when it came is as stale.

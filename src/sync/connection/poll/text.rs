@@ -19,7 +19,7 @@ pub(super) fn explain(name: &str, held: &Held) -> String {
     text.push_str(" Nothing was changed.");
     if held.findings.iter().all(Finding::can_be_accepted) {
         let answer = &held.answer;
-        text.push_str(&format!(" If this answer is right: `kubectl rollcall accept {name} --answer {answer}`."));
+        text.push_str(&format!(" If this response is right: `kubectl rollcall accept {name} --response {answer}`."));
     }
     text
 }
@@ -42,7 +42,7 @@ impl std::fmt::Display for Age {
         match self.last {
             None => f.write_str(" No response was trusted yet."),
             Some(last) if self.stale() => {
-                write!(f, " Stale: the last trusted answer is of {last}, older than trust.staleAfter allows.")
+                write!(f, " Stale: the last trusted response is of {last}, older than trust.staleAfter allows.")
             }
             Some(_) => Ok(()),
         }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::api::SyncPolicy;
 use domain::employee::{Employee, HrId, Read, ReportedStatus, Status, Text};
-use domain::trust::{Asked, Bounds, Memory, judge};
+use domain::trust::{Bounds, Memory, PollContext, judge};
 
 fn noon() -> Timestamp {
     "2026-03-10T12:00:00Z".parse().unwrap()
@@ -23,7 +23,7 @@ fn believed(employees: Vec<Employee>) -> Arc<Snapshot> {
         always_present: vec![],
         sentinels: Vec::new(),
     };
-    let asked = Asked { source: "source-1", remembered: false, accepted: None, known_people: &[] };
+    let asked = PollContext { source: "source-1", remembered: false, accepted: None, known_people: &[] };
     Arc::new(judge(read, &Memory::fresh(&[7; 32]), &asked, &bounds, noon()).unwrap().snapshot)
 }
 
@@ -102,7 +102,7 @@ fn nothing_changed_nothing_written() {
     assert!(ids(&again.leavers).is_empty() && ids(&again.rest).is_empty());
     cluster.0.snapshot = None;
     let restarted = cluster.pass();
-    assert!(ids(&restarted.rest).is_empty(), "also after a start, before an answer");
+    assert!(ids(&restarted.rest).is_empty(), "also after a start, before a response");
 }
 
 #[test]

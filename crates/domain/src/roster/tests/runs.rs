@@ -5,12 +5,12 @@ use super::*;
 #[test]
 fn a_baseline_is_what_was_settled_for_the_same_fingerprint() {
     let cases = [
-        ("the first answer", None, Some("a"), true, Baseline::Now),
-        ("no answer yet", None, Some("a"), false, Baseline::Awaited),
+        ("the first response", None, Some("a"), true, Baseline::Now),
+        ("no response yet", None, Some("a"), false, Baseline::Awaited),
         ("the same", Some("a"), Some("a"), true, Baseline::Settled),
-        ("the same after a start, before an answer", Some("a"), Some("a"), false, Baseline::Settled),
+        ("the same after a start, before a response", Some("a"), Some("a"), false, Baseline::Settled),
         ("another one", Some("a"), Some("b"), true, Baseline::Now),
-        ("another one, before an answer", Some("a"), Some("b"), false, Baseline::Awaited),
+        ("another one, before a response", Some("a"), Some("b"), false, Baseline::Awaited),
         ("nothing to compare with", Some("a"), None, false, Baseline::Awaited),
     ];
     for (what, settled, current, answered, expected) in cases {

@@ -58,7 +58,7 @@ fn spring() -> Timestamp {
 }
 
 fn remembered(company: Vec<Employee>) -> Memory {
-    let asked = Asked { remembered: false, ..asked() };
+    let asked = PollContext { remembered: false, ..asked() };
     judge(read(company), &fresh(), &asked, &bounds(), spring()).expect("the first is trusted").memory
 }
 
@@ -174,7 +174,7 @@ fn a_changed_mail_domain_is_held_once_and_then_the_measure() {
         let memory = remembered(company(size));
         let held = judge(read(renamed.clone()), &memory, &asked(), &bounds(), spring()).expect_err("held");
         assert_eq!(held.findings.iter().map(Finding::reason).collect::<Vec<_>>(), ["OtherAddresses"], "of {size}");
-        let accepting = Asked { accepted: Some(&held.answer), ..asked() };
+        let accepting = PollContext { accepted: Some(&held.answer), ..asked() };
         let accepted = judge(read(renamed.clone()), &memory, &accepting, &bounds(), spring()).expect("accepted");
         assert!(judge(read(renamed), &accepted.memory, &asked(), &bounds(), spring()).is_ok(), "of {size}");
     }
@@ -195,7 +195,7 @@ fn an_address_that_several_share_moves_nowhere_when_they_get_their_own() {
 fn a_memory_of_before_people_were_remembered_knows_their_ids_alone() {
     let stored = String::from_utf8(remembered(company(40)).stored().expect("stored")).expect("text");
     let mut old: serde_json::Value = serde_json::from_str(&stored).expect("JSON");
-    let last = old["last"].as_object_mut().expect("an answer");
+    let last = old["last"].as_object_mut().expect("a response");
     assert!(last.remove("traits").is_some());
     let old = Memory::parse(old.to_string().as_bytes()).expect("an older memory is read");
     let mut moved = company(40);
@@ -203,7 +203,7 @@ fn a_memory_of_before_people_were_remembered_knows_their_ids_alone() {
     let unknown = judge(read(moved.clone()), &old, &asked(), &bounds(), spring());
     assert!(unknown.is_ok(), "nothing to compare with");
     let people = company(40);
-    let with_known = Asked { known_people: &people, ..asked() };
+    let with_known = PollContext { known_people: &people, ..asked() };
     assert_eq!(reasons(&judge(read(moved), &old, &with_known, &bounds(), spring())), ["AddressesMoved"]);
     let next = judge(read(company(40)), &old, &asked(), &bounds(), spring()).expect("trusted").memory;
     assert_eq!(next, remembered(company(40)), "and from then on they are remembered");
@@ -225,7 +225,7 @@ fn where_nothing_is_remembered_an_answer_is_compared_with_the_people_that_stand(
             ("a fifth have left at once", gone, vec!["ManyLeft"]),
             ("addresses that moved", moved, vec!["AddressesMoved"]),
         ] {
-            let asked = Asked { remembered: false, known_people: &people, ..asked() };
+            let asked = PollContext { remembered: false, known_people: &people, ..asked() };
             let judged = judge(read(answer), &fresh(), &asked, &bounds(), spring());
             assert_eq!(reasons(&judged), expected, "{what}, of {size}");
         }
@@ -235,7 +235,7 @@ fn where_nothing_is_remembered_an_answer_is_compared_with_the_people_that_stand(
 #[test]
 fn a_lost_memory_is_said_together_with_what_the_people_that_stand_show() {
     let people = company(40);
-    let asked = Asked { known_people: &people, ..asked() };
+    let asked = PollContext { known_people: &people, ..asked() };
     let fewer = people.iter().take(20).cloned().collect();
     let judged = judge(read(fewer), &fresh(), &asked, &bounds(), spring());
     assert_eq!(reasons(&judged), ["MemoryLost", "Shrunk"]);
@@ -267,13 +267,13 @@ proptest! {
         let people: Vec<_> = people.into_iter().filter(|one| seen.insert(one.id.clone())).collect();
         let bounds = Bounds { min_overlap: overlap, max_unmapped_statuses: 100, ..bounds() };
         let (then, later) = (day(20_000), day(20_000 + days));
-        let first_asked = Asked { remembered: false, ..asked() };
+        let first_asked = PollContext { remembered: false, ..asked() };
         let memory = judge(read(people.clone()), &fresh(), &first_asked, &bounds, then).expect("the first").memory;
         let memory = Memory::parse(&memory.stored().expect("stored")).expect("read again");
         let judged = judge(read(people.clone()), &memory, &asked(), &bounds, later);
         prop_assert_eq!(reasons(&judged), Vec::<&str>::new());
         if from_people {
-            let with_known = Asked { known_people: &people, ..first_asked };
+            let with_known = PollContext { known_people: &people, ..first_asked };
             let judged = judge(read(people.clone()), &fresh(), &with_known, &bounds, then);
             prop_assert_eq!(reasons(&judged), Vec::<&str>::new());
         }

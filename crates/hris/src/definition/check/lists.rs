@@ -184,7 +184,7 @@ impl Check<'_> {
             }
             let listed = detail.paging.is_some() || detail.choose.is_some() || detail.together.is_some();
             if detail.null_is_empty && detail.records.is_none() {
-                self.say(&place, "nullIsEmpty: the answer is one record, not a list");
+                self.say(&place, "nullIsEmpty: the response is one record, not a list");
             }
             if detail.records.is_none() && listed {
                 self.say(place, "one record has neither pages nor a choice, and is one person's");

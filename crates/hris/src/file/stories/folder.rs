@@ -131,7 +131,7 @@ async fn what_was_read_is_moved_away_under_a_name_of_its_own() {
     }
     server.put("people_2026-03-10.csv", people([1]), 9); // still being written
     assert_eq!(ask(&moving, &mut cache).await, found(["1", "2"]));
-    assert_eq!(server.names("").len(), 5, "a held answer stays where it is");
+    assert_eq!(server.names("").len(), 5, "a held response stays where it is");
     assert_eq!(believe(&moving, &mut cache).await, found(["1", "2"]));
     assert_eq!(server.names(""), ["people_2026-03-10.csv"]);
     let processed = server.names("processed");

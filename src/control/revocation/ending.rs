@@ -1,0 +1,89 @@
+//! How a Revocation ends: with nothing to do, withdrawn, or as the revoker left it. Each ending is sealed before it is written.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::REQUEUE_AFTER;
+use crate::api::condition::{self, ConditionUpdate, Reason};
+use crate::api::convert;
+use crate::api::revocation::{Finished, Phase};
+use crate::control::count::Wish;
+use crate::control::owned_status::{ControlStatus, Ending};
+use crate::control::{Context, seal};
+use crate::kube::gate_inputs::GateInputs;
+use crate::kube::outcome::{Fault, Report};
+use domain::ledger::Allowance;
+
+/// A leaver who owned nothing: nothing to do, and a record of that.
+pub(super) async fn nothing_owned(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    now: Timestamp,
+) -> Result<Report, Fault> {
+    end(ctx, inputs, part, part.ending(Phase::Revoked).released(now)).await
+}
+
+/// The reason is gone before anything was done.
+pub(super) async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus) -> Result<Report, Fault> {
+    leave_the_count(ctx, inputs); // first: nobody waits behind a seal that is not to be had
+    end(ctx, inputs, part, part.ending(Phase::Cancelled)).await
+}
+
+/// Nobody is held behind one who waits and will not be released.
+pub(super) fn leave_the_count(ctx: &Context, inputs: &GateInputs) {
+    if matches!(inputs.facts().allowance, Allowance::Held { .. }) {
+        ctx.wishes.add(Wish::Withdraw(inputs.revocation.spec.policy.clone(), inputs.revocation.name_any()));
+    }
+}
+
+/// The revoker is done: the phase follows from its verdicts, and the record is sealed.
+pub(super) async fn close(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    finished: Finished,
+) -> Result<Report, Fault> {
+    let phase = match finished {
+        Finished::Revoked => Phase::Revoked,
+        Finished::Failed => Phase::Failed,
+        Finished::Stopped => Phase::Cancelled,
+    };
+    end(ctx, inputs, part, part.ending(phase)).await
+}
+
+/// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
+pub(super) async fn end(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    ending: Ending,
+) -> Result<Report, Fault> {
+    let rule = inputs.policy.as_ref().map(convert::rule).unwrap_or_default();
+    let sealed = seal::seal(ctx, &inputs.revocation, ending.part(), inputs.person.as_ref(), &rule).await;
+    part.end(ending, sealed)?;
+    Ok(ended(part))
+}
+
+/// What is said of a Revocation that has ended.
+pub(super) fn ended(part: &ControlStatus) -> Report {
+    let mut updates: Vec<ConditionUpdate> = match part.phase {
+        Some(Phase::Failed) => {
+            let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
+            vec![condition::waiting(Reason::NotRefused, message), condition::not_refused(message)]
+        }
+        Some(Phase::Cancelled) => {
+            vec![condition::ready(
+                "Cancelled: the person is no longer terminated, or went out of scope. What was done before, if anything, is in status.steps.",
+            )]
+        }
+        _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {
+            vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.remaining.")]
+        }
+        _ => vec![condition::ready("Every target is refused; see status.verdicts.")],
+    };
+    if !part.returned.is_empty() {
+        updates.push(condition::returned(part.returned.len()));
+    }
+    Report { updates, again: REQUEUE_AFTER }
+}
