@@ -57,7 +57,7 @@ poll() { # ask for a poll now and wait until it was answered
   ours annotate hrconnection hq "rollcall.dev/requestedAt=$at" --overwrite >/dev/null
   until_holds "the poll" 60 is_field hrconnection hq .status.lastHandledReconcileAt "$at"
 }
-believed() { [[ $(field syncpolicy everyone .status.response) == "$(field hrconnection hq .status.lastTrusted.response)" && -n $(field syncpolicy everyone .status.response) ]]; }
+believed() { [[ $(field syncpolicy everyone '.status.connections[0].response') == "$(field hrconnection hq .status.lastTrusted.response)" && -n $(field syncpolicy everyone '.status.connections[0].response') ]]; }
 settled() { # the policy has taken its baseline under the spec it has now
   [[ $(field syncpolicy everyone .status.observedGeneration) == "$(field syncpolicy everyone .metadata.generation)" ]] &&
     [[ $(field syncpolicy everyone '.status.conditions[?(@.type=="Baseline")].reason') == Settled ]] && believed
@@ -80,12 +80,12 @@ expect "people" 10 "$(ours get people -o name | wc -l)"
 expect "the mode of examples/" Observe "$(field syncpolicy everyone .spec.mode)"
 
 say "2. The policy enforces now, and removes what was cut after ten seconds; that is a new baseline"
-before=$(field syncpolicy everyone .status.baseline.fingerprint)
+before=$(field syncpolicy everyone .status.connections[0].baseline.fingerprint)
 k apply -f examples/overlays/enforce -f examples/overlays/remove-soon/everyone.yaml >/dev/null
-new_baseline() { [[ $(field syncpolicy everyone .status.baseline.fingerprint) != "$before" ]] && settled; }
+new_baseline() { [[ $(field syncpolicy everyone .status.connections[0].baseline.fingerprint) != "$before" ]] && settled; }
 poll; until_holds "the new baseline" 60 new_baseline
 expect "the mode" Enforce "$(field syncpolicy everyone .spec.mode)"
-expect "leavers of the baseline" 0 "$(field syncpolicy everyone .status.baseline.leavers)"
+expect "leavers of the baseline" 0 "$(field syncpolicy everyone .status.connections[0].baseline.leavers)"
 
 say "3. Three people hold tokens: a legacy Secret's, a bound one, an unbound one each; asked by plain HTTP"
 declare -A token

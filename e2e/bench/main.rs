@@ -156,7 +156,7 @@ async fn written(rollcall: &Installation) {
     let policies: Api<SyncPolicy> = rollcall.api();
     let many = Duration::from_secs(600);
     within(many, "every Person is written", || async {
-        policies.get(POLICY).await.unwrap().status?.response.map(drop)
+        policies.get(POLICY).await.unwrap().status?.connections.pop()?.response.map(drop)
     })
     .await;
 }

@@ -240,22 +240,38 @@ impl Installation {
 
     /// Writes the HR file, a ConfigMap.
     pub async fn file(&self, csv: &str) {
+        self.file_of("people", csv).await;
+    }
+
+    async fn file_of(&self, name: &str, csv: &str) {
         let file = json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "people"}, "data": {"people.csv": csv},
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"people.csv": csv},
         });
         let files: Api<ConfigMap> = self.api();
-        files.patch("people", &PatchParams::apply("e2e").force(), &Patch::Apply(&file)).await.unwrap();
+        files.patch(name, &PatchParams::apply("e2e").force(), &Patch::Apply(&file)).await.unwrap();
     }
 
     /// Makes the connection to that file; `over` is laid over its spec.
     pub async fn connect(&self, over: Value) {
+        self.connect_to(&self.connection, "people", over).await;
+    }
+
+    /// Makes a second connection, to a file of its own with these people, and gives its name.
+    pub async fn connect_more(&self, people: &People) -> String {
+        let name = format!("{}-more", self.connection);
+        self.file_of("more", &people.csv()).await;
+        self.connect_to(&name, "more", json!({})).await;
+        name
+    }
+
+    async fn connect_to(&self, name: &str, file: &str, over: Value) {
         let mut spec = json!({
-            "source": {"file": {"from": {"configMap": {"name": "people", "key": "people.csv"}}}},
+            "source": {"file": {"from": {"configMap": {"name": file, "key": "people.csv"}}}},
             "schedule": {"every": "1h"}, // a story polls when it wants to
         });
         overlay(&mut spec, over);
         let connection: HRConnection = object(json!({
-            "apiVersion": "rollcall.dev/v1alpha1", "kind": "HRConnection", "metadata": {"name": self.connection}, "spec": spec,
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "HRConnection", "metadata": {"name": name}, "spec": spec,
         }));
         self.api().create(&PostParams::default(), &connection).await.unwrap();
     }
@@ -277,12 +293,16 @@ impl Installation {
 
     /// Asks for a poll now, and waits until it was made.
     pub async fn poll(&self) -> HRConnection {
+        self.poll_of(&self.connection).await
+    }
+
+    async fn poll_of(&self, name: &str) -> HRConnection {
         let asked = suffix();
         let mark = json!({"metadata": {"annotations": {names::REQUESTED_AT: asked}}});
         let connections: Api<HRConnection> = self.api();
-        connections.patch(&self.connection, &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
+        connections.patch(name, &PatchParams::default(), &Patch::Merge(&mark)).await.unwrap();
         eventually("the connection is polled when asked", || async {
-            let connection = connections.get(&self.connection).await.unwrap();
+            let connection = connections.get(name).await.unwrap();
             let handled = connection.status.as_ref()?.last_handled_reconcile_at.as_ref()?;
             (*handled == asked).then_some(connection)
         })

@@ -7,12 +7,11 @@ use super::person::Record;
 use super::quantity::{self, Unreadable};
 use super::revocation::Phase;
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
-use domain::employee::HrId;
 use domain::gate::{Facts, Hold, LeaverStatus};
 use domain::ledger::{Allowance, CountedPlan, Ledger, Limits, allowed_people};
 use domain::ownership::{Index, PersonFacts, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
-use domain::roster::{self, Access, person_name};
+use domain::roster::{self, Access};
 
 /// What ownership needs of a Person.
 #[must_use]
@@ -52,17 +51,9 @@ pub fn access(person: &Person) -> Access {
     }
 }
 
-/// Indexes everybody who was minted by sync: a Person by another name than its record gives says nothing about marks.
+/// Indexes everybody. Whose records a Person may name is the business of an admission policy, `vap-links.yaml`.
 pub fn index<'a>(people: impl IntoIterator<Item = &'a Person>) -> Index {
-    Index::new(people.into_iter().filter(|person| minted(person)).map(person_facts).collect())
-}
-
-/// Whether the name of a Person is the one its first record gives.
-#[must_use]
-pub fn minted(person: &Person) -> bool {
-    let (Some(name), Some(namespace)) = (&person.metadata.name, &person.metadata.namespace) else { return false };
-    let record = person.spec.records.first();
-    record.is_some_and(|record| *name == person_name(namespace, &record.connection, &HrId(record.id.clone())))
+    Index::new(people.into_iter().map(person_facts).collect())
 }
 
 /// What the Person says of the employment; a Person that is gone cannot tell.
@@ -121,14 +112,18 @@ pub fn rule(policy: &SyncPolicy) -> String {
 /// Whether the newest response of a connection is trusted, and no older than the connection allows.
 #[must_use]
 pub fn trusted(connection: &HRConnection, now: Timestamp) -> bool {
-    let Some(status) = &connection.status else { return false };
-    let believed = status.conditions.iter().any(|c| c.is(ConditionType::Trusted, Status::True));
-    let bound = connection.spec.stale_after();
-    let fresh = match (&status.last_trusted, bound) {
+    let conditions = connection.status.iter().flat_map(|status| &status.conditions);
+    fresh(connection, now) && conditions.into_iter().any(|c| c.is(ConditionType::Trusted, Status::True))
+}
+
+/// Whether the last trusted response of a connection is no older than the connection allows.
+#[must_use]
+pub fn fresh(connection: &HRConnection, now: Timestamp) -> bool {
+    let last = connection.status.as_ref().and_then(|status| status.last_trusted.as_ref());
+    match (last, connection.spec.stale_after()) {
         (Some(last), Ok(bound)) => now.duration_since(last.as_of()) <= bound,
         _ => false,
-    };
-    believed && fresh
+    }
 }
 
 /// Everything a gate asks, from objects that were just read.
@@ -352,9 +347,8 @@ mod tests {
     #[test]
     fn an_id_with_the_namespace_of_the_people_is_read_by_one_installation_alone() {
         let index = |namespace: &str| {
-            let name = person_name(namespace, "hq", &HrId("7".into()));
             let person: Person = serde_json::from_value(serde_json::json!({
-                "metadata": {"name": name, "namespace": namespace, "uid": namespace},
+                "metadata": {"name": "p-7", "namespace": namespace, "uid": namespace},
                 "spec": {"records": [{"connection": "hq", "id": "7"}]},
             }))
             .unwrap();

@@ -35,9 +35,10 @@ use domain::field::{self, Text, Texts};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PersonSpec {
-    /// The HR records of this person. They cannot be changed.
+    /// The HR records of this person. The person has left when all of them have ended. Rollcall names the first; further
+    /// ones are linked by a human with the verb `link` on people: `kubectl rollcall merge`.
     #[schemars(length(min = 1, max = 8))]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("records cannot be changed: delete the Person instead"))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other == one))").message("a record is linked twice; name each once"))]
     pub records: Vec<Record>,
     /// Rollcall leaves this person's access alone until the given instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +79,7 @@ pub struct PersonStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub policy: Option<String>,
-    /// What each HR record reports.
+    /// What each HR record reports, in the order of `spec.records`; records that a trusted response ever named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub employments: Vec<Employment>,
@@ -137,6 +138,9 @@ pub struct Employment {
     /// Since when trusted responses no longer contain this record. This is not a termination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
+    /// The state that follows from this record alone, where the person has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_itself: Option<EmploymentState>,
 }
 
 /// The state that follows from the employments today, in the person's time zone.
@@ -155,7 +159,7 @@ pub struct EmploymentState {
     pub time_zone: String,
     /// The reason: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
     /// `Terminated`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
-    /// `NothingSaid`, `Conflict`, or `Other`.
+    /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `OtherSourceStale`, `Conflict`, or `Other`.
     #[schemars(length(max = 64))]
     pub why: String,
     /// The same as a text for reading; it may change between versions.

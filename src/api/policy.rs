@@ -24,7 +24,7 @@ use domain::employee::EmploymentType;
     derive = "PartialEq",
     shortname = "spol",
     category = "rollcall",
-    doc = "Which people of a connection are managed, what happens when they leave, and the limits.",
+    doc = "Which people of which connections are managed, what happens when they leave, and the limits.",
     selectable = ".spec.mode",
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
@@ -39,8 +39,10 @@ pub struct SyncPolicySpec {
     /// `Observe` plans and reports and changes nothing; `Enforce` also revokes access. A change makes a new baseline.
     #[serde(default)]
     pub mode: Mode,
-    /// The HRConnection whose people this policy manages; exactly one.
-    #[schemars(length(min = 1, max = 1))]
+    /// The HRConnections whose people this policy manages. Earlier ones take precedence: of a person with records of
+    /// several, name and address are shown as the first record says that is still in force.
+    #[schemars(length(min = 1, max = 8))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.name == one.name))").message("a connection is named twice; name each once"))]
     pub connections: Vec<LocalRef>,
     /// Which of the connection's people are managed; without it, all of them. Being out of scope ends nobody's access.
     #[serde(default)]
@@ -264,9 +266,11 @@ pub struct SyncPolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub runs: Vec<Run>,
-    /// The newest baseline; its leavers need approval.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<Baseline>,
+    /// What was taken over of each connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub connections: Vec<TakenOver>,
     /// People by state.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
@@ -277,10 +281,22 @@ pub struct SyncPolicyStatus {
     /// How many ServiceAccounts and users have a known owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
-    /// Digest of the response that the Persons show.
+}
+
+/// What was taken over of one connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TakenOver {
+    /// Name of the HRConnection.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Digest of its response that the Persons show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub response: Option<String>,
+    /// Its newest baseline; the leavers in it need approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
 }
 
 /// One run with leavers. Control counts it once all of its leavers are known.
@@ -310,7 +326,7 @@ pub struct Baseline {
     pub fingerprint: String,
     /// When it was taken.
     pub at: Timestamp,
-    /// Number of leavers in it; each needs approval.
+    /// Number of leavers of the policy who needed approval when it was taken.
     pub leavers: u32,
 }
 

@@ -258,8 +258,8 @@ pub async fn secrets(ctx: Arc<Context>, namespace: String) {
 fn person_changed(ctx: &Context, changed: &Changed<Person>) {
     let Some(person) = changed.after.as_ref().or(changed.before.as_ref()) else { return };
     let name = person.name_any();
-    let facts = changed.after.as_deref().filter(|person| convert::minted(person)).map(convert::person_facts);
-    let before = changed.before.as_deref().filter(|person| convert::minted(person)).map(convert::person_facts);
+    let facts = changed.after.as_deref().map(convert::person_facts);
+    let before = changed.before.as_deref().map(convert::person_facts);
     if facts != before {
         let touched = ctx.owned(|owned| owned.person(&name, facts));
         ctx.touched(&touched);

@@ -4,23 +4,29 @@ use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::{Person, convert, policy};
 use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{Facts, State, Why};
-use domain::roster::{self, EmploymentState, KnownPerson, Left, Notice, RosterEntry, Run, Scoped};
+use domain::roster::{self, EmploymentState, KnownPerson, Left, Notice, RecordKey, RosterEntry, Run, Scoped};
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
-
-/// The record a Person is known by here: the first, if the Person bears the name minted from it. Any other Person was
-/// made by somebody else, and is nobody.
-#[must_use]
-pub fn record<'a>(person: &'a Person, namespace: &str) -> Option<&'a Record> {
-    let record = person.spec.records.first()?;
-    let minted = roster::person_name(namespace, &record.connection, &HrId(record.id.clone()));
-    (person.metadata.name.as_deref() == Some(&minted)).then_some(record)
-}
+use kube::ResourceExt;
 
 /// A Person as the roster knows it.
 #[must_use]
-pub fn known(person: &Person, record: &Record) -> KnownPerson {
-    let status = person.status.as_ref();
-    KnownPerson { id: HrId(record.id.clone()), entry: status.and_then(entry), access: convert::access(person) }
+pub fn known(person: &Person) -> KnownPerson {
+    KnownPerson {
+        name: person.name_any(),
+        records: person.spec.records.iter().map(key).collect(),
+        entry: person.status.as_ref().and_then(entry),
+        access: convert::access(person),
+    }
+}
+
+fn key(record: &Record) -> RecordKey {
+    RecordKey { connection: record.connection.as_str().into(), id: HrId(record.id.clone()) }
+}
+
+/// A record as a Person names it.
+#[must_use]
+pub fn record_shown(record: &RecordKey) -> Record {
+    Record { connection: record.connection.to_string(), id: record.id.0.clone() }
 }
 
 /// What the names of the Revocations of a present termination begin with; none for somebody who has not left.
@@ -31,9 +37,23 @@ pub fn termination_id(person_name: &str, employment: &person::EmploymentState) -
 }
 
 fn entry(status: &PersonStatus) -> Option<RosterEntry> {
-    let employment = status.employments.first()?;
+    let together = status.employment.as_ref()?;
+    let employments: Vec<_> = status.employments.iter().map(|employment| of_record(employment, together)).collect();
     Some(RosterEntry {
-        policy: status.policy.clone()?,
+        policy: status.policy.clone().filter(|_| !employments.is_empty())?,
+        employments,
+        employment: employment_state(together),
+        aliases: status.aliases.clone(),
+        profile: status.profile.clone().map(profile).unwrap_or_default(),
+    })
+}
+
+/// What a record says; where it is the only one, what follows for the person follows from it alone.
+fn of_record(employment: &Employment, together: &person::EmploymentState) -> roster::Employment {
+    let mut state = employment_state(employment.by_itself.as_ref().unwrap_or(together));
+    state.left.iter_mut().for_each(|left| left.run = None);
+    roster::Employment {
+        record: RecordKey { connection: employment.connection.as_str().into(), id: HrId(employment.id.clone()) },
         facts: Facts {
             reported_status: ReportedStatus::from_stored(&employment.reported_status),
             start: employment.start_date,
@@ -42,10 +62,8 @@ fn entry(status: &PersonStatus) -> Option<RosterEntry> {
         },
         notice: employment.announced_at.map(|at| Notice { at, confirmed: employment.confirmed }),
         missing_since: employment.missing_since,
-        employment: employment_state(status.employment.as_ref()?),
-        aliases: status.aliases.clone(),
-        profile: status.profile.clone().map(profile).unwrap_or_default(),
-    })
+        state,
+    }
 }
 
 fn employment_state(employment: &person::EmploymentState) -> EmploymentState {
@@ -83,15 +101,23 @@ fn profile(profile: person::Profile) -> roster::Profile {
 }
 
 /// Puts what the roster decided into a status; access, salt and conditions stay as they are.
-pub fn show(status: &mut PersonStatus, entry: RosterEntry, record: &Record) {
-    let RosterEntry { policy, facts, notice, missing_since, employment, aliases, profile } = entry;
-    let message = employment.message();
-    let EmploymentState { state, since, last_day, zone, why, left, out, leaves_scope } = employment;
+pub fn show(status: &mut PersonStatus, entry: RosterEntry) {
+    let RosterEntry { policy, employments, employment, aliases, profile } = entry;
     let roster::Profile { display_name, work_email, texts, manager } = profile;
+    let several = employments.len() > 1;
     status.policy = Some(policy);
-    status.employments = vec![Employment {
-        connection: record.connection.clone(),
-        id: record.id.clone(),
+    status.employments = employments.into_iter().map(|employment| record_state_shown(employment, several)).collect();
+    status.employment = Some(employment_state_shown(employment));
+    status.aliases = aliases;
+    status.profile = Some(person::Profile { display_name, work_email, texts, manager });
+}
+
+fn record_state_shown(employment: roster::Employment, several: bool) -> Employment {
+    let roster::Employment { record, facts, notice, missing_since, state } = employment;
+    let Record { connection, id } = record_shown(&record);
+    Employment {
+        connection,
+        id,
         reported_status: facts.reported_status.as_str().to_owned(),
         start_date: facts.start,
         last_working_day: facts.last_day,
@@ -99,8 +125,14 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry, record: &Record) {
         announced_at: notice.map(|notice| notice.at),
         confirmed: notice.is_some_and(|notice| notice.confirmed),
         missing_since,
-    }];
-    status.employment = Some(person::EmploymentState {
+        by_itself: several.then(|| employment_state_shown(state)),
+    }
+}
+
+fn employment_state_shown(employment: EmploymentState) -> person::EmploymentState {
+    let message = employment.message();
+    let EmploymentState { state, since, last_day, zone, why, left, out, leaves_scope } = employment;
+    person::EmploymentState {
         state: shown(state),
         since,
         last_day,
@@ -114,9 +146,7 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry, record: &Record) {
         out_of_scope: out.map(|out| out.as_str().to_owned()),
         leaves_scope: leaves_scope.map(|out| out.as_str().to_owned()),
         announced: left.is_some_and(|left| left.announced),
-    });
-    status.aliases = aliases;
-    status.profile = Some(person::Profile { display_name, work_email, texts, manager });
+    }
 }
 
 const fn state(state: person::State) -> State {
@@ -199,8 +229,20 @@ mod tests {
 
     fn entry_of(state: State, left: Option<Left>) -> RosterEntry {
         let day = |text: &str| text.parse().ok();
-        RosterEntry {
-            policy: "everyone".into(),
+        let employment = EmploymentState {
+            state,
+            since: jiff::Timestamp::UNIX_EPOCH,
+            last_day: day("2026-03-01"),
+            zone: "Europe/Madrid".into(),
+            why: Why::LastDayPassed,
+            leaves_scope: left.as_ref().map(|_| Out::NotIncluded(Kind::Department)),
+            left,
+            out: (state == State::OutOfScope).then_some(Out::Unknown(Kind::Team)),
+        };
+        let mut alone = employment.clone();
+        alone.left.iter_mut().for_each(|left| left.run = None);
+        let one = roster::Employment {
+            record: key(&record_of("7")),
             facts: Facts {
                 reported_status: ReportedStatus::Mapped(Status::Terminated),
                 start: day("2020-01-01"),
@@ -209,16 +251,12 @@ mod tests {
             },
             notice: Some(Notice { at: jiff::Timestamp::UNIX_EPOCH, confirmed: true }),
             missing_since: Some(jiff::Timestamp::UNIX_EPOCH),
-            employment: EmploymentState {
-                state,
-                since: jiff::Timestamp::UNIX_EPOCH,
-                last_day: day("2026-03-01"),
-                zone: "Europe/Madrid".into(),
-                why: Why::LastDayPassed,
-                leaves_scope: left.as_ref().map(|_| Out::NotIncluded(Kind::Department)),
-                left,
-                out: (state == State::OutOfScope).then_some(Out::Unknown(Kind::Team)),
-            },
+            state: alone,
+        };
+        RosterEntry {
+            policy: "everyone".into(),
+            employments: vec![one],
+            employment,
             aliases: vec!["email:7@example.com".into()],
             profile: roster::Profile {
                 texts: Texts::default().with(Text::Title, "Clerk"),
@@ -241,9 +279,9 @@ mod tests {
             let expected = entry_of(state, left);
             let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
             let mut status = PersonStatus::default();
-            show(&mut status, expected.clone(), &record_of("7"));
+            show(&mut status, expected.clone());
             person.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
-            assert!(known(&person, &record_of("7")).entry == Some(expected), "{state:?}");
+            assert!(known(&person).entry == Some(expected), "{state:?}");
         }
     }
 
@@ -253,7 +291,7 @@ mod tests {
             [(None, Out::Other), (Some("phaseOfTheMoon"), Out::Other), (Some("teamUnknown"), Out::Unknown(Kind::Team))]
         {
             let mut status = PersonStatus::default();
-            show(&mut status, entry_of(State::OutOfScope, None), &record_of("7"));
+            show(&mut status, entry_of(State::OutOfScope, None));
             let mut shown = status.employment.unwrap();
             shown.out_of_scope = word.map(str::to_owned);
             assert_eq!(employment_state(&shown).out, Some(expected), "{word:?}");
@@ -263,7 +301,7 @@ mod tests {
     #[test]
     fn a_reason_that_is_not_known_is_no_reason_to_act_and_its_message_is_for_reading_alone() {
         let mut status = PersonStatus::default();
-        show(&mut status, entry_of(State::Active, None), &record_of("7"));
+        show(&mut status, entry_of(State::Active, None));
         let shown = status.employment.unwrap();
         assert_eq!((shown.why.as_str(), shown.message.as_str()), ("LastDayPassed", "the last day has passed"));
         let reworded = person::EmploymentState { message: "left on their last day".into(), ..shown.clone() };
@@ -323,7 +361,7 @@ mod tests {
         for (what, state, left, phase, seen, expected) in cases {
             let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
             let mut status = PersonStatus::default();
-            show(&mut status, entry_of(state, left), &record_of("7"));
+            show(&mut status, entry_of(state, left));
             status.access = Some(person::Access {
                 state: phase.into(),
                 revocation: format!("{}-cut", roster::termination_id("p-1", seen)),
@@ -332,16 +370,23 @@ mod tests {
                 remaining: 0,
             });
             person.status = Some(status);
-            assert_eq!(known(&person, &record_of("7")).access, expected, "{what}");
+            assert_eq!(known(&person).access, expected, "{what}");
         }
     }
 
     #[test]
-    fn a_person_of_another_name_than_its_record_mints_is_nobody() {
-        let minted = roster::person_name("rollcall", "hq", &HrId("7".into()));
-        for (name, expected) in [(minted.as_str(), true), ("p-7", false)] {
-            let person = Person::new(name, person::PersonSpec { records: vec![record_of("7")], hold: None });
-            assert_eq!(record(&person, "rollcall").is_some(), expected, "{name}");
-        }
+    fn what_each_record_says_is_shown_where_there_are_several() {
+        let mut expected = entry_of(State::Active, None);
+        let ended = entry_of(State::Terminated, None).employments.remove(0);
+        let other = RecordKey { connection: "contractors".into(), id: HrId("c7".into()) };
+        expected.employments.push(roster::Employment { record: other, ..ended });
+        let mut status = PersonStatus::default();
+        show(&mut status, expected.clone());
+        let own: Vec<_> = status.employments.iter().map(|one| one.by_itself.as_ref().map(|own| own.state)).collect();
+        assert_eq!(own, [Some(person::State::Active), Some(person::State::Terminated)]);
+        let records = vec![record_of("7"), Record { connection: "contractors".into(), id: "c7".into() }];
+        let mut person = Person::new("p-1", person::PersonSpec { records, hold: None });
+        person.status = Some(status);
+        assert!(known(&person).entry == Some(expected));
     }
 }

@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn forms() -> Vec<Form> {
-        Usernames::compile(&["'oidc:' + person.workEmail".to_owned()], "hq").unwrap().forms()
+        Usernames::compile(&["'oidc:' + person.workEmail".to_owned()]).unwrap().forms(&["hq".to_owned()])
     }
 
     fn person(id: &str, address: &str) -> PersonFacts {

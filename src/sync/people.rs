@@ -128,8 +128,8 @@ pub struct Write {
     pub current: Option<Arc<Person>>,
     /// Its name.
     pub name: String,
-    /// The record it is known by.
-    pub record: Record,
+    /// The records that a Person is made with.
+    pub records: Vec<Record>,
     /// The whole status it gets.
     pub status: PersonStatus,
 }
@@ -178,7 +178,7 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     let current = match write.current {
         Some(current) => current,
         None => {
-            let person = Person::new(&write.name, PersonSpec { records: vec![write.record], hold: None });
+            let person = Person::new(&write.name, PersonSpec { records: write.records, hold: None });
             let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
             let made = call("make a Person", api.create(&params, &person)).await?;
             people.take(made.clone());

@@ -95,7 +95,7 @@ async fn step(
     if let Some(trouble) = &seen.trouble {
         tracing::warn!(policy = policy.name_any(), fault = %trouble, "no response is taken over; what is known goes on");
     }
-    let forms = settings.usernames.forms();
+    let forms = settings.usernames.forms(&settings.connections);
     let owners = watched.owned.seen().map(Arc::new);
     let view = view(policy, settings, &seen, watched, owners.clone());
     let decision = in_the_background(move || pass::decide(&view, now)).await?;
@@ -111,7 +111,7 @@ async fn step(
     }
     people::write(&people, &watched.people, rest, &watched.shared.metrics).await?;
     publish_news(watched, news, now).await;
-    publish_scope_change(policy, seen.baseline, tally.crossed, watched, now).await;
+    publish_scope_change(policy, seen.baseline(), tally.crossed, watched, now).await;
 
     let coverage = cover(watched, owners, forms).await?;
     Ok(conclude(policy, &seen, tally, coverage, now))
@@ -119,10 +119,8 @@ async fn step(
 
 /// What a pass rests on.
 struct PassInputs {
-    connection: String,
-    snapshot: Option<Arc<Snapshot>>,
-    fingerprint: Option<String>,
-    baseline: Baseline,
+    /// The policy's connections, in its order.
+    connections: Vec<Source>,
     /// Why no answer is taken over, where that is so. Last days that were announced, and leavers who are known, do not
     /// wait for it.
     trouble: Option<Fault>,
@@ -130,7 +128,36 @@ struct PassInputs {
     revoker: Option<revoker::RevokerCheck>,
 }
 
-/// Reads the connection, and finds the last believed answer and what the baseline is worth.
+/// What a pass rests on of one connection.
+struct Source {
+    name: String,
+    /// Its last believed answer, if one came since the start.
+    snapshot: Option<Arc<Snapshot>>,
+    fingerprint: Option<String>,
+    baseline: Baseline,
+    /// Its last trusted answer is no older than it allows.
+    fresh: bool,
+}
+
+impl PassInputs {
+    /// What can be said of all baselines together: that one is awaited, or taken, or that all are settled.
+    fn baseline(&self) -> Baseline {
+        let any = |baseline| self.connections.iter().any(|source| source.baseline == baseline);
+        match (any(Baseline::Awaited), any(Baseline::Now)) {
+            (true, _) => Baseline::Awaited,
+            (false, true) => Baseline::Now,
+            (false, false) => Baseline::Settled,
+        }
+    }
+
+    /// Names of the connections, as a sentence lists them.
+    fn names(&self, of: impl Fn(&Source) -> bool) -> String {
+        let names: Vec<_> = self.connections.iter().filter(|one| of(one)).map(|one| one.name.as_str()).collect();
+        names.join(", ")
+    }
+}
+
+/// Reads the connections, and finds the last believed answer of each and what the baseline is worth.
 ///
 /// The newest answer in memory may serve as a baseline although it was read before the policy changed: it was believed,
 /// and what it says of people does not depend on the policy.
@@ -140,27 +167,36 @@ async fn observe(
     unfollowed: Option<Fault>,
     watched: &Watched,
 ) -> Result<PassInputs, Fault> {
-    let name = &settings.connection;
     let connections: Api<HRConnection> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
-    let connection = call("read the connection", connections.get_opt(name)).await?;
-    if connection.is_none() {
-        watched.shared.snapshots.forget(name);
-    }
-    let snapshot = connection.as_ref().and_then(|connection| watched.shared.snapshots.of(connection));
-    let snapshot = snapshot.filter(|_| unfollowed.is_none());
-    let source = connection.as_ref().map_or(Digest::Stands, |connection| source_of(connection, snapshot.as_deref()));
-    let now = Fingerprint::of(&policy.spec, unfollowed.is_none(), source);
     let before = current_status(policy);
-    let settled = before.baseline.as_ref().map(|baseline| baseline.fingerprint.as_str());
-    let baseline = now.baseline(settled, called_settled(&before), snapshot.is_some());
-    let missing = || Fault::Waiting {
-        reason: Reason::ConnectionMissing,
-        message: format!("spec.connections: there is no HRConnection {name}; apply it"),
-        again: CONNECTION_AGAIN,
-    };
-    let trouble = unfollowed.or_else(|| connection.is_none().then(missing));
+    let (mut sources, mut trouble) = (Vec::new(), unfollowed.clone());
+    for name in &settings.connections {
+        let connection = call("read the connection", connections.get_opt(name)).await?;
+        if connection.is_none() {
+            watched.shared.snapshots.forget(name);
+            trouble = trouble.or_else(|| Some(missing(name)));
+        }
+        let snapshot = connection.as_ref().and_then(|connection| watched.shared.snapshots.of(connection));
+        let snapshot = snapshot.filter(|_| unfollowed.is_none());
+        let source =
+            connection.as_ref().map_or(Digest::Stands, |connection| source_of(connection, snapshot.as_deref()));
+        let now = Fingerprint::of(&policy.spec, unfollowed.is_none(), source);
+        let taken = before.connections.iter().find(|taken| taken.name == *name);
+        let settled = taken.and_then(|taken| Some(taken.baseline.as_ref()?.fingerprint.as_str()));
+        let baseline = now.baseline(settled, called_settled(&before), snapshot.is_some());
+        let fresh = connection.is_some_and(|connection| convert::fresh(&connection, (watched.shared.clock)()));
+        sources.push(Source { name: name.clone(), snapshot, fingerprint: now.written(), baseline, fresh });
+    }
     let revoker = revoker::read(&watched.shared.client, &watched.shared.namespace).await?;
-    Ok(PassInputs { connection: name.clone(), snapshot, fingerprint: now.written(), baseline, trouble, revoker })
+    Ok(PassInputs { connections: sources, trouble, revoker })
+}
+
+fn missing(connection: &str) -> Fault {
+    Fault::Waiting {
+        reason: Reason::ConnectionMissing,
+        message: format!("spec.connections: there is no HRConnection {connection}; apply it"),
+        again: CONNECTION_AGAIN,
+    }
 }
 
 /// The source that the newest trusted answer of a connection was read from.
@@ -191,12 +227,13 @@ fn view(
         policy: policy.name_any(),
         policy_uid: policy.uid().unwrap_or_default(),
         runs: current_status(policy).runs,
-        baseline: seen.baseline,
+        baselines: seen.connections.iter().map(|source| (source.name.clone(), source.baseline)).collect(),
+        stale: seen.connections.len() > 1 && !seen.connections.iter().all(|source| source.fresh),
         most_people: MAX_PEOPLE,
         settings,
         people: watched.people.all(),
         revocations: watched.revocations.state(),
-        snapshot: seen.snapshot.clone(),
+        snapshots: seen.connections.iter().filter_map(|one| Some((one.name.clone(), one.snapshot.clone()?))).collect(),
     }
 }
 

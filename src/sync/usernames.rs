@@ -12,7 +12,6 @@ const MAX_NAME: usize = 256;
 /// The compiled expressions of a policy.
 pub struct Usernames {
     expressions: Vec<Expression>,
-    connection: String,
 }
 
 impl fmt::Debug for Usernames {
@@ -26,63 +25,71 @@ impl Usernames {
     ///
     /// # Errors
     /// Stalled, naming the first expression that cannot be used and why.
-    pub fn compile(expressions: &[String], connection: &str) -> Result<Self, Fault> {
-        let mut usernames = Self { expressions: Vec::new(), connection: connection.to_owned() };
+    pub fn compile(expressions: &[String]) -> Result<Self, Fault> {
+        let mut compiled_all = Vec::with_capacity(expressions.len());
         for (position, expression) in expressions.iter().enumerate() {
-            let compiled = usernames.compile_one(expression);
+            let compiled = compile_one(expression);
             let compiled =
                 compiled.map_err(|why| Fault::Stalled(format!("spec.identity.usernames[{position}]: {why}")))?;
-            usernames.expressions.push(compiled);
+            compiled_all.push(compiled);
         }
-        Ok(usernames)
+        Ok(Self { expressions: compiled_all })
     }
 
-    fn compile_one(&self, text: &str) -> Result<Expression, String> {
-        let example = example('a');
-        let person: Vec<_> = self.person(&example).collect();
-        let fields: Vec<_> = person.iter().map(|(field, _)| *field).collect();
-        let compiled = Expression::compile(text, &fields).map_err(|refused| refused.to_string())?;
-        match compiled.text(&person) {
-            Ok(Some(_)) => Ok(compiled),
-            Ok(None) => Err("fails for a person whose every field is filled".to_owned()),
-            Err(refused) => Err(refused.to_string()),
-        }
-    }
-
-    /// The user names of an employee. An expression that gives none for them is left out: one that needs an address
+    /// The user names of an employee of a connection. An expression that gives none for them is left out: one that needs an address
     /// where there is none, or gives an empty or overlong text.
     #[must_use]
-    pub fn of(&self, employee: &Employee) -> Vec<String> {
-        let person: Vec<_> = self.person(employee).collect();
+    pub fn of(&self, connection: &str, employee: &Employee) -> Vec<String> {
+        let person: Vec<_> = person(connection, employee).collect();
         let names = self.expressions.iter().filter_map(|expression| expression.text(&person).ok().flatten());
         names.filter(|name| (1..=MAX_NAME).contains(&name.trim().chars().count())).collect()
     }
 
-    /// What the user names look like, for any person.
+    /// What the user names look like, for any person of these connections.
     #[must_use]
-    pub fn forms(&self) -> Vec<Form> {
-        let of = |first| {
+    pub fn forms(&self, connections: &[String]) -> Vec<Form> {
+        let of = |connection: &str, first| {
             let example = example(first);
-            let person: Vec<_> = self.person(&example).collect();
+            let person: Vec<_> = person(connection, &example).collect();
             self.expressions.iter().map(|e| e.text(&person).ok().flatten().unwrap_or_default()).collect::<Vec<_>>()
         };
-        of('a').iter().zip(of('b')).filter_map(|(one, other)| Form::of(one, &other)).collect()
+        let mut forms = Vec::new();
+        for connection in connections {
+            let pairs = of(connection, 'a').into_iter().zip(of(connection, 'b'));
+            for form in pairs.filter_map(|(one, other)| Form::of(&one, &other)) {
+                if !forms.contains(&form) {
+                    forms.push(form);
+                }
+            }
+        }
+        forms
     }
+}
 
-    /// What an expression sees: all that a sign-in system could make a user name of. A missing address is no field at all, so that `'oidc:' + person.workEmail` gives no
-    /// name rather than the same one to everybody.
-    fn person<'a>(&'a self, employee: &'a Employee) -> impl Iterator<Item = (&'static str, &'a str)> {
-        let who = [
-            ("id", employee.id.0.as_str()),
-            ("connection", &self.connection),
-            ("workEmail", employee.work_email.trim()),
-            ("displayName", employee.name.trim()),
-            ("employmentType", employee.employment_type.map_or("", EmploymentType::as_str)),
-        ];
-        let texts =
-            Text::all_shared().map(|text| (text.as_str(), employee.text(text).map(str::trim).unwrap_or_default()));
-        who.into_iter().chain(texts)
+fn compile_one(text: &str) -> Result<Expression, String> {
+    let example = example('a');
+    let person: Vec<_> = person("connection", &example).collect();
+    let fields: Vec<_> = person.iter().map(|(field, _)| *field).collect();
+    let compiled = Expression::compile(text, &fields).map_err(|refused| refused.to_string())?;
+    match compiled.text(&person) {
+        Ok(Some(_)) => Ok(compiled),
+        Ok(None) => Err("fails for a person whose every field is filled".to_owned()),
+        Err(refused) => Err(refused.to_string()),
     }
+}
+
+/// What an expression sees: all that a sign-in system could make a user name of. A missing address is no field at all, so
+/// that `'oidc:' + person.workEmail` gives no name rather than the same one to everybody.
+fn person<'a>(connection: &'a str, employee: &'a Employee) -> impl Iterator<Item = (&'static str, &'a str)> {
+    let who = [
+        ("id", employee.id.0.as_str()),
+        ("connection", connection),
+        ("workEmail", employee.work_email.trim()),
+        ("displayName", employee.name.trim()),
+        ("employmentType", employee.employment_type.map_or("", EmploymentType::as_str)),
+    ];
+    let texts = Text::all_shared().map(|text| (text.as_str(), employee.text(text).map(str::trim).unwrap_or_default()));
+    who.into_iter().chain(texts)
 }
 
 /// What user names of one expression have in common.
@@ -132,7 +139,7 @@ mod tests {
     }
 
     fn compile(expression: &str) -> Result<Usernames, String> {
-        Usernames::compile(&[expression.to_owned()], "hq").map_err(|fault| fault.to_string())
+        Usernames::compile(&[expression.to_owned()]).map_err(|fault| fault.to_string())
     }
 
     #[test]
@@ -158,7 +165,7 @@ mod tests {
             ("an empty text", "person.id == '7' ? '' : 'x'", "ada@example.com", None),
         ];
         for (what, expression, address, expected) in cases {
-            let names = compile(expression).unwrap().of(&ada(address));
+            let names = compile(expression).unwrap().of("hq", &ada(address));
             assert_eq!(names, expected.map(str::to_owned).into_iter().collect::<Vec<_>>(), "{what}");
         }
     }
@@ -206,7 +213,7 @@ mod tests {
         let names =
             ["eve@example.com", "oidc:eve@example.com", "OIDC:Eve@x.org", "https://idp#eve@x.org", "hq-9", "admin"];
         for (expression, expected) in cases {
-            let forms = compile(expression).unwrap().forms();
+            let forms = compile(expression).unwrap().forms(&["hq".to_owned()]);
             let alike: Vec<_> = names.into_iter().filter(|name| forms.iter().any(|form| form.fits(name))).collect();
             assert_eq!(alike, expected, "{expression}");
         }

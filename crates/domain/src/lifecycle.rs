@@ -9,7 +9,7 @@ use super::employee::{Employee, ReportedStatus, Status};
 
 /// The longest gap between a last day and the first day of the next employment that is no exit: a change of contract over
 /// a weekend.
-const BRIDGED_DAYS: i32 = 3;
+pub(crate) const BRIDGED_DAYS: i32 = 3;
 /// A termination further ahead than this is a slip of the keyboard, such as 2062 for 2026, and not believed.
 const FARTHEST_DAYS: i32 = 366;
 
@@ -104,6 +104,14 @@ pub enum Why {
     Unmapped,
     /// The source has neither status nor end date.
     NothingSaid,
+    /// Active, and another employment begins within the gap that is no exit.
+    NextFollows,
+    /// Between two employments: the gap is no exit.
+    Between,
+    /// No trusted answer has ever named a record that the Person links.
+    NotNamed,
+    /// Ended, and another connection has said nothing for too long: it might know that they work on.
+    OtherSourceStale,
     /// The record changed so much at once that it may be another human's.
     Conflict,
     /// A reason of another version: holds until a trusted answer gives a new one.
@@ -112,7 +120,7 @@ pub enum Why {
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Active,
         Self::LeavesLater,
         Self::EarlierEmployment,
@@ -127,6 +135,10 @@ impl Why {
         Self::Suspended,
         Self::Unmapped,
         Self::NothingSaid,
+        Self::NextFollows,
+        Self::Between,
+        Self::NotNamed,
+        Self::OtherSourceStale,
         Self::Conflict,
         Self::Other,
     ];
@@ -149,8 +161,37 @@ impl Why {
             Self::Suspended => "Suspended",
             Self::Unmapped => "Unmapped",
             Self::NothingSaid => "NothingSaid",
+            Self::NextFollows => "NextFollows",
+            Self::Between => "Between",
+            Self::NotNamed => "NotNamed",
+            Self::OtherSourceStale => "OtherSourceStale",
             Self::Conflict => "Conflict",
             Self::Other => "Other",
+        }
+    }
+
+    /// The state that goes with it.
+    #[must_use]
+    pub const fn state(self) -> State {
+        match self {
+            Self::Active
+            | Self::LeavesLater
+            | Self::EarlierEmployment
+            | Self::TerminatedLater
+            | Self::NothingSaid
+            | Self::NextFollows => State::Active,
+            Self::StartsLater | Self::Between => State::PreHire,
+            Self::LastDayPassed | Self::Terminated => State::Terminated,
+            Self::OnLeave => State::Leave,
+            Self::Suspended => State::Suspended,
+            Self::Contradiction
+            | Self::TooFarAhead
+            | Self::EndsBeforeStart
+            | Self::Unmapped
+            | Self::NotNamed
+            | Self::OtherSourceStale
+            | Self::Conflict
+            | Self::Other => State::Unknown,
         }
     }
 
@@ -184,6 +225,14 @@ impl Why {
             Self::Suspended => "suspended or inactive",
             Self::Unmapped => "the status is empty or not mapped",
             Self::NothingSaid => "the source gives neither a status nor a last day: employed as long as it is listed",
+            Self::NextFollows => "active, and the next employment follows",
+            Self::Between => "between two employments; the next one begins within three days of the last day",
+            Self::NotNamed => {
+                "spec.records has a record that no trusted response has named; correct it, or wait for the response that does"
+            }
+            Self::OtherSourceStale => {
+                "ended, but another connection of the policy has no recent trusted response, and might say otherwise; see the connections"
+            }
             Self::Conflict => {
                 "name, address and first day all changed, so this id may now be another human's; delete this Person if it is, or correct it in the HR system"
             }

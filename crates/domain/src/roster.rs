@@ -1,20 +1,23 @@
 //! The roster: from who is known, and what a trusted answer says, to what each Person becomes.
 //!
-//! Over one connection. Pure: the answer is believed already, `now` is an argument, and equal input gives no change.
+//! Over all connections of a policy. Pure: the answers are believed already, `now` is an argument, and equal input gives no change.
 //! Nobody becomes a leaver here but on a positive statement: a status, or a last day that has passed. Everybody out of
 //! scope is never one, whatever is said of them; who comes into scope as one, or leaves and falls out of scope in the same
 //! answer, needs approval. Who had left before anybody looked gets a Person only if something here is theirs.
 
 mod answer;
 mod calendar;
+mod employment;
+mod fold;
 mod person;
 mod runs;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,8 +27,7 @@ use super::employee::{Employee, HrId, Texts};
 use super::lifecycle::{Facts, State, Why};
 use super::scope::{Out, Scope};
 use super::timezone::Zones;
-use answer::{OfAnswer, still, with_answer};
-use calendar::{Calendar, Day};
+use answer::drafts;
 pub use person::termination_id;
 pub use runs::{MAX_RUNS, Run};
 
@@ -34,18 +36,44 @@ pub use runs::{MAX_RUNS, Run};
 pub struct RosterEntry {
     /// Name of the SyncPolicy that manages the person.
     pub policy: String,
-    /// What the record says, as last named by a trusted answer.
-    pub facts: Facts,
-    /// When the last day was announced; always with an announced day.
-    pub notice: Option<Notice>,
-    /// Since when trusted answers no longer name it.
-    pub missing_since: Option<Timestamp>,
-    /// What follows from that today.
+    /// What each HR record says, in the order in which the Person links them; those that a trusted answer ever named.
+    pub employments: Vec<Employment>,
+    /// What follows from them together today.
     pub employment: EmploymentState,
     /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow.
     pub aliases: Vec<String>,
     /// What is kept for showing.
     pub profile: Profile,
+}
+
+/// Where an HR record is.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RecordKey {
+    /// Name of the connection.
+    pub connection: Arc<str>,
+    /// Id in the HR system.
+    pub id: HrId,
+}
+
+impl fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.connection, self.id)
+    }
+}
+
+/// What one HR record says of a person.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Employment {
+    /// Where it is.
+    pub record: RecordKey,
+    /// What it says, as last named by a trusted answer.
+    pub facts: Facts,
+    /// When the last day was announced; always with an announced day.
+    pub notice: Option<Notice>,
+    /// Since when trusted answers no longer name it.
+    pub missing_since: Option<Timestamp>,
+    /// What follows from it alone today. Nothing counts it: it has no run.
+    pub state: EmploymentState,
 }
 
 /// When trusted answers announced a last day while it was still to come.
@@ -77,6 +105,14 @@ pub struct EmploymentState {
     /// Why they would be out of scope by what an answer says that also says that they leave: scope is judged by what was
     /// known before, and a human decides.
     pub leaves_scope: Option<Out>,
+}
+
+impl RosterEntry {
+    /// Whether trusted answers name none of the records any more.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.employments.iter().all(|employment| employment.missing_since.is_some())
+    }
 }
 
 impl EmploymentState {
@@ -135,8 +171,10 @@ pub enum Access {
 /// A Person that exists.
 #[derive(Clone)]
 pub struct KnownPerson {
-    /// The HR system's id.
-    pub id: HrId,
+    /// Its name.
+    pub name: String,
+    /// The records it links.
+    pub records: Vec<RecordKey>,
     /// What stands on it; none if a crash left it without.
     pub entry: Option<RosterEntry>,
     /// How far its present termination has come; `Stands` for everybody who works here.
@@ -145,13 +183,15 @@ pub struct KnownPerson {
 
 impl fmt::Debug for KnownPerson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Known({})", self.id)
+        write!(f, "KnownPerson({})", self.name)
     }
 }
 
 /// A trusted answer.
 #[derive(Clone, Copy, Debug)]
 pub struct TrustedResponse<'a> {
+    /// Name of the connection that gave it.
+    pub connection: &'a str,
     /// Everybody it names, each id once.
     pub employees: &'a [Employee],
     /// When it was read: the day a last day must not lie before to be announced by it.
@@ -187,16 +227,16 @@ impl Baseline {
 pub struct Rules<'a> {
     /// Namespace of the people.
     pub namespace: &'a str,
-    /// Name of the connection.
-    pub connection: &'a str,
+    /// Whether a Person that another policy manages links a record, by connection and id.
+    pub elsewhere: &'a dyn Fn(&str, &HrId) -> bool,
     /// Name of the policy.
     pub policy: &'a str,
     /// Its uid.
     pub policy_uid: &'a str,
     /// Its zones.
     pub zones: &'a Zones,
-    /// The user names an employee signs in with.
-    pub usernames: &'a dyn Fn(&Employee) -> Vec<String>,
+    /// The user names an employee of a connection signs in with.
+    pub usernames: &'a dyn Fn(&str, &Employee) -> Vec<String>,
     /// Whom it is about.
     pub scope: &'a Scope,
     /// Whether anything in the cluster is marked with, or bound to, a key such as `id:hq/7`, `email:…` or `user:…`; none
@@ -204,8 +244,10 @@ pub struct Rules<'a> {
     pub owns: Option<&'a dyn Fn(&str) -> bool>,
     /// The runs it has, oldest first.
     pub runs: &'a [Run],
-    /// Whether leavers act by themselves.
-    pub baseline: Baseline,
+    /// A connection of the policy has had no trusted answer for too long: it might know that somebody works on.
+    pub stale: bool,
+    /// Whether leavers of a connection act by themselves.
+    pub baseline: &'a dyn Fn(&str) -> Baseline,
 }
 
 /// What is worth an event.
@@ -228,8 +270,10 @@ pub enum LifecycleEvent {
 /// A Person that must be written.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The HR system's id.
-    pub id: HrId,
+    /// Name of the Person.
+    pub name: String,
+    /// The records it links; a Person that is made links these.
+    pub records: Vec<RecordKey>,
     /// What the Person becomes.
     pub entry: RosterEntry,
     /// What is worth an event.
@@ -240,7 +284,7 @@ pub struct Change {
 
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Change({}, {:?}, {:?})", self.id, self.entry.employment, self.event)
+        write!(f, "Change({}, {:?}, {:?})", self.name, self.entry.employment, self.event)
     }
 }
 
@@ -279,12 +323,14 @@ pub struct Scoped {
 
 /// One person on the way through a pass.
 struct Draft<'a> {
-    id: &'a HrId,
+    name: Cow<'a, str>,
+    records: Cow<'a, [RecordKey]>,
     before: Option<&'a RosterEntry>,
     after: RosterEntry,
     event: Option<LifecycleEvent>,
     access: Access,
-    day: Rc<Day>,
+    /// When the dates of a record say something new.
+    turns: Option<Timestamp>,
     leaver: bool,
 }
 
@@ -298,56 +344,47 @@ pub fn person_name(namespace: &str, connection: &str, id: &HrId) -> String {
 
 /// Decides what each Person becomes.
 ///
-/// With an answer, everybody it names is taken over from it, and everybody it does not name is marked missing and keeps
-/// their state. Without one, what is stored is read again for today: a last day announced by a trusted answer cuts with
-/// its midnight although newer answers are held.
+/// Every record that an answer names is taken over from it, and every one of its connection that it does not name is
+/// marked missing and keeps its state. Of other records what is stored is read again for today: a last day announced by
+/// a trusted answer cuts with its midnight although newer answers are held. What follows for the person follows from all
+/// their records together.
 #[must_use]
-pub fn next(
-    known: &[KnownPerson],
-    answer: Option<TrustedResponse<'_>>,
-    rules: &Rules<'_>,
-    now: Timestamp,
-) -> RosterPass {
-    let mut calendar = Calendar::new(rules.zones, now, answer.map(|answer| answer.taken));
-    let (mut drafts, of_answer) = match answer {
-        Some(answer) => {
-            let (drafts, of_answer) = with_answer(known, answer, rules, &mut calendar);
-            (drafts, Some(of_answer))
-        }
-        None => (known.iter().filter_map(|known| still(known, false, rules, &mut calendar)).collect(), None),
-    };
+pub fn next(known: &[KnownPerson], answers: &[TrustedResponse<'_>], rules: &Rules<'_>, now: Timestamp) -> RosterPass {
+    let (mut drafts, of_answer) = drafts(known, answers, rules, now);
     let runs = runs::assign(&mut drafts, rules, now);
-    let mut plan = conclude(drafts, runs, of_answer, now);
-    if answer.is_some_and(|answer| answer.part) {
-        // Of the places and scope of those it does not name, it says nothing.
-        plan.scope = None;
-        plan.unmatched = plan.unmatched.filter(|unmatched| *unmatched > 0);
+    let mut plan = conclude(drafts, runs);
+    if !answers.is_empty() {
+        let part = answers.iter().any(|answer| answer.part);
+        // Of the places and scope of those it does not name, a part says nothing.
+        plan.scope = (!part).then_some(of_answer.scope);
+        plan.unmatched = Some(of_answer.unmatched).filter(|unmatched| !part || *unmatched > 0);
+        plan.former = of_answer.former;
     }
     plan
 }
 
-fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>, of_answer: Option<OfAnswer>, now: Timestamp) -> RosterPass {
+fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
     let mut plan = RosterPass {
         changes: Vec::new(),
         runs,
         states: BTreeMap::new(),
         missing: 0,
         baseline_leavers: 0,
-        unmatched: of_answer.as_ref().map(|of_answer| of_answer.unmatched),
-        former: of_answer.as_ref().map_or(0, |of_answer| of_answer.former),
-        scope: of_answer.map(|of_answer| of_answer.scope),
+        unmatched: None,
+        former: 0,
+        scope: None,
         wake: None,
     };
     for draft in drafts {
         let left = draft.after.employment.left.as_ref();
         *plan.states.entry(draft.after.employment.state).or_default() += 1;
-        plan.missing += u32::from(draft.after.missing_since.is_some());
+        plan.missing += u32::from(draft.after.is_missing());
         plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
-        let turns = draft.day.next_turn(&draft.after).filter(|event| *event > now);
-        plan.wake = [plan.wake, turns].into_iter().flatten().min();
+        plan.wake = [plan.wake, draft.turns].into_iter().flatten().min();
         if draft.before != Some(&draft.after) {
-            let Draft { id, after: entry, event, leaver, .. } = draft;
-            plan.changes.push(Change { id: id.clone(), entry, event, leaver });
+            let Draft { name, records, after: entry, event, leaver, .. } = draft;
+            let (name, records) = (name.into_owned(), records.into_owned());
+            plan.changes.push(Change { name, records, entry, event, leaver });
         }
     }
     plan.changes.sort_by_key(|change| (!change.leaver, change.event.is_none()));

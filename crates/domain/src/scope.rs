@@ -220,15 +220,12 @@ impl Scope {
 
     /// Whether somebody is out of scope by who they are alone: all that can be told without their record.
     #[must_use]
-    pub fn out_by_id<'a>(&'a self, id: &str, person: impl FnOnce() -> String) -> Option<Out> {
-        let listed = |lists: &'a Lists| lists.0.get(&Kind::Person);
-        let (include, exclude) = (listed(&self.include), listed(&self.exclude));
-        if include.is_none() && exclude.is_none() {
-            return None;
-        }
-        let person = person();
-        let among = |listed: &BTreeSet<String>| listed.contains(id) || listed.contains(&person);
-        match (exclude.map(among), include.map(among)) {
+    pub fn out_by_id(&self, id: &str, person: &str) -> Option<Out> {
+        let among = |lists: &Lists| {
+            let listed = lists.0.get(&Kind::Person);
+            listed.map(|listed| listed.contains(id) || listed.contains(person))
+        };
+        match (among(&self.exclude), among(&self.include)) {
             (Some(true), _) => Some(Out::Excluded(Kind::Person)),
             (_, Some(false)) => Some(Out::NotIncluded(Kind::Person)),
             _ => None,

@@ -27,8 +27,15 @@ impl Installation {
         self.settles(self.poll().await).await;
     }
 
-    /// Waits until the Persons show the answer that this connection trusts.
+    /// The same of the second connection.
+    pub async fn learn_more(&self, people: &People) {
+        self.file_of("more", &people.csv()).await;
+        self.settles(self.poll_of(&format!("{}-more", self.connection)).await).await;
+    }
+
+    /// Waits until the Persons show the response that this connection trusts.
     pub async fn settles(&self, connection: HRConnection) {
+        let name = connection.name_any();
         let trusted = connection.status.and_then(|status| status.last_trusted).expect("a trusted response");
         let policies: Api<SyncPolicy> = self.api();
         eventually("the Persons show the trusted response", || async {
@@ -36,7 +43,8 @@ impl Installation {
             let (generation, status) = (policy.metadata.generation, policy.status?);
             let followed = status.observed_generation == generation; // the same answer may be shown of an older spec
             let settled = followed && status.conditions.iter().any(|c| c.is(ConditionType::Baseline, Status::True));
-            (settled && status.response.as_ref() == Some(&trusted.response)).then_some(())
+            let shown = status.connections.iter().find(|taken| taken.name == name)?.response.as_ref();
+            (settled && shown == Some(&trusted.response)).then_some(())
         })
         .await;
     }

@@ -240,7 +240,7 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
             None => String::new(),
         },
         manager_is_address: matches!(employee.manager, Some(Manager::Email(_))),
-        usernames: rules.usernames.iter().flat_map(|usernames| usernames.of(employee)).collect(),
+        usernames: rules.usernames.iter().flat_map(|usernames| usernames.of(connection, employee)).collect(),
     };
     (line, out)
 }

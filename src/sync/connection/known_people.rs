@@ -4,7 +4,8 @@ use kube::ResourceExt;
 
 use crate::api::{HRConnection, Person};
 use crate::sync::{Context, convert};
-use domain::employee::{Employee, HrId};
+use domain::employee::Employee;
+use domain::roster::Employment;
 use domain::trust::Memory;
 
 /// Those people; nobody where the memory tells enough.
@@ -17,18 +18,23 @@ pub(super) async fn of(ctx: &Context, connection: &HRConnection, memory: &Memory
     }
     ctx.people.ready().await;
     let name = connection.name_any();
-    ctx.people.all().iter().filter_map(|person| last_named(person, &ctx.namespace, &name)).collect()
+    ctx.people.all().iter().flat_map(|person| last_named(person, &name)).collect()
 }
 
-/// A Person as its record was last named by a trusted answer; nobody that the last one did not name, since the next one
-/// need not either.
-fn last_named(person: &Person, namespace: &str, connection: &str) -> Option<Employee> {
-    let record = convert::record(person, namespace).filter(|record| record.connection == connection)?;
-    let entry = convert::known(person, record).entry.filter(|entry| entry.missing_since.is_none())?;
+/// A Person as their records of a connection were last named by a trusted answer; none that the last one did not name,
+/// since the next one need not either.
+fn last_named(person: &Person, connection: &str) -> Vec<Employee> {
+    let Some(entry) = convert::known(person).entry else { return Vec::new() };
     let address = entry.profile.work_email.unwrap_or_default();
-    let (start, last_day) = (entry.facts.start, entry.facts.last_day);
-    let employee = Employee::new(HrId(record.id.clone()), String::new(), address, entry.facts.reported_status);
-    Some(Employee { start, last_day, ..employee })
+    let named = entry
+        .employments
+        .into_iter()
+        .filter(|employment| *employment.record.connection == *connection && employment.missing_since.is_none());
+    let employees = named.map(|Employment { record, facts, .. }| {
+        let employee = Employee::new(record.id, String::new(), address.clone(), facts.reported_status);
+        Employee { start: facts.start, last_day: facts.last_day, ..employee }
+    });
+    employees.collect()
 }
 
 #[cfg(test)]
@@ -36,6 +42,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use domain::employee::HrId;
     use domain::employee::{ReportedStatus, Status};
     use domain::roster;
 
@@ -58,7 +65,7 @@ mod tests {
 
     #[test]
     fn who_stands_is_what_a_trusted_answer_last_said_of_them() {
-        let found = last_named(&person("hq", false), "rollcall", "hq").expect("stands");
+        let found = last_named(&person("hq", false), "hq").pop().expect("stands");
         assert_eq!((found.id.0.as_str(), found.work_email.as_str()), ("7", "ada@example.com"));
         assert_eq!(found.reported_status, ReportedStatus::Mapped(Status::Terminated));
         assert_eq!((found.start, found.last_day), (Some(date(2020, 1, 1)), Some(date(2026, 2, 28))));
@@ -66,7 +73,7 @@ mod tests {
 
     #[test]
     fn people_of_another_connection_and_those_no_answer_names_any_more_are_not_compared_with() {
-        assert!(last_named(&person("okta", false), "rollcall", "hq").is_none());
-        assert!(last_named(&person("hq", true), "rollcall", "hq").is_none());
+        assert!(last_named(&person("okta", false), "hq").is_empty());
+        assert!(last_named(&person("hq", true), "hq").is_empty());
     }
 }

@@ -37,12 +37,16 @@ fn trusted_last(connection: &HRConnection) -> bool {
 fn waits(policy: &SyncPolicy, connection: &HRConnection) -> bool {
     let trusted = poll::current_status(connection).last_trusted.map(|trusted| trusted.response);
     let over = policy.spec.connections.iter().any(|named| named.name == connection.name_any());
-    over && policy.status.as_ref().and_then(|status| status.response.as_ref()) != trusted.as_ref()
+    let taken_over = policy.status.iter().flat_map(|status| &status.connections);
+    let shown =
+        taken_over.filter(|taken| taken.name == connection.name_any()).find_map(|taken| taken.response.as_ref());
+    over && shown != trusted.as_ref()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::policy::TakenOver;
     use serde_json::json;
 
     fn connection(outcome: &str, answer: &str) -> HRConnection {
@@ -62,7 +66,8 @@ mod tests {
             "spec": {"connections": [{"name": over}], "timeZones": {"default": "Europe/Madrid"}},
         }))
         .unwrap();
-        policy.status.get_or_insert_default().response = answer.map(str::to_owned);
+        let taken_over = TakenOver { name: over.to_owned(), response: answer.map(str::to_owned), baseline: None };
+        policy.status.get_or_insert_default().connections = vec![taken_over];
         policy
     }
 

@@ -68,7 +68,7 @@ const PEOPLE: &str = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/people";
 
 fn joiner(name: &str) -> Write {
     let record = Record { connection: "hq".into(), id: name.into() };
-    Write { current: None, name: name.into(), record, status: PersonStatus::default() }
+    Write { current: None, name: name.into(), records: vec![record], status: PersonStatus::default() }
 }
 
 fn made(name: &str) -> Call {

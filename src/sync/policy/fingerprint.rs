@@ -101,7 +101,7 @@ const fn word(mode: Mode) -> &'static str {
 
 fn form(spec: &SyncPolicySpec) -> Canonical {
     let SyncPolicySpec {
-        connections,
+        connections: _, // of each its source is a part of its own
         scope,
         identity,
         lifecycle,
@@ -112,7 +112,6 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         retention: _,
     } = spec;
     let mut form = Canonical::new("policy", VERSION);
-    form.each("connection", connections.iter().map(|connection| connection.name.as_str()));
     let Scope { include, exclude, expression } = scope;
     form.part("include", |form| lists(include, form));
     form.part("exclude", |form| lists(exclude, form));
@@ -161,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_form_of_a_policy_is_written_out_and_stays_as_it_is() {
-        let expected = "policy 1\nconnection=hq\ninclude/department=sales\ninclude/department=support\nusername=person.id\n\
+        let expected = "policy 1\ninclude/department=sales\ninclude/department=support\nusername=person.id\n\
             remove after seconds=259200\n";
         assert_eq!(form(&spec(&json!({}))).text(), expected);
         let written = written(&json!({}));
@@ -174,7 +173,11 @@ mod tests {
         for (what, change, same) in [
             ("the same", json!({}), true),
             ("another mode", json!({"mode": "Enforce"}), false),
-            ("another connection", json!({"connections": [{"name": "okta"}]}), false),
+            (
+                "one more connection, which has a baseline of its own",
+                json!({"connections": [{"name": "hq"}, {"name": "okta"}]}),
+                true,
+            ),
             ("another identity", json!({"identity": {"usernames": ["'oidc:' + person.id"]}}), false),
             ("another scope", json!({"scope": {"exclude": {"teams": ["Key accounts"]}}}), false),
             ("another expression", json!({"scope": {"expression": "true"}}), false),

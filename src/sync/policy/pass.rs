@@ -1,5 +1,6 @@
 //! One pass over everybody, as a function: from the objects as they are to the writes that make them right.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use kube::ResourceExt;
 
 use super::settings::Settings;
 use crate::api::condition::{self, Reason};
-use crate::api::person::{PersonStatus, Record};
+use crate::api::person::PersonStatus;
 use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
 use crate::sync::mirror::{mirror, stands};
@@ -16,7 +17,7 @@ use crate::sync::owned::OwnedKeys as Owners;
 use crate::sync::people::Write;
 use domain::employee::Employee;
 use domain::lifecycle::State;
-use domain::roster::{self, Baseline, Change, LifecycleEvent, RosterPass, Rules, TrustedResponse};
+use domain::roster::{self, Baseline, Change, LifecycleEvent, RecordKey, RosterPass, Rules, TrustedResponse};
 use domain::trust::Snapshot;
 
 /// What a pass looks at.
@@ -29,8 +30,10 @@ pub struct GateInputs {
     pub policy_uid: String,
     /// Its runs.
     pub runs: Vec<policy::Run>,
-    /// Whether leavers act by themselves.
-    pub baseline: Baseline,
+    /// Whether leavers of each connection act by themselves.
+    pub baselines: BTreeMap<String, Baseline>,
+    /// A connection, of several, has had no trusted answer for too long.
+    pub stale: bool,
     /// Most people it manages.
     pub most_people: u32,
     /// What it says.
@@ -39,10 +42,17 @@ pub struct GateInputs {
     pub people: Vec<Arc<Person>>,
     /// Every Revocation.
     pub revocations: Vec<Arc<Revocation>>,
-    /// The last believed answer, if one came since the start.
-    pub snapshot: Option<Arc<Snapshot>>,
+    /// The last believed answer of each connection, in the policy's order, of those that gave one since the start.
+    pub snapshots: Vec<(String, Arc<Snapshot>)>,
     /// What in the cluster can be somebody's, where that is known.
     pub owners: Option<Arc<Owners>>,
+}
+
+impl GateInputs {
+    /// Whether leavers of a connection act by themselves. Of one that is not the policy's nobody becomes a leaver.
+    fn baseline(&self, connection: &str) -> Baseline {
+        self.baselines.get(connection).copied().unwrap_or(Baseline::Awaited)
+    }
 }
 
 /// What a pass decided.
@@ -101,18 +111,12 @@ pub struct Tally {
 /// Decides the writes of a pass. Equal objects give none.
 #[must_use]
 pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
-    let connection = view.settings.connection.as_str();
-    let ours: Vec<(&Arc<Person>, &Record)> = view
-        .people
-        .iter()
-        .filter_map(|person| Some((person, convert::record(person, &view.namespace)?)))
-        .filter(|(_, record)| record.connection == connection)
-        .collect();
+    let ours = ours(view);
     let (plan, not_added) = bounded(view, &ours, now);
     let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake } = plan;
     let crossed = crossed(&changes);
-    let mut writes =
-        Writes { unwritten: ours.iter().map(|(_, r)| r.id.as_str()).zip(&ours).collect(), ..Writes::new(view, now) };
+    let unwritten = ours.iter().map(|person| (person.metadata.name.as_deref().unwrap_or_default(), *person)).collect();
+    let mut writes = Writes { unwritten, ..Writes::new(view, now) };
     for change in changes {
         writes.change(change);
     }
@@ -141,65 +145,104 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     }
 }
 
+/// The Persons this policy manages: those whose first record is of one of its connections, the oldest first. Of two that
+/// link one record the older has it.
+fn ours(view: &GateInputs) -> Vec<&Arc<Person>> {
+    let mut ours: Vec<_> = view.people.iter().filter(|person| manages(view, person)).collect();
+    ours.sort_by_key(|person| (person.metadata.creation_timestamp.as_ref().map(|made| made.0), person.name_any()));
+    ours
+}
+
+fn manages(view: &GateInputs, person: &Person) -> bool {
+    let first = person.spec.records.first();
+    first.is_some_and(|record| view.settings.connections.contains(&record.connection))
+}
+
+/// What a connection says, and what of it is looked at.
+struct Answered<'a> {
+    connection: &'a str,
+    snapshot: &'a Snapshot,
+    employees: Cow<'a, [Employee]>,
+}
+
 /// The plan, and where it would manage too many people, how many: then it is one in which nobody is new, and everybody who
 /// stands goes on. Who has left is not counted: history grows for ever.
-fn bounded(view: &GateInputs, ours: &[(&Arc<Person>, &Record)], now: Timestamp) -> (RosterPass, Option<u32>) {
-    let employees = view.snapshot.as_ref().map(|snapshot| snapshot.employees());
-    let whole = plan(view, ours, employees, now);
+fn bounded(view: &GateInputs, ours: &[&Arc<Person>], now: Timestamp) -> (RosterPass, Option<u32>) {
+    let answers: Vec<_> = view
+        .snapshots
+        .iter()
+        .map(|(connection, snapshot)| Answered { connection, snapshot, employees: snapshot.employees().into() })
+        .collect();
+    let whole = plan(view, ours, &answers, now);
     let managed = whole.states.iter().filter(|(state, _)| **state != State::Terminated).map(|(_, people)| people).sum();
-    let known: HashSet<&str> = ours.iter().map(|(_, record)| record.id.as_str()).collect();
-    let adds = whole.changes.iter().any(|change| !known.contains(change.id.0.as_str()));
+    let known: HashSet<String> = ours.iter().map(|person| person.name_any()).collect();
+    let adds = whole.changes.iter().any(|change| !known.contains(&change.name));
     if managed <= view.most_people || !adds {
         return (whole, None);
     }
-    let employees = employees.unwrap_or_default();
-    let stands = |one: &&Employee| known.contains(one.id.0.as_str());
-    let address = |one: &Employee| Some(one.work_email.trim().to_lowercase()).filter(|address| !address.is_empty());
-    // The next record of somebody who stands is added all the same: without it, the end of the first one would be theirs.
-    let theirs: HashSet<String> = employees.iter().filter(stands).filter_map(address).collect();
-    let next_of_them = |one: &Employee| address(one).is_some_and(|address| theirs.contains(&address));
-    let known_only: Vec<Employee> = employees.iter().filter(|one| stands(one) || next_of_them(one)).cloned().collect();
-    let bounded = plan(view, ours, Some(&known_only), now);
+    let bounded = plan(view, ours, &of_those_who_stand(ours, answers), now);
     (RosterPass { scope: whole.scope, unmatched: whole.unmatched, former: whole.former, ..bounded }, Some(managed))
 }
 
-fn plan(
-    view: &GateInputs,
-    ours: &[(&Arc<Person>, &Record)],
-    employees: Option<&[Employee]>,
-    now: Timestamp,
-) -> RosterPass {
-    let known: Vec<_> = ours.iter().map(|(person, record)| convert::known(person, record)).collect();
+/// What answers say of those who stand. The next record of one of them is added all the same: without it, the end of the
+/// first one would be theirs.
+fn of_those_who_stand<'a>(ours: &[&Arc<Person>], answers: Vec<Answered<'a>>) -> Vec<Answered<'a>> {
+    let records = ours.iter().flat_map(|person| &person.spec.records);
+    let known: HashSet<(&str, &str)> = records.map(|record| (record.connection.as_str(), record.id.as_str())).collect();
+    let stands = |connection: &str, one: &Employee| known.contains(&(connection, one.id.0.as_str()));
+    let address = |one: &Employee| Some(one.work_email.trim().to_lowercase()).filter(|address| !address.is_empty());
+    let theirs: HashSet<String> = answers
+        .iter()
+        .flat_map(|answer| answer.employees.iter().filter(|one| stands(answer.connection, one)))
+        .filter_map(address)
+        .collect();
+    let next_of_them = |one: &Employee| address(one).is_some_and(|address| theirs.contains(&address));
+    let of_them = |answer: Answered<'a>| {
+        let kept = answer.employees.iter().filter(|one| stands(answer.connection, one) || next_of_them(one));
+        Answered { employees: kept.cloned().collect(), ..answer }
+    };
+    answers.into_iter().map(of_them).collect()
+}
+
+fn plan(view: &GateInputs, ours: &[&Arc<Person>], answers: &[Answered<'_>], now: Timestamp) -> RosterPass {
+    let known: Vec<_> = ours.iter().map(|person| convert::known(person)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
     let owned = view.owners.as_ref().map(|owners| owners.keys());
     let owns = |key: &str| owned.iter().any(|owned| owned.contains(key));
+    let others = view.people.iter().filter(|person| !manages(view, person)).flat_map(|person| &person.spec.records);
+    let elsewhere: HashSet<(&str, &str)> =
+        others.map(|record| (record.connection.as_str(), record.id.as_str())).collect();
     let rules = Rules {
         namespace: &view.namespace,
-        connection: &view.settings.connection,
+        elsewhere: &|connection, id| elsewhere.contains(&(connection, id.0.as_str())),
         policy: &view.policy,
         policy_uid: &view.policy_uid,
         zones: &view.settings.zones,
-        usernames: &|employee| view.settings.usernames.of(employee),
+        usernames: &|connection, employee| view.settings.usernames.of(connection, employee),
         scope: &view.settings.scope,
         owns: owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
         runs: &runs,
-        baseline: view.baseline,
+        stale: view.stale,
+        baseline: &|connection| view.baseline(connection),
     };
-    let answer = view.snapshot.as_ref().zip(employees);
-    let answer = answer.map(|(snapshot, employees)| TrustedResponse {
-        employees,
-        taken: snapshot.taken(),
-        part: snapshot.part(),
-    });
-    roster::next(&known, answer, &rules, now)
+    let answers: Vec<_> = answers
+        .iter()
+        .map(|Answered { connection, snapshot, employees }| TrustedResponse {
+            connection,
+            employees,
+            taken: snapshot.taken(),
+            part: snapshot.part(),
+        })
+        .collect();
+    roster::next(&known, &answers, &rules, now)
 }
 
 /// The writes of a pass, as they come together.
 struct Writes<'a> {
     view: &'a GateInputs,
     now: Timestamp,
-    /// Persons that exist and are not written yet, by HR id.
-    unwritten: HashMap<&'a str, &'a (&'a Arc<Person>, &'a Record)>,
+    /// Persons that exist and are not written yet, by name.
+    unwritten: HashMap<&'a str, &'a Arc<Person>>,
     /// Revocations by the name of their Person.
     revocations: HashMap<&'a str, Vec<&'a Revocation>>,
     leavers: Vec<Write>,
@@ -225,33 +268,34 @@ impl<'a> Writes<'a> {
     }
 
     fn change(&mut self, change: Change) {
-        let current = self.unwritten.remove(change.id.0.as_str()).map(|(person, _)| Arc::clone(person));
-        let record = Record { connection: self.view.settings.connection.clone(), id: change.id.0.clone() };
-        let name = roster::person_name(&self.view.namespace, &record.connection, &change.id);
-        self.news.extend(news(&change, &name, &record, self.view.baseline));
+        let current = self.unwritten.remove(change.name.as_str()).map(Arc::clone);
+        let settled = change.records.iter().all(|record| self.view.baseline(&record.connection) == Baseline::Settled);
+        self.news.extend(news(&change, settled));
+        let Change { name, records, entry, leaver, event: _ } = change;
+        let records = records.iter().map(convert::record_shown).collect();
         let mut status = current.as_ref().and_then(|person| person.status.clone()).unwrap_or_default();
-        convert::show(&mut status, change.entry, &record);
+        convert::show(&mut status, entry);
         self.show_access(&mut status, &name, current.as_deref());
-        let lane = if change.leaver { &mut self.leavers } else { &mut self.rest };
-        lane.push(Write { current, name, record, status });
+        let lane = if leaver { &mut self.leavers } else { &mut self.rest };
+        lane.push(Write { current, name, records, status });
     }
 
     /// Persons the roster leaves as they are, where only what happened to their access is new.
     fn mirror_the_rest(&mut self) {
-        let mut unchanged: Vec<_> = std::mem::take(&mut self.unwritten).into_values().collect();
-        unchanged.sort_by_key(|(_, record)| &record.id);
-        for (person, record) in unchanged {
+        let mut unchanged: Vec<_> = std::mem::take(&mut self.unwritten).into_iter().collect();
+        unchanged.sort_by_key(|(name, _)| *name);
+        for (name, person) in unchanged {
             let Some(before) = &person.status else { continue };
-            let name = person.name_any();
             let mut status = PersonStatus {
                 conditions: before.conditions.clone(),
                 employment: before.employment.clone(),
                 ..PersonStatus::default()
             };
-            self.show_access(&mut status, &name, Some(person));
+            self.show_access(&mut status, name, Some(person));
             if (&status.access, &status.conditions) != (&before.access, &before.conditions) {
                 let status = PersonStatus { access: status.access, conditions: status.conditions, ..before.clone() };
-                self.rest.push(Write { current: Some(Arc::clone(person)), name, record: (*record).clone(), status });
+                let (current, records) = (Some(Arc::clone(person)), person.spec.records.clone());
+                self.rest.push(Write { current, name: name.to_owned(), records, status });
             }
         }
     }
@@ -280,51 +324,43 @@ fn crossed(changes: &[Change]) -> (u32, u32) {
 
 /// The Event of a turn of somebody's working life. A baseline's leavers left before anybody looked: they are no news. People whom a changed policy puts
 /// out of scope, or into it, are one Event on the policy.
-fn news(change: &Change, name: &str, record: &Record, baseline: Baseline) -> Option<News> {
-    let Record { connection, id } = record;
+fn news(change: &Change, settled: bool) -> Option<News> {
+    let who = records_in_words(&change.records);
     let (reason, note) = match change.event? {
-        LifecycleEvent::Terminated | LifecycleEvent::OutOfScope | LifecycleEvent::InScope
-            if baseline != Baseline::Settled =>
-        {
+        LifecycleEvent::Terminated | LifecycleEvent::OutOfScope | LifecycleEvent::InScope if !settled => {
             return None;
         }
         LifecycleEvent::Terminated => {
             let run = change.entry.employment.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
             (
                 Reason::Terminated,
-                format!(
-                    "HR record {connection}/{id} has left: {}. Counted in run {run}.",
-                    change.entry.employment.message()
-                ),
+                format!("{who} has left: {}. Counted in run {run}.", change.entry.employment.message()),
             )
         }
         LifecycleEvent::Withdrawn => (
             Reason::TerminationWithdrawn,
-            format!(
-                "HR record {connection}/{id} works here again: the termination was taken back. Nothing is restored by itself."
-            ),
+            format!("{who} works here again: the termination was taken back. Nothing is restored by itself."),
         ),
-        LifecycleEvent::Rehired => (
-            Reason::Rehired,
-            format!(
-                "HR record {connection}/{id} works here again, in a new employment. Nothing is restored by itself."
-            ),
-        ),
-        LifecycleEvent::OutOfScope => (
-            Reason::OutOfScope,
-            format!("HR record {connection}/{id} is {}. This ends nobody's access.", change.entry.employment.message()),
-        ),
-        LifecycleEvent::InScope if change.entry.employment.left.is_some() => (
-            Reason::InScope,
-            format!("HR record {connection}/{id} is in scope again, and has left: its Revocation needs approval."),
-        ),
-        LifecycleEvent::InScope => (Reason::InScope, format!("HR record {connection}/{id} is in scope again.")),
-        LifecycleEvent::Conflicting => {
-            (Reason::Conflict, format!("HR record {connection}/{id}: {}.", change.entry.employment.message()))
+        LifecycleEvent::Rehired => {
+            (Reason::Rehired, format!("{who} works here again, in a new employment. Nothing is restored by itself."))
         }
+        LifecycleEvent::OutOfScope => {
+            (Reason::OutOfScope, format!("{who} is {}. This ends nobody's access.", change.entry.employment.message()))
+        }
+        LifecycleEvent::InScope if change.entry.employment.left.is_some() => {
+            (Reason::InScope, format!("{who} is in scope again, and has left: its Revocation needs approval."))
+        }
+        LifecycleEvent::InScope => (Reason::InScope, format!("{who} is in scope again.")),
+        LifecycleEvent::Conflicting => (Reason::Conflict, format!("{who}: {}.", change.entry.employment.message())),
     };
     let wrong = change.event == Some(LifecycleEvent::Conflicting);
-    Some(News { person: name.to_owned(), reason, note, wrong })
+    Some(News { person: change.name.clone(), reason, note, wrong })
+}
+
+/// `HR record hq/7`, or `HR records hq/7, contractors/c7`.
+fn records_in_words(records: &[RecordKey]) -> String {
+    let all: Vec<_> = records.iter().map(ToString::to_string).collect();
+    format!("HR record{} {}", if all.len() == 1 { "" } else { "s" }, all.join(", "))
 }
 #[cfg(test)]
 mod tests;

@@ -12,8 +12,8 @@ use domain::timezone::Zones;
 /// What a policy says, readable.
 #[derive(Debug)]
 pub struct Settings {
-    /// Name of its connection.
-    pub connection: String,
+    /// Names of its connections.
+    pub connections: Vec<String>,
     /// Which people it manages.
     pub scope: Scope,
     /// Its time zones.
@@ -29,41 +29,45 @@ impl Settings {
     /// Stalled, with the field.
     pub fn of(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<Self, Fault> {
         let spec = &policy.spec;
-        let connection = connection(policy, all)?;
+        let connections = connections(policy, all)?;
         let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
         let zones = zones.map_err(|unknown| Fault::Stalled(format!("spec.{unknown}")))?;
         let scope = convert::scope(&spec.scope);
         let scope = scope.map_err(|refused| Fault::Stalled(format!("spec.scope.expression: {refused}")))?;
-        let usernames = Usernames::compile(&spec.identity.usernames, &connection)?;
-        Ok(Self { connection, scope, zones, usernames })
+        let usernames = Usernames::compile(&spec.identity.usernames)?;
+        Ok(Self { connections, scope, zones, usernames })
     }
 
     /// What stands in for a spec that cannot be followed, while no answer is taken over: last days that were announced,
     /// and leavers who are known, need nothing of it, since each Person has its zone and whether it is in scope. None
-    /// where the connection is another policy's.
+    /// where a connection is another policy's.
     #[must_use]
     pub fn previous(policy: &SyncPolicy, all: &[SyncPolicy]) -> Option<Self> {
         let spec = &policy.spec;
-        let connection = connection(policy, all).ok()?;
+        let connections = connections(policy, all).ok()?;
         let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
         let zones = zones.or_else(|_| Zones::new("UTC", &BTreeMap::new())).ok()?;
         let scope = convert::scope(&spec.scope).or_else(|_| convert::scope(&policy::Scope::default())).ok()?;
-        let usernames = Usernames::compile(&[], &connection).ok()?;
-        Some(Self { connection, scope, zones, usernames })
+        let usernames = Usernames::compile(&[]).ok()?;
+        Some(Self { connections, scope, zones, usernames })
     }
 }
 
-/// The connection of a policy, if no older policy is over it.
-fn connection(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<String, Fault> {
-    let connection = policy.spec.connections.first().map(|connection| connection.name.clone());
-    let connection = connection.ok_or_else(|| Fault::Stalled("spec.connections: name one".to_owned()))?;
-    if let Some(older) = all.iter().find(|other| rules(other, &connection) && age(other) < age(policy)) {
-        let name = older.metadata.name.as_deref().unwrap_or_default();
-        return Err(Fault::Stalled(format!(
-            "spec.connections: the older policy {name} is over {connection} already; delete one of the two"
-        )));
+/// The connections of a policy, if no older policy is over any of them.
+fn connections(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<Vec<String>, Fault> {
+    let connections: Vec<_> = policy.spec.connections.iter().map(|connection| connection.name.clone()).collect();
+    if connections.is_empty() {
+        return Err(Fault::Stalled("spec.connections: name one".to_owned()));
     }
-    Ok(connection)
+    for connection in &connections {
+        if let Some(older) = all.iter().find(|other| rules(other, connection) && age(other) < age(policy)) {
+            let name = older.metadata.name.as_deref().unwrap_or_default();
+            return Err(Fault::Stalled(format!(
+                "spec.connections: the older policy {name} is over {connection} already; delete one of the two"
+            )));
+        }
+    }
+    Ok(connections)
 }
 
 fn rules(policy: &SyncPolicy, connection: &str) -> bool {
@@ -158,7 +162,7 @@ mod tests {
         let names = with("identity", serde_json::json!({"usernames": ["person."]}));
         for policy in [&everyone, &zones, &loops, &names] {
             let settings = Settings::previous(policy, &[]).expect("stands");
-            assert_eq!(settings.connection, "hq");
+            assert_eq!(settings.connections, ["hq"]);
         }
         assert_eq!(Settings::previous(&zones, &[]).expect("stands").zones.default_zone().name(), "UTC");
         assert!(Settings::previous(&zones, &[older]).is_none(), "the older policy goes on");

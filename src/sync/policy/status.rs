@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::pass::Tally;
-use super::{MAX_PEOPLE, PassInputs, closed, current_status};
+use super::{MAX_PEOPLE, PassInputs, Source, closed, current_status};
 use crate::api::SyncPolicy;
 use crate::api::condition::{self, ConditionType, ConditionUpdate};
 use crate::api::policy::{self as api, SyncPolicyStatus};
@@ -42,30 +42,40 @@ pub fn conclude(
     let again =
         if seen.revoker.as_ref().is_some_and(|revoker| revoker.ready) { again } else { again.min(REVOKER_AGAIN) };
     let mut updates = updates(seen, &tally);
-    updates.extend(of_user_names.flatten().filter(|_| seen.baseline != Baseline::Awaited)); // nobody is known before
+    updates.extend(of_user_names.flatten().filter(|_| seen.baseline() != Baseline::Awaited)); // nobody is known before
     let report = Report { updates, again: again.clamp(MIN_SLEEP, MAX_SLEEP) };
-    let taken = (seen.baseline == Baseline::Now).then(|| seen.fingerprint.clone()).flatten();
-    let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers: tally.baseline_leavers });
+    let taken_over = seen.connections.iter().map(|source| taken_over(source, &before, tally.baseline_leavers, now));
     let status = SyncPolicyStatus {
         runs: closed(before.runs.clone()),
-        baseline: taken.or(before.baseline.clone()),
+        connections: taken_over.collect(),
         people: tally.states,
         scope: tally.scope.or(before.scope.clone()),
         coverage: coverage.or(before.coverage.clone()),
-        response: seen.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned()).or(before.response.clone()),
         ..before
     };
     (status, report)
 }
 
+/// What was taken over of a connection: what this pass took, or else what an earlier one did.
+fn taken_over(source: &Source, before: &SyncPolicyStatus, leavers: u32, now: Timestamp) -> api::TakenOver {
+    let before = before.connections.iter().find(|taken| taken.name == source.name).cloned().unwrap_or_default();
+    let taken = (source.baseline == Baseline::Now).then(|| source.fingerprint.clone()).flatten();
+    let taken = taken.map(|fingerprint| api::Baseline { fingerprint, at: now, leavers });
+    let response = source.snapshot.as_ref().map(|snapshot| snapshot.answer().to_owned());
+    api::TakenOver {
+        name: source.name.clone(),
+        response: response.or(before.response),
+        baseline: taken.or(before.baseline),
+    }
+}
+
 pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
-    let connection = &seen.connection;
-    let baseline = match (seen.baseline, tally.baseline_leavers) {
+    let baseline = match (seen.baseline(), tally.baseline_leavers) {
         (Baseline::Awaited, _) => condition::baseline_awaited(),
         (Baseline::Now | Baseline::Settled, 0) => condition::baseline_clear(),
         (Baseline::Now | Baseline::Settled, leavers) => condition::baseline_leavers(leavers),
     };
-    let mut updates = match (&seen.trouble, seen.baseline, tally.not_added) {
+    let mut updates = match (&seen.trouble, seen.baseline(), tally.not_added) {
         (Some(Fault::Stalled(message)), ..) => vec![condition::not_followed(message), condition::stalled(message)],
         (Some(Fault::Waiting { reason, message, .. }), ..) => {
             vec![condition::waiting(*reason, message), condition::reconciling(message)]
@@ -74,15 +84,18 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
             vec![condition::retrying(fault.to_string())]
         }
         (None, Baseline::Awaited, _) => {
+            let awaited = seen.names(|source| source.baseline == Baseline::Awaited);
             let message = format!(
-                "No trusted response of connection {connection} has come since the policy, the connection or its source changed; see the connection."
+                "No trusted response of connection {awaited} has come since the policy, the connection or its source changed; see the connection."
             );
             vec![condition::answer_awaited(&message), condition::reconciling(message)]
         }
         (None, Baseline::Now | Baseline::Settled, Some(people)) => {
-            vec![condition::too_many_people(connection, people, MAX_PEOPLE)]
+            vec![condition::too_many_people(&seen.names(|_| true), people, MAX_PEOPLE)]
         }
-        (None, Baseline::Now | Baseline::Settled, None) => vec![condition::ready(all_is_well(connection, tally))],
+        (None, Baseline::Now | Baseline::Settled, None) => {
+            vec![condition::ready(all_is_well(&seen.names(|_| true), tally))]
+        }
     };
     updates.push(baseline);
     updates.push(of_revoker(seen.revoker.as_ref()));
@@ -102,7 +115,7 @@ fn of_revoker(found: Option<&revoker::RevokerCheck>) -> ConditionUpdate {
     }
 }
 
-fn all_is_well(connection: &str, tally: &Tally) -> String {
+fn all_is_well(connections: &str, tally: &Tally) -> String {
     let people: u32 = tally.states.values().sum();
     let out: u32 = tally.scope.iter().flat_map(|scope| scope.excluded.values()).sum();
     let out = match out {
@@ -117,7 +130,8 @@ fn all_is_well(connection: &str, tally: &Tally) -> String {
         0 => String::new(),
         former => format!(" {former} more had left before, and own nothing here: they get no Person."),
     };
-    format!("{people} people of connection {connection}.{missing}{out}{former}")
+    let several = if connections.contains(',') { "s" } else { "" };
+    format!("{people} people of connection{several} {connections}.{missing}{out}{former}")
 }
 
 /// Keeps what an earlier answer said of locations where this pass had none: the locations themselves are not kept.

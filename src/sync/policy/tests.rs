@@ -25,10 +25,13 @@ fn policy(status: SyncPolicyStatus) -> SyncPolicy {
 
 fn seen(baseline: Baseline) -> PassInputs {
     PassInputs {
-        connection: "hq".into(),
-        snapshot: None,
-        fingerprint: Some("new".into()),
-        baseline,
+        connections: vec![Source {
+            name: "hq".into(),
+            snapshot: None,
+            fingerprint: Some("new".into()),
+            baseline,
+            fresh: true,
+        }],
         trouble: None,
         revoker: Some(found(true)),
     }
@@ -64,9 +67,10 @@ fn old() -> api::Baseline {
 fn a_baseline_is_recorded_by_the_pass_that_took_it_and_by_no_other() {
     let taken = api::Baseline { fingerprint: "new".into(), at: noon(), leavers: 2 };
     for (baseline, expected) in [(Baseline::Now, taken), (Baseline::Settled, old()), (Baseline::Awaited, old())] {
-        let before = policy(SyncPolicyStatus { baseline: Some(old()), ..SyncPolicyStatus::default() });
+        let taken = api::TakenOver { name: "hq".into(), response: None, baseline: Some(old()) };
+        let before = policy(SyncPolicyStatus { connections: vec![taken], ..SyncPolicyStatus::default() });
         let (status, _) = conclude(&before, &seen(baseline), tally(), None, noon());
-        assert_eq!(status.baseline, Some(expected), "{baseline:?}");
+        assert_eq!(status.connections[0].baseline, Some(expected), "{baseline:?}");
     }
 }
 
@@ -79,12 +83,13 @@ fn a_whole_pass_closes_its_runs_and_keeps_what_it_knows_nothing_of() {
         runs: vec![run.clone()],
         coverage: coverage.clone(),
         scope: scope.clone(),
-        response: Some("a".into()),
+        connections: vec![api::TakenOver { name: "hq".into(), response: Some("a".into()), baseline: None }],
         ..SyncPolicyStatus::default()
     };
     let (status, _) = conclude(&policy(before), &seen(Baseline::Settled), tally(), None, noon());
     assert_eq!(status.runs, [api::Run { written: true, ..run }]);
-    assert_eq!((status.coverage, status.scope, status.response.as_deref()), (coverage, scope, Some("a")));
+    assert_eq!((status.coverage, status.scope), (coverage, scope));
+    assert_eq!(status.connections[0].response.as_deref(), Some("a"));
 }
 
 #[test]

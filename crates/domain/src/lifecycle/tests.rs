@@ -233,6 +233,10 @@ fn every_reason_has_a_word_of_its_own_that_is_read_back() {
         "Suspended",
         "Unmapped",
         "NothingSaid",
+        "NextFollows",
+        "Between",
+        "NotNamed",
+        "OtherSourceStale",
         "Conflict",
         "Other",
     ];

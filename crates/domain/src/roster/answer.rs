@@ -1,23 +1,44 @@
-//! Everybody an answer names, and then everybody it does not.
+//! Everybody whom answers name, and everybody known whom they do not: each human once, with all their records.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use jiff::Timestamp;
 
 use super::calendar::{Calendar, Day};
-use super::{Access, Draft, KnownPerson, RosterEntry, Rules, Scoped, TrustedResponse, person, person_name};
+use super::employment::{self, Whose};
+use super::person::{self, Next};
+use super::{Access, Draft, Employment, KnownPerson, Profile, RecordKey, Rules, Scoped, TrustedResponse, person_name};
 use crate::employee::{Employee, HrId, Manager, Text};
 use crate::lifecycle::{DerivedState, State, derive_state};
 use crate::ownership::{comparable, connection_of};
 use crate::scope::{self, Out};
 
-/// What an answer shows besides the people in it.
+/// What answers show besides the people in them.
 #[derive(Default)]
 pub(super) struct OfAnswer {
     pub(super) unmatched: u32,
     pub(super) former: u32,
     pub(super) scope: Scoped,
+}
+
+/// One human on the way into a pass.
+pub(super) struct Slot<'a> {
+    pub(super) known: Option<&'a KnownPerson>,
+    name: Cow<'a, str>,
+    pub(super) records: Cow<'a, [RecordKey]>,
+    answers: &'a [TrustedResponse<'a>],
+    /// By the position of the answer.
+    named: Vec<(usize, &'a Employee)>,
+}
+
+/// What an answer says of one record.
+pub(super) struct Statement<'a> {
+    pub(super) connection: &'a str,
+    pub(super) employee: &'a Employee,
+    pub(super) sight: Sight,
+    pub(super) profile: Profile,
 }
 
 /// An employee as a policy sees them today, whatever is known of them.
@@ -29,58 +50,147 @@ pub(super) struct Sight {
     pub(super) out: Option<Out>,
 }
 
-fn sight(employee: &Employee, before: Option<&RosterEntry>, rules: &Rules<'_>, calendar: &mut Calendar<'_>) -> Sight {
-    let (day, matched) = calendar.at(employee.text(Text::Location));
-    let derived = derive_state(&person::facts(employee, before, &day), day.today);
-    let out = rules.scope.filters().then(|| {
-        let person = person_name(rules.namespace, rules.connection, &employee.id);
-        rules
-            .scope
-            .out(employee, &scope::ScopeSubject { connection: rules.connection, person: &person, state: derived.state })
-    });
-    let out = out.flatten();
-    Sight { day, taken: calendar.taken.unwrap_or(calendar.now), matched, derived, out }
+impl Statement<'_> {
+    /// Whether it is about this record.
+    pub(super) fn is_of(&self, record: &RecordKey) -> bool {
+        self.employee.id == record.id && *self.connection == *record.connection
+    }
 }
 
-/// Everybody an answer names, then everybody it does not.
-pub(super) fn with_answer<'a>(
+impl Slot<'_> {
+    /// Since when answers no longer name a record of which nothing is said now.
+    pub(super) fn missing_since(&self, record: &RecordKey, known: &Employment) -> Option<Timestamp> {
+        let whole = self.answers.iter().find(|answer| !answer.part && *answer.connection == *record.connection);
+        known.missing_since.or(whole.map(|answer| answer.taken))
+    }
+}
+
+/// Everybody whom an answer names or who is known, each human once.
+fn slots<'a>(
     known: &'a [KnownPerson],
-    answer: TrustedResponse<'a>,
+    answers: &'a [TrustedResponse<'a>],
+    rules: &Rules<'_>,
+) -> (Vec<Slot<'a>>, HashMap<(&'a str, &'a HrId), usize>) {
+    let mut slots: Vec<Slot<'a>> = Vec::with_capacity(known.len());
+    let mut index: HashMap<(&str, &HrId), usize> = HashMap::with_capacity(known.len());
+    for (position, person) in known.iter().enumerate() {
+        for record in &person.records {
+            index.entry((&record.connection, &record.id)).or_insert(position);
+        }
+        let (name, records) = (Cow::Borrowed(person.name.as_str()), Cow::Borrowed(person.records.as_slice()));
+        slots.push(Slot { known: Some(person), name, records, answers, named: Vec::new() });
+    }
+    for (number, answer) in answers.iter().enumerate() {
+        for employee in answer.employees {
+            if (rules.elsewhere)(answer.connection, &employee.id) {
+                continue;
+            }
+            let position = *index.entry((answer.connection, &employee.id)).or_insert(slots.len());
+            if position == slots.len() {
+                let record = RecordKey { connection: answer.connection.into(), id: employee.id.clone() };
+                let name = Cow::Owned(person_name(rules.namespace, answer.connection, &employee.id));
+                let records = Cow::Owned(vec![record]);
+                slots.push(Slot { known: None, name, records, answers, named: Vec::with_capacity(1) });
+            }
+            if let Some(slot) = slots.get_mut(position) {
+                slot.named.push((number, employee));
+            }
+        }
+    }
+    (slots, index)
+}
+
+fn sight(
+    employee: &Employee,
+    connection: &str,
+    slot: &Slot<'_>,
     rules: &Rules<'_>,
     calendar: &mut Calendar<'_>,
+) -> Sight {
+    let (day, matched) = calendar.at(employee.text(Text::Location));
+    let known = slot.known.and_then(|known| known.entry.as_ref()).and_then(|entry| {
+        entry.employments.iter().find(|one| one.record.id == employee.id && *one.record.connection == *connection)
+    });
+    let derived = derive_state(&employment::facts(employee, known, &day), day.today);
+    let out = rules.scope.filters().then(|| {
+        let subject = scope::ScopeSubject { connection, person: &slot.name, state: derived.state };
+        rules.scope.out(employee, &subject)
+    });
+    Sight { day, taken: calendar.taken.unwrap_or(calendar.now), matched, derived, out: out.flatten() }
+}
+
+/// What becomes of everybody whom answers name, and of everybody known whom they do not.
+pub(super) fn drafts<'a>(
+    known: &'a [KnownPerson],
+    answers: &'a [TrustedResponse<'a>],
+    rules: &Rules<'_>,
+    now: Timestamp,
 ) -> (Vec<Draft<'a>>, OfAnswer) {
-    let mut unnamed: HashMap<&HrId, &KnownPerson> = known.iter().map(|known| (&known.id, known)).collect();
-    let managers = Managers::new(answer.employees, if answer.part { known } else { &[] });
+    let (slots, index) = slots(known, answers, rules);
+    let mut calendar = Calendar::new(rules.zones, now, None);
+    let mut calendars: Vec<_> =
+        answers.iter().map(|answer| Calendar::new(rules.zones, now, Some(answer.taken))).collect();
+    let managers: Vec<_> = answers.iter().map(|answer| Managers::new(answer, known)).collect();
+    let name_of = |connection: &str, id: &HrId| {
+        let slot = index.get(&(connection, id)).and_then(|position| slots.get(*position));
+        slot.map(|slot| slot.name.clone().into_owned())
+    };
     let mut of_answer = OfAnswer::default();
-    let mut drafts = Vec::with_capacity(known.len().max(answer.employees.len()));
+    let mut drafts = Vec::with_capacity(slots.len());
     let (mut strangers, mut former) = (Vec::new(), Vec::new());
-    for employee in answer.employees {
-        let found = unnamed.remove(&employee.id);
-        let before = found.and_then(|known| known.entry.as_ref());
-        let sight = sight(employee, before, rules, calendar);
-        of_answer.unmatched += u32::from(!sight.matched);
-        match sight.out {
-            Some(out) => *of_answer.scope.excluded.entry(out).or_default() += 1,
-            None => of_answer.scope.included += 1,
+    for slot in &slots {
+        let mut statements = Vec::with_capacity(slot.named.len());
+        for (number, employee) in &slot.named {
+            let (Some(answer), Some(calendar), Some(managers)) =
+                (answers.get(*number), calendars.get_mut(*number), managers.get(*number))
+            else {
+                continue;
+            };
+            let sight = sight(employee, answer.connection, slot, rules, calendar);
+            of_answer.count(&sight);
+            let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
+            let manager = manager.and_then(|id| name_of(answer.connection, id));
+            let profile = person::profile(employee, manager);
+            statements.push(Statement { connection: answer.connection, employee, sight, profile });
         }
-        let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
-        let manager = manager.map(|id| person_name(rules.namespace, rules.connection, id));
-        let lane = match (found, sight.out, sight.derived.state) {
-            (None, Some(_), _) => &mut strangers,
-            (None, None, State::Terminated) => &mut former,
+        let whose = Whose { name: &slot.name, rules, now };
+        let Some(next) = person::next(slot, &statements, &mut calendar, whose) else { continue };
+        let lane = match (slot.known, next.after.employment.state) {
+            (None, State::OutOfScope) => &mut strangers,
+            (None, State::Terminated) => &mut former,
             _ => &mut drafts,
         };
-        let (after, event) = person::stated(employee, before, manager, &sight, rules, calendar.now);
-        let access = found.map_or(Access::Stands, |known| known.access);
-        lane.push(Draft { id: &employee.id, before, after, event, access, day: sight.day, leaver: false });
+        lane.push(draft(slot, next));
     }
-    let rest = known.iter().filter(|known| unnamed.contains_key(&known.id));
-    drafts.extend(rest.filter_map(|known| still(known, !answer.part, rules, calendar)));
     of_answer.former = owning(&drafts, &mut former, rules);
     drafts.append(&mut former);
     mistakable(&drafts, &mut strangers);
     drafts.append(&mut strangers);
     (drafts, of_answer)
+}
+
+fn draft<'a>(slot: &Slot<'a>, next: Next) -> Draft<'a> {
+    let Next { after, event, turns } = next;
+    Draft {
+        name: slot.name.clone(),
+        records: slot.records.clone(),
+        before: slot.known.and_then(|known| known.entry.as_ref()),
+        after,
+        event,
+        access: slot.known.map_or(Access::Stands, |known| known.access),
+        turns,
+        leaver: false,
+    }
+}
+
+impl OfAnswer {
+    fn count(&mut self, sight: &Sight) {
+        self.unmatched += u32::from(!sight.matched);
+        match sight.out {
+            Some(out) => *self.scope.excluded.entry(out).or_default() += 1,
+            None => self.scope.included += 1,
+        }
+    }
 }
 
 /// Of those who are out of scope and not known, keeps those with an address or user name that somebody known has, or
@@ -103,47 +213,38 @@ fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -
         known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
     let all = former.len();
     former.retain(|draft| {
-        let connections = [rules.connection.to_owned(), connection_of(rules.namespace, rules.connection)];
-        let ids = connections.map(|connection| format!("id:{connection}/{}", draft.id));
+        let ids = draft.records.iter().flat_map(|RecordKey { connection, id }| {
+            [format!("id:{connection}/{id}"), format!("id:{}/{id}", connection_of(rules.namespace, connection))]
+        });
         let aliases = draft.after.aliases.iter().map(|key| comparable(key)).filter(|key| !taken.contains(key));
-        ids.into_iter().chain(aliases).any(|key| owns(&key))
+        ids.chain(aliases).any(|key| owns(&key))
     });
     u32::try_from(all - former.len()).unwrap_or(u32::MAX)
 }
 
-/// A person no new statement is made of.
-pub(super) fn still<'a>(
-    known: &'a KnownPerson,
-    missing: bool,
-    rules: &Rules<'_>,
-    calendar: &mut Calendar<'_>,
-) -> Option<Draft<'a>> {
-    let before = known.entry.as_ref()?;
-    let day = calendar.named(&before.employment.zone);
-    let missing_since = if missing { before.missing_since.or(calendar.taken) } else { before.missing_since };
-    let (after, event) = person::unstated(&known.id, before, missing_since, rules, &day, calendar.now);
-    Some(Draft { id: &known.id, before: Some(before), after, event, access: known.access, day, leaver: false })
-}
-
-/// Whom an answer can mean by a manager's address or id.
+/// Whom an answer can mean by a manager's address or id: somebody of the same connection.
 struct Managers<'a> {
     by_id: HashSet<&'a HrId>,
     by_email: HashMap<String, Option<&'a HrId>>,
 }
 
 impl<'a> Managers<'a> {
-    /// `others` are known although the answer does not name them.
-    fn new(employees: &'a [Employee], others: &'a [KnownPerson]) -> Self {
-        let mut by_id: HashSet<&HrId> = employees.iter().map(|employee| &employee.id).collect();
-        let unnamed: Vec<&KnownPerson> = others.iter().filter(|known| !by_id.contains(&known.id)).collect();
-        let mut by_email: HashMap<String, Option<&HrId>> = HashMap::with_capacity(employees.len());
-        let named = employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
-        let known =
-            unnamed.iter().filter_map(|known| Some((&known.id, known.entry.as_ref()?.profile.work_email.as_deref()?)));
+    /// Where an answer names only those with something new, it can mean everybody else who is known too.
+    fn new(answer: &TrustedResponse<'a>, known: &'a [KnownPerson]) -> Self {
+        let others = if answer.part { known } else { &[] };
+        let mut by_id: HashSet<&HrId> = answer.employees.iter().map(|employee| &employee.id).collect();
+        let records = others.iter().flat_map(|person| person.records.iter().map(move |record| (person, record)));
+        let of_it = records.filter(|(_, record)| *record.connection == *answer.connection);
+        let unnamed: Vec<_> = of_it.filter(|(_, record)| !by_id.contains(&record.id)).collect();
+        let mut by_email: HashMap<String, Option<&HrId>> = HashMap::with_capacity(answer.employees.len());
+        let named = answer.employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
+        let known = unnamed
+            .iter()
+            .filter_map(|(person, record)| Some((&record.id, person.entry.as_ref()?.profile.work_email.as_deref()?)));
         for (id, email) in named.chain(known) {
             by_email.entry(email.to_lowercase()).and_modify(|several| *several = None).or_insert(Some(id));
         }
-        by_id.extend(unnamed.iter().map(|known| &known.id));
+        by_id.extend(unnamed.iter().map(|(_, record)| &record.id));
         Self { by_id, by_email }
     }
 

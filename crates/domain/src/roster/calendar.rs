@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::super::lifecycle::State;
 use super::super::timezone::{Zone, Zones};
-use super::RosterEntry;
+use super::Employment;
 
 /// The days of a pass.
 pub(super) struct Calendar<'a> {
@@ -65,14 +65,14 @@ impl<'a> Calendar<'a> {
 }
 
 impl Day {
-    /// The next instant at which the dates of an entry say something new: after its last day, or on its first.
-    pub(super) fn next_turn(&self, entry: &RosterEntry) -> Option<Timestamp> {
-        if entry.employment.state == State::Terminated {
+    /// The next instant at which the dates of an employment say something new: after its last day, or on its first.
+    pub(super) fn next_turn(&self, employment: &Employment) -> Option<Timestamp> {
+        if employment.state.state == State::Terminated {
             return None;
         }
-        let days = [entry.facts.last_day, entry.facts.announced].into_iter().flatten();
+        let days = [employment.facts.last_day, employment.facts.announced].into_iter().flatten();
         let ends = days.filter(|day| *day >= self.today).min().and_then(|day| self.zone.end_of(day));
-        let starts = entry.facts.start.filter(|day| *day > self.today).and_then(|day| self.zone.start_of(day));
+        let starts = employment.facts.start.filter(|day| *day > self.today).and_then(|day| self.zone.start_of(day));
         [ends, starts].into_iter().flatten().min()
     }
 }

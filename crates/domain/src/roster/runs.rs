@@ -35,11 +35,11 @@ pub struct Run {
 /// those of this pass are one count, as if nothing had happened. Any other run is closed.
 pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp) -> Vec<Run> {
     let mut runs = rules.runs.to_vec();
-    let mut leavers: Vec<&str> = Vec::new();
+    let mut leavers: Vec<String> = Vec::new();
     for draft in drafts.iter_mut() {
         draft.leaver = leaves(draft, rules);
         if draft.leaver {
-            leavers.push(&draft.id.0);
+            leavers.push(draft.name.clone().into_owned());
         }
     }
     if !leavers.is_empty() {
@@ -63,7 +63,7 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
             left.run = Some(id.clone());
         }
     }
-    mark_baseline(drafts, rules.baseline);
+    mark_baseline(drafts, rules);
     recount(runs, drafts)
 }
 
@@ -87,13 +87,18 @@ fn had_left(draft: &Draft<'_>) -> bool {
     draft.before.is_some_and(|before| before.employment.state == State::Terminated)
 }
 
-/// Everybody who has left while a baseline is taken, or awaited, and still has access needs approval; so does who fell out of
+/// Everybody who has left while a baseline of one of their connections is taken, or awaited, and still has access needs
+/// approval; so does who fell out of
 /// scope with the answer that says they leave. Half-done work does not: stopped there, it would leave an account deleted
 /// and not made again.
-fn mark_baseline(drafts: &mut [Draft<'_>], baseline: Baseline) {
+fn mark_baseline(drafts: &mut [Draft<'_>], rules: &Rules<'_>) {
+    let unsettled = |draft: &Draft<'_>| {
+        draft.records.iter().any(|record| (rules.baseline)(&record.connection) != Baseline::Settled)
+    };
     for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
+        let unsettled = unsettled(draft);
         let employment = &mut draft.after.employment;
-        if (baseline != Baseline::Settled || employment.leaves_scope.is_some())
+        if (unsettled || employment.leaves_scope.is_some())
             && let Some(left) = &mut employment.left
         {
             left.baseline = true;
@@ -123,7 +128,7 @@ fn recount(mut runs: Vec<Run>, drafts: &[Draft<'_>]) -> Vec<Run> {
 }
 
 /// An id no run had before: of the policy, the instant and the leavers.
-fn fresh(policy_uid: &str, now: Timestamp, mut leavers: Vec<&str>) -> String {
+fn fresh(policy_uid: &str, now: Timestamp, mut leavers: Vec<String>) -> String {
     leavers.sort_unstable();
     let digest = Sha256::digest(format!("{policy_uid}\0{}\0{}", now.as_nanosecond(), leavers.join("\0")));
     let text = data_encoding::BASE32_NOPAD.encode(&digest).to_ascii_lowercase();

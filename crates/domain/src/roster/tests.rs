@@ -1,11 +1,13 @@
 mod changes;
 mod leaving;
 mod names;
+mod records;
 mod runs;
 mod scope;
 mod whatever;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -71,13 +73,26 @@ struct ClusterInventory {
     scope: Rc<Scope>,
     /// What marks and bindings of the cluster name; none where that is not known.
     owned: Option<BTreeSet<&'static str>>,
+    /// Whether every record is another policy's.
+    elsewhere: bool,
+    /// Whether a connection has said nothing for too long.
+    stale: bool,
 }
 
 impl ClusterInventory {
     /// Nobody is known, and the baseline is settled.
     fn settled() -> Self {
         let (known, runs, scope) = (BTreeMap::new(), Vec::new(), Rc::default());
-        Self { known, runs, baseline: Baseline::Settled, policy: "everyone", scope, owned: None }
+        Self {
+            known,
+            runs,
+            baseline: Baseline::Settled,
+            policy: "everyone",
+            scope,
+            owned: None,
+            elsewhere: false,
+            stale: false,
+        }
     }
 
     /// These people are known, as of an earlier day.
@@ -92,35 +107,42 @@ impl ClusterInventory {
     }
 
     fn planned(&self, employees: Option<&[Employee]>, part: bool, now: Timestamp) -> RosterPass {
+        let answer = employees.map(|employees| TrustedResponse { connection: "hq", employees, taken: now, part });
+        self.planned_over(answer.as_slice(), now)
+    }
+
+    fn planned_over(&self, answers: &[TrustedResponse<'_>], now: Timestamp) -> RosterPass {
         let by_location = BTreeMap::from([("Melbourne".to_owned(), "Australia/Melbourne".to_owned())]);
         let zones = Zones::new("Europe/Madrid", &by_location).unwrap();
         let known: Vec<KnownPerson> = self.known.values().cloned().collect();
         let owns = |key: &str| self.owned.iter().any(|owned| owned.contains(key));
         let rules = Rules {
             namespace: "rollcall",
-            connection: "hq",
+            elsewhere: &|_, _| self.elsewhere,
             policy: self.policy,
             policy_uid: "uid-1",
             zones: &zones,
-            usernames: &|employee| {
+            usernames: &|_, employee| {
                 let address = Some(&employee.work_email).filter(|address| !address.is_empty());
                 address.map(|address| format!("oidc:{address}")).into_iter().collect()
             },
             scope: &self.scope,
             owns: self.owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
             runs: &self.runs,
-            baseline: self.baseline,
+            stale: self.stale,
+            baseline: &|_| self.baseline,
         };
-        next(&known, employees.map(|employees| TrustedResponse { employees, taken: now, part }), &rules, now)
+        next(&known, answers, &rules, now)
     }
 
     /// Writes the runs, and as many of the changes as the process lives for.
     fn write(&mut self, plan: &RosterPass, changes: usize) {
         self.runs.clone_from(&plan.runs);
         for change in plan.changes.iter().take(changes) {
-            let access = self.known.get(&change.id).map_or(Access::Stands, |known| known.access);
-            let known = KnownPerson { id: change.id.clone(), entry: Some(change.entry.clone()), access };
-            self.known.insert(change.id.clone(), known);
+            let id = id_of(change);
+            let access = self.known.get(id).map_or(Access::Stands, |known| known.access);
+            let (name, records, entry) = (change.name.clone(), change.records.clone(), Some(change.entry.clone()));
+            self.known.insert(id.clone(), KnownPerson { name, records, entry, access });
         }
         if changes >= plan.changes.len() {
             self.runs.iter_mut().for_each(|run| run.written = true);
@@ -150,6 +172,10 @@ impl ClusterInventory {
         self.known[&HrId(id.to_owned())].entry.as_ref().unwrap()
     }
 
+    fn record(&self, id: &str) -> &Employment {
+        &self.entry(id).employments[0]
+    }
+
     fn state(&self, id: &str) -> State {
         self.entry(id).employment.state
     }
@@ -159,8 +185,13 @@ impl ClusterInventory {
     }
 
     fn event(&self, plan: &RosterPass, id: &str) -> Option<LifecycleEvent> {
-        plan.changes.iter().find(|change| change.id.0 == id).and_then(|change| change.event)
+        plan.changes.iter().find(|change| id_of(change).0 == id).and_then(|change| change.event)
     }
+}
+
+/// The first record of a person who is written.
+fn id_of(change: &Change) -> &HrId {
+    &change.records[0].id
 }
 
 fn people(ids: std::ops::RangeInclusive<u32>) -> Vec<Employee> {

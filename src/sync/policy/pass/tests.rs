@@ -47,12 +47,13 @@ impl Cluster {
             policy: "everyone".into(),
             policy_uid: "uid-1".into(),
             runs: vec![],
-            baseline: Baseline::Settled,
+            baselines: BTreeMap::from([("hq".to_owned(), Baseline::Settled)]),
+            stale: false,
             most_people: 10_000,
             settings: settings(&serde_json::json!({})),
             people: vec![],
             revocations: vec![],
-            snapshot: Some(believed(employees)),
+            snapshots: vec![("hq".to_owned(), believed(employees))],
             owners: None,
         });
         cluster.pass();
@@ -60,7 +61,7 @@ impl Cluster {
     }
 
     fn answer(&mut self, employees: Vec<Employee>) {
-        self.0.snapshot = Some(believed(employees));
+        self.0.snapshots = vec![("hq".to_owned(), believed(employees))];
     }
 
     fn pass(&mut self) -> Decision {
@@ -68,9 +69,9 @@ impl Cluster {
         self.0.runs.clone_from(&decision.runs);
         self.0.runs.iter_mut().for_each(|run| run.written = true);
         for write in decision.others.iter().chain(&decision.leavers).chain(&decision.rest) {
-            let spec = crate::api::person::PersonSpec { records: vec![write.record.clone()], hold: None };
+            let spec = crate::api::person::PersonSpec { records: write.records.clone(), hold: None };
             let mut person = write.current.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
-            person.metadata.uid = Some(format!("uid-{}", write.record.id));
+            person.metadata.uid = Some(format!("uid-{}", write.records[0].id));
             person.status = Some(write.status.clone());
             self.0.people.retain(|other| other.metadata.name.as_deref() != Some(&write.name));
             self.0.people.push(Arc::new(person));
@@ -90,7 +91,7 @@ impl Cluster {
 }
 
 fn ids(writes: &[Write]) -> Vec<&str> {
-    writes.iter().map(|write| write.record.id.as_str()).collect()
+    writes.iter().map(|write| write.records[0].id.as_str()).collect()
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn nothing_changed_nothing_written() {
     cluster.pass();
     let again = cluster.pass();
     assert!(ids(&again.leavers).is_empty() && ids(&again.rest).is_empty());
-    cluster.0.snapshot = None;
+    cluster.0.snapshots.clear();
     let restarted = cluster.pass();
     assert!(ids(&restarted.rest).is_empty(), "also after a start, before a response");
 }
@@ -112,7 +113,7 @@ fn leavers_go_first_and_carry_the_run_that_counts_them() {
     moved.texts.set(Text::Department, Some("Sales".into()));
     cluster.answer(vec![employee("1", Status::Terminated), employee("2", Status::Terminated), moved]);
     let decision = cluster.pass();
-    assert_eq!((ids(&decision.leavers), ids(&decision.rest)), (vec!["1", "2"], vec!["3"]));
+    assert_eq!((ids(&decision.leavers), ids(&decision.rest)), (vec!["2", "1"], vec!["3"]));
     assert_eq!(decision.runs.iter().map(|run| (run.leavers, run.written)).collect::<Vec<_>>(), [(2, false)]);
     let carried: BTreeSet<_> =
         decision.leavers.iter().map(|w| w.status.employment.as_ref().unwrap().run.clone()).collect();
@@ -157,12 +158,14 @@ fn what_a_mirror_writes_keeps_everything_else() {
 }
 
 #[test]
-fn persons_of_other_connections_or_of_other_names_are_left_alone() {
+fn persons_of_other_connections_are_left_alone_and_of_two_that_link_one_record_the_older_has_it() {
     let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
-    for (name, connection) in [("p-forged", "hq"), ("p-other", "okta")] {
-        let record = Record { connection: connection.into(), id: "1".into() };
-        let spec = crate::api::person::PersonSpec { records: vec![record], hold: None };
-        cluster.0.people.push(Arc::new(Person::new(name, spec)));
+    for (name, connection) in [("p-again", "hq"), ("p-other", "okta")] {
+        let person = serde_json::json!({
+            "metadata": {"name": name, "creationTimestamp": "2026-03-09T12:00:00Z"},
+            "spec": {"records": [{"connection": connection, "id": "1"}]},
+        });
+        cluster.0.people.push(Arc::new(serde_json::from_value(person).unwrap()));
     }
     let decision = cluster.pass();
     assert!(ids(&decision.rest).is_empty());
@@ -173,9 +176,9 @@ fn persons_of_other_connections_or_of_other_names_are_left_alone() {
 fn a_person_deleted_is_made_again_by_the_next_answer_that_names_them_and_by_nothing_else() {
     let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
     cluster.0.people.clear();
-    let answer = cluster.0.snapshot.take();
+    let answer = std::mem::take(&mut cluster.0.snapshots);
     assert!(ids(&cluster.pass().rest).is_empty());
-    cluster.0.snapshot = answer;
+    cluster.0.snapshots = answer;
     assert_eq!(ids(&cluster.pass().rest), ["1"]);
 }
 
@@ -183,7 +186,7 @@ fn a_person_deleted_is_made_again_by_the_next_answer_that_names_them_and_by_noth
 fn news_hold_ids_only_and_a_baselines_leavers_are_none() {
     for (baseline, expected) in [(Baseline::Settled, vec![Reason::Terminated]), (Baseline::Now, vec![])] {
         let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
-        cluster.0.baseline = baseline;
+        cluster.0.baselines.insert("hq".to_owned(), baseline);
         cluster.answer(vec![employee("1", Status::Terminated)]);
         let news = cluster.pass().news;
         assert_eq!(news.iter().map(|news| news.reason).collect::<Vec<_>>(), expected);
@@ -200,7 +203,7 @@ fn who_goes_out_of_scope_or_comes_into_it_is_news_and_whom_an_edit_moves_is_coun
     for (baseline, said) in [(Baseline::Settled, true), (Baseline::Now, false)] {
         let mut cluster = Cluster::of(["1", "2"].map(|id| employee(id, Status::Active)).into());
         cluster.0.settings = settings(&serde_json::json!({"exclude": {"departments": ["Sales"]}}));
-        cluster.0.baseline = baseline;
+        cluster.0.baselines.insert("hq".to_owned(), baseline);
         cluster.answer(vec![of("Sales", "1", Status::Active), of("Support", "2", Status::Active)]);
         let out = cluster.pass();
         cluster.0.settings = settings(&serde_json::json!({}));

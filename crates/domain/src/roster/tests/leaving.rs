@@ -136,7 +136,8 @@ fn a_stored_reason_of_another_version_holds_until_an_answer_comes() {
     for why in [Why::Other, Why::Conflict] {
         let mut world = ClusterInventory::with(&[employee("7")]);
         world.poll(&[employee("7").last_day("2026-03-12")], noon());
-        world.known.get_mut(&HrId("7".into())).unwrap().entry.as_mut().unwrap().employment.why = why;
+        let entry = world.known.get_mut(&HrId("7".into())).unwrap().entry.as_mut().unwrap();
+        (entry.employment.why, entry.employments[0].state.why) = (why, why);
         world.midnight(at("2026-03-13T12:00:00Z"));
         assert_eq!(world.state("7"), State::Active, "{why:?}: whatever its dates say");
         world.poll(&[employee("7").last_day("2026-03-12")], at("2026-03-13T13:00:00Z"));
@@ -213,11 +214,11 @@ fn absence_is_never_a_termination() {
     let plan = world.poll(&people(1..=1), noon());
     assert_eq!(plan.missing, 2);
     for id in ["2", "3"] {
-        assert_eq!(world.entry(id).missing_since, Some(noon()));
+        assert_eq!(world.record(id).missing_since, Some(noon()));
         assert_eq!(world.entry(id).employment, before.entry(id).employment);
     }
     world.poll(&people(1..=3), noon() + SignedDuration::from_hours(1));
-    assert_eq!(world.entry("2").missing_since, None, "named again");
+    assert_eq!(world.record("2").missing_since, None, "named again");
 }
 
 #[test]

@@ -76,8 +76,8 @@ fn leavers_are_written_first_then_whoever_turned_then_the_rest() {
     world.poll(&[gone(1..=1), people(2..=3)].concat(), noon());
     let renamed = employee("3").with(Text::Title, "Clerk");
     let plan = world.plan(Some(&[employee("0"), employee("1"), employee("2").terminated(), renamed]), noon());
-    let order: Vec<_> = plan.changes.iter().map(|change| change.id.0.as_str()).collect();
-    assert_eq!(order, ["2", "1", "0", "3"]);
+    let order: Vec<_> = plan.changes.iter().map(|change| id_of(change).0.as_str()).collect();
+    assert_eq!(order, ["2", "1", "3", "0"]);
 }
 
 #[test]

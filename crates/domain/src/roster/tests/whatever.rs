@@ -26,11 +26,11 @@ proptest! {
             world.write(&plan, usize::MAX);
 
             for change in &plan.changes {
-                let named = answer.iter().flatten().find(|employee| employee.id == change.id);
+                let named = answer.iter().flatten().find(|employee| employee.id == *id_of(change));
                 let left = |entry: &RosterEntry| entry.employment.state == State::Terminated;
-                let was = before.known.get(&change.id).and_then(|known| known.entry.as_ref()).is_some_and(left);
+                let was = before.known.get(id_of(change)).and_then(|known| known.entry.as_ref()).is_some_and(left);
                 if left(&change.entry) && !was {
-                    let facts = change.entry.facts;
+                    let facts = change.entry.employments[0].facts;
                     let said = facts.reported_status == ReportedStatus::Mapped(Status::Terminated);
                     prop_assert!(said || facts.last_day.is_some(), "a positive statement");
                     prop_assert!(named.is_some() || facts.announced.is_some() || said || facts.reported_status == ReportedStatus::Silent);

@@ -62,7 +62,7 @@ proptest! {
                 if let Some(employee) = stated {
                     let seen = crate::scope::ScopeSubject { connection: "hq", person: "", state: State::Terminated };
                     prop_assert_eq!(world.scope.out(employee, &seen), None, "{}", id);
-                    prop_assert!(entry.facts.reported_status == ReportedStatus::Mapped(Status::Terminated) || entry.facts.last_day.is_some());
+                    prop_assert!(entry.employments[0].facts.reported_status == ReportedStatus::Mapped(Status::Terminated) || entry.employments[0].facts.last_day.is_some());
                 }
             }
             let again = world.plan(answer.as_deref(), now);

@@ -1,0 +1,252 @@
+//! One HR record of a person through one pass: with a new statement about it, or without.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::answer::Sight;
+use super::calendar::Day;
+use super::{Baseline, Employment, EmploymentState, Left, Notice, Profile, RecordKey, RosterEntry, Rules};
+use crate::employee::{Employee, ReportedStatus, Status};
+use crate::lifecycle::{DerivedState, Facts, State, Why, begun_anew, derive_state};
+use crate::scope::Out;
+
+/// Two answers that announce a day are a day apart: a daily poll is never exactly a day after the one before.
+const A_DAY: SignedDuration = SignedDuration::from_hours(20);
+
+/// What was known before of the person, and of this record of theirs.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    pub(super) person: &'a RosterEntry,
+    pub(super) employment: &'a Employment,
+}
+
+/// Whose record it is, under which policy, and when somebody looks.
+#[derive(Clone, Copy)]
+pub(super) struct Whose<'a> {
+    /// Name of the Person.
+    pub(super) name: &'a str,
+    pub(super) rules: &'a Rules<'a>,
+    pub(super) now: Timestamp,
+}
+
+/// A record that a trusted answer names. `profile` is what it says of the person.
+pub(super) fn stated(
+    record: &RecordKey,
+    employee: &Employee,
+    before: Option<Before<'_>>,
+    profile: &Profile,
+    sight: &Sight,
+    whose: Whose<'_>,
+) -> Employment {
+    let Whose { name, rules, now } = whose;
+    if let Some(before) = before.filter(|before| another_human(*before, profile, employee)) {
+        return conflicting(before.employment, now);
+    }
+    let known = before.map(|before| before.employment);
+    let (facts, day) = (facts(employee, known, &sight.day), &*sight.day);
+    let notice = notice(&facts, known, sight.taken, day);
+    let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.derived, name, rules));
+    let told = Told { derived: sight.derived, facts: &facts, notice };
+    let mut state = match (known, sight.out) {
+        (_, Some(out)) if leaves_scope.is_none() => out_of_scope(known.map(|known| &known.state), out, told, day, now),
+        (Some(known), _) if stays_left(known, &facts, day) => {
+            EmploymentState { zone: day.zone.name().to_owned(), ..known.state.clone() }
+        }
+        _ => employment_state(known.map(|known| &known.state), told, day, now),
+    };
+    state.leaves_scope = leaves_scope;
+    if never_seen_in_scope(known)
+        && let Some(left) = &mut state.left
+    {
+        left.baseline = true;
+    }
+    Employment { record: record.clone(), facts, notice, missing_since: None, state }
+}
+
+/// What is told of an employment.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    derived: DerivedState,
+    facts: &'a Facts,
+    notice: Option<Notice>,
+}
+
+/// Whether an answer that puts somebody out of scope says in the same breath that they leave: HR systems empty the
+/// department of a leaver, or set it to "Alumni". Then scope is judged by what was known before.
+///
+/// Not so where the policy changed, or says who is out by name: that is an admin's word, and no trace of leaving. Not so
+/// either of somebody who moved out before, nor of a day that was announced before the move.
+fn leaves_with_its_scope(
+    employee: &Employee,
+    before: Option<Before<'_>>,
+    derived: DerivedState,
+    name: &str,
+    rules: &Rules<'_>,
+) -> bool {
+    let Some(before) = before.filter(|before| before.employment.state.out.is_none()) else { return false };
+    let held_already = before.employment.state.leaves_scope.is_some();
+    let same_policy = before.person.policy == rules.policy
+        && (rules.baseline)(&before.employment.record.connection) == Baseline::Settled;
+    let leaves =
+        derived.state == State::Terminated || employee.reported_status == ReportedStatus::Mapped(Status::Terminated);
+    leaves && (held_already || same_policy) && rules.scope.out_by_id(&employee.id.0, name).is_none()
+}
+
+/// Whether nobody saw them in scope before: such a leaver needs approval. Of somebody who is not known at
+/// all it cannot be told whether they were out of scope until now, or whether their Person was deleted while they waited
+/// for approval, which must not release them.
+fn never_seen_in_scope(before: Option<&Employment>) -> bool {
+    before.is_none_or(|before| before.state.out.is_some())
+}
+
+/// A record nothing new is said of: because there is no answer, or because it does not name it.
+///
+/// A missing record keeps its state, with one exception: a last day that a trusted answer announced has been said,
+/// and ends the employment when it has passed, as it would for everybody else. Whether it is in scope stays as it
+/// was last told, but for what can be told without it.
+pub(super) fn unstated(
+    before: &Employment,
+    missing_since: Option<Timestamp>,
+    day: &Day,
+    whose: Whose<'_>,
+) -> Employment {
+    let Whose { name, rules, now } = whose;
+    let mut after = Employment { missing_since, ..before.clone() };
+    if matches!(before.state.why, Why::Conflict | Why::Other) {
+        return after;
+    }
+    let facts = before.facts;
+    let announced = facts.announced.is_some();
+    let derived = derive_state(&facts, day.today);
+    let leaves = derived.state == State::Terminated;
+    let told = Told { derived, facts: &facts, notice: before.notice };
+    let keeps = (before.state.left.is_some() && !begun_anew(&facts, day.today))
+        || (missing_since.is_some() && !(leaves && announced))
+        || (leaves && (rules.baseline)(&before.record.connection) == Baseline::Awaited);
+    if let Some(out) = still_out(before, missing_since, name, rules) {
+        after.state = out_of_scope(Some(&before.state), out, told, day, now);
+    } else if !keeps {
+        after.state = employment_state(Some(&before.state), told, day, now);
+    }
+    after
+}
+
+/// Why somebody without a record now is out of scope.
+///
+/// The last decision stands. A changed policy asks again, and nobody can tell of those whom its first response does not name: they
+/// are out until one does, unless they had left in scope before, which then needs approval.
+fn still_out(before: &Employment, missing_since: Option<Timestamp>, name: &str, rules: &Rules<'_>) -> Option<Out> {
+    let told = before.state.out;
+    let anew = (rules.baseline)(&before.record.connection) == Baseline::Now && missing_since.is_some();
+    let untold = anew && (told.is_some() || (rules.scope.filters() && before.state.left.is_none()));
+    let by_id = rules.scope.out_by_id(&before.record.id.0, name);
+    by_id.or(untold.then_some(Out::NotNamed)).or(told)
+}
+
+/// Out of scope: what the record says is shown, and nothing follows from it.
+fn out_of_scope(
+    before: Option<&EmploymentState>,
+    out: Out,
+    told: Told<'_>,
+    day: &Day,
+    now: Timestamp,
+) -> EmploymentState {
+    let since = before.filter(|before| before.state == State::OutOfScope).map_or(now, |before| before.since);
+    EmploymentState {
+        state: State::OutOfScope,
+        since,
+        last_day: told.facts.last_day,
+        zone: day.zone.name().to_owned(),
+        why: told.derived.why,
+        left: None,
+        out: Some(out),
+        leaves_scope: None,
+    }
+}
+
+/// A termination stands until a trusted answer says something else of the employment: neither a zone that was mapped
+/// anew nor a clock that went back gives anybody their job back. A next employment that was announced and has begun does.
+fn stays_left(before: &Employment, facts: &Facts, day: &Day) -> bool {
+    let reported = |facts: &Facts| (facts.reported_status, facts.start, facts.last_day);
+    before.state.left.is_some() && reported(&before.facts) == reported(facts) && !begun_anew(facts, day.today)
+}
+
+/// What an answer says of the employment, with what is remembered of earlier ones.
+///
+/// An announced day stands when the record's own is moved into the past: an exit that is brought forward is an exit, and
+/// takes place on the announced day at the latest. It ends with a status that came back from `Terminated`: who was
+/// hired again keeps, in many HR systems, the end date of before.
+pub(super) fn facts(employee: &Employee, before: Option<&Employment>, day: &Day) -> Facts {
+    let terminated = ReportedStatus::Mapped(Status::Terminated);
+    let earlier = before.map(|before| before.facts);
+    let earlier =
+        earlier.filter(|earlier| earlier.reported_status != terminated || employee.reported_status == terminated);
+    let earlier = earlier.and_then(|earlier| earlier.announced);
+    let announced = employee.last_day.and_then(|last| if last >= day.taken { Some(last) } else { earlier });
+    Facts { reported_status: employee.reported_status, start: employee.start, last_day: employee.last_day, announced }
+}
+
+/// When the day that stands as announced was announced, and whether an answer a day later said the same.
+fn notice(facts: &Facts, before: Option<&Employment>, taken: Timestamp, day: &Day) -> Option<Notice> {
+    let announced = facts.announced?;
+    let earlier = before.filter(|before| before.facts.announced == Some(announced)).and_then(|before| before.notice);
+    let earlier = earlier.unwrap_or(Notice { at: taken, confirmed: false });
+    let ahead = facts.last_day == Some(announced) && announced >= day.taken;
+    let again = ahead && taken.duration_since(earlier.at) >= A_DAY;
+    Some(Notice { confirmed: earlier.confirmed || again, ..earlier })
+}
+
+fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day, now: Timestamp) -> EmploymentState {
+    let Told { derived, facts, notice } = told;
+    let same = before.filter(|before| before.state == derived.state);
+    let left = same.and_then(|before| before.left.clone());
+    let left = (derived.state == State::Terminated).then(|| {
+        left.unwrap_or_else(|| {
+            let passed = facts.last_day.filter(|last| *last < day.today);
+            let effective = passed.and_then(|last| day.zone.end_of(last)).unwrap_or(now);
+            let announced =
+                passed.is_some() && passed == facts.announced && notice.is_some_and(|notice| notice.confirmed);
+            Left { run: None, baseline: false, effective, seen: now, announced }
+        })
+    });
+    EmploymentState {
+        state: derived.state,
+        since: same.map_or(now, |before| before.since),
+        last_day: facts.last_day,
+        zone: day.zone.name().to_owned(),
+        why: derived.why,
+        left,
+        out: None,
+        leaves_scope: before.and_then(|before| before.leaves_scope),
+    }
+}
+
+/// The same id with another name, another first day, and not the same address. Any of the three alone is a person's life;
+/// an address that is missing vouches for nobody. Where the human has other records, their addresses vouch too.
+fn another_human(before: Before<'_>, profile: &Profile, employee: &Employee) -> bool {
+    let Before { person, employment } = before;
+    let differ = |old: &Option<String>, new: &Option<String>| match (old, new) {
+        (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
+        _ => false,
+    };
+    let own = |address: &String| person.aliases.contains(&format!("email:{}", address.to_lowercase()));
+    let vouched = person.employments.len() > 1 && profile.work_email.as_ref().is_some_and(own);
+    differ(&person.profile.display_name, &profile.display_name)
+        && !vouched
+        && (person.profile.work_email.is_none()
+            || profile.work_email.is_none()
+            || differ(&person.profile.work_email, &profile.work_email))
+        && matches!((employment.facts.start, employee.start), (Some(old), Some(new)) if old != new)
+}
+
+/// Nothing of the other human is taken over: their address must not become this one's alias. Whether this one was in
+/// scope stays as it was last told.
+fn conflicting(before: &Employment, now: Timestamp) -> Employment {
+    let mut after = Employment { missing_since: None, ..before.clone() };
+    if before.state.why == Why::Conflict {
+        return after;
+    }
+    let since = if before.state.state == State::Unknown { before.state.since } else { now };
+    let (state, why) = (State::Unknown, Why::Conflict);
+    after.state = EmploymentState { state, since, why, left: None, leaves_scope: None, ..before.state.clone() };
+    after
+}
