@@ -35,6 +35,7 @@ mod instruments;
 mod leaks;
 mod leaver;
 mod names;
+mod one_human;
 mod own_connector;
 mod passing;
 mod platforms;

@@ -201,6 +201,60 @@ async fn a_hold_is_a_humans() {
 }
 
 #[tokio::test]
+async fn which_records_are_one_humans_is_said_by_sync_and_by_those_who_may_link() {
+    let rollcall = guarded("links", &[]).await;
+    let ours = format!("system:serviceaccount:{}:pipeline", rollcall.namespace);
+    for role in ["linker", "editor"] {
+        let group = "rbac.authorization.k8s.io";
+        let rules =
+            json!([{"apiGroups": ["rollcall.dev"], "resources": ["people"], "verbs": ["get", "create", "patch"]}]);
+        if role == "editor" {
+            make(&rollcall, ROLES, json!({"metadata": {"name": "editor"}, "rules": rules})).await;
+        }
+        let (kind, name) = match role {
+            "linker" => ("ClusterRole", format!("{}-linker", rollcall.release)),
+            _ => ("Role", role.to_owned()),
+        };
+        let binding = json!({
+            "metadata": {"name": role}, "subjects": [{"kind": "User", "name": role, "apiGroup": group}, {"kind": "User", "name": ours, "apiGroup": group}],
+            "roleRef": {"apiGroup": group, "kind": kind, "name": name}});
+        make(&rollcall, BINDINGS, binding).await;
+    }
+    let of = |ids: &[&str]| ids.iter().map(|id| json!({"connection": "hq", "id": id})).collect::<Vec<_>>();
+    let person = |name: &str| json!({"metadata": {"name": name}, "spec": {"records": of(&["9"])}});
+    let linked = || json!({"spec": {"records": of(&["7", "9"])}});
+    let labelled = json!({"metadata": {"labels": {"a": "b"}}});
+    eventually("the roles are bound", || async {
+        let (layer, _) =
+            attempt(&rollcall, "editor", &rollcall.namespace, PEOPLE, &Change("p-7", labelled.clone())).await;
+        (layer == "none").then_some(())
+    })
+    .await;
+    each(
+        &rollcall,
+        &rollcall.namespace,
+        vec![
+            ("editor", "makes a Person of a colleague's record", PEOPLE, Create(person("p-9")), "policy"),
+            ("editor", "links a colleague's record", PEOPLE, Change("p-7", linked()), "policy"),
+            ("control", "links a record", PEOPLE, Change("p-7", linked()), "rbac"),
+            ("revoke", "makes a Person", PEOPLE, Create(person("p-9")), "rbac"),
+            (&ours, "links a record, although it may", PEOPLE, Change("p-7", linked()), "policy"),
+            ("sync", "makes a Person", PEOPLE, Create(person("p-9")), "none"),
+            ("linker", "links a record", PEOPLE, Change("p-7", linked()), "none"),
+            ("linker", "takes it away", PEOPLE, Change("p-7", json!({"spec": {"records": of(&["7"])}})), "none"),
+            (
+                "linker",
+                "links a record twice",
+                PEOPLE,
+                Change("p-7", json!({"spec": {"records": of(&["7", "7"])}})),
+                "schema",
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn an_answer_is_accepted_by_those_who_may_approve() {
     let rollcall = guarded("accept", &[]).await;
     rollcall.connect(json!({})).await;

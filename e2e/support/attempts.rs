@@ -26,6 +26,7 @@ pub const ACCOUNTS: Resource = ("", "v1", "ServiceAccount", "serviceaccounts");
 pub const DEPLOYMENTS: Resource = ("apps", "v1", "Deployment", "deployments");
 pub const CRON_JOBS: Resource = ("batch", "v1", "CronJob", "cronjobs");
 pub const LEASES: Resource = ("coordination.k8s.io", "v1", "Lease", "leases");
+pub const ROLES: Resource = ("rbac.authorization.k8s.io", "v1", "Role", "roles");
 pub const BINDINGS: Resource = ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
 pub const PEOPLE: Resource = ("rollcall.dev", "v1alpha1", "Person", "people");
 pub const CONNECTIONS: Resource = ("rollcall.dev", "v1alpha1", "HRConnection", "hrconnections");

@@ -11,6 +11,7 @@ pub mod crds;
 pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
+pub mod link;
 pub mod preview;
 pub mod reject;
 pub mod retry;
@@ -99,6 +100,10 @@ pub enum Human {
     Reject(reject::Options),
     /// Retry a Revocation that failed
     Retry(retry::Options),
+    /// Make one Person of two: the HR records of both are one human's, who has left when all of them have ended
+    Merge(link::Merge),
+    /// Take an HR record off a Person: it is another human's
+    Split(link::Split),
     /// Accept one held HR response, by its digest
     Accept(accept::Options),
     /// Stop all revocations, or lift the stop
@@ -223,6 +228,8 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Approve(options)) => approve::run(&options).await,
         Command::Human(Human::Reject(options)) => reject::run(&options).await,
         Command::Human(Human::Retry(options)) => retry::run(&options).await,
+        Command::Human(Human::Merge(options)) => link::merge(&options).await,
+        Command::Human(Human::Split(options)) => link::split(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Consents(options)) => consents::run(&options).await,

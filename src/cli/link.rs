@@ -1,0 +1,251 @@
+//! `rollcall merge` and `rollcall split`: which HR records are one human's, where only a human can know.
+//!
+//! Two Persons are never made one by themselves. A Person has left when all of its records have ended, so a record too
+//! many keeps a leaver's access, and a record too few ends it too early: an admission policy asks for the verb `link`.
+
+use crate::kube::named::Api;
+use clap::Args;
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use serde_json::json;
+
+use super::cluster::Cluster;
+use super::terminal::{confirm, plain, say};
+use super::{Failure, ask};
+use crate::api::person::Record;
+use crate::api::{Person, Revocation};
+
+/// Most records of a Person.
+const MAX_RECORDS: usize = 8;
+
+/// Options of `rollcall merge`.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// The Person that stays: its name, or CONNECTION/ID of one of its HR records
+    person: String,
+    /// The Person whose HR records it gets, and which is deleted
+    other: String,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// Options of `rollcall split`.
+#[derive(Debug, Args)]
+pub struct Split {
+    /// The HR record that is another human's, as CONNECTION/ID
+    record: String,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// Makes one Person of two.
+///
+/// # Flow          read, show, ask; link the other's records to the Person that stays; delete the other
+/// # Guarantees    nothing is linked over a Person that changed since it was shown; a Person with a Revocation that has not
+///                 ended is not deleted; doing it again after it stopped half-way ends it
+/// # Assumptions   the policies of the chart are installed
+/// # Errors        why not, and that nothing was changed, or that the other Person is still there
+#[allow(
+    clippy::disallowed_methods,
+    reason = "what a human deletes, with their own rights: a Person, which holds no access"
+)]
+pub async fn merge(options: &Merge) -> Result<(), Failure> {
+    let client = options.cluster.client().await?;
+    let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let person = find(&people, &options.person)?;
+    let other = find_other(&people, &options.other, &person.name_any())?;
+    let records = merged(person, other).map_err(Failure::Refused)?;
+    let revocations: Api<Revocation> = Api::namespaced(client, options.cluster.namespace());
+    let open = ask("list the Revocations", revocations.list(&ListParams::default())).await?;
+    if let Some(open) = open.items.iter().find(|revocation| is_open(revocation, other)) {
+        return Err(Failure::Refused(format!(
+            "{} has Revocation {}, which has not ended. Let it end, or reject it, or keep {} and give it the other's records",
+            other.name_any(),
+            open.name_any(),
+            other.name_any()
+        )));
+    }
+    say(&format!("{}\n{}", shown(person), shown(other)));
+    if !options.yes {
+        confirm(&format!(
+            "Make them one human, {}? They will have left when all of {} have ended",
+            person.name_any(),
+            listed(&records)
+        ))?;
+    }
+    write(&api, person, &records).await?;
+    let exactly = Preconditions { uid: other.uid(), resource_version: None };
+    let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
+    ask("delete the other Person; run this again", api.delete(&other.name_any(), &params)).await?;
+    say(&format!("{}: {}; {} is deleted", person.name_any(), listed(&records), other.name_any()));
+    Ok(())
+}
+
+/// Takes a record off a Person.
+///
+/// # Flow          read, show, ask, write
+/// # Guarantees    nothing is written over a Person that changed since it was shown; if all that remains has ended, nothing is
+///                 revoked without approval
+/// # Assumptions   as for [`merge`]
+/// # Errors        why not, and that nothing was changed
+pub async fn split(options: &Split) -> Result<(), Failure> {
+    let client = options.cluster.client().await?;
+    let api: Api<Person> = Api::namespaced(client, options.cluster.namespace());
+    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let person = find(&people, &options.record)?;
+    let records = without(person, &options.record).map_err(Failure::Refused)?;
+    say(&shown(person));
+    if !options.yes {
+        confirm(&format!("Take {} off {}?", options.record, person.name_any()))?;
+    }
+    write(&api, person, &records).await?;
+    say(&format!(
+        "{}: {}. The next trusted response with {} makes a Person of its own",
+        person.name_any(),
+        listed(&records),
+        options.record
+    ));
+    Ok(())
+}
+
+async fn write(api: &Api<Person>, person: &Person, records: &[Record]) -> Result<(), Failure> {
+    let version = &person.metadata.resource_version;
+    let patch = json!({"metadata": {"resourceVersion": version}, "spec": {"records": records}});
+    ask("link the records", api.patch(&person.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+    Ok(())
+}
+
+/// The Person of that name, or with that record.
+fn find<'a>(people: &'a [Person], text: &str) -> Result<&'a Person, Failure> {
+    let mut found = people
+        .iter()
+        .filter(|person| person.name_any() == text || person.spec.records.iter().any(|record| words(record) == text));
+    match (found.next(), found.next()) {
+        (Some(person), None) => Ok(person),
+        (None, _) => Err(Failure::Refused(format!("there is no Person {text}, and none with an HR record {text}"))),
+        (Some(one), Some(two)) => Err(Failure::Refused(format!(
+            "both {} and {} have the HR record {text}: name the Person",
+            one.name_any(),
+            two.name_any()
+        ))),
+    }
+}
+
+/// The same, of the Person that goes. Where a merge stopped half-way, both have its records.
+fn find_other<'a>(people: &'a [Person], text: &str, stays: &str) -> Result<&'a Person, Failure> {
+    let others: Vec<_> = people.iter().filter(|person| person.name_any() != stays).cloned().collect();
+    let name = find(&others, text)?.name_any();
+    find(people, &name)
+}
+
+/// All records of both.
+fn merged(person: &Person, other: &Person) -> Result<Vec<Record>, String> {
+    if person.uid() == other.uid() {
+        return Err(format!("both are {}: nothing to do", person.name_any()));
+    }
+    let mut records = person.spec.records.clone();
+    records.extend(other.spec.records.iter().filter(|record| !person.spec.records.contains(record)).cloned());
+    if records.len() > MAX_RECORDS {
+        return Err(format!("together they have {} HR records, and a Person has at most {MAX_RECORDS}", records.len()));
+    }
+    Ok(records)
+}
+
+/// All records of a Person but one.
+fn without(person: &Person, text: &str) -> Result<Vec<Record>, String> {
+    let records = &person.spec.records;
+    if records.first().is_some_and(|first| words(first) == text) {
+        return Err(format!("{text} is the record that {} is named after: split off the others", person.name_any()));
+    }
+    let kept: Vec<_> = records.iter().filter(|record| words(record) != text).cloned().collect();
+    if kept.len() == records.len() {
+        return Err(format!("{} has no HR record {text}; it has {}", person.name_any(), listed(records)));
+    }
+    Ok(kept)
+}
+
+/// Whether a Revocation of a Person has not ended.
+fn is_open(revocation: &Revocation, person: &Person) -> bool {
+    let phase = revocation.status.as_ref().and_then(|status| status.phase);
+    Some(&revocation.spec.person_uid) == person.metadata.uid.as_ref()
+        && !phase.is_some_and(crate::api::revocation::Phase::ended)
+}
+
+fn words(record: &Record) -> String {
+    format!("{}/{}", record.connection, record.id)
+}
+
+fn listed(records: &[Record]) -> String {
+    records.iter().map(|record| plain(&words(record))).collect::<Vec<_>>().join(", ")
+}
+
+/// `p-7: hq/7, Ada Example, Active (active, no last day)`, for the terminal of whoever decides.
+fn shown(person: &Person) -> String {
+    let status = person.status.as_ref();
+    let name = status.and_then(|status| status.profile.as_ref()?.display_name.clone()).unwrap_or_default();
+    let state = status.and_then(|status| status.employment.as_ref());
+    let state = state.map_or_else(|| "nothing is known yet".to_owned(), |state| state.message.clone());
+    format!("{}: {}, {}: {}", person.name_any(), listed(&person.spec.records), plain(&name), plain(&state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(name: &str, records: &[&str]) -> Person {
+        let records: Vec<_> = records.iter().map(|id| json!({"connection": "hq", "id": id})).collect();
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "uid": format!("uid-{name}")}, "spec": {"records": records},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_person_is_found_by_name_and_by_record_and_never_guessed() {
+        let people = [person("p-a", &["1", "2"]), person("p-b", &["3"]), person("p-c", &["2"])];
+        for (text, expected) in
+            [("p-b", Some("p-b")), ("hq/3", Some("p-b")), ("hq/1", Some("p-a")), ("hq/2", None), ("hq/9", None)]
+        {
+            assert_eq!(find(&people, text).ok().map(ResourceExt::name_any).as_deref(), expected, "{text}");
+        }
+        assert_eq!(find_other(&people, "hq/2", "p-a").unwrap().name_any(), "p-c", "what a merge left half done");
+    }
+
+    #[test]
+    fn two_become_one_with_the_records_of_both_each_once() {
+        let ids = |records: Vec<Record>| records.into_iter().map(|record| record.id).collect::<Vec<_>>();
+        assert_eq!(ids(merged(&person("p-a", &["1", "2"]), &person("p-b", &["2", "3"])).unwrap()), ["1", "2", "3"]);
+        assert!(merged(&person("p-a", &["1"]), &person("p-a", &["1"])).is_err(), "one and the same");
+        let many = person("p-m", &["1", "2", "3", "4", "5", "6", "7", "8"]);
+        assert!(merged(&person("p-a", &["9"]), &many).is_err(), "too many");
+        assert_eq!(ids(without(&person("p-a", &["1", "2"]), "hq/2").unwrap()), ["1"]);
+        assert!(without(&person("p-a", &["1", "2"]), "hq/1").is_err(), "the one it is named after");
+        assert!(without(&person("p-a", &["1", "2"]), "hq/9").is_err(), "none of theirs");
+    }
+
+    #[test]
+    fn a_person_whose_revocation_has_not_ended_is_not_deleted() {
+        for (uid, phase, expected) in [
+            ("uid-p-b", Some("Held"), true),
+            ("uid-p-b", None, true),
+            ("uid-p-b", Some("Revoked"), false),
+            ("uid-p-a", Some("Held"), false),
+        ] {
+            let revocation = serde_json::from_value(json!({
+                "metadata": {"name": "p-b-cut"},
+                "spec": {"person": "p-b", "personUid": uid, "policy": "everyone", "trigger": "Termination",
+                    "operation": "Cut", "due": "2026-03-01T00:00:00Z", "reason": "left"},
+                "status": {"phase": phase},
+            }))
+            .unwrap();
+            assert_eq!(is_open(&revocation, &person("p-b", &["3"])), expected, "{uid} {phase:?}");
+        }
+    }
+}
