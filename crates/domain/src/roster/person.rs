@@ -100,12 +100,11 @@ fn showing(
         employments.iter().any(|one| statement.is_of(&one.record) && one.state.why == Why::Conflict)
     };
     let theirs = || statements.iter().filter(|statement| !conflicting(statement));
-    let shown = theirs().find(|statement| statement.is_of(decides)).or_else(|| {
-        let named = |employment: &&Employment| employment.missing_since.is_none();
-        let only_this =
-            before.is_none_or(|before| !before.employments.iter().any(|one| one.record == *decides && named(&one)));
-        theirs().next().filter(|_| only_this)
-    });
+    // Where nothing is said of the record that decides, and it is not missing either, what is shown stays.
+    let kept = before.is_some_and(|before| before.employments.iter().any(|one| one.record == *decides))
+        && employments.iter().any(|one| one.record == *decides && one.missing_since.is_none());
+    let of_others = || theirs().next().filter(|_| !kept);
+    let shown = theirs().find(|statement| statement.is_of(decides)).or_else(of_others);
     let known = before.map(|before| before.aliases.clone()).unwrap_or_default();
     let aliases = theirs().fold(known, |known, stated| {
         aliases(known, stated.employee, (whose.rules.usernames)(stated.connection, stated.employee))
