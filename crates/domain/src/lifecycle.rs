@@ -228,7 +228,7 @@ impl Why {
             Self::NextFollows => "active, and the next employment follows",
             Self::Between => "between two employments; the next one begins within three days of the last day",
             Self::NotNamed => {
-                "spec.records has a record that no trusted response has named; correct it, or wait for the response that does"
+                "spec.records has a record that no trusted response of the policy's connections has named; correct it, add its connection, or wait"
             }
             Self::OtherSourceStale => {
                 "ended, but another connection of the policy has no recent trusted response, and might say otherwise; see the connections"

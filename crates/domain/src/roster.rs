@@ -227,6 +227,8 @@ impl Baseline {
 pub struct Rules<'a> {
     /// Namespace of the people.
     pub namespace: &'a str,
+    /// Whether the policy reads a connection. Nothing can be told of a record of another one.
+    pub reads: &'a dyn Fn(&str) -> bool,
     /// Whether a Person that another policy manages links a record, by connection and id.
     pub elsewhere: &'a dyn Fn(&str, &HrId) -> bool,
     /// Name of the policy.

@@ -145,17 +145,21 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     }
 }
 
-/// The Persons this policy manages: those whose first record is of one of its connections, the oldest first. Of two that
-/// link one record the older has it.
+/// The Persons this policy manages, the oldest first. Of two that link one record the older has it.
 fn ours(view: &GateInputs) -> Vec<&Arc<Person>> {
     let mut ours: Vec<_> = view.people.iter().filter(|person| manages(view, person)).collect();
     ours.sort_by_key(|person| (person.metadata.creation_timestamp.as_ref().map(|made| made.0), person.name_any()));
     ours
 }
 
+/// Whether the first record that any policy reads is read by this one.
 fn manages(view: &GateInputs, person: &Person) -> bool {
-    let first = person.spec.records.first();
-    first.is_some_and(|record| view.settings.connections.contains(&record.connection))
+    let Settings { connections, elsewhere, .. } = &view.settings;
+    let ours = person.spec.records.iter().find_map(|record| {
+        let ours = connections.contains(&record.connection);
+        (ours || elsewhere.contains(&record.connection)).then_some(ours)
+    });
+    ours == Some(true)
 }
 
 /// What a connection says, and what of it is looked at.
@@ -214,6 +218,7 @@ fn plan(view: &GateInputs, ours: &[&Arc<Person>], answers: &[Answered<'_>], now:
         others.map(|record| (record.connection.as_str(), record.id.as_str())).collect();
     let rules = Rules {
         namespace: &view.namespace,
+        reads: &|connection| view.settings.connections.iter().any(|name| name == connection),
         elsewhere: &|connection, id| elsewhere.contains(&(connection, id.0.as_str())),
         policy: &view.policy,
         policy_uid: &view.policy_uid,

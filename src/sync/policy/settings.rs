@@ -14,6 +14,8 @@ use domain::timezone::Zones;
 pub struct Settings {
     /// Names of its connections.
     pub connections: Vec<String>,
+    /// Connections that other policies read.
+    pub elsewhere: Vec<String>,
     /// Which people it manages.
     pub scope: Scope,
     /// Its time zones.
@@ -35,7 +37,7 @@ impl Settings {
         let scope = convert::scope(&spec.scope);
         let scope = scope.map_err(|refused| Fault::Stalled(format!("spec.scope.expression: {refused}")))?;
         let usernames = Usernames::compile(&spec.identity.usernames)?;
-        Ok(Self { connections, scope, zones, usernames })
+        Ok(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames })
     }
 
     /// What stands in for a spec that cannot be followed, while no answer is taken over: last days that were announced,
@@ -49,7 +51,7 @@ impl Settings {
         let zones = zones.or_else(|_| Zones::new("UTC", &BTreeMap::new())).ok()?;
         let scope = convert::scope(&spec.scope).or_else(|_| convert::scope(&policy::Scope::default())).ok()?;
         let usernames = Usernames::compile(&[]).ok()?;
-        Some(Self { connections, scope, zones, usernames })
+        Some(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames })
     }
 }
 
@@ -68,6 +70,11 @@ fn connections(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<Vec<String>, F
         }
     }
     Ok(connections)
+}
+
+fn elsewhere(policy: &SyncPolicy, all: &[SyncPolicy]) -> Vec<String> {
+    let others = all.iter().filter(|other| other.metadata.name != policy.metadata.name);
+    others.flat_map(|other| &other.spec.connections).map(|connection| connection.name.clone()).collect()
 }
 
 fn rules(policy: &SyncPolicy, connection: &str) -> bool {

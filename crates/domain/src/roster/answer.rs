@@ -80,6 +80,7 @@ fn slots<'a>(
         let (name, records) = (Cow::Borrowed(person.name.as_str()), Cow::Borrowed(person.records.as_slice()));
         slots.push(Slot { known: Some(person), name, records, answers, named: Vec::new() });
     }
+    let taken: HashSet<&str> = known.iter().map(|person| person.name.as_str()).collect();
     for (number, answer) in answers.iter().enumerate() {
         for employee in answer.employees {
             if (rules.elsewhere)(answer.connection, &employee.id) {
@@ -88,7 +89,7 @@ fn slots<'a>(
             let position = *index.entry((answer.connection, &employee.id)).or_insert(slots.len());
             if position == slots.len() {
                 let record = RecordKey { connection: answer.connection.into(), id: employee.id.clone() };
-                let name = Cow::Owned(person_name(rules.namespace, answer.connection, &employee.id));
+                let name = Cow::Owned(free_name(&taken, rules.namespace, answer.connection, &employee.id));
                 let records = Cow::Owned(vec![record]);
                 slots.push(Slot { known: None, name, records, answers, named: Vec::with_capacity(1) });
             }
@@ -98,6 +99,15 @@ fn slots<'a>(
         }
     }
     (slots, index)
+}
+
+/// The name of a new Person. One that stands has it already if the record that it was made for was taken off it.
+fn free_name(taken: &HashSet<&str>, namespace: &str, connection: &str, id: &HrId) -> String {
+    let mut name = person_name(namespace, connection, id);
+    while taken.contains(name.as_str()) {
+        name = person_name(&name, connection, id);
+    }
+    name
 }
 
 fn sight(

@@ -46,6 +46,9 @@ pub(super) fn next(
     let mut employments = Vec::with_capacity(slot.records.len());
     let mut days = Vec::with_capacity(slot.records.len());
     for record in slot.records.iter() {
+        if !(whose.rules.reads)(&record.connection) {
+            continue;
+        }
         let known = before.and_then(|before| before.employments.iter().find(|known| known.record == *record));
         let stated = statements.iter().find(|statement| statement.is_of(record));
         let (employment, day) = match (stated, known) {

@@ -75,6 +75,8 @@ struct ClusterInventory {
     owned: Option<BTreeSet<&'static str>>,
     /// Whether every record is another policy's.
     elsewhere: bool,
+    /// A connection that the policy does not read.
+    unread: &'static str,
     /// Whether a connection has said nothing for too long.
     stale: bool,
 }
@@ -92,6 +94,7 @@ impl ClusterInventory {
             owned: None,
             elsewhere: false,
             stale: false,
+            unread: "",
         }
     }
 
@@ -118,6 +121,7 @@ impl ClusterInventory {
         let owns = |key: &str| self.owned.iter().any(|owned| owned.contains(key));
         let rules = Rules {
             namespace: "rollcall",
+            reads: &|connection| connection != self.unread,
             elsewhere: &|_, _| self.elsewhere,
             policy: self.policy,
             policy_uid: "uid-1",

@@ -173,6 +173,24 @@ fn persons_of_other_connections_are_left_alone_and_of_two_that_link_one_record_t
 }
 
 #[test]
+fn a_person_is_managed_by_the_policy_of_the_first_record_that_any_policy_reads() {
+    for (elsewhere, records, expected) in [
+        (vec![], ["hq", "okta"], true),
+        (vec![], ["gone", "hq"], true),
+        (vec!["okta"], ["hq", "okta"], true),
+        (vec!["okta"], ["okta", "hq"], false),
+        (vec![], ["gone", "okta"], false),
+    ] {
+        let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
+        cluster.0.settings.elsewhere = elsewhere.iter().map(ToString::to_string).collect();
+        let records = records.map(|connection| serde_json::json!({"connection": connection, "id": "1"}));
+        let person = serde_json::json!({"metadata": {"name": "p-1"}, "spec": {"records": records}});
+        let person: Person = serde_json::from_value(person).unwrap();
+        assert_eq!(manages(&cluster.0, &person), expected, "{elsewhere:?} {records:?}");
+    }
+}
+
+#[test]
 fn a_person_deleted_is_made_again_by_the_next_answer_that_names_them_and_by_nothing_else() {
     let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
     cluster.0.people.clear();

@@ -301,6 +301,31 @@ fn nobody_becomes_a_leaver_while_another_connection_is_stale_but_on_an_announced
     assert_eq!(announced.state(), (State::Terminated, Why::LastDayPassed));
 }
 
+#[test]
+fn a_record_of_a_connection_that_the_policy_no_longer_reads_holds_its_human() {
+    let mut ada = Company::of(contract(), Some(employee("7")));
+    ada.look(noon());
+    ada.world.unread = "hq";
+    ada.look(noon() + SignedDuration::from_hours(1));
+    assert_eq!(ada.state(), (State::Active, Why::Active), "the contract goes on");
+    ada.contractors = vec![contract().terminated()];
+    ada.look(noon() + SignedDuration::from_hours(2));
+    assert_eq!(ada.state(), (State::Unknown, Why::NotNamed));
+}
+
+#[test]
+fn a_record_that_is_taken_off_the_person_it_gave_its_name_to_gets_a_person_of_another_name() {
+    let mut world = ClusterInventory::with(&people(7..=8));
+    let seven = world.known.get_mut(&HrId("7".into())).unwrap();
+    seven.records = vec![RecordKey { connection: "hq".into(), id: HrId("9".into()) }];
+    let name = seven.name.clone();
+    let plan = world.plan(Some(&people(7..=9)), noon());
+    let new = plan.changes.iter().find(|change| id_of(change).0 == "7").expect("a Person for 7");
+    assert_ne!(new.name, name);
+    let again = world.plan(Some(&people(7..=9)), noon());
+    assert_eq!(again.changes, plan.changes, "the same name each time");
+}
+
 // ---- Whatever comes ------------------------------------------------------------------------------------------------
 
 /// What an answer says of one record on one day; dates are days from then.
