@@ -66,17 +66,30 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 async fn stop(api: &Api<ConfigMap>, reason: &str) -> Result<(), Failure> {
     let data = json!({"data": {names::STOP_REASON: reason, names::STOP_LIFTS: null}});
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    match ask("write the stop", api.patch(names::STOP, &params, &Patch::Merge(data))).await {
-        Err(Failure::Server { code: 404, .. }) => create(api, &[(names::STOP_REASON, reason)]).await,
-        other => other.map(drop),
+    let data = Patch::Merge(data);
+    match ask("write the stop", api.patch(names::STOP, &params, &data)).await {
+        Err(Failure::Server { code: 404, .. }) => {}
+        other => return other.map(drop),
+    }
+    match create(api, &[(names::STOP_REASON, reason)]).await {
+        // Control made it in between, at its first start.
+        Err(Failure::Server { code: 409, .. }) => {
+            ask("write the stop", api.patch(names::STOP, &params, &data)).await.map(drop)
+        }
+        other => other,
     }
 }
 
 /// Lifts the stop that stands; whether there was one.
 async fn lift(api: &Api<ConfigMap>) -> Result<bool, Failure> {
     let Some(stop) = ask("read the stop", api.get_opt(names::STOP)).await? else {
-        create(api, &[(names::STOP_REASON, ""), (names::STOP_LIFTS, names::STOP_ABSENT)]).await?;
-        return Ok(true);
+        return match create(api, &[(names::STOP_REASON, ""), (names::STOP_LIFTS, names::STOP_ABSENT)]).await {
+            // Control made it in between, at its first start, and nothing is stopped. Whoever stopped it in between is asked.
+            Err(Failure::Server { code: 409, .. }) => {
+                Err(Failure::Refused("the ConfigMap of the stop was created in between; run this again".to_owned()))
+            }
+            other => other.map(|()| true),
+        };
     };
     let reason = stop.data.as_ref().and_then(|data| data.get(names::STOP_REASON));
     if reason.is_none_or(|reason| reason.trim().is_empty()) {
@@ -106,10 +119,31 @@ async fn create(api: &Api<ConfigMap>, data: &[(&str, &str)]) -> Result<(), Failu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kube::scenario::{Scenario, on};
 
     #[test]
     fn lifting_names_the_very_stop_that_is_lifted() {
         let lifts = json!({"metadata": {"resourceVersion": "17"}, "data": {"reason": "", "lifts": "17"}});
         assert_eq!(lifted("17"), lifts);
+    }
+
+    #[tokio::test]
+    async fn a_stop_is_set_although_control_makes_the_config_map_in_between() {
+        let stops = "/api/v1/namespaces/rollcall/configmaps";
+        let written = || {
+            on(&format!("PATCH {stops}/rollcall-stop?fieldManager=kubectl-rollcall"))
+                .sends(json!({"data": {"reason": "why", "lifts": null}}))
+        };
+        let made = || on(&format!("POST {stops}?fieldManager=kubectl-rollcall"));
+        let is_there = json!({"metadata": {"name": "rollcall-stop"}});
+        for scenario in [
+            Scenario::default().then(written().answers(is_there.clone())),
+            Scenario::default().then(written().fails(404)).then(made().answers(is_there.clone())),
+            Scenario::default().then(written().fails(404)).then(made().fails(409)).then(written().answers(is_there)),
+        ] {
+            let api = Api::namespaced(scenario.client(), "rollcall");
+            stop(&api, "why").await.unwrap();
+            scenario.is_over();
+        }
     }
 }
