@@ -18,6 +18,9 @@ use crate::api::names;
 /// Field manager of what a human writes here.
 const MANAGER: &str = "kubectl-rollcall";
 
+/// What is done where the ConfigMap is not there.
+const CREATE: &str = "create the ConfigMap of the stop";
+
 /// Options of `rollcall stop`.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -80,16 +83,18 @@ async fn stop(api: &Api<ConfigMap>, reason: &str) -> Result<(), Failure> {
     }
 }
 
-/// Lifts the stop that stands; whether there was one.
+/// Lifts the stop that stands; whether there was one. Where control made the ConfigMap in between, it looks again.
 async fn lift(api: &Api<ConfigMap>) -> Result<bool, Failure> {
+    match lift_what_stands(api).await {
+        Err(Failure::Server { code: 409, doing: CREATE, .. }) => lift_what_stands(api).await,
+        other => other,
+    }
+}
+
+async fn lift_what_stands(api: &Api<ConfigMap>) -> Result<bool, Failure> {
     let Some(stop) = ask("read the stop", api.get_opt(names::STOP)).await? else {
-        return match create(api, &[(names::STOP_REASON, ""), (names::STOP_LIFTS, names::STOP_ABSENT)]).await {
-            // Control made it in between, at its first start, and nothing is stopped. Whoever stopped it in between is asked.
-            Err(Failure::Server { code: 409, .. }) => {
-                Err(Failure::Refused("the ConfigMap of the stop was created in between; run this again".to_owned()))
-            }
-            other => other.map(|()| true),
-        };
+        create(api, &[(names::STOP_REASON, ""), (names::STOP_LIFTS, names::STOP_ABSENT)]).await?;
+        return Ok(true);
     };
     let reason = stop.data.as_ref().and_then(|data| data.get(names::STOP_REASON));
     if reason.is_none_or(|reason| reason.trim().is_empty()) {
@@ -113,7 +118,7 @@ async fn create(api: &Api<ConfigMap>, data: &[(&str, &str)]) -> Result<(), Failu
         ..ConfigMap::default()
     };
     let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-    ask("create the ConfigMap of the stop", api.create(&params, &stop)).await.map(drop)
+    ask(CREATE, api.create(&params, &stop)).await.map(drop)
 }
 
 #[cfg(test)]
