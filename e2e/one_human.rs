@@ -31,9 +31,10 @@ async fn a_contractor_who_is_hired_across_two_connections_works_on_until_both_ha
     let apps = rollcall.target("apps");
     let _running = rollcall.run().await;
     let others = || rollcall.people().active_people(101..111);
-    let hired = |start: Date| rollcall.staff(1..11).person("7").hired(&start.to_string());
+    let employed = |start: Date| rollcall.staff(1..11).person("7").hired(&start.to_string());
+    let hired = |start: Date| employed(start).email(&rollcall.address("seven"));
     let soon = today().saturating_add(2.days());
-    rollcall.file(&hired(soon).csv()).await;
+    rollcall.file(&employed(soon).csv()).await;
     rollcall.connect(json!({})).await;
     let contractors = rollcall.connect_more(&others()).await;
     rollcall.policy(json!({"connections": [{"name": rollcall.connection}, {"name": contractors}]})).await;
@@ -41,9 +42,10 @@ async fn a_contractor_who_is_hired_across_two_connections_works_on_until_both_ha
     rollcall.account("apps", "by-contract", Some(&format!("id:{contractors}/107"))).await;
     rollcall.account_of("7", "apps", "by-employment").await;
     rollcall.account("apps", "by-address", Some(&rollcall.address("107"))).await;
+    rollcall.account("apps", "by-former-address", Some(&rollcall.address("7"))).await;
     rollcall.bind_users("apps", "contractors", std::slice::from_ref(&user)).await;
     let mut tokens = Vec::new();
-    for account in ["by-contract", "by-employment", "by-address"] {
+    for account in ["by-contract", "by-employment", "by-address", "by-former-address"] {
         tokens.push((account, mint_unbound(&rollcall.admin, &apps, account).await));
     }
     let works_on = |when: &'static str| {
@@ -57,6 +59,7 @@ async fn a_contractor_who_is_hired_across_two_connections_works_on_until_both_ha
     };
 
     rollcall.learn_more(&others()).await;
+    rollcall.learn(&employed(soon)).await;
     rollcall.learn(&hired(soon)).await;
     rollcall.succeeds(&["merge", &format!("{contractors}/107"), &format!("{}/7", rollcall.connection), "--yes"]);
     becomes(&rollcall, "107", State::Active, "Active").await;

@@ -3,6 +3,8 @@
 //! Two Persons are never made one by themselves. A Person has left when all of its records have ended, so a record too
 //! many keeps a leaver's access, and a record too few ends it too early: an admission policy asks for the verb `link`.
 
+use std::time::Duration;
+
 use crate::kube::named::Api;
 use clap::Args;
 use kube::ResourceExt;
@@ -17,6 +19,9 @@ use crate::api::{Person, Revocation};
 
 /// Most records of a Person.
 const MAX_RECORDS: usize = 8;
+/// How often, and how many times, it is looked whether sync has taken a merge over.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+const LOOKS: u32 = 60;
 
 /// Options of `rollcall merge`.
 #[derive(Debug, Args)]
@@ -46,7 +51,8 @@ pub struct Split {
 
 /// Makes one Person of two.
 ///
-/// # Flow          read, show, ask; link the other's records to the Person that stays; delete the other
+/// # Flow          read, show, ask; link the other's records to the Person that stays; wait until sync has taken over what the
+///                 other was known by; delete the other
 /// # Guarantees    nothing is linked over a Person that changed since it was shown; a Person with a Revocation that has not
 ///                 ended is not deleted; doing it again after it stopped half-way ends it
 /// # Assumptions   the policies of the chart are installed
@@ -81,6 +87,7 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
         ))?;
     }
     write(&api, person, &records).await?;
+    taken_over(&api, person, other).await?;
     let exactly = Preconditions { uid: other.uid(), resource_version: None };
     let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
     ask("delete the other Person; run this again", api.delete(&other.name_any(), &params)).await?;
@@ -113,6 +120,22 @@ pub async fn split(options: &Split) -> Result<(), Failure> {
         options.record
     ));
     Ok(())
+}
+
+/// Waits until sync knows the Person that stays by everything that the other is known by.
+async fn taken_over(api: &Api<Person>, person: &Person, other: &Person) -> Result<(), Failure> {
+    let aliases = |person: &Person| person.status.as_ref().map(|status| status.aliases.clone()).unwrap_or_default();
+    for _ in 0..LOOKS {
+        let now = aliases(&ask("read the Person", api.get(&person.name_any())).await?);
+        if aliases(other).iter().all(|alias| now.contains(alias)) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    Err(Failure::Refused(format!(
+        "sync has not yet taken over the addresses and user names of {}: see `kubectl get syncpolicies`, then run this again",
+        other.name_any()
+    )))
 }
 
 async fn write(api: &Api<Person>, person: &Person, records: &[Record]) -> Result<(), Failure> {

@@ -29,6 +29,10 @@ pub(super) struct Slot<'a> {
     name: Cow<'a, str>,
     pub(super) records: Cow<'a, [RecordKey]>,
     answers: &'a [TrustedResponse<'a>],
+    /// Persons all of whose records this one links: a human says that they are one, and is about to delete them.
+    pub(super) absorbed: Vec<&'a KnownPerson>,
+    /// This is such a Person itself: it is left as it is.
+    goes: bool,
     /// By the position of the answer.
     named: Vec<(usize, &'a Employee)>,
 }
@@ -73,13 +77,27 @@ fn slots<'a>(
 ) -> (Vec<Slot<'a>>, HashMap<(&'a str, &'a HrId), usize>) {
     let mut slots: Vec<Slot<'a>> = Vec::with_capacity(known.len());
     let mut index: HashMap<(&str, &HrId), usize> = HashMap::with_capacity(known.len());
-    for (position, person) in known.iter().enumerate() {
-        for record in &person.records {
-            index.entry((&record.connection, &record.id)).or_insert(position);
-        }
+    for person in known {
         let (name, records) = (Cow::Borrowed(person.name.as_str()), Cow::Borrowed(person.records.as_slice()));
-        slots.push(Slot { known: Some(person), name, records, answers, named: Vec::new() });
+        slots.push(Slot {
+            known: Some(person),
+            name,
+            records,
+            answers,
+            absorbed: Vec::new(),
+            goes: false,
+            named: Vec::new(),
+        });
     }
+    // A record that two link is the one's with more of them, which a human linked; of equals the first one's.
+    for of_several in [true, false] {
+        for (position, person) in known.iter().enumerate().filter(|(_, one)| (one.records.len() > 1) == of_several) {
+            for record in &person.records {
+                index.entry((&record.connection, &record.id)).or_insert(position);
+            }
+        }
+    }
+    absorb(&mut slots, known, &index);
     let taken: HashSet<&str> = known.iter().map(|person| person.name.as_str()).collect();
     for (number, answer) in answers.iter().enumerate() {
         for employee in answer.employees {
@@ -91,7 +109,8 @@ fn slots<'a>(
                 let record = RecordKey { connection: answer.connection.into(), id: employee.id.clone() };
                 let name = Cow::Owned(free_name(&taken, rules.namespace, answer.connection, &employee.id));
                 let records = Cow::Owned(vec![record]);
-                slots.push(Slot { known: None, name, records, answers, named: Vec::with_capacity(1) });
+                let named = Vec::with_capacity(1);
+                slots.push(Slot { known: None, name, records, answers, absorbed: Vec::new(), goes: false, named });
             }
             if let Some(slot) = slots.get_mut(position) {
                 slot.named.push((number, employee));
@@ -99,6 +118,18 @@ fn slots<'a>(
         }
     }
     (slots, index)
+}
+
+/// Notes Persons all of whose records another one links, with that one.
+fn absorb<'a>(slots: &mut [Slot<'a>], known: &'a [KnownPerson], index: &HashMap<(&'a str, &'a HrId), usize>) {
+    for (position, person) in known.iter().enumerate() {
+        let has = |record: &RecordKey| index.get(&(&*record.connection, &record.id)).copied();
+        let first = person.records.first().and_then(has).filter(|first| *first != position);
+        let all = |by: usize| person.records.iter().all(|record| has(record) == Some(by));
+        let Some(by) = first.filter(|by| all(*by)) else { continue };
+        slots.get_mut(by).into_iter().for_each(|slot| slot.absorbed.push(person));
+        slots.get_mut(position).into_iter().for_each(|slot| slot.goes = true);
+    }
 }
 
 /// The name of a new Person. One that stands has it already if the record that it was made for was taken off it.
@@ -148,7 +179,7 @@ pub(super) fn drafts<'a>(
     let mut of_answer = OfAnswer::default();
     let mut drafts = Vec::with_capacity(slots.len());
     let (mut strangers, mut former) = (Vec::new(), Vec::new());
-    for slot in &slots {
+    for slot in slots.iter().filter(|slot| !slot.goes) {
         let mut statements = Vec::with_capacity(slot.named.len());
         for (number, employee) in &slot.named {
             let (Some(answer), Some(calendar), Some(managers)) =

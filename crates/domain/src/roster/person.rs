@@ -7,7 +7,7 @@ use super::answer::{Slot, Statement};
 use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
-use super::{Employment, LifecycleEvent, Profile, RecordKey, RosterEntry};
+use super::{Employment, KnownPerson, LifecycleEvent, Profile, RecordKey, RosterEntry};
 use crate::employee::{Employee, Text, Texts};
 use crate::lifecycle::{State, Why};
 use crate::ownership::comparable;
@@ -79,7 +79,8 @@ pub(super) fn next(
         .filter_map(|(one, day)| day.next_turn(one.employment))
         .filter(|turn| *turn > whose.now)
         .min();
-    let (profile, aliases) = showing(before, statements, &employments, &decides, whose);
+    let known = known_aliases(before, &slot.absorbed);
+    let (profile, aliases) = showing(before, known, statements, &employments, &decides, whose);
     let policy = whose.rules.policy.to_owned();
     let after = RosterEntry { policy, employments, employment, aliases, profile };
     let event = event(before, &after, &decides);
@@ -90,10 +91,22 @@ fn same_records(before: &[Employment], after: &[Employment]) -> bool {
     before.len() == after.len() && before.iter().zip(after).all(|(before, after)| before.record == after.record)
 }
 
+/// What the person is known by already, and what the Persons were that become one with it.
+fn known_aliases(before: Option<&RosterEntry>, absorbed: &[&KnownPerson]) -> Vec<String> {
+    let mut known = before.map(|before| before.aliases.clone()).unwrap_or_default();
+    for alias in absorbed.iter().filter_map(|other| other.entry.as_ref()).flat_map(|entry| &entry.aliases) {
+        if !known.contains(alias) {
+            known.push(alias.clone());
+        }
+    }
+    known
+}
+
 /// What is kept for showing, of the record that decides where it is named, and everything they are known by. Nothing of
 /// another human is taken over: their address must not become this one's alias.
 fn showing(
     before: Option<&RosterEntry>,
+    known: Vec<String>,
     statements: &[Statement<'_>],
     employments: &[Employment],
     decides: &RecordKey,
@@ -108,7 +121,6 @@ fn showing(
         && employments.iter().any(|one| one.record == *decides && one.missing_since.is_none());
     let of_others = || theirs().next().filter(|_| !kept);
     let shown = theirs().find(|statement| statement.is_of(decides)).or_else(of_others);
-    let known = before.map(|before| before.aliases.clone()).unwrap_or_default();
     let aliases = theirs().fold(known, |known, stated| {
         aliases(known, stated.employee, (whose.rules.usernames)(stated.connection, stated.employee))
     });

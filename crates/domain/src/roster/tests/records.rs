@@ -327,3 +327,18 @@ fn a_record_that_is_taken_off_the_person_it_gave_its_name_to_gets_a_person_of_an
     let again = world.plan(Some(&people(7..=9)), noon());
     assert_eq!(again.changes, plan.changes, "the same name each time");
 }
+
+#[test]
+fn what_a_merged_person_was_known_by_is_taken_over_before_it_goes() {
+    let mut world = ClusterInventory::with(&people(7..=8));
+    world.poll(&[employee("7"), Employee { work_email: "new@example.com".into(), ..employee("8") }], noon());
+    let eight = world.known[&HrId("8".into())].clone();
+    world.link("7", "hq", "8");
+    let answer = [employee("7"), Employee { work_email: "newer@example.com".into(), ..employee("8") }];
+    let plan = world.poll(&answer, noon() + SignedDuration::from_hours(1));
+    assert_eq!(plan.changes.iter().map(|change| id_of(change).0.as_str()).collect::<Vec<_>>(), ["7"]);
+    for address in ["8@example.com", "new@example.com", "newer@example.com", "7@example.com"] {
+        assert!(world.entry("7").aliases.contains(&format!("email:{address}")), "{address}");
+    }
+    assert!(world.known[&HrId("8".into())].entry == eight.entry, "the one that goes is left as it is");
+}
