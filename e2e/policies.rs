@@ -14,7 +14,7 @@ use crate::support::objects::object;
 use crate::support::waiting::eventually;
 
 /// An installation with one Person.
-async fn guarded(story: &str, targets: &[(&str, Consent)]) -> Installation {
+pub async fn guarded(story: &str, targets: &[(&str, Consent)]) -> Installation {
     let rollcall = Installation::new(story, targets).await;
     make(
         &rollcall,
@@ -26,7 +26,7 @@ async fn guarded(story: &str, targets: &[(&str, Consent)]) -> Installation {
 }
 
 /// Makes something in the operator's namespace, as an admin.
-async fn make(rollcall: &Installation, what: Resource, body: Value) {
+pub async fn make(rollcall: &Installation, what: Resource, body: Value) {
     let (group, version, kind, plural) = what;
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
     let mut body = body;
@@ -186,8 +186,8 @@ async fn a_hold_is_a_humans() {
         &rollcall.namespace,
         vec![
             ("sync", "makes a held Person", PEOPLE, Create(held("p-9")), "policy"),
-            ("sync", "sets a hold", PEOPLE, Change("p-7", json!({"spec": {"hold": hold}})), "rbac"),
-            ("sync", "lifts a hold", PEOPLE, Change("p-8", json!({"spec": {"hold": null}})), "rbac"),
+            ("sync", "sets a hold", PEOPLE, Change("p-7", json!({"spec": {"hold": hold}})), "policy"),
+            ("sync", "lifts a hold", PEOPLE, Change("p-8", json!({"spec": {"hold": null}})), "policy"),
             ("sync", "writes a held Person's status", PEOPLE, Status("p-8", json!({"policy": "x"})), "none"),
             ("sync", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),
             ("control", "lifts a hold", PEOPLE, Change("p-8", json!({"spec": {"hold": null}})), "rbac"),
@@ -223,6 +223,7 @@ async fn which_records_are_one_humans_is_said_by_sync_and_by_those_who_may_link(
     let of = |ids: &[&str]| ids.iter().map(|id| json!({"connection": "hq", "id": id})).collect::<Vec<_>>();
     let person = |name: &str| json!({"metadata": {"name": name}, "spec": {"records": of(&["9"])}});
     let linked = || json!({"spec": {"records": of(&["7", "9"])}});
+    let of_other = |ids: &[&str]| json!({"spec": {"records": of(ids)}});
     let labelled = json!({"metadata": {"labels": {"a": "b"}}});
     eventually("the roles are bound", || async {
         let (layer, _) =
@@ -240,6 +241,13 @@ async fn which_records_are_one_humans_is_said_by_sync_and_by_those_who_may_link(
             ("revoke", "makes a Person", PEOPLE, Create(person("p-9")), "rbac"),
             (&ours, "links a record, although it may", PEOPLE, Change("p-7", linked()), "policy"),
             ("sync", "makes a Person", PEOPLE, Create(person("p-9")), "none"),
+            ("sync", "adds a record that matches", PEOPLE, Change("p-7", linked()), "none"),
+            ("sync", "puts another record first", PEOPLE, Change("p-7", of_other(&["9", "7"])), "policy"),
+            ("sync", "takes the record away", PEOPLE, Change("p-7", of_other(&["9"])), "policy"),
+            ("sync", "tells records apart", PEOPLE, Change("p-7", json!({"spec": {"apart": of(&["9"])}})), "policy"),
+            ("sync", "labels a Person", PEOPLE, Change("p-7", labelled.clone()), "policy"),
+            ("editor", "tells records apart", PEOPLE, Change("p-7", json!({"spec": {"apart": of(&["9"])}})), "policy"),
+            ("linker", "tells records apart", PEOPLE, Change("p-7", json!({"spec": {"apart": of(&["9"])}})), "none"),
             ("linker", "links a record", PEOPLE, Change("p-7", linked()), "none"),
             ("linker", "takes it away", PEOPLE, Change("p-7", json!({"spec": {"records": of(&["7"])}})), "none"),
             (

@@ -13,7 +13,7 @@ use crate::support::objects::{object, overlay};
 
 /// The layer that refused a call, and what it said; panics if none did.
 #[track_caller]
-fn refusal<T>(what: &str, answer: Result<T, kube::Error>) -> (&'static str, String) {
+pub fn refusal<T>(what: &str, answer: Result<T, kube::Error>) -> (&'static str, String) {
     match answer {
         Ok(_) => panic!("not refused: {what}"),
         Err(kube::Error::Api(status)) if status.message.contains("ValidatingAdmissionPolicy") => {

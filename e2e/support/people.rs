@@ -100,6 +100,12 @@ impl People {
         self.last(|row| row.department = name.to_owned())
     }
 
+    /// It is a record of the human whom another record calls by this id.
+    pub fn human(self, id: &str) -> Self {
+        let (name, email) = (full_name(id), address(id, &self.domain));
+        self.last(|row| (row.name, row.email) = (name, email))
+    }
+
     pub fn email(self, address: &str) -> Self {
         self.last(|row| row.email = address.to_owned())
     }

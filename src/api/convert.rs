@@ -23,13 +23,14 @@ pub fn person_facts(person: &Person) -> PersonFacts {
         .filter(|ended| person.spec.hold.is_none() && (!ended.baseline || access(person) != Access::Stands));
     let namespace = person.metadata.namespace.as_deref().unwrap_or_default();
     // By the connection alone, and by the one name that no other installation's connection has.
-    let records = person.spec.records.iter().flat_map(|Record { connection, id }| {
+    let called = |Record { connection, id }: &Record| {
         [connection.clone(), connection_of(namespace, connection)].map(|connection| (connection, id.clone()))
-    });
+    };
     PersonFacts {
         name: person.metadata.name.clone().unwrap_or_default(),
         uid: person.metadata.uid.clone().unwrap_or_default(),
-        records: records.collect(),
+        records: person.spec.records.iter().flat_map(called).collect(),
+        apart: person.spec.apart.iter().flat_map(called).collect(),
         aliases: status.map(|status| status.aliases.clone()).unwrap_or_default(),
         address: status.and_then(|status| status.profile.as_ref()?.work_email.clone()),
         left: ended.map(|employment| employment.seen.unwrap_or(employment.since)),

@@ -35,14 +35,48 @@ use domain::field::{self, Text, Texts};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PersonSpec {
-    /// The HR records of this person. The person has left when all of them have ended. Rollcall names the first; further
-    /// ones are linked by a human with the verb `link` on people: `kubectl rollcall merge`.
+    /// The HR records of this person. The person has left when all of them have ended. Rollcall names the first, and adds those
+    /// that match by the keys of the policy; others are linked by a human with the verb `link` on people: `kubectl rollcall merge`.
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other == one))").message("a record is linked twice; name each once"))]
     pub records: Vec<Record>,
+    /// HR records that are another human's, although something suggests that they are this one's: `kubectl rollcall apart`. Set by a
+    /// human with the verb `link`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub apart: Vec<Record>,
     /// Rollcall leaves this person's access alone until the given instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// A human's word that this person leaves, which goes before what HR says: `kubectl rollcall leave-now`. Set with the verb
+    /// `declare` on people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declared>,
+}
+
+/// A human's word that a person leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Declared {
+    /// Their last day of work, in their own time zone; without it, they leave at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_day: Option<Date>,
+    /// The reason; shown to whoever approves. Keep it short and free of personal details.
+    #[schemars(length(min = 1, max = 256))]
+    pub reason: String,
+    /// When the word ends, and what HR says counts again. If HR has not reported the exit by then, the person works here again.
+    pub until: Timestamp,
+    /// User name of whoever said so.
+    #[schemars(length(min = 1, max = 256))]
+    pub by: String,
+}
+
+impl PersonSpec {
+    /// Of somebody of whom no human said anything yet.
+    #[must_use]
+    pub const fn of(records: Vec<Record>) -> Self {
+        Self { records, apart: Vec::new(), hold: None, declared: None }
+    }
 }
 
 /// A record of an HR system.
@@ -86,7 +120,7 @@ pub struct PersonStatus {
     /// The state that follows today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employment: Option<EmploymentState>,
-    /// Every work address (`email:…`) and user name (`user:…`) ever known. An empty value in a response never removes one.
+    /// Every work address (`email:…`), user name (`user:…`) and, where the policy matches by it, employee number (`number:…`) ever known. An empty value in a response never removes one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub aliases: Vec<String>,
@@ -129,6 +163,12 @@ pub struct Employment {
     /// The last day that a trusted response announced while it was still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Date>,
+    /// The planned end of a fixed-term contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_end: Option<Date>,
+    /// Whether the reason of the termination means at once (`urgentReasons`); the reason itself is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
     /// When that day was first announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced_at: Option<Timestamp>,
@@ -138,7 +178,7 @@ pub struct Employment {
     /// Since when trusted responses no longer contain this record. This is not a termination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
-    /// The state that follows from this record alone, where the person has several.
+    /// The state that follows from this record alone, where it differs from that of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_itself: Option<EmploymentState>,
 }
@@ -158,8 +198,8 @@ pub struct EmploymentState {
     #[schemars(length(max = 64))]
     pub time_zone: String,
     /// The reason: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
-    /// `Terminated`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
-    /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `OtherSourceStale`, `Conflict`, or `Other`.
+    /// `Terminated`, `Urgent`, `Declared`, `ContractEnded`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
+    /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `NotMigrated`, `NoEmployment`, `OtherSourceStale`, `Conflict`, or `Other`.
     #[schemars(length(max = 64))]
     pub why: String,
     /// The same as a text for reading; it may change between versions.

@@ -8,9 +8,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::status::{Baseline, Coverage, Run, Scoped, SyncPolicyStatus, TakenOver};
+pub use self::status::{Baseline, Coverage, Doubt, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
-use super::{LocalRef, quantity};
+use super::quantity;
 use domain::employee::EmploymentType;
 
 /// Spec of a SyncPolicy: written by an admin or a GitOps pipeline, never by Rollcall.
@@ -45,7 +45,13 @@ pub struct SyncPolicySpec {
     /// several, name and address are shown as the first record says that is still in force.
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.name == one.name))").message("a connection is named twice; name each once"))]
-    pub connections: Vec<LocalRef>,
+    #[x_kube(validation = Rule::new("self.exists(one, !has(one.role) || one.role == 'Employment')").message("no connection has the role Employment: nothing would say who works here"))]
+    #[x_kube(validation = Rule::new("self.all(one, !has(one.migrates) || !self.exists(other, other.name == one.migrates.from))").message("migrates.from names a connection of this policy: take that one out of connections"))]
+    pub connections: Vec<Connection>,
+    /// How an HR record that no Person has yet is added to the Person of the same human. Without keys, that is never done
+    /// without a human: `kubectl rollcall merge`.
+    #[serde(default)]
+    pub matching: Matching,
     /// Which of the connection's people are managed; without it, all of them. Being out of scope ends nobody's access.
     #[serde(default)]
     pub scope: Scope,
@@ -66,6 +72,72 @@ pub struct SyncPolicySpec {
     /// How long what ended is kept.
     #[serde(default)]
     pub retention: Retention,
+}
+
+/// An HRConnection of a policy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// Name of the HRConnection.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// What its records say of people.
+    #[serde(default)]
+    pub role: Role,
+    /// The connection that this one takes the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrates: Option<Migration>,
+}
+
+/// What the records of a connection say of people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Role {
+    /// Who works here and who has left.
+    #[default]
+    Employment,
+    /// More about people who have a record of another connection, such as user names. Never that somebody has left, and nobody
+    /// gets a Person by them.
+    Corroborating,
+}
+
+/// A connection that was renamed, or an HR system that was replaced.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Migration {
+    /// Name of the connection before. It must not be one of the policy's any more, and may be deleted. Owner annotations with its ids
+    /// stay valid.
+    #[schemars(length(min = 1, max = 253))]
+    pub from: String,
+    /// Whether ids are the same as before: it is the same HR system under another name. Otherwise people are matched by
+    /// `matching.keys`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub same_ids: bool,
+}
+
+/// How an HR record is added to the Person of the same human: by keys, where exactly one human has them and the names agree.
+/// All other cases are listed in `status.doubts` for a human to decide.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.keys) || !('employeeNumber' in self.keys) || has(self.numberSpace)").message("matching.keys has employeeNumber: say in numberSpace in which numbers the connections count, such as acme; numbers of different spaces mean different people"))]
+#[serde(rename_all = "camelCase")]
+pub struct Matching {
+    /// The keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    pub keys: Vec<MatchKey>,
+    /// Name of the number space in which all connections of the policy give employee numbers: the same number is the same human.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
+    pub number_space: Option<String>,
+}
+
+/// What two HR records of one human have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum MatchKey {
+    /// The current work address, without case.
+    WorkEmail,
+    /// The employee number, without leading zeros.
+    EmployeeNumber,
 }
 
 /// Whether a policy acts.
@@ -155,23 +227,61 @@ pub struct TimeZones {
 }
 
 /// What happens when somebody leaves.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lifecycle {
     /// When an employment ends.
     #[serde(default)]
     pub termination: Termination,
+    /// The longest gap between the last day of an employment and the first day of the next that is no exit, in whole days.
+    #[serde(default = "three_bridged_days")]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_bridge())]
+    pub bridge_gap: String,
+    /// What the planned end of a fixed-term contract is, for people without another last day.
+    #[serde(default)]
+    pub contract_end: ContractEnd,
+}
+
+/// What the planned end of a fixed-term contract is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ContractEnd {
+    /// It ends nothing: HR systems learn of extensions late. `why` of the Person says `ContractEnded`.
+    #[default]
+    Hold,
+    /// It is the last day. Like any other one it must have been announced while it was still to come.
+    Terminate,
 }
 
 /// Access is revoked (`Cut`) with the first instant after the last day; recreated accounts are deleted (`Remove`) later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Termination {
+    /// When the last day of work is over, and access is revoked. Without it, with the first instant of the next day where the person is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Effective>,
     /// Time between `Cut` and `Remove`, such as `72h`; `0s` is at once. The `Cut` itself never waits for it.
     #[serde(default = "three_days")]
     #[schemars(length(max = quantity::LENGTH))]
     #[x_kube(validation = quantity::is_duration_or_zero())]
     pub remove_after: String,
+}
+
+/// When a last day of work is over; exactly one of both.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.at) != has(self.after)").message("write either at, such as 18:00, or after, such as 4h"))]
+#[serde(rename_all = "camelCase")]
+pub struct Effective {
+    /// A time of the last day itself, such as `18:00`, where the person is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')").message("write a time of day from 00:00 to 23:59, such as 18:00"))]
+    pub at: Option<String>,
+    /// A time after the midnight that ends the last day, `24h` at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = Rule::new("self.matches('^(([1-9]|1[0-9]|2[0-4])h|[1-5]?[0-9]m)$')").message("write minutes or hours, from 1m to 24h, such as 4h"))]
+    pub after: Option<String>,
 }
 
 /// How long what ended is kept.
@@ -251,6 +361,14 @@ pub struct Protected {
     pub namespaces: Vec<String>,
 }
 
+impl SyncPolicySpec {
+    /// The connections that say who works here and who has left.
+    pub fn employers(&self) -> impl Iterator<Item = &str> {
+        let employs = |one: &&Connection| one.role == Role::Employment;
+        self.connections.iter().filter(employs).map(|connection| connection.name.as_str())
+    }
+}
+
 impl SyncPolicy {
     /// Whether the baseline of exactly this spec is settled, and the Persons show it. Until then a leaver may
     /// still turn out to need approval, so nothing may be released.
@@ -269,6 +387,9 @@ fn four_hundred_days() -> String {
 }
 fn three_days() -> String {
     "72h".to_owned()
+}
+fn three_bridged_days() -> String {
+    "3d".to_owned()
 }
 fn one_day() -> String {
     "24h".to_owned()
@@ -289,9 +410,19 @@ impl Default for Retention {
     }
 }
 
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            termination: Termination::default(),
+            bridge_gap: three_bridged_days(),
+            contract_end: ContractEnd::default(),
+        }
+    }
+}
+
 impl Default for Termination {
     fn default() -> Self {
-        Self { remove_after: three_days() }
+        Self { effective: None, remove_after: three_days() }
     }
 }
 

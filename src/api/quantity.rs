@@ -2,6 +2,7 @@
 //!
 //! A rule, and not a pattern, says in the schema what may be written: its message says what to write instead.
 
+use jiff::civil::Time;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use kube::core::Rule;
 
@@ -29,6 +30,12 @@ pub fn is_duration_or_zero() -> Rule {
 pub fn is_retention() -> Rule {
     Rule::new("self.matches('^(3[0-9]|[4-9][0-9]|[1-9][0-9]{2,4})d$')")
         .message("write days, 30d at least, such as 400d")
+}
+
+/// The schema's rule of a gap in whole days, sixty at most.
+#[must_use]
+pub fn is_bridge() -> Rule {
+    Rule::new("self.matches('^([0-9]|[1-5][0-9]|60)d$')").message("write whole days from 0d to 60d, such as 3d")
 }
 
 /// The schema's rule of a percentage.
@@ -60,6 +67,25 @@ pub fn duration(field: &'static str, text: &str) -> Result<SignedDuration, Unrea
     if duration.is_negative() { Err(unreadable()) } else { Ok(duration) }
 }
 
+/// Reads `3d` as 3.
+///
+/// # Errors
+/// When the text is no whole number of days from 0 to 60.
+pub fn days(field: &'static str, text: &str) -> Result<i32, Unreadable> {
+    let days = text.strip_suffix('d').and_then(|digits| digits.parse().ok());
+    let unreadable = || Unreadable { field, text: text.to_owned(), expected: "a number of days from 0d to 60d" };
+    days.filter(|days| (0..=60).contains(days)).ok_or_else(unreadable)
+}
+
+/// Reads a time of day such as `18:00`.
+///
+/// # Errors
+/// When the text is no such time.
+pub fn time(field: &'static str, text: &str) -> Result<Time, Unreadable> {
+    let unreadable = || Unreadable { field, text: text.to_owned(), expected: "a time of day such as 18:00" };
+    Time::strptime("%H:%M", text).map_err(|_| unreadable())
+}
+
 /// Reads `10%` as 10.
 ///
 /// # Errors
@@ -84,6 +110,16 @@ mod tests {
         }
         for text in ["", "h", "-5m", "10", "1 year", "1mo"] {
             assert!(duration("f", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_and_times_read_as_written() {
+        assert_eq!(time("f", "18:30"), Ok(jiff::civil::time(18, 30, 0, 0)));
+        assert!(time("f", "24:00").is_err() && time("f", "6 pm").is_err());
+        assert_eq!((days("f", "0d"), days("f", "60d")), (Ok(0), Ok(60)));
+        for text in ["61d", "-1d", "3", "72h", ""] {
+            assert!(days("f", text).is_err(), "{text}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! `rollcall merge` and `rollcall split`: which HR records are one human's, where only a human can know.
+//! `rollcall merge`, `split` and `apart`: which HR records are one human's, and which are not, where only a human can know.
 //!
 //! Two Persons are never made one by themselves. A Person has left when all of its records have ended, so a record too
 //! many keeps a leaver's access, and a record too few ends it too early: an admission policy asks for the verb `link`.
@@ -19,6 +19,8 @@ use crate::api::{Person, Revocation};
 
 /// Most records of a Person.
 const MAX_RECORDS: usize = 8;
+/// Most records that a Person is told apart from.
+const MAX_APART: usize = 32;
 /// How often, and how many times, it is looked whether sync has taken a merge over.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const LOOKS: u32 = 60;
@@ -42,6 +44,20 @@ pub struct Merge {
 pub struct Split {
     /// The HR record that is another human's, as CONNECTION/ID
     record: String,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// Options of `rollcall apart`.
+#[derive(Debug, Args)]
+pub struct Apart {
+    /// A Person: its name, or CONNECTION/ID of one of its HR records
+    person: String,
+    /// Another one, who is another human
+    other: String,
     /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
@@ -86,7 +102,7 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
             listed(&records)
         ))?;
     }
-    write(&api, person, &records).await?;
+    write(&api, person, json!({"records": records})).await?;
     taken_over(&api, person, other).await?;
     let exactly = Preconditions { uid: other.uid(), resource_version: None };
     let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
@@ -97,7 +113,7 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
 
 /// Takes a record off a Person.
 ///
-/// # Flow          read, show, ask, write
+/// # Flow          read, show, ask, write: without the record, and that it is not theirs, so that no key matches it again
 /// # Guarantees    nothing is written over a Person that changed since it was shown; if all that remains has ended, nothing is
 ///                 revoked without approval
 /// # Assumptions   as for [`merge`]
@@ -112,7 +128,9 @@ pub async fn split(options: &Split) -> Result<(), Failure> {
     if !options.yes {
         confirm(&format!("Take {} off {}?", options.record, person.name_any()))?;
     }
-    write(&api, person, &records).await?;
+    let taken: Vec<_> = person.spec.records.iter().filter(|record| !records.contains(record)).collect();
+    let apart = also_apart(person, taken);
+    write(&api, person, json!({"records": records, "apart": apart})).await?;
     say(&format!(
         "{}: {}. The next trusted response with {} makes a Person of its own",
         person.name_any(),
@@ -120,6 +138,50 @@ pub async fn split(options: &Split) -> Result<(), Failure> {
         options.record
     ));
     Ok(())
+}
+
+/// Says that two Persons are two humans, whatever they share.
+///
+/// # Flow          read, show, ask, write on the first of them
+/// # Guarantees    as for [`split`]; saying it again changes nothing
+/// # Assumptions   as for [`merge`]
+/// # Errors        why not, and that nothing was changed
+pub async fn apart(options: &Apart) -> Result<(), Failure> {
+    let client = options.cluster.client().await?;
+    let api: Api<Person> = Api::namespaced(client, options.cluster.namespace());
+    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let (person, other) = (find(&people, &options.person)?, find(&people, &options.other)?);
+    if person.uid() == other.uid() {
+        return Err(Failure::Refused(format!(
+            "both are {}: take a record off it with kubectl rollcall split",
+            person.name_any()
+        )));
+    }
+    let apart = also_apart(person, &other.spec.records);
+    if apart.len() > MAX_APART {
+        return Err(Failure::Refused(format!(
+            "{} is told apart from {MAX_APART} records already: say it of the other Person first",
+            person.name_any()
+        )));
+    }
+    say(&format!("{}\n{}", shown(person), shown(other)));
+    if !options.yes {
+        confirm("Are these two humans? What either owns is then revoked when that one leaves, whatever they share")?;
+    }
+    write(&api, person, json!({"apart": apart})).await?;
+    say(&format!("{} and {} are two humans", person.name_any(), other.name_any()));
+    Ok(())
+}
+
+/// What a Person is told apart from, and these.
+fn also_apart<'a>(person: &Person, records: impl IntoIterator<Item = &'a Record>) -> Vec<Record> {
+    let mut apart = person.spec.apart.clone();
+    for record in records {
+        if !apart.contains(record) {
+            apart.push(record.clone());
+        }
+    }
+    apart
 }
 
 /// Waits until sync knows the Person that stays by everything that the other is known by.
@@ -138,15 +200,15 @@ async fn taken_over(api: &Api<Person>, person: &Person, other: &Person) -> Resul
     )))
 }
 
-async fn write(api: &Api<Person>, person: &Person, records: &[Record]) -> Result<(), Failure> {
+pub(super) async fn write(api: &Api<Person>, person: &Person, spec: serde_json::Value) -> Result<(), Failure> {
     let version = &person.metadata.resource_version;
-    let patch = json!({"metadata": {"resourceVersion": version}, "spec": {"records": records}});
-    ask("link the records", api.patch(&person.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+    let patch = json!({"metadata": {"resourceVersion": version}, "spec": spec});
+    ask("write the Person", api.patch(&person.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await?;
     Ok(())
 }
 
 /// The Person of that name, or with that record.
-fn find<'a>(people: &'a [Person], text: &str) -> Result<&'a Person, Failure> {
+pub(super) fn find<'a>(people: &'a [Person], text: &str) -> Result<&'a Person, Failure> {
     let mut found = people
         .iter()
         .filter(|person| person.name_any() == text || person.spec.records.iter().any(|record| words(record) == text));
@@ -210,7 +272,7 @@ fn listed(records: &[Record]) -> String {
 }
 
 /// `p-7: hq/7, Ada Example, Active (active, no last day)`, for the terminal of whoever decides.
-fn shown(person: &Person) -> String {
+pub(super) fn shown(person: &Person) -> String {
     let status = person.status.as_ref();
     let name = status.and_then(|status| status.profile.as_ref()?.display_name.clone()).unwrap_or_default();
     let state = status.and_then(|status| status.employment.as_ref());
@@ -251,6 +313,13 @@ mod tests {
         assert_eq!(ids(without(&person("p-a", &["1", "2"]), "hq/2").unwrap()), ["1"]);
         assert!(without(&person("p-a", &["1", "2"]), "hq/1").is_err(), "the one it is named after");
         assert!(without(&person("p-a", &["1", "2"]), "hq/9").is_err(), "none of theirs");
+    }
+
+    #[test]
+    fn what_is_told_apart_is_told_once() {
+        let mut ada = person("p-a", &["1"]);
+        ada.spec.apart = also_apart(&ada, &person("p-b", &["2", "3"]).spec.records);
+        assert_eq!(also_apart(&ada, &person("p-b", &["3", "2"]).spec.records), ada.spec.apart);
     }
 
     #[test]

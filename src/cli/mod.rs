@@ -11,7 +11,8 @@ pub mod crds;
 pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
-pub mod link;
+pub mod leave_now;
+mod link;
 pub mod preview;
 pub mod reject;
 pub mod retry;
@@ -104,6 +105,10 @@ pub enum Human {
     Merge(link::Merge),
     /// Take an HR record off a Person: it is another human's
     Split(link::Split),
+    /// Say that two Persons are two humans, whatever they share
+    Apart(link::Apart),
+    /// Declare that somebody leaves, at once or after a day, whatever HR says
+    LeaveNow(leave_now::Options),
     /// Accept one held HR response, by its digest
     Accept(accept::Options),
     /// Stop all revocations, or lift the stop
@@ -230,6 +235,8 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Retry(options)) => retry::run(&options).await,
         Command::Human(Human::Merge(options)) => link::merge(&options).await,
         Command::Human(Human::Split(options)) => link::split(&options).await,
+        Command::Human(Human::Apart(options)) => link::apart(&options).await,
+        Command::Human(Human::LeaveNow(options)) => leave_now::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Consents(options)) => consents::run(&options).await,

@@ -237,6 +237,7 @@ mod tests {
             name: "p-7".into(),
             uid: "u-7".into(),
             records: vec![("hq".into(), "7".into())],
+            apart: Vec::new(),
             aliases: vec!["user:oidc:seven".into()],
             address: None,
             left: None,

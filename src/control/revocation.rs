@@ -133,7 +133,7 @@ fn gate_inputs(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateIn
     let stores = &ctx.stores;
     let policy = stores.policies.get(&revocation.spec.policy);
     let trusted = policy.as_ref().is_some_and(|policy| {
-        let newest = policy.spec.connections.iter().map(|connection| stores.connections.get(&connection.name));
+        let newest = policy.spec.employers().map(|connection| stores.connections.get(connection));
         newest.into_iter().all(|connection| connection.is_some_and(|connection| convert::trusted(&connection, now)))
     });
     GateInputs {

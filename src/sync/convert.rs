@@ -1,11 +1,17 @@
 //! Between Persons and the plain values of the roster. No decision is made here.
 
 use crate::api::person::{self, Employment, PersonStatus, Record};
+use crate::api::quantity::{self, Unreadable};
 use crate::api::{Person, convert, policy};
 use domain::employee::{HrId, ReportedStatus};
-use domain::lifecycle::{Facts, State, Why};
-use domain::roster::{self, EmploymentState, KnownPerson, Left, Notice, RecordKey, RosterEntry, Run, Scoped};
+use domain::lifecycle::{ContractEnd, Facts, State, Terms, Why};
+use domain::roster::{
+    self, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey, RosterEntry, Run,
+    Scoped,
+};
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
+use domain::timezone::DayEnd;
+use jiff::SignedDuration;
 use kube::ResourceExt;
 
 /// A Person as the roster knows it.
@@ -14,6 +20,8 @@ pub fn known(person: &Person) -> KnownPerson {
     KnownPerson {
         name: person.name_any(),
         records: person.spec.records.iter().map(key).collect(),
+        apart: person.spec.apart.iter().map(key).collect(),
+        declared: person.spec.declared.as_ref().map(|said| Declared { last_day: said.last_day, until: said.until }),
         entry: person.status.as_ref().and_then(entry),
         access: convert::access(person),
     }
@@ -59,6 +67,8 @@ fn of_record(employment: &Employment, together: &person::EmploymentState) -> ros
             start: employment.start_date,
             last_day: employment.last_working_day,
             announced: employment.announced,
+            contract_end: employment.contract_end,
+            urgent: employment.urgent,
         },
         notice: employment.announced_at.map(|at| Notice { at, confirmed: employment.confirmed }),
         missing_since: employment.missing_since,
@@ -105,14 +115,26 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) {
     let RosterEntry { policy, employments, employment, aliases, profile } = entry;
     let roster::Profile { display_name, work_email, texts, manager } = profile;
     let several = employments.len() > 1;
+    let differs = |one: &roster::Employment| several || !same_but_how_they_left(&one.state, &employment);
     status.policy = Some(policy);
-    status.employments = employments.into_iter().map(|employment| record_state_shown(employment, several)).collect();
+    status.employments = employments
+        .into_iter()
+        .map(|one| (differs(&one), one))
+        .map(|(own, one)| record_state_shown(one, own))
+        .collect();
     status.employment = Some(employment_state_shown(employment));
     status.aliases = aliases;
     status.profile = Some(person::Profile { display_name, work_email, texts, manager });
 }
 
-fn record_state_shown(employment: roster::Employment, several: bool) -> Employment {
+/// Whether what follows for the person is what the one record says: not so where a human declared something, or another
+/// connection might say otherwise.
+fn same_but_how_they_left(one: &EmploymentState, other: &EmploymentState) -> bool {
+    let told = |of: &EmploymentState| (of.state, of.why, of.last_day, of.out, of.leaves_scope, of.left.is_some());
+    told(one) == told(other)
+}
+
+fn record_state_shown(employment: roster::Employment, apart: bool) -> Employment {
     let roster::Employment { record, facts, notice, missing_since, state } = employment;
     let Record { connection, id } = record_shown(&record);
     Employment {
@@ -122,10 +144,12 @@ fn record_state_shown(employment: roster::Employment, several: bool) -> Employme
         start_date: facts.start,
         last_working_day: facts.last_day,
         announced: facts.announced,
+        contract_end: facts.contract_end,
+        urgent: facts.urgent,
         announced_at: notice.map(|notice| notice.at),
         confirmed: notice.is_some_and(|notice| notice.confirmed),
         missing_since,
-        by_itself: several.then(|| employment_state_shown(state)),
+        by_itself: apart.then(|| employment_state_shown(state)),
     }
 }
 
@@ -202,6 +226,54 @@ pub fn scoped_shown(scoped: Scoped) -> policy::Scoped {
     policy::Scoped { included: scoped.included, excluded }
 }
 
+/// By what a policy matches records.
+#[must_use]
+pub fn matching(matching: &policy::Matching) -> Matching {
+    let key = |key: &policy::MatchKey| match key {
+        policy::MatchKey::WorkEmail => MatchKey::WorkEmail,
+        policy::MatchKey::EmployeeNumber => MatchKey::EmployeeNumber,
+    };
+    Matching { keys: matching.keys.iter().map(key).collect(), number_space: matching.number_space.clone() }
+}
+
+/// Two Persons that may be one human, as the policy lists them.
+#[must_use]
+pub fn doubt_shown(doubt: &Doubt) -> policy::Doubt {
+    policy::Doubt {
+        people: doubt.people.iter().map(ToString::to_string).collect(),
+        key: doubt.key.as_str().to_owned(),
+        names_agree: doubt.names_agree,
+    }
+}
+
+/// What a policy says of ends and gaps.
+///
+/// # Errors
+/// The gap cannot be read.
+pub fn terms(lifecycle: &policy::Lifecycle) -> Result<Terms, Unreadable> {
+    let contract_end = match lifecycle.contract_end {
+        policy::ContractEnd::Hold => ContractEnd::Hold,
+        policy::ContractEnd::Terminate => ContractEnd::Terminate,
+    };
+    Ok(Terms { bridged_days: quantity::days("spec.lifecycle.bridgeGap", &lifecycle.bridge_gap)?, contract_end })
+}
+
+/// When a last day is over.
+///
+/// # Errors
+/// It cannot be read.
+pub fn day_end(termination: &policy::Termination) -> Result<DayEnd, Unreadable> {
+    let Some(policy::Effective { at, after }) = &termination.effective else { return Ok(DayEnd::Midnight) };
+    match (at, after) {
+        (Some(at), _) => quantity::time("spec.lifecycle.termination.effective.at", at).map(DayEnd::At),
+        (None, Some(after)) => {
+            let after = quantity::duration("spec.lifecycle.termination.effective.after", after)?;
+            Ok(DayEnd::After(after.min(SignedDuration::from_hours(24))))
+        }
+        (None, None) => Ok(DayEnd::Midnight),
+    }
+}
+
 /// A policy's run as the roster counts it.
 #[must_use]
 pub fn run(run: &policy::Run) -> Run {
@@ -248,6 +320,8 @@ mod tests {
                 start: day("2020-01-01"),
                 last_day: day("2026-03-01"),
                 announced: day("2026-03-01"),
+                contract_end: day("2027-03-01"),
+                urgent: true,
             },
             notice: Some(Notice { at: jiff::Timestamp::UNIX_EPOCH, confirmed: true }),
             missing_since: Some(jiff::Timestamp::UNIX_EPOCH),
@@ -277,12 +351,25 @@ mod tests {
             (State::Unknown, None),
         ] {
             let expected = entry_of(state, left);
-            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
+            let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")]));
             let mut status = PersonStatus::default();
             show(&mut status, expected.clone());
             person.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
             assert!(known(&person).entry == Some(expected), "{state:?}");
         }
+    }
+
+    #[test]
+    fn what_a_human_declared_is_not_taken_for_what_the_record_says() {
+        let mut expected = entry_of(State::Active, None);
+        (expected.employment.state, expected.employment.why) = (State::Terminated, Why::Declared);
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        expected.employment.left = Some(Left { run: None, baseline: false, effective: at, seen: at, announced: false });
+        let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")]));
+        let mut status = PersonStatus::default();
+        show(&mut status, expected.clone());
+        person.status = Some(status);
+        assert!(known(&person).entry == Some(expected), "else the word would outlive itself");
     }
 
     #[test]
@@ -359,7 +446,7 @@ mod tests {
             ("works here again", State::Active, None, "Revoked", now, Access::Stands),
         ];
         for (what, state, left, phase, seen, expected) in cases {
-            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
+            let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")]));
             let mut status = PersonStatus::default();
             show(&mut status, entry_of(state, left));
             status.access = Some(person::Access {
@@ -385,7 +472,7 @@ mod tests {
         let own: Vec<_> = status.employments.iter().map(|one| one.by_itself.as_ref().map(|own| own.state)).collect();
         assert_eq!(own, [Some(person::State::Active), Some(person::State::Terminated)]);
         let records = vec![record_of("7"), Record { connection: "contractors".into(), id: "c7".into() }];
-        let mut person = Person::new("p-1", person::PersonSpec { records, hold: None });
+        let mut person = Person::new("p-1", person::PersonSpec::of(records));
         person.status = Some(status);
         assert!(known(&person).entry == Some(expected));
     }

@@ -115,6 +115,7 @@ mod tests {
             name: format!("p-{id}"),
             uid: id.into(),
             records: vec![("hq".into(), id.into())],
+            apart: Vec::new(),
             aliases: vec![format!("email:{address}"), format!("user:oidc:{address}")],
             address: None,
             left: None,

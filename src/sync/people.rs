@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::kube::named::Api;
 use futures::{StreamExt, stream};
 use kube::ResourceExt;
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::watcher::Event;
 use tokio::sync::watch;
 
@@ -128,7 +128,7 @@ pub struct Write {
     pub current: Option<Arc<Person>>,
     /// Its name.
     pub name: String,
-    /// The records that a Person is made with.
+    /// The records that a Person is made with, or has with one that was matched to it.
     pub records: Vec<Record>,
     /// The whole status it gets.
     pub status: PersonStatus,
@@ -141,6 +141,7 @@ impl Write {
             name: String::new(),
             uid: String::new(),
             records: Vec::new(),
+            apart: Vec::new(),
             aliases: self.status.aliases.clone(),
             address: self.status.profile.as_ref().and_then(|profile| profile.work_email.clone()),
             left: None,
@@ -151,7 +152,7 @@ impl Write {
 
 /// Writes Persons, many at once, and waits for them all.
 ///
-/// # Flow          for each: create if it is new, then apply the whole status
+/// # Flow          for each: create if it is new, or add the records that were matched; then apply the whole status
 /// # Guarantees    a status is applied only over exactly the object the pass looked at: over a later state of it, or a
 ///                 Person deleted and made again, it is refused by uid and resourceVersion
 /// # Assumptions   only changed Persons are passed
@@ -176,9 +177,14 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
         write.status.salt = Some(salt()?);
     }
     let current = match write.current {
-        Some(current) => current,
+        Some(current) if current.spec.records == write.records => current,
+        Some(current) => {
+            let linked = link(api, &current, &write.records).await?;
+            people.take(linked.clone());
+            Arc::new(linked)
+        }
         None => {
-            let person = Person::new(&write.name, PersonSpec { records: write.records, hold: None });
+            let person = Person::new(&write.name, PersonSpec::of(write.records));
             let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
             let made = call("make a Person", api.create(&params, &person)).await?;
             people.take(made.clone());
@@ -187,6 +193,16 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     };
     people.take(apply_exactly(api, &*current, MANAGER, &write.status).await?);
     Ok(())
+}
+
+/// Adds the records that were matched to a Person; refused over a later state of it.
+async fn link(api: &Api<Person>, current: &Person, records: &[Record]) -> Result<Person, Fault> {
+    let patch = serde_json::json!({
+        "metadata": {"uid": current.uid(), "resourceVersion": current.resource_version()},
+        "spec": {"records": records},
+    });
+    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    call("add a record to a Person", api.patch(&current.name_any(), &params, &Patch::Merge(patch))).await
 }
 
 /// Sixteen random bytes.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::employee::{Employee, Field, Read};
-use super::lifecycle::{Facts, State, derive_state};
+use super::lifecycle::{Facts, State, Terms, derive_state};
 
 /// Whether a source can say something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -121,7 +121,7 @@ const MAX_AGE_LEN: usize = 128;
 pub fn found(read: &Read, today: Date) -> Capabilities {
     let state = |employee: &Employee| {
         let facts = Facts::of(employee);
-        derive_state(&facts, today).state
+        derive_state(&facts, today, &Terms::default()).state
     };
     let count = |shows: &dyn Fn(&Employee) -> bool| {
         u32::try_from(read.employees.iter().filter(|employee| shows(employee)).count()).unwrap_or(u32::MAX)

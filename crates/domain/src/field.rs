@@ -192,6 +192,8 @@ fields! {
     "terminationReason": field TerminationReason Decides slot TerminationReason of TerminationReason;
     /// Work telephone.
     "phone": field Phone Tells slot Phone of Phone text Phone Personal Passing;
+    /// Employee number, as people know it; not the id that the HR system calls a record by.
+    "employeeNumber": field EmployeeNumber Tells slot EmployeeNumber of EmployeeNumber text EmployeeNumber Personal Passing;
 }
 
 impl Text {

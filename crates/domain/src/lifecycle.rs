@@ -7,9 +7,31 @@ use jiff::civil::Date;
 
 use super::employee::{Employee, ReportedStatus, Status};
 
-/// The longest gap between a last day and the first day of the next employment that is no exit: a change of contract over
-/// a weekend.
-pub(crate) const BRIDGED_DAYS: i32 = 3;
+/// What a policy says of ends and gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The longest gap in days between a last day and the first day of the next employment that is no exit: a change of
+    /// contract over a weekend.
+    pub bridged_days: i32,
+    /// What the planned end of a contract is.
+    pub contract_end: ContractEnd,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { bridged_days: 3, contract_end: ContractEnd::Hold }
+    }
+}
+
+/// What the planned end of a contract is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContractEnd {
+    /// It ends nothing: many HR systems are told of an extension late, or never.
+    Hold,
+    /// The last day of whoever has no other one.
+    Terminate,
+}
+
 /// A termination further ahead than this is a slip of the keyboard, such as 2062 for 2026, and not believed.
 const FARTHEST_DAYS: i32 = 366;
 
@@ -25,14 +47,18 @@ pub struct Facts {
     /// The last day that a trusted answer announced while it was still to come. It stands when the day is moved into the
     /// past, and ends with the day being cleared or the status coming back from `Terminated`.
     pub announced: Option<Date>,
+    /// The planned end of a fixed-term contract.
+    pub contract_end: Option<Date>,
+    /// The reason for the termination means "at once".
+    pub urgent: bool,
 }
 
 impl Facts {
     /// What a record says today, where nothing was announced before.
     #[must_use]
     pub const fn of(employee: &Employee) -> Self {
-        let Employee { reported_status, start, last_day, .. } = *employee;
-        Self { reported_status, start, last_day, announced: None }
+        let Employee { reported_status, start, last_day, contract_end, urgent, .. } = *employee;
+        Self { reported_status, start, last_day, announced: None, contract_end, urgent }
     }
 }
 
@@ -90,6 +116,12 @@ pub enum Why {
     LastDayPassed,
     /// Terminated, without a day still to come.
     Terminated,
+    /// Terminated for a reason that means at once, whatever the last day.
+    Urgent,
+    /// Active, although the planned end of the contract has passed.
+    ContractEnded,
+    /// A human said that they have left.
+    Declared,
     /// Terminated with a last day still to come.
     TerminatedLater,
     /// Terminated with a last day too far ahead to be meant.
@@ -110,6 +142,10 @@ pub enum Why {
     Between,
     /// No trusted answer has ever named a record that the Person links.
     NotNamed,
+    /// The record is of a connection that another one took the place of, and no record of that one is theirs yet.
+    NotMigrated,
+    /// No record says whether they work here: all are of corroborating connections.
+    NoEmployment,
     /// Ended, and another connection has said nothing for too long: it might know that they work on.
     OtherSourceStale,
     /// The record changed so much at once that it may be another human's.
@@ -120,7 +156,7 @@ pub enum Why {
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::Active,
         Self::LeavesLater,
         Self::EarlierEmployment,
@@ -128,6 +164,9 @@ impl Why {
         Self::Contradiction,
         Self::LastDayPassed,
         Self::Terminated,
+        Self::Urgent,
+        Self::ContractEnded,
+        Self::Declared,
         Self::TerminatedLater,
         Self::TooFarAhead,
         Self::EndsBeforeStart,
@@ -138,6 +177,8 @@ impl Why {
         Self::NextFollows,
         Self::Between,
         Self::NotNamed,
+        Self::NotMigrated,
+        Self::NoEmployment,
         Self::OtherSourceStale,
         Self::Conflict,
         Self::Other,
@@ -154,6 +195,9 @@ impl Why {
             Self::Contradiction => "Contradiction",
             Self::LastDayPassed => "LastDayPassed",
             Self::Terminated => "Terminated",
+            Self::Urgent => "Urgent",
+            Self::ContractEnded => "ContractEnded",
+            Self::Declared => "Declared",
             Self::TerminatedLater => "TerminatedLater",
             Self::TooFarAhead => "TooFarAhead",
             Self::EndsBeforeStart => "EndsBeforeStart",
@@ -164,6 +208,8 @@ impl Why {
             Self::NextFollows => "NextFollows",
             Self::Between => "Between",
             Self::NotNamed => "NotNamed",
+            Self::NotMigrated => "NotMigrated",
+            Self::NoEmployment => "NoEmployment",
             Self::OtherSourceStale => "OtherSourceStale",
             Self::Conflict => "Conflict",
             Self::Other => "Other",
@@ -177,11 +223,12 @@ impl Why {
             Self::Active
             | Self::LeavesLater
             | Self::EarlierEmployment
+            | Self::ContractEnded
             | Self::TerminatedLater
             | Self::NothingSaid
             | Self::NextFollows => State::Active,
             Self::StartsLater | Self::Between => State::PreHire,
-            Self::LastDayPassed | Self::Terminated => State::Terminated,
+            Self::LastDayPassed | Self::Terminated | Self::Urgent | Self::Declared => State::Terminated,
             Self::OnLeave => State::Leave,
             Self::Suspended => State::Suspended,
             Self::Contradiction
@@ -189,6 +236,8 @@ impl Why {
             | Self::EndsBeforeStart
             | Self::Unmapped
             | Self::NotNamed
+            | Self::NotMigrated
+            | Self::NoEmployment
             | Self::OtherSourceStale
             | Self::Conflict
             | Self::Other => State::Unknown,
@@ -214,6 +263,9 @@ impl Why {
             Self::Contradiction => "active, but the last day has passed; correct it in the HR system",
             Self::LastDayPassed => "the last day has passed",
             Self::Terminated => "terminated",
+            Self::Urgent => "terminated at once, for a reason that urgentReasons names",
+            Self::ContractEnded => "active, although the contract was planned to end; nothing ends by that",
+            Self::Declared => "declared to have left: see spec.declared",
             Self::TerminatedLater => "terminated as of a day still to come",
             Self::TooFarAhead => {
                 "terminated as of a day more than a year ahead, which may be a mistyped year; correct it in the HR system"
@@ -226,9 +278,15 @@ impl Why {
             Self::Unmapped => "the status is empty or not mapped",
             Self::NothingSaid => "the source gives neither a status nor a last day: employed as long as it is listed",
             Self::NextFollows => "active, and the next employment follows",
-            Self::Between => "between two employments; the next one begins within three days of the last day",
+            Self::Between => "between two employments; the gap to the next one is no exit",
             Self::NotNamed => {
                 "spec.records has a record that no trusted response of the policy's connections has named; correct it, add its connection, or wait"
+            }
+            Self::NotMigrated => {
+                "the connection of this record was replaced, and no record of the new one matches; link theirs with kubectl rollcall merge"
+            }
+            Self::NoEmployment => {
+                "no HR record of a connection with the role Employment is theirs, so nothing says whether they work here"
             }
             Self::OtherSourceStale => {
                 "ended, but another connection of the policy has no recent trusted response, and might say otherwise; see the connections"
@@ -255,20 +313,24 @@ pub struct DerivedState {
 /// A source whose status lags behind its own dates is not a contradiction: once a last day that a trusted answer announced
 /// (`announced`) has passed, and the record's own last day too, the employment has ended, whatever the status still says.
 /// A last day before the first day is the end of an earlier employment: it ends nothing once the next has begun, nor where
-/// that begins within three days.
+/// that begins within the gap that is no exit. What is urgent does not wait for its last day. The planned end of a contract is a last
+/// day where the policy says so and there is no other one; what says `Terminated` already is not put off by it.
 #[must_use]
-pub fn derive_state(facts: &Facts, today: Date) -> DerivedState {
+pub fn derive_state(facts: &Facts, today: Date, terms: &Terms) -> DerivedState {
+    let facts = &with_contract_end(facts, terms);
     let passed = facts.last_day.is_some_and(|day| day < today);
     let ahead = facts.last_day.is_some_and(|day| day >= today);
     let too_far = facts.last_day.is_some_and(|day| day > today.saturating_add(FARTHEST_DAYS.days()));
+    let contract_ended = facts.contract_end.is_some_and(|day| day < today);
     let starts_later = facts.start.is_some_and(|day| day > today);
     let between = facts.start.zip(facts.last_day).filter(|(start, last)| last < start);
-    let bridged = between.is_some_and(|(start, last)| start <= last.saturating_add(BRIDGED_DAYS.days()));
+    let bridged = between.is_some_and(|(start, last)| start <= last.saturating_add(terms.bridged_days.days()));
     let earlier = between.is_some() && !starts_later;
     let as_announced = passed && facts.announced.is_some_and(|day| day < today) && !earlier && !bridged;
     let (state, why) = match facts.reported_status {
         ReportedStatus::Unmapped => (State::Unknown, Why::Unmapped),
         ReportedStatus::Mapped(Status::Terminated) if too_far => (State::Unknown, Why::TooFarAhead),
+        ReportedStatus::Mapped(Status::Terminated) if ahead && facts.urgent => (State::Terminated, Why::Urgent),
         ReportedStatus::Mapped(Status::Terminated) if ahead => (State::Active, Why::TerminatedLater),
         ReportedStatus::Mapped(Status::Terminated) if earlier => (State::Unknown, Why::EndsBeforeStart),
         ReportedStatus::Mapped(Status::Terminated) if bridged => (State::PreHire, Why::StartsLater),
@@ -292,10 +354,21 @@ pub fn derive_state(facts: &Facts, today: Date) -> DerivedState {
         ReportedStatus::Silent if passed => (State::Terminated, Why::LastDayPassed),
         ReportedStatus::Mapped(Status::Active) if passed => (State::Unknown, Why::Contradiction),
         ReportedStatus::Mapped(Status::Active) | ReportedStatus::Silent if ahead => (State::Active, Why::LeavesLater),
+        ReportedStatus::Mapped(Status::Active) | ReportedStatus::Silent if contract_ended => {
+            (State::Active, Why::ContractEnded)
+        }
         ReportedStatus::Mapped(Status::Active) => (State::Active, Why::Active),
         ReportedStatus::Silent => (State::Active, Why::NothingSaid),
     };
     DerivedState { state, why }
+}
+
+/// The same facts, where the planned end of the contract is a last day.
+#[must_use]
+pub fn with_contract_end(facts: &Facts, terms: &Terms) -> Facts {
+    let ends = terms.contract_end == ContractEnd::Terminate
+        && facts.reported_status != ReportedStatus::Mapped(Status::Terminated);
+    Facts { last_day: facts.last_day.or(facts.contract_end.filter(|_| ends)), ..*facts }
 }
 
 /// Whether an employment has begun whose record still carries the last day of the one before.

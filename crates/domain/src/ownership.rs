@@ -27,6 +27,8 @@ pub struct PersonFacts {
     pub records: Vec<(String, String)>,
     /// `email:<lower-cased address>` and `user:<user name>`: every one ever known.
     pub aliases: Vec<String>,
+    /// Records, as `records` has them, that a human said are not this one's.
+    pub apart: Vec<(String, String)>,
     /// The current work address, where there is one.
     pub address: Option<String>,
     /// When the present termination was seen; none while the person works here, it cannot be told, somebody put a hold on
@@ -57,6 +59,12 @@ impl PersonFacts {
             false => !alias.contains('@'),
         });
         current.into_iter().chain(known.map(|alias| comparable(alias)))
+    }
+
+    /// Whether a human said that these two are not one.
+    fn apart_from(&self, other: &Self) -> bool {
+        let says = |one: &Self, other: &Self| one.apart.iter().any(|record| other.records.contains(record));
+        says(self, other) || says(other, self)
     }
 
     /// The user names this person signs in with, as they were computed.
@@ -204,20 +212,36 @@ fn humans(people: &[PersonFacts]) -> (Vec<usize>, BTreeMap<usize, BTreeSet<usize
     let mut humans: Vec<usize> = (0..people.len()).collect();
     let mut members: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for sharing in by_key.into_values().filter(|sharing| (2..=MAX_RECORDS).contains(&sharing.len())) {
-        let mut all = BTreeSet::new();
-        for position in sharing {
-            let human = humans.get(position).copied().unwrap_or(position);
-            all.extend(members.remove(&human).unwrap_or_else(|| BTreeSet::from([position])));
+        let told_apart = |(one, other): (usize, usize)| {
+            people.get(one).zip(people.get(other)).is_some_and(|(one, other)| one.apart_from(other))
+        };
+        for pair in pairs(&sharing).filter(|pair| !told_apart(*pair)) {
+            join(pair, &mut humans, &mut members);
         }
-        let first = all.first().copied().unwrap_or_default();
-        for position in &all {
-            if let Some(human) = humans.get_mut(*position) {
-                *human = first;
-            }
-        }
-        members.insert(first, all);
     }
     (humans, members)
+}
+
+fn pairs(all: &BTreeSet<usize>) -> impl Iterator<Item = (usize, usize)> {
+    all.iter().enumerate().flat_map(|(n, one)| all.iter().skip(n + 1).map(move |other| (*one, *other)))
+}
+
+/// Makes one human of two, with all that either is one with already.
+fn join((one, other): (usize, usize), humans: &mut [usize], members: &mut BTreeMap<usize, BTreeSet<usize>>) {
+    let human = |position: usize, humans: &[usize]| humans.get(position).copied().unwrap_or(position);
+    let (one, other) = (human(one, humans), human(other, humans));
+    if one == other {
+        return;
+    }
+    let mut all = BTreeSet::new();
+    for human in [one, other] {
+        all.extend(members.remove(&human).unwrap_or_else(|| BTreeSet::from([human])));
+    }
+    let first = all.first().copied().unwrap_or_default();
+    for position in &all {
+        humans.get_mut(*position).into_iter().for_each(|human| *human = first);
+    }
+    members.insert(first, all);
 }
 
 /// An alias, `email:…` or `user:…`, as it is compared: without case where it contains an address.
@@ -267,6 +291,7 @@ pub(crate) mod tests {
             uid: format!("uid-{id}"),
             records: vec![("hq".into(), id.into())],
             aliases: vec![format!("email:{id}@example.com"), format!("user:oidc:{id}@example.com")],
+            apart: Vec::new(),
             address: Some(format!("{id}@example.com")),
             left: None,
         }

@@ -9,6 +9,7 @@ mod answer;
 mod calendar;
 mod employment;
 mod fold;
+mod matching;
 mod person;
 mod runs;
 #[cfg(test)]
@@ -24,12 +25,16 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::employee::{Employee, HrId, Texts};
-use super::lifecycle::{Facts, State, Why};
+use super::lifecycle::{Facts, State, Terms, Why};
 use super::scope::{Out, Scope};
-use super::timezone::Zones;
+use super::timezone::{DayEnd, Zones};
 use answer::drafts;
+pub use matching::{Doubt, MAX_DOUBTS, MatchKey, Matching};
 pub use person::termination_id;
 pub use runs::{MAX_RUNS, Run};
+
+/// Most HR records of one Person.
+pub const MAX_RECORDS: usize = 8;
 
 /// What stands on a Person beyond its identity: everything the roster decides from, and everything it decides.
 #[derive(Clone, PartialEq, Eq)]
@@ -168,6 +173,15 @@ pub enum Access {
     Refused,
 }
 
+/// A human's word that somebody leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// Their last day; none at once.
+    pub last_day: Option<Date>,
+    /// When HR's word counts again.
+    pub until: Timestamp,
+}
+
 /// A Person that exists.
 #[derive(Clone)]
 pub struct KnownPerson {
@@ -175,8 +189,12 @@ pub struct KnownPerson {
     pub name: String,
     /// The records it links.
     pub records: Vec<RecordKey>,
+    /// Records that a human said are not this one's.
+    pub apart: Vec<RecordKey>,
     /// What stands on it; none if a crash left it without.
     pub entry: Option<RosterEntry>,
+    /// What a human said of them, which goes before what HR says.
+    pub declared: Option<Declared>,
     /// How far its present termination has come; `Stands` for everybody who works here.
     pub access: Access,
 }
@@ -223,12 +241,44 @@ impl Baseline {
     }
 }
 
+/// A connection that took the place of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// The one before.
+    pub from: String,
+    /// The one in its place.
+    pub by: String,
+    /// It is the same HR system under another name, and gives the same ids.
+    pub same_ids: bool,
+}
+
+/// What a policy says of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It says who works here and who has left.
+    Employment,
+    /// It tells more of people who are known, and nothing of whether they work here.
+    Corroborating,
+    /// It is not read any more: a connection of the policy took its place.
+    Replaced,
+    /// The policy does not read it. Nothing can be told of a record of it.
+    Unread,
+}
+
 /// What a policy says.
 pub struct Rules<'a> {
     /// Namespace of the people.
     pub namespace: &'a str,
-    /// Whether the policy reads a connection. Nothing can be told of a record of another one.
-    pub reads: &'a dyn Fn(&str) -> bool,
+    /// What the policy says of a connection.
+    pub role: &'a dyn Fn(&str) -> Role,
+    /// Which connections took the place of others.
+    pub migrations: &'a [Migration],
+    /// By what a record that no Person links is matched to one.
+    pub matching: &'a Matching,
+    /// What it says of ends and gaps.
+    pub terms: Terms,
+    /// When a last day of work is over.
+    pub day_end: DayEnd,
     /// Whether a Person that another policy manages links a record, by connection and id.
     pub elsewhere: &'a dyn Fn(&str, &HrId) -> bool,
     /// Name of the policy.
@@ -301,6 +351,12 @@ pub struct RosterPass {
     pub states: BTreeMap<State, u32>,
     /// People that trusted answers no longer name.
     pub missing: u32,
+    /// Who may be one human: all that were found, of whom the first are listed.
+    pub doubts: Vec<Doubt>,
+    /// People whose only record is of a connection that was replaced, and who are held by that.
+    pub not_migrated: u32,
+    /// How many people of a corroborating connection are nobody's that is known; none without an answer of one.
+    pub strangers: Option<u32>,
     /// Leavers of a baseline, or that came into scope as leavers, whose access stands.
     pub baseline_leavers: u32,
     /// People of the answer who had left before anybody looked, and own nothing here: they get no Person.
@@ -328,12 +384,15 @@ struct Draft<'a> {
     name: Cow<'a, str>,
     records: Cow<'a, [RecordKey]>,
     before: Option<&'a RosterEntry>,
-    after: RosterEntry,
+    /// What stood before, where nothing of it changed: a second copy of everybody would be as large as the first.
+    after: Cow<'a, RosterEntry>,
     event: Option<LifecycleEvent>,
     access: Access,
     /// When the dates of a record say something new.
     turns: Option<Timestamp>,
     leaver: bool,
+    /// A record was matched to it.
+    linked: bool,
 }
 
 /// Name of the Person of a record: `p-` and the start of a digest, so that it says nothing and never changes.
@@ -361,7 +420,9 @@ pub fn next(known: &[KnownPerson], answers: &[TrustedResponse<'_>], rules: &Rule
         plan.scope = (!part).then_some(of_answer.scope);
         plan.unmatched = Some(of_answer.unmatched).filter(|unmatched| !part || *unmatched > 0);
         plan.former = of_answer.former;
+        plan.strangers = of_answer.strangers;
     }
+    plan.doubts = of_answer.doubts;
     plan
 }
 
@@ -371,6 +432,9 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         runs,
         states: BTreeMap::new(),
         missing: 0,
+        doubts: Vec::new(),
+        not_migrated: 0,
+        strangers: None,
         baseline_leavers: 0,
         unmatched: None,
         former: 0,
@@ -381,11 +445,13 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         let left = draft.after.employment.left.as_ref();
         *plan.states.entry(draft.after.employment.state).or_default() += 1;
         plan.missing += u32::from(draft.after.is_missing());
+        plan.not_migrated += u32::from(draft.after.employment.why == Why::NotMigrated);
         plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
         plan.wake = [plan.wake, draft.turns].into_iter().flatten().min();
-        if draft.before != Some(&draft.after) {
-            let Draft { name, records, after: entry, event, leaver, .. } = draft;
-            let (name, records) = (name.into_owned(), records.into_owned());
+        let linked = draft.linked;
+        if draft.before != Some(&*draft.after) || linked {
+            let Draft { name, records, after, event, leaver, .. } = draft;
+            let (name, records, entry) = (name.into_owned(), records.into_owned(), after.into_owned());
             plan.changes.push(Change { name, records, entry, event, leaver });
         }
     }

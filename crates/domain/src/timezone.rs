@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::employee::comparable;
 use super::quote::quoted;
@@ -80,6 +80,37 @@ impl Zone {
     pub fn end_of(&self, day: Date) -> Option<Timestamp> {
         day.tomorrow().ok().and_then(|next| self.start_of(next))
     }
+
+    /// The instant at which a last day of work is over there. A time of day that the clocks leave out is the one after.
+    #[must_use]
+    pub fn over(&self, day: Date, end: DayEnd) -> Option<Timestamp> {
+        match end {
+            DayEnd::Midnight => self.end_of(day),
+            DayEnd::At(time) => day.to_datetime(time).to_zoned(self.rules.clone()).ok().map(|at| at.timestamp()),
+            DayEnd::After(later) => self.end_of(day).and_then(|end| end.checked_add(later).ok()),
+        }
+    }
+
+    /// The day of work it is there: the first that is not over.
+    #[must_use]
+    pub fn working_day(&self, now: Timestamp, end: DayEnd) -> Date {
+        let today = self.today(now);
+        let around = [today.yesterday().unwrap_or(today), today];
+        let over = |day: &Date| self.over(*day, end).is_some_and(|over| over <= now);
+        around.into_iter().find(|day| !over(day)).or_else(|| today.tomorrow().ok()).unwrap_or(today)
+    }
+}
+
+/// When a last day of work is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DayEnd {
+    /// With the first instant of the next day.
+    #[default]
+    Midnight,
+    /// At a time of that day.
+    At(Time),
+    /// Some time after midnight, a day at most.
+    After(SignedDuration),
 }
 
 /// The zones of a policy.
@@ -172,6 +203,27 @@ mod tests {
                 let later = end + jiff::SignedDuration::from_mins(minutes);
                 assert_eq!(zone.today(later), day.tomorrow().unwrap(), "{name}: {minutes} minutes in");
             }
+        }
+    }
+
+    #[test]
+    fn a_last_day_is_over_when_the_policy_says_and_the_next_one_begins_then() {
+        let hours = |hours| DayEnd::After(SignedDuration::from_hours(hours));
+        let at = |hour| DayEnd::At(jiff::civil::time(hour, 0, 0, 0));
+        let cases = [
+            ("midnight", "Europe/Madrid", "2026-03-10", DayEnd::Midnight, "2026-03-10T23:00:00Z"),
+            ("in the evening", "Europe/Madrid", "2026-03-10", at(18), "2026-03-10T17:00:00Z"),
+            ("four hours later", "Europe/Madrid", "2026-03-10", hours(4), "2026-03-11T03:00:00Z"),
+            ("a day later", "America/Los_Angeles", "2026-03-10", hours(24), "2026-03-12T07:00:00Z"),
+            ("a time the clocks leave out", "Europe/Madrid", "2026-03-29", at(2), "2026-03-29T01:00:00Z"),
+            ("four hours after clocks went back", "America/St_Johns", "2010-11-06", hours(4), "2010-11-07T06:30:00Z"),
+        ];
+        for (what, name, day, end, expected) in cases {
+            let (zone, day): (_, Date) = (zone(name), day.parse().unwrap());
+            let over = zone.over(day, end).unwrap();
+            assert_eq!(over, expected.parse().unwrap(), "{what}");
+            assert_eq!(zone.working_day(over - SignedDuration::from_millis(1), end), day, "{what}: just before");
+            assert_eq!(zone.working_day(over, end), day.tomorrow().unwrap(), "{what}: then");
         }
     }
 

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::employee::{Delivered, Employee, Field, HrId, Read, ReportedStatus};
-use super::lifecycle::{Facts, State, derive_state};
+use super::lifecycle::{Facts, State, Terms, derive_state};
 use memory::{Digests, Hashed, Last, NewlyTrusted};
 
 pub use finding::{Finding, failed};
@@ -259,7 +259,7 @@ fn unseen(employees: &[Employee], bounds: &Bounds, today: Date) -> Option<Findin
         let found = employees.binary_search_by(|employee| employee.id.cmp(id)).ok();
         found.and_then(|at| employees.get(at)).is_some_and(|employee| {
             let facts = Facts::of(employee);
-            sentinel.fits(derive_state(&facts, today).state)
+            sentinel.fits(derive_state(&facts, today, &Terms::default()).state)
         })
     };
     let unseen: Vec<_> = bounds.sentinels.iter().filter(|one| !seen(one)).cloned().collect();

@@ -338,6 +338,7 @@ impl Person {
             Text::Team => self.team().to_owned(),
             Text::CostCenter => format!("CC-{}", self.department),
             Text::Phone => self.phone(),
+            Text::EmployeeNumber => format!("N{:05}", self.number),
         }
     }
 

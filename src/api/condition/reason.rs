@@ -60,6 +60,7 @@ vocabulary!(
         Baseline => "Baseline",
         LocationsMatched => "LocationsMatched",
         UserNamesMatched => "UserNamesMatched",
+        HumansMatched => "HumansMatched",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
         Returned => "Returned",
@@ -132,6 +133,8 @@ vocabulary!(
         DefaultZoneUsed => "DefaultZoneUsed",
         SomeUnknown => "SomeUnknown",
         NobodyMatched => "NobodyMatched",
+        PerhapsTheSame => "PerhapsTheSame",
+        NotMigrated => "NotMigrated",
         NotChecked => "NotChecked",
 
         Refused => "Refused",

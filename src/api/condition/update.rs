@@ -224,6 +224,48 @@ pub fn locations_matched() -> ConditionUpdate {
     )
 }
 
+/// Nobody looks like somebody else. People of corroborating connections who are nobody's that is known are said.
+#[must_use]
+pub fn humans_matched(strangers: Option<u32>) -> ConditionUpdate {
+    let strangers = match strangers {
+        None | Some(0) => String::new(),
+        Some(people) => format!(" {people} people of corroborating connections match nobody."),
+    };
+    let message = format!("No two people look like one human.{strangers}");
+    update(ConditionType::HumansMatched, Status::True, Reason::Matched, message)
+}
+
+/// Pairs of people may be one human. Say of each whether they are.
+#[must_use]
+pub fn perhaps_the_same(pairs: u32) -> ConditionUpdate {
+    update(
+        ConditionType::HumansMatched,
+        Status::False,
+        Reason::PerhapsTheSame,
+        format!(
+            "{pairs} pairs of people may be one human each. While one of them works here, what either owns is not revoked. For each pair in status.doubts: kubectl rollcall merge, or kubectl rollcall apart."
+        ),
+    )
+}
+
+/// People have only a record of a connection that was replaced: nothing is done about them.
+#[must_use]
+pub fn not_migrated(people: u32, pairs: u32) -> ConditionUpdate {
+    let pairs = if pairs == 0 {
+        String::new()
+    } else {
+        format!(" {pairs} pairs of people may be one human each: see status.doubts.")
+    };
+    update(
+        ConditionType::HumansMatched,
+        Status::False,
+        Reason::NotMigrated,
+        format!(
+            "{people} people have only a record of a connection that was replaced, and nothing is done about them. Give those who still work here their new record with kubectl rollcall merge.{pairs}"
+        ),
+    )
+}
+
 /// Users that bindings name are people the policy knows; those of the same form who are not may be out of scope.
 #[must_use]
 pub fn user_names_matched(users: u32, strangers: u32) -> ConditionUpdate {

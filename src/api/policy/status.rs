@@ -16,7 +16,7 @@ pub struct SyncPolicyStatus {
     /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -41,6 +41,26 @@ pub struct SyncPolicyStatus {
     /// How many ServiceAccounts and users have a known owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+    /// The first pairs of people who may be one human. While one of them works here, what either owns is not revoked. Say that they
+    /// are one with `kubectl rollcall merge`, or that they are not with `kubectl rollcall apart`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub doubts: Vec<Doubt>,
+}
+
+/// Two people who may be one human.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Doubt {
+    /// The first HR record of each, as `connection/id`.
+    #[schemars(length(min = 2, max = 2), inner(length(max = 384)))]
+    pub people: Vec<String>,
+    /// What they have in common: `workEmail` or `employeeNumber`.
+    #[schemars(length(max = 64))]
+    pub key: String,
+    /// Whether their names agree too: then they are probably one human. Otherwise the address or number was probably given to
+    /// somebody else.
+    pub names_agree: bool,
 }
 
 /// What was taken over of one connection.

@@ -22,8 +22,9 @@ use crate::kube::outcome::Fault;
 use crate::sync::policy;
 use crate::sync::source::{self, Objects};
 use crate::sync::usernames::Usernames;
+use domain::lifecycle::Terms;
 use domain::scope::Scope;
-use domain::timezone::Zones;
+use domain::timezone::{DayEnd, Zones};
 
 /// Name of the ConfigMap that stands for `--file`, and of the one for `--definition`.
 const LOCAL: &str = "preview-file";
@@ -47,6 +48,10 @@ pub struct Rules {
     pub zones: Option<Zones>,
     /// What people are called in Kubernetes; none without a policy.
     pub usernames: Option<Usernames>,
+    /// What the policy says of ends and gaps.
+    pub terms: Terms,
+    /// When a last day is over.
+    pub day_end: DayEnd,
 }
 
 #[derive(Deserialize)]
@@ -94,10 +99,16 @@ impl Manifests {
     /// The field of the policy that cannot be followed.
     pub fn rules(&self) -> Result<Rules, Fault> {
         let Some(policy) = &self.policy else {
-            return Ok(Rules { scope: Scope::default(), zones: None, usernames: None });
+            return Ok(Rules {
+                scope: Scope::default(),
+                zones: None,
+                usernames: None,
+                terms: Terms::default(),
+                day_end: DayEnd::default(),
+            });
         };
-        let settings = policy::Settings::of(policy, &[])?;
-        Ok(Rules { scope: settings.scope, zones: Some(settings.zones), usernames: Some(settings.usernames) })
+        let policy::Settings { scope, zones, usernames, terms, day_end, .. } = policy::Settings::of(policy, &[])?;
+        Ok(Rules { scope, zones: Some(zones), usernames: Some(usernames), terms, day_end })
     }
 
     /// The policy is over this connection.

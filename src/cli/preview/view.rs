@@ -215,9 +215,9 @@ fn line(employee: &Employee, rules: &Rules, connection: &str, namespace: &str, n
     let zone = rules.zones.as_ref().map(|zones| {
         employee.text(Text::Location).and_then(|location| zones.at(location)).unwrap_or(zones.default_zone())
     });
-    let today = zone.map_or_else(|| now.to_zoned(TimeZone::UTC).date(), |zone| zone.today(now));
+    let today = zone.map_or_else(|| now.to_zoned(TimeZone::UTC).date(), |zone| zone.working_day(now, rules.day_end));
     let facts = Facts::of(employee);
-    let verdict = derive_state(&facts, today);
+    let verdict = derive_state(&facts, today, &rules.terms);
     let person = roster::person_name(namespace, connection, &employee.id);
     let out = rules.scope.out(employee, &ScopeSubject { connection, person: &person, state: verdict.state });
     let line = Line {

@@ -6,6 +6,7 @@ fn person(id: &str, aliases: &[&str]) -> PersonFacts {
         name: format!("p-{id}"),
         uid: format!("u-{id}"),
         records: vec![("hq".into(), id.into())],
+        apart: Vec::new(),
         aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         address: aliases.first().and_then(|alias| Some(alias.strip_prefix("email:")?.to_owned())),
         left: None,

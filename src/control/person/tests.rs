@@ -73,6 +73,7 @@ fn what_turns_up_later_is_dealt_with_by_the_record_that_ended_last_once_all_have
         name: name.to_owned(),
         uid: format!("u-{name}"),
         records: vec![],
+        apart: Vec::new(),
         aliases: vec![],
         address: None,
         left: left.map(|second| Timestamp::from_second(second).unwrap()),

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::policy::{Identity, Lifecycle, Mode, Scope, ScopeLists, SyncPolicySpec, Termination};
+use crate::api::policy::{
+    Connection, ContractEnd, Identity, Lifecycle, MatchKey, Matching, Mode, Role, Scope, ScopeLists, SyncPolicySpec,
+    Termination,
+};
 use crate::api::quantity;
 use domain::canonical::{Canonical, folded};
 use domain::roster::Baseline;
@@ -101,7 +104,8 @@ const fn word(mode: Mode) -> &'static str {
 
 fn form(spec: &SyncPolicySpec) -> Canonical {
     let SyncPolicySpec {
-        connections: _, // of each its source is a part of its own
+        connections, // of each its source is a part of its own
+        matching,
         scope,
         identity,
         lifecycle,
@@ -118,10 +122,33 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
     form.perhaps("expression", expression.as_deref().map(str::trim));
     let Identity { usernames } = identity;
     form.each("username", usernames.iter().map(|expression| expression.trim()));
-    let Lifecycle { termination: Termination { remove_after } } = lifecycle;
+    let Lifecycle { termination: Termination { remove_after, effective: _ }, bridge_gap, contract_end } = lifecycle;
     let seconds = quantity::duration("removeAfter", remove_after).map(|after| after.as_secs().to_string());
     form.fact("remove after seconds", seconds.as_deref().unwrap_or(remove_after));
+    form.perhaps("bridge gap", Some(bridge_gap.trim()).filter(|gap| *gap != Lifecycle::default().bridge_gap));
+    form.perhaps("contract end", (*contract_end == ContractEnd::Terminate).then_some("terminates"));
+    matched(matching, connections, &mut form);
     form
+}
+
+/// Whose a record is, and what it says: nothing where nothing is matched and every connection says who has left.
+fn matched(matching: &Matching, connections: &[Connection], form: &mut Canonical) {
+    let Matching { keys, number_space } = matching;
+    let mut words: Vec<&str> = keys
+        .iter()
+        .map(|key| match key {
+            MatchKey::WorkEmail => "work email",
+            MatchKey::EmployeeNumber => "employee number",
+        })
+        .collect();
+    words.sort_unstable();
+    form.each("key", words);
+    form.perhaps("number space", number_space.as_deref());
+    for Connection { name, role, migrates } in connections {
+        form.perhaps("corroborating", (*role == Role::Corroborating).then_some(name));
+        form.perhaps("replaces", migrates.as_ref().map(|migration| migration.from.as_str()));
+        form.perhaps("with the same ids", migrates.as_ref().filter(|one| one.same_ids).map(|one| one.from.as_str()));
+    }
 }
 
 /// Lists as they are compared: sorted, without case and surrounding blanks, but for ids and names of Persons.

@@ -17,7 +17,9 @@ use crate::sync::owned::OwnedKeys as Owners;
 use crate::sync::people::Write;
 use domain::employee::Employee;
 use domain::lifecycle::State;
-use domain::roster::{self, Baseline, Change, LifecycleEvent, RecordKey, RosterPass, Rules, TrustedResponse};
+use domain::roster::{
+    self, Baseline, Change, Doubt, LifecycleEvent, MAX_DOUBTS, RecordKey, Role, RosterPass, Rules, TrustedResponse,
+};
 use domain::trust::Snapshot;
 
 /// What a pass looks at.
@@ -92,6 +94,8 @@ pub struct Tally {
     pub states: BTreeMap<String, u32>,
     /// People that trusted answers no longer name.
     pub missing: u32,
+    /// What is said of the matching of records; none where the policy matches nothing.
+    pub matched: Option<Matched>,
     /// Leavers that need approval, and whose access stands.
     pub baseline_leavers: u32,
     /// Who is in scope; none without an answer.
@@ -108,12 +112,37 @@ pub struct Tally {
     pub wake: Option<Timestamp>,
 }
 
+/// What is said of the matching of records to humans.
+#[derive(Debug)]
+pub struct Matched {
+    /// How many pairs of people may be one human.
+    pub doubtful: u32,
+    /// The first of them.
+    pub doubts: Vec<policy::Doubt>,
+    /// People whose only record is of a connection that was replaced.
+    pub not_migrated: u32,
+    /// People of corroborating connections who are nobody's that is known; none without an answer of one.
+    pub strangers: Option<u32>,
+}
+
+fn matched(view: &GateInputs, doubts: &[Doubt], not_migrated: u32, strangers: Option<u32>) -> Option<Matched> {
+    let Settings { matching, migrations, corroborating, .. } = &view.settings;
+    let matches = !(matching.keys.is_empty() && migrations.is_empty() && corroborating.is_empty());
+    matches.then(|| Matched {
+        doubtful: u32::try_from(doubts.len()).unwrap_or(u32::MAX),
+        doubts: doubts.iter().take(MAX_DOUBTS).map(convert::doubt_shown).collect(),
+        not_migrated,
+        strangers,
+    })
+}
+
 /// Decides the writes of a pass. Equal objects give none.
 #[must_use]
 pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     let ours = ours(view);
     let (plan, not_added) = bounded(view, &ours, now);
-    let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake } = plan;
+    let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake, .. } = plan;
+    let (doubts, not_migrated, strangers) = (plan.doubts, plan.not_migrated, plan.strangers);
     let crossed = crossed(&changes);
     let unwritten = ours.iter().map(|person| (person.metadata.name.as_deref().unwrap_or_default(), *person)).collect();
     let mut writes = Writes { unwritten, ..Writes::new(view, now) };
@@ -134,6 +163,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
         tally: Tally {
             states,
             missing,
+            matched: matched(view, &doubts, not_migrated, strangers),
             baseline_leavers,
             not_added,
             scope: scope.map(convert::scoped_shown),
@@ -154,10 +184,15 @@ fn ours(view: &GateInputs) -> Vec<&Arc<Person>> {
 
 /// Whether the first record that any policy reads is read by this one.
 fn manages(view: &GateInputs, person: &Person) -> bool {
-    let Settings { connections, elsewhere, .. } = &view.settings;
     let ours = person.spec.records.iter().find_map(|record| {
-        let ours = connections.contains(&record.connection);
-        (ours || elsewhere.contains(&record.connection)).then_some(ours)
+        // A connection that another policy reads is not replaced for it by this one.
+        let elsewhere = view.settings.elsewhere.contains(&record.connection);
+        let ours = match view.settings.role(&record.connection) {
+            Role::Employment => true,
+            Role::Replaced => !elsewhere,
+            Role::Corroborating | Role::Unread => false,
+        };
+        (ours || elsewhere).then_some(ours)
     });
     ours == Some(true)
 }
@@ -218,7 +253,11 @@ fn plan(view: &GateInputs, ours: &[&Arc<Person>], answers: &[Answered<'_>], now:
         others.map(|record| (record.connection.as_str(), record.id.as_str())).collect();
     let rules = Rules {
         namespace: &view.namespace,
-        reads: &|connection| view.settings.connections.iter().any(|name| name == connection),
+        role: &|connection| view.settings.role(connection),
+        migrations: &view.settings.migrations,
+        matching: &view.settings.matching,
+        terms: view.settings.terms,
+        day_end: view.settings.day_end,
         elsewhere: &|connection, id| elsewhere.contains(&(connection, id.0.as_str())),
         policy: &view.policy,
         policy_uid: &view.policy_uid,
@@ -274,7 +313,9 @@ impl<'a> Writes<'a> {
 
     fn change(&mut self, change: Change) {
         let current = self.unwritten.remove(change.name.as_str()).map(Arc::clone);
-        let settled = change.records.iter().all(|record| self.view.baseline(&record.connection) == Baseline::Settled);
+        let employs = |record: &&RecordKey| self.view.settings.role(&record.connection) == Role::Employment;
+        let mut employers = change.records.iter().filter(employs);
+        let settled = employers.all(|record| self.view.baseline(&record.connection) == Baseline::Settled);
         self.news.extend(news(&change, settled));
         let Change { name, records, entry, leaver, event: _ } = change;
         let records = records.iter().map(convert::record_shown).collect();

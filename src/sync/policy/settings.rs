@@ -2,18 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::quantity::Unreadable;
 use crate::api::{SyncPolicy, policy};
 use crate::kube::outcome::Fault;
 use crate::sync::convert;
 use crate::sync::usernames::Usernames;
+use domain::lifecycle::Terms;
+use domain::roster::{Matching, Migration, Role};
 use domain::scope::Scope;
-use domain::timezone::Zones;
+use domain::timezone::{DayEnd, Zones};
 
 /// What a policy says, readable.
 #[derive(Debug)]
 pub struct Settings {
     /// Names of its connections.
     pub connections: Vec<String>,
+    /// Those of them that only tell more of people who are known.
+    pub corroborating: Vec<String>,
+    /// Connections whose place one of the policy's took, and which that is.
+    pub migrations: Vec<Migration>,
+    /// By what records of one human are matched.
+    pub matching: Matching,
+    /// What it says of ends and gaps.
+    pub terms: Terms,
+    /// When a last day of work is over.
+    pub day_end: DayEnd,
     /// Connections that other policies read.
     pub elsewhere: Vec<String>,
     /// Which people it manages.
@@ -25,6 +38,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What the policy says of a connection.
+    #[must_use]
+    pub fn role(&self, connection: &str) -> Role {
+        let is = |name: &String| name == connection;
+        let replaced = || self.migrations.iter().any(|one| is(&one.from));
+        match (self.connections.iter().any(is), self.corroborating.iter().any(is)) {
+            (true, true) => Role::Corroborating,
+            (true, false) => Role::Employment,
+            (false, _) if replaced() => Role::Replaced,
+            (false, _) => Role::Unread,
+        }
+    }
+
     /// Reads a policy. `all` are the policies of the namespace: of two over one connection the older is followed.
     ///
     /// # Errors
@@ -37,7 +63,10 @@ impl Settings {
         let scope = convert::scope(&spec.scope);
         let scope = scope.map_err(|refused| Fault::Stalled(format!("spec.scope.expression: {refused}")))?;
         let usernames = Usernames::compile(&spec.identity.usernames)?;
-        Ok(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames })
+        let stalled = |unreadable: Unreadable| Fault::Stalled(unreadable.to_string());
+        let terms = convert::terms(&spec.lifecycle).map_err(stalled)?;
+        let day_end = convert::day_end(&spec.lifecycle.termination).map_err(stalled)?;
+        Ok(Self::new(policy, all, connections, (scope, zones, usernames), (terms, day_end)))
     }
 
     /// What stands in for a spec that cannot be followed, while no answer is taken over: last days that were announced,
@@ -51,7 +80,36 @@ impl Settings {
         let zones = zones.or_else(|_| Zones::new("UTC", &BTreeMap::new())).ok()?;
         let scope = convert::scope(&spec.scope).or_else(|_| convert::scope(&policy::Scope::default())).ok()?;
         let usernames = Usernames::compile(&[]).ok()?;
-        Some(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames })
+        let terms = convert::terms(&spec.lifecycle).unwrap_or_default();
+        let day_end = convert::day_end(&spec.lifecycle.termination).unwrap_or_default();
+        Some(Self::new(policy, all, connections, (scope, zones, usernames), (terms, day_end)))
+    }
+
+    fn new(
+        policy: &SyncPolicy,
+        all: &[SyncPolicy],
+        connections: Vec<String>,
+        (scope, zones, usernames): (Scope, Zones, Usernames),
+        (terms, day_end): (Terms, DayEnd),
+    ) -> Self {
+        let of = &policy.spec.connections;
+        let corroborating = of.iter().filter(|one| one.role == policy::Role::Corroborating);
+        let migrations = of.iter().filter_map(|one| {
+            let policy::Migration { from, same_ids } = one.migrates.clone()?;
+            Some(Migration { from, by: one.name.clone(), same_ids })
+        });
+        Self {
+            corroborating: corroborating.map(|one| one.name.clone()).collect(),
+            migrations: migrations.collect(),
+            matching: convert::matching(&policy.spec.matching),
+            terms,
+            day_end,
+            elsewhere: elsewhere(policy, all),
+            connections,
+            scope,
+            zones,
+            usernames,
+        }
     }
 }
 

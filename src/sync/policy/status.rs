@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::pass::Tally;
+use super::pass::{Matched, Tally};
 use super::{MAX_PEOPLE, PassInputs, Source, closed, current_status};
 use crate::api::SyncPolicy;
 use crate::api::condition::{self, ConditionType, ConditionUpdate};
@@ -51,6 +51,7 @@ pub fn conclude(
         people: tally.states,
         scope: tally.scope.or(before.scope.clone()),
         coverage: coverage.or(before.coverage.clone()),
+        doubts: tally.matched.map(|matched| matched.doubts).unwrap_or_default(),
         ..before
     };
     (status, report)
@@ -99,11 +100,21 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
     };
     updates.push(baseline);
     updates.push(of_revoker(seen.revoker.as_ref()));
+    updates.extend(tally.matched.as_ref().map(of_humans));
     updates.extend(tally.unmatched.map(|unmatched| match usize::try_from(unmatched) {
         Ok(0) => condition::locations_matched(),
         people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
     }));
     updates
+}
+
+/// Whether it is known which records are one human's.
+fn of_humans(matched: &Matched) -> ConditionUpdate {
+    match (matched.not_migrated, matched.doubtful) {
+        (0, 0) => condition::humans_matched(matched.strangers),
+        (0, pairs) => condition::perhaps_the_same(pairs),
+        (people, pairs) => condition::not_migrated(people, pairs),
+    }
 }
 
 /// Whether anybody's access would end at all.

@@ -49,6 +49,7 @@ fn tally() -> Tally {
     Tally {
         states: [("Active".to_owned(), 3)].into(),
         missing: 0,
+        matched: None,
         baseline_leavers: 2,
         not_added: None,
         scope: None,

@@ -6,7 +6,7 @@ use super::*;
 use crate::timezone::Zone;
 
 fn facts(reported_status: ReportedStatus) -> Facts {
-    Facts { reported_status, start: None, last_day: None, announced: None }
+    Facts { reported_status, start: None, last_day: None, announced: None, contract_end: None, urgent: false }
 }
 
 const ACTIVE: ReportedStatus = ReportedStatus::Mapped(Status::Active);
@@ -19,11 +19,54 @@ const LONG_AGO: Option<Date> = Some(date(2026, 1, 31));
 const NEXT_SEASON: Option<Date> = Some(date(2026, 9, 1));
 
 #[test]
+fn the_planned_end_of_a_contract_is_a_last_day_where_the_policy_says_so_and_nothing_else_says_more() {
+    let terms = Terms { contract_end: ContractEnd::Terminate, ..Terms::default() };
+    let contract = |reported_status, contract_end| Facts { contract_end, ..facts(reported_status) };
+    let cases = [
+        ("it comes", contract(ACTIVE, TOMORROW), State::Active, Why::LeavesLater),
+        ("it has passed, never announced", contract(ACTIVE, YESTERDAY), State::Unknown, Why::Contradiction),
+        (
+            "as announced",
+            Facts { announced: YESTERDAY, ..contract(ACTIVE, YESTERDAY) },
+            State::Terminated,
+            Why::LastDayPassed,
+        ),
+        ("extended", Facts { announced: TOMORROW, ..contract(ACTIVE, NEXT_SEASON) }, State::Active, Why::LeavesLater),
+        (
+            "a last day that is later",
+            Facts { last_day: TOMORROW, ..contract(ACTIVE, YESTERDAY) },
+            State::Active,
+            Why::LeavesLater,
+        ),
+        ("terminated before its end", contract(TERMINATED, TOMORROW), State::Terminated, Why::Terminated),
+    ];
+    for (what, facts, state, why) in cases {
+        assert_eq!(derive_state(&facts, TODAY, &terms), DerivedState { state, why }, "{what}");
+    }
+}
+
+#[test]
 fn every_row_of_the_verdict_table() {
     let last = |reported_status, last_day| Facts { last_day, ..facts(reported_status) };
     let announced = |reported_status, last_day| Facts { announced: last_day, ..last(reported_status, last_day) };
     let between = |reported_status, start, last_day| Facts { start, ..last(reported_status, last_day) };
+    let contract = |reported_status, contract_end| Facts { contract_end, ..facts(reported_status) };
     let cases = [
+        (
+            "terminated at once, a future last day",
+            Facts { urgent: true, ..last(TERMINATED, TOMORROW) },
+            State::Terminated,
+            Why::Urgent,
+        ),
+        (
+            "active, and urgent some day",
+            Facts { urgent: true, ..last(ACTIVE, TOMORROW) },
+            State::Active,
+            Why::LeavesLater,
+        ),
+        ("active, the contract ends tomorrow", contract(ACTIVE, TOMORROW), State::Active, Why::Active),
+        ("active, the contract ended", contract(ACTIVE, YESTERDAY), State::Active, Why::ContractEnded),
+        ("terminated, whatever the contract", contract(TERMINATED, TOMORROW), State::Terminated, Why::Terminated),
         ("active, no last day", facts(ACTIVE), State::Active, Why::Active),
         ("active, a future last day", last(ACTIVE, TOMORROW), State::Active, Why::LeavesLater),
         ("active, the last day is today", last(ACTIVE, Some(TODAY)), State::Active, Why::LeavesLater),
@@ -186,7 +229,7 @@ fn every_row_of_the_verdict_table() {
         ),
     ];
     for (what, facts, state, why) in cases {
-        assert_eq!(derive_state(&facts, TODAY), DerivedState { state, why }, "{what}");
+        assert_eq!(derive_state(&facts, TODAY, &Terms::default()), DerivedState { state, why }, "{what}");
     }
 }
 
@@ -205,7 +248,12 @@ fn a_last_day_ends_with_its_midnight_there() {
         let (zone, midnight): (_, Timestamp) = (Zone::named(name).unwrap(), midnight.parse().unwrap());
         let state = |reported_status, now| {
             let day = Some(last_day);
-            derive_state(&Facts { last_day: day, announced: day, ..facts(reported_status) }, zone.today(now)).state
+            derive_state(
+                &Facts { last_day: day, announced: day, ..facts(reported_status) },
+                zone.today(now),
+                &Terms::default(),
+            )
+            .state
         };
         for reported_status in [ACTIVE, TERMINATED, ReportedStatus::Silent].into_iter().chain(PAUSED) {
             let before = state(reported_status, midnight - jiff::SignedDuration::from_millis(1));
@@ -226,6 +274,9 @@ fn every_reason_has_a_word_of_its_own_that_is_read_back() {
         "Contradiction",
         "LastDayPassed",
         "Terminated",
+        "Urgent",
+        "ContractEnded",
+        "Declared",
         "TerminatedLater",
         "TooFarAhead",
         "EndsBeforeStart",
@@ -236,6 +287,8 @@ fn every_reason_has_a_word_of_its_own_that_is_read_back() {
         "NextFollows",
         "Between",
         "NotNamed",
+        "NotMigrated",
+        "NoEmployment",
         "OtherSourceStale",
         "Conflict",
         "Other",
@@ -258,7 +311,8 @@ fn any_facts() -> impl Strategy<Value = Facts> {
     ];
     let day = || proptest::option::of((-40_i32..40).prop_map(|days| TODAY.saturating_add(days.days())));
     (reported_status, day(), day(), day(), any::<bool>()).prop_map(|(reported_status, start, last_day, other, same)| {
-        Facts { reported_status, start, last_day, announced: if same { last_day } else { last_day.and(other) } }
+        let announced = if same { last_day } else { last_day.and(other) };
+        Facts { start, last_day, announced, ..facts(reported_status) }
     })
 }
 
@@ -269,7 +323,7 @@ proptest! {
     /// speaks by, or announced.
     #[test]
     fn nobody_has_left_without_a_positive_statement(facts in any_facts()) {
-        let DerivedState { state, why } = derive_state(&facts, TODAY);
+        let DerivedState { state, why } = derive_state(&facts, TODAY, &Terms::default());
         let passed = |day: Option<Date>| day.is_some_and(|day| day < TODAY);
         if state == State::Terminated {
             let by_status = facts.reported_status == TERMINATED;

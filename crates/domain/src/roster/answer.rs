@@ -8,8 +8,11 @@ use jiff::Timestamp;
 
 use super::calendar::{Calendar, Day};
 use super::employment::{self, Whose};
+use super::matching::{self, Doubt, Humans};
 use super::person::{self, Next};
-use super::{Access, Draft, Employment, KnownPerson, Profile, RecordKey, Rules, Scoped, TrustedResponse, person_name};
+use super::{
+    Access, Draft, Employment, KnownPerson, Profile, RecordKey, Role, Rules, Scoped, TrustedResponse, person_name,
+};
 use crate::employee::{Employee, HrId, Manager, Text};
 use crate::lifecycle::{DerivedState, State, derive_state};
 use crate::ownership::{comparable, connection_of};
@@ -21,20 +24,27 @@ pub(super) struct OfAnswer {
     pub(super) unmatched: u32,
     pub(super) former: u32,
     pub(super) scope: Scoped,
+    pub(super) doubts: Vec<Doubt>,
+    pub(super) strangers: Option<u32>,
 }
+
+/// The position of the human of each record, by connection and id.
+type Places<'a> = HashMap<(&'a str, &'a HrId), usize>;
 
 /// One human on the way into a pass.
 pub(super) struct Slot<'a> {
     pub(super) known: Option<&'a KnownPerson>,
-    name: Cow<'a, str>,
+    pub(super) name: Cow<'a, str>,
     pub(super) records: Cow<'a, [RecordKey]>,
     answers: &'a [TrustedResponse<'a>],
     /// Persons all of whose records this one links: a human says that they are one, and is about to delete them.
     pub(super) absorbed: Vec<&'a KnownPerson>,
     /// This is such a Person itself: it is left as it is.
-    goes: bool,
+    pub(super) goes: bool,
     /// By the position of the answer.
-    named: Vec<(usize, &'a Employee)>,
+    pub(super) named: Vec<(usize, &'a Employee)>,
+    /// A record was matched to it.
+    linked: bool,
 }
 
 /// What an answer says of one record.
@@ -61,7 +71,24 @@ impl Statement<'_> {
     }
 }
 
-impl Slot<'_> {
+impl<'a> Slot<'a> {
+    fn of(person: &'a KnownPerson, answers: &'a [TrustedResponse<'a>]) -> Self {
+        let (name, records) = (Cow::Borrowed(person.name.as_str()), Cow::Borrowed(person.records.as_slice()));
+        let (absorbed, named) = (Vec::new(), Vec::new());
+        Self { known: Some(person), name, records, answers, absorbed, goes: false, named, linked: false }
+    }
+
+    fn new(name: String, record: RecordKey, answers: &'a [TrustedResponse<'a>]) -> Self {
+        let (name, records, named) = (Cow::Owned(name), Cow::Owned(vec![record]), Vec::with_capacity(1));
+        Self { known: None, name, records, answers, absorbed: Vec::new(), goes: false, named, linked: false }
+    }
+
+    /// Adds a record that was matched to this human.
+    fn link(&mut self, record: RecordKey) {
+        self.records.to_mut().push(record);
+        self.linked = self.known.is_some();
+    }
+
     /// Since when answers no longer name a record of which nothing is said now.
     pub(super) fn missing_since(&self, record: &RecordKey, known: &Employment) -> Option<Timestamp> {
         let whole = self.answers.iter().find(|answer| !answer.part && *answer.connection == *record.connection);
@@ -74,21 +101,9 @@ fn slots<'a>(
     known: &'a [KnownPerson],
     answers: &'a [TrustedResponse<'a>],
     rules: &Rules<'_>,
-) -> (Vec<Slot<'a>>, HashMap<(&'a str, &'a HrId), usize>) {
-    let mut slots: Vec<Slot<'a>> = Vec::with_capacity(known.len());
-    let mut index: HashMap<(&str, &HrId), usize> = HashMap::with_capacity(known.len());
-    for person in known {
-        let (name, records) = (Cow::Borrowed(person.name.as_str()), Cow::Borrowed(person.records.as_slice()));
-        slots.push(Slot {
-            known: Some(person),
-            name,
-            records,
-            answers,
-            absorbed: Vec::new(),
-            goes: false,
-            named: Vec::new(),
-        });
-    }
+) -> (Vec<Slot<'a>>, Places<'a>, Humans, OfAnswer) {
+    let mut slots: Vec<Slot<'a>> = known.iter().map(|person| Slot::of(person, answers)).collect();
+    let mut index: Places<'a> = HashMap::with_capacity(known.len());
     // A record that two link is the one's with more of them, which a human linked; of equals the first one's.
     for of_several in [true, false] {
         for (position, person) in known.iter().enumerate().filter(|(_, one)| (one.records.len() > 1) == of_several) {
@@ -98,30 +113,52 @@ fn slots<'a>(
         }
     }
     absorb(&mut slots, known, &index);
-    let taken: HashSet<&str> = known.iter().map(|person| person.name.as_str()).collect();
-    for (number, answer) in answers.iter().enumerate() {
-        for employee in answer.employees {
-            if (rules.elsewhere)(answer.connection, &employee.id) {
-                continue;
-            }
-            let position = *index.entry((answer.connection, &employee.id)).or_insert(slots.len());
-            if position == slots.len() {
-                let record = RecordKey { connection: answer.connection.into(), id: employee.id.clone() };
-                let name = Cow::Owned(free_name(&taken, rules.namespace, answer.connection, &employee.id));
-                let records = Cow::Owned(vec![record]);
-                let named = Vec::with_capacity(1);
-                slots.push(Slot { known: None, name, records, answers, absorbed: Vec::new(), goes: false, named });
-            }
-            if let Some(slot) = slots.get_mut(position) {
-                slot.named.push((number, employee));
+    let mut unlinked = Vec::new();
+    for (number, answer) in matching::in_order(answers, rules) {
+        for employee in answer.employees.iter().filter(|one| !(rules.elsewhere)(answer.connection, &one.id)) {
+            match index.get(&(answer.connection, &employee.id)).and_then(|position| slots.get_mut(*position)) {
+                Some(slot) => slot.named.push((number, employee)),
+                None => unlinked.push((number, employee)),
             }
         }
     }
-    (slots, index)
+    let mut humans = Humans::of(&slots, rules);
+    let taken: HashSet<&str> = known.iter().map(|person| person.name.as_str()).collect();
+    let mut of_answer = OfAnswer::default();
+    for (number, employee) in unlinked {
+        let Some(answer) = answers.get(number) else { continue };
+        let employs = (rules.role)(answer.connection) == Role::Employment;
+        let record = RecordKey { connection: answer.connection.into(), id: employee.id.clone() };
+        let position = match humans.whose(&slots, &index, answer.connection, employee, rules) {
+            Some(position) => {
+                if let Some(slot) = slots.get_mut(position) {
+                    slot.link(record);
+                }
+                position
+            }
+            None if employs => {
+                let name = free_name(&taken, rules.namespace, answer.connection, &employee.id);
+                slots.push(Slot::new(name, record, answers));
+                slots.len() - 1
+            }
+            None => {
+                *of_answer.strangers.get_or_insert_default() += 1;
+                continue;
+            }
+        };
+        index.insert((answer.connection, &employee.id), position);
+        humans.placed(employee, position, rules);
+        slots.get_mut(position).into_iter().for_each(|slot| slot.named.push((number, employee)));
+    }
+    let tells = |answer: &TrustedResponse<'_>| (rules.role)(answer.connection) == Role::Corroborating && !answer.part;
+    if answers.iter().any(tells) {
+        of_answer.strangers.get_or_insert_default();
+    }
+    (slots, index, humans, of_answer)
 }
 
 /// Notes Persons all of whose records another one links, with that one.
-fn absorb<'a>(slots: &mut [Slot<'a>], known: &'a [KnownPerson], index: &HashMap<(&'a str, &'a HrId), usize>) {
+fn absorb<'a>(slots: &mut [Slot<'a>], known: &'a [KnownPerson], index: &Places<'a>) {
     for (position, person) in known.iter().enumerate() {
         let has = |record: &RecordKey| index.get(&(&*record.connection, &record.id)).copied();
         let first = person.records.first().and_then(has).filter(|first| *first != position);
@@ -152,7 +189,7 @@ fn sight(
     let known = slot.known.and_then(|known| known.entry.as_ref()).and_then(|entry| {
         entry.employments.iter().find(|one| one.record.id == employee.id && *one.record.connection == *connection)
     });
-    let derived = derive_state(&employment::facts(employee, known, &day), day.today);
+    let derived = derive_state(&employment::facts(employee, known, &day, &rules.terms), day.today, &rules.terms);
     let out = rules.scope.filters().then(|| {
         let subject = scope::ScopeSubject { connection, person: &slot.name, state: derived.state };
         rules.scope.out(employee, &subject)
@@ -167,16 +204,14 @@ pub(super) fn drafts<'a>(
     rules: &Rules<'_>,
     now: Timestamp,
 ) -> (Vec<Draft<'a>>, OfAnswer) {
-    let (slots, index) = slots(known, answers, rules);
-    let mut calendar = Calendar::new(rules.zones, now, None);
-    let mut calendars: Vec<_> =
-        answers.iter().map(|answer| Calendar::new(rules.zones, now, Some(answer.taken))).collect();
+    let (slots, index, humans, mut of_answer) = slots(known, answers, rules);
+    let mut calendar = Calendar::new(rules, now, None);
+    let mut calendars: Vec<_> = answers.iter().map(|answer| Calendar::new(rules, now, Some(answer.taken))).collect();
     let managers: Vec<_> = answers.iter().map(|answer| Managers::new(answer, known)).collect();
     let name_of = |connection: &str, id: &HrId| {
         let slot = index.get(&(connection, id)).and_then(|position| slots.get(*position));
         slot.map(|slot| slot.name.clone().into_owned())
     };
-    let mut of_answer = OfAnswer::default();
     let mut drafts = Vec::with_capacity(slots.len());
     let (mut strangers, mut former) = (Vec::new(), Vec::new());
     for slot in slots.iter().filter(|slot| !slot.goes) {
@@ -188,7 +223,9 @@ pub(super) fn drafts<'a>(
                 continue;
             };
             let sight = sight(employee, answer.connection, slot, rules, calendar);
-            of_answer.count(&sight);
+            if (rules.role)(answer.connection) == Role::Employment {
+                of_answer.count(&sight);
+            }
             let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
             let manager = manager.and_then(|id| name_of(answer.connection, id));
             let profile = person::profile(employee, manager);
@@ -207,20 +244,34 @@ pub(super) fn drafts<'a>(
     drafts.append(&mut former);
     mistakable(&drafts, &mut strangers);
     drafts.append(&mut strangers);
+    of_answer.doubts = doubts(&humans, &slots, &drafts);
     (drafts, of_answer)
+}
+
+/// Who may be one human: both have a Person, and one of them has not left.
+fn doubts(humans: &Humans, slots: &[Slot<'_>], drafts: &[Draft<'_>]) -> Vec<Doubt> {
+    let left: HashMap<&str, bool> =
+        drafts.iter().map(|draft| (&*draft.name, draft.after.employment.state == State::Terminated)).collect();
+    humans.doubts(slots, |name| left.get(name).copied())
 }
 
 fn draft<'a>(slot: &Slot<'a>, next: Next) -> Draft<'a> {
     let Next { after, event, turns } = next;
+    let before = slot.known.and_then(|known| known.entry.as_ref());
+    let after = match before.filter(|before| **before == after) {
+        Some(before) => Cow::Borrowed(before),
+        None => Cow::Owned(after),
+    };
     Draft {
         name: slot.name.clone(),
         records: slot.records.clone(),
-        before: slot.known.and_then(|known| known.entry.as_ref()),
+        before,
         after,
         event,
         access: slot.known.map_or(Access::Stands, |known| known.access),
         turns,
         leaver: false,
+        linked: slot.linked,
     }
 }
 

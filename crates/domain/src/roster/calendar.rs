@@ -6,29 +6,31 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::super::lifecycle::State;
-use super::super::timezone::{Zone, Zones};
-use super::Employment;
+use super::super::lifecycle::{Facts, State};
+use super::super::timezone::{DayEnd, Zone, Zones};
+use super::{Employment, Rules};
 
 /// The days of a pass.
 pub(super) struct Calendar<'a> {
     zones: &'a Zones,
+    end: DayEnd,
     pub(super) now: Timestamp,
     pub(super) taken: Option<Timestamp>,
     days: BTreeMap<String, Rc<Day>>,
 }
 
-/// What day it is in one zone.
+/// What day of work it is in one zone.
 pub(super) struct Day {
     pub(super) zone: Zone,
     pub(super) today: Date,
     /// The day on which the answer was taken; today without one.
     pub(super) taken: Date,
+    end: DayEnd,
 }
 
 impl<'a> Calendar<'a> {
-    pub(super) const fn new(zones: &'a Zones, now: Timestamp, taken: Option<Timestamp>) -> Self {
-        Self { zones, now, taken, days: BTreeMap::new() }
+    pub(super) const fn new(rules: &Rules<'a>, now: Timestamp, taken: Option<Timestamp>) -> Self {
+        Self { zones: rules.zones, end: rules.day_end, now, taken, days: BTreeMap::new() }
     }
 
     /// The day at a location, and whether an entry of the policy names that location. Of somebody without one nobody can
@@ -56,23 +58,30 @@ impl<'a> Calendar<'a> {
         if let Some(day) = self.days.get(zone.name()) {
             return Rc::clone(day);
         }
-        let today = zone.today(self.now);
+        let today = zone.working_day(self.now, self.end);
         let taken = self.taken.map_or(today, |taken| zone.today(taken));
-        let day = Rc::new(Day { zone: zone.clone(), today, taken });
+        let day = Rc::new(Day { zone: zone.clone(), today, taken, end: self.end });
         self.days.insert(zone.name().to_owned(), Rc::clone(&day));
         day
     }
 }
 
 impl Day {
+    /// The instant at which a day of work is over.
+    pub(super) fn over(&self, day: Date) -> Option<Timestamp> {
+        self.zone.over(day, self.end)
+    }
+
     /// The next instant at which the dates of an employment say something new: after its last day, or on its first.
     pub(super) fn next_turn(&self, employment: &Employment) -> Option<Timestamp> {
         if employment.state.state == State::Terminated {
             return None;
         }
-        let days = [employment.facts.last_day, employment.facts.announced].into_iter().flatten();
-        let ends = days.filter(|day| *day >= self.today).min().and_then(|day| self.zone.end_of(day));
-        let starts = employment.facts.start.filter(|day| *day > self.today).and_then(|day| self.zone.start_of(day));
+        let Facts { last_day, announced, contract_end, .. } = employment.facts;
+        let days = [last_day, announced, contract_end].into_iter().flatten();
+        let ends = days.filter(|day| *day >= self.today).min().and_then(|day| self.over(day));
+        let starts = employment.facts.start.filter(|day| *day > self.today);
+        let starts = starts.and_then(|day| day.yesterday().ok()).and_then(|before| self.over(before));
         [ends, starts].into_iter().flatten().min()
     }
 }

@@ -6,7 +6,7 @@ use super::answer::Sight;
 use super::calendar::Day;
 use super::{Baseline, Employment, EmploymentState, Left, Notice, Profile, RecordKey, RosterEntry, Rules};
 use crate::employee::{Employee, ReportedStatus, Status};
-use crate::lifecycle::{DerivedState, Facts, State, Why, begun_anew, derive_state};
+use crate::lifecycle::{DerivedState, Facts, State, Terms, Why, begun_anew, derive_state, with_contract_end};
 use crate::scope::Out;
 
 /// Two answers that announce a day are a day apart: a daily poll is never exactly a day after the one before.
@@ -42,10 +42,10 @@ pub(super) fn stated(
         return conflicting(before.employment, now);
     }
     let known = before.map(|before| before.employment);
-    let (facts, day) = (facts(employee, known, &sight.day), &*sight.day);
-    let notice = notice(&facts, known, sight.taken, day);
+    let (facts, day) = (facts(employee, known, &sight.day, &rules.terms), &*sight.day);
+    let notice = notice(&facts, known, sight.taken, day, &rules.terms);
     let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.derived, name, rules));
-    let told = Told { derived: sight.derived, facts: &facts, notice };
+    let told = Told { derived: sight.derived, facts: &facts, notice, terms: &rules.terms };
     let mut state = match (known, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(known.map(|known| &known.state), out, told, day, now),
         (Some(known), _) if stays_left(known, &facts, day) => {
@@ -68,6 +68,7 @@ struct Told<'a> {
     derived: DerivedState,
     facts: &'a Facts,
     notice: Option<Notice>,
+    terms: &'a Terms,
 }
 
 /// Whether an answer that puts somebody out of scope says in the same breath that they leave: HR systems empty the
@@ -116,9 +117,9 @@ pub(super) fn unstated(
     }
     let facts = before.facts;
     let announced = facts.announced.is_some();
-    let derived = derive_state(&facts, day.today);
+    let derived = derive_state(&facts, day.today, &rules.terms);
     let leaves = derived.state == State::Terminated;
-    let told = Told { derived, facts: &facts, notice: before.notice };
+    let told = Told { derived, facts: &facts, notice: before.notice, terms: &rules.terms };
     let keeps = (before.state.left.is_some() && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && (rules.baseline)(&before.record.connection) == Baseline::Awaited);
@@ -154,7 +155,7 @@ fn out_of_scope(
     EmploymentState {
         state: State::OutOfScope,
         since,
-        last_day: told.facts.last_day,
+        last_day: with_contract_end(told.facts, told.terms).last_day,
         zone: day.zone.name().to_owned(),
         why: told.derived.why,
         left: None,
@@ -175,34 +176,37 @@ fn stays_left(before: &Employment, facts: &Facts, day: &Day) -> bool {
 /// An announced day stands when the record's own is moved into the past: an exit that is brought forward is an exit, and
 /// takes place on the announced day at the latest. It ends with a status that came back from `Terminated`: who was
 /// hired again keeps, in many HR systems, the end date of before.
-pub(super) fn facts(employee: &Employee, before: Option<&Employment>, day: &Day) -> Facts {
+pub(super) fn facts(employee: &Employee, before: Option<&Employment>, day: &Day, terms: &Terms) -> Facts {
     let terminated = ReportedStatus::Mapped(Status::Terminated);
     let earlier = before.map(|before| before.facts);
     let earlier =
         earlier.filter(|earlier| earlier.reported_status != terminated || employee.reported_status == terminated);
     let earlier = earlier.and_then(|earlier| earlier.announced);
-    let announced = employee.last_day.and_then(|last| if last >= day.taken { Some(last) } else { earlier });
-    Facts { reported_status: employee.reported_status, start: employee.start, last_day: employee.last_day, announced }
+    let said = Facts::of(employee);
+    let last_day = with_contract_end(&said, terms).last_day;
+    let announced = last_day.and_then(|last| if last >= day.taken { Some(last) } else { earlier });
+    Facts { announced, ..said }
 }
 
 /// When the day that stands as announced was announced, and whether an answer a day later said the same.
-fn notice(facts: &Facts, before: Option<&Employment>, taken: Timestamp, day: &Day) -> Option<Notice> {
+fn notice(facts: &Facts, before: Option<&Employment>, taken: Timestamp, day: &Day, terms: &Terms) -> Option<Notice> {
     let announced = facts.announced?;
     let earlier = before.filter(|before| before.facts.announced == Some(announced)).and_then(|before| before.notice);
     let earlier = earlier.unwrap_or(Notice { at: taken, confirmed: false });
-    let ahead = facts.last_day == Some(announced) && announced >= day.taken;
+    let ahead = with_contract_end(facts, terms).last_day == Some(announced) && announced >= day.taken;
     let again = ahead && taken.duration_since(earlier.at) >= A_DAY;
     Some(Notice { confirmed: earlier.confirmed || again, ..earlier })
 }
 
 fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day, now: Timestamp) -> EmploymentState {
-    let Told { derived, facts, notice } = told;
+    let Told { derived, facts, notice, terms } = told;
     let same = before.filter(|before| before.state == derived.state);
     let left = same.and_then(|before| before.left.clone());
     let left = (derived.state == State::Terminated).then(|| {
         left.unwrap_or_else(|| {
-            let passed = facts.last_day.filter(|last| *last < day.today);
-            let effective = passed.and_then(|last| day.zone.end_of(last)).unwrap_or(now);
+            let last_day = with_contract_end(facts, terms).last_day;
+            let passed = last_day.filter(|last| *last < day.today);
+            let effective = passed.and_then(|last| day.over(last)).unwrap_or(now);
             let announced =
                 passed.is_some() && passed == facts.announced && notice.is_some_and(|notice| notice.confirmed);
             Left { run: None, baseline: false, effective, seen: now, announced }
@@ -211,7 +215,7 @@ fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day,
     EmploymentState {
         state: derived.state,
         since: same.map_or(now, |before| before.since),
-        last_day: facts.last_day,
+        last_day: with_contract_end(facts, terms).last_day,
         zone: day.zone.name().to_owned(),
         why: derived.why,
         left,
@@ -236,6 +240,18 @@ fn another_human(before: Before<'_>, profile: &Profile, employee: &Employee) -> 
             || profile.work_email.is_none()
             || differ(&person.profile.work_email, &profile.work_email))
         && matches!((employment.facts.start, employee.start), (Some(old), Some(new)) if old != new)
+}
+
+/// A record of a connection that was replaced, of somebody whom the new one does not name yet. Who had left stays so; of
+/// everybody else nothing can be told any more, nor by a day that was announced.
+pub(super) fn not_migrated(before: &Employment, now: Timestamp) -> Employment {
+    let mut after = before.clone();
+    if before.state.left.is_none() && before.state.why != Why::NotMigrated {
+        let since = if before.state.state == State::Unknown { before.state.since } else { now };
+        let (state, why) = (State::Unknown, Why::NotMigrated);
+        after.state = EmploymentState { state, since, why, leaves_scope: None, ..before.state.clone() };
+    }
+    after
 }
 
 /// Nothing of the other human is taken over: their address must not become this one's alias. Whether this one was in

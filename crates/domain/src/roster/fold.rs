@@ -8,8 +8,8 @@ use std::cmp::Reverse;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::{Employment, EmploymentState, Left, RosterEntry, Rules};
-use crate::lifecycle::{BRIDGED_DAYS, State, Why};
+use super::{Declared, Employment, EmploymentState, Left, RosterEntry, Rules};
+use crate::lifecycle::{State, Terms, Why};
 use crate::scope::Out;
 
 /// One employment, and what day it is where the person works.
@@ -27,6 +27,8 @@ pub(super) struct Together<'a> {
     why: Why,
     last_day: Option<Date>,
     out: Option<Out>,
+    /// When what a human declared takes effect.
+    declared: Option<Timestamp>,
 }
 
 impl Current<'_> {
@@ -53,11 +55,11 @@ impl Current<'_> {
 /// Puts the records of one human together; none without any.
 ///
 /// Whoever works here by one record works here. What cannot be told holds before anything that could have an effect, and
-/// nothing can be told of a record that no answer has ever named (`unnamed`).
-pub(super) fn together<'a>(all: &[Current<'a>], unnamed: bool) -> Option<Together<'a>> {
-    if let ([one], false) = (all, unnamed) {
+/// nothing can be told while something of them is not known at all: `unknown` says what.
+pub(super) fn together<'a>(all: &[Current<'a>], unknown: Option<Why>, terms: &Terms) -> Option<Together<'a>> {
+    if let ([one], None) = (all, unknown) {
         let EmploymentState { state, why, last_day, out, .. } = one.employment.state;
-        return Some(Together { decides: one.employment, state, why, last_day, out });
+        return Some(Together { decides: one.employment, state, why, last_day, out, declared: None });
     }
     let of = |state: fn(State) -> bool| all.iter().copied().filter(move |one| state(one.says()) && !one.never_began());
     let goes_on = of(|state| !matches!(state, State::Terminated | State::PreHire));
@@ -66,7 +68,7 @@ pub(super) fn together<'a>(all: &[Current<'a>], unnamed: bool) -> Option<Togethe
     let works = goes_on.min_by_key(|one| (rank(one.says()), longest(one)));
     let next = of(|state| state == State::PreHire).min_by_key(|one| one.employment.facts.start);
     let last = of(|state| state == State::Terminated).max_by_key(|one| one.ended());
-    let follows = |day: Date| next.filter(|next| begins_within_the_gap(*next, day));
+    let follows = |day: Date| next.filter(|next| begins_within_the_gap(*next, day, terms));
     let (decides, state, why, last_day) = match (works, next, last) {
         (Some(works), ..) => {
             let day = works.employment.state.last_day.filter(|_| works.says() == State::Active);
@@ -76,7 +78,7 @@ pub(super) fn together<'a>(all: &[Current<'a>], unnamed: bool) -> Option<Togethe
             }
         }
         (None, Some(next), None) => (next, State::PreHire, next.employment.state.why, next.employment.state.last_day),
-        (None, Some(next), Some(last)) if begins_within_the_gap(next, last.ended()) => {
+        (None, Some(next), Some(last)) if begins_within_the_gap(next, last.ended(), terms) => {
             (next, State::PreHire, Why::Between, next.employment.state.last_day)
         }
         (None, _, Some(last)) => (last, State::Terminated, last.employment.state.why, last.employment.state.last_day),
@@ -90,9 +92,12 @@ pub(super) fn together<'a>(all: &[Current<'a>], unnamed: bool) -> Option<Togethe
     let counts = |one: &&Current<'_>| (one.says() == State::Terminated) == (state == State::Terminated);
     let in_scope = all.iter().filter(counts).any(|one| one.employment.state.out.is_none());
     let out = decides.employment.state.out.or_else(|| all.iter().find_map(|one| one.employment.state.out));
-    let (state, why) = if unnamed && state != State::Active { (State::Unknown, Why::NotNamed) } else { (state, why) };
+    let (state, why) = match unknown.filter(|_| state != State::Active) {
+        Some(why) => (State::Unknown, why),
+        None => (state, why),
+    };
     let (state, out) = if in_scope { (state, None) } else { (State::OutOfScope, out) };
-    Some(Together { decides: decides.employment, state, why, last_day, out })
+    Some(Together { decides: decides.employment, state, why, last_day, out, declared: None })
 }
 
 /// What is said of somebody while their records differ: that they work here first, then that it cannot be told.
@@ -107,11 +112,19 @@ const fn rank(state: State) -> u8 {
     }
 }
 
-fn begins_within_the_gap(next: Current<'_>, ended: Date) -> bool {
-    next.employment.facts.start.is_some_and(|start| start <= ended.saturating_add(BRIDGED_DAYS.days()))
+fn begins_within_the_gap(next: Current<'_>, ended: Date, terms: &Terms) -> bool {
+    next.employment.facts.start.is_some_and(|start| start <= ended.saturating_add(terms.bridged_days.days()))
 }
 
 impl Together<'_> {
+    /// Takes over what a human declared: they have left, whatever the records say. Out of scope nothing is done all the same.
+    pub(super) fn declare(&mut self, declared: Declared, effective: Timestamp) {
+        if self.out.is_none() {
+            (self.state, self.why) = (State::Terminated, Why::Declared);
+            (self.last_day, self.declared) = (declared.last_day, Some(effective));
+        }
+    }
+
     /// The state of the person that follows.
     ///
     /// A termination stands as it was first written for as long as it stands. Whoever was not in scope before, or has
@@ -125,11 +138,16 @@ impl Together<'_> {
         rules: &Rules<'_>,
         now: Timestamp,
     ) -> EmploymentState {
-        let Self { decides, mut state, mut why, last_day, out } = self;
+        let Self { decides, mut state, mut why, last_day, out, declared } = self;
         let previous = before.map(|before| &before.employment);
         let announced = decides.state.left.as_ref().is_some_and(|left| left.announced);
         let had_left = previous.is_some_and(|previous| previous.state == State::Terminated);
-        if state == State::Terminated && rules.stale && !had_left && decides.facts.announced.is_none() {
+        if state == State::Terminated
+            && rules.stale
+            && !had_left
+            && decides.facts.announced.is_none()
+            && declared.is_none()
+        {
             (state, why) = (State::Unknown, Why::OtherSourceStale);
         }
         let same = previous.filter(|previous| previous.state == state);
@@ -139,7 +157,7 @@ impl Together<'_> {
             same.and_then(|same| same.left.clone()).unwrap_or_else(|| Left {
                 run: None,
                 baseline: unseen || lefts().any(|left| left.baseline),
-                effective: lefts().map(|left| left.effective).max().unwrap_or(now),
+                effective: declared.or_else(|| lefts().map(|left| left.effective).max()).unwrap_or(now),
                 seen: now,
                 announced,
             })

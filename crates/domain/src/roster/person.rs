@@ -7,7 +7,7 @@ use super::answer::{Slot, Statement};
 use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
-use super::{Employment, KnownPerson, LifecycleEvent, Profile, RecordKey, RosterEntry};
+use super::{Employment, KnownPerson, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules};
 use crate::employee::{Employee, Text, Texts};
 use crate::lifecycle::{State, Why};
 use crate::ownership::comparable;
@@ -45,38 +45,61 @@ pub(super) fn next(
     let before = slot.known.and_then(|known| known.entry.as_ref());
     let mut employments = Vec::with_capacity(slot.records.len());
     let mut days = Vec::with_capacity(slot.records.len());
+    let mut unknown = None;
     for record in slot.records.iter() {
-        if !(whose.rules.reads)(&record.connection) {
-            continue;
-        }
         let known = before.and_then(|before| before.employments.iter().find(|known| known.record == *record));
         let stated = statements.iter().find(|statement| statement.is_of(record));
-        let (employment, day) = match (stated, known) {
-            (Some(stated), _) => {
+        let role = (whose.rules.role)(&record.connection);
+        let (employment, day) = match (role, stated, known) {
+            // What the connection in its place says of them takes its place too.
+            (Role::Replaced, ..) if superseded(record, &slot.records, whose.rules) => continue,
+            (Role::Replaced, _, Some(known)) => {
+                (employment::not_migrated(known, whose.now), calendar.named(&known.state.zone))
+            }
+            (Role::Replaced | Role::Unread, ..) | (_, None, None) => {
+                unknown = unknown.or((role != Role::Corroborating).then_some(Why::NotNamed));
+                continue;
+            }
+            (_, Some(stated), _) => {
                 let before = before.zip(known).map(|(person, employment)| Before { person, employment });
                 let day = std::rc::Rc::clone(&stated.sight.day);
                 (employment::stated(record, stated.employee, before, &stated.profile, &stated.sight, whose), day)
             }
-            (None, Some(known)) => {
+            (_, None, Some(known)) => {
                 let day = calendar.named(&known.state.zone);
                 let missing = slot.missing_since(record, known);
                 (employment::unstated(known, missing, &day, whose), day)
             }
-            (None, None) => continue,
         };
         employments.push(employment);
         days.push(day);
     }
     let all: Vec<Current<'_>> =
         employments.iter().zip(&days).map(|(employment, day)| Current { employment, today: day.today }).collect();
-    let together = together(&all, employments.len() < slot.records.len())?;
+    let employs = |one: &Current<'_>| (whose.rules.role)(&one.employment.record.connection) != Role::Corroborating;
+    let deciding: Vec<Current<'_>> = all.iter().copied().filter(employs).collect();
+    let (deciding, unknown) = match deciding.is_empty() {
+        false => (&deciding, unknown),
+        true => (&all, unknown.or(Some(Why::NoEmployment))),
+    };
+    let mut together = together(deciding, unknown, &whose.rules.terms)?;
+    let declared = slot.known.and_then(|known| known.declared).filter(|declared| whose.now < declared.until);
+    let over = declared.map(|declared| {
+        let day = calendar.named(&together.decides.state.zone);
+        declared.last_day.and_then(|last| day.over(last)).unwrap_or(whose.now)
+    });
+    if let (Some(declared), Some(over)) = (declared, over.filter(|over| *over <= whose.now)) {
+        together.declare(declared, over);
+    }
     let decides = together.decides.record.clone();
     let relinked = before.is_some_and(|before| !same_records(&before.employments, &employments));
-    let employment = together.state_of(&all, before, relinked, whose.rules, whose.now);
+    let employment = together.state_of(deciding, before, relinked, whose.rules, whose.now);
     let turns = all
         .iter()
         .zip(&days)
         .filter_map(|(one, day)| day.next_turn(one.employment))
+        .chain(declared.map(|declared| declared.until))
+        .chain(over)
         .filter(|turn| *turn > whose.now)
         .min();
     let known = known_aliases(before, &slot.absorbed);
@@ -85,6 +108,12 @@ pub(super) fn next(
     let after = RosterEntry { policy, employments, employment, aliases, profile };
     let event = event(before, &after, &decides);
     Some(Next { after, event, turns })
+}
+
+/// Whether one of the records is of the connection that took the place of this one's.
+fn superseded(record: &RecordKey, records: &[RecordKey], rules: &Rules<'_>) -> bool {
+    let mut of_it = rules.migrations.iter().filter(|one| *one.from == *record.connection);
+    of_it.any(|one| records.iter().any(|other| *other.connection == *one.by))
 }
 
 fn same_records(before: &[Employment], after: &[Employment]) -> bool {
@@ -122,7 +151,8 @@ fn showing(
     let of_others = || theirs().next().filter(|_| !kept);
     let shown = theirs().find(|statement| statement.is_of(decides)).or_else(of_others);
     let aliases = theirs().fold(known, |known, stated| {
-        aliases(known, stated.employee, (whose.rules.usernames)(stated.connection, stated.employee))
+        let number = whose.rules.matching.number(stated.employee);
+        aliases(known, stated.employee, (whose.rules.usernames)(stated.connection, stated.employee), number)
     });
     let kept = || before.map(|before| before.profile.clone()).unwrap_or_default();
     (shown.map_or_else(kept, |statement| statement.profile.clone()), aliases)
@@ -177,7 +207,7 @@ pub(super) fn profile(employee: &Employee, manager: Option<String>) -> Profile {
 }
 
 /// Adds what is new to what is known; past the bound, the oldest that no longer holds goes.
-fn aliases(known: Vec<String>, employee: &Employee, usernames: Vec<String>) -> Vec<String> {
+fn aliases(known: Vec<String>, employee: &Employee, usernames: Vec<String>, number: Option<String>) -> Vec<String> {
     let address = employee.work_email.trim().to_lowercase();
     let address = Some(address).filter(|address| !address.is_empty()).map(|address| format!("email:{address}"));
     // Most sign-in systems write addresses in lower case, whatever HR writes. RBAC and approvals compare exactly.
@@ -186,7 +216,7 @@ fn aliases(known: Vec<String>, employee: &Employee, usernames: Vec<String>) -> V
         std::iter::once(user).chain(lower)
     });
     let current: Vec<String> =
-        address.into_iter().chain(users).filter(|alias| alias.chars().count() <= MAX_ALIAS_LEN).collect();
+        address.into_iter().chain(users).chain(number).filter(|alias| alias.chars().count() <= MAX_ALIAS_LEN).collect();
     let mut aliases = known;
     for alias in &current {
         if !aliases.contains(alias) {

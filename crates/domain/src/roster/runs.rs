@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Access, Baseline, Draft, Rules};
+use super::{Access, Baseline, Draft, Role, Rules};
 use crate::lifecycle::State;
 
 /// Most runs that are kept: those of leavers whose access stands, then the newest.
@@ -56,9 +56,8 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
         if let Some(open) = runs.last_mut() {
             open.people = count(drafts.iter().filter(|draft| !had_left(draft) && draft.after.employment.out.is_none()));
         }
-        for left in
-            drafts.iter_mut().filter(|draft| draft.leaver).filter_map(|draft| draft.after.employment.left.as_mut())
-        {
+        for draft in drafts.iter_mut().filter(|draft| draft.leaver) {
+            let Some(left) = draft.after.to_mut().employment.left.as_mut() else { continue };
             left.seen = if left.run.is_some() { now } else { left.seen };
             left.run = Some(id.clone());
         }
@@ -93,17 +92,20 @@ fn had_left(draft: &Draft<'_>) -> bool {
 /// and not made again.
 fn mark_baseline(drafts: &mut [Draft<'_>], rules: &Rules<'_>) {
     let unsettled = |draft: &Draft<'_>| {
-        draft.records.iter().any(|record| (rules.baseline)(&record.connection) != Baseline::Settled)
+        let deciding = draft.records.iter().filter(|record| decides(&record.connection, rules));
+        deciding.into_iter().any(|record| (rules.baseline)(&record.connection) != Baseline::Settled)
     };
     for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
-        let unsettled = unsettled(draft);
-        let employment = &mut draft.after.employment;
-        if (unsettled || employment.leaves_scope.is_some())
-            && let Some(left) = &mut employment.left
-        {
-            left.baseline = true;
+        let marked = unsettled(draft) || draft.after.employment.leaves_scope.is_some();
+        if marked && draft.after.employment.left.as_ref().is_some_and(|left| !left.baseline) {
+            draft.after.to_mut().employment.left.iter_mut().for_each(|left| left.baseline = true);
         }
     }
+}
+
+/// Whether a connection says who has left, or would if it were read.
+fn decides(connection: &str, rules: &Rules<'_>) -> bool {
+    matches!((rules.role)(connection), Role::Employment | Role::Unread)
 }
 
 fn recount(mut runs: Vec<Run>, drafts: &[Draft<'_>]) -> Vec<Run> {

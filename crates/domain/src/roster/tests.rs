@@ -1,5 +1,7 @@
 mod changes;
+mod declared;
 mod leaving;
+mod matching;
 mod names;
 mod records;
 mod runs;
@@ -75,8 +77,13 @@ struct ClusterInventory {
     owned: Option<BTreeSet<&'static str>>,
     /// Whether every record is another policy's.
     elsewhere: bool,
-    /// A connection that the policy does not read.
-    unread: &'static str,
+    /// Connections that are not read for employments, and what they are.
+    roles: BTreeMap<&'static str, Role>,
+    /// By what records are matched.
+    matching: Matching,
+    migrations: Vec<Migration>,
+    terms: Terms,
+    day_end: DayEnd,
     /// Whether a connection has said nothing for too long.
     stale: bool,
 }
@@ -94,7 +101,11 @@ impl ClusterInventory {
             owned: None,
             elsewhere: false,
             stale: false,
-            unread: "",
+            roles: BTreeMap::new(),
+            matching: Matching::default(),
+            migrations: Vec::new(),
+            terms: Terms::default(),
+            day_end: DayEnd::default(),
         }
     }
 
@@ -121,7 +132,11 @@ impl ClusterInventory {
         let owns = |key: &str| self.owned.iter().any(|owned| owned.contains(key));
         let rules = Rules {
             namespace: "rollcall",
-            reads: &|connection| connection != self.unread,
+            role: &|connection| self.roles.get(connection).copied().unwrap_or(Role::Employment),
+            migrations: &self.migrations,
+            matching: &self.matching,
+            terms: self.terms,
+            day_end: self.day_end,
             elsewhere: &|_, _| self.elsewhere,
             policy: self.policy,
             policy_uid: "uid-1",
@@ -144,9 +159,12 @@ impl ClusterInventory {
         self.runs.clone_from(&plan.runs);
         for change in plan.changes.iter().take(changes) {
             let id = id_of(change);
-            let access = self.known.get(id).map_or(Access::Stands, |known| known.access);
+            let known = self.known.get(id);
+            let access = known.map_or(Access::Stands, |known| known.access);
+            let apart = known.map(|known| known.apart.clone()).unwrap_or_default();
+            let declared = known.and_then(|known| known.declared);
             let (name, records, entry) = (change.name.clone(), change.records.clone(), Some(change.entry.clone()));
-            self.known.insert(id.clone(), KnownPerson { name, records, entry, access });
+            self.known.insert(id.clone(), KnownPerson { name, records, apart, entry, declared, access });
         }
         if changes >= plan.changes.len() {
             self.runs.iter_mut().for_each(|run| run.written = true);

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::history::{Trait, Traits};
 use crate::employee::{Delivered, Employee, Read};
-use crate::lifecycle::{Facts, State, derive_state};
+use crate::lifecycle::{Facts, State, Terms, derive_state};
 
 /// Form of the stored memory; another one is not read, which holds.
 const VERSION: u32 = 1;
@@ -274,7 +274,7 @@ impl Memory {
 
 /// What a record says of somebody by itself.
 pub(super) fn state_of(employee: &Employee, today: Date) -> State {
-    derive_state(&Facts::of(employee), today).state
+    derive_state(&Facts::of(employee), today, &Terms::default()).state
 }
 
 /// What else decides anything: in which zone somebody's days are counted, and whether they are in scope.

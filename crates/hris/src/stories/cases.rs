@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::*;
 use crate::csv;
 use domain::employee::Failure;
-use domain::lifecycle::{Facts, State, derive_state};
+use domain::lifecycle::{Facts, State, Terms, derive_state};
 use domain::trust::{self, Bounds, Memory, PollContext};
 
 const DAY: Date = Date::constant(2026, 12, 1);
@@ -71,7 +71,7 @@ fn every_case_comes_out_right() {
                 (Ok(read), None) => {
                     let state = |one: &domain::employee::Employee| {
                         let facts = Facts::of(one);
-                        derive_state(&facts, DAY).state
+                        derive_state(&facts, DAY, &Terms::default()).state
                     };
                     assert_eq!(read.bad.iter().map(|bad| bad.position).collect::<Vec<_>>(), case.aside, "{at}");
                     let asked = PollContext { source: "cases", remembered: false, accepted: None, known_people: &[] };

@@ -44,7 +44,7 @@ impl ClusterInventory {
     }
 }
 
-fn answer<'a>(connection: &'a str, employees: &'a [Employee], taken: Timestamp) -> TrustedResponse<'a> {
+pub(super) fn answer<'a>(connection: &'a str, employees: &'a [Employee], taken: Timestamp) -> TrustedResponse<'a> {
     TrustedResponse { connection, employees, taken, part: false }
 }
 
@@ -307,7 +307,7 @@ fn nobody_becomes_a_leaver_while_another_connection_is_stale_but_on_an_announced
 fn a_record_of_a_connection_that_the_policy_no_longer_reads_holds_its_human() {
     let mut ada = Company::of(contract(), Some(employee("7")));
     ada.look(noon());
-    ada.world.unread = "hq";
+    ada.world.roles.insert("hq", Role::Unread);
     ada.look(noon() + SignedDuration::from_hours(1));
     assert_eq!(ada.state(), (State::Active, Why::Active), "the contract goes on");
     ada.contractors = vec![contract().terminated()];

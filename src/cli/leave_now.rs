@@ -1,0 +1,91 @@
+//! `rollcall leave-now`: a human's word that somebody leaves, where HR's would come too late.
+//!
+//! The word goes before what HR says until it ends. Everything else is as for every other leaver: limits, protection, holds
+//! and the mode of the policy. An admission policy asks for the verb `declare`, and that the word is the caller's own.
+
+use clap::Args;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::api::ListParams;
+use serde_json::json;
+
+use super::approve::whoami;
+use super::cluster::Cluster;
+use super::link::{find, shown, write};
+use super::terminal::{confirm, plain, say};
+use super::{Failure, ask};
+use crate::api::Person;
+use crate::api::person::Declared;
+use crate::kube::named::Api;
+
+/// How long the word stands by itself: until then HR has reported the exit.
+const STANDS: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Options of `rollcall leave-now`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The Person: its name, or CONNECTION/ID of one of its HR records
+    person: String,
+    /// The reason, in a few words without personal details
+    #[arg(long, required_unless_present = "withdraw")]
+    reason: Option<String>,
+    /// Their last day of work, such as 2026-03-31; without it they leave at once
+    #[arg(long, conflicts_with = "withdraw")]
+    last_day: Option<Date>,
+    /// When HR's word counts again, such as 2026-04-30T00:00:00Z; without it, in 30 days
+    #[arg(long, conflicts_with = "withdraw")]
+    until: Option<Timestamp>,
+    /// Take the word back
+    #[arg(long, conflicts_with = "reason")]
+    withdraw: bool,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// Declares that somebody leaves, or takes that back.
+///
+/// # Flow          read, show, ask, find the caller's own name, write
+/// # Guarantees    nothing is written over a Person that changed since it was shown; doing it again replaces the word
+/// # Assumptions   the policies of the chart are installed
+/// # Errors        why not, and that nothing was changed
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let client = options.cluster.client().await?;
+    let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let person = find(&people, &options.person)?;
+    say(&shown(person));
+    let Some(reason) = &options.reason else {
+        if person.spec.declared.is_none() {
+            return Err(Failure::Refused(format!("nobody declared that {} leaves", person.name_any())));
+        }
+        if !options.yes {
+            confirm("Take it back? Then what HR says counts. What was revoked stays revoked")?;
+        }
+        write(&api, person, json!({"declared": null})).await?;
+        say(&format!("{}: what HR says counts again", person.name_any()));
+        return Ok(());
+    };
+    let now = Timestamp::now();
+    let until = options.until.or_else(|| now.checked_add(STANDS).ok()).unwrap_or(Timestamp::MAX);
+    if until <= now {
+        return Err(Failure::Refused(format!("--until {until} has passed: the word would never count")));
+    }
+    let when = options.last_day.map_or_else(|| "at once".to_owned(), |day| format!("after {day}, where they work"));
+    if !options.yes {
+        confirm(&format!("Their access ends {when}, within the limits of the policy. Go on?"))?;
+    }
+    let by = whoami(client).await?;
+    let declared = Declared { last_day: options.last_day, reason: reason.clone(), until, by };
+    write(&api, person, json!({"declared": declared})).await?;
+    say(&format!(
+        "{}: leaves {when}, as {} said; HR's word counts again from {until}. See: kubectl get person {} -o wide",
+        person.name_any(),
+        plain(&declared.by),
+        person.name_any()
+    ));
+    Ok(())
+}
