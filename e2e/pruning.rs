@@ -276,6 +276,10 @@ async fn of_more_than_a_hundred_prunes_the_oldest_are_forgotten() {
     }
     let told = Start::read(&maps.get(names::EVIDENCE_START).await.unwrap().data.unwrap()).unwrap();
     assert_eq!((told.earlier.len(), told.earlier.last().unwrap().from), (100, 3));
+    let mut cut = marker(104, &head(104), "carol", Some(&start));
+    cut.earlier.truncate(99);
+    let cut = maps.replace(names::EVIDENCE_START, &PostParams::default(), &object(written(&cut, json!({})))).await;
+    assert!(refused_by_policy(&cut.expect_err("one more is forgotten")));
 }
 
 #[tokio::test]
