@@ -83,15 +83,18 @@ async fn prune(client: Client, options: &Options, now: Timestamp) -> Result<(), 
     let decision = evidence::decide(standing, &chain.pruned(), &head, &revocations.present, options.older_than, now);
     let going = going(&chain, &decision.last);
     say(&shown(&chain, &decision, &going));
-    let Some(oldest) = going.first().filter(|_| !options.dry_run) else { return Ok(()) };
-
+    if going.is_empty() || options.dry_run {
+        return Ok(());
+    }
     let user = whoami(client.clone()).await?;
     if !options.yes {
         confirm(&format!("Delete {} from the cluster as {}?", records(going.len()), plain(&user)))?;
     }
-    secured(&options.dir, &going)?;
+    let going = secured(&options.dir, going)?;
     let api: Api<ConfigMap> = Api::namespaced(client, namespace);
-    delete(&api, oldest, true).await?; // no marker for what may not be deleted
+    if let Some(oldest) = going.first() {
+        delete(&api, oldest, true).await?; // no marker for what may not be deleted
+    }
     if decision.last != chain.pruned() {
         mark(&api, &chain, &options.dir, decision.last, user, now).await?;
     }
@@ -135,9 +138,12 @@ fn records(count: usize) -> String {
     if count == 1 { "1 record".to_owned() } else { format!("{count} records") }
 }
 
-/// Makes sure that each of these is in the folder, byte for byte and on the disk.
-fn secured(dir: &Path, going: &[Stored]) -> Result<(), Failure> {
-    for record in going {
+/// A record that is in the folder, byte for byte and on the disk. Nothing else is deleted.
+#[derive(Debug)]
+struct Secured(Stored);
+
+fn secured(dir: &Path, going: Vec<Stored>) -> Result<Vec<Secured>, Failure> {
+    let on_disk = |record: Stored| {
         let path = chain::file(dir, &record.name);
         let failure = |error: std::io::Error| Failure::file(&path, error);
         let mut file = File::open(&path).map_err(failure)?;
@@ -147,9 +153,11 @@ fn secured(dir: &Path, going: &[Stored]) -> Result<(), Failure> {
             return Err(Failure::file(&path, "it is not the record of the cluster; nothing was deleted"));
         }
         file.sync_all().map_err(failure)?;
-    }
-    let synced = File::open(dir).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| Failure::file(dir, error))
+        Ok(Secured(record))
+    };
+    let secured = going.into_iter().map(on_disk).collect::<Result<_, _>>()?;
+    File::open(dir).and_then(|folder| folder.sync_all()).map_err(|error| Failure::file(dir, error))?;
+    Ok(secured)
 }
 
 /// Writes into the cluster that everything up to this record was pruned, over exactly the marker that was read, and into the
@@ -185,7 +193,7 @@ async fn mark(
     clippy::disallowed_methods,
     reason = "what a human deletes, with their own rights: a record that was exported, and no access of anybody"
 )]
-async fn delete(api: &Api<ConfigMap>, record: &Stored, rehearsal: bool) -> Result<(), Failure> {
+async fn delete(api: &Api<ConfigMap>, Secured(record): &Secured, rehearsal: bool) -> Result<(), Failure> {
     let exactly = Preconditions { uid: record.uid.clone(), resource_version: None };
     let params = DeleteParams { preconditions: Some(exactly), dry_run: rehearsal, ..DeleteParams::default() };
     match ask("delete a record; run this again", api.delete(&record.name, &params)).await {

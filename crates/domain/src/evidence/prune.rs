@@ -161,7 +161,8 @@ mod tests {
     fn a_beginning_goes_up_to_the_first_record_that_has_to_stay() {
         let young = |index: u64, ago: i64| Stays::Young { index, sealed: days(1, ago).sealed };
         let present = |index: u64| Stays::Present { index, revocation: format!("p-{index}-cut") };
-        let cases: Vec<(&str, &[i64], &[&str], u64, Stays)> = vec![
+        type Case = (&'static str, &'static [i64], &'static [&'static str], u64, Stays);
+        let cases: Vec<Case> = vec![
             ("no records at all", &[], &[], 0, Stays::Empty),
             ("one record, however old", &[900], &[], 0, Stays::Last { index: 1 }),
             ("all are old: the last stays", &[900, 800, 700], &[], 2, Stays::Last { index: 3 }),

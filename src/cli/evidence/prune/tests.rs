@@ -188,8 +188,8 @@ async fn nothing_is_deleted_that_is_not_in_the_folder() {
     assert!(prune(scenario.client(), &dir.options(&["--yes"]), now()).await.is_err());
     scenario.is_over();
     let record = Stored { name: evidence::name(2), text: "{ }".into(), ..Stored::default() };
-    assert!(secured(&dir.0, std::slice::from_ref(&record)).is_err(), "another text");
-    assert!(secured(&dir.0, &[Stored { text: "{}".into(), ..record }]).is_ok());
+    assert!(secured(&dir.0, vec![record.clone()]).is_err(), "another text");
+    assert!(secured(&dir.0, vec![Stored { text: "{}".into(), ..record }]).is_ok());
 }
 
 #[tokio::test]
