@@ -44,6 +44,7 @@ async fn every_example_is_taken_and_understood() {
 /// Applies a file with this installation's namespaces in the place of those it was written for.
 fn as_applied(rollcall: &Installation, file: &Path) {
     let text = fs::read_to_string(file).unwrap();
+    let text = text.replace("name: rollcall-archive", &format!("name: {}", rollcall.target("archive")));
     let text = text.replace("namespace: rollcall", &format!("namespace: {}", rollcall.namespace));
     apply(rollcall.cluster, &text.replace("team-a", &rollcall.target("team-a")));
 }

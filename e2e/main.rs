@@ -42,6 +42,7 @@ mod platforms;
 mod policies;
 mod preview;
 mod proof;
+mod pruning;
 mod refusals;
 mod remains;
 mod replaced;

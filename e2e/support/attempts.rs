@@ -1,6 +1,8 @@
 //! Attempts: who tries what on which resource, as a rehearsal, and which layer says no.
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams, Preconditions,
+};
 use serde_json::{Value, json};
 
 use super::chart;
@@ -13,8 +15,10 @@ pub enum Try<'a> {
     Patch(&'a str, Value),
     Status(&'a str, Value),
     Delete(&'a str),
+    /// The same, by the uid that it has.
+    DeleteByUid(&'a str),
 }
-use Try::{Create, Delete, Patch as Change, Status};
+use Try::{Create, Delete, DeleteByUid, Patch as Change, Status};
 
 /// A resource, by group, version, kind and plural.
 pub type Resource = (&'static str, &'static str, &'static str, &'static str);
@@ -54,6 +58,7 @@ pub async fn attempt(
     let (group, version, kind, plural) = what;
     let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
     let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
+    let deleting = DeleteParams { dry_run: true, ..DeleteParams::default() };
     let patching = PatchParams { dry_run: true, ..PatchParams::default() };
     let answer = match tried {
         Create(body) => {
@@ -66,7 +71,13 @@ pub async fn attempt(
         Status(name, status) => {
             api.patch_status(name, &patching, &Patch::Merge(json!({"status": status}))).await.map(drop)
         }
-        Delete(name) => api.delete(name, &DeleteParams { dry_run: true, ..DeleteParams::default() }).await.map(drop),
+        Delete(name) => api.delete(name, &deleting).await.map(drop),
+        DeleteByUid(name) => {
+            let all: Api<DynamicObject> = Api::namespaced_with(rollcall.admin.clone(), namespace, &resource);
+            let preconditions =
+                Preconditions { uid: all.get(name).await.unwrap().metadata.uid, resource_version: None };
+            api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..deleting }).await.map(drop)
+        }
     };
     match answer {
         Ok(()) => ("none".into(), String::new()),

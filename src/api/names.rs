@@ -34,7 +34,10 @@ pub const BATCH: &str = "rollcall.dev/batch";
 /// Label on a Revocation: the Person (object name) it is for.
 pub const PERSON: &str = "rollcall.dev/person";
 
-/// Label on objects that Rollcall itself keeps: `memory`, `ledger`, `evidence`, `head`, `revoke`.
+/// Label on an evidence record: uid of the Revocation it is of. One that was deleted and planned again is another.
+pub const REVOCATION: &str = "rollcall.dev/revocation";
+
+/// Label on objects that Rollcall itself keeps: `memory`, `ledger`, `evidence`, `head`, `start`, `revoke`.
 pub const PART: &str = "rollcall.dev/part";
 
 /// Label on a Job of the revoker: a digest of what Jobs were made of.
@@ -58,6 +61,8 @@ pub const STOP_ABSENT: &str = "absent";
 pub const LEDGER: &str = "rollcall-ledger";
 /// Head of the evidence chain.
 pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
+/// Marker of where the evidence chain begins, once records were pruned.
+pub const EVIDENCE_START: &str = "rollcall-evidence-start";
 /// What the revoker may do in each namespace, as asked of the API server.
 pub const CONSENTS: &str = "rollcall-consents";
 

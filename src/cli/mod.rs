@@ -115,7 +115,7 @@ pub enum Human {
     Stop(stop::Options),
     /// Show what the revoker may do in each namespace, and whether it can run
     Consents(consents::Options),
-    /// Verify or export the evidence
+    /// Verify, export or prune the evidence
     #[command(subcommand)]
     Evidence(evidence::Command),
 }
@@ -246,13 +246,16 @@ pub async fn run(command: Command) -> Result<(), Failure> {
 
 /// Makes one call for the person at the terminal, with a deadline, and gives them the server's own words if it fails.
 async fn ask<T>(doing: &'static str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
-    calls::call(doing, call).await.map_err(|fault| {
-        let Fault::Call { kind, source, .. } = &fault else { return Failure::Fault(fault) };
-        match source.as_deref() {
-            Some(Error::Api(status)) => Failure::Server { doing, code: status.code, message: status.message.clone() },
-            _ => Failure::Server { doing, code: 0, message: kind.to_string() },
-        }
-    })
+    calls::call(doing, call).await.map_err(|fault| told(doing, fault))
+}
+
+/// The failure of a call, in the server's own words.
+fn told(doing: &'static str, fault: Fault) -> Failure {
+    let Fault::Call { kind, source, .. } = &fault else { return Failure::Fault(fault) };
+    match source.as_deref() {
+        Some(Error::Api(status)) => Failure::Server { doing, code: status.code, message: status.message.clone() },
+        _ => Failure::Server { doing, code: 0, message: kind.to_string() },
+    }
 }
 
 #[cfg(test)]
@@ -307,6 +310,10 @@ mod tests {
             "rollcall stop --lift --reason why",
             "rollcall accept hq",
             "rollcall evidence export",
+            "rollcall evidence prune --older-than 400d",
+            "rollcall evidence prune --dir out",
+            "rollcall evidence prune --dir out --older-than 29d",
+            "rollcall evidence prune --dir out --older-than 400d --dry-run --yes",
         ] {
             assert!(read(line).is_err(), "{line}");
         }

@@ -23,8 +23,6 @@ use crate::kube::outcome::Fault;
 use crate::kube::swap::{self, OwnConfigMap};
 use domain::evidence::{self, Head, RecordBody, Sealed};
 
-/// Label on a record: uid of the Revocation it is of. One that was deleted and planned again is another.
-const OF: &str = "rollcall.dev/revocation";
 /// How often sealing is tried again after somebody else sealed.
 const CONFLICTS: usize = 8;
 /// Most that are sealed together: their uids stand in one address, of which proxies take a few kilobytes.
@@ -221,13 +219,13 @@ impl SealedRecord {
 /// The records of these Revocations up to the head.
 async fn find(api: &Api<ConfigMap>, waiting: &[Unsealed], head: &Head) -> Result<Vec<SealedRecord>, Fault> {
     let uids: BTreeSet<&str> = waiting.iter().map(|one| one.revocation.as_str()).collect();
-    let selector = format!("{OF} in ({})", uids.into_iter().collect::<Vec<_>>().join(","));
+    let selector = format!("{} in ({})", names::REVOCATION, uids.into_iter().collect::<Vec<_>>().join(","));
     let found = call("look for the records", api.list(&ListParams::default().labels(&selector))).await?;
     let read = |map: &ConfigMap| {
         let text = map.data.as_ref()?.get(evidence::KEY)?;
         let record: evidence::Record = serde_json::from_str(text).ok()?;
         let evidence = Evidence { name: map.name_any(), hash: evidence::hash(text), previous: record.previous };
-        let revocation = map.labels().get(OF)?.clone();
+        let revocation = map.labels().get(names::REVOCATION)?.clone();
         (record.index <= head.index).then_some(SealedRecord { revocation, body: record.body, evidence })
     };
     Ok(found.items.iter().filter_map(read).collect())
@@ -245,7 +243,7 @@ async fn create(api: &Api<ConfigMap>, revocation: &str, sealed: &Sealed) -> Resu
             name: Some(evidence::name(sealed.head.index)),
             labels: Some(BTreeMap::from([
                 (names::PART.to_owned(), evidence::PART.to_owned()),
-                (OF.to_owned(), revocation.to_owned()),
+                (names::REVOCATION.to_owned(), revocation.to_owned()),
             ])),
             ..ObjectMeta::default()
         },

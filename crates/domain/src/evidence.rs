@@ -14,9 +14,13 @@ use sha2::{Digest, Sha256};
 use super::employee::HrId;
 
 mod closed;
+mod prune;
+mod start;
 mod verify;
 
 pub use closed::{Closed, closed};
+pub use prune::{Decision, KEPT_AT_LEAST, Standing, Stays, decide};
+pub use start::{Prune, Start};
 use verify::Link;
 pub use verify::{Broken, Summary, verify};
 
@@ -40,6 +44,11 @@ const PREFIX: &str = "rollcall-evidence-";
 #[must_use]
 pub fn name(index: u64) -> String {
     format!("{PREFIX}{index:08}")
+}
+
+/// The place of the record of this name.
+fn index(named: &str) -> Option<u64> {
+    named.strip_prefix(PREFIX)?.parse().ok().filter(|index| name(*index) == named)
 }
 
 /// The salted digest that stands for an HR record: nobody can go back from it once the salt is erased.
@@ -194,7 +203,8 @@ pub struct Record {
     pub body: RecordBody,
 }
 
-/// The end of the chain: index and hash of the last record; index 0 and [`GENESIS`] while there is none.
+/// The end of the chain, or of what was pruned of it: index and hash of the last record; index 0 and [`GENESIS`] while there is
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Index of the last record.
@@ -213,9 +223,11 @@ impl Head {
     /// Reads the data of the head's ConfigMap; `None` where it is not as it was written.
     #[must_use]
     pub fn read(data: &BTreeMap<String, String>) -> Option<Self> {
-        let index = data.get(HEAD_INDEX)?.parse().ok()?;
-        let hash = data.get(HEAD_HASH).filter(|hash| is_hash(hash))?.clone();
-        Some(Self { index, hash })
+        Self::of(data.get(HEAD_INDEX)?, data.get(HEAD_HASH)?)
+    }
+
+    fn of(index: &str, hash: &str) -> Option<Self> {
+        Some(Self { index: index.parse().ok()?, hash: is_hash(hash).then(|| hash.to_owned())? })
     }
 
     /// The data of the head's ConfigMap.

@@ -64,7 +64,8 @@ impl Installation {
         String::from_utf8(output.stderr).unwrap()
     }
 
-    fn says(&self, arguments: &[&str]) -> Output {
+    /// The same, of a command that may do either.
+    pub fn says(&self, arguments: &[&str]) -> Output {
         let mut command = rollcall();
         command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
         command.output().unwrap()

@@ -1,6 +1,8 @@
 use super::*;
 
-fn body(person: &str) -> RecordBody {
+mod pruned;
+
+pub fn body(person: &str) -> RecordBody {
     let account = Object {
         kind: "ServiceAccount".into(),
         namespace: "team-a".into(),
@@ -54,9 +56,10 @@ fn an_untouched_chain_verifies_in_any_order_with_and_without_its_head() {
     for length in [0, 1, 5] {
         let (mut records, head) = sealed(length);
         records.reverse();
-        let whole = Summary { records: length, head: head.clone() };
-        assert_eq!(verify(records.clone(), Some(&head)), Ok(whole.clone()), "{length} records with the head");
-        assert_eq!(verify(records, None), Ok(whole), "{length} records without it");
+        let whole = Summary { records: length, pruned: 0, loose: 0, head: head.clone() };
+        let none = Head::genesis();
+        assert_eq!(verify(records.clone(), Some(&head), &none), Ok(whole.clone()), "{length} records with the head");
+        assert_eq!(verify(records, None, &none), Ok(whole), "{length} records without it");
     }
 }
 
@@ -158,7 +161,7 @@ fn each_kind_of_tampering_is_named() {
         let before = (records.clone(), head.clone());
         tamper(&mut records, &mut head);
         assert_ne!((&records, &head), (&before.0, &before.1), "{situation}: the case changes nothing");
-        assert_eq!(verify(records, Some(&head)), Err(expected), "{situation}");
+        assert_eq!(verify(records, Some(&head), &Head::genesis()), Err(expected), "{situation}");
     }
 }
 
@@ -166,7 +169,7 @@ fn each_kind_of_tampering_is_named() {
 fn without_a_head_changed_bytes_are_still_found_before_the_last_record() {
     let (mut records, _) = sealed(3);
     records[0].1 = records[0].1.replace("Done", "Skipped");
-    assert_eq!(verify(records, None), Err(vec![changed(1, 2)]));
+    assert_eq!(verify(records, None, &Head::genesis()), Err(vec![changed(1, 2)]));
 }
 
 #[test]
@@ -232,7 +235,7 @@ fn what_ended_without_its_record_is_named() {
         ("a record that is gone", ended("p-1-cut", "Revoked", Some((name(9), hash("x")))), Some("no such record")),
     ];
     for (situation, ended, expected) in cases {
-        let found = closed([ended], records.clone());
+        let found = closed([ended], records.clone(), &Head::genesis());
         match expected {
             None => assert_eq!(found, [], "{situation}"),
             Some(words) => assert!(found.len() == 1 && found[0].to_string().contains(words), "{situation}: {found:?}"),

@@ -9,8 +9,12 @@ use super::{GENESIS, Head, hash, name};
 /// What an unbroken chain is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// How many records it has.
+    /// How many records hang together up to its end.
     pub records: u64,
+    /// How many of them were pruned and are still there: the prune was interrupted, or this is a copy.
+    pub pruned: u64,
+    /// How many other pruned records are there, which nothing vouches for, since the one after them is gone.
+    pub loose: u64,
     /// Its end.
     pub head: Head,
 }
@@ -68,6 +72,18 @@ pub enum Broken {
         /// Index of the head.
         index: u64,
     },
+    /// The marker of the start does not name the record before the first one that was kept.
+    #[error("the start marker names another hash for record {index} than the record after it")]
+    StartMismatch {
+        /// Index of the marker.
+        index: u64,
+    },
+    /// The marker of the start leaves nothing of the chain.
+    #[error("the start marker says that records up to {index} were pruned, and the chain ends before or there")]
+    StartBeyondEnd {
+        /// Index of the marker.
+        index: u64,
+    },
     /// A Revocation that came to its end without a record of it.
     #[error("Revocation {revocation} has ended as {phase} and is not sealed")]
     Unsealed {
@@ -100,11 +116,16 @@ pub enum Broken {
 ///
 /// A record vouched for by the head, or by an intact record after it, vouches for the one before it: so a changed
 /// record is told from one that was put after it. `head` is `None` where none was kept; then a cut-off end cannot be
-/// seen, and the last record vouches for itself.
+/// seen, and the last record vouches for itself. `start` is the last record that was pruned, [`Head::genesis`] where none
+/// was: the records up to it may be missing, and are checked where they are there.
 ///
 /// # Errors
 /// Everything that is wrong, not only the first.
-pub fn verify<N, T>(records: impl IntoIterator<Item = (N, T)>, head: Option<&Head>) -> Result<Summary, Vec<Broken>>
+pub fn verify<N, T>(
+    records: impl IntoIterator<Item = (N, T)>,
+    head: Option<&Head>,
+    start: &Head,
+) -> Result<Summary, Vec<Broken>>
 where
     N: Into<String>,
     T: AsRef<str>,
@@ -123,14 +144,25 @@ where
             None => broken.push(Broken::Unreadable { name: found_as }),
         }
     }
-    broken.extend(gaps(&chain, head));
-    let last = links(&chain, head, &mut broken);
+    broken.extend(gaps(&chain, head, start));
+    let last = links(&chain, head, start, &mut broken);
     if broken.is_empty() {
-        let records = u64::try_from(chain.len()).unwrap_or(u64::MAX);
-        Ok(Summary { records, head: head.cloned().or(last).unwrap_or_else(Head::genesis) })
+        Ok(summary(&chain, start, head.cloned().or(last).unwrap_or_else(Head::genesis)))
     } else {
         Err(broken)
     }
+}
+
+/// Counts what hangs together up to the end, and what does not.
+fn summary(chain: &BTreeMap<u64, Vec<Link>>, start: &Head, head: Head) -> Summary {
+    let mut first = start.index.saturating_add(1);
+    while chain.contains_key(&first.saturating_sub(1)) {
+        first = first.saturating_sub(1);
+    }
+    let all = u64::try_from(chain.len()).unwrap_or(u64::MAX);
+    let loose = u64::try_from(chain.range(..first).count()).unwrap_or(u64::MAX);
+    let pruned = start.index.saturating_add(1).saturating_sub(first);
+    Summary { records: all.saturating_sub(loose), pruned, loose, head }
 }
 
 /// What the check needs of a record.
@@ -158,11 +190,15 @@ impl Link {
     }
 }
 
-/// Records that are missing before, between and after those that are there, and those beyond the head.
-fn gaps(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>) -> Vec<Broken> {
+/// Records that are missing before, between and after those behind the start, and those beyond the head.
+fn gaps(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>, start: &Head) -> Vec<Broken> {
     let mut broken = Vec::new();
-    let mut next = 1_u64;
-    for index in chain.keys() {
+    let end = head.map(|head| head.index).or_else(|| chain.keys().next_back().copied()).unwrap_or(0);
+    if start.index > 0 && start.index >= end {
+        broken.push(Broken::StartBeyondEnd { index: start.index });
+    }
+    let mut next = start.index.saturating_add(1);
+    for (index, _) in chain.range(next..) {
         if *index > next {
             broken.push(Broken::Missing { from: next, to: index.saturating_sub(1) });
         }
@@ -179,7 +215,12 @@ fn gaps(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>) -> Vec<Broken> {
 }
 
 /// Walks from the newest record to the oldest and compares each with what is said of it. Gives the newest.
-fn links(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>, broken: &mut Vec<Broken>) -> Option<Head> {
+fn links(
+    chain: &BTreeMap<u64, Vec<Link>>,
+    head: Option<&Head>,
+    start: &Head,
+    broken: &mut Vec<Broken>,
+) -> Option<Head> {
     let mut newest = None;
     let mut after: Option<(&Link, bool)> = None; // the record after this one, and whether it is vouched for
     for (index, candidates) in chain.iter().rev() {
@@ -206,16 +247,23 @@ fn links(chain: &BTreeMap<u64, Vec<Link>>, head: Option<&Head>, broken: &mut Vec
             _ => {}
         }
         newest.get_or_insert_with(|| Head { index: *index, hash: link.hash.clone() });
-        after = Some((link, by_head.map_or(follows, |expected| expected == link.hash)));
-    }
-    match after {
-        Some((first, _)) if first.index == 1 && first.previous != GENESIS => {
-            broken.push(Broken::WrongPrevious { name: first.name.clone() });
-        }
-        _ => {}
+        let vouched = by_head.map_or(follows, |expected| expected == link.hash);
+        broken.extend(begins(link, vouched, start));
+        after = Some((link, vouched));
     }
     if head.is_some_and(|head| head.index == 0 && head.hash != GENESIS) {
         broken.push(Broken::HeadMismatch { index: 0 });
     }
     newest
+}
+
+/// What is wrong with how the chain begins: the first record that was kept follows the last one that was pruned, and the very
+/// first one follows none.
+fn begins(link: &Link, vouched: bool, start: &Head) -> Option<Broken> {
+    let before = link.index.saturating_sub(1);
+    let wrong = || Broken::WrongPrevious { name: link.name.clone() };
+    if before == start.index && before > 0 && link.previous != start.hash {
+        return Some(if vouched { Broken::StartMismatch { index: before } } else { wrong() });
+    }
+    (before == 0 && link.previous != GENESIS).then(wrong)
 }
