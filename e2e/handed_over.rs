@@ -1,6 +1,6 @@
 //! An account changes hands between the cut and the removal: from then on it is not the leaver's, nor is what binds it.
 
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use rollcall::api::names;
@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::support::installation::{Consent, Installation};
 use crate::support::objects::object;
 use crate::support::tokens::{mint_unbound, still_works};
+use crate::support::waiting::eventually;
 
 /// Binds the ClusterRole `view` to an account of the same namespace.
 async fn bind_account(rollcall: &Installation, target: &str, account: &str) {
@@ -39,7 +40,14 @@ async fn what_was_handed_over_after_the_plan_was_released_is_left_alone_with_its
     rollcall.learn(&staff.person("7").terminated()).await;
     rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
     let accounts: Api<ServiceAccount> = Api::namespaced(rollcall.admin.clone(), &apps);
-    drop(revoker); // long before the removal is due: it is to be released, and not carried out yet
+    // A process that is killed at work would be run again beside the next one, under the same name.
+    eventually("the revoker's process ended", || async {
+        let pods: Api<Pod> = Api::namespaced(rollcall.admin.clone(), &rollcall.revoker_namespace());
+        let running = |pod: &Pod| pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Running"));
+        (!pods.list(&Default::default()).await.unwrap().items.iter().any(running)).then_some(())
+    })
+    .await;
+    drop(revoker); // before the removal is due: it is to be released, and not carried out yet
     rollcall.reaches("7", Operation::Remove, Phase::Released).await;
     for (account, owner) in [("ci", rollcall.mark("8")), ("ci2", "platform-team@example.org".to_owned())] {
         let mark = json!({"metadata": {"annotations": {names::OWNER: owner}}});
@@ -64,7 +72,12 @@ async fn what_was_handed_over_after_the_plan_was_released_is_left_alone_with_its
     assert!(bindings.get_opt("kept-views").await.unwrap().is_none());
     let mut left: Vec<_> = removal.remaining.iter().map(|one| format!("{} {}", one.why.as_str(), one.what)).collect();
     left.sort();
-    let expected = [("RoleBinding", "ci-views"), ("RoleBinding", "ci2-views"), ("ServiceAccount", "ci"), ("ServiceAccount", "ci2")];
+    let expected = [
+        ("RoleBinding", "ci-views"),
+        ("RoleBinding", "ci2-views"),
+        ("ServiceAccount", "ci"),
+        ("ServiceAccount", "ci2"),
+    ];
     assert_eq!(left, expected.map(|(kind, name)| format!("HandedOver {kind} {apps}/{name}")));
     let skipped = removal.steps.iter().filter(|step| step.outcome == StepOutcome::Skipped).count();
     assert_eq!((skipped, removal.verdicts.len()), (4, 2));

@@ -267,7 +267,9 @@ mod tests {
             ("Cancelled", true, true),
             ("Released", false, true),
         ] {
-            let evidence = sealed.then(|| json!({"name": "rollcall-evidence-00000001", "hash": "a".repeat(64), "previous": "b".repeat(64)}));
+            let evidence = sealed.then(
+                || json!({"name": "rollcall-evidence-00000001", "hash": "a".repeat(64), "previous": "b".repeat(64)}),
+            );
             let revocation = serde_json::from_value(json!({
                 "metadata": {"name": "p-b-cut"},
                 "spec": {"person": "p-b", "personUid": "u", "policy": "everyone", "trigger": "Termination",

@@ -67,7 +67,7 @@ fn read_as(csv: &api::Csv, form: &mut Canonical) {
         types,
         date_format,
         end_date_means,
-        urgent_reasons: _,
+        urgent_reasons,
         delimiter: _,
         quote: _,
         escape: _,
@@ -85,6 +85,8 @@ fn read_as(csv: &api::Csv, form: &mut Canonical) {
     form.part("statuses", |form| statuses.iter().for_each(|(word, means)| form.fact(word, means)));
     let types: BTreeMap<String, &str> = types.iter().map(|(word, kind)| (folded(word), kind.as_str())).collect();
     form.part("types", |form| types.iter().for_each(|(word, kind)| form.fact(word, kind)));
+    let urgent: BTreeSet<String> = urgent_reasons.iter().map(|word| folded(word)).collect();
+    form.each("urgent", urgent.iter().map(String::as_str));
     form.fact("dates", date_format);
     form.fact(
         "end date",
@@ -179,7 +181,7 @@ file/end date=LastDay
             ("a column under its own name", json!({"csv": {"columns": {"team": "team"}}}), true),
             ("a delimiter", json!({"csv": {"delimiter": ";"}}), true),
             ("an encoding", json!({"csv": {"encoding": "UnicodeOrWindows1252"}}), true),
-            ("reasons that mean at once", json!({"csv": {"urgentReasons": ["theft"]}}), true),
+            ("reasons that mean at once", json!({"csv": {"urgentReasons": ["theft"]}}), false),
         ] {
             assert_eq!(form_of(&change) == FORM, same, "{what}");
         }

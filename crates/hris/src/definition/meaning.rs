@@ -50,8 +50,7 @@ impl Definition {
             capabilities: _,
             // an answer without it is none
             required: _,
-            // decides nothing yet
-            urgent_reasons: _,
+            urgent_reasons,
         } = self;
         form.fact("base", &base);
         form.part("parameters", |form| values.iter().for_each(|(name, value)| form.fact(name, value)));
@@ -71,6 +70,8 @@ impl Definition {
         form.part("end date when", |form| tests(end_date_when, form));
         let types: BTreeMap<String, &str> = types.iter().map(|(word, kind)| (folded(word), kind.as_str())).collect();
         form.part("types", |form| types.iter().for_each(|(word, kind)| form.fact(word, kind)));
+        let urgent: std::collections::BTreeSet<String> = urgent_reasons.iter().map(|word| folded(word)).collect();
+        form.each("urgent", urgent.iter().map(String::as_str));
         form.each("dates", dates.iter().map(super::super::dates::DateForm::name));
     }
 }
