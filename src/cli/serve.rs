@@ -11,6 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Namespace;
+use crate::api::convert;
+use crate::api::policy::ClusterLimits;
 use crate::kube::calls;
 use crate::kube::health::{self, Health};
 use crate::kube::lease::Candidate;
@@ -52,6 +54,16 @@ pub struct Control {
     /// Do not start empty Jobs to prove that the revoker can run
     #[arg(long)]
     no_revoker_check: bool,
+    /// The limits of all policies together, as JSON: people, objects and workloads, each a list of window, percent, atLeast, atMost
+    #[arg(long, env = "ROLLCALL_LIMITS", value_name = "JSON", value_parser = cluster_limits, default_value = "{}")]
+    limits: ClusterLimits,
+}
+
+/// Reads the limits, and that every window is one: limits that nobody understands hold nothing.
+fn cluster_limits(text: &str) -> Result<ClusterLimits, String> {
+    let limits: ClusterLimits = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    convert::cluster_limits(&limits, 0).map_err(|error| error.to_string())?;
+    Ok(limits)
 }
 
 /// Reads the spec of a Job. The text of the error quotes nothing: proxies may hold passwords.
@@ -81,6 +93,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         revoker_account: wish.revoker_account,
         revoker_job: wish.revoker_job,
         revoker_check: !wish.no_revoker_check,
+        limits: wish.limits,
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await
