@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::condition::{ConditionType, Status};
 use super::person::Record;
+use super::policy::{ClusterLimits, Limit};
 use super::quantity::{self, Unreadable};
 use super::revocation::Phase;
-use super::policy::{ClusterLimits, Limit};
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::gate::{Approval, Facts, Hold, LeaverStatus};
 use domain::ledger::{Allowance, CountedPlan, Ledger, Limits, Window, allowed};
@@ -232,10 +232,7 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
             _ => Allowance::Uncounted,
         },
         counted: shown(live.revocation).map(|plan| plan.hash.clone()).unwrap_or_default(),
-        approved: spec
-            .approval
-            .as_ref()
-            .map(|approval| Approval { plan: approval.plan_hash.clone(), at: approval.at }),
+        approved: spec.approval.as_ref().map(|approval| Approval { plan: approval.plan_hash.clone(), at: approval.at }),
         approvals_last: approvals_last(live.policy),
         claimed: live.revocation.status.as_ref().is_some_and(|status| status.claim.is_some()),
     }

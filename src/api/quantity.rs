@@ -29,7 +29,8 @@ pub fn is_duration_or_zero() -> Rule {
 pub fn is_window() -> Rule {
     const DAYS: &str = "([1-9]|[12][0-9]|3[01])d";
     const HOURS: &str = "([1-9]|[1-9][0-9]|[1-6][0-9]{2}|7[0-3][0-9]|74[0-4])h";
-    Rule::new(format!("self.matches('^({DAYS}|{HOURS})$')")).message("write hours or days, 31d at most, such as 24h or 7d")
+    Rule::new(format!("self.matches('^({DAYS}|{HOURS})$')"))
+        .message("write hours or days, 31d at most, such as 24h or 7d")
 }
 
 /// The schema's rule of how long what ended is kept: whole days, thirty at least.

@@ -5,10 +5,10 @@
 
 use crate::kube::named::Api;
 use clap::Args;
+use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Client;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
@@ -297,7 +297,8 @@ mod tests {
 
     #[test]
     fn only_a_plan_that_waits_can_be_approved() {
-        let approved = |hash: &str| json!({"spec": {"approval": {"planHash": hash.repeat(64), "by": "grace", "at": AT}}});
+        let approved =
+            |hash: &str| json!({"spec": {"approval": {"planHash": hash.repeat(64), "by": "grace", "at": AT}}});
         let expired = json!({"spec": approved("a")["spec"], "status": {"gate": {"reason": "ApprovalExpired"}}});
         let cases = [
             ("approved, and nothing was done in time", expired, "open"),

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 
 use super::Context;
 use super::owned_status::open;
-use crate::api::policy::{ClusterLimits, Mode, Run};
 use crate::api::convert::LiveObjects;
+use crate::api::policy::{ClusterLimits, Mode, Run};
 use crate::api::revocation::{Operation, Phase};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::ledger_store;

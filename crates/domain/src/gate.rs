@@ -78,7 +78,9 @@ impl Facts {
     /// Whether the plan of this hash is approved, and still is.
     #[must_use]
     pub fn approved(&self, plan: &str, now: Timestamp) -> Approved {
-        let Some(approval) = self.approved.as_ref().filter(|approval| approval.plan == plan) else { return Approved::No };
+        let Some(approval) = self.approved.as_ref().filter(|approval| approval.plan == plan) else {
+            return Approved::No;
+        };
         let age = now.duration_since(approval.at);
         let in_time = age < self.approvals_last && age >= -AHEAD;
         if self.claimed || in_time { Approved::Yes } else { Approved::Expired }

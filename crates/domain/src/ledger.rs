@@ -27,11 +27,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use self::history::{History, up_to};
-use self::shares::Share;
 pub use self::history::LONGEST;
+use self::history::{History, up_to};
 pub use self::limits::{Bounds, Limits, Over, Scope, Sums, What, Window, allowed};
 pub use self::room::LARGEST;
+use self::shares::Share;
 pub use self::shares::{Shares, Who};
 
 /// How long a share that was released is remembered by name, however long its Revocation stays open. Then it is counted
@@ -273,7 +273,8 @@ impl Ledger {
                 let shortest = limits.of(what).iter().map(|window| window.within).min();
                 limits.of(what).iter().filter(|_| asked.of(what) > 0).find_map(|window| {
                     let is_shortest = Some(window.within) == shortest;
-                    let of = |account: &Account, approved_too| account.within(window.within, approved_too, now).of(what);
+                    let of =
+                        |account: &Account, approved_too| account.within(window.within, approved_too, now).of(what);
                     let used = match scope {
                         Scope::Policy => of(own, is_shortest),
                         Scope::Cluster => all.iter().fold(0_u32, |sum, one| sum.saturating_add(of(one, false))),

@@ -65,9 +65,8 @@ fn leavers_of_a_baseline_are_counted_apart_and_a_run_nobody_knows_is_a_humans() 
     let seen = [cut("a", Some(1)), cut("b", Some(2)), cut("c", Some(0)), cut("d", None)];
     let notice =
         |revocation: &Revocation| LeaverNotice { baseline: revocation.spec.person == "c", ..LeaverNotice::default() };
-    let count = |policy: &SyncPolicy, minute| {
-        counted(&count(policy, "r-1", &seen, notice, &limits_of(policy), at(minute)))
-    };
+    let count =
+        |policy: &SyncPolicy, minute| counted(&count(policy, "r-1", &seen, notice, &limits_of(policy), at(minute)));
     assert_eq!(count(&policy(vec![run(4, true)]), 0), [], "d is not planned yet");
     assert_eq!(count(&policy(vec![run(4, true)]), 5), [(Of::Leavers, 2, Some(1)), (Of::Baseline, 1, Some(0))]);
     assert_eq!(count(&policy(vec![]), 0), [(Of::Leavers, 2, None), (Of::Baseline, 1, Some(0))]);
@@ -156,7 +155,8 @@ fn an_approval_is_of_the_plan_that_is_shown_and_for_a_day_or_of_none() {
         [("h-a", 0, Some("approve")), ("h-b", 0, None), ("h-a", 23, Some("approve")), ("h-a", 24, Some("expire"))]
     {
         let mut revocation = Arc::unwrap_or_clone(cut("a", Some(1)));
-        revocation.spec.approval = serde_json::from_value(json!({"planHash": hash, "by": "admin", "at": at(0)})).unwrap();
+        revocation.spec.approval =
+            serde_json::from_value(json!({"planHash": hash, "by": "admin", "at": at(0)})).unwrap();
         let act = decided(&revocation, Some(&policy), at(hour * 60)).map(|act| match act {
             Act::Approve { .. } => "approve",
             Act::Expire { .. } => "expire",

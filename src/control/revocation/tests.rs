@@ -80,7 +80,12 @@ fn what_is_counted_is_a_plan_that_is_shown_and_stands_of_one_who_may_be_acted_on
         ("no room for it", None, Facts { allowance: Allowance::NoRoom, ..facts() }, run()),
         ("released", None, Facts { allowance: Allowance::Released { batch: None }, ..facts() }, None),
         ("released by an approval", Some("h"), Facts { allowance: out_of(), ..facts() }, None),
-        ("and nothing was done in time", Some("h"), Facts { allowance: out_of(), approved: old(), ..facts() }, expire()),
+        (
+            "and nothing was done in time",
+            Some("h"),
+            Facts { allowance: out_of(), approved: old(), ..facts() },
+            expire(),
+        ),
         (
             "and the revoker has begun",
             Some("h"),

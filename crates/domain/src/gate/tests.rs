@@ -99,12 +99,7 @@ fn the_first_gate_that_stops_is_shown() {
         ("cannot be told", Facts { leaver_status: LeaverStatus::Unknown, ..open() }, Some("Unknown")),
         (
             "out of scope, whatever was approved",
-            Facts {
-                leaver_status: LeaverStatus::OutOfScope,
-                allowance: approved(),
-                approved: of("h"),
-                ..open()
-            },
+            Facts { leaver_status: LeaverStatus::OutOfScope, allowance: approved(), approved: of("h"), ..open() },
             Some("OutOfScope"),
         ),
         (
@@ -158,7 +153,11 @@ fn the_first_gate_that_stops_is_shown() {
         ),
         ("one too many", Facts { allowance: held(false), ..open() }, Some("OverLimit")),
         ("one too many of all policies", Facts { allowance: over_all(), ..open() }, Some("OverClusterLimit")),
-        ("approved, and not debited yet", Facts { allowance: held(false), approved: of("h"), ..open() }, Some("OverLimit")),
+        (
+            "approved, and not debited yet",
+            Facts { allowance: held(false), approved: of("h"), ..open() },
+            Some("OverLimit"),
+        ),
         ("no room to count it", Facts { allowance: Allowance::NoRoom, ..open() }, Some("LedgerFull")),
         ("not counted", Facts { allowance: Allowance::Uncounted, ..open() }, Some("Uncounted")),
         ("counted, and grown since", Facts { counted: "g".into(), ..open() }, Some("Uncounted")),

@@ -118,9 +118,9 @@ impl Limits {
     /// The limit that one plan is over by itself, whatever else was released: it can never be released with others.
     #[must_use]
     pub(super) fn over_alone(&self, scope: Scope, asked: Sums) -> Option<Over> {
-        let windows = [What::Objects, What::Workloads].into_iter().flat_map(|what| {
-            self.of(what).iter().map(move |window| Over::new(scope, what, *window, asked.of(what)))
-        });
+        let windows = [What::Objects, What::Workloads]
+            .into_iter()
+            .flat_map(|what| self.of(what).iter().map(move |window| Over::new(scope, what, *window, asked.of(what))));
         windows.filter(|over| over.would > over.most).min_by_key(|over| over.most)
     }
 }

@@ -68,7 +68,10 @@ impl TryFrom<String> for Shares {
         let one = |bytes: &[u8; WIDTH]| {
             let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = *bytes;
             let counts = u32::from_be_bytes([0, m, n, o]);
-            (Who([a, b, c, d, e, f, g]), Share { plan: [h, i, j, k, l], objects: counts >> 12, workloads: counts & MOST })
+            (
+                Who([a, b, c, d, e, f, g]),
+                Share { plan: [h, i, j, k, l], objects: counts >> 12, workloads: counts & MOST },
+            )
         };
         Ok(Self(all.iter().map(one).collect()))
     }
@@ -127,10 +130,6 @@ impl Shares {
 
     /// What each of them touches, of one person each.
     pub(super) fn touched(&self) -> impl Iterator<Item = Sums> {
-        self.0.values().map(|share| Sums {
-            people: 1,
-            objects: share.objects,
-            workloads: share.workloads,
-        })
+        self.0.values().map(|share| Sums { people: 1, objects: share.objects, workloads: share.workloads })
     }
 }

@@ -342,7 +342,13 @@ fn a_run_waits_for_a_plan_that_cannot_be_drawn_and_not_for_ever() {
 fn who_has_no_plan_yet_counts_as_one_of_the_run_and_is_the_next_batch_once_planned() {
     let planned = names(&["a", "b"]);
     let nobody = BTreeSet::new();
-    let run = |unplanned| Run { id: "r-1", of: Of::Leavers, revocations: &planned, announced: &nobody, unplanned: Some(unplanned) };
+    let run = |unplanned| Run {
+        id: "r-1",
+        of: Of::Leavers,
+        revocations: &planned,
+        announced: &nobody,
+        unplanned: Some(unplanned),
+    };
     let mut ledger = Ledger::default();
     ledger.count_run("p", &run(1), &LIMITS.bounds(), at(0));
     assert!(!all_released(&ledger, &names(&["a"])), "three leave, and two may");
@@ -419,7 +425,11 @@ fn the_limit_above_all_policies_holds_what_each_of_them_would_let_through() {
     let Allowance::Held { over: Some(over), .. } = count(&mut ledger, "q", &["c", "d"], 1) else { panic!("four") };
     assert_eq!((over.scope, over.what, over.would, over.most, over.hours), (Scope::Cluster, What::People, 4, 3, 24));
     assert_eq!(over.to_string(), "4 leavers within a day, and the limit for all policies together is 3");
-    assert_eq!(count(&mut ledger, "q", &["e"], 2).clone(), allowance_of(&ledger, "q", "e"), "held behind its own batch");
+    assert_eq!(
+        count(&mut ledger, "q", &["e"], 2).clone(),
+        allowance_of(&ledger, "q", "e"),
+        "held behind its own batch"
+    );
     assert!(matches!(allowance_of(&ledger, "q", "e"), Allowance::Held { .. }));
     assert_eq!(count(&mut ledger, "third", &["f"], 3), Allowance::Released { batch: None }, "and nobody else is");
     for name in ["c", "d"] {

@@ -139,7 +139,18 @@ impl Company {
                     let asked = CountedPlan::new(&format!("uid-{name}"), "h", objects, workloads.min(objects));
                     let announced = announced && of == Of::Leavers;
                     let (open, out, approved, released) = (true, false, false, None);
-                    self.leavers.push(Leaver { policy, run: run.clone(), name, asked, announced, of, open, out, approved, released });
+                    self.leavers.push(Leaver {
+                        policy,
+                        run: run.clone(),
+                        name,
+                        asked,
+                        announced,
+                        of,
+                        open,
+                        out,
+                        approved,
+                        released,
+                    });
                 }
                 self.count(policy, &run, of);
             }
@@ -201,7 +212,11 @@ impl Company {
         let now = self.now();
         let meant = self.leavers.iter().filter(|leaver| policy.is_none_or(|policy| leaver.policy == policy));
         meant
-            .filter(|leaver| leaver.released.is_some_and(|(at, by_itself)| now.duration_since(at) < within && (approved_too || by_itself)))
+            .filter(|leaver| {
+                leaver
+                    .released
+                    .is_some_and(|(at, by_itself)| now.duration_since(at) < within && (approved_too || by_itself))
+            })
             .fold(Sums::default(), |sum, leaver| sum.plus(leaver.counts()))
     }
 
@@ -220,10 +235,15 @@ impl Company {
         for (policy, account) in &self.ledger.policies {
             for within in [DAY, WEEK] {
                 let counted = account.within(within, true, self.now());
-                let (least, most) = (self.sum(Some(policy), within, true), self.sum(Some(policy), within + slack, true));
+                let (least, most) =
+                    (self.sum(Some(policy), within, true), self.sum(Some(policy), within + slack, true));
                 for what in What::ALL {
                     let range = least.of(what)..=most.of(what);
-                    assert!(range.contains(&counted.of(what)), "{what:?} of {policy}: {} in {range:?}", counted.of(what));
+                    assert!(
+                        range.contains(&counted.of(what)),
+                        "{what:?} of {policy}: {} in {range:?}",
+                        counted.of(what)
+                    );
                 }
             }
         }
