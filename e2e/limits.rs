@@ -146,6 +146,10 @@ async fn an_approval_that_was_not_acted_on_is_given_again_and_what_is_made_by_ha
 
     rollcall.approve(&held);
 
-    rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    eventually("it is acted on", || async {
+        let cut = revocations.get(&held.name_any()).await.unwrap();
+        (cut.status?.phase == Some(Phase::Revoked)).then_some(())
+    })
+    .await;
     assert_ne!(rollcall.get_account("apps", "seven").await.unwrap().uid(), before.uid());
 }

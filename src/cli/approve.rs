@@ -91,14 +91,21 @@ pub async fn find(api: &Api<Revocation>, name: Option<&str>, batch: Option<&str>
         }
         let of_person = ListParams::default().fields(&format!("spec.person={name}"));
         let mut found = ask("list the Person's Revocations", api.list(&of_person)).await?.items;
-        found.retain(|revocation| !revocation.status.as_ref().and_then(|s| s.phase).is_some_and(Phase::ended));
+        found.retain(|revocation| !has_ended(revocation));
         let nothing = || Failure::Refused(format!("{name} is neither a Revocation nor a Person with one that waits"));
         return if found.is_empty() { Err(nothing()) } else { Ok(found) };
     }
     let batch = batch.unwrap_or_default();
     let of_batch = ListParams::default().labels(&format!("{}={batch}", names::BATCH));
-    let found = ask("list the batch", api.list(&of_batch)).await?.items;
+    let mut found = ask("list the batch", api.list(&of_batch)).await?.items;
+    if !found.iter().all(has_ended) {
+        found.retain(|revocation| !has_ended(revocation)); // what is left of it is what is decided
+    }
     if found.is_empty() { Err(Failure::Refused(format!("there is no Revocation in batch {batch}"))) } else { Ok(found) }
+}
+
+fn has_ended(revocation: &Revocation) -> bool {
+    revocation.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::ended)
 }
 
 /// Whether a Revocation can be approved.

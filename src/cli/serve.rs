@@ -19,6 +19,7 @@ use crate::kube::lease::Candidate;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
 use crate::{control, sync};
+use domain::ledger::{LONGEST, What};
 
 /// Options of every long-running command.
 #[derive(Debug, Args)]
@@ -62,7 +63,12 @@ pub struct Control {
 /// Reads the limits, and that every window is one: limits that nobody understands hold nothing.
 fn cluster_limits(text: &str) -> Result<ClusterLimits, String> {
     let limits: ClusterLimits = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    convert::cluster_limits(&limits, 0).map_err(|error| error.to_string())?;
+    let read = convert::cluster_limits(&limits, 0).map_err(|error| error.to_string())?;
+    for windows in What::ALL.map(|what| read.of(what)) {
+        if windows.is_empty() || windows.iter().any(|window| window.within > LONGEST) {
+            return Err("people, objects and workloads need a window each, of 31d at most".to_owned());
+        }
+    }
     Ok(limits)
 }
 
@@ -161,4 +167,21 @@ fn told_to_stop() -> Result<CancellationToken, Fault> {
         told.cancel();
     });
     Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_all_policies_are_read_as_the_chart_writes_them_or_refused() {
+        let window = |text: &str| format!(r#"{{"people": [{{"window": "{text}", "percent": 5, "atLeast": 10}}]}}"#);
+        assert_eq!(cluster_limits("{}").unwrap(), ClusterLimits::default());
+        let read = cluster_limits(&window("7d")).unwrap();
+        assert_eq!((read.people.len(), read.objects), (1, ClusterLimits::default().objects));
+        let ceiling = r#"{"people": [{"window": "1h", "percent": 5, "atLeast": 1, "most": 3}]}"#;
+        for wrong in [&window("a day"), &window("32d"), r#"{"people": []}"#, ceiling, r#"{"person": []}"#, "5 %"] {
+            assert!(cluster_limits(wrong).is_err(), "{wrong}");
+        }
+    }
 }
