@@ -17,7 +17,7 @@ use crate::api::revocation::{Operation, Phase};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::ledger_store;
 use domain::gate::{Approved, Stop};
-use domain::ledger::{self, Bounds, CountedPlan, Ledger, Of, Open, Who};
+use domain::ledger::{self, Allowance, Bounds, CountedPlan, Ledger, Of, Open, Who};
 
 /// How long to gather what is to be counted.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -86,9 +86,10 @@ pub async fn keep(ctx: Arc<Context>) {
         match written {
             Ok((ledger, map)) => {
                 failures = 0;
+                let concerned: Vec<&String> = changes.iter().flat_map(|change| change.concerns(&ledger)).collect();
                 ctx.stores.set_ledger(map.as_ref(), Some(ledger));
-                let concerned = changes.iter().flat_map(Act::concerns);
-                concerned.filter_map(|name| ctx.stores.revocations.get(name)).for_each(|r| ctx.wake_if_open(&r));
+                let concerned = concerned.into_iter().filter_map(|name| ctx.stores.revocations.get(name));
+                concerned.for_each(|revocation| ctx.wake_if_open(&revocation));
             }
             Err(fault) => {
                 tracing::warn!(%fault, "not counted; tried again");
@@ -123,11 +124,15 @@ struct Count {
 }
 
 impl Act {
-    /// Names of the Revocations that may pass now.
-    fn concerns(&self) -> Vec<&String> {
+    /// Names of the Revocations for which something changed. Who found no room comes back by themselves, and not at once.
+    fn concerns(&self, ledger: &Ledger) -> Vec<&String> {
         match self {
             Self::Approve { revocation, .. } | Self::Expire { revocation, .. } => vec![revocation],
-            Self::Count(count) => count.revocations.keys().collect(),
+            Self::Count(Count { policy, revocations, .. }) => {
+                let found_room =
+                    |name: &str, asked: &CountedPlan| ledger.allowance(policy, name, asked) != Allowance::NoRoom;
+                revocations.iter().filter(|(name, asked)| found_room(name, asked)).map(|(name, _)| name).collect()
+            }
             Self::Withdraw { .. } | Self::Keep { .. } => Vec::new(),
         }
     }

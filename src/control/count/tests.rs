@@ -165,3 +165,25 @@ fn an_approval_is_of_the_plan_that_is_shown_and_for_a_day_or_of_none() {
         assert_eq!(act, expected, "{hash}, after {hour} hours");
     }
 }
+
+#[test]
+fn who_finds_no_room_in_the_ledger_is_not_looked_at_again_at_once() {
+    let policy = policy(vec![]);
+    let count = |run: &str, leavers: u32| {
+        let asked = |n: u32| (format!("{run}-{n}"), CountedPlan::new("uid", "h", 3, 0));
+        Act::Count(Count {
+            policy: policy.name_any(),
+            run: run.to_owned(),
+            of: Of::Leavers,
+            revocations: (0..leavers).map(asked).collect(),
+            announced: BTreeSet::new(),
+            unplanned: Some(0),
+            bounds: limits_of(&policy)(500).unwrap(),
+        })
+    };
+    let mut ledger = Ledger::default();
+    for (act, concerned) in [(count("r-1", 20), 20), (count("r-2", 30_000), 0), (count("r-1", 20), 20)] {
+        act.apply(&mut ledger, at(0));
+        assert_eq!(act.concerns(&ledger).len(), concerned);
+    }
+}
