@@ -8,7 +8,7 @@ use rollcall::api::Revocation;
 use rollcall::api::revocation::{Operation, Phase, StepOutcome};
 use serde_json::json;
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::objects::object;
 use crate::support::tokens::{Token, mint_unbound, refused};
 use crate::support::waiting::eventually;
@@ -18,7 +18,7 @@ async fn a_target_that_is_gone_is_skipped_and_a_new_one_is_a_new_plan() {
     let rollcall = Installation::new("changed", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 0}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(0)}})).await;
     let first = rollcall.account_of("7", "apps", "seven").await;
     rollcall.bind_users("apps", "seven-views", &[rollcall.user("7")]).await;
     let staff = rollcall.staff(1..11);
@@ -105,7 +105,7 @@ async fn an_account_that_may_not_be_made_again_is_refused_all_the_same() {
 /// Person 7 has left, and their plan is approved and frozen: one account, whose token is returned. Everything is stopped.
 async fn approved_while_stopped(rollcall: &Installation) -> (Revocation, Token) {
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 0}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(0)}})).await;
     rollcall.account_of("7", "apps", "seven").await;
     let token = mint_unbound(&rollcall.admin, &rollcall.target("apps"), "seven").await;
     let staff = rollcall.staff(1..11);

@@ -9,7 +9,7 @@ use rollcall::api::Person;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::objects::object;
 use crate::support::waiting::eventually;
 
@@ -18,7 +18,7 @@ async fn a_plan_that_grew_under_a_hold_is_counted_again_before_it_is_released() 
     let rollcall = Installation::new("counted", &[("apps", Consent::Accounts), ("silent", Consent::None)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"objects": {"atMost": 2}}})).await;
+    rollcall.policy(json!({"limits": {"objects": a_day(2)}})).await;
     let first = rollcall.account_of("7", "apps", "seven").await;
     for name in ["eight", "nine"] {
         rollcall.account_of("7", "silent", name).await;
@@ -54,7 +54,7 @@ async fn what_is_marked_after_the_notice_waits_alone_and_holds_nobody() {
     let rollcall = Installation::new("decoys", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"atLeast": 5}, "objects": {"atMost": 2}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(5), "objects": a_day(2)}})).await;
     let first = rollcall.account_of("7", "apps", "seven").await;
     rollcall.account_of("8", "apps", "eight").await;
     let staff = rollcall.staff(1..11);

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use rollcall::api::revocation::{Operation, Phase, StepOutcome};
 use serde_json::json;
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::measures::calls_of;
 use crate::support::people::People;
 use crate::support::proxy::{Fault, Proxy};
@@ -33,7 +33,7 @@ impl Lane {
         let proxy = Arc::new(Proxy::open().await);
         let running = Alive(rollcall.sync().await, rollcall.control().await, rollcall.revoker_through(&proxy));
         rollcall.connect(json!({})).await;
-        let limits = json!({"people": {"atLeast": 1000, "atMost": 1000}, "objects": {"atMost": 10000}});
+        let limits = json!({"people": a_day(1000), "objects": a_day(10_000)});
         rollcall.policy(json!({"limits": limits})).await;
         let staff = rollcall.staff(1..31);
         rollcall.learn(&staff).await;
@@ -149,7 +149,7 @@ impl Deaths {
         };
         let running = Alive(sync, control, rollcall.revoker());
         rollcall.connect(json!({})).await;
-        let limits = json!({"people": {"atLeast": 1000, "atMost": 1000}, "objects": {"atMost": 10000}});
+        let limits = json!({"people": a_day(1000), "objects": a_day(10_000)});
         rollcall.policy(json!({"limits": limits})).await;
         let staff = rollcall.staff(1..31);
         rollcall.learn(&staff).await;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::chart::refused_by_policy;
 use crate::support::connect::ConnectProxy;
-use crate::support::installation::{Consent, Installation, suffix};
+use crate::support::installation::{Consent, Installation, a_day, suffix};
 use crate::support::objects::object;
 use crate::support::process::{rollcall, write_kubeconfig};
 use crate::support::waiting::eventually;
@@ -20,7 +20,7 @@ async fn a_rejected_batch_stands_is_sealed_and_holds_nobody_else_back() {
     let rollcall = Installation::new("reject", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 1}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(1)}})).await;
     for id in ["5", "6", "7"] {
         rollcall.account_of(id, "apps", &format!("account-{id}")).await;
     }

@@ -11,7 +11,7 @@ use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{Person, Revocation, SyncPolicy};
 use serde_json::{Value, json};
 
-use crate::support::installation::{Consent, Installation, POLICY};
+use crate::support::installation::{Consent, Installation, POLICY, a_day};
 use crate::support::people::People;
 use crate::support::process::Service;
 use crate::support::tokens::{Token, mint_unbound, refused, still_works};
@@ -120,7 +120,7 @@ impl Story {
             PolicyChanged => {
                 self.held_leaver(id).await;
                 self.sync = None;
-                self.patch_policy(json!({"limits": {"objects": {"atMost": 150}}})).await;
+                self.patch_policy(json!({"limits": {"objects": a_day(150)}})).await;
                 self.unhold(id).await;
             }
             BackAtWork => {
@@ -201,7 +201,7 @@ async fn each_gate_keeps_the_token_working_while_it_is_shut_and_the_token_is_ref
         .policy(json!({
             "protected": {"people": ["3"]},
             "scope": {"exclude": {"departments": ["Sales"]}},
-            "limits": {"people": {"atLeast": 20}}, // how many leave at once is another story
+            "limits": {"people": a_day(20)}, // how many leave at once is another story
         }))
         .await;
     for (id, ..) in SITUATIONS {
@@ -234,7 +234,7 @@ async fn more_leavers_than_the_limit_keep_their_tokens_until_their_batch_is_appr
     let rollcall = Installation::new("limit", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 1}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(1)}})).await;
     let mut tokens = Vec::new();
     for id in ["5", "6"] {
         rollcall.account_of(id, "apps", &account(id)).await;

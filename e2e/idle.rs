@@ -6,7 +6,7 @@ use rollcall::api::Person;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::measures::{Call, calls_of, writes_of};
 use crate::support::waiting::eventually;
 
@@ -50,7 +50,7 @@ async fn control_that_has_nothing_to_do_asks_nothing() {
     let rollcall = Installation::new("rest", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 1, "atMost": 1}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(1)}})).await;
     for id in ["7", "8", "9"] {
         rollcall.account_of(id, "apps", &format!("account-{id}")).await;
     }

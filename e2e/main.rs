@@ -34,6 +34,7 @@ mod idle;
 mod instruments;
 mod leaks;
 mod leaver;
+mod limits;
 mod names;
 mod one_human;
 mod own_connector;

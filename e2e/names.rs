@@ -6,7 +6,7 @@ use kube::api::{Api, PostParams};
 use rollcall::api::revocation::{Operation, Phase, VerdictKind};
 use serde_json::{Value, json};
 
-use crate::support::installation::{Consent, Installation, suffix};
+use crate::support::installation::{Consent, Installation, a_day, suffix};
 use crate::support::objects::object;
 use crate::support::tokens::{mint_unbound, refused, still_works};
 
@@ -52,7 +52,7 @@ async fn a_binding_is_ended_whatever_it_is_called_and_what_its_name_alludes_to_i
     let rollcall = Installation::with("names", &targets, json!({"clusterBindings": true})).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"objects": {"atMost": 200}}})).await;
+    rollcall.policy(json!({"limits": {"objects": a_day(200)}})).await;
     let (ada, ben) = (rollcall.user("7"), rollcall.user("8"));
     let bindings: Api<RoleBinding> = Api::namespaced(rollcall.admin.clone(), &rollcall.target("apps"));
     let cluster: Api<ClusterRoleBinding> = Api::all(rollcall.admin.clone());

@@ -8,7 +8,7 @@ use rollcall::api::{Revocation, names};
 use serde_json::json;
 
 use crate::counted::hold;
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::objects::object;
 use crate::support::waiting::eventually;
 
@@ -39,7 +39,7 @@ async fn a_leaver_passes_a_batch_whose_every_place_is_held_up_by_finalizers() {
     let rollcall = Installation::new("passing", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({"trust": {"maxShrink": "90%"}})).await;
-    rollcall.policy(json!({"limits": {"people": {"atLeast": 1, "atMost": 1}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(1)}})).await;
     let batch: Vec<String> = BATCH.map(|id| id.to_string()).collect();
     for id in batch.iter().map(String::as_str).chain(["7"]) {
         rollcall.account_of(id, "apps", &format!("account-{id}")).await;

@@ -131,14 +131,14 @@ async fn a_duration_or_a_percentage_in_other_words_is_answered_by_what_to_write(
     let every = |text: &str| json!({"schedule": {"every": text}});
     let shrink = |text: &str| json!({"trust": {"maxShrink": text}});
     let after = |text: &str| json!({"lifecycle": {"termination": {"removeAfter": text}}});
-    let window = |text: &str| json!({"limits": {"people": {"window": text}}});
+    let window = |text: &str| json!({"limits": {"people": [{"window": text, "percent": 2, "atLeast": 2}]}});
     for fits in [every("15m"), every("1h30m"), every("1d"), json!({"timeout": "90s"}), shrink("0%"), shrink("100%")] {
         connections
             .create(&rehearse, &connection(fits.clone()))
             .await
             .unwrap_or_else(|error| panic!("{fits}: {error}"));
     }
-    for fits in [after("0s"), after("72h"), window("1d12h")] {
+    for fits in [after("0s"), after("72h"), window("7d"), window("24h"), window("744h")] {
         policies.create(&rehearse, &policy(fits.clone())).await.unwrap_or_else(|error| panic!("{fits}: {error}"));
     }
     let (a_unit, a_sign) =
@@ -169,10 +169,43 @@ async fn a_duration_or_a_percentage_in_other_words_is_answered_by_what_to_write(
     for (over, field) in [
         (after("3 days"), "spec.lifecycle.termination.removeAfter"),
         (after(""), "spec.lifecycle.termination.removeAfter"),
-        (window("a day"), "spec.limits.people.window"),
     ] {
         let (layer, said) = refusal(field, policies.create(&rehearse, &policy(over.clone())).await);
         assert!(layer == "schema" && said.contains(field) && said.contains(a_unit), "{over}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn limits_say_what_to_write() {
+    let rollcall = Installation::new("windows", &[]).await;
+    let rehearse = PostParams { dry_run: true, ..PostParams::default() };
+    let with = |limits: Value| -> Value {
+        let spec = json!({"connections": [{"name": "hq"}], "timeZones": {"default": "UTC"}, "limits": limits});
+        json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "SyncPolicy", "metadata": {"name": "everyone"}, "spec": spec})
+    };
+    let policies: Api<kube::api::DynamicObject> = Api::namespaced_with(
+        rollcall.admin.clone(),
+        &rollcall.namespace,
+        &kube::api::ApiResource::erase::<SyncPolicy>(&()),
+    );
+    let limit = |more: Value| {
+        let mut limit = json!({"window": "24h", "percent": 2, "atLeast": 2});
+        overlay(&mut limit, more);
+        json!({"people": [limit]})
+    };
+    for (limits, field, says) in [
+        (limit(json!({"window": "a day"})), "spec.limits.people[0].window", "write hours or days, 31d at most"),
+        (limit(json!({"window": "32d"})), "spec.limits.people[0].window", "write hours or days, 31d at most"),
+        (limit(json!({"window": "745h"})), "spec.limits.people[0].window", "write hours or days, 31d at most"),
+        (limit(json!({"atMost": 1})), "spec.limits.people[0]", "atLeast must not be more than atMost"),
+        (limit(json!({"percent": null})), "spec.limits.people[0].percent", "Required value"),
+        (json!({"people": []}), "spec.limits.people", "should have at least 1 items"),
+        (json!({"people": {"percent": 2, "atMost": 20}}), "spec.limits.people", "must be of type array"),
+        (json!({"approvalsLast": "tomorrow"}), "spec.limits.approvalsLast", "write a number and a unit"),
+    ] {
+        let object = serde_json::from_value(with(limits.clone())).unwrap();
+        let (layer, said) = refusal(field, policies.create(&rehearse, &object).await);
+        assert!(layer == "schema" && said.contains(field) && said.contains(says), "{limits}: {said}");
     }
 }
 
@@ -213,7 +246,10 @@ async fn no_identity_approves_and_nobody_approves_for_another_or_another_plan() 
     let name = "r-1";
     let control = planned(&rollcall, name).await;
     let hash = "a".repeat(64);
-    let approval = |hash: &str, by: &str| Patch::Merge(json!({"spec": {"approval": {"planHash": hash, "by": by}}}));
+    let approval_at = |hash: &str, by: &str, at: &str| {
+        Patch::Merge(json!({"spec": {"approval": {"planHash": hash, "by": by, "at": at}}}))
+    };
+    let approval = |hash: &str, by: &str| approval_at(hash, by, "2026-01-01T00:00:00Z");
     for (who, layer) in [("control", "policy"), ("sync", "rbac"), ("revoke", "rbac")] {
         let api: Api<Revocation> = Api::namespaced(identity(&rollcall, who).await, &rollcall.namespace);
         let patch = approval(&hash, &rollcall.identity(who));
@@ -223,7 +259,8 @@ async fn no_identity_approves_and_nobody_approves_for_another_or_another_plan() 
     let born_approved: Revocation = object(json!({
         "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": "r-2"},
         "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
-            "due": "2026-01-01T00:00:00Z", "reason": "left", "approval": {"planHash": hash, "by": rollcall.identity("control")}},
+            "due": "2026-01-01T00:00:00Z", "reason": "left",
+            "approval": {"planHash": hash, "by": rollcall.identity("control"), "at": "2026-01-01T00:00:00Z"}},
     }));
     refusal("created approved", control.create(&PostParams::default(), &born_approved).await);
     for (what, user, patch) in [
@@ -241,6 +278,22 @@ async fn no_identity_approves_and_nobody_approves_for_another_or_another_plan() 
         .expect("a human approves");
     let again = human(&rollcall, "eve").await.patch(name, &PatchParams::default(), &approval(&hash, "eve")).await;
     assert_eq!(refusal("an approval is final", again).0, "schema");
+    let later = "2026-01-02T00:00:00Z";
+    let eve = human(&rollcall, "eve").await;
+    let again = eve.patch(name, &PatchParams::default(), &approval_at(&hash, "eve", later)).await;
+    assert_eq!(refusal("it has not expired", again).0, "policy");
+    let expired = json!({"status": {"gate": {"reason": "ApprovalExpired", "message": ""}}});
+    let by_hand = eve.patch_status(name, &PatchParams::default(), &Patch::Merge(&expired)).await;
+    assert_eq!(refusal("a human says that it expired", by_hand).0, "policy");
+    control.patch_status(name, &PatchParams::default(), &Patch::Merge(&expired)).await.unwrap();
+    let as_control = approval_at(&hash, &rollcall.identity("control"), later);
+    let by_control = control.patch(name, &PatchParams::default(), &as_control).await;
+    assert_eq!(refusal("control gives it again", by_control).0, "policy");
+    let gone = Patch::Merge(json!({"spec": {"approval": null}}));
+    assert_eq!(refusal("it is taken away", eve.patch(name, &PatchParams::default(), &gone).await).0, "schema");
+    eve.patch(name, &PatchParams::default(), &approval_at(&hash, "eve", later))
+        .await
+        .expect("one that expired is given again");
 }
 
 #[tokio::test]
@@ -279,7 +332,7 @@ async fn an_approver_decides_and_changes_nothing_else_of_a_revocation() {
     assert_eq!(refusal("control asks for another attempt", control.patch(name, &rehearse, &retry).await).0, "policy");
     ada.patch(name, &rehearse, &retry).await.expect("a human asks for another attempt");
     ada.patch(name, &PatchParams::default(), &reject("ada")).await.expect("a human rejects");
-    let both = json!({"spec": {"approval": {"planHash": "a".repeat(64), "by": "ada"}}});
+    let both = json!({"spec": {"approval": {"planHash": "a".repeat(64), "by": "ada", "at": "2026-01-01T00:00:00Z"}}});
     assert_eq!(refusal("both", ada.patch(name, &rehearse, &Patch::Merge(both)).await).0, "schema");
     let undo = json!({"spec": {"rejection": null}});
     let by_leaver = leaver.patch(name, &rehearse, &Patch::Merge(&undo)).await;

@@ -7,7 +7,7 @@ use rollcall::api::condition::ConditionType;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::{Value, json};
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::tokens::{mint_unbound, still_works};
 use crate::support::waiting::eventually;
 
@@ -30,7 +30,7 @@ async fn a_shared_binding_that_an_admin_ends_by_hand_no_longer_remains() {
     let rollcall = Installation::new("remains", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"atLeast": 10}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(10)}})).await;
     rollcall.account_of("7", "apps", "seven").await;
     rollcall.bind_users("apps", "shared", &[rollcall.user("7"), rollcall.user("8")]).await;
     let staff = rollcall.staff(1..11);

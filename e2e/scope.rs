@@ -8,7 +8,7 @@ use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{SyncPolicy, names};
 use serde_json::{Value, json};
 
-use crate::support::installation::{Consent, Installation, POLICY};
+use crate::support::installation::{Consent, Installation, POLICY, a_day};
 use crate::support::tokens::{Token, mint_unbound, refused, still_works};
 use crate::support::waiting::eventually;
 
@@ -50,7 +50,7 @@ async fn an_edit_that_puts_leavers_out_of_scope_stops_them_even_where_they_are_a
     let rollcall = Installation::new("edited", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 0}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(0)}})).await;
     let (seven, eight) = (token_of(&rollcall, "7").await, token_of(&rollcall, "8").await);
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;

@@ -10,7 +10,7 @@ use rollcall::api::{Revocation, names};
 use serde_json::json;
 
 use crate::support::chart::refused_by_policy;
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::objects::object;
 use crate::support::waiting::eventually;
 
@@ -74,7 +74,7 @@ async fn what_cannot_be_sealed_has_not_ended_and_is_sealed_once_it_can_be() {
     let rollcall = Installation::new("hiccup", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"protected": {"people": ["9"]}, "limits": {"people": {"atLeast": 10}}})).await;
+    rollcall.policy(json!({"protected": {"people": ["9"]}, "limits": {"people": a_day(10)}})).await;
     for id in ["7", "8", "9"] {
         rollcall.account_of(id, "apps", &format!("account-{id}")).await;
     }
@@ -102,7 +102,7 @@ async fn what_cannot_be_sealed_has_not_ended_and_is_sealed_once_it_can_be() {
 
 #[tokio::test]
 async fn over_a_broken_chain_nothing_is_closed() {
-    let policy = json!({"limits": {"people": {"atLeast": 10}}});
+    let policy = json!({"limits": {"people": a_day(10)}});
     let (rollcall, _running, staff) = Installation::with_seven("broken", Consent::Accounts, policy).await;
     let first = staff.person("6").terminated();
     rollcall.learn(&first).await;

@@ -10,7 +10,7 @@ use rollcall::kube::inventory::{OWNER_FIELD, SUBJECTS_FIELD, since};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::waiting::eventually;
 
 /// Writes to an object as the one who made it, until the API server's record of `field` is newer than `than`.
@@ -36,7 +36,7 @@ async fn touching_ones_account_after_the_notice_makes_it_no_later_discovery_when
     let _revoker = rollcall.revoker();
     let control = rollcall.control().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"atLeast": 10}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(10)}})).await;
     for id in ["7", "8"] {
         rollcall.account_of(id, "apps", &format!("account-{id}")).await;
         rollcall.bind_users("apps", &format!("view-{id}"), &[rollcall.user(id)]).await;

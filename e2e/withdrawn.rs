@@ -5,7 +5,7 @@ use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::tokens::{mint_unbound, still_works};
 use crate::support::waiting::eventually;
 
@@ -45,7 +45,7 @@ async fn a_termination_withdrawn_before_its_approval_is_never_carried_out() {
     let rollcall = Installation::new("early", &[("apps", Consent::Accounts)]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"percent": 0, "atLeast": 0}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(0)}})).await;
     let account = rollcall.account_of("7", "apps", "seven").await;
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;

@@ -16,7 +16,7 @@ use rollcall::api::{Person, Revocation};
 use serde_json::json;
 
 use crate::support::decoys::make_decoys;
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::measures::calls_of;
 use crate::support::objects::object;
 use crate::support::process::Service;
@@ -59,9 +59,7 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
     let _running = rollcall.run().await;
     rollcall.connect(json!({"trust": {"maxShrink": "90%"}})).await;
     let most = if batch { 1 } else { leavers };
-    rollcall
-        .policy(json!({"limits": {"people": {"atLeast": most, "atMost": most}, "objects": {"atMost": leavers * 10}}}))
-        .await;
+    rollcall.policy(json!({"limits": {"people": a_day(most), "objects": a_day(leavers * 10)}})).await;
     let one_more = leavers.to_string();
     own(&rollcall, leavers + u32::from(batch)).await;
     rollcall.learn(&rollcall.staff(0..people)).await;

@@ -28,7 +28,7 @@ use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy};
 use serde_json::json;
 use support::files::FileServer;
-use support::installation::{Consent, Installation, POLICY};
+use support::installation::{Consent, Installation, POLICY, a_day};
 use support::measures::writes_of;
 use support::objects::object;
 use support::process::Service;
@@ -190,7 +190,7 @@ async fn leavers() -> Vec<Figure> {
     let rollcall = Installation::new("bench-leave", &[("apps", Consent::Canaries)]).await;
     let (_sync, _control) = (rollcall.sync().await, rollcall.control().await);
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"atLeast": 100, "atMost": 100}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(100)}})).await;
     for id in 0..LEAVERS {
         rollcall.account_of(&id.to_string(), "apps", &format!("account-{id}")).await;
     }

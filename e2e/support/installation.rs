@@ -67,7 +67,19 @@ pub struct Installation {
     logs: Arc<Mutex<Vec<PathBuf>>>,
     listening: Mutex<Vec<String>>,
     job: Mutex<String>,
+    limits: Mutex<String>,
     among_others: Option<RwLockReadGuard<'static, ()>>,
+}
+
+/// Limits above all policies that hold nobody.
+fn no_limits() -> Value {
+    let most = json!([{"window": "24h", "percent": 100, "atLeast": 100_000}]);
+    json!({"people": most, "objects": most, "workloads": most})
+}
+
+/// `limits.people` or `limits.objects` of a policy: so many a day, whatever the company is.
+pub fn a_day(most: u32) -> Value {
+    json!([{"window": "24h", "percent": 0, "atLeast": most}])
 }
 
 /// Held by every story that is being told.
@@ -97,6 +109,7 @@ impl Installation {
             logs: Arc::default(),
             listening: Mutex::default(),
             job: Mutex::default(),
+            limits: Mutex::default(),
             among_others: Some(STORIES.read().await),
         };
         installation.make_namespace(&installation.namespace).await;
@@ -126,6 +139,7 @@ impl Installation {
             "image": {"repository": "localhost/rollcall", "tag": "test"},
             "policies": {"allowRevokerTokenRequests": true}, // the revoker is a local process here, not a pod of a node
             "crds": {"install": false}, // one set for all stories, see `cluster`
+            "limits": no_limits(), // companies of ten, of which many leave: what holds them is another story
             // Sync and control are local processes too: on a cluster with a node, a pod would take the Lease from them.
             "nodeSelector": {"rollcall.dev/nowhere": "true"},
         });
@@ -133,6 +147,7 @@ impl Installation {
         let manifests = chart::render(&self.admin, &self.release, &self.namespace, &all).await;
         chart::apply(self.cluster, &manifests);
         *self.job.lock().unwrap() = chart::argument(&manifests, "--revoker-job");
+        *self.limits.lock().unwrap() = chart::argument(&manifests, "--limits");
         chart::until_guarded(&self.admin, &self.revoker_namespace()).await;
     }
 
@@ -278,15 +293,20 @@ impl Installation {
 
     /// Makes the policy, in `Enforce`; `over` is laid over its spec.
     pub async fn policy(&self, over: Value) {
+        self.policy_over(POLICY, &self.connection, over).await;
+    }
+
+    /// The same, of another name and over another connection.
+    pub async fn policy_over(&self, name: &str, connection: &str, over: Value) {
         let mut spec = json!({
             "mode": "Enforce",
-            "connections": [{"name": self.connection}],
+            "connections": [{"name": connection}],
             "identity": {"usernames": ["'oidc:' + person.workEmail"]},
             "timeZones": {"default": "Europe/Madrid"},
         });
         overlay(&mut spec, over);
         let policy: SyncPolicy = object(json!({
-            "apiVersion": "rollcall.dev/v1alpha1", "kind": "SyncPolicy", "metadata": {"name": POLICY}, "spec": spec,
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "SyncPolicy", "metadata": {"name": name}, "spec": spec,
         }));
         self.api().create(&PostParams::default(), &policy).await.unwrap();
     }

@@ -4,11 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::condition::{ConditionType, Status};
 use super::person::Record;
+use super::policy::{ClusterLimits, Limit};
 use super::quantity::{self, Unreadable};
 use super::revocation::Phase;
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
-use domain::gate::{Facts, Hold, LeaverStatus};
-use domain::ledger::{Allowance, CountedPlan, Ledger, Limits, allowed_people};
+use domain::gate::{Approval, Facts, Hold, LeaverStatus};
+use domain::ledger::{Allowance, CountedPlan, Ledger, Limits, Window, allowed};
 use domain::ownership::{Index, PersonFacts, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
 use domain::roster::{self, Access};
@@ -86,14 +87,49 @@ pub fn protected(policy: &SyncPolicy) -> Protected {
 /// The limits of a policy for a number of people known.
 ///
 /// # Errors
-/// When the window cannot be read.
+/// When a window cannot be read.
 pub fn limits(policy: &SyncPolicy, known: u32) -> Result<Limits, Unreadable> {
-    let people = &policy.spec.limits.people;
+    let limits = &policy.spec.limits;
     Ok(Limits {
-        people: allowed_people(people.percent, people.at_least, people.at_most, known),
-        objects: policy.spec.limits.objects.at_most,
-        window: quantity::duration("spec.limits.people.window", &people.window)?,
+        people: windows("spec.limits.people.window", &limits.people, known)?,
+        objects: windows("spec.limits.objects.window", &limits.objects, known)?,
+        workloads: windows("spec.limits.workloads.window", &limits.workloads, known)?,
     })
+}
+
+/// The limits of all policies together, for a number of people known of all of them.
+///
+/// # Errors
+/// When a window cannot be read.
+pub fn cluster_limits(limits: &ClusterLimits, known: u32) -> Result<Limits, Unreadable> {
+    Ok(Limits {
+        people: windows("limits.people.window", &limits.people, known)?,
+        objects: windows("limits.objects.window", &limits.objects, known)?,
+        workloads: windows("limits.workloads.window", &limits.workloads, known)?,
+    })
+}
+
+fn windows(field: &'static str, limits: &[Limit], known: u32) -> Result<Vec<Window>, Unreadable> {
+    let window = |limit: &Limit| {
+        let within = quantity::duration(field, &limit.window)?;
+        Ok(Window { within, most: allowed(limit.percent, limit.at_least, limit.at_most, known) })
+    };
+    limits.iter().map(window).collect()
+}
+
+/// How many people of a policy have not left, as it last said.
+#[must_use]
+pub fn known(policy: &SyncPolicy) -> u32 {
+    let people = policy.status.iter().flat_map(|status| &status.people);
+    let stay = people.filter(|(state, _)| *state != person::State::Terminated.as_str());
+    stay.fold(0_u32, |sum, (_, number)| sum.saturating_add(*number))
+}
+
+/// How long an approval lasts; under a policy that is gone, not at all.
+#[must_use]
+pub fn approvals_last(policy: Option<&SyncPolicy>) -> SignedDuration {
+    let written = policy.map(|policy| policy.spec.limits.approvals_last.as_str());
+    written.and_then(|text| quantity::duration("spec.limits.approvalsLast", text).ok()).unwrap_or(SignedDuration::ZERO)
 }
 
 /// How long the Revocations of a policy are kept after they ended; of a policy that is gone, as long as by default.
@@ -197,7 +233,9 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
             _ => Allowance::Uncounted,
         },
         counted: shown(live.revocation).map(|plan| plan.hash.clone()).unwrap_or_default(),
-        approved: spec.approval.as_ref().map(|approval| approval.plan_hash.clone()),
+        approved: spec.approval.as_ref().map(|approval| Approval { plan: approval.plan_hash.clone(), at: approval.at }),
+        approvals_last: approvals_last(live.policy),
+        claimed: live.revocation.status.as_ref().is_some_and(|status| status.claim.is_some()),
     }
 }
 
@@ -270,6 +308,7 @@ pub fn plan_shown(plan: &Plan, usernames: Vec<String>) -> revocation::Plan {
         hash: plan.hash.clone(),
         targets: plan.targets.iter().map(Into::into).collect(),
         remaining: plan.remaining.iter().map(Into::into).collect(),
+        workloads: plan.workloads,
         usernames,
     }
 }
@@ -280,7 +319,7 @@ pub fn plan_read(revocation: &Revocation, rule: &str) -> Option<Plan> {
     let shown = revocation.status.as_ref()?.plan.as_ref()?;
     let targets: Vec<Target> = shown.targets.iter().map(Into::into).collect();
     let hash = domain::plan::hash(&revocation.spec.person_uid, rule, revocation.spec.operation.into(), &targets);
-    (hash == shown.hash).then_some(Plan { hash, targets, remaining: Vec::new() })
+    (hash == shown.hash).then_some(Plan { hash, targets, remaining: Vec::new(), workloads: shown.workloads })
 }
 
 /// The plan a Revocation shows, as it is counted; `None` as long as none is shown.
@@ -289,7 +328,7 @@ pub fn asked(revocation: &Revocation) -> Option<CountedPlan> {
     let plan = shown(revocation)?;
     let objects = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
     let uid = revocation.metadata.uid.clone()?;
-    (!plan.hash.is_empty()).then(|| CountedPlan::new(&uid, &plan.hash, objects))
+    (!plan.hash.is_empty()).then(|| CountedPlan::new(&uid, &plan.hash, objects, plan.workloads))
 }
 
 fn shown(revocation: &Revocation) -> Option<&revocation::Plan> {

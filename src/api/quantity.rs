@@ -25,6 +25,15 @@ pub fn is_duration_or_zero() -> Rule {
     Rule::new(format!("self.matches('{DURATION}') && self != ''")).message(WRITE_DURATION)
 }
 
+/// The schema's rule of a time over which is counted: whole hours or days, no longer than the ledger knows of.
+#[must_use]
+pub fn is_window() -> Rule {
+    const DAYS: &str = "([1-9]|[12][0-9]|3[01])d";
+    const HOURS: &str = "([1-9]|[1-9][0-9]|[1-6][0-9]{2}|7[0-3][0-9]|74[0-4])h";
+    Rule::new(format!("self.matches('^({DAYS}|{HOURS})$')"))
+        .message("write hours or days, 31d at most, such as 24h or 7d")
+}
+
 /// The schema's rule of how long what ended is kept: whole days, thirty at least.
 #[must_use]
 pub fn is_retention() -> Rule {

@@ -39,7 +39,7 @@ pub use done::*;
 #[x_kube(
     validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late && has(self.owned) == has(oldSelf.owned) && (!has(self.owned) || self.owned == oldSelf.owned)").message("only approval and rejection can be set on a Revocation"),
     validation = Rule { rule: "oldSelf.hasValue() || !(has(self.approval) || has(self.rejection))".into(), message: Some("a Revocation cannot be created approved or rejected".into()), optional_old_self: Some(true), ..Rule::default() },
-    validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && self.approval == oldSelf.approval)").message("an approval is final"),
+    validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && (self.approval == oldSelf.approval || self.approval.at > oldSelf.approval.at))").message("an approval is final; one that expired can be given again, with a later time"),
     validation = Rule::new("!(has(self.approval) && has(self.rejection))").message("a Revocation is approved or rejected, not both")
 )]
 #[serde(rename_all = "camelCase")]
@@ -104,6 +104,9 @@ pub struct Approval {
     /// User name of the approver; the API server checks that it is the requester's.
     #[schemars(length(min = 1, max = 256))]
     pub by: String,
+    /// When, by the approver's clock. The approval expires after `limits.approvalsLast` of the policy, if the revoker has not taken the
+    /// Revocation by then.
+    pub at: Timestamp,
 }
 
 /// A human's no to what a Revocation would do.
@@ -247,10 +250,18 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub remaining: Vec<Remaining>,
+    /// How many targets are accounts that something runs as, though they are annotated as personal.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub workloads: u32,
     /// User names of the person: none of them may approve.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub usernames: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One object and what happens to it.

@@ -5,6 +5,7 @@
 
 use crate::kube::named::Api;
 use clap::Args;
+use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Client;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
@@ -13,8 +14,10 @@ use serde_json::{Value, json};
 use super::cluster::Cluster;
 use super::terminal::{confirm, plain, say, table};
 use super::{Failure, ask};
+use crate::api::condition::Reason;
 use crate::api::revocation::{Phase, Plan};
 use crate::api::{Person, Revocation, names};
+use crate::kube::calls;
 
 /// How often a write is tried again when the object was changed meanwhile and the plan was not.
 const TRIES: u32 = 5;
@@ -22,7 +25,7 @@ const TRIES: u32 = 5;
 /// Options of `rollcall approve`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Name of the Revocation
+    /// Name of the Revocation, or of the Person whose Revocations wait; the rest of their batch goes on waiting
     #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     name: Option<String>,
     /// Approve every Revocation of this batch, each by the hash of its own plan
@@ -80,15 +83,29 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     if failed == 0 { Ok(()) } else { Err(Failure::Refused(format!("{failed} of {} not approved", found.len()))) }
 }
 
-/// The Revocation, or those of the batch, in the order of their names.
+/// The Revocation, or those of the Person that have not ended, or those of the batch, in the order of their names.
 pub async fn find(api: &Api<Revocation>, name: Option<&str>, batch: Option<&str>) -> Result<Vec<Revocation>, Failure> {
     if let Some(name) = name {
-        return Ok(vec![ask("read the Revocation", api.get(name)).await?]);
+        if let Some(revocation) = ask("read the Revocation", api.get_opt(name)).await? {
+            return Ok(vec![revocation]);
+        }
+        let of_person = ListParams::default().fields(&format!("spec.person={name}"));
+        let mut found = ask("list the Person's Revocations", api.list(&of_person)).await?.items;
+        found.retain(|revocation| !has_ended(revocation));
+        let nothing = || Failure::Refused(format!("{name} is neither a Revocation nor a Person with one that waits"));
+        return if found.is_empty() { Err(nothing()) } else { Ok(found) };
     }
     let batch = batch.unwrap_or_default();
     let of_batch = ListParams::default().labels(&format!("{}={batch}", names::BATCH));
-    let found = ask("list the batch", api.list(&of_batch)).await?.items;
+    let mut found = ask("list the batch", api.list(&of_batch)).await?.items;
+    if !found.iter().all(has_ended) {
+        found.retain(|revocation| !has_ended(revocation)); // what is left of it is what is decided
+    }
     if found.is_empty() { Err(Failure::Refused(format!("there is no Revocation in batch {batch}"))) } else { Ok(found) }
+}
+
+fn has_ended(revocation: &Revocation) -> bool {
+    revocation.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::ended)
 }
 
 /// Whether a Revocation can be approved.
@@ -111,6 +128,7 @@ fn approval_state(revocation: &Revocation) -> ApprovalState<'_> {
             ApprovalState::Closed("it has ended, so there is nothing to approve".to_owned())
         }
         (_, None, _) => ApprovalState::Closed("it has no plan yet; control makes one".to_owned()),
+        (Some(Phase::Held), Some(plan), Some(_)) if expired(revocation) => ApprovalState::Open(plan),
         (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => ApprovalState::Approved(&approval.by),
         (_, Some(_), None) if revocation.spec.rejection.is_some() => {
             ApprovalState::Closed("it was rejected: `kubectl rollcall reject --undo` takes that back".to_owned())
@@ -124,6 +142,12 @@ fn approval_state(revocation: &Revocation) -> ApprovalState<'_> {
         }
         (_, Some(plan), None) => ApprovalState::Open(plan),
     }
+}
+
+/// Whether its approval is void: nothing was done in time, and it can be given again.
+fn expired(revocation: &Revocation) -> bool {
+    let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref());
+    gate.is_some_and(|gate| Reason::parse(&gate.reason) == Some(Reason::ApprovalExpired))
 }
 
 /// Who a Revocation is about, with the caller's own rights: HR ids, and what the Person says of them.
@@ -200,7 +224,7 @@ pub async fn whoami(client: Client) -> Result<String, Failure> {
 async fn approve(api: &Api<Revocation>, shown: &Revocation, hash: &str, user: &str) -> Result<(), Failure> {
     let mut version = shown.metadata.resource_version.clone();
     for _ in 0..TRIES {
-        let patch = Patch::Merge(approval(version.as_deref(), hash, user));
+        let patch = Patch::Merge(approval(version.as_deref(), hash, user, calls::now()));
         match ask("write the approval", api.patch(name(shown), &PatchParams::default(), &patch)).await {
             Ok(_) => return Ok(()),
             Err(Failure::Server { code: 409, .. }) => {}
@@ -220,8 +244,8 @@ async fn approve(api: &Api<Revocation>, shown: &Revocation, hash: &str, user: &s
     Err(Failure::Refused("it keeps changing: try again".to_owned()))
 }
 
-fn approval(version: Option<&str>, hash: &str, user: &str) -> Value {
-    json!({"metadata": {"resourceVersion": version}, "spec": {"approval": {"planHash": hash, "by": user}}})
+fn approval(version: Option<&str>, hash: &str, user: &str, now: Timestamp) -> Value {
+    json!({"metadata": {"resourceVersion": version}, "spec": {"approval": {"planHash": hash, "by": user, "at": now}}})
 }
 
 /// Name of a Revocation.
@@ -237,6 +261,8 @@ pub fn plans(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const AT: &str = "2026-03-01T09:00:00Z";
 
     /// A held Revocation with a plan, and what a case changes of it.
     fn revocation(change: &Value) -> Revocation {
@@ -278,8 +304,11 @@ mod tests {
 
     #[test]
     fn only_a_plan_that_waits_can_be_approved() {
-        let approved = |hash: &str| json!({"spec": {"approval": {"planHash": hash.repeat(64), "by": "grace"}}});
+        let approved =
+            |hash: &str| json!({"spec": {"approval": {"planHash": hash.repeat(64), "by": "grace", "at": AT}}});
+        let expired = json!({"spec": approved("a")["spec"], "status": {"gate": {"reason": "ApprovalExpired"}}});
         let cases = [
+            ("approved, and nothing was done in time", expired, "open"),
             ("held", json!({}), "open"),
             ("no phase yet, but a plan", json!({"status": {"phase": null}}), "open"),
             ("no plan yet", json!({"status": {"plan": null}}), "closed"),
@@ -330,8 +359,9 @@ mod tests {
 
     #[test]
     fn an_approval_holds_only_at_the_version_that_was_read() {
-        let expected =
-            json!({"metadata": {"resourceVersion": "5"}, "spec": {"approval": {"planHash": "ab", "by": "grace"}}});
-        assert_eq!(approval(Some("5"), "ab", "grace"), expected);
+        let expected = json!({
+            "metadata": {"resourceVersion": "5"}, "spec": {"approval": {"planHash": "ab", "by": "grace", "at": AT}},
+        });
+        assert_eq!(approval(Some("5"), "ab", "grace", AT.parse().unwrap()), expected);
     }
 }

@@ -19,7 +19,7 @@ use crate::api::{Person, Revocation};
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("decision").required(true).args(["reason", "undo"])))]
 pub struct Options {
-    /// Name of the Revocation
+    /// Name of the Revocation, or of the Person whose Revocations wait
     #[arg(required_unless_present = "batch", conflicts_with = "batch")]
     name: Option<String>,
     /// Reject every Revocation of this batch
@@ -128,7 +128,7 @@ mod tests {
     fn only_what_waits_can_be_rejected() {
         let plan = json!({"hash": "a".repeat(64), "targets": []});
         let no = json!({"rejection": {"reason": "r", "by": "grace"}});
-        let yes = json!({"approval": {"planHash": "a".repeat(64), "by": "grace"}});
+        let yes = json!({"approval": {"planHash": "a".repeat(64), "by": "grace", "at": "2026-03-01T09:00:00Z"}});
         let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:00Z"});
         let cases = [
             ("held", json!({}), json!({"phase": "Held", "plan": plan}), Some(true)),

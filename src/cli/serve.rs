@@ -11,12 +11,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Namespace;
+use crate::api::convert;
+use crate::api::policy::ClusterLimits;
 use crate::kube::calls;
 use crate::kube::health::{self, Health};
 use crate::kube::lease::Candidate;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
 use crate::{control, sync};
+use domain::ledger::{LONGEST, What};
 
 /// Options of every long-running command.
 #[derive(Debug, Args)]
@@ -52,6 +55,21 @@ pub struct Control {
     /// Do not start empty Jobs to prove that the revoker can run
     #[arg(long)]
     no_revoker_check: bool,
+    /// The limits of all policies together, as JSON: people, objects and workloads, each a list of window, percent, atLeast, atMost
+    #[arg(long, env = "ROLLCALL_LIMITS", value_name = "JSON", value_parser = cluster_limits, default_value = "{}")]
+    limits: ClusterLimits,
+}
+
+/// Reads the limits, and that every window is one: limits that nobody understands hold nothing.
+fn cluster_limits(text: &str) -> Result<ClusterLimits, String> {
+    let limits: ClusterLimits = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let read = convert::cluster_limits(&limits, 0).map_err(|error| error.to_string())?;
+    for windows in What::ALL.map(|what| read.of(what)) {
+        if windows.is_empty() || windows.iter().any(|window| window.within > LONGEST) {
+            return Err("people, objects and workloads need a window each, of 31d at most".to_owned());
+        }
+    }
+    Ok(limits)
 }
 
 /// Reads the spec of a Job. The text of the error quotes nothing: proxies may hold passwords.
@@ -81,6 +99,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         revoker_account: wish.revoker_account,
         revoker_job: wish.revoker_job,
         revoker_check: !wish.no_revoker_check,
+        limits: wish.limits,
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await
@@ -148,4 +167,21 @@ fn told_to_stop() -> Result<CancellationToken, Fault> {
         told.cancel();
     });
     Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_all_policies_are_read_as_the_chart_writes_them_or_refused() {
+        let window = |text: &str| format!(r#"{{"people": [{{"window": "{text}", "percent": 5, "atLeast": 10}}]}}"#);
+        assert_eq!(cluster_limits("{}").unwrap(), ClusterLimits::default());
+        let read = cluster_limits(&window("7d")).unwrap();
+        assert_eq!((read.people.len(), read.objects), (1, ClusterLimits::default().objects));
+        let ceiling = r#"{"people": [{"window": "1h", "percent": 5, "atLeast": 1, "most": 3}]}"#;
+        for wrong in [&window("a day"), &window("32d"), r#"{"people": []}"#, ceiling, r#"{"person": []}"#, "5 %"] {
+            assert!(cluster_limits(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::Context;
 use super::owned_status::open;
-use crate::api::policy::Run;
-use crate::api::revocation::Operation;
+use crate::api::convert::LiveObjects;
+use crate::api::policy::{ClusterLimits, Mode, Run};
+use crate::api::revocation::{Operation, Phase};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::ledger_store;
-use domain::gate::Stop;
-use domain::ledger::{self, CountedPlan, Ledger, Limits, Of};
+use domain::gate::{Approved, Stop};
+use domain::ledger::{self, Allowance, Bounds, CountedPlan, Ledger, Of, Open, Who};
 
 /// How long to gather what is to be counted.
 const TOGETHER: Duration = Duration::from_millis(50);
@@ -27,12 +29,16 @@ const MAX_DOUBLINGS: u32 = 5;
 /// Something that changes the ledger. In the order in which several are done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wish {
-    /// A Revocation, of this policy, that waits and will not be released.
-    Withdraw(String, String),
+    /// A Revocation, of this policy, of this name and uid, that waits and will not be released.
+    Withdraw(String, String, String),
+    /// The approval of a Revocation, of this policy, expired.
+    Expire(String, String),
     /// The plan of a Revocation, of this policy, was approved.
     Approve(String, String),
     /// A run of this policy may have been seen whole.
     Count(String, String),
+    /// A Revocation of this policy that belongs to no run, such as one that was made by hand.
+    Alone(String, String),
     /// A removal of this policy is due.
     Remove(String, String),
 }
@@ -80,9 +86,10 @@ pub async fn keep(ctx: Arc<Context>) {
         match written {
             Ok((ledger, map)) => {
                 failures = 0;
+                let concerned: Vec<&String> = changes.iter().flat_map(|change| change.concerns(&ledger)).collect();
                 ctx.stores.set_ledger(map.as_ref(), Some(ledger));
-                let concerned = changes.iter().flat_map(Act::concerns);
-                concerned.filter_map(|name| ctx.stores.revocations.get(name)).for_each(|r| ctx.wake_if_open(&r));
+                let concerned = concerned.into_iter().filter_map(|name| ctx.stores.revocations.get(name));
+                concerned.for_each(|revocation| ctx.wake_if_open(&revocation));
             }
             Err(fault) => {
                 tracing::warn!(%fault, "not counted; tried again");
@@ -97,48 +104,48 @@ pub async fn keep(ctx: Arc<Context>) {
 /// One change of the ledger. Done twice is done once.
 #[derive(Debug, PartialEq)]
 enum Act {
-    Withdraw {
-        policy: String,
-        revocation: String,
-    },
-    Approve {
-        policy: String,
-        revocation: String,
-        asked: CountedPlan,
-    },
-    Keep {
-        policy: String,
-        open: BTreeSet<String>,
-    },
-    Count {
-        policy: String,
-        run: String,
-        of: Of,
-        revocations: BTreeMap<String, CountedPlan>,
-        announced: BTreeSet<String>,
-        unplanned: u32,
-        limits: Limits,
-    },
+    Withdraw { policy: String, revocation: String, uid: String },
+    Expire { policy: String, revocation: String, asked: CountedPlan },
+    Approve { policy: String, revocation: String, asked: CountedPlan },
+    Keep { open: BTreeMap<String, Open> },
+    Count(Count),
+}
+
+/// Something to be counted as a whole.
+#[derive(Debug, PartialEq)]
+struct Count {
+    policy: String,
+    run: String,
+    of: Of,
+    revocations: BTreeMap<String, CountedPlan>,
+    announced: BTreeSet<String>,
+    unplanned: Option<u32>,
+    bounds: Bounds,
 }
 
 impl Act {
-    /// Names of the Revocations that may pass now.
-    fn concerns(&self) -> Vec<&String> {
+    /// Names of the Revocations for which something changed. Who found no room comes back by themselves, and not at once.
+    fn concerns(&self, ledger: &Ledger) -> Vec<&String> {
         match self {
-            Self::Approve { revocation, .. } => vec![revocation],
-            Self::Count { revocations, .. } => revocations.keys().collect(),
+            Self::Approve { revocation, .. } | Self::Expire { revocation, .. } => vec![revocation],
+            Self::Count(Count { policy, revocations, .. }) => {
+                let found_room =
+                    |name: &str, asked: &CountedPlan| ledger.allowance(policy, name, asked) != Allowance::NoRoom;
+                revocations.iter().filter(|(name, asked)| found_room(name, asked)).map(|(name, _)| name).collect()
+            }
             Self::Withdraw { .. } | Self::Keep { .. } => Vec::new(),
         }
     }
 
     fn apply(&self, ledger: &mut Ledger, now: Timestamp) {
         match self {
-            Self::Withdraw { policy, revocation } => ledger.withdraw(policy, revocation),
+            Self::Withdraw { policy, revocation, uid } => ledger.withdraw(policy, revocation, uid),
+            Self::Expire { policy, revocation, asked } => ledger.expire(policy, revocation, asked),
             Self::Approve { policy, revocation, asked } => ledger.approve(policy, revocation, asked, now),
-            Self::Keep { policy, open } => ledger.retain(policy, open),
-            Self::Count { policy, run, of, revocations, announced, unplanned, limits } => {
+            Self::Keep { open } => ledger.retain(open, now),
+            Self::Count(Count { policy, run, of, revocations, announced, unplanned, bounds }) => {
                 let run = ledger::Run { id: run, of: *of, revocations, announced, unplanned: *unplanned };
-                ledger.count_run(policy, &run, *limits, now);
+                ledger.count_run(policy, &run, bounds, now);
             }
         }
     }
@@ -146,21 +153,18 @@ impl Act {
 
 /// What the wishes mean, by what is watched now.
 fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
-    let mut acts = Vec::new();
+    let (mut acts, mut counts) = (Vec::new(), Vec::new());
     let mut removals: BTreeMap<(String, String), BTreeMap<String, CountedPlan>> = BTreeMap::new();
+    let revocation = |name: &String| ctx.stores.revocations.get(name);
     for wish in wishes {
         match wish {
-            Wish::Withdraw(policy, revocation) => {
-                acts.push(Act::Withdraw { policy: policy.clone(), revocation: revocation.clone() });
+            Wish::Withdraw(policy, name, uid) => {
+                let (policy, revocation, uid) = (policy.clone(), name.clone(), uid.clone());
+                acts.push(Act::Withdraw { policy, revocation, uid });
             }
-            Wish::Approve(policy, name) => {
-                let revocation = ctx.stores.revocations.get(name);
-                let approved = revocation.as_deref().and_then(approved);
-                acts.extend(approved.map(|asked| Act::Approve {
-                    policy: policy.clone(),
-                    revocation: name.clone(),
-                    asked,
-                }));
+            Wish::Expire(policy, name) | Wish::Approve(policy, name) => {
+                let of_policy = ctx.stores.policies.get(policy);
+                acts.extend(revocation(name).and_then(|one| decided(&one, of_policy.as_deref(), now)));
             }
             Wish::Count(policy, run) => {
                 let Some(policy) = ctx.stores.policies.get(policy) else { continue };
@@ -168,40 +172,106 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
                 let notice = |revocation: &Revocation| {
                     ctx.stores.people.get(&revocation.spec.person).as_deref().map(notice).unwrap_or_default()
                 };
-                let counted = count(&policy, run, &seen, notice, now);
-                if !counted.is_empty() {
-                    let of_policy = |revocation: &&Arc<Revocation>| revocation.spec.policy == policy.name_any();
-                    let all = ctx.stores.revocations.state();
-                    let open =
-                        all.iter().filter(of_policy).filter(|revocation| open(revocation) && !left_alone(revocation));
-                    let open = open.filter_map(|revocation| revocation.uid()).collect();
-                    acts.push(Act::Keep { policy: policy.name_any(), open });
-                }
-                acts.extend(counted);
+                counts.extend(count(&policy, run, &seen, notice, &|known| bounds(ctx, &policy, known), now));
+            }
+            Wish::Alone(policy, name) => {
+                let (Some(policy), Some(one)) = (ctx.stores.policies.get(policy), revocation(name)) else { continue };
+                counts.extend(alone(&policy, &one, bounds(ctx, &policy, convert::known(&policy))));
             }
             Wish::Remove(policy, name) => {
-                let Some(revocation) = ctx.stores.revocations.get(name) else { continue };
-                let run = revocation.labels().get(names::RUN).unwrap_or(name).clone();
-                if let Some(asked) = convert::asked(&revocation) {
+                let Some(one) = revocation(name) else { continue };
+                let run = one.labels().get(names::RUN).unwrap_or(name).clone();
+                if let Some(asked) = convert::asked(&one) {
                     removals.entry((policy.clone(), run)).or_default().insert(name.clone(), asked);
                 }
             }
         }
     }
     for ((policy, run), revocations) in removals {
-        let limits = ctx.stores.policies.get(&policy).and_then(|policy| convert::limits(&policy, 0).ok());
-        if let Some(limits) = limits {
+        let bounds = ctx.stores.policies.get(&policy).and_then(|policy| bounds(ctx, &policy, convert::known(&policy)));
+        counts.extend(bounds.map(|bounds| {
             let announced = BTreeSet::new();
-            acts.push(Act::Count { policy, run, of: Of::Removals, revocations, announced, unplanned: 0, limits });
-        }
+            Count { policy, run, of: Of::Removals, revocations, announced, unplanned: Some(0), bounds }
+        }));
     }
+    if !counts.is_empty() {
+        acts.push(Act::Keep { open: what_is_open(&ctx.stores.revocations.state()) });
+    }
+    acts.extend(counts.into_iter().map(Act::Count));
     acts
 }
 
-/// The plan that was approved, if it is the one that is shown.
-pub fn approved(revocation: &Revocation) -> Option<CountedPlan> {
-    let approval = revocation.spec.approval.as_ref()?;
-    convert::asked(revocation).filter(|asked| asked.is(&approval.plan_hash))
+/// The limits of a policy of which so many people are known, and those above all policies that act.
+fn bounds(ctx: &Context, policy: &SyncPolicy, known: u32) -> Option<Bounds> {
+    let others = ctx.stores.policies.state();
+    let others = others.iter().filter(|other| other.metadata.uid != policy.metadata.uid);
+    bounds_of(policy, known, others.map(AsRef::as_ref), &ctx.options.limits)
+}
+
+fn bounds_of<'a>(
+    policy: &SyncPolicy,
+    known: u32,
+    others: impl Iterator<Item = &'a SyncPolicy>,
+    cluster: &ClusterLimits,
+) -> Option<Bounds> {
+    let act = others.filter(|other| other.spec.mode == Mode::Enforce);
+    let all = act.fold(known, |sum, other| sum.saturating_add(convert::known(other)));
+    let (policy, cluster) = (convert::limits(policy, known).ok()?, convert::cluster_limits(cluster, all).ok()?);
+    Some(Bounds { policy, cluster })
+}
+
+/// Which Revocations of each policy are not over. One that failed may be tried again.
+fn what_is_open(all: &[Arc<Revocation>]) -> BTreeMap<String, Open> {
+    let mut every: BTreeMap<String, Open> = BTreeMap::new();
+    for revocation in all {
+        let phase = revocation.status.as_ref().and_then(|status| status.phase);
+        if matches!(phase, Some(Phase::Revoked | Phase::Cancelled)) {
+            continue;
+        }
+        let who = Who::of(&revocation.name_any(), &revocation.uid().unwrap_or_default());
+        let of_policy = every.entry(revocation.spec.policy.clone()).or_default();
+        of_policy.all.insert(who);
+        if open(revocation) && !left_alone(revocation) {
+            of_policy.waits.insert(who);
+        }
+    }
+    every
+}
+
+/// What a human's approval of the plan that is shown means for the ledger, if there is one.
+fn decided(revocation: &Revocation, policy: Option<&SyncPolicy>, now: Timestamp) -> Option<Act> {
+    let asked = convert::asked(revocation)?;
+    let (policy_name, name) = (revocation.spec.policy.clone(), revocation.name_any());
+    match approved(revocation, policy, now) {
+        Approved::No => None,
+        Approved::Yes => Some(Act::Approve { policy: policy_name, revocation: name, asked }),
+        Approved::Expired => Some(Act::Expire { policy: policy_name, revocation: name, asked }),
+    }
+}
+
+/// Whether the plan that is shown is approved.
+fn approved(revocation: &Revocation, policy: Option<&SyncPolicy>, now: Timestamp) -> Approved {
+    let live = LiveObjects { revocation, person: None, policy, trusted: false, ledger: None, stopped: None };
+    let shown = revocation.status.as_ref().and_then(|status| status.plan.as_ref());
+    shown.map_or(Approved::No, |plan| convert::facts(&live).approved(&plan.hash, now))
+}
+
+/// A Revocation of no run, as a run of its own: what was made by hand counts like what came by itself.
+fn alone(policy: &SyncPolicy, revocation: &Revocation, bounds: Option<Bounds>) -> Option<Count> {
+    let name = revocation.name_any();
+    let rejected = revocation.spec.rejection.is_some();
+    let asked = convert::asked(revocation).filter(|_| !rejected && !revocation.spec.late)?;
+    // Its batch is a label, which is shorter than a name may be.
+    let run: String = data_encoding::HEXLOWER.encode(&Sha256::digest(&name)).chars().take(12).collect();
+    Some(Count {
+        policy: policy.name_any(),
+        run: format!("r-{run}"),
+        of: Of::Leavers,
+        revocations: BTreeMap::from([(name, asked)]),
+        announced: BTreeSet::new(),
+        unplanned: Some(0),
+        bounds: bounds?,
+    })
 }
 
 /// How a leaver came, as far as counting goes.
@@ -233,41 +303,41 @@ fn count(
     run: &str,
     seen: &[Arc<Revocation>],
     notice: impl Fn(&Revocation) -> LeaverNotice,
+    bounds: &dyn Fn(u32) -> Option<Bounds>,
     now: Timestamp,
-) -> Vec<Act> {
+) -> Vec<Count> {
     let cuts = seen.iter().filter(|cut| cut.spec.operation == Operation::Cut && !cut.spec.late);
     let planned: Vec<(&Revocation, CountedPlan)> =
         cuts.filter_map(|cut| Some((&**cut, convert::asked(cut)?))).collect();
     let number = u32::try_from(planned.len()).unwrap_or(u32::MAX);
     let listed = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == run);
-    let Ok(mut limits) = convert::limits(policy, listed.map_or(0, |listed| listed.people)) else { return Vec::new() };
+    let Some(bounds) = bounds(listed.map_or_else(|| convert::known(policy), |listed| listed.people)) else {
+        return Vec::new();
+    };
     let unplanned = match whole(listed, number, now) {
         Whole::No => return Vec::new(),
-        Whole::Yes { unplanned } => unplanned,
-        Whole::Unknown => {
-            limits.people = 0;
-            0
-        }
+        Whole::Yes { unplanned } => Some(unplanned),
+        Whole::Unknown => None,
     };
     // Who was rejected is of the run, and counts against no limit.
     let not_rejected = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none());
     let (came_with, later): (Vec<_>, Vec<_>) = not_rejected.partition(|(cut, _)| notice(cut).baseline);
-    let act = |of: Of, revocations: Vec<(&Revocation, CountedPlan)>, unplanned: u32| {
+    let count = |of: Of, revocations: Vec<(&Revocation, CountedPlan)>, unplanned: Option<u32>| {
         let announced = revocations.iter().filter(|(cut, _)| notice(cut).announced);
-        Act::Count {
+        Count {
             policy: policy.name_any(),
             run: run.to_owned(),
             of,
             announced: announced.map(|(cut, _)| cut.name_any()).collect(),
             revocations: revocations.into_iter().map(|(cut, asked)| (cut.name_any(), asked)).collect(),
             unplanned,
-            limits,
+            bounds: bounds.clone(),
         }
     };
-    [(Of::Leavers, later, unplanned), (Of::Baseline, came_with, 0)]
+    [(Of::Leavers, later, unplanned), (Of::Baseline, came_with, Some(0))]
         .into_iter()
         .filter(|(_, revocations, _)| !revocations.is_empty())
-        .map(|(of, revocations, unplanned)| act(of, revocations, unplanned))
+        .map(|(of, revocations, unplanned)| count(of, revocations, unplanned))
         .collect()
 }
 

@@ -38,6 +38,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::person::State;
+use crate::api::policy::ClusterLimits;
 use crate::api::{Revocation, names};
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::stop;
@@ -68,6 +69,8 @@ pub struct Options {
     pub revoker_job: JobSpec,
     /// Whether to prove by an empty Job that the revoker can run.
     pub revoker_check: bool,
+    /// The limits of all policies together.
+    pub limits: ClusterLimits,
 }
 
 /// What every driver of control shares.

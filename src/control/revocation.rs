@@ -20,14 +20,14 @@ use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, count, jobs};
+use super::{Context, MANAGER, jobs};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
 use crate::kube::calls::{self, apply_exactly, call, publish_event, publish_warning};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{self, Fault, Report};
-use domain::gate::{Facts, LeaverStatus, Stop, gate};
+use domain::gate::{Approved, Facts, LeaverStatus, Stop, gate};
 use domain::ledger::Allowance;
 use domain::plan::Plan;
 
@@ -93,7 +93,9 @@ async fn step(
     let plan = planned(ctx, &inputs, part, now).await?; // redrawn until it is frozen
     let counting = counted(ctx, &inputs, &plan); // has it counted, if it is not
     let report = match gate(&plan, &inputs.facts(), now) {
-        Err(Stop::OverLimit(_)) if matches!(counting, Some(Wish::Approve(..))) => return Ok(None),
+        Err(Stop::OverLimit(..) | Stop::OverClusterLimit(..)) if matches!(counting, Some(Wish::Approve(..))) => {
+            return Ok(None);
+        }
         Err(Stop::Withdrawn) if !claimed(revocation) || silent(&ctx.claims, revocation, Instant::now()) => {
             cancel(ctx, &inputs, part).await
         }
@@ -165,6 +167,7 @@ async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, n
             hash: String::new(),
             targets: Vec::new(),
             remaining: Vec::new(),
+            workloads: 0,
         }));
     };
     // A removal that is not due is not drawn again with every change in the cluster; it is once it is due.
@@ -216,11 +219,16 @@ fn wish(revocation: &Revocation, facts: &Facts, plan: &Plan, now: Timestamp) -> 
         return None;
     }
     let (policy, name) = (revocation.spec.policy.clone(), revocation.name_any());
-    match facts.allowance {
-        Allowance::Uncounted if facts.removal => Some(Wish::Remove(policy, name)),
-        Allowance::Uncounted => Some(Wish::Count(policy, revocation.labels().get(names::RUN)?.clone())),
-        Allowance::Held { .. } if count::approved(revocation).is_some() => Some(Wish::Approve(policy, name)),
-        Allowance::Held { .. } | Allowance::Released { .. } => None,
+    let approved = facts.approved(&plan.hash, now);
+    match (&facts.allowance, approved) {
+        (Allowance::Uncounted | Allowance::NoRoom, _) if facts.removal => Some(Wish::Remove(policy, name)),
+        (Allowance::Uncounted | Allowance::NoRoom, _) => Some(match revocation.labels().get(names::RUN) {
+            Some(run) => Wish::Count(policy, run.clone()),
+            None => Wish::Alone(policy, name),
+        }),
+        (Allowance::Held { .. }, Approved::Yes) => Some(Wish::Approve(policy, name)),
+        (Allowance::Released { batch: Some(_) }, Approved::Expired) => Some(Wish::Expire(policy, name)),
+        (Allowance::Held { .. } | Allowance::Released { .. }, _) => None,
     }
 }
 
@@ -241,7 +249,7 @@ async fn held(
         part.hold(stop);
     }
     let again = match stop {
-        Stop::Uncounted => REQUEUE_UNCOUNTED,
+        Stop::Uncounted | Stop::LedgerFull => REQUEUE_UNCOUNTED,
         _ => stop.until().map_or(REQUEUE_AFTER, |until| calls::wait(until.duration_since(now)).min(REQUEUE_AFTER)),
     };
     Ok(Report { updates: vec![condition::waiting(Reason::from(stop), stop.message())], again })

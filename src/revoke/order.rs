@@ -58,7 +58,7 @@ fn revocation() -> Value {
         "metadata": {"name": format!("{}cut", convert::termination_id(&who).unwrap()), "uid": "r-uid", "resourceVersion": "1"},
         "spec": {"person": who.metadata.name, "personUid": "person-7", "policy": "everyone", "trigger": "Termination",
             "operation": "Cut", "due": "2026-03-01T00:00:00Z", "late": true, "reason": "left",
-            "approval": {"planHash": hash, "by": "grace"}},
+            "approval": {"planHash": hash, "by": "grace", "at": crate::kube::calls::now()}},
         "status": {"phase": "Released", "plan": {"hash": hash, "targets": [target]}},
     })
 }

@@ -3,9 +3,9 @@
 //! Only `gate` makes a `Released` plan, and the revoker acts on nothing else. It is another process: it passes this
 //! gate again on its own live reads.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::ledger::Allowance;
+use super::ledger::{Allowance, Over, Scope};
 use super::plan::Plan;
 
 /// What is known when a plan knocks. All of it was read live.
@@ -43,8 +43,48 @@ pub struct Facts {
     pub allowance: Allowance,
     /// Hash of that plan: of any other, nothing was counted.
     pub counted: String,
-    /// The plan hash that somebody approved.
-    pub approved: Option<String>,
+    /// What somebody approved.
+    pub approved: Option<Approval>,
+    /// How long an approval lasts.
+    pub approvals_last: SignedDuration,
+    /// Whether the revoker has taken it: an approval that was acted on does not expire.
+    pub claimed: bool,
+}
+
+/// A human's yes to one plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// The plan's hash.
+    pub plan: String,
+    /// When, by the approver's clock.
+    pub at: Timestamp,
+}
+
+/// How far the approver's clock may be ahead.
+const AHEAD: SignedDuration = SignedDuration::from_mins(10);
+
+/// What an approval is worth for a plan now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approved {
+    /// Nobody approved this plan.
+    No,
+    /// Somebody did.
+    Yes,
+    /// Somebody did, and nothing was done in time.
+    Expired,
+}
+
+impl Facts {
+    /// Whether the plan of this hash is approved, and still is.
+    #[must_use]
+    pub fn approved(&self, plan: &str, now: Timestamp) -> Approved {
+        let Some(approval) = self.approved.as_ref().filter(|approval| approval.plan == plan) else {
+            return Approved::No;
+        };
+        let age = now.duration_since(approval.at);
+        let in_time = age < self.approvals_last && age >= -AHEAD;
+        if self.claimed || in_time { Approved::Yes } else { Approved::Expired }
+    }
 }
 
 /// What the Person says of the employment.
@@ -100,10 +140,16 @@ pub enum Stop {
     LeavesScope(Option<String>),
     /// The run has not been seen whole.
     Uncounted,
-    /// Too many at once, and nobody approved.
-    OverLimit(String),
+    /// There is no room in the ledger to count the run.
+    LedgerFull,
+    /// Too many at once, and nobody approved: the batch, and the limit that it was over.
+    OverLimit(String, Option<Over>),
+    /// Too many at once of all policies together, and nobody approved.
+    OverClusterLimit(String, Over),
     /// Found after the first plan, and nobody approved.
     Late,
+    /// What somebody approved was not acted on in time.
+    ApprovalExpired(Option<String>),
 }
 
 impl Stop {
@@ -125,8 +171,11 @@ impl Stop {
             Self::Baseline(_) => "Baseline",
             Self::LeavesScope(_) => "LeavesScope",
             Self::Uncounted => "Uncounted",
-            Self::OverLimit(_) => "OverLimit",
+            Self::LedgerFull => "LedgerFull",
+            Self::OverLimit(..) => "OverLimit",
+            Self::OverClusterLimit(..) => "OverClusterLimit",
             Self::Late => "Late",
+            Self::ApprovalExpired(_) => "ApprovalExpired",
         }
     }
 
@@ -152,7 +201,15 @@ impl Stop {
                 format!("The HR response in which this person leaves would also put them out of the policy's scope; see the Person. If they left: `kubectl rollcall approve {}`.", named(batch.as_deref()))
             }
             Self::Uncounted => "This run has not been counted yet, or the plan has changed since; it is counted as soon as every leaver of the run is planned.".to_owned(),
-            Self::OverLimit(batch) => format!("More leavers or objects at once than the limits allow. If that is right: `kubectl rollcall approve --batch {batch}`."),
+            Self::LedgerFull => "Not counted: the ledger has no room for more Revocations of this policy that wait or are under way. Approve or reject those that wait; other policies are not concerned.".to_owned(),
+            Self::OverLimit(batch, None) => format!("More leavers or objects at once than the limits allow. If that is right: `kubectl rollcall approve --batch {batch}`."),
+            Self::OverLimit(batch, Some(over)) => format!("It would be {over}. If that is right: `kubectl rollcall approve --batch {batch}`."),
+            Self::OverClusterLimit(batch, over) => {
+                format!("It would be {over}. If that is right: `kubectl rollcall approve --batch {batch}`. That limit is the chart's value `limits`.")
+            }
+            Self::ApprovalExpired(batch) => {
+                format!("It was approved, and nothing was done before the approval expired. If it is still right: `kubectl rollcall approve {}`.", named(batch.as_deref()))
+            }
             Self::Late => "Found after the first plan of this termination. If it is this person's: `kubectl rollcall approve` this Revocation.".to_owned(),
         }
     }
@@ -171,8 +228,8 @@ impl Stop {
     #[must_use]
     pub fn batch(&self) -> Option<&str> {
         match self {
-            Self::Baseline(batch) | Self::LeavesScope(batch) => batch.as_deref(),
-            Self::OverLimit(batch) => Some(batch),
+            Self::Baseline(batch) | Self::LeavesScope(batch) | Self::ApprovalExpired(batch) => batch.as_deref(),
+            Self::OverLimit(batch, _) | Self::OverClusterLimit(batch, _) => Some(batch),
             _ => None,
         }
     }
@@ -207,8 +264,8 @@ impl Released {
 
 /// Lets a plan through, or says which gate stops it.
 ///
-/// An approval counts only if it names exactly this plan; it opens baseline, limits and lateness, and nothing else. What was
-/// counted counts only if it is exactly this plan. A plan that touches nothing needs neither: there is nothing to be held.
+/// An approval counts only if it names exactly this plan, and only for so long; it opens baseline, limits and lateness, and
+/// nothing else. What was counted counts only if it is exactly this plan. A plan that touches nothing needs neither: there is nothing to be held.
 ///
 /// # Errors
 /// The first gate that stops.
@@ -249,16 +306,22 @@ pub fn gate(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<Released, Stop
         return Err(Stop::Untrusted);
     }
     if !plan.targets.is_empty() {
-        counted(plan, facts)?;
+        counted(plan, facts, now)?;
     }
     Ok(Released { plan: plan.clone(), only_finish: false })
 }
 
 /// Whether this very plan was counted and let through, or approved.
-fn counted(plan: &Plan, facts: &Facts) -> Result<(), Stop> {
-    let approved = facts.approved.as_deref() == Some(plan.hash.as_str());
+fn counted(plan: &Plan, facts: &Facts, now: Timestamp) -> Result<(), Stop> {
+    let approved = facts.approved(&plan.hash, now);
+    // A stop that an approval opens; where there was one, that it expired is what is to be known.
+    let unless_approved = |stop: Stop| match approved {
+        Approved::Yes => Ok(()),
+        Approved::Expired => Err(Stop::ApprovalExpired(stop.batch().map(str::to_owned))),
+        Approved::No => Err(stop),
+    };
     if facts.late {
-        return if approved { Ok(()) } else { Err(Stop::Late) };
+        return unless_approved(Stop::Late);
     }
     if facts.counted != plan.hash {
         return Err(Stop::Uncounted);
@@ -267,13 +330,22 @@ fn counted(plan: &Plan, facts: &Facts) -> Result<(), Stop> {
         true => Stop::LeavesScope(batch.cloned()),
         false => Stop::Baseline(batch.cloned()),
     };
+    let held = |batch: &String, baselines: bool, over: Option<Over>| match over {
+        _ if baselines => baseline(Some(batch)),
+        Some(over) if over.scope == Scope::Cluster => Stop::OverClusterLimit(batch.clone(), over),
+        over => Stop::OverLimit(batch.clone(), over),
+    };
     match &facts.allowance {
         Allowance::Uncounted => Err(Stop::Uncounted),
-        Allowance::Held { batch, baseline: true } => Err(baseline(Some(batch))),
-        Allowance::Held { batch, baseline: false } => Err(Stop::OverLimit(batch.clone())),
-        Allowance::Released { batch } if facts.baseline && !facts.removal && !approved => Err(baseline(batch.as_ref())),
-        Allowance::Released { batch: Some(batch) } if !approved => Err(Stop::OverLimit(batch.clone())),
-        Allowance::Released { .. } => Ok(()),
+        Allowance::NoRoom => Err(Stop::LedgerFull),
+        // An approval that is not debited yet opens nothing.
+        Allowance::Held { batch, baseline, over } => match unless_approved(held(batch, *baseline, *over)) {
+            Ok(()) => Err(held(batch, *baseline, *over)),
+            shut => shut,
+        },
+        Allowance::Released { batch } if facts.baseline && !facts.removal => unless_approved(baseline(batch.as_ref())),
+        Allowance::Released { batch: Some(batch) } => unless_approved(Stop::OverLimit(batch.clone(), None)),
+        Allowance::Released { batch: None } => Ok(()),
     }
 }
 

@@ -1,103 +1,132 @@
 //! The ledger: what was let through and what was held, counted before anything is done.
 //!
 //! A run is counted as a whole: it is debited and released, or it becomes a batch that waits for an approval. People
-//! of a batch that still waits count against later runs for a week, so that a held six does not let a seventh through;
-//! their objects do not, so that nobody spends everybody's limit by annotating many. A plan that alone is over the limit
-//! of objects waits alone. Leavers of a baseline are a batch from the start, and count only once approved. Leavers whose
+//! of a batch that still waits count against later runs of their policy for a week, so that a held six does not let a
+//! seventh through; their objects do not, so that nobody spends everybody's limit by annotating many. A plan that alone is
+//! over a limit waits alone. Leavers of a baseline are a batch from the start, and count only once approved. Leavers whose
 //! last day two trusted responses announced a day apart are released without being counted: twenty exits on 31 December
 //! are no accident.
 //!
-//! Two windows bound what is released without a human: the policy's own, and a week, in which no more than three times as
-//! much may pass. Without the second, a fault that makes a few people leavers every day would never be held.
+//! Several windows bound what is released without a human, each policy's own and those above all policies. What a human
+//! approved counts in the shortest window of its policy and in no other, or one approved lay-off would hold everybody for
+//! a week.
 //!
 //! What is counted is one plan of one Revocation, by hash and uid: a plan that changed since is counted again, and a
 //! Revocation that was deleted and planned again is another one.
 //!
-//! The whole of it lies in one object of at most a megabyte. What waits is kept by name, so that it can be read; what was
-//! released is kept in fourteen bytes each.
+//! The whole of it lies in one object of at most a megabyte, and never grows beyond [`LARGEST`]: what is over is sums by
+//! the hour, what is open takes fifteen bytes each, and a policy for whose runs there is no room waits alone.
 
-mod releases;
+mod history;
+mod limits;
+mod room;
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use self::releases::Releases;
+pub use self::history::LONGEST;
+use self::history::{History, up_to};
+pub use self::limits::{Bounds, Limits, Over, Scope, Sums, What, Window, allowed};
+pub use self::room::LARGEST;
+use self::shares::Share;
+pub use self::shares::{Shares, Who};
 
-/// How long a settled entry is kept beyond its window.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
-/// The second window.
-const LONG: SignedDuration = SignedDuration::from_hours(24 * 7);
-/// How many times the limits may be released within the second window.
-const LONG_FACTOR: u32 = 3;
+/// How long a share that was released is remembered by name, however long its Revocation stays open. Then it is counted
+/// again before it acts.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 62);
+/// What was released so lately is remembered by name whatever is said to be over: who says so may not have seen it yet.
+const SETTLED: SignedDuration = SignedDuration::from_mins(10);
+/// How long people who wait count against others.
+const PATIENT: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// How long a run waits for a leaver whose plan cannot be drawn, before the others are counted without it.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+/// Most instants of release that one entry knows: what is approved one by one takes no more room than what is approved at
+/// once.
+const INSTANTS: usize = 48;
 
 /// Everything counted, by policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
-    /// Entries by name of the policy, oldest first.
-    pub policies: BTreeMap<String, Vec<LedgerEntry>>,
+    policies: BTreeMap<String, Account>,
+}
+
+/// What was counted of one policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Account {
+    /// What is open, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    open: Vec<Entry>,
+    /// What is over.
+    #[serde(default, skip_serializing_if = "History::is_empty")]
+    over: History,
+    /// Whether there was no room for what was last to be counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    full: bool,
 }
 
 /// One count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LedgerEntry {
+struct Entry {
     /// The run that was counted.
-    pub run: String,
+    run: String,
     /// When.
-    pub at: Timestamp,
+    at: Timestamp,
     /// The batch, if it was held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch: Option<String>,
+    batch: Option<String>,
+    /// The limit it was over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<Over>,
     /// Whether it is a baseline's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub baseline: bool,
+    baseline: bool,
     /// Whether it is of removals: their people were counted at the cut.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub removal: bool,
+    removal: bool,
     /// Whether its last days were announced long enough before: then it counts against no limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub announced: bool,
-    /// Revocations that wait, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub waiting: BTreeMap<String, CountedPlan>,
+    announced: bool,
+    /// Revocations that wait.
+    #[serde(default, skip_serializing_if = "Shares::is_empty")]
+    waiting: Shares,
     /// Revocations that were released, by when.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub released: BTreeMap<Timestamp, Releases>,
+    released: BTreeMap<Timestamp, Shares>,
 }
 
 /// One plan of one Revocation, as it is counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CountedPlan {
     /// Uid of the Revocation.
     pub uid: String,
-    /// The start of the plan's hash: as much as nobody can find another plan for.
+    /// Hash of the plan.
     plan: String,
     /// Objects the plan touches.
     pub objects: u32,
+    /// Accounts among them that something runs as.
+    pub workloads: u32,
 }
 
 impl CountedPlan {
     /// The plan of this hash, of the Revocation with this uid.
     #[must_use]
-    pub fn new(uid: &str, hash: &str, objects: u32) -> Self {
-        Self { uid: uid.to_owned(), plan: short(hash).to_owned(), objects }
+    pub fn new(uid: &str, hash: &str, objects: u32, workloads: u32) -> Self {
+        Self { uid: uid.to_owned(), plan: hash.to_owned(), objects, workloads }
     }
 
     /// Whether it is this plan that was counted.
     #[must_use]
     pub fn is(&self, hash: &str) -> bool {
-        !hash.is_empty() && self.plan == short(hash)
+        !hash.is_empty() && self.plan == hash
     }
-}
 
-/// 128 bits of a hash.
-fn short(hash: &str) -> &str {
-    hash.get(..32).unwrap_or(hash)
+    fn touches(&self) -> Sums {
+        Sums { people: 1, objects: self.objects, workloads: self.workloads }
+    }
 }
 
 /// Whose Revocations are counted together.
@@ -122,8 +151,9 @@ pub struct Run<'a> {
     pub revocations: &'a BTreeMap<String, CountedPlan>,
     /// Those of them whose last day was announced by two trusted responses a day apart.
     pub announced: &'a BTreeSet<String>,
-    /// Leavers of the run that have no plan yet. They count as people here, and are counted themselves later.
-    pub unplanned: u32,
+    /// Leavers of the run that have no plan yet; `None` if how many it was is not known any more, so that a human decides.
+    /// They count as people here, and are counted themselves later.
+    pub unplanned: Option<u32>,
 }
 
 /// What one Revocation may do, as far as counting goes.
@@ -131,6 +161,8 @@ pub struct Run<'a> {
 pub enum Allowance {
     /// Not counted yet: its run has not been seen whole, or its plan is another one now.
     Uncounted,
+    /// Not counted, because the ledger has no room for more of its policy.
+    NoRoom,
     /// Released: by itself, or out of a batch by an approval, which the gate checks against the plan.
     Released {
         /// The batch it came out of.
@@ -142,25 +174,9 @@ pub enum Allowance {
         batch: String,
         /// Whether it is a baseline's.
         baseline: bool,
+        /// The limit that it was over, where that is what holds it.
+        over: Option<Over>,
     },
-}
-
-/// How much may be released without a human.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// People within the window.
-    pub people: u32,
-    /// Objects within the window.
-    pub objects: u32,
-    /// The window.
-    pub window: SignedDuration,
-}
-
-/// `percent` of `known`, but no fewer than `at_least` and no more than `at_most`.
-#[must_use]
-pub fn allowed_people(percent: u32, at_least: u32, at_most: u32, known: u32) -> u32 {
-    let share = u64::from(percent) * u64::from(known) / 100;
-    u32::try_from(share).unwrap_or(u32::MAX).max(at_least).min(at_most)
 }
 
 /// Whether a run may be counted: every leaver of it has a plan, or the others have waited long enough for one that
@@ -174,99 +190,215 @@ impl Ledger {
     /// What a Revocation may do that would carry out exactly this plan.
     #[must_use]
     pub fn allowance(&self, policy: &str, revocation: &str, asked: &CountedPlan) -> Allowance {
-        for entry in self.policies.get(policy).into_iter().flatten().rev() {
-            if entry.has_released(revocation, asked) {
+        let Some(account) = self.policies.get(policy) else { return Allowance::Uncounted };
+        let who = Who::of(revocation, &asked.uid);
+        for entry in account.open.iter().rev() {
+            if entry.has_released(who, asked) {
                 return Allowance::Released { batch: entry.batch.clone() };
             }
-            if entry.waiting.get(revocation) == Some(asked) {
-                let held = |batch| Allowance::Held { batch, baseline: entry.baseline };
+            if entry.waiting.has(who, asked) {
+                let held = |batch| Allowance::Held { batch, baseline: entry.baseline, over: entry.limit };
                 return entry.batch.clone().map_or(Allowance::Uncounted, held);
             }
         }
-        Allowance::Uncounted
-    }
-
-    /// Counts a run of which nobody was announced, as a whole.
-    pub fn count(
-        &mut self,
-        policy: &str,
-        run: &str,
-        of: Of,
-        revocations: &BTreeMap<String, CountedPlan>,
-        limits: Limits,
-        now: Timestamp,
-    ) {
-        let run = Run { id: run, of, revocations, announced: &BTreeSet::new(), unplanned: 0 };
-        self.count_run(policy, &run, limits, now);
+        if account.full { Allowance::NoRoom } else { Allowance::Uncounted }
     }
 
     /// Counts a run as a whole: releases all of it, or freezes it as a batch. Counting it again changes nothing; what is
     /// new in it since is counted by itself, and a plan that was counted as another plan gives that place up.
     ///
     /// A plan that touches nothing has nothing to be held, but its person counts. Those who were announced are released
-    /// apart, unless they came with a baseline.
-    pub fn count_run(&mut self, policy: &str, run: &Run<'_>, limits: Limits, now: Timestamp) {
-        let entries = self.policies.entry(policy.to_owned()).or_default();
-        entries.retain(|entry| !entry.is_over(limits.window.max(LONG) + KEPT, now));
-        let fresh: BTreeMap<&str, &CountedPlan> = run
-            .revocations
-            .iter()
-            .filter(|(name, asked)| !entries.iter().any(|entry| entry.has(name, asked)))
-            .map(|(name, asked)| (name.as_str(), asked))
-            .collect();
-        for (name, asked) in &fresh {
-            entries.iter_mut().for_each(|entry| entry.give_up(name, asked));
+    /// apart, unless they came with a baseline. Where the ledger has no room for it, nothing of it is counted.
+    pub fn count_run(&mut self, policy: &str, run: &Run<'_>, bounds: &Bounds, now: Timestamp) {
+        self.tidy(now);
+        let account = self.policies.entry(policy.to_owned()).or_default();
+        let mut made_way = account.clone();
+        let fresh = made_way.make_way(run);
+        if fresh.is_empty() {
+            return;
         }
-        let may_fit = run.of != Of::Baseline;
-        let (alone, rest): (Vec<_>, Vec<_>) =
-            fresh.into_iter().partition(|(_, asked)| may_fit && asked.objects > limits.objects);
-        let (announced, together): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|(name, _)| run.of == Of::Leavers && run.announced.contains(*name));
-        let people = if run.of == Of::Removals {
-            0
-        } else {
-            count(alone.len()).saturating_add(count(together.len())).saturating_add(run.unplanned)
-        };
-        let objects = together.iter().fold(0_u32, |sum, (_, asked)| sum.saturating_add(asked.objects));
-        let fits = may_fit && fits(entries, people, objects, limits, now);
-        let (name, alone_name) = (batch(run, entries, ""), batch(run, entries, "-alone"));
-        let parts =
-            [(together, (!fits).then_some(name), false), (alone, Some(alone_name), false), (announced, None, true)];
-        entries.extend(
-            parts
-                .into_iter()
-                .filter(|(part, ..)| !part.is_empty())
-                .map(|(part, batch, announced)| LedgerEntry::new(run, batch, announced, part, now)),
-        );
-        entries.retain(|entry| !entry.is_empty());
+        let before = std::mem::replace(account, made_way);
+        let counted = self.entries(policy, run, fresh, bounds, now);
+        let fits = counted.iter().map(Entry::bytes).sum::<usize>() <= self.room(policy);
+        if let Some(account) = self.policies.get_mut(policy) {
+            if fits {
+                account.open.extend(counted);
+                account.open.retain(|entry| !entry.is_empty());
+            } else {
+                *account = before;
+            }
+            account.full = !fits;
+        }
     }
 
-    /// Debits exactly this approved plan and releases it, whatever the limits.
+    /// What is fresh of a run, as it is counted now.
+    fn entries(&self, policy: &str, run: &Run<'_>, fresh: Fresh<'_>, bounds: &Bounds, now: Timestamp) -> Vec<Entry> {
+        let may_fit = run.of != Of::Baseline;
+        let too_much = |asked: &CountedPlan| {
+            let over = |(scope, limits): (Scope, &Limits)| limits.over_alone(scope, asked.touches());
+            [(Scope::Policy, &bounds.policy), (Scope::Cluster, &bounds.cluster)].into_iter().find_map(over)
+        };
+        let (alone, rest): (Vec<_>, Vec<_>) =
+            fresh.into_iter().partition(|(_, asked)| may_fit && too_much(asked).is_some());
+        let (announced, together): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|(name, _)| run.of == Of::Leavers && run.announced.contains(*name));
+        let mut asked = together.iter().fold(Sums::default(), |sum, (_, asked)| sum.plus(asked.touches()));
+        asked.people = match run.of {
+            Of::Removals => 0,
+            Of::Leavers | Of::Baseline => {
+                asked.people.saturating_add(count(alone.len())).saturating_add(run.unplanned.unwrap_or_default())
+            }
+        };
+        let over = if may_fit { self.over(policy, asked, bounds, now) } else { None };
+        let held = !may_fit || over.is_some() || run.unplanned.is_none();
+        let over_alone = alone.iter().find_map(|(_, asked)| too_much(asked));
+        let name = |kind: &str| batch(run, self.policies.get(policy).map_or(&[], |account| &account.open), kind);
+        let parts = [
+            (together, held.then(|| name("")), over, false),
+            (alone, Some(name("-alone")), over_alone, false),
+            (announced, None, None, true),
+        ];
+        let parts = parts.into_iter().filter(|(part, ..)| !part.is_empty());
+        parts.map(|(part, batch, limit, announced)| Entry::new(run, batch, limit, announced, part, now)).collect()
+    }
+
+    /// The first limit that so much more would be over, if any: of the policy, or of all policies together.
+    fn over(&self, policy: &str, asked: Sums, bounds: &Bounds, now: Timestamp) -> Option<Over> {
+        let empty = Account::default();
+        let own = self.policies.get(policy).unwrap_or(&empty);
+        let all: Vec<&Account> = self.policies.values().collect();
+        let scopes = [(Scope::Policy, &bounds.policy), (Scope::Cluster, &bounds.cluster)];
+        scopes.into_iter().flat_map(|(scope, limits)| What::ALL.map(|what| (scope, limits, what))).find_map(
+            |(scope, limits, what)| {
+                let shortest = limits.of(what).iter().map(|window| window.within).min();
+                limits.of(what).iter().filter(|_| asked.of(what) > 0).find_map(|window| {
+                    let is_shortest = Some(window.within) == shortest;
+                    let of =
+                        |account: &Account, approved_too| account.within(window.within, approved_too, now).of(what);
+                    let used = match scope {
+                        Scope::Policy => of(own, is_shortest),
+                        Scope::Cluster => all.iter().fold(0_u32, |sum, one| sum.saturating_add(of(one, false))),
+                    };
+                    let wait = if is_shortest && what == What::People { own.waiting_people(now) } else { 0 };
+                    let would = used.saturating_add(wait).saturating_add(asked.of(what));
+                    (would > window.most).then(|| Over::new(scope, what, *window, would))
+                })
+            },
+        )
+    }
+
+    /// Debits exactly this approved plan and releases it, whatever the limits. The rest of its batch stays as it is.
     pub fn approve(&mut self, policy: &str, revocation: &str, asked: &CountedPlan, now: Timestamp) {
-        for entry in self.policies.get_mut(policy).into_iter().flatten() {
-            if entry.waiting.get(revocation) == Some(asked) {
-                entry.waiting.remove(revocation);
-                entry.release(revocation, asked, now);
+        let who = Who::of(revocation, &asked.uid);
+        for entry in self.entries_of(policy) {
+            if entry.waiting.has(who, asked) {
+                entry.waiting.drop(who);
+                entry.release(who, asked, now);
             }
         }
     }
 
-    /// Forgets what waits and can never be released: `open` are the uids of the Revocations that exist and are not
-    /// cancelled, of people who are neither protected nor unknown. Nobody is held behind the others.
-    pub fn retain(&mut self, policy: &str, open: &BTreeSet<String>) {
-        self.forget(policy, |_, asked| !open.contains(&asked.uid));
+    /// The approval of exactly this plan is void: it waits in its batch again, as if it had never been given.
+    pub fn expire(&mut self, policy: &str, revocation: &str, asked: &CountedPlan) {
+        let who = Who::of(revocation, &asked.uid);
+        for entry in self.entries_of(policy).filter(|entry| entry.batch.is_some()) {
+            if asked.objects > 0 && entry.has_released(who, asked) {
+                entry.forget_released(who);
+                entry.waiting.add(who, asked);
+            }
+        }
     }
 
     /// Takes a Revocation that waits out of the count: it was cancelled or rejected, or its person is protected or
     /// unknown. It is counted again should that change.
-    pub fn withdraw(&mut self, policy: &str, revocation: &str) {
-        self.forget(policy, |name, _| name == revocation);
+    pub fn withdraw(&mut self, policy: &str, revocation: &str, uid: &str) {
+        let who = Who::of(revocation, uid);
+        self.entries_of(policy).for_each(|entry| {
+            entry.waiting.drop(who);
+        });
+        self.drop_empty();
     }
 
-    fn forget(&mut self, policy: &str, which: impl Fn(&str, &CountedPlan) -> bool) {
-        if let Some(entries) = self.policies.get_mut(policy) {
-            entries.iter_mut().for_each(|entry| entry.waiting.retain(|name, asked| !which(name, asked)));
-            entries.retain(|entry| !entry.is_empty());
+    /// Forgets by name what is over, and keeps sums of it: `open` are the Revocations of each policy to which anything may
+    /// still happen, and `waits` those of them that may still be released, of people who are neither protected nor
+    /// unknown. Nobody is held behind the others.
+    pub fn retain(&mut self, open: &BTreeMap<String, Open>, now: Timestamp) {
+        let none = Open::default();
+        for (policy, account) in &mut self.policies {
+            account.retain(open.get(policy).unwrap_or(&none), now);
+        }
+        self.drop_empty();
+    }
+
+    fn entries_of(&mut self, policy: &str) -> impl Iterator<Item = &mut Entry> {
+        self.policies.get_mut(policy).into_iter().flat_map(|account| &mut account.open)
+    }
+
+    fn tidy(&mut self, now: Timestamp) {
+        for account in self.policies.values_mut() {
+            account.over.tidy(now);
+            account.open.retain(|entry| !entry.is_over(now));
+        }
+        self.drop_empty();
+    }
+
+    fn drop_empty(&mut self) {
+        self.policies.values_mut().for_each(|account| account.open.retain(|entry| !entry.is_empty()));
+        self.policies.retain(|_, account| !account.open.is_empty() || !account.over.is_empty() || account.full);
+    }
+}
+
+/// Revocations of a policy that are not over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// Those to which anything may still happen.
+    pub all: BTreeSet<Who>,
+    /// Those of them that are held for what may pass.
+    pub waits: BTreeSet<Who>,
+}
+
+/// What of a run was never counted, by name.
+type Fresh<'a> = Vec<(&'a str, &'a CountedPlan)>;
+
+impl Account {
+    /// Drops what Revocations of this run were counted for as another plan, and gives those that are to be counted.
+    fn make_way<'a>(&mut self, run: &Run<'a>) -> Fresh<'a> {
+        let shares = self.open.iter().flat_map(|entry| std::iter::once(&entry.waiting).chain(entry.released.values()));
+        let known: BTreeMap<Who, Vec<Share>> = shares.flat_map(Shares::iter).fold(BTreeMap::new(), |mut known, one| {
+            known.entry(one.0).or_insert_with(Vec::new).push(one.1);
+            known
+        });
+        let mut fresh = Vec::new();
+        for (name, asked) in run.revocations {
+            let who = Who::of(name, &asked.uid);
+            match known.get(&who) {
+                Some(shares) if shares.contains(&asked.into()) => continue,
+                Some(_) => self.open.iter_mut().for_each(|entry| entry.give_up(who)),
+                None => {}
+            }
+            fresh.push((name.as_str(), asked));
+        }
+        fresh
+    }
+
+    /// What was released within a window.
+    fn within(&self, window: SignedDuration, approved_too: bool, now: Timestamp) -> Sums {
+        let open = self.open.iter().filter(|entry| approved_too || entry.batch.is_none());
+        open.fold(self.over.within(window, approved_too, now), |sum, entry| sum.plus(entry.within(window, now)))
+    }
+
+    /// People who wait in a batch that is neither a baseline's nor of removals, and not for longer than a week.
+    fn waiting_people(&self, now: Timestamp) -> u32 {
+        let waiting = self.open.iter().filter(|e| !e.baseline && !e.removal && now.duration_since(e.at) < PATIENT);
+        waiting.fold(0_u32, |sum, entry| sum.saturating_add(count(entry.waiting.len())))
+    }
+
+    fn retain(&mut self, open: &Open, now: Timestamp) {
+        for entry in &mut self.open {
+            entry.waiting.keep_only(&open.waits);
+            for (at, sums) in entry.close(&open.all, now) {
+                self.over.add(at, entry.batch.is_some(), sums);
+            }
         }
     }
 }
@@ -275,55 +407,93 @@ fn count(many: usize) -> u32 {
     u32::try_from(many).unwrap_or(u32::MAX)
 }
 
-impl LedgerEntry {
+impl Entry {
     fn new(
         run: &Run<'_>,
         batch: Option<String>,
+        limit: Option<Over>,
         announced: bool,
-        part: Vec<(&str, &CountedPlan)>,
+        part: Fresh<'_>,
         now: Timestamp,
     ) -> Self {
         let held = batch.is_some();
         let mut entry = Self {
             run: run.id.to_owned(),
-            at: now,
+            at: up_to(now, 1),
             batch,
+            limit,
             baseline: run.of == Of::Baseline,
             removal: run.of == Of::Removals,
             announced,
-            waiting: BTreeMap::new(),
+            waiting: Shares::default(),
             released: BTreeMap::new(),
         };
         for (name, asked) in part {
+            let who = Who::of(name, &asked.uid);
             if held && asked.objects > 0 {
-                entry.waiting.insert(name.to_owned(), asked.clone());
+                entry.waiting.add(who, asked);
             } else {
-                entry.release(name, asked, now);
+                entry.release(who, asked, now);
             }
         }
         entry
     }
 
-    fn release(&mut self, revocation: &str, asked: &CountedPlan, now: Timestamp) {
-        // Releases of one second are one, which keeps the ledger small.
-        let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        self.released.entry(second).or_default().add(revocation, asked);
+    /// Notes the release, at the end of this minute: a share counts a few seconds longer, and never shorter.
+    fn release(&mut self, who: Who, asked: &CountedPlan, now: Timestamp) {
+        self.released.entry(up_to(now, 60)).or_default().add(who, asked);
+        while self.released.len() > INSTANTS
+            && let Some((_, oldest)) = self.released.pop_first()
+            && let Some(mut next) = self.released.first_entry()
+        {
+            next.get_mut().join(oldest);
+        }
     }
 
-    fn has_released(&self, revocation: &str, asked: &CountedPlan) -> bool {
-        self.released.values().any(|releases| releases.has(revocation, asked))
-    }
-
-    fn has(&self, revocation: &str, asked: &CountedPlan) -> bool {
-        self.waiting.get(revocation) == Some(asked) || self.has_released(revocation, asked)
+    fn has_released(&self, who: Who, asked: &CountedPlan) -> bool {
+        self.released.values().any(|shares| shares.has(who, asked))
     }
 
     /// Drops what this Revocation was counted for as another plan. What was released of another Revocation of that name,
     /// one that was deleted, stays counted: it may have been carried out.
-    fn give_up(&mut self, revocation: &str, asked: &CountedPlan) {
-        self.waiting.remove(revocation);
-        self.released.values_mut().for_each(|releases| releases.forget(revocation, asked));
-        self.released.retain(|_, releases| !releases.is_empty());
+    fn give_up(&mut self, who: Who) {
+        self.waiting.drop(who);
+        self.forget_released(who);
+    }
+
+    fn forget_released(&mut self, who: Who) {
+        self.released.values_mut().for_each(|shares| {
+            shares.drop(who);
+        });
+        self.released.retain(|_, shares| !shares.is_empty());
+    }
+
+    /// Forgets by name what was released of Revocations that are over, and gives how much that was, and when.
+    fn close(&mut self, open: &BTreeSet<Who>, now: Timestamp) -> Vec<(Timestamp, Sums)> {
+        let mut over = Vec::new();
+        for (at, shares) in self.released.iter_mut().filter(|(at, _)| now.duration_since(**at) >= SETTLED) {
+            for touched in shares.keep_only(open) {
+                over.push((*at, touched));
+            }
+        }
+        self.released.retain(|_, shares| !shares.is_empty());
+        over.into_iter().map(|(at, touched)| (at, self.counts(touched))).collect()
+    }
+
+    /// How much of one share counts. Announced leavers count nowhere, people of a removal were counted at the cut, and
+    /// somebody who left before the baseline and owned nothing is nobody to count.
+    fn counts(&self, touched: Sums) -> Sums {
+        match (self.announced, self.removal || self.baseline && touched.objects == 0) {
+            (true, _) => Sums::default(),
+            (false, true) => Sums { people: 0, ..touched },
+            (false, false) => touched,
+        }
+    }
+
+    fn within(&self, window: SignedDuration, now: Timestamp) -> Sums {
+        let within = self.released.iter().filter(|(at, _)| now.duration_since(**at) < window);
+        let touched = within.flat_map(|(_, shares)| shares.touched());
+        touched.fold(Sums::default(), |sum, touched| sum.plus(self.counts(touched)))
     }
 
     fn is_empty(&self) -> bool {
@@ -331,60 +501,19 @@ impl LedgerEntry {
     }
 
     /// Whether nothing of it waits, and the last release is so long ago.
-    fn is_over(&self, kept: SignedDuration, now: Timestamp) -> bool {
+    fn is_over(&self, now: Timestamp) -> bool {
         let newest = self.released.keys().next_back().copied().unwrap_or(self.at);
-        self.waiting.is_empty() && now.duration_since(newest) >= kept
+        self.waiting.is_empty() && now.duration_since(newest) >= REMEMBERED
     }
 }
 
 /// A name no other batch of the run has: what is counted later is not what somebody was shown before.
-fn batch(run: &Run<'_>, entries: &[LedgerEntry], kind: &str) -> String {
+fn batch(run: &Run<'_>, entries: &[Entry], kind: &str) -> String {
     let removal = if run.of == Of::Removals { "-remove" } else { "" };
     let name = format!("b-{}{removal}{kind}", run.id.trim_start_matches("r-"));
     let taken = |name: &str| entries.iter().any(|entry| entry.batch.as_deref() == Some(name));
     let later = (2_u32..).map(|n| format!("{name}-{n}"));
     std::iter::once(name.clone()).chain(later).find(|name| !taken(name)).unwrap_or(name)
-}
-
-/// Whether so much more is within the limits of both windows.
-fn fits(entries: &[LedgerEntry], people: u32, objects: u32, limits: Limits, now: Timestamp) -> bool {
-    let mut short = used(entries, limits.window, now, |_| true);
-    short.people = short.people.saturating_add(waiting_people(entries, now));
-    let long = used(entries, LONG, now, |entry| entry.batch.is_none());
-    let within = |used: Used, factor: u32| {
-        (people == 0 || used.people.saturating_add(people) <= limits.people.saturating_mul(factor))
-            && (objects == 0 || used.objects.saturating_add(objects) <= limits.objects.saturating_mul(factor))
-    };
-    within(short, 1) && (limits.window >= LONG || within(long, LONG_FACTOR))
-}
-
-/// People and objects that count.
-#[derive(Clone, Copy, Default)]
-struct Used {
-    people: u32,
-    objects: u32,
-}
-
-/// What was released within a window, of the entries that are asked for. Announced leavers count nowhere, people of a
-/// removal were counted at the cut, and somebody who left before the baseline and owned nothing is nobody to count. In
-/// the long window only what no human looked at counts, or one approved lay-off would hold everybody for a week.
-fn used(entries: &[LedgerEntry], window: SignedDuration, now: Timestamp, asked: impl Fn(&LedgerEntry) -> bool) -> Used {
-    let mut used = Used::default();
-    for entry in entries.iter().filter(|entry| !entry.announced && asked(entry)) {
-        let within = entry.released.iter().filter(|(at, _)| now.duration_since(**at) < window);
-        for objects in within.flat_map(|(_, releases)| releases.objects()) {
-            let counts = !(entry.removal || entry.baseline && objects == 0);
-            used.people = used.people.saturating_add(counts.into());
-            used.objects = used.objects.saturating_add(objects.into());
-        }
-    }
-    used
-}
-
-/// People who wait in a batch that is neither a baseline's nor of removals, and not for longer than the long window.
-fn waiting_people(entries: &[LedgerEntry], now: Timestamp) -> u32 {
-    let waiting = entries.iter().filter(|e| !e.baseline && !e.removal && now.duration_since(e.at) < LONG);
-    waiting.fold(0_u32, |sum, entry| sum.saturating_add(count(entry.waiting.len())))
 }
 
 #[cfg(test)]

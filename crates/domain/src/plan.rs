@@ -193,6 +193,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// What is left alone.
     pub remaining: Vec<Remaining>,
+    /// How many targets are accounts that something runs as, or may: not part of the hash, and counted against a limit.
+    pub workloads: u32,
 }
 
 /// Draws the plan of a cut: bindings whose every subject is this person's, and personal accounts.
@@ -218,7 +220,7 @@ pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &ClusterInven
             }),
         }
     }
-    draft.finish(person, rule, Operation::Cut)
+    draft.finish(person, rule, Operation::Cut, world)
 }
 
 /// Draws the plan of a removal: the accounts a cut recreated, by the uids it gave them, and the bindings that bind
@@ -263,7 +265,7 @@ pub fn remove(
             }
         }
     }
-    draft.finish(person, rule, Operation::Remove)
+    draft.finish(person, rule, Operation::Remove, world)
 }
 
 #[derive(Default)]
@@ -286,14 +288,26 @@ impl Draft {
         self.remaining.insert(Remaining { what, why });
     }
 
-    fn finish(mut self, person: &PersonFacts, rule: &str, operation: Operation) -> Plan {
+    fn finish(mut self, person: &PersonFacts, rule: &str, operation: Operation, world: &ClusterInventory) -> Plan {
         let (targets, full) = fitting(self.targets);
         if full {
             self.remaining.insert(Remaining { what: "more objects".to_owned(), why: RemainingReason::PlanFull });
         }
         let remaining: Vec<Remaining> = self.remaining.into_iter().take(MAX_OBJECTS).collect();
-        Plan { hash: hash(&person.uid, rule, operation, &targets), targets, remaining }
+        let workloads = targets.iter().filter(|target| runs(target, world)).count();
+        Plan {
+            hash: hash(&person.uid, rule, operation, &targets),
+            targets,
+            remaining,
+            workloads: u32::try_from(workloads).unwrap_or(u32::MAX),
+        }
     }
+}
+
+/// Whether something runs as this account, whatever its annotations say; what cannot be read may.
+fn runs(target: &Target, world: &ClusterInventory) -> bool {
+    let consumers = || world.consumers.get(&target.namespace);
+    target.kind == Kind::ServiceAccount && consumers().is_none_or(|names| names.contains(&target.name))
 }
 
 /// As many targets as a plan holds, and whether any were left out. Accounts come first, then what has a short name: a

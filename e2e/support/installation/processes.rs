@@ -43,8 +43,9 @@ impl Installation {
     async fn control_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
         let namespace = self.revoker_namespace();
         let account = format!("{}-revoke", self.release);
-        let job = self.job.lock().unwrap().clone();
-        let more = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
+        let (job, limits) = (self.job.lock().unwrap().clone(), self.limits.lock().unwrap().clone());
+        let revoker = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
+        let more: Vec<&str> = revoker.into_iter().chain(["--limits", &limits]).collect();
         self.start("control", &more, proxy).await
     }
 

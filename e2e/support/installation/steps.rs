@@ -1,5 +1,7 @@
 //! What stories do with an installation: people leave, plans are approved, everything is stopped.
 
+use kube::api::ListParams;
+
 use super::*;
 
 impl Installation {
@@ -39,7 +41,9 @@ impl Installation {
         let trusted = connection.status.and_then(|status| status.last_trusted).expect("a trusted response");
         let policies: Api<SyncPolicy> = self.api();
         eventually("the Persons show the trusted response", || async {
-            let policy = policies.get(POLICY).await.unwrap();
+            let all = policies.list(&ListParams::default()).await.unwrap().items;
+            let reads = |policy: &SyncPolicy| policy.spec.connections.iter().any(|one| one.name == name);
+            let policy = all.into_iter().find(reads)?;
             let (generation, status) = (policy.metadata.generation, policy.status?);
             let followed = status.observed_generation == generation; // the same answer may be shown of an older spec
             let settled = followed && status.conditions.iter().any(|c| c.is(ConditionType::Baseline, Status::True));

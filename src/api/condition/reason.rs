@@ -165,7 +165,10 @@ vocabulary!(
         Uncounted => "Uncounted",
         Baseline => "Baseline",
         LeavesScope => "LeavesScope",
+        LedgerFull => "LedgerFull",
         OverLimit => "OverLimit",
+        OverClusterLimit => "OverClusterLimit",
+        ApprovalExpired => "ApprovalExpired",
 
         Terminated => "Terminated",
         TerminationWithdrawn => "TerminationWithdrawn",
@@ -201,7 +204,10 @@ impl From<&Stop> for Reason {
             Stop::Baseline(_) => Self::Baseline,
             Stop::LeavesScope(_) => Self::LeavesScope,
             Stop::Uncounted => Self::Uncounted,
-            Stop::OverLimit(_) => Self::OverLimit,
+            Stop::LedgerFull => Self::LedgerFull,
+            Stop::OverLimit(..) => Self::OverLimit,
+            Stop::OverClusterLimit(..) => Self::OverClusterLimit,
+            Stop::ApprovalExpired(_) => Self::ApprovalExpired,
             Stop::Late => Self::Late,
         }
     }

@@ -279,8 +279,14 @@ const GATES: &[Row] = rows! {
         "they had left when the baseline was taken, when they came into scope, or when they were first seen" => "`kubectl rollcall approve`";
     Ready=False [LeavesScope]
         "the response that says they leave would also put them out of scope: [scope.md](scope.md)" => "`kubectl rollcall approve`";
+    Ready=False [LedgerFull]
+        "more of this policy waits than the ledger has room for, so the run is not counted; other policies are not concerned" => "approve or reject what waits";
     Ready=False [OverLimit]
-        "too many at once" => "`kubectl rollcall approve --batch BATCH`";
+        "too many at once for the policy; the message says which limit" => "`kubectl rollcall approve --batch BATCH`, or one of them by its name";
+    Ready=False [OverClusterLimit]
+        "too many at once of all policies together: the chart's value `limits`" => "the same";
+    Ready=False [ApprovalExpired]
+        "it was approved, and nothing was done within `limits.approvalsLast` of the policy; or the approval is dated in the future" => "look at the plan and at what held it, then approve it again";
 };
 
 /// Every Event of type Normal, and what is wrong and no condition: other Warnings carry the reason of a condition.

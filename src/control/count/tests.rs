@@ -35,15 +35,13 @@ fn cut(id: &str, objects: Option<usize>) -> Arc<Revocation> {
     )
 }
 
-fn people_counted(acts: &[Act]) -> Vec<(Of, usize, u32, u32)> {
-    acts.iter()
-        .filter_map(|act| match act {
-            Act::Count { of, revocations, unplanned, limits, .. } => {
-                Some((*of, revocations.len(), *unplanned, limits.people))
-            }
-            _ => None,
-        })
-        .collect()
+fn counted(counts: &[Count]) -> Vec<(Of, usize, Option<u32>)> {
+    counts.iter().map(|count| (count.of, count.revocations.len(), count.unplanned)).collect()
+}
+
+/// Limits that are those of this policy alone.
+fn limits_of(policy: &SyncPolicy) -> impl Fn(u32) -> Option<Bounds> {
+    move |known| bounds_of(policy, known, std::iter::empty(), &ClusterLimits::default())
 }
 
 #[test]
@@ -67,10 +65,65 @@ fn leavers_of_a_baseline_are_counted_apart_and_a_run_nobody_knows_is_a_humans() 
     let seen = [cut("a", Some(1)), cut("b", Some(2)), cut("c", Some(0)), cut("d", None)];
     let notice =
         |revocation: &Revocation| LeaverNotice { baseline: revocation.spec.person == "c", ..LeaverNotice::default() };
-    let counted = |policy: &SyncPolicy, minute| people_counted(&count(policy, "r-1", &seen, notice, at(minute)));
-    assert_eq!(counted(&policy(vec![run(4, true)]), 0), [], "d is not planned yet");
-    assert_eq!(counted(&policy(vec![run(4, true)]), 5), [(Of::Leavers, 2, 1, 10), (Of::Baseline, 1, 0, 10)]);
-    assert_eq!(counted(&policy(vec![]), 0), [(Of::Leavers, 2, 0, 0), (Of::Baseline, 1, 0, 0)]);
+    let count =
+        |policy: &SyncPolicy, minute| counted(&count(policy, "r-1", &seen, notice, &limits_of(policy), at(minute)));
+    assert_eq!(count(&policy(vec![run(4, true)]), 0), [], "d is not planned yet");
+    assert_eq!(count(&policy(vec![run(4, true)]), 5), [(Of::Leavers, 2, Some(1)), (Of::Baseline, 1, Some(0))]);
+    assert_eq!(count(&policy(vec![]), 0), [(Of::Leavers, 2, None), (Of::Baseline, 1, Some(0))]);
+}
+
+#[test]
+fn a_percentage_is_of_the_people_of_the_run_and_above_all_of_those_of_every_policy_that_enforces() {
+    let with = |mode: &str, people: serde_json::Value| -> SyncPolicy {
+        let mut policy = policy(vec![]);
+        policy.spec.mode = serde_json::from_value(json!(mode)).unwrap();
+        policy.status.get_or_insert_default().people = serde_json::from_value(people).unwrap();
+        policy
+    };
+    let enforces = with("Enforce", json!({"Active": 900, "Leave": 100, "Terminated": 4000}));
+    let observes = with("Observe", json!({"Active": 9000}));
+    let limits = ClusterLimits::default();
+    let bounds = bounds_of(&policy(vec![]), 500, [&enforces, &observes].into_iter(), &limits).unwrap();
+    let most = |windows: &[domain::ledger::Window]| windows.iter().map(|window| window.most).collect::<Vec<_>>();
+    assert_eq!(most(&bounds.policy.people), [10, 25], "2 % and 5 % of 500");
+    assert_eq!(most(&bounds.cluster.people), [75, 150], "5 % and 10 % of 1,500");
+    assert_eq!(most(&bounds.policy.objects), [200, 500], "no less than that");
+}
+
+#[test]
+fn what_was_made_by_hand_counts_as_a_run_of_its_own() {
+    let policy = policy(vec![]);
+    let bounds = || limits_of(&policy)(500);
+    let mut made = Arc::unwrap_or_clone(cut("a", Some(2)));
+    made.metadata.labels = None;
+    let counts = alone(&policy, &made, bounds()).unwrap();
+    assert_eq!(counted(&[counts]), [(Of::Leavers, 1, Some(0))]);
+    made.metadata.name = Some("n".repeat(253));
+    assert!(alone(&policy, &made, bounds()).unwrap().run.len() < 20, "its batch is a label of 63 characters at most");
+    made.spec.rejection = serde_json::from_value(json!({"reason": "no", "by": "grace"})).unwrap();
+    assert_eq!(alone(&policy, &made, bounds()), None, "rejected");
+}
+
+#[test]
+fn what_ended_well_is_over_for_the_ledger_and_what_failed_may_be_tried_again() {
+    let with = |id: &str, status: serde_json::Value| {
+        let mut revocation = Arc::unwrap_or_clone(cut(id, Some(1)));
+        revocation.status = serde_json::from_value(status).unwrap();
+        Arc::new(revocation)
+    };
+    let gate = |reason: &str| json!({"phase": "Held", "gate": {"reason": reason, "message": ""}});
+    let cases = [
+        ("held", gate("OverLimit"), true, true),
+        ("protected", gate("Protected"), true, false),
+        ("released", json!({"phase": "Released"}), true, true),
+        ("failed", json!({"phase": "Failed"}), true, false),
+        ("revoked", json!({"phase": "Revoked"}), false, false),
+        ("cancelled", json!({"phase": "Cancelled"}), false, false),
+    ];
+    for (what, status, is_open, waits) in cases {
+        let open = what_is_open(&[with("a", status)]).remove("everyone").unwrap_or_default();
+        assert_eq!((open.all.len() == 1, open.waits.len() == 1), (is_open, waits), "{what}");
+    }
 }
 
 #[test]
@@ -78,8 +131,9 @@ fn who_was_announced_long_enough_is_named_to_the_ledger() {
     let seen = [cut("a", Some(1)), cut("b", Some(2))];
     let notice =
         |revocation: &Revocation| LeaverNotice { announced: revocation.spec.person == "a", ..LeaverNotice::default() };
-    let acts = count(&policy(vec![run(2, true)]), "r-1", &seen, notice, at(0));
-    let Some(Act::Count { announced, revocations, .. }) = acts.first() else { panic!("{acts:?}") };
+    let policy = policy(vec![run(2, true)]);
+    let counts = count(&policy, "r-1", &seen, notice, &limits_of(&policy), at(0));
+    let Some(Count { announced, revocations, .. }) = counts.first() else { panic!("{counts:?}") };
     assert_eq!((announced.len(), revocations.len()), (1, 2));
     assert!(announced.iter().all(|name| name.starts_with('a')), "{announced:?}");
 }
@@ -95,10 +149,41 @@ fn a_person_who_is_protected_or_unknown_holds_nobody_back() {
 }
 
 #[test]
-fn an_approval_is_of_the_plan_that_is_shown_or_of_none() {
-    for (hash, expected) in [("h-a", true), ("h-b", false)] {
+fn an_approval_is_of_the_plan_that_is_shown_and_for_a_day_or_of_none() {
+    let policy = policy(vec![]);
+    for (hash, hour, expected) in
+        [("h-a", 0, Some("approve")), ("h-b", 0, None), ("h-a", 23, Some("approve")), ("h-a", 24, Some("expire"))]
+    {
         let mut revocation = Arc::unwrap_or_clone(cut("a", Some(1)));
-        revocation.spec.approval = serde_json::from_value(json!({"planHash": hash, "by": "admin"})).unwrap();
-        assert_eq!(approved(&revocation).is_some(), expected, "{hash}");
+        revocation.spec.approval =
+            serde_json::from_value(json!({"planHash": hash, "by": "admin", "at": at(0)})).unwrap();
+        let act = decided(&revocation, Some(&policy), at(hour * 60)).map(|act| match act {
+            Act::Approve { .. } => "approve",
+            Act::Expire { .. } => "expire",
+            _ => "another",
+        });
+        assert_eq!(act, expected, "{hash}, after {hour} hours");
+    }
+}
+
+#[test]
+fn who_finds_no_room_in_the_ledger_is_not_looked_at_again_at_once() {
+    let policy = policy(vec![]);
+    let count = |run: &str, leavers: u32| {
+        let asked = |n: u32| (format!("{run}-{n}"), CountedPlan::new("uid", "h", 3, 0));
+        Act::Count(Count {
+            policy: policy.name_any(),
+            run: run.to_owned(),
+            of: Of::Leavers,
+            revocations: (0..leavers).map(asked).collect(),
+            announced: BTreeSet::new(),
+            unplanned: Some(0),
+            bounds: limits_of(&policy)(500).unwrap(),
+        })
+    };
+    let mut ledger = Ledger::default();
+    for (act, concerned) in [(count("r-1", 20), 20), (count("r-2", 30_000), 0), (count("r-1", 20), 20)] {
+        act.apply(&mut ledger, at(0));
+        assert_eq!(act.concerns(&ledger).len(), concerned);
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use serde_json::{Value, json};
 
 fn revocation(name: &str, approved: bool, status: Value) -> Revocation {
-    let approval = approved.then(|| json!({"planHash": "0".repeat(64), "by": "admin"}));
+    let approval = approved.then(|| json!({"planHash": "0".repeat(64), "by": "admin", "at": "2026-03-01T09:00:00Z"}));
     serde_json::from_value(json!({
         "metadata": {"name": name, "uid": name},
         "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",

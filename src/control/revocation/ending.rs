@@ -33,7 +33,8 @@ pub(super) async fn cancel(ctx: &Context, inputs: &GateInputs, part: &mut Contro
 /// Nobody is held behind one who waits and will not be released.
 pub(super) fn leave_the_count(ctx: &Context, inputs: &GateInputs) {
     if matches!(inputs.facts().allowance, Allowance::Held { .. }) {
-        ctx.wishes.add(Wish::Withdraw(inputs.revocation.spec.policy.clone(), inputs.revocation.name_any()));
+        let (policy, name) = (inputs.revocation.spec.policy.clone(), inputs.revocation.name_any());
+        ctx.wishes.add(Wish::Withdraw(policy, name, inputs.revocation.uid().unwrap_or_default()));
     }
 }
 

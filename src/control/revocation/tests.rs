@@ -1,4 +1,5 @@
 use super::*;
+use domain::gate::Approval;
 use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -22,15 +23,17 @@ fn facts() -> Facts {
         allowance: Allowance::Uncounted,
         counted: "h".into(),
         approved: None,
+        approvals_last: SignedDuration::from_hours(24),
+        claimed: false,
     }
 }
 
 fn plan() -> Plan {
-    Plan { hash: "h".into(), targets: vec![], remaining: vec![] }
+    Plan { hash: "h".into(), targets: vec![], remaining: vec![], workloads: 0 }
 }
 
 fn revocation(approved: Option<&str>, status: Value) -> Revocation {
-    let approval = approved.map(|hash| json!({"planHash": hash, "by": "admin"}));
+    let approval = approved.map(|hash| json!({"planHash": hash, "by": "admin", "at": NOW}));
     serde_json::from_value(json!({
         "metadata": {"name": "a-cut", "uid": "u", "labels": {names::RUN: "r-1"}},
         "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
@@ -43,11 +46,14 @@ fn revocation(approved: Option<&str>, status: Value) -> Revocation {
 #[test]
 fn what_is_counted_is_a_plan_that_is_shown_and_stands_of_one_who_may_be_acted_on() {
     let shown = json!({"plan": {"hash": "h", "targets": []}});
-    let held = || Allowance::Held { batch: "b-1".into(), baseline: false };
+    let held = || Allowance::Held { batch: "b-1".into(), baseline: false, over: None };
     let later = NOW + SignedDuration::from_secs(1);
     let run = || Some(Wish::Count("everyone".into(), "r-1".into()));
     let approve = || Some(Wish::Approve("everyone".into(), "a-cut".into()));
     let remove = || Some(Wish::Remove("everyone".into(), "a-cut".into()));
+    let expire = || Some(Wish::Expire("everyone".into(), "a-cut".into()));
+    let out_of = || Allowance::Released { batch: Some("b-1".into()) };
+    let old = || Some(Approval { plan: "h".into(), at: NOW - SignedDuration::from_hours(24) });
     let cases = [
         ("not counted", None, facts(), run()),
         (
@@ -70,11 +76,32 @@ fn what_is_counted_is_a_plan_that_is_shown_and_stands_of_one_who_may_be_acted_on
         ("held", None, Facts { allowance: held(), ..facts() }, None),
         ("held and approved", Some("h"), Facts { allowance: held(), ..facts() }, approve()),
         ("held, and another plan approved", Some("g"), Facts { allowance: held(), ..facts() }, None),
+        ("held, and approved too long ago", Some("h"), Facts { allowance: held(), approved: old(), ..facts() }, None),
+        ("no room for it", None, Facts { allowance: Allowance::NoRoom, ..facts() }, run()),
         ("released", None, Facts { allowance: Allowance::Released { batch: None }, ..facts() }, None),
+        ("released by an approval", Some("h"), Facts { allowance: out_of(), ..facts() }, None),
+        (
+            "and nothing was done in time",
+            Some("h"),
+            Facts { allowance: out_of(), approved: old(), ..facts() },
+            expire(),
+        ),
+        (
+            "and the revoker has begun",
+            Some("h"),
+            Facts { allowance: out_of(), approved: old(), claimed: true, ..facts() },
+            None,
+        ),
     ];
     for (what, approved, facts, expected) in cases {
+        let approval = approved.map(|plan| Approval { plan: plan.to_owned(), at: NOW });
+        let facts = Facts { approved: facts.approved.clone().or(approval), ..facts };
         assert_eq!(wish(&revocation(approved, shown.clone()), &facts, &plan(), NOW), expected, "{what}");
     }
+    let mut by_hand = revocation(None, shown);
+    by_hand.metadata.labels = None;
+    let alone = Some(Wish::Alone("everyone".into(), "a-cut".into()));
+    assert_eq!(wish(&by_hand, &facts(), &plan(), NOW), alone, "it belongs to no run");
 }
 
 #[test]

@@ -212,7 +212,7 @@ mod tests {
             ("a default written out", json!({"mode": "Observe"}), true),
             ("the same time in days", json!({"lifecycle": {"termination": {"removeAfter": "3d"}}}), true),
             ("the same list", json!({"scope": {"include": {"departments": ["support ", "SALES", "Sales"]}}}), true),
-            ("other limits", json!({"limits": {"people": {"percent": 9}}}), true),
+            ("other limits", json!({"limits": {"approvalsLast": "1h"}}), true),
             ("others protected", json!({"protected": {"people": ["7"]}}), true),
             ("other zones", json!({"timeZones": {"default": "UTC"}}), true),
         ] {

@@ -1,10 +1,16 @@
 //! Which gate stops a plan, and which plan is released.
 
 use super::*;
+use crate::ledger::What;
 use crate::plan::{Action, Kind, Target};
-use jiff::SignedDuration;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// An approval of the plan of this hash, given now.
+fn of(plan: &str) -> Option<Approval> {
+    Some(Approval { plan: plan.into(), at: NOW })
+}
 
 fn plan() -> Plan {
     let target = Target {
@@ -15,7 +21,7 @@ fn plan() -> Plan {
         uid: "u".into(),
         why: String::new(),
     };
-    Plan { hash: "h".into(), targets: vec![target], remaining: vec![] }
+    Plan { hash: "h".into(), targets: vec![target], remaining: vec![], workloads: 0 }
 }
 
 fn open() -> Facts {
@@ -37,11 +43,18 @@ fn open() -> Facts {
         allowance: Allowance::Released { batch: None },
         counted: "h".into(),
         approved: None,
+        approvals_last: DAY,
+        claimed: false,
     }
 }
 
 fn held(baseline: bool) -> Allowance {
-    Allowance::Held { batch: "b-1".into(), baseline }
+    Allowance::Held { batch: "b-1".into(), baseline, over: None }
+}
+
+fn over_all() -> Allowance {
+    let over = Over { scope: Scope::Cluster, what: What::People, hours: 24, would: 3, most: 2 };
+    Allowance::Held { batch: "b-1".into(), baseline: false, over: Some(over) }
 }
 
 fn approved() -> Allowance {
@@ -86,12 +99,7 @@ fn the_first_gate_that_stops_is_shown() {
         ("cannot be told", Facts { leaver_status: LeaverStatus::Unknown, ..open() }, Some("Unknown")),
         (
             "out of scope, whatever was approved",
-            Facts {
-                leaver_status: LeaverStatus::OutOfScope,
-                allowance: approved(),
-                approved: Some("h".into()),
-                ..open()
-            },
+            Facts { leaver_status: LeaverStatus::OutOfScope, allowance: approved(), approved: of("h"), ..open() },
             Some("OutOfScope"),
         ),
         (
@@ -106,17 +114,17 @@ fn the_first_gate_that_stops_is_shown() {
         ),
         (
             "released, but the approved plan is another",
-            Facts { allowance: approved(), approved: Some("g".into()), ..open() },
+            Facts { allowance: approved(), approved: of("g"), ..open() },
             Some("OverLimit"),
         ),
-        ("released by an approval", Facts { allowance: approved(), approved: Some("h".into()), ..open() }, None),
+        ("released by an approval", Facts { allowance: approved(), approved: of("h"), ..open() }, None),
         ("stopped", Facts { stopped: Some("x".into()), enforce: false, ..open() }, Some("GlobalStop")),
         ("held by a human", Facts { hold: hold(later), protected: true, ..open() }, Some("Hold")),
         ("a hold that has ended", Facts { hold: hold(NOW), ..open() }, None),
         ("protected", Facts { protected: true, enforce: false, ..open() }, Some("Protected")),
         (
             "rejected, whatever was approved before",
-            Facts { rejected: true, enforce: false, approved: Some("h".into()), ..open() },
+            Facts { rejected: true, enforce: false, approved: of("h"), ..open() },
             Some("Rejected"),
         ),
         ("rejected in the middle of it", Facts { rejected: true, begun: true, ..open() }, Some("Rejected")),
@@ -140,15 +148,22 @@ fn the_first_gate_that_stops_is_shown() {
         ("counted before they did", Facts { baseline: true, leaves_scope: true, ..open() }, Some("LeavesScope")),
         (
             "approved, though they fell out of scope",
-            Facts { baseline: true, leaves_scope: true, approved: Some("h".into()), ..open() },
+            Facts { baseline: true, leaves_scope: true, approved: of("h"), ..open() },
             None,
         ),
         ("one too many", Facts { allowance: held(false), ..open() }, Some("OverLimit")),
+        ("one too many of all policies", Facts { allowance: over_all(), ..open() }, Some("OverClusterLimit")),
+        (
+            "approved, and not debited yet",
+            Facts { allowance: held(false), approved: of("h"), ..open() },
+            Some("OverLimit"),
+        ),
+        ("no room to count it", Facts { allowance: Allowance::NoRoom, ..open() }, Some("LedgerFull")),
         ("not counted", Facts { allowance: Allowance::Uncounted, ..open() }, Some("Uncounted")),
         ("counted, and grown since", Facts { counted: "g".into(), ..open() }, Some("Uncounted")),
         (
             "approved, and counted as another plan",
-            Facts { counted: "g".into(), approved: Some("h".into()), ..open() },
+            Facts { counted: "g".into(), approved: of("h"), ..open() },
             Some("Uncounted"),
         ),
         (
@@ -159,11 +174,40 @@ fn the_first_gate_that_stops_is_shown() {
         ("a removal over the limit", Facts { removal: true, allowance: held(false), ..open() }, Some("OverLimit")),
         ("a removal of a baseline's leaver", Facts { removal: true, baseline: true, ..open() }, None),
         ("late", Facts { late: true, ..open() }, Some("Late")),
-        ("late and approved", Facts { late: true, approved: Some("h".into()), ..open() }, None),
-        ("late, another plan approved", Facts { late: true, approved: Some("g".into()), ..open() }, Some("Late")),
-        ("approved while observing", Facts { enforce: false, approved: Some("h".into()), ..open() }, Some("Observe")),
+        ("late and approved", Facts { late: true, approved: of("h"), ..open() }, None),
+        ("late, another plan approved", Facts { late: true, approved: of("g"), ..open() }, Some("Late")),
+        ("approved while observing", Facts { enforce: false, approved: of("h"), ..open() }, Some("Observe")),
     ];
     for (what, facts, expected) in cases {
         assert_eq!(gate(&plan(), &facts, NOW).err().map(|stop| stop.reason()), expected, "{what}");
     }
+}
+
+#[test]
+fn an_approval_that_was_not_acted_on_in_time_is_void() {
+    let shut = [
+        ("over a limit", Facts { allowance: approved(), ..open() }),
+        ("over a limit, and taken back", Facts { allowance: held(false), ..open() }),
+        ("of a baseline", Facts { allowance: approved(), baseline: true, ..open() }),
+        ("found late", Facts { late: true, ..open() }),
+    ];
+    let second = SignedDuration::from_secs(1);
+    let ages = [
+        ("given now", SignedDuration::ZERO, false),
+        ("a day ago", DAY, true),
+        ("a second less", DAY - second, false),
+        ("a little ahead", -AHEAD, false),
+        ("in the future", -AHEAD - second, true),
+    ];
+    for (what, facts) in shut {
+        for (when, age, expired) in ages {
+            let facts = Facts { approved: Some(Approval { plan: "h".into(), at: NOW - age }), ..facts.clone() };
+            let stop = gate(&plan(), &facts, NOW).err().map(|stop| stop.reason());
+            assert_eq!(stop == Some("ApprovalExpired"), expired, "{what}, {when}: {stop:?}");
+            let begun = gate(&plan(), &Facts { claimed: true, ..facts }, NOW).err().map(|stop| stop.reason());
+            assert_ne!(begun, Some("ApprovalExpired"), "{what}, {when}: the revoker has begun");
+        }
+    }
+    let by_itself = Facts { approved: Some(Approval { plan: "h".into(), at: NOW - DAY * 9 }), ..open() };
+    assert!(gate(&plan(), &by_itself, NOW).is_ok(), "what needs no approval does not wait for one");
 }

@@ -1,10 +1,53 @@
 use super::*;
 
-const LIMITS: Limits = Limits { people: 2, objects: 200, window: SignedDuration::from_hours(24) };
+mod history;
+
+/// So much a day, and three times as much a week.
+#[derive(Clone, Copy)]
+struct Most {
+    people: u32,
+    objects: u32,
+}
+
+const LIMITS: Most = Most { people: 2, objects: 200 };
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+fn a_day_and_a_week(most: u32) -> Vec<Window> {
+    vec![Window { within: DAY, most }, Window { within: WEEK, most: most.saturating_mul(3) }]
+}
+
+impl Most {
+    /// The limits of a policy, with none above it.
+    fn bounds(self) -> Bounds {
+        let policy = Limits {
+            people: a_day_and_a_week(self.people),
+            objects: a_day_and_a_week(self.objects),
+            workloads: a_day_and_a_week(5),
+        };
+        Bounds { policy, cluster: Limits::default() }
+    }
+}
+
+impl Ledger {
+    /// Counts a run of which nobody was announced.
+    fn count(
+        &mut self,
+        policy: &str,
+        run: &str,
+        of: Of,
+        revocations: &BTreeMap<String, CountedPlan>,
+        most: Most,
+        now: Timestamp,
+    ) {
+        let run = Run { id: run, of, revocations, announced: &BTreeSet::new(), unplanned: Some(0) };
+        self.count_run(policy, &run, &most.bounds(), now);
+    }
+}
 
 /// The plan `hash` of a Revocation, which touches so many objects.
 fn plan(hash: &str, objects: u32) -> CountedPlan {
-    CountedPlan::new("uid", hash, objects)
+    CountedPlan::new("uid", hash, objects, 0)
 }
 
 fn names(names: &[&str]) -> BTreeMap<String, CountedPlan> {
@@ -20,7 +63,20 @@ fn at(hour: i64) -> Timestamp {
 }
 
 fn allowance(ledger: &Ledger, name: &str) -> Allowance {
-    ledger.allowance("p", name, &plan("h", 3))
+    of(ledger, name, &plan("h", 3))
+}
+
+/// What it may do; which limit holds it is another question.
+fn of(ledger: &Ledger, name: &str, asked: &CountedPlan) -> Allowance {
+    match ledger.allowance("p", name, asked) {
+        Allowance::Held { batch, baseline, .. } => held(batch, baseline),
+        other => other,
+    }
+}
+
+/// Held in this batch, by whatever limit.
+fn held(batch: String, baseline: bool) -> Allowance {
+    Allowance::Held { batch, baseline, over: None }
 }
 
 fn released(ledger: &Ledger, name: &str, asked: &CountedPlan) -> bool {
@@ -43,11 +99,11 @@ fn six_of_ten_are_held_as_one_batch_and_the_seventh_is_the_next() {
     ledger.count("p", "r-1", Of::Leavers, &six, LIMITS, at(0));
     ledger.count("p", "r-2", Of::Leavers, &names(&["g"]), LIMITS, at(1));
     for (name, asked) in &six {
-        assert_eq!(allowance(&ledger, name), Allowance::Held { batch: "b-1".into(), baseline: false }, "{name}");
+        assert_eq!(allowance(&ledger, name), held("b-1".into(), false), "{name}");
         ledger.approve("p", name, asked, at(2));
         assert_eq!(allowance(&ledger, name), Allowance::Released { batch: Some("b-1".into()) }, "{name}");
     }
-    assert_eq!(allowance(&ledger, "g"), Allowance::Held { batch: "b-2".into(), baseline: false });
+    assert_eq!(allowance(&ledger, "g"), held("b-2".into(), false));
 }
 
 #[test]
@@ -56,7 +112,7 @@ fn one_at_a_time_is_held_from_the_third_until_the_window_has_passed() {
     for (hour, name, expected) in [(0, "a", true), (1, "b", true), (2, "c", false), (30, "d", true)] {
         ledger.count("p", &format!("r-{name}"), Of::Leavers, &names(&[name]), LIMITS, at(hour));
         assert_eq!(matches!(allowance(&ledger, name), Allowance::Released { .. }), expected, "{name}");
-        ledger.withdraw("p", name);
+        ledger.withdraw("p", name, "uid");
     }
 }
 
@@ -66,7 +122,7 @@ fn the_waiting_of_a_baseline_hold_back_nobody_else() {
     ledger.count("p", "r-0", Of::Baseline, &names(&["x", "y", "z"]), LIMITS, at(0));
     ledger.count("p", "r-1", Of::Leavers, &names(&["a"]), LIMITS, at(1));
     assert_eq!(allowance(&ledger, "a"), Allowance::Released { batch: None });
-    assert_eq!(allowance(&ledger, "x"), Allowance::Held { batch: "b-0".into(), baseline: true });
+    assert_eq!(allowance(&ledger, "x"), held("b-0".into(), true));
 }
 
 #[test]
@@ -75,7 +131,7 @@ fn a_plan_that_changed_since_it_was_counted_is_counted_again_before_it_is_releas
         ("the same plan", plan("h", 1), true, true),
         ("another object in its place", plan("g", 1), false, true),
         ("more objects than the limit", plan("g", 231), false, false),
-        ("deleted and planned again", CountedPlan::new("another", "h", 1), false, true),
+        ("deleted and planned again", CountedPlan::new("another", "h", 1, 0), false, true),
     ];
     for (what, now_asked, before_counting, after_counting) in cases {
         let mut ledger = Ledger::default();
@@ -93,7 +149,7 @@ fn who_is_counted_again_is_counted_once_and_who_was_carried_out_and_is_planned_a
     {
         let mut ledger = Ledger::default();
         ledger.count("p", "r-1", Of::Leavers, &one("a", plan("h", 1)), LIMITS, at(0));
-        ledger.count("p", "r-1", Of::Leavers, &one("a", CountedPlan::new(uid, "g", 2)), LIMITS, at(1));
+        ledger.count("p", "r-1", Of::Leavers, &one("a", CountedPlan::new(uid, "g", 2, 0)), LIMITS, at(1));
         ledger.count("p", "r-2", Of::Leavers, &one("b", plan("h", 3)), LIMITS, at(2));
         assert_eq!(released(&ledger, "b", &plan("h", 3)), left, "{what}");
     }
@@ -113,12 +169,12 @@ fn an_approval_releases_the_plan_it_was_given_for_and_no_other() {
 fn removals_count_their_objects_and_not_their_people_again() {
     let mut ledger = Ledger::default();
     ledger.count("p", "r-1", Of::Leavers, &names(&["a", "b"]), LIMITS, at(0));
-    let nobody = Limits { people: 0, ..LIMITS };
+    let nobody = Most { people: 0, ..LIMITS };
     ledger.count("p", "r-1", Of::Removals, &one("a-remove", plan("h", 100)), nobody, at(1));
     ledger.count("p", "r-1", Of::Removals, &one("b-remove", plan("h", 100)), nobody, at(2));
     assert!(released(&ledger, "a-remove", &plan("h", 100)), "the limit of people was used up by the cuts");
-    let held = Allowance::Held { batch: "b-1-remove".into(), baseline: false };
-    assert_eq!(ledger.allowance("p", "b-remove", &plan("h", 100)), held, "6 and 200 objects are over the limit");
+    let held = held("b-1-remove".into(), false);
+    assert_eq!(of(&ledger, "b-remove", &plan("h", 100)), held, "6 and 200 objects are over the limit");
 }
 
 #[test]
@@ -126,10 +182,10 @@ fn one_plan_over_the_limit_of_objects_waits_alone_and_takes_nothing_from_anybody
     let mut ledger = Ledger::default();
     let run = BTreeMap::from([("decoys".to_owned(), plan("h", 201)), ("other".to_owned(), plan("h", 3))]);
     ledger.count("p", "r-1", Of::Leavers, &run, LIMITS, at(0));
-    let alone = Allowance::Held { batch: "b-1-alone".into(), baseline: false };
-    assert_eq!(ledger.allowance("p", "decoys", &plan("h", 201)), alone);
+    let alone = held("b-1-alone".into(), false);
+    assert_eq!(of(&ledger, "decoys", &plan("h", 201)), alone);
     assert!(released(&ledger, "other", &plan("h", 3)), "of the same run");
-    let more = Limits { people: 3, ..LIMITS };
+    let more = Most { people: 3, ..LIMITS };
     ledger.count("p", "r-2", Of::Leavers, &one("later", plan("h", 197)), more, at(1));
     assert!(released(&ledger, "later", &plan("h", 197)), "of a later run");
 }
@@ -163,22 +219,23 @@ fn counting_again_changes_nothing() {
 }
 
 #[test]
-fn the_share_of_the_people_has_a_floor_and_a_ceiling() {
-    for (known, expected) in [(0, 2), (10, 2), (500, 10), (5000, 20)] {
-        assert_eq!(allowed_people(2, 2, 20, known), expected, "{known}");
+fn the_share_of_the_people_has_a_floor_and_where_somebody_sets_one_a_ceiling() {
+    for (known, expected) in [(0, 2), (10, 2), (500, 10), (5000, 100), (100_000, 2000)] {
+        assert_eq!(allowed(2, 2, None, known), expected, "{known}");
+        assert_eq!(allowed(2, 2, Some(20), known), expected.min(20), "{known}, at most 20");
     }
 }
 
 #[test]
 fn a_few_wrong_leavers_every_day_are_held_within_a_week() {
-    let limits = Limits { people: 20, ..LIMITS };
+    let limits = Most { people: 20, ..LIMITS };
     let mut ledger = Ledger::default();
     let mut passed = 0;
     for day in 0..30 {
         let fifteen = many((0..15).map(|n| format!("{day}-{n}")), 1);
         ledger.count("p", &format!("r-{day}"), Of::Leavers, &fifteen, limits, at(day * 24));
         passed += fifteen.iter().filter(|(name, asked)| released(&ledger, name, asked)).count();
-        ledger.retain("p", &BTreeSet::new()); // even if somebody takes what is held away every day
+        ledger.retain(&BTreeMap::new(), at(day * 24)); // even if somebody takes what is held away every day
         if day < 4 {
             assert_eq!(passed, 15 * usize::try_from(day + 1).unwrap(), "four times fifteen is three times twenty");
         }
@@ -198,7 +255,7 @@ fn what_a_human_approved_holds_nobody_back_once_its_own_window_is_over() {
     for (hour, name, expected) in [(2, "next", false), (26, "later", true)] {
         ledger.count("p", name, Of::Leavers, &names(&[name]), LIMITS, at(hour));
         assert_eq!(released(&ledger, name, &plan("h", 3)), expected, "{name}");
-        ledger.withdraw("p", name);
+        ledger.withdraw("p", name, "uid");
     }
 }
 
@@ -206,23 +263,23 @@ fn what_a_human_approved_holds_nobody_back_once_its_own_window_is_over() {
 fn announced_leavers_are_released_and_count_against_no_limit() {
     let twenty = many((0..20).map(|n| format!("december-{n:02}")), 30);
     let announced: BTreeSet<String> = twenty.keys().cloned().collect();
-    let run = |of, revocations| Run { id: "r-1", of, revocations, announced: &announced, unplanned: 0 };
+    let run = |of, revocations| Run { id: "r-1", of, revocations, announced: &announced, unplanned: Some(0) };
     let with = |more: &[&str]| twenty.clone().into_iter().chain(names(more)).collect::<BTreeMap<_, _>>();
 
     let mut ledger = Ledger::default();
     let with_one_more = with(&["sudden"]);
-    ledger.count_run("p", &run(Of::Leavers, &with_one_more), LIMITS, at(0));
+    ledger.count_run("p", &run(Of::Leavers, &with_one_more), &LIMITS.bounds(), at(0));
     assert!(all_released(&ledger, &with_one_more), "neither they nor the one who left suddenly wait");
     ledger.count("p", "r-2", Of::Leavers, &names(&["next"]), LIMITS, at(1));
     assert!(all_released(&ledger, &names(&["next"])), "they count against nobody");
 
     let mut baseline = Ledger::default();
-    baseline.count_run("p", &run(Of::Baseline, &twenty), LIMITS, at(0));
-    let held = Allowance::Held { batch: "b-1".into(), baseline: true };
+    baseline.count_run("p", &run(Of::Baseline, &twenty), &LIMITS.bounds(), at(0));
+    let held = held("b-1".into(), true);
     assert_eq!(baseline.allowance("p", "december-00", &plan("h", 30)), held, "a baseline's need approval all the same");
 
     let mut over = Ledger::default();
-    over.count_run("p", &run(Of::Leavers, &with(&["x", "y", "z"])), LIMITS, at(0));
+    over.count_run("p", &run(Of::Leavers, &with(&["x", "y", "z"])), &LIMITS.bounds(), at(0));
     assert!(all_released(&over, &twenty), "those who were not announced hold themselves alone");
     assert!(["x", "y", "z"].iter().all(|name| !released(&over, name, &plan("h", 3))));
 }
@@ -231,9 +288,9 @@ fn announced_leavers_are_released_and_count_against_no_limit() {
 fn an_announced_leaver_with_too_many_objects_waits_alone() {
     let announced = BTreeSet::from(["decoys".to_owned()]);
     let revocations = one("decoys", plan("h", 201));
-    let run = Run { id: "r-1", of: Of::Leavers, revocations: &revocations, announced: &announced, unplanned: 0 };
+    let run = Run { id: "r-1", of: Of::Leavers, revocations: &revocations, announced: &announced, unplanned: Some(0) };
     let mut ledger = Ledger::default();
-    ledger.count_run("p", &run, LIMITS, at(0));
+    ledger.count_run("p", &run, &LIMITS.bounds(), at(0));
     assert!(!released(&ledger, "decoys", &plan("h", 201)));
 }
 
@@ -250,10 +307,10 @@ fn who_waits_and_will_never_be_released_keeps_no_share() {
     };
     assert!(!next(over(), 30), "while they wait, they count beyond their window");
     let mut gone = over();
-    gone.retain("p", &BTreeSet::new());
+    gone.retain(&BTreeMap::new(), at(0));
     assert!(next(gone, 1), "their Revocations are gone");
     let mut protected = over();
-    ["a", "b", "c"].iter().for_each(|name| protected.withdraw("p", name));
+    ["a", "b", "c"].iter().for_each(|name| protected.withdraw("p", name, "uid"));
     assert!(next(protected, 1), "they are protected, or unknown");
     assert!(next(over(), 24 * 7), "nobody looked at them for a week");
 }
@@ -262,10 +319,10 @@ fn who_waits_and_will_never_be_released_keeps_no_share() {
 fn who_was_taken_out_of_the_count_is_counted_again_when_that_changes() {
     let mut ledger = Ledger::default();
     ledger.count("p", "r-1", Of::Leavers, &names(&["a", "b", "c"]), LIMITS, at(0));
-    ["a", "b", "c"].iter().for_each(|name| ledger.withdraw("p", name));
+    ["a", "b", "c"].iter().for_each(|name| ledger.withdraw("p", name, "uid"));
     assert_eq!(allowance(&ledger, "a"), Allowance::Uncounted);
     ledger.count("p", "r-1", Of::Leavers, &names(&["a", "b", "c"]), LIMITS, at(1));
-    assert_eq!(allowance(&ledger, "a"), Allowance::Held { batch: "b-1".into(), baseline: false });
+    assert_eq!(allowance(&ledger, "a"), held("b-1".into(), false));
 }
 
 #[test]
@@ -285,44 +342,25 @@ fn a_run_waits_for_a_plan_that_cannot_be_drawn_and_not_for_ever() {
 fn who_has_no_plan_yet_counts_as_one_of_the_run_and_is_the_next_batch_once_planned() {
     let planned = names(&["a", "b"]);
     let nobody = BTreeSet::new();
-    let run = |unplanned| Run { id: "r-1", of: Of::Leavers, revocations: &planned, announced: &nobody, unplanned };
+    let run = |unplanned| Run {
+        id: "r-1",
+        of: Of::Leavers,
+        revocations: &planned,
+        announced: &nobody,
+        unplanned: Some(unplanned),
+    };
     let mut ledger = Ledger::default();
-    ledger.count_run("p", &run(1), LIMITS, at(0));
+    ledger.count_run("p", &run(1), &LIMITS.bounds(), at(0));
     assert!(!all_released(&ledger, &names(&["a"])), "three leave, and two may");
     ledger.count("p", "r-1", Of::Leavers, &names(&["a", "b", "c"]), LIMITS, at(1));
     assert_eq!(
         ["a", "c"].map(|name| allowance(&ledger, name)),
-        ["b-1", "b-1-2"].map(|batch| Allowance::Held { batch: batch.into(), baseline: false }),
+        ["b-1", "b-1-2"].map(|batch| held(batch.into(), false)),
         "the batch that somebody was shown is frozen"
     );
     let mut within = Ledger::default();
-    within.count_run("p", &run(0), LIMITS, at(0));
+    within.count_run("p", &run(0), &LIMITS.bounds(), at(0));
     assert!(all_released(&within, &names(&["a"])));
-}
-
-#[test]
-fn fifty_thousand_approved_leavers_of_many_policies_fit_into_one_object() {
-    let mut ledger = Ledger::default();
-    let name = |n: u32| format!("p-{n:026}-{n:08x}-cut");
-    let asked = |n: u32| CountedPlan::new(&format!("00000000-0000-4000-8000-{n:012}"), &format!("{n:064x}"), 5);
-    for policy in 0..10 {
-        let policy = format!("policy-{policy}");
-        let leavers: BTreeMap<String, CountedPlan> = (0..5_000).map(|n| (name(n), asked(n))).collect();
-        ledger.count(&policy, "r-aaaaaaaaaaaaa", Of::Leavers, &leavers, LIMITS, at(0));
-        for (number, (name, asked)) in leavers.iter().enumerate() {
-            let later = SignedDuration::from_millis(i64::try_from(number).unwrap() * 5);
-            ledger.approve(&policy, name, asked, at(1) + later);
-        }
-    }
-    let text = serde_json::to_string(&ledger).unwrap();
-    assert!(text.len() < 1_000_000, "{} bytes; a ConfigMap takes 1,048,576", text.len());
-    let read: Ledger = serde_json::from_str(&text).unwrap();
-    assert_eq!(read, ledger);
-    let released = Allowance::Released { batch: Some("b-aaaaaaaaaaaaa".into()) };
-    assert_eq!(read.allowance("policy-7", &name(4_999), &asked(4_999)), released);
-    let other_plan = CountedPlan::new(&asked(4_999).uid, &"f".repeat(64), 5);
-    assert_eq!(read.allowance("policy-7", &name(4_999), &other_plan), Allowance::Uncounted);
-    assert_eq!(read.allowance("policy-7", "p-somebody-else-cut", &asked(1)), Allowance::Uncounted);
 }
 
 #[test]
@@ -330,17 +368,132 @@ fn what_is_settled_goes_after_a_while_and_what_waits_does_not() {
     let mut ledger = Ledger::default();
     ledger.count("p", "r-1", Of::Leavers, &names(&["a"]), LIMITS, at(0));
     ledger.count("p", "r-2", Of::Leavers, &names(&["b", "c"]), LIMITS, at(0));
-    ledger.count("p", "r-3", Of::Leavers, &names(&["d"]), LIMITS, at(24 * 38));
+    ledger.count("p", "r-3", Of::Leavers, &names(&["d"]), LIMITS, at(24 * 63));
     assert_eq!(allowance(&ledger, "a"), Allowance::Uncounted);
-    assert_eq!(allowance(&ledger, "b"), Allowance::Held { batch: "b-2".into(), baseline: false });
+    assert_eq!(allowance(&ledger, "b"), held("b-2".into(), false));
+}
+
+#[test]
+fn one_of_a_batch_passes_and_the_rest_waits_as_it_was() {
+    let mut ledger = Ledger::default();
+    let six = names(&["a", "b", "c", "d", "e", "f"]);
+    ledger.count("p", "r-1", Of::Leavers, &six, LIMITS, at(0));
+    ledger.approve("p", "c", &plan("h", 3), at(1));
+    for name in six.keys() {
+        let expected =
+            if name == "c" { Allowance::Released { batch: Some("b-1".into()) } } else { held("b-1".into(), false) };
+        assert_eq!(allowance(&ledger, name), expected, "{name}");
+    }
+    ["a", "b", "d", "e", "f"].iter().for_each(|name| ledger.withdraw("p", name, "uid"));
+    ledger.count("p", "r-2", Of::Leavers, &names(&["x", "y"]), LIMITS, at(2));
+    assert_eq!(allowance(&ledger, "x"), held("b-2".into(), false), "the one who passed was debited: three in a day");
+}
+
+#[test]
+fn a_void_approval_puts_the_plan_back_into_its_batch_and_takes_its_debit_back() {
+    let mut ledger = Ledger::default();
+    ledger.count("p", "r-1", Of::Leavers, &names(&["a", "b", "c"]), LIMITS, at(0));
+    let counted = ledger.clone();
+    ledger.approve("p", "a", &plan("h", 3), at(1));
+    ledger.expire("p", "a", &plan("g", 3));
+    assert_eq!(allowance(&ledger, "a"), Allowance::Released { batch: Some("b-1".into()) }, "that was another plan");
+    ledger.expire("p", "a", &plan("h", 3));
+    assert_eq!(ledger, counted);
+    let mut by_itself = Ledger::default();
+    by_itself.count("p", "r-1", Of::Leavers, &names(&["a"]), LIMITS, at(0));
+    by_itself.expire("p", "a", &plan("h", 3));
+    assert_eq!(allowance(&by_itself, "a"), Allowance::Released { batch: None }, "what nobody approved cannot expire");
+}
+
+#[test]
+fn the_limit_above_all_policies_holds_what_each_of_them_would_let_through() {
+    let cluster = Limits { people: a_day_and_a_week(3), ..Limits::default() };
+    let bounds = Bounds { cluster, ..LIMITS.bounds() };
+    let count = |ledger: &mut Ledger, policy: &str, leavers: &[&str], hour| {
+        let run = Run {
+            id: &format!("r-{hour}"),
+            of: Of::Leavers,
+            revocations: &names(leavers),
+            announced: &BTreeSet::new(),
+            unplanned: Some(0),
+        };
+        ledger.count_run(policy, &run, &bounds, at(hour));
+        ledger.allowance(policy, leavers.first().unwrap(), &plan("h", 3))
+    };
+    let mut ledger = Ledger::default();
+    assert_eq!(count(&mut ledger, "p", &["a", "b"], 0), Allowance::Released { batch: None });
+    let Allowance::Held { over: Some(over), .. } = count(&mut ledger, "q", &["c", "d"], 1) else { panic!("four") };
+    assert_eq!((over.scope, over.what, over.would, over.most, over.hours), (Scope::Cluster, What::People, 4, 3, 24));
+    assert_eq!(over.to_string(), "4 leavers within a day, and the limit for all policies together is 3");
+    assert_eq!(
+        count(&mut ledger, "q", &["e"], 2).clone(),
+        allowance_of(&ledger, "q", "e"),
+        "held behind its own batch"
+    );
+    assert!(matches!(allowance_of(&ledger, "q", "e"), Allowance::Held { .. }));
+    assert_eq!(count(&mut ledger, "third", &["f"], 3), Allowance::Released { batch: None }, "and nobody else is");
+    for name in ["c", "d"] {
+        ledger.approve("q", name, &plan("h", 3), at(3));
+    }
+    assert!(matches!(count(&mut ledger, "fourth", &["g"], 4), Allowance::Held { .. }), "three were let through");
+    assert_eq!(count(&mut ledger, "fourth", &["h"], 30).clone(), allowance_of(&ledger, "fourth", "h"));
+}
+
+fn allowance_of(ledger: &Ledger, policy: &str, name: &str) -> Allowance {
+    ledger.allowance(policy, name, &plan("h", 3))
+}
+
+#[test]
+fn workload_accounts_have_a_limit_of_their_own() {
+    let asks = |workloads| CountedPlan::new("uid", "h", 20, workloads);
+    let mut ledger = Ledger::default();
+    ledger.count("p", "r-1", Of::Leavers, &one("a", asks(5)), LIMITS, at(0));
+    assert!(released(&ledger, "a", &asks(5)));
+    ledger.count("p", "r-2", Of::Leavers, &one("b", asks(1)), LIMITS, at(1));
+    let Allowance::Held { over: Some(over), .. } = ledger.allowance("p", "b", &asks(1)) else { panic!("six") };
+    assert_eq!(over.to_string(), "6 workload accounts within a day, and the policy's limit is 5");
+    ledger.count("p", "r-3", Of::Leavers, &one("c", asks(6)), LIMITS, at(1));
+    assert_eq!(of(&ledger, "c", &asks(6)), held("b-3-alone".into(), false), "over the limit all by itself");
+}
+
+#[test]
+fn the_month_end_of_a_large_company_passes_by_its_percentage_and_a_drip_is_held_by_the_week() {
+    let of_5000 = |percent, at_least| allowed(percent, at_least, None, 5000);
+    let windows = |day, week| vec![Window { within: DAY, most: day }, Window { within: WEEK, most: week }];
+    let policy = Limits {
+        people: windows(of_5000(2, 2), of_5000(5, 5)),
+        objects: windows(of_5000(10, 200), of_5000(25, 500)),
+        workloads: windows(of_5000(1, 5), of_5000(2, 10)),
+    };
+    let bounds = Bounds { policy, cluster: Limits::default() };
+    let count = |ledger: &mut Ledger, id: &str, revocations: &BTreeMap<String, CountedPlan>, hour| {
+        let run = Run { id, of: Of::Leavers, revocations, announced: &BTreeSet::new(), unplanned: Some(0) };
+        ledger.count_run("p", &run, &bounds, at(hour));
+    };
+    let mut ledger = Ledger::default();
+    let month_end = many((0..90).map(|n| format!("end-{n}")), 5);
+    count(&mut ledger, "r-end", &month_end, 0);
+    assert!(all_released(&ledger, &month_end), "ninety of five thousand");
+
+    let mut drip = Ledger::default();
+    let passed: Vec<bool> = (0..7)
+        .map(|day| {
+            let sixty = many((0..60).map(|n| format!("{day}-{n}")), 1);
+            count(&mut drip, &format!("r-{day}"), &sixty, 24 * day);
+            let passed = all_released(&drip, &sixty);
+            drip.retain(&BTreeMap::new(), at(24 * day));
+            passed
+        })
+        .collect();
+    assert_eq!(passed, [true, true, true, true, false, false, false], "250 a week, sixty a day");
 }
 
 #[test]
 fn a_ledger_that_was_tampered_with_is_unreadable() {
     let with = |releases: &str| {
         let entry = serde_json::json!({"run": "r-1", "at": at(0), "released": {at(0).to_string(): releases}});
-        serde_json::from_value::<Ledger>(serde_json::json!({"policies": {"p": [entry]}})).is_ok()
+        serde_json::from_value::<Ledger>(serde_json::json!({"policies": {"p": {"open": [entry]}}})).is_ok()
     };
-    let whole = data_encoding::BASE64.encode(&[0; 14]);
+    let whole = data_encoding::BASE64.encode(&[0; 15]);
     assert_eq!([whole.as_str(), "AAAAAAAA", "?"].map(with), [true, false, false]);
 }

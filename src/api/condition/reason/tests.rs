@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use domain::employee::{BadRecord, HrId};
 use domain::gate::Hold;
+use domain::ledger::{Over, Scope, What};
 use jiff::Timestamp;
 
 #[test]
@@ -30,12 +31,13 @@ const REASONS: &str = "\
     TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched PerhapsTheSame NotMigrated NotChecked \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \
     Cancelled NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
-    Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope OverLimit Terminated TerminationWithdrawn \
+    Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope LedgerFull OverLimit OverClusterLimit ApprovalExpired Terminated TerminationWithdrawn \
     Rehired Conflict InScope ScopeChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed \
     Expired";
 
 fn stops() -> Vec<Stop> {
     let until = Timestamp::UNIX_EPOCH;
+    let over = Over { scope: Scope::Cluster, what: What::People, hours: 24, would: 2, most: 1 };
     vec![
         Stop::Withdrawn,
         Stop::OutOfScope,
@@ -51,7 +53,10 @@ fn stops() -> Vec<Stop> {
         Stop::Baseline(None),
         Stop::LeavesScope(None),
         Stop::Uncounted,
-        Stop::OverLimit(String::new()),
+        Stop::LedgerFull,
+        Stop::OverLimit(String::new(), None),
+        Stop::OverClusterLimit(String::new(), over),
+        Stop::ApprovalExpired(None),
         Stop::Late,
     ]
 }
