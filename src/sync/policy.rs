@@ -232,6 +232,7 @@ fn view(
         most_people: MAX_PEOPLE,
         settings,
         people: watched.people.all(),
+        retention: convert::person_retention(policy),
         revocations: watched.revocations.state(),
         snapshots: seen.connections.iter().filter_map(|one| Some((one.name.clone(), one.snapshot.clone()?))).collect(),
     }

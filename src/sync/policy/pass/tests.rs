@@ -55,6 +55,7 @@ impl Cluster {
             revocations: vec![],
             snapshots: vec![("hq".to_owned(), believed(employees))],
             owners: None,
+            retention: None,
         });
         cluster.pass();
         cluster
