@@ -68,9 +68,10 @@ impl<'a> Retention<'a> {
     fn stays(&self, status: &PersonStatus, person: &Person, told: &[&Revocation], now: Timestamp) -> Stays {
         let left = status.employment.as_ref().filter(|employment| employment.state == State::Terminated);
         let (Some(left), Some(after)) = (left, self.after) else { return Stays::Everything };
-        let ended = status.access.as_ref().is_some_and(|access| {
-            access.state == Phase::Revoked.as_str() && access.remaining == 0
-        });
+        let ended = status
+            .access
+            .as_ref()
+            .is_some_and(|access| access.state == Phase::Revoked.as_str() && access.remaining == 0);
         let over = |revocation: &&Revocation| {
             let phase = revocation.status.as_ref().and_then(|status| status.phase);
             matches!(phase, Some(Phase::Revoked | Phase::Cancelled))

@@ -65,6 +65,8 @@ pub enum Manages {
         mode: Mode,
         /// Whether its baseline is settled.
         settled: bool,
+        /// How long after a cut what was recreated is deleted.
+        remove_after: String,
     },
 }
 
@@ -269,8 +271,7 @@ pub fn decide(world: &World, person: &Person, owned: Owned, now: Timestamp) -> A
     let told: Vec<Told> = world.revocations_of(person).into_iter().map(|one| told(one, person)).collect();
     let hold = person.spec.hold.clone().filter(|hold| hold.until > now);
     let employments = entry.as_ref().map(|entry| entry.employments.as_slice()).unwrap_or_default();
-    let says: Vec<Says> =
-        person.spec.records.iter().map(|record| says(record, employments, policy, world)).collect();
+    let says: Vec<Says> = person.spec.records.iter().map(|record| says(record, employments, policy, world)).collect();
     let standing = entry.as_ref().map(|entry| entry.employment.clone());
     let access = status.conditions.iter().find(|one| one.type_ == ConditionType::Revoked.as_str()).map(shown);
     let mut answer = Answer {
@@ -299,7 +300,8 @@ fn manages(named: Option<&str>, policy: Option<&SyncPolicy>) -> Manages {
         (None, _) => Manages::Nobody,
         (Some(name), None) => Manages::Gone(name.to_owned()),
         (Some(name), Some(policy)) => {
-            Manages::Policy { name: name.to_owned(), mode: policy.spec.mode, settled: policy.settled() }
+            let remove_after = policy.spec.lifecycle.termination.remove_after.clone();
+            Manages::Policy { name: name.to_owned(), mode: policy.spec.mode, settled: policy.settled(), remove_after }
         }
     }
 }
@@ -424,21 +426,20 @@ fn next(answer: &Answer, turns: Vec<Turn>, now: Timestamp) -> Vec<Next> {
 /// What the reader can do about what holds.
 fn commands(answer: &Answer) -> Vec<Command> {
     let mut commands = Vec::new();
-    for source in &answer.sources {
-        commands.extend(about_source(source));
+    for told in answer.told.iter().filter(|told| told.present) {
+        commands.extend(about_revocation(told, answer));
     }
     for says in &answer.says {
         commands.extend(about_record(says));
     }
-    for told in answer.told.iter().filter(|told| told.present) {
-        commands.extend(about_revocation(told, answer));
+    for source in &answer.sources {
+        commands.extend(about_source(source));
     }
     if let Manages::Policy { name, settled: false, .. } | Manages::Gone(name) = &answer.policy {
         commands.push(Command::Policy(name.clone()));
     }
-    if answer.access.as_ref().is_some_and(|shown| {
-        matches!(shown.reason, Some(Reason::Refused | Reason::NothingFound))
-    }) && answer.told.iter().all(|told| matches!(told.phase, Phase::Revoked | Phase::Cancelled))
+    if answer.access.as_ref().is_some_and(|shown| matches!(shown.reason, Some(Reason::Refused | Reason::NothingFound)))
+        && answer.told.iter().all(|told| matches!(told.phase, Phase::Revoked | Phase::Cancelled))
     {
         commands.push(Command::Erase(answer.person.clone()));
     }

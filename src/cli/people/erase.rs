@@ -57,8 +57,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         Err(nobody) => return Err(nobody),
     };
     let name = person.map_or(options.person.clone(), ResourceExt::name_any);
-    let theirs: Vec<&Revocation> =
-        revocations.iter().filter(|revocation| revocation.spec.person == name).collect();
+    let theirs: Vec<&Revocation> = revocations.iter().filter(|revocation| revocation.spec.person == name).collect();
     let obstacles = obstacles(person, &theirs);
     if !obstacles.is_empty() {
         return Err(Failure::Refused(refusal(&name, &obstacles)));
@@ -72,7 +71,12 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     }
     for revocation in &theirs {
         let only = exactly(revocation.uid(), revocation.resource_version());
-        match ask("delete a Revocation; run this again with the Person's name", api.delete(&revocation.name_any(), &only)).await {
+        match ask(
+            "delete a Revocation; run this again with the Person's name",
+            api.delete(&revocation.name_any(), &only),
+        )
+        .await
+        {
             Err(Failure::Server { code: 404, .. }) | Ok(_) => {}
             Err(other) => return Err(other),
         }
@@ -210,7 +214,10 @@ fn words(obstacle: &Obstacle, person: &str) -> String {
 /// What goes.
 fn shown(name: &str, person: Option<&Person>, revocations: &[&Revocation]) -> String {
     let who = person.map_or(format!("Person {name} is deleted already"), |person| {
-        format!("Person {name} (HR records {}): ids, names, addresses, user names, and the salt", plain(&records(person)))
+        format!(
+            "Person {name} (HR records {}): ids, names, addresses, user names, and the salt",
+            plain(&records(person))
+        )
     });
     let revocations: String = revocations
         .iter()
@@ -247,9 +254,7 @@ mod tests {
     use super::*;
 
     fn person(state: &str, revoked: Option<&str>, hold: bool) -> Person {
-        let condition = |reason: &str| {
-            json!({"type": "Revoked", "status": "True", "reason": reason, "message": "", "lastTransitionTime": "2026-03-01T00:00:00Z"})
-        };
+        let condition = |reason: &str| json!({"type": "Revoked", "status": "True", "reason": reason, "message": "", "lastTransitionTime": "2026-03-01T00:00:00Z"});
         let hold = hold.then(|| json!({"reason": "law", "until": "2026-04-01T00:00:00Z", "by": "admin"}));
         serde_json::from_value(json!({
             "metadata": {"name": "p-7", "uid": "u-7"},
@@ -286,7 +291,9 @@ mod tests {
         let revoked = || cut(&json!({"phase": "Revoked"}));
         let target = json!({"action": "Recreate", "kind": "ServiceAccount", "namespace": "n", "name": "a", "uid": "u", "why": ""});
         let recreated = || {
-            cut(&json!({"phase": "Revoked", "steps": [{"target": target, "outcome": "Done", "newUid": "v", "at": "2026-03-01T00:00:00Z"}]}))
+            cut(
+                &json!({"phase": "Revoked", "steps": [{"target": target, "outcome": "Done", "newUid": "v", "at": "2026-03-01T00:00:00Z"}]}),
+            )
         };
         let removal = |status: &Value| revocation("p-7-0-remove", "Remove", status);
         let out = || person("Terminated", Some("Refused"), false);
@@ -302,14 +309,54 @@ mod tests {
             ("under a hold", person("Terminated", Some("Held"), true), vec![], vec![Obstacle::Held]),
             ("not planned", person("Terminated", Some("NotPlanned"), false), vec![], vec![Obstacle::NotPlanned]),
             ("nothing is said of it yet", person("Terminated", None, false), vec![], vec![Obstacle::NotEnded]),
-            ("something remains", person("Terminated", Some("AccessRemains"), false), vec![revoked()], vec![Obstacle::Remains]),
-            ("cancelled", person("Terminated", Some("Cancelled"), false), vec![cut(&json!({"phase": "Cancelled"}))], vec![Obstacle::Kept]),
-            ("in a batch", person("Terminated", Some("Held"), false), vec![held("OverLimit", Some("b1"))], vec![Obstacle::Waits(cut_name(), Some("b1".into()))]),
-            ("by a baseline", person("Terminated", Some("Held"), false), vec![held("Baseline", None)], vec![Obstacle::Waits(cut_name(), None)]),
-            ("no phase yet, and the Person says it is out", out(), vec![cut(&json!({}))], vec![Obstacle::Waits(cut_name(), None)]),
-            ("rejected", person("Terminated", Some("Held"), false), vec![held("Rejected", None)], vec![Obstacle::Rejected(cut_name())]),
-            ("released", person("Terminated", Some("Released"), false), vec![cut(&json!({"phase": "Released"}))], vec![Obstacle::Acts(cut_name())]),
-            ("failed", person("Terminated", Some("NotProved"), false), vec![cut(&json!({"phase": "Failed"}))], vec![Obstacle::Failed(cut_name())]),
+            (
+                "something remains",
+                person("Terminated", Some("AccessRemains"), false),
+                vec![revoked()],
+                vec![Obstacle::Remains],
+            ),
+            (
+                "cancelled",
+                person("Terminated", Some("Cancelled"), false),
+                vec![cut(&json!({"phase": "Cancelled"}))],
+                vec![Obstacle::Kept],
+            ),
+            (
+                "in a batch",
+                person("Terminated", Some("Held"), false),
+                vec![held("OverLimit", Some("b1"))],
+                vec![Obstacle::Waits(cut_name(), Some("b1".into()))],
+            ),
+            (
+                "by a baseline",
+                person("Terminated", Some("Held"), false),
+                vec![held("Baseline", None)],
+                vec![Obstacle::Waits(cut_name(), None)],
+            ),
+            (
+                "no phase yet, and the Person says it is out",
+                out(),
+                vec![cut(&json!({}))],
+                vec![Obstacle::Waits(cut_name(), None)],
+            ),
+            (
+                "rejected",
+                person("Terminated", Some("Held"), false),
+                vec![held("Rejected", None)],
+                vec![Obstacle::Rejected(cut_name())],
+            ),
+            (
+                "released",
+                person("Terminated", Some("Released"), false),
+                vec![cut(&json!({"phase": "Released"}))],
+                vec![Obstacle::Acts(cut_name())],
+            ),
+            (
+                "failed",
+                person("Terminated", Some("NotProved"), false),
+                vec![cut(&json!({"phase": "Failed"}))],
+                vec![Obstacle::Failed(cut_name())],
+            ),
             ("a removal is to be planned", out(), vec![recreated()], vec![Obstacle::RemovalToCome(cut_name())]),
             (
                 "a removal waits",
@@ -333,7 +380,10 @@ mod tests {
 
     #[test]
     fn every_refusal_says_what_to_do() {
-        let said = refusal("p-7", &[Obstacle::Waits("p-7-cut".into(), Some("b1".into())), Obstacle::Failed("p-7-late-cut".into())]);
+        let said = refusal(
+            "p-7",
+            &[Obstacle::Waits("p-7-cut".into(), Some("b1".into())), Obstacle::Failed("p-7-late-cut".into())],
+        );
         assert!(said.contains("approve --batch b1") && said.contains("retry p-7-late-cut"), "{said}");
     }
 }

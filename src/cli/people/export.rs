@@ -104,7 +104,7 @@ fn document(person: &Person, revocations: &[Revocation], records: &[ConfigMap], 
 /// An object without what the API server notes of its writers.
 fn bare<K: Resource + Clone + serde::Serialize>(object: &K) -> Value {
     let mut object = object.clone();
-    object.managed_fields_mut().clear();
+    object.meta_mut().managed_fields = None;
     serde_json::to_value(object).unwrap_or_default()
 }
 
@@ -122,7 +122,8 @@ fn evidence_of(person: &Person, records: &[ConfigMap]) -> Vec<Value> {
         let text = map.data.as_ref()?.get(evidence::KEY)?;
         let record: evidence::Record = serde_json::from_str(text).ok()?;
         let theirs = subjects.contains(&record.body.subject) || record.body.person == name;
-        theirs.then(|| json!({"name": map.name_any(), "record": serde_json::from_str::<Value>(text).unwrap_or_default()}))
+        theirs
+            .then(|| json!({"name": map.name_any(), "record": serde_json::from_str::<Value>(text).unwrap_or_default()}))
     };
     records.iter().filter_map(read).collect()
 }
@@ -189,8 +190,10 @@ mod tests {
         let record = json!({"version": 1, "index": index, "previous": "p", "revocation": "r", "operation": "Cut", "phase": "Revoked",
             "person": person, "subject": subject, "policy": "everyone", "rule": "r", "steps": [], "verdicts": [], "remaining": [],
             "instants": {}, "sealed": "2026-03-01T00:00:00Z"});
-        serde_json::from_value(json!({"metadata": {"name": evidence::name(index)}, "data": {"record.json": record.to_string()}}))
-            .unwrap()
+        serde_json::from_value(
+            json!({"metadata": {"name": evidence::name(index)}, "data": {"record.json": record.to_string()}}),
+        )
+        .unwrap()
     }
 
     fn exported() -> Value {
@@ -202,7 +205,12 @@ mod tests {
             sealed(4, "p-7", evidence::GENESIS),
             sealed(5, "p-8", evidence::GENESIS),
         ];
-        document(&person(), &[revocation("p-7-cut", "p-7"), revocation("p-8-cut", "p-8")], &records, Timestamp::UNIX_EPOCH)
+        document(
+            &person(),
+            &[revocation("p-7-cut", "p-7"), revocation("p-8-cut", "p-8")],
+            &records,
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     #[test]
@@ -226,7 +234,10 @@ mod tests {
             assert!(exported().to_string().contains(personal), "{personal}");
             assert!(!masked.to_string().contains(personal), "{personal}");
         }
-        assert_eq!((masked["masked"].as_bool(), masked["person"]["spec"]["records"][0]["id"].as_str()), (Some(true), Some("7")));
+        assert_eq!(
+            (masked["masked"].as_bool(), masked["person"]["spec"]["records"][0]["id"].as_str()),
+            (Some(true), Some("7"))
+        );
     }
 
     #[test]

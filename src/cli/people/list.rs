@@ -173,12 +173,7 @@ fn wanted(options: &Options, today: Date) -> Wanted {
 }
 
 /// Who is wanted, in order: by the day that was asked about, else by their first HR record.
-fn rows<'a>(
-    world: &World,
-    people: impl Iterator<Item = &'a Person>,
-    wanted: Wanted,
-    now: Timestamp,
-) -> Vec<Row> {
+fn rows<'a>(world: &World, people: impl Iterator<Item = &'a Person>, wanted: Wanted, now: Timestamp) -> Vec<Row> {
     let ahead = Ahead::of(world, now);
     let mut found: Vec<(Option<Timestamp>, Option<Date>, Row)> = people
         .filter_map(|person| {

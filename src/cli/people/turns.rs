@@ -160,8 +160,9 @@ mod tests {
     /// What a record reports, and the state that stands for it.
     fn employment(connection: &str, status: &str, days: [Option<&str>; 2], state: &str, why: &str) -> Value {
         let since = "2026-01-01T00:00:00Z";
-        let by_itself = json!({"state": state, "since": since, "timeZone": "Europe/Madrid", "why": why, "lastDay": days[1]});
-        let announced = days[1].filter(|_| state != "Terminated");
+        let by_itself =
+            json!({"state": state, "since": since, "timeZone": "Europe/Madrid", "why": why, "lastDay": days[1]});
+        let announced = days[1].filter(|_| matches!(state, "Active" | "PreHire"));
         json!({"connection": connection, "id": "7", "reportedStatus": status, "startDate": days[0], "lastWorkingDay": days[1],
             "announced": announced, "announcedAt": announced.map(|_| since), "byItself": by_itself})
     }
@@ -205,7 +206,9 @@ mod tests {
 
     #[test]
     fn what_dates_say_next_is_told_with_the_first_instant_of_the_day_in_the_persons_zone() {
-        let one = |status: &str, days, state: &str, why: &str| person(&[employment("hq", status, days, state, why)], state, why);
+        let one = |status: &str, days, state: &str, why: &str| {
+            person(&[employment("hq", status, days, state, why)], state, why)
+        };
         let cases = [
             ("active", one("Active", [Some("2020-01-01"), None], "Active", "Active"), vec![]),
             (
@@ -226,7 +229,11 @@ mod tests {
                     ("2026-05-31T22:00:00Z", State::Terminated, Why::LastDayPassed),
                 ],
             ),
-            ("has left", one("Terminated", [Some("2020-01-01"), Some("2026-03-01")], "Terminated", "Terminated"), vec![]),
+            (
+                "has left",
+                one("Terminated", [Some("2020-01-01"), Some("2026-03-01")], "Terminated", "Terminated"),
+                vec![],
+            ),
             ("cannot be told", one("Active", [None, Some("2026-03-01")], "Unknown", "Contradiction"), vec![]),
         ];
         for (what, person, expected) in cases {
@@ -238,11 +245,13 @@ mod tests {
 
     #[test]
     fn a_contract_that_ends_before_the_employment_ends_nothing() {
-        let contract = employment("contractors", "Active", [Some("2025-01-01"), Some("2026-03-31")], "Active", "LeavesLater");
+        let contract =
+            employment("contractors", "Active", [Some("2025-01-01"), Some("2026-03-31")], "Active", "LeavesLater");
         let employed = employment("hq", "Active", [Some("2026-01-01"), None], "Active", "Active");
         let person = person(&[employed, contract], "Active", "Active");
         let turns = turns(&person);
-        let ends: Vec<_> = turns.iter().flat_map(|turn| &turn.records).map(|one| (one.record.to_string(), one.state)).collect();
+        let ends: Vec<_> =
+            turns.iter().flat_map(|turn| &turn.records).map(|one| (one.record.to_string(), one.state)).collect();
         assert_eq!(ends, [("contractors/7".to_owned(), State::Terminated)]);
         assert!(turns.iter().all(|turn| turn.person.is_none()), "the person works on: {turns:?}");
     }

@@ -23,14 +23,20 @@ pub fn answer(answer: &Answer, unmask: bool) -> String {
     parts.push(section("What the HR records say", answer.says.iter().map(says)));
     parts.push(section("How new that is", answer.sources.iter().map(source)));
     parts.push(manages(&answer.policy));
-    parts.extend(answer.hold.as_ref().map(|hold| {
-        format!("A hold keeps their access as it is until {:.0}: {}", hold.until, hold.reason)
-    }));
+    parts.extend(
+        answer
+            .hold
+            .as_ref()
+            .map(|hold| format!("A hold keeps their access as it is until {:.0}: {}", hold.until, hold.reason)),
+    );
     parts.push(owned(&answer.owned));
     parts.extend(access(answer));
     parts.push(match answer.next.as_slice() {
         [] => "Nothing is to come that is known of.".to_owned(),
-        next => section("What happens next, unless a new response says otherwise", next.iter().map(coming)),
+        next => section(
+            "What happens next, unless a new response says otherwise",
+            next.iter().map(|one| coming(one, &answer.policy)),
+        ),
     });
     parts.push(match answer.commands.as_slice() {
         [] => "There is nothing for you to do.".to_owned(),
@@ -53,18 +59,19 @@ fn who(answer: &Answer, unmask: bool) -> String {
 
 fn standing(answer: &Answer) -> Vec<String> {
     let Some(standing) = &answer.standing else {
-        return vec!["No trusted response has said anything of them yet: nothing is done, and access stands.".to_owned()];
+        return vec![
+            "No trusted response has said anything of them yet: nothing is done, and access stands.".to_owned(),
+        ];
     };
-    let mut lines = vec![format!(
-        "{} ({} since {:.0}). {}",
-        state(standing.state),
-        standing.state.as_str(),
-        standing.since,
-        together(standing, answer.says.len())
-    )];
+    let (state, since) = (standing.state, standing.since);
+    let together = together(standing, answer.says.len());
+    let mut lines = vec![format!("{} ({} since {since:.0}).{together}", in_words(state), state.as_str())];
     lines.extend(standing.out.map(|out| format!("They are out of the policy's scope: {}.", out.words())));
     lines.extend(standing.leaves_scope.map(|out| {
-        format!("The response that says they leave would also put them out of scope ({}): a human decides.", out.words())
+        format!(
+            "The response that says they leave would also put them out of scope ({}): a human decides.",
+            out.words()
+        )
     }));
     if let Some(left) = &standing.left {
         let run = left.run.as_deref().map(|run| format!(", and counted in run {run}")).unwrap_or_default();
@@ -85,7 +92,7 @@ fn standing(answer: &Answer) -> Vec<String> {
 }
 
 /// What a state is, for somebody who asks why.
-const fn state(state: State) -> &'static str {
+const fn in_words(state: State) -> &'static str {
     match state {
         State::PreHire => "They start later",
         State::Active => "They work here",
@@ -100,9 +107,9 @@ const fn state(state: State) -> &'static str {
 /// Why the state follows from all records together.
 fn together(standing: &EmploymentState, records: usize) -> String {
     match (standing.state, records) {
-        (State::Terminated, 2..) => format!("All of their records have ended. {}", sentence(standing.why)),
-        (_, 2..) => format!("They have left only once all of their records have ended. {}", sentence(standing.why)),
-        _ => sentence(standing.why).to_owned(),
+        (State::Terminated, 2..) => format!(" All of their records have ended. {}", sentence(standing.why)),
+        (_, 2..) => format!(" They have left only once all of their records have ended. {}", sentence(standing.why)),
+        _ => String::new(), // its one record says it
     }
 }
 
@@ -120,7 +127,9 @@ const fn sentence(why: Why) -> &'static str {
         }
         Why::LastDayPassed => "The last day has passed.",
         Why::Terminated => "The record says terminated.",
-        Why::TerminatedLater => "The record says terminated, as of a last day that is still to come: they work until then.",
+        Why::TerminatedLater => {
+            "The record says terminated, as of a last day that is still to come: they work until then."
+        }
         Why::TooFarAhead => {
             "The record says terminated as of a day more than a year ahead, which may be a mistyped year, so nobody's access ends by it."
         }
@@ -130,7 +139,9 @@ const fn sentence(why: Why) -> &'static str {
         Why::OnLeave => "The record says on leave.",
         Why::Suspended => "The record says suspended or inactive.",
         Why::Unmapped => "The status is empty, or a word without a meaning here, so nobody's access ends by it.",
-        Why::NothingSaid => "The source gives neither a status nor a last day: they are employed as long as it lists them.",
+        Why::NothingSaid => {
+            "The source gives neither a status nor a last day: they are employed as long as it lists them."
+        }
         Why::NextFollows => "One employment ends, and the next begins within three days of it, which is no exit.",
         Why::Between => {
             "One employment has ended, and the next begins within three days of it, which is no exit: nothing is revoked."
@@ -207,7 +218,9 @@ fn source(source: &Source) -> String {
         let reason = reason.map_or("a reason of another version", |reason| reason.as_str());
         line.push_str(&match response {
             Some(_) => format!("\nIts newest response is held ({reason}): what the one before said stands."),
-            None => format!("\nIts newest attempt brought no whole response ({reason}): what the one before said stands."),
+            None => {
+                format!("\nIts newest attempt brought no whole response ({reason}): what the one before said stands.")
+            }
         });
     }
     line
@@ -217,18 +230,22 @@ fn manages(policy: &Manages) -> String {
     match policy {
         Manages::Nobody => "No policy manages them yet.".to_owned(),
         Manages::Gone(name) => {
-            format!("The policy {name} that managed them is gone: nothing more happens to them until one reads their records.")
+            format!(
+                "The policy {name} that managed them is gone: nothing more happens to them until one reads their records."
+            )
         }
-        Manages::Policy { name, mode, settled } => {
+        Manages::Policy { name, mode, settled, remove_after: _ } => {
             let mode = match mode {
-                Mode::Observe => "which observes: it plans and reports, and ends nobody's access",
-                Mode::Enforce => "which acts",
+                Mode::Observe => "Observe: it plans and reports, and ends nobody's access",
+                Mode::Enforce => "Enforce",
             };
             let settled = match settled {
                 true => "",
-                false => " Its baseline is not settled: nobody becomes a leaver, and nothing is released, before it is.",
+                false => {
+                    " Its baseline is not settled: nobody becomes a leaver, and nothing is released, before it is."
+                }
             };
-            format!("Policy {name} manages them, {mode}.{settled}")
+            format!("Policy {name} ({mode}) manages them.{settled}")
         }
     }
 }
@@ -301,10 +318,10 @@ fn told(told: &Told) -> String {
     line
 }
 
-fn coming(next: &Next) -> String {
+fn coming(next: &Next, policy: &Manages) -> String {
     let at = next.at();
     match next {
-        Next::Turn(turn) => coming_turn(turn),
+        Next::Turn(turn) => coming_turn(turn, policy),
         Next::Due(name, Operation::Cut, _) => format!("{at:.0}: {name} may revoke, once its gates are open"),
         Next::Due(name, Operation::Remove, _) => {
             format!("{at:.0}: {name} may delete what was recreated, once its gates are open (removeAfter)")
@@ -317,10 +334,10 @@ fn coming(next: &Next) -> String {
 }
 
 /// `2026-03-31T22:00:00Z, 2026-04-01 00:00 in Europe/Madrid: …`.
-fn coming_turn(turn: &Turn) -> String {
+fn coming_turn(turn: &Turn, policy: &Manages) -> String {
     let mut what: Vec<String> = turn.records.iter().map(record_turn).collect();
     what.extend(turn.person.map(|(state, _)| match state {
-        State::Terminated => "they have left, and their access is revoked".to_owned(),
+        State::Terminated => format!("they have left: {}", revoked(policy)),
         State::Active => "they work here".to_owned(),
         State::PreHire => "they start later: nothing is revoked".to_owned(),
         State::Leave | State::Suspended | State::OutOfScope | State::Unknown => {
@@ -331,6 +348,17 @@ fn coming_turn(turn: &Turn) -> String {
         what.push("nothing changes for the person".to_owned());
     }
     format!("{:.0}{}: {}", turn.at, there(turn.at, &turn.zone), what.join("; "))
+}
+
+/// What a policy does to the access of a leaver.
+fn revoked(policy: &Manages) -> String {
+    match policy {
+        Manages::Policy { mode: Mode::Enforce, remove_after, .. } => format!(
+            "their access is revoked at once if every gate is open, and what was recreated is deleted {remove_after} later"
+        ),
+        Manages::Policy { mode: Mode::Observe, .. } => "the policy observes, and access stands".to_owned(),
+        Manages::Nobody | Manages::Gone(_) => "no policy acts, and access stands".to_owned(),
+    }
 }
 
 fn record_turn(turn: &RecordTurn) -> String {
@@ -355,8 +383,12 @@ fn command(command: &Command, namespace: &str) -> String {
         Command::ApproveBatch(batch) => {
             format!("kubectl rollcall approve --batch {batch}, or reject --batch {batch} --reason …")
         }
-        Command::Unreject(name) => format!("kubectl rollcall reject --undo {name}, if they are to be revoked after all"),
-        Command::Retry(name) => format!("kubectl rollcall retry {name}, after correcting what its verdicts and steps name"),
+        Command::Unreject(name) => {
+            format!("kubectl rollcall reject --undo {name}, if they are to be revoked after all")
+        }
+        Command::Retry(name) => {
+            format!("kubectl rollcall retry {name}, after correcting what its verdicts and steps name")
+        }
         Command::LiftStop => "kubectl rollcall stop --lift".to_owned(),
         Command::LiftHold(person) => format!("kubectl -n {namespace} edit person {person}, to end spec.hold sooner"),
         Command::Connection(name) => format!("kubectl -n {namespace} describe hrconnection {name}"),
@@ -374,7 +406,9 @@ fn command(command: &Command, namespace: &str) -> String {
         Command::Revocation(name) => {
             format!("end by hand what remains, as kubectl -n {namespace} get revocation {name} -o yaml names it")
         }
-        Command::Erase(person) => format!("kubectl rollcall erase {person}, once nothing about them is needed any more"),
+        Command::Erase(person) => {
+            format!("kubectl rollcall erase {person}, once nothing about them is needed any more")
+        }
     }
 }
 

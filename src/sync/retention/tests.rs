@@ -75,21 +75,69 @@ fn names_go_on_time_and_only_of_somebody_who_is_out_and_owns_nothing() {
         ("the day before", plain(), false, revoked(), nothing(), 99, Stays::Everything),
         ("the day", plain(), false, revoked(), nothing(), 100, Stays::Identifiers),
         ("its Revocations have gone too", plain(), false, vec![], nothing(), 100, Stays::Ids),
-        ("cancelled, and done anew", plain(), false, vec![cut("Cancelled"), cut("Revoked")], nothing(), 100, Stays::Identifiers),
+        (
+            "cancelled, and done anew",
+            plain(),
+            false,
+            vec![cut("Cancelled"), cut("Revoked")],
+            nothing(),
+            100,
+            Stays::Identifiers,
+        ),
         ("another one waits", plain(), false, vec![cut("Revoked"), cut("Held")], nothing(), 900, Stays::Everything),
         ("another one acts", plain(), false, vec![cut("Revoked"), cut("Released")], nothing(), 900, Stays::Everything),
         ("another one failed", plain(), false, vec![cut("Revoked"), cut("Failed")], nothing(), 900, Stays::Everything),
         ("under a hold", plain(), true, revoked(), nothing(), 900, Stays::Everything),
-        ("a binding names them", plain(), false, revoked(), Some(bound("oidc:Ada@example.com")), 900, Stays::Everything),
-        ("a binding names somebody else", plain(), false, revoked(), Some(bound("oidc:eve@example.com")), 900, Stays::Identifiers),
+        (
+            "a binding names them",
+            plain(),
+            false,
+            revoked(),
+            Some(bound("oidc:Ada@example.com")),
+            900,
+            Stays::Everything,
+        ),
+        (
+            "a binding names somebody else",
+            plain(),
+            false,
+            revoked(),
+            Some(bound("oidc:eve@example.com")),
+            900,
+            Stays::Identifiers,
+        ),
         ("who owns what is not known", plain(), false, revoked(), None, 900, Stays::Everything),
         ("something remains", json!({"access": {"remaining": 1}}), false, revoked(), nothing(), 900, Stays::Everything),
         ("access stands", json!({"access": {"state": "Kept"}}), false, revoked(), nothing(), 900, Stays::Everything),
         ("nothing was planned", json!({"access": null}), false, vec![], nothing(), 900, Stays::Everything),
-        ("seen later than it acted", json!({"employment": {"seen": day(20)}}), false, revoked(), nothing(), 100, Stays::Everything),
+        (
+            "seen later than it acted",
+            json!({"employment": {"seen": day(20)}}),
+            false,
+            revoked(),
+            nothing(),
+            100,
+            Stays::Everything,
+        ),
         ("works here", json!({"employment": {"state": "Active"}}), false, revoked(), nothing(), 900, Stays::Everything),
-        ("cannot be told", json!({"employment": {"state": "Unknown"}}), false, revoked(), nothing(), 900, Stays::Everything),
-        ("out of scope", json!({"employment": {"state": "OutOfScope"}}), false, revoked(), nothing(), 900, Stays::Everything),
+        (
+            "cannot be told",
+            json!({"employment": {"state": "Unknown"}}),
+            false,
+            revoked(),
+            nothing(),
+            900,
+            Stays::Everything,
+        ),
+        (
+            "out of scope",
+            json!({"employment": {"state": "OutOfScope"}}),
+            false,
+            revoked(),
+            nothing(),
+            900,
+            Stays::Everything,
+        ),
     ];
     for (what, over, hold, told, owned, today, expected) in cases {
         let retention = Retention::new(Some(DAY * 90), owned.as_ref());
@@ -99,7 +147,10 @@ fn names_go_on_time_and_only_of_somebody_who_is_out_and_owns_nothing() {
         assert_eq!(stays, expected, "{what}");
     }
     let unreadable = Retention::new(None, None);
-    assert_eq!(unreadable.stays(&status(&json!({})), &person(status(&json!({})), false), &[], day(900)), Stays::Everything);
+    assert_eq!(
+        unreadable.stays(&status(&json!({})), &person(status(&json!({})), false), &[], day(900)),
+        Stays::Everything
+    );
 }
 
 #[test]
@@ -124,17 +175,33 @@ fn an_id_that_comes_back_without_an_address_of_the_leaver_has_nothing_of_theirs(
     let old = ["email:ada@example.com", "user:oidc:ada@example.com"].map(str::to_owned);
     let eve = "email:eve@example.com".to_owned();
     let hired = |state: &str, profile: Value, new: &[String]| {
-        let mut hired = status(&json!({"employment": {"state": state}, "profile": profile}));
+        let mut hired = status(&json!({"employment": {"state": state}}));
+        hired.profile = Some(serde_json::from_value(profile).unwrap());
         hired.aliases.extend_from_slice(new);
         hired
     };
     let new = std::slice::from_ref(&eve);
     let cases = [
-        ("another address", nameless.clone(), hired("Active", says("Eve Example", json!("eve@example.com")), new), vec![eve.clone()]),
+        (
+            "another address",
+            nameless.clone(),
+            hired("Active", says("Eve Example", json!("eve@example.com")), new),
+            vec![eve.clone()],
+        ),
         ("no address", nameless.clone(), hired("Active", says("Eve Example", json!(null)), &[]), vec![]),
-        ("their address", nameless.clone(), hired("Active", says("Ada Example", json!("Ada@example.com")), &[]), old.to_vec()),
+        (
+            "their address",
+            nameless.clone(),
+            hired("Active", says("Ada Example", json!("Ada@example.com")), &[]),
+            old.to_vec(),
+        ),
         ("not known yet who", nameless.clone(), hired("Unknown", json!({}), &[]), old.to_vec()),
-        ("named before", status(&json!({})), hired("Active", says("Ada Married", json!("eve@example.com")), new), [old.to_vec(), vec![eve.clone()]].concat()),
+        (
+            "named before",
+            status(&json!({})),
+            hired("Active", says("Ada Married", json!("eve@example.com")), new),
+            [old.to_vec(), vec![eve.clone()]].concat(),
+        ),
     ];
     for (what, before, mut after, expected) in cases {
         retention.apply(&mut after, Some(&person(before, false)), &[], day(900));
