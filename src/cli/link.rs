@@ -27,9 +27,9 @@ const LOOKS: u32 = 60;
 /// Options of `rollcall merge`.
 #[derive(Debug, Args)]
 pub struct Merge {
-    /// The Person that stays: its name, or CONNECTION/ID of one of its HR records
+    /// The Person that stays: its name, an HR record (`hq/7`), an address, or a user name
     person: String,
-    /// The Person whose HR records it gets, and which is deleted
+    /// The Person whose HR records it gets, and which is deleted: named in the same way
     other: String,
     /// Do not ask for confirmation
     #[arg(long)]

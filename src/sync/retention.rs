@@ -44,10 +44,11 @@ impl<'a> Retention<'a> {
         Self { after, owned, named: OnceCell::new() }
     }
 
-    /// Whether anything of a Person may be kept too long: whether they have left.
+    /// Whether anything of a Person may be kept too long: they have left, and something is there to go.
     #[must_use]
     pub fn concerns(status: &PersonStatus) -> bool {
-        status.employment.as_ref().is_some_and(|employment| employment.state == State::Terminated)
+        let left = status.employment.as_ref().is_some_and(|employment| employment.state == State::Terminated);
+        left && (status.profile.is_some() || !status.aliases.is_empty())
     }
 
     /// Takes out of a status what need not stay in it. `told` are the Person's Revocations.

@@ -67,6 +67,8 @@ pub enum Manages {
         settled: bool,
         /// How long after a cut what was recreated is deleted.
         remove_after: String,
+        /// Why it is not ready, with the reason's word.
+        trouble: Option<String>,
     },
 }
 
@@ -301,7 +303,15 @@ fn manages(named: Option<&str>, policy: Option<&SyncPolicy>) -> Manages {
         (Some(name), None) => Manages::Gone(name.to_owned()),
         (Some(name), Some(policy)) => {
             let remove_after = policy.spec.lifecycle.termination.remove_after.clone();
-            Manages::Policy { name: name.to_owned(), mode: policy.spec.mode, settled: policy.settled(), remove_after }
+            let conditions = policy.status.iter().flat_map(|status| &status.conditions);
+            let trouble = conditions.into_iter().find(|one| one.is(ConditionType::Ready, Status::False));
+            Manages::Policy {
+                name: name.to_owned(),
+                mode: policy.spec.mode,
+                settled: policy.settled(),
+                remove_after,
+                trouble: trouble.map(|one| format!("{}: {}", one.reason, one.message)),
+            }
         }
     }
 }
@@ -435,7 +445,10 @@ fn commands(answer: &Answer) -> Vec<Command> {
     for source in &answer.sources {
         commands.extend(about_source(source));
     }
-    if let Manages::Policy { name, settled: false, .. } | Manages::Gone(name) = &answer.policy {
+    if let Manages::Policy { name, settled: false, .. }
+    | Manages::Policy { name, trouble: Some(_), .. }
+    | Manages::Gone(name) = &answer.policy
+    {
         commands.push(Command::Policy(name.clone()));
     }
     if answer.access.as_ref().is_some_and(|shown| matches!(shown.reason, Some(Reason::Refused | Reason::NothingFound)))

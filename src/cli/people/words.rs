@@ -234,7 +234,7 @@ fn manages(policy: &Manages) -> String {
                 "The policy {name} that managed them is gone: nothing more happens to them until one reads their records."
             )
         }
-        Manages::Policy { name, mode, settled, remove_after: _ } => {
+        Manages::Policy { name, mode, settled, remove_after: _, trouble } => {
             let mode = match mode {
                 Mode::Observe => "Observe: it plans and reports, and ends nobody's access",
                 Mode::Enforce => "Enforce",
@@ -245,7 +245,8 @@ fn manages(policy: &Manages) -> String {
                     " Its baseline is not settled: nobody becomes a leaver, and nothing is released, before it is."
                 }
             };
-            format!("Policy {name} ({mode}) manages them.{settled}")
+            let trouble = trouble.as_ref().map(|why| format!(" It is not ready: {why}")).unwrap_or_default();
+            format!("Policy {name} ({mode}) manages them.{settled}{trouble}")
         }
     }
 }

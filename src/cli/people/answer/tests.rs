@@ -271,6 +271,27 @@ fn what_can_be_done_is_what_would_let_it_go_on() {
 }
 
 #[test]
+fn a_policy_that_is_not_ready_not_settled_or_gone_is_named() {
+    let not_ready = json!({"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "TooManyPeople", "message": "m", "lastTransitionTime": "2026-03-10T00:00:00Z"},
+        {"type": "Baseline", "status": "True", "reason": "Settled", "message": "", "lastTransitionTime": "2026-03-10T00:00:00Z"}]}});
+    let cases = [
+        ("well", vec![policy(&json!({}))], "Policy everyone (Enforce) manages them.", 0),
+        ("observes", vec![policy(&json!({"spec": {"mode": "Observe"}}))], "(Observe: it plans and reports", 0),
+        ("not settled", vec![policy(&json!({"status": {"conditions": []}}))], "Its baseline is not settled", 1),
+        ("not ready", vec![policy(&not_ready)], "It is not ready: TooManyPeople: m", 1),
+        ("gone", vec![], "The policy everyone that managed them is gone", 1),
+    ];
+    for (what, policies, expected, commands) in cases {
+        let world = World { policies, ..world(vec![]) };
+        let answer = decided(&world, &active());
+        let said = words::answer(&answer, false);
+        assert!(said.contains(expected), "{what}: {said}");
+        let named = answer.commands.iter().filter(|one| **one == Command::Policy("everyone".into())).count();
+        assert_eq!(named, commands, "{what}: {:?}", answer.commands);
+    }
+}
+
+#[test]
 fn an_erasable_leaver_is_one_of_whom_nothing_waits() {
     let shown = json!({"status": {"conditions": [{"type": "Revoked", "status": "True", "reason": "Refused", "message": "", "lastTransitionTime": "2026-03-10T00:00:00Z"}]}});
     for (phase, expected) in [("Revoked", 1), ("Cancelled", 1), ("Held", 0), ("Released", 0)] {
