@@ -178,8 +178,8 @@ pub struct Termination {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retention {
-    /// How long a leaver's profile (name, address, position) is kept after their access has ended; longer while anything in the
-    /// cluster is theirs. Their aliases go with the last of their Revocations. HR ids and dates stay.
+    /// How long a leaver's name and position are kept after their access has ended; longer while anything in the cluster is
+    /// theirs. Their addresses and user names go with the last of their Revocations. HR ids and dates stay.
     #[serde(default = "ninety_days")]
     #[schemars(length(max = quantity::LENGTH))]
     #[x_kube(validation = quantity::is_duration())]

@@ -30,8 +30,8 @@ pub struct Retention<'a> {
 enum Stays {
     /// All of it.
     Everything,
-    /// All but the profile. By addresses and user names what comes back is recognised, as long as there are Revocations to
-    /// report it.
+    /// All but what is for showing. By addresses and user names what comes back is recognised, as long as there are
+    /// Revocations to report it; by the current address, whose records are one human's.
     Identifiers,
     /// HR ids, dates, and what happened to their access.
     Ids,
@@ -58,7 +58,11 @@ impl<'a> Retention<'a> {
         let Some(person) = person else { return };
         match self.stays(status, person, told, now) {
             Stays::Everything => came_back(person.status.as_ref(), status),
-            Stays::Identifiers => status.profile = None,
+            Stays::Identifiers => {
+                let address = status.profile.take().and_then(|profile| profile.work_email);
+                let only = |address| Profile { work_email: Some(address), ..Profile::default() };
+                status.profile = address.map(only);
+            }
             Stays::Ids => {
                 status.profile = None;
                 status.aliases.clear();
@@ -99,19 +103,22 @@ impl<'a> Retention<'a> {
     }
 }
 
-/// Somebody is no longer a leaver whose names have gone, so that nobody can compare them with who it was. Unless HR gives an
+/// Somebody is no longer a leaver, whose name has gone, so that nobody can compare it with what HR says now. Unless HR gives an
 /// address that the leaver had, the id may be another human's by now: what the leaver was known by must not become theirs.
 fn came_back(before: Option<&PersonStatus>, status: &mut PersonStatus) {
-    let state = |status: &PersonStatus| status.employment.as_ref().map(|employment| employment.state);
-    let nameless = before.filter(|before| before.profile.is_none() && state(before).is_some());
-    let Some(before) = nameless.filter(|_| state(status) != Some(State::Terminated)) else { return };
-    let said = status.profile.take().filter(|profile| *profile != Profile::default());
-    let Some(profile) = said else { return }; // nobody says who it is: compared once somebody does
-    let address = profile.work_email.as_ref().map(|address| format!("email:{}", address.trim().to_lowercase()));
+    let left = |status: &PersonStatus| {
+        status.employment.as_ref().is_some_and(|employment| employment.state == State::Terminated)
+    };
+    let named = |status: &PersonStatus| status.profile.as_ref().is_some_and(|profile| profile.display_name.is_some());
+    let Some(before) = before.filter(|before| left(before) && !named(before)) else { return };
+    if left(status) || !named(status) {
+        return; // a source without names says nothing new
+    }
+    let address = status.profile.as_ref().and_then(|profile| profile.work_email.as_ref());
+    let address = address.map(|address| format!("email:{}", address.trim().to_lowercase()));
     if !address.is_some_and(|address| before.aliases.contains(&address)) {
         status.aliases.retain(|alias| !before.aliases.contains(alias));
     }
-    status.profile = Some(profile);
 }
 
 #[cfg(test)]

@@ -93,3 +93,80 @@ const fn whose(claim: Claim) -> Option<Whose> {
         Claim::Ambiguous => Some(Whose::Ambiguous),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_names_somebody_is_theirs_unless_another_one_it_means_works_here() {
+        let person = |id: &str, address: &str, state: &str| -> Person {
+            serde_json::from_value(json!({
+                "metadata": {"name": format!("p-{id}"), "namespace": "rollcall", "uid": id},
+                "spec": {"records": [{"connection": "hq", "id": id}]},
+                "status": {
+                    "aliases": [format!("email:{address}"), format!("user:oidc:{address}"), "email:desk@example.com"],
+                    "profile": {"workEmail": address},
+                    "employment": {"state": state, "since": "2026-03-01T00:00:00Z", "timeZone": "UTC", "why": ""},
+                },
+            }))
+            .unwrap()
+        };
+        let people = [
+            person("7", "ada@example.com", "Terminated"),
+            person("107", "ada@example.com", "Active"),
+            person("8", "ben@example.com", "Active"),
+            person("9", "eve@example.com", "Terminated"),
+        ];
+        let account = |name: &str, owner: &str| Account {
+            namespace: "apps".into(),
+            name: name.into(),
+            uid: name.into(),
+            owner: owner.into(),
+            purpose: None,
+            break_glass: false,
+        };
+        let binding = |namespace: &str, users: &[&str]| Binding {
+            kind: if namespace.is_empty() {
+                domain::plan::Kind::ClusterRoleBinding
+            } else {
+                domain::plan::Kind::RoleBinding
+            },
+            namespace: namespace.into(),
+            name: "view".into(),
+            uid: namespace.into(),
+            subjects: users.iter().map(|user| Subject::User((*user).to_owned())).chain([Subject::Other]).collect(),
+            break_glass: false,
+        };
+        let accounts = [
+            account("seven", "id:hq/7"),
+            account("eight", "id:hq/8"),
+            account("desk", "desk@example.com"),
+            account("nine", "id:hq/9"),
+        ];
+        let bindings = [
+            binding("apps", &["oidc:ada@example.com"]),
+            binding("", &["oidc:eve@example.com", "oidc:ben@example.com"]),
+        ];
+        let index = convert::index(&people);
+        let of = |position: usize| -> Vec<(String, Whose)> {
+            let things = things(&accounts, &bindings, &index, &convert::person_facts(&people[position]));
+            things.into_iter().map(|thing| (thing.what, thing.whose)).collect()
+        };
+        let thing = |what: &str, whose| (what.to_owned(), whose);
+        let expected = [
+            thing("RoleBinding apps/view", Whose::WorksHere),
+            thing("ServiceAccount apps/desk", Whose::Ambiguous),
+            thing("ServiceAccount apps/seven", Whose::WorksHere),
+        ];
+        assert_eq!(of(0), expected);
+        let expected = [
+            thing("ClusterRoleBinding view", Whose::Theirs),
+            thing("ServiceAccount apps/desk", Whose::Ambiguous),
+            thing("ServiceAccount apps/nine", Whose::Theirs),
+        ];
+        assert_eq!(of(3), expected);
+    }
+}

@@ -158,19 +158,20 @@ fn what_stays_are_ids_and_dates_and_the_salt_that_the_evidence_needs() {
     let owned = OwnedKeys::default();
     let retention = Retention::new(Some(DAY * 90), Some(&owned));
     for (told, aliases) in [(vec![cut("Revoked")], 2), (vec![], 0)] {
-        let before = status(&json!({}));
+        let before = status(&json!({"profile": {"title": "Engineer", "manager": "p-8"}}));
         let mut after = before.clone();
         retention.apply(&mut after, Some(&person(before.clone(), false)), &told.iter().collect::<Vec<_>>(), day(900));
-        assert_eq!((after.profile.is_none(), after.aliases.len()), (true, aliases));
+        let address = Profile { work_email: Some("ada@example.com".into()), ..Profile::default() };
+        assert_eq!((&after.profile, after.aliases.len()), (&Some(address).filter(|_| aliases > 0), aliases));
         let rest = PersonStatus { profile: None, aliases: vec![], ..before };
-        assert_eq!(PersonStatus { aliases: vec![], ..after }, rest, "nothing else has changed");
+        assert_eq!(PersonStatus { profile: None, aliases: vec![], ..after }, rest, "nothing else has changed");
     }
 }
 
 #[test]
 fn an_id_that_comes_back_without_an_address_of_the_leaver_has_nothing_of_theirs() {
     let retention = Retention::new(Some(DAY * 90), None);
-    let nameless = status(&json!({"profile": null}));
+    let nameless = status(&json!({"profile": {"displayName": null}}));
     let says = |name: &str, address: Value| json!({"displayName": name, "workEmail": address});
     let old = ["email:ada@example.com", "user:oidc:ada@example.com"].map(str::to_owned);
     let eve = "email:eve@example.com".to_owned();
@@ -181,33 +182,34 @@ fn an_id_that_comes_back_without_an_address_of_the_leaver_has_nothing_of_theirs(
         hired
     };
     let new = std::slice::from_ref(&eve);
+    let both = [old.to_vec(), vec![eve.clone()]].concat();
+    let works = status(&json!({"employment": {"state": "Active"}, "profile": {"displayName": null}}));
     let cases = [
         (
             "another address",
-            nameless.clone(),
+            &nameless,
             hired("Active", says("Eve Example", json!("eve@example.com")), new),
             vec![eve.clone()],
         ),
-        ("no address", nameless.clone(), hired("Active", says("Eve Example", json!(null)), &[]), vec![]),
+        ("no address", &nameless, hired("Unknown", says("Eve Example", json!(null)), &[]), vec![]),
+        ("their address", &nameless, hired("Active", says("Ada Example", json!("Ada@example.com")), &[]), old.to_vec()),
         (
-            "their address",
-            nameless.clone(),
-            hired("Active", says("Ada Example", json!("Ada@example.com")), &[]),
-            old.to_vec(),
+            "a source without names",
+            &nameless,
+            hired("Active", json!({"workEmail": "eve@example.com"}), new),
+            both.clone(),
         ),
-        ("not known yet who", nameless.clone(), hired("Unknown", json!({}), &[]), old.to_vec()),
+        ("a leaver still", &nameless, hired("Terminated", says("Ada", json!("eve@example.com")), new), both.clone()),
         (
             "named before",
-            status(&json!({})),
+            &status(&json!({})),
             hired("Active", says("Ada Married", json!("eve@example.com")), new),
-            [old.to_vec(), vec![eve.clone()]].concat(),
+            both.clone(),
         ),
+        ("worked here, without a name", &works, hired("Active", says("Ada", json!("eve@example.com")), new), both),
     ];
     for (what, before, mut after, expected) in cases {
-        retention.apply(&mut after, Some(&person(before, false)), &[], day(900));
+        retention.apply(&mut after, Some(&person(before.clone(), false)), &[], day(900));
         assert_eq!(after.aliases, expected, "{what}");
     }
-    let mut unknown = hired("Unknown", json!({}), &[]);
-    retention.apply(&mut unknown, Some(&person(nameless, false)), &[], day(900));
-    assert!(unknown.profile.is_none(), "and is compared once somebody says who it is");
 }
