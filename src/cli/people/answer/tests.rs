@@ -271,6 +271,18 @@ fn what_can_be_done_is_what_would_let_it_go_on() {
 }
 
 #[test]
+fn every_gate_is_opened_by_somebody_or_by_itself() {
+    use crate::api::condition::table::CONDITIONS;
+    let gates = CONDITIONS.iter().find(|section| section.heading == "Gates").unwrap();
+    // With a new response, a new look, or time.
+    let by_itself = [Reason::Withdrawn, Reason::Unknown, Reason::NotDue, Reason::Untrusted, Reason::Uncounted];
+    for reason in gates.rows.iter().flat_map(|row| row.reasons) {
+        let commands = decided(&world(vec![held(reason.as_str(), None)]), &gone()).commands;
+        assert_eq!(commands.is_empty(), by_itself.contains(reason), "{reason}: {commands:?}");
+    }
+}
+
+#[test]
 fn a_policy_that_is_not_ready_not_settled_or_gone_is_named() {
     let not_ready = json!({"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "TooManyPeople", "message": "m", "lastTransitionTime": "2026-03-10T00:00:00Z"},
         {"type": "Baseline", "status": "True", "reason": "Settled", "message": "", "lastTransitionTime": "2026-03-10T00:00:00Z"}]}});
