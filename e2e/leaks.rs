@@ -73,4 +73,29 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
     assert!(there.len() > 2, "the search finds what is there: {there:?}");
     let found = places(&rollcall, &forbidden).await;
     assert!(found.is_empty(), "{found:#?}");
+    commands_say_nothing_of(&rollcall, &forbidden);
+}
+
+/// What the commands about people say, unless names are asked for.
+fn commands_say_nothing_of(rollcall: &Installation, forbidden: &[(&str, String)]) {
+    let (seven, address) = (rollcall.mark("7"), rollcall.address("7"));
+    let commands = [
+        vec!["people"],
+        vec!["people", "--leavers", "--output", "wide"],
+        vec!["people", "--output", "json"],
+        vec!["people", "--output", "yaml"],
+        vec!["people", "--output", "csv"],
+        vec!["why", &seven],
+        vec!["why", &address],
+        vec!["export", &seven],
+    ];
+    for command in commands {
+        let said = rollcall.succeeds(&command).to_lowercase();
+        assert!(said.contains(&format!("{}/7", rollcall.connection)) || command[0] == "export", "{command:?}: {said}");
+        for (what, word) in forbidden {
+            assert!(!said.contains(&word.to_lowercase()), "{what} in what {command:?} says");
+        }
+    }
+    let named = rollcall.succeeds(&["people", "--unmask"]);
+    assert!(named.contains("Zephyrine"), "the search finds what is there");
 }

@@ -39,6 +39,7 @@ mod names;
 mod one_human;
 mod own_connector;
 mod passing;
+mod people;
 mod platforms;
 mod policies;
 mod preview;

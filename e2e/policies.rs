@@ -195,6 +195,9 @@ async fn a_hold_is_a_humans() {
             ("revoke", "writes a Person's status", PEOPLE, Status("p-7", json!({"policy": "x"})), "rbac"),
             ("admin", "sets a hold", PEOPLE, Change("p-7", json!({"spec": {"hold": hold}})), "none"),
             ("sync", "makes a Revocation", REVOCATIONS, Create(named("r")), "rbac"),
+            ("sync", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),
+            ("control", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),
+            ("revoke", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),
         ],
     )
     .await;

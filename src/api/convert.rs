@@ -140,6 +140,12 @@ pub fn retention(policy: Option<&SyncPolicy>) -> SignedDuration {
     read.unwrap_or(SignedDuration::from_hours(400 * 24)).max(SignedDuration::from_hours(30 * 24))
 }
 
+/// How long what is personal of a leaver is kept after their access has ended; none where it cannot be read.
+#[must_use]
+pub fn person_retention(policy: &SyncPolicy) -> Option<SignedDuration> {
+    quantity::duration("spec.retention.person", &policy.spec.retention.person).ok()
+}
+
 /// The rule a plan follows, as its hash covers it: nothing of it changes while the plan waits.
 #[must_use]
 pub fn rule(policy: &SyncPolicy) -> String {

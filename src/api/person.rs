@@ -29,8 +29,11 @@ use domain::field::{self, Text, Texts};
     printcolumn(name = "Last day", type_ = "string", json_path = ".status.employment.lastDay"),
     printcolumn(name = "Access", type_ = "string", json_path = ".status.access.state"),
     printcolumn(name = "Remaining", type_ = "integer", json_path = ".status.access.remaining"),
+    printcolumn(name = "First day", type_ = "string", json_path = ".status.employments[0].startDate", priority = 1),
     printcolumn(name = "Why", type_ = "string", json_path = ".status.employment.why", priority = 1),
     printcolumn(name = "Revocation", type_ = "string", json_path = ".status.access.revocation", priority = 1),
+    printcolumn(name = "Next action", type_ = "string", json_path = ".status.access.nextActionAt", priority = 1),
+    printcolumn(name = "Waits for", type_ = "string", json_path = ".status.access.waitsFor", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]

@@ -288,6 +288,12 @@ pub struct Effective {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retention {
+    /// How long a leaver's name and position are kept after their access has ended; longer while anything in the cluster is
+    /// theirs. Their addresses and user names go with the last of their Revocations. HR ids and dates stay.
+    #[serde(default = "ninety_days")]
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_duration())]
+    pub person: String,
     /// How long a person's Revocations are kept after the last of them ended well, at least `30d`. They are removed together, once
     /// nothing of the person's access remains or waits. The evidence records stay.
     #[serde(default = "four_hundred_days")]
@@ -400,6 +406,9 @@ impl SyncPolicy {
 fn four_hundred_days() -> String {
     "400d".to_owned()
 }
+fn ninety_days() -> String {
+    "90d".to_owned()
+}
 fn three_days() -> String {
     "72h".to_owned()
 }
@@ -411,7 +420,7 @@ fn one_day() -> String {
 }
 impl Default for Retention {
     fn default() -> Self {
-        Self { evidence: four_hundred_days() }
+        Self { person: ninety_days(), evidence: four_hundred_days() }
     }
 }
 

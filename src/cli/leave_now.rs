@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::approve::whoami;
 use super::cluster::Cluster;
-use super::link::{find, shown, write};
+use super::link::{shown, write};
+use super::people::find;
 use super::terminal::{confirm, plain, say};
 use super::{Failure, ask};
 use crate::api::Person;

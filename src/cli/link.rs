@@ -12,6 +12,7 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use serde_json::json;
 
 use super::cluster::Cluster;
+use super::people::find;
 use super::terminal::{confirm, plain, say};
 use super::{Failure, ask};
 use crate::api::person::Record;
@@ -28,9 +29,9 @@ const LOOKS: u32 = 60;
 /// Options of `rollcall merge`.
 #[derive(Debug, Args)]
 pub struct Merge {
-    /// The Person that stays: its name, or CONNECTION/ID of one of its HR records
+    /// The Person that stays: its name, an HR record (`hq/7`), an address, or a user name
     person: String,
-    /// The Person whose HR records it gets, and which is deleted
+    /// The Person whose HR records it gets, and which is deleted: named in the same way
     other: String,
     /// Do not ask for confirmation
     #[arg(long)]
@@ -207,23 +208,7 @@ pub(super) async fn write(api: &Api<Person>, person: &Person, spec: serde_json::
     Ok(())
 }
 
-/// The Person of that name, or with that record.
-pub(super) fn find<'a>(people: &'a [Person], text: &str) -> Result<&'a Person, Failure> {
-    let mut found = people
-        .iter()
-        .filter(|person| person.name_any() == text || person.spec.records.iter().any(|record| words(record) == text));
-    match (found.next(), found.next()) {
-        (Some(person), None) => Ok(person),
-        (None, _) => Err(Failure::Refused(format!("there is no Person {text}, and none with an HR record {text}"))),
-        (Some(one), Some(two)) => Err(Failure::Refused(format!(
-            "both {} and {} have the HR record {text}: name the Person",
-            one.name_any(),
-            two.name_any()
-        ))),
-    }
-}
-
-/// The same, of the Person that goes. Where a merge stopped half-way, both have its records.
+/// The Person that goes. Where a merge stopped half-way, both have its records.
 fn find_other<'a>(people: &'a [Person], text: &str, stays: &str) -> Result<&'a Person, Failure> {
     let others: Vec<_> = people.iter().filter(|person| person.name_any() != stays).cloned().collect();
     let name = find(&others, text)?.name_any();

@@ -12,7 +12,8 @@ pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
 pub mod leave_now;
-mod link;
+pub mod link;
+pub mod people;
 pub mod preview;
 pub mod reject;
 pub mod retry;
@@ -99,6 +100,14 @@ pub enum Human {
     Approve(approve::Options),
     /// Reject a Revocation, or a held batch: the person keeps their access, and the decision becomes evidence
     Reject(reject::Options),
+    /// List people: everybody, or who starts, who leaves, and what comes next
+    People(people::List),
+    /// Say why a person is active, held or gone, what happens next and when, and what to do
+    Why(people::Why),
+    /// Export everything that is kept of a person, as one JSON document
+    Export(people::Export),
+    /// Delete what is kept of a leaver whose access has ended
+    Erase(people::Erase),
     /// Retry a Revocation that failed
     Retry(retry::Options),
     /// Make one Person of two: the HR records of both are one human's, who has left when all of them have ended
@@ -232,6 +241,10 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Human(Human::Approve(options)) => approve::run(&options).await,
         Command::Human(Human::Reject(options)) => reject::run(&options).await,
+        Command::Human(Human::People(options)) => people::list(&options).await,
+        Command::Human(Human::Why(options)) => people::why(&options).await,
+        Command::Human(Human::Export(options)) => people::export(&options).await,
+        Command::Human(Human::Erase(options)) => people::erase(&options).await,
         Command::Human(Human::Retry(options)) => retry::run(&options).await,
         Command::Human(Human::Merge(options)) => link::merge(&options).await,
         Command::Human(Human::Split(options)) => link::split(&options).await,
@@ -314,6 +327,10 @@ mod tests {
             "rollcall evidence prune --dir out",
             "rollcall evidence prune --dir out --older-than 29d",
             "rollcall evidence prune --dir out --older-than 400d --dry-run --yes",
+            "rollcall people --upcoming --leavers",
+            "rollcall people --from 2026-03-01",
+            "rollcall people --leavers --from yesterday",
+            "rollcall people --state Gone",
         ] {
             assert!(read(line).is_err(), "{line}");
         }

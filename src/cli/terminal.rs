@@ -65,6 +65,12 @@ pub fn plain(text: &str) -> String {
     text.chars().flat_map(|c| if unseen(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
+/// A cell of a CSV file. A spreadsheet takes some for a formula: an apostrophe before it makes it a text.
+pub fn harmless(cell: &str) -> String {
+    let cell = plain(cell);
+    if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }
+}
+
 /// Control characters, and those of Unicode that turn the direction of writing or take no room.
 fn unseen(c: char) -> bool {
     let format = ['\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{2069}', '\u{feff}'..='\u{feff}'];

@@ -8,6 +8,7 @@ pub mod mirror;
 pub mod owned;
 pub mod people;
 pub mod policy;
+pub mod retention;
 pub mod source;
 pub mod start;
 pub mod usernames;

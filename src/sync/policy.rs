@@ -34,7 +34,7 @@ use crate::kube::calls::{self, apply_exactly, call};
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
 use crate::kube::revoker;
-use domain::roster::Baseline;
+use domain::roster::{Baseline, Role};
 use domain::trust::Snapshot;
 
 /// Look again for a connection that is not there.
@@ -137,17 +137,24 @@ struct Source {
     baseline: Baseline,
     /// Its last trusted answer is no older than it allows.
     fresh: bool,
+    /// It says who has left.
+    employs: bool,
 }
 
 impl PassInputs {
     /// What can be said of all baselines together: that one is awaited, or taken, or that all are settled.
     fn baseline(&self) -> Baseline {
-        let any = |baseline| self.connections.iter().any(|source| source.baseline == baseline);
+        let any = |baseline| self.employers().any(|source| source.baseline == baseline);
         match (any(Baseline::Awaited), any(Baseline::Now)) {
             (true, _) => Baseline::Awaited,
             (false, true) => Baseline::Now,
             (false, false) => Baseline::Settled,
         }
+    }
+
+    /// The connections that say who has left.
+    fn employers(&self) -> impl Iterator<Item = &Source> {
+        self.connections.iter().filter(|source| source.employs)
     }
 
     /// Names of the connections, as a sentence lists them.
@@ -185,7 +192,7 @@ async fn observe(
         let settled = taken.and_then(|taken| Some(taken.baseline.as_ref()?.fingerprint.as_str()));
         let baseline = now.baseline(settled, called_settled(&before), snapshot.is_some());
         let fresh = connection.is_some_and(|connection| convert::fresh(&connection, (watched.shared.clock)()));
-        sources.push(Source { name: name.clone(), snapshot, fingerprint: now.written(), baseline, fresh });
+        sources.push(Source { name: name.clone(), snapshot, fingerprint: now.written(), baseline, fresh, employs: settings.role(name) == Role::Employment });
     }
     let revoker = revoker::read(&watched.shared.client, &watched.shared.namespace).await?;
     Ok(PassInputs { connections: sources, trouble, revoker })
@@ -228,10 +235,11 @@ fn view(
         policy_uid: policy.uid().unwrap_or_default(),
         runs: current_status(policy).runs,
         baselines: seen.connections.iter().map(|source| (source.name.clone(), source.baseline)).collect(),
-        stale: seen.connections.len() > 1 && !seen.connections.iter().all(|source| source.fresh),
+        stale: seen.employers().count() > 1 && !seen.employers().all(|source| source.fresh),
         most_people: MAX_PEOPLE,
         settings,
         people: watched.people.all(),
+        retention: convert::person_retention(policy),
         revocations: watched.revocations.state(),
         snapshots: seen.connections.iter().filter_map(|one| Some((one.name.clone(), one.snapshot.clone()?))).collect(),
     }

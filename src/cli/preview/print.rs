@@ -1,7 +1,7 @@
 //! How a preview is printed. Names, addresses and telephone numbers are masked unless they are asked for; ids are not.
 
 use super::super::Failure;
-use super::super::terminal::{columns, plain};
+use super::super::terminal::{columns, harmless, plain};
 use super::Only;
 use super::view::{Line, Trust, View};
 use domain::employee::Text;
@@ -214,16 +214,10 @@ pub fn csv(view: &View, only: Only, unmask: bool) -> Result<String, Failure> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(Column::all().map(|column| column.name())).map_err(refused)?;
     for line in lines(view, only, unmask) {
-        writer.write_record(Column::all().map(|column| harmless(column.of(&line)))).map_err(refused)?;
+        writer.write_record(Column::all().map(|column| harmless(&column.of(&line)))).map_err(refused)?;
     }
     let bytes = writer.into_inner().map_err(|error| Failure::Refused(error.to_string()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// A spreadsheet takes such a cell for a formula: an apostrophe before it makes it a text.
-fn harmless(cell: String) -> String {
-    let cell = plain(&cell);
-    if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }
 }
 
 fn lines(view: &View, only: Only, unmask: bool) -> Vec<Line> {

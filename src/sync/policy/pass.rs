@@ -15,6 +15,7 @@ use crate::sync::convert;
 use crate::sync::mirror::{mirror, stands};
 use crate::sync::owned::OwnedKeys as Owners;
 use crate::sync::people::Write;
+use crate::sync::retention::Retention;
 use domain::employee::Employee;
 use domain::lifecycle::State;
 use domain::roster::{
@@ -48,6 +49,8 @@ pub struct GateInputs {
     pub snapshots: Vec<(String, Arc<Snapshot>)>,
     /// What in the cluster can be somebody's, where that is known.
     pub owners: Option<Arc<Owners>>,
+    /// How long what is personal of a leaver is kept, where that can be read.
+    pub retention: Option<jiff::SignedDuration>,
 }
 
 impl GateInputs {
@@ -289,6 +292,7 @@ struct Writes<'a> {
     unwritten: HashMap<&'a str, &'a Arc<Person>>,
     /// Revocations by the name of their Person.
     revocations: HashMap<&'a str, Vec<&'a Revocation>>,
+    retention: Retention<'a>,
     leavers: Vec<Write>,
     rest: Vec<Write>,
     news: Vec<News>,
@@ -305,6 +309,7 @@ impl<'a> Writes<'a> {
             now,
             unwritten: HashMap::new(),
             revocations,
+            retention: Retention::new(view.retention, view.owners.as_deref()),
             leavers: Vec::new(),
             rest: Vec::new(),
             news: Vec::new(),
@@ -322,6 +327,11 @@ impl<'a> Writes<'a> {
         let mut status = current.as_ref().and_then(|person| person.status.clone()).unwrap_or_default();
         convert::show(&mut status, entry);
         self.show_access(&mut status, &name, current.as_deref());
+        let theirs = self.theirs(&name, current.as_deref());
+        self.retention.apply(&mut status, current.as_deref(), &theirs, self.now);
+        if current.as_ref().is_some_and(|person| person.status.as_ref() == Some(&status)) {
+            return; // HR goes on to list a leaver whose names have gone
+        }
         let lane = if leaver { &mut self.leavers } else { &mut self.rest };
         lane.push(Write { current, name, records, status });
     }
@@ -338,19 +348,29 @@ impl<'a> Writes<'a> {
                 ..PersonStatus::default()
             };
             self.show_access(&mut status, name, Some(person));
-            if (&status.access, &status.conditions) != (&before.access, &before.conditions) {
-                let status = PersonStatus { access: status.access, conditions: status.conditions, ..before.clone() };
+            let PersonStatus { access, conditions, .. } = status;
+            let changed = (&access, &conditions) != (&before.access, &before.conditions);
+            if !changed && !Retention::concerns(before) {
+                continue;
+            }
+            let mut status = PersonStatus { access, conditions, ..before.clone() };
+            self.retention.apply(&mut status, Some(person), &self.theirs(name, Some(person)), self.now);
+            if status != *before {
                 let (current, records) = (Some(Arc::clone(person)), person.spec.records.clone());
                 self.rest.push(Write { current, name: name.to_owned(), records, status });
             }
         }
     }
 
-    fn show_access(&self, status: &mut PersonStatus, name: &str, person: Option<&Person>) {
+    /// The Revocations of a Person, and of no earlier one of the same name.
+    fn theirs(&self, name: &str, person: Option<&Person>) -> Vec<&'a Revocation> {
         let uid = person.and_then(|person| person.metadata.uid.as_deref());
-        let theirs = self.revocations.get(name).into_iter().flatten().copied();
-        let theirs: Vec<&Revocation> =
-            theirs.filter(|revocation| Some(revocation.spec.person_uid.as_str()) == uid).collect();
+        let all = self.revocations.get(name).into_iter().flatten().copied();
+        all.filter(|revocation| Some(revocation.spec.person_uid.as_str()) == uid).collect()
+    }
+
+    fn show_access(&self, status: &mut PersonStatus, name: &str, person: Option<&Person>) {
+        let theirs = self.theirs(name, person);
         let termination = status.employment.as_ref().and_then(|employment| convert::termination_id(name, employment));
         let before = person.and_then(|person| person.status.as_ref()?.access.clone());
         if termination.as_deref().is_some_and(|termination| stands(termination, before.as_ref(), &theirs)) {

@@ -31,6 +31,7 @@ fn seen(baseline: Baseline) -> PassInputs {
             fingerprint: Some("new".into()),
             baseline,
             fresh: true,
+            employs: true,
         }],
         trouble: None,
         revoker: Some(found(true)),

@@ -55,6 +55,7 @@ impl Cluster {
             revocations: vec![],
             snapshots: vec![("hq".to_owned(), believed(employees))],
             owners: None,
+            retention: None,
         });
         cluster.pass();
         cluster
@@ -104,6 +105,36 @@ fn nothing_changed_nothing_written() {
     cluster.0.snapshots.clear();
     let restarted = cluster.pass();
     assert!(ids(&restarted.rest).is_empty(), "also after a start, before a response");
+}
+
+#[test]
+fn a_leaver_whose_names_have_gone_is_not_written_again_although_hr_lists_them() {
+    let listed = || vec![employee("1", Status::Active), employee("2", Status::Terminated)];
+    let mut cluster = Cluster::of(listed());
+    let person = roster::person_name("rollcall", "hq", &HrId("2".into()));
+    let cut = serde_json::from_value(serde_json::json!({
+        "metadata": {"name": format!("{}-cut", roster::termination_id(&person, noon()))},
+        "spec": {"person": person, "personUid": "uid-2", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
+            "due": noon(), "reason": "terminated"},
+        "status": {"phase": "Revoked", "acted": noon(), "confirmed": noon()},
+    }));
+    cluster.0.revocations = vec![Arc::new(cut.unwrap())];
+    cluster.pass();
+    cluster.0.retention = Some(jiff::SignedDuration::ZERO);
+    assert!(ids(&cluster.pass().rest).is_empty(), "who owns anything is not known");
+    cluster.0.owners = Some(Arc::default());
+    let first = cluster.pass();
+    assert_eq!(ids(&first.rest), ["2"]);
+    let kept = &first.rest[0].status;
+    assert!(kept.profile.as_ref().unwrap().display_name.is_none() && !kept.aliases.is_empty());
+    assert!(ids(&cluster.pass().rest).is_empty(), "nothing is written again");
+    cluster.0.revocations.clear();
+    let last = cluster.pass();
+    assert!(last.rest[0].status.aliases.is_empty() && last.rest[0].status.profile.is_none());
+    assert!(ids(&cluster.pass().rest).is_empty(), "nor after that");
+    cluster.answer(vec![employee("1", Status::Active), employee("2", Status::Active)]);
+    let back = cluster.pass();
+    assert!(back.rest[0].status.profile.is_some(), "who works here again has a name again");
 }
 
 #[test]

@@ -1,0 +1,99 @@
+//! Questions about people, and what is theirs to ask for: `rollcall people`, `why`, `export` and `erase`.
+//!
+//! Each reads with the caller's own rights, decides by a pure function, and prints apart from it. HR ids stand for people
+//! unless names are asked for.
+
+mod answer;
+mod erase;
+mod export;
+mod list;
+mod owned;
+mod turns;
+mod whom;
+mod why;
+mod words;
+
+pub use erase::{Options as Erase, run as erase};
+pub use export::{Options as Export, run as export};
+pub use list::{Options as List, run as list};
+pub use whom::find;
+pub use why::{Options as Why, run as why};
+
+use std::fmt::Debug;
+
+use kube::api::ListParams;
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::{Failure, ask};
+use crate::api::person::Record;
+use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
+use crate::kube::named::Api;
+
+/// Objects asked for at once.
+const PAGE: u32 = 500;
+
+/// Everything in the people namespace that an answer rests on.
+#[derive(Debug, Default)]
+pub struct World {
+    people: Vec<Person>,
+    revocations: Vec<Revocation>,
+    policies: Vec<SyncPolicy>,
+    connections: Vec<HRConnection>,
+}
+
+impl World {
+    /// Reads it.
+    async fn read(client: &Client, namespace: &str) -> Result<Self, Failure> {
+        let (people, revocations, policies, connections) = futures::try_join!(
+            all("list the Persons", Api::namespaced(client.clone(), namespace), ""),
+            all("list the Revocations", Api::namespaced(client.clone(), namespace), ""),
+            all("list the SyncPolicies", Api::namespaced(client.clone(), namespace), ""),
+            all("list the HRConnections", Api::namespaced(client.clone(), namespace), ""),
+        )?;
+        Ok(Self { people, revocations, policies, connections })
+    }
+
+    fn policy(&self, name: &str) -> Option<&SyncPolicy> {
+        self.policies.iter().find(|policy| policy.name_any() == name)
+    }
+
+    fn connection(&self, name: &str) -> Option<&HRConnection> {
+        self.connections.iter().find(|connection| connection.name_any() == name)
+    }
+
+    /// The Revocations of a Person, and of no earlier one of the same name, oldest first.
+    fn revocations_of(&self, person: &Person) -> Vec<&Revocation> {
+        let theirs = |revocation: &&Revocation| Some(&revocation.spec.person_uid) == person.metadata.uid.as_ref();
+        let mut theirs: Vec<_> = self.revocations.iter().filter(theirs).collect();
+        theirs.sort_by_key(|revocation| (revocation.spec.due, revocation.name_any()));
+        theirs
+    }
+}
+
+/// Every object of a list, page by page.
+async fn all<K>(doing: &'static str, api: Api<K>, labels: &str) -> Result<Vec<K>, Failure>
+where
+    K: Resource + Clone + DeserializeOwned + Debug,
+{
+    let mut page = ListParams::default().labels(labels).limit(PAGE);
+    let mut items = Vec::new();
+    loop {
+        let found = ask(doing, api.list(&page)).await?;
+        items.extend(found.items);
+        match found.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(items),
+        }
+    }
+}
+
+/// `hq/7`, as it stands in owner annotations after `id:`.
+fn record(record: &Record) -> String {
+    format!("{}/{}", record.connection, record.id)
+}
+
+/// `hq/7, contractors/c7`.
+fn records(person: &Person) -> String {
+    person.spec.records.iter().map(record).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,442 @@
+//! The answer in plain sentences. HR ids stand for people; names only where they are asked for.
+
+use jiff::Timestamp;
+
+use super::answer::{Answer, Command, Freshness, Manages, Next, Role, Says, Source, Told};
+use super::owned::{Owned, Thing, Whose};
+use super::turns::{RecordTurn, Turn};
+use crate::api::policy::Mode;
+use crate::api::revocation::{Operation, Phase};
+use crate::cli::terminal::plain;
+use domain::lifecycle::{State, Why};
+use domain::roster::EmploymentState;
+
+/// Most objects that are listed.
+const MAX_LISTED: usize = 20;
+/// Digits of a digest that are shown where nobody has to type it.
+const DIGITS: usize = 12;
+
+/// The whole answer.
+pub fn answer(answer: &Answer, unmask: bool) -> String {
+    let mut parts = vec![who(answer, unmask)];
+    parts.extend(standing(answer));
+    parts.push(section("What the HR records say", answer.says.iter().map(says)));
+    parts.push(section("How new that is", answer.sources.iter().map(source)));
+    parts.push(manages(&answer.policy));
+    parts.extend(
+        answer
+            .hold
+            .as_ref()
+            .map(|hold| format!("A hold keeps their access as it is until {:.0}: {}", hold.until, hold.reason)),
+    );
+    parts.push(owned(&answer.owned));
+    parts.extend(access(answer));
+    parts.push(match answer.next.as_slice() {
+        [] => "Nothing is to come that is known of.".to_owned(),
+        next => section(
+            "What happens next, unless a new response says otherwise",
+            next.iter().map(|one| coming(one, &answer.policy)),
+        ),
+    });
+    parts.push(match answer.commands.as_slice() {
+        [] => "There is nothing for you to do.".to_owned(),
+        commands => section("What you can do", commands.iter().map(|one| command(one, &answer.namespace))),
+    });
+    parts.iter().flat_map(|part| part.lines()).map(plain).collect::<Vec<_>>().join("\n")
+}
+
+fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
+    let lines: Vec<_> = lines.map(|line| format!("  {}", line.replace('\n', "\n    "))).collect();
+    format!("{title}:\n{}", lines.join("\n"))
+}
+
+fn who(answer: &Answer, unmask: bool) -> String {
+    let several = if answer.records.len() == 1 { "" } else { "s" };
+    let names: Vec<_> = answer.name.iter().flatten().filter(|_| unmask).cloned().collect();
+    let names = if names.is_empty() { String::new() } else { format!(", {}", names.join(", ")) };
+    format!("{} is HR record{several} {}{names}.", answer.person, answer.records.join(", "))
+}
+
+fn standing(answer: &Answer) -> Vec<String> {
+    let Some(standing) = &answer.standing else {
+        return vec![
+            "No trusted response has said anything of them yet: nothing is done, and access stands.".to_owned(),
+        ];
+    };
+    let (state, since) = (standing.state, standing.since);
+    let together = together(standing, answer.says.len());
+    let mut lines = vec![format!("{} ({} since {since:.0}).{together}", in_words(state), state.as_str())];
+    lines.extend(standing.out.map(|out| format!("They are out of the policy's scope: {}.", out.words())));
+    lines.extend(standing.leaves_scope.map(|out| {
+        format!(
+            "The response that says they leave would also put them out of scope ({}): a human decides.",
+            out.words()
+        )
+    }));
+    if let Some(left) = &standing.left {
+        let run = left.run.as_deref().map(|run| format!(", and counted in run {run}")).unwrap_or_default();
+        lines.push(format!("It takes effect from {:.0}; it was seen at {:.0}{run}.", left.effective, left.seen));
+        if left.baseline {
+            lines.push(
+                "They had left at the baseline, when first seen, or when they came into scope: revoking needs approval."
+                    .to_owned(),
+            );
+        }
+        if left.announced {
+            lines.push(
+                "Two responses a day apart announced the day, so it does not count against the limits.".to_owned(),
+            );
+        }
+    }
+    lines
+}
+
+/// What a state is, for somebody who asks why.
+const fn in_words(state: State) -> &'static str {
+    match state {
+        State::PreHire => "They start later",
+        State::Active => "They work here",
+        State::Suspended => "They are suspended or inactive, and access stands",
+        State::Leave => "They are on leave, and access stands",
+        State::Terminated => "They have left",
+        State::OutOfScope => "They are out of the policy's scope: nothing is done, and access stands",
+        State::Unknown => "It cannot be told whether they work here: nothing is done, and access stands",
+    }
+}
+
+/// Why the state follows from all records together.
+fn together(standing: &EmploymentState, records: usize) -> String {
+    match (standing.state, records) {
+        (State::Terminated, 2..) => format!(" All of their records have ended. {}", sentence(standing.why)),
+        (_, 2..) => format!(" They have left only once all of their records have ended. {}", sentence(standing.why)),
+        _ => String::new(), // its one record says it
+    }
+}
+
+/// Each reason, with what follows from it.
+const fn sentence(why: Why) -> &'static str {
+    match why {
+        Why::Active => "The record says active, and names no last day.",
+        Why::LeavesLater => "The record says active, with a last day that is still to come.",
+        Why::EarlierEmployment => {
+            "The record says active; its last day lies before its first day, so it belongs to an earlier employment and ends nothing."
+        }
+        Why::StartsLater => "The first day of work is still to come.",
+        Why::Contradiction => {
+            "The record says active, but its last day has passed and was never announced: one of the two is wrong, so nobody's access ends by it."
+        }
+        Why::LastDayPassed => "The last day has passed.",
+        Why::Terminated => "The record says terminated.",
+        Why::Urgent => "The record says terminated for a reason that means at once, so its last day is not waited for.",
+        Why::ContractEnded => {
+            "The record says active; the planned end of the contract has passed, and the policy says that it ends nothing."
+        }
+        Why::Declared => "Somebody declared that they have left, whatever HR says: see spec.declared of the Person.",
+        Why::TerminatedLater => {
+            "The record says terminated, as of a last day that is still to come: they work until then."
+        }
+        Why::TooFarAhead => {
+            "The record says terminated as of a day more than a year ahead, which may be a mistyped year, so nobody's access ends by it."
+        }
+        Why::EndsBeforeStart => {
+            "The record says terminated, but its last day lies before its first day and belongs to an earlier employment, so nobody's access ends by it."
+        }
+        Why::OnLeave => "The record says on leave.",
+        Why::Suspended => "The record says suspended or inactive.",
+        Why::Unmapped => "The status is empty, or a word without a meaning here, so nobody's access ends by it.",
+        Why::NothingSaid => {
+            "The source gives neither a status nor a last day: they are employed as long as it lists them."
+        }
+        Why::NextFollows => "One employment ends, and the next begins within the gap that is no exit.",
+        Why::Between => {
+            "One employment has ended, and the next begins within the gap that is no exit: nothing is revoked."
+        }
+        Why::NotNamed => {
+            "No trusted response has ever named one of their records, so it cannot be told whether that one goes on."
+        }
+        Why::NotMigrated => {
+            "The connection of the record was replaced, and no record of the new one is theirs, so it cannot be told whether they work on."
+        }
+        Why::NoEmployment => {
+            "All of their records are of corroborating connections, which do not say who works here, so nobody's access ends by it."
+        }
+        Why::OtherSourceStale => {
+            "Every record has ended, but another connection of the policy has had no trusted response for too long, and might say that they work on."
+        }
+        Why::Conflict => {
+            "Name, address and first day all changed at once, so the id may be another human's by now: nothing is taken over, and nobody's access ends by it."
+        }
+        Why::Other => "The reason is one of another version of Rollcall; the next trusted response replaces it.",
+    }
+}
+
+fn says(says: &Says) -> String {
+    let mut line = format!("{} {}.", says.record, role(says.role));
+    if let (Some(why), Some(since)) = (says.why, says.since) {
+        line.push_str(&format!(" {} It has said so since {since:.0}.", sentence(why)));
+    }
+    let days = [("first day", says.start), ("last day", says.last_day)];
+    let days: Vec<_> = days.into_iter().filter_map(|(what, day)| Some(format!("{what} {}", day?))).collect();
+    if !days.is_empty() {
+        line.push_str(&format!("\n{}", days.join(", ")));
+        if let Some(notice) = says.notice {
+            let again = if notice.confirmed { ", and again about a day later or more" } else { "" };
+            line.push_str(&format!("; announced at {:.0}{again}", notice.at));
+        }
+    }
+    if let Some(out) = says.out {
+        line.push_str(&format!("\nout of scope: {}", out.words()));
+    }
+    if let Some(since) = says.missing_since {
+        line.push_str(&format!(
+            "\nTrusted responses no longer name it since {since:.0}. That ends nothing: what was last said stands."
+        ));
+    }
+    if let Some(word) = &says.word {
+        let read = word.read.map(|read| format!(", read at {read:.0}")).unwrap_or_default();
+        line.push_str(&format!("\nby response {}{read}", digest(&word.response)));
+    }
+    line
+}
+
+const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Keeps(State::Leave) => "keeps them on leave",
+        Role::Keeps(State::Suspended) => "keeps them suspended, and not ended",
+        Role::Keeps(_) => "keeps them active",
+        Role::Begins => "begins later",
+        Role::Ended => "has ended",
+        Role::CannotTell => "cannot be told, which holds",
+        Role::NeverNamed => "was never named by a trusted response, which holds",
+        Role::NotRead => "is of a connection that the policy does not read, which holds",
+    }
+}
+
+fn digest(text: &str) -> String {
+    text.chars().take(DIGITS).collect()
+}
+
+fn source(source: &Source) -> String {
+    let mut line = match source.freshness {
+        Freshness::Gone => format!("{}: there is no such HRConnection; announced last days go on.", source.name),
+        Freshness::NeverTrusted => format!("{}: no response of it has been trusted yet.", source.name),
+        Freshness::Fresh(at) => format!("{}: its trusted response of {at:.0} is fresh.", source.name),
+        Freshness::Stale(at) => {
+            format!("{}: its trusted response of {at:.0} is older than trust.staleAfter allows.", source.name)
+        }
+    };
+    if let Some((reason, response)) = &source.held {
+        let reason = reason.map_or("a reason of another version", |reason| reason.as_str());
+        line.push_str(&match response {
+            Some(_) => format!("\nIts newest response is held ({reason}): what the one before said stands."),
+            None => {
+                format!("\nIts newest attempt brought no whole response ({reason}): what the one before said stands.")
+            }
+        });
+    }
+    line
+}
+
+fn manages(policy: &Manages) -> String {
+    match policy {
+        Manages::Nobody => "No policy manages them yet.".to_owned(),
+        Manages::Gone(name) => {
+            format!(
+                "The policy {name} that managed them is gone: nothing more happens to them until one reads their records."
+            )
+        }
+        Manages::Policy { name, mode, settled, remove_after: _, trouble } => {
+            let mode = match mode {
+                Mode::Observe => "Observe: it plans and reports, and ends nobody's access",
+                Mode::Enforce => "Enforce",
+            };
+            let settled = match settled {
+                true => "",
+                false => {
+                    " Its baseline is not settled: nobody becomes a leaver, and nothing is released, before it is."
+                }
+            };
+            let trouble = trouble.as_ref().map(|why| format!(" It is not ready: {why}")).unwrap_or_default();
+            format!("Policy {name} ({mode}) manages them.{settled}{trouble}")
+        }
+    }
+}
+
+fn owned(owned: &Owned) -> String {
+    match owned {
+        Owned::NotAllowed => {
+            "What they own in the cluster is not known: you may not list ServiceAccounts and bindings of all namespaces.".to_owned()
+        }
+        Owned::Things(things) if things.is_empty() => {
+            "Nothing in the cluster names them: no owner annotation, and no binding.".to_owned()
+        }
+        Owned::Things(things) => {
+            let more = things.len().saturating_sub(MAX_LISTED);
+            let rest = (more > 0).then(|| format!("and {more} more"));
+            section("What names them in the cluster", things.iter().take(MAX_LISTED).map(thing).chain(rest))
+        }
+    }
+}
+
+fn thing(thing: &Thing) -> String {
+    let whose = match thing.whose {
+        Whose::Theirs => "",
+        Whose::WorksHere => ": in use by another HR record of the same human",
+        Whose::Ambiguous => ": may also be somebody else's, who works here",
+    };
+    format!("{}{whose}", thing.what)
+}
+
+/// What happened to their access, and what of it waits.
+fn access(answer: &Answer) -> Vec<String> {
+    let mut parts: Vec<String> = answer.access.iter().map(|shown| shown.message.clone()).collect();
+    let (present, earlier): (Vec<_>, Vec<_>) = answer.told.iter().partition(|told| told.present);
+    if !present.is_empty() {
+        parts.push(section("Revocations", present.into_iter().map(told)));
+    }
+    if !earlier.is_empty() {
+        let names = earlier.iter().map(|told| format!("{} ({})", told.name, told.phase.as_str()));
+        parts.push(section("Revocations of an earlier termination", names));
+    }
+    parts
+}
+
+fn told(told: &Told) -> String {
+    let late = if told.late { ", found after the first plan" } else { "" };
+    let objects = match told.objects {
+        1 => "1 object".to_owned(),
+        objects => format!("{objects} objects"),
+    };
+    let how = match (told.phase, &told.gate) {
+        (Phase::Held, Some(gate)) => {
+            let reason = gate.reason.map_or("", |reason| reason.as_str());
+            format!("held by the gate {reason}: {}", gate.message)
+        }
+        (Phase::Held, None) => "held: it is being planned".to_owned(),
+        (Phase::Released, _) => "released: every gate is open, and the revoker carries it out".to_owned(),
+        (Phase::Revoked, _) => {
+            told.verified.map_or("done".to_owned(), |at| format!("done, and seen to be refused at {at:.0}"))
+        }
+        (Phase::Failed, _) => "failed: not every target is proved refused".to_owned(),
+        (Phase::Cancelled, _) => "cancelled: the reason for it is gone".to_owned(),
+    };
+    let mut line = format!("{} ({}{late}, {objects}): {how}", told.name, told.operation.as_str());
+    for thing in told.remaining.iter().take(MAX_LISTED) {
+        line.push_str(&format!("\nremains: {} ({}): {}", thing.what, thing.why, thing.advice));
+    }
+    if told.returned > 0 {
+        line.push_str(&format!("\n{} of what it ended came back", told.returned));
+    }
+    line
+}
+
+fn coming(next: &Next, policy: &Manages) -> String {
+    let at = next.at();
+    match next {
+        Next::Turn(turn) => coming_turn(turn, policy),
+        Next::Due(name, Operation::Cut, _) => format!("{at:.0}: {name} may revoke, once its gates are open"),
+        Next::Due(name, Operation::Remove, _) => {
+            format!("{at:.0}: {name} may delete what was recreated, once its gates are open (removeAfter)")
+        }
+        Next::Opens(name, _) => format!("{at:.0}: the gate of {name} opens"),
+        Next::HoldEnds(_) => format!("{at:.0}: the hold ends"),
+        Next::Expires(what, _) => format!("{at:.0}: {what} ends by itself"),
+        Next::Read(name, _) => format!("{at:.0}: {name} is read again"),
+    }
+}
+
+/// `2026-03-31T22:00:00Z, 2026-04-01 00:00 in Europe/Madrid: …`.
+fn coming_turn(turn: &Turn, policy: &Manages) -> String {
+    let mut what: Vec<String> = turn.records.iter().map(record_turn).collect();
+    what.extend(turn.person.map(|(state, _)| match state {
+        State::Terminated => format!("they have left: {}", revoked(policy)),
+        State::Active => "they work here".to_owned(),
+        State::PreHire => "they start later: nothing is revoked".to_owned(),
+        State::Leave | State::Suspended | State::OutOfScope | State::Unknown => {
+            format!("they are {}: nothing is revoked", state.as_str())
+        }
+    }));
+    if turn.person.is_none() {
+        what.push("nothing changes for the person".to_owned());
+    }
+    format!("{:.0}{}: {}", turn.at, there(turn.at, &turn.zone), what.join("; "))
+}
+
+/// What a policy does to the access of a leaver.
+fn revoked(policy: &Manages) -> String {
+    match policy {
+        Manages::Policy { mode: Mode::Enforce, remove_after, .. } => format!(
+            "their access is revoked at once if every gate is open, and what was recreated is deleted {remove_after} later"
+        ),
+        Manages::Policy { mode: Mode::Observe, .. } => "the policy observes, and access stands".to_owned(),
+        Manages::Nobody | Manages::Gone(_) => "no policy acts, and access stands".to_owned(),
+    }
+}
+
+fn record_turn(turn: &RecordTurn) -> String {
+    let day = turn.last_day.map(|day| format!(" (last day {day})")).unwrap_or_default();
+    match turn.state {
+        State::Terminated => format!("{} has ended{day}", turn.record),
+        State::Active => format!("{} has begun{day}", turn.record),
+        other => format!("{} is {}", turn.record, other.as_str()),
+    }
+}
+
+/// The instant by the clock on the wall there; nothing where the zone is not known.
+fn there(at: Timestamp, zone: &str) -> String {
+    let local = at.in_tz(zone).map(|local| local.strftime("%Y-%m-%d %H:%M").to_string());
+    local.map(|local| format!(", {local} in {zone}")).unwrap_or_default()
+}
+
+/// A command, or what to do where there is none.
+fn command(command: &Command, namespace: &str) -> String {
+    match command {
+        Command::Approve(name) => format!("kubectl rollcall approve {name}"),
+        Command::ApproveBatch(batch) => {
+            format!("kubectl rollcall approve --batch {batch}, or reject --batch {batch} --reason …")
+        }
+        Command::Unreject(name) => {
+            format!("kubectl rollcall reject --undo {name}, if they are to be revoked after all")
+        }
+        Command::Retry(name) => {
+            format!("kubectl rollcall retry {name}, after correcting what its verdicts and steps name")
+        }
+        Command::LiftStop => "kubectl rollcall stop --lift".to_owned(),
+        Command::LiftHold(person) => format!("kubectl -n {namespace} edit person {person}, to end spec.hold sooner"),
+        Command::Connection(name) => format!("kubectl -n {namespace} describe hrconnection {name}"),
+        Command::Accept(name, response) => {
+            format!("kubectl rollcall accept {name} --response {response}, if that response is right")
+        }
+        Command::Policy(name) => format!("kubectl -n {namespace} describe syncpolicy {name}"),
+        Command::CorrectInHr(record) => format!("correct {record} in the HR system"),
+        Command::MapStatuses(connection) => {
+            format!("map the words of status.unmappedStatuses of hrconnection {connection}")
+        }
+        Command::Merge(record) => {
+            format!("kubectl rollcall merge {record} CONNECTION/ID, with their record of the new connection")
+        }
+        Command::Split(record) => {
+            format!("add the connection of {record} to the policy, or wait for it, or kubectl rollcall split {record}")
+        }
+        Command::Revocation(name) => {
+            format!("end by hand what remains, as kubectl -n {namespace} get revocation {name} -o yaml names it")
+        }
+        Command::Erase(person) => {
+            format!("kubectl rollcall erase {person}, once nothing about them is needed any more")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_and_state_has_a_sentence_of_its_own() {
+        let mut sentences: Vec<_> = Why::ALL.iter().map(|why| sentence(*why)).collect();
+        assert!(sentences.iter().all(|text| text.ends_with('.')), "{sentences:?}");
+        sentences.sort_unstable();
+        sentences.dedup();
+        assert_eq!(sentences.len(), Why::ALL.len());
+    }
+}
