@@ -7,7 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use domain::field::{self, Text, Texts};
+use domain::employee::EmploymentType;
+use domain::field::{self, Texts};
 
 /// Spec of a Person: identity by `rollcall sync`, `hold` by an admin.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -43,6 +44,9 @@ pub struct PersonSpec {
     /// Rollcall leaves this person's access alone until the given instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// Fields that the policy imports `Once`, which stay as you edit them, and fields that you enter by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// A record of an HR system.
@@ -90,9 +94,13 @@ pub struct PersonStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub aliases: Vec<String>,
-    /// Name, address and position, as last reported.
+    /// Name, address and the fields that follow HR (`Continuous`), as last reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
+    /// Fields that were imported into `spec.profile`. None of them is imported again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 48), inner(length(max = 70)))]
+    pub imported: Vec<String>,
     /// State of the current Revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
@@ -213,7 +221,7 @@ pub enum State {
     Unknown,
 }
 
-/// Name, address and position, as last reported.
+/// What is kept of a person for showing; which fields, the policy says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
@@ -225,9 +233,12 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 320))]
     pub work_email: Option<String>,
-    /// The plain texts that are kept.
+    /// Kind of employment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub employment_type: Option<EmploymentType>,
+    /// Plain texts.
     #[serde(flatten)]
-    #[schemars(schema_with = "kept")]
+    #[schemars(schema_with = "texts")]
     pub texts: Texts,
     /// Name of the manager's Person, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,8 +246,8 @@ pub struct Profile {
     pub manager: Option<String>,
 }
 
-fn kept(_: &mut SchemaGenerator) -> Schema {
-    field::schema(Text::all_kept(), None, 256)
+fn texts(_: &mut SchemaGenerator) -> Schema {
+    field::schema(None, 256)
 }
 
 /// State of the current Revocation of a person.

@@ -4,6 +4,7 @@ use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::{Person, convert, policy};
 use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{Facts, State, Why};
+use domain::profile::{Imported, Profile, ProfileField};
 use domain::roster::{self, EmploymentState, KnownPerson, Left, Notice, RecordKey, RosterEntry, Run, Scoped};
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
 use kube::ResourceExt;
@@ -14,7 +15,7 @@ pub fn known(person: &Person) -> KnownPerson {
     KnownPerson {
         name: person.name_any(),
         records: person.spec.records.iter().map(key).collect(),
-        entry: person.status.as_ref().and_then(entry),
+        entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_ref())),
         access: convert::access(person),
     }
 }
@@ -36,7 +37,7 @@ pub fn termination_id(person_name: &str, employment: &person::EmploymentState) -
     left.then(|| roster::termination_id(person_name, employment.seen.unwrap_or(employment.since)))
 }
 
-fn entry(status: &PersonStatus) -> Option<RosterEntry> {
+fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<RosterEntry> {
     let together = status.employment.as_ref()?;
     let employments: Vec<_> = status.employments.iter().map(|employment| of_record(employment, together)).collect();
     Some(RosterEntry {
@@ -45,6 +46,10 @@ fn entry(status: &PersonStatus) -> Option<RosterEntry> {
         employment: employment_state(together),
         aliases: status.aliases.clone(),
         profile: status.profile.clone().map(profile).unwrap_or_default(),
+        once: Imported {
+            fields: status.imported.iter().filter_map(|name| ProfileField::named(name)).collect(),
+            profile: once.cloned().map(profile).unwrap_or_default(),
+        },
     })
 }
 
@@ -95,21 +100,27 @@ fn out(employment: &person::EmploymentState) -> Option<Out> {
     reason.or((employment.state == person::State::OutOfScope).then_some(Out::Other))
 }
 
-fn profile(profile: person::Profile) -> roster::Profile {
-    let person::Profile { display_name, work_email, texts, manager } = profile;
-    roster::Profile { display_name, work_email, texts, manager }
+fn profile(profile: person::Profile) -> Profile {
+    let person::Profile { display_name, work_email, employment_type, texts, manager } = profile;
+    Profile { display_name, work_email, employment_type, texts, manager }
 }
 
-/// Puts what the roster decided into a status; access, salt and conditions stay as they are.
-pub fn show(status: &mut PersonStatus, entry: RosterEntry) {
-    let RosterEntry { policy, employments, employment, aliases, profile } = entry;
-    let roster::Profile { display_name, work_email, texts, manager } = profile;
+fn profile_shown(profile: Profile) -> person::Profile {
+    let Profile { display_name, work_email, employment_type, texts, manager } = profile;
+    person::Profile { display_name, work_email, employment_type, texts, manager }
+}
+
+/// Puts what the roster decided into a status, and gives what the spec keeps; access, salt and conditions stay as they are.
+pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<person::Profile> {
+    let RosterEntry { policy, employments, employment, aliases, profile, once } = entry;
     let several = employments.len() > 1;
     status.policy = Some(policy);
     status.employments = employments.into_iter().map(|employment| record_state_shown(employment, several)).collect();
     status.employment = Some(employment_state_shown(employment));
     status.aliases = aliases;
-    status.profile = Some(person::Profile { display_name, work_email, texts, manager });
+    status.profile = Some(profile_shown(profile));
+    status.imported = once.fields.iter().map(ToString::to_string).collect();
+    (once.profile != Profile::default()).then(|| profile_shown(once.profile))
 }
 
 fn record_state_shown(employment: roster::Employment, several: bool) -> Employment {
@@ -258,9 +269,10 @@ mod tests {
             employments: vec![one],
             employment,
             aliases: vec!["email:7@example.com".into()],
-            profile: roster::Profile {
-                texts: Texts::default().with(Text::Title, "Clerk"),
-                ..roster::Profile::default()
+            profile: Profile { texts: Texts::default().with(Text::Title, "Clerk"), ..Profile::default() },
+            once: Imported {
+                fields: [ProfileField::Text(Text::Phone), ProfileField::DisplayName].into(),
+                profile: Profile { texts: Texts::default().with(Text::Phone, "1"), ..Profile::default() },
             },
         }
     }
@@ -277,9 +289,9 @@ mod tests {
             (State::Unknown, None),
         ] {
             let expected = entry_of(state, left);
-            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
+            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None, profile: None });
             let mut status = PersonStatus::default();
-            show(&mut status, expected.clone());
+            person.spec.profile = show(&mut status, expected.clone());
             person.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
             assert!(known(&person).entry == Some(expected), "{state:?}");
         }
@@ -359,7 +371,7 @@ mod tests {
             ("works here again", State::Active, None, "Revoked", now, Access::Stands),
         ];
         for (what, state, left, phase, seen, expected) in cases {
-            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None });
+            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None, profile: None });
             let mut status = PersonStatus::default();
             show(&mut status, entry_of(state, left));
             status.access = Some(person::Access {
@@ -385,7 +397,7 @@ mod tests {
         let own: Vec<_> = status.employments.iter().map(|one| one.by_itself.as_ref().map(|own| own.state)).collect();
         assert_eq!(own, [Some(person::State::Active), Some(person::State::Terminated)]);
         let records = vec![record_of("7"), Record { connection: "contractors".into(), id: "c7".into() }];
-        let mut person = Person::new("p-1", person::PersonSpec { records, hold: None });
+        let mut person = Person::new("p-1", person::PersonSpec { records, hold: None, profile: None });
         person.status = Some(status);
         assert!(known(&person).entry == Some(expected));
     }

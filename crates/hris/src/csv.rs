@@ -23,6 +23,8 @@ use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Typ
 use super::row::{Row, Slot, trim};
 use domain::capabilities::{Claim, Declared};
 use domain::employee::{Employee, EmploymentType, Failure, Read, ReportedStatus, Status, Text};
+use domain::field::CustomName;
+use domain::needs::Needs;
 use domain::quote::quoted;
 
 /// Largest file.
@@ -37,6 +39,10 @@ pub struct CsvFormat {
     pub columns: BTreeMap<Slot, String>,
     /// Headers of the columns that make a full name together; empty where one column has it.
     pub name_parts: Vec<String>,
+    /// Headers of the columns of fields of the customer's own.
+    pub custom: BTreeMap<CustomName, String>,
+    /// What is read of it; everything where nothing is said.
+    pub needs: Option<Needs>,
     /// Words that stand for nothing, compared without case. A name is never one of them.
     pub none: BTreeSet<String>,
     /// What each status word means. Empty: `active`, `leave`, `suspended` and `terminated` mean themselves.
@@ -64,6 +70,8 @@ impl Default for CsvFormat {
         Self {
             columns: BTreeMap::new(),
             name_parts: Vec::new(),
+            custom: BTreeMap::new(),
+            needs: None,
             none: BTreeSet::new(),
             statuses: BTreeMap::new(),
             types: BTreeMap::new(),
@@ -152,10 +160,11 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     if header.len() > MAX_COLUMNS {
         return Err(Failure::WrongFormat(format!("the header has more than {MAX_COLUMNS} columns")));
     }
-    let columns = place(&header, &format.columns, &format.name_parts)?;
+    let placed = place(&header, format)?;
+    let (columns, custom) = (placed.read, placed.custom);
     let none: BTreeSet<String> = format.none.iter().map(|word| trim(word).to_lowercase()).collect();
     let form = Form {
-        offered: columns.iter().map(|(slot, _)| *slot).collect(),
+        offered: placed.offered,
         required: BTreeSet::new(), // the header has shown that the columns are there
         statuses: format.meanings().map_err(wrong)?,
         rules: Vec::new(),
@@ -165,9 +174,10 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
         types: format.kinds().map_err(wrong)?,
         urgent: format.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
         declared: format.declared(),
+        custom: custom.iter().enumerate().map(|(at, (name, _))| (name.clone(), Slot::COUNT + at)).collect(),
     };
     let mut mapper = Mapper::new(form, as_of);
-    let mut row = Row::default();
+    let mut row = Row::with(custom.len());
     while let Some(Line { number, cells, open }) = lines.line()? {
         if cells.len() != header.len() {
             let (has, wants) = (cells.len(), header.len());
@@ -187,6 +197,9 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
                 row.set(*slot, cell);
             }
         }
+        for (at, (_, column)) in custom.iter().enumerate() {
+            row.put(Slot::COUNT + at, cells.get(*column));
+        }
         let last = columns.iter().find(|(_, column)| open && column + 1 == header.len());
         match last.filter(|(slot, _)| may_be_cut(*slot, &row, &mapper)) {
             Some((slot, _)) => mapper.set_aside(number, format!("{} {CUT}", slot.name())),
@@ -199,7 +212,7 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     if people.clone().any(|one| works(&one)) && people.all(|one| one.work_email.is_empty()) {
         return Err(Failure::WrongColumns(vec!["email (empty for everybody)".to_owned()]));
     }
-    read.remarks.extend(decoded.remark.into_iter().chain(unread(&header, &columns)));
+    read.remarks.extend(decoded.remark.into_iter().chain(unread(&header, &columns, &custom)));
     Ok(read)
 }
 

@@ -60,6 +60,7 @@ vocabulary!(
         Baseline => "Baseline",
         LocationsMatched => "LocationsMatched",
         UserNamesMatched => "UserNamesMatched",
+        FieldsSettled => "FieldsSettled",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
         Returned => "Returned",
@@ -132,6 +133,7 @@ vocabulary!(
         DefaultZoneUsed => "DefaultZoneUsed",
         SomeUnknown => "SomeUnknown",
         NobodyMatched => "NobodyMatched",
+        ValuesWillBeLost => "ValuesWillBeLost",
         NotChecked => "NotChecked",
 
         Refused => "Refused",
@@ -170,6 +172,7 @@ vocabulary!(
         Conflict => "Conflict",
         InScope => "InScope",
         ScopeChanged => "ScopeChanged",
+        FieldsChanged => "FieldsChanged",
         Planned => "Planned",
         Revoked => "Revoked",
         Failed => "Failed",

@@ -198,6 +198,8 @@ const SYNC_POLICY: &[Row] = rows! {
         "so many more look like the user names of the policy and are nobody known: people out of scope, or of another company" => "see `status.coverage.strangers`";
     UserNamesMatched=False [NobodyMatched]
         "bindings name users, and none of them is a person: the bindings of leavers would not be found" => "compare a user name in a binding with `spec.identity.usernames`";
+    FieldsSettled=False [ValuesWillBeLost]
+        "a changed mode of `spec.fields` will remove or overwrite so many values, at the time the message names" => "if that is not meant, change `spec.fields` back before then";
     RevokerReady=True [Succeeded]
         "an empty Job of the revoker, made as its Jobs are made now, ended well" => "nothing";
     RevokerReady=False [RevokerCannotStart]
@@ -292,6 +294,11 @@ pub const EVENTS: &[EventRow] = &[
         &[Reason::ScopeChanged],
         "SyncPolicy, by sync",
         "a changed policy put people out of scope, or into it: one for them all",
+    ),
+    event(
+        &[Reason::FieldsChanged],
+        "SyncPolicy, by sync",
+        "a changed mode of `spec.fields` removed or overwrote so many values",
     ),
     event(
         &[Reason::Planned, Reason::Held, Reason::Released, Reason::Revoked, Reason::Cancelled],

@@ -16,7 +16,7 @@ pub struct SyncPolicyStatus {
     /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `FieldsSettled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -41,6 +41,25 @@ pub struct SyncPolicyStatus {
     /// How many ServiceAccounts and users have a known owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
+    /// Which modes of `spec.fields` are in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Fields>,
+}
+
+/// Which modes of fields are in force, and which will be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fields {
+    /// Modes in force, as far as they differ from the defaults: `phone=Continuous,title=Once`.
+    #[schemars(length(max = 4096))]
+    pub in_force: String,
+    /// Modes that the spec asks for and that remove or overwrite values, until they are in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub next: Option<String>,
+    /// When those take effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
 }
 
 /// What was taken over of one connection.

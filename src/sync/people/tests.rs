@@ -5,7 +5,7 @@ use crate::kube::scenario::{Call, Scenario, on};
 
 fn person(name: &str, uid: &str, version: &str, generation: i64) -> Person {
     let record = Record { connection: "hq".into(), id: name.into() };
-    let mut person = Person::new(name, PersonSpec { records: vec![record], hold: None });
+    let mut person = Person::new(name, PersonSpec { records: vec![record], hold: None, profile: None });
     person.metadata.uid = Some(uid.into());
     person.metadata.resource_version = Some(version.into());
     person.metadata.generation = Some(generation);

@@ -6,6 +6,7 @@ use crate::api::{SyncPolicy, policy};
 use crate::kube::outcome::Fault;
 use crate::sync::convert;
 use crate::sync::usernames::Usernames;
+use domain::profile::Modes;
 use domain::scope::Scope;
 use domain::timezone::Zones;
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub zones: Zones,
     /// Its user names.
     pub usernames: Usernames,
+    /// What becomes of the fields of people.
+    pub fields: Modes,
 }
 
 impl Settings {
@@ -37,7 +40,8 @@ impl Settings {
         let scope = convert::scope(&spec.scope);
         let scope = scope.map_err(|refused| Fault::Stalled(format!("spec.scope.expression: {refused}")))?;
         let usernames = Usernames::compile(&spec.identity.usernames)?;
-        Ok(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames })
+        let fields = Modes::new(&spec.fields).map_err(|refused| Fault::Stalled(format!("spec.{refused}")))?;
+        Ok(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames, fields })
     }
 
     /// What stands in for a spec that cannot be followed, while no answer is taken over: last days that were announced,
@@ -51,8 +55,16 @@ impl Settings {
         let zones = zones.or_else(|_| Zones::new("UTC", &BTreeMap::new())).ok()?;
         let scope = convert::scope(&spec.scope).or_else(|_| convert::scope(&policy::Scope::default())).ok()?;
         let usernames = Usernames::compile(&[]).ok()?;
-        Some(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames })
+        let fields = Modes::new(&spec.fields).ok().unwrap_or_else(|| fields_in_force(policy));
+        Some(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames, fields })
     }
+}
+
+/// The modes that the policy's last pass followed.
+#[must_use]
+pub fn fields_in_force(policy: &SyncPolicy) -> Modes {
+    let fields = policy.status.as_ref().and_then(|status| status.fields.as_ref());
+    fields.map(|fields| Modes::from_written(&fields.in_force)).unwrap_or_default()
 }
 
 /// The connections of a policy, if no older policy is over any of them.
@@ -117,6 +129,7 @@ mod tests {
         let zones = with("timeZones", serde_json::json!({"default": "Europe/Atlantis"}));
         let loops = with("scope", serde_json::json!({"expression": "[1].all(x, true)"}));
         let names = with("identity", serde_json::json!({"usernames": ["'oidc:' + person.workEmail", "person."]}));
+        let fields = with("fields", serde_json::json!({"startDate": "Never"}));
         let cases = [
             ("plain", &everyone, vec![], None),
             ("a younger one", &everyone, vec![younger], None),
@@ -143,6 +156,14 @@ mod tests {
                 &loops,
                 vec![],
                 Some("spec.scope.expression: all, exists, exists_one, filter and map are not allowed here"),
+            ),
+            (
+                "a field that decides",
+                &fields,
+                vec![],
+                Some(
+                    "spec.fields.startDate: state, dates, ids and the work address decide whose access ends and when: they are always Continuous",
+                ),
             ),
             (
                 "an expression",

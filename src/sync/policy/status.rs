@@ -51,6 +51,7 @@ pub fn conclude(
         people: tally.states,
         scope: tally.scope.or(before.scope.clone()),
         coverage: coverage.or(before.coverage.clone()),
+        fields: Some(tally.fields.shown),
         ..before
     };
     (status, report)
@@ -103,6 +104,8 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
         Ok(0) => condition::locations_matched(),
         people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
     }));
+    let announced = tally.fields.announced();
+    updates.extend(announced.map(|(losses, at)| condition::values_will_be_lost(&losses, at)));
     updates
 }
 

@@ -1,4 +1,5 @@
 mod changes;
+mod fields;
 mod leaving;
 mod names;
 mod records;
@@ -13,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::employee::{Manager, ReportedStatus, Status, Text};
+use crate::employee::{Manager, ReportedStatus, Status, Text, Texts};
 use crate::scope::{Kind, Lists};
 
 fn at(text: &str) -> Timestamp {
@@ -71,6 +72,7 @@ struct ClusterInventory {
     baseline: Baseline,
     policy: &'static str,
     scope: Rc<Scope>,
+    fields: Rc<Modes>,
     /// What marks and bindings of the cluster name; none where that is not known.
     owned: Option<BTreeSet<&'static str>>,
     /// Whether every record is another policy's.
@@ -84,13 +86,14 @@ struct ClusterInventory {
 impl ClusterInventory {
     /// Nobody is known, and the baseline is settled.
     fn settled() -> Self {
-        let (known, runs, scope) = (BTreeMap::new(), Vec::new(), Rc::default());
+        let (known, runs, scope, fields) = (BTreeMap::new(), Vec::new(), Rc::default(), Rc::default());
         Self {
             known,
             runs,
             baseline: Baseline::Settled,
             policy: "everyone",
             scope,
+            fields,
             owned: None,
             elsewhere: false,
             stale: false,
@@ -130,6 +133,7 @@ impl ClusterInventory {
                 let address = Some(&employee.work_email).filter(|address| !address.is_empty());
                 address.map(|address| format!("oidc:{address}")).into_iter().collect()
             },
+            fields: &self.fields,
             scope: &self.scope,
             owns: self.owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
             runs: &self.runs,

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::CsvFormat;
 use crate::row::{Slot, trim};
 use domain::employee::Failure;
+use domain::field::CustomName;
 
 /// Most columns.
 pub(super) const MAX_COLUMNS: usize = 512;
@@ -40,14 +42,50 @@ fn bare(header: &str) -> String {
 const FIRST_NAMES: [&str; 3] = ["firstname", "givenname", "forename"];
 const LAST_NAMES: [&str; 3] = ["lastname", "surname", "familyname"];
 
+/// Which columns are read, and for what.
+pub(super) struct Placed {
+    /// Slots with their columns; several serve a full name that stands in parts.
+    pub(super) read: Vec<(Slot, usize)>,
+    /// Fields of the customer's own, with their columns.
+    pub(super) custom: Vec<(CustomName, usize)>,
+    /// All that the file has a column for.
+    pub(super) offered: BTreeSet<Slot>,
+}
+
+/// Which columns are read. A column that a connection names must be there, whether or not anybody needs it: one that is
+/// missing is the sign of another file.
+///
+/// # Errors
+/// `WrongColumns`, with what is missing, or there more than once.
+pub(super) fn place(header: &[String], format: &CsvFormat) -> Result<Placed, Failure> {
+    let needed = |slot: Slot| format.needs.as_ref().is_none_or(|needs| needs.slot(slot));
+    let columns = slots(header, &format.columns, &format.name_parts, needed)?;
+    let (mut custom, mut missing) = (Vec::new(), Vec::new());
+    for (name, column) in &format.custom {
+        match at(header, |other| *other == fold(column)).first() {
+            Some(at) if format.needs.as_ref().is_none_or(|needs| needs.custom(name)) => custom.push((name.clone(), *at)),
+            Some(_) => {}
+            None => missing.push(column.clone()),
+        }
+    }
+    if let Some(last) = missing.last_mut() {
+        last.push_str(&there(header, true));
+        return Err(Failure::WrongColumns(missing));
+    }
+    let offered = columns.iter().map(|(slot, _)| *slot).collect();
+    let read = columns.into_iter().filter(|(slot, _)| needed(*slot)).collect();
+    Ok(Placed { read, custom, offered })
+}
+
 /// Which column serves which slot; several serve a full name that stands in parts.
 ///
 /// What is missing is said by the names we look for, and the headers that are there only where one of them is known: a
 /// file without a header row must not have its first person quoted.
-pub(super) fn place(
+fn slots(
     header: &[String],
     named: &BTreeMap<Slot, String>,
     name_parts: &[String],
+    needed: impl Fn(Slot) -> bool,
 ) -> Result<Vec<(Slot, usize)>, Failure> {
     let wanted: BTreeSet<String> = named.values().chain(name_parts).map(|name| fold(name)).collect();
     let mut columns = Vec::new();
@@ -75,6 +113,7 @@ pub(super) fn place(
             [] if named.contains_key(&slot) || slot == Slot::Email => missing.push(name.to_owned()),
             [] => {}
             [first] => columns.push((slot, *first)),
+            [first, ..] if !needed(slot) => columns.push((slot, *first)),
             [first, ..] => {
                 columns.push((slot, *first));
                 let names: Vec<_> =
@@ -130,8 +169,9 @@ fn own(header: &[String], slot: Slot, wanted: &BTreeSet<String>) -> Vec<usize> {
 }
 
 /// The headers of which nothing is read, in words.
-pub(super) fn unread(header: &[String], columns: &[(Slot, usize)]) -> Option<String> {
-    let read = |column: usize| columns.iter().any(|(_, other)| *other == column);
+pub(super) fn unread(header: &[String], columns: &[(Slot, usize)], custom: &[(CustomName, usize)]) -> Option<String> {
+    let others = || custom.iter().map(|(_, column)| column);
+    let read = |column: usize| columns.iter().map(|(_, other)| other).chain(others()).any(|other| *other == column);
     let unread: Vec<String> =
         header.iter().enumerate().filter(|(column, _)| !read(*column)).map(|(_, name)| shown(name)).collect();
     let more = unread.len().saturating_sub(MAX_SHOWN);

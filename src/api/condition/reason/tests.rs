@@ -18,7 +18,7 @@ fn each_word_is_spelled_as_manifests_and_alerts_name_it() {
 
 const TYPES: &str = "\
     Ready Reconciling Stalled Reachable Trusted Recognised StableIds TellsLeavers Baseline LocationsMatched \
-    UserNamesMatched RevokerReady Revoked Returned";
+    UserNamesMatched FieldsSettled RevokerReady Revoked Returned";
 
 const REASONS: &str = "\
     Succeeded Retrying Stalled Progressing InvalidSpec Suspended DefinitionMissing CaBundleMissing SecretMissing \
@@ -27,11 +27,12 @@ const REASONS: &str = "\
     DuplicateIds Incomplete TooManyBadRecords UnmappedStatuses FieldMissing SentinelMissing MemoryLost Shrunk \
     ShrunkSlowly OtherPeople IdsReassigned AddressesMoved OtherAddresses OtherStartDates LeaversChanged ManyLeft \
     OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen BaselineAwaited ConnectionMissing \
-    TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched NotChecked \
+    TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched \
+    ValuesWillBeLost NotChecked \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \
     Cancelled NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope OverLimit Terminated TerminationWithdrawn \
-    Rehired Conflict InScope ScopeChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed \
+    Rehired Conflict InScope ScopeChanged FieldsChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed \
     Expired";
 
 fn stops() -> Vec<Stop> {

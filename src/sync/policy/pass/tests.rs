@@ -69,7 +69,7 @@ impl Cluster {
         self.0.runs.clone_from(&decision.runs);
         self.0.runs.iter_mut().for_each(|run| run.written = true);
         for write in decision.others.iter().chain(&decision.leavers).chain(&decision.rest) {
-            let spec = crate::api::person::PersonSpec { records: write.records.clone(), hold: None };
+            let spec = crate::api::person::PersonSpec { records: write.records.clone(), hold: None, profile: None };
             let mut person = write.current.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
             person.metadata.uid = Some(format!("uid-{}", write.records[0].id));
             person.status = Some(write.status.clone());

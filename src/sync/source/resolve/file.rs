@@ -172,6 +172,8 @@ fn format(csv: &api::Csv) -> Result<CsvFormat, Fault> {
     Ok(CsvFormat {
         columns: named.filter_map(|(slot, header)| Some((slot, header?.to_owned()))).collect(),
         name_parts: name_parts(&csv.columns).to_vec(),
+        custom: csv.columns.texts.customs().map(|(name, header)| (name.clone(), header.to_owned())).collect(),
+        needs: None,
         none: csv.none.iter().cloned().collect(),
         statuses: csv.statuses.iter().map(|(word, meaning)| (word.clone(), status(*meaning))).collect(),
         types: csv.types.clone(),
