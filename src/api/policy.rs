@@ -59,7 +59,7 @@ pub struct SyncPolicySpec {
     #[schemars(extend("maxProperties" = 40, "additionalProperties" = {"type": "string", "enum": ["Once", "Continuous", "Never"]}))]
     #[x_kube(
         validation = Rule::new(nothing_decides()).message("state, dates, ids and the work address decide whose access ends and when: they can be neither Once nor Never"),
-        validation = Rule::new(fields_exist()).message(no_field())
+        validation = Rule::new(fields_exist()).message(no_field().as_str())
     )]
     pub fields: BTreeMap<String, FieldMode>,
     /// Under which user names people sign in to the cluster.

@@ -31,10 +31,11 @@ use self::token_store::FileKeeper;
 use self::view::{Trust, View};
 use super::Failure;
 use super::terminal::say;
+use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use crate::sync::connection::Settings;
-use crate::sync::source;
+use crate::sync::source::{self, Objects};
 use domain::employee::{Failure as NoAnswer, Read};
 use domain::trust;
 use hris::{self, Progress, RefreshTokenStore, Source};
@@ -140,6 +141,16 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         Trust::Believable => Ok(()),
         Trust::Held(findings) => Err(ended(HELD, format!("the response would be held: {}", findings.join(" ")))),
     }
+}
+
+/// What manifests say, without anything that is needed to connect.
+///
+/// # Errors
+/// What cannot be read, with file and line; what is missing, or there twice.
+pub fn manifests(paths: &[PathBuf]) -> Result<(HRConnection, Vec<SyncPolicy>, Objects), Failure> {
+    let manifests = Manifests::of(paths)?;
+    let objects = manifests.objects();
+    Ok((manifests.connection, manifests.policy.into_iter().collect(), objects))
 }
 
 fn ended(code: u8, message: String) -> Failure {

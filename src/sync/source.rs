@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 pub use self::definition::named_definition;
 pub use self::fingerprint::fingerprint;
 pub use self::network::network;
-pub use self::resolve::{Objects, named, resolve};
+pub use self::resolve::{Objects, csv_format, named, resolve};
 pub use self::token_store::{Rotations, SecretKeeper};
 use super::Context;
 use crate::api::HRConnection;

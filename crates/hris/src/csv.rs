@@ -18,6 +18,7 @@ pub use self::dialect::{Escape, Quote};
 use self::headers::{MAX_COLUMNS, fold, names, place, unread};
 pub use self::text::Encoding;
 use super::dates::{self, DateForm};
+use super::engine::{Purpose, Reading};
 use super::kind;
 use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
 use super::row::{Row, Slot, trim};
@@ -96,6 +97,21 @@ impl CsvFormat {
         self.meanings()?;
         self.kinds()?;
         dates::check(&self.date_format)
+    }
+
+    /// What is read of a file, by its headers. A column that the connection does not name is found by its own name, or an
+    /// alias of it.
+    #[must_use]
+    pub fn readings(&self, file: &str) -> BTreeSet<Reading> {
+        let one = |path: &str, purpose| Reading { request: file.to_owned(), path: path.to_owned(), purpose };
+        let needed = |slot: &Slot| self.needs.as_ref().is_none_or(|needs| needs.slot(*slot));
+        let found = |slot: &Slot| headers::looked_for(*slot, &self.columns) && !(*slot == Slot::FullName && !self.name_parts.is_empty());
+        let slots = Slot::ALL.iter().copied().filter(needed).filter(found);
+        let slots = slots.map(|slot| one(self.columns.get(&slot).map_or(slot.name(), String::as_str), Purpose::Field(slot)));
+        let parts = self.name_parts.iter().map(|header| one(header, Purpose::Field(Slot::FullName)));
+        let custom = self.custom.iter().filter(|(name, _)| self.needs.as_ref().is_none_or(|needs| needs.custom(name)));
+        let custom = custom.map(|(name, header)| one(header, Purpose::Custom(name.clone())));
+        slots.chain(parts).chain(custom).collect()
     }
 
     fn separator(&self) -> Result<Option<u8>, String> {

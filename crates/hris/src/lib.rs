@@ -83,6 +83,7 @@ use tokio::time::{Instant, timeout_at};
 pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::{CsvFormat, Encoding, Escape, Quote};
 pub use self::definition::{Definition, Parameter, Refused};
+pub use self::engine::{Purpose, Reading};
 pub use self::file::{
     Complete, Coverage, FetchCache, Fetched, FileFrom, FileSource, HttpFile, Login, OpenPgp, SftpFile,
 };

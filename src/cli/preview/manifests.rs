@@ -4,7 +4,7 @@ mod credentials;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -61,8 +61,24 @@ impl Manifests {
     /// # Errors
     /// What cannot be read, with file and line; what is missing, or there twice.
     pub fn read(options: &Options) -> Result<Self, Failure> {
+        let mut manifests = Self::of(&options.files)?;
+        if let Some(path) = &options.file {
+            manifests.put_file(path)?;
+        }
+        if let Some(path) = &options.definition {
+            manifests.put_definition(path)?;
+        }
+        manifests.put_credentials(options.credentials_file.as_deref(), options.rotate)?;
+        Ok(manifests)
+    }
+
+    /// Reads every document of every file, and nothing else.
+    ///
+    /// # Errors
+    /// As for [`Manifests::read`].
+    pub fn of(paths: &[PathBuf]) -> Result<Self, Failure> {
         let mut found = Found::default();
-        for path in files(&options.files)? {
+        for path in files(paths)? {
             let text = text_of(&path)?;
             for (line, document) in documents(&text) {
                 found.take(&path, line, &document)?;
@@ -71,15 +87,8 @@ impl Manifests {
         let Found { connections, policies, secrets, config_maps } = found;
         let connection = one("HRConnection", connections)?
             .ok_or_else(|| ended(MANIFESTS, "the manifests contain no HRConnection".to_owned()))?;
-        let mut manifests = Self { connection, policy: one("SyncPolicy", policies)?, secrets, config_maps };
+        let manifests = Self { connection, policy: one("SyncPolicy", policies)?, secrets, config_maps };
         manifests.belong()?;
-        if let Some(path) = &options.file {
-            manifests.put_file(path)?;
-        }
-        if let Some(path) = &options.definition {
-            manifests.put_definition(path)?;
-        }
-        manifests.put_credentials(options.credentials_file.as_deref(), options.rotate)?;
         Ok(manifests)
     }
 

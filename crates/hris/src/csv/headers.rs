@@ -96,10 +96,8 @@ fn slots(
             None => missing.push(name.clone()),
         }
     }
-    // A column is found under its own name; that of a manager's id only where it is named.
-    let own_names = Slot::ALL.iter().copied().filter(|slot| *slot != Slot::ManagerId);
-    let others = named.keys().copied().filter(|slot| *slot == Slot::ManagerId);
-    for slot in own_names.chain(others).filter(|slot| name_parts.is_empty() || *slot != Slot::FullName) {
+    let all = Slot::ALL.iter().copied().filter(|slot| looked_for(*slot, named));
+    for slot in all.filter(|slot| name_parts.is_empty() || *slot != Slot::FullName) {
         let found = match named.get(&slot) {
             Some(name) => at(header, |other| *other == fold(name)),
             None => own(header, slot, &wanted),
@@ -135,6 +133,11 @@ fn slots(
     if wrong.is_empty() { Ok(columns) } else { Err(Failure::WrongColumns(wrong)) }
 }
 
+/// Whether a column is looked for: under its own name, and that of a manager's id only where it is named.
+pub(super) fn looked_for(slot: Slot, named: &BTreeMap<Slot, String>) -> bool {
+    slot != Slot::ManagerId || named.contains_key(&slot)
+}
+
 /// The one column of first names and the one of last names.
 fn halves(header: &[String], wanted: &BTreeSet<String>) -> Option<[usize; 2]> {
     let half =
@@ -165,7 +168,14 @@ fn at(header: &[String], wanted: impl Fn(&String) -> bool) -> Vec<usize> {
 /// that is named for another slot is that one's.
 fn own(header: &[String], slot: Slot, wanted: &BTreeSet<String>) -> Vec<usize> {
     let alias = |name: &str| ALIASES.iter().any(|(of, alias)| *of == slot && name == *alias);
-    at(header, |name| !wanted.contains(name) && (bare(name) == bare(slot.name()) || alias(&bare(name))))
+    let named = |name: &String| !wanted.contains(name) && bare(name) == bare(slot.name());
+    let other = |name: &str| Slot::ALL.iter().any(|other| *other != slot && bare(other.name()) == name);
+    let there = header.iter().any(|name| named(name));
+    // What is the name of another slot is that one's, where this one has a column of its own name.
+    at(header, |name| {
+        let short = bare(name);
+        named(name) || (!wanted.contains(name) && alias(&short) && !(there && other(&short)))
+    })
 }
 
 /// The headers of which nothing is read, in words.

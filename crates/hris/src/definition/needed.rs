@@ -56,10 +56,6 @@ impl Definition {
 
     /// Every request there is but that of signing in.
     fn requests_mut(&mut self) -> impl Iterator<Item = &mut Request> {
-        let of_list = |list: &mut List| {
-            let started = list.export.as_mut().map(|export| &mut export.start);
-            [Some(&mut list.request), started].into_iter().flatten()
-        };
         let joined = self.joins.values_mut().map(|join| &mut join.list);
         let named = self.lookups.values_mut().map(|lookup| &mut lookup.list);
         let lists = self.people.iter_mut().chain(joined).chain(named).flat_map(of_list);
@@ -74,6 +70,11 @@ impl Request {
         without(&mut other, &BTreeSet::from([word.to_owned()]));
         other != *self
     }
+}
+
+fn of_list(list: &mut List) -> impl Iterator<Item = &mut Request> {
+    let started = list.export.as_mut().map(|export| &mut export.start);
+    std::iter::once(&mut list.request).chain(started)
 }
 
 /// Takes words out of the lists of a request: lists with commas in its query and body, and lists of texts in its body.
