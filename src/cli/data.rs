@@ -79,7 +79,7 @@ const WHILE_READ: &str = "it was read";
 const MEMORY: &str = "memory only";
 
 /// Said under the table: what is kept of people apart from their Persons.
-const APART: &str = "Besides, keyed hashes of ids, addresses and first days are kept in the read history of the connection \
+const APART: &str = "What follows from statuses and dates (Active, Leave, …) stands on the Person. Besides, keyed hashes of ids, addresses and first days are kept in the read history of the connection \
 (Secret rollcall-memory-…), and status words without a meaning are counted on the connection.";
 
 /// Prints what a connection reads.
@@ -96,10 +96,10 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         Output::Json => say(&serde_json::to_string_pretty(&rows).unwrap_or_default()),
         Output::Table => {
             let line = |row: &Row| {
-                let until = format!("until {}", row.until);
-                [row.from.clone(), row.path.clone(), row.field.clone(), row.kept.join(", "), until, row.why.join("; ")]
+                let Row { from, path, field, kept, until, why } = row;
+                [from.clone(), path.clone(), field.clone(), kept.join(", "), (*until).to_owned(), why.join("; ")]
             };
-            say(&table(["FROM", "PATH", "FIELD", "KEPT IN", "KEPT", "WHY"], rows.iter().map(line)));
+            say(&table(["FROM", "PATH", "FIELD", "KEPT IN", "UNTIL", "WHY"], rows.iter().map(line)));
             say(&format!("\n{APART}"));
         }
     }

@@ -1,6 +1,7 @@
 //! Every connector of the catalogue, read over real HTTP from a fake of its system.
 
 mod catalogue;
+mod readings;
 mod company;
 
 use std::time::Duration;

@@ -47,7 +47,7 @@ pub fn in_force(wanted: &Modes, before: Option<&Fields>, ours: &[&Arc<Person>], 
     if before.is_some_and(|before| before.in_force == written && before.next.is_none()) {
         return settled(wanted.clone(), Vec::new());
     }
-    let losses = losses(wanted, ours);
+    let losses = losses(wanted, ours.iter().map(|person| &***person));
     let announced = before.filter(|before| before.next.as_ref() == Some(&written)).and_then(|before| before.next_at);
     if losses.is_empty() || announced.is_some_and(|at| at <= now) {
         return settled(wanted.clone(), losses);
@@ -59,8 +59,8 @@ pub fn in_force(wanted: &Modes, before: Option<&Fields>, ours: &[&Arc<Person>], 
 }
 
 /// What these modes take away of what is kept of these people.
-pub fn losses(wanted: &Modes, ours: &[&Arc<Person>]) -> Vec<Loss> {
-    let kept: Vec<_> = ours.iter().filter_map(|person| convert::known(person).entry).collect();
+pub fn losses<'a>(wanted: &Modes, ours: impl Iterator<Item = &'a Person>) -> Vec<Loss> {
+    let kept: Vec<_> = ours.filter_map(|person| convert::known(person).entry).collect();
     wanted.losses(kept.iter().map(|entry| (&entry.profile, &entry.once)))
 }
 
