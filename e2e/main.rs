@@ -28,6 +28,7 @@ mod crash;
 mod decisions;
 mod decoys;
 mod examples;
+mod fields;
 mod gates;
 mod handed_over;
 mod idle;

@@ -181,6 +181,7 @@ async fn a_hold_is_a_humans() {
     let hold = json!({"reason": "under notice", "until": "2030-01-01T00:00:00Z", "by": "ada"});
     let held = |name: &str| json!({"metadata": {"name": name}, "spec": {"records": [{"connection": "hq", "id": "8"}], "hold": hold}});
     make(&rollcall, PEOPLE, held("p-8")).await;
+    let other = json!([{"connection": "hq", "id": "9"}]);
     each(
         &rollcall,
         &rollcall.namespace,
@@ -188,6 +189,23 @@ async fn a_hold_is_a_humans() {
             ("sync", "makes a held Person", PEOPLE, Create(held("p-9")), "policy"),
             ("sync", "sets a hold", PEOPLE, Change("p-7", json!({"spec": {"hold": hold}})), "policy"),
             ("sync", "lifts a hold", PEOPLE, Change("p-8", json!({"spec": {"hold": null}})), "policy"),
+            (
+                "sync",
+                "imports a title",
+                PEOPLE,
+                Change("p-7", json!({"spec": {"profile": {"title": "Clerk"}}})),
+                "none",
+            ),
+            ("sync", "changes records", PEOPLE, Change("p-7", json!({"spec": {"records": other}})), "policy"),
+            ("sync", "labels a Person", PEOPLE, Change("p-7", json!({"metadata": {"labels": {"a": "b"}}})), "policy"),
+            (
+                "sync",
+                "holds a Person back",
+                PEOPLE,
+                Change("p-7", json!({"metadata": {"finalizers": ["a/b"]}})),
+                "policy",
+            ),
+            ("control", "imports a title", PEOPLE, Change("p-7", json!({"spec": {"profile": {"title": "x"}}})), "rbac"),
             ("sync", "writes a held Person's status", PEOPLE, Status("p-8", json!({"policy": "x"})), "none"),
             ("sync", "deletes a Person", PEOPLE, Delete("p-7"), "rbac"),
             ("control", "lifts a hold", PEOPLE, Change("p-8", json!({"spec": {"hold": null}})), "rbac"),

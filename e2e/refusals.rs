@@ -166,6 +166,28 @@ async fn a_duration_or_a_percentage_in_other_words_is_answered_by_what_to_write(
         let (layer, said) = refusal(text, policies.create(&rehearse, &policy(kept(text))).await);
         assert!(layer == "schema" && said.contains("write days, 30d at least, such as 400d"), "{text}: {said}");
     }
+    let fields = |fields: Value| json!({ "fields": fields });
+    for fits in
+        [json!({}), json!({"title": "Once", "phone": "Never", "custom.badge": "Continuous", "startDate": "Continuous"})]
+    {
+        policies
+            .create(&rehearse, &policy(fields(fits.clone())))
+            .await
+            .unwrap_or_else(|error| panic!("{fits}: {error}"));
+    }
+    let decides = "decide whose access ends and when: they can be neither Once nor Never";
+    for (wrong, says) in [
+        (json!({"state": "Never"}), decides),
+        (json!({"startDate": "Once"}), decides),
+        (json!({"endDate": "Never"}), decides),
+        (json!({"employeeId": "Once"}), decides),
+        (json!({"workEmail": "Never"}), decides),
+        (json!({"title": "Once", "endDate": "Once"}), decides),
+        (json!({"birthDate": "Once"}), "a name is no field"),
+    ] {
+        let (layer, said) = refusal("spec.fields", policies.create(&rehearse, &policy(fields(wrong.clone()))).await);
+        assert!(layer == "schema" && said.contains("spec.fields") && said.contains(says), "{wrong}: {said}");
+    }
     for (over, field) in [
         (after("3 days"), "spec.lifecycle.termination.removeAfter"),
         (after(""), "spec.lifecycle.termination.removeAfter"),

@@ -1,5 +1,6 @@
 //! Invented people, and the files an HR system would give of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// One row of the file.
@@ -12,6 +13,8 @@ struct Row {
     hired: String,
     last_day: String,
     department: String,
+    /// What stands in further columns, by their headers.
+    more: BTreeMap<&'static str, String>,
 }
 
 /// A CSV file, written by chained words: `people.person("7").active().last_day("2026-03-01")`.
@@ -110,12 +113,21 @@ impl People {
         self.last(|row| row.email = address.to_owned())
     }
 
+    /// Puts something into a further column.
+    pub fn column(self, header: &'static str, text: &str) -> Self {
+        self.last(|row| drop(row.more.insert(header, text.to_owned())))
+    }
+
     /// The file, with a header of the names Rollcall looks for by itself.
     pub fn csv(&self) -> String {
-        let mut text = "employeeId,fullName,email,status,hireDate,terminationDate,department\n".to_owned();
+        let more: BTreeSet<&str> = self.rows.iter().flat_map(|row| row.more.keys().copied()).collect();
+        let headers: String = more.iter().map(|header| format!(",{header}")).collect();
+        let mut text = format!("employeeId,fullName,email,status,hireDate,terminationDate,department{headers}\n");
         for row in &self.rows {
-            let Row { id, name, email, status, hired, last_day, department } = row;
-            writeln!(text, "{id},{name},{email},{status},{hired},{last_day},{department}").unwrap();
+            let Row { id, name, email, status, hired, last_day, department, more: own } = row;
+            let cells: String =
+                more.iter().map(|header| format!(",{}", own.get(header).map_or("", |cell| cell))).collect();
+            writeln!(text, "{id},{name},{email},{status},{hired},{last_day},{department}{cells}").unwrap();
         }
         text
     }

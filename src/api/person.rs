@@ -7,7 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use domain::field::{self, Text, Texts};
+use domain::employee::EmploymentType;
+use domain::field::{self, Texts};
 
 /// Spec of a Person: identity by `rollcall sync`, `hold` by an admin.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -55,6 +56,9 @@ pub struct PersonSpec {
     /// `declare` on people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Declared>,
+    /// Fields that the policy imports `Once`, which stay as you edit them, and fields that you enter by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// A human's word that a person leaves.
@@ -77,8 +81,22 @@ pub struct Declared {
 impl PersonSpec {
     /// Of somebody of whom no human said anything yet.
     #[must_use]
-    pub const fn of(records: Vec<Record>) -> Self {
-        Self { records, apart: Vec::new(), hold: None, declared: None }
+    pub const fn of(records: Vec<Record>, profile: Option<Profile>) -> Self {
+        Self { records, apart: Vec::new(), hold: None, declared: None, profile }
+    }
+}
+
+impl Person {
+    /// What is kept for showing: what follows HR, and what was imported or entered by hand.
+    pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        let follows = self.status.as_ref().and_then(|status| status.profile.as_ref());
+        follows.into_iter().chain(&self.spec.profile)
+    }
+
+    /// The full name, wherever it is kept.
+    #[must_use]
+    pub fn display_name(&self) -> Option<&str> {
+        self.profiles().find_map(|profile| profile.display_name.as_deref())
     }
 }
 
@@ -127,9 +145,13 @@ pub struct PersonStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub aliases: Vec<String>,
-    /// Name, address and position, as last reported.
+    /// Name, address and the fields that follow HR (`Continuous`), as last reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
+    /// Fields that were imported into `spec.profile`. None of them is imported again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 48), inner(length(max = 70)))]
+    pub imported: Vec<String>,
     /// State of the current Revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
@@ -256,7 +278,7 @@ pub enum State {
     Unknown,
 }
 
-/// Name, address and position, as last reported.
+/// What is kept of a person for showing; which fields, the policy says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
@@ -268,9 +290,12 @@ pub struct Profile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 320))]
     pub work_email: Option<String>,
-    /// The plain texts that are kept.
+    /// Kind of employment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub employment_type: Option<EmploymentType>,
+    /// Plain texts.
     #[serde(flatten)]
-    #[schemars(schema_with = "kept")]
+    #[schemars(schema_with = "texts")]
     pub texts: Texts,
     /// Name of the manager's Person, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -278,8 +303,8 @@ pub struct Profile {
     pub manager: Option<String>,
 }
 
-fn kept(_: &mut SchemaGenerator) -> Schema {
-    field::schema(Text::all_kept(), None, 256)
+fn texts(_: &mut SchemaGenerator) -> Schema {
+    field::schema(None, 256)
 }
 
 /// State of the current Revocation of a person.

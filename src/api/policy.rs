@@ -8,10 +8,11 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::status::{Baseline, Coverage, Doubt, Run, Scoped, SyncPolicyStatus, TakenOver};
+pub use self::status::{Baseline, Coverage, Doubt, Fields, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
 use super::quantity;
 use domain::employee::EmploymentType;
+use domain::profile::{DECIDING, FieldMode, ProfileField};
 
 /// Spec of a SyncPolicy: written by an admin or a GitOps pipeline, never by Rollcall.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -55,6 +56,18 @@ pub struct SyncPolicySpec {
     /// Which of the connection's people are managed; without it, all of them. Being out of scope ends nobody's access.
     #[serde(default)]
     pub scope: Scope,
+    /// What is kept of people for showing: `Once`, `Continuous` or `Never` for each field, such as
+    /// `{title: Once, phone: Never, custom.badge: Continuous}`. Without an entry, `displayName`, `department`, `manager` and
+    /// `legalEntity` are `Continuous`, everything else is `Never`. State, dates, ids and the work address are always
+    /// `Continuous`. A mode that removes or overwrites values takes effect an hour after the condition `FieldsSettled`
+    /// announced it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 40, "additionalProperties" = {"type": "string", "enum": ["Once", "Continuous", "Never"]}))]
+    #[x_kube(
+        validation = Rule::new(nothing_decides()).message("state, dates, ids and the work address decide whose access ends and when: they can be neither Once nor Never"),
+        validation = Rule::new(fields_exist()).message(no_field().as_str())
+    )]
+    pub fields: BTreeMap<String, FieldMode>,
     /// Under which user names people sign in to the cluster.
     #[serde(default)]
     pub identity: Identity,
@@ -401,6 +414,24 @@ impl SyncPolicy {
                 && condition.observed_generation == self.metadata.generation
         })
     }
+}
+
+/// CEL: nothing that decides is switched off.
+fn nothing_decides() -> String {
+    let names = DECIDING.map(|name| format!("'{name}'")).join(", ");
+    format!("self.all(name, !(name in [{names}]) || self[name] == 'Continuous')")
+}
+
+/// CEL: every name is that of a field.
+fn fields_exist() -> String {
+    let names = ProfileField::all().map(|field| field.to_string()).chain(DECIDING.map(str::to_owned));
+    let names: Vec<_> = names.map(|name| format!("'{name}'")).collect();
+    format!("self.all(name, name in [{}] || (name.startsWith('custom.') && size(name) <= 70))", names.join(", "))
+}
+
+fn no_field() -> String {
+    let names: Vec<_> = ProfileField::all().map(|field| field.to_string()).collect();
+    format!("a name is no field; these are: {}, and custom.<name>", names.join(", "))
 }
 
 fn four_hundred_days() -> String {

@@ -8,6 +8,7 @@ mod cluster;
 pub mod connectors;
 pub mod consents;
 pub mod crds;
+pub mod data;
 pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
@@ -122,6 +123,8 @@ pub enum Human {
     Accept(accept::Options),
     /// Stop all revocations, or lift the stop
     Stop(stop::Options),
+    /// Show which personal data a connection reads, from where, where each value is kept, for how long and why
+    Data(Box<data::Options>),
     /// Show what the revoker may do in each namespace, and whether it can run
     Consents(consents::Options),
     /// Verify, export or prune the evidence
@@ -252,6 +255,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::LeaveNow(options)) => leave_now::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
+        Command::Human(Human::Data(options)) => data::run(&options).await,
         Command::Human(Human::Consents(options)) => consents::run(&options).await,
         Command::Human(Human::Evidence(command)) => evidence::run(&command).await,
     }
@@ -331,6 +335,8 @@ mod tests {
             "rollcall people --from 2026-03-01",
             "rollcall people --leavers --from yesterday",
             "rollcall people --state Gone",
+            "rollcall data",
+            "rollcall data hq -f hq.yaml",
         ] {
             assert!(read(line).is_err(), "{line}");
         }

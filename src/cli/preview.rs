@@ -31,10 +31,12 @@ use self::token_store::FileKeeper;
 use self::view::{Trust, View};
 use super::Failure;
 use super::terminal::say;
+use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use crate::sync::connection::Settings;
-use crate::sync::source;
+use crate::sync::policy;
+use crate::sync::source::{self, Objects};
 use domain::employee::{Failure as NoAnswer, Read};
 use domain::trust;
 use hris::{self, Progress, RefreshTokenStore, Source};
@@ -57,8 +59,9 @@ const DRAWN: Duration = Duration::from_millis(100);
 environment: the key apiKey is ROLLCALL_CREDENTIAL_API_KEY.\n\nExit codes: 0 the response would be trusted, 1 any other \
 error, 2 wrong arguments or manifests, 3 the response would be held, 4 no response.")]
 pub struct Options {
-    /// Manifests: an HRConnection, optionally a SyncPolicy, and the Secrets and ConfigMaps they name. A directory means its
-    /// .yaml, .yml and .json files, - means stdin
+    /// Manifests: an HRConnection, optionally a SyncPolicy, and the Secrets and ConfigMaps they name; also the Persons of a
+    /// cluster, to count what changed fields of the policy would remove. A directory means its .yaml, .yml and .json files,
+    /// - means stdin
     #[arg(short = 'f', long = "filename", required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The keys of the connection's Secret: a YAML or JSON file of keys and values
@@ -142,6 +145,16 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
+/// What manifests say, without anything that is needed to connect.
+///
+/// # Errors
+/// What cannot be read, with file and line; what is missing, or there twice.
+pub fn manifests(paths: &[PathBuf]) -> Result<(HRConnection, Vec<SyncPolicy>, Objects), Failure> {
+    let manifests = Manifests::of(paths)?;
+    let objects = manifests.objects();
+    Ok((manifests.connection, manifests.policy.into_iter().collect(), objects))
+}
+
 fn ended(code: u8, message: String) -> Failure {
     Failure::Ended { code, message }
 }
@@ -166,6 +179,7 @@ async fn ask(
         }
         api.token_store = token_store;
     }
+    found.keep_to(&policy::needs(&manifests.connection, manifests.policy.as_slice()));
     hris::check(&found).map_err(Fault::Stalled)?;
     let today = calls::now().to_zoned(TimeZone::UTC).date();
     let bar = bar();

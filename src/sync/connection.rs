@@ -8,6 +8,7 @@ mod known_people;
 mod poll;
 mod unused;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::kube::named::Api;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use kube::api::ListParams;
 use kube::runtime::controller::Action;
 
 pub use self::credentials::Refused;
@@ -23,13 +25,15 @@ pub use self::file_memory::FetchCaches;
 use self::file_memory::FileMemory;
 pub use self::poll::Settings;
 use self::poll::{Outcome, ResponseSummary, TrustedRead};
-use super::{Context, MANAGER, memory, source};
-use crate::api::HRConnection;
+use super::{Context, MANAGER, convert, memory, policy, source};
 use crate::api::condition::{Condition, ConditionType};
 use crate::api::connection::HRConnectionStatus;
+use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::calls;
 use crate::kube::outcome::{self, Fault, Report};
 use domain::employee::Failure;
+use domain::needs::Needs;
+use domain::profile::{FieldMode, Modes};
 use domain::schedule::{self, Due};
 use domain::trust::{self, Believed, Finding};
 use hris::{self, Fetched};
@@ -70,6 +74,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
         Due::At(_) if ctx.refused.any(connection) && corrected(connection, ctx).await? => {}
         Due::At(at) if ctx.refused.any(connection) => return Ok(Attempted::Early(at.min(now + credentials::LOOK))),
         Due::At(_) if unused::is_there(connection, ctx).await? => {}
+        Due::At(_) if ctx.snapshots.take_asked(&name) => {}
         Due::At(at) => return Ok(Attempted::Early(at)),
         Due::Suspended(end) => {
             let (status, updates) = poll::suspended(connection, end);
@@ -80,14 +85,19 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     if poll::current_status(connection).last_trusted.is_none() {
         ctx.snapshots.forget(&name); // of an earlier connection of this name
     }
+    ctx.snapshots.take_asked(&name);
     let used = credentials::versions(ctx, connection).await?; // before they are read: one changed meanwhile is seen
-    let from = source::open(ctx, connection).await?;
+    let needs = Arc::new(needs(connection, ctx).await?);
+    let from = source::open(ctx, connection, &needs).await?;
     let mut known = ctx.files.take(connection, &from.fingerprint);
     let requested = settings.times(connection).requested;
-    if file_memory::afresh(connection, requested, ctx.snapshots.of(connection).as_deref()) {
+    let answer = ctx.snapshots.answer(connection);
+    let enough = answer.as_ref().is_none_or(|answer| answer.needs.cover(&needs));
+    let last = answer.as_ref().map(|answer| &*answer.snapshot);
+    if !enough || file_memory::afresh(connection, requested, last) {
         known.cache.forget();
     }
-    let poll = Poll { ctx, connection, settings: &settings, from: &from, now };
+    let poll = Poll { ctx, connection, settings: &settings, from: &from, needs, now };
     let (seen, outcome) = poll.attempt(&mut known).await?;
     ctx.files.put(connection, known);
     let refused = matches!(&outcome, Outcome::Failed(Finding::NoAnswer(Failure::Unauthorised(_))));
@@ -105,12 +115,32 @@ async fn corrected(connection: &HRConnection, ctx: &Context) -> Result<bool, Fau
     Ok(ctx.refused.corrected(connection, &credentials::versions(ctx, connection).await?))
 }
 
+/// What the source is read for: what the policies over the connection need, and what Persons still show that was kept
+/// before the policy said which fields it keeps.
+async fn needs(connection: &HRConnection, ctx: &Context) -> Result<Needs, Fault> {
+    let api: Api<SyncPolicy> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
+    let policies = calls::call("list the policies", api.list(&ListParams::default())).await?.items;
+    let mut needs = policy::needs(connection, &policies);
+    let unsaid = |policy: &&SyncPolicy| policy.status.as_ref().is_none_or(|status| status.fields.is_none());
+    let name = connection.name_any();
+    for policy in policies.iter().filter(|policy| policy::over(policy, &name)).filter(unsaid) {
+        ctx.people.ready().await;
+        let policy = policy.name_any();
+        let people = ctx.people.all();
+        let ours = people.iter().filter_map(|person| convert::known(person).entry).filter(|one| one.policy == policy);
+        let shown: BTreeSet<_> = ours.flat_map(|entry| entry.profile.fields().collect::<Vec<_>>()).collect();
+        needs.keep(&policy, &Modes::default().with(shown.into_iter().map(|field| (field, FieldMode::Continuous))));
+    }
+    Ok(needs)
+}
+
 /// One poll: of what, and when.
 struct Poll<'a> {
     ctx: &'a Context,
     connection: &'a HRConnection,
     settings: &'a Settings,
     from: &'a source::Opened,
+    needs: Arc<Needs>,
     now: Timestamp,
 }
 
@@ -172,7 +202,7 @@ impl Poll<'_> {
     async fn believe(&self, kept: memory::StoredMemory, believed: Believed, at: Timestamp) -> Result<Outcome, Fault> {
         let answered = TrustedRead::of(&believed, at);
         memory::save(self.ctx, self.connection, kept, believed.memory).await?;
-        self.ctx.snapshots.put(self.connection, believed.snapshot);
+        self.ctx.snapshots.put(self.connection, believed.snapshot, Arc::clone(&self.needs));
         Ok(Outcome::Trusted(Box::new(answered)))
     }
 }

@@ -5,6 +5,7 @@ use crate::api::quantity::{self, Unreadable};
 use crate::api::{Person, convert, policy};
 use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{ContractEnd, Facts, State, Terms, Why};
+use domain::profile::{Imported, Profile, ProfileField};
 use domain::roster::{
     self, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey, RosterEntry, Run,
     Scoped,
@@ -22,7 +23,7 @@ pub fn known(person: &Person) -> KnownPerson {
         records: person.spec.records.iter().map(key).collect(),
         apart: person.spec.apart.iter().map(key).collect(),
         declared: person.spec.declared.as_ref().map(|said| Declared { last_day: said.last_day, until: said.until }),
-        entry: person.status.as_ref().and_then(entry),
+        entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_ref())),
         access: convert::access(person),
     }
 }
@@ -44,7 +45,7 @@ pub fn termination_id(person_name: &str, employment: &person::EmploymentState) -
     left.then(|| roster::termination_id(person_name, employment.seen.unwrap_or(employment.since)))
 }
 
-fn entry(status: &PersonStatus) -> Option<RosterEntry> {
+fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<RosterEntry> {
     let together = status.employment.as_ref()?;
     let employments: Vec<_> = status.employments.iter().map(|employment| of_record(employment, together)).collect();
     Some(RosterEntry {
@@ -53,6 +54,10 @@ fn entry(status: &PersonStatus) -> Option<RosterEntry> {
         employment: employment_state(together),
         aliases: status.aliases.clone(),
         profile: status.profile.clone().map(profile).unwrap_or_default(),
+        once: Imported {
+            fields: status.imported.iter().filter_map(|name| ProfileField::named(name)).collect(),
+            profile: once.cloned().map(profile).unwrap_or_default(),
+        },
     })
 }
 
@@ -105,15 +110,19 @@ fn out(employment: &person::EmploymentState) -> Option<Out> {
     reason.or((employment.state == person::State::OutOfScope).then_some(Out::Other))
 }
 
-fn profile(profile: person::Profile) -> roster::Profile {
-    let person::Profile { display_name, work_email, texts, manager } = profile;
-    roster::Profile { display_name, work_email, texts, manager }
+fn profile(profile: person::Profile) -> Profile {
+    let person::Profile { display_name, work_email, employment_type, texts, manager } = profile;
+    Profile { display_name, work_email, employment_type, texts, manager }
 }
 
-/// Puts what the roster decided into a status; access, salt and conditions stay as they are.
-pub fn show(status: &mut PersonStatus, entry: RosterEntry) {
-    let RosterEntry { policy, employments, employment, aliases, profile } = entry;
-    let roster::Profile { display_name, work_email, texts, manager } = profile;
+fn profile_shown(profile: Profile) -> person::Profile {
+    let Profile { display_name, work_email, employment_type, texts, manager } = profile;
+    person::Profile { display_name, work_email, employment_type, texts, manager }
+}
+
+/// Puts what the roster decided into a status, and gives what the spec keeps; access, salt and conditions stay as they are.
+pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<person::Profile> {
+    let RosterEntry { policy, employments, employment, aliases, profile, once } = entry;
     let several = employments.len() > 1;
     let differs = |one: &roster::Employment| several || !same_but_how_they_left(&one.state, &employment);
     status.policy = Some(policy);
@@ -124,7 +133,9 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) {
         .collect();
     status.employment = Some(employment_state_shown(employment));
     status.aliases = aliases;
-    status.profile = Some(person::Profile { display_name, work_email, texts, manager });
+    status.profile = Some(profile_shown(profile));
+    status.imported = once.fields.iter().map(ToString::to_string).collect();
+    (once.profile != Profile::default()).then(|| profile_shown(once.profile))
 }
 
 /// Whether what follows for the person is what the one record says: not so where a human declared something, or another
@@ -332,9 +343,10 @@ mod tests {
             employments: vec![one],
             employment,
             aliases: vec!["email:7@example.com".into()],
-            profile: roster::Profile {
-                texts: Texts::default().with(Text::Title, "Clerk"),
-                ..roster::Profile::default()
+            profile: Profile { texts: Texts::default().with(Text::Title, "Clerk"), ..Profile::default() },
+            once: Imported {
+                fields: [ProfileField::Text(Text::Phone), ProfileField::DisplayName].into(),
+                profile: Profile { texts: Texts::default().with(Text::Phone, "1"), ..Profile::default() },
             },
         }
     }
@@ -351,9 +363,9 @@ mod tests {
             (State::Unknown, None),
         ] {
             let expected = entry_of(state, left);
-            let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")]));
+            let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")], None));
             let mut status = PersonStatus::default();
-            show(&mut status, expected.clone());
+            person.spec.profile = show(&mut status, expected.clone());
             person.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
             assert!(known(&person).entry == Some(expected), "{state:?}");
         }
@@ -365,7 +377,7 @@ mod tests {
         (expected.employment.state, expected.employment.why) = (State::Terminated, Why::Declared);
         let at = jiff::Timestamp::UNIX_EPOCH;
         expected.employment.left = Some(Left { run: None, baseline: false, effective: at, seen: at, announced: false });
-        let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")]));
+        let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")], None));
         let mut status = PersonStatus::default();
         show(&mut status, expected.clone());
         person.status = Some(status);
@@ -446,7 +458,7 @@ mod tests {
             ("works here again", State::Active, None, "Revoked", now, Access::Stands),
         ];
         for (what, state, left, phase, seen, expected) in cases {
-            let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")]));
+            let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")], None));
             let mut status = PersonStatus::default();
             show(&mut status, entry_of(state, left));
             status.access = Some(person::Access {
@@ -468,11 +480,11 @@ mod tests {
         let other = RecordKey { connection: "contractors".into(), id: HrId("c7".into()) };
         expected.employments.push(roster::Employment { record: other, ..ended });
         let mut status = PersonStatus::default();
-        show(&mut status, expected.clone());
+        let profile = show(&mut status, expected.clone());
         let own: Vec<_> = status.employments.iter().map(|one| one.by_itself.as_ref().map(|own| own.state)).collect();
         assert_eq!(own, [Some(person::State::Active), Some(person::State::Terminated)]);
         let records = vec![record_of("7"), Record { connection: "contractors".into(), id: "c7".into() }];
-        let mut person = Person::new("p-1", person::PersonSpec::of(records));
+        let mut person = Person::new("p-1", person::PersonSpec::of(records, profile));
         person.status = Some(status);
         assert!(known(&person).entry == Some(expected));
     }

@@ -13,16 +13,17 @@ pub mod source;
 pub mod start;
 pub mod usernames;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::api::HRConnection;
 pub use crate::kube::outcome::Failures;
 use crate::kube::telemetry::Metrics;
+use domain::needs::Needs;
 use domain::trust::Snapshot;
 
 /// Field manager of everything sync writes.
@@ -53,43 +54,90 @@ pub struct Context {
 }
 
 /// The last believed answer of each connection. In memory only: absent after a start until the next poll.
-pub struct Snapshots(watch::Sender<Answers>);
+pub struct Snapshots {
+    answers: watch::Sender<Answers>,
+    /// What policies asked connections for, by connection and policy, with the generation that asked.
+    asked: Mutex<BTreeMap<(String, String), Option<i64>>>,
+    /// Connections that are to be read again.
+    again: Mutex<BTreeSet<String>>,
+    /// Wakes the connections.
+    wake: Arc<Notify>,
+}
 
-/// Answers by the name of their connection, each with the uid of the connection that gave it: one that was deleted and
-/// applied again is another.
-pub type Answers = BTreeMap<String, (String, Arc<Snapshot>)>;
+/// A believed answer.
+#[derive(Clone)]
+pub struct Answer {
+    /// Of the connection that gave it: one that was deleted and applied again is another.
+    uid: String,
+    /// The answer.
+    pub snapshot: Arc<Snapshot>,
+    /// What it was read for.
+    pub needs: Arc<Needs>,
+}
+
+/// Answers by the name of their connection.
+pub type Answers = BTreeMap<String, Answer>;
 
 impl Default for Snapshots {
     fn default() -> Self {
-        Self(watch::Sender::new(BTreeMap::new()))
+        let answers = watch::Sender::new(BTreeMap::new());
+        Self { answers, asked: Mutex::default(), again: Mutex::default(), wake: Arc::default() }
     }
 }
 
 impl Snapshots {
+    /// The last believed answer of exactly this connection, with what it was read for.
+    #[must_use]
+    pub fn answer(&self, connection: &HRConnection) -> Option<Answer> {
+        let answers = self.answers.borrow();
+        let answer = answers.get(&connection.name_any())?;
+        (connection.uid().as_ref() == Some(&answer.uid)).then(|| answer.clone())
+    }
+
     /// The last believed answer of exactly this connection.
     #[must_use]
     pub fn of(&self, connection: &HRConnection) -> Option<Arc<Snapshot>> {
-        let answers = self.0.borrow();
-        let (uid, snapshot) = answers.get(&connection.name_any())?;
-        (connection.uid().as_ref() == Some(uid)).then(|| Arc::clone(snapshot))
+        self.answer(connection).map(|answer| answer.snapshot)
     }
 
     /// Publishes a believed answer and wakes everybody who is subscribed.
-    pub fn put(&self, connection: &HRConnection, snapshot: Snapshot) {
+    pub fn put(&self, connection: &HRConnection, snapshot: Snapshot, needs: Arc<Needs>) {
         let uid = connection.uid().unwrap_or_default();
-        self.0.send_modify(|map| {
-            map.insert(connection.name_any(), (uid, Arc::new(snapshot)));
+        self.answers.send_modify(|map| {
+            map.insert(connection.name_any(), Answer { uid, snapshot: Arc::new(snapshot), needs });
         });
     }
 
     /// Drops the answer of a connection that is no more; wakes only if there was one.
     pub fn forget(&self, connection: &str) {
-        self.0.send_if_modified(|map| map.remove(connection).is_some());
+        self.answers.send_if_modified(|map| map.remove(connection).is_some());
     }
 
     /// Wakes with every answer published.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Answers> {
-        self.0.subscribe()
+        self.answers.subscribe()
+    }
+
+    /// Asks a connection to be read again, for a policy that needs more of it than was read. Once for each generation of
+    /// the policy: a source that is held, or fails, is not asked without end.
+    pub fn ask(&self, connection: &HRConnection, policy: &str, generation: Option<i64>) {
+        let name = connection.name_any();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.insert((name.clone(), policy.to_owned()), generation) != Some(generation) {
+            self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether a connection was asked for, since this was last looked at.
+    pub fn take_asked(&self, connection: &str) -> bool {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).remove(connection)
+    }
+
+    /// Wakes with every connection that is asked for.
+    #[must_use]
+    pub fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
     }
 }

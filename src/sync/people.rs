@@ -9,11 +9,12 @@ use futures::{StreamExt, stream};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::watcher::Event;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::MANAGER;
 use crate::api::Person;
-use crate::api::person::{PersonSpec, PersonStatus, Record};
+use crate::api::person::{PersonSpec, PersonStatus, Profile, Record};
 use crate::kube::calls::{apply_exactly, call};
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
@@ -130,6 +131,8 @@ pub struct Write {
     pub name: String,
     /// The records that a Person is made with, or has with one that was matched to it.
     pub records: Vec<Record>,
+    /// What its spec keeps, imported or entered by hand.
+    pub profile: Option<Profile>,
     /// The whole status it gets.
     pub status: PersonStatus,
 }
@@ -152,7 +155,8 @@ impl Write {
 
 /// Writes Persons, many at once, and waits for them all.
 ///
-/// # Flow          for each: create if it is new, or add the records that were matched; then apply the whole status
+/// # Flow          for each: create if it is new, or add the records that were matched and patch the profile in its spec if those
+///                 differ; then apply the whole status
 /// # Guarantees    a status is applied only over exactly the object the pass looked at: over a later state of it, or a
 ///                 Person deleted and made again, it is refused by uid and resourceVersion
 /// # Assumptions   only changed Persons are passed
@@ -177,14 +181,15 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
         write.status.salt = Some(salt()?);
     }
     let current = match write.current {
-        Some(current) if current.spec.records == write.records => current,
+        Some(current) if current.spec.profile == write.profile && current.spec.records == write.records => current,
         Some(current) => {
-            let linked = link(api, &current, &write.records).await?;
-            people.take(linked.clone());
-            Arc::new(linked)
+            let patched = put_spec(api, &current, &write.records, write.profile.as_ref()).await?;
+            people.take(patched.clone());
+            Arc::new(patched)
         }
         None => {
-            let person = Person::new(&write.name, PersonSpec::of(write.records));
+            let spec = PersonSpec::of(write.records, write.profile);
+            let person = Person::new(&write.name, spec);
             let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
             let made = call("make a Person", api.create(&params, &person)).await?;
             people.take(made.clone());
@@ -195,14 +200,32 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     Ok(())
 }
 
-/// Adds the records that were matched to a Person; refused over a later state of it.
-async fn link(api: &Api<Person>, current: &Person, records: &[Record]) -> Result<Person, Fault> {
+/// Changes nothing of a Person's spec but the records that are added and the fields of its profile that differ, over exactly this
+/// state of it: what a human edits at the same moment is never written over.
+async fn put_spec(
+    api: &Api<Person>,
+    person: &Person,
+    records: &[Record],
+    profile: Option<&Profile>,
+) -> Result<Person, Fault> {
+    let json = |records: &[Record], profile| serde_json::json!({ "records": records, "profile": profile });
     let patch = serde_json::json!({
-        "metadata": {"uid": current.uid(), "resourceVersion": current.resource_version()},
-        "spec": {"records": records},
+        "metadata": {"uid": person.metadata.uid, "resourceVersion": person.metadata.resource_version},
+        "spec": difference(&json(&person.spec.records, person.spec.profile.as_ref()), &json(records, profile)),
     });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-    call("add a record to a Person", api.patch(&current.name_any(), &params, &Patch::Merge(patch))).await
+    call("write records and profile", api.patch(&person.name_any(), &params, &Patch::Merge(patch))).await
+}
+
+/// The merge patch (RFC 7386) that makes one value of another.
+fn difference(from: &Value, to: &Value) -> Value {
+    let (Value::Object(before), Value::Object(after)) = (from, to) else { return to.clone() };
+    let gone = before.keys().filter(|key| !after.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let new = after.iter().filter(|(key, value)| before.get(*key) != Some(*value));
+    let new = new.map(|(key, value)| {
+        (key.clone(), before.get(key).map_or_else(|| value.clone(), |from| difference(from, value)))
+    });
+    gone.chain(new).collect()
 }
 
 /// Sixteen random bytes.

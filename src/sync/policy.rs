@@ -1,6 +1,8 @@
 //! A policy: from the believed answer of its connection, and the passing of days, to Persons.
 
+mod fields;
 mod fingerprint;
+mod needs;
 mod pass;
 mod settings;
 mod status;
@@ -19,7 +21,9 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
+pub use self::fields::{in_words, losses};
 use self::fingerprint::{Digest, Fingerprint};
+pub use self::needs::{of_connection as needs, over};
 use self::pass::{Decision, GateInputs, News};
 pub use self::settings::Settings;
 use self::status::{Covered, conclude, keep_locations};
@@ -34,6 +38,7 @@ use crate::kube::calls::{self, apply_exactly, call};
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
 use crate::kube::revoker;
+use domain::needs::Needs;
 use domain::roster::{Baseline, Role};
 use domain::trust::Snapshot;
 
@@ -112,6 +117,10 @@ async fn step(
     people::write(&people, &watched.people, rest, &watched.shared.metrics).await?;
     publish_news(watched, news, now).await;
     publish_scope_change(policy, seen.baseline(), tally.crossed, watched, now).await;
+    if let Some(lost) = tally.fields.lost() {
+        let (client, on) = (&watched.shared.client, policy.object_ref(&()));
+        calls::publish_event(client, "sync", on, Reason::FieldsChanged, format!("spec.fields: {lost}."), now).await;
+    }
 
     let coverage = cover(watched, owners, forms).await?;
     Ok(conclude(policy, &seen, tally, coverage, now))
@@ -183,7 +192,7 @@ async fn observe(
             watched.shared.snapshots.forget(name);
             trouble = trouble.or_else(|| Some(missing(name)));
         }
-        let snapshot = connection.as_ref().and_then(|connection| watched.shared.snapshots.of(connection));
+        let snapshot = connection.as_ref().and_then(|connection| snapshot(policy, settings, connection, watched));
         let snapshot = snapshot.filter(|_| unfollowed.is_none());
         let source =
             connection.as_ref().map_or(Digest::Stands, |connection| source_of(connection, snapshot.as_deref()));
@@ -192,10 +201,35 @@ async fn observe(
         let settled = taken.and_then(|taken| Some(taken.baseline.as_ref()?.fingerprint.as_str()));
         let baseline = now.baseline(settled, called_settled(&before), snapshot.is_some());
         let fresh = connection.is_some_and(|connection| convert::fresh(&connection, (watched.shared.clock)()));
-        sources.push(Source { name: name.clone(), snapshot, fingerprint: now.written(), baseline, fresh, employs: settings.role(name) == Role::Employment });
+        sources.push(Source {
+            name: name.clone(),
+            snapshot,
+            fingerprint: now.written(),
+            baseline,
+            fresh,
+            employs: settings.role(name) == Role::Employment,
+        });
     }
     let revoker = revoker::read(&watched.shared.client, &watched.shared.namespace).await?;
     Ok(PassInputs { connections: sources, trouble, revoker })
+}
+
+/// The last believed answer of a connection, if it was read for all that this policy decides by. Where it was read for less
+/// than the policy needs, the connection reads again.
+fn snapshot(
+    policy: &SyncPolicy,
+    settings: &Settings,
+    connection: &HRConnection,
+    watched: &Watched,
+) -> Option<Arc<Snapshot>> {
+    let answer = watched.shared.snapshots.answer(connection)?;
+    let mut whole = Needs::default();
+    needs::keep(&mut whole, policy);
+    let asked = needs::asked(&policy.name_any(), settings);
+    if !answer.needs.cover(&asked) || !answer.needs.cover(&whole) {
+        watched.shared.snapshots.ask(connection, &policy.name_any(), policy.metadata.generation);
+    }
+    answer.needs.cover(&asked).then_some(answer.snapshot)
 }
 
 fn missing(connection: &str) -> Fault {
@@ -234,6 +268,7 @@ fn view(
         policy: policy.name_any(),
         policy_uid: policy.uid().unwrap_or_default(),
         runs: current_status(policy).runs,
+        fields: current_status(policy).fields,
         baselines: seen.connections.iter().map(|source| (source.name.clone(), source.baseline)).collect(),
         stale: seen.employers().count() > 1 && !seen.employers().all(|source| source.fresh),
         most_people: MAX_PEOPLE,

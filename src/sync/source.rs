@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 pub use self::definition::named_definition;
 pub use self::fingerprint::fingerprint;
 pub use self::network::network;
-pub use self::resolve::{Objects, named, resolve};
+pub use self::resolve::{Objects, csv_format, named, resolve};
 pub use self::token_store::{Rotations, SecretKeeper};
 use super::Context;
 use crate::api::HRConnection;
@@ -24,6 +24,7 @@ use crate::api::connection::HRConnectionSpec;
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use domain::employee::Failure;
+use domain::needs::Needs;
 
 /// What a connection's people can be read from.
 pub struct Opened {
@@ -35,11 +36,11 @@ pub struct Opened {
     pub source: Result<hris::Source, Failure>,
 }
 
-/// Finds out what a connection's people can be read from.
+/// Finds out what a connection's people can be read from. What nobody needs is left out of what is asked for.
 ///
 /// # Errors
 /// A fault when it could not even be tried: the spec, a Secret, the API server.
-pub async fn open(ctx: &Context, connection: &HRConnection) -> Result<Opened, Fault> {
+pub async fn open(ctx: &Context, connection: &HRConnection, needs: &Needs) -> Result<Opened, Fault> {
     let spec = &connection.spec;
     let objects = fetch(ctx, spec).await?;
     let network = network(spec, &objects)?;
@@ -55,7 +56,8 @@ pub async fn open(ctx: &Context, connection: &HRConnection) -> Result<Opened, Fa
         source.token_store = Some(Arc::new(token_store));
         source.clock = ctx.clock;
     }
-    if let Ok(source) = &source {
+    if let Ok(source) = &mut source {
+        source.keep_to(needs);
         hris::check(source).map_err(Fault::Stalled)?;
     }
     Ok(Opened { fingerprint, network, source })

@@ -98,6 +98,7 @@ pub async fn run(
 async fn connections(shared: Arc<Context>, watch: Arc<Watch>) {
     let api: Api<HRConnection> = Api::namespaced(shared.client.clone(), &shared.namespace);
     Controller::new(api.watched(), watcher::Config::default())
+        .reconcile_all_on(together(shared.snapshots.wake(), TOGETHER))
         .with_config(Config::default().concurrency(POLLS))
         .run(watch.over(connection::reconcile), never, shared)
         .for_each(|_| std::future::ready(()))

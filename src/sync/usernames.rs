@@ -45,6 +45,14 @@ impl Usernames {
         names.filter(|name| (1..=MAX_NAME).contains(&name.trim().chars().count())).collect()
     }
 
+    /// The fields they are made of, each with the expression.
+    pub fn asks(&self) -> impl Iterator<Item = (String, &'static str)> {
+        let numbered = self.expressions.iter().enumerate();
+        numbered.flat_map(|(position, expression)| {
+            expression.names().iter().map(move |name| (format!("spec.identity.usernames[{position}]"), *name))
+        })
+    }
+
     /// What the user names look like, for any person of these connections.
     #[must_use]
     pub fn forms(&self, connections: &[String]) -> Vec<Form> {

@@ -113,7 +113,10 @@ fn fields(declared: &[&str]) -> String {
 }
 
 /// A compiled expression.
-pub struct Expression(Program);
+pub struct Expression {
+    program: Program,
+    names: Vec<&'static str>,
+}
 
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,8 +141,17 @@ impl Expression {
             let parsed = parser.spawn_scoped(scope, || LANGUAGE.compile(text).map_err(|_| Refused::Unreadable));
             parsed.map_err(|_| Refused::NoRoom)?.join().map_err(|_| Refused::Unreadable)?
         })?;
-        allowed(program.expression(), declared, 0)?;
-        Ok(Self(program))
+        let mut names = Vec::new();
+        allowed(program.expression(), declared, 0, &mut names)?;
+        names.sort_unstable();
+        names.dedup();
+        Ok(Self { program, names })
+    }
+
+    /// The fields of `person` that it names.
+    #[must_use]
+    pub fn names(&self) -> &[&'static str] {
+        &self.names
     }
 
     /// What it gives; none where it fails.
@@ -152,7 +164,7 @@ impl Expression {
             .collect();
         let mut context = Context::with_env(Arc::clone(&LANGUAGE));
         context.add_variable_from_value(PERSON, Value::from(person));
-        self.0.execute(&context).ok()
+        self.program.execute(&context).ok()
     }
 
     /// The text it gives of a person, whose fields that say nothing are empty; none where it fails.
@@ -194,12 +206,18 @@ fn brackets(text: &str) -> usize {
     deepest
 }
 
-/// Whether every part of it is on the list.
-fn allowed(part: &IdedExpr, declared: &[&'static str], depth: usize) -> Result<(), Refused> {
+/// Whether every part of it is on the list. Collects the fields that it names.
+fn allowed(
+    part: &IdedExpr,
+    declared: &[&'static str],
+    depth: usize,
+    names: &mut Vec<&'static str>,
+) -> Result<(), Refused> {
     if depth > MAX_CHAIN {
         return Err(Refused::Deep);
     }
-    let inner = |part: &IdedExpr| allowed(part, declared, depth + 1);
+    let known = |name: &str| declared.iter().copied().find(|field| *field == name);
+    let mut inner = |part: &IdedExpr| allowed(part, declared, depth + 1, names);
     let unknown = |named: String| Refused::Name { named, declared: declared.to_vec() };
     match &part.expr {
         Expr::Literal(_) => Ok(()),
@@ -207,7 +225,11 @@ fn allowed(part: &IdedExpr, declared: &[&'static str], depth: usize) -> Result<(
         Expr::Struct(_) | Expr::Unspecified => Err(Refused::Message),
         Expr::Ident(name) => Err(unknown(name.clone())),
         Expr::Select(select) => match &select.operand.expr {
-            Expr::Ident(name) if name == PERSON && declared.contains(&select.field.as_str()) => Ok(()),
+            Expr::Ident(name) if name == PERSON => {
+                let field = known(&select.field).ok_or_else(|| unknown(format!("{name}.{}", select.field)))?;
+                names.push(field);
+                Ok(())
+            }
             Expr::Ident(name) => Err(unknown(format!("{name}.{}", select.field))),
             Expr::Map(_) => inner(&select.operand),
             _ => Err(unknown(select.field.clone())),
@@ -228,6 +250,12 @@ fn allowed(part: &IdedExpr, declared: &[&'static str], depth: usize) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fields_it_names_are_known_wherever_they_stand() {
+        let text = "has(person.id) && ['Sales'].contains(person . department) ? person.id == '' : true";
+        assert_eq!(compile(text).map(|it| it.names().to_vec()), Ok(vec!["department", "id"]));
+    }
 
     const DECLARED: &[&str] = &["id", "department"];
 

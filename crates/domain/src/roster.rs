@@ -24,8 +24,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use super::employee::{Employee, HrId, Texts};
+use super::employee::{Employee, HrId};
 use super::lifecycle::{Facts, State, Terms, Why};
+pub use super::profile::{Imported, Modes, Profile};
 use super::scope::{Out, Scope};
 use super::timezone::{DayEnd, Zones};
 use answer::drafts;
@@ -47,8 +48,10 @@ pub struct RosterEntry {
     pub employment: EmploymentState,
     /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow.
     pub aliases: Vec<String>,
-    /// What is kept for showing.
+    /// What is kept for showing, and follows HR.
     pub profile: Profile,
+    /// What was imported once, and is a human's to edit.
+    pub once: Imported,
 }
 
 /// Where an HR record is.
@@ -147,19 +150,6 @@ pub struct Left {
     pub seen: Timestamp,
     /// Two trusted answers a day apart announced the day: counts against no limit.
     pub announced: bool,
-}
-
-/// What is kept of a person for showing. Never printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// Full name.
-    pub display_name: Option<String>,
-    /// Work address.
-    pub work_email: Option<String>,
-    /// Plain texts, those of them that are kept.
-    pub texts: Texts,
-    /// Name of the manager's Person.
-    pub manager: Option<String>,
 }
 
 /// How far the present termination of a person has come. What an earlier one did says nothing of it.
@@ -289,6 +279,8 @@ pub struct Rules<'a> {
     pub zones: &'a Zones,
     /// The user names an employee of a connection signs in with.
     pub usernames: &'a dyn Fn(&str, &Employee) -> Vec<String>,
+    /// What it keeps of people for showing.
+    pub fields: &'a Modes,
     /// Whom it is about.
     pub scope: &'a Scope,
     /// Whether anything in the cluster is marked with, or bound to, a key such as `id:hq/7`, `email:…` or `user:…`; none

@@ -46,6 +46,20 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What it is called in an expression; none of who they are.
+    const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::LegalEntity => Some("legalEntity"),
+            Self::EmploymentType => Some("employmentType"),
+            Self::Department => Some("department"),
+            Self::Team => Some("team"),
+            Self::Location => Some("location"),
+            Self::Person => None,
+        }
+    }
+}
+
 /// Why somebody is out of scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Out {
@@ -195,6 +209,19 @@ impl Scope {
     #[must_use]
     pub fn filters(&self) -> bool {
         !self.include.0.is_empty() || !self.exclude.0.is_empty() || self.expression.is_some()
+    }
+
+    /// The fields it asks for, each with where in the policy: names as in its expression.
+    pub fn asks(&self) -> impl Iterator<Item = (String, &'static str)> {
+        let listed = |place: &'static str, lists: &Lists| {
+            let kinds: Vec<_> = lists.0.keys().copied().collect();
+            kinds
+                .into_iter()
+                .filter_map(move |kind| Some((format!("spec.scope.{place}.{}", kind.words().1), kind.name()?)))
+        };
+        let names = self.expression.iter().flat_map(|expression| expression.names());
+        let names = names.map(|name| ("spec.scope.expression".to_owned(), *name));
+        listed("include", &self.include).chain(listed("exclude", &self.exclude)).chain(names)
     }
 
     /// Whether somebody is out of scope, and why: the first reason there is.

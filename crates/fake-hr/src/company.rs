@@ -338,7 +338,12 @@ impl Person {
             Text::Team => self.team().to_owned(),
             Text::CostCenter => format!("CC-{}", self.department),
             Text::Phone => self.phone(),
+            Text::FirstName => self.first.to_owned(),
+            Text::LastName => self.last.to_owned(),
+            Text::PersonalEmail => format!("home{}@example.com", self.number),
+            Text::HomeAddress => format!("{} Example Street", self.number),
             Text::EmployeeNumber => format!("N{:05}", self.number),
+            Text::PictureUrl => format!("https://images.example.com/{}.png", self.number),
         }
     }
 

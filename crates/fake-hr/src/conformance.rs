@@ -161,6 +161,13 @@ impl Folder {
         Ok(self.script.people(&Routes::new(&self.definition, &self.parameters)?))
     }
 
+    /// Changes every recorded page, but not what is answered to a sign-in.
+    #[cfg(test)]
+    pub(crate) fn rewrite(&mut self, change: impl FnMut(&mut Json)) {
+        let routes = Routes::new(&self.definition, &self.parameters).unwrap();
+        self.script.rewrite(&routes, change);
+    }
+
     /// The source, found at another place than the real one.
     pub(crate) fn source(&self, here: &str) -> ApiSource {
         reading(moved(&self.definition, here), self.parameters.clone(), |_| SECRET.to_owned())
@@ -271,7 +278,9 @@ pub(crate) fn plainly(employee: &Employee) -> Json {
         ("type", employee.employment_type.map(|kind| json!(kind.as_str()))),
     ];
     let texts = employee.texts.iter().map(|(text, value)| (text.as_str(), Some(json!(value))));
+    let custom = employee.texts.customs().map(|(name, value)| (format!("custom.{}", name.as_str()), json!(value)));
     if let Some(plain) = plain.as_object_mut() {
+        plain.extend(custom);
         plain.extend(more.into_iter().chain(texts).filter_map(|(key, value)| Some((key.to_owned(), value?))));
     }
     plain

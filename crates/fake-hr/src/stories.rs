@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod company;
+mod readings;
 
 use std::time::Duration;
 

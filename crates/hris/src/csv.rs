@@ -18,11 +18,14 @@ pub use self::dialect::{Escape, Quote};
 use self::headers::{MAX_COLUMNS, fold, names, place, unread};
 pub use self::text::Encoding;
 use super::dates::{self, DateForm};
+use super::engine::{Purpose, Reading};
 use super::kind;
 use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
 use super::row::{Row, Slot, trim};
 use domain::capabilities::{Claim, Declared};
 use domain::employee::{Employee, EmploymentType, Failure, Read, ReportedStatus, Status, Text};
+use domain::field::CustomName;
+use domain::needs::Needs;
 use domain::quote::quoted;
 
 /// Largest file.
@@ -37,6 +40,10 @@ pub struct CsvFormat {
     pub columns: BTreeMap<Slot, String>,
     /// Headers of the columns that make a full name together; empty where one column has it.
     pub name_parts: Vec<String>,
+    /// Headers of the columns of fields of the customer's own.
+    pub custom: BTreeMap<CustomName, String>,
+    /// What is read of it; everything where nothing is said.
+    pub needs: Option<Needs>,
     /// Words that stand for nothing, compared without case. A name is never one of them.
     pub none: BTreeSet<String>,
     /// What each status word means. Empty: `active`, `leave`, `suspended` and `terminated` mean themselves.
@@ -64,6 +71,8 @@ impl Default for CsvFormat {
         Self {
             columns: BTreeMap::new(),
             name_parts: Vec::new(),
+            custom: BTreeMap::new(),
+            needs: None,
             none: BTreeSet::new(),
             statuses: BTreeMap::new(),
             types: BTreeMap::new(),
@@ -88,6 +97,24 @@ impl CsvFormat {
         self.meanings()?;
         self.kinds()?;
         dates::check(&self.date_format)
+    }
+
+    /// What is read of a file, by its headers. A column that the connection does not name is found by its own name, or an
+    /// alias of it.
+    #[must_use]
+    pub fn readings(&self, file: &str) -> BTreeSet<Reading> {
+        let one = |path: &str, purpose| Reading { request: file.to_owned(), path: path.to_owned(), purpose };
+        let needed = |slot: &Slot| self.needs.as_ref().is_none_or(|needs| needs.slot(*slot));
+        let found = |slot: &Slot| {
+            (*slot != Slot::FullName || self.name_parts.is_empty()) && headers::looked_for(*slot, &self.columns)
+        };
+        let slots = Slot::ALL.iter().copied().filter(needed).filter(found);
+        let slots =
+            slots.map(|slot| one(self.columns.get(&slot).map_or(slot.name(), String::as_str), Purpose::Field(slot)));
+        let parts = self.name_parts.iter().map(|header| one(header, Purpose::Field(Slot::FullName)));
+        let custom = self.custom.iter().filter(|(name, _)| self.needs.as_ref().is_none_or(|needs| needs.custom(name)));
+        let custom = custom.map(|(name, header)| one(header, Purpose::Custom(name.clone())));
+        slots.chain(parts).chain(custom).collect()
     }
 
     fn separator(&self) -> Result<Option<u8>, String> {
@@ -152,10 +179,11 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     if header.len() > MAX_COLUMNS {
         return Err(Failure::WrongFormat(format!("the header has more than {MAX_COLUMNS} columns")));
     }
-    let columns = place(&header, &format.columns, &format.name_parts)?;
+    let placed = place(&header, format)?;
+    let (columns, custom) = (placed.read, placed.custom);
     let none: BTreeSet<String> = format.none.iter().map(|word| trim(word).to_lowercase()).collect();
     let form = Form {
-        offered: columns.iter().map(|(slot, _)| *slot).collect(),
+        offered: placed.offered,
         required: BTreeSet::new(), // the header has shown that the columns are there
         statuses: format.meanings().map_err(wrong)?,
         rules: Vec::new(),
@@ -165,9 +193,10 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
         types: format.kinds().map_err(wrong)?,
         urgent: format.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
         declared: format.declared(),
+        custom: custom.iter().enumerate().map(|(at, (name, _))| (name.clone(), Slot::COUNT + at)).collect(),
     };
     let mut mapper = Mapper::new(form, as_of);
-    let mut row = Row::default();
+    let mut row = Row::with(custom.len());
     while let Some(Line { number, cells, open }) = lines.line()? {
         if cells.len() != header.len() {
             let (has, wants) = (cells.len(), header.len());
@@ -187,6 +216,9 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
                 row.set(*slot, cell);
             }
         }
+        for (at, (_, column)) in custom.iter().enumerate() {
+            row.put(Slot::COUNT + at, cells.get(*column));
+        }
         let last = columns.iter().find(|(_, column)| open && column + 1 == header.len());
         match last.filter(|(slot, _)| may_be_cut(*slot, &row, &mapper)) {
             Some((slot, _)) => mapper.set_aside(number, format!("{} {CUT}", slot.name())),
@@ -199,7 +231,7 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     if people.clone().any(|one| works(&one)) && people.all(|one| one.work_email.is_empty()) {
         return Err(Failure::WrongColumns(vec!["email (empty for everybody)".to_owned()]));
     }
-    read.remarks.extend(decoded.remark.into_iter().chain(unread(&header, &columns)));
+    read.remarks.extend(decoded.remark.into_iter().chain(unread(&header, &columns, &custom)));
     Ok(read)
 }
 

@@ -7,6 +7,7 @@
 
 mod check;
 mod meaning;
+mod needed;
 mod own;
 mod signing;
 mod values;
@@ -82,6 +83,13 @@ pub struct Definition {
     pub lookups: BTreeMap<String, Lookup>,
     /// Where each value stands in a record of `people`.
     pub fields: BTreeMap<Slot, Value>,
+    /// Fields of the customer's own: their names, and where each value stands in a record of `people`.
+    #[serde(default)]
+    pub custom: BTreeMap<String, Value>,
+    /// Words of the requests that ask for one field alone, such as the names of columns: by the field, or `custom.<name>`. Where
+    /// nobody needs the field, they are left out of the requests.
+    #[serde(default)]
+    pub requested: BTreeMap<String, Vec<String>>,
     /// Values that only `rules` look at.
     #[serde(default)]
     pub inputs: BTreeMap<String, Value>,
@@ -113,6 +121,9 @@ pub struct Definition {
     /// What a connection reads otherwise than it is written here, in words.
     #[serde(skip)]
     pub otherwise: Vec<String>,
+    /// What it could read, and nobody needs.
+    #[serde(skip)]
+    pub left_out: BTreeSet<Slot>,
 }
 
 /// What a source can say beyond what its fields and statuses show; what is left out is not known.
@@ -224,13 +235,14 @@ impl Definition {
         if findings.is_empty() { Ok(definition) } else { Err(refused(findings.join("; "))) }
     }
 
-    /// Every slot that is filled, wherever from.
+    /// Every slot that could be filled, wherever from.
     pub fn offered(&self) -> BTreeSet<Slot> {
         let joined = self.joins.values().flat_map(|join| join.fields.keys());
         let detailed = self.details.values().flat_map(|detail| detail.fields.keys());
         let set = self.people.iter().flat_map(|list| list.sets.keys());
         let ruled = (!self.rules.is_empty()).then_some(&Slot::Status);
-        self.fields.keys().chain(joined).chain(detailed).chain(set).chain(ruled).copied().collect()
+        let read = self.fields.keys().chain(joined).chain(detailed).chain(set).chain(ruled);
+        read.chain(&self.left_out).copied().collect()
     }
 
     /// Whether it says anything of a field.

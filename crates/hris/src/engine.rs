@@ -4,6 +4,7 @@
 //! where each list is found. An answer is whole or it is a failure.
 
 mod plan;
+mod readings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use jiff::civil::Date;
 use reqwest::Identity;
 
 use self::plan::{About, CompiledDefinition, NAME};
+pub use self::readings::{Purpose, Reading};
 use super::ApiSource;
 use super::definition::Definition;
 use super::http::{Throttle, Transport};

@@ -15,8 +15,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use self::keys::{Key, Place, TopKey};
-use self::paths::{Leaf, Node};
-pub use self::paths::{Mark, Paths, Skip, Taken, Told};
+pub use self::paths::{Leaf, Mark, Node, Paths, Skip, Taken, Told};
 use super::kind;
 use super::path::plain;
 use super::row::{Cell, Row, Unfit};

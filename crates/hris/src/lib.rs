@@ -83,6 +83,7 @@ use tokio::time::{Instant, timeout_at};
 pub use self::catalogue::{connector, connector_text, connectors};
 pub use self::csv::{CsvFormat, Encoding, Escape, Quote};
 pub use self::definition::{Definition, Parameter, Refused};
+pub use self::engine::{Purpose, Reading};
 pub use self::file::{
     Complete, Coverage, FetchCache, Fetched, FileFrom, FileSource, HttpFile, Login, OpenPgp, SftpFile,
 };
@@ -92,6 +93,7 @@ pub use self::mapping::EndDate;
 pub use self::row::Slot;
 pub use self::token::{RefreshTokenStore, TokenLease};
 use domain::employee::{Failure, Read};
+use domain::needs::Needs;
 
 /// Where people are read. Holds credentials and, for a file that was fetched already, people: it cannot be printed.
 pub enum Source {
@@ -99,6 +101,16 @@ pub enum Source {
     Api(Box<ApiSource>),
     /// A file.
     File(Box<FileSource>),
+}
+
+impl Source {
+    /// Reads nothing but what is needed from now on.
+    pub fn keep_to(&mut self, needs: &Needs) {
+        match self {
+            Self::Api(api) => api.definition.keep_to(needs),
+            Self::File(file) => file.format.needs = Some(needs.clone()),
+        }
+    }
 }
 
 /// A vendor's API.

@@ -6,17 +6,18 @@
 mod form;
 mod repeated;
 mod texts;
+mod urls;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
 pub use self::form::{EndDate, Meaning};
 pub(super) use self::form::{Form, Rule, Statuses, Test, Types};
 pub(super) use self::texts::scientific;
-use self::texts::{SharedTexts, address, count, cut, hr_id, id_of_address, text};
+use self::texts::{SharedTexts, address, count, cut, hr_id, id_of_address, own, text};
 use super::dates::{self, Day, NoDate};
-use super::row::{Row, Slot};
+use super::row::{Row, Slot, Unfit};
 use domain::employee::{
     BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, ReportedStatus, Status, Text, Texts,
 };
@@ -36,6 +37,28 @@ pub(super) struct Mapper {
     word: String,
     shared: SharedTexts,
     columns: Vec<Column>,
+    /// How many values of a field were not taken, and why.
+    not_taken: BTreeMap<(String, NotTaken), u32>,
+}
+
+/// Why a value by which nothing is decided is not taken. The rest of the person is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum NotTaken {
+    /// An address that is not of https, or opens something to whoever has it.
+    Secret,
+    /// A list or an object.
+    Unfit,
+}
+
+impl NotTaken {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Secret => {
+                "are not an https address, or one with a signature, token or password in it, and are not kept"
+            }
+            Self::Unfit => "are not a plain value, and are not kept",
+        }
+    }
 }
 
 /// What is known of the dates in one column.
@@ -56,9 +79,9 @@ impl Mapper {
     pub(super) fn new(form: Form, as_of: Date) -> Self {
         let offered = form.offered.iter().map(|slot| slot.field()).collect();
         let read = Read { offered, declared: form.declared.clone(), ..Read::default() };
-        let (filled, word, shared) = Default::default();
+        let (filled, word, shared, not_taken) = Default::default();
         let columns = vec![Column::default(); Slot::COUNT];
-        Self { form, as_of, read, filled, word, shared, columns }
+        Self { form, as_of, read, filled, word, shared, columns, not_taken }
     }
 
     /// Takes one record. `position` is its line or number, counted from 1.
@@ -108,6 +131,8 @@ impl Mapper {
     /// column show that they are read in a wrong form.
     pub(super) fn finish(mut self) -> Result<Read, Failure> {
         self.judge_dates()?;
+        let not_taken = self.not_taken.iter().map(|((of, why), values)| format!("{of}: {values} {}", why.words()));
+        self.read.remarks.extend(not_taken);
         repeated::settle(&mut self.read, self.as_of);
         self.read.employees.shrink_to_fit();
         let missing: Vec<String> =
@@ -201,14 +226,45 @@ impl Mapper {
     fn texts(&mut self, row: &Row) -> Result<Texts, String> {
         let mut texts = Texts::default();
         for text in Text::ALL.iter().copied() {
-            let Some(value) = cut(row, text.slot())? else { continue };
-            if text.shared() {
-                texts.share(text, Some(self.shared.of(value)));
-            } else {
-                texts.set(text, Some(value.into()));
+            if text.shared() || text == Text::Phone {
+                let Some(value) = cut(row, text.slot())? else { continue };
+                if text.shared() {
+                    texts.share(text, Some(self.shared.of(value)));
+                } else {
+                    texts.set(text, Some(value.into()));
+                }
+            } else if let Some(value) =
+                self.own(row.at(text.slot() as usize), || text.as_str().to_owned(), text == Text::PictureUrl)
+            {
+                texts.set(text, Some(value));
+            }
+        }
+        for at in 0..self.form.custom.len() {
+            let Some((name, cell)) = self.form.custom.get(at).cloned() else { continue };
+            if let Some(value) = self.own(row.at(cell), || format!("custom.{}", name.as_str()), false) {
+                texts.set_custom(&name, Some(value));
             }
         }
         Ok(texts)
+    }
+
+    /// A text that one person alone has. One that cannot be kept is counted, and sets nobody aside: nothing is decided by
+    /// it. An address that is a secret is not kept in whichever field it stands.
+    fn own(
+        &mut self,
+        cell: Result<Option<&str>, Unfit>,
+        name: impl FnOnce() -> String,
+        address: bool,
+    ) -> Option<Box<str>> {
+        let why = match cell {
+            Ok(None) => return None,
+            Ok(Some(text)) if (address || text.contains("://")) && !urls::may_be_kept(text) => NotTaken::Secret,
+            Ok(Some(text)) => return Some(own(text)),
+            Err(Unfit) => NotTaken::Unfit,
+        };
+        let values = self.not_taken.entry((name(), why)).or_default();
+        *values = values.saturating_add(1);
+        None
     }
 
     /// Whether the reason of a termination means "at once". One that nobody named does not.

@@ -122,6 +122,11 @@ impl Pages {
         Ok(Self { first, paging, total, paths, most: MAX_PAGES, largest: LARGEST_PAGE })
     }
 
+    /// What is taken from each page.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
     /// The paths in the body of a page that say something of the list, for its `Paths`.
     pub(super) fn marks(paging: Option<&Paging>, total: Option<&Where>) -> Vec<(Path, Mark)> {
         let mut marks = vec![(total, Mark::Total)];

@@ -61,6 +61,7 @@ vocabulary!(
         LocationsMatched => "LocationsMatched",
         UserNamesMatched => "UserNamesMatched",
         HumansMatched => "HumansMatched",
+        FieldsSettled => "FieldsSettled",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
         Returned => "Returned",
@@ -135,6 +136,7 @@ vocabulary!(
         NobodyMatched => "NobodyMatched",
         PerhapsTheSame => "PerhapsTheSame",
         NotMigrated => "NotMigrated",
+        ValuesWillBeLost => "ValuesWillBeLost",
         NotChecked => "NotChecked",
 
         Refused => "Refused",
@@ -176,6 +178,7 @@ vocabulary!(
         Conflict => "Conflict",
         InScope => "InScope",
         ScopeChanged => "ScopeChanged",
+        FieldsChanged => "FieldsChanged",
         Planned => "Planned",
         Revoked => "Revoked",
         Failed => "Failed",

@@ -204,6 +204,8 @@ const SYNC_POLICY: &[Row] = rows! {
         "so many pairs of people share an address or an employee number: what either owns is not revoked while the other works here" => "for each pair in `status.doubts`: `kubectl rollcall merge` if they are one human, `kubectl rollcall apart` if not";
     HumansMatched=False [NotMigrated]
         "so many people have only a record of a connection that was replaced, and nothing is done about them" => "`kubectl rollcall merge` for those who have a record of the new connection; see `why` of the others";
+    FieldsSettled=False [ValuesWillBeLost]
+        "a changed mode of `spec.fields` will remove or overwrite so many values, at the time the message names" => "if that is not meant, change `spec.fields` back before then";
     RevokerReady=True [Succeeded]
         "an empty Job of the revoker, made as its Jobs are made now, ended well" => "nothing";
     RevokerReady=False [RevokerCannotStart]
@@ -304,6 +306,11 @@ pub const EVENTS: &[EventRow] = &[
         &[Reason::ScopeChanged],
         "SyncPolicy, by sync",
         "a changed policy put people out of scope, or into it: one for them all",
+    ),
+    event(
+        &[Reason::FieldsChanged],
+        "SyncPolicy, by sync",
+        "a changed mode of `spec.fields` removed or overwrote so many values",
     ),
     event(
         &[Reason::Planned, Reason::Held, Reason::Released, Reason::Revoked, Reason::Cancelled],

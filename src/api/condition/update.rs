@@ -266,6 +266,17 @@ pub fn not_migrated(people: u32, pairs: u32) -> ConditionUpdate {
     )
 }
 
+/// A changed mode of `spec.fields` takes values away, and has not done so yet. If that is not meant, change it back.
+#[must_use]
+pub fn values_will_be_lost(losses: &str, at: Timestamp) -> ConditionUpdate {
+    update(
+        ConditionType::FieldsSettled,
+        Status::False,
+        Reason::ValuesWillBeLost,
+        format!("spec.fields: {losses}. This takes effect at {at}; change spec.fields back before then to keep them."),
+    )
+}
+
 /// Users that bindings name are people the policy knows; those of the same form who are not may be out of scope.
 #[must_use]
 pub fn user_names_matched(users: u32, strangers: u32) -> ConditionUpdate {

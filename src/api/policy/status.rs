@@ -16,7 +16,7 @@ pub struct SyncPolicyStatus {
     /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`, `FieldsSettled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -46,6 +46,9 @@ pub struct SyncPolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub doubts: Vec<Doubt>,
+    /// Which modes of `spec.fields` are in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Fields>,
 }
 
 /// Two people who may be one human.
@@ -61,6 +64,22 @@ pub struct Doubt {
     /// Whether their names agree too: then they are probably one human. Otherwise the address or number was probably given to
     /// somebody else.
     pub names_agree: bool,
+}
+
+/// Which modes of fields are in force, and which will be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fields {
+    /// Modes in force, as far as they differ from the defaults: `phone=Continuous,title=Once`.
+    #[schemars(length(max = 4096))]
+    pub in_force: String,
+    /// Modes that the spec asks for and that remove or overwrite values, until they are in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub next: Option<String>,
+    /// When those take effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Timestamp>,
 }
 
 /// What was taken over of one connection.

@@ -115,6 +115,7 @@ impl Rulebook {
             policy_uid: "",
             zones: &settings.zones,
             usernames: &|_, _| Vec::new(),
+            fields: &settings.fields,
             scope: &settings.scope,
             owns: None,
             runs: &[],

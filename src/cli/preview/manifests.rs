@@ -4,7 +4,7 @@ mod credentials;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -17,7 +17,7 @@ use super::files::{documents, files, text_of};
 use super::yaml_span::Node;
 use super::{MANIFESTS, Options, ended, schema};
 use crate::api::connection::{ConfigMapKey, FileFrom};
-use crate::api::{HRConnection, SyncPolicy};
+use crate::api::{HRConnection, Person, SyncPolicy};
 use crate::kube::outcome::Fault;
 use crate::sync::policy;
 use crate::sync::source::{self, Objects};
@@ -36,6 +36,8 @@ pub struct Manifests {
     pub connection: HRConnection,
     /// The policy over it, if there is one.
     pub policy: Option<SyncPolicy>,
+    /// Persons of a cluster, if they are given.
+    pub persons: Vec<Person>,
     secrets: BTreeMap<String, Secret>,
     config_maps: BTreeMap<String, ConfigMap>,
 }
@@ -60,24 +62,33 @@ struct Head {
     kind: String,
 }
 
+/// What kubectl gives of several objects.
+#[derive(Deserialize)]
+struct List {
+    items: Vec<serde_json::Value>,
+}
+
 impl Manifests {
+    /// What the fields of the policy would take away of the Persons that are given.
+    ///
+    /// # Errors
+    /// The field of the policy that cannot be followed.
+    pub fn losses(&self) -> Result<Option<String>, Fault> {
+        let Some(policy) = self.policy.as_ref().filter(|_| !self.persons.is_empty()) else { return Ok(None) };
+        let fields = policy::Settings::of(policy, &[])?.fields;
+        let name = policy.name_any();
+        let ours =
+            |person: &&Person| person.status.as_ref().is_some_and(|status| status.policy.as_ref() == Some(&name));
+        let losses = policy::losses(&fields, self.persons.iter().filter(ours));
+        Ok((!losses.is_empty()).then(|| policy::in_words(&losses)))
+    }
+
     /// Reads every document of every file.
     ///
     /// # Errors
     /// What cannot be read, with file and line; what is missing, or there twice.
     pub fn read(options: &Options) -> Result<Self, Failure> {
-        let mut found = Found::default();
-        for path in files(&options.files)? {
-            let text = text_of(&path)?;
-            for (line, document) in documents(&text) {
-                found.take(&path, line, &document)?;
-            }
-        }
-        let Found { connections, policies, secrets, config_maps } = found;
-        let connection = one("HRConnection", connections)?
-            .ok_or_else(|| ended(MANIFESTS, "the manifests contain no HRConnection".to_owned()))?;
-        let mut manifests = Self { connection, policy: one("SyncPolicy", policies)?, secrets, config_maps };
-        manifests.belong()?;
+        let mut manifests = Self::of(&options.files)?;
         if let Some(path) = &options.file {
             manifests.put_file(path)?;
         }
@@ -85,6 +96,26 @@ impl Manifests {
             manifests.put_definition(path)?;
         }
         manifests.put_credentials(options.credentials_file.as_deref(), options.rotate)?;
+        Ok(manifests)
+    }
+
+    /// Reads every document of every file, and nothing else.
+    ///
+    /// # Errors
+    /// As for [`Manifests::read`].
+    pub fn of(paths: &[PathBuf]) -> Result<Self, Failure> {
+        let mut found = Found::default();
+        for path in files(paths)? {
+            let text = text_of(&path)?;
+            for (line, document) in documents(&text) {
+                found.take(&path, line, &document)?;
+            }
+        }
+        let Found { connections, policies, persons, secrets, config_maps } = found;
+        let connection = one("HRConnection", connections)?
+            .ok_or_else(|| ended(MANIFESTS, "the manifests contain no HRConnection".to_owned()))?;
+        let manifests = Self { connection, policy: one("SyncPolicy", policies)?, persons, secrets, config_maps };
+        manifests.belong()?;
         Ok(manifests)
     }
 
@@ -185,6 +216,7 @@ fn key(name: &str) -> ConfigMapKey {
 struct Found {
     connections: Vec<HRConnection>,
     policies: Vec<SyncPolicy>,
+    persons: Vec<Person>,
     secrets: BTreeMap<String, Secret>,
     config_maps: BTreeMap<String, ConfigMap>,
 }
@@ -198,6 +230,13 @@ impl Found {
         match head.kind.as_str() {
             "HRConnection" => self.connections.push(parse(path, line, text)?),
             "SyncPolicy" => self.policies.push(parse(path, line, text)?),
+            "Person" => self.persons.push(parse(path, line, text)?),
+            "List" | "PersonList" => {
+                let list: List = parse(path, line, text)?;
+                let persons =
+                    list.items.into_iter().filter(|item| item.get("kind").is_some_and(|kind| kind == "Person"));
+                self.persons.extend(persons.filter_map(|item| serde_json::from_value(item).ok()));
+            }
             "Secret" => {
                 let secret: Secret = parse(path, line, text)?;
                 self.secrets.insert(secret.name_any(), plain(secret));
@@ -267,8 +306,13 @@ mod tests {
     fn a_definition_of_ones_own_stands_in_the_place_of_the_connector() {
         let spec = serde_json::json!({"source": {"api": {"connector": "hibob", "credentialsRef": {"name": "hr"}}}});
         let connection = HRConnection::new("hq", serde_json::from_value(spec).unwrap());
-        let mut manifests =
-            Manifests { connection, policy: None, secrets: BTreeMap::new(), config_maps: BTreeMap::new() };
+        let mut manifests = Manifests {
+            connection,
+            policy: None,
+            persons: Vec::new(),
+            secrets: BTreeMap::new(),
+            config_maps: BTreeMap::new(),
+        };
         manifests.put_definition(Path::new("connectors/bamboohr/connector.yaml")).unwrap();
         let named = source::named_definition(&manifests.connection.spec, &manifests.objects()).unwrap();
         assert_eq!(named.map(|definition| definition.name).as_deref(), Some("bamboohr"));

@@ -5,7 +5,7 @@ use crate::kube::scenario::{Call, Scenario, on};
 
 fn person(name: &str, uid: &str, version: &str, generation: i64) -> Person {
     let record = Record { connection: "hq".into(), id: name.into() };
-    let mut person = Person::new(name, PersonSpec::of(vec![record]));
+    let mut person = Person::new(name, PersonSpec::of(vec![record], None));
     person.metadata.uid = Some(uid.into());
     person.metadata.resource_version = Some(version.into());
     person.metadata.generation = Some(generation);
@@ -68,7 +68,7 @@ const PEOPLE: &str = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/people";
 
 fn joiner(name: &str) -> Write {
     let record = Record { connection: "hq".into(), id: name.into() };
-    Write { current: None, name: name.into(), records: vec![record], status: PersonStatus::default() }
+    Write { current: None, name: name.into(), records: vec![record], profile: None, status: PersonStatus::default() }
 }
 
 fn made(name: &str) -> Call {
@@ -135,4 +135,26 @@ async fn a_call_that_is_never_answered_ends_and_is_a_fault() {
     let (result, _) = written(&scenario, &["p-1"]).await;
     assert_eq!(result.unwrap_err().to_string(), "write status: no answer in time");
     scenario.is_over();
+}
+
+#[tokio::test]
+async fn an_import_changes_nothing_of_a_spec_but_the_fields_that_differ_over_exactly_the_state_it_looked_at() {
+    let mut known = person("p-1", "uid-1", "10", 1);
+    let profile = |fields: Value| serde_json::from_value(fields).unwrap();
+    known.spec.profile = profile(json!({"title": "Clerk", "phone": "1", "custom": {"badge": "B7", "desk": "4"}}));
+    let wanted = profile(json!({"title": "Clerk", "homeAddress": "1 Example Street", "custom": {"badge": "B8"}}));
+    let patch = json!({
+        "metadata": {"uid": "uid-1", "resourceVersion": "10"},
+        "spec": {"profile": {"phone": null, "homeAddress": "1 Example Street", "custom": {"badge": "B8", "desk": null}}},
+    });
+    let after = json!({"metadata": {"name": "p-1", "uid": "uid-1", "resourceVersion": "11"}, "spec": {"records": []}});
+    let over = json!({"metadata": {"uid": "uid-1", "resourceVersion": "11"}});
+    let scenario = Scenario::default()
+        .then(on(&format!("PATCH {PEOPLE}/p-1?fieldManager=rollcall-sync")).sends(patch).answers(after.clone()))
+        .then(on(&format!("PATCH {PEOPLE}/p-1/status?force=true")).sends(over).answers(after));
+    let api: Api<Person> = Api::namespaced(scenario.client(), "rollcall");
+    let write = Write { current: Some(Arc::new(known)), profile: wanted, ..joiner("p-1") };
+    put(&api, &People::default(), write).await.unwrap();
+    scenario.is_over();
+    assert_eq!(difference(&json!({"a": 1}), &json!({"a": 1})), json!({}), "what is the same is not sent");
 }

@@ -114,6 +114,7 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         limits: _,
         protected: _,
         retention: _,
+        fields: _, // what is kept for showing
     } = spec;
     let mut form = Canonical::new("policy", VERSION);
     let Scope { include, exclude, expression } = scope;

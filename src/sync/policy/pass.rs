@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::fields::{InForce, in_force};
 use super::settings::Settings;
 use crate::api::condition::{self, Reason};
 use crate::api::person::PersonStatus;
@@ -18,6 +19,7 @@ use crate::sync::people::Write;
 use crate::sync::retention::Retention;
 use domain::employee::Employee;
 use domain::lifecycle::State;
+use domain::profile::Modes;
 use domain::roster::{
     self, Baseline, Change, Doubt, LifecycleEvent, MAX_DOUBTS, RecordKey, Role, RosterPass, Rules, TrustedResponse,
 };
@@ -51,6 +53,8 @@ pub struct GateInputs {
     pub owners: Option<Arc<Owners>>,
     /// How long what is personal of a leaver is kept, where that can be read.
     pub retention: Option<jiff::SignedDuration>,
+    /// Which modes of fields were in force.
+    pub fields: Option<policy::Fields>,
 }
 
 impl GateInputs {
@@ -111,8 +115,10 @@ pub struct Tally {
     pub former: u32,
     /// People whose location has no zone, or is not known; none without an answer.
     pub unmatched: Option<u32>,
-    /// When somebody's dates say something new.
+    /// When somebody's dates, or a mode of a field, say something new.
     pub wake: Option<Timestamp>,
+    /// Which modes of fields are in force, and what a changed one takes away.
+    pub fields: InForce,
 }
 
 /// What is said of the matching of records to humans.
@@ -143,7 +149,8 @@ fn matched(view: &GateInputs, doubts: &[Doubt], not_migrated: u32, strangers: Op
 #[must_use]
 pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     let ours = ours(view);
-    let (plan, not_added) = bounded(view, &ours, now);
+    let fields = in_force(&view.settings.fields, view.fields.as_ref(), &ours, now);
+    let (plan, not_added) = bounded(view, &ours, &fields.modes, now);
     let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake, .. } = plan;
     let (doubts, not_migrated, strangers) = (plan.doubts, plan.not_migrated, plan.strangers);
     let crossed = crossed(&changes);
@@ -173,7 +180,8 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             crossed,
             former,
             unmatched,
-            wake,
+            wake: [wake, fields.shown.next_at].into_iter().flatten().min(),
+            fields,
         },
     }
 }
@@ -209,20 +217,20 @@ struct Answered<'a> {
 
 /// The plan, and where it would manage too many people, how many: then it is one in which nobody is new, and everybody who
 /// stands goes on. Who has left is not counted: history grows for ever.
-fn bounded(view: &GateInputs, ours: &[&Arc<Person>], now: Timestamp) -> (RosterPass, Option<u32>) {
+fn bounded(view: &GateInputs, ours: &[&Arc<Person>], fields: &Modes, now: Timestamp) -> (RosterPass, Option<u32>) {
     let answers: Vec<_> = view
         .snapshots
         .iter()
         .map(|(connection, snapshot)| Answered { connection, snapshot, employees: snapshot.employees().into() })
         .collect();
-    let whole = plan(view, ours, &answers, now);
+    let whole = plan(view, ours, fields, &answers, now);
     let managed = whole.states.iter().filter(|(state, _)| **state != State::Terminated).map(|(_, people)| people).sum();
     let known: HashSet<String> = ours.iter().map(|person| person.name_any()).collect();
     let adds = whole.changes.iter().any(|change| !known.contains(&change.name));
     if managed <= view.most_people || !adds {
         return (whole, None);
     }
-    let bounded = plan(view, ours, &of_those_who_stand(ours, answers), now);
+    let bounded = plan(view, ours, fields, &of_those_who_stand(ours, answers), now);
     (RosterPass { scope: whole.scope, unmatched: whole.unmatched, former: whole.former, ..bounded }, Some(managed))
 }
 
@@ -246,7 +254,13 @@ fn of_those_who_stand<'a>(ours: &[&Arc<Person>], answers: Vec<Answered<'a>>) -> 
     answers.into_iter().map(of_them).collect()
 }
 
-fn plan(view: &GateInputs, ours: &[&Arc<Person>], answers: &[Answered<'_>], now: Timestamp) -> RosterPass {
+fn plan(
+    view: &GateInputs,
+    ours: &[&Arc<Person>],
+    fields: &Modes,
+    answers: &[Answered<'_>],
+    now: Timestamp,
+) -> RosterPass {
     let known: Vec<_> = ours.iter().map(|person| convert::known(person)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
     let owned = view.owners.as_ref().map(|owners| owners.keys());
@@ -266,6 +280,7 @@ fn plan(view: &GateInputs, ours: &[&Arc<Person>], answers: &[Answered<'_>], now:
         policy_uid: &view.policy_uid,
         zones: &view.settings.zones,
         usernames: &|connection, employee| view.settings.usernames.of(connection, employee),
+        fields,
         scope: &view.settings.scope,
         owns: owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
         runs: &runs,
@@ -325,7 +340,11 @@ impl<'a> Writes<'a> {
         let Change { name, records, entry, leaver, event: _ } = change;
         let records = records.iter().map(convert::record_shown).collect();
         let mut status = current.as_ref().and_then(|person| person.status.clone()).unwrap_or_default();
-        convert::show(&mut status, entry);
+        let mut profile = convert::show(&mut status, entry);
+        // A crash left the Person without a status: what its spec keeps may be a human's already.
+        if let Some(person) = current.as_ref().filter(|person| person.status.is_none()) {
+            profile.clone_from(&person.spec.profile);
+        }
         self.show_access(&mut status, &name, current.as_deref());
         let theirs = self.theirs(&name, current.as_deref());
         self.retention.apply(&mut status, current.as_deref(), &theirs, self.now);
@@ -333,7 +352,7 @@ impl<'a> Writes<'a> {
             return; // HR goes on to list a leaver whose names have gone
         }
         let lane = if leaver { &mut self.leavers } else { &mut self.rest };
-        lane.push(Write { current, name, records, status });
+        lane.push(Write { current, name, records, profile, status });
     }
 
     /// Persons the roster leaves as they are, where only what happened to their access is new.
@@ -357,7 +376,8 @@ impl<'a> Writes<'a> {
             self.retention.apply(&mut status, Some(person), &self.theirs(name, Some(person)), self.now);
             if status != *before {
                 let (current, records) = (Some(Arc::clone(person)), person.spec.records.clone());
-                self.rest.push(Write { current, name: name.to_owned(), records, status });
+                let profile = person.spec.profile.clone();
+                self.rest.push(Write { current, name: name.to_owned(), records, profile, status });
             }
         }
     }

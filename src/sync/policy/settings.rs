@@ -8,6 +8,7 @@ use crate::kube::outcome::Fault;
 use crate::sync::convert;
 use crate::sync::usernames::Usernames;
 use domain::lifecycle::Terms;
+use domain::profile::Modes;
 use domain::roster::{Matching, Migration, Role};
 use domain::scope::Scope;
 use domain::timezone::{DayEnd, Zones};
@@ -35,6 +36,8 @@ pub struct Settings {
     pub zones: Zones,
     /// Its user names.
     pub usernames: Usernames,
+    /// What becomes of the fields of people.
+    pub fields: Modes,
 }
 
 impl Settings {
@@ -66,7 +69,8 @@ impl Settings {
         let stalled = |unreadable: Unreadable| Fault::Stalled(unreadable.to_string());
         let terms = convert::terms(&spec.lifecycle).map_err(stalled)?;
         let day_end = convert::day_end(&spec.lifecycle.termination).map_err(stalled)?;
-        Ok(Self::new(policy, all, connections, (scope, zones, usernames), (terms, day_end)))
+        let fields = Modes::new(&spec.fields).map_err(|refused| Fault::Stalled(format!("spec.{refused}")))?;
+        Ok(Self::new(policy, all, connections, (scope, zones, usernames, fields), (terms, day_end)))
     }
 
     /// What stands in for a spec that cannot be followed, while no answer is taken over: last days that were announced,
@@ -82,14 +86,15 @@ impl Settings {
         let usernames = Usernames::compile(&[]).ok()?;
         let terms = convert::terms(&spec.lifecycle).unwrap_or_default();
         let day_end = convert::day_end(&spec.lifecycle.termination).unwrap_or_default();
-        Some(Self::new(policy, all, connections, (scope, zones, usernames), (terms, day_end)))
+        let fields = Modes::new(&spec.fields).ok().or_else(|| fields_in_force(policy)).unwrap_or_default();
+        Some(Self::new(policy, all, connections, (scope, zones, usernames, fields), (terms, day_end)))
     }
 
     fn new(
         policy: &SyncPolicy,
         all: &[SyncPolicy],
         connections: Vec<String>,
-        (scope, zones, usernames): (Scope, Zones, Usernames),
+        (scope, zones, usernames, fields): (Scope, Zones, Usernames, Modes),
         (terms, day_end): (Terms, DayEnd),
     ) -> Self {
         let of = &policy.spec.connections;
@@ -109,8 +114,16 @@ impl Settings {
             scope,
             zones,
             usernames,
+            fields,
         }
     }
+}
+
+/// The modes that the policy's last pass followed; none before the first.
+#[must_use]
+pub fn fields_in_force(policy: &SyncPolicy) -> Option<Modes> {
+    let fields = policy.status.as_ref().and_then(|status| status.fields.as_ref());
+    fields.map(|fields| Modes::from_written(&fields.in_force))
 }
 
 /// The connections of a policy, if no older policy is over any of them.
@@ -175,6 +188,7 @@ mod tests {
         let zones = with("timeZones", serde_json::json!({"default": "Europe/Atlantis"}));
         let loops = with("scope", serde_json::json!({"expression": "[1].all(x, true)"}));
         let names = with("identity", serde_json::json!({"usernames": ["'oidc:' + person.workEmail", "person."]}));
+        let fields = with("fields", serde_json::json!({"startDate": "Never"}));
         let cases = [
             ("plain", &everyone, vec![], None),
             ("a younger one", &everyone, vec![younger], None),
@@ -201,6 +215,14 @@ mod tests {
                 &loops,
                 vec![],
                 Some("spec.scope.expression: all, exists, exists_one, filter and map are not allowed here"),
+            ),
+            (
+                "a field that decides",
+                &fields,
+                vec![],
+                Some(
+                    "spec.fields.startDate: state, dates, ids and the work address decide whose access ends and when: they are always Continuous",
+                ),
             ),
             (
                 "an expression",

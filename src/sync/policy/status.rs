@@ -52,6 +52,7 @@ pub fn conclude(
         scope: tally.scope.or(before.scope.clone()),
         coverage: coverage.or(before.coverage.clone()),
         doubts: tally.matched.map(|matched| matched.doubts).unwrap_or_default(),
+        fields: Some(tally.fields.shown),
         ..before
     };
     (status, report)
@@ -105,6 +106,8 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
         Ok(0) => condition::locations_matched(),
         people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
     }));
+    let announced = tally.fields.announced();
+    updates.extend(announced.map(|(losses, at)| condition::values_will_be_lost(&losses, at)));
     updates
 }
 

@@ -58,6 +58,7 @@ fn tally() -> Tally {
         former: 0,
         unmatched: None,
         wake: None,
+        fields: fields::in_force(&domain::profile::Modes::default(), None, &[], noon()),
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::file::format as csv_format;
 pub(super) use self::file::{key_of, name_parts, named_columns};
 use super::definition;
 use crate::api::LocalRef;

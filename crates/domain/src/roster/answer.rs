@@ -228,7 +228,8 @@ pub(super) fn drafts<'a>(
             }
             let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
             let manager = manager.and_then(|id| name_of(answer.connection, id));
-            let profile = person::profile(employee, manager);
+            let located = sight.matched || rules.zones.only_the_default();
+            let profile = rules.fields.profile(employee, manager, located);
             statements.push(Statement { connection: answer.connection, employee, sight, profile });
         }
         let whose = Whose { name: &slot.name, rules, now };

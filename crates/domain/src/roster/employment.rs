@@ -7,6 +7,7 @@ use super::calendar::Day;
 use super::{Baseline, Employment, EmploymentState, Left, Notice, Profile, RecordKey, RosterEntry, Rules};
 use crate::employee::{Employee, ReportedStatus, Status};
 use crate::lifecycle::{DerivedState, Facts, State, Terms, Why, begun_anew, derive_state, with_contract_end};
+use crate::profile::{FieldMode, ProfileField};
 use crate::scope::Out;
 
 /// Two answers that announce a day are a day apart: a daily poll is never exactly a day after the one before.
@@ -38,7 +39,7 @@ pub(super) fn stated(
     whose: Whose<'_>,
 ) -> Employment {
     let Whose { name, rules, now } = whose;
-    if let Some(before) = before.filter(|before| another_human(*before, profile, employee)) {
+    if let Some(before) = before.filter(|before| another_human(*before, profile, employee, rules)) {
         return conflicting(before.employment, now);
     }
     let known = before.map(|before| before.employment);
@@ -225,8 +226,9 @@ fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day,
 }
 
 /// The same id with another name, another first day, and not the same address. Any of the three alone is a person's life;
-/// an address that is missing vouches for nobody. Where the human has other records, their addresses vouch too.
-fn another_human(before: Before<'_>, profile: &Profile, employee: &Employee) -> bool {
+/// an address that is missing vouches for nobody, nor does a name that is not kept as HR last gave it. Where the human has
+/// other records, their addresses vouch too.
+fn another_human(before: Before<'_>, profile: &Profile, employee: &Employee, rules: &Rules<'_>) -> bool {
     let Before { person, employment } = before;
     let differ = |old: &Option<String>, new: &Option<String>| match (old, new) {
         (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
@@ -234,7 +236,8 @@ fn another_human(before: Before<'_>, profile: &Profile, employee: &Employee) -> 
     };
     let own = |address: &String| person.aliases.contains(&format!("email:{}", address.to_lowercase()));
     let vouched = person.employments.len() > 1 && profile.work_email.as_ref().is_some_and(own);
-    differ(&person.profile.display_name, &profile.display_name)
+    let name_follows = rules.fields.of(&ProfileField::DisplayName) == FieldMode::Continuous;
+    (!name_follows || differ(&person.profile.display_name, &profile.display_name))
         && !vouched
         && (person.profile.work_email.is_none()
             || profile.work_email.is_none()

@@ -8,16 +8,14 @@ use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
 use super::{Employment, KnownPerson, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules};
-use crate::employee::{Employee, Text, Texts};
+use crate::employee::Employee;
 use crate::lifecycle::{State, Why};
 use crate::ownership::comparable;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
 const MAX_ALIASES: usize = 64;
-/// Longest alias, name and address that the schema takes.
+/// Longest alias that the schema takes.
 const MAX_ALIAS_LEN: usize = 512;
-const MAX_TEXT_LEN: usize = 256;
-const MAX_ADDRESS_LEN: usize = 320;
 
 /// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
 /// when the termination was seen, so that leaving again is another termination.
@@ -104,8 +102,9 @@ pub(super) fn next(
         .min();
     let known = known_aliases(before, &slot.absorbed);
     let (profile, aliases) = showing(before, known, statements, &employments, &decides, whose);
+    let (profile, once) = whose.rules.fields.keep(profile, before.map(|before| &before.once));
     let policy = whose.rules.policy.to_owned();
-    let after = RosterEntry { policy, employments, employment, aliases, profile };
+    let after = RosterEntry { policy, employments, employment, aliases, profile, once };
     let event = event(before, &after, &decides);
     Some(Next { after, event, turns })
 }
@@ -193,17 +192,6 @@ fn begins_anew(before: &RosterEntry, after: &RosterEntry, decides: &RecordKey) -
         (Some(before), Some(after)) => after.is_some() && after != before,
         (before, after) => before.is_none() && after.is_some(),
     }
-}
-
-/// What an employee says of themselves that is kept for showing.
-pub(super) fn profile(employee: &Employee, manager: Option<String>) -> Profile {
-    let text = |text: &str| Some(text.chars().take(MAX_TEXT_LEN).collect()).filter(|text: &String| !text.is_empty());
-    let address = Some(&employee.work_email).filter(|address| (1..=MAX_ADDRESS_LEN).contains(&address.chars().count()));
-    let mut texts = Texts::default();
-    for kept in Text::all_kept() {
-        texts.set(kept, employee.text(kept).and_then(text).map(Box::from));
-    }
-    Profile { display_name: text(&employee.name), work_email: address.cloned(), texts, manager }
 }
 
 /// Adds what is new to what is known; past the bound, the oldest that no longer holds goes.

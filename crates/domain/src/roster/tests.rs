@@ -1,5 +1,6 @@
 mod changes;
 mod declared;
+mod fields;
 mod leaving;
 mod matching;
 mod names;
@@ -15,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
-use crate::employee::{Manager, ReportedStatus, Status, Text};
+use crate::employee::{Manager, ReportedStatus, Status, Text, Texts};
 use crate::scope::{Kind, Lists};
 
 fn at(text: &str) -> Timestamp {
@@ -73,6 +74,7 @@ struct ClusterInventory {
     baseline: Baseline,
     policy: &'static str,
     scope: Rc<Scope>,
+    fields: Rc<Modes>,
     /// What marks and bindings of the cluster name; none where that is not known.
     owned: Option<BTreeSet<&'static str>>,
     /// Whether every record is another policy's.
@@ -91,13 +93,14 @@ struct ClusterInventory {
 impl ClusterInventory {
     /// Nobody is known, and the baseline is settled.
     fn settled() -> Self {
-        let (known, runs, scope) = (BTreeMap::new(), Vec::new(), Rc::default());
+        let (known, runs, scope, fields) = (BTreeMap::new(), Vec::new(), Rc::default(), Rc::default());
         Self {
             known,
             runs,
             baseline: Baseline::Settled,
             policy: "everyone",
             scope,
+            fields,
             owned: None,
             elsewhere: false,
             stale: false,
@@ -145,6 +148,7 @@ impl ClusterInventory {
                 let address = Some(&employee.work_email).filter(|address| !address.is_empty());
                 address.map(|address| format!("oidc:{address}")).into_iter().collect()
             },
+            fields: &self.fields,
             scope: &self.scope,
             owns: self.owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
             runs: &self.runs,

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::CsvFormat;
 use crate::row::{Slot, trim};
 use domain::employee::Failure;
+use domain::field::CustomName;
 
 /// Most columns.
 pub(super) const MAX_COLUMNS: usize = 512;
@@ -40,14 +42,52 @@ fn bare(header: &str) -> String {
 const FIRST_NAMES: [&str; 3] = ["firstname", "givenname", "forename"];
 const LAST_NAMES: [&str; 3] = ["lastname", "surname", "familyname"];
 
+/// Which columns are read, and for what.
+pub(super) struct Placed {
+    /// Slots with their columns; several serve a full name that stands in parts.
+    pub(super) read: Vec<(Slot, usize)>,
+    /// Fields of the customer's own, with their columns.
+    pub(super) custom: Vec<(CustomName, usize)>,
+    /// All that the file has a column for.
+    pub(super) offered: BTreeSet<Slot>,
+}
+
+/// Which columns are read. A column that a connection names must be there, whether or not anybody needs it: one that is
+/// missing is the sign of another file.
+///
+/// # Errors
+/// `WrongColumns`, with what is missing, or there more than once.
+pub(super) fn place(header: &[String], format: &CsvFormat) -> Result<Placed, Failure> {
+    let needed = |slot: Slot| format.needs.as_ref().is_none_or(|needs| needs.slot(slot));
+    let columns = slots(header, &format.columns, &format.name_parts, needed)?;
+    let (mut custom, mut missing) = (Vec::new(), Vec::new());
+    for (name, column) in &format.custom {
+        match at(header, |other| *other == fold(column)).first() {
+            Some(at) if format.needs.as_ref().is_none_or(|needs| needs.custom(name)) => {
+                custom.push((name.clone(), *at))
+            }
+            Some(_) => {}
+            None => missing.push(column.clone()),
+        }
+    }
+    if let Some(last) = missing.last_mut() {
+        last.push_str(&there(header, true));
+        return Err(Failure::WrongColumns(missing));
+    }
+    let offered = columns.iter().map(|(slot, _)| *slot).collect();
+    let read = columns.into_iter().filter(|(slot, _)| needed(*slot)).collect();
+    Ok(Placed { read, custom, offered })
+}
+
 /// Which column serves which slot; several serve a full name that stands in parts.
 ///
 /// What is missing is said by the names we look for, and the headers that are there only where one of them is known: a
 /// file without a header row must not have its first person quoted.
-pub(super) fn place(
+fn slots(
     header: &[String],
     named: &BTreeMap<Slot, String>,
     name_parts: &[String],
+    needed: impl Fn(Slot) -> bool,
 ) -> Result<Vec<(Slot, usize)>, Failure> {
     let wanted: BTreeSet<String> = named.values().chain(name_parts).map(|name| fold(name)).collect();
     let mut columns = Vec::new();
@@ -58,10 +98,8 @@ pub(super) fn place(
             None => missing.push(name.clone()),
         }
     }
-    // A column is found under its own name; that of a manager's id only where it is named.
-    let own_names = Slot::ALL.iter().copied().filter(|slot| *slot != Slot::ManagerId);
-    let others = named.keys().copied().filter(|slot| *slot == Slot::ManagerId);
-    for slot in own_names.chain(others).filter(|slot| name_parts.is_empty() || *slot != Slot::FullName) {
+    let all = Slot::ALL.iter().copied().filter(|slot| looked_for(*slot, named));
+    for slot in all.filter(|slot| name_parts.is_empty() || *slot != Slot::FullName) {
         let found = match named.get(&slot) {
             Some(name) => at(header, |other| *other == fold(name)),
             None => own(header, slot, &wanted),
@@ -75,6 +113,7 @@ pub(super) fn place(
             [] if named.contains_key(&slot) || slot == Slot::Email => missing.push(name.to_owned()),
             [] => {}
             [first] => columns.push((slot, *first)),
+            [first, ..] if !needed(slot) => columns.push((slot, *first)),
             [first, ..] => {
                 columns.push((slot, *first));
                 let names: Vec<_> =
@@ -94,6 +133,11 @@ pub(super) fn place(
     let wrong: Vec<String> = twice.map(|name| format!("{} (twice)", shown(name))).collect();
     let wrong = if wrong.is_empty() { several } else { wrong };
     if wrong.is_empty() { Ok(columns) } else { Err(Failure::WrongColumns(wrong)) }
+}
+
+/// Whether a column is looked for: under its own name, and that of a manager's id only where it is named.
+pub(super) fn looked_for(slot: Slot, named: &BTreeMap<Slot, String>) -> bool {
+    slot != Slot::ManagerId || named.contains_key(&slot)
 }
 
 /// The one column of first names and the one of last names.
@@ -126,12 +170,20 @@ fn at(header: &[String], wanted: impl Fn(&String) -> bool) -> Vec<usize> {
 /// that is named for another slot is that one's.
 fn own(header: &[String], slot: Slot, wanted: &BTreeSet<String>) -> Vec<usize> {
     let alias = |name: &str| ALIASES.iter().any(|(of, alias)| *of == slot && name == *alias);
-    at(header, |name| !wanted.contains(name) && (bare(name) == bare(slot.name()) || alias(&bare(name))))
+    let named = |name: &String| !wanted.contains(name) && bare(name) == bare(slot.name());
+    let other = |name: &str| Slot::ALL.iter().any(|other| *other != slot && bare(other.name()) == name);
+    let there = header.iter().any(&named);
+    // What is the name of another slot is that one's, where this one has a column of its own name.
+    at(header, |name| {
+        let short = bare(name);
+        named(name) || (!wanted.contains(name) && alias(&short) && !(there && other(&short)))
+    })
 }
 
 /// The headers of which nothing is read, in words.
-pub(super) fn unread(header: &[String], columns: &[(Slot, usize)]) -> Option<String> {
-    let read = |column: usize| columns.iter().any(|(_, other)| *other == column);
+pub(super) fn unread(header: &[String], columns: &[(Slot, usize)], custom: &[(CustomName, usize)]) -> Option<String> {
+    let others = || custom.iter().map(|(_, column)| column);
+    let read = |column: usize| columns.iter().map(|(_, other)| other).chain(others()).any(|other| *other == column);
     let unread: Vec<String> =
         header.iter().enumerate().filter(|(column, _)| !read(*column)).map(|(_, name)| shown(name)).collect();
     let more = unread.len().saturating_sub(MAX_SHOWN);

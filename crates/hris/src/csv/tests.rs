@@ -3,7 +3,8 @@ mod refusals;
 use proptest::prelude::*;
 
 use super::*;
-use domain::employee::{Field, Manager, ReportedStatus, Text};
+use domain::employee::{Field, Manager, ReportedStatus, Text, Texts};
+use domain::needs::{Wanted, Why};
 
 const TODAY: Date = Date::constant(2026, 3, 2);
 
@@ -61,7 +62,56 @@ fn headers_are_compared_without_case_blanks_and_curled_apostrophes() {
         "\u{feff} full  NAME ,E-MAIL,manager's Email,Picture URL\nAda Example,ada@example.com,bo@example.com,x\n";
     let read = read(file.as_bytes(), &format, TODAY).unwrap();
     assert_eq!(emails(&read), ["ada@example.com"]);
-    assert_eq!(read.offered, [Field::FullName, Field::Email, Field::Manager].into());
+    assert_eq!(read.offered, [Field::FullName, Field::Email, Field::Manager, Field::PictureUrl].into());
+}
+
+#[test]
+fn a_column_that_nobody_needs_is_not_read_and_one_of_the_customers_own_is_read_where_somebody_does() {
+    let badge = CustomName::new("badge").unwrap();
+    let custom = [(badge.clone(), "Badge No".to_owned())].into();
+    let file = b"employeeId,fullName,email,Phone,Home Address,home_address,Badge No\n7,Ada,ada@example.com,1,x,y,B7\n";
+    let mut format = CsvFormat { custom, needs: Some(Needs::default()), ..CsvFormat::default() };
+    let least = read(file, &format, TODAY).unwrap();
+    assert!(least.employees[0].texts == Texts::default() && least.offered.contains(&Field::Phone));
+    let unread = "columns that are not read: phone, home address, home_address, badge no";
+    assert_eq!(least.remarks, [unread], "two columns for a field that nobody needs are no trouble");
+    let listed: Vec<_> = format.readings("people.csv").into_iter().map(|one| one.path).collect();
+    let always = [
+        "contractEnd",
+        "email",
+        "employeeId",
+        "fullName",
+        "hireDate",
+        "lastWorkingDay",
+        "location",
+        "status",
+        "terminationDate",
+        "terminationReason",
+    ];
+    assert_eq!(listed, always);
+    let needs = format.needs.get_or_insert_default();
+    needs.add(Wanted::Custom(badge.clone()), Why::AlwaysPresent);
+    needs.add(Wanted::Field(Field::Phone), Why::AlwaysPresent);
+    let more = read(file, &format, TODAY).unwrap();
+    assert_eq!((more.employees[0].texts.custom(&badge), more.employees[0].text(Text::Phone)), (Some("B7"), Some("1")));
+    let header: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).chain(["Badge No"]).collect();
+    let cells: Vec<_> = header.iter().map(|name| if *name == "email" { "ada@example.com" } else { "" }).collect();
+    let file = format!("{}\n{}\n", header.join(","), cells.join(","));
+    let whole = read(
+        file.as_bytes(),
+        &CsvFormat { needs: format.needs.clone(), custom: format.custom.clone(), ..CsvFormat::default() },
+        TODAY,
+    )
+    .unwrap();
+    let unread =
+        whole.remarks.iter().find_map(|remark| remark.strip_prefix("columns that are not read: ")).unwrap_or_default();
+    let read_headers = header.iter().filter(|name| !unread.split(", ").any(|other| other == name.to_lowercase()));
+    let mut read_headers: Vec<_> = read_headers.map(|name| (*name).to_owned()).collect();
+    read_headers.sort();
+    let listed: Vec<_> = format.readings("people.csv").into_iter().map(|one| one.path).collect();
+    assert_eq!(listed, read_headers, "what is listed is what is read of a file that has every column");
+    let other = read(b"employeeId,fullName,email\n7,Ada,ada@example.com\n", &format, TODAY).unwrap_err();
+    assert!(matches!(&other, Failure::WrongColumns(columns) if columns[0].starts_with("Badge No")), "{other:?}");
 }
 
 #[test]
@@ -151,7 +201,7 @@ fn what_other_products_write_is_read_in_their_dialect() {
         if product == "PlusPlus" {
             assert_eq!((ada.text(Text::Department), ada.last_day), (Some("R\\D"), None));
             assert!(ada.manager == Some(Manager::Email("bo@example.com".to_owned())));
-            assert_eq!(read.remarks, ["columns that are not read: picture url"]);
+            assert!(read.remarks.is_empty() && read.offered.contains(&Field::PictureUrl));
         }
     }
 }

@@ -39,6 +39,10 @@ impl Definition {
             auth: _,
             throttling: _,
             failed: _,
+            // what of it is read: nothing is decided by it
+            custom: _,
+            requested: _,
+            left_out: _,
             // for a reader
             otherwise: _,
             name: _,

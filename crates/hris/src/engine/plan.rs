@@ -13,6 +13,7 @@ use crate::pages::Pages;
 use crate::path::Path;
 use crate::row::Slot;
 use crate::tables::{Chosen, Merge};
+use domain::field::CustomName;
 
 /// A definition, compiled.
 pub(super) struct CompiledDefinition {
@@ -125,6 +126,12 @@ impl CompiledDefinition {
     pub(super) fn new(definition: &Definition, values: &BTreeMap<String, String>, as_of: Date) -> Result<Self, String> {
         let mut cells = Cells { definition, next: Slot::COUNT, inputs: BTreeMap::new(), named: Vec::new() };
         let mut person = cells.taken(&definition.fields, &definition.inputs)?;
+        let mut custom = Vec::new();
+        for (name, value) in &definition.custom {
+            let cell = cells.more();
+            person.push(cells.value(cell, value)?);
+            custom.extend(CustomName::new(name).map(|name| (name, cell))); // checked with the definition
+        }
         let (mut joins, mut details) = (Vec::new(), Vec::new());
         for join in definition.joins.values() {
             let own = cells.taken(&join.fields, &join.inputs)?;
@@ -187,7 +194,15 @@ impl CompiledDefinition {
             told_by: told_by.into_iter().collect(),
             ends_when: tests(&definition.end_date_when, &cells)?,
         };
-        Ok(Self { people, joins: keyed, details, lookups, steps, versions, form: form(definition, &cells)? })
+        Ok(Self {
+            people,
+            joins: keyed,
+            details,
+            lookups,
+            steps,
+            versions,
+            form: Form { custom, ..form(definition, &cells)? },
+        })
     }
 }
 
@@ -254,5 +269,6 @@ fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
         types: Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means)))?,
         urgent: definition.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
         declared: definition.declared(),
+        custom: Vec::new(),
     })
 }

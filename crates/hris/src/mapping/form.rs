@@ -8,6 +8,7 @@ use super::super::dates::DateForm;
 use super::super::row::Slot;
 use domain::capabilities::Declared;
 use domain::employee::{EmploymentType, Status};
+use domain::field::CustomName;
 
 /// What the date of an end means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -116,6 +117,8 @@ pub(crate) struct Form {
     pub(crate) urgent: BTreeSet<String>,
     /// What it is said to be able to say.
     pub(crate) declared: Declared,
+    /// Fields of the customer's own, and the cells they stand in.
+    pub(crate) custom: Vec<(CustomName, usize)>,
 }
 
 impl Form {

@@ -4,6 +4,7 @@ use super::*;
 use crate::dates::DateForm;
 use domain::capabilities::Declared;
 use domain::employee::{EmploymentType, HrId, Status, Text};
+use domain::field::CustomName;
 
 const TODAY: Date = Date::constant(2026, 3, 2);
 
@@ -36,6 +37,7 @@ fn form(dates: &str, end_date: EndDate) -> Form {
         types: Types::new([("Freelance".to_owned(), EmploymentType::Contractor)]).unwrap(),
         urgent: ["gross misconduct".to_owned()].into(),
         declared: Declared::default(),
+        custom: Vec::new(),
     }
 }
 
@@ -382,4 +384,43 @@ fn an_answer_in_which_something_required_is_empty_for_everybody_is_refused() {
     mapper.take(2, &row).unwrap();
     assert_eq!(mapper.finish().map(|_| ()), Err(Failure::WrongColumns(vec!["status".to_owned()])));
     assert!(Mapper::new(required, TODAY).finish().is_ok(), "nobody at all is for the trust gate to judge");
+}
+
+/// Maps a row that has one field of the customer's own, and gives what is said of the answer.
+fn own_fields(cells: &[(Slot, Option<&str>)], badge: Option<&str>) -> (Texts, Vec<String>) {
+    let name = CustomName::new("badge").unwrap();
+    let mut mapper = Mapper::new(Form { custom: vec![(name, Slot::COUNT)], ..iso() }, TODAY);
+    let mut row = Row::with(1);
+    let ada = [(Slot::EmployeeId, "7"), (Slot::FullName, "Ada Example"), (Slot::Email, "ada@example.com")];
+    ada.iter().for_each(|(slot, text)| row.set(*slot, text));
+    cells.iter().for_each(|(slot, text)| row.put(*slot as usize, *text));
+    row.put(Slot::COUNT, badge);
+    mapper.take(1, &row).unwrap();
+    let mut read = mapper.finish().unwrap();
+    (read.employees.remove(0).texts, read.remarks)
+}
+
+#[test]
+fn a_picture_whose_address_is_a_secret_is_not_kept_and_the_rest_of_the_person_is() {
+    let signed = "https://images.example.com/7.png?X-Amz-Signature=00";
+    let (texts, remarks) = own_fields(&[(Slot::PictureUrl, Some(signed)), (Slot::Phone, Some("1"))], Some(signed));
+    assert_eq!((texts.get(Text::PictureUrl), texts.customs().count(), texts.get(Text::Phone)), (None, 0, Some("1")));
+    let why = "are not an https address, or one with a signature, token or password in it, and are not kept";
+    assert_eq!(remarks, [format!("custom.badge: 1 {why}"), format!("pictureUrl: 1 {why}")]);
+    let plain = "https://images.example.com/7.png";
+    let (texts, remarks) = own_fields(&[(Slot::PictureUrl, Some(plain))], Some("B7"));
+    assert_eq!((texts.get(Text::PictureUrl), remarks.len()), (Some(plain), 0));
+    assert_eq!(texts.custom(&CustomName::new("badge").unwrap()), Some("B7"));
+}
+
+#[test]
+fn a_value_by_which_nothing_is_decided_sets_nobody_aside() {
+    let lines = "1 Example Street\r\nMadrid\u{7}";
+    let long = "x".repeat(300);
+    let cells = [(Slot::HomeAddress, Some(lines)), (Slot::FirstName, None), (Slot::LastName, Some(long.as_str()))];
+    let (texts, remarks) = own_fields(&cells, Some(""));
+    assert_eq!(texts.get(Text::HomeAddress), Some("1 Example Street Madrid"));
+    assert_eq!(texts.get(Text::LastName).map(str::len), Some(256), "what the schema takes");
+    assert_eq!((texts.get(Text::FirstName), texts.customs().count()), (None, 0));
+    assert_eq!(remarks, ["firstName: 1 are not a plain value, and are not kept"]);
 }

@@ -59,6 +59,22 @@ pub(super) fn cut(row: &Row, slot: Slot) -> Result<Option<&str>, String> {
     Ok(text.get(..end))
 }
 
+/// What one person alone has, such as a postal address of several lines: lines and other control characters become blanks,
+/// since nothing is decided by it.
+pub(super) fn own(text: &str) -> Box<str> {
+    let plain: String = if has_control(text) {
+        let words: Vec<_> =
+            text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect();
+        words.join(" ")
+    } else {
+        text.to_owned()
+    };
+    match plain.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => plain.get(..end).unwrap_or_default().into(),
+        None => plain.into(),
+    }
+}
+
 /// Most texts are of ASCII without any, which their bytes tell.
 fn has_control(text: &str) -> bool {
     text.bytes().any(|byte| !matches!(byte, b' '..=b'~')) && text.chars().any(char::is_control)

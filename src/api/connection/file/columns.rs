@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use domain::field::{self, Text, Texts};
+use domain::field::{self, Texts};
 
 /// Header of the column that holds each field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,14 +54,14 @@ pub struct Columns {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub termination_reason: Option<String>,
-    /// Those of plain texts.
+    /// Those of plain texts, and of fields of your own (`custom`).
     #[serde(flatten)]
     #[schemars(schema_with = "text_columns")]
     pub texts: Texts,
 }
 
 fn text_columns(_: &mut SchemaGenerator) -> Schema {
-    field::schema(Text::ALL.iter().copied(), Some(1), 128)
+    field::schema(Some(1), 128)
 }
 
 /// The header of one column, or those of several that belong together.

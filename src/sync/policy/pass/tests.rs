@@ -56,6 +56,7 @@ impl Cluster {
             snapshots: vec![("hq".to_owned(), believed(employees))],
             owners: None,
             retention: None,
+            fields: None,
         });
         cluster.pass();
         cluster
@@ -69,11 +70,13 @@ impl Cluster {
         let decision = decide(&self.0, noon());
         self.0.runs.clone_from(&decision.runs);
         self.0.runs.iter_mut().for_each(|run| run.written = true);
+        self.0.fields = Some(decision.tally.fields.shown.clone());
         for write in decision.others.iter().chain(&decision.leavers).chain(&decision.rest) {
-            let spec = crate::api::person::PersonSpec::of(write.records.clone());
+            let spec = crate::api::person::PersonSpec::of(write.records.clone(), None);
             let mut person = write.current.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
             person.metadata.uid = Some(format!("uid-{}", write.records[0].id));
             person.status = Some(write.status.clone());
+            person.spec.profile.clone_from(&write.profile);
             self.0.people.retain(|other| other.metadata.name.as_deref() != Some(&write.name));
             self.0.people.push(Arc::new(person));
         }
@@ -319,4 +322,42 @@ fn every_state_is_counted_by_its_own_word() {
     ];
     let expected = ["PreHire", "Active", "Suspended", "Leave", "Terminated", "OutOfScope", "Unknown"];
     assert_eq!(states.map(State::as_str), expected);
+}
+
+#[test]
+fn a_changed_mode_takes_nothing_away_before_it_was_announced_and_leaves_what_humans_entered() {
+    let clerk = || employee("1", Status::Active).with(Text::Title, "Clerk").with(Text::Department, "Sales");
+    let mut cluster = Cluster::of(vec![clerk()]);
+    let set = |cluster: &mut Cluster, fields: serde_json::Value| {
+        let fields: BTreeMap<String, domain::profile::FieldMode> = serde_json::from_value(fields).unwrap();
+        cluster.0.settings.fields = domain::profile::Modes::new(&fields).unwrap();
+    };
+    set(&mut cluster, serde_json::json!({"title": "Once"}));
+    assert_eq!(cluster.pass().rest.len(), 1, "imported");
+    let title = |cluster: &Cluster| {
+        let profile = cluster.0.people[0].spec.profile.as_ref()?;
+        profile.texts.get(Text::Title).map(str::to_owned)
+    };
+    assert_eq!(title(&cluster).as_deref(), Some("Clerk"));
+    let mut edited = Person::clone(&cluster.0.people[0]);
+    let profile = edited.spec.profile.get_or_insert_default();
+    profile.texts.set(Text::Title, Some("Head clerk".into()));
+    profile.texts.set(Text::Phone, Some("1".into()));
+    cluster.0.people[0] = Arc::new(edited);
+    assert!(cluster.pass().rest.is_empty(), "an edit is no change");
+    set(&mut cluster, serde_json::json!({"title": "Never", "department": "Never"}));
+    let announced = cluster.pass();
+    assert!(announced.rest.is_empty() && title(&cluster).as_deref() == Some("Head clerk"));
+    let (words, due) = announced.tally.fields.announced().unwrap();
+    assert!(words.contains("title: Once to Never") && words.contains("department: Continuous to Never"), "{words}");
+    assert_eq!(announced.tally.wake, Some(due));
+    let fields = cluster.0.fields.as_mut().unwrap();
+    fields.next_at = Some(noon());
+    assert!(cluster.pass().tally.fields.lost().is_some());
+    assert_eq!(title(&cluster), None);
+    let person = &cluster.0.people[0];
+    let profile = person.spec.profile.as_ref().unwrap();
+    assert_eq!(profile.texts.get(Text::Phone), Some("1"), "what a human entered stays");
+    assert_eq!(person.status.as_ref().unwrap().profile.as_ref().unwrap().texts, domain::employee::Texts::default());
+    assert!(cluster.pass().rest.is_empty(), "nothing changed, nothing written");
 }

@@ -163,7 +163,7 @@ pub(in crate::sync::source) fn name_parts(columns: &api::Columns) -> &[String] {
 ///
 /// # Errors
 /// Stalled, where the columns of a name are neither a header nor a few.
-fn format(csv: &api::Csv) -> Result<CsvFormat, Fault> {
+pub fn format(csv: &api::Csv) -> Result<CsvFormat, Fault> {
     if csv.columns.full_name.as_ref().is_some_and(|headers| headers.get().is_none()) {
         let words = "spec.source.file.csv.columns.fullName: a header, or a list of up to four headers";
         return Err(Fault::Stalled(words.to_owned()));
@@ -172,6 +172,8 @@ fn format(csv: &api::Csv) -> Result<CsvFormat, Fault> {
     Ok(CsvFormat {
         columns: named.filter_map(|(slot, header)| Some((slot, header?.to_owned()))).collect(),
         name_parts: name_parts(&csv.columns).to_vec(),
+        custom: csv.columns.texts.customs().map(|(name, header)| (name.clone(), header.to_owned())).collect(),
+        needs: None,
         none: csv.none.iter().cloned().collect(),
         statuses: csv.statuses.iter().map(|(word, meaning)| (word.clone(), status(*meaning))).collect(),
         types: csv.types.clone(),

@@ -74,7 +74,7 @@ fn six_at_once_are_one_run_and_the_seventh_is_the_next() {
 fn leavers_are_written_first_then_whoever_turned_then_the_rest() {
     let mut world = ClusterInventory::with(&people(1..=3));
     world.poll(&[gone(1..=1), people(2..=3)].concat(), noon());
-    let renamed = employee("3").with(Text::Title, "Clerk");
+    let renamed = employee("3").with(Text::Department, "Clerk");
     let plan = world.plan(Some(&[employee("0"), employee("1"), employee("2").terminated(), renamed]), noon());
     let order: Vec<_> = plan.changes.iter().map(|change| id_of(change).0.as_str()).collect();
     assert_eq!(order, ["2", "1", "3", "0"]);

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::{Definition, Test, Value};
-use super::Check;
+use super::{Check, requests};
 use crate::mapping::{Statuses, Types};
 use crate::row::Slot;
+use domain::field::{CustomName, MOST_CUSTOM};
 
 impl Check<'_> {
     pub(super) fn fields(&mut self) {
@@ -47,6 +48,35 @@ impl Check<'_> {
         }
         if let Err(why) = Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means))) {
             self.say("types", why);
+        }
+    }
+
+    /// Fields of the customer's own, and the words that ask for one field alone.
+    pub(super) fn custom_and_requested(&mut self) {
+        let definition = self.definition;
+        if definition.custom.len() > MOST_CUSTOM {
+            self.say("custom", format!("at most {MOST_CUSTOM} fields"));
+        }
+        for (name, value) in &definition.custom {
+            self.value(&format!("custom.{name}"), value);
+            if CustomName::new(name).is_none() {
+                self.say(format!("custom.{name}"), "a name begins with a letter, and has letters, digits, - and _");
+            }
+        }
+        let asked = requests(definition);
+        for (field, words) in &definition.requested {
+            let place = format!("requested.{field}");
+            let custom = field.strip_prefix("custom.").is_some_and(|name| definition.custom.contains_key(name));
+            let slot = definition.offered().into_iter().find(|slot| slot.name() == field);
+            if slot.is_none() && !custom {
+                self.say(&place, "there is no such field");
+            }
+            if slot.is_some_and(|slot| slot.field().decides() || definition.required.contains(&slot)) {
+                self.say(&place, "it is always needed");
+            }
+            for word in words.iter().filter(|word| !asked.iter().any(|(_, request, _)| request.asks_for(word))) {
+                self.say(&place, format!("no list of a request has the word {word}"));
+            }
         }
     }
 

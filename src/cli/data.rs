@@ -1,0 +1,229 @@
+//! `rollcall data`: which personal data a connection reads, from where, where each value is kept, for how long and why.
+//!
+//! ```text
+//! connection ──▶ definition or columns ──▶ what the reader takes ─┐
+//! policies ──▶ what they need, and what they keep ─────────────────┴──▶ rows
+//! ```
+//! The rows are made of the compiled definition that pages are read by, after what nobody needs was left out of it: what is
+//! not listed is not read. Reads no HR system, and shows no value of anybody.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
+use kube::api::ListParams;
+use serde::Serialize;
+
+use super::cluster::Cluster;
+use super::terminal::{say, table};
+use super::{Failure, ask, preview};
+use crate::api::connection::{FileFrom, FileSource};
+use crate::api::{HRConnection, SyncPolicy};
+use crate::kube::named::Api;
+use crate::kube::outcome::Fault;
+use crate::sync::policy;
+use crate::sync::source::{self, Objects};
+use domain::field::{Field, Slot, Text};
+use domain::needs::{Needs, Wanted};
+use domain::profile::{FieldMode, Modes, ProfileField};
+use hris::{Purpose, Reading};
+
+/// Options of `rollcall data`.
+#[derive(Debug, Args)]
+#[command(after_help = "With -f, nothing is asked of a cluster: what would be read can be seen before connecting.")]
+pub struct Options {
+    #[command(flatten)]
+    cluster: Cluster,
+    /// Name of the HRConnection
+    #[arg(required_unless_present = "files", conflicts_with = "files")]
+    connection: Option<String>,
+    /// Manifests instead of a cluster: an HRConnection, optionally a SyncPolicy, and the ConfigMaps they name
+    #[arg(short = 'f', long = "filename", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// A line for each value
+    Table,
+    /// A JSON list with an object for each value
+    Json,
+}
+
+/// What is read, and what becomes of it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Row {
+    /// The request, or the file.
+    from: String,
+    /// The path in a record, or the column.
+    path: String,
+    /// Which field it is; empty where it is none.
+    field: String,
+    /// Where it is kept.
+    kept: Vec<String>,
+    /// For how long.
+    until: &'static str,
+    /// Why it is read.
+    why: Vec<String>,
+}
+
+const AS_LONG_AS_THE_PERSON: &str = "the Person is deleted";
+const NEXT_RESPONSE: &str = "the next trusted response";
+const WHILE_READ: &str = "it was read";
+const MEMORY: &str = "memory only";
+
+/// Said under the table: what is kept of people apart from their Persons.
+const APART: &str = "What follows from statuses and dates (Active, Leave, …) stands on the Person. Besides, keyed hashes of ids, addresses and first days are kept in the read history of the connection \
+(Secret rollcall-memory-…), and status words without a meaning are counted on the connection.";
+
+/// Prints what a connection reads.
+///
+/// # Errors
+/// When the connection, its definition or its policy cannot be read or used.
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let (connection, policies, objects) = match &options.connection {
+        Some(name) => of_cluster(&options.cluster, name).await?,
+        None => preview::manifests(&options.files)?,
+    };
+    let rows = rows(&connection, &policies, &objects)?;
+    match options.output {
+        Output::Json => say(&serde_json::to_string_pretty(&rows).unwrap_or_default()),
+        Output::Table => {
+            let line = |row: &Row| {
+                let Row { from, path, field, kept, until, why } = row;
+                [from.clone(), path.clone(), field.clone(), kept.join(", "), (*until).to_owned(), why.join("; ")]
+            };
+            say(&table(["FROM", "PATH", "FIELD", "KEPT IN", "UNTIL", "WHY"], rows.iter().map(line)));
+            say(&format!("\n{APART}"));
+        }
+    }
+    Ok(())
+}
+
+async fn of_cluster(cluster: &Cluster, name: &str) -> Result<(HRConnection, Vec<SyncPolicy>, Objects), Failure> {
+    let (client, namespace) = (cluster.client().await?, cluster.namespace());
+    let connections: Api<HRConnection> = Api::namespaced(client.clone(), namespace);
+    let connection = ask("read the connection", connections.get_opt(name)).await?;
+    let connection = connection.ok_or_else(|| Failure::Refused(format!("there is no HRConnection {name}")))?;
+    let policies: Api<SyncPolicy> = Api::namespaced(client.clone(), namespace);
+    let policies = ask("list the policies", policies.list(&ListParams::default())).await?.items;
+    let mut objects = Objects::default();
+    let definition = connection.spec.source.api.as_ref().and_then(|api| api.definition_ref.as_ref());
+    if let Some(from) = definition {
+        let config_maps: Api<ConfigMap> = Api::namespaced(client, namespace);
+        let found = ask("read the definition", config_maps.get_opt(&from.name)).await?;
+        objects.config_maps.extend(found.map(|found| (from.name.clone(), found)));
+    }
+    Ok((connection, policies, objects))
+}
+
+/// What is read for these policies, and what becomes of it.
+fn rows(connection: &HRConnection, policies: &[SyncPolicy], objects: &Objects) -> Result<BTreeSet<Row>, Failure> {
+    let wrong = |fault: Fault| Failure::Refused(fault.to_string());
+    let needs = policy::needs(connection, policies);
+    let name = connection.name_any();
+    let mut modes = Vec::new();
+    for policy in policies.iter().filter(|policy| policy::over(policy, &name)) {
+        let fields = Modes::new(&policy.spec.fields);
+        modes.push(
+            fields.map_err(|refused| Failure::Refused(format!("SyncPolicy {}: spec.{refused}", policy.name_any())))?,
+        );
+    }
+    let readings = match (&connection.spec.source.api, &connection.spec.source.file) {
+        (Some(_), None) => {
+            let definition = source::named_definition(&connection.spec, objects).map_err(wrong)?;
+            let mut definition = definition.ok_or_else(|| Failure::Refused("there is no definition".to_owned()))?;
+            definition.keep_to(&needs);
+            definition.readings().map_err(Failure::Refused)?
+        }
+        (None, Some(file)) => {
+            let mut format = source::csv_format(&file.csv).map_err(wrong)?;
+            format.needs = Some(needs.clone());
+            format.readings(&file_in_words(file))
+        }
+        _ => return Err(Failure::Refused("spec.source: exactly one of api and file must be set".to_owned())),
+    };
+    Ok(readings.into_iter().map(|reading| row(reading, &needs, &modes)).collect())
+}
+
+/// Where a file lies; nothing of its address that could be a secret.
+fn file_in_words(file: &FileSource) -> String {
+    let FileFrom { config_map, http, sftp } = &file.from;
+    let host = |url: &str| {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().unwrap_or_default().rsplit('@').next().unwrap_or_default().to_owned()
+    };
+    let map = config_map.as_ref().map(|from| format!("ConfigMap {}, key {}", from.name, from.key));
+    let http = http.as_ref().map(|from| format!("file of {}", host(&from.url)));
+    let sftp = sftp.as_ref().map(|from| format!("{} of {}", from.path.pattern, from.host));
+    map.or(http).or(sftp).unwrap_or_default()
+}
+
+fn row(reading: Reading, needs: &Needs, modes: &[Modes]) -> Row {
+    let Reading { request, path, purpose } = reading;
+    let (field, wanted, kept) = match &purpose {
+        Purpose::Field(slot) => (slot.name().to_owned(), Some(Wanted::Field(slot.field())), kept(*slot, modes)),
+        Purpose::Custom(name) => {
+            let field = ProfileField::Custom(name.clone());
+            (field.to_string(), Some(Wanted::from(&field)), in_profile(&field, modes))
+        }
+        Purpose::Decides | Purpose::Sorts | Purpose::Names | Purpose::Pages => (String::new(), None, Vec::new()),
+    };
+    let why = match &purpose {
+        Purpose::Decides => vec!["the status, or the end, is told by it".to_owned()],
+        Purpose::Sorts => vec!["whose a record is, and which of several counts".to_owned()],
+        Purpose::Names => vec!["the name of an id".to_owned()],
+        Purpose::Pages => vec!["pages, totals and errors: of nobody".to_owned()],
+        Purpose::Field(_) | Purpose::Custom(_) => {
+            wanted.iter().flat_map(|wanted| needs.why(wanted)).map(ToString::to_string).collect()
+        }
+    };
+    let until = match (&purpose, kept.is_empty()) {
+        (_, false) => AS_LONG_AS_THE_PERSON,
+        (Purpose::Field(_) | Purpose::Custom(_), true) => NEXT_RESPONSE,
+        (_, true) => WHILE_READ,
+    };
+    let kept = if kept.is_empty() { vec![MEMORY.to_owned()] } else { kept };
+    Row { from: request, path, field, kept, until, why }
+}
+
+/// Where on a Person a value stands.
+fn kept(slot: Slot, modes: &[Modes]) -> Vec<String> {
+    let places: &[&str] = match slot {
+        Slot::EmployeeId => &["Person spec.records", "Person status.employments[].id"],
+        Slot::Email => &["Person status.profile.workEmail", "Person status.aliases"],
+        Slot::Status => &["Person status.employments[].reportedStatus"],
+        Slot::HireDate => &["Person status.employments[].startDate"],
+        Slot::TerminationDate | Slot::LastWorkingDay => &["Person status.employments[].lastWorkingDay"],
+        Slot::Location => &["Person status.employment.timeZone"],
+        _ => &[],
+    };
+    let of_profile = match slot.field() {
+        Field::FullName => Some(ProfileField::DisplayName),
+        Field::Manager => Some(ProfileField::Manager),
+        Field::EmploymentType => Some(ProfileField::EmploymentType),
+        _ => Text::ALL.iter().copied().find(|text| text.slot() == slot).map(ProfileField::Text),
+    };
+    let own = places.iter().map(|place| (*place).to_owned());
+    own.chain(of_profile.iter().flat_map(|field| in_profile(field, modes))).collect()
+}
+
+/// Where in the profile of a Person a field stands.
+fn in_profile(field: &ProfileField, modes: &[Modes]) -> Vec<String> {
+    let place = |modes: &Modes| match modes.of(field) {
+        FieldMode::Once => Some(format!("Person spec.profile.{field}")),
+        FieldMode::Continuous => Some(format!("Person status.profile.{field}")),
+        FieldMode::Never => None,
+    };
+    let places: BTreeSet<String> = modes.iter().filter_map(place).collect();
+    places.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::api::person::PersonStatus;
+use crate::sync::convert;
+use domain::employee::{Employee, EmploymentType, HrId, Manager, ReportedStatus, Status};
+use domain::field::CustomName;
+use domain::roster::{self, Baseline, Role, Rules, TrustedResponse};
+use domain::timezone::Zones;
+
+fn connection(source: &Value) -> HRConnection {
+    let mut connection = HRConnection::new("hq", serde_json::from_value(json!({ "source": source })).unwrap());
+    connection.metadata.namespace = Some("rollcall".into());
+    connection
+}
+
+fn policy(fields: &Value) -> SyncPolicy {
+    serde_json::from_value(json!({"metadata": {"name": "everyone"}, "spec": {
+        "connections": [{"name": "hq"}], "timeZones": {"default": "UTC", "byLocation": {"location!": "UTC"}}, "fields": fields,
+        "scope": {"expression": "person.team != 'x'"},
+    }}))
+    .unwrap()
+}
+
+fn bamboohr() -> HRConnection {
+    let api = json!({"connector": "bamboohr", "parameters": {"subdomain": "acme"}, "credentialsRef": {"name": "hr"}});
+    connection(&json!({ "api": api }))
+}
+
+fn shown(rows: &BTreeSet<Row>, field: &str) -> Option<(String, String)> {
+    let row = rows.iter().find(|row| row.field == field)?;
+    Some((row.kept.join(", "), row.why.join("; ")))
+}
+
+#[test]
+fn what_a_connection_reads_is_listed_with_where_it_is_kept_and_why() {
+    let fields = json!({"phone": "Once", "title": "Never", "department": "Never"});
+    let rows = rows(&bamboohr(), &[policy(&fields)], &Objects::default()).unwrap();
+    let decides = "always: who it is, whether and when they leave";
+    let phone = ("Person spec.profile.phone".to_owned(), "SyncPolicy everyone: spec.fields, Once".to_owned());
+    assert_eq!(shown(&rows, "phone"), Some(phone));
+    let email = ("Person status.profile.workEmail, Person status.aliases".to_owned(), decides.to_owned());
+    assert_eq!(shown(&rows, "email"), Some(email));
+    assert_eq!(
+        (shown(&rows, "title"), shown(&rows, "department")),
+        (None, None),
+        "nobody needs them, so they are not read"
+    );
+    assert!(rows.iter().all(|row| !row.why.is_empty()));
+    let elsewhere = rows_without_policy();
+    let kept = elsewhere.iter().filter(|row| row.kept.iter().any(|place| place.contains("profile"))).count();
+    assert_eq!(kept, 1, "without a policy nothing is kept but what would be of any: the address");
+}
+
+fn rows_without_policy() -> BTreeSet<Row> {
+    rows(&bamboohr(), &[], &Objects::default()).unwrap()
+}
+
+/// Every field with a text that nothing else has.
+fn marked() -> Employee {
+    let status = ReportedStatus::Mapped(Status::Active);
+    let mut ada = Employee::new(HrId("employeeId!".into()), "fullName!".into(), "email!@example.com".into(), status);
+    Text::ALL.iter().for_each(|text| ada.texts.set(*text, Some(format!("{}!", text.as_str()).into())));
+    ada.texts.set_custom(&CustomName::new("badge").unwrap(), Some("custom.badge!".into()));
+    let day = |text: &str| text.parse().ok();
+    Employee {
+        start: day("2001-01-01"),
+        last_day: day("2102-02-02"),
+        contract_end: day("2103-03-03"),
+        employment_type: Some(EmploymentType::Apprentice),
+        manager: Some(Manager::Id(HrId("employeeId!".into()))),
+        ..ada
+    }
+}
+
+/// The Person that a pass makes of an employee.
+fn person(ada: &Employee, policy: &SyncPolicy) -> Value {
+    let settings = crate::sync::policy::Settings::of(policy, &[]).unwrap();
+    let now = Timestamp::UNIX_EPOCH;
+    let zones = Zones::new("UTC", &BTreeMap::from([("location!".to_owned(), "UTC".to_owned())])).unwrap();
+    let rules = Rules {
+        namespace: "rollcall",
+        role: &|_| Role::Employment,
+        migrations: &[],
+        matching: &settings.matching,
+        terms: settings.terms,
+        day_end: settings.day_end,
+        elsewhere: &|_, _| false,
+        policy: "everyone",
+        policy_uid: "uid",
+        zones: &zones,
+        usernames: &|_, _| Vec::new(),
+        fields: &settings.fields,
+        scope: &settings.scope,
+        owns: None,
+        runs: &[],
+        stale: false,
+        baseline: &|_| Baseline::Settled,
+    };
+    let employees = std::slice::from_ref(ada);
+    let answer = TrustedResponse { connection: "hq", employees, taken: now, part: false };
+    let change = roster::next(&[], &[answer], &rules, now).changes.remove(0);
+    let mut status = PersonStatus::default();
+    let records: Vec<_> = change.records.iter().map(convert::record_shown).collect();
+    let profile = convert::show(&mut status, change.entry);
+    json!({"spec": {"records": records, "profile": profile}, "status": status})
+}
+
+/// What a row's value looks like on a Person.
+fn mark(field: &str, name: &str) -> String {
+    match field {
+        "email" => "email!@example.com".into(),
+        "status" => "Active".into(),
+        "hireDate" => "2001-01-01".into(),
+        "terminationDate" | "lastWorkingDay" => "2102-02-02".into(),
+        "contractEnd" => "2103-03-03".into(),
+        "employmentType" => "Apprentice".into(),
+        "managerId" | "managerEmail" => name.to_owned(),
+        "employeeId" => "employeeId!".into(),
+        other => format!("{other}!"),
+    }
+}
+
+fn at<'v>(person: &'v Value, place: &str) -> Vec<&'v Value> {
+    let place = place.strip_prefix("Person ").unwrap().replace("profile.custom.", "profile/custom/");
+    let mut found = vec![person];
+    for key in place.split(['.', '/']) {
+        found = found.into_iter().filter_map(|value| value.get(key.trim_end_matches("[]"))).collect();
+        if key.ends_with("[]") || key == "aliases" || key == "records" {
+            found = found.into_iter().flat_map(|value| value.as_array().into_iter().flatten()).collect();
+        }
+    }
+    found
+}
+
+#[test]
+fn a_person_holds_each_value_where_the_list_says_and_nowhere_else() {
+    let columns: Value = json!({"custom": {"badge": "badge"}});
+    let file = connection(
+        &json!({"file": {"from": {"configMap": {"name": "p", "key": "p.csv"}}, "csv": {"columns": columns}}}),
+    );
+    let all: Vec<_> = ProfileField::all().map(|field| field.to_string()).chain(["custom.badge".into()]).collect();
+    for mode in ["Once", "Continuous", "Never"] {
+        let fields: Value =
+            all.iter().map(|field| (field.clone(), json!(mode))).collect::<serde_json::Map<_, _>>().into();
+        let policy = policy(&fields);
+        let rows = rows(&file, std::slice::from_ref(&policy), &Objects::default()).unwrap();
+        let name = roster::person_name("rollcall", "hq", &HrId("employeeId!".into()));
+        // What nobody reads is on no employee either.
+        let mut ada = marked();
+        for text in Text::ALL.iter().copied().filter(|text| !rows.iter().any(|row| row.field == text.as_str())) {
+            ada.texts.set(text, None);
+        }
+        let mut person = person(&ada, &policy);
+        for Row { field, kept, .. } in rows.iter().filter(|row| !row.field.is_empty() && row.kept != [MEMORY]) {
+            for place in kept.iter().filter(|place| !place.ends_with("timeZone")) {
+                let values = at(&person, place);
+                assert!(!values.is_empty(), "{mode}: {field}: {place}");
+                assert!(
+                    values.iter().any(|value| value.to_string().contains(&mark(field, &name))),
+                    "{mode}: {field} is at {place}: {values:?}"
+                );
+            }
+        }
+        // Takes everything away that is listed: no value is left.
+        for place in rows.iter().flat_map(|row| &row.kept).filter(|place| place.starts_with("Person ")) {
+            blank(&mut person, place.strip_prefix("Person ").unwrap());
+        }
+        for left in all
+            .iter()
+            .map(|field| format!("{field}!"))
+            .chain(["fullName!", "email!", "employeeId!", "Apprentice"].map(str::to_owned))
+        {
+            assert!(!person.to_string().contains(&left), "{mode}: {left} is kept, and not listed: {person}");
+        }
+    }
+}
+
+fn blank(value: &mut Value, place: &str) {
+    let (key, rest) = place.split_once('.').map_or((place, None), |(key, rest)| (key, Some(rest)));
+    if let Value::Array(all) = value {
+        return all.iter_mut().for_each(|one| blank(one, place));
+    }
+    let Some(inner) = value.get_mut(key.trim_end_matches("[]")) else { return };
+    match rest {
+        Some(rest) => blank(inner, rest),
+        None => *inner = Value::Null,
+    }
+}
+
+#[test]
+fn the_address_of_a_file_is_shown_without_anything_that_could_be_a_secret() {
+    let http = |url: &str| {
+        let from = json!({"http": {"url": url, "credentialsRef": {"name": "hr"}}});
+        file_in_words(&connection(&json!({"file": {"from": from}})).spec.source.file.unwrap())
+    };
+    assert_eq!(http("https://ada:s3cret@files.example.com/people.csv?sig=1"), "file of files.example.com");
+}
