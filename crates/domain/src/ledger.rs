@@ -17,6 +17,7 @@
 //! The whole of it lies in one object of at most a megabyte, and never grows beyond [`LARGEST`]: what is over is sums by
 //! the hour, what is open takes fifteen bytes each, and a policy for whose runs there is no room waits alone.
 
+mod entry;
 mod history;
 mod limits;
 mod room;
@@ -27,25 +28,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use self::entry::Entry;
+use self::history::History;
 pub use self::history::LONGEST;
-use self::history::{History, up_to};
 pub use self::limits::{Bounds, Limits, Over, Scope, Sums, What, Window, allowed};
 pub use self::room::LARGEST;
 use self::shares::Share;
 pub use self::shares::{Shares, Who};
 
-/// How long a share that was released is remembered by name, however long its Revocation stays open. Then it is counted
-/// again before it acts.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 62);
-/// What was released so lately is remembered by name whatever is said to be over: who says so may not have seen it yet.
-const SETTLED: SignedDuration = SignedDuration::from_mins(10);
 /// How long people who wait count against others.
 const PATIENT: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// How long a run waits for a leaver whose plan cannot be drawn, before the others are counted without it.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
-/// Most instants of release that one entry knows: what is approved one by one takes no more room than what is approved at
-/// once.
-const INSTANTS: usize = 48;
 
 /// Everything counted, by policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,37 +59,6 @@ struct Account {
     /// Whether there was no room for what was last to be counted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     full: bool,
-}
-
-/// One count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    /// The run that was counted.
-    run: String,
-    /// When.
-    at: Timestamp,
-    /// The batch, if it was held.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    batch: Option<String>,
-    /// The limit it was over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    limit: Option<Over>,
-    /// Whether it is a baseline's.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    baseline: bool,
-    /// Whether it is of removals: their people were counted at the cut.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    removal: bool,
-    /// Whether its last days were announced long enough before: then it counts against no limit.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    announced: bool,
-    /// Revocations that wait.
-    #[serde(default, skip_serializing_if = "Shares::is_empty")]
-    waiting: Shares,
-    /// Revocations that were released, by when.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    released: BTreeMap<Timestamp, Shares>,
 }
 
 /// One plan of one Revocation, as it is counted.
@@ -405,106 +368,6 @@ impl Account {
 
 fn count(many: usize) -> u32 {
     u32::try_from(many).unwrap_or(u32::MAX)
-}
-
-impl Entry {
-    fn new(
-        run: &Run<'_>,
-        batch: Option<String>,
-        limit: Option<Over>,
-        announced: bool,
-        part: Fresh<'_>,
-        now: Timestamp,
-    ) -> Self {
-        let held = batch.is_some();
-        let mut entry = Self {
-            run: run.id.to_owned(),
-            at: up_to(now, 1),
-            batch,
-            limit,
-            baseline: run.of == Of::Baseline,
-            removal: run.of == Of::Removals,
-            announced,
-            waiting: Shares::default(),
-            released: BTreeMap::new(),
-        };
-        for (name, asked) in part {
-            let who = Who::of(name, &asked.uid);
-            if held && asked.objects > 0 {
-                entry.waiting.add(who, asked);
-            } else {
-                entry.release(who, asked, now);
-            }
-        }
-        entry
-    }
-
-    /// Notes the release, at the end of this minute: a share counts a few seconds longer, and never shorter.
-    fn release(&mut self, who: Who, asked: &CountedPlan, now: Timestamp) {
-        self.released.entry(up_to(now, 60)).or_default().add(who, asked);
-        while self.released.len() > INSTANTS
-            && let Some((_, oldest)) = self.released.pop_first()
-            && let Some(mut next) = self.released.first_entry()
-        {
-            next.get_mut().join(oldest);
-        }
-    }
-
-    fn has_released(&self, who: Who, asked: &CountedPlan) -> bool {
-        self.released.values().any(|shares| shares.has(who, asked))
-    }
-
-    /// Drops what this Revocation was counted for as another plan. What was released of another Revocation of that name,
-    /// one that was deleted, stays counted: it may have been carried out.
-    fn give_up(&mut self, who: Who) {
-        self.waiting.drop(who);
-        self.forget_released(who);
-    }
-
-    fn forget_released(&mut self, who: Who) {
-        self.released.values_mut().for_each(|shares| {
-            shares.drop(who);
-        });
-        self.released.retain(|_, shares| !shares.is_empty());
-    }
-
-    /// Forgets by name what was released of Revocations that are over, and gives how much that was, and when.
-    fn close(&mut self, open: &BTreeSet<Who>, now: Timestamp) -> Vec<(Timestamp, Sums)> {
-        let mut over = Vec::new();
-        for (at, shares) in self.released.iter_mut().filter(|(at, _)| now.duration_since(**at) >= SETTLED) {
-            for touched in shares.keep_only(open) {
-                over.push((*at, touched));
-            }
-        }
-        self.released.retain(|_, shares| !shares.is_empty());
-        over.into_iter().map(|(at, touched)| (at, self.counts(touched))).collect()
-    }
-
-    /// How much of one share counts. Announced leavers count nowhere, people of a removal were counted at the cut, and
-    /// somebody who left before the baseline and owned nothing is nobody to count.
-    fn counts(&self, touched: Sums) -> Sums {
-        match (self.announced, self.removal || self.baseline && touched.objects == 0) {
-            (true, _) => Sums::default(),
-            (false, true) => Sums { people: 0, ..touched },
-            (false, false) => touched,
-        }
-    }
-
-    fn within(&self, window: SignedDuration, now: Timestamp) -> Sums {
-        let within = self.released.iter().filter(|(at, _)| now.duration_since(**at) < window);
-        let touched = within.flat_map(|(_, shares)| shares.touched());
-        touched.fold(Sums::default(), |sum, touched| sum.plus(self.counts(touched)))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.released.is_empty()
-    }
-
-    /// Whether nothing of it waits, and the last release is so long ago.
-    fn is_over(&self, now: Timestamp) -> bool {
-        let newest = self.released.keys().next_back().copied().unwrap_or(self.at);
-        self.waiting.is_empty() && now.duration_since(newest) >= REMEMBERED
-    }
 }
 
 /// A name no other batch of the run has: what is counted later is not what somebody was shown before.

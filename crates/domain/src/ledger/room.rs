@@ -1,7 +1,8 @@
 //! How large the ledger is, and for how much more there is room. A ConfigMap takes 1,048,576 bytes; one policy with many
 //! leavers must not be the reason that nothing of any other is counted.
 
-use super::{Account, Entry, INSTANTS, Ledger};
+use super::entry::{Entry, INSTANTS};
+use super::{Account, Ledger};
 
 /// Most bytes of the ledger as JSON.
 pub const LARGEST: usize = 1_000_000;

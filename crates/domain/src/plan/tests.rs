@@ -111,6 +111,29 @@ fn an_account_is_recycled_only_if_it_is_this_persons_alone_and_in_reach() {
 }
 
 #[test]
+fn accounts_that_something_runs_as_are_counted_though_they_are_said_to_be_personal() {
+    let personal = |name: &str| Account { purpose: Some("personal".into()), ..account(name, "ada@example.com") };
+    let accounts = vec![personal("runner"), account("laptop", "ada@example.com")];
+    let mut world = world(accounts, vec![binding("runner", vec![user("ada")])]);
+    for (what, consumers, expected) in [
+        ("nothing runs", Some(vec![]), (3, 0)),
+        ("a pod runs as one of them", Some(vec!["runner".to_owned()]), (3, 1)),
+        ("nobody knows, so it may", None, (2, 1)),
+    ] {
+        world.consumers =
+            consumers.map(|names| ("team-a".to_owned(), names.into_iter().collect())).into_iter().collect();
+        let plan = cut_of_ada(&world, &Protected::default());
+        assert_eq!((plan.targets.len(), plan.workloads), expected, "{what}");
+    }
+    let hash = |consumers: &[&str]| {
+        let mut world = self::world(vec![personal("runner")], vec![]);
+        world.consumers.insert("team-a".into(), consumers.iter().map(|name| (*name).to_owned()).collect());
+        cut_of_ada(&world, &Protected::default()).hash
+    };
+    assert_eq!(hash(&[]), hash(&["runner"]), "a rollout voids no approval");
+}
+
+#[test]
 fn nothing_of_a_colleague_is_even_mentioned() {
     let world = world(vec![account("bens", "ben@example.com")], vec![binding("bens", vec![user("ben")])]);
     let plan = cut_of_ada(&world, &Protected::default());
