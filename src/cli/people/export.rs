@@ -29,7 +29,10 @@ const ELSEWHERE: [(&str, &str); 4] = [
         "Secret rollcall-memory-… of each connection",
         "counts of earlier responses and keyed hashes of ids and addresses, without any id, name or address",
     ),
-    ("ConfigMap rollcall-ledger", "names of Revocations, with what they count against the limits, for a week"),
+    (
+        "ConfigMap rollcall-ledger",
+        "names of Revocations, with what they count against the limits, until thirty days after the limits' windows",
+    ),
     ("Events and logs", "HR ids and what happened, for as long as your cluster keeps them"),
     (
         "ServiceAccounts and bindings",

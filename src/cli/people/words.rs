@@ -64,7 +64,7 @@ fn standing(answer: &Answer) -> Vec<String> {
         ];
     };
     let (state, since) = (standing.state, standing.since);
-    let together = together(standing, answer.says.len());
+    let together = together(answer, standing);
     let mut lines = vec![format!("{} ({} since {since:.0}).{together}", in_words(state), state.as_str())];
     lines.extend(standing.out.map(|out| format!("They are out of the policy's scope: {}.", out.words())));
     lines.extend(standing.leaves_scope.map(|out| {
@@ -104,13 +104,17 @@ const fn in_words(state: State) -> &'static str {
     }
 }
 
-/// Why the state follows from all records together.
-fn together(standing: &EmploymentState, records: usize) -> String {
-    match (standing.state, records) {
-        (State::Terminated, 2..) => format!(" All of their records have ended. {}", sentence(standing.why)),
-        (_, 2..) => format!(" They have left only once all of their records have ended. {}", sentence(standing.why)),
-        _ => String::new(), // its one record says it
+/// Why the state follows from all records together, where none of them says it alone.
+fn together(answer: &Answer, standing: &EmploymentState) -> String {
+    let ended = match (answer.says.len(), standing.state) {
+        (0 | 1, _) => "",
+        (_, State::Terminated) => " All of their records have ended.",
+        _ => " They have left only once all of their records have ended.",
+    };
+    if answer.says.iter().any(|says| says.why == Some(standing.why)) {
+        return ended.to_owned();
     }
+    format!("{ended} {}", sentence(standing.why))
 }
 
 /// Each reason, with what follows from it.
