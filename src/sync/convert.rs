@@ -379,7 +379,7 @@ mod tests {
         expected.employment.left = Some(Left { run: None, baseline: false, effective: at, seen: at, announced: false });
         let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")], None));
         let mut status = PersonStatus::default();
-        show(&mut status, expected.clone());
+        person.spec.profile = show(&mut status, expected.clone());
         person.status = Some(status);
         assert!(known(&person).entry == Some(expected), "else the word would outlive itself");
     }

@@ -46,24 +46,33 @@ impl<'a> Retention<'a> {
 
     /// Whether anything of a Person may be kept too long: they have left, and something is there to go.
     #[must_use]
-    pub fn concerns(status: &PersonStatus) -> bool {
+    pub fn concerns(status: &PersonStatus, edited: Option<&Profile>) -> bool {
         let left = status.employment.as_ref().is_some_and(|employment| employment.state == State::Terminated);
-        left && (status.profile.is_some() || !status.aliases.is_empty())
+        left && (status.profile.is_some() || edited.is_some() || !status.aliases.is_empty())
     }
 
-    /// Takes out of a status what need not stay in it. `told` are the Person's Revocations.
+    /// Takes out of a status, and of the profile in the spec, what need not stay. `told` are the Person's Revocations.
     ///
     /// # Guarantees    nothing goes of somebody who works here, is held, owns anything, or whose access has not ended
-    pub fn apply(&self, status: &mut PersonStatus, person: Option<&Person>, told: &[&Revocation], now: Timestamp) {
+    pub fn apply(
+        &self,
+        status: &mut PersonStatus,
+        edited: &mut Option<Profile>,
+        person: Option<&Person>,
+        told: &[&Revocation],
+        now: Timestamp,
+    ) {
         let Some(person) = person else { return };
         match self.stays(status, person, told, now) {
             Stays::Everything => came_back(person.status.as_ref(), status),
             Stays::Identifiers => {
+                *edited = None;
                 let address = status.profile.take().and_then(|profile| profile.work_email);
                 let only = |address| Profile { work_email: Some(address), ..Profile::default() };
                 status.profile = address.map(only);
             }
             Stays::Ids => {
+                *edited = None;
                 status.profile = None;
                 status.aliases.clear();
             }

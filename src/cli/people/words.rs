@@ -399,6 +399,7 @@ fn command(command: &Command, namespace: &str) -> String {
         Command::ApproveBatch(batch) => {
             format!("kubectl rollcall approve --batch {batch}, or reject --batch {batch} --reason …")
         }
+        Command::Waiting => format!("approve or reject what waits: kubectl -n {namespace} get revocations"),
         Command::Unreject(name) => {
             format!("kubectl rollcall reject --undo {name}, if they are to be revoked after all")
         }

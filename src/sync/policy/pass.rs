@@ -338,7 +338,7 @@ impl<'a> Writes<'a> {
         let settled = employers.all(|record| self.view.baseline(&record.connection) == Baseline::Settled);
         self.news.extend(news(&change, settled));
         let Change { name, records, entry, leaver, event: _ } = change;
-        let records = records.iter().map(convert::record_shown).collect();
+        let records: Vec<_> = records.iter().map(convert::record_shown).collect();
         let mut status = current.as_ref().and_then(|person| person.status.clone()).unwrap_or_default();
         let mut profile = convert::show(&mut status, entry);
         // A crash left the Person without a status: what its spec keeps may be a human's already.
@@ -347,8 +347,11 @@ impl<'a> Writes<'a> {
         }
         self.show_access(&mut status, &name, current.as_deref());
         let theirs = self.theirs(&name, current.as_deref());
-        self.retention.apply(&mut status, current.as_deref(), &theirs, self.now);
-        if current.as_ref().is_some_and(|person| person.status.as_ref() == Some(&status)) {
+        self.retention.apply(&mut status, &mut profile, current.as_deref(), &theirs, self.now);
+        let stands = |person: &Arc<Person>| {
+            person.status.as_ref() == Some(&status) && person.spec.records == records && person.spec.profile == profile
+        };
+        if current.as_ref().is_some_and(stands) {
             return; // HR goes on to list a leaver whose names have gone
         }
         let lane = if leaver { &mut self.leavers } else { &mut self.rest };
@@ -369,14 +372,15 @@ impl<'a> Writes<'a> {
             self.show_access(&mut status, name, Some(person));
             let PersonStatus { access, conditions, .. } = status;
             let changed = (&access, &conditions) != (&before.access, &before.conditions);
-            if !changed && !Retention::concerns(before) {
+            if !changed && !Retention::concerns(before, person.spec.profile.as_ref()) {
                 continue;
             }
             let mut status = PersonStatus { access, conditions, ..before.clone() };
-            self.retention.apply(&mut status, Some(person), &self.theirs(name, Some(person)), self.now);
-            if status != *before {
+            let mut profile = person.spec.profile.clone();
+            let theirs = self.theirs(name, Some(person));
+            self.retention.apply(&mut status, &mut profile, Some(person), &theirs, self.now);
+            if status != *before || profile != person.spec.profile {
                 let (current, records) = (Some(Arc::clone(person)), person.spec.records.clone());
-                let profile = person.spec.profile.clone();
                 self.rest.push(Write { current, name: name.to_owned(), records, profile, status });
             }
         }

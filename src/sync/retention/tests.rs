@@ -159,8 +159,10 @@ fn what_stays_are_ids_and_dates_and_the_salt_that_the_evidence_needs() {
     let retention = Retention::new(Some(DAY * 90), Some(&owned));
     for (told, aliases) in [(vec![cut("Revoked")], 2), (vec![], 0)] {
         let before = status(&json!({"profile": {"title": "Engineer", "manager": "p-8"}}));
-        let mut after = before.clone();
-        retention.apply(&mut after, Some(&person(before.clone(), false)), &told.iter().collect::<Vec<_>>(), day(900));
+        let (mut after, mut edited) = (before.clone(), Some(Profile::default()));
+        let told: Vec<_> = told.iter().collect();
+        retention.apply(&mut after, &mut edited, Some(&person(before.clone(), false)), &told, day(900));
+        assert_eq!(edited, None, "what was imported once goes with it");
         let address = Profile { work_email: Some("ada@example.com".into()), ..Profile::default() };
         assert_eq!((&after.profile, after.aliases.len()), (&Some(address).filter(|_| aliases > 0), aliases));
         let rest = PersonStatus { profile: None, aliases: vec![], ..before };
@@ -209,7 +211,7 @@ fn an_id_that_comes_back_without_an_address_of_the_leaver_has_nothing_of_theirs(
         ("worked here, without a name", &works, hired("Active", says("Ada", json!("eve@example.com")), new), both),
     ];
     for (what, before, mut after, expected) in cases {
-        retention.apply(&mut after, Some(&person(before.clone(), false)), &[], day(900));
+        retention.apply(&mut after, &mut None, Some(&person(before.clone(), false)), &[], day(900));
         assert_eq!(after.aliases, expected, "{what}");
     }
 }

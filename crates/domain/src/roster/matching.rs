@@ -180,7 +180,10 @@ impl Slot<'_> {
 
     fn display_name(&self) -> Option<&str> {
         let said = self.named.iter().map(|(_, employee)| employee.name.as_str()).find(|name| !name.is_empty());
-        said.or_else(|| self.known.and_then(|known| known.entry.as_ref()?.profile.display_name.as_deref()))
+        said.or_else(|| {
+            let entry = self.known.and_then(|known| known.entry.as_ref())?;
+            entry.profile.display_name.as_deref().or(entry.once.profile.display_name.as_deref())
+        })
     }
 
     /// Whether a human said that one of these records is not this human's.

@@ -135,9 +135,10 @@ fn slots(
     if wrong.is_empty() { Ok(columns) } else { Err(Failure::WrongColumns(wrong)) }
 }
 
-/// Whether a column is looked for: under its own name, and that of a manager's id only where it is named.
+/// Whether a column is looked for: under its own name, and that of a manager's id only where it is named. So is that of an
+/// employee number: most files that have such a column mean the id by it.
 pub(super) fn looked_for(slot: Slot, named: &BTreeMap<Slot, String>) -> bool {
-    slot != Slot::ManagerId || named.contains_key(&slot)
+    !matches!(slot, Slot::ManagerId | Slot::EmployeeNumber) || named.contains_key(&slot)
 }
 
 /// The one column of first names and the one of last names.

@@ -12,6 +12,8 @@ pub enum Command {
     Approve(String),
     /// Approve a batch.
     ApproveBatch(String),
+    /// Decide what waits.
+    Waiting,
     /// Take a rejection back.
     Unreject(String),
     /// Try a Revocation again.
@@ -127,8 +129,11 @@ fn about_revocation(told: &Told, answer: &Answer) -> Option<Command> {
     }
     let gate = told.gate.as_ref()?;
     match gate.reason? {
-        Reason::Late | Reason::Baseline | Reason::LeavesScope => Some(Command::Approve(name)),
-        Reason::OverLimit => Some(gate.batch.clone().map_or(Command::Approve(name), Command::ApproveBatch)),
+        Reason::Late | Reason::Baseline | Reason::LeavesScope | Reason::ApprovalExpired => Some(Command::Approve(name)),
+        Reason::LedgerFull => Some(Command::Waiting),
+        Reason::OverLimit | Reason::OverClusterLimit => {
+            Some(gate.batch.clone().map_or(Command::Approve(name), Command::ApproveBatch))
+        }
         Reason::Rejected => Some(Command::Unreject(name)),
         Reason::GlobalStop => Some(Command::LiftStop),
         Reason::Hold => Some(Command::LiftHold(answer.person.clone())),
