@@ -18,6 +18,7 @@ use super::terminal::{confirm, plain, say};
 use super::{Failure, ask};
 use crate::api::Person;
 use crate::api::person::Declared;
+use crate::kube::calls;
 use crate::kube::named::Api;
 
 /// How long the word stands by itself: until then HR has reported the exit.
@@ -70,7 +71,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         say(&format!("{}: what HR says counts again", person.name_any()));
         return Ok(());
     };
-    let now = Timestamp::now();
+    let now = calls::now();
     let until = options.until.or_else(|| now.checked_add(STANDS).ok()).unwrap_or(Timestamp::MAX);
     if until <= now {
         return Err(Failure::Refused(format!("--until {until} has passed: the word would never count")));

@@ -46,7 +46,8 @@ fn records(world: &ClusterInventory, id: &str) -> Vec<String> {
 #[test]
 fn a_record_is_added_to_the_one_human_who_has_its_keys_and_its_name_and_to_nobody_else() {
     let ada = "7@example.com";
-    let cases: Vec<(&str, &[MatchKey], Employee, bool, Vec<bool>)> = vec![
+    type Case = (&'static str, &'static [MatchKey], Employee, bool, Vec<bool>);
+    let cases: Vec<Case> = vec![
         ("the address and the name", &KEYS, contract("Ada Example", ada), true, vec![]),
         ("in another case and order", &KEYS, contract("EXAMPLE, Ada", "7@Example.COM"), true, vec![]),
         ("with a second first name", &KEYS, contract("Ada Mary Example", ada), true, vec![]),
