@@ -55,6 +55,13 @@ pub struct SyncPolicySpec {
     /// without a human: `kubectl rollcall merge`.
     #[serde(default)]
     pub matching: Matching,
+    /// Who gets a Person.
+    #[serde(default)]
+    pub materialize: Materialize,
+    /// Most Persons of people who have not left. Above it nobody new is added, everybody known goes on, and `Ready` says so.
+    #[serde(default = "ten_thousand")]
+    #[schemars(range(min = 1, max = 200000))]
+    pub max_people: u32,
     /// Which of the connection's people are managed; without it, all of them. Being out of scope ends nobody's access.
     #[serde(default)]
     pub scope: Scope,
@@ -153,6 +160,17 @@ pub enum MatchKey {
     WorkEmail,
     /// The employee number, without leading zeros.
     EmployeeNumber,
+}
+
+/// Who gets a Person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Materialize {
+    /// Everybody who works here.
+    #[default]
+    All,
+    /// Only who owns something in the cluster: an account with their owner annotation, or a binding that names one of their user
+    /// names. For companies of more than ten thousand people. Limits in percent are of these people.
+    CredentialHolders,
 }
 
 /// Whether a policy acts.
@@ -385,6 +403,9 @@ fn three_days() -> String {
 }
 fn three_bridged_days() -> String {
     "3d".to_owned()
+}
+const fn ten_thousand() -> u32 {
+    10_000
 }
 fn one_day() -> String {
     "24h".to_owned()

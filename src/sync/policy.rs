@@ -26,7 +26,7 @@ use self::fingerprint::{Digest, Fingerprint};
 pub use self::needs::{of_connection as needs, over};
 use self::pass::{Decision, GateInputs, News};
 pub use self::settings::Settings;
-use self::status::{Covered, conclude, keep_locations};
+use self::status::{Covered, conclude, keep_locations, unfinished};
 use super::owned::{Owned, OwnedKeys as Owners};
 use super::people::{self, People};
 use super::usernames::Form;
@@ -44,8 +44,6 @@ use domain::trust::Snapshot;
 
 /// Look again for a connection that is not there.
 const CONNECTION_AGAIN: Duration = Duration::from_secs(30);
-/// Most people that a policy manages: those who have left are not counted.
-const MAX_PEOPLE: u32 = 10_000;
 /// Events in flight at once.
 const EVENTS: usize = 16;
 
@@ -67,7 +65,8 @@ pub struct Watched {
 ///                 everybody else, events; report: the policy's status, if it differs
 /// # Guarantees    a run stands in the status before the first Person of it, and is marked written after the last;
 ///                 a baseline is recorded after its Persons are marked, so that a crash in between takes it again;
-///                 nothing changed, nothing written; a later state of a Person or policy is never written over
+///                 nothing changed, nothing written; a later state of a Person or policy is never written over; a
+///                 leaver never waits for a first sync: of all others so many are written, and the next pass looks again
 /// # Assumptions   one process leads; of two that both think they do, one gets a conflict on the policy
 /// # Errors        none: faults become conditions and the next time to look
 pub async fn reconcile(policy: Arc<SyncPolicy>, watched: Arc<Watched>) -> Result<Action, Infallible> {
@@ -122,6 +121,9 @@ async fn step(
         calls::publish_event(client, "sync", on, Reason::FieldsChanged, format!("spec.fields: {lost}."), now).await;
     }
 
+    if tally.unwritten > 0 {
+        return Ok(unfinished(policy, &seen, &tally));
+    }
     let coverage = cover(watched, owners, forms).await?;
     Ok(conclude(policy, &seen, tally, coverage, now))
 }
@@ -271,7 +273,7 @@ fn view(
         fields: current_status(policy).fields,
         baselines: seen.connections.iter().map(|source| (source.name.clone(), source.baseline)).collect(),
         stale: seen.employers().count() > 1 && !seen.employers().all(|source| source.fresh),
-        most_people: MAX_PEOPLE,
+        most_people: policy.spec.max_people,
         settings,
         people: watched.people.all(),
         retention: convert::person_retention(policy),

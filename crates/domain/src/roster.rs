@@ -286,6 +286,8 @@ pub struct Rules<'a> {
     /// Whether anything in the cluster is marked with, or bound to, a key such as `id:hq/7`, `email:…` or `user:…`; none
     /// where that is not known yet.
     pub owns: Option<&'a dyn Fn(&str) -> bool>,
+    /// Only who owns something gets a Person.
+    pub holders_only: bool,
     /// The runs it has, oldest first.
     pub runs: &'a [Run],
     /// A connection of the policy has had no trusted answer for too long: it might know that somebody works on.
@@ -343,6 +345,8 @@ pub struct RosterPass {
     pub states: BTreeMap<State, u32>,
     /// People that trusted answers no longer name.
     pub missing: u32,
+    /// People who work here and own nothing here: where only holders get a Person, they get none.
+    pub others: u32,
     /// Who may be one human: all that were found, of whom the first are listed.
     pub doubts: Vec<Doubt>,
     /// People whose only record is of a connection that was replaced, and who are held by that.
@@ -413,6 +417,7 @@ pub fn next(known: &[KnownPerson], answers: &[TrustedResponse<'_>], rules: &Rule
         plan.unmatched = Some(of_answer.unmatched).filter(|unmatched| !part || *unmatched > 0);
         plan.former = of_answer.former;
         plan.strangers = of_answer.strangers;
+        plan.others = of_answer.others;
     }
     plan.doubts = of_answer.doubts;
     plan
@@ -424,6 +429,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         runs,
         states: BTreeMap::new(),
         missing: 0,
+        others: 0,
         doubts: Vec::new(),
         not_migrated: 0,
         strangers: None,

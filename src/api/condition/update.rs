@@ -183,7 +183,7 @@ pub fn too_many_people(connection: &str, people: u32, most: u32) -> ConditionUpd
     waiting(
         Reason::TooManyPeople,
         format!(
-            "Connection {connection} would bring {people} people to manage, and a policy takes {most}. Nobody new is added; everybody who stands goes on. Narrow spec.scope."
+            "Connection {connection} would bring {people} people to manage, and spec.maxPeople is {most}. Nobody new is added; everybody who stands goes on. Narrow spec.scope, set materialize: CredentialHolders, or raise maxPeople."
         ),
     )
 }

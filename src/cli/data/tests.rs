@@ -95,6 +95,7 @@ fn person(ada: &Employee, policy: &SyncPolicy) -> Value {
         usernames: &|_, _| Vec::new(),
         fields: &settings.fields,
         scope: &settings.scope,
+        holders_only: false,
         owns: None,
         runs: &[],
         stale: false,

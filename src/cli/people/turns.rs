@@ -117,6 +117,7 @@ impl Rulebook {
             usernames: &|_, _| Vec::new(),
             fields: &settings.fields,
             scope: &settings.scope,
+            holders_only: false,
             owns: None,
             runs: &[],
             stale: self.stale,

@@ -106,6 +106,8 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
     let SyncPolicySpec {
         connections, // of each its source is a part of its own
         matching,
+        materialize: _, // who has left before it is changed is first seen by it, and needs approval
+        max_people: _,
         scope,
         identity,
         lifecycle,

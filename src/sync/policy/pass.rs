@@ -25,6 +25,9 @@ use domain::roster::{
 };
 use domain::trust::Snapshot;
 
+/// Most Persons that a pass writes besides leavers: about two seconds of writing, for which a new leaver waits at most.
+const MAX_REST: usize = 4_000;
+
 /// What a pass looks at.
 pub struct GateInputs {
     /// The people namespace.
@@ -107,6 +110,12 @@ pub struct Tally {
     pub baseline_leavers: u32,
     /// Who is in scope; none without an answer.
     pub scope: Option<policy::Scoped>,
+    /// Persons that the next pass writes.
+    pub unwritten: usize,
+    /// People who work here and own nothing here, where only holders get a Person.
+    pub others: u32,
+    /// Most people the policy manages.
+    pub most_people: u32,
     /// How many people there would be to manage, where that is too many and nobody new was added.
     pub not_added: Option<u32>,
     /// How many people went out of scope, and how many came into it.
@@ -152,8 +161,8 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     let fields = in_force(&view.settings.fields, view.fields.as_ref(), &ours, now);
     let (plan, not_added) = bounded(view, &ours, &fields.modes, now);
     let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake, .. } = plan;
-    let (doubts, not_migrated, strangers) = (plan.doubts, plan.not_migrated, plan.strangers);
-    let crossed = crossed(&changes);
+    let (doubts, not_migrated, strangers, people) = (plan.doubts, plan.not_migrated, plan.strangers, plan.others);
+    let events: Vec<_> = changes.iter().filter_map(|change| Some((change.name.clone(), change.event?))).collect();
     let unwritten = ours.iter().map(|person| (person.metadata.name.as_deref().unwrap_or_default(), *person)).collect();
     let mut writes = Writes { unwritten, ..Writes::new(view, now) };
     for change in changes {
@@ -162,7 +171,11 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     writes.mirror_the_rest();
     let Writes { leavers, rest, news, .. } = writes;
     let humans: HashSet<String> = leavers.iter().flat_map(Write::human_keys).collect();
-    let (others, rest) = rest.into_iter().partition(|write| write.human_keys().iter().any(|key| humans.contains(key)));
+    let (others, mut rest): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|write| write.human_keys().iter().any(|key| humans.contains(key)));
+    let later: HashSet<String> = rest.drain(rest.len().min(MAX_REST)..).map(|write| write.name).collect();
+    let news = news.into_iter().filter(|news| !later.contains(&news.person)).collect();
+    let crossed = crossed(events.iter().filter(|(name, _)| !later.contains(name)).map(|(_, event)| *event));
     let states = states.into_iter().map(|(state, people)| (state.as_str().to_owned(), people)).collect();
     Decision {
         runs: runs.into_iter().map(convert::run_shown).collect(),
@@ -175,6 +188,9 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             missing,
             matched: matched(view, &doubts, not_migrated, strangers),
             baseline_leavers,
+            unwritten: later.len(),
+            others: people,
+            most_people: view.most_people,
             not_added,
             scope: scope.map(convert::scoped_shown),
             crossed,
@@ -282,6 +298,7 @@ fn plan(
         usernames: &|connection, employee| view.settings.usernames.of(connection, employee),
         fields,
         scope: &view.settings.scope,
+        holders_only: view.settings.holders_only,
         owns: owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
         runs: &runs,
         stale: view.stale,
@@ -407,9 +424,12 @@ impl<'a> Writes<'a> {
     }
 }
 
-fn crossed(changes: &[Change]) -> (u32, u32) {
-    let count = |event| u32::try_from(changes.iter().filter(|change| change.event == Some(event)).count());
-    (count(LifecycleEvent::OutOfScope).unwrap_or(u32::MAX), count(LifecycleEvent::InScope).unwrap_or(u32::MAX))
+fn crossed(events: impl Iterator<Item = LifecycleEvent>) -> (u32, u32) {
+    events.fold((0, 0), |(out, into), event| match event {
+        LifecycleEvent::OutOfScope => (out + 1, into),
+        LifecycleEvent::InScope => (out, into + 1),
+        _ => (out, into),
+    })
 }
 
 /// The Event of a turn of somebody's working life. A baseline's leavers left before anybody looked: they are no news. People whom a changed policy puts

@@ -30,6 +30,8 @@ pub struct Settings {
     pub day_end: DayEnd,
     /// Connections that other policies read.
     pub elsewhere: Vec<String>,
+    /// Only who owns something gets a Person.
+    pub holders_only: bool,
     /// Which people it manages.
     pub scope: Scope,
     /// Its time zones.
@@ -109,6 +111,7 @@ impl Settings {
             matching: convert::matching(&policy.spec.matching),
             terms,
             day_end,
+            holders_only: policy.spec.materialize == policy::Materialize::CredentialHolders,
             elsewhere: elsewhere(policy, all),
             connections,
             scope,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::pass::{Matched, Tally};
-use super::{MAX_PEOPLE, PassInputs, Source, closed, current_status};
+use super::{PassInputs, Source, closed, current_status};
 use crate::api::SyncPolicy;
-use crate::api::condition::{self, ConditionType, ConditionUpdate};
+use crate::api::condition::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::kube::calls;
 use crate::kube::outcome::{Fault, Report};
@@ -58,6 +58,24 @@ pub fn conclude(
     (status, report)
 }
 
+/// A pass that left Persons to the next one, so that leavers do not wait: what the policy showed stays, but that it says so.
+pub fn unfinished(policy: &SyncPolicy, seen: &PassInputs, tally: &Tally) -> (SyncPolicyStatus, Report) {
+    let mut updates = updates(seen, tally);
+    let message = format!("{} Persons are still to be written.", tally.unwritten);
+    updates.retain(|update| {
+        !matches!(update.type_, ConditionType::Ready | ConditionType::Stalled | ConditionType::Reconciling)
+            && (seen.baseline() == Baseline::Settled || update.type_ != ConditionType::Baseline)
+    });
+    updates.extend([condition::waiting(Reason::Progressing, &message), condition::reconciling(&message)]);
+    if seen.baseline() != Baseline::Settled {
+        updates.push(condition::baseline_awaited()); // it is taken with the last Person
+    }
+    (
+        SyncPolicyStatus { runs: closed(current_status(policy).runs), ..current_status(policy) },
+        Report { updates, again: Duration::ZERO },
+    )
+}
+
 /// What was taken over of a connection: what this pass took, or else what an earlier one did.
 fn taken_over(source: &Source, before: &SyncPolicyStatus, leavers: u32, now: Timestamp) -> api::TakenOver {
     let before = before.connections.iter().find(|taken| taken.name == source.name).cloned().unwrap_or_default();
@@ -93,7 +111,7 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
             vec![condition::answer_awaited(&message), condition::reconciling(message)]
         }
         (None, Baseline::Now | Baseline::Settled, Some(people)) => {
-            vec![condition::too_many_people(&seen.names(|_| true), people, MAX_PEOPLE)]
+            vec![condition::too_many_people(&seen.names(|_| true), people, tally.most_people)]
         }
         (None, Baseline::Now | Baseline::Settled, None) => {
             vec![condition::ready(all_is_well(&seen.names(|_| true), tally))]
@@ -144,8 +162,14 @@ fn all_is_well(connections: &str, tally: &Tally) -> String {
         0 => String::new(),
         former => format!(" {former} more had left before, and own nothing here: they get no Person."),
     };
+    let others = match tally.others {
+        0 => String::new(),
+        others => format!(
+            " {others} more work here and own nothing in the cluster: they get no Person (materialize: CredentialHolders)."
+        ),
+    };
     let several = if connections.contains(',') { "s" } else { "" };
-    format!("{people} people of connection{several} {connections}.{missing}{out}{former}")
+    format!("{people} people of connection{several} {connections}.{missing}{out}{others}{former}")
 }
 
 /// Keeps what an earlier answer said of locations where this pass had none: the locations themselves are not kept.

@@ -51,6 +51,9 @@ fn tally() -> Tally {
         states: [("Active".to_owned(), 3)].into(),
         missing: 0,
         matched: None,
+        unwritten: 0,
+        others: 0,
+        most_people: 10_000,
         baseline_leavers: 2,
         not_added: None,
         scope: None,
@@ -222,7 +225,7 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
 #[test]
 fn too_many_people_are_said_and_the_baseline_stands() {
     let many = Tally { not_added: Some(10_001), baseline_leavers: 0, ..tally() };
-    let expected = [condition::too_many_people("hq", 10_001, MAX_PEOPLE), condition::baseline_clear(), revoker()];
+    let expected = [condition::too_many_people("hq", 10_001, 10_000), condition::baseline_clear(), revoker()];
     assert_eq!(updates(&seen(Baseline::Settled), &many), expected);
 }
 

@@ -11,7 +11,8 @@ use super::employment::{self, Whose};
 use super::matching::{self, Doubt, Humans};
 use super::person::{self, Next};
 use super::{
-    Access, Draft, Employment, KnownPerson, Profile, RecordKey, Role, Rules, Scoped, TrustedResponse, person_name,
+    Access, Draft, Employment, KnownPerson, Profile, RecordKey, Role, RosterEntry, Rules, Scoped, TrustedResponse,
+    person_name,
 };
 use crate::employee::{Employee, HrId, Manager, Text};
 use crate::lifecycle::{DerivedState, State, derive_state};
@@ -26,6 +27,7 @@ pub(super) struct OfAnswer {
     pub(super) scope: Scoped,
     pub(super) doubts: Vec<Doubt>,
     pub(super) strangers: Option<u32>,
+    pub(super) others: u32,
 }
 
 /// The position of the human of each record, by connection and id.
@@ -214,6 +216,7 @@ pub(super) fn drafts<'a>(
     };
     let mut drafts = Vec::with_capacity(slots.len());
     let (mut strangers, mut former) = (Vec::new(), Vec::new());
+    let holders = Holders::of(known, rules);
     for slot in slots.iter().filter(|slot| !slot.goes) {
         let mut statements = Vec::with_capacity(slot.named.len());
         for (number, employee) in &slot.named {
@@ -234,6 +237,11 @@ pub(super) fn drafts<'a>(
         }
         let whose = Whose { name: &slot.name, rules, now };
         let Some(next) = person::next(slot, &statements, &mut calendar, whose) else { continue };
+        if slot.known.is_none() && next.after.employment.out.is_none() && !holders.include(&slot.records, &next.after) {
+            of_answer.others += u32::from(next.after.employment.state != State::Terminated);
+            of_answer.former += u32::from(next.after.employment.state == State::Terminated);
+            continue;
+        }
         let lane = match (slot.known, next.after.employment.state) {
             (None, State::OutOfScope) => &mut strangers,
             (None, State::Terminated) => &mut former,
@@ -241,7 +249,7 @@ pub(super) fn drafts<'a>(
         };
         lane.push(draft(slot, next));
     }
-    of_answer.former = owning(&drafts, &mut former, rules);
+    of_answer.former += owning(&drafts, &mut former, rules);
     drafts.append(&mut former);
     mistakable(&drafts, &mut strangers);
     drafts.append(&mut strangers);
@@ -296,6 +304,40 @@ fn mistakable(known: &[Draft<'_>], strangers: &mut Vec<Draft<'_>>) {
     strangers.retain(|stranger| stranger.after.aliases.iter().any(|alias| aliases.contains(alias.as_str())));
 }
 
+/// Who gets a Person where only those do who own something: everybody else in a large company has none, and costs nothing.
+struct Holders<'a> {
+    rules: &'a Rules<'a>,
+    /// Addresses and user names of everybody who has a Person.
+    taken: HashSet<&'a str>,
+}
+
+impl<'a> Holders<'a> {
+    fn of(known: &'a [KnownPerson], rules: &'a Rules<'a>) -> Self {
+        let entries = known.iter().filter(|_| rules.holders_only).filter_map(|known| known.entry.as_ref());
+        Self { rules, taken: entries.flat_map(|entry| &entry.aliases).map(String::as_str).collect() }
+    }
+
+    /// Whether somebody new gets a Person: something here names them, or an address or user name of theirs is one of somebody
+    /// who has a Person. Without one of their own, what is theirs would be taken for the other's when that one leaves. While it
+    /// is not known who owns anything, nobody new does.
+    fn include(&self, records: &[RecordKey], entry: &RosterEntry) -> bool {
+        if !self.rules.holders_only {
+            return true;
+        }
+        let Some(owns) = self.rules.owns else { return false };
+        let aliases = || entry.aliases.iter().map(String::as_str);
+        aliases().any(|alias| self.taken.contains(alias))
+            || ids(records, self.rules).chain(aliases().map(comparable)).any(|key| owns(&key))
+    }
+}
+
+/// The owner annotations that name a record by its id.
+fn ids(records: &[RecordKey], rules: &Rules<'_>) -> impl Iterator<Item = String> {
+    records.iter().flat_map(|RecordKey { connection, id }| {
+        [format!("id:{connection}/{id}"), format!("id:{}/{id}", connection_of(rules.namespace, connection))]
+    })
+}
+
 /// Of those who had left before anybody looked, keeps those to whom something here belongs; says how many are dropped.
 ///
 /// A key that somebody known has too, such as an address that was given to a successor, is no reason: what carries it is
@@ -306,11 +348,8 @@ fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -
         known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
     let all = former.len();
     former.retain(|draft| {
-        let ids = draft.records.iter().flat_map(|RecordKey { connection, id }| {
-            [format!("id:{connection}/{id}"), format!("id:{}/{id}", connection_of(rules.namespace, connection))]
-        });
         let aliases = draft.after.aliases.iter().map(|key| comparable(key)).filter(|key| !taken.contains(key));
-        ids.chain(aliases).any(|key| owns(&key))
+        ids(&draft.records, rules).chain(aliases).any(|key| owns(&key))
     });
     u32::try_from(all - former.len()).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,7 @@
 mod changes;
 mod declared;
 mod fields;
+mod holders;
 mod leaving;
 mod matching;
 mod names;
@@ -85,6 +86,7 @@ struct ClusterInventory {
     matching: Matching,
     migrations: Vec<Migration>,
     terms: Terms,
+    holders_only: bool,
     day_end: DayEnd,
     /// Whether a connection has said nothing for too long.
     stale: bool,
@@ -108,6 +110,7 @@ impl ClusterInventory {
             matching: Matching::default(),
             migrations: Vec::new(),
             terms: Terms::default(),
+            holders_only: false,
             day_end: DayEnd::default(),
         }
     }
@@ -150,6 +153,7 @@ impl ClusterInventory {
             },
             fields: &self.fields,
             scope: &self.scope,
+            holders_only: self.holders_only,
             owns: self.owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
             runs: &self.runs,
             stale: self.stale,
