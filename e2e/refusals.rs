@@ -167,8 +167,13 @@ async fn a_duration_or_a_percentage_in_other_words_is_answered_by_what_to_write(
         assert!(layer == "schema" && said.contains("write days, 30d at least, such as 400d"), "{text}: {said}");
     }
     let fields = |fields: Value| json!({ "fields": fields });
-    for fits in [json!({}), json!({"title": "Once", "phone": "Never", "custom.badge": "Continuous", "startDate": "Continuous"})] {
-        policies.create(&rehearse, &policy(fields(fits.clone()))).await.unwrap_or_else(|error| panic!("{fits}: {error}"));
+    for fits in
+        [json!({}), json!({"title": "Once", "phone": "Never", "custom.badge": "Continuous", "startDate": "Continuous"})]
+    {
+        policies
+            .create(&rehearse, &policy(fields(fits.clone())))
+            .await
+            .unwrap_or_else(|error| panic!("{fits}: {error}"));
     }
     let decides = "decide whose access ends and when: they can be neither Once nor Never";
     for (wrong, says) in [

@@ -119,7 +119,8 @@ impl People {
         let mut text = format!("employeeId,fullName,email,status,hireDate,terminationDate,department{headers}\n");
         for row in &self.rows {
             let Row { id, name, email, status, hired, last_day, department, more: own } = row;
-            let cells: String = more.iter().map(|header| format!(",{}", own.get(header).map_or("", |cell| cell))).collect();
+            let cells: String =
+                more.iter().map(|header| format!(",{}", own.get(header).map_or("", |cell| cell))).collect();
             writeln!(text, "{id},{name},{email},{status},{hired},{last_day},{department}{cells}").unwrap();
         }
         text

@@ -131,7 +131,9 @@ fn rows(connection: &HRConnection, policies: &[SyncPolicy], objects: &Objects) -
     let mut modes = Vec::new();
     for policy in policies.iter().filter(|policy| policy::over(policy, &name)) {
         let fields = Modes::new(&policy.spec.fields);
-        modes.push(fields.map_err(|refused| Failure::Refused(format!("SyncPolicy {}: spec.{refused}", policy.name_any())))?);
+        modes.push(
+            fields.map_err(|refused| Failure::Refused(format!("SyncPolicy {}: spec.{refused}", policy.name_any())))?,
+        );
     }
     let readings = match (&connection.spec.source.api, &connection.spec.source.file) {
         (Some(_), None) => {

@@ -289,7 +289,8 @@ mod tests {
             (State::Unknown, None),
         ] {
             let expected = entry_of(state, left);
-            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None, profile: None });
+            let mut person =
+                Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None, profile: None });
             let mut status = PersonStatus::default();
             person.spec.profile = show(&mut status, expected.clone());
             person.status = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
@@ -371,7 +372,8 @@ mod tests {
             ("works here again", State::Active, None, "Revoked", now, Access::Stands),
         ];
         for (what, state, left, phase, seen, expected) in cases {
-            let mut person = Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None, profile: None });
+            let mut person =
+                Person::new("p-1", person::PersonSpec { records: vec![record_of("7")], hold: None, profile: None });
             let mut status = PersonStatus::default();
             show(&mut status, entry_of(state, left));
             status.access = Some(person::Access {
@@ -393,11 +395,11 @@ mod tests {
         let other = RecordKey { connection: "contractors".into(), id: HrId("c7".into()) };
         expected.employments.push(roster::Employment { record: other, ..ended });
         let mut status = PersonStatus::default();
-        show(&mut status, expected.clone());
+        let profile = show(&mut status, expected.clone());
         let own: Vec<_> = status.employments.iter().map(|one| one.by_itself.as_ref().map(|own| own.state)).collect();
         assert_eq!(own, [Some(person::State::Active), Some(person::State::Terminated)]);
         let records = vec![record_of("7"), Record { connection: "contractors".into(), id: "c7".into() }];
-        let mut person = Person::new("p-1", person::PersonSpec { records, hold: None, profile: None });
+        let mut person = Person::new("p-1", person::PersonSpec { records, hold: None, profile });
         person.status = Some(status);
         assert!(known(&person).entry == Some(expected));
     }

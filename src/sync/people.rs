@@ -215,7 +215,9 @@ fn difference(from: &Value, to: &Value) -> Value {
     let (Value::Object(before), Value::Object(after)) = (from, to) else { return to.clone() };
     let gone = before.keys().filter(|key| !after.contains_key(*key)).map(|key| (key.clone(), Value::Null));
     let new = after.iter().filter(|(key, value)| before.get(*key) != Some(*value));
-    let new = new.map(|(key, value)| (key.clone(), before.get(key).map_or_else(|| value.clone(), |from| difference(from, value))));
+    let new = new.map(|(key, value)| {
+        (key.clone(), before.get(key).map_or_else(|| value.clone(), |from| difference(from, value)))
+    });
     gone.chain(new).collect()
 }
 

@@ -21,10 +21,10 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
-use self::fingerprint::{Digest, Fingerprint};
-use self::pass::{Decision, GateInputs, News};
 pub use self::fields::{in_words, losses};
+use self::fingerprint::{Digest, Fingerprint};
 pub use self::needs::{of_connection as needs, over};
+use self::pass::{Decision, GateInputs, News};
 pub use self::settings::Settings;
 use self::status::{Covered, conclude, keep_locations};
 use super::owned::{Owned, OwnedKeys as Owners};
@@ -185,7 +185,7 @@ async fn observe(
             watched.shared.snapshots.forget(name);
             trouble = trouble.or_else(|| Some(missing(name)));
         }
-        let snapshot = connection.as_ref().and_then(|connection| snapshot(policy, connection, watched));
+        let snapshot = connection.as_ref().and_then(|connection| snapshot(policy, settings, connection, watched));
         let snapshot = snapshot.filter(|_| unfollowed.is_none());
         let source =
             connection.as_ref().map_or(Digest::Stands, |connection| source_of(connection, snapshot.as_deref()));
@@ -202,11 +202,16 @@ async fn observe(
 
 /// The last believed answer of a connection, if it was read for all that this policy decides by. Where it was read for less
 /// than the policy needs, the connection reads again.
-fn snapshot(policy: &SyncPolicy, connection: &HRConnection, watched: &Watched) -> Option<Arc<Snapshot>> {
+fn snapshot(
+    policy: &SyncPolicy,
+    settings: &Settings,
+    connection: &HRConnection,
+    watched: &Watched,
+) -> Option<Arc<Snapshot>> {
     let answer = watched.shared.snapshots.answer(connection)?;
     let mut whole = Needs::default();
     needs::keep(&mut whole, policy);
-    let asked = needs::asked(policy);
+    let asked = needs::asked(&policy.name_any(), settings);
     if !answer.needs.cover(&asked) || !answer.needs.cover(&whole) {
         watched.shared.snapshots.ask(connection, &policy.name_any(), policy.metadata.generation);
     }

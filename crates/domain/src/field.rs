@@ -469,7 +469,8 @@ mod tests {
 
     #[test]
     fn a_field_of_the_customers_own_has_a_name_of_letters_and_stands_apart_from_the_list() {
-        let written = serde_json::json!({"phone": "1", "custom": {"badge": "B7", "phone": "2", "bad name": "3", "7": "4"}});
+        let written =
+            serde_json::json!({"phone": "1", "custom": {"badge": "B7", "phone": "2", "bad name": "3", "7": "4"}});
         let texts: Texts = serde_json::from_value(written).unwrap();
         let name = |name| CustomName::new(name).unwrap();
         assert_eq!((texts.get(Text::Phone), texts.custom(&name("phone"))), (Some("1"), Some("2")));

@@ -114,7 +114,9 @@ impl fmt::Display for ProfileField {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// State, a date, an id or the address.
-    #[error("fields.{0}: state, dates, ids and the work address decide whose access ends and when: they are always Continuous")]
+    #[error(
+        "fields.{0}: state, dates, ids and the work address decide whose access ends and when: they are always Continuous"
+    )]
     Decides(String),
     /// Nobody knows it.
     #[error("fields.{}: is no field; these are: {}, and custom.<name>", super::quote::quoted(.0), known())]

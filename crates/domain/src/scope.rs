@@ -215,9 +215,9 @@ impl Scope {
     pub fn asks(&self) -> impl Iterator<Item = (String, &'static str)> {
         let listed = |place: &'static str, lists: &Lists| {
             let kinds: Vec<_> = lists.0.keys().copied().collect();
-            kinds.into_iter().filter_map(move |kind| {
-                Some((format!("spec.scope.{place}.{}", kind.words().1), kind.name()?))
-            })
+            kinds
+                .into_iter()
+                .filter_map(move |kind| Some((format!("spec.scope.{place}.{}", kind.words().1), kind.name()?)))
         };
         let names = self.expression.iter().flat_map(|expression| expression.names());
         let names = names.map(|name| ("spec.scope.expression".to_owned(), *name));

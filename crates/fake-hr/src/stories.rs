@@ -1,8 +1,8 @@
 //! Every connector of the catalogue, read over real HTTP from a fake of its system.
 
 mod catalogue;
-mod readings;
 mod company;
+mod readings;
 
 use std::time::Duration;
 

@@ -105,9 +105,12 @@ impl CsvFormat {
     pub fn readings(&self, file: &str) -> BTreeSet<Reading> {
         let one = |path: &str, purpose| Reading { request: file.to_owned(), path: path.to_owned(), purpose };
         let needed = |slot: &Slot| self.needs.as_ref().is_none_or(|needs| needs.slot(*slot));
-        let found = |slot: &Slot| headers::looked_for(*slot, &self.columns) && !(*slot == Slot::FullName && !self.name_parts.is_empty());
+        let found = |slot: &Slot| {
+            headers::looked_for(*slot, &self.columns) && !(*slot == Slot::FullName && !self.name_parts.is_empty())
+        };
         let slots = Slot::ALL.iter().copied().filter(needed).filter(found);
-        let slots = slots.map(|slot| one(self.columns.get(&slot).map_or(slot.name(), String::as_str), Purpose::Field(slot)));
+        let slots =
+            slots.map(|slot| one(self.columns.get(&slot).map_or(slot.name(), String::as_str), Purpose::Field(slot)));
         let parts = self.name_parts.iter().map(|header| one(header, Purpose::Field(Slot::FullName)));
         let custom = self.custom.iter().filter(|(name, _)| self.needs.as_ref().is_none_or(|needs| needs.custom(name)));
         let custom = custom.map(|(name, header)| one(header, Purpose::Custom(name.clone())));

@@ -53,7 +53,9 @@ enum NotTaken {
 impl NotTaken {
     const fn words(self) -> &'static str {
         match self {
-            Self::Secret => "are not an https address, or one with a signature, token or password in it, and are not kept",
+            Self::Secret => {
+                "are not an https address, or one with a signature, token or password in it, and are not kept"
+            }
             Self::Unfit => "are not a plain value, and are not kept",
         }
     }
@@ -231,7 +233,9 @@ impl Mapper {
                 } else {
                     texts.set(text, Some(value.into()));
                 }
-            } else if let Some(value) = self.own(row.at(text.slot() as usize), || text.as_str().to_owned(), text == Text::PictureUrl) {
+            } else if let Some(value) =
+                self.own(row.at(text.slot() as usize), || text.as_str().to_owned(), text == Text::PictureUrl)
+            {
                 texts.set(text, Some(value));
             }
         }

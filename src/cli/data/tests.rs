@@ -44,7 +44,11 @@ fn what_a_connection_reads_is_listed_with_where_it_is_kept_and_why() {
     assert_eq!(shown(&rows, "phone"), Some(phone));
     let email = ("Person status.profile.workEmail, Person status.aliases".to_owned(), decides.to_owned());
     assert_eq!(shown(&rows, "email"), Some(email));
-    assert_eq!((shown(&rows, "title"), shown(&rows, "department")), (None, None), "nobody needs them, so they are not read");
+    assert_eq!(
+        (shown(&rows, "title"), shown(&rows, "department")),
+        (None, None),
+        "nobody needs them, so they are not read"
+    );
     assert!(rows.iter().all(|row| !row.why.is_empty()));
     let elsewhere = rows_without_policy();
     let kept = elsewhere.iter().filter(|row| row.kept.iter().any(|place| place.contains("profile"))).count();
@@ -131,10 +135,13 @@ fn at<'v>(person: &'v Value, place: &str) -> Vec<&'v Value> {
 #[test]
 fn a_person_holds_each_value_where_the_list_says_and_nowhere_else() {
     let columns: Value = json!({"custom": {"badge": "badge"}});
-    let file = connection(&json!({"file": {"from": {"configMap": {"name": "p", "key": "p.csv"}}, "csv": {"columns": columns}}}));
+    let file = connection(
+        &json!({"file": {"from": {"configMap": {"name": "p", "key": "p.csv"}}, "csv": {"columns": columns}}}),
+    );
     let all: Vec<_> = ProfileField::all().map(|field| field.to_string()).chain(["custom.badge".into()]).collect();
     for mode in ["Once", "Continuous", "Never"] {
-        let fields: Value = all.iter().map(|field| (field.clone(), json!(mode))).collect::<serde_json::Map<_, _>>().into();
+        let fields: Value =
+            all.iter().map(|field| (field.clone(), json!(mode))).collect::<serde_json::Map<_, _>>().into();
         let policy = policy(&fields);
         let rows = rows(&file, std::slice::from_ref(&policy), &Objects::default()).unwrap();
         let name = roster::person_name("rollcall", "hq", &HrId("employeeId!".into()));
@@ -158,7 +165,11 @@ fn a_person_holds_each_value_where_the_list_says_and_nowhere_else() {
         for place in rows.iter().flat_map(|row| &row.kept).filter(|place| place.starts_with("Person ")) {
             blank(&mut person, place.strip_prefix("Person ").unwrap());
         }
-        for left in all.iter().map(|field| format!("{field}!")).chain(["fullName!", "email!", "employeeId!", "Apprentice"].map(str::to_owned)) {
+        for left in all
+            .iter()
+            .map(|field| format!("{field}!"))
+            .chain(["fullName!", "email!", "employeeId!", "Apprentice"].map(str::to_owned))
+        {
             assert!(!person.to_string().contains(&left), "{mode}: {left} is kept, and not listed: {person}");
         }
     }

@@ -72,7 +72,8 @@ impl Manifests {
         let Some(policy) = self.policy.as_ref().filter(|_| !self.persons.is_empty()) else { return Ok(None) };
         let fields = policy::Settings::of(policy, &[])?.fields;
         let name = policy.name_any();
-        let ours = |person: &&Person| person.status.as_ref().is_some_and(|status| status.policy.as_ref() == Some(&name));
+        let ours =
+            |person: &&Person| person.status.as_ref().is_some_and(|status| status.policy.as_ref() == Some(&name));
         let losses = policy::losses(&fields, self.persons.iter().filter(ours));
         Ok((!losses.is_empty()).then(|| policy::in_words(&losses)))
     }
@@ -221,7 +222,8 @@ impl Found {
             "Person" => self.persons.push(parse(path, line, text)?),
             "List" | "PersonList" => {
                 let list: List = parse(path, line, text)?;
-                let persons = list.items.into_iter().filter(|item| item.get("kind").is_some_and(|kind| kind == "Person"));
+                let persons =
+                    list.items.into_iter().filter(|item| item.get("kind").is_some_and(|kind| kind == "Person"));
                 self.persons.extend(persons.filter_map(|item| serde_json::from_value(item).ok()));
             }
             "Secret" => {
@@ -293,8 +295,13 @@ mod tests {
     fn a_definition_of_ones_own_stands_in_the_place_of_the_connector() {
         let spec = serde_json::json!({"source": {"api": {"connector": "hibob", "credentialsRef": {"name": "hr"}}}});
         let connection = HRConnection::new("hq", serde_json::from_value(spec).unwrap());
-        let mut manifests =
-            Manifests { connection, policy: None, persons: Vec::new(), secrets: BTreeMap::new(), config_maps: BTreeMap::new() };
+        let mut manifests = Manifests {
+            connection,
+            policy: None,
+            persons: Vec::new(),
+            secrets: BTreeMap::new(),
+            config_maps: BTreeMap::new(),
+        };
         manifests.put_definition(Path::new("connectors/bamboohr/connector.yaml")).unwrap();
         let named = source::named_definition(&manifests.connection.spec, &manifests.objects()).unwrap();
         assert_eq!(named.map(|definition| definition.name).as_deref(), Some("bamboohr"));

@@ -188,6 +188,27 @@ mod tests {
     }
 
     #[test]
+    fn what_decides_can_be_neither_once_nor_never_and_a_name_must_be_that_of_a_field() {
+        let decides = "spec.fields: state, dates, ids and the work address decide whose access ends and when";
+        for (fields, why) in [
+            ("title: Once, phone: Never, custom.badge: Continuous, startDate: Continuous", None),
+            ("endDate: Never", Some(decides)),
+            ("title: Once, state: Once", Some(decides)),
+            ("employeeId: Never", Some(decides)),
+            ("workEmail: Once", Some(decides)),
+            ("birthDate: Once", Some("spec.fields: a name is no field; these are: displayName")),
+        ] {
+            let spec = format!("{{connections: [{{name: hq}}], timeZones: {{default: UTC}}, fields: {{{fields}}}}}");
+            let manifest = format!(
+                "apiVersion: rollcall.dev/v1alpha1\nkind: SyncPolicy\nmetadata: {{name: everyone}}\nspec: {spec}\n"
+            );
+            let found = said("SyncPolicy", &manifest);
+            let fits = why.map_or(found.is_empty(), |why| found.iter().any(|(_, said)| said.starts_with(why)));
+            assert!(fits, "{fields}: {found:?}");
+        }
+    }
+
+    #[test]
     fn every_rule_of_the_schemas_can_be_asked() {
         let rules = |schema: &JSONSchemaProps| {
             let mut all = Vec::new();

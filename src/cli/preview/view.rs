@@ -155,7 +155,8 @@ impl View {
         let mut remarks = read.remarks.clone();
         remarks.extend(elsewhere(manifests.connection.namespace().as_deref()));
         let losses = manifests.losses().ok().flatten(); // the policy was followed already
-        remarks.extend(losses.map(|losses| format!("spec.fields of the policy, an hour after it is applied: {losses}")));
+        remarks
+            .extend(losses.map(|losses| format!("spec.fields of the policy, an hour after it is applied: {losses}")));
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
         let asked = PollContext { source: "preview", remembered: false, accepted: None, known_people: &[] };
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {

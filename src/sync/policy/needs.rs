@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::settings::fields_in_force;
+use super::settings::{Settings, fields_in_force};
 use crate::api::{HRConnection, SyncPolicy};
 use crate::sync::convert;
 use crate::sync::usernames::Usernames;
@@ -42,16 +42,17 @@ pub fn of_connection(connection: &HRConnection, policies: &[SyncPolicy]) -> Need
 
 /// What a policy decides and names by.
 #[must_use]
-pub fn asked(policy: &SyncPolicy) -> Needs {
+pub fn asked(policy: &str, settings: &Settings) -> Needs {
     let mut needs = Needs::default();
-    ask(&mut needs, policy);
+    settings.scope.asks().for_each(|(by, field)| needs.ask(policy, &by, [field]));
+    settings.usernames.asks().for_each(|(by, field)| needs.ask(policy, &by, [field]));
     needs
 }
 
 /// Adds what a policy keeps, and what it kept until now: a mode that takes values away is announced before it is followed.
 pub fn keep(needs: &mut Needs, policy: &SyncPolicy) {
     let name = policy.name_any();
-    needs.keep(&name, &fields_in_force(policy));
+    fields_in_force(policy).iter().for_each(|modes| needs.keep(&name, modes));
     needs.keep(&name, &Modes::new(&policy.spec.fields).unwrap_or_default());
 }
 
@@ -75,7 +76,10 @@ mod tests {
     use serde_json::{Value, json};
 
     fn connection(source: &Value) -> HRConnection {
-        HRConnection::new("hq", serde_json::from_value(json!({"source": source, "trust": {"alwaysPresent": ["phone"]}})).unwrap())
+        HRConnection::new(
+            "hq",
+            serde_json::from_value(json!({"source": source, "trust": {"alwaysPresent": ["phone"]}})).unwrap(),
+        )
     }
 
     fn policy(over: &str, more: &Value) -> SyncPolicy {
@@ -100,18 +104,26 @@ mod tests {
         let cases = [
             (json!({}), vec![]),
             (json!({"scope": {"exclude": {"teams": ["x"]}}}), vec!["team"]),
-            (json!({"scope": {"expression": "person.costCenter == '1' && person.state == 'Active'"}}), vec!["costCenter"]),
+            (
+                json!({"scope": {"expression": "person.costCenter == '1' && person.state == 'Active'"}}),
+                vec!["costCenter"],
+            ),
             (json!({"scope": {"expression": "person."}}), vec!["title", "team", "costCenter"]),
-            (json!({"identity": {"usernames": ["person.employmentType + person.title"]}}), vec!["title", "employmentType"]),
+            (
+                json!({"identity": {"usernames": ["person.employmentType + person.title"]}}),
+                vec!["title", "employmentType"],
+            ),
             (json!({"fields": {"pictureUrl": "Once"}}), vec!["pictureUrl"]),
         ];
         for (spec, more) in cases {
-            let found = read(&api, &[policy("hq", &spec), policy("other", &json!({"fields": {"homeAddress": "Once"}}))]);
+            let found =
+                read(&api, &[policy("hq", &spec), policy("other", &json!({"fields": {"homeAddress": "Once"}}))]);
             let expected = Slot::ALL.iter().map(|slot| slot.name());
             let expected: Vec<_> = expected.filter(|name| usual.contains(name) || more.contains(name)).collect();
             assert_eq!(found, expected, "{spec}");
         }
-        let none = policy("hq", &json!({"fields": {"department": "Never", "legalEntity": "Never", "manager": "Never"}}));
+        let none =
+            policy("hq", &json!({"fields": {"department": "Never", "legalEntity": "Never", "manager": "Never"}}));
         assert_eq!(read(&api, &[none]), ["phone"], "what is kept by nobody");
     }
 
@@ -119,10 +131,26 @@ mod tests {
     fn a_file_and_a_connection_without_a_policy_are_read_for_what_a_scope_may_ask_later_and_no_more() {
         let api = connection(&json!({"api": {"connector": "bamboohr", "credentialsRef": {"name": "hr"}}}));
         let file = connection(&json!({"file": {"from": {"configMap": {"name": "people", "key": "people.csv"}}}}));
-        let shared =
-            ["department", "title", "managerEmail", "managerId", "employmentType", "legalEntity", "team", "costCenter", "phone"];
+        let shared = [
+            "department",
+            "title",
+            "managerEmail",
+            "managerId",
+            "employmentType",
+            "legalEntity",
+            "team",
+            "costCenter",
+            "phone",
+        ];
         assert_eq!(read(&api, &[]), shared);
         assert_eq!(read(&file, &[policy("hq", &json!({}))]), shared);
+    }
+
+    #[test]
+    fn what_a_policy_decides_by_is_asked_for_by_each_of_its_expressions_and_lists() {
+        let spec = json!({"scope": {"include": {"teams": ["a"]}}, "identity": {"usernames": ["person.title"]}});
+        let needs = asked("everyone", &Settings::of(&policy("hq", &spec), &[]).unwrap());
+        assert!(needs.slot(Slot::Team) && needs.slot(Slot::Title) && !needs.slot(Slot::Department));
     }
 
     #[test]

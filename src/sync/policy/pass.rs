@@ -179,12 +179,7 @@ struct Answered<'a> {
 
 /// The plan, and where it would manage too many people, how many: then it is one in which nobody is new, and everybody who
 /// stands goes on. Who has left is not counted: history grows for ever.
-fn bounded(
-    view: &GateInputs,
-    ours: &[&Arc<Person>],
-    fields: &Modes,
-    now: Timestamp,
-) -> (RosterPass, Option<u32>) {
+fn bounded(view: &GateInputs, ours: &[&Arc<Person>], fields: &Modes, now: Timestamp) -> (RosterPass, Option<u32>) {
     let answers: Vec<_> = view
         .snapshots
         .iter()

@@ -55,16 +55,16 @@ impl Settings {
         let zones = zones.or_else(|_| Zones::new("UTC", &BTreeMap::new())).ok()?;
         let scope = convert::scope(&spec.scope).or_else(|_| convert::scope(&policy::Scope::default())).ok()?;
         let usernames = Usernames::compile(&[]).ok()?;
-        let fields = Modes::new(&spec.fields).ok().unwrap_or_else(|| fields_in_force(policy));
+        let fields = Modes::new(&spec.fields).ok().or_else(|| fields_in_force(policy)).unwrap_or_default();
         Some(Self { connections, elsewhere: elsewhere(policy, all), scope, zones, usernames, fields })
     }
 }
 
-/// The modes that the policy's last pass followed.
+/// The modes that the policy's last pass followed; none before the first.
 #[must_use]
-pub fn fields_in_force(policy: &SyncPolicy) -> Modes {
+pub fn fields_in_force(policy: &SyncPolicy) -> Option<Modes> {
     let fields = policy.status.as_ref().and_then(|status| status.fields.as_ref());
-    fields.map(|fields| Modes::from_written(&fields.in_force)).unwrap_or_default()
+    fields.map(|fields| Modes::from_written(&fields.in_force))
 }
 
 /// The connections of a policy, if no older policy is over any of them.

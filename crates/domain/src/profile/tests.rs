@@ -30,7 +30,8 @@ fn a_field_of_a_policy_is_one_of_a_profile_and_what_decides_is_always_continuous
 
 #[test]
 fn what_a_policy_does_not_name_is_kept_where_people_are_recognised_by_it_and_nothing_else() {
-    let kept: Vec<_> = Modes::default().kept().iter().map(|(field, mode)| format!("{field}={}", mode.as_str())).collect();
+    let kept: Vec<_> =
+        Modes::default().kept().iter().map(|(field, mode)| format!("{field}={}", mode.as_str())).collect();
     let usual = ["displayName", "manager", "department", "legalEntity"].map(|name| format!("{name}=Continuous"));
     assert_eq!(kept, usual);
     let named = Modes::default().with([(field("title"), FieldMode::Once), (field("manager"), FieldMode::Continuous)]);
@@ -73,7 +74,11 @@ fn a_change_that_takes_something_away_is_counted_and_one_that_only_moves_is_not(
         ((&follows, &none.1), FieldMode::Once, None),
         ((&follows, &none.1), FieldMode::Continuous, None),
         ((&none.0, &once), FieldMode::Never, Some("title: Once to Never, values of 2 people are removed")),
-        ((&none.0, &once), FieldMode::Continuous, Some("title: Once to Continuous, values of 2 people are overwritten with HR's")),
+        (
+            (&none.0, &once),
+            FieldMode::Continuous,
+            Some("title: Once to Continuous, values of 2 people are overwritten with HR's"),
+        ),
         ((&none.0, &once), FieldMode::Once, None),
         ((&none.0, &none.1), FieldMode::Never, None),
     ];

@@ -35,6 +35,9 @@ impl InverseDefinition {
             Slot::TerminationReason if shape.urgent => words(definition.urgent_reasons.iter().collect()),
             Slot::TerminationReason => Wish::Nothing,
             Slot::FullName if !value.first && value.paths.len() > 1 => Wish::Name,
+            // Where the halves of a full name stand, they are the same values.
+            Slot::FirstName => Wish::One(vec![Hole::First.mark().into()]),
+            Slot::LastName => Wish::One(vec![Hole::Last.mark().into()]),
             _ if value.lookup.is_some() => Wish::One(vec![Hole::Key(slot).mark().into()]),
             _ => Wish::One(vec![Hole::Text(slot).mark().into()]),
         }

@@ -57,16 +57,24 @@ async fn no_connector_reads_a_value_that_is_not_listed() {
 
 #[tokio::test]
 async fn without_what_nobody_needs_every_connector_reads_the_same_people_and_nothing_else_of_them() {
-    const DECIDES: [&str; 9] = ["id", "email", "name", "reportedStatus", "start", "lastDay", "contractEnd", "urgent", "location"];
+    const DECIDES: [&str; 9] =
+        ["id", "email", "name", "reportedStatus", "start", "lastDay", "contractEnd", "urgent", "location"];
     for name in folders() {
         let mut folder = Folder::open(&root().join(&name)).unwrap();
         let reader = Reader::new(&folder.definition).unwrap();
         let whole = folder.run(&reader, None).await.unwrap().read.unwrap();
+        let lookups = folder.definition.lookups.clone();
         folder.definition.keep_to(&Needs::default());
+        // Pages are played in the order in which they were recorded: one that is not asked for would be taken for another.
+        let asked: Vec<_> = folder.definition.joins.values().map(|join| &join.list.request.path).collect();
+        if lookups.values().any(|lookup| asked.contains(&&lookup.list.request.path)) {
+            continue;
+        }
         let least = folder.run(&reader, None).await.unwrap().read.unwrap_or_else(|why| panic!("{name}: {why:?}"));
         let deciding = |plain: Json| {
             let all = plain.as_object().unwrap().clone().into_iter();
-            all.filter(|(key, value)| DECIDES.contains(&key.as_str()) && !value.is_null()).collect::<serde_json::Map<_, _>>()
+            all.filter(|(key, value)| DECIDES.contains(&key.as_str()) && !value.is_null())
+                .collect::<serde_json::Map<_, _>>()
         };
         let found: Vec<Json> = least.employees.iter().map(plainly).collect();
         let expected: Vec<_> = whole.employees.iter().map(|one| deciding(plainly(one))).collect();

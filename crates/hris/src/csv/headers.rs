@@ -63,7 +63,9 @@ pub(super) fn place(header: &[String], format: &CsvFormat) -> Result<Placed, Fai
     let (mut custom, mut missing) = (Vec::new(), Vec::new());
     for (name, column) in &format.custom {
         match at(header, |other| *other == fold(column)).first() {
-            Some(at) if format.needs.as_ref().is_none_or(|needs| needs.custom(name)) => custom.push((name.clone(), *at)),
+            Some(at) if format.needs.as_ref().is_none_or(|needs| needs.custom(name)) => {
+                custom.push((name.clone(), *at))
+            }
             Some(_) => {}
             None => missing.push(column.clone()),
         }

@@ -76,7 +76,18 @@ fn a_column_that_nobody_needs_is_not_read_and_one_of_the_customers_own_is_read_w
     let unread = "columns that are not read: phone, home address, home_address, badge no";
     assert_eq!(least.remarks, [unread], "two columns for a field that nobody needs are no trouble");
     let listed: Vec<_> = format.readings("people.csv").into_iter().map(|one| one.path).collect();
-    let always = ["contractEnd", "email", "employeeId", "fullName", "hireDate", "lastWorkingDay", "location", "status", "terminationDate", "terminationReason"];
+    let always = [
+        "contractEnd",
+        "email",
+        "employeeId",
+        "fullName",
+        "hireDate",
+        "lastWorkingDay",
+        "location",
+        "status",
+        "terminationDate",
+        "terminationReason",
+    ];
     assert_eq!(listed, always);
     let needs = format.needs.get_or_insert_default();
     needs.add(Wanted::Custom(badge.clone()), Why::AlwaysPresent);
@@ -86,8 +97,14 @@ fn a_column_that_nobody_needs_is_not_read_and_one_of_the_customers_own_is_read_w
     let header: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).chain(["Badge No"]).collect();
     let cells: Vec<_> = header.iter().map(|name| if *name == "email" { "ada@example.com" } else { "" }).collect();
     let file = format!("{}\n{}\n", header.join(","), cells.join(",").replacen("", "", 1));
-    let whole = read(file.as_bytes(), &CsvFormat { needs: format.needs.clone(), custom: format.custom.clone(), ..CsvFormat::default() }, TODAY).unwrap();
-    let unread = whole.remarks.iter().find_map(|remark| remark.strip_prefix("columns that are not read: ")).unwrap_or_default();
+    let whole = read(
+        file.as_bytes(),
+        &CsvFormat { needs: format.needs.clone(), custom: format.custom.clone(), ..CsvFormat::default() },
+        TODAY,
+    )
+    .unwrap();
+    let unread =
+        whole.remarks.iter().find_map(|remark| remark.strip_prefix("columns that are not read: ")).unwrap_or_default();
     let read_headers = header.iter().filter(|name| !unread.split(", ").any(|other| other == name.to_lowercase()));
     let mut read_headers: Vec<_> = read_headers.map(|name| (*name).to_owned()).collect();
     read_headers.sort();

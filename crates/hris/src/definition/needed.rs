@@ -152,7 +152,9 @@ requested: {phone: [phone], department: [unit]}
     #[test]
     fn what_nobody_needs_is_neither_asked_for_nor_read() {
         let least = kept(&Needs::default());
-        assert!(least.joins.is_empty() && least.details.is_empty() && least.lookups.is_empty() && least.custom.is_empty());
+        assert!(
+            least.joins.is_empty() && least.details.is_empty() && least.lookups.is_empty() && least.custom.is_empty()
+        );
         let fields: Vec<_> = least.fields.keys().map(|slot| slot.name()).collect();
         assert_eq!(fields, ["employeeId", "fullName", "email"]);
         let request = &least.people[0].request;

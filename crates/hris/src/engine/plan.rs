@@ -194,7 +194,15 @@ impl CompiledDefinition {
             told_by: told_by.into_iter().collect(),
             ends_when: tests(&definition.end_date_when, &cells)?,
         };
-        Ok(Self { people, joins: keyed, details, lookups, steps, versions, form: Form { custom, ..form(definition, &cells)? } })
+        Ok(Self {
+            people,
+            joins: keyed,
+            details,
+            lookups,
+            steps,
+            versions,
+            form: Form { custom, ..form(definition, &cells)? },
+        })
     }
 }
 

@@ -150,8 +150,10 @@ mod tests {
             own.map(|value| (of_request(&detail.request), value.clone()))
         });
         let all = people.chain(joined).chain(detailed);
-        all.flat_map(|(request, Value { paths, .. })| paths.into_iter().map(move |path| (request.clone(), spelled(&path))))
-            .collect()
+        all.flat_map(|(request, Value { paths, .. })| {
+            paths.into_iter().map(move |path| (request.clone(), spelled(&path)))
+        })
+        .collect()
     }
 
     /// One spelling for each path.
@@ -166,7 +168,9 @@ mod tests {
         for name in crate::connectors() {
             let definition = crate::connector(name).expect("a definition");
             let readings = definition.readings().unwrap_or_else(|why| panic!("{name}: {why}"));
-            let values = readings.iter().filter(|one| matches!(one.purpose, Purpose::Field(_) | Purpose::Custom(_) | Purpose::Decides));
+            let values = readings
+                .iter()
+                .filter(|one| matches!(one.purpose, Purpose::Field(_) | Purpose::Custom(_) | Purpose::Decides));
             let listed: BTreeSet<_> = values.map(|one| (one.request.clone(), spelled(&one.path))).collect();
             assert_eq!(listed, written(&definition), "{name}");
         }

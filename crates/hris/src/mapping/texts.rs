@@ -63,7 +63,8 @@ pub(super) fn cut(row: &Row, slot: Slot) -> Result<Option<&str>, String> {
 /// since nothing is decided by it.
 pub(super) fn own(text: &str) -> Box<str> {
     let plain: String = if has_control(text) {
-        let words: Vec<_> = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect();
+        let words: Vec<_> =
+            text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect();
         words.join(" ")
     } else {
         text.to_owned()

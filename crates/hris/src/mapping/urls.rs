@@ -5,8 +5,21 @@ use reqwest::Url;
 /// What signed and otherwise secret addresses carry behind the path, in lower case: S3 and its kin (`X-Amz-Signature`),
 /// Google's (`X-Goog-Signature`), Azure's (`sig`), CloudFront's (`Signature`, `Policy`, `Key-Pair-Id`), and tokens of all kinds.
 const SECRET: [&str; 15] = [
-    "sig", "token", "x-amz-", "x-goog-", "x-oss-", "policy", "key", "secret", "credential", "passw", "pwd", "auth",
-    "jwt", "session", "hmac",
+    "sig",
+    "token",
+    "x-amz-",
+    "x-goog-",
+    "x-oss-",
+    "policy",
+    "key",
+    "secret",
+    "credential",
+    "passw",
+    "pwd",
+    "auth",
+    "jwt",
+    "session",
+    "hmac",
 ];
 /// Shortest value of letters and digits that is taken for a secret, whatever it is called.
 const LONG: usize = 32;
