@@ -49,6 +49,20 @@ pub struct PersonSpec {
     pub profile: Option<Profile>,
 }
 
+impl Person {
+    /// What is kept for showing: what follows HR, and what was imported or entered by hand.
+    pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
+        let follows = self.status.as_ref().and_then(|status| status.profile.as_ref());
+        follows.into_iter().chain(&self.spec.profile)
+    }
+
+    /// The full name, wherever it is kept.
+    #[must_use]
+    pub fn display_name(&self) -> Option<&str> {
+        self.profiles().find_map(|profile| profile.display_name.as_deref())
+    }
+}
+
 /// A record of an HR system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

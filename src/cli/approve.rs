@@ -139,17 +139,19 @@ fn about(person: &Person) -> String {
     let ids: Vec<String> =
         person.spec.records.iter().map(|record| format!("id:{}/{}", record.connection, record.id)).collect();
     let status = person.status.clone().unwrap_or_default();
-    let profile = status.profile.unwrap_or_default();
+    let address = status.profile.as_ref().and_then(|profile| profile.work_email.clone());
     let last_day = status.employment.as_ref().and_then(|employment| employment.last_day);
     let state = status.employment.as_ref().map(|employment| employment.state.as_str().to_owned());
     let known = [
-        ("", profile.display_name),
-        ("", profile.work_email),
+        ("", person.display_name().map(str::to_owned)),
+        ("", address),
         ("", state),
         ("last day ", last_day.map(|day| day.to_string())),
     ];
     let known = known.into_iter().filter_map(|(what, text)| text.map(|text| format!("{what}{text}")));
-    let texts = profile.texts.iter().map(|(text, value)| format!("{} {value}", text.as_str()));
+    // What one person alone has, such as a home address, tells nothing that is decided here.
+    let texts = person.profiles().flat_map(|profile| profile.texts.iter()).filter(|(text, _)| text.shared());
+    let texts = texts.map(|(text, value)| format!("{} {value}", text.as_str()));
     ids.into_iter().chain(known).chain(texts).collect::<Vec<_>>().join(", ")
 }
 

@@ -212,10 +212,10 @@ fn listed(records: &[Record]) -> String {
 /// `p-7: hq/7, Ada Example, Active (active, no last day)`, for the terminal of whoever decides.
 fn shown(person: &Person) -> String {
     let status = person.status.as_ref();
-    let name = status.and_then(|status| status.profile.as_ref()?.display_name.clone()).unwrap_or_default();
+    let name = person.display_name().unwrap_or_default();
     let state = status.and_then(|status| status.employment.as_ref());
     let state = state.map_or_else(|| "nothing is known yet".to_owned(), |state| state.message.clone());
-    format!("{}: {}, {}: {}", person.name_any(), listed(&person.spec.records), plain(&name), plain(&state))
+    format!("{}: {}, {}: {}", person.name_any(), listed(&person.spec.records), plain(name), plain(&state))
 }
 
 #[cfg(test)]

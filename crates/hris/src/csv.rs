@@ -106,7 +106,7 @@ impl CsvFormat {
         let one = |path: &str, purpose| Reading { request: file.to_owned(), path: path.to_owned(), purpose };
         let needed = |slot: &Slot| self.needs.as_ref().is_none_or(|needs| needs.slot(*slot));
         let found = |slot: &Slot| {
-            headers::looked_for(*slot, &self.columns) && !(*slot == Slot::FullName && !self.name_parts.is_empty())
+            (*slot != Slot::FullName || self.name_parts.is_empty()) && headers::looked_for(*slot, &self.columns)
         };
         let slots = Slot::ALL.iter().copied().filter(needed).filter(found);
         let slots =

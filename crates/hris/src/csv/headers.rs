@@ -172,7 +172,7 @@ fn own(header: &[String], slot: Slot, wanted: &BTreeSet<String>) -> Vec<usize> {
     let alias = |name: &str| ALIASES.iter().any(|(of, alias)| *of == slot && name == *alias);
     let named = |name: &String| !wanted.contains(name) && bare(name) == bare(slot.name());
     let other = |name: &str| Slot::ALL.iter().any(|other| *other != slot && bare(other.name()) == name);
-    let there = header.iter().any(|name| named(name));
+    let there = header.iter().any(&named);
     // What is the name of another slot is that one's, where this one has a column of its own name.
     at(header, |name| {
         let short = bare(name);

@@ -96,7 +96,7 @@ fn a_column_that_nobody_needs_is_not_read_and_one_of_the_customers_own_is_read_w
     assert_eq!((more.employees[0].texts.custom(&badge), more.employees[0].text(Text::Phone)), (Some("B7"), Some("1")));
     let header: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).chain(["Badge No"]).collect();
     let cells: Vec<_> = header.iter().map(|name| if *name == "email" { "ada@example.com" } else { "" }).collect();
-    let file = format!("{}\n{}\n", header.join(","), cells.join(",").replacen("", "", 1));
+    let file = format!("{}\n{}\n", header.join(","), cells.join(","));
     let whole = read(
         file.as_bytes(),
         &CsvFormat { needs: format.needs.clone(), custom: format.custom.clone(), ..CsvFormat::default() },

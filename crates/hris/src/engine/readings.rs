@@ -98,7 +98,7 @@ fn of_request(request: &Request) -> String {
 /// Everything that is read of the pages of one list.
 fn read(request: &str, paths: &Paths, purpose: impl Fn(usize) -> Purpose) -> Vec<Reading> {
     let mut found = Vec::new();
-    walk(&paths.root, "", paths, &mut found);
+    walk(&paths.root, "", &mut found);
     let reading = |(path, leaf)| {
         let purpose = match leaf {
             Leaf::Cell(cell) => purpose(cell),
@@ -113,7 +113,7 @@ fn read(request: &str, paths: &Paths, purpose: impl Fn(usize) -> Purpose) -> Vec
     found.into_iter().map(reading).collect()
 }
 
-fn walk(node: &Node, place: &str, paths: &Paths, found: &mut Vec<(String, Leaf)>) {
+fn walk(node: &Node, place: &str, found: &mut Vec<(String, Leaf)>) {
     found.extend(node.leaves.iter().map(|leaf| (place.to_owned(), *leaf)));
     found.extend(node.queries.iter().map(|(query, leaf)| {
         let query = query.to_string();
@@ -122,10 +122,10 @@ fn walk(node: &Node, place: &str, paths: &Paths, found: &mut Vec<(String, Leaf)>
     for (key, below) in &node.branches {
         let key = if key.contains(['.', '[', '/']) { format!("['{key}']") } else { key.clone() };
         let dot = if place.is_empty() || key.starts_with('[') { "" } else { "." };
-        walk(below, &format!("{place}{dot}{key}"), paths, found);
+        walk(below, &format!("{place}{dot}{key}"), found);
     }
     if let Some(record) = &node.record {
-        walk(record, "", paths, found);
+        walk(record, "", found);
     }
 }
 
@@ -137,7 +137,7 @@ mod tests {
 
     /// What the YAML says of values, counted without the compiler of definitions.
     fn written(definition: &Definition) -> BTreeSet<(String, String)> {
-        let people = definition.people.iter().map(|list| of_list(list)).flat_map(|request| {
+        let people = definition.people.iter().map(of_list).flat_map(|request| {
             let own = definition.fields.values().chain(definition.custom.values()).chain(definition.inputs.values());
             own.map(move |value| (request.clone(), value.clone()))
         });
@@ -156,11 +156,12 @@ mod tests {
         .collect()
     }
 
-    /// One spelling for each path.
+    /// One spelling for each path, whether its first keys are plain or a part of the query.
     fn spelled(path: &str) -> String {
         let Path { keys, query } = Path::parse(path).expect("a path");
         let query = query.map(|query| query.to_string()).unwrap_or_default();
-        format!("{}|{}", keys.join("|"), query)
+        let keys: String = keys.iter().map(|key| format!("['{key}']")).collect();
+        format!("{keys}{}", query.strip_prefix('$').unwrap_or(&query))
     }
 
     #[test]
