@@ -175,7 +175,7 @@ fn row(reading: Reading, needs: &Needs, modes: &[Modes]) -> Row {
         }
         Purpose::Decides | Purpose::Sorts | Purpose::Names | Purpose::Pages => (String::new(), None, Vec::new()),
     };
-    let why = match &purpose {
+    let mut why = match &purpose {
         Purpose::Decides => vec!["the status, or the end, is told by it".to_owned()],
         Purpose::Sorts => vec!["whose a record is, and which of several counts".to_owned()],
         Purpose::Names => vec!["the name of an id".to_owned()],
@@ -184,6 +184,9 @@ fn row(reading: Reading, needs: &Needs, modes: &[Modes]) -> Row {
             wanted.iter().flat_map(|wanted| needs.why(wanted)).map(ToString::to_string).collect()
         }
     };
+    if why.is_empty() {
+        why.push("the connector: required".to_owned()); // a response without it is refused, whoever needs it
+    }
     let until = match (&purpose, kept.is_empty()) {
         (_, false) => AS_LONG_AS_THE_PERSON,
         (Purpose::Field(_) | Purpose::Custom(_), true) => NEXT_RESPONSE,
