@@ -24,7 +24,7 @@ async fn pages_are_asked_for_with_the_key_the_fields_and_the_cursor_before() {
     assert_eq!(read.employees.iter().map(|e| e.id.0.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
     let asked = fake.asked.lock().unwrap();
     let fields =
-        "workEmail,hireDate,departmentName,locationName,reportsToId,employmentStatusName,workPhone".replace(',', "%2C");
+        "workEmail,hireDate,departmentName,locationName,reportsToId,employmentStatusName,workPhone,homeEmail,employeeNumber".replace(',', "%2C");
     let first = format!("/api/v1/employees?fields={fields}&page%5Blimit%5D=1000");
     let uris: Vec<_> = asked.iter().map(|(uri, _)| uri.clone()).collect();
     assert_eq!(
