@@ -135,10 +135,9 @@ fn slots(
     if wrong.is_empty() { Ok(columns) } else { Err(Failure::WrongColumns(wrong)) }
 }
 
-/// Whether a column is looked for: under its own name, and that of a manager's id only where it is named. So is that of an
-/// employee number: most files that have such a column mean the id by it.
+/// Whether a column is looked for: under its own name, and that of a manager's id only where it is named.
 pub(super) fn looked_for(slot: Slot, named: &BTreeMap<Slot, String>) -> bool {
-    !matches!(slot, Slot::ManagerId | Slot::EmployeeNumber) || named.contains_key(&slot)
+    slot != Slot::ManagerId || named.contains_key(&slot)
 }
 
 /// The one column of first names and the one of last names.
@@ -171,14 +170,7 @@ fn at(header: &[String], wanted: impl Fn(&String) -> bool) -> Vec<usize> {
 /// that is named for another slot is that one's.
 fn own(header: &[String], slot: Slot, wanted: &BTreeSet<String>) -> Vec<usize> {
     let alias = |name: &str| ALIASES.iter().any(|(of, alias)| *of == slot && name == *alias);
-    let named = |name: &String| !wanted.contains(name) && bare(name) == bare(slot.name());
-    let other = |name: &str| Slot::ALL.iter().any(|other| *other != slot && bare(other.name()) == name);
-    let there = header.iter().any(&named);
-    // What is the name of another slot is that one's, where this one has a column of its own name.
-    at(header, |name| {
-        let short = bare(name);
-        named(name) || (!wanted.contains(name) && alias(&short) && !(there && other(&short)))
-    })
+    at(header, |name| !wanted.contains(name) && (bare(name) == bare(slot.name()) || alias(&bare(name))))
 }
 
 /// The headers of which nothing is read, in words.

@@ -99,7 +99,11 @@ fn a_column_that_nobody_needs_is_not_read_and_one_of_the_customers_own_is_read_w
     let file = format!("{}\n{}\n", header.join(","), cells.join(","));
     let whole = read(
         file.as_bytes(),
-        &CsvFormat { needs: format.needs.clone(), custom: format.custom.clone(), ..CsvFormat::default() },
+        &CsvFormat {
+            needs: format.needs.clone(),
+            custom: format.custom.clone(),
+            ..columns([(Slot::EmployeeId, "employeeId")]) // of two numbers, which is the id has to be said
+        },
         TODAY,
     )
     .unwrap();
