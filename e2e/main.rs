@@ -31,6 +31,7 @@ mod examples;
 mod fields;
 mod gates;
 mod handed_over;
+mod holders;
 mod idle;
 mod instruments;
 mod leaks;

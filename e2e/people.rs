@@ -12,7 +12,7 @@ use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::{Value, json};
 
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::objects::object;
 use crate::support::people::People;
 use crate::support::waiting::eventually;
@@ -113,7 +113,7 @@ async fn is_out(rollcall: &Installation) {
 async fn a_leaver_is_erased_once_revoked_and_comes_back_only_if_they_own_something() {
     let policy = json!({
         "lifecycle": {"termination": {"removeAfter": "1s"}},
-        "limits": {"people": {"percent": 0, "atLeast": 0, "atMost": 0}},
+        "limits": {"people": a_day(0)},
     });
     let (rollcall, _running, staff) = Installation::with_seven("erase", Consent::Accounts, policy).await;
     let seven = rollcall.mark("7");

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::attempts::Try::{Create, Delete, DeleteByUid, Patch as Change};
 use crate::support::attempts::*;
 use crate::support::chart::{apply, refused_by_policy};
-use crate::support::installation::{Consent, Installation};
+use crate::support::installation::{Consent, Installation, a_day};
 use crate::support::objects::{object, overlay};
 use crate::support::waiting::eventually;
 
@@ -83,7 +83,7 @@ async fn old_evidence_goes_into_a_folder_and_out_of_the_cluster_and_the_chain_go
     bind(&rollcall, &format!("{}-pruner", rollcall.release), &["carol"]).await;
     let _running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"people": {"atLeast": 10}}})).await;
+    rollcall.policy(json!({"limits": {"people": a_day(10)}})).await;
     rollcall.account_of("7", "apps", "seven").await;
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
