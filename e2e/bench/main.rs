@@ -12,6 +12,7 @@
 )]
 
 mod departure;
+mod large;
 mod poll;
 mod reading;
 #[path = "../support/mod.rs"]
@@ -67,6 +68,7 @@ async fn main() {
     figures.extend(poll::figures());
     if std::env::var_os("ROLLCALL_E2E_KUBECONFIG").is_some() {
         figures.extend(first_sync().await);
+        figures.extend(large::figures().await);
         figures.extend(leavers().await);
         figures.extend(departure::figures().await);
     }
