@@ -43,6 +43,7 @@ pub async fn figures() -> Vec<Figure> {
     files.answers(200, "text/csv", staff.person("7").terminated().csv());
     let begun = Instant::now();
     let _sync = rollcall.sync().await;
+    rollcall.poll().await; // the schedule is an hour
     within(Duration::from_secs(120), "the leaver is known", || async {
         let employment = rollcall.person("7").await?.status?.employment?;
         (employment.state == State::Terminated).then_some(())
