@@ -132,7 +132,10 @@ async fn a_duration_or_a_percentage_in_other_words_is_answered_by_what_to_write(
     let shrink = |text: &str| json!({"trust": {"maxShrink": text}});
     let after = |text: &str| json!({"lifecycle": {"termination": {"removeAfter": text}}});
     let window = |text: &str| json!({"limits": {"people": [{"window": text, "percent": 2, "atLeast": 2}]}});
-    for fits in [every("15m"), every("1h30m"), every("1d"), json!({"timeout": "90s"}), shrink("0%"), shrink("100%")] {
+    let cron = json!({"schedule": {"cron": "0 6 * * 1-5", "timeZone": "Europe/Madrid"}});
+    for fits in
+        [cron, every("15m"), every("1h30m"), every("1d"), json!({"timeout": "90s"}), shrink("0%"), shrink("100%")]
+    {
         connections
             .create(&rehearse, &connection(fits.clone()))
             .await
@@ -146,6 +149,12 @@ async fn a_duration_or_a_percentage_in_other_words_is_answered_by_what_to_write(
     for (over, field, says) in [
         (every("1 hour"), "spec.schedule.every", a_unit),
         (every("60"), "spec.schedule.every", a_unit),
+        (json!({"schedule": {"cron": "0 6 * * *"}}), "spec.schedule", "cron and timeZone go together"),
+        (
+            json!({"schedule": {"every": "1h", "cron": "0 6 * * *", "timeZone": "UTC"}}),
+            "spec.schedule",
+            "write either every or cron",
+        ),
         (every("0s"), "spec.schedule.every", a_unit),
         (every("30m1h"), "spec.schedule.every", a_unit),
         (json!({"timeout": ""}), "spec.timeout", a_unit),

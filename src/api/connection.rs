@@ -17,6 +17,7 @@ use super::condition::Condition;
 use super::{LocalRef, quantity};
 pub use domain::capabilities::{Capabilities, Claim};
 pub use domain::employee::{EmploymentType, Field};
+use domain::schedule::Rhythm;
 
 /// A response is stale after so many intervals without a newer one, and not before a day.
 const INTERVALS: i32 = 3;
@@ -75,8 +76,7 @@ impl HRConnectionSpec {
         if let Some(text) = &self.trust.stale_after {
             return quantity::duration("spec.trust.staleAfter", text);
         }
-        let every = quantity::duration("spec.schedule.every", &self.schedule.every)?;
-        Ok(every.saturating_mul(INTERVALS).max(A_DAY))
+        Ok(self.schedule.rhythm()?.longest_gap().saturating_mul(INTERVALS).max(A_DAY))
     }
 }
 
@@ -150,15 +150,52 @@ pub struct SecretKey {
     pub key: String,
 }
 
-/// How often a source is read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+/// When a source is read: `every`, or by `cron` in `timeZone`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.every) || !has(self.cron)").message("write either every or cron"))]
+#[x_kube(validation = Rule::new("has(self.cron) == has(self.timeZone)").message("cron and timeZone go together"))]
 #[serde(rename_all = "camelCase")]
 pub struct Schedule {
     /// Time between two reads, at least `10s`, such as `30m`, `1h` or `1d`. A part of it is added, different for each connection.
-    #[serde(default = "one_hour")]
+    /// Default: `1h`, without `cron`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = quantity::LENGTH))]
     #[x_kube(validation = quantity::is_duration())]
-    pub every: String,
+    pub every: Option<String>,
+    /// Times of the reads as a cron expression of five fields, such as `0 6 * * 1-5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 9, max = 128))]
+    pub cron: Option<String>,
+    /// IANA name of the time zone of `cron`, such as `Europe/Madrid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub time_zone: Option<String>,
+}
+
+impl Schedule {
+    /// When the source is read.
+    ///
+    /// # Errors
+    /// Which field cannot be read, and what to write.
+    pub fn rhythm(&self) -> Result<Rhythm, quantity::Unreadable> {
+        let Some(cron) = &self.cron else {
+            let every = self.every.as_deref().unwrap_or("1h");
+            return quantity::duration("spec.schedule.every", every).map(Rhythm::Every);
+        };
+        let zone = self.time_zone.as_deref().unwrap_or_default();
+        Rhythm::cron(cron, zone).map_err(|wrong| match wrong {
+            "timeZone" => quantity::Unreadable {
+                field: "spec.schedule.timeZone",
+                text: zone.to_owned(),
+                expected: "an IANA time zone such as Europe/Madrid",
+            },
+            _ => quantity::Unreadable {
+                field: "spec.schedule.cron",
+                text: cron.clone(),
+                expected: "a cron expression of five fields that comes true, such as 0 6 * * 1-5",
+            },
+        })
+    }
 }
 
 /// A pause that ends by itself.
@@ -234,7 +271,7 @@ pub struct Trust {
     /// them either.
     #[serde(default, skip_serializing_if = "Sentinels::is_empty")]
     pub sentinels: Sentinels,
-    /// How old the last trusted response may be before removals wait. Default: three times `schedule.every`, and at least `24h`.
+    /// How old the last trusted response may be before removals wait. Default: three times the longest time between two reads, and at least `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = quantity::LENGTH))]
     #[x_kube(validation = quantity::is_duration())]
@@ -361,9 +398,6 @@ impl Trusted {
 fn five_minutes() -> String {
     "5m".to_owned()
 }
-fn one_hour() -> String {
-    "1h".to_owned()
-}
 fn ten_percent() -> String {
     "10%".to_owned()
 }
@@ -372,12 +406,6 @@ fn ninety_five_percent() -> String {
 }
 fn one_percent() -> String {
     "1%".to_owned()
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Self { every: one_hour() }
-    }
 }
 
 impl Default for Trust {

@@ -13,7 +13,7 @@ use crate::api::{HRConnection, names, quantity};
 use crate::kube::outcome::Fault;
 use domain::capabilities;
 use domain::employee::{Employee, Failure, HrId, Read, ReportedStatus};
-use domain::schedule::{self, Times};
+use domain::schedule::{self, Rhythm, Times};
 use domain::trust::{self, Believed, Bounds, Finding, Held, PollContext, Sentinel};
 use text::{Age, explain, left_out, line, set_aside, short};
 
@@ -31,8 +31,8 @@ const MAX_SET_ASIDE: usize = 5;
 
 /// The spec, read.
 pub struct Settings {
-    /// Time between two reads.
-    pub every: SignedDuration,
+    /// When it is read.
+    pub rhythm: Rhythm,
     /// Time for one whole read.
     pub timeout: SignedDuration,
     /// How old the last trusted answer may be.
@@ -49,12 +49,13 @@ impl Settings {
     pub fn of(connection: &HRConnection) -> Result<Self, Fault> {
         let spec = &connection.spec;
         let trust = &spec.trust;
-        let every = quantity::duration("spec.schedule.every", &spec.schedule.every)?;
-        if every < schedule::SHORTEST {
-            return Err(Fault::Stalled(format!("spec.schedule.every: \"{}\" is less than 10s", spec.schedule.every)));
+        let rhythm = spec.schedule.rhythm()?;
+        if matches!(rhythm, Rhythm::Every(every) if every < schedule::SHORTEST) {
+            let every = spec.schedule.every.as_deref().unwrap_or_default();
+            return Err(Fault::Stalled(format!("spec.schedule.every: \"{every}\" is less than 10s")));
         }
         Ok(Self {
-            every,
+            rhythm,
             timeout: quantity::duration("spec.timeout", &spec.timeout)?,
             stale_after: spec.stale_after()?,
             bounds: Bounds {
@@ -72,12 +73,12 @@ impl Settings {
     }
 
     /// What the next poll depends on. A changed spec is a request: the person who corrected it wants to see it.
-    pub(super) fn times<'a>(&self, connection: &'a HRConnection) -> Times<'a> {
+    pub(super) fn times<'a>(&'a self, connection: &'a HRConnection) -> Times<'a> {
         let status = connection.status.as_ref();
         let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
         let asked = requested(connection);
         Times {
-            every: self.every,
+            rhythm: &self.rhythm,
             uid: connection.metadata.uid.as_deref().unwrap_or_default(),
             last_attempt: status.and_then(|status| status.last_attempt.as_ref()).map(|attempt| attempt.time),
             next_run: status.and_then(|status| status.next_run),
@@ -315,7 +316,8 @@ pub(super) fn record(
         status.unmapped_statuses = seen.unmapped;
         status.unmapped_types = seen.unmapped_types;
     }
-    status.next_run = Some(schedule::next(settings.every, connection.metadata.uid.as_deref().unwrap_or_default(), at));
+    status.next_run =
+        Some(schedule::next(&settings.rhythm, connection.metadata.uid.as_deref().unwrap_or_default(), at));
     status.last_handled_reconcile_at = requested(connection).or(status.last_handled_reconcile_at);
     (status, updates)
 }

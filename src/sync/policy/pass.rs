@@ -1,5 +1,7 @@
 //! One pass over everybody, as a function: from the objects as they are to the writes that make them right.
 
+mod news;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -7,9 +9,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+pub use self::news::News;
+use self::news::news;
 use super::fields::{InForce, in_force};
 use super::settings::Settings;
-use crate::api::condition::{self, Reason};
+use crate::api::condition;
 use crate::api::person::PersonStatus;
 use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
@@ -82,19 +86,6 @@ pub struct Decision {
     pub news: Vec<News>,
     /// What the policy's status says, by the roster.
     pub tally: Tally,
-}
-
-/// Something to say on a Person.
-#[derive(Debug, PartialEq, Eq)]
-pub struct News {
-    /// Name of the Person.
-    pub person: String,
-    /// Reason of the event.
-    pub reason: Reason,
-    /// In words, with ids only.
-    pub note: String,
-    /// Whether somebody should look at it.
-    pub wrong: bool,
 }
 
 /// Counts of a pass.
@@ -432,45 +423,5 @@ fn crossed(events: impl Iterator<Item = LifecycleEvent>) -> (u32, u32) {
     })
 }
 
-/// The Event of a turn of somebody's working life. A baseline's leavers left before anybody looked: they are no news. People whom a changed policy puts
-/// out of scope, or into it, are one Event on the policy.
-fn news(change: &Change, settled: bool) -> Option<News> {
-    let who = records_in_words(&change.records);
-    let (reason, note) = match change.event? {
-        LifecycleEvent::Terminated | LifecycleEvent::OutOfScope | LifecycleEvent::InScope if !settled => {
-            return None;
-        }
-        LifecycleEvent::Terminated => {
-            let run = change.entry.employment.left.as_ref().and_then(|left| left.run.as_deref()).unwrap_or_default();
-            (
-                Reason::Terminated,
-                format!("{who} has left: {}. Counted in run {run}.", change.entry.employment.message()),
-            )
-        }
-        LifecycleEvent::Withdrawn => (
-            Reason::TerminationWithdrawn,
-            format!("{who} works here again: the termination was taken back. Nothing is restored by itself."),
-        ),
-        LifecycleEvent::Rehired => {
-            (Reason::Rehired, format!("{who} works here again, in a new employment. Nothing is restored by itself."))
-        }
-        LifecycleEvent::OutOfScope => {
-            (Reason::OutOfScope, format!("{who} is {}. This ends nobody's access.", change.entry.employment.message()))
-        }
-        LifecycleEvent::InScope if change.entry.employment.left.is_some() => {
-            (Reason::InScope, format!("{who} is in scope again, and has left: its Revocation needs approval."))
-        }
-        LifecycleEvent::InScope => (Reason::InScope, format!("{who} is in scope again.")),
-        LifecycleEvent::Conflicting => (Reason::Conflict, format!("{who}: {}.", change.entry.employment.message())),
-    };
-    let wrong = change.event == Some(LifecycleEvent::Conflicting);
-    Some(News { person: change.name.clone(), reason, note, wrong })
-}
-
-/// `HR record hq/7`, or `HR records hq/7, contractors/c7`.
-fn records_in_words(records: &[RecordKey]) -> String {
-    let all: Vec<_> = records.iter().map(ToString::to_string).collect();
-    format!("HR record{} {}", if all.len() == 1 { "" } else { "s" }, all.join(", "))
-}
 #[cfg(test)]
 mod tests;

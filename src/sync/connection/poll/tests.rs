@@ -253,6 +253,14 @@ fn a_pause_says_why_and_when_it_ends() {
 fn a_spec_that_cannot_be_followed_names_the_field() {
     let cases = [
         (json!({"schedule": {"every": "5s"}}), "spec.schedule.every: \"5s\" is less than 10s"),
+        (
+            json!({"schedule": {"cron": "0 6 31 2 *", "timeZone": "UTC"}}),
+            "spec.schedule.cron: \"0 6 31 2 *\" is not a cron expression of five fields that comes true, such as 0 6 * * 1-5",
+        ),
+        (
+            json!({"schedule": {"cron": "0 6 * * *", "timeZone": "Moon"}}),
+            "spec.schedule.timeZone: \"Moon\" is not an IANA time zone such as Europe/Madrid",
+        ),
         (json!({"timeout": "x"}), "spec.timeout: \"x\" is not a duration such as 15m, 1h30m or 90d"),
         (json!({"trust": {"maxShrink": "x"}}), "spec.trust.maxShrink: \"x\" is not a percentage such as 10%"),
     ];

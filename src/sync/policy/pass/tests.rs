@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::api::SyncPolicy;
+use crate::api::condition::Reason;
 use domain::employee::{Employee, HrId, Read, ReportedStatus, Status, Text};
 use domain::trust::{Bounds, Memory, PollContext, judge};
 
