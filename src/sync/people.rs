@@ -1,7 +1,7 @@
 //! Everybody as the cluster has them, and the bulk writer. Not a reconciler: it holds what was last seen or written,
 //! and writes what a pass decided.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::kube::named::Api;
@@ -157,13 +157,22 @@ impl Write {
 ///
 /// # Flow          for each: create if it is new, or add the records that were matched and patch the profile in its spec if those
 ///                 differ; then apply the whole status
+/// # Returns       who was not begun with when `stop` said so
 /// # Guarantees    a status is applied only over exactly the object the pass looked at: over a later state of it, or a
 ///                 Person deleted and made again, it is refused by uid and resourceVersion
 /// # Assumptions   only changed Persons are passed
 /// # Errors        the first fault, after everything else was tried; the next pass repairs what was not written
-pub async fn write(api: &Api<Person>, people: &People, writes: Vec<Write>, metrics: &Metrics) -> Result<(), Fault> {
+pub async fn write(
+    api: &Api<Person>,
+    people: &People,
+    writes: Vec<Write>,
+    metrics: &Metrics,
+    stop: impl Fn() -> bool,
+) -> Result<HashSet<String>, Fault> {
     let mut faults: Vec<Fault> = Vec::new();
-    let mut done = stream::iter(writes).map(|write| put(api, people, write)).buffer_unordered(IN_FLIGHT);
+    let mut left = writes.into_iter();
+    let begun = std::iter::from_fn(|| if stop() { None } else { left.next() });
+    let mut done = stream::iter(begun).map(|write| put(api, people, write)).buffer_unordered(IN_FLIGHT);
     while let Some(result) = done.next().await {
         if result.is_ok() {
             metrics.person_written();
@@ -173,7 +182,8 @@ pub async fn write(api: &Api<Person>, people: &People, writes: Vec<Write>, metri
             break;
         }
     }
-    faults.into_iter().next().map_or(Ok(()), Err)
+    drop(done);
+    faults.into_iter().next().map_or_else(|| Ok(left.map(|write| write.name).collect()), Err)
 }
 
 async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(), Fault> {

@@ -66,7 +66,7 @@ pub struct Watched {
 /// # Guarantees    a run stands in the status before the first Person of it, and is marked written after the last;
 ///                 a baseline is recorded after its Persons are marked, so that a crash in between takes it again;
 ///                 nothing changed, nothing written; a later state of a Person or policy is never written over; a
-///                 leaver never waits for a first sync: of all others so many are written, and the next pass looks again
+///                 leaver never waits for a first sync: a newer response, or a midnight, ends it, and the next pass goes on with it
 /// # Assumptions   one process leads; of two that both think they do, one gets a conflict on the policy
 /// # Errors        none: faults become conditions and the next time to look
 pub async fn reconcile(policy: Arc<SyncPolicy>, watched: Arc<Watched>) -> Result<Action, Infallible> {
@@ -95,6 +95,7 @@ async fn step(
         Ok(settings) => (settings, None),
         Err(fault) => (Settings::previous(policy, others).ok_or(fault.clone())?, Some(fault)),
     };
+    let newer = watched.shared.snapshots.subscribe();
     let seen = observe(policy, &settings, unfollowed, watched).await?;
     if let Some(trouble) = &seen.trouble {
         tracing::warn!(policy = policy.name_any(), fault = %trouble, "no response is taken over; what is known goes on");
@@ -107,22 +108,28 @@ async fn step(
     let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
     let Decision { runs, others, leavers, rest, news, tally } = decision;
     record_runs(policy, policies, runs).await?;
-    people::write(&people, &watched.people, others, &watched.shared.metrics).await?;
-    people::write(&people, &watched.people, leavers, &watched.shared.metrics).await?;
+    let metrics = &watched.shared.metrics;
+    people::write(&people, &watched.people, others, metrics, || false).await?;
+    people::write(&people, &watched.people, leavers, metrics, || false).await?;
     if !rest.is_empty() {
         let written = closed(current_status(policy).runs);
         record_runs(policy, policies, written).await?;
     }
-    people::write(&people, &watched.people, rest, &watched.shared.metrics).await?;
-    publish_news(watched, news, now).await;
-    publish_scope_change(policy, seen.baseline(), tally.crossed, watched, now).await;
+    let turn = || tally.wake.is_some_and(|wake| wake <= (watched.shared.clock)());
+    let more = || newer.has_changed().unwrap_or(true) || turn();
+    let unwritten = people::write(&people, &watched.people, rest, metrics, more).await?;
+    let written = |name: &str| !unwritten.contains(name);
+    publish_news(watched, news.into_iter().filter(|news| written(&news.person)), now).await;
+    let (out, into): (Vec<_>, Vec<_>) =
+        tally.crossed.iter().filter(|(name, _)| written(name)).partition(|(_, out)| *out);
+    publish_scope_change(policy, seen.baseline(), (out.len(), into.len()), watched, now).await;
     if let Some(lost) = tally.fields.lost() {
         let (client, on) = (&watched.shared.client, policy.object_ref(&()));
         calls::publish_event(client, "sync", on, Reason::FieldsChanged, format!("spec.fields: {lost}."), now).await;
     }
 
-    if tally.unwritten > 0 {
-        return Ok(unfinished(policy, &seen, &tally));
+    if !unwritten.is_empty() {
+        return Ok(unfinished(policy, &seen, &tally, unwritten.len()));
     }
     let coverage = cover(watched, owners, forms).await?;
     Ok(conclude(policy, &seen, tally, coverage, now))
@@ -306,9 +313,9 @@ async fn in_the_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
     done.map_err(|_| Fault::Transient { doing: "decide", cause: "the pass was interrupted".to_owned() })
 }
 
-async fn publish_news(watched: &Watched, news: Vec<News>, now: Timestamp) {
+async fn publish_news(watched: &Watched, news: impl Iterator<Item = News>, now: Timestamp) {
     let client = &watched.shared.client;
-    let notes = news.into_iter().filter_map(|news| Some((watched.people.get(&news.person)?, news)));
+    let notes = news.filter_map(|news| Some((watched.people.get(&news.person)?, news)));
     stream::iter(notes)
         .for_each_concurrent(EVENTS, |(person, news)| async move {
             let on = person.object_ref(&());
@@ -325,7 +332,7 @@ async fn publish_news(watched: &Watched, news: Vec<News>, now: Timestamp) {
 async fn publish_scope_change(
     policy: &SyncPolicy,
     baseline: Baseline,
-    crossed: (u32, u32),
+    crossed: (usize, usize),
     watched: &Watched,
     now: Timestamp,
 ) {

@@ -92,7 +92,7 @@ async fn written(scenario: &Scenario, names: &[&str]) -> (Result<(), Fault>, Peo
     let people = People::default();
     let api: Api<Person> = Api::namespaced(scenario.client(), "rollcall");
     let writes = names.iter().map(|name| joiner(name)).collect();
-    (write(&api, &people, writes, &Metrics::default()).await, people)
+    (write(&api, &people, writes, &Metrics::default(), || false).await.map(|left| assert!(left.is_empty())), people)
 }
 
 #[tokio::test]
@@ -101,6 +101,23 @@ async fn a_person_is_made_and_then_given_a_status_over_exactly_what_was_made() {
     let (result, people) = written(&scenario, &["p-1"]).await;
     result.unwrap();
     assert_eq!(version(&people, "p-1").as_deref(), Some("8"));
+    scenario.is_over();
+}
+
+#[tokio::test]
+async fn a_writer_that_is_stopped_ends_what_it_began_and_names_whom_it_left() {
+    let scenario =
+        Scenario::default().together([made("p-1"), made("p-2")]).together([status_of("p-1"), status_of("p-2")]);
+    let people = People::default();
+    let api: Api<Person> = Api::namespaced(scenario.client(), "rollcall");
+    let asked = std::cell::Cell::new(0);
+    let third = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 2
+    };
+    let writes = ["p-1", "p-2", "p-3", "p-4"].map(joiner).into();
+    let left = write(&api, &people, writes, &Metrics::default(), third).await.unwrap();
+    assert_eq!(left, ["p-3", "p-4"].map(str::to_owned).into());
     scenario.is_over();
 }
 

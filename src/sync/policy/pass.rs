@@ -29,9 +29,6 @@ use domain::roster::{
 };
 use domain::trust::Snapshot;
 
-/// Most Persons that a pass writes besides leavers: about two seconds of writing, for which a new leaver waits at most.
-const MAX_REST: usize = 4_000;
-
 /// What a pass looks at.
 pub struct GateInputs {
     /// The people namespace.
@@ -101,8 +98,6 @@ pub struct Tally {
     pub baseline_leavers: u32,
     /// Who is in scope; none without an answer.
     pub scope: Option<policy::Scoped>,
-    /// Persons that the next pass writes.
-    pub unwritten: usize,
     /// People who work here and own nothing here, where only holders get a Person.
     pub others: u32,
     /// Most people the policy manages.
@@ -110,7 +105,7 @@ pub struct Tally {
     /// How many people there would be to manage, where that is too many and nobody new was added.
     pub not_added: Option<u32>,
     /// How many people went out of scope, and how many came into it.
-    pub crossed: (u32, u32),
+    pub crossed: Vec<(String, bool)>,
     /// People who had left before anybody looked, and own nothing here.
     pub former: u32,
     /// People whose location has no zone, or is not known; none without an answer.
@@ -153,7 +148,11 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     let (plan, not_added) = bounded(view, &ours, &fields.modes, now);
     let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake, .. } = plan;
     let (doubts, not_migrated, strangers, people) = (plan.doubts, plan.not_migrated, plan.strangers, plan.others);
-    let events: Vec<_> = changes.iter().filter_map(|change| Some((change.name.clone(), change.event?))).collect();
+    let crossed = changes
+        .iter()
+        .filter(|change| matches!(change.event, Some(LifecycleEvent::OutOfScope | LifecycleEvent::InScope)));
+    let crossed =
+        crossed.map(|change| (change.name.clone(), change.event == Some(LifecycleEvent::OutOfScope))).collect();
     let unwritten = ours.iter().map(|person| (person.metadata.name.as_deref().unwrap_or_default(), *person)).collect();
     let mut writes = Writes { unwritten, ..Writes::new(view, now) };
     for change in changes {
@@ -162,11 +161,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     writes.mirror_the_rest();
     let Writes { leavers, rest, news, .. } = writes;
     let humans: HashSet<String> = leavers.iter().flat_map(Write::human_keys).collect();
-    let (others, mut rest): (Vec<_>, Vec<_>) =
-        rest.into_iter().partition(|write| write.human_keys().iter().any(|key| humans.contains(key)));
-    let later: HashSet<String> = rest.drain(rest.len().min(MAX_REST)..).map(|write| write.name).collect();
-    let news = news.into_iter().filter(|news| !later.contains(&news.person)).collect();
-    let crossed = crossed(events.iter().filter(|(name, _)| !later.contains(name)).map(|(_, event)| *event));
+    let (others, rest) = rest.into_iter().partition(|write| write.human_keys().iter().any(|key| humans.contains(key)));
     let states = states.into_iter().map(|(state, people)| (state.as_str().to_owned(), people)).collect();
     Decision {
         runs: runs.into_iter().map(convert::run_shown).collect(),
@@ -179,7 +174,6 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             missing,
             matched: matched(view, &doubts, not_migrated, strangers),
             baseline_leavers,
-            unwritten: later.len(),
             others: people,
             most_people: view.most_people,
             not_added,
@@ -413,14 +407,6 @@ impl<'a> Writes<'a> {
         status.access = shown.access;
         status.conditions = condition::merge(&status.conditions, shown.revoked.into_iter().collect(), None, self.now);
     }
-}
-
-fn crossed(events: impl Iterator<Item = LifecycleEvent>) -> (u32, u32) {
-    events.fold((0, 0), |(out, into), event| match event {
-        LifecycleEvent::OutOfScope => (out + 1, into),
-        LifecycleEvent::InScope => (out, into + 1),
-        _ => (out, into),
-    })
 }
 
 #[cfg(test)]

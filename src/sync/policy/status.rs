@@ -59,9 +59,14 @@ pub fn conclude(
 }
 
 /// A pass that left Persons to the next one, so that leavers do not wait: what the policy showed stays, but that it says so.
-pub fn unfinished(policy: &SyncPolicy, seen: &PassInputs, tally: &Tally) -> (SyncPolicyStatus, Report) {
+pub fn unfinished(
+    policy: &SyncPolicy,
+    seen: &PassInputs,
+    tally: &Tally,
+    unwritten: usize,
+) -> (SyncPolicyStatus, Report) {
     let mut updates = updates(seen, tally);
-    let message = format!("{} Persons are still to be written.", tally.unwritten);
+    let message = format!("{} Persons are still to be written.", unwritten);
     updates.retain(|update| {
         !matches!(update.type_, ConditionType::Ready | ConditionType::Stalled | ConditionType::Reconciling)
             && (seen.baseline() == Baseline::Settled || update.type_ != ConditionType::Baseline)
