@@ -85,6 +85,8 @@ async fn child(part: &str, rest: &[String]) {
         ("serve", []) => return poll::serve().await,
         ("poll", [here]) => poll::poll(here).await,
         ("bare", [here]) => poll::bare(here).await,
+        ("sync", []) => return report(&first_sync().await),
+        ("large", []) => return report(&large::figures().await),
         ("departure", words) => return report(&departure::one(words).await),
         _ => panic!("there is no part {part}"),
     };

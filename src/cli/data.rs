@@ -20,6 +20,7 @@ use super::cluster::Cluster;
 use super::terminal::{say, table};
 use super::{Failure, ask, preview};
 use crate::api::connection::{FileFrom, FileSource};
+use crate::api::policy::MatchKey;
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
@@ -149,7 +150,9 @@ fn rows(connection: &HRConnection, policies: &[SyncPolicy], objects: &Objects) -
         }
         _ => return Err(Failure::Refused("spec.source: exactly one of api and file must be set".to_owned())),
     };
-    Ok(readings.into_iter().map(|reading| row(reading, &needs, &modes)).collect())
+    let over = policies.iter().filter(|one| policy::over(one, &name));
+    let by_number = over.flat_map(|one| &one.spec.matching.keys).any(|key| *key == MatchKey::EmployeeNumber);
+    Ok(readings.into_iter().map(|reading| row(reading, &needs, &modes, by_number)).collect())
 }
 
 /// Where a file lies; nothing of its address that could be a secret.
@@ -165,10 +168,12 @@ fn file_in_words(file: &FileSource) -> String {
     map.or(http).or(sftp).unwrap_or_default()
 }
 
-fn row(reading: Reading, needs: &Needs, modes: &[Modes]) -> Row {
+fn row(reading: Reading, needs: &Needs, modes: &[Modes], by_number: bool) -> Row {
     let Reading { request, path, purpose } = reading;
     let (field, wanted, kept) = match &purpose {
-        Purpose::Field(slot) => (slot.name().to_owned(), Some(Wanted::Field(slot.field())), kept(*slot, modes)),
+        Purpose::Field(slot) => {
+            (slot.name().to_owned(), Some(Wanted::Field(slot.field())), kept(*slot, modes, by_number))
+        }
         Purpose::Custom(name) => {
             let field = ProfileField::Custom(name.clone());
             (field.to_string(), Some(Wanted::from(&field)), in_profile(&field, modes))
@@ -197,13 +202,20 @@ fn row(reading: Reading, needs: &Needs, modes: &[Modes]) -> Row {
 }
 
 /// Where on a Person a value stands.
-fn kept(slot: Slot, modes: &[Modes]) -> Vec<String> {
+fn kept(slot: Slot, modes: &[Modes], by_number: bool) -> Vec<String> {
     let places: &[&str] = match slot {
         Slot::EmployeeId => &["Person spec.records", "Person status.employments[].id"],
         Slot::Email => &["Person status.profile.workEmail", "Person status.aliases"],
         Slot::Status => &["Person status.employments[].reportedStatus"],
         Slot::HireDate => &["Person status.employments[].startDate"],
-        Slot::TerminationDate | Slot::LastWorkingDay => &["Person status.employments[].lastWorkingDay"],
+        Slot::TerminationDate | Slot::LastWorkingDay => &[
+            "Person status.employments[].lastWorkingDay",
+            "Person status.employments[].announced",
+            "Person status.employment.lastDay",
+        ],
+        Slot::ContractEnd => &["Person status.employments[].contractEnd"],
+        Slot::TerminationReason => &["Person status.employments[].urgent"], // whether it is, and no more
+        Slot::EmployeeNumber if by_number => &["Person status.aliases"],
         Slot::Location => &["Person status.employment.timeZone"],
         _ => &[],
     };

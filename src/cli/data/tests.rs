@@ -70,6 +70,7 @@ fn marked() -> Employee {
         start: day("2001-01-01"),
         last_day: day("2102-02-02"),
         contract_end: day("2103-03-03"),
+        urgent: true,
         employment_type: Some(EmploymentType::Apprentice),
         manager: Some(Manager::Id(HrId("employeeId!".into()))),
         ..ada
@@ -118,6 +119,7 @@ fn mark(field: &str, name: &str) -> String {
         "hireDate" => "2001-01-01".into(),
         "terminationDate" | "lastWorkingDay" => "2102-02-02".into(),
         "contractEnd" => "2103-03-03".into(),
+        "terminationReason" => "true".into(),
         "employmentType" => "Apprentice".into(),
         "managerId" | "managerEmail" => name.to_owned(),
         "employeeId" => "employeeId!".into(),
@@ -135,6 +137,20 @@ fn at<'v>(person: &'v Value, place: &str) -> Vec<&'v Value> {
         }
     }
     found
+}
+
+#[test]
+fn a_number_that_people_are_matched_by_stays_among_their_aliases() {
+    let source = json!({"file": {"from": {"configMap": {"name": "p", "key": "p.csv"}}, "csv": {"columns": {"employeeId": "id"}}}});
+    let mut matching = policy(&json!({}));
+    for (keys, expected) in
+        [(vec![], None), (vec![crate::api::policy::MatchKey::EmployeeNumber], Some("Person status.aliases"))]
+    {
+        matching.spec.matching.keys = keys;
+        let rows = rows(&connection(&source), std::slice::from_ref(&matching), &Objects::default()).unwrap();
+        let kept = rows.iter().find(|row| row.field == "employeeNumber").map(|row| row.kept.join(", "));
+        assert_eq!(kept.as_deref(), expected);
+    }
 }
 
 #[test]
@@ -170,11 +186,19 @@ fn a_person_holds_each_value_where_the_list_says_and_nowhere_else() {
         for place in rows.iter().flat_map(|row| &row.kept).filter(|place| place.starts_with("Person ")) {
             blank(&mut person, place.strip_prefix("Person ").unwrap());
         }
-        for left in all
-            .iter()
-            .map(|field| format!("{field}!"))
-            .chain(["fullName!", "email!", "employeeId!", "Apprentice"].map(str::to_owned))
-        {
+        for left in all.iter().map(|field| format!("{field}!")).chain(
+            [
+                "fullName!",
+                "email!",
+                "employeeId!",
+                "Apprentice",
+                "2001-01-01",
+                "2102-02-02",
+                "2103-03-03",
+                "\"urgent\":true",
+            ]
+            .map(str::to_owned),
+        ) {
             assert!(!person.to_string().contains(&left), "{mode}: {left} is kept, and not listed: {person}");
         }
     }
