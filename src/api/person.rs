@@ -55,10 +55,10 @@ pub struct PersonSpec {
     /// A human's word that this person leaves, which goes before what HR says: `kubectl rollcall leave-now`. Set with the verb
     /// `declare` on people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub declared: Option<Declared>,
+    pub declared: Option<Box<Declared>>,
     /// Fields that the policy imports `Once`, which stay as you edit them, and fields that you enter by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<Profile>,
+    pub profile: Option<Box<Profile>>,
 }
 
 /// A human's word that a person leaves.
@@ -81,7 +81,7 @@ pub struct Declared {
 impl PersonSpec {
     /// Of somebody of whom no human said anything yet.
     #[must_use]
-    pub const fn of(records: Vec<Record>, profile: Option<Profile>) -> Self {
+    pub const fn of(records: Vec<Record>, profile: Option<Box<Profile>>) -> Self {
         Self { records, apart: Vec::new(), hold: None, declared: None, profile }
     }
 }
@@ -90,7 +90,7 @@ impl Person {
     /// What is kept for showing: what follows HR, and what was imported or entered by hand.
     pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
         let follows = self.status.as_ref().and_then(|status| status.profile.as_ref());
-        follows.into_iter().chain(&self.spec.profile)
+        follows.into_iter().chain(self.spec.profile.as_deref())
     }
 
     /// The full name, wherever it is kept.
@@ -205,7 +205,7 @@ pub struct Employment {
     pub missing_since: Option<Timestamp>,
     /// The state that follows from this record alone, where it differs from that of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by_itself: Option<EmploymentState>,
+    pub by_itself: Option<Box<EmploymentState>>,
 }
 
 /// The state that follows from the employments today, in the person's time zone.

@@ -23,7 +23,7 @@ pub fn known(person: &Person) -> KnownPerson {
         records: person.spec.records.iter().map(key).collect(),
         apart: person.spec.apart.iter().map(key).collect(),
         declared: person.spec.declared.as_ref().map(|said| Declared { last_day: said.last_day, until: said.until }),
-        entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_ref())),
+        entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_deref())),
         access: convert::access(person),
     }
 }
@@ -63,7 +63,7 @@ fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Roster
 
 /// What a record says; where it is the only one, what follows for the person follows from it alone.
 fn of_record(employment: &Employment, together: &person::EmploymentState) -> roster::Employment {
-    let mut state = employment_state(employment.by_itself.as_ref().unwrap_or(together));
+    let mut state = employment_state(employment.by_itself.as_deref().unwrap_or(together));
     state.left.iter_mut().for_each(|left| left.run = None);
     roster::Employment {
         record: RecordKey { connection: employment.connection.as_str().into(), id: HrId(employment.id.clone()) },
@@ -121,7 +121,7 @@ fn profile_shown(profile: Profile) -> person::Profile {
 }
 
 /// Puts what the roster decided into a status, and gives what the spec keeps; access, salt and conditions stay as they are.
-pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<person::Profile> {
+pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person::Profile>> {
     let RosterEntry { policy, employments, employment, aliases, profile, once } = entry;
     let several = employments.len() > 1;
     let differs = |one: &roster::Employment| several || !same_but_how_they_left(&one.state, &employment);
@@ -135,7 +135,7 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<person::Pro
     status.aliases = aliases;
     status.profile = Some(profile_shown(profile));
     status.imported = once.fields.iter().map(ToString::to_string).collect();
-    (once.profile != Profile::default()).then(|| profile_shown(once.profile))
+    (once.profile != Profile::default()).then(|| Box::new(profile_shown(once.profile)))
 }
 
 /// Whether what follows for the person is what the one record says: not so where a human declared something, or another
@@ -160,7 +160,7 @@ fn record_state_shown(employment: roster::Employment, apart: bool) -> Employment
         announced_at: notice.map(|notice| notice.at),
         confirmed: notice.is_some_and(|notice| notice.confirmed),
         missing_since,
-        by_itself: apart.then(|| employment_state_shown(state)),
+        by_itself: apart.then(|| Box::new(employment_state_shown(state))),
     }
 }
 

@@ -132,7 +132,7 @@ pub struct Write {
     /// The records that a Person is made with, or has with one that was matched to it.
     pub records: Vec<Record>,
     /// What its spec keeps, imported or entered by hand.
-    pub profile: Option<Profile>,
+    pub profile: Option<Box<Profile>>,
     /// The whole status it gets.
     pub status: PersonStatus,
 }
@@ -193,7 +193,7 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     let current = match write.current {
         Some(current) if current.spec.profile == write.profile && current.spec.records == write.records => current,
         Some(current) => {
-            let patched = put_spec(api, &current, &write.records, write.profile.as_ref()).await?;
+            let patched = put_spec(api, &current, &write.records, write.profile.as_deref()).await?;
             people.take(patched.clone());
             Arc::new(patched)
         }
@@ -221,7 +221,7 @@ async fn put_spec(
     let json = |records: &[Record], profile| serde_json::json!({ "records": records, "profile": profile });
     let patch = serde_json::json!({
         "metadata": {"uid": person.metadata.uid, "resourceVersion": person.metadata.resource_version},
-        "spec": difference(&json(&person.spec.records, person.spec.profile.as_ref()), &json(records, profile)),
+        "spec": difference(&json(&person.spec.records, person.spec.profile.as_deref()), &json(records, profile)),
     });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     call("write records and profile", api.patch(&person.name_any(), &params, &Patch::Merge(patch))).await

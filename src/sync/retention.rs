@@ -57,7 +57,7 @@ impl<'a> Retention<'a> {
     pub fn apply(
         &self,
         status: &mut PersonStatus,
-        edited: &mut Option<Profile>,
+        edited: &mut Option<Box<Profile>>,
         person: Option<&Person>,
         told: &[&Revocation],
         now: Timestamp,

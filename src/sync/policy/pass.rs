@@ -374,7 +374,7 @@ impl<'a> Writes<'a> {
             self.show_access(&mut status, name, Some(person));
             let PersonStatus { access, conditions, .. } = status;
             let changed = (&access, &conditions) != (&before.access, &before.conditions);
-            if !changed && !Retention::concerns(before, person.spec.profile.as_ref()) {
+            if !changed && !Retention::concerns(before, person.spec.profile.as_deref()) {
                 continue;
             }
             let mut status = PersonStatus { access, conditions, ..before.clone() };

@@ -159,7 +159,7 @@ fn what_stays_are_ids_and_dates_and_the_salt_that_the_evidence_needs() {
     let retention = Retention::new(Some(DAY * 90), Some(&owned));
     for (told, aliases) in [(vec![cut("Revoked")], 2), (vec![], 0)] {
         let before = status(&json!({"profile": {"title": "Engineer", "manager": "p-8"}}));
-        let (mut after, mut edited) = (before.clone(), Some(Profile::default()));
+        let (mut after, mut edited) = (before.clone(), Some(Box::<Profile>::default()));
         let told: Vec<_> = told.iter().collect();
         retention.apply(&mut after, &mut edited, Some(&person(before.clone(), false)), &told, day(900));
         assert_eq!(edited, None, "what was imported once goes with it");
