@@ -48,8 +48,10 @@ async fn a_connection_that_was_deleted_and_applied_again_makes_a_new_baseline() 
     rollcall.learn(&staff).await;
     disconnect(&rollcall).await;
     says(&rollcall, "ConnectionMissing").await;
+    let left = staff.person("7").terminated();
+    rollcall.file(&left.csv()).await; // before the connection: it is read at once, and what it reads first is the baseline
     rollcall.connect(json!({})).await;
-    rollcall.learn(&staff.clone().person("7").terminated()).await;
+    rollcall.learn(&left).await;
     rollcall.waits_for("7", "Baseline").await;
 
     disconnect(&rollcall).await;
