@@ -157,7 +157,7 @@ impl Write {
 ///
 /// # Flow          for each: create if it is new, or add the records that were matched and patch the profile in its spec if those
 ///                 differ; then apply the whole status
-/// # Returns       who was not begun with when `stop` said so
+/// # Returns       who was not begun with when `stop`, asked with how many were, said so
 /// # Guarantees    a status is applied only over exactly the object the pass looked at: over a later state of it, or a
 ///                 Person deleted and made again, it is refused by uid and resourceVersion
 /// # Assumptions   only changed Persons are passed
@@ -167,11 +167,15 @@ pub async fn write(
     people: &People,
     writes: Vec<Write>,
     metrics: &Metrics,
-    stop: impl Fn() -> bool,
+    stop: impl Fn(usize) -> bool,
 ) -> Result<HashSet<String>, Fault> {
     let mut faults: Vec<Fault> = Vec::new();
-    let mut left = writes.into_iter();
-    let begun = std::iter::from_fn(|| if stop() { None } else { left.next() });
+    let (mut left, mut number) = (writes.into_iter(), 0_usize);
+    let begun = std::iter::from_fn(|| {
+        let next = if stop(number) { None } else { left.next() };
+        number = number.saturating_add(1);
+        next
+    });
     let mut done = stream::iter(begun).map(|write| put(api, people, write)).buffer_unordered(IN_FLIGHT);
     while let Some(result) = done.next().await {
         if result.is_ok() {

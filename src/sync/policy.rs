@@ -44,6 +44,9 @@ use domain::trust::Snapshot;
 
 /// Look again for a connection that is not there.
 const CONNECTION_AGAIN: Duration = Duration::from_secs(30);
+/// Persons that a pass writes besides leavers, whatever comes meanwhile: in a large company a newer response may come during
+/// every pass, and a first sync would never end.
+const AT_LEAST: usize = 1_000;
 /// Events in flight at once.
 const EVENTS: usize = 16;
 
@@ -109,14 +112,14 @@ async fn step(
     let Decision { runs, others, leavers, rest, news, tally } = decision;
     record_runs(policy, policies, runs).await?;
     let metrics = &watched.shared.metrics;
-    people::write(&people, &watched.people, others, metrics, || false).await?;
-    people::write(&people, &watched.people, leavers, metrics, || false).await?;
+    people::write(&people, &watched.people, others, metrics, |_| false).await?;
+    people::write(&people, &watched.people, leavers, metrics, |_| false).await?;
     if !rest.is_empty() {
         let written = closed(current_status(policy).runs);
         record_runs(policy, policies, written).await?;
     }
     let turn = || tally.wake.is_some_and(|wake| wake <= (watched.shared.clock)());
-    let more = || newer.has_changed().unwrap_or(true) || turn();
+    let more = |begun| begun >= AT_LEAST && (newer.has_changed().unwrap_or(true) || turn());
     let unwritten = people::write(&people, &watched.people, rest, metrics, more).await?;
     let written = |name: &str| !unwritten.contains(name);
     publish_news(watched, news.into_iter().filter(|news| written(&news.person)), now).await;
