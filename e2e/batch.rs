@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use kube::ResourceExt;
 use rollcall::api::Revocation;
+use rollcall::api::condition::Reason;
 use rollcall::api::revocation::{Operation, Phase};
 use serde_json::json;
 
@@ -55,7 +56,7 @@ async fn held(rollcall: &Installation, ids: &[String]) -> BTreeSet<String> {
             let cuts: Vec<Revocation> =
                 rollcall.revocations(id).await.into_iter().filter(|r| r.spec.operation == Operation::Cut).collect();
             let status = cuts.last()?.status.as_ref()?;
-            let gate = status.gate.as_ref().filter(|gate| gate.reason == "OverLimit")?;
+            let gate = status.gate.as_ref().filter(|gate| gate.reason == Reason::OverLimit.as_str())?;
             (status.phase == Some(Phase::Held)).then(|| gate.batch.clone())?
         })
         .await;

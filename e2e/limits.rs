@@ -4,6 +4,7 @@
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
+use rollcall::api::condition::Reason;
 use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{Revocation, names};
 use serde_json::json;
@@ -129,7 +130,7 @@ async fn an_approval_that_was_not_acted_on_is_given_again_and_what_is_made_by_ha
     revocations.create(&PostParams::default(), &made).await.unwrap();
     eventually("what was made by hand is held by the limit as well", || async {
         let gate = revocations.get(&by_hand).await.unwrap().status?.gate?;
-        (gate.reason == "OverLimit" && gate.batch.is_some()).then_some(())
+        (gate.reason == Reason::OverLimit.as_str() && gate.batch.is_some()).then_some(())
     })
     .await;
     rollcall.succeeds(&["reject", &by_hand, "--reason", "made for a test", "--yes"]);

@@ -10,19 +10,10 @@ use serde_json::json;
 use crate::support::installation::{Consent, Installation};
 use crate::support::people::People;
 use crate::support::tokens::{mint_unbound, refused, still_works};
-use crate::support::waiting::eventually;
 
 /// Today where the policy counts days, by the cluster's clock.
 fn today() -> Date {
     jiff::Timestamp::now().to_zoned(TimeZone::get("Europe/Madrid").unwrap()).date()
-}
-
-async fn becomes(rollcall: &Installation, id: &str, state: State, why: &str) {
-    eventually(&format!("{id} is {state:?}, {why}"), || async {
-        let employment = rollcall.person(id).await?.status?.employment?;
-        ((employment.state, employment.why.as_str()) == (state, why)).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -62,16 +53,16 @@ async fn a_contractor_who_is_hired_across_two_connections_works_on_until_both_ha
     rollcall.learn(&employed(soon)).await;
     rollcall.learn(&hired(soon)).await;
     rollcall.succeeds(&["merge", &format!("{contractors}/107"), &format!("{}/7", rollcall.connection), "--yes"]);
-    becomes(&rollcall, "107", State::Active, "Active").await;
+    rollcall.becomes("107", State::Active, "Active").await;
     assert_eq!(rollcall.all_persons().await.len(), 19, "twenty records are nineteen people");
 
     let yesterday = today().saturating_sub(1.days());
     rollcall.learn_more(&others().person("107").terminated().last_day(&yesterday.to_string())).await;
-    becomes(&rollcall, "107", State::PreHire, "Between").await;
+    rollcall.becomes("107", State::PreHire, "Between").await;
     works_on("between two employments").await;
 
     rollcall.learn(&hired(today())).await;
-    becomes(&rollcall, "7", State::Active, "Active").await;
+    rollcall.becomes("7", State::Active, "Active").await;
     works_on("employed").await;
     assert!(rollcall.all_revocations().await.is_empty(), "nothing was ever planned");
 
@@ -99,7 +90,7 @@ async fn two_people_who_were_merged_by_mistake_are_split_and_the_leaver_waits_fo
     assert!(says.contains("named after"), "{says}");
 
     rollcall.learn(&gone(&staff)).await;
-    becomes(&rollcall, "7", State::Active, "Active").await;
+    rollcall.becomes("7", State::Active, "Active").await;
     assert!(still_works(&seven, &apps, "seven").await, "the other one works here");
 
     rollcall.succeeds(&["split", &record("8"), "--yes"]);

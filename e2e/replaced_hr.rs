@@ -22,14 +22,6 @@ fn of_the_new_system(rollcall: &Installation) -> People {
     })
 }
 
-async fn is(rollcall: &Installation, id: &str, state: State, why: &str) {
-    eventually(&format!("{id} is {state:?}, {why}"), || async {
-        let employment = rollcall.person(id).await?.status?.employment?;
-        ((employment.state, employment.why.as_str()) == (state, why)).then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn an_hr_system_is_replaced_and_nobody_is_cut_or_annotated_again() {
     let rollcall = Installation::new("replaced-hr", &[("apps", Consent::Accounts)]).await;
@@ -54,8 +46,8 @@ async fn an_hr_system_is_replaced_and_nobody_is_cut_or_annotated_again() {
     let connections: Api<HRConnection> = rollcall.api();
     connections.delete(&rollcall.connection, &DeleteParams::default()).await.unwrap();
     rollcall.learn_more(&people).await;
-    is(&rollcall, "207", State::Active, "Active").await;
-    is(&rollcall, "3", State::Unknown, "NotMigrated").await;
+    rollcall.becomes("207", State::Active, "Active").await;
+    rollcall.becomes("3", State::Unknown, "NotMigrated").await;
     assert_eq!(rollcall.all_persons().await.len(), 11, "nine humans, and two who share an address");
     for (name, token) in &tokens {
         assert!(still_works(token, &apps, name).await, "{name}");

@@ -27,11 +27,7 @@ async fn whoever_walks_out_is_cut_at_once_and_hr_confirms_it_later() {
 
     rollcall.learn(&staff.person("7").terminated()).await;
     rollcall.succeeds(&["leave-now", &record, "--withdraw", "--yes"]);
-    eventually("HR's word counts", || async {
-        let employment = rollcall.person("7").await?.status?.employment?;
-        ((employment.state, employment.why.as_str()) == (State::Terminated, "Terminated")).then_some(())
-    })
-    .await;
+    rollcall.becomes("7", State::Terminated, "Terminated").await; // HR's word counts
     let cuts = rollcall.all_revocations().await.into_iter().filter(|one| one.spec.operation == Operation::Cut);
     assert_eq!(cuts.map(|one| one.name_any()).collect::<Vec<_>>(), [cut.name_any()], "the same exit");
     let says = rollcall.fails(&["leave-now", &record, "--withdraw", "--yes"]);

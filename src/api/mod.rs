@@ -59,3 +59,17 @@ pub struct LocalRef {
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
+
+/// Puts what a test changes over an example of an object.
+#[cfg(test)]
+pub fn merge(example: &mut serde_json::Value, change: &serde_json::Value) {
+    use serde_json::Value;
+    match (example, change) {
+        (Value::Object(example), Value::Object(change)) => {
+            for (key, change) in change {
+                merge(example.entry(key).or_insert(Value::Null), change);
+            }
+        }
+        (example, change) => *example = change.clone(),
+    }
+}

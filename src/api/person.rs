@@ -68,18 +68,18 @@ pub struct Declared {
     /// Their last day of work, in their own time zone; without it, they leave at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_day: Option<Date>,
-    /// The reason; shown to whoever approves. Keep it short and free of personal details.
+    /// The reason. Keep it short and free of personal details.
     #[schemars(length(min = 1, max = 256))]
     pub reason: String,
     /// When the word ends, and what HR says counts again. If HR has not reported the exit by then, the person works here again.
     pub until: Timestamp,
-    /// User name of whoever said so.
+    /// User name of the person who said so.
     #[schemars(length(min = 1, max = 256))]
     pub by: String,
 }
 
 impl PersonSpec {
-    /// Of somebody of whom no human said anything yet.
+    /// Of somebody whom no human has said anything about yet.
     #[must_use]
     pub const fn of(records: Vec<Record>, profile: Option<Box<Profile>>) -> Self {
         Self { records, apart: Vec::new(), hold: None, declared: None, profile }

@@ -263,6 +263,7 @@ pub fn plans(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::merge;
 
     const AT: &str = "2026-03-01T09:00:00Z";
 
@@ -291,17 +292,6 @@ mod tests {
         });
         merge(&mut value, change);
         serde_json::from_value(value).unwrap()
-    }
-
-    fn merge(value: &mut Value, change: &Value) {
-        match (value, change) {
-            (Value::Object(value), Value::Object(change)) => {
-                for (key, change) in change {
-                    merge(value.entry(key).or_insert(Value::Null), change);
-                }
-            }
-            (value, change) => *value = change.clone(),
-        }
     }
 
     #[test]

@@ -17,9 +17,8 @@ use super::terminal::{confirm, plain, say};
 use super::{Failure, ask};
 use crate::api::person::Record;
 use crate::api::{Person, Revocation};
+use domain::roster::MAX_RECORDS;
 
-/// Most records of a Person.
-const MAX_RECORDS: usize = 8;
 /// Most records that a Person is told apart from.
 const MAX_APART: usize = 32;
 /// How often, and how many times, it is looked whether sync has taken a merge over.

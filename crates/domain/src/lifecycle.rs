@@ -28,7 +28,7 @@ impl Default for Terms {
 pub enum ContractEnd {
     /// It ends nothing: many HR systems are told of an extension late, or never.
     Hold,
-    /// The last day of whoever has no other one.
+    /// The last day of people without another one.
     Terminate,
 }
 

@@ -215,15 +215,16 @@ fn humans(people: &[PersonFacts]) -> (Vec<usize>, BTreeMap<usize, BTreeSet<usize
         let told_apart = |(one, other): (usize, usize)| {
             people.get(one).zip(people.get(other)).is_some_and(|(one, other)| one.apart_from(other))
         };
-        for pair in pairs(&sharing).filter(|pair| !told_apart(*pair)) {
+        for pair in pairs(sharing.iter().copied()).filter(|pair| !told_apart(*pair)) {
             join(pair, &mut humans, &mut members);
         }
     }
     (humans, members)
 }
 
-fn pairs(all: &BTreeSet<usize>) -> impl Iterator<Item = (usize, usize)> {
-    all.iter().enumerate().flat_map(|(n, one)| all.iter().skip(n + 1).map(move |other| (*one, *other)))
+/// Every two of them, in their order.
+pub(crate) fn pairs(all: impl Iterator<Item = usize> + Clone) -> impl Iterator<Item = (usize, usize)> {
+    all.clone().enumerate().flat_map(move |(n, one)| all.clone().skip(n + 1).map(move |other| (one, other)))
 }
 
 /// Makes one human of two, with all that either is one with already.

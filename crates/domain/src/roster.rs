@@ -347,7 +347,7 @@ pub struct RosterPass {
     pub missing: u32,
     /// People who work here and own nothing here: where only holders get a Person, they get none.
     pub others: u32,
-    /// Who may be one human: all that were found, of whom the first are listed.
+    /// Pairs of people who may be one human: all of them; the first are listed.
     pub doubts: Vec<Doubt>,
     /// People whose only record is of a connection that was replaced, and who are held by that.
     pub not_migrated: u32,

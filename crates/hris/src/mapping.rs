@@ -44,7 +44,7 @@ pub(super) struct Mapper {
 /// Why a value by which nothing is decided is not taken. The rest of the person is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum NotTaken {
-    /// An address that is not of https, or opens something to whoever has it.
+    /// An address that is not of https, or opens something to anybody who has it.
     Secret,
     /// A list or an object.
     Unfit,

@@ -1,6 +1,7 @@
 //! What stories do with an installation: people leave, plans are approved, everything is stopped.
 
 use kube::api::ListParams;
+use rollcall::api::person::State;
 
 use super::*;
 
@@ -49,6 +50,15 @@ impl Installation {
             let settled = followed && status.conditions.iter().any(|c| c.is(ConditionType::Baseline, Status::True));
             let shown = status.connections.iter().find(|taken| taken.name == name)?.response.as_ref();
             (settled && shown == Some(&trusted.response)).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until a person has this state for this reason, which is a word of the table of states.
+    pub async fn becomes(&self, id: &str, state: State, why: &str) {
+        eventually(&format!("{id} is as {why} says"), || async {
+            let employment = self.person(id).await?.status?.employment?;
+            ((employment.state, employment.why.as_str()) == (state, why)).then_some(())
         })
         .await;
     }

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::merge;
 use crate::sync::owned::Watched as _;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, Subject};
 
@@ -22,17 +23,6 @@ fn status(over: &Value) -> PersonStatus {
     });
     merge(&mut status, over);
     serde_json::from_value(status).unwrap()
-}
-
-fn merge(value: &mut Value, change: &Value) {
-    match (value, change) {
-        (Value::Object(value), Value::Object(change)) => {
-            for (key, change) in change {
-                merge(value.entry(key).or_insert(Value::Null), change);
-            }
-        }
-        (value, change) => *value = change.clone(),
-    }
 }
 
 fn person(status: PersonStatus, hold: bool) -> Person {

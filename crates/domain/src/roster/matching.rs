@@ -65,8 +65,9 @@ impl Matching {
 
     /// What a record is matched by, as aliases are spelled.
     fn values(&self, employee: &Employee) -> impl Iterator<Item = String> {
-        let address = Some(employee.work_email.trim().to_lowercase()).filter(|address| !address.is_empty());
-        let address = address.filter(|_| self.by(MatchKey::WorkEmail)).map(|address| format!("email:{address}"));
+        let address = Some(employee.work_email.trim()).filter(|address| !address.is_empty());
+        let address = address.filter(|_| self.by(MatchKey::WorkEmail));
+        let address = address.map(|address| format!("email:{}", address.to_lowercase()));
         address.into_iter().chain(self.number(employee))
     }
 }
@@ -124,9 +125,9 @@ impl Humans {
         let renamed = renamed.filter_map(|one| index.get(&(one.from.as_str(), &employee.id)).copied());
         let by_key = rules.matching.values(employee).filter_map(|key| self.by_key.get(&key));
         let all: BTreeSet<usize> = renamed.chain(by_key.flatten().copied()).collect();
-        let record = RecordKey { connection: connection.into(), id: employee.id.clone() };
-        let [one] = all.into_iter().collect::<Vec<_>>()[..] else { return None };
+        let (Some(one), 1) = (all.first().copied(), all.len()) else { return None };
         let slot = slots.get(one)?;
+        let record = RecordKey { connection: connection.into(), id: employee.id.clone() };
         let fits = slot.records.len() < MAX_RECORDS && !slot.apart_from(std::slice::from_ref(&record));
         let agree = slot.display_name().is_some_and(|name| names_agree(name, &employee.name));
         (fits && agree && !slot.goes).then_some(one)
@@ -141,9 +142,7 @@ impl Humans {
         let mut shared: Vec<_> = self.by_key.iter().filter(|(_, all)| all.len() > 1).collect();
         shared.sort();
         for (key, all) in shared.into_iter().filter(|(_, all)| all.len() <= ownership::MAX_RECORDS) {
-            let two =
-                all.iter().enumerate().flat_map(|(n, one)| all.iter().skip(n + 1).map(move |other| (*one, *other)));
-            for (one, other) in two {
+            for (one, other) in ownership::pairs(all.iter().copied()) {
                 let (Some(a), Some(b)) = (slots.get(one), slots.get(other)) else { continue };
                 let told_apart = a.apart_from(&b.records) || b.apart_from(&a.records);
                 let both_left = match (left(&a.name), left(&b.name)) {

@@ -1,5 +1,7 @@
 //! One person through one pass: all their records, and what follows from them together.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -75,12 +77,14 @@ pub(super) fn next(
     let all: Vec<Current<'_>> =
         employments.iter().zip(&days).map(|(employment, day)| Current { employment, today: day.today }).collect();
     let employs = |one: &Current<'_>| (whose.rules.role)(&one.employment.record.connection) != Role::Corroborating;
-    let deciding: Vec<Current<'_>> = all.iter().copied().filter(employs).collect();
-    let (deciding, unknown) = match deciding.is_empty() {
-        false => (&deciding, unknown),
-        true => (&all, unknown.or(Some(Why::NoEmployment))),
+    let (deciding, unknown): (Cow<'_, [Current<'_>]>, _) = if all.iter().all(employs) {
+        (all.as_slice().into(), unknown)
+    } else if all.iter().any(employs) {
+        (all.iter().copied().filter(employs).collect(), unknown)
+    } else {
+        (all.as_slice().into(), unknown.or(Some(Why::NoEmployment)))
     };
-    let mut together = together(deciding, unknown, &whose.rules.terms)?;
+    let mut together = together(&deciding, unknown, &whose.rules.terms)?;
     let declared = slot.known.and_then(|known| known.declared).filter(|declared| whose.now < declared.until);
     let over = declared.map(|declared| {
         let day = calendar.named(&together.decides.state.zone);
@@ -91,7 +95,7 @@ pub(super) fn next(
     }
     let decides = together.decides.record.clone();
     let relinked = before.is_some_and(|before| !same_records(&before.employments, &employments));
-    let employment = together.state_of(deciding, before, relinked, whose.rules, whose.now);
+    let employment = together.state_of(&deciding, before, relinked, whose.rules, whose.now);
     let turns = all
         .iter()
         .zip(&days)

@@ -11,7 +11,7 @@ use super::{Definition, List, Request};
 use crate::row::Slot;
 
 impl Definition {
-    /// Leaves out what nobody needs. What must be filled stays, whoever needs it.
+    /// Leaves out what nobody needs. What must be filled stays, whether or not anybody needs it.
     pub fn keep_to(&mut self, needs: &Needs) {
         let needed = |slot: &Slot| needs.slot(*slot);
         let custom = |name: &str| CustomName::new(name).is_some_and(|name| needs.custom(&name));

@@ -1,4 +1,4 @@
-//! Addresses that may be kept of a person: none that opens something to whoever has it.
+//! Addresses that may be kept of a person: none that opens something to anybody who has it.
 
 use reqwest::Url;
 

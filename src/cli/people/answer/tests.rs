@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::merge;
 use crate::cli::people::owned::{Thing, Whose};
 use crate::cli::people::words;
 use domain::roster;
@@ -35,17 +36,6 @@ fn connection(name: &str, over: &Value) -> HRConnection {
     });
     merge(&mut connection, over);
     serde_json::from_value(connection).unwrap()
-}
-
-fn merge(value: &mut Value, change: &Value) {
-    match (value, change) {
-        (Value::Object(value), Value::Object(change)) => {
-            for (key, change) in change {
-                merge(value.entry(key).or_insert(Value::Null), change);
-            }
-        }
-        (value, change) => *value = change.clone(),
-    }
 }
 
 /// What a record reports, and what follows from it alone.
