@@ -1,18 +1,23 @@
-//! A company of a hundred thousand people, of whom some hundreds own something in the cluster.
+//! A company of a hundred thousand people: some hundreds of them own something in the cluster and have a Person, or everybody has.
 
 use std::time::{Duration, Instant};
 
+use kube::api::{Api, ListParams};
 use rollcall::api::person::State;
+use rollcall::api::revocation::Operation;
+use rollcall::api::{Person, Revocation, SyncPolicy};
 use serde_json::json;
 
 use super::support::files::FileServer;
-use super::support::installation::{Consent, Installation};
+use super::support::installation::{Consent, Installation, POLICY};
 use super::support::measures::writes_of;
 use super::support::waiting::within;
-use super::{Figure, memory_of, written};
+use super::{Figure, MANY, bare_writes, memory_of, peak_of, written};
 
 /// People whom HR names.
 const PEOPLE: u32 = 100_000;
+/// People who are known before everybody else comes, as by a merger.
+const KNOWN: u32 = 1_000;
 /// Those of them who own an account.
 const OWNERS: u32 = 300;
 
@@ -62,4 +67,84 @@ pub async fn figures() -> Vec<Figure> {
         Figure { figure: "100,000 people: memory of sync", value: memory, unit: "MiB", bar: Some(("at most", 400.0)) },
         seconds("100,000 people: start → first leaver known", restart, Some(("at most", 20.0))),
     ]
+}
+
+/// What it costs that everybody gets a Person, and how long a leaver waits meanwhile.
+pub async fn everybody() -> Vec<Figure> {
+    let rollcall = Installation::new("bench-all", &[("apps", Consent::Accounts)]).await;
+    rollcall.account_of("7", "apps", "seven").await;
+    let (sync, _control) = (rollcall.sync().await, rollcall.control().await);
+    let files = FileServer::serving(rollcall.staff(0..KNOWN).csv()).await;
+    rollcall
+        .connect(json!({"source": {"file": {"from": {"configMap": null, "http": {"url": files.url}}}},
+                        "network": {"allowPrivateAddresses": true}}))
+        .await;
+    rollcall.policy(json!({"maxPeople": PEOPLE})).await;
+    written(&rollcall).await;
+    let staff = rollcall.staff(0..PEOPLE);
+    files.answers(200, "text/csv", staff.csv());
+    let begun = Instant::now();
+    rollcall.poll().await;
+    let tenth = PEOPLE as usize / 10;
+    within(Duration::from_secs(120), "a tenth is written", || async {
+        (persons(&rollcall).await >= tenth).then_some(())
+    })
+    .await;
+    files.answers(200, "text/csv", staff.person("7").terminated().csv());
+    rollcall.poll().await;
+    let released = within(Duration::from_secs(120), "the leaver is released", || async {
+        let all: Api<Revocation> = rollcall.api();
+        let all = all.list(&ListParams::default()).await.unwrap().items;
+        let cut = all.into_iter().find(|one| one.spec.operation == Operation::Cut)?;
+        let instants = cut.status?.instants?;
+        Some(instants.released?.duration_since(instants.seen?))
+    })
+    .await;
+    assert!(persons(&rollcall).await < PEOPLE as usize, "the first sync was over before: the figure would say nothing");
+    let policies: Api<SyncPolicy> = rollcall.api();
+    let newest = rollcall.poll().await.status.and_then(|status| status.last_trusted).unwrap().response;
+    within(Duration::from_secs(1200), "everybody is written", || async {
+        let response = policies.get(POLICY).await.unwrap().status?.connections.pop()?.response;
+        (response.as_ref() == Some(&newest)).then_some(())
+    })
+    .await;
+    let ours = begun.elapsed();
+    let (memory, peak) = (memory_of(&sync), peak_of(&sync));
+    let before = writes_of(&rollcall.admin, "people").await;
+    rollcall.settles(rollcall.poll().await).await;
+    let idle = writes_of(&rollcall.admin, "people").await - before;
+    drop(sync);
+    let bare = bare_writes(&rollcall, MANY as usize).await;
+    let per_second = f64::from(PEOPLE - KNOWN) / ours.as_secs_f64();
+    let ceiling = f64::from(MANY) / bare.as_secs_f64();
+    vec![
+        Figure {
+            figure: "first sync of 100,000, of the bare write ceiling",
+            value: per_second / ceiling,
+            unit: "×",
+            bar: Some(("at least", 0.9)),
+        },
+        Figure { figure: "first sync of 100,000", value: ours.as_secs_f64(), unit: "s", bar: None },
+        Figure {
+            figure: "a termination during it, seen → released",
+            value: released.as_secs_f64(),
+            unit: "s",
+            bar: Some(("at most", 5.0)),
+        },
+        Figure {
+            figure: "Person writes of a sync with no change at 100,000",
+            value: idle as f64,
+            unit: "writes",
+            bar: Some(("at most", 0.0)),
+        },
+        Figure { figure: "memory of sync at 100,000", value: memory, unit: "MiB", bar: Some(("at most", 400.0)) },
+        Figure { figure: "most memory of sync during it", value: peak, unit: "MiB", bar: None },
+    ]
+}
+
+/// How many Persons there are, without reading them.
+async fn persons(rollcall: &Installation) -> usize {
+    let people: Api<Person> = rollcall.api();
+    let first = people.list_metadata(&ListParams::default().limit(1)).await.unwrap();
+    first.items.len() + usize::try_from(first.metadata.remaining_item_count.unwrap_or_default()).unwrap_or_default()
 }

@@ -69,6 +69,7 @@ async fn main() {
     if std::env::var_os("ROLLCALL_E2E_KUBECONFIG").is_some() {
         figures.extend(first_sync().await);
         figures.extend(large::figures().await);
+        figures.extend(large::everybody().await);
         figures.extend(leavers().await);
         figures.extend(departure::figures().await);
     }
@@ -87,6 +88,7 @@ async fn child(part: &str, rest: &[String]) {
         ("bare", [here]) => poll::bare(here).await,
         ("sync", []) => return report(&first_sync().await),
         ("large", []) => return report(&large::figures().await),
+        ("everybody", []) => return report(&large::everybody().await),
         ("departure", words) => return report(&departure::one(words).await),
         _ => panic!("there is no part {part}"),
     };
@@ -116,8 +118,8 @@ async fn first_sync() -> Vec<Figure> {
     rollcall.policy(json!({})).await;
     written(&rollcall).await;
     let ours = begun.elapsed();
-    let bare = bare_writes(&rollcall).await;
-    let memory = memory_of(&sync);
+    let (memory, peak) = (memory_of(&sync), peak_of(&sync));
+    let bare = bare_writes(&rollcall, MANY as usize).await;
 
     let before = writes_of(&rollcall.admin, "people").await;
     rollcall.settles(rollcall.poll().await).await;
@@ -139,14 +141,24 @@ async fn first_sync() -> Vec<Figure> {
         },
         Figure { figure: "memory of sync, idle", value: idle, unit: "MiB", bar: Some(("at most", 64.0)) },
         Figure { figure: "memory of sync at 10,000", value: memory, unit: "MiB", bar: Some(("at most", 100.0)) },
+        Figure { figure: "most memory of sync until then", value: peak, unit: "MiB", bar: None },
     ]
 }
 
 /// Resident memory of a process now, in MiB.
 fn memory_of(service: &Service) -> f64 {
+    line_of(service, "VmRSS:")
+}
+
+/// The most that it ever had resident, in MiB.
+fn peak_of(service: &Service) -> f64 {
+    line_of(service, "VmHWM:")
+}
+
+fn line_of(service: &Service, name: &str) -> f64 {
     let pid = service.current.lock().unwrap().0.lock().unwrap().id();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0
 }
 
@@ -165,10 +177,11 @@ async fn written(rollcall: &Installation) {
     .await;
 }
 
-/// What the API server takes at best: the very Persons that sync wrote, created and their status applied again.
-async fn bare_writes(rollcall: &Installation) -> Duration {
-    let written = rollcall.all_persons().await;
-    assert_eq!(written.len(), MANY as usize);
+/// What the API server takes at best: so many of the very Persons that sync wrote, created and their status applied again.
+async fn bare_writes(rollcall: &Installation, most: usize) -> Duration {
+    let mut written = rollcall.all_persons().await;
+    written.truncate(most);
+    assert_eq!(written.len(), most);
     let namespace = format!("{}-bare", rollcall.namespace);
     rollcall.make_namespace(&namespace).await;
     let api: Api<Person> = Api::namespaced(rollcall.admin.clone(), &namespace);

@@ -51,7 +51,7 @@ pub struct PersonSpec {
     pub apart: Vec<Record>,
     /// Rollcall leaves this person's access alone until the given instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold: Option<Hold>,
+    pub hold: Option<Box<Hold>>,
     /// A human's word that this person leaves, which goes before what HR says: `kubectl rollcall leave-now`. Set with the verb
     /// `declare` on people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +91,18 @@ impl Person {
     pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
         let follows = self.status.as_ref().and_then(|status| status.profile.as_ref());
         follows.into_iter().chain(self.spec.profile.as_deref())
+    }
+
+    /// Gives back what was allocated for lists that did not grow: there are as many of these as the company has people.
+    pub fn shrink(&mut self) {
+        self.spec.records.shrink_to_fit();
+        self.spec.apart.shrink_to_fit();
+        if let Some(status) = &mut self.status {
+            status.employments.shrink_to_fit();
+            status.aliases.shrink_to_fit();
+            status.imported.shrink_to_fit();
+            status.conditions.shrink_to_fit();
+        }
     }
 
     /// The full name, wherever it is kept.
@@ -154,7 +166,7 @@ pub struct PersonStatus {
     pub imported: Vec<String>,
     /// State of the current Revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access: Option<Access>,
+    pub access: Option<Box<Access>>,
     /// Salt of the digest by which evidence names the person. Deleting the Person deletes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

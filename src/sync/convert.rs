@@ -23,7 +23,7 @@ pub fn known(person: &Person) -> KnownPerson {
         records: person.spec.records.iter().map(key).collect(),
         apart: person.spec.apart.iter().map(key).collect(),
         declared: person.spec.declared.as_ref().map(|said| Declared { last_day: said.last_day, until: said.until }),
-        entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_deref())),
+        entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_deref())).map(Box::new),
         access: convert::access(person),
     }
 }

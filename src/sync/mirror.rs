@@ -18,7 +18,7 @@ const MAX_LENGTH: usize = 512;
 #[derive(Debug, Default, PartialEq)]
 pub struct Shown {
     /// `status.access`.
-    pub access: Option<Access>,
+    pub access: Option<Box<Access>>,
     /// The condition `Revoked`.
     pub revoked: Option<ConditionUpdate>,
 }
@@ -44,7 +44,7 @@ pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Times
     };
     let held = told.iter().copied().filter(|other| phase(other) == Phase::Held);
     let next = held.min_by_key(|other| (other.spec.due, name(other))).unwrap_or(shown);
-    let access = Access {
+    let access = Box::new(Access {
         state: match phase(shown) {
             Phase::Cancelled => KEPT.to_owned(),
             phase => phase.as_str().to_owned(),
@@ -53,7 +53,7 @@ pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Times
         waits_for: waits_for(shown).or_else(|| waits_for(next)),
         next_action_at: next_action_at(shown, now).or_else(|| next_action_at(next, now)),
         remaining: if left { all_that_remains(&told) } else { all_that_remains(&[shown]) },
-    };
+    });
     let nothing_ended = !told.iter().any(|other| phase(other) == Phase::Revoked && has_targets(other));
     let revoked = update(left, shown, nothing_ended, access.remaining);
     Shown { access: Some(access), revoked }

@@ -44,7 +44,8 @@ impl People {
     pub fn see(&self, event: Event<Person>) -> bool {
         match event {
             Event::Init => self.listed.write().unwrap_or_else(PoisonError::into_inner).clear(),
-            Event::InitApply(person) => {
+            Event::InitApply(mut person) => {
+                person.shrink();
                 let mut listed = self.listed.write().unwrap_or_else(PoisonError::into_inner);
                 listed.insert(person.name_any(), Arc::new(person));
             }
@@ -83,6 +84,7 @@ impl People {
     /// Takes a Person over unless a newer state of it is held.
     fn take(&self, mut person: Person) {
         person.managed_fields_mut().clear();
+        person.shrink();
         let mut by_name = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         match by_name.get(&person.name_any()) {
             Some(held) if newer(held, &person) => {}
@@ -134,7 +136,7 @@ pub struct Write {
     /// What its spec keeps, imported or entered by hand.
     pub profile: Option<Box<Profile>>,
     /// The whole status it gets.
-    pub status: PersonStatus,
+    pub status: Box<PersonStatus>,
 }
 
 impl Write {
@@ -210,7 +212,7 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
             Arc::new(made)
         }
     };
-    people.take(apply_exactly(api, &*current, MANAGER, &write.status).await?);
+    people.take(apply_exactly(api, &*current, MANAGER, &*write.status).await?);
     Ok(())
 }
 

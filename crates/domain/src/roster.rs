@@ -182,7 +182,7 @@ pub struct KnownPerson {
     /// Records that a human said are not this one's.
     pub apart: Vec<RecordKey>,
     /// What stands on it; none if a crash left it without.
-    pub entry: Option<RosterEntry>,
+    pub entry: Option<Box<RosterEntry>>,
     /// What a human said of them, which goes before what HR says.
     pub declared: Option<Declared>,
     /// How far its present termination has come; `Stands` for everybody who works here.
@@ -321,7 +321,7 @@ pub struct Change {
     /// The records it links; a Person that is made links these.
     pub records: Vec<RecordKey>,
     /// What the Person becomes.
-    pub entry: RosterEntry,
+    pub entry: Box<RosterEntry>,
     /// What is worth an event.
     pub event: Option<LifecycleEvent>,
     /// Newly counted by the open run: written before everybody else.
@@ -380,8 +380,7 @@ struct Draft<'a> {
     name: Cow<'a, str>,
     records: Cow<'a, [RecordKey]>,
     before: Option<&'a RosterEntry>,
-    /// What stood before, where nothing of it changed: a second copy of everybody would be as large as the first.
-    after: Cow<'a, RosterEntry>,
+    after: After<'a>,
     event: Option<LifecycleEvent>,
     access: Access,
     /// When the dates of a record say something new.
@@ -389,6 +388,44 @@ struct Draft<'a> {
     leaver: bool,
     /// A record was matched to it.
     linked: bool,
+}
+
+/// What a person becomes.
+enum After<'a> {
+    /// What stood before: a second copy of everybody would be as large as the first.
+    Same(&'a RosterEntry),
+    /// Something new, held apart: most passes change few.
+    New(Box<RosterEntry>),
+}
+
+impl std::ops::Deref for After<'_> {
+    type Target = RosterEntry;
+
+    fn deref(&self) -> &RosterEntry {
+        match self {
+            Self::Same(before) => before,
+            Self::New(after) => after,
+        }
+    }
+}
+
+impl After<'_> {
+    fn to_mut(&mut self) -> &mut RosterEntry {
+        match self {
+            Self::Same(before) => {
+                *self = Self::New(Box::new(before.clone()));
+                self.to_mut()
+            }
+            Self::New(after) => after,
+        }
+    }
+
+    fn into_boxed(self) -> Box<RosterEntry> {
+        match self {
+            Self::Same(before) => Box::new(before.clone()),
+            Self::New(after) => after,
+        }
+    }
 }
 
 /// Name of the Person of a record: `p-` and the start of a digest, so that it says nothing and never changes.
@@ -449,7 +486,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         let linked = draft.linked;
         if draft.before != Some(&*draft.after) || linked {
             let Draft { name, records, after, event, leaver, .. } = draft;
-            let (name, records, entry) = (name.into_owned(), records.into_owned(), after.into_owned());
+            let (name, records, entry) = (name.into_owned(), records.into_owned(), after.into_boxed());
             plan.changes.push(Change { name, records, entry, event, leaver });
         }
     }

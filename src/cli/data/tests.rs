@@ -107,7 +107,7 @@ fn person(ada: &Employee, policy: &SyncPolicy) -> Value {
     let change = roster::next(&[], &[answer], &rules, now).changes.remove(0);
     let mut status = PersonStatus::default();
     let records: Vec<_> = change.records.iter().map(convert::record_shown).collect();
-    let profile = convert::show(&mut status, change.entry);
+    let profile = convert::show(&mut status, *change.entry);
     json!({"spec": {"records": records, "profile": profile}, "status": status})
 }
 

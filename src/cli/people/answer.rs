@@ -242,7 +242,7 @@ pub fn decide(world: &World, person: &Person, owned: Owned, now: Timestamp) -> A
     let sources = sources(world, person, policy, now);
     let profile = status.profile.unwrap_or_default();
     let told: Vec<Told> = world.revocations_of(person).into_iter().map(|one| told(one, person)).collect();
-    let hold = person.spec.hold.clone().filter(|hold| hold.until > now);
+    let hold = person.spec.hold.as_deref().cloned().filter(|hold| hold.until > now);
     let employments = entry.as_ref().map(|entry| entry.employments.as_slice()).unwrap_or_default();
     let says: Vec<Says> = person.spec.records.iter().map(|record| says(record, employments, policy, world)).collect();
     let standing = entry.as_ref().map(|entry| entry.employment.clone());

@@ -179,7 +179,7 @@ fn rows<'a>(world: &World, people: impl Iterator<Item = &'a Person>, wanted: Wan
         .filter_map(|person| {
             let entry = convert::known(person).entry;
             let turns = ahead.turns(person, now);
-            let row = row(person, entry.as_ref(), &turns, now);
+            let row = row(person, entry.as_deref(), &turns, now);
             let (at, day) = match wanted {
                 Wanted::All => (None, None),
                 Wanted::Upcoming(days) => {

@@ -100,7 +100,7 @@ impl Rulebook {
     }
 
     /// What the roster makes of a person at an instant, if that is something else, and when their dates say something new.
-    fn as_of(&self, known: &KnownPerson, at: Timestamp) -> (Option<RosterEntry>, Option<Timestamp>) {
+    fn as_of(&self, known: &KnownPerson, at: Timestamp) -> (Option<Box<RosterEntry>>, Option<Timestamp>) {
         let settings = &self.settings;
         let baseline = if self.settled { Baseline::Settled } else { Baseline::Awaited };
         let rules = Rules {

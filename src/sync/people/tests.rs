@@ -68,7 +68,7 @@ const PEOPLE: &str = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/people";
 
 fn joiner(name: &str) -> Write {
     let record = Record { connection: "hq".into(), id: name.into() };
-    Write { current: None, name: name.into(), records: vec![record], profile: None, status: PersonStatus::default() }
+    Write { current: None, name: name.into(), records: vec![record], profile: None, status: Box::default() }
 }
 
 fn made(name: &str) -> Call {
@@ -147,6 +147,15 @@ async fn a_call_that_is_never_answered_ends_and_is_a_fault() {
     let (result, _) = written(&scenario, &["p-1"]).await;
     assert_eq!(result.unwrap_err().to_string(), "write status: no answer in time");
     scenario.is_over();
+}
+
+#[test]
+fn everybody_is_held_without_room_to_grow() {
+    let people = People::default();
+    let mut known = person("p-1", "a", "10", 1);
+    known.spec.records.reserve(100);
+    people.take(known);
+    assert_eq!(people.get("p-1").unwrap().spec.records.capacity(), 1);
 }
 
 #[tokio::test]

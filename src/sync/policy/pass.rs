@@ -342,7 +342,7 @@ impl<'a> Writes<'a> {
         let Change { name, records, entry, leaver, event: _ } = change;
         let records: Vec<_> = records.iter().map(convert::record_shown).collect();
         let mut status = current.as_ref().and_then(|person| person.status.clone()).unwrap_or_default();
-        let mut profile = convert::show(&mut status, entry);
+        let mut profile = convert::show(&mut status, *entry);
         // A crash left the Person without a status: what its spec keeps may be a human's already.
         if let Some(person) = current.as_ref().filter(|person| person.status.is_none()) {
             profile.clone_from(&person.spec.profile);
@@ -357,7 +357,7 @@ impl<'a> Writes<'a> {
             return; // HR goes on to list a leaver whose names have gone
         }
         let lane = if leaver { &mut self.leavers } else { &mut self.rest };
-        lane.push(Write { current, name, records, profile, status });
+        lane.push(Write { current, name, records, profile, status: Box::new(status) });
     }
 
     /// Persons the roster leaves as they are, where only what happened to their access is new.
@@ -383,7 +383,7 @@ impl<'a> Writes<'a> {
             self.retention.apply(&mut status, &mut profile, Some(person), &theirs, self.now);
             if status != *before || profile != person.spec.profile {
                 let (current, records) = (Some(Arc::clone(person)), person.spec.records.clone());
-                self.rest.push(Write { current, name: name.to_owned(), records, profile, status });
+                self.rest.push(Write { current, name: name.to_owned(), records, profile, status: Box::new(status) });
             }
         }
     }
@@ -399,7 +399,7 @@ impl<'a> Writes<'a> {
         let theirs = self.theirs(name, person);
         let termination = status.employment.as_ref().and_then(|employment| convert::termination_id(name, employment));
         let before = person.and_then(|person| person.status.as_ref()?.access.clone());
-        if termination.as_deref().is_some_and(|termination| stands(termination, before.as_ref(), &theirs)) {
+        if termination.as_deref().is_some_and(|termination| stands(termination, before.as_deref(), &theirs)) {
             status.access = before;
             return;
         }

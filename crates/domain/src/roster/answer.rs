@@ -11,8 +11,8 @@ use super::employment::{self, Whose};
 use super::matching::{self, Doubt, Humans};
 use super::person::{self, Next};
 use super::{
-    Access, Draft, Employment, KnownPerson, Profile, RecordKey, Role, RosterEntry, Rules, Scoped, TrustedResponse,
-    person_name,
+    Access, After, Draft, Employment, KnownPerson, Profile, RecordKey, Role, RosterEntry, Rules, Scoped,
+    TrustedResponse, person_name,
 };
 use crate::employee::{Employee, HrId, Manager, Text};
 use crate::lifecycle::{DerivedState, State, derive_state};
@@ -188,7 +188,7 @@ fn sight(
     calendar: &mut Calendar<'_>,
 ) -> Sight {
     let (day, matched) = calendar.at(employee.text(Text::Location));
-    let known = slot.known.and_then(|known| known.entry.as_ref()).and_then(|entry| {
+    let known = slot.known.and_then(|known| known.entry.as_deref()).and_then(|entry| {
         entry.employments.iter().find(|one| one.record.id == employee.id && *one.record.connection == *connection)
     });
     let derived = derive_state(&employment::facts(employee, known, &day, &rules.terms), day.today, &rules.terms);
@@ -266,10 +266,10 @@ fn doubts(humans: &Humans, slots: &[Slot<'_>], drafts: &[Draft<'_>]) -> Vec<Doub
 
 fn draft<'a>(slot: &Slot<'a>, next: Next) -> Draft<'a> {
     let Next { after, event, turns } = next;
-    let before = slot.known.and_then(|known| known.entry.as_ref());
+    let before = slot.known.and_then(|known| known.entry.as_deref());
     let after = match before.filter(|before| **before == after) {
-        Some(before) => Cow::Borrowed(before),
-        None => Cow::Owned(after),
+        Some(before) => After::Same(before),
+        None => After::New(Box::new(after)),
     };
     Draft {
         name: slot.name.clone(),
@@ -313,7 +313,7 @@ struct Holders<'a> {
 
 impl<'a> Holders<'a> {
     fn of(known: &'a [KnownPerson], rules: &'a Rules<'a>) -> Self {
-        let entries = known.iter().filter(|_| rules.holders_only).filter_map(|known| known.entry.as_ref());
+        let entries = known.iter().filter(|_| rules.holders_only).filter_map(|known| known.entry.as_deref());
         Self { rules, taken: entries.flat_map(|entry| &entry.aliases).map(String::as_str).collect() }
     }
 

@@ -166,7 +166,7 @@ impl Slot<'_> {
     /// What this human is matched by: what their records say now, else what is stored.
     fn keys(&self, matching: &Matching) -> BTreeSet<String> {
         let said = self.named.iter().flat_map(|(_, employee)| matching.values(employee));
-        let entry = self.known.and_then(|known| known.entry.as_ref());
+        let entry = self.known.and_then(|known| known.entry.as_deref());
         let stored = entry.and_then(|entry| entry.profile.work_email.as_ref()).filter(|_| self.named.is_empty());
         let stored = stored
             .filter(|_| matching.by(MatchKey::WorkEmail))
@@ -180,7 +180,7 @@ impl Slot<'_> {
     fn display_name(&self) -> Option<&str> {
         let said = self.named.iter().map(|(_, employee)| employee.name.as_str()).find(|name| !name.is_empty());
         said.or_else(|| {
-            let entry = self.known.and_then(|known| known.entry.as_ref())?;
+            let entry = self.known.and_then(|known| known.entry.as_deref())?;
             entry.profile.display_name.as_deref().or(entry.once.profile.display_name.as_deref())
         })
     }

@@ -42,7 +42,7 @@ pub(super) fn next(
     calendar: &mut Calendar<'_>,
     whose: Whose<'_>,
 ) -> Option<Next> {
-    let before = slot.known.and_then(|known| known.entry.as_ref());
+    let before = slot.known.and_then(|known| known.entry.as_deref());
     let mut employments = Vec::with_capacity(slot.records.len());
     let mut days = Vec::with_capacity(slot.records.len());
     let mut unknown = None;
@@ -126,7 +126,7 @@ fn same_records(before: &[Employment], after: &[Employment]) -> bool {
 /// What the person is known by already, and what the Persons were that become one with it.
 fn known_aliases(before: Option<&RosterEntry>, absorbed: &[&KnownPerson]) -> Vec<String> {
     let mut known = before.map(|before| before.aliases.clone()).unwrap_or_default();
-    for alias in absorbed.iter().filter_map(|other| other.entry.as_ref()).flat_map(|entry| &entry.aliases) {
+    for alias in absorbed.iter().filter_map(|other| other.entry.as_deref()).flat_map(|entry| &entry.aliases) {
         if !known.contains(alias) {
             known.push(alias.clone());
         }

@@ -76,7 +76,7 @@ impl Cluster {
             let spec = crate::api::person::PersonSpec::of(write.records.clone(), None);
             let mut person = write.current.as_deref().cloned().unwrap_or_else(|| Person::new(&write.name, spec));
             person.metadata.uid = Some(format!("uid-{}", write.records[0].id));
-            person.status = Some(write.status.clone());
+            person.status = Some((*write.status).clone());
             person.spec.profile.clone_from(&write.profile);
             self.0.people.retain(|other| other.metadata.name.as_deref() != Some(&write.name));
             self.0.people.push(Arc::new(person));
@@ -189,7 +189,7 @@ fn what_a_mirror_writes_keeps_everything_else() {
     cluster.revocation("1", "uid-1");
     let mut after = cluster.pass().rest.remove(0).status;
     after.access = None;
-    assert_eq!(after, before);
+    assert_eq!(*after, before);
 }
 
 #[test]

@@ -28,7 +28,7 @@ proptest! {
             for change in &plan.changes {
                 let named = answer.iter().flatten().find(|employee| employee.id == *id_of(change));
                 let left = |entry: &RosterEntry| entry.employment.state == State::Terminated;
-                let was = before.known.get(id_of(change)).and_then(|known| known.entry.as_ref()).is_some_and(left);
+                let was = before.known.get(id_of(change)).and_then(|known| known.entry.as_deref()).is_some_and(left);
                 if left(&change.entry) && !was {
                     let facts = change.entry.employments[0].facts;
                     let said = facts.reported_status == ReportedStatus::Mapped(Status::Terminated);
