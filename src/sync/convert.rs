@@ -54,11 +54,16 @@ fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Roster
         employment: employment_state(together),
         aliases: status.aliases.clone(),
         profile: status.profile.clone().map(profile).unwrap_or_default(),
-        once: Imported {
-            fields: status.imported.iter().filter_map(|name| ProfileField::named(name)).collect(),
-            profile: once.cloned().map(profile).unwrap_or_default(),
-        },
+        once: imported(status, once),
     })
+}
+
+fn imported(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Box<Imported>> {
+    let imported = Imported {
+        fields: status.imported.iter().filter_map(|name| ProfileField::named(name)).collect(),
+        profile: once.cloned().map(profile).unwrap_or_default(),
+    };
+    (imported != Imported::default()).then(|| Box::new(imported))
 }
 
 /// What a record says; where it is the only one, what follows for the person follows from it alone.
@@ -83,13 +88,13 @@ fn of_record(employment: &Employment, together: &person::EmploymentState) -> ros
 
 fn employment_state(employment: &person::EmploymentState) -> EmploymentState {
     let left = match (employment.state, employment.effective, employment.seen) {
-        (person::State::Terminated, Some(effective), Some(seen)) => Some(Left {
+        (person::State::Terminated, Some(effective), Some(seen)) => Some(Box::new(Left {
             run: employment.run.clone(),
             baseline: employment.baseline,
             effective,
             seen,
             announced: employment.announced,
-        }),
+        })),
         _ => None,
     };
     EmploymentState {
@@ -134,6 +139,7 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person:
     status.employment = Some(employment_state_shown(employment));
     status.aliases = aliases;
     status.profile = Some(profile_shown(profile));
+    let once = once.map(|once| *once).unwrap_or_default();
     status.imported = once.fields.iter().map(ToString::to_string).collect();
     (once.profile != Profile::default()).then(|| Box::new(profile_shown(once.profile)))
 }

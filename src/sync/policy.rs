@@ -355,7 +355,10 @@ async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>)
     let people = watched.people.all();
     let namespace = watched.shared.namespace.clone();
     let count = move || {
-        let index = convert::index(people.iter().map(AsRef::as_ref));
+        // Of who is named nowhere nothing is counted: in a large company that is nearly everybody.
+        let named = owners.keys();
+        let named = |person: &&Person| convert::person_facts(person).keys().any(|key| named.contains(&key));
+        let index = convert::index(people.iter().map(AsRef::as_ref).filter(named));
         let coverage = coverage::coverage(&owners, &index, &forms, &namespace);
         let of_user_names = coverage::of_user_names(&owners, &coverage, &forms);
         (coverage, of_user_names)

@@ -273,12 +273,13 @@ impl Modes {
     /// more, and values that were imported, which humans may have edited, and now are not or follow HR. What only moves is
     /// no loss.
     #[must_use]
-    pub fn losses<'a>(&self, kept: impl IntoIterator<Item = (&'a Profile, &'a Imported)>) -> Vec<Loss> {
+    pub fn losses<'a>(&self, kept: impl IntoIterator<Item = (&'a Profile, Option<&'a Imported>)>) -> Vec<Loss> {
         let mut counts: BTreeMap<(ProfileField, bool), u32> = BTreeMap::new();
         for (follows, once) in kept {
             let removed = follows.fields().filter(|field| self.of(field) == FieldMode::Never);
-            let imported = once.fields.iter().filter(|field| self.of(field) != FieldMode::Once);
-            let imported = imported.filter(|field| once.profile.get(field).is_some());
+            let imported = once.into_iter().flat_map(|once| once.fields.iter().map(move |field| (once, field)));
+            let imported = imported.filter(|(_, field)| self.of(field) != FieldMode::Once);
+            let imported = imported.filter(|(once, field)| once.profile.get(field).is_some()).map(|(_, field)| field);
             for key in removed.map(|field| (field, false)).chain(imported.map(|field| (field.clone(), true))) {
                 *counts.entry(key).or_default() += 1;
             }

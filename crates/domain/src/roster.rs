@@ -50,8 +50,8 @@ pub struct RosterEntry {
     pub aliases: Vec<String>,
     /// What is kept for showing, and follows HR.
     pub profile: Profile,
-    /// What was imported once, and is a human's to edit.
-    pub once: Imported,
+    /// What was imported once, and is a human's to edit; none for most people, and held apart.
+    pub once: Option<Box<Imported>>,
 }
 
 /// Where an HR record is.
@@ -107,7 +107,7 @@ pub struct EmploymentState {
     /// Why: what the record says of them.
     pub why: Why,
     /// How they left; only with `Terminated`.
-    pub left: Option<Left>,
+    pub left: Option<Box<Left>>,
     /// Why they are out of scope; always with `OutOfScope`, and with `Unknown` where nobody could tell since.
     pub out: Option<Out>,
     /// Why they would be out of scope by what an answer says that also says that they leave: scope is judged by what was

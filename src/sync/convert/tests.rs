@@ -7,7 +7,7 @@ fn record_of(id: &str) -> Record {
     Record { connection: "hq".into(), id: id.into() }
 }
 
-fn entry_of(state: State, left: Option<Left>) -> RosterEntry {
+fn entry_of(state: State, left: Option<Box<Left>>) -> RosterEntry {
     let day = |text: &str| text.parse().ok();
     let employment = EmploymentState {
         state,
@@ -41,10 +41,10 @@ fn entry_of(state: State, left: Option<Left>) -> RosterEntry {
         employment,
         aliases: vec!["email:7@example.com".into()],
         profile: Profile { texts: Texts::default().with(Text::Title, "Clerk"), ..Profile::default() },
-        once: Imported {
+        once: Some(Box::new(Imported {
             fields: [ProfileField::Text(Text::Phone), ProfileField::DisplayName].into(),
             profile: Profile { texts: Texts::default().with(Text::Phone, "1"), ..Profile::default() },
-        },
+        })),
     }
 }
 
@@ -53,7 +53,7 @@ fn what_is_shown_is_read_back_as_it_was() {
     let now = jiff::Timestamp::UNIX_EPOCH;
     let left = Left { run: Some("r-1".into()), baseline: true, effective: now, seen: now, announced: true };
     for (state, left) in [
-        (State::Terminated, Some(left)),
+        (State::Terminated, Some(Box::new(left))),
         (State::Active, None),
         (State::PreHire, None),
         (State::OutOfScope, None),
@@ -73,7 +73,8 @@ fn what_a_human_declared_is_not_taken_for_what_the_record_says() {
     let mut expected = entry_of(State::Active, None);
     (expected.employment.state, expected.employment.why) = (State::Terminated, Why::Declared);
     let at = jiff::Timestamp::UNIX_EPOCH;
-    expected.employment.left = Some(Left { run: None, baseline: false, effective: at, seen: at, announced: false });
+    expected.employment.left =
+        Some(Box::new(Left { run: None, baseline: false, effective: at, seen: at, announced: false }));
     let mut person = Person::new("p-1", person::PersonSpec::of(vec![record_of("7")], None));
     let mut status = PersonStatus::default();
     person.spec.profile = show(&mut status, expected.clone());
@@ -143,7 +144,9 @@ fn every_list_of_a_policy_filters_by_what_it_is_of() {
 fn only_the_revocations_of_the_present_termination_say_how_far_it_has_come() {
     let seen = jiff::Timestamp::UNIX_EPOCH;
     let (now, before) = (seen, seen - jiff::SignedDuration::from_hours(1));
-    let left = |seen| Some(Left { run: Some("r-1".into()), baseline: false, effective: seen, seen, announced: false });
+    let left = |seen| {
+        Some(Box::new(Left { run: Some("r-1".into()), baseline: false, effective: seen, seen, announced: false }))
+    };
     let cases = [
         ("refused", State::Terminated, left(now), "Revoked", now, Access::Refused),
         ("the revoker has it", State::Terminated, left(now), "Released", now, Access::Ending),

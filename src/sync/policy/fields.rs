@@ -61,7 +61,7 @@ pub fn in_force(wanted: &Modes, before: Option<&Fields>, ours: &[&Arc<Person>], 
 /// What these modes take away of what is kept of these people.
 pub fn losses<'a>(wanted: &Modes, ours: impl Iterator<Item = &'a Person>) -> Vec<Loss> {
     let kept: Vec<_> = ours.filter_map(|person| convert::known(person).entry).collect();
-    wanted.losses(kept.iter().map(|entry| (&entry.profile, &entry.once)))
+    wanted.losses(kept.iter().map(|entry| (&entry.profile, entry.once.as_deref())))
 }
 
 /// `title: Once to Continuous, values of 12 people are overwritten with HR's; …`.

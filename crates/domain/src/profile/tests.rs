@@ -83,9 +83,9 @@ fn a_change_that_takes_something_away_is_counted_and_one_that_only_moves_is_not(
         ((&none.0, &none.1), FieldMode::Never, None),
     ];
     for (kept, to, expected) in cases {
-        let losses = of(to).losses([kept, kept]);
+        let losses = of(to).losses([(kept.0, Some(kept.1)); 2]);
         assert_eq!(losses.first().map(ToString::to_string).as_deref(), expected);
         let stands = of(to).without(&losses);
-        assert!(stands.losses([kept]).is_empty(), "without its losses nothing is lost");
+        assert!(stands.losses([(kept.0, Some(kept.1))]).is_empty(), "without its losses nothing is lost");
     }
 }

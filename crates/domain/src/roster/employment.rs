@@ -210,7 +210,7 @@ fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day,
             let effective = passed.and_then(|last| day.over(last)).unwrap_or(now);
             let announced =
                 passed.is_some() && passed == facts.announced && notice.is_some_and(|notice| notice.confirmed);
-            Left { run: None, baseline: false, effective, seen: now, announced }
+            Box::new(Left { run: None, baseline: false, effective, seen: now, announced })
         })
     });
     EmploymentState {

@@ -154,13 +154,10 @@ impl Together<'_> {
         let lefts = || all.iter().filter_map(|one| one.employment.state.left.as_ref());
         let unseen = previous.is_some_and(|previous| previous.out.is_some()) || relinked;
         let left = (state == State::Terminated).then(|| {
-            same.and_then(|same| same.left.clone()).unwrap_or_else(|| Left {
-                run: None,
-                baseline: unseen || lefts().any(|left| left.baseline),
-                effective: declared.or_else(|| lefts().map(|left| left.effective).max()).unwrap_or(now),
-                seen: now,
-                announced,
-            })
+            let baseline = unseen || lefts().any(|left| left.baseline);
+            let effective = declared.or_else(|| lefts().map(|left| left.effective).max()).unwrap_or(now);
+            let new = || Box::new(Left { run: None, baseline, effective, seen: now, announced });
+            same.and_then(|same| same.left.clone()).unwrap_or_else(new)
         });
         let leaves_scope = all.iter().find_map(|one| one.employment.state.leaves_scope);
         EmploymentState {

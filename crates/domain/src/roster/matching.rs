@@ -181,7 +181,7 @@ impl Slot<'_> {
         let said = self.named.iter().map(|(_, employee)| employee.name.as_str()).find(|name| !name.is_empty());
         said.or_else(|| {
             let entry = self.known.and_then(|known| known.entry.as_deref())?;
-            entry.profile.display_name.as_deref().or(entry.once.profile.display_name.as_deref())
+            entry.profile.display_name.as_deref().or_else(|| entry.once.as_ref()?.profile.display_name.as_deref())
         })
     }
 

@@ -9,7 +9,7 @@ use super::answer::{Slot, Statement};
 use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
-use super::{Employment, KnownPerson, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules};
+use super::{Employment, Imported, KnownPerson, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules};
 use crate::employee::Employee;
 use crate::lifecycle::{State, Why};
 use crate::ownership::comparable;
@@ -106,7 +106,8 @@ pub(super) fn next(
         .min();
     let known = known_aliases(before, &slot.absorbed);
     let (profile, aliases) = showing(before, known, statements, &employments, &decides, whose);
-    let (profile, once) = whose.rules.fields.keep(profile, before.map(|before| &before.once));
+    let (profile, once) = whose.rules.fields.keep(profile, before.and_then(|before| before.once.as_deref()));
+    let once = (once != Imported::default()).then(|| Box::new(once));
     let policy = whose.rules.policy.to_owned();
     let after = RosterEntry { policy, employments, employment, aliases, profile, once };
     let event = event(before, &after, &decides);

@@ -211,7 +211,7 @@ impl ClusterInventory {
     }
 
     fn left(&self, id: &str) -> Left {
-        self.entry(id).employment.left.clone().unwrap()
+        *self.entry(id).employment.left.clone().unwrap()
     }
 
     fn event(&self, plan: &RosterPass, id: &str) -> Option<LifecycleEvent> {

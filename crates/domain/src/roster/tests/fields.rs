@@ -20,11 +20,11 @@ impl ClusterInventory {
     /// A human edits what was imported.
     fn edit_profile(&mut self, id: &str, text: Text, value: Option<&str>) {
         let person = self.known.get_mut(&HrId(id.to_owned())).unwrap();
-        person.entry.as_mut().unwrap().once.profile.texts.set(text, value.map(Box::from));
+        person.entry.as_mut().unwrap().once.get_or_insert_default().profile.texts.set(text, value.map(Box::from));
     }
 
     fn once(&self, text: Text) -> Option<&str> {
-        self.entry("1").once.profile.texts.get(text)
+        self.entry("1").once.as_ref()?.profile.texts.get(text)
     }
 
     fn follows(&self, text: Text) -> Option<&str> {
@@ -51,11 +51,11 @@ fn once_stays_as_humans_edit_it_continuous_follows_and_never_is_kept_nowhere() {
 fn once_is_imported_the_first_time_that_hr_gives_it_and_never_over_what_a_human_entered() {
     let mut world = world(&[("title", FieldMode::Once), ("phone", FieldMode::Once)]);
     world.poll(&[employee("1")], noon());
-    assert!(world.entry("1").once == Imported::default());
+    assert!(world.entry("1").once.is_none());
     world.edit_profile("1", Text::Phone, Some("2"));
     world.poll(&[clerk("Clerk")], noon());
     assert_eq!((world.once(Text::Title), world.once(Text::Phone)), (Some("Clerk"), Some("2")));
-    assert_eq!(world.entry("1").once.fields.len(), 1, "what a human entered is not called imported");
+    assert_eq!(world.entry("1").once.as_ref().unwrap().fields.len(), 1, "what a human entered is not called imported");
     world.fields = Rc::default();
     world.poll(&[clerk("Clerk")], noon());
     assert_eq!((world.once(Text::Title), world.once(Text::Phone)), (None, Some("2")), "the human's own stays");
