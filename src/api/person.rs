@@ -224,7 +224,7 @@ pub struct EmploymentState {
     pub time_zone: String,
     /// The reason: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
     /// `Terminated`, `Urgent`, `Declared`, `ContractEnded`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
-    /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `NotMigrated`, `NoEmployment`, `OtherSourceStale`, `Conflict`, or `Other`.
+    /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `NotMigrated`, `NoEmployment`, `OtherSourceStale`, `Conflict`, `PolicyConflict`, or `Other`.
     #[schemars(length(max = 64))]
     pub why: String,
     /// The same as a text for reading; it may change between versions.

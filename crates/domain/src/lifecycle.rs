@@ -150,13 +150,15 @@ pub enum Why {
     OtherSourceStale,
     /// The record changed so much at once that it may be another human's.
     Conflict,
+    /// Two policies have them in scope, and neither decides.
+    PolicyConflict,
     /// A reason of another version: holds until a trusted answer gives a new one.
     Other,
 }
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Active,
         Self::LeavesLater,
         Self::EarlierEmployment,
@@ -181,6 +183,7 @@ impl Why {
         Self::NoEmployment,
         Self::OtherSourceStale,
         Self::Conflict,
+        Self::PolicyConflict,
         Self::Other,
     ];
 
@@ -212,6 +215,7 @@ impl Why {
             Self::NoEmployment => "NoEmployment",
             Self::OtherSourceStale => "OtherSourceStale",
             Self::Conflict => "Conflict",
+            Self::PolicyConflict => "PolicyConflict",
             Self::Other => "Other",
         }
     }
@@ -240,6 +244,7 @@ impl Why {
             | Self::NoEmployment
             | Self::OtherSourceStale
             | Self::Conflict
+            | Self::PolicyConflict
             | Self::Other => State::Unknown,
         }
     }
@@ -293,6 +298,9 @@ impl Why {
             }
             Self::Conflict => {
                 "name, address and first day all changed, so this id may now be another human's; delete this Person if it is, or correct it in the HR system"
+            }
+            Self::PolicyConflict => {
+                "in the scope of two policies over one connection, so that neither decides; see ScopesSeparate of the policies"
             }
             Self::Other => "a reason of another version of Rollcall; the next trusted response replaces it",
         }

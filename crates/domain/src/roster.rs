@@ -12,6 +12,7 @@ mod fold;
 mod matching;
 mod person;
 mod runs;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ use answer::drafts;
 pub use matching::{Doubt, MAX_DOUBTS, MatchKey, Matching};
 pub use person::termination_id;
 pub use runs::{MAX_RUNS, Run};
+pub use shared::{Candidate, Decides, Reader, owner};
 
 /// Most HR records of one Person.
 pub const MAX_RECORDS: usize = 8;
@@ -269,8 +271,10 @@ pub struct Rules<'a> {
     pub terms: Terms,
     /// When a last day of work is over.
     pub day_end: DayEnd,
-    /// Whether a Person that another policy manages links a record, by connection and id.
+    /// Whether a record is another policy's, by connection and id: a Person of it links the record, or would.
     pub elsewhere: &'a dyn Fn(&str, &HrId) -> bool,
+    /// Whether a record is of somebody who is in the scope of two policies: nothing new is decided of them.
+    pub contested: &'a dyn Fn(&str, &HrId) -> bool,
     /// Name of the policy.
     pub policy: &'a str,
     /// Its uid.

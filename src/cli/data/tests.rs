@@ -90,6 +90,7 @@ fn person(ada: &Employee, policy: &SyncPolicy) -> Value {
         terms: settings.terms,
         day_end: settings.day_end,
         elsewhere: &|_, _| false,
+        contested: &|_, _| false,
         policy: "everyone",
         policy_uid: "uid",
         zones: &zones,

@@ -161,6 +161,9 @@ const fn sentence(why: Why) -> &'static str {
         Why::NotMigrated => {
             "The connection of the record was replaced, and no record of the new one is theirs, so it cannot be told whether they work on."
         }
+        Why::PolicyConflict => {
+            "They are in the scope of two policies over one connection, so nothing new is decided of them until the scopes are separate: see the condition ScopesSeparate of the policies."
+        }
         Why::NoEmployment => {
             "All of their records are of corroborating connections, which do not say who works here, so nobody's access ends by it."
         }

@@ -291,6 +291,7 @@ fn every_reason_has_a_word_of_its_own_that_is_read_back() {
         "NoEmployment",
         "OtherSourceStale",
         "Conflict",
+        "PolicyConflict",
         "Other",
     ];
     assert_eq!(Why::ALL.map(Why::as_str), words, "stored: a word that changes is a reason that is lost");

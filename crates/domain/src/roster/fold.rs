@@ -125,10 +125,18 @@ impl Together<'_> {
         }
     }
 
+    /// Holds somebody whom two policies would decide of. What they had left before stands while their records say so too.
+    pub(super) fn contest(&mut self, before: Option<&RosterEntry>) {
+        let had_left = before.is_some_and(|before| before.employment.state == State::Terminated);
+        if !(had_left && self.state == State::Terminated) {
+            (self.state, self.why) = (State::Unknown, Why::PolicyConflict);
+        }
+    }
+
     /// The state of the person that follows.
     ///
-    /// A termination stands as it was first written for as long as it stands. Whoever was not in scope before, or has
-    /// other records than before, needs approval: nobody saw that all of these ended. While a connection is `stale`, nobody
+    /// A termination stands as it was first written for as long as it stands. Whoever was not in scope before, was in that of
+    /// two policies, or has other records than before, needs approval: nobody saw that all of these ended. While a connection is `stale`, nobody
     /// becomes a leaver but on a day that was announced.
     pub(super) fn state_of(
         self,
@@ -152,7 +160,8 @@ impl Together<'_> {
         }
         let same = previous.filter(|previous| previous.state == state);
         let lefts = || all.iter().filter_map(|one| one.employment.state.left.as_ref());
-        let unseen = previous.is_some_and(|previous| previous.out.is_some()) || relinked;
+        let undecided = |previous: &EmploymentState| previous.out.is_some() || previous.why == Why::PolicyConflict;
+        let unseen = previous.is_some_and(undecided) || relinked;
         let left = (state == State::Terminated).then(|| {
             same.and_then(|same| same.left.clone()).unwrap_or_else(|| Left {
                 run: None,

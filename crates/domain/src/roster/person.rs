@@ -93,6 +93,9 @@ pub(super) fn next(
     if let (Some(declared), Some(over)) = (declared, over.filter(|over| *over <= whose.now)) {
         together.declare(declared, over);
     }
+    if slot.records.iter().any(|record| (whose.rules.contested)(&record.connection, &record.id)) {
+        together.contest(before);
+    }
     let decides = together.decides.record.clone();
     let relinked = before.is_some_and(|before| !same_records(&before.employments, &employments));
     let employment = together.state_of(&deciding, before, relinked, whose.rules, whose.now);

@@ -8,6 +8,7 @@ mod names;
 mod records;
 mod runs;
 mod scope;
+mod shared;
 mod whatever;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +81,8 @@ struct ClusterInventory {
     owned: Option<BTreeSet<&'static str>>,
     /// Whether every record is another policy's.
     elsewhere: bool,
+    /// Who is in the scope of another policy too.
+    contested: BTreeSet<HrId>,
     /// Connections that are not read for employments, and what they are.
     roles: BTreeMap<&'static str, Role>,
     /// By what records are matched.
@@ -105,6 +108,7 @@ impl ClusterInventory {
             fields,
             owned: None,
             elsewhere: false,
+            contested: BTreeSet::new(),
             stale: false,
             roles: BTreeMap::new(),
             matching: Matching::default(),
@@ -144,6 +148,7 @@ impl ClusterInventory {
             terms: self.terms,
             day_end: self.day_end,
             elsewhere: &|_, _| self.elsewhere,
+            contested: &|_, id| self.contested.contains(id),
             policy: self.policy,
             policy_uid: "uid-1",
             zones: &zones,

@@ -111,6 +111,7 @@ fn about_record(says: &Says) -> Option<Command> {
             | Why::NothingSaid
             | Why::NextFollows
             | Why::Between
+            | Why::PolicyConflict // the policies' condition names what to change
             | Why::OtherSourceStale // its connection is spoken of
             | Why::Other,
         ) => None,
