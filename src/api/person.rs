@@ -49,6 +49,11 @@ pub struct PersonSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub apart: Vec<Record>,
+    /// Addresses (`email:…`) and user names (`user:…`) that were never theirs, such as a typing error in HR: `kubectl rollcall
+    /// disown`. They are taken off `status.aliases`, unless HR still reports them. Set by a human with the verb `link`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 512), regex(pattern = "^(email|user|number):.")))]
+    pub disowned: Vec<String>,
     /// Rollcall leaves this person's access alone until the given instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -82,7 +87,7 @@ impl PersonSpec {
     /// Of somebody whom no human has said anything about yet.
     #[must_use]
     pub const fn of(records: Vec<Record>, profile: Option<Box<Profile>>) -> Self {
-        Self { records, apart: Vec::new(), hold: None, declared: None, profile }
+        Self { records, apart: Vec::new(), disowned: Vec::new(), hold: None, declared: None, profile }
     }
 }
 
@@ -141,10 +146,14 @@ pub struct PersonStatus {
     /// The state that follows today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employment: Option<EmploymentState>,
-    /// Every work address (`email:…`), user name (`user:…`) and, where the policy matches by it, employee number (`number:…`) ever known. An empty value in a response never removes one.
+    /// Every work address (`email:…`), user name (`user:…`) and, where the policy matches by it, employee number (`number:…`) ever known. An empty value in a response never removes one; `spec.disowned` does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub aliases: Vec<String>,
+    /// From when to when, of those that were not reported all the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub alias_dates: Vec<AliasDates>,
     /// Name, address and the fields that follow HR (`Continuous`), as last reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
@@ -164,6 +173,24 @@ pub struct PersonStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// From when to when an address or user name was reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AliasDates {
+    /// The address or user name, as in `aliases`.
+    #[schemars(length(max = 512))]
+    pub alias: String,
+    /// When a trusted response first had it; without it, it is as old as the Person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Since when trusted responses no longer have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// It is in `spec.disowned`, and HR still reports it: it counts until HR is corrected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disputed: bool,
 }
 
 /// What an HR record reports: dates and mapped words, from which a midnight can be computed without reading again.

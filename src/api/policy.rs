@@ -45,7 +45,7 @@ pub struct SyncPolicySpec {
     #[serde(default)]
     pub mode: Mode,
     /// The HRConnections whose people this policy manages. Earlier ones take precedence: of a person with records of
-    /// several, name and address are shown as the first record says that is still in force.
+    /// several, each field that is shown is the first connection's that has a value for it and whose employment has not ended.
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.name == one.name))").message("a connection is named twice; name each once"))]
     #[x_kube(validation = Rule::new("self.exists(one, !has(one.role) || one.role == 'Employment')").message("no connection has the role Employment: nothing would say who works here"))]

@@ -7,8 +7,8 @@ use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{ContractEnd, Facts, State, Terms, Why};
 use domain::profile::{Imported, Profile, ProfileField};
 use domain::roster::{
-    self, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey, RosterEntry, Run,
-    Scoped,
+    self, AliasDates, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey,
+    RosterEntry, Run, Scoped,
 };
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
 use domain::timezone::DayEnd;
@@ -22,6 +22,7 @@ pub fn known(person: &Person) -> KnownPerson {
         name: person.name_any(),
         records: person.spec.records.iter().map(key).collect(),
         apart: person.spec.apart.iter().map(key).collect(),
+        disowned: person.spec.disowned.clone(),
         declared: person.spec.declared.as_ref().map(|said| Declared { last_day: said.last_day, until: said.until }),
         entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_deref())),
         access: convert::access(person),
@@ -53,12 +54,23 @@ fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Roster
         employments,
         employment: employment_state(together),
         aliases: status.aliases.clone(),
+        alias_dates: status.alias_dates.iter().map(alias_dates).collect(),
         profile: status.profile.clone().map(profile).unwrap_or_default(),
         once: Imported {
             fields: status.imported.iter().filter_map(|name| ProfileField::named(name)).collect(),
             profile: once.cloned().map(profile).unwrap_or_default(),
         },
     })
+}
+
+fn alias_dates(dates: &person::AliasDates) -> AliasDates {
+    let person::AliasDates { alias, since, until, disputed } = dates.clone();
+    AliasDates { alias, since, until, disputed }
+}
+
+fn alias_dates_shown(dates: AliasDates) -> person::AliasDates {
+    let AliasDates { alias, since, until, disputed } = dates;
+    person::AliasDates { alias, since, until, disputed }
 }
 
 /// What a record says; where it is the only one, what follows for the person follows from it alone.
@@ -122,7 +134,7 @@ fn profile_shown(profile: Profile) -> person::Profile {
 
 /// Puts what the roster decided into a status, and gives what the spec keeps; access, salt and conditions stay as they are.
 pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person::Profile>> {
-    let RosterEntry { policy, employments, employment, aliases, profile, once } = entry;
+    let RosterEntry { policy, employments, employment, aliases, alias_dates, profile, once } = entry;
     let several = employments.len() > 1;
     let differs = |one: &roster::Employment| several || !same_but_how_they_left(&one.state, &employment);
     status.policy = Some(policy);
@@ -133,6 +145,7 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person:
         .collect();
     status.employment = Some(employment_state_shown(employment));
     status.aliases = aliases;
+    status.alias_dates = alias_dates.into_iter().map(alias_dates_shown).collect();
     status.profile = Some(profile_shown(profile));
     status.imported = once.fields.iter().map(ToString::to_string).collect();
     (once.profile != Profile::default()).then(|| Box::new(profile_shown(once.profile)))

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::MANAGER;
+use super::retention::Retention;
 use crate::api::Person;
 use crate::api::person::{PersonSpec, PersonStatus, Profile, Record};
 use crate::kube::calls::{apply_exactly, call};
@@ -194,10 +195,16 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     if write.status.salt.is_none() {
         write.status.salt = Some(salt()?);
     }
-    let current = match write.current {
-        Some(current) if current.spec.profile == write.profile && current.spec.records == write.records => current,
+    let current = match write.current.take() {
+        Some(current)
+            if current.spec.profile == write.profile
+                && current.spec.records == write.records
+                && !Retention::forgets(&current, &write.status) =>
+        {
+            current
+        }
         Some(current) => {
-            let patched = put_spec(api, &current, &write.records, write.profile.as_deref()).await?;
+            let patched = put_spec(api, &current, &write).await?;
             people.take(patched.clone());
             Arc::new(patched)
         }
@@ -214,18 +221,19 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     Ok(())
 }
 
-/// Changes nothing of a Person's spec but the records that are added and the fields of its profile that differ, over exactly this
-/// state of it: what a human edits at the same moment is never written over.
-async fn put_spec(
-    api: &Api<Person>,
-    person: &Person,
-    records: &[Record],
-    profile: Option<&Profile>,
-) -> Result<Person, Fault> {
-    let json = |records: &[Record], profile| serde_json::json!({ "records": records, "profile": profile });
+/// Changes nothing of a Person's spec but the records that are added, the fields of its profile that differ, and what was taken
+/// back of a leaver of whom nothing personal is kept any more, over exactly this state of it: what a human edits at the same moment is never written over.
+async fn put_spec(api: &Api<Person>, person: &Person, write: &Write) -> Result<Person, Fault> {
+    let json =
+        |records: &[Record], profile: Option<&Profile>| serde_json::json!({ "records": records, "profile": profile });
+    let before = json(&person.spec.records, person.spec.profile.as_deref());
+    let mut spec = difference(&before, &json(&write.records, write.profile.as_deref()));
+    if Retention::forgets(person, &write.status) {
+        spec["disowned"] = Value::Null;
+    }
     let patch = serde_json::json!({
         "metadata": {"uid": person.metadata.uid, "resourceVersion": person.metadata.resource_version},
-        "spec": difference(&json(&person.spec.records, person.spec.profile.as_deref()), &json(records, profile)),
+        "spec": spec,
     });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     call("write records and profile", api.patch(&person.name_any(), &params, &Patch::Merge(patch))).await

@@ -5,6 +5,7 @@
 //! scope is never one, whatever is said of them; who comes into scope as one, or leaves and falls out of scope in the same
 //! answer, needs approval. Who had left before anybody looked gets a Person only if something here is theirs.
 
+mod aliases;
 mod answer;
 mod calendar;
 mod employment;
@@ -30,6 +31,7 @@ use super::lifecycle::{Facts, State, Terms, Why};
 pub use super::profile::{Imported, Modes, Profile};
 use super::scope::{Out, Scope};
 use super::timezone::{DayEnd, Zones};
+pub use aliases::AliasDates;
 use answer::drafts;
 pub use matching::{Doubt, MAX_DOUBTS, MatchKey, Matching};
 pub use person::termination_id;
@@ -48,8 +50,10 @@ pub struct RosterEntry {
     pub employments: Vec<Employment>,
     /// What follows from them together today.
     pub employment: EmploymentState,
-    /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow.
+    /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow, but by a human's word.
     pub aliases: Vec<String>,
+    /// From when to when, of those that have not been theirs from the start until now.
+    pub alias_dates: Vec<AliasDates>,
     /// What is kept for showing, and follows HR.
     pub profile: Profile,
     /// What was imported once, and is a human's to edit.
@@ -183,6 +187,8 @@ pub struct KnownPerson {
     pub records: Vec<RecordKey>,
     /// Records that a human said are not this one's.
     pub apart: Vec<RecordKey>,
+    /// Aliases that a human said are not theirs.
+    pub disowned: Vec<String>,
     /// What stands on it; none if a crash left it without.
     pub entry: Option<RosterEntry>,
     /// What a human said of them, which goes before what HR says.
@@ -263,6 +269,8 @@ pub struct Rules<'a> {
     pub namespace: &'a str,
     /// What the policy says of a connection.
     pub role: &'a dyn Fn(&str) -> Role,
+    /// The place of a connection in the policy's order.
+    pub rank: &'a dyn Fn(&str) -> usize,
     /// Which connections took the place of others.
     pub migrations: &'a [Migration],
     /// By what a record that no Person links is matched to one.

@@ -85,6 +85,7 @@ fn person(ada: &Employee, policy: &SyncPolicy) -> Value {
     let rules = Rules {
         namespace: "rollcall",
         role: &|_| Role::Employment,
+        rank: &|_| 0,
         migrations: &[],
         matching: &settings.matching,
         terms: settings.terms,

@@ -107,6 +107,7 @@ impl Rulebook {
         let rules = Rules {
             namespace: &self.namespace,
             role: &|connection| settings.role(connection),
+            rank: &|connection| settings.rank(connection),
             migrations: &settings.migrations,
             matching: &settings.matching,
             terms: settings.terms,

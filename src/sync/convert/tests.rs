@@ -40,6 +40,12 @@ fn entry_of(state: State, left: Option<Left>) -> RosterEntry {
         employments: vec![one],
         employment,
         aliases: vec!["email:7@example.com".into()],
+        alias_dates: vec![AliasDates {
+            alias: "email:7@example.com".into(),
+            since: Some(jiff::Timestamp::UNIX_EPOCH),
+            until: None,
+            disputed: true,
+        }],
         profile: Profile { texts: Texts::default().with(Text::Title, "Clerk"), ..Profile::default() },
         once: Imported {
             fields: [ProfileField::Text(Text::Phone), ProfileField::DisplayName].into(),

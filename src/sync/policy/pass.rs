@@ -258,6 +258,7 @@ fn plan(
     let rules = Rules {
         namespace: &view.namespace,
         role: &|connection| view.settings.role(connection),
+        rank: &|connection| view.settings.rank(connection),
         migrations: &view.settings.migrations,
         matching: &view.settings.matching,
         terms: view.settings.terms,
@@ -338,7 +339,10 @@ impl<'a> Writes<'a> {
         let theirs = self.theirs(&name, current.as_deref());
         self.retention.apply(&mut status, &mut profile, current.as_deref(), &theirs, self.now);
         let stands = |person: &Arc<Person>| {
-            person.status.as_ref() == Some(&status) && person.spec.records == records && person.spec.profile == profile
+            person.status.as_ref() == Some(&status)
+                && person.spec.records == records
+                && person.spec.profile == profile
+                && !Retention::forgets(person, &status)
         };
         if current.as_ref().is_some_and(stands) {
             return; // HR goes on to list a leaver whose names have gone
@@ -368,7 +372,7 @@ impl<'a> Writes<'a> {
             let mut profile = person.spec.profile.clone();
             let theirs = self.theirs(name, Some(person));
             self.retention.apply(&mut status, &mut profile, Some(person), &theirs, self.now);
-            if status != *before || profile != person.spec.profile {
+            if status != *before || profile != person.spec.profile || Retention::forgets(person, &status) {
                 let (current, records) = (Some(Arc::clone(person)), person.spec.records.clone());
                 self.rest.push(Write { current, name: name.to_owned(), records, profile, status });
             }

@@ -56,6 +56,12 @@ impl Settings {
         }
     }
 
+    /// The place of a connection in the policy's order; what it does not read comes last.
+    #[must_use]
+    pub fn rank(&self, connection: &str) -> usize {
+        self.connections.iter().position(|name| name == connection).unwrap_or(usize::MAX)
+    }
+
     /// Reads a policy. `all` are the policies of the namespace.
     ///
     /// # Errors

@@ -170,8 +170,7 @@ fn reads(view: &GateInputs, person: &Person) -> Option<bool> {
 fn named(view: &GateInputs) -> HashMap<(&str, &str), (&Employee, Timestamp)> {
     let employs = |settings: &Settings, connection: &str| settings.role(connection) == Role::Employment;
     let shared = |connection: &str| {
-        employs(&view.settings, connection)
-            && view.rivals.iter().any(|rival| employs(&rival.settings, connection))
+        employs(&view.settings, connection) && view.rivals.iter().any(|rival| employs(&rival.settings, connection))
     };
     let answers = view.snapshots.iter().filter(|(connection, _)| shared(connection));
     answers

@@ -92,9 +92,7 @@ pub fn owner<'a>(human: &Candidate<'_>, readers: &[Reader<'a>], now: Timestamp) 
     let claims: BTreeSet<usize> = claims.collect();
     let claim = claims.first().copied();
     let was_in_scope = human.entry.is_some_and(|entry| entry.employment.out.is_none());
-    let stays = |one: &usize| {
-        claims.len() > 1 || claims.is_empty() || claims.contains(one) || (leaves && was_in_scope)
-    };
+    let stays = |one: &usize| claims.len() > 1 || claims.is_empty() || claims.contains(one) || (leaves && was_in_scope);
     let decides = current.filter(stays).or(claim).or_else(first);
     let several = claims.len() > 1;
     let contested = claims.iter().filter(|_| several).filter_map(|one| name(*one)).collect();
@@ -122,9 +120,8 @@ fn sights(
     current: Option<usize>,
     now: Timestamp,
 ) -> Vec<Sight> {
-    let known = |record: &RecordKey| {
-        human.entry.and_then(|entry| entry.employments.iter().find(|one| one.record == *record))
-    };
+    let known =
+        |record: &RecordKey| human.entry.and_then(|entry| entry.employments.iter().find(|one| one.record == *record));
     let (mut sights, mut untold) = (Vec::new(), Vec::new());
     for record in human.records {
         let of_it = |named: &&(&str, &Employee, Timestamp)| *named.0 == *record.connection && named.1.id == record.id;

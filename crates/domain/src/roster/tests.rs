@@ -1,3 +1,4 @@
+mod aliases;
 mod changes;
 mod declared;
 mod fields;
@@ -5,6 +6,7 @@ mod holders;
 mod leaving;
 mod matching;
 mod names;
+mod precedence;
 mod records;
 mod runs;
 mod scope;
@@ -85,6 +87,8 @@ struct ClusterInventory {
     contested: BTreeSet<HrId>,
     /// Connections that are not read for employments, and what they are.
     roles: BTreeMap<&'static str, Role>,
+    /// The order of connections.
+    order: Vec<&'static str>,
     /// By what records are matched.
     matching: Matching,
     migrations: Vec<Migration>,
@@ -111,6 +115,7 @@ impl ClusterInventory {
             contested: BTreeSet::new(),
             stale: false,
             roles: BTreeMap::new(),
+            order: Vec::new(),
             matching: Matching::default(),
             migrations: Vec::new(),
             terms: Terms::default(),
@@ -143,6 +148,7 @@ impl ClusterInventory {
         let rules = Rules {
             namespace: "rollcall",
             role: &|connection| self.roles.get(connection).copied().unwrap_or(Role::Employment),
+            rank: &|connection| self.order.iter().position(|one| *one == connection).unwrap_or(usize::MAX),
             migrations: &self.migrations,
             matching: &self.matching,
             terms: self.terms,
@@ -176,8 +182,9 @@ impl ClusterInventory {
             let access = known.map_or(Access::Stands, |known| known.access);
             let apart = known.map(|known| known.apart.clone()).unwrap_or_default();
             let declared = known.and_then(|known| known.declared);
+            let disowned = known.map(|known| known.disowned.clone()).unwrap_or_default();
             let (name, records, entry) = (change.name.clone(), change.records.clone(), Some(change.entry.clone()));
-            self.known.insert(id.clone(), KnownPerson { name, records, apart, entry, declared, access });
+            self.known.insert(id.clone(), KnownPerson { name, records, apart, disowned, entry, declared, access });
         }
         if changes >= plan.changes.len() {
             self.runs.iter_mut().for_each(|run| run.written = true);

@@ -123,7 +123,8 @@ fn who_is_in_two_scopes_is_held_and_what_ended_meanwhile_needs_approval_once_the
         two.answer(&staff(Status::Active));
         two.settle(order);
         two.scopes([&["N", "S"], &["S"]]);
-        let conflicts = |other: &str| Conflicts { people: ["hq/2".to_owned()].into(), policies: [other.to_owned()].into() };
+        let conflicts =
+            |other: &str| Conflicts { people: ["hq/2".to_owned()].into(), policies: [other.to_owned()].into() };
         assert_eq!(two.settle(order), [Some(conflicts("south")), Some(conflicts("north"))], "{order:?}");
         assert_eq!(two.person("2"), shown("south", Shown::Unknown, "PolicyConflict", false));
         two.answer(&staff(Status::Terminated));
