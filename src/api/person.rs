@@ -221,6 +221,9 @@ pub struct Employment {
     /// Whether the reason of the termination means at once (`urgentReasons`); the reason itself is not kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
+    /// That the account is switched off, of a connection with `saysWhoLeft`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched_off: Option<Box<SwitchedOff>>,
     /// When that day was first announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced_at: Option<Timestamp>,
@@ -233,6 +236,15 @@ pub struct Employment {
     /// The state that follows from this record alone, where it differs from that of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_itself: Option<Box<EmploymentState>>,
+}
+
+/// That an account is switched off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SwitchedOff {
+    /// The day since when all trusted responses have said so.
+    pub since: Date,
+    /// Whether one said so after as many days as the policy asks for: the person has left.
+    pub over: bool,
 }
 
 /// The state that follows from the employments today, in the person's time zone.
@@ -250,7 +262,7 @@ pub struct EmploymentState {
     #[schemars(length(max = 64))]
     pub time_zone: String,
     /// The reason: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
-    /// `Terminated`, `Urgent`, `Declared`, `ContractEnded`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
+    /// `Terminated`, `Urgent`, `Declared`, `SwitchedOff`, `ContractEnded`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
     /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `NotMigrated`, `NoEmployment`, `OtherSourceStale`, `Conflict`, `PolicyConflict`, or `Other`.
     #[schemars(length(max = 64))]
     pub why: String,

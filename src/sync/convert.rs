@@ -4,7 +4,7 @@ use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::quantity::{self, Unreadable};
 use crate::api::{Person, convert, policy};
 use domain::employee::{HrId, ReportedStatus};
-use domain::lifecycle::{ContractEnd, Facts, State, Terms, Why};
+use domain::lifecycle::{ContractEnd, Facts, Off, State, Terms, Why};
 use domain::profile::{Imported, Profile, ProfileField};
 use domain::roster::{
     self, AliasDates, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey,
@@ -86,6 +86,7 @@ fn of_record(employment: &Employment, together: &person::EmploymentState) -> ros
             announced: employment.announced,
             contract_end: employment.contract_end,
             urgent: employment.urgent,
+            off: employment.switched_off.as_ref().map(|off| Off { since: off.since, over: off.over }),
         },
         notice: employment.announced_at.map(|at| Notice { at, confirmed: employment.confirmed }),
         missing_since: employment.missing_since,
@@ -170,6 +171,7 @@ fn record_state_shown(employment: roster::Employment, apart: bool) -> Employment
         announced: facts.announced,
         contract_end: facts.contract_end,
         urgent: facts.urgent,
+        switched_off: facts.off.map(|off| Box::new(person::SwitchedOff { since: off.since, over: off.over })),
         announced_at: notice.map(|notice| notice.at),
         confirmed: notice.is_some_and(|notice| notice.confirmed),
         missing_since,
@@ -279,7 +281,8 @@ pub fn terms(lifecycle: &policy::Lifecycle) -> Result<Terms, Unreadable> {
         policy::ContractEnd::Hold => ContractEnd::Hold,
         policy::ContractEnd::Terminate => ContractEnd::Terminate,
     };
-    Ok(Terms { bridged_days: quantity::days("spec.lifecycle.bridgeGap", &lifecycle.bridge_gap)?, contract_end })
+    let bridged_days = quantity::days("spec.lifecycle.bridgeGap", &lifecycle.bridge_gap)?;
+    Ok(Terms { bridged_days, contract_end, off_days: None })
 }
 
 /// When a last day is over.

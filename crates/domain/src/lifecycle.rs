@@ -15,11 +15,13 @@ pub struct Terms {
     pub bridged_days: i32,
     /// What the planned end of a contract is.
     pub contract_end: ContractEnd,
+    /// For how many days an account must be off before its person has left, where a source of accounts says who works here.
+    pub off_days: Option<i32>,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { bridged_days: 3, contract_end: ContractEnd::Hold }
+        Self { bridged_days: 3, contract_end: ContractEnd::Hold, off_days: None }
     }
 }
 
@@ -51,6 +53,17 @@ pub struct Facts {
     pub contract_end: Option<Date>,
     /// The reason for the termination means "at once".
     pub urgent: bool,
+    /// The account is switched off, in a source that has accounts and no employments.
+    pub off: Option<Off>,
+}
+
+/// That an account is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Off {
+    /// The day of the first of all trusted answers in a row that said so.
+    pub since: Date,
+    /// An answer said so still when it had been so for as long as the policy asks for: the person has left.
+    pub over: bool,
 }
 
 impl Facts {
@@ -58,7 +71,7 @@ impl Facts {
     #[must_use]
     pub const fn of(employee: &Employee) -> Self {
         let Employee { reported_status, start, last_day, contract_end, urgent, .. } = *employee;
-        Self { reported_status, start, last_day, announced: None, contract_end, urgent }
+        Self { reported_status, start, last_day, announced: None, contract_end, urgent, off: None }
     }
 }
 
@@ -120,6 +133,8 @@ pub enum Why {
     Urgent,
     /// Active, although the planned end of the contract has passed.
     ContractEnded,
+    /// The account has been switched off for long, and no connection says who works here in another way.
+    SwitchedOff,
     /// A human said that they have left.
     Declared,
     /// Terminated with a last day still to come.
@@ -158,7 +173,7 @@ pub enum Why {
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Active,
         Self::LeavesLater,
         Self::EarlierEmployment,
@@ -168,6 +183,7 @@ impl Why {
         Self::Terminated,
         Self::Urgent,
         Self::ContractEnded,
+        Self::SwitchedOff,
         Self::Declared,
         Self::TerminatedLater,
         Self::TooFarAhead,
@@ -200,6 +216,7 @@ impl Why {
             Self::Terminated => "Terminated",
             Self::Urgent => "Urgent",
             Self::ContractEnded => "ContractEnded",
+            Self::SwitchedOff => "SwitchedOff",
             Self::Declared => "Declared",
             Self::TerminatedLater => "TerminatedLater",
             Self::TooFarAhead => "TooFarAhead",
@@ -232,7 +249,9 @@ impl Why {
             | Self::NothingSaid
             | Self::NextFollows => State::Active,
             Self::StartsLater | Self::Between => State::PreHire,
-            Self::LastDayPassed | Self::Terminated | Self::Urgent | Self::Declared => State::Terminated,
+            Self::LastDayPassed | Self::Terminated | Self::Urgent | Self::SwitchedOff | Self::Declared => {
+                State::Terminated
+            }
             Self::OnLeave => State::Leave,
             Self::Suspended => State::Suspended,
             Self::Contradiction
@@ -270,6 +289,7 @@ impl Why {
             Self::Terminated => "terminated",
             Self::Urgent => "terminated at once, for a reason that urgentReasons names",
             Self::ContractEnded => "active, although the contract was planned to end; nothing ends by that",
+            Self::SwitchedOff => "the account has been switched off for as long as saysWhoLeft of the policy asks for",
             Self::Declared => "declared to have left: see spec.declared",
             Self::TerminatedLater => "terminated as of a day still to come",
             Self::TooFarAhead => {
@@ -335,6 +355,11 @@ pub fn derive_state(facts: &Facts, today: Date, terms: &Terms) -> DerivedState {
     let bridged = between.is_some_and(|(start, last)| start <= last.saturating_add(terms.bridged_days.days()));
     let earlier = between.is_some() && !starts_later;
     let as_announced = passed && facts.announced.is_some_and(|day| day < today) && !earlier && !bridged;
+    if let Some(off) = facts.off {
+        let (state, why) =
+            if off.over { (State::Terminated, Why::SwitchedOff) } else { (State::Suspended, Why::Suspended) };
+        return DerivedState { state, why };
+    }
     let (state, why) = match facts.reported_status {
         ReportedStatus::Unmapped => (State::Unknown, Why::Unmapped),
         ReportedStatus::Mapped(Status::Terminated) if too_far => (State::Unknown, Why::TooFarAhead),

@@ -277,6 +277,9 @@ pub struct Rules<'a> {
     pub matching: &'a Matching,
     /// What it says of ends and gaps.
     pub terms: Terms,
+    /// For how many days an account of a connection must be off before its person has left; none of a connection that says itself
+    /// who has left.
+    pub off_days: &'a dyn Fn(&str) -> Option<i32>,
     /// When a last day of work is over.
     pub day_end: DayEnd,
     /// Whether a record is another policy's, by connection and id: a Person of it links the record, or would.
@@ -306,6 +309,13 @@ pub struct Rules<'a> {
     pub stale: bool,
     /// Whether leavers of a connection act by themselves.
     pub baseline: &'a dyn Fn(&str) -> Baseline,
+}
+
+impl Rules<'_> {
+    /// What the policy says of ends and gaps of the records of a connection.
+    fn terms_of(&self, connection: &str) -> Terms {
+        Terms { off_days: (self.off_days)(connection), ..self.terms }
+    }
 }
 
 /// What is worth an event.

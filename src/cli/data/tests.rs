@@ -88,6 +88,7 @@ fn person(ada: &Employee, policy: &SyncPolicy) -> Value {
         rank: &|_| 0,
         migrations: &[],
         matching: &settings.matching,
+        off_days: &|_| None,
         terms: settings.terms,
         day_end: settings.day_end,
         elsewhere: &|_, _| false,

@@ -111,6 +111,7 @@ impl Rulebook {
             migrations: &settings.migrations,
             matching: &settings.matching,
             terms: settings.terms,
+            off_days: &|connection| settings.off_days(connection),
             day_end: settings.day_end,
             elsewhere: &|_, _| false,
             contested: &|_, _| contested,

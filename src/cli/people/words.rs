@@ -135,6 +135,9 @@ const fn sentence(why: Why) -> &'static str {
         Why::ContractEnded => {
             "The record says active; the planned end of the contract has passed, and the policy says that it ends nothing."
         }
+        Why::SwitchedOff => {
+            "The account has been switched off for as long as the policy asks for (saysWhoLeft), and nothing else says who works here."
+        }
         Why::Declared => "Somebody declared that they have left, whatever HR says: see spec.declared of the Person.",
         Why::TerminatedLater => {
             "The record says terminated, as of a last day that is still to come: they work until then."

@@ -262,6 +262,7 @@ fn plan(
         migrations: &view.settings.migrations,
         matching: &view.settings.matching,
         terms: view.settings.terms,
+        off_days: &|connection| view.settings.off_days(connection),
         day_end: view.settings.day_end,
         elsewhere: &|connection, id| division.elsewhere.contains(&(connection, id.0.as_str())),
         contested: &|connection, id| division.contested.contains(&(connection, id.0.as_str())),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::quantity::Unreadable;
+use crate::api::quantity::{self, Unreadable};
 use crate::api::{SyncPolicy, policy};
 use crate::kube::outcome::Fault;
 use crate::sync::convert;
@@ -20,6 +20,8 @@ pub struct Settings {
     pub connections: Vec<String>,
     /// Those of them that only tell more of people who are known.
     pub corroborating: Vec<String>,
+    /// Connections with accounts and no employments that say who has left all the same, with for how many days an account must be off.
+    pub off_days: Vec<(String, i32)>,
     /// Connections whose place one of the policy's took, and which that is.
     pub migrations: Vec<Migration>,
     /// By what records of one human are matched.
@@ -54,6 +56,12 @@ impl Settings {
             (false, _) if replaced() => Role::Replaced,
             (false, _) => Role::Unread,
         }
+    }
+
+    /// For how many days an account of a connection must be off before its person has left.
+    #[must_use]
+    pub fn off_days(&self, connection: &str) -> Option<i32> {
+        self.off_days.iter().find(|(name, _)| name == connection).map(|(_, days)| *days)
     }
 
     /// The place of a connection in the policy's order; what it does not read comes last.
@@ -106,13 +114,17 @@ impl Settings {
         (terms, day_end): (Terms, DayEnd),
     ) -> Self {
         let of = &policy.spec.connections;
-        let corroborating = of.iter().filter(|one| one.role == policy::Role::Corroborating);
+        let corroborating = of.iter().filter(|one| !one.employs());
+        // The schema takes nothing that cannot be read.
+        let days = |says: &policy::SaysWhoLeft| quantity::off_days("saysWhoLeft.whenOffFor", &says.when_off_for).ok();
+        let off_days = of.iter().filter_map(|one| Some((one.name.clone(), days(one.says_who_left.as_ref()?)?)));
         let migrations = of.iter().filter_map(|one| {
             let policy::Migration { from, same_ids } = one.migrates.clone()?;
             Some(Migration { from, by: one.name.clone(), same_ids })
         });
         Self {
             corroborating: corroborating.map(|one| one.name.clone()).collect(),
+            off_days: off_days.collect(),
             migrations: migrations.collect(),
             matching: convert::matching(&policy.spec.matching),
             terms,

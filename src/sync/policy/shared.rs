@@ -12,6 +12,7 @@ use crate::api::person::Record;
 use crate::api::{Person, SyncPolicy, policy};
 use crate::sync::convert;
 use domain::employee::{Employee, HrId};
+use domain::lifecycle::Terms;
 use domain::roster::{self, Candidate, Decides, Reader, RecordKey, Role};
 
 /// Another policy that reads a connection of this one.
@@ -194,7 +195,8 @@ fn of_rival(rival: &Rival) -> Reader<'_> {
 }
 
 fn reader<'a>(policy: &'a str, settings: &'a Settings, follows: Box<dyn Fn(&str) -> bool + 'a>) -> Reader<'a> {
-    let Settings { scope, zones, day_end, terms, .. } = settings;
+    let Settings { scope, zones, day_end, .. } = settings;
+    let terms = Box::new(|connection: &str| Terms { off_days: settings.off_days(connection), ..settings.terms });
     let role = Box::new(|connection: &str| settings.role(connection));
-    Reader { policy, scope, zones, day_end: *day_end, terms: *terms, role, follows }
+    Reader { policy, scope, zones, day_end: *day_end, terms, role, follows }
 }

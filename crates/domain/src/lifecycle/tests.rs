@@ -6,7 +6,15 @@ use super::*;
 use crate::timezone::Zone;
 
 fn facts(reported_status: ReportedStatus) -> Facts {
-    Facts { reported_status, start: None, last_day: None, announced: None, contract_end: None, urgent: false }
+    Facts {
+        reported_status,
+        start: None,
+        last_day: None,
+        announced: None,
+        contract_end: None,
+        urgent: false,
+        off: None,
+    }
 }
 
 const ACTIVE: ReportedStatus = ReportedStatus::Mapped(Status::Active);
@@ -276,6 +284,7 @@ fn every_reason_has_a_word_of_its_own_that_is_read_back() {
         "Terminated",
         "Urgent",
         "ContractEnded",
+        "SwitchedOff",
         "Declared",
         "TerminatedLater",
         "TooFarAhead",

@@ -191,7 +191,8 @@ fn sight(
     let known = slot.known.and_then(|known| known.entry.as_ref()).and_then(|entry| {
         entry.employments.iter().find(|one| one.record.id == employee.id && *one.record.connection == *connection)
     });
-    let (derived, out) = judged(employee, connection, &slot.name, known, &day, rules.scope, &rules.terms);
+    let (derived, out) =
+        judged(employee, connection, &slot.name, known, &day, rules.scope, &rules.terms_of(connection));
     Sight { day, taken: calendar.taken.unwrap_or(calendar.now), matched, derived, out }
 }
 

@@ -26,8 +26,8 @@ pub struct Reader<'a> {
     pub zones: &'a Zones,
     /// When a last day of work is over.
     pub day_end: DayEnd,
-    /// What it says of ends and gaps.
-    pub terms: Terms,
+    /// What it says of ends and gaps of the records of a connection.
+    pub terms: Box<dyn Fn(&str) -> Terms + 'a>,
     /// What it says of a connection.
     pub role: Box<dyn Fn(&str) -> Role + 'a>,
     /// Whether it takes over what a connection answered: one whose spec cannot be followed, or which waits until more is read,
@@ -154,7 +154,8 @@ fn seen(
 ) -> Sight {
     let mut calendar = Calendar::new(reader.zones, reader.day_end, now, Some(taken));
     let (day, _) = calendar.at(employee.text(Text::Location));
-    let (derived, out) = judged(employee, &record.connection, name, known, &day, reader.scope, &reader.terms);
+    let (derived, out) =
+        judged(employee, &record.connection, name, known, &day, reader.scope, &(reader.terms)(&record.connection));
     Sight {
         reader: position,
         ended: derived.state == State::Terminated,

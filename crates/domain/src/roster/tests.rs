@@ -1,3 +1,4 @@
+mod accounts;
 mod aliases;
 mod changes;
 mod declared;
@@ -93,6 +94,8 @@ struct ClusterInventory {
     matching: Matching,
     migrations: Vec<Migration>,
     terms: Terms,
+    /// For how many days accounts of a connection must be off.
+    off_days: BTreeMap<&'static str, i32>,
     holders_only: bool,
     day_end: DayEnd,
     /// Whether a connection has said nothing for too long.
@@ -119,6 +122,7 @@ impl ClusterInventory {
             matching: Matching::default(),
             migrations: Vec::new(),
             terms: Terms::default(),
+            off_days: BTreeMap::new(),
             holders_only: false,
             day_end: DayEnd::default(),
         }
@@ -152,6 +156,7 @@ impl ClusterInventory {
             migrations: &self.migrations,
             matching: &self.matching,
             terms: self.terms,
+            off_days: &|connection| self.off_days.get(connection).copied(),
             day_end: self.day_end,
             elsewhere: &|_, _| self.elsewhere,
             contested: &|_, id| self.contested.contains(id),

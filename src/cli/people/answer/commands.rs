@@ -103,6 +103,7 @@ fn about_record(says: &Says) -> Option<Command> {
             | Why::Terminated
             | Why::Urgent
             | Why::ContractEnded
+            | Why::SwitchedOff
             | Why::Declared
             | Why::NoEmployment
             | Why::TerminatedLater

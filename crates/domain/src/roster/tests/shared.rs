@@ -42,7 +42,7 @@ fn decides(stands: Stands, said: Option<Employee>, follows: &[&str]) -> (Option<
             scope,
             zones: &zones,
             day_end: DayEnd::default(),
-            terms: Terms::default(),
+            terms: Box::new(|_| Terms::default()),
             role: Box::new(|connection| if connection == "hq" { Role::Employment } else { Role::Unread }),
             follows: Box::new(|_| follows.contains(policy)),
         })
