@@ -57,8 +57,8 @@ pub struct PersonSpec {
     /// Rollcall leaves this person's access alone until the given instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
-    /// A human's word that this person leaves, which goes before what HR says: `kubectl rollcall leave-now`. Set with the verb
-    /// `declare` on people.
+    /// A human's word that this person leaves (`kubectl rollcall leave-now`), or has not left (`kubectl rollcall stays`), which goes before
+    /// what HR says. Set with the verb `declare` on people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Box<Declared>>,
     /// Fields that the policy imports `Once`, which stay as you edit them, and fields that you enter by hand.
@@ -66,10 +66,18 @@ pub struct PersonSpec {
     pub profile: Option<Box<Profile>>,
 }
 
-/// A human's word that a person leaves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A human's word of what a person is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.state) || (has(self.at) && !has(self.lastDay))").message("spec.declared with a state needs at, and has no lastDay"))]
+#[x_kube(validation = Rule::new("!has(self.state) || !has(self.at) || self.until - self.at <= duration('2160h')").message("that somebody has not left is declared for 90 days at most"))]
 pub struct Declared {
+    /// What the person is, if they have not left: it goes before what HR says. Without it, they leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<DeclaredState>,
+    /// When it was said. With `state`, the word counts from then on, for 90 days at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// Their last day of work, in their own time zone; without it, they leave at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_day: Option<Date>,
@@ -81,6 +89,17 @@ pub struct Declared {
     /// User name of the person who said so.
     #[schemars(length(min = 1, max = 256))]
     pub by: String,
+}
+
+/// What a person is by a human's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeclaredState {
+    /// Works here, such as where HR is late, or wrong.
+    Active,
+    /// Is on leave.
+    Leave,
+    /// Is suspended.
+    Suspended,
 }
 
 impl PersonSpec {
@@ -262,7 +281,7 @@ pub struct EmploymentState {
     #[schemars(length(max = 64))]
     pub time_zone: String,
     /// The reason: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
-    /// `Terminated`, `Urgent`, `Declared`, `SwitchedOff`, `ContractEnded`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
+    /// `Terminated`, `Urgent`, `Declared`, `DeclaredActive`, `DeclaredLeave`, `DeclaredSuspended`, `SwitchedOff`, `ContractEnded`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
     /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `NotMigrated`, `NoEmployment`, `OtherSourceStale`, `Conflict`, `PolicyConflict`, or `Other`.
     #[schemars(length(max = 64))]
     pub why: String,

@@ -20,7 +20,8 @@ pub mod preview;
 pub mod reject;
 pub mod retry;
 pub mod serve;
-pub mod stop;
+pub mod stays;
+mod stop;
 mod terminal;
 
 use std::ffi::OsString;
@@ -122,6 +123,8 @@ pub enum Human {
     Disown(disown::Options),
     /// Declare that somebody leaves, at once or after a day, whatever HR says
     LeaveNow(leave_now::Options),
+    /// Declare that somebody has not left, for some time, whatever HR says
+    Stays(stays::Options),
     /// Accept one held HR response, by its digest
     Accept(accept::Options),
     /// Stop all revocations, or lift the stop
@@ -257,6 +260,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Apart(options)) => link::apart(&options).await,
         Command::Human(Human::Disown(options)) => disown::run(&options).await,
         Command::Human(Human::LeaveNow(options)) => leave_now::run(&options).await,
+        Command::Human(Human::Stays(options)) => stays::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Data(options)) => data::run(&options).await,

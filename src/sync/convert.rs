@@ -8,7 +8,7 @@ use domain::lifecycle::{ContractEnd, Facts, Off, State, Terms, Why};
 use domain::profile::{Imported, Profile, ProfileField};
 use domain::roster::{
     self, AliasDates, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey,
-    RosterEntry, Run, Scoped,
+    RosterEntry, Run, Says, Scoped,
 };
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
 use domain::timezone::DayEnd;
@@ -23,10 +23,27 @@ pub fn known(person: &Person) -> KnownPerson {
         records: person.spec.records.iter().map(key).collect(),
         apart: person.spec.apart.iter().map(key).collect(),
         disowned: person.spec.disowned.clone(),
-        declared: person.spec.declared.as_ref().map(|said| Declared { last_day: said.last_day, until: said.until }),
+        declared: person.spec.declared.as_deref().map(declared),
         entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_deref())),
         access: convert::access(person),
     }
+}
+
+/// Longest time for which somebody has not left by a human's word.
+const LONGEST_STAY: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+fn declared(said: &person::Declared) -> Declared {
+    let says = match said.state {
+        None => Says::Leaves,
+        Some(person::DeclaredState::Active) => Says::Active,
+        Some(person::DeclaredState::Leave) => Says::Leave,
+        Some(person::DeclaredState::Suspended) => Says::Suspended,
+    };
+    let at = said.at.filter(|_| says != Says::Leaves);
+    // The schema asks for the time with a state: without one there is none at which it could count.
+    let longest = at.map(|at| at.checked_add(LONGEST_STAY).unwrap_or(at));
+    let until = if says == Says::Leaves { said.until } else { said.until.min(longest.unwrap_or(jiff::Timestamp::MIN)) };
+    Declared { says, from: at.unwrap_or(jiff::Timestamp::MIN), last_day: said.last_day, until }
 }
 
 fn key(record: &Record) -> RecordKey {

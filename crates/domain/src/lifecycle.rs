@@ -137,6 +137,12 @@ pub enum Why {
     SwitchedOff,
     /// A human said that they have left.
     Declared,
+    /// A human said that they work here, whatever HR says.
+    DeclaredActive,
+    /// A human said that they are on leave.
+    DeclaredLeave,
+    /// A human said that they are suspended.
+    DeclaredSuspended,
     /// Terminated with a last day still to come.
     TerminatedLater,
     /// Terminated with a last day too far ahead to be meant.
@@ -173,7 +179,7 @@ pub enum Why {
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::Active,
         Self::LeavesLater,
         Self::EarlierEmployment,
@@ -185,6 +191,9 @@ impl Why {
         Self::ContractEnded,
         Self::SwitchedOff,
         Self::Declared,
+        Self::DeclaredActive,
+        Self::DeclaredLeave,
+        Self::DeclaredSuspended,
         Self::TerminatedLater,
         Self::TooFarAhead,
         Self::EndsBeforeStart,
@@ -218,6 +227,9 @@ impl Why {
             Self::ContractEnded => "ContractEnded",
             Self::SwitchedOff => "SwitchedOff",
             Self::Declared => "Declared",
+            Self::DeclaredActive => "DeclaredActive",
+            Self::DeclaredLeave => "DeclaredLeave",
+            Self::DeclaredSuspended => "DeclaredSuspended",
             Self::TerminatedLater => "TerminatedLater",
             Self::TooFarAhead => "TooFarAhead",
             Self::EndsBeforeStart => "EndsBeforeStart",
@@ -242,6 +254,7 @@ impl Why {
     pub const fn state(self) -> State {
         match self {
             Self::Active
+            | Self::DeclaredActive
             | Self::LeavesLater
             | Self::EarlierEmployment
             | Self::ContractEnded
@@ -252,8 +265,8 @@ impl Why {
             Self::LastDayPassed | Self::Terminated | Self::Urgent | Self::SwitchedOff | Self::Declared => {
                 State::Terminated
             }
-            Self::OnLeave => State::Leave,
-            Self::Suspended => State::Suspended,
+            Self::OnLeave | Self::DeclaredLeave => State::Leave,
+            Self::Suspended | Self::DeclaredSuspended => State::Suspended,
             Self::Contradiction
             | Self::TooFarAhead
             | Self::EndsBeforeStart
@@ -290,6 +303,9 @@ impl Why {
             Self::Urgent => "terminated at once, for a reason that urgentReasons names",
             Self::ContractEnded => "active, although the contract was planned to end; nothing ends by that",
             Self::SwitchedOff => "the account has been switched off for as long as saysWhoLeft of the policy asks for",
+            Self::DeclaredActive => "declared to work here, whatever HR says: see spec.declared",
+            Self::DeclaredLeave => "declared to be on leave: see spec.declared",
+            Self::DeclaredSuspended => "declared to be suspended: see spec.declared",
             Self::Declared => "declared to have left: see spec.declared",
             Self::TerminatedLater => "terminated as of a day still to come",
             Self::TooFarAhead => {

@@ -169,13 +169,30 @@ pub enum Access {
     Refused,
 }
 
-/// A human's word that somebody leaves.
+/// A human's word of what somebody is, which goes before what HR says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declared {
+    /// What they are.
+    pub says: Says,
+    /// When it was said: what was not said yet counts not yet.
+    pub from: Timestamp,
     /// Their last day; none at once.
     pub last_day: Option<Date>,
     /// When HR's word counts again.
     pub until: Timestamp,
+}
+
+/// What a human says that somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// They have left, or will.
+    Leaves,
+    /// They work here.
+    Active,
+    /// They are on leave.
+    Leave,
+    /// They are suspended.
+    Suspended,
 }
 
 /// A Person that exists.
@@ -367,6 +384,8 @@ pub struct RosterPass {
     pub states: BTreeMap<State, u32>,
     /// People that trusted answers no longer name.
     pub missing: u32,
+    /// People who have not left by a human's word, although their records say so.
+    pub kept_by_word: u32,
     /// People who work here and own nothing here: where only holders get a Person, they get none.
     pub others: u32,
     /// Pairs of people who may be one human: all of them; the first are listed.
@@ -451,6 +470,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         runs,
         states: BTreeMap::new(),
         missing: 0,
+        kept_by_word: 0,
         others: 0,
         doubts: Vec::new(),
         not_migrated: 0,
@@ -465,6 +485,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         let left = draft.after.employment.left.as_ref();
         *plan.states.entry(draft.after.employment.state).or_default() += 1;
         plan.missing += u32::from(draft.after.is_missing());
+        plan.kept_by_word += u32::from(fold::kept_by_word(&draft.after));
         plan.not_migrated += u32::from(draft.after.employment.why == Why::NotMigrated);
         plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
         plan.wake = [plan.wake, draft.turns].into_iter().flatten().min();

@@ -138,6 +138,15 @@ const fn sentence(why: Why) -> &'static str {
         Why::SwitchedOff => {
             "The account has been switched off for as long as the policy asks for (saysWhoLeft), and nothing else says who works here."
         }
+        Why::DeclaredActive => {
+            "Somebody declared that they work here, whatever HR says: see spec.declared of the Person."
+        }
+        Why::DeclaredLeave => {
+            "Somebody declared that they are on leave, whatever HR says: see spec.declared of the Person."
+        }
+        Why::DeclaredSuspended => {
+            "Somebody declared that they are suspended, whatever HR says: see spec.declared of the Person."
+        }
         Why::Declared => "Somebody declared that they have left, whatever HR says: see spec.declared of the Person.",
         Why::TerminatedLater => {
             "The record says terminated, as of a last day that is still to come: they work until then."

@@ -105,6 +105,8 @@ pub struct Tally {
     pub baseline_leavers: u32,
     /// Who is in scope; none without an answer.
     pub scope: Option<policy::Scoped>,
+    /// People who have not left by a human's word, although HR says so.
+    pub kept_by_word: u32,
     /// People who work here and own nothing here, where only holders get a Person.
     pub others: u32,
     /// Most people the policy manages.
@@ -154,7 +156,19 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     let ours = &division.ours;
     let fields = in_force(&view.settings.fields, view.fields.as_ref(), ours, now);
     let (plan, not_added) = bounded(view, &division, &fields.modes, now);
-    let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake, .. } = plan;
+    let RosterPass {
+        changes,
+        runs,
+        states,
+        missing,
+        kept_by_word,
+        baseline_leavers,
+        former,
+        scope,
+        unmatched,
+        wake,
+        ..
+    } = plan;
     let (doubts, not_migrated, strangers, people) = (plan.doubts, plan.not_migrated, plan.strangers, plan.others);
     let crossed = changes
         .iter()
@@ -184,6 +198,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             rivals: !view.rivals.is_empty(),
             conflicts: division.conflicts.clone(),
             baseline_leavers,
+            kept_by_word,
             others: people,
             most_people: view.most_people,
             not_added,

@@ -200,8 +200,12 @@ fn all_is_well(connections: &str, tally: &Tally) -> String {
             " {others} more work here and own nothing in the cluster: they get no Person (materialize: CredentialHolders)."
         ),
     };
+    let kept = match tally.kept_by_word {
+        0 => String::new(),
+        kept => format!(" {kept} have left as HR says, and have not by a human's word (spec.declared)."),
+    };
     let several = if connections.contains(',') { "s" } else { "" };
-    format!("{people} people of connection{several} {connections}.{missing}{out}{others}{former}")
+    format!("{people} people of connection{several} {connections}.{missing}{kept}{out}{others}{former}")
 }
 
 /// Keeps what an earlier answer said of locations where this pass had none: the locations themselves are not kept.

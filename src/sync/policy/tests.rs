@@ -51,6 +51,7 @@ fn tally() -> Tally {
     Tally {
         states: [("Active".to_owned(), 3)].into(),
         missing: 0,
+        kept_by_word: 0,
         matched: None,
         rivals: false,
         conflicts: None,

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::{Declared, Employment, EmploymentState, Left, RosterEntry, Rules};
+use super::{Declared, Employment, EmploymentState, Left, RosterEntry, Rules, Says};
 use crate::lifecycle::{State, Terms, Why};
 use crate::scope::Out;
 
@@ -100,6 +100,12 @@ pub(super) fn together<'a>(all: &[Current<'a>], unknown: Option<Why>, terms: &Te
     Some(Together { decides: decides.employment, state, why, last_day, out, declared: None })
 }
 
+/// Whether somebody has not left by a human's word, although what their records say has ended.
+pub(super) fn kept_by_word(entry: &RosterEntry) -> bool {
+    let by_word = matches!(entry.employment.why, Why::DeclaredActive | Why::DeclaredLeave | Why::DeclaredSuspended);
+    by_word && entry.employments.iter().all(|one| one.state.state == State::Terminated)
+}
+
 /// What is said of somebody while their records differ: that they work here first, then that it cannot be told.
 const fn rank(state: State) -> u8 {
     match state {
@@ -122,6 +128,19 @@ impl Together<'_> {
         if self.out.is_none() {
             (self.state, self.why) = (State::Terminated, Why::Declared);
             (self.last_day, self.declared) = (declared.last_day, Some(effective));
+        }
+    }
+
+    /// Takes over what a human declared: they have not left, whatever the records say.
+    pub(super) fn stays(&mut self, says: Says) {
+        let declared = match says {
+            Says::Active => (State::Active, Why::DeclaredActive),
+            Says::Leave => (State::Leave, Why::DeclaredLeave),
+            Says::Suspended => (State::Suspended, Why::DeclaredSuspended),
+            Says::Leaves => return,
+        };
+        if self.out.is_none() {
+            (self.state, self.why) = declared;
         }
     }
 

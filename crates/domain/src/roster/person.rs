@@ -10,7 +10,7 @@ use super::answer::{Slot, Statement};
 use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
-use super::{Employment, EmploymentState, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules};
+use super::{Employment, EmploymentState, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules, Says};
 use crate::lifecycle::{State, Why};
 
 /// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
@@ -79,13 +79,19 @@ pub(super) fn next(
         (all.as_slice().into(), unknown.or(Some(Why::NoEmployment)))
     };
     let mut together = together(&deciding, unknown, &whose.rules.terms)?;
-    let declared = slot.known.and_then(|known| known.declared).filter(|declared| whose.now < declared.until);
-    let over = declared.map(|declared| {
+    let declared = slot
+        .known
+        .and_then(|known| known.declared)
+        .filter(|declared| (declared.from..declared.until).contains(&whose.now));
+    let leaves = declared.filter(|declared| declared.says == Says::Leaves);
+    let over = leaves.map(|declared| {
         let day = calendar.named(&together.decides.state.zone);
         declared.last_day.and_then(|last| day.over(last)).unwrap_or(whose.now)
     });
-    if let (Some(declared), Some(over)) = (declared, over.filter(|over| *over <= whose.now)) {
-        together.declare(declared, over);
+    match (declared, over) {
+        (Some(declared), Some(over)) if over <= whose.now => together.declare(declared, over),
+        (Some(declared), None) => together.stays(declared.says),
+        _ => {}
     }
     if slot.records.iter().any(|record| (whose.rules.contested)(&record.connection, &record.id)) {
         together.contest(before);

@@ -105,6 +105,9 @@ fn about_record(says: &Says) -> Option<Command> {
             | Why::ContractEnded
             | Why::SwitchedOff
             | Why::Declared
+            | Why::DeclaredActive
+            | Why::DeclaredLeave
+            | Why::DeclaredSuspended
             | Why::NoEmployment
             | Why::TerminatedLater
             | Why::OnLeave

@@ -6,7 +6,7 @@ const DAY: i64 = 24;
 
 /// What an answer of a day says of the account; nothing where it does not name it.
 #[derive(Clone, Copy)]
-enum Says {
+enum Word {
     On,
     Off,
     Deleted,
@@ -15,27 +15,27 @@ enum Says {
     NoAnswer,
 }
 
-fn account(says: Says) -> Option<Employee> {
+fn account(says: Word) -> Option<Employee> {
     let status = match says {
-        Says::On => ReportedStatus::Mapped(Status::Active),
-        Says::Off => ReportedStatus::Mapped(Status::Suspended),
-        Says::Deleted => ReportedStatus::Mapped(Status::Terminated),
-        Says::Unknown => ReportedStatus::Unmapped,
-        Says::Unnamed | Says::NoAnswer => return None,
+        Word::On => ReportedStatus::Mapped(Status::Active),
+        Word::Off => ReportedStatus::Mapped(Status::Suspended),
+        Word::Deleted => ReportedStatus::Mapped(Status::Terminated),
+        Word::Unknown => ReportedStatus::Unmapped,
+        Word::Unnamed | Word::NoAnswer => return None,
     };
     Some(employee("7").reported_status(status).last_day("2026-03-01"))
 }
 
 /// The state after answers on these days.
-fn after(said: &[(i64, Says)]) -> (State, Why) {
+fn after(said: &[(i64, Word)]) -> (State, Why) {
     let mut world = ClusterInventory::settled();
     world.off_days = BTreeMap::from([("hq", 30)]);
-    world.poll(&[account(Says::On).unwrap(), employee("8")], noon());
+    world.poll(&[account(Word::On).unwrap(), employee("8")], noon());
     for (day, says) in said {
         let now = noon() + SignedDuration::from_hours(DAY * day);
         let all: Vec<_> = account(*says).into_iter().chain([employee("8")]).collect();
         match says {
-            Says::NoAnswer => drop(world.midnight(now)),
+            Word::NoAnswer => drop(world.midnight(now)),
             _ => drop(world.poll(&all, now)),
         }
         assert!(world.midnight(now).changes.is_empty(), "a second pass changes nothing");
@@ -46,7 +46,7 @@ fn after(said: &[(i64, Says)]) -> (State, Why) {
 
 #[test]
 fn an_account_ends_when_every_answer_of_so_many_days_says_that_it_is_off() {
-    use Says::{Deleted, NoAnswer, Off, On, Unknown, Unnamed};
+    use Word::{Deleted, NoAnswer, Off, On, Unknown, Unnamed};
     const LEFT: (State, Why) = (State::Terminated, Why::SwitchedOff);
     const OFF: (State, Why) = (State::Suspended, Why::Suspended);
     const ON: (State, Why) = (State::Active, Why::Active);
