@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::kube::named::Api;
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::watcher::Event;
@@ -15,10 +16,11 @@ use tokio::sync::watch;
 use super::MANAGER;
 use super::retention::Retention;
 use crate::api::Person;
-use crate::api::person::{PersonSpec, PersonStatus, Profile, Record};
+use crate::api::person::{PersonSpec, PersonStatus, Profile, Record, State};
 use crate::kube::calls::{apply_exactly, call};
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
+use domain::lifecycle::Why;
 use domain::ownership::PersonFacts;
 
 /// Writes in flight at once.
@@ -139,6 +141,15 @@ pub struct Write {
 }
 
 impl Write {
+    /// Since when somebody has left, and when their source reported it: of who has left only now, and not by a human's word, nor
+    /// before anybody looked.
+    pub fn reported(&self) -> Option<(Timestamp, Timestamp)> {
+        let before = self.current.as_ref().and_then(|person| person.status.as_ref()?.employment.as_ref());
+        let left = self.status.employment.as_ref().filter(|left| !left.baseline && left.why != Why::Declared.as_str());
+        let left = left.filter(|_| before.is_some_and(|before| before.state != State::Terminated))?;
+        left.effective.zip(left.seen)
+    }
+
     /// The keys by which another record is taken for one of the same human.
     pub fn human_keys(&self) -> Vec<String> {
         let facts = PersonFacts {

@@ -30,7 +30,7 @@ pub use self::settings::Settings;
 use self::shared::Rival;
 use self::status::{Covered, conclude, keep_locations, unfinished};
 use super::owned::{Owned, OwnedKeys as Owners};
-use super::people::{self, People};
+use super::people::{self, People, Write};
 use super::usernames::Form;
 use super::{Answer, Context, MANAGER, coverage};
 use crate::api::condition::{self, ConditionType, Reason};
@@ -115,7 +115,9 @@ async fn step(
     record_runs(policy, policies, runs).await?;
     let metrics = &watched.shared.metrics;
     people::write(&people, &watched.people, others, metrics, |_| false).await?;
+    let late: Vec<_> = leavers.iter().filter_map(Write::reported).collect();
     people::write(&people, &watched.people, leavers, metrics, |_| false).await?;
+    late.iter().for_each(|(effective, seen)| metrics.leaver_reported(&policy.name_any(), *effective, *seen));
     if !rest.is_empty() {
         let written = closed(current_status(policy).runs);
         record_runs(policy, policies, written).await?;

@@ -76,6 +76,10 @@ fn standing(answer: &Answer) -> Vec<String> {
     if let Some(left) = &standing.left {
         let run = left.run.as_deref().map(|run| format!(", and counted in run {run}")).unwrap_or_default();
         lines.push(format!("It takes effect from {:.0}; it was seen at {:.0}{run}.", left.effective, left.seen));
+        let late = super::list::late((left.effective, left.seen));
+        if !late.is_empty() && !left.baseline && standing.why != Why::Declared {
+            lines.push(format!("HR reported it {late} late."));
+        }
         if left.baseline {
             lines.push(
                 "They had left at the baseline, when first seen, or when they came into scope: revoking needs approval."

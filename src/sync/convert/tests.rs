@@ -31,7 +31,6 @@ fn entry_of(state: State, left: Option<Left>) -> RosterEntry {
             contract_end: day("2027-03-01"),
             urgent: true,
             off: Some(Off { since: jiff::civil::date(2026, 3, 1), over: true }),
-            off: Some(Off { since: jiff::civil::date(2026, 3, 1), over: true }),
         },
         notice: Some(Notice { at: jiff::Timestamp::UNIX_EPOCH, confirmed: true }),
         missing_since: Some(jiff::Timestamp::UNIX_EPOCH),
