@@ -54,6 +54,7 @@ mod replaced_hr;
 mod scope;
 mod sealing;
 mod touched;
+mod two_policies;
 mod two_records;
 mod user_names;
 mod walk_out;

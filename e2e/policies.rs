@@ -245,6 +245,7 @@ async fn which_records_are_one_humans_is_said_by_sync_and_by_those_who_may_link(
     let person = |name: &str| json!({"metadata": {"name": name}, "spec": {"records": of(&["9"])}});
     let linked = || json!({"spec": {"records": of(&["7", "9"])}});
     let of_other = |ids: &[&str]| json!({"spec": {"records": of(ids)}});
+    let disowned = || json!({"spec": {"disowned": ["email:ben@example.com"]}});
     let labelled = json!({"metadata": {"labels": {"a": "b"}}});
     eventually("the roles are bound", || async {
         let (layer, _) =
@@ -271,6 +272,10 @@ async fn which_records_are_one_humans_is_said_by_sync_and_by_those_who_may_link(
             ("linker", "tells records apart", PEOPLE, Change("p-7", json!({"spec": {"apart": of(&["9"])}})), "none"),
             ("linker", "links a record", PEOPLE, Change("p-7", linked()), "none"),
             ("linker", "takes it away", PEOPLE, Change("p-7", json!({"spec": {"records": of(&["7"])}})), "none"),
+            ("editor", "takes an address back", PEOPLE, Change("p-7", disowned()), "policy"),
+            ("sync", "takes an address back", PEOPLE, Change("p-7", disowned()), "policy"),
+            ("linker", "takes an address back", PEOPLE, Change("p-7", disowned()), "none"),
+            ("sync", "drops it", PEOPLE, Change("p-7", json!({"spec": {"disowned": null}})), "none"),
             (
                 "linker",
                 "links a record twice",

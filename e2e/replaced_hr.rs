@@ -100,6 +100,27 @@ async fn what_a_policy_says_of_its_connections_fits_together() {
             Some("nothing would say who works here"),
         ),
         (
+            "accounts say who has left, and nothing else does",
+            json!([{"name": "okta", "role": "Corroborating", "saysWhoLeft": {"whenOffFor": "30d"}}]),
+            json!({}),
+            "3d",
+            None,
+        ),
+        (
+            "accounts beside employments",
+            json!([{"name": "hq"}, {"name": "okta", "role": "Corroborating", "saysWhoLeft": {"whenOffFor": "30d"}}]),
+            json!({}),
+            "3d",
+            Some("that one says who has left"),
+        ),
+        (
+            "accounts that are off for a day",
+            json!([{"name": "okta", "role": "Corroborating", "saysWhoLeft": {"whenOffFor": "1d"}}]),
+            json!({}),
+            "3d",
+            Some("write whole days from 7d to 365d"),
+        ),
+        (
             "replaces what is read",
             json!([{"name": "hq", "migrates": {"from": "old"}}, {"name": "old"}]),
             json!({}),

@@ -30,6 +30,10 @@ async fn whoever_walks_out_is_cut_at_once_and_hr_confirms_it_later() {
     rollcall.becomes("7", State::Terminated, "Terminated").await; // HR's word counts
     let cuts = rollcall.all_revocations().await.into_iter().filter(|one| one.spec.operation == Operation::Cut);
     assert_eq!(cuts.map(|one| one.name_any()).collect::<Vec<_>>(), [cut.name_any()], "the same exit");
+    rollcall.succeeds(&["stays", &record, "--reason", "a mistake of HR", "--yes"]);
+    rollcall.becomes("7", State::Active, "DeclaredActive").await;
+    rollcall.succeeds(&["stays", &record, "--withdraw", "--yes"]);
+    rollcall.becomes("7", State::Terminated, "Terminated").await;
     let says = rollcall.fails(&["leave-now", &record, "--withdraw", "--yes"]);
     assert!(says.contains("nobody declared"), "{says}");
 }
@@ -46,6 +50,10 @@ async fn nobody_declares_without_the_right_or_in_the_name_of_another() {
     }
     let word = |by: &str| json!({"declared": {"reason": "walked out", "until": "2126-01-01T00:00:00Z", "by": by}});
     let says = |by: &str| json!({"spec": word(by)});
+    let stays = |until: &str| {
+        let at = "2026-03-10T12:00:00Z";
+        json!({"spec": {"declared": {"reason": "late", "by": "declarer", "state": "Active", "at": at, "until": until}}})
+    };
     let sync = rollcall.identity("sync");
     eventually("the roles are bound", || async {
         let (layer, _) = attempt(&rollcall, "linker", &rollcall.namespace, PEOPLE, &Change("p-7", json!({}))).await;
@@ -58,6 +66,10 @@ async fn nobody_declares_without_the_right_or_in_the_name_of_another() {
         ("linker", "without the verb", PEOPLE, Change("p-7", says("linker")), "policy"),
         ("sync", "declares", PEOPLE, Change("p-7", says(&sync)), "policy"),
         ("sync", "makes somebody who leaves", PEOPLE, Create(declared_person(&sync)), "policy"),
+        ("declarer", "says that they stay", PEOPLE, Change("p-7", stays("2026-05-01T00:00:00Z")), "none"),
+        ("declarer", "for too long", PEOPLE, Change("p-7", stays("2026-07-01T00:00:00Z")), "schema"),
+        ("declarer", "without a time", PEOPLE, Change("p-7", json!({"spec": {"declared": {"at": null}}})), "schema"),
+        ("linker", "that they stay, without the verb", PEOPLE, Change("p-7", stays("2026-04-01T00:00:00Z")), "policy"),
         ("control", "declares", PEOPLE, Change("p-7", says("control")), "rbac"),
     ];
     each(&rollcall, &rollcall.namespace, rows).await;

@@ -49,11 +49,16 @@ pub struct PersonSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub apart: Vec<Record>,
+    /// Addresses (`email:…`) and user names (`user:…`) that were never theirs, such as a typing error in HR: `kubectl rollcall
+    /// disown`. They are taken off `status.aliases`, unless HR still reports them. Set by a human with the verb `link`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 512), regex(pattern = "^(email|user|number):.")))]
+    pub disowned: Vec<String>,
     /// Rollcall leaves this person's access alone until the given instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Box<Hold>>,
-    /// A human's word that this person leaves, which goes before what HR says: `kubectl rollcall leave-now`. Set with the verb
-    /// `declare` on people.
+    /// A human's word that this person leaves (`kubectl rollcall leave-now`), or has not left (`kubectl rollcall stays`), which goes before
+    /// what HR says. Set with the verb `declare` on people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Box<Declared>>,
     /// Fields that the policy imports `Once`, which stay as you edit them, and fields that you enter by hand.
@@ -61,10 +66,18 @@ pub struct PersonSpec {
     pub profile: Option<Box<Profile>>,
 }
 
-/// A human's word that a person leaves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A human's word of what a person is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.state) || (has(self.at) && !has(self.lastDay))").message("spec.declared with a state needs at, and has no lastDay"))]
+#[x_kube(validation = Rule::new("!has(self.state) || !has(self.at) || self.until - self.at <= duration('2160h')").message("that somebody has not left is declared for 90 days at most"))]
 pub struct Declared {
+    /// What the person is, if they have not left: it goes before what HR says. Without it, they leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<DeclaredState>,
+    /// When it was said. With `state`, the word counts from then on, for 90 days at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// Their last day of work, in their own time zone; without it, they leave at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_day: Option<Date>,
@@ -78,11 +91,22 @@ pub struct Declared {
     pub by: String,
 }
 
+/// What a person is by a human's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeclaredState {
+    /// Works here, such as where HR is late, or wrong.
+    Active,
+    /// Is on leave.
+    Leave,
+    /// Is suspended.
+    Suspended,
+}
+
 impl PersonSpec {
     /// Of somebody whom no human has said anything about yet.
     #[must_use]
     pub const fn of(records: Vec<Record>, profile: Option<Box<Profile>>) -> Self {
-        Self { records, apart: Vec::new(), hold: None, declared: None, profile }
+        Self { records, apart: Vec::new(), disowned: Vec::new(), hold: None, declared: None, profile }
     }
 }
 
@@ -153,10 +177,14 @@ pub struct PersonStatus {
     /// The state that follows today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employment: Option<EmploymentState>,
-    /// Every work address (`email:…`), user name (`user:…`) and, where the policy matches by it, employee number (`number:…`) ever known. An empty value in a response never removes one.
+    /// Every work address (`email:…`), user name (`user:…`) and, where the policy matches by it, employee number (`number:…`) ever known. An empty value in a response never removes one; `spec.disowned` does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub aliases: Vec<String>,
+    /// From when to when, of those that were not reported all the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub alias_dates: Vec<AliasDates>,
     /// Name, address and the fields that follow HR (`Continuous`), as last reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
@@ -176,6 +204,24 @@ pub struct PersonStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// From when to when an address or user name was reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AliasDates {
+    /// The address or user name, as in `aliases`.
+    #[schemars(length(max = 512))]
+    pub alias: String,
+    /// When a trusted response first had it; without it, it is as old as the Person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Since when trusted responses no longer have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// It is in `spec.disowned`, and HR still reports it: it counts until HR is corrected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disputed: bool,
 }
 
 /// What an HR record reports: dates and mapped words, from which a midnight can be computed without reading again.
@@ -206,6 +252,9 @@ pub struct Employment {
     /// Whether the reason of the termination means at once (`urgentReasons`); the reason itself is not kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub urgent: bool,
+    /// That the account is switched off, of a connection with `saysWhoLeft`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched_off: Option<Box<SwitchedOff>>,
     /// When that day was first announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced_at: Option<Timestamp>,
@@ -218,6 +267,15 @@ pub struct Employment {
     /// The state that follows from this record alone, where it differs from that of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_itself: Option<Box<EmploymentState>>,
+}
+
+/// That an account is switched off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SwitchedOff {
+    /// The day since when all trusted responses have said so.
+    pub since: Date,
+    /// Whether one said so after as many days as the policy asks for: the person has left.
+    pub over: bool,
 }
 
 /// The state that follows from the employments today, in the person's time zone.
@@ -235,8 +293,8 @@ pub struct EmploymentState {
     #[schemars(length(max = 64))]
     pub time_zone: String,
     /// The reason: `Active`, `LeavesLater`, `EarlierEmployment`, `StartsLater`, `Contradiction`, `LastDayPassed`,
-    /// `Terminated`, `Urgent`, `Declared`, `ContractEnded`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
-    /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `NotMigrated`, `NoEmployment`, `OtherSourceStale`, `Conflict`, or `Other`.
+    /// `Terminated`, `Urgent`, `Declared`, `DeclaredActive`, `DeclaredLeave`, `DeclaredSuspended`, `SwitchedOff`, `ContractEnded`, `TerminatedLater`, `TooFarAhead`, `EndsBeforeStart`, `OnLeave`, `Suspended`, `Unmapped`,
+    /// `NothingSaid`, `NextFollows`, `Between`, `NotNamed`, `NotMigrated`, `NoEmployment`, `OtherSourceStale`, `Conflict`, `PolicyConflict`, or `Other`.
     #[schemars(length(max = 64))]
     pub why: String,
     /// The same as a text for reading; it may change between versions.

@@ -45,11 +45,12 @@ pub struct SyncPolicySpec {
     #[serde(default)]
     pub mode: Mode,
     /// The HRConnections whose people this policy manages. Earlier ones take precedence: of a person with records of
-    /// several, name and address are shown as the first record says that is still in force.
+    /// several, each field that is shown is the first connection's that has a value for it and whose employment has not ended.
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.name == one.name))").message("a connection is named twice; name each once"))]
-    #[x_kube(validation = Rule::new("self.exists(one, !has(one.role) || one.role == 'Employment')").message("no connection has the role Employment: nothing would say who works here"))]
+    #[x_kube(validation = Rule::new("self.exists(one, !has(one.role) || one.role == 'Employment' || has(one.saysWhoLeft))").message("no connection has the role Employment, or saysWhoLeft: nothing would say who works here"))]
     #[x_kube(validation = Rule::new("self.all(one, !has(one.migrates) || !self.exists(other, other.name == one.migrates.from))").message("migrates.from names a connection of this policy: take that one out of connections"))]
+    #[x_kube(validation = Rule::new("!self.exists(one, has(one.saysWhoLeft)) || self.all(one, has(one.role) && one.role == 'Corroborating')").message("saysWhoLeft is for policies without a connection of the role Employment: that one says who has left"))]
     pub connections: Vec<Connection>,
     /// How an HR record that no Person has yet is added to the Person of the same human. Without keys, that is never done
     /// without a human: `kubectl rollcall merge`.
@@ -109,6 +110,29 @@ pub struct Connection {
     /// The connection that this one takes the place of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrates: Option<Migration>,
+    /// For companies without an HR system that Rollcall can read, whose identity provider is all there is: its accounts say who has left. Only
+    /// of a `Corroborating` connection, in a policy without one of the role `Employment`. Everybody with an account gets a Person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says_who_left: Option<SaysWhoLeft>,
+}
+
+/// When an account that is switched off says that its person has left.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SaysWhoLeft {
+    /// Whole days, such as `30d`, for which every trusted response said that the account is suspended or terminated. Until then the person is
+    /// `Suspended`, and nothing is done. Dates of the account say nothing.
+    #[schemars(length(max = quantity::LENGTH))]
+    #[x_kube(validation = quantity::is_off_for())]
+    pub when_off_for: String,
+}
+
+impl Connection {
+    /// Whether its records say who works here and who has left.
+    #[must_use]
+    pub fn employs(&self) -> bool {
+        self.role == Role::Employment || self.says_who_left.is_some()
+    }
 }
 
 /// What the records of a connection say of people.
@@ -356,8 +380,7 @@ pub struct Protected {
 impl SyncPolicySpec {
     /// The connections that say who works here and who has left.
     pub fn employers(&self) -> impl Iterator<Item = &str> {
-        let employs = |one: &&Connection| one.role == Role::Employment;
-        self.connections.iter().filter(employs).map(|connection| connection.name.as_str())
+        self.connections.iter().filter(|one| one.employs()).map(|connection| connection.name.as_str())
     }
 }
 

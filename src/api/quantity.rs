@@ -86,6 +86,23 @@ pub fn days(field: &'static str, text: &str) -> Result<i32, Unreadable> {
     days.filter(|days| (0..=60).contains(days)).ok_or_else(unreadable)
 }
 
+/// The schema's rule of the days that an account is off before its person has left.
+#[must_use]
+pub fn is_off_for() -> Rule {
+    Rule::new("self.matches('^([7-9]|[1-9][0-9]|[1-2][0-9]{2}|3[0-5][0-9]|36[0-5])d$')")
+        .message("write whole days from 7d to 365d, such as 30d")
+}
+
+/// Reads the days that an account is off before its person has left.
+///
+/// # Errors
+/// When the text is no number of days that the schema takes.
+pub fn off_days(field: &'static str, text: &str) -> Result<i32, Unreadable> {
+    let days = text.strip_suffix('d').and_then(|digits| digits.parse().ok());
+    let unreadable = || Unreadable { field, text: text.to_owned(), expected: "a number of days from 7d to 365d" };
+    days.filter(|days| (7..=365).contains(days)).ok_or_else(unreadable)
+}
+
 /// Reads a time of day such as `18:00`.
 ///
 /// # Errors

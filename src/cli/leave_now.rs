@@ -61,7 +61,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let person = find(&people, &options.person)?;
     say(&shown(person));
     let Some(reason) = &options.reason else {
-        if person.spec.declared.is_none() {
+        if person.spec.declared.as_ref().is_none_or(|said| said.state.is_some()) {
             return Err(Failure::Refused(format!("nobody declared that {} leaves", person.name_any())));
         }
         if !options.yes {
@@ -81,8 +81,11 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         confirm(&format!("Their access ends {when}, within the limits of the policy. Go on?"))?;
     }
     let by = whoami(client).await?;
-    let declared = Declared { last_day: options.last_day, reason: reason.clone(), until, by };
-    write(&api, person, json!({"declared": declared})).await?;
+    let declared = Declared { state: None, at: None, last_day: options.last_day, reason: reason.clone(), until, by };
+    let mut spec = json!({"declared": declared});
+    spec["declared"]["state"] = json!(null); // a merge keeps what it does not name
+    spec["declared"]["at"] = json!(null);
+    write(&api, person, spec).await?;
     say(&format!(
         "{}: leaves {when}, as {} said; HR's word counts again from {until}. See: kubectl get person {} -o wide",
         person.name_any(),

@@ -189,7 +189,7 @@ async fn taken_over(api: &Api<Person>, person: &Person, other: &Person) -> Resul
     let aliases = |person: &Person| person.status.as_ref().map(|status| status.aliases.clone()).unwrap_or_default();
     for _ in 0..LOOKS {
         let now = aliases(&ask("read the Person", api.get(&person.name_any())).await?);
-        if aliases(other).iter().all(|alias| now.contains(alias)) {
+        if aliases(other).iter().all(|alias| now.contains(alias) || person.spec.disowned.contains(alias)) {
             return Ok(());
         }
         tokio::time::sleep(LOOK_AGAIN).await;

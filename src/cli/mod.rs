@@ -9,7 +9,8 @@ pub mod connectors;
 pub mod consents;
 pub mod crds;
 pub mod data;
-pub mod evidence;
+pub mod disown;
+mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
 pub mod leave_now;
@@ -19,7 +20,8 @@ pub mod preview;
 pub mod reject;
 pub mod retry;
 pub mod serve;
-pub mod stop;
+pub mod stays;
+mod stop;
 mod terminal;
 
 use std::ffi::OsString;
@@ -117,8 +119,12 @@ pub enum Human {
     Split(link::Split),
     /// Say that two Persons are two humans, whatever they share
     Apart(link::Apart),
+    /// Take back an address or user name that never was somebody's, such as a typing error in HR
+    Disown(disown::Options),
     /// Declare that somebody leaves, at once or after a day, whatever HR says
     LeaveNow(leave_now::Options),
+    /// Declare that somebody has not left, for some time, whatever HR says
+    Stays(stays::Options),
     /// Accept one held HR response, by its digest
     Accept(accept::Options),
     /// Stop all revocations, or lift the stop
@@ -252,7 +258,9 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Merge(options)) => link::merge(&options).await,
         Command::Human(Human::Split(options)) => link::split(&options).await,
         Command::Human(Human::Apart(options)) => link::apart(&options).await,
+        Command::Human(Human::Disown(options)) => disown::run(&options).await,
         Command::Human(Human::LeaveNow(options)) => leave_now::run(&options).await,
+        Command::Human(Human::Stays(options)) => stays::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Data(options)) => data::run(&options).await,

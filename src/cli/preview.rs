@@ -9,6 +9,7 @@
 
 mod files;
 mod manifests;
+mod migration;
 mod print;
 mod rules;
 mod schema;
@@ -60,7 +61,8 @@ environment: the key apiKey is ROLLCALL_CREDENTIAL_API_KEY.\n\nExit codes: 0 the
 error, 2 wrong arguments or manifests, 3 the response would be held, 4 no response.")]
 pub struct Options {
     /// Manifests: an HRConnection, optionally a SyncPolicy, and the Secrets and ConfigMaps they name; also the Persons of a
-    /// cluster, to count what changed fields of the policy would remove. A directory means its .yaml, .yml and .json files,
+    /// cluster, to count what changed fields of the policy would remove, and to show who is matched to whom where
+    /// connections[].migrates takes the place of another connection. A directory means its .yaml, .yml and .json files,
     /// - means stdin
     #[arg(short = 'f', long = "filename", required = true, value_name = "FILE")]
     files: Vec<PathBuf>,

@@ -50,6 +50,17 @@ struct People {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Policy {
+    policy: String,
+}
+
+impl Policy {
+    fn of(policy: &str) -> Self {
+        Self { policy: policy.to_owned() }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Kind {
     kind: String,
 }
@@ -78,7 +89,47 @@ pub struct Metrics {
     expired: Counter,
     leader: Gauge,
     revoker_ready: Gauge,
+    lateness: Lateness,
     of_reconciles: Reconciles,
+}
+
+/// How late HR was, and Rollcall.
+#[derive(Debug)]
+struct Lateness {
+    reported: Family<Policy, Histogram, fn() -> Histogram>,
+    released: Family<Policy, Histogram, fn() -> Histogram>,
+    verified: Family<Policy, Histogram, fn() -> Histogram>,
+}
+
+impl Lateness {
+    fn registered(registry: &mut Registry) -> Self {
+        // From an hour to three months.
+        let of_hr: fn() -> Histogram = || Histogram::new(exponential_buckets(3_600.0, 2.0, 12));
+        // From half a second to three days: an approval takes its time.
+        let ours: fn() -> Histogram = || Histogram::new(exponential_buckets(0.5, 2.0, 20));
+        let mut histogram = |name, help, of| {
+            let histogram = Family::new_with_constructor(of);
+            registry.register(name, help, histogram.clone());
+            histogram
+        };
+        Self {
+            reported: histogram(
+                "leaver_reported_late_seconds",
+                "How long after it took effect the source reported that somebody left",
+                of_hr,
+            ),
+            released: histogram(
+                "leaver_release_seconds",
+                "How long after it was seen a Revocation that revoked was released",
+                ours,
+            ),
+            verified: histogram(
+                "leaver_verify_seconds",
+                "How long after it was released a Revocation was proved refused",
+                ours,
+            ),
+        }
+    }
 }
 
 /// What is measured of every reconcile, by the kind of its object.
@@ -147,6 +198,7 @@ impl Default for Metrics {
         );
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version that runs", Info::new(version));
+        let lateness = Lateness::registered(&mut registry);
         let of_reconciles = Reconciles::registered(&mut registry);
         Self {
             registry,
@@ -159,6 +211,7 @@ impl Default for Metrics {
             expired,
             leader,
             revoker_ready,
+            lateness,
             of_reconciles,
         }
     }
@@ -188,6 +241,21 @@ impl Metrics {
         for state in State::ALL {
             let labels = People { policy: policy.to_owned(), state: state.as_str().to_owned() };
             self.people.get_or_create(&labels).set(by_state.get(state.as_str()).copied().unwrap_or(0).into());
+        }
+    }
+
+    /// Somebody of a policy left as of `effective`, and the source said so at `seen`. An announced day is on time.
+    pub fn leaver_reported(&self, policy: &str, effective: Timestamp, seen: Timestamp) {
+        self.lateness.reported.get_or_create(&Policy::of(policy)).observe(seconds(effective, seen));
+    }
+
+    /// What was revoked of a leaver: when it was seen, released, and proved refused.
+    pub fn leaver_revoked(&self, policy: &str, [seen, released, verified]: [Option<Timestamp>; 3]) {
+        if let (Some(seen), Some(released)) = (seen, released) {
+            self.lateness.released.get_or_create(&Policy::of(policy)).observe(seconds(seen, released));
+        }
+        if let (Some(released), Some(verified)) = (released, verified) {
+            self.lateness.verified.get_or_create(&Policy::of(policy)).observe(seconds(released, verified));
         }
     }
 
@@ -247,6 +315,11 @@ impl Metrics {
     }
 }
 
+/// From one instant to a later one.
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64().max(0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +331,11 @@ mod tests {
         metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
         metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
         metrics.leaver_seen("hq", None);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        metrics.leaver_reported("everyone", at(100), at(7_300));
+        metrics.leaver_reported("everyone", at(200), at(100));
+        metrics.leaver_revoked("everyone", [Some(at(100)), Some(at(102)), Some(at(105))]);
+        metrics.leaver_revoked("everyone", [None, Some(at(102)), None]);
         metrics.person_written();
         metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.leading(true);
@@ -279,6 +357,11 @@ mod tests {
             r#"rollcall_people{policy="everyone",state="Active"} 3"#,
             r#"rollcall_people{policy="everyone",state="Terminated"} 0"#,
             r#"rollcall_people{policy="everyone",state="OutOfScope"} 2"#,
+            r#"rollcall_leaver_reported_late_seconds_sum{policy="everyone"} 7200.0"#,
+            r#"rollcall_leaver_reported_late_seconds_count{policy="everyone"} 2"#,
+            r#"rollcall_leaver_release_seconds_sum{policy="everyone"} 2.0"#,
+            r#"rollcall_leaver_verify_seconds_sum{policy="everyone"} 3.0"#,
+            r#"rollcall_leaver_verify_seconds_count{policy="everyone"} 1"#,
             "rollcall_person_writes_total 1",
             r#"rollcall_revocations{phase="Held"} 2"#,
             "rollcall_leader 1",

@@ -4,11 +4,11 @@ use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::quantity::{self, Unreadable};
 use crate::api::{Person, convert, policy};
 use domain::employee::{HrId, ReportedStatus};
-use domain::lifecycle::{ContractEnd, Facts, State, Terms, Why};
+use domain::lifecycle::{ContractEnd, Facts, Off, State, Terms, Why};
 use domain::profile::{Imported, Profile, ProfileField};
 use domain::roster::{
-    self, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey, RosterEntry, Run,
-    Scoped,
+    self, AliasDates, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey,
+    RosterEntry, Run, Says, Scoped,
 };
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
 use domain::timezone::DayEnd;
@@ -22,10 +22,28 @@ pub fn known(person: &Person) -> KnownPerson {
         name: person.name_any(),
         records: person.spec.records.iter().map(key).collect(),
         apart: person.spec.apart.iter().map(key).collect(),
-        declared: person.spec.declared.as_ref().map(|said| Declared { last_day: said.last_day, until: said.until }),
+        disowned: person.spec.disowned.clone(),
+        declared: person.spec.declared.as_deref().map(declared),
         entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_deref())).map(Box::new),
         access: convert::access(person),
     }
+}
+
+/// Longest time for which somebody has not left by a human's word.
+const LONGEST_STAY: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+fn declared(said: &person::Declared) -> Declared {
+    let says = match said.state {
+        None => Says::Leaves,
+        Some(person::DeclaredState::Active) => Says::Active,
+        Some(person::DeclaredState::Leave) => Says::Leave,
+        Some(person::DeclaredState::Suspended) => Says::Suspended,
+    };
+    let at = said.at.filter(|_| says != Says::Leaves);
+    // The schema asks for the time with a state: without one there is none at which it could count.
+    let longest = at.map(|at| at.checked_add(LONGEST_STAY).unwrap_or(at));
+    let until = if says == Says::Leaves { said.until } else { said.until.min(longest.unwrap_or(jiff::Timestamp::MIN)) };
+    Declared { says, from: at.unwrap_or(jiff::Timestamp::MIN), last_day: said.last_day, until }
 }
 
 fn key(record: &Record) -> RecordKey {
@@ -53,6 +71,7 @@ fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Roster
         employments,
         employment: employment_state(together),
         aliases: status.aliases.clone(),
+        alias_dates: status.alias_dates.iter().map(alias_dates).collect(),
         profile: status.profile.clone().map(profile).unwrap_or_default(),
         once: imported(status, once),
     })
@@ -64,6 +83,16 @@ fn imported(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Box
         profile: once.cloned().map(profile).unwrap_or_default(),
     };
     (imported != Imported::default()).then(|| Box::new(imported))
+}
+
+fn alias_dates(dates: &person::AliasDates) -> AliasDates {
+    let person::AliasDates { alias, since, until, disputed } = dates.clone();
+    AliasDates { alias, since, until, disputed }
+}
+
+fn alias_dates_shown(dates: AliasDates) -> person::AliasDates {
+    let AliasDates { alias, since, until, disputed } = dates;
+    person::AliasDates { alias, since, until, disputed }
 }
 
 /// What a record says; where it is the only one, what follows for the person follows from it alone.
@@ -79,6 +108,7 @@ fn of_record(employment: &Employment, together: &person::EmploymentState) -> ros
             announced: employment.announced,
             contract_end: employment.contract_end,
             urgent: employment.urgent,
+            off: employment.switched_off.as_ref().map(|off| Off { since: off.since, over: off.over }),
         },
         notice: employment.announced_at.map(|at| Notice { at, confirmed: employment.confirmed }),
         missing_since: employment.missing_since,
@@ -127,7 +157,7 @@ fn profile_shown(profile: Profile) -> person::Profile {
 
 /// Puts what the roster decided into a status, and gives what the spec keeps; access, salt and conditions stay as they are.
 pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person::Profile>> {
-    let RosterEntry { policy, employments, employment, aliases, profile, once } = entry;
+    let RosterEntry { policy, employments, employment, aliases, alias_dates, profile, once } = entry;
     let several = employments.len() > 1;
     let differs = |one: &roster::Employment| several || !same_but_how_they_left(&one.state, &employment);
     status.policy = Some(policy);
@@ -138,6 +168,7 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person:
         .collect();
     status.employment = Some(employment_state_shown(employment));
     status.aliases = aliases;
+    status.alias_dates = alias_dates.into_iter().map(alias_dates_shown).collect();
     status.profile = Some(profile_shown(profile));
     let once = once.map(|once| *once).unwrap_or_default();
     status.imported = once.fields.iter().map(ToString::to_string).collect();
@@ -163,6 +194,7 @@ fn record_state_shown(employment: roster::Employment, apart: bool) -> Employment
         announced: facts.announced,
         contract_end: facts.contract_end,
         urgent: facts.urgent,
+        switched_off: facts.off.map(|off| Box::new(person::SwitchedOff { since: off.since, over: off.over })),
         announced_at: notice.map(|notice| notice.at),
         confirmed: notice.is_some_and(|notice| notice.confirmed),
         missing_since,
@@ -272,7 +304,8 @@ pub fn terms(lifecycle: &policy::Lifecycle) -> Result<Terms, Unreadable> {
         policy::ContractEnd::Hold => ContractEnd::Hold,
         policy::ContractEnd::Terminate => ContractEnd::Terminate,
     };
-    Ok(Terms { bridged_days: quantity::days("spec.lifecycle.bridgeGap", &lifecycle.bridge_gap)?, contract_end })
+    let bridged_days = quantity::days("spec.lifecycle.bridgeGap", &lifecycle.bridge_gap)?;
+    Ok(Terms { bridged_days, contract_end, off_days: None })
 }
 
 /// When a last day is over.

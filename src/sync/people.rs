@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::kube::named::Api;
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::watcher::Event;
@@ -13,11 +14,13 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::MANAGER;
+use super::retention::Retention;
 use crate::api::Person;
-use crate::api::person::{PersonSpec, PersonStatus, Profile, Record};
+use crate::api::person::{PersonSpec, PersonStatus, Profile, Record, State};
 use crate::kube::calls::{apply_exactly, call};
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
+use domain::lifecycle::Why;
 use domain::ownership::PersonFacts;
 
 /// Writes in flight at once.
@@ -140,6 +143,15 @@ pub struct Write {
 }
 
 impl Write {
+    /// Since when somebody has left, and when their source reported it: of who has left only now, and not by a human's word, nor
+    /// before anybody looked.
+    pub fn reported(&self) -> Option<(Timestamp, Timestamp)> {
+        let before = self.current.as_ref().and_then(|person| person.status.as_ref()?.employment.as_ref());
+        let left = self.status.employment.as_ref().filter(|left| !left.baseline && left.why != Why::Declared.as_str());
+        let left = left.filter(|_| before.is_some_and(|before| before.state != State::Terminated))?;
+        left.effective.zip(left.seen)
+    }
+
     /// The keys by which another record is taken for one of the same human.
     pub fn human_keys(&self) -> Vec<String> {
         let facts = PersonFacts {
@@ -196,10 +208,16 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     if write.status.salt.is_none() {
         write.status.salt = Some(salt()?);
     }
-    let current = match write.current {
-        Some(current) if current.spec.profile == write.profile && current.spec.records == write.records => current,
+    let current = match write.current.take() {
+        Some(current)
+            if current.spec.profile == write.profile
+                && current.spec.records == write.records
+                && !Retention::forgets(&current, &write.status) =>
+        {
+            current
+        }
         Some(current) => {
-            let patched = put_spec(api, &current, &write.records, write.profile.as_deref()).await?;
+            let patched = put_spec(api, &current, &write).await?;
             people.take(patched.clone());
             Arc::new(patched)
         }
@@ -216,18 +234,19 @@ async fn put(api: &Api<Person>, people: &People, mut write: Write) -> Result<(),
     Ok(())
 }
 
-/// Changes nothing of a Person's spec but the records that are added and the fields of its profile that differ, over exactly this
-/// state of it: what a human edits at the same moment is never written over.
-async fn put_spec(
-    api: &Api<Person>,
-    person: &Person,
-    records: &[Record],
-    profile: Option<&Profile>,
-) -> Result<Person, Fault> {
-    let json = |records: &[Record], profile| serde_json::json!({ "records": records, "profile": profile });
+/// Changes nothing of a Person's spec but the records that are added, the fields of its profile that differ, and what was taken
+/// back of a leaver of whom nothing personal is kept any more, over exactly this state of it: what a human edits at the same moment is never written over.
+async fn put_spec(api: &Api<Person>, person: &Person, write: &Write) -> Result<Person, Fault> {
+    let json =
+        |records: &[Record], profile: Option<&Profile>| serde_json::json!({ "records": records, "profile": profile });
+    let before = json(&person.spec.records, person.spec.profile.as_deref());
+    let mut spec = difference(&before, &json(&write.records, write.profile.as_deref()));
+    if Retention::forgets(person, &write.status) {
+        spec["disowned"] = Value::Null;
+    }
     let patch = serde_json::json!({
         "metadata": {"uid": person.metadata.uid, "resourceVersion": person.metadata.resource_version},
-        "spec": difference(&json(&person.spec.records, person.spec.profile.as_deref()), &json(records, profile)),
+        "spec": spec,
     });
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     call("write records and profile", api.patch(&person.name_any(), &params, &Patch::Merge(patch))).await

@@ -5,6 +5,7 @@ mod fingerprint;
 mod needs;
 mod pass;
 mod settings;
+mod shared;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -26,11 +27,12 @@ use self::fingerprint::{Digest, Fingerprint};
 pub use self::needs::{of_connection as needs, over};
 use self::pass::{Decision, GateInputs, News};
 pub use self::settings::Settings;
+use self::shared::Rival;
 use self::status::{Covered, conclude, keep_locations, unfinished};
 use super::owned::{Owned, OwnedKeys as Owners};
-use super::people::{self, People};
+use super::people::{self, People, Write};
 use super::usernames::Form;
-use super::{Context, MANAGER, coverage};
+use super::{Answer, Context, MANAGER, coverage};
 use crate::api::condition::{self, ConditionType, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert};
@@ -105,7 +107,7 @@ async fn step(
     }
     let forms = settings.usernames.forms(&settings.connections);
     let owners = watched.owned.seen().map(Arc::new);
-    let view = view(policy, settings, &seen, watched, owners.clone());
+    let view = view(policy, others, settings, &seen, watched, owners.clone());
     let decision = in_the_background(move || pass::decide(&view, now)).await?;
 
     let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
@@ -113,7 +115,9 @@ async fn step(
     record_runs(policy, policies, runs).await?;
     let metrics = &watched.shared.metrics;
     people::write(&people, &watched.people, others, metrics, |_| false).await?;
+    let late: Vec<_> = leavers.iter().filter_map(Write::reported).collect();
     people::write(&people, &watched.people, leavers, metrics, |_| false).await?;
+    late.iter().for_each(|(effective, seen)| metrics.leaver_reported(&policy.name_any(), *effective, *seen));
     if !rest.is_empty() {
         let written = closed(current_status(policy).runs);
         record_runs(policy, policies, written).await?;
@@ -154,6 +158,8 @@ struct Source {
     name: String,
     /// Its last believed answer, if one came since the start.
     snapshot: Option<Arc<Snapshot>>,
+    /// What that was read for.
+    needs: Option<Arc<Needs>>,
     fingerprint: Option<String>,
     baseline: Baseline,
     /// Its last trusted answer is no older than it allows.
@@ -204,8 +210,9 @@ async fn observe(
             watched.shared.snapshots.forget(name);
             trouble = trouble.or_else(|| Some(missing(name)));
         }
-        let snapshot = connection.as_ref().and_then(|connection| snapshot(policy, settings, connection, watched));
-        let snapshot = snapshot.filter(|_| unfollowed.is_none());
+        let answer = connection.as_ref().and_then(|connection| answer(policy, settings, connection, watched));
+        let (snapshot, needs) =
+            answer.filter(|_| unfollowed.is_none()).map(|answer| (answer.snapshot, answer.needs)).unzip();
         let source =
             connection.as_ref().map_or(Digest::Stands, |connection| source_of(connection, snapshot.as_deref()));
         let now = Fingerprint::of(&policy.spec, unfollowed.is_none(), source);
@@ -216,6 +223,7 @@ async fn observe(
         sources.push(Source {
             name: name.clone(),
             snapshot,
+            needs,
             fingerprint: now.written(),
             baseline,
             fresh,
@@ -228,12 +236,7 @@ async fn observe(
 
 /// The last believed answer of a connection, if it was read for all that this policy decides by. Where it was read for less
 /// than the policy needs, the connection reads again.
-fn snapshot(
-    policy: &SyncPolicy,
-    settings: &Settings,
-    connection: &HRConnection,
-    watched: &Watched,
-) -> Option<Arc<Snapshot>> {
+fn answer(policy: &SyncPolicy, settings: &Settings, connection: &HRConnection, watched: &Watched) -> Option<Answer> {
     let answer = watched.shared.snapshots.answer(connection)?;
     let mut whole = Needs::default();
     needs::keep(&mut whole, policy);
@@ -241,7 +244,7 @@ fn snapshot(
     if !answer.needs.cover(&asked) || !answer.needs.cover(&whole) {
         watched.shared.snapshots.ask(connection, &policy.name_any(), policy.metadata.generation);
     }
-    answer.needs.cover(&asked).then_some(answer.snapshot)
+    answer.needs.cover(&asked).then_some(answer)
 }
 
 fn missing(connection: &str) -> Fault {
@@ -269,12 +272,19 @@ fn called_settled(status: &SyncPolicyStatus) -> bool {
 
 fn view(
     policy: &SyncPolicy,
+    others: &[SyncPolicy],
     settings: Settings,
     seen: &PassInputs,
     watched: &Watched,
     owners: Option<Arc<Owners>>,
 ) -> GateInputs {
+    // A rival takes over what was read for all that it decides by.
+    let follows = |name: &str, settings: &Settings, connection: &str| {
+        let read_for = seen.connections.iter().find(|one| one.name == connection).and_then(|one| one.needs.as_ref());
+        read_for.is_some_and(|needs| needs.cover(&needs::asked(name, settings)))
+    };
     GateInputs {
+        rivals: Rival::of(policy, others, follows),
         owners,
         namespace: watched.shared.namespace.clone(),
         policy: policy.name_any(),

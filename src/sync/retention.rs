@@ -75,8 +75,16 @@ impl<'a> Retention<'a> {
                 *edited = None;
                 status.profile = None;
                 status.aliases.clear();
+                status.alias_dates.clear();
             }
         }
+    }
+
+    /// Whether what a human took back may go from the spec too: nothing is left that could come back by it.
+    #[must_use]
+    pub fn forgets(person: &Person, status: &PersonStatus) -> bool {
+        let left = status.employment.as_ref().is_some_and(|employment| employment.state == State::Terminated);
+        left && status.aliases.is_empty() && status.profile.is_none() && !person.spec.disowned.is_empty()
     }
 
     fn stays(&self, status: &PersonStatus, person: &Person, told: &[&Revocation], now: Timestamp) -> Stays {
@@ -127,6 +135,7 @@ fn came_back(before: Option<&PersonStatus>, status: &mut PersonStatus) {
     let address = address.map(|address| format!("email:{}", address.trim().to_lowercase()));
     if !address.is_some_and(|address| before.aliases.contains(&address)) {
         status.aliases.retain(|alias| !before.aliases.contains(alias));
+        status.alias_dates.retain(|dates| status.aliases.contains(&dates.alias));
     }
 }
 

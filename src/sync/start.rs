@@ -1,5 +1,6 @@
 //! Start-up of `rollcall sync`: what is watched, what wakes what, and the two controllers.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -116,6 +117,7 @@ async fn policies(watched: Arc<Watched>, wake: Arc<Notify>, wake_for_owners: Arc
     let api: Api<SyncPolicy> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
     Controller::new(api.watched(), watcher::Config::default())
         .reconcile_all_on(answers(&watched.shared.snapshots))
+        .reconcile_all_on(changed(Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace)))
         .reconcile_all_on(together(wake, TOGETHER))
         .reconcile_all_on(together(wake_for_owners, OWNERS_TOGETHER))
         .with_config(Config::default().concurrency(PASSES))
@@ -135,6 +137,29 @@ fn answers(snapshots: &Snapshots) -> impl Stream<Item = ()> + Send + 'static {
         snapshots.subscribe(),
         |mut answers| async move { answers.changed().await.ok().map(|()| ((), answers)) },
     )
+}
+
+/// Yields with every policy that is made, changed or deleted: others over the same connections may gain or lose people by it.
+fn changed(policies: Api<PartialObjectMeta<SyncPolicy>>) -> impl Stream<Item = ()> + Send + 'static {
+    let mut known: HashMap<String, (Option<String>, Option<i64>)> = HashMap::new();
+    let news = move |event: watcher::Result<watcher::Event<PartialObjectMeta<SyncPolicy>>>| {
+        let new = match event {
+            Ok(watcher::Event::Apply(policy) | watcher::Event::InitApply(policy)) => {
+                let seen = (policy.uid(), policy.metadata.generation);
+                known.insert(policy.name_any(), seen.clone()) != Some(seen)
+            }
+            Ok(watcher::Event::Delete(policy)) => known.remove(&policy.name_any()).is_some(),
+            // Whoever was deleted while the watch was interrupted is not told of.
+            Ok(watcher::Event::InitDone) => true,
+            Ok(watcher::Event::Init) => false,
+            Err(error) => {
+                interrupted::<SyncPolicy>(&error);
+                false
+            }
+        };
+        std::future::ready(new.then_some(()))
+    };
+    watcher(policies.watched(), watcher::Config::default()).default_backoff().filter_map(news)
 }
 
 /// Yields a moment after a change, once for all changes of that moment.

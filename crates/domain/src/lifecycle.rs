@@ -15,11 +15,13 @@ pub struct Terms {
     pub bridged_days: i32,
     /// What the planned end of a contract is.
     pub contract_end: ContractEnd,
+    /// For how many days an account must be off before its person has left, where a source of accounts says who works here.
+    pub off_days: Option<i32>,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { bridged_days: 3, contract_end: ContractEnd::Hold }
+        Self { bridged_days: 3, contract_end: ContractEnd::Hold, off_days: None }
     }
 }
 
@@ -51,6 +53,17 @@ pub struct Facts {
     pub contract_end: Option<Date>,
     /// The reason for the termination means "at once".
     pub urgent: bool,
+    /// The account is switched off, in a source that has accounts and no employments.
+    pub off: Option<Off>,
+}
+
+/// That an account is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Off {
+    /// The day of the first of all trusted answers in a row that said so.
+    pub since: Date,
+    /// An answer said so still when it had been so for as long as the policy asks for: the person has left.
+    pub over: bool,
 }
 
 impl Facts {
@@ -58,7 +71,7 @@ impl Facts {
     #[must_use]
     pub const fn of(employee: &Employee) -> Self {
         let Employee { reported_status, start, last_day, contract_end, urgent, .. } = *employee;
-        Self { reported_status, start, last_day, announced: None, contract_end, urgent }
+        Self { reported_status, start, last_day, announced: None, contract_end, urgent, off: None }
     }
 }
 
@@ -120,8 +133,16 @@ pub enum Why {
     Urgent,
     /// Active, although the planned end of the contract has passed.
     ContractEnded,
+    /// The account has been switched off for long, and no connection says who works here in another way.
+    SwitchedOff,
     /// A human said that they have left.
     Declared,
+    /// A human said that they work here, whatever HR says.
+    DeclaredActive,
+    /// A human said that they are on leave.
+    DeclaredLeave,
+    /// A human said that they are suspended.
+    DeclaredSuspended,
     /// Terminated with a last day still to come.
     TerminatedLater,
     /// Terminated with a last day too far ahead to be meant.
@@ -150,13 +171,15 @@ pub enum Why {
     OtherSourceStale,
     /// The record changed so much at once that it may be another human's.
     Conflict,
+    /// Two policies have them in scope, and neither decides.
+    PolicyConflict,
     /// A reason of another version: holds until a trusted answer gives a new one.
     Other,
 }
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 30] = [
         Self::Active,
         Self::LeavesLater,
         Self::EarlierEmployment,
@@ -166,7 +189,11 @@ impl Why {
         Self::Terminated,
         Self::Urgent,
         Self::ContractEnded,
+        Self::SwitchedOff,
         Self::Declared,
+        Self::DeclaredActive,
+        Self::DeclaredLeave,
+        Self::DeclaredSuspended,
         Self::TerminatedLater,
         Self::TooFarAhead,
         Self::EndsBeforeStart,
@@ -181,6 +208,7 @@ impl Why {
         Self::NoEmployment,
         Self::OtherSourceStale,
         Self::Conflict,
+        Self::PolicyConflict,
         Self::Other,
     ];
 
@@ -197,7 +225,11 @@ impl Why {
             Self::Terminated => "Terminated",
             Self::Urgent => "Urgent",
             Self::ContractEnded => "ContractEnded",
+            Self::SwitchedOff => "SwitchedOff",
             Self::Declared => "Declared",
+            Self::DeclaredActive => "DeclaredActive",
+            Self::DeclaredLeave => "DeclaredLeave",
+            Self::DeclaredSuspended => "DeclaredSuspended",
             Self::TerminatedLater => "TerminatedLater",
             Self::TooFarAhead => "TooFarAhead",
             Self::EndsBeforeStart => "EndsBeforeStart",
@@ -212,6 +244,7 @@ impl Why {
             Self::NoEmployment => "NoEmployment",
             Self::OtherSourceStale => "OtherSourceStale",
             Self::Conflict => "Conflict",
+            Self::PolicyConflict => "PolicyConflict",
             Self::Other => "Other",
         }
     }
@@ -221,6 +254,7 @@ impl Why {
     pub const fn state(self) -> State {
         match self {
             Self::Active
+            | Self::DeclaredActive
             | Self::LeavesLater
             | Self::EarlierEmployment
             | Self::ContractEnded
@@ -228,9 +262,11 @@ impl Why {
             | Self::NothingSaid
             | Self::NextFollows => State::Active,
             Self::StartsLater | Self::Between => State::PreHire,
-            Self::LastDayPassed | Self::Terminated | Self::Urgent | Self::Declared => State::Terminated,
-            Self::OnLeave => State::Leave,
-            Self::Suspended => State::Suspended,
+            Self::LastDayPassed | Self::Terminated | Self::Urgent | Self::SwitchedOff | Self::Declared => {
+                State::Terminated
+            }
+            Self::OnLeave | Self::DeclaredLeave => State::Leave,
+            Self::Suspended | Self::DeclaredSuspended => State::Suspended,
             Self::Contradiction
             | Self::TooFarAhead
             | Self::EndsBeforeStart
@@ -240,6 +276,7 @@ impl Why {
             | Self::NoEmployment
             | Self::OtherSourceStale
             | Self::Conflict
+            | Self::PolicyConflict
             | Self::Other => State::Unknown,
         }
     }
@@ -265,6 +302,10 @@ impl Why {
             Self::Terminated => "terminated",
             Self::Urgent => "terminated at once, for a reason that urgentReasons names",
             Self::ContractEnded => "active, although the contract was planned to end; nothing ends by that",
+            Self::SwitchedOff => "the account has been switched off for as long as saysWhoLeft of the policy asks for",
+            Self::DeclaredActive => "declared to work here, whatever HR says: see spec.declared",
+            Self::DeclaredLeave => "declared to be on leave: see spec.declared",
+            Self::DeclaredSuspended => "declared to be suspended: see spec.declared",
             Self::Declared => "declared to have left: see spec.declared",
             Self::TerminatedLater => "terminated as of a day still to come",
             Self::TooFarAhead => {
@@ -293,6 +334,9 @@ impl Why {
             }
             Self::Conflict => {
                 "name, address and first day all changed, so this id may now be another human's; delete this Person if it is, or correct it in the HR system"
+            }
+            Self::PolicyConflict => {
+                "in the scope of two policies over one connection, so that neither decides; see ScopesSeparate of the policies"
             }
             Self::Other => "a reason of another version of Rollcall; the next trusted response replaces it",
         }
@@ -327,6 +371,11 @@ pub fn derive_state(facts: &Facts, today: Date, terms: &Terms) -> DerivedState {
     let bridged = between.is_some_and(|(start, last)| start <= last.saturating_add(terms.bridged_days.days()));
     let earlier = between.is_some() && !starts_later;
     let as_announced = passed && facts.announced.is_some_and(|day| day < today) && !earlier && !bridged;
+    if let Some(off) = facts.off {
+        let (state, why) =
+            if off.over { (State::Terminated, Why::SwitchedOff) } else { (State::Suspended, Why::Suspended) };
+        return DerivedState { state, why };
+    }
     let (state, why) = match facts.reported_status {
         ReportedStatus::Unmapped => (State::Unknown, Why::Unmapped),
         ReportedStatus::Mapped(Status::Terminated) if too_far => (State::Unknown, Why::TooFarAhead),

@@ -354,6 +354,18 @@ impl Profile {
         }
     }
 
+    /// Takes over what it has no value of.
+    pub fn fill(&mut self, from: &Self) {
+        if self.work_email.is_none() {
+            self.work_email.clone_from(&from.work_email);
+        }
+        for field in from.fields() {
+            if self.get(&field).is_none() {
+                self.take(&field, from);
+            }
+        }
+    }
+
     /// Forgets a field.
     pub fn forget(&mut self, field: &ProfileField) {
         match field {

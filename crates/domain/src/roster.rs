@@ -5,6 +5,7 @@
 //! scope is never one, whatever is said of them; who comes into scope as one, or leaves and falls out of scope in the same
 //! answer, needs approval. Who had left before anybody looked gets a Person only if something here is theirs.
 
+mod aliases;
 mod answer;
 mod calendar;
 mod employment;
@@ -12,6 +13,7 @@ mod fold;
 mod matching;
 mod person;
 mod runs;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -29,10 +31,12 @@ use super::lifecycle::{Facts, State, Terms, Why};
 pub use super::profile::{Imported, Modes, Profile};
 use super::scope::{Out, Scope};
 use super::timezone::{DayEnd, Zones};
+pub use aliases::AliasDates;
 use answer::drafts;
 pub use matching::{Doubt, MAX_DOUBTS, MatchKey, Matching};
 pub use person::termination_id;
 pub use runs::{MAX_RUNS, Run};
+pub use shared::{Candidate, Decides, Reader, owner};
 
 /// Most HR records of one Person.
 pub const MAX_RECORDS: usize = 8;
@@ -46,8 +50,10 @@ pub struct RosterEntry {
     pub employments: Vec<Employment>,
     /// What follows from them together today.
     pub employment: EmploymentState,
-    /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow.
+    /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow, but by a human's word.
     pub aliases: Vec<String>,
+    /// From when to when, of those that have not been theirs from the start until now.
+    pub alias_dates: Vec<AliasDates>,
     /// What is kept for showing, and follows HR.
     pub profile: Profile,
     /// What was imported once, and is a human's to edit; none for most people, and held apart.
@@ -163,13 +169,30 @@ pub enum Access {
     Refused,
 }
 
-/// A human's word that somebody leaves.
+/// A human's word of what somebody is, which goes before what HR says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declared {
+    /// What they are.
+    pub says: Says,
+    /// When it was said: what was not said yet counts not yet.
+    pub from: Timestamp,
     /// Their last day; none at once.
     pub last_day: Option<Date>,
     /// When HR's word counts again.
     pub until: Timestamp,
+}
+
+/// What a human says that somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// They have left, or will.
+    Leaves,
+    /// They work here.
+    Active,
+    /// They are on leave.
+    Leave,
+    /// They are suspended.
+    Suspended,
 }
 
 /// A Person that exists.
@@ -181,6 +204,8 @@ pub struct KnownPerson {
     pub records: Vec<RecordKey>,
     /// Records that a human said are not this one's.
     pub apart: Vec<RecordKey>,
+    /// Aliases that a human said are not theirs.
+    pub disowned: Vec<String>,
     /// What stands on it; none if a crash left it without.
     pub entry: Option<Box<RosterEntry>>,
     /// What a human said of them, which goes before what HR says.
@@ -261,16 +286,23 @@ pub struct Rules<'a> {
     pub namespace: &'a str,
     /// What the policy says of a connection.
     pub role: &'a dyn Fn(&str) -> Role,
+    /// The place of a connection in the policy's order.
+    pub rank: &'a dyn Fn(&str) -> usize,
     /// Which connections took the place of others.
     pub migrations: &'a [Migration],
     /// By what a record that no Person links is matched to one.
     pub matching: &'a Matching,
     /// What it says of ends and gaps.
     pub terms: Terms,
+    /// For how many days an account of a connection must be off before its person has left; none of a connection that says itself
+    /// who has left.
+    pub off_days: &'a dyn Fn(&str) -> Option<i32>,
     /// When a last day of work is over.
     pub day_end: DayEnd,
-    /// Whether a Person that another policy manages links a record, by connection and id.
+    /// Whether a record is another policy's, by connection and id: a Person of it links the record, or would.
     pub elsewhere: &'a dyn Fn(&str, &HrId) -> bool,
+    /// Whether a record is of somebody who is in the scope of two policies: nothing new is decided of them.
+    pub contested: &'a dyn Fn(&str, &HrId) -> bool,
     /// Name of the policy.
     pub policy: &'a str,
     /// Its uid.
@@ -294,6 +326,13 @@ pub struct Rules<'a> {
     pub stale: bool,
     /// Whether leavers of a connection act by themselves.
     pub baseline: &'a dyn Fn(&str) -> Baseline,
+}
+
+impl Rules<'_> {
+    /// What the policy says of ends and gaps of the records of a connection.
+    fn terms_of(&self, connection: &str) -> Terms {
+        Terms { off_days: (self.off_days)(connection), ..self.terms }
+    }
 }
 
 /// What is worth an event.
@@ -345,6 +384,8 @@ pub struct RosterPass {
     pub states: BTreeMap<State, u32>,
     /// People that trusted answers no longer name.
     pub missing: u32,
+    /// People who have not left by a human's word, although their records say so.
+    pub kept_by_word: u32,
     /// People who work here and own nothing here: where only holders get a Person, they get none.
     pub others: u32,
     /// Pairs of people who may be one human: all of them; the first are listed.
@@ -466,6 +507,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         runs,
         states: BTreeMap::new(),
         missing: 0,
+        kept_by_word: 0,
         others: 0,
         doubts: Vec::new(),
         not_migrated: 0,
@@ -480,6 +522,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         let left = draft.after.employment.left.as_ref();
         *plan.states.entry(draft.after.employment.state).or_default() += 1;
         plan.missing += u32::from(draft.after.is_missing());
+        plan.kept_by_word += u32::from(fold::kept_by_word(&draft.after));
         plan.not_migrated += u32::from(draft.after.employment.why == Why::NotMigrated);
         plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
         plan.wake = [plan.wake, draft.turns].into_iter().flatten().min();

@@ -44,12 +44,15 @@ impl Installation {
         eventually("the Persons show the trusted response", || async {
             let all = policies.list(&ListParams::default()).await.unwrap().items;
             let reads = |policy: &SyncPolicy| policy.spec.connections.iter().any(|one| one.name == name);
-            let policy = all.into_iter().find(reads)?;
-            let (generation, status) = (policy.metadata.generation, policy.status?);
-            let followed = status.observed_generation == generation; // the same answer may be shown of an older spec
-            let settled = followed && status.conditions.iter().any(|c| c.is(ConditionType::Baseline, Status::True));
-            let shown = status.connections.iter().find(|taken| taken.name == name)?.response.as_ref();
-            (settled && shown == Some(&trusted.response)).then_some(())
+            let shows = |policy: SyncPolicy| {
+                let (generation, status) = (policy.metadata.generation, policy.status?);
+                let followed = status.observed_generation == generation; // the same answer may be shown of an older spec
+                let settled = followed && status.conditions.iter().any(|c| c.is(ConditionType::Baseline, Status::True));
+                let shown = status.connections.iter().find(|taken| taken.name == name)?.response.as_ref();
+                (settled && shown == Some(&trusted.response)).then_some(())
+            };
+            let all: Vec<_> = all.into_iter().filter(reads).map(shows).collect();
+            (!all.is_empty() && all.iter().all(Option::is_some)).then_some(())
         })
         .await;
     }

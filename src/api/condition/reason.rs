@@ -61,6 +61,7 @@ vocabulary!(
         LocationsMatched => "LocationsMatched",
         UserNamesMatched => "UserNamesMatched",
         HumansMatched => "HumansMatched",
+        ScopesSeparate => "ScopesSeparate",
         FieldsSettled => "FieldsSettled",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
@@ -136,6 +137,7 @@ vocabulary!(
         NobodyMatched => "NobodyMatched",
         PerhapsTheSame => "PerhapsTheSame",
         NotMigrated => "NotMigrated",
+        PolicyConflict => "PolicyConflict",
         ValuesWillBeLost => "ValuesWillBeLost",
         NotChecked => "NotChecked",
 

@@ -266,6 +266,27 @@ pub fn not_migrated(people: u32, pairs: u32) -> ConditionUpdate {
     )
 }
 
+/// Other policies read a connection of this one, and nobody is in the scope of two.
+#[must_use]
+pub fn scopes_separate() -> ConditionUpdate {
+    let message = "Other policies read a connection of this one. Nobody is in the scope of two.".to_owned();
+    update(ConditionType::ScopesSeparate, Status::True, Reason::Succeeded, message)
+}
+
+/// People are in the scope of two policies, and neither decides. Narrow one of the scopes.
+#[must_use]
+pub fn policy_conflict(people: usize, first: &str, others: &str) -> ConditionUpdate {
+    let more = if first.split(',').count() < people { ", …" } else { "" };
+    update(
+        ConditionType::ScopesSeparate,
+        Status::False,
+        Reason::PolicyConflict,
+        format!(
+            "{people} people are in the scope of this policy and of {others}: {first}{more}. Nothing new is decided of them. Narrow spec.scope of one of these policies."
+        ),
+    )
+}
+
 /// A changed mode of `spec.fields` takes values away, and has not done so yet. If that is not meant, change it back.
 #[must_use]
 pub fn values_will_be_lost(losses: &str, at: Timestamp) -> ConditionUpdate {

@@ -142,7 +142,8 @@ fn mask_in(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
-                    "profile" | "aliases" | "usernames" | "manifest" | "salt" | "by" | "approver" | "rejecter" => {
+                    "profile" | "aliases" | "alias" | "disowned" | "usernames" | "manifest" | "salt" | "by"
+                    | "approver" | "rejecter" => {
                         hide(value);
                     }
                     _ => mask_in(value),

@@ -112,6 +112,10 @@ struct Row {
     state: String,
     why: String,
     since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<Timestamp>,
     first_day: Option<Date>,
     last_day: Option<Date>,
     time_zone: String,
@@ -245,6 +249,8 @@ fn row(person: &Person, entry: Option<&RosterEntry>, turns: &[Turn], now: Timest
         state: employment.as_ref().map(|one| one.state.as_str().to_owned()).unwrap_or_default(),
         why: employment.as_ref().map(|one| one.why.clone()).unwrap_or_default(),
         since: employment.as_ref().map(|one| one.since),
+        effective: employment.as_ref().and_then(|one| one.effective),
+        seen: employment.as_ref().and_then(|one| one.seen),
         first_day: entry.and_then(starts),
         last_day: employment.as_ref().and_then(|one| one.last_day),
         time_zone: employment.map(|one| one.time_zone).unwrap_or_default(),
@@ -286,8 +292,18 @@ fn whole_seconds(at: Option<Timestamp>) -> String {
     at.map(|at| format!("{at:.0}")).unwrap_or_default()
 }
 
+/// How long after it took effect a source reported an exit: days, or hours where it was less than a day; nothing where it was on time.
+pub(super) fn late((effective, seen): (Timestamp, Timestamp)) -> String {
+    let hours = seen.duration_since(effective).as_hours();
+    match hours {
+        ..1 => String::new(),
+        1..24 => format!("{hours}h"),
+        _ => format!("{}d", hours / 24),
+    }
+}
+
 /// All there are; names are left out of tables in which nobody has one.
-const COLUMNS: [Column; 17] = [
+const COLUMNS: [Column; 19] = [
     ("PERSON", false, |row| row.person.clone()),
     ("HR RECORDS", false, |row| row.records.join(" ")),
     ("NAME", false, |row| row.name.clone().unwrap_or_default()),
@@ -295,6 +311,8 @@ const COLUMNS: [Column; 17] = [
     ("STATE", false, |row| row.state.clone()),
     ("WHY", true, |row| row.why.clone()),
     ("SINCE", true, |row| whole_seconds(row.since)),
+    ("SEEN", true, |row| whole_seconds(row.seen)),
+    ("HR LATE", true, |row| row.effective.zip(row.seen).map(late).unwrap_or_default()),
     ("FIRST DAY", false, |row| text(row.first_day)),
     ("LAST DAY", false, |row| text(row.last_day)),
     ("TIME ZONE", true, |row| row.time_zone.clone()),

@@ -56,7 +56,7 @@ struct Rulebook {
 }
 
 impl Ahead {
-    /// Reads every policy once; but for those whose connections are another one's, which decide nothing.
+    /// Reads every policy once; but for those without a connection, which decide nothing.
     pub fn of(world: &World, now: Timestamp) -> Self {
         let of = |policy: &SyncPolicy| {
             let settings = Settings::of(policy, &world.policies).ok();
@@ -103,14 +103,18 @@ impl Rulebook {
     fn as_of(&self, known: &KnownPerson, at: Timestamp) -> (Option<Box<RosterEntry>>, Option<Timestamp>) {
         let settings = &self.settings;
         let baseline = if self.settled { Baseline::Settled } else { Baseline::Awaited };
+        let contested = known.entry.as_ref().is_some_and(|entry| entry.employment.why == Why::PolicyConflict);
         let rules = Rules {
             namespace: &self.namespace,
             role: &|connection| settings.role(connection),
+            rank: &|connection| settings.rank(connection),
             migrations: &settings.migrations,
             matching: &settings.matching,
             terms: settings.terms,
+            off_days: &|connection| settings.off_days(connection),
             day_end: settings.day_end,
             elsewhere: &|_, _| false,
+            contested: &|_, _| contested,
             policy: &self.policy,
             policy_uid: "",
             zones: &settings.zones,

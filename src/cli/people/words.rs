@@ -76,6 +76,10 @@ fn standing(answer: &Answer) -> Vec<String> {
     if let Some(left) = &standing.left {
         let run = left.run.as_deref().map(|run| format!(", and counted in run {run}")).unwrap_or_default();
         lines.push(format!("It takes effect from {:.0}; it was seen at {:.0}{run}.", left.effective, left.seen));
+        let late = super::list::late((left.effective, left.seen));
+        if !late.is_empty() && !left.baseline && standing.why != Why::Declared {
+            lines.push(format!("HR reported it {late} late."));
+        }
         if left.baseline {
             lines.push(
                 "They had left at the baseline, when first seen, or when they came into scope: revoking needs approval."
@@ -135,6 +139,18 @@ const fn sentence(why: Why) -> &'static str {
         Why::ContractEnded => {
             "The record says active; the planned end of the contract has passed, and the policy says that it ends nothing."
         }
+        Why::SwitchedOff => {
+            "The account has been switched off for as long as the policy asks for (saysWhoLeft), and nothing else says who works here."
+        }
+        Why::DeclaredActive => {
+            "Somebody declared that they work here, whatever HR says: see spec.declared of the Person."
+        }
+        Why::DeclaredLeave => {
+            "Somebody declared that they are on leave, whatever HR says: see spec.declared of the Person."
+        }
+        Why::DeclaredSuspended => {
+            "Somebody declared that they are suspended, whatever HR says: see spec.declared of the Person."
+        }
         Why::Declared => "Somebody declared that they have left, whatever HR says: see spec.declared of the Person.",
         Why::TerminatedLater => {
             "The record says terminated, as of a last day that is still to come: they work until then."
@@ -160,6 +176,9 @@ const fn sentence(why: Why) -> &'static str {
         }
         Why::NotMigrated => {
             "The connection of the record was replaced, and no record of the new one is theirs, so it cannot be told whether they work on."
+        }
+        Why::PolicyConflict => {
+            "They are in the scope of two policies over one connection, so nothing new is decided of them until the scopes are separate: see the condition ScopesSeparate of the policies."
         }
         Why::NoEmployment => {
             "All of their records are of corroborating connections, which do not say who works here, so nobody's access ends by it."

@@ -146,6 +146,7 @@ pub fn summary(view: &View) -> String {
     if !view.unmapped_types.is_empty() {
         lines.push(format!("Not mapped    kinds of employment: {}", words(&view.unmapped_types)));
     }
+    lines.extend(view.migration.iter().flat_map(|migration| migration.lines(view.most)));
     lines.extend(remarks(view));
     lines.extend(view.set_aside.iter().map(|bad| format!("Set aside     record {}: {}", bad.position, bad.reason)));
     lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n")
@@ -310,6 +311,7 @@ mod tests {
             unmatched_locations: [(String::new(), 1), ("Melbourne".to_owned(), 1)].into(),
             without_address: vec!["8".into()],
             capital_usernames: vec!["7".into()],
+            migration: None,
             most: None,
             set_aside: vec![super::super::view::SetAside { position: 3, reason: "employeeId is empty".into() }],
             people: vec![ada, bo],

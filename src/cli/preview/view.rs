@@ -10,6 +10,7 @@ use kube::ResourceExt as _;
 use serde::{Serialize, Serializer};
 
 use super::manifests::{Manifests, Rules};
+use super::migration::{self, MigrationPreview};
 use crate::sync::connection::Settings;
 use domain::capabilities::{self, Capabilities};
 use domain::employee::{Employee, Manager, Read, Text, Texts};
@@ -49,6 +50,9 @@ pub struct View {
     pub without_address: Vec<String>,
     /// Ids of people with a user name that holds capital letters.
     pub capital_usernames: Vec<String>,
+    /// Who would be matched to whom, where the connection takes the place of another one and Persons are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migration: Option<MigrationPreview>,
     /// Most people that are listed.
     #[serde(skip)]
     pub most: Option<usize>,
@@ -159,8 +163,16 @@ impl View {
             .extend(losses.map(|losses| format!("spec.fields of the policy, an hour after it is applied: {losses}")));
         let (unmapped_statuses, unmapped_types) = (read.unmapped.clone(), read.unmapped_types.clone());
         let asked = PollContext { source: "preview", remembered: false, accepted: None, known_people: &[] };
+        let mut migration = None;
         let trust = match trust::judge(read, &Memory::fresh(&[0; 32]), &asked, &settings.bounds, now) {
             Ok(believed) => {
+                migration = migration::of(
+                    &manifests.connection,
+                    manifests.policy.as_ref(),
+                    &manifests.persons,
+                    believed.snapshot.employees(),
+                    now,
+                );
                 let repeated: Vec<&str> = believed.repeated.iter().map(|id| id.0.as_str()).collect();
                 if !repeated.is_empty() {
                     remarks.push(format!("ids in several records, which are all set aside: {}", repeated.join(", ")));
@@ -185,6 +197,7 @@ impl View {
             capital_usernames: ids(&people, |line| {
                 line.usernames.iter().any(|name| name.chars().any(char::is_uppercase))
             }),
+            migration,
             most: None,
             set_aside,
             people,

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use super::REQUEUE_AFTER;
 use crate::api::condition::{self, ConditionUpdate, Reason};
 use crate::api::convert;
-use crate::api::revocation::{Finished, Phase};
+use crate::api::revocation::{Finished, Instants, Operation, Phase, RevocationSpec};
 use crate::control::count::Wish;
 use crate::control::owned_status::{ControlStatus, Ending};
 use crate::control::{Context, seal};
@@ -63,7 +63,19 @@ pub(super) async fn end(
     let rule = inputs.policy.as_ref().map(convert::rule).unwrap_or_default();
     let sealed = seal::seal(ctx, &inputs.revocation, ending.part(), inputs.person.as_ref(), &rule).await;
     part.end(ending, sealed)?;
+    measure(ctx, inputs, part);
     Ok(ended(part))
+}
+
+/// How long what was revoked of a leaver took. A removal is late on purpose.
+fn measure(ctx: &Context, inputs: &GateInputs, part: &ControlStatus) {
+    let RevocationSpec { policy, operation, .. } = &inputs.revocation.spec;
+    let verified = inputs.revocation.status.as_ref().and_then(|status| status.verified);
+    let instants =
+        part.instants.as_ref().filter(|_| part.phase == Some(Phase::Revoked) && *operation == Operation::Cut);
+    if let Some(Instants { seen, released, .. }) = instants {
+        ctx.metrics.leaver_revoked(policy, [*seen, *released, verified]);
+    }
 }
 
 /// What is said of a Revocation that has ended.

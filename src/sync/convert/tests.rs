@@ -30,6 +30,7 @@ fn entry_of(state: State, left: Option<Box<Left>>) -> RosterEntry {
             announced: day("2026-03-01"),
             contract_end: day("2027-03-01"),
             urgent: true,
+            off: Some(Off { since: jiff::civil::date(2026, 3, 1), over: true }),
         },
         notice: Some(Notice { at: jiff::Timestamp::UNIX_EPOCH, confirmed: true }),
         missing_since: Some(jiff::Timestamp::UNIX_EPOCH),
@@ -40,6 +41,12 @@ fn entry_of(state: State, left: Option<Box<Left>>) -> RosterEntry {
         employments: vec![one],
         employment,
         aliases: vec!["email:7@example.com".into()],
+        alias_dates: vec![AliasDates {
+            alias: "email:7@example.com".into(),
+            since: Some(jiff::Timestamp::UNIX_EPOCH),
+            until: None,
+            disputed: true,
+        }],
         profile: Profile { texts: Texts::default().with(Text::Title, "Clerk"), ..Profile::default() },
         once: Some(Box::new(Imported {
             fields: [ProfileField::Text(Text::Phone), ProfileField::DisplayName].into(),

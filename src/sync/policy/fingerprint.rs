@@ -147,8 +147,10 @@ fn matched(matching: &Matching, connections: &[Connection], form: &mut Canonical
     words.sort_unstable();
     form.each("key", words);
     form.perhaps("number space", number_space.as_deref());
-    for Connection { name, role, migrates } in connections {
+    for Connection { name, role, migrates, says_who_left } in connections {
         form.perhaps("corroborating", (*role == Role::Corroborating).then_some(name));
+        let when_off_for = says_who_left.as_ref().map(|says| format!("{name} {}", says.when_off_for));
+        form.perhaps("says who left when off for", when_off_for.as_deref());
         form.perhaps("replaces", migrates.as_ref().map(|migration| migration.from.as_str()));
         form.perhaps("with the same ids", migrates.as_ref().filter(|one| one.same_ids).map(|one| one.from.as_str()));
     }

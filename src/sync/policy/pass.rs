@@ -13,6 +13,7 @@ pub use self::news::News;
 use self::news::news;
 use super::fields::{InForce, in_force};
 use super::settings::Settings;
+use super::shared::{Conflicts, Division, Rival, divide};
 use crate::api::condition;
 use crate::api::person::PersonStatus;
 use crate::api::{Person, Revocation, policy};
@@ -47,6 +48,8 @@ pub struct GateInputs {
     pub most_people: u32,
     /// What it says.
     pub settings: Settings,
+    /// Other policies that read what it reads, the oldest first.
+    pub rivals: Vec<Rival>,
     /// Everybody.
     pub people: Vec<Arc<Person>>,
     /// Every Revocation.
@@ -94,10 +97,16 @@ pub struct Tally {
     pub missing: u32,
     /// What is said of the matching of records; none where the policy matches nothing.
     pub matched: Option<Matched>,
+    /// Other policies read what it reads.
+    pub rivals: bool,
+    /// People in the scope of another policy too; none where it has no rival, or no answer said anything.
+    pub conflicts: Option<Conflicts>,
     /// Leavers that need approval, and whose access stands.
     pub baseline_leavers: u32,
     /// Who is in scope; none without an answer.
     pub scope: Option<policy::Scoped>,
+    /// People who have not left by a human's word, although HR says so.
+    pub kept_by_word: u32,
     /// People who work here and own nothing here, where only holders get a Person.
     pub others: u32,
     /// Most people the policy manages.
@@ -143,10 +152,23 @@ fn matched(view: &GateInputs, doubts: &[Doubt], not_migrated: u32, strangers: Op
 /// Decides the writes of a pass. Equal objects give none.
 #[must_use]
 pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
-    let ours = ours(view);
-    let fields = in_force(&view.settings.fields, view.fields.as_ref(), &ours, now);
-    let (plan, not_added) = bounded(view, &ours, &fields.modes, now);
-    let RosterPass { changes, runs, states, missing, baseline_leavers, former, scope, unmatched, wake, .. } = plan;
+    let division = divide(view, now);
+    let ours = &division.ours;
+    let fields = in_force(&view.settings.fields, view.fields.as_ref(), ours, now);
+    let (plan, not_added) = bounded(view, &division, &fields.modes, now);
+    let RosterPass {
+        changes,
+        runs,
+        states,
+        missing,
+        kept_by_word,
+        baseline_leavers,
+        former,
+        scope,
+        unmatched,
+        wake,
+        ..
+    } = plan;
     let (doubts, not_migrated, strangers, people) = (plan.doubts, plan.not_migrated, plan.strangers, plan.others);
     let crossed = changes
         .iter()
@@ -173,7 +195,10 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             states,
             missing,
             matched: matched(view, &doubts, not_migrated, strangers),
+            rivals: !view.rivals.is_empty(),
+            conflicts: division.conflicts.clone(),
             baseline_leavers,
+            kept_by_word,
             others: people,
             most_people: view.most_people,
             not_added,
@@ -187,28 +212,6 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
     }
 }
 
-/// The Persons this policy manages, the oldest first. Of two that link one record the older has it.
-fn ours(view: &GateInputs) -> Vec<&Arc<Person>> {
-    let mut ours: Vec<_> = view.people.iter().filter(|person| manages(view, person)).collect();
-    ours.sort_by_key(|person| (person.metadata.creation_timestamp.as_ref().map(|made| made.0), person.name_any()));
-    ours
-}
-
-/// Whether the first record that any policy reads is read by this one.
-fn manages(view: &GateInputs, person: &Person) -> bool {
-    let ours = person.spec.records.iter().find_map(|record| {
-        // A connection that another policy reads is not replaced for it by this one.
-        let elsewhere = view.settings.elsewhere.contains(&record.connection);
-        let ours = match view.settings.role(&record.connection) {
-            Role::Employment => true,
-            Role::Replaced => !elsewhere,
-            Role::Corroborating | Role::Unread => false,
-        };
-        (ours || elsewhere).then_some(ours)
-    });
-    ours == Some(true)
-}
-
 /// What a connection says, and what of it is looked at.
 struct Answered<'a> {
     connection: &'a str,
@@ -218,20 +221,21 @@ struct Answered<'a> {
 
 /// The plan, and where it would manage too many people, how many: then it is one in which nobody is new, and everybody who
 /// stands goes on. Who has left is not counted: history grows for ever.
-fn bounded(view: &GateInputs, ours: &[&Arc<Person>], fields: &Modes, now: Timestamp) -> (RosterPass, Option<u32>) {
+fn bounded(view: &GateInputs, division: &Division<'_>, fields: &Modes, now: Timestamp) -> (RosterPass, Option<u32>) {
+    let ours = &division.ours;
     let answers: Vec<_> = view
         .snapshots
         .iter()
         .map(|(connection, snapshot)| Answered { connection, snapshot, employees: snapshot.employees().into() })
         .collect();
-    let whole = plan(view, ours, fields, &answers, now);
+    let whole = plan(view, division, fields, &answers, now);
     let managed = whole.states.iter().filter(|(state, _)| **state != State::Terminated).map(|(_, people)| people).sum();
     let known: HashSet<String> = ours.iter().map(|person| person.name_any()).collect();
     let adds = whole.changes.iter().any(|change| !known.contains(&change.name));
     if managed <= view.most_people || !adds {
         return (whole, None);
     }
-    let bounded = plan(view, ours, fields, &of_those_who_stand(ours, answers), now);
+    let bounded = plan(view, division, fields, &of_those_who_stand(ours, answers), now);
     (RosterPass { scope: whole.scope, unmatched: whole.unmatched, former: whole.former, ..bounded }, Some(managed))
 }
 
@@ -257,26 +261,26 @@ fn of_those_who_stand<'a>(ours: &[&Arc<Person>], answers: Vec<Answered<'a>>) -> 
 
 fn plan(
     view: &GateInputs,
-    ours: &[&Arc<Person>],
+    division: &Division<'_>,
     fields: &Modes,
     answers: &[Answered<'_>],
     now: Timestamp,
 ) -> RosterPass {
-    let known: Vec<_> = ours.iter().map(|person| convert::known(person)).collect();
+    let known: Vec<_> = division.ours.iter().map(|person| convert::known(person)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
     let owned = view.owners.as_ref().map(|owners| owners.keys());
     let owns = |key: &str| owned.iter().any(|owned| owned.contains(key));
-    let others = view.people.iter().filter(|person| !manages(view, person)).flat_map(|person| &person.spec.records);
-    let elsewhere: HashSet<(&str, &str)> =
-        others.map(|record| (record.connection.as_str(), record.id.as_str())).collect();
     let rules = Rules {
         namespace: &view.namespace,
         role: &|connection| view.settings.role(connection),
+        rank: &|connection| view.settings.rank(connection),
         migrations: &view.settings.migrations,
         matching: &view.settings.matching,
         terms: view.settings.terms,
+        off_days: &|connection| view.settings.off_days(connection),
         day_end: view.settings.day_end,
-        elsewhere: &|connection, id| elsewhere.contains(&(connection, id.0.as_str())),
+        elsewhere: &|connection, id| division.elsewhere.contains(&(connection, id.0.as_str())),
+        contested: &|connection, id| division.contested.contains(&(connection, id.0.as_str())),
         policy: &view.policy,
         policy_uid: &view.policy_uid,
         zones: &view.settings.zones,
@@ -351,7 +355,10 @@ impl<'a> Writes<'a> {
         let theirs = self.theirs(&name, current.as_deref());
         self.retention.apply(&mut status, &mut profile, current.as_deref(), &theirs, self.now);
         let stands = |person: &Arc<Person>| {
-            person.status.as_ref() == Some(&status) && person.spec.records == records && person.spec.profile == profile
+            person.status.as_ref() == Some(&status)
+                && person.spec.records == records
+                && person.spec.profile == profile
+                && !Retention::forgets(person, &status)
         };
         if current.as_ref().is_some_and(stands) {
             return; // HR goes on to list a leaver whose names have gone
@@ -381,7 +388,7 @@ impl<'a> Writes<'a> {
             let mut profile = person.spec.profile.clone();
             let theirs = self.theirs(name, Some(person));
             self.retention.apply(&mut status, &mut profile, Some(person), &theirs, self.now);
-            if status != *before || profile != person.spec.profile {
+            if status != *before || profile != person.spec.profile || Retention::forgets(person, &status) {
                 let (current, records) = (Some(Arc::clone(person)), person.spec.records.clone());
                 self.rest.push(Write { current, name: name.to_owned(), records, profile, status: Box::new(status) });
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::quantity::Unreadable;
+use crate::api::quantity::{self, Unreadable};
 use crate::api::{SyncPolicy, policy};
 use crate::kube::outcome::Fault;
 use crate::sync::convert;
@@ -20,6 +20,8 @@ pub struct Settings {
     pub connections: Vec<String>,
     /// Those of them that only tell more of people who are known.
     pub corroborating: Vec<String>,
+    /// Connections with accounts and no employments that say who has left all the same, with for how many days an account must be off.
+    pub off_days: Vec<(String, i32)>,
     /// Connections whose place one of the policy's took, and which that is.
     pub migrations: Vec<Migration>,
     /// By what records of one human are matched.
@@ -28,7 +30,7 @@ pub struct Settings {
     pub terms: Terms,
     /// When a last day of work is over.
     pub day_end: DayEnd,
-    /// Connections that other policies read.
+    /// Connections that say for other policies who works here.
     pub elsewhere: Vec<String>,
     /// Only who owns something gets a Person.
     pub holders_only: bool,
@@ -56,13 +58,25 @@ impl Settings {
         }
     }
 
-    /// Reads a policy. `all` are the policies of the namespace: of two over one connection the older is followed.
+    /// For how many days an account of a connection must be off before its person has left.
+    #[must_use]
+    pub fn off_days(&self, connection: &str) -> Option<i32> {
+        self.off_days.iter().find(|(name, _)| name == connection).map(|(_, days)| *days)
+    }
+
+    /// The place of a connection in the policy's order; what it does not read comes last.
+    #[must_use]
+    pub fn rank(&self, connection: &str) -> usize {
+        self.connections.iter().position(|name| name == connection).unwrap_or(usize::MAX)
+    }
+
+    /// Reads a policy. `all` are the policies of the namespace.
     ///
     /// # Errors
     /// Stalled, with the field.
     pub fn of(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<Self, Fault> {
         let spec = &policy.spec;
-        let connections = connections(policy, all)?;
+        let connections = connections(policy)?;
         let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
         let zones = zones.map_err(|unknown| Fault::Stalled(format!("spec.{unknown}")))?;
         let scope = convert::scope(&spec.scope);
@@ -77,11 +91,11 @@ impl Settings {
 
     /// What stands in for a spec that cannot be followed, while no answer is taken over: last days that were announced,
     /// and leavers who are known, need nothing of it, since each Person has its zone and whether it is in scope. None
-    /// where a connection is another policy's.
+    /// where it has no connection.
     #[must_use]
     pub fn previous(policy: &SyncPolicy, all: &[SyncPolicy]) -> Option<Self> {
         let spec = &policy.spec;
-        let connections = connections(policy, all).ok()?;
+        let connections = connections(policy).ok()?;
         let zones = Zones::new(&spec.time_zones.default, &spec.time_zones.by_location);
         let zones = zones.or_else(|_| Zones::new("UTC", &BTreeMap::new())).ok()?;
         let scope = convert::scope(&spec.scope).or_else(|_| convert::scope(&policy::Scope::default())).ok()?;
@@ -100,13 +114,17 @@ impl Settings {
         (terms, day_end): (Terms, DayEnd),
     ) -> Self {
         let of = &policy.spec.connections;
-        let corroborating = of.iter().filter(|one| one.role == policy::Role::Corroborating);
+        let corroborating = of.iter().filter(|one| !one.employs());
+        // The schema takes nothing that cannot be read.
+        let days = |says: &policy::SaysWhoLeft| quantity::off_days("saysWhoLeft.whenOffFor", &says.when_off_for).ok();
+        let off_days = of.iter().filter_map(|one| Some((one.name.clone(), days(one.says_who_left.as_ref()?)?)));
         let migrations = of.iter().filter_map(|one| {
             let policy::Migration { from, same_ids } = one.migrates.clone()?;
             Some(Migration { from, by: one.name.clone(), same_ids })
         });
         Self {
             corroborating: corroborating.map(|one| one.name.clone()).collect(),
+            off_days: off_days.collect(),
             migrations: migrations.collect(),
             matching: convert::matching(&policy.spec.matching),
             terms,
@@ -129,35 +147,17 @@ pub fn fields_in_force(policy: &SyncPolicy) -> Option<Modes> {
     fields.map(|fields| Modes::from_written(&fields.in_force))
 }
 
-/// The connections of a policy, if no older policy is over any of them.
-fn connections(policy: &SyncPolicy, all: &[SyncPolicy]) -> Result<Vec<String>, Fault> {
+fn connections(policy: &SyncPolicy) -> Result<Vec<String>, Fault> {
     let connections: Vec<_> = policy.spec.connections.iter().map(|connection| connection.name.clone()).collect();
     if connections.is_empty() {
         return Err(Fault::Stalled("spec.connections: name one".to_owned()));
-    }
-    for connection in &connections {
-        if let Some(older) = all.iter().find(|other| rules(other, connection) && age(other) < age(policy)) {
-            let name = older.metadata.name.as_deref().unwrap_or_default();
-            return Err(Fault::Stalled(format!(
-                "spec.connections: the older policy {name} is over {connection} already; delete one of the two"
-            )));
-        }
     }
     Ok(connections)
 }
 
 fn elsewhere(policy: &SyncPolicy, all: &[SyncPolicy]) -> Vec<String> {
     let others = all.iter().filter(|other| other.metadata.name != policy.metadata.name);
-    others.flat_map(|other| &other.spec.connections).map(|connection| connection.name.clone()).collect()
-}
-
-fn rules(policy: &SyncPolicy, connection: &str) -> bool {
-    policy.spec.connections.iter().any(|named| named.name == connection)
-}
-
-/// What makes a policy older: when it was made, then its name.
-fn age(policy: &SyncPolicy) -> (Option<jiff::Timestamp>, Option<&str>) {
-    (policy.metadata.creation_timestamp.as_ref().map(|time| time.0), policy.metadata.name.as_deref())
+    others.flat_map(|other| other.spec.employers()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -185,28 +185,12 @@ mod tests {
     #[test]
     fn a_spec_that_cannot_be_followed_names_its_field() {
         let everyone = policy("everyone", "2026-01-02T00:00:00Z", &plain());
-        let older = policy("zeal", "2026-01-01T00:00:00Z", &plain());
-        let twin = policy("all", "2026-01-02T00:00:00Z", &plain());
-        let younger = policy("all", "2026-01-03T00:00:00Z", &plain());
         let zones = with("timeZones", serde_json::json!({"default": "Europe/Atlantis"}));
         let loops = with("scope", serde_json::json!({"expression": "[1].all(x, true)"}));
         let names = with("identity", serde_json::json!({"usernames": ["'oidc:' + person.workEmail", "person."]}));
         let fields = with("fields", serde_json::json!({"startDate": "Never"}));
         let cases = [
             ("plain", &everyone, vec![], None),
-            ("a younger one", &everyone, vec![younger], None),
-            (
-                "an older one",
-                &everyone,
-                vec![older],
-                Some("spec.connections: the older policy zeal is over hq already; delete one of the two"),
-            ),
-            (
-                "of the same age, by name",
-                &everyone,
-                vec![twin],
-                Some("spec.connections: the older policy all is over hq already; delete one of the two"),
-            ),
             (
                 "a zone",
                 &zones,
@@ -244,9 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_followed_of_a_spec_stands_in_for_the_rest_and_never_for_a_policy_that_is_not_asked() {
+    fn what_can_be_followed_of_a_spec_stands_in_for_the_rest() {
         let everyone = policy("everyone", "2026-01-02T00:00:00Z", &plain());
-        let older = policy("zeal", "2026-01-01T00:00:00Z", &plain());
         let zones = with("timeZones", serde_json::json!({"default": "Europe/Atlantis"}));
         let loops = with("scope", serde_json::json!({"expression": "[1].all(x, true)"}));
         let names = with("identity", serde_json::json!({"usernames": ["person."]}));
@@ -255,6 +238,5 @@ mod tests {
             assert_eq!(settings.connections, ["hq"]);
         }
         assert_eq!(Settings::previous(&zones, &[]).expect("stands").zones.default_zone().name(), "UTC");
-        assert!(Settings::previous(&zones, &[older]).is_none(), "the older policy goes on");
     }
 }

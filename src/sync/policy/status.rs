@@ -1,5 +1,6 @@
 //! What a policy's status says after a pass. Pure.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +19,8 @@ use domain::roster::Baseline;
 const MAX_SLEEP: Duration = Duration::from_secs(600);
 /// Shortest sleep before a midnight, so that a timer that fires early does not spin.
 const MIN_SLEEP: Duration = Duration::from_secs(1);
+/// Most people in several scopes, and most policies, that are named.
+const MAX_NAMED: usize = 5;
 /// Look again for what control finds out about the revoker, while that is not that it can run.
 const REVOKER_AGAIN: Duration = Duration::from_secs(60);
 
@@ -42,6 +45,7 @@ pub fn conclude(
     let again =
         if seen.revoker.as_ref().is_some_and(|revoker| revoker.ready) { again } else { again.min(REVOKER_AGAIN) };
     let mut updates = updates(seen, &tally);
+    updates.extend(of_scopes(&tally, &before));
     updates.extend(of_user_names.flatten().filter(|_| seen.baseline() != Baseline::Awaited)); // nobody is known before
     let report = Report { updates, again: again.clamp(MIN_SLEEP, MAX_SLEEP) };
     let taken_over = seen.connections.iter().map(|source| taken_over(source, &before, tally.baseline_leavers, now));
@@ -66,6 +70,7 @@ pub fn unfinished(
     unwritten: usize,
 ) -> (SyncPolicyStatus, Report) {
     let mut updates = updates(seen, tally);
+    updates.extend(of_scopes(tally, &current_status(policy)));
     let message = format!("{} Persons are still to be written.", unwritten);
     updates.retain(|update| {
         !matches!(update.type_, ConditionType::Ready | ConditionType::Stalled | ConditionType::Reconciling)
@@ -134,6 +139,28 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
     updates
 }
 
+/// Whether anybody is in the scope of another policy too. What an earlier answer said of that stays where none said anything.
+fn of_scopes(tally: &Tally, before: &SyncPolicyStatus) -> Option<ConditionUpdate> {
+    match &tally.conflicts {
+        _ if !tally.rivals => None,
+        Some(conflicts) if conflicts.people.is_empty() => Some(condition::scopes_separate()),
+        Some(conflicts) => {
+            let first = |all: &BTreeSet<String>| all.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+            let (people, policies) = (&conflicts.people, &conflicts.policies);
+            Some(condition::policy_conflict(people.len(), &first(people), &first(policies)))
+        }
+        None => {
+            let shown = before.conditions.iter().find(|one| one.type_ == ConditionType::ScopesSeparate.as_str())?;
+            let separate = shown.is(ConditionType::ScopesSeparate, condition::Status::True);
+            Some(if separate {
+                condition::scopes_separate()
+            } else {
+                ConditionUpdate { message: shown.message.clone(), ..condition::policy_conflict(0, "", "") }
+            })
+        }
+    }
+}
+
 /// Whether it is known which records are one human's.
 fn of_humans(matched: &Matched) -> ConditionUpdate {
     match (matched.not_migrated, matched.doubtful) {
@@ -173,8 +200,12 @@ fn all_is_well(connections: &str, tally: &Tally) -> String {
             " {others} more work here and own nothing in the cluster: they get no Person (materialize: CredentialHolders)."
         ),
     };
+    let kept = match tally.kept_by_word {
+        0 => String::new(),
+        kept => format!(" {kept} have left as HR says, and have not by a human's word (spec.declared)."),
+    };
     let several = if connections.contains(',') { "s" } else { "" };
-    format!("{people} people of connection{several} {connections}.{missing}{out}{others}{former}")
+    format!("{people} people of connection{several} {connections}.{missing}{kept}{out}{others}{former}")
 }
 
 /// Keeps what an earlier answer said of locations where this pass had none: the locations themselves are not kept.

@@ -28,6 +28,7 @@ fn seen(baseline: Baseline) -> PassInputs {
         connections: vec![Source {
             name: "hq".into(),
             snapshot: None,
+            needs: None,
             fingerprint: Some("new".into()),
             baseline,
             fresh: true,
@@ -50,7 +51,10 @@ fn tally() -> Tally {
     Tally {
         states: [("Active".to_owned(), 3)].into(),
         missing: 0,
+        kept_by_word: 0,
         matched: None,
+        rivals: false,
+        conflicts: None,
         others: 0,
         most_people: 10_000,
         baseline_leavers: 2,

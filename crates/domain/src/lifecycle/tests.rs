@@ -6,7 +6,15 @@ use super::*;
 use crate::timezone::Zone;
 
 fn facts(reported_status: ReportedStatus) -> Facts {
-    Facts { reported_status, start: None, last_day: None, announced: None, contract_end: None, urgent: false }
+    Facts {
+        reported_status,
+        start: None,
+        last_day: None,
+        announced: None,
+        contract_end: None,
+        urgent: false,
+        off: None,
+    }
 }
 
 const ACTIVE: ReportedStatus = ReportedStatus::Mapped(Status::Active);
@@ -39,6 +47,24 @@ fn the_planned_end_of_a_contract_is_a_last_day_where_the_policy_says_so_and_noth
             Why::LeavesLater,
         ),
         ("terminated before its end", contract(TERMINATED, TOMORROW), State::Terminated, Why::Terminated),
+        (
+            "garden leave: the last working day is over, and the contract runs on",
+            Facts { last_day: YESTERDAY, announced: YESTERDAY, ..contract(ACTIVE, NEXT_SEASON) },
+            State::Terminated,
+            Why::LastDayPassed,
+        ),
+        (
+            "garden leave to come",
+            Facts { last_day: TOMORROW, announced: TOMORROW, ..contract(ACTIVE, NEXT_SEASON) },
+            State::Active,
+            Why::LeavesLater,
+        ),
+        (
+            "terminated, on garden leave, and the contract runs on",
+            Facts { last_day: YESTERDAY, ..contract(TERMINATED, NEXT_SEASON) },
+            State::Terminated,
+            Why::Terminated,
+        ),
     ];
     for (what, facts, state, why) in cases {
         assert_eq!(derive_state(&facts, TODAY, &terms), DerivedState { state, why }, "{what}");
@@ -276,7 +302,11 @@ fn every_reason_has_a_word_of_its_own_that_is_read_back() {
         "Terminated",
         "Urgent",
         "ContractEnded",
+        "SwitchedOff",
         "Declared",
+        "DeclaredActive",
+        "DeclaredLeave",
+        "DeclaredSuspended",
         "TerminatedLater",
         "TooFarAhead",
         "EndsBeforeStart",
@@ -291,6 +321,7 @@ fn every_reason_has_a_word_of_its_own_that_is_read_back() {
         "NoEmployment",
         "OtherSourceStale",
         "Conflict",
+        "PolicyConflict",
         "Other",
     ];
     assert_eq!(Why::ALL.map(Why::as_str), words, "stored: a word that changes is a reason that is lost");

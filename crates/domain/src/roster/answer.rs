@@ -15,9 +15,9 @@ use super::{
     TrustedResponse, person_name,
 };
 use crate::employee::{Employee, HrId, Manager, Text};
-use crate::lifecycle::{DerivedState, State, derive_state};
+use crate::lifecycle::{DerivedState, State, Terms, derive_state};
 use crate::ownership::{comparable, connection_of};
-use crate::scope::{self, Out};
+use crate::scope::{self, Out, Scope};
 
 /// What answers show besides the people in them.
 #[derive(Default)]
@@ -191,12 +191,27 @@ fn sight(
     let known = slot.known.and_then(|known| known.entry.as_deref()).and_then(|entry| {
         entry.employments.iter().find(|one| one.record.id == employee.id && *one.record.connection == *connection)
     });
-    let derived = derive_state(&employment::facts(employee, known, &day, &rules.terms), day.today, &rules.terms);
-    let out = rules.scope.filters().then(|| {
-        let subject = scope::ScopeSubject { connection, person: &slot.name, state: derived.state };
-        rules.scope.out(employee, &subject)
+    let (derived, out) =
+        judged(employee, connection, &slot.name, known, &day, rules.scope, &rules.terms_of(connection));
+    Sight { day, taken: calendar.taken.unwrap_or(calendar.now), matched, derived, out }
+}
+
+/// What a record says today by the terms of a policy, and whether its scope leaves it out.
+pub(super) fn judged(
+    employee: &Employee,
+    connection: &str,
+    person: &str,
+    known: Option<&Employment>,
+    day: &Day,
+    scope: &Scope,
+    terms: &Terms,
+) -> (DerivedState, Option<Out>) {
+    let derived = derive_state(&employment::facts(employee, known, day, terms), day.today, terms);
+    let out = scope.filters().then(|| {
+        let subject = scope::ScopeSubject { connection, person, state: derived.state };
+        scope.out(employee, &subject)
     });
-    Sight { day, taken: calendar.taken.unwrap_or(calendar.now), matched, derived, out: out.flatten() }
+    (derived, out.flatten())
 }
 
 /// What becomes of everybody whom answers name, and of everybody known whom they do not.
@@ -207,8 +222,9 @@ pub(super) fn drafts<'a>(
     now: Timestamp,
 ) -> (Vec<Draft<'a>>, OfAnswer) {
     let (slots, index, humans, mut of_answer) = slots(known, answers, rules);
-    let mut calendar = Calendar::new(rules, now, None);
-    let mut calendars: Vec<_> = answers.iter().map(|answer| Calendar::new(rules, now, Some(answer.taken))).collect();
+    let calendar = |taken| Calendar::new(rules.zones, rules.day_end, now, taken);
+    let mut calendars: Vec<_> = answers.iter().map(|answer| calendar(Some(answer.taken))).collect();
+    let mut calendar = calendar(None);
     let managers: Vec<_> = answers.iter().map(|answer| Managers::new(answer, known)).collect();
     let name_of = |connection: &str, id: &HrId| {
         let slot = index.get(&(connection, id)).and_then(|position| slots.get(*position));

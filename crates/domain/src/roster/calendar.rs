@@ -8,7 +8,7 @@ use jiff::civil::Date;
 
 use super::super::lifecycle::{Facts, State};
 use super::super::timezone::{DayEnd, Zone, Zones};
-use super::{Employment, Rules};
+use super::Employment;
 
 /// The days of a pass.
 pub(super) struct Calendar<'a> {
@@ -29,8 +29,8 @@ pub(super) struct Day {
 }
 
 impl<'a> Calendar<'a> {
-    pub(super) const fn new(rules: &Rules<'a>, now: Timestamp, taken: Option<Timestamp>) -> Self {
-        Self { zones: rules.zones, end: rules.day_end, now, taken, days: BTreeMap::new() }
+    pub(super) const fn new(zones: &'a Zones, end: DayEnd, now: Timestamp, taken: Option<Timestamp>) -> Self {
+        Self { zones, end, now, taken, days: BTreeMap::new() }
     }
 
     /// The day at a location, and whether an entry of the policy names that location. Of somebody without one nobody can

@@ -1,12 +1,12 @@
 //! One HR record of a person through one pass: with a new statement about it, or without.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::answer::Sight;
 use super::calendar::Day;
 use super::{Baseline, Employment, EmploymentState, Left, Notice, Profile, RecordKey, RosterEntry, Rules};
 use crate::employee::{Employee, ReportedStatus, Status};
-use crate::lifecycle::{DerivedState, Facts, State, Terms, Why, begun_anew, derive_state, with_contract_end};
+use crate::lifecycle::{DerivedState, Facts, Off, State, Terms, Why, begun_anew, derive_state, with_contract_end};
 use crate::profile::{FieldMode, ProfileField};
 use crate::scope::Out;
 
@@ -43,10 +43,11 @@ pub(super) fn stated(
         return conflicting(before.employment, now);
     }
     let known = before.map(|before| before.employment);
-    let (facts, day) = (facts(employee, known, &sight.day, &rules.terms), &*sight.day);
-    let notice = notice(&facts, known, sight.taken, day, &rules.terms);
+    let terms = &rules.terms_of(&record.connection);
+    let (facts, day) = (facts(employee, known, &sight.day, terms), &*sight.day);
+    let notice = notice(&facts, known, sight.taken, day, terms);
     let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.derived, name, rules));
-    let told = Told { derived: sight.derived, facts: &facts, notice, terms: &rules.terms };
+    let told = Told { derived: sight.derived, facts: &facts, notice, terms };
     let mut state = match (known, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(known.map(|known| &known.state), out, told, day, now),
         (Some(known), _) if stays_left(known, &facts, day) => {
@@ -168,7 +169,7 @@ fn out_of_scope(
 /// A termination stands until a trusted answer says something else of the employment: neither a zone that was mapped
 /// anew nor a clock that went back gives anybody their job back. A next employment that was announced and has begun does.
 fn stays_left(before: &Employment, facts: &Facts, day: &Day) -> bool {
-    let reported = |facts: &Facts| (facts.reported_status, facts.start, facts.last_day);
+    let reported = |facts: &Facts| (facts.reported_status, facts.start, facts.last_day, facts.off.map(|off| off.over));
     before.state.left.is_some() && reported(&before.facts) == reported(facts) && !begun_anew(facts, day.today)
 }
 
@@ -183,10 +184,25 @@ pub(super) fn facts(employee: &Employee, before: Option<&Employment>, day: &Day,
     let earlier =
         earlier.filter(|earlier| earlier.reported_status != terminated || employee.reported_status == terminated);
     let earlier = earlier.and_then(|earlier| earlier.announced);
+    if let Some(days) = terms.off_days {
+        return of_account(employee, before, day, days);
+    }
     let said = Facts::of(employee);
     let last_day = with_contract_end(&said, terms).last_day;
     let announced = last_day.and_then(|last| if last >= day.taken { Some(last) } else { earlier });
     Facts { announced, ..said }
+}
+
+/// What a source of accounts says: whether the account is on, and nothing of days. One that is off has ended once trusted answers have
+/// said so for long, without one in between that said otherwise, or did not name it.
+fn of_account(employee: &Employee, before: Option<&Employment>, day: &Day, days: i32) -> Facts {
+    let off = matches!(employee.reported_status, ReportedStatus::Mapped(Status::Suspended | Status::Terminated));
+    let earlier = before.filter(|before| before.missing_since.is_none()).and_then(|before| before.facts.off);
+    let since = earlier.map_or(day.taken, |earlier| earlier.since.min(day.taken));
+    let over = since.saturating_add(days.days()) <= day.taken;
+    let Facts { reported_status, start, .. } = Facts::of(employee);
+    let off = off.then_some(Off { since, over: over || earlier.is_some_and(|earlier| earlier.over) });
+    Facts { reported_status, start, last_day: None, announced: None, contract_end: None, urgent: false, off }
 }
 
 /// When the day that stands as announced was announced, and whether an answer a day later said the same.

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::{Declared, Employment, EmploymentState, Left, RosterEntry, Rules};
+use super::{Declared, Employment, EmploymentState, Left, RosterEntry, Rules, Says};
 use crate::lifecycle::{State, Terms, Why};
 use crate::scope::Out;
 
@@ -100,6 +100,12 @@ pub(super) fn together<'a>(all: &[Current<'a>], unknown: Option<Why>, terms: &Te
     Some(Together { decides: decides.employment, state, why, last_day, out, declared: None })
 }
 
+/// Whether somebody has not left by a human's word, although what their records say has ended.
+pub(super) fn kept_by_word(entry: &RosterEntry) -> bool {
+    let by_word = matches!(entry.employment.why, Why::DeclaredActive | Why::DeclaredLeave | Why::DeclaredSuspended);
+    by_word && entry.employments.iter().all(|one| one.state.state == State::Terminated)
+}
+
 /// What is said of somebody while their records differ: that they work here first, then that it cannot be told.
 const fn rank(state: State) -> u8 {
     match state {
@@ -125,10 +131,31 @@ impl Together<'_> {
         }
     }
 
+    /// Takes over what a human declared: they have not left, whatever the records say.
+    pub(super) fn stays(&mut self, says: Says) {
+        let declared = match says {
+            Says::Active => (State::Active, Why::DeclaredActive),
+            Says::Leave => (State::Leave, Why::DeclaredLeave),
+            Says::Suspended => (State::Suspended, Why::DeclaredSuspended),
+            Says::Leaves => return,
+        };
+        if self.out.is_none() {
+            (self.state, self.why) = declared;
+        }
+    }
+
+    /// Holds somebody whom two policies would decide of. What they had left before stands while their records say so too.
+    pub(super) fn contest(&mut self, before: Option<&RosterEntry>) {
+        let had_left = before.is_some_and(|before| before.employment.state == State::Terminated);
+        if !(had_left && self.state == State::Terminated) {
+            (self.state, self.why) = (State::Unknown, Why::PolicyConflict);
+        }
+    }
+
     /// The state of the person that follows.
     ///
-    /// A termination stands as it was first written for as long as it stands. Whoever was not in scope before, or has
-    /// other records than before, needs approval: nobody saw that all of these ended. While a connection is `stale`, nobody
+    /// A termination stands as it was first written for as long as it stands. Whoever was not in scope before, was in that of
+    /// two policies, or has other records than before, needs approval: nobody saw that all of these ended. While a connection is `stale`, nobody
     /// becomes a leaver but on a day that was announced.
     pub(super) fn state_of(
         self,
@@ -152,7 +179,8 @@ impl Together<'_> {
         }
         let same = previous.filter(|previous| previous.state == state);
         let lefts = || all.iter().filter_map(|one| one.employment.state.left.as_ref());
-        let unseen = previous.is_some_and(|previous| previous.out.is_some()) || relinked;
+        let undecided = |previous: &EmploymentState| previous.out.is_some() || previous.why == Why::PolicyConflict;
+        let unseen = previous.is_some_and(undecided) || relinked;
         let left = (state == State::Terminated).then(|| {
             let baseline = unseen || lefts().any(|left| left.baseline);
             let effective = declared.or_else(|| lefts().map(|left| left.effective).max()).unwrap_or(now);

@@ -5,19 +5,15 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::aliases::{self, Known};
 use super::answer::{Slot, Statement};
 use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
-use super::{Employment, Imported, KnownPerson, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules};
-use crate::employee::Employee;
+use super::{
+    Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules, Says,
+};
 use crate::lifecycle::{State, Why};
-use crate::ownership::comparable;
-
-/// Most aliases that are kept; the oldest that no longer hold go first.
-const MAX_ALIASES: usize = 64;
-/// Longest alias that the schema takes.
-const MAX_ALIAS_LEN: usize = 512;
 
 /// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
 /// when the termination was seen, so that leaving again is another termination.
@@ -85,13 +81,22 @@ pub(super) fn next(
         (all.as_slice().into(), unknown.or(Some(Why::NoEmployment)))
     };
     let mut together = together(&deciding, unknown, &whose.rules.terms)?;
-    let declared = slot.known.and_then(|known| known.declared).filter(|declared| whose.now < declared.until);
-    let over = declared.map(|declared| {
+    let declared = slot
+        .known
+        .and_then(|known| known.declared)
+        .filter(|declared| (declared.from..declared.until).contains(&whose.now));
+    let leaves = declared.filter(|declared| declared.says == Says::Leaves);
+    let over = leaves.map(|declared| {
         let day = calendar.named(&together.decides.state.zone);
         declared.last_day.and_then(|last| day.over(last)).unwrap_or(whose.now)
     });
-    if let (Some(declared), Some(over)) = (declared, over.filter(|over| *over <= whose.now)) {
-        together.declare(declared, over);
+    match (declared, over) {
+        (Some(declared), Some(over)) if over <= whose.now => together.declare(declared, over),
+        (Some(declared), None) => together.stays(declared.says),
+        _ => {}
+    }
+    if slot.records.iter().any(|record| (whose.rules.contested)(&record.connection, &record.id)) {
+        together.contest(before);
     }
     let decides = together.decides.record.clone();
     let relinked = before.is_some_and(|before| !same_records(&before.employments, &employments));
@@ -104,12 +109,16 @@ pub(super) fn next(
         .chain(over)
         .filter(|turn| *turn > whose.now)
         .min();
-    let known = known_aliases(before, &slot.absorbed);
-    let (profile, aliases) = showing(before, known, statements, &employments, &decides, whose);
+    let theirs: Vec<_> = statements.iter().filter(|stated| !conflicts_with(stated, &employments)).collect();
+    let profile = showing(before, &theirs, &employments, &decides, whose.rules);
+    let known = Known { before, absorbed: &slot.absorbed, disowned: slot.known.map_or(&[], |known| &known.disowned) };
+    // What no longer holds can be told only where every record was read.
+    let whole = slot.records.iter().all(|record| theirs.iter().any(|stated| stated.is_of(record)));
+    let (aliases, alias_dates) = aliases::next(known, &theirs, whole, whose);
     let (profile, once) = whose.rules.fields.keep(profile, before.and_then(|before| before.once.as_deref()));
     let once = (once != Imported::default()).then(|| Box::new(once));
     let policy = whose.rules.policy.to_owned();
-    let after = RosterEntry { policy, employments, employment, aliases, profile, once };
+    let after = RosterEntry { policy, employments, employment, aliases, alias_dates, profile, once };
     let event = event(before, &after, &decides);
     Some(Next { after, event, turns })
 }
@@ -124,42 +133,44 @@ fn same_records(before: &[Employment], after: &[Employment]) -> bool {
     before.len() == after.len() && before.iter().zip(after).all(|(before, after)| before.record == after.record)
 }
 
-/// What the person is known by already, and what the Persons were that become one with it.
-fn known_aliases(before: Option<&RosterEntry>, absorbed: &[&KnownPerson]) -> Vec<String> {
-    let mut known = before.map(|before| before.aliases.clone()).unwrap_or_default();
-    for alias in absorbed.iter().filter_map(|other| other.entry.as_deref()).flat_map(|entry| &entry.aliases) {
-        if !known.contains(alias) {
-            known.push(alias.clone());
-        }
-    }
-    known
+/// Whether a statement is of another human than the record's.
+fn conflicts_with(stated: &Statement<'_>, employments: &[Employment]) -> bool {
+    employments.iter().any(|one| stated.is_of(&one.record) && one.state.why == Why::Conflict)
 }
 
-/// What is kept for showing, of the record that decides where it is named, and everything they are known by. Nothing of
-/// another human is taken over: their address must not become this one's alias.
+/// What is kept for showing: each field of the first record that has a value for it.
 fn showing(
     before: Option<&RosterEntry>,
-    known: Vec<String>,
-    statements: &[Statement<'_>],
+    theirs: &[&Statement<'_>],
     employments: &[Employment],
     decides: &RecordKey,
-    whose: Whose<'_>,
-) -> (Profile, Vec<String>) {
-    let conflicting = |statement: &&Statement<'_>| {
-        employments.iter().any(|one| statement.is_of(&one.record) && one.state.why == Why::Conflict)
+    rules: &Rules<'_>,
+) -> Profile {
+    let kept = before.map(|before| &before.profile);
+    let said = |one: &Employment| theirs.iter().find(|stated| stated.is_of(&one.record)).map(|stated| &stated.profile);
+    let mut sources = in_precedence(employments, decides, rules).into_iter().filter_map(|one| said(one).or(kept));
+    let mut profile = sources.next().or(kept).cloned().unwrap_or_default();
+    sources.for_each(|source| profile.fill(source));
+    profile
+}
+
+/// The records that say something of the person, in the order in which each field is looked for: of employments that have
+/// not ended, in the order of the policy's connections, then of connections that only tell more. Where all have ended, the one that
+/// decides comes first. A record that is not named now, although it is not missing, has said already what is kept.
+fn in_precedence<'a>(employments: &'a [Employment], decides: &RecordKey, rules: &Rules<'_>) -> Vec<&'a Employment> {
+    let employs = |one: &Employment| (rules.role)(&one.record.connection) != Role::Corroborating;
+    let ended = |one: &Employment| {
+        let EmploymentState { state, why, .. } = one.state;
+        employs(one) && (state == State::Terminated || (state == State::OutOfScope && why.state() == State::Terminated))
     };
-    let theirs = || statements.iter().filter(|statement| !conflicting(statement));
-    // Where nothing is said of the record that decides, and it is not missing either, what is shown stays.
-    let kept = before.is_some_and(|before| before.employments.iter().any(|one| one.record == *decides))
-        && employments.iter().any(|one| one.record == *decides && one.missing_since.is_none());
-    let of_others = || theirs().next().filter(|_| !kept);
-    let shown = theirs().find(|statement| statement.is_of(decides)).or_else(of_others);
-    let aliases = theirs().fold(known, |known, stated| {
-        let number = whose.rules.matching.number(stated.employee);
-        aliases(known, stated.employee, (whose.rules.usernames)(stated.connection, stated.employee), number)
+    let goes_on = employments.iter().any(|one| employs(one) && !ended(one));
+    let counts = |one: &&Employment| one.missing_since.is_none() && !(goes_on && ended(one));
+    let mut all: Vec<&Employment> = employments.iter().filter(counts).collect();
+    all.sort_by_key(|one| {
+        let rank = (rules.rank)(&one.record.connection);
+        (!employs(one), !goes_on && one.record != *decides, rank, one.record != *decides)
     });
-    let kept = || before.map(|before| before.profile.clone()).unwrap_or_default();
-    (shown.map_or_else(kept, |statement| statement.profile.clone()), aliases)
+    all
 }
 
 fn event(before: Option<&RosterEntry>, after: &RosterEntry, decides: &RecordKey) -> Option<LifecycleEvent> {
@@ -197,28 +208,4 @@ fn begins_anew(before: &RosterEntry, after: &RosterEntry, decides: &RecordKey) -
         (Some(before), Some(after)) => after.is_some() && after != before,
         (before, after) => before.is_none() && after.is_some(),
     }
-}
-
-/// Adds what is new to what is known; past the bound, the oldest that no longer holds goes.
-fn aliases(known: Vec<String>, employee: &Employee, usernames: Vec<String>, number: Option<String>) -> Vec<String> {
-    let address = employee.work_email.trim().to_lowercase();
-    let address = Some(address).filter(|address| !address.is_empty()).map(|address| format!("email:{address}"));
-    // Most sign-in systems write addresses in lower case, whatever HR writes. RBAC and approvals compare exactly.
-    let users = usernames.into_iter().map(|name| format!("user:{name}")).flat_map(|user| {
-        let lower = Some(comparable(&user)).filter(|lower| *lower != user);
-        std::iter::once(user).chain(lower)
-    });
-    let current: Vec<String> =
-        address.into_iter().chain(users).chain(number).filter(|alias| alias.chars().count() <= MAX_ALIAS_LEN).collect();
-    let mut aliases = known;
-    for alias in &current {
-        if !aliases.contains(alias) {
-            aliases.push(alias.clone());
-        }
-    }
-    while aliases.len() > MAX_ALIASES {
-        let oldest = aliases.iter().position(|alias| !current.contains(alias)).unwrap_or(0);
-        aliases.remove(oldest);
-    }
-    aliases
 }

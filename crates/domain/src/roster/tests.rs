@@ -1,3 +1,5 @@
+mod accounts;
+mod aliases;
 mod changes;
 mod declared;
 mod fields;
@@ -5,9 +7,11 @@ mod holders;
 mod leaving;
 mod matching;
 mod names;
+mod precedence;
 mod records;
 mod runs;
 mod scope;
+mod shared;
 mod whatever;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,12 +84,18 @@ struct ClusterInventory {
     owned: Option<BTreeSet<&'static str>>,
     /// Whether every record is another policy's.
     elsewhere: bool,
+    /// Who is in the scope of another policy too.
+    contested: BTreeSet<HrId>,
     /// Connections that are not read for employments, and what they are.
     roles: BTreeMap<&'static str, Role>,
+    /// The order of connections.
+    order: Vec<&'static str>,
     /// By what records are matched.
     matching: Matching,
     migrations: Vec<Migration>,
     terms: Terms,
+    /// For how many days accounts of a connection must be off.
+    off_days: BTreeMap<&'static str, i32>,
     holders_only: bool,
     day_end: DayEnd,
     /// Whether a connection has said nothing for too long.
@@ -105,11 +115,14 @@ impl ClusterInventory {
             fields,
             owned: None,
             elsewhere: false,
+            contested: BTreeSet::new(),
             stale: false,
             roles: BTreeMap::new(),
+            order: Vec::new(),
             matching: Matching::default(),
             migrations: Vec::new(),
             terms: Terms::default(),
+            off_days: BTreeMap::new(),
             holders_only: false,
             day_end: DayEnd::default(),
         }
@@ -139,11 +152,14 @@ impl ClusterInventory {
         let rules = Rules {
             namespace: "rollcall",
             role: &|connection| self.roles.get(connection).copied().unwrap_or(Role::Employment),
+            rank: &|connection| self.order.iter().position(|one| *one == connection).unwrap_or(usize::MAX),
             migrations: &self.migrations,
             matching: &self.matching,
             terms: self.terms,
+            off_days: &|connection| self.off_days.get(connection).copied(),
             day_end: self.day_end,
             elsewhere: &|_, _| self.elsewhere,
+            contested: &|_, id| self.contested.contains(id),
             policy: self.policy,
             policy_uid: "uid-1",
             zones: &zones,
@@ -171,8 +187,9 @@ impl ClusterInventory {
             let access = known.map_or(Access::Stands, |known| known.access);
             let apart = known.map(|known| known.apart.clone()).unwrap_or_default();
             let declared = known.and_then(|known| known.declared);
+            let disowned = known.map(|known| known.disowned.clone()).unwrap_or_default();
             let (name, records, entry) = (change.name.clone(), change.records.clone(), Some(change.entry.clone()));
-            self.known.insert(id.clone(), KnownPerson { name, records, apart, entry, declared, access });
+            self.known.insert(id.clone(), KnownPerson { name, records, apart, disowned, entry, declared, access });
         }
         if changes >= plan.changes.len() {
             self.runs.iter_mut().for_each(|run| run.written = true);

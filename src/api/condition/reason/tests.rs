@@ -19,7 +19,7 @@ fn each_word_is_spelled_as_manifests_and_alerts_name_it() {
 
 const TYPES: &str = "\
     Ready Reconciling Stalled Reachable Trusted Recognised StableIds TellsLeavers Baseline LocationsMatched \
-    UserNamesMatched HumansMatched FieldsSettled RevokerReady Revoked Returned";
+    UserNamesMatched HumansMatched ScopesSeparate FieldsSettled RevokerReady Revoked Returned";
 
 const REASONS: &str = "\
     Succeeded Retrying Stalled Progressing InvalidSpec Suspended DefinitionMissing CaBundleMissing SecretMissing \
@@ -29,7 +29,7 @@ const REASONS: &str = "\
     ShrunkSlowly OtherPeople IdsReassigned AddressesMoved OtherAddresses OtherStartDates LeaversChanged ManyLeft \
     OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen BaselineAwaited ConnectionMissing \
     TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched \
-    PerhapsTheSame NotMigrated ValuesWillBeLost NotChecked \
+    PerhapsTheSame NotMigrated PolicyConflict ValuesWillBeLost NotChecked \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \
     Cancelled NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope LedgerFull OverLimit OverClusterLimit ApprovalExpired \

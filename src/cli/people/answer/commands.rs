@@ -103,7 +103,11 @@ fn about_record(says: &Says) -> Option<Command> {
             | Why::Terminated
             | Why::Urgent
             | Why::ContractEnded
+            | Why::SwitchedOff
             | Why::Declared
+            | Why::DeclaredActive
+            | Why::DeclaredLeave
+            | Why::DeclaredSuspended
             | Why::NoEmployment
             | Why::TerminatedLater
             | Why::OnLeave
@@ -111,6 +115,7 @@ fn about_record(says: &Says) -> Option<Command> {
             | Why::NothingSaid
             | Why::NextFollows
             | Why::Between
+            | Why::PolicyConflict // the policies' condition names what to change
             | Why::OtherSourceStale // its connection is spoken of
             | Why::Other,
         ) => None,

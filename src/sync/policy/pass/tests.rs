@@ -1,3 +1,5 @@
+mod shared;
+
 use std::collections::BTreeSet;
 
 use super::*;
@@ -52,6 +54,7 @@ impl Cluster {
             stale: false,
             most_people: 10_000,
             settings: settings(&serde_json::json!({})),
+            rivals: vec![],
             people: vec![],
             revocations: vec![],
             snapshots: vec![("hq".to_owned(), believed(employees))],
@@ -220,8 +223,9 @@ fn a_person_is_managed_by_the_policy_of_the_first_record_that_any_policy_reads()
         cluster.0.settings.elsewhere = elsewhere.iter().map(ToString::to_string).collect();
         let records = records.map(|connection| serde_json::json!({"connection": connection, "id": "1"}));
         let person = serde_json::json!({"metadata": {"name": "p-1"}, "spec": {"records": records}});
-        let person: Person = serde_json::from_value(person).unwrap();
-        assert_eq!(manages(&cluster.0, &person), expected, "{elsewhere:?} {records:?}");
+        cluster.0.people = vec![Arc::new(serde_json::from_value(person).unwrap())];
+        let ours = divide(&cluster.0, noon()).ours;
+        assert_eq!(!ours.is_empty(), expected, "{elsewhere:?} {records:?}");
     }
 }
 

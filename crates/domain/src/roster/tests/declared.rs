@@ -9,7 +9,12 @@ impl ClusterInventory {
 }
 
 fn until(text: &str, last_day: Option<&str>) -> Declared {
-    Declared { until: at(text), last_day: last_day.map(|day| day.parse().unwrap()) }
+    Declared {
+        says: Says::Leaves,
+        from: Timestamp::MIN,
+        until: at(text),
+        last_day: last_day.map(|day| day.parse().unwrap()),
+    }
 }
 
 #[test]
@@ -92,4 +97,49 @@ fn a_last_day_ends_when_the_policy_says() {
         world.midnight(at(over));
         assert_eq!((world.state("1"), world.left("1").effective), (State::Terminated, at(over)), "{end:?}");
     }
+}
+
+#[test]
+fn whoever_is_declared_to_work_here_works_here_until_the_word_ends_and_then_hr_counts_again() {
+    let left = [employee("1"), employee("2").terminated(), employee("3")];
+    let word = |says| Declared { says, from: noon(), last_day: None, until: at("2026-03-20T00:00:00Z") };
+    for (says, state, why) in [
+        (Says::Active, State::Active, Why::DeclaredActive),
+        (Says::Leave, State::Leave, Why::DeclaredLeave),
+        (Says::Suspended, State::Suspended, Why::DeclaredSuspended),
+    ] {
+        let mut world = ClusterInventory::with(&people(1..=3));
+        world.declare("2", Some(word(says)));
+        let plan = world.poll(&left, noon());
+        let EmploymentState { state: is, why: because, .. } = world.entry("2").employment;
+        assert_eq!((is, because, plan.kept_by_word), (state, why, 1));
+        assert!(plan.runs.is_empty(), "nobody is counted");
+        assert_eq!(plan.wake, Some(at("2026-03-20T00:00:00Z")));
+        let ended = world.midnight(at("2026-03-20T00:00:00Z"));
+        assert_eq!((world.state("2"), world.event(&ended, "2")), (State::Terminated, Some(LifecycleEvent::Terminated)));
+        let seen = world.left("2");
+        assert_eq!(
+            (seen.seen, seen.baseline),
+            (at("2026-03-20T00:00:00Z"), false),
+            "counted from now, without an answer"
+        );
+        assert_eq!((ended.runs.len(), ended.kept_by_word), (1, 0));
+    }
+}
+
+#[test]
+fn a_word_takes_a_termination_back_and_one_that_was_not_said_yet_says_nothing() {
+    let left = [employee("1"), employee("2").terminated(), employee("3")];
+    let mut world = ClusterInventory::with(&people(1..=3));
+    world.poll(&left, noon());
+    let later = noon() + SignedDuration::from_hours(1);
+    let word = |from| Declared { says: Says::Active, from, last_day: None, until: at("2026-03-20T00:00:00Z") };
+    world.declare("2", Some(word(later)));
+    world.midnight(noon());
+    assert_eq!(world.state("2"), State::Terminated, "not yet");
+    let back = world.midnight(later);
+    assert_eq!((world.state("2"), world.event(&back, "2")), (State::Active, Some(LifecycleEvent::Withdrawn)));
+    world.declare("2", None);
+    world.midnight(later);
+    assert_eq!(world.state("2"), State::Terminated, "taken back");
 }

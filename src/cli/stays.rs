@@ -1,0 +1,137 @@
+//! `rollcall stays`: a human's word that somebody has not left, where HR is late or wrong.
+//!
+//! The word goes before what HR says, and ends: then what HR says counts again, and whoever left by it becomes a leaver, counted
+//! like every other. An admission policy asks for the verb `declare`, and that nobody says it of themself.
+
+use clap::{Args, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::api::ListParams;
+use serde_json::json;
+
+use super::approve::whoami;
+use super::cluster::Cluster;
+use super::link::{shown, write};
+use super::people::find;
+use super::terminal::{confirm, plain, say};
+use super::{Failure, ask};
+use crate::api::Person;
+use crate::api::person::{Declared, DeclaredState};
+use crate::kube::calls;
+use crate::kube::named::Api;
+
+/// How long the word stands by itself: until then HR has been corrected.
+const STANDS: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How long it stands at most.
+const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Options of `rollcall stays`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The Person: its name, or CONNECTION/ID of one of its HR records
+    person: String,
+    /// The reason, in a few words without personal details
+    #[arg(long, required_unless_present = "withdraw")]
+    reason: Option<String>,
+    /// What they are
+    #[arg(long, value_enum, default_value_t = Stays::Active)]
+    state: Stays,
+    /// When HR's word counts again, such as 2026-04-30T00:00:00Z, in 90 days at most; without it, in 14 days
+    #[arg(long, conflicts_with = "withdraw")]
+    until: Option<Timestamp>,
+    /// Take the word back
+    #[arg(long, conflicts_with = "reason")]
+    withdraw: bool,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// What somebody is.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Stays {
+    /// Works here
+    Active,
+    /// Is on leave
+    Leave,
+    /// Is suspended
+    Suspended,
+}
+
+/// Declares that somebody has not left, or takes that back.
+///
+/// # Flow          read, show, ask, find the caller's own name, write
+/// # Guarantees    nothing is written over a Person that changed since it was shown; doing it again replaces the word
+/// # Assumptions   the policies of the chart are installed
+/// # Errors        why not, and that nothing was changed
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let client = options.cluster.client().await?;
+    let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
+    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let person = find(&people, &options.person)?;
+    let name = person.name_any();
+    say(&shown(person));
+    let Some(reason) = &options.reason else {
+        if person.spec.declared.as_ref().and_then(|said| said.state).is_none() {
+            return Err(Failure::Refused(format!("nobody declared that {name} has not left")));
+        }
+        if !options.yes {
+            confirm("Take it back? Then what HR says counts")?;
+        }
+        write(&api, person, json!({"declared": null})).await?;
+        say(&format!("{name}: what HR says counts again"));
+        return Ok(());
+    };
+    let at = calls::now();
+    let until = until(options.until, at).map_err(Failure::Refused)?;
+    if !options.yes {
+        confirm("They have not left, whatever HR says until then, and nothing of theirs is revoked. Go on?")?;
+    }
+    let state = Some(match options.state {
+        Stays::Active => DeclaredState::Active,
+        Stays::Leave => DeclaredState::Leave,
+        Stays::Suspended => DeclaredState::Suspended,
+    });
+    let by = whoami(client).await?;
+    let declared = Declared { state, at: Some(at), last_day: None, reason: reason.clone(), until, by };
+    let mut spec = json!({"declared": declared});
+    spec["declared"]["lastDay"] = json!(null); // a merge keeps what it does not name
+    write(&api, person, spec).await?;
+    say(&format!("{name}: has not left, as {} said; HR's word counts again from {until}", plain(&declared.by)));
+    Ok(())
+}
+
+/// When HR's word counts again.
+fn until(wanted: Option<Timestamp>, at: Timestamp) -> Result<Timestamp, String> {
+    let after = |time| at.checked_add(time).unwrap_or(Timestamp::MAX);
+    match wanted {
+        None => Ok(after(STANDS)),
+        Some(until) if until <= at => Err(format!("--until {until} has passed: the word would never count")),
+        Some(until) if until > after(LONGEST) => {
+            Err(format!("--until {until} is more than 90 days away: correct it in the HR system"))
+        }
+        Some(until) => Ok(until),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_somebody_stays_ends_soon() {
+        let at: Timestamp = "2026-03-10T12:00:00Z".parse().unwrap();
+        let day = |days: i64| at + SignedDuration::from_hours(24 * days);
+        for (wanted, expected) in [
+            (None, Some(day(14))),
+            (Some(day(1)), Some(day(1))),
+            (Some(day(90)), Some(day(90))),
+            (Some(day(91)), None),
+            (Some(day(0)), None),
+        ] {
+            assert_eq!(until(wanted, at).ok(), expected, "{wanted:?}");
+        }
+    }
+}
