@@ -200,6 +200,45 @@ pub fn termination_id(person: &Person) -> Option<String> {
     Some(roster::termination_id(person.metadata.name.as_deref()?, seen))
 }
 
+/// What the names of the Revocations of a Person's current leave begin with; `None` of who is not on one that the policy acts on.
+#[must_use]
+pub fn leave_id(person: &Person) -> Option<String> {
+    let leave = person.status.as_ref()?.leave.as_ref()?;
+    Some(roster::termination_id(person.metadata.name.as_deref()?, leave.seen))
+}
+
+/// Whether a freeze stands.
+#[must_use]
+pub fn in_force(revocation: &Revocation) -> bool {
+    revocation.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Frozen))
+}
+
+/// What the Person says of the leave that a Revocation is about: whether the reason for it stands.
+///
+/// Who leaves while on leave is cut by a Revocation of that termination: a freeze that stands goes on, and none begins.
+#[must_use]
+pub fn leave_status(person: Option<&Person>, revocation: &str, in_force: bool) -> LeaverStatus {
+    let Some(person) = person else { return LeaverStatus::Unknown };
+    let this_leave = leave_id(person).is_some_and(|prefix| revocation.starts_with(&prefix));
+    match (leaver_status(Some(person)), this_leave) {
+        (LeaverStatus::Unknown, _) => LeaverStatus::Unknown,
+        (LeaverStatus::OutOfScope, _) => LeaverStatus::OutOfScope,
+        (LeaverStatus::Ended, true) if in_force => LeaverStatus::Ended,
+        (LeaverStatus::Ended, _) | (LeaverStatus::Employed, false) => LeaverStatus::Employed,
+        (LeaverStatus::Employed, true) => LeaverStatus::Ended,
+    }
+}
+
+/// Whether a Revocation needs approval because nobody saw its reason begin.
+#[must_use]
+pub fn needs_approval(person: Option<&Person>, trigger: revocation::Trigger) -> bool {
+    let Some(status) = person.and_then(|person| person.status.as_ref()) else { return false };
+    match trigger {
+        revocation::Trigger::Termination => status.employment.as_ref().is_some_and(|employment| employment.baseline),
+        revocation::Trigger::Leave => status.leave.as_ref().is_some_and(|leave| leave.baseline),
+    }
+}
+
 /// Puts together what the gate asks.
 #[must_use]
 pub fn facts(live: &LiveObjects<'_>) -> Facts {
@@ -207,9 +246,11 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
     let person = live.person.filter(|person| person.metadata.uid.as_deref() == Some(spec.person_uid.as_str()));
     let name = live.revocation.metadata.name.as_deref().unwrap_or_default();
     let unreadable = live.ledger.is_none().then(|| "the ledger cannot be read".to_owned());
+    let leave = spec.trigger == revocation::Trigger::Leave;
     Facts {
         stopped: live.stopped.clone().or(unreadable),
         leaver_status: match leaver_status(person) {
+            _ if leave => leave_status(person, name, in_force(live.revocation)),
             LeaverStatus::Ended if !of_this_termination(person, name) => LeaverStatus::Employed, // that termination was taken back
             leaver_status => leaver_status,
         },
@@ -227,10 +268,8 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
         trusted: live.trusted,
         removal: spec.operation == revocation::Operation::Remove,
         begun: live.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
-        baseline: person
-            .and_then(|p| p.status.as_ref()?.employment.as_ref())
-            .is_some_and(|employment| employment.baseline),
-        leaves_scope: person
+        baseline: needs_approval(person, spec.trigger),
+        leaves_scope: !leave && person
             .and_then(|person| person.status.as_ref()?.employment.as_ref()?.leaves_scope.as_ref())
             .is_some(),
         late: spec.late,
@@ -250,6 +289,7 @@ impl From<revocation::Operation> for Operation {
         match operation {
             revocation::Operation::Cut => Self::Cut,
             revocation::Operation::Remove => Self::Remove,
+            revocation::Operation::Freeze => Self::Freeze,
         }
     }
 }
@@ -261,11 +301,13 @@ impl From<&Target> for revocation::Target {
                 Action::Unbind => revocation::Action::Unbind,
                 Action::Recreate => revocation::Action::Recreate,
                 Action::Delete => revocation::Action::Delete,
+                Action::Freeze => revocation::Action::Freeze,
             },
             kind: match target.kind {
                 Kind::ClusterRoleBinding => revocation::TargetKind::ClusterRoleBinding,
                 Kind::RoleBinding => revocation::TargetKind::RoleBinding,
                 Kind::ServiceAccount => revocation::TargetKind::ServiceAccount,
+                Kind::User => revocation::TargetKind::User,
             },
             namespace: target.namespace.clone(),
             name: target.name.clone(),
@@ -282,11 +324,13 @@ impl From<&revocation::Target> for Target {
                 revocation::Action::Unbind => Action::Unbind,
                 revocation::Action::Recreate => Action::Recreate,
                 revocation::Action::Delete => Action::Delete,
+                revocation::Action::Freeze => Action::Freeze,
             },
             kind: match target.kind {
                 revocation::TargetKind::ClusterRoleBinding => Kind::ClusterRoleBinding,
                 revocation::TargetKind::RoleBinding => Kind::RoleBinding,
                 revocation::TargetKind::ServiceAccount => Kind::ServiceAccount,
+                revocation::TargetKind::User => Kind::User,
             },
             namespace: target.namespace.clone(),
             name: target.name.clone(),

@@ -53,9 +53,10 @@ pub struct RevocationSpec {
     /// Name of the SyncPolicy whose rule this is.
     #[schemars(length(min = 1, max = 253))]
     pub policy: String,
-    /// What set it off; `Termination` is the only trigger there is.
+    /// What set it off.
     pub trigger: Trigger,
-    /// `Cut` acts at once and can be undone by issuing new credentials; `Remove` follows after `removeAfter` and deletes.
+    /// `Cut` acts at once and can be undone by issuing new credentials; `Remove` follows after `removeAfter` and deletes;
+    /// `Freeze` refuses what changes anything until it is lifted.
     pub operation: Operation,
     /// The earliest instant it may act.
     pub due: Timestamp,
@@ -83,6 +84,8 @@ pub struct RevocationSpec {
 pub enum Trigger {
     /// The person's employments have ended.
     Termination,
+    /// The person is on leave or suspended.
+    Leave,
 }
 
 /// How far a Revocation goes.
@@ -92,6 +95,8 @@ pub enum Operation {
     Cut,
     /// Deletes what the cut left standing.
     Remove,
+    /// Refuses what the person would change in the cluster, by an admission policy and a list of user names. Lifted exactly.
+    Freeze,
 }
 
 /// An approval of exactly one plan.
@@ -122,7 +127,8 @@ pub struct Rejection {
 }
 
 /// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, returned and conditions; the
-/// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. An admission policy keeps them apart.
+/// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. Of a freeze, which has no
+/// Job, control writes verdicts, acted, verified and lifted too. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RevocationStatus {
@@ -155,6 +161,9 @@ pub struct RevocationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub retried: Option<String>,
+    /// When a freeze was lifted, in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted: Option<Timestamp>,
     /// Credentials of this person that came back after the act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -215,6 +224,10 @@ pub enum Phase {
     Failed,
     /// The reason for it is gone; nothing more will be done. What was done before is in `steps`.
     Cancelled,
+    /// A freeze stands: writes are refused, and reads are not.
+    Frozen,
+    /// A freeze was lifted: what it refused is allowed again.
+    Lifted,
 }
 
 /// What a Revocation waits for.
@@ -278,7 +291,7 @@ pub struct Target {
     /// Its name: a binding may be called almost anything, at almost any length.
     #[schemars(length(max = 1024))]
     pub name: String,
-    /// Its uid when the plan saw it.
+    /// Its uid when the plan saw it; a user name has none.
     #[schemars(length(max = 64))]
     pub uid: String,
     /// What says that it is this person's: the owner annotation or the user name.
@@ -295,6 +308,8 @@ pub enum Action {
     Recreate,
     /// The object is deleted for good, after `removeAfter`.
     Delete,
+    /// The user name is refused what changes anything, until the freeze is lifted.
+    Freeze,
 }
 
 /// Kind of an object that is acted on.
@@ -306,6 +321,8 @@ pub enum TargetKind {
     RoleBinding,
     /// A ServiceAccount, with all its tokens.
     ServiceAccount,
+    /// A user name, which is no object: with any credential, a client certificate too.
+    User,
 }
 
 /// When each part of a Revocation happened first.

@@ -306,6 +306,7 @@ const fn told(action: Action) -> (Reason, &'static str) {
         Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
         Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
         Action::Delete => (Reason::Removed, "deleted"),
+        Action::Freeze => (Reason::Frozen, "frozen"),
     }
 }
 
@@ -320,6 +321,7 @@ async fn publish_on_object(ctx: &Context, record: &Record, seen: &Seen, ended: &
         Kind::ServiceAccount => ("v1", "ServiceAccount"),
         Kind::RoleBinding => ("rbac.authorization.k8s.io/v1", "RoleBinding"),
         Kind::ClusterRoleBinding => ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
+        Kind::User => return, // no object
     };
     let object = ObjectReference {
         api_version: Some(api_version.to_owned()),

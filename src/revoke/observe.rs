@@ -155,6 +155,7 @@ impl<'a> Observer<'a> {
         let proof = async {
             match target.kind {
                 Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
+                Kind::User => (None, None),
                 Kind::RoleBinding | Kind::ClusterRoleBinding => (None, probe::pick(self.ctx, target, &raw).await),
             }
         };

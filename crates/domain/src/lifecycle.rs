@@ -15,11 +15,13 @@ pub struct Terms {
     pub bridged_days: i32,
     /// What the planned end of a contract is.
     pub contract_end: ContractEnd,
+    /// Whether a leave is acted on.
+    pub acts_on_leave: bool,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { bridged_days: 3, contract_end: ContractEnd::Hold }
+        Self { bridged_days: 3, contract_end: ContractEnd::Hold, acts_on_leave: false }
     }
 }
 

@@ -12,8 +12,10 @@ use sha2::{Digest, Sha256};
 use super::ownership::{Claim, Index, PersonFacts};
 
 pub mod reach;
+mod freeze;
 mod remaining;
 
+pub use freeze::{freeze, frozen_name, still_theirs};
 pub use remaining::{Remaining, RemainingReason};
 
 /// Most targets, and most remaining entries, one plan holds: what the schema takes.
@@ -35,6 +37,8 @@ pub enum Action {
     Recreate,
     /// Delete.
     Delete,
+    /// Refuse what changes anything, for as long as it lasts.
+    Freeze,
 }
 
 /// Kinds that are acted on.
@@ -46,6 +50,8 @@ pub enum Kind {
     RoleBinding,
     /// An account.
     ServiceAccount,
+    /// A user name, which is no object.
+    User,
 }
 
 impl Kind {
@@ -56,6 +62,7 @@ impl Kind {
             Self::ClusterRoleBinding => "ClusterRoleBinding",
             Self::RoleBinding => "RoleBinding",
             Self::ServiceAccount => "ServiceAccount",
+            Self::User => "User",
         }
     }
 }
@@ -85,6 +92,8 @@ pub enum Operation {
     Cut,
     /// Deletes what the cut left standing.
     Remove,
+    /// Refuses writes, until the person is back.
+    Freeze,
 }
 
 /// A ServiceAccount that carries an owner annotation.
@@ -375,6 +384,7 @@ pub fn described(kind: Kind, namespace: &str, name: &str) -> String {
         Kind::ClusterRoleBinding => format!("ClusterRoleBinding {name}"),
         Kind::RoleBinding => format!("RoleBinding {namespace}/{name}"),
         Kind::ServiceAccount => format!("ServiceAccount {namespace}/{name}"),
+        Kind::User => format!("User {name}"),
     }
 }
 

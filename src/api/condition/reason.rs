@@ -149,6 +149,10 @@ vocabulary!(
         AccessRemains => "AccessRemains",
         NotProved => "NotProved",
         Cancelled => "Cancelled",
+        Frozen => "Frozen",
+        Lifted => "Lifted",
+        FreezeNotInstalled => "FreezeNotInstalled",
+        FrozenFull => "FrozenFull",
 
         NotRefused => "NotRefused",
         CameBack => "CameBack",
@@ -271,6 +275,8 @@ impl From<Phase> for Reason {
             Phase::Revoked => Self::Revoked,
             Phase::Failed => Self::Failed,
             Phase::Cancelled => Self::Cancelled,
+            Phase::Frozen => Self::Frozen,
+            Phase::Lifted => Self::Lifted,
         }
     }
 }

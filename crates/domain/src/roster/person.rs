@@ -9,6 +9,7 @@ use super::answer::{Slot, Statement};
 use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
+use super::leave;
 use super::{Employment, KnownPerson, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules};
 use crate::employee::Employee;
 use crate::lifecycle::{State, Why};
@@ -19,8 +20,8 @@ const MAX_ALIASES: usize = 64;
 /// Longest alias that the schema takes.
 const MAX_ALIAS_LEN: usize = 512;
 
-/// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
-/// when the termination was seen, so that leaving again is another termination.
+/// What the names of all Revocations of one termination, or of one leave, begin with: the Person's name, and the start of a
+/// digest of when it was seen, so that leaving again is another termination.
 #[must_use]
 pub fn termination_id(person_name: &str, seen: Timestamp) -> String {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(seen.to_string()));
@@ -108,7 +109,8 @@ pub(super) fn next(
     let (profile, aliases) = showing(before, known, statements, &employments, &decides, whose);
     let (profile, once) = whose.rules.fields.keep(profile, before.map(|before| &before.once));
     let policy = whose.rules.policy.to_owned();
-    let after = RosterEntry { policy, employments, employment, aliases, profile, once };
+    let leave = leave::next(before, &employment, whose.rules, whose.now);
+    let after = RosterEntry { policy, employments, employment, leave, aliases, profile, once };
     let event = event(before, &after, &decides);
     Some(Next { after, event, turns })
 }

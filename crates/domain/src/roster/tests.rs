@@ -2,6 +2,7 @@ mod changes;
 mod declared;
 mod fields;
 mod holders;
+mod leave;
 mod leaving;
 mod matching;
 mod names;
