@@ -81,6 +81,7 @@ pub fn protected(policy: &SyncPolicy) -> Protected {
         people: protected.people.iter().cloned().collect(),
         accounts: protected.service_accounts.iter().cloned().collect(),
         namespaces: protected.namespaces.iter().cloned().collect(),
+        usernames: std::collections::BTreeSet::new(), // those are the installation's
     }
 }
 

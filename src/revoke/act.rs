@@ -181,6 +181,9 @@ fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, F
         }
         (Observation::Gone, Action::Recreate) if kept => Next::Create,
         (Observation::Gone, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
+        (Observation::Standing { .. }, Action::Freeze) => {
+            Next::End(Ended::saying(StepOutcome::Skipped, "a freeze is no act of the revoker"))
+        }
         (Observation::Standing { .. }, Action::Recreate) => Next::Recreate,
         (Observation::Standing { .. }, Action::Unbind | Action::Delete) => Next::Delete,
     })

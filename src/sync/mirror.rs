@@ -19,7 +19,7 @@ const MAX_LENGTH: usize = 512;
 pub struct Shown {
     /// `status.access`.
     pub access: Option<Access>,
-    /// The condition `Revoked`.
+    /// The condition `Revoked`; of who is on leave, `Frozen`.
     pub revoked: Option<ConditionUpdate>,
 }
 
@@ -158,7 +158,14 @@ fn update(left: bool, shown: &Revocation, nothing_ended: bool, remain: u32) -> O
         Phase::Cancelled if left => {
             Some(condition::not_revoked(Reason::Cancelled, format!("Access stands; revocation {name} was cancelled.")))
         }
-        Phase::Revoked | Phase::Held | Phase::Cancelled => None, // back at work: what was cut stays so, and is no state of theirs
+        Phase::Frozen => Some(condition::frozen(format!(
+            "What this person would change in the cluster is refused while they are on leave; reads are not. Revocation {name} holds it.{remains}"
+        ))),
+        Phase::Held if shown.spec.operation == Operation::Freeze => {
+            let waits = waits_for(shown).unwrap_or_else(|| "it is being planned".to_owned());
+            Some(condition::not_frozen(format!("Access stands; revocation {name} is held: {waits}")))
+        }
+        Phase::Lifted | Phase::Revoked | Phase::Held | Phase::Cancelled => None, // back at work: what was cut stays so, and is no state of theirs
     }
 }
 

@@ -170,7 +170,7 @@ pub struct ClusterInventory {
     pub own_namespaces: Vec<String>,
 }
 
-/// What the policy protects.
+/// What the policy, or the installation, protects.
 #[derive(Clone, Debug, Default)]
 pub struct Protected {
     /// HR ids or Person names.
@@ -179,6 +179,8 @@ pub struct Protected {
     pub accounts: BTreeSet<String>,
     /// Namespaces.
     pub namespaces: BTreeSet<String>,
+    /// User names, as the API server sees them, that are never frozen.
+    pub usernames: BTreeSet<String>,
 }
 
 impl Protected {

@@ -64,6 +64,7 @@ vocabulary!(
         FieldsSettled => "FieldsSettled",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
+        Frozen => "Frozen",
         Returned => "Returned",
     }
 );

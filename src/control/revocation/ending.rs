@@ -54,7 +54,7 @@ pub(super) async fn close(
 }
 
 /// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
-pub(super) async fn end(
+pub(in crate::control) async fn end(
     ctx: &Context,
     inputs: &GateInputs,
     part: &mut ControlStatus,
@@ -67,7 +67,7 @@ pub(super) async fn end(
 }
 
 /// What is said of a Revocation that has ended.
-pub(super) fn ended(part: &ControlStatus) -> Report {
+pub(in crate::control) fn ended(part: &ControlStatus) -> Report {
     let mut updates: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {
             let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
@@ -75,9 +75,13 @@ pub(super) fn ended(part: &ControlStatus) -> Report {
         }
         Some(Phase::Cancelled) => {
             vec![condition::ready(
-                "Cancelled: the person is no longer terminated, or went out of scope. What was done before, if anything, is in status.steps.",
+                "Cancelled: the person is no longer terminated or on leave, or went out of scope. What was done before, if anything, is in status.steps.",
             )]
         }
+        Some(Phase::Frozen) => vec![condition::ready(
+            "What this person would change is refused; reads are not. It is lifted when they work here again: see status.verdicts.",
+        )],
+        Some(Phase::Lifted) => vec![condition::ready("Lifted: nothing is refused by this any more.")],
         _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {
             vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.remaining.")]
         }

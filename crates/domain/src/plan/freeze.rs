@@ -30,16 +30,18 @@ pub fn freeze(
         }
     }
     for account in world.accounts.iter().filter(|account| index.claim(&account.owner, person) != Claim::NotTheirs) {
-        match reach::account(account, person, index, world, protected) {
+        let target = Target {
+            action: Action::Freeze,
+            kind: Kind::ServiceAccount,
+            namespace: account.namespace.clone(),
+            name: account.name.clone(),
+            uid: account.uid.clone(),
+            why: "its owner annotation names this person alone, and no workload runs as it".to_owned(),
+        };
+        let never = protected.usernames.contains(&frozen_name(&target)).then_some(RemainingReason::Protected);
+        match reach::account(account, person, index, world, protected).or(never) {
             Some(reason) => draft.leave(super::of_account(account), reason),
-            None => draft.act(Target {
-                action: Action::Freeze,
-                kind: Kind::ServiceAccount,
-                namespace: account.namespace.clone(),
-                name: account.name.clone(),
-                uid: account.uid.clone(),
-                why: "its owner annotation names this person alone, and no workload runs as it".to_owned(),
-            }),
+            None => draft.act(target),
         }
     }
     draft.finish(person, rule, Operation::Freeze, world)
@@ -51,6 +53,7 @@ fn user(name: &str, person: &PersonFacts, index: &Index, protected: &Protected) 
         return Some(RemainingReason::SystemNamespace);
     }
     match index.user_claim(name, person) {
+        Claim::Theirs if protected.usernames.contains(name) => Some(RemainingReason::Protected),
         Claim::Theirs if reach::another_is_protected(person, index, protected) => Some(RemainingReason::Protected),
         Claim::Theirs if !frozen::fits(name) => Some(RemainingReason::NameTooLong),
         Claim::Theirs => None,
