@@ -230,6 +230,28 @@ pub fn leave_status(person: Option<&Person>, revocation: &str, in_force: bool) -
     }
 }
 
+/// What a cut did that a human has to undo, in words; none where it did nothing.
+#[must_use]
+pub fn not_undone(status: &revocation::RevocationStatus) -> Option<String> {
+    let done = |action: revocation::Action| {
+        let ended = [revocation::StepOutcome::Done, revocation::StepOutcome::NotRecreated];
+        status.steps.iter().filter(|step| step.target.action == action && ended.contains(&step.outcome)).count()
+    };
+    let (accounts, bindings) = (done(revocation::Action::Recreate), done(revocation::Action::Unbind));
+    let accounts = match accounts {
+        0 => None,
+        1 => Some("1 account needs new tokens".to_owned()),
+        many => Some(format!("{many} accounts need new tokens")),
+    };
+    let bindings = match bindings {
+        0 => None,
+        1 => Some("1 binding is to be created again from status.kept".to_owned()),
+        many => Some(format!("{many} bindings are to be created again from status.kept")),
+    };
+    let all: Vec<String> = accounts.into_iter().chain(bindings).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
 /// Whether a Revocation needs approval because nobody saw its reason begin.
 #[must_use]
 pub fn needs_approval(person: Option<&Person>, trigger: revocation::Trigger) -> bool {
@@ -432,6 +454,39 @@ mod tests {
             }))
             .unwrap();
             assert_eq!(person_facts(&person).left.is_some(), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_reason_for_a_freeze_is_the_leave_that_it_was_made_for() {
+        let seen = "2026-03-01T09:00:00Z";
+        let this = format!("{}-freeze", roster::termination_id("p-7", seen.parse().unwrap()));
+        let other = format!("{}-freeze", roster::termination_id("p-7", "2025-01-01T00:00:00Z".parse().unwrap()));
+        let person = |state: &str, leave: bool| -> Option<Person> {
+            let leave = leave.then(|| json!({"seen": seen}));
+            let employment = json!({"state": state, "since": seen, "timeZone": "UTC", "why": "OnLeave"});
+            serde_json::from_value(json!({
+                "metadata": {"name": "p-7", "namespace": "rollcall", "uid": "u"},
+                "spec": {"records": [{"connection": "hq", "id": "7"}]},
+                "status": {"policy": "everyone", "employment": employment, "leave": leave},
+            }))
+            .unwrap()
+        };
+        use LeaverStatus::{Employed, Ended, OutOfScope, Unknown};
+        for (what, person, revocation, before, standing) in [
+            ("on leave", person("Leave", true), &this, Ended, Ended),
+            ("suspended", person("Suspended", true), &this, Ended, Ended),
+            ("on another leave by now", person("Leave", true), &other, Employed, Employed),
+            ("back", person("Active", false), &this, Employed, Employed),
+            ("on leave, and the policy keeps access by now", person("Leave", false), &this, Employed, Employed),
+            ("has left", person("Terminated", true), &this, Employed, Ended),
+            ("has left, was back before", person("Terminated", false), &this, Employed, Employed),
+            ("cannot be told", person("Unknown", true), &this, Unknown, Unknown),
+            ("out of scope", person("OutOfScope", false), &this, OutOfScope, OutOfScope),
+            ("the Person is gone", None, &this, Unknown, Unknown),
+        ] {
+            assert_eq!(leave_status(person.as_ref(), revocation, false), before, "{what}, before it begins");
+            assert_eq!(leave_status(person.as_ref(), revocation, true), standing, "{what}, while it stands");
         }
     }
 

@@ -396,3 +396,6 @@ async fn tidy(ctx: &Context) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

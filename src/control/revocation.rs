@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use tokio::time::Instant;
 
-use self::ending::{cancel, close, end, ended, leave_the_count, nothing_owned};
+use self::ending::{back_from_leave, cancel, close, end, ended, leave_the_count, nothing_owned};
 use super::access::{add_what_came, drop_what_ended};
 use super::claims::Claims;
 use super::count::Wish;
@@ -81,7 +81,8 @@ async fn step(
     let look = look(revocation);
     if look == Look::Over {
         what_remains(ctx, revocation, part).await?;
-        return Ok(Some(ended(part))); // that, and what came back, is all that still changes
+        let back = ctx.stores.people.get(&revocation.spec.person).and_then(|person| back_from_leave(revocation, &person));
+        return Ok(Some(back.unwrap_or_else(|| ended(part)))); // that, and what came back, is all that still changes
     }
     let inputs = gate_inputs(ctx, revocation, now);
     match look {

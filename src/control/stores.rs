@@ -22,7 +22,7 @@ use super::owned::{AccountName, Bound, Since};
 use super::owned_status::open;
 use super::shelf::{Changed, Shelf};
 use super::{Context, freeze, returns};
-use crate::api::revocation::{Operation, Phase, RevocationStatus};
+use crate::api::revocation::{Operation, Phase, RevocationStatus, Trigger};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::follow::follow;
 use crate::kube::inventory;
@@ -278,6 +278,9 @@ fn person_changed(ctx: &Context, changed: &Changed<Person>) {
     }
     ctx.person_changed(&name);
     for revocation in ctx.stores.revocations_of(&name) {
+        if revocation.spec.trigger == Trigger::Leave {
+            ctx.revocation_changed(&revocation.name_any()); // one that is over says what is left to do once they are back
+        }
         ctx.wake_if_open(&revocation);
     }
 }

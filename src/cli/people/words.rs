@@ -310,8 +310,11 @@ fn access(answer: &Answer) -> Vec<String> {
         parts.push(section("Revocations", present.into_iter().map(told)));
     }
     if !earlier.is_empty() {
-        let names = earlier.iter().map(|told| format!("{} ({})", told.name, told.phase.as_str()));
-        parts.push(section("Revocations of an earlier termination", names));
+        let names = earlier.iter().map(|told| {
+            let not_undone = told.not_undone.as_ref().map(|what| format!(": not undone by itself: {what}"));
+            format!("{} ({}){}", told.name, told.phase.as_str(), not_undone.unwrap_or_default())
+        });
+        parts.push(section("Revocations of an earlier termination or leave", names));
     }
     parts
 }

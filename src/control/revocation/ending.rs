@@ -5,13 +5,14 @@ use kube::ResourceExt;
 
 use super::REQUEUE_AFTER;
 use crate::api::condition::{self, ConditionUpdate, Reason};
-use crate::api::convert;
-use crate::api::revocation::{Finished, Phase};
+use crate::api::revocation::{Finished, Operation, Phase, Trigger};
+use crate::api::{Person, Revocation, convert};
 use crate::control::count::Wish;
 use crate::control::owned_status::{ControlStatus, Ending};
 use crate::control::{Context, seal};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{Fault, Report};
+use domain::gate::LeaverStatus;
 use domain::ledger::Allowance;
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
@@ -64,6 +65,17 @@ pub(in crate::control) async fn end(
     let sealed = seal::seal(ctx, &inputs.revocation, ending.part(), inputs.person.as_ref(), &rule).await;
     part.end(ending, sealed)?;
     Ok(ended(part))
+}
+
+/// What is said of a cut for a leave once the person is back: what it could not undo.
+pub(super) fn back_from_leave(revocation: &Revocation, person: &Person) -> Option<Report> {
+    let cut = revocation.spec.trigger == Trigger::Leave && revocation.spec.operation == Operation::Cut;
+    let status = revocation.status.as_ref().filter(|status| cut && status.phase == Some(Phase::Revoked))?;
+    let back = convert::leave_status(Some(person), &revocation.name_any(), false) == LeaverStatus::Employed
+        && convert::leaver_status(Some(person)) == LeaverStatus::Employed;
+    let not_undone = convert::not_undone(status).filter(|_| back)?;
+    let message = format!("The person is back from leave. Nothing of this is undone by itself: {not_undone}.");
+    Some(Report { updates: vec![condition::ready(message)], again: REQUEUE_AFTER })
 }
 
 /// What is said of a Revocation that has ended.
