@@ -259,6 +259,7 @@ pub fn needs_approval(person: Option<&Person>, trigger: revocation::Trigger) -> 
     match trigger {
         revocation::Trigger::Termination => status.employment.as_ref().is_some_and(|employment| employment.baseline),
         revocation::Trigger::Leave => status.leave.as_ref().is_some_and(|leave| leave.baseline),
+        revocation::Trigger::AdHoc => false,
     }
 }
 
@@ -269,11 +270,15 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
     let person = live.person.filter(|person| person.metadata.uid.as_deref() == Some(spec.person_uid.as_str()));
     let name = live.revocation.metadata.name.as_deref().unwrap_or_default();
     let unreadable = live.ledger.is_none().then(|| "the ledger cannot be read".to_owned());
-    let leave = spec.trigger == revocation::Trigger::Leave;
+    let by_hand = spec.trigger == revocation::Trigger::AdHoc;
     Facts {
         stopped: live.stopped.clone().or(unreadable),
         leaver_status: match leaver_status(person) {
-            _ if leave => leave_status(person, name, in_force(live.revocation)),
+            _ if spec.trigger == revocation::Trigger::Leave => leave_status(person, name, in_force(live.revocation)),
+            // A human's word stands whether they work here or not. The Person must be there, and in scope.
+            LeaverStatus::Employed | LeaverStatus::Unknown | LeaverStatus::Ended if by_hand && person.is_some() => {
+                LeaverStatus::Ended
+            }
             LeaverStatus::Ended if !of_this_termination(person, name) => LeaverStatus::Employed, // that termination was taken back
             leaver_status => leaver_status,
         },
@@ -292,9 +297,8 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
         removal: spec.operation == revocation::Operation::Remove,
         begun: live.revocation.status.as_ref().is_some_and(|status| !status.steps.is_empty()),
         baseline: needs_approval(person, spec.trigger),
-        leaves_scope: !leave && person
-            .and_then(|person| person.status.as_ref()?.employment.as_ref()?.leaves_scope.as_ref())
-            .is_some(),
+        leaves_scope: spec.trigger == revocation::Trigger::Termination
+            && person.and_then(|person| person.status.as_ref()?.employment.as_ref()?.leaves_scope.as_ref()).is_some(),
         late: spec.late,
         allowance: match (live.ledger, asked(live.revocation)) {
             (Some(ledger), Some(asked)) => ledger.allowance(&spec.policy, name, &asked),

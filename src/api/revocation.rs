@@ -37,7 +37,7 @@ pub use done::*;
     printcolumn(name = "Evidence", type_ = "string", json_path = ".status.evidence.hash", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late && has(self.owned) == has(oldSelf.owned) && (!has(self.owned) || self.owned == oldSelf.owned)").message("only approval and rejection can be set on a Revocation"),
+    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late && has(self.by) == has(oldSelf.by) && (!has(self.by) || self.by == oldSelf.by) && has(self.owned) == has(oldSelf.owned) && (!has(self.owned) || self.owned == oldSelf.owned)").message("only approval and rejection can be set on a Revocation"),
     validation = Rule { rule: "oldSelf.hasValue() || !(has(self.approval) || has(self.rejection))".into(), message: Some("a Revocation cannot be created approved or rejected".into()), optional_old_self: Some(true), ..Rule::default() },
     validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && (self.approval == oldSelf.approval || self.approval.at > oldSelf.approval.at))").message("an approval is final; one that expired can be given again, with a later time"),
     validation = Rule::new("!(has(self.approval) && has(self.rejection))").message("a Revocation is approved or rejected, not both")
@@ -71,6 +71,10 @@ pub struct RevocationSpec {
     /// Why it was made, with ids only, such as `id:hq/7 left on 2026-02-28`.
     #[schemars(length(max = 256))]
     pub reason: String,
+    /// User name of who asked for it, of trigger `AdHoc`; the API server checks that it is the requester's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub by: Option<String>,
     /// Absent at create, final once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
@@ -86,6 +90,8 @@ pub enum Trigger {
     Termination,
     /// The person is on leave or suspended.
     Leave,
+    /// A human asked for it: `kubectl rollcall revoke-now`.
+    AdHoc,
 }
 
 /// How far a Revocation goes.

@@ -18,6 +18,7 @@ pub mod people;
 pub mod preview;
 pub mod reject;
 pub mod retry;
+pub mod revoke_now;
 pub mod serve;
 pub mod stop;
 mod terminal;
@@ -119,6 +120,8 @@ pub enum Human {
     Apart(link::Apart),
     /// Declare that somebody leaves, at once or after a day, whatever HR says
     LeaveNow(leave_now::Options),
+    /// Revoke, or freeze, the access of somebody who works here
+    RevokeNow(revoke_now::Options),
     /// Accept one held HR response, by its digest
     Accept(accept::Options),
     /// Stop all revocations, or lift the stop
@@ -253,6 +256,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Split(options)) => link::split(&options).await,
         Command::Human(Human::Apart(options)) => link::apart(&options).await,
         Command::Human(Human::LeaveNow(options)) => leave_now::run(&options).await,
+        Command::Human(Human::RevokeNow(options)) => revoke_now::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Data(options)) => data::run(&options).await,

@@ -170,7 +170,11 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
                 let Some(policy) = ctx.stores.policies.get(policy) else { continue };
                 let seen = ctx.stores.revocations_in(run);
                 let notice = |revocation: &Revocation| {
-                    ctx.stores.people.get(&revocation.spec.person).map(|person| notice(&person, revocation.spec.trigger)).unwrap_or_default()
+                    ctx.stores
+                        .people
+                        .get(&revocation.spec.person)
+                        .map(|person| notice(&person, revocation.spec.trigger))
+                        .unwrap_or_default()
                 };
                 counts.extend(count(&policy, run, &seen, notice, &|known| bounds(ctx, &policy, known), now));
             }

@@ -39,8 +39,7 @@ const LATER: Duration = Duration::from_secs(60);
 /// Look again at what has nothing to freeze, in case a change was missed.
 const MUCH_LATER: Duration = Duration::from_secs(600);
 /// What was seen of a name that is frozen.
-const HOW: &str =
-    "the list of frozen user names was read back with this name on it, and the admission policy that reads the list is in force; a refusal was not tried";
+const HOW: &str = "the list of frozen user names was read back with this name on it, and the admission policy that reads the list is in force; a refusal was not tried";
 
 /// What is to be changed on the list: all that wait at one moment are written together.
 #[derive(Default)]
@@ -160,12 +159,7 @@ async fn lift(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now:
 }
 
 /// Lets go of what is somebody else's by now, and writes what was taken off the list again.
-async fn keep_true(
-    ctx: &Context,
-    inputs: &GateInputs,
-    part: &mut ControlStatus,
-    now: Timestamp,
-) -> Result<(), Fault> {
+async fn keep_true(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<(), Fault> {
     let (Some(person), Some(policy), Some(plan)) = (&inputs.person, &inputs.policy, &mut part.plan) else {
         return Ok(());
     };
@@ -180,10 +174,7 @@ async fn keep_true(
         let epoch = ctx.epochs(|epochs| epochs.of(&name));
         let drawn = plan_now(ctx, &inputs.revocation, person, policy).await?;
         let still: BTreeSet<Target> = plan::still_theirs(&targets, &drawn).cloned().collect();
-        *plan = Plan {
-            remaining: drawn.remaining.iter().map(Into::into).collect(),
-            ..plan.clone()
-        };
+        *plan = Plan { remaining: drawn.remaining.iter().map(Into::into).collect(), ..plan.clone() };
         part.remaining_count = Some(u32::try_from(plan.remaining.len()).unwrap_or(u32::MAX));
         let hash = plan.hash.clone();
         ctx.epochs(|epochs| epochs.drew(&uid, Drawn { epoch, policy: generation, hash, at: now }));
@@ -264,8 +255,9 @@ async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
     }
     let written = swap::swap(&api, LIST, |current| {
         let data = current.and_then(|map| map.data.as_ref());
-        let mut list = FrozenNames::read(data)
-            .map_err(|_| Fault::Stalled(format!("the ConfigMap {} holds no list of names; delete it", names::FROZEN)))?;
+        let mut list = FrozenNames::read(data).map_err(|_| {
+            Fault::Stalled(format!("the ConfigMap {} holds no list of names; delete it", names::FROZEN))
+        })?;
         let full = apply(&mut list, &wanted);
         let after = list.written().map_err(|_| full_fault())?;
         if data == Some(&after) || (data.is_none() && list == FrozenNames::default()) {
@@ -342,7 +334,9 @@ async fn installed(ctx: &Context) -> Result<(), Fault> {
         let reads = spec.param_ref.is_some_and(|list| {
             list.name.as_deref() == Some(names::FROZEN) && list.namespace.as_ref() == Some(&ctx.options.namespace)
         });
-        reads && spec.policy_name.as_ref() == Some(&name) && spec.validation_actions.iter().flatten().any(|act| act == "Deny")
+        reads
+            && spec.policy_name.as_ref() == Some(&name)
+            && spec.validation_actions.iter().flatten().any(|act| act == "Deny")
     });
     if policy?.is_some() && denies {
         return Ok(());

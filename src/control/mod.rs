@@ -169,7 +169,8 @@ impl Context {
             (None, Some(leave)) => &leave.run,
             (None, None) => return,
         };
-        self.people.wake(&Lane::new(status.policy.as_deref().unwrap_or_default(), run.as_deref().unwrap_or(name)), name);
+        self.people
+            .wake(&Lane::new(status.policy.as_deref().unwrap_or_default(), run.as_deref().unwrap_or(name)), name);
     }
 
     /// Has a Revocation looked at.

@@ -149,10 +149,7 @@ async fn on_leave(person: &Person, ctx: &Context) -> Result<(), Fault> {
 }
 
 /// What a leave calls for, and its name: nothing of who is not on one now, or where the policy keeps access.
-fn of_leave(
-    person: &Person,
-    policy: impl Fn(&str) -> Option<Arc<SyncPolicy>>,
-) -> Option<(String, RevocationSpec)> {
+fn of_leave(person: &Person, policy: impl Fn(&str) -> Option<Arc<SyncPolicy>>) -> Option<(String, RevocationSpec)> {
     let status = person.status.as_ref()?;
     let (leave, employment) = (status.leave.as_ref()?, status.employment.as_ref()?);
     if !matches!(employment.state, person::State::Leave | person::State::Suspended) {
@@ -268,6 +265,7 @@ fn spec(
         late,
         owned: Vec::new(),
         reason: employment.message.chars().take(MAX_REASON).collect(),
+        by: None,
         approval: None,
         rejection: None,
     }
@@ -278,6 +276,7 @@ async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSp
     let run = person.status.as_ref().and_then(|status| match spec.trigger {
         Trigger::Termination => status.employment.as_ref()?.run.clone(),
         Trigger::Leave => status.leave.as_ref()?.run.clone(),
+        Trigger::AdHoc => None,
     });
     let mut labels = std::collections::BTreeMap::from([(names::PERSON.to_owned(), person.name_any())]);
     if let Some(run) = run.filter(|_| !spec.late) {

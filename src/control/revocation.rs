@@ -81,7 +81,8 @@ async fn step(
     let look = look(revocation);
     if look == Look::Over {
         what_remains(ctx, revocation, part).await?;
-        let back = ctx.stores.people.get(&revocation.spec.person).and_then(|person| back_from_leave(revocation, &person));
+        let back =
+            ctx.stores.people.get(&revocation.spec.person).and_then(|person| back_from_leave(revocation, &person));
         return Ok(Some(back.unwrap_or_else(|| ended(part)))); // that, and what came back, is all that still changes
     }
     let inputs = gate_inputs(ctx, revocation, now);

@@ -7,8 +7,8 @@ use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{ContractEnd, Facts, State, Terms, Why};
 use domain::profile::{Imported, Profile, ProfileField};
 use domain::roster::{
-    self, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, OnLeave, RecordKey, RosterEntry, Run,
-    Scoped,
+    self, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, OnLeave, RecordKey,
+    RosterEntry, Run, Scoped,
 };
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
 use domain::timezone::DayEnd;

@@ -159,7 +159,7 @@ fn update(left: bool, shown: &Revocation, nothing_ended: bool, remain: u32) -> O
             Some(condition::not_revoked(Reason::Cancelled, format!("Access stands; revocation {name} was cancelled.")))
         }
         Phase::Frozen => Some(condition::frozen(format!(
-            "What this person would change in the cluster is refused while they are on leave; reads are not. Revocation {name} holds it.{remains}"
+            "What this person would change in the cluster is refused; reads are not. Revocation {name} holds it.{remains}"
         ))),
         Phase::Held if shown.spec.operation == Operation::Freeze => {
             let waits = waits_for(shown).unwrap_or_else(|| "it is being planned".to_owned());

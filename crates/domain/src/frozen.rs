@@ -41,7 +41,8 @@ impl FrozenNames {
     /// It is none.
     pub fn read(data: Option<&BTreeMap<String, String>>) -> Result<Self, NoList> {
         let text = data.and_then(|data| data.get(HOLDERS));
-        let holders = text.map_or_else(|| Ok(BTreeMap::new()), |text| serde_json::from_str(text).map_err(|_| NoList))?;
+        let holders =
+            text.map_or_else(|| Ok(BTreeMap::new()), |text| serde_json::from_str(text).map_err(|_| NoList))?;
         Ok(Self { holders })
     }
 
@@ -123,9 +124,14 @@ mod tests {
 
     #[test]
     fn what_cannot_stand_on_a_line_cannot_be_frozen() {
-        for (name, expected) in
-            [("ada", true), ("", false), ("ada\nben", false), ("a b", true), (&"a".repeat(512), true), (&"a".repeat(513), false)]
-        {
+        for (name, expected) in [
+            ("ada", true),
+            ("", false),
+            ("ada\nben", false),
+            ("a b", true),
+            (&"a".repeat(512), true),
+            (&"a".repeat(513), false),
+        ] {
             assert_eq!(fits(name), expected, "{name:?}");
         }
     }

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::ownership::{Claim, Index, PersonFacts};
 
-pub mod reach;
 mod freeze;
+pub mod reach;
 mod remaining;
 
 pub use freeze::{freeze, frozen_name, still_theirs};

@@ -236,9 +236,9 @@ const PERSON: &[Row] = rows! {
     Revoked=False [Cancelled]
         "it was cancelled, and access stands" => "nothing, or end the access by hand";
     Frozen=True [Frozen]
-        "they are on leave or suspended: what they would change in the cluster is refused, and reads are not" => "nothing: it is lifted when they work here again; `kubectl rollcall reject` lifts it sooner";
+        "what they would change in the cluster is refused, and reads are not: they are on leave or suspended, or a human said so" => "nothing: it is lifted when they are back; `kubectl rollcall reject` lifts it sooner";
     Frozen=False [Held]
-        "they are on leave, and a gate is shut; the message says which" => "see the gates below";
+        "they are to be frozen, and a gate is shut; the message says which" => "see the gates below";
 };
 
 const REVOCATION: &[Row] = rows! {

@@ -377,7 +377,8 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         operation: revocation.spec.operation,
         late: revocation.spec.late,
         phase,
-        present: api::in_force(revocation)
+        present: revocation.spec.trigger == Trigger::AdHoc && !phase.ended()
+            || api::in_force(revocation)
             || api::leave_id(person).is_some_and(|leave| name.starts_with(&leave))
             || (api::leaver_status(Some(person)) == domain::gate::LeaverStatus::Ended
                 && api::of_this_termination(Some(person), &name)),

@@ -91,7 +91,7 @@ pub(in crate::control) fn ended(part: &ControlStatus) -> Report {
             )]
         }
         Some(Phase::Frozen) => vec![condition::ready(
-            "What this person would change is refused; reads are not. It is lifted when they work here again: see status.verdicts.",
+            "What this person would change is refused; reads are not. It is lifted when they are back from leave, or a human says so: see status.verdicts.",
         )],
         Some(Phase::Lifted) => vec![condition::ready("Lifted: nothing is refused by this any more.")],
         _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {

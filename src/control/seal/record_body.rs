@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::api::{Person, Revocation, revocation};
 use crate::api::revocation::{Operation, TargetKind};
+use crate::api::{Person, Revocation, revocation};
 use crate::control::owned_status::ControlStatus;
 use domain::employee::HrId;
 use domain::evidence::{self, GENESIS, RecordBody};

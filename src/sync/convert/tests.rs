@@ -39,7 +39,7 @@ fn entry_of(state: State, left: Option<Left>) -> RosterEntry {
         policy: "everyone".into(),
         employments: vec![one],
         employment,
-        leave: Some(Box::new(OnLeave { run: Some("r-2".into()), baseline: true, seen: Timestamp::UNIX_EPOCH })),
+        leave: Some(Box::new(OnLeave { run: Some("r-2".into()), baseline: true, seen: jiff::Timestamp::UNIX_EPOCH })),
         aliases: vec!["email:7@example.com".into()],
         profile: Profile { texts: Texts::default().with(Text::Title, "Clerk"), ..Profile::default() },
         once: Imported {

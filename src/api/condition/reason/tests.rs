@@ -19,7 +19,7 @@ fn each_word_is_spelled_as_manifests_and_alerts_name_it() {
 
 const TYPES: &str = "\
     Ready Reconciling Stalled Reachable Trusted Recognised StableIds TellsLeavers Baseline LocationsMatched \
-    UserNamesMatched HumansMatched FieldsSettled RevokerReady Revoked Returned";
+    UserNamesMatched HumansMatched FieldsSettled RevokerReady Revoked Frozen Returned";
 
 const REASONS: &str = "\
     Succeeded Retrying Stalled Progressing InvalidSpec Suspended DefinitionMissing CaBundleMissing SecretMissing \

@@ -61,7 +61,10 @@ pub fn of(answer: &Answer) -> Vec<Command> {
         commands.push(Command::Policy(name.clone()));
     }
     if answer.access.as_ref().is_some_and(|shown| matches!(shown.reason, Some(Reason::Refused | Reason::NothingFound)))
-        && answer.told.iter().all(|told| matches!(told.phase, Phase::Revoked | Phase::Cancelled | Phase::Frozen | Phase::Lifted))
+        && answer
+            .told
+            .iter()
+            .all(|told| matches!(told.phase, Phase::Revoked | Phase::Cancelled | Phase::Frozen | Phase::Lifted))
     {
         commands.push(Command::Erase(answer.person.clone()));
     }

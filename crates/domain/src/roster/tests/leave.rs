@@ -57,23 +57,35 @@ fn only_a_word_that_they_work_here_ends_a_leave() {
     type Then = fn(&mut ClusterInventory, Timestamp);
     let cases: [(&str, Then, bool); 8] = [
         ("works here", |world, now| drop(world.poll(&[employee("1")], now)), false),
-        ("out of scope", |world, now| {
-            world.scope =
-                Rc::new(Scope::new(Lists::default(), Lists::default().of(Kind::Person, ["1"]), None).unwrap());
-            drop(world.poll(&[on_leave("1")], now));
-        }, false),
-        ("the policy keeps access by now", |world, now| {
-            world.terms.acts_on_leave = false;
-            drop(world.poll(&[on_leave("1")], now));
-        }, false),
+        (
+            "out of scope",
+            |world, now| {
+                world.scope =
+                    Rc::new(Scope::new(Lists::default(), Lists::default().of(Kind::Person, ["1"]), None).unwrap());
+                drop(world.poll(&[on_leave("1")], now));
+            },
+            false,
+        ),
+        (
+            "the policy keeps access by now",
+            |world, now| {
+                world.terms.acts_on_leave = false;
+                drop(world.poll(&[on_leave("1")], now));
+            },
+            false,
+        ),
         ("an unmapped word", |world, now| drop(world.poll(&[unmapped("1")], now)), true),
         ("vanished", |world, now| drop(world.poll(&[employee("2")], now)), true),
         ("no response", |world, now| drop(world.midnight(now)), true),
         ("has left", |world, now| drop(world.poll(&[employee("1").terminated()], now)), true),
-        ("a stale source", |world, now| {
-            world.stale = true;
-            drop(world.poll(&[on_leave("1")], now));
-        }, true),
+        (
+            "a stale source",
+            |world, now| {
+                world.stale = true;
+                drop(world.poll(&[on_leave("1")], now));
+            },
+            true,
+        ),
     ];
     for (what, then, stays) in cases {
         let mut world = ClusterInventory::freezing(&[employee("1"), employee("2")]);
@@ -91,7 +103,11 @@ fn a_leave_after_a_return_is_another_one() {
     world.poll(&[employee("1")], later(1));
     let plan = world.poll(&[on_leave("1")], later(2));
     assert_eq!(world.leave("1").unwrap().seen, later(2));
-    assert_eq!(plan.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(), [1], "the first run counts nobody any more");
+    assert_eq!(
+        plan.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(),
+        [1],
+        "the first run counts nobody any more"
+    );
 }
 
 #[test]
