@@ -255,9 +255,8 @@ async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
     }
     let written = swap::swap(&api, LIST, |current| {
         let data = current.and_then(|map| map.data.as_ref());
-        let mut list = FrozenNames::read(data).map_err(|_| {
-            Fault::Stalled(format!("the ConfigMap {} holds no list of names; delete it", names::FROZEN))
-        })?;
+        // One that is none, or that somebody changed, is begun anew: each freeze that stands writes itself again.
+        let mut list = FrozenNames::read(data).unwrap_or_default();
         let full = apply(&mut list, &wanted);
         let after = list.written().map_err(|_| full_fault())?;
         if data == Some(&after) || (data.is_none() && list == FrozenNames::default()) {

@@ -219,6 +219,8 @@ mod tests {
             ("another scope", json!({"scope": {"exclude": {"teams": ["Key accounts"]}}}), false),
             ("another expression", json!({"scope": {"expression": "true"}}), false),
             ("another lifecycle", json!({"lifecycle": {"termination": {"removeAfter": "1h"}}}), false),
+            ("who is on leave is frozen", json!({"lifecycle": {"leave": "Freeze"}}), false),
+            ("who is on leave keeps access, written out", json!({"lifecycle": {"leave": "Keep"}}), true),
             ("a default written out", json!({"mode": "Observe"}), true),
             ("the same time in days", json!({"lifecycle": {"termination": {"removeAfter": "3d"}}}), true),
             ("the same list", json!({"scope": {"include": {"departments": ["support ", "SALES", "Sales"]}}}), true),

@@ -31,7 +31,7 @@ const REASONS: &str = "\
     TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched \
     PerhapsTheSame NotMigrated ValuesWillBeLost NotChecked \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \
-    Cancelled NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
+    Cancelled Frozen Lifted FreezeNotInstalled FrozenFull NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope LedgerFull OverLimit OverClusterLimit ApprovalExpired \
     Terminated TerminationWithdrawn \
     Rehired Conflict InScope ScopeChanged FieldsChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed \
