@@ -110,13 +110,13 @@ fn next_action_at(revocation: &Revocation, now: Timestamp) -> Option<Timestamp> 
 }
 
 /// How many things of a termination remain: what the newest plan of a cut, which looks at everything, and those of removals
-/// left alone, and what the revoker found in addition. A removal that is done says nothing of a binding that the cut left.
+/// and freezes left alone, and what the revoker found in addition. A removal that is done says nothing of a binding that the cut left.
 fn all_that_remains(told: &[&Revocation]) -> u32 {
     let plan = |revocation: &&Revocation| revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
     let cuts = told.iter().copied().filter(|other| other.spec.operation == Operation::Cut).filter(plan);
     let newest = cuts.max_by_key(|other| (other.spec.due, name(other)));
-    let removals = told.iter().copied().filter(|other| other.spec.operation == Operation::Remove);
-    let planned = newest.into_iter().chain(removals).filter_map(|other| other.status.as_ref()?.plan.as_ref());
+    let others = told.iter().copied().filter(|other| other.spec.operation != Operation::Cut);
+    let planned = newest.into_iter().chain(others).filter_map(|other| other.status.as_ref()?.plan.as_ref());
     let found = told.iter().filter_map(|other| other.status.as_ref()).flat_map(|status| &status.remaining);
     let all: BTreeSet<&str> =
         planned.flat_map(|plan| &plan.remaining).chain(found).map(|thing| thing.what.as_str()).collect();
