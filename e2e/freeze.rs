@@ -1,5 +1,6 @@
 //! On leave: what somebody would change is refused, with whatever credential, until they are back; and then nothing is.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use axum::http::Request;
@@ -12,7 +13,7 @@ use kube::{Client, ResourceExt};
 use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase, VerdictKind};
-use rollcall::api::{Revocation, SyncPolicy, names};
+use rollcall::api::{FrozenNames, FrozenNamesSpec, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 
 use crate::policies::{guarded, make};
@@ -161,8 +162,8 @@ async fn who_is_on_leave_changes_nothing_with_any_credential_and_everything_agai
             assert!(!refused(&said), "{what}: {said}");
         }
     }
-    let list: ConfigMap = rollcall.api().get(names::FROZEN).await.unwrap();
-    assert!(list.data.unwrap().keys().all(|key| !key.starts_with("length-")), "nobody is left on the list");
+    let list: FrozenNames = rollcall.api().get(names::FROZEN).await.unwrap();
+    assert!(list.spec.names.is_empty(), "nobody is left on the list");
     rollcall.evidence_verifies();
     let evidence = Api::<ConfigMap>::namespaced(rollcall.admin.clone(), &rollcall.namespace);
     for record in evidence.list(&ListParams::default().labels("rollcall.dev/part=evidence")).await.unwrap() {
@@ -224,7 +225,7 @@ async fn a_freeze_waits_behind_every_gate_and_a_human_may_end_it() {
     for id in ["7", "8", "9"] {
         rollcall.waits_for(id, "OverLimit").await;
     }
-    let list: Option<ConfigMap> = rollcall.api().get_opt(names::FROZEN).await.unwrap();
+    let list: Option<FrozenNames> = rollcall.api().get_opt(names::FROZEN).await.unwrap();
     assert!(list.is_none(), "nobody is frozen: three at once are over the limit");
     let batch = rollcall.waits_for("7", "OverLimit").await.status.unwrap().gate.unwrap().batch.unwrap();
     rollcall.approve_batch(&batch);
@@ -308,20 +309,13 @@ async fn each_rule_of_the_freeze_has_an_attack_that_it_alone_stops() {
         own(&revoker),
         own(&apps),
     ];
-    let mut data = std::collections::BTreeMap::<String, String>::new();
-    for name in &names {
-        let line = data.entry(format!("length-{}", name.chars().count())).or_default();
-        if !line.is_empty() {
-            line.push('\n');
-        }
-        line.push_str(name);
-    }
-    // So long as a list may be, all of it names of one length.
+    // So long as a list may be.
     let long: Vec<String> = (0..14_000).map(|n| format!("{n:09}-{frozen}")).collect();
-    data.insert(format!("length-{}", long[0].len()), long.join("\n"));
-    let list: ConfigMap = object(json!({"metadata": {"name": names::FROZEN}, "data": data}));
+    let names: BTreeMap<String, String> =
+        names.iter().chain(&long).map(|name| (name.clone(), "r".to_owned())).collect();
+    let list = FrozenNames::new(names::FROZEN, FrozenNamesSpec { names });
     let control = rollcall.cluster.acting_as(&rollcall.identity("control"), &["system:authenticated"]).await;
-    let lists: Api<ConfigMap> = Api::namespaced(control, &rollcall.namespace);
+    let lists: Api<FrozenNames> = Api::namespaced(control, &rollcall.namespace);
     lists.create(&PostParams::default(), &list).await.unwrap();
 
     let creates = |user: String| {
@@ -367,7 +361,7 @@ async fn a_human_ends_a_freeze_that_is_wrong_and_a_stop_lets_none_begin_or_end()
     rollcall.go_on();
     rollcall.reaches("7", Operation::Freeze, Phase::Frozen).await;
 
-    let list: Api<ConfigMap> = rollcall.api();
+    let list: Api<FrozenNames> = rollcall.api();
     rollcall.stop("rehearsal");
     rollcall.learn(&away.clone().person("7").active()).await;
     rollcall.becomes("7", State::Active, "Active").await;
@@ -382,13 +376,13 @@ async fn a_human_ends_a_freeze_that_is_wrong_and_a_stop_lets_none_begin_or_end()
         all.into_iter().find(|one| one.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Frozen)))
     })
     .await;
-    let held = list.get(names::FROZEN).await.unwrap().data.unwrap();
+    let held = list.get(names::FROZEN).await.unwrap();
     let control = rollcall.cluster.acting_as(&rollcall.identity("control"), &["system:authenticated"]).await;
-    let emptied = Patch::Merge(json!({"data": {"holders.json": "{}", "length-1": ""}}));
-    let lists: Api<ConfigMap> = Api::namespaced(control, &rollcall.namespace);
-    lists.patch(names::FROZEN, &PatchParams::default(), &emptied).await.unwrap();
+    let lists: Api<FrozenNames> = Api::namespaced(control, &rollcall.namespace);
+    let emptied = FrozenNames { spec: FrozenNamesSpec::default(), ..held.clone() };
+    lists.replace(names::FROZEN, &PostParams::default(), &emptied).await.unwrap();
     eventually("a list that was changed is put right", || async {
-        (list.get(names::FROZEN).await.unwrap().data.unwrap() == held).then_some(())
+        (list.get(names::FROZEN).await.unwrap().spec == held.spec).then_some(())
     })
     .await;
     rollcall.succeeds(&["reject", &freeze.name_any(), "--reason", "works from home", "--yes"]);

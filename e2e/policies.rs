@@ -40,6 +40,10 @@ fn named(name: &str) -> Value {
     json!({"metadata": {"name": name}})
 }
 
+fn frozen() -> Value {
+    json!({"metadata": {"name": "rollcall-frozen"}, "spec": {"names": {"ada": "p-7-freeze"}}})
+}
+
 fn memory(kind: &str) -> Try<'static> {
     let annotations = json!({"kubernetes.io/service-account.name": "anything"});
     Create(json!({"metadata": {"name": "rollcall-memory-new", "annotations": annotations}, "type": kind}))
@@ -60,10 +64,10 @@ async fn what_rollcall_remembers_is_written_by_the_one_that_keeps_it_and_by_nobo
         &rollcall.namespace,
         vec![
             ("control", "begins the ledger", CONFIG_MAPS, Create(named("rollcall-ledger")), "none"),
-            ("control", "begins the list of frozen names", CONFIG_MAPS, Create(named("rollcall-frozen")), "none"),
-            ("admin", "freezes somebody", CONFIG_MAPS, Create(named("rollcall-frozen")), "policy"),
-            ("sync", "freezes somebody", CONFIG_MAPS, Create(named("rollcall-frozen")), "rbac"),
-            ("revoke", "freezes somebody", CONFIG_MAPS, Create(named("rollcall-frozen")), "rbac"),
+            ("control", "begins the list of frozen names", FROZEN, Create(frozen()), "none"),
+            ("admin", "freezes somebody", FROZEN, Create(frozen()), "policy"),
+            ("sync", "freezes somebody", FROZEN, Create(frozen()), "rbac"),
+            ("revoke", "freezes somebody", FROZEN, Create(frozen()), "rbac"),
             ("control", "seals evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "none"),
             ("control", "moves the head", CONFIG_MAPS, Create(named("rollcall-evidence-head")), "none"),
             ("control", "writes the consents", CONFIG_MAPS, Create(named("rollcall-consents")), "none"),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
-use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
+use kube::api::PostParams;
 use tokio::sync::{Notify, oneshot};
 
 use super::Context;
@@ -21,19 +21,19 @@ use super::person::plan_now;
 use super::revocation::ending::{end, ended};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Phase, Plan, Verdict, VerdictKind};
-use crate::api::{Revocation, convert, names};
+use crate::api::{FrozenNames, FrozenNamesSpec, Revocation, convert, names};
 use crate::kube::calls::call;
 use crate::kube::gate_inputs::{self, GateInputs};
 use crate::kube::named::Api;
 use crate::kube::outcome::{Fault, Report};
-use crate::kube::swap::{self, Change, OwnConfigMap};
-use domain::frozen::FrozenNames;
+use domain::frozen::FrozenNames as List;
 use domain::gate::{Facts, LeaverStatus, Released, gate};
 use domain::plan::{self, Target, frozen_name};
 
-/// The list.
-const LIST: OwnConfigMap<'_> =
-    OwnConfigMap { name: names::FROZEN, part: "frozen", doing: "write the list of frozen user names" };
+/// What is being done, for a fault.
+const WRITES: &str = "write the list of frozen user names";
+/// How often a write is tried again after somebody else wrote.
+const CONFLICTS: usize = 8;
 /// Look again at what cannot be frozen yet.
 const LATER: Duration = Duration::from_secs(60);
 /// Look again at what has nothing to freeze, in case a change was missed.
@@ -181,7 +181,7 @@ async fn keep_true(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus,
         targets.iter().filter(|target| still.contains(target)).collect()
     };
     let wanted: BTreeSet<String> = held.iter().map(|target| frozen_name(target)).collect();
-    if listed(ctx).is_some_and(|list| list.of(&inputs.revocation.name_any()).eq(wanted.iter().map(String::as_str))) {
+    if listed(ctx).of(&inputs.revocation.name_any()).eq(wanted.iter().map(String::as_str)) {
         return Ok(());
     }
     let written = change(ctx, &inputs.revocation.name_any(), wanted).await?;
@@ -191,8 +191,7 @@ async fn keep_true(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus,
 
 /// Lifts what a Revocation holds that does not stand: a process died before it said so.
 pub async fn clear(ctx: &Context, revocation: &Revocation) -> Result<(), Fault> {
-    let holds = listed(ctx).is_some_and(|list| list.of(&revocation.name_any()).next().is_some());
-    if holds {
+    if listed(ctx).of(&revocation.name_any()).next().is_some() {
         change(ctx, &revocation.name_any(), BTreeSet::new()).await?;
     }
     Ok(())
@@ -211,12 +210,9 @@ fn show<'a>(part: &mut ControlStatus, targets: impl Iterator<Item = &'a Target>,
     part.verified = Some(written.verified);
 }
 
-/// The list as it is watched; none where somebody changed it so that it is none, or refuses other names than it holds.
-fn listed(ctx: &Context) -> Option<FrozenNames> {
-    let map = ctx.stores.frozen();
-    let data = map.as_ref().and_then(|map| map.data.as_ref());
-    let list = FrozenNames::read(data).ok()?;
-    data.is_none_or(|data| list.stands_in(data)).then_some(list)
+/// The list as it is watched.
+fn listed(ctx: &Context) -> List {
+    List::read(ctx.stores.frozen().as_ref().map(|object| &object.spec.names))
 }
 
 /// What the gates ask, read live.
@@ -239,13 +235,13 @@ async fn change(ctx: &Context, revocation: &str, names: BTreeSet<String>) -> Res
         write_all(ctx, all).await;
     }
     // One that had the turn before and was told to stop has answered nobody.
-    let interrupted = Fault::Transient { doing: LIST.doing, cause: "it was interrupted".to_owned() };
+    let interrupted = Fault::Transient { doing: WRITES, cause: "it was interrupted".to_owned() };
     answered.try_recv().unwrap_or(Err(interrupted))
 }
 
 /// Writes all that is wanted. What finds no policy or no room hears so; what is lifted needs neither.
 async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
-    let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let api: Api<FrozenNames> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let freezes = wanted.iter().any(|one| !one.names.is_empty());
     let refusing = if freezes { installed(ctx).await } else { Ok(()) };
     let (wanted, refused): (Vec<_>, Vec<_>) =
@@ -253,34 +249,21 @@ async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
     if let Err(fault) = refusing {
         refused.into_iter().for_each(|one| drop(one.answer.send(Err(fault.clone()))));
     }
-    let written = swap::swap(&api, LIST, |current| {
-        let data = current.and_then(|map| map.data.as_ref());
-        // One that is none, or that somebody changed, is begun anew: each freeze that stands writes itself again.
-        let mut list = FrozenNames::read(data).unwrap_or_default();
-        let full = apply(&mut list, &wanted);
-        let after = list.written().map_err(|_| full_fault())?;
-        if data == Some(&after) || (data.is_none() && list == FrozenNames::default()) {
-            return Ok(Change::Keep(full));
-        }
-        Ok(Change::Write(after, full))
-    });
     let acted = (ctx.clock)();
     let read = async {
-        let (full, _) = written.await?;
-        let map = call("read the frozen user names back", api.get_opt(names::FROZEN)).await?;
-        let data = map.as_ref().and_then(|map| map.data.as_ref());
-        let list = FrozenNames::read(data).ok().filter(|list| data.is_none_or(|data| list.stands_in(data)));
-        Ok::<_, Fault>((full, list))
+        let full = swap(&api, &wanted).await?;
+        let object = call("read the frozen user names back", api.get_opt(names::FROZEN)).await?;
+        Ok::<_, Fault>((full, List::read(object.as_ref().map(|object| &object.spec.names))))
     };
     match read.await {
         Err(fault) => wanted.into_iter().for_each(|one| drop(one.answer.send(Err(fault.clone())))),
         Ok((full, list)) => {
             let verified = (ctx.clock)();
             for one in wanted {
-                let holds = |list: &FrozenNames| list.of(&one.revocation).eq(one.names.iter().map(String::as_str));
+                let holds = list.of(&one.revocation).eq(one.names.iter().map(String::as_str));
                 let result = if full.contains(&one.revocation) {
                     Err(full_fault())
-                } else if list.as_ref().is_some_and(holds) {
+                } else if holds {
                     Ok(Written { acted, verified })
                 } else {
                     let cause = "somebody else changed the list".to_owned();
@@ -292,8 +275,33 @@ async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
     }
 }
 
+/// Writes all that is wanted over exactly what was read; gives those that found no room.
+async fn swap(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<String>, Fault> {
+    for _ in 0..CONFLICTS {
+        let current = call(WRITES, api.get_opt(names::FROZEN)).await?;
+        let before = current.as_ref().map(|object| &object.spec.names);
+        let mut list = List::read(before);
+        let full = apply(&mut list, wanted);
+        let names = list.written().map_err(|_| full_fault())?;
+        if before == Some(&names) || (before.is_none() && names.is_empty()) {
+            return Ok(full);
+        }
+        let params = PostParams::default();
+        let spec = FrozenNamesSpec { names };
+        let written = match current {
+            Some(object) => api.replace(names::FROZEN, &params, &FrozenNames { spec, ..object }).await,
+            None => api.create(&params, &FrozenNames::new(names::FROZEN, spec)).await,
+        };
+        match call(WRITES, async { written }).await {
+            Err(fault) if fault.is_conflict() => {}
+            written => return written.map(|_| full),
+        }
+    }
+    Err(Fault::Transient { doing: WRITES, cause: "somebody else kept writing".to_owned() })
+}
+
 /// Puts all that is wanted on the list; gives those that found no room.
-fn apply(list: &mut FrozenNames, wanted: &[Wanted]) -> BTreeSet<String> {
+fn apply(list: &mut List, wanted: &[Wanted]) -> BTreeSet<String> {
     let before = list.clone();
     wanted.iter().for_each(|one| list.hold(&one.revocation, one.names.clone()));
     if list.written().is_ok() {
@@ -348,7 +356,7 @@ async fn installed(ctx: &Context) -> Result<(), Fault> {
 
 /// The list changed: freezes that stand and are not on it as they were are looked at.
 pub fn list_changed(ctx: &Context) {
-    let Some(list) = listed(ctx) else { return ctx.wake_frozen(|_| true) };
+    let list = listed(ctx);
     ctx.wake_frozen(|revocation| {
         let shown = revocation.status.iter().flat_map(|status| &status.verdicts);
         let shown: BTreeSet<String> = shown.map(|verdict| frozen_name(&(&verdict.target).into())).collect();
@@ -376,7 +384,7 @@ pub async fn keep(ctx: Arc<Context>) {
 }
 
 async fn tidy(ctx: &Context) -> Result<(), Fault> {
-    let Some(list) = listed(ctx) else { return Ok(()) };
+    let list = listed(ctx);
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     for name in list.holders() {
         let over = match ctx.stores.revocations.get(name) {

@@ -23,7 +23,7 @@ use super::owned_status::open;
 use super::shelf::{Changed, Shelf};
 use super::{Context, freeze, returns};
 use crate::api::revocation::{Operation, Phase, RevocationStatus, Trigger};
-use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert, names};
+use crate::api::{FrozenNames, HRConnection, Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::follow::follow;
 use crate::kube::inventory;
 use crate::kube::ledger_store;
@@ -49,7 +49,7 @@ pub struct Stores {
     groups: RwLock<Groups>,
     ledgers: Shelf<ConfigMap>,
     stops: Shelf<ConfigMap>,
-    frozen: Shelf<ConfigMap>,
+    frozen: Shelf<FrozenNames>,
     /// The ledger, and the version of its ConfigMap.
     ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
     /// Uid of every account and binding there is, annotated or not: what came back is found by its place.
@@ -102,7 +102,7 @@ impl Stores {
     }
 
     /// The list of frozen user names, as last seen.
-    pub fn frozen(&self) -> Option<Arc<ConfigMap>> {
+    pub fn frozen(&self) -> Option<Arc<FrozenNames>> {
         self.frozen.get(names::FROZEN)
     }
 
@@ -176,7 +176,8 @@ pub async fn follow_ours(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
         ctx.wake_frozen(|_| true);
     };
     one(ctx, tasks, names::STOP, |ctx| &ctx.stores.stops, stopped);
-    one(ctx, tasks, names::FROZEN, |ctx| &ctx.stores.frozen, |ctx, _| freeze::list_changed(ctx));
+    let frozen = |ctx: &Context, _: &Changed<FrozenNames>| freeze::list_changed(ctx);
+    ours::<FrozenNames>(ctx, tasks, "frozen user names", |ctx| &ctx.stores.frozen, frozen);
     one(ctx, tasks, names::LEDGER, |ctx| &ctx.stores.ledgers, |ctx, _| ledger_changed(ctx));
     let stores = &ctx.stores;
     tokio::join!(

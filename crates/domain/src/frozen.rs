@@ -1,16 +1,15 @@
-//! The list of frozen user names: who holds each, and how the API server reads them.
-//!
-//! The admission policy looks a name up among those of its own length, so that of a long list little is compared for each
-//! request. Names are compared whole; none of them can hold the line feed that ends it.
+//! The list of frozen user names, and who holds each. The admission policy looks a name up in it: compared whole, as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most bytes of the whole list: well below what the API server stores in one object.
 pub const MAX_BYTES: usize = 512 * 1024;
-/// Longest name, in characters: what the schema takes.
+/// Most names, as the schema takes.
+const MAX_NAMES: usize = 16_384;
+/// Longest name, in characters: what the schema of a Revocation takes.
 const MAX_NAME_LEN: usize = 512;
-/// Key of who holds which names.
-const HOLDERS: &str = "holders.json";
+/// Longest text of holders: what the schema takes.
+const MAX_HOLDERS: usize = 4096;
 
 /// The frozen user names, by the Revocation that holds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,11 +22,6 @@ pub struct FrozenNames {
 #[error("the list of frozen user names is full")]
 pub struct Full;
 
-/// What stands there is no list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no list of frozen user names")]
-pub struct NoList;
-
 /// Whether a name can be on the list.
 #[must_use]
 pub fn fits(name: &str) -> bool {
@@ -35,33 +29,36 @@ pub fn fits(name: &str) -> bool {
 }
 
 impl FrozenNames {
-    /// Reads the list; one that is not there is empty.
-    ///
-    /// # Errors
-    /// It is none.
-    pub fn read(data: Option<&BTreeMap<String, String>>) -> Result<Self, NoList> {
-        let text = data.and_then(|data| data.get(HOLDERS));
-        let holders =
-            text.map_or_else(|| Ok(BTreeMap::new()), |text| serde_json::from_str(text).map_err(|_| NoList))?;
-        Ok(Self { holders })
+    /// Reads the list: each name, with its holders. One that is not there is empty.
+    #[must_use]
+    pub fn read(names: Option<&BTreeMap<String, String>>) -> Self {
+        let mut list = Self::default();
+        for (name, holders) in names.into_iter().flatten() {
+            for holder in holders.split(' ').filter(|holder| !holder.is_empty()) {
+                list.holders.entry(holder.to_owned()).or_default().insert(name.clone());
+            }
+        }
+        list
     }
 
-    /// As it is kept: the holders, and the names by their length, one a line.
+    /// As it is kept: each name, with its holders.
     ///
     /// # Errors
     /// It would be too long.
     pub fn written(&self) -> Result<BTreeMap<String, String>, Full> {
-        let mut data: BTreeMap<String, String> = BTreeMap::new();
-        for name in self.holders.values().flatten().collect::<BTreeSet<_>>() {
-            let of_length = data.entry(key(name)).or_default();
-            if !of_length.is_empty() {
-                of_length.push('\n');
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        for (holder, held) in &self.holders {
+            for name in held {
+                let holders = names.entry(name.clone()).or_default();
+                if !holders.is_empty() {
+                    holders.push(' ');
+                }
+                holders.push_str(holder);
             }
-            of_length.push_str(name);
         }
-        data.insert(HOLDERS.to_owned(), serde_json::to_string(&self.holders).map_err(|_| Full)?);
-        let bytes: usize = data.iter().map(|(key, text)| key.len() + text.len()).sum();
-        if bytes > MAX_BYTES { Err(Full) } else { Ok(data) }
+        let bytes: usize = names.iter().map(|(name, holders)| name.len() + holders.len()).sum();
+        let longest = names.values().map(String::len).max().unwrap_or_default();
+        if bytes > MAX_BYTES || names.len() > MAX_NAMES || longest > MAX_HOLDERS { Err(Full) } else { Ok(names) }
     }
 
     /// These names, and no others, are held by a Revocation now; none lifts what it held.
@@ -82,17 +79,6 @@ impl FrozenNames {
     pub fn holders(&self) -> impl Iterator<Item = &str> {
         self.holders.keys().map(String::as_str)
     }
-
-    /// Whether what is kept refuses all that is held: nobody took a line out.
-    #[must_use]
-    pub fn stands_in(&self, data: &BTreeMap<String, String>) -> bool {
-        self.written().is_ok_and(|written| written == *data)
-    }
-}
-
-/// The key of all names of a length, in characters; the admission policy counts them too.
-fn key(name: &str) -> String {
-    format!("length-{}", name.chars().count())
 }
 
 #[cfg(test)]
@@ -108,22 +94,17 @@ mod tests {
         let mut list = FrozenNames::default();
         list.hold("p-7-a-freeze", names(&["oidc:ada@example.com", "ada"]));
         list.hold("p-8-b-freeze", names(&["ada", "ben"]));
+        assert_eq!(list.written().unwrap()["ada"], "p-7-a-freeze p-8-b-freeze");
         list.hold("p-7-a-freeze", BTreeSet::new());
-        let data = list.written().unwrap();
-        assert_eq!((data.get("length-3").map(String::as_str), data.get("length-20")), (Some("ada\nben"), None));
-        assert_eq!(FrozenNames::read(Some(&data)), Ok(list.clone()));
+        let written = list.written().unwrap();
+        assert_eq!(written.keys().collect::<Vec<_>>(), ["ada", "ben"]);
+        assert_eq!(FrozenNames::read(Some(&written)), list);
         assert_eq!(list.holders().collect::<Vec<_>>(), ["p-8-b-freeze"]);
+        assert_eq!(FrozenNames::read(None), FrozenNames::default());
     }
 
     #[test]
-    fn a_name_is_counted_in_characters_as_the_api_server_counts_it() {
-        let mut list = FrozenNames::default();
-        list.hold("r", names(&["zoë"]));
-        assert_eq!(list.written().unwrap().get("length-3").map(String::as_str), Some("zoë"));
-    }
-
-    #[test]
-    fn what_cannot_stand_on_a_line_cannot_be_frozen() {
+    fn what_no_user_can_be_called_cannot_be_frozen() {
         for (name, expected) in [
             ("ada", true),
             ("", false),
@@ -137,15 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_full_takes_nothing_and_one_that_was_changed_is_seen() {
+    fn a_list_that_is_full_takes_nothing_more() {
         let mut list = FrozenNames::default();
-        list.hold("r", names(&["ada"]));
-        let mut data = list.written().unwrap();
-        assert!(list.stands_in(&data));
-        data.insert("length-3".into(), String::new());
-        assert!(!list.stands_in(&data), "a line is missing");
-        assert_eq!(FrozenNames::read(Some(&BTreeMap::from([(HOLDERS.into(), "{".into())]))), Err(NoList));
-        list.hold("big", (0..20_000).map(|n| format!("user-{n:020}")).collect());
+        list.hold("big", (0..10_000).map(|n| format!("user-{n:020}")).collect());
+        assert!(list.written().is_ok());
+        list.hold("more", (0..10_000).map(|n| format!("more-{n:020}")).collect());
         assert_eq!(list.written(), Err(Full));
     }
 }

@@ -54,7 +54,7 @@ fn wanted(revocation: &str, names: usize) -> Wanted {
 
 #[test]
 fn who_finds_no_room_on_the_list_keeps_nobody_else_off_it() {
-    let mut list = FrozenNames::default();
+    let mut list = List::default();
     let full = apply(&mut list, &[wanted("a", 2), wanted("huge", 20_000), wanted("b", 1)]);
     assert_eq!(full, BTreeSet::from(["huge".to_owned()]));
     assert_eq!(list.holders().collect::<Vec<_>>(), ["a", "b"]);
