@@ -59,7 +59,7 @@ pub const STOP_LIFTS: &str = "lifts";
 pub const STOP_ABSENT: &str = "absent";
 /// What was released, held and counted.
 pub const LEDGER: &str = "rollcall-ledger";
-/// The user names that are frozen; the parameter of the admission policy that refuses them.
+/// The list of frozen user names; the parameter of the admission policy that refuses them.
 pub const FROZEN: &str = "rollcall-frozen";
 /// Head of the evidence chain.
 pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
