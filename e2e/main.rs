@@ -29,6 +29,7 @@ mod decisions;
 mod decoys;
 mod examples;
 mod fields;
+mod freeze;
 mod gates;
 mod handed_over;
 mod holders;

@@ -40,6 +40,10 @@ fn named(name: &str) -> Value {
     json!({"metadata": {"name": name}})
 }
 
+fn frozen() -> Value {
+    json!({"metadata": {"name": "rollcall-frozen"}, "spec": {"names": {"ada": "p-7-freeze"}}})
+}
+
 fn memory(kind: &str) -> Try<'static> {
     let annotations = json!({"kubernetes.io/service-account.name": "anything"});
     Create(json!({"metadata": {"name": "rollcall-memory-new", "annotations": annotations}, "type": kind}))
@@ -60,6 +64,10 @@ async fn what_rollcall_remembers_is_written_by_the_one_that_keeps_it_and_by_nobo
         &rollcall.namespace,
         vec![
             ("control", "begins the ledger", CONFIG_MAPS, Create(named("rollcall-ledger")), "none"),
+            ("control", "begins the list of frozen names", FROZEN, Create(frozen()), "none"),
+            ("admin", "freezes somebody", FROZEN, Create(frozen()), "policy"),
+            ("sync", "freezes somebody", FROZEN, Create(frozen()), "rbac"),
+            ("revoke", "freezes somebody", FROZEN, Create(frozen()), "rbac"),
             ("control", "seals evidence", CONFIG_MAPS, Create(named("rollcall-evidence-1")), "none"),
             ("control", "moves the head", CONFIG_MAPS, Create(named("rollcall-evidence-head")), "none"),
             ("control", "writes the consents", CONFIG_MAPS, Create(named("rollcall-consents")), "none"),
@@ -128,6 +136,7 @@ async fn control_removes_no_revocation_but_one_that_ended_well_and_is_in_the_evi
         ("unsealed", json!({"phase": "Revoked"})),
         ("ended", json!({"phase": "Revoked", "evidence": evidence})),
         ("cancelled", json!({"phase": "Cancelled", "evidence": evidence})),
+        ("lifted", json!({"phase": "Lifted", "evidence": evidence})),
     ] {
         let revocation = object(json!({
             "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": name},
@@ -148,6 +157,7 @@ async fn control_removes_no_revocation_but_one_that_ended_well_and_is_in_the_evi
             ("control", "removes what is in no record", REVOCATIONS, Delete("unsealed"), "policy"),
             ("control", "removes what ended well", REVOCATIONS, Delete("ended"), "none"),
             ("control", "removes what was cancelled", REVOCATIONS, Delete("cancelled"), "none"),
+            ("control", "removes what was lifted", REVOCATIONS, Delete("lifted"), "none"),
             ("sync", "removes what ended well", REVOCATIONS, Delete("ended"), "rbac"),
             ("revoke", "removes what ended well", REVOCATIONS, Delete("ended"), "rbac"),
             ("admin", "removes what waits", REVOCATIONS, Delete("held"), "none"),

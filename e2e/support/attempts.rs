@@ -34,6 +34,7 @@ pub const ROLES: Resource = ("rbac.authorization.k8s.io", "v1", "Role", "roles")
 pub const BINDINGS: Resource = ("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings");
 pub const PEOPLE: Resource = ("rollcall.dev", "v1alpha1", "Person", "people");
 pub const CONNECTIONS: Resource = ("rollcall.dev", "v1alpha1", "HRConnection", "hrconnections");
+pub const FROZEN: Resource = ("rollcall.dev", "v1alpha1", "FrozenNames", "frozennames");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
 
 /// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.

@@ -73,6 +73,13 @@ impl Cluster {
         Client::try_from(config).unwrap()
     }
 
+    /// Somebody with a token, and nothing else.
+    pub async fn with_token(&self, token: &str) -> Client {
+        let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig_for(&self.server, token)).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        Client::try_from(config).unwrap()
+    }
+
     /// Plain HTTP that trusts the cluster and brings no credential of its own.
     pub fn plain_http(&self) -> reqwest::Client {
         let roots = self.authority.iter().map(|der| reqwest::Certificate::from_der(der).unwrap());

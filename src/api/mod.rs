@@ -1,4 +1,4 @@
-//! The four kinds of `rollcall.dev/v1alpha1`: the contract with everything that applies, reads or watches them.
+//! The kinds of `rollcall.dev/v1alpha1`, four and the list of frozen user names: the contract with everything that applies, reads or watches them.
 //!
 //! Every type here can always be read back: durations and percentages are strings with a pattern, parsed once at the
 //! edge; every string and list has a bound; a field whose behaviour does not exist yet is not in the schema.
@@ -8,6 +8,7 @@
 pub mod condition;
 pub mod connection;
 pub mod convert;
+pub mod frozen;
 pub mod names;
 pub mod person;
 pub mod policy;
@@ -17,6 +18,7 @@ pub mod spelling;
 
 pub use condition::Condition;
 pub use connection::HRConnection;
+pub use frozen::{FrozenNames, FrozenNamesSpec};
 pub use person::Person;
 pub use policy::SyncPolicy;
 pub use revocation::Revocation;
@@ -31,7 +33,7 @@ use serde::{Deserialize, Serialize};
 /// The definitions of all kinds, in the order of `crds/`.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    let mut all = vec![HRConnection::crd(), Person::crd(), Revocation::crd(), SyncPolicy::crd()];
+    let mut all = vec![FrozenNames::crd(), HRConnection::crd(), Person::crd(), Revocation::crd(), SyncPolicy::crd()];
     let versions = all.iter_mut().flat_map(|definition| &mut definition.spec.versions);
     versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()).for_each(signed);
     all

@@ -59,6 +59,8 @@ pub const STOP_LIFTS: &str = "lifts";
 pub const STOP_ABSENT: &str = "absent";
 /// What was released, held and counted.
 pub const LEDGER: &str = "rollcall-ledger";
+/// The list of frozen user names; the parameter of the admission policy that refuses them.
+pub const FROZEN: &str = "rollcall-frozen";
 /// Head of the evidence chain.
 pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
 /// Marker of where the evidence chain begins, once records were pruned.

@@ -177,6 +177,9 @@ pub struct PersonStatus {
     /// The state that follows today.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employment: Option<EmploymentState>,
+    /// The leave they are on, where the policy's `lifecycle.leave` is not `Keep`. Stays until they work here again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave: Option<Box<OnLeave>>,
     /// Every work address (`email:…`), user name (`user:…`) and, where the policy matches by it, employee number (`number:…`) ever known. An empty value in a response never removes one; `spec.disowned` does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
@@ -327,6 +330,21 @@ pub struct EmploymentState {
     /// Whether two trusted responses a day apart announced the last day; such a leaver does not count against limits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub announced: bool,
+}
+
+/// A leave that the policy acts on; `Suspended` is one too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OnLeave {
+    /// When a trusted response first said so.
+    pub seen: Timestamp,
+    /// The run that found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub run: Option<String>,
+    /// Whether acting on it needs approval: the person was on leave at the baseline, when first seen or when they came into scope.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub baseline: bool,
 }
 
 /// State of a person.

@@ -298,6 +298,21 @@ pub struct Lifecycle {
     /// What the planned end of a fixed-term contract is, for people without another last day.
     #[serde(default)]
     pub contract_end: ContractEnd,
+    /// What happens while somebody is on leave or suspended. Who is on leave when this is changed needs approval.
+    #[serde(default)]
+    pub leave: Leave,
+}
+
+/// What happens while somebody is on leave or suspended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Leave {
+    /// Nothing: they keep their access.
+    #[default]
+    Keep,
+    /// Everything they change in the cluster is refused until they are back; they can still read.
+    Freeze,
+    /// What is theirs is revoked as when somebody leaves. Only tokens come back with them: by issuing new ones.
+    Cut,
 }
 
 /// What the planned end of a fixed-term contract is.
@@ -445,6 +460,7 @@ impl Default for Lifecycle {
             termination: Termination::default(),
             bridge_gap: three_bridged_days(),
             contract_end: ContractEnd::default(),
+            leave: Leave::default(),
         }
     }
 }

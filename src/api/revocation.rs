@@ -37,7 +37,7 @@ pub use done::*;
     printcolumn(name = "Evidence", type_ = "string", json_path = ".status.evidence.hash", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late && has(self.owned) == has(oldSelf.owned) && (!has(self.owned) || self.owned == oldSelf.owned)").message("only approval and rejection can be set on a Revocation"),
+    validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late && has(self.by) == has(oldSelf.by) && (!has(self.by) || self.by == oldSelf.by) && has(self.owned) == has(oldSelf.owned) && (!has(self.owned) || self.owned == oldSelf.owned)").message("only approval and rejection can be set on a Revocation"),
     validation = Rule { rule: "oldSelf.hasValue() || !(has(self.approval) || has(self.rejection))".into(), message: Some("a Revocation cannot be created approved or rejected".into()), optional_old_self: Some(true), ..Rule::default() },
     validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && (self.approval == oldSelf.approval || self.approval.at > oldSelf.approval.at))").message("an approval is final; one that expired can be given again, with a later time"),
     validation = Rule::new("!(has(self.approval) && has(self.rejection))").message("a Revocation is approved or rejected, not both")
@@ -53,9 +53,10 @@ pub struct RevocationSpec {
     /// Name of the SyncPolicy whose rule this is.
     #[schemars(length(min = 1, max = 253))]
     pub policy: String,
-    /// What set it off; `Termination` is the only trigger there is.
+    /// What set it off.
     pub trigger: Trigger,
-    /// `Cut` acts at once and can be undone by issuing new credentials; `Remove` follows after `removeAfter` and deletes.
+    /// `Cut` acts at once and can be undone by issuing new credentials; `Remove` follows after `removeAfter` and deletes;
+    /// `Freeze` refuses what changes anything until it is lifted.
     pub operation: Operation,
     /// The earliest instant it may act.
     pub due: Timestamp,
@@ -70,6 +71,10 @@ pub struct RevocationSpec {
     /// Why it was made, with ids only, such as `id:hq/7 left on 2026-02-28`.
     #[schemars(length(max = 256))]
     pub reason: String,
+    /// User name of who asked for it, of trigger `AdHoc`; the API server checks that it is the requester's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub by: Option<String>,
     /// Absent at create, final once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
@@ -83,6 +88,10 @@ pub struct RevocationSpec {
 pub enum Trigger {
     /// The person's employments have ended.
     Termination,
+    /// The person is on leave or suspended.
+    Leave,
+    /// A human asked for it: `kubectl rollcall revoke-now`.
+    AdHoc,
 }
 
 /// How far a Revocation goes.
@@ -92,6 +101,8 @@ pub enum Operation {
     Cut,
     /// Deletes what the cut left standing.
     Remove,
+    /// Refuses what the person would change in the cluster, by an admission policy and a list of user names. Lifted exactly.
+    Freeze,
 }
 
 /// An approval of exactly one plan.
@@ -122,7 +133,8 @@ pub struct Rejection {
 }
 
 /// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, returned and conditions; the
-/// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. An admission policy keeps them apart.
+/// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. Of a freeze, which has no
+/// Job, control writes verdicts, acted, verified and lifted too. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RevocationStatus {
@@ -155,6 +167,9 @@ pub struct RevocationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub retried: Option<String>,
+    /// When a freeze was lifted, in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted: Option<Timestamp>,
     /// Credentials of this person that came back after the act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -215,6 +230,10 @@ pub enum Phase {
     Failed,
     /// The reason for it is gone; nothing more will be done. What was done before is in `steps`.
     Cancelled,
+    /// A freeze stands: writes are refused, and reads are not.
+    Frozen,
+    /// A freeze was lifted: what it refused is allowed again.
+    Lifted,
 }
 
 /// What a Revocation waits for.
@@ -278,7 +297,7 @@ pub struct Target {
     /// Its name: a binding may be called almost anything, at almost any length.
     #[schemars(length(max = 1024))]
     pub name: String,
-    /// Its uid when the plan saw it.
+    /// Its uid when the plan saw it; a user name has none.
     #[schemars(length(max = 64))]
     pub uid: String,
     /// What says that it is this person's: the owner annotation or the user name.
@@ -295,6 +314,8 @@ pub enum Action {
     Recreate,
     /// The object is deleted for good, after `removeAfter`.
     Delete,
+    /// The user name is refused what changes anything, until the freeze is lifted.
+    Freeze,
 }
 
 /// Kind of an object that is acted on.
@@ -306,6 +327,8 @@ pub enum TargetKind {
     RoleBinding,
     /// A ServiceAccount, with all its tokens.
     ServiceAccount,
+    /// A user name, which is no object: with any credential, a client certificate too.
+    User,
 }
 
 /// When each part of a Revocation happened first.

@@ -28,20 +28,25 @@ spelled!(Phase {
     Revoked => "Revoked",
     Failed => "Failed",
     Cancelled => "Cancelled",
+    Frozen => "Frozen",
+    Lifted => "Lifted",
 });
 spelled!(Operation {
     Cut => "Cut",
     Remove => "Remove",
+    Freeze => "Freeze",
 });
 spelled!(Action {
     Unbind => "Unbind",
     Recreate => "Recreate",
     Delete => "Delete",
+    Freeze => "Freeze",
 });
 spelled!(TargetKind {
     ClusterRoleBinding => "ClusterRoleBinding",
     RoleBinding => "RoleBinding",
     ServiceAccount => "ServiceAccount",
+    User => "User",
 });
 spelled!(Finished {
     Revoked => "Revoked",
@@ -77,7 +82,7 @@ impl Phase {
     /// Whether a Revocation has come to its end with it.
     #[must_use]
     pub const fn ended(self) -> bool {
-        matches!(self, Self::Revoked | Self::Failed | Self::Cancelled)
+        matches!(self, Self::Revoked | Self::Failed | Self::Cancelled | Self::Lifted)
     }
 }
 

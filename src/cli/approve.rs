@@ -124,7 +124,7 @@ fn approval_state(revocation: &Revocation) -> ApprovalState<'_> {
     let phase = status.and_then(|status| status.phase);
     let plan = status.and_then(|status| status.plan.as_ref()).filter(|plan| !plan.hash.is_empty());
     match (phase, plan, revocation.spec.approval.as_ref()) {
-        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, _) => {
+        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled | Phase::Lifted), _, _) => {
             ApprovalState::Closed("it has ended, so there is nothing to approve".to_owned())
         }
         (_, None, _) => ApprovalState::Closed("it has no plan yet; control makes one".to_owned()),
@@ -137,7 +137,7 @@ fn approval_state(revocation: &Revocation) -> ApprovalState<'_> {
             "another plan ({}) was approved, and an approval is final",
             approval.plan_hash
         )),
-        (Some(Phase::Released), Some(_), None) => {
+        (Some(Phase::Released | Phase::Frozen), Some(_), None) => {
             ApprovalState::Closed("it needs no approval: every gate is open".to_owned())
         }
         (_, Some(plan), None) => ApprovalState::Open(plan),

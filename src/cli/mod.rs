@@ -19,6 +19,7 @@ pub mod people;
 pub mod preview;
 pub mod reject;
 pub mod retry;
+pub mod revoke_now;
 pub mod serve;
 pub mod stays;
 mod stop;
@@ -125,6 +126,8 @@ pub enum Human {
     LeaveNow(leave_now::Options),
     /// Declare that somebody has not left, for some time, whatever HR says
     Stays(stays::Options),
+    /// Revoke, or freeze, the access of somebody who works here
+    RevokeNow(revoke_now::Options),
     /// Accept one held HR response, by its digest
     Accept(accept::Options),
     /// Stop all revocations, or lift the stop
@@ -261,6 +264,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Disown(options)) => disown::run(&options).await,
         Command::Human(Human::LeaveNow(options)) => leave_now::run(&options).await,
         Command::Human(Human::Stays(options)) => stays::run(&options).await,
+        Command::Human(Human::RevokeNow(options)) => revoke_now::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Data(options)) => data::run(&options).await,

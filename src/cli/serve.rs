@@ -58,6 +58,9 @@ pub struct Control {
     /// The limits of all policies together, as JSON: people, objects and workloads, each a list of window, percent, atLeast, atMost
     #[arg(long, env = "ROLLCALL_LIMITS", value_name = "JSON", value_parser = cluster_limits, default_value = "{}")]
     limits: ClusterLimits,
+    /// A user name that is never frozen, such as a break-glass user; can be given several times
+    #[arg(long, value_name = "NAME")]
+    never_freeze: Vec<String>,
 }
 
 /// Reads the limits, and that every window is one: limits that nobody understands hold nothing.
@@ -100,6 +103,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         revoker_job: wish.revoker_job,
         revoker_check: !wish.no_revoker_check,
         limits: wish.limits,
+        never_freeze: wish.never_freeze.into_iter().collect(),
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await

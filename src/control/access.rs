@@ -13,7 +13,7 @@ use crate::kube::calls::call;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use domain::ownership::{Claim, Index, PersonFacts};
-use domain::plan::{self, ClusterInventory, Kind, Plan, Remaining, RemainingReason, Subject};
+use domain::plan::{self, ClusterInventory, Kind, Plan, Protected, Remaining, RemainingReason, Subject};
 
 /// What of somebody's belongings was theirs when their first cut was made. All else is a later discovery, which waits
 /// alone.
@@ -78,10 +78,12 @@ pub async fn draw(
     let consenting = world.consents.iter().filter(|(namespace, consent)| consent.accounts && !namespace.is_empty());
     let consenting: Vec<String> = consenting.map(|(namespace, _)| namespace.clone()).collect();
     world.consumers = ctx.consumers.of(ctx, consenting).await?;
-    let (rule, protected) = (convert::rule(policy), convert::protected(policy));
+    let protected = Protected { usernames: ctx.options.never_freeze.clone(), ..convert::protected(policy) };
+    let rule = convert::rule(policy);
     Ok(match operation {
         Operation::Cut => plan::cut(&facts, &rule, &index, &world, &protected),
         Operation::Remove => plan::remove(&facts, &rule, recreated, &index, &world, &protected),
+        Operation::Freeze => plan::freeze(&facts, &rule, &index, &world, &protected),
     })
 }
 

@@ -13,7 +13,7 @@ use super::Context;
 use super::owned_status::open;
 use crate::api::convert::LiveObjects;
 use crate::api::policy::{ClusterLimits, Mode, Run};
-use crate::api::revocation::{Operation, Phase};
+use crate::api::revocation::{Operation, Phase, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::ledger_store;
 use domain::gate::{Approved, Stop};
@@ -170,7 +170,11 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
                 let Some(policy) = ctx.stores.policies.get(policy) else { continue };
                 let seen = ctx.stores.revocations_in(run);
                 let notice = |revocation: &Revocation| {
-                    ctx.stores.people.get(&revocation.spec.person).as_deref().map(notice).unwrap_or_default()
+                    ctx.stores
+                        .people
+                        .get(&revocation.spec.person)
+                        .map(|person| notice(&person, revocation.spec.trigger))
+                        .unwrap_or_default()
                 };
                 counts.extend(count(&policy, run, &seen, notice, &|known| bounds(ctx, &policy, known), now));
             }
@@ -225,7 +229,7 @@ fn what_is_open(all: &[Arc<Revocation>]) -> BTreeMap<String, Open> {
     let mut every: BTreeMap<String, Open> = BTreeMap::new();
     for revocation in all {
         let phase = revocation.status.as_ref().and_then(|status| status.phase);
-        if matches!(phase, Some(Phase::Revoked | Phase::Cancelled)) {
+        if matches!(phase, Some(Phase::Revoked | Phase::Cancelled | Phase::Frozen | Phase::Lifted)) {
             continue;
         }
         let who = Who::of(&revocation.name_any(), &revocation.uid().unwrap_or_default());
@@ -283,11 +287,10 @@ struct LeaverNotice {
     announced: bool,
 }
 
-fn notice(person: &Person) -> LeaverNotice {
+fn notice(person: &Person, trigger: Trigger) -> LeaverNotice {
     let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
-    employment
-        .map(|employment| LeaverNotice { baseline: employment.baseline, announced: employment.announced })
-        .unwrap_or_default()
+    let announced = trigger == Trigger::Termination && employment.is_some_and(|employment| employment.announced);
+    LeaverNotice { baseline: convert::needs_approval(Some(person), trigger), announced }
 }
 
 /// Whether a Revocation waits for what may never come, its person being protected or unknown: it holds nobody back, and is
@@ -306,7 +309,7 @@ fn count(
     bounds: &dyn Fn(u32) -> Option<Bounds>,
     now: Timestamp,
 ) -> Vec<Count> {
-    let cuts = seen.iter().filter(|cut| cut.spec.operation == Operation::Cut && !cut.spec.late);
+    let cuts = seen.iter().filter(|cut| cut.spec.operation != Operation::Remove && !cut.spec.late);
     let planned: Vec<(&Revocation, CountedPlan)> =
         cuts.filter_map(|cut| Some((&**cut, convert::asked(cut)?))).collect();
     let number = u32::try_from(planned.len()).unwrap_or(u32::MAX);

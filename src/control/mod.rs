@@ -1,11 +1,12 @@
 //! `rollcall control`: from a leaver to a released plan. Plans, counts, gates, starts Jobs, seals evidence.
 //!
-//! Holds no right to end any credential, to approve, or to write a verdict; the revoker does the first, a human the
-//! second, and an admission policy keeps it from the third.
+//! Holds no right to end any credential, to approve, or to write a verdict of what the revoker did; the revoker does the first, a
+//! human the second, and an admission policy keeps it from the third. What it does itself is to freeze, and to lift that.
 //!
 //! ```text
 //! Person terminated ─▶ person: a Revocation each ─▶ revocation: plan (access) ─▶ count (ledger) ─▶ gate ─▶ jobs
 //!                                                              ◀── steps, verdicts ── revoker ◀──┘
+//!      on leave ─▶ … ─▶ gate ─▶ freeze: the list of user names that an admission policy reads
 //!                                              seal: evidence   returns: what came back is reported
 //! ```
 //!
@@ -17,6 +18,7 @@ mod claims;
 mod consents;
 mod consumers;
 mod count;
+mod freeze;
 pub mod jobs;
 mod owned;
 mod owned_status;
@@ -39,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::person::State;
 use crate::api::policy::ClusterLimits;
-use crate::api::{Revocation, names};
+use crate::api::{Revocation, convert, names};
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::stop;
 use crate::kube::telemetry::Metrics;
@@ -71,6 +73,8 @@ pub struct Options {
     pub revoker_check: bool,
     /// The limits of all policies together.
     pub limits: ClusterLimits,
+    /// User names that the policy never freezes.
+    pub never_freeze: std::collections::BTreeSet<String>,
 }
 
 /// What every driver of control shares.
@@ -111,6 +115,8 @@ pub struct Context {
     pub measure: Notify,
     /// What waits to be sealed.
     pub seals: seal::Seals,
+    /// What is to be frozen or lifted.
+    pub freezes: freeze::Freezes,
     people: Arc<queue::Queue>,
     revocations: Arc<queue::Queue>,
 }
@@ -137,6 +143,7 @@ impl Context {
             measure: Notify::new(),
             claims: claims::Claims::default(),
             seals: seal::Seals::default(),
+            freezes: freeze::Freezes::default(),
             people: Arc::default(),
             revocations: Arc::default(),
         }
@@ -152,15 +159,18 @@ impl Context {
         act(&mut self.epochs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Has a leaver looked at; nobody else is.
+    /// Has somebody looked at who left or is on leave; nobody else is.
     pub fn person_changed(&self, name: &str) {
         let Some(person) = self.stores.people.get(name) else { return };
         let Some(status) = &person.status else { return };
         let left = status.employment.as_ref().filter(|employment| employment.state == State::Terminated);
-        if let Some(left) = left {
-            let policy = status.policy.as_deref().unwrap_or_default();
-            self.people.wake(&Lane::new(policy, left.run.as_deref().unwrap_or(name)), name);
-        }
+        let run = match (left, &status.leave) {
+            (Some(left), _) => &left.run,
+            (None, Some(leave)) => &leave.run,
+            (None, None) => return,
+        };
+        self.people
+            .wake(&Lane::new(status.policy.as_deref().unwrap_or_default(), run.as_deref().unwrap_or(name)), name);
     }
 
     /// Has a Revocation looked at.
@@ -181,9 +191,9 @@ impl Context {
         self.revocations.aside()
     }
 
-    /// Has a Revocation looked at, if anything may still happen to it.
+    /// Has a Revocation looked at, if anything may still happen to it; a freeze that stands may be lifted.
     pub fn wake_if_open(&self, revocation: &Revocation) {
-        if owned_status::open(revocation) {
+        if owned_status::open(revocation) || convert::in_force(revocation) {
             self.wake(revocation);
         }
     }
@@ -191,8 +201,17 @@ impl Context {
     /// Has every Revocation looked at to which anything may still happen, of those that are meant.
     pub fn wake_open(&self, meant: impl Fn(&Revocation) -> bool) {
         for revocation in self.stores.revocations.state() {
-            if meant(&revocation) {
-                self.wake_if_open(&revocation);
+            if meant(&revocation) && owned_status::open(&revocation) {
+                self.wake(&revocation);
+            }
+        }
+    }
+
+    /// Has every freeze looked at that stands, of those that are meant.
+    pub fn wake_frozen(&self, meant: impl Fn(&Revocation) -> bool) {
+        for revocation in self.stores.revocations.state() {
+            if convert::in_force(&revocation) && meant(&revocation) {
+                self.wake(&revocation);
             }
         }
     }
@@ -203,7 +222,7 @@ impl Context {
         for name in names {
             self.person_changed(name);
             for revocation in self.stores.revocations_of(name) {
-                if owned_status::may_change(&revocation) {
+                if owned_status::may_change(&revocation) || convert::in_force(&revocation) {
                     self.wake(&revocation);
                 } else if !person::frozen(&revocation) {
                     self.wake_if_open(&revocation);
@@ -243,6 +262,7 @@ pub async fn run(
     tasks.spawn(jobs::check::keep(Arc::clone(&ctx)));
     tasks.spawn(jobs::keep(Arc::clone(&ctx)));
     tasks.spawn(retention::keep(Arc::clone(&ctx)));
+    tasks.spawn(freeze::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);
     tokio::select! {

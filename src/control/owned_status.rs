@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::condition::Condition;
-use crate::api::revocation::{Evidence, Finished, Gate, Instants, Operation, Phase, Plan, Returned};
+use crate::api::revocation::{Evidence, Finished, Gate, Instants, Operation, Phase, Plan, Returned, Verdict};
 use crate::api::{Revocation, names};
 use crate::kube::outcome::Fault;
 use domain::gate::Stop;
@@ -40,6 +40,18 @@ pub struct ControlStatus {
     /// What asked for the newest attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retried: Option<String>,
+    /// When a freeze was lifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifted: Option<Timestamp>,
+    /// Of a freeze: what stands on the list, and that it was read there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
+    /// Of a freeze: when the list was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acted: Option<Timestamp>,
+    /// Of a freeze: when it was read back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Timestamp>,
     /// What came back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<Returned>,
@@ -56,6 +68,7 @@ impl ControlStatus {
     #[must_use]
     pub fn of(revocation: &Revocation) -> Self {
         let status = revocation.status.clone().unwrap_or_default();
+        let freeze = revocation.spec.operation == Operation::Freeze;
         Self {
             observed_generation: status.observed_generation,
             phase: status.phase,
@@ -66,6 +79,10 @@ impl ControlStatus {
             evidence: status.evidence,
             attempt: status.attempt,
             retried: status.retried,
+            lifted: status.lifted,
+            verdicts: if freeze { status.verdicts } else { Vec::new() },
+            acted: status.acted.filter(|_| freeze),
+            verified: status.verified.filter(|_| freeze),
             returned: status.returned,
             remaining_count: status.remaining_count.filter(|_| status.claim.is_none()),
             conditions: status.conditions,
@@ -171,6 +188,8 @@ pub enum Look {
     Seal,
     /// To begin a new attempt, asked for by this value of the annotation.
     Retry(String),
+    /// To see whether a freeze still has its reason.
+    Stands,
     /// To report what came back, and nothing else.
     Over,
 }
@@ -185,9 +204,10 @@ pub fn look(revocation: &Revocation) -> Look {
     match (status.phase, status.outcome(), &status.evidence, asked) {
         (None | Some(Phase::Held | Phase::Released), None, _, _) => Look::Gate,
         (None | Some(Phase::Held | Phase::Released), Some(finished), _, _) => Look::Close(finished),
-        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, None, _) => Look::Seal,
+        (Some(Phase::Frozen), ..) => Look::Stands,
+        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled | Phase::Lifted), _, None, _) => Look::Seal,
         (Some(Phase::Failed), _, Some(_), Some(asked)) => Look::Retry(asked),
-        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled), _, Some(_), _) => Look::Over,
+        (Some(Phase::Revoked | Phase::Failed | Phase::Cancelled | Phase::Lifted), _, Some(_), _) => Look::Over,
     }
 }
 

@@ -1,4 +1,5 @@
-//! A leaver's Revocations: one cut for each termination, one removal after it, and one for what turns up later.
+//! A leaver's Revocations: one cut for each termination, one removal after it, and one for what turns up later; and one for each
+//! leave that the policy acts on.
 //!
 //! Names are deterministic, so that two leaders, or one that was restarted, make each of them once.
 
@@ -16,6 +17,7 @@ use super::Context;
 use super::access::{self, Notice};
 use super::retention::long_ago;
 use crate::api::person::{self, EmploymentState};
+use crate::api::policy::Leave;
 use crate::api::revocation::{Operation, Phase, RevocationSpec, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
@@ -30,7 +32,7 @@ const MAX_REASON: usize = 256;
 /// Most uids of what somebody owned that the schema takes; twice what one plan holds.
 const MAX_OWNED: usize = 512;
 
-/// Makes the Revocations that a leaver calls for, and no others. A leaver who is done is not looked at again.
+/// Makes the Revocations that a leaver, or somebody on leave, calls for, and no others. A leaver who is done is not looked at again.
 ///
 /// # Flow          observe: the Person's standing and Revocations; decide: what is missing; act: create it
 /// # Guarantees    never changes a Person or an existing Revocation
@@ -49,6 +51,7 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duratio
 }
 
 async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
+    on_leave(person, ctx).await?;
     let Some((employment, policy)) = leaver(person, ctx) else { return Ok(()) };
     let termination = Termination::of(person, &employment);
     let mut told = ctx.stores.revocations_of(&person.name_any());
@@ -132,6 +135,35 @@ impl Termination {
     fn cut(&self) -> String {
         format!("{}-cut", self.id)
     }
+}
+
+/// Makes the one Revocation that a leave calls for.
+async fn on_leave(person: &Person, ctx: &Context) -> Result<(), Fault> {
+    let Some((name, spec)) = of_leave(person, |name| ctx.stores.policies.get(name)) else { return Ok(()) };
+    if ctx.stores.revocations.get(&name).is_some() {
+        return Ok(());
+    }
+    let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
+    let owned = owned.into_iter().filter(|_| spec.operation == Operation::Cut).take(MAX_OWNED).collect();
+    create(ctx, person, name, RevocationSpec { owned, ..spec }).await
+}
+
+/// What a leave calls for, and its name: nothing of who is not on one now, or where the policy keeps access.
+fn of_leave(person: &Person, policy: impl Fn(&str) -> Option<Arc<SyncPolicy>>) -> Option<(String, RevocationSpec)> {
+    let status = person.status.as_ref()?;
+    let (leave, employment) = (status.leave.as_ref()?, status.employment.as_ref()?);
+    if !matches!(employment.state, person::State::Leave | person::State::Suspended) {
+        return None;
+    }
+    let policy = policy(status.policy.as_deref()?)?;
+    let (operation, word) = match policy.spec.lifecycle.leave {
+        Leave::Keep => return None,
+        Leave::Freeze => (Operation::Freeze, "freeze"),
+        Leave::Cut => (Operation::Cut, "cut"),
+    };
+    let name = format!("{}-{word}", convert::leave_id(person)?);
+    let spec = spec(person, &policy, employment, operation, leave.seen, false);
+    Some((name, RevocationSpec { trigger: Trigger::Leave, ..spec }))
 }
 
 /// The standing and policy of a Person whose employment has ended; `None` otherwise.
@@ -233,6 +265,7 @@ fn spec(
         late,
         owned: Vec::new(),
         reason: employment.message.chars().take(MAX_REASON).collect(),
+        by: None,
         approval: None,
         rejection: None,
     }
@@ -240,7 +273,11 @@ fn spec(
 
 /// Creates a Revocation; one of that name is the same one.
 async fn create(ctx: &Context, person: &Person, name: String, spec: RevocationSpec) -> Result<(), Fault> {
-    let run = person.status.as_ref().and_then(|status| status.employment.as_ref()?.run.clone());
+    let run = person.status.as_ref().and_then(|status| match spec.trigger {
+        Trigger::Termination => status.employment.as_ref()?.run.clone(),
+        Trigger::Leave => status.leave.as_ref()?.run.clone(),
+        Trigger::AdHoc => None,
+    });
     let mut labels = std::collections::BTreeMap::from([(names::PERSON.to_owned(), person.name_any())]);
     if let Some(run) = run.filter(|_| !spec.late) {
         labels.insert(names::RUN.to_owned(), run);
@@ -276,6 +313,7 @@ pub async fn plan_now(
             let notice = Notice::of(revocation);
             access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), notice.as_ref()).await?
         }
+        Operation::Freeze => access::draw(ctx, person, policy, Operation::Freeze, &BTreeSet::new(), None).await?,
         Operation::Remove => {
             let cut = format!("{}-cut", revocation.name_any().trim_end_matches("-remove"));
             let uids = recreated(told.iter().map(AsRef::as_ref).filter(|other| other.name_any() == cut));

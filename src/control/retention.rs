@@ -96,7 +96,9 @@ fn expired(
             && left.seen.is_some_and(|seen| long_ago(seen, retention(policy), now))
             && told.iter().all(|revocation| !remains(revocation) && removal(revocation, told).is_none())
     });
-    !told.is_empty() && told.iter().all(|revocation| over(revocation)) && done
+    // A freeze stands for as long as its leave does; of somebody who left meanwhile, as long as their Revocations are kept.
+    let frozen = left.is_none() && person.is_some() && told.iter().any(|revocation| convert::in_force(revocation));
+    !told.is_empty() && !frozen && told.iter().all(|revocation| over(revocation)) && done
 }
 
 /// Whether a termination that was seen then is past its retention: without Revocations nothing is planned for it, unless
@@ -108,10 +110,11 @@ pub fn long_ago(seen: Timestamp, retention: SignedDuration, now: Timestamp) -> b
 /// When a Revocation ended; `None` unless it ended well and is sealed.
 fn ended(revocation: &Revocation) -> Option<Timestamp> {
     let status = revocation.status.as_ref()?;
-    let well = matches!(status.phase, Some(Phase::Revoked | Phase::Cancelled)) && status.evidence.is_some();
+    let well = matches!(status.phase, Some(Phase::Revoked | Phase::Cancelled | Phase::Frozen | Phase::Lifted))
+        && status.evidence.is_some();
     let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0);
     let released = status.instants.as_ref().and_then(|instants| instants.released);
-    let last = [made, released, status.acted, status.confirmed].into_iter().flatten().max()?;
+    let last = [made, released, status.acted, status.confirmed, status.lifted].into_iter().flatten().max()?;
     well.then(|| last.max(revocation.spec.due))
 }
 

@@ -1,6 +1,6 @@
 //! Opens or keeps shut the way from a plan to its Job, and ends it when the revoker is done.
 
-mod ending;
+pub(super) mod ending;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use tokio::time::Instant;
 
-use self::ending::{cancel, close, end, ended, leave_the_count, nothing_owned};
+use self::ending::{back_from_leave, cancel, close, end, ended, leave_the_count, nothing_owned};
 use super::access::{add_what_came, drop_what_ended};
 use super::claims::Claims;
 use super::count::Wish;
@@ -20,7 +20,7 @@ use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, jobs};
+use super::{Context, MANAGER, freeze, jobs};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
@@ -81,18 +81,26 @@ async fn step(
     let look = look(revocation);
     if look == Look::Over {
         what_remains(ctx, revocation, part).await?;
-        return Ok(Some(ended(part))); // that, and what came back, is all that still changes
+        let back =
+            ctx.stores.people.get(&revocation.spec.person).and_then(|person| back_from_leave(revocation, &person));
+        return Ok(Some(back.unwrap_or_else(|| ended(part)))); // that, and what came back, is all that still changes
     }
     let inputs = gate_inputs(ctx, revocation, now);
     match look {
         Look::Close(finished) => return close(ctx, &inputs, part, finished).await.map(Some),
         Look::Seal => return end(ctx, &inputs, part, part.unsealed()).await.map(Some),
         Look::Retry(asked) => part.retry(asked),
+        Look::Stands => return freeze::upkeep(ctx, &inputs, part, now).await.map(Some),
         Look::Gate | Look::Over => {}
     }
+    let freezes = revocation.spec.operation == Operation::Freeze;
     let plan = planned(ctx, &inputs, part, now).await?; // redrawn until it is frozen
     let counting = counted(ctx, &inputs, &plan); // has it counted, if it is not
-    let report = match gate(&plan, &inputs.facts(), now) {
+    let gated = gate(&plan, &inputs.facts(), now);
+    if freezes && gated.is_err() {
+        freeze::clear(ctx, revocation).await?; // what a process that died froze, and did not say
+    }
+    let report = match gated {
         Err(Stop::OverLimit(..) | Stop::OverClusterLimit(..)) if matches!(counting, Some(Wish::Approve(..))) => {
             return Ok(None);
         }
@@ -101,6 +109,7 @@ async fn step(
         }
         Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
         Err(stop) => held(ctx, &inputs, part, &stop, now).await,
+        Ok(released) if freezes => freeze::begin(ctx, &inputs, part, &released, now).await,
         Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &inputs, part, now).await,
         Ok(_) => release(ctx, &inputs, part, now).await,
     };
@@ -131,7 +140,7 @@ fn speaks_after(other: &Revocation, cut: &Revocation) -> bool {
 }
 
 /// Everything the gates ask, as it is watched.
-fn gate_inputs(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateInputs {
+pub(super) fn gate_inputs(ctx: &Context, revocation: &Revocation, now: Timestamp) -> GateInputs {
     let stores = &ctx.stores;
     let policy = stores.policies.get(&revocation.spec.policy);
     let trusted = policy.as_ref().is_some_and(|policy| {
@@ -333,7 +342,11 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &ControlStatus, now
     if !counting && (part.phase != before.phase || gate(part) != gate(&before)) {
         let reason = part.phase.map_or(Reason::Planned, Reason::from);
         let gate = part.gate.as_ref().map(|gate| format!(": {}", gate.reason)).unwrap_or_default();
-        let operation = if revocation.spec.operation == Operation::Cut { "cut" } else { "removal" };
+        let operation = match revocation.spec.operation {
+            Operation::Cut => "cut",
+            Operation::Remove => "removal",
+            Operation::Freeze => "freeze",
+        };
         let note = format!("{operation} {}{gate}", revocation.name_any());
         if part.phase == Some(Phase::Failed) {
             publish_warning(&ctx.client, "control", person.clone(), reason, note, now).await;

@@ -21,9 +21,9 @@ use self::watches::{Listed, one, ours, place, theirs};
 use super::owned::{AccountName, Bound, Since};
 use super::owned_status::open;
 use super::shelf::{Changed, Shelf};
-use super::{Context, returns};
-use crate::api::revocation::{Operation, Phase, RevocationStatus};
-use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert, names};
+use super::{Context, freeze, returns};
+use crate::api::revocation::{Operation, Phase, RevocationStatus, Trigger};
+use crate::api::{FrozenNames, HRConnection, Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::follow::follow;
 use crate::kube::inventory;
 use crate::kube::ledger_store;
@@ -49,6 +49,7 @@ pub struct Stores {
     groups: RwLock<Groups>,
     ledgers: Shelf<ConfigMap>,
     stops: Shelf<ConfigMap>,
+    frozen: Shelf<FrozenNames>,
     /// The ledger, and the version of its ConfigMap.
     ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
     /// Uid of every account and binding there is, annotated or not: what came back is found by its place.
@@ -98,6 +99,11 @@ impl Stores {
     /// Why everything is stopped, as last seen.
     pub fn stopped(&self) -> Option<String> {
         stop::reason(self.stops.get(names::STOP).as_deref())
+    }
+
+    /// The list of frozen user names, as last seen.
+    pub fn frozen(&self) -> Option<Arc<FrozenNames>> {
+        self.frozen.get(names::FROZEN)
     }
 
     /// Uid of the account or binding that stands in this place.
@@ -165,7 +171,13 @@ pub async fn follow_ours(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
     // Only a removal waits for trust.
     let removals = |ctx: &Context, _: &Changed<HRConnection>| ctx.wake_open(|r| r.spec.operation == Operation::Remove);
     ours::<HRConnection>(ctx, tasks, "connections", |ctx| &ctx.stores.connections, removals);
-    one(ctx, tasks, names::STOP, |ctx| &ctx.stores.stops, |ctx, _| ctx.wake_open(|_| true));
+    let stopped = |ctx: &Context, _: &Changed<ConfigMap>| {
+        ctx.wake_open(|_| true);
+        ctx.wake_frozen(|_| true);
+    };
+    one(ctx, tasks, names::STOP, |ctx| &ctx.stores.stops, stopped);
+    let frozen = |ctx: &Context, _: &Changed<FrozenNames>| freeze::list_changed(ctx);
+    ours::<FrozenNames>(ctx, tasks, "frozen user names", |ctx| &ctx.stores.frozen, frozen);
     one(ctx, tasks, names::LEDGER, |ctx| &ctx.stores.ledgers, |ctx, _| ledger_changed(ctx));
     let stores = &ctx.stores;
     tokio::join!(
@@ -174,6 +186,7 @@ pub async fn follow_ours(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
         stores.policies.ready(),
         stores.connections.ready(),
         stores.stops.ready(),
+        stores.frozen.ready(),
         stores.ledgers.ready(),
     );
     ledger_changed(ctx); // one that is not there yet is empty
@@ -266,6 +279,9 @@ fn person_changed(ctx: &Context, changed: &Changed<Person>) {
     }
     ctx.person_changed(&name);
     for revocation in ctx.stores.revocations_of(&name) {
+        if revocation.spec.trigger == Trigger::Leave {
+            ctx.revocation_changed(&revocation.name_any()); // one that is over says what is left to do once they are back
+        }
         ctx.wake_if_open(&revocation);
     }
 }
@@ -292,6 +308,7 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
             let uid = before.uid().unwrap_or_default();
             ctx.epochs(|epochs| epochs.forget(&uid));
             ctx.claims.forget(&uid);
+            ctx.freezes.tidy();
         }
         (None, None) => {}
     }
@@ -301,6 +318,7 @@ fn policy_changed(ctx: &Context, changed: &Changed<SyncPolicy>) {
     let Some(policy) = changed.after.as_ref().or(changed.before.as_ref()) else { return };
     let name = policy.name_any();
     ctx.wake_open(|revocation| revocation.spec.policy == name);
+    ctx.wake_frozen(|revocation| revocation.spec.policy == name);
     if changed.before.is_none() {
         for person in ctx.stores.people.state() {
             ctx.person_changed(&person.name_any());

@@ -181,6 +181,9 @@ fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, F
         }
         (Observation::Gone, Action::Recreate) if kept => Next::Create,
         (Observation::Gone, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
+        (Observation::Standing { .. }, Action::Freeze) => {
+            Next::End(Ended::saying(StepOutcome::Skipped, "a freeze is no act of the revoker"))
+        }
         (Observation::Standing { .. }, Action::Recreate) => Next::Recreate,
         (Observation::Standing { .. }, Action::Unbind | Action::Delete) => Next::Delete,
     })
@@ -306,6 +309,7 @@ const fn told(action: Action) -> (Reason, &'static str) {
         Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
         Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
         Action::Delete => (Reason::Removed, "deleted"),
+        Action::Freeze => (Reason::Frozen, "frozen"),
     }
 }
 
@@ -320,6 +324,7 @@ async fn publish_on_object(ctx: &Context, record: &Record, seen: &Seen, ended: &
         Kind::ServiceAccount => ("v1", "ServiceAccount"),
         Kind::RoleBinding => ("rbac.authorization.k8s.io/v1", "RoleBinding"),
         Kind::ClusterRoleBinding => ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
+        Kind::User => return, // no object
     };
     let object = ObjectReference {
         api_version: Some(api_version.to_owned()),

@@ -155,6 +155,7 @@ impl<'a> Observer<'a> {
         let proof = async {
             match target.kind {
                 Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
+                Kind::User => (None, None),
                 Kind::RoleBinding | Kind::ClusterRoleBinding => (None, probe::pick(self.ctx, target, &raw).await),
             }
         };
@@ -325,7 +326,7 @@ fn binding(target: &Target, live: &DynamicObject) -> Option<plan::Binding> {
             inventory::cluster_role_binding(&serde_json::from_value::<ClusterRoleBinding>(value).ok()?)
         }
         Kind::RoleBinding => inventory::role_binding(&serde_json::from_value::<RoleBinding>(value).ok()?),
-        Kind::ServiceAccount => None,
+        Kind::ServiceAccount | Kind::User => None,
     }
 }
 
@@ -340,7 +341,10 @@ pub fn dynamic(ctx: &Context, target: &Target) -> Api<DynamicObject> {
         plural: plural.to_owned(),
     };
     match target.kind {
-        Kind::ClusterRoleBinding => Api::all_with(client, &rbac("ClusterRoleBinding", "clusterrolebindings")),
+        // A user name is no object: one of that name is never found.
+        Kind::ClusterRoleBinding | Kind::User => {
+            Api::all_with(client, &rbac("ClusterRoleBinding", "clusterrolebindings"))
+        }
         Kind::RoleBinding => Api::namespaced_with(client, &target.namespace, &rbac("RoleBinding", "rolebindings")),
         Kind::ServiceAccount => {
             let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ServiceAccount>(&());

@@ -12,7 +12,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 use tokio::time::Instant;
 
-use crate::api::revocation::{Claim, Phase};
+use crate::api::revocation::{Claim, Operation, Phase};
 use crate::api::{Revocation, names};
 
 /// After this long without a change another process may take a claim over: every act is safe when two act.
@@ -41,7 +41,10 @@ impl Released {
         let labels = revocation.labels();
         let lane = labels.get(names::BATCH).or_else(|| labels.get(names::RUN)).cloned();
         let (name, uid, status) = (revocation.metadata.name?, revocation.metadata.uid?, revocation.status?);
-        let open = status.phase == Some(Phase::Released) && status.outcome().is_none();
+        // A freeze is control's.
+        let open = status.phase == Some(Phase::Released)
+            && status.outcome().is_none()
+            && revocation.spec.operation != Operation::Freeze;
         let claim = status.claim.filter(|claim| claim.attempt == status.attempt);
         open.then(|| Self { lane: lane.unwrap_or_else(|| name.clone()), name, uid, claim })
     }

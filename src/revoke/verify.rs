@@ -93,7 +93,9 @@ async fn verdicts(ctx: &Context, observed: &Observed, record: &mut Record, fresh
         async move {
             let opinion = match seen.target.kind {
                 Kind::ServiceAccount => of_account(ctx, seen, ended, place, fresh).await?,
-                Kind::RoleBinding | Kind::ClusterRoleBinding => of_binding(ctx, seen, ended, place).await?,
+                Kind::RoleBinding | Kind::ClusterRoleBinding | Kind::User => {
+                    of_binding(ctx, seen, ended, place).await?
+                }
             };
             Ok::<_, Fault>((seen, opinion, calls::now()))
         }

@@ -7,8 +7,8 @@ use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{ContractEnd, Facts, Off, State, Terms, Why};
 use domain::profile::{Imported, Profile, ProfileField};
 use domain::roster::{
-    self, AliasDates, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey,
-    RosterEntry, Run, Says, Scoped,
+    self, AliasDates, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, OnLeave,
+    RecordKey, RosterEntry, Run, Says, Scoped,
 };
 use domain::scope::{Kind, Lists, Out, Refused, Scope};
 use domain::timezone::DayEnd;
@@ -70,6 +70,7 @@ fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Roster
         policy: status.policy.clone().filter(|_| !employments.is_empty())?,
         employments,
         employment: employment_state(together),
+        leave: status.leave.as_deref().map(|leave| Box::new(on_leave(leave))),
         aliases: status.aliases.clone(),
         alias_dates: status.alias_dates.iter().map(alias_dates).collect(),
         profile: status.profile.clone().map(profile).unwrap_or_default(),
@@ -139,6 +140,16 @@ fn employment_state(employment: &person::EmploymentState) -> EmploymentState {
     }
 }
 
+fn on_leave(leave: &person::OnLeave) -> OnLeave {
+    let person::OnLeave { seen, run, baseline } = leave.clone();
+    OnLeave { run, baseline, seen }
+}
+
+fn on_leave_shown(leave: OnLeave) -> person::OnLeave {
+    let OnLeave { run, baseline, seen } = leave;
+    person::OnLeave { seen, run, baseline }
+}
+
 /// Why they are out of scope. A state without a reason has one all the same: nobody comes into scope by a missing word.
 fn out(employment: &person::EmploymentState) -> Option<Out> {
     let reason = employment.out_of_scope.as_deref().map(Out::from_stored);
@@ -157,7 +168,7 @@ fn profile_shown(profile: Profile) -> person::Profile {
 
 /// Puts what the roster decided into a status, and gives what the spec keeps; access, salt and conditions stay as they are.
 pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person::Profile>> {
-    let RosterEntry { policy, employments, employment, aliases, alias_dates, profile, once } = entry;
+    let RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once } = entry;
     let several = employments.len() > 1;
     let differs = |one: &roster::Employment| several || !same_but_how_they_left(&one.state, &employment);
     status.policy = Some(policy);
@@ -167,6 +178,7 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person:
         .map(|(own, one)| record_state_shown(one, own))
         .collect();
     status.employment = Some(employment_state_shown(employment));
+    status.leave = leave.map(|leave| Box::new(on_leave_shown(*leave)));
     status.aliases = aliases;
     status.alias_dates = alias_dates.into_iter().map(alias_dates_shown).collect();
     status.profile = Some(profile_shown(profile));
@@ -305,7 +317,8 @@ pub fn terms(lifecycle: &policy::Lifecycle) -> Result<Terms, Unreadable> {
         policy::ContractEnd::Terminate => ContractEnd::Terminate,
     };
     let bridged_days = quantity::days("spec.lifecycle.bridgeGap", &lifecycle.bridge_gap)?;
-    Ok(Terms { bridged_days, contract_end, off_days: None })
+    let acts_on_leave = lifecycle.leave != policy::Leave::Keep;
+    Ok(Terms { bridged_days, contract_end, off_days: None, acts_on_leave })
 }
 
 /// When a last day is over.

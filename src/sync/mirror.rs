@@ -19,7 +19,7 @@ const MAX_LENGTH: usize = 512;
 pub struct Shown {
     /// `status.access`.
     pub access: Option<Box<Access>>,
-    /// The condition `Revoked`.
+    /// The condition `Revoked`; of who is on leave, `Frozen`.
     pub revoked: Option<ConditionUpdate>,
 }
 
@@ -110,13 +110,13 @@ fn next_action_at(revocation: &Revocation, now: Timestamp) -> Option<Timestamp> 
 }
 
 /// How many things of a termination remain: what the newest plan of a cut, which looks at everything, and those of removals
-/// left alone, and what the revoker found in addition. A removal that is done says nothing of a binding that the cut left.
+/// and freezes left alone, and what the revoker found in addition. A removal that is done says nothing of a binding that the cut left.
 fn all_that_remains(told: &[&Revocation]) -> u32 {
     let plan = |revocation: &&Revocation| revocation.status.as_ref().is_some_and(|status| status.plan.is_some());
     let cuts = told.iter().copied().filter(|other| other.spec.operation == Operation::Cut).filter(plan);
     let newest = cuts.max_by_key(|other| (other.spec.due, name(other)));
-    let removals = told.iter().copied().filter(|other| other.spec.operation == Operation::Remove);
-    let planned = newest.into_iter().chain(removals).filter_map(|other| other.status.as_ref()?.plan.as_ref());
+    let others = told.iter().copied().filter(|other| other.spec.operation != Operation::Cut);
+    let planned = newest.into_iter().chain(others).filter_map(|other| other.status.as_ref()?.plan.as_ref());
     let found = told.iter().filter_map(|other| other.status.as_ref()).flat_map(|status| &status.remaining);
     let all: BTreeSet<&str> =
         planned.flat_map(|plan| &plan.remaining).chain(found).map(|thing| thing.what.as_str()).collect();
@@ -158,7 +158,14 @@ fn update(left: bool, shown: &Revocation, nothing_ended: bool, remain: u32) -> O
         Phase::Cancelled if left => {
             Some(condition::not_revoked(Reason::Cancelled, format!("Access stands; revocation {name} was cancelled.")))
         }
-        Phase::Revoked | Phase::Held | Phase::Cancelled => None, // back at work: what was cut stays so, and is no state of theirs
+        Phase::Frozen => Some(condition::frozen(format!(
+            "What this person would change in the cluster is refused; reads are not. Revocation {name} holds it.{remains}"
+        ))),
+        Phase::Held if shown.spec.operation == Operation::Freeze => {
+            let waits = waits_for(shown).unwrap_or_else(|| "it is being planned".to_owned());
+            Some(condition::not_frozen(format!("Access stands; revocation {name} is held: {waits}")))
+        }
+        Phase::Lifted | Phase::Revoked | Phase::Held | Phase::Cancelled => None, // back at work: what was cut stays so, and is no state of theirs
     }
 }
 

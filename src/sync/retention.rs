@@ -96,7 +96,7 @@ impl<'a> Retention<'a> {
             .is_some_and(|access| access.state == Phase::Revoked.as_str() && access.remaining == 0);
         let over = |revocation: &&Revocation| {
             let phase = revocation.status.as_ref().and_then(|status| status.phase);
-            matches!(phase, Some(Phase::Revoked | Phase::Cancelled))
+            matches!(phase, Some(Phase::Revoked | Phase::Cancelled | Phase::Frozen | Phase::Lifted))
         };
         if !ended || !told.iter().all(over) || person.spec.hold.is_some() {
             return Stays::Everything;

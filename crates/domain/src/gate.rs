@@ -183,7 +183,7 @@ impl Stop {
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::Withdrawn => "The person is no longer terminated; nothing will be done.".to_owned(),
+            Self::Withdrawn => "The person is no longer terminated, or no longer on leave; nothing will be done.".to_owned(),
             Self::OutOfScope => "The person is out of the policy's scope, which ends nobody's access; the Person shows why.".to_owned(),
             Self::Unknown => "It is no longer known whether the person has left; see the Person.".to_owned(),
             Self::GlobalStop(reason) => format!("Everything is stopped: {reason}. Lift it with `kubectl rollcall stop --lift`."),

@@ -6,6 +6,7 @@ pub mod employee;
 pub mod evidence;
 pub mod expression;
 pub mod field;
+pub mod frozen;
 pub mod gate;
 pub mod ledger;
 pub mod lifecycle;

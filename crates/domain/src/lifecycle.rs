@@ -17,11 +17,13 @@ pub struct Terms {
     pub contract_end: ContractEnd,
     /// For how many days an account must be off before its person has left, where a source of accounts says who works here.
     pub off_days: Option<i32>,
+    /// Whether a leave is acted on.
+    pub acts_on_leave: bool,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { bridged_days: 3, contract_end: ContractEnd::Hold, off_days: None }
+        Self { bridged_days: 3, contract_end: ContractEnd::Hold, off_days: None, acts_on_leave: false }
     }
 }
 

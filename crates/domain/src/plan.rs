@@ -11,9 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::ownership::{Claim, Index, PersonFacts};
 
+mod freeze;
 pub mod reach;
 mod remaining;
 
+pub use freeze::{freeze, frozen_name, still_theirs};
 pub use remaining::{Remaining, RemainingReason};
 
 /// Most targets, and most remaining entries, one plan holds: what the schema takes.
@@ -35,6 +37,8 @@ pub enum Action {
     Recreate,
     /// Delete.
     Delete,
+    /// Refuse what changes anything, for as long as it lasts.
+    Freeze,
 }
 
 /// Kinds that are acted on.
@@ -46,6 +50,8 @@ pub enum Kind {
     RoleBinding,
     /// An account.
     ServiceAccount,
+    /// A user name, which is no object.
+    User,
 }
 
 impl Kind {
@@ -56,6 +62,7 @@ impl Kind {
             Self::ClusterRoleBinding => "ClusterRoleBinding",
             Self::RoleBinding => "RoleBinding",
             Self::ServiceAccount => "ServiceAccount",
+            Self::User => "User",
         }
     }
 }
@@ -85,6 +92,8 @@ pub enum Operation {
     Cut,
     /// Deletes what the cut left standing.
     Remove,
+    /// Refuses writes, until the person is back.
+    Freeze,
 }
 
 /// A ServiceAccount that carries an owner annotation.
@@ -161,7 +170,7 @@ pub struct ClusterInventory {
     pub own_namespaces: Vec<String>,
 }
 
-/// What the policy protects.
+/// What the policy, or the installation, protects.
 #[derive(Clone, Debug, Default)]
 pub struct Protected {
     /// HR ids or Person names.
@@ -170,6 +179,8 @@ pub struct Protected {
     pub accounts: BTreeSet<String>,
     /// Namespaces.
     pub namespaces: BTreeSet<String>,
+    /// User names, as the API server sees them, that are never frozen.
+    pub usernames: BTreeSet<String>,
 }
 
 impl Protected {
@@ -375,6 +386,7 @@ pub fn described(kind: Kind, namespace: &str, name: &str) -> String {
         Kind::ClusterRoleBinding => format!("ClusterRoleBinding {name}"),
         Kind::RoleBinding => format!("RoleBinding {namespace}/{name}"),
         Kind::ServiceAccount => format!("ServiceAccount {namespace}/{name}"),
+        Kind::User => format!("User {name}"),
     }
 }
 

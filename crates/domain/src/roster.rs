@@ -10,6 +10,7 @@ mod answer;
 mod calendar;
 mod employment;
 mod fold;
+mod leave;
 mod matching;
 mod person;
 mod runs;
@@ -50,6 +51,8 @@ pub struct RosterEntry {
     pub employments: Vec<Employment>,
     /// What follows from them together today.
     pub employment: EmploymentState,
+    /// The leave they are on, where the policy acts on it; stays until they work here again. Few people have one.
+    pub leave: Option<Box<OnLeave>>,
     /// `email:<lower-cased address>` and `user:<user name>`, oldest first; they only grow, but by a human's word.
     pub aliases: Vec<String>,
     /// From when to when, of those that have not been theirs from the start until now.
@@ -156,6 +159,17 @@ pub struct Left {
     pub seen: Timestamp,
     /// Two trusted answers a day apart announced the day: counts against no limit.
     pub announced: bool,
+}
+
+/// A leave that the policy acts on. Stays as it was first written for as long as it lasts; only `baseline` may be set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OnLeave {
+    /// The run that counts them; none only before the roster has given them one.
+    pub run: Option<String>,
+    /// They were on leave at a baseline, when first seen, or when they came into scope: needs approval.
+    pub baseline: bool,
+    /// When a trusted answer first said so.
+    pub seen: Timestamp,
 }
 
 /// How far the present termination of a person has come. What an earlier one did says nothing of it.

@@ -45,7 +45,9 @@ impl Installation {
         let account = format!("{}-revoke", self.release);
         let (job, limits) = (self.job.lock().unwrap().clone(), self.limits.lock().unwrap().clone());
         let revoker = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
-        let more: Vec<&str> = revoker.into_iter().chain(["--limits", &limits]).collect();
+        let never = self.values["freeze"]["never"].as_array().into_iter().flatten().filter_map(|name| name.as_str());
+        let never = never.flat_map(|name| ["--never-freeze", name]);
+        let more: Vec<&str> = revoker.into_iter().chain(["--limits", &limits]).chain(never).collect();
         self.start("control", &more, proxy).await
     }
 

@@ -65,6 +65,7 @@ vocabulary!(
         FieldsSettled => "FieldsSettled",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
+        Frozen => "Frozen",
         Returned => "Returned",
     }
 );
@@ -151,6 +152,10 @@ vocabulary!(
         AccessRemains => "AccessRemains",
         NotProved => "NotProved",
         Cancelled => "Cancelled",
+        Frozen => "Frozen",
+        Lifted => "Lifted",
+        FreezeNotInstalled => "FreezeNotInstalled",
+        FrozenFull => "FrozenFull",
 
         NotRefused => "NotRefused",
         CameBack => "CameBack",
@@ -273,6 +278,8 @@ impl From<Phase> for Reason {
             Phase::Revoked => Self::Revoked,
             Phase::Failed => Self::Failed,
             Phase::Cancelled => Self::Cancelled,
+            Phase::Frozen => Self::Frozen,
+            Phase::Lifted => Self::Lifted,
         }
     }
 }

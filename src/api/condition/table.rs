@@ -239,6 +239,10 @@ const PERSON: &[Row] = rows! {
         "it ended `Failed`" => "correct what it names, then `kubectl rollcall retry` the Revocation";
     Revoked=False [Cancelled]
         "it was cancelled, and access stands" => "nothing, or end the access by hand";
+    Frozen=True [Frozen]
+        "what they would change in the cluster is refused, and reads are not: they are on leave or suspended, or a human said so" => "nothing: it is lifted when they are back; `kubectl rollcall reject` lifts it sooner";
+    Frozen=False [Held]
+        "they are to be frozen, and a gate is shut; the message says which" => "see the gates below";
 };
 
 const REVOCATION: &[Row] = rows! {
@@ -252,13 +256,19 @@ const REVOCATION: &[Row] = rows! {
         "not every target is proved refused; `Stalled=True` with the same message" => "correct what `steps` and `verdicts` name, then `kubectl rollcall retry NAME`; it holds the only manifests, so do not delete it";
     Stalled=True [NotRefused]
         "with `Ready=False`" => "what the message says";
+    Ready=False [NothingFound]
+        "a freeze, and no user name and no personal account is this person's alone" => "`spec.identity.usernames` of the policy, and `status.plan.remaining`";
+    Ready=False [FreezeNotInstalled]
+        "a freeze, and the admission policy that would refuse is not there" => "the chart's value `freeze.enabled`";
+    Ready=False [FrozenFull]
+        "a freeze, and the list of frozen user names is full" => "`lifecycle.leave: Cut`, or fewer people in scope";
     Returned=True [CameBack]
         "something was made again after the act; stays" => "remove it where it is applied from";
 };
 
 const GATES: &[Row] = rows! {
     Ready=False [Withdrawn]
-        "the person is no longer terminated" => "nothing: it never opens, and becomes `Cancelled`";
+        "the person is no longer terminated, or no longer on leave" => "nothing: it never opens, and becomes `Cancelled`";
     Ready=False [OutOfScope]
         "the person is out of the policy's scope: [scope.md](scope.md)" => "opens when they come into scope again, as a new Revocation that needs approval";
     Ready=False [Unknown]
@@ -319,7 +329,15 @@ pub const EVENTS: &[EventRow] = &[
         "a changed mode of `spec.fields` removed or overwrote so many values",
     ),
     event(
-        &[Reason::Planned, Reason::Held, Reason::Released, Reason::Revoked, Reason::Cancelled],
+        &[
+            Reason::Planned,
+            Reason::Held,
+            Reason::Released,
+            Reason::Revoked,
+            Reason::Cancelled,
+            Reason::Frozen,
+            Reason::Lifted,
+        ],
         "Person, by control",
         "a Revocation of theirs came to this phase; with the gate, where it is held",
     ),

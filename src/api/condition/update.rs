@@ -375,6 +375,18 @@ pub fn not_revoked(reason: Reason, message: impl Into<String>) -> ConditionUpdat
     update(ConditionType::Revoked, Status::False, reason, message.into())
 }
 
+/// The person is on leave, and what they would change is refused.
+#[must_use]
+pub fn frozen(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Frozen, Status::True, Reason::Frozen, message.into())
+}
+
+/// The person is on leave, the policy would freeze them, and a gate is shut.
+#[must_use]
+pub fn not_frozen(message: impl Into<String>) -> ConditionUpdate {
+    update(ConditionType::Frozen, Status::False, Reason::Held, message.into())
+}
+
 // ---- Revocation ----------------------------------------------------------------------------------------------------
 
 /// The revoker ended and not every target is proved refused; correct what the message names.

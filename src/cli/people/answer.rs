@@ -14,7 +14,7 @@ use super::{World, record};
 use crate::api::condition::{Condition, ConditionType, Reason, Status};
 use crate::api::person::{Hold, Record};
 use crate::api::policy::Mode;
-use crate::api::revocation::{Operation, Phase, Remaining};
+use crate::api::revocation::{Operation, Phase, Remaining, Trigger};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert as api};
 use crate::sync::convert;
 use domain::lifecycle::{State, Why};
@@ -187,6 +187,8 @@ pub struct Told {
     pub verified: Option<Timestamp>,
     /// How many credentials came back.
     pub returned: usize,
+    /// Of a cut for a leave that is over: what a human has to undo.
+    pub not_undone: Option<String>,
 }
 
 /// A gate that is shut.
@@ -360,6 +362,10 @@ fn shown(condition: &Condition) -> Shown {
 fn told(revocation: &Revocation, person: &Person) -> Told {
     let status = revocation.status.clone().unwrap_or_default();
     let phase = status.phase.unwrap_or(Phase::Held);
+    let name = revocation.name_any();
+    let of_leave = revocation.spec.trigger == Trigger::Leave && revocation.spec.operation == Operation::Cut;
+    let back = of_leave && api::leave_status(Some(person), &name, false) == domain::gate::LeaverStatus::Employed;
+    let not_undone = Some(&status).filter(|_| back).and_then(api::not_undone);
     let gate = status.gate.filter(|_| phase == Phase::Held).map(|gate| Gate {
         reason: Reason::parse(&gate.reason),
         message: gate.message,
@@ -367,19 +373,22 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         batch: gate.batch,
     });
     let (objects, planned) = status.plan.map_or((0, Vec::new()), |plan| (plan.targets.len(), plan.remaining));
-    let name = revocation.name_any();
     Told {
         operation: revocation.spec.operation,
         late: revocation.spec.late,
         phase,
-        present: api::leaver_status(Some(person)) == domain::gate::LeaverStatus::Ended
-            && api::of_this_termination(Some(person), &name),
+        present: revocation.spec.trigger == Trigger::AdHoc && !phase.ended()
+            || api::in_force(revocation)
+            || api::leave_id(person).is_some_and(|leave| name.starts_with(&leave))
+            || (api::leaver_status(Some(person)) == domain::gate::LeaverStatus::Ended
+                && api::of_this_termination(Some(person), &name)),
         due: revocation.spec.due,
         gate,
         objects,
         remaining: planned.into_iter().chain(status.remaining).collect(),
         verified: status.verified,
         returned: status.returned.len(),
+        not_undone,
         name,
     }
 }

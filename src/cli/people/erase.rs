@@ -163,7 +163,7 @@ fn of_revocation(revocation: &Revocation, all: &[&Revocation]) -> Option<Obstacl
         Phase::Held if shut == Some(Reason::NotDue) => Some(Obstacle::Due(name, revocation.spec.due)),
         Phase::Held => Some(Obstacle::Waits(name, gate.and_then(|gate| gate.batch.clone()))),
         Phase::Revoked => removal_to_come(revocation, all).then_some(Obstacle::RemovalToCome(name)),
-        Phase::Cancelled => None,
+        Phase::Cancelled | Phase::Frozen | Phase::Lifted => None,
     }
 }
 

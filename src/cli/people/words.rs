@@ -65,7 +65,8 @@ fn standing(answer: &Answer) -> Vec<String> {
     };
     let (state, since) = (standing.state, standing.since);
     let together = together(answer, standing);
-    let mut lines = vec![format!("{} ({} since {since:.0}).{together}", in_words(state), state.as_str())];
+    let access = if matches!(state, State::Leave | State::Suspended) { access_on_leave(answer) } else { "" };
+    let mut lines = vec![format!("{}{access} ({} since {since:.0}).{together}", in_words(state), state.as_str())];
     lines.extend(standing.out.map(|out| format!("They are out of the policy's scope: {}.", out.words())));
     lines.extend(standing.leaves_scope.map(|out| {
         format!(
@@ -95,13 +96,23 @@ fn standing(answer: &Answer) -> Vec<String> {
     lines
 }
 
+/// What became of the access of somebody on leave.
+fn access_on_leave(answer: &Answer) -> &'static str {
+    let phase = |wanted: Phase| answer.told.iter().any(|told| told.present && told.phase == wanted);
+    match (phase(Phase::Frozen), phase(Phase::Revoked)) {
+        (true, _) => ", and what they would change in the cluster is refused; they can still read",
+        (false, true) => ", and what was theirs is revoked until they are back",
+        (false, false) => ", and access stands",
+    }
+}
+
 /// What a state is, for somebody who asks why.
 const fn in_words(state: State) -> &'static str {
     match state {
         State::PreHire => "They start later",
         State::Active => "They work here",
-        State::Suspended => "They are suspended or inactive, and access stands",
-        State::Leave => "They are on leave, and access stands",
+        State::Suspended => "They are suspended or inactive",
+        State::Leave => "They are on leave",
         State::Terminated => "They have left",
         State::OutOfScope => "They are out of the policy's scope: nothing is done, and access stands",
         State::Unknown => "It cannot be told whether they work here: nothing is done, and access stands",
@@ -318,8 +329,11 @@ fn access(answer: &Answer) -> Vec<String> {
         parts.push(section("Revocations", present.into_iter().map(told)));
     }
     if !earlier.is_empty() {
-        let names = earlier.iter().map(|told| format!("{} ({})", told.name, told.phase.as_str()));
-        parts.push(section("Revocations of an earlier termination", names));
+        let names = earlier.iter().map(|told| {
+            let not_undone = told.not_undone.as_ref().map(|what| format!(": not undone by itself: {what}"));
+            format!("{} ({}){}", told.name, told.phase.as_str(), not_undone.unwrap_or_default())
+        });
+        parts.push(section("Revocations of an earlier termination or leave", names));
     }
     parts
 }
@@ -342,6 +356,8 @@ fn told(told: &Told) -> String {
         }
         (Phase::Failed, _) => "failed: not every target is proved refused".to_owned(),
         (Phase::Cancelled, _) => "cancelled: the reason for it is gone".to_owned(),
+        (Phase::Frozen, _) => "in force: what they would change is refused, and reads are not".to_owned(),
+        (Phase::Lifted, _) => "lifted: nothing is refused by it any more".to_owned(),
     };
     let mut line = format!("{} ({}{late}, {objects}): {how}", told.name, told.operation.as_str());
     for thing in told.remaining.iter().take(MAX_LISTED) {
@@ -361,6 +377,7 @@ fn coming(next: &Next, policy: &Manages) -> String {
         Next::Due(name, Operation::Remove, _) => {
             format!("{at:.0}: {name} may delete what was recreated, once its gates are open (removeAfter)")
         }
+        Next::Due(name, Operation::Freeze, _) => format!("{at:.0}: {name} may freeze, once its gates are open"),
         Next::Opens(name, _) => format!("{at:.0}: the gate of {name} opens"),
         Next::HoldEnds(_) => format!("{at:.0}: the hold ends"),
         Next::Expires(what, _) => format!("{at:.0}: {what} ends by itself"),

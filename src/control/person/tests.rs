@@ -107,3 +107,44 @@ fn what_another_record_did_before_this_one_ended_says_nothing_of_what_was_held_u
         );
     }
 }
+
+#[test]
+fn a_leave_calls_for_what_the_policy_says_and_for_nothing_once_they_are_back() {
+    let policy = |leave: &str| -> Arc<SyncPolicy> {
+        serde_json::from_value(json!({"metadata": {"name": "everyone"}, "spec": {
+            "connections": [{"name": "hq"}], "timeZones": {"default": "UTC"}, "lifecycle": {"leave": leave}}}))
+        .map(Arc::new)
+        .unwrap()
+    };
+    let person = |state: &str, leave: Value| -> Person {
+        let seen = "2026-03-01T09:00:00Z";
+        serde_json::from_value(json!({
+            "metadata": {"name": "p-7", "uid": "u-7"},
+            "spec": {"records": [{"connection": "hq", "id": "7"}]},
+            "status": {"policy": "everyone", "leave": leave, "employment": {
+                "state": state, "since": seen, "timeZone": "UTC", "why": "OnLeave", "message": "on leave"}},
+        }))
+        .unwrap()
+    };
+    let leave = || json!({"seen": "2026-03-01T10:00:00Z", "run": "r-1"});
+    let cases = [
+        ("Leave", leave(), "Freeze", Some((Operation::Freeze, "-freeze"))),
+        ("Suspended", leave(), "Freeze", Some((Operation::Freeze, "-freeze"))),
+        ("Leave", leave(), "Cut", Some((Operation::Cut, "-cut"))),
+        ("Leave", leave(), "Keep", None),
+        ("Leave", json!(null), "Freeze", None),
+        ("Terminated", leave(), "Freeze", None),
+        ("Unknown", leave(), "Freeze", None),
+        ("Active", json!(null), "Freeze", None),
+    ];
+    for (state, on_leave, mode, expected) in cases {
+        let made = of_leave(&person(state, on_leave), |_| Some(policy(mode)));
+        let made = made.map(|(name, spec)| (spec.operation, spec.trigger, name));
+        let seen = "2026-03-01T10:00:00Z".parse().unwrap();
+        let expected = expected.map(|(operation, word)| {
+            (operation, Trigger::Leave, format!("{}{word}", roster::termination_id("p-7", seen)))
+        });
+        assert_eq!(made, expected, "{state}, {mode}");
+    }
+    assert!(of_leave(&person("Leave", leave()), |_| None).is_none(), "the policy is gone");
+}

@@ -5,13 +5,14 @@ use kube::ResourceExt;
 
 use super::REQUEUE_AFTER;
 use crate::api::condition::{self, ConditionUpdate, Reason};
-use crate::api::convert;
-use crate::api::revocation::{Finished, Instants, Operation, Phase, RevocationSpec};
+use crate::api::revocation::{Finished, Instants, Operation, Phase, RevocationSpec, Trigger};
+use crate::api::{Person, Revocation, convert};
 use crate::control::count::Wish;
 use crate::control::owned_status::{ControlStatus, Ending};
 use crate::control::{Context, seal};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{Fault, Report};
+use domain::gate::LeaverStatus;
 use domain::ledger::Allowance;
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
@@ -54,7 +55,7 @@ pub(super) async fn close(
 }
 
 /// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.
-pub(super) async fn end(
+pub(in crate::control) async fn end(
     ctx: &Context,
     inputs: &GateInputs,
     part: &mut ControlStatus,
@@ -78,8 +79,19 @@ fn measure(ctx: &Context, inputs: &GateInputs, part: &ControlStatus) {
     }
 }
 
+/// What is said of a cut for a leave once the person is back: what it could not undo.
+pub(super) fn back_from_leave(revocation: &Revocation, person: &Person) -> Option<Report> {
+    let cut = revocation.spec.trigger == Trigger::Leave && revocation.spec.operation == Operation::Cut;
+    let status = revocation.status.as_ref().filter(|status| cut && status.phase == Some(Phase::Revoked))?;
+    let back = convert::leave_status(Some(person), &revocation.name_any(), false) == LeaverStatus::Employed
+        && convert::leaver_status(Some(person)) == LeaverStatus::Employed;
+    let not_undone = convert::not_undone(status).filter(|_| back)?;
+    let message = format!("The person is back from leave. Nothing of this is undone by itself: {not_undone}.");
+    Some(Report { updates: vec![condition::ready(message)], again: REQUEUE_AFTER })
+}
+
 /// What is said of a Revocation that has ended.
-pub(super) fn ended(part: &ControlStatus) -> Report {
+pub(in crate::control) fn ended(part: &ControlStatus) -> Report {
     let mut updates: Vec<ConditionUpdate> = match part.phase {
         Some(Phase::Failed) => {
             let message = "Not every target is proved refused: see status.steps and status.verdicts. Correct what they name, then `kubectl rollcall retry` this Revocation. Do not delete it: status.kept holds the only manifests of what was deleted.";
@@ -87,9 +99,13 @@ pub(super) fn ended(part: &ControlStatus) -> Report {
         }
         Some(Phase::Cancelled) => {
             vec![condition::ready(
-                "Cancelled: the person is no longer terminated, or went out of scope. What was done before, if anything, is in status.steps.",
+                "Cancelled: the person is no longer terminated or on leave, or went out of scope. What was done before, if anything, is in status.steps.",
             )]
         }
+        Some(Phase::Frozen) => vec![condition::ready(
+            "What this person would change is refused; reads are not. It is lifted when they are back from leave, or a human says so: see status.verdicts.",
+        )],
+        Some(Phase::Lifted) => vec![condition::ready("Lifted: nothing is refused by this any more.")],
         _ if part.plan.as_ref().is_none_or(|plan| plan.targets.is_empty()) => {
             vec![condition::ready("Nothing to end was found. What remains, if anything, is in status.plan.remaining.")]
         }

@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::api::revocation::{Operation, TargetKind};
 use crate::api::{Person, Revocation, revocation};
 use crate::control::owned_status::ControlStatus;
 use domain::employee::HrId;
 use domain::evidence::{self, GENESIS, RecordBody};
+
+/// Hex digits that stand for a user name.
+const DIGITS: usize = 16;
 
 /// What the status of the Revocation says, without any name, address or salt.
 pub fn of(
@@ -18,6 +22,13 @@ pub fn of(
 ) -> RecordBody {
     let status = revocation.status.clone().unwrap_or_default();
     let instants = part.instants.clone().unwrap_or_default();
+    let freeze = revocation.spec.operation == Operation::Freeze;
+    let salt = person.and_then(|person| person.status.as_ref()?.salt.as_deref()).unwrap_or_default();
+    let object = |target: &revocation::Target| object(target, salt);
+    let (verdicts, acted, verified) = match freeze {
+        true => (&part.verdicts, part.acted, part.verified),
+        false => (&status.verdicts, status.acted, status.verified),
+    };
     let planned = part.plan.iter().flat_map(|plan| &plan.remaining);
     let action = |target: &revocation::Target| target.action.as_str().to_owned();
     RecordBody {
@@ -43,8 +54,7 @@ pub fn of(
                 at: step.at,
             })
             .collect(),
-        verdicts: status
-            .verdicts
+        verdicts: verdicts
             .iter()
             .map(|verdict| evidence::Verdict {
                 object: object(&verdict.target),
@@ -60,8 +70,8 @@ pub fn of(
             effective: instants.effective,
             seen: instants.seen,
             released: instants.released,
-            acted: status.acted,
-            verified: status.verified,
+            acted,
+            verified,
             confirmed: status.confirmed,
         },
         sealed,
@@ -74,11 +84,16 @@ fn approver(revocation: &Revocation, part: &ControlStatus) -> Option<String> {
     (part.plan.as_ref()?.hash == approval.plan_hash).then(|| approval.by.clone())
 }
 
-fn object(target: &revocation::Target) -> evidence::Object {
+/// A user name is told by a salted digest: most contain an address.
+fn object(target: &revocation::Target, salt: &str) -> evidence::Object {
+    let name = match target.kind {
+        TargetKind::User => evidence::hash(&format!("{salt}\0{}", target.name)).chars().take(DIGITS).collect(),
+        _ => target.name.clone(),
+    };
     evidence::Object {
         kind: target.kind.as_str().to_owned(),
         namespace: target.namespace.clone(),
-        name: target.name.clone(),
+        name,
         uid: target.uid.clone(),
     }
 }

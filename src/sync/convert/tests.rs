@@ -40,6 +40,7 @@ fn entry_of(state: State, left: Option<Box<Left>>) -> RosterEntry {
         policy: "everyone".into(),
         employments: vec![one],
         employment,
+        leave: Some(Box::new(OnLeave { run: Some("r-2".into()), baseline: true, seen: jiff::Timestamp::UNIX_EPOCH })),
         aliases: vec!["email:7@example.com".into()],
         alias_dates: vec![AliasDates {
             alias: "email:7@example.com".into(),

@@ -287,3 +287,21 @@ fn what_ended_well_stands_when_its_revocations_are_removed_after_their_retention
         assert_eq!(stands("t1-", shown.as_ref(), &revocations), expected, "{what}");
     }
 }
+
+#[test]
+fn somebody_on_leave_is_called_frozen_only_while_they_are_and_never_revoked() {
+    let freeze = |phase: Phase| operation("freeze", Operation::Freeze, "2026-03-10T00:00:00Z", phase);
+    let cases = [
+        (gated(freeze(Phase::Held), "too many", None), "Held", Some((Status::False, Reason::Held))),
+        (freeze(Phase::Frozen), "Frozen", Some((Status::True, Reason::Frozen))),
+        (freeze(Phase::Lifted), "Lifted", None),
+        (freeze(Phase::Cancelled), KEPT, None),
+    ];
+    for (freeze, state, condition) in cases {
+        let shown = shown(false, &[with_residual(freeze, 1)]);
+        let access = shown.access.unwrap();
+        assert_eq!((access.state.as_str(), access.remaining), (state, 1));
+        let says = shown.revoked.map(|update| (update.type_, update.status, update.reason));
+        assert_eq!(says, condition.map(|(status, reason)| (ConditionType::Frozen, status, reason)), "{state}");
+    }
+}

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use crate::api::policy::{
-    Connection, ContractEnd, Identity, Lifecycle, MatchKey, Matching, Mode, Role, Scope, ScopeLists, SyncPolicySpec,
-    Termination,
+    Connection, ContractEnd, Identity, Leave, Lifecycle, MatchKey, Matching, Mode, Role, Scope, ScopeLists,
+    SyncPolicySpec, Termination,
 };
 use crate::api::quantity;
 use domain::canonical::{Canonical, folded};
@@ -125,11 +125,18 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
     form.perhaps("expression", expression.as_deref().map(str::trim));
     let Identity { usernames } = identity;
     form.each("username", usernames.iter().map(|expression| expression.trim()));
-    let Lifecycle { termination: Termination { remove_after, effective: _ }, bridge_gap, contract_end } = lifecycle;
+    let Lifecycle { termination: Termination { remove_after, effective: _ }, bridge_gap, contract_end, leave } =
+        lifecycle;
     let seconds = quantity::duration("removeAfter", remove_after).map(|after| after.as_secs().to_string());
     form.fact("remove after seconds", seconds.as_deref().unwrap_or(remove_after));
     form.perhaps("bridge gap", Some(bridge_gap.trim()).filter(|gap| *gap != Lifecycle::default().bridge_gap));
     form.perhaps("contract end", (*contract_end == ContractEnd::Terminate).then_some("terminates"));
+    let acts = match leave {
+        Leave::Keep => None,
+        Leave::Freeze => Some("freezes"),
+        Leave::Cut => Some("cuts"),
+    };
+    form.perhaps("leave", acts);
     matched(matching, connections, &mut form);
     form
 }
@@ -214,6 +221,8 @@ mod tests {
             ("another scope", json!({"scope": {"exclude": {"teams": ["Key accounts"]}}}), false),
             ("another expression", json!({"scope": {"expression": "true"}}), false),
             ("another lifecycle", json!({"lifecycle": {"termination": {"removeAfter": "1h"}}}), false),
+            ("who is on leave is frozen", json!({"lifecycle": {"leave": "Freeze"}}), false),
+            ("who is on leave keeps access, written out", json!({"lifecycle": {"leave": "Keep"}}), true),
             ("a default written out", json!({"mode": "Observe"}), true),
             ("the same time in days", json!({"lifecycle": {"termination": {"removeAfter": "3d"}}}), true),
             ("the same list", json!({"scope": {"include": {"departments": ["support ", "SALES", "Sales"]}}}), true),

@@ -70,7 +70,7 @@ pub fn binding(
 }
 
 /// Whether the policy protects another record of this human: it may be the one the object is known by.
-fn another_is_protected(person: &PersonFacts, index: &Index, protected: &Protected) -> bool {
+pub(super) fn another_is_protected(person: &PersonFacts, index: &Index, protected: &Protected) -> bool {
     index.records(person).any(|record| record.uid != person.uid && protected.person(record))
 }
 

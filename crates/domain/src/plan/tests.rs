@@ -356,3 +356,47 @@ fn reasons_are_spelled_as_they_always_were() {
         assert_eq!(reason.as_str(), spelled);
     }
 }
+
+#[test]
+fn a_freeze_takes_user_names_that_are_this_persons_alone_and_their_personal_accounts() {
+    let with = |id: &str, names: &[&str]| {
+        let mut one = person(id);
+        one.aliases = names.iter().map(|name| format!("user:{name}")).collect();
+        one
+    };
+    let ada = with("ada", &["oidc:ada@example.com", "shared@example.com", "system:ada", "ada\nben", "old", "gone"]);
+    let gone = PersonFacts { left: Some(jiff::Timestamp::UNIX_EPOCH), ..with("gone", &["gone"]) };
+    let index = Index::new(vec![ada.clone(), with("ben", &["shared@example.com", "Old"]), gone]);
+    let world = world(vec![account("laptop", "id:hq/ada"), account("bens", "id:hq/ben")], vec![]);
+    let plan = super::freeze(&ada, "everyone/leave", &index, &world, &Protected::default());
+    let names: Vec<_> = plan.targets.iter().map(super::frozen_name).collect();
+    assert_eq!(names, ["system:serviceaccount:team-a:laptop", "gone", "oidc:ada@example.com", "old"]);
+    let left: Vec<_> = plan.remaining.iter().map(|left| (left.what.as_str(), left.why)).collect();
+    assert_eq!(
+        left,
+        [
+            ("user name 2 of status.plan.usernames", RemainingReason::AmbiguousMark),
+            ("user name 3 of status.plan.usernames", RemainingReason::SystemNamespace),
+            ("user name 4 of status.plan.usernames", RemainingReason::NameTooLong),
+        ]
+    );
+    let nobody = super::freeze(&with("eve", &[]), "everyone/leave", &index, &world, &Protected::default());
+    assert_eq!(nobody.targets, []);
+}
+
+#[test]
+fn a_freeze_lets_go_of_what_is_a_colleagues_by_now_and_takes_nothing_more() {
+    let mut ada = person("ada");
+    ada.aliases = vec!["user:ada@example.com".into(), "user:a.example".into()];
+    let draw = |people: Vec<PersonFacts>, ada: &PersonFacts| {
+        let world = world(vec![], vec![]);
+        super::freeze(ada, "everyone/leave", &Index::new(people), &world, &Protected::default())
+    };
+    let before = draw(vec![ada.clone()], &ada);
+    let mut ben = person("ben");
+    ben.aliases = vec!["user:Ada@example.com".into()];
+    ada.aliases.push("user:new".into());
+    let now = draw(vec![ada.clone(), ben], &ada);
+    let still: Vec<_> = super::still_theirs(&before.targets, &now).map(super::frozen_name).collect();
+    assert_eq!(still, ["a.example"]);
+}

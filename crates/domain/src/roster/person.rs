@@ -10,13 +10,14 @@ use super::answer::{Slot, Statement};
 use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
+use super::leave;
 use super::{
     Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules, Says,
 };
 use crate::lifecycle::{State, Why};
 
-/// What the names of all Revocations of one termination begin with: the Person's name, and the start of a digest of
-/// when the termination was seen, so that leaving again is another termination.
+/// What the names of all Revocations of one termination, or of one leave, begin with: the Person's name, and the start of a
+/// digest of when it was seen, so that leaving again is another termination.
 #[must_use]
 pub fn termination_id(person_name: &str, seen: Timestamp) -> String {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(seen.to_string()));
@@ -118,7 +119,8 @@ pub(super) fn next(
     let (profile, once) = whose.rules.fields.keep(profile, before.and_then(|before| before.once.as_deref()));
     let once = (once != Imported::default()).then(|| Box::new(once));
     let policy = whose.rules.policy.to_owned();
-    let after = RosterEntry { policy, employments, employment, aliases, alias_dates, profile, once };
+    let leave = leave::next(before, &employment, whose.rules, whose.now);
+    let after = RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once };
     let event = event(before, &after, &decides);
     Some(Next { after, event, turns })
 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Access, Baseline, Draft, Role, Rules};
+use super::{Access, Baseline, Draft, Role, RosterEntry, Rules};
 use crate::lifecycle::State;
 
 /// Most runs that are kept: those of leavers whose access stands, then the newest.
@@ -37,7 +37,7 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
     let mut runs = rules.runs.to_vec();
     let mut leavers: Vec<String> = Vec::new();
     for draft in drafts.iter_mut() {
-        draft.leaver = leaves(draft, rules);
+        draft.leaver = leaves(draft, rules) || goes_on_leave(draft);
         if draft.leaver {
             leavers.push(draft.name.clone().into_owned());
         }
@@ -57,9 +57,15 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
             open.people = count(drafts.iter().filter(|draft| !had_left(draft) && draft.after.employment.out.is_none()));
         }
         for draft in drafts.iter_mut().filter(|draft| draft.leaver) {
-            let Some(left) = draft.after.to_mut().employment.left.as_mut() else { continue };
-            left.seen = if left.run.is_some() { now } else { left.seen };
-            left.run = Some(id.clone());
+            let (leaves, goes_on_leave) = (leaves(draft, rules), goes_on_leave(draft));
+            let after = draft.after.to_mut();
+            if let Some(left) = after.employment.left.as_mut().filter(|_| leaves) {
+                left.seen = if left.run.is_some() { now } else { left.seen };
+                left.run = Some(id.clone());
+            }
+            if let Some(leave) = after.leave.as_mut().filter(|_| goes_on_leave) {
+                leave.run = Some(id.clone());
+            }
         }
     }
     mark_baseline(drafts, rules);
@@ -74,11 +80,20 @@ fn leaves(draft: &Draft<'_>, rules: &Rules<'_>) -> bool {
     left.run.is_none() || (inherited && draft.access == Access::Stands)
 }
 
+/// Whether a leave that the policy acts on begins with this pass: it is counted like somebody who leaves.
+fn goes_on_leave(draft: &Draft<'_>) -> bool {
+    draft.after.leave.as_ref().is_some_and(|leave| leave.run.is_none())
+}
+
+/// The runs that count somebody: that of their termination, and that of their leave.
+fn carried(entry: &RosterEntry) -> impl Iterator<Item = &str> {
+    let left = entry.employment.left.as_ref().and_then(|left| left.run.as_deref());
+    let leave = entry.leave.as_ref().and_then(|leave| leave.run.as_deref());
+    left.into_iter().chain(leave.filter(move |leave| Some(*leave) != left))
+}
+
 fn unfinished(run: &Run, drafts: &[Draft<'_>]) -> bool {
-    let carries = |draft: &&Draft<'_>| {
-        let left = draft.before.and_then(|before| before.employment.left.as_ref());
-        left.is_some_and(|left| left.run.as_deref() == Some(&run.id))
-    };
+    let carries = |draft: &&Draft<'_>| draft.before.into_iter().flat_map(carried).any(|carried| carried == run.id);
     !run.written && count(drafts.iter().filter(carries)) < run.leavers
 }
 
@@ -95,6 +110,12 @@ fn mark_baseline(drafts: &mut [Draft<'_>], rules: &Rules<'_>) {
         let deciding = draft.records.iter().filter(|record| decides(&record.connection, rules));
         deciding.into_iter().any(|record| (rules.baseline)(&record.connection) != Baseline::Settled)
     };
+    for draft in drafts.iter_mut() {
+        // What is frozen already stays so, whatever this says.
+        if draft.after.leave.as_ref().is_some_and(|leave| !leave.baseline) && unsettled(draft) {
+            draft.after.to_mut().leave.iter_mut().for_each(|leave| leave.baseline = true);
+        }
+    }
     for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
         let marked = unsettled(draft) || draft.after.employment.leaves_scope.is_some();
         if marked && draft.after.employment.left.as_ref().is_some_and(|left| !left.baseline) {
@@ -109,17 +130,17 @@ fn decides(connection: &str, rules: &Rules<'_>) -> bool {
 }
 
 fn recount(mut runs: Vec<Run>, drafts: &[Draft<'_>]) -> Vec<Run> {
-    let mut carried: HashMap<&str, u32> = HashMap::new();
+    let mut people: HashMap<&str, u32> = HashMap::new();
     let mut unfinished: HashSet<&str> = HashSet::new();
     for draft in drafts {
-        let Some(run) = draft.after.employment.left.as_ref().and_then(|left| left.run.as_deref()) else { continue };
-        *carried.entry(run).or_default() += 1;
-        if draft.access != Access::Refused {
-            unfinished.insert(run);
+        for run in carried(&draft.after) {
+            *people.entry(run).or_default() += 1;
         }
+        let left = draft.after.employment.left.as_ref().and_then(|left| left.run.as_deref());
+        unfinished.extend(left.filter(|_| draft.access != Access::Refused));
     }
     for run in &mut runs {
-        run.leavers = carried.get(run.id.as_str()).copied().unwrap_or_default();
+        run.leavers = people.get(run.id.as_str()).copied().unwrap_or_default();
     }
     runs.retain(|run| run.leavers > 0);
     while runs.len() > MAX_RUNS {

@@ -4,6 +4,7 @@ mod changes;
 mod declared;
 mod fields;
 mod holders;
+mod leave;
 mod leaving;
 mod matching;
 mod names;

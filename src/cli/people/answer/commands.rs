@@ -61,7 +61,10 @@ pub fn of(answer: &Answer) -> Vec<Command> {
         commands.push(Command::Policy(name.clone()));
     }
     if answer.access.as_ref().is_some_and(|shown| matches!(shown.reason, Some(Reason::Refused | Reason::NothingFound)))
-        && answer.told.iter().all(|told| matches!(told.phase, Phase::Revoked | Phase::Cancelled))
+        && answer
+            .told
+            .iter()
+            .all(|told| matches!(told.phase, Phase::Revoked | Phase::Cancelled | Phase::Frozen | Phase::Lifted))
     {
         commands.push(Command::Erase(answer.person.clone()));
     }
@@ -129,7 +132,7 @@ fn about_revocation(told: &Told, answer: &Answer) -> Option<Command> {
         Phase::Failed => return Some(Command::Retry(name)),
         Phase::Revoked | Phase::Released if told.remaining.is_empty() && told.returned == 0 => return None,
         Phase::Revoked | Phase::Released => return Some(Command::Revocation(name)),
-        Phase::Cancelled => return None,
+        Phase::Cancelled | Phase::Frozen | Phase::Lifted => return None,
         Phase::Held => {}
     }
     let gate = told.gate.as_ref()?;

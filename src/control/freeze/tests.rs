@@ -1,0 +1,63 @@
+use jiff::SignedDuration;
+
+use super::*;
+use domain::ledger::Allowance;
+
+fn facts(leaver_status: LeaverStatus) -> Facts {
+    Facts {
+        stopped: None,
+        leaver_status,
+        hold: None,
+        protected: false,
+        rejected: false,
+        enforce: true,
+        settled: true,
+        due: Timestamp::UNIX_EPOCH,
+        trusted: true,
+        leaves_scope: false,
+        removal: false,
+        begun: false,
+        baseline: false,
+        late: false,
+        allowance: Allowance::Uncounted,
+        counted: "h".into(),
+        approved: None,
+        approvals_last: SignedDuration::from_hours(24),
+        claimed: false,
+    }
+}
+
+#[test]
+fn a_freeze_is_lifted_by_a_return_or_by_a_human_and_by_nothing_that_cannot_be_told() {
+    let on_leave = || facts(LeaverStatus::Ended);
+    let back = || facts(LeaverStatus::Employed);
+    for (what, facts, expected) in [
+        ("on leave", on_leave(), Standing::Stands),
+        ("back", back(), Standing::Over),
+        ("out of scope", facts(LeaverStatus::OutOfScope), Standing::Over),
+        ("cannot be told", facts(LeaverStatus::Unknown), Standing::Untold),
+        ("rejected", Facts { rejected: true, ..on_leave() }, Standing::Over),
+        ("protected", Facts { protected: true, ..on_leave() }, Standing::Over),
+        ("everything is stopped", Facts { stopped: Some("why".into()), ..back() }, Standing::Untold),
+        ("the policy observes by now", Facts { enforce: false, ..on_leave() }, Standing::Stands),
+        ("a new baseline", Facts { settled: false, baseline: true, ..on_leave() }, Standing::Stands),
+        ("the newest response is held", Facts { trusted: false, ..on_leave() }, Standing::Stands),
+    ] {
+        assert_eq!(standing(&facts), expected, "{what}");
+    }
+}
+
+fn wanted(revocation: &str, names: usize) -> Wanted {
+    let names = (0..names).map(|n| format!("{revocation}-{n:020}")).collect();
+    Wanted { revocation: revocation.to_owned(), names, answer: oneshot::channel().0 }
+}
+
+#[test]
+fn who_finds_no_room_on_the_list_keeps_nobody_else_off_it() {
+    let mut list = List::default();
+    let full = apply(&mut list, &[wanted("a", 2), wanted("huge", 20_000), wanted("b", 1)]);
+    assert_eq!(full, BTreeSet::from(["huge".to_owned()]));
+    assert_eq!(list.holders().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(apply(&mut list, &[wanted("a", 0), wanted("huge", 20_000)]), full);
+    assert_eq!(list.holders().collect::<Vec<_>>(), ["b"], "a full list lets go");
+}
