@@ -1,7 +1,10 @@
 //! From the kinds to the plain values of `domain`, and back. No decision is made here.
 
+mod leave;
+
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::leave::{in_force, leave_id, leave_status, needs_approval, not_undone};
 use super::condition::{ConditionType, Status};
 use super::person::Record;
 use super::policy::{ClusterLimits, Limit};
@@ -201,68 +204,6 @@ pub fn termination_id(person: &Person) -> Option<String> {
     Some(roster::termination_id(person.metadata.name.as_deref()?, seen))
 }
 
-/// What the names of the Revocations of a Person's current leave begin with; `None` of who is not on one that the policy acts on.
-#[must_use]
-pub fn leave_id(person: &Person) -> Option<String> {
-    let leave = person.status.as_ref()?.leave.as_ref()?;
-    Some(roster::termination_id(person.metadata.name.as_deref()?, leave.seen))
-}
-
-/// Whether a freeze stands.
-#[must_use]
-pub fn in_force(revocation: &Revocation) -> bool {
-    revocation.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Frozen))
-}
-
-/// What the Person says of the leave that a Revocation is about: whether the reason for it stands.
-///
-/// Who leaves while on leave is cut by a Revocation of that termination: a freeze that stands goes on, and none begins.
-#[must_use]
-pub fn leave_status(person: Option<&Person>, revocation: &str, in_force: bool) -> LeaverStatus {
-    let Some(person) = person else { return LeaverStatus::Unknown };
-    let this_leave = leave_id(person).is_some_and(|prefix| revocation.starts_with(&prefix));
-    match (leaver_status(Some(person)), this_leave) {
-        (LeaverStatus::Unknown, _) => LeaverStatus::Unknown,
-        (LeaverStatus::OutOfScope, _) => LeaverStatus::OutOfScope,
-        (LeaverStatus::Ended, true) if in_force => LeaverStatus::Ended,
-        (LeaverStatus::Ended, _) | (LeaverStatus::Employed, false) => LeaverStatus::Employed,
-        (LeaverStatus::Employed, true) => LeaverStatus::Ended,
-    }
-}
-
-/// What a cut did that a human has to undo, in words; none where it did nothing.
-#[must_use]
-pub fn not_undone(status: &revocation::RevocationStatus) -> Option<String> {
-    let done = |action: revocation::Action| {
-        let ended = [revocation::StepOutcome::Done, revocation::StepOutcome::NotRecreated];
-        status.steps.iter().filter(|step| step.target.action == action && ended.contains(&step.outcome)).count()
-    };
-    let (accounts, bindings) = (done(revocation::Action::Recreate), done(revocation::Action::Unbind));
-    let accounts = match accounts {
-        0 => None,
-        1 => Some("1 account needs new tokens".to_owned()),
-        many => Some(format!("{many} accounts need new tokens")),
-    };
-    let bindings = match bindings {
-        0 => None,
-        1 => Some("1 binding is to be created again from status.kept".to_owned()),
-        many => Some(format!("{many} bindings are to be created again from status.kept")),
-    };
-    let all: Vec<String> = accounts.into_iter().chain(bindings).collect();
-    (!all.is_empty()).then(|| all.join(", "))
-}
-
-/// Whether a Revocation needs approval because nobody saw its reason begin.
-#[must_use]
-pub fn needs_approval(person: Option<&Person>, trigger: revocation::Trigger) -> bool {
-    let Some(status) = person.and_then(|person| person.status.as_ref()) else { return false };
-    match trigger {
-        revocation::Trigger::Termination => status.employment.as_ref().is_some_and(|employment| employment.baseline),
-        revocation::Trigger::Leave => status.leave.as_ref().is_some_and(|leave| leave.baseline),
-        revocation::Trigger::AdHoc => false,
-    }
-}
-
 /// Puts together what the gate asks.
 #[must_use]
 pub fn facts(live: &LiveObjects<'_>) -> Facts {
@@ -458,39 +399,6 @@ mod tests {
             }))
             .unwrap();
             assert_eq!(person_facts(&person).left.is_some(), expected, "{what}");
-        }
-    }
-
-    #[test]
-    fn the_reason_for_a_freeze_is_the_leave_that_it_was_made_for() {
-        let seen = "2026-03-01T09:00:00Z";
-        let this = format!("{}-freeze", roster::termination_id("p-7", seen.parse().unwrap()));
-        let other = format!("{}-freeze", roster::termination_id("p-7", "2025-01-01T00:00:00Z".parse().unwrap()));
-        let person = |state: &str, leave: bool| -> Option<Person> {
-            let leave = leave.then(|| json!({"seen": seen}));
-            let employment = json!({"state": state, "since": seen, "timeZone": "UTC", "why": "OnLeave"});
-            serde_json::from_value(json!({
-                "metadata": {"name": "p-7", "namespace": "rollcall", "uid": "u"},
-                "spec": {"records": [{"connection": "hq", "id": "7"}]},
-                "status": {"policy": "everyone", "employment": employment, "leave": leave},
-            }))
-            .unwrap()
-        };
-        use LeaverStatus::{Employed, Ended, OutOfScope, Unknown};
-        for (what, person, revocation, before, standing) in [
-            ("on leave", person("Leave", true), &this, Ended, Ended),
-            ("suspended", person("Suspended", true), &this, Ended, Ended),
-            ("on another leave by now", person("Leave", true), &other, Employed, Employed),
-            ("back", person("Active", false), &this, Employed, Employed),
-            ("on leave, and the policy keeps access by now", person("Leave", false), &this, Employed, Employed),
-            ("has left", person("Terminated", true), &this, Employed, Ended),
-            ("has left, was back before", person("Terminated", false), &this, Employed, Employed),
-            ("cannot be told", person("Unknown", true), &this, Unknown, Unknown),
-            ("out of scope", person("OutOfScope", false), &this, OutOfScope, OutOfScope),
-            ("the Person is gone", None, &this, Unknown, Unknown),
-        ] {
-            assert_eq!(leave_status(person.as_ref(), revocation, false), before, "{what}, before it begins");
-            assert_eq!(leave_status(person.as_ref(), revocation, true), standing, "{what}, while it stands");
         }
     }
 
