@@ -27,6 +27,7 @@ mod counted;
 mod crash;
 mod decisions;
 mod decoys;
+mod disowned;
 mod examples;
 mod fields;
 mod freeze;

@@ -82,10 +82,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     }
     let by = whoami(client).await?;
     let declared = Declared { state: None, at: None, last_day: options.last_day, reason: reason.clone(), until, by };
-    let mut spec = json!({"declared": declared});
-    spec["declared"]["state"] = json!(null); // a merge keeps what it does not name
-    spec["declared"]["at"] = json!(null);
-    write(&api, person, spec).await?;
+    write(&api, person, said(&declared)).await?;
     say(&format!(
         "{}: leaves {when}, as {} said; HR's word counts again from {until}. See: kubectl get person {} -o wide",
         person.name_any(),
@@ -93,4 +90,10 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         person.name_any()
     ));
     Ok(())
+}
+
+/// A word as it is written: all of it, since a merge keeps what it does not name.
+pub(super) fn said(declared: &Declared) -> serde_json::Value {
+    let Declared { state, at, last_day, reason, until, by } = declared;
+    json!({"declared": {"state": state, "at": at, "lastDay": last_day, "reason": reason, "until": until, "by": by}})
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::approve::whoami;
 use super::cluster::Cluster;
+use super::leave_now::said;
 use super::link::{shown, write};
 use super::people::find;
 use super::terminal::{confirm, plain, say};
@@ -96,9 +97,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     });
     let by = whoami(client).await?;
     let declared = Declared { state, at: Some(at), last_day: None, reason: reason.clone(), until, by };
-    let mut spec = json!({"declared": declared});
-    spec["declared"]["lastDay"] = json!(null); // a merge keeps what it does not name
-    write(&api, person, spec).await?;
+    write(&api, person, said(&declared)).await?;
     say(&format!("{name}: has not left, as {} said; HR's word counts again from {until}", plain(&declared.by)));
     Ok(())
 }

@@ -241,8 +241,8 @@ async fn put_spec(api: &Api<Person>, person: &Person, write: &Write) -> Result<P
         |records: &[Record], profile: Option<&Profile>| serde_json::json!({ "records": records, "profile": profile });
     let before = json(&person.spec.records, person.spec.profile.as_deref());
     let mut spec = difference(&before, &json(&write.records, write.profile.as_deref()));
-    if Retention::forgets(person, &write.status) {
-        spec["disowned"] = Value::Null;
+    if let (true, Value::Object(spec)) = (Retention::forgets(person, &write.status), &mut spec) {
+        spec.insert("disowned".to_owned(), Value::Null);
     }
     let patch = serde_json::json!({
         "metadata": {"uid": person.metadata.uid, "resourceVersion": person.metadata.resource_version},

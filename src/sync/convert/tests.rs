@@ -195,3 +195,19 @@ fn what_each_record_says_is_shown_where_there_are_several() {
     person.status = Some(status);
     assert!(known(&person).entry.as_deref() == Some(&expected));
 }
+
+#[test]
+fn a_word_that_somebody_stays_counts_for_ninety_days_from_when_it_was_said_and_not_without_that() {
+    let word = |more: serde_json::Value| {
+        let mut said = serde_json::json!({"reason": "late", "until": "2026-12-31T00:00:00Z", "by": "hr"});
+        said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let Declared { says, from, until, .. } = declared(&serde_json::from_value(said).unwrap());
+        (says, from, until)
+    };
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let (year_end, never) = (at("2026-12-31T00:00:00Z"), jiff::Timestamp::MIN);
+    let stays = serde_json::json!({"state": "Active", "at": "2026-03-01T00:00:00Z"});
+    assert_eq!(word(stays), (Says::Active, at("2026-03-01T00:00:00Z"), at("2026-05-30T00:00:00Z")));
+    assert_eq!(word(serde_json::json!({"state": "Leave"})), (Says::Leave, never, never));
+    assert_eq!(word(serde_json::json!({})), (Says::Leaves, never, year_end));
+}

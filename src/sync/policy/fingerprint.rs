@@ -226,6 +226,11 @@ mod tests {
             ("a default written out", json!({"mode": "Observe"}), true),
             ("the same time in days", json!({"lifecycle": {"termination": {"removeAfter": "3d"}}}), true),
             ("the same list", json!({"scope": {"include": {"departments": ["support ", "SALES", "Sales"]}}}), true),
+            (
+                "accounts that say who has left",
+                json!({"connections": [{"name": "hq", "role": "Corroborating", "saysWhoLeft": {"whenOffFor": "30d"}}]}),
+                false,
+            ),
             ("other limits", json!({"limits": {"approvalsLast": "1h"}}), true),
             ("others protected", json!({"protected": {"people": ["7"]}}), true),
             ("other zones", json!({"timeZones": {"default": "UTC"}}), true),

@@ -228,6 +228,21 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_of_accounts_that_says_who_left_is_one_of_employments_with_its_days() {
+        let says = |more: serde_json::Value| {
+            let mut okta = serde_json::json!({"name": "okta", "role": "Corroborating"});
+            okta.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let policy = with("connections", serde_json::json!([okta]));
+            let settings = Settings::of(&policy, &[]).unwrap();
+            let employers: Vec<_> = policy.spec.employers().map(str::to_owned).collect();
+            (settings.role("okta"), settings.off_days("okta"), employers.len())
+        };
+        let asked = serde_json::json!({"saysWhoLeft": {"whenOffFor": "30d"}});
+        assert_eq!(says(asked), (Role::Employment, Some(30), 1));
+        assert_eq!(says(serde_json::json!({})), (Role::Corroborating, None, 0));
+    }
+
+    #[test]
     fn what_can_be_followed_of_a_spec_stands_in_for_the_rest() {
         let everyone = policy("everyone", "2026-01-02T00:00:00Z", &plain());
         let zones = with("timeZones", serde_json::json!({"default": "Europe/Atlantis"}));

@@ -205,3 +205,15 @@ fn an_id_that_comes_back_without_an_address_of_the_leaver_has_nothing_of_theirs(
         assert_eq!(after.aliases, expected, "{what}");
     }
 }
+
+#[test]
+fn what_a_human_took_back_goes_with_the_last_that_is_personal_of_a_leaver() {
+    let bare = || status(&json!({"aliases": [], "profile": null}));
+    let mut person = person(bare(), false);
+    assert!(!Retention::forgets(&person, &bare()), "nothing was taken back");
+    person.spec.disowned = vec!["email:ben@example.com".into()];
+    assert!(Retention::forgets(&person, &bare()));
+    assert!(!Retention::forgets(&person, &status(&json!({}))), "names are kept still");
+    let back = status(&json!({"aliases": [], "profile": null, "employment": {"state": "Active"}}));
+    assert!(!Retention::forgets(&person, &back), "who works here");
+}

@@ -258,9 +258,11 @@ pub(super) fn drafts<'a>(
             of_answer.former += u32::from(next.after.employment.state == State::Terminated);
             continue;
         }
+        // Also who is held, as in the scope of two policies, where nothing of theirs goes on.
+        let ended = next.after.employments.iter().all(|one| one.state.state == State::Terminated);
         let lane = match (slot.known, next.after.employment.state) {
             (None, State::OutOfScope) => &mut strangers,
-            (None, State::Terminated) => &mut former,
+            (None, state) if ended || state == State::Terminated => &mut former,
             _ => &mut drafts,
         };
         lane.push(draft(slot, next));

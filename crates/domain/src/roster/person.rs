@@ -1,18 +1,19 @@
 //! One person through one pass: all their records, and what follows from them together.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::aliases::{self, Known};
 use super::answer::{Slot, Statement};
-use super::calendar::Calendar;
+use super::calendar::{Calendar, Day};
 use super::employment::{self, Before, Whose};
-use super::fold::{Current, together};
+use super::fold::{Current, Together, together};
 use super::leave;
 use super::{
-    Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules, Says,
+    Declared, Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules, Says,
 };
 use crate::lifecycle::{State, Why};
 
@@ -40,6 +41,51 @@ pub(super) fn next(
     whose: Whose<'_>,
 ) -> Option<Next> {
     let before = slot.known.and_then(|known| known.entry.as_deref());
+    let (employments, days, unknown) = employments(slot, statements, calendar, whose);
+    let all: Vec<Current<'_>> =
+        employments.iter().zip(&days).map(|(employment, day)| Current { employment, today: day.today }).collect();
+    let employs = |one: &Current<'_>| (whose.rules.role)(&one.employment.record.connection) != Role::Corroborating;
+    let (deciding, unknown): (Cow<'_, [Current<'_>]>, _) = if all.iter().all(employs) {
+        (all.as_slice().into(), unknown)
+    } else if all.iter().any(employs) {
+        (all.iter().copied().filter(employs).collect(), unknown)
+    } else {
+        (all.as_slice().into(), unknown.or(Some(Why::NoEmployment)))
+    };
+    let mut together = together(&deciding, unknown, &whose.rules.terms)?;
+    let declared = slot.known.and_then(|known| known.declared);
+    let told = declare(&mut together, declared, calendar);
+    if slot.records.iter().any(|record| (whose.rules.contested)(&record.connection, &record.id)) {
+        together.contest(before);
+    }
+    let decides = together.decides.record.clone();
+    let relinked = before.is_some_and(|before| !same_records(&before.employments, &employments));
+    let employment = together.state_of(&deciding, before, relinked, whose.rules, whose.now);
+    let turns = all.iter().zip(&days).filter_map(|(one, day)| day.next_turn(one.employment));
+    let turns = turns.chain(told.into_iter().flatten()).filter(|turn| *turn > whose.now).min();
+    let theirs: Vec<_> = statements.iter().filter(|stated| !conflicts_with(stated, &employments)).collect();
+    let profile = showing(before, &theirs, &employments, &decides, whose.rules);
+    let known = Known { before, absorbed: &slot.absorbed, disowned: slot.known.map_or(&[], |known| &known.disowned) };
+    // What no longer holds can be told only where every record was read.
+    let whole = slot.records.iter().all(|record| theirs.iter().any(|stated| stated.is_of(record)));
+    let (aliases, alias_dates) = aliases::next(known, &theirs, whole, whose);
+    let (profile, once) = whose.rules.fields.keep(profile, before.and_then(|before| before.once.as_deref()));
+    let once = (once != Imported::default()).then(|| Box::new(once));
+    let policy = whose.rules.policy.to_owned();
+    let leave = leave::next(before, &employment, whose.rules, whose.now);
+    let after = RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once };
+    let event = event(before, &after, &decides);
+    Some(Next { after, event, turns })
+}
+
+/// What each record says, the day where it is, and why something is not known at all.
+fn employments(
+    slot: &Slot<'_>,
+    statements: &[Statement<'_>],
+    calendar: &mut Calendar<'_>,
+    whose: Whose<'_>,
+) -> (Vec<Employment>, Vec<Rc<Day>>, Option<Why>) {
+    let before = slot.known.and_then(|known| known.entry.as_deref());
     let mut employments = Vec::with_capacity(slot.records.len());
     let mut days = Vec::with_capacity(slot.records.len());
     let mut unknown = None;
@@ -59,7 +105,7 @@ pub(super) fn next(
             }
             (_, Some(stated), _) => {
                 let before = before.zip(known).map(|(person, employment)| Before { person, employment });
-                let day = std::rc::Rc::clone(&stated.sight.day);
+                let day = Rc::clone(&stated.sight.day);
                 (employment::stated(record, stated.employee, before, &stated.profile, &stated.sight, whose), day)
             }
             (_, None, Some(known)) => {
@@ -71,58 +117,26 @@ pub(super) fn next(
         employments.push(employment);
         days.push(day);
     }
-    let all: Vec<Current<'_>> =
-        employments.iter().zip(&days).map(|(employment, day)| Current { employment, today: day.today }).collect();
-    let employs = |one: &Current<'_>| (whose.rules.role)(&one.employment.record.connection) != Role::Corroborating;
-    let (deciding, unknown): (Cow<'_, [Current<'_>]>, _) = if all.iter().all(employs) {
-        (all.as_slice().into(), unknown)
-    } else if all.iter().any(employs) {
-        (all.iter().copied().filter(employs).collect(), unknown)
-    } else {
-        (all.as_slice().into(), unknown.or(Some(Why::NoEmployment)))
-    };
-    let mut together = together(&deciding, unknown, &whose.rules.terms)?;
-    let declared = slot
-        .known
-        .and_then(|known| known.declared)
-        .filter(|declared| (declared.from..declared.until).contains(&whose.now));
-    let leaves = declared.filter(|declared| declared.says == Says::Leaves);
-    let over = leaves.map(|declared| {
-        let day = calendar.named(&together.decides.state.zone);
-        declared.last_day.and_then(|last| day.over(last)).unwrap_or(whose.now)
-    });
-    match (declared, over) {
-        (Some(declared), Some(over)) if over <= whose.now => together.declare(declared, over),
-        (Some(declared), None) => together.stays(declared.says),
-        _ => {}
+    (employments, days, unknown)
+}
+
+/// Takes over what a human declared, and gives when that begins, takes effect and ends.
+fn declare(
+    together: &mut Together<'_>,
+    declared: Option<Declared>,
+    calendar: &mut Calendar<'_>,
+) -> Option<[Timestamp; 3]> {
+    let declared = declared.filter(|declared| calendar.now < declared.until)?;
+    let over = declared.last_day.and_then(|last| calendar.named(&together.decides.state.zone).over(last));
+    let over = over.unwrap_or(calendar.now);
+    if declared.from <= calendar.now {
+        match declared.says {
+            Says::Leaves if over <= calendar.now => together.declare(declared, over),
+            Says::Leaves => {}
+            stays => together.stays(stays),
+        }
     }
-    if slot.records.iter().any(|record| (whose.rules.contested)(&record.connection, &record.id)) {
-        together.contest(before);
-    }
-    let decides = together.decides.record.clone();
-    let relinked = before.is_some_and(|before| !same_records(&before.employments, &employments));
-    let employment = together.state_of(&deciding, before, relinked, whose.rules, whose.now);
-    let turns = all
-        .iter()
-        .zip(&days)
-        .filter_map(|(one, day)| day.next_turn(one.employment))
-        .chain(declared.map(|declared| declared.until))
-        .chain(over)
-        .filter(|turn| *turn > whose.now)
-        .min();
-    let theirs: Vec<_> = statements.iter().filter(|stated| !conflicts_with(stated, &employments)).collect();
-    let profile = showing(before, &theirs, &employments, &decides, whose.rules);
-    let known = Known { before, absorbed: &slot.absorbed, disowned: slot.known.map_or(&[], |known| &known.disowned) };
-    // What no longer holds can be told only where every record was read.
-    let whole = slot.records.iter().all(|record| theirs.iter().any(|stated| stated.is_of(record)));
-    let (aliases, alias_dates) = aliases::next(known, &theirs, whole, whose);
-    let (profile, once) = whose.rules.fields.keep(profile, before.and_then(|before| before.once.as_deref()));
-    let once = (once != Imported::default()).then(|| Box::new(once));
-    let policy = whose.rules.policy.to_owned();
-    let leave = leave::next(before, &employment, whose.rules, whose.now);
-    let after = RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once };
-    let event = event(before, &after, &decides);
-    Some(Next { after, event, turns })
+    Some([declared.from, over, declared.until])
 }
 
 /// Whether one of the records is of the connection that took the place of this one's.

@@ -124,4 +124,10 @@ fn somebody_new_in_two_scopes_is_held_from_the_start() {
     world.contested = [HrId("7".into())].into();
     world.write(&world.planned_over(&[answer("hq", &[employee("7")], noon())], noon()), usize::MAX);
     assert_eq!(world.state("7"), State::Unknown);
+    let mut world = ClusterInventory { owned: Some(["email:8@example.com"].into()), ..ClusterInventory::settled() };
+    world.contested = ["7", "8"].map(|id| HrId(id.into())).into();
+    let gone = [employee("7").terminated(), employee("8").terminated()];
+    let plan = world.poll(&gone, noon());
+    assert_eq!((plan.former, world.known.len()), (1, 1), "who had left before gets a Person only by what they own");
+    assert_eq!(world.state("8"), State::Unknown);
 }
