@@ -7,6 +7,8 @@ pub mod evidence;
 pub mod expression;
 pub mod field;
 pub mod gate;
+#[cfg(test)]
+mod histories;
 pub mod ledger;
 pub mod lifecycle;
 pub mod needs;
