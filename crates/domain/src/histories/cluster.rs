@@ -310,6 +310,11 @@ impl Cluster {
         &self.runs
     }
 
+    /// How many records Persons link.
+    pub(super) fn linked(&self) -> usize {
+        self.people.iter().map(|one| one.known.records.len()).sum()
+    }
+
     fn termination(&self, person: &Standing) -> Option<String> {
         let left = person.known.entry.as_ref()?.employment.left.as_ref()?;
         Some(termination_id(&person.known.name, left.seen))
@@ -396,43 +401,52 @@ impl Cluster {
             let person = &self.people[position];
             let Some(id) = self.termination(person) else { continue };
             let facts = self.facts_of(person);
-            let mut plan = plan::cut(&facts, RULE, index, &self.objects, &Protected::default());
-            let run = person.known.entry.as_ref().and_then(|entry| entry.employment.left.as_ref()?.run.clone());
-            let first = self.cuts.get(&format!("{id}-cut"));
-            let frozen = first.is_some_and(|cut| cut.phase != Phase::Held || cut.approved.is_some());
-            let mut name = format!("{id}-cut");
-            if frozen {
-                plan.targets = self.turned_up(&id, &facts, index, plan.targets);
-                plan.hash = plan::hash(&facts.uid, RULE, plan::Operation::Cut, &plan.targets);
-                name = format!("{id}-late-{}-cut", plan.hash);
+            let drawn = plan::cut(&facts, RULE, index, &self.objects, &Protected::default());
+            let frozen = |cut: &Cut| cut.phase != Phase::Held || cut.approved.is_some();
+            let first = format!("{id}-cut");
+            let late = self.cuts.get(&first).is_some_and(frozen);
+            if late && !self.turned_up(&id, None, &facts, index, &drawn).targets.is_empty() {
+                let plan = self.turned_up(&id, None, &facts, index, &drawn);
+                self.make(format!("{id}-late-{}-cut", plan.hash), position, plan, true);
+            } else if !late {
+                self.make(first, position, drawn.clone(), false);
             }
-            if frozen && plan.targets.is_empty() {
-                continue;
-            }
-            let (uid, person_uid, person) = (format!("cut-{}", self.cuts.len()), facts.uid, facts.name);
-            let new = Cut { uid, person, person_uid, run, late: frozen, plan: plan.clone(), approved: None, phase: Phase::Held };
-            let cut = self.cuts.entry(name).or_insert(new);
-            if cut.phase == Phase::Held && cut.approved.is_none() {
-                cut.plan = plan;
+            let open: Vec<String> =
+                self.cuts.iter().filter(|(name, cut)| name.starts_with(&id) && !frozen(cut)).map(|(name, _)| name.clone()).collect();
+            for name in open {
+                let of_late = self.cuts[&name].late;
+                let plan = if of_late { self.turned_up(&id, Some(&name), &facts, index, &drawn) } else { drawn.clone() };
+                self.cuts.get_mut(&name).unwrap().plan = plan;
             }
         }
     }
 
-    /// What the cuts of this termination do not deal with: nothing where another record of this human left later, or works.
-    fn turned_up(&self, id: &str, facts: &PersonFacts, index: &Index, targets: Vec<Target>) -> Vec<Target> {
+    fn make(&mut self, name: String, position: usize, plan: Plan, late: bool) {
+        let Standing { known, uid } = &self.people[position];
+        let run = known.entry.as_ref().and_then(|entry| entry.employment.left.as_ref()?.run.clone());
+        let (person, person_uid, uid) = (known.name.clone(), uid.clone(), format!("cut-{}", self.cuts.len()));
+        let new = Cut { uid, person, person_uid, run, late, plan, approved: None, phase: Phase::Held };
+        self.cuts.entry(name).or_insert(new);
+    }
+
+    /// What the other cuts of this termination do not deal with: nothing where another record of this human left later, or
+    /// works.
+    fn turned_up(&self, id: &str, but: Option<&str>, facts: &PersonFacts, index: &Index, drawn: &Plan) -> Plan {
         let mut others = index.records(facts).filter(|other| other.uid != facts.uid);
-        if others.any(|other| other.left.is_none() || (other.left, &other.name) > (facts.left, &facts.name)) {
-            return Vec::new();
-        }
+        let later = others.any(|other| other.left.is_none() || (other.left, &other.name) > (facts.left, &facts.name));
         let humans: Vec<&str> = index.records(facts).map(|other| other.name.as_str()).collect();
         let cuts = self.cuts.iter().filter(|(name, cut)| {
-            name.starts_with(id) || (cut.person != facts.name && humans.contains(&cut.person.as_str()))
+            Some(name.as_str()) != but
+                && (name.starts_with(id) || (cut.person != facts.name && humans.contains(&cut.person.as_str())))
         });
         let known: BTreeSet<String> = cuts
             .flat_map(|(_, cut)| &cut.plan.targets)
             .flat_map(|target| [target.uid.clone(), format!("{}+", target.uid)])
             .collect();
-        targets.into_iter().filter(|target| !known.contains(&target.uid)).collect()
+        let targets: Vec<Target> =
+            drawn.targets.iter().filter(|target| !later && !known.contains(&target.uid)).cloned().collect();
+        let hash = plan::hash(&facts.uid, RULE, plan::Operation::Cut, &targets);
+        Plan { hash, targets, ..drawn.clone() }
     }
 
     /// Counts every run that has been seen whole and of which something is not counted.

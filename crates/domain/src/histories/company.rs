@@ -52,7 +52,8 @@ pub(super) const NAMES: [&str; 4] = ["hq", "shop", "agency", "workday"];
 impl Line {
     /// Whether the employment has truly ended.
     pub(super) fn ended(&self, today: Date) -> bool {
-        let passed = self.last_day.is_some_and(|day| day < today);
+        // A day before the first one is of an earlier employment.
+        let passed = self.last_day.is_some_and(|day| day < today && self.start.is_none_or(|start| start <= day));
         passed || (self.status == Status::Terminated && (self.urgent || self.last_day.is_none()))
     }
 }
@@ -198,7 +199,8 @@ pub(super) fn madrid(now: Timestamp) -> Date {
 /// The same number of people of another company.
 fn of_another_tenant(one: Employee) -> Employee {
     let start = one.start.map(|day| day.saturating_add(Span::new().days(-400)));
-    Employee { id: HrId(format!("t{}", one.id)), work_email: format!("t.{}", one.work_email), start, ..one }
+    let name = format!("Somebody Else{}", one.id);
+    Employee { id: HrId(format!("t{}", one.id)), name, work_email: format!("t.{}", one.work_email), start, ..one }
 }
 
 /// A column that moved by a row.

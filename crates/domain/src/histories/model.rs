@@ -14,7 +14,7 @@ use crate::employee::{Employee, Read, ReportedStatus, Status, Text};
 use crate::ledger::Allowance;
 use crate::lifecycle::State;
 use crate::plan::{Kind, Subject};
-use crate::roster::{RecordKey, Role, RosterPass};
+use crate::roster::{RecordKey, RosterPass};
 
 /// Connection and id.
 type Record = (String, String);
@@ -26,6 +26,9 @@ struct Said {
     start: Option<Date>,
     last_day: Option<Date>,
     urgent: bool,
+    name: String,
+    /// Name, address and first day are all other ones than before.
+    of_another_human: bool,
     address: String,
     labs: bool,
     /// The day on which that was said, and whether later answers no longer name it.
@@ -33,7 +36,8 @@ struct Said {
     missing: bool,
     /// The last day that stands as announced.
     announced: Option<Date>,
-    /// Each last day that was named while it was still to come: when first, and when last.
+    /// Each last day that was named while it was still to come: when first, and when last, by
+    /// whatever the clock said.
     named: BTreeMap<Date, (Timestamp, Timestamp)>,
 }
 
@@ -50,8 +54,8 @@ pub(super) struct Model {
     measures: BTreeMap<&'static str, Vec<Measure>>,
     /// People who were leavers when they were first seen.
     came_as_leavers: BTreeSet<String>,
-    /// When what was released without a human, and was not announced, was counted.
-    counted: BTreeMap<String, Timestamp>,
+    /// When what was released without a human was counted; none where it was announced, and counts nowhere.
+    counted: BTreeMap<String, Option<Timestamp>>,
 }
 
 impl Said {
@@ -74,7 +78,8 @@ impl Said {
     /// Whether it begins later, so much later than the end of another one that the gap is an exit; or never began.
     fn is_no_bridge(&self, ended: &[&Self], today: Date) -> bool {
         let Some(start) = self.start.filter(|_| self.status != ReportedStatus::Unmapped) else { return false };
-        let gap = |one: &&Self| one.last_day.is_none_or(|last| start > last.saturating_add(Span::new().days(3)));
+        let passed = |one: &Self| one.last_day.filter(|last| *last < today); // who is dismissed at once left before it
+        let gap = |one: &&Self| passed(one).is_none_or(|last| start > last.saturating_add(Span::new().days(3)));
         let begins = self.last_day.is_none_or(|last| last >= start);
         !ended.is_empty() && begins && if start > today { ended.iter().all(gap) } else { self.missing && start > self.at }
     }
@@ -114,7 +119,6 @@ impl Model {
             let record = (name.to_owned(), one.id.0.clone());
             let earlier = self.said.get(&record);
             let said = said(one, earlier, now);
-            self.addressed.entry(said.address.clone()).or_default().insert(record.clone());
             self.said.insert(record, said);
         }
         Ok(())
@@ -126,9 +130,21 @@ impl Model {
         if older { drop(measures.pop()) } else { measures.clear() }
     }
 
-    /// A whole pass was written: what was said last stands in the cluster.
-    pub(super) fn written(&mut self) {
+    /// A human says, by deleting a Person, that what its records were said to be was another human's.
+    pub(super) fn deleted(&mut self, of: &[RecordKey]) {
+        let of = records(of);
+        self.addressed.values_mut().for_each(|named| named.retain(|record| !of.contains(record)));
+    }
+
+    /// A whole pass was written: what was said last stands in the cluster, and whom a Person links is known by their address.
+    pub(super) fn written(&mut self, cluster: &Cluster) {
         self.before.clone_from(&self.said);
+        for record in cluster.people.iter().flat_map(|one| records(&one.known.records)) {
+            let said = self.said.get(&record).filter(|said| !said.of_another_human);
+            if let Some(said) = said {
+                self.addressed.entry(said.address.clone()).or_default().insert(record);
+            }
+        }
     }
 
     /// What must hold of everybody whom a pass makes a leaver.
@@ -201,13 +217,13 @@ impl Model {
             let by_itself = cluster.allowance(name) == Allowance::Released { batch: None };
             let left = cluster.person(&cut.person).and_then(|one| one.known.entry.as_ref()?.employment.left.clone());
             let announced = left.is_some_and(|left| left.announced);
-            if by_itself && !announced && !cut.plan.targets.is_empty() {
-                self.counted.entry(name.clone()).or_insert(cluster.now);
+            if by_itself && !cut.plan.targets.is_empty() {
+                self.counted.entry(name.clone()).or_insert((!announced).then_some(cluster.now));
             }
         }
         let day = SignedDuration::from_hours(24);
         let within = |at: &&Timestamp| cluster.now.duration_since(**at) < day;
-        let counted = self.counted.values().filter(within).count();
+        let counted = self.counted.values().flatten().filter(within).count();
         let most = most_a_day(u32::try_from(cluster.people.len()).unwrap());
         check(counted <= most as usize, || format!("{counted} leavers within a day, and {most} may"))
     }
@@ -241,8 +257,10 @@ impl Model {
             }
         }
         named.extend(people.iter().flat_map(|one| deciding(&one.known.records, cluster)));
-        let superseded: Vec<Record> = people.iter().flat_map(|one| records(&one.known.records)).filter(|record| role(&record.0, cluster) == Role::Replaced).collect();
-        named.retain(|record| !superseded.contains(record) || people.iter().all(|one| deciding(&one.known.records, cluster).is_empty()));
+        let theirs = || people.iter().flat_map(|one| records(&one.known.records));
+        let deciding: Vec<Record> = people.iter().flat_map(|one| deciding(&one.known.records, cluster)).collect();
+        let superseded: Vec<Record> = theirs().filter(|record| !deciding.contains(record)).collect();
+        named.retain(|record| !superseded.contains(record));
         named
     }
 
@@ -256,35 +274,40 @@ impl Model {
     }
 }
 
-fn role(name: &str, cluster: &Cluster) -> Role {
-    cluster.sources.iter().find(|source| source.name == name).map_or(Role::Unread, |source| source.role)
-}
-
 fn records(all: &[RecordKey]) -> Vec<Record> {
     all.iter().map(|record| (record.connection.to_string(), record.id.0.clone())).collect()
 }
 
-/// The records that say whether their human works here: of a source that was replaced, none.
+/// The records that say whether their human works here: one of a source that was replaced only as long as none of the new
+/// one is known.
 fn deciding(all: &[RecordKey], cluster: &Cluster) -> Vec<Record> {
-    records(all).into_iter().filter(|record| role(&record.0, cluster) == Role::Employment).collect()
+    let has = |name: &str| all.iter().any(|record| *record.connection == *name);
+    let superseded = |name: &str| cluster.migrations.iter().any(|one| one.from == name && has(&one.by));
+    records(all).into_iter().filter(|record| !superseded(&record.0)).collect()
 }
 
 fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
     let today = madrid(now);
     let terminated = ReportedStatus::Mapped(Status::Terminated);
+    let another_human = |earlier: &Said| {
+        earlier.name != one.name && earlier.address != one.work_email && earlier.start != one.start
+    };
+    let of_another_human = earlier.is_some_and(another_human);
     let came_back = earlier.is_some_and(|earlier| earlier.status == terminated) && one.reported_status != terminated;
     let earlier = earlier.filter(|_| !came_back);
     let ahead = one.last_day.filter(|day| *day >= today);
     let stands = earlier.and_then(|earlier| earlier.announced);
     let mut named = earlier.map(|earlier| earlier.named.clone()).unwrap_or_default();
     if let Some(day) = ahead {
-        named.entry(day).and_modify(|(_, last)| *last = now).or_insert((now, now));
+        named.entry(day).and_modify(|(first, last)| (*first, *last) = (now.min(*first), now.max(*last))).or_insert((now, now));
     }
     Said {
         status: one.reported_status,
         start: one.start,
         last_day: one.last_day,
         urgent: one.urgent,
+        name: one.name.clone(),
+        of_another_human,
         address: one.work_email.clone(),
         labs: one.text(Text::Department) == Some("Labs"),
         at: today,

@@ -49,7 +49,7 @@ pub(super) fn stated(
     let told = Told { derived: sight.derived, facts: &facts, notice, terms: &rules.terms };
     let mut state = match (known, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(known.map(|known| &known.state), out, told, day, now),
-        (Some(known), _) if stays_left(known, &facts, day) => {
+        (Some(known), _) if has_left(before.map(|before| before.person)) && stays_left(known, &facts, day) => {
             EmploymentState { zone: day.zone.name().to_owned(), ..known.state.clone() }
         }
         _ => employment_state(known.map(|known| &known.state), told, day, now),
@@ -106,6 +106,7 @@ fn never_seen_in_scope(before: Option<&Employment>) -> bool {
 /// and ends the employment when it has passed, as it would for everybody else. Whether it is in scope stays as it
 /// was last told, but for what can be told without it.
 pub(super) fn unstated(
+    person: Option<&RosterEntry>,
     before: &Employment,
     missing_since: Option<Timestamp>,
     day: &Day,
@@ -121,12 +122,14 @@ pub(super) fn unstated(
     let derived = derive_state(&facts, day.today, &rules.terms);
     let leaves = derived.state == State::Terminated;
     let told = Told { derived, facts: &facts, notice: before.notice, terms: &rules.terms };
-    let keeps = (before.state.left.is_some() && !begun_anew(&facts, day.today))
+    let had_left = before.state.left.is_some();
+    let too_early = had_left && !leaves && !has_left(person);
+    let keeps = (had_left && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && (rules.baseline)(&before.record.connection) == Baseline::Awaited);
     if let Some(out) = still_out(before, missing_since, name, rules) {
         after.state = out_of_scope(Some(&before.state), out, told, day, now);
-    } else if !keeps {
+    } else if !keeps || too_early {
         after.state = employment_state(Some(&before.state), told, day, now);
     }
     after
@@ -165,8 +168,14 @@ fn out_of_scope(
     }
 }
 
-/// A termination stands until a trusted answer says something else of the employment: neither a zone that was mapped
-/// anew nor a clock that went back gives anybody their job back. A next employment that was announced and has begun does.
+/// Whether the human has left, and not only this record of theirs has ended.
+fn has_left(person: Option<&RosterEntry>) -> bool {
+    person.is_some_and(|person| person.employment.left.is_some())
+}
+
+/// The end of a record of somebody who has left stands until a trusted answer says something else of the employment: neither a
+/// zone that was mapped anew nor a clock that went back gives anybody their job back. A next employment that was announced and
+/// has begun does. Of somebody who has not left, a record that was ended by a clock that was ahead goes on to its last day.
 fn stays_left(before: &Employment, facts: &Facts, day: &Day) -> bool {
     let reported = |facts: &Facts| (facts.reported_status, facts.start, facts.last_day);
     before.state.left.is_some() && reported(&before.facts) == reported(facts) && !begun_anew(facts, day.today)

@@ -68,7 +68,7 @@ pub(super) fn next(
             (_, None, Some(known)) => {
                 let day = calendar.named(&known.state.zone);
                 let missing = slot.missing_since(record, known);
-                (employment::unstated(known, missing, &day, whose), day)
+                (employment::unstated(before, known, missing, &day, whose), day)
             }
         };
         employments.push(employment);
