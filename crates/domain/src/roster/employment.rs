@@ -177,7 +177,10 @@ fn has_left(person: Option<&RosterEntry>) -> bool {
 /// zone that was mapped anew nor a clock that went back gives anybody their job back. A next employment that was announced and
 /// has begun does. Of somebody who has not left, a record that was ended by a clock that was ahead goes on to its last day.
 fn stays_left(before: &Employment, facts: &Facts, day: &Day) -> bool {
-    let reported = |facts: &Facts| (facts.reported_status, facts.start, facts.last_day);
+    let reported = |facts: &Facts| {
+        let Facts { reported_status, start, last_day, contract_end, urgent, announced: _ } = *facts;
+        (reported_status, start, last_day, contract_end, urgent)
+    };
     before.state.left.is_some() && reported(&before.facts) == reported(facts) && !begun_anew(facts, day.today)
 }
 

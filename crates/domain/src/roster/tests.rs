@@ -3,6 +3,7 @@ mod declared;
 mod fields;
 mod holders;
 mod leaving;
+mod life;
 mod matching;
 mod names;
 mod records;
@@ -18,6 +19,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::employee::{Manager, ReportedStatus, Status, Text, Texts};
+use crate::lifecycle::ContractEnd;
 use crate::scope::{Kind, Lists};
 
 fn at(text: &str) -> Timestamp {
