@@ -56,6 +56,8 @@ pub(super) struct Model {
     came_as_leavers: BTreeSet<String>,
     /// When what was released without a human was counted; none where it was announced, and counts nowhere.
     counted: BTreeMap<String, Option<Timestamp>>,
+    /// How many Persons there were at most: what is merged later was two when it was counted.
+    most_people: u32,
 }
 
 impl Said {
@@ -224,7 +226,8 @@ impl Model {
         let day = SignedDuration::from_hours(24);
         let within = |at: &&Timestamp| cluster.now.duration_since(**at) < day;
         let counted = self.counted.values().flatten().filter(within).count();
-        let most = most_a_day(u32::try_from(cluster.people.len()).unwrap());
+        self.most_people = self.most_people.max(u32::try_from(cluster.people.len()).unwrap());
+        let most = most_a_day(self.most_people);
         check(counted <= most as usize, || format!("{counted} leavers within a day, and {most} may"))
     }
 
