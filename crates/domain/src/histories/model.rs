@@ -292,15 +292,19 @@ fn deciding(all: &[RecordKey], cluster: &Cluster) -> Vec<Record> {
 fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
     let today = madrid(now);
     let terminated = ReportedStatus::Mapped(Status::Terminated);
-    let another_human = |earlier: &Said| {
+    let another_human = |earlier: &&Said| {
         earlier.name != one.name && earlier.address != one.work_email && earlier.start != one.start
     };
-    let of_another_human = earlier.is_some_and(another_human);
+    // Of a record that may be another human's now, nothing is taken over but that it may have ended.
+    if let Some(earlier) = earlier.filter(another_human) {
+        let (status, last_day, urgent) = (one.reported_status, one.last_day, one.urgent);
+        return Said { status, last_day, urgent, of_another_human: true, ..earlier.clone() };
+    }
     let came_back = earlier.is_some_and(|earlier| earlier.status == terminated) && one.reported_status != terminated;
+    let mut named = earlier.map(|earlier| earlier.named.clone()).unwrap_or_default();
     let earlier = earlier.filter(|_| !came_back);
     let ahead = one.last_day.filter(|day| *day >= today);
     let stands = earlier.and_then(|earlier| earlier.announced);
-    let mut named = earlier.map(|earlier| earlier.named.clone()).unwrap_or_default();
     if let Some(day) = ahead {
         named.entry(day).and_modify(|(first, last)| (*first, *last) = (now.min(*first), now.max(*last))).or_insert((now, now));
     }
@@ -310,7 +314,7 @@ fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
         last_day: one.last_day,
         urgent: one.urgent,
         name: one.name.clone(),
-        of_another_human,
+        of_another_human: false,
         address: one.work_email.clone(),
         labs: one.text(Text::Department) == Some("Labs"),
         at: today,

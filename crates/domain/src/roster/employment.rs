@@ -27,6 +27,8 @@ pub(super) struct Whose<'a> {
     pub(super) name: &'a str,
     pub(super) rules: &'a Rules<'a>,
     pub(super) now: Timestamp,
+    /// The human has left, and not only a record of theirs has ended: no zone and no clock takes that back.
+    pub(super) stands: bool,
 }
 
 /// A record that a trusted answer names. `profile` is what it says of the person.
@@ -38,7 +40,7 @@ pub(super) fn stated(
     sight: &Sight,
     whose: Whose<'_>,
 ) -> Employment {
-    let Whose { name, rules, now } = whose;
+    let Whose { name, rules, now, stands } = whose;
     if let Some(before) = before.filter(|before| another_human(*before, profile, employee, rules)) {
         return conflicting(before.employment, now);
     }
@@ -49,7 +51,7 @@ pub(super) fn stated(
     let told = Told { derived: sight.derived, facts: &facts, notice, terms: &rules.terms };
     let mut state = match (known, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(known.map(|known| &known.state), out, told, day, now),
-        (Some(known), _) if has_left(before.map(|before| before.person)) && stays_left(known, &facts, day) => {
+        (Some(known), _) if stands && stays_left(known, &facts, day) => {
             EmploymentState { zone: day.zone.name().to_owned(), ..known.state.clone() }
         }
         _ => employment_state(known.map(|known| &known.state), told, day, now),
@@ -106,13 +108,12 @@ fn never_seen_in_scope(before: Option<&Employment>) -> bool {
 /// and ends the employment when it has passed, as it would for everybody else. Whether it is in scope stays as it
 /// was last told, but for what can be told without it.
 pub(super) fn unstated(
-    person: Option<&RosterEntry>,
     before: &Employment,
     missing_since: Option<Timestamp>,
     day: &Day,
     whose: Whose<'_>,
 ) -> Employment {
-    let Whose { name, rules, now } = whose;
+    let Whose { name, rules, now, stands } = whose;
     let mut after = Employment { missing_since, ..before.clone() };
     if matches!(before.state.why, Why::Conflict | Why::Other) {
         return after;
@@ -123,7 +124,7 @@ pub(super) fn unstated(
     let leaves = derived.state == State::Terminated;
     let told = Told { derived, facts: &facts, notice: before.notice, terms: &rules.terms };
     let had_left = before.state.left.is_some();
-    let too_early = had_left && !leaves && !has_left(person);
+    let too_early = had_left && !leaves && !stands;
     let keeps = (had_left && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && (rules.baseline)(&before.record.connection) == Baseline::Awaited);
@@ -166,11 +167,6 @@ fn out_of_scope(
         out: Some(out),
         leaves_scope: None,
     }
-}
-
-/// Whether the human has left, and not only this record of theirs has ended.
-fn has_left(person: Option<&RosterEntry>) -> bool {
-    person.is_some_and(|person| person.employment.left.is_some())
 }
 
 /// The end of a record of somebody who has left stands until a trusted answer says something else of the employment: neither a

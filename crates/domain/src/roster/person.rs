@@ -36,7 +36,22 @@ pub(super) struct Next {
 }
 
 /// What follows for one person from all their records; none of somebody of whom nothing is known at all.
+///
+/// Of somebody who is back by one record, the others are looked at again: their ends no longer stand against the clock.
 pub(super) fn next(
+    slot: &Slot<'_>,
+    statements: &[Statement<'_>],
+    calendar: &mut Calendar<'_>,
+    whose: Whose<'_>,
+) -> Option<Next> {
+    let next = once(slot, statements, calendar, whose)?;
+    if whose.stands && next.after.employment.left.is_none() {
+        return once(slot, statements, calendar, Whose { stands: false, ..whose });
+    }
+    Some(next)
+}
+
+fn once(
     slot: &Slot<'_>,
     statements: &[Statement<'_>],
     calendar: &mut Calendar<'_>,
@@ -68,7 +83,7 @@ pub(super) fn next(
             (_, None, Some(known)) => {
                 let day = calendar.named(&known.state.zone);
                 let missing = slot.missing_since(record, known);
-                (employment::unstated(before, known, missing, &day, whose), day)
+                (employment::unstated(known, missing, &day, whose), day)
             }
         };
         employments.push(employment);

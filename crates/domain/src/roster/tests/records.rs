@@ -344,6 +344,16 @@ fn a_clock_that_was_ahead_ends_no_record_of_somebody_who_had_not_left() {
     assert_eq!(stale.state(), (State::Active, Why::TerminatedLater), "read again, and of no answer at all");
     stale.look(at("2026-03-12T23:00:00Z"));
     assert_eq!(stale.state().0, State::Terminated);
+
+    // Who had left is back by what one record says anew, and then the other one is looked at again too.
+    let mut back = Company::of(last_day(contract()), Some(employee("7").last_day("2026-03-12")));
+    back.look(noon());
+    back.look(ahead);
+    assert_eq!(back.state().0, State::Terminated);
+    back.hq = vec![last_day(employee("7"))];
+    back.look(set_right);
+    let records = &back.world.entry("c7").employments;
+    assert_eq!(records.iter().map(|one| one.state.state).collect::<Vec<_>>(), [State::Active, State::Active]);
 }
 
 #[test]
