@@ -8,9 +8,13 @@
 //! who was never seen at work here, or is out of scope, needs an approval. At the end the sources tell the truth, time passes
 //! and a human approves what is right: then every leaver's own accounts are refused.
 //!
-//! `PROPTEST_CASES=20000 cargo test -p rollcall-domain --lib histories` runs more of them.
+//! `PROPTEST_CASES=20000 cargo test --package rollcall-domain --lib histories` plays more of them.
 //!
-//! Known to be caught, each planted once: MUTATIONS
+//! It was seen to fail with each of these mistakes, planted one after another: the shrink check dropped; an empty response
+//! trusted; who is absent taken for a leaver; a stale source not waited for; one ended record ending the human; an unmapped
+//! status decided by its dates; limits counted after the release; an uncounted plan released; leavers of a baseline released
+//! without approval; an owner annotation of several resolved to the first; what is out of scope ended; a pass that writes
+//! everybody.
 
 mod cluster;
 mod company;
@@ -48,8 +52,12 @@ struct Beginning {
 fn any_beginning() -> impl Strategy<Value = Beginning> {
     let people = prop_oneof![3 => 3_u8..9, 1 => 9_u8..31];
     let silent = proptest::collection::vec(proptest::bool::weighted(0.25), 1..=3);
-    (silent, people, 2_u8..8, any::<bool>())
-        .prop_map(|(silent, people, twice, matched)| Beginning { silent, people, twice, matched })
+    (silent, people, 2_u8..8, any::<bool>()).prop_map(|(silent, people, twice, matched)| Beginning {
+        silent,
+        people,
+        twice,
+        matched,
+    })
 }
 
 /// A company, the cluster that follows it, what was said, and what happened so far in words.
@@ -213,7 +221,7 @@ impl Story {
                 self.tell(&format!("the cluster's clock is {} days ahead", ahead.clamp(-5, 5)));
                 self.pass()?;
             }
-            Step::Crash(writes, left) => self.crash(usize::from(writes), left)?,
+            Step::Crash(source, writes, left) => self.crash(self.source(source), usize::from(writes), left)?,
             Step::Approve => self.control(true)?,
             Step::Replaced(source) => self.replace(usize::from(source) % self.company.systems.len()),
             of_the_company => {
@@ -241,7 +249,8 @@ impl Story {
                 self.pass()
             }
             (held, _) => {
-                let why = held.err().flatten().map(|held| held.findings.iter().map(|one| one.reason()).collect::<Vec<_>>());
+                let why =
+                    held.err().flatten().map(|held| held.findings.iter().map(|one| one.reason()).collect::<Vec<_>>());
                 self.tell(&format!("{name} is read, {lie:?}: held by {}", why.unwrap_or_default().join(", ")));
                 let changes = self.cluster.plan().changes;
                 check(changes.is_empty(), || format!("a held answer changed somebody: {changes:?}"))
@@ -266,7 +275,8 @@ impl Story {
         check(again.changes.is_empty(), || {
             let of = |entry: &RosterEntry| {
                 let employments = entry.employments.iter();
-                let employments = employments.map(|one| (one.record.to_string(), one.facts, one.missing_since, one.state.why));
+                let employments =
+                    employments.map(|one| (one.record.to_string(), one.facts, one.missing_since, one.state.why));
                 format!("{:?} {:?} {:?}", employments.collect::<Vec<_>>(), entry.aliases, entry.profile.work_email)
             };
             let change = &again.changes[0];
@@ -288,12 +298,22 @@ impl Story {
         Ok(())
     }
 
-    /// Sync dies in the middle of a pass, and starts again; control goes on meanwhile.
-    fn crash(&mut self, writes: usize, left: Left) -> Result<(), String> {
+    /// Sync dies in the middle of the pass after a poll, and starts again; control goes on meanwhile.
+    fn crash(&mut self, source: usize, writes: usize, left: Left) -> Result<(), String> {
+        self.pass()?;
+        let name = self.company.systems[source].name;
+        let answer = self.company.says(source, Lie::None);
+        if let (Ok(read), Ok(believed)) = (answer.clone(), self.cluster.poll(source, answer, false)) {
+            let employees = believed.snapshot.employees();
+            self.model.believed(name, &read, employees, false, self.cluster.now)?;
+        }
         let pass = self.cluster.plan();
         self.model.passed(&pass, &self.cluster)?;
         let written = self.cluster.write(pass, Some(writes));
-        self.tell(&format!("sync dies after {writes} writes, of {} people; memory: {left:?}", written.len()));
+        self.tell(&format!(
+            "sync reads {name} and dies after {writes} writes, of {} people; memory: {left:?}",
+            written.len()
+        ));
         self.control(false)?;
         self.cluster.restart();
         for source in 0..self.cluster.sources.len() {
@@ -358,20 +378,28 @@ impl Story {
         for one in self.cluster.people.extract_if(.., |one| conflicts(one)) {
             self.model.deleted(&one.known.records);
         }
-        let humans: Vec<BTreeSet<usize>> = self.cluster.people.iter().map(|one| self.humans_of(&one.known.records)).collect();
+        let humans: Vec<BTreeSet<usize>> =
+            self.cluster.people.iter().map(|one| self.humans_of(&one.known.records)).collect();
         for one in 0..self.cluster.people.len() {
             for other in 0..self.cluster.people.len() {
                 if humans[one].is_disjoint(&humans[other]) {
                     let records = self.cluster.people[other].known.records.clone();
                     let apart = &mut self.cluster.people[one].known.apart;
-                    records.into_iter().filter(|record| !apart.contains(record)).collect::<Vec<_>>().into_iter().for_each(|record| apart.push(record));
+                    records
+                        .into_iter()
+                        .filter(|record| !apart.contains(record))
+                        .collect::<Vec<_>>()
+                        .into_iter()
+                        .for_each(|record| apart.push(record));
                 }
             }
         }
         let not_migrated = |one: &cluster::Standing| {
             one.known.entry.as_ref().is_some_and(|entry| entry.employment.why == Why::NotMigrated)
         };
-        for old in self.cluster.people.iter().filter(|one| not_migrated(one)).map(|one| one.uid.clone()).collect::<Vec<_>>() {
+        for old in
+            self.cluster.people.iter().filter(|one| not_migrated(one)).map(|one| one.uid.clone()).collect::<Vec<_>>()
+        {
             self.merge(&old)?;
         }
         Ok(())
@@ -381,10 +409,15 @@ impl Story {
     /// Persons of that human.
     fn merge(&mut self, old: &str) -> Result<(), String> {
         let of = |one: &cluster::Standing| one.uid == old;
-        let Some(mut records) = self.cluster.people.iter().find(|one| of(one)).map(|one| one.known.records.clone()) else { return Ok(()) };
+        let Some(mut records) = self.cluster.people.iter().find(|one| of(one)).map(|one| one.known.records.clone())
+        else {
+            return Ok(());
+        };
         let humans = self.humans_of(&records);
         for other in self.cluster.people.iter().filter(|one| !self.humans_of(&one.known.records).is_disjoint(&humans)) {
-            records.extend(other.known.records.iter().filter(|record| !records.contains(record)).cloned().collect::<Vec<_>>());
+            records.extend(
+                other.known.records.iter().filter(|record| !records.contains(record)).cloned().collect::<Vec<_>>(),
+            );
         }
         for line in self.company.lines.iter().filter(|line| humans.contains(&line.human)) {
             let connection = self.company.systems[line.source].name.into();
@@ -421,7 +454,9 @@ impl Story {
         }
         let theirs = self.cluster.people.iter().filter(|one| self.humans_of(&one.known.records).contains(&human));
         let out = theirs.clone().any(|one| self.cluster.has_cut(one, &account));
-        let shown = theirs.map(|one| format!("{:?} {:?}", one.known.entry.as_ref().map(|entry| &entry.employment), self.cluster.shown(one)));
+        let shown = theirs.map(|one| {
+            format!("{:?} {:?}", one.known.entry.as_ref().map(|entry| &entry.employment), self.cluster.shown(one))
+        });
         check(out, || format!("u{human} has left, and {account} works on: {:#?}", shown.collect::<Vec<_>>()))
     }
 }
@@ -441,8 +476,13 @@ fn plays(beginning: &Beginning, steps: &[Step]) -> Result<(), String> {
     played.map_err(|why: String| format!("{why}\n{}", story.told.join("\n")))
 }
 
+/// A quarter of what `PROPTEST_CASES` asks for, 256 by default: a story takes as long as a hundred cases of other tests.
+fn cases() -> u32 {
+    ProptestConfig::default().cases / 4
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_is_harmed_and_every_leaver_leaves_whatever_comes(

@@ -127,7 +127,8 @@ impl Company {
             Lie::HalfWritten => read(truth.into_iter().take(half.max(1)).collect()),
             Lie::LostPage => {
                 let announced_total = Some(truth.len());
-                let employees = truth.into_iter().enumerate().filter(|(n, _)| n % 10 >= 4).map(|(_, one)| one).collect();
+                let employees =
+                    truth.into_iter().enumerate().filter(|(n, _)| n % 10 >= 4).map(|(_, one)| one).collect();
                 Ok(Read { employees, announced_total, ..Read::default() })
             }
             Lie::Filter => read(truth.into_iter().filter(|one| one.text(Text::Department) == Some("Labs")).collect()),
@@ -179,12 +180,8 @@ impl Company {
         let human = &self.humans[line.human];
         let silent = self.systems[line.source].silent;
         let status = if silent { ReportedStatus::Silent } else { ReportedStatus::Mapped(line.status) };
-        let one = Employee::new(
-            HrId(line.id.clone()),
-            format!("Person Number{}", line.human),
-            human.address.clone(),
-            status,
-        );
+        let one =
+            Employee::new(HrId(line.id.clone()), format!("Person Number{}", line.human), human.address.clone(), status);
         let one = one.with(Text::Department, if human.labs { "Labs" } else { "Tools" });
         let one = one.with(Text::EmployeeNumber, &format!("{:04}", line.human));
         Employee { start: line.start, last_day: line.last_day, urgent: line.urgent, ..one }

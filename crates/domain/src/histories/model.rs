@@ -65,9 +65,10 @@ impl Said {
         let passed = self.last_day.is_some_and(|day| day < today);
         let announced = self.announced.is_some_and(|day| day < today);
         let anew = self.start.zip(self.last_day).is_some_and(|(start, last)| last < start && start <= today);
-        let bridged = self.start.zip(self.last_day).is_some_and(|(start, last)| {
-            last < start && start <= last.saturating_add(Span::new().days(3))
-        });
+        let bridged = self
+            .start
+            .zip(self.last_day)
+            .is_some_and(|(start, last)| last < start && start <= last.saturating_add(Span::new().days(3)));
         let ended = match self.status {
             ReportedStatus::Unmapped => false,
             ReportedStatus::Mapped(Status::Terminated) => self.urgent || passed || self.last_day.is_none(),
@@ -83,7 +84,9 @@ impl Said {
         let passed = |one: &Self| one.last_day.filter(|last| *last < today); // who is dismissed at once left before it
         let gap = |one: &&Self| passed(one).is_none_or(|last| start > last.saturating_add(Span::new().days(3)));
         let begins = self.last_day.is_none_or(|last| last >= start);
-        !ended.is_empty() && begins && if start > today { ended.iter().all(gap) } else { self.missing && start > self.at }
+        !ended.is_empty()
+            && begins
+            && if start > today { ended.iter().all(gap) } else { self.missing && start > self.at }
     }
 
     /// Whether two answers about a day apart named a last day that has passed.
@@ -95,7 +98,14 @@ impl Said {
 
 impl Model {
     /// What must hold of an answer that was trusted. Takes over what it says.
-    pub(super) fn believed(&mut self, name: &'static str, read: &Read, employees: &[Employee], accepted: bool, now: Timestamp) -> Result<(), String> {
+    pub(super) fn believed(
+        &mut self,
+        name: &'static str,
+        read: &Read,
+        employees: &[Employee],
+        accepted: bool,
+        now: Timestamp,
+    ) -> Result<(), String> {
         let people: Measure = employees.iter().map(|one| one.id.0.clone()).collect();
         let measures = self.measures.entry(name).or_default();
         let given = read.employees.len() + read.bad.len();
@@ -103,16 +113,17 @@ impl Model {
             check(!people.is_empty(), || "nobody was trusted".to_owned())?;
             check(read.announced_total.is_none_or(|total| total == given), || "a lost page was trusted".to_owned())?;
         }
-        if let Some(last) = measures.last().filter(|_| !accepted && !read.part) {
+        if let Some(last) = measures.last().filter(|last| !accepted && !read.part && !last.is_empty()) {
             let fewer = last.len().saturating_sub(people.len());
-            check(fewer <= (last.len() / 10).max(1), || format!("{} of {} people were trusted", people.len(), last.len()))?;
+            check(fewer <= (last.len() / 10).max(1), || {
+                format!("{} of {} people were trusted", people.len(), last.len())
+            })?;
             let of = last.len().min(people.len());
             let others = of - last.intersection(&people).count();
             check(others <= (of / 20).max(1) && others < of, || format!("{others} other people of {of} were trusted"))?;
         }
-        if !read.part {
-            measures.push(people);
-        }
+        let as_before = measures.last().filter(|_| read.part).cloned();
+        measures.push(as_before.unwrap_or(if read.part { Measure::new() } else { people }));
         self.before = self.said.clone();
         if !read.part {
             self.said.iter_mut().filter(|(record, _)| record.0 == name).for_each(|(_, said)| said.missing = true);
@@ -166,10 +177,12 @@ impl Model {
             check(!records.is_empty(), || format!("{} left, and no employment is known", who()))?;
             let said: Vec<Option<&Said>> = records.iter().map(|record| self.said.get(record)).collect();
             check(said.iter().all(Option::is_some), || format!("{} left, and nothing was ever said of one", who()))?;
-            let (ended, going): (Vec<&Said>, Vec<&Said>) = said.into_iter().flatten().partition(|said| said.ended(today));
+            let (ended, going): (Vec<&Said>, Vec<&Said>) =
+                said.into_iter().flatten().partition(|said| said.ended(today));
             let goes_on = going.iter().any(|said| !said.is_no_bridge(&ended, today));
             check(!goes_on && !ended.is_empty(), || format!("{} left, and goes on", who()))?;
-            let announced = |record: &Record| self.said.get(record).and_then(|said| said.announced).is_some_and(|day| day < today);
+            let announced =
+                |record: &Record| self.said.get(record).and_then(|said| said.announced).is_some_and(|day| day < today);
             let stale = cluster.is_stale() && !records.iter().any(announced);
             check(!stale, || format!("{} left while a source was older than {STALE_AFTER:#}", who()))?;
             if before.is_none() {
@@ -193,7 +206,9 @@ impl Model {
             };
             works(&self.said) && works(&self.before)
         };
-        check(entry.employment.state == State::Terminated, || format!("{who} is {:?}, and was released", entry.employment.state))?;
+        check(entry.employment.state == State::Terminated, || {
+            format!("{who} is {:?}, and was released", entry.employment.state)
+        })?;
         for target in &release.plan.targets {
             for record in self.named_by(target.kind, &target.name, cluster) {
                 check(!works(&record), || format!("{} of {who} is {}'s too, who works here", target.name, record.1))?;
@@ -202,8 +217,13 @@ impl Model {
         if release.plan.targets.is_empty() || release.approved {
             return Ok(());
         }
-        check(!self.came_as_leavers.contains(&release.person), || format!("{who} came as a leaver, and nobody approved"))?;
-        let in_scope = |record: &Record| self.said.get(record).is_some_and(|said| !said.labs) || self.before.get(record).is_some_and(|said| !said.labs);
+        check(!self.came_as_leavers.contains(&release.person), || {
+            format!("{who} came as a leaver, and nobody approved")
+        })?;
+        let in_scope = |record: &Record| {
+            self.said.get(record).is_some_and(|said| !said.labs)
+                || self.before.get(record).is_some_and(|said| !said.labs)
+        };
         check(records.iter().any(in_scope), || format!("{who} is out of scope, and nobody approved"))?;
         let announced = entry.employment.left.as_ref().is_some_and(|left| left.announced);
         if announced {
@@ -239,14 +259,20 @@ impl Model {
             None => format!("email:{}", self.bound(name, cluster)),
         };
         let mut named: BTreeSet<Record> = match mark.split_once(':') {
-            Some(("id", record)) => record.split_once('/').map(|(at, id)| (at.to_owned(), id.to_owned())).into_iter().collect(),
+            Some(("id", record)) => {
+                record.split_once('/').map(|(at, id)| (at.to_owned(), id.to_owned())).into_iter().collect()
+            }
             Some((_, address)) => self.addressed.get(address).cloned().unwrap_or_default(),
             None => BTreeSet::new(),
         };
         // One human's by what a Person links, or by the address that two have now and that no human said are two.
         let apart = |a: &Standing, b: &Standing| a.known.apart.iter().any(|one| b.known.records.contains(one));
         let address = |one: &Standing| one.known.entry.as_ref().and_then(|entry| entry.profile.work_email.clone());
-        let mut people: Vec<&Standing> = cluster.people.iter().filter(|one| records(&one.known.records).iter().any(|record| named.contains(record))).collect();
+        let mut people: Vec<&Standing> = cluster
+            .people
+            .iter()
+            .filter(|one| records(&one.known.records).iter().any(|record| named.contains(record)))
+            .collect();
         loop {
             let more = cluster.people.iter().find(|one| {
                 let joins = |known: &&Standing| {
@@ -292,9 +318,8 @@ fn deciding(all: &[RecordKey], cluster: &Cluster) -> Vec<Record> {
 fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
     let today = madrid(now);
     let terminated = ReportedStatus::Mapped(Status::Terminated);
-    let another_human = |earlier: &&Said| {
-        earlier.name != one.name && earlier.address != one.work_email && earlier.start != one.start
-    };
+    let another_human =
+        |earlier: &&Said| earlier.name != one.name && earlier.address != one.work_email && earlier.start != one.start;
     // Of a record that may be another human's now, nothing is taken over but that it may have ended.
     if let Some(earlier) = earlier.filter(another_human) {
         let (status, last_day, urgent) = (one.reported_status, one.last_day, one.urgent);
@@ -306,7 +331,10 @@ fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
     let ahead = one.last_day.filter(|day| *day >= today);
     let stands = earlier.and_then(|earlier| earlier.announced);
     if let Some(day) = ahead {
-        named.entry(day).and_modify(|(first, last)| (*first, *last) = (now.min(*first), now.max(*last))).or_insert((now, now));
+        named
+            .entry(day)
+            .and_modify(|(first, last)| (*first, *last) = (now.min(*first), now.max(*last)))
+            .or_insert((now, now));
     }
     Said {
         status: one.reported_status,

@@ -67,7 +67,7 @@ pub(super) enum Step {
     Pass,
     Later(u8),
     Clock(i8),
-    Crash(u8, Left),
+    Crash(u8, u8, Left),
     Approve,
     Accept(u8),
 }
@@ -94,7 +94,9 @@ impl fmt::Debug for Step {
             Self::Pass => write!(f, "a pass"),
             Self::Later(hours) => write!(f, "{hours} hours later"),
             Self::Clock(days) => write!(f, "the clock jumps by {days} days"),
-            Self::Crash(writes, left) => write!(f, "a pass that dies after {writes} writes, memory: {left:?}"),
+            Self::Crash(source, writes, left) => {
+                write!(f, "{source} is read, and the pass dies after {writes} writes, memory: {left:?}")
+            }
             Self::Approve => write!(f, "everything that waits is approved"),
             Self::Accept(source) => write!(f, "{source} is read, and accepted"),
         }
@@ -144,7 +146,7 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Pass),
         8 => (1_u8..60).prop_map(Step::Later),
         1 => (-4_i8..5).prop_map(Step::Clock),
-        3 => (0_u8..8, left).prop_map(|(writes, left)| Step::Crash(writes, left)),
+        3 => (who(), 0_u8..8, left).prop_map(|(source, writes, left)| Step::Crash(source, writes, left)),
         2 => Just(Step::Approve),
         2 => who().prop_map(Step::Accept),
     ]

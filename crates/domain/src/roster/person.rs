@@ -51,12 +51,7 @@ pub(super) fn next(
     Some(next)
 }
 
-fn once(
-    slot: &Slot<'_>,
-    statements: &[Statement<'_>],
-    calendar: &mut Calendar<'_>,
-    whose: Whose<'_>,
-) -> Option<Next> {
+fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'_>, whose: Whose<'_>) -> Option<Next> {
     let before = slot.known.and_then(|known| known.entry.as_ref());
     let mut employments = Vec::with_capacity(slot.records.len());
     let mut days = Vec::with_capacity(slot.records.len());

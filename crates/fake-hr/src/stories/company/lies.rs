@@ -74,7 +74,11 @@ const EXPORT: &str = "export";
 const APIS: [Kind; 9] = [
     ("API, one page", "", api("Empty", ONE_PAGE)),
     ("API, pages to an empty one", "{page: {query: page, from: 1, ends: empty}}", api("Empty", Held("Shrunk"))),
-    ("API, pages to a short one", "{page: {query: page, size: 10, from: 1, ends: short}}", api("Empty", Held("Shrunk"))),
+    (
+        "API, pages to a short one",
+        "{page: {query: page, size: 10, from: 1, ends: short}}",
+        api("Empty", Held("Shrunk")),
+    ),
     ("API, pages to a total", "{page: {query: page, from: 1, ends: total}}", api("Truncated", Held("Truncated"))),
     ("API, offset", "{offset: {query: offset, ends: empty}}", api("Empty", Held("Shrunk"))),
     ("API, cursor", "{cursor: {at: next, query: cursor}}", api("Empty", Held("Shrunk"))),
@@ -123,7 +127,8 @@ const LEAVES: usize = 45;
 /// How a list of this kind is defined.
 fn defined(paging: &str) -> String {
     if paging == EXPORT {
-        return HEAD.to_owned() + &EXPORTS.replace("JOB", "data.id").replace("status: state", "status: state, hireDate: since");
+        return HEAD.to_owned()
+            + &EXPORTS.replace("JOB", "data.id").replace("status: state", "status: state, hireDate: since");
     }
     let total = if paging.contains("total") { "  total: count\n" } else { "" };
     let paging = if paging.is_empty() { String::new() } else { format!("  paging: {paging}\n") };
@@ -380,7 +385,8 @@ async fn wrong_with((name, paging, cells): Kind) -> Vec<String> {
         Held(reason) => Some((lie, reason)),
         Cannot(_) => None,
     });
-    held.filter_map(|(lie, reason)| answers.cell(lie, reason).err().map(|why| format!("{name}, {lie:?}: {why}"))).collect()
+    held.filter_map(|(lie, reason)| answers.cell(lie, reason).err().map(|why| format!("{name}, {lie:?}: {why}")))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
