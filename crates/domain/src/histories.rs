@@ -8,7 +8,7 @@
 //! who was never seen at work here, or is out of scope, needs an approval. At the end the sources tell the truth, time passes
 //! and a human approves what is right: then every leaver's own accounts are refused.
 //!
-//! `PROPTEST_CASES=20000 cargo test --package rollcall-domain --lib histories` plays more of them.
+//! `PROPTEST_CASES=80000 cargo test --package rollcall-domain --lib histories` plays 20,000 of them.
 //!
 //! It was seen to fail with each of these mistakes, planted one after another: the shrink check dropped; an empty response
 //! trusted; who is absent taken for a leaver; a stale source not waited for; one ended record ending the human; an unmapped
@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use crate::employee::{HrId, Status};
 use crate::lifecycle::Why;
@@ -371,6 +372,16 @@ impl Story {
 
     /// A human merges whom the replaced source knows with whom the new one does, and tells apart who shares an address.
     fn decide(&mut self) -> Result<(), String> {
+        // A record that was matched to somebody else by a lie is split off.
+        for one in 0..self.cluster.people.len() {
+            let records = self.cluster.people[one].known.records.clone();
+            let first = self.humans_of(&records[..1]);
+            let (kept, wrong) =
+                records.into_iter().partition(|record| self.humans_of(std::slice::from_ref(record)) == first);
+            let known = &mut self.cluster.people[one].known;
+            known.records = kept;
+            known.apart.extend::<Vec<RecordKey>>(wrong);
+        }
         // A Person whose record became another human's is deleted, as its condition says.
         let conflicts = |one: &cluster::Standing| {
             one.known.entry.iter().flat_map(|entry| &entry.employments).any(|one| one.state.why == Why::Conflict)
@@ -476,13 +487,16 @@ fn plays(beginning: &Beginning, steps: &[Step]) -> Result<(), String> {
     played.map_err(|why: String| format!("{why}\n{}", story.told.join("\n")))
 }
 
-/// A quarter of what `PROPTEST_CASES` asks for, 256 by default: a story takes as long as a hundred cases of other tests.
-fn cases() -> u32 {
-    ProptestConfig::default().cases / 4
+/// A quarter of what `PROPTEST_CASES` asks for, 256 by default: a story takes as long as a hundred cases of other tests. Without
+/// being asked for more it plays the same ones every time; with more, new ones.
+fn config() -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let rng_seed = if asked.cases > 256 { asked.rng_seed } else { RngSeed::Fixed(1) };
+    ProptestConfig { cases: asked.cases / 4, rng_seed, failure_persistence: None, ..asked }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn nobody_is_harmed_and_every_leaver_leaves_whatever_comes(

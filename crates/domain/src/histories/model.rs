@@ -56,6 +56,8 @@ pub(super) struct Model {
     came_as_leavers: BTreeSet<String>,
     /// When what was released without a human was counted; none where it was announced, and counts nowhere.
     counted: BTreeMap<String, Option<Timestamp>>,
+    /// The latest day that the cluster's clock ever showed.
+    latest: Option<Date>,
     /// How many Persons there were at most: what is merged later was two when it was counted.
     most_people: u32,
 }
@@ -163,6 +165,7 @@ impl Model {
     /// What must hold of everybody whom a pass makes a leaver.
     pub(super) fn passed(&mut self, pass: &RosterPass, cluster: &Cluster) -> Result<(), String> {
         let today = madrid(cluster.now);
+        self.latest = self.latest.max(Some(today));
         for change in &pass.changes {
             let before = cluster.person(&change.name).and_then(|one| one.known.entry.as_ref());
             let left = |state: State| state == State::Terminated;
@@ -198,8 +201,14 @@ impl Model {
         let Some(person) = cluster.person(&release.person) else { return Err("a Person that is gone".to_owned()) };
         let entry = person.known.entry.as_ref().ok_or("a Person of whom nothing is known")?;
         let who = person.known.records.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
-        let records = deciding(&person.known.records, cluster);
+        let theirs = deciding(&person.known.records, cluster);
+        let latest = self.latest.map_or(today, |latest| latest.max(today));
         let works = |record: &Record| {
+            // Who had left by a clock that was set back since has left.
+            let has_left =
+                |one: &&Standing| one.known.entry.as_ref().is_some_and(|entry| entry.employment.left.is_some());
+            let mut of_it = cluster.people.iter().filter(|one| records(&one.known.records).contains(record));
+            let today = if of_it.any(|one| has_left(&one)) { latest } else { today };
             // Of one that begins later, its human's other records tell whether it counts.
             let works = |said: &BTreeMap<Record, Said>| {
                 said.get(record).is_none_or(|said| !said.ended(today) && (said.at >= said.start.unwrap_or(said.at)))
@@ -224,11 +233,11 @@ impl Model {
             self.said.get(record).is_some_and(|said| !said.labs)
                 || self.before.get(record).is_some_and(|said| !said.labs)
         };
-        check(records.iter().any(in_scope), || format!("{who} is out of scope, and nobody approved"))?;
+        check(theirs.iter().any(in_scope), || format!("{who} is out of scope, and nobody approved"))?;
         let announced = entry.employment.left.as_ref().is_some_and(|left| left.announced);
         if announced {
             let twice = |record: &Record| self.said.get(record).is_some_and(|said| said.announced_twice(today));
-            return check(records.iter().any(twice), || format!("{who} counts as announced, and was not"));
+            return check(theirs.iter().any(twice), || format!("{who} counts as announced, and was not"));
         }
         check(self.counted.contains_key(&release.cut), || format!("{who} was released before being counted"))
     }
