@@ -8,6 +8,8 @@ pub mod expression;
 pub mod field;
 pub mod frozen;
 pub mod gate;
+#[cfg(test)]
+mod histories;
 pub mod ledger;
 pub mod lifecycle;
 pub mod needs;

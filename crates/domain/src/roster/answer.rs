@@ -85,6 +85,11 @@ impl<'a> Slot<'a> {
         Self { known: None, name, records, answers, absorbed: Vec::new(), goes: false, named, linked: false }
     }
 
+    /// Whether the human has left, as it stands.
+    fn has_left(&self) -> bool {
+        self.known.and_then(|known| known.entry.as_ref()).is_some_and(|entry| entry.employment.left.is_some())
+    }
+
     /// Adds a record that was matched to this human.
     fn link(&mut self, record: RecordKey) {
         self.records.to_mut().push(record);
@@ -251,7 +256,7 @@ pub(super) fn drafts<'a>(
             let profile = rules.fields.profile(employee, manager, located);
             statements.push(Statement { connection: answer.connection, employee, sight, profile });
         }
-        let whose = Whose { name: &slot.name, rules, now };
+        let whose = Whose { name: &slot.name, rules, now, stands: slot.has_left() };
         let Some(next) = person::next(slot, &statements, &mut calendar, whose) else { continue };
         if slot.known.is_none() && next.after.employment.out.is_none() && !holders.include(&slot.records, &next.after) {
             of_answer.others += u32::from(next.after.employment.state != State::Terminated);

@@ -27,6 +27,8 @@ pub(super) struct Whose<'a> {
     pub(super) name: &'a str,
     pub(super) rules: &'a Rules<'a>,
     pub(super) now: Timestamp,
+    /// The human has left, and not only a record of theirs has ended: no zone and no clock takes that back.
+    pub(super) stands: bool,
 }
 
 /// A record that a trusted answer names. `profile` is what it says of the person.
@@ -38,7 +40,7 @@ pub(super) fn stated(
     sight: &Sight,
     whose: Whose<'_>,
 ) -> Employment {
-    let Whose { name, rules, now } = whose;
+    let Whose { name, rules, now, stands } = whose;
     if let Some(before) = before.filter(|before| another_human(*before, profile, employee, rules)) {
         return conflicting(before.employment, now);
     }
@@ -50,7 +52,7 @@ pub(super) fn stated(
     let told = Told { derived: sight.derived, facts: &facts, notice, terms };
     let mut state = match (known, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(known.map(|known| &known.state), out, told, day, now),
-        (Some(known), _) if stays_left(known, &facts, day) => {
+        (Some(known), _) if stands && stays_left(known, &facts, day) => {
             EmploymentState { zone: day.zone.name().to_owned(), ..known.state.clone() }
         }
         _ => employment_state(known.map(|known| &known.state), told, day, now),
@@ -112,7 +114,7 @@ pub(super) fn unstated(
     day: &Day,
     whose: Whose<'_>,
 ) -> Employment {
-    let Whose { name, rules, now } = whose;
+    let Whose { name, rules, now, stands } = whose;
     let mut after = Employment { missing_since, ..before.clone() };
     if matches!(before.state.why, Why::Conflict | Why::Other) {
         return after;
@@ -122,12 +124,14 @@ pub(super) fn unstated(
     let derived = derive_state(&facts, day.today, &rules.terms);
     let leaves = derived.state == State::Terminated;
     let told = Told { derived, facts: &facts, notice: before.notice, terms: &rules.terms };
-    let keeps = (before.state.left.is_some() && !begun_anew(&facts, day.today))
+    let had_left = before.state.left.is_some();
+    let too_early = had_left && !leaves && !stands;
+    let keeps = (had_left && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && (rules.baseline)(&before.record.connection) == Baseline::Awaited);
     if let Some(out) = still_out(before, missing_since, name, rules) {
         after.state = out_of_scope(Some(&before.state), out, told, day, now);
-    } else if !keeps {
+    } else if !keeps || too_early {
         after.state = employment_state(Some(&before.state), told, day, now);
     }
     after
@@ -166,10 +170,14 @@ fn out_of_scope(
     }
 }
 
-/// A termination stands until a trusted answer says something else of the employment: neither a zone that was mapped
-/// anew nor a clock that went back gives anybody their job back. A next employment that was announced and has begun does.
+/// The end of a record of somebody who has left stands until a trusted answer says something else of the employment: neither a
+/// zone that was mapped anew nor a clock that went back gives anybody their job back. A next employment that was announced and
+/// has begun does. Of somebody who has not left, a record that was ended by a clock that was ahead goes on to its last day.
 fn stays_left(before: &Employment, facts: &Facts, day: &Day) -> bool {
-    let reported = |facts: &Facts| (facts.reported_status, facts.start, facts.last_day, facts.off.map(|off| off.over));
+    let reported = |facts: &Facts| {
+        let Facts { reported_status, start, last_day, contract_end, urgent, announced: _, off } = *facts;
+        (reported_status, start, last_day, contract_end, urgent, off.map(|off| off.over))
+    };
     before.state.left.is_some() && reported(&before.facts) == reported(facts) && !begun_anew(facts, day.today)
 }
 

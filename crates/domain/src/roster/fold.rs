@@ -156,7 +156,7 @@ impl Together<'_> {
     ///
     /// A termination stands as it was first written for as long as it stands. Whoever was not in scope before, was in that of
     /// two policies, or has other records than before, needs approval: nobody saw that all of these ended. While a connection is `stale`, nobody
-    /// becomes a leaver but on a day that was announced.
+    /// becomes a leaver but on an announced day that has passed.
     pub(super) fn state_of(
         self,
         all: &[Current<'_>],
@@ -169,12 +169,9 @@ impl Together<'_> {
         let previous = before.map(|before| &before.employment);
         let announced = decides.state.left.as_ref().is_some_and(|left| left.announced);
         let had_left = previous.is_some_and(|previous| previous.state == State::Terminated);
-        if state == State::Terminated
-            && rules.stale
-            && !had_left
-            && decides.facts.announced.is_none()
-            && declared.is_none()
-        {
+        let today = all.iter().find(|one| one.employment.record == decides.record).map(|one| one.today);
+        let day_passed = decides.facts.announced.is_some_and(|day| today.is_some_and(|today| day < today));
+        if state == State::Terminated && rules.stale && !had_left && !day_passed && declared.is_none() {
             (state, why) = (State::Unknown, Why::OtherSourceStale);
         }
         let same = previous.filter(|previous| previous.state == state);

@@ -34,12 +34,22 @@ pub(super) struct Next {
 }
 
 /// What follows for one person from all their records; none of somebody of whom nothing is known at all.
+///
+/// Of somebody who is back by one record, the others are looked at again: their ends no longer stand against the clock.
 pub(super) fn next(
     slot: &Slot<'_>,
     statements: &[Statement<'_>],
     calendar: &mut Calendar<'_>,
     whose: Whose<'_>,
 ) -> Option<Next> {
+    let next = once(slot, statements, calendar, whose)?;
+    if whose.stands && next.after.employment.left.is_none() {
+        return once(slot, statements, calendar, Whose { stands: false, ..whose });
+    }
+    Some(next)
+}
+
+fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'_>, whose: Whose<'_>) -> Option<Next> {
     let before = slot.known.and_then(|known| known.entry.as_deref());
     let (employments, days, unknown) = employments(slot, statements, calendar, whose);
     let all: Vec<Current<'_>> =

@@ -6,6 +6,7 @@ mod fields;
 mod holders;
 mod leave;
 mod leaving;
+mod life;
 mod matching;
 mod names;
 mod precedence;
@@ -23,6 +24,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::employee::{Manager, ReportedStatus, Status, Text, Texts};
+use crate::lifecycle::ContractEnd;
 use crate::scope::{Kind, Lists};
 
 fn at(text: &str) -> Timestamp {

@@ -1,5 +1,7 @@
 //! A generated company, played by every connector of the catalogue: what is read is the company, no more and no less.
 
+mod lies;
+
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};

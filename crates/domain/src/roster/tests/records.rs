@@ -304,6 +304,59 @@ fn nobody_becomes_a_leaver_while_another_connection_is_stale_but_on_an_announced
 }
 
 #[test]
+fn an_announced_day_that_is_still_to_come_lets_nobody_leave_while_another_connection_is_stale() {
+    let leaving = || employee("7").last_day("2026-03-31");
+    let cases = [
+        ("dismissed at once", Employee { urgent: true, ..leaving().terminated() }),
+        ("brought forward to a past day", employee("7").terminated().last_day("2026-03-05")),
+    ];
+    for (what, now_gone) in cases {
+        let mut ada = Company::of(contract().terminated().last_day("2026-03-08"), Some(leaving()));
+        ada.look(noon());
+        ada.world.stale = true;
+        ada.hq = vec![now_gone];
+        ada.look(noon() + SignedDuration::from_hours(1));
+        assert_eq!(ada.state(), (State::Unknown, Why::OtherSourceStale), "{what}");
+        ada.world.stale = false;
+        ada.look(noon() + SignedDuration::from_hours(2));
+        assert_eq!(ada.state().0, State::Terminated, "{what}");
+    }
+}
+
+#[test]
+fn a_clock_that_was_ahead_ends_no_record_of_somebody_who_had_not_left() {
+    let (ahead, set_right) = (at("2026-03-14T12:00:00Z"), at("2026-03-11T12:00:00Z"));
+    let last_day = |one: Employee| one.terminated().last_day("2026-03-12");
+    // By the clock that was ahead the contract had ended; the employment, or a stale connection, kept them here.
+    let mut ada = Company::of(last_day(contract()), Some(employee("7")));
+    ada.look(ahead);
+    assert_eq!(ada.state().0, State::Active);
+    ada.hq = vec![employee("7").terminated()];
+    ada.look(set_right);
+    assert_eq!(ada.state(), (State::Active, Why::TerminatedLater), "the contract goes on to its last day");
+
+    let mut stale = Company::of(last_day(contract()), Some(last_day(employee("7"))));
+    stale.world.stale = true;
+    stale.look(ahead);
+    assert_eq!(stale.state().0, State::Unknown);
+    stale.world.stale = false;
+    stale.world.midnight(set_right);
+    assert_eq!(stale.state(), (State::Active, Why::TerminatedLater), "read again, and of no answer at all");
+    stale.look(at("2026-03-12T23:00:00Z"));
+    assert_eq!(stale.state().0, State::Terminated);
+
+    // Who had left is back by what one record says anew, and then the other one is looked at again too.
+    let mut back = Company::of(last_day(contract()), Some(employee("7").last_day("2026-03-12")));
+    back.look(noon());
+    back.look(ahead);
+    assert_eq!(back.state().0, State::Terminated);
+    back.hq = vec![last_day(employee("7"))];
+    back.look(set_right);
+    let records = &back.world.entry("c7").employments;
+    assert_eq!(records.iter().map(|one| one.state.state).collect::<Vec<_>>(), [State::Active, State::Active]);
+}
+
+#[test]
 fn a_record_of_a_connection_that_the_policy_no_longer_reads_holds_its_human() {
     let mut ada = Company::of(contract(), Some(employee("7")));
     ada.look(noon());

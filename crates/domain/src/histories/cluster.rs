@@ -1,0 +1,363 @@
+//! What sync and control do, in their order, over values instead of objects: read, judge, remember, pass, plan, count, gate.
+
+mod control;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::employee::{Employee, Failure, Read};
+use crate::gate::{self, LeaverStatus, Stop};
+use crate::ledger::{self, Allowance, CountedPlan, Ledger, Of, Open, Who, Window, allowed};
+use crate::lifecycle::State;
+use crate::ownership::{Index, PersonFacts, connection_of};
+use crate::plan::{self, Account, Action, Binding, Consent, Kind, Plan, Protected, Subject, Target};
+use crate::roster::{
+    self, Access, Baseline, Change, KnownPerson, Matching, Migration, Modes, RecordKey, Role, RosterPass, Rules, Run,
+    TrustedResponse, termination_id,
+};
+use crate::scope::{self, Lists, Scope};
+use crate::timezone::{DayEnd, Zones};
+use crate::trust::{Believed, Bounds, Held, Memory, PollContext, Snapshot, judge};
+pub(super) use control::most_a_day;
+
+/// How old the last trusted answer of a source may be.
+pub(super) const STALE_AFTER: SignedDuration = SignedDuration::from_hours(72);
+/// Name of the policy.
+const POLICY: &str = "everyone";
+/// The rule of its plans.
+const RULE: &str = "everyone/termination";
+const NAMESPACE: &str = "rollcall";
+
+/// A connection, as its objects have it.
+pub(super) struct Source {
+    pub(super) name: &'static str,
+    pub(super) role: Role,
+    memory: Memory,
+    before: Option<Memory>,
+    remembered: bool,
+    snapshot: Option<Snapshot>,
+    pub(super) last_trusted: Option<Timestamp>,
+    pub(super) settled: bool,
+}
+
+/// A Person, and its uid.
+pub(super) struct Standing {
+    pub(super) known: KnownPerson,
+    pub(super) uid: String,
+}
+
+/// A Revocation that cuts.
+pub(super) struct Cut {
+    uid: String,
+    pub(super) person: String,
+    person_uid: String,
+    run: Option<String>,
+    /// It is of what turned up after the first plan.
+    late: bool,
+    pub(super) plan: Plan,
+    approved: Option<gate::Approval>,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Held,
+    Revoked,
+    Cancelled,
+}
+
+/// A plan that every gate let through.
+pub(super) struct Release {
+    pub(super) cut: String,
+    pub(super) person: String,
+    pub(super) plan: Plan,
+    pub(super) approved: bool,
+}
+
+/// The cluster.
+pub(super) struct Cluster {
+    /// What its clock says.
+    pub(super) now: Timestamp,
+    pub(super) sources: Vec<Source>,
+    pub(super) people: Vec<Standing>,
+    pub(super) migrations: Vec<Migration>,
+    pub(super) objects: plan::ClusterInventory,
+    matching: Matching,
+    scope: Scope,
+    zones: Zones,
+    runs: Vec<Run>,
+    ledger: Ledger,
+    pub(super) cuts: BTreeMap<String, Cut>,
+    made: usize,
+    /// Subjects of every binding there ever was.
+    pub(super) bound: BTreeMap<String, Vec<Subject>>,
+}
+
+/// One write of a pass.
+enum Write {
+    Runs(Vec<Run>),
+    Close,
+    Person(Box<Change>),
+    Conclude,
+}
+
+impl Cluster {
+    pub(super) fn new(matching: Matching, now: Timestamp) -> Self {
+        let exclude = Lists::default().of(scope::Kind::Department, ["Labs"]);
+        let consents = BTreeMap::from([("team".to_owned(), Consent { accounts: true, canaries: false })]);
+        let consumers = BTreeMap::from([("team".to_owned(), BTreeSet::new())]);
+        Self {
+            now,
+            sources: Vec::new(),
+            people: Vec::new(),
+            migrations: Vec::new(),
+            objects: plan::ClusterInventory { consents, consumers, ..plan::ClusterInventory::default() },
+            matching,
+            scope: Scope::new(Lists::default(), exclude, None).unwrap(),
+            zones: Zones::new("Europe/Madrid", &BTreeMap::new()).unwrap(),
+            runs: Vec::new(),
+            ledger: Ledger::default(),
+            cuts: BTreeMap::new(),
+            made: 0,
+            bound: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn connect(&mut self, name: &'static str) {
+        self.sources.push(Source {
+            name,
+            role: Role::Employment,
+            memory: Memory::fresh(&[7; 32]),
+            before: None,
+            remembered: false,
+            snapshot: None,
+            last_trusted: None,
+            settled: false,
+        });
+    }
+
+    /// Somebody gets an account marked with their id, one marked with their address, and a binding of their user name.
+    pub(super) fn equip(&mut self, who: usize, record: &str, address: &str) {
+        let account = |name: String, owner: String| Account {
+            namespace: "team".into(),
+            uid: format!("uid-{name}"),
+            name,
+            owner,
+            purpose: None,
+            break_glass: false,
+        };
+        self.objects.accounts.push(account(format!("id-{who}"), format!("id:{record}")));
+        self.objects.accounts.push(account(format!("mail-{who}"), format!("email:{address}")));
+        let subjects = vec![Subject::User(format!("oidc:{address}"))];
+        self.bound.insert(format!("user-{who}"), subjects.clone());
+        self.objects.bindings.push(Binding {
+            kind: Kind::RoleBinding,
+            namespace: "team".into(),
+            name: format!("user-{who}"),
+            uid: format!("uid-user-{who}"),
+            subjects,
+            break_glass: false,
+        });
+    }
+
+    /// One poll: judged, and remembered before it is used.
+    pub(super) fn poll(
+        &mut self,
+        source: usize,
+        read: Result<Read, Failure>,
+        accept: bool,
+    ) -> Result<Believed, Option<Held>> {
+        let read = read.map_err(|_| None)?;
+        let known = self.named_by(source);
+        let now = self.now;
+        let from = &mut self.sources[source];
+        let known_people = if from.memory.is_whole() { [].as_slice() } else { known.as_slice() };
+        let asked = PollContext { source: from.name, remembered: from.remembered, accepted: None, known_people };
+        let judged = match judge(read.clone(), &from.memory, &asked, &bounds(), now) {
+            Err(held) if accept => {
+                let asked = PollContext { accepted: Some(&held.answer), ..asked };
+                judge(read, &from.memory, &asked, &bounds(), now)
+            }
+            judged => judged,
+        };
+        let believed = judged.map_err(Some)?;
+        let stored = believed.memory.stored().unwrap();
+        let memory = Memory::parse(&stored).unwrap();
+        from.before = Some(std::mem::replace(&mut from.memory, memory));
+        (from.remembered, from.last_trusted) = (true, Some(now));
+        from.snapshot = Some(believed.snapshot.clone());
+        Ok(believed)
+    }
+
+    /// People of a connection as the last trusted answer named them, for a memory that was lost.
+    fn named_by(&self, source: usize) -> Vec<Employee> {
+        let name = self.sources[source].name;
+        let entries = self.people.iter().filter_map(|one| one.known.entry.as_ref());
+        let named = entries.flat_map(|entry| entry.employments.iter().map(move |one| (entry, one)));
+        let named = named.filter(|(_, one)| *one.record.connection == *name && one.missing_since.is_none());
+        let employees = named.map(|(entry, one)| {
+            let address = entry.profile.work_email.clone().unwrap_or_default();
+            let employee = Employee::new(one.record.id.clone(), String::new(), address, one.facts.reported_status);
+            Employee { start: one.facts.start, last_day: one.facts.last_day, ..employee }
+        });
+        employees.collect()
+    }
+
+    /// The process dies: what it had in its own memory is gone.
+    pub(super) fn restart(&mut self) {
+        self.sources.iter_mut().for_each(|source| source.snapshot = None);
+        let stored = serde_json::to_string(&self.ledger).unwrap();
+        self.ledger = serde_json::from_str(&stored).unwrap();
+    }
+
+    /// The memory of a source is lost, or an older one takes its place; says whether there was an older one.
+    pub(super) fn forget(&mut self, source: usize, older: bool) -> bool {
+        let from = &mut self.sources[source];
+        match from.before.take().filter(|_| older) {
+            Some(before) => from.memory = before,
+            None if older => return false,
+            None => from.memory = Memory::fresh(&[9; 32]),
+        }
+        true
+    }
+
+    pub(super) fn is_stale(&self) -> bool {
+        let employers: Vec<_> = self.sources.iter().filter(|source| source.role == Role::Employment).collect();
+        let fresh =
+            |source: &&Source| source.last_trusted.is_some_and(|last| self.now.duration_since(last) <= STALE_AFTER);
+        employers.len() > 1 && !employers.iter().all(fresh)
+    }
+
+    /// What a pass decides now.
+    pub(super) fn plan(&self) -> RosterPass {
+        let role = |name: &str| self.sources.iter().find(|one| one.name == name).map_or(Role::Unread, |one| one.role);
+        let baseline = |name: &str| match self.sources.iter().find(|one| one.name == name) {
+            Some(source) if source.settled => Baseline::Settled,
+            Some(source) if source.snapshot.is_some() => Baseline::Now,
+            _ => Baseline::Awaited,
+        };
+        let known: Vec<KnownPerson> =
+            self.people.iter().map(|one| KnownPerson { access: self.access(one), ..one.known.clone() }).collect();
+        let fields = Modes::default();
+        let owned: HashSet<String> =
+            self.objects.accounts.iter().filter_map(|one| crate::ownership::key(&one.owner)).collect();
+        let owns = |key: &str| owned.contains(key);
+        let rules = Rules {
+            namespace: NAMESPACE,
+            role: &role,
+            rank: &|_| 0,
+            off_days: &|_| None,
+            contested: &|_, _| false,
+            migrations: &self.migrations,
+            matching: &self.matching,
+            terms: crate::lifecycle::Terms::default(),
+            day_end: DayEnd::default(),
+            elsewhere: &|_, _| false,
+            policy: POLICY,
+            policy_uid: "uid-1",
+            zones: &self.zones,
+            usernames: &|_, one| vec![format!("oidc:{}", one.work_email)],
+            fields: &fields,
+            scope: &self.scope,
+            owns: Some(&owns),
+            holders_only: false,
+            runs: &self.runs,
+            stale: self.is_stale(),
+            baseline: &baseline,
+        };
+        let read = self.sources.iter().filter(|source| source.role == Role::Employment);
+        let answers: Vec<_> = read
+            .filter_map(|source| {
+                let snapshot = source.snapshot.as_ref()?;
+                let (employees, taken, part) = (snapshot.employees(), snapshot.taken(), snapshot.part());
+                Some(TrustedResponse { connection: source.name, employees, taken, part })
+            })
+            .collect();
+        roster::next(&known, &answers, &rules, self.now)
+    }
+
+    /// Writes what a pass decided, in the order of sync; dies after so many writes. Says whom it wrote.
+    pub(super) fn write(&mut self, pass: RosterPass, die_after: Option<usize>) -> Vec<String> {
+        let writes = writes(pass, &self.runs);
+        let mut written = Vec::new();
+        for write in writes.into_iter().take(die_after.unwrap_or(usize::MAX)) {
+            match write {
+                Write::Runs(runs) => self.runs = runs,
+                Write::Close => self.runs.iter_mut().for_each(|run| run.written = true),
+                Write::Person(change) => {
+                    written.push(change.name.clone());
+                    self.write_person(*change);
+                }
+                Write::Conclude => {
+                    self.runs.iter_mut().for_each(|run| run.written = true);
+                    let answered = self.sources.iter_mut().filter(|source| source.snapshot.is_some());
+                    answered.for_each(|source| source.settled = true);
+                }
+            }
+        }
+        written
+    }
+
+    fn write_person(&mut self, change: Change) {
+        let Change { name, records, entry, .. } = change;
+        let entry = Some(entry);
+        match self.people.iter_mut().find(|one| one.known.name == name) {
+            Some(one) => (one.known.records, one.known.entry) = (records, entry),
+            None => {
+                self.made += 1;
+                let (apart, access) = (Vec::new(), Access::Stands);
+                let known = KnownPerson { name, records, apart, disowned: Vec::new(), entry, declared: None, access };
+                self.people.push(Standing { known, uid: format!("person-{}", self.made) });
+            }
+        }
+    }
+
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// How many records Persons link.
+    pub(super) fn linked(&self) -> usize {
+        self.people.iter().map(|one| one.known.records.len()).sum()
+    }
+}
+
+/// The writes of a pass in the order of sync: the runs, other records of the leavers' humans, the leavers, everybody else.
+fn writes(pass: RosterPass, before: &[Run]) -> Vec<Write> {
+    let (leavers, rest): (Vec<Change>, Vec<Change>) = pass.changes.into_iter().partition(|change| change.leaver);
+    let keys = |change: &Change| -> Vec<String> {
+        let facts = PersonFacts {
+            name: String::new(),
+            uid: String::new(),
+            records: Vec::new(),
+            apart: Vec::new(),
+            aliases: change.entry.aliases.clone(),
+            address: change.entry.profile.work_email.clone(),
+            left: None,
+        };
+        facts.human_keys().collect()
+    };
+    let humans: HashSet<String> = leavers.iter().flat_map(keys).collect();
+    let (others, rest): (Vec<Change>, Vec<Change>) =
+        rest.into_iter().partition(|change| keys(change).iter().any(|key| humans.contains(key)));
+    let person = |change| Write::Person(Box::new(change));
+    let mut writes = Vec::new();
+    writes.extend((pass.runs != before).then_some(Write::Runs(pass.runs)));
+    writes.extend(others.into_iter().chain(leavers).map(person));
+    writes.extend((!rest.is_empty()).then_some(Write::Close));
+    writes.extend(rest.into_iter().map(person));
+    writes.push(Write::Conclude);
+    writes
+}
+
+fn bounds() -> Bounds {
+    Bounds {
+        max_shrink: 10,
+        min_overlap: 95,
+        max_bad_records: 1,
+        max_unmapped_statuses: 1,
+        always_present: Vec::new(),
+        sentinels: Vec::new(),
+    }
+}

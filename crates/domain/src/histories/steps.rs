@@ -1,0 +1,153 @@
+//! What may happen, as a story is made of it and as it is printed.
+
+use std::fmt;
+
+use proptest::prelude::*;
+
+/// What goes wrong with an answer on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lie {
+    None,
+    /// A part is refused with 403.
+    Forbidden,
+    /// Nobody, with status 200.
+    Empty,
+    /// A file that ends within a line.
+    Cut,
+    /// A file of which half is there, in whole lines.
+    HalfWritten,
+    /// A page is missing, and the total is as it was.
+    LostPage,
+    /// Only one department.
+    Filter,
+    /// Only who has not left: what some credentials can see.
+    OnlyWhoWorks,
+    /// What it said so many answers ago.
+    Stale(u8),
+    /// A record twice, and the second time as a leaver.
+    Duplicate(u8),
+    /// From this one on, nobody's status is mapped.
+    Unmapped(u8),
+    /// Some records cannot be read.
+    Bad(u8),
+    /// As many people of another company.
+    Tenant,
+    /// A column moved by a row: ids, addresses, or statuses and last days.
+    Shifted(u8),
+    /// No lie: an answer that names only some, and says so.
+    Changes(u8),
+}
+
+/// What a crash leaves of the memory of the trust gate.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Left {
+    All,
+    /// That of an earlier answer, as from a backup.
+    Old,
+    Nothing,
+}
+
+/// One step of a history. Numbers stand for whoever or whichever is there.
+#[derive(Clone, Copy)]
+pub(super) enum Step {
+    Hired(u8, i8),
+    Notice(u8, i8),
+    Gone(u8, u8),
+    Urgent(u8),
+    Withdrawn(u8),
+    OnLeave(u8),
+    Back(u8),
+    Rehired(u8, bool, u8, i8),
+    Readdressed(u8),
+    Successor(u8, u8),
+    Moved(u8),
+    Vanishes(u8),
+    Replaced(u8),
+    Read(u8, Lie),
+    Pass,
+    Later(u8),
+    Clock(i8),
+    Crash(u8, u8, Left),
+    Approve,
+    Accept(u8),
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Hired(source, days) => write!(f, "somebody is hired by {source}, from day +{days}"),
+            Self::Notice(who, days) => write!(f, "{who} gets a last day, {days} days from now"),
+            Self::Gone(who, days) => write!(f, "{who} was terminated {days} days ago"),
+            Self::Urgent(who) => write!(f, "{who} is dismissed at once"),
+            Self::Withdrawn(who) => write!(f, "{who} stays after all"),
+            Self::OnLeave(who) => write!(f, "{who} goes on leave"),
+            Self::Back(who) => write!(f, "{who} is back from leave"),
+            Self::Rehired(who, new_id, source, days) => {
+                write!(f, "{who} is hired again by {source}, new id: {new_id}, from day +{days}")
+            }
+            Self::Readdressed(who) => write!(f, "{who} gets another address"),
+            Self::Successor(who, source) => write!(f, "somebody new at {source} gets the address of {who}"),
+            Self::Moved(who) => write!(f, "{who} moves into scope or out of it"),
+            Self::Vanishes(who) => write!(f, "{who} is no longer listed, or is again"),
+            Self::Replaced(source) => write!(f, "the HR system {source} is replaced"),
+            Self::Read(source, lie) => write!(f, "{source} is read: {lie:?}"),
+            Self::Pass => write!(f, "a pass"),
+            Self::Later(hours) => write!(f, "{hours} hours later"),
+            Self::Clock(days) => write!(f, "the clock jumps by {days} days"),
+            Self::Crash(source, writes, left) => {
+                write!(f, "{source} is read, and the pass dies after {writes} writes, memory: {left:?}")
+            }
+            Self::Approve => write!(f, "everything that waits is approved"),
+            Self::Accept(source) => write!(f, "{source} is read, and accepted"),
+        }
+    }
+}
+
+fn any_lie() -> impl Strategy<Value = Lie> {
+    let who = any::<u8>;
+    prop_oneof![
+        8 => Just(Lie::None),
+        1 => Just(Lie::Forbidden),
+        1 => Just(Lie::Empty),
+        1 => Just(Lie::Cut),
+        1 => Just(Lie::HalfWritten),
+        1 => Just(Lie::LostPage),
+        1 => Just(Lie::Filter),
+        1 => Just(Lie::OnlyWhoWorks),
+        1 => (0_u8..4).prop_map(Lie::Stale),
+        1 => who().prop_map(Lie::Duplicate),
+        1 => who().prop_map(Lie::Unmapped),
+        1 => who().prop_map(Lie::Bad),
+        1 => Just(Lie::Tenant),
+        2 => who().prop_map(Lie::Shifted),
+        1 => who().prop_map(Lie::Changes),
+    ]
+}
+
+/// Any step.
+pub(super) fn any_step() -> impl Strategy<Value = Step> {
+    let who = any::<u8>;
+    let left = prop_oneof![3 => Just(Left::All), 1 => Just(Left::Old), 1 => Just(Left::Nothing)];
+    prop_oneof![
+        2 => (who(), 0_i8..4).prop_map(|(source, days)| Step::Hired(source, days)),
+        4 => (who(), -3_i8..9).prop_map(|(who, days)| Step::Notice(who, days)),
+        4 => (who(), 0_u8..4).prop_map(|(who, days)| Step::Gone(who, days)),
+        1 => who().prop_map(Step::Urgent),
+        2 => who().prop_map(Step::Withdrawn),
+        1 => who().prop_map(Step::OnLeave),
+        1 => who().prop_map(Step::Back),
+        3 => (who(), any::<bool>(), who(), 0_i8..6).prop_map(|(who, id, source, days)| Step::Rehired(who, id, source, days)),
+        1 => who().prop_map(Step::Readdressed),
+        1 => (who(), who()).prop_map(|(who, source)| Step::Successor(who, source)),
+        1 => who().prop_map(Step::Moved),
+        2 => who().prop_map(Step::Vanishes),
+        1 => who().prop_map(Step::Replaced),
+        14 => (who(), any_lie()).prop_map(|(source, lie)| Step::Read(source, lie)),
+        2 => Just(Step::Pass),
+        8 => (1_u8..60).prop_map(Step::Later),
+        1 => (-4_i8..5).prop_map(Step::Clock),
+        3 => (who(), 0_u8..8, left).prop_map(|(source, writes, left)| Step::Crash(source, writes, left)),
+        2 => Just(Step::Approve),
+        2 => who().prop_map(Step::Accept),
+    ]
+}
