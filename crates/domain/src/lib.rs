@@ -9,6 +9,7 @@ pub mod field;
 pub mod gate;
 pub mod ledger;
 pub mod lifecycle;
+pub mod moves;
 pub mod needs;
 pub mod ownership;
 pub mod plan;

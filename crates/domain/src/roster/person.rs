@@ -9,9 +9,10 @@ use super::answer::{Slot, Statement};
 use super::calendar::Calendar;
 use super::employment::{self, Before, Whose};
 use super::fold::{Current, together};
-use super::{Employment, KnownPerson, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules};
+use super::{Employment, KnownPerson, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules, moves};
 use crate::employee::Employee;
 use crate::lifecycle::{State, Why};
+use crate::moves::Found;
 use crate::ownership::comparable;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
@@ -33,6 +34,8 @@ pub(super) struct Next {
     pub(super) event: Option<LifecycleEvent>,
     /// When the dates of a record say something new.
     pub(super) turns: Option<Timestamp>,
+    /// A move, which is taken over once it is known how many there are.
+    pub(super) found: Option<Box<Found>>,
 }
 
 /// What follows for one person from all their records; none of somebody of whom nothing is known at all.
@@ -105,12 +108,14 @@ pub(super) fn next(
         .filter(|turn| *turn > whose.now)
         .min();
     let known = known_aliases(before, &slot.absorbed);
-    let (profile, aliases) = showing(before, known, statements, &employments, &decides, whose);
+    let (shown, profile, aliases) = showing(before, known, statements, &employments, &decides, whose);
     let (profile, once) = whose.rules.fields.keep(profile, before.map(|before| &before.once));
     let policy = whose.rules.policy.to_owned();
-    let after = RosterEntry { policy, employments, employment, aliases, profile, once };
+    let mut after = RosterEntry { policy, employments, employment, aliases, profile, once, moves: None };
+    let (moves, found) = moves::next(slot, &after, shown, whose);
+    after.moves = moves;
     let event = event(before, &after, &decides);
-    Some(Next { after, event, turns })
+    Some(Next { after, event, turns, found })
 }
 
 /// Whether one of the records is of the connection that took the place of this one's.
@@ -136,14 +141,14 @@ fn known_aliases(before: Option<&RosterEntry>, absorbed: &[&KnownPerson]) -> Vec
 
 /// What is kept for showing, of the record that decides where it is named, and everything they are known by. Nothing of
 /// another human is taken over: their address must not become this one's alias.
-fn showing(
+fn showing<'s, 'a>(
     before: Option<&RosterEntry>,
     known: Vec<String>,
-    statements: &[Statement<'_>],
+    statements: &'s [Statement<'a>],
     employments: &[Employment],
     decides: &RecordKey,
     whose: Whose<'_>,
-) -> (Profile, Vec<String>) {
+) -> (Option<&'s Statement<'a>>, Profile, Vec<String>) {
     let conflicting = |statement: &&Statement<'_>| {
         employments.iter().any(|one| statement.is_of(&one.record) && one.state.why == Why::Conflict)
     };
@@ -158,7 +163,7 @@ fn showing(
         aliases(known, stated.employee, (whose.rules.usernames)(stated.connection, stated.employee), number)
     });
     let kept = || before.map(|before| before.profile.clone()).unwrap_or_default();
-    (shown.map_or_else(kept, |statement| statement.profile.clone()), aliases)
+    (shown, shown.map_or_else(kept, |statement| statement.profile.clone()), aliases)
 }
 
 fn event(before: Option<&RosterEntry>, after: &RosterEntry, decides: &RecordKey) -> Option<LifecycleEvent> {

@@ -4,6 +4,7 @@ mod fields;
 mod holders;
 mod leaving;
 mod matching;
+mod moves;
 mod names;
 mod records;
 mod runs;
@@ -76,6 +77,7 @@ struct ClusterInventory {
     policy: &'static str,
     scope: Rc<Scope>,
     fields: Rc<Modes>,
+    moves: MoveTerms,
     /// What marks and bindings of the cluster name; none where that is not known.
     owned: Option<BTreeSet<&'static str>>,
     /// Whether every record is another policy's.
@@ -103,6 +105,7 @@ impl ClusterInventory {
             policy: "everyone",
             scope,
             fields,
+            moves: MoveTerms::default(),
             owned: None,
             elsewhere: false,
             stale: false,
@@ -152,6 +155,7 @@ impl ClusterInventory {
                 address.map(|address| format!("oidc:{address}")).into_iter().collect()
             },
             fields: &self.fields,
+            moves: &self.moves,
             scope: &self.scope,
             holders_only: self.holders_only,
             owns: self.owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
@@ -171,8 +175,9 @@ impl ClusterInventory {
             let access = known.map_or(Access::Stands, |known| known.access);
             let apart = known.map(|known| known.apart.clone()).unwrap_or_default();
             let declared = known.and_then(|known| known.declared);
+            let reviewed = known.and_then(|known| known.reviewed);
             let (name, records, entry) = (change.name.clone(), change.records.clone(), Some(change.entry.clone()));
-            self.known.insert(id.clone(), KnownPerson { name, records, apart, entry, declared, access });
+            self.known.insert(id.clone(), KnownPerson { name, records, apart, entry, declared, reviewed, access });
         }
         if changes >= plan.changes.len() {
             self.runs.iter_mut().for_each(|run| run.written = true);
