@@ -19,6 +19,12 @@ pub const ROTATES: &str = "rollcall.dev/rotates";
 /// Accepts exactly one held response of an HRConnection, by its digest.
 pub const ACCEPT: &str = "rollcall.dev/accept";
 
+/// On a SyncPolicy: many moves at once are moves, by the digest that the condition `MovesSettled` names.
+pub const ACCEPT_MOVES: &str = "rollcall.dev/accept-moves";
+
+/// On a SyncPolicy: many moves at once are none, such as a department that was renamed, by the same digest.
+pub const IGNORE_MOVES: &str = "rollcall.dev/ignore-moves";
+
 /// Asks for a new attempt of a Revocation that failed; any value it has not had before.
 pub const RETRY: &str = "rollcall.dev/retry";
 

@@ -1,6 +1,7 @@
 //! SyncPolicy: which people of a connection are managed, what happens when they leave, and the limits.
 
 mod limits;
+mod moves;
 mod status;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::limits::{ClusterLimits, Limit, Limits};
-pub use self::status::{Baseline, Coverage, Doubt, Fields, Run, Scoped, SyncPolicyStatus, TakenOver};
+pub use self::moves::{Move, MoveThen};
+pub use self::status::{Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
 use super::quantity;
 use domain::employee::EmploymentType;
@@ -274,6 +276,9 @@ pub struct Lifecycle {
     /// What the planned end of a fixed-term contract is, for people without another last day.
     #[serde(default)]
     pub contract_end: ContractEnd,
+    /// What happens when the department, title, company or manager of somebody who works here changes.
+    #[serde(default, rename = "move")]
+    pub moves: Move,
 }
 
 /// What the planned end of a fixed-term contract is.
@@ -422,6 +427,7 @@ impl Default for Lifecycle {
             termination: Termination::default(),
             bridge_gap: three_bridged_days(),
             contract_end: ContractEnd::default(),
+            moves: Move::default(),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::quantity::{self, Unreadable};
-use crate::api::{Person, convert, policy};
+use crate::api::{Person, SyncPolicy, convert, names, policy};
 use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{ContractEnd, Facts, State, Terms, Why};
-use domain::profile::{Imported, Profile, ProfileField};
+use domain::moves::{MoveField, MoveTerms, Moved, Moves, Review, Values};
+use domain::profile::{FieldMode, Imported, Modes, Profile, ProfileField};
 use domain::roster::{
     self, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, RecordKey, RosterEntry, Run,
     Scoped,
@@ -23,6 +24,7 @@ pub fn known(person: &Person) -> KnownPerson {
         records: person.spec.records.iter().map(key).collect(),
         apart: person.spec.apart.iter().map(key).collect(),
         declared: person.spec.declared.as_ref().map(|said| Declared { last_day: said.last_day, until: said.until }),
+        reviewed: person.spec.review.as_ref().map(|answer| answer.of),
         entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_deref())),
         access: convert::access(person),
     }
@@ -58,6 +60,7 @@ fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Roster
             fields: status.imported.iter().filter_map(|name| ProfileField::named(name)).collect(),
             profile: once.cloned().map(profile).unwrap_or_default(),
         },
+        moves: status.moves.as_deref().map(|moves| Box::new(self::moves(moves))),
     })
 }
 
@@ -120,9 +123,29 @@ fn profile_shown(profile: Profile) -> person::Profile {
     person::Profile { display_name, work_email, employment_type, texts, manager }
 }
 
+/// What a Person shows of moves, as it is decided by.
+#[must_use]
+pub fn moves(moves: &person::Moves) -> Moves {
+    let person::Moves { last, review, values } = moves.clone();
+    Moves {
+        last: last.map(|person::Moved { at, fields }| Moved { at, fields }),
+        review: review.map(|person::Review { since, fields, due }| Review { since, fields, due }),
+        values: Values::from_stored(&values),
+    }
+}
+
+fn moves_shown(moves: Moves) -> person::Moves {
+    let Moves { last, review, values } = moves;
+    person::Moves {
+        last: last.map(|Moved { at, fields }| person::Moved { at, fields }),
+        review: review.map(|Review { since, fields, due }| person::Review { since, fields, due }),
+        values: values.to_string(),
+    }
+}
+
 /// Puts what the roster decided into a status, and gives what the spec keeps; access, salt and conditions stay as they are.
 pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person::Profile>> {
-    let RosterEntry { policy, employments, employment, aliases, profile, once } = entry;
+    let RosterEntry { policy, employments, employment, aliases, profile, once, moves } = entry;
     let several = employments.len() > 1;
     let differs = |one: &roster::Employment| several || !same_but_how_they_left(&one.state, &employment);
     status.policy = Some(policy);
@@ -134,6 +157,7 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person:
     status.employment = Some(employment_state_shown(employment));
     status.aliases = aliases;
     status.profile = Some(profile_shown(profile));
+    status.moves = moves.map(|moves| Box::new(moves_shown(*moves)));
     status.imported = once.fields.iter().map(ToString::to_string).collect();
     (once.profile != Profile::default()).then(|| Box::new(profile_shown(once.profile)))
 }
@@ -267,6 +291,26 @@ pub fn terms(lifecycle: &policy::Lifecycle) -> Result<Terms, Unreadable> {
         policy::ContractEnd::Terminate => ContractEnd::Terminate,
     };
     Ok(Terms { bridged_days: quantity::days("spec.lifecycle.bridgeGap", &lifecycle.bridge_gap)?, contract_end })
+}
+
+/// What a policy says of moves. `annotations` are those of the policy: what a human said of many moves at once.
+///
+/// # Errors
+/// The time of reviews cannot be read.
+pub fn move_terms(policy: &SyncPolicy, fields: &Modes) -> Result<MoveTerms, Unreadable> {
+    let policy::Move { on, then, due } = &policy.spec.lifecycle.moves;
+    let due = quantity::duration("spec.lifecycle.move.due", due)?;
+    let kept = |field: &MoveField| fields.of(&field.field()) == FieldMode::Continuous;
+    let mut on = on.clone().unwrap_or_else(|| MoveField::USUAL.into_iter().filter(kept).collect());
+    on.sort_unstable();
+    on.dedup();
+    let said = |name: &str| policy.metadata.annotations.as_ref()?.get(name).cloned();
+    Ok(MoveTerms {
+        on,
+        review: (*then == policy::MoveThen::Review).then_some(due),
+        accepted: said(names::ACCEPT_MOVES),
+        ignored: said(names::IGNORE_MOVES),
+    })
 }
 
 /// When a last day is over.

@@ -426,7 +426,7 @@ pub fn next(known: &[KnownPerson], answers: &[TrustedResponse<'_>], rules: &Rule
     let runs = runs::assign(&mut drafts, rules, now);
     let moves = moves::settle(&mut drafts, rules.moves, now);
     let mut plan = conclude(drafts, runs);
-    plan.moves = moves;
+    plan.moves = MovesTally { told: !answers.is_empty(), ..moves };
     if !answers.is_empty() {
         let part = answers.iter().any(|answer| answer.part);
         // Of the places and scope of those it does not name, a part says nothing.

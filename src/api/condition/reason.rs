@@ -62,8 +62,11 @@ vocabulary!(
         UserNamesMatched => "UserNamesMatched",
         HumansMatched => "HumansMatched",
         FieldsSettled => "FieldsSettled",
+        MovesSettled => "MovesSettled",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
+        Moved => "Moved",
+        ReviewOverdue => "ReviewOverdue",
         Returned => "Returned",
     }
 );
@@ -137,6 +140,7 @@ vocabulary!(
         PerhapsTheSame => "PerhapsTheSame",
         NotMigrated => "NotMigrated",
         ValuesWillBeLost => "ValuesWillBeLost",
+        ManyMoved => "ManyMoved",
         NotChecked => "NotChecked",
 
         Refused => "Refused",
@@ -150,6 +154,8 @@ vocabulary!(
         NotProved => "NotProved",
         Cancelled => "Cancelled",
 
+        Moved => "Moved",
+        NotReviewed => "NotReviewed",
         NotRefused => "NotRefused",
         CameBack => "CameBack",
         Withdrawn => "Withdrawn",

@@ -208,6 +208,10 @@ const SYNC_POLICY: &[Row] = rows! {
         "so many people have only a record of a connection that was replaced, and nothing is done about them" => "`kubectl rollcall merge` for those who have a record of the new connection; see `why` of the others";
     FieldsSettled=False [ValuesWillBeLost]
         "a changed mode of `spec.fields` will remove or overwrite so many values, at the time the message names" => "if that is not meant, change `spec.fields` back before then";
+    MovesSettled=True [Settled]
+        "no more people than usual moved with the newest response" => "nothing";
+    MovesSettled=False [ManyMoved]
+        "ten or more people, and more than a fifth of those who work here, moved at once: nobody of them is taken for a mover, and no review is opened" => "annotate the policy with the digest of the message: [movers.md](movers.md#many-at-once); or correct the source";
     RevokerReady=True [Succeeded]
         "an empty Job of the revoker, made as its Jobs are made now, ended well" => "nothing";
     RevokerReady=False [RevokerCannotStart]
@@ -217,6 +221,10 @@ const SYNC_POLICY: &[Row] = rows! {
 };
 
 const PERSON: &[Row] = rows! {
+    Moved=True [Moved]
+        "their department, title, company or manager changed; for thirty days, or until the review is answered" => "nothing, or `kubectl rollcall review`: [movers.md](movers.md)";
+    ReviewOverdue=True [NotReviewed]
+        "nobody answered the review of their access by the time it was due; nothing is revoked by that" => "`kubectl rollcall review`";
     Revoked=True [Refused]
         "the Revocations of this termination ended with every target refused, and nothing remains" => "nothing";
     Revoked=Unknown [NothingFound]
@@ -304,6 +312,12 @@ pub const EVENTS: &[EventRow] = &[
     event(&[Reason::Rehired], "Person, by sync", "they work here again, in a new employment"),
     event(&[Reason::Conflict], "Person, by sync (Warning)", "what the records say cannot all be true; holds"),
     event(&[Reason::OutOfScope, Reason::InScope], "Person, by sync", "a response put them out of scope, or into it"),
+    event(&[Reason::Moved], "Person, by sync", "their department, title, company or manager changed"),
+    event(
+        &[Reason::ManyMoved],
+        "SyncPolicy, by sync (Warning)",
+        "so many people moved at once that none of them is taken for a mover until a human says so",
+    ),
     event(
         &[Reason::ScopeChanged],
         "SyncPolicy, by sync",

@@ -125,7 +125,8 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
     form.perhaps("expression", expression.as_deref().map(str::trim));
     let Identity { usernames } = identity;
     form.each("username", usernames.iter().map(|expression| expression.trim()));
-    let Lifecycle { termination: Termination { remove_after, effective: _ }, bridge_gap, contract_end } = lifecycle;
+    let Lifecycle { termination: Termination { remove_after, effective: _ }, bridge_gap, contract_end, moves: _ } =
+        lifecycle; // no move ends any access
     let seconds = quantity::duration("removeAfter", remove_after).map(|after| after.as_secs().to_string());
     form.fact("remove after seconds", seconds.as_deref().unwrap_or(remove_after));
     form.perhaps("bridge gap", Some(bridge_gap.trim()).filter(|gap| *gap != Lifecycle::default().bridge_gap));

@@ -24,6 +24,8 @@ pub struct MovesTally {
     pub overdue: u32,
     /// So many at once that a human is asked.
     pub many: Option<Many>,
+    /// A response was there to tell; without one, nothing is said of many at once.
+    pub told: bool,
 }
 
 /// Many moves at once.

@@ -105,7 +105,11 @@ impl ClusterInventory {
             policy: "everyone",
             scope,
             fields,
-            moves: MoveTerms::default(),
+            moves: MoveTerms {
+                on: crate::moves::MoveField::USUAL.into(),
+                review: Some(SignedDuration::from_hours(24)),
+                ..MoveTerms::default()
+            },
             owned: None,
             elsewhere: false,
             stale: false,
