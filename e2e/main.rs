@@ -37,6 +37,7 @@ mod instruments;
 mod leaks;
 mod leaver;
 mod limits;
+mod movers;
 mod names;
 mod one_human;
 mod own_connector;

@@ -105,6 +105,8 @@ pub enum Human {
     People(people::List),
     /// Say why a person is active, held or gone, what happens next and when, and what to do
     Why(people::Why),
+    /// Show what a mover owns, and answer the review of it; or list the reviews that wait
+    Review(people::Review),
     /// Export everything that is kept of a person, as one JSON document
     Export(people::Export),
     /// Delete what is kept of a leaver whose access has ended
@@ -246,6 +248,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Reject(options)) => reject::run(&options).await,
         Command::Human(Human::People(options)) => people::list(&options).await,
         Command::Human(Human::Why(options)) => people::why(&options).await,
+        Command::Human(Human::Review(options)) => people::review(&options).await,
         Command::Human(Human::Export(options)) => people::export(&options).await,
         Command::Human(Human::Erase(options)) => people::erase(&options).await,
         Command::Human(Human::Retry(options)) => retry::run(&options).await,
@@ -332,6 +335,9 @@ mod tests {
             "rollcall evidence prune --dir out --older-than 29d",
             "rollcall evidence prune --dir out --older-than 400d --dry-run --yes",
             "rollcall people --upcoming --leavers",
+            "rollcall people --movers --leavers",
+            "rollcall review p-7 --keep",
+            "rollcall review --keep --reason why",
             "rollcall people --from 2026-03-01",
             "rollcall people --leavers --from yesterday",
             "rollcall people --state Gone",
