@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod expression;
 pub mod field;
 pub mod gate;
+pub mod grants;
 pub mod ledger;
 pub mod lifecycle;
 pub mod moves;
