@@ -1,5 +1,6 @@
 //! SyncPolicy: which people of a connection are managed, what happens when they leave, and the limits.
 
+mod grants;
 mod limits;
 mod moves;
 mod status;
@@ -10,6 +11,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::grants::{Bind, Grant, OnLeave};
 pub use self::limits::{ClusterLimits, Limit, Limits};
 pub use self::moves::{Move, MoveThen};
 pub use self::status::{Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
@@ -90,6 +92,11 @@ pub struct SyncPolicySpec {
     /// How many leavers and objects are acted on without approval.
     #[serde(default)]
     pub limits: Limits,
+    /// RoleBindings for people by rule: made for joiners, moved with movers, gone with leavers. `kubectl rollcall grants` prints them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.name == one.name))").message("a grant is named twice; give each a name of its own"))]
+    pub grants: Vec<Grant>,
     /// People and objects that Rollcall never touches.
     #[serde(default)]
     pub protected: Protected,

@@ -12,6 +12,7 @@ pub mod data;
 pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
+pub mod grants;
 pub mod leave_now;
 pub mod link;
 pub mod people;
@@ -111,6 +112,8 @@ pub enum Human {
     Export(people::Export),
     /// Delete what is kept of a leaver whose access has ended
     Erase(people::Erase),
+    /// Print the RoleBindings that the grants of policies ask for
+    Grants(grants::Options),
     /// Retry a Revocation that failed
     Retry(retry::Options),
     /// Make one Person of two: the HR records of both are one human's, who has left when all of them have ended
@@ -251,6 +254,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Review(options)) => people::review(&options).await,
         Command::Human(Human::Export(options)) => people::export(&options).await,
         Command::Human(Human::Erase(options)) => people::erase(&options).await,
+        Command::Human(Human::Grants(options)) => grants::run(&options).await,
         Command::Human(Human::Retry(options)) => retry::run(&options).await,
         Command::Human(Human::Merge(options)) => link::merge(&options).await,
         Command::Human(Human::Split(options)) => link::split(&options).await,

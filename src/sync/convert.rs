@@ -96,7 +96,7 @@ fn employment_state(employment: &person::EmploymentState) -> EmploymentState {
         _ => None,
     };
     EmploymentState {
-        state: state(employment.state),
+        state: convert::state(employment.state),
         since: employment.since,
         last_day: employment.last_day,
         zone: employment.time_zone.clone(),
@@ -205,18 +205,6 @@ fn employment_state_shown(employment: EmploymentState) -> person::EmploymentStat
         out_of_scope: out.map(|out| out.as_str().to_owned()),
         leaves_scope: leaves_scope.map(|out| out.as_str().to_owned()),
         announced: left.is_some_and(|left| left.announced),
-    }
-}
-
-const fn state(state: person::State) -> State {
-    match state {
-        person::State::PreHire => State::PreHire,
-        person::State::Active => State::Active,
-        person::State::Suspended => State::Suspended,
-        person::State::Leave => State::Leave,
-        person::State::Terminated => State::Terminated,
-        person::State::OutOfScope => State::OutOfScope,
-        person::State::Unknown => State::Unknown,
     }
 }
 

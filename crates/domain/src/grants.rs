@@ -68,6 +68,8 @@ pub enum Waits {
     State,
     /// The expression fails for them, as where it names a field that is empty.
     CannotTell,
+    /// The baseline of the policy is not settled.
+    Unsettled,
     /// They have no user name.
     NoUserName,
     /// Another human may have a user name of theirs, or may be they.
@@ -84,6 +86,7 @@ impl Waits {
             Self::OnLeave => "they are on leave",
             Self::State => "they start later, are out of scope, or it cannot be told whether they work here",
             Self::CannotTell => "the expression fails for them, as where it names a field that is empty",
+            Self::Unsettled => "the baseline of the policy is not settled",
             Self::NoUserName => "no user name follows for them",
             Self::Doubt => "a user name of theirs may be another human's",
         }

@@ -117,6 +117,7 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         protected: _,
         retention: _,
         fields: _, // what is kept for showing
+        grants: _, // who is given something; who has left is given nothing
     } = spec;
     let mut form = Canonical::new("policy", VERSION);
     let Scope { include, exclude, expression } = scope;

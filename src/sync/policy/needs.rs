@@ -4,8 +4,8 @@ use kube::ResourceExt;
 
 use super::settings::{Settings, fields_in_force};
 use crate::api::{HRConnection, SyncPolicy};
+use crate::kube::usernames::Usernames;
 use crate::sync::convert;
-use crate::sync::usernames::Usernames;
 use domain::field::{Field, Text};
 use domain::moves::MoveField;
 use domain::needs::{Needs, Wanted, Why};
