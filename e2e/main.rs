@@ -30,6 +30,7 @@ mod decoys;
 mod examples;
 mod fields;
 mod gates;
+mod grants;
 mod handed_over;
 mod holders;
 mod idle;

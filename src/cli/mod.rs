@@ -90,6 +90,8 @@ pub enum Command {
     Sync(serve::Process),
     /// Run the revoker: carry out released plans, verify the result, and exit
     Revoke(Revoke),
+    /// Run the optional part that makes and removes the RoleBindings that policies grant
+    Grant(serve::Grant),
     /// What a human does.
     #[command(flatten)]
     Human(Human),
@@ -241,6 +243,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(*options).await?),
+        Command::Grant(options) => Ok(serve::grant(options).await?),
         Command::Revoke(options) if options.check => {
             Ok(revoke::check(calls::client().await?, &options.namespace.namespace).await?)
         }

@@ -141,6 +141,7 @@ vocabulary!(
         NotMigrated => "NotMigrated",
         ValuesWillBeLost => "ValuesWillBeLost",
         ManyMoved => "ManyMoved",
+        ManyGranted => "ManyGranted",
         NotChecked => "NotChecked",
 
         Refused => "Refused",

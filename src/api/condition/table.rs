@@ -319,6 +319,11 @@ pub const EVENTS: &[EventRow] = &[
         "so many people moved at once that none of them is taken for a mover until a human says so",
     ),
     event(
+        &[Reason::ManyGranted],
+        "SyncPolicy, by grant (Warning)",
+        "a rule of `spec.grants` would give so many people a role, or take it, that a human is asked: [grants.md](grants.md#many-at-once)",
+    ),
+    event(
         &[Reason::ScopeChanged],
         "SyncPolicy, by sync",
         "a changed policy put people out of scope, or into it: one for them all",

@@ -29,7 +29,7 @@ const REASONS: &str = "\
     ShrunkSlowly OtherPeople IdsReassigned AddressesMoved OtherAddresses OtherStartDates LeaversChanged ManyLeft \
     OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen BaselineAwaited ConnectionMissing \
     TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched \
-    PerhapsTheSame NotMigrated ValuesWillBeLost ManyMoved NotChecked \
+    PerhapsTheSame NotMigrated ValuesWillBeLost ManyMoved ManyGranted NotChecked \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \
     Cancelled Moved NotReviewed NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope LedgerFull OverLimit OverClusterLimit ApprovalExpired \
