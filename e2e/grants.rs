@@ -91,7 +91,7 @@ async fn a_joiner_is_bound_a_mover_elsewhere_and_a_leaver_nowhere_and_nobody_els
 #[tokio::test]
 async fn a_rule_that_would_bind_many_waits_until_a_human_names_exactly_them() {
     let rollcall = granting("typo").await;
-    let (_sync, _grant) = (rollcall.sync().await, rollcall.grant(&["apps", "crm"]).await);
+    let (_running, _grant) = (rollcall.run().await, rollcall.grant(&["apps", "crm"]).await);
     rollcall.connect(json!({})).await;
     let always =
         json!({"name": "all", "when": "true", "bind": {"clusterRole": "view", "namespaces": [rollcall.target("crm")]}});
