@@ -22,7 +22,7 @@ async fn a_mover_is_reported_and_reviewed_and_keeps_what_a_human_says() {
     let rollcall = Installation::new("movers", &[("apps", Consent::Accounts)]).await;
     let _sync = rollcall.sync().await;
     rollcall.connect(json!({})).await;
-    let lifecycle = json!({"move": {"on": ["department", "title"], "then": "Review", "due": "7d"}});
+    let lifecycle = json!({"move": {"fields": ["department", "title"], "then": "Review", "due": "7d"}});
     rollcall.policy(json!({ "lifecycle": lifecycle })).await;
     rollcall.account_of("7", "apps", "seven").await;
     let staff = || rollcall.staff(1..11).everybody_in("Sales").person("7").column("title", "Clerk");

@@ -286,10 +286,10 @@ pub fn terms(lifecycle: &policy::Lifecycle) -> Result<Terms, Unreadable> {
 /// # Errors
 /// The time of reviews cannot be read.
 pub fn move_terms(policy: &SyncPolicy, fields: &Modes) -> Result<MoveTerms, Unreadable> {
-    let policy::Move { on, then, due } = &policy.spec.lifecycle.moves;
+    let policy::Move { fields: named, then, due } = &policy.spec.lifecycle.moves;
     let due = quantity::duration("spec.lifecycle.move.due", due)?;
     let kept = |field: &MoveField| fields.of(&field.field()) == FieldMode::Continuous;
-    let mut on = on.clone().unwrap_or_else(|| MoveField::USUAL.into_iter().filter(kept).collect());
+    let mut on = named.clone().unwrap_or_else(|| MoveField::USUAL.into_iter().filter(kept).collect());
     on.sort_unstable();
     on.dedup();
     let said = |name: &str| policy.metadata.annotations.as_ref()?.get(name).cloned();

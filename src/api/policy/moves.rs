@@ -16,7 +16,7 @@ pub struct Move {
     /// each if it is `Continuous`. An empty list is no moves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4))]
-    pub on: Option<Vec<MoveField>>,
+    pub fields: Option<Vec<MoveField>>,
     /// What happens then.
     #[serde(default)]
     pub then: MoveThen,
@@ -43,6 +43,6 @@ fn fourteen_days() -> String {
 
 impl Default for Move {
     fn default() -> Self {
-        Self { on: None, then: MoveThen::default(), due: fourteen_days() }
+        Self { fields: None, then: MoveThen::default(), due: fourteen_days() }
     }
 }

@@ -57,9 +57,9 @@ fn what_a_connection_reads_is_listed_with_where_it_is_kept_and_why() {
 #[test]
 fn a_field_whose_changes_are_moves_is_read_and_only_its_digest_is_kept() {
     let mut mover = policy(&json!({"title": "Never", "manager": "Once"}));
-    mover.spec.lifecycle.moves.on = Some(MoveField::ALL.into());
+    mover.spec.lifecycle.moves.fields = Some(MoveField::ALL.into());
     let rows = rows(&bamboohr(), &[mover], &Objects::default()).unwrap();
-    let why = "SyncPolicy everyone: spec.lifecycle.move.on";
+    let why = "SyncPolicy everyone: spec.lifecycle.move.fields";
     assert_eq!(shown(&rows, "title"), Some((DIGEST.to_owned(), why.to_owned())));
     assert_eq!(shown(&rows, "department").unwrap().0, "Person status.profile.department", "it stands there already");
     let managers: Vec<_> = rows.iter().filter(|row| row.field.starts_with("manager")).collect();

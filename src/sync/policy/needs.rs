@@ -62,7 +62,7 @@ fn match_by(needs: &mut Needs, policy: &str, matching: &Matching) {
 /// Adds the fields whose changes are moves.
 fn move_by(needs: &mut Needs, policy: &str, on: &[MoveField]) {
     for field in on {
-        let why = Why::Asked { policy: policy.to_owned(), by: "spec.lifecycle.move.on".to_owned() };
+        let why = Why::Asked { policy: policy.to_owned(), by: "spec.lifecycle.move.fields".to_owned() };
         needs.add((&field.field()).into(), why);
     }
 }
@@ -73,7 +73,7 @@ pub fn keep(needs: &mut Needs, policy: &SyncPolicy) {
     fields_in_force(policy).iter().for_each(|modes| needs.keep(&name, modes));
     needs.keep(&name, &Modes::new(&policy.spec.fields).unwrap_or_default());
     // Without it no move is seen, and nothing else is wrong: it is asked for, and no response is left aside for want of it.
-    move_by(needs, &name, policy.spec.lifecycle.moves.on.as_deref().unwrap_or_default());
+    move_by(needs, &name, policy.spec.lifecycle.moves.fields.as_deref().unwrap_or_default());
 }
 
 /// An expression that cannot be read may ask for anything.
@@ -135,7 +135,7 @@ mod tests {
                 vec!["title", "employmentType"],
             ),
             (json!({"fields": {"pictureUrl": "Once"}}), vec!["pictureUrl"]),
-            (json!({"lifecycle": {"move": {"on": ["title", "manager"]}}}), vec!["title"]),
+            (json!({"lifecycle": {"move": {"fields": ["title", "manager"]}}}), vec!["title"]),
         ];
         for (spec, more) in cases {
             let found =
