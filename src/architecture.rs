@@ -15,7 +15,7 @@ enum Layer {
     Api,
     /// `kube`: serves the commands.
     Shared,
-    /// `sync`, `control`, `revoke`: never one another.
+    /// `sync`, `control`, `revoke`, `grant`: never one another.
     Command,
     Cli,
     Main,
@@ -25,7 +25,7 @@ fn place(part: &str) -> Layer {
     match part {
         "hris" | "fake_hr" => Layer::Hris,
         "api" => Layer::Api,
-        "sync" | "control" | "revoke" => Layer::Command,
+        "sync" | "control" | "revoke" | "grant" => Layer::Command,
         "cli" => Layer::Cli,
         "main" => Layer::Main,
         _ => Layer::Shared,
@@ -168,6 +168,7 @@ fn a_wrong_arrow_is_refused() {
         ("revoke", "control"),
         ("control", "revoke"),
         ("sync", "control"),
+        ("grant", "sync"),
         ("control", "sync"),
         ("sync", "cli"),
         ("main", "revoke"),

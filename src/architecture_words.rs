@@ -32,10 +32,12 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() {
-            if !matches!(name.as_str(), "tests" | "stories") {
+            if !matches!(name.as_str(), "tests" | "stories" | "histories") {
                 sources(&path, found);
             }
-        } else if name.ends_with(".rs") && !matches!(name.as_str(), "tests.rs" | "stories.rs" | "fuzz.rs") {
+        } else if name.ends_with(".rs")
+            && !matches!(name.as_str(), "tests.rs" | "stories.rs" | "histories.rs" | "fuzz.rs")
+        {
             found.push(path);
         }
     }

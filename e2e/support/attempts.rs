@@ -46,7 +46,7 @@ pub async fn attempt(
     tried: &Try<'_>,
 ) -> (String, String) {
     let client = match who {
-        "sync" | "control" | "revoke" => {
+        "sync" | "control" | "revoke" | "grant" => {
             rollcall.cluster.acting_as(&rollcall.identity(who), &["system:authenticated"]).await
         }
         "admin" => rollcall.cluster.acting_as("ada", &["system:masters", "system:authenticated"]).await,

@@ -128,6 +128,12 @@ impl Installation {
         installation
     }
 
+    /// Applies the chart with more values than it was installed with.
+    pub async fn add_values(&mut self, more: Value) {
+        overlay(&mut self.values, more);
+        self.install_again().await;
+    }
+
     /// Applies the chart as it was installed, as every pipeline does again and again.
     pub async fn install_again(&self) {
         self.install(self.values.clone()).await;

@@ -13,6 +13,7 @@ use super::revocation::Phase;
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::gate::{Approval, Facts, Hold, LeaverStatus};
 use domain::ledger::{Allowance, CountedPlan, Ledger, Limits, Window, allowed};
+use domain::lifecycle::State;
 use domain::ownership::{Index, PersonFacts, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
 use domain::roster::{self, Access};
@@ -53,6 +54,31 @@ pub fn access(person: &Person) -> Access {
         Some(state) if state == Phase::Released.as_str() => Access::Ending,
         Some(state) if state == Phase::Revoked.as_str() => Access::Refused,
         _ => Access::Stands,
+    }
+}
+
+/// Whether the cut of the present termination is released: its gates are open, and its limits are counted.
+#[must_use]
+pub fn released(person: &Person) -> bool {
+    let mirrored = person.status.as_ref().and_then(|status| status.access.as_ref());
+    let begun = [Phase::Released, Phase::Revoked, Phase::Failed].map(Phase::as_str);
+    leaver_status(Some(person)) == LeaverStatus::Ended
+        && mirrored.is_some_and(|access| {
+            begun.contains(&access.state.as_str()) && of_this_termination(Some(person), &access.revocation)
+        })
+}
+
+/// A state as it is decided by.
+#[must_use]
+pub const fn state(state: person::State) -> State {
+    match state {
+        person::State::PreHire => State::PreHire,
+        person::State::Active => State::Active,
+        person::State::Suspended => State::Suspended,
+        person::State::Leave => State::Leave,
+        person::State::Terminated => State::Terminated,
+        person::State::OutOfScope => State::OutOfScope,
+        person::State::Unknown => State::Unknown,
     }
 }
 

@@ -19,6 +19,22 @@ pub const ROTATES: &str = "rollcall.dev/rotates";
 /// Accepts exactly one held response of an HRConnection, by its digest.
 pub const ACCEPT: &str = "rollcall.dev/accept";
 
+/// Labels on a granted RoleBinding, with `PERSON` and `PART`: the rule, the policy, and the people namespace of the installation.
+pub const GRANT: &str = "rollcall.dev/grant";
+/// The policy of a granted RoleBinding.
+pub const POLICY: &str = "rollcall.dev/policy";
+/// The people namespace that a granted RoleBinding is from.
+pub const PEOPLE: &str = "rollcall.dev/people";
+
+/// On a SyncPolicy: digests, separated by commas, of rules that many people get or lose something by at once, which a human approved.
+pub const APPROVE_GRANTS: &str = "rollcall.dev/approve-grants";
+
+/// On a SyncPolicy: many moves at once are moves, by the digest that the condition `MovesSettled` names.
+pub const ACCEPT_MOVES: &str = "rollcall.dev/accept-moves";
+
+/// On a SyncPolicy: many moves at once are none, such as a department that was renamed, by the same digest.
+pub const IGNORE_MOVES: &str = "rollcall.dev/ignore-moves";
+
 /// Asks for a new attempt of a Revocation that failed; any value it has not had before.
 pub const RETRY: &str = "rollcall.dev/retry";
 

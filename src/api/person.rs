@@ -1,11 +1,14 @@
 //! Person: one human, the employments that an HR system reports, and what happened to their access.
 
+mod moves;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+pub use self::moves::{Moved, Moves, Review, ReviewAnswer};
 use super::condition::Condition;
 use domain::employee::EmploymentType;
 use domain::field::{self, Texts};
@@ -61,6 +64,9 @@ pub struct PersonSpec {
     /// what HR says. Set with the verb `declare` on people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Box<Declared>>,
+    /// A human's answer to the review in `status.moves.review`: `kubectl rollcall review --keep`. Set with the verb `review` on people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Box<ReviewAnswer>>,
     /// Fields that the policy imports `Once`, which stay as you edit them, and fields that you enter by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Box<Profile>>,
@@ -106,7 +112,7 @@ impl PersonSpec {
     /// Of somebody whom no human has said anything about yet.
     #[must_use]
     pub const fn of(records: Vec<Record>, profile: Option<Box<Profile>>) -> Self {
-        Self { records, apart: Vec::new(), disowned: Vec::new(), hold: None, declared: None, profile }
+        Self { records, apart: Vec::new(), disowned: Vec::new(), hold: None, declared: None, review: None, profile }
     }
 }
 
@@ -195,6 +201,9 @@ pub struct PersonStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 48), inner(length(max = 70)))]
     pub imported: Vec<String>,
+    /// What is remembered of changes of their department, title, company and manager: `spec.lifecycle.move` of the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moves: Option<Box<Moves>>,
     /// State of the current Revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Box<Access>>,
@@ -202,7 +211,7 @@ pub struct PersonStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub salt: Option<String>,
-    /// `Revoked`, for a leaver.
+    /// `Revoked`, for a leaver; `Moved` and `ReviewOverdue`, for a mover.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -1,6 +1,8 @@
 //! SyncPolicy: which people of a connection are managed, what happens when they leave, and the limits.
 
+mod grants;
 mod limits;
+mod moves;
 mod status;
 
 use std::collections::BTreeMap;
@@ -9,8 +11,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::grants::{Bind, Grant, OnLeave};
 pub use self::limits::{ClusterLimits, Limit, Limits};
-pub use self::status::{Baseline, Coverage, Doubt, Fields, Run, Scoped, SyncPolicyStatus, TakenOver};
+pub use self::moves::{Move, MoveThen};
+pub use self::status::{Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
 use super::quantity;
 use domain::employee::EmploymentType;
@@ -89,6 +93,11 @@ pub struct SyncPolicySpec {
     /// How many leavers and objects are acted on without approval.
     #[serde(default)]
     pub limits: Limits,
+    /// RoleBindings for people by rule: made for joiners, moved with movers, gone with leavers. `kubectl rollcall grants` prints them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.name == one.name))").message("a grant is named twice; give each a name of its own"))]
+    pub grants: Vec<Grant>,
     /// People and objects that Rollcall never touches.
     #[serde(default)]
     pub protected: Protected,
@@ -301,6 +310,9 @@ pub struct Lifecycle {
     /// What happens while somebody is on leave or suspended. Who is on leave when this is changed needs approval.
     #[serde(default)]
     pub leave: Leave,
+    /// What happens when the department, title, company or manager of somebody who works here changes.
+    #[serde(default, rename = "move")]
+    pub moves: Move,
 }
 
 /// What happens while somebody is on leave or suspended.
@@ -461,6 +473,7 @@ impl Default for Lifecycle {
             bridge_gap: three_bridged_days(),
             contract_end: ContractEnd::default(),
             leave: Leave::default(),
+            moves: Move::default(),
         }
     }
 }

@@ -24,9 +24,11 @@ use crate::api::policy::MatchKey;
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
+use crate::sync::convert;
 use crate::sync::policy;
 use crate::sync::source::{self, Objects};
 use domain::field::{Field, Slot, Text};
+use domain::moves::MoveField;
 use domain::needs::{Needs, Wanted};
 use domain::profile::{FieldMode, Modes, ProfileField};
 use hris::{Purpose, Reading};
@@ -78,6 +80,8 @@ const AS_LONG_AS_THE_PERSON: &str = "the Person is deleted";
 const NEXT_RESPONSE: &str = "the next trusted response";
 const WHILE_READ: &str = "it was read";
 const MEMORY: &str = "memory only";
+/// Of a field whose changes are moves, and which is not kept as it is.
+const DIGEST: &str = "Person status.moves.values, as a digest";
 
 /// Said under the table: what is kept of people apart from their Persons.
 const APART: &str = "What follows from statuses and dates (Active, Leave, …) stands on the Person. Besides, keyed hashes of ids, addresses and first days are kept in the read history of the connection \
@@ -129,12 +133,17 @@ fn rows(connection: &HRConnection, policies: &[SyncPolicy], objects: &Objects) -
     let wrong = |fault: Fault| Failure::Refused(fault.to_string());
     let needs = policy::needs(connection, policies);
     let name = connection.name_any();
-    let mut modes = Vec::new();
+    let (mut modes, mut digested) = (Vec::new(), BTreeSet::new());
     for policy in policies.iter().filter(|policy| policy::over(policy, &name)) {
         let fields = Modes::new(&policy.spec.fields);
-        modes.push(
-            fields.map_err(|refused| Failure::Refused(format!("SyncPolicy {}: spec.{refused}", policy.name_any())))?,
-        );
+        let fields =
+            fields.map_err(|refused| Failure::Refused(format!("SyncPolicy {}: spec.{refused}", policy.name_any())))?;
+        let moves =
+            convert::move_terms(policy, &fields).map_err(|unreadable| Failure::Refused(unreadable.to_string()))?;
+        let shown = |field: &MoveField| fields.of(&field.field()) == FieldMode::Continuous;
+        let others = moves.on.iter().filter(|field| !shown(field)).filter_map(|field| field.field().field());
+        digested.extend(others);
+        modes.push(fields);
     }
     let readings = match (&connection.spec.source.api, &connection.spec.source.file) {
         (Some(_), None) => {
@@ -152,7 +161,17 @@ fn rows(connection: &HRConnection, policies: &[SyncPolicy], objects: &Objects) -
     };
     let over = policies.iter().filter(|one| policy::over(one, &name));
     let by_number = over.flat_map(|one| &one.spec.matching.keys).any(|key| *key == MatchKey::EmployeeNumber);
-    Ok(readings.into_iter().map(|reading| row(reading, &needs, &modes, by_number)).collect())
+    let rows = readings.into_iter().map(|reading| {
+        let digested = matches!(&reading.purpose, Purpose::Field(slot) if digested.contains(&slot.field()));
+        let mut row = row(reading, &needs, &modes, by_number);
+        if digested {
+            row.kept.retain(|place| place != MEMORY);
+            row.kept.push(DIGEST.to_owned());
+            row.until = AS_LONG_AS_THE_PERSON;
+        }
+        row
+    });
+    Ok(rows.collect())
 }
 
 /// Where a file lies; nothing of its address that could be a secret.

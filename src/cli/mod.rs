@@ -13,6 +13,7 @@ pub mod disown;
 mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
+pub mod grants;
 pub mod leave_now;
 pub mod link;
 pub mod people;
@@ -92,6 +93,8 @@ pub enum Command {
     Sync(serve::Process),
     /// Run the revoker: carry out released plans, verify the result, and exit
     Revoke(Revoke),
+    /// Run the optional part that makes and removes the RoleBindings that policies grant
+    Grant(serve::Grant),
     /// What a human does.
     #[command(flatten)]
     Human(Human),
@@ -108,10 +111,14 @@ pub enum Human {
     People(people::List),
     /// Say why a person is active, held or gone, what happens next and when, and what to do
     Why(people::Why),
+    /// Show what a mover owns, and answer the review of it; or list the reviews that wait
+    Review(people::Review),
     /// Export everything that is kept of a person, as one JSON document
     Export(people::Export),
     /// Delete what is kept of a leaver whose access has ended
     Erase(people::Erase),
+    /// Print the RoleBindings that the grants of policies ask for
+    Grants(grants::Options),
     /// Retry a Revocation that failed
     Retry(retry::Options),
     /// Make one Person of two: the HR records of both are one human's, who has left when all of them have ended
@@ -245,6 +252,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(*options).await?),
+        Command::Grant(options) => Ok(serve::grant(options).await?),
         Command::Revoke(options) if options.check => {
             Ok(revoke::check(calls::client().await?, &options.namespace.namespace).await?)
         }
@@ -255,8 +263,10 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Reject(options)) => reject::run(&options).await,
         Command::Human(Human::People(options)) => people::list(&options).await,
         Command::Human(Human::Why(options)) => people::why(&options).await,
+        Command::Human(Human::Review(options)) => people::review(&options).await,
         Command::Human(Human::Export(options)) => people::export(&options).await,
         Command::Human(Human::Erase(options)) => people::erase(&options).await,
+        Command::Human(Human::Grants(options)) => grants::run(&options).await,
         Command::Human(Human::Retry(options)) => retry::run(&options).await,
         Command::Human(Human::Merge(options)) => link::merge(&options).await,
         Command::Human(Human::Split(options)) => link::split(&options).await,
@@ -344,6 +354,9 @@ mod tests {
             "rollcall evidence prune --dir out --older-than 29d",
             "rollcall evidence prune --dir out --older-than 400d --dry-run --yes",
             "rollcall people --upcoming --leavers",
+            "rollcall people --movers --leavers",
+            "rollcall review p-7 --keep",
+            "rollcall review --keep --reason why",
             "rollcall people --from 2026-03-01",
             "rollcall people --leavers --from yesterday",
             "rollcall people --state Gone",

@@ -8,6 +8,7 @@ mod erase;
 mod export;
 mod list;
 mod owned;
+mod review;
 mod turns;
 mod whom;
 mod why;
@@ -16,6 +17,7 @@ mod words;
 pub use erase::{Options as Erase, run as erase};
 pub use export::{Options as Export, run as export};
 pub use list::{Options as List, run as list};
+pub use review::{Options as Review, run as review};
 pub use whom::find;
 pub use why::{Options as Why, run as why};
 

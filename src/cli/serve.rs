@@ -18,7 +18,7 @@ use crate::kube::health::{self, Health};
 use crate::kube::lease::Candidate;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
-use crate::{control, sync};
+use crate::{control, grant, sync};
 use domain::ledger::{LONGEST, What};
 
 /// Options of every long-running command.
@@ -61,6 +61,16 @@ pub struct Control {
     /// A user name that is never frozen, such as a break-glass user; can be given several times
     #[arg(long, value_name = "NAME")]
     never_freeze: Vec<String>,
+}
+
+/// Options of `rollcall grant`.
+#[derive(Debug, Args)]
+pub struct Grant {
+    #[command(flatten)]
+    process: Process,
+    /// A namespace in which it may bind; may be given several times
+    #[arg(long = "grant-namespace", required = true, value_name = "NAMESPACE")]
+    namespaces: Vec<String>,
 }
 
 /// Reads the limits, and that every window is one: limits that nobody understands hold nothing.
@@ -107,6 +117,16 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await
+}
+
+/// `rollcall grant`.
+///
+/// # Errors
+/// See [`lead`].
+pub async fn grant(options: Grant) -> Result<(), Fault> {
+    let Grant { process, namespaces } = options;
+    let options = grant::Options { namespace: process.namespace.namespace.clone(), namespaces };
+    lead("grant", &process, |client, _, stop| grant::run(client, options, calls::now, stop)).await
 }
 
 /// Runs the work of a command for as long as this replica leads, until the process is told to stop.

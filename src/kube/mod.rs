@@ -4,6 +4,7 @@
 pub mod calls;
 pub mod follow;
 pub mod gate_inputs;
+pub mod grants;
 pub mod health;
 pub mod inventory;
 pub mod lease;
@@ -16,4 +17,5 @@ pub mod scenario;
 pub mod stop;
 pub mod swap;
 pub mod telemetry;
+pub mod usernames;
 pub mod watched;

@@ -2,10 +2,11 @@
 
 use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::quantity::{self, Unreadable};
-use crate::api::{Person, convert, policy};
+use crate::api::{Person, SyncPolicy, convert, names, policy};
 use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{ContractEnd, Facts, Off, State, Terms, Why};
-use domain::profile::{Imported, Profile, ProfileField};
+use domain::moves::{MoveField, MoveTerms, Moved, Moves, Review, Values};
+use domain::profile::{FieldMode, Imported, Modes, Profile, ProfileField};
 use domain::roster::{
     self, AliasDates, Declared, Doubt, EmploymentState, KnownPerson, Left, MatchKey, Matching, Notice, OnLeave,
     RecordKey, RosterEntry, Run, Says, Scoped,
@@ -24,6 +25,7 @@ pub fn known(person: &Person) -> KnownPerson {
         apart: person.spec.apart.iter().map(key).collect(),
         disowned: person.spec.disowned.clone(),
         declared: person.spec.declared.as_deref().map(declared),
+        reviewed: person.spec.review.as_ref().map(|answer| answer.of),
         entry: person.status.as_ref().and_then(|status| entry(status, person.spec.profile.as_deref())).map(Box::new),
         access: convert::access(person),
     }
@@ -75,6 +77,7 @@ fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Roster
         alias_dates: status.alias_dates.iter().map(alias_dates).collect(),
         profile: status.profile.clone().map(profile).unwrap_or_default(),
         once: imported(status, once),
+        moves: status.moves.as_deref().map(|moves| Box::new(self::moves(moves))),
     })
 }
 
@@ -129,7 +132,7 @@ fn employment_state(employment: &person::EmploymentState) -> EmploymentState {
         _ => None,
     };
     EmploymentState {
-        state: state(employment.state),
+        state: convert::state(employment.state),
         since: employment.since,
         last_day: employment.last_day,
         zone: employment.time_zone.clone(),
@@ -166,9 +169,29 @@ fn profile_shown(profile: Profile) -> person::Profile {
     person::Profile { display_name, work_email, employment_type, texts, manager }
 }
 
+/// What a Person shows of moves, as it is decided by.
+#[must_use]
+pub fn moves(moves: &person::Moves) -> Moves {
+    let person::Moves { last, review, values } = moves.clone();
+    Moves {
+        last: last.map(|person::Moved { at, fields }| Moved { at, fields }),
+        review: review.map(|person::Review { since, fields, due }| Review { since, fields, due }),
+        values: Values::from_stored(&values),
+    }
+}
+
+fn moves_shown(moves: Moves) -> person::Moves {
+    let Moves { last, review, values } = moves;
+    person::Moves {
+        last: last.map(|Moved { at, fields }| person::Moved { at, fields }),
+        review: review.map(|Review { since, fields, due }| person::Review { since, fields, due }),
+        values: values.to_string(),
+    }
+}
+
 /// Puts what the roster decided into a status, and gives what the spec keeps; access, salt and conditions stay as they are.
 pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person::Profile>> {
-    let RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once } = entry;
+    let RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once, moves } = entry;
     let several = employments.len() > 1;
     let differs = |one: &roster::Employment| several || !same_but_how_they_left(&one.state, &employment);
     status.policy = Some(policy);
@@ -182,6 +205,7 @@ pub fn show(status: &mut PersonStatus, entry: RosterEntry) -> Option<Box<person:
     status.aliases = aliases;
     status.alias_dates = alias_dates.into_iter().map(alias_dates_shown).collect();
     status.profile = Some(profile_shown(profile));
+    status.moves = moves.map(|moves| Box::new(moves_shown(*moves)));
     let once = once.map(|once| *once).unwrap_or_default();
     status.imported = once.fields.iter().map(ToString::to_string).collect();
     (once.profile != Profile::default()).then(|| Box::new(profile_shown(once.profile)))
@@ -231,18 +255,6 @@ fn employment_state_shown(employment: EmploymentState) -> person::EmploymentStat
         out_of_scope: out.map(|out| out.as_str().to_owned()),
         leaves_scope: leaves_scope.map(|out| out.as_str().to_owned()),
         announced: left.is_some_and(|left| left.announced),
-    }
-}
-
-const fn state(state: person::State) -> State {
-    match state {
-        person::State::PreHire => State::PreHire,
-        person::State::Active => State::Active,
-        person::State::Suspended => State::Suspended,
-        person::State::Leave => State::Leave,
-        person::State::Terminated => State::Terminated,
-        person::State::OutOfScope => State::OutOfScope,
-        person::State::Unknown => State::Unknown,
     }
 }
 
@@ -319,6 +331,26 @@ pub fn terms(lifecycle: &policy::Lifecycle) -> Result<Terms, Unreadable> {
     let bridged_days = quantity::days("spec.lifecycle.bridgeGap", &lifecycle.bridge_gap)?;
     let acts_on_leave = lifecycle.leave != policy::Leave::Keep;
     Ok(Terms { bridged_days, contract_end, off_days: None, acts_on_leave })
+}
+
+/// What a policy says of moves. `annotations` are those of the policy: what a human said of many moves at once.
+///
+/// # Errors
+/// The time of reviews cannot be read.
+pub fn move_terms(policy: &SyncPolicy, fields: &Modes) -> Result<MoveTerms, Unreadable> {
+    let policy::Move { fields: named, then, due } = &policy.spec.lifecycle.moves;
+    let due = quantity::duration("spec.lifecycle.move.due", due)?;
+    let kept = |field: &MoveField| fields.of(&field.field()) == FieldMode::Continuous;
+    let mut on = named.clone().unwrap_or_else(|| MoveField::USUAL.into_iter().filter(kept).collect());
+    on.sort_unstable();
+    on.dedup();
+    let said = |name: &str| policy.metadata.annotations.as_ref()?.get(name).cloned();
+    Ok(MoveTerms {
+        on,
+        review: (*then == policy::MoveThen::Review).then_some(due),
+        accepted: said(names::ACCEPT_MOVES),
+        ignored: said(names::IGNORE_MOVES),
+    })
 }
 
 /// When a last day is over.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::owned::{ObjectKey, OwnedKeys};
-use super::usernames::Form;
 use crate::api::condition::{self, ConditionUpdate};
 use crate::api::policy::Coverage;
+use crate::kube::usernames::Form;
 use domain::ownership::{Index, Owners};
 use domain::plan::reach::is_system;
 
@@ -83,7 +83,7 @@ fn shown(place: &ObjectKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::usernames::Usernames;
+    use crate::kube::usernames::Usernames;
     use domain::ownership::PersonFacts;
 
     fn accounts(accounts: &[(&str, &str, Option<&str>)]) -> OwnedKeys {

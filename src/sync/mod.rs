@@ -11,7 +11,6 @@ pub mod policy;
 pub mod retention;
 pub mod source;
 pub mod start;
-pub mod usernames;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -28,10 +28,9 @@ pub use self::needs::{of_connection as needs, over};
 use self::pass::{Decision, GateInputs, News};
 pub use self::settings::Settings;
 use self::shared::Rival;
-use self::status::{Covered, conclude, keep_locations, unfinished};
+use self::status::{Covered, conclude, keep_what_answers_said, unfinished};
 use super::owned::{Owned, OwnedKeys as Owners};
 use super::people::{self, People, Write};
-use super::usernames::Form;
 use super::{Answer, Context, MANAGER, coverage};
 use crate::api::condition::{self, ConditionType, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
@@ -40,8 +39,9 @@ use crate::kube::calls::{self, apply_exactly, call};
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
 use crate::kube::revoker;
+use crate::kube::usernames::Form;
 use domain::needs::Needs;
-use domain::roster::{Baseline, Role};
+use domain::roster::{Baseline, Many, Role};
 use domain::trust::Snapshot;
 
 /// Look again for a connection that is not there.
@@ -134,6 +134,8 @@ async fn step(
         let (client, on) = (&watched.shared.client, policy.object_ref(&()));
         calls::publish_event(client, "sync", on, Reason::FieldsChanged, format!("spec.fields: {lost}."), now).await;
     }
+
+    publish_many_moved(policy, tally.moves.many.as_ref(), watched, now).await;
 
     if !unwritten.is_empty() {
         return Ok(unfinished(policy, &seen, &tally, unwritten.len()));
@@ -359,6 +361,18 @@ async fn publish_scope_change(
     calls::publish_event(&watched.shared.client, "sync", policy.object_ref(&()), Reason::ScopeChanged, note, now).await;
 }
 
+/// Many moves at once, which a human decides on: one Event for them all, and one only.
+async fn publish_many_moved(policy: &SyncPolicy, many: Option<&Many>, watched: &Watched, now: Timestamp) {
+    let Some(Many { people, digest }) = many else { return };
+    let update = condition::many_moved(*people, digest);
+    let said = current_status(policy).conditions;
+    if said.iter().any(|one| one.is(update.type_, update.status)) {
+        return;
+    }
+    let (client, on) = (&watched.shared.client, policy.object_ref(&()));
+    calls::publish_warning(client, "sync", on, update.reason, update.message, now).await;
+}
+
 /// Counts whose accounts and users of bindings are; nothing before they were listed once.
 async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>) -> Result<Option<Covered>, Fault> {
     let Some(owners) = owners else { return Ok(None) };
@@ -393,7 +407,7 @@ async fn report(
         Err(fault) => (before.clone(), Err(fault)),
     };
     status.conditions = outcome::conclude(&before.conditions, policy.metadata.generation, &result, 0, now).conditions;
-    keep_locations(&mut status, &before);
+    keep_what_answers_said(&mut status, &before);
     if matches!(result, Ok(_) | Err(Fault::Stalled(_))) {
         status.observed_generation = policy.metadata.generation;
     }

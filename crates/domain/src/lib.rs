@@ -8,10 +8,12 @@ pub mod expression;
 pub mod field;
 pub mod frozen;
 pub mod gate;
+pub mod grants;
 #[cfg(test)]
 mod histories;
 pub mod ledger;
 pub mod lifecycle;
+pub mod moves;
 pub mod needs;
 pub mod ownership;
 pub mod plan;

@@ -12,6 +12,7 @@ mod employment;
 mod fold;
 mod leave;
 mod matching;
+mod moves;
 mod person;
 mod runs;
 mod shared;
@@ -29,12 +30,14 @@ use sha2::{Digest, Sha256};
 
 use super::employee::{Employee, HrId};
 use super::lifecycle::{Facts, State, Terms, Why};
+use super::moves::{Found, MoveTerms, Moves};
 pub use super::profile::{Imported, Modes, Profile};
 use super::scope::{Out, Scope};
 use super::timezone::{DayEnd, Zones};
 pub use aliases::AliasDates;
 use answer::drafts;
 pub use matching::{Doubt, MAX_DOUBTS, MatchKey, Matching};
+pub use moves::{Many, MovesTally};
 pub use person::termination_id;
 pub use runs::{MAX_RUNS, Run};
 pub use shared::{Candidate, Decides, Reader, owner};
@@ -61,6 +64,8 @@ pub struct RosterEntry {
     pub profile: Profile,
     /// What was imported once, and is a human's to edit; none for most people, and held apart.
     pub once: Option<Box<Imported>>,
+    /// What is remembered of their moves, where that is anything.
+    pub moves: Option<Box<Moves>>,
 }
 
 /// Where an HR record is.
@@ -224,6 +229,8 @@ pub struct KnownPerson {
     pub entry: Option<Box<RosterEntry>>,
     /// What a human said of them, which goes before what HR says.
     pub declared: Option<Declared>,
+    /// The review of their access that a human answered: when it was opened.
+    pub reviewed: Option<Timestamp>,
     /// How far its present termination has come; `Stands` for everybody who works here.
     pub access: Access,
 }
@@ -327,6 +334,8 @@ pub struct Rules<'a> {
     pub usernames: &'a dyn Fn(&str, &Employee) -> Vec<String>,
     /// What it keeps of people for showing.
     pub fields: &'a Modes,
+    /// What it says of moves.
+    pub moves: &'a MoveTerms,
     /// Whom it is about.
     pub scope: &'a Scope,
     /// Whether anything in the cluster is marked with, or bound to, a key such as `id:hq/7`, `email:…` or `user:…`; none
@@ -364,6 +373,8 @@ pub enum LifecycleEvent {
     OutOfScope,
     /// Came into scope again.
     InScope,
+    /// Has another department, title, company or manager.
+    Moved,
 }
 
 /// A Person that must be written.
@@ -414,6 +425,8 @@ pub struct RosterPass {
     pub former: u32,
     /// Who of an answer is in scope; none without an answer.
     pub scope: Option<Scoped>,
+    /// How many people have moved.
+    pub moves: MovesTally,
     /// People without a location, or with one that no entry of the policy names; none without an answer, since locations
     /// are not kept.
     pub unmatched: Option<u32>,
@@ -440,6 +453,8 @@ struct Draft<'a> {
     access: Access,
     /// When the dates of a record say something new.
     turns: Option<Timestamp>,
+    /// A move that is not taken over yet.
+    found: Option<Box<Found>>,
     leaver: bool,
     /// A record was matched to it.
     linked: bool,
@@ -501,7 +516,9 @@ pub fn person_name(namespace: &str, connection: &str, id: &HrId) -> String {
 pub fn next(known: &[KnownPerson], answers: &[TrustedResponse<'_>], rules: &Rules<'_>, now: Timestamp) -> RosterPass {
     let (mut drafts, of_answer) = drafts(known, answers, rules, now);
     let runs = runs::assign(&mut drafts, rules, now);
+    let moves = moves::settle(&mut drafts, rules.moves, now);
     let mut plan = conclude(drafts, runs);
+    plan.moves = MovesTally { told: !answers.is_empty(), ..moves };
     if !answers.is_empty() {
         let part = answers.iter().any(|answer| answer.part);
         // Of the places and scope of those it does not name, a part says nothing.
@@ -530,6 +547,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         unmatched: None,
         former: 0,
         scope: None,
+        moves: MovesTally::default(),
         wake: None,
     };
     for draft in drafts {

@@ -51,6 +51,13 @@ impl Installation {
         self.start("control", &more, proxy).await
     }
 
+    /// Starts `rollcall grant`, for these targets.
+    pub async fn grant(&self, targets: &[&str]) -> Service {
+        let namespaces: Vec<String> = targets.iter().map(|target| self.target(target)).collect();
+        let more: Vec<&str> = namespaces.iter().flat_map(|one| ["--grant-namespace", one.as_str()]).collect();
+        self.start("grant", &more, None).await
+    }
+
     /// Lets control that is started from now on create other Jobs than those of the installed chart.
     pub fn declare(&self, job: &Value) {
         *self.job.lock().unwrap() = job.to_string();

@@ -63,9 +63,12 @@ vocabulary!(
         HumansMatched => "HumansMatched",
         ScopesSeparate => "ScopesSeparate",
         FieldsSettled => "FieldsSettled",
+        MovesSettled => "MovesSettled",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
         Frozen => "Frozen",
+        Moved => "Moved",
+        ReviewOverdue => "ReviewOverdue",
         Returned => "Returned",
     }
 );
@@ -140,6 +143,8 @@ vocabulary!(
         NotMigrated => "NotMigrated",
         PolicyConflict => "PolicyConflict",
         ValuesWillBeLost => "ValuesWillBeLost",
+        ManyMoved => "ManyMoved",
+        ManyGranted => "ManyGranted",
         NotChecked => "NotChecked",
 
         Refused => "Refused",
@@ -157,6 +162,8 @@ vocabulary!(
         FreezeNotInstalled => "FreezeNotInstalled",
         FrozenFull => "FrozenFull",
 
+        Moved => "Moved",
+        NotReviewed => "NotReviewed",
         NotRefused => "NotRefused",
         CameBack => "CameBack",
         Withdrawn => "Withdrawn",

@@ -212,6 +212,10 @@ const SYNC_POLICY: &[Row] = rows! {
         "so many people are in the scope of this policy and of another one over the same connection: nothing new is decided of them, and `why` of the Person says `PolicyConflict`" => "narrow `spec.scope` of one of them: [matching.md](matching.md#several-policies-over-one-connection)";
     FieldsSettled=False [ValuesWillBeLost]
         "a changed mode of `spec.fields` will remove or overwrite so many values, at the time the message names" => "if that is not meant, change `spec.fields` back before then";
+    MovesSettled=True [Settled]
+        "no more people than usual moved with the newest response" => "nothing";
+    MovesSettled=False [ManyMoved]
+        "ten or more people, and more than a fifth of those who work here, moved at once: nobody of them is taken for a mover, and no review is opened" => "annotate the policy with the digest of the message: [movers.md](movers.md#many-at-once); or correct the source";
     RevokerReady=True [Succeeded]
         "an empty Job of the revoker, made as its Jobs are made now, ended well" => "nothing";
     RevokerReady=False [RevokerCannotStart]
@@ -221,6 +225,10 @@ const SYNC_POLICY: &[Row] = rows! {
 };
 
 const PERSON: &[Row] = rows! {
+    Moved=True [Moved]
+        "their department, title, company or manager changed; for thirty days, or until the review is answered" => "nothing, or `kubectl rollcall review`: [movers.md](movers.md)";
+    ReviewOverdue=True [NotReviewed]
+        "nobody answered the review of their access by the time it was due; nothing is revoked by that" => "`kubectl rollcall review`";
     Revoked=True [Refused]
         "the Revocations of this termination ended with every target refused, and nothing remains" => "nothing";
     Revoked=Unknown [NothingFound]
@@ -318,6 +326,17 @@ pub const EVENTS: &[EventRow] = &[
     event(&[Reason::Rehired], "Person, by sync", "they work here again, in a new employment"),
     event(&[Reason::Conflict], "Person, by sync (Warning)", "what the records say cannot all be true; holds"),
     event(&[Reason::OutOfScope, Reason::InScope], "Person, by sync", "a response put them out of scope, or into it"),
+    event(&[Reason::Moved], "Person, by sync", "their department, title, company or manager changed"),
+    event(
+        &[Reason::ManyMoved],
+        "SyncPolicy, by sync (Warning)",
+        "so many people moved at once that none of them is taken for a mover until a human says so",
+    ),
+    event(
+        &[Reason::ManyGranted],
+        "SyncPolicy, by grant (Warning)",
+        "a rule of `spec.grants` would give so many people a role, or take it, that a human is asked: [grants.md](grants.md#many-at-once)",
+    ),
     event(
         &[Reason::ScopeChanged],
         "SyncPolicy, by sync",

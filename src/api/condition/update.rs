@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::reason::{ConditionType, Reason};
 use super::{ConditionUpdate, Status, table};
+use crate::api::names;
 
 fn update(type_: ConditionType, status: Status, reason: Reason, message: String) -> ConditionUpdate {
     debug_assert!(table::knows(type_, status, reason), "not in the table: {type_}={}/{reason}", status.as_str());
@@ -296,6 +297,47 @@ pub fn values_will_be_lost(losses: &str, at: Timestamp) -> ConditionUpdate {
         Reason::ValuesWillBeLost,
         format!("spec.fields: {losses}. This takes effect at {at}; change spec.fields back before then to keep them."),
     )
+}
+
+/// No more people than usual moved with the newest response.
+#[must_use]
+pub fn moves_settled() -> ConditionUpdate {
+    let message = "No more people than usual have moved.".to_owned();
+    update(ConditionType::MovesSettled, Status::True, Reason::Settled, message)
+}
+
+/// So many people moved at once that it is rather a renamed department or a shifted column: a human says what it is.
+#[must_use]
+pub fn many_moved(people: u32, digest: &str) -> ConditionUpdate {
+    update(
+        ConditionType::MovesSettled,
+        Status::False,
+        Reason::ManyMoved,
+        format!(
+            "{people} people moved at once, which is more than a fifth of those who work here. None of them is taken for a mover. Annotate this policy with {}={digest} if they moved, with {}={digest} if only words changed, or correct the source.",
+            names::ACCEPT_MOVES,
+            names::IGNORE_MOVES
+        ),
+    )
+}
+
+/// Somebody moved, lately or with a review that is open.
+#[must_use]
+pub fn moved(fields: &str, at: Timestamp, due: Option<Timestamp>) -> ConditionUpdate {
+    let review = due
+        .map(|due| format!(" A review of their access is due at {due:.0}: kubectl rollcall review."))
+        .unwrap_or_default();
+    let message = format!("Changed at {at:.0}: {fields}.{review}");
+    update(ConditionType::Moved, Status::True, Reason::Moved, message)
+}
+
+/// Nobody has answered a review of somebody's access in time. Nothing is revoked by that.
+#[must_use]
+pub fn review_overdue(due: Timestamp) -> ConditionUpdate {
+    let message = format!(
+        "The review of their access was due at {due:.0}, and nobody has answered it. Nothing is revoked by that: kubectl rollcall review."
+    );
+    update(ConditionType::ReviewOverdue, Status::True, Reason::NotReviewed, message)
 }
 
 /// Users that bindings name are people the policy knows; those of the same form who are not may be out of scope.

@@ -16,7 +16,7 @@ pub struct SyncPolicyStatus {
     /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`, `ScopesSeparate`, `FieldsSettled`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`, `ScopesSeparate`, `FieldsSettled`, `MovesSettled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -49,6 +49,21 @@ pub struct SyncPolicyStatus {
     /// Which modes of `spec.fields` are in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Fields>,
+    /// How many people have moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moves: Option<Moves>,
+}
+
+/// How many people have moved, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Moves {
+    /// People who moved within the last thirty days.
+    pub people: u32,
+    /// Reviews that nobody has answered yet.
+    pub reviews: u32,
+    /// Those of them that are overdue.
+    pub overdue: u32,
 }
 
 /// Two people who may be one human.

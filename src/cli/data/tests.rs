@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::person::PersonStatus;
-use crate::sync::convert;
 use domain::employee::{Employee, EmploymentType, HrId, Manager, ReportedStatus, Status};
 use domain::field::CustomName;
 use domain::roster::{self, Baseline, Role, Rules, TrustedResponse};
@@ -55,6 +54,18 @@ fn what_a_connection_reads_is_listed_with_where_it_is_kept_and_why() {
     assert_eq!(kept, 1, "without a policy nothing is kept but what would be of any: the address");
 }
 
+#[test]
+fn a_field_whose_changes_are_moves_is_read_and_only_its_digest_is_kept() {
+    let mut mover = policy(&json!({"title": "Never", "manager": "Once"}));
+    mover.spec.lifecycle.moves.fields = Some(MoveField::ALL.into());
+    let rows = rows(&bamboohr(), &[mover], &Objects::default()).unwrap();
+    let why = "SyncPolicy everyone: spec.lifecycle.move.fields";
+    assert_eq!(shown(&rows, "title"), Some((DIGEST.to_owned(), why.to_owned())));
+    assert_eq!(shown(&rows, "department").unwrap().0, "Person status.profile.department", "it stands there already");
+    let managers: Vec<_> = rows.iter().filter(|row| row.field.starts_with("manager")).collect();
+    assert!(!managers.is_empty() && managers.iter().all(|row| row.kept.contains(&DIGEST.to_owned())));
+}
+
 fn rows_without_policy() -> BTreeSet<Row> {
     rows(&bamboohr(), &[], &Objects::default()).unwrap()
 }
@@ -98,6 +109,7 @@ fn person(ada: &Employee, policy: &SyncPolicy) -> Value {
         zones: &zones,
         usernames: &|_, _| Vec::new(),
         fields: &settings.fields,
+        moves: &settings.moves,
         scope: &settings.scope,
         holders_only: false,
         owns: None,

@@ -17,12 +17,13 @@ use crate::cli::terminal::{columns, harmless, say};
 use crate::kube::calls;
 use crate::sync::convert;
 use domain::lifecycle::State;
+use domain::moves::in_words;
 use domain::roster::{Employment, RosterEntry};
 use domain::timezone::Zone;
 
 /// Options of `rollcall people`.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("turn").args(["upcoming", "leavers", "starters"])))]
+#[command(group(ArgGroup::new("turn").args(["upcoming", "leavers", "starters", "movers"])))]
 #[command(after_help = "A day is a day where the person works; today is the day in UTC. Times are in UTC.")]
 pub struct Options {
     /// Only people to whom something happens next: who start, leave, or whose revocation is due. The soonest first
@@ -34,6 +35,10 @@ pub struct Options {
     /// Only people whose first day of work is within --from and --to. Default: today and the next seven days
     #[arg(long)]
     starters: bool,
+    /// Only people whose department, title, company or manager changed within --from and --to, by the newest change. Default: the
+    /// last seven days
+    #[arg(long)]
+    movers: bool,
     /// First day, such as 2026-03-01
     #[arg(long, value_name = "DATE", requires = "turn")]
     from: Option<Date>,
@@ -84,6 +89,7 @@ enum Wanted {
     Upcoming(Days),
     Leavers(Days),
     Starters(Days),
+    Movers(Days),
 }
 
 /// Days from the first to the last; an open end is any day.
@@ -126,6 +132,9 @@ struct Row {
     remaining: u32,
     next: String,
     next_at: Option<Timestamp>,
+    moved: String,
+    moved_at: Option<Timestamp>,
+    review_due: Option<Timestamp>,
 }
 
 /// Lists them.
@@ -149,7 +158,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let rows: Vec<_> = rows.into_iter().map(|row| if options.unmask { row } else { masked(row) }).collect();
     match options.output {
         Output::Table | Output::Wide if rows.is_empty() => say("Nobody."),
-        Output::Table | Output::Wide => say(&table(&rows, options.output == Output::Wide)),
+        Output::Table | Output::Wide => say(&table(&rows, options.output == Output::Wide, options.movers)),
         Output::Json => say(&serde_json::to_string_pretty(&rows).map_err(unwritable)?),
         Output::Yaml => say(serde_saphyr::to_string(&rows).map_err(unwritable)?.trim_end()),
         Output::Csv => say(csv(&rows)?.trim_end()),
@@ -168,10 +177,11 @@ fn wanted(options: &Options, today: Date) -> Wanted {
         true => Days { from, to },
         false => Days { from: Some(first), to: Some(last) },
     };
-    match (options.upcoming, options.leavers, options.starters) {
-        (true, ..) => Wanted::Upcoming(Days { from, to }),
-        (_, true, _) => Wanted::Leavers(days(today.saturating_sub(6.days()), today)),
-        (_, _, true) => Wanted::Starters(days(today, today.saturating_add(7.days()))),
+    match options {
+        Options { upcoming: true, .. } => Wanted::Upcoming(Days { from, to }),
+        Options { leavers: true, .. } => Wanted::Leavers(days(today.saturating_sub(6.days()), today)),
+        Options { starters: true, .. } => Wanted::Starters(days(today, today.saturating_add(7.days()))),
+        Options { movers: true, .. } => Wanted::Movers(days(today.saturating_sub(6.days()), today)),
         _ => Wanted::All,
     }
 }
@@ -191,6 +201,9 @@ fn rows<'a>(world: &World, people: impl Iterator<Item = &'a Person>, wanted: Wan
                     (Some(at), Some(day_of(at, &row.time_zone)).filter(|day| days.hold(*day)))
                 }
                 Wanted::Leavers(days) => (None, leaves(entry.as_ref()?, &turns).filter(|day| days.hold(*day))),
+                Wanted::Movers(days) => {
+                    (None, row.moved_at.map(|at| day_of(at, &row.time_zone)).filter(|day| days.hold(*day)))
+                }
                 Wanted::Starters(days) => (None, starts(entry.as_ref()?).filter(|day| days.hold(*day))),
             };
             let listed = matches!(wanted, Wanted::All) || day.is_some();
@@ -237,6 +250,7 @@ fn row(person: &Person, entry: Option<&RosterEntry>, turns: &[Turn], now: Timest
     let profile = status.profile.unwrap_or_default();
     let employment = status.employment;
     let access = status.access;
+    let moves = status.moves.unwrap_or_default();
     let due = access.as_ref().and_then(|access| access.next_action_at).filter(|at| *at > now);
     let due = due.map(|at| (at, access.as_ref().map(|access| access.revocation.clone()).unwrap_or_default()));
     let turn = turns.iter().find_map(|turn| Some((turn.at.max(now), turns_to(turn.person?.0).to_owned())));
@@ -261,6 +275,9 @@ fn row(person: &Person, entry: Option<&RosterEntry>, turns: &[Turn], now: Timest
         access: access.map(|access| access.state).unwrap_or_default(),
         next: next.unwrap_or_default(),
         next_at,
+        moved: moves.last.as_ref().map(|moved| in_words(&moved.fields)).unwrap_or_default(),
+        moved_at: moves.last.map(|moved| moved.at),
+        review_due: moves.review.map(|review| review.due),
     }
 }
 
@@ -292,6 +309,11 @@ fn whole_seconds(at: Option<Timestamp>) -> String {
     at.map(|at| format!("{at:.0}")).unwrap_or_default()
 }
 
+/// Columns of movers, which stand in the wide table and in that of movers.
+const MOVED: &str = "MOVED";
+const MOVED_AT: &str = "MOVED AT";
+const REVIEW_DUE: &str = "REVIEW DUE";
+
 /// How long after it took effect a source reported an exit: days, or hours where it was less than a day; nothing where it was on time.
 pub(super) fn late((effective, seen): (Timestamp, Timestamp)) -> String {
     let hours = seen.duration_since(effective).as_hours();
@@ -303,7 +325,7 @@ pub(super) fn late((effective, seen): (Timestamp, Timestamp)) -> String {
 }
 
 /// All there are; names are left out of tables in which nobody has one.
-const COLUMNS: [Column; 19] = [
+const COLUMNS: [Column; 22] = [
     ("PERSON", false, |row| row.person.clone()),
     ("HR RECORDS", false, |row| row.records.join(" ")),
     ("NAME", false, |row| row.name.clone().unwrap_or_default()),
@@ -323,11 +345,16 @@ const COLUMNS: [Column; 19] = [
     ("NEXT", false, |row| row.next.clone()),
     ("WHEN", false, |row| whole_seconds(row.next_at)),
     ("WAITS FOR", true, |row| row.waits_for.clone()),
+    (MOVED, true, |row| row.moved.clone()),
+    (MOVED_AT, true, |row| whole_seconds(row.moved_at)),
+    (REVIEW_DUE, true, |row| whole_seconds(row.review_due)),
 ];
 
-fn table(rows: &[Row], wide: bool) -> String {
+fn table(rows: &[Row], wide: bool, movers: bool) -> String {
+    let of_movers = |name: &str| movers && matches!(name, MOVED | MOVED_AT | REVIEW_DUE);
     let named = |name: &str| !matches!(name, "NAME" | "ADDRESS") || rows.iter().any(|row| row.name.is_some());
-    let shown: Vec<_> = COLUMNS.iter().filter(|(name, only_wide, _)| (wide || !only_wide) && named(name)).collect();
+    let in_table = |name: &str, only_wide: bool| (wide || !only_wide || of_movers(name)) && named(name);
+    let shown: Vec<_> = COLUMNS.iter().filter(|(name, only_wide, _)| in_table(name, *only_wide)).collect();
     let head = shown.iter().map(|(name, ..)| (*name).to_owned()).collect();
     columns(head, rows.iter().map(|row| shown.iter().map(|(.., of)| of(row)).collect()))
 }

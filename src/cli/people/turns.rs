@@ -120,6 +120,7 @@ impl Rulebook {
             zones: &settings.zones,
             usernames: &|_, _| Vec::new(),
             fields: &settings.fields,
+            moves: &settings.moves,
             scope: &settings.scope,
             holders_only: false,
             owns: None,

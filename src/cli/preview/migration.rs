@@ -68,6 +68,7 @@ pub fn of(
     let rules = Rules {
         namespace: &namespace,
         role: &|connection| settings.role(connection),
+        moves: &settings.moves,
         rank: &|connection| settings.rank(connection),
         migrations: &settings.migrations,
         matching: &settings.matching,

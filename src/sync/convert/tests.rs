@@ -53,6 +53,15 @@ fn entry_of(state: State, left: Option<Box<Left>>) -> RosterEntry {
             fields: [ProfileField::Text(Text::Phone), ProfileField::DisplayName].into(),
             profile: Profile { texts: Texts::default().with(Text::Phone, "1"), ..Profile::default() },
         })),
+        moves: Some(Box::new(Moves {
+            last: Some(Moved { at: jiff::Timestamp::UNIX_EPOCH, fields: vec![MoveField::Title] }),
+            review: Some(Review {
+                since: jiff::Timestamp::UNIX_EPOCH,
+                fields: MoveField::ALL.into(),
+                due: jiff::Timestamp::UNIX_EPOCH,
+            }),
+            values: Values::from_stored("d:abcdefgh"),
+        })),
     }
 }
 

@@ -117,6 +117,7 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         protected: _,
         retention: _,
         fields: _, // what is kept for showing
+        grants: _, // who is given something; who has left is given nothing
     } = spec;
     let mut form = Canonical::new("policy", VERSION);
     let Scope { include, exclude, expression } = scope;
@@ -125,8 +126,13 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
     form.perhaps("expression", expression.as_deref().map(str::trim));
     let Identity { usernames } = identity;
     form.each("username", usernames.iter().map(|expression| expression.trim()));
-    let Lifecycle { termination: Termination { remove_after, effective: _ }, bridge_gap, contract_end, leave } =
-        lifecycle;
+    let Lifecycle {
+        termination: Termination { remove_after, effective: _ },
+        bridge_gap,
+        contract_end,
+        leave,
+        moves: _,
+    } = lifecycle; // no move ends any access
     let seconds = quantity::duration("removeAfter", remove_after).map(|after| after.as_secs().to_string());
     form.fact("remove after seconds", seconds.as_deref().unwrap_or(remove_after));
     form.perhaps("bridge gap", Some(bridge_gap.trim()).filter(|gap| *gap != Lifecycle::default().bridge_gap));

@@ -4,9 +4,10 @@ use kube::ResourceExt;
 
 use super::settings::{Settings, fields_in_force};
 use crate::api::{HRConnection, SyncPolicy};
+use crate::kube::usernames::Usernames;
 use crate::sync::convert;
-use crate::sync::usernames::Usernames;
 use domain::field::{Field, Text};
+use domain::moves::MoveField;
 use domain::needs::{Needs, Wanted, Why};
 use domain::profile::Modes;
 use domain::roster::{MatchKey, Matching};
@@ -58,11 +59,21 @@ fn match_by(needs: &mut Needs, policy: &str, matching: &Matching) {
     }
 }
 
+/// Adds the fields whose changes are moves.
+fn move_by(needs: &mut Needs, policy: &str, on: &[MoveField]) {
+    for field in on {
+        let why = Why::Asked { policy: policy.to_owned(), by: "spec.lifecycle.move.fields".to_owned() };
+        needs.add((&field.field()).into(), why);
+    }
+}
+
 /// Adds what a policy keeps, and what it kept until now: a mode that takes values away is announced before it is followed.
 pub fn keep(needs: &mut Needs, policy: &SyncPolicy) {
     let name = policy.name_any();
     fields_in_force(policy).iter().for_each(|modes| needs.keep(&name, modes));
     needs.keep(&name, &Modes::new(&policy.spec.fields).unwrap_or_default());
+    // Without it no move is seen, and nothing else is wrong: it is asked for, and no response is left aside for want of it.
+    move_by(needs, &name, policy.spec.lifecycle.moves.fields.as_deref().unwrap_or_default());
 }
 
 /// An expression that cannot be read may ask for anything.
@@ -124,6 +135,7 @@ mod tests {
                 vec!["title", "employmentType"],
             ),
             (json!({"fields": {"pictureUrl": "Once"}}), vec!["pictureUrl"]),
+            (json!({"lifecycle": {"move": {"fields": ["title", "manager"]}}}), vec!["title"]),
         ];
         for (spec, more) in cases {
             let found =

@@ -14,8 +14,8 @@ use self::news::news;
 use super::fields::{InForce, in_force};
 use super::settings::Settings;
 use super::shared::{Conflicts, Division, Rival, divide};
-use crate::api::condition;
-use crate::api::person::PersonStatus;
+use crate::api::condition::{self, ConditionUpdate};
+use crate::api::person::{self, PersonStatus};
 use crate::api::{Person, Revocation, policy};
 use crate::sync::convert;
 use crate::sync::mirror::{mirror, stands};
@@ -24,9 +24,11 @@ use crate::sync::people::Write;
 use crate::sync::retention::Retention;
 use domain::employee::Employee;
 use domain::lifecycle::State;
+use domain::moves::in_words;
 use domain::profile::Modes;
 use domain::roster::{
-    self, Baseline, Change, Doubt, LifecycleEvent, MAX_DOUBTS, RecordKey, Role, RosterPass, Rules, TrustedResponse,
+    self, Baseline, Change, Doubt, LifecycleEvent, MAX_DOUBTS, MovesTally, RecordKey, Role, RosterPass, Rules,
+    TrustedResponse,
 };
 use domain::trust::Snapshot;
 
@@ -123,6 +125,8 @@ pub struct Tally {
     pub wake: Option<Timestamp>,
     /// Which modes of fields are in force, and what a changed one takes away.
     pub fields: InForce,
+    /// How many people have moved.
+    pub moves: MovesTally,
 }
 
 /// What is said of the matching of records to humans.
@@ -208,6 +212,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             unmatched,
             wake: [wake, fields.shown.next_at].into_iter().flatten().min(),
             fields,
+            moves: plan.moves,
         },
     }
 }
@@ -286,6 +291,7 @@ fn plan(
         zones: &view.settings.zones,
         usernames: &|connection, employee| view.settings.usernames.of(connection, employee),
         fields,
+        moves: &view.settings.moves,
         scope: &view.settings.scope,
         holders_only: view.settings.holders_only,
         owns: owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
@@ -376,6 +382,7 @@ impl<'a> Writes<'a> {
             let mut status = PersonStatus {
                 conditions: before.conditions.clone(),
                 employment: before.employment.clone(),
+                moves: before.moves.clone(),
                 ..PersonStatus::default()
             };
             self.show_access(&mut status, name, Some(person));
@@ -412,8 +419,19 @@ impl<'a> Writes<'a> {
         }
         let shown = mirror(termination.as_deref(), &theirs, self.now);
         status.access = shown.access;
-        status.conditions = condition::merge(&status.conditions, shown.revoked.into_iter().collect(), None, self.now);
+        let updates = shown.revoked.into_iter().chain(of_moves(status.moves.as_deref(), self.now)).collect();
+        status.conditions = condition::merge(&status.conditions, updates, None, self.now);
     }
+}
+
+/// What is said of somebody's moves.
+fn of_moves(moves: Option<&person::Moves>, now: Timestamp) -> Vec<ConditionUpdate> {
+    let Some(moves) = moves.map(convert::moves) else { return Vec::new() };
+    let due = moves.review.as_ref().map(|review| review.due);
+    let moved = moves.last.filter(|moved| due.is_some() || moved.is_recent(now));
+    let moved = moved.map(|moved| condition::moved(&in_words(&moved.fields), moved.at, due));
+    let overdue = due.filter(|due| *due <= now).map(condition::review_overdue);
+    moved.into_iter().chain(overdue).collect()
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use crate::api::quantity::{self, Unreadable};
 use crate::api::{SyncPolicy, policy};
 use crate::kube::outcome::Fault;
+use crate::kube::usernames::Usernames;
 use crate::sync::convert;
-use crate::sync::usernames::Usernames;
 use domain::lifecycle::Terms;
+use domain::moves::MoveTerms;
 use domain::profile::Modes;
 use domain::roster::{Matching, Migration, Role};
 use domain::scope::Scope;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub usernames: Usernames,
     /// What becomes of the fields of people.
     pub fields: Modes,
+    /// What it says of moves.
+    pub moves: MoveTerms,
 }
 
 impl Settings {
@@ -86,7 +89,8 @@ impl Settings {
         let terms = convert::terms(&spec.lifecycle).map_err(stalled)?;
         let day_end = convert::day_end(&spec.lifecycle.termination).map_err(stalled)?;
         let fields = Modes::new(&spec.fields).map_err(|refused| Fault::Stalled(format!("spec.{refused}")))?;
-        Ok(Self::new(policy, all, connections, (scope, zones, usernames, fields), (terms, day_end)))
+        let moves = convert::move_terms(policy, &fields).map_err(stalled)?;
+        Ok(Self { moves, ..Self::new(policy, all, connections, (scope, zones, usernames, fields), (terms, day_end)) })
     }
 
     /// What stands in for a spec that cannot be followed, while no answer is taken over: last days that were announced,
@@ -136,6 +140,7 @@ impl Settings {
             zones,
             usernames,
             fields,
+            moves: MoveTerms::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::kube::calls;
 use crate::kube::outcome::{Fault, Report};
 use crate::kube::revoker;
-use domain::roster::Baseline;
+use domain::roster::{Baseline, MovesTally};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
 const MAX_SLEEP: Duration = Duration::from_secs(600);
@@ -44,6 +44,7 @@ pub fn conclude(
     };
     let again =
         if seen.revoker.as_ref().is_some_and(|revoker| revoker.ready) { again } else { again.min(REVOKER_AGAIN) };
+    let moves = moves(&tally.moves);
     let mut updates = updates(seen, &tally);
     updates.extend(of_scopes(&tally, &before));
     updates.extend(of_user_names.flatten().filter(|_| seen.baseline() != Baseline::Awaited)); // nobody is known before
@@ -57,6 +58,7 @@ pub fn conclude(
         coverage: coverage.or(before.coverage.clone()),
         doubts: tally.matched.map(|matched| matched.doubts).unwrap_or_default(),
         fields: Some(tally.fields.shown),
+        moves: Some(moves).filter(|moves| *moves != api::Moves::default()),
         ..before
     };
     (status, report)
@@ -134,6 +136,10 @@ pub fn updates(seen: &PassInputs, tally: &Tally) -> Vec<ConditionUpdate> {
         Ok(0) => condition::locations_matched(),
         people => condition::locations_unmatched(people.unwrap_or(usize::MAX)),
     }));
+    updates.extend(tally.moves.told.then(|| match &tally.moves.many {
+        None => condition::moves_settled(),
+        Some(many) => condition::many_moved(many.people, &many.digest),
+    }));
     let announced = tally.fields.announced();
     updates.extend(announced.map(|(losses, at)| condition::values_will_be_lost(&losses, at)));
     updates
@@ -208,11 +214,18 @@ fn all_is_well(connections: &str, tally: &Tally) -> String {
     format!("{people} people of connection{several} {connections}.{missing}{kept}{out}{others}{former}")
 }
 
-/// Keeps what an earlier answer said of locations where this pass had none: the locations themselves are not kept.
-pub fn keep_locations(status: &mut SyncPolicyStatus, before: &SyncPolicyStatus) {
-    let of_locations = |condition: &&condition::Condition| condition.type_ == ConditionType::LocationsMatched.as_str();
-    if !status.conditions.iter().any(|condition| of_locations(&condition)) {
-        status.conditions.extend(before.conditions.iter().find(of_locations).cloned());
-        status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+fn moves(tally: &MovesTally) -> api::Moves {
+    let MovesTally { moved, reviews, overdue, many: _, told: _ } = tally;
+    api::Moves { people: *moved, reviews: *reviews, overdue: *overdue }
+}
+
+/// Keeps what an earlier answer said of locations and moves where this pass had none: it cannot be told without an answer.
+pub fn keep_what_answers_said(status: &mut SyncPolicyStatus, before: &SyncPolicyStatus) {
+    for kept in [ConditionType::LocationsMatched, ConditionType::MovesSettled] {
+        let is = |condition: &&condition::Condition| condition.type_ == kept.as_str();
+        if !status.conditions.iter().any(|condition| is(&condition)) {
+            status.conditions.extend(before.conditions.iter().find(is).cloned());
+        }
     }
+    status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
 }

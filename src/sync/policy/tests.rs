@@ -4,6 +4,7 @@ use super::pass::Tally;
 use super::status::updates;
 use super::*;
 use crate::api::condition::ConditionUpdate;
+use domain::roster;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -65,6 +66,7 @@ fn tally() -> Tally {
         unmatched: None,
         wake: None,
         fields: fields::in_force(&domain::profile::Modes::default(), None, &[], noon()),
+        moves: domain::roster::MovesTally::default(),
     }
 }
 
@@ -171,13 +173,15 @@ fn a_policy_is_settled_by_the_condition_of_exactly_its_spec() {
 }
 
 #[test]
-fn what_is_shown_of_locations_stays_until_a_response_shows_it_again() {
-    let before = condition::merge(&[], vec![condition::locations_unmatched(4)], Some(3), noon());
+fn what_is_shown_of_locations_and_of_many_moves_stays_until_a_response_shows_it_again() {
+    let many = condition::many_moved(12, "d1");
+    let before = condition::merge(&[], vec![condition::locations_unmatched(4), many], Some(3), noon());
     let before = SyncPolicyStatus { conditions: before, ..SyncPolicyStatus::default() };
-    let newer = condition::merge(&[], vec![condition::locations_matched()], Some(3), noon());
+    let newer =
+        condition::merge(&[], vec![condition::locations_matched(), condition::moves_settled()], Some(3), noon());
     for (conditions, expected) in [(vec![], before.conditions.clone()), (newer.clone(), newer)] {
         let mut status = SyncPolicyStatus { conditions, ..SyncPolicyStatus::default() };
-        keep_locations(&mut status, &before);
+        keep_what_answers_said(&mut status, &before);
         assert_eq!(status.conditions, expected);
     }
 }
@@ -222,6 +226,25 @@ fn what_keeps_answers_away_is_said_beside_a_baseline_that_stands() {
             expected
         );
         assert_eq!(report.again, Duration::from_secs(again));
+    }
+}
+
+#[test]
+fn moves_are_counted_and_many_at_once_are_said_by_the_response_that_shows_them() {
+    let many = Some(roster::Many { people: 12, digest: "d1".into() });
+    let cases = [
+        ("without a response", None, false, None),
+        ("few", None, true, Some(condition::moves_settled())),
+        ("many", many, true, Some(condition::many_moved(12, "d1"))),
+    ];
+    for (what, many, told, expected) in cases {
+        let moves = roster::MovesTally { moved: 3, reviews: 2, overdue: 1, many, told };
+        let tally = Tally { baseline_leavers: 0, moves, ..tally() };
+        let before = policy(SyncPolicyStatus::default());
+        let (status, report) = conclude(&before, &seen(Baseline::Settled), tally, None, noon());
+        assert_eq!(status.moves, Some(api::Moves { people: 3, reviews: 2, overdue: 1 }), "{what}");
+        let said = report.updates.into_iter().find(|one| one.type_ == ConditionType::MovesSettled);
+        assert_eq!(said, expected, "{what}");
     }
 }
 

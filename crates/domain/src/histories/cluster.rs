@@ -249,6 +249,7 @@ impl Cluster {
             rank: &|_| 0,
             off_days: &|_| None,
             contested: &|_, _| false,
+            moves: &crate::moves::MoveTerms::default(),
             migrations: &self.migrations,
             matching: &self.matching,
             terms: crate::lifecycle::Terms::default(),
@@ -307,7 +308,16 @@ impl Cluster {
             None => {
                 self.made += 1;
                 let (apart, access) = (Vec::new(), Access::Stands);
-                let known = KnownPerson { name, records, apart, disowned: Vec::new(), entry, declared: None, access };
+                let known = KnownPerson {
+                    name,
+                    records,
+                    apart,
+                    disowned: Vec::new(),
+                    entry,
+                    declared: None,
+                    reviewed: None,
+                    access,
+                };
                 self.people.push(Standing { known, uid: format!("person-{}", self.made) });
             }
         }

@@ -55,6 +55,8 @@ pub(super) struct Statement<'a> {
     pub(super) employee: &'a Employee,
     pub(super) sight: Sight,
     pub(super) profile: Profile,
+    /// The position of their manager.
+    pub(super) manager: Option<usize>,
 }
 
 /// An employee as a policy sees them today, whatever is known of them.
@@ -231,10 +233,7 @@ pub(super) fn drafts<'a>(
     let mut calendars: Vec<_> = answers.iter().map(|answer| calendar(Some(answer.taken))).collect();
     let mut calendar = calendar(None);
     let managers: Vec<_> = answers.iter().map(|answer| Managers::new(answer, known)).collect();
-    let name_of = |connection: &str, id: &HrId| {
-        let slot = index.get(&(connection, id)).and_then(|position| slots.get(*position));
-        slot.map(|slot| slot.name.clone().into_owned())
-    };
+    let name_of = |position: usize| slots.get(position).map(|slot| slot.name.clone().into_owned());
     let mut drafts = Vec::with_capacity(slots.len());
     let (mut strangers, mut former) = (Vec::new(), Vec::new());
     let holders = Holders::of(known, rules);
@@ -251,12 +250,12 @@ pub(super) fn drafts<'a>(
                 of_answer.count(&sight);
             }
             let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
-            let manager = manager.and_then(|id| name_of(answer.connection, id));
+            let manager = manager.and_then(|id| index.get(&(answer.connection, id)).copied());
             let located = sight.matched || rules.zones.only_the_default();
-            let profile = rules.fields.profile(employee, manager, located);
-            statements.push(Statement { connection: answer.connection, employee, sight, profile });
+            let profile = rules.fields.profile(employee, manager.and_then(name_of), located);
+            statements.push(Statement { connection: answer.connection, employee, sight, profile, manager });
         }
-        let whose = Whose { name: &slot.name, rules, now, stands: slot.has_left() };
+        let whose = Whose { name: &slot.name, rules, slots: &slots, now, stands: slot.has_left() };
         let Some(next) = person::next(slot, &statements, &mut calendar, whose) else { continue };
         if slot.known.is_none() && next.after.employment.out.is_none() && !holders.include(&slot.records, &next.after) {
             of_answer.others += u32::from(next.after.employment.state != State::Terminated);
@@ -288,7 +287,7 @@ fn doubts(humans: &Humans, slots: &[Slot<'_>], drafts: &[Draft<'_>]) -> Vec<Doub
 }
 
 fn draft<'a>(slot: &Slot<'a>, next: Next) -> Draft<'a> {
-    let Next { after, event, turns } = next;
+    let Next { after, event, turns, found } = next;
     let before = slot.known.and_then(|known| known.entry.as_deref());
     let after = match before.filter(|before| **before == after) {
         Some(before) => After::Same(before),
@@ -302,6 +301,7 @@ fn draft<'a>(slot: &Slot<'a>, next: Next) -> Draft<'a> {
         event,
         access: slot.known.map_or(Access::Stands, |known| known.access),
         turns,
+        found,
         leaver: false,
         linked: slot.linked,
     }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use super::answer::Sight;
+use super::answer::{Sight, Slot};
 use super::calendar::Day;
 use super::{Baseline, Employment, EmploymentState, Left, Notice, Profile, RecordKey, RosterEntry, Rules};
 use crate::employee::{Employee, ReportedStatus, Status};
@@ -26,6 +26,8 @@ pub(super) struct Whose<'a> {
     /// Name of the Person.
     pub(super) name: &'a str,
     pub(super) rules: &'a Rules<'a>,
+    /// Everybody, by the position that a statement names a manager with.
+    pub(super) slots: &'a [Slot<'a>],
     pub(super) now: Timestamp,
     /// The human has left, and not only a record of theirs has ended: no zone and no clock takes that back.
     pub(super) stands: bool,
@@ -40,7 +42,7 @@ pub(super) fn stated(
     sight: &Sight,
     whose: Whose<'_>,
 ) -> Employment {
-    let Whose { name, rules, now, stands } = whose;
+    let Whose { name, rules, now, stands, slots: _ } = whose;
     if let Some(before) = before.filter(|before| another_human(*before, profile, employee, rules)) {
         return conflicting(before.employment, now);
     }
@@ -114,7 +116,7 @@ pub(super) fn unstated(
     day: &Day,
     whose: Whose<'_>,
 ) -> Employment {
-    let Whose { name, rules, now, stands } = whose;
+    let Whose { name, rules, now, stands, slots: _ } = whose;
     let mut after = Employment { missing_since, ..before.clone() };
     if matches!(before.state.why, Why::Conflict | Why::Other) {
         return after;

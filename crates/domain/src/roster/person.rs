@@ -13,9 +13,11 @@ use super::employment::{self, Before, Whose};
 use super::fold::{Current, Together, together};
 use super::leave;
 use super::{
-    Declared, Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules, Says,
+    Declared, Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules,
+    Says, moves,
 };
 use crate::lifecycle::{State, Why};
+use crate::moves::Found;
 
 /// What the names of all Revocations of one termination, or of one leave, begin with: the Person's name, and the start of a
 /// digest of when it was seen, so that leaving again is another termination.
@@ -31,6 +33,8 @@ pub(super) struct Next {
     pub(super) event: Option<LifecycleEvent>,
     /// When the dates of a record say something new.
     pub(super) turns: Option<Timestamp>,
+    /// A move, which is taken over once it is known how many there are.
+    pub(super) found: Option<Box<Found>>,
 }
 
 /// What follows for one person from all their records; none of somebody of whom nothing is known at all.
@@ -74,7 +78,7 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
     let turns = all.iter().zip(&days).filter_map(|(one, day)| day.next_turn(one.employment));
     let turns = turns.chain(told.into_iter().flatten()).filter(|turn| *turn > whose.now).min();
     let theirs: Vec<_> = statements.iter().filter(|stated| !conflicts_with(stated, &employments)).collect();
-    let profile = showing(before, &theirs, &employments, &decides, whose.rules);
+    let (shown, profile) = showing(before, &theirs, &employments, &decides, whose.rules);
     let known = Known { before, absorbed: &slot.absorbed, disowned: slot.known.map_or(&[], |known| &known.disowned) };
     // What no longer holds can be told only where every record was read.
     let whole = slot.records.iter().all(|record| theirs.iter().any(|stated| stated.is_of(record)));
@@ -83,9 +87,12 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
     let once = (once != Imported::default()).then(|| Box::new(once));
     let policy = whose.rules.policy.to_owned();
     let leave = leave::next(before, &employment, whose.rules, whose.now);
-    let after = RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once };
+    let mut after =
+        RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once, moves: None };
+    let (moves, found) = moves::next(slot, &after, shown, whose);
+    after.moves = moves;
     let event = event(before, &after, &decides);
-    Some(Next { after, event, turns })
+    Some(Next { after, event, turns, found })
 }
 
 /// What each record says, the day where it is, and why something is not known at all.
@@ -164,20 +171,23 @@ fn conflicts_with(stated: &Statement<'_>, employments: &[Employment]) -> bool {
     employments.iter().any(|one| stated.is_of(&one.record) && one.state.why == Why::Conflict)
 }
 
-/// What is kept for showing: each field of the first record that has a value for it.
-fn showing(
+/// What is kept for showing: each field of the first record that has a value for it; and what is said of the first record.
+fn showing<'s, 'a>(
     before: Option<&RosterEntry>,
-    theirs: &[&Statement<'_>],
+    theirs: &[&'s Statement<'a>],
     employments: &[Employment],
     decides: &RecordKey,
     rules: &Rules<'_>,
-) -> Profile {
+) -> (Option<&'s Statement<'a>>, Profile) {
     let kept = before.map(|before| &before.profile);
-    let said = |one: &Employment| theirs.iter().find(|stated| stated.is_of(&one.record)).map(|stated| &stated.profile);
-    let mut sources = in_precedence(employments, decides, rules).into_iter().filter_map(|one| said(one).or(kept));
+    let stated = |one: &Employment| theirs.iter().copied().find(|stated| stated.is_of(&one.record));
+    let said = |one: &Employment| stated(one).map(|stated| &stated.profile);
+    let order = in_precedence(employments, decides, rules);
+    let first = order.first().and_then(|one| stated(one));
+    let mut sources = order.into_iter().filter_map(|one| said(one).or(kept));
     let mut profile = sources.next().or(kept).cloned().unwrap_or_default();
     sources.for_each(|source| profile.fill(source));
-    profile
+    (first, profile)
 }
 
 /// The records that say something of the person, in the order in which each field is looked for: of employments that have

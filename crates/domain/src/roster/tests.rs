@@ -8,6 +8,7 @@ mod leave;
 mod leaving;
 mod life;
 mod matching;
+mod moves;
 mod names;
 mod precedence;
 mod records;
@@ -83,6 +84,7 @@ struct ClusterInventory {
     policy: &'static str,
     scope: Rc<Scope>,
     fields: Rc<Modes>,
+    moves: MoveTerms,
     /// What marks and bindings of the cluster name; none where that is not known.
     owned: Option<BTreeSet<&'static str>>,
     /// Whether every record is another policy's.
@@ -116,6 +118,11 @@ impl ClusterInventory {
             policy: "everyone",
             scope,
             fields,
+            moves: MoveTerms {
+                on: crate::moves::MoveField::USUAL.into(),
+                review: Some(SignedDuration::from_hours(24)),
+                ..MoveTerms::default()
+            },
             owned: None,
             elsewhere: false,
             contested: BTreeSet::new(),
@@ -171,6 +178,7 @@ impl ClusterInventory {
                 address.map(|address| format!("oidc:{address}")).into_iter().collect()
             },
             fields: &self.fields,
+            moves: &self.moves,
             scope: &self.scope,
             holders_only: self.holders_only,
             owns: self.owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
@@ -191,8 +199,10 @@ impl ClusterInventory {
             let apart = known.map(|known| known.apart.clone()).unwrap_or_default();
             let declared = known.and_then(|known| known.declared);
             let disowned = known.map(|known| known.disowned.clone()).unwrap_or_default();
+            let reviewed = known.and_then(|known| known.reviewed);
             let (name, records, entry) = (change.name.clone(), change.records.clone(), Some(change.entry.clone()));
-            self.known.insert(id.clone(), KnownPerson { name, records, apart, disowned, entry, declared, access });
+            self.known
+                .insert(id.clone(), KnownPerson { name, records, apart, disowned, entry, declared, reviewed, access });
         }
         if changes >= plan.changes.len() {
             self.runs.iter_mut().for_each(|run| run.written = true);

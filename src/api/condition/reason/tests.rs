@@ -19,7 +19,7 @@ fn each_word_is_spelled_as_manifests_and_alerts_name_it() {
 
 const TYPES: &str = "\
     Ready Reconciling Stalled Reachable Trusted Recognised StableIds TellsLeavers Baseline LocationsMatched \
-    UserNamesMatched HumansMatched ScopesSeparate FieldsSettled RevokerReady Revoked Frozen Returned";
+    UserNamesMatched HumansMatched ScopesSeparate FieldsSettled MovesSettled RevokerReady Revoked Frozen Moved ReviewOverdue Returned";
 
 const REASONS: &str = "\
     Succeeded Retrying Stalled Progressing InvalidSpec Suspended DefinitionMissing CaBundleMissing SecretMissing \
@@ -29,9 +29,9 @@ const REASONS: &str = "\
     ShrunkSlowly OtherPeople IdsReassigned AddressesMoved OtherAddresses OtherStartDates LeaversChanged ManyLeft \
     OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen BaselineAwaited ConnectionMissing \
     TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched \
-    PerhapsTheSame NotMigrated PolicyConflict ValuesWillBeLost NotChecked \
+    PerhapsTheSame NotMigrated PolicyConflict ValuesWillBeLost ManyMoved ManyGranted NotChecked \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \
-    Cancelled Frozen Lifted FreezeNotInstalled FrozenFull NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
+    Cancelled Frozen Lifted FreezeNotInstalled FrozenFull Moved NotReviewed NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope LedgerFull OverLimit OverClusterLimit ApprovalExpired \
     Terminated TerminationWithdrawn \
     Rehired Conflict InScope ScopeChanged FieldsChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed \

@@ -88,6 +88,23 @@ fn who_starts_and_who_leaves_within_days_is_listed_by_those_days() {
 }
 
 #[test]
+fn who_moved_within_days_is_listed_with_what_changed_and_when_the_review_is_due() {
+    let mut people = company();
+    for (position, at) in [(0, "2026-03-03T22:30:00Z"), (4, "2026-03-03T23:30:00Z")] {
+        let moves = json!({"last": {"at": at, "fields": ["title", "manager"]},
+            "review": {"since": at, "fields": ["title"], "due": "2026-03-17T23:30:00Z"}});
+        people[position].status.as_mut().unwrap().moves = serde_json::from_value(moves).unwrap();
+    }
+    let world = world(people);
+    let movers = rows(&world, world.people.iter(), Wanted::Movers(days(date(2026, 3, 4), date(2026, 3, 10))), now());
+    assert_eq!(movers.iter().map(|row| row.person.as_str()).collect::<Vec<_>>(), ["p-5"], "their own midnight");
+    let table = table(&movers, false, true);
+    for shown in ["REVIEW DUE", "title, manager", "2026-03-03T23:30:00Z", "2026-03-17T23:30:00Z"] {
+        assert!(table.contains(shown), "{table}");
+    }
+}
+
+#[test]
 fn what_comes_next_is_the_soonest_of_a_day_and_a_revocation() {
     let world = world(company());
     let rows = rows(&world, world.people.iter(), Wanted::All, now());
@@ -111,8 +128,8 @@ fn names_stand_in_no_format_unless_they_are_asked_for_and_no_cell_is_a_formula()
     let masked: Vec<_> = named.iter().cloned().map(masked).collect();
     let printed = |rows: &[Row]| {
         [
-            table(rows, false),
-            table(rows, true),
+            table(rows, false, false),
+            table(rows, true, false),
             serde_json::to_string(rows).unwrap(),
             serde_saphyr::to_string(&rows).unwrap(),
             csv(rows).unwrap(),
@@ -137,7 +154,7 @@ fn without_days_the_week_that_was_or_comes_is_meant() {
         let options = Line::parse_from(line.split(' ')).options;
         match wanted(&options, date(2026, 3, 10)) {
             Wanted::All => "all".to_owned(),
-            Wanted::Upcoming(days) | Wanted::Leavers(days) | Wanted::Starters(days) => {
+            Wanted::Upcoming(days) | Wanted::Leavers(days) | Wanted::Starters(days) | Wanted::Movers(days) => {
                 format!("{}..{}", text(days.from), text(days.to))
             }
         }
@@ -147,6 +164,7 @@ fn without_days_the_week_that_was_or_comes_is_meant() {
         ("people --upcoming", ".."),
         ("people --leavers", "2026-03-04..2026-03-10"),
         ("people --starters", "2026-03-10..2026-03-17"),
+        ("people --movers", "2026-03-04..2026-03-10"),
         ("people --leavers --from 2026-01-01", "2026-01-01.."),
         ("people --starters --to 2026-04-01", "..2026-04-01"),
     ] {

@@ -1,6 +1,7 @@
 //! What of a pass is worth an Event.
 
 use crate::api::condition::Reason;
+use domain::moves::in_words;
 use domain::roster::{Change, LifecycleEvent, RecordKey};
 
 /// Something to say on a Person.
@@ -44,11 +45,19 @@ pub(super) fn news(change: &Change, settled: bool) -> Option<News> {
         LifecycleEvent::InScope if change.entry.employment.left.is_some() => {
             (Reason::InScope, format!("{who} is in scope again, and has left: its Revocation needs approval."))
         }
+        LifecycleEvent::Moved => (Reason::Moved, moved(&who, change)?),
         LifecycleEvent::InScope => (Reason::InScope, format!("{who} is in scope again.")),
         LifecycleEvent::Conflicting => (Reason::Conflict, format!("{who}: {}.", change.entry.employment.message())),
     };
     let wrong = change.event == Some(LifecycleEvent::Conflicting);
     Some(News { person: change.name.clone(), reason, note, wrong })
+}
+
+fn moved(who: &str, change: &Change) -> Option<String> {
+    let moves = change.entry.moves.as_ref()?;
+    let due = moves.review.as_ref();
+    let due = due.map(|review| format!(" A review of their access is due at {:.0}.", review.due)).unwrap_or_default();
+    Some(format!("{who} has moved: {}.{due}", in_words(&moves.last.as_ref()?.fields)))
 }
 
 /// `HR record hq/7`, or `HR records hq/7, contractors/c7`.

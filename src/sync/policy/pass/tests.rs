@@ -367,3 +367,34 @@ fn a_changed_mode_takes_nothing_away_before_it_was_announced_and_leaves_what_hum
     assert_eq!(person.status.as_ref().unwrap().profile.as_ref().unwrap().texts, domain::employee::Texts::default());
     assert!(cluster.pass().rest.is_empty(), "nothing changed, nothing written");
 }
+
+#[test]
+fn a_mover_shows_what_changed_and_an_overdue_review_and_no_value() {
+    let staff = |department: &str| {
+        let mut one = employee("1", Status::Active);
+        one.texts.set(Text::Department, Some(department.into()));
+        vec![one, employee("2", Status::Active)]
+    };
+    let mut cluster = Cluster::of(staff("Sales"));
+    cluster.0.settings.moves.review = Some(jiff::SignedDuration::from_hours(1));
+    cluster.answer(staff("Support"));
+    let moved = cluster.pass();
+    assert_eq!(ids(&moved.rest), ["1"]);
+    let note = "HR record hq/1 has moved: department. A review of their access is due at 2026-03-10T13:00:00Z.";
+    assert_eq!(
+        moved.news.iter().map(|news| (news.reason, news.note.as_str())).collect::<Vec<_>>(),
+        [(Reason::Moved, note)]
+    );
+    let shown = |conditions: &[condition::Condition]| {
+        conditions.iter().map(|one| (one.type_.clone(), one.message.clone())).collect::<Vec<_>>()
+    };
+    let due = "Changed at 2026-03-10T12:00:00Z: department. A review of their access is due at 2026-03-10T13:00:00Z: kubectl rollcall review.";
+    assert_eq!(shown(&moved.rest[0].status.conditions), [("Moved".to_owned(), due.to_owned())]);
+    assert!(ids(&cluster.pass().rest).is_empty(), "nothing is written again");
+
+    let later = decide(&cluster.0, noon() + jiff::SignedDuration::from_hours(2));
+    let types: Vec<_> = shown(&later.rest[0].status.conditions).into_iter().map(|(type_, _)| type_).collect();
+    assert_eq!((types, later.tally.moves.overdue), (vec!["Moved".to_owned(), "ReviewOverdue".to_owned()], 1));
+    let month = decide(&cluster.0, noon() + jiff::SignedDuration::from_hours(24 * 31));
+    assert_eq!(month.rest[0].status.conditions.len(), 2, "for as long as the review is open");
+}

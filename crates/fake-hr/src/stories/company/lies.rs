@@ -177,6 +177,7 @@ impl Place {
             rank: &|_| 0,
             off_days: &|_| None,
             contested: &|_, _| false,
+            moves: &domain::moves::MoveTerms::default(),
             role: &|_| Role::Employment,
             migrations: &[],
             matching: &matching,
@@ -210,7 +211,16 @@ impl Place {
             self.known.retain(|one| one.name != change.name);
             let (apart, declared, access) = (Vec::new(), None, Access::Stands);
             let (name, records, entry) = (change.name, change.records, Some(change.entry));
-            self.known.push(KnownPerson { name, records, apart, disowned: Vec::new(), entry, declared, access });
+            self.known.push(KnownPerson {
+                name,
+                records,
+                apart,
+                disowned: Vec::new(),
+                entry,
+                declared,
+                reviewed: None,
+                access,
+            });
         }
         [left, written]
     }

@@ -1,0 +1,160 @@
+//! `rollcall grant`: makes and removes the RoleBindings that the grants of policies ask for. Optional, with an identity of its own.
+//!
+//! It reads Persons, policies and the bindings of the namespaces it was started for, decides by the pure function, and makes or
+//! deletes one binding at a time. An admission policy lets it touch bindings with its own labels alone.
+
+mod act;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::runtime::reflector::{Store, reflector, store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::policy::Mode;
+use crate::api::{Person, SyncPolicy};
+use crate::kube::follow::follow;
+use crate::kube::grants::decide;
+use crate::kube::named::Api;
+use crate::kube::outcome::Fault;
+use crate::kube::stop;
+
+/// Changes that come in a row are looked at together.
+const TOGETHER: Duration = Duration::from_millis(200);
+/// Look again although nothing was seen to change: a call may have failed, or a stop been lifted.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// What it was started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The people namespace.
+    pub namespace: String,
+    /// Namespaces in which it may bind.
+    pub namespaces: Vec<String>,
+}
+
+/// What is watched.
+struct Seen {
+    people: Store<Person>,
+    policies: Store<SyncPolicy>,
+    bindings: Vec<Store<RoleBinding>>,
+}
+
+/// Runs until shut down; is called only while this process leads.
+///
+/// # Flow          watches first; then a look at everything with each change: decide, act
+/// # Guarantees    nothing while everything is stopped, or a policy observes; a binding is deleted by the uid that was decided on; a
+///                 crash at any point is repaired by the next look
+/// # Errors        when a watch ends without being asked to: the process is to exit and be started again
+pub async fn run(
+    client: Client,
+    options: Options,
+    clock: fn() -> Timestamp,
+    shutdown: CancellationToken,
+) -> Result<(), Fault> {
+    let wake = Arc::new(Notify::new());
+    let mut tasks = JoinSet::new();
+    let people = keep(&mut tasks, Api::namespaced(client.clone(), &options.namespace), "people", &wake);
+    let policies = keep(&mut tasks, Api::namespaced(client.clone(), &options.namespace), "policies", &wake);
+    let bindings = options.namespaces.iter().map(|namespace| {
+        let api: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
+        keep(&mut tasks, api, "bindings", &wake)
+    });
+    let seen = Seen { people, policies, bindings: bindings.collect() };
+    let work = async {
+        seen.ready().await?;
+        let mut told = BTreeSet::new();
+        loop {
+            look(&client, &options, &seen, &mut told, clock()).await;
+            tokio::select! {
+                () = wake.notified() => tokio::time::sleep(TOGETHER).await,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+        }
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        ended = work => ended,
+        _ = tasks.join_next() => Err(ended()),
+    }
+}
+
+fn ended() -> Fault {
+    Fault::Transient { doing: "run grant", cause: "a watch ended".to_owned() }
+}
+
+/// Keeps a store of what is watched, and wakes with every change.
+fn keep<K>(tasks: &mut JoinSet<()>, api: Api<K>, what: &'static str, wake: &Arc<Notify>) -> Store<K>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    let (kept, writer) = store();
+    let wake = Arc::clone(wake);
+    tasks.spawn(async move {
+        let events = watcher(api.watched(), watcher::Config::default().timeout(30));
+        let events = events.modify(|object| object.managed_fields_mut().clear());
+        follow(what, reflector(writer, events), |_| wake.notify_one()).await;
+    });
+    kept
+}
+
+impl Seen {
+    async fn ready(&self) -> Result<(), Fault> {
+        let gone = |_| ended();
+        self.people.wait_until_ready().await.map_err(gone)?;
+        self.policies.wait_until_ready().await.map_err(gone)?;
+        for bindings in &self.bindings {
+            bindings.wait_until_ready().await.map_err(gone)?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks at everything, and does what follows. `told` are the digests that a human was asked about already.
+async fn look(client: &Client, options: &Options, seen: &Seen, told: &mut BTreeSet<String>, now: Timestamp) {
+    if let Some(reason) = stop::stopped(client, &options.namespace).await {
+        tracing::info!(reason, "everything is stopped: nothing is granted or taken");
+        return;
+    }
+    let people = seen.people.state();
+    let people: Vec<&Person> = people.iter().map(AsRef::as_ref).collect();
+    let bindings: Vec<RoleBinding> =
+        seen.bindings.iter().flat_map(Store::state).map(|binding| binding.as_ref().clone()).collect();
+    for policy in seen.policies.state().into_iter().filter(|policy| policy.spec.mode == Mode::Enforce) {
+        let name = policy.name_any();
+        let decided = match decide(&options.namespace, &policy, &people, &bindings) {
+            Ok(decided) => decided,
+            Err(why) => {
+                tracing::warn!(policy = name, why, "the grants of this policy are left as they are");
+                continue;
+            }
+        };
+        let mut counts = BTreeMap::new();
+        for outcome in &decided.outcomes {
+            act::tell(client, &policy, outcome, told, now).await;
+            for removed in &outcome.remove {
+                count(&mut counts, act::remove(client, removed).await);
+            }
+            let allowed = |namespace: &String| options.namespaces.contains(namespace);
+            for grant in outcome.make.iter().filter(|grant| allowed(&grant.namespace)) {
+                let Some(binding) = decided.manifest(&options.namespace, &name, grant) else { continue };
+                count(&mut counts, act::make(client, &binding).await);
+            }
+        }
+        if !counts.is_empty() {
+            let of = |what| counts.get(what).copied().unwrap_or(0_u32);
+            tracing::info!(policy = name, made = of("made"), removed = of("removed"), failed = of("failed"), "grants");
+        }
+    }
+}
+
+fn count(counts: &mut BTreeMap<&'static str, u32>, what: &'static str) {
+    *counts.entry(what).or_default() += 1;
+}

@@ -1,0 +1,169 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn policy(grant: &Value, over: &Value) -> SyncPolicy {
+    let mut spec = json!({"connections": [{"name": "hq"}], "timeZones": {"default": "UTC"},
+        "identity": {"usernames": ["'oidc:' + person.workEmail"]}, "grants": [grant]});
+    spec.as_object_mut().unwrap().extend(over.as_object().unwrap().clone());
+    serde_json::from_value(json!({
+        "metadata": {"name": "everyone", "generation": 1}, "spec": spec,
+        "status": {"conditions": [{"type": "Baseline", "status": "True", "reason": "Settled", "message": "",
+            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
+    }))
+    .unwrap()
+}
+
+fn sales() -> Value {
+    json!({"name": "sales", "when": "person.department == 'Sales'",
+        "bind": {"clusterRole": "view", "namespaces": ["crm"]}})
+}
+
+fn person(id: &str, department: &str, over: Value) -> Person {
+    let address = format!("{id}@example.com");
+    let mut person = json!({
+        "metadata": {"name": format!("p-{id}"), "namespace": "rollcall", "uid": id},
+        "spec": {"records": [{"connection": "hq", "id": id}]},
+        "status": {
+            "policy": "everyone",
+            "aliases": [format!("email:{address}"), format!("user:oidc:{address}")],
+            "profile": {"workEmail": address, "department": department},
+            "employments": [{"connection": "hq", "id": id, "reportedStatus": "Active", "startDate": "2026-01-01"}],
+            "employment": {"state": "Active", "since": "2026-01-01T00:00:00Z", "timeZone": "UTC", "why": "Active"},
+        },
+    });
+    merge(&mut person, over);
+    serde_json::from_value(person).unwrap()
+}
+
+fn merge(into: &mut Value, over: Value) {
+    match (into, over) {
+        (Value::Object(into), Value::Object(over)) => {
+            over.into_iter().for_each(|(key, value)| merge(into.entry(key).or_insert(Value::Null), value));
+        }
+        (into, over) => *into = over,
+    }
+}
+
+fn decided(policy: &SyncPolicy, people: &[Person], bindings: &[RoleBinding]) -> Decided {
+    decide("rollcall", policy, &people.iter().collect::<Vec<_>>(), bindings).unwrap()
+}
+
+/// What is made for the one person there is to grant something to.
+fn made(decided: &Decided) -> Vec<RoleBinding> {
+    let grants = decided.outcomes.iter().flat_map(|outcome| &outcome.make);
+    grants.filter_map(|grant| decided.manifest("rollcall", "everyone", grant)).collect()
+}
+
+#[test]
+fn a_binding_names_one_person_by_their_user_names_and_says_whose_it_is() {
+    let people = [person("7", "Sales", json!({})), person("8", "Support", json!({}))];
+    let found = decided(&policy(&sales(), &json!({})), &people, &[]);
+    let [binding] = &made(&found)[..] else { panic!("one binding") };
+    let shown = serde_json::to_value(binding).unwrap();
+    assert_eq!(shown["subjects"], json!([{"apiGroup": RBAC, "kind": "User", "name": "oidc:7@example.com"}]));
+    assert_eq!(shown["roleRef"], json!({"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"}));
+    let labels = json!({"rollcall.dev/part": "grant", "rollcall.dev/people": "rollcall", "rollcall.dev/policy": "everyone",
+        "rollcall.dev/grant": "sales", "rollcall.dev/person": "p-7"});
+    assert_eq!((&shown["metadata"]["labels"], &shown["metadata"]["namespace"]), (&labels, &json!("crm")));
+}
+
+#[test]
+fn nobody_is_bound_whose_user_name_may_be_anothers_or_whom_hr_does_not_say() {
+    let twin = person("9", "Support", json!({"status": {"aliases": ["user:oidc:7@example.com"]}}));
+    let edited = json!({"spec": {"profile": {"department": "Sales"}}, "status": {"profile": {"department": null}}});
+    let doubtful = json!({"doubts": [{"people": ["hq/7", "hq/9"], "key": "employeeNumber", "namesAgree": true}]});
+    let cases = [
+        ("works here", person("7", "Sales", json!({})), None, Value::Null, 1),
+        ("another has the user name", person("7", "Sales", json!({})), Some(twin), Value::Null, 0),
+        ("perhaps another's", person("7", "Sales", json!({})), None, doubtful, 0),
+        (
+            "not computed by sync",
+            person("7", "Sales", json!({"status": {"aliases": ["user:other"]}})),
+            None,
+            Value::Null,
+            0,
+        ),
+        ("entered by hand", person("7", "", edited), None, Value::Null, 0),
+        ("on leave", person("7", "Sales", json!({"status": {"employment": {"state": "Leave"}}})), None, Value::Null, 0),
+        ("of another policy", person("7", "Sales", json!({"status": {"policy": "other"}})), None, Value::Null, 0),
+        (
+            "held",
+            person(
+                "7",
+                "Sales",
+                json!({"spec": {"hold": {"reason": "r", "until": "2030-01-01T00:00:00Z", "by": "b"}}}),
+            ),
+            None,
+            Value::Null,
+            0,
+        ),
+        ("a baseline is awaited", person("7", "Sales", json!({})), None, json!({"conditions": []}), 0),
+    ];
+    for (what, one, other, status, expected) in cases {
+        let mut policy = serde_json::to_value(policy(&sales(), &json!({}))).unwrap();
+        merge(&mut policy["status"], if status.is_null() { json!({}) } else { status });
+        let people: Vec<_> = std::iter::once(one).chain(other).collect();
+        let found = decided(&serde_json::from_value(policy).unwrap(), &people, &[]);
+        assert_eq!(made(&found).len(), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_binding_goes_once_the_cut_is_released_and_never_one_without_our_labels() {
+    let seven = |over: Value| [person("7", "Sales", over)];
+    let everyone = policy(&sales(), &json!({}));
+    let mut binding = made(&decided(&everyone, &seven(json!({})), &[])).remove(0);
+    binding.metadata.uid = Some("uid-1".into());
+    let left = |access: Value| json!({"status": {"employment": {"state": "Terminated", "seen": "2026-03-01T00:00:00Z", "effective": "2026-03-01T00:00:00Z"}, "access": access}});
+    let cut = format!("{}-cut", domain::roster::termination_id("p-7", "2026-03-01T00:00:00Z".parse().unwrap()));
+    let cases = [
+        ("works here", json!({}), 0),
+        ("moved", json!({"status": {"profile": {"department": "Support"}}}), 1),
+        ("the department is empty", json!({"status": {"profile": {"department": null}}}), 0),
+        ("left, not planned", left(Value::Null), 0),
+        ("left, held", left(json!({"state": "Held", "revocation": cut})), 0),
+        ("left, released", left(json!({"state": "Released", "revocation": cut})), 1),
+        ("left, of an earlier exit", left(json!({"state": "Revoked", "revocation": "p-7-0-cut"})), 0),
+    ];
+    for (what, over, removed) in cases {
+        let outcome = decided(&everyone, &seven(over), std::slice::from_ref(&binding)).outcomes.remove(0);
+        assert_eq!((outcome.remove.len(), outcome.keep.len()), (removed, 1 - removed), "{what}");
+    }
+    let no_rules = policy(&sales(), &json!({"grants": []}));
+    assert_eq!(decided(&no_rules, &seven(json!({})), std::slice::from_ref(&binding)).outcomes[0].remove.len(), 1);
+    for label in [names::PART, names::PEOPLE, names::POLICY, names::GRANT, names::PERSON] {
+        let mut stripped = binding.clone();
+        stripped.metadata.labels.as_mut().unwrap().remove(label);
+        let outcomes = decided(&no_rules, &seven(json!({})), &[stripped]).outcomes;
+        assert!(outcomes.is_empty(), "without {label} it is nobody's business here");
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_be_followed_is_named_with_its_field() {
+    let rule = |field: &str, value: Value| {
+        let mut rule = sales();
+        rule[field] = value;
+        rule
+    };
+    let bind = |over: Value| rule("bind", over);
+    let cases = [
+        (rule("when", json!("person.")), "spec.grants[0].when: not a CEL expression"),
+        (rule("when", json!("person.department")), "spec.grants[0].when: does not give true or false"),
+        (
+            rule("when", json!("person.title == 'x'")),
+            "spec.grants[0].when: person.title must be Continuous in spec.fields",
+        ),
+        (bind(json!({"namespaces": ["crm"]})), "spec.grants[0].bind: write either"),
+        (bind(json!({"role": "a", "namespaces": ["a/b"]})), "spec.grants[0].bind.namespaces: \"a/b\" is no name"),
+    ];
+    for (grant, expected) in cases {
+        let found = Rules::of(&policy(&grant, &json!({}))).err().unwrap_or_default();
+        assert!(found.starts_with(expected), "{found}");
+    }
+    let kept = policy(&rule("when", json!("person.title == 'x'")), &json!({"fields": {"title": "Continuous"}}));
+    assert!(Rules::of(&kept).is_ok());
+    let once = policy(&rule("when", json!("person.title == 'x'")), &json!({"fields": {"title": "Once"}}));
+    assert!(Rules::of(&once).is_err(), "what a human may edit would be theirs to grant");
+}
