@@ -294,6 +294,7 @@ async fn swap(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<Stri
         };
         match call(WRITES, async { written }).await {
             Err(fault) if fault.is_conflict() => {}
+            Err(fault) if fault.is_not_found() => return Err(no_kind()),
             written => return written.map(|_| full),
         }
     }
@@ -325,6 +326,11 @@ fn apply(list: &mut List, wanted: &[Wanted]) -> BTreeSet<String> {
 fn full_fault() -> Fault {
     let message = "The list of frozen user names is full, so this person is not frozen. Others are.".to_owned();
     Fault::Waiting { reason: Reason::FrozenFull, message, again: MUCH_LATER }
+}
+
+fn no_kind() -> Fault {
+    let message = "The API server does not have the kind FrozenNames, so nobody can be frozen. The chart's value crds.install installs it; otherwise apply crds/rollcall.dev_frozennames.yaml.";
+    Fault::Waiting { reason: Reason::FreezeNotInstalled, message: message.to_owned(), again: LATER }
 }
 
 /// Whether the API server has the policy that reads the list, and refuses by it.
