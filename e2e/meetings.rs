@@ -101,7 +101,7 @@ async fn nobody_takes_back_that_they_leave_and_no_revocation_by_hand_goes_by_ano
     let seven = rollcall.person("7").await.unwrap();
     let own = rollcall.cluster.acting_as(&rollcall.user("7"), &["system:masters", "system:authenticated"]).await;
     let own: Api<Person> = Api::namespaced(own, &rollcall.namespace);
-    for word in [json!(null), json!({"lastDay": "2099-01-01"})] {
+    for word in [json!(null), json!({"lastDay": "2099-01-01", "by": rollcall.user("7")})] {
         let patch = Patch::Merge(json!({"spec": {"declared": word}}));
         let answer = own.patch(&seven.name_any(), &PatchParams::default(), &patch).await;
         let (layer, said) = refusal("of themself", answer);

@@ -278,7 +278,10 @@ async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
 /// Writes all that is wanted over exactly what was read; gives those that found no room.
 async fn swap(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<String>, Fault> {
     for _ in 0..CONFLICTS {
-        let current = call(WRITES, api.get_opt(names::FROZEN)).await?;
+        let current = match call(WRITES, api.get_opt(names::FROZEN)).await {
+            Err(fault) if fault.is_not_found() => return Err(no_kind()), // an object that is not there is none
+            read => read?,
+        };
         let before = current.as_ref().map(|object| &object.spec.names);
         let mut list = List::read(before);
         let full = apply(&mut list, wanted);
@@ -294,7 +297,6 @@ async fn swap(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<Stri
         };
         match call(WRITES, async { written }).await {
             Err(fault) if fault.is_conflict() => {}
-            Err(fault) if fault.is_not_found() => return Err(no_kind()),
             written => return written.map(|_| full),
         }
     }
