@@ -17,13 +17,13 @@ use crate::support::installation::{Consent, Installation, POLICY};
 use crate::support::objects::object;
 use crate::support::waiting::eventually;
 
-fn rule(name: &str, department: &str, namespace: &str) -> Value {
+pub fn rule(name: &str, department: &str, namespace: &str) -> Value {
     json!({"name": name, "when": format!("person.department == '{department}'"),
         "bind": {"clusterRole": "view", "namespaces": [namespace]}})
 }
 
 /// An installation with `rollcall grant` for the targets `crm` and `apps`.
-async fn granting(story: &str) -> Installation {
+pub async fn granting(story: &str) -> Installation {
     let mut rollcall = Installation::new(story, &[("apps", Consent::Accounts), ("crm", Consent::Accounts)]).await;
     let grants =
         json!({"enabled": true, "roles": ["view"], "namespaces": [rollcall.target("apps"), rollcall.target("crm")]});
@@ -32,7 +32,7 @@ async fn granting(story: &str) -> Installation {
 }
 
 /// Waits until these are the people with a granted binding in a target.
-async fn granted(rollcall: &Installation, target: &str, ids: &[&str]) {
+pub async fn granted(rollcall: &Installation, target: &str, ids: &[&str]) {
     let api: Api<RoleBinding> = Api::namespaced(rollcall.admin.clone(), &rollcall.target(target));
     let expected: BTreeSet<String> = ids.iter().map(|id| rollcall.user(id)).collect();
     eventually(&format!("{ids:?} are bound in {target}"), || async {

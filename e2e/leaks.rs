@@ -30,7 +30,11 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
             "network": {"allowPrivateAddresses": true},
         }))
         .await;
-    rollcall.policy(json!({"lifecycle": {"termination": {"removeAfter": "1s"}}})).await;
+    rollcall
+        .policy(
+            json!({"lifecycle": {"termination": {"removeAfter": "1s"}, "leave": "Freeze", "move": {"then": "Review"}}}),
+        )
+        .await;
     let apps = rollcall.target("apps");
     rollcall.account("apps", "by-address", Some(&format!("email:{}", rollcall.address("7")))).await;
     rollcall.account("apps", "by-user-name", Some(&format!("user:{}", rollcall.user("7")))).await;
@@ -53,9 +57,11 @@ async fn names_addresses_credentials_and_tokens_are_found_nowhere() {
         server.answers(status, kind, body);
         rollcall.poll().await;
     }
+    let staff = staff.person("9").status("leave").person("10").department("Elsewhere");
     server.answers(200, "text/csv", staff.person("7").terminated().csv());
     rollcall.settles(rollcall.poll().await).await;
     rollcall.reaches("7", Operation::Remove, Phase::Revoked).await;
+    rollcall.reaches("9", Operation::Freeze, Phase::Frozen).await;
 
     let mut forbidden = vec![
         ("a family name", "Zephyrine".to_owned()),

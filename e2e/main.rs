@@ -40,6 +40,7 @@ mod instruments;
 mod leaks;
 mod leaver;
 mod limits;
+mod meetings;
 mod movers;
 mod names;
 mod one_human;

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use k8s_openapi::api::events::v1::Event;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
+use rollcall::api::revocation::TargetKind;
 use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy, names};
 use serde::Serialize;
 
@@ -58,6 +59,9 @@ async fn everything_said(rollcall: &Installation) -> Vec<(String, String)> {
         let mut status = revocation.status.clone().unwrap_or_default();
         status.kept.clear(); // manifests, kept whole
         status.plan.iter_mut().for_each(|plan| plan.usernames.clear()); // none of these may approve
+        // What a freeze is about are user names.
+        status.plan.iter_mut().for_each(|plan| plan.targets.retain(|target| target.kind != TargetKind::User));
+        status.verdicts.retain(|verdict| verdict.target.kind != TargetKind::User);
         said.push((format!("revocation {}", revocation.name_any()), revocation.name_any() + &json(&status)));
     }
     for map in rollcall.api::<ConfigMap>().list(&all.clone().labels(names::PART)).await.unwrap() {

@@ -27,6 +27,8 @@ pub enum Fault {
     KillAfter(usize),
     /// The same, counting only what changes something: no reads, reviews, events or leases.
     KillAfterWrite(usize),
+    /// The API server does not have the kind FrozenNames, as before an upgrade.
+    NoFrozenNames,
 }
 
 struct Inner {
@@ -103,6 +105,9 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
     };
     if fault == Fault::SwallowDeletes && request.method() == Method::DELETE {
         return done_without_doing();
+    }
+    if fault == Fault::NoFrozenNames && request.uri().path().contains("/frozennames") {
+        return Response::builder().status(StatusCode::NOT_FOUND).body(Body::from("404 page not found\n")).unwrap();
     }
     let answer = forward(&inner, request).await;
     let fatal = fault == Fault::KillAfter(number) || (write && fault == Fault::KillAfterWrite(of_writes));

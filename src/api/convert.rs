@@ -4,7 +4,7 @@ mod leave;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::leave::{in_force, leave_id, leave_status, needs_approval, not_undone};
+pub use self::leave::{in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
 use super::condition::{ConditionType, Status};
 use super::person::Record;
 use super::policy::{ClusterLimits, Limit};
@@ -14,7 +14,7 @@ use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
 use domain::gate::{Approval, Facts, Hold, LeaverStatus};
 use domain::ledger::{Allowance, CountedPlan, Ledger, Limits, Window, allowed};
 use domain::lifecycle::State;
-use domain::ownership::{Index, PersonFacts, connection_of};
+use domain::ownership::{Index, PersonFacts, comparable, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
 use domain::roster::{self, Access};
 
@@ -37,9 +37,17 @@ pub fn person_facts(person: &Person) -> PersonFacts {
         records: person.spec.records.iter().flat_map(called).collect(),
         apart: person.spec.apart.iter().flat_map(called).collect(),
         aliases: status.map(|status| status.aliases.clone()).unwrap_or_default(),
+        disputed: disputed(person),
         address: status.and_then(|status| status.profile.as_ref()?.work_email.clone()),
         left: ended.map(|employment| employment.seen.unwrap_or(employment.since)),
     }
+}
+
+/// What a human said is not theirs, and HR reports still.
+fn disputed(person: &Person) -> Box<[String]> {
+    let disowned = &person.spec.disowned;
+    let known = person.status.iter().flat_map(|status| &status.aliases);
+    known.filter(|alias| disowned.iter().any(|one| comparable(one) == comparable(alias))).cloned().collect()
 }
 
 /// How far the present termination of a Person has come. What is mirrored may be of an earlier one, and then says nothing of
@@ -241,10 +249,15 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
     Facts {
         stopped: live.stopped.clone().or(unreadable),
         leaver_status: match leaver_status(person) {
+            _ if spec.trigger == revocation::Trigger::Leave && person.is_none() => {
+                made_anew(live.person, live.revocation)
+            }
             _ if spec.trigger == revocation::Trigger::Leave => leave_status(person, name, in_force(live.revocation)),
             // A human's word stands whether they work here or not. The Person must be there, and in scope.
-            LeaverStatus::Employed | LeaverStatus::Unknown | LeaverStatus::Ended if by_hand && person.is_some() => {
-                LeaverStatus::Ended
+            // Another policy than theirs knows neither whom theirs protects, nor whether it acts at all.
+            LeaverStatus::Employed | LeaverStatus::Unknown | LeaverStatus::Ended if by_hand => {
+                let managed = person.and_then(|person| person.status.as_ref()?.policy.as_ref());
+                if managed == Some(&spec.policy) { LeaverStatus::Ended } else { LeaverStatus::Unknown }
             }
             LeaverStatus::Ended if !of_this_termination(person, name) => LeaverStatus::Employed, // that termination was taken back
             leaver_status => leaver_status,

@@ -84,7 +84,8 @@ const MEMORY: &str = "memory only";
 const DIGEST: &str = "Person status.moves.values, as a digest";
 
 /// Said under the table: what is kept of people apart from their Persons.
-const APART: &str = "What follows from statuses and dates (Active, Leave, …) stands on the Person. Besides, keyed hashes of ids, addresses and first days are kept in the read history of the connection \
+const APART: &str = "What follows from statuses and dates (Active, Leave, …) stands on the Person. User names that are made of what is read also stand in the plans of Revocations, \
+on the list of frozen ones (FrozenNames rollcall-frozen) and in the RoleBindings of spec.grants. Besides, keyed hashes of ids, addresses and first days are kept in the read history of the connection \
 (Secret rollcall-memory-…), and status words without a meaning are counted on the connection.";
 
 /// Prints what a connection reads.

@@ -240,6 +240,7 @@ mod tests {
             uid: "u-7".into(),
             records: vec![("hq".into(), "7".into())],
             apart: Vec::new(),
+            disputed: Box::default(),
             aliases: vec!["user:oidc:seven".into()],
             address: None,
             left: None,

@@ -278,7 +278,10 @@ async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
 /// Writes all that is wanted over exactly what was read; gives those that found no room.
 async fn swap(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<String>, Fault> {
     for _ in 0..CONFLICTS {
-        let current = call(WRITES, api.get_opt(names::FROZEN)).await?;
+        let current = match call(WRITES, api.get_opt(names::FROZEN)).await {
+            Err(fault) if fault.is_not_found() => return Err(no_kind()), // an object that is not there is none
+            read => read?,
+        };
         let before = current.as_ref().map(|object| &object.spec.names);
         let mut list = List::read(before);
         let full = apply(&mut list, wanted);
@@ -325,6 +328,11 @@ fn apply(list: &mut List, wanted: &[Wanted]) -> BTreeSet<String> {
 fn full_fault() -> Fault {
     let message = "The list of frozen user names is full, so this person is not frozen. Others are.".to_owned();
     Fault::Waiting { reason: Reason::FrozenFull, message, again: MUCH_LATER }
+}
+
+fn no_kind() -> Fault {
+    let message = "The API server does not have the kind FrozenNames, so nobody can be frozen. The chart's value crds.install installs it; otherwise apply crds/rollcall.dev_frozennames.yaml.";
+    Fault::Waiting { reason: Reason::FreezeNotInstalled, message: message.to_owned(), again: LATER }
 }
 
 /// Whether the API server has the policy that reads the list, and refuses by it.

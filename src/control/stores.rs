@@ -32,6 +32,8 @@ use domain::ledger::Ledger;
 use domain::plan::{Binding, Kind};
 
 /// Kinds of what may come back.
+/// How long a start waits for the list of frozen user names.
+const LIST_IS_SLOW: std::time::Duration = std::time::Duration::from_secs(5);
 const KINDS: [&str; 3] = ["ServiceAccount", "RoleBinding", "ClusterRoleBinding"];
 
 /// What was watched.
@@ -186,10 +188,15 @@ pub async fn follow_ours(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
         stores.policies.ready(),
         stores.connections.ready(),
         stores.stops.ready(),
-        stores.frozen.ready(),
         stores.ledgers.ready(),
     );
     ledger_changed(ctx); // one that is not there yet is empty
+    // Nobody who left waits for a list that only freezes need, and that each of them reads live.
+    if tokio::time::timeout(LIST_IS_SLOW, stores.frozen.ready()).await.is_err() {
+        tracing::error!(
+            "the list of frozen user names cannot be watched: is the CustomResourceDefinition frozennames.rollcall.dev installed, and may control read it? Until then nobody is frozen, and everything else goes on"
+        );
+    }
 }
 
 /// Starts to watch what lies anywhere, and waits until it is known. Revocations come first: whatever came back while

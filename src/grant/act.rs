@@ -8,11 +8,33 @@ use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::{Client, Resource, ResourceExt};
 
 use crate::api::condition::Reason;
-use crate::api::{SyncPolicy, names};
+use crate::api::{Person, SyncPolicy, names};
 use crate::kube::calls::{self, call};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
+use crate::kube::stop;
 use domain::grants::{Outcome, Standing};
+
+/// Asks, right before something is done, whether what it was decided by is still so: a watch may be behind, and there may be
+/// thousands to do. Who just left is given nothing, and a stop stops in the middle of a look.
+///
+/// # Flow          the Person and the global stop, read live
+/// # Guarantees    no where the Person has changed since it was seen, or either cannot be read
+/// # Errors        told in the log
+pub async fn still_so(client: &Client, namespace: &str, seen: Option<&Person>) -> bool {
+    let Some(seen) = seen else { return false };
+    let api: Api<Person> = Api::namespaced(client.clone(), namespace);
+    let name = seen.name_any();
+    let (person, stopped) = futures::join!(call("read a Person", api.get_opt(&name)), stop::stopped(client, namespace));
+    match person {
+        _ if stopped.is_some() => false,
+        Ok(person) => person.is_some_and(|person| person.resource_version() == seen.resource_version()),
+        Err(fault) => {
+            tracing::warn!(person = name, %fault, "nothing is done for who cannot be read; tried again");
+            false
+        }
+    }
+}
 
 /// Makes a binding.
 ///
@@ -51,7 +73,7 @@ fn ended<T>(done: &Result<T, Fault>, namespace: &str, name: &str, what: &'static
         Ok(_) => what,
         Err(fault) => {
             tracing::warn!(namespace, name, %fault, "a binding is not {what}; tried again");
-            "failed"
+            super::FAILED
         }
     }
 }

@@ -25,11 +25,17 @@ use crate::kube::grants::decide;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::stop;
+use domain::grants::{Grant, Standing};
 
 /// Changes that come in a row are looked at together.
 const TOGETHER: Duration = Duration::from_millis(200);
 /// Look again although nothing was seen to change: a call may have failed, or a stop been lifted.
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// It was refused, or could not be done.
+const FAILED: &str = "failed";
+/// Something has changed since it was seen: the next look decides anew.
+const LATER: &str = "later";
 
 /// What it was started with.
 #[derive(Clone, Debug)]
@@ -50,8 +56,8 @@ struct Seen {
 /// Runs until shut down; is called only while this process leads.
 ///
 /// # Flow          watches first; then a look at everything with each change: decide, act
-/// # Guarantees    nothing while everything is stopped, or a policy observes; a binding is deleted by the uid that was decided on; a
-///                 crash at any point is repaired by the next look
+/// # Guarantees    nothing while everything is stopped, or a policy observes; nothing for a Person that has changed since it was
+///                 seen; a binding is deleted by the uid that was decided on; a crash at any point is repaired by the next look
 /// # Errors        when a watch ends without being asked to: the process is to exit and be started again
 pub async fn run(
     client: Client,
@@ -125,6 +131,7 @@ async fn look(client: &Client, options: &Options, seen: &Seen, told: &mut BTreeS
     }
     let people = seen.people.state();
     let people: Vec<&Person> = people.iter().map(AsRef::as_ref).collect();
+    let by_name: BTreeMap<String, &Person> = people.iter().map(|person| (person.name_any(), *person)).collect();
     let bindings: Vec<RoleBinding> =
         seen.bindings.iter().flat_map(Store::state).map(|binding| binding.as_ref().clone()).collect();
     for policy in seen.policies.state().into_iter().filter(|policy| policy.spec.mode == Mode::Enforce) {
@@ -139,18 +146,64 @@ async fn look(client: &Client, options: &Options, seen: &Seen, told: &mut BTreeS
         let mut counts = BTreeMap::new();
         for outcome in &decided.outcomes {
             act::tell(client, &policy, outcome, told, now).await;
-            for removed in &outcome.remove {
-                count(&mut counts, act::remove(client, removed).await);
+            let by = By { client, namespace: &options.namespace, people: &by_name };
+            // What takes the place of something comes first: where it cannot be made, what stands stays.
+            let (replaced, removed): (Vec<_>, Vec<_>) = outcome
+                .remove
+                .iter()
+                .partition(|standing| outcome.make.iter().any(|grant| grant.person == standing.person));
+            for standing in removed {
+                count(&mut counts, by.remove(standing).await);
             }
+            let mut not_made = BTreeSet::new();
             let allowed = |namespace: &String| options.namespaces.contains(namespace);
             for grant in outcome.make.iter().filter(|grant| allowed(&grant.namespace)) {
                 let Some(binding) = decided.manifest(&options.namespace, &name, grant) else { continue };
-                count(&mut counts, act::make(client, &binding).await);
+                let made = by.make(grant, &binding).await;
+                not_made.extend((made == FAILED || made == LATER).then_some(&grant.person));
+                count(&mut counts, made);
+            }
+            for standing in replaced.into_iter().filter(|standing| !not_made.contains(&standing.person)) {
+                count(&mut counts, by.remove(standing).await);
             }
         }
         if !counts.is_empty() {
             let of = |what| counts.get(what).copied().unwrap_or(0_u32);
-            tracing::info!(policy = name, made = of("made"), removed = of("removed"), failed = of("failed"), "grants");
+            tracing::info!(
+                policy = name,
+                made = of("made"),
+                removed = of("removed"),
+                failed = of(FAILED),
+                later = of(LATER),
+                "grants"
+            );
+        }
+    }
+}
+
+/// By what a look was decided.
+struct By<'a> {
+    client: &'a Client,
+    namespace: &'a str,
+    people: &'a BTreeMap<String, &'a Person>,
+}
+
+impl By<'_> {
+    async fn make(&self, grant: &Grant, binding: &RoleBinding) -> &'static str {
+        let person = self.people.get(&grant.person).copied();
+        if act::still_so(self.client, self.namespace, person).await {
+            act::make(self.client, binding).await
+        } else {
+            LATER
+        }
+    }
+
+    async fn remove(&self, standing: &Standing) -> &'static str {
+        let person = self.people.get(&standing.person).copied();
+        if act::still_so(self.client, self.namespace, person).await {
+            act::remove(self.client, standing).await
+        } else {
+            LATER
         }
     }
 }

@@ -126,9 +126,17 @@ pub fn decide(
     let cluster = Cluster { standing: &standing, others: &others };
     let approved = policy.annotations().get(names::APPROVE_GRANTS).map(String::as_str).unwrap_or_default();
     let approved: Vec<&str> = approved.split(',').map(str::trim).collect();
-    let facts: Vec<(Facts, &Person)> =
-        ours.iter().filter_map(|person| Some((facts(person, policy, &rules, &index)?, **person))).collect();
+    let known = |person: &Person| facts(person, policy, &rules, &index);
+    let facts: Vec<(Facts, &Person)> = ours.iter().filter_map(|person| Some((known(person)?, **person))).collect();
+    let elsewhere = handed_over(people, &name, &standing);
+    let elsewhere: Vec<Facts> = elsewhere.filter_map(known).collect();
     let settled = policy.settled();
+    let nothing = |facts: &Facts| only_if(settled, wish(facts, Some(false), OnLeave::Remove));
+    let of_others = |rule: &str| {
+        let has: BTreeSet<&str> =
+            standing.iter().filter(|one| one.rule == rule).map(|one| one.person.as_str()).collect();
+        elsewhere.iter().filter(move |one| has.contains(&*one.person)).map(|one| (one.person.as_str(), nothing(one)))
+    };
     let mut outcomes = Vec::new();
     for (rule, expression) in &rules.rules {
         let wishes: Vec<_> = facts
@@ -136,6 +144,7 @@ pub fn decide(
             .map(|(facts, person)| {
                 (facts.person.as_str(), only_if(settled, wish(facts, holds(expression, person), rule.on_leave)))
             })
+            .chain(of_others(&rule.name))
             .collect();
         outcomes.push(grants::decide(whose, rule, &wishes, cluster, working, &approved));
     }
@@ -150,10 +159,8 @@ pub fn decide(
             namespaces: Vec::new(),
             on_leave: OnLeave::Remove,
         };
-        let wishes: Vec<_> = facts
-            .iter()
-            .map(|(facts, _)| (facts.person.as_str(), only_if(settled, wish(facts, Some(false), OnLeave::Remove))))
-            .collect();
+        let wishes: Vec<_> =
+            facts.iter().map(|(facts, _)| (facts.person.as_str(), nothing(facts))).chain(of_others(name)).collect();
         outcomes.push(grants::decide(whose, &no_more, &wishes, cluster, working, &approved));
     }
     let roles = rules.rules.into_iter().map(|(rule, _)| (rule.name, rule.role)).collect();
@@ -170,6 +177,18 @@ fn only_if(settled: bool, wish: Wish) -> Wish {
 
 fn manages(person: &Person, policy: &str) -> bool {
     person.status.as_ref().and_then(|status| status.policy.as_deref()) == Some(policy)
+}
+
+/// People who have something by this policy's rules, and are another policy's by now: they lose it like a mover.
+fn handed_over<'a>(
+    people: &'a [&'a Person],
+    policy: &'a str,
+    standing: &'a [Standing],
+) -> impl Iterator<Item = &'a Person> {
+    let bound: BTreeSet<&str> = standing.iter().map(|one| one.person.as_str()).collect();
+    let elsewhere = |person: &&&Person| person.status.as_ref().and_then(|status| status.policy.as_ref()).is_some();
+    let theirs = people.iter().filter(elsewhere).filter(move |person| !manages(person, policy));
+    theirs.filter(move |person| bound.contains(&*person.name_any())).copied()
 }
 
 fn state(person: &Person) -> Option<State> {
@@ -197,9 +216,10 @@ fn users(person: &Person, usernames: &Usernames, index: &Index) -> Option<Vec<St
         let employee = employee(employment, status.profile.as_ref());
         users.extend(usernames.of(&employment.connection, &employee));
     }
-    let uid = person.uid().unwrap_or_default();
+    let (uid, known) = (person.uid().unwrap_or_default(), convert::person_facts(person));
     let theirs = |user: &String| {
         status.aliases.contains(&format!("user:{user}"))
+            && !known.disputes_user(user)
             && !user.starts_with("system:")
             && matches!(index.user(user), Owners::One(one) if one.uid == uid)
     };
@@ -259,7 +279,7 @@ fn holds_by(expression: &Expression, person: &Person, employment: &Employment) -
     expression.holds(&fields).ok().flatten()
 }
 
-/// A binding that is ours; none of any other.
+/// A binding that is ours; none of any other, nor one that somebody changed: what they added is not ours to take.
 #[must_use]
 pub fn standing(binding: &RoleBinding, whose: Whose<'_>) -> Option<Standing> {
     let label = |name: &str| binding.labels().get(name).map(String::as_str);
@@ -268,6 +288,13 @@ pub fn standing(binding: &RoleBinding, whose: Whose<'_>) -> Option<Standing> {
         && label(names::POLICY) == Some(whose.policy);
     let labels = (label(names::GRANT)?.to_owned(), label(names::PERSON)?.to_owned());
     let (rule, person) = ours.then_some(labels)?;
+    let subjects = binding.subjects.as_deref().unwrap_or_default();
+    let mut users: Vec<_> = subjects.iter().filter(|one| one.kind == "User").map(|one| one.name.clone()).collect();
+    users.sort();
+    let role = (binding.role_ref.kind.as_str(), binding.role_ref.name.as_str());
+    let as_made =
+        users.len() == subjects.len() && grants::name(whose, &rule, role, &person, &users) == binding.name_any();
+    as_made.then_some(())?;
     Some(Standing { namespace: binding.namespace()?, name: binding.name_any(), uid: binding.uid()?, rule, person })
 }
 

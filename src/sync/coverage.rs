@@ -116,6 +116,7 @@ mod tests {
             uid: id.into(),
             records: vec![("hq".into(), id.into())],
             apart: Vec::new(),
+            disputed: Box::default(),
             aliases: vec![format!("email:{address}"), format!("user:oidc:{address}")],
             address: None,
             left: None,

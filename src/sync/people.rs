@@ -159,6 +159,7 @@ impl Write {
             uid: String::new(),
             records: Vec::new(),
             apart: Vec::new(),
+            disputed: Box::default(),
             aliases: self.status.aliases.clone(),
             address: self.status.profile.as_ref().and_then(|profile| profile.work_email.clone()),
             left: None,

@@ -228,9 +228,10 @@ pub struct Held {
 }
 
 /// Name of a binding: says nothing, and is another one for other user names or another role, since neither can be changed.
-fn name(whose: Whose<'_>, rule: &Rule, person: &str, users: &[String]) -> String {
-    let (kind, role) = rule.role.parts();
-    let lines = ["grant", whose.people, whose.policy, &rule.name, person, kind, role];
+/// It also proves what it names: one that somebody changed since has another name than it would have.
+#[must_use]
+pub fn name(whose: Whose<'_>, rule: &str, (kind, role): (&str, &str), person: &str, users: &[String]) -> String {
+    let lines = ["grant", whose.people, whose.policy, rule, person, kind, role];
     let digest = Sha256::digest(format!("{}\0{}", lines.join("\0"), users.join("\0")));
     let text = data_encoding::BASE32_NOPAD.encode(&digest).to_ascii_lowercase();
     format!("rollcall-grant-{}", text.chars().take(26).collect::<String>())
@@ -291,8 +292,10 @@ pub fn decide(
         let new = wanted.into_iter().filter(|grant| !kept.iter().any(|standing| is(grant, standing)));
         let (taken, new): (Vec<_>, Vec<_>) =
             new.partition(|grant| cluster.others.contains(&(grant.namespace.clone(), grant.name.clone())));
-        get += usize::from(stands.is_empty() && !new.is_empty());
-        lose += usize::from(matches!(wish, Wish::Unwanted) && !stands.is_empty());
+        // A role, or user names, that are others by now are taken and given; one more namespace is none of that.
+        let another = not_wanted.iter().any(|old| new.iter().any(|grant| grant.namespace == old.namespace));
+        get += usize::from((stands.is_empty() && !new.is_empty()) || another);
+        lose += usize::from(!not_wanted.is_empty());
         outcome.keep.extend(kept.into_iter().cloned());
         outcome.taken.extend(taken);
         make.extend(new);
@@ -314,7 +317,7 @@ fn of_person(whose: Whose<'_>, rule: &Rule, person: &str, users: &[String]) -> V
     let mut users = users.to_vec();
     users.sort();
     users.dedup();
-    let name = name(whose, rule, person, &users);
+    let name = name(whose, &rule.name, rule.role.parts(), person, &users);
     let places: BTreeSet<&String> = rule.namespaces.iter().collect();
     let grant = |namespace: &String| Grant {
         namespace: namespace.clone(),

@@ -27,6 +27,8 @@ pub struct PersonFacts {
     pub records: Vec<(String, String)>,
     /// `email:<lower-cased address>` and `user:<user name>`: every one ever known.
     pub aliases: Vec<String>,
+    /// Those of `aliases` that a human said are not this one's, and HR reports still.
+    pub disputed: Box<[String]>,
     /// Records, as `records` has them, that a human said are not this one's.
     pub apart: Vec<(String, String)>,
     /// The current work address, where there is one.
@@ -61,6 +63,17 @@ impl PersonFacts {
         current.into_iter().chain(known.map(|alias| comparable(alias)))
     }
 
+    /// Whether a human said that this key is not theirs, while HR says that it is.
+    fn disputes(&self, key: &str) -> bool {
+        self.disputed.iter().any(|alias| comparable(alias) == key)
+    }
+
+    /// Whether a human said that this user name is not theirs, while HR says that it is.
+    #[must_use]
+    pub fn disputes_user(&self, name: &str) -> bool {
+        self.disputes(&user_key(name))
+    }
+
     /// Whether a human said that these two are not one.
     fn apart_from(&self, other: &Self) -> bool {
         let says = |one: &Self, other: &Self| one.apart.iter().any(|record| other.records.contains(record));
@@ -89,7 +102,8 @@ pub enum Owners<'a> {
 pub enum Claim {
     /// Somebody else's, or nobody's.
     NotTheirs,
-    /// It names several people, and another one of them works here, or it cannot be told.
+    /// It names several people, and another one of them works here, or it cannot be told; or a human said that it is not theirs,
+    /// and HR that it is.
     Ambiguous,
     /// It names this human, and another HR record of theirs works here, or it cannot be told.
     WorksHere,
@@ -169,6 +183,7 @@ impl Index {
         match humans.iter().flat_map(|human| self.members(*human)).any(works_here) {
             true if humans.len() > 1 => Claim::Ambiguous,
             true => Claim::WorksHere,
+            false if person.disputes(key) => Claim::Ambiguous,
             false => Claim::Theirs,
         }
     }
@@ -292,6 +307,7 @@ pub(crate) mod tests {
             uid: format!("uid-{id}"),
             records: vec![("hq".into(), id.into())],
             aliases: vec![format!("email:{id}@example.com"), format!("user:oidc:{id}@example.com")],
+            disputed: Box::default(),
             apart: Vec::new(),
             address: Some(format!("{id}@example.com")),
             left: None,
@@ -337,6 +353,24 @@ pub(crate) mod tests {
         for (what, index, name, expected) in cases {
             assert_eq!(index.user(name), expected, "{what}: {name}");
         }
+    }
+
+    #[test]
+    fn what_a_human_said_is_not_theirs_is_not_ended_with_them_while_hr_says_that_it_is() {
+        let left = |mut person: PersonFacts, disputed: &[&str]| {
+            person.left = Some(Timestamp::UNIX_EPOCH);
+            person.aliases.extend(disputed.iter().map(|alias| (*alias).to_owned()));
+            person.disputed = disputed.iter().map(|alias| (*alias).to_owned()).collect();
+            person
+        };
+        let ada = left(person("ada"), &["email:ben@example.com", "user:oidc:Ben@example.com"]);
+        let alone = Index::new(vec![ada.clone()]);
+        assert_eq!(alone.claim("Ben@example.com", &ada), Claim::Ambiguous);
+        assert_eq!(alone.user_claim("oidc:ben@example.com", &ada), Claim::Ambiguous);
+        assert_eq!(alone.claim("ada@example.com", &ada), Claim::Theirs);
+        let ben = left(person("ben"), &[]);
+        let both = Index::new(vec![ada, ben.clone()]);
+        assert_eq!(both.claim("ben@example.com", &ben), Claim::Theirs, "whose it is may leave");
     }
 
     #[test]

@@ -53,9 +53,18 @@ impl Installation {
 
     /// Starts `rollcall grant`, for these targets.
     pub async fn grant(&self, targets: &[&str]) -> Service {
+        self.grant_by(targets, None).await
+    }
+
+    /// The same, which reaches the API server through a proxy.
+    pub async fn grant_through(&self, targets: &[&str], proxy: &Arc<Proxy>) -> Service {
+        self.grant_by(targets, Some(proxy)).await
+    }
+
+    async fn grant_by(&self, targets: &[&str], proxy: Option<&Arc<Proxy>>) -> Service {
         let namespaces: Vec<String> = targets.iter().map(|target| self.target(target)).collect();
         let more: Vec<&str> = namespaces.iter().flat_map(|one| ["--grant-namespace", one.as_str()]).collect();
-        self.start("grant", &more, None).await
+        self.start("grant", &more, proxy).await
     }
 
     /// Lets control that is started from now on create other Jobs than those of the installed chart.

@@ -1,6 +1,7 @@
 //! What a Person says of the leave that a Revocation is about, and what a cut for one leaves to a human.
 
 use super::leaver_status;
+use crate::api::person::State;
 use crate::api::revocation::Phase;
 use crate::api::{Person, Revocation, revocation};
 use domain::gate::LeaverStatus;
@@ -32,6 +33,20 @@ pub fn leave_status(person: Option<&Person>, revocation: &str, in_force: bool) -
         (LeaverStatus::Ended, true) if in_force => LeaverStatus::Ended,
         (LeaverStatus::Ended, _) | (LeaverStatus::Employed, false) => LeaverStatus::Employed,
         (LeaverStatus::Employed, true) => LeaverStatus::Ended,
+    }
+}
+
+/// What is said by a Person that was deleted and made anew since: a freeze that stands is over once the same human, by a user name
+/// that is frozen, works here. Of anybody else, or of who is on leave still, nothing can be told.
+#[must_use]
+pub fn made_anew(person: Option<&Person>, revocation: &Revocation) -> LeaverStatus {
+    let Some(status) = person.and_then(|person| person.status.as_ref()) else { return LeaverStatus::Unknown };
+    let works = status.employment.as_ref().is_some_and(|employment| employment.state == State::Active);
+    let frozen = revocation.status.iter().filter_map(|status| status.plan.as_ref()).flat_map(|plan| &plan.usernames);
+    let mut theirs = frozen.filter(|name| status.aliases.contains(&format!("user:{name}")));
+    match in_force(revocation) && works && theirs.next().is_some() {
+        true => LeaverStatus::Employed,
+        false => LeaverStatus::Unknown,
     }
 }
 
@@ -73,6 +88,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api::convert::{LiveObjects, facts};
 
     #[test]
     fn the_reason_for_a_freeze_is_the_leave_that_it_was_made_for() {
@@ -105,5 +121,64 @@ mod tests {
             assert_eq!(leave_status(person.as_ref(), revocation, false), before, "{what}, before it begins");
             assert_eq!(leave_status(person.as_ref(), revocation, true), standing, "{what}, while it stands");
         }
+    }
+
+    /// What the gates hear of `person` for a Revocation of the Person with the uid `u` and the policy `everyone`.
+    fn heard(person: &serde_json::Value, trigger: &str, phase: &str) -> LeaverStatus {
+        let person: Person = serde_json::from_value(person.clone()).unwrap();
+        let revocation: Revocation = serde_json::from_value(json!({
+            "metadata": {"name": "p-7-0-freeze"},
+            "spec": {"person": "p-7", "personUid": "u", "policy": "everyone", "trigger": trigger, "operation": "Freeze",
+                "due": "2026-03-01T09:00:00Z", "reason": "r"},
+            "status": {"phase": phase, "plan": {"hash": "h", "targets": [], "usernames": ["oidc:ada@example.com"]}},
+        }))
+        .unwrap();
+        let (person, stopped) = (Some(&person), None);
+        let live = LiveObjects { revocation: &revocation, person, policy: None, trusted: true, ledger: None, stopped };
+        facts(&live).leaver_status
+    }
+
+    fn somebody(uid: &str, policy: &str, state: &str, alias: &str) -> serde_json::Value {
+        json!({
+            "metadata": {"name": "p-7", "namespace": "rollcall", "uid": uid},
+            "spec": {"records": [{"connection": "hq", "id": "7"}]},
+            "status": {"policy": policy, "aliases": [format!("user:oidc:{alias}@example.com")],
+                "employment": {"state": state, "since": "2026-03-01T09:00:00Z", "timeZone": "UTC", "why": "Active"}},
+        })
+    }
+
+    #[test]
+    fn a_freeze_outlives_a_person_that_was_deleted_only_until_the_same_human_works_here_again() {
+        for (what, uid, state, alias, phase, expected) in [
+            ("works here", "anew", "Active", "ada", "Frozen", LeaverStatus::Employed),
+            ("on leave still", "anew", "Leave", "ada", "Frozen", LeaverStatus::Unknown),
+            ("has left", "anew", "Terminated", "ada", "Frozen", LeaverStatus::Unknown),
+            ("cannot be told", "anew", "Unknown", "ada", "Frozen", LeaverStatus::Unknown),
+            ("another human has the id", "anew", "Active", "ben", "Frozen", LeaverStatus::Unknown),
+            ("not frozen yet", "anew", "Active", "ada", "Held", LeaverStatus::Unknown),
+            ("the same Person", "u", "Active", "ada", "Frozen", LeaverStatus::Employed),
+        ] {
+            assert_eq!(heard(&somebody(uid, "everyone", state, alias), "Leave", phase), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_revocation_by_hand_acts_for_the_policy_that_has_the_person_and_for_no_other() {
+        for (policy, state, expected) in [
+            ("everyone", "Active", LeaverStatus::Ended),
+            ("everyone", "Unknown", LeaverStatus::Ended),
+            ("everyone", "OutOfScope", LeaverStatus::OutOfScope),
+            ("south", "Active", LeaverStatus::Unknown),
+            ("south", "Terminated", LeaverStatus::Unknown),
+        ] {
+            for phase in ["Held", "Frozen"] {
+                assert_eq!(
+                    heard(&somebody("u", policy, state, "ada"), "AdHoc", phase),
+                    expected,
+                    "{policy} {state} {phase}"
+                );
+            }
+        }
+        assert_eq!(heard(&somebody("anew", "everyone", "Active", "ada"), "AdHoc", "Frozen"), LeaverStatus::Unknown);
     }
 }

@@ -24,7 +24,7 @@ use domain::evidence;
 /// What stands for a value that is not shown.
 const MASK: &str = "…";
 /// What is kept elsewhere, and cannot be told apart for one person.
-const ELSEWHERE: [(&str, &str); 4] = [
+const ELSEWHERE: [(&str, &str); 6] = [
     (
         "Secret rollcall-memory-… of each connection",
         "counts of earlier responses and keyed hashes of ids and addresses, without any id, name or address",
@@ -37,6 +37,14 @@ const ELSEWHERE: [(&str, &str); 4] = [
     (
         "ServiceAccounts and bindings",
         "the owner annotation or the user name by which somebody named the person there; they are not Rollcall's: kubectl rollcall why lists them",
+    ),
+    (
+        "RoleBindings with the label rollcall.dev/person",
+        "the user names of a person that a grant of a policy is for, until they lose it",
+    ),
+    (
+        "FrozenNames rollcall-frozen",
+        "user names of people who are frozen, until that is lifted or its Revocation is gone",
     ),
 ];
 

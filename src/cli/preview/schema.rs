@@ -15,7 +15,7 @@ use domain::quote::quoted;
 /// What is wrong, and on which line.
 pub type Wrong = (u64, String);
 
-/// Everything that is wrong with a manifest of one of the four kinds.
+/// Everything that is wrong with a manifest of one of the kinds.
 pub fn findings(kind: &str, manifest: &Node) -> Vec<Wrong> {
     let mut found = Vec::new();
     let definition = api::definitions().into_iter().find(|definition| definition.spec.names.kind == kind);

@@ -7,6 +7,7 @@ fn person(id: &str, aliases: &[&str]) -> PersonFacts {
         uid: format!("u-{id}"),
         records: vec![("hq".into(), id.into())],
         apart: Vec::new(),
+        disputed: Box::default(),
         aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
         address: aliases.first().and_then(|alias| Some(alias.strip_prefix("email:")?.to_owned())),
         left: None,

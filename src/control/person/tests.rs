@@ -74,6 +74,7 @@ fn what_turns_up_later_is_dealt_with_by_the_record_that_ended_last_once_all_have
         uid: format!("u-{name}"),
         records: vec![],
         apart: Vec::new(),
+        disputed: Box::default(),
         aliases: vec![],
         address: None,
         left: left.map(|second| Timestamp::from_second(second).unwrap()),

@@ -167,3 +167,67 @@ fn a_rule_that_cannot_be_followed_is_named_with_its_field() {
     let once = policy(&rule("when", json!("person.title == 'x'")), &json!({"fields": {"title": "Once"}}));
     assert!(Rules::of(&once).is_err(), "what a human may edit would be theirs to grant");
 }
+
+/// The binding that a rule makes for somebody, standing.
+fn stands(policy: &SyncPolicy, people: &[Person]) -> RoleBinding {
+    let mut binding = made(&decided(policy, people, &[])).remove(0);
+    binding.metadata.uid = Some("uid-1".into());
+    binding
+}
+
+#[test]
+fn who_is_another_policys_by_now_loses_what_this_one_gave_and_nobody_does_while_that_cannot_be_told() {
+    let everyone = policy(&sales(), &json!({}));
+    let seven = |policy: &str, state: &str| {
+        [person("7", "Sales", json!({"status": {"policy": policy, "employment": {"state": state}}}))]
+    };
+    let binding = stands(&everyone, &seven("everyone", "Active"));
+    for (what, people, removed) in [
+        ("handed over", seven("south", "Active"), 1),
+        ("handed over, and on leave", seven("south", "Leave"), 1),
+        ("in both scopes", seven("south", "Unknown"), 0),
+        ("out of the other's scope", seven("south", "OutOfScope"), 0),
+        ("ours", seven("everyone", "Active"), 0),
+    ] {
+        for rules in [everyone.clone(), policy(&sales(), &json!({"grants": []}))] {
+            let removed = if rules.spec.grants.is_empty() && what == "ours" { 1 } else { removed };
+            let outcome = decided(&rules, &people, std::slice::from_ref(&binding)).outcomes.remove(0);
+            assert_eq!((outcome.remove.len(), outcome.make.len()), (removed, 0), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_binding_to_which_somebody_added_a_colleague_is_not_ours_to_remove() {
+    let everyone = policy(&sales(), &json!({}));
+    let seven = [person("7", "Sales", json!({}))];
+    let moved = [person("7", "Support", json!({}))];
+    let binding = stands(&everyone, &seven);
+    assert_eq!(decided(&everyone, &moved, std::slice::from_ref(&binding)).outcomes[0].remove.len(), 1);
+    let change = |change: fn(&mut RoleBinding)| {
+        let mut changed = binding.clone();
+        change(&mut changed);
+        changed
+    };
+    let subject = |kind: &str| Subject { kind: kind.into(), name: "oidc:8@example.com".into(), ..Subject::default() };
+    let mut added = vec![binding.clone(), binding.clone()];
+    added[0].subjects.as_mut().unwrap().push(subject("User"));
+    added[1].subjects.as_mut().unwrap().push(subject("Group"));
+    added.push(change(|one| one.role_ref.name = "edit".into()));
+    added.push(change(|one| one.metadata.name = Some("by-hand".into())));
+    added.push(change(|one| drop(one.metadata.labels.as_mut().unwrap().insert(names::PERSON.into(), "p-8".into()))));
+    for (n, changed) in added.into_iter().enumerate() {
+        let outcome = decided(&everyone, &moved, std::slice::from_ref(&changed)).outcomes.remove(0);
+        assert!(outcome.remove.is_empty(), "{n}");
+        let wanted = decided(&everyone, &seven, std::slice::from_ref(&changed)).outcomes.remove(0);
+        assert_eq!(wanted.taken.len() + wanted.make.len(), 1, "{n}: and it does not stand for what the rule asks for");
+    }
+}
+
+#[test]
+fn nobody_is_bound_by_a_user_name_that_a_human_took_back() {
+    let disowned = |alias: &str| [person("7", "Sales", json!({"spec": {"disowned": [alias]}}))];
+    let everyone = policy(&sales(), &json!({}));
+    assert_eq!(made(&decided(&everyone, &disowned("user:oidc:7@example.com"), &[])).len(), 0);
+    assert_eq!(made(&decided(&everyone, &disowned("user:oidc:old@example.com"), &[])).len(), 1);
+}

@@ -115,7 +115,8 @@ fn a_name_that_another_binding_has_is_left_to_it() {
 
 #[test]
 fn two_installations_policies_rules_and_people_never_share_a_name() {
-    let of = |whose, rule: &Rule, person| name(whose, rule, person, &["oidc:seven".to_owned()]);
+    let of =
+        |whose, rule: &Rule, person| name(whose, &rule.name, rule.role.parts(), person, &["oidc:seven".to_owned()]);
     let names = BTreeSet::from([
         of(WHOSE, &rule(), "p-7"),
         of(Whose { people: "other", ..WHOSE }, &rule(), "p-7"),
@@ -195,4 +196,31 @@ proptest! {
         let again = decide(WHOSE, &rule(), &wishes, Cluster { standing: &stands, others: &none }, working, &[]);
         prop_assert!(again.make.is_empty() && again.remove.is_empty());
     }
+}
+
+#[test]
+fn another_role_or_other_user_names_for_many_wait_for_a_human_and_one_more_namespace_does_not() {
+    let people: Vec<String> = (0..60).map(|n| format!("p-{n}")).collect();
+    let wishes = |suffix: &str| -> Vec<(&str, Wish)> {
+        people.iter().map(|name| (name.as_str(), Wish::Wanted(vec![format!("oidc:{name}{suffix}")]))).collect()
+    };
+    let stands: Vec<_> = people
+        .iter()
+        .flat_map(|name| of_person(WHOSE, &rule(), name, &[format!("oidc:{name}")]))
+        .map(|grant| made(&grant))
+        .collect();
+    let held =
+        |rule: &Rule, wishes: &[(&str, Wish)]| decided(rule, wishes, &stands).held.map(|held| (held.get, held.lose));
+    assert_eq!(held(&rule(), &wishes("")), None);
+    let admin = Rule { role: Role::Cluster("admin".into()), ..rule() };
+    assert_eq!(held(&admin, &wishes("")), Some((60, 60)), "another role");
+    assert_eq!(held(&rule(), &wishes("@example.com")), Some((60, 60)), "other user names");
+    let fewer = Rule { namespaces: vec!["apps".into()], ..rule() };
+    assert_eq!(held(&fewer, &wishes("")), Some((0, 60)), "a namespace less");
+    let more = Rule { namespaces: vec!["apps".into(), "tools".into(), "more".into()], ..rule() };
+    assert_eq!(
+        held(&more, &wishes("")),
+        None,
+        "one more: where nothing may be bound there, it would be asked for ever"
+    );
 }

@@ -341,6 +341,7 @@ fn writes(pass: RosterPass, before: &[Run]) -> Vec<Write> {
             name: String::new(),
             uid: String::new(),
             records: Vec::new(),
+            disputed: Box::default(),
             apart: Vec::new(),
             aliases: change.entry.aliases.clone(),
             address: change.entry.profile.work_email.clone(),

@@ -45,6 +45,7 @@ impl Cluster {
             name: known.name.clone(),
             uid: person.uid.clone(),
             records: known.records.iter().flat_map(called).collect(),
+            disputed: Box::default(),
             apart: known.apart.iter().flat_map(called).collect(),
             aliases: entry.map(|entry| entry.aliases.clone()).unwrap_or_default(),
             address: entry.and_then(|entry| entry.profile.work_email.clone()),
