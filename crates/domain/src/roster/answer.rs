@@ -347,7 +347,7 @@ impl<'a> Holders<'a> {
         if !self.rules.holders_only {
             return true;
         }
-        let Some(owns) = self.rules.owns else { return false };
+        let Some(owns) = &self.rules.owns else { return false };
         let aliases = || entry.aliases.iter().map(String::as_str);
         aliases().any(|alias| self.taken.contains(alias))
             || ids(records, self.rules).chain(aliases().map(comparable)).any(|key| owns(&key))
@@ -366,7 +366,7 @@ fn ids(records: &[RecordKey], rules: &Rules<'_>) -> impl Iterator<Item = String>
 /// A key that somebody known has too, such as an address that was given to a successor, is no reason: what carries it is
 /// the other's. While it is not known who owns anything, everybody is kept.
 fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -> u32 {
-    let Some(owns) = rules.owns.filter(|_| !former.is_empty()) else { return 0 };
+    let Some(owns) = rules.owns.as_ref().filter(|_| !former.is_empty()) else { return 0 };
     let taken: HashSet<String> =
         known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
     let all = former.len();
