@@ -20,10 +20,11 @@ mod shared;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
@@ -41,6 +42,10 @@ pub use moves::{Many, MovesTally};
 pub use person::termination_id;
 pub use runs::{MAX_RUNS, Run};
 pub use shared::{Candidate, Decides, Reader, owner};
+
+/// Maps and sets of a pass, which looks everybody up several times: the hash of the standard library is the larger part of that.
+type Map<K, V> = HashMap<K, V, RandomState>;
+type Set<T> = HashSet<T, RandomState>;
 
 /// Most HR records of one Person.
 pub const MAX_RECORDS: usize = 8;
