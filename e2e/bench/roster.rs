@@ -65,7 +65,8 @@ fn employees() -> Vec<Employee> {
         employee.start = "2020-03-01".parse().ok();
         employee.last_day = "2026-01-31".parse().ok().filter(|_| status == Status::Terminated);
         employee.manager = Some(Manager::Id(HrId(format!("{:08}", n / 10))));
-        for (text, all) in [(Text::Department, &departments), (Text::LegalEntity, &entities), (Text::Location, &places)] {
+        for (text, all) in [(Text::Department, &departments), (Text::LegalEntity, &entities), (Text::Location, &places)]
+        {
             employee.texts.share(text, Some(all[n % all.len()].clone()));
         }
         employee

@@ -303,7 +303,9 @@ impl Modes {
 }
 
 fn short(text: &str) -> Option<String> {
-    let cut = |text: &str| if text.len() <= MAX_TEXT_LEN { text.to_owned() } else { text.chars().take(MAX_TEXT_LEN).collect() };
+    let cut = |text: &str| {
+        if text.len() <= MAX_TEXT_LEN { text.to_owned() } else { text.chars().take(MAX_TEXT_LEN).collect() }
+    };
     (!text.is_empty()).then(|| cut(text))
 }
 

@@ -373,8 +373,7 @@ fn ids(records: &[RecordKey], rules: &Rules<'_>) -> impl Iterator<Item = String>
 /// the other's. While it is not known who owns anything, everybody is kept.
 fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -> u32 {
     let Some(owns) = rules.owns.as_ref().filter(|_| !former.is_empty()) else { return 0 };
-    let taken: Set<String> =
-        known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
+    let taken: Set<String> = known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
     let all = former.len();
     former.retain(|draft| {
         let aliases = draft.after.aliases.iter().map(|key| comparable(key)).filter(|key| !taken.contains(key));
@@ -418,7 +417,8 @@ impl<'a> Managers<'a> {
         self.by_email.get_or_init(|| {
             let named = self.answer.employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
             let known = self.unnamed.iter();
-            let known = known.filter_map(|(person, id)| Some((*id, person.entry.as_ref()?.profile.work_email.as_deref()?)));
+            let known =
+                known.filter_map(|(person, id)| Some((*id, person.entry.as_ref()?.profile.work_email.as_deref()?)));
             let mut by_email = Map::default();
             for (id, email) in named.chain(known) {
                 by_email.entry(email.to_lowercase()).and_modify(|several| *several = None).or_insert(Some(id));
