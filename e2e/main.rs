@@ -55,6 +55,7 @@ mod refusals;
 mod remains;
 mod replaced;
 mod replaced_hr;
+mod says_who_left;
 mod scope;
 mod sealing;
 mod touched;

@@ -597,8 +597,11 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         plan.not_migrated += u32::from(draft.after.employment.why == Why::NotMigrated);
         plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
         plan.wake = [plan.wake, draft.turns].into_iter().flatten().min();
-        let linked = draft.linked;
-        if draft.before != Some(&*draft.after) || linked {
+        let stands = match &draft.after {
+            After::Same(_) => true,
+            After::New(after) => draft.before == Some(&**after), // what was found new may be so no longer
+        };
+        if !stands || draft.linked {
             let Draft { name, records, after, event, leaver, .. } = draft;
             let (name, records, entry) = (name.into_owned(), records.into_owned(), after.into_boxed());
             plan.changes.push(Change { name, records, entry, event, leaver });

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use super::answer::Statement;
 use super::employment::Whose;
 use super::{KnownPerson, RosterEntry};
-use crate::employee::Employee;
 use crate::ownership::comparable;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
@@ -46,7 +45,8 @@ pub(super) fn next(
     whole: bool,
     whose: Whose<'_>,
 ) -> (Vec<String>, Vec<AliasDates>) {
-    let current: Vec<String> = statements.iter().flat_map(|stated| of(stated, whose)).collect();
+    let mut current = Vec::new();
+    statements.iter().for_each(|stated| add(&mut current, stated, whose));
     let disowned = |alias: &String| known.disowned.contains(alias);
     let dates = known.before.map_or(&[] as &[_], |before| &before.alias_dates);
     let dated = |alias: &String| dates.iter().find(|dates| dates.alias == *alias);
@@ -84,19 +84,17 @@ pub(super) fn next(
     (aliases, dates)
 }
 
-/// What one record says that they are known by.
-fn of(stated: &Statement<'_>, whose: Whose<'_>) -> Vec<String> {
-    let Employee { work_email, .. } = stated.employee;
-    let address = Some(work_email.trim()).filter(|address| !address.is_empty());
-    let address = address.map(|address| format!("email:{address}").to_lowercase());
-    // Most sign-in systems write addresses in lower case, whatever HR writes. RBAC and approvals compare exactly.
-    let users = (whose.rules.usernames)(stated.connection, stated.employee);
-    let users = users.into_iter().map(|name| format!("user:{name}")).flat_map(|user| {
-        let lower = Some(comparable(&user)).filter(|lower| *lower != user);
-        std::iter::once(user).chain(lower)
-    });
-    let number = whose.rules.matching.number(stated.employee);
-    let all = address.into_iter().chain(users).chain(number);
+/// Adds what one record says that they are known by.
+fn add(all: &mut Vec<String>, stated: &Statement<'_>, whose: Whose<'_>) {
     // No text has more characters than bytes.
-    all.filter(|alias| alias.len() <= MAX_ALIAS_LEN || alias.chars().count() <= MAX_ALIAS_LEN).collect()
+    let fits = |alias: &String| alias.len() <= MAX_ALIAS_LEN || alias.chars().count() <= MAX_ALIAS_LEN;
+    let address = Some(stated.employee.work_email.trim()).filter(|address| !address.is_empty());
+    all.extend(address.map(|address| ["email:", &address.to_lowercase()].concat()).filter(fits));
+    // Most sign-in systems write addresses in lower case, whatever HR writes. RBAC and approvals compare exactly.
+    for name in (whose.rules.usernames)(stated.connection, stated.employee) {
+        let user = ["user:", &name].concat();
+        let lower = Some(comparable(&user)).filter(|lower| *lower != user);
+        all.extend(Some(user).into_iter().chain(lower).filter(fits));
+    }
+    all.extend(whose.rules.matching.number(stated.employee).filter(fits));
 }

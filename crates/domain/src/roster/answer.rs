@@ -31,7 +31,7 @@ pub(super) struct OfAnswer {
 }
 
 /// The position of the human of each record, by connection and id.
-type Places<'a> = Map<(&'a str, &'a HrId), usize>;
+pub(super) type Places<'a> = Map<(&'a str, &'a str), usize>;
 
 /// One human on the way into a pass.
 pub(super) struct Slot<'a> {
@@ -118,7 +118,7 @@ fn slots<'a>(
     for of_several in [true, false] {
         for (position, person) in known.iter().enumerate().filter(|(_, one)| (one.records.len() > 1) == of_several) {
             for record in &person.records {
-                let first = *index.entry((&*record.connection, &record.id)).or_insert(position);
+                let first = *index.entry((&*record.connection, record.id.0.as_str())).or_insert(position);
                 linked_twice |= first != position;
             }
         }
@@ -129,7 +129,8 @@ fn slots<'a>(
     let mut unlinked = Vec::new();
     for (number, answer) in matching::in_order(answers, rules) {
         for employee in answer.employees.iter().filter(|one| !(rules.elsewhere)(answer.connection, &one.id)) {
-            match index.get(&(answer.connection, &employee.id)).and_then(|position| slots.get_mut(*position)) {
+            match index.get(&(answer.connection, employee.id.0.as_str())).and_then(|position| slots.get_mut(*position))
+            {
                 Some(slot) => slot.named.push((number, employee)),
                 None => unlinked.push((number, employee)),
             }
@@ -160,7 +161,7 @@ fn slots<'a>(
                 continue;
             }
         };
-        index.insert((answer.connection, &employee.id), position);
+        index.insert((answer.connection, &employee.id.0), position);
         humans.placed(employee, position, rules);
         slots.get_mut(position).into_iter().for_each(|slot| slot.named.push((number, employee)));
     }
@@ -174,7 +175,7 @@ fn slots<'a>(
 /// Notes Persons all of whose records another one links, with that one.
 fn absorb<'a>(slots: &mut [Slot<'a>], known: &'a [KnownPerson], index: &Places<'a>) {
     for (position, person) in known.iter().enumerate() {
-        let has = |record: &RecordKey| index.get(&(&*record.connection, &record.id)).copied();
+        let has = |record: &RecordKey| index.get(&(&*record.connection, record.id.0.as_str())).copied();
         let first = person.records.first().and_then(has).filter(|first| *first != position);
         let all = |by: usize| person.records.iter().all(|record| has(record) == Some(by));
         let Some(by) = first.filter(|by| all(*by)) else { continue };
@@ -387,35 +388,37 @@ struct Managers<'a> {
     answer: &'a TrustedResponse<'a>,
     /// Records of its connection that it does not name, each with its Person; only of an answer that names no more than those with
     /// something new, because it can mean everybody else who is known too.
-    unnamed: Vec<(&'a KnownPerson, &'a HrId)>,
-    by_id: Set<&'a HrId>,
+    unnamed: Vec<(&'a KnownPerson, &'a str)>,
+    by_id: Set<&'a str>,
     /// Made when somebody names a manager by address: most HR systems name them all by id.
-    by_email: OnceCell<Map<String, Option<&'a HrId>>>,
+    by_email: OnceCell<Map<String, Option<&'a str>>>,
 }
 
 impl<'a> Managers<'a> {
     fn new(answer: &'a TrustedResponse<'a>, known: &'a [KnownPerson]) -> Self {
         let others = if answer.part { known } else { &[] };
-        let mut by_id: Set<&HrId> = answer.employees.iter().map(|employee| &employee.id).collect();
+        let mut by_id: Set<&str> = answer.employees.iter().map(|employee| employee.id.0.as_str()).collect();
         let records = others.iter().flat_map(|person| person.records.iter().map(move |record| (person, record)));
         let of_it = records.filter(|(_, record)| *record.connection == *answer.connection);
-        let unnamed = of_it.map(|(person, record)| (person, &record.id)).filter(|(_, id)| !by_id.contains(id));
+        let unnamed =
+            of_it.map(|(person, record)| (person, record.id.0.as_str())).filter(|(_, id)| !by_id.contains(id));
         let unnamed: Vec<_> = unnamed.collect();
         by_id.extend(unnamed.iter().map(|(_, id)| *id));
         Self { answer, unnamed, by_id, by_email: OnceCell::new() }
     }
 
     /// The one person meant; nobody if the answer names none, or several of that address.
-    fn find(&self, manager: &Manager) -> Option<&'a HrId> {
+    fn find(&self, manager: &Manager) -> Option<&'a str> {
         match manager {
             Manager::Email(address) => self.by_email().get(&address.trim().to_lowercase()).copied().flatten(),
-            Manager::Id(id) => self.by_id.get(id).copied(),
+            Manager::Id(id) => self.by_id.get(id.0.as_str()).copied(),
         }
     }
 
-    fn by_email(&self) -> &Map<String, Option<&'a HrId>> {
+    fn by_email(&self) -> &Map<String, Option<&'a str>> {
         self.by_email.get_or_init(|| {
-            let named = self.answer.employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
+            let named =
+                self.answer.employees.iter().map(|employee| (employee.id.0.as_str(), employee.work_email.as_str()));
             let known = self.unnamed.iter();
             let known =
                 known.filter_map(|(person, id)| Some((*id, person.entry.as_ref()?.profile.work_email.as_deref()?)));

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::answer::Slot;
+use super::answer::{Places, Slot};
 use super::{MAX_RECORDS, Map, RecordKey, Role, Rules, TrustedResponse};
-use crate::employee::{Employee, HrId, Text};
+use crate::employee::{Employee, Text};
 use crate::ownership;
 
 /// Most doubts that are listed; all are counted.
@@ -115,14 +115,14 @@ impl Humans {
     pub(super) fn whose(
         &self,
         slots: &[Slot<'_>],
-        index: &Map<(&str, &HrId), usize>,
+        index: &Places<'_>,
         connection: &str,
         employee: &Employee,
         rules: &Rules<'_>,
     ) -> Option<usize> {
         // The same system under another name gives the same ids.
         let renamed = rules.migrations.iter().filter(|one| one.same_ids && one.by == connection);
-        let renamed = renamed.filter_map(|one| index.get(&(one.from.as_str(), &employee.id)).copied());
+        let renamed = renamed.filter_map(|one| index.get(&(one.from.as_str(), employee.id.0.as_str())).copied());
         let by_key = rules.matching.values(employee).filter_map(|key| self.by_key.get(&key));
         let all: BTreeSet<usize> = renamed.chain(by_key.flatten().copied()).collect();
         let (Some(one), 1) = (all.first().copied(), all.len()) else { return None };

@@ -115,8 +115,9 @@ fn mark_baseline(drafts: &mut [Draft<'_>], rules: &Rules<'_>) {
         }
     }
     for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
-        let marked = unsettled(draft) || draft.after.employment.leaves_scope.is_some();
-        if marked && draft.after.employment.left.as_ref().is_some_and(|left| !left.baseline) {
+        let employment = &draft.after.employment;
+        let unmarked = employment.left.as_ref().is_some_and(|left| !left.baseline);
+        if unmarked && (employment.leaves_scope.is_some() || unsettled(draft)) {
             draft.after.to_mut().employment.left.iter_mut().for_each(|left| left.baseline = true);
         }
     }
