@@ -56,6 +56,7 @@ mod refusals;
 mod remains;
 mod replaced;
 mod replaced_hr;
+mod says_who_left;
 mod scope;
 mod sealing;
 mod touched;

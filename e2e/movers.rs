@@ -8,6 +8,7 @@ use rollcall::api::{Person, SyncPolicy};
 use serde_json::{Value, json};
 
 use crate::policies::{guarded, make};
+use crate::says_who_left::remember;
 use crate::support::attempts::Try::{Create, Patch as Change};
 use crate::support::attempts::{BINDINGS, PEOPLE, attempt, each};
 use crate::support::installation::{Consent, Installation, POLICY};
@@ -59,6 +60,36 @@ async fn a_mover_is_reported_and_reviewed_and_keeps_what_a_human_says() {
     assert_eq!(person.status.unwrap().employment.unwrap().state, State::Active);
     assert_eq!(person.spec.review.unwrap().of, review.since, "who decided, and on what, stays");
     assert!(rollcall.all_revocations().await.is_empty(), "no move ends any access");
+}
+
+#[tokio::test]
+async fn a_review_that_nobody_answers_is_overdue_and_ends_nothing() {
+    let rollcall = Installation::new("overdue", &[("apps", Consent::Accounts)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"lifecycle": {"move": {"then": "Review", "due": "7d"}}})).await;
+    rollcall.account_of("7", "apps", "seven").await;
+    let staff = || rollcall.staff(1..11).everybody_in("Sales").person("7");
+    rollcall.learn(&staff()).await;
+    rollcall.learn(&staff().department("Support")).await;
+    let overdue = |person: &Person| {
+        let conditions = &person.status.as_ref().unwrap().conditions;
+        conditions.iter().any(|one| one.is(ConditionType::ReviewOverdue, Status::True))
+    };
+    let person = rollcall.person("7").await.unwrap();
+    assert!(!overdue(&person), "it is due in a week");
+    remember(&rollcall, "7", "/status/moves/review/due", json!("2026-01-01T09:00:00Z")).await;
+    eventually("the review is overdue", || async { overdue(&rollcall.person("7").await?).then_some(()) }).await;
+    let policies: Api<SyncPolicy> = rollcall.api();
+    eventually("it is counted", || async {
+        let moves = policies.get(POLICY).await.unwrap().status?.moves?;
+        (moves.overdue == 1).then_some(())
+    })
+    .await;
+    let record = format!("{}/7", rollcall.connection);
+    assert!(rollcall.succeeds(&["why", &record]).contains("overdue since 2026-01-01"));
+    assert!(rollcall.all_revocations().await.is_empty(), "nobody's access ends by it");
+    assert!(rollcall.get_account("apps", "seven").await.is_some());
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod departure;
 mod large;
 mod poll;
 mod reading;
+mod roster;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -65,6 +66,7 @@ async fn main() {
     }
     let mut figures = vec![image()];
     figures.extend(reading::figures());
+    figures.extend(roster::figures());
     figures.extend(poll::figures());
     if std::env::var_os("ROLLCALL_E2E_KUBECONFIG").is_some() {
         figures.extend(first_sync().await);
@@ -83,6 +85,7 @@ async fn main() {
 async fn child(part: &str, rest: &[String]) {
     let said = match (part, rest) {
         ("resident", []) => vec![reading::resident()],
+        ("roster", []) => vec![roster::pass()],
         ("serve", []) => return poll::serve().await,
         ("poll", [here]) => poll::poll(here).await,
         ("bare", [here]) => poll::bare(here).await,

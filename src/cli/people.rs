@@ -8,6 +8,7 @@ mod erase;
 mod export;
 mod list;
 mod owned;
+mod position;
 mod review;
 mod turns;
 mod whom;

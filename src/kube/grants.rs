@@ -167,6 +167,20 @@ pub fn decide(
     Ok(Decided { outcomes, roles })
 }
 
+/// Names of the rules that give a person something now. `people` are all of the namespace.
+///
+/// # Errors
+/// The field of the policy that cannot be followed, and why.
+pub fn given(policy: &SyncPolicy, person: &Person, people: &[Person]) -> Result<Vec<String>, String> {
+    let rules = Rules::of(policy)?;
+    let index = convert::index(people);
+    let Some(facts) = facts(person, policy, &rules, &index) else { return Ok(Vec::new()) };
+    let wish =
+        |rule: &Rule, expression| only_if(policy.settled(), wish(&facts, holds(expression, person), rule.on_leave));
+    let gives = rules.rules.iter().filter(|(rule, expression)| matches!(wish(rule, expression), Wish::Wanted(_)));
+    Ok(gives.map(|(rule, _)| rule.name.clone()).collect())
+}
+
 /// While the baseline of the policy is not settled, only those go who left and are released.
 fn only_if(settled: bool, wish: Wish) -> Wish {
     match wish {

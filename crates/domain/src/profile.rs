@@ -239,13 +239,17 @@ impl Modes {
 
     /// What follows HR of all that is kept, and what was imported before, with what is imported now.
     ///
-    /// A field that is no longer imported once goes; one that a human entered by hand stays.
+    /// A field that is no longer imported once goes, which was announced; one that a human entered by hand stays. Nothing was announced of
+    /// somebody who was `handed_over` by another policy: what was imported for them is a human's own from now on, but for what
+    /// HR says too.
     #[must_use]
-    pub fn keep(&self, mut all: Profile, before: Option<&Imported>) -> (Profile, Imported) {
+    pub fn keep(&self, mut all: Profile, before: Option<&Imported>, handed_over: bool) -> (Profile, Imported) {
         let mut once = before.cloned().unwrap_or_default();
         let gone: Vec<_> = once.fields.iter().filter(|field| self.of(field) != FieldMode::Once).cloned().collect();
         for field in gone {
-            once.profile.forget(&field);
+            if !handed_over || once.profile.get(&field) == all.get(&field) {
+                once.profile.forget(&field);
+            }
             once.fields.remove(&field);
         }
         for (field, _) in self.kept.iter().filter(|(_, mode)| *mode == FieldMode::Once) {
@@ -299,7 +303,10 @@ impl Modes {
 }
 
 fn short(text: &str) -> Option<String> {
-    Some(text.chars().take(MAX_TEXT_LEN).collect()).filter(|text: &String| !text.is_empty())
+    let cut = |text: &str| {
+        if text.len() <= MAX_TEXT_LEN { text.to_owned() } else { text.chars().take(MAX_TEXT_LEN).collect() }
+    };
+    (!text.is_empty()).then(|| cut(text))
 }
 
 /// What is kept of a person for showing. Never printed.

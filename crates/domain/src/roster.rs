@@ -20,10 +20,11 @@ mod shared;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
@@ -41,6 +42,10 @@ pub use moves::{Many, MovesTally};
 pub use person::termination_id;
 pub use runs::{MAX_RUNS, Run};
 pub use shared::{Candidate, Decides, Reader, owner};
+
+/// Maps and sets of a pass, which looks everybody up several times: the hash of the standard library is the larger part of that.
+type Map<K, V> = HashMap<K, V, RandomState>;
+type Set<T> = HashSet<T, RandomState>;
 
 /// Most HR records of one Person.
 pub const MAX_RECORDS: usize = 8;
@@ -306,9 +311,9 @@ pub struct Rules<'a> {
     /// Namespace of the people.
     pub namespace: &'a str,
     /// What the policy says of a connection.
-    pub role: &'a dyn Fn(&str) -> Role,
+    pub role: Box<dyn Fn(&str) -> Role + 'a>,
     /// The place of a connection in the policy's order.
-    pub rank: &'a dyn Fn(&str) -> usize,
+    pub rank: Box<dyn Fn(&str) -> usize + 'a>,
     /// Which connections took the place of others.
     pub migrations: &'a [Migration],
     /// By what a record that no Person links is matched to one.
@@ -317,13 +322,13 @@ pub struct Rules<'a> {
     pub terms: Terms,
     /// For how many days an account of a connection must be off before its person has left; none of a connection that says itself
     /// who has left.
-    pub off_days: &'a dyn Fn(&str) -> Option<i32>,
+    pub off_days: Box<dyn Fn(&str) -> Option<i32> + 'a>,
     /// When a last day of work is over.
     pub day_end: DayEnd,
     /// Whether a record is another policy's, by connection and id: a Person of it links the record, or would.
-    pub elsewhere: &'a dyn Fn(&str, &HrId) -> bool,
+    pub elsewhere: Box<dyn Fn(&str, &HrId) -> bool + 'a>,
     /// Whether a record is of somebody who is in the scope of two policies: nothing new is decided of them.
-    pub contested: &'a dyn Fn(&str, &HrId) -> bool,
+    pub contested: Box<dyn Fn(&str, &HrId) -> bool + 'a>,
     /// Name of the policy.
     pub policy: &'a str,
     /// Its uid.
@@ -331,7 +336,7 @@ pub struct Rules<'a> {
     /// Its zones.
     pub zones: &'a Zones,
     /// The user names an employee of a connection signs in with.
-    pub usernames: &'a dyn Fn(&str, &Employee) -> Vec<String>,
+    pub usernames: Box<dyn Fn(&str, &Employee) -> Vec<String> + 'a>,
     /// What it keeps of people for showing.
     pub fields: &'a Modes,
     /// What it says of moves.
@@ -340,7 +345,7 @@ pub struct Rules<'a> {
     pub scope: &'a Scope,
     /// Whether anything in the cluster is marked with, or bound to, a key such as `id:hq/7`, `email:…` or `user:…`; none
     /// where that is not known yet.
-    pub owns: Option<&'a dyn Fn(&str) -> bool>,
+    pub owns: Option<Box<dyn Fn(&str) -> bool + 'a>>,
     /// Only who owns something gets a Person.
     pub holders_only: bool,
     /// The runs it has, oldest first.
@@ -348,10 +353,44 @@ pub struct Rules<'a> {
     /// A connection of the policy has had no trusted answer for too long: it might know that somebody works on.
     pub stale: bool,
     /// Whether leavers of a connection act by themselves.
-    pub baseline: &'a dyn Fn(&str) -> Baseline,
+    pub baseline: Box<dyn Fn(&str) -> Baseline + 'a>,
 }
 
-impl Rules<'_> {
+/// What a policy says that says nothing of it.
+static UNSAID: LazyLock<(Matching, Modes, MoveTerms, Scope)> = LazyLock::new(Default::default);
+
+impl<'a> Rules<'a> {
+    /// What a policy says that says no more than its zones, before its baseline: everybody is in its scope, and each connection is one of
+    /// employments.
+    #[must_use]
+    pub fn of(namespace: &'a str, policy: &'a str, zones: &'a Zones) -> Self {
+        let (matching, fields, moves, scope) = &*UNSAID;
+        Self {
+            namespace,
+            role: Box::new(|_| Role::Employment),
+            rank: Box::new(|_| 0),
+            migrations: &[],
+            matching,
+            terms: Terms::default(),
+            off_days: Box::new(|_| None),
+            day_end: DayEnd::default(),
+            elsewhere: Box::new(|_, _| false),
+            contested: Box::new(|_, _| false),
+            policy,
+            policy_uid: "",
+            zones,
+            usernames: Box::new(|_, _| Vec::new()),
+            fields,
+            moves,
+            scope,
+            owns: None,
+            holders_only: false,
+            runs: &[],
+            stale: false,
+            baseline: Box::new(|_| Baseline::Awaited),
+        }
+    }
+
     /// What the policy says of ends and gaps of the records of a connection.
     fn terms_of(&self, connection: &str) -> Terms {
         Terms { off_days: (self.off_days)(connection), ..self.terms }
@@ -558,8 +597,11 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         plan.not_migrated += u32::from(draft.after.employment.why == Why::NotMigrated);
         plan.baseline_leavers += u32::from(draft.access != Access::Refused && left.is_some_and(|left| left.baseline));
         plan.wake = [plan.wake, draft.turns].into_iter().flatten().min();
-        let linked = draft.linked;
-        if draft.before != Some(&*draft.after) || linked {
+        let stands = match &draft.after {
+            After::Same(_) => true,
+            After::New(after) => draft.before == Some(&**after), // what was found new may be so no longer
+        };
+        if !stands || draft.linked {
             let Draft { name, records, after, event, leaver, .. } = draft;
             let (name, records, entry) = (name.into_owned(), records.into_owned(), after.into_boxed());
             plan.changes.push(Change { name, records, entry, event, leaver });

@@ -64,6 +64,7 @@ vocabulary!(
         ScopesSeparate => "ScopesSeparate",
         FieldsSettled => "FieldsSettled",
         MovesSettled => "MovesSettled",
+        GrantsSettled => "GrantsSettled",
         RevokerReady => "RevokerReady",
         Revoked => "Revoked",
         Frozen => "Frozen",

@@ -321,6 +321,13 @@ pub fn many_moved(people: u32, digest: &str) -> ConditionUpdate {
     )
 }
 
+/// A rule of `spec.grants` cannot be followed. Correct what the message names; everything else of the policy goes on.
+#[must_use]
+pub fn grants_not_followed(why: &str) -> ConditionUpdate {
+    let message = format!("{why}. Nothing is granted or taken away by rules of this policy until that is corrected.");
+    update(ConditionType::GrantsSettled, Status::False, Reason::InvalidSpec, message)
+}
+
 /// Somebody moved, lately or with a review that is open.
 #[must_use]
 pub fn moved(fields: &str, at: Timestamp, due: Option<Timestamp>) -> ConditionUpdate {

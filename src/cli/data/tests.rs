@@ -7,7 +7,7 @@ use super::*;
 use crate::api::person::PersonStatus;
 use domain::employee::{Employee, EmploymentType, HrId, Manager, ReportedStatus, Status};
 use domain::field::CustomName;
-use domain::roster::{self, Baseline, Role, Rules, TrustedResponse};
+use domain::roster::{self, Baseline, Rules, TrustedResponse};
 use domain::timezone::Zones;
 
 fn connection(source: &Value) -> HRConnection {
@@ -94,28 +94,10 @@ fn person(ada: &Employee, policy: &SyncPolicy) -> Value {
     let now = Timestamp::UNIX_EPOCH;
     let zones = Zones::new("UTC", &BTreeMap::from([("location!".to_owned(), "UTC".to_owned())])).unwrap();
     let rules = Rules {
-        namespace: "rollcall",
-        role: &|_| Role::Employment,
-        rank: &|_| 0,
-        migrations: &[],
-        matching: &settings.matching,
-        off_days: &|_| None,
-        terms: settings.terms,
-        day_end: settings.day_end,
-        elsewhere: &|_, _| false,
-        contested: &|_, _| false,
-        policy: "everyone",
-        policy_uid: "uid",
+        usernames: Box::new(|_, _| Vec::new()),
         zones: &zones,
-        usernames: &|_, _| Vec::new(),
-        fields: &settings.fields,
-        moves: &settings.moves,
-        scope: &settings.scope,
-        holders_only: false,
-        owns: None,
-        runs: &[],
-        stale: false,
-        baseline: &|_| Baseline::Settled,
+        baseline: Box::new(|_| Baseline::Settled),
+        ..settings.rules("rollcall", "everyone")
     };
     let employees = std::slice::from_ref(ada);
     let answer = TrustedResponse { connection: "hq", employees, taken: now, part: false };

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use kube::ResourceExt;
 
 use super::owned::Owned;
+use super::position::Position;
 use super::turns::{Ahead, Turn};
 use super::{World, record};
 use crate::api::condition::{Condition, ConditionType, Reason, Status};
@@ -48,6 +49,8 @@ pub struct Answer {
     pub told: Vec<Told>,
     /// What in the cluster is theirs.
     pub owned: Owned,
+    /// Moves, grants, and disputed names.
+    pub position: Position,
     /// What happens next, the soonest first.
     pub next: Vec<Next>,
     /// What the reader can do.
@@ -262,6 +265,7 @@ pub fn decide(world: &World, person: &Person, owned: Owned, now: Timestamp) -> A
         access,
         told,
         owned,
+        position: Position::of(world, person, now),
         next: Vec::new(),
         commands: Vec::new(),
     };

@@ -73,7 +73,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// The review that waits for an answer.
-fn open(person: &Person) -> Option<&Review> {
+pub(super) fn open(person: &Person) -> Option<&Review> {
     let review = person.status.as_ref()?.moves.as_ref()?.review.as_ref()?;
     let answered = person.spec.review.as_ref().is_some_and(|answer| answer.of == review.since);
     Some(review).filter(|_| !answered)

@@ -101,32 +101,13 @@ impl Rulebook {
 
     /// What the roster makes of a person at an instant, if that is something else, and when their dates say something new.
     fn as_of(&self, known: &KnownPerson, at: Timestamp) -> (Option<Box<RosterEntry>>, Option<Timestamp>) {
-        let settings = &self.settings;
         let baseline = if self.settled { Baseline::Settled } else { Baseline::Awaited };
         let contested = known.entry.as_ref().is_some_and(|entry| entry.employment.why == Why::PolicyConflict);
         let rules = Rules {
-            namespace: &self.namespace,
-            role: &|connection| settings.role(connection),
-            rank: &|connection| settings.rank(connection),
-            migrations: &settings.migrations,
-            matching: &settings.matching,
-            terms: settings.terms,
-            off_days: &|connection| settings.off_days(connection),
-            day_end: settings.day_end,
-            elsewhere: &|_, _| false,
-            contested: &|_, _| contested,
-            policy: &self.policy,
-            policy_uid: "",
-            zones: &settings.zones,
-            usernames: &|_, _| Vec::new(),
-            fields: &settings.fields,
-            moves: &settings.moves,
-            scope: &settings.scope,
-            holders_only: false,
-            owns: None,
-            runs: &[],
+            contested: Box::new(move |_, _| contested),
             stale: self.stale,
-            baseline: &|_| baseline,
+            baseline: Box::new(move |_| baseline),
+            ..self.settings.rules(&self.namespace, &self.policy)
         };
         let pass = roster::next(std::slice::from_ref(known), &[], &rules, at);
         (pass.changes.into_iter().next().map(|change| change.entry), pass.wake)

@@ -31,6 +31,7 @@ pub fn answer(answer: &Answer, unmask: bool) -> String {
     );
     parts.push(owned(&answer.owned));
     parts.extend(access(answer));
+    parts.extend(answer.position.lines(&answer.person, unmask));
     parts.push(match answer.next.as_slice() {
         [] => "Nothing is to come that is known of.".to_owned(),
         next => section(

@@ -65,30 +65,8 @@ pub fn of(
     let connection = connection.name_any();
     let migration = settings.migrations.iter().find(|one| one.by == connection)?;
     let known: Vec<KnownPerson> = persons.iter().map(convert::known).collect();
-    let rules = Rules {
-        namespace: &namespace,
-        role: &|connection| settings.role(connection),
-        moves: &settings.moves,
-        rank: &|connection| settings.rank(connection),
-        migrations: &settings.migrations,
-        matching: &settings.matching,
-        terms: settings.terms,
-        off_days: &|connection| settings.off_days(connection),
-        day_end: settings.day_end,
-        elsewhere: &|_, _| false,
-        contested: &|_, _| false,
-        policy: &policy.name_any(),
-        policy_uid: "",
-        zones: &settings.zones,
-        usernames: &|connection, employee| settings.usernames.of(connection, employee),
-        fields: &settings.fields,
-        scope: &settings.scope,
-        holders_only: false,
-        owns: None,
-        runs: &[],
-        stale: false,
-        baseline: &|_| Baseline::Now,
-    };
+    let policy = policy.name_any();
+    let rules = Rules { baseline: Box::new(|_| Baseline::Now), ..settings.rules(&namespace, &policy) };
     let answer = TrustedResponse { connection: &connection, employees, taken: now, part: false };
     let pass = roster::next(&known, &[answer], &rules, now);
     let records_of = |person: &KnownPerson| {

@@ -274,30 +274,17 @@ fn plan(
     let known: Vec<_> = division.ours.iter().map(|person| convert::known(person)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
     let owned = view.owners.as_ref().map(|owners| owners.keys());
-    let owns = |key: &str| owned.iter().any(|owned| owned.contains(key));
     let rules = Rules {
-        namespace: &view.namespace,
-        role: &|connection| view.settings.role(connection),
-        rank: &|connection| view.settings.rank(connection),
-        migrations: &view.settings.migrations,
-        matching: &view.settings.matching,
-        terms: view.settings.terms,
-        off_days: &|connection| view.settings.off_days(connection),
-        day_end: view.settings.day_end,
-        elsewhere: &|connection, id| division.elsewhere.contains(&(connection, id.0.as_str())),
-        contested: &|connection, id| division.contested.contains(&(connection, id.0.as_str())),
-        policy: &view.policy,
+        elsewhere: Box::new(|connection, id| division.elsewhere.contains(&(connection, id.0.as_str()))),
+        contested: Box::new(|connection, id| division.contested.contains(&(connection, id.0.as_str()))),
         policy_uid: &view.policy_uid,
-        zones: &view.settings.zones,
-        usernames: &|connection, employee| view.settings.usernames.of(connection, employee),
         fields,
-        moves: &view.settings.moves,
-        scope: &view.settings.scope,
         holders_only: view.settings.holders_only,
-        owns: owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
+        owns: owned.map(|owned| -> Box<dyn Fn(&str) -> bool> { Box::new(move |key| owned.contains(key)) }),
         runs: &runs,
         stale: view.stale,
-        baseline: &|connection| view.baseline(connection),
+        baseline: Box::new(|connection| view.baseline(connection)),
+        ..view.settings.rules(&view.namespace, &view.policy)
     };
     let answers: Vec<_> = answers
         .iter()

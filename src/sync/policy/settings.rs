@@ -10,7 +10,7 @@ use crate::sync::convert;
 use domain::lifecycle::Terms;
 use domain::moves::MoveTerms;
 use domain::profile::Modes;
-use domain::roster::{Matching, Migration, Role};
+use domain::roster::{Matching, Migration, Role, Rules};
 use domain::scope::Scope;
 use domain::timezone::{DayEnd, Zones};
 
@@ -71,6 +71,25 @@ impl Settings {
     #[must_use]
     pub fn rank(&self, connection: &str) -> usize {
         self.connections.iter().position(|name| name == connection).unwrap_or(usize::MAX)
+    }
+
+    /// What the roster follows of the policy, of this name: nothing of other policies, owners, runs and baselines.
+    #[must_use]
+    pub fn rules<'a>(&'a self, namespace: &'a str, policy: &'a str) -> Rules<'a> {
+        Rules {
+            role: Box::new(|connection| self.role(connection)),
+            rank: Box::new(|connection| self.rank(connection)),
+            migrations: &self.migrations,
+            matching: &self.matching,
+            terms: self.terms,
+            off_days: Box::new(|connection| self.off_days(connection)),
+            day_end: self.day_end,
+            usernames: Box::new(|connection, employee| self.usernames.of(connection, employee)),
+            fields: &self.fields,
+            moves: &self.moves,
+            scope: &self.scope,
+            ..Rules::of(namespace, policy, &self.zones)
+        }
     }
 
     /// Reads a policy. `all` are the policies of the namespace.

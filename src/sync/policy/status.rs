@@ -10,9 +10,9 @@ use super::{PassInputs, Source, closed, current_status};
 use crate::api::SyncPolicy;
 use crate::api::condition::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
-use crate::kube::calls;
 use crate::kube::outcome::{Fault, Report};
 use crate::kube::revoker;
+use crate::kube::{calls, grants};
 use domain::roster::{Baseline, MovesTally};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
@@ -47,6 +47,7 @@ pub fn conclude(
     let moves = moves(&tally.moves);
     let mut updates = updates(seen, &tally);
     updates.extend(of_scopes(&tally, &before));
+    updates.extend(of_grants(policy));
     updates.extend(of_user_names.flatten().filter(|_| seen.baseline() != Baseline::Awaited)); // nobody is known before
     let report = Report { updates, again: again.clamp(MIN_SLEEP, MAX_SLEEP) };
     let taken_over = seen.connections.iter().map(|source| taken_over(source, &before, tally.baseline_leavers, now));
@@ -73,6 +74,7 @@ pub fn unfinished(
 ) -> (SyncPolicyStatus, Report) {
     let mut updates = updates(seen, tally);
     updates.extend(of_scopes(tally, &current_status(policy)));
+    updates.extend(of_grants(policy));
     let message = format!("{} Persons are still to be written.", unwritten);
     updates.retain(|update| {
         !matches!(update.type_, ConditionType::Ready | ConditionType::Stalled | ConditionType::Reconciling)
@@ -165,6 +167,12 @@ fn of_scopes(tally: &Tally, before: &SyncPolicyStatus) -> Option<ConditionUpdate
             })
         }
     }
+}
+
+/// Whether the rules of `spec.grants` can be followed. They end nobody's access: leavers do not wait for a rule to be corrected.
+fn of_grants(policy: &SyncPolicy) -> Option<ConditionUpdate> {
+    let why = grants::Rules::of(policy).err()?;
+    Some(condition::grants_not_followed(&why))
 }
 
 /// Whether it is known which records are one human's.

@@ -249,6 +249,20 @@ fn moves_are_counted_and_many_at_once_are_said_by_the_response_that_shows_them()
 }
 
 #[test]
+fn a_grant_rule_that_cannot_be_followed_is_said_and_leavers_do_not_wait_for_it() {
+    for (when, followed) in [("person.department == 'Sales'", true), ("person.department ==", false)] {
+        let mut policy = policy(SyncPolicyStatus::default());
+        let rule = serde_json::json!([{"name": "sales", "when": when, "bind": {"clusterRole": "view", "namespaces": ["apps"]}}]);
+        policy.spec.grants = serde_json::from_value(rule).unwrap();
+        let (_, report) = conclude(&policy, &seen(Baseline::Settled), tally(), None, noon());
+        let said = |type_| report.updates.iter().find(|one| one.type_ == type_);
+        let why = said(ConditionType::GrantsSettled).map(|one| one.message.split(": ").next().unwrap_or_default());
+        assert_eq!(why, (!followed).then_some("spec.grants[0].when"), "{when}");
+        assert_eq!(said(ConditionType::Ready).map(|one| one.reason), Some(Reason::Succeeded));
+    }
+}
+
+#[test]
 fn too_many_people_are_said_and_the_baseline_stands() {
     let many = Tally { not_added: Some(10_001), baseline_leavers: 0, ..tally() };
     let expected = [condition::too_many_people("hq", 10_001, 10_000), condition::baseline_clear(), revoker()];

@@ -13,11 +13,11 @@ use crate::lifecycle::State;
 use crate::ownership::{Index, PersonFacts, connection_of};
 use crate::plan::{self, Account, Action, Binding, Consent, Kind, Plan, Protected, Subject, Target};
 use crate::roster::{
-    self, Access, Baseline, Change, KnownPerson, Matching, Migration, Modes, RecordKey, Role, RosterPass, Rules, Run,
+    self, Access, Baseline, Change, KnownPerson, Matching, Migration, RecordKey, Role, RosterPass, Rules, Run,
     TrustedResponse, termination_id,
 };
 use crate::scope::{self, Lists, Scope};
-use crate::timezone::{DayEnd, Zones};
+use crate::timezone::Zones;
 use crate::trust::{Believed, Bounds, Held, Memory, PollContext, Snapshot, judge};
 pub(super) use control::most_a_day;
 
@@ -239,33 +239,20 @@ impl Cluster {
         };
         let known: Vec<KnownPerson> =
             self.people.iter().map(|one| KnownPerson { access: self.access(one), ..one.known.clone() }).collect();
-        let fields = Modes::default();
         let owned: HashSet<String> =
             self.objects.accounts.iter().filter_map(|one| crate::ownership::key(&one.owner)).collect();
-        let owns = |key: &str| owned.contains(key);
         let rules = Rules {
-            namespace: NAMESPACE,
-            role: &role,
-            rank: &|_| 0,
-            off_days: &|_| None,
-            contested: &|_, _| false,
-            moves: &crate::moves::MoveTerms::default(),
-            migrations: &self.migrations,
+            role: Box::new(role),
             matching: &self.matching,
-            terms: crate::lifecycle::Terms::default(),
-            day_end: DayEnd::default(),
-            elsewhere: &|_, _| false,
-            policy: POLICY,
+            migrations: &self.migrations,
             policy_uid: "uid-1",
-            zones: &self.zones,
-            usernames: &|_, one| vec![format!("oidc:{}", one.work_email)],
-            fields: &fields,
+            usernames: Box::new(|_, one| vec![format!("oidc:{}", one.work_email)]),
             scope: &self.scope,
-            owns: Some(&owns),
-            holders_only: false,
+            owns: Some(Box::new(|key| owned.contains(key))),
             runs: &self.runs,
             stale: self.is_stale(),
-            baseline: &baseline,
+            baseline: Box::new(baseline),
+            ..Rules::of(NAMESPACE, POLICY, &self.zones)
         };
         let read = self.sources.iter().filter(|source| source.role == Role::Employment);
         let answers: Vec<_> = read

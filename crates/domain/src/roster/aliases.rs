@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use super::answer::Statement;
 use super::employment::Whose;
 use super::{KnownPerson, RosterEntry};
-use crate::employee::Employee;
 use crate::ownership::comparable;
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
@@ -46,7 +45,8 @@ pub(super) fn next(
     whole: bool,
     whose: Whose<'_>,
 ) -> (Vec<String>, Vec<AliasDates>) {
-    let current: Vec<String> = statements.iter().flat_map(|stated| of(stated, whose)).collect();
+    let mut current = Vec::new();
+    statements.iter().for_each(|stated| add(&mut current, stated, whose));
     let disowned = |alias: &String| known.disowned.contains(alias);
     let dates = known.before.map_or(&[] as &[_], |before| &before.alias_dates);
     let dated = |alias: &String| dates.iter().find(|dates| dates.alias == *alias);
@@ -54,6 +54,9 @@ pub(super) fn next(
     let still =
         |alias: &String| current.contains(alias) || (!whole && dated(alias).is_none_or(|one| one.until.is_none()));
     let before = known.before.map_or(&[] as &[_], |before| &before.aliases);
+    if current == before && dates.is_empty() && known.disowned.is_empty() && known.absorbed.is_empty() {
+        return (current, Vec::new()); // as for nearly everybody
+    }
     let mut aliases: Vec<String> = before.iter().filter(|alias| !disowned(alias) || still(alias)).cloned().collect();
     let absorbed = known.absorbed.iter().filter_map(|other| other.entry.as_deref()).flat_map(|entry| &entry.aliases);
     let absorbed: Vec<&String> = absorbed.filter(|alias| !disowned(alias)).collect();
@@ -81,18 +84,17 @@ pub(super) fn next(
     (aliases, dates)
 }
 
-/// What one record says that they are known by.
-fn of(stated: &Statement<'_>, whose: Whose<'_>) -> Vec<String> {
-    let Employee { work_email, .. } = stated.employee;
-    let address = work_email.trim().to_lowercase();
-    let address = Some(address).filter(|address| !address.is_empty()).map(|address| format!("email:{address}"));
+/// Adds what one record says that they are known by.
+fn add(all: &mut Vec<String>, stated: &Statement<'_>, whose: Whose<'_>) {
+    // No text has more characters than bytes.
+    let fits = |alias: &String| alias.len() <= MAX_ALIAS_LEN || alias.chars().count() <= MAX_ALIAS_LEN;
+    let address = Some(stated.employee.work_email.trim()).filter(|address| !address.is_empty());
+    all.extend(address.map(|address| ["email:", &address.to_lowercase()].concat()).filter(fits));
     // Most sign-in systems write addresses in lower case, whatever HR writes. RBAC and approvals compare exactly.
-    let users = (whose.rules.usernames)(stated.connection, stated.employee);
-    let users = users.into_iter().map(|name| format!("user:{name}")).flat_map(|user| {
+    for name in (whose.rules.usernames)(stated.connection, stated.employee) {
+        let user = ["user:", &name].concat();
         let lower = Some(comparable(&user)).filter(|lower| *lower != user);
-        std::iter::once(user).chain(lower)
-    });
-    let number = whose.rules.matching.number(stated.employee);
-    let all = address.into_iter().chain(users).chain(number);
-    all.filter(|alias| alias.chars().count() <= MAX_ALIAS_LEN).collect()
+        all.extend(Some(user).into_iter().chain(lower).filter(fits));
+    }
+    all.extend(whose.rules.matching.number(stated.employee).filter(fits));
 }

@@ -1,7 +1,7 @@
 //! Everybody whom answers name, and everybody known whom they do not: each human once, with all their records.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use super::employment::{self, Whose};
 use super::matching::{self, Doubt, Humans};
 use super::person::{self, Next};
 use super::{
-    Access, After, Draft, Employment, KnownPerson, Profile, RecordKey, Role, RosterEntry, Rules, Scoped,
+    Access, After, Draft, Employment, KnownPerson, Map, Profile, RecordKey, Role, RosterEntry, Rules, Scoped, Set,
     TrustedResponse, person_name,
 };
 use crate::employee::{Employee, HrId, Manager, Text};
@@ -31,7 +31,7 @@ pub(super) struct OfAnswer {
 }
 
 /// The position of the human of each record, by connection and id.
-type Places<'a> = HashMap<(&'a str, &'a HrId), usize>;
+pub(super) type Places<'a> = Map<(&'a str, &'a str), usize>;
 
 /// One human on the way into a pass.
 pub(super) struct Slot<'a> {
@@ -112,27 +112,33 @@ fn slots<'a>(
     rules: &Rules<'_>,
 ) -> (Vec<Slot<'a>>, Places<'a>, Humans, OfAnswer) {
     let mut slots: Vec<Slot<'a>> = known.iter().map(|person| Slot::of(person, answers)).collect();
-    let mut index: Places<'a> = HashMap::with_capacity(known.len());
+    let mut index: Places<'a> = Map::with_capacity_and_hasher(known.len(), Default::default());
+    let mut linked_twice = false;
     // A record that two link is the one's with more of them, which a human linked; of equals the first one's.
     for of_several in [true, false] {
         for (position, person) in known.iter().enumerate().filter(|(_, one)| (one.records.len() > 1) == of_several) {
             for record in &person.records {
-                index.entry((&record.connection, &record.id)).or_insert(position);
+                let first = *index.entry((&*record.connection, record.id.0.as_str())).or_insert(position);
+                linked_twice |= first != position;
             }
         }
     }
-    absorb(&mut slots, known, &index);
+    if linked_twice {
+        absorb(&mut slots, known, &index);
+    }
     let mut unlinked = Vec::new();
     for (number, answer) in matching::in_order(answers, rules) {
         for employee in answer.employees.iter().filter(|one| !(rules.elsewhere)(answer.connection, &one.id)) {
-            match index.get(&(answer.connection, &employee.id)).and_then(|position| slots.get_mut(*position)) {
+            match index.get(&(answer.connection, employee.id.0.as_str())).and_then(|position| slots.get_mut(*position))
+            {
                 Some(slot) => slot.named.push((number, employee)),
                 None => unlinked.push((number, employee)),
             }
         }
     }
     let mut humans = Humans::of(&slots, rules);
-    let taken: HashSet<&str> = known.iter().map(|person| person.name.as_str()).collect();
+    let taken = OnceCell::new();
+    let taken = || taken.get_or_init(|| known.iter().map(|person| person.name.as_str()).collect());
     let mut of_answer = OfAnswer::default();
     for (number, employee) in unlinked {
         let Some(answer) = answers.get(number) else { continue };
@@ -146,7 +152,7 @@ fn slots<'a>(
                 position
             }
             None if employs => {
-                let name = free_name(&taken, rules.namespace, answer.connection, &employee.id);
+                let name = free_name(taken(), rules.namespace, answer.connection, &employee.id);
                 slots.push(Slot::new(name, record, answers));
                 slots.len() - 1
             }
@@ -155,7 +161,7 @@ fn slots<'a>(
                 continue;
             }
         };
-        index.insert((answer.connection, &employee.id), position);
+        index.insert((answer.connection, &employee.id.0), position);
         humans.placed(employee, position, rules);
         slots.get_mut(position).into_iter().for_each(|slot| slot.named.push((number, employee)));
     }
@@ -169,7 +175,7 @@ fn slots<'a>(
 /// Notes Persons all of whose records another one links, with that one.
 fn absorb<'a>(slots: &mut [Slot<'a>], known: &'a [KnownPerson], index: &Places<'a>) {
     for (position, person) in known.iter().enumerate() {
-        let has = |record: &RecordKey| index.get(&(&*record.connection, &record.id)).copied();
+        let has = |record: &RecordKey| index.get(&(&*record.connection, record.id.0.as_str())).copied();
         let first = person.records.first().and_then(has).filter(|first| *first != position);
         let all = |by: usize| person.records.iter().all(|record| has(record) == Some(by));
         let Some(by) = first.filter(|by| all(*by)) else { continue };
@@ -179,7 +185,7 @@ fn absorb<'a>(slots: &mut [Slot<'a>], known: &'a [KnownPerson], index: &Places<'
 }
 
 /// The name of a new Person. One that stands has it already if the record that it was made for was taken off it.
-fn free_name(taken: &HashSet<&str>, namespace: &str, connection: &str, id: &HrId) -> String {
+fn free_name(taken: &Set<&str>, namespace: &str, connection: &str, id: &HrId) -> String {
     let mut name = person_name(namespace, connection, id);
     while taken.contains(name.as_str()) {
         name = person_name(&name, connection, id);
@@ -281,9 +287,10 @@ pub(super) fn drafts<'a>(
 
 /// Who may be one human: both have a Person, and one of them has not left.
 fn doubts(humans: &Humans, slots: &[Slot<'_>], drafts: &[Draft<'_>]) -> Vec<Doubt> {
-    let left: HashMap<&str, bool> =
-        drafts.iter().map(|draft| (&*draft.name, draft.after.employment.state == State::Terminated)).collect();
-    humans.doubts(slots, |name| left.get(name).copied())
+    let left = OnceCell::<Map<&str, bool>>::new();
+    let of = |draft: &'_ Draft<'_>| draft.after.employment.state == State::Terminated;
+    let left = || left.get_or_init(|| drafts.iter().map(|draft| (&*draft.name, of(draft))).collect());
+    humans.doubts(slots, |name| left().get(name).copied())
 }
 
 fn draft<'a>(slot: &Slot<'a>, next: Next) -> Draft<'a> {
@@ -323,7 +330,7 @@ fn mistakable(known: &[Draft<'_>], strangers: &mut Vec<Draft<'_>>) {
     if strangers.is_empty() {
         return;
     }
-    let aliases: HashSet<&str> = known.iter().flat_map(|draft| &draft.after.aliases).map(String::as_str).collect();
+    let aliases: Set<&str> = known.iter().flat_map(|draft| &draft.after.aliases).map(String::as_str).collect();
     strangers.retain(|stranger| stranger.after.aliases.iter().any(|alias| aliases.contains(alias.as_str())));
 }
 
@@ -331,7 +338,7 @@ fn mistakable(known: &[Draft<'_>], strangers: &mut Vec<Draft<'_>>) {
 struct Holders<'a> {
     rules: &'a Rules<'a>,
     /// Addresses and user names of everybody who has a Person.
-    taken: HashSet<&'a str>,
+    taken: Set<&'a str>,
 }
 
 impl<'a> Holders<'a> {
@@ -347,7 +354,7 @@ impl<'a> Holders<'a> {
         if !self.rules.holders_only {
             return true;
         }
-        let Some(owns) = self.rules.owns else { return false };
+        let Some(owns) = &self.rules.owns else { return false };
         let aliases = || entry.aliases.iter().map(String::as_str);
         aliases().any(|alias| self.taken.contains(alias))
             || ids(records, self.rules).chain(aliases().map(comparable)).any(|key| owns(&key))
@@ -366,9 +373,8 @@ fn ids(records: &[RecordKey], rules: &Rules<'_>) -> impl Iterator<Item = String>
 /// A key that somebody known has too, such as an address that was given to a successor, is no reason: what carries it is
 /// the other's. While it is not known who owns anything, everybody is kept.
 fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -> u32 {
-    let Some(owns) = rules.owns.filter(|_| !former.is_empty()) else { return 0 };
-    let taken: HashSet<String> =
-        known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
+    let Some(owns) = rules.owns.as_ref().filter(|_| !former.is_empty()) else { return 0 };
+    let taken: Set<String> = known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
     let all = former.len();
     former.retain(|draft| {
         let aliases = draft.after.aliases.iter().map(|key| comparable(key)).filter(|key| !taken.contains(key));
@@ -379,35 +385,48 @@ fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -
 
 /// Whom an answer can mean by a manager's address or id: somebody of the same connection.
 struct Managers<'a> {
-    by_id: HashSet<&'a HrId>,
-    by_email: HashMap<String, Option<&'a HrId>>,
+    answer: &'a TrustedResponse<'a>,
+    /// Records of its connection that it does not name, each with its Person; only of an answer that names no more than those with
+    /// something new, because it can mean everybody else who is known too.
+    unnamed: Vec<(&'a KnownPerson, &'a str)>,
+    by_id: Set<&'a str>,
+    /// Made when somebody names a manager by address: most HR systems name them all by id.
+    by_email: OnceCell<Map<String, Option<&'a str>>>,
 }
 
 impl<'a> Managers<'a> {
-    /// Where an answer names only those with something new, it can mean everybody else who is known too.
-    fn new(answer: &TrustedResponse<'a>, known: &'a [KnownPerson]) -> Self {
+    fn new(answer: &'a TrustedResponse<'a>, known: &'a [KnownPerson]) -> Self {
         let others = if answer.part { known } else { &[] };
-        let mut by_id: HashSet<&HrId> = answer.employees.iter().map(|employee| &employee.id).collect();
+        let mut by_id: Set<&str> = answer.employees.iter().map(|employee| employee.id.0.as_str()).collect();
         let records = others.iter().flat_map(|person| person.records.iter().map(move |record| (person, record)));
         let of_it = records.filter(|(_, record)| *record.connection == *answer.connection);
-        let unnamed: Vec<_> = of_it.filter(|(_, record)| !by_id.contains(&record.id)).collect();
-        let mut by_email: HashMap<String, Option<&HrId>> = HashMap::with_capacity(answer.employees.len());
-        let named = answer.employees.iter().map(|employee| (&employee.id, employee.work_email.as_str()));
-        let known = unnamed
-            .iter()
-            .filter_map(|(person, record)| Some((&record.id, person.entry.as_ref()?.profile.work_email.as_deref()?)));
-        for (id, email) in named.chain(known) {
-            by_email.entry(email.to_lowercase()).and_modify(|several| *several = None).or_insert(Some(id));
-        }
-        by_id.extend(unnamed.iter().map(|(_, record)| &record.id));
-        Self { by_id, by_email }
+        let unnamed =
+            of_it.map(|(person, record)| (person, record.id.0.as_str())).filter(|(_, id)| !by_id.contains(id));
+        let unnamed: Vec<_> = unnamed.collect();
+        by_id.extend(unnamed.iter().map(|(_, id)| *id));
+        Self { answer, unnamed, by_id, by_email: OnceCell::new() }
     }
 
     /// The one person meant; nobody if the answer names none, or several of that address.
-    fn find(&self, manager: &Manager) -> Option<&'a HrId> {
+    fn find(&self, manager: &Manager) -> Option<&'a str> {
         match manager {
-            Manager::Email(address) => self.by_email.get(&address.trim().to_lowercase()).copied().flatten(),
-            Manager::Id(id) => self.by_id.get(id).copied(),
+            Manager::Email(address) => self.by_email().get(&address.trim().to_lowercase()).copied().flatten(),
+            Manager::Id(id) => self.by_id.get(id.0.as_str()).copied(),
         }
+    }
+
+    fn by_email(&self) -> &Map<String, Option<&'a str>> {
+        self.by_email.get_or_init(|| {
+            let named =
+                self.answer.employees.iter().map(|employee| (employee.id.0.as_str(), employee.work_email.as_str()));
+            let known = self.unnamed.iter();
+            let known =
+                known.filter_map(|(person, id)| Some((*id, person.entry.as_ref()?.profile.work_email.as_deref()?)));
+            let mut by_email = Map::default();
+            for (id, email) in named.chain(known) {
+                by_email.entry(email.to_lowercase()).and_modify(|several| *several = None).or_insert(Some(id));
+            }
+            by_email
+        })
     }
 }

@@ -3,11 +3,11 @@
 //! A record is added to a Person only by keys that the policy names, where exactly one human has them and the names agree.
 //! Everything else is a doubt: the record gets a Person of its own, both are listed, and a human says whether they are one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use super::answer::Slot;
-use super::{MAX_RECORDS, RecordKey, Role, Rules, TrustedResponse};
-use crate::employee::{Employee, HrId, Text};
+use super::answer::{Places, Slot};
+use super::{MAX_RECORDS, Map, RecordKey, Role, Rules, TrustedResponse};
+use crate::employee::{Employee, Text};
 use crate::ownership;
 
 /// Most doubts that are listed; all are counted.
@@ -85,12 +85,12 @@ pub struct Doubt {
 
 /// Everybody on the way into a pass, by what records are matched by.
 pub(super) struct Humans {
-    by_key: HashMap<String, Vec<usize>>,
+    by_key: Map<String, Vec<usize>>,
 }
 
 impl Humans {
     pub(super) fn of(slots: &[Slot<'_>], rules: &Rules<'_>) -> Self {
-        let mut humans = Self { by_key: HashMap::new() };
+        let mut humans = Self { by_key: Map::default() };
         if !rules.matching.keys.is_empty() {
             for (position, slot) in slots.iter().enumerate().filter(|(_, slot)| !slot.goes) {
                 slot.keys(rules.matching).into_iter().for_each(|key| humans.add(key, position));
@@ -115,14 +115,14 @@ impl Humans {
     pub(super) fn whose(
         &self,
         slots: &[Slot<'_>],
-        index: &HashMap<(&str, &HrId), usize>,
+        index: &Places<'_>,
         connection: &str,
         employee: &Employee,
         rules: &Rules<'_>,
     ) -> Option<usize> {
         // The same system under another name gives the same ids.
         let renamed = rules.migrations.iter().filter(|one| one.same_ids && one.by == connection);
-        let renamed = renamed.filter_map(|one| index.get(&(one.from.as_str(), &employee.id)).copied());
+        let renamed = renamed.filter_map(|one| index.get(&(one.from.as_str(), employee.id.0.as_str())).copied());
         let by_key = rules.matching.values(employee).filter_map(|key| self.by_key.get(&key));
         let all: BTreeSet<usize> = renamed.chain(by_key.flatten().copied()).collect();
         let (Some(one), 1) = (all.first().copied(), all.len()) else { return None };

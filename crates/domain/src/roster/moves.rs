@@ -79,6 +79,7 @@ fn position<'a>(statement: &'a Statement<'_>, whose: Whose<'a>) -> Position<'a> 
         Some((end, _)) => text.get(..end).unwrap_or(text),
         None => text,
     };
+    let cut = |text: &'a str| if text.len() <= MAX_TEXT_LEN { text } else { cut(text) };
     let manager = statement.manager.and_then(|position| whose.slots.get(position));
     let said = |field: MoveField| match field.text() {
         Some(text) => statement.employee.text(text).map(cut),

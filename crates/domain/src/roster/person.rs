@@ -83,7 +83,9 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
     // What no longer holds can be told only where every record was read.
     let whole = slot.records.iter().all(|record| theirs.iter().any(|stated| stated.is_of(record)));
     let (aliases, alias_dates) = aliases::next(known, &theirs, whole, whose);
-    let (profile, once) = whose.rules.fields.keep(profile, before.and_then(|before| before.once.as_deref()));
+    let handed_over = before.is_some_and(|before| before.policy != whose.rules.policy);
+    let once = before.and_then(|before| before.once.as_deref());
+    let (profile, once) = whose.rules.fields.keep(profile, once, handed_over);
     let once = (once != Imported::default()).then(|| Box::new(once));
     let policy = whose.rules.policy.to_owned();
     let leave = leave::next(before, &employment, whose.rules, whose.now);

@@ -3,12 +3,10 @@
 //! A run's number is always that of the people who carry it once the pass is written, so that none can be left that is
 //! never complete: a person who is withdrawn or deleted lowers it.
 
-use std::collections::{HashMap, HashSet};
-
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Access, Baseline, Draft, Role, RosterEntry, Rules};
+use super::{Access, Baseline, Draft, Map, Role, RosterEntry, Rules, Set};
 use crate::lifecycle::State;
 
 /// Most runs that are kept: those of leavers whose access stands, then the newest.
@@ -117,8 +115,9 @@ fn mark_baseline(drafts: &mut [Draft<'_>], rules: &Rules<'_>) {
         }
     }
     for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
-        let marked = unsettled(draft) || draft.after.employment.leaves_scope.is_some();
-        if marked && draft.after.employment.left.as_ref().is_some_and(|left| !left.baseline) {
+        let employment = &draft.after.employment;
+        let unmarked = employment.left.as_ref().is_some_and(|left| !left.baseline);
+        if unmarked && (employment.leaves_scope.is_some() || unsettled(draft)) {
             draft.after.to_mut().employment.left.iter_mut().for_each(|left| left.baseline = true);
         }
     }
@@ -130,8 +129,8 @@ fn decides(connection: &str, rules: &Rules<'_>) -> bool {
 }
 
 fn recount(mut runs: Vec<Run>, drafts: &[Draft<'_>]) -> Vec<Run> {
-    let mut people: HashMap<&str, u32> = HashMap::new();
-    let mut unfinished: HashSet<&str> = HashSet::new();
+    let mut people: Map<&str, u32> = Map::default();
+    let mut unfinished: Set<&str> = Set::default();
     for draft in drafts {
         for run in carried(&draft.after) {
             *people.entry(run).or_default() += 1;

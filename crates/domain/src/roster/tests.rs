@@ -158,33 +158,30 @@ impl ClusterInventory {
         let by_location = BTreeMap::from([("Melbourne".to_owned(), "Australia/Melbourne".to_owned())]);
         let zones = Zones::new("Europe/Madrid", &by_location).unwrap();
         let known: Vec<KnownPerson> = self.known.values().cloned().collect();
-        let owns = |key: &str| self.owned.iter().any(|owned| owned.contains(key));
         let rules = Rules {
-            namespace: "rollcall",
-            role: &|connection| self.roles.get(connection).copied().unwrap_or(Role::Employment),
-            rank: &|connection| self.order.iter().position(|one| *one == connection).unwrap_or(usize::MAX),
+            role: Box::new(|connection| self.roles.get(connection).copied().unwrap_or(Role::Employment)),
+            rank: Box::new(|connection| self.order.iter().position(|one| *one == connection).unwrap_or(usize::MAX)),
             migrations: &self.migrations,
             matching: &self.matching,
             terms: self.terms,
-            off_days: &|connection| self.off_days.get(connection).copied(),
+            off_days: Box::new(|connection| self.off_days.get(connection).copied()),
             day_end: self.day_end,
-            elsewhere: &|_, _| self.elsewhere,
-            contested: &|_, id| self.contested.contains(id),
-            policy: self.policy,
+            elsewhere: Box::new(|_, _| self.elsewhere),
+            contested: Box::new(|_, id| self.contested.contains(id)),
             policy_uid: "uid-1",
-            zones: &zones,
-            usernames: &|_, employee| {
+            usernames: Box::new(|_, employee| {
                 let address = Some(&employee.work_email).filter(|address| !address.is_empty());
                 address.map(|address| format!("oidc:{address}")).into_iter().collect()
-            },
+            }),
             fields: &self.fields,
             moves: &self.moves,
             scope: &self.scope,
             holders_only: self.holders_only,
-            owns: self.owned.as_ref().map(|_| &owns as &dyn Fn(&str) -> bool),
+            owns: self.owned.as_ref().map(|owned| -> Box<dyn Fn(&str) -> bool> { Box::new(|key| owned.contains(key)) }),
             runs: &self.runs,
             stale: self.stale,
-            baseline: &|_| self.baseline,
+            baseline: Box::new(|_| self.baseline),
+            ..Rules::of("rollcall", self.policy, &zones)
         };
         next(&known, answers, &rules, now)
     }

@@ -19,7 +19,7 @@ fn each_word_is_spelled_as_manifests_and_alerts_name_it() {
 
 const TYPES: &str = "\
     Ready Reconciling Stalled Reachable Trusted Recognised StableIds TellsLeavers Baseline LocationsMatched \
-    UserNamesMatched HumansMatched ScopesSeparate FieldsSettled MovesSettled RevokerReady Revoked Frozen Moved ReviewOverdue Returned";
+    UserNamesMatched HumansMatched ScopesSeparate FieldsSettled MovesSettled GrantsSettled RevokerReady Revoked Frozen Moved ReviewOverdue Returned";
 
 const REASONS: &str = "\
     Succeeded Retrying Stalled Progressing InvalidSpec Suspended DefinitionMissing CaBundleMissing SecretMissing \

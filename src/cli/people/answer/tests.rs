@@ -129,6 +129,41 @@ fn decided(world: &World, person: &Person) -> Answer {
     decide(world, person, Owned::Things(vec![]), now())
 }
 
+/// A mover whose review is open, who gets something by a rule, and of whom an address was taken back.
+#[test]
+fn why_says_what_moved_which_review_is_open_which_rules_grant_and_what_is_disputed() {
+    let rule = |name: &str, when: &str| json!({"name": name, "when": when, "bind": {"clusterRole": "view", "namespaces": ["apps"]}});
+    let rules = [rule("sales", "person.department == 'Sales'"), rule("tools", "person.department == 'Tools'")];
+    let identity = json!({"usernames": ["'oidc:' + person.workEmail"]});
+    let review = json!({"since": "2026-03-01T09:00:00Z", "fields": ["department"], "due": "2026-03-15T09:00:00Z"});
+    let mover = with(
+        active(),
+        &json!({"status": {
+            "profile": {"department": "Sales"}, "aliases": ["email:ada@example.com", "user:oidc:ada@example.com"],
+            "moves": {"last": {"at": "2026-03-01T09:00:00Z", "fields": ["department"]}, "review": review},
+            "aliasDates": [{"alias": "email:ada@example.com", "disputed": true}],
+        }}),
+    );
+    let mut world = world(vec![]);
+    world.policies = vec![policy(&json!({"spec": {"grants": rules, "identity": identity}}))];
+    world.people = vec![mover.clone()];
+    let answer = |unmask| {
+        let text = words::answer(&decided(&world, &mover), unmask);
+        let from = text.find("They moved").expect("a move");
+        text[from..].split("\nWhat happens").next().unwrap_or_default().to_owned()
+    };
+    insta::assert_snapshot!(answer(false), @r"
+    They moved at 2026-03-01T09:00:00Z: department.
+    A review of their access is open, due 2026-03-15T09:00:00Z: kubectl rollcall review p-7. Nothing ends by it.
+    Rules of the policy (spec.grants) that give them something: sales.
+    1 of their addresses and user names are disputed: disowned, and HR still has them.
+    ");
+    assert!(answer(true).ends_with("HR still has them: email:ada@example.com."));
+    world.policies = vec![policy(&json!({"spec": {"grants": [rule("sales", "person.")]}}))];
+    let broken = words::answer(&decided(&world, &mover), false);
+    assert!(broken.contains("The rules of the policy cannot be followed: spec.grants[0].when: "), "{broken}");
+}
+
 #[test]
 fn each_record_says_whether_it_keeps_the_person() {
     let begins = employment("hq/7", "Active", [Some("2026-04-01"), None], Why::StartsLater);

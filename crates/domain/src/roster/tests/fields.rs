@@ -99,3 +99,26 @@ fn a_name_that_is_not_kept_as_hr_gives_it_vouches_for_nobody() {
         assert_eq!(world.entry("1").employment.why == Why::Conflict, conflicts, "{mode:?}");
     }
 }
+
+#[test]
+fn who_is_handed_over_keeps_what_a_human_edited_although_the_new_policy_does_not_import_it() {
+    for mode in [FieldMode::Continuous, FieldMode::Never] {
+        let mut world = world(&[("title", FieldMode::Once)]);
+        world.poll(&[clerk("Clerk")], noon());
+        world.edit_profile("1", Text::Title, Some("Head clerk"));
+        (world.policy, world.fields) = ("contractors", Rc::new(modes(&[("title", mode)])));
+        world.poll(&[clerk("Manager")], noon());
+        assert_eq!(world.once(Text::Title), Some("Head clerk"), "{mode:?}");
+        assert_eq!(world.follows(Text::Title), Some("Manager").filter(|_| mode == FieldMode::Continuous));
+        assert!(world.poll(&[clerk("Manager")], noon()).changes.is_empty(), "{mode:?}: it stays");
+    }
+}
+
+#[test]
+fn who_is_handed_over_keeps_no_second_copy_of_what_hr_says() {
+    let mut world = world(&[("title", FieldMode::Once)]);
+    world.poll(&[clerk("Clerk")], noon());
+    (world.policy, world.fields) = ("contractors", Rc::new(modes(&[("title", FieldMode::Continuous)])));
+    world.poll(&[clerk("Clerk")], noon());
+    assert_eq!((world.once(Text::Title), world.follows(Text::Title)), (None, Some("Clerk")));
+}

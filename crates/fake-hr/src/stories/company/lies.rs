@@ -6,10 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use domain::lifecycle::{State, Terms};
-use domain::roster::{self, Access, Baseline, KnownPerson, Matching, Modes, Role, Rules, TrustedResponse};
-use domain::scope::Scope;
-use domain::timezone::{DayEnd, Zones};
+use domain::lifecycle::State;
+use domain::roster::{self, Access, Baseline, KnownPerson, Rules, TrustedResponse};
+use domain::timezone::Zones;
 use domain::trust::{Believed, Bounds, Memory, PollContext, failed, judge};
 use hris::definition::Paging;
 use hris::{Coverage, CsvFormat, FileFrom, FileSource, Network, Source};
@@ -171,31 +170,7 @@ impl Place {
     /// A pass over what a connection says; says who has left by it, and whom it writes.
     fn pass(&mut self, of: &str, believed: Option<&Believed>, baseline: Baseline) -> [BTreeSet<String>; 2] {
         let zones = Zones::new("Europe/Madrid", &BTreeMap::new()).unwrap();
-        let (scope, fields, matching) = (Scope::default(), Modes::default(), Matching::default());
-        let rules = Rules {
-            namespace: "rollcall",
-            rank: &|_| 0,
-            off_days: &|_| None,
-            contested: &|_, _| false,
-            moves: &domain::moves::MoveTerms::default(),
-            role: &|_| Role::Employment,
-            migrations: &[],
-            matching: &matching,
-            terms: Terms::default(),
-            day_end: DayEnd::default(),
-            elsewhere: &|_, _| false,
-            policy: "everyone",
-            policy_uid: "uid",
-            zones: &zones,
-            usernames: &|_, _| Vec::new(),
-            fields: &fields,
-            scope: &scope,
-            owns: None,
-            holders_only: false,
-            runs: &[],
-            stale: false,
-            baseline: &|_| baseline,
-        };
+        let rules = Rules { baseline: Box::new(|_| baseline), ..Rules::of("rollcall", "everyone", &zones) };
         let answer = believed.map(|believed| TrustedResponse {
             connection: of,
             employees: believed.snapshot.employees(),
