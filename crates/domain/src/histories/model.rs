@@ -27,8 +27,9 @@ struct Said {
     last_day: Option<Date>,
     urgent: bool,
     name: String,
-    /// Name, address and first day are all other ones than before.
-    of_another_human: bool,
+    /// What is said since name, address and first day are all other ones than before: as if it were a new record, which it is
+    /// once a human says so.
+    of_another_human: Option<Box<Said>>,
     address: String,
     labs: bool,
     /// The day on which that was said, and whether later answers no longer name it.
@@ -145,17 +146,35 @@ impl Model {
         if older { drop(measures.pop()) } else { measures.clear() }
     }
 
-    /// A human says, by deleting a Person, that what its records were said to be was another human's.
+    /// A human says, by deleting a Person or by taking records off it, that what these were said to be was another human's.
     pub(super) fn deleted(&mut self, of: &[RecordKey]) {
         let of = records(of);
+        for record in &of {
+            if let Some(said) = self.said.get_mut(record)
+                && let Some(now) = said.of_another_human.take()
+            {
+                *said = *now;
+            }
+        }
+        self.before.clone_from(&self.said);
         self.addressed.values_mut().for_each(|named| named.retain(|record| !of.contains(record)));
+    }
+
+    /// What an answer said of these is lost with the process that had it, as if it had not come: what was said before stands.
+    pub(super) fn lost(&mut self, of: &[RecordKey]) {
+        for record in records(of) {
+            match self.before.get(&record).cloned() {
+                Some(before) => drop(self.said.insert(record, before)),
+                None => drop(self.said.remove(&record)),
+            }
+        }
     }
 
     /// A whole pass was written: what was said last stands in the cluster, and whom a Person links is known by their address.
     pub(super) fn written(&mut self, cluster: &Cluster) {
         self.before.clone_from(&self.said);
         for record in cluster.people.iter().flat_map(|one| records(&one.known.records)) {
-            let said = self.said.get(&record).filter(|said| !said.of_another_human);
+            let said = self.said.get(&record).filter(|said| said.of_another_human.is_none());
             if let Some(said) = said {
                 self.addressed.entry(said.address.clone()).or_default().insert(record);
             }
@@ -332,7 +351,8 @@ fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
     // Of a record that may be another human's now, nothing is taken over but that it may have ended.
     if let Some(earlier) = earlier.filter(another_human) {
         let (status, last_day, urgent) = (one.reported_status, one.last_day, one.urgent);
-        return Said { status, last_day, urgent, of_another_human: true, ..earlier.clone() };
+        let of_another_human = Some(Box::new(said(one, earlier.of_another_human.as_deref(), now)));
+        return Said { status, last_day, urgent, of_another_human, ..earlier.clone() };
     }
     let came_back = earlier.is_some_and(|earlier| earlier.status == terminated) && one.reported_status != terminated;
     let mut named = earlier.map(|earlier| earlier.named.clone()).unwrap_or_default();
@@ -351,7 +371,7 @@ fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
         last_day: one.last_day,
         urgent: one.urgent,
         name: one.name.clone(),
-        of_another_human: false,
+        of_another_human: None,
         address: one.work_email.clone(),
         labs: one.text(Text::Department) == Some("Labs"),
         at: today,
