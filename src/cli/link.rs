@@ -85,7 +85,8 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
     let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
     let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
     let person = find(&people, &options.person)?;
-    let other = match (find_other(&people, &options.other, &person.name_any()), without_person(&people, &options.other)) {
+    let other = match (find_other(&people, &options.other, &person.name_any()), without_person(&people, &options.other))
+    {
         (Err(_), Some(record)) if not_migrated(person) => return link(&api, person, record, options.yes).await,
         (other, _) => other?,
     };
@@ -257,7 +258,8 @@ fn with(person: &Person, more: &[Record]) -> Result<Vec<Record>, String> {
 
 /// The record that is named as CONNECTION/ID, if no Person has it.
 fn without_person(people: &[Person], text: &str) -> Option<Record> {
-    let (connection, id) = text.trim().split_once('/').filter(|(connection, id)| !connection.is_empty() && !id.is_empty())?;
+    let (connection, id) =
+        text.trim().split_once('/').filter(|(connection, id)| !connection.is_empty() && !id.is_empty())?;
     let record = Record { connection: connection.to_owned(), id: id.to_owned() };
     let has = |person: &Person| person.spec.records.contains(&record);
     (!people.iter().any(has)).then_some(record)
@@ -268,7 +270,6 @@ fn not_migrated(person: &Person) -> bool {
     let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
     employment.is_some_and(|employment| Why::from_stored(&employment.why) == Why::NotMigrated)
 }
-
 
 /// All records of a Person but one.
 fn without(person: &Person, text: &str) -> Result<Vec<Record>, String> {

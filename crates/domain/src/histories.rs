@@ -287,6 +287,7 @@ impl Story {
 
     fn control(&mut self, approve: bool) -> Result<(), String> {
         let released = self.cluster.control(approve);
+        self.model.approved(&self.cluster)?;
         self.model.counts(&self.cluster)?;
         for release in released {
             let objects: Vec<&str> = release.plan.targets.iter().map(|target| target.name.as_str()).collect();

@@ -57,6 +57,8 @@ pub(super) struct Model {
     came_as_leavers: BTreeSet<String>,
     /// When what was released without a human was counted; none where it was announced, and counts nowhere.
     counted: BTreeMap<String, Option<Timestamp>>,
+    /// What a human approved and something else held.
+    approved: BTreeSet<String>,
     /// The latest day that the cluster's clock ever showed.
     latest: Option<Date>,
     /// How many Persons there were at most: what is merged later was two when it was counted.
@@ -221,26 +223,11 @@ impl Model {
         let entry = person.known.entry.as_ref().ok_or("a Person of whom nothing is known")?;
         let who = person.known.records.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
         let theirs = deciding(&person.known.records, cluster);
-        let latest = self.latest.map_or(today, |latest| latest.max(today));
-        let works = |record: &Record| {
-            // Who had left by a clock that was set back since has left.
-            let has_left =
-                |one: &&Standing| one.known.entry.as_ref().is_some_and(|entry| entry.employment.left.is_some());
-            let mut of_it = cluster.people.iter().filter(|one| records(&one.known.records).contains(record));
-            let today = if of_it.any(|one| has_left(&one)) { latest } else { today };
-            // Of one that begins later, its human's other records tell whether it counts.
-            let works = |said: &BTreeMap<Record, Said>| {
-                said.get(record).is_none_or(|said| !said.ended(today) && (said.at >= said.start.unwrap_or(said.at)))
-            };
-            works(&self.said) && works(&self.before)
-        };
         check(entry.employment.state == State::Terminated, || {
             format!("{who} is {:?}, and was released", entry.employment.state)
         })?;
-        for target in &release.plan.targets {
-            for record in self.named_by(target.kind, &target.name, cluster) {
-                check(!works(&record), || format!("{} of {who} is {}'s too, who works here", target.name, record.1))?;
-            }
+        if !(release.approved && self.approved.contains(&release.cut)) {
+            self.is_nobodys_who_works(release, &who, cluster)?;
         }
         if release.plan.targets.is_empty() || release.approved {
             return Ok(());
@@ -261,8 +248,45 @@ impl Model {
         check(self.counted.contains_key(&release.cut), || format!("{who} was released before being counted"))
     }
 
+    /// A plan that a human approved, and that something else holds, is carried out as they saw it: what must hold of it must hold
+    /// now.
+    pub(super) fn approved(&mut self, cluster: &Cluster) -> Result<(), String> {
+        for release in
+            cluster.approved().into_iter().filter(|one| !self.approved.contains(&one.cut)).collect::<Vec<_>>()
+        {
+            self.is_nobodys_who_works(&release, &release.person, cluster)?;
+            self.approved.insert(release.cut);
+        }
+        Ok(())
+    }
+
+    /// Nothing of a plan is of anybody who is known to work here.
+    fn is_nobodys_who_works(&self, release: &Release, who: &str, cluster: &Cluster) -> Result<(), String> {
+        let today = madrid(cluster.now);
+        let latest = self.latest.map_or(today, |latest| latest.max(today));
+        let works = |record: &Record| {
+            // Who had left by a clock that was set back since has left.
+            let has_left =
+                |one: &&Standing| one.known.entry.as_ref().is_some_and(|entry| entry.employment.left.is_some());
+            let mut of_it = cluster.people.iter().filter(|one| records(&one.known.records).contains(record));
+            let today = if of_it.any(|one| has_left(&one)) { latest } else { today };
+            // Of one that begins later, its human's other records tell whether it counts.
+            let works = |said: &BTreeMap<Record, Said>| {
+                said.get(record).is_none_or(|said| !said.ended(today) && (said.at >= said.start.unwrap_or(said.at)))
+            };
+            works(&self.said) && works(&self.before)
+        };
+        for target in &release.plan.targets {
+            for record in self.named_by(target.kind, &target.name, cluster) {
+                check(!works(&record), || format!("{} of {who} is {}'s too, who works here", target.name, record.1))?;
+            }
+        }
+        Ok(())
+    }
+
     /// What must hold of what is counted: no more than a day's worth goes without a human.
     pub(super) fn counts(&mut self, cluster: &Cluster) -> Result<(), String> {
+        let before = self.counted.len();
         for (name, cut) in &cluster.cuts {
             let by_itself = cluster.allowance(name) == Allowance::Released { batch: None };
             let left = cluster.person(&cut.person).and_then(|one| one.known.entry.as_ref()?.employment.left.clone());
@@ -270,6 +294,10 @@ impl Model {
             if by_itself && !cut.plan.targets.is_empty() {
                 self.counted.entry(name.clone()).or_insert((!announced).then_some(cluster.now));
             }
+        }
+        // Only what is counted now says something: a clock that is set back brings the days before nearer together.
+        if self.counted.len() == before {
+            return Ok(());
         }
         let day = SignedDuration::from_hours(24);
         let within = |at: &&Timestamp| cluster.now.duration_since(**at) < day;
