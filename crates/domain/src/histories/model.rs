@@ -32,6 +32,8 @@ struct Said {
     of_another_human: Option<Box<Said>>,
     address: String,
     labs: bool,
+    /// No Person links the record: what was said of it is remembered nowhere.
+    forgotten: bool,
     /// The day on which that was said, and whether later answers no longer name it.
     at: Date,
     missing: bool,
@@ -135,7 +137,7 @@ impl Model {
         }
         for one in employees {
             let record = (name.to_owned(), one.id.0.clone());
-            let earlier = self.said.get(&record);
+            let earlier = self.said.get(&record).filter(|said| !said.forgotten);
             let said = said(one, earlier, now);
             self.said.insert(record, said);
         }
@@ -174,6 +176,8 @@ impl Model {
 
     /// A whole pass was written: what was said last stands in the cluster, and whom a Person links is known by their address.
     pub(super) fn written(&mut self, cluster: &Cluster) {
+        let linked: BTreeSet<Record> = cluster.people.iter().flat_map(|one| records(&one.known.records)).collect();
+        self.said.iter_mut().for_each(|(record, said)| said.forgotten = !linked.contains(record));
         self.before.clone_from(&self.said);
         for record in cluster.people.iter().flat_map(|one| records(&one.known.records)) {
             let said = self.said.get(&record).filter(|said| said.of_another_human.is_none());
@@ -400,6 +404,7 @@ fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
         urgent: one.urgent,
         name: one.name.clone(),
         of_another_human: None,
+        forgotten: false,
         address: one.work_email.clone(),
         labs: one.text(Text::Department) == Some("Labs"),
         at: today,
