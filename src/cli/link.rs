@@ -17,6 +17,7 @@ use super::terminal::{confirm, plain, say};
 use super::{Failure, ask};
 use crate::api::person::Record;
 use crate::api::{Person, Revocation};
+use domain::lifecycle::Why;
 use domain::roster::MAX_RECORDS;
 
 /// Most records that a Person is told apart from.
@@ -30,7 +31,8 @@ const LOOKS: u32 = 60;
 pub struct Merge {
     /// The Person that stays: its name, an HR record (`hq/7`), an address, or a user name
     person: String,
-    /// The Person whose HR records it gets, and which is deleted: named in the same way
+    /// The Person whose HR records it gets, and which is deleted: named in the same way. Of somebody whose HR system was replaced, also
+    /// an HR record that no Person has, such as that of somebody who has left by the new system
     other: String,
     /// Do not ask for confirmation
     #[arg(long)]
@@ -70,7 +72,8 @@ pub struct Apart {
 /// # Flow          read, show, ask; link the other's records to the Person that stays; wait until sync has taken over what the
 ///                 other was known by; delete the other
 /// # Guarantees    nothing is linked over a Person that changed since it was shown; a Person with a Revocation that has not
-///                 ended is not deleted; doing it again after it stopped half-way ends it
+///                 ended is not deleted; doing it again after it stopped half-way ends it; a record that no Person has is
+///                 linked only to somebody whose HR system was replaced, and who has left by it needs approval
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed, or that the other Person is still there
 #[allow(
@@ -82,7 +85,11 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
     let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
     let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
     let person = find(&people, &options.person)?;
-    let other = find_other(&people, &options.other, &person.name_any())?;
+    let other = match (find_other(&people, &options.other, &person.name_any()), without_person(&people, &options.other))
+    {
+        (Err(_), Some(record)) if not_migrated(person) => return link(&api, person, record, options.yes).await,
+        (other, _) => other?,
+    };
     let records = merged(person, other).map_err(Failure::Refused)?;
     let revocations: Api<Revocation> = Api::namespaced(client, options.cluster.namespace());
     let open = ask("list the Revocations", revocations.list(&ListParams::default())).await?;
@@ -108,6 +115,23 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
     let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
     ask("delete the other Person; run this again", api.delete(&other.name_any(), &params)).await?;
     say(&format!("{}: {}; {} is deleted", person.name_any(), listed(&records), other.name_any()));
+    Ok(())
+}
+
+/// Links an HR record that no Person has. Leavers whom nothing here names get none, so that of somebody who left while their HR
+/// system was replaced, the new one's record may have none.
+async fn link(api: &Api<Person>, person: &Person, record: Record, yes: bool) -> Result<(), Failure> {
+    let added = words(&record);
+    let records = with(person, &[record]).map_err(Failure::Refused)?;
+    say(&format!("{}\nNo Person has {}", shown(person), plain(&added)));
+    if !yes {
+        confirm(&format!(
+            "Is it theirs, {}? They will have left when it has ended; while no trusted response names it, they are held",
+            person.name_any()
+        ))?;
+    }
+    write(api, person, json!({"records": records})).await?;
+    say(&format!("{}: {}", person.name_any(), listed(&records)));
     Ok(())
 }
 
@@ -219,12 +243,32 @@ fn merged(person: &Person, other: &Person) -> Result<Vec<Record>, String> {
     if person.uid() == other.uid() {
         return Err(format!("both are {}: nothing to do", person.name_any()));
     }
+    with(person, &other.spec.records)
+}
+
+/// The records of a Person, and these.
+fn with(person: &Person, more: &[Record]) -> Result<Vec<Record>, String> {
     let mut records = person.spec.records.clone();
-    records.extend(other.spec.records.iter().filter(|record| !person.spec.records.contains(record)).cloned());
+    records.extend(more.iter().filter(|record| !person.spec.records.contains(record)).cloned());
     if records.len() > MAX_RECORDS {
         return Err(format!("together they have {} HR records, and a Person has at most {MAX_RECORDS}", records.len()));
     }
     Ok(records)
+}
+
+/// The record that is named as CONNECTION/ID, if no Person has it.
+fn without_person(people: &[Person], text: &str) -> Option<Record> {
+    let (connection, id) =
+        text.trim().split_once('/').filter(|(connection, id)| !connection.is_empty() && !id.is_empty())?;
+    let record = Record { connection: connection.to_owned(), id: id.to_owned() };
+    let has = |person: &Person| person.spec.records.contains(&record);
+    (!people.iter().any(has)).then_some(record)
+}
+
+/// Whether the HR system of a person was replaced, and no record of the new one is theirs yet.
+fn not_migrated(person: &Person) -> bool {
+    let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
+    employment.is_some_and(|employment| Why::from_stored(&employment.why) == Why::NotMigrated)
 }
 
 /// All records of a Person but one.
@@ -297,6 +341,26 @@ mod tests {
         assert_eq!(ids(without(&person("p-a", &["1", "2"]), "hq/2").unwrap()), ["1"]);
         assert!(without(&person("p-a", &["1", "2"]), "hq/1").is_err(), "the one it is named after");
         assert!(without(&person("p-a", &["1", "2"]), "hq/9").is_err(), "none of theirs");
+    }
+
+    #[test]
+    fn only_who_waits_for_a_migration_gets_a_record_that_no_person_has() {
+        let people = [person("p-a", &["1"])];
+        let record = |text: &str| without_person(&people, text).map(|record| words(&record));
+        assert_eq!(record("workday/21").as_deref(), Some("workday/21"));
+        for text in ["hq/1", "ada@example.com", "p-a", "workday/", "/21"] {
+            assert_eq!(record(text), None, "{text}");
+        }
+        for (why, expected) in [("NotMigrated", true), ("NotNamed", false), ("Active", false)] {
+            let mut ada = person("p-a", &["1"]);
+            ada.status = serde_json::from_value(json!({"employment": {"state": "Unknown",
+                "since": "2026-03-01T00:00:00Z", "timeZone": "Europe/Madrid", "why": why}}))
+            .unwrap();
+            assert_eq!(not_migrated(&ada), expected, "{why}");
+        }
+        assert!(!not_migrated(&person("p-a", &["1"])), "nothing is known of them");
+        let many = person("p-m", &["1", "2", "3", "4", "5", "6", "7", "8"]);
+        assert!(with(&many, &without_person(&people, "workday/21").into_iter().collect::<Vec<_>>()).is_err());
     }
 
     #[test]

@@ -173,7 +173,7 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
                     ctx.stores
                         .people
                         .get(&revocation.spec.person)
-                        .map(|person| notice(&person, revocation.spec.trigger))
+                        .map(|person| notice(&person, revocation.spec.trigger, run))
                         .unwrap_or_default()
                 };
                 counts.extend(count(&policy, run, &seen, notice, &|known| bounds(ctx, &policy, known), now));
@@ -285,12 +285,18 @@ struct LeaverNotice {
     baseline: bool,
     /// By a last day that two trusted responses announced a day apart: those count against no limit.
     announced: bool,
+    /// The Person carries the run still. Who is back, cannot be told any more, or is another policy's does not, and sync has taken
+    /// them off the number of its leavers: their Revocation stands for nobody of it.
+    carried: bool,
 }
 
-fn notice(person: &Person, trigger: Trigger) -> LeaverNotice {
-    let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
+fn notice(person: &Person, trigger: Trigger, run: &str) -> LeaverNotice {
+    let status = person.status.as_ref();
+    let employment = status.and_then(|status| status.employment.as_ref());
     let announced = trigger == Trigger::Termination && employment.is_some_and(|employment| employment.announced);
-    LeaverNotice { baseline: convert::needs_approval(Some(person), trigger), announced }
+    let leave = status.and_then(|status| status.leave.as_ref()?.run.as_deref());
+    let carried = employment.and_then(|employment| employment.run.as_deref()) == Some(run) || leave == Some(run);
+    LeaverNotice { baseline: convert::needs_approval(Some(person), trigger), announced, carried }
 }
 
 /// Whether a Revocation waits for what may never come, its person being protected or unknown: it holds nobody back, and is
@@ -312,7 +318,7 @@ fn count(
     let cuts = seen.iter().filter(|cut| cut.spec.operation != Operation::Remove && !cut.spec.late);
     let planned: Vec<(&Revocation, CountedPlan)> =
         cuts.filter_map(|cut| Some((&**cut, convert::asked(cut)?))).collect();
-    let number = u32::try_from(planned.len()).unwrap_or(u32::MAX);
+    let number = u32::try_from(planned.iter().filter(|(cut, _)| notice(cut).carried).count()).unwrap_or(u32::MAX);
     let listed = policy.status.iter().flat_map(|status| &status.runs).find(|known| known.id == run);
     let Some(bounds) = bounds(listed.map_or_else(|| convert::known(policy), |listed| listed.people)) else {
         return Vec::new();
@@ -322,9 +328,10 @@ fn count(
         Whole::Yes { unplanned } => Some(unplanned),
         Whole::Unknown => None,
     };
-    // Who was rejected is of the run, and counts against no limit.
-    let not_rejected = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none());
-    let (came_with, later): (Vec<_>, Vec<_>) = not_rejected.partition(|(cut, _)| notice(cut).baseline);
+    // Who was rejected is of the run, and counts against no limit; nor does who is back.
+    let cancelled = |cut: &Revocation| cut.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Cancelled));
+    let acts = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none() && !cancelled(cut));
+    let (came_with, later): (Vec<_>, Vec<_>) = acts.partition(|(cut, _)| notice(cut).baseline);
     let count = |of: Of, revocations: Vec<(&Revocation, CountedPlan)>, unplanned: Option<u32>| {
         let announced = revocations.iter().filter(|(cut, _)| notice(cut).announced);
         Count {

@@ -69,7 +69,7 @@ fn entry(status: &PersonStatus, once: Option<&person::Profile>) -> Option<Roster
     let together = status.employment.as_ref()?;
     let employments: Vec<_> = status.employments.iter().map(|employment| of_record(employment, together)).collect();
     Some(RosterEntry {
-        policy: status.policy.clone().filter(|_| !employments.is_empty())?,
+        policy: status.policy.clone()?,
         employments,
         employment: employment_state(together),
         leave: status.leave.as_deref().map(|leave| Box::new(on_leave(leave))),

@@ -287,6 +287,7 @@ impl Story {
 
     fn control(&mut self, approve: bool) -> Result<(), String> {
         let released = self.cluster.control(approve);
+        self.model.approved(&self.cluster)?;
         self.model.counts(&self.cluster)?;
         for release in released {
             let objects: Vec<&str> = release.plan.targets.iter().map(|target| target.name.as_str()).collect();
@@ -307,6 +308,7 @@ impl Story {
         }
         let pass = self.cluster.plan();
         self.model.passed(&pass, &self.cluster)?;
+        let all: Vec<_> = pass.changes.iter().map(|change| (change.name.clone(), change.records.clone())).collect();
         let written = self.cluster.write(pass, Some(writes));
         self.tell(&format!(
             "sync reads {name} and dies after {writes} writes, of {} people; memory: {left:?}",
@@ -314,6 +316,9 @@ impl Story {
         ));
         self.control(false)?;
         self.cluster.restart();
+        for (_, records) in all.iter().filter(|(name, _)| !written.contains(name)) {
+            self.model.lost(records);
+        }
         for source in 0..self.cluster.sources.len() {
             let name = self.cluster.sources[source].name;
             match left {
@@ -377,6 +382,7 @@ impl Story {
                 records.into_iter().partition(|record| self.humans_of(std::slice::from_ref(record)) == first);
             let known = &mut self.cluster.people[one].known;
             known.records = kept;
+            self.model.deleted(&wrong);
             known.apart.extend::<Vec<RecordKey>>(wrong);
         }
         // A Person whose record became another human's is deleted, as its condition says.

@@ -138,7 +138,7 @@ impl RosterEntry {
     /// Whether trusted answers name none of the records any more.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        self.employments.iter().all(|employment| employment.missing_since.is_some())
+        !self.employments.is_empty() && self.employments.iter().all(|employment| employment.missing_since.is_some())
     }
 }
 

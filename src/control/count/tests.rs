@@ -63,13 +63,48 @@ fn a_run_is_counted_once_it_is_whole_and_not_before() {
 #[test]
 fn leavers_of_a_baseline_are_counted_apart_and_a_run_nobody_knows_is_a_humans() {
     let seen = [cut("a", Some(1)), cut("b", Some(2)), cut("c", Some(0)), cut("d", None)];
-    let notice =
-        |revocation: &Revocation| LeaverNotice { baseline: revocation.spec.person == "c", ..LeaverNotice::default() };
+    let notice = |cut: &Revocation| LeaverNotice { baseline: cut.spec.person == "c", ..carried(cut) };
     let count =
         |policy: &SyncPolicy, minute| counted(&count(policy, "r-1", &seen, notice, &limits_of(policy), at(minute)));
     assert_eq!(count(&policy(vec![run(4, true)]), 0), [], "d is not planned yet");
     assert_eq!(count(&policy(vec![run(4, true)]), 5), [(Of::Leavers, 2, Some(1)), (Of::Baseline, 1, Some(0))]);
     assert_eq!(count(&policy(vec![]), 0), [(Of::Leavers, 2, None), (Of::Baseline, 1, Some(0))]);
+}
+
+fn carried(_: &Revocation) -> LeaverNotice {
+    LeaverNotice { carried: true, ..LeaverNotice::default() }
+}
+
+#[test]
+fn who_is_back_stands_for_nobody_of_their_run_and_counts_against_no_limit() {
+    let mut back = Arc::unwrap_or_clone(cut("c", Some(1)));
+    back.status.as_mut().unwrap().phase = Some(Phase::Cancelled);
+    let seen = [cut("a", Some(1)), cut("b", Some(2)), Arc::new(back), cut("d", None)];
+    let notice = |cut: &Revocation| LeaverNotice { carried: cut.spec.person != "c", ..LeaverNotice::default() };
+    // Sync took c off the number of leavers: a, b and d are left.
+    let policy = policy(vec![run(3, true)]);
+    let count = |minute| counted(&count(&policy, "r-1", &seen, notice, &limits_of(&policy), at(minute)));
+    assert_eq!(count(0), [], "d is not planned yet");
+    assert_eq!(count(5), [(Of::Leavers, 2, Some(1))]);
+}
+
+#[test]
+fn a_person_carries_the_run_of_their_termination_and_that_of_their_leave() {
+    let person = |status: serde_json::Value| -> Person {
+        serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {"records": []}, "status": status})).unwrap()
+    };
+    let employment = |state: &str, run: Option<&str>| json!({"state": state, "since": "2026-03-01T00:00:00Z", "timeZone": "Europe/Madrid", "why": "Terminated", "run": run});
+    let leave = json!({"seen": "2026-03-01T00:00:00Z", "run": "r-1"});
+    for (what, status, expected) in [
+        ("left", json!({"employment": employment("Terminated", Some("r-1"))}), true),
+        ("left again", json!({"employment": employment("Terminated", Some("r-2"))}), false),
+        ("back", json!({"employment": employment("Active", None)}), false),
+        ("cannot be told", json!({"employment": employment("Unknown", None)}), false),
+        ("on leave", json!({"employment": employment("Leave", None), "leave": leave}), true),
+        ("nothing known", json!({}), false),
+    ] {
+        assert_eq!(notice(&person(status), Trigger::Termination, "r-1").carried, expected, "{what}");
+    }
 }
 
 #[test]
@@ -129,8 +164,7 @@ fn what_ended_well_is_over_for_the_ledger_and_what_failed_may_be_tried_again() {
 #[test]
 fn who_was_announced_long_enough_is_named_to_the_ledger() {
     let seen = [cut("a", Some(1)), cut("b", Some(2))];
-    let notice =
-        |revocation: &Revocation| LeaverNotice { announced: revocation.spec.person == "a", ..LeaverNotice::default() };
+    let notice = |cut: &Revocation| LeaverNotice { announced: cut.spec.person == "a", ..carried(cut) };
     let policy = policy(vec![run(2, true)]);
     let counts = count(&policy, "r-1", &seen, notice, &limits_of(&policy), at(0));
     let Some(Count { announced, revocations, .. }) = counts.first() else { panic!("{counts:?}") };

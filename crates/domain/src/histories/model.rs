@@ -27,10 +27,13 @@ struct Said {
     last_day: Option<Date>,
     urgent: bool,
     name: String,
-    /// Name, address and first day are all other ones than before.
-    of_another_human: bool,
+    /// What is said since name, address and first day are all other ones than before: as if it were a new record, which it is
+    /// once a human says so.
+    of_another_human: Option<Box<Said>>,
     address: String,
     labs: bool,
+    /// No Person links the record: what was said of it is remembered nowhere.
+    forgotten: bool,
     /// The day on which that was said, and whether later answers no longer name it.
     at: Date,
     missing: bool,
@@ -56,6 +59,8 @@ pub(super) struct Model {
     came_as_leavers: BTreeSet<String>,
     /// When what was released without a human was counted; none where it was announced, and counts nowhere.
     counted: BTreeMap<String, Option<Timestamp>>,
+    /// What a human approved and something else held.
+    approved: BTreeSet<String>,
     /// The latest day that the cluster's clock ever showed.
     latest: Option<Date>,
     /// How many Persons there were at most: what is merged later was two when it was counted.
@@ -132,7 +137,7 @@ impl Model {
         }
         for one in employees {
             let record = (name.to_owned(), one.id.0.clone());
-            let earlier = self.said.get(&record);
+            let earlier = self.said.get(&record).filter(|said| !said.forgotten);
             let said = said(one, earlier, now);
             self.said.insert(record, said);
         }
@@ -145,17 +150,37 @@ impl Model {
         if older { drop(measures.pop()) } else { measures.clear() }
     }
 
-    /// A human says, by deleting a Person, that what its records were said to be was another human's.
+    /// A human says, by deleting a Person or by taking records off it, that what these were said to be was another human's.
     pub(super) fn deleted(&mut self, of: &[RecordKey]) {
         let of = records(of);
+        for record in &of {
+            if let Some(said) = self.said.get_mut(record)
+                && let Some(now) = said.of_another_human.take()
+            {
+                *said = *now;
+            }
+        }
+        self.before.clone_from(&self.said);
         self.addressed.values_mut().for_each(|named| named.retain(|record| !of.contains(record)));
+    }
+
+    /// What an answer said of these is lost with the process that had it, as if it had not come: what was said before stands.
+    pub(super) fn lost(&mut self, of: &[RecordKey]) {
+        for record in records(of) {
+            match self.before.get(&record).cloned() {
+                Some(before) => drop(self.said.insert(record, before)),
+                None => drop(self.said.remove(&record)),
+            }
+        }
     }
 
     /// A whole pass was written: what was said last stands in the cluster, and whom a Person links is known by their address.
     pub(super) fn written(&mut self, cluster: &Cluster) {
+        let linked: BTreeSet<Record> = cluster.people.iter().flat_map(|one| records(&one.known.records)).collect();
+        self.said.iter_mut().for_each(|(record, said)| said.forgotten = !linked.contains(record));
         self.before.clone_from(&self.said);
         for record in cluster.people.iter().flat_map(|one| records(&one.known.records)) {
-            let said = self.said.get(&record).filter(|said| !said.of_another_human);
+            let said = self.said.get(&record).filter(|said| said.of_another_human.is_none());
             if let Some(said) = said {
                 self.addressed.entry(said.address.clone()).or_default().insert(record);
             }
@@ -202,26 +227,11 @@ impl Model {
         let entry = person.known.entry.as_ref().ok_or("a Person of whom nothing is known")?;
         let who = person.known.records.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
         let theirs = deciding(&person.known.records, cluster);
-        let latest = self.latest.map_or(today, |latest| latest.max(today));
-        let works = |record: &Record| {
-            // Who had left by a clock that was set back since has left.
-            let has_left =
-                |one: &&Standing| one.known.entry.as_ref().is_some_and(|entry| entry.employment.left.is_some());
-            let mut of_it = cluster.people.iter().filter(|one| records(&one.known.records).contains(record));
-            let today = if of_it.any(|one| has_left(&one)) { latest } else { today };
-            // Of one that begins later, its human's other records tell whether it counts.
-            let works = |said: &BTreeMap<Record, Said>| {
-                said.get(record).is_none_or(|said| !said.ended(today) && (said.at >= said.start.unwrap_or(said.at)))
-            };
-            works(&self.said) && works(&self.before)
-        };
         check(entry.employment.state == State::Terminated, || {
             format!("{who} is {:?}, and was released", entry.employment.state)
         })?;
-        for target in &release.plan.targets {
-            for record in self.named_by(target.kind, &target.name, cluster) {
-                check(!works(&record), || format!("{} of {who} is {}'s too, who works here", target.name, record.1))?;
-            }
+        if !(release.approved && self.approved.contains(&release.cut)) {
+            self.is_nobodys_who_works(release, &who, cluster)?;
         }
         if release.plan.targets.is_empty() || release.approved {
             return Ok(());
@@ -242,8 +252,45 @@ impl Model {
         check(self.counted.contains_key(&release.cut), || format!("{who} was released before being counted"))
     }
 
+    /// A plan that a human approved, and that something else holds, is carried out as they saw it: what must hold of it must hold
+    /// now.
+    pub(super) fn approved(&mut self, cluster: &Cluster) -> Result<(), String> {
+        for release in
+            cluster.approved().into_iter().filter(|one| !self.approved.contains(&one.cut)).collect::<Vec<_>>()
+        {
+            self.is_nobodys_who_works(&release, &release.person, cluster)?;
+            self.approved.insert(release.cut);
+        }
+        Ok(())
+    }
+
+    /// Nothing of a plan is of anybody who is known to work here.
+    fn is_nobodys_who_works(&self, release: &Release, who: &str, cluster: &Cluster) -> Result<(), String> {
+        let today = madrid(cluster.now);
+        let latest = self.latest.map_or(today, |latest| latest.max(today));
+        let works = |record: &Record| {
+            // Who had left by a clock that was set back since has left.
+            let has_left =
+                |one: &&Standing| one.known.entry.as_ref().is_some_and(|entry| entry.employment.left.is_some());
+            let mut of_it = cluster.people.iter().filter(|one| records(&one.known.records).contains(record));
+            let today = if of_it.any(|one| has_left(&one)) { latest } else { today };
+            // Of one that begins later, its human's other records tell whether it counts.
+            let works = |said: &BTreeMap<Record, Said>| {
+                said.get(record).is_none_or(|said| !said.ended(today) && (said.at >= said.start.unwrap_or(said.at)))
+            };
+            works(&self.said) && works(&self.before)
+        };
+        for target in &release.plan.targets {
+            for record in self.named_by(target.kind, &target.name, cluster) {
+                check(!works(&record), || format!("{} of {who} is {}'s too, who works here", target.name, record.1))?;
+            }
+        }
+        Ok(())
+    }
+
     /// What must hold of what is counted: no more than a day's worth goes without a human.
     pub(super) fn counts(&mut self, cluster: &Cluster) -> Result<(), String> {
+        let before = self.counted.len();
         for (name, cut) in &cluster.cuts {
             let by_itself = cluster.allowance(name) == Allowance::Released { batch: None };
             let left = cluster.person(&cut.person).and_then(|one| one.known.entry.as_ref()?.employment.left.clone());
@@ -251,6 +298,10 @@ impl Model {
             if by_itself && !cut.plan.targets.is_empty() {
                 self.counted.entry(name.clone()).or_insert((!announced).then_some(cluster.now));
             }
+        }
+        // Only what is counted now says something: a clock that is set back brings the days before nearer together.
+        if self.counted.len() == before {
+            return Ok(());
         }
         let day = SignedDuration::from_hours(24);
         let within = |at: &&Timestamp| cluster.now.duration_since(**at) < day;
@@ -332,7 +383,8 @@ fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
     // Of a record that may be another human's now, nothing is taken over but that it may have ended.
     if let Some(earlier) = earlier.filter(another_human) {
         let (status, last_day, urgent) = (one.reported_status, one.last_day, one.urgent);
-        return Said { status, last_day, urgent, of_another_human: true, ..earlier.clone() };
+        let of_another_human = Some(Box::new(said(one, earlier.of_another_human.as_deref(), now)));
+        return Said { status, last_day, urgent, of_another_human, ..earlier.clone() };
     }
     let came_back = earlier.is_some_and(|earlier| earlier.status == terminated) && one.reported_status != terminated;
     let mut named = earlier.map(|earlier| earlier.named.clone()).unwrap_or_default();
@@ -351,7 +403,8 @@ fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
         last_day: one.last_day,
         urgent: one.urgent,
         name: one.name.clone(),
-        of_another_human: false,
+        of_another_human: None,
+        forgotten: false,
         address: one.work_email.clone(),
         labs: one.text(Text::Department) == Some("Labs"),
         at: today,

@@ -51,7 +51,8 @@ pub(super) fn stated(
     let (facts, day) = (facts(employee, known, &sight.day, terms), &*sight.day);
     let notice = notice(&facts, known, sight.taken, day, terms);
     let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.derived, name, rules));
-    let told = Told { derived: sight.derived, facts: &facts, notice, terms };
+    let derived = has_begun(known, &facts, sight.derived);
+    let told = Told { derived, facts: &facts, notice, terms };
     let mut state = match (known, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(known.map(|known| &known.state), out, told, day, now),
         (Some(known), _) if stands && stays_left(known, &facts, day) => {
@@ -123,7 +124,7 @@ pub(super) fn unstated(
     }
     let facts = before.facts;
     let announced = facts.announced.is_some();
-    let derived = derive_state(&facts, day.today, &rules.terms);
+    let derived = has_begun(Some(before), &facts, derive_state(&facts, day.today, &rules.terms));
     let leaves = derived.state == State::Terminated;
     let told = Told { derived, facts: &facts, notice: before.notice, terms: &rules.terms };
     let had_left = before.state.left.is_some();
@@ -176,11 +177,28 @@ fn out_of_scope(
 /// zone that was mapped anew nor a clock that went back gives anybody their job back. A next employment that was announced and
 /// has begun does. Of somebody who has not left, a record that was ended by a clock that was ahead goes on to its last day.
 fn stays_left(before: &Employment, facts: &Facts, day: &Day) -> bool {
+    before.state.left.is_some() && say_the_same(&before.facts, facts) && !begun_anew(facts, day.today)
+}
+
+/// An employment that has begun does not begin later by a clock that was set back: its human would have left by what ended before it.
+fn has_begun(before: Option<&Employment>, facts: &Facts, derived: DerivedState) -> DerivedState {
+    let begun = before.filter(|before| {
+        let why = before.state.why;
+        // The employment that went on then may be the one before.
+        let earlier = matches!(why, Why::LeavesLater | Why::TerminatedLater) && facts.last_day < facts.start;
+        let was_at_work = why.state() == State::Active && !earlier;
+        derived.state == State::PreHire && was_at_work && say_the_same(&before.facts, facts)
+    });
+    begun.map_or(derived, |before| DerivedState { state: State::Active, why: before.state.why })
+}
+
+/// Whether a record says the same of its employment, whatever was announced before.
+fn say_the_same(one: &Facts, other: &Facts) -> bool {
     let reported = |facts: &Facts| {
         let Facts { reported_status, start, last_day, contract_end, urgent, announced: _, off } = *facts;
         (reported_status, start, last_day, contract_end, urgent, off.map(|off| off.over))
     };
-    before.state.left.is_some() && reported(&before.facts) == reported(facts) && !begun_anew(facts, day.today)
+    reported(one) == reported(other)
 }
 
 /// What an answer says of the employment, with what is remembered of earlier ones.
@@ -272,13 +290,16 @@ fn another_human(before: Before<'_>, profile: &Profile, employee: &Employee, rul
 }
 
 /// A record of a connection that was replaced, of somebody whom the new one does not name yet. Who had left stays so; of
-/// everybody else nothing can be told any more, nor by a day that was announced.
-pub(super) fn not_migrated(before: &Employment, now: Timestamp) -> Employment {
+/// everybody else nothing can be told any more, nor by a day that was announced, or that a clock was past which was ahead.
+pub(super) fn not_migrated(before: &Employment, day: &Day, whose: Whose<'_>) -> Employment {
+    let Whose { rules, now, stands, name: _, slots: _ } = whose;
     let mut after = before.clone();
-    if before.state.left.is_none() && before.state.why != Why::NotMigrated {
+    let over = || stands || derive_state(&before.facts, day.today, &rules.terms).state == State::Terminated;
+    let had_left = before.state.left.is_some() && over();
+    if !had_left && before.state.why != Why::NotMigrated {
         let since = if before.state.state == State::Unknown { before.state.since } else { now };
         let (state, why) = (State::Unknown, Why::NotMigrated);
-        after.state = EmploymentState { state, since, why, leaves_scope: None, ..before.state.clone() };
+        after.state = EmploymentState { state, since, why, left: None, leaves_scope: None, ..before.state.clone() };
     }
     after
 }

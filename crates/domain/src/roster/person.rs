@@ -16,7 +16,8 @@ use super::{
     Declared, Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules,
     Says, moves,
 };
-use crate::lifecycle::{State, Why};
+use crate::employee::{Employee, HrId, ReportedStatus};
+use crate::lifecycle::{Facts, State, Why};
 use crate::moves::Found;
 
 /// What the names of all Revocations of one termination, or of one leave, begin with: the Person's name, and the start of a
@@ -56,8 +57,12 @@ pub(super) fn next(
 fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'_>, whose: Whose<'_>) -> Option<Next> {
     let before = slot.known.and_then(|known| known.entry.as_deref());
     let (employments, days, unknown) = employments(slot, statements, calendar, whose);
-    let all: Vec<Current<'_>> =
+    let untold = before.filter(|_| employments.is_empty()).and_then(|before| untold(slot, before, unknown, whose.now));
+    let mut all: Vec<Current<'_>> =
         employments.iter().zip(&days).map(|(employment, day)| Current { employment, today: day.today }).collect();
+    all.extend(
+        untold.iter().map(|employment| Current { employment, today: calendar.named(&employment.state.zone).today }),
+    );
     let employs = |one: &Current<'_>| (whose.rules.role)(&one.employment.record.connection) != Role::Corroborating;
     let (deciding, unknown): (Cow<'_, [Current<'_>]>, _) = if all.iter().all(employs) {
         (all.as_slice().into(), unknown)
@@ -97,6 +102,25 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
     Some(Next { after, event, turns, found })
 }
 
+/// A person of whom something was known, and of no record of whom anything is: what another human's record said of them must not
+/// stand once that is taken off. It says that nothing can be told.
+fn untold(slot: &Slot<'_>, before: &RosterEntry, unknown: Option<Why>, now: Timestamp) -> Option<Employment> {
+    let employee = Employee::new(HrId(String::new()), String::new(), String::new(), ReportedStatus::Unmapped);
+    let EmploymentState { state, since, zone, .. } = &before.employment;
+    let state = EmploymentState {
+        state: State::Unknown,
+        since: if *state == State::Unknown { *since } else { now },
+        last_day: None,
+        zone: zone.clone(),
+        why: unknown.unwrap_or(Why::NoEmployment),
+        left: None,
+        out: None,
+        leaves_scope: None,
+    };
+    let record = slot.records.first()?.clone();
+    Some(Employment { record, facts: Facts::of(&employee), notice: None, missing_since: None, state })
+}
+
 /// What each record says, the day where it is, and why something is not known at all.
 fn employments(
     slot: &Slot<'_>,
@@ -116,10 +140,12 @@ fn employments(
             // What the connection in its place says of them takes its place too.
             (Role::Replaced, ..) if superseded(record, &slot.records, whose.rules) => continue,
             (Role::Replaced, _, Some(known)) => {
-                (employment::not_migrated(known, whose.now), calendar.named(&known.state.zone))
+                let day = calendar.named(&known.state.zone);
+                (employment::not_migrated(known, &day, whose), day)
             }
             (Role::Replaced | Role::Unread, ..) | (_, None, None) => {
-                unknown = unknown.or((role != Role::Corroborating).then_some(Why::NotNamed));
+                let why = if role == Role::Replaced { Why::NotMigrated } else { Why::NotNamed };
+                unknown = unknown.or((role != Role::Corroborating).then_some(why));
                 continue;
             }
             (_, Some(stated), _) => {

@@ -201,6 +201,16 @@ impl Cluster {
         }
     }
 
+    /// What a human approved and something else holds.
+    pub(in crate::histories) fn approved(&self) -> Vec<Release> {
+        let waits = self.cuts.iter().filter(|(_, cut)| cut.phase == Phase::Held && cut.approved.is_some());
+        let release = |(name, cut): (&String, &Cut)| {
+            let (cut_name, person, plan) = (name.clone(), cut.person.clone(), cut.plan.clone());
+            Release { cut: cut_name, person, plan, approved: true }
+        };
+        waits.map(release).collect()
+    }
+
     /// Carries out a plan: accounts are made again under a new uid, bindings go.
     fn act(&mut self, name: &str) {
         let cut = self.cuts.get_mut(name).unwrap();

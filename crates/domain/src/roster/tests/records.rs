@@ -1,5 +1,6 @@
 //! One human with several HR records, over one connection or two.
 
+mod stands;
 mod whatever;
 
 use super::*;
