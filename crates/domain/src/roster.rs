@@ -306,14 +306,21 @@ pub enum Role {
     Unread,
 }
 
+/// What is said of a connection by its name, or of a key.
+pub type OfName<'a, T> = Box<dyn Fn(&str) -> T + 'a>;
+/// Whether something is so of a record, by connection and id.
+pub type OfRecord<'a> = Box<dyn Fn(&str, &HrId) -> bool + 'a>;
+/// The user names of an employee of a connection.
+pub type UserNames<'a> = Box<dyn Fn(&str, &Employee) -> Vec<String> + 'a>;
+
 /// What a policy says.
 pub struct Rules<'a> {
     /// Namespace of the people.
     pub namespace: &'a str,
     /// What the policy says of a connection.
-    pub role: Box<dyn Fn(&str) -> Role + 'a>,
+    pub role: OfName<'a, Role>,
     /// The place of a connection in the policy's order.
-    pub rank: Box<dyn Fn(&str) -> usize + 'a>,
+    pub rank: OfName<'a, usize>,
     /// Which connections took the place of others.
     pub migrations: &'a [Migration],
     /// By what a record that no Person links is matched to one.
@@ -322,13 +329,13 @@ pub struct Rules<'a> {
     pub terms: Terms,
     /// For how many days an account of a connection must be off before its person has left; none of a connection that says itself
     /// who has left.
-    pub off_days: Box<dyn Fn(&str) -> Option<i32> + 'a>,
+    pub off_days: OfName<'a, Option<i32>>,
     /// When a last day of work is over.
     pub day_end: DayEnd,
     /// Whether a record is another policy's, by connection and id: a Person of it links the record, or would.
-    pub elsewhere: Box<dyn Fn(&str, &HrId) -> bool + 'a>,
+    pub elsewhere: OfRecord<'a>,
     /// Whether a record is of somebody who is in the scope of two policies: nothing new is decided of them.
-    pub contested: Box<dyn Fn(&str, &HrId) -> bool + 'a>,
+    pub contested: OfRecord<'a>,
     /// Name of the policy.
     pub policy: &'a str,
     /// Its uid.
@@ -336,7 +343,7 @@ pub struct Rules<'a> {
     /// Its zones.
     pub zones: &'a Zones,
     /// The user names an employee of a connection signs in with.
-    pub usernames: Box<dyn Fn(&str, &Employee) -> Vec<String> + 'a>,
+    pub usernames: UserNames<'a>,
     /// What it keeps of people for showing.
     pub fields: &'a Modes,
     /// What it says of moves.
@@ -345,7 +352,7 @@ pub struct Rules<'a> {
     pub scope: &'a Scope,
     /// Whether anything in the cluster is marked with, or bound to, a key such as `id:hq/7`, `email:…` or `user:…`; none
     /// where that is not known yet.
-    pub owns: Option<Box<dyn Fn(&str) -> bool + 'a>>,
+    pub owns: Option<OfName<'a, bool>>,
     /// Only who owns something gets a Person.
     pub holders_only: bool,
     /// The runs it has, oldest first.
@@ -353,7 +360,7 @@ pub struct Rules<'a> {
     /// A connection of the policy has had no trusted answer for too long: it might know that somebody works on.
     pub stale: bool,
     /// Whether leavers of a connection act by themselves.
-    pub baseline: Box<dyn Fn(&str) -> Baseline + 'a>,
+    pub baseline: OfName<'a, Baseline>,
 }
 
 /// What a policy says that says nothing of it.

@@ -27,7 +27,7 @@ use domain::lifecycle::State;
 use domain::moves::in_words;
 use domain::profile::Modes;
 use domain::roster::{
-    self, Baseline, Change, Doubt, LifecycleEvent, MAX_DOUBTS, MovesTally, RecordKey, Role, RosterPass, Rules,
+    self, Baseline, Change, Doubt, LifecycleEvent, MAX_DOUBTS, MovesTally, OfName, RecordKey, Role, RosterPass, Rules,
     TrustedResponse,
 };
 use domain::trust::Snapshot;
@@ -280,7 +280,7 @@ fn plan(
         policy_uid: &view.policy_uid,
         fields,
         holders_only: view.settings.holders_only,
-        owns: owned.map(|owned| -> Box<dyn Fn(&str) -> bool> { Box::new(move |key| owned.contains(key)) }),
+        owns: owned.map(|owned| -> OfName<'_, bool> { Box::new(move |key| owned.contains(key)) }),
         runs: &runs,
         stale: view.stale,
         baseline: Box::new(|connection| view.baseline(connection)),

@@ -177,7 +177,7 @@ impl ClusterInventory {
             moves: &self.moves,
             scope: &self.scope,
             holders_only: self.holders_only,
-            owns: self.owned.as_ref().map(|owned| -> Box<dyn Fn(&str) -> bool> { Box::new(|key| owned.contains(key)) }),
+            owns: self.owned.as_ref().map(|owned| -> OfName<'_, bool> { Box::new(|key| owned.contains(key)) }),
             runs: &self.runs,
             stale: self.stale,
             baseline: Box::new(|_| self.baseline),
