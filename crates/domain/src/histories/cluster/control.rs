@@ -201,9 +201,11 @@ impl Cluster {
         }
     }
 
-    /// What a human approved and something else holds.
+    /// What a human approved and something else than its person holds.
     pub(in crate::histories) fn approved(&self) -> Vec<Release> {
-        let waits = self.cuts.iter().filter(|(_, cut)| cut.phase == Phase::Held && cut.approved.is_some());
+        let waits = self.cuts.iter().filter(|(_, cut)| {
+            cut.phase == Phase::Held && cut.approved.is_some() && self.status(cut) == LeaverStatus::Ended
+        });
         let release = |(name, cut): (&String, &Cut)| {
             let (cut_name, person, plan) = (name.clone(), cut.person.clone(), cut.plan.clone());
             Release { cut: cut_name, person, plan, approved: true }
