@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
-use rollcall::api::condition::{ConditionType, Status};
+use rollcall::api::condition::{ConditionType, Reason, Status};
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase, VerdictKind};
 use rollcall::api::{FrozenNames, FrozenNamesSpec, Revocation, SyncPolicy, names};
@@ -285,7 +285,7 @@ async fn a_break_glass_user_is_never_said_to_be_frozen_and_a_freeze_without_its_
     eventually("a freeze without its policy is none", || async {
         let freeze = rollcall.revocations("7").await.into_iter().find(|one| one.spec.operation == Operation::Freeze)?;
         let status = freeze.status?;
-        let waits = status.conditions.iter().any(|one| one.reason == "FreezeNotInstalled");
+        let waits = status.conditions.iter().any(|one| one.reason == Reason::FreezeNotInstalled.as_str());
         (waits && status.phase == Some(Phase::Held)).then_some(())
     })
     .await;

@@ -10,9 +10,8 @@ use serde_json::json;
 
 use super::support::files::FileServer;
 use super::support::installation::{Consent, Installation, POLICY};
-use super::support::measures::writes_of;
 use super::support::waiting::within;
-use super::{Figure, MANY, bare_writes, memory_of, peak_of, written};
+use super::{Figure, MANY, bare_writes, idle_writes, memory_of, peak_of, written};
 
 /// People whom HR names.
 const PEOPLE: u32 = 100_000;
@@ -40,9 +39,7 @@ pub async fn figures() -> Vec<Figure> {
     let first = begun.elapsed();
     assert_eq!(rollcall.all_persons().await.len(), OWNERS as usize);
     let memory = memory_of(&sync);
-    let before = writes_of(&rollcall.admin, "people").await;
-    rollcall.settles(rollcall.poll().await).await;
-    let idle = writes_of(&rollcall.admin, "people").await - before;
+    let idle = idle_writes(&rollcall, "100,000 people: Person writes of a sync with no change").await;
 
     drop(sync);
     files.answers(200, "text/csv", staff.person("7").terminated().csv());
@@ -58,12 +55,7 @@ pub async fn figures() -> Vec<Figure> {
     let seconds = |figure, value: Duration, bar| Figure { figure, value: value.as_secs_f64(), unit: "s", bar };
     vec![
         seconds("100,000 people, 300 owners: policy applied → written", first, None),
-        Figure {
-            figure: "100,000 people: Person writes of a sync with no change",
-            value: idle as f64,
-            unit: "writes",
-            bar: Some(("at most", 0.0)),
-        },
+        idle,
         Figure { figure: "100,000 people: memory of sync", value: memory, unit: "MiB", bar: Some(("at most", 400.0)) },
         seconds("100,000 people: start → first leaver known", restart, Some(("at most", 20.0))),
     ]
@@ -110,9 +102,7 @@ pub async fn everybody() -> Vec<Figure> {
     .await;
     let ours = begun.elapsed();
     let (memory, peak) = (memory_of(&sync), peak_of(&sync));
-    let before = writes_of(&rollcall.admin, "people").await;
-    rollcall.settles(rollcall.poll().await).await;
-    let idle = writes_of(&rollcall.admin, "people").await - before;
+    let idle = idle_writes(&rollcall, "Person writes of a sync with no change at 100,000").await;
     drop(sync);
     let bare = bare_writes(&rollcall, MANY as usize).await;
     let per_second = f64::from(PEOPLE - KNOWN) / ours.as_secs_f64();
@@ -131,12 +121,7 @@ pub async fn everybody() -> Vec<Figure> {
             unit: "s",
             bar: Some(("at most", 5.0)),
         },
-        Figure {
-            figure: "Person writes of a sync with no change at 100,000",
-            value: idle as f64,
-            unit: "writes",
-            bar: Some(("at most", 0.0)),
-        },
+        idle,
         Figure { figure: "memory of sync at 100,000", value: memory, unit: "MiB", bar: Some(("at most", 400.0)) },
         Figure { figure: "most memory of sync during it", value: peak, unit: "MiB", bar: None },
     ]

@@ -124,9 +124,7 @@ async fn first_sync() -> Vec<Figure> {
     let (memory, peak) = (memory_of(&sync), peak_of(&sync));
     let bare = bare_writes(&rollcall, MANY as usize).await;
 
-    let before = writes_of(&rollcall.admin, "people").await;
-    rollcall.settles(rollcall.poll().await).await;
-    let idle_writes = writes_of(&rollcall.admin, "people").await - before;
+    let idle_writes = idle_writes(&rollcall, "Person writes of a sync with no change").await;
     vec![
         Figure {
             figure: "first sync of 10,000, of the bare write ceiling",
@@ -136,16 +134,19 @@ async fn first_sync() -> Vec<Figure> {
         },
         Figure { figure: "first sync of 10,000", value: ours.as_secs_f64(), unit: "s", bar: None },
         Figure { figure: "bare create and status of 10,000", value: bare.as_secs_f64(), unit: "s", bar: None },
-        Figure {
-            figure: "Person writes of a sync with no change",
-            value: idle_writes as f64,
-            unit: "writes",
-            bar: Some(("at most", 0.0)),
-        },
+        idle_writes,
         Figure { figure: "memory of sync, idle", value: idle, unit: "MiB", bar: Some(("at most", 64.0)) },
         Figure { figure: "memory of sync at 10,000", value: memory, unit: "MiB", bar: Some(("at most", 100.0)) },
         Figure { figure: "most memory of sync until then", value: peak, unit: "MiB", bar: None },
     ]
+}
+
+/// How many Persons a sync writes in which nothing has changed.
+async fn idle_writes(rollcall: &Installation, figure: &'static str) -> Figure {
+    let before = writes_of(&rollcall.admin, "people").await;
+    rollcall.settles(rollcall.poll().await).await;
+    let idle = writes_of(&rollcall.admin, "people").await - before;
+    Figure { figure, value: idle as f64, unit: "writes", bar: Some(("at most", 0.0)) }
 }
 
 /// Resident memory of a process now, in MiB.

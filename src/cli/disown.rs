@@ -5,16 +5,14 @@
 
 use clap::Args;
 use kube::ResourceExt;
-use kube::api::ListParams;
 use serde_json::json;
 
+use super::Failure;
 use super::cluster::Cluster;
 use super::link::{shown, write};
-use super::people::find;
+use super::people::{everybody, find};
 use super::terminal::{confirm, plain, say};
-use super::{Failure, ask};
 use crate::api::Person;
-use crate::kube::named::Api;
 use domain::ownership::comparable;
 
 /// Most aliases that are taken back of one Person.
@@ -44,9 +42,7 @@ pub struct Options {
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Person> = Api::namespaced(client, options.cluster.namespace());
-    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let (_, api, people) = everybody(&options.cluster).await?;
     let person = find(&people, &options.person)?;
     let name = person.name_any();
     say(&shown(person));

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
-use kube::api::ListParams;
 
+use super::Failure;
 use super::cluster::Cluster;
+use super::people::{all, everybody};
 use super::terminal::{plain, say, table};
-use super::{Failure, ask};
-use crate::api::{Person, SyncPolicy, names};
+use crate::api::{SyncPolicy, names};
 use crate::kube::grants::{Decided, decide};
 use crate::kube::named::Api;
 use domain::grants::Outcome;
@@ -49,15 +49,12 @@ enum Output {
 /// # Guarantees    changes nothing; where a rule cannot be followed, nothing is printed at all: a pipeline would prune the rest
 /// # Errors        the rule that cannot be followed; whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
     let namespace = options.cluster.namespace();
-    let (policies, people): (Api<SyncPolicy>, Api<Person>) =
-        (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace));
-    let policies = ask("list the SyncPolicies", policies.list(&ListParams::default())).await?.items;
-    let people = ask("list the Persons", people.list(&ListParams::default())).await?.items;
-    let bindings: Api<RoleBinding> = Api::all(client);
-    let ours = ListParams::default().labels(&format!("{}={namespace}", names::PEOPLE));
-    let bindings = ask("list the RoleBindings", bindings.list(&ours)).await?.items;
+    let (client, _, people) = everybody(&options.cluster).await?;
+    let policies: Vec<SyncPolicy> =
+        all("list the SyncPolicies", Api::namespaced(client.clone(), namespace), "").await?;
+    let ours = format!("{}={namespace}", names::PEOPLE);
+    let bindings: Vec<RoleBinding> = all("list the RoleBindings", Api::all(client), &ours).await?;
     let policies = meant(policies, options)?;
     let people: Vec<_> = people.iter().collect();
     let mut decided = Vec::new();

@@ -7,15 +7,14 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::api::ListParams;
 use serde_json::json;
 
+use super::Failure;
 use super::approve::whoami;
 use super::cluster::Cluster;
 use super::link::{shown, write};
-use super::people::find;
+use super::people::{everybody, find};
 use super::terminal::{confirm, plain, say};
-use super::{Failure, ask};
 use crate::api::Person;
 use crate::api::person::Declared;
 use crate::kube::calls;
@@ -55,27 +54,18 @@ pub struct Options {
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
-    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let (client, api, people) = everybody(&options.cluster).await?;
     let person = find(&people, &options.person)?;
     say(&shown(person));
     let Some(reason) = &options.reason else {
         if person.spec.declared.as_ref().is_none_or(|said| said.state.is_some()) {
             return Err(Failure::Refused(format!("nobody declared that {} leaves", person.name_any())));
         }
-        if !options.yes {
-            confirm("Take it back? Then what HR says counts. What was revoked stays revoked")?;
-        }
-        write(&api, person, json!({"declared": null})).await?;
-        say(&format!("{}: what HR says counts again", person.name_any()));
-        return Ok(());
+        let question = "Take it back? Then what HR says counts. What was revoked stays revoked";
+        return take_back(&api, person, question, options.yes).await;
     };
     let now = calls::now();
-    let until = options.until.or_else(|| now.checked_add(STANDS).ok()).unwrap_or(Timestamp::MAX);
-    if until <= now {
-        return Err(Failure::Refused(format!("--until {until} has passed: the word would never count")));
-    }
+    let until = until(options.until, now, STANDS).map_err(Failure::Refused)?;
     let when = options.last_day.map_or_else(|| "at once".to_owned(), |day| format!("after {day}, where they work"));
     if !options.yes {
         confirm(&format!("Their access ends {when}, within the limits of the policy. Go on?"))?;
@@ -89,6 +79,25 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         plain(&declared.by),
         person.name_any()
     ));
+    Ok(())
+}
+
+/// When HR's word counts again; `stands` later if nobody says.
+pub(super) fn until(wanted: Option<Timestamp>, now: Timestamp, stands: SignedDuration) -> Result<Timestamp, String> {
+    let until = wanted.or_else(|| now.checked_add(stands).ok()).unwrap_or(Timestamp::MAX);
+    if until <= now {
+        return Err(format!("--until {until} has passed: the word would never count"));
+    }
+    Ok(until)
+}
+
+/// Takes a word back, once that is confirmed.
+pub(super) async fn take_back(api: &Api<Person>, person: &Person, question: &str, yes: bool) -> Result<(), Failure> {
+    if !yes {
+        confirm(question)?;
+    }
+    write(api, person, json!({"declared": null})).await?;
+    say(&format!("{}: what HR says counts again", person.name_any()));
     Ok(())
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use crate::kube::named::Api;
 use clap::Args;
 use kube::ResourceExt;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::json;
 
 use super::cluster::Cluster;
-use super::people::find;
+use super::people::{all, everybody, find};
 use super::terminal::{confirm, plain, say};
 use super::{Failure, ask};
 use crate::api::person::Record;
@@ -81,9 +81,7 @@ pub struct Apart {
     reason = "what a human deletes, with their own rights: a Person, which holds no access"
 )]
 pub async fn merge(options: &Merge) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
-    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let (client, api, people) = everybody(&options.cluster).await?;
     let person = find(&people, &options.person)?;
     let other = match (find_other(&people, &options.other, &person.name_any()), without_person(&people, &options.other))
     {
@@ -92,8 +90,8 @@ pub async fn merge(options: &Merge) -> Result<(), Failure> {
     };
     let records = merged(person, other).map_err(Failure::Refused)?;
     let revocations: Api<Revocation> = Api::namespaced(client, options.cluster.namespace());
-    let open = ask("list the Revocations", revocations.list(&ListParams::default())).await?;
-    if let Some(open) = open.items.iter().find(|revocation| is_open(revocation, other)) {
+    let open = all("list the Revocations", revocations, "").await?;
+    if let Some(open) = open.iter().find(|revocation| is_open(revocation, other)) {
         return Err(Failure::Refused(format!(
             "{} has Revocation {}, which has not ended. Let it end, or reject it, or keep {} and give it the other's records",
             other.name_any(),
@@ -143,9 +141,7 @@ async fn link(api: &Api<Person>, person: &Person, record: Record, yes: bool) -> 
 /// # Assumptions   as for [`merge`]
 /// # Errors        why not, and that nothing was changed
 pub async fn split(options: &Split) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Person> = Api::namespaced(client, options.cluster.namespace());
-    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let (_, api, people) = everybody(&options.cluster).await?;
     let person = find(&people, &options.record)?;
     let records = without(person, &options.record).map_err(Failure::Refused)?;
     say(&shown(person));
@@ -171,9 +167,7 @@ pub async fn split(options: &Split) -> Result<(), Failure> {
 /// # Assumptions   as for [`merge`]
 /// # Errors        why not, and that nothing was changed
 pub async fn apart(options: &Apart) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Person> = Api::namespaced(client, options.cluster.namespace());
-    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let (_, api, people) = everybody(&options.cluster).await?;
     let (person, other) = (find(&people, &options.person)?, find(&people, &options.other)?);
     if person.uid() == other.uid() {
         return Err(Failure::Refused(format!(

@@ -28,6 +28,7 @@ use kube::api::ListParams;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use super::cluster::Cluster;
 use super::{Failure, ask};
 use crate::api::person::Record;
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
@@ -74,8 +75,16 @@ impl World {
     }
 }
 
+/// Everybody, by the caller's own rights; with what the next call needs.
+pub async fn everybody(cluster: &Cluster) -> Result<(Client, Api<Person>, Vec<Person>), Failure> {
+    let client = cluster.client().await?;
+    let api: Api<Person> = Api::namespaced(client.clone(), cluster.namespace());
+    let people = all("list the Persons", api.clone(), "").await?;
+    Ok((client, api, people))
+}
+
 /// Every object of a list, page by page.
-async fn all<K>(doing: &'static str, api: Api<K>, labels: &str) -> Result<Vec<K>, Failure>
+pub async fn all<K>(doing: &'static str, api: Api<K>, labels: &str) -> Result<Vec<K>, Failure>
 where
     K: Resource + Clone + DeserializeOwned + Debug,
 {

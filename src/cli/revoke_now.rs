@@ -5,16 +5,16 @@
 
 use clap::Args;
 use kube::ResourceExt;
-use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::api::{ObjectMeta, PostParams};
 
 use super::approve::whoami;
 use super::cluster::Cluster;
 use super::link::shown;
-use super::people::find;
+use super::people::{everybody, find};
 use super::terminal::{confirm, say};
 use super::{Failure, ask};
 use crate::api::revocation::{Operation, RevocationSpec, Trigger};
-use crate::api::{Person, Revocation, names};
+use crate::api::{Revocation, names};
 use crate::kube::calls;
 use crate::kube::named::Api;
 use domain::roster::termination_id;
@@ -44,9 +44,7 @@ pub struct Options {
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
-    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let (client, _, people) = everybody(&options.cluster).await?;
     let person = find(&people, &options.person)?;
     say(&shown(person));
     let Some(policy) = person.status.as_ref().and_then(|status| status.policy.clone()) else {

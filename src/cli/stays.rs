@@ -6,20 +6,16 @@
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::api::ListParams;
-use serde_json::json;
 
+use super::Failure;
 use super::approve::whoami;
 use super::cluster::Cluster;
-use super::leave_now::said;
+use super::leave_now::{self, said, take_back};
 use super::link::{shown, write};
-use super::people::find;
+use super::people::{everybody, find};
 use super::terminal::{confirm, plain, say};
-use super::{Failure, ask};
-use crate::api::Person;
 use crate::api::person::{Declared, DeclaredState};
 use crate::kube::calls;
-use crate::kube::named::Api;
 
 /// How long the word stands by itself: until then HR has been corrected.
 const STANDS: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -68,9 +64,7 @@ enum Stays {
 /// # Assumptions   the policies of the chart are installed
 /// # Errors        why not, and that nothing was changed
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let api: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
-    let people = ask("list the Persons", api.list(&ListParams::default())).await?.items;
+    let (client, api, people) = everybody(&options.cluster).await?;
     let person = find(&people, &options.person)?;
     let name = person.name_any();
     say(&shown(person));
@@ -78,12 +72,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         if person.spec.declared.as_ref().and_then(|said| said.state).is_none() {
             return Err(Failure::Refused(format!("nobody declared that {name} has not left")));
         }
-        if !options.yes {
-            confirm("Take it back? Then what HR says counts")?;
-        }
-        write(&api, person, json!({"declared": null})).await?;
-        say(&format!("{name}: what HR says counts again"));
-        return Ok(());
+        return take_back(&api, person, "Take it back? Then what HR says counts", options.yes).await;
     };
     let at = calls::now();
     let until = until(options.until, at).map_err(Failure::Refused)?;
@@ -104,15 +93,11 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 
 /// When HR's word counts again.
 fn until(wanted: Option<Timestamp>, at: Timestamp) -> Result<Timestamp, String> {
-    let after = |time| at.checked_add(time).unwrap_or(Timestamp::MAX);
-    match wanted {
-        None => Ok(after(STANDS)),
-        Some(until) if until <= at => Err(format!("--until {until} has passed: the word would never count")),
-        Some(until) if until > after(LONGEST) => {
-            Err(format!("--until {until} is more than 90 days away: correct it in the HR system"))
-        }
-        Some(until) => Ok(until),
+    let until = leave_now::until(wanted, at, STANDS)?;
+    if at.checked_add(LONGEST).is_ok_and(|longest| until > longest) {
+        return Err(format!("--until {until} is more than 90 days away: correct it in the HR system"));
     }
+    Ok(until)
 }
 
 #[cfg(test)]

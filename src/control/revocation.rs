@@ -362,4 +362,4 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &ControlStatus, now
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -41,6 +41,7 @@ use crate::kube::outcome::{self, Fault, Report};
 use crate::kube::revoker;
 use crate::kube::usernames::Form;
 use domain::needs::Needs;
+use domain::ownership::Index;
 use domain::roster::{Baseline, Many, Role};
 use domain::trust::Snapshot;
 
@@ -381,8 +382,8 @@ async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>)
     let count = move || {
         // Of who is named nowhere nothing is counted: in a large company that is nearly everybody.
         let named = owners.keys();
-        let named = |person: &&Person| convert::person_facts(person).keys().any(|key| named.contains(&key));
-        let index = convert::index(people.iter().map(AsRef::as_ref).filter(named));
+        let facts = people.iter().map(|person| convert::person_facts(person));
+        let index = Index::new(facts.filter(|facts| facts.keys().any(|key| named.contains(&key))).collect());
         let coverage = coverage::coverage(&owners, &index, &forms, &namespace);
         let of_user_names = coverage::of_user_names(&owners, &coverage, &forms);
         (coverage, of_user_names)

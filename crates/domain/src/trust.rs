@@ -93,6 +93,20 @@ pub struct Bounds {
     pub sentinels: Vec<(HrId, Sentinel)>,
 }
 
+/// What an HRConnection believes that says nothing of it.
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            max_shrink: 10,
+            min_overlap: 95,
+            max_bad_records: 1,
+            max_unmapped_statuses: 1,
+            always_present: Vec::new(),
+            sentinels: Vec::new(),
+        }
+    }
+}
+
 /// The state in which a person has to be seen, so that the credential is known to see such people at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sentinel {

@@ -1,30 +1,8 @@
-use jiff::SignedDuration;
-
 use super::*;
-use domain::ledger::Allowance;
+use crate::control::revocation::tests::facts as every_gate_open;
 
 fn facts(leaver_status: LeaverStatus) -> Facts {
-    Facts {
-        stopped: None,
-        leaver_status,
-        hold: None,
-        protected: false,
-        rejected: false,
-        enforce: true,
-        settled: true,
-        due: Timestamp::UNIX_EPOCH,
-        trusted: true,
-        leaves_scope: false,
-        removal: false,
-        begun: false,
-        baseline: false,
-        late: false,
-        allowance: Allowance::Uncounted,
-        counted: "h".into(),
-        approved: None,
-        approvals_last: SignedDuration::from_hours(24),
-        claimed: false,
-    }
+    Facts { leaver_status, ..every_gate_open() }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-fn facts() -> Facts {
+pub fn facts() -> Facts {
     Facts {
         stopped: None,
         leaver_status: LeaverStatus::Ended,

@@ -350,12 +350,5 @@ fn writes(pass: RosterPass, before: &[Run]) -> Vec<Write> {
 }
 
 fn bounds() -> Bounds {
-    Bounds {
-        max_shrink: 10,
-        min_overlap: 95,
-        max_bad_records: 1,
-        max_unmapped_statuses: 1,
-        always_present: Vec::new(),
-        sentinels: Vec::new(),
-    }
+    Bounds::default()
 }

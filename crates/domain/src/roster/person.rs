@@ -16,7 +16,7 @@ use super::{
     Declared, Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules,
     Says, moves,
 };
-use crate::employee::{Employee, HrId, ReportedStatus};
+use crate::employee::ReportedStatus;
 use crate::lifecycle::{Facts, State, Why};
 use crate::moves::Found;
 
@@ -105,7 +105,6 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
 /// A person of whom something was known, and of no record of whom anything is: what another human's record said of them must not
 /// stand once that is taken off. It says that nothing can be told.
 fn untold(slot: &Slot<'_>, before: &RosterEntry, unknown: Option<Why>, now: Timestamp) -> Option<Employment> {
-    let employee = Employee::new(HrId(String::new()), String::new(), String::new(), ReportedStatus::Unmapped);
     let EmploymentState { state, since, zone, .. } = &before.employment;
     let state = EmploymentState {
         state: State::Unknown,
@@ -117,8 +116,17 @@ fn untold(slot: &Slot<'_>, before: &RosterEntry, unknown: Option<Why>, now: Time
         out: None,
         leaves_scope: None,
     };
+    let facts = Facts {
+        reported_status: ReportedStatus::Unmapped,
+        start: None,
+        last_day: None,
+        announced: None,
+        contract_end: None,
+        urgent: false,
+        off: None,
+    };
     let record = slot.records.first()?.clone();
-    Some(Employment { record, facts: Facts::of(&employee), notice: None, missing_since: None, state })
+    Some(Employment { record, facts, notice: None, missing_since: None, state })
 }
 
 /// What each record says, the day where it is, and why something is not known at all.

@@ -25,8 +25,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::employee::{Manager, ReportedStatus, Status, Text, Texts};
-use crate::lifecycle::ContractEnd;
-use crate::scope::{Kind, Lists};
+use crate::lifecycle::{ContractEnd, Terms};
+use crate::moves::MoveTerms;
+use crate::scope::{Kind, Lists, Scope};
+use crate::timezone::{DayEnd, Zones};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

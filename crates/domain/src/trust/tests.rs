@@ -42,14 +42,7 @@ fn with_unmapped(mut read: Read, people: usize) -> Read {
 }
 
 fn bounds() -> Bounds {
-    Bounds {
-        max_shrink: 10,
-        min_overlap: 95,
-        max_bad_records: 1,
-        max_unmapped_statuses: 1,
-        always_present: Vec::new(),
-        sentinels: Vec::new(),
-    }
+    Bounds::default()
 }
 
 fn asked() -> PollContext<'static> {

@@ -88,6 +88,11 @@ fn status(connection: &HRConnection) -> &HRConnectionStatus {
 }
 
 #[test]
+fn a_connection_that_says_nothing_of_it_believes_what_the_gate_does_by_default() {
+    assert_eq!(Settings::of(&connection(json!({}))).expect("a spec that can be followed").bounds, Bounds::default());
+}
+
+#[test]
 fn a_believed_answer_is_ready_and_counted() {
     let mut connection = connection(json!({}));
     let words = poll(&mut connection, &mut Memory::fresh(&[1; 32]), Ok(people(10)), at(0));

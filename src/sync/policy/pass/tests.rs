@@ -18,14 +18,7 @@ fn employee(id: &str, status: Status) -> Employee {
 
 fn believed(employees: Vec<Employee>) -> Arc<Snapshot> {
     let read = Read { employees, ..Read::default() };
-    let bounds = Bounds {
-        max_shrink: 10,
-        min_overlap: 95,
-        max_bad_records: 1,
-        max_unmapped_statuses: 1,
-        always_present: vec![],
-        sentinels: Vec::new(),
-    };
+    let bounds = Bounds::default();
     let asked = PollContext { source: "source-1", remembered: false, accepted: None, known_people: &[] };
     Arc::new(judge(read, &Memory::fresh(&[7; 32]), &asked, &bounds, noon()).unwrap().snapshot)
 }

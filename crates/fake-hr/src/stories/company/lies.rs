@@ -147,14 +147,7 @@ fn now() -> Timestamp {
 }
 
 fn judged_by(read: Read, memory: &Memory, remembered: bool) -> Result<Believed, &'static str> {
-    let bounds = Bounds {
-        max_shrink: 10,
-        min_overlap: 95,
-        max_bad_records: 1,
-        max_unmapped_statuses: 1,
-        always_present: Vec::new(),
-        sentinels: Vec::new(),
-    };
+    let bounds = Bounds::default();
     let asked = PollContext { source: "source", remembered, accepted: None, known_people: &[] };
     judge(read, memory, &asked, &bounds, now()).map_err(|held| held.findings[0].reason())
 }
