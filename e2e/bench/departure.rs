@@ -22,18 +22,18 @@ use crate::support::objects::object;
 use crate::support::process::Service;
 use crate::support::tokens::{FixedResponse, mint_unbound, whoami};
 use crate::support::waiting::within;
-use crate::{Figure, IN_FLIGHT, memory_of};
+use crate::{Figure, IN_FLIGHT, memory_of, timed};
 
 /// Longest any of it may take before it is given up.
 const MANY: Duration = Duration::from_secs(900);
 
 /// Every figure of this file.
 pub async fn figures() -> Vec<Figure> {
-    let mut figures = leavers(100, 1_000, false).await;
-    figures.extend(leavers(1_000, 4_000, true).await);
-    figures.extend(left_before(1_000, 4_000).await);
-    figures.extend(start(10_000, 5_000).await);
-    figures.extend(behind_decoys().await);
+    let mut figures = timed("100 leavers", leavers(100, 1_000, false)).await;
+    figures.extend(timed("batch of 1,000", leavers(1_000, 4_000, true)).await);
+    figures.extend(timed("left before", left_before(1_000, 4_000)).await);
+    figures.extend(timed("start of control", start(10_000, 5_000)).await);
+    figures.extend(timed("decoys", behind_decoys()).await);
     figures
 }
 
