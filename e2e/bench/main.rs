@@ -18,6 +18,7 @@ mod reading;
 mod roster;
 #[path = "../support/mod.rs"]
 mod support;
+mod zoo;
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -75,6 +76,7 @@ async fn main() {
     if std::env::var_os("ROLLCALL_E2E_KUBECONFIG").is_some() {
         figures.extend(timed("first sync", first_sync()).await);
         figures.extend(timed("leavers", leavers()).await);
+        figures.extend(timed("zoo", zoo::figures()).await);
         figures.extend(departure::figures().await);
         figures.extend(timed("large", large::figures()).await);
         figures.extend(timed("everybody", large::everybody()).await); // last: its objects stay, and slow what follows
@@ -103,6 +105,7 @@ async fn child(part: &str, rest: &[String]) {
         ("bare", [here]) => poll::bare(here).await,
         ("sync", []) => return report(&first_sync().await),
         ("large", []) => return report(&large::figures().await),
+        ("zoo", []) => return report(&zoo::figures().await),
         ("everybody", []) => return report(&large::everybody().await),
         ("departure", words) => return report(&departure::one(words).await),
         _ => panic!("there is no part {part}"),
