@@ -6,7 +6,6 @@
 mod mint;
 mod tries;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -132,19 +131,4 @@ fn fate(plan: &Value, rests_on: &str) -> Fate {
         })
     });
     if readable { Fate::Remains { why: "Readable".to_owned(), dated: false } } else { Fate::Unseen }
-}
-
-/// How many of the kinds share each fate, by its words.
-pub fn counts(told: &[Told]) -> BTreeMap<&'static str, usize> {
-    let mut counts = BTreeMap::from([("at the cut", 0), ("after approval", 0), ("remaining", 0)]);
-    for one in told {
-        let fate = match one.predicted {
-            Fate::AtTheCut => "at the cut",
-            Fate::AfterApproval => "after approval",
-            Fate::Remains { .. } => "remaining",
-            Fate::Unseen => continue,
-        };
-        *counts.entry(fate).or_default() += 1;
-    }
-    counts
 }
