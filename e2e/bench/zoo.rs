@@ -13,8 +13,7 @@ pub async fn figures() -> Vec<Figure> {
         println!("{:<70} {}", one.words, one.predicted);
     }
     let counts = counts(&told);
-    let wrong =
-        |one: &&Told| one.predicted == Fate::Unseen || one.predicted.is_refused() == one.works;
+    let wrong = |one: &&Told| one.predicted == Fate::Unseen || one.predicted.is_refused() == one.works;
     let number = |figure, value: usize, bar| Figure { figure, value: value as f64, unit: "kinds", bar };
     vec![
         number("access kinds minted", told.len(), Some(("at least", 20.0))),

@@ -113,7 +113,8 @@ async fn pods(rollcall: &Installation) -> Vec<Kind> {
         ("the token of a completed pod, copied", "report", "Succeeded", None),
         ("the token of a pod whose account says `purpose: personal`", "mine", "Running", Some("personal")),
     ] {
-        let marks = json!({names::OWNER: rollcall.mark("7"), names::PURPOSE: purpose});
+        let mut marks = json!({names::OWNER: rollcall.mark("7")});
+        purpose.into_iter().for_each(|purpose: &str| marks[names::PURPOSE] = json!(purpose));
         let _: ServiceAccount =
             create(rollcall, "apps", json!({"metadata": {"name": name, "annotations": marks}})).await;
         let pod = format!("{name}-1");
