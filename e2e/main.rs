@@ -65,3 +65,4 @@ mod two_records;
 mod user_names;
 mod walk_out;
 mod withdrawn;
+mod zoo;

@@ -18,6 +18,7 @@ mod reading;
 mod roster;
 #[path = "../support/mod.rs"]
 mod support;
+mod zoo;
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -74,6 +75,7 @@ async fn main() {
     figures.extend(poll::figures());
     if std::env::var_os("ROLLCALL_E2E_KUBECONFIG").is_some() {
         figures.extend(timed("leavers", leavers()).await);
+        figures.extend(timed("zoo", zoo::figures()).await);
         figures.extend(departure::figures().await);
         // After these: the bare writes it is compared with would find the API server warmer than it did.
         figures.extend(timed("first sync, and start of control", first_sync()).await);
@@ -104,6 +106,7 @@ async fn child(part: &str, rest: &[String]) {
         ("bare", [here]) => poll::bare(here).await,
         ("sync", []) => return report(&first_sync().await),
         ("large", []) => return report(&large::figures().await),
+        ("zoo", []) => return report(&zoo::figures().await),
         ("everybody", []) => return report(&large::everybody().await),
         ("departure", words) => return report(&departure::one(words).await),
         _ => panic!("there is no part {part}"),

@@ -86,6 +86,14 @@ impl Cluster {
         reqwest::Client::builder().no_proxy().tls_certs_only(roots).timeout(Duration::from_secs(30)).build().unwrap()
     }
 
+    /// Plain HTTP by somebody with a client certificate; both are PEM.
+    pub fn http_with(&self, certificate: &str, key: &str) -> reqwest::Client {
+        let roots = self.authority.iter().map(|der| reqwest::Certificate::from_der(der).unwrap());
+        let identity = reqwest::Identity::from_pem(format!("{key}{certificate}").as_bytes()).unwrap();
+        let builder = reqwest::Client::builder().no_proxy().tls_certs_only(roots).identity(identity);
+        builder.timeout(Duration::from_secs(30)).build().unwrap()
+    }
+
     /// The same, for answers that take as long as a watch.
     pub fn patient_http(&self) -> reqwest::Client {
         let roots = self.authority.iter().map(|der| reqwest::Certificate::from_der(der).unwrap());
@@ -94,6 +102,11 @@ impl Cluster {
 
     /// A kubeconfig for somebody with a token, at the API server or at something in front of it.
     pub fn kubeconfig_for(&self, server: &str, token: &str) -> String {
+        self.kubeconfig_of(server, &serde_json::json!({"token": token}))
+    }
+
+    /// The same, for somebody with this as their `user`.
+    pub fn kubeconfig_of(&self, server: &str, user: &serde_json::Value) -> String {
         let mut pem = String::new();
         for der in &self.authority {
             let body = data_encoding::BASE64.encode(der);
@@ -103,7 +116,7 @@ impl Cluster {
         serde_json::json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "story",
             "clusters": [{"name": "story", "cluster": {"server": server, "certificate-authority-data": authority}}],
-            "users": [{"name": "story", "user": {"token": token}}],
+            "users": [{"name": "story", "user": user}],
             "contexts": [{"name": "story", "context": {"cluster": "story", "user": "story"}}],
         })
         .to_string()

@@ -5,7 +5,7 @@ mod seen;
 mod steps;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -166,6 +166,11 @@ impl Installation {
     /// The real name of a target namespace.
     pub fn target(&self, name: &str) -> String {
         format!("{}-{name}", self.namespace)
+    }
+
+    /// A folder of this story's own, which goes with it.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Where the revoker's Jobs run.

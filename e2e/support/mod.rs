@@ -18,3 +18,4 @@ pub mod tokens;
 pub mod vendor;
 pub mod waiting;
 pub mod webhook;
+pub mod zoo;

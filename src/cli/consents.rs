@@ -3,6 +3,7 @@
 use crate::kube::named::Api;
 use clap::Args;
 use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Client;
 use serde::Deserialize;
 
 use super::cluster::Cluster;
@@ -25,12 +26,15 @@ pub struct Options {
 
 /// What the revoker may do in one namespace.
 #[derive(Debug, Deserialize)]
-struct Consent {
+pub struct Consent {
     /// Empty for the bindings of the whole cluster.
-    namespace: String,
-    accounts: bool,
-    canaries: bool,
-    secrets: bool,
+    pub namespace: String,
+    /// Whether it may act on accounts and bindings.
+    pub accounts: bool,
+    /// Whether it may try probe tokens.
+    pub canaries: bool,
+    /// Whether control may see Secrets.
+    pub secrets: bool,
     missing: Vec<String>,
 }
 
@@ -62,9 +66,23 @@ fn revoker_shown(text: Option<&str>) -> String {
     }
 }
 
+/// The table as control last wrote it; none before it has.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn read(client: Client, namespace: &str) -> Result<Option<Vec<Consent>>, Failure> {
+    let api: Api<ConfigMap> = Api::namespaced(client, namespace);
+    let found = ask("read the consents", api.get_opt(names::CONSENTS)).await?;
+    let text = found.and_then(|map| map.data?.remove(KEY));
+    text.map(|text| parse(&text)).transpose()
+}
+
+fn parse(text: &str) -> Result<Vec<Consent>, Failure> {
+    serde_json::from_str(text).map_err(|_| Failure::Refused(format!("{}: {KEY} cannot be read", names::CONSENTS)))
+}
+
 fn show(text: &str) -> Result<String, Failure> {
-    let consents: Vec<Consent> = serde_json::from_str(text)
-        .map_err(|_| Failure::Refused(format!("{}: {KEY} cannot be read", names::CONSENTS)))?;
+    let consents = parse(text)?;
     if consents.is_empty() {
         return Ok("No namespace has consented, so nothing can be revoked.".to_owned());
     }

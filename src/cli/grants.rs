@@ -2,7 +2,7 @@
 //!
 //! Decided by the pure function alone, on what the caller may read. Nothing is changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -73,14 +73,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 /// The policies that are asked about, one of them as its file says.
 fn meant(policies: Vec<SyncPolicy>, options: &Options) -> Result<Vec<SyncPolicy>, Failure> {
     if let Some(path) = &options.file {
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
-        let mut policy: SyncPolicy = serde_saphyr::from_str(&text).map_err(|error| Failure::file(path, error))?;
-        let stands = policies.into_iter().find(|one| one.name_any() == policy.name_any());
-        if let Some(stands) = stands {
-            policy.metadata.generation = stands.metadata.generation;
-            policy.status = stands.status;
-        }
-        return Ok(vec![policy]);
+        return Ok(vec![changed(&policies, path)?]);
     }
     let wanted = |policy: &SyncPolicy| options.policy.as_ref().is_none_or(|name| policy.name_any() == *name);
     let found: Vec<_> = policies.into_iter().filter(wanted).collect();
@@ -88,6 +81,20 @@ fn meant(policies: Vec<SyncPolicy>, options: &Options) -> Result<Vec<SyncPolicy>
         (Some(name), true) => Err(Failure::Refused(format!("there is no SyncPolicy {}", plain(name)))),
         _ => Ok(found),
     }
+}
+
+/// A policy as a file says, with the status of the one of its name in the cluster.
+///
+/// # Errors
+/// When the file is none, or cannot be read.
+pub fn changed(policies: &[SyncPolicy], path: &Path) -> Result<SyncPolicy, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))?;
+    let mut policy: SyncPolicy = serde_saphyr::from_str(&text).map_err(|error| Failure::file(path, error))?;
+    if let Some(stands) = policies.iter().find(|one| one.name_any() == policy.name_any()) {
+        policy.metadata.generation = stands.metadata.generation;
+        policy.status.clone_from(&stands.status);
+    }
+    Ok(policy)
 }
 
 /// Manifests of all bindings that are to stand, as documents of one file.

@@ -111,6 +111,8 @@ pub enum Human {
     People(people::List),
     /// Say why a person is active, held or gone, what happens next and when, and what to do
     Why(people::Why),
+    /// Show what would happen to somebody's access if they left now: what ends, when and how, what remains, and which gates hold
+    Plan(people::Plan),
     /// Show what a mover owns, and answer the review of it; or list the reviews that wait
     Review(people::Review),
     /// Export everything that is kept of a person, as one JSON document
@@ -263,6 +265,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Reject(options)) => reject::run(&options).await,
         Command::Human(Human::People(options)) => people::list(&options).await,
         Command::Human(Human::Why(options)) => people::why(&options).await,
+        Command::Human(Human::Plan(options)) => people::plan(&options).await,
         Command::Human(Human::Review(options)) => people::review(&options).await,
         Command::Human(Human::Export(options)) => people::export(&options).await,
         Command::Human(Human::Erase(options)) => people::erase(&options).await,

@@ -1,4 +1,4 @@
-//! Questions about people, and what is theirs to ask for: `rollcall people`, `why`, `export` and `erase`.
+//! Questions about people, and what is theirs to ask for: `rollcall people`, `why`, `plan`, `export` and `erase`.
 //!
 //! Each reads with the caller's own rights, decides by a pure function, and prints apart from it. HR ids stand for people
 //! unless names are asked for.
@@ -8,6 +8,7 @@ mod erase;
 mod export;
 mod list;
 mod owned;
+mod plan;
 mod position;
 mod review;
 mod turns;
@@ -18,6 +19,7 @@ mod words;
 pub use erase::{Options as Erase, run as erase};
 pub use export::{Options as Export, run as export};
 pub use list::{Options as List, run as list};
+pub use plan::{Options as Plan, run as plan};
 pub use review::{Options as Review, run as review};
 pub use whom::find;
 pub use why::{Options as Why, run as why};

@@ -12,8 +12,9 @@ use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::kube::calls::call;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
+use crate::kube::planning::Planning;
 use domain::ownership::{Claim, Index, PersonFacts};
-use domain::plan::{self, ClusterInventory, Kind, Plan, Protected, Remaining, RemainingReason, Subject};
+use domain::plan::{self, Kind, Plan, Protected, Remaining, RemainingReason, Subject};
 
 /// What of somebody's belongings was theirs when their first cut was made. All else is a later discovery, which waits
 /// alone.
@@ -65,26 +66,17 @@ pub async fn draw(
         belongings.bindings.retain(|binding| notice.includes(&binding.object.uid, binding.at));
     }
     let Belongings { accounts, bindings, index } = belongings;
-    let mut world = ClusterInventory {
-        accounts: accounts.into_iter().map(|account| account.object).collect(),
-        bindings: bindings.into_iter().map(|binding| binding.object).collect(),
-        own_namespaces: vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()],
-        ..ClusterInventory::default()
-    };
-    for namespace in namespaces(&world, &facts, &index, recreated) {
-        let consent = ctx.consents.of(ctx, &namespace).await?;
-        world.consents.insert(namespace, consent);
+    let accounts = accounts.into_iter().map(|account| account.object).collect();
+    let bindings = bindings.into_iter().map(|binding| binding.object).collect();
+    let own = vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()];
+    let mut planning = Planning::of(facts, index, (accounts, bindings), recreated.clone(), own);
+    for place in planning.places() {
+        let consent = ctx.consents.of(ctx, &place).await?;
+        planning.consents(place, consent);
     }
-    let consenting = world.consents.iter().filter(|(namespace, consent)| consent.accounts && !namespace.is_empty());
-    let consenting: Vec<String> = consenting.map(|(namespace, _)| namespace.clone()).collect();
-    world.consumers = ctx.consumers.of(ctx, consenting).await?;
+    planning.runs(ctx.consumers.of(ctx, planning.consenting()).await?);
     let protected = Protected { usernames: ctx.options.never_freeze.clone(), ..convert::protected(policy) };
-    let rule = convert::rule(policy);
-    Ok(match operation {
-        Operation::Cut => plan::cut(&facts, &rule, &index, &world, &protected),
-        Operation::Remove => plan::remove(&facts, &rule, recreated, &index, &world, &protected),
-        Operation::Freeze => plan::freeze(&facts, &rule, &index, &world, &protected),
-    })
+    Ok(planning.draw(operation.into(), &convert::rule(policy), &protected))
 }
 
 /// Takes from what a plan left alone what an admin ended by hand since: bindings that are gone or no longer name this
@@ -188,21 +180,6 @@ fn described(belongings: &Belongings) -> BTreeSet<String> {
         .chain(bindings.map(|binding| plan::described(binding.kind, &binding.namespace, &binding.name)))
         .map(shown)
         .collect()
-}
-
-/// Where anything of this person lies.
-fn namespaces(
-    world: &ClusterInventory,
-    person: &PersonFacts,
-    index: &Index,
-    recreated: &BTreeSet<String>,
-) -> BTreeSet<String> {
-    let theirs = world
-        .accounts
-        .iter()
-        .filter(|account| index.claim(&account.owner, person) != Claim::NotTheirs || recreated.contains(&account.uid));
-    let bound = world.bindings.iter().map(|binding| binding.namespace.clone());
-    theirs.map(|account| account.namespace.clone()).chain(bound).collect()
 }
 
 #[cfg(test)]

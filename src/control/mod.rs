@@ -20,7 +20,7 @@ mod consumers;
 mod count;
 mod freeze;
 pub mod jobs;
-mod owned;
+pub mod owned;
 mod owned_status;
 mod person;
 mod queue;

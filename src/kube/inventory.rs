@@ -1,5 +1,6 @@
 //! What the cluster holds, as plain values: annotated accounts, bindings, and who runs as an account.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kube::named::Api;
@@ -132,12 +133,37 @@ impl Workloads {
     }
 }
 
+/// A pod, or what makes pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// Its kind.
+    pub kind: Cow<'static, str>,
+    /// Its name.
+    pub name: String,
+    /// Whether another object made it, such as a Deployment its ReplicaSet.
+    pub controlled: bool,
+    /// What it uses.
+    pub uses: Workloads,
+}
+
 /// What runs in this namespace, or would: pods of any phase, since a finished pod's token still works, and the templates
 /// of everything that makes pods. Read live.
 ///
 /// # Errors
 /// When any of the lists cannot be read: then nobody knows, and nothing counts as personal.
 pub async fn workloads(client: &Client, namespace: &str) -> Result<Workloads, Fault> {
+    Ok(each_workload(client, namespace).await?.into_iter().fold(Workloads::default(), |mut all, one| {
+        all.accounts.extend(one.uses.accounts);
+        all.secrets.extend(one.uses.secrets);
+        all
+    }))
+}
+
+/// The same, object by object.
+///
+/// # Errors
+/// When any of the lists cannot be read.
+pub async fn each_workload(client: &Client, namespace: &str) -> Result<Vec<Workload>, Fault> {
     let (pods, deployments, replica_sets, stateful_sets, daemon_sets, jobs, cron_jobs, controllers) = futures::try_join!(
         specs::<Pod>(client, namespace, |pod| pod.spec),
         specs::<Deployment>(client, namespace, |o| o.spec.and_then(|s| s.template.spec)),
@@ -150,12 +176,8 @@ pub async fn workloads(client: &Client, namespace: &str) -> Result<Workloads, Fa
         }),
         specs::<ReplicationController>(client, namespace, |o| o.spec.and_then(|s| s.template).and_then(|t| t.spec)),
     )?;
-    let mut all = Workloads::default();
-    for part in [pods, deployments, replica_sets, stateful_sets, daemon_sets, jobs, cron_jobs, controllers] {
-        all.accounts.extend(part.accounts);
-        all.secrets.extend(part.secrets);
-    }
-    Ok(all)
+    let all = [pods, deployments, replica_sets, stateful_sets, daemon_sets, jobs, cron_jobs, controllers];
+    Ok(all.into_iter().flatten().collect())
 }
 
 /// Names of the accounts that anything in this namespace uses.
@@ -184,23 +206,21 @@ pub async fn consumers_of(
     Ok(futures::future::try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
-/// What the pods of one kind in a namespace use, page by page.
-async fn specs<K>(client: &Client, namespace: &str, spec: impl Fn(K) -> Option<PodSpec>) -> Result<Workloads, Fault>
+/// What the objects of one kind in a namespace use, page by page.
+async fn specs<K>(client: &Client, namespace: &str, spec: impl Fn(K) -> Option<PodSpec>) -> Result<Vec<Workload>, Fault>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let api: Api<K> = Api::namespaced(client.clone(), namespace);
-    let each = list_each(&api, &ListParams::default(), |object| {
-        let mut used = Workloads::default();
-        used.add(spec(object)?);
-        Some(used)
+    list_each(&api, &ListParams::default(), |object| {
+        let meta = object.meta();
+        let object_name = meta.name.clone().unwrap_or_default();
+        let controlled = meta.owner_references.iter().flatten().any(|owner| owner.controller == Some(true));
+        let mut uses = Workloads::default();
+        uses.add(spec(object)?);
+        Some(Workload { kind: K::kind(&()), name: object_name, controlled, uses })
     })
-    .await?;
-    Ok(each.into_iter().fold(Workloads::default(), |mut all, used| {
-        all.accounts.extend(used.accounts);
-        all.secrets.extend(used.secrets);
-        all
-    }))
+    .await
 }
 
 /// Everything a list holds, page by page, each item mapped as it comes so that no page outlives its reading.

@@ -11,6 +11,7 @@ pub mod lease;
 pub mod ledger_store;
 pub mod named;
 pub mod outcome;
+pub mod planning;
 pub mod revoker;
 #[cfg(test)]
 pub mod scenario;

@@ -19,6 +19,7 @@ pub mod ownership;
 pub mod plan;
 pub mod profile;
 pub mod quote;
+pub mod rbac;
 pub mod roster;
 pub mod schedule;
 pub mod scope;

@@ -42,7 +42,7 @@ func APIServer(dir layout.Dir, state layout.State) supervisor.Child {
 		"--bind-address=127.0.0.1",
 		"--advertise-address=" + LinkHost, // given always, or it looks for a default route, which a closed machine may lack
 		"--tls-cert-file=" + dir.PKI("apiserver.crt"), "--tls-private-key-file=" + dir.PKI("apiserver.key"),
-		"--client-ca-file=" + dir.PKI("ca.crt"),
+		"--client-ca-file=" + dir.PKI("ca.crt"), "--enable-bootstrap-token-auth",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + dir.PKI("sa.pub"), "--service-account-signing-key-file=" + dir.PKI("sa.key"),
 		"--service-cluster-ip-range=" + Services,

@@ -1,0 +1,256 @@
+//! The forecast: both plans of a leaver as they would be drawn now, what each ends, when, at whose cost and how it is
+//! undone; what remains; and which gates would hold it. Pure.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use kube::ResourceExt;
+use serde::Serialize;
+
+use super::beyond::{self, Left, Readable};
+use super::gates::{self, Opens, Shut};
+use super::seen::Seen;
+use crate::api::policy::Mode;
+use crate::api::{Person, Revocation, SyncPolicy, convert};
+use crate::cli::people::records;
+use domain::plan::{self, Action, Kind, Operation, Plan, RemainingReason, Target};
+
+/// What a forecast is made from.
+pub struct View<'a> {
+    /// Of whom.
+    pub person: &'a Person,
+    /// The policy that would decide.
+    pub policy: &'a SyncPolicy,
+    /// Whether it is another one than stands in the cluster.
+    pub changed: bool,
+    /// Their Revocations, oldest first.
+    pub revocations: &'a [&'a Revocation],
+    /// The cluster.
+    pub seen: &'a Seen,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What would happen to somebody's access.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forecast {
+    /// Name of the Person.
+    pub person: String,
+    /// Their HR records.
+    pub records: Vec<String>,
+    /// Their employment state.
+    pub state: String,
+    /// Their last day of work, where one is announced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_day: Option<Date>,
+    /// The policy.
+    pub policy: String,
+    /// Its mode.
+    pub mode: Mode,
+    /// Its time between cut and removal.
+    pub remove_after: String,
+    /// When this was drawn.
+    pub at: Timestamp,
+    /// Hash of the cut's plan: that of a Revocation drawn from the same cluster.
+    pub plan: String,
+    /// What would end.
+    pub ends: Vec<End>,
+    /// What would remain.
+    pub remaining: Vec<Left>,
+    /// Secrets whose contents they may know.
+    pub readable: Vec<Readable>,
+    /// Gates that would hold the cut.
+    pub gates: Vec<Gate>,
+    /// Revocations that are there.
+    pub revocations: Vec<String>,
+    /// What could not be seen, and what is to be known of the rest.
+    pub notes: Vec<String>,
+}
+
+/// A gate, as it would be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gate {
+    /// Its word.
+    pub reason: String,
+    /// What it waits for.
+    pub message: String,
+    /// Whether an approval opens it.
+    pub approval: bool,
+}
+
+/// The moment at which something is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Dead {
+    /// At the cut, by itself.
+    AtTheCut,
+    /// At the cut, once somebody has approved it.
+    AfterApproval,
+    /// When `removeAfter` has passed since the cut.
+    AfterRemoveAfter,
+    /// Not before a gate opens that no approval opens.
+    Held,
+}
+
+/// One object that a plan acts on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct End {
+    /// `ServiceAccount apps/ci`.
+    pub what: String,
+    /// `Unbind`, `Recreate` or `Delete`.
+    pub action: String,
+    /// Its uid.
+    pub uid: String,
+    /// Why it is the leaver's.
+    pub why: String,
+    /// How, in a sentence.
+    pub method: String,
+    /// When.
+    pub dead: Dead,
+    /// What uses it.
+    pub consumers: Vec<String>,
+    /// What stops working for others.
+    pub outage: String,
+    /// How it is undone.
+    pub undo: String,
+}
+
+/// Draws it.
+pub fn of(view: &View<'_>) -> Forecast {
+    let (person, policy) = (view.person, view.policy);
+    let facts = convert::person_facts(person);
+    let (protected, rule) = (convert::protected(policy), convert::rule(policy));
+    let cut = view.seen.planning(&facts, BTreeSet::new()).draw(Operation::Cut, &rule, &protected);
+    let recreated = |target: &&Target| target.action == Action::Recreate;
+    let recreated: BTreeSet<String> = cut.targets.iter().filter(recreated).map(|target| target.uid.clone()).collect();
+    let removal = view.seen.planning(&facts, recreated).draw(Operation::Remove, &rule, &protected);
+    let shut = gates::shut(&cut, view);
+    let state = person.status.as_ref().and_then(|status| status.employment.as_ref());
+    let mut remaining = of_plan(&cut, view.seen);
+    remaining.extend(beyond::left(view, &facts));
+    Forecast {
+        person: person.name_any(),
+        records: person.spec.records.iter().map(crate::cli::people::record).collect(),
+        state: state.map_or("nothing is known yet", |employment| employment.state.as_str()).to_owned(),
+        last_day: state.and_then(|employment| employment.last_day),
+        policy: policy.name_any(),
+        mode: policy.spec.mode,
+        remove_after: gates::remove_after(policy).to_owned(),
+        at: view.now,
+        ends: ends(&cut, &removal, at_the_cut(&shut), view.seen),
+        plan: cut.hash,
+        remaining,
+        readable: beyond::readable(view.seen, &facts),
+        gates: shut.into_iter().map(gate).collect(),
+        revocations: view.revocations.iter().map(|revocation| told(revocation)).collect(),
+        notes: notes(view),
+    }
+}
+
+fn gate(shut: Shut) -> Gate {
+    Gate { reason: shut.reason.to_owned(), message: shut.message, approval: shut.opens == Opens::ByApproval }
+}
+
+fn told(revocation: &Revocation) -> String {
+    let phase = revocation.status.as_ref().and_then(|status| status.phase);
+    format!("{} is {}", revocation.name_any(), phase.map_or("new", crate::api::revocation::Phase::as_str))
+}
+
+/// When the targets of the cut are dead, by the gates that would hold it.
+fn at_the_cut(shut: &[Shut]) -> Dead {
+    match shut {
+        [] => Dead::AtTheCut,
+        shut if shut.iter().all(|one| one.opens == Opens::ByApproval) => Dead::AfterApproval,
+        _ => Dead::Held,
+    }
+}
+
+fn ends(cut: &Plan, removal: &Plan, at_the_cut: Dead, seen: &Seen) -> Vec<End> {
+    let cut = cut.targets.iter().map(|target| end(target, at_the_cut, seen));
+    let later = if at_the_cut == Dead::Held { Dead::Held } else { Dead::AfterRemoveAfter };
+    cut.chain(removal.targets.iter().map(|target| end(target, later, seen))).collect()
+}
+
+fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
+    let of_account = target.kind == Kind::ServiceAccount;
+    let consumers = if of_account { seen.users_of(&target.namespace, &target.name) } else { Vec::new() };
+    let (action, method, undo) = match target.action {
+        Action::Unbind => (
+            "Unbind",
+            "the binding is deleted, and its manifest kept",
+            "kubectl create -f the kept manifest, by somebody who may give the role",
+        ),
+        Action::Recreate => (
+            "Recreate",
+            "the account is deleted and created again: every token issued for it before is refused",
+            "issue a new token: name and rights are as before",
+        ),
+        Action::Delete => (
+            "Delete",
+            "the account is deleted, and its manifest kept",
+            "kubectl create -f the kept manifest, then issue a new token",
+        ),
+        Action::Freeze => ("Freeze", "what they would change is refused", "it is lifted by itself when they are back"),
+    };
+    let outage = match (of_account, consumers.is_empty()) {
+        (false, _) => "none: nobody else is bound by it",
+        (true, true) => "none in the cluster; whatever uses its tokens elsewhere is refused until it has a new one",
+        (true, false) => "what runs as it is refused until it is replaced",
+    };
+    End {
+        what: plan::described(target.kind, &target.namespace, &target.name),
+        action: action.to_owned(),
+        uid: target.uid.clone(),
+        why: target.why.clone(),
+        method: method.to_owned(),
+        dead,
+        consumers,
+        outage: outage.to_owned(),
+        undo: undo.to_owned(),
+    }
+}
+
+/// What the planner leaves alone.
+fn of_plan(cut: &Plan, seen: &Seen) -> Vec<Left> {
+    let left = cut.remaining.iter().map(|left| {
+        let account = left.what.strip_prefix("ServiceAccount ").and_then(|place| place.split_once('/'));
+        let runs = left.why == RemainingReason::WorkloadAccount;
+        let consumers = account.filter(|_| runs).map(|(place, name)| seen.users_of(place, name)).unwrap_or_default();
+        Left {
+            what: left.what.clone(),
+            why: left.why.as_str().to_owned(),
+            until: None,
+            advice: left.why.advice().to_owned(),
+            consumers,
+        }
+    });
+    left.collect()
+}
+
+fn notes(view: &View<'_>) -> Vec<String> {
+    let mut notes = view.seen.notes.clone();
+    if view.seen.certificates.is_some() {
+        notes.push("Kubernetes deletes a signed request for a certificate after an hour: a client certificate that is older is not shown, and works until its end.".to_owned());
+    }
+    if view.seen.ledger.is_some() {
+        notes.push(
+            "Only the limits of the policy are asked; those of all policies together are the chart's.".to_owned(),
+        );
+    }
+    if view.changed {
+        notes.push("User names are those that the Person has: another spec.identity or spec.scope shows once the HR system was read under it.".to_owned());
+    }
+    if let [_, ..] = view.revocations {
+        notes.push(format!(
+            "They have Revocations already: kubectl rollcall why {} says how far those are.",
+            records(view.person)
+        ));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! What the caller may see of the cluster, read once. What they may not read is missing, and the reader is told so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use kube::Client;
+use kube::api::{ListParams, ObjectMeta, PartialObjectMeta};
+
+use super::certificates::{self, Certificate};
+use crate::api::{Person, convert, names};
+use crate::cli::people::all;
+use crate::cli::{Failure, ask, consents, told};
+use crate::control::owned::{Owned, Since};
+use crate::kube::inventory::{self, Workload};
+use crate::kube::ledger_store;
+use crate::kube::named::Api;
+use crate::kube::planning::Planning;
+use crate::kube::stop;
+use domain::ledger::Ledger;
+use domain::ownership::PersonFacts;
+use domain::plan::Consent;
+use domain::rbac::{Rbac, RoleBound, Rule, Who};
+
+/// What of a cluster a forecast rests on.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Who owns what, as control keeps it.
+    pub owned: Owned,
+    /// Roles and bindings; none where roles may not be listed.
+    pub rbac: Option<Rbac>,
+    /// Metadata of every Secret; none where they may not be listed.
+    pub secrets: Option<Vec<ObjectMeta>>,
+    /// Requests for client certificates that are still there; none where they may not be listed.
+    pub certificates: Option<Vec<Certificate>>,
+    /// What each place consented to, and whether control sees its Secrets.
+    pub consents: BTreeMap<String, (Consent, bool)>,
+    /// What runs in the namespaces that consented; one that may not be read is absent.
+    pub workloads: BTreeMap<String, Vec<Workload>>,
+    /// What was counted; none where it may not be read.
+    pub ledger: Option<Ledger>,
+    /// Why everything is stopped.
+    pub stopped: Option<String>,
+    /// The operator's namespaces.
+    pub own_namespaces: Vec<String>,
+    /// What could not be seen.
+    pub notes: Vec<String>,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// When accounts, bindings or consents may not be read, without which there is no plan; when the API server does not answer.
+pub async fn everything(client: &Client, namespace: &str, people: &[Person], person: &Person) -> Result<Seen, Failure> {
+    let (accounts, role_bindings, cluster_bindings, table) = futures::try_join!(
+        all::<ServiceAccount>("list the ServiceAccounts", Api::all(client.clone()), ""),
+        all::<RoleBinding>("list the RoleBindings", Api::all(client.clone()), ""),
+        all::<ClusterRoleBinding>("list the ClusterRoleBindings", Api::all(client.clone()), ""),
+        consents::read(client.clone(), namespace),
+    )?;
+    let mut seen = Seen {
+        own_namespaces: vec![namespace.to_owned(), format!("{namespace}-revoker")],
+        owned: owned(people, &accounts, &role_bindings, &cluster_bindings),
+        ..Seen::default()
+    };
+    if table.is_none() {
+        seen.notes.push("Control has not written yet what namespaces consent to: none is taken to.".to_owned());
+    }
+    for row in table.into_iter().flatten() {
+        let consent = Consent { accounts: row.accounts, canaries: row.canaries };
+        seen.consents.insert(row.namespace, (consent, row.secrets));
+    }
+    let (roles, secrets, certificates, ledger, stopped) = futures::try_join!(
+        roles(client),
+        secrets(client),
+        requests(client),
+        may_be_refused(async {
+            ledger_store::ledger(client, namespace).await.map_err(|fault| told("read the ledger", fault))
+        }),
+        stopped(client, namespace),
+    )?;
+    seen.rbac = roles.map(|roles| Rbac { roles, bindings: bindings(&role_bindings, &cluster_bindings) });
+    (seen.secrets, seen.certificates, seen.ledger) = (secrets, certificates, ledger);
+    seen.stopped = stopped.flatten();
+    let facts = convert::person_facts(person);
+    for place in seen.planning(&facts, BTreeSet::new()).consenting() {
+        let read = inventory::each_workload(client, &place).await;
+        match may_be_refused(async { read.map_err(|fault| told("list what runs", fault)) }).await? {
+            Some(workloads) => drop(seen.workloads.insert(place, workloads)),
+            None => seen.notes.push(format!(
+                "You may not list what runs in {place}; control may. Accounts there are shown as UnknownConsumers."
+            )),
+        }
+    }
+    seen.say_what_is_missing();
+    Ok(seen)
+}
+
+impl Seen {
+    /// A plan on its way, up to the moment in which it is drawn.
+    pub fn planning(&self, person: &PersonFacts, recreated: BTreeSet<String>) -> Planning {
+        let belongings = self.owned.of(person, &recreated);
+        let accounts = belongings.accounts.into_iter().map(|account| account.object).collect();
+        let bindings = belongings.bindings.into_iter().map(|binding| binding.object).collect();
+        let own = self.own_namespaces.clone();
+        let mut planning = Planning::of(person.clone(), belongings.index, (accounts, bindings), recreated, own);
+        for place in planning.places() {
+            let consent = self.consents.get(&place).map(|(consent, _)| *consent).unwrap_or_default();
+            planning.consents(place, consent);
+        }
+        planning.runs(self.workloads.keys().map(|place| (place.clone(), self.consumers(place))).collect());
+        planning
+    }
+
+    /// Names of accounts that something uses, by what control would know.
+    fn consumers(&self, place: &str) -> BTreeSet<String> {
+        let workloads = self.workloads.get(place).into_iter().flatten();
+        workloads.flat_map(|one| one.uses.consumers(|secret| self.token_of(place, secret))).collect()
+    }
+
+    /// Whose token a Secret is, where control may know.
+    fn token_of(&self, place: &str, secret: &str) -> Option<String> {
+        self.consents.get(place).filter(|(_, secrets)| *secrets)?;
+        let named =
+            |meta: &&ObjectMeta| meta.name.as_deref() == Some(secret) && meta.namespace.as_deref() == Some(place);
+        self.secrets.iter().flatten().find(named)?.annotations.as_ref()?.get(names::TOKEN_OF).cloned()
+    }
+
+    /// What uses an account, such as `Deployment web`: what others made is not told beside its maker.
+    pub fn users_of(&self, place: &str, account: &str) -> Vec<String> {
+        let workloads = self.workloads.get(place).into_iter().flatten();
+        let using: Vec<_> = workloads
+            .filter(|one| one.uses.consumers(|secret| self.token_of(place, secret)).contains(account))
+            .collect();
+        let made_by_nobody = using.iter().any(|one| !one.controlled);
+        let told = using.into_iter().filter(|one| !one.controlled || !made_by_nobody);
+        told.map(|one| format!("{} {}", one.kind, one.name)).collect()
+    }
+
+    fn say_what_is_missing(&mut self) {
+        let missing = [
+            (
+                self.rbac.is_none(),
+                "You may not list roles and clusterroles: which Secrets they could read, and what they have through groups, is not shown.",
+            ),
+            (
+                self.secrets.is_none(),
+                "You may not list Secrets: Secrets that they own are not shown, and those they could read are not counted. Only metadata would be asked for.",
+            ),
+            (
+                self.certificates.is_none(),
+                "You may not list certificatesigningrequests: client certificates are not shown.",
+            ),
+            (self.ledger.is_none(), "You may not read the ledger: the limits are not asked."),
+        ];
+        self.notes.extend(missing.into_iter().filter(|(missing, _)| *missing).map(|(_, note)| note.to_owned()));
+    }
+}
+
+/// What names people, as control keeps it.
+fn owned(
+    people: &[Person],
+    accounts: &[ServiceAccount],
+    role_bindings: &[RoleBinding],
+    cluster_bindings: &[ClusterRoleBinding],
+) -> Owned {
+    let mut owned = Owned::default();
+    for facts in people.iter().map(convert::person_facts) {
+        owned.person(&facts.name.clone(), Some(facts));
+    }
+    for account in accounts.iter().filter_map(|account| inventory::account(&account.metadata)) {
+        let place = (account.namespace.clone(), account.name.clone());
+        owned.account(&place, Some(Since { object: account, at: None }));
+    }
+    let bindings = role_bindings.iter().filter_map(inventory::role_binding);
+    for binding in bindings.chain(cluster_bindings.iter().filter_map(inventory::cluster_role_binding)) {
+        let bound = (binding.kind, binding.namespace.clone(), binding.name.clone());
+        owned.binding(&bound, Some(Since { object: binding, at: None }));
+    }
+    owned
+}
+
+/// None where the API server says that the caller may not.
+async fn may_be_refused<T>(read: impl Future<Output = Result<T, Failure>>) -> Result<Option<T>, Failure> {
+    match read.await {
+        Ok(read) => Ok(Some(read)),
+        Err(Failure::Server { code: 401 | 403, .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+type Roles = BTreeMap<(String, String), Vec<Rule>>;
+
+async fn roles(client: &Client) -> Result<Option<Roles>, Failure> {
+    let lists = async {
+        futures::try_join!(
+            all::<Role>("list the Roles", Api::all(client.clone()), ""),
+            all::<ClusterRole>("list the ClusterRoles", Api::all(client.clone()), ""),
+        )
+    };
+    let Some((roles, cluster_roles)) = may_be_refused(lists).await? else { return Ok(None) };
+    let place = |meta: &ObjectMeta| (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+    let rules = |rules: &Option<Vec<PolicyRule>>| rules.iter().flatten().map(rule).collect::<Vec<_>>();
+    let roles = roles.iter().map(|role| (place(&role.metadata), rules(&role.rules)));
+    let cluster_roles = cluster_roles.iter().map(|role| (place(&role.metadata), rules(&role.rules)));
+    Ok(Some(roles.chain(cluster_roles).collect()))
+}
+
+fn rule(rule: &PolicyRule) -> Rule {
+    let all = |words: &Option<Vec<String>>| words.clone().unwrap_or_default();
+    Rule {
+        verbs: rule.verbs.clone(),
+        groups: all(&rule.api_groups),
+        resources: all(&rule.resources),
+        names: all(&rule.resource_names),
+    }
+}
+
+fn bindings(role_bindings: &[RoleBinding], cluster_bindings: &[ClusterRoleBinding]) -> Vec<RoleBound> {
+    let namespaced =
+        role_bindings.iter().filter_map(|one| bound(&one.metadata, &one.role_ref, one.subjects.as_deref()));
+    let all = cluster_bindings.iter().filter_map(|one| bound(&one.metadata, &one.role_ref, one.subjects.as_deref()));
+    namespaced.chain(all).collect()
+}
+
+fn bound(meta: &ObjectMeta, role: &RoleRef, subjects: Option<&[Subject]>) -> Option<RoleBound> {
+    let namespace = meta.namespace.clone().unwrap_or_default();
+    let of_role = if role.kind == "Role" { namespace.clone() } else { String::new() };
+    let subjects = subjects.unwrap_or_default().iter().filter_map(|subject| who(subject, &namespace)).collect();
+    Some(RoleBound { name: meta.name.clone()?, role: (of_role, role.name.clone()), subjects, namespace })
+}
+
+/// A subject; the user name that stands for an account is that account.
+fn who(subject: &Subject, namespace: &str) -> Option<Who> {
+    match subject.kind.as_str() {
+        "Group" => Some(Who::Group(subject.name.clone())),
+        "User" => Some(user(&subject.name)),
+        "ServiceAccount" => Some(Who::Account {
+            namespace: subject.namespace.clone().unwrap_or_else(|| namespace.to_owned()),
+            name: subject.name.clone(),
+        }),
+        _ => None,
+    }
+}
+
+/// A user name, or the account that it stands for.
+pub fn user(name: &str) -> Who {
+    match name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
+        Some((namespace, name)) => Who::Account { namespace: namespace.to_owned(), name: name.to_owned() },
+        None => Who::User(name.to_owned()),
+    }
+}
+
+/// Metadata of all Secrets. Their contents are not asked for.
+async fn secrets(client: &Client) -> Result<Option<Vec<ObjectMeta>>, Failure> {
+    let api: Api<Secret> = Api::all(client.clone());
+    let list = async {
+        let (mut found, mut page) = (Vec::new(), ListParams::default().limit(500));
+        loop {
+            let list = ask("list the metadata of Secrets", api.list_metadata(&page)).await?;
+            found.extend(list.items.into_iter().map(|PartialObjectMeta { metadata, .. }| metadata));
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => return Ok(found),
+            }
+        }
+    };
+    may_be_refused(list).await
+}
+
+async fn requests(client: &Client) -> Result<Option<Vec<Certificate>>, Failure> {
+    let doing = "list the certificatesigningrequests";
+    let list = may_be_refused(all::<CertificateSigningRequest>(doing, Api::all(client.clone()), "")).await?;
+    Ok(list.map(|list| list.iter().filter_map(certificates::read).collect()))
+}
+
+/// Why everything is stopped; nothing where the stop may not be read.
+async fn stopped(client: &Client, namespace: &str) -> Result<Option<Option<String>>, Failure> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+    let read = async { Ok(stop::reason(ask("read the global stop", api.get_opt(names::STOP)).await?.as_ref())) };
+    may_be_refused(read).await
+}
