@@ -148,10 +148,10 @@ FEATURES ?= --no-default-features
 TAG ?= demo
 
 .PHONY: release
-release: # the static binary, in target/release-static/rollcall
+release: # the static binary, in target/release-static/rollcall; without what only a panic that is caught would need
 	mkdir -p $(CACHE) target/release-static
 	exec 9> $(CACHE)/release.lock && flock 9
-	RUSTFLAGS="-C target-feature=+crt-static" CARGO_TARGET_DIR=$(RELEASE) cargo build --locked --release --bin rollcall --target $(HOST) $(FEATURES)
+	RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no" CARGO_TARGET_DIR=$(RELEASE) cargo build --locked --release --bin rollcall --target $(HOST) $(FEATURES)
 	install $(RELEASE)/$(HOST)/release/rollcall target/release-static/rollcall
 
 .PHONY: image
