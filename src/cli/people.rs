@@ -42,8 +42,8 @@ const PAGE: u32 = 500;
 pub struct World {
     pub(super) people: Vec<Person>,
     pub(super) revocations: Vec<Revocation>,
-    policies: Vec<SyncPolicy>,
-    connections: Vec<HRConnection>,
+    pub(super) policies: Vec<SyncPolicy>,
+    pub(super) connections: Vec<HRConnection>,
 }
 
 impl World {

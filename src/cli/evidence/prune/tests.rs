@@ -85,6 +85,7 @@ fn reads(present: &Value, maps: &[Value], head: &Head, start: Option<&Start>) ->
         .then(on(&format!("GET {MAPS}")).lists(json!(maps)))
         .then(head())
         .then(start())
+        .then(on(&format!("GET {MAPS}/{}", names::EVIDENCE_KEYS)))
 }
 
 fn who() -> Call {
@@ -127,7 +128,7 @@ async fn the_marker_is_written_before_the_first_record_is_deleted() {
     scenario.is_over();
     let exported = folder::folder(&dir.0).unwrap();
     assert_eq!((exported.records.len(), exported.start.as_ref()), (5, Some(&start)));
-    verify(&exported, Vec::new()).unwrap();
+    verify(&exported, Vec::new(), &Trust::default()).unwrap();
 }
 
 #[tokio::test]
