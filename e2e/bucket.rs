@@ -113,8 +113,9 @@ async fn other_buckets(rollcall: &Installation, s3: &S3, url: &str) {
     assert_eq!(nothing.code, 404);
 
     make_bucket(s3, "plain", false).await;
-    assert!(export(rollcall, s3, &s3.url("plain"), &[]).is_err(), "without object lock");
-    let said = export(rollcall, s3, &s3.url("plain"), &["--lock", "none"]).unwrap();
+    let said = export(rollcall, s3, &format!("{}/locked", s3.url("plain")), &[]).unwrap_err();
+    assert!(said.contains("does not say that it is locked") || said.contains("InvalidRequest"), "{said}");
+    let said = export(rollcall, s3, &format!("{}/unlocked", s3.url("plain")), &["--lock", "none"]).unwrap();
     assert!(said.contains("3 of them new"), "{said}");
 
     let wrong = [("AWS_ACCESS_KEY_ID", "rollcall"), ("AWS_SECRET_ACCESS_KEY", "wrong-secret")];

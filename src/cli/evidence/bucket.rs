@@ -211,6 +211,8 @@ impl Bucket {
         match answer.code {
             200 => Ok(true),
             412 => Ok(false),
+            // Some servers look at the lock of the object that is there before they look at the condition.
+            403 if self.head(name).await?.is_some() => Ok(false),
             _ => Err(refused("write", name, &answer)),
         }
     }
