@@ -25,7 +25,7 @@ pub enum Command {
     /// Verify every record and the hash chain
     Verify(Verify),
     /// Write all records and signed heads into a folder, or into an S3-compatible bucket with object lock
-    Export(Export),
+    Export(Box<Export>),
     /// Print the public key that heads are signed with
     Key(Key),
     /// Delete the oldest records from the cluster, after all records were exported into a folder
@@ -113,7 +113,8 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             say(&told(&summary, chain.start.as_ref(), "still there: run `kubectl rollcall evidence prune` again"));
             say(&signed(&chain, &summary.head, options.key.is_some()));
         }
-        Command::Export(Export { dir, bucket, cluster }) => {
+        Command::Export(options) => {
+            let Export { dir, bucket, cluster } = options.as_ref();
             let chain = chain::read(&cluster.client().await?, cluster.namespace()).await?;
             if let Some(dir) = dir {
                 let written = folder::export(dir, &chain)?;

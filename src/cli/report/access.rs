@@ -99,7 +99,8 @@ pub fn rows(people: &[Person], things: &Things, days: Days, policy: Option<&str>
         let state = status.and_then(|status| Some(status.employment.as_ref()?.state));
         let left = state == Some(State::Terminated);
         let in_scope = state != Some(State::OutOfScope) && worked(person, days);
-        if !in_scope && !(left && !theirs.is_empty()) {
+        let remains = left && !theirs.is_empty();
+        if !in_scope && !remains {
             continue;
         }
         let row = of_person(person);

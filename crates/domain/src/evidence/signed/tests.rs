@@ -63,11 +63,11 @@ fn a_forged_chain_with_the_old_signatures_is_refused() {
 
     let mut renamed = old[1].clone(); // the old signature, over the new hash
     renamed.hash.clone_from(&forged_heads[4].hash);
-    let found = check(&forged, &[renamed.clone()], None, &key(1));
+    let found = check(&forged, std::slice::from_ref(&renamed), None, &key(1));
     assert_eq!(found, Err(vec![Distrust::Forged { name: renamed.place() }, Distrust::NoHead]));
 
     let own = SignedHead { key: key(1).public().id(), ..sign(&forged_heads[4], &key(9)) }; // by the forger's key, in our name
-    let found = check(&forged, &[own.clone()], None, &key(1));
+    let found = check(&forged, std::slice::from_ref(&own), None, &key(1));
     assert_eq!(found, Err(vec![Distrust::Forged { name: own.place() }, Distrust::NoHead]));
 }
 
