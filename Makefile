@@ -14,6 +14,7 @@ BIN := $(CACHE)/bin
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export ROLLCALL_CLUSTER_BIN := $(BIN)/cluster
 export ROLLCALL_HELM_BIN := $(BIN)/helm
+export ROLLCALL_S3_BIN := $(BIN)/versitygw
 export ROLLCALL_BIN := $(CURDIR)/target/rollcall
 
 # Kubernetes says this version of itself; without it, it says 0.0.0 and nothing that looks at versions works.
@@ -116,12 +117,14 @@ rollcall: # the binary under test, out of the shared folder before another check
 	install $(CARGO_TARGET_DIR)/debug/rollcall target/rollcall
 
 .PHONY: tools
-tools: # a Kubernetes and Helm, from published modules; about twelve minutes the first time
+tools: # a Kubernetes, Helm and an S3 server, from published modules; about fifteen minutes the first time
 	mkdir -p $(BIN)
 	exec 9> $(CACHE)/tools.lock && flock 9
 	cd e2e/cluster
 	$(GO) build $(GO_FLAGS) -o $(BIN)/cluster .
 	$(GO) build $(GO_FLAGS) -o $(BIN)/helm helm.sh/helm/v3/cmd/helm
+	cd ../s3
+	$(GO) build -trimpath -ldflags "-s -w" -o $(BIN)/versitygw github.com/versity/versitygw/cmd/versitygw
 
 .PHONY: cluster
 cluster: tools ## a Kubernetes with a node on this machine; prints its kubeconfig's path

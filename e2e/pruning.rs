@@ -21,7 +21,7 @@ use crate::support::objects::{object, overlay};
 use crate::support::waiting::eventually;
 
 /// Seals so many records long ago, as control, and gives the head after each.
-async fn sealed_long_ago(rollcall: &Installation, records: u64) -> Vec<Head> {
+pub async fn sealed_long_ago(rollcall: &Installation, records: u64) -> Vec<Head> {
     let control = rollcall.cluster.acting_as(&rollcall.identity("control"), &["system:authenticated"]).await;
     let maps: Api<ConfigMap> = Api::namespaced(control, &rollcall.namespace);
     let mut heads = vec![Head::genesis()];

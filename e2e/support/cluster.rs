@@ -146,7 +146,8 @@ pub fn helm() -> Command {
     Command::new(tool("ROLLCALL_HELM_BIN", "helm"))
 }
 
-fn tool(variable: &str, name: &str) -> PathBuf {
+/// A program that `make tools` built.
+pub fn tool(variable: &str, name: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(variable) {
         return path.into();
     }

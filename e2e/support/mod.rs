@@ -14,6 +14,7 @@ pub mod objects;
 pub mod people;
 pub mod process;
 pub mod proxy;
+pub mod s3;
 pub mod tokens;
 pub mod vendor;
 pub mod waiting;

@@ -81,6 +81,16 @@ pub const FROZEN: &str = "rollcall-frozen";
 pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
 /// Marker of where the evidence chain begins, once records were pruned.
 pub const EVIDENCE_START: &str = "rollcall-evidence-start";
+/// The public keys that heads of the evidence are signed with.
+pub const EVIDENCE_KEYS: &str = "rollcall-evidence-keys";
+/// The Secret with the private one, which control alone reads.
+pub const EVIDENCE_KEY: &str = "rollcall-evidence-key";
+/// Key of the private key in that Secret, in PEM.
+pub const KEY_PEM: &str = "key.pem";
+/// Key of the one that is to take over.
+pub const NEXT_PEM: &str = "next.pem";
+/// Beginning of the names of signed heads among exported files.
+pub const EVIDENCE_CHECKPOINT: &str = "rollcall-evidence-checkpoint";
 /// What the revoker may do in each namespace, as asked of the API server.
 pub const CONSENTS: &str = "rollcall-consents";
 

@@ -1,10 +1,14 @@
-//! `rollcall evidence`: checks the chain of records, in the cluster or in a folder they were exported to; exports it; and deletes
-//! from its beginning what has been kept long enough.
+//! `rollcall evidence`: checks the chain of records, in the cluster or in a folder they were exported to; exports it to a folder or a
+//! bucket; prints the key it is signed with; and deletes from its beginning what has been kept long enough.
 
+mod bucket;
 mod chain;
+mod folder;
 mod prune;
+pub mod sigv4;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -12,15 +16,18 @@ use self::chain::Chain;
 use super::Failure;
 use super::cluster::Cluster;
 use super::terminal::{plain, say};
-use domain::evidence::{self, Closed, Head, Start, Summary};
+use crate::kube::named::Api;
+use domain::evidence::{self, Chained, Closed, Head, PublicKey, Record, SignedHead, Start, Summary};
 
 /// What to do with the evidence.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Verify every record and the hash chain
     Verify(Verify),
-    /// Write all records and the head of the chain into a folder
-    Export(Export),
+    /// Write all records and signed heads into a folder, or into an S3-compatible bucket with object lock
+    Export(Box<Export>),
+    /// Print the public key that heads are signed with
+    Key(Key),
     /// Delete the oldest records from the cluster, after all records were exported into a folder
     Prune(prune::Options),
 }
@@ -31,18 +38,55 @@ pub struct Verify {
     /// Verify the records in this folder, without a cluster
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// The public key, in PEM, that must vouch for all of it, as `kubectl rollcall evidence key` printed it
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// A signed head that was kept elsewhere, which the chain must contain; may be given several times
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
     #[command(flatten)]
     cluster: Cluster,
 }
 
 /// Options of `rollcall evidence export`.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("to").args(["dir", "s3"]).required(true)))]
 pub struct Export {
     /// The folder; records that were exported before are kept and compared
     #[arg(long)]
-    dir: PathBuf,
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    bucket: bucket::Options,
     #[command(flatten)]
     cluster: Cluster,
+}
+
+/// Options of `rollcall evidence key`.
+#[derive(Debug, Args)]
+pub struct Key {
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// What is trusted beside the chain itself.
+#[derive(Debug, Default)]
+pub struct Trust {
+    /// The key that must vouch for all of it.
+    key: Option<PublicKey>,
+    /// Signed heads that were kept elsewhere, and where.
+    heads: Vec<(String, SignedHead)>,
+}
+
+impl Trust {
+    fn read(options: &Verify) -> Result<Self, Failure> {
+        let text = |path: &Path| fs::read_to_string(path).map_err(|error| Failure::file(path, error));
+        let key = options.key.as_ref().map(|path| {
+            PublicKey::from_pem(&text(path)?).ok_or_else(|| Failure::file(path, "it is no Ed25519 public key in PEM"))
+        });
+        let head = |path: &PathBuf| Ok((path.display().to_string(), folder::signed(path, &text(path)?)?));
+        let heads = options.checkpoint.iter().map(head).collect::<Result<_, Failure>>()?;
+        Ok(Self { key: key.transpose()?, heads })
+    }
 }
 
 /// Verifies, exports or prunes.
@@ -51,26 +95,36 @@ pub struct Export {
 /// When the chain is broken, or something that ended is not in it, each in its own line; when it cannot be read or written.
 pub async fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Verify(Verify { dir: Some(dir), .. }) => {
-            let chain = chain::folder(dir)?;
+        Command::Verify(options @ Verify { dir: Some(dir), .. }) => {
+            let chain = folder::folder(dir)?;
             if chain.head.is_none() {
                 say("The folder has no head, so missing records at the end cannot be noticed.");
             }
-            say(&told(&verify(&chain, Vec::new())?, chain.start.as_ref(), "in this folder"));
+            let summary = verify(&chain, Vec::new(), &Trust::read(options)?)?;
+            say(&told(&summary, chain.start.as_ref(), "in this folder"));
+            say(&signed(&chain, &summary.head, options.key.is_some()));
         }
-        Command::Verify(Verify { dir: None, cluster }) => {
+        Command::Verify(options @ Verify { dir: None, cluster, .. }) => {
             let client = cluster.client().await?;
             let revocations = chain::revocations(&client, cluster.namespace()).await?;
             let mut chain = chain::read(&client, cluster.namespace()).await?;
             chain.head.get_or_insert_with(Head::genesis); // a chain without a head has no records
-            let summary = verify(&chain, revocations.ended)?;
+            let summary = verify(&chain, revocations.ended, &Trust::read(options)?)?;
             say(&told(&summary, chain.start.as_ref(), "still there: run `kubectl rollcall evidence prune` again"));
+            say(&signed(&chain, &summary.head, options.key.is_some()));
         }
-        Command::Export(Export { dir, cluster }) => {
+        Command::Export(options) => {
+            let Export { dir, bucket, cluster } = options.as_ref();
             let chain = chain::read(&cluster.client().await?, cluster.namespace()).await?;
-            let written = chain::export(dir, &chain)?;
-            say(&format!("{} records in {}, {written} of them new.", chain.records.len(), dir.display()));
+            if let Some(dir) = dir {
+                let written = folder::export(dir, &chain)?;
+                say(&format!("{} records in {}, {written} of them new.", chain.records.len(), dir.display()));
+            } else {
+                verify(&chain, Vec::new(), &Trust::default())?; // what goes into a bucket stays there
+                say(&bucket::export(bucket, &chain).await?);
+            }
         }
+        Command::Key(Key { cluster }) => key(cluster).await?,
         Command::Prune(options) => prune::run(options).await?,
     }
     Ok(())
@@ -96,21 +150,75 @@ fn told(summary: &Summary, start: Option<&Start>, left: &str) -> String {
     text
 }
 
-/// Checks the chain, and that each of those that ended is in it.
-fn verify(chain: &Chain, ended: Vec<Closed>) -> Result<Summary, Failure> {
-    let pruned = chain.pruned();
-    let unsealed = evidence::closed(ended, chain.texts(), &pruned);
-    let whole = match evidence::verify(chain.texts(), chain.head.as_ref(), &pruned) {
-        Ok(summary) if unsealed.is_empty() => Ok(summary),
-        Ok(_) => Err(unsealed),
-        Err(broken) => Err([broken, unsealed].concat()),
+/// How far a verified chain is signed, and whether that was checked.
+fn signed(chain: &Chain, head: &Head, checked: bool) -> String {
+    let Some(newest) = chain.signed.iter().max_by_key(|signed| (signed.index, signed.at)) else {
+        return "No head is signed.".to_owned();
     };
-    whole.map_err(|broken| {
-        for finding in &broken {
-            eprintln!("{}", plain(&finding.to_string()));
+    let short: String = newest.key.chars().take(SHORT).collect();
+    let mut text = format!("Signed up to record {} by key {} on {:.0}", newest.index, plain(&short), newest.at);
+    text.push_str(if checked { "." } else { "; the signature was not checked: give the public key with --key." });
+    if newest.index < head.index {
+        let from = newest.index.saturating_add(1);
+        text.push_str(&format!("\nRecords {from} to {} are not signed: is the key lost?", head.index));
+    }
+    text
+}
+
+/// Digits of a key's id that are shown.
+const SHORT: usize = 16;
+
+/// Prints the key that signs now.
+async fn key(cluster: &Cluster) -> Result<(), Failure> {
+    let keys = chain::keys(&Api::namespaced(cluster.client().await?, cluster.namespace())).await?;
+    let none = || Failure::Refused("there is no key yet: control makes it at its first start".to_owned());
+    let keys = keys.ok_or_else(none)?;
+    let newest = keys.newest().ok_or_else(none)?;
+    let (number, id) = (keys.keys.len(), newest.id());
+    eprintln!("Key {number} of installation {}: {id}", plain(&keys.installation)); // the key alone goes into a file
+    say(newest.to_pem().trim_end());
+    Ok(())
+}
+
+/// Checks the chain, that each of those that ended is in it, and what is trusted beside it.
+fn verify(chain: &Chain, ended: Vec<Closed>, trust: &Trust) -> Result<Summary, Failure> {
+    let pruned = chain.pruned();
+    let mut wrong: Vec<String> = Vec::new();
+    let unsealed = evidence::closed(ended, chain.texts(), &pruned);
+    let summary = evidence::verify(chain.texts(), chain.head.as_ref(), &pruned);
+    wrong.extend(summary.as_ref().err().into_iter().flatten().chain(&unsealed).map(ToString::to_string));
+    if let Ok(summary) = &summary {
+        let chained = Chained::new(chain.texts(), &pruned, &summary.head);
+        let named = chain.signed.iter().map(|head| (format!("signed head {}", head.place()), head));
+        let heads: Vec<_> = named.chain(trust.heads.iter().map(|(name, head)| (name.clone(), head))).collect();
+        let heads = heads.iter().map(|(name, head)| (name.as_str(), *head));
+        let distrust = match &trust.key {
+            Some(key) => evidence::trusted(&chained, heads, chain.keys.as_ref(), key).err().unwrap_or_default(),
+            None => evidence::compare(&chained, heads),
+        };
+        wrong.extend(distrust.iter().map(ToString::to_string));
+    }
+    match summary {
+        Ok(summary) if wrong.is_empty() => Ok(summary),
+        _ => {
+            for finding in &wrong {
+                eprintln!("{}", plain(finding));
+            }
+            Err(Failure::Refused(format!("the evidence is broken in {} places", wrong.len())))
         }
-        Failure::Refused(format!("the evidence is broken in {} places", broken.len()))
-    })
+    }
+}
+
+/// The records of a folder, or of the cluster, once all of it was verified.
+pub async fn verified(dir: Option<&Path>, cluster: &Cluster) -> Result<Vec<Record>, Failure> {
+    let chain = match dir {
+        Some(dir) => folder::folder(dir)?,
+        None => chain::read(&cluster.client().await?, cluster.namespace()).await?,
+    };
+    verify(&chain, Vec::new(), &Trust::default())?;
+    let mut records: Vec<Record> = chain.texts().filter_map(|(_, text)| serde_json::from_str(text).ok()).collect();
+    records.sort_by_key(|record| record.index);
+    Ok(records)
 }
 
 #[cfg(test)]

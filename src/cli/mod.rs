@@ -10,7 +10,7 @@ pub mod consents;
 pub mod crds;
 pub mod data;
 pub mod disown;
-mod evidence;
+pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
 pub mod grants;
@@ -19,6 +19,7 @@ pub mod link;
 pub mod people;
 pub mod preview;
 pub mod reject;
+mod report;
 pub mod retry;
 pub mod revoke_now;
 pub mod serve;
@@ -145,9 +146,12 @@ pub enum Human {
     Data(Box<data::Options>),
     /// Show what the revoker may do in each namespace, and whether it can run
     Consents(consents::Options),
-    /// Verify, export or prune the evidence
+    /// Verify, export or prune the evidence, or print the key it is signed with
     #[command(subcommand)]
     Evidence(evidence::Command),
+    /// Report who left and what became of their access, or who owns what, for an auditor
+    #[command(subcommand)]
+    Report(report::Command),
 }
 
 /// The people namespace of an installation.
@@ -283,6 +287,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Data(options)) => data::run(&options).await,
         Command::Human(Human::Consents(options)) => consents::run(&options).await,
         Command::Human(Human::Evidence(command)) => evidence::run(&command).await,
+        Command::Human(Human::Report(command)) => report::run(&command).await,
     }
 }
 
@@ -352,6 +357,12 @@ mod tests {
             "rollcall stop --lift --reason why",
             "rollcall accept hq",
             "rollcall evidence export",
+            "rollcall evidence export --dir out --s3 https://s3.example.com/bucket",
+            "rollcall evidence export --s3 http://s3.example.com/bucket",
+            "rollcall evidence export --s3 https://s3.example.com/bucket --retain 1h",
+            "rollcall report",
+            "rollcall report leavers --dir out --names",
+            "rollcall report access-review --dir out",
             "rollcall evidence prune --older-than 400d",
             "rollcall evidence prune --dir out",
             "rollcall evidence prune --dir out --older-than 29d",

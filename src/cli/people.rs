@@ -42,15 +42,15 @@ const PAGE: u32 = 500;
 /// Everything in the people namespace that an answer rests on.
 #[derive(Debug, Default)]
 pub struct World {
-    people: Vec<Person>,
-    revocations: Vec<Revocation>,
-    policies: Vec<SyncPolicy>,
-    connections: Vec<HRConnection>,
+    pub(super) people: Vec<Person>,
+    pub(super) revocations: Vec<Revocation>,
+    pub(super) policies: Vec<SyncPolicy>,
+    pub(super) connections: Vec<HRConnection>,
 }
 
 impl World {
     /// Reads it.
-    async fn read(client: &Client, namespace: &str) -> Result<Self, Failure> {
+    pub(super) async fn read(client: &Client, namespace: &str) -> Result<Self, Failure> {
         let (people, revocations, policies, connections) = futures::try_join!(
             all("list the Persons", Api::namespaced(client.clone(), namespace), ""),
             all("list the Revocations", Api::namespaced(client.clone(), namespace), ""),
@@ -103,7 +103,7 @@ where
 }
 
 /// `hq/7`, as it stands in owner annotations after `id:`.
-fn record(record: &Record) -> String {
+pub(super) fn record(record: &Record) -> String {
     format!("{}/{}", record.connection, record.id)
 }
 

@@ -263,6 +263,7 @@ pub async fn run(
     tasks.spawn(jobs::keep(Arc::clone(&ctx)));
     tasks.spawn(retention::keep(Arc::clone(&ctx)));
     tasks.spawn(freeze::keep(Arc::clone(&ctx)));
+    tasks.spawn(seal::signing::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);
     tokio::select! {

@@ -89,8 +89,12 @@ impl ControlStatus {
         }
     }
 
-    /// Shows the gate that stops it.
+    /// Shows the gate that stops it. What was sealed behind another gate stays in the chain, and does not speak of this one.
     pub fn hold(&mut self, stop: &Stop) {
+        let same = |gate: &Gate| self.phase == Some(Phase::Held) && gate.reason == stop.reason();
+        if !self.gate.as_ref().is_some_and(same) {
+            self.evidence = None;
+        }
         self.phase = Some(Phase::Held);
         self.gate = Some(Gate {
             reason: stop.reason().to_owned(),
@@ -325,6 +329,10 @@ mod tests {
         part.end(part.shut(&Stop::Protected), Ok(evidence())).unwrap();
         assert!(part.sealed_behind(&Stop::Protected));
         assert!(!part.sealed_behind(&Stop::Rejected), "another gate is another record");
+        part.hold(&Stop::Protected);
+        assert!(part.sealed_behind(&Stop::Protected), "nothing changed");
+        part.hold(&Stop::Observe);
+        assert!(!part.sealed_behind(&Stop::Observe), "the record is of another gate");
     }
 
     #[test]

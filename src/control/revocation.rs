@@ -37,6 +37,8 @@ const REQUEUE_AFTER: Duration = Duration::from_secs(600);
 const REQUEUE_UNCOUNTED: Duration = Duration::from_secs(60);
 /// Draw a plan that waits again: what runs in a namespace is not watched.
 const DRAW_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+/// What has been held for so long after it was due is sealed as held.
+const HELD_LONG: SignedDuration = SignedDuration::from_hours(24);
 /// Look again when somebody else wrote first.
 const AT_ONCE: Duration = Duration::from_millis(200);
 /// After this long without a word a revoker is taken for gone; it writes every few seconds.
@@ -252,7 +254,8 @@ async fn held(
     if matches!(stop, Stop::OutOfScope | Stop::Protected | Stop::Unknown | Stop::Rejected) {
         leave_the_count(ctx, inputs); // nobody waits behind who will not be released; should that change, they are counted again
     }
-    if matches!(stop, Stop::Protected | Stop::Rejected) && !part.sealed_behind(stop) {
+    let settled = matches!(stop, Stop::Protected | Stop::Rejected) || held_long(&inputs.revocation, now);
+    if settled && !part.sealed_behind(stop) {
         end(ctx, inputs, part, part.shut(stop)).await?;
     } else {
         part.hold(stop);
@@ -262,6 +265,13 @@ async fn held(
         _ => stop.until().map_or(REQUEUE_AFTER, |until| calls::wait(until.duration_since(now)).min(REQUEUE_AFTER)),
     };
     Ok(Report { updates: vec![condition::waiting(Reason::from(stop), stop.message())], again })
+}
+
+/// Whether it has been kept from acting for so long that this is sealed too: every termination has a record, also where
+/// nobody ever approves, or a hold is extended again and again.
+fn held_long(revocation: &Revocation, now: Timestamp) -> bool {
+    let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0);
+    now.duration_since(revocation.spec.due.max(made.unwrap_or(now))) >= HELD_LONG
 }
 
 /// Every gate is open: release the plan that is shown, and see to a Job.

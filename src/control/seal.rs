@@ -4,11 +4,13 @@
 //! chain once behind the last of them.
 
 mod record_body;
+pub mod signing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use crate::kube::named::Api;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{ListParams, ObjectMeta, PostParams};
@@ -37,6 +39,8 @@ pub struct Seals {
     waiting: Mutex<Vec<Unsealed>>,
     /// Held by the one that seals.
     turn: tokio::sync::Mutex<()>,
+    /// What heads are signed with; nothing waits for it.
+    signer: signing::Signer,
 }
 
 /// The body of one record, and where to say that it is sealed.
@@ -82,7 +86,8 @@ pub async fn seal(
     let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     while !all.is_empty() {
         let next = all.split_off(all.len().min(TOGETHER));
-        seal_all(&api, std::mem::replace(&mut all, next)).await;
+        let sealer = Sealer { api: &api, signer: &ctx.seals.signer, now: (ctx.clock)() };
+        sealer.seal_all(std::mem::replace(&mut all, next)).await;
     }
     // One that had the turn before and was told to stop has answered nobody.
     answered.try_recv().unwrap_or_else(|_| Err(interrupted()))
@@ -92,49 +97,69 @@ fn interrupted() -> Fault {
     Fault::Transient { doing: "seal the evidence", cause: "it was interrupted".to_owned() }
 }
 
-/// Seals all of them. Those that cannot be sealed hear why, and hold up nobody else.
-async fn seal_all(api: &Api<ConfigMap>, mut waiting: Vec<Unsealed>) {
-    for _ in 0..CONFLICTS {
-        match seal_once(api, waiting).await {
-            Ok(left) if left.is_empty() => return,
-            Ok(left) => waiting = left,
-            Err((fault, left)) => return left.into_iter().for_each(|one| one.hears(Err(fault.clone()))),
-        }
-    }
-    for one in waiting {
-        let cause = "somebody else kept sealing".to_owned();
-        one.hears(Err(Fault::Transient { doing: "seal the evidence", cause }));
-    }
+/// What sealing needs.
+struct Sealer<'a> {
+    api: &'a Api<ConfigMap>,
+    signer: &'a signing::Signer,
+    now: Timestamp,
 }
 
-/// One attempt. Gives back those that are to be looked at again, since the chain went on by another's hand.
-async fn seal_once(api: &Api<ConfigMap>, waiting: Vec<Unsealed>) -> Result<Vec<Unsealed>, (Fault, Vec<Unsealed>)> {
-    let read = async {
-        let (head, map) = head(api).await?;
-        let records = find(api, &waiting, &head).await?;
-        Ok::<_, Fault>((head, map, records))
-    };
-    let (begun, map, records) = match read.await {
-        Ok(read) => read,
-        Err(fault) => return Err((fault, waiting)),
-    };
-    let mut at = begun.clone();
-    let Written { sealed, mut left, mut result } = write_records(api, &mut at, waiting, &records).await;
-    if result.is_ok() && !left.is_empty() {
-        // A process died between its records and the head: they stand, and the head follows them, if they follow the head.
-        result = follow(api, &mut at).await;
-    }
-    let moved = if at == begun { Ok(true) } else { move_head(api, map, &at).await };
-    for (one, evidence) in sealed {
-        match &moved {
-            Ok(true) => one.hears(Ok(evidence)),
-            Ok(false) => left.push(one), // its record is found at the next attempt
-            Err(fault) => one.hears(Err(fault.clone())),
+impl Sealer<'_> {
+    /// Seals all of them. Those that cannot be sealed hear why, and hold up nobody else.
+    async fn seal_all(&self, mut waiting: Vec<Unsealed>) {
+        for _ in 0..CONFLICTS {
+            match self.seal_once(waiting).await {
+                Ok(left) if left.is_empty() => return,
+                Ok(left) => waiting = left,
+                Err((fault, left)) => return left.into_iter().for_each(|one| one.hears(Err(fault.clone()))),
+            }
+        }
+        for one in waiting {
+            let cause = "somebody else kept sealing".to_owned();
+            one.hears(Err(Fault::Transient { doing: "seal the evidence", cause }));
         }
     }
-    match result.and(moved.map(drop)) {
-        Ok(()) => Ok(left),
-        Err(fault) => Err((fault, left)),
+
+    /// One attempt. Gives back those that are to be looked at again, since the chain went on by another's hand.
+    async fn seal_once(&self, waiting: Vec<Unsealed>) -> Result<Vec<Unsealed>, (Fault, Vec<Unsealed>)> {
+        let api = self.api;
+        let read = async {
+            let (head, map) = head(api).await?;
+            let records = find(api, &waiting, &head).await?;
+            Ok::<_, Fault>((head, map, records))
+        };
+        let (begun, map, records) = match read.await {
+            Ok(read) => read,
+            Err(fault) => return Err((fault, waiting)),
+        };
+        let mut at = begun.clone();
+        let Written { sealed, mut left, mut result } = write_records(api, &mut at, waiting, &records).await;
+        if result.is_ok() && !left.is_empty() {
+            // A process died between its records and the head: they stand, and the head follows them, if they follow the head.
+            result = follow(api, &mut at).await;
+        }
+        let moved = if at == begun { Ok(true) } else { self.move_head(map, &at).await };
+        for (one, evidence) in sealed {
+            match &moved {
+                Ok(true) => one.hears(Ok(evidence)),
+                Ok(false) => left.push(one), // its record is found at the next attempt
+                Err(fault) => one.hears(Err(fault.clone())),
+            }
+        }
+        match result.and(moved.map(drop)) {
+            Ok(()) => Ok(left),
+            Err(fault) => Err((fault, left)),
+        }
+    }
+
+    /// Moves the head by compare-and-swap, signed where there is a key; says whether it still stood where it was read.
+    async fn move_head(&self, current: Option<ConfigMap>, head: &Head) -> Result<bool, Fault> {
+        let data = self.signer.data(current.as_ref(), head, self.now);
+        match swap::write(self.api, HEAD, current, data).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.is_conflict() => Ok(false),
+            Err(fault) => Err(fault),
+        }
     }
 }
 
@@ -267,15 +292,6 @@ async fn follow(api: &Api<ConfigMap>, at: &mut Head) -> Result<(), Fault> {
         *at = evidence::follow(at, &text).ok_or_else(|| {
             Fault::Stalled(format!("{name} does not follow the evidence before it; see `rollcall evidence verify`"))
         })?;
-    }
-}
-
-/// Moves the head by compare-and-swap; says whether it still stood where it was read.
-async fn move_head(api: &Api<ConfigMap>, current: Option<ConfigMap>, head: &Head) -> Result<bool, Fault> {
-    match swap::write(api, HEAD, current, head.data()).await {
-        Ok(_) => Ok(true),
-        Err(fault) if fault.is_conflict() => Ok(false),
-        Err(fault) => Err(fault),
     }
 }
 

@@ -89,6 +89,7 @@ pub struct Metrics {
     expired: Counter,
     leader: Gauge,
     revoker_ready: Gauge,
+    evidence_signed: Gauge,
     lateness: Lateness,
     of_reconciles: Reconciles,
 }
@@ -196,6 +197,12 @@ impl Default for Metrics {
             "Whether an empty Job of the revoker ended well since Jobs were last made differently",
             revoker_ready.clone(),
         );
+        let evidence_signed = Gauge::default();
+        registry.register(
+            "evidence_signed",
+            "Whether heads of the evidence are signed; of the control that leads",
+            evidence_signed.clone(),
+        );
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version that runs", Info::new(version));
         let lateness = Lateness::registered(&mut registry);
@@ -211,6 +218,7 @@ impl Default for Metrics {
             expired,
             leader,
             revoker_ready,
+            evidence_signed,
             lateness,
             of_reconciles,
         }
@@ -299,6 +307,11 @@ impl Metrics {
         self.revoker_ready.set(ready.into());
     }
 
+    /// Whether heads of the evidence are signed.
+    pub fn evidence_signed(&self, signed: bool) {
+        self.evidence_signed.set(signed.into());
+    }
+
     /// Whether this replica leads.
     pub fn leading(&self, leads: bool) {
         self.leader.set(leads.into());
@@ -340,6 +353,7 @@ mod tests {
         metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.leading(true);
         metrics.revoker_ready(true);
+        metrics.evidence_signed(true);
         let under_way = metrics.reconciling("Revocation");
         metrics.reconciled("Revocation", Duration::from_millis(30), Some("Waiting"));
         let text = metrics.text().unwrap();
@@ -350,6 +364,7 @@ mod tests {
             r#"rollcall_reconcile_failures_total{kind="Revocation",class="Waiting"} 1"#,
             r#"rollcall_reconciles_under_way{kind="Revocation"} 1"#,
             "rollcall_revoker_ready 1",
+            "rollcall_evidence_signed 1",
             concat!(r#"rollcall_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,

@@ -8,18 +8,23 @@ use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::employee::HrId;
 
 mod closed;
+mod key;
 mod prune;
+mod signed;
 mod start;
 mod verify;
 
 pub use closed::{Closed, closed};
+pub use key::{PublicKey, SigningKey};
 pub use prune::{Decision, KEPT_AT_LEAST, Standing, Stays, decide};
+pub use signed::{Chained, Distrust, HEAD_SIGNED, KEYS, KeyEntry, Keys, SignedHead, compare, signable, trusted};
 pub use start::{Prune, Start};
 use verify::Link;
 pub use verify::{Broken, Summary, verify};
@@ -105,6 +110,9 @@ pub struct RecordBody {
     pub remaining: Vec<Remaining>,
     /// When each thing happened.
     pub instants: Instants,
+    /// The last day of work, in the person's own time zone; absent where HR named none, or this is no termination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_day: Option<Date>,
     /// When the record was sealed.
     pub sealed: Timestamp,
 }

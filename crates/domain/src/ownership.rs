@@ -149,6 +149,16 @@ impl Index {
         self.look_up(&user_key(name))
     }
 
+    /// Everybody whom an owner annotation may mean.
+    pub fn named_by_owner(&self, owner: &str) -> impl Iterator<Item = &PersonFacts> {
+        key(owner).into_iter().flat_map(|key| self.positions(&key).collect::<Vec<_>>())
+    }
+
+    /// Everybody whom the user name of a binding's subject may mean.
+    pub fn named_by_user(&self, name: &str) -> impl Iterator<Item = &PersonFacts> {
+        self.positions(&user_key(name)).collect::<Vec<_>>().into_iter()
+    }
+
     /// What an owner annotation is to this person.
     #[must_use]
     pub fn claim(&self, owner: &str, person: &PersonFacts) -> Claim {

@@ -66,9 +66,14 @@ impl Installation {
 
     /// The same, of a command that may do either.
     pub fn says(&self, arguments: &[&str]) -> Output {
+        self.says_with(&[], arguments)
+    }
+
+    /// The same, with more in its environment.
+    pub fn says_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
         let mut command = rollcall();
         command.args(arguments).args(["--namespace", &self.namespace]).env("KUBECONFIG", &self.cluster.kubeconfig);
-        command.output().unwrap()
+        command.envs(environment.iter().copied()).output().unwrap()
     }
 
     /// Waits until the newest Revocation of an HR id is held by this gate, and gives it.

@@ -15,7 +15,7 @@ use kube::Client;
 use kube::api::{DeleteParams, Preconditions};
 
 use super::chain::{self, Chain, Stored};
-use super::verify;
+use super::{Trust, folder, verify};
 use crate::api::{names, quantity};
 use crate::cli::approve::whoami;
 use crate::cli::cluster::Cluster;
@@ -70,9 +70,9 @@ async fn prune(client: Client, options: &Options, now: Timestamp) -> Result<(), 
     let revocations = chain::revocations(&client, namespace).await?;
     let mut chain = chain::read(&client, namespace).await?;
     let head = chain.head.get_or_insert_with(Head::genesis).clone();
-    verify(&chain, revocations.ended)?;
+    verify(&chain, revocations.ended, &Trust::default())?;
     if !options.dry_run {
-        let written = chain::export(&options.dir, &chain)?;
+        let written = folder::export(&options.dir, &chain)?;
         say(&format!("{} records in {}, {written} of them new.", chain.records.len(), options.dir.display()));
     }
     let standing = chain.records.iter().map(|record| Standing {
@@ -144,7 +144,7 @@ struct Secured(Stored);
 
 fn secured(dir: &Path, going: Vec<Stored>) -> Result<Vec<Secured>, Failure> {
     let on_disk = |record: Stored| {
-        let path = chain::file(dir, &record.name);
+        let path = folder::file(dir, &record.name);
         let failure = |error: std::io::Error| Failure::file(&path, error);
         let mut file = File::open(&path).map_err(failure)?;
         let mut bytes = Vec::new();
@@ -185,7 +185,7 @@ async fn mark(
         }
         Err(fault) => return Err(told(START.doing, fault)),
     }
-    chain::export(dir, &Chain { head: chain.head.clone(), start: Some(start), ..Chain::default() }).map(drop)
+    folder::export(dir, &Chain { head: chain.head.clone(), start: Some(start), ..Chain::default() }).map(drop)
 }
 
 /// Deletes a record by its uid, or asks whether it could be. One that is gone was deleted by another prune.

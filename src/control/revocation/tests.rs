@@ -117,3 +117,24 @@ fn a_revoker_that_was_seen_to_say_nothing_for_a_minute_is_gone_whatever_its_cloc
     }
     assert!(!silent(&Claims::default(), &revocation(None, json!(null)), start), "nobody began");
 }
+
+#[test]
+fn what_waits_for_a_day_after_it_was_due_has_been_held_long() {
+    let made = |due: &str, made: &str| {
+        let mut revocation = revocation(None, Value::Null);
+        revocation.spec.due = due.parse().unwrap();
+        let made: Timestamp = made.parse().unwrap();
+        revocation.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(made));
+        revocation
+    };
+    let now = "2026-03-10T12:00:00Z".parse().unwrap();
+    for (situation, due, at, expected) in [
+        ("a day", "2026-03-09T12:00:00Z", "2026-03-09T12:00:00Z", true),
+        ("not quite", "2026-03-09T12:00:01Z", "2026-03-09T12:00:00Z", false),
+        ("due long ago, and found today", "2020-01-01T00:00:00Z", "2026-03-10T11:00:00Z", false),
+        ("a removal that is still to come", "2026-03-20T00:00:00Z", "2026-03-01T00:00:00Z", false),
+        ("a removal that was due", "2026-03-08T00:00:00Z", "2026-03-01T00:00:00Z", true),
+    ] {
+        assert_eq!(held_long(&made(due, at), now), expected, "{situation}");
+    }
+}

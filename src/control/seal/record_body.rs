@@ -1,6 +1,7 @@
 //! What is sealed of a Revocation: what its status says, without any name, address or salt.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use kube::ResourceExt;
 
 use crate::api::revocation::{Operation, TargetKind};
@@ -74,8 +75,15 @@ pub fn of(
             verified,
             confirmed: status.confirmed,
         },
+        last_day: last_day(person, instants.seen),
         sealed,
     }
+}
+
+/// The last day of work of the termination that was seen then, while the Person still tells of that one.
+fn last_day(person: Option<&Person>, seen: Option<Timestamp>) -> Option<Date> {
+    let employment = person?.status.as_ref()?.employment.as_ref()?;
+    (seen.is_some() && employment.seen == seen).then_some(employment.last_day).flatten()
 }
 
 /// Who approved this very plan.

@@ -85,6 +85,7 @@ fn reads(present: &Value, maps: &[Value], head: &Head, start: Option<&Start>) ->
         .then(on(&format!("GET {MAPS}")).lists(json!(maps)))
         .then(head())
         .then(start())
+        .then(on(&format!("GET {MAPS}/{}", names::EVIDENCE_KEYS)))
 }
 
 fn who() -> Call {
@@ -125,9 +126,9 @@ async fn the_marker_is_written_before_the_first_record_is_deleted() {
         .then(deletes(3));
     prune(scenario.client(), &dir.options(&["--yes"]), now()).await.unwrap();
     scenario.is_over();
-    let exported = chain::folder(&dir.0).unwrap();
+    let exported = folder::folder(&dir.0).unwrap();
     assert_eq!((exported.records.len(), exported.start.as_ref()), (5, Some(&start)));
-    verify(&exported, Vec::new()).unwrap();
+    verify(&exported, Vec::new(), &Trust::default()).unwrap();
 }
 
 #[tokio::test]
@@ -174,7 +175,7 @@ async fn nothing_is_deleted_where_the_marker_is_not_written() {
         let scenario = refused.into_iter().fold(reads(&json!([]), &maps, &heads[5], None).then(who()), Scenario::then);
         assert!(prune(scenario.client(), &dir.options(&["--yes"]), now()).await.is_err(), "{situation}");
         scenario.is_over();
-        assert!(chain::folder(&dir.0).unwrap().start.is_none(), "{situation}");
+        assert!(folder::folder(&dir.0).unwrap().start.is_none(), "{situation}");
     }
 }
 
@@ -183,7 +184,7 @@ async fn nothing_is_deleted_that_is_not_in_the_folder() {
     let (maps, heads) = chained(5);
     let dir = Folder::new("differs");
     fs::create_dir_all(&dir.0).unwrap();
-    fs::write(chain::file(&dir.0, &evidence::name(2)), "{}").unwrap();
+    fs::write(folder::file(&dir.0, &evidence::name(2)), "{}").unwrap();
     let scenario = reads(&json!([]), &maps, &heads[5], None);
     assert!(prune(scenario.client(), &dir.options(&["--yes"]), now()).await.is_err());
     scenario.is_over();
