@@ -60,6 +60,7 @@ mod says_who_left;
 mod scope;
 mod sealing;
 mod touched;
+mod trims;
 mod two_policies;
 mod two_records;
 mod user_names;

@@ -46,6 +46,10 @@ const ELSEWHERE: [(&str, &str); 6] = [
         "FrozenNames rollcall-frozen",
         "user names of people who are frozen, until that is lifted or its Revocation is gone",
     ),
+    (
+        "TrimmableSubjects rollcall-trim",
+        "user names of leavers that are to be taken out of shared bindings, until that is done or given up",
+    ),
 ];
 
 /// Options of `rollcall export`.
