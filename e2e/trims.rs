@@ -131,6 +131,28 @@ async fn a_leaver_goes_out_of_a_shared_binding_a_colleague_stays_and_a_pipeline_
 }
 
 #[tokio::test]
+async fn of_two_who_leave_at_once_nobody_holds_the_other_and_the_last_ones_binding_is_deleted() {
+    let rollcall = trimming("trimmed-two").await;
+    let (_running, _trim) = (rollcall.run().await, rollcall.trim().await);
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"limits": {"people": crate::support::installation::a_day(10)}})).await;
+    let staff = rollcall.staff(1..11);
+    rollcall.learn(&staff).await;
+    let [seven, eight, nine] = ["7", "8", "9"].map(|id| rollcall.user(id));
+    rollcall.bind_users("apps", "trio", &[seven.clone(), eight.clone(), nine.clone()]).await;
+    rollcall.bind_users("apps", "pair", &[seven, eight]).await;
+    rollcall.learn(&staff.clone().person("7").terminated().person("8").terminated()).await;
+    for id in ["7", "8"] {
+        let cut = rollcall.reaches(id, Operation::Cut, Phase::Revoked).await;
+        assert!(remaining(&cut).is_empty(), "{id}: {:?}", remaining(&cut));
+        assert!(!rollcall.may_look(&rollcall.user(id), "apps").await, "{id} is refused");
+    }
+    assert_eq!(users(&rollcall, "apps", "trio").await, [nine]);
+    assert!(bindings(&rollcall, "apps").get_opt("pair").await.unwrap().is_none(), "nobody is left in it");
+    rollcall.evidence_verifies();
+}
+
+#[tokio::test]
 async fn what_nobody_trims_keeps_nothing_else_from_being_revoked_and_says_what_to_do() {
     let rollcall = trimming("untrimmed").await;
     let _running = rollcall.run().await; // `rollcall trim` does not run
@@ -186,7 +208,8 @@ const NAME: &str =
     "rollcall trim changes no binding whose name starts with \"system:\", or with the label rollcall.dev/break-glass";
 const REST: &str = "rollcall trim changes nothing of a binding but its subjects";
 const EMPTY: &str = "a binding keeps a subject when it is trimmed";
-const LISTED: &str = "the subjects of a trimmed binding are the old ones without those that rollcall control has listed for it";
+const LISTED: &str = "a trimmed binding loses no subject but those that rollcall control has listed for it, and gains none";
+const PUT_IN: &str = "whoever rollcall control has listed is taken out of a binding, and never put in";
 const LIST: &str = "only rollcall control writes the list of subjects that may be trimmed, and nobody deletes it";
 
 fn subjects(of: &[&str]) -> Value {
@@ -235,6 +258,7 @@ async fn the_identity_that_trims_stolen_can_take_out_nobody_but_who_is_listed_an
         &[
             (&apps, three("shared"), &[ADA]),
             (&apps, three("unlisted"), &[]),
+            (&apps, binding("gone", &[BEN], json!({})), &[ADA]),
             (&apps, three("cased"), &["oidc:Ada@example.com"]),
             (&apps, binding("system:shared", &all, json!({})), &[ADA]),
             (&apps, binding("glass", &all, glass), &[ADA]),
@@ -277,6 +301,8 @@ async fn the_identity_that_trims_stolen_can_take_out_nobody_but_who_is_listed_an
         ("of a binding where nobody is listed", &apps, "unlisted", trimmed(), LISTED),
         ("a name whose case differs", &apps, "cased", trimmed(), LISTED),
         ("a user of the system that is listed", &apps, "robot", out(&[ADA]), LISTED),
+        ("puts in who is listed", &apps, "gone", out(&[BEN, ADA]), PUT_IN),
+        ("takes out nobody", &apps, "shared", json!({"subjects": subjects(&all)}), PUT_IN),
         ("changes a label", &apps, "shared", meta(json!({"labels": {"team": "other"}})), REST),
         ("adds a label", &apps, "shared", meta(json!({"labels": {"new": "x"}})), REST),
         ("removes an annotation", &apps, "shared", meta(json!({"annotations": {"note": null}})), REST),

@@ -191,9 +191,12 @@ fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, F
         }
         (Observation::Gone, Action::Recreate) if kept => Next::Create,
         (Observation::Gone, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
-        (Observation::Standing { .. }, Action::Freeze | Action::Trim) => {
-            Next::End(Ended::saying(StepOutcome::Skipped, "this is no act of the revoker"))
+        (Observation::Standing { .. }, Action::Freeze) => {
+            Next::End(Ended::saying(StepOutcome::Skipped, "a freeze is no act of the revoker"))
         }
+        // Whoever it was to be trimmed for is the last one in it; one that others share is never deleted.
+        (Observation::Standing { .. }, Action::Trim) => Next::Delete,
+        (Observation::Shared { .. }, _) => Next::End(Ended::left_alone(RemainingReason::SharedBinding)),
         (Observation::Standing { .. }, Action::Recreate) => Next::Recreate,
         (Observation::Standing { .. }, Action::Unbind | Action::Delete) => Next::Delete,
     })
@@ -230,7 +233,7 @@ async fn step(
 /// # Assumptions   the namespace consented; the cage policy is installed
 /// # Errors        transient: asked again. Refused and held by a finalizer are outcomes, which name who refused or holds
 #[allow(clippy::disallowed_methods, reason = "the one place that deletes")]
-async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<Stepped, Fault> {
+pub async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<Stepped, Fault> {
     let (api, target) = (targets::api(&ctx.client, &seen.target), &seen.target);
     let mut version = match &seen.observation {
         Observation::Standing { version, .. } => version.clone(),
@@ -317,7 +320,7 @@ pub fn is_admission(fault: &Fault) -> bool {
 const fn told(action: Action) -> (Reason, &'static str) {
     match action {
         Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
-        Action::Trim => (Reason::Trimmed, "trimmed: it names this person no longer, and its other subjects stay"),
+        Action::Trim => (Reason::Trimmed, "trimmed: it names this person no longer"),
         Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
         Action::Delete => (Reason::Removed, "deleted"),
         Action::Freeze => (Reason::Frozen, "frozen"),
@@ -389,6 +392,7 @@ mod tests {
         for (what, observation, action, kept, expected) in [
             ("an account that stands", standing(false), Action::Recreate, true, Next::Recreate),
             ("a binding that stands", standing(false), Action::Unbind, true, Next::Delete),
+            ("a binding whose others left too", standing(false), Action::Trim, true, Next::Delete),
             ("an account to be removed", standing(true), Action::Delete, false, Next::Delete),
             ("an account a dead process had deleted", Observation::Gone, Action::Recreate, true, Next::Create),
         ] {
@@ -411,6 +415,11 @@ mod tests {
             ),
         ] {
             assert_eq!(outcome(&next(&observation, action, kept).unwrap()), Some(expected), "{what}");
+        }
+        let shared = || Observation::Shared { manifest: Manifest::of(&serde_json::json!({})) };
+        for action in [Action::Trim, Action::Delete, Action::Unbind] {
+            let left = outcome(&next(&shared(), action, true).unwrap());
+            assert_eq!(left, Some(StepOutcome::Skipped), "what others share is never deleted");
         }
         let unseen = Observation::Unseen(Fault::unanswered("look at a target"));
         assert!(next(&unseen, Action::Delete, true).is_err(), "what was not seen is asked for again");

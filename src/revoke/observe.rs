@@ -44,6 +44,11 @@ pub enum Observation {
         /// Whether a finalizer will hold it when it is deleted.
         held: bool,
     },
+    /// A binding that others share: `rollcall trim` is to take this person out of it.
+    Shared {
+        /// What is kept of it.
+        manifest: Manifest,
+    },
     /// An object with another uid stands in its place.
     Replaced {
         /// That uid.
@@ -77,8 +82,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Seen, and not to be acted on.
-    fn only(target: &Target, observation: Observation) -> Self {
+    /// Seen, and nothing more is known of it.
+    pub fn only(target: &Target, observation: Observation) -> Self {
         let leaving = BTreeSet::new();
         Self { target: target.clone(), observation, canary: None, probe: None, leaving }
     }
@@ -97,7 +102,7 @@ impl Observed {
     /// What it takes of memory, in KiB, together with the record that is made of it.
     pub fn kib(&self) -> u32 {
         let manifests = self.0.iter().map(|seen| match &seen.observation {
-            Observation::Standing { manifest, .. } => 2 * manifest.len(),
+            Observation::Standing { manifest, .. } | Observation::Shared { manifest } => 2 * manifest.len(),
             _ => 0,
         });
         let names = self.0.iter().map(|seen| 4 * (seen.target.name.len() + 256));

@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use super::{Observation, Observer, standing};
+use super::{Manifest, Observation, Observer, standing, without_servers_fields};
 use crate::kube::outcome::Fault;
 use crate::kube::targets;
 use crate::revoke::probe;
 use domain::ownership::{Claim, Index, PersonFacts};
-use domain::plan::{self, RemainingReason, Subject, Target, trim};
+use domain::plan::{self, RemainingReason, Subject, Target, reach, trim};
 
 impl Observer<'_> {
-    /// What stands there, and the object itself if it is to be trimmed. One that names this person no longer is gone as far as
-    /// they are concerned.
+    /// What stands there, and the object itself if it is to be acted on. One that names this person no longer is gone as far as
+    /// they are concerned; one that by now names nobody else, since the others left too, is the revoker's to delete.
     pub(super) async fn look_at_shared(
         &self,
         target: &Target,
@@ -35,10 +35,19 @@ impl Observer<'_> {
         match judged {
             Ok(_) if self.only_finish => left(RemainingReason::NoLongerLeft),
             Ok(_) if !probe::trim_may_bind(self.ctx, target, live).await? => left(RemainingReason::MayNotBind),
-            Ok(_) => Ok(standing(live)),
+            Ok(_) => {
+                let raw = without_servers_fields(live);
+                Ok((Observation::Shared { manifest: Manifest::of(&raw) }, Some(raw)))
+            }
             Err(RemainingReason::SharedBinding) if !names(&binding, person, &self.index) => Ok((Observation::Gone, None)),
+            Err(RemainingReason::SharedBinding) if self.is_theirs_alone(&binding, person, &world) => Ok(standing(live)),
             Err(reason) => left(reason),
         }
+    }
+
+    /// Whether every subject is a user name of this person's by now, and the binding is in reach.
+    fn is_theirs_alone(&self, binding: &plan::Binding, person: &PersonFacts, world: &plan::ClusterInventory) -> bool {
+        !self.only_finish && reach::binding(binding, person, &self.index, world, &self.protected).is_none()
     }
 
     /// The user names that are to go, of a shared binding as raw JSON: as it was read, or as it was kept.
