@@ -107,7 +107,8 @@ async fn a_leaver_goes_out_of_a_shared_binding_a_colleague_stays_and_a_pipeline_
     says(&rollcall, Status::True).await;
 
     // A pipeline applies its manifest again.
-    let subjects: Vec<Value> = both.iter().map(|user| json!({"kind": "User", "name": user, "apiGroup": GROUP})).collect();
+    let subjects: Vec<Value> =
+        both.iter().map(|user| json!({"kind": "User", "name": user, "apiGroup": GROUP})).collect();
     let manifest = json!({
         "apiVersion": format!("{GROUP}/v1"), "kind": "RoleBinding", "metadata": {"name": "shared"}, "subjects": subjects,
         "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "view"},
@@ -162,7 +163,8 @@ async fn what_nobody_trims_keeps_nothing_else_from_being_revoked_and_says_what_t
     let both = [rollcall.user("7"), rollcall.user("8")];
     rollcall.bind_users("apps", "shared", &both).await;
     let role = json!({"apiGroup": GROUP, "kind": "ClusterRole", "name": "edit"});
-    let subjects: Vec<Value> = both.iter().map(|user| json!({"kind": "User", "name": user, "apiGroup": GROUP})).collect();
+    let subjects: Vec<Value> =
+        both.iter().map(|user| json!({"kind": "User", "name": user, "apiGroup": GROUP})).collect();
     let other: RoleBinding = object(json!({"metadata": {"name": "other"}, "subjects": subjects, "roleRef": role}));
     bindings(&rollcall, "apps").create(&PostParams::default(), &other).await.unwrap();
     let token = mint_unbound(&rollcall.admin, &rollcall.target("apps"), "seven").await;
@@ -208,7 +210,8 @@ const NAME: &str =
     "rollcall trim changes no binding whose name starts with \"system:\", or with the label rollcall.dev/break-glass";
 const REST: &str = "rollcall trim changes nothing of a binding but its subjects";
 const EMPTY: &str = "a binding keeps a subject when it is trimmed";
-const LISTED: &str = "a trimmed binding loses no subject but those that rollcall control has listed for it, and gains none";
+const LISTED: &str =
+    "a trimmed binding loses no subject but those that rollcall control has listed for it, and gains none";
 const PUT_IN: &str = "whoever rollcall control has listed is taken out of a binding, and never put in";
 const LIST: &str = "only rollcall control writes the list of subjects that may be trimmed, and nobody deletes it";
 

@@ -356,7 +356,10 @@ mod tests {
         assert_eq!(trimmed.len(), 1, "what was left alone, or deleted, is not trimmed");
         let replaced = meta("shared", "b2");
         let found = Candidate { kind: "RoleBinding", meta: &replaced };
-        assert!(!found.replaces(&cut.status.as_ref().unwrap().steps[0]), "another binding of that name brings nothing back by itself");
+        assert!(
+            !found.replaces(&cut.status.as_ref().unwrap().steps[0]),
+            "another binding of that name brings nothing back by itself"
+        );
 
         let live: DynamicObject = serde_json::from_value(json!({
             "metadata": {"name": "shared", "namespace": "apps", "uid": "b1", "managedFields": [{

@@ -67,7 +67,9 @@ fn wanted(ctx: &Context) -> Listed {
     for revocation in ctx.stores.revocations.state() {
         let Some(targets) = open(&revocation) else { continue };
         let person = ctx.stores.people.get(&revocation.spec.person);
-        let Some(person) = person.filter(|one| one.uid().as_ref() == Some(&revocation.spec.person_uid)) else { continue };
+        let Some(person) = person.filter(|one| one.uid().as_ref() == Some(&revocation.spec.person_uid)) else {
+            continue;
+        };
         let facts = convert::person_facts(&person);
         let gates = gate_inputs(ctx, &revocation, (ctx.clock)()).facts();
         if gates.stopped.is_some() || gates.leaver_status != LeaverStatus::Ended {
@@ -162,10 +164,9 @@ mod tests {
 
     #[test]
     fn what_may_be_trimmed_is_what_is_released_and_not_done() {
-        let plan = json!({"hash": "h", "targets": [target("Trim", "b1"), target("Trim", "b2"), target("Unbind", "b3")]});
-        let step = |uid: &str, outcome: &str| {
-            json!({"target": target("Trim", uid), "outcome": outcome, "at": "2026-03-01T00:00:01Z"})
-        };
+        let plan =
+            json!({"hash": "h", "targets": [target("Trim", "b1"), target("Trim", "b2"), target("Unbind", "b3")]});
+        let step = |uid: &str, outcome: &str| json!({"target": target("Trim", uid), "outcome": outcome, "at": "2026-03-01T00:00:01Z"});
         let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:01Z"});
         for (what, status, expected) in [
             ("held", json!({"phase": "Held", "plan": plan}), vec![]),

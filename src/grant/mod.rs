@@ -69,12 +69,12 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     let often = || watcher::Config::default().timeout(30);
     let people = Api::namespaced(client.clone(), &options.namespace);
-    let people = kept(&mut tasks, &people, "people", often(), &wake);
+    let people = kept(&mut tasks, people, "people", often(), &wake);
     let policies = Api::namespaced(client.clone(), &options.namespace);
-    let policies = kept(&mut tasks, &policies, "policies", often(), &wake);
+    let policies = kept(&mut tasks, policies, "policies", often(), &wake);
     let bindings = options.namespaces.iter().map(|namespace| {
         let api: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
-        kept(&mut tasks, &api, "bindings", often(), &wake)
+        kept(&mut tasks, api, "bindings", often(), &wake)
     });
     let seen = Seen { people, policies, bindings: bindings.collect() };
     let work = async {

@@ -18,7 +18,7 @@ use super::named::Api;
 /// Keeps a store of what is watched, without managed fields, and wakes with every change.
 pub fn kept<K>(
     tasks: &mut JoinSet<()>,
-    api: &Api<K>,
+    api: Api<K>,
     what: &'static str,
     config: watcher::Config,
     wake: &Arc<Notify>,

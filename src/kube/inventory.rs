@@ -90,9 +90,11 @@ pub fn since(meta: &ObjectMeta, path: &[&str]) -> Option<Timestamp> {
 #[must_use]
 pub fn written_by(meta: &ObjectMeta, path: &[&str]) -> Option<String> {
     let holds = |fields: &serde_json::Value| path.iter().try_fold(fields, |fields, step| fields.get(*step)).is_some();
-    let wrote = meta.managed_fields.iter().flatten().filter(|entry| {
-        entry.fields_v1.as_ref().is_some_and(|fields| holds(&fields.0))
-    });
+    let wrote = meta
+        .managed_fields
+        .iter()
+        .flatten()
+        .filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| holds(&fields.0)));
     let newest = wrote.max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
     newest.manager.as_ref().map(|manager| manager.chars().take(128).collect())
 }
@@ -334,7 +336,11 @@ mod tests {
         let subjects = || json!({"f:subjects": {}});
         let labels = json!({"f:metadata": {"f:labels": {}}});
         for (what, entries, expected) in [
-            ("the newest of two", json!([entry("helm", 1, subjects()), entry("argocd-controller", 5, subjects())]), Some("argocd-controller")),
+            (
+                "the newest of two",
+                json!([entry("helm", 1, subjects()), entry("argocd-controller", 5, subjects())]),
+                Some("argocd-controller"),
+            ),
             ("not who wrote a label", json!([entry("helm", 1, subjects()), entry("kubectl", 5, labels)]), Some("helm")),
             ("nobody says", json!([]), None),
         ] {

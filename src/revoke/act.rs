@@ -158,7 +158,7 @@ fn waves(targets: &[Seen]) -> Vec<Vec<&Seen>> {
 }
 
 /// One step with its deadline, unless everything is stopped.
-async fn in_time(ctx: &Context, step: impl Future<Output = Result<Stepped, Fault>>) -> Result<Stepped, Fault> {
+pub async fn in_time(ctx: &Context, step: impl Future<Output = Result<Stepped, Fault>>) -> Result<Stepped, Fault> {
     if let Some(reason) = ctx.shared.stopped(ctx).await {
         return Err(Fault::Transient { doing: "act", cause: format!("everything is stopped: {reason}") });
     }

@@ -161,7 +161,10 @@ impl<'a> Observer<'a> {
             };
             if target.action == Action::Trim && seen.leaving.is_empty() {
                 // An earlier process saw them, or they went before this look.
-                seen.leaving = record.manifest(target).map(|kept| self.leaving(&kept)).unwrap_or_default();
+                seen.leaving = match record.manifest(target) {
+                    Some(kept) => self.leaving(&kept),
+                    None => self.leaving_now(target).await, // too large to be kept
+                };
             }
             seen
         });
@@ -178,7 +181,9 @@ impl<'a> Observer<'a> {
             match target.kind {
                 Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
                 Kind::User => (None, None),
-                Kind::RoleBinding | Kind::ClusterRoleBinding => (None, probe::pick(self.ctx, target, &raw, &leaving).await),
+                Kind::RoleBinding | Kind::ClusterRoleBinding => {
+                    (None, probe::pick(self.ctx, target, &raw, &leaving).await)
+                }
             }
         };
         let (canary, probe) = tokio::time::timeout(LOOK, proof).await.unwrap_or_default();

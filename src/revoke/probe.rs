@@ -38,7 +38,8 @@ pub async fn pick(ctx: &Context, target: &Target, binding: &Value, leaving: &BTr
 
 /// Whether `rollcall trim` may bind the role of a binding: the API server asks for that with every change of one.
 pub async fn trim_may_bind(ctx: &Context, target: &Target, binding: &DynamicObject) -> Result<bool, Fault> {
-    let of_role = |field: &str| binding.data.get("roleRef").and_then(|role| role.get(field)?.as_str()).unwrap_or_default();
+    let of_role =
+        |field: &str| binding.data.get("roleRef").and_then(|role| role.get(field)?.as_str()).unwrap_or_default();
     let resource = if of_role("kind") == "Role" { "roles" } else { "clusterroles" };
     let asked = Probe {
         user: format!("system:serviceaccount:{}:{}-trim", ctx.namespace, ctx.instance),

@@ -98,7 +98,8 @@ async fn look(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<Opt
         Became::Gone => Ok(Some(Ended::new(StepOutcome::AlreadyGone))),
         Became::Alone => match observer.see(&seen.target).await? {
             observation @ Observation::Standing { .. } => {
-                match act::delete(ctx, observer, &Seen::only(&seen.target, observation)).await? {
+                let last = Seen::only(&seen.target, observation);
+                match act::in_time(ctx, act::delete(ctx, observer, &last)).await? {
                     Stepped::Ended(ended) => Ok(Some(ended)),
                     Stepped::Held(by) => {
                         Ok(Some(Ended::saying(StepOutcome::Failed, format!("the finalizers {by} hold it"))))

@@ -228,7 +228,8 @@ async fn places<'a>(ctx: &Context, judged: &[&'a Seen]) -> Result<BTreeMap<&'a s
 
 async fn each_by_name<'a>(ctx: &Context, group: &[&'a Seen]) -> Result<Vec<(&'a str, Place)>, Fault> {
     let looks = group.iter().map(|seen| async move {
-        let listed = call("look at a target", targets::api(&ctx.client, &seen.target).listed(&seen.target.name)).await?;
+        let listed =
+            call("look at a target", targets::api(&ctx.client, &seen.target).listed(&seen.target.name)).await?;
         Ok((seen.target.uid.as_str(), place_of(seen, &listed)))
     });
     futures::future::try_join_all(looks).await

@@ -60,7 +60,13 @@ impl By<'_> {
             let taken = match self.next(target, &live, &self.listed(target).await?) {
                 Next::Take(taken) => taken,
                 Next::Leave(why) => {
-                    tracing::info!(revocation = self.revocation, namespace = target.namespace, name = target.name, why, "left");
+                    tracing::info!(
+                        revocation = self.revocation,
+                        namespace = target.namespace,
+                        name = target.name,
+                        why,
+                        "left"
+                    );
                     return Ok(());
                 }
             };
@@ -70,7 +76,13 @@ impl By<'_> {
                 Err(fault) if fault.is_refusal() => {
                     // The API server's own words name objects and rules, and nothing that was sent.
                     let said = fault.server_message().unwrap_or_default();
-                    tracing::warn!(revocation = self.revocation, namespace = target.namespace, name = target.name, said, "refused");
+                    tracing::warn!(
+                        revocation = self.revocation,
+                        namespace = target.namespace,
+                        name = target.name,
+                        said,
+                        "refused"
+                    );
                     return Ok(());
                 }
                 done => return done.map(drop),
@@ -160,7 +172,14 @@ mod tests {
         let options = Options { namespace: "rollcall".into(), own_namespaces: vec!["rollcall".into()] };
         let protected = Protected::default();
         let client = scenario.client();
-        let by = By { client: &client, options: &options, index: &index, person: &ada, protected: &protected, revocation: "r" };
+        let by = By {
+            client: &client,
+            options: &options,
+            index: &index,
+            person: &ada,
+            protected: &protected,
+            revocation: "r",
+        };
         let target = |namespace: &str| Target {
             action: Action::Trim,
             kind: Kind::RoleBinding,
@@ -196,7 +215,14 @@ mod tests {
         let (ada, index) = (person("ada", true), Index::new(vec![person("ada", true), person("ben", false)]));
         let options = Options { namespace: "rollcall".into(), own_namespaces: vec!["rollcall".into()] };
         let (client, protected) = (scenario.client(), Protected::default());
-        let by = By { client: &client, options: &options, index: &index, person: &ada, protected: &protected, revocation: "r" };
+        let by = By {
+            client: &client,
+            options: &options,
+            index: &index,
+            person: &ada,
+            protected: &protected,
+            revocation: "r",
+        };
         let target = Target {
             action: Action::Trim,
             kind: Kind::RoleBinding,
@@ -220,7 +246,8 @@ mod tests {
                 "metadata": {"name": "rollcall-trim"}, "spec": {"subjects": subjects},
             }))
         };
-        let read = |users: &[&str]| on(&format!("GET {path}")).answers(serde_json::to_value(binding("u1", users)).unwrap());
+        let read =
+            |users: &[&str]| on(&format!("GET {path}")).answers(serde_json::to_value(binding("u1", users)).unwrap());
         let put = || {
             let stays = json!({"metadata": {"uid": "u1", "resourceVersion": "5", "labels": {"a": "b"}}, "subjects": [
                 {"kind": "User", "name": "oidc:ben@example.com"}, {"kind": "Group"}]});
@@ -232,16 +259,35 @@ mod tests {
             ("at once", Scenario::default().then(read(&both)).then(listed()).then(done()), true),
             (
                 "after a conflict",
-                Scenario::default().then(read(&both)).then(listed()).then(put().fails(409)).then(read(&both)).then(listed()).then(done()),
+                Scenario::default()
+                    .then(read(&both))
+                    .then(listed())
+                    .then(put().fails(409))
+                    .then(read(&both))
+                    .then(listed())
+                    .then(done()),
                 true,
             ),
             (
                 "somebody else has taken her out meanwhile",
-                Scenario::default().then(read(&both)).then(listed()).then(put().fails(409)).then(read(&both[1..])).then(listed()),
+                Scenario::default()
+                    .then(read(&both))
+                    .then(listed())
+                    .then(put().fails(409))
+                    .then(read(&both[1..]))
+                    .then(listed()),
                 true,
             ),
-            ("refused", Scenario::default().then(read(&both)).then(listed()).then(put().refuses(403, "a policy")), true),
-            ("no answer worth having", Scenario::default().then(read(&both)).then(listed()).then(put().fails(500)), false),
+            (
+                "refused",
+                Scenario::default().then(read(&both)).then(listed()).then(put().refuses(403, "a policy")),
+                true,
+            ),
+            (
+                "no answer worth having",
+                Scenario::default().then(read(&both)).then(listed()).then(put().fails(500)),
+                false,
+            ),
             ("it is gone", Scenario::default().then(on(&format!("GET {path}"))), true),
         ] {
             assert_eq!(trimmed(&scenario).await.is_ok(), well, "{what}");

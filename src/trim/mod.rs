@@ -71,7 +71,7 @@ pub async fn run(
     let ended = || Fault::Transient { doing: "run trim", cause: "a watch ended".to_owned() };
     let released = watcher::Config::default().timeout(30).fields("status.phase=Released");
     let api = Api::namespaced(client.clone(), &options.namespace);
-    let revocations: Store<Revocation> = kept(&mut tasks, &api, "revocations", released, &wake);
+    let revocations: Store<Revocation> = kept(&mut tasks, api, "revocations", released, &wake);
     let work = async {
         revocations.wait_until_ready().await.map_err(|_| ended())?;
         loop {

@@ -46,7 +46,8 @@ mod tests {
         let target = json!({"action": "Trim", "kind": "RoleBinding", "namespace": "apps", "name": "shared", "uid": "b1", "why": ""});
         let row = |what: &str, why: &str| json!({"what": what, "why": why, "advice": ""});
         let status = |phase: &str, planned: serde_json::Value| -> RevocationStatus {
-            let found = json!([row("RoleBinding apps/shared", "NotTrimmed"), row("RoleBinding apps/other", "StillAllowed")]);
+            let found =
+                json!([row("RoleBinding apps/shared", "NotTrimmed"), row("RoleBinding apps/other", "StillAllowed")]);
             let plan = json!({"hash": "h", "targets": [target], "remaining": planned});
             serde_json::from_value(json!({"phase": phase, "plan": plan, "remaining": found})).unwrap()
         };

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 /// Each removal is by position and comes after a test of what stands there, the last position first: of a binding that somebody
 /// changed meanwhile nothing is changed. An empty namespace stands for a ClusterRoleBinding.
 pub fn command(namespace: &str, name: &str, subjects: &[Subject], leaves: impl Fn(&Subject) -> bool) -> Option<String> {
-    let leaving: Vec<(usize, &Subject)> =
-        subjects.iter().enumerate().filter(|(_, subject)| leaves(subject)).collect();
+    let leaving: Vec<(usize, &Subject)> = subjects.iter().enumerate().filter(|(_, subject)| leaves(subject)).collect();
     if leaving.is_empty() || leaving.len() == subjects.len() {
         return None;
     }
@@ -63,11 +62,15 @@ mod tests {
 
     #[test]
     fn the_command_takes_out_exactly_those_and_fails_where_somebody_changed_the_binding() {
-        let (ada, old, ben) = (user("oidc:ada@example.com"), user("oidc:o'hara@example.com"), user("oidc:ben@example.com"));
+        let (ada, old, ben) =
+            (user("oidc:ada@example.com"), user("oidc:o'hara@example.com"), user("oidc:ben@example.com"));
         let leaves = |subject: &Subject| subject.name == ada.name || subject.name == old.name;
         let subjects = [ada.clone(), ben.clone(), old.clone()];
         let command = command("apps", "shared", &subjects, leaves).unwrap();
-        assert!(command.starts_with("kubectl --namespace apps patch rolebinding shared --type=json --patch '"), "{command}");
+        assert!(
+            command.starts_with("kubectl --namespace apps patch rolebinding shared --type=json --patch '"),
+            "{command}"
+        );
         assert_eq!(patched(&command, &subjects), Some(vec![ben.clone()]));
         assert_eq!(patched(&command, &[ben.clone(), ada.clone(), old.clone()]), None, "they stand elsewhere by now");
         assert_eq!(patched(&command, &[ben.clone()]), None, "they are out");

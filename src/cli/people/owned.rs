@@ -79,9 +79,8 @@ fn things(
         let whose = whose(index.claim(&account.owner, person))?;
         Some(Thing { what: format!("ServiceAccount {}/{}", account.namespace, account.name), whose, edit: None })
     });
-    let theirs = |subject: &RbacSubject| {
-        subject.kind == "User" && index.user_claim(&subject.name, person) == Claim::Theirs
-    };
+    let theirs =
+        |subject: &RbacSubject| subject.kind == "User" && index.user_claim(&subject.name, person) == Claim::Theirs;
     let bound = bindings.iter().filter_map(|(binding, subjects)| {
         let users = binding.subjects.iter().filter_map(|subject| match subject {
             Subject::User(name) => whose(index.user_claim(name, person)),

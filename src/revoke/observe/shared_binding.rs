@@ -7,6 +7,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 
 use super::{Manifest, Observation, Observer, standing, without_servers_fields};
+use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
 use crate::kube::targets;
 use crate::revoke::probe;
@@ -39,7 +40,9 @@ impl Observer<'_> {
                 let raw = without_servers_fields(live);
                 Ok((Observation::Shared { manifest: Manifest::of(&raw) }, Some(raw)))
             }
-            Err(RemainingReason::SharedBinding) if !names(&binding, person, &self.index) => Ok((Observation::Gone, None)),
+            Err(RemainingReason::SharedBinding) if !names(&binding, person, &self.index) => {
+                Ok((Observation::Gone, None))
+            }
             Err(RemainingReason::SharedBinding) if self.is_theirs_alone(&binding, person, &world) => Ok(standing(live)),
             Err(reason) => left(reason),
         }
@@ -48,6 +51,12 @@ impl Observer<'_> {
     /// Whether every subject is a user name of this person's by now, and the binding is in reach.
     fn is_theirs_alone(&self, binding: &plan::Binding, person: &PersonFacts, world: &plan::ClusterInventory) -> bool {
         !self.only_finish && reach::binding(binding, person, &self.index, world, &self.protected).is_none()
+    }
+
+    /// The same of what stands there now; none where that cannot be read.
+    pub(super) async fn leaving_now(&self, target: &Target) -> BTreeSet<String> {
+        let read = call("look at a target", targets::api(&self.ctx.client, target).get_opt(&target.name)).await;
+        read.ok().flatten().map(|live| self.leaving(&live.data)).unwrap_or_default()
     }
 
     /// The user names that are to go, of a shared binding as raw JSON: as it was read, or as it was kept.

@@ -125,7 +125,9 @@ async fn a_shared_binding_is_kept_waited_for_and_proved_by_the_right_it_gave_and
 #[tokio::test(start_paused = true)]
 async fn one_that_was_trimmed_before_this_look_is_done_and_one_whose_role_may_not_be_bound_is_left() {
     let trimmed = up_to_the_look(&[BEN])
+        .then(read(&[BEN])) // no manifest is kept that would say who was in it
         .then(written(json!({"steps": []})))
+        .then(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
         .then(written(json!({"steps": [{"outcome": "AlreadyGone"}]})));
     let listed = || on(LISTED).lists(json!([binding(&[BEN])]));
     let trimmed = trimmed
@@ -138,7 +140,9 @@ async fn one_that_was_trimmed_before_this_look_is_done_and_one_whose_role_may_no
 
     let left = up_to_the_look(&[BEN, ADA])
         .then(asked("system:serviceaccount:rollcall:rc-trim", "bind", false))
+        .then(read(&[BEN, ADA]))
         .then(written(json!({"steps": []})))
+        .then(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
         .then(written(json!({"steps": [{"outcome": "Skipped"}], "remaining": [{"why": "MayNotBind"}]})))
         .then(written(json!({"verdicts": [], "finished": null})))
         .then(written(json!({"verdicts": [], "finished": "Revoked", "remainingCount": 1})));

@@ -200,8 +200,12 @@ mod tests {
         assert_eq!((acts, with.remaining.len()), (vec![(Action::Trim, "uid-shared")], 0));
         assert_eq!(without.targets, []);
         assert_eq!(without.remaining[0].why, RemainingReason::SharedBinding);
-        let unbound: Vec<_> =
-            with.targets.iter().cloned().map(|target| super::super::Target { action: Action::Unbind, ..target }).collect();
+        let unbound: Vec<_> = with
+            .targets
+            .iter()
+            .cloned()
+            .map(|target| super::super::Target { action: Action::Unbind, ..target })
+            .collect();
         assert_ne!(hash(&ada.uid, "rule", Operation::Cut, &unbound), with.hash, "what is done is hashed");
     }
 }
