@@ -83,7 +83,7 @@ async fn a_leaver_goes_out_of_a_shared_binding_a_colleague_stays_and_a_pipeline_
     assert_eq!(remaining(&cut), expected, "without consent it remains as ever");
     assert_eq!(users(&rollcall, "web", "shared").await, both, "and is not touched");
     let live = bindings(&rollcall, "apps").get("shared").await.unwrap();
-    assert_eq!((live.uid(), live.role_ref), (made.uid(), made.role_ref));
+    assert_eq!((live.uid(), live.role_ref), (made.uid(), made.role_ref.clone()));
     eventually("nobody may be trimmed any more", || async {
         let list: TrimmableSubjects = rollcall.api().get(names::TRIM).await.unwrap();
         list.spec.subjects.is_empty().then_some(())
