@@ -197,9 +197,10 @@ mod tests {
             address: None,
             left: None,
         };
-        let seven = person("7", &["oidc:seven@example.com", "both", "system:seven"]);
-        let index = Index::new(vec![seven.clone(), person("8", &["oidc:eight@example.com", "both"])]);
-        let names = ["oidc:Seven@example.com", "oidc:eight@example.com", "both", "system:seven", "stranger"];
+        let seven = person("7", &["oidc:seven@example.com", "oidc:both@example.com", "system:seven"]);
+        let index = Index::new(vec![seven.clone(), person("8", &["oidc:eight@example.com", "oidc:both@example.com"])]);
+        let names =
+            ["oidc:Seven@example.com", "oidc:eight@example.com", "oidc:both@example.com", "system:seven", "stranger"];
         let binding = |uid: &str| Since {
             object: Binding {
                 kind: Kind::RoleBinding,
