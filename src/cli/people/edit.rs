@@ -73,7 +73,7 @@ mod tests {
         );
         assert_eq!(patched(&command, &subjects), Some(vec![ben.clone()]));
         assert_eq!(patched(&command, &[ben.clone(), ada.clone(), old.clone()]), None, "they stand elsewhere by now");
-        assert_eq!(patched(&command, &[ben.clone()]), None, "they are out");
+        assert_eq!(patched(&command, std::slice::from_ref(&ben)), None, "they are out");
         assert_eq!(super::command("apps", "shared", &[ada.clone(), old.clone()], leaves), None, "nobody would stay");
         assert_eq!(super::command("apps", "shared", &[ben], leaves), None, "nobody leaves");
     }
