@@ -63,6 +63,7 @@ mod scope;
 mod sealing;
 mod signed;
 mod touched;
+mod trims;
 mod two_policies;
 mod two_records;
 mod user_names;

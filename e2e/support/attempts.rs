@@ -35,6 +35,7 @@ pub const BINDINGS: Resource = ("rbac.authorization.k8s.io", "v1", "RoleBinding"
 pub const PEOPLE: Resource = ("rollcall.dev", "v1alpha1", "Person", "people");
 pub const CONNECTIONS: Resource = ("rollcall.dev", "v1alpha1", "HRConnection", "hrconnections");
 pub const FROZEN: Resource = ("rollcall.dev", "v1alpha1", "FrozenNames", "frozennames");
+pub const TRIMMABLE: Resource = ("rollcall.dev", "v1alpha1", "TrimmableSubjects", "trimmablesubjects");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
 
 /// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.
@@ -46,7 +47,7 @@ pub async fn attempt(
     tried: &Try<'_>,
 ) -> (String, String) {
     let client = match who {
-        "sync" | "control" | "revoke" | "grant" => {
+        "sync" | "control" | "revoke" | "grant" | "trim" => {
             rollcall.cluster.acting_as(&rollcall.identity(who), &["system:authenticated"]).await
         }
         "admin" => rollcall.cluster.acting_as("ada", &["system:masters", "system:authenticated"]).await,

@@ -41,6 +41,8 @@ pub enum Consent {
     Canaries,
     /// Accounts and bindings, and seeing token Secrets that come back.
     Secrets,
+    /// Accounts and bindings, and taking leavers out of those that others share. The chart needs `trim.enabled`.
+    Trim,
     /// Nothing.
     None,
 }
@@ -119,7 +121,8 @@ impl Installation {
             installation.make_namespace(&target).await;
             let (canaries, secrets) = (*consent == Consent::Canaries, *consent == Consent::Secrets);
             if *consent != Consent::None {
-                values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets}));
+                let trim = *consent == Consent::Trim;
+                values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets, "trim": trim}));
             }
         }
         overlay(&mut more, json!({"targets": values}));

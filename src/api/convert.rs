@@ -1,10 +1,12 @@
 //! From the kinds to the plain values of `domain`, and back. No decision is made here.
 
 mod leave;
+mod trims;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::leave::{in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
+pub use self::trims::{found, not_trimmed, of_its_own};
 use super::condition::{ConditionType, Status};
 use super::person::Record;
 use super::policy::{ClusterLimits, Limit};
@@ -306,6 +308,7 @@ impl From<&Target> for revocation::Target {
         Self {
             action: match target.action {
                 Action::Unbind => revocation::Action::Unbind,
+                Action::Trim => revocation::Action::Trim,
                 Action::Recreate => revocation::Action::Recreate,
                 Action::Delete => revocation::Action::Delete,
                 Action::Freeze => revocation::Action::Freeze,
@@ -329,6 +332,7 @@ impl From<&revocation::Target> for Target {
         Self {
             action: match target.action {
                 revocation::Action::Unbind => Action::Unbind,
+                revocation::Action::Trim => Action::Trim,
                 revocation::Action::Recreate => Action::Recreate,
                 revocation::Action::Delete => Action::Delete,
                 revocation::Action::Freeze => Action::Freeze,

@@ -1,4 +1,4 @@
-//! The kinds of `rollcall.dev/v1alpha1`, four and the list of frozen user names: the contract with everything that applies, reads or watches them.
+//! The kinds of `rollcall.dev/v1alpha1`, four and two lists that admission policies read: the contract with everything that applies, reads or watches them.
 //!
 //! Every type here can always be read back: durations and percentages are strings with a pattern, parsed once at the
 //! edge; every string and list has a bound; a field whose behaviour does not exist yet is not in the schema.
@@ -15,6 +15,7 @@ pub mod policy;
 pub mod quantity;
 pub mod revocation;
 pub mod spelling;
+pub mod trimmable;
 
 pub use condition::Condition;
 pub use connection::HRConnection;
@@ -22,6 +23,7 @@ pub use frozen::{FrozenNames, FrozenNamesSpec};
 pub use person::Person;
 pub use policy::SyncPolicy;
 pub use revocation::Revocation;
+pub use trimmable::{TrimmableSubjects, TrimmableSubjectsSpec};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -33,7 +35,14 @@ use serde::{Deserialize, Serialize};
 /// The definitions of all kinds, in the order of `crds/`.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    let mut all = vec![FrozenNames::crd(), HRConnection::crd(), Person::crd(), Revocation::crd(), SyncPolicy::crd()];
+    let mut all = vec![
+        FrozenNames::crd(),
+        HRConnection::crd(),
+        Person::crd(),
+        Revocation::crd(),
+        SyncPolicy::crd(),
+        TrimmableSubjects::crd(),
+    ];
     let versions = all.iter_mut().flat_map(|definition| &mut definition.spec.versions);
     versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()).for_each(signed);
     all

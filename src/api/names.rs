@@ -77,6 +77,8 @@ pub const STOP_ABSENT: &str = "absent";
 pub const LEDGER: &str = "rollcall-ledger";
 /// The list of frozen user names; the parameter of the admission policy that refuses them.
 pub const FROZEN: &str = "rollcall-frozen";
+/// The list of subjects that may be taken out of shared bindings; the parameter of the admission policy of `rollcall trim`.
+pub const TRIM: &str = "rollcall-trim";
 /// Head of the evidence chain.
 pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
 /// Marker of where the evidence chain begins, once records were pruned.

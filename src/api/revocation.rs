@@ -310,6 +310,8 @@ pub struct Target {
 pub enum Action {
     /// A binding whose every subject is this person's is deleted; its manifest is kept.
     Unbind,
+    /// This person's user names are taken out of a binding that others share, by `rollcall trim`; its manifest is kept.
+    Trim,
     /// A personal account is deleted and at once re-created as it was: every token ever issued for it is dead.
     Recreate,
     /// The object is deleted for good, after `removeAfter`.
@@ -374,9 +376,13 @@ pub struct Returned {
     /// Name of it, as it is now.
     #[schemars(length(max = 1024))]
     pub name: String,
-    /// Uid of it: another than the one that was revoked.
+    /// Uid of it: another than the one that was revoked; of a trimmed binding that names the person again, mostly the same.
     #[schemars(length(max = 64))]
     pub uid: String,
     /// When it was first seen again, in UTC.
     pub at: Timestamp,
+    /// The field manager that wrote it, by the object's own `managedFields`, such as `argocd-controller`; of a binding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub by: Option<String>,
 }

@@ -38,6 +38,7 @@ spelled!(Operation {
 });
 spelled!(Action {
     Unbind => "Unbind",
+    Trim => "Trim",
     Recreate => "Recreate",
     Delete => "Delete",
     Freeze => "Freeze",

@@ -33,6 +33,9 @@ pub struct Consent {
     pub accounts: bool,
     /// Whether it may try probe tokens.
     pub canaries: bool,
+    /// Whether shared bindings may be trimmed.
+    #[serde(default)]
+    pub trim: bool,
     /// Whether control may see Secrets.
     pub secrets: bool,
     missing: Vec<String>,
@@ -88,11 +91,12 @@ fn show(text: &str) -> Result<String, Failure> {
     }
     let yes = |given: bool| if given { "yes" } else { "-" }.to_owned();
     let rows = consents.into_iter().map(|consent| {
-        let [accounts, canaries, secrets] = [consent.accounts, consent.canaries, consent.secrets].map(yes);
+        let [accounts, canaries, trim, secrets] =
+            [consent.accounts, consent.canaries, consent.trim, consent.secrets].map(yes);
         let place = if consent.namespace.is_empty() { "(whole cluster)".to_owned() } else { consent.namespace };
-        [place, accounts, canaries, secrets, consent.missing.join(", ")]
+        [place, accounts, canaries, trim, secrets, consent.missing.join(", ")]
     });
-    Ok(table(["NAMESPACE", "ACCOUNTS", "CANARIES", "SECRETS", "MISSING"], rows))
+    Ok(table(["NAMESPACE", "ACCOUNTS", "CANARIES", "TRIM", "SECRETS", "MISSING"], rows))
 }
 
 #[cfg(test)]
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn each_namespace_shows_what_it_consented_to_and_what_is_missing() {
         let text = r#"[
-            {"namespace": "team-a", "accounts": true, "canaries": true, "secrets": false, "missing": []},
+            {"namespace": "team-a", "accounts": true, "canaries": true, "trim": true, "secrets": false, "missing": []},
             {"namespace": "team-b", "accounts": false, "canaries": false, "secrets": false,
              "missing": ["delete serviceaccounts", "create serviceaccounts"]},
             {"namespace": "", "accounts": true, "canaries": false, "secrets": false, "missing": []}

@@ -96,6 +96,8 @@ pub enum Command {
     Revoke(Revoke),
     /// Run the optional part that makes and removes the RoleBindings that policies grant
     Grant(serve::Grant),
+    /// Run the optional part that takes leavers out of bindings that others share
+    Trim(serve::Trim),
     /// What a human does.
     #[command(flatten)]
     Human(Human),
@@ -259,6 +261,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(*options).await?),
         Command::Grant(options) => Ok(serve::grant(options).await?),
+        Command::Trim(options) => Ok(serve::trim(options).await?),
         Command::Revoke(options) if options.check => {
             Ok(revoke::check(calls::client().await?, &options.namespace.namespace).await?)
         }

@@ -4,6 +4,7 @@
 //! unless names are asked for.
 
 mod answer;
+mod edit;
 mod erase;
 mod export;
 mod list;

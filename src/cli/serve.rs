@@ -18,7 +18,7 @@ use crate::kube::health::{self, Health};
 use crate::kube::lease::Candidate;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
-use crate::{control, grant, sync};
+use crate::{control, grant, sync, trim};
 use domain::ledger::{LONGEST, What};
 
 /// Options of every long-running command.
@@ -71,6 +71,16 @@ pub struct Grant {
     /// A namespace in which it may bind; may be given several times
     #[arg(long = "grant-namespace", required = true, value_name = "NAMESPACE")]
     namespaces: Vec<String>,
+}
+
+/// Options of `rollcall trim`.
+#[derive(Debug, Args)]
+pub struct Trim {
+    #[command(flatten)]
+    process: Process,
+    /// The namespace of the revoker's Jobs, where nothing is touched
+    #[arg(long, env = "ROLLCALL_REVOKER_NAMESPACE")]
+    revoker_namespace: String,
 }
 
 /// Reads the limits, and that every window is one: limits that nobody understands hold nothing.
@@ -127,6 +137,18 @@ pub async fn grant(options: Grant) -> Result<(), Fault> {
     let Grant { process, namespaces } = options;
     let options = grant::Options { namespace: process.namespace.namespace.clone(), namespaces };
     lead("grant", &process, |client, _, stop| grant::run(client, options, calls::now, stop)).await
+}
+
+/// `rollcall trim`.
+///
+/// # Errors
+/// See [`lead`].
+pub async fn trim(options: Trim) -> Result<(), Fault> {
+    let Trim { process, revoker_namespace } = options;
+    let namespace = process.namespace.namespace.clone();
+    let own_namespaces = vec![namespace.clone(), revoker_namespace];
+    let options = trim::Options { namespace, own_namespaces };
+    lead("trim", &process, |client, _, stop| trim::run(client, options, calls::now, stop)).await
 }
 
 /// Runs the work of a command for as long as this replica leads, until the process is told to stop.

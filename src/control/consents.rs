@@ -51,6 +51,9 @@ pub struct Row {
     pub accounts: bool,
     /// Canaries.
     pub canaries: bool,
+    /// Whether `rollcall trim` may take a leaver's subject out of shared bindings.
+    #[serde(default)]
+    pub trim: bool,
     /// Whether control may see token Secrets come back.
     pub secrets: bool,
     /// What of the consent for accounts is missing, as `verb resource`.
@@ -84,7 +87,7 @@ impl Consents {
     /// When the API server does not answer: neither yes nor no.
     pub async fn of(&self, ctx: &Context, namespace: &str) -> Result<Consent, Fault> {
         let row = self.row(ctx, namespace).await?;
-        Ok(Consent { accounts: row.accounts, canaries: row.canaries })
+        Ok(Consent { accounts: row.accounts, canaries: row.canaries, trim: row.trim })
     }
 
     async fn row(&self, ctx: &Context, namespace: &str) -> Result<Row, Fault> {

@@ -30,6 +30,7 @@ mod revocation;
 mod seal;
 mod shelf;
 mod stores;
+mod trims;
 
 use std::sync::{Arc, Mutex as Locked, PoisonError};
 
@@ -117,6 +118,8 @@ pub struct Context {
     pub seals: seal::Seals,
     /// What is to be frozen or lifted.
     pub freezes: freeze::Freezes,
+    /// Told when what may be trimmed may have changed.
+    pub trims: Notify,
     people: Arc<queue::Queue>,
     revocations: Arc<queue::Queue>,
 }
@@ -144,6 +147,7 @@ impl Context {
             claims: claims::Claims::default(),
             seals: seal::Seals::default(),
             freezes: freeze::Freezes::default(),
+            trims: Notify::new(),
             people: Arc::default(),
             revocations: Arc::default(),
         }
@@ -264,6 +268,7 @@ pub async fn run(
     tasks.spawn(retention::keep(Arc::clone(&ctx)));
     tasks.spawn(freeze::keep(Arc::clone(&ctx)));
     tasks.spawn(seal::signing::keep(Arc::clone(&ctx)));
+    tasks.spawn(trims::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);
     tokio::select! {

@@ -7,12 +7,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::ResourceExt;
-use kube::api::ObjectMeta;
+use kube::api::{DynamicObject, ObjectMeta};
 
 use super::Context;
-use crate::api::revocation::{Returned, Step, TargetKind};
-use crate::api::{Revocation, convert, names};
+use super::owned_status::ControlStatus;
+use crate::api::revocation::{self, Action, Returned, Step, StepOutcome, TargetKind};
+use crate::api::{Person, Revocation, convert, names};
+use crate::kube::calls::call;
+use crate::kube::outcome::Fault;
+use crate::kube::{inventory, targets};
 use domain::gate::LeaverStatus;
+use domain::ownership::{Claim, Index, PersonFacts};
+use domain::plan::{self, Binding, Remaining, RemainingReason, Subject, Target};
 
 /// Annotation of a token Secret that names its account.
 const ACCOUNT: &str = names::TOKEN_OF;
@@ -69,7 +75,9 @@ impl Candidate<'_> {
                 target.kind == TargetKind::ServiceAccount && here && named(account)
             }
             kind => {
-                let other = target.uid != self.uid() && step.new_uid.as_deref() != Some(self.uid());
+                // A trimmed binding stands on: whether the person is in it again is asked by `put_back`.
+                let ended = target.action != Action::Trim;
+                let other = ended && target.uid != self.uid() && step.new_uid.as_deref() != Some(self.uid());
                 target.kind.as_str() == kind && here && named(self.meta.name.as_ref()) && other
             }
         }
@@ -166,9 +174,87 @@ fn note(ctx: &Context, found: &Candidate<'_>) {
             name: found.meta.name.as_deref().unwrap_or_default().chars().take(domain::plan::MAX_NAME_LEN).collect(),
             uid: found.uid().to_owned(),
             at: (ctx.clock)(),
+            by: inventory::written_by(found.meta, &inventory::SUBJECTS_FIELD),
         };
         ctx.returns.add(&reporter.name_any(), returned);
         ctx.revocation_changed(&reporter.name_any());
+    }
+}
+
+/// Reports shared bindings that were trimmed and name the person again, with who wrote that; they remain from then on.
+///
+/// # Flow          what is watched nominates; a list that is as new as the call decides, since a watch may be behind the trim
+/// # Guarantees    a binding that does not name the person now is never reported
+/// # Errors        transient: the next look asks again
+pub async fn put_back(
+    ctx: &Context,
+    revocation: &Revocation,
+    person: &Person,
+    part: &mut ControlStatus,
+) -> Result<(), Fault> {
+    let trimmed = trimmed(revocation);
+    if trimmed.is_empty() || !still_gone(ctx, revocation) {
+        return Ok(());
+    }
+    let facts = convert::person_facts(person);
+    let belongings = ctx.owned(|owned| owned.of(&facts, &std::collections::BTreeSet::new()));
+    let again = |target: &Target| {
+        let mut bindings = belongings.bindings.iter().map(|binding| &binding.object);
+        bindings.any(|binding| stands_for(binding, target) && names(binding, &facts, &belongings.index))
+    };
+    for target in trimmed.iter().filter(|target| again(target)) {
+        let listed = call("look for a trimmed binding", targets::api(&ctx.client, target).listed(&target.name)).await?;
+        let found = listed.iter().find(|live| {
+            let binding = targets::binding(target, live);
+            binding.is_some_and(|binding| names(&binding, &facts, &belongings.index))
+        });
+        if let Some(live) = found {
+            report(part, target, live, (ctx.clock)());
+        }
+    }
+    Ok(())
+}
+
+/// The shared bindings that a Revocation saw trimmed.
+fn trimmed(revocation: &Revocation) -> Vec<Target> {
+    let done = [StepOutcome::Done, StepOutcome::AlreadyGone];
+    let steps = revocation.status.iter().flat_map(|status| &status.steps);
+    let trims = steps.filter(|step| step.target.action == Action::Trim && done.contains(&step.outcome));
+    trims.map(|step| (&step.target).into()).collect()
+}
+
+/// Whether a binding stands in the place of this target, under whatever uid.
+fn stands_for(binding: &Binding, target: &Target) -> bool {
+    binding.kind == target.kind && binding.namespace == target.namespace && binding.name == target.name
+}
+
+fn names(binding: &Binding, person: &PersonFacts, index: &Index) -> bool {
+    binding.subjects.iter().any(|subject| match subject {
+        Subject::User(name) => index.user_claim(name, person) == Claim::Theirs,
+        Subject::Account { .. } | Subject::Other => false,
+    })
+}
+
+/// Each binding once, by uid; and it remains for as long as it names the person.
+fn report(part: &mut ControlStatus, target: &Target, live: &DynamicObject, at: jiff::Timestamp) {
+    let uid = live.metadata.uid.clone().unwrap_or_default();
+    if !part.returned.iter().any(|known| known.uid == uid) && part.returned.len() < MAX_RETURNED {
+        part.returned.push(Returned {
+            kind: target.kind.as_str().to_owned(),
+            namespace: target.namespace.clone(),
+            name: target.name.clone(),
+            uid,
+            at,
+            by: inventory::written_by(&live.metadata, &inventory::SUBJECTS_FIELD),
+        });
+    }
+    let what = plan::described(target.kind, &target.namespace, &target.name);
+    let remaining = revocation::Remaining::from(&Remaining { what, why: RemainingReason::PutBack });
+    if let Some(plan) = &mut part.plan
+        && plan.remaining.len() < plan::MAX_OBJECTS
+        && !plan.remaining.iter().any(|known| known.what == remaining.what)
+    {
+        plan.remaining.push(remaining);
     }
 }
 
@@ -257,5 +343,40 @@ mod tests {
             let found = Candidate { kind, meta: &meta };
             assert_eq!(reporter(&found, of_person).map(ResourceExt::name_any).as_deref(), expected, "{situation}");
         }
+    }
+
+    #[test]
+    fn a_trimmed_binding_is_reported_once_with_who_wrote_it_and_remains() {
+        let target = |action: &str| json!({"action": action, "kind": "RoleBinding", "namespace": "apps", "name": "shared", "uid": "b1", "why": ""});
+        let step = |action: &str, outcome: &str| json!({"target": target(action), "outcome": outcome, "at": "2026-03-01T00:00:00Z"});
+        let mut cut = revocation("cut", 1, &[]);
+        let steps = json!([step("Trim", "Done"), step("Trim", "Skipped"), step("Unbind", "Done")]);
+        cut.status.as_mut().unwrap().steps = serde_json::from_value(steps).unwrap();
+        let trimmed = trimmed(&cut);
+        assert_eq!(trimmed.len(), 1, "what was left alone, or deleted, is not trimmed");
+        let replaced = meta("shared", "b2");
+        let found = Candidate { kind: "RoleBinding", meta: &replaced };
+        assert!(
+            !found.replaces(&cut.status.as_ref().unwrap().steps[0]),
+            "another binding of that name brings nothing back by itself"
+        );
+
+        let live: DynamicObject = serde_json::from_value(json!({
+            "metadata": {"name": "shared", "namespace": "apps", "uid": "b1", "managedFields": [{
+                "manager": "argocd-controller", "operation": "Apply", "time": "2026-03-01T00:05:00Z",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:subjects": {}}}]},
+        }))
+        .unwrap();
+        let plan = revocation::Plan::default();
+        let mut part = ControlStatus { plan: Some(plan), ..ControlStatus::default() };
+        let at = "2026-03-01T00:06:00Z".parse().unwrap();
+        for _ in 0..2 {
+            report(&mut part, &trimmed[0], &live, at);
+        }
+        let returned: Vec<_> = part.returned.iter().map(|one| (one.uid.as_str(), one.by.as_deref())).collect();
+        assert_eq!(returned, [("b1", Some("argocd-controller"))]);
+        let remaining = part.plan.unwrap().remaining;
+        let remaining: Vec<_> = remaining.iter().map(|one| (one.what.as_str(), one.why.as_str())).collect();
+        assert_eq!(remaining, [("RoleBinding apps/shared", "PutBack")]);
     }
 }

@@ -20,7 +20,7 @@ use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, freeze, jobs};
+use super::{Context, MANAGER, freeze, jobs, returns};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
@@ -125,6 +125,8 @@ async fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut Control
     let (Some(person), Some(plan)) = (person.filter(|_| may_change(revocation)), &mut part.plan) else { return Ok(()) };
     let all = ctx.stores.revocations_of(&revocation.spec.person);
     drop_what_ended(ctx, &person, &recreated(all.iter().map(AsRef::as_ref)), plan).await?;
+    returns::put_back(ctx, revocation, &person, part).await?;
+    let Some(plan) = &mut part.plan else { return Ok(()) };
     let told = |other: &Revocation| convert::of_this_termination(Some(&person), &other.name_any());
     let later = |other: &Arc<Revocation>| told(other) && speaks_after(other, revocation);
     let policy = ctx.stores.policies.get(&revocation.spec.policy);

@@ -176,6 +176,7 @@ pub async fn follow_ours(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
     let stopped = |ctx: &Context, _: &Changed<ConfigMap>| {
         ctx.wake_open(|_| true);
         ctx.wake_frozen(|_| true);
+        ctx.trims.notify_one();
     };
     one(ctx, tasks, names::STOP, |ctx| &ctx.stores.stops, stopped);
     let frozen = |ctx: &Context, _: &Changed<FrozenNames>| freeze::list_changed(ctx);
@@ -286,6 +287,7 @@ fn person_changed(ctx: &Context, changed: &Changed<Person>) {
     }
     ctx.person_changed(&name);
     for revocation in ctx.stores.revocations_of(&name) {
+        ctx.trims.notify_one();
         if revocation.spec.trigger == Trigger::Leave {
             ctx.revocation_changed(&revocation.name_any()); // one that is over says what is left to do once they are back
         }
@@ -296,6 +298,7 @@ fn person_changed(ctx: &Context, changed: &Changed<Person>) {
 fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
     ctx.stores.group(changed);
     ctx.measure.notify_one();
+    ctx.trims.notify_one();
     for side in changed.before.iter().chain(&changed.after) {
         ctx.person_changed(&side.spec.person);
     }
@@ -378,5 +381,8 @@ fn binding_changed(
     let since = inventory::since(meta, &inventory::SUBJECTS_FIELD);
     let binding = binding.map(|object| Since { object, at: since });
     let touched = ctx.owned(|owned| owned.binding(&bound, binding));
+    if !touched.is_empty() {
+        ctx.trims.notify_one();
+    }
     ctx.touched(&touched);
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::runtime::reflector::{Store, reflector, store};
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::policy::Mode;
 use crate::api::{Person, SyncPolicy};
-use crate::kube::follow::follow;
+use crate::kube::follow::kept;
 use crate::kube::grants::decide;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
@@ -67,11 +67,14 @@ pub async fn run(
 ) -> Result<(), Fault> {
     let wake = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
-    let people = keep(&mut tasks, Api::namespaced(client.clone(), &options.namespace), "people", &wake);
-    let policies = keep(&mut tasks, Api::namespaced(client.clone(), &options.namespace), "policies", &wake);
+    let often = || watcher::Config::default().timeout(30);
+    let people = Api::namespaced(client.clone(), &options.namespace);
+    let people = kept(&mut tasks, people, "people", often(), &wake);
+    let policies = Api::namespaced(client.clone(), &options.namespace);
+    let policies = kept(&mut tasks, policies, "policies", often(), &wake);
     let bindings = options.namespaces.iter().map(|namespace| {
         let api: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
-        keep(&mut tasks, api, "bindings", &wake)
+        kept(&mut tasks, api, "bindings", often(), &wake)
     });
     let seen = Seen { people, policies, bindings: bindings.collect() };
     let work = async {
@@ -94,21 +97,6 @@ pub async fn run(
 
 fn ended() -> Fault {
     Fault::Transient { doing: "run grant", cause: "a watch ended".to_owned() }
-}
-
-/// Keeps a store of what is watched, and wakes with every change.
-fn keep<K>(tasks: &mut JoinSet<()>, api: Api<K>, what: &'static str, wake: &Arc<Notify>) -> Store<K>
-where
-    K: kube::Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
-{
-    let (kept, writer) = store();
-    let wake = Arc::clone(wake);
-    tasks.spawn(async move {
-        let events = watcher(api.watched(), watcher::Config::default().timeout(30));
-        let events = events.modify(|object| object.managed_fields_mut().clear());
-        follow(what, reflector(writer, events), |_| wake.notify_one()).await;
-    });
-    kept
 }
 
 impl Seen {

@@ -1,10 +1,37 @@
 //! The one loop around a watch: it begins again by itself, and says of an error what kind it was and nothing that was
 //! answered, which may quote an object.
 
+use std::fmt::Debug;
+use std::sync::Arc;
+
 use futures::{Stream, StreamExt};
+use kube::runtime::reflector::{Store, reflector, store};
 use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::calls;
+use super::named::Api;
+
+/// Keeps a store of what is watched, without managed fields, and wakes with every change.
+pub fn kept<K>(
+    tasks: &mut JoinSet<()>,
+    api: Api<K>,
+    what: &'static str,
+    config: watcher::Config,
+    wake: &Arc<Notify>,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    let (kept, writer) = store();
+    let wake = Arc::clone(wake);
+    let events = watcher(api.watched(), config).modify(|object| object.managed_fields_mut().clear());
+    tasks.spawn(async move { follow(what, reflector(writer, events), |_| wake.notify_one()).await });
+    kept
+}
 
 /// Hands over every event of a watch, for as long as the process lives.
 pub async fn follow<K>(

@@ -13,7 +13,7 @@ use super::outcome::Fault;
 use super::stop;
 use crate::api::convert::{self, LiveObjects};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
-use domain::gate::Facts;
+use domain::gate::{Facts, Released, Stop, gate};
 use domain::ledger::Ledger;
 use domain::plan::{Plan, Protected};
 
@@ -108,6 +108,15 @@ impl GateInputs {
     #[must_use]
     pub fn plan(&self) -> Option<Plan> {
         convert::plan_read(&self.revocation, &convert::rule(self.policy.as_ref()?))
+    }
+
+    /// Passes the gates.
+    ///
+    /// # Errors
+    /// Which one is shut; `None` where the plan is not the one its hash names.
+    pub fn knock(&self, now: Timestamp) -> Result<Released, Option<Stop>> {
+        let plan = self.plan().ok_or(None)?;
+        Ok(gate(&plan, &self.facts(), now)?)
     }
 
     /// What the policy protects.

@@ -87,6 +87,19 @@ pub fn since(meta: &ObjectMeta, path: &[&str]) -> Option<Timestamp> {
     meta.creation_timestamp.as_ref().map(|time| time.0).into_iter().chain(changed).max()
 }
 
+/// The field manager that last wrote what is at `path`, as the object's own managedFields say; at most as long as one can be.
+#[must_use]
+pub fn written_by(meta: &ObjectMeta, path: &[&str]) -> Option<String> {
+    let holds = |fields: &serde_json::Value| path.iter().try_fold(fields, |fields, step| fields.get(*step)).is_some();
+    let wrote = meta
+        .managed_fields
+        .iter()
+        .flatten()
+        .filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| holds(&fields.0)));
+    let newest = wrote.max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
+    newest.manager.as_ref().map(|manager| manager.chars().take(128).collect())
+}
+
 /// Where the managedFields of a ServiceAccount have its owner annotation.
 pub const OWNER_FIELD: [&str; 3] = ["f:metadata", "f:annotations", "f:rollcall.dev/owner"];
 /// Where the managedFields of a binding have its subjects.
@@ -332,5 +345,27 @@ mod tests {
         assert_eq!(since(&meta(mark), &OWNER_FIELD), at("2026-03-01T00:00:00Z"));
         assert_eq!(since(&meta(other), &OWNER_FIELD), at("2026-01-01T00:00:00Z"));
         assert_eq!(since(&ObjectMeta::default(), &OWNER_FIELD), None);
+    }
+
+    #[test]
+    fn who_wrote_the_subjects_last_is_said_by_the_binding_itself() {
+        let entry = |manager: &str, minute: u32, fields: serde_json::Value| {
+            json!({"manager": manager, "operation": "Update", "apiVersion": "rbac.authorization.k8s.io/v1",
+                "time": format!("2026-03-01T00:{minute:02}:00Z"), "fieldsType": "FieldsV1", "fieldsV1": fields})
+        };
+        let subjects = || json!({"f:subjects": {}});
+        let labels = json!({"f:metadata": {"f:labels": {}}});
+        for (what, entries, expected) in [
+            (
+                "the newest of two",
+                json!([entry("helm", 1, subjects()), entry("argocd-controller", 5, subjects())]),
+                Some("argocd-controller"),
+            ),
+            ("not who wrote a label", json!([entry("helm", 1, subjects()), entry("kubectl", 5, labels)]), Some("helm")),
+            ("nobody says", json!([]), None),
+        ] {
+            let meta: ObjectMeta = serde_json::from_value(json!({"managedFields": entries})).unwrap();
+            assert_eq!(written_by(&meta, &SUBJECTS_FIELD).as_deref(), expected, "{what}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What sync, control and revoke all need of a cluster: calls, watches, compare-and-swap, leases, health, inventory, what the gates ask, the stop
+//! What sync, control, revoke, grant and trim need of a cluster: calls, watches, compare-and-swap, leases, health, inventory, what the gates ask, the stop
 //! and the ledger, and how an outcome becomes conditions.
 
 pub mod calls;
@@ -17,6 +17,7 @@ pub mod revoker;
 pub mod scenario;
 pub mod stop;
 pub mod swap;
+pub mod targets;
 pub mod telemetry;
 pub mod usernames;
 pub mod watched;

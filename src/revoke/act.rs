@@ -7,16 +7,19 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{DeleteParams, DynamicObject, PostParams, Preconditions, PropagationPolicy};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::Context;
 
 use super::finalizers::{self, Held};
-use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen, dynamic};
+use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen};
 use super::record::Record;
+use super::trims;
 use crate::api::condition::Reason;
 use crate::api::revocation::StepOutcome;
 use crate::kube::calls::{self, call, publish_event};
 use crate::kube::outcome::Fault;
+use crate::kube::targets;
 use domain::plan::{Action, Kind, RemainingReason, Target};
 
 /// Longest time for one step, all its calls together.
@@ -39,7 +42,8 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn new(outcome: StepOutcome) -> Self {
+    /// Ended, and there is nothing to say of it.
+    pub fn new(outcome: StepOutcome) -> Self {
         Self { outcome, new_uid: None, message: None, left: None }
     }
 
@@ -48,7 +52,8 @@ impl Ended {
         Self { message: Some(message.into()), ..Self::new(outcome) }
     }
 
-    fn left_alone(reason: RemainingReason) -> Self {
+    /// Left alone, and why.
+    pub fn left_alone(reason: RemainingReason) -> Self {
         let message = format!("{}: {}", reason.as_str(), reason.advice());
         Self { left: Some(reason), ..Self::saying(StepOutcome::Skipped, message) }
     }
@@ -77,7 +82,8 @@ enum Next {
 
 /// Carries out a released plan, target by target, side by side.
 ///
-/// # Flow          rights, then accounts, then both of what finalizers hold; before each step the global stop; outcomes
+/// # Flow          rights, then accounts, then both of what finalizers hold, then what another identity trims meanwhile;
+///                 before each step the global stop; outcomes
 ///                 written as they come; what is held waits aside for all others, of this leaver and of every other: it
 ///                 gives up its place among those who are acted on, which is given back otherwise
 /// # Guarantees    an object whose uid differs from the plan's is never deleted; what a look called not ours is left alone
@@ -93,6 +99,7 @@ pub async fn act(
     if record.acted().is_some() {
         return Ok(Some(place));
     }
+    let begun = Instant::now();
     let before: BTreeSet<String> = record.done().map(|(uid, _)| uid.to_owned()).collect();
     let mut result = Ok(());
     let mut held = Vec::new();
@@ -112,8 +119,10 @@ pub async fn act(
             record.write_by_and_by().await?;
         }
     }
-    let place = Some(place).filter(|_| held.is_empty());
+    let shared: Vec<&Seen> = targets.iter().filter(|seen| trims::awaited(seen)).collect();
+    let place = Some(place).filter(|_| held.is_empty() && shared.is_empty());
     result = result.and(finalizers::wait(ctx, held, record).await);
+    result = result.and(trims::wait(ctx, observer, shared, record, begun).await);
     if result.is_ok() {
         record.set_acted(calls::now());
     }
@@ -136,7 +145,8 @@ fn done_since(before: &BTreeSet<String>, record: &Record) -> BTreeMap<Action, us
 fn waves(targets: &[Seen]) -> Vec<Vec<&Seen>> {
     let is_held = |seen: &Seen| matches!(seen.observation, Observation::Standing { held: true, .. });
     let is_account = |seen: &Seen| seen.target.kind == Kind::ServiceAccount;
-    let open = targets.iter().filter(|seen| !matches!(seen.observation, Observation::Settled));
+    let open = |seen: &&Seen| !matches!(seen.observation, Observation::Settled) && !trims::awaited(seen);
+    let open = targets.iter().filter(open);
     let (held, free): (Vec<&Seen>, Vec<&Seen>) = open.partition(|seen| is_held(seen));
     [free, held]
         .into_iter()
@@ -148,7 +158,7 @@ fn waves(targets: &[Seen]) -> Vec<Vec<&Seen>> {
 }
 
 /// One step with its deadline, unless everything is stopped.
-async fn in_time(ctx: &Context, step: impl Future<Output = Result<Stepped, Fault>>) -> Result<Stepped, Fault> {
+pub async fn in_time(ctx: &Context, step: impl Future<Output = Result<Stepped, Fault>>) -> Result<Stepped, Fault> {
     if let Some(reason) = ctx.shared.stopped(ctx).await {
         return Err(Fault::Transient { doing: "act", cause: format!("everything is stopped: {reason}") });
     }
@@ -184,6 +194,9 @@ fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, F
         (Observation::Standing { .. }, Action::Freeze) => {
             Next::End(Ended::saying(StepOutcome::Skipped, "a freeze is no act of the revoker"))
         }
+        // Whoever it was to be trimmed for is the last one in it; one that others share is never deleted.
+        (Observation::Standing { .. }, Action::Trim) => Next::Delete,
+        (Observation::Shared { .. }, _) => Next::End(Ended::left_alone(RemainingReason::SharedBinding)),
         (Observation::Standing { .. }, Action::Recreate) => Next::Recreate,
         (Observation::Standing { .. }, Action::Unbind | Action::Delete) => Next::Delete,
     })
@@ -220,8 +233,8 @@ async fn step(
 /// # Assumptions   the namespace consented; the cage policy is installed
 /// # Errors        transient: asked again. Refused and held by a finalizer are outcomes, which name who refused or holds
 #[allow(clippy::disallowed_methods, reason = "the one place that deletes")]
-async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<Stepped, Fault> {
-    let (api, target) = (dynamic(ctx, &seen.target), &seen.target);
+pub async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<Stepped, Fault> {
+    let (api, target) = (targets::api(&ctx.client, &seen.target), &seen.target);
     let mut version = match &seen.observation {
         Observation::Standing { version, .. } => version.clone(),
         _ => None,
@@ -264,7 +277,7 @@ async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Result<S
 /// # Errors        transient: asked again. One that cannot be made there any more, or that admission refuses, is an outcome:
 ///                 what was deleted is no credential, whether or not something takes its place
 pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json::Value>) -> Result<Stepped, Fault> {
-    let api = dynamic(ctx, target);
+    let api = targets::api(&ctx.client, target);
     let Some(manifest) = manifest.and_then(|manifest| serde_json::from_value::<DynamicObject>(manifest).ok()) else {
         return Ok(Stepped::Ended(Ended::saying(StepOutcome::NotRecreated, "its manifest cannot be read back")));
     };
@@ -307,6 +320,7 @@ pub fn is_admission(fault: &Fault) -> bool {
 const fn told(action: Action) -> (Reason, &'static str) {
     match action {
         Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
+        Action::Trim => (Reason::Trimmed, "trimmed: it names this person no longer"),
         Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
         Action::Delete => (Reason::Removed, "deleted"),
         Action::Freeze => (Reason::Frozen, "frozen"),
@@ -378,6 +392,7 @@ mod tests {
         for (what, observation, action, kept, expected) in [
             ("an account that stands", standing(false), Action::Recreate, true, Next::Recreate),
             ("a binding that stands", standing(false), Action::Unbind, true, Next::Delete),
+            ("a binding whose others left too", standing(false), Action::Trim, true, Next::Delete),
             ("an account to be removed", standing(true), Action::Delete, false, Next::Delete),
             ("an account a dead process had deleted", Observation::Gone, Action::Recreate, true, Next::Create),
         ] {
@@ -401,6 +416,11 @@ mod tests {
         ] {
             assert_eq!(outcome(&next(&observation, action, kept).unwrap()), Some(expected), "{what}");
         }
+        let shared = || Observation::Shared { manifest: Manifest::of(&serde_json::json!({})) };
+        for action in [Action::Trim, Action::Delete, Action::Unbind] {
+            let left = outcome(&next(&shared(), action, true).unwrap());
+            assert_eq!(left, Some(StepOutcome::Skipped), "what others share is never deleted");
+        }
         let unseen = Observation::Unseen(Fault::unanswered("look at a target"));
         assert!(next(&unseen, Action::Delete, true).is_err(), "what was not seen is asked for again");
     }
@@ -419,6 +439,7 @@ mod tests {
             observation,
             canary: None,
             probe: None,
+            leaving: BTreeSet::new(),
         };
         let targets = [
             seen("a-decoy", Kind::ServiceAccount, standing(true)),

@@ -8,11 +8,12 @@ use tokio::time::Instant;
 
 use super::Context;
 use super::act::{self, Ended, Stepped};
-use super::observe::{SIDE_BY_SIDE, Seen, dynamic};
+use super::observe::{SIDE_BY_SIDE, Seen};
 use super::record::Record;
 use crate::api::revocation::StepOutcome;
 use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
+use crate::kube::targets;
 use domain::plan::{Action, Kind};
 
 /// How long all of them together may take to be let go.
@@ -61,7 +62,7 @@ async fn let_go<'a>(ctx: &Context, gone: Vec<Held<'a>>, record: &mut Record) -> 
         let target = &one.seen.target;
         let stepped = match target.action {
             Action::Recreate => act::create(ctx, target, manifest).await,
-            Action::Unbind | Action::Delete | Action::Freeze => {
+            Action::Unbind | Action::Trim | Action::Delete | Action::Freeze => {
                 Ok(Stepped::Ended(Ended::saying(StepOutcome::Done, "a finalizer held it for a moment")))
             }
         };
@@ -85,7 +86,7 @@ async fn standing(ctx: &Context, held: &[Held<'_>]) -> Result<BTreeSet<String>, 
         held.iter().map(|one| ((one.seen.target.kind, one.seen.target.namespace.as_str()), one)).collect();
     let mut standing = BTreeSet::new();
     for one in places.into_values() {
-        standing.extend(call("look after a delete", dynamic(ctx, &one.seen.target).uids()).await?);
+        standing.extend(call("look after a delete", targets::api(&ctx.client, &one.seen.target).uids()).await?);
     }
     Ok(standing)
 }

@@ -22,6 +22,7 @@ mod probe;
 mod queue;
 mod record;
 mod shared;
+mod trims;
 mod verify;
 
 pub use self::check::check;
@@ -236,8 +237,7 @@ async fn pass(ctx: &Context, revocation: &Revocation) -> Result<Option<(gate::Re
 
 /// Passes the gates, or says which is shut; `None` where the plan is not the one its hash names.
 fn knock(inputs: GateInputs) -> Result<(gate::Released, GateInputs), Option<gate::Stop>> {
-    let plan = inputs.plan().ok_or(None)?;
-    let released = gate::gate(&plan, &inputs.facts(), calls::now())?;
+    let released = inputs.knock(calls::now())?;
     Ok((released, inputs))
 }
 

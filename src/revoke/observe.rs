@@ -1,5 +1,7 @@
 //! One live look at every target before anything is done: is it still what the plan saw, and still only this person's?
 
+mod shared_binding;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +10,7 @@ use futures::StreamExt;
 
 use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::DynamicObject;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -20,8 +21,8 @@ use super::record::{Manifest, Record};
 use crate::api::{convert, names};
 use crate::kube::calls::call;
 use crate::kube::gate_inputs::GateInputs;
-use crate::kube::inventory;
 use crate::kube::outcome::Fault;
+use crate::kube::{inventory, targets};
 use domain::gate::Released;
 use domain::ownership::{Index, PersonFacts};
 use domain::plan::{self, Action, ClusterInventory, Consent, Kind, Protected, RemainingReason, Target, reach};
@@ -42,6 +43,11 @@ pub enum Observation {
         version: Option<String>,
         /// Whether a finalizer will hold it when it is deleted.
         held: bool,
+    },
+    /// A binding that others share: `rollcall trim` is to take this person out of it.
+    Shared {
+        /// What is kept of it.
+        manifest: Manifest,
     },
     /// An object with another uid stands in its place.
     Replaced {
@@ -71,6 +77,16 @@ pub struct Seen {
     pub canary: Option<Canary>,
     /// A right the binding gives, where one could be picked.
     pub probe: Option<Probe>,
+    /// Of a shared binding: the user names that are to go.
+    pub leaving: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Seen, and nothing more is known of it.
+    pub fn only(target: &Target, observation: Observation) -> Self {
+        let leaving = BTreeSet::new();
+        Self { target: target.clone(), observation, canary: None, probe: None, leaving }
+    }
 }
 
 /// All targets, in the order of acting.
@@ -86,7 +102,7 @@ impl Observed {
     /// What it takes of memory, in KiB, together with the record that is made of it.
     pub fn kib(&self) -> u32 {
         let manifests = self.0.iter().map(|seen| match &seen.observation {
-            Observation::Standing { manifest, .. } => 2 * manifest.len(),
+            Observation::Standing { manifest, .. } | Observation::Shared { manifest } => 2 * manifest.len(),
             _ => 0,
         });
         let names = self.0.iter().map(|seen| 4 * (seen.target.name.len() + 256));
@@ -139,10 +155,18 @@ impl<'a> Observer<'a> {
     /// Looks at every target live, side by side, and makes a canary or picks a probe for those that will be acted on.
     pub async fn observe(&self, record: &Record) -> Observed {
         let looks = self.targets.iter().map(|target| async {
-            match record.settled(target) {
-                true => Seen { target: target.clone(), observation: Observation::Settled, canary: None, probe: None },
+            let mut seen = match record.settled(target) {
+                true => Seen::only(target, Observation::Settled),
                 false => self.observe_one(target).await,
+            };
+            if target.action == Action::Trim && seen.leaving.is_empty() {
+                // An earlier process saw them, or they went before this look.
+                seen.leaving = match record.manifest(target) {
+                    Some(kept) => self.leaving(&kept),
+                    None => self.leaving_now(target).await, // too large to be kept
+                };
             }
+            seen
         });
         Observed(futures::stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await)
     }
@@ -151,16 +175,19 @@ impl<'a> Observer<'a> {
         let late = |_| Err(Fault::unanswered("look at a target"));
         let looked = tokio::time::timeout(LOOK, self.look(target)).await.unwrap_or_else(late);
         let (observation, raw) = looked.unwrap_or_else(|fault| (Observation::Unseen(fault), None));
-        let Some(raw) = raw else { return Seen { target: target.clone(), observation, canary: None, probe: None } };
+        let Some(raw) = raw else { return Seen::only(target, observation) };
+        let leaving = if target.action == Action::Trim { self.leaving(&raw) } else { BTreeSet::new() };
         let proof = async {
             match target.kind {
                 Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
                 Kind::User => (None, None),
-                Kind::RoleBinding | Kind::ClusterRoleBinding => (None, probe::pick(self.ctx, target, &raw).await),
+                Kind::RoleBinding | Kind::ClusterRoleBinding => {
+                    (None, probe::pick(self.ctx, target, &raw, &leaving).await)
+                }
             }
         };
         let (canary, probe) = tokio::time::timeout(LOOK, proof).await.unwrap_or_default();
-        Seen { target: target.clone(), observation, canary, probe }
+        Seen { target: target.clone(), observation, canary, probe, leaving }
     }
 
     /// Looks at one target again.
@@ -170,7 +197,7 @@ impl<'a> Observer<'a> {
 
     /// What stands there, and the object itself if it is to be acted on.
     async fn look(&self, target: &Target) -> Result<(Observation, Option<Value>), Fault> {
-        let api = dynamic(self.ctx, target);
+        let api = targets::api(&self.ctx.client, target);
         let live = match call("look at a target", api.get_opt(&target.name)).await {
             Ok(live) => live,
             Err(fault) if fault.is_forbidden() && namespace_is_gone(self.ctx, &target.namespace).await? => None,
@@ -188,19 +215,16 @@ impl<'a> Observer<'a> {
         if uid != target.uid {
             return Ok((Observation::Replaced { uid }, None));
         }
+        if target.action == Action::Trim {
+            return self.look_at_shared(target, &live).await;
+        }
         if let Some(reason) = self.not_ours(target, &live).await? {
             return Ok((Observation::NotOurs(reason), None));
         }
         if self.only_finish {
             return Ok((Observation::NotOurs(RemainingReason::NoLongerLeft), None));
         }
-        let raw = without_servers_fields(&live);
-        let standing = Observation::Standing {
-            manifest: Manifest::of(&raw),
-            version: live.metadata.resource_version.clone(),
-            held: live.metadata.finalizers.is_some_and(|finalizers| !finalizers.is_empty()),
-        };
-        Ok((standing, Some(raw)))
+        Ok(standing(&live))
     }
 
     /// The plan's own rule of reach, on what was just read; `None` if it is still this person's alone, and in reach.
@@ -230,7 +254,7 @@ impl<'a> Observer<'a> {
                 reach::account(&account, person, index, &world, &self.protected)
             }));
         }
-        let Some(binding) = binding(target, live) else { return Ok(Some(RemainingReason::SharedBinding)) };
+        let Some(binding) = targets::binding(target, live) else { return Ok(Some(RemainingReason::SharedBinding)) };
         let going: Vec<&Target> = self.targets.iter().filter(|target| target.action == Action::Delete).collect();
         if binding_of_the_going(&binding, &going) {
             return self.binding_of_removed(&binding, person, index, &going, &world).await;
@@ -246,7 +270,10 @@ impl<'a> Observer<'a> {
     fn world(&self, target: &Target) -> ClusterInventory {
         ClusterInventory {
             consumers: self.consumers.clone(),
-            consents: BTreeMap::from([(target.namespace.clone(), Consent { accounts: true, canaries: false })]),
+            consents: BTreeMap::from([(
+                target.namespace.clone(),
+                Consent { accounts: true, canaries: false, trim: true },
+            )]),
             own_namespaces: self.ctx.own_namespaces.clone(),
             ..ClusterInventory::default()
         }
@@ -318,39 +345,15 @@ fn is_subject(subject: &plan::Subject, target: &Target) -> bool {
         if target.kind == Kind::ServiceAccount && target.namespace == *namespace && target.name == *name)
 }
 
-/// The binding that was read, as a plain value.
-fn binding(target: &Target, live: &DynamicObject) -> Option<plan::Binding> {
-    let value = serde_json::to_value(live).ok()?;
-    match target.kind {
-        Kind::ClusterRoleBinding => {
-            inventory::cluster_role_binding(&serde_json::from_value::<ClusterRoleBinding>(value).ok()?)
-        }
-        Kind::RoleBinding => inventory::role_binding(&serde_json::from_value::<RoleBinding>(value).ok()?),
-        Kind::ServiceAccount | Kind::User => None,
-    }
-}
-
-/// The API of a target, as raw JSON: a typed object would lose fields it does not know.
-pub fn dynamic(ctx: &Context, target: &Target) -> Api<DynamicObject> {
-    let client = ctx.client.clone();
-    let rbac = |kind: &str, plural: &str| ApiResource {
-        group: "rbac.authorization.k8s.io".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "rbac.authorization.k8s.io/v1".to_owned(),
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
+/// It stands as the plan saw it, and is to be acted on.
+fn standing(live: &DynamicObject) -> (Observation, Option<Value>) {
+    let raw = without_servers_fields(live);
+    let standing = Observation::Standing {
+        manifest: Manifest::of(&raw),
+        version: live.metadata.resource_version.clone(),
+        held: live.metadata.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty()),
     };
-    match target.kind {
-        // A user name is no object: one of that name is never found.
-        Kind::ClusterRoleBinding | Kind::User => {
-            Api::all_with(client, &rbac("ClusterRoleBinding", "clusterrolebindings"))
-        }
-        Kind::RoleBinding => Api::namespaced_with(client, &target.namespace, &rbac("RoleBinding", "rolebindings")),
-        Kind::ServiceAccount => {
-            let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ServiceAccount>(&());
-            Api::namespaced_with(client, &target.namespace, &resource)
-        }
-    }
+    (standing, Some(raw))
 }
 
 /// The object without what the API server writes, and without references to token Secrets that die with the account.

@@ -1,14 +1,17 @@
 //! A probe: one right that a binding gives its user, to be seen refused after the binding is gone.
 
+use std::collections::BTreeSet;
+
 use crate::kube::named::Api;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::rbac::v1::PolicyRule;
-use kube::api::PostParams;
+use kube::api::{DynamicObject, PostParams};
 use serde_json::Value;
 
 use super::Context;
 use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
+use crate::kube::targets;
 use domain::plan::{Kind, Target};
 
 /// One right of one user.
@@ -18,20 +21,38 @@ pub struct Probe {
     attributes: ResourceAttributes,
 }
 
-/// Picks the first right that the binding's role names and that its user has now; `None` if there is none to be seen.
-pub async fn pick(ctx: &Context, target: &Target, binding: &Value) -> Option<Probe> {
+/// Picks the first right that the binding's role names and that its user has now; `None` if there is none to be seen. Of a shared
+/// binding one of those who are leaving it is asked about.
+pub async fn pick(ctx: &Context, target: &Target, binding: &Value, leaving: &BTreeSet<String>) -> Option<Probe> {
     if target.kind == Kind::ServiceAccount {
         return None;
     }
-    let subjects = binding.get("subjects")?.as_array()?;
-    let user = subjects.iter().find(|subject| subject.get("kind").and_then(Value::as_str) == Some("User"))?;
-    let user = user.get("name")?.as_str()?.to_owned();
+    let user = targets::users(binding).find(|user| leaving.is_empty() || leaving.contains(*user))?.to_owned();
     let role = binding.get("roleRef")?;
     let (kind, name) = (role.get("kind")?.as_str()?, role.get("name")?.as_str()?);
     let rules = ctx.shared.rules(ctx, kind, &target.namespace, name).await.ok()??;
     let attributes = rules.iter().find_map(|rule| attributes(rule, &target.namespace))?;
     let probe = Probe { user, attributes };
     allowed(ctx, &probe).await.ok()?.then_some(probe)
+}
+
+/// Whether `rollcall trim` may bind the role of a binding: the API server asks for that with every change of one.
+pub async fn trim_may_bind(ctx: &Context, target: &Target, binding: &DynamicObject) -> Result<bool, Fault> {
+    let of_role =
+        |field: &str| binding.data.get("roleRef").and_then(|role| role.get(field)?.as_str()).unwrap_or_default();
+    let resource = if of_role("kind") == "Role" { "roles" } else { "clusterroles" };
+    let asked = Probe {
+        user: format!("system:serviceaccount:{}:{}-trim", ctx.namespace, ctx.instance),
+        attributes: ResourceAttributes {
+            namespace: (!target.namespace.is_empty()).then(|| target.namespace.clone()),
+            verb: Some("bind".to_owned()),
+            group: Some("rbac.authorization.k8s.io".to_owned()),
+            resource: Some(resource.to_owned()),
+            name: Some(of_role("name").to_owned()),
+            ..ResourceAttributes::default()
+        },
+    };
+    allowed(ctx, &asked).await
 }
 
 /// Whether the user has the right now.

@@ -154,7 +154,9 @@ impl Record {
     pub async fn claim(&mut self, observed: &Observed) -> Result<(), Fault> {
         let now = calls::now();
         for seen in observed.targets() {
-            let Observation::Standing { manifest, .. } = &seen.observation else { continue };
+            let (Observation::Standing { manifest, .. } | Observation::Shared { manifest }) = &seen.observation else {
+                continue;
+            };
             let room = ALL_KEPT.saturating_sub(self.part.kept.iter().map(|kept| kept.manifest.len()).sum());
             if seen.target.action != Action::Delete
                 && self.manifest(&seen.target).is_none()

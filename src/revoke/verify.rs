@@ -12,13 +12,14 @@ use kube::api::DynamicObject;
 use tokio::time::Instant;
 
 use super::Context;
-use super::observe::{Observation, Observed, SIDE_BY_SIDE, Seen, dynamic, namespace_is_gone};
+use super::observe::{Observation, Observed, SIDE_BY_SIDE, Seen, namespace_is_gone};
 use super::record::Record;
-use super::{canary, probe};
+use super::{canary, probe, trims};
 use crate::api::revocation::{Finished, Verdict, VerdictKind};
 use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
-use domain::plan::{Kind, RemainingReason, Target};
+use crate::kube::targets;
+use domain::plan::{Action, Kind, RemainingReason, Target};
 
 /// How long the API server's watch caches may lag behind before "still accepted" counts.
 const LAG: Duration = Duration::from_secs(5);
@@ -39,7 +40,7 @@ struct Opinion {
 /// What a consistent list says of the place of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// The object with its uid is not there.
+    /// The object with its uid is not there; of a shared binding, the person's user names are not in it.
     Without,
     /// It is.
     With,
@@ -155,7 +156,7 @@ const fn tried(accepted: bool, ended: bool, place: Place, late: bool) -> Option<
 
 /// The verdict on a binding: the right it gave, else its uid; and whether the user has that right from elsewhere.
 async fn of_binding(ctx: &Context, seen: &Seen, ended: bool, place: Place) -> Result<(Opinion, bool), Fault> {
-    let opinion = implied(ended, place);
+    let opinion = told(seen.target.action, implied(ended, place));
     let Some(probe) = seen.probe.as_ref().filter(|_| opinion.verdict == VerdictKind::Implied) else {
         return Ok((opinion, false));
     };
@@ -168,6 +169,17 @@ async fn of_binding(ctx: &Context, seen: &Seen, ended: bool, place: Place) -> Re
     }
     let how = "a right this binding gave, held before, was refused by SubjectAccessReview";
     Ok((Opinion { verdict: VerdictKind::Observed, how }, false))
+}
+
+/// The same opinion of a shared binding, in words about what is in it.
+fn told(action: Action, opinion: Opinion) -> Opinion {
+    let how = match opinion.verdict {
+        _ if action != Action::Trim => opinion.how,
+        VerdictKind::Implied => "the binding has none of this person's user names on a consistent list",
+        VerdictKind::Refuted => "the binding still has a user name of this person",
+        VerdictKind::Observed | VerdictKind::Unknown => opinion.how,
+    };
+    Opinion { how, ..opinion }
 }
 
 /// What follows from the uid alone.
@@ -189,12 +201,17 @@ const fn implied(ended: bool, place: Place) -> Opinion {
 /// no name at all.
 async fn places<'a>(ctx: &Context, judged: &[&'a Seen]) -> Result<BTreeMap<&'a str, Place>, Fault> {
     let mut groups: BTreeMap<(Kind, &str), Vec<&'a Seen>> = BTreeMap::new();
-    for seen in judged {
+    let (shared, others): (Vec<&'a Seen>, Vec<_>) =
+        judged.iter().copied().partition(|seen| seen.target.action == Action::Trim);
+    for seen in others {
         groups.entry((seen.target.kind, seen.target.namespace.as_str())).or_default().push(seen);
     }
-    let looks = groups.into_values().map(|group| async move {
+    // A shared binding stands on, and is looked into: each by itself.
+    let shared = shared.into_iter().map(|seen| vec![seen]);
+    let looks = groups.into_values().chain(shared).map(|group| async move {
+        let trimmed = group.iter().all(|seen| seen.target.action == Action::Trim);
         let stood = |seen: &&Seen| matches!(seen.observation, Observation::Standing { .. });
-        let by_name = group.len() <= BY_NAME && group.iter().all(stood);
+        let by_name = trimmed || (group.len() <= BY_NAME && group.iter().all(stood));
         let looked = if by_name { each_by_name(ctx, &group).await } else { all_by_uid(ctx, &group).await };
         match looked {
             Err(fault) if fault.is_forbidden() => {
@@ -211,20 +228,30 @@ async fn places<'a>(ctx: &Context, judged: &[&'a Seen]) -> Result<BTreeMap<&'a s
 
 async fn each_by_name<'a>(ctx: &Context, group: &[&'a Seen]) -> Result<Vec<(&'a str, Place)>, Fault> {
     let looks = group.iter().map(|seen| async move {
-        let listed = call("look at a target", dynamic(ctx, &seen.target).listed(&seen.target.name)).await?;
-        Ok((seen.target.uid.as_str(), named(&seen.target, &listed)))
+        let listed =
+            call("look at a target", targets::api(&ctx.client, &seen.target).listed(&seen.target.name)).await?;
+        Ok((seen.target.uid.as_str(), place_of(seen, &listed)))
     });
     futures::future::try_join_all(looks).await
 }
 
 async fn all_by_uid<'a>(ctx: &Context, group: &[&'a Seen]) -> Result<Vec<(&'a str, Place)>, Fault> {
     let Some(first) = group.first() else { return Ok(Vec::new()) };
-    let uids: BTreeSet<String> = call("look at the targets", dynamic(ctx, &first.target).uids()).await?;
+    let uids: BTreeSet<String> = call("look at the targets", targets::api(&ctx.client, &first.target).uids()).await?;
     let place = |seen: &&'a Seen| {
         let uid = seen.target.uid.as_str();
         (uid, if uids.contains(uid) { Place::With } else { Place::Without })
     };
     Ok(group.iter().map(place).collect())
+}
+
+/// What a list of its name says of a target: of a shared binding, whether it still has a name that was to go.
+fn place_of(seen: &Seen, listed: &[DynamicObject]) -> Place {
+    let its = |object: &&DynamicObject| object.metadata.uid.as_deref() == Some(seen.target.uid.as_str());
+    match listed.iter().find(its) {
+        Some(binding) if seen.target.action == Action::Trim && !trims::names(binding, &seen.leaving) => Place::Without,
+        _ => named(&seen.target, listed),
+    }
 }
 
 /// What a list of one name says of the target.
@@ -241,7 +268,6 @@ fn named(target: &Target, listed: &[DynamicObject]) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::plan::Action;
 
     #[test]
     fn a_tried_token_proves_an_end_only_together_with_the_accounts_absence() {
@@ -271,6 +297,39 @@ mod tests {
             (false, With, VerdictKind::Refuted),
         ] {
             assert_eq!(implied(ended, place).verdict, expected, "ended: {ended}, {place:?}");
+        }
+    }
+
+    #[test]
+    fn a_shared_binding_stands_on_and_is_proved_by_the_names_that_are_no_longer_in_it() {
+        let seen = Seen {
+            target: Target {
+                action: Action::Trim,
+                kind: Kind::RoleBinding,
+                namespace: "apps".to_owned(),
+                name: "shared".to_owned(),
+                uid: "u-1".to_owned(),
+                why: String::new(),
+            },
+            observation: Observation::Settled,
+            canary: None,
+            probe: None,
+            leaving: ["oidc:ada@example.com".to_owned()].into(),
+        };
+        let binding = |uid: &str, users: &[&str]| {
+            let subjects: Vec<_> = users.iter().map(|user| serde_json::json!({"kind": "User", "name": user})).collect();
+            let object = serde_json::json!({"metadata": {"name": "shared", "uid": uid}, "subjects": subjects});
+            serde_json::from_value::<DynamicObject>(object).unwrap()
+        };
+        let both = ["oidc:ben@example.com", "oidc:ada@example.com"];
+        for (what, listed, expected) in [
+            ("she is out, and he stays", vec![binding("u-1", &both[..1])], Place::Without),
+            ("she is still in it", vec![binding("u-1", &both)], Place::With),
+            ("a name in another case is another user", vec![binding("u-1", &["oidc:Ada@example.com"])], Place::Without),
+            ("it is gone", vec![], Place::Without),
+            ("another binding in its place", vec![binding("u-2", &both)], Place::Without),
+        ] {
+            assert_eq!(place_of(&seen, &listed), expected, "{what}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::api::condition::{self, ConditionType, ConditionUpdate, Reason, Status};
+use crate::api::convert;
 use crate::api::person::Access;
 use crate::api::revocation::{Operation, Phase, Revocation};
 
@@ -117,7 +118,7 @@ fn all_that_remains(told: &[&Revocation]) -> u32 {
     let newest = cuts.max_by_key(|other| (other.spec.due, name(other)));
     let others = told.iter().copied().filter(|other| other.spec.operation != Operation::Cut);
     let planned = newest.into_iter().chain(others).filter_map(|other| other.status.as_ref()?.plan.as_ref());
-    let found = told.iter().filter_map(|other| other.status.as_ref()).flat_map(|status| &status.remaining);
+    let found = told.iter().filter_map(|other| other.status.as_ref()).flat_map(convert::of_its_own);
     let all: BTreeSet<&str> =
         planned.flat_map(|plan| &plan.remaining).chain(found).map(|thing| thing.what.as_str()).collect();
     u32::try_from(all.len()).unwrap_or(u32::MAX)

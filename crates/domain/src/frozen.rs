@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Most bytes of the whole list: well below what the API server stores in one object.
 pub const MAX_BYTES: usize = 512 * 1024;
 /// Most names, as the schema takes.
-const MAX_NAMES: usize = 16_384;
+pub const MAX_NAMES: usize = 16_384;
 /// Longest name, in characters: what the schema of a Revocation takes.
 const MAX_NAME_LEN: usize = 512;
 /// Longest text of holders: what the schema takes.

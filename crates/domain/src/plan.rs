@@ -14,6 +14,7 @@ use super::ownership::{Claim, Index, PersonFacts};
 mod freeze;
 pub mod reach;
 mod remaining;
+pub mod trim;
 
 pub use freeze::{freeze, frozen_name, still_theirs};
 pub use remaining::{Remaining, RemainingReason};
@@ -33,6 +34,8 @@ const ALL_NAMES: usize = 128 * 1024;
 pub enum Action {
     /// Delete a binding; its manifest is kept.
     Unbind,
+    /// Take this person's user names out of a binding that others share; its manifest is kept.
+    Trim,
     /// Delete an account and re-create it at once.
     Recreate,
     /// Delete.
@@ -153,6 +156,8 @@ pub struct Consent {
     pub accounts: bool,
     /// Canaries.
     pub canaries: bool,
+    /// Shared bindings.
+    pub trim: bool,
 }
 
 /// What the plan is drawn from.
@@ -208,14 +213,18 @@ pub struct Plan {
     pub workloads: u32,
 }
 
-/// Draws the plan of a cut: bindings whose every subject is this person's, and personal accounts.
+/// Draws the plan of a cut: bindings whose every subject is this person's, their names in others, and personal accounts.
 #[must_use]
 pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &ClusterInventory, protected: &Protected) -> Plan {
     let mut draft = Draft::default();
     for binding in world.bindings.iter().filter(|binding| binds_user(binding, person, index)) {
         match reach::binding(binding, person, index, world, protected) {
+            Some(RemainingReason::SharedBinding) => match trim::leaving(binding, person, index, world, protected) {
+                Ok(_) => draft.act(bound(Action::Trim, binding, "it names this person, and its other subjects stay")),
+                Err(reason) => draft.leave(of_binding(binding), reason),
+            },
             Some(reason) => draft.leave(of_binding(binding), reason),
-            None => draft.act(unbind(binding, "every subject is this person's")),
+            None => draft.act(bound(Action::Unbind, binding, "every subject is this person's")),
         }
     }
     for account in world.accounts.iter().filter(|account| index.claim(&account.owner, person) != Claim::NotTheirs) {
@@ -272,7 +281,7 @@ pub fn remove(
         if only_theirs {
             match reach::place(&binding.namespace, &binding.name, binding.break_glass, world, protected) {
                 Some(reason) => draft.leave(of_binding(binding), reason),
-                None => draft.act(unbind(binding, "it binds only accounts that are removed")),
+                None => draft.act(bound(Action::Unbind, binding, "it binds only accounts that are removed")),
             }
         }
     }
@@ -360,9 +369,9 @@ fn binds_user(binding: &Binding, person: &PersonFacts, index: &Index) -> bool {
     })
 }
 
-fn unbind(binding: &Binding, why: &str) -> Target {
+fn bound(action: Action, binding: &Binding, why: &str) -> Target {
     Target {
-        action: Action::Unbind,
+        action,
         kind: binding.kind,
         namespace: binding.namespace.clone(),
         name: binding.name.clone(),

@@ -67,6 +67,12 @@ impl Installation {
         self.start("grant", &more, proxy).await
     }
 
+    /// Starts `rollcall trim`.
+    pub async fn trim(&self) -> Service {
+        let namespace = self.revoker_namespace();
+        self.start("trim", &["--revoker-namespace", &namespace], None).await
+    }
+
     /// Lets control that is started from now on create other Jobs than those of the installed chart.
     pub fn declare(&self, job: &Value) {
         *self.job.lock().unwrap() = job.to_string();

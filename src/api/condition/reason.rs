@@ -201,6 +201,7 @@ vocabulary!(
         Unbound => "Unbound",
         Recreated => "Recreated",
         Removed => "Removed",
+        Trimmed => "Trimmed",
         Expired => "Expired",
     }
 );

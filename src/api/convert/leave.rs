@@ -68,7 +68,12 @@ pub fn not_undone(status: &revocation::RevocationStatus) -> Option<String> {
         1 => Some("1 binding is to be created again from status.kept".to_owned()),
         many => Some(format!("{many} bindings are to be created again from status.kept")),
     };
-    let all: Vec<String> = accounts.into_iter().chain(bindings).collect();
+    let trimmed = match done(revocation::Action::Trim) {
+        0 => None,
+        1 => Some("1 shared binding names them no longer: see status.kept".to_owned()),
+        many => Some(format!("{many} shared bindings name them no longer: see status.kept")),
+    };
+    let all: Vec<String> = accounts.into_iter().chain(bindings).chain(trimmed).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 

@@ -370,6 +370,7 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
     let of_leave = revocation.spec.trigger == Trigger::Leave && revocation.spec.operation == Operation::Cut;
     let back = of_leave && api::leave_status(Some(person), &name, false) == domain::gate::LeaverStatus::Employed;
     let not_undone = Some(&status).filter(|_| back).and_then(api::not_undone);
+    let found: Vec<Remaining> = api::found(&status).into_iter().cloned().collect();
     let gate = status.gate.filter(|_| phase == Phase::Held).map(|gate| Gate {
         reason: Reason::parse(&gate.reason),
         message: gate.message,
@@ -389,7 +390,7 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         due: revocation.spec.due,
         gate,
         objects,
-        remaining: planned.into_iter().chain(status.remaining).collect(),
+        remaining: planned.into_iter().chain(found).collect(),
         verified: status.verified,
         returned: status.returned.len(),
         not_undone,

@@ -24,7 +24,7 @@ use domain::evidence;
 /// What stands for a value that is not shown.
 const MASK: &str = "…";
 /// What is kept elsewhere, and cannot be told apart for one person.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     (
         "Secret rollcall-memory-… of each connection",
         "counts of earlier responses and keyed hashes of ids and addresses, without any id, name or address",
@@ -45,6 +45,10 @@ const ELSEWHERE: [(&str, &str); 6] = [
     (
         "FrozenNames rollcall-frozen",
         "user names of people who are frozen, until that is lifted or its Revocation is gone",
+    ),
+    (
+        "TrimmableSubjects rollcall-trim",
+        "user names of leavers that are to be taken out of shared bindings, until that is done or given up",
     ),
 ];
 

@@ -1,10 +1,10 @@
 //! What in the cluster is somebody's now: accounts by their owner annotation, bindings by the users they name.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, Subject as RbacSubject};
 use kube::Client;
 
-use super::all;
+use super::{all, edit};
 use crate::api::{Person, convert};
 use crate::cli::Failure;
 use crate::kube::inventory;
@@ -29,6 +29,8 @@ pub struct Thing {
     pub what: String,
     /// Whether it is theirs.
     pub whose: Whose,
+    /// Of a binding that others share: the command that takes them out. It holds user names.
+    pub edit: Option<String>,
 }
 
 /// Whose an object is that names somebody.
@@ -58,18 +60,28 @@ pub async fn of(client: &Client, people: &[Person], person: &Person) -> Result<O
         Err(other) => return Err(other),
     };
     let accounts: Vec<_> = accounts.iter().filter_map(|account| inventory::account(&account.metadata)).collect();
-    let bindings = roles.iter().filter_map(inventory::role_binding);
-    let bindings: Vec<_> = bindings.chain(cluster_roles.iter().filter_map(inventory::cluster_role_binding)).collect();
+    let raw = |subjects: &Option<Vec<RbacSubject>>| subjects.clone().unwrap_or_default();
+    let roles = roles.iter().filter_map(|one| Some((inventory::role_binding(one)?, raw(&one.subjects))));
+    let cluster_roles =
+        cluster_roles.iter().filter_map(|one| Some((inventory::cluster_role_binding(one)?, raw(&one.subjects))));
+    let bindings: Vec<_> = roles.chain(cluster_roles).collect();
     Ok(Owned::Things(things(&accounts, &bindings, &convert::index(people), &convert::person_facts(person))))
 }
 
 /// What of these names a person, in their order.
-fn things(accounts: &[Account], bindings: &[Binding], index: &Index, person: &PersonFacts) -> Vec<Thing> {
+fn things(
+    accounts: &[Account],
+    bindings: &[(Binding, Vec<RbacSubject>)],
+    index: &Index,
+    person: &PersonFacts,
+) -> Vec<Thing> {
     let marked = accounts.iter().filter_map(|account| {
         let whose = whose(index.claim(&account.owner, person))?;
-        Some(Thing { what: format!("ServiceAccount {}/{}", account.namespace, account.name), whose })
+        Some(Thing { what: format!("ServiceAccount {}/{}", account.namespace, account.name), whose, edit: None })
     });
-    let bound = bindings.iter().filter_map(|binding| {
+    let theirs =
+        |subject: &RbacSubject| subject.kind == "User" && index.user_claim(&subject.name, person) == Claim::Theirs;
+    let bound = bindings.iter().filter_map(|(binding, subjects)| {
         let users = binding.subjects.iter().filter_map(|subject| match subject {
             Subject::User(name) => whose(index.user_claim(name, person)),
             Subject::Account { .. } | Subject::Other => None,
@@ -78,7 +90,8 @@ fn things(accounts: &[Account], bindings: &[Binding], index: &Index, person: &Pe
             "" => binding.name.clone(),
             namespace => format!("{namespace}/{}", binding.name),
         };
-        Some(Thing { what: format!("{} {name}", binding.kind.as_str()), whose: users.max()? })
+        let edit = edit::command(&binding.namespace, &binding.name, subjects, theirs);
+        Some(Thing { what: format!("{} {name}", binding.kind.as_str()), whose: users.max()?, edit })
     });
     let mut things: Vec<_> = marked.chain(bound).collect();
     things.sort();
@@ -146,9 +159,11 @@ mod tests {
             account("desk", "desk@example.com"),
             account("nine", "id:hq/9"),
         ];
+        let raw = |user: &str| RbacSubject { kind: "User".into(), name: user.into(), ..RbacSubject::default() };
+        let both = ["oidc:eve@example.com", "oidc:ben@example.com"];
         let bindings = [
-            binding("apps", &["oidc:ada@example.com"]),
-            binding("", &["oidc:eve@example.com", "oidc:ben@example.com"]),
+            (binding("apps", &["oidc:ada@example.com"]), vec![raw("oidc:ada@example.com")]),
+            (binding("", &both), both.map(raw).to_vec()),
         ];
         let index = convert::index(&people);
         let of = |position: usize| -> Vec<(String, Whose)> {
@@ -168,5 +183,8 @@ mod tests {
             thing("ServiceAccount apps/nine", Whose::Theirs),
         ];
         assert_eq!(of(3), expected);
+        let things = things(&accounts, &bindings, &index, &convert::person_facts(&people[3]));
+        let edits: Vec<_> = things.iter().filter_map(|thing| thing.edit.as_deref()).collect();
+        assert!(edits.len() == 1 && edits[0].contains("/subjects/0") && !edits[0].contains("ben@"), "{edits:?}");
     }
 }

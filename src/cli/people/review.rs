@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_review_shows_what_changed_what_is_theirs_and_when_it_is_due() {
-        let thing = |what: &str, whose| Thing { what: what.into(), whose };
+        let thing = |what: &str, whose| Thing { what: what.into(), whose, edit: None };
         let things =
             vec![thing("RoleBinding apps/view", Whose::WorksHere), thing("ServiceAccount apps/desk", Whose::Ambiguous)];
         let expected = "p-7  hq/7\nMoved at 2026-03-02T09:00:00Z: manager\nReview of department, manager, due 2026-03-15T09:00:00Z, overdue\n\

@@ -30,7 +30,7 @@ pub fn answer(answer: &Answer, unmask: bool) -> String {
             .map(|hold| format!("A hold keeps their access as it is until {:.0}: {}", hold.until, hold.reason)),
     );
     parts.push(owned(&answer.owned));
-    parts.extend(access(answer));
+    parts.extend(access(answer, unmask));
     parts.extend(answer.position.lines(&answer.person, unmask));
     parts.push(match answer.next.as_slice() {
         [] => "Nothing is to come that is known of.".to_owned(),
@@ -323,11 +323,12 @@ fn thing(thing: &Thing) -> String {
 }
 
 /// What happened to their access, and what of it waits.
-fn access(answer: &Answer) -> Vec<String> {
+fn access(answer: &Answer, unmask: bool) -> Vec<String> {
     let mut parts: Vec<String> = answer.access.iter().map(|shown| shown.message.clone()).collect();
     let (present, earlier): (Vec<_>, Vec<_>) = answer.told.iter().partition(|told| told.present);
     if !present.is_empty() {
-        parts.push(section("Revocations", present.into_iter().map(told)));
+        let edits = |what: &str| edit(&answer.owned, what, unmask);
+        parts.push(section("Revocations", present.into_iter().map(|one| told(one, edits))));
     }
     if !earlier.is_empty() {
         let names = earlier.iter().map(|told| {
@@ -339,7 +340,14 @@ fn access(answer: &Answer) -> Vec<String> {
     parts
 }
 
-fn told(told: &Told) -> String {
+/// The command that takes them out of a shared binding. It holds user names, so it is shown to who asks for names.
+fn edit(owned: &Owned, what: &str, unmask: bool) -> Option<String> {
+    let Owned::Things(things) = owned else { return None };
+    let edit = things.iter().find(|thing| thing.what == what)?.edit.clone()?;
+    Some(if unmask { edit } else { "with --unmask, the command that takes them out is printed here".to_owned() })
+}
+
+fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
     let late = if told.late { ", found after the first plan" } else { "" };
     let objects = match told.objects {
         1 => "1 object".to_owned(),
@@ -363,6 +371,7 @@ fn told(told: &Told) -> String {
     let mut line = format!("{} ({}{late}, {objects}): {how}", told.name, told.operation.as_str());
     for thing in told.remaining.iter().take(MAX_LISTED) {
         line.push_str(&format!("\nremains: {} ({}): {}", thing.what, thing.why, thing.advice));
+        line.extend(edit(&thing.what).map(|command| format!("\n  {command}")));
     }
     if told.returned > 0 {
         line.push_str(&format!("\n{} of what it ended came back", told.returned));

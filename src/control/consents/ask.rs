@@ -30,6 +30,9 @@ const CLUSTER: [(&str, &str, &str); 3] = [
     ("delete", "rbac.authorization.k8s.io", "clusterrolebindings"),
 ];
 
+/// What the consent for shared bindings is made of: what `rollcall trim` does with them.
+const TRIM: [&str; 2] = ["update", "get"];
+
 /// What a namespace lets the revoker do, as the API server says.
 ///
 /// # Errors
@@ -39,7 +42,14 @@ pub async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
     let everywhere = everywhere(ctx).await?;
     if !namespace.is_empty() && !everywhere && !ctx.consents.granted().contains(namespace) {
         let missing = needs.iter().map(|(verb, _, resource)| format!("{verb} {resource}")).collect();
-        return Ok(Row { namespace: namespace.to_owned(), accounts: false, canaries: false, secrets: false, missing });
+        return Ok(Row {
+            namespace: namespace.to_owned(),
+            accounts: false,
+            canaries: false,
+            trim: false,
+            secrets: false,
+            missing,
+        });
     }
     let answers = needs.iter().map(|(verb, group, resource)| async move {
         let allowed = revoker_may(ctx, namespace, verb, group, resource, None).await?;
@@ -54,7 +64,9 @@ pub async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
             self_may_watch_secrets(ctx, namespace),
         )?
     };
-    Ok(Row { namespace: namespace.to_owned(), accounts: missing.is_empty(), canaries, secrets, missing })
+    let accounts = missing.is_empty();
+    let trim = accounts && trims(ctx, namespace).await?; // the revoker has to see it done
+    Ok(Row { namespace: namespace.to_owned(), accounts, canaries, trim, secrets, missing })
 }
 
 /// Whether any of it is given for the whole cluster: then every namespace has to be asked.
@@ -78,21 +90,43 @@ async fn revoker_may(
     sub: Option<&str>,
 ) -> Result<bool, Fault> {
     let options = &ctx.options;
+    let revoker = (options.revoker_namespace.as_str(), options.revoker_account.as_str());
+    account_may(ctx, revoker, attributes(namespace, verb, group, resource, sub)).await
+}
+
+/// Whether `rollcall trim` may change bindings here. One question where it is not installed, or nobody consented.
+async fn trims(ctx: &Context, namespace: &str) -> Result<bool, Fault> {
+    let account = format!("{}-trim", ctx.options.instance);
+    let resource = if namespace.is_empty() { "clusterrolebindings" } else { "rolebindings" };
+    for verb in TRIM {
+        let asked = attributes(namespace, verb, "rbac.authorization.k8s.io", resource, None);
+        if !account_may(ctx, (ctx.options.namespace.as_str(), account.as_str()), asked).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn account_may(
+    ctx: &Context,
+    (home, account): (&str, &str),
+    attributes: ResourceAttributes,
+) -> Result<bool, Fault> {
     let api: Api<SubjectAccessReview> = Api::all(ctx.client.clone());
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
-            user: Some(format!("system:serviceaccount:{}:{}", options.revoker_namespace, options.revoker_account)),
+            user: Some(format!("system:serviceaccount:{home}:{account}")),
             groups: Some(vec![
                 "system:serviceaccounts".to_owned(),
-                format!("system:serviceaccounts:{}", options.revoker_namespace),
+                format!("system:serviceaccounts:{home}"),
                 "system:authenticated".to_owned(),
             ]),
-            resource_attributes: Some(attributes(namespace, verb, group, resource, sub)),
+            resource_attributes: Some(attributes),
             ..SubjectAccessReviewSpec::default()
         },
         ..SubjectAccessReview::default()
     };
-    let answer = call("ask what the revoker may do", api.create(&PostParams::default(), &review)).await?;
+    let answer = call("ask what an identity may do", api.create(&PostParams::default(), &review)).await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 

@@ -9,7 +9,7 @@ use crate::control::Options;
 /// What was last seen of the bindings and roles that matter. Pure.
 #[derive(Debug, Default)]
 pub struct Grants {
-    /// Subjects that are the revoker or control: accounts as `namespace/name`, users and groups by name.
+    /// Subjects that are the revoker, control or `rollcall trim`: accounts as `namespace/name`, users and groups by name.
     ours: BTreeSet<String>,
     /// Namespace and name of each binding that names one of them, to the namespace and name of its role.
     pub bindings: BTreeMap<(String, String), (String, String)>,
@@ -34,9 +34,11 @@ impl Grants {
     /// Nothing seen yet.
     pub fn new(options: &Options) -> Self {
         let mut ours = BTreeSet::from(["system:authenticated".to_owned(), "system:serviceaccounts".to_owned()]);
-        let control = format!("{}-control", options.instance);
-        let both = [(&options.revoker_namespace, &options.revoker_account), (&options.namespace, &control)];
-        for (namespace, account) in both {
+        let [control, trim] = ["control", "trim"].map(|part| format!("{}-{part}", options.instance));
+        let home = &options.namespace;
+        for (namespace, account) in
+            [(&options.revoker_namespace, &options.revoker_account), (home, &control), (home, &trim)]
+        {
             ours.insert(format!("{namespace}/{account}"));
             ours.insert(format!("system:serviceaccount:{namespace}:{account}"));
             ours.insert(format!("system:serviceaccounts:{namespace}"));

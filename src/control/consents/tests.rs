@@ -33,6 +33,7 @@ fn a_namespace_is_asked_again_when_a_binding_that_names_the_revoker_or_control_c
     let cases = [
         ("the revoker", account("rollcall-revoker", "rollcall-revoke"), true),
         ("control", account("rollcall", "rollcall-control"), true),
+        ("who trims", account("rollcall", "rollcall-trim"), true),
         ("every account there is", group("system:serviceaccounts"), true),
         ("an account of the same name elsewhere", account("apps", "rollcall-revoke"), false),
         ("a group of people", group("admins"), false),
@@ -73,6 +74,7 @@ fn the_table_has_room_for_itself_and_counts_what_it_leaves_out() {
         namespace: format!("{n:063}"),
         accounts: false,
         canaries: false,
+        trim: false,
         secrets: false,
         missing: ACCOUNTS.map(|(verb, _, resource)| format!("{verb} {resource}")).to_vec(),
     };

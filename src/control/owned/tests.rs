@@ -109,7 +109,7 @@ fn world(accounts: Vec<Since<Account>>, bindings: Vec<Since<Binding>>) -> Cluste
         accounts: accounts.into_iter().map(|account| account.object).collect(),
         bindings: bindings.into_iter().map(|binding| binding.object).collect(),
         consumers: BTreeMap::from([("apps".to_owned(), BTreeSet::new())]),
-        consents: BTreeMap::from([("apps".to_owned(), Consent { accounts: true, canaries: false })]),
+        consents: BTreeMap::from([("apps".to_owned(), Consent { accounts: true, ..Consent::default() })]),
         own_namespaces: vec![],
     }
 }

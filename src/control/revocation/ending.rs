@@ -14,6 +14,7 @@ use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{Fault, Report};
 use domain::gate::LeaverStatus;
 use domain::ledger::Allowance;
+use domain::plan::MAX_OBJECTS;
 
 /// A leaver who owned nothing: nothing to do, and a record of that.
 pub(super) async fn nothing_owned(
@@ -51,7 +52,20 @@ pub(super) async fn close(
         Finished::Failed => Phase::Failed,
         Finished::Stopped => Phase::Cancelled,
     };
+    if phase == Phase::Revoked {
+        take_over(&inputs.revocation, part);
+    }
     end(ctx, inputs, part, part.ending(phase)).await
+}
+
+/// What was not trimmed remains, and is followed from now on: the subject may be taken out by hand.
+fn take_over(revocation: &Revocation, part: &mut ControlStatus) {
+    let Some(plan) = &mut part.plan else { return };
+    for left in revocation.status.iter().flat_map(convert::not_trimmed) {
+        if plan.remaining.len() < MAX_OBJECTS && !plan.remaining.iter().any(|known| known.what == left.what) {
+            plan.remaining.push(left);
+        }
+    }
 }
 
 /// Seals an ending, and takes it only then. What fails here leaves everything as it stood, and is tried again.

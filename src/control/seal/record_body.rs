@@ -30,7 +30,7 @@ pub fn of(
         true => (&part.verdicts, part.acted, part.verified),
         false => (&status.verdicts, status.acted, status.verified),
     };
-    let planned = part.plan.iter().flat_map(|plan| &plan.remaining);
+    let planned: Vec<_> = part.plan.iter().flat_map(|plan| &plan.remaining).collect();
     let action = |target: &revocation::Target| target.action.as_str().to_owned();
     RecordBody {
         revocation: revocation.name_any(),
@@ -64,7 +64,9 @@ pub fn of(
             })
             .collect(),
         remaining: planned
-            .chain(&status.remaining)
+            .iter()
+            .copied()
+            .chain(status.remaining.iter().filter(|found| !planned.contains(found)))
             .map(|remaining| evidence::Remaining { what: remaining.what.clone(), why: remaining.why.clone() })
             .collect(),
         instants: evidence::Instants {

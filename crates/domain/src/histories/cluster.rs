@@ -105,7 +105,7 @@ enum Write {
 impl Cluster {
     pub(super) fn new(matching: Matching, now: Timestamp) -> Self {
         let exclude = Lists::default().of(scope::Kind::Department, ["Labs"]);
-        let consents = BTreeMap::from([("team".to_owned(), Consent { accounts: true, canaries: false })]);
+        let consents = BTreeMap::from([("team".to_owned(), Consent { accounts: true, ..Consent::default() })]);
         let consumers = BTreeMap::from([("team".to_owned(), BTreeSet::new())]);
         Self {
             now,

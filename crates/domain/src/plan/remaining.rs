@@ -31,6 +31,12 @@ pub enum RemainingReason {
     NoLongerLeft,
     /// The user name still has rights through something that is not in the plan.
     StillAllowed,
+    /// A shared binding that was to be trimmed, and nobody did.
+    NotTrimmed,
+    /// A shared binding whose role the identity that trims may not bind.
+    MayNotBind,
+    /// A shared binding that was trimmed, and names the leaver again.
+    PutBack,
 }
 
 impl RemainingReason {
@@ -52,6 +58,9 @@ impl RemainingReason {
             Self::PlanFull => "PlanFull",
             Self::NoLongerLeft => "NoLongerLeft",
             Self::StillAllowed => "StillAllowed",
+            Self::NotTrimmed => "NotTrimmed",
+            Self::MayNotBind => "MayNotBind",
+            Self::PutBack => "PutBack",
         }
     }
 
@@ -96,6 +105,15 @@ impl RemainingReason {
             }
             Self::StillAllowed => {
                 "The user name still has rights through another binding or group; end them where they are applied from."
+            }
+            Self::NotTrimmed => {
+                "rollcall trim did not take the leaver's subject out of it in time: see that it runs, and its log. Then remove the subject where the binding is applied from."
+            }
+            Self::MayNotBind => {
+                "rollcall trim may not bind the role of this binding, so that it cannot change it: list the role in the chart's value trim.roles. Then remove the subject where the binding is applied from."
+            }
+            Self::PutBack => {
+                "The leaver's subject was taken out and is in it again: status.returned names the field manager that wrote it. Remove the subject where the binding is applied from."
             }
         }
     }

@@ -43,7 +43,7 @@ fn world(accounts: Vec<Account>, bindings: Vec<Binding>) -> ClusterInventory {
         accounts,
         bindings,
         consumers: BTreeMap::from([("team-a".into(), BTreeSet::new())]),
-        consents: BTreeMap::from([("team-a".into(), Consent { accounts: true, canaries: true })]),
+        consents: BTreeMap::from([("team-a".into(), Consent { accounts: true, canaries: true, trim: false })]),
         own_namespaces: vec!["rollcall".into()],
     }
 }
@@ -352,6 +352,9 @@ fn reasons_are_spelled_as_they_always_were() {
         (R::PlanFull, "PlanFull"),
         (R::NoLongerLeft, "NoLongerLeft"),
         (R::StillAllowed, "StillAllowed"),
+        (R::NotTrimmed, "NotTrimmed"),
+        (R::MayNotBind, "MayNotBind"),
+        (R::PutBack, "PutBack"),
     ] {
         assert_eq!(reason.as_str(), spelled);
     }

@@ -34,7 +34,7 @@ const REASONS: &str = "\
     Cancelled Frozen Lifted FreezeNotInstalled FrozenFull Moved NotReviewed NotRefused CameBack Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope LedgerFull OverLimit OverClusterLimit ApprovalExpired \
     Terminated TerminationWithdrawn \
-    Rehired Conflict InScope ScopeChanged FieldsChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed \
+    Rehired Conflict InScope ScopeChanged FieldsChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed Trimmed \
     Expired";
 
 fn stops() -> Vec<Stop> {

@@ -381,11 +381,24 @@ fn the_answer_names_ids_alone_unless_names_are_asked_for() {
 }
 
 #[test]
+fn the_command_that_takes_them_out_of_a_shared_binding_stands_by_what_remains_and_names_them_only_when_asked_to() {
+    let what = "RoleBinding apps/shared";
+    let thing = json!([{"what": what, "why": "SharedBinding", "advice": "remove the subject"}]);
+    let edit = Some("kubectl --namespace apps patch rolebinding shared … ada@example.com".to_owned());
+    let things = vec![Thing { what: what.into(), whose: Whose::Theirs, edit }];
+    let told = world(vec![cut(&json!({"phase": "Revoked", "remaining": thing}))]);
+    let answer = decide(&told, &gone(), Owned::Things(things), now());
+    let (shown, masked) = (words::answer(&answer, true), words::answer(&answer, false));
+    assert!(shown.contains("patch rolebinding shared … ada@example.com"), "{shown}");
+    assert!(masked.contains("with --unmask, the command") && !masked.contains("ada@"), "{masked}");
+}
+
+#[test]
 fn the_answer_is_said_in_plain_sentences() {
     let contract = employment("contractors/c7", "Active", [Some("2024-05-01"), Some("2026-03-31")], Why::LeavesLater);
     let employed = employment("hq/7", "Active", [Some("2026-04-01"), None], Why::StartsLater);
     let hired_soon = person(&[contract, employed], Why::NextFollows);
-    let things = vec![Thing { what: "ServiceAccount apps/ci".into(), whose: Whose::Theirs }];
+    let things = vec![Thing { what: "ServiceAccount apps/ci".into(), whose: Whose::Theirs, edit: None }];
     let soon = decide(&world(vec![]), &hired_soon, Owned::Things(things), now());
     insta::assert_snapshot!("why_a_contractor_who_is_hired_is_still_active", words::answer(&soon, false));
 

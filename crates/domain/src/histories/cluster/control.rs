@@ -224,6 +224,7 @@ impl Cluster {
                     account.into_iter().for_each(|one| one.uid.push('+'));
                 }
                 Action::Freeze => {} // no policy here acts on a leave
+                Action::Trim => {}   // no namespace here consents to it
                 Action::Unbind | Action::Delete => self.objects.bindings.retain(|one| one.uid != target.uid),
             }
         }

@@ -1,0 +1,151 @@
+//! The revoker's calls about a binding that others share: it keeps what stood, waits for who may change it, and sees what became of it.
+
+use serde_json::{Value, json};
+
+use super::super::carry_out;
+use super::{STOP, context, policy, written};
+use crate::api::{Person, Revocation, convert};
+use crate::kube::outcome::Fault;
+use crate::kube::scenario::{Call, Scenario, on};
+use crate::revoke::queue::{Released, Waiting};
+use domain::plan::{self, Action, Kind, Operation, Target};
+
+const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/apps/rolebindings/shared";
+const LISTED: &str =
+    "GET /apis/rbac.authorization.k8s.io/v1/namespaces/apps/rolebindings?fieldSelector=metadata.name%3Dshared";
+const REVIEW: &str = "POST /apis/authorization.k8s.io/v1/subjectaccessreviews";
+const ADA: &str = "oidc:ada@example.com";
+const BEN: &str = "oidc:ben@example.com";
+
+fn person() -> Value {
+    let mut person = super::person();
+    person["status"]["aliases"] = json!([format!("user:{ADA}")]);
+    person
+}
+
+fn revocation() -> Value {
+    let target = Target {
+        action: Action::Trim,
+        kind: Kind::RoleBinding,
+        namespace: "apps".into(),
+        name: "shared".into(),
+        uid: "b1".into(),
+        why: "shared".into(),
+    };
+    let rule = convert::rule(&serde_json::from_value(policy()).unwrap());
+    let hash = plan::hash("person-7", &rule, Operation::Cut, std::slice::from_ref(&target));
+    let mut revocation = super::revocation();
+    revocation["spec"]["approval"]["planHash"] = json!(hash);
+    let target = crate::api::revocation::Target::from(&target);
+    revocation["status"]["plan"] = json!({"hash": hash, "targets": [target]});
+    revocation
+}
+
+fn binding(users: &[&str]) -> Value {
+    let group = "rbac.authorization.k8s.io";
+    let subjects: Vec<Value> =
+        users.iter().map(|user| json!({"kind": "User", "name": user, "apiGroup": group})).collect();
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": "shared", "namespace": "apps", "uid": "b1", "resourceVersion": "5"},
+        "subjects": subjects, "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "view"},
+    })
+}
+
+fn read(users: &[&str]) -> Call {
+    on(&format!("GET {BINDING}")).answers(binding(users))
+}
+
+/// A question about who may do what, and its answer.
+fn asked(user: &str, verb: &str, allowed: bool) -> Call {
+    on(REVIEW)
+        .sends(json!({"spec": {"user": user, "resourceAttributes": {"verb": verb}}}))
+        .answers(json!({"spec": {}, "status": {"allowed": allowed}}))
+}
+
+/// The gate's live reads, and the look at the binding as it is for these users.
+fn up_to_the_look(users: &[&str]) -> Scenario {
+    let ours = |kind: &str, name: &str| format!("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/{kind}/{name}");
+    let who: Person = serde_json::from_value(person()).unwrap();
+    Scenario::default()
+        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/rollcall/events").answers(json!({})))
+        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/apps/events").answers(json!({})))
+        .then(on(&ours("revocations", &super::name())).answers(revocation()))
+        .together([
+            on(&ours("people", &who.metadata.name.unwrap())).answers(person()),
+            on(&ours("syncpolicies", "everyone")).answers(policy()),
+            on("GET /api/v1/namespaces/rollcall/configmaps/rollcall-ledger"),
+            on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})),
+            on(&ours("hrconnections", "hq")),
+        ])
+        .then(on("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/people").lists(json!([person()])))
+        .then(read(users))
+}
+
+/// The same up to the manifest that is kept.
+fn up_to_the_claim() -> Scenario {
+    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]);
+    let role = "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/view";
+    up_to_the_look(&[BEN, ADA])
+        .then(asked("system:serviceaccount:rollcall:rc-trim", "bind", true))
+        .then(on(role).answers(json!({"metadata": {"name": "view"}, "rules": rules})))
+        .then(asked(ADA, "list", true))
+        .then(written(json!({"kept": [{"uid": "b1"}], "steps": [{"outcome": "Begun"}]})))
+}
+
+fn proved(scenario: Scenario) -> Scenario {
+    let round = |scenario: Scenario, verdict: &str, finished: Value| {
+        scenario
+            .then(on(LISTED).lists(json!([binding(&[BEN])])))
+            .then(asked(ADA, "list", false))
+            .then(written(json!({"verdicts": [{"verdict": verdict}], "finished": finished})))
+    };
+    let scenario = round(scenario, "Observed", Value::Null);
+    round(scenario, "Observed", json!("Revoked"))
+}
+
+async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
+    let ctx = context(scenario);
+    let place = std::sync::Arc::clone(&ctx.places).acquire_owned().await.unwrap();
+    let revocation: Revocation = serde_json::from_value(revocation()).unwrap();
+    carry_out(&ctx, &Waiting::new(Released::of(revocation).unwrap(), None), place).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_binding_is_kept_waited_for_and_proved_by_the_right_it_gave_and_never_written() {
+    let scenario = up_to_the_claim()
+        .then(read(&[BEN, ADA]))
+        .then(read(&[BEN]))
+        .then(written(json!({"steps": [{"outcome": "Done"}]})));
+    let scenario = proved(scenario);
+    carried_out(&scenario).await.unwrap();
+    scenario.is_over();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_trimmed_before_this_look_is_done_and_one_whose_role_may_not_be_bound_is_left() {
+    let trimmed = up_to_the_look(&[BEN])
+        .then(read(&[BEN])) // no manifest is kept that would say who was in it
+        .then(written(json!({"steps": []})))
+        .then(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
+        .then(written(json!({"steps": [{"outcome": "AlreadyGone"}]})));
+    let listed = || on(LISTED).lists(json!([binding(&[BEN])]));
+    let trimmed = trimmed
+        .then(listed())
+        .then(written(json!({"verdicts": [{"verdict": "Implied"}], "finished": null})))
+        .then(listed())
+        .then(written(json!({"verdicts": [{"verdict": "Implied"}], "finished": "Revoked"})));
+    carried_out(&trimmed).await.unwrap();
+    trimmed.is_over();
+
+    let left = up_to_the_look(&[BEN, ADA])
+        .then(asked("system:serviceaccount:rollcall:rc-trim", "bind", false))
+        .then(read(&[BEN, ADA]))
+        .then(written(json!({"steps": []})))
+        .then(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
+        .then(written(json!({"steps": [{"outcome": "Skipped"}], "remaining": [{"why": "MayNotBind"}]})))
+        .then(written(json!({"verdicts": [], "finished": null})))
+        .then(written(json!({"verdicts": [], "finished": "Revoked", "remainingCount": 1})));
+    carried_out(&left).await.unwrap();
+    left.is_over();
+}
