@@ -193,6 +193,11 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
             "the account is deleted, and its manifest kept",
             "kubectl create -f the kept manifest, then issue a new token",
         ),
+        Action::Trim => (
+            "Trim",
+            "their user name is taken out of the binding, and its manifest kept; everybody else stays",
+            "put the subject back, by somebody who may give the role",
+        ),
         Action::Freeze => ("Freeze", "what they would change is refused", "it is lifted by itself when they are back"),
     };
     let outage = match (of_account, consumers.is_empty()) {

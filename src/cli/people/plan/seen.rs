@@ -68,7 +68,7 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
         seen.notes.push("Control has not written yet what namespaces consent to: none is taken to.".to_owned());
     }
     for row in table.into_iter().flatten() {
-        let consent = Consent { accounts: row.accounts, canaries: row.canaries };
+        let consent = Consent { accounts: row.accounts, canaries: row.canaries, trim: row.trim };
         seen.consents.insert(row.namespace, (consent, row.secrets));
     }
     let (roles, secrets, certificates, ledger, stopped) = futures::try_join!(

@@ -96,7 +96,7 @@ fn cluster(people: &[Person]) -> Seen {
     };
     Seen {
         owned,
-        consents: [("apps".to_owned(), (Consent { accounts: true, canaries: false }, false))].into(),
+        consents: [("apps".to_owned(), (Consent { accounts: true, canaries: false, trim: false }, false))].into(),
         workloads: [("apps".to_owned(), vec![workload("Pod", "web-1", true), workload("Deployment", "web", false)])]
             .into(),
         rbac: Some(Rbac::default()),
