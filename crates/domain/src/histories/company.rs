@@ -66,13 +66,8 @@ impl Line {
 impl Company {
     /// A company with these HR systems, and with accounts where they corroborate.
     pub(super) fn new(systems: &[bool], accounts: bool, now: Timestamp) -> Self {
-        let system = |name, silent, corroborates| System {
-            name,
-            silent,
-            corroborates,
-            replaced_by: None,
-            answers: Vec::new(),
-        };
+        let system =
+            |name, silent, corroborates| System { name, silent, corroborates, replaced_by: None, answers: Vec::new() };
         let employers = systems.iter().zip(NAMES).map(|(silent, name)| system(name, *silent, false));
         let accounts = accounts.then(|| system(ACCOUNTS, false, true));
         Self { humans: Vec::new(), lines: Vec::new(), systems: employers.chain(accounts).collect(), now }

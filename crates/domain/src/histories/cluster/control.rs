@@ -99,7 +99,8 @@ impl Cluster {
         let person = &self.people[position];
         let (Some(id), Some(entry)) = (self.termination(person), &person.known.entry) else { return };
         let first = format!("{id}-cut");
-        let (due, run) = entry.employment.left.as_ref().map_or((self.now, None), |left| (left.effective, left.run.clone()));
+        let (due, run) =
+            entry.employment.left.as_ref().map_or((self.now, None), |left| (left.effective, left.run.clone()));
         if !self.revocations.contains_key(&first) {
             return self.make(first, position, (Trigger::Termination, false), run, due);
         }

@@ -41,12 +41,14 @@ impl Cluster {
         };
         let acts = seen.into_iter().filter(|(_, one)| !one.rejected && one.phase != Phase::Cancelled);
         let (with_baseline, later): (Vec<_>, Vec<_>) = acts.partition(|(_, one)| self.needs_approval(one));
-        let parts = [(Of::Leavers, later, unplanned), (Of::Baseline, with_baseline, Some(0))].map(|(of, part, unplanned)| {
-            let announced = part.iter().filter(|(_, one)| self.is_announced(one)).map(|(name, _)| (*name).clone());
-            let announced: BTreeSet<String> = announced.collect();
-            let revocations: BTreeMap<_, _> = part.into_iter().map(|(name, one)| (name.clone(), asked(one))).collect();
-            (of, revocations, announced, unplanned)
-        });
+        let parts =
+            [(Of::Leavers, later, unplanned), (Of::Baseline, with_baseline, Some(0))].map(|(of, part, unplanned)| {
+                let announced = part.iter().filter(|(_, one)| self.is_announced(one)).map(|(name, _)| (*name).clone());
+                let announced: BTreeSet<String> = announced.collect();
+                let revocations: BTreeMap<_, _> =
+                    part.into_iter().map(|(name, one)| (name.clone(), asked(one))).collect();
+                (of, revocations, announced, unplanned)
+            });
         for (of, revocations, announced, unplanned) in parts {
             if !revocations.is_empty() {
                 self.count_part(policy, run, of, revocations, announced, unplanned);

@@ -32,7 +32,8 @@ impl Cluster {
             // A Person that was made anew: a freeze is over once the same human, by a name that is frozen, works here.
             let entry = self.person(&one.person).and_then(|person| person.known.entry.as_ref());
             let entry = entry.filter(|entry| in_force && entry.employment.state == State::Active);
-            let frozen = |alias: &String| one.plan.targets.iter().any(|target| *alias == format!("user:{}", target.name));
+            let frozen =
+                |alias: &String| one.plan.targets.iter().any(|target| *alias == format!("user:{}", target.name));
             let same = entry.is_some_and(|entry| entry.aliases.iter().any(frozen));
             return if same { LeaverStatus::Employed } else { LeaverStatus::Unknown };
         };

@@ -36,11 +36,7 @@ pub(super) struct Division {
 }
 
 impl Policy {
-    pub(in crate::histories) fn new(
-        name: &'static str,
-        departments: &'static [&'static str],
-        leave: Leave,
-    ) -> Self {
+    pub(in crate::histories) fn new(name: &'static str, departments: &'static [&'static str], leave: Leave) -> Self {
         let scope = Self::scope_of(departments);
         Self { name, departments, scope, leave, runs: Vec::new(), settled: BTreeSet::new() }
     }

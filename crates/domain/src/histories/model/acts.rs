@@ -33,8 +33,7 @@ impl Model {
         let said_in_scope = |said: &BTreeMap<Record, Said>, record: &Record| {
             said.get(record).is_some_and(|said| policy.has(&said.department))
         };
-        let in_scope =
-            |record: &Record| said_in_scope(&self.said, record) || said_in_scope(&self.before, record);
+        let in_scope = |record: &Record| said_in_scope(&self.said, record) || said_in_scope(&self.before, record);
         let asks_scope = release.trigger != Trigger::ByHand;
         check(!asks_scope || theirs.iter().any(in_scope), || format!("{who} is out of scope, and nobody approved"))?;
         let announced = entry.employment.left.as_ref().is_some_and(|left| left.announced);
@@ -165,7 +164,7 @@ impl Model {
             let word = word(one, cluster.now);
             let stands = says.is_none() || says == word;
             check(stands, || format!("{} is {state:?} by a word that no longer stands", one.called()))?;
-            let untold = state == State::OutOfScope || why == Why::PolicyConflict;
+            let untold = entry.employment.out.is_some() || why == Why::PolicyConflict;
             let obeyed = word.is_none() || says == word || untold;
             check(obeyed, || format!("{} is {state:?}, and a human says {word:?}", one.called()))?;
         }
