@@ -66,6 +66,16 @@ async fn nobody_declares_without_the_right_or_in_the_name_of_another() {
         ("linker", "without the verb", PEOPLE, Change("p-7", says("linker")), "policy"),
         ("sync", "declares", PEOPLE, Change("p-7", says(&sync)), "policy"),
         ("sync", "makes somebody who leaves", PEOPLE, Create(declared_person(&sync)), "policy"),
+        ("sync", "makes somebody who is held", PEOPLE, Create(held_person(&sync)), "policy"),
+        (
+            "admin",
+            "makes somebody who leaves, in another's name",
+            PEOPLE,
+            Create(declared_person("declarer")),
+            "policy",
+        ),
+        ("admin", "makes somebody who leaves, as from a backup", PEOPLE, Create(declared_person("ada")), "none"),
+        ("admin", "makes somebody who is held, as from a backup", PEOPLE, Create(held_person("declarer")), "none"),
         ("declarer", "says that they stay", PEOPLE, Change("p-7", stays("2026-05-01T00:00:00Z")), "none"),
         ("declarer", "for too long", PEOPLE, Change("p-7", stays("2026-07-01T00:00:00Z")), "schema"),
         ("declarer", "without a time", PEOPLE, Change("p-7", json!({"spec": {"declared": {"at": null}}})), "schema"),
@@ -73,6 +83,13 @@ async fn nobody_declares_without_the_right_or_in_the_name_of_another() {
         ("control", "declares", PEOPLE, Change("p-7", says("control")), "rbac"),
     ];
     each(&rollcall, &rollcall.namespace, rows).await;
+}
+
+fn held_person(by: &str) -> Value {
+    json!({"metadata": {"name": "p-9"}, "spec": {
+        "records": [{"connection": "hq", "id": "9"}],
+        "hold": {"reason": "under inquiry", "until": "2126-01-01T00:00:00Z", "by": by},
+    }})
 }
 
 fn declared_person(by: &str) -> Value {

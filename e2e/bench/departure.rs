@@ -22,18 +22,17 @@ use crate::support::objects::object;
 use crate::support::process::Service;
 use crate::support::tokens::{FixedResponse, mint_unbound, whoami};
 use crate::support::waiting::within;
-use crate::{Figure, IN_FLIGHT, memory_of};
+use crate::{Figure, IN_FLIGHT, memory_of, timed};
 
 /// Longest any of it may take before it is given up.
 const MANY: Duration = Duration::from_secs(900);
 
 /// Every figure of this file.
 pub async fn figures() -> Vec<Figure> {
-    let mut figures = leavers(100, 1_000, false).await;
-    figures.extend(leavers(1_000, 4_000, true).await);
-    figures.extend(left_before(1_000, 4_000).await);
-    figures.extend(start(10_000, 5_000).await);
-    figures.extend(behind_decoys().await);
+    let mut figures = timed("100 leavers", leavers(100, 1_000, false)).await;
+    figures.extend(timed("batch of 1,000", leavers(1_000, 4_000, true)).await);
+    figures.extend(timed("left before", left_before(1_000, 4_000)).await);
+    figures.extend(timed("decoys", behind_decoys()).await);
     figures
 }
 
@@ -44,11 +43,8 @@ pub async fn one(words: &[String]) -> Vec<Figure> {
         Some("leavers") => leavers(number(1), number(2), false).await,
         Some("batch") => leavers(number(1), number(2), true).await,
         Some("left-before") => left_before(number(1), number(2)).await,
-        Some("start") => start(number(1), number(2)).await,
         Some("decoys") => behind_decoys().await,
-        _ => panic!(
-            "departure leavers|batch|left-before LEAVERS PEOPLE, departure start PEOPLE ACCOUNTS, departure decoys"
-        ),
+        _ => panic!("departure leavers|batch|left-before LEAVERS PEOPLE, departure decoys"),
     }
 }
 
@@ -192,22 +188,15 @@ async fn left_before(left: u32, people: u32) -> Vec<Figure> {
     ]
 }
 
-/// Control from its start until it knows everything that it watches, with so many people, marked accounts and bindings.
-async fn start(people: u32, accounts: u32) -> Vec<Figure> {
-    let rollcall = Installation::new("bench-start", &[("apps", Consent::Accounts)]).await;
-    let _sync = rollcall.sync().await;
-    rollcall.connect(json!({})).await;
-    rollcall.policy(json!({})).await;
-    let own = |id: u32| {
-        let rollcall = &rollcall;
-        async move {
-            let (name, id) = (format!("account-{id}"), id.to_string());
-            rollcall.account_of(&id, "apps", &name).await;
-            rollcall.bind_users("apps", &name, &[rollcall.user(&id)]).await;
-        }
+/// Control from its start until it knows everything that it watches, with everybody there is, and so many marked accounts and
+/// bindings.
+pub async fn start(rollcall: &Installation, accounts: u32) -> Vec<Figure> {
+    let own = |id: u32| async move {
+        let (name, id) = (format!("account-{id}"), id.to_string());
+        rollcall.account_of(&id, "apps", &name).await;
+        rollcall.bind_users("apps", &name, &[rollcall.user(&id)]).await;
     };
     futures::stream::iter(0..accounts).map(own).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
-    rollcall.learn(&rollcall.staff(0..people)).await;
     let begun = Instant::now();
     let control = rollcall.control().await;
     let known = within(MANY, "control knows what it watches", || async {

@@ -11,12 +11,14 @@ use serde_json::json;
 use super::support::files::FileServer;
 use super::support::installation::{Consent, Installation, POLICY};
 use super::support::waiting::within;
-use super::{Figure, MANY, bare_writes, idle_writes, memory_of, peak_of, written};
+use super::{Figure, bare_writes, idle_writes, memory_of, peak_of, written};
 
 /// People whom HR names.
 const PEOPLE: u32 = 100_000;
 /// People who are known before everybody else comes, as by a merger.
 const KNOWN: u32 = 1_000;
+/// Bare writes that what is written of everybody is compared with.
+const BARE: usize = 5_000;
 /// Those of them who own an account.
 const OWNERS: u32 = 300;
 
@@ -104,9 +106,9 @@ pub async fn everybody() -> Vec<Figure> {
     let (memory, peak) = (memory_of(&sync), peak_of(&sync));
     let idle = idle_writes(&rollcall, "Person writes of a sync with no change at 100,000").await;
     drop(sync);
-    let bare = bare_writes(&rollcall, MANY as usize).await;
+    let bare = bare_writes(&rollcall, BARE).await;
     let per_second = f64::from(PEOPLE - KNOWN) / ours.as_secs_f64();
-    let ceiling = f64::from(MANY) / bare.as_secs_f64();
+    let ceiling = BARE as f64 / bare.as_secs_f64();
     vec![
         Figure {
             figure: "first sync of 100,000, of the bare write ceiling",

@@ -213,15 +213,16 @@ impl Modes {
     /// All that an employee says of themselves and that is kept, whichever way. `located` says whether the policy knows
     /// their location: one that it does not know is left blank.
     #[must_use]
-    pub fn profile(&self, employee: &Employee, manager: Option<String>, located: bool) -> Profile {
+    pub fn profile(&self, employee: &Employee, manager: Option<&str>, located: bool) -> Profile {
         let address = Some(&employee.work_email);
-        let address = address.filter(|address| (1..=MAX_ADDRESS_LEN).contains(&address.chars().count()));
+        let fits = |text: &str| text.len() <= MAX_ADDRESS_LEN || text.chars().count() <= MAX_ADDRESS_LEN;
+        let address = address.filter(|address| !address.is_empty() && fits(address));
         let mut profile = Profile { work_email: address.cloned(), ..Profile::default() };
         for (field, _) in &self.kept {
             match field {
                 ProfileField::DisplayName => profile.display_name = short(&employee.name),
                 ProfileField::EmploymentType => profile.employment_type = employee.employment_type,
-                ProfileField::Manager => profile.manager.clone_from(&manager),
+                ProfileField::Manager => profile.manager = manager.map(str::to_owned),
                 ProfileField::Text(Text::Location) if !located => {}
                 ProfileField::Text(text) => match employee.texts.shared(*text) {
                     Some(shared) if (1..=MAX_TEXT_LEN).contains(&shared.len()) => {

@@ -50,7 +50,7 @@ fn every_field_of_a_profile_is_taken_over_and_forgotten_alone() {
     ada.texts.set_custom(&badge, Some("B7".into()));
     let all: Vec<_> = ProfileField::all().chain([ProfileField::Custom(badge)]).collect();
     let modes = Modes::default().with(all.iter().map(|field| (field.clone(), FieldMode::Continuous)));
-    let whole = modes.profile(&ada, Some("p-1".into()), true);
+    let whole = modes.profile(&ada, Some("p-1"), true);
     assert!(whole.fields().eq(all.iter().cloned()));
     for one in &all {
         let (mut alone, mut rest) = (Profile::default(), whole.clone());

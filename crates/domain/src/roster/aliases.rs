@@ -89,12 +89,27 @@ fn add(all: &mut Vec<String>, stated: &Statement<'_>, whose: Whose<'_>) {
     // No text has more characters than bytes.
     let fits = |alias: &String| alias.len() <= MAX_ALIAS_LEN || alias.chars().count() <= MAX_ALIAS_LEN;
     let address = Some(stated.employee.work_email.trim()).filter(|address| !address.is_empty());
-    all.extend(address.map(|address| ["email:", &address.to_lowercase()].concat()).filter(fits));
+    all.extend(address.map(|address| lowered("email:", address)).filter(fits));
     // Most sign-in systems write addresses in lower case, whatever HR writes. RBAC and approvals compare exactly.
     for name in (whose.rules.usernames)(stated.connection, stated.employee) {
         let user = ["user:", &name].concat();
-        let lower = Some(comparable(&user)).filter(|lower| *lower != user);
+        let lower = (!is_lower(&user)).then(|| comparable(&user)).filter(|lower| *lower != user);
         all.extend(Some(user).into_iter().chain(lower).filter(fits));
     }
     all.extend(whose.rules.matching.number(stated.employee).filter(fits));
+}
+
+/// Two texts in one, in lower case.
+fn lowered(prefix: &str, text: &str) -> String {
+    if !text.is_ascii() {
+        return [prefix, &text.to_lowercase()].concat();
+    }
+    let mut lower = [prefix, text].concat();
+    lower.make_ascii_lowercase();
+    lower
+}
+
+/// Whether it is in lower case for certain.
+fn is_lower(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }

@@ -9,14 +9,9 @@ use jiff::Timestamp;
 use super::calendar::{Calendar, Day};
 use super::employment::{self, Whose};
 use super::matching::{self, Doubt, Humans};
-use super::person::{self, Next};
-use super::{
-    Access, After, Draft, Employment, KnownPerson, Map, Profile, RecordKey, Role, RosterEntry, Rules, Scoped, Set,
-    TrustedResponse, person_name,
-};
-use crate::employee::{Employee, HrId, Manager, Text};
-use crate::lifecycle::{DerivedState, State, Terms, derive_state};
-use crate::ownership::{comparable, connection_of};
+use super::{Employment, KnownPerson, Map, Profile, RecordKey, Role, Rules, Scoped, Set, TrustedResponse, person_name};
+use crate::employee::{Employee, HrId, Text};
+use crate::lifecycle::{DerivedState, Terms, derive_state};
 use crate::scope::{self, Out, Scope};
 
 /// What answers show besides the people in them.
@@ -46,7 +41,7 @@ pub(super) struct Slot<'a> {
     /// By the position of the answer.
     pub(super) named: Vec<(usize, &'a Employee)>,
     /// A record was matched to it.
-    linked: bool,
+    pub(super) linked: bool,
 }
 
 /// What an answer says of one record.
@@ -54,7 +49,6 @@ pub(super) struct Statement<'a> {
     pub(super) connection: &'a str,
     pub(super) employee: &'a Employee,
     pub(super) sight: Sight,
-    pub(super) profile: Profile,
     /// The position of their manager.
     pub(super) manager: Option<usize>,
 }
@@ -63,7 +57,8 @@ pub(super) struct Statement<'a> {
 pub(super) struct Sight {
     pub(super) day: Rc<Day>,
     pub(super) taken: Timestamp,
-    matched: bool,
+    /// The policy names their location, or none at all.
+    pub(super) matched: bool,
     pub(super) derived: DerivedState,
     pub(super) out: Option<Out>,
 }
@@ -72,6 +67,13 @@ impl Statement<'_> {
     /// Whether it is about this record.
     pub(super) fn is_of(&self, record: &RecordKey) -> bool {
         self.employee.id == record.id && *self.connection == *record.connection
+    }
+
+    /// What it says of the person that is kept for showing.
+    pub(super) fn profile(&self, whose: Whose<'_>) -> Profile {
+        let manager = self.manager.and_then(|position| whose.slots.get(position)).map(|slot| &*slot.name);
+        let located = self.sight.matched || whose.rules.zones.only_the_default();
+        whose.rules.fields.profile(self.employee, manager, located)
     }
 }
 
@@ -88,7 +90,7 @@ impl<'a> Slot<'a> {
     }
 
     /// Whether the human has left, as it stands.
-    fn has_left(&self) -> bool {
+    pub(super) fn has_left(&self) -> bool {
         self.known.and_then(|known| known.entry.as_ref()).is_some_and(|entry| entry.employment.left.is_some())
     }
 
@@ -106,7 +108,7 @@ impl<'a> Slot<'a> {
 }
 
 /// Everybody whom an answer names or who is known, each human once.
-fn slots<'a>(
+pub(super) fn slots<'a>(
     known: &'a [KnownPerson],
     answers: &'a [TrustedResponse<'a>],
     rules: &Rules<'_>,
@@ -131,7 +133,10 @@ fn slots<'a>(
         for employee in answer.employees.iter().filter(|one| !(rules.elsewhere)(answer.connection, &one.id)) {
             match index.get(&(answer.connection, employee.id.0.as_str())).and_then(|position| slots.get_mut(*position))
             {
-                Some(slot) => slot.named.push((number, employee)),
+                Some(slot) => {
+                    slot.named.reserve_exact(1); // one is all that most have
+                    slot.named.push((number, employee));
+                }
                 None => unlinked.push((number, employee)),
             }
         }
@@ -193,7 +198,7 @@ fn free_name(taken: &Set<&str>, namespace: &str, connection: &str, id: &HrId) ->
     name
 }
 
-fn sight(
+pub(super) fn sight(
     employee: &Employee,
     connection: &str,
     slot: &Slot<'_>,
@@ -225,208 +230,4 @@ pub(super) fn judged(
         scope.out(employee, &subject)
     });
     (derived, out.flatten())
-}
-
-/// What becomes of everybody whom answers name, and of everybody known whom they do not.
-pub(super) fn drafts<'a>(
-    known: &'a [KnownPerson],
-    answers: &'a [TrustedResponse<'a>],
-    rules: &Rules<'_>,
-    now: Timestamp,
-) -> (Vec<Draft<'a>>, OfAnswer) {
-    let (slots, index, humans, mut of_answer) = slots(known, answers, rules);
-    let calendar = |taken| Calendar::new(rules.zones, rules.day_end, now, taken);
-    let mut calendars: Vec<_> = answers.iter().map(|answer| calendar(Some(answer.taken))).collect();
-    let mut calendar = calendar(None);
-    let managers: Vec<_> = answers.iter().map(|answer| Managers::new(answer, known)).collect();
-    let name_of = |position: usize| slots.get(position).map(|slot| slot.name.clone().into_owned());
-    let mut drafts = Vec::with_capacity(slots.len());
-    let (mut strangers, mut former) = (Vec::new(), Vec::new());
-    let holders = Holders::of(known, rules);
-    for slot in slots.iter().filter(|slot| !slot.goes) {
-        let mut statements = Vec::with_capacity(slot.named.len());
-        for (number, employee) in &slot.named {
-            let (Some(answer), Some(calendar), Some(managers)) =
-                (answers.get(*number), calendars.get_mut(*number), managers.get(*number))
-            else {
-                continue;
-            };
-            let sight = sight(employee, answer.connection, slot, rules, calendar);
-            if (rules.role)(answer.connection) == Role::Employment {
-                of_answer.count(&sight);
-            }
-            let manager = employee.manager.as_ref().and_then(|manager| managers.find(manager));
-            let manager = manager.and_then(|id| index.get(&(answer.connection, id)).copied());
-            let located = sight.matched || rules.zones.only_the_default();
-            let profile = rules.fields.profile(employee, manager.and_then(name_of), located);
-            statements.push(Statement { connection: answer.connection, employee, sight, profile, manager });
-        }
-        let whose = Whose { name: &slot.name, rules, slots: &slots, now, stands: slot.has_left() };
-        let Some(next) = person::next(slot, &statements, &mut calendar, whose) else { continue };
-        if slot.known.is_none() && next.after.employment.out.is_none() && !holders.include(&slot.records, &next.after) {
-            of_answer.others += u32::from(next.after.employment.state != State::Terminated);
-            of_answer.former += u32::from(next.after.employment.state == State::Terminated);
-            continue;
-        }
-        // Also who is held, as in the scope of two policies, where nothing of theirs goes on.
-        let ended = next.after.employments.iter().all(|one| one.state.state == State::Terminated);
-        let lane = match (slot.known, next.after.employment.state) {
-            (None, State::OutOfScope) => &mut strangers,
-            (None, state) if ended || state == State::Terminated => &mut former,
-            _ => &mut drafts,
-        };
-        lane.push(draft(slot, next));
-    }
-    of_answer.former += owning(&drafts, &mut former, rules);
-    drafts.append(&mut former);
-    mistakable(&drafts, &mut strangers);
-    drafts.append(&mut strangers);
-    of_answer.doubts = doubts(&humans, &slots, &drafts);
-    (drafts, of_answer)
-}
-
-/// Who may be one human: both have a Person, and one of them has not left.
-fn doubts(humans: &Humans, slots: &[Slot<'_>], drafts: &[Draft<'_>]) -> Vec<Doubt> {
-    let left = OnceCell::<Map<&str, bool>>::new();
-    let of = |draft: &'_ Draft<'_>| draft.after.employment.state == State::Terminated;
-    let left = || left.get_or_init(|| drafts.iter().map(|draft| (&*draft.name, of(draft))).collect());
-    humans.doubts(slots, |name| left().get(name).copied())
-}
-
-fn draft<'a>(slot: &Slot<'a>, next: Next) -> Draft<'a> {
-    let Next { after, event, turns, found } = next;
-    let before = slot.known.and_then(|known| known.entry.as_deref());
-    let after = match before.filter(|before| **before == after) {
-        Some(before) => After::Same(before),
-        None => After::New(Box::new(after)),
-    };
-    Draft {
-        name: slot.name.clone(),
-        records: slot.records.clone(),
-        before,
-        after,
-        event,
-        access: slot.known.map_or(Access::Stands, |known| known.access),
-        turns,
-        found,
-        leaver: false,
-        linked: slot.linked,
-    }
-}
-
-impl OfAnswer {
-    fn count(&mut self, sight: &Sight) {
-        self.unmatched += u32::from(!sight.matched);
-        match sight.out {
-            Some(out) => *self.scope.excluded.entry(out).or_default() += 1,
-            None => self.scope.included += 1,
-        }
-    }
-}
-
-/// Of those who are out of scope and not known, keeps those with an address or user name that somebody known has, or
-/// had: without a Person of their own, what is theirs would be taken for the other's when that one leaves.
-fn mistakable(known: &[Draft<'_>], strangers: &mut Vec<Draft<'_>>) {
-    if strangers.is_empty() {
-        return;
-    }
-    let aliases: Set<&str> = known.iter().flat_map(|draft| &draft.after.aliases).map(String::as_str).collect();
-    strangers.retain(|stranger| stranger.after.aliases.iter().any(|alias| aliases.contains(alias.as_str())));
-}
-
-/// Who gets a Person where only those do who own something: everybody else in a large company has none, and costs nothing.
-struct Holders<'a> {
-    rules: &'a Rules<'a>,
-    /// Addresses and user names of everybody who has a Person.
-    taken: Set<&'a str>,
-}
-
-impl<'a> Holders<'a> {
-    fn of(known: &'a [KnownPerson], rules: &'a Rules<'a>) -> Self {
-        let entries = known.iter().filter(|_| rules.holders_only).filter_map(|known| known.entry.as_deref());
-        Self { rules, taken: entries.flat_map(|entry| &entry.aliases).map(String::as_str).collect() }
-    }
-
-    /// Whether somebody new gets a Person: something here names them, or an address or user name of theirs is one of somebody
-    /// who has a Person. Without one of their own, what is theirs would be taken for the other's when that one leaves. While it
-    /// is not known who owns anything, nobody new does.
-    fn include(&self, records: &[RecordKey], entry: &RosterEntry) -> bool {
-        if !self.rules.holders_only {
-            return true;
-        }
-        let Some(owns) = &self.rules.owns else { return false };
-        let aliases = || entry.aliases.iter().map(String::as_str);
-        aliases().any(|alias| self.taken.contains(alias))
-            || ids(records, self.rules).chain(aliases().map(comparable)).any(|key| owns(&key))
-    }
-}
-
-/// The owner annotations that name a record by its id.
-fn ids(records: &[RecordKey], rules: &Rules<'_>) -> impl Iterator<Item = String> {
-    records.iter().flat_map(|RecordKey { connection, id }| {
-        [format!("id:{connection}/{id}"), format!("id:{}/{id}", connection_of(rules.namespace, connection))]
-    })
-}
-
-/// Of those who had left before anybody looked, keeps those to whom something here belongs; says how many are dropped.
-///
-/// A key that somebody known has too, such as an address that was given to a successor, is no reason: what carries it is
-/// the other's. While it is not known who owns anything, everybody is kept.
-fn owning(known: &[Draft<'_>], former: &mut Vec<Draft<'_>>, rules: &Rules<'_>) -> u32 {
-    let Some(owns) = rules.owns.as_ref().filter(|_| !former.is_empty()) else { return 0 };
-    let taken: Set<String> = known.iter().flat_map(|draft| &draft.after.aliases).map(|key| comparable(key)).collect();
-    let all = former.len();
-    former.retain(|draft| {
-        let aliases = draft.after.aliases.iter().map(|key| comparable(key)).filter(|key| !taken.contains(key));
-        ids(&draft.records, rules).chain(aliases).any(|key| owns(&key))
-    });
-    u32::try_from(all - former.len()).unwrap_or(u32::MAX)
-}
-
-/// Whom an answer can mean by a manager's address or id: somebody of the same connection.
-struct Managers<'a> {
-    answer: &'a TrustedResponse<'a>,
-    /// Records of its connection that it does not name, each with its Person; only of an answer that names no more than those with
-    /// something new, because it can mean everybody else who is known too.
-    unnamed: Vec<(&'a KnownPerson, &'a str)>,
-    by_id: Set<&'a str>,
-    /// Made when somebody names a manager by address: most HR systems name them all by id.
-    by_email: OnceCell<Map<String, Option<&'a str>>>,
-}
-
-impl<'a> Managers<'a> {
-    fn new(answer: &'a TrustedResponse<'a>, known: &'a [KnownPerson]) -> Self {
-        let others = if answer.part { known } else { &[] };
-        let mut by_id: Set<&str> = answer.employees.iter().map(|employee| employee.id.0.as_str()).collect();
-        let records = others.iter().flat_map(|person| person.records.iter().map(move |record| (person, record)));
-        let of_it = records.filter(|(_, record)| *record.connection == *answer.connection);
-        let unnamed =
-            of_it.map(|(person, record)| (person, record.id.0.as_str())).filter(|(_, id)| !by_id.contains(id));
-        let unnamed: Vec<_> = unnamed.collect();
-        by_id.extend(unnamed.iter().map(|(_, id)| *id));
-        Self { answer, unnamed, by_id, by_email: OnceCell::new() }
-    }
-
-    /// The one person meant; nobody if the answer names none, or several of that address.
-    fn find(&self, manager: &Manager) -> Option<&'a str> {
-        match manager {
-            Manager::Email(address) => self.by_email().get(&address.trim().to_lowercase()).copied().flatten(),
-            Manager::Id(id) => self.by_id.get(id.0.as_str()).copied(),
-        }
-    }
-
-    fn by_email(&self) -> &Map<String, Option<&'a str>> {
-        self.by_email.get_or_init(|| {
-            let named =
-                self.answer.employees.iter().map(|employee| (employee.id.0.as_str(), employee.work_email.as_str()));
-            let known = self.unnamed.iter();
-            let known =
-                known.filter_map(|(person, id)| Some((*id, person.entry.as_ref()?.profile.work_email.as_deref()?)));
-            let mut by_email = Map::default();
-            for (id, email) in named.chain(known) {
-                by_email.entry(email.to_lowercase()).and_modify(|several| *several = None).or_insert(Some(id));
-            }
-            by_email
-        })
-    }
 }

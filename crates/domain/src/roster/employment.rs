@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use super::answer::{Sight, Slot};
+use super::answer::{Slot, Statement};
 use super::calendar::Day;
-use super::{Baseline, Employment, EmploymentState, Left, Notice, Profile, RecordKey, RosterEntry, Rules};
+use super::{Baseline, Employment, EmploymentState, Left, Notice, RecordKey, RosterEntry, Rules};
 use crate::employee::{Employee, ReportedStatus, Status};
 use crate::lifecycle::{DerivedState, Facts, Off, State, Terms, Why, begun_anew, derive_state, with_contract_end};
 use crate::profile::{FieldMode, ProfileField};
@@ -33,17 +33,16 @@ pub(super) struct Whose<'a> {
     pub(super) stands: bool,
 }
 
-/// A record that a trusted answer names. `profile` is what it says of the person.
+/// A record that a trusted answer names.
 pub(super) fn stated(
     record: &RecordKey,
-    employee: &Employee,
+    statement: &Statement<'_>,
     before: Option<Before<'_>>,
-    profile: &Profile,
-    sight: &Sight,
     whose: Whose<'_>,
 ) -> Employment {
     let Whose { name, rules, now, stands, slots: _ } = whose;
-    if let Some(before) = before.filter(|before| another_human(*before, profile, employee, rules)) {
+    let Statement { employee, sight, .. } = statement;
+    if let Some(before) = before.filter(|before| another_human(*before, statement, whose)) {
         return conflicting(before.employment, now);
     }
     let known = before.map(|before| before.employment);
@@ -272,8 +271,12 @@ fn employment_state(before: Option<&EmploymentState>, told: Told<'_>, day: &Day,
 /// The same id with another name, another first day, and not the same address. Any of the three alone is a person's life;
 /// an address that is missing vouches for nobody, nor does a name that is not kept as HR last gave it. Where the human has
 /// other records, their addresses vouch too.
-fn another_human(before: Before<'_>, profile: &Profile, employee: &Employee, rules: &Rules<'_>) -> bool {
+fn another_human(before: Before<'_>, statement: &Statement<'_>, whose: Whose<'_>) -> bool {
     let Before { person, employment } = before;
+    if !matches!((employment.facts.start, statement.employee.start), (Some(old), Some(new)) if old != new) {
+        return false; // as of nearly everybody
+    }
+    let (profile, rules) = (statement.profile(whose), whose.rules);
     let differ = |old: &Option<String>, new: &Option<String>| match (old, new) {
         (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
         _ => false,
@@ -286,7 +289,6 @@ fn another_human(before: Before<'_>, profile: &Profile, employee: &Employee, rul
         && (person.profile.work_email.is_none()
             || profile.work_email.is_none()
             || differ(&person.profile.work_email, &profile.work_email))
-        && matches!((employment.facts.start, employee.start), (Some(old), Some(new)) if old != new)
 }
 
 /// A record of a connection that was replaced, of somebody whom the new one does not name yet. Who had left stays so; of

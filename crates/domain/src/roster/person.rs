@@ -77,13 +77,13 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
     if slot.records.iter().any(|record| (whose.rules.contested)(&record.connection, &record.id)) {
         together.contest(before);
     }
-    let decides = together.decides.record.clone();
+    let decides = &together.decides.record;
     let relinked = before.is_some_and(|before| !same_records(&before.employments, &employments));
     let employment = together.state_of(&deciding, before, relinked, whose.rules, whose.now);
     let turns = all.iter().zip(&days).filter_map(|(one, day)| day.next_turn(one.employment));
     let turns = turns.chain(told.into_iter().flatten()).filter(|turn| *turn > whose.now).min();
     let theirs: Vec<_> = statements.iter().filter(|stated| !conflicts_with(stated, &employments)).collect();
-    let (shown, profile) = showing(before, &theirs, &employments, &decides, whose.rules);
+    let (shown, profile) = showing(before, &theirs, &employments, decides, whose);
     let known = Known { before, absorbed: &slot.absorbed, disowned: slot.known.map_or(&[], |known| &known.disowned) };
     // What no longer holds can be told only where every record was read.
     let whole = slot.records.iter().all(|record| theirs.iter().any(|stated| stated.is_of(record)));
@@ -94,11 +94,11 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
     let once = (once != Imported::default()).then(|| Box::new(once));
     let policy = whose.rules.policy.to_owned();
     let leave = leave::next(before, &employment, whose.rules, whose.now);
+    let event = event(before, &employments, &employment, decides);
     let mut after =
         RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once, moves: None };
     let (moves, found) = moves::next(slot, &after, shown, whose);
     after.moves = moves;
-    let event = event(before, &after, &decides);
     Some(Next { after, event, turns, found })
 }
 
@@ -159,7 +159,7 @@ fn employments(
             (_, Some(stated), _) => {
                 let before = before.zip(known).map(|(person, employment)| Before { person, employment });
                 let day = Rc::clone(&stated.sight.day);
-                (employment::stated(record, stated.employee, before, &stated.profile, &stated.sight, whose), day)
+                (employment::stated(record, stated, before, whose), day)
             }
             (_, None, Some(known)) => {
                 let day = calendar.named(&known.state.zone);
@@ -213,16 +213,16 @@ fn showing<'s, 'a>(
     theirs: &[&'s Statement<'a>],
     employments: &[Employment],
     decides: &RecordKey,
-    rules: &Rules<'_>,
+    whose: Whose<'_>,
 ) -> (Option<&'s Statement<'a>>, Profile) {
     let kept = before.map(|before| &before.profile);
     let stated = |one: &Employment| theirs.iter().copied().find(|stated| stated.is_of(&one.record));
-    let said = |one: &Employment| stated(one).map(|stated| &stated.profile);
-    let order = in_precedence(employments, decides, rules);
+    let said = |one: &Employment| stated(one).map(|stated| stated.profile(whose)).or_else(|| kept.cloned());
+    let order = in_precedence(employments, decides, whose.rules);
     let first = order.first().and_then(|one| stated(one));
-    let mut sources = order.into_iter().filter_map(|one| said(one).or(kept));
-    let mut profile = sources.next().or(kept).cloned().unwrap_or_default();
-    sources.for_each(|source| profile.fill(source));
+    let mut sources = order.into_iter().filter_map(said);
+    let mut profile = sources.next().or_else(|| kept.cloned()).unwrap_or_default();
+    sources.for_each(|source| profile.fill(&source));
     (first, profile)
 }
 
@@ -245,13 +245,18 @@ fn in_precedence<'a>(employments: &'a [Employment], decides: &RecordKey, rules: 
     all
 }
 
-fn event(before: Option<&RosterEntry>, after: &RosterEntry, decides: &RecordKey) -> Option<LifecycleEvent> {
-    if before.is_some_and(|before| conflicts(before) < conflicts(after)) {
+fn event(
+    before: Option<&RosterEntry>,
+    employments: &[Employment],
+    employment: &EmploymentState,
+    decides: &RecordKey,
+) -> Option<LifecycleEvent> {
+    if before.is_some_and(|before| conflicts(&before.employments) < conflicts(employments)) {
         return Some(LifecycleEvent::Conflicting);
     }
-    let state = after.employment.state;
+    let state = employment.state;
     let was_out = before.is_some_and(|before| before.employment.out.is_some());
-    match (was_out, after.employment.out.is_some()) {
+    match (was_out, employment.out.is_some()) {
         (false, true) => return before.map(|_| LifecycleEvent::OutOfScope),
         (true, true) => return None,
         (true, false) => return Some(LifecycleEvent::InScope),
@@ -261,21 +266,20 @@ fn event(before: Option<&RosterEntry>, after: &RosterEntry, decides: &RecordKey)
     match left {
         None if state == State::Terminated => Some(LifecycleEvent::Terminated),
         Some(_) if matches!(state, State::Terminated | State::Unknown) => None,
-        Some(_) if after.employment.why == Why::EarlierEmployment => Some(LifecycleEvent::Rehired),
-        Some(before) if begins_anew(before, after, decides) => Some(LifecycleEvent::Rehired),
+        Some(_) if employment.why == Why::EarlierEmployment => Some(LifecycleEvent::Rehired),
+        Some(before) if begins_anew(&before.employments, employments, decides) => Some(LifecycleEvent::Rehired),
         Some(_) => Some(LifecycleEvent::Withdrawn),
         None => None,
     }
 }
 
-fn conflicts(entry: &RosterEntry) -> usize {
-    entry.employments.iter().filter(|employment| employment.state.why == Why::Conflict).count()
+fn conflicts(employments: &[Employment]) -> usize {
+    employments.iter().filter(|employment| employment.state.why == Why::Conflict).count()
 }
 
 /// Whether the record that decides was not there when they left, or has another first day.
-fn begins_anew(before: &RosterEntry, after: &RosterEntry, decides: &RecordKey) -> bool {
-    let start =
-        |entry: &RosterEntry| entry.employments.iter().find(|one| one.record == *decides).map(|one| one.facts.start);
+fn begins_anew(before: &[Employment], after: &[Employment], decides: &RecordKey) -> bool {
+    let start = |all: &[Employment]| all.iter().find(|one| one.record == *decides).map(|one| one.facts.start);
     match (start(before), start(after)) {
         (Some(before), Some(after)) => after.is_some() && after != before,
         (before, after) => before.is_none() && after.is_some(),

@@ -57,11 +57,11 @@ pub enum Role {
 }
 
 /// What is said of a connection by its name, or of a key.
-pub type OfName<'a, T> = Box<dyn Fn(&str) -> T + 'a>;
+pub type OfName<'a, T> = Box<dyn Fn(&str) -> T + Sync + 'a>;
 /// Whether something is so of a record, by connection and id.
-pub type OfRecord<'a> = Box<dyn Fn(&str, &HrId) -> bool + 'a>;
+pub type OfRecord<'a> = Box<dyn Fn(&str, &HrId) -> bool + Sync + 'a>;
 /// The user names of an employee of a connection.
-pub type UserNames<'a> = Box<dyn Fn(&str, &Employee) -> Vec<String> + 'a>;
+pub type UserNames<'a> = Box<dyn Fn(&str, &Employee) -> Vec<String> + Sync + 'a>;
 
 /// What a policy says.
 pub struct Rules<'a> {

@@ -18,7 +18,7 @@ mod shared;
 mod whatever;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -84,8 +84,8 @@ struct ClusterInventory {
     runs: Vec<Run>,
     baseline: Baseline,
     policy: &'static str,
-    scope: Rc<Scope>,
-    fields: Rc<Modes>,
+    scope: Arc<Scope>,
+    fields: Arc<Modes>,
     moves: MoveTerms,
     /// What marks and bindings of the cluster name; none where that is not known.
     owned: Option<BTreeSet<&'static str>>,
@@ -112,7 +112,7 @@ struct ClusterInventory {
 impl ClusterInventory {
     /// Nobody is known, and the baseline is settled.
     fn settled() -> Self {
-        let (known, runs, scope, fields) = (BTreeMap::new(), Vec::new(), Rc::default(), Rc::default());
+        let (known, runs, scope, fields) = (BTreeMap::new(), Vec::new(), Arc::default(), Arc::default());
         Self {
             known,
             runs,

@@ -68,7 +68,7 @@ fn a_declared_last_day_takes_effect_when_it_is_over() {
 #[test]
 fn nobody_out_of_scope_is_declared_to_have_left() {
     let mut world = ClusterInventory::with(&people(1..=3));
-    world.scope = Rc::new(Scope::new(Lists::default(), Lists::default().of(Kind::Person, ["2"]), None).unwrap());
+    world.scope = Arc::new(Scope::new(Lists::default(), Lists::default().of(Kind::Person, ["2"]), None).unwrap());
     world.declare("2", Some(until("2026-03-20T00:00:00Z", None)));
     world.poll(&people(1..=3), noon());
     assert_eq!(world.state("2"), State::OutOfScope);

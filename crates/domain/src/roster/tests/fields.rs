@@ -4,7 +4,7 @@ use super::*;
 use crate::profile::{FieldMode, ProfileField};
 
 fn world(fields: &[(&str, FieldMode)]) -> ClusterInventory {
-    ClusterInventory { fields: Rc::new(modes(fields)), ..ClusterInventory::settled() }
+    ClusterInventory { fields: Arc::new(modes(fields)), ..ClusterInventory::settled() }
 }
 
 fn modes(fields: &[(&str, FieldMode)]) -> Modes {
@@ -56,7 +56,7 @@ fn once_is_imported_the_first_time_that_hr_gives_it_and_never_over_what_a_human_
     world.poll(&[clerk("Clerk")], noon());
     assert_eq!((world.once(Text::Title), world.once(Text::Phone)), (Some("Clerk"), Some("2")));
     assert_eq!(world.entry("1").once.as_ref().unwrap().fields.len(), 1, "what a human entered is not called imported");
-    world.fields = Rc::default();
+    world.fields = Arc::default();
     world.poll(&[clerk("Clerk")], noon());
     assert_eq!((world.once(Text::Title), world.once(Text::Phone)), (None, Some("2")), "the human's own stays");
 }
@@ -65,15 +65,15 @@ fn once_is_imported_the_first_time_that_hr_gives_it_and_never_over_what_a_human_
 fn a_changed_mode_moves_overwrites_or_removes_also_of_those_whom_no_response_names() {
     let mut world = world(&[("title", FieldMode::Continuous)]);
     world.poll(&[clerk("Clerk")], noon());
-    world.fields = Rc::new(modes(&[("title", FieldMode::Once)]));
+    world.fields = Arc::new(modes(&[("title", FieldMode::Once)]));
     world.midnight(noon());
     assert_eq!((world.once(Text::Title), world.follows(Text::Title)), (Some("Clerk"), None), "it moves");
     world.edit_profile("1", Text::Title, Some("Head clerk"));
-    world.fields = Rc::new(modes(&[("title", FieldMode::Continuous), ("department", FieldMode::Never)]));
+    world.fields = Arc::new(modes(&[("title", FieldMode::Continuous), ("department", FieldMode::Never)]));
     world.poll(&[clerk("Manager")], noon());
     assert_eq!((world.once(Text::Title), world.follows(Text::Title)), (None, Some("Manager")), "HR's word stands");
     assert_eq!(world.follows(Text::Department), None);
-    world.fields = Rc::new(modes(&[("title", FieldMode::Never)]));
+    world.fields = Arc::new(modes(&[("title", FieldMode::Never)]));
     world.midnight(noon());
     assert_eq!(world.follows(Text::Title), None);
 }
@@ -106,7 +106,7 @@ fn who_is_handed_over_keeps_what_a_human_edited_although_the_new_policy_does_not
         let mut world = world(&[("title", FieldMode::Once)]);
         world.poll(&[clerk("Clerk")], noon());
         world.edit_profile("1", Text::Title, Some("Head clerk"));
-        (world.policy, world.fields) = ("contractors", Rc::new(modes(&[("title", mode)])));
+        (world.policy, world.fields) = ("contractors", Arc::new(modes(&[("title", mode)])));
         world.poll(&[clerk("Manager")], noon());
         assert_eq!(world.once(Text::Title), Some("Head clerk"), "{mode:?}");
         assert_eq!(world.follows(Text::Title), Some("Manager").filter(|_| mode == FieldMode::Continuous));
@@ -118,7 +118,7 @@ fn who_is_handed_over_keeps_what_a_human_edited_although_the_new_policy_does_not
 fn who_is_handed_over_keeps_no_second_copy_of_what_hr_says() {
     let mut world = world(&[("title", FieldMode::Once)]);
     world.poll(&[clerk("Clerk")], noon());
-    (world.policy, world.fields) = ("contractors", Rc::new(modes(&[("title", FieldMode::Continuous)])));
+    (world.policy, world.fields) = ("contractors", Arc::new(modes(&[("title", FieldMode::Continuous)])));
     world.poll(&[clerk("Clerk")], noon());
     assert_eq!((world.once(Text::Title), world.follows(Text::Title)), (None, Some("Clerk")));
 }

@@ -61,7 +61,7 @@ fn only_a_word_that_they_work_here_ends_a_leave() {
             "out of scope",
             |world, now| {
                 world.scope =
-                    Rc::new(Scope::new(Lists::default(), Lists::default().of(Kind::Person, ["1"]), None).unwrap());
+                    Arc::new(Scope::new(Lists::default(), Lists::default().of(Kind::Person, ["1"]), None).unwrap());
                 drop(world.poll(&[on_leave("1")], now));
             },
             false,

@@ -105,7 +105,7 @@ fn a_new_policy_a_new_source_and_a_field_looked_at_for_the_first_time_move_nobod
 fn a_field_that_is_not_kept_is_compared_by_a_digest() {
     for mode in [FieldMode::Never, FieldMode::Once] {
         let mut world = ClusterInventory { moves: terms(false), ..ClusterInventory::settled() };
-        world.fields = Rc::new(Modes::default().with([(ProfileField::named("department").unwrap(), mode)]));
+        world.fields = Arc::new(Modes::default().with([(ProfileField::named("department").unwrap(), mode)]));
         world.poll(&all_of(1..=2, "Sales"), noon());
         assert!(world.entry("1").profile.texts.get(Text::Department).is_none());
         assert!(world.poll(&all_of(1..=2, "sales "), in_days(1)).changes.is_empty());

@@ -22,7 +22,7 @@ impl Company {
         world.order = vec!["okta", order[0], order[1]];
         world.roles = BTreeMap::from([("okta", Role::Corroborating)]);
         let kept = ["title", "phone"].map(|name| (ProfileField::named(name).unwrap(), FieldMode::Continuous));
-        world.fields = Rc::new(Modes::default().with(kept));
+        world.fields = Arc::new(Modes::default().with(kept));
         world.poll(&[says("7", ["", "", ""])], noon() - SignedDuration::from_hours(24));
         let known = world.known.get_mut(&HrId("7".into())).unwrap();
         known.records.extend(

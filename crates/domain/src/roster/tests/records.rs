@@ -225,7 +225,7 @@ fn one_answer_that_is_not_there_leaves_what_its_connection_said_as_it_is() {
 fn in_scope_is_who_is_in_scope_by_any_record_and_a_record_out_of_scope_keeps_its_human_here() {
     let sales = |one: Employee| one.department("Sales");
     let scope =
-        || Rc::new(Scope::new(Lists::default().of(Kind::Department, ["Sales"]), Lists::default(), None).unwrap());
+        || Arc::new(Scope::new(Lists::default().of(Kind::Department, ["Sales"]), Lists::default(), None).unwrap());
     let cases = [
         ("both", sales(contract()), sales(employee("7")), State::Active),
         ("one", sales(contract()), employee("7").department("Support"), State::Active),

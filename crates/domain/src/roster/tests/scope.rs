@@ -6,12 +6,12 @@ use super::*;
 
 // ---- Words of the tests --------------------------------------------------------------------------------------------
 
-fn departments(of: &[&str]) -> Rc<Scope> {
-    Rc::new(Scope::new(Lists::default().of(Kind::Department, of.iter().copied()), Lists::default(), None).unwrap())
+fn departments(of: &[&str]) -> Arc<Scope> {
+    Arc::new(Scope::new(Lists::default().of(Kind::Department, of.iter().copied()), Lists::default(), None).unwrap())
 }
 
-fn without(kind: Kind, value: &str) -> Rc<Scope> {
-    Rc::new(Scope::new(Lists::default(), Lists::default().of(kind, [value]), None).unwrap())
+fn without(kind: Kind, value: &str) -> Arc<Scope> {
+    Arc::new(Scope::new(Lists::default(), Lists::default().of(kind, [value]), None).unwrap())
 }
 
 fn sales(id: &str) -> Employee {
@@ -35,7 +35,7 @@ fn hours(hours: i64) -> Timestamp {
 
 impl ClusterInventory {
     /// The spec is changed, and an answer that came before makes the baseline.
-    fn edit(&mut self, scope: Rc<Scope>, employees: &[Employee], now: Timestamp) -> RosterPass {
+    fn edit(&mut self, scope: Arc<Scope>, employees: &[Employee], now: Timestamp) -> RosterPass {
         (self.scope, self.baseline) = (scope, Baseline::Now);
         let plan = self.poll(employees, now);
         self.baseline = Baseline::Settled;
@@ -196,7 +196,7 @@ fn of_whom_the_first_answer_under_a_changed_policy_does_not_name_nobody_can_tell
     assert_eq!((world.state("8"), world.left("8").baseline), (State::Terminated, true), "had left: needs approval");
     world.midnight(hours(96));
     assert_eq!(world.state("7"), State::OutOfScope, "the announced day has passed");
-    world.edit(Rc::default(), &[support("9")], hours(97));
+    world.edit(Arc::default(), &[support("9")], hours(97));
     assert_eq!(world.out("7"), Some("notNamed"), "even where nothing is filtered any more");
     world.poll(&[sales("7"), support("9")], hours(98));
     assert_eq!((world.out("7"), world.state("7")), (None, State::Active), "named again");
@@ -261,7 +261,7 @@ fn who_comes_back_at_work_and_leaves_later_leaves_like_anybody() {
 
 #[test]
 fn who_is_first_seen_as_a_leaver_needs_approval_whatever_the_scope() {
-    for scope in [departments(&["Sales"]), Rc::default()] {
+    for scope in [departments(&["Sales"]), Arc::default()] {
         let mut world = ClusterInventory { scope, ..ClusterInventory::settled() };
         world.poll(&[support("7").terminated()], noon());
         world.poll(&[sales("8").terminated()], hours(1));

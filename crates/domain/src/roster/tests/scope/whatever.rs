@@ -3,14 +3,14 @@
 use super::*;
 
 /// A policy's scope among those that the sequence goes through.
-fn scopes(which: u8) -> Rc<Scope> {
+fn scopes(which: u8) -> Arc<Scope> {
     match which {
-        0 => Rc::default(),
+        0 => Arc::default(),
         1 => departments(&["Sales"]),
         2 => departments(&["Support"]),
         3 => without(Kind::Department, "Sales"),
         4 => without(Kind::Person, "3"),
-        _ => Rc::new(Scope::new(Lists::default(), Lists::default(), Some("person.location == 'Oslo'")).unwrap()),
+        _ => Arc::new(Scope::new(Lists::default(), Lists::default(), Some("person.location == 'Oslo'")).unwrap()),
     }
 }
 
