@@ -7,6 +7,7 @@ use kube::Client;
 use super::all;
 use crate::api::{Person, convert};
 use crate::cli::Failure;
+use crate::kube::calls;
 use crate::kube::inventory;
 use crate::kube::named::Api;
 use domain::ownership::{Claim, Index, PersonFacts};
@@ -60,7 +61,9 @@ pub async fn of(client: &Client, people: &[Person], person: &Person) -> Result<O
     let accounts: Vec<_> = accounts.iter().filter_map(|account| inventory::account(&account.metadata)).collect();
     let bindings = roles.iter().filter_map(inventory::role_binding);
     let bindings: Vec<_> = bindings.chain(cluster_roles.iter().filter_map(inventory::cluster_role_binding)).collect();
-    Ok(Owned::Things(things(&accounts, &bindings, &convert::index(people), &convert::person_facts(person))))
+    let now = calls::now();
+    let index = Index::new(people.iter().map(|one| convert::person_facts(one, now)).collect());
+    Ok(Owned::Things(things(&accounts, &bindings, &index, &convert::person_facts(person, now))))
 }
 
 /// What of these names a person, in their order.
@@ -152,7 +155,7 @@ mod tests {
         ];
         let index = convert::index(&people);
         let of = |position: usize| -> Vec<(String, Whose)> {
-            let things = things(&accounts, &bindings, &index, &convert::person_facts(&people[position]));
+            let things = things(&accounts, &bindings, &index, &convert::known_by(&people[position]));
             things.into_iter().map(|thing| (thing.what, thing.whose)).collect()
         };
         let thing = |what: &str, whose| (what.to_owned(), whose);

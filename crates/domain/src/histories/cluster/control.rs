@@ -36,7 +36,9 @@ impl Cluster {
     fn facts_of(&self, person: &Standing) -> PersonFacts {
         let known = &person.known;
         let entry = known.entry.as_ref();
-        let left = entry.and_then(|entry| entry.employment.left.as_ref()).filter(|_| person.hold.is_none());
+        let left = entry
+            .and_then(|entry| entry.employment.left.as_ref())
+            .filter(|_| person.hold.is_none_or(|until| until <= self.now));
         let called = |record: &RecordKey| {
             let RecordKey { connection, id } = record;
             [connection.to_string(), connection_of(NAMESPACE, connection)].map(|name| (name, id.0.clone()))
@@ -109,7 +111,10 @@ impl Cluster {
         }
         let plan = self.turned_up(&id, person, index);
         if !plan.targets.is_empty() {
-            let name = format!("{id}-late-{}-cut", plan.hash);
+            let mut name = format!("{id}-late-{}-cut", plan.hash);
+            while self.revocations.get(&name).is_some_and(|one| one.phase != Phase::Held) {
+                name.push('+'); // it came to its end without these
+            }
             let known = self.revocations.contains_key(&name);
             self.make(name.clone(), position, (Trigger::Termination, false), None, self.now);
             if let Some(late) = self.revocations.get_mut(&name).filter(|_| !known) {
@@ -157,7 +162,8 @@ impl Cluster {
         let drawn = open.filter_map(|(name, one)| {
             let person = self.person_of(one)?;
             let drawn = self.drawn(one.policy, one.freezes, person, index);
-            let others = self.revocations.iter().filter(|(other, two)| *other != name && two.person == one.person);
+            let id = name.rsplit_once("-late-").map_or(name.as_str(), |(id, _)| id);
+            let others = self.dealing(id, person, index).filter(|(other, _)| *other != name);
             let plan = if one.late { self.but(drawn, &known_uids(others), person, one.policy) } else { drawn };
             Some((name.clone(), plan))
         });
@@ -182,14 +188,23 @@ impl Cluster {
         let drawn = self.drawn(policy, false, person, index);
         let mut others = index.records(facts).filter(|other| other.uid != facts.uid);
         let later = others.any(|other| other.left.is_none() || (other.left, &other.name) > (facts.left, &facts.name));
-        let humans: Vec<&str> = index.records(facts).map(|other| other.name.as_str()).collect();
-        let dealt_with = self.revocations.iter().filter(|(name, one)| {
-            name.starts_with(id) || (one.person != facts.name && humans.contains(&one.person.as_str()))
-        });
         match later {
             true => Plan { targets: Vec::new(), ..drawn },
-            false => self.but(drawn, &known_uids(dealt_with), person, policy),
+            false => self.but(drawn, &known_uids(self.dealing(id, person, index)), person, policy),
         }
+    }
+
+    /// The Revocations of this termination, and of the other records of this human: what they deal with is no discovery.
+    fn dealing<'a>(
+        &'a self,
+        id: &'a str,
+        person: &Standing,
+        index: &Index,
+    ) -> impl Iterator<Item = (&'a String, &'a Revocation)> + use<'a> {
+        let facts = self.facts_of(person);
+        let records = index.records(&facts).map(|other| other.name.clone());
+        let others: Vec<String> = records.filter(|name| *name != facts.name).collect();
+        self.revocations.iter().filter(move |(name, one)| name.starts_with(id) || others.contains(&one.person))
     }
 
     /// A plan of a cut without what others deal with.

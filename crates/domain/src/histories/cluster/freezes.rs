@@ -48,23 +48,26 @@ impl Cluster {
     }
 
     /// A freeze that stands: lifted once its reason is gone, or a human said so; until then it lets go of what is somebody
-    /// else's by now. What cannot be told changes nothing.
+    /// else's by now. Where nothing can be told of them, nothing is added.
     pub(super) fn keep_true(&mut self, name: &str) {
         let one = &self.revocations[name];
         let over = match self.status(name, one) {
             LeaverStatus::Employed | LeaverStatus::OutOfScope => true,
             LeaverStatus::Ended | LeaverStatus::Unknown if one.rejected => true,
-            LeaverStatus::Unknown => return,
-            LeaverStatus::Ended => false,
+            LeaverStatus::Ended | LeaverStatus::Unknown => false,
         };
         if over {
             self.frozen.hold(name, BTreeSet::new());
             self.revocations.get_mut(name).unwrap().phase = Phase::Lifted;
             return;
         }
-        let Some(person) = self.person(&one.person) else { return };
+        let grows = self.status(name, one) == LeaverStatus::Ended;
+        let Some(person) = self.person_of(one) else { return };
         let now = self.drawn(one.policy, true, person, &self.index());
-        self.frozen.hold(name, plan::still_theirs(&one.plan.targets, &now).map(plan::frozen_name).collect());
+        let theirs = plan::still_theirs(&one.plan.targets, &now).map(plan::frozen_name);
+        let held: BTreeSet<&str> = self.frozen.of(name).collect();
+        let held = theirs.filter(|frozen| grows || held.contains(frozen.as_str())).collect();
+        self.frozen.hold(name, held);
     }
 
     /// Who is on a leave that their policy acts on, where nothing came of that although there is something to act on.
