@@ -109,6 +109,12 @@ fuzz: ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each
 		grep -E 'number_of_executed_units' target/fuzz/$$name.log
 	done
 
+CASES ?= 20000
+.PHONY: histories
+histories: ## random companies through random histories: CASES=20000 of them, on one core
+	export PROPTEST_CASES=$$(( 4 * $(CASES) )) CARGO_PROFILE_TEST_OPT_LEVEL=2
+	cargo test --locked --package rollcall-domain --lib histories
+
 .PHONY: rollcall
 rollcall: # the binary under test, out of the shared folder before another checkout builds its own there
 	mkdir -p $(CACHE) target

@@ -20,14 +20,15 @@ use domain::ownership::{Index, PersonFacts, comparable, connection_of};
 use domain::plan::{Action, Kind, Operation, Plan, Protected, Remaining, Target};
 use domain::roster::{self, Access};
 
-/// What ownership needs of a Person.
+/// What ownership needs of a Person, now: a hold that has ended holds nothing, whether anybody lifted it or not.
 #[must_use]
-pub fn person_facts(person: &Person) -> PersonFacts {
+pub fn person_facts(person: &Person, now: Timestamp) -> PersonFacts {
+    let held = person.spec.hold.as_ref().is_some_and(|hold| hold.until > now);
     let status = person.status.as_ref();
     let ended = status.and_then(|status| status.employment.as_ref());
     let ended = ended
         .filter(|_| leaver_status(Some(person)) == LeaverStatus::Ended)
-        .filter(|ended| person.spec.hold.is_none() && (!ended.baseline || access(person) != Access::Stands));
+        .filter(|ended| !held && (!ended.baseline || access(person) != Access::Stands));
     let namespace = person.metadata.namespace.as_deref().unwrap_or_default();
     // By the connection alone, and by the one name that no other installation's connection has.
     let called = |Record { connection, id }: &Record| {
@@ -92,9 +93,15 @@ pub const fn state(state: person::State) -> State {
     }
 }
 
-/// Indexes everybody. Whose records a Person may name is the business of an admission policy, `vap-links.yaml`.
+/// What a Person is known by, for who asks nothing that changes with time: a hold counts until somebody lifts it.
+#[must_use]
+pub fn known_by(person: &Person) -> PersonFacts {
+    person_facts(person, Timestamp::MIN)
+}
+
+/// Indexes everybody by what they are known by. Whose records a Person may name is the business of an admission policy, `vap-links.yaml`.
 pub fn index<'a>(people: impl IntoIterator<Item = &'a Person>) -> Index {
-    Index::new(people.into_iter().map(person_facts).collect())
+    Index::new(people.into_iter().map(known_by).collect())
 }
 
 /// What the Person says of the employment; a Person that is gone cannot tell.
@@ -268,7 +275,7 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
             .and_then(|person| person.spec.hold.as_ref())
             .map(|hold| Hold { reason: hold.reason.clone(), until: hold.until }),
         protected: match (person, live.policy) {
-            (Some(person), Some(policy)) => protected(policy).person(&person_facts(person)),
+            (Some(person), Some(policy)) => protected(policy).person(&known_by(person)),
             _ => false,
         },
         rejected: spec.rejection.is_some(),
@@ -413,13 +420,17 @@ mod tests {
     fn another_record_has_ended_only_once_nobody_holds_it_or_has_yet_to_approve_it() {
         let seen = "2026-03-01T00:00:00Z";
         let revocation = format!("{}-cut", roster::termination_id("p-7", seen.parse().unwrap()));
-        let hold = json!({"reason": "law", "until": "2026-04-01T00:00:00Z", "by": "admin"});
+        let hold = || json!({"reason": "law", "until": "2026-04-01T00:00:00Z", "by": "admin"});
+        let over = || json!({"reason": "law", "until": "2026-03-02T00:00:00Z", "by": "admin"});
+        let now: Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();
         let access = |state: &str, name: &str| json!({"state": state, "revocation": name});
         let cases: Vec<(&str, &str, bool, Value, Value, bool)> = vec![
             ("works here", "Active", false, json!(null), json!(null), false),
             ("cannot be told", "Unknown", false, json!(null), json!(null), false),
             ("has left", "Terminated", false, json!(null), json!(null), true),
-            ("under a hold", "Terminated", false, hold, json!(null), false),
+            ("under a hold", "Terminated", false, hold(), json!(null), false),
+            ("under a hold that has ended and nobody lifted", "Terminated", false, over(), json!(null), true),
+            ("works here, and a hold has ended", "Active", false, over(), json!(null), false),
             ("waits for approval", "Terminated", true, json!(null), access("Held", &revocation), false),
             ("approved", "Terminated", true, json!(null), access("Released", &revocation), true),
             ("approved, and done", "Terminated", true, json!(null), access("Revoked", &revocation), true),
@@ -441,7 +452,7 @@ mod tests {
                 "status": {"policy": "everyone", "employment": employment, "access": access},
             }))
             .unwrap();
-            assert_eq!(person_facts(&person).left.is_some(), expected, "{what}");
+            assert_eq!(person_facts(&person, now).left.is_some(), expected, "{what}");
         }
     }
 

@@ -59,7 +59,7 @@ pub async fn draw(
     recreated: &BTreeSet<String>,
     notice: Option<&Notice>,
 ) -> Result<Plan, Fault> {
-    let facts = convert::person_facts(person);
+    let facts = convert::person_facts(person, (ctx.clock)());
     let mut belongings = ctx.owned(|owned| owned.of(&facts, recreated));
     if let Some(notice) = notice {
         belongings.accounts.retain(|account| notice.includes(&account.object.uid, account.at));
@@ -90,7 +90,7 @@ pub async fn drop_what_ended(
     recreated: &BTreeSet<String>,
     plan: &mut revocation::Plan,
 ) -> Result<(), Fault> {
-    let facts = convert::person_facts(person);
+    let facts = convert::person_facts(person, (ctx.clock)());
     let mut there = described(&ctx.owned(|owned| owned.of(&facts, recreated)));
     for left in plan.remaining.iter().filter(|left| !there.contains(&left.what)).cloned().collect::<Vec<_>>() {
         if account_stands(ctx, &left.what).await? {
@@ -124,7 +124,7 @@ pub async fn add_what_came(
     known: &BTreeSet<String>,
     plan: &mut revocation::Plan,
 ) -> Result<(), Fault> {
-    let facts = convert::person_facts(person);
+    let facts = convert::person_facts(person, (ctx.clock)());
     let shown: BTreeSet<String> = plan.remaining.iter().map(|left| left.what.clone()).collect();
     let came = came(&ctx.owned(|owned| owned.of(&facts, &BTreeSet::new())), &facts, known, &shown);
     if came.is_empty() {

@@ -21,7 +21,7 @@ use super::person::plan_now;
 use super::revocation::ending::{end, ended};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Phase, Plan, Verdict, VerdictKind};
-use crate::api::{FrozenNames, FrozenNamesSpec, Revocation, convert, names};
+use crate::api::{FrozenNames, FrozenNamesSpec, Person, Revocation, convert, names};
 use crate::kube::calls::call;
 use crate::kube::gate_inputs::{self, GateInputs};
 use crate::kube::named::Api;
@@ -79,8 +79,8 @@ impl Freezes {
 /// Every gate is open by what is watched: asks them again of live reads, and freezes.
 ///
 /// # Flow          gates on live reads; the policy is there? the list by compare-and-swap; read back; sealed
-/// # Guarantees    nothing is frozen that is not in the plan; a list that cannot be read back, or a policy that is not there, is
-///                 no freeze
+/// # Guarantees    nothing is frozen that is not in the plan, or is not theirs alone by what is watched; a list that cannot be
+///                 read back, or a policy that is not there, is no freeze
 /// # Errors        transient, or waiting for the policy or for room on the list: the next look begins anew
 pub async fn begin(
     ctx: &Context,
@@ -92,7 +92,16 @@ pub async fn begin(
     let plan = released.plan();
     part.phase = Some(Phase::Held);
     part.gate = None;
-    if plan.targets.is_empty() {
+    // An approval names a plan, and a plan may be days old: a name of it may be a colleague's by now.
+    let person = inputs.person.as_ref().filter(|person| is_of(&inputs.revocation, person));
+    let theirs: Vec<&Target> = match (person, &inputs.policy) {
+        (Some(person), Some(policy)) if !plan.targets.is_empty() => {
+            let drawn = plan_now(ctx, &inputs.revocation, person, policy).await?;
+            still_held(&plan.targets, &drawn, &BTreeSet::new(), Standing::Stands)
+        }
+        _ => Vec::new(),
+    };
+    if theirs.is_empty() {
         clear(ctx, &inputs.revocation).await?;
         let message = "Nothing to freeze was found: no user name and no personal account is this person's alone. See status.plan.remaining, and spec.identity.usernames of the policy.";
         return Err(Fault::Waiting { reason: Reason::NothingFound, message: message.to_owned(), again: MUCH_LATER });
@@ -102,14 +111,15 @@ pub async fn begin(
         part.hold(&stop);
         return Ok(Report { updates: vec![condition::waiting(Reason::from(&stop), stop.message())], again: LATER });
     }
-    let written = change(ctx, &inputs.revocation.name_any(), plan.targets.iter().map(frozen_name).collect()).await?;
+    let written =
+        change(ctx, &inputs.revocation.name_any(), theirs.iter().map(|target| frozen_name(target)).collect()).await?;
     let mut stands = part.clone();
-    show(&mut stands, plan.targets.iter(), written);
+    show(&mut stands, theirs.into_iter(), written);
     end(ctx, inputs, part, stands.ending(Phase::Frozen).released(now)).await
 }
 
-/// A freeze that stands: lifted when its reason is gone, and kept true until then. What cannot be told changes nothing, nor does
-/// anything while everything is stopped.
+/// A freeze that stands: lifted when its reason is gone, and kept true until then. Where it cannot be told whether they are on
+/// leave still, it lets go of what is somebody else's by now, and of nothing else. Nothing changes while everything is stopped.
 pub async fn upkeep(
     ctx: &Context,
     inputs: &GateInputs,
@@ -117,10 +127,10 @@ pub async fn upkeep(
     now: Timestamp,
 ) -> Result<Report, Fault> {
     match standing(&inputs.facts()) {
-        Standing::Untold => Ok(ended(part)),
+        Standing::Stopped => Ok(ended(part)),
         Standing::Over => lift(ctx, inputs, part, now).await,
-        Standing::Stands => {
-            keep_true(ctx, inputs, part, now).await?;
+        standing @ (Standing::Stands | Standing::Untold) => {
+            keep_true(ctx, inputs, part, now, standing).await?;
             Ok(ended(part))
         }
     }
@@ -133,13 +143,15 @@ enum Standing {
     Stands,
     /// Its reason is gone, or a human said so.
     Over,
-    /// Nothing can be told, or nothing is to be done: it stays as it is.
+    /// Nothing can be told of them: it stays, for as long as each name is theirs.
     Untold,
+    /// Nothing is to be done.
+    Stopped,
 }
 
 fn standing(facts: &Facts) -> Standing {
     match facts.leaver_status {
-        _ if facts.stopped.is_some() => Standing::Untold,
+        _ if facts.stopped.is_some() => Standing::Stopped,
         LeaverStatus::Employed | LeaverStatus::OutOfScope => Standing::Over,
         _ if facts.rejected || facts.protected => Standing::Over,
         LeaverStatus::Unknown => Standing::Untold,
@@ -158,27 +170,35 @@ async fn lift(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now:
     end(ctx, inputs, part, lifted.ending(Phase::Lifted)).await
 }
 
-/// Lets go of what is somebody else's by now, and writes what was taken off the list again.
-async fn keep_true(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<(), Fault> {
-    let (Some(person), Some(policy), Some(plan)) = (&inputs.person, &inputs.policy, &mut part.plan) else {
+/// Lets go of what is somebody else's by now, and writes what was taken off the list again. Of a Person that was made anew
+/// since nothing follows.
+async fn keep_true(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    now: Timestamp,
+    standing: Standing,
+) -> Result<(), Fault> {
+    let person = inputs.person.as_ref().filter(|person| is_of(&inputs.revocation, person));
+    let (Some(person), Some(policy), Some(plan)) = (person, &inputs.policy, &mut part.plan) else {
         return Ok(());
     };
     let targets: Vec<Target> = plan.targets.iter().map(Into::into).collect();
     let (uid, name) = (inputs.revocation.uid().unwrap_or_default(), person.name_any());
     let generation = policy.metadata.generation;
     let unchanged = ctx.epochs(|epochs| epochs.drawn_at(&uid, &name, generation, &plan.hash)).is_some();
+    let shown: BTreeSet<Target> = part.verdicts.iter().map(|verdict| (&verdict.target).into()).collect();
     let held: Vec<&Target> = if unchanged {
-        let standing: BTreeSet<Target> = part.verdicts.iter().map(|verdict| (&verdict.target).into()).collect();
-        targets.iter().filter(|target| standing.contains(target)).collect()
+        targets.iter().filter(|target| shown.contains(target)).collect()
     } else {
         let epoch = ctx.epochs(|epochs| epochs.of(&name));
         let drawn = plan_now(ctx, &inputs.revocation, person, policy).await?;
-        let still: BTreeSet<Target> = plan::still_theirs(&targets, &drawn).cloned().collect();
+        let held = still_held(&targets, &drawn, &shown, standing);
         *plan = Plan { remaining: drawn.remaining.iter().map(Into::into).collect(), ..plan.clone() };
         part.remaining_count = Some(u32::try_from(plan.remaining.len()).unwrap_or(u32::MAX));
         let hash = plan.hash.clone();
         ctx.epochs(|epochs| epochs.drew(&uid, Drawn { epoch, policy: generation, hash, at: now }));
-        targets.iter().filter(|target| still.contains(target)).collect()
+        held
     };
     let wanted: BTreeSet<String> = held.iter().map(|target| frozen_name(target)).collect();
     if listed(ctx).of(&inputs.revocation.name_any()).eq(wanted.iter().map(String::as_str)) {
@@ -187,6 +207,24 @@ async fn keep_true(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus,
     let written = change(ctx, &inputs.revocation.name_any(), wanted).await?;
     show(part, held.into_iter(), written);
     Ok(())
+}
+
+/// Of the targets of a freeze, those that are still to be refused: what is theirs by a plan drawn now, and no more than is
+/// refused already where nothing can be told of them.
+fn still_held<'a>(
+    targets: &'a [Target],
+    drawn: &plan::Plan,
+    shown: &BTreeSet<Target>,
+    standing: Standing,
+) -> Vec<&'a Target> {
+    let grows = standing == Standing::Stands;
+    let theirs: BTreeSet<&Target> = plan::still_theirs(targets, drawn).collect();
+    targets.iter().filter(|target| theirs.contains(target) && (grows || shown.contains(target))).collect()
+}
+
+/// Whether a Revocation is about this Person, and not about one of that name that was made anew.
+fn is_of(revocation: &Revocation, person: &Person) -> bool {
+    person.uid().as_deref() == Some(revocation.spec.person_uid.as_str())
 }
 
 /// Lifts what a Revocation holds that does not stand: a process died before it said so.

@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::person::State;
 use crate::api::policy::ClusterLimits;
-use crate::api::{Revocation, convert, names};
+use crate::api::{Person, Revocation, convert, names};
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::stop;
 use crate::kube::telemetry::Metrics;
@@ -156,6 +156,15 @@ impl Context {
     /// Reads or changes who owns what.
     pub fn owned<T>(&self, act: impl FnOnce(&mut owned::Owned) -> T) -> T {
         act(&mut self.owned.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has the index know a Person as they are now, or as gone; and everybody looked at whose plan may be another one by that.
+    pub fn know(&self, name: &str, person: Option<&Person>) {
+        let facts = person.map(|person| convert::person_facts(person, (self.clock)()));
+        if !self.owned(|owned| owned.knows(name, facts.as_ref())) {
+            let touched = self.owned(|owned| owned.person(name, facts));
+            self.touched(&touched);
+        }
     }
 
     /// Reads or changes what is known of the plans that were drawn.

@@ -62,6 +62,11 @@ pub struct Belongings {
 }
 
 impl Owned {
+    /// Whether a Person is known to be like this, or gone.
+    pub fn knows(&self, name: &str, now: Option<&PersonFacts>) -> bool {
+        self.people.get(name) == now
+    }
+
     /// A Person is like this now, or gone. Says whose plan may have changed: theirs, that of everybody with a key of theirs,
     /// and of the other records of each of these humans.
     pub fn person(&mut self, name: &str, now: Option<PersonFacts>) -> Names {

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::Context;
 use super::access::{self, Notice};
+use super::owned_status::open;
 use super::retention::long_ago;
 use crate::api::person::{self, EmploymentState};
 use crate::api::policy::Leave;
@@ -27,6 +28,8 @@ use domain::ownership::PersonFacts;
 use domain::plan::Plan;
 use domain::roster;
 
+/// Look again at somebody who is held, in case the clock was set.
+const HELD: Duration = Duration::from_secs(3600);
 /// Longest reason that the schema takes.
 const MAX_REASON: usize = 256;
 /// Most uids of what somebody owned that the schema takes; twice what one plan holds.
@@ -38,6 +41,7 @@ const MAX_OWNED: usize = 512;
 /// # Guarantees    never changes a Person or an existing Revocation
 /// # Errors        none that end: a fault is logged and looked at again
 pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duration> {
+    let hold_ends = follow_hold(&person, &ctx);
     let result = step(&person, &ctx).await;
     let failures = ctx.failures.count(&person.uid().unwrap_or_default(), result.is_err());
     if let Err(fault) = &result {
@@ -47,7 +51,18 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duratio
     let failed = result.is_err();
     let report = result.map(|()| Report { updates: Vec::new(), again: Duration::ZERO });
     let again = outcome::conclude(&[], None, &report, failures, (ctx.clock)()).again;
-    failed.then_some(again)
+    failed.then_some(again).into_iter().chain(hold_ends).min()
+}
+
+/// Says when to look again at somebody who is held; and once the hold has ended, which no event tells, has the index know:
+/// what it kept of their other records is a leaver's now.
+fn follow_hold(person: &Person, ctx: &Context) -> Option<Duration> {
+    let (until, now) = (person.spec.hold.as_ref()?.until, (ctx.clock)());
+    if until <= now {
+        ctx.know(&person.name_any(), Some(person));
+        return None;
+    }
+    Some(calls::wait(until.duration_since(now)).min(HELD))
 }
 
 async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
@@ -57,7 +72,7 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let mut told = ctx.stores.revocations_of(&person.name_any());
     told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
     let Some(cut) = told.iter().find(|revocation| revocation.name_any() == termination.cut()) else {
-        let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
+        let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person, (ctx.clock)())));
         // What was known of it has expired; what turns up after that acts only once approved.
         let retention = convert::retention(Some(&policy));
         let forgotten = employment.seen.is_some_and(|seen| long_ago(seen, retention, (ctx.clock)()));
@@ -77,11 +92,13 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
             create(ctx, person, name, spec(person, &policy, &employment, Operation::Remove, due, false)).await?;
         }
     }
-    let facts = convert::person_facts(person);
+    let facts = convert::person_facts(person, (ctx.clock)());
     let Some(others) = ctx.owned(|owned| other_records(&facts, &owned.human(&facts))) else { return Ok(()) };
     let ready = frozen(cut);
     for other in &others {
-        told.extend(ctx.stores.revocations_of(other).into_iter().filter(|revocation| since(revocation, &termination)));
+        told.extend(
+            ctx.stores.revocations_of(other).into_iter().filter(|revocation| since(revocation, termination.seen)),
+        );
     }
     // What the index does not even nominate needs no plan to be drawn: a leaver who is done costs nothing.
     let known = known_uids(told.iter().map(AsRef::as_ref));
@@ -103,9 +120,9 @@ fn other_records(person: &PersonFacts, human: &[&PersonFacts]) -> Option<Vec<Str
 
 /// Whether a Revocation of another record has not acted before this termination was seen: until then this one's record
 /// worked here, and everything of the human was held.
-fn since(revocation: &Revocation, termination: &Termination) -> bool {
+fn since(revocation: &Revocation, seen: Timestamp) -> bool {
     let acted = revocation.status.as_ref().and_then(|status| status.acted);
-    acted.is_none_or(|acted| acted >= termination.seen)
+    acted.is_none_or(|acted| acted >= seen)
 }
 
 /// Name of the removal that a cut calls for, and when the cut acted: once it is over and recreated anything, and there
@@ -143,7 +160,7 @@ async fn on_leave(person: &Person, ctx: &Context) -> Result<(), Fault> {
     if ctx.stores.revocations.get(&name).is_some() {
         return Ok(());
     }
-    let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person)));
+    let owned = ctx.owned(|owned| owned.uids(&convert::person_facts(person, (ctx.clock)())));
     let owned = owned.into_iter().filter(|_| spec.operation == Operation::Cut).take(MAX_OWNED).collect();
     create(ctx, person, name, RevocationSpec { owned, ..spec }).await
 }
@@ -191,7 +208,9 @@ async fn late(
     let mut told = revocations(ctx, &person.name_any()).await?;
     told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
     for other in others {
-        told.extend(revocations(ctx, other).await?.into_iter().filter(|revocation| since(revocation, termination)));
+        told.extend(
+            revocations(ctx, other).await?.into_iter().filter(|revocation| since(revocation, termination.seen)),
+        );
     }
     if told.iter().any(under_way) {
         return Ok(());
@@ -202,10 +221,22 @@ async fn late(
     if fresh.is_empty() {
         return Ok(());
     }
-    let digest = Sha256::digest(fresh.into_iter().collect::<Vec<_>>().join(",").as_bytes());
-    let short: String = data_encoding::HEXLOWER.encode(&digest).chars().take(6).collect();
-    let name = format!("{}-late-{short}-cut", termination.id);
+    let name = late_name(&termination.id, &fresh, &told);
     create(ctx, person, name, spec(person, policy, employment, Operation::Cut, (ctx.clock)(), true)).await
+}
+
+/// What a later discovery of these uids is called. One that came to its end without them, because they could not be acted
+/// on for a while, keeps its name: the next is another one, and not taken for made.
+fn late_name(termination: &str, fresh: &BTreeSet<&str>, told: &[Revocation]) -> String {
+    let mut named = fresh.iter().copied().collect::<Vec<_>>().join(",");
+    loop {
+        let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(named.as_bytes()));
+        let name = format!("{termination}-late-{}-cut", digest.chars().take(6).collect::<String>());
+        if !told.iter().any(|other| other.name_any() == name && !open(other)) {
+            return name;
+        }
+        named.push(',');
+    }
 }
 
 /// Whether the revoker has begun, and has not come to an end.
@@ -307,7 +338,6 @@ pub async fn plan_now(
     policy: &SyncPolicy,
 ) -> Result<Plan, Fault> {
     let told = ctx.stores.revocations_of(&person.name_any());
-    let others = told.iter().map(AsRef::as_ref).filter(|other| other.name_any() != revocation.name_any());
     let mut plan = match revocation.spec.operation {
         Operation::Cut => {
             let notice = Notice::of(revocation);
@@ -321,7 +351,7 @@ pub async fn plan_now(
         }
     };
     if revocation.spec.late {
-        let known = known_uids(others);
+        let known = known_uids(dealing(ctx, revocation, person, &told).iter().map(AsRef::as_ref));
         plan.targets.retain(|target| !known.contains(&target.uid));
         plan.hash = domain::plan::hash(
             &revocation.spec.person_uid,
@@ -331,6 +361,27 @@ pub async fn plan_now(
         );
     }
     Ok(plan)
+}
+
+/// The other Revocations that deal with what a later discovery may be about: those that it was compared with when it was made.
+fn dealing(ctx: &Context, late: &Revocation, person: &Person, told: &[Arc<Revocation>]) -> Vec<Arc<Revocation>> {
+    let mut dealing: Vec<_> = told.iter().filter(|other| of_its_termination(late, other)).cloned().collect();
+    let seen = person.status.as_ref().and_then(|status| status.employment.as_ref()?.seen);
+    let facts = convert::person_facts(person, (ctx.clock)());
+    let others = ctx.owned(|owned| other_records(&facts, &owned.human(&facts)));
+    for other in others.iter().flatten() {
+        let of_other = ctx.stores.revocations_of(other).into_iter();
+        dealing.extend(of_other.filter(|other| seen.is_none_or(|seen| since(other, seen))));
+    }
+    dealing
+}
+
+/// Whether another Revocation is of the termination that a later discovery is of. What an earlier termination, a leave or a
+/// human's word had made again works like any other account, and nobody else ends it.
+fn of_its_termination(late: &Revocation, other: &Revocation) -> bool {
+    let (late, other) = (late.name_any(), other.name_any());
+    let termination = late.rsplit_once("-late-").map_or(late.as_str(), |(termination, _)| termination);
+    other != late && other.starts_with(termination)
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ async fn round(ctx: &Context) -> Result<(), Fault> {
 
 /// Whether there is anything in the cluster that may be this person's.
 fn owns(ctx: &Context, person: &Person) -> bool {
-    let facts = convert::person_facts(person);
+    let facts = convert::person_facts(person, (ctx.clock)());
     ctx.owned(|owned| !owned.uids(&facts).is_empty())
 }
 

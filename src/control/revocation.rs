@@ -200,7 +200,7 @@ async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, n
     let plan = plan_now(ctx, &inputs.revocation, person, policy).await?;
     let drawn = Drawn { epoch, policy: generation, hash: plan.hash.clone(), at: now };
     ctx.epochs(|epochs| epochs.drew(&uid, drawn));
-    let usernames = convert::person_facts(person).usernames().map(str::to_owned).collect();
+    let usernames = convert::person_facts(person, (ctx.clock)()).usernames().map(str::to_owned).collect();
     let employment = person.status.as_ref().and_then(|status| status.employment.as_ref());
     part.plan = Some(convert::plan_shown(&plan, usernames));
     part.instants = Some(Instants {

@@ -23,7 +23,7 @@ use super::owned_status::open;
 use super::shelf::{Changed, Shelf};
 use super::{Context, freeze, returns};
 use crate::api::revocation::{Operation, Phase, RevocationStatus, Trigger};
-use crate::api::{FrozenNames, HRConnection, Person, Revocation, SyncPolicy, convert, names};
+use crate::api::{FrozenNames, HRConnection, Person, Revocation, SyncPolicy, names};
 use crate::kube::follow::follow;
 use crate::kube::inventory;
 use crate::kube::ledger_store;
@@ -279,12 +279,7 @@ pub async fn secrets(ctx: Arc<Context>, namespace: String) {
 fn person_changed(ctx: &Context, changed: &Changed<Person>) {
     let Some(person) = changed.after.as_ref().or(changed.before.as_ref()) else { return };
     let name = person.name_any();
-    let facts = changed.after.as_deref().map(convert::person_facts);
-    let before = changed.before.as_deref().map(convert::person_facts);
-    if facts != before {
-        let touched = ctx.owned(|owned| owned.person(&name, facts));
-        ctx.touched(&touched);
-    }
+    ctx.know(&name, changed.after.as_deref());
     ctx.person_changed(&name);
     for revocation in ctx.stores.revocations_of(&name) {
         ctx.trims.notify_one();

@@ -230,7 +230,7 @@ fn users(person: &Person, usernames: &Usernames, index: &Index) -> Option<Vec<St
         let employee = employee(employment, status.profile.as_ref());
         users.extend(usernames.of(&employment.connection, &employee));
     }
-    let (uid, known) = (person.uid().unwrap_or_default(), convert::person_facts(person));
+    let (uid, known) = (person.uid().unwrap_or_default(), convert::known_by(person));
     let theirs = |user: &String| {
         status.aliases.contains(&format!("user:{user}"))
             && !known.disputes_user(user)

@@ -19,7 +19,7 @@ use super::canary::{self, Canary};
 use super::probe::{self, Probe};
 use super::record::{Manifest, Record};
 use crate::api::{convert, names};
-use crate::kube::calls::call;
+use crate::kube::calls::{self, call};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::Fault;
 use crate::kube::{inventory, targets};
@@ -141,7 +141,7 @@ impl<'a> Observer<'a> {
         let ended = targets.iter().filter(|target| record.ended(target)).map(|target| target.uid.clone()).collect();
         Ok(Self {
             ctx,
-            person: inputs.person.as_ref().map(convert::person_facts),
+            person: inputs.person.as_ref().map(|person| convert::person_facts(person, calls::now())),
             targets,
             ended,
             only_finish: released.only_finish(),

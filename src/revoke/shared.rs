@@ -102,7 +102,7 @@ impl Shared {
         self.people
             .get(Instant::now(), age, async {
                 let api: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
-                let facts = |person| Some(convert::person_facts(&person));
+                let facts = |person| Some(convert::person_facts(&person, calls::now()));
                 Ok(Arc::new(Index::new(list_each(&api, &ListParams::default(), facts).await?)))
             })
             .await

@@ -382,7 +382,7 @@ async fn cover(watched: &Watched, owners: Option<Arc<Owners>>, forms: Vec<Form>)
     let count = move || {
         // Of who is named nowhere nothing is counted: in a large company that is nearly everybody.
         let named = owners.keys();
-        let facts = people.iter().map(|person| convert::person_facts(person));
+        let facts = people.iter().map(|person| convert::known_by(person));
         let index = Index::new(facts.filter(|facts| facts.keys().any(|key| named.contains(&key))).collect());
         let coverage = coverage::coverage(&owners, &index, &forms, &namespace);
         let of_user_names = coverage::of_user_names(&owners, &coverage, &forms);

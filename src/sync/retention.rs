@@ -115,7 +115,7 @@ impl<'a> Retention<'a> {
     fn may_own(&self, status: &PersonStatus, person: &Person) -> bool {
         let Some(owned) = self.owned else { return true };
         let named = self.named.get_or_init(|| owned.keys());
-        let known = convert::person_facts(person);
+        let known = convert::known_by(person);
         known.keys().chain(status.aliases.iter().map(|alias| comparable(alias))).any(|key| named.contains(&key))
     }
 }

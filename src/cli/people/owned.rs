@@ -7,6 +7,7 @@ use kube::Client;
 use super::{all, edit};
 use crate::api::{Person, convert};
 use crate::cli::Failure;
+use crate::kube::calls;
 use crate::kube::inventory;
 use crate::kube::named::Api;
 use domain::ownership::{Claim, Index, PersonFacts};
@@ -65,7 +66,9 @@ pub async fn of(client: &Client, people: &[Person], person: &Person) -> Result<O
     let cluster_roles =
         cluster_roles.iter().filter_map(|one| Some((inventory::cluster_role_binding(one)?, raw(&one.subjects))));
     let bindings: Vec<_> = roles.chain(cluster_roles).collect();
-    Ok(Owned::Things(things(&accounts, &bindings, &convert::index(people), &convert::person_facts(person))))
+    let now = calls::now();
+    let index = Index::new(people.iter().map(|one| convert::person_facts(one, now)).collect());
+    Ok(Owned::Things(things(&accounts, &bindings, &index, &convert::person_facts(person, now))))
 }
 
 /// What of these names a person, in their order.
@@ -167,7 +170,7 @@ mod tests {
         ];
         let index = convert::index(&people);
         let of = |position: usize| -> Vec<(String, Whose)> {
-            let things = things(&accounts, &bindings, &index, &convert::person_facts(&people[position]));
+            let things = things(&accounts, &bindings, &index, &convert::known_by(&people[position]));
             things.into_iter().map(|thing| (thing.what, thing.whose)).collect()
         };
         let thing = |what: &str, whose| (what.to_owned(), whose);

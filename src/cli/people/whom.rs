@@ -20,7 +20,7 @@ pub fn find<'a>(people: &'a [Person], text: &str) -> Result<&'a Person, Failure>
     let meant = |person: &&Person| {
         person.name_any() == text
             || person.spec.records.iter().any(|one| record(one) == text)
-            || convert::person_facts(person).keys().any(|key| keys.contains(&key))
+            || convert::known_by(person).keys().any(|key| keys.contains(&key))
     };
     let found: Vec<&Person> = people.iter().filter(meant).collect();
     match found[..] {

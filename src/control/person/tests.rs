@@ -97,12 +97,11 @@ fn what_turns_up_later_is_dealt_with_by_the_record_that_ended_last_once_all_have
 #[test]
 fn what_another_record_did_before_this_one_ended_says_nothing_of_what_was_held_until_then() {
     let at = |second| Timestamp::from_second(second).unwrap();
-    let termination = Termination { id: "p-7-1".into(), seen: at(5), effective: at(5) };
     for (what, acted, expected) in
         [("never acted", None, true), ("acted before", Some(at(4)), false), ("acted since", Some(at(5)), true)]
     {
         assert_eq!(
-            since(&revocation("b-cut", false, json!({"phase": "Revoked", "acted": acted})), &termination),
+            since(&revocation("b-cut", false, json!({"phase": "Revoked", "acted": acted})), at(5)),
             expected,
             "{what}"
         );
@@ -148,4 +147,33 @@ fn a_leave_calls_for_what_the_policy_says_and_for_nothing_once_they_are_back() {
         assert_eq!(made, expected, "{state}, {mode}");
     }
     assert!(of_leave(&person("Leave", leave()), |_| None).is_none(), "the policy is gone");
+}
+
+#[test]
+fn a_later_discovery_leaves_out_what_its_own_termination_deals_with_and_nothing_else() {
+    let late = revocation("p-7-22-late-ab-cut", false, json!(null));
+    for (what, other, expected) in [
+        ("itself", "p-7-22-late-ab-cut", false),
+        ("the cut of this termination", "p-7-22-cut", true),
+        ("its removal", "p-7-22-remove", true),
+        ("another discovery", "p-7-22-late-cd-cut", true),
+        ("the cut of an earlier termination, whose account works again", "p-7-11-cut", false),
+        ("a leave", "p-7-33-freeze", false),
+        ("a leave that was cut", "p-7-33-cut", false),
+        ("a human's word", "p-7-now-44", false),
+    ] {
+        assert_eq!(of_its_termination(&late, &revocation(other, false, json!(null))), expected, "{what}");
+    }
+}
+
+#[test]
+fn a_discovery_that_came_to_nothing_is_made_again_and_one_that_waits_is_not() {
+    let fresh = BTreeSet::from(["1", "2"]);
+    let first = late_name("p-7-22", &fresh, &[]);
+    for (phase, same) in [("Held", true), ("Released", true), ("Revoked", false), ("Cancelled", false)] {
+        let told = [revocation(&first, false, json!({"phase": phase}))];
+        let name = late_name("p-7-22", &fresh, &told);
+        assert_eq!(name == first, same, "{phase}");
+        assert!(name.starts_with("p-7-22-late-") && name.ends_with("-cut"), "{name}");
+    }
 }

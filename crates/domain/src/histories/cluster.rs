@@ -1,32 +1,35 @@
 //! What sync and control do, in their order, over values instead of objects: read, judge, remember, pass, plan, count, gate.
 
 mod control;
+mod count;
+mod freezes;
+mod policies;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::employee::{Employee, Failure, Read};
-use crate::gate::{self, LeaverStatus, Stop};
+use crate::employee::{Employee, Failure, HrId, Read};
+use crate::frozen::FrozenNames;
+use crate::gate::{self, Approved, LeaverStatus, Stop};
 use crate::ledger::{self, Allowance, CountedPlan, Ledger, Of, Open, Who, Window, allowed};
-use crate::lifecycle::State;
+use crate::lifecycle::{State, Terms};
 use crate::ownership::{Index, PersonFacts, connection_of};
 use crate::plan::{self, Account, Action, Binding, Consent, Kind, Plan, Protected, Subject, Target};
 use crate::roster::{
-    self, Access, Baseline, Change, KnownPerson, Matching, Migration, RecordKey, Role, RosterPass, Rules, Run,
-    TrustedResponse, termination_id,
+    self, Access, Baseline, Candidate, Change, KnownPerson, Matching, Migration, Reader, RecordKey, Role, RosterPass,
+    Rules, Run, TrustedResponse, person_name, termination_id,
 };
 use crate::scope::{self, Lists, Scope};
-use crate::timezone::Zones;
+use crate::timezone::{DayEnd, Zones};
 use crate::trust::{Believed, Bounds, Held, Memory, PollContext, Snapshot, judge};
-pub(super) use control::most_a_day;
+pub(super) use count::most_a_day;
+pub(super) use policies::{Leave, Policy};
 
 /// How old the last trusted answer of a source may be.
 pub(super) const STALE_AFTER: SignedDuration = SignedDuration::from_hours(72);
-/// Name of the policy.
-const POLICY: &str = "everyone";
-/// The rule of its plans.
-const RULE: &str = "everyone/termination";
+/// How long an approval lasts.
+pub(super) const APPROVALS_LAST: SignedDuration = SignedDuration::from_hours(24);
 const NAMESPACE: &str = "rollcall";
 
 /// A connection, as its objects have it.
@@ -38,26 +41,50 @@ pub(super) struct Source {
     remembered: bool,
     snapshot: Option<Snapshot>,
     pub(super) last_trusted: Option<Timestamp>,
-    pub(super) settled: bool,
 }
 
 /// A Person, and its uid.
 pub(super) struct Standing {
     pub(super) known: KnownPerson,
     pub(super) uid: String,
+    /// Until when a human holds them; it stays written until somebody lifts it.
+    pub(super) hold: Option<Timestamp>,
 }
 
-/// A Revocation that cuts.
-pub(super) struct Cut {
+impl Standing {
+    /// The records it links, in words.
+    pub(super) fn called(&self) -> String {
+        self.known.records.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")
+    }
+}
+
+/// Why a Revocation was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trigger {
+    Termination,
+    Leave,
+    ByHand,
+}
+
+/// A Revocation that cuts or freezes.
+pub(super) struct Revocation {
     uid: String,
     pub(super) person: String,
-    person_uid: String,
+    pub(super) person_uid: String,
+    /// Number of its policy.
+    pub(super) policy: usize,
+    pub(super) trigger: Trigger,
+    freezes: bool,
     run: Option<String>,
+    due: Timestamp,
     /// It is of what turned up after the first plan.
     late: bool,
     pub(super) plan: Plan,
     approved: Option<gate::Approval>,
+    rejected: bool,
     phase: Phase,
+    /// What of the plan was done.
+    done: Vec<Target>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,14 +92,24 @@ enum Phase {
     Held,
     Revoked,
     Cancelled,
+    Frozen,
+    Lifted,
 }
 
 /// A plan that every gate let through.
 pub(super) struct Release {
-    pub(super) cut: String,
+    pub(super) revocation: String,
     pub(super) person: String,
-    pub(super) plan: Plan,
-    pub(super) approved: bool,
+    pub(super) policy: usize,
+    pub(super) trigger: Trigger,
+    pub(super) late: bool,
+    /// The plan touches nothing.
+    pub(super) empty: bool,
+    /// What was done of it: what the revoker found still theirs.
+    pub(super) done: Vec<Target>,
+    /// When a human approved it.
+    pub(super) approved: Option<Timestamp>,
+    pub(super) rejected: bool,
 }
 
 /// The cluster.
@@ -84,11 +121,12 @@ pub(super) struct Cluster {
     pub(super) migrations: Vec<Migration>,
     pub(super) objects: plan::ClusterInventory,
     matching: Matching,
-    scope: Scope,
+    /// The policies, the oldest first. Each of them reads every source.
+    pub(super) policies: Vec<Policy>,
     zones: Zones,
-    runs: Vec<Run>,
     ledger: Ledger,
-    pub(super) cuts: BTreeMap<String, Cut>,
+    pub(super) revocations: BTreeMap<String, Revocation>,
+    frozen: FrozenNames,
     made: usize,
     /// Subjects of every binding there ever was.
     pub(super) bound: BTreeMap<String, Vec<Subject>>,
@@ -103,8 +141,7 @@ enum Write {
 }
 
 impl Cluster {
-    pub(super) fn new(matching: Matching, now: Timestamp) -> Self {
-        let exclude = Lists::default().of(scope::Kind::Department, ["Labs"]);
+    pub(super) fn new(matching: Matching, policies: Vec<Policy>, now: Timestamp) -> Self {
         let consents = BTreeMap::from([("team".to_owned(), Consent { accounts: true, ..Consent::default() })]);
         let consumers = BTreeMap::from([("team".to_owned(), BTreeSet::new())]);
         Self {
@@ -114,26 +151,25 @@ impl Cluster {
             migrations: Vec::new(),
             objects: plan::ClusterInventory { consents, consumers, ..plan::ClusterInventory::default() },
             matching,
-            scope: Scope::new(Lists::default(), exclude, None).unwrap(),
+            policies,
             zones: Zones::new("Europe/Madrid", &BTreeMap::new()).unwrap(),
-            runs: Vec::new(),
             ledger: Ledger::default(),
-            cuts: BTreeMap::new(),
+            revocations: BTreeMap::new(),
+            frozen: FrozenNames::default(),
             made: 0,
             bound: BTreeMap::new(),
         }
     }
 
-    pub(super) fn connect(&mut self, name: &'static str) {
+    pub(super) fn connect(&mut self, name: &'static str, role: Role) {
         self.sources.push(Source {
             name,
-            role: Role::Employment,
+            role,
             memory: Memory::fresh(&[7; 32]),
             before: None,
             remembered: false,
             snapshot: None,
             last_trusted: None,
-            settled: false,
         });
     }
 
@@ -229,32 +265,36 @@ impl Cluster {
         employers.len() > 1 && !employers.iter().all(fresh)
     }
 
-    /// What a pass decides now.
-    pub(super) fn plan(&self) -> RosterPass {
-        let role = |name: &str| self.sources.iter().find(|one| one.name == name).map_or(Role::Unread, |one| one.role);
+    /// What a pass of a policy decides now.
+    pub(super) fn plan(&self, number: usize) -> RosterPass {
+        let (policy, division) = (&self.policies[number], self.divide(number));
         let baseline = |name: &str| match self.sources.iter().find(|one| one.name == name) {
-            Some(source) if source.settled => Baseline::Settled,
+            Some(_) if policy.settled.contains(name) => Baseline::Settled,
             Some(source) if source.snapshot.is_some() => Baseline::Now,
             _ => Baseline::Awaited,
         };
+        let ours = division.ours.iter().map(|position| &self.people[*position]);
         let known: Vec<KnownPerson> =
-            self.people.iter().map(|one| KnownPerson { access: self.access(one), ..one.known.clone() }).collect();
+            ours.map(|one| KnownPerson { access: self.access(one), ..one.known.clone() }).collect();
         let owned: HashSet<String> =
             self.objects.accounts.iter().filter_map(|one| crate::ownership::key(&one.owner)).collect();
         let rules = Rules {
-            role: Box::new(role),
+            role: Box::new(|name| self.role(name)),
             matching: &self.matching,
             migrations: &self.migrations,
-            policy_uid: "uid-1",
+            terms: policy.terms(),
+            elsewhere: Box::new(|connection, id| division.elsewhere.contains(&(connection.to_owned(), id.0.clone()))),
+            contested: Box::new(|connection, id| division.contested.contains(&(connection.to_owned(), id.0.clone()))),
+            policy_uid: policy.name,
             usernames: Box::new(|_, one| vec![format!("oidc:{}", one.work_email)]),
-            scope: &self.scope,
+            scope: &policy.scope,
             owns: Some(Box::new(|key| owned.contains(key))),
-            runs: &self.runs,
+            runs: &policy.runs,
             stale: self.is_stale(),
             baseline: Box::new(baseline),
-            ..Rules::of(NAMESPACE, POLICY, &self.zones)
+            ..Rules::of(NAMESPACE, policy.name, &self.zones)
         };
-        let read = self.sources.iter().filter(|source| source.role == Role::Employment);
+        let read = self.sources.iter().filter(|source| source.role != Role::Replaced);
         let answers: Vec<_> = read
             .filter_map(|source| {
                 let snapshot = source.snapshot.as_ref()?;
@@ -265,22 +305,35 @@ impl Cluster {
         roster::next(&known, &answers, &rules, self.now)
     }
 
+    /// What every policy says of a connection.
+    pub(super) fn role(&self, name: &str) -> Role {
+        self.sources.iter().find(|one| one.name == name).map_or(Role::Unread, |one| one.role)
+    }
+
     /// Writes what a pass decided, in the order of sync; dies after so many writes. Says whom it wrote.
-    pub(super) fn write(&mut self, pass: RosterPass, die_after: Option<usize>) -> Vec<String> {
-        let writes = writes(pass, &self.runs);
+    pub(super) fn write(&mut self, policy: usize, pass: RosterPass, dies_after: &mut usize) -> Vec<String> {
+        let ours = self.divide(policy).ours;
+        let ours: HashSet<String> = ours.iter().map(|position| self.people[*position].known.name.clone()).collect();
+        let writes = writes(pass, &self.policies[policy].runs);
         let mut written = Vec::new();
-        for write in writes.into_iter().take(die_after.unwrap_or(usize::MAX)) {
+        for write in writes {
+            let Some(left) = dies_after.checked_sub(1) else { break };
+            *dies_after = left;
+            let of = &mut self.policies[policy];
             match write {
-                Write::Runs(runs) => self.runs = runs,
-                Write::Close => self.runs.iter_mut().for_each(|run| run.written = true),
+                Write::Runs(runs) => of.runs = runs,
+                Write::Close => of.runs.iter_mut().for_each(|run| run.written = true),
                 Write::Person(change) => {
-                    written.push(change.name.clone());
-                    self.write_person(*change);
+                    let taken = self.people.iter().any(|one| one.known.name == change.name);
+                    if !taken || ours.contains(&change.name) {
+                        written.push(change.name.clone());
+                        self.write_person(*change);
+                    }
                 }
                 Write::Conclude => {
-                    self.runs.iter_mut().for_each(|run| run.written = true);
-                    let answered = self.sources.iter_mut().filter(|source| source.snapshot.is_some());
-                    answered.for_each(|source| source.settled = true);
+                    of.runs.iter_mut().for_each(|run| run.written = true);
+                    let answered = self.sources.iter().filter(|source| source.snapshot.is_some());
+                    of.settled.extend(answered.map(|source| source.name));
                 }
             }
         }
@@ -305,13 +358,9 @@ impl Cluster {
                     reviewed: None,
                     access,
                 };
-                self.people.push(Standing { known, uid: format!("person-{}", self.made) });
+                self.people.push(Standing { known, uid: format!("person-{}", self.made), hold: None });
             }
         }
-    }
-
-    pub(super) fn runs(&self) -> &[Run] {
-        &self.runs
     }
 
     /// How many records Persons link.

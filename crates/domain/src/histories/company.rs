@@ -9,8 +9,7 @@ use crate::employee::{BadRecord, Employee, Failure, HrId, Read, ReportedStatus, 
 /// One human.
 pub(super) struct Human {
     pub(super) address: String,
-    /// In the department that the policy is not about.
-    pub(super) labs: bool,
+    pub(super) department: &'static str,
 }
 
 /// One record of one human in one HR system.
@@ -31,6 +30,8 @@ pub(super) struct System {
     pub(super) name: &'static str,
     /// It has no status column, and speaks by its dates.
     pub(super) silent: bool,
+    /// It is of accounts, and says of nobody that they left.
+    pub(super) corroborates: bool,
     /// What took its place.
     pub(super) replaced_by: Option<usize>,
     /// Everything it ever answered rightly.
@@ -46,8 +47,12 @@ pub(super) struct Company {
     pub(super) now: Timestamp,
 }
 
-/// Names of the HR systems; what takes the place of one comes behind them.
-pub(super) const NAMES: [&str; 4] = ["hq", "shop", "agency", "workday"];
+/// Names of the HR systems.
+pub(super) const NAMES: [&str; 3] = ["hq", "shop", "agency"];
+/// Name of what takes the place of one of them.
+pub(super) const REPLACES: &str = "workday";
+/// Name of the system of accounts.
+pub(super) const ACCOUNTS: &str = "okta";
 
 impl Line {
     /// Whether the employment has truly ended.
@@ -59,14 +64,13 @@ impl Line {
 }
 
 impl Company {
-    pub(super) fn new(systems: &[bool], now: Timestamp) -> Self {
-        let systems = systems.iter().zip(NAMES).map(|(silent, name)| System {
-            name,
-            silent: *silent,
-            replaced_by: None,
-            answers: Vec::new(),
-        });
-        Self { humans: Vec::new(), lines: Vec::new(), systems: systems.collect(), now }
+    /// A company with these HR systems, and with accounts where they corroborate.
+    pub(super) fn new(systems: &[bool], accounts: bool, now: Timestamp) -> Self {
+        let system =
+            |name, silent, corroborates| System { name, silent, corroborates, replaced_by: None, answers: Vec::new() };
+        let employers = systems.iter().zip(NAMES).map(|(silent, name)| system(name, *silent, false));
+        let accounts = accounts.then(|| system(ACCOUNTS, false, true));
+        Self { humans: Vec::new(), lines: Vec::new(), systems: employers.chain(accounts).collect(), now }
     }
 
     pub(super) fn today(&self) -> Date {
@@ -81,8 +85,12 @@ impl Company {
     pub(super) fn hire(&mut self, source: usize, starts_in: i32, address: Option<String>) -> usize {
         let human = self.humans.len();
         let address = address.unwrap_or_else(|| format!("u{human}@example.com"));
-        self.humans.push(Human { address, labs: false });
-        self.employ(human, source, starts_in)
+        self.humans.push(Human { address, department: if human % 4 == 2 { "North" } else { "Tools" } });
+        let line = self.employ(human, source, starts_in);
+        if let Some(accounts) = self.systems.iter().position(|system| system.corroborates) {
+            self.employ(human, accounts, starts_in);
+        }
+        line
     }
 
     /// One more employment of a human; gives its line.
@@ -99,7 +107,8 @@ impl Company {
     pub(super) fn replace(&mut self, old: usize) -> usize {
         let new = self.systems.len();
         let silent = self.systems[old].silent;
-        self.systems.push(System { name: NAMES[3], silent, replaced_by: None, answers: Vec::new() });
+        let (name, corroborates) = (REPLACES, false);
+        self.systems.push(System { name, silent, corroborates, replaced_by: None, answers: Vec::new() });
         self.systems[old].replaced_by = Some(new);
         for line in self.lines.iter_mut().filter(|line| line.source == old) {
             (line.source, line.id) = (new, format!("w{}", line.id));
@@ -109,7 +118,8 @@ impl Company {
 
     /// Whether a human works here, or will.
     pub(super) fn employs(&self, human: usize) -> bool {
-        self.lines.iter().any(|line| line.human == human && !line.ended(self.today()))
+        let employs = |line: &&Line| line.human == human && !self.systems[line.source].corroborates;
+        self.lines.iter().filter(employs).any(|line| !line.ended(self.today()))
     }
 
     /// What an HR system says; with a lie, what comes of it on its way.
@@ -182,7 +192,7 @@ impl Company {
         let status = if silent { ReportedStatus::Silent } else { ReportedStatus::Mapped(line.status) };
         let one =
             Employee::new(HrId(line.id.clone()), format!("Person Number{}", line.human), human.address.clone(), status);
-        let one = one.with(Text::Department, if human.labs { "Labs" } else { "Tools" });
+        let one = one.with(Text::Department, human.department);
         let one = one.with(Text::EmployeeNumber, &format!("{:04}", line.human));
         Employee { start: line.start, last_day: line.last_day, urgent: line.urgent, ..one }
     }

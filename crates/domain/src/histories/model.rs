@@ -3,46 +3,25 @@
 //! It knows of no Person's state. Somebody works here as long as any record that is known to be theirs was last said, by
 //! an answer that was trusted, to go on.
 
+mod acts;
+mod said;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 
-use super::cluster::{Cluster, Release, STALE_AFTER, Standing, most_a_day};
+use self::said::{Said, said};
+use super::cluster::{APPROVALS_LAST, Cluster, Release, Revocation, STALE_AFTER, Standing, Trigger, most_a_day};
 use super::company::madrid;
-use crate::employee::{Employee, Read, ReportedStatus, Status, Text};
+use crate::employee::{Employee, Read};
 use crate::ledger::Allowance;
-use crate::lifecycle::State;
+use crate::lifecycle::{State, Why};
 use crate::plan::{Kind, Subject};
-use crate::roster::{RecordKey, RosterPass};
+use crate::roster::{Access, Change, RecordKey, Role, RosterPass, Says};
 
 /// Connection and id.
 type Record = (String, String);
-
-/// What was last said of a record.
-#[derive(Clone)]
-struct Said {
-    status: ReportedStatus,
-    start: Option<Date>,
-    last_day: Option<Date>,
-    urgent: bool,
-    name: String,
-    /// What is said since name, address and first day are all other ones than before: as if it were a new record, which it is
-    /// once a human says so.
-    of_another_human: Option<Box<Said>>,
-    address: String,
-    labs: bool,
-    /// No Person links the record: what was said of it is remembered nowhere.
-    forgotten: bool,
-    /// The day on which that was said, and whether later answers no longer name it.
-    at: Date,
-    missing: bool,
-    /// The last day that stands as announced.
-    announced: Option<Date>,
-    /// Each last day that was named while it was still to come: when first, and when last, by
-    /// whatever the clock said.
-    named: BTreeMap<Date, (Timestamp, Timestamp)>,
-}
 
 /// The number of people of a trusted answer, and who they were.
 type Measure = BTreeSet<String>;
@@ -57,50 +36,19 @@ pub(super) struct Model {
     measures: BTreeMap<&'static str, Vec<Measure>>,
     /// People who were leavers when they were first seen.
     came_as_leavers: BTreeSet<String>,
-    /// When what was released without a human was counted; none where it was announced, and counts nowhere.
-    counted: BTreeMap<String, Option<Timestamp>>,
-    /// What a human approved and something else held.
-    approved: BTreeSet<String>,
+    /// People who were on leave when they were first seen.
+    came_on_leave: BTreeSet<String>,
+    /// The policy that ended somebody's access as a leaver's, as long as they have left.
+    ended_by: BTreeMap<String, usize>,
+    /// What was done.
+    done: BTreeSet<String>,
+    /// The policy of what was released without a human, and when it was counted; none where it was announced, and counts
+    /// nowhere.
+    counted: BTreeMap<String, (usize, Option<Timestamp>)>,
     /// The latest day that the cluster's clock ever showed.
     latest: Option<Date>,
     /// How many Persons there were at most: what is merged later was two when it was counted.
     most_people: u32,
-}
-
-impl Said {
-    fn ended(&self, today: Date) -> bool {
-        let passed = self.last_day.is_some_and(|day| day < today);
-        let announced = self.announced.is_some_and(|day| day < today);
-        let anew = self.start.zip(self.last_day).is_some_and(|(start, last)| last < start && start <= today);
-        let bridged = self
-            .start
-            .zip(self.last_day)
-            .is_some_and(|(start, last)| last < start && start <= last.saturating_add(Span::new().days(3)));
-        let ended = match self.status {
-            ReportedStatus::Unmapped => false,
-            ReportedStatus::Mapped(Status::Terminated) => self.urgent || passed || self.last_day.is_none(),
-            ReportedStatus::Silent => passed,
-            ReportedStatus::Mapped(_) => passed && announced,
-        };
-        ended && !anew && !bridged
-    }
-
-    /// Whether it begins later, so much later than the end of another one that the gap is an exit; or never began.
-    fn is_no_bridge(&self, ended: &[&Self], today: Date) -> bool {
-        let Some(start) = self.start.filter(|_| self.status != ReportedStatus::Unmapped) else { return false };
-        let passed = |one: &Self| one.last_day.filter(|last| *last < today); // who is dismissed at once left before it
-        let gap = |one: &&Self| passed(one).is_none_or(|last| start > last.saturating_add(Span::new().days(3)));
-        let begins = self.last_day.is_none_or(|last| last >= start);
-        !ended.is_empty()
-            && begins
-            && if start > today { ended.iter().all(gap) } else { self.missing && start > self.at }
-    }
-
-    /// Whether two answers about a day apart named a last day that has passed.
-    fn announced_twice(&self, today: Date) -> bool {
-        let mut passed = self.named.iter().filter(|(day, _)| **day < today);
-        passed.any(|(_, (first, last))| last.duration_since(*first) >= SignedDuration::from_hours(20))
-    }
 }
 
 impl Model {
@@ -187,116 +135,108 @@ impl Model {
         }
     }
 
-    /// What must hold of everybody whom a pass makes a leaver.
-    pub(super) fn passed(&mut self, pass: &RosterPass, cluster: &Cluster) -> Result<(), String> {
+    /// What must hold of everybody whom a pass of a policy makes a leaver.
+    pub(super) fn passed(&mut self, policy: usize, pass: &RosterPass, cluster: &Cluster) -> Result<(), String> {
         let today = madrid(cluster.now);
         self.latest = self.latest.max(Some(today));
+        self.baseline(policy, cluster);
         for change in &pass.changes {
-            let before = cluster.person(&change.name).and_then(|one| one.known.entry.as_ref());
+            let known = cluster.person(&change.name);
+            let before = known.and_then(|one| one.known.entry.as_ref());
             let left = |state: State| state == State::Terminated;
             if !left(change.entry.employment.state) {
                 self.came_as_leavers.remove(&change.name); // seen at work, and may leave like anybody
+                self.ended_by.remove(known.map_or("", |one| one.uid.as_str()));
             }
-            if !left(change.entry.employment.state) || before.is_some_and(|entry| left(entry.employment.state)) {
-                continue;
-            }
-            let who = || change.records.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
-            let records: Vec<Record> = deciding(&change.records, cluster);
-            check(!records.is_empty(), || format!("{} left, and no employment is known", who()))?;
-            let said: Vec<Option<&Said>> = records.iter().map(|record| self.said.get(record)).collect();
-            check(said.iter().all(Option::is_some), || format!("{} left, and nothing was ever said of one", who()))?;
-            let (ended, going): (Vec<&Said>, Vec<&Said>) =
-                said.into_iter().flatten().partition(|said| said.ended(today));
-            let goes_on = going.iter().any(|said| !said.is_no_bridge(&ended, today));
-            check(!goes_on && !ended.is_empty(), || format!("{} left, and goes on", who()))?;
-            let announced =
-                |record: &Record| self.said.get(record).and_then(|said| said.announced).is_some_and(|day| day < today);
-            let stale = cluster.is_stale() && !records.iter().any(announced);
-            check(!stale, || format!("{} left while a source was older than {STALE_AFTER:#}", who()))?;
-            if before.is_none() {
-                self.came_as_leavers.insert(change.name.clone());
+            self.goes_on_leave(policy, change, cluster);
+            if left(change.entry.employment.state) && !before.is_some_and(|entry| left(entry.employment.state)) {
+                self.becomes_a_leaver(policy, change, cluster)?;
             }
         }
         Ok(())
     }
 
-    /// What must hold of a plan that every gate let through.
-    pub(super) fn released(&mut self, release: &Release, cluster: &Cluster) -> Result<(), String> {
+    /// Who has left, or is on leave, while a policy has no baseline of a connection of theirs came with it.
+    fn baseline(&mut self, policy: usize, cluster: &Cluster) {
+        for one in &cluster.people {
+            let entry = one.known.entry.as_ref().filter(|entry| cluster.policy(&entry.policy) == Some(policy));
+            let Some(entry) = entry.filter(|_| !is_settled(policy, &one.known.records, cluster)) else { continue };
+            if entry.employment.state == State::Terminated && cluster.access(one) == Access::Stands {
+                self.came_as_leavers.insert(one.known.name.clone());
+            }
+            if entry.leave.is_some() {
+                self.came_on_leave.insert(one.known.name.clone());
+            }
+        }
+    }
+
+    /// Nobody saw them go on leave who were not known, out of scope, another policy's, or of no baseline.
+    fn goes_on_leave(&mut self, policy: usize, change: &Change, cluster: &Cluster) {
+        let before = cluster.person(&change.name).and_then(|one| one.known.entry.as_ref());
+        let ours = before.filter(|entry| cluster.policy(&entry.policy) == Some(policy));
+        let seen = ours.is_some_and(|entry| entry.employment.state != State::OutOfScope);
+        let goes_on = ours.is_some_and(|entry| entry.leave.is_some());
+        let settled = is_settled(policy, &change.records, cluster);
+        if change.entry.leave.is_none() || (!goes_on && seen && settled) {
+            self.came_on_leave.remove(&change.name);
+        } else if !goes_on || !settled {
+            self.came_on_leave.insert(change.name.clone());
+        }
+    }
+
+    fn becomes_a_leaver(&mut self, policy: usize, change: &Change, cluster: &Cluster) -> Result<(), String> {
         let today = madrid(cluster.now);
-        let Some(person) = cluster.person(&release.person) else { return Err("a Person that is gone".to_owned()) };
-        let entry = person.known.entry.as_ref().ok_or("a Person of whom nothing is known")?;
-        let who = person.known.records.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
-        let theirs = deciding(&person.known.records, cluster);
-        check(entry.employment.state == State::Terminated, || {
-            format!("{who} is {:?}, and was released", entry.employment.state)
-        })?;
-        if !(release.approved && self.approved.contains(&release.cut)) {
-            self.is_nobodys_who_works(release, &who, cluster)?;
+        let known = cluster.person(&change.name);
+        let who = || change.records.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
+        let records: Vec<Record> = deciding(&change.records, cluster);
+        let ended = |record: &Record| self.said.get(record).is_some_and(|said| said.ended(today));
+        let all_ended = records.iter().all(ended);
+        let mut deciding = records.iter().filter(|record| ended(record) == all_ended);
+        let contested = deciding.any(|record| self.is_contested(record, cluster));
+        check(!contested, || format!("{} left, and is in the scope of two policies", who()))?;
+        let first_seen = known.is_none_or(|one| one.known.entry.is_none());
+        if first_seen || !is_settled(policy, &change.records, cluster) {
+            self.came_as_leavers.insert(change.name.clone());
+        } else {
+            self.came_as_leavers.remove(&change.name); // as the pass that died saw it
         }
-        if release.plan.targets.is_empty() || release.approved {
-            return Ok(());
+        match known.and_then(|one| word(one, cluster.now)) {
+            Some(Says::Leaves) => return Ok(()),
+            Some(says) => return Err(format!("{} left, and a human says that they are {says:?}", who())),
+            None => {}
         }
-        check(!self.came_as_leavers.contains(&release.person), || {
-            format!("{who} came as a leaver, and nobody approved")
-        })?;
-        let in_scope = |record: &Record| {
-            self.said.get(record).is_some_and(|said| !said.labs)
-                || self.before.get(record).is_some_and(|said| !said.labs)
-        };
-        check(theirs.iter().any(in_scope), || format!("{who} is out of scope, and nobody approved"))?;
-        let announced = entry.employment.left.as_ref().is_some_and(|left| left.announced);
-        if announced {
-            let twice = |record: &Record| self.said.get(record).is_some_and(|said| said.announced_twice(today));
-            return check(theirs.iter().any(twice), || format!("{who} counts as announced, and was not"));
-        }
-        check(self.counted.contains_key(&release.cut), || format!("{who} was released before being counted"))
+        check(!records.is_empty(), || format!("{} left, and no employment is known", who()))?;
+        let said: Vec<Option<&Said>> = records.iter().map(|record| self.said.get(record)).collect();
+        check(said.iter().all(Option::is_some), || format!("{} left, and nothing was ever said of one", who()))?;
+        let (ended, going): (Vec<&Said>, Vec<&Said>) = said.into_iter().flatten().partition(|said| said.ended(today));
+        let goes_on = going.iter().any(|said| !said.is_no_bridge(&ended, today));
+        check(!goes_on && !ended.is_empty(), || format!("{} left, and goes on", who()))?;
+        let announced =
+            |record: &Record| self.said.get(record).and_then(|said| said.announced).is_some_and(|day| day < today);
+        let stale = cluster.is_stale() && !records.iter().any(announced);
+        check(!stale, || format!("{} left while a source was older than {STALE_AFTER:#}", who()))
     }
 
-    /// A plan that a human approved, and that something else holds, is carried out as they saw it: what must hold of it must hold
-    /// now.
-    pub(super) fn approved(&mut self, cluster: &Cluster) -> Result<(), String> {
-        for release in
-            cluster.approved().into_iter().filter(|one| !self.approved.contains(&one.cut)).collect::<Vec<_>>()
-        {
-            self.is_nobodys_who_works(&release, &release.person, cluster)?;
-            self.approved.insert(release.cut);
-        }
-        Ok(())
-    }
-
-    /// Nothing of a plan is of anybody who is known to work here.
-    fn is_nobodys_who_works(&self, release: &Release, who: &str, cluster: &Cluster) -> Result<(), String> {
-        let today = madrid(cluster.now);
-        let latest = self.latest.map_or(today, |latest| latest.max(today));
-        let works = |record: &Record| {
-            // Who had left by a clock that was set back since has left.
-            let has_left =
-                |one: &&Standing| one.known.entry.as_ref().is_some_and(|entry| entry.employment.left.is_some());
-            let mut of_it = cluster.people.iter().filter(|one| records(&one.known.records).contains(record));
-            let today = if of_it.any(|one| has_left(&one)) { latest } else { today };
-            // Of one that begins later, its human's other records tell whether it counts.
-            let works = |said: &BTreeMap<Record, Said>| {
-                said.get(record).is_none_or(|said| !said.ended(today) && (said.at >= said.start.unwrap_or(said.at)))
-            };
-            works(&self.said) && works(&self.before)
-        };
-        for target in &release.plan.targets {
-            for record in self.named_by(target.kind, &target.name, cluster) {
-                check(!works(&record), || format!("{} of {who} is {}'s too, who works here", target.name, record.1))?;
-            }
-        }
-        Ok(())
+    /// Whether the last answer names a record that two policies have in their scope.
+    fn is_contested(&self, record: &Record, cluster: &Cluster) -> bool {
+        let department = self.said.get(record).map(|said| said.department.as_str());
+        let of = cluster.policies.iter().filter(|policy| department.is_some_and(|department| policy.has(department)));
+        of.count() > 1 && cluster.names_now(&record.0, &record.1)
     }
 
     /// What must hold of what is counted: no more than a day's worth goes without a human.
     pub(super) fn counts(&mut self, cluster: &Cluster) -> Result<(), String> {
+        let by_itself = |name: &str| {
+            let there = cluster.revocations.contains_key(name);
+            there && cluster.allowance(name) == Allowance::Released { batch: None }
+        };
+        let done = &self.done;
+        self.counted.retain(|name, _| done.contains(name) || by_itself(name)); // another plan is counted again
         let before = self.counted.len();
-        for (name, cut) in &cluster.cuts {
-            let by_itself = cluster.allowance(name) == Allowance::Released { batch: None };
-            let left = cluster.person(&cut.person).and_then(|one| one.known.entry.as_ref()?.employment.left.clone());
-            let announced = left.is_some_and(|left| left.announced);
-            if by_itself && !cut.plan.targets.is_empty() {
-                self.counted.entry(name.clone()).or_insert((!announced).then_some(cluster.now));
+        for (name, one) in &cluster.revocations {
+            let at = (!cluster.is_announced(one)).then_some(cluster.now);
+            if by_itself(name) && !one.plan.targets.is_empty() {
+                self.counted.entry(name.clone()).or_insert((one.policy, at));
             }
         }
         // Only what is counted now says something: a clock that is set back brings the days before nearer together.
@@ -304,11 +244,14 @@ impl Model {
             return Ok(());
         }
         let day = SignedDuration::from_hours(24);
-        let within = |at: &&Timestamp| cluster.now.duration_since(**at) < day;
-        let counted = self.counted.values().flatten().filter(within).count();
         self.most_people = self.most_people.max(u32::try_from(cluster.people.len()).unwrap());
         let most = most_a_day(self.most_people);
-        check(counted <= most as usize, || format!("{counted} leavers within a day, and {most} may"))
+        for policy in 0..cluster.policies.len() {
+            let theirs = self.counted.values().filter(|(of, _)| *of == policy).filter_map(|(_, at)| *at);
+            let counted = theirs.filter(|at| cluster.now.duration_since(*at) < day).count();
+            check(counted <= most as usize, || format!("{counted} leavers within a day, and {most} may"))?;
+        }
+        Ok(())
     }
 
     /// Everybody whom the mark or subject of an object may mean: by the words it was made with, and what was ever said.
@@ -316,6 +259,7 @@ impl Model {
         let account = cluster.objects.accounts.iter().find(|one| kind == Kind::ServiceAccount && one.name == name);
         let mark = match account {
             Some(account) => account.owner.clone(),
+            None if kind == Kind::User => format!("email:{}", name.trim_start_matches("oidc:")),
             None => format!("email:{}", self.bound(name, cluster)),
         };
         let mut named: BTreeSet<Record> = match mark.split_once(':') {
@@ -367,51 +311,31 @@ fn records(all: &[RecordKey]) -> Vec<Record> {
     all.iter().map(|record| (record.connection.to_string(), record.id.0.clone())).collect()
 }
 
-/// The records that say whether their human works here: one of a source that was replaced only as long as none of the new
-/// one is known.
+/// The records that say whether their human works here: none of accounts, and one of a source that was replaced only as
+/// long as none of the new one is known.
 fn deciding(all: &[RecordKey], cluster: &Cluster) -> Vec<Record> {
     let has = |name: &str| all.iter().any(|record| *record.connection == *name);
     let superseded = |name: &str| cluster.migrations.iter().any(|one| one.from == name && has(&one.by));
-    records(all).into_iter().filter(|record| !superseded(&record.0)).collect()
+    let employs = |name: &str| cluster.role(name) != Role::Corroborating;
+    records(all).into_iter().filter(|record| employs(&record.0) && !superseded(&record.0)).collect()
 }
 
-fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
-    let today = madrid(now);
-    let terminated = ReportedStatus::Mapped(Status::Terminated);
-    let another_human =
-        |earlier: &&Said| earlier.name != one.name && earlier.address != one.work_email && earlier.start != one.start;
-    // Of a record that may be another human's now, nothing is taken over but that it may have ended.
-    if let Some(earlier) = earlier.filter(another_human) {
-        let (status, last_day, urgent) = (one.reported_status, one.last_day, one.urgent);
-        let of_another_human = Some(Box::new(said(one, earlier.of_another_human.as_deref(), now)));
-        return Said { status, last_day, urgent, of_another_human, ..earlier.clone() };
-    }
-    let came_back = earlier.is_some_and(|earlier| earlier.status == terminated) && one.reported_status != terminated;
-    let mut named = earlier.map(|earlier| earlier.named.clone()).unwrap_or_default();
-    let earlier = earlier.filter(|_| !came_back);
-    let ahead = one.last_day.filter(|day| *day >= today);
-    let stands = earlier.and_then(|earlier| earlier.announced);
-    if let Some(day) = ahead {
-        named
-            .entry(day)
-            .and_modify(|(first, last)| (*first, *last) = (now.min(*first), now.max(*last)))
-            .or_insert((now, now));
-    }
-    Said {
-        status: one.reported_status,
-        start: one.start,
-        last_day: one.last_day,
-        urgent: one.urgent,
-        name: one.name.clone(),
-        of_another_human: None,
-        forgotten: false,
-        address: one.work_email.clone(),
-        labs: one.text(Text::Department) == Some("Labs"),
-        at: today,
-        missing: false,
-        announced: one.last_day.and_then(|_| ahead.or(stands)),
-        named,
-    }
+/// Whether a policy has its baseline of every connection of somebody's that says who has left.
+fn is_settled(policy: usize, all: &[RecordKey], cluster: &Cluster) -> bool {
+    let decides = |record: &&RecordKey| matches!(cluster.role(&record.connection), Role::Employment | Role::Unread);
+    all.iter().filter(decides).all(|record| cluster.has_settled(policy, &record.connection))
+}
+
+/// What a human's word says of somebody now.
+fn word(one: &Standing, now: Timestamp) -> Option<Says> {
+    let word = one.known.declared.filter(|word| word.from <= now && now < word.until)?;
+    let leaves = word.says == Says::Leaves && word.last_day.is_none_or(|last| last < madrid(now));
+    (leaves || word.says != Says::Leaves).then_some(word.says)
+}
+
+/// Whether a human holds somebody now.
+fn is_held(one: &Standing, now: Timestamp) -> bool {
+    one.hold.is_some_and(|until| now < until)
 }
 
 pub(super) fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {

@@ -4,6 +4,9 @@ use std::fmt;
 
 use proptest::prelude::*;
 
+use super::cluster::Leave;
+use crate::roster::Says;
+
 /// What goes wrong with an answer on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lie {
@@ -61,6 +64,7 @@ pub(super) enum Step {
     Readdressed(u8),
     Successor(u8, u8),
     Moved(u8),
+    Transferred(u8),
     Vanishes(u8),
     Replaced(u8),
     Read(u8, Lie),
@@ -70,6 +74,15 @@ pub(super) enum Step {
     Crash(u8, u8, Left),
     Approve,
     Accept(u8),
+    Hold(u8, u8),
+    HoldLifted(u8),
+    LeaveNow(u8, Option<i8>, u8),
+    Stays(u8, Says, u8),
+    WordWithdrawn(u8),
+    RevokeNow(u8, bool),
+    Rejected(u8, bool),
+    OfLeave(u8, Leave),
+    Rescoped(u8),
 }
 
 impl fmt::Debug for Step {
@@ -88,6 +101,7 @@ impl fmt::Debug for Step {
             Self::Readdressed(who) => write!(f, "{who} gets another address"),
             Self::Successor(who, source) => write!(f, "somebody new at {source} gets the address of {who}"),
             Self::Moved(who) => write!(f, "{who} moves into scope or out of it"),
+            Self::Transferred(who) => write!(f, "{who} goes to the other part of the company, or back"),
             Self::Vanishes(who) => write!(f, "{who} is no longer listed, or is again"),
             Self::Replaced(source) => write!(f, "the HR system {source} is replaced"),
             Self::Read(source, lie) => write!(f, "{source} is read: {lie:?}"),
@@ -99,6 +113,17 @@ impl fmt::Debug for Step {
             }
             Self::Approve => write!(f, "everything that waits is approved"),
             Self::Accept(source) => write!(f, "{source} is read, and accepted"),
+            Self::Hold(who, hours) => write!(f, "a human holds {who} for {hours} hours"),
+            Self::HoldLifted(who) => write!(f, "the hold on {who} is lifted"),
+            Self::LeaveNow(who, days, lasts) => {
+                write!(f, "a human says that {who} leaves, last day {days:?} days from now, for {lasts} days")
+            }
+            Self::Stays(who, says, lasts) => write!(f, "a human says that {who} is {says:?}, for {lasts} days"),
+            Self::WordWithdrawn(who) => write!(f, "the word about {who} is withdrawn"),
+            Self::RevokeNow(who, freezes) => write!(f, "a human revokes what is {who}'s, freeze: {freezes}"),
+            Self::Rejected(who, rejected) => write!(f, "a human says no to every plan about {who}: {rejected}"),
+            Self::OfLeave(policy, leave) => write!(f, "the policy {policy} says of a leave: {leave:?}"),
+            Self::Rescoped(policy) => write!(f, "the policy {policy} gets another scope"),
         }
     }
 }
@@ -124,6 +149,29 @@ fn any_lie() -> impl Strategy<Value = Lie> {
     ]
 }
 
+/// What a human says to Rollcall.
+fn any_word() -> impl Strategy<Value = Step> {
+    let who = any::<u8>;
+    let stays = prop_oneof![2 => Just(Says::Active), 1 => Just(Says::Leave), 1 => Just(Says::Suspended)];
+    let last_day = proptest::option::of(-2_i8..5);
+    prop_oneof![
+        3 => (who(), 1_u8..120).prop_map(|(who, hours)| Step::Hold(who, hours)),
+        1 => who().prop_map(Step::HoldLifted),
+        3 => (who(), last_day, 1_u8..9).prop_map(|(who, days, lasts)| Step::LeaveNow(who, days, lasts)),
+        3 => (who(), stays, 1_u8..9).prop_map(|(who, says, lasts)| Step::Stays(who, says, lasts)),
+        1 => who().prop_map(Step::WordWithdrawn),
+        2 => (who(), any::<bool>()).prop_map(|(who, freezes)| Step::RevokeNow(who, freezes)),
+        2 => (who(), proptest::bool::weighted(0.7)).prop_map(|(who, rejected)| Step::Rejected(who, rejected)),
+        1 => (who(), any_leave()).prop_map(|(policy, leave)| Step::OfLeave(policy, leave)),
+        2 => who().prop_map(Step::Rescoped),
+    ]
+}
+
+/// What a policy says of a leave.
+pub(super) fn any_leave() -> impl Strategy<Value = Leave> {
+    prop_oneof![2 => Just(Leave::Keep), 2 => Just(Leave::Freeze), 1 => Just(Leave::Cut)]
+}
+
 /// Any step.
 pub(super) fn any_step() -> impl Strategy<Value = Step> {
     let who = any::<u8>;
@@ -134,12 +182,13 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
         4 => (who(), 0_u8..4).prop_map(|(who, days)| Step::Gone(who, days)),
         1 => who().prop_map(Step::Urgent),
         2 => who().prop_map(Step::Withdrawn),
-        1 => who().prop_map(Step::OnLeave),
-        1 => who().prop_map(Step::Back),
+        3 => who().prop_map(Step::OnLeave),
+        2 => who().prop_map(Step::Back),
         3 => (who(), any::<bool>(), who(), 0_i8..6).prop_map(|(who, id, source, days)| Step::Rehired(who, id, source, days)),
         1 => who().prop_map(Step::Readdressed),
         1 => (who(), who()).prop_map(|(who, source)| Step::Successor(who, source)),
         1 => who().prop_map(Step::Moved),
+        1 => who().prop_map(Step::Transferred),
         2 => who().prop_map(Step::Vanishes),
         1 => who().prop_map(Step::Replaced),
         14 => (who(), any_lie()).prop_map(|(source, lie)| Step::Read(source, lie)),
@@ -149,5 +198,6 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
         3 => (who(), 0_u8..8, left).prop_map(|(source, writes, left)| Step::Crash(source, writes, left)),
         2 => Just(Step::Approve),
         2 => who().prop_map(Step::Accept),
+        12 => any_word(),
     ]
 }

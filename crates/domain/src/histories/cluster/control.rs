@@ -1,4 +1,4 @@
-//! The part of control: makes the cuts, plans and counts them, and carries out what every gate lets through.
+//! The part of control: makes the Revocations, plans and counts them, and has carried out what every gate lets through.
 
 use super::*;
 
@@ -8,36 +8,38 @@ impl Cluster {
         Some(termination_id(&person.known.name, left.seen))
     }
 
-    fn first_cut(&self, person: &Standing) -> Option<&Cut> {
-        self.cuts.get(&format!("{}-cut", self.termination(person)?))
-    }
-
-    /// How far the present termination of a Person has come, as control mirrors it.
+    /// How far the present termination of a Person has come, as sync mirrors it: what is held of it comes first.
     pub(in crate::histories) fn access(&self, person: &Standing) -> Access {
-        match self.first_cut(person).map(|cut| cut.phase) {
-            Some(Phase::Revoked) => Access::Refused,
-            _ => Access::Stands,
-        }
+        let Some(id) = self.termination(person) else { return Access::Stands };
+        let of_it = || self.revocations.iter().filter(|(name, _)| name.starts_with(&id)).map(|(_, one)| one);
+        let any = |phase: Phase| of_it().any(|one| one.phase == phase);
+        if any(Phase::Revoked) && !any(Phase::Held) { Access::Refused } else { Access::Stands }
     }
 
     /// Whether the present termination of a Person has cut this object.
     pub(in crate::histories) fn has_cut(&self, person: &Standing, object: &str) -> bool {
         let Some(id) = self.termination(person) else { return false };
-        let mut cuts = self.cuts.iter().filter(|(name, cut)| name.starts_with(&id) && cut.phase == Phase::Revoked);
-        cuts.any(|(_, cut)| cut.plan.targets.iter().any(|target| target.name == object))
+        let mut of_it = self.revocations.iter().filter(|(name, _)| name.starts_with(&id)).map(|(_, one)| one);
+        of_it.any(|one| one.phase == Phase::Revoked && one.done.iter().any(|target| target.name == object))
     }
 
-    /// What the cuts of a Person came to, for the reader of a failure.
+    /// What the Revocations of a Person came to, for the reader of a failure.
     pub(in crate::histories) fn shown(&self, person: &Standing) -> Vec<(Allowance, Vec<plan::Remaining>)> {
-        let cuts = self.cuts.iter().filter(|(_, cut)| cut.person == person.known.name);
-        cuts.map(|(name, cut)| (self.allowance(name), cut.plan.remaining.clone())).collect()
+        let theirs = self.revocations.iter().filter(|(_, one)| one.person == person.known.name);
+        theirs.map(|(name, one)| (self.allowance(name), one.plan.remaining.clone())).collect()
+    }
+
+    pub(super) fn index(&self) -> Index {
+        Index::new(self.people.iter().map(|one| self.facts_of(one)).collect())
     }
 
     fn facts_of(&self, person: &Standing) -> PersonFacts {
         let known = &person.known;
         let entry = known.entry.as_ref();
-        let left = entry.and_then(|entry| entry.employment.left.as_ref());
-        let called = |record: &roster::RecordKey| {
+        let left = entry
+            .and_then(|entry| entry.employment.left.as_ref())
+            .filter(|_| person.hold.is_none_or(|until| until <= self.now));
+        let called = |record: &RecordKey| {
             let RecordKey { connection, id } = record;
             [connection.to_string(), connection_of(NAMESPACE, connection)].map(|name| (name, id.0.clone()))
         };
@@ -53,256 +55,321 @@ impl Cluster {
         }
     }
 
-    /// What control does: makes the cuts, plans them, counts their runs, and carries out what every gate lets through.
+    /// What control does: makes what is called for, plans it, counts it, and has carried out what every gate lets through.
     pub(in crate::histories) fn control(&mut self, approve: bool) -> Vec<Release> {
-        let index = Index::new(self.people.iter().map(|one| self.facts_of(one)).collect());
-        self.plan_cuts(&index);
+        let index = self.index();
+        for position in 0..self.people.len() {
+            self.call_for_cuts(position, &index);
+            self.call_for_leave(position);
+        }
+        self.draw(&index);
         self.count();
         if approve {
             self.approve();
         }
-        let names: Vec<String> = self.cuts.keys().cloned().collect();
+        self.debit();
+        let names: Vec<String> = self.revocations.keys().cloned().collect();
         let mut released = Vec::new();
         for name in names {
-            let cut = &self.cuts[&name];
-            if cut.phase != Phase::Held {
-                continue;
-            }
-            match gate::gate(&cut.plan, &self.gate_facts(&name, cut), self.now) {
-                Ok(plan) => {
-                    let (person, approved) = (cut.person.clone(), cut.approved.is_some());
-                    released.push(Release { cut: name.clone(), person, plan: plan.plan().clone(), approved });
-                    self.act(&name);
-                }
-                Err(Stop::Withdrawn) => {
-                    self.ledger.withdraw(POLICY, &name, &self.cuts[&name].uid);
-                    self.cuts.get_mut(&name).unwrap().phase = Phase::Cancelled;
-                }
-                Err(Stop::OutOfScope | Stop::Unknown) => self.ledger.withdraw(POLICY, &name, &self.cuts[&name].uid),
-                Err(_) => {}
+            match self.revocations[&name].phase {
+                Phase::Held => released.extend(self.knock(&name)),
+                Phase::Frozen => self.keep_true(&name),
+                Phase::Revoked | Phase::Cancelled | Phase::Lifted => {}
             }
         }
         released
     }
 
-    fn plan_cuts(&mut self, index: &Index) {
-        for position in 0..self.people.len() {
-            let person = &self.people[position];
-            let Some(id) = self.termination(person) else { continue };
-            let facts = self.facts_of(person);
-            let drawn = plan::cut(&facts, RULE, index, &self.objects, &Protected::default());
-            let frozen = |cut: &Cut| cut.phase != Phase::Held || cut.approved.is_some();
-            let first = format!("{id}-cut");
-            let late = self.cuts.get(&first).is_some_and(frozen);
-            if late && !self.turned_up(&id, None, &facts, index, &drawn).targets.is_empty() {
-                let plan = self.turned_up(&id, None, &facts, index, &drawn);
-                self.make(format!("{id}-late-{}-cut", plan.hash), position, plan, true);
-            } else if !late {
-                self.make(first, position, drawn.clone(), false);
+    fn knock(&mut self, name: &str) -> Option<Release> {
+        let one = &self.revocations[name];
+        let (policy, asked) = (self.policies[one.policy].name, asked(one));
+        match gate::gate(&one.plan, &self.gate_facts(name), self.now) {
+            Ok(plan) => return self.act(name, plan.plan()),
+            Err(Stop::Withdrawn) => {
+                self.ledger.withdraw(policy, name, &asked.uid);
+                self.revocations.get_mut(name)?.phase = Phase::Cancelled;
             }
-            let open: Vec<String> = self
-                .cuts
-                .iter()
-                .filter(|(name, cut)| name.starts_with(&id) && !frozen(cut))
-                .map(|(name, _)| name.clone())
-                .collect();
-            for name in open {
-                let of_late = self.cuts[&name].late;
-                let plan =
-                    if of_late { self.turned_up(&id, Some(&name), &facts, index, &drawn) } else { drawn.clone() };
-                self.cuts.get_mut(&name).unwrap().plan = plan;
+            Err(Stop::OutOfScope | Stop::Unknown | Stop::Rejected) => self.ledger.withdraw(policy, name, &asked.uid),
+            Err(Stop::ApprovalExpired(_)) => self.ledger.expire(policy, name, &asked),
+            Err(_) => {}
+        }
+        None
+    }
+
+    /// The cut that a termination calls for; and, once its plan stands, one of what turned up since.
+    fn call_for_cuts(&mut self, position: usize, index: &Index) {
+        let person = &self.people[position];
+        let (Some(id), Some(entry)) = (self.termination(person), &person.known.entry) else { return };
+        let first = format!("{id}-cut");
+        let (due, run) =
+            entry.employment.left.as_ref().map_or((self.now, None), |left| (left.effective, left.run.clone()));
+        if !self.revocations.contains_key(&first) {
+            return self.make(first, position, (Trigger::Termination, false), run, due);
+        }
+        if self.revocations[&first].is_open() {
+            return;
+        }
+        let plan = self.turned_up(&id, person, index);
+        if !plan.targets.is_empty() {
+            let mut name = format!("{id}-late-{}-cut", plan.hash);
+            while self.revocations.get(&name).is_some_and(|one| one.phase != Phase::Held) {
+                name.push('+'); // it came to its end without these
+            }
+            let known = self.revocations.contains_key(&name);
+            self.make(name.clone(), position, (Trigger::Termination, false), None, self.now);
+            if let Some(late) = self.revocations.get_mut(&name).filter(|_| !known) {
+                (late.late, late.plan) = (true, plan);
             }
         }
     }
 
-    fn make(&mut self, name: String, position: usize, plan: Plan, late: bool) {
-        let Standing { known, uid } = &self.people[position];
-        let run = known.entry.as_ref().and_then(|entry| entry.employment.left.as_ref()?.run.clone());
-        let (person, person_uid, uid) = (known.name.clone(), uid.clone(), format!("cut-{}", self.cuts.len()));
-        let new = Cut { uid, person, person_uid, run, late, plan, approved: None, phase: Phase::Held };
-        self.cuts.entry(name).or_insert(new);
+    pub(super) fn make(
+        &mut self,
+        name: String,
+        position: usize,
+        (trigger, freezes): (Trigger, bool),
+        run: Option<String>,
+        due: Timestamp,
+    ) {
+        let Standing { known, uid, .. } = &self.people[position];
+        let policy = known.entry.as_ref().and_then(|entry| self.policy(&entry.policy));
+        let Some(policy) = policy else { return };
+        let plan = Plan { hash: String::new(), targets: Vec::new(), remaining: Vec::new(), workloads: 0 };
+        self.made += 1;
+        let (person, person_uid, uid) = (known.name.clone(), uid.clone(), format!("made-{}", self.made));
+        let new = Revocation {
+            uid,
+            person,
+            person_uid,
+            policy,
+            trigger,
+            freezes,
+            run,
+            due,
+            late: false,
+            plan,
+            approved: None,
+            rejected: false,
+            phase: Phase::Held,
+            done: Vec::new(),
+        };
+        self.revocations.entry(name).or_insert(new);
+    }
+
+    /// Draws every plan that may still be drawn as the cluster is now.
+    fn draw(&mut self, index: &Index) {
+        let open = self.revocations.iter().filter(|(_, one)| one.is_open());
+        let drawn = open.filter_map(|(name, one)| {
+            let person = self.person_of(one)?;
+            let drawn = self.drawn(one.policy, one.freezes, person, index);
+            let id = name.rsplit_once("-late-").map_or(name.as_str(), |(id, _)| id);
+            let others = self.dealing(id, person, index).filter(|(other, _)| *other != name);
+            let plan = if one.late { self.but(drawn, &known_uids(others), person, one.policy) } else { drawn };
+            Some((name.clone(), plan))
+        });
+        for (name, plan) in drawn.collect::<Vec<_>>() {
+            self.revocations.get_mut(&name).unwrap().plan = plan;
+        }
+    }
+
+    pub(super) fn drawn(&self, policy: usize, freezes: bool, person: &Standing, index: &Index) -> Plan {
+        let (facts, rule, none) = (self.facts_of(person), self.policies[policy].rule(), Protected::default());
+        match freezes {
+            true => plan::freeze(&facts, &rule, index, &self.objects, &none),
+            false => plan::cut(&facts, &rule, index, &self.objects, &none),
+        }
     }
 
     /// What the other cuts of this termination do not deal with: nothing where another record of this human left later, or
     /// works.
-    fn turned_up(&self, id: &str, but: Option<&str>, facts: &PersonFacts, index: &Index, drawn: &Plan) -> Plan {
+    fn turned_up(&self, id: &str, person: &Standing, index: &Index) -> Plan {
+        let facts = &self.facts_of(person);
+        let policy = person.known.entry.as_ref().and_then(|entry| self.policy(&entry.policy)).unwrap_or_default();
+        let drawn = self.drawn(policy, false, person, index);
         let mut others = index.records(facts).filter(|other| other.uid != facts.uid);
         let later = others.any(|other| other.left.is_none() || (other.left, &other.name) > (facts.left, &facts.name));
-        let humans: Vec<&str> = index.records(facts).map(|other| other.name.as_str()).collect();
-        let cuts = self.cuts.iter().filter(|(name, cut)| {
-            Some(name.as_str()) != but
-                && (name.starts_with(id) || (cut.person != facts.name && humans.contains(&cut.person.as_str())))
-        });
-        let known: BTreeSet<String> = cuts
-            .flat_map(|(_, cut)| &cut.plan.targets)
-            .flat_map(|target| [target.uid.clone(), format!("{}+", target.uid)])
-            .collect();
+        match later {
+            true => Plan { targets: Vec::new(), ..drawn },
+            false => self.but(drawn, &known_uids(self.dealing(id, person, index)), person, policy),
+        }
+    }
+
+    /// The Revocations of this termination, and of the other records of this human: what they deal with is no discovery.
+    fn dealing<'a>(
+        &'a self,
+        id: &'a str,
+        person: &Standing,
+        index: &Index,
+    ) -> impl Iterator<Item = (&'a String, &'a Revocation)> + use<'a> {
+        let facts = self.facts_of(person);
+        let records = index.records(&facts).map(|other| other.name.clone());
+        let others: Vec<String> = records.filter(|name| *name != facts.name).collect();
+        self.revocations.iter().filter(move |(name, one)| name.starts_with(id) || others.contains(&one.person))
+    }
+
+    /// A plan of a cut without what others deal with.
+    fn but(&self, drawn: Plan, known: &BTreeSet<String>, person: &Standing, policy: usize) -> Plan {
         let targets: Vec<Target> =
-            drawn.targets.iter().filter(|target| !later && !known.contains(&target.uid)).cloned().collect();
-        let hash = plan::hash(&facts.uid, RULE, plan::Operation::Cut, &targets);
-        Plan { hash, targets, ..drawn.clone() }
+            drawn.targets.iter().filter(|target| !known.contains(&target.uid)).cloned().collect();
+        let hash = plan::hash(&person.uid, &self.policies[policy].rule(), plan::Operation::Cut, &targets);
+        Plan { hash, targets, ..drawn }
     }
 
-    /// Counts every run that has been seen whole and of which something is not counted.
-    fn count(&mut self) {
-        let waits = |cut: &Cut| {
-            cut.phase == Phase::Held && matches!(self.status(cut), LeaverStatus::Ended | LeaverStatus::Unknown)
-        };
-        let uncounted = |(name, cut): &(&String, &Cut)| {
-            !cut.late
-                && waits(cut)
-                && matches!(self.ledger.allowance(POLICY, name, &asked(cut)), Allowance::Uncounted | Allowance::NoRoom)
-        };
-        if !self.settled() {
-            return;
-        }
-        let wanted: BTreeSet<String> =
-            self.cuts.iter().filter(uncounted).filter_map(|(_, cut)| cut.run.clone()).collect();
-        if wanted.is_empty() {
-            return;
-        }
-        let open = self.cuts.iter().filter(|(_, cut)| cut.phase == Phase::Held);
-        let all: BTreeSet<Who> = open.map(|(name, cut)| Who::of(name, &cut.uid)).collect();
-        self.ledger.retain(&BTreeMap::from([(POLICY.to_owned(), Open { waits: all.clone(), all })]), self.now);
-        for run in wanted {
-            let seen: Vec<_> =
-                self.cuts.iter().filter(|(_, cut)| !cut.late && cut.run.as_ref() == Some(&run)).collect();
-            let planned = u32::try_from(seen.len()).unwrap();
-            let listed = self.runs.iter().find(|one| one.id == run);
-            let unplanned = match listed {
-                None => None,
-                Some(run) if !run.written || !ledger::countable(planned, run.leavers, run.at, self.now) => continue,
-                Some(run) => Some(run.leavers.saturating_sub(planned)),
-            };
-            let people = listed.map_or(0, |run| run.people);
-            let (with_baseline, later): (Vec<_>, Vec<_>) =
-                seen.into_iter().partition(|(_, cut)| self.left(cut).is_some_and(|left| left.baseline));
-            let parts = [(Of::Leavers, later, unplanned), (Of::Baseline, with_baseline, Some(0))];
-            for (of, part, unplanned) in parts.into_iter().filter(|(_, part, _)| !part.is_empty()) {
-                let announced = part.iter().filter(|(_, cut)| self.left(cut).is_some_and(|left| left.announced));
-                let announced: BTreeSet<String> = announced.map(|(name, _)| (*name).clone()).collect();
-                let revocations: BTreeMap<String, CountedPlan> =
-                    part.into_iter().map(|(name, cut)| (name.clone(), asked(cut))).collect();
-                let counted = ledger::Run { id: &run, of, revocations: &revocations, announced: &announced, unplanned };
-                self.ledger.count_run(POLICY, &counted, &limits(people), self.now);
-            }
-        }
-    }
-
-    /// A human approves every plan that waits in a batch.
+    /// A human approves every plan that waits for that.
     fn approve(&mut self) {
-        for (name, cut) in &mut self.cuts {
-            let counted = asked(cut);
-            let held = matches!(self.ledger.allowance(POLICY, name, &counted), Allowance::Held { .. });
-            if cut.phase == Phase::Held && (held || cut.late) {
-                cut.approved = Some(gate::Approval { plan: cut.plan.hash.clone(), at: self.now });
-                self.ledger.approve(POLICY, name, &counted, self.now);
-            }
+        let waits = |(name, one): &(&String, &Revocation)| {
+            let facts = self.gate_facts(name);
+            let stop = gate::gate(&one.plan, &facts, self.now).err();
+            let asks = matches!(stop, Some(Stop::Baseline(_) | Stop::LeavesScope(_) | Stop::ApprovalExpired(_)));
+            let held = matches!(facts.allowance, Allowance::Held { .. });
+            let waits = one.phase == Phase::Held && !one.rejected && (held || one.late || asks);
+            waits && facts.approved(&one.plan.hash, self.now) != Approved::Yes
+        };
+        let names: Vec<String> = self.revocations.iter().filter(waits).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let one = self.revocations.get_mut(&name).unwrap();
+            one.approved = Some(gate::Approval { plan: one.plan.hash.clone(), at: self.now });
         }
     }
 
-    /// What a human approved and something else than its person holds.
-    pub(in crate::histories) fn approved(&self) -> Vec<Release> {
-        let waits = self.cuts.iter().filter(|(_, cut)| {
-            cut.phase == Phase::Held && cut.approved.is_some() && self.status(cut) == LeaverStatus::Ended
-        });
-        let release = |(name, cut): (&String, &Cut)| {
-            let (cut_name, person, plan) = (name.clone(), cut.person.clone(), cut.plan.clone());
-            Release { cut: cut_name, person, plan, approved: true }
+    /// Counts what a human approved.
+    fn debit(&mut self) {
+        let counts = |(name, one): &(&String, &Revocation)| {
+            let facts = self.gate_facts(name);
+            let leaves = matches!(facts.leaver_status, LeaverStatus::Ended | LeaverStatus::Unknown);
+            let acts = one.phase == Phase::Held && !one.rejected && !one.late && facts.settled && leaves;
+            acts && facts.approved(&one.plan.hash, self.now) == Approved::Yes
         };
-        waits.map(release).collect()
+        let names: Vec<String> = self.revocations.iter().filter(counts).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let one = &self.revocations[&name];
+            self.ledger.approve(self.policies[one.policy].name, &name, &asked(one), self.now);
+        }
     }
 
-    /// Carries out a plan: accounts are made again under a new uid, bindings go.
-    fn act(&mut self, name: &str) {
-        let cut = self.cuts.get_mut(name).unwrap();
-        cut.phase = Phase::Revoked;
-        for target in &cut.plan.targets {
+    /// Has a plan carried out, as far as all of it is still theirs: accounts are made again under a new uid, bindings go.
+    fn act(&mut self, name: &str, plan: &Plan) -> Option<Release> {
+        let one = &self.revocations[name];
+        let still = self.drawn(one.policy, one.freezes, self.person_of(one)?, &self.index());
+        let done: Vec<Target> = plan.targets.iter().filter(|target| still.targets.contains(target)).cloned().collect();
+        if one.freezes && done.is_empty() {
+            return None; // there is nothing to freeze yet
+        }
+        let (policy, person, trigger) = (one.policy, one.person.clone(), one.trigger);
+        let approved = one.approved.as_ref().filter(|approval| approval.plan == plan.hash).map(|approval| approval.at);
+        let (revocation, late, empty, rejected) = (name.to_owned(), one.late, plan.targets.is_empty(), one.rejected);
+        if one.freezes {
+            self.frozen.hold(name, done.iter().map(plan::frozen_name).collect());
+        }
+        for target in &done {
             match target.action {
                 Action::Recreate => {
                     let account = self.objects.accounts.iter_mut().find(|one| one.uid == target.uid);
                     account.into_iter().for_each(|one| one.uid.push('+'));
                 }
-                Action::Freeze => {} // no policy here acts on a leave
-                Action::Trim => {}   // no namespace here consents to it
+                Action::Freeze => {}
+                Action::Trim => {} // no namespace here consents to it
                 Action::Unbind | Action::Delete => self.objects.bindings.retain(|one| one.uid != target.uid),
             }
         }
+        let one = self.revocations.get_mut(name)?;
+        (one.phase, one.done) = (if one.freezes { Phase::Frozen } else { Phase::Revoked }, done.clone());
+        Some(Release { revocation, person, policy, trigger, late, empty, done, approved, rejected })
     }
 
-    fn left(&self, cut: &Cut) -> Option<&roster::Left> {
-        self.person(&cut.person)?.known.entry.as_ref()?.employment.left.as_deref()
+    pub(super) fn left(&self, one: &Revocation) -> Option<&roster::Left> {
+        self.person(&one.person)?.known.entry.as_ref()?.employment.left.as_deref()
     }
 
     pub(in crate::histories) fn person(&self, name: &str) -> Option<&Standing> {
         self.people.iter().find(|one| one.known.name == name)
     }
 
-    /// What the Person says now of the termination that a cut is of.
-    fn status(&self, cut: &Cut) -> LeaverStatus {
-        let person = self.person(&cut.person).filter(|one| one.uid == cut.person_uid);
-        let name = self.cuts.iter().find(|(_, one)| one.uid == cut.uid).map(|(name, _)| name);
-        match person.and_then(|one| one.known.entry.as_ref()).map(|entry| entry.employment.state) {
-            Some(State::Terminated)
-                if person
-                    .and_then(|one| self.termination(one))
-                    .is_some_and(|id| name.is_some_and(|name| name.starts_with(&id))) =>
-            {
-                LeaverStatus::Ended
-            }
+    /// The Person that a Revocation is about, and none that was made anew since.
+    pub(in crate::histories) fn person_of(&self, one: &Revocation) -> Option<&Standing> {
+        self.person(&one.person).filter(|person| person.uid == one.person_uid)
+    }
+
+    /// What the Person says now of the reason for a Revocation.
+    pub(super) fn status(&self, name: &str, one: &Revocation) -> LeaverStatus {
+        let person = self.person_of(one);
+        let entry = person.and_then(|one| one.known.entry.as_ref());
+        let says = match entry.map(|entry| entry.employment.state) {
+            Some(State::Terminated) => LeaverStatus::Ended,
             Some(State::OutOfScope) => LeaverStatus::OutOfScope,
             None | Some(State::Unknown) => LeaverStatus::Unknown,
             Some(_) => LeaverStatus::Employed,
+        };
+        let of_this = |id: Option<String>| id.is_some_and(|id| name.starts_with(&id));
+        let managed = entry.is_some_and(|entry| entry.policy == self.policies[one.policy].name);
+        match (one.trigger, says) {
+            (Trigger::Leave, _) => self.leave_status(name, one, says),
+            (_, LeaverStatus::OutOfScope) => LeaverStatus::OutOfScope,
+            (Trigger::ByHand, _) if managed => LeaverStatus::Ended,
+            (Trigger::ByHand, _) => LeaverStatus::Unknown,
+            (Trigger::Termination, LeaverStatus::Ended) if !of_this(person.and_then(|one| self.termination(one))) => {
+                LeaverStatus::Employed
+            }
+            (Trigger::Termination, says) => says,
         }
     }
 
-    fn settled(&self) -> bool {
-        self.sources.iter().filter(|source| source.role == Role::Employment).all(|source| source.settled)
-    }
-
-    pub(in crate::histories) fn allowance(&self, name: &str) -> Allowance {
-        self.ledger.allowance(POLICY, name, &asked(&self.cuts[name]))
-    }
-
-    fn gate_facts(&self, name: &str, cut: &Cut) -> gate::Facts {
-        let left = self.left(cut);
-        let entry = self.person(&cut.person).and_then(|one| one.known.entry.as_ref());
+    pub(super) fn gate_facts(&self, name: &str) -> gate::Facts {
+        let one = &self.revocations[name];
+        let person = self.person_of(one);
+        let entry = person.and_then(|person| person.known.entry.as_ref());
+        let hold = person.and_then(|person| person.hold);
         gate::Facts {
             stopped: None,
-            leaver_status: self.status(cut),
-            hold: None,
+            leaver_status: self.status(name, one),
+            hold: hold.map(|until| gate::Hold { reason: "a dispute".to_owned(), until }),
             protected: false,
-            rejected: false,
+            rejected: one.rejected,
             enforce: true,
-            settled: self.settled(),
-            due: left.map_or(self.now, |left| left.effective),
+            settled: self.settled(one.policy),
+            due: one.due,
             trusted: true,
             removal: false,
             begun: false,
-            baseline: left.is_some_and(|left| left.baseline),
-            leaves_scope: entry.is_some_and(|entry| entry.employment.leaves_scope.is_some()),
-            late: cut.late,
-            allowance: self.ledger.allowance(POLICY, name, &asked(cut)),
-            counted: cut.plan.hash.clone(),
-            approved: cut.approved.clone(),
-            approvals_last: SignedDuration::from_hours(24 * 31),
+            baseline: self.needs_approval(one),
+            leaves_scope: one.trigger == Trigger::Termination
+                && entry.is_some_and(|entry| entry.employment.leaves_scope.is_some()),
+            late: one.late,
+            allowance: self.allowance(name),
+            counted: one.plan.hash.clone(),
+            approved: one.approved.clone(),
+            approvals_last: APPROVALS_LAST,
             claimed: false,
+        }
+    }
+
+    /// Whether nobody saw the reason for a Revocation begin.
+    pub(super) fn needs_approval(&self, one: &Revocation) -> bool {
+        let entry = self.person_of(one).and_then(|person| person.known.entry.as_ref());
+        match one.trigger {
+            Trigger::Termination => self.left(one).is_some_and(|left| left.baseline),
+            Trigger::Leave => entry.and_then(|entry| entry.leave.as_ref()).is_some_and(|leave| leave.baseline),
+            Trigger::ByHand => false,
         }
     }
 }
 
-fn asked(cut: &Cut) -> CountedPlan {
-    CountedPlan::new(&cut.uid, &cut.plan.hash, u32::try_from(cut.plan.targets.len()).unwrap(), cut.plan.workloads)
+impl Revocation {
+    /// Whether its plan may be drawn again: nobody decided, and nothing was done.
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Held && self.approved.is_none() && !self.rejected
+    }
 }
 
-/// As many leavers a day as a policy of the chart lets through by itself.
-pub(in crate::histories) fn most_a_day(people: u32) -> u32 {
-    allowed(10, 2, None, people)
+/// The uids that these Revocations deal with: of their targets, and of the accounts that took the place of these.
+fn known_uids<'a>(all: impl Iterator<Item = (&'a String, &'a Revocation)>) -> BTreeSet<String> {
+    let uids = all.flat_map(|(_, one)| {
+        let planned = one.plan.targets.iter().map(|target| target.uid.clone());
+        planned.chain(one.done.iter().map(|target| format!("{}+", target.uid)))
+    });
+    uids.collect()
 }
 
-fn limits(people: u32) -> ledger::Bounds {
-    let window = |hours, most| Window { within: SignedDuration::from_hours(hours), most };
-    let windows = vec![window(24, most_a_day(people)), window(24 * 7, 3 * most_a_day(people))];
-    let policy = ledger::Limits { people: windows, ..ledger::Limits::default() };
-    ledger::Bounds { policy, cluster: ledger::Limits::default() }
+pub(super) fn asked(one: &Revocation) -> CountedPlan {
+    CountedPlan::new(&one.uid, &one.plan.hash, u32::try_from(one.plan.targets.len()).unwrap(), one.plan.workloads)
 }
