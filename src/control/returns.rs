@@ -196,7 +196,7 @@ pub async fn put_back(
     if trimmed.is_empty() || !still_gone(ctx, revocation) {
         return Ok(());
     }
-    let facts = convert::person_facts(person);
+    let facts = convert::person_facts(person, (ctx.clock)());
     let belongings = ctx.owned(|owned| owned.of(&facts, &std::collections::BTreeSet::new()));
     let again = |target: &Target| {
         let mut bindings = belongings.bindings.iter().map(|binding| &binding.object);

@@ -70,7 +70,7 @@ fn wanted(ctx: &Context) -> Listed {
         let Some(person) = person.filter(|one| one.uid().as_ref() == Some(&revocation.spec.person_uid)) else {
             continue;
         };
-        let facts = convert::person_facts(&person);
+        let facts = convert::person_facts(&person, (ctx.clock)());
         let gates = gate_inputs(ctx, &revocation, (ctx.clock)()).facts();
         if gates.stopped.is_some() || gates.leaver_status != LeaverStatus::Ended {
             continue; // everything is stopped, or they are back

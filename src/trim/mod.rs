@@ -107,7 +107,8 @@ fn begun(revocation: &Revocation) -> Vec<Target> {
 /// Looks at what was begun, side by side.
 async fn look(client: &Client, options: &Options, names: Vec<String>, clock: fn() -> Timestamp) {
     let people: Api<Person> = Api::namespaced(client.clone(), &options.namespace);
-    let facts = |person| Some(convert::person_facts(&person));
+    let now = clock();
+    let facts = |person| Some(convert::person_facts(&person, now));
     let index = match list_each(&people, &ListParams::default(), facts).await {
         Ok(facts) => Index::new(facts),
         Err(fault) => {
@@ -146,7 +147,7 @@ async fn one(client: &Client, options: &Options, index: &Index, name: &str, now:
         }
     };
     let Some(person) = &inputs.person else { return Ok(()) };
-    let person = convert::person_facts(person);
+    let person = convert::person_facts(person, now);
     let protected = inputs.protected();
     let by = By { client, options, index, person: &person, protected: &protected, revocation: name };
     let planned = |target: &&Target| released.plan().targets.contains(target);

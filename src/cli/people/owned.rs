@@ -186,7 +186,7 @@ mod tests {
             thing("ServiceAccount apps/nine", Whose::Theirs),
         ];
         assert_eq!(of(3), expected);
-        let things = things(&accounts, &bindings, &index, &convert::person_facts(&people[3]));
+        let things = things(&accounts, &bindings, &index, &convert::known_by(&people[3]));
         let edits: Vec<_> = things.iter().filter_map(|thing| thing.edit.as_deref()).collect();
         assert!(edits.len() == 1 && edits[0].contains("/subjects/0") && !edits[0].contains("ben@"), "{edits:?}");
     }

@@ -121,7 +121,7 @@ pub struct End {
 /// Draws it.
 pub fn of(view: &View<'_>) -> Forecast {
     let (person, policy) = (view.person, view.policy);
-    let facts = convert::person_facts(person);
+    let facts = convert::person_facts(person, view.now);
     let (protected, rule) = (convert::protected(policy), convert::rule(policy));
     let cut = view.seen.planning(&facts, BTreeSet::new()).draw(Operation::Cut, &rule, &protected);
     let recreated = |target: &&Target| target.action == Action::Recreate;

@@ -68,7 +68,7 @@ fn facts(plan: &Plan, view: &View<'_>) -> Facts {
             LeaverStatus::Ended | LeaverStatus::Employed | LeaverStatus::Unknown => LeaverStatus::Ended,
         },
         hold: hold.map(|hold| Hold { reason: hold.reason.clone(), until: hold.until }),
-        protected: convert::protected(policy).person(&convert::person_facts(person)),
+        protected: convert::protected(policy).person(&convert::person_facts(person, view.now)),
         rejected: false,
         enforce: policy.spec.mode == Mode::Enforce,
         settled: policy.settled() && !view.changed,

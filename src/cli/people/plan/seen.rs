@@ -83,7 +83,7 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
     seen.rbac = roles.map(|roles| Rbac { roles, bindings: bindings(&role_bindings, &cluster_bindings) });
     (seen.secrets, seen.certificates, seen.ledger) = (secrets, certificates, ledger);
     seen.stopped = stopped.flatten();
-    let facts = convert::person_facts(person);
+    let facts = convert::known_by(person);
     for place in seen.planning(&facts, BTreeSet::new()).consenting() {
         let read = inventory::each_workload(client, &place).await;
         match may_be_refused(async { read.map_err(|fault| told("list what runs", fault)) }).await? {
@@ -166,7 +166,7 @@ fn owned(
     cluster_bindings: &[ClusterRoleBinding],
 ) -> Owned {
     let mut owned = Owned::default();
-    for facts in people.iter().map(convert::person_facts) {
+    for facts in people.iter().map(convert::known_by) {
         owned.person(&facts.name.clone(), Some(facts));
     }
     for account in accounts.iter().filter_map(|account| inventory::account(&account.metadata)) {

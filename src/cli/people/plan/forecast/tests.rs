@@ -72,7 +72,7 @@ fn user(id: &str) -> Subject {
 /// A cluster in which person 7 owns `laptop` and `web`, which a Deployment runs as, and is bound alone and with 8.
 fn cluster(people: &[Person]) -> Seen {
     let mut owned = Owned::default();
-    for facts in people.iter().map(convert::person_facts) {
+    for facts in people.iter().map(convert::known_by) {
         owned.person(&facts.name.clone(), Some(facts));
     }
     for object in
@@ -291,7 +291,7 @@ fn secrets_they_own_remain_and_those_they_could_read_are_counted_by_namespace() 
     assert_eq!(forecast.readable, [place("apps", None, Some(4)), place("vault", Some("db"), None)]);
     seen.rbac.as_mut().unwrap().bindings.push(bound("", "all", Who::Group("system:authenticated".into())));
     let everywhere = Readable { namespace: None, name: None, secrets: Some(6) };
-    assert_eq!(super::beyond::readable(&seen, &convert::person_facts(&people[0])), [everywhere]);
+    assert_eq!(super::beyond::readable(&seen, &convert::known_by(&people[0])), [everywhere]);
 }
 
 #[test]
