@@ -38,7 +38,11 @@ async fn every_kind_of_access_ends_or_remains_as_the_plan_predicts_and_the_docum
 async fn a_plan_is_drawn_by_the_callers_own_rights_and_says_what_they_may_not_read() {
     let (rollcall, _running, _staff) = Installation::with_seven("plan", Consent::Accounts, json!({})).await;
     let (whom, viewer) = (format!("{}/7", rollcall.connection), format!("{}-viewer", rollcall.namespace));
-    let all = rollcall.succeeds(&["plan", &whom]);
+    let all = eventually("control has written what namespaces consent to", || async {
+        let all = rollcall.succeeds(&["plan", &whom]);
+        (!all.contains("Control has not written yet")).then_some(all)
+    })
+    .await;
     let ends =
         all.lines().any(|line| line.starts_with(" at the cut") && line.contains("/seven") && line.contains("Recreate"));
     assert!(ends, "{all}");
