@@ -4,41 +4,19 @@ use crate::kube::named::Api;
 use clap::Args;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
-use serde::Deserialize;
 
 use super::cluster::Cluster;
 use super::terminal::{plain, say, table};
 use super::{Failure, ask};
 use crate::api::names;
+use crate::kube::consents::{KEY, OMITTED, Row};
 use crate::kube::revoker::{self, RevokerCheck};
-
-/// Key of the number of namespaces that the table has no room for.
-const OMITTED: &str = "omitted";
-/// Key in the ConfigMap.
-const KEY: &str = "namespaces.json";
 
 /// Options of `rollcall consents`.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
     cluster: Cluster,
-}
-
-/// What the revoker may do in one namespace.
-#[derive(Debug, Deserialize)]
-pub struct Consent {
-    /// Empty for the bindings of the whole cluster.
-    pub namespace: String,
-    /// Whether it may act on accounts and bindings.
-    pub accounts: bool,
-    /// Whether it may try probe tokens.
-    pub canaries: bool,
-    /// Whether shared bindings may be trimmed.
-    #[serde(default)]
-    pub trim: bool,
-    /// Whether control may see Secrets.
-    pub secrets: bool,
-    missing: Vec<String>,
 }
 
 /// Prints the table.
@@ -73,14 +51,14 @@ fn revoker_shown(text: Option<&str>) -> String {
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn read(client: Client, namespace: &str) -> Result<Option<Vec<Consent>>, Failure> {
+pub async fn read(client: Client, namespace: &str) -> Result<Option<Vec<Row>>, Failure> {
     let api: Api<ConfigMap> = Api::namespaced(client, namespace);
     let found = ask("read the consents", api.get_opt(names::CONSENTS)).await?;
     let text = found.and_then(|map| map.data?.remove(KEY));
     text.map(|text| parse(&text)).transpose()
 }
 
-fn parse(text: &str) -> Result<Vec<Consent>, Failure> {
+fn parse(text: &str) -> Result<Vec<Row>, Failure> {
     serde_json::from_str(text).map_err(|_| Failure::Refused(format!("{}: {KEY} cannot be read", names::CONSENTS)))
 }
 

@@ -14,13 +14,13 @@ use std::time::Duration;
 use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::rbac::v1::{RoleRef, Subject};
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify};
 
 use self::ask::ask;
 use self::grants::{Grants, Stale};
 use super::{Context, Options, stores};
 use crate::api::names;
+use crate::kube::consents::{KEY, OMITTED, Row};
 use crate::kube::outcome::Fault;
 use crate::kube::swap::{self, Change, OwnConfigMap};
 use domain::plan::Consent;
@@ -35,30 +35,8 @@ const ONCE_MORE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(10);
 /// Namespaces asked about at once for the table.
 const AT_ONCE: usize = 8;
-/// Key of the table in its ConfigMap.
-pub const KEY: &str = "namespaces.json";
-/// Key of the number of namespaces that the table has no room for.
-pub const OMITTED: &str = "omitted";
 /// Most bytes of the table: a ConfigMap holds a mebibyte.
 const MAX_BYTES: usize = 900 * 1024;
-
-/// One namespace of the table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
-    /// The namespace; empty for cluster-scoped bindings.
-    pub namespace: String,
-    /// Accounts and bindings.
-    pub accounts: bool,
-    /// Canaries.
-    pub canaries: bool,
-    /// Whether `rollcall trim` may take a leaver's subject out of shared bindings.
-    #[serde(default)]
-    pub trim: bool,
-    /// Whether control may see token Secrets come back.
-    pub secrets: bool,
-    /// What of the consent for accounts is missing, as `verb resource`.
-    pub missing: Vec<String>,
-}
 
 /// Which bindings name the revoker or control, and what the API server answered.
 pub struct Consents {

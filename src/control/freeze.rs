@@ -11,7 +11,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use kube::ResourceExt;
-use kube::api::PostParams;
 use tokio::sync::{Notify, oneshot};
 
 use super::Context;
@@ -26,6 +25,7 @@ use crate::kube::calls::call;
 use crate::kube::gate_inputs::{self, GateInputs};
 use crate::kube::named::Api;
 use crate::kube::outcome::{Fault, Report};
+use crate::kube::swap;
 use domain::frozen::FrozenNames as List;
 use domain::gate::{Facts, LeaverStatus, Released, gate};
 use domain::plan::{self, Target, frozen_name};
@@ -289,7 +289,7 @@ async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
     }
     let acted = (ctx.clock)();
     let read = async {
-        let full = swap(&api, &wanted).await?;
+        let full = swap_list(&api, &wanted).await?;
         let object = call("read the frozen user names back", api.get_opt(names::FROZEN)).await?;
         Ok::<_, Fault>((full, List::read(object.as_ref().map(|object| &object.spec.names))))
     };
@@ -314,7 +314,7 @@ async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
 }
 
 /// Writes all that is wanted over exactly what was read; gives those that found no room.
-async fn swap(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<String>, Fault> {
+async fn swap_list(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<String>, Fault> {
     for _ in 0..CONFLICTS {
         let current = match call(WRITES, api.get_opt(names::FROZEN)).await {
             Err(fault) if fault.is_not_found() => return Err(no_kind()), // an object that is not there is none
@@ -327,13 +327,12 @@ async fn swap(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<Stri
         if before == Some(&names) || (before.is_none() && names.is_empty()) {
             return Ok(full);
         }
-        let params = PostParams::default();
-        let spec = FrozenNamesSpec { names };
-        let written = match current {
-            Some(object) => api.replace(names::FROZEN, &params, &FrozenNames { spec, ..object }).await,
-            None => api.create(&params, &FrozenNames::new(names::FROZEN, spec)).await,
+        let (fresh, spec) = (current.is_none(), FrozenNamesSpec { names });
+        let list = match current {
+            Some(object) => FrozenNames { spec, ..object },
+            None => FrozenNames::new(names::FROZEN, spec),
         };
-        match call(WRITES, async { written }).await {
+        match swap::put(api, WRITES, &list, fresh).await {
             Err(fault) if fault.is_conflict() => {}
             written => return written.map(|_| full),
         }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::api::PostParams;
 
 use super::Context;
 use super::owned::Belongings;
@@ -19,6 +18,7 @@ use crate::api::{Revocation, TrimmableSubjects, TrimmableSubjectsSpec, convert, 
 use crate::kube::calls::call;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
+use crate::kube::swap;
 use domain::frozen::{MAX_BYTES, MAX_NAMES};
 use domain::gate::LeaverStatus;
 use domain::ownership::{Claim, PersonFacts};
@@ -121,17 +121,16 @@ fn keys(targets: &[&Target], belongings: &Belongings, person: &PersonFacts) -> V
 /// Writes the list over exactly what was read. One that is empty is not made.
 async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
     let api: Api<TrimmableSubjects> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let params = PostParams::default();
     for _ in 0..CONFLICTS {
         let current = call(WRITES, api.get_opt(names::TRIM)).await?;
-        let spec = TrimmableSubjectsSpec { subjects: wanted.clone() };
-        let done = match current {
+        let (fresh, spec) = (current.is_none(), TrimmableSubjectsSpec { subjects: wanted.clone() });
+        let list = match current {
             None if wanted.is_empty() => return Ok(()),
             Some(object) if object.spec == spec => return Ok(()),
-            None => api.create(&params, &TrimmableSubjects::new(names::TRIM, spec)).await,
-            Some(object) => api.replace(names::TRIM, &params, &TrimmableSubjects { spec, ..object }).await,
+            None => TrimmableSubjects::new(names::TRIM, spec),
+            Some(object) => TrimmableSubjects { spec, ..object },
         };
-        match call(WRITES, async { done }).await {
+        match swap::put(&api, WRITES, &list, fresh).await {
             Err(fault) if fault.is_conflict() => {}
             done => return done.map(drop),
         }

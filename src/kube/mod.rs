@@ -2,6 +2,7 @@
 //! and the ledger, and how an outcome becomes conditions.
 
 pub mod calls;
+pub mod consents;
 pub mod follow;
 pub mod gate_inputs;
 pub mod grants;

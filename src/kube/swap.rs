@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ObjectMeta, PostParams};
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::calls::call;
 use super::outcome::Fault;
@@ -70,10 +73,21 @@ pub async fn write(
     let fresh = current.is_none();
     let mut map = current.unwrap_or_else(|| empty(kept));
     map.data = Some(data);
-    let params = PostParams::default();
+    put(api, kept.doing, &map, fresh).await
+}
+
+/// Creates an object that is not there, or writes it over exactly the version that it was read at.
+///
+/// # Errors
+/// A conflict, if somebody else wrote since; or transient, also if the API server never answers.
+pub async fn put<K>(api: &Api<K>, doing: &'static str, object: &K, fresh: bool) -> Result<K, Fault>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Serialize + std::fmt::Debug,
+{
+    let (params, name) = (PostParams::default(), object.name_any());
     let write =
-        async { if fresh { api.create(&params, &map).await } else { api.replace(kept.name, &params, &map).await } };
-    call(kept.doing, write).await
+        async { if fresh { api.create(&params, object).await } else { api.replace(&name, &params, object).await } };
+    call(doing, write).await
 }
 
 fn empty(kept: OwnConfigMap<'_>) -> ConfigMap {

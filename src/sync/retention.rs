@@ -13,7 +13,7 @@ use super::owned::OwnedKeys;
 use crate::api::person::{PersonStatus, Profile, State};
 use crate::api::revocation::{Phase, Revocation};
 use crate::api::{Person, convert};
-use domain::ownership::comparable;
+use domain::ownership::{comparable, email_key};
 
 /// How long what is personal is kept under a policy, and what in the cluster names people.
 pub struct Retention<'a> {
@@ -132,7 +132,7 @@ fn came_back(before: Option<&PersonStatus>, status: &mut PersonStatus) {
         return; // a source without names says nothing new
     }
     let address = status.profile.as_ref().and_then(|profile| profile.work_email.as_ref());
-    let address = address.map(|address| format!("email:{}", address.trim().to_lowercase()));
+    let address = address.map(|address| email_key(address.trim()));
     if !address.is_some_and(|address| before.aliases.contains(&address)) {
         status.aliases.retain(|alias| !before.aliases.contains(alias));
         status.alias_dates.retain(|dates| status.aliases.contains(&dates.alias));

@@ -55,7 +55,7 @@ impl PersonFacts {
     /// with. An address of before may be a colleague's by now. Where HR has none any more, every one that it had counts:
     /// mailboxes are deleted, or move to the next record, before somebody leaves.
     pub fn human_keys(&self) -> impl Iterator<Item = String> {
-        let current = self.address.as_ref().map(|address| format!("email:{}", address.trim().to_lowercase()));
+        let current = self.address.as_ref().map(|address| email_key(address.trim()));
         let known = self.aliases.iter().filter(move |alias| match alias.starts_with("email:") {
             true => self.address.is_none(),
             false => !alias.contains('@'),
@@ -276,6 +276,17 @@ pub fn comparable(alias: &str) -> String {
     if alias.contains('@') { alias.to_lowercase() } else { alias.to_owned() }
 }
 
+/// The key of an address.
+#[must_use]
+pub fn email_key(address: &str) -> String {
+    if !address.is_ascii() {
+        return format!("email:{}", address.to_lowercase());
+    }
+    let mut key = ["email:", address].concat();
+    key.make_ascii_lowercase();
+    key
+}
+
 /// The key of a user name.
 #[must_use]
 pub fn user_key(name: &str) -> String {
@@ -299,7 +310,7 @@ pub fn key(owner: &str) -> Option<String> {
     };
     match kind {
         _ if value.is_empty() => None,
-        "email" => Some(format!("email:{}", value.to_lowercase())),
+        "email" => Some(email_key(value)),
         "user" => Some(user_key(value)),
         "id" if !value.contains('/') => None,
         kind => Some(format!("{kind}:{value}")),

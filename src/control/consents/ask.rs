@@ -6,9 +6,9 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::api::PostParams;
 
-use super::Row;
 use crate::control::Context;
 use crate::kube::calls::call;
+use crate::kube::consents::Row;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::answer::Statement;
 use super::employment::Whose;
 use super::{KnownPerson, RosterEntry};
-use crate::ownership::comparable;
+use crate::ownership::{comparable, email_key};
 
 /// Most aliases that are kept; the oldest that no longer hold go first.
 const MAX_ALIASES: usize = 64;
@@ -89,7 +89,7 @@ fn add(all: &mut Vec<String>, stated: &Statement<'_>, whose: Whose<'_>) {
     // No text has more characters than bytes.
     let fits = |alias: &String| alias.len() <= MAX_ALIAS_LEN || alias.chars().count() <= MAX_ALIAS_LEN;
     let address = Some(stated.employee.work_email.trim()).filter(|address| !address.is_empty());
-    all.extend(address.map(|address| lowered("email:", address)).filter(fits));
+    all.extend(address.map(email_key).filter(fits));
     // Most sign-in systems write addresses in lower case, whatever HR writes. RBAC and approvals compare exactly.
     for name in (whose.rules.usernames)(stated.connection, stated.employee) {
         let user = ["user:", &name].concat();
@@ -97,16 +97,6 @@ fn add(all: &mut Vec<String>, stated: &Statement<'_>, whose: Whose<'_>) {
         all.extend(Some(user).into_iter().chain(lower).filter(fits));
     }
     all.extend(whose.rules.matching.number(stated.employee).filter(fits));
-}
-
-/// Two texts in one, in lower case.
-fn lowered(prefix: &str, text: &str) -> String {
-    if !text.is_ascii() {
-        return [prefix, &text.to_lowercase()].concat();
-    }
-    let mut lower = [prefix, text].concat();
-    lower.make_ascii_lowercase();
-    lower
 }
 
 /// Whether it is in lower case for certain.

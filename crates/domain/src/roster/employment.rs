@@ -7,6 +7,7 @@ use super::calendar::Day;
 use super::{Baseline, Employment, EmploymentState, Left, Notice, RecordKey, RosterEntry, Rules};
 use crate::employee::{Employee, ReportedStatus, Status};
 use crate::lifecycle::{DerivedState, Facts, Off, State, Terms, Why, begun_anew, derive_state, with_contract_end};
+use crate::ownership::email_key;
 use crate::profile::{FieldMode, ProfileField};
 use crate::scope::Out;
 
@@ -281,7 +282,7 @@ fn another_human(before: Before<'_>, statement: &Statement<'_>, whose: Whose<'_>
         (Some(old), Some(new)) => old.to_lowercase() != new.to_lowercase(),
         _ => false,
     };
-    let own = |address: &String| person.aliases.contains(&format!("email:{}", address.to_lowercase()));
+    let own = |address: &String| person.aliases.contains(&email_key(address));
     let vouched = person.employments.len() > 1 && profile.work_email.as_ref().is_some_and(own);
     let name_follows = rules.fields.of(&ProfileField::DisplayName) == FieldMode::Continuous;
     (!name_follows || differ(&person.profile.display_name, &profile.display_name))

@@ -67,7 +67,7 @@ impl Matching {
     fn values(&self, employee: &Employee) -> impl Iterator<Item = String> {
         let address = Some(employee.work_email.trim()).filter(|address| !address.is_empty());
         let address = address.filter(|_| self.by(MatchKey::WorkEmail));
-        let address = address.map(|address| format!("email:{}", address.to_lowercase()));
+        let address = address.map(ownership::email_key);
         address.into_iter().chain(self.number(employee))
     }
 }
@@ -168,9 +168,7 @@ impl Slot<'_> {
         let said = self.named.iter().flat_map(|(_, employee)| matching.values(employee));
         let entry = self.known.and_then(|known| known.entry.as_deref());
         let stored = entry.and_then(|entry| entry.profile.work_email.as_ref()).filter(|_| self.named.is_empty());
-        let stored = stored
-            .filter(|_| matching.by(MatchKey::WorkEmail))
-            .map(|address| format!("email:{}", address.to_lowercase()));
+        let stored = stored.filter(|_| matching.by(MatchKey::WorkEmail)).map(|address| ownership::email_key(address));
         let space = matching.number_space.as_ref().map(|space| format!("number:{space}/"));
         let of_space = |alias: &&String| space.as_ref().is_some_and(|space| alias.starts_with(space));
         let numbers = entry.into_iter().flat_map(|entry| entry.aliases.iter().filter(of_space));
