@@ -13,6 +13,7 @@ use super::cluster::Cluster;
 use super::people::{all, everybody};
 use super::terminal::{plain, say, table};
 use crate::api::{SyncPolicy, names};
+use crate::kube::calls;
 use crate::kube::grants::{Decided, decide};
 use crate::kube::named::Api;
 use domain::grants::Outcome;
@@ -59,7 +60,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let people: Vec<_> = people.iter().collect();
     let mut decided = Vec::new();
     for policy in &policies {
-        let found = decide(namespace, policy, &people, &bindings);
+        let found = decide(namespace, policy, &people, &bindings, calls::now());
         let found = found.map_err(|why| Failure::Refused(format!("SyncPolicy {}: {why}", policy.name_any())))?;
         decided.push((policy.name_any(), found));
     }

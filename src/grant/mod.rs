@@ -124,7 +124,7 @@ async fn look(client: &Client, options: &Options, seen: &Seen, told: &mut BTreeS
         seen.bindings.iter().flat_map(Store::state).map(|binding| binding.as_ref().clone()).collect();
     for policy in seen.policies.state().into_iter().filter(|policy| policy.spec.mode == Mode::Enforce) {
         let name = policy.name_any();
-        let decided = match decide(&options.namespace, &policy, &people, &bindings) {
+        let decided = match decide(&options.namespace, &policy, &people, &bindings, now) {
             Ok(decided) => decided,
             Err(why) => {
                 tracing::warn!(policy = name, why, "the grants of this policy are left as they are");

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use k8s_openapi::api::rbac::v1::{RoleBinding, RoleRef, Subject};
 use kube::ResourceExt;
 use kube::api::ObjectMeta;
@@ -114,6 +115,7 @@ pub fn decide(
     policy: &SyncPolicy,
     people: &[&Person],
     bindings: &[RoleBinding],
+    now: Timestamp,
 ) -> Result<Decided, String> {
     let rules = Rules::of(policy)?;
     let (name, index) = (policy.name_any(), convert::index(people.iter().copied()));
@@ -126,7 +128,7 @@ pub fn decide(
     let cluster = Cluster { standing: &standing, others: &others };
     let approved = policy.annotations().get(names::APPROVE_GRANTS).map(String::as_str).unwrap_or_default();
     let approved: Vec<&str> = approved.split(',').map(str::trim).collect();
-    let known = |person: &Person| facts(person, policy, &rules, &index);
+    let known = |person: &Person| facts(person, policy, &rules, &index, now);
     let facts: Vec<(Facts, &Person)> = ours.iter().filter_map(|person| Some((known(person)?, **person))).collect();
     let elsewhere = handed_over(people, &name, &standing);
     let elsewhere: Vec<Facts> = elsewhere.filter_map(known).collect();
@@ -171,10 +173,10 @@ pub fn decide(
 ///
 /// # Errors
 /// The field of the policy that cannot be followed, and why.
-pub fn given(policy: &SyncPolicy, person: &Person, people: &[Person]) -> Result<Vec<String>, String> {
+pub fn given(policy: &SyncPolicy, person: &Person, people: &[Person], now: Timestamp) -> Result<Vec<String>, String> {
     let rules = Rules::of(policy)?;
     let index = convert::index(people);
-    let Some(facts) = facts(person, policy, &rules, &index) else { return Ok(Vec::new()) };
+    let Some(facts) = facts(person, policy, &rules, &index, now) else { return Ok(Vec::new()) };
     let wish =
         |rule: &Rule, expression| only_if(policy.settled(), wish(&facts, holds(expression, person), rule.on_leave));
     let gives = rules.rules.iter().filter(|(rule, expression)| matches!(wish(rule, expression), Wish::Wanted(_)));
@@ -209,7 +211,7 @@ fn state(person: &Person) -> Option<State> {
     Some(convert::state(person.status.as_ref()?.employment.as_ref()?.state))
 }
 
-fn facts(person: &Person, policy: &SyncPolicy, rules: &Rules, index: &Index) -> Option<Facts> {
+fn facts(person: &Person, policy: &SyncPolicy, rules: &Rules, index: &Index, now: Timestamp) -> Option<Facts> {
     let doubts = policy.status.iter().flat_map(|status| &status.doubts).flat_map(|doubt| &doubt.people);
     let records: Vec<_> = person.spec.records.iter().map(|one| format!("{}/{}", one.connection, one.id)).collect();
     let doubtful = doubts.into_iter().any(|record| records.contains(record));
@@ -217,7 +219,7 @@ fn facts(person: &Person, policy: &SyncPolicy, rules: &Rules, index: &Index) -> 
         person: person.name_any(),
         state: state(person)?,
         released: convert::released(person),
-        held: person.spec.hold.is_some(),
+        held: person.spec.hold.as_ref().is_some_and(|hold| hold.until > now), // as the roster and the gates see it
         users: users(person, &rules.usernames, index).filter(|_| !doubtful),
     })
 }

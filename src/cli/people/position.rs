@@ -30,7 +30,7 @@ impl Position {
         Self {
             moved: status.and_then(|status| status.moves.as_ref()?.last.clone()),
             review: review::open(person).map(|review| (review.due, review.due <= now)),
-            grants: ruled.map(|policy| grants::given(policy, person, &world.people)),
+            grants: ruled.map(|policy| grants::given(policy, person, &world.people, now)),
             disputed: dates.iter().filter(|one| one.disputed).map(|one| one.alias.clone()).collect(),
         }
     }

@@ -46,7 +46,8 @@ fn merge(into: &mut Value, over: Value) {
 }
 
 fn decided(policy: &SyncPolicy, people: &[Person], bindings: &[RoleBinding]) -> Decided {
-    decide("rollcall", policy, &people.iter().collect::<Vec<_>>(), bindings).unwrap()
+    let now = "2026-03-10T12:00:00Z".parse().unwrap();
+    decide("rollcall", policy, &people.iter().collect::<Vec<_>>(), bindings, now).unwrap()
 }
 
 /// What is made for the one person there is to grant something to.
@@ -97,6 +98,17 @@ fn nobody_is_bound_whose_user_name_may_be_anothers_or_whom_hr_does_not_say() {
             None,
             Value::Null,
             0,
+        ),
+        (
+            "held until yesterday, and nobody lifted it",
+            person(
+                "7",
+                "Sales",
+                json!({"spec": {"hold": {"reason": "r", "until": "2026-03-09T12:00:00Z", "by": "b"}}}),
+            ),
+            None,
+            Value::Null,
+            1,
         ),
         ("a baseline is awaited", person("7", "Sales", json!({})), None, json!({"conditions": []}), 0),
     ];
