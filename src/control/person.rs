@@ -19,7 +19,7 @@ use super::owned_status::open;
 use super::retention::long_ago;
 use crate::api::person::{self, EmploymentState};
 use crate::api::policy::Leave;
-use crate::api::revocation::{Operation, Phase, RevocationSpec, Trigger};
+use crate::api::revocation::{Operation, Phase, RevocationSpec, StepOutcome, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
 use crate::kube::inventory::list_each;
@@ -118,11 +118,14 @@ fn other_records(person: &PersonFacts, human: &[&PersonFacts]) -> Option<Vec<Str
     last.then(|| others.map(|other| other.name.clone()).collect())
 }
 
-/// Whether a Revocation of another record has not acted before this termination was seen: until then this one's record
-/// worked here, and everything of the human was held.
+/// Whether a Revocation of another record deals with what is this human's: it ends access, and has not acted before this
+/// termination was seen, since until then this one's record worked here, and everything of the human was held. One that has not
+/// acted deals with it where it will: not a leave's or a human's that waits, nor one that was cancelled.
 fn since(revocation: &Revocation, seen: Timestamp) -> bool {
-    let acted = revocation.status.as_ref().and_then(|status| status.acted);
-    acted.is_none_or(|acted| acted >= seen)
+    let RevocationSpec { operation, trigger, .. } = &revocation.spec;
+    let (phase, acted) = revocation.status.as_ref().map_or((None, None), |status| (status.phase, status.acted));
+    let waits = *trigger == Trigger::Termination && phase != Some(Phase::Cancelled);
+    *operation != Operation::Freeze && acted.map_or(waits, |acted| acted >= seen)
 }
 
 /// Name of the removal that a cut calls for, and when the cut acted: once it is over and recreated anything, and there
@@ -253,12 +256,17 @@ pub fn frozen(revocation: &Revocation) -> bool {
     claimed || decided || !matches!(phase, None | Some(Phase::Held))
 }
 
-/// Uids that the Revocations of a termination already deal with: targets, and the accounts that took their place.
+/// Uids that the Revocations of a termination already deal with: targets, and the accounts that took their place. What the
+/// revoker left alone, since it was not this leaver's alone when it looked, may be so by now.
 #[must_use]
 pub fn known_uids<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
     told.filter_map(|revocation| revocation.status.as_ref())
         .flat_map(|status| {
-            let planned = status.plan.iter().flat_map(|plan| plan.targets.iter().map(|target| target.uid.clone()));
+            let over = status.outcome().is_some();
+            let skipped = status.steps.iter().filter(move |step| over && step.outcome == StepOutcome::Skipped);
+            let skipped: BTreeSet<&str> = skipped.map(|step| step.target.uid.as_str()).collect();
+            let planned = status.plan.iter().flat_map(|plan| plan.targets.iter().map(|target| target.uid.as_str()));
+            let planned = planned.filter(move |uid| !skipped.contains(uid)).map(str::to_owned);
             planned.chain(status.steps.iter().filter_map(|step| step.new_uid.clone()))
         })
         .collect()

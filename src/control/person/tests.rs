@@ -109,6 +109,35 @@ fn what_another_record_did_before_this_one_ended_says_nothing_of_what_was_held_u
 }
 
 #[test]
+fn another_records_freeze_deals_with_nothing_nor_does_what_will_never_act_or_waits_for_another_reason() {
+    let at = Timestamp::from_second(5).unwrap();
+    for (what, operation, trigger, phase, acted, expected) in [
+        ("a cut of a termination that waits", Operation::Cut, Trigger::Termination, "Held", None, true),
+        ("one that was cancelled", Operation::Cut, Trigger::Termination, "Cancelled", None, false),
+        ("a cut of a leave that waits", Operation::Cut, Trigger::Leave, "Held", None, false),
+        ("a cut of a leave that acted", Operation::Cut, Trigger::Leave, "Revoked", Some(at), true),
+        ("a freeze that stands", Operation::Freeze, Trigger::Leave, "Frozen", Some(at), false),
+    ] {
+        let mut other = revocation("b-cut", false, json!({"phase": phase, "acted": acted}));
+        (other.spec.operation, other.spec.trigger) = (operation, trigger);
+        assert_eq!(since(&other, at), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_the_revoker_left_alone_as_somebody_elses_too_is_a_later_discovery_once_it_is_theirs_alone() {
+    let known = |outcome: &str, finished: Value| {
+        let step = json!({"target": target("1"), "outcome": outcome, "at": "2026-03-01T00:00:00Z"});
+        let status = json!({"plan": {"hash": "h", "targets": [target("1")]}, "steps": [step], "finished": finished,
+            "claim": {"by": "revoke-1", "at": "2026-03-01T00:00:00Z"}});
+        known_uids(std::iter::once(&revocation("a-cut", false, status))).contains("1")
+    };
+    assert!(known("Done", json!("Revoked")), "it was done");
+    assert!(known("Skipped", json!(null)), "the revoker is at it");
+    assert!(!known("Skipped", json!("Revoked")), "it was left alone");
+}
+
+#[test]
 fn a_leave_calls_for_what_the_policy_says_and_for_nothing_once_they_are_back() {
     let policy = |leave: &str| -> Arc<SyncPolicy> {
         serde_json::from_value(json!({"metadata": {"name": "everyone"}, "spec": {
