@@ -58,8 +58,7 @@ pub(super) fn drafts<'a>(
     let managers = answers.iter().enumerate().map(|(number, answer)| Managers::new(number, answer, known)).collect();
     let holders = Holders::of(known, rules);
     let pass = Pass { answers, slots: &slots, index: &index, managers, holders, rules, now };
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let Lanes { mut drafts, mut former, mut strangers, counted } = pass.shared(cores.min(slots.len() / A_SHARE));
+    let Lanes { mut drafts, mut former, mut strangers, counted } = pass.shared(cores(slots.len()));
     of_answer.add(counted);
     of_answer.former += owning(&drafts, &mut former, rules);
     drafts.append(&mut former);
@@ -67,6 +66,12 @@ pub(super) fn drafts<'a>(
     drafts.append(&mut strangers);
     of_answer.doubts = doubts(&humans, &slots, &drafts);
     (drafts, of_answer)
+}
+
+/// How many cores so many people are worth; of few, nobody asks how many there are, which costs more than the people do.
+fn cores(people: usize) -> usize {
+    let worth = people / A_SHARE;
+    if worth <= 1 { worth } else { worth.min(thread::available_parallelism().map_or(1, NonZero::get)) }
 }
 
 impl<'a> Pass<'a, '_> {

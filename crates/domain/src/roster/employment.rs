@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::answer::{Slot, Statement};
 use super::calendar::Day;
-use super::{Baseline, Employment, EmploymentState, Left, Notice, RecordKey, RosterEntry, Rules};
+use super::{Baseline, Employment, EmploymentState, Left, Notice, RecordKey, Role, RosterEntry, Rules};
 use crate::employee::{Employee, ReportedStatus, Status};
 use crate::lifecycle::{DerivedState, Facts, Off, State, Terms, Why, begun_anew, derive_state, with_contract_end};
 use crate::ownership::email_key;
@@ -34,11 +34,13 @@ pub(super) struct Whose<'a> {
     pub(super) stands: bool,
 }
 
-/// A record that a trusted answer names.
+/// A record that a trusted answer names. `scoped` is what its scope was known by: the record itself, or one of the connection that
+/// its own took the place of.
 pub(super) fn stated(
     record: &RecordKey,
     statement: &Statement<'_>,
     before: Option<Before<'_>>,
+    scoped: Option<Before<'_>>,
     whose: Whose<'_>,
 ) -> Employment {
     let Whose { name, rules, now, stands, slots: _ } = whose;
@@ -50,8 +52,8 @@ pub(super) fn stated(
     let terms = &rules.terms_of(&record.connection);
     let (facts, day) = (facts(employee, known, &sight.day, terms), &*sight.day);
     let notice = notice(&facts, known, sight.taken, day, terms);
-    let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, before, sight.derived, name, rules));
-    let derived = has_begun(known, &facts, sight.derived);
+    let leaves_scope = sight.out.filter(|_| leaves_with_its_scope(employee, scoped, sight.derived, name, rules));
+    let derived = has_begun(known, &facts, sight.derived, terms);
     let told = Told { derived, facts: &facts, notice, terms };
     let mut state = match (known, sight.out) {
         (_, Some(out)) if leaves_scope.is_none() => out_of_scope(known.map(|known| &known.state), out, told, day, now),
@@ -92,8 +94,10 @@ fn leaves_with_its_scope(
 ) -> bool {
     let Some(before) = before.filter(|before| before.employment.state.out.is_none()) else { return false };
     let held_already = before.employment.state.leaves_scope.is_some();
-    let same_policy = before.person.policy == rules.policy
-        && (rules.baseline)(&before.employment.record.connection) == Baseline::Settled;
+    let connection = &before.employment.record.connection;
+    // The first answer of what took its place is a baseline, and says nothing of a changed scope.
+    let settled = (rules.role)(connection) == Role::Replaced || (rules.baseline)(connection) == Baseline::Settled;
+    let same_policy = before.person.policy == rules.policy && settled;
     let leaves =
         derived.state == State::Terminated || employee.reported_status == ReportedStatus::Mapped(Status::Terminated);
     leaves && (held_already || same_policy) && rules.scope.out_by_id(&employee.id.0, name).is_none()
@@ -124,7 +128,7 @@ pub(super) fn unstated(
     }
     let facts = before.facts;
     let announced = facts.announced.is_some();
-    let derived = has_begun(Some(before), &facts, derive_state(&facts, day.today, &rules.terms));
+    let derived = has_begun(Some(before), &facts, derive_state(&facts, day.today, &rules.terms), &rules.terms);
     let leaves = derived.state == State::Terminated;
     let told = Told { derived, facts: &facts, notice: before.notice, terms: &rules.terms };
     let had_left = before.state.left.is_some();
@@ -132,7 +136,7 @@ pub(super) fn unstated(
     let keeps = (had_left && !begun_anew(&facts, day.today))
         || (missing_since.is_some() && !(leaves && announced))
         || (leaves && (rules.baseline)(&before.record.connection) == Baseline::Awaited);
-    if let Some(out) = still_out(before, missing_since, name, rules) {
+    if let Some(out) = still_out(before, name, rules) {
         after.state = out_of_scope(Some(&before.state), out, told, day, now);
     } else if !keeps || too_early {
         after.state = employment_state(Some(&before.state), told, day, now);
@@ -142,11 +146,11 @@ pub(super) fn unstated(
 
 /// Why somebody without a record now is out of scope.
 ///
-/// The last decision stands. A changed policy asks again, and nobody can tell of those whom its first response does not name: they
-/// are out until one does, unless they had left in scope before, which then needs approval.
-fn still_out(before: &Employment, missing_since: Option<Timestamp>, name: &str, rules: &Rules<'_>) -> Option<Out> {
+/// The last decision stands. A changed policy asks again, and nobody can tell of those whom its first response does not name, also
+/// one that names only changes: they are out until one does, unless they had left in scope before, which then needs approval.
+fn still_out(before: &Employment, name: &str, rules: &Rules<'_>) -> Option<Out> {
     let told = before.state.out;
-    let anew = (rules.baseline)(&before.record.connection) == Baseline::Now && missing_since.is_some();
+    let anew = (rules.baseline)(&before.record.connection) == Baseline::Now;
     let untold = anew && (told.is_some() || (rules.scope.filters() && before.state.left.is_none()));
     let by_id = rules.scope.out_by_id(&before.record.id.0, name);
     by_id.or(untold.then_some(Out::NotNamed)).or(told)
@@ -181,11 +185,13 @@ fn stays_left(before: &Employment, facts: &Facts, day: &Day) -> bool {
 }
 
 /// An employment that has begun does not begin later by a clock that was set back: its human would have left by what ended before it.
-fn has_begun(before: Option<&Employment>, facts: &Facts, derived: DerivedState) -> DerivedState {
+fn has_begun(before: Option<&Employment>, facts: &Facts, derived: DerivedState, terms: &Terms) -> DerivedState {
     let begun = before.filter(|before| {
         let why = before.state.why;
         // The employment that went on then may be the one before.
-        let earlier = matches!(why, Why::LeavesLater | Why::TerminatedLater) && facts.last_day < facts.start;
+        let between = facts.start.zip(with_contract_end(facts, terms).last_day);
+        let ends_first = between.is_some_and(|(start, last)| last < start);
+        let earlier = matches!(why, Why::LeavesLater | Why::TerminatedLater) && ends_first;
         let was_at_work = why.state() == State::Active && !earlier;
         derived.state == State::PreHire && was_at_work && say_the_same(&before.facts, facts)
     });

@@ -155,8 +155,8 @@ impl Together<'_> {
     /// The state of the person that follows.
     ///
     /// A termination stands as it was first written for as long as it stands. Whoever was not in scope before, was in that of
-    /// two policies, or has other records than before, needs approval: nobody saw that all of these ended. While a connection is `stale`, nobody
-    /// becomes a leaver but on an announced day that has passed.
+    /// two policies or of another one, or has other records than before, needs approval: nobody saw that all of these ended. While a
+    /// connection is `stale`, nobody becomes a leaver but on an announced day that has passed.
     pub(super) fn state_of(
         self,
         all: &[Current<'_>],
@@ -177,7 +177,8 @@ impl Together<'_> {
         let same = previous.filter(|previous| previous.state == state);
         let lefts = || all.iter().filter_map(|one| one.employment.state.left.as_ref());
         let undecided = |previous: &EmploymentState| previous.out.is_some() || previous.why == Why::PolicyConflict;
-        let unseen = previous.is_some_and(undecided) || relinked;
+        let another_policys = before.is_some_and(|before| before.policy != rules.policy);
+        let unseen = previous.is_some_and(undecided) || relinked || another_policys;
         let left = (state == State::Terminated).then(|| {
             let baseline = unseen || lefts().any(|left| left.baseline);
             let effective = declared.or_else(|| lefts().map(|left| left.effective).max()).unwrap_or(now);

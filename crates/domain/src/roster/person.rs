@@ -157,9 +157,10 @@ fn employments(
                 continue;
             }
             (_, Some(stated), _) => {
-                let before = before.zip(known).map(|(person, employment)| Before { person, employment });
+                let of = |employment| Some(Before { person: before?, employment });
+                let scoped = known.or_else(|| in_its_place(record, before?, whose.rules));
                 let day = Rc::clone(&stated.sight.day);
-                (employment::stated(record, stated, before, whose), day)
+                (employment::stated(record, stated, known.and_then(of), scoped.and_then(of), whose), day)
             }
             (_, None, Some(known)) => {
                 let day = calendar.named(&known.state.zone);
@@ -196,6 +197,15 @@ fn declare(
 fn superseded(record: &RecordKey, records: &[RecordKey], rules: &Rules<'_>) -> bool {
     let mut of_it = rules.migrations.iter().filter(|one| *one.from == *record.connection);
     of_it.any(|one| records.iter().any(|other| *other.connection == *one.by))
+}
+
+/// What is known, in scope, of a record of the connection that this one's took the place of.
+fn in_its_place<'a>(record: &RecordKey, before: &'a RosterEntry, rules: &Rules<'_>) -> Option<&'a Employment> {
+    let replaced = |one: &&Employment| {
+        let mut took_its_place = rules.migrations.iter().filter(|it| *it.from == *one.record.connection);
+        one.state.out.is_none() && took_its_place.any(|it| *it.by == *record.connection)
+    };
+    before.employments.iter().find(replaced)
 }
 
 fn same_records(before: &[Employment], after: &[Employment]) -> bool {

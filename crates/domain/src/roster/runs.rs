@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::{Access, Baseline, Draft, Map, Role, RosterEntry, Rules, Set};
-use crate::lifecycle::State;
+use super::{Access, Baseline, Draft, Employment, Map, Role, RosterEntry, Rules, Set};
+use crate::lifecycle::{State, Why};
 
 /// Most runs that are kept: those of leavers whose access stands, then the newest.
 pub const MAX_RUNS: usize = 20;
@@ -58,7 +58,9 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
             let (leaves, goes_on_leave) = (leaves(draft, rules), goes_on_leave(draft));
             let after = draft.after.to_mut();
             if let Some(left) = after.employment.left.as_mut().filter(|_| leaves) {
-                left.seen = if left.run.is_some() { now } else { left.seen };
+                if left.run.is_some() {
+                    (left.seen, left.baseline) = (now, true);
+                }
                 left.run = Some(id.clone());
             }
             if let Some(leave) = after.leave.as_mut().filter(|_| goes_on_leave) {
@@ -71,7 +73,8 @@ pub(super) fn assign(drafts: &mut [Draft<'_>], rules: &Rules<'_>, now: Timestamp
 }
 
 /// Whether this pass counts them: new leavers, and those another policy counted while their access still stands. To
-/// this policy the latter are seen now for the first time. A termination that is being carried out stays what it is.
+/// this policy the latter are seen now for the first time, as leavers: they need approval, also where a human said no to the
+/// other one's plan. A termination that is being carried out stays what it is.
 fn leaves(draft: &Draft<'_>, rules: &Rules<'_>) -> bool {
     let Some(left) = &draft.after.employment.left else { return false };
     let inherited = draft.before.is_some_and(|before| before.policy != rules.policy);
@@ -100,27 +103,40 @@ fn had_left(draft: &Draft<'_>) -> bool {
 }
 
 /// Everybody who has left while a baseline of one of their connections is taken, or awaited, and still has access needs
-/// approval; so does who fell out of
-/// scope with the answer that says they leave. Half-done work does not: stopped there, it would leave an account deleted
+/// approval; so does who fell out of scope with the answer that says they leave, and of whom only a human's word is new while
+/// their HR system was replaced, so that nobody can tell whether they are in scope. Half-done work does not: stopped there, it would leave an account deleted
 /// and not made again.
 fn mark_baseline(drafts: &mut [Draft<'_>], rules: &Rules<'_>) {
     let unsettled = |draft: &Draft<'_>| {
         let deciding = draft.records.iter().filter(|record| decides(&record.connection, rules));
         deciding.into_iter().any(|record| (rules.baseline)(&record.connection) != Baseline::Settled)
     };
+    let doubtful = |draft: &Draft<'_>| {
+        draft.after.employment.leaves_scope.is_some() || unsettled(draft) || by_word_alone(&draft.after, rules)
+    };
     for draft in drafts.iter_mut() {
         // What is frozen already stays so, whatever this says.
-        if draft.after.leave.as_ref().is_some_and(|leave| !leave.baseline) && unsettled(draft) {
+        let unmarked = draft.after.leave.as_ref().is_some_and(|leave| !leave.baseline);
+        if unmarked && doubtful(draft) {
             draft.after.to_mut().leave.iter_mut().for_each(|leave| leave.baseline = true);
         }
     }
     for draft in drafts.iter_mut().filter(|draft| draft.access == Access::Stands) {
         let employment = &draft.after.employment;
         let unmarked = employment.left.as_ref().is_some_and(|left| !left.baseline);
-        if unmarked && (employment.leaves_scope.is_some() || unsettled(draft)) {
+        if unmarked && doubtful(draft) {
             draft.after.to_mut().employment.left.iter_mut().for_each(|left| left.baseline = true);
         }
     }
+}
+
+/// Whether a human's word decides of somebody who is in scope by what a connection said that was replaced, and by nothing that is
+/// read: the scope may have been changed since.
+fn by_word_alone(entry: &RosterEntry, rules: &Rules<'_>) -> bool {
+    let employs = |one: &&Employment| (rules.role)(&one.record.connection) != Role::Corroborating;
+    let mut in_scope = entry.employments.iter().filter(employs).filter(|one| one.state.out.is_none());
+    let by_word = matches!(entry.employment.why, Why::Declared | Why::DeclaredLeave | Why::DeclaredSuspended);
+    by_word && rules.scope.filters() && in_scope.all(|one| one.state.why == Why::NotMigrated)
 }
 
 /// Whether a connection says who has left, or would if it were read.

@@ -83,8 +83,10 @@ pub fn owner<'a>(human: &Candidate<'_>, readers: &[Reader<'a>], now: Timestamp) 
     // The policy that has them takes over no answer about them: nobody gets them from it meanwhile.
     let waits = current.is_some_and(|current| !sights.iter().any(|sight| sight.reader == current && sight.told));
     let Some((ended, leaves)) = leaves(&sights).filter(|_| !waits) else {
-        // What was told before stands.
-        let held = human.entry.is_some_and(|entry| entry.employment.why == Why::PolicyConflict) && all.len() > 1;
+        // What was told before stands: but where all they have was replaced, no answer would ever tell anything else.
+        let told_again = human.records.iter().any(|record| readers.iter().any(|one| employs(one, record)));
+        let held = human.entry.is_some_and(|entry| entry.employment.why == Why::PolicyConflict);
+        let held = held && all.len() > 1 && told_again;
         let contested = if held { all.iter().filter_map(|one| name(*one)).collect() } else { Vec::new() };
         return Decides { policy: current.or_else(first).and_then(name), contested, told: false };
     };
@@ -111,6 +113,10 @@ fn reading(records: &[RecordKey], readers: &[Reader<'_>]) -> Vec<usize> {
     records.iter().find_map(first).unwrap_or_default()
 }
 
+fn employs(reader: &Reader<'_>, record: &RecordKey) -> bool {
+    (reader.role)(&record.connection) == Role::Employment
+}
+
 /// What each policy sees of each record that an answer names; and of others, what the one that has the human saw before.
 /// Nothing where no answer names any.
 fn sights(
@@ -129,13 +135,17 @@ fn sights(
         let before = sights.len();
         for position in all.iter().filter(|_| stated.is_some()) {
             let (Some(reader), Some((_, employee, taken))) = (readers.get(*position), stated) else { continue };
-            let employs = (reader.role)(&record.connection) == Role::Employment;
-            if employs && (reader.follows)(&record.connection) {
+            if employs(reader, record) && (reader.follows)(&record.connection) {
                 sights.push(seen((*position, reader), record, (employee, *taken), known(record), human.name, now));
             }
         }
+        // What only tells more of them says of nobody that they work here; of what was replaced nothing will be told any more.
+        let tells = |one: &usize| {
+            let role = readers.get(*one).map(|one| (one.role)(&record.connection));
+            !matches!(role, Some(Role::Corroborating | Role::Replaced))
+        };
         if sights.len() == before {
-            untold.extend(known(record).zip(current));
+            untold.extend(known(record).zip(current.filter(tells)));
         }
     }
     if !sights.is_empty() {

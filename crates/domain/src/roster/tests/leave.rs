@@ -97,6 +97,23 @@ fn only_a_word_that_they_work_here_ends_a_leave() {
 }
 
 #[test]
+fn a_leave_of_somebody_who_leaves_out_of_scope_needs_approval() {
+    let mut world = ClusterInventory::freezing(&[employee("1").department("Sales")]);
+    world.scope =
+        Arc::new(Scope::new(Lists::default().of(Kind::Department, ["Sales"]), Lists::default(), None).unwrap());
+    world.poll(&[employee("1").terminated().last_day("2026-03-20")], noon());
+    assert!(world.entry("1").employment.leaves_scope.is_some() && world.leave("1").is_none());
+    let (from, until) = (noon(), later(48));
+    let person = world.known.get_mut(&HrId("1".into())).unwrap();
+    person.declared = Some(Declared { says: Says::Leave, from, last_day: None, until });
+    world.midnight(later(1));
+    assert!(
+        world.leave("1").unwrap().baseline,
+        "a human says that they are on leave, and HR that they are out of scope"
+    );
+}
+
+#[test]
 fn a_leave_after_a_return_is_another_one() {
     let mut world = ClusterInventory::freezing(&[employee("1")]);
     world.poll(&[on_leave("1")], noon());

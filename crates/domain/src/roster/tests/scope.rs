@@ -124,6 +124,33 @@ fn who_leaves_and_falls_out_of_scope_in_one_answer_is_a_leaver_who_needs_approva
 }
 
 #[test]
+fn who_falls_out_of_scope_with_the_first_answer_of_a_new_hr_system_that_says_they_left_is_a_leaver_who_needs_approval()
+{
+    for (what, scoped, expected) in
+        [("was in scope", sales("7"), State::Terminated), ("was not", support("7"), State::OutOfScope)]
+    {
+        let mut world = over_sales(&[sales("7")]);
+        world.poll(&[scoped], noon());
+        world.roles.insert("hq", Role::Replaced);
+        world.migrations = vec![Migration { from: "hq".into(), by: "workday".into(), same_ids: true }];
+        world.baseline = Baseline::Now;
+        let answered = [Employee { name: "Name 7".into(), ..support("7").terminated() }];
+        for now in [hours(1), hours(2)] {
+            let pass = world.planned_over(&[super::records::answer("workday", &answered, now)], now);
+            world.write(&pass, usize::MAX);
+            world.baseline = Baseline::Settled;
+            assert_eq!((world.state("7"), world.entry("7").employments.len()), (expected, 1), "{what}");
+            let left = world.entry("7").employment.left.as_ref();
+            assert_eq!(
+                left.is_some_and(|left| left.baseline),
+                expected == State::Terminated,
+                "{what}: a human decides"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_cut_that_is_announced_with_the_move_comes_with_its_midnight_and_needs_approval() {
     let mut world = over_sales(&[sales("7")]);
     world.poll(&[support("7").terminated().last_day("2026-03-12")], noon());
@@ -200,6 +227,39 @@ fn of_whom_the_first_answer_under_a_changed_policy_does_not_name_nobody_can_tell
     assert_eq!(world.out("7"), Some("notNamed"), "even where nothing is filtered any more");
     world.poll(&[sales("7"), support("9")], hours(98));
     assert_eq!((world.out("7"), world.state("7")), (None, State::Active), "named again");
+}
+
+#[test]
+fn nor_of_whom_the_first_answer_with_changes_alone_under_a_changed_policy_does_not_name() {
+    let mut world = over_sales(&[sales("7").last_day("2026-03-12"), sales("9")]);
+    (world.scope, world.baseline) = (departments(&["Support"]), Baseline::Now);
+    world.changes(&[support("9")], noon());
+    world.baseline = Baseline::Settled;
+    world.midnight(hours(96));
+    assert_eq!(
+        (world.out("7"), world.state("7")),
+        (Some("notNamed"), State::OutOfScope),
+        "the announced day has passed"
+    );
+    assert_eq!((world.out("9"), world.record("7").missing_since), (None, None), "and they are not missing");
+}
+
+#[test]
+fn a_humans_word_of_who_is_in_scope_by_a_replaced_hr_system_alone_needs_approval() {
+    let word = |says| Declared { says, from: noon(), last_day: None, until: hours(96) };
+    for (scope, baseline) in [(departments(&["Support"]), true), (Arc::default(), false)] {
+        let mut world = over_sales(&[sales("7"), sales("8")]);
+        world.terms.acts_on_leave = true;
+        world.roles.insert("hq", Role::Replaced);
+        world.midnight(noon());
+        assert_eq!(world.entry("7").employment.why, Why::NotMigrated);
+        world.scope = scope;
+        for (id, says) in [("7", Says::Leaves), ("8", Says::Leave)] {
+            world.known.get_mut(&HrId(id.into())).unwrap().declared = Some(word(says));
+        }
+        world.midnight(hours(1));
+        assert_eq!((world.left("7").baseline, world.entry("8").leave.as_ref().unwrap().baseline), (baseline, baseline));
+    }
 }
 
 #[test]

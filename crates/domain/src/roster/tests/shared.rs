@@ -33,6 +33,16 @@ fn scope_of(departments: &[&str]) -> Scope {
 
 /// Who decides, of policies `a`, `b` and `c` that are for departments of these names; `c` has all of `b` too.
 fn decides(stands: Stands, said: Option<Employee>, follows: &[&str]) -> (Option<String>, String) {
+    decides_of(person(stands).as_ref(), Role::Employment, said, follows)
+}
+
+/// The same of somebody of whom this stands, who has an account of `okta` too, where the policies say this of `hq`.
+fn decides_of(
+    entry: Option<&RosterEntry>,
+    hq: Role,
+    said: Option<Employee>,
+    follows: &[&str],
+) -> (Option<String>, String) {
     let zones = Zones::new("Europe/Madrid", &BTreeMap::new()).unwrap();
     let scopes = [("a", scope_of(&["a"])), ("b", scope_of(&["b", "both"])), ("c", scope_of(&["c", "both"]))];
     let readers: Vec<_> = scopes
@@ -43,15 +53,20 @@ fn decides(stands: Stands, said: Option<Employee>, follows: &[&str]) -> (Option<
             zones: &zones,
             day_end: DayEnd::default(),
             terms: Box::new(|_| Terms::default()),
-            role: Box::new(|connection| if connection == "hq" { Role::Employment } else { Role::Unread }),
+            role: Box::new(move |connection| match connection {
+                "hq" => hq,
+                "okta" => Role::Corroborating,
+                "old" => Role::Replaced,
+                _ => Role::Unread,
+            }),
             follows: Box::new(|_| follows.contains(policy)),
         })
         .collect();
-    let entry = person(stands);
-    let records = [RecordKey { connection: "hq".into(), id: HrId("7".into()) }];
+    let records =
+        ["hq", "okta", "old"].map(|connection| RecordKey { connection: connection.into(), id: HrId("7".into()) });
     let said: Vec<_> = said.into_iter().collect();
     let named = said.iter().map(|employee| ("hq", employee, noon())).collect();
-    let human = Candidate { name: "p-7", records: &records, entry: entry.as_ref(), named };
+    let human = Candidate { name: "p-7", records: &records, entry, named };
     let Decides { policy, contested, .. } = owner(&human, &readers, noon());
     (policy.map(str::to_owned), contested.join(" "))
 }
@@ -98,6 +113,68 @@ fn a_policy_that_cannot_be_followed_takes_nobody_over_and_lets_nobody_go() {
     assert_eq!(decides(Stands::In("b"), moved(), &["a", "c"]).0.as_deref(), Some("b"));
     let in_both = Some(employee("7").department("both"));
     assert_eq!(decides(Stands::In("b"), in_both, &["a", "c"]), (Some("b".to_owned()), String::new()));
+}
+
+#[test]
+fn who_is_held_by_two_scopes_is_held_no_longer_by_them_once_their_hr_system_is_replaced_and_nothing_more_is_said() {
+    let of = |hq| decides_of(person(Stands::Held("c")).as_ref(), hq, None, &["a", "b", "c"]);
+    assert_eq!(of(Role::Employment), (Some("c".to_owned()), "a b c".to_owned()), "an answer may tell");
+    assert_eq!(of(Role::Replaced), (Some("c".to_owned()), String::new()), "no answer will");
+    let mut world = ClusterInventory::with(&[employee("7"), employee("8")]);
+    world.contested = ["7", "8"].map(|id| HrId(id.into())).into();
+    world.poll(&[employee("7"), employee("8").terminated()], noon());
+    world.contested.clear();
+    world.roles.insert("hq", Role::Replaced);
+    world.midnight(noon());
+    assert_eq!(
+        (world.state("7"), world.entry("7").employment.why),
+        (State::Unknown, Why::NotMigrated),
+        "ended by nothing"
+    );
+    assert!(world.left("8").baseline, "who left while two had them in scope does not escape, and needs approval");
+}
+
+#[test]
+fn an_account_that_is_on_still_keeps_nobody_out_of_two_scopes_who_leaves() {
+    let mut entry = person(Stands::In("c")).unwrap();
+    let account = Employment {
+        record: RecordKey { connection: "okta".into(), id: HrId("7".into()) },
+        ..entry.employments[0].clone()
+    };
+    entry.employments.push(account);
+    let all = ["a", "b", "c"];
+    let leaves = |department: &str| {
+        decides_of(Some(&entry), Role::Employment, Some(employee("7").department(department).terminated()), &all)
+    };
+    assert_eq!(leaves("both"), (Some("c".to_owned()), "b c".to_owned()));
+    assert_eq!(leaves("b"), (Some("c".to_owned()), String::new()), "stays with the policy that had them");
+}
+
+#[test]
+fn what_a_replaced_hr_system_said_claims_nobody_for_a_policy() {
+    let mut entry = person(Stands::In("c")).unwrap();
+    let old = RecordKey { connection: "old".into(), id: HrId("7".into()) };
+    entry.employments.push(Employment { record: old, ..entry.employments[0].clone() });
+    let said = employee("7").department("b").terminated();
+    let of = |entry: &RosterEntry| decides_of(Some(entry), Role::Employment, Some(said.clone()), &["a", "b", "c"]);
+    assert_eq!(of(&entry), (Some("c".to_owned()), String::new()), "who leaves stays with c, and b does not contest it");
+    entry.employments[1].state.out = Some(Out::NotSelected);
+    assert_eq!(of(&entry), (Some("c".to_owned()), String::new()), "whatever the old one said");
+}
+
+#[test]
+fn a_leaver_whom_another_policy_had_needs_approval() {
+    for (policy, baseline) in [("everyone", false), ("another", true)] {
+        let mut world = ClusterInventory::with(&[employee("7")]);
+        world.policy = policy;
+        world.poll(&[employee("7").terminated()], noon());
+        assert_eq!(world.left("7").baseline, baseline, "{policy}");
+        let mut stands = ClusterInventory::with(&[employee("7")]);
+        stands.poll(&[employee("7").terminated()], noon());
+        stands.policy = policy;
+        stands.poll(&[employee("7").terminated()], noon() + SignedDuration::from_hours(1));
+        assert_eq!(stands.left("7").baseline, baseline, "{policy}, of one whose access stands");
+    }
 }
 
 #[test]

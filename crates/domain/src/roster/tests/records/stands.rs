@@ -4,18 +4,22 @@ use super::*;
 
 #[test]
 fn an_employment_that_has_begun_does_not_begin_later_by_a_clock_that_was_set_back() {
-    let ended = contract().terminated().last_day("2026-03-01");
-    let begins = |day: &str| Some(employee("7").start(day));
-    let mut ada = Company::of(ended.clone(), begins("2026-03-09"));
-    ada.look(noon());
-    assert_eq!(ada.state().0, State::Active);
-    ada.look(noon() - SignedDuration::from_hours(48));
-    assert_eq!(ada.state().0, State::Active, "the same response");
-    ada.world.midnight(noon() - SignedDuration::from_hours(48));
-    assert_eq!(ada.state().0, State::Active, "after a restart");
-    ada.hq = begins("2026-03-12").into_iter().collect();
-    ada.look(noon());
-    assert_eq!(ada.state().0, State::Terminated, "HR says that it begins later");
+    let contract_end = || "2026-06-30".parse().ok();
+    for (what, contract_end) in [("no end", None), ("the end of a contract is their last day", contract_end())] {
+        let ended = contract().terminated().last_day("2026-03-01");
+        let begins = |day: &str| Some(Employee { contract_end, ..employee("7").start(day) });
+        let mut ada = Company::of(ended.clone(), begins("2026-03-09"));
+        ada.world.terms.contract_end = ContractEnd::Terminate;
+        ada.look(noon());
+        assert_eq!(ada.state().0, State::Active, "{what}");
+        ada.look(noon() - SignedDuration::from_hours(48));
+        assert_eq!(ada.state().0, State::Active, "{what}: the same response");
+        ada.world.midnight(noon() - SignedDuration::from_hours(48));
+        assert_eq!(ada.state().0, State::Active, "{what}: after a restart");
+        ada.hq = begins("2026-03-12").into_iter().collect();
+        ada.look(noon());
+        assert_eq!(ada.state().0, State::Terminated, "{what}: HR says that it begins later");
+    }
 }
 
 #[test]
