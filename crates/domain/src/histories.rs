@@ -8,7 +8,7 @@
 //! who was never seen at work here, was seen to leave at a baseline, or is out of scope, needs an approval that still lasts.
 //! A human's hold and no hold; a human's word counts while it stands, and no longer. Accounts alone say of nobody that they
 //! left. Nobody is frozen who works, or whose name is somebody else's who does. Of somebody in two scopes nothing new is
-//! decided, and one policy alone ends their access. At the end the sources tell the truth, time passes
+//! decided, and one policy alone ends their access: the one that had them. At the end the sources tell the truth, time passes
 //! and a human approves what is right: then every leaver's own accounts are refused.
 //!
 //! `make histories CASES=20000` plays so many of them.
@@ -19,7 +19,8 @@
 //! word that stands after its end, or before its last day; a word that somebody stays ignored; a leave that does not end with
 //! their return; a name frozen that is somebody else's too, or became so; a baseline that a changed policy does not take, or
 //! that acts unapproved; an expired approval that counts; a conflict of two policies ignored; two policies that both end
-//! somebody's access; a system of accounts that decides.
+//! somebody's access; a system of accounts that decides. The 64 stories of every run are enough for these: a rejection ignored; a
+//! leave that nobody saw begin, unapproved; a leaver who goes to another policy with a transfer.
 
 mod cluster;
 mod company;
@@ -36,12 +37,12 @@ use jiff::{SignedDuration, Span, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use crate::roster::{MatchKey, Matching, Role, RosterEntry};
+use crate::roster::{Change, MatchKey, Matching, Role, RosterEntry};
 use cluster::{Cluster, Leave, Policy};
 use company::{Company, madrid};
 use ending::ENDS;
 use model::{Model, check};
-use steps::{Left, Lie, Step, any_leave, any_step};
+use steps::{Left, Lie, Step, any_leave, any_steps};
 
 /// How often the policies may pass until nobody is written any more.
 const MOST_ROUNDS: usize = 12;
@@ -118,6 +119,10 @@ impl Story {
         self.told.push(format!("day {day}: {what}"));
     }
 
+    fn line(&self, who: u8) -> usize {
+        usize::from(who) % self.company.lines.len()
+    }
+
     fn source(&self, number: u8) -> usize {
         let source = usize::from(number) % self.company.systems.len();
         self.company.systems[source].replaced_by.unwrap_or(source)
@@ -127,6 +132,7 @@ impl Story {
         self.steps += 1;
         match step {
             Step::Read(source, lie) => self.read(self.source(source), lie, false)?,
+            Step::ReadOf(who) => self.read(self.company.lines[self.line(who)].source, Lie::None, false)?,
             Step::Accept(source) => self.read(self.source(source), Lie::None, true)?,
             Step::Pass => self.pass()?,
             Step::Later(hours) => {
@@ -158,6 +164,7 @@ impl Story {
         let name = self.company.systems[source].name;
         let answer = self.company.says(source, lie);
         let read = answer.clone().ok();
+        let due = self.due(); // what control has done since
         match (self.cluster.poll(source, answer, accept), read) {
             (Ok(believed), Some(read)) => {
                 if self.told.last().is_none_or(|last| !last.contains(ENDS)) {
@@ -171,13 +178,15 @@ impl Story {
                 let why =
                     held.err().flatten().map(|held| held.findings.iter().map(|one| one.reason()).collect::<Vec<_>>());
                 self.tell(&format!("{name} is read, {lie:?}: held by {}", why.unwrap_or_default().join(", ")));
-                for policy in 0..self.cluster.policies.len() {
-                    let changes = self.cluster.plan(policy).changes;
-                    check(changes.is_empty(), || format!("a held answer changed somebody: {changes:?}"))?;
-                }
-                Ok(())
+                let changes = self.due();
+                check(changes == due, || format!("a held answer changed somebody: {changes:?}"))
             }
         }
+    }
+
+    /// What every policy would write now.
+    fn due(&self) -> Vec<Change> {
+        (0..self.cluster.policies.len()).flat_map(|policy| self.cluster.plan(policy).changes).collect()
     }
 
     /// A whole pass of every policy, after which another one writes nobody; then control.
@@ -305,7 +314,7 @@ proptest! {
     #[test]
     fn nobody_is_harmed_and_every_leaver_leaves_whatever_comes(
         beginning in any_beginning(),
-        steps in proptest::collection::vec(any_step(), 1..40),
+        steps in any_steps(),
     ) {
         plays(&beginning, &steps).map_err(TestCaseError::fail)?;
     }

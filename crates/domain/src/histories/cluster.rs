@@ -83,11 +83,13 @@ pub(super) struct Revocation {
     approved: Option<gate::Approval>,
     rejected: bool,
     phase: Phase,
+    /// When it was carried out.
+    acted: Option<Timestamp>,
     /// What of the plan was done.
     done: Vec<Target>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Held,
     Revoked,

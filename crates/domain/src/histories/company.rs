@@ -125,12 +125,16 @@ impl Company {
     /// What an HR system says; with a lie, what comes of it on its way.
     pub(super) fn says(&mut self, source: usize, lie: Lie) -> Result<Read, Failure> {
         let truth = self.truth(source);
-        let earlier = self.systems[source].answers.clone();
+        let earlier = match lie {
+            Lie::Stale(back) => self.systems[source].answers.iter().nth_back(usize::from(back)).cloned(),
+            _ => None,
+        };
         self.systems[source].answers.push(truth.clone());
         let read = |employees: Vec<Employee>| Ok(Read { employees, ..Read::default() });
         let half = truth.len() / 2;
         match lie {
             Lie::None => read(truth),
+            Lie::Stale(_) => read(earlier.unwrap_or(truth)),
             Lie::Forbidden => Err(Failure::Forbidden),
             Lie::Empty => read(Vec::new()),
             Lie::Cut => Err(Failure::Truncated("a line has another number of cells".into())),
@@ -145,10 +149,6 @@ impl Company {
             Lie::OnlyWhoWorks => {
                 let works = |one: &Employee| one.reported_status != ReportedStatus::Mapped(Status::Terminated);
                 read(truth.into_iter().filter(works).collect())
-            }
-            Lie::Stale(back) => {
-                let position = earlier.len().checked_sub(1 + usize::from(back));
-                read(position.map_or(truth, |position| earlier[position].clone()))
             }
             Lie::Duplicate(who) => {
                 let mut all = truth;

@@ -137,7 +137,8 @@ impl Story {
         let theirs = self.cluster.people.iter().filter(|one| self.humans_of(&one.known.records).contains(&human));
         let out = theirs.clone().any(|one| self.cluster.has_cut(one, &account));
         let shown = theirs.map(|one| {
-            format!("{:?} {:?}", one.known.entry.as_ref().map(|entry| &entry.employment), self.cluster.shown(one))
+            let entry = one.known.entry.as_ref().map(|entry| (&entry.policy, &entry.employment));
+            format!("{} {entry:?} {:#?}", one.called(), self.cluster.shown(one))
         });
         check(out, || format!("u{human} has left, and {account} works on: {:#?}", shown.collect::<Vec<_>>()))
     }

@@ -149,6 +149,7 @@ impl Model {
                 self.ended_by.remove(known.map_or("", |one| one.uid.as_str()));
             }
             self.goes_on_leave(policy, change, cluster);
+            self.taken_over(policy, change, cluster);
             if left(change.entry.employment.state) && !before.is_some_and(|entry| left(entry.employment.state)) {
                 self.becomes_a_leaver(policy, change, cluster)?;
             }
@@ -167,6 +168,22 @@ impl Model {
             if entry.leave.is_some() {
                 self.came_on_leave.insert(one.known.name.clone());
             }
+        }
+    }
+
+    /// A leaver whom another policy had was not seen to leave by this one. That a policy takes one over who has left by more than a
+    /// human's word is a mistake, told when either ends their access.
+    fn taken_over(&mut self, policy: usize, change: &Change, cluster: &Cluster) {
+        let Some(known) = cluster.person(&change.name) else { return };
+        let entry = known.known.entry.as_ref().filter(|entry| cluster.policy(&entry.policy) != Some(policy));
+        let Some(entry) = entry.filter(|_| change.entry.employment.state == State::Terminated) else { return };
+        if entry.employment.state == State::Terminated && cluster.access(known) == Access::Stands {
+            self.came_as_leavers.insert(change.name.clone());
+        }
+        let today = madrid(cluster.now);
+        let ended = |record: &Record| self.said.get(record).is_some_and(|said| said.ended(today));
+        if !deciding(&change.records, cluster).iter().all(ended) {
+            self.ended_by.remove(&known.uid);
         }
     }
 
@@ -194,8 +211,9 @@ impl Model {
         let mut deciding = records.iter().filter(|record| ended(record) == all_ended);
         let contested = deciding.any(|record| self.is_contested(record, cluster));
         check(!contested, || format!("{} left, and is in the scope of two policies", who()))?;
-        let first_seen = known.is_none_or(|one| one.known.entry.is_none());
-        if first_seen || !is_settled(policy, &change.records, cluster) {
+        let entry = known.and_then(|one| one.known.entry.as_ref());
+        let taken_over = entry.is_some_and(|entry| cluster.policy(&entry.policy) != Some(policy));
+        if entry.is_none() || taken_over || !is_settled(policy, &change.records, cluster) {
             self.came_as_leavers.insert(change.name.clone());
         } else {
             self.came_as_leavers.remove(&change.name); // as the pass that died saw it
@@ -205,6 +223,9 @@ impl Model {
             Some(says) => return Err(format!("{} left, and a human says that they are {says:?}", who())),
             None => {}
         }
+        let was_in_scope = entry.is_some_and(|entry| entry.employment.out.is_none());
+        let taken = taken_over && was_in_scope && all_ended;
+        check(!taken, || format!("{} left, and another policy than the one that had them decides", who()))?;
         check(!records.is_empty(), || format!("{} left, and no employment is known", who()))?;
         let said: Vec<Option<&Said>> = records.iter().map(|record| self.said.get(record)).collect();
         check(said.iter().all(Option::is_some), || format!("{} left, and nothing was ever said of one", who()))?;

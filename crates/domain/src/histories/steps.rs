@@ -68,6 +68,8 @@ pub(super) enum Step {
     Vanishes(u8),
     Replaced(u8),
     Read(u8, Lie),
+    /// The system of somebody is read.
+    ReadOf(u8),
     Pass,
     Later(u8),
     Clock(i8),
@@ -105,6 +107,7 @@ impl fmt::Debug for Step {
             Self::Vanishes(who) => write!(f, "{who} is no longer listed, or is again"),
             Self::Replaced(source) => write!(f, "the HR system {source} is replaced"),
             Self::Read(source, lie) => write!(f, "{source} is read: {lie:?}"),
+            Self::ReadOf(who) => write!(f, "the HR system of {who} is read"),
             Self::Pass => write!(f, "a pass"),
             Self::Later(hours) => write!(f, "{hours} hours later"),
             Self::Clock(days) => write!(f, "the clock jumps by {days} days"),
@@ -172,8 +175,30 @@ pub(super) fn any_leave() -> impl Strategy<Value = Leave> {
     prop_oneof![2 => Just(Leave::Keep), 2 => Just(Leave::Freeze), 1 => Just(Leave::Cut)]
 }
 
+/// Steps that would seldom come in this order by themselves, so that some of a few stories reach what they are about.
+fn any_scene() -> impl Strategy<Value = Vec<Step>> {
+    use Step::{Gone, Hold, HoldLifted, Moved, OfLeave, OnLeave, ReadOf, Rejected, Transferred};
+    let acts = prop_oneof![Just(Leave::Freeze), Just(Leave::Cut)];
+    prop_oneof![
+        // A plan that could be carried out, and a human says no to it.
+        any::<u8>().prop_map(|who| vec![Hold(who, 9), Gone(who, 0), ReadOf(who), Rejected(who, true), HoldLifted(who)]),
+        // Somebody comes into scope, and is on leave already.
+        (any::<u8>(), acts).prop_map(|(who, leave)| {
+            vec![OfLeave(who, leave), Moved(who), ReadOf(who), Moved(who), OnLeave(who), ReadOf(who)]
+        }),
+        // Somebody leaves, and goes to the other part of the company in the same breath.
+        any::<u8>().prop_map(|who| vec![Transferred(who), Gone(who, 0), ReadOf(who)]),
+    ]
+}
+
+/// What happens in a story.
+pub(super) fn any_steps() -> impl Strategy<Value = Vec<Step>> {
+    let some = prop_oneof![30 => any_step().prop_map(|step| vec![step]), 1 => any_scene()];
+    proptest::collection::vec(some, 1..33).prop_map(|some| some.concat())
+}
+
 /// Any step.
-pub(super) fn any_step() -> impl Strategy<Value = Step> {
+fn any_step() -> impl Strategy<Value = Step> {
     let who = any::<u8>;
     let left = prop_oneof![3 => Just(Left::All), 1 => Just(Left::Old), 1 => Just(Left::Nothing)];
     prop_oneof![

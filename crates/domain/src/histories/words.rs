@@ -2,7 +2,7 @@
 //! and what a policy is about.
 
 use super::*;
-use crate::roster::{Declared, Says};
+use crate::roster::{Declared, RecordKey, Says};
 
 /// What each of two policies is about; the second one also with what the first is about, so that they conflict.
 const APART: [&[&str]; 2] = [&["Tools"], &["North"]];
@@ -23,7 +23,9 @@ impl Story {
     /// Does what a human says, and passes; nothing where it is none of that.
     pub(super) fn says(&mut self, step: Step) -> Result<(), String> {
         let people = self.cluster.people.len();
-        let of = |who: u8| usize::from(who) % people.max(1);
+        // The Person of the same human as of what happens in the company; another one where there is none.
+        let positions: Vec<Option<usize>> = self.company.lines.iter().map(|line| self.person_of(line)).collect();
+        let of = |who: u8| positions[usize::from(who) % positions.len()].unwrap_or(usize::from(who) % people.max(1));
         let now = self.cluster.now;
         let (who, what) = match step {
             Step::OfLeave(policy, leave) => {
@@ -68,6 +70,13 @@ impl Story {
         let who = who.map(|who| self.cluster.people[of(who)].called());
         self.tell(&format!("{}{what}", who.map_or_else(String::new, |who| format!("{who}: "))));
         self.pass()
+    }
+
+    /// The position of the Person that links a record.
+    fn person_of(&self, line: &company::Line) -> Option<usize> {
+        let name = self.company.systems[line.source].name;
+        let is_it = |record: &RecordKey| *record.connection == *name && record.id.0 == line.id;
+        self.cluster.people.iter().position(|one| one.known.records.iter().any(is_it))
     }
 
     fn declare(&mut self, position: usize, says: Says, last_day: Option<Date>, lasts: u8) {

@@ -24,9 +24,15 @@ impl Cluster {
     }
 
     /// What the Revocations of a Person came to, for the reader of a failure.
-    pub(in crate::histories) fn shown(&self, person: &Standing) -> Vec<(Allowance, Vec<plan::Remaining>)> {
+    pub(in crate::histories) fn shown(&self, person: &Standing) -> Vec<String> {
         let theirs = self.revocations.iter().filter(|(_, one)| one.person == person.known.name);
-        theirs.map(|(name, one)| (self.allowance(name), one.plan.remaining.clone())).collect()
+        let of = |all: &[Target]| all.iter().map(|one| one.uid.clone()).collect::<Vec<_>>().join(" ");
+        let shown = theirs.map(|(name, one)| {
+            let (phase, allowance, remaining) = (one.phase, self.allowance(name), &one.plan.remaining);
+            let (plan, done) = (of(&one.plan.targets), of(&one.done));
+            format!("{name} {phase:?} {allowance:?}: of {plan}, done {done}, remaining {remaining:?}")
+        });
+        shown.collect()
     }
 
     pub(super) fn index(&self) -> Index {
@@ -151,6 +157,7 @@ impl Cluster {
             approved: None,
             rejected: false,
             phase: Phase::Held,
+            acted: None,
             done: Vec::new(),
         };
         self.revocations.entry(name).or_insert(new);
@@ -204,7 +211,9 @@ impl Cluster {
         let facts = self.facts_of(person);
         let records = index.records(&facts).map(|other| other.name.clone());
         let others: Vec<String> = records.filter(|name| *name != facts.name).collect();
-        self.revocations.iter().filter(move |(name, one)| name.starts_with(id) || others.contains(&one.person))
+        let seen = facts.left.unwrap_or(self.now);
+        let of_other = move |one: &Revocation| others.contains(&one.person) && one.deals_since(seen);
+        self.revocations.iter().filter(move |(name, one)| name.starts_with(id) || of_other(one))
     }
 
     /// A plan of a cut without what others deal with.
@@ -273,7 +282,8 @@ impl Cluster {
             }
         }
         let one = self.revocations.get_mut(name)?;
-        (one.phase, one.done) = (if one.freezes { Phase::Frozen } else { Phase::Revoked }, done.clone());
+        (one.phase, one.acted) = (if one.freezes { Phase::Frozen } else { Phase::Revoked }, Some(self.now));
+        one.done.clone_from(&done);
         Some(Release { revocation, person, policy, trigger, late, empty, done, approved, rejected })
     }
 
@@ -355,17 +365,25 @@ impl Cluster {
 }
 
 impl Revocation {
+    /// Whether it ends access, and has not before another record of the human was seen to end: until then all was held.
+    fn deals_since(&self, seen: Timestamp) -> bool {
+        let waits = self.trigger == Trigger::Termination && self.phase == Phase::Held;
+        !self.freezes && self.acted.map_or(waits, |acted| acted >= seen)
+    }
+
     /// Whether its plan may be drawn again: nobody decided, and nothing was done.
     pub(super) fn is_open(&self) -> bool {
         self.phase == Phase::Held && self.approved.is_none() && !self.rejected
     }
 }
 
-/// The uids that these Revocations deal with: of their targets, and of the accounts that took the place of these.
+/// The uids that these Revocations deal with: of their targets, and of the accounts that took the place of these; of those that
+/// are over, no target that was somebody else's too when they acted.
 fn known_uids<'a>(all: impl Iterator<Item = (&'a String, &'a Revocation)>) -> BTreeSet<String> {
     let uids = all.flat_map(|(_, one)| {
-        let planned = one.plan.targets.iter().map(|target| target.uid.clone());
-        planned.chain(one.done.iter().map(|target| format!("{}+", target.uid)))
+        let planned = one.plan.targets.iter().filter(|target| one.acted.is_none() || one.done.contains(target));
+        let new = one.done.iter().map(|target| format!("{}+", target.uid));
+        planned.map(|target| target.uid.clone()).chain(new)
     });
     uids.collect()
 }
