@@ -27,7 +27,7 @@ use crate::support::waiting::eventually;
 const FROZEN: &str = "frozen by Rollcall";
 
 /// The API server as somebody who may do everything reaches it, unless they are frozen.
-async fn all_powerful(rollcall: &Installation, user: &str) -> Client {
+pub async fn all_powerful(rollcall: &Installation, user: &str) -> Client {
     rollcall.cluster.acting_as(user, &["system:masters", "system:authenticated"]).await
 }
 
@@ -39,7 +39,7 @@ fn said<T>(answer: kube::Result<T>) -> String {
     }
 }
 
-fn refused(said: &str) -> bool {
+pub fn refused(said: &str) -> bool {
     said.contains(FROZEN)
 }
 
@@ -50,7 +50,7 @@ async fn raw(client: &Client, method: &str, path: &str) -> String {
 }
 
 /// Everything that changes something, or reaches into a pod, as this client; and what was said of each.
-async fn attempts(client: &Client, namespace: &str) -> Vec<(&'static str, String)> {
+pub async fn attempts(client: &Client, namespace: &str) -> Vec<(&'static str, String)> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let rehearse = PostParams { dry_run: true, ..PostParams::default() };
@@ -73,7 +73,7 @@ async fn attempts(client: &Client, namespace: &str) -> Vec<(&'static str, String
     ]
 }
 
-async fn make_map(rollcall: &Installation, namespace: &str, name: &str) {
+pub async fn make_map(rollcall: &Installation, namespace: &str, name: &str) {
     let map: ConfigMap = object(json!({"metadata": {"name": name}}));
     Api::namespaced(rollcall.admin.clone(), namespace).create(&PostParams::default(), &map).await.unwrap();
 }

@@ -29,6 +29,8 @@ pub enum Fault {
     KillAfterWrite(usize),
     /// The API server does not have the kind FrozenNames, as before an upgrade.
     NoFrozenNames,
+    /// A write of FrozenNames is never answered.
+    SilentFrozenNames,
 }
 
 struct Inner {
@@ -108,6 +110,10 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
     }
     if fault == Fault::NoFrozenNames && request.uri().path().contains("/frozennames") {
         return Response::builder().status(StatusCode::NOT_FOUND).body(Body::from("404 page not found\n")).unwrap();
+    }
+    let frozen = request.uri().path().contains("/frozennames");
+    if fault == Fault::SilentFrozenNames && frozen && request.method() != Method::GET {
+        std::future::pending::<()>().await;
     }
     let answer = forward(&inner, request).await;
     let fatal = fault == Fault::KillAfter(number) || (write && fault == Fault::KillAfterWrite(of_writes));

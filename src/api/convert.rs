@@ -5,7 +5,7 @@ mod trims;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::leave::{in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
+pub use self::leave::{freezes, frozen, in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
 pub use self::trims::{found, not_trimmed, of_its_own};
 use super::condition::{ConditionType, Status};
 use super::person::Record;
@@ -374,6 +374,7 @@ impl From<&Remaining> for revocation::Remaining {
 pub fn plan_shown(plan: &Plan, usernames: Vec<String>) -> revocation::Plan {
     revocation::Plan {
         hash: plan.hash.clone(),
+        freezes: plan.freezes.iter().map(Into::into).collect(),
         targets: plan.targets.iter().map(Into::into).collect(),
         remaining: plan.remaining.iter().map(Into::into).collect(),
         workloads: plan.workloads,
@@ -386,8 +387,10 @@ pub fn plan_shown(plan: &Plan, usernames: Vec<String>) -> revocation::Plan {
 pub fn plan_read(revocation: &Revocation, rule: &str) -> Option<Plan> {
     let shown = revocation.status.as_ref()?.plan.as_ref()?;
     let targets: Vec<Target> = shown.targets.iter().map(Into::into).collect();
-    let hash = domain::plan::hash(&revocation.spec.person_uid, rule, revocation.spec.operation.into(), &targets);
-    (hash == shown.hash).then_some(Plan { hash, targets, remaining: Vec::new(), workloads: shown.workloads })
+    let freezes: Vec<Target> = shown.freezes.iter().map(Into::into).collect();
+    let all = targets.iter().chain(&freezes);
+    let hash = domain::plan::hash(&revocation.spec.person_uid, rule, revocation.spec.operation.into(), all);
+    (hash == shown.hash).then_some(Plan { hash, freezes, targets, remaining: Vec::new(), workloads: shown.workloads })
 }
 
 /// The plan a Revocation shows, as it is counted; `None` as long as none is shown.

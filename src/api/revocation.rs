@@ -132,7 +132,7 @@ pub struct Rejection {
     pub by: String,
 }
 
-/// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, returned and conditions; the
+/// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, freeze, returned and conditions; the
 /// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. Of a freeze, which has no
 /// Job, control writes verdicts, acted, verified and lifted too. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -170,6 +170,9 @@ pub struct RevocationStatus {
     /// When a freeze was lifted, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifted: Option<Timestamp>,
+    /// Of a cut for a termination: what became of `plan.freezes`, and whether it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<FirstFreeze>,
     /// Credentials of this person that came back after the act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -259,9 +262,13 @@ pub struct Gate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// SHA-256 over person uid, rule, operation and the set of targets.
+    /// SHA-256 over person uid, rule, operation and the set of freezes and targets.
     #[schemars(length(max = 64))]
     pub hash: String,
+    /// Of a cut for a termination: user names of the person, which are refused what changes anything before a target is acted on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub freezes: Vec<Target>,
     /// What will be acted on, in order.
     #[schemars(length(max = 256))]
     pub targets: Vec<Target>,

@@ -193,10 +193,10 @@ pub fn show(revocation: &Revocation, who: &str, plan: &Plan) -> String {
         spec.due
     );
     let mut parts = vec![plain(&heading), plain(who), plain(&spec.reason)];
-    if plan.targets.is_empty() {
+    if plan.targets.is_empty() && plan.freezes.is_empty() {
         parts.push("No object is acted on.".to_owned());
     } else {
-        let targets = plan.targets.iter().map(|target| {
+        let targets = plan.freezes.iter().chain(&plan.targets).map(|target| {
             let object = if target.namespace.is_empty() {
                 target.name.clone()
             } else {

@@ -20,6 +20,7 @@ pub mod people;
 pub mod preview;
 pub mod reject;
 mod report;
+pub mod restore;
 pub mod retry;
 pub mod revoke_now;
 pub mod serve;
@@ -140,6 +141,8 @@ pub enum Human {
     Stays(stays::Options),
     /// Revoke, or freeze, the access of somebody who works here
     RevokeNow(revoke_now::Options),
+    /// Create again what was deleted of somebody who is back, from the kept manifests, with your own rights
+    Restore(restore::Options),
     /// Accept one held HR response, by its digest
     Accept(accept::Options),
     /// Stop all revocations, or lift the stop
@@ -285,6 +288,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::LeaveNow(options)) => leave_now::run(&options).await,
         Command::Human(Human::Stays(options)) => stays::run(&options).await,
         Command::Human(Human::RevokeNow(options)) => revoke_now::run(&options).await,
+        Command::Human(Human::Restore(options)) => restore::run(&options).await,
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Data(options)) => data::run(&options).await,

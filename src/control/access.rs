@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
 
 use super::Context;
+use super::freeze::first;
 use super::owned::Belongings;
 use crate::api::revocation::{self, Operation};
 use crate::api::{Person, Revocation, SyncPolicy, convert};
@@ -14,7 +15,7 @@ use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::planning::Planning;
 use domain::ownership::{Claim, Index, PersonFacts};
-use domain::plan::{self, Kind, Plan, Protected, Remaining, RemainingReason, Subject};
+use domain::plan::{self, Kind, Plan, Remaining, RemainingReason, Subject};
 
 /// What of somebody's belongings was theirs when their first cut was made. All else is a later discovery, which waits
 /// alone.
@@ -75,7 +76,7 @@ pub async fn draw(
         planning.consents(place, consent);
     }
     planning.runs(ctx.consumers.of(ctx, planning.consenting()).await?);
-    let protected = Protected { usernames: ctx.options.never_freeze.clone(), ..convert::protected(policy) };
+    let protected = first::protected(ctx, policy);
     Ok(planning.draw(operation.into(), &convert::rule(policy), &protected))
 }
 

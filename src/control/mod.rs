@@ -204,9 +204,9 @@ impl Context {
         self.revocations.aside()
     }
 
-    /// Has a Revocation looked at, if anything may still happen to it; a freeze that stands may be lifted.
+    /// Has a Revocation looked at, if anything may still happen to it; what is frozen by it may be lifted.
     pub fn wake_if_open(&self, revocation: &Revocation) {
-        if owned_status::open(revocation) || convert::in_force(revocation) {
+        if owned_status::open(revocation) || convert::freezes(revocation) {
             self.wake(revocation);
         }
     }
@@ -220,10 +220,10 @@ impl Context {
         }
     }
 
-    /// Has every freeze looked at that stands, of those that are meant.
+    /// Has every Revocation looked at that holds frozen names, of those that are meant.
     pub fn wake_frozen(&self, meant: impl Fn(&Revocation) -> bool) {
         for revocation in self.stores.revocations.state() {
-            if convert::in_force(&revocation) && meant(&revocation) {
+            if convert::freezes(&revocation) && meant(&revocation) {
                 self.wake(&revocation);
             }
         }
@@ -235,7 +235,7 @@ impl Context {
         for name in names {
             self.person_changed(name);
             for revocation in self.stores.revocations_of(name) {
-                if owned_status::may_change(&revocation) || convert::in_force(&revocation) {
+                if owned_status::may_change(&revocation) || convert::freezes(&revocation) {
                     self.wake(&revocation);
                 } else if !person::frozen(&revocation) {
                     self.wake_if_open(&revocation);

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::condition::Condition;
-use crate::api::revocation::{Evidence, Finished, Gate, Instants, Operation, Phase, Plan, Returned, Verdict};
+use crate::api::revocation::{
+    Evidence, Finished, FirstFreeze, Gate, Instants, Operation, Phase, Plan, Returned, Verdict,
+};
 use crate::api::{Revocation, names};
 use crate::kube::outcome::Fault;
 use domain::gate::Stop;
@@ -52,6 +54,9 @@ pub struct ControlStatus {
     /// Of a freeze: when it was read back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<Timestamp>,
+    /// Of a cut: what was frozen first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<FirstFreeze>,
     /// What came back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<Returned>,
@@ -83,6 +88,7 @@ impl ControlStatus {
             verdicts: if freeze { status.verdicts } else { Vec::new() },
             acted: status.acted.filter(|_| freeze),
             verified: status.verified.filter(|_| freeze),
+            freeze: status.freeze,
             returned: status.returned,
             remaining_count: status.remaining_count.filter(|_| status.claim.is_none()),
             conditions: status.conditions,

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::Context;
 use super::access::{self, Notice};
+use super::freeze::first;
 use super::owned_status::open;
 use super::retention::long_ago;
 use crate::api::person::{self, EmploymentState};
@@ -358,6 +359,11 @@ pub async fn plan_now(
             access::draw(ctx, person, policy, Operation::Remove, &uids, None).await?
         }
     };
+    if first_of_a_termination(revocation) {
+        let facts = convert::person_facts(person, (ctx.clock)());
+        let index = ctx.owned(|owned| owned.of(&facts, &BTreeSet::new())).index;
+        plan = plan.freezing(&facts, &convert::rule(policy), &index, &first::protected(ctx, policy));
+    }
     if revocation.spec.late {
         let known = known_uids(dealing(ctx, revocation, person, &told).iter().map(AsRef::as_ref));
         plan.targets.retain(|target| !known.contains(&target.uid));
@@ -369,6 +375,12 @@ pub async fn plan_now(
         );
     }
     Ok(plan)
+}
+
+/// Whether a Revocation freezes user names before it cuts: what turns up later is cut under that freeze.
+fn first_of_a_termination(revocation: &Revocation) -> bool {
+    let spec = &revocation.spec;
+    spec.trigger == Trigger::Termination && spec.operation == Operation::Cut && !spec.late
 }
 
 /// The other Revocations that deal with what a later discovery may be about: those that it was compared with when it was made.

@@ -16,6 +16,7 @@ use self::ending::{back_from_leave, cancel, close, end, ended, leave_the_count, 
 use super::access::{add_what_came, drop_what_ended};
 use super::claims::Claims;
 use super::count::Wish;
+use super::freeze::first;
 use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
@@ -83,11 +84,17 @@ async fn step(
     let look = look(revocation);
     if look == Look::Over {
         what_remains(ctx, revocation, part).await?;
+        if convert::freezes(revocation) {
+            first::upkeep(ctx, &gate_inputs(ctx, revocation, now), part, now).await?;
+        }
         let back =
             ctx.stores.people.get(&revocation.spec.person).and_then(|person| back_from_leave(revocation, &person));
         return Ok(Some(back.unwrap_or_else(|| ended(part)))); // that, and what came back, is all that still changes
     }
     let inputs = gate_inputs(ctx, revocation, now);
+    if let Err(fault) = first::upkeep(ctx, &inputs, part, now).await {
+        tracing::warn!(revocation = revocation.name_any(), %fault, "its frozen user names are as they were; looked at again");
+    }
     match look {
         Look::Close(finished) => return close(ctx, &inputs, part, finished).await.map(Some),
         Look::Seal => return end(ctx, &inputs, part, part.unsealed()).await.map(Some),
@@ -99,8 +106,8 @@ async fn step(
     let plan = planned(ctx, &inputs, part, now).await?; // redrawn until it is frozen
     let counting = counted(ctx, &inputs, &plan); // has it counted, if it is not
     let gated = gate(&plan, &inputs.facts(), now);
-    if freezes && gated.is_err() {
-        freeze::clear(ctx, revocation).await?; // what a process that died froze, and did not say
+    if gated.is_err() {
+        first::forget(ctx, &inputs, part).await?; // what a process that died froze, and did not say
     }
     let report = match gated {
         Err(Stop::OverLimit(..) | Stop::OverClusterLimit(..)) if matches!(counting, Some(Wish::Approve(..))) => {
@@ -112,8 +119,14 @@ async fn step(
         Err(Stop::Withdrawn) => Ok(under_way(&JobState::Running)), // a removal in the revoker's hands: it stops by itself
         Err(stop) => held(ctx, &inputs, part, &stop, now).await,
         Ok(released) if freezes => freeze::begin(ctx, &inputs, part, &released, now).await,
-        Ok(released) if released.plan().targets.is_empty() => nothing_owned(ctx, &inputs, part, now).await,
-        Ok(_) => release(ctx, &inputs, part, now).await,
+        Ok(released) => {
+            first::strike(ctx, &inputs, part, &released, now).await;
+            if released.plan().targets.is_empty() {
+                nothing_owned(ctx, &inputs, part, now).await
+            } else {
+                release(ctx, &inputs, part, now).await
+            }
+        }
     };
     report.map(Some)
 }
@@ -176,12 +189,7 @@ fn silent(claims: &Claims, revocation: &Revocation, now: Instant) -> bool {
 /// The plan: as shown once it is frozen, else as the cluster is now, to be shown with the phase that follows from it.
 async fn planned(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<Plan, Fault> {
     let (Some(person), Some(policy)) = (&inputs.person, &inputs.policy) else {
-        return Ok(inputs.plan().unwrap_or_else(|| Plan {
-            hash: String::new(),
-            targets: Vec::new(),
-            remaining: Vec::new(),
-            workloads: 0,
-        }));
+        return Ok(inputs.plan().unwrap_or_default());
     };
     // A removal that is not due is not drawn again with every change in the cluster; it is once it is due.
     let waits = inputs.revocation.spec.operation == Operation::Remove && inputs.revocation.spec.due > now;

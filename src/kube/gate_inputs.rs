@@ -18,7 +18,7 @@ use domain::ledger::Ledger;
 use domain::plan::{Plan, Protected};
 
 /// What was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct GateInputs {
     /// The Revocation that knocks.
     pub revocation: Revocation,

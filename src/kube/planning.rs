@@ -66,4 +66,10 @@ impl Planning {
             Operation::Freeze => plan::freeze(person, rule, index, world, protected),
         }
     }
+
+    /// Draws the first cut of a termination: with the user names that are frozen before it.
+    #[must_use]
+    pub fn draw_first(&self, rule: &str, protected: &Protected) -> Plan {
+        self.draw(Operation::Cut, rule, protected).freezing(&self.person, rule, &self.index, protected)
+    }
 }

@@ -16,7 +16,7 @@ pub mod reach;
 mod remaining;
 pub mod trim;
 
-pub use freeze::{freeze, frozen_name, still_theirs};
+pub use freeze::{freeze, frozen_name, still_theirs, user_names};
 pub use remaining::{Remaining, RemainingReason};
 
 /// Most targets, and most remaining entries, one plan holds: what the schema takes.
@@ -201,10 +201,12 @@ impl Protected {
 }
 
 /// A plan, hashed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Hex SHA-256 over person uid, rule, operation and targets.
+    /// Hex SHA-256 over person uid, rule, operation, targets and freezes.
     pub hash: String,
+    /// User names that are refused what changes anything, before any target is acted on.
+    pub freezes: Vec<Target>,
     /// In the order of acting.
     pub targets: Vec<Target>,
     /// What is left alone.
@@ -317,6 +319,7 @@ impl Draft {
         let workloads = targets.iter().filter(|target| runs(target, world)).count();
         Plan {
             hash: hash(&person.uid, rule, operation, &targets),
+            freezes: Vec::new(),
             targets,
             remaining,
             workloads: u32::try_from(workloads).unwrap_or(u32::MAX),
@@ -353,10 +356,16 @@ fn written(text: &str) -> usize {
     serde_json::Value::from(text).to_string().len()
 }
 
-/// The hash that an approval names. Targets are taken as a set: their order does not count.
+/// The hash that an approval names. Targets, and the user names that are frozen first, are taken as a set: their order does not
+/// count.
 #[must_use]
-pub fn hash(person_uid: &str, rule: &str, operation: Operation, targets: &[Target]) -> String {
-    let set: BTreeSet<_> = targets.iter().map(|t| (t.action, t.kind, &t.namespace, &t.name, &t.uid)).collect();
+pub fn hash<'a>(
+    person_uid: &str,
+    rule: &str,
+    operation: Operation,
+    targets: impl IntoIterator<Item = &'a Target>,
+) -> String {
+    let set: BTreeSet<_> = targets.into_iter().map(|t| (t.action, t.kind, &t.namespace, &t.name, &t.uid)).collect();
     let canonical = serde_json::json!(["rollcall.dev/plan/1", person_uid, rule, operation, set]);
     data_encoding::HEXLOWER.encode(&Sha256::digest(canonical.to_string().as_bytes()))
 }

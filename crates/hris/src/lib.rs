@@ -167,7 +167,12 @@ pub fn map(
     engine::map(definition, parameters, pages, as_of)
 }
 
-async fn read_with(
+/// The same, for a reader that waits otherwise between its tries.
+///
+/// # Errors
+/// As for [`read`].
+#[doc(hidden)]
+pub async fn read_with(
     source: &Source,
     network: &Network,
     budget: Duration,

@@ -20,6 +20,22 @@ pub fn in_force(revocation: &Revocation) -> bool {
     revocation.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Frozen))
 }
 
+/// Whether a Revocation holds user names on the list of the frozen ones: a freeze that stands, or the first act of a cut.
+#[must_use]
+pub fn freezes(revocation: &Revocation) -> bool {
+    let first = revocation.status.as_ref().and_then(|status| status.freeze.as_ref());
+    in_force(revocation) || first.is_some_and(revocation::FirstFreeze::stands)
+}
+
+/// What a Revocation shows as frozen.
+pub fn frozen(revocation: &Revocation) -> impl Iterator<Item = &revocation::Verdict> {
+    let of_freeze = revocation.spec.operation == revocation::Operation::Freeze;
+    revocation.status.iter().flat_map(move |status| match of_freeze {
+        true => status.verdicts.as_slice(),
+        false => status.freeze.as_ref().map(|freeze| freeze.verdicts.as_slice()).unwrap_or_default(),
+    })
+}
+
 /// What the Person says of the leave that a Revocation is about: whether the reason for it stands.
 ///
 /// Who leaves while on leave is cut by a Revocation of that termination: a freeze that stands goes on, and none begins.

@@ -97,6 +97,37 @@ pub enum VerdictKind {
     Unknown,
 }
 
+/// The first act of a cut: user names that are refused what changes anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstFreeze {
+    /// The names that are frozen, and that they were read on the list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub verdicts: Vec<Verdict>,
+    /// When the list was first written, in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted: Option<Timestamp>,
+    /// When it was last read back, in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Timestamp>,
+    /// When it was lifted, in UTC: the termination was taken back, or a human said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted: Option<Timestamp>,
+    /// Why nothing is frozen. The cut goes on all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
+}
+
+impl FirstFreeze {
+    /// Whether it stands.
+    #[must_use]
+    pub const fn stands(&self) -> bool {
+        self.acted.is_some() && self.lifted.is_none()
+    }
+}
+
 /// A manifest written ahead of what deletes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

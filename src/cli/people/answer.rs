@@ -15,7 +15,7 @@ use super::{World, record};
 use crate::api::condition::{Condition, ConditionType, Reason, Status};
 use crate::api::person::{Hold, Record};
 use crate::api::policy::Mode;
-use crate::api::revocation::{Operation, Phase, Remaining, Trigger};
+use crate::api::revocation::{FirstFreeze, Operation, Phase, Remaining, Trigger};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert as api};
 use crate::sync::convert;
 use domain::lifecycle::{State, Why};
@@ -192,6 +192,8 @@ pub struct Told {
     pub returned: usize,
     /// Of a cut for a leave that is over: what a human has to undo.
     pub not_undone: Option<String>,
+    /// Of a cut for a termination: what was frozen first.
+    pub freeze: Option<FirstFreeze>,
 }
 
 /// A gate that is shut.
@@ -394,6 +396,7 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         verified: status.verified,
         returned: status.returned.len(),
         not_undone,
+        freeze: status.freeze,
         name,
     }
 }

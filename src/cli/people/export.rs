@@ -152,8 +152,10 @@ fn mask(document: &mut Value) {
 fn mask_in(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            let user = fields.get("kind").is_some_and(|kind| kind == "User"); // a frozen user name, as a target
             for (name, value) in fields {
                 match name.as_str() {
+                    "name" if user => hide(value),
                     "profile" | "aliases" | "alias" | "disowned" | "usernames" | "manifest" | "salt" | "by"
                     | "approver" | "rejecter" => {
                         hide(value);
@@ -196,7 +198,8 @@ mod tests {
             "metadata": {"name": name},
             "spec": {"person": person, "personUid": "u", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
                 "due": "2026-03-01T00:00:00Z", "reason": "left"},
-            "status": {"plan": {"hash": "h", "targets": [], "usernames": ["oidc:ada@example.com"]},
+            "status": {"plan": {"hash": "h", "targets": [], "usernames": ["oidc:ada@example.com"], "freezes": [
+                    {"action": "Freeze", "kind": "User", "namespace": "", "name": "oidc:ada@example.com", "uid": "", "why": "theirs"}]},
                 "kept": [{"uid": "1", "manifest": "{\"subjects\": \"oidc:ada@example.com\"}", "sha256": "s"}]},
         }))
         .unwrap()

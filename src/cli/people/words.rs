@@ -6,7 +6,7 @@ use super::answer::{Answer, Command, Freshness, Manages, Next, Role, Says, Sourc
 use super::owned::{Owned, Thing, Whose};
 use super::turns::{RecordTurn, Turn};
 use crate::api::policy::Mode;
-use crate::api::revocation::{Operation, Phase};
+use crate::api::revocation::{FirstFreeze, Operation, Phase};
 use crate::cli::terminal::plain;
 use domain::lifecycle::{State, Why};
 use domain::roster::EmploymentState;
@@ -347,6 +347,21 @@ fn edit(owned: &Owned, what: &str, unmask: bool) -> Option<String> {
     Some(if unmask { edit } else { "with --unmask, the command that takes them out is printed here".to_owned() })
 }
 
+/// What became of their user names, which are frozen before anything else ends.
+fn frozen_first(freeze: &FirstFreeze) -> String {
+    match (freeze.acted, freeze.lifted, &freeze.message) {
+        (_, Some(at), _) => format!("their user names were frozen, and the freeze was lifted at {at:.0}"),
+        (Some(at), None, _) if freeze.verdicts.is_empty() => {
+            format!("their user names were frozen at {at:.0}; none of them is theirs alone any more")
+        }
+        (Some(at), None, _) => format!(
+            "user names frozen since {at:.0}: {}. What they would change is refused, by whatever credential; reads are not",
+            freeze.verdicts.len()
+        ),
+        (None, None, message) => format!("user names {}", message.as_deref().unwrap_or("not frozen yet")),
+    }
+}
+
 fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
     let late = if told.late { ", found after the first plan" } else { "" };
     let objects = match told.objects {
@@ -373,6 +388,7 @@ fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
         line.push_str(&format!("\nremains: {} ({}): {}", thing.what, thing.why, thing.advice));
         line.extend(edit(&thing.what).map(|command| format!("\n  {command}")));
     }
+    line.extend(told.freeze.as_ref().map(|freeze| format!("\n{}", frozen_first(freeze))));
     if told.returned > 0 {
         line.push_str(&format!("\n{} of what it ended came back", told.returned));
     }

@@ -1,6 +1,5 @@
 use super::*;
 use crate::control::revocation::tests::facts as every_gate_open;
-use crate::kube::scenario::{Scenario, on};
 
 fn facts(leaver_status: LeaverStatus) -> Facts {
     Facts { leaver_status, ..every_gate_open() }
@@ -48,39 +47,7 @@ fn a_name_that_is_a_colleagues_by_now_is_not_held_and_none_is_added_of_somebody_
         ("the same, of whom nothing can be told", all(), one(), Standing::Untold, vec!["ada"]),
         ("one came to them since", vec![target("new")], all(), Standing::Stands, vec![]),
     ] {
-        let drawn = domain::plan::Plan { hash: String::new(), targets: drawn, remaining: vec![], workloads: 0 };
         let held = still_held(&approved, &drawn, &shown.into_iter().collect(), standing);
         assert_eq!(held.into_iter().map(|target| target.name.as_str()).collect::<Vec<_>>(), expected, "{what}");
     }
-}
-
-fn wanted(revocation: &str, names: usize) -> Wanted {
-    let names = (0..names).map(|n| format!("{revocation}-{n:020}")).collect();
-    Wanted { revocation: revocation.to_owned(), names, answer: oneshot::channel().0 }
-}
-
-#[test]
-fn who_finds_no_room_on_the_list_keeps_nobody_else_off_it() {
-    let mut list = List::default();
-    let full = apply(&mut list, &[wanted("a", 2), wanted("huge", 20_000), wanted("b", 1)]);
-    assert_eq!(full, BTreeSet::from(["huge".to_owned()]));
-    assert_eq!(list.holders().collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(apply(&mut list, &[wanted("a", 0), wanted("huge", 20_000)]), full);
-    assert_eq!(list.holders().collect::<Vec<_>>(), ["b"], "a full list lets go");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_write_of_the_list_that_is_never_answered_ends_by_its_deadline() {
-    let list = "/apis/rollcall.dev/v1alpha1/namespaces/ns/frozennames";
-    let object = serde_json::json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "FrozenNames",
-        "metadata": {"name": names::FROZEN, "resourceVersion": "1"}, "spec": {"names": {"ada": "p-7-freeze"}}});
-    let scenario = Scenario::default()
-        .then(on(&format!("GET {list}/{}", names::FROZEN)).answers(object))
-        .then(on(&format!("PUT {list}/{}", names::FROZEN)).hangs());
-    let api: Api<FrozenNames> = Api::namespaced(scenario.client(), "ns");
-    let (answer, _hears) = oneshot::channel();
-    let wanted = Wanted { revocation: "p-7-freeze".to_owned(), names: Default::default(), answer };
-    let fault = swap_list(&api, &[wanted]).await.unwrap_err();
-    assert_eq!(fault.to_string(), format!("{WRITES}: no answer in time"));
-    scenario.is_over();
 }

@@ -29,7 +29,7 @@ pub fn facts() -> Facts {
 }
 
 fn plan() -> Plan {
-    Plan { hash: "h".into(), targets: vec![], remaining: vec![], workloads: 0 }
+    Plan { hash: "h".into(), ..Plan::default() }
 }
 
 fn revocation(approved: Option<&str>, status: Value) -> Revocation {

@@ -57,6 +57,7 @@ pub fn of(
             .collect(),
         verdicts: verdicts
             .iter()
+            .chain(part.freeze.iter().flat_map(|freeze| &freeze.verdicts))
             .map(|verdict| evidence::Verdict {
                 object: object(&verdict.target),
                 verdict: verdict.verdict.as_str().to_owned(),

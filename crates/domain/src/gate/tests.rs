@@ -21,7 +21,7 @@ fn plan() -> Plan {
         uid: "u".into(),
         why: String::new(),
     };
-    Plan { hash: "h".into(), targets: vec![target], remaining: vec![], workloads: 0 }
+    Plan { hash: "h".into(), targets: vec![target], ..Plan::default() }
 }
 
 fn open() -> Facts {

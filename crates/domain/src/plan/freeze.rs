@@ -19,14 +19,7 @@ pub fn freeze(
     for (place, name) in person.usernames().enumerate() {
         match user(name, person, index, protected) {
             Some(reason) => draft.leave(format!("user name {} of status.plan.usernames", place + 1), reason),
-            None => draft.act(Target {
-                action: Action::Freeze,
-                kind: Kind::User,
-                namespace: String::new(),
-                name: name.to_owned(),
-                uid: String::new(),
-                why: "the user name is this person's alone".to_owned(),
-            }),
+            None => draft.act(of_user(name)),
         }
     }
     for account in world.accounts.iter().filter(|account| index.claim(&account.owner, person) != Claim::NotTheirs) {
@@ -45,6 +38,34 @@ pub fn freeze(
         }
     }
     draft.finish(person, rule, Operation::Freeze, world)
+}
+
+/// The user names of a person that are theirs and nobody else's who may work here.
+#[must_use]
+pub fn user_names(person: &PersonFacts, index: &Index, protected: &Protected) -> Vec<Target> {
+    person.usernames().filter(|name| user(name, person, index, protected).is_none()).map(of_user).collect()
+}
+
+impl Plan {
+    /// The same plan, with the user names that are frozen before any target is acted on: whatever credential the person holds
+    /// beside the targets, a client certificate or a group's rights, changes nothing from then on.
+    #[must_use]
+    pub fn freezing(mut self, person: &PersonFacts, rule: &str, index: &Index, protected: &Protected) -> Self {
+        self.freezes = user_names(person, index, protected);
+        self.hash = super::hash(&person.uid, rule, Operation::Cut, self.targets.iter().chain(&self.freezes));
+        self
+    }
+}
+
+fn of_user(name: &str) -> Target {
+    Target {
+        action: Action::Freeze,
+        kind: Kind::User,
+        namespace: String::new(),
+        name: name.to_owned(),
+        uid: String::new(),
+        why: "the user name is this person's alone".to_owned(),
+    }
 }
 
 /// Why a user name is left alone; `None` if it is this person's and nobody else's who may work here.
@@ -71,8 +92,8 @@ pub fn frozen_name(target: &Target) -> String {
     }
 }
 
-/// Of the targets of a freeze that stands, those that are still to be refused, by a plan drawn now. What is somebody else's by
+/// Of the targets of a freeze that stands, those that are still to be refused, by what is theirs now. What is somebody else's by
 /// now, or was handed over, is free again; what came to the person since is not taken in.
-pub fn still_theirs<'a>(targets: &'a [Target], now: &'a Plan) -> impl Iterator<Item = &'a Target> {
-    targets.iter().filter(|target| now.targets.contains(target))
+pub fn still_theirs<'a>(targets: &'a [Target], now: &'a [Target]) -> impl Iterator<Item = &'a Target> {
+    targets.iter().filter(|target| now.contains(target))
 }

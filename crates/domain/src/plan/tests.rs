@@ -400,6 +400,6 @@ fn a_freeze_lets_go_of_what_is_a_colleagues_by_now_and_takes_nothing_more() {
     ben.aliases = vec!["user:Ada@example.com".into()];
     ada.aliases.push("user:new".into());
     let now = draw(vec![ada.clone(), ben], &ada);
-    let still: Vec<_> = super::still_theirs(&before.targets, &now).map(super::frozen_name).collect();
+    let still: Vec<_> = super::still_theirs(&before.targets, &now.targets).map(super::frozen_name).collect();
     assert_eq!(still, ["a.example"]);
 }

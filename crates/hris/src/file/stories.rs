@@ -5,13 +5,12 @@ mod folder;
 mod http;
 mod login;
 mod openpgp;
-mod server;
 
 use std::time::Duration;
 
 use secrecy::SecretString;
+use test_sshd::{PASSWORD, Server};
 
-use self::server::{PASSWORD, Server};
 use super::*;
 use crate::{Source, look, settle};
 

@@ -123,7 +123,7 @@ pub fn of(view: &View<'_>) -> Forecast {
     let (person, policy) = (view.person, view.policy);
     let facts = convert::person_facts(person, view.now);
     let (protected, rule) = (convert::protected(policy), convert::rule(policy));
-    let cut = view.seen.planning(&facts, BTreeSet::new()).draw(Operation::Cut, &rule, &protected);
+    let cut = view.seen.planning(&facts, BTreeSet::new()).draw_first(&rule, &protected);
     let recreated = |target: &&Target| target.action == Action::Recreate;
     let recreated: BTreeSet<String> = cut.targets.iter().filter(recreated).map(|target| target.uid.clone()).collect();
     let removal = view.seen.planning(&facts, recreated).draw(Operation::Remove, &rule, &protected);
@@ -169,7 +169,7 @@ fn at_the_cut(shut: &[Shut]) -> Dead {
 }
 
 fn ends(cut: &Plan, removal: &Plan, at_the_cut: Dead, seen: &Seen) -> Vec<End> {
-    let cut = cut.targets.iter().map(|target| end(target, at_the_cut, seen));
+    let cut = cut.freezes.iter().chain(&cut.targets).map(|target| end(target, at_the_cut, seen));
     let later = if at_the_cut == Dead::Held { Dead::Held } else { Dead::AfterRemoveAfter };
     cut.chain(removal.targets.iter().map(|target| end(target, later, seen))).collect()
 }
@@ -198,9 +198,14 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
             "their user name is taken out of the binding, and its manifest kept; everybody else stays",
             "put the subject back, by somebody who may give the role",
         ),
-        Action::Freeze => ("Freeze", "what they would change is refused", "it is lifted by itself when they are back"),
+        Action::Freeze => (
+            "Freeze",
+            "what they would change is refused, by whatever credential, before anything else ends; reads go on",
+            "it is lifted by itself when the termination is taken back",
+        ),
     };
     let outage = match (of_account, consumers.is_empty()) {
+        (false, _) if target.kind == Kind::User => "what signs in with this user name changes nothing any more",
         (false, _) => "none: nobody else is bound by it",
         (true, true) => "none in the cluster; whatever uses its tokens elsewhere is refused until it has a new one",
         (true, false) => "what runs as it is refused until it is replaced",

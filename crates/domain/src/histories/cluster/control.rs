@@ -140,7 +140,7 @@ impl Cluster {
         let Standing { known, uid, .. } = &self.people[position];
         let policy = known.entry.as_ref().and_then(|entry| self.policy(&entry.policy));
         let Some(policy) = policy else { return };
-        let plan = Plan { hash: String::new(), targets: Vec::new(), remaining: Vec::new(), workloads: 0 };
+        let plan = Plan::default();
         self.made += 1;
         let (person, person_uid, uid) = (known.name.clone(), uid.clone(), format!("made-{}", self.made));
         let new = Revocation {

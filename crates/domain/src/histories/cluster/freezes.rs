@@ -64,7 +64,7 @@ impl Cluster {
         let grows = self.status(name, one) == LeaverStatus::Ended;
         let Some(person) = self.person_of(one) else { return };
         let now = self.drawn(one.policy, true, person, &self.index());
-        let theirs = plan::still_theirs(&one.plan.targets, &now).map(plan::frozen_name);
+        let theirs = plan::still_theirs(&one.plan.targets, &now.targets).map(plan::frozen_name);
         let held: BTreeSet<&str> = self.frozen.of(name).collect();
         let held = theirs.filter(|frozen| grows || held.contains(frozen.as_str())).collect();
         self.frozen.hold(name, held);

@@ -4,6 +4,8 @@
 //! From the response through the trust gate to the roster, as sync does it, without a cluster. After each lie somebody truly
 //! leaves, and that person alone has left.
 
+mod files;
+
 use std::collections::BTreeSet;
 
 use domain::lifecycle::State;
@@ -11,9 +13,9 @@ use domain::roster::{self, Access, Baseline, KnownPerson, Rules, TrustedResponse
 use domain::timezone::Zones;
 use domain::trust::{Believed, Bounds, Memory, PollContext, failed, judge};
 use hris::definition::Paging;
-use hris::{Coverage, CsvFormat, FileFrom, FileSource, Network, Source};
 use jiff::Timestamp;
 
+use self::files::{employees, sheet};
 use super::*;
 
 /// A way to lie.
@@ -60,7 +62,7 @@ enum Cell {
 
 use Cell::{Cannot, Held};
 
-/// A kind of source: its name, how its list is paged, and what comes of each lie, in the order of `LIES`. A row that lacks a
+/// A kind of source: its name, how its list is paged or where its file lies, and what comes of each lie, in the order of `LIES`. A row that lacks a
 /// cell does not compile.
 type Kind = (&'static str, &'static str, [Cell; LIES.len()]);
 
@@ -100,22 +102,28 @@ const fn api(empty: &'static str, lost_page: Cell) -> [Cell; LIES.len()] {
     ]
 }
 
-/// A CSV file, wherever it lies: what an HTTP or SFTP server adds to it is in the stories of `hris`.
-const FILE: Kind = (
-    "CSV file",
-    "",
+/// A CSV file: given, behind a URL, and delivered to an SFTP server.
+const FILES: [Kind; 3] = [
+    ("CSV file in a ConfigMap", "fetched", file(WHOLE, Held("LeaversChanged"))),
+    ("CSV file over HTTP", "http", file(Held("Forbidden"), Held("LeaversChanged"))),
+    ("CSV file over SFTP", "sftp", file(Held("Forbidden"), Held("OlderFile"))),
+];
+
+const WHOLE: Cell = Cannot("nobody refuses a part of it");
+
+const fn file(forbidden: Cell, stale: Cell) -> [Cell; LIES.len()] {
     [
         Held("Empty"),
-        Cannot("a file is read as a whole or not at all"),
+        forbidden,
         Cannot("a file has no pages"),
         Held("Truncated"),
         Held("Shrunk"),
         Held("Shrunk"),
-        Held("LeaversChanged"),
+        stale,
         Held("IdsReassigned"),
         Held("AddressesMoved"),
-    ],
-);
+    ]
+}
 
 const PEOPLE: usize = 60;
 const PAGE: u32 = 10;
@@ -232,16 +240,14 @@ struct Answers {
 }
 
 impl Answers {
-    async fn of_file() -> Self {
+    async fn of_file(place: &files::Place) -> Self {
         let everybody: Vec<usize> = LATELY.into_iter().chain([LEAVES]).collect();
         let mut lies = Vec::new();
         for lie in LIES {
-            if let Some(text) = file_that_lies(lie) {
-                lies.push((lie, read_file(&text).await));
-            }
+            lies.extend(place.lie(lie).await.map(|told| (lie, told)));
         }
-        let truth = read_file(&sheet(&employees(1, &LATELY))).await.unwrap();
-        Self { truth, lies, after: read_file(&sheet(&employees(1, &everybody))).await.unwrap() }
+        let truth = place.tell(&sheet(&employees(1, &LATELY))).await.unwrap();
+        Self { truth, lies, after: place.tell(&sheet(&employees(1, &everybody))).await.unwrap() }
     }
 
     async fn of_api(paging: &str) -> Self {
@@ -301,67 +307,16 @@ async fn leave(played: &Played, number: usize) {
     assert!(done.is_success(), "{done}");
 }
 
-/// The people of a company, as its sheet has them.
-fn employees(seed: u64, left: &[usize]) -> Vec<[String; 5]> {
-    let made_to_leave: BTreeSet<usize> = left.iter().copied().collect();
-    let moment = Moment { today: TODAY, day: 0, answers: 0, made_to_leave };
-    let company = company(PEOPLE, seed);
-    let people = (0..company.numbers(&moment)).filter_map(|number| company.person(number, &moment));
-    let cells = |one: Person| {
-        let status = if one.status == Status::Terminated { "terminated" } else { "active" };
-        let name = format!("{} {}", one.first, one.last);
-        [Company::id(one.number), name, company.email(one.number), status.to_owned(), one.start.to_string()]
-    };
-    people.map(cells).collect()
-}
-
-fn sheet(rows: &[[String; 5]]) -> String {
-    let lines = rows.iter().map(|row| row.join(",") + "\n");
-    "employeeId,fullName,email,status,hireDate\n".to_owned() + &lines.collect::<String>()
-}
-
-async fn read_file(text: &str) -> Result<Read, Failure> {
-    let source = Source::File(Box::new(FileSource {
-        from: FileFrom::Bytes(text.as_bytes().to_vec()),
-        coverage: Coverage::Everybody,
-        seal: None,
-        format: CsvFormat::default(),
-    }));
-    hris::read(&source, &Network::default(), LONG, TODAY).await
-}
-
-/// The file with a lie; none where no file lies so.
-fn file_that_lies(lie: Lie) -> Option<String> {
-    let mut rows = employees(1, &LATELY);
-    let half = rows.len() / 2;
-    match lie {
-        Lie::Empty => rows.clear(),
-        Lie::HalfWritten => rows.truncate(half),
-        Lie::WrongFilter => rows.retain(|row| row[3] == "active"),
-        Lie::Stale => rows = employees(1, &[]),
-        Lie::OtherTenant => rows = employees(2, &LATELY),
-        Lie::ShiftedColumn => {
-            let mut addresses: Vec<String> = rows.iter().map(|row| row[2].clone()).collect();
-            addresses.rotate_left(1);
-            rows.iter_mut().zip(addresses).for_each(|(row, address)| row[2] = address);
-        }
-        Lie::CutOff => {
-            let text = sheet(&rows);
-            let line = text.match_indices('\n').nth(half).map_or(0, |(at, _)| at);
-            return Some(text[..line - 12].to_owned());
-        }
-        Lie::Forbidden | Lie::LostPage => return None,
-    }
-    Some(sheet(&rows))
-}
-
 fn kinds() -> impl Iterator<Item = Kind> {
-    APIS.into_iter().chain([FILE])
+    APIS.into_iter().chain(FILES)
 }
 
 /// What is wrong with one row.
 async fn wrong_with((name, paging, cells): Kind) -> Vec<String> {
-    let answers = if name == FILE.0 { Answers::of_file().await } else { Answers::of_api(paging).await };
+    let answers = match files::Place::of(paging).await {
+        Some(place) => Answers::of_file(&place).await,
+        None => Answers::of_api(paging).await,
+    };
     let held = LIES.into_iter().zip(cells).filter_map(|(lie, cell)| match cell {
         Held(reason) => Some((lie, reason)),
         Cannot(_) => None,
@@ -379,7 +334,8 @@ async fn a_source_that_lies_changes_nobody_says_which_lie_it_was_and_then_a_leav
 /// The one that lies holds nobody of the other, and none of its own people changes by what the other one says.
 #[tokio::test]
 async fn of_two_connections_of_a_policy_one_lies_and_whoever_leaves_by_the_other_leaves() {
-    let [hq, shop] = [Answers::of_file().await, Answers::of_file().await];
+    let file = files::Place::Given;
+    let [hq, shop] = [Answers::of_file(&file).await, Answers::of_file(&file).await];
     for (lie, told) in hq.lies {
         let (mut place, of_shop) = (Place::new(hq.truth.clone()), first(shop.truth.clone()));
         place.pass("shop", Some(&of_shop), Baseline::Now);

@@ -48,7 +48,7 @@ async fn whoever_signs_in_is_let_in_by_password_or_key_or_told_why_not() {
         ("a password", "hr", password(), Ok(())),
         ("an Ed25519 key", "hr", key(&server.key("ed25519"), None), Ok(())),
         ("an RSA key", "hr", key(&server.key("rsa"), None), Ok(())),
-        ("a locked key", "hr", key(&server.key("locked"), Some(server::PASSPHRASE)), Ok(())),
+        ("a locked key", "hr", key(&server.key("locked"), Some(test_sshd::PASSPHRASE)), Ok(())),
         (
             "another password",
             "hr",

@@ -221,7 +221,7 @@ struct Gnupg(std::path::PathBuf);
 
 impl Gnupg {
     fn new() -> Self {
-        server::install("gpg", &["gnupg"]);
+        test_sshd::install("gpg", &["gnupg"]);
         let dir = std::env::temp_dir().join(format!("rollcall-gpg-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();

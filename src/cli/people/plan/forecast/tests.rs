@@ -125,6 +125,7 @@ fn somebody_who_works_here_is_told_what_would_end_and_what_would_remain() {
     let people = [person("7", json!({})), person("8", json!({}))];
     let forecast = forecast(&people[0], &policy(json!({})), &cluster(&people));
     let expected = [
+        ("User oidc:7@example.com", "Freeze", Dead::AtTheCut),
         ("RoleBinding apps/alone", "Unbind", Dead::AtTheCut),
         ("ServiceAccount apps/laptop", "Recreate", Dead::AtTheCut),
         ("RoleBinding apps/laptop", "Unbind", Dead::AfterRemoveAfter),
@@ -185,7 +186,7 @@ fn a_policy_that_is_not_applied_yet_is_unsettled_and_protects_as_it_says() {
     let policy = policy(json!({"protected": {"namespaces": ["apps"]}}));
     let view = View { person: &people[0], policy: &policy, changed: true, revocations: &[], seen: &seen, now: now() };
     let forecast = of(&view);
-    assert_eq!(ended(&forecast), []);
+    assert_eq!(ended(&forecast), [("User oidc:7@example.com", "Freeze", Dead::Held)]);
     assert_eq!(left(&forecast)["ServiceAccount apps/laptop"], "Protected");
     assert_eq!(forecast.gates.first().unwrap().reason, "Unsettled");
 }

@@ -1,5 +1,6 @@
 //! A real OpenSSH server for one test: keys, users, folder and port of its own, in a mount namespace of its own, so that
 //! the machine's users and files stay as they are.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail where they stand")]
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -11,27 +12,32 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// Of the two users, and of nobody real.
-pub(super) const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "correct horse battery staple";
 /// `PASSWORD`, as the server compares it (SHA-512 crypt).
 const SHADOW: &str =
     "$6$rollcalltests$7H6Jrs8meNPwT/NTqSb8VfS5b3CMTlqi1jcPh5deGOQGMQfaelHv.oGhDfGG2HgiChrpZMSBtoE16WJMxyi/f.";
 /// What the locked key opens with.
-pub(super) const PASSPHRASE: &str = "a phrase of the test";
+pub const PASSPHRASE: &str = "a phrase of the test";
 /// Noon of 10 March 2026, in seconds since 1970: now, as far as the files go.
 const NOON: u64 = 1_773_144_000;
 /// Uid and gid of both users.
 const OWNER: u32 = 42_042;
 
 /// A server that runs until it is dropped.
-pub(super) struct Server {
+pub struct Server {
     dir: PathBuf,
-    pub(super) port: u16,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
     child: Child,
 }
 
 impl Server {
     /// Starts one. Needs root, since a server that knows passwords does.
-    pub(super) fn start() -> Self {
+    ///
+    /// # Panics
+    /// Where it cannot be started: not root, or no OpenSSH can be installed.
+    #[must_use]
+    pub fn start() -> Self {
         static READY: OnceLock<PathBuf> = OnceLock::new();
         static RSA: OnceLock<[Vec<u8>; 2]> = OnceLock::new(); // one for all, since it takes long to make
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -87,12 +93,12 @@ impl Server {
     }
 
     /// The folder as it lies on this machine.
-    pub(super) fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.dir.join("home/out")
     }
 
     /// Puts a file there, written so many minutes ago.
-    pub(super) fn put(&self, name: &str, text: impl AsRef<[u8]>, minutes: u64) -> PathBuf {
+    pub fn put(&self, name: &str, text: impl AsRef<[u8]>, minutes: u64) -> PathBuf {
         let path = self.folder().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
@@ -103,7 +109,7 @@ impl Server {
     }
 
     /// Names in the folder, or in one below it, in order.
-    pub(super) fn names(&self, below: &str) -> Vec<String> {
+    pub fn names(&self, below: &str) -> Vec<String> {
         let Ok(listing) = fs::read_dir(self.folder().join(below)) else { return Vec::new() };
         let files = listing.map(Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file());
         let mut names: Vec<String> = files.map(|entry| entry.file_name().into_string().unwrap()).collect();
@@ -112,12 +118,12 @@ impl Server {
     }
 
     /// A private key, as it stands in its file.
-    pub(super) fn key(&self, name: &str) -> String {
+    pub fn key(&self, name: &str) -> String {
         fs::read_to_string(self.dir.join(name)).unwrap()
     }
 
     /// A public key of the server, or its fingerprint.
-    pub(super) fn host_key(&self, name: &str) -> String {
+    pub fn host_key(&self, name: &str) -> String {
         fs::read_to_string(self.dir.join(name).with_extension("pub")).unwrap().trim().to_owned()
     }
 }
@@ -182,7 +188,7 @@ fn sshd() -> PathBuf {
 }
 
 /// Installs a program of Debian's where it is missing.
-pub(super) fn install(program: &str, packages: &[&str]) {
+pub fn install(program: &str, packages: &[&str]) {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let found = Command::new("sh").args(["-c", "command -v \"$1\" >/dev/null", "find", program]).status();

@@ -1,0 +1,189 @@
+//! The first act of a cut: the user names of who has left are frozen before anything else ends, and stay so for as long as the
+//! termination stands and its Revocation is kept.
+//!
+//! A cut ends what is this person's alone. A client certificate, a group's rights and a shared binding go on; what the person would
+//! change by any of them is refused from here on. Nothing ever waits for it: what cannot be frozen is said, and cut all the same.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::list::{Written, change, clear, listed};
+use super::{Standing, is_of, live_facts, standing, still_held, verdict};
+use crate::api::revocation::{FirstFreeze, Phase};
+use crate::api::{Person, SyncPolicy, convert};
+use crate::control::Context;
+use crate::control::owned_status::{ControlStatus, open};
+use crate::kube::calls::call;
+use crate::kube::gate_inputs::GateInputs;
+use crate::kube::named::Api;
+use crate::kube::outcome::Fault;
+use crate::kube::stop;
+use domain::gate::{Facts, Released, Stop, gate};
+use domain::plan::{Protected, Target, frozen_name, user_names};
+
+/// Longest time that a cut gives way to its freeze.
+const AT_MOST: Duration = Duration::from_secs(3);
+/// Longest text about what was not frozen.
+const MESSAGE: usize = 512;
+
+/// Freezes the user names of a plan whose every gate is open, once.
+///
+/// # Flow          the Person and the global stop read live, and the gates asked again; each name still theirs alone? the list by
+///                 compare-and-swap; read back
+/// # Guarantees    nothing is frozen that is not in the plan; what takes too long, or is refused, is said in `status.freeze` and
+///                 holds up nothing; a crash leaves names on the list that the next look shows or lifts
+/// # Errors        none: the cut goes on
+pub async fn strike(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, released: &Released, now: Timestamp) {
+    let tried = part.phase == Some(Phase::Released); // and what was not frozen then holds up no later look
+    let done = part.freeze.as_ref().is_some_and(|freeze| freeze.stands() || tried);
+    let person = inputs.person.as_ref().filter(|person| is_of(&inputs.revocation, person));
+    let (Some(person), Some(policy), false) = (person, &inputs.policy, done || released.plan().freezes.is_empty())
+    else {
+        return;
+    };
+    let theirs = theirs(ctx, person, policy);
+    let held = still_held(&released.plan().freezes, &theirs, &BTreeSet::new(), Standing::Stands);
+    if held.is_empty() {
+        return;
+    }
+    let names: BTreeSet<String> = held.iter().map(|target| frozen_name(target)).collect();
+    let freeze = async {
+        ask_again(ctx, inputs, released, now).await?;
+        change(ctx, &inputs.revocation.name_any(), names).await
+    };
+    let frozen = tokio::time::timeout(AT_MOST, freeze).await.unwrap_or_else(|_| Err(Fault::unanswered("freeze")));
+    part.freeze = Some(match frozen {
+        Ok(written) => shown(&held, written),
+        Err(fault) => {
+            let message = format!("not frozen: {fault}").chars().take(MESSAGE).collect();
+            FirstFreeze { message: Some(message), ..FirstFreeze::default() }
+        }
+    });
+}
+
+/// Asks the gates again, of what a watch may be behind with: that the person is back, or everything is stopped.
+async fn ask_again(ctx: &Context, inputs: &GateInputs, released: &Released, now: Timestamp) -> Result<(), Fault> {
+    let (client, namespace) = (&ctx.client, &ctx.options.namespace);
+    let people: Api<Person> = Api::namespaced(client.clone(), namespace);
+    let name = &inputs.revocation.spec.person;
+    let (person, stopped) =
+        futures::join!(call("read the person", people.get_opt(name)), stop::stopped(client, namespace));
+    let live = GateInputs { person: person?, stopped, ..inputs.clone() };
+    let shut =
+        |stop| Fault::Transient { doing: "freeze", cause: format!("a gate is shut by now: {}", Stop::reason(&stop)) };
+    gate(released.plan(), &live.facts(), now).map(|_| ()).map_err(shut)
+}
+
+/// Keeps a first freeze true for as long as it stands, whatever became of its cut: lifted when the termination was taken back, or
+/// a human said so; and what is somebody else's by now is let go. Nothing changes while everything is stopped.
+///
+/// # Errors
+/// Transient: the next look begins anew.
+pub async fn upkeep(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<(), Fault> {
+    let Some(freeze) = part.freeze.as_mut().filter(|freeze| freeze.stands()) else {
+        return Ok(());
+    };
+    let revocation = inputs.revocation.name_any();
+    let begun =
+        inputs.revocation.status.as_ref().is_some_and(|status| status.claim.is_some()) || !open(&inputs.revocation);
+    let standing = match of_first(&inputs.facts(), begun, now) {
+        Standing::Stopped => return Ok(()),
+        Standing::Over if of_first(&live_facts(ctx, inputs, now).await?, begun, now) == Standing::Over => {
+            freeze.lifted = Some(change(ctx, &revocation, BTreeSet::new()).await?.verified);
+            freeze.verdicts = Vec::new();
+            return Ok(());
+        }
+        Standing::Over => return Ok(()), // a watch that is behind, on either side
+        standing @ (Standing::Stands | Standing::Untold) => standing,
+    };
+    let person = inputs.person.as_ref().filter(|person| is_of(&inputs.revocation, person));
+    let (Some(person), Some(policy), Some(plan)) = (person, &inputs.policy, &part.plan) else { return Ok(()) };
+    let planned: Vec<Target> = plan.freezes.iter().map(Into::into).collect();
+    let stood: BTreeSet<Target> = freeze.verdicts.iter().map(|verdict| (&verdict.target).into()).collect();
+    let held = still_held(&planned, &theirs(ctx, person, policy), &stood, standing);
+    let wanted: BTreeSet<String> = held.iter().map(|target| frozen_name(target)).collect();
+    if !listed(ctx).of(&revocation).eq(wanted.iter().map(String::as_str)) {
+        *freeze = FirstFreeze { acted: freeze.acted, ..shown(&held, change(ctx, &revocation, wanted).await?) };
+    }
+    Ok(())
+}
+
+/// What becomes of a first freeze: a hold that comes before the revoker has begun keeps the access that the cut would end.
+fn of_first(facts: &Facts, begun: bool, now: Timestamp) -> Standing {
+    let held = facts.hold.as_ref().is_some_and(|hold| hold.until > now);
+    match standing(facts) {
+        Standing::Stands | Standing::Untold if held && !begun => Standing::Over,
+        standing => standing,
+    }
+}
+
+/// Lifts what a process froze that died before it said so, of a cut whose gates are shut.
+///
+/// # Errors
+/// Transient.
+pub async fn forget(ctx: &Context, inputs: &GateInputs, part: &ControlStatus) -> Result<(), Fault> {
+    if part.freeze.as_ref().is_some_and(FirstFreeze::stands) { Ok(()) } else { clear(ctx, &inputs.revocation).await }
+}
+
+/// The user names that are theirs alone, by what is watched.
+fn theirs(ctx: &Context, person: &Person, policy: &SyncPolicy) -> Vec<Target> {
+    let facts = convert::person_facts(person, (ctx.clock)());
+    let index = ctx.owned(|owned| owned.of(&facts, &BTreeSet::new())).index;
+    user_names(&facts, &index, &protected(ctx, policy))
+}
+
+/// What the policy and the installation protect.
+pub(in crate::control) fn protected(ctx: &Context, policy: &SyncPolicy) -> Protected {
+    Protected { usernames: ctx.options.never_freeze.clone(), ..convert::protected(policy) }
+}
+
+fn shown(held: &[&Target], written: Written) -> FirstFreeze {
+    FirstFreeze {
+        verdicts: held.iter().map(|target| verdict(target, written)).collect(),
+        acted: Some(written.acted),
+        verified: Some(written.verified),
+        lifted: None,
+        message: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::control::revocation::tests::facts as every_gate_open;
+    use domain::gate::{Hold, LeaverStatus};
+
+    #[test]
+    fn what_was_frozen_first_stands_until_the_termination_is_taken_back_or_a_human_says_so() {
+        let now = Timestamp::UNIX_EPOCH;
+        let hold = |hours| Some(Hold { reason: "law".into(), until: now + SignedDuration::from_hours(hours) });
+        let left = || Facts { leaver_status: LeaverStatus::Ended, ..every_gate_open() };
+        let with = |leaver_status| Facts { leaver_status, ..every_gate_open() };
+        for (what, facts, begun, expected) in [
+            ("has left", left(), true, Standing::Stands),
+            ("works here again", with(LeaverStatus::Employed), true, Standing::Over),
+            ("the same, before the revoker began", with(LeaverStatus::Employed), false, Standing::Over),
+            ("out of scope", with(LeaverStatus::OutOfScope), true, Standing::Over),
+            ("cannot be told", with(LeaverStatus::Unknown), true, Standing::Untold),
+            ("held before the revoker began", Facts { hold: hold(1), ..left() }, false, Standing::Over),
+            ("a hold that is over", Facts { hold: hold(-1), ..left() }, false, Standing::Stands),
+            ("held after it began", Facts { hold: hold(1), ..left() }, true, Standing::Stands),
+            ("rejected", Facts { rejected: true, ..left() }, true, Standing::Over),
+            ("protected", Facts { protected: true, ..left() }, true, Standing::Over),
+            (
+                "everything is stopped",
+                Facts { stopped: Some("why".into()), ..with(LeaverStatus::Employed) },
+                true,
+                Standing::Stopped,
+            ),
+            ("the policy observes by now", Facts { enforce: false, ..left() }, true, Standing::Stands),
+        ] {
+            assert_eq!(of_first(&facts, begun, now), expected, "{what}");
+        }
+    }
+}

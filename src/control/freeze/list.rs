@@ -1,0 +1,293 @@
+//! The list of user names that the freeze refuses: written by compare-and-swap, read back, and kept true to the Revocations
+//! that hold names on it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
+use kube::ResourceExt;
+use tokio::sync::{Notify, oneshot};
+
+use super::{LATER, MUCH_LATER};
+use crate::api::condition::Reason;
+use crate::api::{FrozenNames, FrozenNamesSpec, Revocation, convert, names};
+use crate::control::Context;
+use crate::control::owned_status::open;
+use crate::kube::calls::call;
+use crate::kube::named::Api;
+use crate::kube::outcome::Fault;
+use crate::kube::swap;
+use domain::frozen::FrozenNames as List;
+use domain::plan::frozen_name;
+
+/// What is being done, for a fault.
+pub(super) const WRITES: &str = "write the list of frozen user names";
+/// How often a write is tried again after somebody else wrote.
+const CONFLICTS: usize = 8;
+
+/// What is to be changed on the list: all that wait at one moment are written together.
+#[derive(Default)]
+pub struct Freezes {
+    waiting: Mutex<Vec<Wanted>>,
+    /// Held by the one that writes.
+    turn: tokio::sync::Mutex<()>,
+    /// Told when a Revocation is gone, or the list changed.
+    gone: Notify,
+}
+
+/// The names that a Revocation is to hold from now on; none lifts what it held.
+struct Wanted {
+    revocation: String,
+    names: BTreeSet<String>,
+    answer: oneshot::Sender<Result<Written, Fault>>,
+}
+
+/// The list was written, and read back as it was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) acted: Timestamp,
+    pub(super) verified: Timestamp,
+}
+
+impl Freezes {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Wanted>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A Revocation is gone: what it held is to be lifted.
+    pub fn tidy(&self) {
+        self.gone.notify_one();
+    }
+}
+
+/// The list as it is watched.
+pub(super) fn listed(ctx: &Context) -> List {
+    List::read(ctx.stores.frozen().as_ref().map(|object| &object.spec.names))
+}
+
+/// Lifts what a Revocation holds that does not stand: a process died before it said so.
+pub async fn clear(ctx: &Context, revocation: &Revocation) -> Result<(), Fault> {
+    if listed(ctx).of(&revocation.name_any()).next().is_some() {
+        change(ctx, &revocation.name_any(), BTreeSet::new()).await?;
+    }
+    Ok(())
+}
+
+/// Has a Revocation hold these names on the list, and no others; says when that was written and read back.
+pub(super) async fn change(ctx: &Context, revocation: &str, names: BTreeSet<String>) -> Result<Written, Fault> {
+    let _aside = ctx.aside();
+    let (answer, mut answered) = oneshot::channel();
+    ctx.freezes.waiting().push(Wanted { revocation: revocation.to_owned(), names, answer });
+    let _turn = ctx.freezes.turn.lock().await;
+    let all = std::mem::take(&mut *ctx.freezes.waiting());
+    if !all.is_empty() {
+        write_all(ctx, all).await;
+    }
+    // One that had the turn before and was told to stop has answered nobody.
+    let interrupted = Fault::Transient { doing: WRITES, cause: "it was interrupted".to_owned() };
+    answered.try_recv().unwrap_or(Err(interrupted))
+}
+
+/// Writes all that is wanted. What finds no policy or no room hears so; what is lifted needs neither.
+async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
+    let api: Api<FrozenNames> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let freezes = wanted.iter().any(|one| !one.names.is_empty());
+    let refusing = if freezes { installed(ctx).await } else { Ok(()) };
+    let (wanted, refused): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|one| one.names.is_empty() || refusing.is_ok());
+    if let Err(fault) = refusing {
+        refused.into_iter().for_each(|one| drop(one.answer.send(Err(fault.clone()))));
+    }
+    let acted = (ctx.clock)();
+    let read = async {
+        let full = swap_list(&api, &wanted).await?;
+        let object = call("read the frozen user names back", api.get_opt(names::FROZEN)).await?;
+        Ok::<_, Fault>((full, List::read(object.as_ref().map(|object| &object.spec.names))))
+    };
+    match read.await {
+        Err(fault) => wanted.into_iter().for_each(|one| drop(one.answer.send(Err(fault.clone())))),
+        Ok((full, list)) => {
+            let verified = (ctx.clock)();
+            for one in wanted {
+                let holds = list.of(&one.revocation).eq(one.names.iter().map(String::as_str));
+                let result = if full.contains(&one.revocation) {
+                    Err(full_fault())
+                } else if holds {
+                    Ok(Written { acted, verified })
+                } else {
+                    let cause = "somebody else changed the list".to_owned();
+                    Err(Fault::Transient { doing: "read the frozen user names back", cause })
+                };
+                drop(one.answer.send(result));
+            }
+        }
+    }
+}
+
+/// Writes all that is wanted over exactly what was read; gives those that found no room.
+async fn swap_list(api: &Api<FrozenNames>, wanted: &[Wanted]) -> Result<BTreeSet<String>, Fault> {
+    for _ in 0..CONFLICTS {
+        let current = match call(WRITES, api.get_opt(names::FROZEN)).await {
+            Err(fault) if fault.is_not_found() => return Err(no_kind()), // an object that is not there is none
+            read => read?,
+        };
+        let before = current.as_ref().map(|object| &object.spec.names);
+        let mut list = List::read(before);
+        let full = apply(&mut list, wanted);
+        let names = list.written().map_err(|_| full_fault())?;
+        if before == Some(&names) || (before.is_none() && names.is_empty()) {
+            return Ok(full);
+        }
+        let (fresh, spec) = (current.is_none(), FrozenNamesSpec { names });
+        let list = match current {
+            Some(object) => FrozenNames { spec, ..object },
+            None => FrozenNames::new(names::FROZEN, spec),
+        };
+        match swap::put(api, WRITES, &list, fresh).await {
+            Err(fault) if fault.is_conflict() => {}
+            written => return written.map(|_| full),
+        }
+    }
+    Err(Fault::Transient { doing: WRITES, cause: "somebody else kept writing".to_owned() })
+}
+
+/// Puts all that is wanted on the list; gives those that found no room.
+fn apply(list: &mut List, wanted: &[Wanted]) -> BTreeSet<String> {
+    let before = list.clone();
+    wanted.iter().for_each(|one| list.hold(&one.revocation, one.names.clone()));
+    if list.written().is_ok() {
+        return BTreeSet::new();
+    }
+    *list = before;
+    let (lifted, held): (Vec<_>, Vec<_>) = wanted.iter().partition(|one| one.names.is_empty());
+    lifted.into_iter().for_each(|one| list.hold(&one.revocation, BTreeSet::new()));
+    let mut full = BTreeSet::new();
+    for one in held {
+        let before = list.clone();
+        list.hold(&one.revocation, one.names.clone());
+        if list.written().is_err() {
+            *list = before;
+            full.insert(one.revocation.clone());
+        }
+    }
+    full
+}
+
+fn full_fault() -> Fault {
+    let message = "The list of frozen user names is full, so this person is not frozen. Others are.".to_owned();
+    Fault::Waiting { reason: Reason::FrozenFull, message, again: MUCH_LATER }
+}
+
+fn no_kind() -> Fault {
+    let message = "The API server does not have the kind FrozenNames, so nobody can be frozen. The chart's value crds.install installs it; otherwise apply crds/rollcall.dev_frozennames.yaml.";
+    Fault::Waiting { reason: Reason::FreezeNotInstalled, message: message.to_owned(), again: LATER }
+}
+
+/// Whether the API server has the policy that reads the list, and refuses by it.
+async fn installed(ctx: &Context) -> Result<(), Fault> {
+    let name = format!("{}-freeze", ctx.options.instance);
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(ctx.client.clone());
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(ctx.client.clone());
+    let (policy, binding) = futures::join!(
+        call("read the policy that freezes", policies.get_opt(&name)),
+        call("read the binding of the policy that freezes", bindings.get_opt(&name)),
+    );
+    let spec = binding?.and_then(|binding| binding.spec);
+    let denies = spec.is_some_and(|spec| {
+        let reads = spec.param_ref.is_some_and(|list| {
+            list.name.as_deref() == Some(names::FROZEN) && list.namespace.as_ref() == Some(&ctx.options.namespace)
+        });
+        reads
+            && spec.policy_name.as_ref() == Some(&name)
+            && spec.validation_actions.iter().flatten().any(|act| act == "Deny")
+    });
+    if policy?.is_some() && denies {
+        return Ok(());
+    }
+    let message = format!(
+        "The ValidatingAdmissionPolicy {name}, or its binding, is not there, so nothing would be refused. The chart's value freeze.enabled installs it."
+    );
+    Err(Fault::Waiting { reason: Reason::FreezeNotInstalled, message, again: LATER })
+}
+
+/// The list changed: freezes that stand and are not on it as they were are looked at.
+pub fn list_changed(ctx: &Context) {
+    let list = listed(ctx);
+    ctx.wake_frozen(|revocation| {
+        let shown: BTreeSet<String> =
+            convert::frozen(revocation).map(|verdict| frozen_name(&(&verdict.target).into())).collect();
+        !list.of(&revocation.name_any()).eq(shown.iter().map(String::as_str))
+    });
+    // One that is still held was frozen by a process that died before it said so.
+    for revocation in list.holders().filter_map(|name| ctx.stores.revocations.get(name)) {
+        if open(&revocation) {
+            ctx.wake_if_open(&revocation);
+        }
+    }
+    ctx.freezes.tidy();
+}
+
+/// Lifts what is held by Revocations that are gone or over, for as long as the process lives.
+pub async fn keep(ctx: Arc<Context>) {
+    loop {
+        if let Err(fault) = tidy(&ctx).await {
+            tracing::warn!(%fault, "what a Revocation held that is gone is still frozen; tried again");
+            ctx.freezes.tidy();
+            tokio::time::sleep(LATER).await;
+        }
+        ctx.freezes.gone.notified().await;
+    }
+}
+
+async fn tidy(ctx: &Context) -> Result<(), Fault> {
+    let list = listed(ctx);
+    let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    for name in list.holders() {
+        let over = match ctx.stores.revocations.get(name) {
+            Some(seen) => !open(&seen) && !convert::freezes(&seen),
+            None => call("look for a Revocation", api.get_opt(name)).await?.is_none(),
+        };
+        if over {
+            change(ctx, name, BTreeSet::new()).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::scenario::{Scenario, on};
+
+    fn wanted(revocation: &str, names: usize) -> Wanted {
+        let names = (0..names).map(|n| format!("{revocation}-{n:020}")).collect();
+        Wanted { revocation: revocation.to_owned(), names, answer: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn who_finds_no_room_on_the_list_keeps_nobody_else_off_it() {
+        let mut list = List::default();
+        let full = apply(&mut list, &[wanted("a", 2), wanted("huge", 20_000), wanted("b", 1)]);
+        assert_eq!(full, BTreeSet::from(["huge".to_owned()]));
+        assert_eq!(list.holders().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(apply(&mut list, &[wanted("a", 0), wanted("huge", 20_000)]), full);
+        assert_eq!(list.holders().collect::<Vec<_>>(), ["b"], "a full list lets go");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_of_the_list_that_is_never_answered_ends_by_its_deadline() {
+        let list = "/apis/rollcall.dev/v1alpha1/namespaces/ns/frozennames";
+        let object = serde_json::json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "FrozenNames",
+            "metadata": {"name": names::FROZEN, "resourceVersion": "1"}, "spec": {"names": {"ada": "p-7-freeze"}}});
+        let scenario = Scenario::default()
+            .then(on(&format!("GET {list}/{}", names::FROZEN)).answers(object))
+            .then(on(&format!("PUT {list}/{}", names::FROZEN)).hangs());
+        let api: Api<FrozenNames> = Api::namespaced(scenario.client(), "ns");
+        let (answer, _hears) = oneshot::channel();
+        let wanted = Wanted { revocation: "p-7-freeze".to_owned(), names: Default::default(), answer };
+        let fault = swap_list(&api, &[wanted]).await.unwrap_err();
+        assert_eq!(fault.to_string(), format!("{WRITES}: no answer in time"));
+        scenario.is_over();
+    }
+}
