@@ -14,6 +14,8 @@ use super::seen::Seen;
 use crate::api::policy::Mode;
 use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::cli::people::records;
+use crate::kube::marks;
+use domain::ownership::PersonFacts;
 use domain::plan::{self, Action, Kind, Operation, Plan, RemainingReason, Target};
 
 /// What a forecast is made from.
@@ -129,7 +131,8 @@ pub fn of(view: &View<'_>) -> Forecast {
     let removal = view.seen.planning(&facts, recreated).draw(Operation::Remove, &rule, &protected);
     let shut = gates::shut(&cut, view);
     let state = person.status.as_ref().and_then(|status| status.employment.as_ref());
-    let mut remaining = of_plan(&cut, view.seen);
+    let mut remaining = lost(view, &facts);
+    remaining.extend(of_plan(&cut, view.seen));
     remaining.extend(beyond::left(view, &facts));
     Forecast {
         person: person.name_any(),
@@ -216,6 +219,20 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
         outage: outage.to_owned(),
         undo: undo.to_owned(),
     }
+}
+
+/// Accounts that were theirs until lately.
+fn lost(view: &View<'_>, facts: &PersonFacts) -> Vec<Left> {
+    let excused = marks::excused(view.revocations.iter().copied());
+    let why = RemainingReason::ChangedBeforeExit;
+    let lost = view.seen.lost(facts, &excused).into_iter().map(|(namespace, name)| Left {
+        what: plan::described(Kind::ServiceAccount, &namespace, &name),
+        why: why.as_str().to_owned(),
+        until: None,
+        advice: why.advice().to_owned(),
+        consumers: view.seen.users_of(&namespace, &name),
+    });
+    lost.collect()
 }
 
 /// What the planner leaves alone.
