@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::ownership::{Index, Owners, PersonFacts};
-use super::plan::RemainingReason;
+use super::plan::{self, Kind, Remaining, RemainingReason};
 
 /// Label and annotation by which Backstage ties what runs to an entity of its catalogue.
 pub const BACKSTAGE_ID: &str = "backstage.io/kubernetes-id";
@@ -134,6 +134,30 @@ pub fn owner<'a>(account: &Unmarked, sources: &[Source], records: &Records, inde
         }
         _ => Owner::Several(named),
     }
+}
+
+/// What is told and left alone, by the uid of the Person.
+pub type Left = BTreeMap<String, Vec<Remaining>>;
+
+/// What is told of each person: of each record of the human whom sources name, and of everybody who may be meant.
+#[must_use]
+pub fn left(accounts: &[Unmarked], sources: &[Source], records: &Records, index: &Index) -> Left {
+    let mut left = Left::new();
+    for account in accounts {
+        let what = plan::described(Kind::ServiceAccount, &account.namespace, &account.name);
+        let (people, why) = match owner(account, sources, records, index) {
+            Owner::Nobody => continue,
+            Owner::One(person, says) => {
+                let Some(first) = says.first() else { continue };
+                (index.records(person).collect(), first.reason())
+            }
+            Owner::Several(people) => (people, RemainingReason::SourcesDisagree),
+        };
+        for person in people {
+            left.entry(person.uid.clone()).or_default().push(Remaining { what: what.clone(), why });
+        }
+    }
+    left
 }
 
 /// What a source says of an account, as an owner annotation would say it.
@@ -289,6 +313,32 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_told_is_told_of_each_record_of_the_human_and_of_each_who_may_be_meant() {
+        let again = PersonFacts { address: Some("ada@example.com".into()), ..person("again") };
+        let index = Index::new(vec![person("ada"), again, person("ben")]);
+        let named = |name: &str, owner: &str| Unmarked {
+            namespace: "apps".into(),
+            name: name.into(),
+            labels: BTreeMap::from([("owner".to_owned(), owner.to_owned())]),
+            managers: BTreeSet::from(["ben@example.com".to_owned()]),
+        };
+        let accounts = [named("disputed", "ada"), named("bens", "ben"), named("strangers", "eve")];
+        let told = |sources: &[Source], uid: &str| -> Vec<(String, RemainingReason)> {
+            let left = left(&accounts, sources, &Records::default(), &index);
+            left.get(uid).into_iter().flatten().map(|left| (left.what.clone(), left.why)).collect()
+        };
+        let by_label = label("owner", "{}@example.com");
+        let adas = |why| vec![("ServiceAccount apps/disputed".to_owned(), why)];
+        for uid in ["uid-ada", "uid-again"] {
+            assert_eq!(told(std::slice::from_ref(&by_label), uid), adas(RemainingReason::OwnedByLabel), "{uid}");
+        }
+        let both = [by_label, Source::Manager];
+        assert_eq!(told(&both, "uid-ada"), adas(RemainingReason::SourcesDisagree));
+        assert_eq!(told(&both, "uid-ben").len(), 3);
+        assert!(told(&[], "uid-ben").is_empty());
     }
 
     #[test]

@@ -377,6 +377,14 @@ fn reasons_are_spelled_as_they_always_were() {
         (R::NotTrimmed, "NotTrimmed"),
         (R::MayNotBind, "MayNotBind"),
         (R::PutBack, "PutBack"),
+        (R::FreshMark, "FreshMark"),
+        (R::ChangedBeforeExit, "ChangedBeforeExit"),
+        (R::OwnedByNamespace, "OwnedByNamespace"),
+        (R::OwnedByLabel, "OwnedByLabel"),
+        (R::OwnedByManager, "OwnedByManager"),
+        (R::OwnedByCatalogue, "OwnedByCatalogue"),
+        (R::SourcesDisagree, "SourcesDisagree"),
+        (R::SourcesUnread, "SourcesUnread"),
     ] {
         assert_eq!(reason.as_str(), spelled);
     }

@@ -16,7 +16,7 @@ use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::cli::people::records;
 use crate::kube::marks;
 use domain::ownership::PersonFacts;
-use domain::plan::{self, Action, Kind, Operation, Plan, RemainingReason, Target};
+use domain::plan::{self, Action, Kind, Operation, Plan, Remaining, RemainingReason, Target};
 
 /// What a forecast is made from.
 pub struct View<'a> {
@@ -132,7 +132,7 @@ pub fn of(view: &View<'_>) -> Forecast {
     let shut = gates::shut(&cut, view);
     let state = person.status.as_ref().and_then(|status| status.employment.as_ref());
     let mut remaining = lost(view, &facts);
-    remaining.extend(of_plan(&cut, view.seen));
+    remaining.extend(of_plan(cut.remaining.iter().chain(&view.seen.by_sources), view.seen));
     remaining.extend(beyond::left(view, &facts));
     Forecast {
         person: person.name_any(),
@@ -236,8 +236,8 @@ fn lost(view: &View<'_>, facts: &PersonFacts) -> Vec<Left> {
 }
 
 /// What the planner leaves alone.
-fn of_plan(cut: &Plan, seen: &Seen) -> Vec<Left> {
-    let left = cut.remaining.iter().map(|left| {
+fn of_plan<'a>(remaining: impl Iterator<Item = &'a Remaining>, seen: &Seen) -> Vec<Left> {
+    let left = remaining.map(|left| {
         let account = left.what.strip_prefix("ServiceAccount ").and_then(|place| place.split_once('/'));
         let runs = left.why == RemainingReason::WorkloadAccount;
         let consumers = account.filter(|_| runs).map(|(place, name)| seen.users_of(place, name)).unwrap_or_default();

@@ -10,7 +10,8 @@ use kube::Client;
 use kube::api::{ListParams, ObjectMeta, PartialObjectMeta};
 
 use super::certificates::{self, Certificate};
-use crate::api::{Person, convert, names};
+use crate::api::policy::OwnershipSource;
+use crate::api::{Person, SyncPolicy, convert, names};
 use crate::cli::people::all;
 use crate::cli::{Failure, ask, consents, told};
 use crate::control::owned::{Owned, Since};
@@ -20,12 +21,14 @@ use crate::kube::ledger_store;
 use crate::kube::marks;
 use crate::kube::named::Api;
 use crate::kube::planning::Planning;
+use crate::kube::sources;
 use crate::kube::stop;
 use domain::ledger::Ledger;
 use domain::marks::{Memory, Standing};
-use domain::ownership::PersonFacts;
-use domain::plan::{Account, Consent};
+use domain::ownership::{Index, PersonFacts};
+use domain::plan::{Account, Consent, Remaining};
 use domain::rbac::{Rbac, RoleBound, Rule, Who};
+use domain::sources::{Source, left};
 
 /// What of a cluster a forecast rests on.
 #[derive(Debug, Default)]
@@ -48,6 +51,8 @@ pub struct Seen {
     pub ledger: Option<Ledger>,
     /// What control remembers of owner annotations; none where it may not be read.
     pub marks: Option<Memory>,
+    /// Accounts that only other sources of ownership say are theirs.
+    pub by_sources: Vec<Remaining>,
     /// Why everything is stopped.
     pub stopped: Option<String>,
     /// The operator's namespaces.
@@ -126,6 +131,39 @@ impl Seen {
         planning.fresh(fresh);
         planning.runs(self.workloads.keys().map(|place| (place.clone(), self.consumers(place))).collect());
         planning
+    }
+
+    /// Asks the sources of ownership that a policy names, with the caller's rights. What cannot be read is noted.
+    pub async fn ask(
+        &mut self,
+        client: &Client,
+        namespace: &str,
+        policy: &SyncPolicy,
+        people: &[Person],
+        person: &Person,
+    ) {
+        let asked = &policy.spec.identity.ownership;
+        if asked.is_empty() {
+            return;
+        }
+        let read = async {
+            futures::try_join!(
+                sources::unmarked(client, &self.own_namespaces),
+                sources::records(client, namespace, asked),
+            )
+        };
+        match read.await {
+            Ok((accounts, records)) => {
+                let all: Vec<Source> = asked.iter().map(OwnershipSource::source).collect();
+                let index = Index::new(people.iter().map(convert::known_by).collect());
+                let mut left = left(&accounts, &all, &records, &index);
+                self.by_sources = left.remove(&convert::known_by(person).uid).unwrap_or_default();
+            }
+            Err(fault) => {
+                let said = told("read what spec.identity.ownership names", fault);
+                self.notes.push(format!("Other sources of ownership are not asked: {said}"));
+            }
+        }
     }
 
     /// Uids of accounts whose mark somebody set lately. Of what control has not written down yet nothing is said.
