@@ -3,6 +3,7 @@
 mod grants;
 mod limits;
 mod moves;
+mod ownership;
 mod status;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::grants::{Bind, Grant, OnLeave};
 pub use self::limits::{ClusterLimits, Limit, Limits};
 pub use self::moves::{Move, MoveThen};
+pub use self::ownership::{OwnershipFrom, OwnershipSource};
 pub use self::status::{Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
 use super::quantity;
@@ -276,6 +278,10 @@ pub struct Identity {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(min = 1, max = 512)))]
     pub usernames: Vec<String>,
+    /// What else says whose an account is, where it has no owner annotation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub ownership: Vec<OwnershipSource>,
 }
 
 /// Time zones in which a last day of work ends.

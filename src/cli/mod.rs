@@ -7,6 +7,7 @@ pub mod approve;
 mod cluster;
 pub mod connectors;
 pub mod consents;
+pub mod coverage;
 pub mod crds;
 pub mod data;
 pub mod disown;
@@ -16,6 +17,7 @@ pub mod fake_hr;
 pub mod grants;
 pub mod leave_now;
 pub mod link;
+pub mod own;
 pub mod people;
 pub mod preview;
 pub mod reject;
@@ -125,6 +127,10 @@ pub enum Human {
     Erase(people::Erase),
     /// Print the RoleBindings that the grants of policies ask for
     Grants(grants::Options),
+    /// List what nobody owns, which ends with nobody's exit, and suggest owners
+    Coverage(coverage::Options),
+    /// Say whose a ServiceAccount is; or print or write the owners that are suggested
+    Own(own::Options),
     /// Retry a Revocation that failed
     Retry(retry::Options),
     /// Make one Person of two: the HR records of both are one human's, who has left when all of them have ended
@@ -280,6 +286,8 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Export(options)) => people::export(&options).await,
         Command::Human(Human::Erase(options)) => people::erase(&options).await,
         Command::Human(Human::Grants(options)) => grants::run(&options).await,
+        Command::Human(Human::Coverage(options)) => coverage::run(&options).await,
+        Command::Human(Human::Own(options)) => own::run(&options).await,
         Command::Human(Human::Retry(options)) => retry::run(&options).await,
         Command::Human(Human::Merge(options)) => link::merge(&options).await,
         Command::Human(Human::Split(options)) => link::split(&options).await,
@@ -381,6 +389,11 @@ mod tests {
             "rollcall people --from 2026-03-01",
             "rollcall people --leavers --from yesterday",
             "rollcall people --state Gone",
+            "rollcall own",
+            "rollcall own apps/ci",
+            "rollcall own --owner hq/7",
+            "rollcall own --apply",
+            "rollcall own apps/ci --owner hq/7 --suggest",
             "rollcall data",
             "rollcall data hq -f hq.yaml",
         ] {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::ResourceExt;
 
 use super::Context;
 use super::freeze::first;
 use super::owned::Belongings;
 use crate::api::revocation::{self, Operation};
-use crate::api::{Person, Revocation, SyncPolicy, convert};
+use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::calls::call;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
@@ -48,7 +49,8 @@ impl Notice {
 /// Draws the plan of an operation against one person as the cluster is now.
 ///
 /// `recreated` are the uids that the cut gave to accounts; a removal takes no others. What was not theirs by the `notice` is
-/// left out: it is a later discovery, which waits alone.
+/// left out: it is a later discovery, which waits alone. An owner annotation that somebody set shortly before the instant
+/// `noticed` is not acted on; without that instant it is, as nothing of that plan acts unapproved.
 ///
 /// # Errors
 /// When the API server did not say what may be done, or who runs as an account: no plan follows from silence.
@@ -59,6 +61,7 @@ pub async fn draw(
     operation: Operation,
     recreated: &BTreeSet<String>,
     notice: Option<&Notice>,
+    noticed: Option<Timestamp>,
 ) -> Result<Plan, Fault> {
     let facts = convert::person_facts(person, (ctx.clock)());
     let mut belongings = ctx.owned(|owned| owned.of(&facts, recreated));
@@ -67,7 +70,8 @@ pub async fn draw(
         belongings.bindings.retain(|binding| notice.includes(&binding.object.uid, binding.at));
     }
     let Belongings { accounts, bindings, index } = belongings;
-    let accounts = accounts.into_iter().map(|account| account.object).collect();
+    let accounts: Vec<_> = accounts.into_iter().map(|account| account.object).collect();
+    let fresh = noticed.map(|noticed| ctx.marks.fresh(&accounts, noticed)).unwrap_or_default();
     let bindings = bindings.into_iter().map(|binding| binding.object).collect();
     let own = vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()];
     let mut planning = Planning::of(facts, index, (accounts, bindings), recreated.clone(), own);
@@ -76,12 +80,14 @@ pub async fn draw(
         planning.consents(place, consent);
     }
     planning.runs(ctx.consumers.of(ctx, planning.consenting()).await?);
+    planning.fresh(fresh);
     let protected = first::protected(ctx, policy);
     Ok(planning.draw(operation.into(), &convert::rule(policy), &protected))
 }
 
 /// Takes from what a plan left alone what an admin ended by hand since: bindings that are gone or no longer name this
-/// person, and accounts that are gone. An account that only lost its owner annotation stays, since its tokens still work.
+/// person, and accounts that are gone. An account that only lost its owner annotation stays, since its tokens still work; one that
+/// lost it before the exit is gone too once another was made in its place after this Revocation `acted`.
 ///
 /// # Errors
 /// When the API server did not say whether an account is gone.
@@ -89,12 +95,13 @@ pub async fn drop_what_ended(
     ctx: &Context,
     person: &Person,
     recreated: &BTreeSet<String>,
+    acted: Option<Timestamp>,
     plan: &mut revocation::Plan,
 ) -> Result<(), Fault> {
     let facts = convert::person_facts(person, (ctx.clock)());
     let mut there = described(&ctx.owned(|owned| owned.of(&facts, recreated)));
     for left in plan.remaining.iter().filter(|left| !there.contains(&left.what)).cloned().collect::<Vec<_>>() {
-        if account_stands(ctx, &left.what).await? {
+        if account_stands(ctx, &left, acted).await? {
             there.insert(left.what);
         }
     }
@@ -102,13 +109,23 @@ pub async fn drop_what_ended(
     Ok(())
 }
 
-/// Whether what was left alone is an account that is still there.
-async fn account_stands(ctx: &Context, what: &str) -> Result<bool, Fault> {
-    let Some((namespace, name)) = what.strip_prefix("ServiceAccount ").and_then(|place| place.split_once('/')) else {
+/// Whether what was left alone is an account that is still there. One that was shed is gone once another was made in its place after
+/// this Revocation acted; one that only other sources named is somebody else's once it is marked and not this person's.
+async fn account_stands(ctx: &Context, left: &revocation::Remaining, acted: Option<Timestamp>) -> Result<bool, Fault> {
+    let Some((namespace, name)) = left.what.strip_prefix("ServiceAccount ").and_then(|place| place.split_once('/'))
+    else {
         return Ok(false);
     };
     let api: Api<ServiceAccount> = Api::namespaced(ctx.client.clone(), namespace);
-    Ok(!call("look for an account that remains", api.listed(name)).await?.is_empty())
+    let found = call("look for an account that remains", api.listed(name)).await?;
+    let made_by = acted.filter(|_| left.why == RemainingReason::ChangedBeforeExit.as_str());
+    let weak = RemainingReason::WEAK.iter().any(|weak| weak.as_str() == left.why);
+    let stands = |account: &ServiceAccount| {
+        let made = account.metadata.creation_timestamp.as_ref().map(|time| time.0);
+        let by_then = made_by.zip(made).is_none_or(|(by, made)| made <= by);
+        by_then && !(weak && account.annotations().contains_key(names::OWNER))
+    };
+    Ok(found.iter().any(stands))
 }
 
 /// Adds to what a plan left alone what names this person since, and can only be left alone too: a shared binding that was
@@ -131,7 +148,7 @@ pub async fn add_what_came(
     if came.is_empty() {
         return Ok(());
     }
-    let drawn = draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None).await?;
+    let drawn = draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None, None).await?;
     let left = drawn.remaining.iter().filter(|left| left.why != RemainingReason::WorksHere);
     plan.remaining.extend(left.map(revocation::Remaining::from).filter(|left| came.contains(&left.what)));
     plan.remaining.truncate(plan::MAX_OBJECTS);

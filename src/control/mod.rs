@@ -20,6 +20,7 @@ mod consumers;
 mod count;
 mod freeze;
 pub mod jobs;
+mod marks;
 pub mod owned;
 mod owned_status;
 mod person;
@@ -29,6 +30,7 @@ mod returns;
 mod revocation;
 mod seal;
 mod shelf;
+mod sources;
 mod stores;
 mod trims;
 
@@ -120,6 +122,10 @@ pub struct Context {
     pub freezes: freeze::Freezes,
     /// Told when what may be trimmed may have changed.
     pub trims: Notify,
+    /// What was seen of owner annotations.
+    pub marks: marks::Marks,
+    /// What other sources of ownership said.
+    pub sources: sources::Sources,
     people: Arc<queue::Queue>,
     revocations: Arc<queue::Queue>,
 }
@@ -148,6 +154,8 @@ impl Context {
             seals: seal::Seals::default(),
             freezes: freeze::Freezes::default(),
             trims: Notify::new(),
+            marks: marks::Marks::default(),
+            sources: sources::Sources::default(),
             people: Arc::default(),
             revocations: Arc::default(),
         }
@@ -220,6 +228,12 @@ impl Context {
         }
     }
 
+    /// Has every Revocation of a Person looked at that is over and whose remaining access may be less by now.
+    pub fn wake_changing(&self, person: &str) {
+        let told = self.stores.revocations_of(person).into_iter();
+        told.filter(|revocation| owned_status::may_change(revocation)).for_each(|revocation| self.wake(&revocation));
+    }
+
     /// Has every Revocation looked at that holds frozen names, of those that are meant.
     pub fn wake_frozen(&self, meant: impl Fn(&Revocation) -> bool) {
         for revocation in self.stores.revocations.state() {
@@ -261,7 +275,9 @@ pub async fn run(
     let mut tasks = tokio::task::JoinSet::new();
     let known = async {
         stores::follow_ours(&ctx, &mut tasks).await;
+        marks::begin(&ctx).await?; // before the first account is seen
         stores::follow_theirs(&ctx, &mut tasks).await;
+        marks::all_seen(&ctx);
         stop::begin(&ctx.client, &ctx.options.namespace).await // before the consents, which say that we were here
     };
     tokio::select! {
@@ -278,6 +294,7 @@ pub async fn run(
     tasks.spawn(freeze::keep(Arc::clone(&ctx)));
     tasks.spawn(seal::signing::keep(Arc::clone(&ctx)));
     tasks.spawn(trims::keep(Arc::clone(&ctx)));
+    tasks.spawn(marks::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);
     tokio::select! {

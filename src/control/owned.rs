@@ -236,6 +236,16 @@ impl Owned {
         }
     }
 
+    /// Everybody.
+    pub fn index(&self) -> Index {
+        Index::new(self.people.values().cloned().collect())
+    }
+
+    /// Everybody who has a key like this.
+    pub fn having(&self, like: impl Fn(&str) -> bool) -> Names {
+        self.people_by_key.iter().filter(|(key, _)| like(key)).flat_map(|(_, names)| names.iter().cloned()).collect()
+    }
+
     /// Everybody who owns something in this namespace; `""` stands for the whole cluster's bindings.
     pub fn in_namespace(&self, namespace: &str) -> Names {
         let mut names = Names::new();

@@ -13,11 +13,11 @@ use kube::ResourceExt;
 use kube::api::{ListParams, ObjectMeta, PostParams};
 use sha2::{Digest, Sha256};
 
-use super::Context;
 use super::access::{self, Notice};
 use super::freeze::first;
 use super::owned_status::open;
 use super::retention::long_ago;
+use super::{Context, marks, sources};
 use crate::api::person::{self, EmploymentState};
 use crate::api::policy::Leave;
 use crate::api::revocation::{Operation, Phase, RevocationSpec, StepOutcome, Trigger};
@@ -26,7 +26,7 @@ use crate::kube::calls;
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
 use domain::ownership::PersonFacts;
-use domain::plan::Plan;
+use domain::plan::{Kind, Plan, Target};
 use domain::roster;
 
 /// Look again at somebody who is held, in case the clock was set.
@@ -208,7 +208,7 @@ async fn late(
     termination: &Termination,
     others: &[String],
 ) -> Result<(), Fault> {
-    let plan = access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None).await?;
+    let plan = access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), None, None).await?;
     let mut told = revocations(ctx, &person.name_any()).await?;
     told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
     for other in others {
@@ -347,26 +347,39 @@ pub async fn plan_now(
     policy: &SyncPolicy,
 ) -> Result<Plan, Fault> {
     let told = ctx.stores.revocations_of(&person.name_any());
+    let noticed = marks::noticed(revocation, (ctx.clock)());
     let mut plan = match revocation.spec.operation {
         Operation::Cut => {
             let notice = Notice::of(revocation);
-            access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), notice.as_ref()).await?
+            access::draw(ctx, person, policy, Operation::Cut, &BTreeSet::new(), notice.as_ref(), noticed).await?
         }
-        Operation::Freeze => access::draw(ctx, person, policy, Operation::Freeze, &BTreeSet::new(), None).await?,
+        Operation::Freeze => {
+            access::draw(ctx, person, policy, Operation::Freeze, &BTreeSet::new(), None, noticed).await?
+        }
         Operation::Remove => {
             let cut = format!("{}-cut", revocation.name_any().trim_end_matches("-remove"));
             let uids = recreated(told.iter().map(AsRef::as_ref).filter(|other| other.name_any() == cut));
-            access::draw(ctx, person, policy, Operation::Remove, &uids, None).await?
+            access::draw(ctx, person, policy, Operation::Remove, &uids, None, None).await?
         }
     };
+    match noticed {
+        Some(noticed) => {
+            marks::add_lost(ctx, person, noticed, &mut plan);
+            sources::add(ctx, person, policy, &mut plan).await;
+        }
+        None if revocation.spec.late => marks::say_fresh(ctx, revocation, &mut plan),
+        None => {}
+    }
     if first_of_a_termination(revocation) {
         let facts = convert::person_facts(person, (ctx.clock)());
         let index = ctx.owned(|owned| owned.of(&facts, &BTreeSet::new())).index;
         plan = plan.freezing(&facts, &convert::rule(policy), &index, &first::protected(ctx, policy));
     }
     if revocation.spec.late {
-        let known = known_uids(dealing(ctx, revocation, person, &told).iter().map(AsRef::as_ref));
-        plan.targets.retain(|target| !known.contains(&target.uid));
+        let dealing = dealing(ctx, revocation, person, &told);
+        let (known, busy) = (known_uids(dealing.iter().map(AsRef::as_ref)), busy(&dealing));
+        let place = |target: &Target| (target.kind, target.namespace.clone(), target.name.clone());
+        plan.targets.retain(|target| !known.contains(&target.uid) && !busy.contains(&place(target)));
         plan.hash = domain::plan::hash(
             &revocation.spec.person_uid,
             &convert::rule(policy),
@@ -381,6 +394,15 @@ pub async fn plan_now(
 fn first_of_a_termination(revocation: &Revocation) -> bool {
     let spec = &revocation.spec;
     spec.trigger == Trigger::Termination && spec.operation == Operation::Cut && !spec.late
+}
+
+/// Places of the targets of Revocations that have not come to their end: an account that is just made again there stands before its
+/// uid is in the steps.
+fn busy(dealing: &[Arc<Revocation>]) -> BTreeSet<(Kind, String, String)> {
+    let statuses = dealing.iter().filter_map(|revocation| revocation.status.as_ref());
+    let targets = statuses.filter(|status| status.outcome().is_none()).filter_map(|status| status.plan.as_ref());
+    let targets = targets.flat_map(|plan| &plan.targets).map(Target::from);
+    targets.map(|target| (target.kind, target.namespace, target.name)).collect()
 }
 
 /// The other Revocations that deal with what a later discovery may be about: those that it was compared with when it was made.

@@ -21,7 +21,7 @@ use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, freeze, jobs, returns};
+use super::{Context, MANAGER, freeze, jobs, marks, returns};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
@@ -137,7 +137,8 @@ async fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut Control
     let person = person.filter(|person| person.uid().as_ref() == Some(&revocation.spec.person_uid));
     let (Some(person), Some(plan)) = (person.filter(|_| may_change(revocation)), &mut part.plan) else { return Ok(()) };
     let all = ctx.stores.revocations_of(&revocation.spec.person);
-    drop_what_ended(ctx, &person, &recreated(all.iter().map(AsRef::as_ref)), plan).await?;
+    drop_what_ended(ctx, &person, &recreated(all.iter().map(AsRef::as_ref)), acted(revocation), plan).await?;
+    marks::drop_what_waits_elsewhere(revocation, &all, plan);
     returns::put_back(ctx, revocation, &person, part).await?;
     let Some(plan) = &mut part.plan else { return Ok(()) };
     let told = |other: &Revocation| convert::of_this_termination(Some(&person), &other.name_any());
@@ -149,6 +150,12 @@ async fn what_remains(ctx: &Context, revocation: &Revocation, part: &mut Control
         add_what_came(ctx, &person, &policy, &known, plan).await?;
     }
     Ok(())
+}
+
+/// When this Revocation had ended what it could: somebody else made an account that was made after that.
+fn acted(revocation: &Revocation) -> Option<Timestamp> {
+    let status = revocation.status.as_ref()?;
+    status.acted.or_else(|| status.instants.as_ref()?.released)
 }
 
 /// Whether another cut was made after this one, so that its plan is the one that tells what remains.

@@ -18,10 +18,10 @@ use kube::runtime::watcher::{self, Event};
 use tokio::task::JoinSet;
 
 use self::watches::{Listed, one, ours, place, theirs};
-use super::owned::{AccountName, Bound, Since};
+use super::owned::{AccountName, Bound, Names, Since};
 use super::owned_status::open;
 use super::shelf::{Changed, Shelf};
-use super::{Context, freeze, returns};
+use super::{Context, freeze, marks, returns};
 use crate::api::revocation::{Operation, Phase, RevocationStatus, Trigger};
 use crate::api::{FrozenNames, HRConnection, Person, Revocation, SyncPolicy, names};
 use crate::kube::follow::follow;
@@ -303,9 +303,16 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
         (_, Some(after)) => {
             if after.status.as_ref().is_some_and(done) {
                 returns::ended(ctx, after);
+                let told = ctx.stores.revocations_of(&after.spec.person);
+                if told.iter().any(|other| other.spec.late && open(other)) {
+                    ctx.touched(&Names::from([after.spec.person.clone()])); // what it is about may be less, or more, by now
+                }
             }
             if !open(after) {
                 ctx.claims.forget(&after.uid().unwrap_or_default());
+            }
+            if after.spec.late && changed.before.as_ref().is_none_or(|before| planned(before) != planned(after)) {
+                ctx.wake_changing(&after.spec.person); // what waits there alone no longer remains elsewhere
             }
             ctx.revocation_changed(&after.name_any());
         }
@@ -317,6 +324,11 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
         }
         (None, None) => {}
     }
+}
+
+/// The hash of the plan that a Revocation shows.
+fn planned(revocation: &Revocation) -> Option<&str> {
+    Some(revocation.status.as_ref()?.plan.as_ref()?.hash.as_str())
 }
 
 fn policy_changed(ctx: &Context, changed: &Changed<SyncPolicy>) {
@@ -341,20 +353,25 @@ fn ledger_changed(ctx: &Context) {
 }
 
 fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
+    let (namespace, name) = place(&account.metadata);
+    let before = ctx.stores.uid_of("ServiceAccount", &namespace, &name);
     ctx.stores.set_uid("ServiceAccount", place(&account.metadata), account.uid());
     returns::account(ctx, &account.metadata);
+    let mut losers = marks::see(ctx, &account.metadata, before.is_some() && before == account.uid());
     let since = inventory::since(&account.metadata, &inventory::OWNER_FIELD);
     let annotated = inventory::account(&account.metadata).map(|object| Since { object, at: since });
     if let Some(annotated) = &annotated {
         ctx.consents.owned(&annotated.object.namespace);
     }
-    let touched = ctx.owned(|owned| owned.account(&place(&account.metadata), annotated));
-    ctx.touched(&touched);
+    losers.extend(ctx.owned(|owned| owned.account(&place(&account.metadata), annotated)));
+    ctx.touched(&losers);
 }
 
 fn account_gone(ctx: &Context, meta: &ObjectMeta) {
     ctx.stores.set_uid("ServiceAccount", place(meta), None);
-    let touched = ctx.owned(|owned| owned.account(&place(meta), None));
+    let (namespace, name) = place(meta);
+    let mut touched = marks::gone(ctx, &namespace, &name);
+    touched.extend(ctx.owned(|owned| owned.account(&place(meta), None)));
     ctx.touched(&touched);
 }
 

@@ -79,12 +79,18 @@ fn break_glass(meta: &ObjectMeta) -> bool {
 /// whichever is later. `None` if the object does not say.
 #[must_use]
 pub fn since(meta: &ObjectMeta, path: &[&str]) -> Option<Timestamp> {
+    meta.creation_timestamp.as_ref().map(|time| time.0).into_iter().chain(written_at(meta, path)).max()
+}
+
+/// When what is at `path` was last written, or something else by the same field manager, as the object's own managedFields say.
+#[must_use]
+pub fn written_at(meta: &ObjectMeta, path: &[&str]) -> Option<Timestamp> {
     let holds = |fields: &serde_json::Value| path.iter().try_fold(fields, |fields, step| fields.get(*step)).is_some();
-    let changed = meta.managed_fields.iter().flatten().filter_map(|entry| {
+    let written = meta.managed_fields.iter().flatten().filter_map(|entry| {
         entry.fields_v1.as_ref().filter(|fields| holds(&fields.0))?;
         Some(entry.time.as_ref()?.0)
     });
-    meta.creation_timestamp.as_ref().map(|time| time.0).into_iter().chain(changed).max()
+    written.max()
 }
 
 /// The field manager that last wrote what is at `path`, as the object's own managedFields say; at most as long as one can be.

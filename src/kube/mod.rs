@@ -10,12 +10,14 @@ pub mod health;
 pub mod inventory;
 pub mod lease;
 pub mod ledger_store;
+pub mod marks;
 pub mod named;
 pub mod outcome;
 pub mod planning;
 pub mod revoker;
 #[cfg(test)]
 pub mod scenario;
+pub mod sources;
 pub mod stop;
 pub mod swap;
 pub mod targets;

@@ -56,6 +56,11 @@ impl Planning {
         self.world.consumers = consumers;
     }
 
+    /// Uids of accounts whose owner annotation nothing is to rest on before somebody approves.
+    pub fn fresh(&mut self, uids: BTreeSet<String>) {
+        self.world.fresh = uids;
+    }
+
     /// Draws it.
     #[must_use]
     pub fn draw(&self, operation: Operation, rule: &str, protected: &Protected) -> Plan {

@@ -173,6 +173,8 @@ pub struct ClusterInventory {
     pub consents: BTreeMap<String, Consent>,
     /// Namespaces of Rollcall itself.
     pub own_namespaces: Vec<String>,
+    /// Uids of accounts whose owner annotation somebody set lately: nothing rests on it before somebody approves.
+    pub fresh: BTreeSet<String>,
 }
 
 /// What the policy, or the installation, protects.

@@ -60,7 +60,8 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let world = World::read(&client, namespace).await?;
     let person = find(&world.people, &options.person)?;
     let (policy, changed) = policy(&world, person, options.policy.as_deref())?;
-    let seen = seen::everything(&client, namespace, &world.people, person).await?;
+    let mut seen = seen::everything(&client, namespace, &world.people, person).await?;
+    seen.ask(&client, namespace, &policy, &world.people, person).await;
     let view = forecast::View {
         person,
         policy: &policy,

@@ -111,6 +111,7 @@ fn world(accounts: Vec<Since<Account>>, bindings: Vec<Since<Binding>>) -> Cluste
         consumers: BTreeMap::from([("apps".to_owned(), BTreeSet::new())]),
         consents: BTreeMap::from([("apps".to_owned(), Consent { accounts: true, ..Consent::default() })]),
         own_namespaces: vec![],
+        fresh: BTreeSet::new(),
     }
 }
 

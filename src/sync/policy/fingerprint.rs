@@ -124,7 +124,8 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
     form.part("include", |form| lists(include, form));
     form.part("exclude", |form| lists(exclude, form));
     form.perhaps("expression", expression.as_deref().map(str::trim));
-    let Identity { usernames } = identity;
+    // By the sources of ownership nothing is decided.
+    let Identity { usernames, ownership: _ } = identity;
     form.each("username", usernames.iter().map(|expression| expression.trim()));
     let Lifecycle {
         termination: Termination { remove_after, effective: _ },

@@ -19,7 +19,8 @@ pub fn is_system(namespace: &str, own: &[String]) -> bool {
     namespace.starts_with(SYSTEM_PREFIX) || own.iter().any(|own| own == namespace)
 }
 
-/// Why an account is left alone; `None` if its owner annotation names this person alone, and nothing runs as it.
+/// Why an account is left alone; `None` if its owner annotation names this person alone, and not just since lately, and nothing
+/// runs as it.
 #[must_use]
 pub fn account(
     account: &Account,
@@ -45,7 +46,7 @@ pub fn account(
         return Some(reason);
     }
     match is_workload(account, &world.consumers) {
-        Some(false) => None,
+        Some(false) => world.fresh.contains(&account.uid).then_some(RemainingReason::FreshMark),
         Some(true) => Some(RemainingReason::WorkloadAccount),
         None => Some(RemainingReason::UnknownConsumers),
     }
@@ -112,8 +113,8 @@ fn not_wholly_owned(
             let is_it = |account: &&Account| account.namespace == *namespace && account.name == *name;
             let account = world.accounts.iter().find(is_it);
             account.map_or(shared, |account| match is_workload(account, &world.consumers) {
-                Some(false) => of(index.claim(&account.owner, person)),
-                Some(true) | None => shared,
+                Some(false) if !world.fresh.contains(&account.uid) => of(index.claim(&account.owner, person)),
+                _ => shared,
             })
         }
         Subject::User(_) | Subject::Account { .. } | Subject::Other => shared,

@@ -37,6 +37,22 @@ pub enum RemainingReason {
     MayNotBind,
     /// A shared binding that was trimmed, and names the leaver again.
     PutBack,
+    /// An account whose mark was set shortly before the exit, on an account that stood without it.
+    FreshMark,
+    /// An account whose mark named the leaver, and was removed or changed shortly before the exit.
+    ChangedBeforeExit,
+    /// An account without a mark, in a namespace whose owner is the leaver.
+    OwnedByNamespace,
+    /// An account without a mark, with a label that names the leaver.
+    OwnedByLabel,
+    /// An account without a mark, written by a field manager that is called as the leaver is.
+    OwnedByManager,
+    /// An account without a mark, which the Backstage catalogue says is the leaver's.
+    OwnedByCatalogue,
+    /// An account without a mark, of which sources of ownership name this leaver and somebody else.
+    SourcesDisagree,
+    /// What other sources say of accounts without a mark could not be read.
+    SourcesUnread,
 }
 
 impl RemainingReason {
@@ -61,8 +77,26 @@ impl RemainingReason {
             Self::NotTrimmed => "NotTrimmed",
             Self::MayNotBind => "MayNotBind",
             Self::PutBack => "PutBack",
+            Self::FreshMark => "FreshMark",
+            Self::ChangedBeforeExit => "ChangedBeforeExit",
+            Self::OwnedByNamespace => "OwnedByNamespace",
+            Self::OwnedByLabel => "OwnedByLabel",
+            Self::OwnedByManager => "OwnedByManager",
+            Self::OwnedByCatalogue => "OwnedByCatalogue",
+            Self::SourcesDisagree => "SourcesDisagree",
+            Self::SourcesUnread => "SourcesUnread",
         }
     }
+
+    /// What is told of an account only until somebody marks it, or until an approval is asked for it.
+    pub const WEAK: [Self; 6] = [
+        Self::FreshMark,
+        Self::OwnedByNamespace,
+        Self::OwnedByLabel,
+        Self::OwnedByManager,
+        Self::OwnedByCatalogue,
+        Self::SourcesDisagree,
+    ];
 
     /// What to do about it.
     #[must_use]
@@ -114,6 +148,30 @@ impl RemainingReason {
             }
             Self::PutBack => {
                 "The leaver's subject was taken out and is in it again: status.returned names the field manager that wrote it. Remove the subject where the binding is applied from."
+            }
+            Self::FreshMark => {
+                "Its annotation rollcall.dev/owner was set within the last 30 days, on an account that stood without it. If the person left, a Revocation of its own waits for an approval; ask who set it."
+            }
+            Self::OwnedByNamespace => {
+                "It has no owner annotation, and the leaver owns its namespace. If it is theirs: `kubectl rollcall own` it, and approve what follows."
+            }
+            Self::OwnedByLabel => {
+                "It has no owner annotation, and a label names the leaver. If it is theirs: `kubectl rollcall own` it, and approve what follows."
+            }
+            Self::OwnedByManager => {
+                "It has no owner annotation, and the leaver wrote it, by its managedFields. If it is theirs: `kubectl rollcall own` it, and approve what follows."
+            }
+            Self::OwnedByCatalogue => {
+                "It has no owner annotation, and the leaver owns it by the Backstage catalogue. If it is theirs: `kubectl rollcall own` it, and approve what follows."
+            }
+            Self::SourcesDisagree => {
+                "It has no owner annotation, and what spec.identity.ownership of the policy asks names this leaver and somebody else. Say whose it is: `kubectl rollcall own`."
+            }
+            Self::SourcesUnread => {
+                "What spec.identity.ownership of the policy asks could not be read, so accounts without an owner annotation are not told: see control's log."
+            }
+            Self::ChangedBeforeExit => {
+                "Its annotation rollcall.dev/owner named this person, and was removed or changed within the last 30 days, or the account was made again without it. If it is still theirs, set it back and approve what follows; otherwise delete the account and create it again, which ends its tokens."
             }
         }
     }

@@ -45,6 +45,7 @@ fn world(accounts: Vec<Account>, bindings: Vec<Binding>) -> ClusterInventory {
         consumers: BTreeMap::from([("team-a".into(), BTreeSet::new())]),
         consents: BTreeMap::from([("team-a".into(), Consent { accounts: true, canaries: true, trim: false })]),
         own_namespaces: vec!["rollcall".into()],
+        fresh: BTreeSet::new(),
     }
 }
 
@@ -61,6 +62,27 @@ fn cut_of_ada(world: &ClusterInventory, protected: &Protected) -> Plan {
     let index = everybody();
     let ada = index.person("p-ada").unwrap().clone();
     cut(&ada, "rule", &index, world, protected)
+}
+
+#[test]
+fn nothing_rests_on_a_mark_that_somebody_set_lately() {
+    let accounts = || vec![account("laptop", "id:hq/ada"), account("bens", "id:hq/ada")];
+    let bindings =
+        || vec![binding("hers", vec![user("ada"), of("laptop")]), binding("his", vec![user("ada"), of("bens")])];
+    let mut world = world(accounts(), bindings());
+    world.fresh = BTreeSet::from(["uid-bens".to_owned()]);
+    let plan = cut_of_ada(&world, &Protected::default());
+    let targets: Vec<_> = plan.targets.iter().map(|target| target.name.as_str()).collect();
+    assert_eq!(targets, ["hers", "laptop"]);
+    let left: Vec<_> = plan.remaining.iter().map(|left| (left.what.as_str(), left.why)).collect();
+    let expected = [
+        ("RoleBinding team-a/his", RemainingReason::SharedBinding),
+        ("ServiceAccount team-a/bens", RemainingReason::FreshMark),
+    ];
+    assert_eq!(left, expected);
+    let index = everybody();
+    let frozen = freeze(index.person("p-ada").unwrap(), "rule", &index, &world, &Protected::default());
+    assert!(!frozen.targets.iter().any(|target| target.name == "bens"), "nor is it frozen");
 }
 
 #[test]
@@ -355,6 +377,14 @@ fn reasons_are_spelled_as_they_always_were() {
         (R::NotTrimmed, "NotTrimmed"),
         (R::MayNotBind, "MayNotBind"),
         (R::PutBack, "PutBack"),
+        (R::FreshMark, "FreshMark"),
+        (R::ChangedBeforeExit, "ChangedBeforeExit"),
+        (R::OwnedByNamespace, "OwnedByNamespace"),
+        (R::OwnedByLabel, "OwnedByLabel"),
+        (R::OwnedByManager, "OwnedByManager"),
+        (R::OwnedByCatalogue, "OwnedByCatalogue"),
+        (R::SourcesDisagree, "SourcesDisagree"),
+        (R::SourcesUnread, "SourcesUnread"),
     ] {
         assert_eq!(reason.as_str(), spelled);
     }

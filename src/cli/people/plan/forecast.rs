@@ -14,7 +14,9 @@ use super::seen::Seen;
 use crate::api::policy::Mode;
 use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::cli::people::records;
-use domain::plan::{self, Action, Kind, Operation, Plan, RemainingReason, Target};
+use crate::kube::marks;
+use domain::ownership::PersonFacts;
+use domain::plan::{self, Action, Kind, Operation, Plan, Remaining, RemainingReason, Target};
 
 /// What a forecast is made from.
 pub struct View<'a> {
@@ -129,7 +131,8 @@ pub fn of(view: &View<'_>) -> Forecast {
     let removal = view.seen.planning(&facts, recreated).draw(Operation::Remove, &rule, &protected);
     let shut = gates::shut(&cut, view);
     let state = person.status.as_ref().and_then(|status| status.employment.as_ref());
-    let mut remaining = of_plan(&cut, view.seen);
+    let mut remaining = lost(view, &facts);
+    remaining.extend(of_plan(cut.remaining.iter().chain(&view.seen.by_sources), view.seen));
     remaining.extend(beyond::left(view, &facts));
     Forecast {
         person: person.name_any(),
@@ -223,9 +226,23 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
     }
 }
 
+/// Accounts that were theirs until lately.
+fn lost(view: &View<'_>, facts: &PersonFacts) -> Vec<Left> {
+    let excused = marks::excused(view.revocations.iter().copied());
+    let why = RemainingReason::ChangedBeforeExit;
+    let lost = view.seen.lost(facts, &excused).into_iter().map(|(namespace, name)| Left {
+        what: plan::described(Kind::ServiceAccount, &namespace, &name),
+        why: why.as_str().to_owned(),
+        until: None,
+        advice: why.advice().to_owned(),
+        consumers: view.seen.users_of(&namespace, &name),
+    });
+    lost.collect()
+}
+
 /// What the planner leaves alone.
-fn of_plan(cut: &Plan, seen: &Seen) -> Vec<Left> {
-    let left = cut.remaining.iter().map(|left| {
+fn of_plan<'a>(remaining: impl Iterator<Item = &'a Remaining>, seen: &Seen) -> Vec<Left> {
+    let left = remaining.map(|left| {
         let account = left.what.strip_prefix("ServiceAccount ").and_then(|place| place.split_once('/'));
         let runs = left.why == RemainingReason::WorkloadAccount;
         let consumers = account.filter(|_| runs).map(|(place, name)| seen.users_of(place, name)).unwrap_or_default();

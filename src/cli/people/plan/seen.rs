@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
@@ -9,23 +10,31 @@ use kube::Client;
 use kube::api::{ListParams, ObjectMeta, PartialObjectMeta};
 
 use super::certificates::{self, Certificate};
-use crate::api::{Person, convert, names};
+use crate::api::policy::OwnershipSource;
+use crate::api::{Person, SyncPolicy, convert, names};
 use crate::cli::people::all;
 use crate::cli::{Failure, ask, consents, told};
 use crate::control::owned::{Owned, Since};
+use crate::kube::calls;
 use crate::kube::inventory::{self, Workload};
 use crate::kube::ledger_store;
+use crate::kube::marks;
 use crate::kube::named::Api;
 use crate::kube::planning::Planning;
+use crate::kube::sources;
 use crate::kube::stop;
 use domain::ledger::Ledger;
-use domain::ownership::PersonFacts;
-use domain::plan::Consent;
+use domain::marks::{Memory, Standing};
+use domain::ownership::{Index, PersonFacts};
+use domain::plan::{Account, Consent, Remaining};
 use domain::rbac::{Rbac, RoleBound, Rule, Who};
+use domain::sources::{Source, left};
 
 /// What of a cluster a forecast rests on.
 #[derive(Debug, Default)]
 pub struct Seen {
+    /// When it was read.
+    pub at: Timestamp,
     /// Who owns what, as control keeps it.
     pub owned: Owned,
     /// Roles and bindings; none where roles may not be listed.
@@ -40,6 +49,10 @@ pub struct Seen {
     pub workloads: BTreeMap<String, Vec<Workload>>,
     /// What was counted; none where it may not be read.
     pub ledger: Option<Ledger>,
+    /// What control remembers of owner annotations; none where it may not be read.
+    pub marks: Option<Memory>,
+    /// Accounts that only other sources of ownership say are theirs.
+    pub by_sources: Vec<Remaining>,
     /// Why everything is stopped.
     pub stopped: Option<String>,
     /// The operator's namespaces.
@@ -60,6 +73,7 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
         consents::read(client.clone(), namespace),
     )?;
     let mut seen = Seen {
+        at: calls::now(),
         own_namespaces: vec![namespace.to_owned(), format!("{namespace}-revoker")],
         owned: owned(people, &accounts, &role_bindings, &cluster_bindings),
         ..Seen::default()
@@ -71,7 +85,7 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
         let consent = Consent { accounts: row.accounts, canaries: row.canaries, trim: row.trim };
         seen.consents.insert(row.namespace, (consent, row.secrets));
     }
-    let (roles, secrets, certificates, ledger, stopped) = futures::try_join!(
+    let (roles, secrets, certificates, ledger, stopped, marks) = futures::try_join!(
         roles(client),
         secrets(client),
         requests(client),
@@ -79,7 +93,11 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
             ledger_store::ledger(client, namespace).await.map_err(|fault| told("read the ledger", fault))
         }),
         stopped(client, namespace),
+        may_be_refused(async {
+            marks::read(client, namespace).await.map_err(|fault| told("read who owned what", fault))
+        }),
     )?;
+    seen.marks = marks;
     seen.rbac = roles.map(|roles| Rbac { roles, bindings: bindings(&role_bindings, &cluster_bindings) });
     (seen.secrets, seen.certificates, seen.ledger) = (secrets, certificates, ledger);
     seen.stopped = stopped.flatten();
@@ -101,7 +119,8 @@ impl Seen {
     /// A plan on its way, up to the moment in which it is drawn.
     pub fn planning(&self, person: &PersonFacts, recreated: BTreeSet<String>) -> Planning {
         let belongings = self.owned.of(person, &recreated);
-        let accounts = belongings.accounts.into_iter().map(|account| account.object).collect();
+        let accounts: Vec<_> = belongings.accounts.into_iter().map(|account| account.object).collect();
+        let fresh = self.fresh(&accounts);
         let bindings = belongings.bindings.into_iter().map(|binding| binding.object).collect();
         let own = self.own_namespaces.clone();
         let mut planning = Planning::of(person.clone(), belongings.index, (accounts, bindings), recreated, own);
@@ -109,8 +128,59 @@ impl Seen {
             let consent = self.consents.get(&place).map(|(consent, _)| *consent).unwrap_or_default();
             planning.consents(place, consent);
         }
+        planning.fresh(fresh);
         planning.runs(self.workloads.keys().map(|place| (place.clone(), self.consumers(place))).collect());
         planning
+    }
+
+    /// Asks the sources of ownership that a policy names, with the caller's rights. What cannot be read is noted.
+    pub async fn ask(
+        &mut self,
+        client: &Client,
+        namespace: &str,
+        policy: &SyncPolicy,
+        people: &[Person],
+        person: &Person,
+    ) {
+        let asked = &policy.spec.identity.ownership;
+        if asked.is_empty() {
+            return;
+        }
+        let read = async {
+            futures::try_join!(
+                sources::unmarked(client, &self.own_namespaces),
+                sources::records(client, namespace, asked),
+            )
+        };
+        match read.await {
+            Ok((accounts, records)) => {
+                let all: Vec<Source> = asked.iter().map(OwnershipSource::source).collect();
+                let index = Index::new(people.iter().map(convert::known_by).collect());
+                let mut left = left(&accounts, &all, &records, &index);
+                self.by_sources = left.remove(&convert::known_by(person).uid).unwrap_or_default();
+            }
+            Err(fault) => {
+                let said = told("read what spec.identity.ownership names", fault);
+                self.notes.push(format!("Other sources of ownership are not asked: {said}"));
+            }
+        }
+    }
+
+    /// Uids of accounts whose mark somebody set lately. Of what control has not written down yet nothing is said.
+    fn fresh(&self, accounts: &[Account]) -> BTreeSet<String> {
+        let lately = |account: &&Account| {
+            let standing = |memory: &Memory| memory.standing(&account.namespace, &account.name, &account.uid);
+            let standing = self.marks.as_ref().map(standing).filter(|standing| *standing != Standing::Unknown);
+            standing.is_some_and(|standing| !standing.settled(self.at))
+        };
+        accounts.iter().filter(lately).map(|account| account.uid.clone()).collect()
+    }
+
+    /// Accounts that this person's mark was taken from lately, but for those that were handed over.
+    pub fn lost(&self, person: &PersonFacts, excused: &BTreeMap<String, Timestamp>) -> Vec<(String, String)> {
+        let human = self.owned.human(person);
+        let keys = human.into_iter().flat_map(PersonFacts::keys).chain(person.keys());
+        self.marks.as_ref().map(|memory| memory.lost(keys, self.at, excused)).unwrap_or_default()
     }
 
     /// Names of accounts that something uses, by what control would know.
@@ -153,6 +223,10 @@ impl Seen {
                 "You may not list certificatesigningrequests: client certificates are not shown.",
             ),
             (self.ledger.is_none(), "You may not read the ledger: the limits are not asked."),
+            (
+                self.marks.is_none(),
+                "You may not list the ConfigMaps of Rollcall's namespace: which owners changed lately is not shown.",
+            ),
         ];
         self.notes.extend(missing.into_iter().filter(|(missing, _)| *missing).map(|(_, note)| note.to_owned()));
     }

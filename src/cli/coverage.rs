@@ -1,0 +1,89 @@
+//! `rollcall coverage`: what nobody owns, and who it may belong to.
+//!
+//! What nobody owns ends with nobody's exit. Read with the caller's own rights; what they may not read is named.
+
+mod unowned;
+
+pub use unowned::{Unowned, read};
+
+use clap::{Args, ValueEnum};
+
+use super::Failure;
+use super::cluster::Cluster;
+use super::terminal::{say, table};
+
+/// Options of `rollcall coverage`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It needs list on serviceaccounts, rolebindings and clusterrolebindings in all namespaces; what else you may not read is named under NOTES. Owners are suggested by spec.identity.ownership of the policies."
+)]
+pub struct Options {
+    /// Only what lies in this namespace
+    #[arg(long, value_name = "NAME")]
+    of: Option<String>,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A line for each object
+    Table,
+    /// All of it, for programs
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+/// Lists it.
+///
+/// # Flow          read everything once; decide what nobody owns; ask the sources; print
+/// # Guarantees    changes nothing; no Secret's contents are read; HR ids stand for people
+/// # Errors        whatever the API server says, in its words
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let client = options.cluster.client().await?;
+    let mut found = read(&client, options.cluster.namespace()).await?;
+    if let Some(namespace) = &options.of {
+        found.unowned.retain(|one| one.namespace == *namespace);
+    }
+    match options.output {
+        Output::Table => say(&page(&found)),
+        Output::Json => say(&serde_json::to_string_pretty(&found).map_err(unwritable)?),
+        Output::Yaml => say(serde_saphyr::to_string(&found).map_err(unwritable)?.trim_end()),
+    }
+    Ok(())
+}
+
+fn unwritable(error: impl ToString) -> Failure {
+    Failure::Refused(error.to_string())
+}
+
+fn page(found: &unowned::Found) -> String {
+    let mut parts = vec![format!(
+        "{} of {} accounts have an owner who is known. What nobody owns ends with nobody's exit.",
+        found.owned, found.accounts
+    )];
+    if !found.unowned.is_empty() {
+        let row = |one: &Unowned| {
+            let (owner, because) = (one.suggested.clone(), one.because.clone());
+            [
+                one.what(),
+                one.why.to_owned(),
+                owner.unwrap_or_else(|| "-".to_owned()),
+                because.unwrap_or_else(|| "-".to_owned()),
+            ]
+        };
+        parts.push(table(["NOBODY'S", "WHY", "PERHAPS", "BECAUSE"], found.unowned.iter().map(row)));
+    }
+    if found.unowned.iter().any(|one| one.suggested.is_some()) {
+        parts.push("Write the owners that are suggested: kubectl rollcall own --suggest > owners.yaml".to_owned());
+    }
+    if !found.notes.is_empty() {
+        parts.push(format!("NOTES\n  {}", found.notes.join("\n  ")));
+    }
+    parts.join("\n\n")
+}
