@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use kube::ResourceExt;
 use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::{HRConnection, SyncPolicy};
+use serde_json::json;
 
 use crate::support::chart::apply;
 use crate::support::installation::{Consent, Installation};
 
 #[tokio::test]
 async fn every_example_is_taken_and_understood() {
-    let mut rollcall = Installation::new("examples", &[("team-a", Consent::Accounts)]).await;
+    let hooks = json!({"hooks": {"enabled": true}});
+    let mut rollcall = Installation::with("examples", &[("team-a", Consent::Accounts)], hooks).await;
     rollcall.connection = "hq".into(); // as the examples call it
     let _sync = rollcall.sync().await;
     let (overlays, base): (Vec<_>, Vec<_>) = files(Path::new("examples"))

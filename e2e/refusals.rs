@@ -31,13 +31,13 @@ async fn identity(rollcall: &Installation, command: &str) -> Client {
 }
 
 /// Somebody with every right there is.
-async fn human(rollcall: &Installation, user: &str) -> Api<Revocation> {
+pub async fn human(rollcall: &Installation, user: &str) -> Api<Revocation> {
     let client = rollcall.cluster.acting_as(user, &["system:masters", "system:authenticated"]).await;
     Api::namespaced(client, &rollcall.namespace)
 }
 
 /// A Revocation as control makes it, with a plan, for nobody in particular.
-async fn planned(rollcall: &Installation, name: &str) -> Api<Revocation> {
+pub async fn planned(rollcall: &Installation, name: &str) -> Api<Revocation> {
     let control = Api::namespaced(identity(rollcall, "control").await, &rollcall.namespace);
     let revocation: Revocation = object(json!({
         "apiVersion": "rollcall.dev/v1alpha1", "kind": "Revocation", "metadata": {"name": name},

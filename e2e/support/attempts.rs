@@ -28,6 +28,7 @@ pub const SERVICES: Resource = ("", "v1", "Service", "services");
 pub const PODS: Resource = ("", "v1", "Pod", "pods");
 pub const ACCOUNTS: Resource = ("", "v1", "ServiceAccount", "serviceaccounts");
 pub const DEPLOYMENTS: Resource = ("apps", "v1", "Deployment", "deployments");
+pub const JOBS: Resource = ("batch", "v1", "Job", "jobs");
 pub const CRON_JOBS: Resource = ("batch", "v1", "CronJob", "cronjobs");
 pub const LEASES: Resource = ("coordination.k8s.io", "v1", "Lease", "leases");
 pub const ROLES: Resource = ("rbac.authorization.k8s.io", "v1", "Role", "roles");
@@ -36,6 +37,7 @@ pub const PEOPLE: Resource = ("rollcall.dev", "v1alpha1", "Person", "people");
 pub const CONNECTIONS: Resource = ("rollcall.dev", "v1alpha1", "HRConnection", "hrconnections");
 pub const FROZEN: Resource = ("rollcall.dev", "v1alpha1", "FrozenNames", "frozennames");
 pub const TRIMMABLE: Resource = ("rollcall.dev", "v1alpha1", "TrimmableSubjects", "trimmablesubjects");
+pub const HOOK_TEMPLATES: Resource = ("rollcall.dev", "v1alpha1", "HookTemplates", "hooktemplates");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
 
 /// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.

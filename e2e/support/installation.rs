@@ -181,6 +181,11 @@ impl Installation {
         format!("{}-revoker", self.namespace)
     }
 
+    /// Where hooks run.
+    pub fn hooks_namespace(&self) -> String {
+        format!("{}-hooks", self.namespace)
+    }
+
     /// The API of a kind in the people namespace.
     pub fn api<K>(&self) -> Api<K>
     where
@@ -365,7 +370,9 @@ impl Installation {
 
     fn show(&self) {
         let kinds = "hrconnections,syncpolicies,people,revocations,jobs,pods,events";
-        for (namespace, kinds) in [(self.namespace.clone(), kinds), (self.revoker_namespace(), "jobs,pods,events")] {
+        let of_jobs =
+            [self.revoker_namespace(), self.hooks_namespace()].map(|namespace| (namespace, "jobs,pods,events"));
+        for (namespace, kinds) in [(self.namespace.clone(), kinds)].into_iter().chain(of_jobs) {
             let output =
                 self.cluster.kubectl().args(["get", kinds, "--namespace", &namespace, "--output", "yaml"]).output();
             if let Ok(output) = output {

@@ -1,10 +1,12 @@
 //! From the kinds to the plain values of `domain`, and back. No decision is made here.
 
+mod approvals;
 mod leave;
 mod trims;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::approvals::{approval, approved_by_all, approvers};
 pub use self::leave::{freezes, frozen, in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
 pub use self::trims::{found, not_trimmed, of_its_own};
 use super::condition::{ConditionType, Status};
@@ -13,7 +15,7 @@ use super::policy::{ClusterLimits, Limit};
 use super::quantity::{self, Unreadable};
 use super::revocation::Phase;
 use super::{HRConnection, Person, Revocation, SyncPolicy, person, revocation};
-use domain::gate::{Approval, Facts, Hold, LeaverStatus};
+use domain::gate::{Facts, Hold, LeaverStatus};
 use domain::ledger::{Allowance, CountedPlan, Ledger, Limits, Window, allowed};
 use domain::lifecycle::State;
 use domain::ownership::{Index, PersonFacts, comparable, connection_of};
@@ -294,7 +296,7 @@ pub fn facts(live: &LiveObjects<'_>) -> Facts {
             _ => Allowance::Uncounted,
         },
         counted: shown(live.revocation).map(|plan| plan.hash.clone()).unwrap_or_default(),
-        approved: spec.approval.as_ref().map(|approval| Approval { plan: approval.plan_hash.clone(), at: approval.at }),
+        approved: approval(spec, live.policy),
         approvals_last: approvals_last(live.policy),
         claimed: live.revocation.status.as_ref().is_some_and(|status| status.claim.is_some()),
     }
@@ -379,6 +381,7 @@ pub fn plan_shown(plan: &Plan, usernames: Vec<String>) -> revocation::Plan {
         remaining: plan.remaining.iter().map(Into::into).collect(),
         workloads: plan.workloads,
         usernames,
+        by_two: false, // control says, with the gate
     }
 }
 

@@ -1,4 +1,4 @@
-//! The kinds of `rollcall.dev/v1alpha1`, four and two lists that admission policies read: the contract with everything that applies, reads or watches them.
+//! The kinds of `rollcall.dev/v1alpha1`, four and three lists that admission policies read: the contract with everything that applies, reads or watches them.
 //!
 //! Every type here can always be read back: durations and percentages are strings with a pattern, parsed once at the
 //! edge; every string and list has a bound; a field whose behaviour does not exist yet is not in the schema.
@@ -9,6 +9,7 @@ pub mod condition;
 pub mod connection;
 pub mod convert;
 pub mod frozen;
+pub mod hooks;
 pub mod names;
 pub mod person;
 pub mod policy;
@@ -20,6 +21,7 @@ pub mod trimmable;
 pub use condition::Condition;
 pub use connection::HRConnection;
 pub use frozen::{FrozenNames, FrozenNamesSpec};
+pub use hooks::{HookTemplates, HookTemplatesSpec};
 pub use person::Person;
 pub use policy::SyncPolicy;
 pub use revocation::Revocation;
@@ -38,6 +40,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     let mut all = vec![
         FrozenNames::crd(),
         HRConnection::crd(),
+        HookTemplates::crd(),
         Person::crd(),
         Revocation::crd(),
         SyncPolicy::crd(),

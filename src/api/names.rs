@@ -79,6 +79,12 @@ pub const LEDGER: &str = "rollcall-ledger";
 pub const FROZEN: &str = "rollcall-frozen";
 /// The list of subjects that may be taken out of shared bindings; the parameter of the admission policy of `rollcall trim`.
 pub const TRIM: &str = "rollcall-trim";
+/// The pod templates that hooks may run; the parameter of the admission policy of their Jobs.
+pub const HOOKS: &str = "rollcall-hooks";
+/// Label on the Job of a hook: the name of its CronJob.
+pub const HOOK: &str = "rollcall.dev/hook";
+/// Annotation of the pod of a hook: the Revocation as JSON, which the pod reads as a file of its `downwardAPI`.
+pub const HOOK_FILE: &str = "rollcall.dev/hook-file";
 /// Head of the evidence chain.
 pub const EVIDENCE_HEAD: &str = "rollcall-evidence-head";
 /// Marker of where the evidence chain begins, once records were pruned.

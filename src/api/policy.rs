@@ -1,9 +1,11 @@
 //! SyncPolicy: which people of a connection are managed, what happens when they leave, and the limits.
 
+mod approving;
 mod grants;
 mod limits;
 mod moves;
 mod ownership;
+mod revoking;
 mod status;
 
 use std::collections::BTreeMap;
@@ -12,10 +14,12 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::approving::Approving;
 pub use self::grants::{Bind, Grant, OnLeave};
 pub use self::limits::{ClusterLimits, Limit, Limits};
 pub use self::moves::{Move, MoveThen};
 pub use self::ownership::{OwnershipFrom, OwnershipSource};
+pub use self::revoking::{Hook, Revoking, When};
 pub use self::status::{Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
 use super::quantity;
@@ -95,6 +99,12 @@ pub struct SyncPolicySpec {
     /// How many leavers and objects are acted on without approval.
     #[serde(default)]
     pub limits: Limits,
+    /// How many people have to approve what is held.
+    #[serde(default)]
+    pub approval: Approving,
+    /// What revoking somebody's access does beyond Kubernetes.
+    #[serde(default)]
+    pub revocation: Revoking,
     /// RoleBindings for people by rule: made for joiners, moved with movers, gone with leavers. `kubectl rollcall grants` prints them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

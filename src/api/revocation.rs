@@ -1,6 +1,7 @@
 //! Revocation: one hashed plan for one person: gate, approval, steps, verdicts, what remains, and the evidence.
 
 mod done;
+mod hooks;
 
 use jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 pub use done::*;
+pub use hooks::{HookOutcome, HookRun};
 
 /// Spec of a Revocation: written by `rollcall control`; `approval` and `rejection` by those who decide.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -38,8 +40,10 @@ pub use done::*;
 )]
 #[x_kube(
     validation = Rule::new("self.person == oldSelf.person && self.personUid == oldSelf.personUid && self.trigger == oldSelf.trigger && self.operation == oldSelf.operation && self.policy == oldSelf.policy && self.due == oldSelf.due && self.late == oldSelf.late && has(self.by) == has(oldSelf.by) && (!has(self.by) || self.by == oldSelf.by) && has(self.owned) == has(oldSelf.owned) && (!has(self.owned) || self.owned == oldSelf.owned)").message("only approval and rejection can be set on a Revocation"),
-    validation = Rule { rule: "oldSelf.hasValue() || !(has(self.approval) || has(self.rejection))".into(), message: Some("a Revocation cannot be created approved or rejected".into()), optional_old_self: Some(true), ..Rule::default() },
-    validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && (self.approval == oldSelf.approval || self.approval.at > oldSelf.approval.at))").message("an approval is final; one that expired can be given again, with a later time"),
+    validation = Rule { rule: "oldSelf.hasValue() || !(has(self.approval) || has(self.secondApproval) || has(self.rejection))".into(), message: Some("a Revocation cannot be created approved or rejected".into()), optional_old_self: Some(true), ..Rule::default() },
+    validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && (self.approval == oldSelf.approval || self.approval.at > oldSelf.approval.at))").message("an approval is final; one that expired, or whose plan changed, can be given again, with a later time"),
+    validation = Rule::new("!has(self.secondApproval) || (has(self.approval) && self.secondApproval.planHash == self.approval.planHash && self.secondApproval.by != self.approval.by)").message("a second approval is of the plan that was approved first, by somebody else"),
+    validation = Rule::new("!has(oldSelf.secondApproval) || (has(self.secondApproval) ? self.secondApproval == oldSelf.secondApproval : self.approval != oldSelf.approval)").message("a second approval is final, and goes with the first when that is given again"),
     validation = Rule::new("!(has(self.approval) && has(self.rejection))").message("a Revocation is approved or rejected, not both")
 )]
 #[serde(rename_all = "camelCase")]
@@ -78,6 +82,9 @@ pub struct RevocationSpec {
     /// Absent at create, final once set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// The approval of a second person, of the same plan, where the policy asks for two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_approval: Option<Approval>,
     /// Absent at create; keeps this Revocation shut, whatever its plan, until it is taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection: Option<Rejection>,
@@ -132,7 +139,7 @@ pub struct Rejection {
     pub by: String,
 }
 
-/// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, freeze, returned and conditions; the
+/// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, freeze, returned, hooks and conditions; the
 /// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. Of a freeze, which has no
 /// Job, control writes verdicts, acted, verified and lifted too. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -177,7 +184,11 @@ pub struct RevocationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub returned: Vec<Returned>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Returned`.
+    /// The hooks of the policy, as they were when their turn came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub hooks: Vec<HookRun>,
+    /// `Ready`, `Reconciling`, `Stalled`, `Returned`, `HooksFailed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -283,6 +294,9 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 512)))]
     pub usernames: Vec<String>,
+    /// Whether two people have to approve it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_two: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

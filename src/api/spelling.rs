@@ -3,7 +3,8 @@
 //! Written out, so that a variant can be renamed in the code and nothing that is stored changes with it.
 
 use super::person::State;
-use super::revocation::{Action, Finished, Operation, Phase, StepOutcome, TargetKind, VerdictKind};
+use super::policy::When;
+use super::revocation::{Action, Finished, HookOutcome, Operation, Phase, StepOutcome, TargetKind, VerdictKind};
 
 macro_rules! spelled {
     ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
@@ -53,6 +54,20 @@ spelled!(Finished {
     Revoked => "Revoked",
     Failed => "Failed",
     Stopped => "Stopped",
+});
+spelled!(When {
+    Before => "Before",
+    After => "After",
+});
+spelled!(HookOutcome {
+    Waiting => "Waiting",
+    Begun => "Begun",
+    Done => "Done",
+    Failed => "Failed",
+    TimedOut => "TimedOut",
+    NotStarted => "NotStarted",
+    Lost => "Lost",
+    Skipped => "Skipped",
 });
 spelled!(StepOutcome {
     Begun => "Begun",

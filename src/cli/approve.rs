@@ -16,7 +16,7 @@ use super::terminal::{confirm, plain, say, table};
 use super::{Failure, ask};
 use crate::api::condition::Reason;
 use crate::api::revocation::{Phase, Plan};
-use crate::api::{Person, Revocation, names};
+use crate::api::{Person, Revocation, convert, names};
 use crate::kube::calls;
 
 /// How often a write is tried again when the object was changed meanwhile and the plan was not.
@@ -51,14 +51,18 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let found = find(&api, options.name.as_deref(), options.batch.as_deref()).await?;
     let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
     let (mut open, mut failed) = (Vec::new(), 0_usize);
+    let user = whoami(client.clone()).await?;
     for revocation in &found {
         match approval_state(revocation) {
-            ApprovalState::Open(plan) => {
+            ApprovalState::Half(_, first) if first == user => {
+                say(&format!("{}: approved by you; another person has to approve it too", name(revocation)));
+            }
+            ApprovalState::Open(plan) | ApprovalState::Half(plan, _) => {
                 let who = who(&people, revocation).await;
                 say(&format!("{}\n", show(revocation, &who, plan)));
                 open.push((revocation, plan.hash.as_str()));
             }
-            ApprovalState::Approved(by) => say(&format!("{}: already approved by {}", name(revocation), plain(by))),
+            ApprovalState::Approved(by) => say(&format!("{}: already approved by {}", name(revocation), plain(&by))),
             ApprovalState::Closed(why) => {
                 failed = failed.saturating_add(1);
                 say(&format!("{}: {}", name(revocation), plain(&why)));
@@ -66,13 +70,12 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         }
     }
     if !open.is_empty() {
-        let user = whoami(client).await?;
         if !options.yes {
             confirm(&format!("Approve {} as {}?", plans(open.len()), plain(&user)))?;
         }
         for (revocation, hash) in open {
             match approve(&api, revocation, hash, &user).await {
-                Ok(()) => say(&format!("{}: approved, plan {hash}", name(revocation))),
+                Ok(given) => say(&format!("{}: {}, plan {hash}", name(revocation), given.words())),
                 Err(why) => {
                     failed = failed.saturating_add(1);
                     say(&format!("{}: not approved: {}", name(revocation), plain(&why.to_string())));
@@ -113,8 +116,10 @@ fn has_ended(revocation: &Revocation) -> bool {
 enum ApprovalState<'a> {
     /// Its plan can.
     Open(&'a Plan),
-    /// Its plan is, by this user.
-    Approved(&'a str),
+    /// Its plan is approved by this user, and another one has to approve it too.
+    Half(&'a Plan, &'a str),
+    /// Its plan is, by these.
+    Approved(String),
     /// It cannot, and why.
     Closed(String),
 }
@@ -129,7 +134,15 @@ fn approval_state(revocation: &Revocation) -> ApprovalState<'_> {
         }
         (_, None, _) => ApprovalState::Closed("it has no plan yet; control makes one".to_owned()),
         (Some(Phase::Held), Some(plan), Some(_)) if expired(revocation) => ApprovalState::Open(plan),
-        (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => ApprovalState::Approved(&approval.by),
+        (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => {
+            let given = convert::approvers(&revocation.spec, &plan.hash);
+            match given.len() < 2 && plan.by_two && phase == Some(Phase::Held) {
+                true => ApprovalState::Half(plan, &approval.by),
+                false => ApprovalState::Approved(given.join(" and ")),
+            }
+        }
+        // Of two approvals, one does not keep a plan from changing: then it is given again, for the plan that stands.
+        (Some(Phase::Held), Some(plan), Some(_)) if plan.by_two => ApprovalState::Open(plan),
         (_, Some(_), None) if revocation.spec.rejection.is_some() => {
             ApprovalState::Closed("it was rejected: `kubectl rollcall reject --undo` takes that back".to_owned())
         }
@@ -211,6 +224,12 @@ pub fn show(revocation: &Revocation, who: &str, plan: &Plan) -> String {
         parts.push(table(["REMAINS", "WHY", "WHAT TO DO"], remains));
     }
     parts.push(format!("Plan {}", plain(&plan.hash)));
+    if plan.by_two {
+        let given = convert::approvers(spec, &plan.hash);
+        let given =
+            if given.is_empty() { "none is given".to_owned() } else { format!("given by {}", given.join(" and ")) };
+        parts.push(plain(&format!("Two people have to approve it; {given}.")));
+    }
     parts.join("\n")
 }
 
@@ -222,23 +241,56 @@ pub async fn whoami(client: Client) -> Result<String, Failure> {
     user.ok_or_else(|| Failure::Refused("the API server does not report your user name".to_owned()))
 }
 
+/// What an approval that was written is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    /// The only one that is needed.
+    Alone,
+    /// The first of two.
+    First,
+    /// The second of two.
+    Second,
+}
+
+impl Given {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Alone => "approved",
+            Self::First => "approved as the first of two: another person has to approve it too",
+            Self::Second => "approved as the second of two",
+        }
+    }
+}
+
+/// Which approval of a Revocation comes next.
+fn next(revocation: &Revocation) -> Given {
+    match approval_state(revocation) {
+        ApprovalState::Half(..) => Given::Second,
+        ApprovalState::Open(plan) if plan.by_two => Given::First,
+        _ => Given::Alone,
+    }
+}
+
 /// Writes one approval, as long as the plan is the one that was shown.
-async fn approve(api: &Api<Revocation>, shown: &Revocation, hash: &str, user: &str) -> Result<(), Failure> {
-    let mut version = shown.metadata.resource_version.clone();
+async fn approve(api: &Api<Revocation>, shown: &Revocation, hash: &str, user: &str) -> Result<Given, Failure> {
+    let (mut version, mut given) = (shown.metadata.resource_version.clone(), next(shown));
     for _ in 0..TRIES {
-        let patch = Patch::Merge(approval(version.as_deref(), hash, user, calls::now()));
+        let patch = Patch::Merge(approval(version.as_deref(), given, hash, user, calls::now()));
         match ask("write the approval", api.patch(name(shown), &PatchParams::default(), &patch)).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(given),
             Err(Failure::Server { code: 409, .. }) => {}
             Err(other) => return Err(other),
         }
         let read = ask("read the Revocation again", api.get(name(shown))).await?;
         match approval_state(&read) {
-            ApprovalState::Open(plan) if plan.hash == hash => version = read.metadata.resource_version.clone(),
-            ApprovalState::Open(_) => {
+            ApprovalState::Half(_, first) if first == user => return Ok(Given::First),
+            ApprovalState::Open(plan) | ApprovalState::Half(plan, _) if plan.hash == hash => {
+                (version, given) = (read.metadata.resource_version.clone(), next(&read));
+            }
+            ApprovalState::Open(_) | ApprovalState::Half(..) => {
                 return Err(Failure::Refused("its plan has changed since it was shown".to_owned()));
             }
-            ApprovalState::Approved(by) if by == user => return Ok(()),
+            ApprovalState::Approved(by) if by == user => return Ok(Given::Alone),
             ApprovalState::Approved(by) => return Err(Failure::Refused(format!("{by} approved it meanwhile"))),
             ApprovalState::Closed(why) => return Err(Failure::Refused(why)),
         }
@@ -246,8 +298,14 @@ async fn approve(api: &Api<Revocation>, shown: &Revocation, hash: &str, user: &s
     Err(Failure::Refused("it keeps changing: try again".to_owned()))
 }
 
-fn approval(version: Option<&str>, hash: &str, user: &str, now: Timestamp) -> Value {
-    json!({"metadata": {"resourceVersion": version}, "spec": {"approval": {"planHash": hash, "by": user, "at": now}}})
+/// A first approval takes a second one with it that was given for an earlier first one.
+fn approval(version: Option<&str>, given: Given, hash: &str, user: &str, now: Timestamp) -> Value {
+    let approval = json!({"planHash": hash, "by": user, "at": now});
+    let spec = match given {
+        Given::Alone | Given::First => json!({"approval": approval, "secondApproval": null}),
+        Given::Second => json!({"secondApproval": approval}),
+    };
+    json!({"metadata": {"resourceVersion": version}, "spec": spec})
 }
 
 /// Name of a Revocation.
@@ -299,6 +357,14 @@ mod tests {
         let approved =
             |hash: &str| json!({"spec": {"approval": {"planHash": hash.repeat(64), "by": "grace", "at": AT}}});
         let expired = json!({"spec": approved("a")["spec"], "status": {"gate": {"reason": "ApprovalExpired"}}});
+        let by_two = |hash: &str, second: Value| {
+            let mut spec = approved(hash)["spec"].clone();
+            spec["secondApproval"] = second;
+            if let Some(by) = spec["secondApproval"].get_mut("by") {
+                *by = json!("ben");
+            }
+            json!({"spec": spec, "status": {"plan": {"byTwo": true}}})
+        };
         let cases = [
             ("approved, and nothing was done in time", expired, "open"),
             ("held", json!({}), "open"),
@@ -312,12 +378,19 @@ mod tests {
             ("rejected", json!({"spec": {"rejection": {"reason": "wrong person", "by": "grace"}}}), "closed"),
             ("approved", approved("a"), "approved"),
             ("approved for another plan", approved("b"), "closed"),
+            ("the first of two", by_two("a", Value::Null), "half"),
+            ("both of two", by_two("a", approved("a")["spec"]["approval"].clone()), "approved"),
+            ("the first of two, and the plan changed", by_two("b", Value::Null), "open"),
         ];
         for (situation, change, expected) in cases {
             let approval_state = match approval_state(&revocation(&change)) {
                 ApprovalState::Open(_) => "open",
-                ApprovalState::Approved(by) => {
+                ApprovalState::Half(_, by) => {
                     assert_eq!(by, "grace");
+                    "half"
+                }
+                ApprovalState::Approved(by) => {
+                    assert!(["grace", "grace and ben"].contains(&by.as_str()), "{by}");
                     "approved"
                 }
                 ApprovalState::Closed(_) => "closed",
@@ -352,8 +425,13 @@ mod tests {
     #[test]
     fn an_approval_holds_only_at_the_version_that_was_read() {
         let expected = json!({
-            "metadata": {"resourceVersion": "5"}, "spec": {"approval": {"planHash": "ab", "by": "grace", "at": AT}},
+            "metadata": {"resourceVersion": "5"},
+            "spec": {"approval": {"planHash": "ab", "by": "grace", "at": AT}, "secondApproval": null},
         });
-        assert_eq!(approval(Some("5"), "ab", "grace", AT.parse().unwrap()), expected);
+        assert_eq!(approval(Some("5"), Given::First, "ab", "grace", AT.parse().unwrap()), expected);
+        let expected = json!({
+            "metadata": {"resourceVersion": "5"}, "spec": {"secondApproval": {"planHash": "ab", "by": "grace", "at": AT}},
+        });
+        assert_eq!(approval(Some("5"), Given::Second, "ab", "grace", AT.parse().unwrap()), expected);
     }
 }

@@ -15,6 +15,7 @@ pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
 pub mod grants;
+pub mod hooks;
 pub mod leave_now;
 pub mod link;
 pub mod own;
@@ -157,6 +158,9 @@ pub enum Human {
     Data(Box<data::Options>),
     /// Show what the revoker may do in each namespace, and whether it can run
     Consents(consents::Options),
+    /// List hooks, and allow the pod template of a CronJob to run as one
+    #[command(subcommand)]
+    Hooks(hooks::Command),
     /// Verify, export or prune the evidence, or print the key it is signed with
     #[command(subcommand)]
     Evidence(evidence::Command),
@@ -301,6 +305,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Data(options)) => data::run(&options).await,
         Command::Human(Human::Consents(options)) => consents::run(&options).await,
+        Command::Human(Human::Hooks(command)) => hooks::run(&command).await,
         Command::Human(Human::Evidence(command)) => evidence::run(&command).await,
         Command::Human(Human::Report(command)) => report::run(&command).await,
     }

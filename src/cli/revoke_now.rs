@@ -85,6 +85,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
             reason: options.reason.clone(),
             by: Some(by),
             approval: None,
+            second_approval: None,
             rejection: None,
         },
         status: None,

@@ -58,6 +58,9 @@ pub struct Control {
     /// The limits of all policies together, as JSON: people, objects and workloads, each a list of window, percent, atLeast, atMost
     #[arg(long, env = "ROLLCALL_LIMITS", value_name = "JSON", value_parser = cluster_limits, default_value = "{}")]
     limits: ClusterLimits,
+    /// The namespace of the Jobs of hooks; without it, no hook runs
+    #[arg(long, env = "ROLLCALL_HOOKS_NAMESPACE")]
+    hooks_namespace: Option<String>,
     /// A user name that is never frozen, such as a break-glass user; can be given several times
     #[arg(long, value_name = "NAME")]
     never_freeze: Vec<String>,
@@ -124,6 +127,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         revoker_check: !wish.no_revoker_check,
         limits: wish.limits,
         never_freeze: wish.never_freeze.into_iter().collect(),
+        hooks_namespace: wish.hooks_namespace,
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await

@@ -4,7 +4,7 @@
 //! of the same template refuses any other.
 
 pub mod check;
-mod refusal;
+pub(in crate::control) mod refusal;
 mod state;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@
 //! Person terminated ─▶ person: a Revocation each ─▶ revocation: plan (access) ─▶ count (ledger) ─▶ gate ─▶ jobs
 //!                                                              ◀── steps, verdicts ── revoker ◀──┘
 //!      on leave ─▶ … ─▶ gate ─▶ freeze: the list of user names that an admission policy reads
+//!                        before the release, and after the acts ─▶ hooks: Jobs of the user's own
 //!                                              seal: evidence   returns: what came back is reported
 //! ```
 //!
@@ -19,6 +20,7 @@ mod consents;
 mod consumers;
 mod count;
 mod freeze;
+pub mod hooks;
 pub mod jobs;
 mod marks;
 pub mod owned;
@@ -78,6 +80,8 @@ pub struct Options {
     pub limits: ClusterLimits,
     /// User names that the policy never freezes.
     pub never_freeze: std::collections::BTreeSet<String>,
+    /// Namespace of the Jobs of hooks; none where hooks are not installed.
+    pub hooks_namespace: Option<String>,
 }
 
 /// What every driver of control shares.
@@ -214,7 +218,7 @@ impl Context {
 
     /// Has a Revocation looked at, if anything may still happen to it; what is frozen by it may be lifted.
     pub fn wake_if_open(&self, revocation: &Revocation) {
-        if owned_status::open(revocation) || convert::freezes(revocation) {
+        if owned_status::open(revocation) || hooks::pending(revocation) || convert::freezes(revocation) {
             self.wake(revocation);
         }
     }
@@ -222,7 +226,7 @@ impl Context {
     /// Has every Revocation looked at to which anything may still happen, of those that are meant.
     pub fn wake_open(&self, meant: impl Fn(&Revocation) -> bool) {
         for revocation in self.stores.revocations.state() {
-            if meant(&revocation) && owned_status::open(&revocation) {
+            if meant(&revocation) && (owned_status::open(&revocation) || hooks::pending(&revocation)) {
                 self.wake(&revocation);
             }
         }
@@ -285,6 +289,7 @@ pub async fn run(
         () = shutdown.cancelled() => return Ok(()),
     }
     tracing::info!(milliseconds = begun.elapsed().as_millis(), "everything that is watched is known");
+    hooks::watch(&ctx, &mut tasks);
     returns::everything(&ctx); // what came back while nobody led
     tasks.spawn(consents::keep(Arc::clone(&ctx)));
     tasks.spawn(count::keep(Arc::clone(&ctx)));

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::api::condition::Condition;
 use crate::api::revocation::{
-    Evidence, Finished, FirstFreeze, Gate, Instants, Operation, Phase, Plan, Returned, Verdict,
+    Evidence, Finished, FirstFreeze, Gate, HookRun, Instants, Operation, Phase, Plan, Returned, Verdict,
 };
 use crate::api::{Revocation, names};
 use crate::kube::outcome::Fault;
@@ -60,6 +60,9 @@ pub struct ControlStatus {
     /// What came back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub returned: Vec<Returned>,
+    /// Its hooks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookRun>,
     /// How much remains, where the revoker had nothing to do; else it is the revoker's to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining_count: Option<u32>,
@@ -90,6 +93,7 @@ impl ControlStatus {
             verified: status.verified.filter(|_| freeze),
             freeze: status.freeze,
             returned: status.returned,
+            hooks: status.hooks,
             remaining_count: status.remaining_count.filter(|_| status.claim.is_none()),
             conditions: status.conditions,
         }

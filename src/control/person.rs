@@ -253,7 +253,7 @@ fn under_way(revocation: &Revocation) -> bool {
 pub fn frozen(revocation: &Revocation) -> bool {
     let phase = revocation.status.as_ref().and_then(|status| status.phase);
     let claimed = revocation.status.as_ref().is_some_and(|status| status.claim.is_some());
-    let decided = revocation.spec.approval.is_some() || revocation.spec.rejection.is_some();
+    let decided = convert::approved_by_all(revocation) || revocation.spec.rejection.is_some();
     claimed || decided || !matches!(phase, None | Some(Phase::Held))
 }
 
@@ -307,6 +307,7 @@ fn spec(
         reason: employment.message.chars().take(MAX_REASON).collect(),
         by: None,
         approval: None,
+        second_approval: None,
         rejection: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Opens or keeps shut the way from a plan to its Job, and ends it when the revoker is done.
 
+mod approvals;
 pub(super) mod ending;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, freeze, jobs, marks, returns};
+use super::{Context, MANAGER, freeze, hooks, jobs, marks, returns};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
@@ -49,8 +50,15 @@ const SILENT: Duration = Duration::from_secs(60);
 pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option<Duration> {
     let now = (ctx.clock)();
     let mut part = ControlStatus::of(&revocation);
+    let of_hooks = match hooks::pending(&revocation) {
+        true => hooks::go_on(&ctx, &gate_inputs(&ctx, &revocation, now), &mut part, now).await,
+        false => None,
+    };
     let result = match step(&revocation, &ctx, &mut part, now).await {
-        Ok(Some(report)) => Ok(report),
+        Ok(Some(Report { mut updates, again })) => {
+            updates.extend(hooks::failed(&part));
+            Ok(Report { updates, again })
+        }
         Ok(None) => return Some(REQUEUE_UNCOUNTED),
         Err(fault) => Err(fault),
     };
@@ -58,6 +66,7 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option
     let concluded = outcome::conclude(&part.conditions, revocation.metadata.generation, &result, failures, now);
     let again = Some(concluded.again)
         .filter(|_| result.is_err() || matches!(part.phase, None | Some(Phase::Held | Phase::Released)));
+    let again = again.into_iter().chain(of_hooks).min();
     part.conditions = concluded.conditions;
     part.observed_generation = revocation.metadata.generation;
     if part == ControlStatus::of(&revocation) && unlabelled(&revocation, &part).is_none() {
@@ -96,7 +105,7 @@ async fn step(
         tracing::warn!(revocation = revocation.name_any(), %fault, "its frozen user names are as they were; looked at again");
     }
     match look {
-        Look::Close(finished) => return close(ctx, &inputs, part, finished).await.map(Some),
+        Look::Close(finished) => return close(ctx, &inputs, part, finished, now).await.map(Some),
         Look::Seal => return end(ctx, &inputs, part, part.unsealed()).await.map(Some),
         Look::Retry(asked) => part.retry(asked),
         Look::Stands => return freeze::upkeep(ctx, &inputs, part, now).await.map(Some),
@@ -121,10 +130,10 @@ async fn step(
         Ok(released) if freezes => freeze::begin(ctx, &inputs, part, &released, now).await,
         Ok(released) => {
             first::strike(ctx, &inputs, part, &released, now).await;
-            if released.plan().targets.is_empty() {
-                nothing_owned(ctx, &inputs, part, now).await
-            } else {
-                release(ctx, &inputs, part, now).await
+            match hooks::before(&inputs, part, now) {
+                Some(waits) => Ok(waits),
+                None if released.plan().targets.is_empty() => nothing_owned(ctx, &inputs, part, now).await,
+                None => release(ctx, &inputs, part, now).await,
             }
         }
     };
@@ -277,6 +286,7 @@ async fn held(
     } else {
         part.hold(stop);
     }
+    approvals::tell(inputs, part);
     let again = match stop {
         Stop::Uncounted | Stop::LedgerFull => REQUEUE_UNCOUNTED,
         _ => stop.until().map_or(REQUEUE_AFTER, |until| calls::wait(until.duration_since(now)).min(REQUEUE_AFTER)),
@@ -347,6 +357,18 @@ async fn label(api: &Api<Revocation>, revocation: &Revocation, batch: &str) -> R
     call("label the batch", api.patch(&revocation.name_any(), &PatchParams::default(), &patch)).await
 }
 
+/// The Person of a Revocation, for an Event on it.
+pub(super) fn person_of(ctx: &Context, revocation: &Revocation) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("rollcall.dev/v1alpha1".to_owned()),
+        kind: Some("Person".to_owned()),
+        name: Some(revocation.spec.person.clone()),
+        namespace: Some(ctx.options.namespace.clone()),
+        uid: Some(revocation.spec.person_uid.clone()),
+        ..ObjectReference::default()
+    }
+}
+
 /// Writes the part, and tells about a new phase or something that came back.
 async fn write(revocation: &Revocation, ctx: &Context, part: &ControlStatus, now: Timestamp) -> Result<(), Fault> {
     let api: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
@@ -356,14 +378,7 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &ControlStatus, now
     };
     apply_exactly(&api, labelled.as_ref().unwrap_or(revocation), MANAGER, part).await?; // over what was gated, or not at all
     let before = ControlStatus::of(revocation);
-    let person = ObjectReference {
-        api_version: Some("rollcall.dev/v1alpha1".to_owned()),
-        kind: Some("Person".to_owned()),
-        name: Some(revocation.spec.person.clone()),
-        namespace: Some(ctx.options.namespace.clone()),
-        uid: Some(revocation.spec.person_uid.clone()),
-        ..ObjectReference::default()
-    };
+    let person = person_of(ctx, revocation);
     let gate = |part: &ControlStatus| part.gate.as_ref().map(|gate| gate.reason.clone());
     let counting = gate(part).as_deref() == Some(Stop::Uncounted.reason()); // over within a moment
     if !counting && (part.phase != before.phase || gate(part) != gate(&before)) {

@@ -234,10 +234,15 @@ struct SealedRecord {
 }
 
 impl SealedRecord {
-    /// Whether it tells of this end: the same phase of the same attempt, behind the same gate, by the same decision.
+    /// Whether it tells of this end: the same phase of the same attempt, behind the same gate, by the same decision, with the same
+    /// ends of its hooks.
     fn is_of(&self, waiting: &Unsealed) -> bool {
         let end = |body: &RecordBody| (body.phase.clone(), body.attempt, body.gate.clone(), body.rejecter.clone());
-        self.revocation == waiting.revocation && end(&self.body) == end(&waiting.body)
+        let hook = |one: &evidence::Hook| (one.name.clone(), one.outcome.clone(), one.attempts);
+        let hooks = |body: &RecordBody| body.hooks.iter().map(hook).collect::<Vec<_>>();
+        self.revocation == waiting.revocation
+            && end(&self.body) == end(&waiting.body)
+            && hooks(&self.body) == hooks(&waiting.body)
     }
 }
 

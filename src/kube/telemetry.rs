@@ -76,6 +76,12 @@ struct ByPhase {
     phase: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Hook {
+    hook: String,
+    outcome: &'static str,
+}
+
 /// The metrics of a process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -87,6 +93,7 @@ pub struct Metrics {
     person_writes: Counter,
     revocations: Family<ByPhase, Gauge>,
     expired: Counter,
+    hooks: Family<Hook, Counter>,
     leader: Gauge,
     revoker_ready: Gauge,
     evidence_signed: Gauge,
@@ -189,6 +196,8 @@ impl Default for Metrics {
         registry.register("revocations", "Revocations, by phase", revocations.clone());
         let expired = Counter::default();
         registry.register("revocations_expired", "Revocations removed after their retention", expired.clone());
+        let hooks = Family::default();
+        registry.register("hooks_ended", "Hooks that came to their end, by their CronJob and outcome", hooks.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
         let revoker_ready = Gauge::default();
@@ -216,6 +225,7 @@ impl Default for Metrics {
             person_writes,
             revocations,
             expired,
+            hooks,
             leader,
             revoker_ready,
             evidence_signed,
@@ -285,6 +295,11 @@ impl Metrics {
         self.expired.inc();
     }
 
+    /// A hook came to its end.
+    pub fn hook(&self, hook: &str, outcome: &'static str) {
+        self.hooks.get_or_create(&Hook { hook: hook.to_owned(), outcome }).inc();
+    }
+
     /// A reconcile of this kind begins; it is under way for as long as what is given back lives.
     #[must_use]
     pub fn reconciling(&self, kind: &str) -> UnderWay {
@@ -351,6 +366,7 @@ mod tests {
         metrics.leaver_revoked("everyone", [None, Some(at(102)), None]);
         metrics.person_written();
         metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
+        metrics.hook("notify-siem", "Done");
         metrics.leading(true);
         metrics.revoker_ready(true);
         metrics.evidence_signed(true);
@@ -363,6 +379,7 @@ mod tests {
             r#"rollcall_reconcile_duration_seconds_count{kind="Revocation"} 1"#,
             r#"rollcall_reconcile_failures_total{kind="Revocation",class="Waiting"} 1"#,
             r#"rollcall_reconciles_under_way{kind="Revocation"} 1"#,
+            r#"rollcall_hooks_ended_total{hook="notify-siem",outcome="Done"} 1"#,
             "rollcall_revoker_ready 1",
             "rollcall_evidence_signed 1",
             concat!(r#"rollcall_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),

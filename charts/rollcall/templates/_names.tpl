@@ -8,6 +8,15 @@
 {{- $namespace -}}
 {{- end -}}
 
+{{/* The namespace of hooks: the users' own CronJobs and accounts, and none of Rollcall's. */}}
+{{- define "rollcall.hooksNamespace" -}}
+{{- $namespace := .Values.hooks.namespace | default (printf "%s-hooks" .Release.Namespace) -}}
+{{- if or (eq $namespace .Release.Namespace) (eq $namespace (include "rollcall.revokerNamespace" .)) -}}
+{{- fail "hooks.namespace must be none of Rollcall's own: a user who creates Jobs there would have the rights of every account in it" -}}
+{{- end -}}
+{{- $namespace -}}
+{{- end -}}
+
 {{- define "rollcall.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}

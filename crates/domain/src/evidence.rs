@@ -96,6 +96,9 @@ pub struct RecordBody {
     /// User name of the cluster identity that approved; absent where no approval was needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approver: Option<String>,
+    /// User name of the second one who approved, where the policy asks for two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_approver: Option<String>,
     /// User name of the cluster identity that rejected; absent where nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejecter: Option<String>,
@@ -108,6 +111,9 @@ pub struct RecordBody {
     pub verdicts: Vec<Verdict>,
     /// What remains.
     pub remaining: Vec<Remaining>,
+    /// What became of the hooks; absent where there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
     /// When each thing happened.
     pub instants: Instants,
     /// The last day of work, in the person's own time zone; absent where HR named none, or this is no termination.
@@ -170,6 +176,26 @@ pub struct Remaining {
     pub what: String,
     /// Why it remains.
     pub why: String,
+}
+
+/// A hook, and how far it had come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hook {
+    /// Name of its CronJob.
+    pub name: String,
+    /// `Before` or `After`.
+    pub when: String,
+    /// How its newest attempt ended, or how far it was.
+    pub outcome: String,
+    /// What that proves; absent while it has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// How often it was begun.
+    pub attempts: u32,
+    /// When it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
 }
 
 /// When each thing happened; absent where it did not.

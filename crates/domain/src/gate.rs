@@ -56,8 +56,10 @@ pub struct Facts {
 pub struct Approval {
     /// The plan's hash.
     pub plan: String,
-    /// When, by the approver's clock.
+    /// When, by the approver's clock; of two, the earlier one.
     pub at: Timestamp,
+    /// Whether everybody approved who has to: where two have to, one alone opens nothing.
+    pub whole: bool,
 }
 
 /// How far the approver's clock may be ahead.
@@ -66,7 +68,7 @@ const AHEAD: SignedDuration = SignedDuration::from_mins(10);
 /// What an approval is worth for a plan now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Approved {
-    /// Nobody approved this plan.
+    /// Nobody approved this plan, or one of two.
     No,
     /// Somebody did.
     Yes,
@@ -83,7 +85,12 @@ impl Facts {
         };
         let age = now.duration_since(approval.at);
         let in_time = age < self.approvals_last && age >= -AHEAD;
-        if self.claimed || in_time { Approved::Yes } else { Approved::Expired }
+        match (self.claimed, in_time) {
+            (true, _) => Approved::Yes, // what has begun goes on
+            (false, true) if approval.whole => Approved::Yes,
+            (false, true) => Approved::No,
+            (false, false) => Approved::Expired,
+        }
     }
 }
 

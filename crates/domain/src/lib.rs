@@ -11,6 +11,7 @@ pub mod gate;
 pub mod grants;
 #[cfg(test)]
 mod histories;
+pub mod hooks;
 pub mod ledger;
 pub mod lifecycle;
 pub mod marks;

@@ -47,7 +47,10 @@ impl Installation {
         let revoker = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
         let never = self.values["freeze"]["never"].as_array().into_iter().flatten().filter_map(|name| name.as_str());
         let never = never.flat_map(|name| ["--never-freeze", name]);
-        let more: Vec<&str> = revoker.into_iter().chain(["--limits", &limits]).chain(never).collect();
+        let of_hooks = self.hooks_namespace();
+        let hooks =
+            ["--hooks-namespace", of_hooks.as_str()].into_iter().filter(|_| self.values["hooks"]["enabled"] == true);
+        let more: Vec<&str> = revoker.into_iter().chain(["--limits", &limits]).chain(never).chain(hooks).collect();
         self.start("control", &more, proxy).await
     }
 

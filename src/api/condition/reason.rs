@@ -71,6 +71,7 @@ vocabulary!(
         Moved => "Moved",
         ReviewOverdue => "ReviewOverdue",
         Returned => "Returned",
+        HooksFailed => "HooksFailed",
     }
 );
 
@@ -167,6 +168,7 @@ vocabulary!(
         NotReviewed => "NotReviewed",
         NotRefused => "NotRefused",
         CameBack => "CameBack",
+        HookFailed => "HookFailed",
         Withdrawn => "Withdrawn",
         OutOfScope => "OutOfScope",
         Unknown => "Unknown",
@@ -186,6 +188,7 @@ vocabulary!(
         OverLimit => "OverLimit",
         OverClusterLimit => "OverClusterLimit",
         ApprovalExpired => "ApprovalExpired",
+        BeforeHooks => "BeforeHooks",
 
         Terminated => "Terminated",
         TerminationWithdrawn => "TerminationWithdrawn",

@@ -274,6 +274,8 @@ const REVOCATION: &[Row] = rows! {
         "a freeze, and the list of frozen user names is full" => "`lifecycle.leave: Cut`, or fewer people in scope";
     Returned=True [CameBack]
         "something was made again after the act; stays" => "remove it where it is applied from";
+    HooksFailed=True [HookFailed]
+        "a hook of the policy ended without success, or could not be started; the cut did not wait for it: `status.hooks`" => "do by hand what it would have done, and correct what the message names: [hooks.md](hooks.md#when-a-hook-fails)";
 };
 
 const GATES: &[Row] = rows! {
@@ -315,6 +317,8 @@ const GATES: &[Row] = rows! {
         "too many at once of all policies together: the chart's value `limits`" => "the same";
     Ready=False [ApprovalExpired]
         "it was approved, and nothing was done within `limits.approvalsLast` of the policy; or the approval is dated in the future" => "look at the plan and at what held it, then approve it again";
+    Ready=False [BeforeHooks]
+        "every gate is open, and hooks of the policy run before the cut: `status.hooks`" => "opens once they have ended, at `gate.until` at the latest, whether they succeed or not";
 };
 
 /// Every Event of type Normal, and what is wrong and no condition: other Warnings carry the reason of a condition.

@@ -456,3 +456,16 @@ pub fn returned(count: usize) -> ConditionUpdate {
         ),
     )
 }
+
+/// A hook ended without success: what it would have done is to be done by hand.
+#[must_use]
+pub fn hooks_failed(which: &str) -> ConditionUpdate {
+    update(
+        ConditionType::HooksFailed,
+        Status::True,
+        Reason::HookFailed,
+        format!(
+            "Hooks did not end well, and what they do was perhaps not done: {which}. What is in the plan is not concerned."
+        ),
+    )
+}

@@ -15,7 +15,7 @@ use super::{World, record};
 use crate::api::condition::{Condition, ConditionType, Reason, Status};
 use crate::api::person::{Hold, Record};
 use crate::api::policy::Mode;
-use crate::api::revocation::{FirstFreeze, Operation, Phase, Remaining, Trigger};
+use crate::api::revocation::{FirstFreeze, HookRun, Operation, Phase, Remaining, Trigger};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert as api};
 use crate::sync::convert;
 use domain::lifecycle::{State, Why};
@@ -190,6 +190,10 @@ pub struct Told {
     pub verified: Option<Timestamp>,
     /// How many credentials came back.
     pub returned: usize,
+    /// Its hooks.
+    pub hooks: Vec<HookRun>,
+    /// Who approved its plan, and whether two have to.
+    pub approvals: (Vec<String>, bool),
     /// Of a cut for a leave that is over: what a human has to undo.
     pub not_undone: Option<String>,
     /// Of a cut for a termination: what was frozen first.
@@ -379,6 +383,8 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         until: gate.until,
         batch: gate.batch,
     });
+    let by_two = status.plan.as_ref().is_some_and(|plan| plan.by_two);
+    let approvers = status.plan.as_ref().map(|plan| api::approvers(&revocation.spec, &plan.hash));
     let (objects, planned) = status.plan.map_or((0, Vec::new()), |plan| (plan.targets.len(), plan.remaining));
     Told {
         operation: revocation.spec.operation,
@@ -395,6 +401,8 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         remaining: planned.into_iter().chain(found).collect(),
         verified: status.verified,
         returned: status.returned.len(),
+        hooks: status.hooks,
+        approvals: (approvers.unwrap_or_default(), by_two),
         not_undone,
         freeze: status.freeze,
         name,

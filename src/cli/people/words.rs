@@ -6,7 +6,7 @@ use super::answer::{Answer, Command, Freshness, Manages, Next, Role, Says, Sourc
 use super::owned::{Owned, Thing, Whose};
 use super::turns::{RecordTurn, Turn};
 use crate::api::policy::Mode;
-use crate::api::revocation::{FirstFreeze, Operation, Phase};
+use crate::api::revocation::{FirstFreeze, HookOutcome, HookRun, Operation, Phase};
 use crate::cli::terminal::plain;
 use domain::lifecycle::{State, Why};
 use domain::roster::EmploymentState;
@@ -389,10 +389,45 @@ fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
         line.extend(edit(&thing.what).map(|command| format!("\n  {command}")));
     }
     line.extend(told.freeze.as_ref().map(|freeze| format!("\n{}", frozen_first(freeze))));
+    line.extend(approvals(told).map(|said| format!("\n{said}")));
+    line.extend(told.hooks.iter().map(|run| format!("\n{}", hook(run))));
     if told.returned > 0 {
         line.push_str(&format!("\n{} of what it ended came back", told.returned));
     }
     line
+}
+
+/// Who approved, where two people have to.
+fn approvals(told: &Told) -> Option<String> {
+    let (given, by_two) = &told.approvals;
+    match given.as_slice() {
+        [first, second] => Some(format!("approved by {first} and {second}")),
+        [first] if *by_two => Some(format!("approved by {first}; another person has to approve it too")),
+        _ => None,
+    }
+}
+
+/// `hook end-database-user (After): done at 2026-03-01T00:00:09Z, 1 attempt`.
+fn hook(run: &HookRun) -> String {
+    let at = run.ended.map(|at| format!(" at {at:.0}")).unwrap_or_default();
+    let how = match run.outcome {
+        HookOutcome::Waiting => "not begun yet".to_owned(),
+        HookOutcome::Begun => "at work".to_owned(),
+        HookOutcome::Done => format!("done{at}"),
+        HookOutcome::Failed => format!("failed{at}"),
+        HookOutcome::TimedOut => format!("took too long{at}"),
+        HookOutcome::NotStarted => format!("could not be started{at}"),
+        HookOutcome::Lost => format!("ended, and nobody saw how{at}"),
+        HookOutcome::Skipped => format!("left out{at}"),
+    };
+    let attempts = match run.attempts {
+        0 => String::new(),
+        1 => ", 1 attempt".to_owned(),
+        more => format!(", {more} attempts"),
+    };
+    let why = run.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+    let again = run.again.map(|again| format!("; tried again at {again:.0}")).unwrap_or_default();
+    format!("hook {} ({}): {how}{attempts}{why}{again}", run.name, run.when.as_str())
 }
 
 fn coming(next: &Next, policy: &Manages) -> String {

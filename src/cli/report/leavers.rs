@@ -13,7 +13,7 @@ use super::Days;
 use super::sheet::Column;
 use crate::api::person::State;
 use crate::api::revocation::{Operation, Phase, Trigger};
-use crate::api::{Person, Revocation};
+use crate::api::{Person, Revocation, convert};
 use crate::cli::people::{World, record};
 use domain::evidence::Record;
 
@@ -45,6 +45,7 @@ pub struct Row {
     revoked: Vec<String>,
     remaining: Vec<Remaining>,
     approvers: Vec<String>,
+    hooks: Vec<String>,
     rejecters: Vec<String>,
     evidence: Vec<String>,
 }
@@ -79,7 +80,8 @@ struct Act {
     instants: domain::evidence::Instants,
     revoked: Vec<String>,
     remaining: Vec<Remaining>,
-    approver: Option<String>,
+    approvers: Vec<String>,
+    hooks: Vec<String>,
     rejecter: Option<String>,
     evidence: BTreeSet<String>,
 }
@@ -108,7 +110,8 @@ impl Act {
             instants: body.instants.clone(),
             revoked: body.steps.iter().map(step).collect(),
             remaining: body.remaining.iter().map(remaining).collect(),
-            approver: body.approver.clone(),
+            approvers: [&body.approver, &body.second_approver].into_iter().flatten().cloned().collect(),
+            hooks: body.hooks.iter().map(|hook| format!("{} ({}): {}", hook.name, hook.when, hook.outcome)).collect(),
             rejecter: body.rejecter.clone(),
             evidence: BTreeSet::from([domain::evidence::name(record.index)]),
         }
@@ -131,8 +134,10 @@ impl Act {
             until: one.until,
             advice: one.advice.clone(),
         });
-        let approval = revocation.spec.approval.as_ref();
-        let approved = |hash: &str| status.plan.as_ref().is_some_and(|plan| plan.hash == hash);
+        let approvers = status.plan.as_ref().map(|plan| convert::approvers(&revocation.spec, &plan.hash));
+        let hook = |run: &crate::api::revocation::HookRun| {
+            format!("{} ({}): {}", run.name, run.when.as_str(), run.outcome.as_str())
+        };
         Self {
             revocation: revocation.name_any(),
             removal: revocation.spec.operation == Operation::Remove,
@@ -150,7 +155,8 @@ impl Act {
             },
             revoked: status.steps.iter().map(step).collect(),
             remaining: remaining.collect(),
-            approver: approval.filter(|approval| approved(&approval.plan_hash)).map(|approval| approval.by.clone()),
+            approvers: approvers.unwrap_or_default(),
+            hooks: status.hooks.iter().map(hook).collect(),
             rejecter: revocation.spec.rejection.as_ref().map(|rejection| rejection.by.clone()),
             evidence: status.evidence.iter().map(|evidence| evidence.name.clone()).collect(),
         }
@@ -265,7 +271,8 @@ fn row(person: String, seen: Option<Timestamp>, known: Option<&Person>, acts: &[
         verified_after: after(verified),
         revoked: acts.iter().flat_map(|act| act.revoked.iter().cloned()).collect(),
         remaining: remaining(acts, now),
-        approvers: collected(|act| act.approver.iter().cloned().collect()),
+        approvers: collected(|act| act.approvers.iter().cloned().collect()),
+        hooks: acts.iter().flat_map(|act| act.hooks.iter().cloned()).collect(),
         rejecters: collected(|act| act.rejecter.iter().cloned().collect()),
         evidence: collected(|act| act.evidence.iter().cloned().collect()),
         person,
@@ -326,7 +333,7 @@ fn remains(one: &Remaining) -> String {
 }
 
 /// The columns.
-pub const COLUMNS: [Column<Row>; 22] = [
+pub const COLUMNS: [Column<Row>; 23] = [
     ("PERSON", false, |row| vec![row.person.clone()]),
     ("HR RECORDS", true, |row| if row.records.is_empty() { vec![row.person.clone()] } else { row.records.clone() }),
     ("NAME", true, |row| text(row.name.clone())),
@@ -346,6 +353,7 @@ pub const COLUMNS: [Column<Row>; 22] = [
     ("REVOKED", true, |row| row.revoked.clone()),
     ("REMAINING", true, |row| row.remaining.iter().map(remains).collect()),
     ("REMAINING COUNT", false, |row| vec![row.remaining.len().to_string()]),
+    ("HOOKS", false, |row| row.hooks.clone()),
     ("APPROVED BY", true, |row| row.approvers.clone()),
     ("REJECTED BY", true, |row| row.rejecters.clone()),
     ("EVIDENCE", true, |row| row.evidence.clone()),

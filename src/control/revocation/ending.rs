@@ -9,7 +9,7 @@ use crate::api::revocation::{Finished, Instants, Operation, Phase, RevocationSpe
 use crate::api::{Person, Revocation, convert};
 use crate::control::count::Wish;
 use crate::control::owned_status::{ControlStatus, Ending};
-use crate::control::{Context, seal};
+use crate::control::{Context, hooks, seal};
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::{Fault, Report};
 use domain::gate::LeaverStatus;
@@ -23,6 +23,7 @@ pub(super) async fn nothing_owned(
     part: &mut ControlStatus,
     now: Timestamp,
 ) -> Result<Report, Fault> {
+    hooks::after(inputs, part, Phase::Revoked, now);
     end(ctx, inputs, part, part.ending(Phase::Revoked).released(now)).await
 }
 
@@ -46,6 +47,7 @@ pub(super) async fn close(
     inputs: &GateInputs,
     part: &mut ControlStatus,
     finished: Finished,
+    now: Timestamp,
 ) -> Result<Report, Fault> {
     let phase = match finished {
         Finished::Revoked => Phase::Revoked,
@@ -55,6 +57,7 @@ pub(super) async fn close(
     if phase == Phase::Revoked {
         take_over(&inputs.revocation, part);
     }
+    hooks::after(inputs, part, phase, now);
     end(ctx, inputs, part, part.ending(phase)).await
 }
 

@@ -53,7 +53,7 @@ fn what_is_counted_is_a_plan_that_is_shown_and_stands_of_one_who_may_be_acted_on
     let remove = || Some(Wish::Remove("everyone".into(), "a-cut".into()));
     let expire = || Some(Wish::Expire("everyone".into(), "a-cut".into()));
     let out_of = || Allowance::Released { batch: Some("b-1".into()) };
-    let old = || Some(Approval { plan: "h".into(), at: NOW - SignedDuration::from_hours(24) });
+    let old = || Some(Approval { plan: "h".into(), at: NOW - SignedDuration::from_hours(24), whole: true });
     let cases = [
         ("not counted", None, facts(), run()),
         (
@@ -94,7 +94,7 @@ fn what_is_counted_is_a_plan_that_is_shown_and_stands_of_one_who_may_be_acted_on
         ),
     ];
     for (what, approved, facts, expected) in cases {
-        let approval = approved.map(|plan| Approval { plan: plan.to_owned(), at: NOW });
+        let approval = approved.map(|plan| Approval { plan: plan.to_owned(), at: NOW, whole: true });
         let facts = Facts { approved: facts.approved.clone().or(approval), ..facts };
         assert_eq!(wish(&revocation(approved, shown.clone()), &facts, &plan(), NOW), expected, "{what}");
     }

@@ -5,7 +5,8 @@ use jiff::civil::Date;
 use kube::ResourceExt;
 
 use crate::api::revocation::{Operation, TargetKind};
-use crate::api::{Person, Revocation, revocation};
+use crate::api::{Person, Revocation, convert, revocation};
+use crate::control::hooks;
 use crate::control::owned_status::ControlStatus;
 use domain::employee::HrId;
 use domain::evidence::{self, GENESIS, RecordBody};
@@ -30,6 +31,7 @@ pub fn of(
         true => (&part.verdicts, part.acted, part.verified),
         false => (&status.verdicts, status.acted, status.verified),
     };
+    let mut approvers = approvers(revocation, part).into_iter();
     let planned: Vec<_> = part.plan.iter().flat_map(|plan| &plan.remaining).collect();
     let action = |target: &revocation::Target| target.action.as_str().to_owned();
     RecordBody {
@@ -42,7 +44,8 @@ pub fn of(
         policy: revocation.spec.policy.clone(),
         rule: evidence::hash(rule),
         plan: part.plan.as_ref().map(|plan| plan.hash.clone()),
-        approver: approver(revocation, part),
+        approver: approvers.next(),
+        second_approver: approvers.next(),
         rejecter: revocation.spec.rejection.as_ref().map(|rejection| rejection.by.clone()),
         gate: part.gate.as_ref().map(|gate| gate.reason.clone()),
         steps: status
@@ -70,6 +73,7 @@ pub fn of(
             .chain(status.remaining.iter().filter(|found| !planned.contains(found)))
             .map(|remaining| evidence::Remaining { what: remaining.what.clone(), why: remaining.why.clone() })
             .collect(),
+        hooks: hooks::sealed(part),
         instants: evidence::Instants {
             effective: instants.effective,
             seen: instants.seen,
@@ -90,9 +94,8 @@ fn last_day(person: Option<&Person>, seen: Option<Timestamp>) -> Option<Date> {
 }
 
 /// Who approved this very plan.
-fn approver(revocation: &Revocation, part: &ControlStatus) -> Option<String> {
-    let approval = revocation.spec.approval.as_ref()?;
-    (part.plan.as_ref()?.hash == approval.plan_hash).then(|| approval.by.clone())
+fn approvers(revocation: &Revocation, part: &ControlStatus) -> Vec<String> {
+    part.plan.as_ref().map(|plan| convert::approvers(&revocation.spec, &plan.hash)).unwrap_or_default()
 }
 
 /// A user name is told by a salted digest: most contain an address.

@@ -116,8 +116,10 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         limits: _,
         protected: _,
         retention: _,
-        fields: _, // what is kept for showing
-        grants: _, // who is given something; who has left is given nothing
+        fields: _,     // what is kept for showing
+        approval: _,   // who says yes to what is held
+        revocation: _, // what is done besides; hooks end nobody's access to the cluster
+        grants: _,     // who is given something; who has left is given nothing
     } = spec;
     let mut form = Canonical::new("policy", VERSION);
     let Scope { include, exclude, expression } = scope;

@@ -20,6 +20,7 @@ pub fn body(person: &str) -> RecordBody {
         rule: hash("rule"),
         plan: Some(hash("plan")),
         approver: Some("oidc:grace@example.com".into()),
+        second_approver: None,
         rejecter: None,
         gate: None,
         steps: vec![Step {
@@ -30,6 +31,7 @@ pub fn body(person: &str) -> RecordBody {
         }],
         verdicts: vec![Verdict { object: account, verdict: "Observed".into(), at: Timestamp::UNIX_EPOCH }],
         remaining: vec![Remaining { what: "RoleBinding team-a/shared".into(), why: "SharedBinding".into() }],
+        hooks: Vec::new(),
         instants: Instants { seen: Some(Timestamp::UNIX_EPOCH), ..Instants::default() },
         last_day: None,
         sealed: Timestamp::UNIX_EPOCH,

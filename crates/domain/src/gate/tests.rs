@@ -9,7 +9,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// An approval of the plan of this hash, given now.
 fn of(plan: &str) -> Option<Approval> {
-    Some(Approval { plan: plan.into(), at: NOW })
+    Some(Approval { plan: plan.into(), at: NOW, whole: true })
 }
 
 fn plan() -> Plan {
@@ -201,13 +201,31 @@ fn an_approval_that_was_not_acted_on_in_time_is_void() {
     ];
     for (what, facts) in shut {
         for (when, age, expired) in ages {
-            let facts = Facts { approved: Some(Approval { plan: "h".into(), at: NOW - age }), ..facts.clone() };
+            let facts =
+                Facts { approved: Some(Approval { plan: "h".into(), at: NOW - age, whole: true }), ..facts.clone() };
             let stop = gate(&plan(), &facts, NOW).err().map(|stop| stop.reason());
             assert_eq!(stop == Some("ApprovalExpired"), expired, "{what}, {when}: {stop:?}");
             let begun = gate(&plan(), &Facts { claimed: true, ..facts }, NOW).err().map(|stop| stop.reason());
             assert_ne!(begun, Some("ApprovalExpired"), "{what}, {when}: the revoker has begun");
         }
     }
-    let by_itself = Facts { approved: Some(Approval { plan: "h".into(), at: NOW - DAY * 9 }), ..open() };
+    let by_itself = Facts { approved: Some(Approval { plan: "h".into(), at: NOW - DAY * 9, whole: true }), ..open() };
     assert!(gate(&plan(), &by_itself, NOW).is_ok(), "what needs no approval does not wait for one");
+}
+
+#[test]
+fn one_of_two_approvals_opens_nothing_and_expires_as_both_do() {
+    let one = |age| Some(Approval { plan: "h".into(), at: NOW - age, whole: false });
+    let facts = |approved, claimed| Facts { allowance: approved_allowance(), approved, claimed, ..open() };
+    let stop = |facts: &Facts| gate(&plan(), facts, NOW).err().map(|stop| stop.reason());
+    let hour = SignedDuration::from_hours(1);
+    assert_eq!(stop(&facts(one(hour), false)), Some("OverLimit"), "the second is missing");
+    assert_eq!(stop(&facts(one(DAY), false)), Some("ApprovalExpired"), "the first has to be given again");
+    assert_eq!(stop(&facts(one(DAY), true)), None, "what has begun goes on, whatever the policy asks for since");
+    assert_eq!(stop(&facts(of("h"), false)), None, "both");
+    assert_eq!(stop(&facts(of("another"), false)), Some("OverLimit"), "both, of a plan that changed since");
+}
+
+fn approved_allowance() -> Allowance {
+    Allowance::Released { batch: Some("b-1".into()) }
 }

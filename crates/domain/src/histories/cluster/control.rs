@@ -237,7 +237,7 @@ impl Cluster {
         let names: Vec<String> = self.revocations.iter().filter(waits).map(|(name, _)| name.clone()).collect();
         for name in names {
             let one = self.revocations.get_mut(&name).unwrap();
-            one.approved = Some(gate::Approval { plan: one.plan.hash.clone(), at: self.now });
+            one.approved = Some(gate::Approval { plan: one.plan.hash.clone(), at: self.now, whole: true });
         }
     }
 
