@@ -31,6 +31,7 @@ mod decoys;
 mod disowned;
 mod examples;
 mod fields;
+mod flows;
 mod freeze;
 mod freeze_first;
 mod gates;

@@ -76,3 +76,22 @@ fn a_format_with_debug_is_found_wherever_it_stands_and_nothing_else() {
         assert_eq!(debugs(code), expected, "{code}");
     }
 }
+
+/// The threat model names, for each row, the tests that show it: each is there, and each row has one or says why not.
+#[test]
+fn the_threat_model_names_tests_that_are_there() {
+    let page = fs::read_to_string("docs/threat-model.md").unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.matches(" | ").count() >= 2);
+    let mut named = 0;
+    for row in rows.filter(|row| !row.starts_with("| threat |") && !row.starts_with("| they |")) {
+        let tests: Vec<(&str, &str)> = row.split('`').filter_map(|code| code.split_once(".rs: ")).collect();
+        let excused = ["not testable", "not a story of its own"].iter().any(|words| row.contains(words));
+        assert!(!tests.is_empty() || excused, "{row}");
+        for (file, test) in tests {
+            let text = fs::read_to_string(format!("{file}.rs")).unwrap_or_default();
+            assert!(text.contains(&format!("fn {test}(")), "{file}.rs has no test {test}");
+            named += 1;
+        }
+    }
+    assert!(named > 40, "the page was not read: {named}");
+}
