@@ -42,12 +42,12 @@ impl Installation {
 
     async fn control_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
         let namespace = self.revoker_namespace();
+        let of_hooks = self.hooks_namespace();
         let account = format!("{}-revoke", self.release);
         let (job, limits) = (self.job.lock().unwrap().clone(), self.limits.lock().unwrap().clone());
         let revoker = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
         let never = self.values["freeze"]["never"].as_array().into_iter().flatten().filter_map(|name| name.as_str());
         let never = never.flat_map(|name| ["--never-freeze", name]);
-        let of_hooks = self.hooks_namespace();
         let hooks =
             ["--hooks-namespace", of_hooks.as_str()].into_iter().filter(|_| self.values["hooks"]["enabled"] == true);
         let more: Vec<&str> = revoker.into_iter().chain(["--limits", &limits]).chain(never).chain(hooks).collect();
