@@ -61,17 +61,17 @@ impl Story {
         }
         let humans: Vec<BTreeSet<usize>> =
             self.cluster.people.iter().map(|one| self.humans_of(&one.known.records)).collect();
+        let keys = |one: &cluster::Standing| -> BTreeSet<String> {
+            one.known.entry.iter().flat_map(|entry| entry.aliases.iter().cloned()).collect()
+        };
+        let keys: Vec<BTreeSet<String>> = self.cluster.people.iter().map(keys).collect();
         for one in 0..self.cluster.people.len() {
             for other in 0..self.cluster.people.len() {
-                if humans[one].is_disjoint(&humans[other]) {
+                if humans[one].is_disjoint(&humans[other]) && !keys[one].is_disjoint(&keys[other]) {
                     let records = self.cluster.people[other].known.records.clone();
                     let apart = &mut self.cluster.people[one].known.apart;
-                    records
-                        .into_iter()
-                        .filter(|record| !apart.contains(record))
-                        .collect::<Vec<_>>()
-                        .into_iter()
-                        .for_each(|record| apart.push(record));
+                    let more: Vec<RecordKey> = records.into_iter().filter(|record| !apart.contains(record)).collect();
+                    apart.extend(more);
                 }
             }
         }

@@ -144,6 +144,12 @@ impl Together<'_> {
         }
     }
 
+    /// Holds somebody whose employment was of a connection that was replaced, and of whom only such tell as say of nobody that they
+    /// work here: nor does what these say of their department put them out of scope beyond doubt.
+    pub(super) const fn not_migrated(&mut self) {
+        (self.state, self.why) = (State::Unknown, Why::NotMigrated);
+    }
+
     /// Holds somebody whom two policies would decide of. What they had left before stands while their records say so too.
     pub(super) fn contest(&mut self, before: Option<&RosterEntry>) {
         let had_left = before.is_some_and(|before| before.employment.state == State::Terminated);

@@ -72,6 +72,9 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
         (all.as_slice().into(), unknown.or(Some(Why::NoEmployment)))
     };
     let mut together = together(&deciding, unknown, &whose.rules.terms)?;
+    if unknown == Some(Why::NotMigrated) && !deciding.iter().any(employs) {
+        together.not_migrated();
+    }
     let declared = slot.known.and_then(|known| known.declared);
     let told = declare(&mut together, declared, calendar);
     if slot.records.iter().any(|record| (whose.rules.contested)(&record.connection, &record.id)) {

@@ -263,6 +263,19 @@ fn a_humans_word_of_who_is_in_scope_by_a_replaced_hr_system_alone_needs_approval
 }
 
 #[test]
+fn who_is_not_migrated_is_told_so_whatever_a_connection_says_that_only_tells_more_of_them() {
+    for department in [sales("a7"), support("a7")] {
+        let mut world = over_sales(&[]);
+        world.poll(&[sales("a7")], noon());
+        world.roles = [("hq", Role::Corroborating), ("old", Role::Replaced)].into();
+        let old = RecordKey { connection: "old".into(), id: HrId("7".into()) };
+        world.known.get_mut(&HrId("a7".into())).unwrap().records.push(old);
+        world.poll(&[department], hours(1));
+        assert_eq!((world.state("a7"), world.entry("a7").employment.why), (State::Unknown, Why::NotMigrated));
+    }
+}
+
+#[test]
 fn absence_keeps_who_is_in_scope_in_it() {
     let mut world = over_sales(&[sales("7"), sales("8")]);
     world.poll(&[sales("8")], noon());
