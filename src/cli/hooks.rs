@@ -194,7 +194,7 @@ mod tests {
         for (name, state) in
             [("database", "may run"), ("siem", "changed since it was allowed"), ("gone", "there is no such CronJob")]
         {
-            let line = shown.lines().find(|line| line.starts_with(name)).unwrap();
+            let line = shown.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
             assert!(line.contains(state), "{line}");
         }
         assert_eq!(state(Some(&cron_job("x", false)), Some(&template("a"))), "its CronJob is not suspended");

@@ -271,7 +271,7 @@ fn row(person: String, seen: Option<Timestamp>, known: Option<&Person>, acts: &[
         verified_after: after(verified),
         revoked: acts.iter().flat_map(|act| act.revoked.iter().cloned()).collect(),
         remaining: remaining(acts, now),
-        approvers: collected(|act| act.approvers.iter().cloned().collect()),
+        approvers: collected(|act| act.approvers.clone()),
         hooks: acts.iter().flat_map(|act| act.hooks.iter().cloned()).collect(),
         rejecters: collected(|act| act.rejecter.iter().cloned().collect()),
         evidence: collected(|act| act.evidence.iter().cloned().collect()),

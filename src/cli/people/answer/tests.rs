@@ -300,7 +300,8 @@ fn every_gate_is_opened_by_somebody_or_by_itself() {
     use crate::api::condition::table::CONDITIONS;
     let gates = CONDITIONS.iter().find(|section| section.heading == "Gates").unwrap();
     // With a new response, a new look, or time.
-    let by_itself = [Reason::Withdrawn, Reason::Unknown, Reason::NotDue, Reason::Untrusted, Reason::Uncounted];
+    let by_itself =
+        [Reason::Withdrawn, Reason::Unknown, Reason::NotDue, Reason::Untrusted, Reason::Uncounted, Reason::BeforeHooks];
     for reason in gates.rows.iter().flat_map(|row| row.reasons) {
         let commands = decided(&world(vec![held(reason.as_str(), None)]), &gone()).commands;
         assert_eq!(commands.is_empty(), by_itself.contains(reason), "{reason}: {commands:?}");
