@@ -22,7 +22,7 @@ use crate::kube::marks::{self, KEY, PART, name};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::swap::{self, Change, OwnConfigMap};
-use domain::marks::{First, Memory, Seen, Shelf, digest, shelf_of};
+use domain::marks::{First, Memory, Seen, Shelf, shelf_of};
 use domain::ownership::PersonFacts;
 use domain::plan::{self, Account, Kind, Plan, Remaining, RemainingReason, Target};
 
@@ -108,10 +108,7 @@ pub fn see(ctx: &Context, meta: &ObjectMeta, unmarked_before: bool) -> Names {
 
 /// Everybody with one of these keys, by their digests.
 fn having(ctx: &Context, digests: &BTreeSet<String>) -> Names {
-    if digests.is_empty() {
-        return Names::new();
-    }
-    ctx.owned(|owned| owned.having(|key| digests.contains(&digest(key))))
+    if digests.is_empty() { Names::new() } else { ctx.owned(|owned| owned.having(digests)) }
 }
 
 /// An account is gone. Says whose plan may be another one by that.

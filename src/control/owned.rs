@@ -6,6 +6,7 @@ use std::hash::Hash;
 
 use jiff::Timestamp;
 
+use domain::marks::digest;
 use domain::ownership::{Index, MAX_RECORDS, PersonFacts, key as owner_key, user_key};
 use domain::plan::{Account, Binding, Kind, Subject};
 
@@ -38,6 +39,8 @@ impl<T> Since<T> {
 pub struct Owned {
     people: HashMap<String, PersonFacts>,
     people_by_key: HashMap<String, BTreeSet<String>>,
+    /// By the digests that the memory of marks has of these keys.
+    people_by_digest: HashMap<String, BTreeSet<String>>,
     people_by_human_key: HashMap<String, BTreeSet<String>>,
     accounts: HashMap<AccountName, Since<Account>>,
     accounts_by_key: HashMap<String, BTreeSet<AccountName>>,
@@ -84,6 +87,7 @@ impl Owned {
         for key in before.iter().flat_map(PersonFacts::keys) {
             touched.extend(self.people_by_key.get(&key).into_iter().flatten().cloned());
             remove(&mut self.people_by_key, &key, name);
+            remove(&mut self.people_by_digest, &digest(&key), name);
         }
         for key in before.iter().flat_map(PersonFacts::human_keys) {
             touched.extend(self.sharing(&key).cloned());
@@ -94,6 +98,7 @@ impl Owned {
                 self.people_by_human_key.entry(key).or_default().insert(name.to_owned());
             }
             for key in now.keys() {
+                self.people_by_digest.entry(digest(&key)).or_default().insert(name.to_owned());
                 let all = self.people_by_key.entry(key).or_default();
                 touched.extend(all.iter().cloned());
                 all.insert(name.to_owned());
@@ -241,9 +246,9 @@ impl Owned {
         Index::new(self.people.values().cloned().collect())
     }
 
-    /// Everybody who has a key like this.
-    pub fn having(&self, like: impl Fn(&str) -> bool) -> Names {
-        self.people_by_key.iter().filter(|(key, _)| like(key)).flat_map(|(_, names)| names.iter().cloned()).collect()
+    /// Everybody who has a key with one of these digests.
+    pub fn having(&self, digests: &BTreeSet<String>) -> Names {
+        digests.iter().filter_map(|digest| self.people_by_digest.get(digest)).flatten().cloned().collect()
     }
 
     /// Everybody who owns something in this namespace; `""` stands for the whole cluster's bindings.

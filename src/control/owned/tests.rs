@@ -116,6 +116,20 @@ fn world(accounts: Vec<Since<Account>>, bindings: Vec<Since<Binding>>) -> Cluste
 }
 
 #[test]
+fn who_had_a_mark_is_found_by_its_digest_for_as_long_as_they_have_the_key() {
+    let mut owned = owned();
+    let had = |owned: &Owned, marks: &[&str]| owned.having(&marks.iter().map(|mark| digest(mark)).collect());
+    assert_eq!(had(&owned, &["Ada@Example.com"]), names(&["p-ada"]));
+    assert_eq!(had(&owned, &["id:hq/eve", "user:oidc:ben"]), names(&["p-ben", "p-eve"]));
+    assert_eq!(had(&owned, &["shared@example.com"]), names(&["p-ada", "p-ben"]));
+    assert_eq!(had(&owned, &["id:hq/nobody"]), names(&[]));
+    owned.person("p-ada", Some(person("ada", &["email:ada@example.com"])));
+    assert_eq!(had(&owned, &["shared@example.com", "ada@example.com"]), names(&["p-ada", "p-ben"]));
+    owned.person("p-ben", None);
+    assert_eq!(had(&owned, &["shared@example.com"]), names(&[]));
+}
+
+#[test]
 fn a_plan_drawn_from_what_is_a_persons_is_the_plan_drawn_from_everything() {
     let (people, accounts, bindings) = everything();
     let (owned, index) = (owned(), Index::new(people.clone()));
