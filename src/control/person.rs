@@ -20,7 +20,7 @@ use super::retention::long_ago;
 use super::{Context, marks, sources};
 use crate::api::person::{self, EmploymentState};
 use crate::api::policy::Leave;
-use crate::api::revocation::{Operation, Phase, RevocationSpec, StepOutcome, Trigger};
+use crate::api::revocation::{Operation, Phase, RevocationSpec, RevocationStatus, Step, StepOutcome, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
 use crate::kube::inventory::list_each;
@@ -102,7 +102,7 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
         );
     }
     // What the index does not even nominate needs no plan to be drawn: a leaver who is done costs nothing.
-    let known = known_uids(told.iter().map(AsRef::as_ref));
+    let known = dealt_with(told.iter().map(AsRef::as_ref));
     let more = ctx.owned(|owned| !owned.uids(&facts).is_subset(&known));
     let acting = told.iter().any(|revocation| under_way(revocation)); // its end wakes us again
     if more && !acting && ready { late(ctx, person, &employment, &policy, &termination, &others).await } else { Ok(()) }
@@ -219,7 +219,7 @@ async fn late(
     if told.iter().any(under_way) {
         return Ok(());
     }
-    let known = known_uids(told.iter());
+    let known = dealt_with(told.iter());
     let fresh: BTreeSet<&str> =
         plan.targets.iter().map(|target| target.uid.as_str()).filter(|uid| !known.contains(*uid)).collect();
     if fresh.is_empty() {
@@ -257,20 +257,32 @@ pub fn frozen(revocation: &Revocation) -> bool {
     claimed || decided || !matches!(phase, None | Some(Phase::Held))
 }
 
-/// Uids that the Revocations of a termination already deal with: targets, and the accounts that took their place. What the
-/// revoker left alone, since it was not this leaver's alone when it looked, may be so by now.
+/// Uids that Revocations name: targets, and the accounts that took their place.
 #[must_use]
 pub fn known_uids<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
-    told.filter_map(|revocation| revocation.status.as_ref())
-        .flat_map(|status| {
-            let over = status.outcome().is_some();
-            let skipped = status.steps.iter().filter(move |step| over && step.outcome == StepOutcome::Skipped);
-            let skipped: BTreeSet<&str> = skipped.map(|step| step.target.uid.as_str()).collect();
-            let planned = status.plan.iter().flat_map(|plan| plan.targets.iter().map(|target| target.uid.as_str()));
-            let planned = planned.filter(move |uid| !skipped.contains(uid)).map(str::to_owned);
-            planned.chain(status.steps.iter().filter_map(|step| step.new_uid.clone()))
-        })
-        .collect()
+    uids(told, |_, _| true)
+}
+
+/// Uids that the Revocations of a termination already deal with, or will: of those that they name all but what the revoker left
+/// alone, since it was not this leaver's alone when it looked. It may be so by now.
+fn dealt_with<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
+    uids(told, |status, uid| {
+        let skipped = |step: &Step| step.outcome == StepOutcome::Skipped && step.target.uid == uid;
+        status.outcome().is_none() || !status.steps.iter().any(skipped)
+    })
+}
+
+fn uids<'a>(
+    told: impl Iterator<Item = &'a Revocation>,
+    counts: impl Fn(&RevocationStatus, &str) -> bool,
+) -> BTreeSet<String> {
+    let mut uids = BTreeSet::new();
+    for status in told.filter_map(|revocation| revocation.status.as_ref()) {
+        let planned = status.plan.iter().flat_map(|plan| plan.targets.iter().map(|target| target.uid.as_str()));
+        uids.extend(planned.filter(|uid| counts(status, uid)).map(str::to_owned));
+        uids.extend(status.steps.iter().filter_map(|step| step.new_uid.clone()));
+    }
+    uids
 }
 
 /// Uids that cuts gave to recreated accounts.
@@ -378,7 +390,7 @@ pub async fn plan_now(
     }
     if revocation.spec.late {
         let dealing = dealing(ctx, revocation, person, &told);
-        let (known, busy) = (known_uids(dealing.iter().map(AsRef::as_ref)), busy(&dealing));
+        let (known, busy) = (dealt_with(dealing.iter().map(AsRef::as_ref)), busy(&dealing));
         let place = |target: &Target| (target.kind, target.namespace.clone(), target.name.clone());
         plan.targets.retain(|target| !known.contains(&target.uid) && !busy.contains(&place(target)));
         plan.hash = domain::plan::hash(

@@ -130,7 +130,7 @@ fn what_the_revoker_left_alone_as_somebody_elses_too_is_a_later_discovery_once_i
         let step = json!({"target": target("1"), "outcome": outcome, "at": "2026-03-01T00:00:00Z"});
         let status = json!({"plan": {"hash": "h", "targets": [target("1")]}, "steps": [step], "finished": finished,
             "claim": {"by": "revoke-1", "at": "2026-03-01T00:00:00Z"}});
-        known_uids(std::iter::once(&revocation("a-cut", false, status))).contains("1")
+        dealt_with(std::iter::once(&revocation("a-cut", false, status))).contains("1")
     };
     assert!(known("Done", json!("Revoked")), "it was done");
     assert!(known("Skipped", json!(null)), "the revoker is at it");
