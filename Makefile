@@ -90,6 +90,22 @@ test-oldest: tools rollcall ## the stories against the oldest Kubernetes that th
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
 	cargo test --locked --test e2e -- --test-threads $(STORIES)
 
+# What the stories show with the behaviour that was seen of both, shown with both: compiled from their published modules, without webhooks.
+ROTATORS := external-secrets cert-manager
+.PHONY: test-integrations
+test-integrations: tools rollcall ## rotation with the real external-secrets and cert-manager; twenty minutes more the first time
+	exec 9> $(CACHE)/tools.lock && flock 9
+	for name in $(ROTATORS); do (cd e2e/rotators/$$name && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(BIN)/$$name .); done
+	crds() { (cd e2e/rotators/$$1 && go list -m -f '{{.Dir}}' $$2); }
+	export ROLLCALL_EXTERNAL_SECRETS_BIN=$(BIN)/external-secrets ROLLCALL_CERT_MANAGER_BIN=$(BIN)/cert-manager
+	export ROLLCALL_EXTERNAL_SECRETS_CRDS=$$(crds external-secrets github.com/external-secrets/external-secrets)/config/crds/bases
+	export ROLLCALL_CERT_MANAGER_CRDS=$$(crds cert-manager github.com/cert-manager/cert-manager)/deploy/crds
+	exec 9>&- && cd $(CURDIR)
+	plane() { $(BIN)/cluster "$$@" --dir $(CURDIR)/target/control-plane-integrations; }
+	trap 'plane down' EXIT
+	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
+	cargo test --locked --test e2e -- --ignored integrations::
+
 # On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
 FUZZED := csv json dates definition expression
 FUZZ_SECONDS ?= 600

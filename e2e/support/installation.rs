@@ -43,6 +43,8 @@ pub enum Consent {
     Secrets,
     /// Accounts and bindings, and taking leavers out of those that others share. The chart needs `trim.enabled`.
     Trim,
+    /// Accounts and bindings, and new values for Secrets.
+    Rotate,
     /// Nothing.
     None,
 }
@@ -121,8 +123,9 @@ impl Installation {
             installation.make_namespace(&target).await;
             let (canaries, secrets) = (*consent == Consent::Canaries, *consent == Consent::Secrets);
             if *consent != Consent::None {
-                let trim = *consent == Consent::Trim;
-                values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets, "trim": trim}));
+                let (trim, rotate) = (*consent == Consent::Trim, *consent == Consent::Rotate);
+                values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets,
+                                   "trim": trim, "rotate": rotate}));
             }
         }
         overlay(&mut more, json!({"targets": values}));

@@ -16,6 +16,7 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod rotators;
 pub mod s3;
 pub mod tokens;
 pub mod vendor;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use self::tries::Credential;
 use super::installation::{Consent, Installation, Running, a_day};
+use super::rotators::Rotators;
 use rollcall::api::revocation::{Operation, Phase};
 
 pub use self::mint::mint;
@@ -72,13 +73,15 @@ pub struct Outcome {
 }
 
 /// An installation in which person 7 of ten is to have every kind of access.
-pub async fn installed(story: &str) -> (Installation, Running) {
-    let targets = ["apps", "shared", "grouped", "aggregated", "vault"].map(|target| (target, Consent::Accounts));
+pub async fn installed(story: &str) -> (Installation, (Running, Rotators)) {
+    let mut targets = ["apps", "shared", "grouped", "aggregated", "vault"].map(|target| (target, Consent::Accounts));
+    targets[0].1 = Consent::Rotate;
     let rollcall = Installation::with(story, &targets, json!({"clusterBindings": true})).await;
+    let rotators = Rotators::start(&rollcall.admin, vec![rollcall.target("apps")]).await;
     let running = rollcall.run().await;
     rollcall.connect(json!({})).await;
-    rollcall.policy(json!({"limits": {"objects": a_day(200)}})).await;
-    (rollcall, running)
+    rollcall.policy(json!({"limits": {"objects": a_day(200)}, "revocation": {"secrets": "Rotate"}})).await;
+    (rollcall, (running, rotators))
 }
 
 /// Mints every kind for person 7, asks for the plan, lets them leave, and tries every kind.

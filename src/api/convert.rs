@@ -130,6 +130,7 @@ pub fn protected(policy: &SyncPolicy) -> Protected {
         accounts: protected.service_accounts.iter().cloned().collect(),
         namespaces: protected.namespaces.iter().cloned().collect(),
         usernames: std::collections::BTreeSet::new(), // those are the installation's
+        rotate: policy.spec.revocation.secrets == super::policy::Secrets::Rotate,
     }
 }
 
@@ -319,6 +320,7 @@ impl From<&Target> for revocation::Target {
                 Action::Unbind => revocation::Action::Unbind,
                 Action::Trim => revocation::Action::Trim,
                 Action::Recreate => revocation::Action::Recreate,
+                Action::Rotate => revocation::Action::Rotate,
                 Action::Delete => revocation::Action::Delete,
                 Action::Freeze => revocation::Action::Freeze,
             },
@@ -327,6 +329,7 @@ impl From<&Target> for revocation::Target {
                 Kind::RoleBinding => revocation::TargetKind::RoleBinding,
                 Kind::ServiceAccount => revocation::TargetKind::ServiceAccount,
                 Kind::User => revocation::TargetKind::User,
+                Kind::Secret => revocation::TargetKind::Secret,
             },
             namespace: target.namespace.clone(),
             name: target.name.clone(),
@@ -343,6 +346,7 @@ impl From<&revocation::Target> for Target {
                 revocation::Action::Unbind => Action::Unbind,
                 revocation::Action::Trim => Action::Trim,
                 revocation::Action::Recreate => Action::Recreate,
+                revocation::Action::Rotate => Action::Rotate,
                 revocation::Action::Delete => Action::Delete,
                 revocation::Action::Freeze => Action::Freeze,
             },
@@ -351,6 +355,7 @@ impl From<&revocation::Target> for Target {
                 revocation::TargetKind::RoleBinding => Kind::RoleBinding,
                 revocation::TargetKind::ServiceAccount => Kind::ServiceAccount,
                 revocation::TargetKind::User => Kind::User,
+                revocation::TargetKind::Secret => Kind::Secret,
             },
             namespace: target.namespace.clone(),
             name: target.name.clone(),

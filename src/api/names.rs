@@ -10,6 +10,15 @@ pub const OWNER: &str = "rollcall.dev/owner";
 /// `personal` or `workload`: overrides what the consumers of a ServiceAccount say.
 pub const PURPOSE: &str = "rollcall.dev/purpose";
 
+/// On a Secret: what Rollcall may generate for it, such as `Generate password=Password`.
+pub const ROTATE: &str = domain::rotation::ROTATE;
+
+/// On a Secret that Rollcall generated values for: when it last did.
+pub const ROTATED: &str = "rollcall.dev/rotated";
+
+/// `true` on a pod: it reads mounted Secrets again by itself, and needs no restart when they change.
+pub const RELOADS: &str = "rollcall.dev/reloads";
+
 /// Asks for a reconcile now; echoed in `status.lastHandledReconcileAt`.
 pub const REQUESTED_AT: &str = "rollcall.dev/requestedAt";
 

@@ -19,7 +19,7 @@ pub use self::grants::{Bind, Grant, OnLeave};
 pub use self::limits::{ClusterLimits, Limit, Limits};
 pub use self::moves::{Move, MoveThen};
 pub use self::ownership::{OwnershipFrom, OwnershipSource};
-pub use self::revoking::{Hook, Revoking, When};
+pub use self::revoking::{Hook, Revoking, Secrets, When};
 pub use self::status::{Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
 use super::quantity;
@@ -102,7 +102,7 @@ pub struct SyncPolicySpec {
     /// How many people have to approve what is held.
     #[serde(default)]
     pub approval: Approving,
-    /// What revoking somebody's access does beyond Kubernetes.
+    /// What revoking somebody's access does beyond accounts and bindings.
     #[serde(default)]
     pub revocation: Revoking,
     /// RoleBindings for people by rule: made for joiners, moved with movers, gone with leavers. `kubectl rollcall grants` prints them.

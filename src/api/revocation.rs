@@ -2,6 +2,8 @@
 
 mod done;
 mod hooks;
+mod exposure;
+mod rotation;
 
 use jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 pub use done::*;
 pub use hooks::{HookOutcome, HookRun};
+pub use exposure::{ExposedSecret, Exposure, ExposureTier};
+pub use rotation::{Rotation, Rotator};
 
 /// Spec of a Revocation: written by `rollcall control`; `approval` and `rejection` by those who decide.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -139,7 +143,7 @@ pub struct Rejection {
     pub by: String,
 }
 
-/// Status of a Revocation. Control writes phase, gate, plan, job, instants, evidence, attempt, retried, freeze, returned, hooks and conditions; the
+/// Status of a Revocation. Control writes phase, gate, plan, exposure, job, instants, evidence, attempt, retried, freeze, returned, hooks and conditions; the
 /// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. Of a freeze, which has no
 /// Job, control writes verdicts, acted, verified and lifted too. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -157,6 +161,9 @@ pub struct RevocationStatus {
     /// What it will do, and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// Secrets that the person could read when this was planned, though they own none of them; of a first cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
     /// Name of the Job started for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
@@ -335,6 +342,8 @@ pub enum Action {
     Trim,
     /// A personal account is deleted and at once re-created as it was: every token ever issued for it is dead.
     Recreate,
+    /// A Secret's value is replaced by who manages it, and what runs with the old one is restarted. Its contents are never read.
+    Rotate,
     /// The object is deleted for good, after `removeAfter`.
     Delete,
     /// The user name is refused what changes anything, until the freeze is lifted.
@@ -352,6 +361,8 @@ pub enum TargetKind {
     ServiceAccount,
     /// A user name, which is no object: with any credential, a client certificate too.
     User,
+    /// A Secret, by its metadata.
+    Secret,
 }
 
 /// When each part of a Revocation happened first.

@@ -41,6 +41,7 @@ spelled!(Action {
     Unbind => "Unbind",
     Trim => "Trim",
     Recreate => "Recreate",
+    Rotate => "Rotate",
     Delete => "Delete",
     Freeze => "Freeze",
 });
@@ -49,6 +50,7 @@ spelled!(TargetKind {
     RoleBinding => "RoleBinding",
     ServiceAccount => "ServiceAccount",
     User => "User",
+    Secret => "Secret",
 });
 spelled!(Finished {
     Revoked => "Revoked",
@@ -77,10 +79,12 @@ spelled!(StepOutcome {
     Skipped => "Skipped",
     Refused => "Refused",
     Failed => "Failed",
+    Unchanged => "Unchanged",
 });
 spelled!(VerdictKind {
     Observed => "Observed",
     Implied => "Implied",
+    Adopted => "Adopted",
     Refuted => "Refuted",
     Unknown => "Unknown",
 });

@@ -63,18 +63,21 @@ pub async fn draw(
     notice: Option<&Notice>,
     noticed: Option<Timestamp>,
 ) -> Result<Plan, Fault> {
+    ctx.stores.secrets.first_listed().await;
     let facts = convert::person_facts(person, (ctx.clock)());
     let mut belongings = ctx.owned(|owned| owned.of(&facts, recreated));
     if let Some(notice) = notice {
         belongings.accounts.retain(|account| notice.includes(&account.object.uid, account.at));
         belongings.bindings.retain(|binding| notice.includes(&binding.object.uid, binding.at));
+        belongings.secrets.retain(|secret| notice.includes(&secret.object.uid, secret.at));
     }
-    let Belongings { accounts, bindings, index } = belongings;
+    let Belongings { accounts, bindings, secrets, index } = belongings;
     let accounts: Vec<_> = accounts.into_iter().map(|account| account.object).collect();
     let fresh = noticed.map(|noticed| ctx.marks.fresh(&accounts, noticed)).unwrap_or_default();
     let bindings = bindings.into_iter().map(|binding| binding.object).collect();
     let own = vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()];
-    let mut planning = Planning::of(facts, index, (accounts, bindings), recreated.clone(), own);
+    let secrets = secrets.into_iter().map(|secret| secret.object).collect();
+    let mut planning = Planning::of(facts, index, (accounts, bindings), recreated.clone(), own).with_secrets(secrets);
     for place in planning.places() {
         let consent = ctx.consents.of(ctx, &place).await?;
         planning.consents(place, consent);
@@ -174,9 +177,13 @@ fn came(
         .bindings
         .iter()
         .filter(|binding| !known.contains(&binding.object.uid) && binding.object.subjects.iter().any(names));
+    let secrets = belongings.secrets.iter().filter(|secret| {
+        !known.contains(&secret.object.uid) && index.claim(&secret.object.owner, person) != Claim::NotTheirs
+    });
     let fresh = Belongings {
         accounts: accounts.cloned().collect(),
         bindings: bindings.cloned().collect(),
+        secrets: secrets.cloned().collect(),
         index: Index::default(),
     };
     described(&fresh).into_iter().filter(|what| !shown.contains(what)).collect()
@@ -193,9 +200,11 @@ fn described(belongings: &Belongings) -> BTreeSet<String> {
         |what: String| revocation::Remaining::from(&Remaining { what, why: RemainingReason::SharedBinding }).what;
     let accounts = belongings.accounts.iter().map(|account| &account.object);
     let bindings = belongings.bindings.iter().map(|binding| &binding.object);
+    let secrets = belongings.secrets.iter().map(|secret| &secret.object);
     accounts
         .map(|account| plan::described(Kind::ServiceAccount, &account.namespace, &account.name))
         .chain(bindings.map(|binding| plan::described(binding.kind, &binding.namespace, &binding.name)))
+        .chain(secrets.map(|secret| plan::described(Kind::Secret, &secret.namespace, &secret.name)))
         .map(shown)
         .collect()
 }
@@ -265,6 +274,7 @@ mod tests {
         let belongings = Belongings {
             accounts: accounts.map(|object| Since { object, at: None }).into(),
             bindings: bindings.map(|object| Since { object, at: None }).into(),
+            secrets: Vec::new(),
             index: Index::new(vec![facts.clone()]),
         };
         let (known, shown) = (["u-recreated".to_owned()].into(), ["RoleBinding apps/shown".to_owned()].into());

@@ -65,7 +65,7 @@ impl Consents {
     /// When the API server does not answer: neither yes nor no.
     pub async fn of(&self, ctx: &Context, namespace: &str) -> Result<Consent, Fault> {
         let row = self.row(ctx, namespace).await?;
-        Ok(Consent { accounts: row.accounts, canaries: row.canaries, trim: row.trim })
+        Ok(row.consent())
     }
 
     async fn row(&self, ctx: &Context, namespace: &str) -> Result<Row, Fault> {
@@ -242,6 +242,8 @@ fn watch_secrets(
     watched: &mut HashMap<String, tokio::task::AbortHandle>,
     tasks: &mut tokio::task::JoinSet<()>,
 ) {
+    let listed = rows.iter().filter(|row| row.secrets).map(|row| row.namespace.clone());
+    ctx.stores.secrets.expect(listed.collect());
     for row in rows {
         match (row.secrets, watched.contains_key(&row.namespace)) {
             (true, false) => {
@@ -252,7 +254,7 @@ fn watch_secrets(
                 if let Some(watch) = watched.remove(&row.namespace) {
                     watch.abort();
                 }
-                ctx.stores.forget_tokens(&row.namespace);
+                stores::forget_secrets(ctx, &row.namespace);
             }
             _ => {}
         }

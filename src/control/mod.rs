@@ -19,6 +19,7 @@ mod claims;
 mod consents;
 mod consumers;
 mod count;
+mod exposures;
 mod freeze;
 pub mod hooks;
 pub mod jobs;
@@ -130,6 +131,8 @@ pub struct Context {
     pub marks: marks::Marks,
     /// What other sources of ownership said.
     pub sources: sources::Sources,
+    /// What leavers could read.
+    pub exposures: exposures::Exposures,
     people: Arc<queue::Queue>,
     revocations: Arc<queue::Queue>,
 }
@@ -160,6 +163,7 @@ impl Context {
             trims: Notify::new(),
             marks: marks::Marks::default(),
             sources: sources::Sources::default(),
+            exposures: exposures::Exposures::default(),
             people: Arc::default(),
             revocations: Arc::default(),
         }
@@ -300,6 +304,7 @@ pub async fn run(
     tasks.spawn(seal::signing::keep(Arc::clone(&ctx)));
     tasks.spawn(trims::keep(Arc::clone(&ctx)));
     tasks.spawn(marks::keep(Arc::clone(&ctx)));
+    tasks.spawn(exposures::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);
     tokio::select! {

@@ -1,6 +1,8 @@
 //! Who owns what: everybody, the annotated accounts and the bindings, by the keys that name a person. Pure, and never built
 //! again: each event changes what it is about, and says whose plan may be another one now.
 
+mod secrets;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
@@ -8,6 +10,7 @@ use jiff::Timestamp;
 
 use domain::marks::digest;
 use domain::ownership::{Index, MAX_RECORDS, PersonFacts, key as owner_key, user_key};
+use domain::plan::rotate::Secret;
 use domain::plan::{Account, Binding, Kind, Subject};
 
 /// Namespace and name of an account.
@@ -48,6 +51,7 @@ pub struct Owned {
     bindings: HashMap<Bound, Since<Binding>>,
     bindings_by_user: HashMap<String, BTreeSet<Bound>>,
     bindings_by_account: HashMap<AccountName, BTreeSet<Bound>>,
+    secrets: secrets::Secrets,
 }
 
 /// Names of Persons.
@@ -60,6 +64,8 @@ pub struct Belongings {
     pub accounts: Vec<Since<Account>>,
     /// Bindings that name the person.
     pub bindings: Vec<Since<Binding>>,
+    /// Secrets that mention the person, where control may list them.
+    pub secrets: Vec<Since<Secret>>,
     /// Everybody that any of it may resolve to.
     pub index: Index,
 }
@@ -266,6 +272,7 @@ impl Owned {
                 self.of_binding(&binding.object, &mut names);
             }
         }
+        self.secrets.keys_in(namespace).for_each(|key| self.of_key(&key, &mut names));
         names
     }
 
@@ -287,6 +294,7 @@ impl Owned {
             uids.extend(accounts.filter_map(|place| Some(self.accounts.get(place)?.object.uid.clone())));
             let bindings = self.bindings_by_user.get(&key).into_iter().flatten();
             uids.extend(bindings.filter_map(|bound| Some(self.bindings.get(bound)?.object.uid.clone())));
+            uids.extend(self.secrets.of_key(&key).map(|secret| secret.object.uid.clone()));
         }
         uids
     }
@@ -302,7 +310,8 @@ impl Owned {
             bounds.extend(self.bindings_by_user.get(&key).into_iter().flatten());
         }
         let bindings: Vec<_> = bounds.into_iter().filter_map(|bound| self.bindings.get(bound).cloned()).collect();
-        let mut keys = self.keys(person);
+        let theirs = self.keys(person);
+        let mut keys = theirs.clone();
         for subject in bindings.iter().flat_map(|binding| &binding.object.subjects) {
             match subject {
                 Subject::User(name) => {
@@ -317,11 +326,12 @@ impl Owned {
         }
         let accounts: Vec<_> = places.into_iter().filter_map(|place| self.accounts.get(place).cloned()).collect();
         keys.extend(accounts.iter().filter_map(|account| owner_key(&account.object.owner)));
+        let secrets: Vec<_> = theirs.iter().flat_map(|key| self.secrets.of_key(key)).cloned().collect();
         let mut names = Names::new();
         keys.iter().for_each(|key| self.of_key(key, &mut names));
         let people = self.humans(&names);
         let people = people.iter().filter_map(|name| self.people.get(name).cloned()).collect();
-        Belongings { accounts, bindings, index: Index::new(people) }
+        Belongings { accounts, bindings, secrets, index: Index::new(people) }
     }
 }
 

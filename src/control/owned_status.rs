@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::api::condition::Condition;
 use crate::api::revocation::{
-    Evidence, Finished, FirstFreeze, Gate, HookRun, Instants, Operation, Phase, Plan, Returned, Verdict,
+    Evidence, Exposure, Finished, FirstFreeze, Gate, HookRun, Instants, Operation, Phase, Plan, Returned, Verdict,
 };
 use crate::api::{Revocation, names};
 use crate::kube::outcome::Fault;
@@ -27,6 +27,9 @@ pub struct ControlStatus {
     /// What it will do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// What the person could read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
     /// The Job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
@@ -82,6 +85,7 @@ impl ControlStatus {
             phase: status.phase,
             gate: status.gate,
             plan: status.plan,
+            exposure: status.exposure,
             job: status.job,
             instants: status.instants,
             evidence: status.evidence,

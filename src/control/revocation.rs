@@ -90,6 +90,7 @@ async fn step(
     now: Timestamp,
 ) -> Result<Option<Report>, Fault> {
     part.returned = ctx.returns.merged(revocation);
+    let exposure = ctx.exposures.of(revocation); // found out meanwhile, and written with what is written anyway
     let look = look(revocation);
     if look == Look::Over {
         what_remains(ctx, revocation, part).await?;
@@ -105,7 +106,10 @@ async fn step(
         tracing::warn!(revocation = revocation.name_any(), %fault, "its frozen user names are as they were; looked at again");
     }
     match look {
-        Look::Close(finished) => return close(ctx, &inputs, part, finished, now).await.map(Some),
+        Look::Close(finished) => {
+            part.exposure = exposure;
+            return close(ctx, &inputs, part, finished, now).await.map(Some);
+        }
         Look::Seal => return end(ctx, &inputs, part, part.unsealed()).await.map(Some),
         Look::Retry(asked) => part.retry(asked),
         Look::Stands => return freeze::upkeep(ctx, &inputs, part, now).await.map(Some),
@@ -133,7 +137,10 @@ async fn step(
             match hooks::before(&inputs, part, now) {
                 Some(waits) => Ok(waits),
                 None if released.plan().targets.is_empty() => nothing_owned(ctx, &inputs, part, now).await,
-                None => release(ctx, &inputs, part, now).await,
+                None => {
+                    part.exposure = exposure;
+                    release(ctx, &inputs, part, now).await
+                }
             }
         }
     };

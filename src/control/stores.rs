@@ -4,17 +4,20 @@
 //! A store may nominate, and what is written on its word carries a resourceVersion; the revoker decides on live reads.
 //! Each watch says who its changes are about, and wakes them and nobody else.
 
+mod secrets;
 mod watches;
+
+pub use self::secrets::{forget as forget_secrets, secrets};
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::kube::named::Api;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef, Subject};
 use kube::ResourceExt;
 use kube::api::{ObjectMeta, PartialObjectMeta};
-use kube::runtime::watcher::{self, Event};
+#[cfg(test)]
+use kube::runtime::watcher;
 use tokio::task::JoinSet;
 
 use self::watches::{Listed, one, ours, place, theirs};
@@ -24,7 +27,6 @@ use super::shelf::{Changed, Shelf};
 use super::{Context, freeze, marks, returns};
 use crate::api::revocation::{Operation, Phase, RevocationStatus, Trigger};
 use crate::api::{FrozenNames, HRConnection, Person, Revocation, SyncPolicy, names};
-use crate::kube::follow::follow;
 use crate::kube::inventory;
 use crate::kube::ledger_store;
 use crate::kube::stop;
@@ -58,6 +60,8 @@ pub struct Stores {
     uids: RwLock<HashMap<(&'static str, AccountName), String>>,
     /// Whose token a Secret is, by namespace and name, where control may know.
     tokens: Mutex<HashMap<String, HashMap<String, String>>>,
+    /// Of which namespaces the Secrets are known.
+    pub secrets: secrets::Known,
 }
 
 #[derive(Default)]
@@ -247,35 +251,6 @@ fn role_changed(ctx: &Context, meta: &ObjectMeta) {
     ctx.consents.role(meta.namespace.as_deref().unwrap_or_default(), name, version.unwrap_or("gone"));
 }
 
-/// Watches the metadata of Secrets in a namespace that consented to it: a token Secret that comes back is seen.
-pub async fn secrets(ctx: Arc<Context>, namespace: String) {
-    let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(ctx.client.clone(), &namespace);
-    let note = |secret: &ObjectMeta, there: bool| {
-        let Some(account) = secret.annotations.as_ref().and_then(|notes| notes.get(names::TOKEN_OF)) else { return };
-        let mut tokens = ctx.stores.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let tokens = tokens.entry(namespace.clone()).or_default();
-        let name = secret.name.clone().unwrap_or_default();
-        if there {
-            tokens.insert(name, account.clone())
-        } else {
-            tokens.remove(&name)
-        };
-    };
-    follow("secrets", watcher::watcher(api.watched(), watcher::Config::default()), |event| match event {
-        Event::Apply(secret) | Event::InitApply(secret) => {
-            note(&secret.metadata, true);
-            returns::secret(&ctx, &secret.metadata);
-        }
-        Event::Delete(secret) => note(&secret.metadata, false),
-        Event::Init => ctx.stores.forget_tokens(&namespace),
-        Event::InitDone => {
-            let names = ctx.owned(|owned| owned.in_namespace(&namespace));
-            ctx.touched(&names);
-        }
-    })
-    .await;
-}
-
 fn person_changed(ctx: &Context, changed: &Changed<Person>) {
     let Some(person) = changed.after.as_ref().or(changed.before.as_ref()) else { return };
     let name = person.name_any();
@@ -310,6 +285,7 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
             }
             if !open(after) {
                 ctx.claims.forget(&after.uid().unwrap_or_default());
+                ctx.exposures.forget(&after.uid().unwrap_or_default());
             }
             if after.spec.late && changed.before.as_ref().is_none_or(|before| planned(before) != planned(after)) {
                 ctx.wake_changing(&after.spec.person); // what waits there alone no longer remains elsewhere
@@ -320,6 +296,7 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
             let uid = before.uid().unwrap_or_default();
             ctx.epochs(|epochs| epochs.forget(&uid));
             ctx.claims.forget(&uid);
+            ctx.exposures.forget(&uid);
             ctx.freezes.tidy();
         }
         (None, None) => {}

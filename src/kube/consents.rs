@@ -1,6 +1,7 @@
 //! The table of what namespaces consent to: written by control, shown by `kubectl rollcall consents`, and planned by in
 //! `kubectl rollcall plan`.
 
+use domain::plan::Consent;
 use serde::{Deserialize, Serialize};
 
 /// Key of the table in its ConfigMap.
@@ -20,8 +21,19 @@ pub struct Row {
     /// Whether `rollcall trim` may take a leaver's subject out of shared bindings.
     #[serde(default)]
     pub trim: bool,
+    /// Whether the revoker may rotate Secrets, and control see whose they are.
+    #[serde(default)]
+    pub rotate: bool,
     /// Whether control may see token Secrets come back.
     pub secrets: bool,
     /// What of the consent for accounts is missing, as `verb resource`.
     pub missing: Vec<String>,
+}
+
+impl Row {
+    /// What a plan asks of it.
+    #[must_use]
+    pub const fn consent(&self) -> Consent {
+        Consent { accounts: self.accounts, canaries: self.canaries, trim: self.trim, rotate: self.rotate }
+    }
 }

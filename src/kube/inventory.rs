@@ -199,6 +199,14 @@ pub async fn each_workload(client: &Client, namespace: &str) -> Result<Vec<Workl
     Ok(all.into_iter().flatten().collect())
 }
 
+/// The pods of a namespace, of any phase.
+///
+/// # Errors
+/// When they cannot be listed.
+pub async fn pods(client: &Client, namespace: &str) -> Result<Vec<Workload>, Fault> {
+    specs::<Pod>(client, namespace, |pod| pod.spec).await
+}
+
 /// Names of the accounts that anything in this namespace uses.
 ///
 /// # Errors

@@ -14,10 +14,13 @@ pub mod marks;
 pub mod named;
 pub mod outcome;
 pub mod planning;
+pub mod pods;
+pub mod rbac;
 pub mod revoker;
 #[cfg(test)]
 pub mod scenario;
 pub mod sources;
+pub mod secrets;
 pub mod stop;
 pub mod swap;
 pub mod targets;

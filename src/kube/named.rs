@@ -131,6 +131,19 @@ impl<K: Clone + DeserializeOwned + Debug> Api<K> {
         self.0.patch(&segment(name), params, patch).await
     }
 
+    /// Changes one object, and is answered with its metadata alone: what else is in it is not sent back.
+    ///
+    /// # Errors
+    /// The call's own.
+    pub async fn patch_metadata<P: Serialize + Debug>(
+        &self,
+        name: &str,
+        params: &PatchParams,
+        patch: &Patch<P>,
+    ) -> kube::Result<PartialObjectMeta<K>> {
+        self.0.patch_metadata(&segment(name), params, patch).await
+    }
+
     /// Changes the status of one object.
     ///
     /// # Errors

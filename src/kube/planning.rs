@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ownership::{Claim, Index, PersonFacts};
-use domain::plan::{self, Account, Binding, ClusterInventory, Consent, Operation, Plan, Protected};
+use domain::plan::{self, Account, Binding, ClusterInventory, Consent, Operation, Plan, Protected, rotate};
 
 /// A plan on its way: what is asked next follows from what is known.
 #[derive(Debug)]
@@ -29,6 +29,13 @@ impl Planning {
         Self { person, index, recreated, world }
     }
 
+    /// Takes in the annotated Secrets that may be this person's.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Vec<rotate::Secret>) -> Self {
+        self.world.secrets = secrets;
+        self
+    }
+
     /// Where anything of this person lies, and consent is to be asked for; `""` stands for the whole cluster's bindings.
     #[must_use]
     pub fn places(&self) -> BTreeSet<String> {
@@ -36,7 +43,8 @@ impl Planning {
         let theirs =
             self.world.accounts.iter().filter(|account| claimed(account) || self.recreated.contains(&account.uid));
         let bound = self.world.bindings.iter().map(|binding| binding.namespace.clone());
-        theirs.map(|account| account.namespace.clone()).chain(bound).collect()
+        let secrets = self.world.secrets.iter().map(|secret| secret.namespace.clone());
+        theirs.map(|account| account.namespace.clone()).chain(bound).chain(secrets).collect()
     }
 
     /// A place consents to this.

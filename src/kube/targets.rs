@@ -30,6 +30,11 @@ pub fn api(client: &Client, target: &Target) -> Api<DynamicObject> {
             let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ServiceAccount>(&());
             Api::namespaced_with(client, &target.namespace, &resource)
         }
+        // For its metadata alone: see `secrets`.
+        Kind::Secret => {
+            let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&());
+            Api::namespaced_with(client, &target.namespace, &resource)
+        }
     }
 }
 
@@ -42,7 +47,7 @@ pub fn binding(target: &Target, live: &DynamicObject) -> Option<plan::Binding> {
             inventory::cluster_role_binding(&serde_json::from_value::<ClusterRoleBinding>(value).ok()?)
         }
         Kind::RoleBinding => inventory::role_binding(&serde_json::from_value::<RoleBinding>(value).ok()?),
-        Kind::ServiceAccount | Kind::User => None,
+        Kind::ServiceAccount | Kind::User | Kind::Secret => None,
     }
 }
 

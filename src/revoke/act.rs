@@ -14,7 +14,7 @@ use super::Context;
 use super::finalizers::{self, Held};
 use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen};
 use super::record::Record;
-use super::trims;
+use super::{rotate, trims};
 use crate::api::condition::Reason;
 use crate::api::revocation::StepOutcome;
 use crate::kube::calls::{self, call, publish_event};
@@ -120,7 +120,9 @@ pub async fn act(
         }
     }
     let shared: Vec<&Seen> = targets.iter().filter(|seen| trims::awaited(seen)).collect();
-    let place = Some(place).filter(|_| held.is_empty() && shared.is_empty());
+    let rotates = targets.iter().any(rotate::is_its);
+    let place = Some(place).filter(|_| held.is_empty() && shared.is_empty() && !rotates);
+    result = result.and(rotate::begin(ctx, targets, record).await);
     result = result.and(finalizers::wait(ctx, held, record).await);
     result = result.and(trims::wait(ctx, observer, shared, record, begun).await);
     if result.is_ok() {
@@ -145,7 +147,8 @@ fn done_since(before: &BTreeSet<String>, record: &Record) -> BTreeMap<Action, us
 fn waves(targets: &[Seen]) -> Vec<Vec<&Seen>> {
     let is_held = |seen: &Seen| matches!(seen.observation, Observation::Standing { held: true, .. });
     let is_account = |seen: &Seen| seen.target.kind == Kind::ServiceAccount;
-    let open = |seen: &&Seen| !matches!(seen.observation, Observation::Settled) && !trims::awaited(seen);
+    let aside = |seen: &Seen| trims::awaited(seen) || rotate::is_its(seen);
+    let open = |seen: &&Seen| !matches!(seen.observation, Observation::Settled) && !aside(seen);
     let open = targets.iter().filter(open);
     let (held, free): (Vec<&Seen>, Vec<&Seen>) = open.partition(|seen| is_held(seen));
     [free, held]
@@ -190,7 +193,12 @@ fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, F
             Next::End(Ended::saying(StepOutcome::AlreadyGone, "another object stands in its place"))
         }
         (Observation::Gone, Action::Recreate) if kept => Next::Create,
+        (Observation::Gone, Action::Rotate) => Next::End(Ended::left_alone(RemainingReason::SecretGone)),
         (Observation::Gone, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
+        // Nothing of the kind is deleted or made again, whatever was seen of it.
+        (Observation::Rotates(_) | Observation::Rotated, _) | (Observation::Standing { .. }, Action::Rotate) => {
+            Next::End(Ended::left_alone(RemainingReason::NotRotated))
+        }
         (Observation::Standing { .. }, Action::Freeze) => {
             Next::End(Ended::saying(StepOutcome::Skipped, "a freeze is no act of the revoker"))
         }
@@ -299,7 +307,7 @@ pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json:
 }
 
 /// Which layer refused, and with which policy; the API server's own words name objects and identities, no payload.
-fn layer(fault: &Fault) -> String {
+pub fn layer(fault: &Fault) -> String {
     let message = fault.server_message().unwrap_or_default();
     let layer = match message {
         message if message.contains("ValidatingAdmissionPolicy") => "admission policy",
@@ -321,6 +329,7 @@ const fn told(action: Action) -> (Reason, &'static str) {
     match action {
         Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
         Action::Trim => (Reason::Trimmed, "trimmed: it names this person no longer"),
+        Action::Rotate => (Reason::Rotated, "rotated: it has a new value"),
         Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
         Action::Delete => (Reason::Removed, "deleted"),
         Action::Freeze => (Reason::Frozen, "frozen"),
@@ -336,6 +345,7 @@ async fn publish_on_object(ctx: &Context, record: &Record, seen: &Seen, ended: &
     let (reason, did) = told(target.action);
     let (api_version, kind) = match target.kind {
         Kind::ServiceAccount => ("v1", "ServiceAccount"),
+        Kind::Secret => ("v1", "Secret"),
         Kind::RoleBinding => ("rbac.authorization.k8s.io/v1", "RoleBinding"),
         Kind::ClusterRoleBinding => ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
         Kind::User => return, // no object
@@ -353,7 +363,7 @@ async fn publish_on_object(ctx: &Context, record: &Record, seen: &Seen, ended: &
 }
 
 /// Publishes on the Person what was done: one event for each action, with the number of objects.
-async fn publish_on_person(ctx: &Context, record: &Record, done: &BTreeMap<Action, usize>) {
+pub async fn publish_on_person(ctx: &Context, record: &Record, done: &BTreeMap<Action, usize>) {
     let person = ObjectReference {
         api_version: Some("rollcall.dev/v1alpha1".to_owned()),
         kind: Some("Person".to_owned()),

@@ -6,6 +6,7 @@
 //! ```text
 //! list released ─▶ observe (live) ─▶ gate ─▶ look (live targets, canaries) ─▶ claim, manifests written ahead
 //!                                            ─▶ act ─▶ verify past the cache ─▶ (aside) confirm after it ─▶ finished
+//!                                                    ╰─▶ (aside) new values of Secrets, and who uses them ─╯
 //! ```
 //! Few are acted on at once; many more wait aside for the API server's cache to lapse, or for what finalizers hold. One
 //! target, or one leaver, that cannot be ended delays only itself; and who comes while a large batch is acted on is next.
@@ -21,6 +22,7 @@ mod order;
 mod probe;
 mod queue;
 mod record;
+mod rotate;
 mod shared;
 mod trims;
 mod verify;
@@ -209,13 +211,32 @@ async fn carry_out(ctx: &Context, waiting: &Waiting, place: OwnedSemaphorePermit
     if released.only_finish() {
         record.finish(Finished::Stopped, None);
         record.write().await?;
-    } else if verify::verify(ctx, &observed, &mut record).await? {
-        drop(observer);
-        drop(place); // the next one is acted on while this one waits
-        verify::confirm(ctx, &observed, &mut record).await?;
+    } else {
+        match rotate::Rotating::of(observer, observed.targets(), &record) {
+            None => drop(prove(ctx, &observed, &mut record, place, true).await?),
+            Some(rotating) => {
+                let proving = async |record: &mut record::Record| prove(ctx, &observed, record, place, false).await;
+                rotate::aside(ctx, rotating, &mut record, proving).await?;
+            }
+        }
     }
     tracing::info!(revocation = name, finished = record.finished().map(Finished::as_str), "finished");
     Ok(())
+}
+
+/// Sees what is refused, first past the API server's cache and then after it. `alone` ends the Revocation with that.
+async fn prove(
+    ctx: &Context,
+    observed: &observe::Observed,
+    record: &mut record::Record,
+    place: Option<OwnedSemaphorePermit>,
+    alone: bool,
+) -> Result<bool, Fault> {
+    if !verify::verify(ctx, observed, record, alone).await? {
+        return Ok(false);
+    }
+    drop(place); // the next one is acted on while this one waits
+    verify::confirm(ctx, observed, record, alone).await
 }
 
 /// Passes the gates of a Revocation, on reads that are half a second old at most. What they say no to is read again: what

@@ -1,5 +1,6 @@
 //! One live look at every target before anything is done: is it still what the plan saw, and still only this person's?
 
+pub mod secret;
 mod shared_binding;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use crate::kube::{inventory, targets};
 use domain::gate::Released;
 use domain::ownership::{Index, PersonFacts};
 use domain::plan::{self, Action, ClusterInventory, Consent, Kind, Protected, RemainingReason, Target, reach};
+use secret::Rotatable;
 
 /// Targets of one Revocation that are looked at, acted on, or judged at once.
 pub const SIDE_BY_SIDE: usize = 8;
@@ -49,6 +51,10 @@ pub enum Observation {
         /// What is kept of it.
         manifest: Manifest,
     },
+    /// A Secret that is to get a new value.
+    Rotates(Box<Rotatable>),
+    /// A Secret that has one: whether it is in use is to be seen.
+    Rotated,
     /// An object with another uid stands in its place.
     Replaced {
         /// That uid.
@@ -156,6 +162,7 @@ impl<'a> Observer<'a> {
     pub async fn observe(&self, record: &Record) -> Observed {
         let looks = self.targets.iter().map(|target| async {
             let mut seen = match record.settled(target) {
+                _ if target.action == Action::Rotate => self.observe_secret(target, record).await,
                 true => Seen::only(target, Observation::Settled),
                 false => self.observe_one(target).await,
             };
@@ -180,7 +187,7 @@ impl<'a> Observer<'a> {
         let proof = async {
             match target.kind {
                 Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
-                Kind::User => (None, None),
+                Kind::User | Kind::Secret => (None, None),
                 Kind::RoleBinding | Kind::ClusterRoleBinding => {
                     (None, probe::pick(self.ctx, target, &raw, &leaving).await)
                 }
@@ -197,6 +204,9 @@ impl<'a> Observer<'a> {
 
     /// What stands there, and the object itself if it is to be acted on.
     async fn look(&self, target: &Target) -> Result<(Observation, Option<Value>), Fault> {
+        if target.action == Action::Rotate {
+            return Ok((self.look_at_secret(target).await?, None)); // its metadata alone
+        }
         let api = targets::api(&self.ctx.client, target);
         let live = match call("look at a target", api.get_opt(&target.name)).await {
             Ok(live) => live,
@@ -272,7 +282,7 @@ impl<'a> Observer<'a> {
             consumers: self.consumers.clone(),
             consents: BTreeMap::from([(
                 target.namespace.clone(),
-                Consent { accounts: true, canaries: false, trim: true },
+                Consent { accounts: true, trim: true, rotate: true, ..Consent::default() },
             )]),
             own_namespaces: self.ctx.own_namespaces.clone(),
             ..ClusterInventory::default()

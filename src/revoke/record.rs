@@ -14,7 +14,7 @@ use super::Context;
 use super::observe::{Observation, Observed};
 use super::queue::Waiting;
 use crate::api::revocation::{
-    Claim, Finished, Kept, Remaining, RevocationStatus, Step, StepOutcome, Verdict, VerdictKind,
+    Claim, Finished, Kept, Remaining, RevocationStatus, Rotation, Step, StepOutcome, Verdict, VerdictKind,
 };
 use crate::api::{Revocation, names};
 use crate::kube::calls;
@@ -150,10 +150,58 @@ impl Record {
         serde_json::from_str(&kept.manifest).ok()
     }
 
+    /// Notes how far the rotation of a Secret is; written by the next `write`.
+    pub fn set_rotation(&mut self, target: &Target, rotation: Rotation) {
+        if self.step(target).is_none() {
+            self.set_step(target, StepOutcome::Begun, None, None, calls::now());
+        }
+        let step = self.part.steps.iter_mut().find(|step| step.target.uid == target.uid);
+        step.into_iter().for_each(|step| step.rotation = Some(rotation.clone()));
+    }
+
+    /// The instant of `confirmed`, noted.
+    pub fn set_confirmed(&mut self, at: Timestamp) {
+        self.part.confirmed = Some(at);
+    }
+
+    /// When the last act was seen to hold after the API server's cache.
+    pub const fn confirmed(&self) -> Option<Timestamp> {
+        self.part.confirmed
+    }
+
+    /// Whether everything has the verdict `Adopted`.
+    pub fn all_adopted(&self) -> bool {
+        !self.part.verdicts.is_empty() && self.part.verdicts.iter().all(|one| one.verdict == VerdictKind::Adopted)
+    }
+
+    /// Notes when every verdict first was good.
+    pub fn set_verified(&mut self, at: Timestamp) {
+        self.part.verified.get_or_insert(at);
+    }
+
+    /// Adds the verdict on a Secret to those on what is refused.
+    pub fn add_verdict(&mut self, target: &Target, verdict: VerdictKind, how: &str) {
+        self.part.verdicts.retain(|verdict| verdict.target.uid != target.uid);
+        let how = how.chars().take(500).collect();
+        self.part.verdicts.push(Verdict { target: target.into(), verdict, how, at: calls::now() });
+        tracing::info!(
+            kind = target.kind.as_str(),
+            namespace = target.namespace,
+            name = target.name,
+            verdict = verdict.as_str(),
+            "verdict"
+        );
+    }
+
     /// Claims the Revocation and writes every manifest ahead, in one write.
     pub async fn claim(&mut self, observed: &Observed) -> Result<(), Fault> {
         let now = calls::now();
         for seen in observed.targets() {
+            if let Observation::Rotates(rotatable) = &seen.observation {
+                // What the value is told by is written ahead: without it nobody could say later that it is another one.
+                self.set_rotation(&seen.target, rotatable.rotation.clone());
+                continue;
+            }
             let (Observation::Standing { manifest, .. } | Observation::Shared { manifest }) = &seen.observation else {
                 continue;
             };
@@ -180,7 +228,8 @@ impl Record {
         at: Timestamp,
     ) {
         let message = message.map(|message| message.chars().take(500).collect());
-        let step = Step { target: target.into(), outcome, new_uid, message, at };
+        let rotation = self.step(target).and_then(|step| step.rotation.clone());
+        let step = Step { target: target.into(), outcome, new_uid, rotation, message, at };
         match self.part.steps.iter_mut().find(|step| step.target.uid == target.uid) {
             Some(standing) => *standing = step,
             None => self.part.steps.push(step),
@@ -287,11 +336,14 @@ fn again(mut status: RevocationStatus) -> RevocationStatus {
     if status.finished.is_none() || status.outcome().is_some() {
         return status;
     }
-    let good = |verdict: &&Verdict| matches!(verdict.verdict, VerdictKind::Observed | VerdictKind::Implied);
+    let good = |verdict: &&Verdict| {
+        matches!(verdict.verdict, VerdictKind::Observed | VerdictKind::Implied | VerdictKind::Adopted)
+    };
     let proved: Vec<String> = status.verdicts.iter().filter(good).map(|verdict| verdict.target.uid.clone()).collect();
     for step in status.steps.iter_mut().filter(|step| !proved.contains(&step.target.uid)) {
         step.outcome = StepOutcome::Begun;
         step.message = None;
+        step.rotation = step.rotation.take().filter(|rotation| rotation.written.is_some()); // else it is asked for again
     }
     RevocationStatus {
         verdicts: Vec::new(),

@@ -17,14 +17,17 @@ use crate::kube::gate_inputs::{self, OfPolicy};
 use crate::kube::inventory::{self, list_each};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
-use crate::kube::stop;
+use crate::kube::{pods, stop};
 use domain::ownership::Index;
+use domain::rotation::adoption::Pod;
 use kube::api::ListParams;
 
 /// How old the index of people may be. The leaver's own Person is read for each Revocation.
 const PEOPLE: Duration = Duration::from_secs(10);
 /// How old what is known of the workloads of a namespace, of its roles, and of its consent to tokens may be.
 const WORKLOADS: Duration = Duration::from_secs(3);
+/// How old what is known of pods may be while somebody waits for them.
+const PODS: Duration = Duration::from_secs(1);
 /// How old the global stop may be when a step begins, and policy, ledger, trust and stop when a Revocation passes its gates.
 const GATES: Duration = Duration::from_millis(500);
 
@@ -74,6 +77,9 @@ type Consumers = Option<Arc<BTreeSet<String>>>;
 /// What a role allows; `None` where there is none.
 type Rules = Option<Arc<Vec<PolicyRule>>>;
 
+/// What runs in a namespace; `None` where that may not be read.
+type Pods = Option<Arc<Vec<Pod>>>;
+
 /// What was read for everybody.
 #[derive(Default)]
 pub struct Shared {
@@ -83,6 +89,8 @@ pub struct Shared {
     of_policy: AgedBy<String, OfPolicy>,
     /// By kind, namespace and name.
     roles: AgedBy<(String, String, String), Rules>,
+    /// Pods of namespaces, for who uses which Secret.
+    pods: AgedBy<String, Pods>,
     /// Namespaces where no token may be made, and when that was said.
     no_tokens: std::sync::Mutex<HashMap<String, Instant>>,
 }
@@ -142,6 +150,18 @@ impl Shared {
             Ok(rules.map(Arc::new))
         };
         self.roles.get((kind.to_owned(), namespace.to_owned(), name.to_owned()), WORKLOADS, read).await
+    }
+
+    /// The pods of a namespace and what each uses; `None` where they may not be listed.
+    pub async fn pods(&self, ctx: &Context, namespace: &str) -> Result<Pods, Fault> {
+        let read = async {
+            match pods::running(&ctx.client, namespace).await {
+                Ok(running) => Ok(Some(Arc::new(running))),
+                Err(fault) if fault.is_forbidden() => Ok(None),
+                Err(fault) => Err(fault),
+            }
+        };
+        self.pods.get(namespace.to_owned(), PODS, read).await
     }
 
     /// Whether the namespace was lately found not to let tokens be made.

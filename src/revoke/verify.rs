@@ -50,14 +50,15 @@ enum Place {
 
 /// Gives the first verdict on every target; says whether they are good, and to be confirmed.
 ///
-/// # Flow          verdicts past every cache, side by side, written; ends the Revocation if one of them is not good
+/// # Flow          verdicts past every cache, side by side, written; ends the Revocation if one of them is not good, unless
+///                 rotations are under way
 /// # Guarantees    none: only `confirm` ends a Revocation as `Revoked`
 /// # Errors        transient: a new process asks again
-pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record) -> Result<bool, Fault> {
+pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record, alone: bool) -> Result<bool, Fault> {
     let first = verdicts(ctx, observed, record, true).await?;
     let good = all_good(&first);
     record.set_verdicts(first, good.then(calls::now));
-    if !good {
+    if !good && alone {
         record.finish(Finished::Failed, None);
     }
     record.write().await?;
@@ -70,14 +71,19 @@ pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record) -> 
 /// # Flow          wait out the cache; the same again; finished
 /// # Guarantees    finished as `Revoked` only if every target that was not left alone was `Observed` or `Implied` both times
 /// # Errors        transient: a new process asks again
-pub async fn confirm(ctx: &Context, observed: &Observed, record: &mut Record) -> Result<(), Fault> {
+pub async fn confirm(ctx: &Context, observed: &Observed, record: &mut Record, alone: bool) -> Result<bool, Fault> {
     let until = record.acted().unwrap_or_else(calls::now) + CACHE;
     tokio::time::sleep(calls::wait(until.duration_since(calls::now()))).await;
     let second = verdicts(ctx, observed, record, false).await?;
     let good = all_good(&second);
     record.set_verdicts(second, None);
-    record.finish(if good { Finished::Revoked } else { Finished::Failed }, good.then(calls::now));
-    record.write().await
+    if alone {
+        record.finish(if good { Finished::Revoked } else { Finished::Failed }, good.then(calls::now));
+    } else if good {
+        record.set_confirmed(calls::now());
+    }
+    record.write().await?;
+    Ok(good)
 }
 
 fn all_good(verdicts: &[Verdict]) -> bool {
@@ -86,7 +92,9 @@ fn all_good(verdicts: &[Verdict]) -> bool {
 
 /// The verdicts, in the order of the plan. What was left alone is not the leaver's, and gets none.
 async fn verdicts(ctx: &Context, observed: &Observed, record: &mut Record, fresh: bool) -> Result<Vec<Verdict>, Fault> {
-    let judged: Vec<&Seen> = observed.targets().iter().filter(|seen| !record.skipped(&seen.target)).collect();
+    let judged = observed.targets().iter().filter(|seen| !record.skipped(&seen.target));
+    // A Secret is proved by who uses it: see `rotate`.
+    let judged: Vec<&Seen> = judged.filter(|seen| seen.target.action != Action::Rotate).collect();
     let places = places(ctx, &judged).await?;
     let opinions = judged.into_iter().map(|seen| {
         let place = places.get(seen.target.uid.as_str()).copied().unwrap_or(Place::Unclear);
@@ -94,7 +102,7 @@ async fn verdicts(ctx: &Context, observed: &Observed, record: &mut Record, fresh
         async move {
             let opinion = match seen.target.kind {
                 Kind::ServiceAccount => of_account(ctx, seen, ended, place, fresh).await?,
-                Kind::RoleBinding | Kind::ClusterRoleBinding | Kind::User => {
+                Kind::RoleBinding | Kind::ClusterRoleBinding | Kind::User | Kind::Secret => {
                     of_binding(ctx, seen, ended, place).await?
                 }
             };
@@ -177,7 +185,7 @@ fn told(action: Action, opinion: Opinion) -> Opinion {
         _ if action != Action::Trim => opinion.how,
         VerdictKind::Implied => "the binding has none of this person's user names on a consistent list",
         VerdictKind::Refuted => "the binding still has a user name of this person",
-        VerdictKind::Observed | VerdictKind::Unknown => opinion.how,
+        VerdictKind::Observed | VerdictKind::Adopted | VerdictKind::Unknown => opinion.how,
     };
     Opinion { how, ..opinion }
 }

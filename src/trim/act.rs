@@ -108,7 +108,7 @@ impl By<'_> {
         }
         let Some(binding) = targets::binding(target, live) else { return Next::Leave("it cannot be read") };
         // Consent is the API server's to give: it refuses where there is none.
-        let consent = Consent { accounts: true, canaries: false, trim: true };
+        let consent = Consent { accounts: true, trim: true, ..Consent::default() };
         let world = ClusterInventory {
             consents: BTreeMap::from([(target.namespace.clone(), consent)]),
             own_namespaces: self.options.own_namespaces.clone(),

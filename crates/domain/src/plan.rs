@@ -14,6 +14,7 @@ use super::ownership::{Claim, Index, PersonFacts};
 mod freeze;
 pub mod reach;
 mod remaining;
+pub mod rotate;
 pub mod trim;
 
 pub use freeze::{freeze, frozen_name, still_theirs, user_names};
@@ -38,6 +39,8 @@ pub enum Action {
     Trim,
     /// Delete an account and re-create it at once.
     Recreate,
+    /// Have a Secret's value replaced by who manages it.
+    Rotate,
     /// Delete.
     Delete,
     /// Refuse what changes anything, for as long as it lasts.
@@ -55,6 +58,8 @@ pub enum Kind {
     ServiceAccount,
     /// A user name, which is no object.
     User,
+    /// A Secret, of which only the metadata is ever read.
+    Secret,
 }
 
 impl Kind {
@@ -66,6 +71,7 @@ impl Kind {
             Self::RoleBinding => "RoleBinding",
             Self::ServiceAccount => "ServiceAccount",
             Self::User => "User",
+            Self::Secret => "Secret",
         }
     }
 }
@@ -158,6 +164,8 @@ pub struct Consent {
     pub canaries: bool,
     /// Shared bindings.
     pub trim: bool,
+    /// Values of Secrets.
+    pub rotate: bool,
 }
 
 /// What the plan is drawn from.
@@ -167,6 +175,8 @@ pub struct ClusterInventory {
     pub accounts: Vec<Account>,
     /// Every binding.
     pub bindings: Vec<Binding>,
+    /// Every annotated Secret of the namespaces that let their Secrets be listed.
+    pub secrets: Vec<rotate::Secret>,
     /// Names of accounts by namespace that workloads run as; a namespace that could not be read is absent.
     pub consumers: BTreeMap<String, BTreeSet<String>>,
     /// Consent by namespace; `""` for cluster-scoped bindings. Absent: none.
@@ -188,6 +198,8 @@ pub struct Protected {
     pub namespaces: BTreeSet<String>,
     /// User names, as the API server sees them, that are never frozen.
     pub usernames: BTreeSet<String>,
+    /// Whether Secrets are rotated; all of them are left as they are otherwise.
+    pub rotate: bool,
 }
 
 impl Protected {
@@ -244,6 +256,7 @@ pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &ClusterInven
             }),
         }
     }
+    rotate::draw(&mut draft, person, index, world, protected);
     draft.finish(person, rule, Operation::Cut, world)
 }
 
@@ -407,6 +420,7 @@ pub fn described(kind: Kind, namespace: &str, name: &str) -> String {
         Kind::RoleBinding => format!("RoleBinding {namespace}/{name}"),
         Kind::ServiceAccount => format!("ServiceAccount {namespace}/{name}"),
         Kind::User => format!("User {name}"),
+        Kind::Secret => format!("Secret {namespace}/{name}"),
     }
 }
 

@@ -22,10 +22,13 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether it lets contents of this resource be read.
-    fn reads(&self, group: &str, resource: &str) -> bool {
+    /// Whether it lets one of these be done with this resource, which may be a subresource such as `pods/exec`.
+    fn lets(&self, verbs: &[&str], group: &str, resource: &str) -> bool {
         let has = |words: &[String], wanted: &str| words.iter().any(|word| word == "*" || word == wanted);
-        READS.iter().any(|verb| has(&self.verbs, verb)) && has(&self.groups, group) && has(&self.resources, resource)
+        let any = resource.split_once('/').map(|(_, sub)| format!("*/{sub}"));
+        verbs.iter().any(|verb| has(&self.verbs, verb))
+            && has(&self.groups, group)
+            && (has(&self.resources, resource) || any.is_some_and(|any| self.resources.contains(&any)))
     }
 }
 
@@ -105,10 +108,16 @@ impl Rbac {
     /// Where somebody who is all of these may read a namespaced resource.
     #[must_use]
     pub fn reads(&self, who: &BTreeSet<Who>, group: &str, resource: &str) -> Reach {
+        self.reach(who, &READS, group, resource)
+    }
+
+    /// Where somebody who is all of these may do one of these with a namespaced resource.
+    #[must_use]
+    pub fn reach(&self, who: &BTreeSet<Who>, verbs: &[&str], group: &str, resource: &str) -> Reach {
         let mut reach = Reach::default();
         for binding in self.bindings_of(who) {
             let rules = self.roles.get(&binding.role).into_iter().flatten();
-            for rule in rules.filter(|rule| rule.reads(group, resource)) {
+            for rule in rules.filter(|rule| rule.lets(verbs, group, resource)) {
                 match (binding.namespace.as_str(), rule.names.is_empty()) {
                     ("", true) => reach.everywhere = true,
                     (namespace, true) => {
@@ -153,7 +162,22 @@ mod tests {
             ("of another group", rule(&["get"], &["apps"], &["secrets"], &[]), false),
             ("another resource", rule(&["get"], &[""], &["configmaps"], &[]), false),
         ] {
-            assert_eq!(given.reads("", "secrets"), expected, "{what}");
+            assert_eq!(given.lets(&READS, "", "secrets"), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_subresource_is_reached_by_its_own_name_or_a_word_for_all() {
+        for (resource, expected) in [
+            ("pods/exec", true),
+            ("*", true),
+            ("*/exec", true),
+            ("pods", false),
+            ("pods/*", false),
+            ("*/attach", false),
+        ] {
+            let given = rule(&["create"], &[""], &[resource], &[]);
+            assert_eq!(given.lets(&["create", "get"], "", "pods/exec"), expected, "{resource}");
         }
     }
 

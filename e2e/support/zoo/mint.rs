@@ -306,27 +306,24 @@ async fn owned_secret(rollcall: &Installation, name: &str, kind: &str, contents:
 
 /// Secrets that they own, of each common type, and one that they could only read.
 async fn secrets(rollcall: &Installation) -> Vec<Kind> {
-    let registry = json!({"auths": {"registry.example.com": {"auth": "YWRhOnB3"}}}).to_string();
-    let mut kinds = Vec::new();
-    for (words, name, kind, contents) in [
-        (
-            "an image pull Secret they own",
-            "registry",
-            "kubernetes.io/dockerconfigjson",
-            json!({".dockerconfigjson": registry}),
-        ),
-        ("a TLS Secret they own", "site", "kubernetes.io/tls", json!({"tls.crt": "certificate", "tls.key": "key"})),
-        (
-            "a basic-auth Secret they own",
-            "login",
-            "kubernetes.io/basic-auth",
-            json!({"username": "ada", "password": "pw"}),
-        ),
-        ("an opaque Secret they own", "api-key", "Opaque", json!({"key": "k"})),
-    ] {
-        let secret = owned_secret(rollcall, name, kind, contents).await;
-        kinds.push(copy(words, rollcall.target("apps"), name, secret));
-    }
+    let registry =
+        json!({"auths": {"registry.example.com": {"username": "ada", "password": "{{ .password }}"}}}).to_string();
+    let registry = json!({"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": registry}});
+    let generate = json!({names::ROTATE: "Generate password=Password"});
+    let login = json!({"metadata": {"annotations": generate}, "type": "kubernetes.io/basic-auth",
+                       "stringData": {"username": "ada", "password": "pw"}});
+    let by_hand = json!({"stringData": {"key": "k"}});
+    let apps = || rollcall.target("apps");
+    let registry = rollcall.external_secret_over("7", "apps", "registry", "generator", registry).await;
+    let mut kinds = vec![copy("an image pull Secret they own, of external-secrets", apps(), "registry", registry)];
+    let site = rollcall.certificate("7", "apps", "site", "ca", "Always").await;
+    kinds.push(copy("a TLS Secret they own, of cert-manager", apps(), "site", site));
+    let login = rollcall.secret_of("7", "apps", "login", login).await;
+    kinds.push(copy("a basic-auth Secret they own, with a declared password", apps(), "login", login));
+    let key = rollcall.external_secret("7", "apps", "api-key", "generator").await;
+    kinds.push(copy("an opaque Secret they own, of external-secrets", apps(), "api-key", key));
+    let by_hand = rollcall.secret_of("7", "apps", "by-hand", by_hand).await;
+    kinds.push(copy("a Secret they own that nothing manages", apps(), "by-hand", by_hand));
     let vault = json!({"metadata": {"name": "db"}, "stringData": {"password": "pw"}});
     let secret: Secret = create(rollcall, "vault", vault).await;
     let rules = json!([{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["db"], "verbs": ["get"]}]);

@@ -205,6 +205,7 @@ vocabulary!(
         Recreated => "Recreated",
         Removed => "Removed",
         Trimmed => "Trimmed",
+        Rotated => "Rotated",
         Expired => "Expired",
     }
 );

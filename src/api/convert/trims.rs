@@ -1,19 +1,21 @@
-//! What remains of the bindings that a Revocation was to trim. The revoker finds it; once the Revocation is over, control takes it over
-//! into the plan, where it follows the cluster: an admin takes the subject out by hand, and nothing remains.
+//! What remains of the bindings that a Revocation was to trim, and of the Secrets that it was to rotate. The revoker finds it; once the
+//! Revocation is over, control takes it over into the plan, where it follows the cluster: an admin takes the subject out by hand, or
+//! rotates the Secret and hands it over to somebody else, and nothing remains.
 
 use std::collections::BTreeSet;
 
-use super::revocation::{Action, Phase, Remaining, RevocationStatus};
+use super::revocation::{self, Action, Phase, Remaining, RevocationStatus};
 use domain::plan::{self, Target};
 
-/// The shared bindings of a plan, as what remains is told.
+/// The shared bindings and Secrets of a plan, as what remains is told.
 fn trims(status: &RevocationStatus) -> BTreeSet<String> {
-    let targets = status.plan.iter().flat_map(|plan| &plan.targets).filter(|target| target.action == Action::Trim);
+    let stands_on = |target: &&revocation::Target| matches!(target.action, Action::Trim | Action::Rotate);
+    let targets = status.plan.iter().flat_map(|plan| &plan.targets).filter(stands_on);
     let told = targets.map(Target::from).map(|one| plan::described(one.kind, &one.namespace, &one.name));
     told.map(|what| what.chars().take(512).collect()).collect()
 }
 
-/// What the revoker found to remain of shared bindings, for control to take over.
+/// What the revoker found to remain of shared bindings and Secrets, for control to take over.
 #[must_use]
 pub fn not_trimmed(status: &RevocationStatus) -> Vec<Remaining> {
     let trims = trims(status);
@@ -27,7 +29,8 @@ pub fn found(status: &RevocationStatus) -> Vec<&Remaining> {
     status.remaining.iter().filter(|found| !trims.contains(&found.what)).collect()
 }
 
-/// What remains beyond the plans of other Revocations: what the revoker found, and what of this one's shared bindings remains.
+/// What remains beyond the plans of other Revocations: what the revoker found, and what of this one's shared bindings and
+/// Secrets remains.
 #[must_use]
 pub fn of_its_own(status: &RevocationStatus) -> Vec<&Remaining> {
     let trims = trims(status);

@@ -1,4 +1,5 @@
-//! What a policy has done for a leaver beyond Kubernetes: hooks, which are Jobs made from the user's own suspended CronJobs.
+//! What a policy has done for a leaver beyond accounts and bindings: hooks, which are Jobs made from the user's own suspended CronJobs, and
+//! what becomes of their Secrets.
 
 use jiff::SignedDuration;
 use kube::KubeSchema;
@@ -11,12 +12,26 @@ use crate::api::quantity;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Revoking {
+    /// What happens to Secrets with the leaver's owner annotation.
+    #[serde(default)]
+    pub secrets: Secrets,
     /// Jobs that run with each cut of a leaver's access, or of one that a human asked for: made from suspended CronJobs of the namespace of
     /// hooks, each once `kubectl rollcall hooks allow` has allowed its pod template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.cronJob == one.cronJob))").message("a CronJob is named twice; give each hook a CronJob of its own"))]
     pub hooks: Vec<Hook>,
+}
+
+/// What happens to Secrets with the leaver's owner annotation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Secrets {
+    /// Each of them is in `remaining`, and left as it is.
+    #[default]
+    Report,
+    /// Where the namespace consented to `rotate`, each gets a new value by external-secrets, cert-manager or the annotation
+    /// `rollcall.dev/rotate`, and what runs with the old one is restarted.
+    Rotate,
 }
 
 /// A hook: a Job that is made from a suspended CronJob, with the Revocation as a file.

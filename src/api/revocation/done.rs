@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{RevocationStatus, Target};
+use super::{RevocationStatus, Rotation, Target};
 
 /// Who works on a Revocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,9 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub new_uid: Option<String>,
+    /// Of a Secret: how far its rotation is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
     /// In words: the layer that refused, what was found instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
@@ -67,6 +70,8 @@ pub enum StepOutcome {
     Refused,
     /// It did not come to an end in time, such as an account held by a foreign finalizer.
     Failed,
+    /// A Secret was fetched again, and has the value it had: nothing was rotated.
+    Unchanged,
 }
 
 /// What the API server was seen to say of a target.
@@ -75,7 +80,7 @@ pub enum StepOutcome {
 pub struct Verdict {
     /// The object of the plan that it is about.
     pub target: Target,
-    /// What follows from what was seen: `Observed` and `Implied` are proof, `Refuted` and `Unknown` are none.
+    /// What follows from what was seen: `Observed`, `Implied` and `Adopted` are proof, `Refuted` and `Unknown` are none.
     pub verdict: VerdictKind,
     /// What was asked and answered, without any secret.
     #[schemars(length(max = 512))]
@@ -91,6 +96,8 @@ pub enum VerdictKind {
     Observed,
     /// The account's or binding's uid is gone on a consistent read.
     Implied,
+    /// A Secret has a new value, and every pod that uses it was started after that was written.
+    Adopted,
     /// It was seen still working.
     Refuted,
     /// Nothing could be seen that proves either.
@@ -164,7 +171,7 @@ pub struct Remaining {
 /// How the revoker's work on a Revocation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Finished {
-    /// Every target is refused: `Observed` or `Implied`.
+    /// Every account and binding is refused: `Observed` or `Implied`. What was not rotated, or not adopted, is in `remaining`.
     Revoked,
     /// Not every target is proved refused.
     Failed,

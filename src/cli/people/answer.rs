@@ -15,7 +15,7 @@ use super::{World, record};
 use crate::api::condition::{Condition, ConditionType, Reason, Status};
 use crate::api::person::{Hold, Record};
 use crate::api::policy::Mode;
-use crate::api::revocation::{FirstFreeze, HookRun, Operation, Phase, Remaining, Trigger};
+use crate::api::revocation::{Exposure, FirstFreeze, HookRun, Operation, Phase, Remaining, Trigger};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert as api};
 use crate::sync::convert;
 use domain::lifecycle::{State, Why};
@@ -186,6 +186,8 @@ pub struct Told {
     pub objects: usize,
     /// What it leaves.
     pub remaining: Vec<Remaining>,
+    /// What they could read, though it is not theirs.
+    pub exposure: Option<Exposure>,
     /// When everything was seen to be refused.
     pub verified: Option<Timestamp>,
     /// How many credentials came back.
@@ -399,6 +401,7 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         gate,
         objects,
         remaining: planned.into_iter().chain(found).collect(),
+        exposure: status.exposure,
         verified: status.verified,
         returned: status.returned.len(),
         hooks: status.hooks,

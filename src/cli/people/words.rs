@@ -6,7 +6,7 @@ use super::answer::{Answer, Command, Freshness, Manages, Next, Role, Says, Sourc
 use super::owned::{Owned, Thing, Whose};
 use super::turns::{RecordTurn, Turn};
 use crate::api::policy::Mode;
-use crate::api::revocation::{FirstFreeze, HookOutcome, HookRun, Operation, Phase};
+use crate::api::revocation::{Exposure, ExposureTier, FirstFreeze, HookOutcome, HookRun, Operation, Phase};
 use crate::cli::terminal::plain;
 use domain::lifecycle::{State, Why};
 use domain::roster::EmploymentState;
@@ -391,6 +391,7 @@ fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
     line.extend(told.freeze.as_ref().map(|freeze| format!("\n{}", frozen_first(freeze))));
     line.extend(approvals(told).map(|said| format!("\n{said}")));
     line.extend(told.hooks.iter().map(|run| format!("\n{}", hook(run))));
+    line.extend(told.exposure.as_ref().filter(|exposure| !exposure.secrets.is_empty()).map(exposed));
     if told.returned > 0 {
         line.push_str(&format!("\n{} of what it ended came back", told.returned));
     }
@@ -428,6 +429,28 @@ fn hook(run: &HookRun) -> String {
     let why = run.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
     let again = run.again.map(|again| format!("; tried again at {again:.0}")).unwrap_or_default();
     format!("hook {} ({}): {how}{attempts}{why}{again}", run.name, run.when.as_str())
+}
+
+/// Secrets that they could read, a few of them by name.
+fn exposed(exposure: &Exposure) -> String {
+    let each = exposure.secrets.iter().map(|one| {
+        let place =
+            if one.namespace.is_empty() { "the cluster".to_owned() } else { format!("namespace {}", one.namespace) };
+        match (one.tier, one.name.as_str()) {
+            (ExposureTier::Exec, "") => format!("what pods of {place} use, by exec or attach"),
+            (ExposureTier::Exec, name) => format!("{}/{name}, by exec or attach", one.namespace),
+            (_, "") => format!("every Secret of {place}"),
+            (_, name) if one.namespace.is_empty() => format!("{name} of every namespace"),
+            (_, name) => format!("{}/{name}", one.namespace),
+        }
+    });
+    let listed: Vec<String> = each.take(MAX_LISTED).collect();
+    let more = exposure.secrets.len().saturating_sub(listed.len()).saturating_add(exposure.more as usize);
+    let more = if more > 0 { format!("; and {more} more, in status.exposure") } else { String::new() };
+    format!(
+        "\nthey could read Secrets that are not theirs: {}{more}. What was copied works until it is rotated",
+        listed.join("; ")
+    )
 }
 
 fn coming(next: &Next, policy: &Manages) -> String {

@@ -30,6 +30,17 @@ const CLUSTER: [(&str, &str, &str); 3] = [
     ("delete", "rbac.authorization.k8s.io", "clusterrolebindings"),
 ];
 
+/// What the consent for Secrets is made of: what the revoker does with them, and with what runs with the old value.
+const ROTATE: [(&str, &str, &str); 8] = [
+    ("get", "", "secrets"),
+    ("patch", "", "secrets"),
+    ("list", "", "pods"),
+    ("list", "apps", "replicasets"),
+    ("get", "apps", "deployments"),
+    ("patch", "apps", "deployments"),
+    ("patch", "apps", "statefulsets"),
+    ("patch", "apps", "daemonsets"),
+];
 /// What the consent for shared bindings is made of: what `rollcall trim` does with them.
 const TRIM: [&str; 2] = ["update", "get"];
 
@@ -47,6 +58,7 @@ pub async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
             accounts: false,
             canaries: false,
             trim: false,
+            rotate: false,
             secrets: false,
             missing,
         });
@@ -66,7 +78,8 @@ pub async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
     };
     let accounts = missing.is_empty();
     let trim = accounts && trims(ctx, namespace).await?; // the revoker has to see it done
-    Ok(Row { namespace: namespace.to_owned(), accounts, canaries, trim, secrets, missing })
+    let rotate = secrets && rotates(ctx, namespace).await?; // control has to know whose they are
+    Ok(Row { namespace: namespace.to_owned(), accounts, canaries, trim, rotate, secrets, missing })
 }
 
 /// Whether any of it is given for the whole cluster: then every namespace has to be asked.
@@ -101,6 +114,16 @@ async fn trims(ctx: &Context, namespace: &str) -> Result<bool, Fault> {
     for verb in TRIM {
         let asked = attributes(namespace, verb, "rbac.authorization.k8s.io", resource, None);
         if !account_may(ctx, (ctx.options.namespace.as_str(), account.as_str()), asked).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the revoker may rotate Secrets here, and restart what runs with the old value. One question where nobody consented.
+async fn rotates(ctx: &Context, namespace: &str) -> Result<bool, Fault> {
+    for (verb, group, resource) in ROTATE {
+        if !revoker_may(ctx, namespace, verb, group, resource, None).await? {
             return Ok(false);
         }
     }

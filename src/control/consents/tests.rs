@@ -75,6 +75,7 @@ fn the_table_has_room_for_itself_and_counts_what_it_leaves_out() {
         accounts: false,
         canaries: false,
         trim: false,
+        rotate: false,
         secrets: false,
         missing: ACCOUNTS.map(|(verb, _, resource)| format!("{verb} {resource}")).to_vec(),
     };

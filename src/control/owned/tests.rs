@@ -110,8 +110,7 @@ fn world(accounts: Vec<Since<Account>>, bindings: Vec<Since<Binding>>) -> Cluste
         bindings: bindings.into_iter().map(|binding| binding.object).collect(),
         consumers: BTreeMap::from([("apps".to_owned(), BTreeSet::new())]),
         consents: BTreeMap::from([("apps".to_owned(), Consent { accounts: true, ..Consent::default() })]),
-        own_namespaces: vec![],
-        fresh: BTreeSet::new(),
+        ..ClusterInventory::default()
     }
 }
 

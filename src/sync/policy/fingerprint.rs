@@ -115,6 +115,7 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         time_zones: _,
         limits: _,
         protected: _,
+        revocation: _, // what a plan does about Secrets: its hash has it
         retention: _,
         fields: _,     // what is kept for showing
         approval: _,   // who says yes to what is held

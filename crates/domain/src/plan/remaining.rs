@@ -53,6 +53,22 @@ pub enum RemainingReason {
     SourcesDisagree,
     /// What other sources say of accounts without a mark could not be read.
     SourcesUnread,
+    /// A Secret, and the policy only reports those.
+    SecretContents,
+    /// A Secret in a namespace that has not consented to `rotate`.
+    NoConsentToRotate,
+    /// A Secret that nothing gives a new value.
+    NothingRotates,
+    /// A Secret that was replaced or deleted before it was rotated.
+    SecretGone,
+    /// A Secret whose Certificate keeps its private key.
+    KeyStays,
+    /// A Secret that was to be rotated, and has the value it had.
+    Unchanged,
+    /// A Secret that was to be rotated, and was not in time.
+    NotRotated,
+    /// A Secret with a new value, while something that runs may have the old one.
+    NotAdopted,
 }
 
 impl RemainingReason {
@@ -85,6 +101,14 @@ impl RemainingReason {
             Self::OwnedByCatalogue => "OwnedByCatalogue",
             Self::SourcesDisagree => "SourcesDisagree",
             Self::SourcesUnread => "SourcesUnread",
+            Self::SecretContents => "SecretContents",
+            Self::NoConsentToRotate => "NoConsentToRotate",
+            Self::NothingRotates => "NothingRotates",
+            Self::SecretGone => "SecretGone",
+            Self::KeyStays => "KeyStays",
+            Self::Unchanged => "Unchanged",
+            Self::NotRotated => "NotRotated",
+            Self::NotAdopted => "NotAdopted",
         }
     }
 
@@ -172,6 +196,30 @@ impl RemainingReason {
             }
             Self::ChangedBeforeExit => {
                 "Its annotation rollcall.dev/owner named this person, and was removed or changed within the last 30 days, or the account was made again without it. If it is still theirs, set it back and approve what follows; otherwise delete the account and create it again, which ends its tokens."
+            }
+            Self::SecretContents => {
+                "What was copied from it works until it is rotated where it is valid. With spec.revocation.secrets: Rotate the policy has Secrets rotated."
+            }
+            Self::NoConsentToRotate => {
+                "Consent to rotate in this namespace (see docs/secrets.md), or rotate it by hand where it is valid: what was copied works until then."
+            }
+            Self::NothingRotates => {
+                "Neither external-secrets nor cert-manager manages it, and the annotation rollcall.dev/rotate declares nothing to generate. Rotate it by hand where it is valid."
+            }
+            Self::SecretGone => {
+                "It was deleted or replaced before it was rotated. What was copied from it works until it is rotated where it is valid."
+            }
+            Self::KeyStays => {
+                "Its Certificate does not say spec.privateKey.rotationPolicy: Always, so that a new certificate may have the old key. Set it, then renew: cmctl renew NAME."
+            }
+            Self::Unchanged => {
+                "Its controller fetched it again, and the value is the one it was: rotate it at the provider, then refresh it."
+            }
+            Self::NotRotated => {
+                "No new value was seen in time: status.steps says what stopped it. Rotate it by hand where it is valid."
+            }
+            Self::NotAdopted => {
+                "It has a new value, and pods that were started with the old one go on: status.verdicts names them. Replace them; then the old value can be ended where it is valid."
             }
         }
     }

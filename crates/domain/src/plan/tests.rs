@@ -43,9 +43,9 @@ fn world(accounts: Vec<Account>, bindings: Vec<Binding>) -> ClusterInventory {
         accounts,
         bindings,
         consumers: BTreeMap::from([("team-a".into(), BTreeSet::new())]),
-        consents: BTreeMap::from([("team-a".into(), Consent { accounts: true, canaries: true, trim: false })]),
+        consents: BTreeMap::from([("team-a".into(), Consent { accounts: true, canaries: true, ..Consent::default() })]),
         own_namespaces: vec!["rollcall".into()],
-        fresh: BTreeSet::new(),
+        ..ClusterInventory::default()
     }
 }
 
@@ -385,6 +385,14 @@ fn reasons_are_spelled_as_they_always_were() {
         (R::OwnedByCatalogue, "OwnedByCatalogue"),
         (R::SourcesDisagree, "SourcesDisagree"),
         (R::SourcesUnread, "SourcesUnread"),
+        (R::SecretContents, "SecretContents"),
+        (R::NoConsentToRotate, "NoConsentToRotate"),
+        (R::NothingRotates, "NothingRotates"),
+        (R::SecretGone, "SecretGone"),
+        (R::KeyStays, "KeyStays"),
+        (R::Unchanged, "Unchanged"),
+        (R::NotRotated, "NotRotated"),
+        (R::NotAdopted, "NotAdopted"),
     ] {
         assert_eq!(reason.as_str(), spelled);
     }

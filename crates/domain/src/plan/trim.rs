@@ -91,7 +91,7 @@ mod tests {
 
     fn world(trim: bool) -> ClusterInventory {
         ClusterInventory {
-            consents: BTreeMap::from([("team-a".into(), Consent { accounts: true, canaries: false, trim })]),
+            consents: BTreeMap::from([("team-a".into(), Consent { accounts: true, trim, ..Consent::default() })]),
             consumers: BTreeMap::from([("team-a".into(), BTreeSet::new())]),
             own_namespaces: vec!["rollcall".into()],
             ..ClusterInventory::default()

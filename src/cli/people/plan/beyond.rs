@@ -9,11 +9,13 @@ use serde::Serialize;
 
 use super::certificates::{Certificate, Signed};
 use super::forecast::View;
-use super::seen::{self, Seen};
+use super::seen::Seen;
 use crate::api::names;
+use crate::kube::rbac;
+use domain::exposure::{self, Exposed, Tier};
 use domain::ownership::{Claim, Index, PersonFacts};
-use domain::plan::{self, Kind};
-use domain::rbac::{Reach, RoleBound, Who};
+use domain::plan::{self, Account, Kind};
+use domain::rbac::{RoleBound, Who};
 
 /// Something that goes on working.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,14 +35,16 @@ pub struct Left {
     pub consumers: Vec<String>,
 }
 
-/// Secrets that somebody may read.
+/// Secrets that somebody could read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Readable {
+    /// How: `Named`, `Namespace`, `Exec` or `Cluster`.
+    pub tier: &'static str,
     /// The namespace; none for all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Its name, where only this one may be read.
+    /// Its name; of `Exec` none stands for whatever pods use there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// How many there are, where the caller may count them.
@@ -153,9 +157,10 @@ impl Found<'_> {
 }
 
 fn certificates<'a>(seen: &'a Seen, person: &PersonFacts, index: &Index, now: Timestamp) -> Vec<Found<'a>> {
-    let theirs = |name: &str| match seen::user(name) {
+    let accounts = rbac::accounts_of(person, index, &accounts(seen, person));
+    let theirs = |name: &str| match rbac::user(name) {
         Who::User(name) => index.user_claim(&name, person) != Claim::NotTheirs,
-        who => accounts(seen, person).contains(&who),
+        who => accounts.contains(&who),
     };
     let found = seen.certificates.iter().flatten().filter_map(|certificate| {
         let named = certificate.user.as_deref().is_some_and(theirs);
@@ -205,7 +210,12 @@ fn secrets(seen: &Seen, person: &PersonFacts, index: &Index) -> Vec<Left> {
         owner.is_some_and(|owner| index.claim(owner, person) != Claim::NotTheirs)
             && notes.is_none_or(|notes| !notes.contains_key(names::TOKEN_OF))
     };
-    let left = seen.secrets.iter().flatten().filter(theirs).map(|meta| {
+    // Where control lists Secrets, the plan says what becomes of them.
+    let planned = |meta: &&ObjectMeta| {
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        seen.consents.get(namespace).is_some_and(|(_, listed)| *listed)
+    };
+    let left = seen.secrets.iter().flatten().filter(theirs).filter(|meta| !planned(meta)).map(|meta| {
         let (namespace, name) =
             (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
         // Kubernetes takes a Secret for a bootstrap token by this name alone.
@@ -216,65 +226,34 @@ fn secrets(seen: &Seen, person: &PersonFacts, index: &Index) -> Vec<Left> {
     left.collect()
 }
 
-/// Secrets that they may read by RBAC: themselves, through the groups that are known of them, and as their accounts.
+/// Secrets that they could read: by RBAC, as themselves, through the groups that are known of them and as their accounts; and in pods
+/// that they could run something in.
 pub fn readable(seen: &Seen, person: &PersonFacts) -> Vec<Readable> {
     let Some(rbac) = &seen.rbac else { return Vec::new() };
-    let index = seen.owned.of(person, &BTreeSet::new()).index;
-    let mut who = accounts(seen, person);
-    let groups_of_accounts: BTreeSet<Who> = who.iter().flat_map(groups_of).collect();
-    who.extend(groups_of_accounts);
-    let users = rbac.bindings.iter().flat_map(|binding| &binding.subjects).filter(|subject| match subject {
-        Who::User(name) => index.user_claim(name, person) != Claim::NotTheirs,
-        Who::Group(_) | Who::Account { .. } => false,
-    });
-    who.extend(users.cloned());
-    who.insert(Who::Group("system:authenticated".to_owned()));
+    let belongings = seen.owned.of(person, &BTreeSet::new());
+    let (index, accounts) = (&belongings.index, accounts(seen, person));
+    let mut who = rbac::everything_of(person, index, &accounts, rbac);
     let signed = seen.certificates.iter().flatten().filter(|one| one.signed != Signed::NotYet);
     let theirs =
         signed.filter(|one| one.user.as_deref().is_some_and(|name| index.user_claim(name, person) != Claim::NotTheirs));
     who.extend(theirs.flat_map(|one| one.groups.iter().cloned().map(Who::Group)));
-    places(&rbac.reads(&who, "", "secrets"), seen)
+    let rows = exposure::exposed(rbac, &who, &seen.used());
+    rows.into_iter().take(exposure::MAX_ROWS).map(|row| told(row, seen)).collect()
 }
 
-fn places(reach: &Reach, seen: &Seen) -> Vec<Readable> {
-    let count = |namespace: Option<&str>| {
-        let inside = |meta: &&ObjectMeta| namespace.is_none() || meta.namespace.as_deref() == namespace;
-        seen.secrets.as_ref().map(|secrets| secrets.iter().filter(inside).count())
-    };
-    if reach.everywhere {
-        return vec![Readable { namespace: None, name: None, secrets: count(None) }];
-    }
-    let all = reach.namespaces.iter().map(|namespace| Readable {
-        namespace: Some(namespace.clone()),
-        name: None,
-        secrets: count(Some(namespace)),
-    });
-    let named = reach.named.iter().filter(|(namespace, _)| !reach.namespaces.contains(namespace));
-    let named = named.map(|(namespace, name)| Readable {
-        namespace: (!namespace.is_empty()).then(|| namespace.clone()),
-        name: Some(name.clone()),
-        secrets: None,
-    });
-    all.chain(named).collect()
+fn told(row: Exposed, seen: &Seen) -> Readable {
+    let counts = row.name.is_empty() && row.tier != Tier::Exec;
+    let inside =
+        |meta: &&ObjectMeta| row.namespace.is_empty() || meta.namespace.as_deref() == Some(row.namespace.as_str());
+    let secrets = seen.secrets.as_ref().filter(|_| counts).map(|secrets| secrets.iter().filter(inside).count());
+    let (namespace, name) = (Some(row.namespace), Some(row.name));
+    let some = |word: Option<String>| word.filter(|word| !word.is_empty());
+    Readable { tier: row.tier.as_str(), namespace: some(namespace), name: some(name), secrets }
 }
 
-/// Accounts that their owner annotation makes theirs.
-fn accounts(seen: &Seen, person: &PersonFacts) -> BTreeSet<Who> {
-    let belongings = seen.owned.of(person, &BTreeSet::new());
-    let theirs = belongings.accounts.into_iter().map(|account| account.object);
-    let theirs = theirs.filter(|account| belongings.index.claim(&account.owner, person) != Claim::NotTheirs);
-    theirs.map(|account| Who::Account { namespace: account.namespace, name: account.name }).collect()
-}
-
-/// The groups that an account is in.
-fn groups_of(who: &Who) -> Vec<Who> {
-    match who {
-        Who::Account { namespace, .. } => {
-            let own = format!("system:serviceaccounts:{namespace}");
-            ["system:serviceaccounts".to_owned(), own].map(Who::Group).into()
-        }
-        Who::User(_) | Who::Group(_) => Vec::new(),
-    }
+/// Accounts that mention them.
+fn accounts(seen: &Seen, person: &PersonFacts) -> Vec<Account> {
+    seen.owned.of(person, &BTreeSet::new()).accounts.into_iter().map(|account| account.object).collect()
 }
 
 #[cfg(test)]

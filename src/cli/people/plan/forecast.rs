@@ -191,6 +191,11 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
             "the account is deleted and created again: every token issued for it before is refused",
             "issue a new token: name and rights are as before",
         ),
+        Action::Rotate => (
+            "Rotate",
+            "it gets a new value from external-secrets, cert-manager or a generator, and the workloads that use it are restarted",
+            "nothing: the old value is gone",
+        ),
         Action::Delete => (
             "Delete",
             "the account is deleted, and its manifest kept",
@@ -209,6 +214,9 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
     };
     let outage = match (of_account, consumers.is_empty()) {
         (false, _) if target.kind == Kind::User => "what signs in with this user name changes nothing any more",
+        (false, _) if target.kind == Kind::Secret => {
+            "a rollout of each workload that uses it; what uses a copy elsewhere is refused once the old value ends"
+        }
         (false, _) => "none: nobody else is bound by it",
         (true, true) => "none in the cluster; whatever uses its tokens elsewhere is refused until it has a new one",
         (true, false) => "what runs as it is refused until it is replaced",

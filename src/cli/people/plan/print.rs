@@ -6,6 +6,7 @@ use super::beyond::Readable;
 use super::forecast::{Dead, Forecast};
 use crate::api::policy::Mode;
 use crate::cli::terminal::{plain, table};
+use domain::exposure::Tier;
 
 /// The whole page.
 pub fn page(forecast: &Forecast) -> String {
@@ -78,7 +79,13 @@ fn remaining(forecast: &Forecast) -> String {
 
 /// Which Secrets they could read. What was read is known to nobody.
 fn readable(readable: &[Readable]) -> Option<String> {
+    let inside = |one: &Readable| one.tier == Tier::Exec.as_str();
     let lines = readable.iter().map(|one| match (&one.namespace, &one.name, one.secrets) {
+        (None, ..) if inside(one) => "what any pod of the cluster uses, by exec or attach".to_owned(),
+        (Some(namespace), None, _) if inside(one) => {
+            format!("what pods of namespace {namespace} use, by exec or attach")
+        }
+        (Some(namespace), Some(name), _) if inside(one) => format!("Secret {namespace}/{name}, by exec or attach"),
         (None, None, number) => format!("every Secret of the cluster{}", counted(number)),
         (None, Some(name), _) => format!("the Secret {name} of every namespace"),
         (Some(namespace), None, number) => format!("every Secret of namespace {namespace}{}", counted(number)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use kube::Client;
 use kube::api::{ListParams, ObjectMeta, PartialObjectMeta};
 
@@ -21,13 +21,15 @@ use crate::kube::ledger_store;
 use crate::kube::marks;
 use crate::kube::named::Api;
 use crate::kube::planning::Planning;
+use crate::kube::rbac;
+use crate::kube::secrets as metadata;
 use crate::kube::sources;
 use crate::kube::stop;
 use domain::ledger::Ledger;
 use domain::marks::{Memory, Standing};
 use domain::ownership::{Index, PersonFacts};
 use domain::plan::{Account, Consent, Remaining};
-use domain::rbac::{Rbac, RoleBound, Rule, Who};
+use domain::rbac::{Rbac, RoleName, Rule};
 use domain::sources::{Source, left};
 
 /// What of a cluster a forecast rests on.
@@ -82,7 +84,7 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
         seen.notes.push("Control has not written yet what namespaces consent to: none is taken to.".to_owned());
     }
     for row in table.into_iter().flatten() {
-        let consent = Consent { accounts: row.accounts, canaries: row.canaries, trim: row.trim };
+        let consent = row.consent();
         seen.consents.insert(row.namespace, (consent, row.secrets));
     }
     let (roles, secrets, certificates, ledger, stopped, marks) = futures::try_join!(
@@ -98,8 +100,9 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
         }),
     )?;
     seen.marks = marks;
-    seen.rbac = roles.map(|roles| Rbac { roles, bindings: bindings(&role_bindings, &cluster_bindings) });
+    seen.rbac = roles.map(|roles| Rbac { roles, bindings: rbac::bindings(&role_bindings, &cluster_bindings) });
     (seen.secrets, seen.certificates, seen.ledger) = (secrets, certificates, ledger);
+    seen.own_secrets();
     seen.stopped = stopped.flatten();
     let facts = convert::known_by(person);
     for place in seen.planning(&facts, BTreeSet::new()).consenting() {
@@ -116,6 +119,18 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
 }
 
 impl Seen {
+    /// Knows whose the Secrets are that control would know of.
+    fn own_secrets(&mut self) {
+        for meta in self.secrets.iter().flatten() {
+            let namespace = meta.namespace.as_deref().unwrap_or_default();
+            let listed = self.consents.get(namespace).is_some_and(|(_, listed)| *listed);
+            if let Some(secret) = metadata::owned(meta).filter(|_| listed) {
+                let place = (secret.namespace.clone(), secret.name.clone());
+                self.owned.secret(&place, Some(Since { object: secret, at: None }));
+            }
+        }
+    }
+
     /// A plan on its way, up to the moment in which it is drawn.
     pub fn planning(&self, person: &PersonFacts, recreated: BTreeSet<String>) -> Planning {
         let belongings = self.owned.of(person, &recreated);
@@ -123,7 +138,9 @@ impl Seen {
         let fresh = self.fresh(&accounts);
         let bindings = belongings.bindings.into_iter().map(|binding| binding.object).collect();
         let own = self.own_namespaces.clone();
-        let mut planning = Planning::of(person.clone(), belongings.index, (accounts, bindings), recreated, own);
+        let secrets = belongings.secrets.into_iter().map(|secret| secret.object).collect();
+        let mut planning =
+            Planning::of(person.clone(), belongings.index, (accounts, bindings), recreated, own).with_secrets(secrets);
         for place in planning.places() {
             let consent = self.consents.get(&place).map(|(consent, _)| *consent).unwrap_or_default();
             planning.consents(place, consent);
@@ -197,6 +214,15 @@ impl Seen {
         self.secrets.iter().flatten().find(named)?.annotations.as_ref()?.get(names::TOKEN_OF).cloned()
     }
 
+    /// The Secrets that pods use, of the namespaces whose workloads are known.
+    pub fn used(&self) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+        let pods = |workloads: &Vec<Workload>| {
+            let pods = workloads.iter().filter(|one| one.kind == "Pod");
+            pods.map(|pod| (pod.name.clone(), pod.uses.secrets.clone())).collect()
+        };
+        self.workloads.iter().map(|(place, workloads)| (place.clone(), pods(workloads))).collect()
+    }
+
     /// What uses an account, such as `Deployment web`: what others made is not told beside its maker.
     pub fn users_of(&self, place: &str, account: &str) -> Vec<String> {
         let workloads = self.workloads.get(place).into_iter().flatten();
@@ -264,9 +290,7 @@ async fn may_be_refused<T>(read: impl Future<Output = Result<T, Failure>>) -> Re
     }
 }
 
-type Roles = BTreeMap<(String, String), Vec<Rule>>;
-
-async fn roles(client: &Client) -> Result<Option<Roles>, Failure> {
+async fn roles(client: &Client) -> Result<Option<BTreeMap<RoleName, Vec<Rule>>>, Failure> {
     let lists = async {
         futures::try_join!(
             all::<Role>("list the Roles", Api::all(client.clone()), ""),
@@ -274,56 +298,7 @@ async fn roles(client: &Client) -> Result<Option<Roles>, Failure> {
         )
     };
     let Some((roles, cluster_roles)) = may_be_refused(lists).await? else { return Ok(None) };
-    let place = |meta: &ObjectMeta| (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
-    let rules = |rules: &Option<Vec<PolicyRule>>| rules.iter().flatten().map(rule).collect::<Vec<_>>();
-    let roles = roles.iter().map(|role| (place(&role.metadata), rules(&role.rules)));
-    let cluster_roles = cluster_roles.iter().map(|role| (place(&role.metadata), rules(&role.rules)));
-    Ok(Some(roles.chain(cluster_roles).collect()))
-}
-
-fn rule(rule: &PolicyRule) -> Rule {
-    let all = |words: &Option<Vec<String>>| words.clone().unwrap_or_default();
-    Rule {
-        verbs: rule.verbs.clone(),
-        groups: all(&rule.api_groups),
-        resources: all(&rule.resources),
-        names: all(&rule.resource_names),
-    }
-}
-
-fn bindings(role_bindings: &[RoleBinding], cluster_bindings: &[ClusterRoleBinding]) -> Vec<RoleBound> {
-    let namespaced =
-        role_bindings.iter().filter_map(|one| bound(&one.metadata, &one.role_ref, one.subjects.as_deref()));
-    let all = cluster_bindings.iter().filter_map(|one| bound(&one.metadata, &one.role_ref, one.subjects.as_deref()));
-    namespaced.chain(all).collect()
-}
-
-fn bound(meta: &ObjectMeta, role: &RoleRef, subjects: Option<&[Subject]>) -> Option<RoleBound> {
-    let namespace = meta.namespace.clone().unwrap_or_default();
-    let of_role = if role.kind == "Role" { namespace.clone() } else { String::new() };
-    let subjects = subjects.unwrap_or_default().iter().filter_map(|subject| who(subject, &namespace)).collect();
-    Some(RoleBound { name: meta.name.clone()?, role: (of_role, role.name.clone()), subjects, namespace })
-}
-
-/// A subject; the user name that stands for an account is that account.
-fn who(subject: &Subject, namespace: &str) -> Option<Who> {
-    match subject.kind.as_str() {
-        "Group" => Some(Who::Group(subject.name.clone())),
-        "User" => Some(user(&subject.name)),
-        "ServiceAccount" => Some(Who::Account {
-            namespace: subject.namespace.clone().unwrap_or_else(|| namespace.to_owned()),
-            name: subject.name.clone(),
-        }),
-        _ => None,
-    }
-}
-
-/// A user name, or the account that it stands for.
-pub fn user(name: &str) -> Who {
-    match name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
-        Some((namespace, name)) => Who::Account { namespace: namespace.to_owned(), name: name.to_owned() },
-        None => Who::User(name.to_owned()),
-    }
+    Ok(Some(rbac::roles(&roles, &cluster_roles)))
 }
 
 /// Metadata of all Secrets. Their contents are not asked for.

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::super::certificates::{Certificate, Signed};
 use super::*;
-use crate::cli::people::plan::seen;
 use crate::control::owned::{Owned, Since};
 use crate::kube::inventory::{Workload, Workloads};
 use domain::ledger::Ledger;
@@ -96,7 +95,7 @@ fn cluster(people: &[Person]) -> Seen {
     };
     Seen {
         owned,
-        consents: [("apps".to_owned(), (Consent { accounts: true, canaries: false, trim: false }, false))].into(),
+        consents: [("apps".to_owned(), (Consent { accounts: true, ..Consent::default() }, false))].into(),
         workloads: [("apps".to_owned(), vec![workload("Pod", "web-1", true), workload("Deployment", "web", false)])]
             .into(),
         rbac: Some(Rbac::default()),
@@ -284,22 +283,19 @@ fn secrets_they_own_remain_and_those_they_could_read_are_counted_by_namespace() 
     let expected =
         [("Secret apps/registry", "SecretContents"), ("Secret kube-system/bootstrap-token-abcdef", "BootstrapToken")];
     assert_eq!(secrets, expected);
-    let place = |namespace: &str, name: Option<&str>, secrets| Readable {
+    let place = |tier, namespace: &str, name: Option<&str>, secrets| Readable {
+        tier,
         namespace: Some(namespace.into()),
         name: name.map(str::to_owned),
         secrets,
     };
-    assert_eq!(forecast.readable, [place("apps", None, Some(4)), place("vault", Some("db"), None)]);
+    assert_eq!(
+        forecast.readable,
+        [place("Named", "vault", Some("db"), None), place("Namespace", "apps", None, Some(4))]
+    );
     seen.rbac.as_mut().unwrap().bindings.push(bound("", "all", Who::Group("system:authenticated".into())));
-    let everywhere = Readable { namespace: None, name: None, secrets: Some(6) };
+    let everywhere = Readable { tier: "Cluster", namespace: None, name: None, secrets: Some(6) };
     assert_eq!(super::beyond::readable(&seen, &convert::known_by(&people[0])), [everywhere]);
-}
-
-#[test]
-fn a_user_name_that_stands_for_an_account_is_that_account() {
-    let account = Who::Account { namespace: "apps".into(), name: "ci".into() };
-    assert_eq!(seen::user("system:serviceaccount:apps:ci"), account);
-    assert_eq!(seen::user("oidc:7@example.com"), Who::User("oidc:7@example.com".into()));
 }
 
 #[test]

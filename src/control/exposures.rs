@@ -1,0 +1,181 @@
+//! What a leaver could read: Secrets that are not theirs, found out when their cut is planned, before their bindings go.
+//!
+//! RBAC is read once for all who leave at the time, while the plan goes on: a list that comes late, or not at all, delays
+//! nobody. It is written with the release, or with the end: a write of its own would come between a human and what they decide on. A list is of what could be read, not of what was.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use kube::ResourceExt;
+use kube::api::ListParams;
+use tokio::sync::Notify;
+
+use super::{Context, owned_status};
+use crate::api::Revocation;
+use crate::api::convert;
+use crate::api::revocation::{Exposure, Operation};
+use crate::kube::inventory::{self, list_each};
+use crate::kube::named::Api;
+use crate::kube::outcome::Fault;
+use crate::kube::rbac;
+use domain::exposure::{self, Exposed, MAX_ROWS, Tier};
+use domain::rbac::Rbac;
+
+/// Those who leave together are looked at together.
+const TOGETHER: Duration = Duration::from_millis(100);
+/// Wait after RBAC could not be read.
+const LATER: Duration = Duration::from_secs(5);
+/// How often that is tried for the same leavers.
+const TRIES: usize = 3;
+/// Most namespaces whose pods are listed for one leaver; of the others it is only said that they could run something there.
+const MAX_LISTED: usize = 16;
+
+/// Secrets by pod.
+type Used = BTreeMap<String, BTreeSet<String>>;
+
+/// What was found, until it is written, and for whom it is to be found.
+#[derive(Default)]
+pub struct Exposures {
+    asked: Mutex<BTreeSet<String>>,
+    found: Mutex<HashMap<String, Exposure>>,
+    told: Notify,
+}
+
+impl Exposures {
+    /// What is known for a Revocation; has it found out if nothing is.
+    pub fn of(&self, revocation: &Revocation) -> Option<Exposure> {
+        let status = revocation.status.as_ref();
+        let known = status.and_then(|status| status.exposure.clone());
+        if known.is_some() || revocation.spec.operation != Operation::Cut {
+            return known;
+        }
+        let uid = revocation.uid()?;
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&uid).cloned();
+        // Once the revoker is at work their bindings go, and what is found then is not what they could read.
+        let begun = status.is_some_and(|status| status.claim.is_some());
+        if found.is_none() && !begun && owned_status::open(revocation) {
+            self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(revocation.name_any());
+            self.told.notify_one();
+        }
+        found
+    }
+
+    /// A Revocation is over or gone.
+    pub fn forget(&self, uid: &str) {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    fn take(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Finds it out for everybody who is asked about, for as long as the process lives.
+pub async fn keep(ctx: Arc<Context>) {
+    loop {
+        ctx.exposures.told.notified().await;
+        tokio::time::sleep(TOGETHER).await;
+        let names = ctx.exposures.take();
+        for _ in 0..TRIES {
+            match find(&ctx, &names).await {
+                Ok(()) => break,
+                Err(fault) => tracing::warn!(%fault, "what leavers could read is not known; tried again"),
+            }
+            tokio::time::sleep(LATER).await;
+        }
+    }
+}
+
+async fn find(ctx: &Context, names: &BTreeSet<String>) -> Result<(), Fault> {
+    let rbac = everything(ctx).await?;
+    for name in names {
+        let Some(revocation) = ctx.stores.revocations.get(name) else { continue };
+        let person = ctx.stores.people.get(&revocation.spec.person);
+        let (Some(person), Some(uid)) = (person, revocation.uid()) else { continue };
+        let facts = convert::person_facts(&person, (ctx.clock)());
+        let belongings = ctx.owned(|owned| owned.of(&facts, &BTreeSet::new()));
+        let accounts: Vec<_> = belongings.accounts.into_iter().map(|account| account.object).collect();
+        let who = rbac::everything_of(&facts, &belongings.index, &accounts, &rbac);
+        // First without pods, which says where these matter.
+        let places = exposure::exposed(&rbac, &who, &BTreeMap::new());
+        let places = places.into_iter().filter(|row| row.tier == Tier::Exec && !row.namespace.is_empty());
+        let places: BTreeSet<String> = places.map(|row| row.namespace).take(MAX_LISTED).collect();
+        let rows = exposure::exposed(&rbac, &who, &used(ctx, places).await);
+        let exposure = shown(rows, (ctx.clock)());
+        ctx.exposures.found.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, exposure);
+    }
+    Ok(())
+}
+
+/// Roles and bindings of the whole cluster.
+async fn everything(ctx: &Context) -> Result<Rbac, Fault> {
+    let all = ListParams::default();
+    let client = || ctx.client.clone();
+    let (roles, cluster_roles) = (Api::<Role>::all(client()), Api::<ClusterRole>::all(client()));
+    let (bindings, cluster) = (Api::<RoleBinding>::all(client()), Api::<ClusterRoleBinding>::all(client()));
+    let (roles, cluster_roles, bindings, cluster) = futures::try_join!(
+        list_each(&roles, &all, Some),
+        list_each(&cluster_roles, &all, Some),
+        list_each(&bindings, &all, Some),
+        list_each(&cluster, &all, Some),
+    )?;
+    Ok(Rbac { roles: rbac::roles(&roles, &cluster_roles), bindings: rbac::bindings(&bindings, &cluster) })
+}
+
+/// The Secrets that pods use, of the namespaces that let control see what runs there.
+async fn used(ctx: &Context, places: BTreeSet<String>) -> BTreeMap<String, Used> {
+    let reads = places.into_iter().map(|namespace| async move {
+        let pods = inventory::pods(&ctx.client, &namespace).await.ok()?;
+        Some((namespace, pods.into_iter().map(|pod| (pod.name, pod.uses.secrets)).collect()))
+    });
+    futures::future::join_all(reads).await.into_iter().flatten().collect()
+}
+
+/// As the Revocation shows it: bounded, and how many there are more.
+fn shown(rows: Vec<Exposed>, at: jiff::Timestamp) -> Exposure {
+    let more = u32::try_from(rows.len().saturating_sub(MAX_ROWS)).unwrap_or(u32::MAX);
+    Exposure { at, secrets: rows.into_iter().take(MAX_ROWS).map(Into::into).collect(), more }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_bounded_and_says_how_much_it_leaves_out() {
+        let row =
+            |number: usize| Exposed { tier: Tier::Named, namespace: "apps".into(), name: format!("s-{number:03}") };
+        let of = |number| {
+            let shown = shown((0..number).map(row).collect(), jiff::Timestamp::UNIX_EPOCH);
+            (shown.secrets.len(), shown.more)
+        };
+        assert_eq!((of(2), of(MAX_ROWS), of(MAX_ROWS + 7)), ((2, 0), (MAX_ROWS, 0), (MAX_ROWS, 7)));
+    }
+
+    #[test]
+    fn it_is_found_out_for_a_cut_before_the_revoker_begins_and_for_nothing_else() {
+        let revocation = |operation: &str, status: serde_json::Value| -> Revocation {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "p-7-cut", "uid": "u"},
+                "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination",
+                         "operation": operation, "due": "2026-03-01T00:00:00Z", "reason": "left"},
+                "status": status,
+            }))
+            .unwrap()
+        };
+        let at = "2026-03-01T00:00:00Z";
+        for (what, operation, status, expected) in [
+            ("planned", "Cut", serde_json::json!({"phase": "Held"}), true),
+            ("released", "Cut", serde_json::json!({"phase": "Released"}), true),
+            ("at work", "Cut", serde_json::json!({"phase": "Released", "claim": {"by": "r", "at": at}}), false),
+            ("known", "Cut", serde_json::json!({"phase": "Held", "exposure": {"at": at}}), false),
+            ("a removal", "Remove", serde_json::json!({"phase": "Held"}), false),
+        ] {
+            let exposures = Exposures::default();
+            exposures.of(&revocation(operation, status));
+            assert_eq!(!exposures.take().is_empty(), expected, "{what}");
+        }
+    }
+}

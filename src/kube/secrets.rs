@@ -1,0 +1,101 @@
+//! Secrets, by their metadata: whose they are, and how they get a new value. Their contents are never asked for.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use kube::api::ObjectMeta;
+use sha2::{Digest, Sha256};
+
+use super::inventory;
+use crate::api::names;
+use domain::plan::rotate::Secret;
+use domain::rotation::{self, ESO_HASH, Owner};
+
+/// Hex digits that tell one value from another: enough for that, and too few to try passwords on.
+const DIGITS: usize = 8;
+/// Where the managedFields of a Secret have its contents.
+const DATA_FIELD: [&str; 1] = ["f:data"];
+
+/// The annotated Secret that this metadata describes; `None` without an owner annotation.
+#[must_use]
+pub fn owned(meta: &ObjectMeta) -> Option<Secret> {
+    let annotations = meta.annotations.as_ref()?;
+    Some(Secret {
+        namespace: meta.namespace.clone()?,
+        name: meta.name.clone()?,
+        uid: meta.uid.clone()?,
+        owner: annotations.get(names::OWNER)?.clone(),
+        way: way(meta),
+        token: annotations.contains_key(names::TOKEN_OF),
+        break_glass: meta.labels.as_ref().is_some_and(|labels| labels.contains_key(names::BREAK_GLASS)),
+    })
+}
+
+/// Who or what gives it a new value.
+#[must_use]
+pub fn way(meta: &ObjectMeta) -> Option<rotation::Way> {
+    let none = BTreeMap::new();
+    let owners = meta.owner_references.iter().flatten().map(|owner| Owner {
+        api_version: owner.api_version.clone(),
+        kind: owner.kind.clone(),
+        name: owner.name.clone(),
+        uid: owner.uid.clone(),
+    });
+    let owners: Vec<Owner> = owners.collect();
+    rotation::way(meta.labels.as_ref().unwrap_or(&none), meta.annotations.as_ref().unwrap_or(&none), &owners)
+}
+
+/// What tells the value that external-secrets wrote from another: a few digits of a digest of its own.
+#[must_use]
+pub fn told_by(meta: &ObjectMeta) -> Option<String> {
+    let hash = meta.annotations.as_ref()?.get(ESO_HASH)?;
+    let digest = Sha256::digest(format!("{}\0{hash}", meta.uid.as_deref().unwrap_or_default()).as_bytes());
+    Some(data_encoding::HEXLOWER.encode(&digest).chars().take(DIGITS).collect())
+}
+
+/// When its contents were last written, by its own record; when it was made, if that does not say.
+#[must_use]
+pub fn written(meta: &ObjectMeta) -> Option<Timestamp> {
+    inventory::since(meta, &DATA_FIELD)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn meta(change: &Value) -> ObjectMeta {
+        let mut meta = json!({
+            "name": "db", "namespace": "apps", "uid": "u-1", "creationTimestamp": "2026-03-01T00:00:00Z",
+            "annotations": {names::OWNER: "id:hq/7"},
+        });
+        crate::api::merge(&mut meta, change);
+        serde_json::from_value(meta).unwrap()
+    }
+
+    #[test]
+    fn a_value_is_told_from_another_without_anything_to_guess_it_by() {
+        let hash = |hash: &str| told_by(&meta(&json!({"annotations": {ESO_HASH: hash}}))).unwrap();
+        assert_ne!(hash("a"), hash("b"));
+        assert_eq!((hash("a"), hash("a").len()), (hash("a"), DIGITS));
+        assert_eq!(told_by(&meta(&json!({}))), None);
+    }
+
+    #[test]
+    fn the_value_is_as_old_as_its_last_write_and_not_as_the_last_annotation() {
+        let entry = |time: &str, fields: Value| json!({"manager": "m", "operation": "Update", "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields});
+        let data = entry("2026-03-02T00:00:00Z", json!({"f:data": {"f:password": {}}}));
+        let note = entry("2026-03-03T00:00:00Z", json!({"f:metadata": {"f:annotations": {}}}));
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        assert_eq!(written(&meta(&json!({"managedFields": [data, note]}))), at("2026-03-02T00:00:00Z"));
+        assert_eq!(written(&meta(&json!({}))), at("2026-03-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_token_of_an_account_is_known_by_its_annotation() {
+        assert_eq!(owned(&meta(&json!({}))).map(|secret| (secret.token, secret.way)), Some((false, None)));
+        assert!(owned(&meta(&json!({"annotations": {names::TOKEN_OF: "ci"}}))).unwrap().token);
+        assert_eq!(owned(&meta(&json!({"annotations": null}))), None);
+    }
+}
