@@ -1,8 +1,8 @@
 //! Revocation: one hashed plan for one person: gate, approval, steps, verdicts, what remains, and the evidence.
 
 mod done;
-mod hooks;
 mod exposure;
+mod hooks;
 mod rotation;
 
 use jiff::Timestamp;
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 pub use done::*;
-pub use hooks::{HookOutcome, HookRun};
 pub use exposure::{ExposedSecret, Exposure, ExposureTier};
+pub use hooks::{HookOutcome, HookRun};
 pub use rotation::{Rotation, Rotator};
 
 /// Spec of a Revocation: written by `rollcall control`; `approval` and `rejection` by those who decide.

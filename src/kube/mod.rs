@@ -19,8 +19,8 @@ pub mod rbac;
 pub mod revoker;
 #[cfg(test)]
 pub mod scenario;
-pub mod sources;
 pub mod secrets;
+pub mod sources;
 pub mod stop;
 pub mod swap;
 pub mod targets;

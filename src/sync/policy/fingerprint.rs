@@ -115,11 +115,10 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         time_zones: _,
         limits: _,
         protected: _,
-        revocation: _, // what a plan does about Secrets: its hash has it
         retention: _,
         fields: _,     // what is kept for showing
         approval: _,   // who says yes to what is held
-        revocation: _, // what is done besides; hooks end nobody's access to the cluster
+        revocation: _, // Secrets that a plan rotates are in its hash; hooks end nobody's access to the cluster
         grants: _,     // who is given something; who has left is given nothing
     } = spec;
     let mut form = Canonical::new("policy", VERSION);
