@@ -76,10 +76,13 @@ impl Cluster {
             let state = one.known.entry.as_ref().map(|entry| entry.employment.state);
             matches!(state, Some(State::Leave | State::Suspended))
         });
-        let waits = on_leave.filter(|one| {
-            let Some(id) = Self::leave_id(one) else { return false };
+        let index = self.index();
+        let waits = on_leave.filter(move |person| {
+            let Some(id) = Self::leave_id(person) else { return false };
             let mut of_it = self.revocations.iter().filter(|(name, _)| name.starts_with(&id)).map(|(_, one)| one);
-            !of_it.any(|one| one.phase != Phase::Held || one.plan.targets.is_empty())
+            // What was approved may be somebody else's too by now, as where they work by another record.
+            let acts = |one: &Revocation| !self.drawn(one.policy, one.freezes, person, &index).targets.is_empty();
+            !of_it.any(|one| one.phase != Phase::Held || !acts(one))
         });
         waits.map(Standing::called)
     }
