@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::attempt::state;
 use super::*;
 use crate::api::SyncPolicy;
+use domain::hooks::Seen;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_772_000_000 + second).unwrap()
