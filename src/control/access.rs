@@ -16,7 +16,7 @@ use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::planning::Planning;
 use domain::ownership::{Claim, Index, PersonFacts};
-use domain::plan::{self, Kind, Plan, Remaining, RemainingReason, Subject};
+use domain::plan::{self, Kind, Plan, Remaining, RemainingReason, Subject, rotate};
 
 /// What of somebody's belongings was theirs when their first cut was made. All else is a later discovery, which waits
 /// alone.
@@ -73,10 +73,11 @@ pub async fn draw(
     }
     let Belongings { accounts, bindings, secrets, index } = belongings;
     let accounts: Vec<_> = accounts.into_iter().map(|account| account.object).collect();
-    let fresh = noticed.map(|noticed| ctx.marks.fresh(&accounts, noticed)).unwrap_or_default();
+    let secrets: Vec<_> = secrets.into_iter().map(|secret| secret.object).collect();
+    let mut fresh = noticed.map(|noticed| ctx.marks.fresh(&accounts, noticed)).unwrap_or_default();
+    fresh.extend(noticed.into_iter().flat_map(|noticed| rotate::fresh(&secrets, noticed)));
     let bindings = bindings.into_iter().map(|binding| binding.object).collect();
     let own = vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()];
-    let secrets = secrets.into_iter().map(|secret| secret.object).collect();
     let mut planning = Planning::of(facts, index, (accounts, bindings), recreated.clone(), own).with_secrets(secrets);
     for place in planning.places() {
         let consent = ctx.consents.of(ctx, &place).await?;

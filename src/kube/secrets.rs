@@ -13,6 +13,8 @@ use domain::rotation::{self, ESO_HASH, Owner};
 
 /// Hex digits that tell one value from another: enough for that, and too few to try passwords on.
 const DIGITS: usize = 8;
+/// What is written so soon after a Secret was made belongs to its making.
+const MADE: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 /// Where the managedFields of a Secret have its contents.
 const DATA_FIELD: [&str; 1] = ["f:data"];
 
@@ -25,10 +27,18 @@ pub fn owned(meta: &ObjectMeta) -> Option<Secret> {
         name: meta.name.clone()?,
         uid: meta.uid.clone()?,
         owner: annotations.get(names::OWNER)?.clone(),
+        marked: marked(meta),
         way: way(meta),
         token: annotations.contains_key(names::TOKEN_OF),
         break_glass: meta.labels.as_ref().is_some_and(|labels| labels.contains_key(names::BREAK_GLASS)),
     })
+}
+
+/// When its owner annotation was set, if it stood without one before. Its own record moves with every write of the same manager, so
+/// this may be later than it was, and is never earlier.
+fn marked(meta: &ObjectMeta) -> Option<Timestamp> {
+    let made = meta.creation_timestamp.as_ref()?.0;
+    inventory::written_at(meta, &inventory::OWNER_FIELD).filter(|at| at.duration_since(made) > MADE)
 }
 
 /// Who or what gives it a new value.
@@ -90,6 +100,18 @@ mod tests {
         let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
         assert_eq!(written(&meta(&json!({"managedFields": [data, note]}))), at("2026-03-02T00:00:00Z"));
         assert_eq!(written(&meta(&json!({}))), at("2026-03-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_secret_says_when_its_owner_was_set_only_where_it_stood_without_one() {
+        let entry = |time: &str| {
+            json!({"manager": "m", "operation": "Update", "time": time, "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:metadata": {"f:annotations": {"f:rollcall.dev/owner": {}}}}})
+        };
+        let marked = |time: &str| owned(&meta(&json!({"managedFields": [entry(time)]}))).unwrap().marked;
+        assert_eq!(marked("2026-03-01T00:00:05Z"), None, "as it was made");
+        assert_eq!(marked("2026-03-05T00:00:00Z"), Some("2026-03-05T00:00:00Z".parse().unwrap()));
+        assert_eq!(owned(&meta(&json!({}))).unwrap().marked, None, "nothing is said");
     }
 
     #[test]

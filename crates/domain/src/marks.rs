@@ -71,7 +71,7 @@ impl Standing {
 }
 
 /// The beginning of the window of an exit that was noticed at this instant.
-fn before(notice: Timestamp) -> Timestamp {
+pub(crate) fn before(notice: Timestamp) -> Timestamp {
     notice.checked_sub(WINDOW).unwrap_or(Timestamp::MIN)
 }
 

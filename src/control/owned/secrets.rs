@@ -34,6 +34,9 @@ impl Owned {
         if let (Some(before), Some(now)) = (self.secrets.all.get_mut(place), &mut now) {
             let same = before.object.uid == now.object.uid && before.object.owner == now.object.owner;
             now.known(before, same);
+            if same {
+                now.object.marked = before.object.marked; // who writes to it later does not mark it anew
+            }
             if before.object == now.object {
                 before.at = now.at;
                 return touched;
@@ -82,8 +85,16 @@ mod tests {
 
     fn secret(name: &str, owner: &str, token: bool) -> Option<Since<Secret>> {
         let (namespace, uid) = ("apps".to_owned(), format!("u-{name}"));
-        let object =
-            Secret { namespace, name: name.into(), uid, owner: owner.into(), way: None, token, break_glass: false };
+        let object = Secret {
+            namespace,
+            name: name.into(),
+            uid,
+            owner: owner.into(),
+            marked: None,
+            way: None,
+            token,
+            break_glass: false,
+        };
         Some(Since { object, at: None })
     }
 

@@ -1,6 +1,9 @@
 //! Secrets with the leaver's owner annotation: which of them get a new value, and which remain and why.
 
+use jiff::Timestamp;
+
 use super::{Action, ClusterInventory, Draft, Kind, Protected, RemainingReason, Target, described, reach};
+use crate::marks;
 use crate::ownership::{Claim, Index, PersonFacts};
 use crate::rotation::Way;
 
@@ -15,12 +18,21 @@ pub struct Secret {
     pub uid: String,
     /// Its owner annotation.
     pub owner: String,
+    /// When the annotation was written, if that was after the Secret was made; as far as its own record says.
+    pub marked: Option<Timestamp>,
     /// How it gets a new value, if anybody can give it one.
     pub way: Option<Way>,
     /// Whether it holds the token of an account, with which it goes.
     pub token: bool,
     /// Whether it carries the break-glass label.
     pub break_glass: bool,
+}
+
+/// Uids of Secrets that stood without an owner until shortly before an exit that was noticed at `notice`: the annotation may be a
+/// leaver's way of having somebody else's Secret overwritten, and is not acted on without an approval.
+pub fn fresh<'a>(secrets: impl IntoIterator<Item = &'a Secret>, notice: Timestamp) -> impl Iterator<Item = String> {
+    let lately = move |secret: &&Secret| secret.marked.is_some_and(|marked| marked > marks::before(notice));
+    secrets.into_iter().filter(lately).map(|secret| secret.uid.clone())
 }
 
 /// Takes what is theirs into the plan.
@@ -65,6 +77,9 @@ pub fn left_alone(
         Claim::WorksHere => return Some(RemainingReason::WorksHere),
         Claim::NotTheirs => return Some(RemainingReason::HandedOver),
     }
+    if world.fresh.contains(&secret.uid) {
+        return Some(RemainingReason::FreshMark);
+    }
     if reach::is_system(&secret.namespace, &world.own_namespaces) || secret.name.starts_with(reach::SYSTEM_NAME) {
         return Some(RemainingReason::SystemNamespace);
     }
@@ -94,6 +109,7 @@ mod tests {
             name: "db".into(),
             uid: "uid-db".into(),
             owner: owner.into(),
+            marked: None,
             way: Some(Way::Certificate { name: "db".into() }),
             token: false,
             break_glass: false,
@@ -110,6 +126,7 @@ mod tests {
         let index = Index::new(vec![ada.clone(), both(person("ben")), eve("eve"), eve("eve-again")]);
         let consent = |rotate| Consent { accounts: true, rotate, ..Consent::default() };
         let world = ClusterInventory {
+            fresh: fresh([&secret], "2026-03-31T00:00:00Z".parse().unwrap()).collect(),
             secrets: vec![secret],
             consents: BTreeMap::from([("team-a".into(), consent(true)), ("team-b".into(), consent(false))]),
             own_namespaces: vec!["rollcall".into()],
@@ -133,6 +150,13 @@ mod tests {
             ("of two people", secret("shared@example.com"), true, Some(R::AmbiguousMark)),
             ("without consent", of(|one| one.namespace = "team-b".into()), true, Some(R::NoConsentToRotate)),
             ("where nobody was asked", of(|one| one.namespace = "team-c".into()), true, Some(R::NoConsentToRotate)),
+            (
+                "marked ten days before",
+                of(|one| one.marked = "2026-03-21T00:00:00Z".parse().ok()),
+                true,
+                Some(R::FreshMark),
+            ),
+            ("marked long before", of(|one| one.marked = "2026-01-21T00:00:00Z".parse().ok()), true, None),
             ("nobody manages it", of(|one| one.way = None), true, Some(R::NothingRotates)),
             ("break-glass", of(|one| one.break_glass = true), true, Some(R::Protected)),
             ("the system's", of(|one| one.namespace = "kube-system".into()), true, Some(R::SystemNamespace)),

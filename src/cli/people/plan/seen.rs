@@ -28,7 +28,7 @@ use crate::kube::stop;
 use domain::ledger::Ledger;
 use domain::marks::{Memory, Standing};
 use domain::ownership::{Index, PersonFacts};
-use domain::plan::{Account, Consent, Remaining};
+use domain::plan::{Account, Consent, Remaining, rotate};
 use domain::rbac::{Rbac, RoleName, Rule};
 use domain::sources::{Source, left};
 
@@ -135,10 +135,11 @@ impl Seen {
     pub fn planning(&self, person: &PersonFacts, recreated: BTreeSet<String>) -> Planning {
         let belongings = self.owned.of(person, &recreated);
         let accounts: Vec<_> = belongings.accounts.into_iter().map(|account| account.object).collect();
-        let fresh = self.fresh(&accounts);
+        let secrets: Vec<_> = belongings.secrets.into_iter().map(|secret| secret.object).collect();
+        let mut fresh = self.fresh(&accounts);
+        fresh.extend(rotate::fresh(&secrets, self.at));
         let bindings = belongings.bindings.into_iter().map(|binding| binding.object).collect();
         let own = self.own_namespaces.clone();
-        let secrets = belongings.secrets.into_iter().map(|secret| secret.object).collect();
         let mut planning =
             Planning::of(person.clone(), belongings.index, (accounts, bindings), recreated, own).with_secrets(secrets);
         for place in planning.places() {
