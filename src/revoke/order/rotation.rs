@@ -82,7 +82,7 @@ fn stop() -> Call {
 }
 
 /// A pod of the Deployment `web` that has the Secret in its environment.
-fn pods(scenario: Scenario, name: &str, created: &str) -> Scenario {
+fn listed(name: &str, created: &str) -> [Call; 2] {
     let owner =
         json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "set", "controller": true}]);
     let from = json!([{"secretRef": {"name": "db"}}]);
@@ -92,7 +92,11 @@ fn pods(scenario: Scenario, name: &str, created: &str) -> Scenario {
     });
     let owner = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "w", "controller": true}]);
     let set = json!({"metadata": {"name": "web-1", "uid": "set", "ownerReferences": owner}});
-    scenario.then(on(PODS).lists(json!([pod]))).then(on(SETS).lists(json!([set])))
+    [on(PODS).lists(json!([pod])), on(SETS).lists(json!([set]))]
+}
+
+fn pods(scenario: Scenario, name: &str, created: &str) -> Scenario {
+    listed(name, created).into_iter().fold(scenario, Scenario::then)
 }
 
 async fn carried_out(scenario: &Scenario, revocation: Value) -> Result<(), Fault> {
@@ -150,11 +154,11 @@ async fn after_a_crash_nothing_is_asked_for_twice_and_what_nobody_starts_again_e
         .then(written(begun()))
         .then(on(&format!("GET {EXTERNAL}")).answers(external))
         .then(on(&format!("GET {SECRET}")).answers(managed))
-        .together([
+        // Written down while it is already looked at who has it.
+        .together(listed("old", "2026-01-01T00:00:00Z").into_iter().chain([
             stop(),
             written(json!({"steps": [{"outcome": "Done", "rotation": {"written": "2026-03-01T00:00:00Z"}}]})),
-        ]);
-    let scenario = pods(scenario, "old", "2026-01-01T00:00:00Z")
+        ]))
         .then(written(json!({"verdicts": [{"verdict": "Refuted"}], "remaining": [{"why": "NotAdopted"}]})))
         .then(written(json!({"finished": "Revoked", "remainingCount": 1, "verified": null})));
     carried_out(&scenario, revocation(&steps)).await.unwrap();
