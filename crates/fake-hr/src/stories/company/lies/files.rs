@@ -4,13 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::body::Body;
-use axum::response::Response;
 use hris::http::RetryPolicy;
 use hris::{Complete, Coverage, CsvFormat, FileFrom, FileSource, HttpFile, Login, Network, SftpFile, Source};
 use secrecy::SecretString;
 use test_sshd::{PASSWORD, Server};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -45,11 +44,16 @@ impl Place {
             "fetched" => Self::Given,
             "http" => {
                 let reply = Arc::new(Mutex::new(Reply::default()));
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let url = format!("http://{}/people.csv", listener.local_addr().unwrap());
                 let served = Arc::clone(&reply);
-                let answer = move || std::future::ready(answer(&served.lock().unwrap()));
-                tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+                tokio::spawn(async move {
+                    loop {
+                        let (socket, _) = listener.accept().await.unwrap();
+                        let reply = served.lock().unwrap().clone();
+                        tokio::spawn(answer(socket, reply));
+                    }
+                });
                 Self::Http(url, reply)
             }
             "sftp" => Self::Sftp(Box::new(Server::start())),
@@ -111,13 +115,19 @@ impl Place {
     }
 }
 
-fn answer(reply: &Reply) -> Response {
-    let half = reply.text.get(..reply.text.len() / 2).unwrap_or_default().to_owned();
-    let body = match reply.lost {
-        true => Body::from_stream(stream::iter([Ok(half), Err(std::io::Error::other("the connection is lost"))])),
-        false => Body::from(reply.text.clone()),
-    };
-    Response::builder().status(reply.status).body(body).unwrap()
+/// Answers one request; what is lost ends in the middle of the body, after its head has promised the whole.
+async fn answer(mut socket: TcpStream, reply: Reply) {
+    let (mut asked, mut bytes) = (Vec::new(), [0; 1024]);
+    while !asked.ends_with(b"\r\n\r\n") {
+        let Ok(read @ 1..) = socket.read(&mut bytes).await else { return };
+        asked.extend_from_slice(&bytes[..read]);
+    }
+    let length = reply.text.len();
+    let sent = if reply.lost { length / 2 } else { length };
+    let head = format!("HTTP/1.1 {} -\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n", reply.status);
+    // Who has gone meanwhile hears nothing.
+    let _ = socket.write_all(&[head.as_bytes(), &reply.text.as_bytes()[..sent]].concat()).await;
+    let _ = socket.shutdown().await;
 }
 
 /// The one file in the folder.
