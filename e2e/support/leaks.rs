@@ -61,6 +61,9 @@ async fn everything_said(rollcall: &Installation) -> Vec<(String, String)> {
         status.plan.iter_mut().for_each(|plan| plan.usernames.clear()); // none of these may approve
         // What a freeze is about are user names.
         status.plan.iter_mut().for_each(|plan| plan.targets.retain(|target| target.kind != TargetKind::User));
+        status.plan.iter_mut().for_each(|plan| plan.freezes.retain(|target| target.kind != TargetKind::User));
+        let first = status.freeze.iter_mut();
+        first.for_each(|freeze| freeze.verdicts.retain(|verdict| verdict.target.kind != TargetKind::User));
         status.verdicts.retain(|verdict| verdict.target.kind != TargetKind::User);
         said.push((format!("revocation {}", revocation.name_any()), revocation.name_any() + &json(&status)));
     }
