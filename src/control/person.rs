@@ -267,9 +267,21 @@ pub fn known_uids<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<St
 /// alone, since it was not this leaver's alone when it looked. It may be so by now.
 fn dealt_with<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
     uids(told, |status, uid| {
-        let skipped = |step: &Step| step.outcome == StepOutcome::Skipped && step.target.uid == uid;
-        status.outcome().is_none() || !status.steps.iter().any(skipped)
+        let skipped = |step: &&Step| step.outcome == StepOutcome::Skipped && step.target.uid == uid;
+        let skipped = status.steps.iter().find(skipped);
+        status.outcome().is_none() || !skipped.is_some_and(|step| was_anothers(status, step))
     })
+}
+
+/// Whether the revoker left something alone because it was somebody else's too, or by then: what it could not do for another reason
+/// it cannot do now either.
+fn was_anothers(status: &RevocationStatus, step: &Step) -> bool {
+    use domain::plan::RemainingReason::{AmbiguousMark, HandedOver, SharedBinding, WorksHere};
+    let Target { kind, namespace, name, .. } = Target::from(&step.target);
+    let what = domain::plan::described(kind, &namespace, &name);
+    let why = |reason: domain::plan::RemainingReason| reason.as_str();
+    let anothers = [AmbiguousMark, HandedOver, SharedBinding, WorksHere].map(why);
+    status.remaining.iter().any(|left| left.what == what && anothers.contains(&left.why.as_str()))
 }
 
 fn uids<'a>(

@@ -126,15 +126,17 @@ fn another_records_freeze_deals_with_nothing_nor_does_what_will_never_act_or_wai
 
 #[test]
 fn what_the_revoker_left_alone_as_somebody_elses_too_is_a_later_discovery_once_it_is_theirs_alone() {
-    let known = |outcome: &str, finished: Value| {
+    let known = |outcome: &str, finished: Value, why: &str| {
+        let left = json!([{"what": "ServiceAccount apps/ada", "why": why, "advice": "a"}]);
         let step = json!({"target": target("1"), "outcome": outcome, "at": "2026-03-01T00:00:00Z"});
-        let status = json!({"plan": {"hash": "h", "targets": [target("1")]}, "steps": [step], "finished": finished,
+        let status = json!({"plan": {"hash": "h", "targets": [target("1")]}, "steps": [step], "finished": finished, "remaining": left,
             "claim": {"by": "revoke-1", "at": "2026-03-01T00:00:00Z"}});
         dealt_with(std::iter::once(&revocation("a-cut", false, status))).contains("1")
     };
-    assert!(known("Done", json!("Revoked")), "it was done");
-    assert!(known("Skipped", json!(null)), "the revoker is at it");
-    assert!(!known("Skipped", json!("Revoked")), "it was left alone");
+    assert!(known("Done", json!("Revoked"), "StillAllowed"), "it was done");
+    assert!(known("Skipped", json!(null), "WorksHere"), "the revoker is at it");
+    assert!(!known("Skipped", json!("Revoked"), "WorksHere"), "it was left alone");
+    assert!(known("Skipped", json!("Revoked"), "KeyStays"), "what could not be done cannot be done now");
 }
 
 #[test]
