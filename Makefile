@@ -171,15 +171,18 @@ RELEASE := $(CACHE)/release
 # What the image leaves out: the fake HR system, which people download with the command.
 FEATURES ?= --no-default-features
 comma := ,
-# Where the linker of the tool chain can, functions of the same code are one; and relocations are packed, which glibc reads from 2.36 on.
+# Where the linker of the tool chain can, functions of the same code are one; relocations are packed, which glibc reads from 2.36 on;
+# and the tables are left out by which a panic would be unwound: it ends the process, and its message stands in the log all the same.
+NO_UNWINDING := $(CURDIR)/target/release-static/no-unwinding.ld
 GLIBC := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc 2[.]//p')
 PACKED := $(shell [ "$(GLIBC)" -ge 36 ] 2>/dev/null && echo -C link-arg=-Wl$(comma)-z$(comma)pack-relative-relocs)
-FOLDED := $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma)--icf=all $(PACKED))
+FOLDED := $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma)--icf=all -C link-arg=-Wl$(comma)-T$(comma)$(NO_UNWINDING) $(PACKED))
 TAG ?= demo
 
 .PHONY: release
 release: # the static binary, in target/release-static/rollcall; without what only a panic that is caught would need
 	mkdir -p $(CACHE) target/release-static
+	echo 'SECTIONS { /DISCARD/ : { *(.eh_frame) } } INSERT AFTER .text;' > $(NO_UNWINDING)
 	exec 9> $(CACHE)/release.lock && flock 9
 	RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no" CARGO_TARGET_DIR=$(RELEASE) cargo rustc --locked --release --bin rollcall --target $(HOST) $(FEATURES) -- $(FOLDED)
 	install $(RELEASE)/$(HOST)/release/rollcall target/release-static/rollcall
