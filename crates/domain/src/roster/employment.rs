@@ -34,18 +34,20 @@ pub(super) struct Whose<'a> {
     pub(super) stands: bool,
 }
 
-/// A record that a trusted answer names. `scoped` is what its scope was known by: the record itself, or one of the connection that
+/// A record that a trusted answer names. `vouched` is that another record of theirs, which is theirs beyond doubt, has the same
+/// address in the same answers. `scoped` is what its scope was known by: the record itself, or one of the connection that
 /// its own took the place of.
 pub(super) fn stated(
     record: &RecordKey,
     statement: &Statement<'_>,
     before: Option<Before<'_>>,
     scoped: Option<Before<'_>>,
+    vouched: bool,
     whose: Whose<'_>,
 ) -> Employment {
     let Whose { name, rules, now, stands, slots: _ } = whose;
     let Statement { employee, sight, .. } = statement;
-    if let Some(before) = before.filter(|before| another_human(*before, statement, whose)) {
+    if let Some(before) = before.filter(|before| !vouched && another_human(*before, statement, whose)) {
         return conflicting(before.employment, now);
     }
     let known = before.map(|before| before.employment);

@@ -163,7 +163,8 @@ fn employments(
                 let of = |employment| Some(Before { person: before?, employment });
                 let scoped = known.or_else(|| in_its_place(record, before?, whose.rules));
                 let day = Rc::clone(&stated.sight.day);
-                (employment::stated(record, stated, known.and_then(of), scoped.and_then(of), whose), day)
+                let vouched = vouched(stated, statements, before, whose);
+                (employment::stated(record, stated, known.and_then(of), scoped.and_then(of), vouched, whose), day)
             }
             (_, None, Some(known)) => {
                 let day = calendar.named(&known.state.zone);
@@ -175,6 +176,22 @@ fn employments(
         days.push(day);
     }
     (employments, days, unknown)
+}
+
+/// Whether another record of theirs, whose first day is the one it was, has the address that this one says: told in the same answers,
+/// it vouches as much as once it is known.
+fn vouched(stated: &Statement<'_>, theirs: &[Statement<'_>], before: Option<&RosterEntry>, whose: Whose<'_>) -> bool {
+    let known = before.map(|before| before.employments.as_slice()).unwrap_or_default();
+    if known.len() < 2 {
+        return false; // as of nearly everybody
+    }
+    let same_start = |other: &Statement<'_>| {
+        known.iter().any(|one| other.is_of(&one.record) && one.facts.start == other.employee.start)
+    };
+    let address = |one: &Statement<'_>| one.profile(whose).work_email.map(|address| address.to_lowercase());
+    let others = theirs.iter().filter(|other| !std::ptr::eq(*other, stated)).filter(|other| same_start(other));
+    let own = address(stated);
+    own.is_some() && others.map(address).any(|other| other == own)
 }
 
 /// Takes over what a human declared, and gives when that begins, takes effect and ends.

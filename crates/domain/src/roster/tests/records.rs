@@ -271,6 +271,24 @@ fn another_human_behind_one_id_is_a_conflict_of_that_record_alone() {
 }
 
 #[test]
+fn an_address_that_another_record_of_theirs_gets_too_vouches_in_the_same_answers_as_later() {
+    let married = |one: Employee| Employee { work_email: "ada.new@example.com".into(), ..one };
+    let start = |day: &str| employee("7").start(day);
+    let mut ada = Company::of(contract(), Some(start("2020-01-01")));
+    ada.look(noon());
+    ada.contractors = vec![married(contract())];
+    ada.hq = vec![Employee { name: "Ada New".into(), ..married(start("2026-03-01")) }];
+    ada.look(noon() + SignedDuration::from_hours(1));
+    assert_eq!(ada.state().0, State::Active);
+    assert!(
+        ada.world.entry("c7").employments.iter().all(|one| one.state.why != Why::Conflict),
+        "no record is another human's"
+    );
+    let again = ada.look(noon() + SignedDuration::from_hours(2));
+    assert!(again.changes.is_empty(), "the same answers say the same");
+}
+
+#[test]
 fn a_record_of_a_person_that_another_policy_manages_makes_no_second_person() {
     let world = ClusterInventory { elsewhere: true, ..ClusterInventory::settled() };
     assert!(world.plan(Some(&people(7..=8)), noon()).changes.is_empty());
