@@ -15,7 +15,7 @@ use crate::support::objects::object;
 use crate::support::tokens::{mint_unbound, refused, still_works};
 use crate::support::waiting::eventually;
 
-/// An installation whose policy asks for two, and holds whoever leaves.
+/// An installation whose policy asks for two approvals, and holds every leaver.
 async fn asking_for_two(
     story: &str,
 ) -> (Installation, crate::support::installation::Running, crate::support::people::People) {

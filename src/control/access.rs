@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use super::Context;
 use super::freeze::first;
 use super::owned::Belongings;
-use crate::api::revocation::{self, Operation};
+use crate::api::revocation::{self, Operation, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::calls::call;
 use crate::kube::named::Api;
@@ -27,6 +27,8 @@ use domain::plan::{self, Kind, Plan, Remaining, RemainingReason, Subject, rotate
 pub struct Notice {
     made: Option<Timestamp>,
     owned: BTreeSet<String>,
+    /// Of a termination: user names are frozen before anything is cut. What turns up later is cut under that freeze.
+    freezes: bool,
 }
 
 impl Notice {
@@ -35,6 +37,7 @@ impl Notice {
         (!revocation.spec.late).then(|| Self {
             made: revocation.metadata.creation_timestamp.as_ref().map(|made| made.0),
             owned: revocation.spec.owned.iter().cloned().collect(),
+            freezes: revocation.spec.trigger == Trigger::Termination,
         })
     }
 
@@ -85,8 +88,11 @@ pub async fn draw(
     }
     planning.runs(ctx.consumers.of(ctx, planning.consenting()).await?);
     planning.fresh(fresh);
-    let protected = first::protected(ctx, policy);
-    Ok(planning.draw(operation.into(), &convert::rule(policy), &protected))
+    let (rule, protected) = (convert::rule(policy), first::protected(ctx, policy));
+    Ok(match notice {
+        Some(Notice { freezes: true, .. }) => planning.draw_first(&rule, &protected),
+        _ => planning.draw(operation.into(), &rule, &protected),
+    })
 }
 
 /// Takes from what a plan left alone what an admin ended by hand since: bindings that are gone or no longer name this

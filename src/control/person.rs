@@ -14,7 +14,6 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 use sha2::{Digest, Sha256};
 
 use super::access::{self, Notice};
-use super::freeze::first;
 use super::owned_status::open;
 use super::retention::long_ago;
 use super::{Context, marks, sources};
@@ -395,11 +394,6 @@ pub async fn plan_now(
         None if revocation.spec.late => marks::say_fresh(ctx, revocation, &mut plan),
         None => {}
     }
-    if first_of_a_termination(revocation) {
-        let facts = convert::person_facts(person, (ctx.clock)());
-        let index = ctx.owned(|owned| owned.of(&facts, &BTreeSet::new())).index;
-        plan = plan.freezing(&facts, &convert::rule(policy), &index, &first::protected(ctx, policy));
-    }
     if revocation.spec.late {
         let dealing = dealing(ctx, revocation, person, &told);
         let (known, busy) = (dealt_with(dealing.iter().map(AsRef::as_ref)), busy(&dealing));
@@ -413,12 +407,6 @@ pub async fn plan_now(
         );
     }
     Ok(plan)
-}
-
-/// Whether a Revocation freezes user names before it cuts: what turns up later is cut under that freeze.
-fn first_of_a_termination(revocation: &Revocation) -> bool {
-    let spec = &revocation.spec;
-    spec.trigger == Trigger::Termination && spec.operation == Operation::Cut && !spec.late
 }
 
 /// Places of the targets of Revocations that have not come to their end: an account that is just made again there stands before its

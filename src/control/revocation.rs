@@ -198,7 +198,7 @@ pub(super) fn gate_inputs(ctx: &Context, revocation: &Revocation, now: Timestamp
 }
 
 /// Whether the revoker has begun: then it goes on to its end.
-fn claimed(revocation: &Revocation) -> bool {
+pub(super) fn claimed(revocation: &Revocation) -> bool {
     revocation.status.as_ref().is_some_and(|status| status.claim.is_some())
 }
 

@@ -16,6 +16,7 @@ use crate::api::revocation::{FirstFreeze, Phase};
 use crate::api::{Person, SyncPolicy, convert};
 use crate::control::Context;
 use crate::control::owned_status::{ControlStatus, open};
+use crate::control::revocation::claimed;
 use crate::kube::calls::call;
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::named::Api;
@@ -87,8 +88,7 @@ pub async fn upkeep(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus
         return Ok(());
     };
     let revocation = inputs.revocation.name_any();
-    let begun =
-        inputs.revocation.status.as_ref().is_some_and(|status| status.claim.is_some()) || !open(&inputs.revocation);
+    let begun = claimed(&inputs.revocation) || !open(&inputs.revocation);
     let standing = match of_first(&inputs.facts(), begun, now) {
         Standing::Stopped => return Ok(()),
         Standing::Over if of_first(&live_facts(ctx, inputs, now).await?, begun, now) == Standing::Over => {

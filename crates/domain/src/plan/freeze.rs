@@ -47,8 +47,8 @@ pub fn user_names(person: &PersonFacts, index: &Index, protected: &Protected) ->
 }
 
 impl Plan {
-    /// The same plan, with the user names that are frozen before any target is acted on: whatever credential the person holds
-    /// beside the targets, a client certificate or a group's rights, changes nothing from then on.
+    /// The same plan, with the user names that are frozen before any target is acted on: from then on, what else the
+    /// person holds, such as a client certificate or a group's rights, changes nothing.
     #[must_use]
     pub fn freezing(mut self, person: &PersonFacts, rule: &str, index: &Index, protected: &Protected) -> Self {
         self.freezes = user_names(person, index, protected);

@@ -144,8 +144,8 @@ impl Together<'_> {
         }
     }
 
-    /// Holds somebody whose employment was of a connection that was replaced, and of whom only such tell as say of nobody that they
-    /// work here: nor does what these say of their department put them out of scope beyond doubt.
+    /// Holds somebody whose employment was of a connection that was replaced, and who is in corroborating connections only. Those do
+    /// not say who works here, so a department that they report does not put anybody out of scope either.
     pub(super) const fn not_migrated(&mut self) {
         (self.state, self.why) = (State::Unknown, Why::NotMigrated);
     }

@@ -103,8 +103,8 @@ fn had_left(draft: &Draft<'_>) -> bool {
 }
 
 /// Everybody who has left while a baseline of one of their connections is taken, or awaited, and still has access needs
-/// approval; so does who fell out of scope with the answer that says they leave, and of whom only a human's word is new while
-/// their HR system was replaced, so that nobody can tell whether they are in scope. Half-done work does not: stopped there, it would leave an account deleted
+/// approval. So does a leaver who fell out of scope with the answer that says they leave, and one who leaves by a human's word alone
+/// while their HR system was replaced, because nobody can tell whether they are in scope. Half-done work does not: stopped there, it would leave an account deleted
 /// and not made again.
 fn mark_baseline(drafts: &mut [Draft<'_>], rules: &Rules<'_>) {
     let unsettled = |draft: &Draft<'_>| {

@@ -36,7 +36,7 @@ fn decides(stands: Stands, said: Option<Employee>, follows: &[&str]) -> (Option<
     decides_of(person(stands).as_ref(), Role::Employment, said, follows)
 }
 
-/// The same of somebody of whom this stands, who has an account of `okta` too, where the policies say this of `hq`.
+/// The same for a person with this entry, who has an account in `okta` too, where the policies give `hq` this role.
 fn decides_of(
     entry: Option<&RosterEntry>,
     hq: Role,
