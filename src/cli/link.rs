@@ -8,12 +8,13 @@ use std::time::Duration;
 use crate::kube::named::Api;
 use clap::Args;
 use kube::ResourceExt;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Preconditions};
 use serde_json::json;
 
 use super::cluster::Cluster;
 use super::people::{all, everybody, find};
 use super::terminal::{confirm, plain, say};
+use super::write::write_over;
 use super::{Failure, ask};
 use crate::api::person::Record;
 use crate::api::{Person, Revocation};
@@ -218,11 +219,11 @@ async fn taken_over(api: &Api<Person>, person: &Person, other: &Person) -> Resul
     )))
 }
 
+/// Writes over a Person whose records, state and names are those that were shown.
 pub(super) async fn write(api: &Api<Person>, person: &Person, spec: serde_json::Value) -> Result<(), Failure> {
-    let version = &person.metadata.resource_version;
-    let patch = json!({"metadata": {"resourceVersion": version}, "spec": spec});
-    ask("write the Person", api.patch(&person.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await?;
-    Ok(())
+    let aliases = |person: &Person| person.status.as_ref().map(|status| status.aliases.clone());
+    let still = |read: &Person| shown(read) == shown(person) && aliases(read) == aliases(person);
+    write_over(api, person, "write the Person", &spec, still).await
 }
 
 /// The Person that goes. Where a merge stopped half-way, both have its records.

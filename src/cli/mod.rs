@@ -30,6 +30,7 @@ pub mod serve;
 pub mod stays;
 mod stop;
 mod terminal;
+mod write;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -320,6 +321,10 @@ async fn ask<T>(doing: &'static str, call: impl Future<Output = Result<T, Error>
 fn told(doing: &'static str, fault: Fault) -> Failure {
     let Fault::Call { kind, source, .. } = &fault else { return Failure::Fault(fault) };
     match source.as_deref() {
+        Some(Error::Api(status)) if status.reason == "Conflict" => {
+            let message = "it has changed since it was read: run this again".to_owned();
+            Failure::Server { doing, code: status.code, message }
+        }
         Some(Error::Api(status)) => Failure::Server { doing, code: status.code, message: status.message.clone() },
         _ => Failure::Server { doing, code: 0, message: kind.to_string() },
     }

@@ -5,13 +5,13 @@
 
 use crate::kube::named::Api;
 use clap::{ArgGroup, Args};
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
+use super::Failure;
 use super::approve::{find, name, plans, show, who, whoami};
 use super::cluster::Cluster;
 use super::terminal::{confirm, plain, reason, say};
-use super::{Failure, ask};
+use super::write::write_over;
 use crate::api::revocation::RevocationStatus;
 use crate::api::{Person, Revocation};
 
@@ -71,10 +71,11 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
             confirm(&format!("{what} {} as {}?", plans(open.len()), plain(&user)))?;
         }
         for revocation in open {
-            let patch = Patch::Merge(decision(revocation, options.reason.as_deref(), &user));
+            let decision = decision(options.reason.as_deref(), &user);
+            let still = |read: &Revocation| same(read, revocation) && decidable(read, options.undo) == Ok(true);
             let done = if options.undo { "no longer rejected" } else { "rejected" };
-            match ask("write the decision", api.patch(name(revocation), &PatchParams::default(), &patch)).await {
-                Ok(_) => say(&format!("{}: {done}", name(revocation))),
+            match write_over(&api, revocation, "write the decision", &decision, still).await {
+                Ok(()) => say(&format!("{}: {done}", name(revocation))),
                 Err(why) => {
                     failed = failed.saturating_add(1);
                     say(&format!("{}: not {done}: {}", name(revocation), plain(&why.to_string())));
@@ -103,10 +104,16 @@ fn decidable(revocation: &Revocation, undo: bool) -> Result<bool, &'static str> 
     }
 }
 
-/// The decision, at the version that was shown; without a reason the one that is there is taken back.
-fn decision(revocation: &Revocation, reason: Option<&str>, user: &str) -> Value {
-    let rejection = reason.map(|reason| json!({"reason": reason, "by": user}));
-    json!({"metadata": {"resourceVersion": revocation.metadata.resource_version}, "spec": {"rejection": rejection}})
+/// Whether two readings of a Revocation have the same plan.
+fn same(one: &Revocation, other: &Revocation) -> bool {
+    let plan =
+        |of: &Revocation| of.status.as_ref().and_then(|status| status.plan.as_ref().map(|plan| plan.hash.clone()));
+    plan(one) == plan(other)
+}
+
+/// The decision; without a reason the one that is there is taken back.
+fn decision(reason: Option<&str>, user: &str) -> Value {
+    json!({"rejection": reason.map(|reason| json!({"reason": reason, "by": user}))})
 }
 
 #[cfg(test)]
@@ -145,11 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_is_written_over_what_was_shown_and_taken_back_by_its_absence() {
-        let shown = revocation(json!({}), json!({}));
-        let written =
-            json!({"metadata": {"resourceVersion": "5"}, "spec": {"rejection": {"reason": "no", "by": "grace"}}});
-        assert_eq!(decision(&shown, Some("no"), "grace"), written);
-        assert_eq!(decision(&shown, None, "grace")["spec"], json!({"rejection": null}));
+    fn a_decision_has_its_reason_and_is_taken_back_by_its_absence() {
+        assert_eq!(decision(Some("no"), "grace"), json!({"rejection": {"reason": "no", "by": "grace"}}));
+        assert_eq!(decision(None, "grace"), json!({"rejection": null}));
     }
 }
