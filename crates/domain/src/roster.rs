@@ -38,6 +38,7 @@ use super::moves::{Found, Moves};
 pub use super::profile::{Imported, Modes, Profile};
 use super::scope::Out;
 pub use aliases::AliasDates;
+pub use answer::absorbers;
 use drafts::drafts;
 pub use matching::{Doubt, MAX_DOUBTS, MatchKey, Matching};
 pub use moves::{Many, MovesTally};

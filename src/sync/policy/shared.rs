@@ -87,23 +87,30 @@ pub fn divide(view: &GateInputs, now: Timestamp) -> Division<'_> {
     let readers = readers(view);
     let named = named(view);
     let mut conflicts = None;
-    for person in &view.people {
-        let records = || linked(person);
-        let ours = reads(view, person).unwrap_or_else(|| {
+    let mut people: Vec<&Arc<Person>> = view.people.iter().collect();
+    people.sort_by_cached_key(|one| (one.metadata.creation_timestamp.as_ref().map(|made| made.0), one.name_any()));
+    let alone = view.settings.elsewhere.is_empty() && view.rivals.is_empty();
+    let linking = people.iter().filter(|_| !alone);
+    let absorbers = roster::absorbers(&linking.map(|one| linked(one)).collect::<Vec<_>>());
+    let mut is_ours = |person: &Arc<Person>| {
+        reads(view, person).unwrap_or_else(|| {
             let known = convert::known(person);
-            let said = records().filter_map(|key| Some((key.0, named.get(&key)?)));
+            let said = linked(person).filter_map(|key| Some((key.0, named.get(&key)?)));
             let named = said.map(|(connection, (employee, taken))| (connection, *employee, *taken)).collect();
             let human = Candidate { name: &known.name, records: &known.records, entry: known.entry.as_deref(), named };
             let decides = roster::owner(&human, &readers, now);
             if note(&mut conflicts, view, &decides, known.records.first()) {
-                division.contested.extend(records());
+                division.contested.extend(linked(person));
             }
             decides.policy == Some(view.policy.as_str())
-        });
-        if ours {
-            division.ours.push(person);
-        } else {
-            division.elsewhere.extend(records());
+        })
+    };
+    for (position, person) in people.iter().enumerate() {
+        // Who goes is the policy's that takes over what they were known by.
+        let decides = absorbers.get(&position).and_then(|by| people.get(*by)).unwrap_or(person);
+        match is_ours(decides) {
+            true => division.ours.push(person),
+            false => division.elsewhere.extend(linked(person)),
         }
     }
     let known = view.people.iter().filter(|_| !named.is_empty()).flat_map(linked).collect::<HashSet<_>>();
@@ -121,12 +128,11 @@ pub fn divide(view: &GateInputs, now: Timestamp) -> Division<'_> {
         }
     }
     division.conflicts = conflicts;
-    division.ours.sort_by_key(|one| (one.metadata.creation_timestamp.as_ref().map(|made| made.0), one.name_any()));
     division
 }
 
 /// The records that a Person links.
-fn linked(person: &Arc<Person>) -> impl Iterator<Item = (&str, &str)> {
+fn linked(person: &Arc<Person>) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
     person.spec.records.iter().map(|one| (one.connection.as_str(), one.id.as_str()))
 }
 

@@ -108,8 +108,25 @@ impl Story {
             }
         }
         self.cluster.people.iter_mut().filter(|one| of(one)).for_each(|one| one.known.records.clone_from(&records));
-        self.pass()?; // which takes over what the others were known by
+        self.pass()?;
+        self.taken_over(old)?;
         self.cluster.people.retain(|one| of(one) || !one.known.records.iter().all(|record| records.contains(record)));
+        Ok(())
+    }
+
+    /// The command waits until what the others were known by is taken over, before it deletes them.
+    fn taken_over(&self, old: &str) -> Result<(), String> {
+        let aliases = |one: &cluster::Standing| -> BTreeSet<String> {
+            one.known.entry.iter().flat_map(|entry| entry.aliases.iter().cloned()).collect()
+        };
+        let Some(stays) = self.cluster.people.iter().find(|one| one.uid == old) else { return Ok(()) };
+        let known = aliases(stays);
+        let goes =
+            |one: &&cluster::Standing| one.known.records.iter().all(|record| stays.known.records.contains(record));
+        for one in self.cluster.people.iter().filter(goes) {
+            let missing: Vec<String> = aliases(one).difference(&known).cloned().collect();
+            check(missing.is_empty(), || format!("{} never gets {missing:?} of {}", stays.called(), one.called()))?;
+        }
         Ok(())
     }
 

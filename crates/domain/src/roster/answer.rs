@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -114,17 +115,8 @@ pub(super) fn slots<'a>(
     rules: &Rules<'_>,
 ) -> (Vec<Slot<'a>>, Places<'a>, Humans, OfAnswer) {
     let mut slots: Vec<Slot<'a>> = known.iter().map(|person| Slot::of(person, answers)).collect();
-    let mut index: Places<'a> = Map::with_capacity_and_hasher(known.len(), Default::default());
-    let mut linked_twice = false;
-    // A record that two link is the one's with more of them, which a human linked; of equals the first one's.
-    for of_several in [true, false] {
-        for (position, person) in known.iter().enumerate().filter(|(_, one)| (one.records.len() > 1) == of_several) {
-            for record in &person.records {
-                let first = *index.entry((&*record.connection, record.id.0.as_str())).or_insert(position);
-                linked_twice |= first != position;
-            }
-        }
-    }
+    let linked = known.iter().map(|person| person.records.iter().map(|one| (&*one.connection, one.id.0.as_str())));
+    let (mut index, linked_twice) = places(&linked.collect::<Vec<_>>());
     if linked_twice {
         absorb(&mut slots, known, &index);
     }
@@ -177,13 +169,46 @@ pub(super) fn slots<'a>(
     (slots, index, humans, of_answer)
 }
 
+/// The Person of each record, and whether any is linked by two. A record that two link is the one's with more of them, which a human
+/// linked; of equals the first one's.
+fn places<'a>(people: &[impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone]) -> (Places<'a>, bool) {
+    let mut index: Places<'a> = Map::with_capacity_and_hasher(people.len(), Default::default());
+    let mut linked_twice = false;
+    for of_several in [true, false] {
+        for (position, records) in people.iter().enumerate().filter(|(_, one)| (one.len() > 1) == of_several) {
+            for record in records.clone() {
+                linked_twice |= *index.entry(record).or_insert(position) != position;
+            }
+        }
+    }
+    (index, linked_twice)
+}
+
+/// The Person that links all records of another one, which a human is about to delete.
+fn absorber<'a>(
+    position: usize,
+    mut records: impl Iterator<Item = (&'a str, &'a str)>,
+    index: &Places<'a>,
+) -> Option<usize> {
+    let has = |record| index.get(&record).copied();
+    let first = records.next().and_then(has).filter(|first| *first != position);
+    first.filter(|by| records.all(|record| has(record) == Some(*by)))
+}
+
+/// Which Persons go since another one links all their records, as positions; `people` are the records of each, as connection and id,
+/// the oldest Person first.
+#[must_use]
+pub fn absorbers<'a>(people: &[impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone]) -> HashMap<usize, usize> {
+    let (index, linked_twice) = places(people);
+    let of = |(position, records): (usize, &_)| Some((position, absorber(position, Clone::clone(records), &index)?));
+    people.iter().enumerate().filter(|_| linked_twice).filter_map(of).collect()
+}
+
 /// Notes Persons all of whose records another one links, with that one.
 fn absorb<'a>(slots: &mut [Slot<'a>], known: &'a [KnownPerson], index: &Places<'a>) {
     for (position, person) in known.iter().enumerate() {
-        let has = |record: &RecordKey| index.get(&(&*record.connection, record.id.0.as_str())).copied();
-        let first = person.records.first().and_then(has).filter(|first| *first != position);
-        let all = |by: usize| person.records.iter().all(|record| has(record) == Some(by));
-        let Some(by) = first.filter(|by| all(*by)) else { continue };
+        let records = person.records.iter().map(|one| (&*one.connection, one.id.0.as_str()));
+        let Some(by) = absorber(position, records, index) else { continue };
         slots.get_mut(by).into_iter().for_each(|slot| slot.absorbed.push(person));
         slots.get_mut(position).into_iter().for_each(|slot| slot.goes = true);
     }

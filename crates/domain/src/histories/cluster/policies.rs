@@ -104,8 +104,12 @@ impl Cluster {
         }
         let (readers, named, us) = (self.readers(), self.named(), self.policies[number].name);
         let key = |record: &RecordKey| (record.connection.to_string(), record.id.0.clone());
-        for (position, person) in self.people.iter().enumerate() {
-            let KnownPerson { name, records, entry, .. } = &person.known;
+        let linked =
+            self.people.iter().map(|one| one.known.records.iter().map(|one| (&*one.connection, one.id.0.as_str())));
+        let absorbers = roster::absorbers(&linked.collect::<Vec<_>>());
+        for position in 0..self.people.len() {
+            let decides = absorbers.get(&position).copied().unwrap_or(position);
+            let KnownPerson { name, records, entry, .. } = &self.people[decides].known;
             let said = records.iter().filter_map(|record| Some((record, named.get(&key(record))?)));
             let named = said.map(|(record, (employee, taken))| (&*record.connection, *employee, *taken)).collect();
             let human = Candidate { name, records, entry: entry.as_deref(), named };
@@ -115,7 +119,7 @@ impl Cluster {
             }
             match decides.policy == Some(us) {
                 true => division.ours.push(position),
-                false => division.elsewhere.extend(records.iter().map(key)),
+                false => division.elsewhere.extend(self.people[position].known.records.iter().map(key)),
             }
         }
         let linked: HashSet<(String, String)> =

@@ -188,3 +188,27 @@ fn a_policy_that_cannot_take_anybody_over_lets_nobody_fall() {
     two.settle([0, 1]);
     assert_eq!(two.person("1"), shown("south", Shown::Terminated, "Terminated", true), "and needs approval then");
 }
+
+#[test]
+fn what_somebody_of_another_policy_was_known_by_is_taken_over_before_they_go() {
+    for order in [[0, 1], [1, 0]] {
+        let mut two = Two::of([&["N"], &["S"]]);
+        two.answer(&[of_entity("1", Status::Active, "N"), of_entity("2", Status::Active, "S")]);
+        two.settle(order);
+        let of = |id: &str| Record { connection: "hq".into(), id: id.into() };
+        let mut people = two.0[0].0.people.clone();
+        let one = people.iter_mut().find(|one| one.spec.records == [of("1")]).unwrap();
+        Arc::make_mut(one).spec.records = vec![of("1"), of("2")];
+        two.0.iter_mut().for_each(|cluster| cluster.0.people.clone_from(&people));
+        two.settle(order);
+        let aliases = |records: &[Record]| {
+            let person = two.0[0].0.people.iter().find(|one| one.spec.records == records).unwrap();
+            person.status.as_ref().unwrap().aliases.clone()
+        };
+        let (all, of_two) = (aliases(&[of("1"), of("2")]), aliases(&[of("2")]));
+        assert!(
+            !of_two.is_empty() && of_two.iter().all(|alias| all.contains(alias)),
+            "{of_two:?} of {all:?}, {order:?}"
+        );
+    }
+}
