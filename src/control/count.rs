@@ -329,8 +329,7 @@ fn count(
         Whole::Unknown => None,
     };
     // Who was rejected is of the run, and counts against no limit; nor does who is back.
-    let cancelled = |cut: &Revocation| cut.status.as_ref().is_some_and(|status| status.phase == Some(Phase::Cancelled));
-    let acts = planned.into_iter().filter(|(cut, _)| cut.spec.rejection.is_none() && !cancelled(cut));
+    let acts = planned.into_iter().filter(|(cut, asked)| cut.spec.rejection.is_none() && counts(cut, asked));
     let (came_with, later): (Vec<_>, Vec<_>) = acts.partition(|(cut, _)| notice(cut).baseline);
     let count = |of: Of, revocations: Vec<(&Revocation, CountedPlan)>, unplanned: Option<u32>| {
         let announced = revocations.iter().filter(|(cut, _)| notice(cut).announced);
@@ -349,6 +348,16 @@ fn count(
         .filter(|(_, revocations, _)| !revocations.is_empty())
         .map(|(of, revocations, unplanned)| count(of, revocations, unplanned))
         .collect()
+}
+
+/// Whether a Revocation of a run is to be counted with it. One that carried something out was counted before it could, and the ledger
+/// forgets its name: it is not counted again where another plan of its run is. One that touched nothing ends without being counted.
+fn counts(cut: &Revocation, asked: &CountedPlan) -> bool {
+    match cut.status.as_ref().and_then(|status| status.phase) {
+        Some(Phase::Cancelled) => false,
+        Some(Phase::Revoked | Phase::Frozen | Phase::Lifted) => asked.objects == 0,
+        _ => true,
+    }
 }
 
 /// Whether a run was seen whole.

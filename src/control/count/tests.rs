@@ -89,6 +89,28 @@ fn who_is_back_stands_for_nobody_of_their_run_and_counts_against_no_limit() {
 }
 
 #[test]
+fn what_was_carried_out_is_not_counted_again_with_a_plan_that_changed_and_who_owned_nothing_still_counts() {
+    let in_phase = |id: &str, objects: usize, phase: Phase| {
+        let mut cut = Arc::unwrap_or_clone(cut(id, Some(objects)));
+        cut.status.as_mut().unwrap().phase = Some(phase);
+        Arc::new(cut)
+    };
+    let policy = policy(vec![run(2, true)]);
+    for (what, other, expected) in [
+        ("revoked", in_phase("b", 2, Phase::Revoked), 1),
+        ("frozen", in_phase("b", 2, Phase::Frozen), 1),
+        ("lifted", in_phase("b", 2, Phase::Lifted), 1),
+        ("revoked, and owned nothing", in_phase("b", 0, Phase::Revoked), 2),
+        ("failed, and may be tried again", in_phase("b", 2, Phase::Failed), 2),
+        ("released", in_phase("b", 2, Phase::Released), 2),
+    ] {
+        let seen = [cut("a", Some(1)), other];
+        let counts = counted(&count(&policy, "r-1", &seen, carried, &limits_of(&policy), at(0)));
+        assert_eq!(counts, [(Of::Leavers, expected, Some(0))], "{what}");
+    }
+}
+
+#[test]
 fn a_person_carries_the_run_of_their_termination_and_that_of_their_leave() {
     let person = |status: serde_json::Value| -> Person {
         serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": {"records": []}, "status": status})).unwrap()

@@ -247,6 +247,7 @@ impl Model {
 
     /// What must hold of what is counted: no more than a day's worth goes without a human.
     pub(super) fn counts(&mut self, cluster: &Cluster) -> Result<(), String> {
+        self.most_people = self.most_people.max(u32::try_from(cluster.people.len()).unwrap());
         let by_itself = |name: &str| {
             let there = cluster.revocations.contains_key(name);
             there && cluster.allowance(name) == Allowance::Released { batch: None }
@@ -265,7 +266,6 @@ impl Model {
             return Ok(());
         }
         let day = SignedDuration::from_hours(24);
-        self.most_people = self.most_people.max(u32::try_from(cluster.people.len()).unwrap());
         let most = most_a_day(self.most_people);
         for policy in 0..cluster.policies.len() {
             let theirs = self.counted.values().filter(|(of, _)| *of == policy).filter_map(|(_, at)| *at);

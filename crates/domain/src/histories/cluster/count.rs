@@ -39,7 +39,12 @@ impl Cluster {
             Some(run) if !run.written || !ledger::countable(planned, run.leavers, run.at, self.now) => return,
             Some(run) => Some(run.leavers.saturating_sub(planned)),
         };
-        let acts = seen.into_iter().filter(|(_, one)| !one.rejected && one.phase != Phase::Cancelled);
+        let counts = |one: &Revocation| match one.phase {
+            Phase::Cancelled => false,
+            Phase::Revoked | Phase::Frozen | Phase::Lifted => one.plan.targets.is_empty(),
+            Phase::Held => true,
+        };
+        let acts = seen.into_iter().filter(|(_, one)| !one.rejected && counts(one));
         let (with_baseline, later): (Vec<_>, Vec<_>) = acts.partition(|(_, one)| self.needs_approval(one));
         let parts =
             [(Of::Leavers, later, unplanned), (Of::Baseline, with_baseline, Some(0))].map(|(of, part, unplanned)| {
