@@ -1,6 +1,7 @@
 //! Who owns what: everybody, the annotated accounts and the bindings, by the keys that name a person. Pure, and never built
 //! again: each event changes what it is about, and says whose plan may be another one now.
 
+mod few;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,6 +13,7 @@ use domain::marks::digest;
 use domain::ownership::{Index, MAX_RECORDS, PersonFacts, key as owner_key, user_key};
 use domain::plan::rotate::Secret;
 use domain::plan::{Account, Binding, Kind, Subject};
+use few::Few;
 
 /// Namespace and name of an account.
 pub type AccountName = (String, String);
@@ -41,16 +43,16 @@ impl<T> Since<T> {
 #[derive(Debug, Default)]
 pub struct Owned {
     people: HashMap<String, PersonFacts>,
-    people_by_key: HashMap<String, BTreeSet<String>>,
+    people_by_key: HashMap<String, Few<String>>,
     /// By the digests that the memory of marks has of these keys.
-    people_by_digest: HashMap<String, BTreeSet<String>>,
-    people_by_human_key: HashMap<String, BTreeSet<String>>,
+    people_by_digest: HashMap<String, Few<String>>,
+    people_by_human_key: HashMap<String, Few<String>>,
     accounts: HashMap<AccountName, Since<Account>>,
-    accounts_by_key: HashMap<String, BTreeSet<AccountName>>,
+    accounts_by_key: HashMap<String, Few<AccountName>>,
     accounts_by_uid: HashMap<String, AccountName>,
     bindings: HashMap<Bound, Since<Binding>>,
-    bindings_by_user: HashMap<String, BTreeSet<Bound>>,
-    bindings_by_account: HashMap<AccountName, BTreeSet<Bound>>,
+    bindings_by_user: HashMap<String, Few<Bound>>,
+    bindings_by_account: HashMap<AccountName, Few<Bound>>,
     secrets: secrets::Secrets,
 }
 
@@ -106,7 +108,7 @@ impl Owned {
             for key in now.keys() {
                 self.people_by_digest.entry(digest(&key)).or_default().insert(name.to_owned());
                 let all = self.people_by_key.entry(key).or_default();
-                touched.extend(all.iter().cloned());
+                touched.extend((&*all).into_iter().cloned());
                 all.insert(name.to_owned());
             }
             self.people.insert(name.to_owned(), now);
@@ -335,7 +337,7 @@ impl Owned {
     }
 }
 
-fn remove<K, Q, V, W>(map: &mut HashMap<K, BTreeSet<V>>, key: &Q, value: &W)
+fn remove<K, Q, V, W>(map: &mut HashMap<K, Few<V>>, key: &Q, value: &W)
 where
     K: Hash + Eq + std::borrow::Borrow<Q>,
     Q: Hash + Eq + ?Sized,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::few::Few;
 use super::{AccountName, Names, Owned, Since, remove};
 use domain::ownership::key as owner_key;
 use domain::plan::rotate::Secret;
@@ -10,7 +11,7 @@ use domain::plan::rotate::Secret;
 #[derive(Debug, Default)]
 pub struct Secrets {
     all: HashMap<AccountName, Since<Secret>>,
-    by_key: HashMap<String, BTreeSet<AccountName>>,
+    by_key: HashMap<String, Few<AccountName>>,
 }
 
 impl Secrets {

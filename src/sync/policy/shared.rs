@@ -82,17 +82,17 @@ pub struct Division<'a> {
 
 /// Finds out whose everybody is. Without a rival that takes no look at what anybody's record says.
 #[must_use]
-pub fn divide(view: &GateInputs, now: Timestamp) -> Division<'_> {
+pub fn divide<'a>(view: &'a GateInputs, now: Timestamp) -> Division<'a> {
     let mut division = Division::default();
     let readers = readers(view);
     let named = named(view);
     let mut conflicts = None;
-    let mut people: Vec<&Arc<Person>> = view.people.iter().collect();
+    let mut people: Vec<&'a Arc<Person>> = view.people.iter().collect();
     people.sort_by_cached_key(|one| (one.metadata.creation_timestamp.as_ref().map(|made| made.0), one.name_any()));
     let alone = view.settings.elsewhere.is_empty() && view.rivals.is_empty();
     let linking = people.iter().filter(|_| !alone);
     let absorbers = roster::absorbers(&linking.map(|one| linked(one)).collect::<Vec<_>>());
-    let mut is_ours = |person: &Arc<Person>| {
+    let mut is_ours = |person: &'a Arc<Person>| {
         reads(view, person).unwrap_or_else(|| {
             let known = convert::known(person);
             let said = linked(person).filter_map(|key| Some((key.0, named.get(&key)?)));

@@ -1,7 +1,7 @@
 //! Two policies over one connection, each with a legal entity.
 
 use super::*;
-use crate::api::person::State as Shown;
+use crate::api::person::{Record, State as Shown};
 use crate::sync::policy::shared::Conflicts;
 
 /// One cluster, and what each policy looks at in it; the older first.
