@@ -123,7 +123,7 @@ impl Names {
             call = call.replace(name.as_str(), "{}");
         }
         for object in &self.objects {
-            let Some(at) = call.find(object) else { continue };
+            let Some(at) = call.find(*object) else { continue };
             let from = at + object.len();
             let id: String = call[from..].chars().take_while(char::is_ascii_digit).collect();
             if !id.is_empty() {
@@ -190,7 +190,7 @@ pub struct Answer {
 
 impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
-        let head = Self::builder().status(answer.status).header(header::CONTENT_TYPE, "application/json");
+        let head = Response::builder().status(answer.status).header(header::CONTENT_TYPE, "application/json");
         head.body(Body::from(answer.body)).unwrap()
     }
 }
@@ -256,7 +256,7 @@ impl Mishaps {
                 state.answered.insert(address.to_owned(), (None, answer.clone()));
                 None
             }
-            Some((before, last)) if last == answer => before.clone(),
+            Some((before, last)) if *last == *answer => before.clone(),
             Some((before, last)) => {
                 *before = Some(std::mem::replace(last, answer.clone()));
                 before.clone()

@@ -146,7 +146,6 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
 }
 
 /// A request that came.
-#[derive(Clone)]
 struct Asked {
     head: Parts,
     body: Bytes,
