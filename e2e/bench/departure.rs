@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Node, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::beside::{self, Bystander};
 use crate::support::decoys::make_decoys;
 use crate::support::installation::{Consent, Installation, a_day};
+use crate::support::kubelet::Kubelet;
 use crate::support::measures::calls_of;
 use crate::support::objects::object;
 use crate::support::process::Service;
@@ -57,7 +58,7 @@ pub async fn one(words: &[String]) -> Vec<Figure> {
 /// limits that let them through, or as a batch that is approved.
 async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
     let rollcall = Installation::new("bench-many", &[("apps", Consent::Accounts)]).await;
-    let _running = rollcall.run().await;
+    let _running = run(&rollcall).await;
     rollcall.connect(json!({"trust": {"maxShrink": "90%"}})).await;
     let most = if batch { 1 } else { leavers };
     rollcall.policy(json!({"limits": {"people": a_day(most), "objects": a_day(leavers * 10)}})).await;
@@ -139,6 +140,14 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
         figures.extend(beside::figures(idle, batch, bystander.p99()));
     }
     figures
+}
+
+/// Everything there is to run. Where the cluster has a node, that runs the revoker's Jobs, and nobody else does: two would do it all
+/// twice.
+async fn run(rollcall: &Installation) -> (Service, Service, Option<Kubelet>) {
+    let nodes: Api<Node> = Api::all(rollcall.admin.clone());
+    let alone = nodes.list(&ListParams::default()).await.unwrap().items.is_empty();
+    (rollcall.sync().await, rollcall.control().await, alone.then(|| rollcall.revoker()))
 }
 
 /// Waits until the first of the batch was acted on.
@@ -249,7 +258,7 @@ pub async fn start(rollcall: &Installation, accounts: u32) -> Vec<Figure> {
 /// A leaver whose one real token stands behind accounts that cannot be deleted: from the release to its refusal.
 async fn behind_decoys() -> Vec<Figure> {
     let rollcall = Installation::new("bench-decoys", &[("apps", Consent::Canaries)]).await;
-    let _running = rollcall.run().await;
+    let _running = run(&rollcall).await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
     make_decoys(&rollcall, "7").await;
