@@ -4,11 +4,14 @@
 //! `make test` tells a part of it; `make faults` all of it. A failure says what went wrong at which call:
 //! `ROLLCALL_FAULTS='Crash at call 1 of DELETE'` tells only those whose words hold this.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use futures::FutureExt;
 use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -73,7 +76,7 @@ struct Before {
 }
 
 impl Lane {
-    async fn open() -> (Self, impl Sized) {
+    async fn open() -> (Self, Box<dyn Any>) {
         let targets = [("apps", Consent::Canaries), ("joint", Consent::Trim), ("keys", Consent::Rotate)];
         let values = json!({"hooks": {"enabled": true}, "trim": {"enabled": true, "roles": ["view"]}});
         let rollcall = Installation::with("faults", &targets, values).await;
@@ -114,7 +117,7 @@ impl Lane {
         lane.owns(STAYS).await;
         lane.colleagues = lane.of_the_colleague().await;
         lane.know();
-        (lane, running)
+        (lane, Box::new(running))
     }
 
     /// Lets the proxies tell calls apart.
@@ -406,29 +409,35 @@ async fn whatever_goes_wrong_at_whatever_call_every_act_of_a_revocation_comes_to
     let number = chosen.len();
     let waves: VecDeque<Vec<Pair>> = chosen.chunks(AT_ONCE).map(<[Pair]>::to_vec).collect();
     let lanes = waves.len().min(LANES);
-    let (waves, missed) = (Mutex::new(waves), Mutex::new(Vec::new()));
-    let tell = async |lane: &mut Lane| {
+    let (waves, missed, wrong) = (Mutex::new(waves), Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let tell = async |opened: (Lane, Box<dyn Any>)| {
+        let (mut lane, mut alive) = opened;
         loop {
             let Some(wave) = waves.lock().unwrap().pop_front() else { break };
             let told: Vec<Option<Pair>> = wave.into_iter().map(Some).collect();
-            let more = lane.wave(&told).await;
-            missed.lock().unwrap().extend(more);
+            match AssertUnwindSafe(lane.wave(&told)).catch_unwind().await {
+                Ok(more) => missed.lock().unwrap().extend(more),
+                Err(panic) => {
+                    // The others are told all the same, elsewhere.
+                    wrong.lock().unwrap().push(panic.downcast::<String>().map_or_else(|_| "?".to_owned(), |text| *text));
+                    drop(alive);
+                    (lane, alive) = Lane::open().await;
+                }
+            }
             let left = waves.lock().unwrap().len();
             println!("{left} waves of {AT_ONCE} are left, after {} s", begun.elapsed().as_secs());
         }
         lane.nothing_was_done_twice().await;
+        drop(alive);
     };
-    let others = (1..lanes).map(async |_| {
-        let (mut lane, _alive) = Lane::open().await;
-        tell(&mut lane).await;
-    });
-    futures::join!(tell(&mut first), join_all(others));
-    drop(alive);
-    let missed = missed.into_inner().unwrap();
+    let others = (1..lanes).map(async |_| tell(Lane::open().await).await);
+    futures::join!(tell((first, alive)), join_all(others));
+    let (missed, wrong) = (missed.into_inner().unwrap(), wrong.into_inner().unwrap());
     println!("{} of {number} mishaps, of {} that there are, in {} s", number - missed.len(), all.len(), begun.elapsed().as_secs());
     for (who, planned) in &missed {
         println!("no such call was made: {who:?}: {planned}");
     }
+    assert!(wrong.is_empty(), "{} went wrong:\n{}", wrong.len(), wrong.join("\n────\n"));
     assert!(missed.len() * 4 <= number, "{} of {number} came to pass", number - missed.len());
 }
 
