@@ -36,7 +36,7 @@ use crate::support::rotators::Rotators;
 use crate::support::waiting::{PATIENCE, eventually};
 
 /// Installations side by side where everything is told.
-const LANES: usize = 5;
+const LANES: usize = 4;
 /// People who leave at once, each with a mishap of their own.
 const AT_ONCE: usize = 16;
 /// Who stays; those after them leave, one after the other. All ids are as long, so that none is the beginning of another.
@@ -65,6 +65,8 @@ struct Lane {
     staff: People,
     next: u32,
     begun: Timestamp,
+    /// Those whose shared binding was not trimmed in time.
+    untrimmed: BTreeSet<String>,
     /// What is a colleague's, as it stood in the beginning.
     colleagues: BTreeMap<String, Option<String>>,
 }
@@ -113,7 +115,16 @@ impl Lane {
             people.insert(person.spec.records[0].id.clone(), person.name_any());
         }
         let begun = Timestamp::now();
-        let mut lane = Self { rollcall, proxies, people, staff, next: STAYS, begun, colleagues: BTreeMap::new() };
+        let mut lane = Self {
+            rollcall,
+            proxies,
+            people,
+            staff,
+            next: STAYS,
+            begun,
+            untrimmed: BTreeSet::new(),
+            colleagues: BTreeMap::new(),
+        };
         lane.owns(STAYS).await;
         lane.colleagues = lane.of_the_colleague().await;
         lane.know();
@@ -151,7 +162,9 @@ impl Lane {
         }));
         self.api::<RoleBinding>("apps").create(&PostParams::default(), &robot).await.unwrap();
         let both = [rollcall.user(&id), rollcall.user(&STAYS.to_string())];
-        rollcall.bind_users("joint", &name("shared"), if id == STAYS.to_string() { &both[..1] } else { &both[..] }).await;
+        rollcall
+            .bind_users("joint", &name("shared"), if id == STAYS.to_string() { &both[..1] } else { &both[..] })
+            .await;
         let secret = rollcall.external_secret(&id, "keys", &name("secret"), "generator").await;
         let labels = json!({"app": name("work")});
         let uses = json!([{"secretRef": {"name": name("secret")}}]);
@@ -200,7 +213,8 @@ impl Lane {
         let ids: Vec<String> = numbers.iter().map(u32::to_string).collect();
         let mut told = BTreeMap::new();
         for (id, pair) in ids.iter().zip(pairs) {
-            let words = pair.as_ref().map_or("nothing went wrong".to_owned(), |(who, planned)| format!("{who:?}: {planned}"));
+            let words =
+                pair.as_ref().map_or("nothing went wrong".to_owned(), |(who, planned)| format!("{who:?}: {planned}"));
             told.insert(id.clone(), words);
         }
         for (who, proxy) in &self.proxies {
@@ -227,8 +241,9 @@ impl Lane {
         })
         .await;
 
+        let crashed = pairs.iter().flatten().any(|(_, planned)| planned.mishap == Mishap::Crash);
         for ((id, before), cut) in ids.iter().zip(before).zip(&cuts) {
-            self.came_to_its_end(id, &before, cut, &told[id]).await;
+            self.came_to_its_end(id, &before, cut, &told[id], crashed).await;
         }
         let frozen: FrozenNames = self.rollcall.api().get(names::FROZEN).await.unwrap();
         assert!(frozen.spec.names.is_empty(), "{:?} are frozen still; {told:#?}", frozen.spec.names);
@@ -259,7 +274,8 @@ impl Lane {
                 return there.into_iter().flatten().collect();
             }
             if begun.elapsed() > PATIENCE {
-                let missing: Vec<_> = ids.iter().zip(&there).filter(|(_, one)| one.is_none()).map(|(id, _)| id).collect();
+                let missing: Vec<_> =
+                    ids.iter().zip(&there).filter(|(_, one)| one.is_none()).map(|(id, _)| id).collect();
                 for id in &missing {
                     let all = of_person.get(&self.people[*id]);
                     println!("{}", serde_json::to_string_pretty(&all).unwrap());
@@ -272,22 +288,37 @@ impl Lane {
     }
 
     /// Sees the end of one: the same whatever went wrong.
-    async fn came_to_its_end(&self, id: &str, before: &Before, cut: &Revocation, told: &str) {
+    ///
+    /// One thing has a time of its own: nobody waits for ever until `rollcall trim` has done its part. Where processes died, it may come
+    /// too late; then the binding stands as it was, and the Revocation says so.
+    async fn came_to_its_end(&mut self, id: &str, before: &Before, cut: &Revocation, told: &str, crashed: bool) {
         let name = |word: &str| format!("{word}-{id}");
         let status = cut.status.as_ref().unwrap();
+        let late = crashed && status.remaining.iter().any(|left| left.why == "NotTrimmed");
         let shown = || format!("{told}: {}", serde_json::to_string_pretty(status).unwrap());
-        let steps: BTreeMap<Action, StepOutcome> = status.steps.iter().map(|step| (step.target.action, step.outcome)).collect();
+        let steps: BTreeMap<Action, StepOutcome> =
+            status.steps.iter().map(|step| (step.target.action, step.outcome)).collect();
         for action in [Action::Recreate, Action::Unbind, Action::Trim, Action::Rotate] {
             let done = match steps.get(&action) {
                 Some(StepOutcome::Done) => true,
+                Some(StepOutcome::Skipped) => action == Action::Trim && late,
                 Some(StepOutcome::AlreadyGone) => action == Action::Unbind,
                 _ => false,
             };
             assert!(done, "{action:?}, {}", shown());
         }
         let good = [VerdictKind::Observed, VerdictKind::Implied, VerdictKind::Adopted];
-        assert!(status.verdicts.len() == 4 && status.verdicts.iter().all(|one| good.contains(&one.verdict)), "{}", shown());
-        assert!(status.remaining.is_empty() && status.verified.is_some() && status.confirmed.is_some(), "{}", shown());
+        assert!(
+            status.verdicts.len() + status.remaining.len() == 4
+                && status.verdicts.iter().all(|one| good.contains(&one.verdict)),
+            "{}",
+            shown()
+        );
+        assert!(
+            status.remaining.len() == usize::from(late) && status.verified.is_some() && status.confirmed.is_some(),
+            "{}",
+            shown()
+        );
         assert!(status.freeze.as_ref().is_some_and(|freeze| freeze.acted.is_some()), "{}", shown());
         let recreated = status.steps.iter().find_map(|step| step.new_uid.clone());
         assert!(recreated.is_some() && recreated != before.account, "{}", shown());
@@ -304,7 +335,9 @@ impl Lane {
         }
         let shared = self.api::<RoleBinding>("joint").get(&name("shared")).await.unwrap();
         let left: Vec<String> = shared.subjects.unwrap_or_default().into_iter().map(|subject| subject.name).collect();
-        assert_eq!(left, [self.rollcall.user(&STAYS.to_string())], "{told}");
+        let [theirs, stays] = [id, &STAYS.to_string()].map(|id| self.rollcall.user(id));
+        assert_eq!(left, if late { vec![theirs, stays] } else { vec![stays] }, "{told}");
+        self.untrimmed.extend(late.then(|| id.to_owned()));
         let secret = self.api::<Secret>("keys").get(&name("secret")).await.unwrap();
         assert_ne!(value(&secret), before.secret, "{told}");
     }
@@ -334,7 +367,11 @@ impl Lane {
                 ("delete", format!("/serviceaccounts/account-{id}"), 2),
                 ("delete", format!("/rolebindings/alone-{id}"), 1),
                 ("delete", format!("/rolebindings/robot-{id}"), 1),
-                ("update", format!("/rolebindings/shared-{id}"), 1),
+                (
+                    "update",
+                    format!("/rolebindings/shared-{id}"),
+                    usize::from(!self.untrimmed.contains(&id.to_string())),
+                ),
             ] {
                 assert_eq!(done(verb, &what), times, "{verb} {what}");
             }
@@ -343,7 +380,11 @@ impl Lane {
         assert_eq!(done("create", "/serviceaccounts"), gone, "accounts made again");
         for word in OBJECTS {
             let theirs = format!("/{word}{STAYS}");
-            assert_eq!(calls.iter().filter(|call| call.uri.contains(&theirs) && call.verb != "get").count(), 0, "{theirs}");
+            assert_eq!(
+                calls.iter().filter(|call| call.uri.contains(&theirs) && call.verb != "get").count(),
+                0,
+                "{theirs}"
+            );
         }
     }
 }
@@ -389,7 +430,9 @@ fn chosen(all: &[Pair]) -> Vec<Pair> {
     match std::env::var("ROLLCALL_FAULTS").as_deref() {
         Err(_) | Ok("") => (0..AT_ONCE).map(|at| all[(at * all.len() / AT_ONCE + at) % all.len()].clone()).collect(),
         Ok("all") => all.to_vec(),
-        Ok(words) => all.iter().filter(|(who, planned)| format!("{who:?}: {planned}").contains(words)).cloned().collect(),
+        Ok(words) => {
+            all.iter().filter(|(who, planned)| format!("{who:?}: {planned}").contains(words)).cloned().collect()
+        }
     }
 }
 
@@ -419,7 +462,10 @@ async fn whatever_goes_wrong_at_whatever_call_every_act_of_a_revocation_comes_to
                 Ok(more) => missed.lock().unwrap().extend(more),
                 Err(panic) => {
                     // The others are told all the same, elsewhere.
-                    wrong.lock().unwrap().push(panic.downcast::<String>().map_or_else(|_| "?".to_owned(), |text| *text));
+                    wrong
+                        .lock()
+                        .unwrap()
+                        .push(panic.downcast::<String>().map_or_else(|_| "?".to_owned(), |text| *text));
                     drop(alive);
                     (lane, alive) = Lane::open().await;
                 }
@@ -433,7 +479,12 @@ async fn whatever_goes_wrong_at_whatever_call_every_act_of_a_revocation_comes_to
     let others = (1..lanes).map(async |_| tell(Lane::open().await).await);
     futures::join!(tell((first, alive)), join_all(others));
     let (missed, wrong) = (missed.into_inner().unwrap(), wrong.into_inner().unwrap());
-    println!("{} of {number} mishaps, of {} that there are, in {} s", number - missed.len(), all.len(), begun.elapsed().as_secs());
+    println!(
+        "{} of {number} mishaps, of {} that there are, in {} s",
+        number - missed.len(),
+        all.len(),
+        begun.elapsed().as_secs()
+    );
     for (who, planned) in &missed {
         println!("no such call was made: {who:?}: {planned}");
     }
@@ -465,7 +516,10 @@ async fn while_two_of_each_identity_lead_at_once_every_act_is_done_once_all_the_
     lane.wave(&[const { None }; 8]).await;
     for proxy in [Who::Sync, Who::Control, Who::Trim].map(|who| &lane.proxies[&who]) {
         let calls = proxy.calls();
-        assert!(calls.iter().any(|call| call.starts_with("PUT") && call.contains("/leases/")), "the first led on: {calls:?}");
+        assert!(
+            calls.iter().any(|call| call.starts_with("PUT") && call.contains("/leases/")),
+            "the first led on: {calls:?}"
+        );
     }
     lane.nothing_was_done_twice().await;
 }

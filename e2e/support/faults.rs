@@ -64,7 +64,9 @@ impl Mishap {
         let reads = call.starts_with("GET ");
         match self {
             Self::Crash | Self::Delay | Self::Drop | Self::TooMany | Self::Internal => true,
-            Self::ArrivesLate | Self::AnswerLost | Self::Duplicate | Self::Conflict => !reads && !call.contains("reviews"),
+            Self::ArrivesLate | Self::AnswerLost | Self::Duplicate | Self::Conflict => {
+                !reads && !call.contains("reviews")
+            }
             Self::Stale => reads && !call.contains("watch"),
             Self::Gone => reads,
         }
@@ -276,7 +278,13 @@ fn a_call_is_told_by_what_it_does_and_for_whom() {
     let of = |id: &str| Some(id.to_owned());
     let apps = "/api/v1/namespaces/faults-0a1b2c-apps/serviceaccounts";
     for (method, path, query, call, whose) in [
-        ("DELETE", format!("{apps}/account-1008"), "", "DELETE /api/v1/namespaces/ns-apps/serviceaccounts/account-{}", of("1008")),
+        (
+            "DELETE",
+            format!("{apps}/account-1008"),
+            "",
+            "DELETE /api/v1/namespaces/ns-apps/serviceaccounts/account-{}",
+            of("1008"),
+        ),
         (
             "GET",
             apps.to_owned(),
@@ -284,7 +292,13 @@ fn a_call_is_told_by_what_it_does_and_for_whom() {
             "GET /api/v1/namespaces/ns-apps/serviceaccounts?fieldSelector=metadata.name%3Daccount-{}",
             of("1008"),
         ),
-        ("PATCH", "/x/revocations/p-abc-1a2b3c4d-cut/status".into(), "force=true", "PATCH /x/revocations/{}-#-cut/status", of("1007")),
+        (
+            "PATCH",
+            "/x/revocations/p-abc-1a2b3c4d-cut/status".into(),
+            "force=true",
+            "PATCH /x/revocations/{}-#-cut/status",
+            of("1007"),
+        ),
         ("GET", "/x/jobs".into(), "watch=true&resourceVersion=7", "GET /x/jobs?watch=true", None),
         ("POST", "/x/evidence-00000012".into(), "", "POST /x/evidence-#", None),
     ] {

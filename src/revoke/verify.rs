@@ -273,11 +273,7 @@ async fn all_by_uid<'a>(ctx: &Context, group: &[&'a Seen]) -> Result<Vec<(&'a st
 }
 
 /// The same by a list that many share, of those that were begun after this one's wait was over.
-async fn shared_by_uid<'a>(
-    ctx: &Context,
-    group: &[&'a Seen],
-    waited: Waited,
-) -> Result<Vec<(&'a str, Place)>, Fault> {
+async fn shared_by_uid<'a>(ctx: &Context, group: &[&'a Seen], waited: Waited) -> Result<Vec<(&'a str, Place)>, Fault> {
     let Some(first) = group.first() else { return Ok(Vec::new()) };
     let uids = ctx.shared.uids_since(ctx, &first.target, waited.over).await?;
     Ok(group.iter().map(|seen| by_uid(seen, &uids)).collect())
