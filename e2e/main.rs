@@ -31,6 +31,7 @@ mod decoys;
 mod disowned;
 mod examples;
 mod exposed;
+mod faults;
 mod fields;
 mod flows;
 mod freeze;

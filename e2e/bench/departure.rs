@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Node, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
@@ -15,8 +15,10 @@ use rollcall::api::revocation::Phase;
 use rollcall::api::{Person, Revocation};
 use serde_json::json;
 
+use crate::beside::{self, Bystander};
 use crate::support::decoys::make_decoys;
 use crate::support::installation::{Consent, Installation, a_day};
+use crate::support::kubelet::Kubelet;
 use crate::support::measures::calls_of;
 use crate::support::objects::object;
 use crate::support::process::Service;
@@ -26,6 +28,10 @@ use crate::{Figure, IN_FLIGHT, memory_of, timed};
 
 /// Longest any of it may take before it is given up.
 const MANY: Duration = Duration::from_secs(900);
+/// Time between two looks at how far they are: what is measured are the instants in the status, and a look costs the API server time.
+const LOOK: Duration = Duration::from_secs(2);
+/// People for whom a script of kubectl does the same.
+const SCRIPTED: u32 = 25;
 
 /// Every figure of this file.
 pub async fn figures() -> Vec<Figure> {
@@ -52,12 +58,13 @@ pub async fn one(words: &[String]) -> Vec<Figure> {
 /// limits that let them through, or as a batch that is approved.
 async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
     let rollcall = Installation::new("bench-many", &[("apps", Consent::Accounts)]).await;
-    let _running = rollcall.run().await;
+    let _running = run(&rollcall).await;
     rollcall.connect(json!({"trust": {"maxShrink": "90%"}})).await;
     let most = if batch { 1 } else { leavers };
     rollcall.policy(json!({"limits": {"people": a_day(most), "objects": a_day(leavers * 10)}})).await;
     let one_more = leavers.to_string();
-    own(&rollcall, leavers + u32::from(batch)).await;
+    let scripted = if batch { leavers + 1..leavers + 1 + SCRIPTED } else { 0..0 };
+    own(&rollcall, leavers.max(scripted.end)).await;
     rollcall.learn(&rollcall.staff(0..people)).await;
     let mut staff = rollcall.staff(0..people);
     if batch {
@@ -70,20 +77,24 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
     let left = (0..leavers).fold(staff, |staff, id| staff.person(&id.to_string()).terminated());
     rollcall.learn(&left).await;
     let (mut approved, mut lifted) = (begun, begun);
+    let (mut bystander, mut idle) = (None, f64::NAN);
     if batch {
-        let held = waits(&rollcall, leavers, |revocation| {
+        let held = waits(&rollcall, leavers, Phase::Held, |revocation| {
             revocation.status.as_ref()?.gate.as_ref()?.batch.clone().filter(|_| phase(revocation) == Some(Phase::Held))
         })
         .await;
+        let beside = bystander.insert(Bystander::start(&rollcall).await);
+        idle = beside.idle().await;
         approved = Timestamp::now();
         rollcall.approve_batch(held.first().unwrap());
-        waits(&rollcall, 1, |revocation| revocation.status.as_ref()?.acted).await;
+        one_was_acted_on(&rollcall).await;
         lifted = Timestamp::now();
         hold(&rollcall, &one_more, json!(null)).await;
     }
     let status =
         |revocation: &Revocation| revocation.status.clone().filter(|_| phase(revocation) == Some(Phase::Revoked));
-    let done = waits(&rollcall, leavers + u32::from(batch), status).await;
+    let done = waits(&rollcall, leavers + u32::from(batch), Phase::Revoked, status).await;
+    let beside_batch = bystander.as_ref().map(Bystander::p99);
     let seen = done.iter().filter_map(|status| status.instants.as_ref()?.seen).min().unwrap();
     let from = if batch { approved } else { seen };
     let since = |at: Option<Timestamp>| at.map_or(f64::NAN, |at| at.duration_since(from).as_secs_f64());
@@ -103,7 +114,7 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
             "API calls for each of many leavers",
         ]
     };
-    let (act, all) = if batch { (10.0, 120.0) } else { (5.0, 30.0) };
+    let (act, all) = if batch { (10.0, 60.0) } else { (5.0, 30.0) };
     let mut figures = vec![
         Figure { figure: names[0], value: since(first), unit: "s", bar: Some(("at most", act)) },
         Figure { figure: names[1], value: since(verified), unit: "s", bar: Some(("at most", all)) },
@@ -121,7 +132,32 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
         let figure = "a leaver while a batch is acted on: hold lifted → first act";
         figures.push(Figure { figure, value, unit: "s", bar: Some(("at most", 10.0)) });
     }
+    if let (Some(bystander), Some(batch)) = (bystander, beside_batch) {
+        bystander.p99();
+        let each = beside::script(&rollcall, scripted).await;
+        let (figure, value) = ("a script of kubectl for as many, by 25 of them", each * f64::from(leavers));
+        figures.push(Figure { figure, value, unit: "s", bar: None });
+        figures.extend(beside::figures(idle, batch, bystander.p99()));
+    }
     figures
+}
+
+/// Everything there is to run. Where the cluster has a node, that runs the revoker's Jobs, and nobody else does: two would do it all
+/// twice.
+async fn run(rollcall: &Installation) -> (Service, Service, Option<Kubelet>) {
+    let nodes: Api<Node> = Api::all(rollcall.admin.clone());
+    let alone = nodes.list(&ListParams::default()).await.unwrap().items.is_empty();
+    (rollcall.sync().await, rollcall.control().await, alone.then(|| rollcall.revoker()))
+}
+
+/// Waits until the first of the batch was acted on.
+async fn one_was_acted_on(rollcall: &Installation) {
+    let released = ListParams::default().fields("status.phase=Released").limit(100);
+    within(MANY, "one is acted on", || async {
+        let some = rollcall.api::<Revocation>().list(&released).await.unwrap().items;
+        some.iter().any(|one| one.status.as_ref().is_some_and(|status| status.acted.is_some())).then_some(())
+    })
+    .await;
 }
 
 /// Sets a hold on somebody, or lifts it.
@@ -222,7 +258,7 @@ pub async fn start(rollcall: &Installation, accounts: u32) -> Vec<Figure> {
 /// A leaver whose one real token stands behind accounts that cannot be deleted: from the release to its refusal.
 async fn behind_decoys() -> Vec<Figure> {
     let rollcall = Installation::new("bench-decoys", &[("apps", Consent::Canaries)]).await;
-    let _running = rollcall.run().await;
+    let _running = run(&rollcall).await;
     rollcall.connect(json!({})).await;
     rollcall.policy(json!({})).await;
     make_decoys(&rollcall, "7").await;
@@ -270,15 +306,29 @@ async fn own(rollcall: &Installation, leavers: u32) {
     futures::stream::iter(0..leavers).map(owned).buffer_unordered(IN_FLIGHT).collect::<Vec<()>>().await;
 }
 
-/// Waits until so many Revocations say what is asked for.
-async fn waits<T>(rollcall: &Installation, number: u32, asked: impl Fn(&Revocation) -> Option<T>) -> Vec<T> {
-    within(MANY, "every leaver is as far", || async {
-        let all: Api<Revocation> = rollcall.api();
-        let all = all.list(&ListParams::default()).await.unwrap().items;
-        let found: Vec<T> = all.iter().filter(|r| r.name_any().ends_with("-cut")).filter_map(&asked).collect();
-        (found.len() >= number as usize).then_some(found)
-    })
-    .await
+/// Waits until so many cuts are in this phase, and gives what they say.
+async fn waits<T>(
+    rollcall: &Installation,
+    number: u32,
+    phase: Phase,
+    asked: impl Fn(&Revocation) -> Option<T>,
+) -> Vec<T> {
+    let all: Api<Revocation> = rollcall.api();
+    let such = ListParams::default().fields(&format!("status.phase={}", phase.as_str()));
+    let is_cut = |name: &str| name.ends_with("-cut");
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < MANY, "every leaver is {phase:?}");
+        let there = all.list_metadata(&such).await.unwrap().items;
+        if there.iter().filter(|one| is_cut(&one.name_any())).count() >= number as usize {
+            let found = all.list(&such).await.unwrap().items;
+            let found: Vec<T> = found.iter().filter(|r| is_cut(&r.name_any())).filter_map(&asked).collect();
+            if found.len() >= number as usize {
+                return found;
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Seconds of a core that a process has used.

@@ -11,6 +11,7 @@
     reason = "a benchmark is the world around Rollcall, and uses a part of what the stories use"
 )]
 
+mod beside;
 mod departure;
 mod large;
 mod poll;

@@ -5,6 +5,7 @@ pub mod chart;
 pub mod cluster;
 pub mod connect;
 pub mod decoys;
+pub mod faults;
 pub mod files;
 pub mod hook_node;
 pub mod installation;

@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, Method, Request, StatusCode, header};
 use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::cluster::{Cluster, cluster};
+use super::faults::{self, Answer, Mishap, Mishaps};
 use super::process::Process;
 
 /// What goes wrong on the way.
@@ -31,12 +33,15 @@ pub enum Fault {
     NoFrozenNames,
     /// A write of FrozenNames is never answered.
     SilentFrozenNames,
+    /// A Lease that is written is answered as written, and no write reaches the server: who holds it leads on, and so does who takes it.
+    LeaseUnheard,
 }
 
 struct Inner {
     cluster: &'static Cluster,
     http: reqwest::Client,
     fault: Mutex<Fault>,
+    mishaps: Mishaps,
     calls: Mutex<Vec<String>>,
     revoker: Mutex<Option<Process>>,
 }
@@ -57,6 +62,7 @@ impl Proxy {
             cluster,
             http: cluster.patient_http(),
             fault: Mutex::new(Fault::None),
+            mishaps: Mishaps::default(),
             calls: Mutex::default(),
             revoker: Mutex::default(),
         });
@@ -76,6 +82,11 @@ impl Proxy {
     /// The calls since the fault was set, as `VERB /path`.
     pub fn calls(&self) -> Vec<String> {
         self.inner.calls.lock().unwrap().clone()
+    }
+
+    /// What is to go wrong with single calls.
+    pub fn mishaps(&self) -> &Mishaps {
+        &self.inner.mishaps
     }
 
     /// The writes among them.
@@ -98,29 +109,100 @@ impl Drop for Proxy {
 
 async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Response {
     let fault = *inner.fault.lock().unwrap();
-    let call = format!("{} {}", request.method(), request.uri().path());
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let call = format!("{} {path}", head.method);
     let write = writes(&call);
     let (number, of_writes) = {
         let mut calls = inner.calls.lock().unwrap();
         calls.push(call);
         (calls.len(), calls.iter().filter(|call| writes(call)).count())
     };
-    if fault == Fault::SwallowDeletes && request.method() == Method::DELETE {
+    if fault == Fault::SwallowDeletes && head.method == Method::DELETE {
         return done_without_doing();
     }
-    if fault == Fault::NoFrozenNames && request.uri().path().contains("/frozennames") {
+    if fault == Fault::NoFrozenNames && path.contains("/frozennames") {
         return Response::builder().status(StatusCode::NOT_FOUND).body(Body::from("404 page not found\n")).unwrap();
     }
-    let frozen = request.uri().path().contains("/frozennames");
-    if fault == Fault::SilentFrozenNames && frozen && request.method() != Method::GET {
+    if fault == Fault::SilentFrozenNames && path.contains("/frozennames") && head.method != Method::GET {
         std::future::pending::<()>().await;
     }
-    let answer = forward(&inner, request).await;
+    let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    if fault == Fault::LeaseUnheard && path.contains("/leases/") && head.method == Method::PUT {
+        return Answer { status: StatusCode::OK, body }.into();
+    }
+    let asked = Asked { head, body };
+    if let Some(mishap) =
+        inner.mishaps.meets(asked.head.method.as_str(), &path, asked.head.uri.query().unwrap_or_default())
+    {
+        return befall(&inner, mishap, asked).await;
+    }
+    let answer = forward(&inner, &asked).await;
     let fatal = fault == Fault::KillAfter(number) || (write && fault == Fault::KillAfterWrite(of_writes));
-    if fatal && let Some(revoker) = inner.revoker.lock().unwrap().take() {
+    if fatal {
+        kill(&inner);
+    }
+    remembered(&inner, &asked, answer).await.0
+}
+
+/// A request that came.
+struct Asked {
+    head: Parts,
+    body: Bytes,
+}
+
+impl Asked {
+    fn address(&self) -> &str {
+        self.head.uri.path_and_query().map_or("/", |path| path.as_str())
+    }
+}
+
+/// One call goes wrong.
+async fn befall(inner: &Arc<Inner>, mishap: Mishap, asked: Asked) -> Response {
+    if let Some(failure) = mishap.failure() {
+        return failure;
+    }
+    match mishap {
+        Mishap::Drop => return faults::broken(),
+        Mishap::ArrivesLate => {
+            let inner = inner.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(faults::LATE).await;
+                drop(forward(&inner, &asked).await);
+            });
+            return faults::broken();
+        }
+        Mishap::Duplicate => drop(forward(inner, &asked).await),
+        _ => {}
+    }
+    let answer = forward(inner, &asked).await;
+    match mishap {
+        Mishap::Crash => kill(inner),
+        Mishap::AnswerLost => return faults::broken(),
+        Mishap::Delay => tokio::time::sleep(faults::SLOW).await,
+        _ => {}
+    }
+    let (answer, before) = remembered(inner, &asked, answer).await;
+    before.filter(|_| mishap == Mishap::Stale).map_or(answer, Response::from)
+}
+
+/// Notes what was answered to a read that has an end, and gives what was answered to the same before.
+async fn remembered(inner: &Inner, asked: &Asked, answer: Response) -> (Response, Option<Answer>) {
+    let watches = asked.address().contains("watch=");
+    if asked.head.method != Method::GET || watches || !inner.mishaps.remember() {
+        return (answer, None);
+    }
+    let status = answer.status();
+    let Ok(body) = axum::body::to_bytes(answer.into_body(), usize::MAX).await else { return (faults::broken(), None) };
+    let answer = Answer { status, body };
+    let before = inner.mishaps.answered(asked.address(), &answer);
+    (answer.into(), before)
+}
+
+fn kill(inner: &Inner) {
+    if let Some(revoker) = inner.revoker.lock().unwrap().take() {
         revoker.kill();
     }
-    answer
 }
 
 /// Whether a call changes something that lasts.
@@ -133,11 +215,10 @@ fn done_without_doing() -> Response {
     Response::builder().header(header::CONTENT_TYPE, "application/json").body(Body::from(status)).unwrap()
 }
 
-async fn forward(inner: &Inner, request: Request<Body>) -> Response {
-    let (head, body) = request.into_parts();
-    let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut onward = inner.http.request(head.method, format!("{}{target}", inner.cluster.server)).body(body);
+async fn forward(inner: &Inner, asked: &Asked) -> Response {
+    let Asked { head, body } = asked;
+    let url = format!("{}{}", inner.cluster.server, asked.address());
+    let mut onward = inner.http.request(head.method.clone(), url).body(body.clone());
     for (name, value) in head.headers.iter().filter(|(name, _)| !of_one_hop(name)) {
         onward = onward.header(name, value);
     }

@@ -5,6 +5,7 @@
 
 use crate::kube::named::Api;
 use clap::Args;
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Client;
@@ -19,6 +20,8 @@ use crate::api::revocation::{Phase, Plan};
 use crate::api::{Person, Revocation, convert, names};
 use crate::kube::calls;
 
+/// Calls that are made at once: everybody of a batch waits for their approval.
+const AT_ONCE: usize = 8;
 /// How often a write is tried again when the object was changed meanwhile and the plan was not.
 const TRIES: u32 = 5;
 
@@ -52,13 +55,13 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
     let (mut open, mut failed) = (Vec::new(), 0_usize);
     let user = whoami(client.clone()).await?;
-    for revocation in &found {
+    let mut each = std::pin::pin!(whom(&people, &found));
+    while let Some((revocation, who)) = each.next().await {
         match approval_state(revocation) {
             ApprovalState::Half(_, first) if first == user => {
                 say(&format!("{}: approved by you; another person has to approve it too", name(revocation)));
             }
             ApprovalState::Open(plan) | ApprovalState::Half(plan, _) => {
-                let who = who(&people, revocation).await;
                 say(&format!("{}\n", show(revocation, &who, plan)));
                 open.push((revocation, plan.hash.as_str()));
             }
@@ -73,8 +76,13 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         if !options.yes {
             confirm(&format!("Approve {} as {}?", plans(open.len()), plain(&user)))?;
         }
-        for (revocation, hash) in open {
-            match approve(&api, revocation, hash, &user).await {
+        let (api, user) = (&api, user.as_str());
+        let approvals = open
+            .into_iter()
+            .map(|(revocation, hash)| async move { (revocation, hash, approve(api, revocation, hash, user).await) });
+        let mut approvals = std::pin::pin!(futures::stream::iter(approvals).buffered(AT_ONCE));
+        while let Some((revocation, hash, given)) = approvals.next().await {
+            match given {
                 Ok(given) => say(&format!("{}: {}, plan {hash}", name(revocation), given.words())),
                 Err(why) => {
                     failed = failed.saturating_add(1);
@@ -163,8 +171,14 @@ fn expired(revocation: &Revocation) -> bool {
     gate.is_some_and(|gate| Reason::parse(&gate.reason) == Some(Reason::ApprovalExpired))
 }
 
+/// These Revocations in their order, and who each is about.
+pub fn whom<'a>(people: &'a Api<Person>, found: &'a [Revocation]) -> impl Stream<Item = (&'a Revocation, String)> {
+    let each = found.iter().map(move |revocation| async move { (revocation, who(people, revocation).await) });
+    futures::stream::iter(each).buffered(AT_ONCE)
+}
+
 /// Who a Revocation is about, with the caller's own rights: HR ids, and what the Person says of them.
-pub async fn who(people: &Api<Person>, revocation: &Revocation) -> String {
+async fn who(people: &Api<Person>, revocation: &Revocation) -> String {
     match ask("read the Person", people.get(&revocation.spec.person)).await {
         Ok(person) if person.metadata.uid.as_deref() == Some(revocation.spec.person_uid.as_str()) => about(&person),
         Ok(_) => format!("Person {} was deleted and created again since this was planned.", revocation.spec.person),

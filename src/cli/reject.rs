@@ -5,10 +5,11 @@
 
 use crate::kube::named::Api;
 use clap::{ArgGroup, Args};
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::approve::{find, name, plans, show, who, whoami};
+use super::approve::{find, name, plans, show, whoami, whom};
 use super::cluster::Cluster;
 use super::terminal::{confirm, plain, reason, say};
 use super::write::write_over;
@@ -50,11 +51,12 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let people: Api<Person> = Api::namespaced(client.clone(), options.cluster.namespace());
     let found = find(&api, options.name.as_deref(), options.batch.as_deref()).await?;
     let (mut open, mut failed) = (Vec::new(), 0_usize);
-    for revocation in &found {
+    let mut each = std::pin::pin!(whom(&people, &found));
+    while let Some((revocation, who)) = each.next().await {
         match decidable(revocation, options.undo) {
             Ok(true) => {
                 let plan = revocation.status.as_ref().and_then(|status| status.plan.clone()).unwrap_or_default();
-                say(&format!("{}\n", show(revocation, &who(&people, revocation).await, &plan)));
+                say(&format!("{}\n", show(revocation, &who, &plan)));
                 open.push(revocation);
             }
             Ok(false) => say(&format!("{}: nothing to do", name(revocation))),

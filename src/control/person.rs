@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kube::named::Api;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::{ListParams, ObjectMeta, PostParams};
 use sha2::{Digest, Sha256};
@@ -30,6 +30,10 @@ use domain::roster;
 
 /// Look again at somebody who is held, in case the clock was set.
 const HELD: Duration = Duration::from_secs(3600);
+/// A removal that is due later than this is made once nobody waits to be cut, which is looked at again after a while: of a thousand who
+/// leave at once nobody's cut waits for what is due in days.
+const IN_TIME: SignedDuration = SignedDuration::from_hours(1);
+const AFTER_OTHERS: Duration = Duration::from_secs(15);
 /// Longest reason that the schema takes.
 const MAX_REASON: usize = 256;
 /// Most uids of what somebody owned that the schema takes; twice what one plan holds.
@@ -48,10 +52,10 @@ pub async fn reconcile(person: Arc<Person>, ctx: Arc<Context>) -> Option<Duratio
         tracing::warn!(person = person.name_any(), %fault, "leaver not planned; looked at again");
     }
     // A Person's conditions are not control's to write; when to look again is what is asked for here.
-    let failed = result.is_err();
-    let report = result.map(|()| Report { updates: Vec::new(), again: Duration::ZERO });
+    let (failed, later) = (result.is_err(), result.as_ref().ok().copied().flatten());
+    let report = result.map(|_| Report { updates: Vec::new(), again: Duration::ZERO });
     let again = outcome::conclude(&[], None, &report, failures, (ctx.clock)()).again;
-    failed.then_some(again).into_iter().chain(hold_ends).min()
+    failed.then_some(again).into_iter().chain(hold_ends).chain(later).min()
 }
 
 /// Says when to look again at somebody who is held; and once the hold has ended, which no event tells, has the index know:
@@ -65,9 +69,10 @@ fn follow_hold(person: &Person, ctx: &Context) -> Option<Duration> {
     Some(calls::wait(until.duration_since(now)).min(HELD))
 }
 
-async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
+/// Says when to look again for what is to be made later.
+async fn step(person: &Person, ctx: &Context) -> Result<Option<Duration>, Fault> {
     on_leave(person, ctx).await?;
-    let Some((employment, policy)) = leaver(person, ctx) else { return Ok(()) };
+    let Some((employment, policy)) = leaver(person, ctx) else { return Ok(None) };
     let termination = Termination::of(person, &employment);
     let mut told = ctx.stores.revocations_of(&person.name_any());
     told.retain(|revocation| revocation.name_any().starts_with(&termination.id));
@@ -77,23 +82,28 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
         let retention = convert::retention(Some(&policy));
         let forgotten = employment.seen.is_some_and(|seen| long_ago(seen, retention, (ctx.clock)()));
         if forgotten && owned.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let cut = RevocationSpec {
             owned: owned.into_iter().take(MAX_OWNED).collect(),
             ..spec(person, &policy, &employment, Operation::Cut, termination.effective, forgotten)
         };
-        return create(ctx, person, termination.cut(), cut).await;
+        return create(ctx, person, termination.cut(), cut).await.map(|()| None);
     };
+    let mut later = None;
     for ended in told.iter().filter(|revocation| revocation.spec.operation == Operation::Cut) {
         if let Some((name, acted)) = removal(ended, &told) {
             let after = &policy.spec.lifecycle.termination.remove_after;
             let due = acted + quantity::duration("spec.lifecycle.termination.removeAfter", after)?;
+            if made_later(due, (ctx.clock)(), || ctx.stores.revocations.find(is_cut_now).is_some()) {
+                later = Some(AFTER_OTHERS);
+                continue;
+            }
             create(ctx, person, name, spec(person, &policy, &employment, Operation::Remove, due, false)).await?;
         }
     }
     let facts = convert::person_facts(person, (ctx.clock)());
-    let Some(others) = ctx.owned(|owned| other_records(&facts, &owned.human(&facts))) else { return Ok(()) };
+    let Some(others) = ctx.owned(|owned| other_records(&facts, &owned.human(&facts))) else { return Ok(later) };
     let ready = frozen(cut);
     for other in &others {
         told.extend(
@@ -104,7 +114,21 @@ async fn step(person: &Person, ctx: &Context) -> Result<(), Fault> {
     let known = dealt_with(told.iter().map(AsRef::as_ref));
     let more = ctx.owned(|owned| !owned.uids(&facts).is_subset(&known));
     let acting = told.iter().any(|revocation| under_way(revocation)); // its end wakes us again
-    if more && !acting && ready { late(ctx, person, &employment, &policy, &termination, &others).await } else { Ok(()) }
+    if more && !acting && ready {
+        late(ctx, person, &employment, &policy, &termination, &others).await?;
+    }
+    Ok(later)
+}
+
+/// Whether a removal that is due then is made once nobody is being cut.
+fn made_later(due: Timestamp, now: Timestamp, others_are_cut: impl FnOnce() -> bool) -> bool {
+    due.duration_since(now) > IN_TIME && others_are_cut()
+}
+
+/// Whether it is released, and waits for the revoker or is in its hands.
+fn is_cut_now(revocation: &Revocation) -> bool {
+    let status = revocation.status.as_ref().filter(|status| status.phase == Some(Phase::Released));
+    revocation.spec.operation == Operation::Cut && status.is_some_and(|status| status.acted.is_none())
 }
 
 /// The other records of this human; none if what turns up later is not this one's to deal with: another one works here,

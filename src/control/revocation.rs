@@ -133,10 +133,13 @@ async fn step(
         Err(stop) => held(ctx, &inputs, part, &stop, now).await,
         Ok(released) if freezes => freeze::begin(ctx, &inputs, part, &released, now).await,
         Ok(released) => {
-            first::strike(ctx, &inputs, part, &released, now).await;
+            let unfrozen = first::strike(ctx, &inputs, part, &released, now).await;
             match hooks::before(&inputs, part, now) {
                 Some(waits) => Ok(waits),
-                None if released.plan().targets.is_empty() => nothing_owned(ctx, &inputs, part, now).await,
+                None if released.plan().targets.is_empty() => match unfrozen {
+                    Some(fault) => Err(fault), // there is nothing else to do about them
+                    None => nothing_owned(ctx, &inputs, part, now).await,
+                },
                 None => {
                     part.exposure = exposure;
                     release(ctx, &inputs, part, now).await

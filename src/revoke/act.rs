@@ -128,7 +128,13 @@ pub async fn act(
     if result.is_ok() {
         record.set_acted(calls::now());
     }
-    record.write().await?;
+    // What follows at once is written with its verdicts; until then it is what the next process sees of the cluster.
+    let at_once = result.is_ok() && place.is_some();
+    if at_once {
+        record.write_by_and_by().await?
+    } else {
+        record.write().await?
+    }
     publish_on_person(ctx, record, &done_since(&before, record)).await;
     result.map(|()| place)
 }

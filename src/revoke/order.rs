@@ -153,7 +153,9 @@ fn proved(scenario: Scenario, in_its_place: &str) -> Scenario {
     scenario
         .then(listed())
         .then(token(false))
-        .then(written(json!({"verdicts": [{"verdict": "Observed"}], "finished": null})))
+        .then(written(json!({
+            "steps": [{"outcome": "Done", "newUid": in_its_place}], "verdicts": [{"verdict": "Observed"}], "finished": null,
+        })))
         .then(listed())
         .then(token(false))
         .then(written(json!({"verdicts": [{"verdict": "Observed"}], "finished": "Revoked"})))
@@ -182,8 +184,7 @@ async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_is_looked_at_deleted_by_uid_and_version_made_again_and_tried_twice() {
-    let done = json!({"steps": [{"outcome": "Done", "newUid": "new"}]});
-    let scenario = up_to_the_act().then(deleted(deletes(Some("1")))).then(created()).then(written(done));
+    let scenario = up_to_the_act().then(deleted(deletes(Some("1")))).then(created());
     let scenario = proved(scenario, "new");
     carried_out(&scenario).await.unwrap();
     scenario.is_over();
@@ -195,8 +196,7 @@ async fn an_account_that_changed_is_looked_at_again_and_deleted_by_what_was_just
         .then(deletes(Some("1")).fails(409))
         .then(on(&format!("GET {ACCOUNT}")).answers(account("old", "2")))
         .then(deleted(deletes(Some("2"))))
-        .then(created())
-        .then(written(json!({"steps": [{"outcome": "Done", "newUid": "new"}]})));
+        .then(created());
     let scenario = proved(scenario, "new");
     carried_out(&scenario).await.unwrap();
     scenario.is_over();
@@ -209,8 +209,7 @@ async fn an_account_handed_over_meanwhile_is_left_alone_and_its_tokens_are_no_ve
     let scenario = up_to_the_act()
         .then(deletes(Some("1")).fails(409))
         .then(on(&format!("GET {ACCOUNT}")).answers(handed_over))
-        .then(written(json!({"steps": [{"outcome": "Skipped"}]})))
-        .then(written(json!({"verdicts": [], "finished": null})))
+        .then(written(json!({"steps": [{"outcome": "Skipped"}], "verdicts": [], "finished": null})))
         .then(written(json!({"verdicts": [], "finished": "Revoked"})));
     carried_out(&scenario).await.unwrap();
     scenario.is_over();
@@ -221,8 +220,7 @@ async fn an_account_that_somebody_else_deleted_and_made_again_keeps_its_new_uid_
     let scenario = up_to_the_act()
         .then(deletes(Some("1")).fails(404))
         .then(created().fails(409))
-        .then(on(&format!("GET {ACCOUNT}")).answers(account("theirs", "5")))
-        .then(written(json!({"steps": [{"outcome": "Done", "newUid": "theirs"}]})));
+        .then(on(&format!("GET {ACCOUNT}")).answers(account("theirs", "5")));
     let scenario = proved(scenario, "theirs");
     carried_out(&scenario).await.unwrap();
     scenario.is_over();
@@ -231,14 +229,13 @@ async fn an_account_that_somebody_else_deleted_and_made_again_keeps_its_new_uid_
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_a_policy_refuses_is_named_and_ends_as_failed() {
     let refusal = "ValidatingAdmissionPolicy 'rc-cage' denied the request";
-    let refused = json!({"steps": [{"outcome": "Refused", "message": format!("admission policy: {refusal}")}]});
+    let steps = json!([{"outcome": "Refused", "message": format!("admission policy: {refusal}")}]);
     // A token that is still accepted, after a step that did not end, is no matter of caches: it is tried once.
     let scenario = up_to_the_act()
         .then(deletes(Some("1")).refuses(403, refusal))
-        .then(written(refused))
         .then(on(LISTED).lists(json!([account("old", "1")])))
         .then(token(true))
-        .then(written(json!({"verdicts": [{"verdict": "Refuted"}], "finished": "Failed"})));
+        .then(written(json!({"steps": steps, "verdicts": [{"verdict": "Refuted"}], "finished": "Failed"})));
     carried_out(&scenario).await.unwrap();
     scenario.is_over();
 }
@@ -252,6 +249,18 @@ async fn a_delete_that_is_never_answered_or_fails_leaves_the_step_begun_for_the_
         carried_out(&scenario).await.unwrap_err();
         scenario.is_over();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_is_written_also_where_nothing_can_be_seen_of_it() {
+    let done = json!({"steps": [{"outcome": "Done", "newUid": "new"}], "verdicts": [], "finished": null});
+    let scenario = up_to_the_act()
+        .then(deleted(deletes(Some("1"))))
+        .then(created())
+        .then(on(LISTED).fails(500))
+        .then(written(done));
+    carried_out(&scenario).await.unwrap_err();
+    scenario.is_over();
 }
 
 #[tokio::test(start_paused = true)]

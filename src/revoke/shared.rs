@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
@@ -17,8 +18,9 @@ use crate::kube::gate_inputs::{self, OfPolicy};
 use crate::kube::inventory::{self, list_each};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
-use crate::kube::{pods, stop};
+use crate::kube::{pods, stop, targets};
 use domain::ownership::Index;
+use domain::plan::{Kind, Target};
 use domain::rotation::adoption::Pod;
 use kube::api::ListParams;
 
@@ -30,6 +32,10 @@ const WORKLOADS: Duration = Duration::from_secs(3);
 const PODS: Duration = Duration::from_secs(1);
 /// How old the global stop may be when a step begins, and policy, ledger, trust and stop when a Revocation passes its gates.
 const GATES: Duration = Duration::from_millis(500);
+
+/// So many who wait for the API server's cache at once look at one list together, and by the second.
+const CROWD: usize = 200;
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// One value, read again once it is old. Those who ask while it is being read wait for that read.
 struct Aged<T>(Mutex<Option<(Instant, T)>>);
@@ -80,9 +86,26 @@ type Rules = Option<Arc<Vec<PolicyRule>>>;
 /// What runs in a namespace; `None` where that may not be read.
 type Pods = Option<Arc<Vec<Pod>>>;
 
+/// The wait for the API server's cache, and when it was over.
+#[derive(Clone, Copy, Debug)]
+pub struct Waited {
+    /// When it was over.
+    pub over: Instant,
+    /// Whether many waited at once.
+    pub crowd: bool,
+}
+
+/// Uids of all objects of a kind in a namespace.
+type Uids = Arc<BTreeSet<String>>;
+
 /// What was read for everybody.
 #[derive(Default)]
 pub struct Shared {
+    /// By kind and namespace.
+    uids: AgedBy<(Kind, String), Uids>,
+    /// How many wait for the cache, and since when it is counted in seconds.
+    waiting: AtomicUsize,
+    begun: OnceLock<Instant>,
     people: Aged<Arc<Index>>,
     stop: Aged<Option<String>>,
     consumers: AgedBy<String, Consumers>,
@@ -96,6 +119,24 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Waits for the API server's cache; of many who do, those of one second come back together, so that one list serves them all.
+    pub async fn waits_for_the_cache(&self, wait: Duration) -> Waited {
+        let waiting = Waiting::begin(&self.waiting);
+        tokio::time::sleep(wait).await;
+        let (over, crowd) = (Instant::now(), waiting.others() >= CROWD);
+        if crowd {
+            tokio::time::sleep_until(next_second(*self.begun.get_or_init(|| over), over)).await;
+        }
+        Waited { over, crowd }
+    }
+
+    /// Uids of everything that stands where this target stood, by a consistent list that was begun after this instant.
+    pub async fn uids_since(&self, ctx: &Context, target: &Target, instant: Instant) -> Result<Uids, Fault> {
+        let read = async { Ok(Arc::new(call("look at the targets", targets::api(&ctx.client, target).uids()).await?)) };
+        let age = Instant::now().saturating_duration_since(instant);
+        self.uids.get((target.kind, target.namespace.clone()), age, read).await
+    }
+
     /// Everybody, as owner annotations are resolved against.
     pub async fn people(&self, ctx: &Context) -> Result<Arc<Index>, Fault> {
         self.people_within(ctx, PEOPLE).await
@@ -196,11 +237,54 @@ impl Shared {
     }
 }
 
+/// One more who waits, for as long as this value lives.
+struct Waiting<'a>(&'a AtomicUsize, usize);
+
+impl<'a> Waiting<'a> {
+    fn begin(all: &'a AtomicUsize) -> Self {
+        Self(all, all.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// How many others wait, now or when this one began.
+    fn others(&self) -> usize {
+        self.1.max(self.0.load(Ordering::Relaxed).saturating_sub(1))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The end of the second that an instant is in, counted from the first one.
+fn next_second(begun: Instant, now: Instant) -> Instant {
+    let whole = now.saturating_duration_since(begun).as_secs().saturating_add(1);
+    begun + TOGETHER.saturating_mul(u32::try_from(whole).unwrap_or(u32::MAX))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_who_wait_those_of_one_second_come_back_together_and_a_few_come_back_at_once() {
+        let shared = Shared::default();
+        let wait = |milliseconds| shared.waits_for_the_cache(Duration::from_millis(milliseconds));
+        let begun = Instant::now();
+        assert!(!wait(1_300).await.crowd);
+        assert_eq!(begun.elapsed(), Duration::from_millis(1_300));
+        let many = futures::future::join_all((0..=u64::try_from(CROWD).unwrap()).map(|one| async move {
+            let waited = wait(1_000 + one).await;
+            (waited, Instant::now())
+        }));
+        let many = many.await;
+        assert!(many.iter().all(|(waited, _)| waited.crowd));
+        let back: BTreeSet<Instant> = many.iter().map(|(_, back)| *back).collect();
+        assert_eq!(back.len(), 1, "one list serves them");
+        assert!(many.iter().all(|(waited, back)| waited.over < *back), "and is begun after every wait was over");
+    }
 
     #[tokio::test]
     async fn a_value_is_read_once_until_it_is_old_and_again_after_a_failure() {

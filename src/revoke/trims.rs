@@ -19,8 +19,8 @@ use crate::kube::outcome::Fault;
 use crate::kube::targets;
 use domain::plan::RemainingReason;
 
-/// How long all of them together may take, from when the revoker begins to act.
-const DONE: Duration = Duration::from_secs(20);
+/// How long all of them together may take, from when the revoker begins to act: longer than the Lease of a `rollcall trim` that died.
+const DONE: Duration = Duration::from_secs(30);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::Context;
 use super::observe::{Observation, Observed, SIDE_BY_SIDE, Seen, namespace_is_gone};
 use super::record::Record;
+use super::shared::Waited;
 use super::{canary, probe, trims};
 use crate::api::revocation::{Finished, Verdict, VerdictKind};
 use crate::kube::calls::{self, call};
@@ -55,7 +56,13 @@ enum Place {
 /// # Guarantees    none: only `confirm` ends a Revocation as `Revoked`
 /// # Errors        transient: a new process asks again
 pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record, alone: bool) -> Result<bool, Fault> {
-    let first = verdicts(ctx, observed, record, true).await?;
+    let first = match verdicts(ctx, observed, record, None).await {
+        Ok(first) => first,
+        Err(fault) => {
+            record.write().await?; // what was done
+            return Err(fault);
+        }
+    };
     let good = all_good(&first);
     record.set_verdicts(first, good.then(calls::now));
     if !good && alone {
@@ -73,8 +80,8 @@ pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record, alo
 /// # Errors        transient: a new process asks again
 pub async fn confirm(ctx: &Context, observed: &Observed, record: &mut Record, alone: bool) -> Result<bool, Fault> {
     let until = record.acted().unwrap_or_else(calls::now) + CACHE;
-    tokio::time::sleep(calls::wait(until.duration_since(calls::now()))).await;
-    let second = verdicts(ctx, observed, record, false).await?;
+    let waited = ctx.shared.waits_for_the_cache(calls::wait(until.duration_since(calls::now()))).await;
+    let second = verdicts(ctx, observed, record, Some(waited)).await?;
     let good = all_good(&second);
     record.set_verdicts(second, None);
     if alone {
@@ -90,12 +97,19 @@ fn all_good(verdicts: &[Verdict]) -> bool {
     verdicts.iter().all(|verdict| matches!(verdict.verdict, VerdictKind::Observed | VerdictKind::Implied))
 }
 
-/// The verdicts, in the order of the plan. What was left alone is not the leaver's, and gets none.
-async fn verdicts(ctx: &Context, observed: &Observed, record: &mut Record, fresh: bool) -> Result<Vec<Verdict>, Fault> {
+/// The verdicts, in the order of the plan. What was left alone is not the leaver's, and gets none. `waited`, if the cache's time was
+/// waited out.
+async fn verdicts(
+    ctx: &Context,
+    observed: &Observed,
+    record: &mut Record,
+    waited: Option<Waited>,
+) -> Result<Vec<Verdict>, Fault> {
+    let fresh = waited.is_none();
     let judged = observed.targets().iter().filter(|seen| !record.skipped(&seen.target));
     // A Secret is proved by who uses it: see `rotate`.
     let judged: Vec<&Seen> = judged.filter(|seen| seen.target.action != Action::Rotate).collect();
-    let places = places(ctx, &judged).await?;
+    let places = places(ctx, &judged, waited).await?;
     let opinions = judged.into_iter().map(|seen| {
         let place = places.get(seen.target.uid.as_str()).copied().unwrap_or(Place::Unclear);
         let ended = record.ended(&seen.target);
@@ -206,8 +220,12 @@ const fn implied(ended: bool, place: Place) -> Opinion {
 
 /// Whether each target's uid is gone, by consistent lists. A name under which this process saw the very object stand is
 /// asked for by itself; otherwise, and where there are many, the whole list is looked through for the uids, and rests on
-/// no name at all.
-async fn places<'a>(ctx: &Context, judged: &[&'a Seen]) -> Result<BTreeMap<&'a str, Place>, Fault> {
+/// no name at all. Where many leavers wait for the same, one list that was begun after that serves them all.
+async fn places<'a>(
+    ctx: &Context,
+    judged: &[&'a Seen],
+    waited: Option<Waited>,
+) -> Result<BTreeMap<&'a str, Place>, Fault> {
     let mut groups: BTreeMap<(Kind, &str), Vec<&'a Seen>> = BTreeMap::new();
     let (shared, others): (Vec<&'a Seen>, Vec<_>) =
         judged.iter().copied().partition(|seen| seen.target.action == Action::Trim);
@@ -220,7 +238,12 @@ async fn places<'a>(ctx: &Context, judged: &[&'a Seen]) -> Result<BTreeMap<&'a s
         let trimmed = group.iter().all(|seen| seen.target.action == Action::Trim);
         let stood = |seen: &&Seen| matches!(seen.observation, Observation::Standing { .. });
         let by_name = trimmed || (group.len() <= BY_NAME && group.iter().all(stood));
-        let looked = if by_name { each_by_name(ctx, &group).await } else { all_by_uid(ctx, &group).await };
+        let crowd = waited.filter(|waited| waited.crowd && !trimmed);
+        let looked = match crowd {
+            Some(waited) => shared_by_uid(ctx, &group, waited).await,
+            None if by_name => each_by_name(ctx, &group).await,
+            None => all_by_uid(ctx, &group).await,
+        };
         match looked {
             Err(fault) if fault.is_forbidden() => {
                 let namespace = group.first().map_or("", |seen| &seen.target.namespace);
@@ -246,11 +269,19 @@ async fn each_by_name<'a>(ctx: &Context, group: &[&'a Seen]) -> Result<Vec<(&'a 
 async fn all_by_uid<'a>(ctx: &Context, group: &[&'a Seen]) -> Result<Vec<(&'a str, Place)>, Fault> {
     let Some(first) = group.first() else { return Ok(Vec::new()) };
     let uids: BTreeSet<String> = call("look at the targets", targets::api(&ctx.client, &first.target).uids()).await?;
-    let place = |seen: &&'a Seen| {
-        let uid = seen.target.uid.as_str();
-        (uid, if uids.contains(uid) { Place::With } else { Place::Without })
-    };
-    Ok(group.iter().map(place).collect())
+    Ok(group.iter().map(|seen| by_uid(seen, &uids)).collect())
+}
+
+/// The same by a list that many share, of those that were begun after this one's wait was over.
+async fn shared_by_uid<'a>(ctx: &Context, group: &[&'a Seen], waited: Waited) -> Result<Vec<(&'a str, Place)>, Fault> {
+    let Some(first) = group.first() else { return Ok(Vec::new()) };
+    let uids = ctx.shared.uids_since(ctx, &first.target, waited.over).await?;
+    Ok(group.iter().map(|seen| by_uid(seen, &uids)).collect())
+}
+
+fn by_uid<'a>(seen: &&'a Seen, uids: &BTreeSet<String>) -> (&'a str, Place) {
+    let uid = seen.target.uid.as_str();
+    (uid, if uids.contains(uid) { Place::With } else { Place::Without })
 }
 
 /// What a list of its name says of a target: of a shared binding, whether it still has a name that was to go.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::condition::{self, ConditionType, ConditionUpdate, Reason, Status};
 use crate::api::convert;
@@ -12,6 +12,8 @@ use crate::api::revocation::{Operation, Phase, Revocation};
 
 /// Access that stands because its Revocation was cancelled.
 pub const KEPT: &str = "Kept";
+/// How long a Revocation may take to be planned and counted before its Person says that it waits for that.
+const AT_FIRST: SignedDuration = SignedDuration::from_secs(30);
 /// Longest text of `waitsFor`.
 const MAX_LENGTH: usize = 512;
 
@@ -37,6 +39,7 @@ pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Times
         .iter()
         .copied()
         .filter(|other| termination.is_none_or(|termination| name(other).starts_with(termination)))
+        .filter(|other| !is_just_made(other, now))
         .collect();
     let first = told.iter().copied().min_by_key(|other| (rank(left, other), Reverse((other.spec.due, name(other)))));
     let Some(shown) = first else {
@@ -58,6 +61,21 @@ pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Times
     let nothing_ended = !told.iter().any(|other| phase(other) == Phase::Revoked && has_targets(other));
     let revoked = update(left, shown, nothing_ended, access.remaining);
     Shown { access: Some(access), revoked }
+}
+
+/// Whether control has only just made it, and has not counted it yet: that is over within a moment, and a Person is not written for it.
+fn is_just_made(revocation: &Revocation, now: Timestamp) -> bool {
+    let made = revocation.metadata.creation_timestamp.as_ref().map(|made| made.0);
+    let lately = made.is_some_and(|made| now.duration_since(made) < AT_FIRST);
+    let first = match &revocation.status {
+        None => true,
+        Some(status) => match (status.phase, &status.gate) {
+            (None, _) => true,
+            (Some(Phase::Held), Some(gate)) => Reason::parse(&gate.reason) == Some(Reason::Uncounted),
+            _ => false,
+        },
+    };
+    lately && first && revocation.spec.operation == Operation::Cut
 }
 
 /// Whether what a Person shows of this termination stands although no Revocation tells of it any more: it ended well, and its

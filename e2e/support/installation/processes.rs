@@ -72,8 +72,17 @@ impl Installation {
 
     /// Starts `rollcall trim`.
     pub async fn trim(&self) -> Service {
+        self.trim_by(None).await
+    }
+
+    /// The same, which reaches the API server through a proxy.
+    pub async fn trim_through(&self, proxy: &Arc<Proxy>) -> Service {
+        self.trim_by(Some(proxy)).await
+    }
+
+    async fn trim_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
         let namespace = self.revoker_namespace();
-        self.start("trim", &["--revoker-namespace", &namespace], None).await
+        self.start("trim", &["--revoker-namespace", &namespace], proxy).await
     }
 
     /// Lets control that is started from now on create other Jobs than those of the installed chart.

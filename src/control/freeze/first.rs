@@ -10,9 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::list::{Written, change, clear, listed};
+use super::list::{TRIES, Written, change, clear, listed};
 use super::{Standing, is_of, live_facts, standing, still_held, verdict};
-use crate::api::revocation::{FirstFreeze, Phase};
+use crate::api::revocation::FirstFreeze;
 use crate::api::{Person, SyncPolicy, convert};
 use crate::control::Context;
 use crate::control::owned_status::{ControlStatus, open};
@@ -21,7 +21,6 @@ use crate::kube::calls::call;
 use crate::kube::gate_inputs::GateInputs;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
-use crate::kube::stop;
 use domain::gate::{Facts, Released, Stop, gate};
 use domain::plan::{Protected, Target, frozen_name, user_names};
 
@@ -30,49 +29,56 @@ const AT_MOST: Duration = Duration::from_secs(3);
 /// Longest text about what was not frozen.
 const MESSAGE: usize = 512;
 
-/// Freezes the user names of a plan whose every gate is open, once.
+/// Freezes the user names of a plan whose every gate is open, once. Gives the fault after which it is to be tried again: a cut that
+/// goes on tries with its next looks, and one that has nothing else to do waits for that.
 ///
-/// # Flow          the Person and the global stop read live, and the gates asked again; each name still theirs alone? the list by
-///                 compare-and-swap; read back
+/// # Flow          the Person read live, and the gates asked again; each name still theirs alone? the global stop read live; the list
+///                 by compare-and-swap; read back
 /// # Guarantees    nothing is frozen that is not in the plan; what takes too long, or is refused, is said in `status.freeze` and
 ///                 holds up nothing; a crash leaves names on the list that the next look shows or lifts
 /// # Errors        none: the cut goes on
-pub async fn strike(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, released: &Released, now: Timestamp) {
-    let tried = part.phase == Some(Phase::Released); // and what was not frozen then holds up no later look
-    let done = part.freeze.as_ref().is_some_and(|freeze| freeze.stands() || tried);
-    let person = inputs.person.as_ref().filter(|person| is_of(&inputs.revocation, person));
-    let (Some(person), Some(policy), false) = (person, &inputs.policy, done || released.plan().freezes.is_empty())
-    else {
-        return;
-    };
+pub async fn strike(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    released: &Released,
+    now: Timestamp,
+) -> Option<Fault> {
+    let name = inputs.revocation.name_any();
+    let stands = part.freeze.as_ref().is_some_and(FirstFreeze::stands);
+    // What was not frozen at first holds up no later look for ever.
+    let given_up = part.freeze.is_some() && ctx.freezes.tries(&name) >= TRIES;
+    let person = inputs.person.as_ref().filter(|person| is_of(&inputs.revocation, person))?;
+    let policy = inputs.policy.as_ref().filter(|_| !stands && !given_up && !released.plan().freezes.is_empty())?;
     let theirs = theirs(ctx, person, policy);
     let held = still_held(&released.plan().freezes, &theirs, &BTreeSet::new(), Standing::Stands);
     if held.is_empty() {
-        return;
+        return None;
     }
     let names: BTreeSet<String> = held.iter().map(|target| frozen_name(target)).collect();
     let freeze = async {
         ask_again(ctx, inputs, released, now).await?;
-        change(ctx, &inputs.revocation.name_any(), names).await
+        change(ctx, &name, names).await
     };
     let frozen = tokio::time::timeout(AT_MOST, freeze).await.unwrap_or_else(|_| Err(Fault::unanswered("freeze")));
-    part.freeze = Some(match frozen {
-        Ok(written) => shown(&held, written),
+    let again = ctx.freezes.tried(&name, frozen.as_ref().err());
+    let (freeze, fault) = match frozen {
+        Ok(written) => (shown(&held, written), None),
         Err(fault) => {
             let message = format!("not frozen: {fault}").chars().take(MESSAGE).collect();
-            FirstFreeze { message: Some(message), ..FirstFreeze::default() }
+            (FirstFreeze { message: Some(message), ..FirstFreeze::default() }, Some(fault))
         }
-    });
+    };
+    part.freeze = Some(freeze);
+    fault.filter(|_| again)
 }
 
-/// Asks the gates again, of what a watch may be behind with: that the person is back, or everything is stopped.
+/// Asks the gates again, of what a watch may be behind with: that the person is back. Whether everything is stopped is asked once for
+/// all who are frozen at that moment, by who writes the list.
 async fn ask_again(ctx: &Context, inputs: &GateInputs, released: &Released, now: Timestamp) -> Result<(), Fault> {
-    let (client, namespace) = (&ctx.client, &ctx.options.namespace);
-    let people: Api<Person> = Api::namespaced(client.clone(), namespace);
-    let name = &inputs.revocation.spec.person;
-    let (person, stopped) =
-        futures::join!(call("read the person", people.get_opt(name)), stop::stopped(client, namespace));
-    let live = GateInputs { person: person?, stopped, ..inputs.clone() };
+    let people: Api<Person> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let person = call("read the person", people.get_opt(&inputs.revocation.spec.person)).await?;
+    let live = GateInputs { person, ..inputs.clone() };
     let shut =
         |stop| Fault::Transient { doing: "freeze", cause: format!("a gate is shut by now: {}", Stop::reason(&stop)) };
     gate(released.plan(), &live.facts(), now).map(|_| ()).map_err(shut)

@@ -1,7 +1,7 @@
 //! The list of user names that the freeze refuses: written by compare-and-swap, read back, and kept true to the Revocations
 //! that hold names on it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::control::owned_status::open;
 use crate::kube::calls::call;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
-use crate::kube::swap;
+use crate::kube::{stop, swap};
 use domain::frozen::FrozenNames as List;
 use domain::plan::frozen_name;
 
@@ -26,12 +26,17 @@ pub(super) const WRITES: &str = "write the list of frozen user names";
 /// How often a write is tried again after somebody else wrote.
 const CONFLICTS: usize = 8;
 
+/// How often the first freeze of a cut is tried by one process.
+pub(super) const TRIES: u32 = 5;
+
 /// What is to be changed on the list: all that wait at one moment are written together.
 #[derive(Default)]
 pub struct Freezes {
     waiting: Mutex<Vec<Wanted>>,
     /// Held by the one that writes.
     turn: tokio::sync::Mutex<()>,
+    /// How often the first freeze of a cut was tried in vain.
+    tries: Mutex<BTreeMap<String, u32>>,
     /// Told when a Revocation is gone, or the list changed.
     gone: Notify,
 }
@@ -53,6 +58,27 @@ pub(super) struct Written {
 impl Freezes {
     fn waiting(&self) -> MutexGuard<'_, Vec<Wanted>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often the first freeze of a cut was tried in vain.
+    pub(super) fn tries(&self, revocation: &str) -> u32 {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).get(revocation).copied().unwrap_or(0)
+    }
+
+    /// The first freeze of a cut was tried; says whether it is to be tried again. What waits for somebody, such as for the policy to be
+    /// installed, is not.
+    pub(super) fn tried(&self, revocation: &str, fault: Option<&Fault>) -> bool {
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        match fault {
+            None => drop(tries.remove(revocation)),
+            Some(Fault::Waiting { .. } | Fault::Stalled(_)) => drop(tries.insert(revocation.to_owned(), TRIES)),
+            Some(Fault::Transient { .. } | Fault::Call { .. }) => {
+                let before = tries.entry(revocation.to_owned()).or_default();
+                *before = before.saturating_add(1);
+                return *before < TRIES;
+            }
+        }
+        false
     }
 
     /// A Revocation is gone: what it held is to be lifted.
@@ -93,7 +119,7 @@ pub(super) async fn change(ctx: &Context, revocation: &str, names: BTreeSet<Stri
 async fn write_all(ctx: &Context, wanted: Vec<Wanted>) {
     let api: Api<FrozenNames> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
     let freezes = wanted.iter().any(|one| !one.names.is_empty());
-    let refusing = if freezes { installed(ctx).await } else { Ok(()) };
+    let refusing = if freezes { may_freeze(ctx).await } else { Ok(()) };
     let (wanted, refused): (Vec<_>, Vec<_>) =
         wanted.into_iter().partition(|one| one.names.is_empty() || refusing.is_ok());
     if let Err(fault) = refusing {
@@ -184,6 +210,15 @@ fn no_kind() -> Fault {
     Fault::Waiting { reason: Reason::FreezeNotInstalled, message: message.to_owned(), again: LATER }
 }
 
+/// Whether anybody may be frozen now: nothing is while everything is stopped, or nothing would be refused by it.
+async fn may_freeze(ctx: &Context) -> Result<(), Fault> {
+    let (installed, stopped) = futures::join!(installed(ctx), stop::stopped(&ctx.client, &ctx.options.namespace));
+    match stopped {
+        Some(_) => Err(Fault::Transient { doing: "freeze", cause: "everything is stopped".to_owned() }),
+        None => installed,
+    }
+}
+
 /// Whether the API server has the policy that reads the list, and refuses by it.
 async fn installed(ctx: &Context) -> Result<(), Fault> {
     let name = format!("{}-freeze", ctx.options.instance);
@@ -263,6 +298,15 @@ mod tests {
     fn wanted(revocation: &str, names: usize) -> Wanted {
         let names = (0..names).map(|n| format!("{revocation}-{n:020}")).collect();
         Wanted { revocation: revocation.to_owned(), names, answer: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn what_was_not_frozen_is_tried_a_few_times_and_what_waits_for_somebody_is_not() {
+        let (freezes, lost) = (Freezes::default(), Fault::unanswered(WRITES));
+        let tried: Vec<bool> = (0..TRIES).map(|_| freezes.tried("a", Some(&lost))).collect();
+        assert_eq!(tried, [true, true, true, true, false]);
+        assert!(!freezes.tried("b", Some(&full_fault())) && freezes.tries("b") >= TRIES);
+        assert!(!freezes.tried("a", None) && freezes.tries("a") == 0, "it stands");
     }
 
     #[test]

@@ -208,3 +208,23 @@ fn a_discovery_that_came_to_nothing_is_made_again_and_one_that_waits_is_not() {
         assert!(name.starts_with("p-7-22-late-") && name.ends_with("-cut"), "{name}");
     }
 }
+
+#[test]
+fn a_removal_is_made_behind_cuts_that_wait_and_in_time_all_the_same() {
+    let now = Timestamp::UNIX_EPOCH;
+    for (what, minutes, others, expected) in [
+        ("due in days, and nobody is being cut", 72 * 60, false, false),
+        ("due in days, while others are cut", 72 * 60, true, true),
+        ("due within the hour, while others are cut", 60, true, false),
+        ("overdue, while others are cut", -5, true, false),
+    ] {
+        assert_eq!(made_later(now + SignedDuration::from_mins(minutes), now, || others), expected, "{what}");
+    }
+    let cut = |status: Value| is_cut_now(&revocation("a-cut", false, status));
+    assert!(cut(json!({"phase": "Released"})));
+    assert!(!cut(json!({"phase": "Released", "acted": "2026-01-01T00:00:00Z"})), "its end is only looked at");
+    assert!(!cut(json!({"phase": "Held"})));
+    let mut removal = revocation("a-remove", false, json!({"phase": "Released"}));
+    removal.spec.operation = Operation::Remove;
+    assert!(!is_cut_now(&removal));
+}

@@ -127,12 +127,12 @@ async fn one_that_was_trimmed_before_this_look_is_done_and_one_whose_role_may_no
     let trimmed = up_to_the_look(&[BEN])
         .then(read(&[BEN])) // no manifest is kept that would say who was in it
         .then(written(json!({"steps": []})))
-        .then(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
-        .then(written(json!({"steps": [{"outcome": "AlreadyGone"}]})));
+        .then(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})));
     let listed = || on(LISTED).lists(json!([binding(&[BEN])]));
+    let gone = json!({"steps": [{"outcome": "AlreadyGone"}], "verdicts": [{"verdict": "Implied"}], "finished": null});
     let trimmed = trimmed
         .then(listed())
-        .then(written(json!({"verdicts": [{"verdict": "Implied"}], "finished": null})))
+        .then(written(gone))
         .then(listed())
         .then(written(json!({"verdicts": [{"verdict": "Implied"}], "finished": "Revoked"})));
     carried_out(&trimmed).await.unwrap();
@@ -143,8 +143,7 @@ async fn one_that_was_trimmed_before_this_look_is_done_and_one_whose_role_may_no
         .then(read(&[BEN, ADA]))
         .then(written(json!({"steps": []})))
         .then(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
-        .then(written(json!({"steps": [{"outcome": "Skipped"}], "remaining": [{"why": "MayNotBind"}]})))
-        .then(written(json!({"verdicts": [], "finished": null})))
+        .then(written(json!({"steps": [{"outcome": "Skipped"}], "remaining": [{"why": "MayNotBind"}], "verdicts": [], "finished": null})))
         .then(written(json!({"verdicts": [], "finished": "Revoked", "remainingCount": 1})));
     carried_out(&left).await.unwrap();
     left.is_over();

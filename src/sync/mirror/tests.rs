@@ -305,3 +305,29 @@ fn somebody_on_leave_is_called_frozen_only_while_they_are_and_never_revoked() {
         assert_eq!(says, condition.map(|(status, reason)| (ConditionType::Frozen, status, reason)), "{state}");
     }
 }
+
+#[test]
+fn what_control_has_only_just_made_is_shown_once_it_is_counted_or_takes_long() {
+    let made = |seconds: i64, reason: Option<&str>, phase: Phase| {
+        let mut cut = cut(phase);
+        let at = noon() - SignedDuration::from_secs(seconds);
+        cut.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at));
+        let gate = |reason: &str| Gate { reason: reason.into(), message: String::new(), until: None, batch: None };
+        cut.status = reason.map(|reason| RevocationStatus {
+            phase: Some(phase),
+            gate: Some(reason).filter(|reason| !reason.is_empty()).map(gate),
+            ..RevocationStatus::default()
+        });
+        cut
+    };
+    for (what, revocation, expected) in [
+        ("not looked at", made(1, None, Phase::Held), false),
+        ("not counted", made(1, Some("Uncounted"), Phase::Held), false),
+        ("not counted, for long", made(31, Some("Uncounted"), Phase::Held), true),
+        ("not looked at, for long", made(31, None, Phase::Held), true),
+        ("held by the limits", made(1, Some("OverLimit"), Phase::Held), true),
+        ("released", made(1, Some(""), Phase::Released), true),
+    ] {
+        assert_eq!(shown(true, &[revocation]).access.is_some(), expected, "{what}");
+    }
+}
