@@ -173,8 +173,8 @@ async fn a_pipeline_that_applies_what_was_ended_again_is_told_why_not_and_who_ma
     assert!(admin.get_opt("seven").await.unwrap().is_none(), "nothing was made meanwhile");
 
     // Nobody but control says what is not to be made again.
-    let emptied = Patch::Merge(json!({"spec": {"ended": null}}));
-    let told = said(lists.patch(names::ENDED, &PatchParams::default(), &emptied).await);
+    let more = Patch::Merge(json!({"spec": {"ended": {"User colleague": "p-8-cut"}}}));
+    let told = said(lists.patch(names::ENDED, &PatchParams::default(), &more).await);
     assert!(told.contains("only rollcall control writes the list of what is not to be made again"), "{told}");
     let told = said(lists.delete(names::ENDED, &DeleteParams::default()).await);
     assert!(told.contains("nobody deletes it"), "{told}");

@@ -21,9 +21,9 @@ use crate::support::waiting::{eventually, within};
 const A_MINUTE: Duration = Duration::from_secs(180);
 
 async fn recheck(rollcall: &Installation, id: &str) -> Option<Recheck> {
-    let cuts =
+    let mut cuts =
         rollcall.revocations(id).await.into_iter().filter(|one| one.spec.operation == Operation::Cut && !one.spec.late);
-    cuts.last()?.status?.recheck
+    cuts.next_back()?.status?.recheck
 }
 
 /// The check that follows the one at this instant.

@@ -1,6 +1,6 @@
 //! What an audit log tells of leavers: attempts after the exit, and what was let in, by the real log of the API server.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
@@ -25,7 +25,7 @@ async fn acting_as(rollcall: &Installation, token: &str, user: &str) -> Client {
 }
 
 /// The answer of `rollcall used` as JSON, and its exit code.
-fn used(rollcall: &Installation, log: &PathBuf, more: &[&str]) -> (Value, Option<i32>) {
+fn used(rollcall: &Installation, log: &Path, more: &[&str]) -> (Value, Option<i32>) {
     let log = log.display().to_string();
     let output = rollcall.says(&[&["used", "--audit-log", log.as_str(), "-o", "json"], more].concat());
     let text = String::from_utf8(output.stdout).unwrap();

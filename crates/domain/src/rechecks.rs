@@ -52,13 +52,17 @@ pub fn after(confirmed: Timestamp, stage: u32, now: Timestamp, refuted: bool) ->
 /// written by a clock that was wrong.
 #[must_use]
 pub fn is_due(at: Timestamp, now: Timestamp) -> bool {
-    at <= now || at.duration_since(now) > AFTER[AFTER.len() - 1].0
+    let longest = AFTER.iter().map(|(after, _)| *after).max().unwrap_or_default();
+    at <= now || at.duration_since(now) > longest
 }
 
 /// When a Job is to be started for these checks, each a stage and a time: when the first of them has waited for others long enough.
 #[must_use]
 pub fn start(waiting: impl Iterator<Item = (u32, Timestamp)>, now: Timestamp) -> Option<Timestamp> {
-    let waits = |stage: u32| AFTER.get(usize::try_from(stage).unwrap_or(usize::MAX)).unwrap_or(&AFTER[1]).1;
+    let waits = |stage: u32| {
+        let time = AFTER.get(usize::try_from(stage).unwrap_or(usize::MAX));
+        time.map_or(SignedDuration::from_mins(1), |(_, waits)| *waits)
+    };
     waiting.map(|(stage, at)| if at > now && is_due(at, now) { now } else { at + waits(stage) }).min()
 }
 
