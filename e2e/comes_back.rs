@@ -79,7 +79,7 @@ async fn reported(rollcall: &Installation, kind: &str, name: &str) {
         let revocations = rollcall.revocations("7").await;
         revocations.into_iter().filter_map(|revocation| revocation.status).find_map(|status| {
             let said = status.conditions.iter().any(|c| c.is(ConditionType::Returned, Status::True));
-            let named = status.returned.iter().any(|back| back.kind == kind && back.name == name);
+            let named = status.returned.iter().any(|back| back.kind == kind && back.name == name && back.by.is_some());
             (said && named).then_some(())
         })
     })

@@ -1,4 +1,4 @@
-//! The kinds of `rollcall.dev/v1alpha1`, four and three lists that admission policies read: the contract with everything that applies, reads or watches them.
+//! The kinds of `rollcall.dev/v1alpha1`, four and four lists that admission policies read: the contract with everything that applies, reads or watches them.
 //!
 //! Every type here can always be read back: durations and percentages are strings with a pattern, parsed once at the
 //! edge; every string and list has a bound; a field whose behaviour does not exist yet is not in the schema.
@@ -8,6 +8,7 @@
 pub mod condition;
 pub mod connection;
 pub mod convert;
+pub mod ended;
 pub mod frozen;
 pub mod hooks;
 pub mod names;
@@ -20,6 +21,7 @@ pub mod trimmable;
 
 pub use condition::Condition;
 pub use connection::HRConnection;
+pub use ended::{EndedAccess, EndedAccessSpec};
 pub use frozen::{FrozenNames, FrozenNamesSpec};
 pub use hooks::{HookTemplates, HookTemplatesSpec};
 pub use person::Person;
@@ -38,6 +40,7 @@ use serde::{Deserialize, Serialize};
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
     let mut all = vec![
+        EndedAccess::crd(),
         FrozenNames::crd(),
         HRConnection::crd(),
         HookTemplates::crd(),

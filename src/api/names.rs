@@ -88,6 +88,8 @@ pub const LEDGER: &str = "rollcall-ledger";
 pub const FROZEN: &str = "rollcall-frozen";
 /// The list of subjects that may be taken out of shared bindings; the parameter of the admission policy of `rollcall trim`.
 pub const TRIM: &str = "rollcall-trim";
+/// The list of what of leavers is not to be made again; the parameter of the admission policy `returns`.
+pub const ENDED: &str = "rollcall-ended";
 /// The pod templates that hooks may run; the parameter of the admission policy of their Jobs.
 pub const HOOKS: &str = "rollcall-hooks";
 /// Label on the Job of a hook: the name of its CronJob.

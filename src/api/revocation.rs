@@ -3,6 +3,7 @@
 mod done;
 mod exposure;
 mod hooks;
+mod recheck;
 mod rotation;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use super::condition::Condition;
 pub use done::*;
 pub use exposure::{ExposedSecret, Exposure, ExposureTier};
 pub use hooks::{HookOutcome, HookRun};
+pub use recheck::Recheck;
 pub use rotation::{Rotation, Rotator};
 
 /// Spec of a Revocation: written by `rollcall control`; `approval` and `rejection` by those who decide.
@@ -32,6 +34,7 @@ pub use rotation::{Rotation, Rotator};
     doc = "One hashed plan for one person: gate, approval, steps, verdicts, what remains, and the evidence.",
     selectable = ".spec.person",
     selectable = ".status.phase",
+    selectable = ".status.recheck.next",
     printcolumn(name = "Person", type_ = "string", json_path = ".spec.person"),
     printcolumn(name = "Operation", type_ = "string", json_path = ".spec.operation"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
@@ -144,7 +147,7 @@ pub struct Rejection {
 }
 
 /// Status of a Revocation. Control writes phase, gate, plan, exposure, job, instants, evidence, attempt, retried, freeze, returned, hooks and conditions; the
-/// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed and finished. Of a freeze, which has no
+/// revoker writes claim, steps, verdicts, kept, remaining, remainingCount, acted, verified, confirmed, finished and recheck. Of a freeze, which has no
 /// Job, control writes verdicts, acted, verified and lifted too. An admission policy keeps them apart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -195,7 +198,7 @@ pub struct RevocationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub hooks: Vec<HookRun>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Returned`, `HooksFailed`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Returned`, `Refuted`, `HooksFailed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -236,6 +239,9 @@ pub struct RevocationStatus {
     /// How the revoker's newest attempt ended; absent while it is at work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<Finished>,
+    /// The checks after the end, by later Jobs: whether what was ended works again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recheck: Option<Recheck>,
 }
 
 /// Where a Revocation stands.
@@ -413,7 +419,7 @@ pub struct Returned {
     pub uid: String,
     /// When it was first seen again, in UTC.
     pub at: Timestamp,
-    /// The field manager that wrote it, by the object's own `managedFields`, such as `argocd-controller`; of a binding.
+    /// The field manager that wrote it, by the object's own `managedFields`, such as `argocd-controller`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub by: Option<String>,

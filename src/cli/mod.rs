@@ -31,6 +31,7 @@ pub mod stays;
 mod stop;
 mod terminal;
 mod write;
+pub mod used;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -165,6 +166,8 @@ pub enum Human {
     /// Verify, export or prune the evidence, or print the key it is signed with
     #[command(subcommand)]
     Evidence(evidence::Command),
+    /// Count in an audit log what leavers tried after their exit, and what was let in
+    Used(used::Options),
     /// Report who left and what became of their access, or who owns what, for an auditor
     #[command(subcommand)]
     Report(report::Command),
@@ -309,6 +312,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Hooks(command)) => hooks::run(&command).await,
         Command::Human(Human::Evidence(command)) => evidence::run(&command).await,
         Command::Human(Human::Report(command)) => report::run(&command).await,
+        Command::Human(Human::Used(options)) => used::run(&options).await,
     }
 }
 
@@ -404,6 +408,7 @@ mod tests {
             "rollcall own --owner hq/7",
             "rollcall own --apply",
             "rollcall own apps/ci --owner hq/7 --suggest",
+            "rollcall used",
             "rollcall data",
             "rollcall data hq -f hq.yaml",
         ] {

@@ -61,6 +61,9 @@ pub struct Control {
     /// The namespace of the Jobs of hooks; without it, no hook runs
     #[arg(long, env = "ROLLCALL_HOOKS_NAMESPACE")]
     hooks_namespace: Option<String>,
+    /// Keep the list of what of leavers is not to be made again, for the admission policy that refuses it
+    #[arg(long)]
+    deny_returns: bool,
     /// A user name that is never frozen, such as a break-glass user; can be given several times
     #[arg(long, value_name = "NAME")]
     never_freeze: Vec<String>,
@@ -128,6 +131,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         limits: wish.limits,
         never_freeze: wish.never_freeze.into_iter().collect(),
         hooks_namespace: wish.hooks_namespace,
+        deny_returns: wish.deny_returns,
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await

@@ -9,6 +9,7 @@
 //!      on leave ─▶ … ─▶ gate ─▶ freeze: the list of user names that an admission policy reads
 //!                        before the release, and after the acts ─▶ hooks: Jobs of the user's own
 //!                                              seal: evidence   returns: what came back is reported
+//!                                                               rechecks: Jobs that look at it again
 //! ```
 //!
 //! Everything is driven by events: `stores` watches, `owned` knows whose plan an event may change, `queue` has the drivers
@@ -19,6 +20,7 @@ mod claims;
 mod consents;
 mod consumers;
 mod count;
+mod ended;
 mod exposures;
 mod freeze;
 pub mod hooks;
@@ -28,6 +30,7 @@ pub mod owned;
 mod owned_status;
 mod person;
 mod queue;
+mod rechecks;
 mod retention;
 mod returns;
 mod revocation;
@@ -83,6 +86,8 @@ pub struct Options {
     pub never_freeze: std::collections::BTreeSet<String>,
     /// Namespace of the Jobs of hooks; none where hooks are not installed.
     pub hooks_namespace: Option<String>,
+    /// Whether what of leavers is made again is refused, by the admission policy `returns`.
+    pub deny_returns: bool,
 }
 
 /// What every driver of control shares.
@@ -127,6 +132,10 @@ pub struct Context {
     pub freezes: freeze::Freezes,
     /// Told when what may be trimmed may have changed.
     pub trims: Notify,
+    /// Told when what is not to be made again may have changed.
+    pub ended: Notify,
+    /// Told when a Revocation changed that has a check to come.
+    pub rechecks: Notify,
     /// What was seen of owner annotations.
     pub marks: marks::Marks,
     /// What other sources of ownership said.
@@ -161,6 +170,8 @@ impl Context {
             seals: seal::Seals::default(),
             freezes: freeze::Freezes::default(),
             trims: Notify::new(),
+            ended: Notify::new(),
+            rechecks: Notify::new(),
             marks: marks::Marks::default(),
             sources: sources::Sources::default(),
             exposures: exposures::Exposures::default(),
@@ -303,6 +314,8 @@ pub async fn run(
     tasks.spawn(freeze::keep(Arc::clone(&ctx)));
     tasks.spawn(seal::signing::keep(Arc::clone(&ctx)));
     tasks.spawn(trims::keep(Arc::clone(&ctx)));
+    tasks.spawn(rechecks::keep(Arc::clone(&ctx)));
+    tasks.spawn(ended::keep(Arc::clone(&ctx)));
     tasks.spawn(marks::keep(Arc::clone(&ctx)));
     tasks.spawn(exposures::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
@@ -330,13 +343,15 @@ async fn drivers(ctx: &Arc<Context>, shutdown: &CancellationToken) {
 async fn measure(ctx: Arc<Context>) {
     loop {
         ctx.measure.notified().await;
-        let mut by_phase = std::collections::BTreeMap::new();
+        let (mut by_phase, mut refuted) = (std::collections::BTreeMap::new(), 0_usize);
         for revocation in ctx.stores.revocations.state() {
+            refuted = refuted.saturating_add(usize::from(!rechecks::refuted(&revocation).is_empty()));
             if let Some(phase) = revocation.status.as_ref().and_then(|status| status.phase) {
                 *by_phase.entry(phase).or_insert(0) += 1;
             }
         }
         ctx.metrics.revocations(&by_phase);
+        ctx.metrics.refuted(refuted);
         tokio::time::sleep(MEASURED).await;
     }
 }

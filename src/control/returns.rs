@@ -174,7 +174,8 @@ fn note(ctx: &Context, found: &Candidate<'_>) {
             name: found.meta.name.as_deref().unwrap_or_default().chars().take(domain::plan::MAX_NAME_LEN).collect(),
             uid: found.uid().to_owned(),
             at: (ctx.clock)(),
-            by: inventory::written_by(found.meta, &inventory::SUBJECTS_FIELD),
+            by: inventory::written_by(found.meta, &inventory::SUBJECTS_FIELD)
+                .or_else(|| inventory::made_by(found.meta)),
         };
         ctx.returns.add(&reporter.name_any(), returned);
         ctx.revocation_changed(&reporter.name_any());

@@ -22,7 +22,7 @@ use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, freeze, hooks, jobs, marks, returns};
+use super::{Context, MANAGER, freeze, hooks, jobs, marks, rechecks, returns, seal};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
@@ -57,6 +57,7 @@ pub async fn reconcile(revocation: Arc<Revocation>, ctx: Arc<Context>) -> Option
     let result = match step(&revocation, &ctx, &mut part, now).await {
         Ok(Some(Report { mut updates, again })) => {
             updates.extend(hooks::failed(&part));
+            updates.extend(rechecks::said(&revocation, &part));
             Ok(Report { updates, again })
         }
         Ok(None) => return Some(REQUEUE_UNCOUNTED),
@@ -94,6 +95,9 @@ async fn step(
     let look = look(revocation);
     if look == Look::Over {
         what_remains(ctx, revocation, part).await?;
+        if rechecks::turned(revocation, part) {
+            seal_recheck(ctx, revocation, part, now).await?;
+        }
         if convert::freezes(revocation) {
             first::upkeep(ctx, &gate_inputs(ctx, revocation, now), part, now).await?;
         }
@@ -148,6 +152,19 @@ async fn step(
         }
     };
     report.map(Some)
+}
+
+/// Seals that something works again, or does no more, before it is said.
+async fn seal_recheck(
+    ctx: &Context,
+    revocation: &Revocation,
+    part: &mut ControlStatus,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let inputs = gate_inputs(ctx, revocation, now);
+    let rule = inputs.policy.as_ref().map(convert::rule).unwrap_or_default();
+    part.evidence = Some(seal::seal(ctx, revocation, part, inputs.person.as_ref(), &rule).await?);
+    Ok(())
 }
 
 /// What was left alone and has been ended by hand since no longer remains; what came in its place does.
@@ -408,7 +425,15 @@ async fn write(revocation: &Revocation, ctx: &Context, part: &ControlStatus, now
     }
     if part.returned.len() > before.returned.len() {
         let note = format!("{} credentials came back after {}", part.returned.len(), revocation.name_any());
-        publish_warning(&ctx.client, "control", person, Reason::CameBack, note, now).await;
+        publish_warning(&ctx.client, "control", person.clone(), Reason::CameBack, note, now).await;
+    }
+    if rechecks::is_news(&before, part) {
+        let note = format!(
+            "access is back: {} things that {} revoked work again",
+            rechecks::refuted(revocation).len(),
+            revocation.name_any()
+        );
+        publish_warning(&ctx.client, "control", person, Reason::WorksAgain, note, now).await;
     }
     Ok(())
 }

@@ -235,14 +235,16 @@ struct SealedRecord {
 
 impl SealedRecord {
     /// Whether it tells of this end: the same phase of the same attempt, behind the same gate, by the same decision, with the same
-    /// ends of its hooks.
+    /// ends of its hooks, and of the same check after it.
     fn is_of(&self, waiting: &Unsealed) -> bool {
         let end = |body: &RecordBody| (body.phase.clone(), body.attempt, body.gate.clone(), body.rejecter.clone());
+        let checked = |body: &RecordBody| body.recheck.as_ref().map(|recheck| recheck.at);
         let hook = |one: &evidence::Hook| (one.name.clone(), one.outcome.clone(), one.attempts);
         let hooks = |body: &RecordBody| body.hooks.iter().map(hook).collect::<Vec<_>>();
         self.revocation == waiting.revocation
             && end(&self.body) == end(&waiting.body)
             && hooks(&self.body) == hooks(&waiting.body)
+            && checked(&self.body) == checked(&waiting.body)
     }
 }
 

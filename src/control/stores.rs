@@ -24,7 +24,7 @@ use self::watches::{Listed, one, ours, place, theirs};
 use super::owned::{AccountName, Bound, Names, Since};
 use super::owned_status::open;
 use super::shelf::{Changed, Shelf};
-use super::{Context, freeze, marks, returns};
+use super::{Context, freeze, marks, rechecks, returns};
 use crate::api::revocation::{Operation, Phase, RevocationStatus, Trigger};
 use crate::api::{FrozenNames, HRConnection, Person, Revocation, SyncPolicy, names};
 use crate::kube::inventory;
@@ -181,6 +181,7 @@ pub async fn follow_ours(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
         ctx.wake_open(|_| true);
         ctx.wake_frozen(|_| true);
         ctx.trims.notify_one();
+        ctx.ended.notify_one();
     };
     one(ctx, tasks, names::STOP, |ctx| &ctx.stores.stops, stopped);
     let frozen = |ctx: &Context, _: &Changed<FrozenNames>| freeze::list_changed(ctx);
@@ -256,6 +257,7 @@ fn person_changed(ctx: &Context, changed: &Changed<Person>) {
     let name = person.name_any();
     ctx.know(&name, changed.after.as_deref());
     ctx.person_changed(&name);
+    ctx.ended.notify_one(); // a colleague may have a user name of a leaver's now
     for revocation in ctx.stores.revocations_of(&name) {
         ctx.trims.notify_one();
         if revocation.spec.trigger == Trigger::Leave {
@@ -269,6 +271,10 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
     ctx.stores.group(changed);
     ctx.measure.notify_one();
     ctx.trims.notify_one();
+    ctx.ended.notify_one();
+    if changed.after.as_deref().is_some_and(|after| rechecks::to_come(after).is_some()) {
+        ctx.rechecks.notify_one();
+    }
     for side in changed.before.iter().chain(&changed.after) {
         ctx.person_changed(&side.spec.person);
     }
@@ -341,6 +347,7 @@ fn account_changed(ctx: &Context, account: &PartialObjectMeta<ServiceAccount>) {
         ctx.consents.owned(&annotated.object.namespace);
     }
     losers.extend(ctx.owned(|owned| owned.account(&place(&account.metadata), annotated)));
+    ctx.ended.notify_one();
     ctx.touched(&losers);
 }
 
@@ -349,6 +356,7 @@ fn account_gone(ctx: &Context, meta: &ObjectMeta) {
     let (namespace, name) = place(meta);
     let mut touched = marks::gone(ctx, &namespace, &name);
     touched.extend(ctx.owned(|owned| owned.account(&place(meta), None)));
+    ctx.ended.notify_one();
     ctx.touched(&touched);
 }
 

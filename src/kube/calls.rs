@@ -130,11 +130,33 @@ pub fn wait(duration: SignedDuration) -> Duration {
 /// # Errors
 /// When neither is to be found.
 pub async fn client() -> Result<Client, Fault> {
-    let fault = |cause: String| Fault::Transient { doing: "connect to the API server", cause };
-    let mut config = kube::Config::infer().await.map_err(|_| fault("no cluster configuration found".to_owned()))?;
+    connect(config().await?)
+}
+
+/// A client for one API server of that cluster, by its address and port; its certificate is that of the cluster's API.
+///
+/// # Errors
+/// When there is no configuration, or that is no address.
+pub async fn client_at(address: &str) -> Result<Client, Fault> {
+    let mut config = config().await?;
+    let host = config.cluster_url.host().map(str::to_owned);
+    config.tls_server_name = config.tls_server_name.or(host);
+    config.cluster_url = format!("https://{address}").parse().map_err(|_| unconnected("not an address".to_owned()))?;
+    connect(config)
+}
+
+fn unconnected(cause: String) -> Fault {
+    Fault::Transient { doing: "connect to the API server", cause }
+}
+
+async fn config() -> Result<kube::Config, Fault> {
+    kube::Config::infer().await.map_err(|_| unconnected("no cluster configuration found".to_owned()))
+}
+
+fn connect(mut config: kube::Config) -> Result<Client, Fault> {
     config.connect_timeout = Some(Duration::from_secs(10));
     config.read_timeout = Some(Duration::from_secs(310)); // above the longest watch, so that a lost peer is noticed
-    Client::try_from(config).map_err(|error| fault(describe(&error)))
+    Client::try_from(config).map_err(|error| unconnected(describe(&error)))
 }
 
 /// What an Event on an object of this name is called: names of Events are narrower than those of bindings.

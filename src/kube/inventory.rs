@@ -106,6 +106,13 @@ pub fn written_by(meta: &ObjectMeta, path: &[&str]) -> Option<String> {
     newest.manager.as_ref().map(|manager| manager.chars().take(128).collect())
 }
 
+/// The field manager that made an object, as its own managedFields say: the first that wrote any of it and is still there.
+#[must_use]
+pub fn made_by(meta: &ObjectMeta) -> Option<String> {
+    let first = meta.managed_fields.iter().flatten().min_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
+    first.manager.as_ref().map(|manager| manager.chars().take(128).collect())
+}
+
 /// Where the managedFields of a ServiceAccount have its owner annotation.
 pub const OWNER_FIELD: [&str; 3] = ["f:metadata", "f:annotations", "f:rollcall.dev/owner"];
 /// Where the managedFields of a binding have its subjects.
@@ -381,5 +388,8 @@ mod tests {
             let meta: ObjectMeta = serde_json::from_value(json!({"managedFields": entries})).unwrap();
             assert_eq!(written_by(&meta, &SUBJECTS_FIELD).as_deref(), expected, "{what}");
         }
+        let entries = json!([entry("kubelet", 5, json!({})), entry("kustomize-controller", 1, json!({}))]);
+        let meta: ObjectMeta = serde_json::from_value(json!({"managedFields": entries})).unwrap();
+        assert_eq!(made_by(&meta).as_deref(), Some("kustomize-controller"), "the first of all made it");
     }
 }

@@ -97,6 +97,7 @@ pub struct Metrics {
     leader: Gauge,
     revoker_ready: Gauge,
     evidence_signed: Gauge,
+    refuted: Gauge,
     lateness: Lateness,
     of_reconciles: Reconciles,
 }
@@ -212,6 +213,12 @@ impl Default for Metrics {
             "Whether heads of the evidence are signed; of the control that leads",
             evidence_signed.clone(),
         );
+        let refuted = Gauge::default();
+        registry.register(
+            "revocations_refuted",
+            "Revocations of which a later check saw that something works again; of the control that leads",
+            refuted.clone(),
+        );
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version that runs", Info::new(version));
         let lateness = Lateness::registered(&mut registry);
@@ -229,6 +236,7 @@ impl Default for Metrics {
             leader,
             revoker_ready,
             evidence_signed,
+            refuted,
             lateness,
             of_reconciles,
         }
@@ -327,6 +335,11 @@ impl Metrics {
         self.evidence_signed.set(signed.into());
     }
 
+    /// Of how many Revocations something works again.
+    pub fn refuted(&self, count: usize) {
+        self.refuted.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// Whether this replica leads.
     pub fn leading(&self, leads: bool) {
         self.leader.set(leads.into());
@@ -370,6 +383,7 @@ mod tests {
         metrics.leading(true);
         metrics.revoker_ready(true);
         metrics.evidence_signed(true);
+        metrics.refuted(2);
         let under_way = metrics.reconciling("Revocation");
         metrics.reconciled("Revocation", Duration::from_millis(30), Some("Waiting"));
         let text = metrics.text().unwrap();
@@ -382,6 +396,7 @@ mod tests {
             r#"rollcall_hooks_ended_total{hook="notify-siem",outcome="Done"} 1"#,
             "rollcall_revoker_ready 1",
             "rollcall_evidence_signed 1",
+            "rollcall_revocations_refuted 2",
             concat!(r#"rollcall_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,

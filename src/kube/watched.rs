@@ -56,11 +56,11 @@ pub fn concluded(conditions: &[Condition], fault: Option<&Fault>, failures: u32)
 /// Whether a condition says that something is wrong, rather than that something waits as it should.
 fn wrong(condition: &Condition, faulty: bool) -> bool {
     use ConditionType::{
-        Reachable, Ready, Recognised, Returned, RevokerReady, ScopesSeparate, StableIds, Stalled, Trusted,
+        Reachable, Ready, Recognised, Refuted, Returned, RevokerReady, ScopesSeparate, StableIds, Stalled, Trusted,
     };
     let is = |types: &[ConditionType], status| types.iter().any(|type_| condition.is(*type_, status));
     is(&[Reachable, Trusted, Recognised, StableIds, ScopesSeparate, RevokerReady], Status::False)
-        || is(&[Stalled, Returned], Status::True)
+        || is(&[Stalled, Returned, Refuted], Status::True)
         || is(&[Ready], Status::False) && (faulty || condition.reason == Reason::RevokerCannotStart.as_str())
 }
 

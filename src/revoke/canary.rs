@@ -7,6 +7,7 @@
 use crate::kube::named::Api;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec, TokenReview, TokenReviewSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Client;
 use kube::api::PostParams;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -51,7 +52,7 @@ pub async fn mint(ctx: &Context, target: &Target) -> Option<Canary> {
         }
     };
     let token = SecretString::from(minted.status?.token);
-    let answer = review(ctx, &token, None).await.ok()?;
+    let answer = review(ctx.client.clone(), &token, None).await.ok()?;
     (answer.accepted && answer.uid.as_deref() == Some(target.uid.as_str()))
         .then_some(Canary { token, audiences: answer.audiences })
 }
@@ -62,12 +63,20 @@ pub async fn accepted_fresh(ctx: &Context, canary: &Canary) -> Result<bool, Faul
     let unique = crate::kube::calls::now().as_nanosecond();
     let mut audiences = canary.audiences.clone();
     audiences.push(format!("rollcall.dev/verify-{}-{unique:x}", ctx.me));
-    Ok(review(ctx, &canary.token, Some(audiences)).await?.accepted)
+    accepted(ctx, canary, Some(&audiences)).await
 }
 
 /// Whether an ordinary request would be accepted: may be the cache's answer, for ten seconds.
 pub async fn accepted_plain(ctx: &Context, canary: &Canary) -> Result<bool, Fault> {
-    Ok(review(ctx, &canary.token, None).await?.accepted)
+    accepted(ctx, canary, None).await
+}
+
+/// Whether any of the API servers accepts it.
+async fn accepted(ctx: &Context, canary: &Canary, audiences: Option<&[String]>) -> Result<bool, Fault> {
+    let ask = async |client: Client| {
+        Ok::<_, Fault>(review(client, &canary.token, audiences.map(<[String]>::to_vec)).await?.accepted)
+    };
+    ctx.servers().await.any(&ctx.client, ask).await
 }
 
 struct Answer {
@@ -76,8 +85,8 @@ struct Answer {
     audiences: Vec<String>,
 }
 
-async fn review(ctx: &Context, token: &SecretString, audiences: Option<Vec<String>>) -> Result<Answer, Fault> {
-    let api: Api<TokenReview> = Api::all(ctx.client.clone());
+async fn review(client: Client, token: &SecretString, audiences: Option<Vec<String>>) -> Result<Answer, Fault> {
+    let api: Api<TokenReview> = Api::all(client);
     let review = TokenReview {
         spec: TokenReviewSpec { token: Some(token.expose_secret().to_owned()), audiences },
         ..TokenReview::default()

@@ -8,6 +8,8 @@
 //!                                            ─▶ act ─▶ verify past the cache ─▶ (aside) confirm after it ─▶ finished
 //!                                                    ╰─▶ (aside) new values of Secrets, and who uses them ─╯
 //! ```
+//! What was revoked is looked at again by later Jobs (`rechecks`), which change nothing but what they say of it.
+//!
 //! Few are acted on at once; many more wait aside for the API server's cache to lapse, or for what finalizers hold. One
 //! target, or one leaver, that cannot be ended delays only itself; and who comes while a large batch is acted on is next.
 
@@ -21,8 +23,10 @@ mod observe;
 mod order;
 mod probe;
 mod queue;
+mod rechecks;
 mod record;
 mod rotate;
+mod servers;
 mod shared;
 mod trims;
 mod verify;
@@ -35,9 +39,10 @@ use std::sync::Arc;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::PostParams;
 use kube::{Client, ResourceExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::api::Revocation;
 use crate::api::revocation::Finished;
@@ -48,6 +53,7 @@ use crate::kube::outcome::Fault;
 use domain::gate;
 use news::{Doing, News, Source};
 use queue::{Queue, Waiting};
+use servers::Servers;
 use shared::Shared;
 
 /// Revocations acted on at once.
@@ -68,6 +74,8 @@ struct Context {
     own_namespaces: Vec<String>,
     /// What one read for all.
     shared: Shared,
+    /// The API servers that are asked for verdicts.
+    servers: OnceCell<Servers>,
     /// Held while a Revocation is acted on.
     places: Arc<Semaphore>,
     /// Held, in KiB, for as long as a Revocation is under way.
@@ -86,9 +94,17 @@ impl Context {
             me,
             own_namespaces,
             shared: Shared::default(),
+            servers: OnceCell::new(),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             memory: Semaphore::new(MEMORY as usize),
         }
+    }
+}
+
+impl Context {
+    /// The API servers, looked for once.
+    async fn servers(&self) -> &Servers {
+        self.servers.get_or_init(|| Servers::find(self)).await
     }
 }
 
@@ -101,7 +117,7 @@ async fn own_namespace(client: &Client) -> Option<String> {
     user.strip_prefix("system:serviceaccount:")?.split_once(':').map(|(namespace, _)| namespace.to_owned())
 }
 
-/// Carries out everything that is released, and ends when nothing is left.
+/// Carries out everything that is released, looks again at what was revoked where that is due, and ends when nothing is left.
 ///
 /// # Flow          list, then each on its own: gate, look, claim, act, verify, confirm; new work is taken up meanwhile
 /// # Guarantees    acts on nothing but a `Released` plan; may do less than the plan, never more; run twice is run once
@@ -109,7 +125,15 @@ async fn own_namespace(client: &Client) -> Option<String> {
 /// # Errors        a transient fault of one that could not be finished, after the others were: a new Job resumes it
 pub async fn run(client: Client, namespace: String, instance: String) -> Result<(), Fault> {
     let ctx = Arc::new(Context::new(client, namespace, instance).await);
-    tokio::task::LocalSet::new().run_until(work(ctx)).await
+    let over = CancellationToken::new();
+    let worked = async {
+        let worked = work(Arc::clone(&ctx)).await;
+        over.cancel();
+        worked
+    };
+    let both = async { tokio::join!(worked, rechecks::all(&ctx, &over)) };
+    let (worked, checked) = tokio::task::LocalSet::new().run_until(both).await;
+    worked.and(checked)
 }
 
 /// Takes up what is released for as long as there is any.

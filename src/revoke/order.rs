@@ -1,5 +1,6 @@
 //! The revoker's calls in their order, on one account of one leaver, with answers that a healthy API server does not give.
 
+mod recheck;
 mod rotation;
 mod shared_binding;
 
@@ -170,6 +171,7 @@ fn context(scenario: &Scenario) -> Context {
         me: "revoke-1".into(),
         own_namespaces: vec!["rollcall".into()],
         shared: Shared::default(),
+        servers: Servers::default().into(), // the one that answers
         places: Arc::new(Semaphore::new(1)),
         memory: Semaphore::new(MEMORY as usize),
     }

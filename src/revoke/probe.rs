@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::kube::named::Api;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::rbac::v1::PolicyRule;
+use kube::Client;
 use kube::api::{DynamicObject, PostParams};
 use serde_json::Value;
 
@@ -24,6 +25,12 @@ pub struct Probe {
 /// Picks the first right that the binding's role names and that its user has now; `None` if there is none to be seen. Of a shared
 /// binding one of those who are leaving it is asked about.
 pub async fn pick(ctx: &Context, target: &Target, binding: &Value, leaving: &BTreeSet<String>) -> Option<Probe> {
+    let probe = of(ctx, target, binding, leaving).await?;
+    allowed(ctx, &probe).await.ok()?.then_some(probe)
+}
+
+/// The first right that the binding's role names, whether its user has it now or not.
+pub async fn of(ctx: &Context, target: &Target, binding: &Value, leaving: &BTreeSet<String>) -> Option<Probe> {
     if target.kind == Kind::ServiceAccount {
         return None;
     }
@@ -32,8 +39,7 @@ pub async fn pick(ctx: &Context, target: &Target, binding: &Value, leaving: &BTr
     let (kind, name) = (role.get("kind")?.as_str()?, role.get("name")?.as_str()?);
     let rules = ctx.shared.rules(ctx, kind, &target.namespace, name).await.ok()??;
     let attributes = rules.iter().find_map(|rule| attributes(rule, &target.namespace))?;
-    let probe = Probe { user, attributes };
-    allowed(ctx, &probe).await.ok()?.then_some(probe)
+    Some(Probe { user, attributes })
 }
 
 /// Whether `rollcall trim` may bind the role of a binding: the API server asks for that with every change of one.
@@ -55,9 +61,13 @@ pub async fn trim_may_bind(ctx: &Context, target: &Target, binding: &DynamicObje
     allowed(ctx, &asked).await
 }
 
-/// Whether the user has the right now.
+/// Whether the user has the right now, by any of the API servers.
 pub async fn allowed(ctx: &Context, probe: &Probe) -> Result<bool, Fault> {
-    let api: Api<SubjectAccessReview> = Api::all(ctx.client.clone());
+    ctx.servers().await.any(&ctx.client, async |client: Client| allowed_by(client, probe).await).await
+}
+
+async fn allowed_by(client: Client, probe: &Probe) -> Result<bool, Fault> {
+    let api: Api<SubjectAccessReview> = Api::all(client);
     let review = SubjectAccessReview {
         spec: SubjectAccessReviewSpec {
             user: Some(probe.user.clone()),

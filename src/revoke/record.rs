@@ -14,12 +14,13 @@ use super::Context;
 use super::observe::{Observation, Observed};
 use super::queue::Waiting;
 use crate::api::revocation::{
-    Claim, Finished, Kept, Remaining, RevocationStatus, Rotation, Step, StepOutcome, Verdict, VerdictKind,
+    Claim, Finished, Kept, Recheck, Remaining, RevocationStatus, Rotation, Step, StepOutcome, Verdict, VerdictKind,
 };
 use crate::api::{Revocation, names};
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use domain::plan::{self, Action, RemainingReason, Target};
+use domain::rechecks;
 
 /// Most bytes of one kept manifest, and of all of a Revocation: an object that is larger is kept without what is not
 /// Rollcall's, so that nobody escapes by making theirs large.
@@ -49,6 +50,9 @@ struct Part {
     confirmed: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished: Option<Finished>,
+    /// The first check after the end; the later ones are written by `rechecks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recheck: Option<Recheck>,
 }
 
 /// The record of one Revocation that this process works on.
@@ -86,6 +90,7 @@ impl Record {
             verified: status.verified,
             confirmed: status.confirmed,
             finished: status.finished,
+            recheck: None,
         };
         Some(Self {
             api: Api::namespaced(ctx.client.clone(), &ctx.namespace),
@@ -275,6 +280,10 @@ impl Record {
     pub fn finish(&mut self, finished: Finished, confirmed: Option<Timestamp>) {
         self.part.confirmed = confirmed;
         self.part.finished = Some(finished);
+        self.part.recheck = confirmed.filter(|_| finished == Finished::Revoked).map(|confirmed| {
+            let rechecks::Next { stage, at } = rechecks::first(confirmed);
+            Recheck { stage, next: at, ..Recheck::default() }
+        });
         let planned = self.revocation.status.as_ref().and_then(|status| status.plan.as_ref());
         let left = planned.map_or(0, |plan| plan.remaining.len()) + self.part.remaining.len();
         self.part.remaining_count = Some(u32::try_from(left).unwrap_or(u32::MAX));

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Context;
-use crate::api::{Person, convert};
+use crate::api::{FrozenNames, Person, convert, names};
 use crate::kube::calls::{self, call};
 use crate::kube::gate_inputs::{self, OfPolicy};
 use crate::kube::inventory::{self, list_each};
@@ -98,6 +99,17 @@ pub struct Waited {
 /// Uids of all objects of a kind in a namespace.
 type Uids = Arc<BTreeSet<String>>;
 
+/// The user names that are frozen.
+#[derive(Debug, Default)]
+pub struct Frozen {
+    /// Whether the list may be read.
+    pub reads: bool,
+    /// The names on it.
+    pub names: BTreeSet<String>,
+    /// Whether the admission policy that reads it refuses.
+    pub refuses: bool,
+}
+
 /// What was read for everybody.
 #[derive(Default)]
 pub struct Shared {
@@ -114,6 +126,7 @@ pub struct Shared {
     roles: AgedBy<(String, String, String), Rules>,
     /// Pods of namespaces, for who uses which Secret.
     pods: AgedBy<String, Pods>,
+    frozen: Aged<Arc<Frozen>>,
     /// Namespaces where no token may be made, and when that was said.
     no_tokens: std::sync::Mutex<HashMap<String, Instant>>,
 }
@@ -191,6 +204,28 @@ impl Shared {
             Ok(rules.map(Arc::new))
         };
         self.roles.get((kind.to_owned(), namespace.to_owned(), name.to_owned()), WORKLOADS, read).await
+    }
+
+    /// The user names that are frozen, as they were half a second ago at most.
+    pub async fn frozen(&self, ctx: &Context) -> Result<Arc<Frozen>, Fault> {
+        let read = async {
+            let lists: Api<FrozenNames> = Api::namespaced(ctx.client.clone(), &ctx.namespace);
+            let list = match call("read the list of frozen user names", lists.get_opt(names::FROZEN)).await {
+                Ok(list) => list,
+                Err(fault) if fault.is_forbidden() => return Ok(Arc::default()),
+                Err(fault) => return Err(fault),
+            };
+            let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(ctx.client.clone());
+            let name = format!("{}-freeze", ctx.instance);
+            let refuses = match call("read the binding of the policy that freezes", bindings.get_opt(&name)).await {
+                Ok(binding) => binding.is_some(),
+                Err(fault) if fault.is_forbidden() => return Ok(Arc::default()),
+                Err(fault) => return Err(fault),
+            };
+            let names = list.map(|list| list.spec.names.into_keys().collect()).unwrap_or_default();
+            Ok(Arc::new(Frozen { reads: true, names, refuses }))
+        };
+        self.frozen.get(Instant::now(), GATES, read).await
     }
 
     /// The pods of a namespace and what each uses; `None` where they may not be listed.

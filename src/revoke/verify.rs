@@ -130,7 +130,11 @@ async fn verdicts(
             record.left(&seen.target, RemainingReason::StillAllowed);
         }
         let Opinion { verdict, how } = opinion;
-        verdicts.push(Verdict { target: (&seen.target).into(), verdict, how: how.to_owned(), at });
+        let how = match verdict {
+            VerdictKind::Observed => format!("{how}; {}", ctx.servers().await.coverage()),
+            _ => how.to_owned(),
+        };
+        verdicts.push(Verdict { target: (&seen.target).into(), verdict, how, at });
     }
     Ok(verdicts)
 }

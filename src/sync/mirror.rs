@@ -58,8 +58,19 @@ pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Times
         next_action_at: next_action_at(shown, now).or_else(|| next_action_at(next, now)),
         remaining: if left { all_that_remains(&told) } else { all_that_remains(&[shown]) },
     });
+    let again = told.iter().copied().find(|other| left && works_again(other) > 0);
     let nothing_ended = !told.iter().any(|other| phase(other) == Phase::Revoked && has_targets(other));
-    let revoked = update(left, shown, nothing_ended, access.remaining);
+    let revoked = match again.filter(|_| matches!(phase(shown), Phase::Revoked | Phase::Held)) {
+        Some(again) => Some(condition::not_revoked(
+            Reason::WorksAgain,
+            format!(
+                "Access is back: {} things that revocation {} had ended work again; see status.recheck.refuted there.",
+                works_again(again),
+                name(again)
+            ),
+        )),
+        None => update(left, shown, nothing_ended, access.remaining),
+    };
     Shown { access: Some(access), revoked }
 }
 
@@ -106,6 +117,12 @@ fn has_targets(revocation: &Revocation) -> bool {
 
 fn name(revocation: &Revocation) -> &str {
     revocation.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// How many things of it worked again at its last check.
+fn works_again(revocation: &Revocation) -> usize {
+    let recheck = revocation.status.as_ref().and_then(|status| status.recheck.as_ref());
+    recheck.map_or(0, |recheck| recheck.refuted.len())
 }
 
 /// A Revocation that control has not looked at yet is held.

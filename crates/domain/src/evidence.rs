@@ -114,6 +114,9 @@ pub struct RecordBody {
     /// What became of the hooks; absent where there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<Hook>,
+    /// What a later check saw; absent where nothing was ever seen to work again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recheck: Option<Recheck>,
     /// When each thing happened.
     pub instants: Instants,
     /// The last day of work, in the person's own time zone; absent where HR named none, or this is no termination.
@@ -166,6 +169,20 @@ pub struct Verdict {
     pub verdict: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// A check after the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recheck {
+    /// When it was made.
+    pub at: Timestamp,
+    /// How many things were asked about.
+    pub asked: u32,
+    /// About how many of these nothing could be seen.
+    pub unknown: u32,
+    /// What worked again then; empty where it does no more.
+    pub refuted: Vec<Object>,
 }
 
 /// Something that remains.

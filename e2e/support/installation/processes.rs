@@ -50,7 +50,9 @@ impl Installation {
         let never = never.flat_map(|name| ["--never-freeze", name]);
         let hooks =
             ["--hooks-namespace", of_hooks.as_str()].into_iter().filter(|_| self.values["hooks"]["enabled"] == true);
-        let more: Vec<&str> = revoker.into_iter().chain(["--limits", &limits]).chain(never).chain(hooks).collect();
+        let returns = ["--deny-returns"].into_iter().filter(|_| self.values["returns"]["deny"] == true);
+        let more = revoker.into_iter().chain(["--limits", &limits]).chain(never).chain(hooks).chain(returns);
+        let more: Vec<&str> = more.collect();
         self.start("control", &more, proxy).await
     }
 

@@ -71,6 +71,7 @@ vocabulary!(
         Moved => "Moved",
         ReviewOverdue => "ReviewOverdue",
         Returned => "Returned",
+        Refuted => "Refuted",
         HooksFailed => "HooksFailed",
     }
 );
@@ -168,6 +169,8 @@ vocabulary!(
         NotReviewed => "NotReviewed",
         NotRefused => "NotRefused",
         CameBack => "CameBack",
+        WorksAgain => "WorksAgain",
+        StillRefused => "StillRefused",
         HookFailed => "HookFailed",
         Withdrawn => "Withdrawn",
         OutOfScope => "OutOfScope",

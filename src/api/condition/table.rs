@@ -245,6 +245,8 @@ const PERSON: &[Row] = rows! {
         "every gate is open, and access stands, because the revoker does not run" => "as on the Revocation";
     Revoked=False [AccessRemains]
         "it is done, and things of theirs remain and still work" => "end by hand what `remaining` of the Revocations names";
+    Revoked=False [WorksAgain]
+        "a check after the end saw that something that was revoked works again" => "as `Refuted` of the Revocation";
     Revoked=False [NotProved]
         "it ended `Failed`" => "correct what it names, then `kubectl rollcall retry` the Revocation";
     Revoked=False [Cancelled]
@@ -274,6 +276,10 @@ const REVOCATION: &[Row] = rows! {
         "a freeze, and the list of frozen user names is full" => "`lifecycle.leave: Cut`, or fewer people in scope";
     Returned=True [CameBack]
         "something was made again after the act; stays" => "remove it where it is applied from";
+    Refuted=True [WorksAgain]
+        "a check after the end saw that something that was revoked works again: `status.recheck.refuted`" => "end it where it comes from: [leaving.md](leaving.md#looked-at-again)";
+    Refuted=False [StillRefused]
+        "it worked again, and does no more, or the person is back" => "nothing";
     HooksFailed=True [HookFailed]
         "a hook of the policy ended without success, or could not be started; the cut did not wait for it: `status.hooks`" => "do by hand what it would have done, and correct what the message names: [hooks.md](hooks.md#when-a-hook-fails)";
 };
@@ -372,6 +378,11 @@ pub const EVENTS: &[EventRow] = &[
         "a Revocation of theirs ended without proof for every target",
     ),
     event(&[Reason::CameBack], "Person, by control (Warning)", "credentials were made again after the act"),
+    event(
+        &[Reason::WorksAgain],
+        "Person, by control (Warning)",
+        "a check after the end saw that something that was revoked works again",
+    ),
     event(
         &[Reason::RevokerReady],
         "ConfigMap `rollcall-consents`, by control",

@@ -457,6 +457,30 @@ pub fn returned(count: usize) -> ConditionUpdate {
     )
 }
 
+/// A later check saw that something that was revoked works again; end it where it comes from.
+#[must_use]
+pub fn works_again(count: usize) -> ConditionUpdate {
+    update(
+        ConditionType::Refuted,
+        Status::True,
+        Reason::WorksAgain,
+        format!(
+            "Access is back: {count} things that were revoked work again, see status.recheck.refuted. End them where they come from; they are looked at again every hour."
+        ),
+    )
+}
+
+/// A later check saw that what worked again is refused.
+#[must_use]
+pub fn refused_again() -> ConditionUpdate {
+    update(
+        ConditionType::Refuted,
+        Status::False,
+        Reason::StillRefused,
+        "Nothing that was revoked works again, by the newest check in status.recheck; or the person is back, and may have it.".to_owned(),
+    )
+}
+
 /// A hook ended without success: what it would have done is to be done by hand.
 #[must_use]
 pub fn hooks_failed(which: &str) -> ConditionUpdate {

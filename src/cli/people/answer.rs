@@ -192,6 +192,8 @@ pub struct Told {
     pub verified: Option<Timestamp>,
     /// How many credentials came back.
     pub returned: usize,
+    /// How many things worked again at the last check after the end.
+    pub again: usize,
     /// Its hooks.
     pub hooks: Vec<HookRun>,
     /// Who approved its plan, and whether two have to.
@@ -404,6 +406,7 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         exposure: status.exposure,
         verified: status.verified,
         returned: status.returned.len(),
+        again: status.recheck.as_ref().map_or(0, |recheck| recheck.refuted.len()),
         hooks: status.hooks,
         approvals: (approvers.unwrap_or_default(), by_two),
         not_undone,

@@ -24,7 +24,7 @@ use domain::evidence;
 /// What stands for a value that is not shown.
 const MASK: &str = "…";
 /// What is kept elsewhere, and cannot be told apart for one person.
-const ELSEWHERE: [(&str, &str); 7] = [
+const ELSEWHERE: [(&str, &str); 8] = [
     (
         "Secret rollcall-memory-… of each connection",
         "counts of earlier responses and keyed hashes of ids and addresses, without any id, name or address",
@@ -49,6 +49,10 @@ const ELSEWHERE: [(&str, &str); 7] = [
     (
         "TrimmableSubjects rollcall-trim",
         "user names of leavers that are to be taken out of shared bindings, until that is done or given up",
+    ),
+    (
+        "EndedAccess rollcall-ended",
+        "only with the chart's returns.deny: user names of leavers, whom nobody binds again, until they are back or their Revocations are gone",
     ),
 ];
 

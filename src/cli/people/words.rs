@@ -395,6 +395,9 @@ fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
     if told.returned > 0 {
         line.push_str(&format!("\n{} of what it ended came back", told.returned));
     }
+    if told.again > 0 {
+        line.push_str(&format!("\naccess is back: {} of what it ended works again, see status.recheck", told.again));
+    }
     line
 }
 

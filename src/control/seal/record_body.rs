@@ -6,8 +6,8 @@ use kube::ResourceExt;
 
 use crate::api::revocation::{Operation, TargetKind};
 use crate::api::{Person, Revocation, convert, revocation};
-use crate::control::hooks;
 use crate::control::owned_status::ControlStatus;
+use crate::control::{hooks, rechecks};
 use domain::employee::HrId;
 use domain::evidence::{self, GENESIS, RecordBody};
 
@@ -74,6 +74,12 @@ pub fn of(
             .map(|remaining| evidence::Remaining { what: remaining.what.clone(), why: remaining.why.clone() })
             .collect(),
         hooks: hooks::sealed(part),
+        recheck: rechecks::told(revocation, part).map(|recheck| evidence::Recheck {
+            at: recheck.at.unwrap_or(sealed),
+            asked: recheck.asked,
+            unknown: recheck.unknown,
+            refuted: recheck.refuted.iter().map(|verdict| object(&verdict.target)).collect(),
+        }),
         instants: evidence::Instants {
             effective: instants.effective,
             seen: instants.seen,

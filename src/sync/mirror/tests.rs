@@ -331,3 +331,28 @@ fn what_control_has_only_just_made_is_shown_once_it_is_counted_or_takes_long() {
         assert_eq!(shown(true, &[revocation]).access.is_some(), expected, "{what}");
     }
 }
+
+#[test]
+fn access_that_is_back_is_said_before_that_it_was_refused_or_that_more_is_held() {
+    let refuted = |mut revocation: Revocation| {
+        let target = with_targets(cut(Phase::Revoked)).status.unwrap().plan.unwrap().targets.remove(0);
+        let verdict =
+            serde_json::json!({"target": target, "verdict": "Refuted", "how": "", "at": "2026-03-10T01:00:00Z"});
+        let recheck = serde_json::json!({"stage": 1, "asked": 1, "refuted": [verdict]});
+        revocation.status.as_mut().unwrap().recheck = Some(serde_json::from_value(recheck).unwrap());
+        revocation
+    };
+    let done = || with_targets(cut(Phase::Revoked));
+    let removed = || with_targets(remove(Phase::Revoked));
+    for (what, revocations, expected) in [
+        ("all is refused", vec![done()], (Status::True, Reason::Refused)),
+        ("it works again", vec![refuted(done())], (Status::False, Reason::WorksAgain)),
+        ("by the cut, after the removal", vec![refuted(done()), removed()], (Status::False, Reason::WorksAgain)),
+        ("and more was found", vec![refuted(done()), late(Phase::Held)], (Status::False, Reason::WorksAgain)),
+        ("more is being revoked", vec![refuted(done()), late(Phase::Released)], (Status::False, Reason::Released)),
+    ] {
+        let revoked = shown(true, &revocations).revoked.unwrap();
+        assert_eq!((revoked.status, revoked.reason), expected, "{what}");
+    }
+    assert_eq!(shown(false, &[refuted(done())]).revoked, None, "somebody who works here again");
+}

@@ -32,6 +32,7 @@ pub fn body(person: &str) -> RecordBody {
         verdicts: vec![Verdict { object: account, verdict: "Observed".into(), at: Timestamp::UNIX_EPOCH }],
         remaining: vec![Remaining { what: "RoleBinding team-a/shared".into(), why: "SharedBinding".into() }],
         hooks: Vec::new(),
+        recheck: None,
         instants: Instants { seen: Some(Timestamp::UNIX_EPOCH), ..Instants::default() },
         last_day: None,
         sealed: Timestamp::UNIX_EPOCH,

@@ -130,7 +130,9 @@ fn about_revocation(told: &Told, answer: &Answer) -> Option<Command> {
     let name = told.name.clone();
     match told.phase {
         Phase::Failed => return Some(Command::Retry(name)),
-        Phase::Revoked | Phase::Released if told.remaining.is_empty() && told.returned == 0 => return None,
+        Phase::Revoked | Phase::Released if told.remaining.is_empty() && told.returned + told.again == 0 => {
+            return None;
+        }
         Phase::Revoked | Phase::Released => return Some(Command::Revocation(name)),
         Phase::Cancelled | Phase::Frozen | Phase::Lifted => return None,
         Phase::Held => {}

@@ -1,0 +1,161 @@
+//! What was revoked is looked at again by later Jobs, a minute after and later; and what works again is an alarm.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Event;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use rollcall::api::condition::{ConditionType, Status};
+use rollcall::api::revocation::{Operation, Phase, Recheck, VerdictKind};
+use rollcall::api::{FrozenNames, Revocation, names};
+use serde_json::json;
+
+use crate::support::installation::{Consent, Installation};
+use crate::support::waiting::{eventually, within};
+
+/// The first minute, a Job that starts, and eight busy processes beside it.
+const A_MINUTE: Duration = Duration::from_secs(180);
+
+async fn recheck(rollcall: &Installation, id: &str) -> Option<Recheck> {
+    let mut cuts =
+        rollcall.revocations(id).await.into_iter().filter(|one| one.spec.operation == Operation::Cut && !one.spec.late);
+    cuts.next_back()?.status?.recheck
+}
+
+/// The check that follows the one at this instant.
+async fn checked_after(rollcall: &Installation, id: &str, before: Option<Timestamp>) -> Recheck {
+    within(A_MINUTE, &format!("{id} is looked at again"), || async {
+        recheck(rollcall, id).await.filter(|recheck| recheck.at > before)
+    })
+    .await
+}
+
+/// Moves the next check of a Revocation, as only the revoker may.
+async fn due_now(rollcall: &Installation, cut: &Revocation) {
+    let revoker = rollcall.cluster.acting_as(&rollcall.identity("revoke"), &["system:authenticated"]).await;
+    let api: Api<Revocation> = Api::namespaced(revoker, &rollcall.namespace);
+    let due = json!({"status": {"recheck": {"next": "2026-01-01T00:00:00Z"}}});
+    api.patch_status(&cut.name_any(), &PatchParams::default(), &Patch::Merge(&due)).await.unwrap();
+}
+
+async fn jobs(rollcall: &Installation) -> usize {
+    let jobs: Api<Job> = Api::namespaced(rollcall.admin.clone(), &rollcall.revoker_namespace());
+    jobs.list(&ListParams::default().labels("rollcall.dev/part=revoke")).await.unwrap().items.len()
+}
+
+async fn says(rollcall: &Installation, id: &str, condition: ConditionType, status: Status) {
+    eventually(&format!("{id} says {condition}={}", status.as_str()), || async {
+        let of_person = rollcall.person(id).await?.status?.conditions;
+        let of_cuts =
+            rollcall.revocations(id).await.into_iter().filter_map(|one| one.status).flat_map(|one| one.conditions);
+        of_person.into_iter().chain(of_cuts).any(|one| one.is(condition, status)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_revoked_is_looked_at_again_after_a_minute_and_access_that_is_back_is_an_alarm_until_it_is_gone() {
+    let (rollcall, running, staff) = Installation::with_seven("rechecked", Consent::Accounts, json!({})).await;
+    rollcall.account_of("8", "apps", "eight").await;
+    let user = rollcall.user("7");
+    rollcall.bind_users("apps", "views", std::slice::from_ref(&user)).await;
+    rollcall.learn(&staff.person("7").terminated().person("8").terminated()).await;
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    rollcall.reaches("8", Operation::Cut, Phase::Revoked).await;
+    let (before, acted_by) = (recheck(&rollcall, "7").await.unwrap(), jobs(&rollcall).await);
+    let confirmed = cut.status.as_ref().unwrap().confirmed.unwrap();
+    assert_eq!(before.next.unwrap().duration_since(confirmed).as_secs(), 60);
+    assert_eq!((before.at, before.stage), (None, 0));
+
+    drop(running); // whoever leads next starts the same Jobs
+    let _running = rollcall.run().await;
+    let first = checked_after(&rollcall, "7", None).await;
+    assert_eq!((first.asked, first.unknown, first.refuted.len()), (3, 0, 0), "an account, a binding, a frozen name");
+    assert_eq!(first.next.unwrap().duration_since(confirmed).as_secs(), 3600);
+    assert!(first.at.unwrap().duration_since(confirmed).as_secs() >= 60, "{first:?}");
+    checked_after(&rollcall, "8", None).await;
+    assert!(
+        jobs(&rollcall).await <= acted_by + 2,
+        "a Job checks all that are due, and no Revocation has one of its own"
+    );
+    says(&rollcall, "7", ConditionType::Revoked, Status::True).await;
+
+    // Somebody gives the right back, by a binding of another name: no watch of a place tells of that.
+    rollcall.bind_users("apps", "other", std::slice::from_ref(&user)).await;
+    due_now(&rollcall, &cut).await;
+    let back = checked_after(&rollcall, "7", first.at).await;
+    assert_eq!(back.refuted.len(), 1, "{back:?}");
+    assert_eq!(back.refuted[0].verdict, VerdictKind::Refuted);
+    assert!(back.refuted[0].how.contains("allowed again"), "{back:?}");
+    assert!(back.next.unwrap().duration_since(back.at.unwrap()).as_secs() <= 3600, "looked at again within the hour");
+    says(&rollcall, "7", ConditionType::Refuted, Status::True).await;
+    says(&rollcall, "7", ConditionType::Revoked, Status::False).await;
+    let sealed =
+        rollcall.revocations("7").await.into_iter().find(|one| one.uid() == cut.uid()).unwrap().status.unwrap();
+    assert_ne!(sealed.evidence, cut.status.as_ref().unwrap().evidence, "the alarm is sealed too");
+    let why = rollcall.succeeds(&["why", &format!("{}/7", rollcall.connection)]);
+    assert!(why.contains("access is back: 1 of what it ended works again"), "{why}");
+    let events: Api<Event> = Api::namespaced(rollcall.admin.clone(), &rollcall.namespace);
+    eventually("an Event tells it", || async {
+        let all = events.list(&ListParams::default()).await.unwrap().items;
+        let ours =
+            |event: &&Event| event.reason.as_deref() == Some("WorksAgain") && event.type_.as_deref() == Some("Warning");
+        let told = all.iter().find(ours)?;
+        assert!(!told.message.as_ref()?.contains("example.com"), "{told:?}");
+        Some(())
+    })
+    .await;
+
+    // It is taken away again by hand.
+    let bindings: Api<RoleBinding> = Api::namespaced(rollcall.admin.clone(), &rollcall.target("apps"));
+    bindings.delete("other", &DeleteParams::default()).await.unwrap();
+    due_now(&rollcall, &cut).await;
+    let gone = checked_after(&rollcall, "7", back.at).await;
+    assert!(gone.refuted.is_empty(), "{gone:?}");
+    says(&rollcall, "7", ConditionType::Refuted, Status::False).await;
+
+    // Somebody takes the freeze out of force.
+    let admin = rollcall.cluster.acting_as(&rollcall.identity("control"), &["system:authenticated"]).await;
+    let lists: Api<FrozenNames> = Api::namespaced(admin, &rollcall.namespace);
+    assert!(lists.get(names::FROZEN).await.unwrap().spec.names.contains_key(&user));
+    let policies: Api<ValidatingAdmissionPolicyBinding> = Api::all(rollcall.admin.clone());
+    policies.delete(&format!("{}-freeze", rollcall.release), &DeleteParams::default()).await.unwrap();
+    due_now(&rollcall, &cut).await;
+    let thawed = checked_after(&rollcall, "7", gone.at).await;
+    assert_eq!(thawed.refuted.len(), 1, "{thawed:?}");
+    assert!(thawed.refuted[0].how.contains("policy that freezes"), "{thawed:?}");
+    rollcall.evidence_verifies();
+}
+
+#[tokio::test]
+async fn who_is_back_at_work_holds_rights_again_and_that_is_no_alarm() {
+    let (rollcall, _running, staff) = Installation::with_seven("rechecked-back", Consent::Accounts, json!({})).await;
+    let user = rollcall.user("7");
+    rollcall.bind_users("apps", "views", std::slice::from_ref(&user)).await;
+    rollcall.learn(&staff.clone().person("7").terminated()).await;
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+
+    rollcall.learn(&staff.person("7").active()).await;
+    rollcall.bind_users("apps", "views", std::slice::from_ref(&user)).await;
+    due_now(&rollcall, &cut).await;
+    let checked = checked_after(&rollcall, "7", None).await;
+    assert_eq!((checked.asked, checked.refuted.len()), (2, 0), "{checked:?}");
+}
+
+#[tokio::test]
+async fn control_says_nothing_of_checks_and_the_revoker_nothing_else() {
+    let (rollcall, _running, staff) = Installation::with_seven("rechecked-by", Consent::Accounts, json!({})).await;
+    let cut = rollcall.seven_leaves(&staff).await;
+    let lies = json!({"status": {"recheck": {"stage": 4, "next": null, "refuted": null}}});
+    for who in ["control", "sync"] {
+        let client = rollcall.cluster.acting_as(&rollcall.identity(who), &["system:masters"]).await;
+        let api: Api<Revocation> = Api::namespaced(client, &rollcall.namespace);
+        let refused =
+            api.patch_status(&cut.name_any(), &PatchParams::default(), &Patch::Merge(&lies)).await.unwrap_err();
+        assert!(refused.to_string().contains("ValidatingAdmissionPolicy"), "{who}: {refused}");
+    }
+}
