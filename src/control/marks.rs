@@ -24,7 +24,7 @@ use crate::kube::outcome::Fault;
 use crate::kube::swap::{self, Change, OwnConfigMap};
 use domain::marks::{First, Memory, Seen, Shelf, shelf_of};
 use domain::ownership::PersonFacts;
-use domain::plan::{self, Account, Kind, Plan, Remaining, RemainingReason, Target};
+use domain::plan::{self, Account, Action, Kind, Plan, Remaining, RemainingReason, Target};
 
 /// Changes that come within this time are written together.
 const TOGETHER: Duration = Duration::from_secs(5);
@@ -205,11 +205,15 @@ pub fn add_lost(ctx: &Context, person: &Person, noticed: Timestamp, plan: &mut P
     let excused = marks::excused(cuts.iter().map(AsRef::as_ref));
     let lost = ctx.marks.kept().memory.lost(human.iter().flat_map(PersonFacts::keys), noticed, &excused);
     let half = plan::MAX_OBJECTS / 2;
-    let more =
-        (lost.len() > half).then(|| Remaining { what: "more objects".to_owned(), why: RemainingReason::PlanFull });
+    let more = (lost.len() > half).then(|| Remaining {
+        what: "more objects".to_owned(),
+        why: RemainingReason::PlanFull,
+        heir: None,
+    });
     let lost = lost.into_iter().map(|(namespace, account)| Remaining {
         what: plan::described(Kind::ServiceAccount, &namespace, &account),
         why: RemainingReason::ChangedBeforeExit,
+        heir: None,
     });
     let before = std::mem::take(&mut plan.remaining);
     plan.remaining = lost.take(half).chain(more).chain(before).take(plan::MAX_OBJECTS).collect();
@@ -226,18 +230,33 @@ pub fn say_fresh(ctx: &Context, revocation: &Revocation, plan: &mut Plan) {
     }
 }
 
-/// Takes from what a plan left alone what another Revocation of this person deals with: an account that was marked lately waits
-/// there for an approval.
+/// Why an account that workloads run as is left alone until it is handed over.
+const RUNS: [RemainingReason; 4] = [
+    RemainingReason::WorkloadAccount,
+    RemainingReason::OwnerVacant,
+    RemainingReason::HeirLeft,
+    RemainingReason::TokenInUse,
+];
+
+/// Takes from what a plan left alone what another Revocation of this person deals with: an account that was marked lately, or that
+/// workloads run as, waits there for an approval.
 pub fn drop_what_waits_elsewhere(revocation: &Revocation, all: &[Arc<Revocation>], plan: &mut revocation::Plan) {
     let others = all.iter().filter(|other| other.metadata.name != revocation.metadata.name && other.spec.late);
-    let targets: BTreeSet<String> = others
+    let targets: Vec<Target> = others
         .filter_map(|other| other.status.as_ref()?.plan.as_ref())
         .flat_map(|plan| &plan.targets)
         .map(Target::from)
-        .map(|target| plan::described(target.kind, &target.namespace, &target.name))
         .collect();
+    let waits = |what: &str, handed_over: bool| {
+        let its = |target: &&Target| !handed_over || target.action == Action::HandOver;
+        let mut targets = targets.iter().filter(its);
+        targets.any(|target| plan::described(target.kind, &target.namespace, &target.name) == what)
+    };
     let weak = |why: &str| RemainingReason::WEAK.iter().any(|weak| weak.as_str() == why);
-    plan.remaining.retain(|left| !weak(&left.why) || !targets.contains(&left.what));
+    let runs = |why: &str| RUNS.iter().any(|reason| reason.as_str() == why);
+    plan.remaining.retain(|left| {
+        !((weak(&left.why) && waits(&left.what, false)) || (runs(&left.why) && waits(&left.what, true)))
+    });
 }
 
 /// Since when a mark that is set is not acted on by this Revocation; none if it acts only once approved, or on what is known.
@@ -279,7 +298,7 @@ mod tests {
     #[test]
     fn what_waits_for_an_approval_elsewhere_is_not_told_twice() {
         let left = |name: &str, why: RemainingReason| {
-            revocation::Remaining::from(&Remaining { what: format!("ServiceAccount apps/{name}"), why })
+            revocation::Remaining::from(&Remaining { what: format!("ServiceAccount apps/{name}"), why, heir: None })
         };
         let target = |name: &str| json!([{"action": "Recreate", "kind": "ServiceAccount", "namespace": "apps", "name": name, "uid": "u", "why": ""}]);
         let cut = revocation("p-7-cut", "Cut", false, json!([]));

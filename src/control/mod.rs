@@ -28,6 +28,7 @@ pub mod owned;
 mod owned_status;
 mod person;
 mod queue;
+mod recreates;
 mod retention;
 mod returns;
 mod revocation;
@@ -127,6 +128,8 @@ pub struct Context {
     pub freezes: freeze::Freezes,
     /// Told when what may be trimmed may have changed.
     pub trims: Notify,
+    /// Told when what may be made again may have changed.
+    pub recreates: Notify,
     /// What was seen of owner annotations.
     pub marks: marks::Marks,
     /// What other sources of ownership said.
@@ -161,6 +164,7 @@ impl Context {
             seals: seal::Seals::default(),
             freezes: freeze::Freezes::default(),
             trims: Notify::new(),
+            recreates: Notify::new(),
             marks: marks::Marks::default(),
             sources: sources::Sources::default(),
             exposures: exposures::Exposures::default(),
@@ -303,6 +307,7 @@ pub async fn run(
     tasks.spawn(freeze::keep(Arc::clone(&ctx)));
     tasks.spawn(seal::signing::keep(Arc::clone(&ctx)));
     tasks.spawn(trims::keep(Arc::clone(&ctx)));
+    tasks.spawn(recreates::keep(Arc::clone(&ctx)));
     tasks.spawn(marks::keep(Arc::clone(&ctx)));
     tasks.spawn(exposures::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));

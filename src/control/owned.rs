@@ -1,6 +1,7 @@
 //! Who owns what: everybody, the annotated accounts and the bindings, by the keys that name a person. Pure, and never built
 //! again: each event changes what it is about, and says whose plan may be another one now.
 
+mod heirs;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

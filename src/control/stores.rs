@@ -269,6 +269,7 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
     ctx.stores.group(changed);
     ctx.measure.notify_one();
     ctx.trims.notify_one();
+    ctx.recreates.notify_one();
     for side in changed.before.iter().chain(&changed.after) {
         ctx.person_changed(&side.spec.person);
     }

@@ -130,8 +130,21 @@ pub fn wait(duration: SignedDuration) -> Duration {
 /// # Errors
 /// When neither is to be found.
 pub async fn client() -> Result<Client, Fault> {
+    connect(true).await
+}
+
+/// The same, for who is to hear at once that a call was refused for now (429), instead of having it repeated.
+///
+/// # Errors
+/// When neither is to be found.
+pub async fn impatient() -> Result<Client, Fault> {
+    connect(false).await
+}
+
+async fn connect(repeats: bool) -> Result<Client, Fault> {
     let fault = |cause: String| Fault::Transient { doing: "connect to the API server", cause };
     let mut config = kube::Config::infer().await.map_err(|_| fault("no cluster configuration found".to_owned()))?;
+    config.default_retry = repeats;
     config.connect_timeout = Some(Duration::from_secs(10));
     config.read_timeout = Some(Duration::from_secs(310)); // above the longest watch, so that a lost peer is noticed
     Client::try_from(config).map_err(|error| fault(describe(&error)))

@@ -1,5 +1,6 @@
 //! The revoker's calls in their order, on one account of one leaver, with answers that a healthy API server does not give.
 
+mod hand_over;
 mod rotation;
 mod shared_binding;
 
@@ -51,6 +52,7 @@ fn revocation() -> Value {
         namespace: "apps".into(),
         name: "ada".into(),
         uid: "old".into(),
+        heir: None,
         why: "owned".into(),
     };
     let rule = convert::rule(&serde_json::from_value(policy()).unwrap());
@@ -160,9 +162,10 @@ fn proved(scenario: Scenario, in_its_place: &str) -> Scenario {
 }
 
 /// One place, so that what is acted on shows its order.
-fn context(scenario: &Scenario) -> Context {
+pub(super) fn context(scenario: &Scenario) -> Context {
     Context {
         client: scenario.client(),
+        impatient: scenario.client(),
         namespace: "rollcall".into(),
         instance: "rc".into(),
         me: "revoke-1".into(),

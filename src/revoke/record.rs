@@ -239,7 +239,7 @@ impl Record {
     /// Notes that a target, or what it gave, remains.
     pub fn left(&mut self, target: &Target, reason: RemainingReason) {
         let what = plan::described(target.kind, &target.namespace, &target.name);
-        let remaining = Remaining::from(&plan::Remaining { what, why: reason });
+        let remaining = Remaining::from(&plan::Remaining { what, why: reason, heir: None });
         if !self.part.remaining.contains(&remaining) {
             self.part.remaining.push(remaining);
         }

@@ -317,6 +317,7 @@ mod tests {
                 namespace: "apps".to_owned(),
                 name: "shared".to_owned(),
                 uid: "u-1".to_owned(),
+                heir: None,
                 why: String::new(),
             },
             observation: Observation::Settled,
@@ -349,6 +350,7 @@ mod tests {
             namespace: "apps".to_owned(),
             name: "mine?x".to_owned(),
             uid: "u-1".to_owned(),
+            heir: None,
             why: String::new(),
         };
         let object = |name: &str, uid: &str| {

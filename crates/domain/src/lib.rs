@@ -10,6 +10,7 @@ pub mod field;
 pub mod frozen;
 pub mod gate;
 pub mod grants;
+pub mod handover;
 #[cfg(test)]
 mod histories;
 pub mod hooks;
@@ -30,3 +31,4 @@ pub mod scope;
 pub mod sources;
 pub mod timezone;
 pub mod trust;
+pub mod waves;

@@ -53,6 +53,7 @@ pub(super) fn draw(
                 namespace: secret.namespace.clone(),
                 name: secret.name.clone(),
                 uid: secret.uid.clone(),
+                heir: None,
                 why: "its owner annotation names this person alone".to_owned(),
             }),
         }
