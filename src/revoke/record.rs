@@ -391,7 +391,7 @@ fn least(manifest: &Value) -> Option<String> {
     let meta = manifest.get("metadata")?;
     let annotations =
         meta.get("annotations").and_then(Value::as_object).into_iter().flatten().filter(|(key, value)| {
-            [names::OWNER, names::PURPOSE].contains(&key.as_str())
+            [names::OWNER, names::PURPOSE, names::BACKUP_OWNER, names::TEAM].contains(&key.as_str())
                 && value.as_str().is_some_and(|text| text.len() <= 1024)
         });
     let annotations: serde_json::Map<String, Value> =
