@@ -231,7 +231,7 @@ async fn step(
         Next::Delete => delete(ctx, observer, seen).await,
         Next::Recreate => {
             if seen.target.action == Action::HandOver
-                && let Some(ended) = waves::refused(ctx, &seen.target).await?
+                && let Some(ended) = waves::refused(ctx, &seen.target, manifest.clone()).await?
             {
                 return Ok(Stepped::Ended(ended));
             }
@@ -298,13 +298,9 @@ pub async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Resu
 ///                 what was deleted is no credential, whether or not something takes its place
 pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json::Value>) -> Result<Stepped, Fault> {
     let api = targets::api(&ctx.client, target);
-    let Some(mut manifest) = manifest.and_then(|manifest| serde_json::from_value::<DynamicObject>(manifest).ok())
-    else {
+    let Some(manifest) = made(target, manifest) else {
         return Ok(Stepped::Ended(Ended::saying(StepOutcome::NotRecreated, "its manifest cannot be read back")));
     };
-    if let Some(heir) = &target.heir {
-        manifest.metadata.annotations.get_or_insert_default().insert(names::OWNER.to_owned(), heir.clone());
-    }
     let created = match create_listed(ctx, &api, &manifest).await {
         Ok(created) => created,
         Err(fault) if fault.is_conflict() => call("read who stands there", api.get(&target.name)).await?,
@@ -320,6 +316,15 @@ pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json:
         return Ok(Stepped::Held(created.metadata.finalizers.unwrap_or_default().join(", ")));
     }
     Ok(Stepped::Ended(Ended { new_uid: created.metadata.uid, ..Ended::new(StepOutcome::Done) }))
+}
+
+/// The account as it is made again: as it was, but for its next owner.
+pub fn made(target: &Target, manifest: Option<serde_json::Value>) -> Option<DynamicObject> {
+    let mut manifest: DynamicObject = serde_json::from_value(manifest?).ok()?;
+    if let Some(heir) = &target.heir {
+        manifest.metadata.annotations.get_or_insert_default().insert(names::OWNER.to_owned(), heir.clone());
+    }
+    Some(manifest)
 }
 
 /// Creates an account. Where control lists which may be made, the API server may not have seen the list yet: asked again for a while.

@@ -1,7 +1,7 @@
 //! What runs as an account that was handed over is replaced, a few pods at a time: aside, since it takes as long as pods do to start.
 //!
 //! ```text
-//! would a budget refuse it? ─▶ (the account is made again) ─▶ (aside) old pods evicted in waves, each once the last is ready again
+//! would a budget refuse it, or a policy? ─▶ (the account is made again) ─▶ (aside) old pods evicted in waves, each once the last is ready again
 //! ```
 //! Pods go by the eviction API, which keeps to PodDisruptionBudgets. Where one refuses before anything was done, nothing is done. Where one
 //! refuses afterwards, or what comes is not ready, the waves stop and the Revocation is no success: what runs has a token that is refused.
@@ -12,6 +12,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod as LivePod, ServiceAccount};
+use kube::api::{DynamicObject, PostParams};
+use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
@@ -24,7 +26,7 @@ use crate::api::{RecreatableAccounts, names};
 use crate::kube::calls::{self, call, call_within};
 use crate::kube::named::Api;
 use crate::kube::outcome::{CallFailure, Fault};
-use crate::kube::pods;
+use crate::kube::{pods, targets};
 use domain::plan::{Action, RemainingReason, Target};
 use domain::rotation::adoption::Maker;
 use domain::waves::{self, Pod, Wave};
@@ -69,15 +71,20 @@ async fn evict(ctx: &Context, namespace: &str, (name, uid): (&str, &str), ask: b
     }
 }
 
-/// Why an account is not to be made again now; `None` if everything that runs as it may be replaced, and control has listed it.
+/// Why an account is not to be made again now; `None` if control has listed it, it could be created again, and everything that runs as it
+/// may be replaced.
 ///
 /// # Flow          asked until it may be, or for a while; nothing is changed
 /// # Errors        transient: asked again by a new process
-pub async fn refused(ctx: &Context, target: &Target) -> Result<Option<Ended>, Fault> {
+pub async fn refused(ctx: &Context, target: &Target, manifest: Option<Value>) -> Result<Option<Ended>, Fault> {
+    let made = act::made(target, manifest);
     let deadline = Instant::now() + REFUSED;
     loop {
         let why = match listed(ctx, target).await? {
-            true => would_be_refused(ctx, target).await?,
+            true => match would_be_kept(ctx, target).await? {
+                None => would_not_be_made(ctx, target, made.as_ref()).await?,
+                kept => kept,
+            },
             false => Some("control has not listed it among the accounts that may be handed over".to_owned()),
         };
         match why {
@@ -100,7 +107,7 @@ async fn listed(ctx: &Context, target: &Target) -> Result<bool, Fault> {
 }
 
 /// What would keep pods from being replaced. Each is asked for: budgets may be of some of them alone.
-async fn would_be_refused(ctx: &Context, target: &Target) -> Result<Option<String>, Fault> {
+async fn would_be_kept(ctx: &Context, target: &Target) -> Result<Option<String>, Fault> {
     let pods = pods::of_account(&ctx.client, &target.namespace, &target.name).await?;
     let wave = waves::wave(&pods, &waves::wanted(&pods), Timestamp::MAX, usize::MAX);
     let asks = wave
@@ -116,6 +123,25 @@ async fn would_be_refused(ctx: &Context, target: &Target) -> Result<Option<Strin
         }
     }
     Ok(None)
+}
+
+/// What would keep the account from being made again once it is gone: what runs as it would have none. The API server is asked while it
+/// still stands, and says so only once nothing else speaks against it.
+async fn would_not_be_made(
+    ctx: &Context,
+    target: &Target,
+    made: Option<&DynamicObject>,
+) -> Result<Option<String>, Fault> {
+    let Some(made) = made else { return Ok(Some("its manifest cannot be read back".to_owned())) };
+    let params = PostParams { dry_run: true, ..PostParams::default() };
+    match call("ask whether it could be created", targets::api(&ctx.client, target).create(&params, made)).await {
+        Ok(_) => Ok(None),
+        Err(fault) if fault.is_conflict() => Ok(None),
+        Err(fault) if fault.is_refusal() || fault.is_not_found() => {
+            Ok(Some(format!("it could not be created again: {}", act::layer(&fault))))
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 /// An account that was handed over, and what runs as it.

@@ -75,6 +75,10 @@ fn reads(pod: &Value, owner: &str) -> Scenario {
     none.into_iter().fold(scenario, |scenario, list| scenario.meanwhile(on(list).lists(json!([]))))
 }
 
+fn as_next_owners() -> Value {
+    json!({"metadata": {"name": "ada", "uid": null, "annotations": {names::OWNER: "team:web"}}})
+}
+
 async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
     let ctx = context(scenario);
     let place = std::sync::Arc::clone(&ctx.places).acquire_owned().await.unwrap();
@@ -107,6 +111,18 @@ async fn what_a_budget_refuses_is_left_as_it_is_and_asked_for_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_could_not_be_made_again_is_not_deleted() {
+    let begun = written(json!({"kept": [{"uid": "old"}], "steps": [{"outcome": "Begun"}]}));
+    let scenario = reads(&pod(&json!({})), "team:web")
+        .then(begun)
+        .meanwhile(on(&format!("{EVICTION}?dryRun=All")).answers(json!({})))
+        .meanwhile(on(&format!("POST {ACCOUNTS}?dryRun=All")).refuses(403, "exceeded quota: few"));
+    let scenario = nothing_was_changed(scenario, "it could not be created again: quota: exceeded quota: few");
+    carried_out(&scenario).await.unwrap();
+    scenario.is_over();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_control_has_not_listed_with_this_owner_is_not_deleted() {
     let begun = written(json!({"kept": [{"uid": "old"}], "steps": [{"outcome": "Begun"}]}));
     let scenario = reads(&pod(&json!({})), "id:hq/8").then(begun);
@@ -131,12 +147,11 @@ async fn what_holds_a_token_secret_of_it_keeps_it_from_being_handed_over() {
 #[tokio::test(start_paused = true)]
 async fn an_account_is_made_again_as_its_next_owners_once_its_pods_may_be_replaced() {
     let begun = written(json!({"kept": [{"uid": "old"}], "steps": [{"outcome": "Begun"}]}));
-    let made = on(&format!("POST {ACCOUNTS}"))
-        .sends(json!({"metadata": {"name": "ada", "uid": null, "annotations": {names::OWNER: "team:web"}}}))
-        .hangs(); // this process ends here
+    let made = on(&format!("POST {ACCOUNTS}")).sends(as_next_owners()).hangs(); // this process ends here
     let scenario = reads(&pod(&json!({})), "team:web")
         .then(begun)
         .then(on(&format!("{EVICTION}?dryRun=All")).answers(json!({})))
+        .then(on(&format!("POST {ACCOUNTS}?dryRun=All")).sends(as_next_owners()).fails(409))
         .then(
             on(&format!("DELETE {ACCOUNT}"))
                 .answers(json!({"kind": "Status", "apiVersion": "v1", "status": "Success"})),

@@ -12,6 +12,7 @@ pub(super) fn draw(draft: &mut Draft, account: &Account, world: &ClusterInventor
     let acts = world.hands_over && consents && !world.fresh.contains(&account.uid);
     match world.heirs.get(&account.uid) {
         None => draft.leave(what, RemainingReason::WorkloadAccount),
+        Some(None) if !consents => draft.leave(what, RemainingReason::WorkloadAccount),
         Some(None) => draft.leave(what, RemainingReason::OwnerVacant),
         Some(Some(heir)) if acts => draft.act(Target {
             action: Action::HandOver,
@@ -76,6 +77,7 @@ mod tests {
             ("without consent", heir("id:hq/bea"), false, true, false, Some(WorkloadAccount)),
             ("with a mark of lately", heir("id:hq/bea"), true, true, true, Some(WorkloadAccount)),
             ("nobody is left", Some(None), true, true, false, Some(OwnerVacant)),
+            ("nobody is left, and nobody consented", Some(None), false, true, false, Some(WorkloadAccount)),
             ("nobody was asked", None, true, true, false, Some(WorkloadAccount)),
         ] {
             let plan = drawn(heirs, consents, hands_over, fresh);
