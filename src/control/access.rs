@@ -80,7 +80,7 @@ pub async fn draw(
     let mut fresh = noticed.map(|noticed| ctx.marks.fresh(&accounts, noticed)).unwrap_or_default();
     fresh.extend(noticed.into_iter().flat_map(|noticed| rotate::fresh(&secrets, noticed)));
     let who = |name: &str| convert::colleague(ctx.stores.people.get(name)?.as_ref());
-    let heirs = ctx.owned(|owned| owned.heirs(&facts, accounts.iter(), &convert::handover(policy), who));
+    let heirs = ctx.owned(|owned| owned.heirs(&facts, &accounts, &secrets, &convert::handover(policy), who));
     let bindings = bindings.into_iter().map(|binding| binding.object).collect();
     let own = vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()];
     let mut planning = Planning::of(facts, index, (accounts, bindings), recreated.clone(), own).with_secrets(secrets);

@@ -225,7 +225,10 @@ pub fn say_fresh(ctx: &Context, revocation: &Revocation, plan: &mut Plan) {
     let kept = ctx.marks.kept();
     for target in plan.targets.iter_mut().filter(|target| target.kind == Kind::ServiceAccount) {
         if !kept.memory.standing(&target.namespace, &target.name, &target.uid).settled(noticed) {
-            FRESH.clone_into(&mut target.why);
+            target.why = match &target.heir {
+                None => FRESH.to_owned(),
+                Some(heir) => format!("{FRESH}; its next owner is {heir}"),
+            };
         }
     }
 }

@@ -29,13 +29,16 @@ pub fn account(meta: &ObjectMeta) -> Option<Account> {
         name: meta.name.clone()?,
         uid: meta.uid.clone()?,
         owner: annotations.get(names::OWNER)?.clone(),
-        next: Nominated {
-            backup: annotations.get(names::BACKUP_OWNER).cloned(),
-            team: annotations.get(names::TEAM).cloned(),
-        },
+        next: nominated(annotations),
         purpose: annotations.get(names::PURPOSE).cloned(),
         break_glass: break_glass(meta),
     })
+}
+
+/// Who comes next for what has these annotations.
+#[must_use]
+pub fn nominated(annotations: &BTreeMap<String, String>) -> Nominated {
+    Nominated { backup: annotations.get(names::BACKUP_OWNER).cloned(), team: annotations.get(names::TEAM).cloned() }
 }
 
 /// A RoleBinding as a plain value.

@@ -215,7 +215,8 @@ async fn carry_out(ctx: &Context, waiting: &Waiting, place: OwnedSemaphorePermit
     if released.only_finish() {
         if let Some(waving) = waves::Waving::of(observed.targets(), &record, most(&inputs)) {
             // They are back, and what runs as an account that was made again needs a token that works all the same.
-            waves::aside(ctx, waving, &mut record, Some(Finished::Stopped), async |_| Ok(true)).await?;
+            waves::aside(ctx, waving, &mut record, Some(Finished::Stopped), async |_: &mut record::Record| Ok(true))
+                .await?;
         }
         record.finish(Finished::Stopped, None);
         record.write().await?;

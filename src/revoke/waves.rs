@@ -110,10 +110,9 @@ async fn listed(ctx: &Context, target: &Target) -> Result<bool, Fault> {
 async fn would_be_kept(ctx: &Context, target: &Target) -> Result<Option<String>, Fault> {
     let pods = pods::of_account(&ctx.client, &target.namespace, &target.name).await?;
     let wave = waves::wave(&pods, &waves::wanted(&pods), Timestamp::MAX, usize::MAX);
-    let asks = wave
-        .next
-        .iter()
-        .map(|(name, uid)| async move { (name, evict(ctx, &target.namespace, (name, uid), true).await) });
+    let asks = wave.next.iter().map(|(name, uid)| async move {
+        (name, evict(ctx, &target.namespace, (name.as_str(), uid.as_str()), true).await)
+    });
     let mut asks = std::pin::pin!(futures::stream::iter(asks).buffer_unordered(SIDE_BY_SIDE));
     while let Some((name, asked)) = asks.next().await {
         match asked? {
@@ -253,7 +252,7 @@ impl Open {
             return Ok(wave);
         }
         for (pod, uid) in &wave.next {
-            self.kept = match evict(ctx, &namespace, (pod, uid), false).await? {
+            self.kept = match evict(ctx, &namespace, (pod.as_str(), uid.as_str()), false).await? {
                 Evicted::Yes => {
                     tracing::info!(namespace, pod, "evicted: its account was handed over");
                     None

@@ -3,28 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Names, Owned};
-use domain::handover::{Colleague, Heir, Rule, heir};
+use domain::handover::{Colleague, Heir, Nominated, Rule, heir};
 use domain::ownership::{Index, PersonFacts, key as owner_key};
 use domain::plan::Account;
+use domain::plan::rotate::Secret;
 
 /// Most managers above each other that are asked.
 const HIGHEST: usize = 64;
 
 impl Owned {
-    /// The next owner of each of these accounts, by uid; `None` where nobody is left.
+    /// The next owner of each of these accounts and Secrets, by uid; `None` where nobody is left.
     pub fn heirs<'a>(
         &self,
         person: &PersonFacts,
-        accounts: impl Iterator<Item = &'a Account> + Clone,
+        accounts: &'a [Account],
+        secrets: &'a [Secret],
         order: &[Rule],
         who: impl Fn(&str) -> Option<Colleague>,
     ) -> BTreeMap<String, Option<Heir>> {
-        if order.is_empty() {
+        let accounts = accounts.iter().map(|one| (&one.uid, &one.next));
+        let all: Vec<(&'a String, &'a Nominated)> =
+            accounts.chain(secrets.iter().map(|one| (&one.uid, &one.next))).collect();
+        if order.is_empty() || all.is_empty() {
             return BTreeMap::new();
         }
-        let backups = accounts.clone().filter_map(|account| owner_key(account.next.backup.as_deref()?));
-        let index = self.around(person, backups.collect(), managers(&person.name, &who));
-        accounts.map(|account| (account.uid.clone(), heir(order, &account.next, person, &index, &who))).collect()
+        let backups = all.iter().filter_map(|(_, next)| owner_key(next.backup.as_deref()?)).collect();
+        let index = self.around(person, backups, managers(&person.name, &who));
+        all.into_iter().map(|(uid, next)| (uid.clone(), heir(order, next, person, &index, &who))).collect()
     }
 
     /// The owner annotation of an account with this uid, as it is watched.

@@ -98,5 +98,9 @@ mod tests {
         let left = drawn(heir("id:hq/bea"), false, true, false).remaining.remove(0).advice();
         assert!(left.contains("kubectl rollcall own team-a/web --owner id:hq/bea"), "{left}");
         assert!(left.chars().count() <= 512);
+        let heir = Some(Heir { owner: "id:hq/bea".into(), by: Rule::Backup });
+        let secret = Remaining { what: "Secret team-a/db".into(), why: RemainingReason::NothingRotates, heir };
+        let said = "kubectl annotate secret -n team-a db --overwrite rollcall.dev/owner=id:hq/bea";
+        assert!(secret.advice().ends_with(said), "{}", secret.advice());
     }
 }

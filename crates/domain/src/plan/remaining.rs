@@ -267,6 +267,12 @@ impl Remaining {
     #[must_use]
     pub fn advice(&self) -> String {
         let Some(heir) = &self.heir else { return self.why.advice().to_owned() };
+        if let Some((namespace, secret)) = self.what.strip_prefix("Secret ").and_then(|place| place.split_once('/')) {
+            let (advice, owner) = (self.why.advice(), &heir.owner);
+            return format!(
+                "{advice} Then hand it over to its next owner: kubectl annotate secret -n {namespace} {secret} --overwrite rollcall.dev/owner={owner}"
+            );
+        }
         let account = self.what.trim_start_matches("ServiceAccount ");
         let (owner, by) = (&heir.owner, heir.by.words());
         let by_hand = match heir.by {

@@ -155,11 +155,13 @@ impl Seen {
         planning
     }
 
-    /// Who comes next for each of their accounts, by uid.
+    /// Who comes next for each of their accounts and Secrets, by uid.
     pub fn heirs(&self, person: &PersonFacts, policy: &SyncPolicy) -> BTreeMap<String, Option<Heir>> {
-        let accounts = self.owned.of(person, &BTreeSet::new()).accounts;
-        let accounts = accounts.iter().map(|account| &account.object);
-        self.owned.heirs(person, accounts, &convert::handover(policy), |name| self.colleagues.get(name).cloned())
+        let belongings = self.owned.of(person, &BTreeSet::new());
+        let accounts: Vec<_> = belongings.accounts.into_iter().map(|account| account.object).collect();
+        let secrets: Vec<_> = belongings.secrets.into_iter().map(|secret| secret.object).collect();
+        let who = |name: &str| self.colleagues.get(name).cloned();
+        self.owned.heirs(person, &accounts, &secrets, &convert::handover(policy), who)
     }
 
     /// Asks the sources of ownership that a policy names, with the caller's rights. What cannot be read is noted.
