@@ -252,7 +252,7 @@ async fn where_a_budget_lets_nothing_go_nothing_is_changed_and_nothing_is_called
 }
 
 #[tokio::test]
-async fn who_left_after_the_approval_gets_nothing_and_the_next_one_is_asked_for_anew() {
+async fn who_left_after_the_approval_gets_nothing_and_the_next_one_waits_for_another_approval() {
     let (rollcall, _running, _node, staff) = company("heir-left", &[("apps", Consent::Workloads)]).await;
     let before = rollcall.account_of("7", "apps", "web").await;
     deployment(&rollcall, "apps", "web", "web", 1).await;

@@ -33,7 +33,7 @@ type Listed = BTreeMap<String, String>;
 
 /// Keeps the list, for as long as the process lives. It is there from the start: a policy that finds none refuses nothing.
 ///
-/// # Flow          read it; wait for a change; work the list out anew; write it over exactly what was read, if it is another one
+/// # Flow          read it; wait for a change; work the list out again; write it over exactly what was read, if it is another one
 /// # Guarantees    nothing is listed but accounts of a released plan, with its next owner or the owner that was watched
 /// # Errors        told in the log; tried again
 pub async fn keep(ctx: Arc<Context>) {

@@ -174,7 +174,7 @@ pub struct Waving {
 }
 
 impl Waving {
-    /// Those that this plan handed over; none where it hands none over. No plan has Secrets to rotate beside them.
+    /// Those that this plan handed over; none where it hands none over. No such plan has Secrets to rotate too.
     pub fn of(targets: &[Seen], record: &Record, most: u32) -> Option<Self> {
         let handed_over = targets.iter().filter(|seen| seen.target.action == Action::HandOver);
         let open = handed_over.filter_map(|seen| {

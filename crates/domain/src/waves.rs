@@ -81,10 +81,12 @@ pub fn wave(pods: &[Pod], wanted: &BTreeMap<Maker, usize>, since: Timestamp, mos
             _ => {}
         }
     }
-    for (maker, wanted) in wanted {
+    let makers: BTreeSet<&Maker> = wanted.keys().chain(candidates.keys().copied()).collect();
+    for maker in makers {
         let mut old = candidates.remove(maker).unwrap_or_default();
         let in_service = old.len().saturating_add(back.get(maker).copied().unwrap_or_default());
-        let out = wanted.saturating_sub(in_service);
+        // What is called otherwise since the waves began has what it has.
+        let out = wanted.get(maker).copied().unwrap_or(in_service).saturating_sub(in_service);
         wave.under_way = wave.under_way.saturating_add(out);
         // What is not ready serves nobody: it goes first.
         old.sort_by_key(|pod| (pod.ready, &pod.name));
@@ -93,10 +95,6 @@ pub fn wave(pods: &[Pod], wanted: &BTreeMap<Maker, usize>, since: Timestamp, mos
         if !old.is_empty() {
             wave.old.insert(maker.clone(), old.into_iter().map(|pod| pod.name.clone()).collect());
         }
-    }
-    // Of a maker that came since, and has pods of before: they are looked at when the waves begin anew.
-    for (maker, pods) in candidates {
-        wave.old.insert(maker.clone(), pods.into_iter().map(|pod| pod.name.clone()).collect());
     }
     wave
 }
