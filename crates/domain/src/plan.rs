@@ -345,7 +345,8 @@ impl Draft {
     fn finish(mut self, person: &PersonFacts, rule: &str, operation: Operation, world: &ClusterInventory) -> Plan {
         let (targets, full) = fitting(self.targets);
         if full {
-            self.leave("more objects".to_owned(), RemainingReason::PlanFull);
+            let what = "more objects".to_owned();
+            self.remaining.insert(Remaining { what, why: RemainingReason::PlanFull, heir: None });
         }
         let remaining: Vec<Remaining> = self.remaining.into_iter().take(MAX_OBJECTS).collect();
         let workloads = targets.iter().filter(|target| runs(target, world)).count();
