@@ -231,7 +231,7 @@ async fn step(
         Next::Delete => delete(ctx, observer, seen).await,
         Next::Recreate => {
             if seen.target.action == Action::HandOver
-                && let Some(ended) = waves::refused(ctx, &seen.target, manifest.clone()).await?
+                && let Some(ended) = Box::pin(waves::refused(ctx, &seen.target, manifest.clone())).await?
             {
                 return Ok(Stepped::Ended(ended));
             }

@@ -215,14 +215,14 @@ async fn carry_out(ctx: &Context, waiting: &Waiting, place: OwnedSemaphorePermit
     if released.only_finish() {
         if let Some(waving) = waves::Waving::of(observed.targets(), &record, most(&inputs)) {
             // They are back, and what runs as an account that was made again needs a token that works all the same.
-            waves::aside(ctx, waving, &mut record, Some(Finished::Stopped), async |_: &mut record::Record| Ok(true))
-                .await?;
+            let proving = async |_: &mut record::Record| Ok(true);
+            Box::pin(waves::aside(ctx, waving, &mut record, Some(Finished::Stopped), proving)).await?;
         }
         record.finish(Finished::Stopped, None);
         record.write().await?;
     } else if let Some(waving) = waves::Waving::of(observed.targets(), &record, most(&inputs)) {
         let proving = async |record: &mut record::Record| prove(ctx, &observed, record, place, false).await;
-        waves::aside(ctx, waving, &mut record, None, proving).await?;
+        Box::pin(waves::aside(ctx, waving, &mut record, None, proving)).await?;
     } else {
         match rotate::Rotating::of(observer, observed.targets(), &record) {
             None => drop(prove(ctx, &observed, &mut record, place, true).await?),

@@ -263,7 +263,7 @@ impl<'a> Observer<'a> {
             let account = inventory::account(&live.metadata);
             let Some(account) = account else { return Ok(Some(RemainingReason::HandedOver)) };
             return match target.action {
-                Action::HandOver => self.not_handed_over(target, &account, person, index, &world, live).await,
+                Action::HandOver => Box::pin(self.not_handed_over(target, &account, person, index, &world, live)).await,
                 _ => Ok(reach::account(&account, person, index, &world, &self.protected)),
             };
         }
