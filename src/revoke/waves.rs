@@ -59,6 +59,7 @@ enum Evicted {
 ///
 /// # Guarantees    a pod of another uid is not evicted
 /// # Errors        transient: asked again
+#[allow(clippy::disallowed_methods, reason = "the one place that evicts")]
 async fn evict(ctx: &Context, namespace: &str, (name, uid): (&str, &str), ask: bool) -> Result<Evicted, Fault> {
     // This client tells of a 429 at once: others wait and ask again by themselves.
     let api: Api<LivePod> = Api::namespaced(ctx.impatient.clone(), namespace);

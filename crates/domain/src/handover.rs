@@ -178,12 +178,16 @@ mod tests {
         }
     }
 
+    /// The company, where it is looked for, what the account says, and who it is.
+    type Case =
+        (&'static str, Company, &'static [Rule], Option<&'static str>, Option<&'static str>, Option<&'static str>);
+
     const ALL: [Rule; 3] = [Rule::Backup, Rule::Manager, Rule::Team];
 
     #[test]
     fn the_next_owner_is_the_backup_the_next_manager_who_works_here_or_the_team() {
         let company = Company::new;
-        let cases: Vec<(&str, Company, &[Rule], Option<&str>, Option<&str>, Option<&str>)> = vec![
+        let cases: Vec<Case> = vec![
             ("the backup", company(), &ALL, Some("eve@example.com"), Some("web"), Some("id:hq/eve")),
             ("a backup who is away", company().away("eve"), &ALL, Some("id:hq/eve"), None, Some("id:hq/bea")),
             ("a backup whom nobody knows", company(), &ALL, Some("id:hq/none"), None, Some("id:hq/bea")),

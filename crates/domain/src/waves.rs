@@ -136,6 +136,9 @@ mod tests {
 
     const SINCE: i64 = 10;
 
+    /// The pods, how many may be out, which are next, and whether it is over.
+    type Case = (&'static str, Vec<Pod>, usize, Vec<&'static str>, bool);
+
     fn web() -> Maker {
         Maker::Workload(Workload { kind: WorkloadKind::Deployment, name: "web".into(), uid: "w".into() })
     }
@@ -166,7 +169,7 @@ mod tests {
 
     #[test]
     fn no_more_are_out_of_service_at_a_time_than_may_be() {
-        let cases: Vec<(&str, Vec<Pod>, usize, Vec<&str>, bool)> = vec![
+        let cases: Vec<Case> = vec![
             ("all are old", vec![pod("a", 1, true), pod("b", 1, true), pod("c", 1, true)], 1, vec!["a"], false),
             ("two at a time", vec![pod("a", 1, true), pod("b", 1, true), pod("c", 1, true)], 2, vec!["a", "b"], false),
             (
