@@ -40,6 +40,7 @@ mod freeze_first;
 mod gates;
 mod grants;
 mod handed_over;
+mod hands_over;
 mod holders;
 mod hooks;
 mod idle;

@@ -37,6 +37,7 @@ pub const PEOPLE: Resource = ("rollcall.dev", "v1alpha1", "Person", "people");
 pub const CONNECTIONS: Resource = ("rollcall.dev", "v1alpha1", "HRConnection", "hrconnections");
 pub const FROZEN: Resource = ("rollcall.dev", "v1alpha1", "FrozenNames", "frozennames");
 pub const TRIMMABLE: Resource = ("rollcall.dev", "v1alpha1", "TrimmableSubjects", "trimmablesubjects");
+pub const RECREATABLE: Resource = ("rollcall.dev", "v1alpha1", "RecreatableAccounts", "recreatableaccounts");
 pub const HOOK_TEMPLATES: Resource = ("rollcall.dev", "v1alpha1", "HookTemplates", "hooktemplates");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
 

@@ -45,6 +45,8 @@ pub enum Consent {
     Trim,
     /// Accounts and bindings, and new values for Secrets.
     Rotate,
+    /// Accounts and bindings, probe tokens, and accounts that workloads run as.
+    Workloads,
     /// Nothing.
     None,
 }
@@ -121,11 +123,12 @@ impl Installation {
         for (name, consent) in targets {
             let target = installation.target(name);
             installation.make_namespace(&target).await;
-            let (canaries, secrets) = (*consent == Consent::Canaries, *consent == Consent::Secrets);
+            let workloads = *consent == Consent::Workloads;
+            let (canaries, secrets) = (*consent == Consent::Canaries || workloads, *consent == Consent::Secrets);
             if *consent != Consent::None {
                 let (trim, rotate) = (*consent == Consent::Trim, *consent == Consent::Rotate);
                 values.push(json!({"namespace": target, "accounts": true, "canaries": canaries, "secrets": secrets,
-                                   "trim": trim, "rotate": rotate}));
+                                   "trim": trim, "rotate": rotate, "workloads": workloads}));
             }
         }
         overlay(&mut more, json!({"targets": values}));

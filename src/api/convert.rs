@@ -1,12 +1,14 @@
 //! From the kinds to the plain values of `domain`, and back. No decision is made here.
 
 mod approvals;
+mod handover;
 mod leave;
 mod trims;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::approvals::{approval, approved_by_all, approvers};
+pub use self::handover::{colleague, handover};
 pub use self::leave::{freezes, frozen, in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
 pub use self::trims::{found, not_trimmed, of_its_own};
 use super::condition::{ConditionType, Status};
@@ -320,6 +322,7 @@ impl From<&Target> for revocation::Target {
                 Action::Unbind => revocation::Action::Unbind,
                 Action::Trim => revocation::Action::Trim,
                 Action::Recreate => revocation::Action::Recreate,
+                Action::HandOver => revocation::Action::HandOver,
                 Action::Rotate => revocation::Action::Rotate,
                 Action::Delete => revocation::Action::Delete,
                 Action::Freeze => revocation::Action::Freeze,
@@ -334,7 +337,8 @@ impl From<&Target> for revocation::Target {
             namespace: target.namespace.clone(),
             name: target.name.clone(),
             uid: target.uid.clone(),
-            why: target.why.clone(),
+            heir: target.heir.clone(),
+            why: target.why.chars().take(256).collect(),
         }
     }
 }
@@ -346,6 +350,7 @@ impl From<&revocation::Target> for Target {
                 revocation::Action::Unbind => Action::Unbind,
                 revocation::Action::Trim => Action::Trim,
                 revocation::Action::Recreate => Action::Recreate,
+                revocation::Action::HandOver => Action::HandOver,
                 revocation::Action::Rotate => Action::Rotate,
                 revocation::Action::Delete => Action::Delete,
                 revocation::Action::Freeze => Action::Freeze,
@@ -360,6 +365,7 @@ impl From<&revocation::Target> for Target {
             namespace: target.namespace.clone(),
             name: target.name.clone(),
             uid: target.uid.clone(),
+            heir: target.heir.clone(),
             why: target.why.clone(),
         }
     }
@@ -370,7 +376,7 @@ impl From<&Remaining> for revocation::Remaining {
         Self {
             what: remaining.what.chars().take(512).collect(),
             why: remaining.why.as_str().to_owned(),
-            advice: remaining.why.advice().to_owned(),
+            advice: remaining.advice().chars().take(512).collect(),
             until: None,
         }
     }

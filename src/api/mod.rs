@@ -15,6 +15,7 @@ pub mod names;
 pub mod person;
 pub mod policy;
 pub mod quantity;
+pub mod recreatable;
 pub mod revocation;
 pub mod spelling;
 pub mod trimmable;
@@ -26,6 +27,7 @@ pub use frozen::{FrozenNames, FrozenNamesSpec};
 pub use hooks::{HookTemplates, HookTemplatesSpec};
 pub use person::Person;
 pub use policy::SyncPolicy;
+pub use recreatable::{RecreatableAccounts, RecreatableAccountsSpec};
 pub use revocation::Revocation;
 pub use trimmable::{TrimmableSubjects, TrimmableSubjectsSpec};
 
@@ -48,6 +50,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         Revocation::crd(),
         SyncPolicy::crd(),
         TrimmableSubjects::crd(),
+        RecreatableAccounts::crd(),
     ];
     let versions = all.iter_mut().flat_map(|definition| &mut definition.spec.versions);
     versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()).for_each(signed);

@@ -10,6 +10,12 @@ pub const OWNER: &str = "rollcall.dev/owner";
 /// `personal` or `workload`: overrides what the consumers of a ServiceAccount say.
 pub const PURPOSE: &str = "rollcall.dev/purpose";
 
+/// Who owns a ServiceAccount once its owner has left, as an owner annotation says it.
+pub const BACKUP_OWNER: &str = "rollcall.dev/backup-owner";
+
+/// The team of a ServiceAccount.
+pub const TEAM: &str = "rollcall.dev/team";
+
 /// On a Secret: what Rollcall may generate for it, such as `Generate password=Password`.
 pub const ROTATE: &str = domain::rotation::ROTATE;
 
@@ -90,6 +96,8 @@ pub const FROZEN: &str = "rollcall-frozen";
 pub const TRIM: &str = "rollcall-trim";
 /// The list of what of leavers is not to be made again; the parameter of the admission policy `returns`.
 pub const ENDED: &str = "rollcall-ended";
+/// The list of accounts that the revoker may make again; the parameter of the admission policy of its hand-overs.
+pub const RECREATE: &str = "rollcall-recreate";
 /// The pod templates that hooks may run; the parameter of the admission policy of their Jobs.
 pub const HOOKS: &str = "rollcall-hooks";
 /// Label on the Job of a hook: the name of its CronJob.

@@ -2,6 +2,7 @@
 
 mod approving;
 mod grants;
+mod handover;
 mod limits;
 mod moves;
 mod ownership;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::approving::Approving;
 pub use self::grants::{Bind, Grant, OnLeave};
+pub use self::handover::Handover;
 pub use self::limits::{ClusterLimits, Limit, Limits};
 pub use self::moves::{Move, MoveThen};
 pub use self::ownership::{OwnershipFrom, OwnershipSource};
@@ -105,6 +107,12 @@ pub struct SyncPolicySpec {
     /// What revoking somebody's access does beyond accounts and bindings.
     #[serde(default)]
     pub revocation: Revoking,
+    /// Where the next owner of an account that workloads run as is looked for, in this order; nowhere if it is empty. Where the namespace
+    /// consented to `workloads`, a hand-over waits for an approval; elsewhere the plan says who comes next.
+    #[serde(default = "handover::all")]
+    #[schemars(length(max = 3))]
+    #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other == one))").message("handover has a word twice"))]
+    pub handover: Vec<Handover>,
     /// RoleBindings for people by rule: made for joiners, moved with movers, gone with leavers. `kubectl rollcall grants` prints them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]

@@ -334,6 +334,10 @@ pub struct Target {
     /// Its uid when the plan saw it; a user name has none.
     #[schemars(length(max = 64))]
     pub uid: String,
+    /// Of a hand-over: the owner annotation that the account gets, such as `id:hq/9` or `team:payments`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub heir: Option<String>,
     /// What says that it is this person's: the owner annotation or the user name.
     #[schemars(length(max = 256))]
     pub why: String,
@@ -348,6 +352,8 @@ pub enum Action {
     Trim,
     /// A personal account is deleted and at once re-created as it was: every token ever issued for it is dead.
     Recreate,
+    /// An account that workloads run as is deleted and at once re-created as its next owner's; what runs as it is replaced.
+    HandOver,
     /// A Secret's value is replaced by who manages it, and what runs with the old one is restarted. Its contents are never read.
     Rotate,
     /// The object is deleted for good, after `removeAfter`.

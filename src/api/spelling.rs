@@ -41,6 +41,7 @@ spelled!(Action {
     Unbind => "Unbind",
     Trim => "Trim",
     Recreate => "Recreate",
+    HandOver => "HandOver",
     Rotate => "Rotate",
     Delete => "Delete",
     Freeze => "Freeze",

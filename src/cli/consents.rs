@@ -69,12 +69,13 @@ fn show(text: &str) -> Result<String, Failure> {
     }
     let yes = |given: bool| if given { "yes" } else { "-" }.to_owned();
     let rows = consents.into_iter().map(|consent| {
-        let [accounts, canaries, trim, rotate, secrets] =
-            [consent.accounts, consent.canaries, consent.trim, consent.rotate, consent.secrets].map(yes);
+        let Row { accounts, canaries, trim, rotate, workloads, secrets, .. } = consent;
+        let [accounts, canaries, trim, rotate, workloads, secrets] =
+            [accounts, canaries, trim, rotate, workloads, secrets].map(yes);
         let place = if consent.namespace.is_empty() { "(whole cluster)".to_owned() } else { consent.namespace };
-        [place, accounts, canaries, trim, rotate, secrets, consent.missing.join(", ")]
+        [place, accounts, canaries, trim, rotate, workloads, secrets, consent.missing.join(", ")]
     });
-    Ok(table(["NAMESPACE", "ACCOUNTS", "CANARIES", "TRIM", "ROTATE", "SECRETS", "MISSING"], rows))
+    Ok(table(["NAMESPACE", "ACCOUNTS", "CANARIES", "TRIM", "ROTATE", "WORKLOADS", "SECRETS", "MISSING"], rows))
 }
 
 #[cfg(test)]
@@ -84,7 +85,7 @@ mod tests {
     #[test]
     fn each_namespace_shows_what_it_consented_to_and_what_is_missing() {
         let text = r#"[
-            {"namespace": "team-a", "accounts": true, "canaries": true, "trim": true, "rotate": true, "secrets": true, "missing": []},
+            {"namespace": "team-a", "accounts": true, "canaries": true, "trim": true, "rotate": true, "workloads": true, "secrets": true, "missing": []},
             {"namespace": "team-b", "accounts": false, "canaries": false, "secrets": false,
              "missing": ["delete serviceaccounts", "create serviceaccounts"]},
             {"namespace": "", "accounts": true, "canaries": false, "secrets": false, "missing": []}

@@ -142,7 +142,7 @@ fn items(person: &Person, revocations: &[Revocation]) -> (Vec<Item>, Vec<String>
 fn gone(status: &RevocationStatus) -> impl Iterator<Item = &Target> {
     let ended = |step: &&crate::api::revocation::Step| match (step.target.action, step.outcome) {
         (Action::Unbind | Action::Delete | Action::Trim, StepOutcome::Done) => true,
-        (Action::Recreate, outcome) => outcome == StepOutcome::NotRecreated,
+        (Action::Recreate | Action::HandOver, outcome) => outcome == StepOutcome::NotRecreated,
         _ => false,
     };
     status.steps.iter().filter(ended).map(|step| &step.target)

@@ -79,6 +79,8 @@ pub async fn draw(
     let secrets: Vec<_> = secrets.into_iter().map(|secret| secret.object).collect();
     let mut fresh = noticed.map(|noticed| ctx.marks.fresh(&accounts, noticed)).unwrap_or_default();
     fresh.extend(noticed.into_iter().flat_map(|noticed| rotate::fresh(&secrets, noticed)));
+    let who = |name: &str| convert::colleague(ctx.stores.people.get(name)?.as_ref());
+    let heirs = ctx.owned(|owned| owned.heirs(&facts, &accounts, &secrets, &convert::handover(policy), who));
     let bindings = bindings.into_iter().map(|binding| binding.object).collect();
     let own = vec![ctx.options.namespace.clone(), ctx.options.revoker_namespace.clone()];
     let mut planning = Planning::of(facts, index, (accounts, bindings), recreated.clone(), own).with_secrets(secrets);
@@ -88,6 +90,7 @@ pub async fn draw(
     }
     planning.runs(ctx.consumers.of(ctx, planning.consenting()).await?);
     planning.fresh(fresh);
+    planning.hands_over(heirs, notice.is_none() && noticed.is_none() && operation == Operation::Cut);
     let (rule, protected) = (convert::rule(policy), first::protected(ctx, policy));
     Ok(match notice {
         Some(Notice { freezes: true, .. }) => planning.draw_first(&rule, &protected),
@@ -95,9 +98,18 @@ pub async fn draw(
     })
 }
 
+/// Why an account is left alone that an admin ends by making it again, as somebody else's: with the uid its tokens are gone.
+const MADE_AGAIN: [RemainingReason; 5] = [
+    RemainingReason::ChangedBeforeExit,
+    RemainingReason::WorkloadAccount,
+    RemainingReason::OwnerVacant,
+    RemainingReason::HeirLeft,
+    RemainingReason::TokenInUse,
+];
+
 /// Takes from what a plan left alone what an admin ended by hand since: bindings that are gone or no longer name this
 /// person, and accounts that are gone. An account that only lost its owner annotation stays, since its tokens still work; one that
-/// lost it before the exit is gone too once another was made in its place after this Revocation `acted`.
+/// lost it before the exit, or that workloads run as, is gone too once another was made in its place after this Revocation `acted`.
 ///
 /// # Errors
 /// When the API server did not say whether an account is gone.
@@ -128,7 +140,7 @@ async fn account_stands(ctx: &Context, left: &revocation::Remaining, acted: Opti
     };
     let api: Api<ServiceAccount> = Api::namespaced(ctx.client.clone(), namespace);
     let found = call("look for an account that remains", api.listed(name)).await?;
-    let made_by = acted.filter(|_| left.why == RemainingReason::ChangedBeforeExit.as_str());
+    let made_by = acted.filter(|_| MADE_AGAIN.iter().any(|reason| reason.as_str() == left.why));
     let weak = RemainingReason::WEAK.iter().any(|weak| weak.as_str() == left.why);
     let stands = |account: &ServiceAccount| {
         let made = account.metadata.creation_timestamp.as_ref().map(|time| time.0);
@@ -203,8 +215,9 @@ fn still_remains(left: &revocation::Remaining, there: &BTreeSet<String>) -> bool
 
 /// What there is of a person, as a plan shows it.
 fn described(belongings: &Belongings) -> BTreeSet<String> {
-    let shown =
-        |what: String| revocation::Remaining::from(&Remaining { what, why: RemainingReason::SharedBinding }).what;
+    let shown = |what: String| {
+        revocation::Remaining::from(&Remaining { what, why: RemainingReason::SharedBinding, heir: None }).what
+    };
     let accounts = belongings.accounts.iter().map(|account| &account.object);
     let bindings = belongings.bindings.iter().map(|binding| &binding.object);
     let secrets = belongings.secrets.iter().map(|secret| &secret.object);
@@ -223,8 +236,9 @@ mod tests {
 
     #[test]
     fn what_an_admin_ended_by_hand_no_longer_remains() {
-        let thing =
-            |what: &str, why: RemainingReason| revocation::Remaining::from(&Remaining { what: what.to_owned(), why });
+        let thing = |what: &str, why: RemainingReason| {
+            revocation::Remaining::from(&Remaining { what: what.to_owned(), why, heir: None })
+        };
         let binding = plan::Binding {
             kind: Kind::RoleBinding,
             namespace: "apps".into(),
@@ -261,6 +275,7 @@ mod tests {
             name: name.into(),
             uid: format!("u-{name}"),
             owner: owner.into(),
+            next: domain::handover::Nominated::default(),
             purpose: None,
             break_glass: false,
         };

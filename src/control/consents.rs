@@ -231,6 +231,7 @@ async fn again(ctx: &Context, stale: &Stale) {
         if now.is_none() || before.get(&namespace).is_none_or(|before| *before != now) {
             let names = ctx.owned(|owned| owned.in_namespace(&namespace));
             ctx.touched(&names);
+            ctx.recreates.notify_one();
         }
     }
 }

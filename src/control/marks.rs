@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::Context;
 use super::owned::Names;
-use crate::api::revocation::{self, Operation};
+use crate::api::revocation::{self, Operation, Phase, RevocationStatus, StepOutcome};
 use crate::api::{Person, Revocation, convert, names};
 use crate::kube::inventory;
 use crate::kube::marks::{self, KEY, PART, name};
@@ -24,7 +24,7 @@ use crate::kube::outcome::Fault;
 use crate::kube::swap::{self, Change, OwnConfigMap};
 use domain::marks::{First, Memory, Seen, Shelf, shelf_of};
 use domain::ownership::PersonFacts;
-use domain::plan::{self, Account, Kind, Plan, Remaining, RemainingReason, Target};
+use domain::plan::{self, Account, Action, Kind, Plan, Remaining, RemainingReason, Target};
 
 /// Changes that come within this time are written together.
 const TOGETHER: Duration = Duration::from_secs(5);
@@ -205,11 +205,15 @@ pub fn add_lost(ctx: &Context, person: &Person, noticed: Timestamp, plan: &mut P
     let excused = marks::excused(cuts.iter().map(AsRef::as_ref));
     let lost = ctx.marks.kept().memory.lost(human.iter().flat_map(PersonFacts::keys), noticed, &excused);
     let half = plan::MAX_OBJECTS / 2;
-    let more =
-        (lost.len() > half).then(|| Remaining { what: "more objects".to_owned(), why: RemainingReason::PlanFull });
+    let more = (lost.len() > half).then(|| Remaining {
+        what: "more objects".to_owned(),
+        why: RemainingReason::PlanFull,
+        heir: None,
+    });
     let lost = lost.into_iter().map(|(namespace, account)| Remaining {
         what: plan::described(Kind::ServiceAccount, &namespace, &account),
         why: RemainingReason::ChangedBeforeExit,
+        heir: None,
     });
     let before = std::mem::take(&mut plan.remaining);
     plan.remaining = lost.take(half).chain(more).chain(before).take(plan::MAX_OBJECTS).collect();
@@ -221,23 +225,48 @@ pub fn say_fresh(ctx: &Context, revocation: &Revocation, plan: &mut Plan) {
     let kept = ctx.marks.kept();
     for target in plan.targets.iter_mut().filter(|target| target.kind == Kind::ServiceAccount) {
         if !kept.memory.standing(&target.namespace, &target.name, &target.uid).settled(noticed) {
-            FRESH.clone_into(&mut target.why);
+            target.why = match &target.heir {
+                None => FRESH.to_owned(),
+                Some(heir) => format!("{FRESH}; its next owner is {heir}"),
+            };
         }
     }
 }
 
-/// Takes from what a plan left alone what another Revocation of this person deals with: an account that was marked lately waits
-/// there for an approval.
+/// Why an account that workloads run as is left alone until it is handed over.
+const RUNS: [RemainingReason; 4] = [
+    RemainingReason::WorkloadAccount,
+    RemainingReason::OwnerVacant,
+    RemainingReason::HeirLeft,
+    RemainingReason::TokenInUse,
+];
+
+/// Takes from what a plan left alone what another Revocation of this person deals with: an account that was marked lately, or that
+/// workloads run as, waits there for an approval.
 pub fn drop_what_waits_elsewhere(revocation: &Revocation, all: &[Arc<Revocation>], plan: &mut revocation::Plan) {
     let others = all.iter().filter(|other| other.metadata.name != revocation.metadata.name && other.spec.late);
-    let targets: BTreeSet<String> = others
-        .filter_map(|other| other.status.as_ref()?.plan.as_ref())
-        .flat_map(|plan| &plan.targets)
-        .map(Target::from)
-        .map(|target| plan::described(target.kind, &target.namespace, &target.name))
-        .collect();
+    let statuses: Vec<&RevocationStatus> = others.filter_map(|other| other.status.as_ref()).collect();
+    let places = |deals: fn(&RevocationStatus, &Target) -> bool| -> BTreeSet<String> {
+        let targets = statuses.iter().flat_map(|status| {
+            let targets = status.plan.iter().flat_map(|plan| &plan.targets).map(Target::from);
+            targets.filter(move |target| deals(status, target))
+        });
+        targets.map(|target| plan::described(target.kind, &target.namespace, &target.name)).collect()
+    };
+    let (named, handed_over) = (places(|_, _| true), places(hands_over));
     let weak = |why: &str| RemainingReason::WEAK.iter().any(|weak| weak.as_str() == why);
-    plan.remaining.retain(|left| !weak(&left.why) || !targets.contains(&left.what));
+    let runs = |why: &str| RUNS.iter().any(|reason| reason.as_str() == why);
+    plan.remaining.retain(|left| {
+        !((weak(&left.why) && named.contains(&left.what)) || (runs(&left.why) && handed_over.contains(&left.what)))
+    });
+}
+
+/// Whether a Revocation hands an account over, or has: one that came to its end without, or was cancelled, does not.
+fn hands_over(status: &RevocationStatus, target: &Target) -> bool {
+    let made = [StepOutcome::Done, StepOutcome::NotRecreated];
+    let done = |step: &revocation::Step| step.target.uid == target.uid && made.contains(&step.outcome);
+    let waits = status.outcome().is_none() && status.phase != Some(Phase::Cancelled);
+    target.action == Action::HandOver && (waits || status.steps.iter().any(done))
 }
 
 /// Since when a mark that is set is not acted on by this Revocation; none if it acts only once approved, or on what is known.
@@ -279,7 +308,7 @@ mod tests {
     #[test]
     fn what_waits_for_an_approval_elsewhere_is_not_told_twice() {
         let left = |name: &str, why: RemainingReason| {
-            revocation::Remaining::from(&Remaining { what: format!("ServiceAccount apps/{name}"), why })
+            revocation::Remaining::from(&Remaining { what: format!("ServiceAccount apps/{name}"), why, heir: None })
         };
         let target = |name: &str| json!([{"action": "Recreate", "kind": "ServiceAccount", "namespace": "apps", "name": name, "uid": "u", "why": ""}]);
         let cut = revocation("p-7-cut", "Cut", false, json!([]));
@@ -299,5 +328,54 @@ mod tests {
             told,
             [("ServiceAccount apps/other", "FreshMark"), ("ServiceAccount apps/waits", "ChangedBeforeExit")]
         );
+    }
+
+    #[test]
+    fn what_workloads_run_as_is_told_until_another_revocation_hands_it_over_or_has() {
+        let target = |action: &str| json!({"action": action, "kind": "ServiceAccount", "namespace": "apps", "name": "web", "uid": "u", "why": ""});
+        let step =
+            |outcome: &str| json!([{"target": target("HandOver"), "outcome": outcome, "at": "2026-03-01T00:00:01Z"}]);
+        let (claim, at) = (json!({"by": "revoke-1", "at": "2026-03-01T00:00:01Z"}), json!([]));
+        for (what, action, over, told) in [
+            ("it waits there", "HandOver", json!({"phase": "Held"}), false),
+            (
+                "it is under way",
+                "HandOver",
+                json!({"phase": "Released", "claim": claim, "steps": step("Begun")}),
+                false,
+            ),
+            (
+                "it is done",
+                "HandOver",
+                json!({"phase": "Revoked", "finished": "Revoked", "claim": claim, "steps": step("Done")}),
+                false,
+            ),
+            (
+                "it was left alone",
+                "HandOver",
+                json!({"phase": "Revoked", "finished": "Revoked", "claim": claim, "steps": step("Skipped")}),
+                true,
+            ),
+            (
+                "nothing was changed",
+                "HandOver",
+                json!({"phase": "Failed", "finished": "Failed", "claim": claim, "steps": step("Failed")}),
+                true,
+            ),
+            ("it was cancelled", "HandOver", json!({"phase": "Cancelled", "steps": at}), true),
+            ("another act", "Recreate", json!({"phase": "Held"}), true),
+        ] {
+            let cut = revocation("p-7-cut", "Cut", false, json!([]));
+            let mut late = (*revocation("p-7-late-handover-1-cut", "Cut", true, json!([target(action)]))).clone();
+            let mut status = json!(late.status);
+            crate::api::merge(&mut status, &over);
+            late.status = serde_json::from_value(status).unwrap();
+            let why = RemainingReason::WorkloadAccount;
+            let left =
+                revocation::Remaining::from(&Remaining { what: "ServiceAccount apps/web".into(), why, heir: None });
+            let mut plan = revocation::Plan { remaining: vec![left], ..revocation::Plan::default() };
+            drop_what_waits_elsewhere(&cut, &[Arc::clone(&cut), Arc::new(late)], &mut plan);
+            assert_eq!(!plan.remaining.is_empty(), told, "{what}");
+        }
     }
 }

@@ -31,6 +31,7 @@ mod owned_status;
 mod person;
 mod queue;
 mod rechecks;
+mod recreates;
 mod retention;
 mod returns;
 mod revocation;
@@ -136,6 +137,8 @@ pub struct Context {
     pub ended: Notify,
     /// Told when a Revocation changed that has a check to come.
     pub rechecks: Notify,
+    /// Told when what may be made again may have changed.
+    pub recreates: Notify,
     /// What was seen of owner annotations.
     pub marks: marks::Marks,
     /// What other sources of ownership said.
@@ -172,6 +175,7 @@ impl Context {
             trims: Notify::new(),
             ended: Notify::new(),
             rechecks: Notify::new(),
+            recreates: Notify::new(),
             marks: marks::Marks::default(),
             sources: sources::Sources::default(),
             exposures: exposures::Exposures::default(),
@@ -316,6 +320,7 @@ pub async fn run(
     tasks.spawn(trims::keep(Arc::clone(&ctx)));
     tasks.spawn(rechecks::keep(Arc::clone(&ctx)));
     tasks.spawn(ended::keep(Arc::clone(&ctx)));
+    tasks.spawn(recreates::keep(Arc::clone(&ctx)));
     tasks.spawn(marks::keep(Arc::clone(&ctx)));
     tasks.spawn(exposures::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));

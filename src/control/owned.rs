@@ -2,6 +2,7 @@
 //! again: each event changes what it is about, and says whose plan may be another one now.
 
 mod few;
+mod heirs;
 mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -19,13 +19,13 @@ use super::retention::long_ago;
 use super::{Context, marks, sources};
 use crate::api::person::{self, EmploymentState};
 use crate::api::policy::Leave;
-use crate::api::revocation::{Operation, Phase, RevocationSpec, RevocationStatus, Step, StepOutcome, Trigger};
+use crate::api::revocation::{self, Operation, Phase, RevocationSpec, RevocationStatus, Step, StepOutcome, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names, quantity};
 use crate::kube::calls;
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
 use domain::ownership::PersonFacts;
-use domain::plan::{Kind, Plan, Target};
+use domain::plan::{Action, Kind, Plan, Target};
 use domain::roster;
 
 /// Look again at somebody who is held, in case the clock was set.
@@ -36,6 +36,9 @@ const IN_TIME: SignedDuration = SignedDuration::from_hours(1);
 const AFTER_OTHERS: Duration = Duration::from_secs(15);
 /// Longest reason that the schema takes.
 const MAX_REASON: usize = 256;
+/// What the names of later discoveries have after that of the termination; of those that are handed over, more of it.
+const LATE: &str = "-late-";
+const HANDED_OVER: &str = "-late-handover-";
 /// Most uids of what somebody owned that the schema takes; twice what one plan holds.
 const MAX_OWNED: usize = 512;
 
@@ -248,17 +251,26 @@ async fn late(
     if fresh.is_empty() {
         return Ok(());
     }
-    let name = late_name(&termination.id, &fresh, &told);
-    create(ctx, person, name, spec(person, policy, employment, Operation::Cut, (ctx.clock)(), true)).await
+    // What workloads run as waits for an approval of its own: whoever approves a laptop's account approves no outage with it.
+    for handed_over in [false, true] {
+        let its = plan.targets.iter().filter(|target| (target.action == Action::HandOver) == handed_over);
+        let fresh: BTreeSet<&str> = its.map(|target| target.uid.as_str()).filter(|uid| fresh.contains(uid)).collect();
+        if !fresh.is_empty() {
+            let name = late_name(&termination.id, handed_over, &fresh, &told);
+            create(ctx, person, name, spec(person, policy, employment, Operation::Cut, (ctx.clock)(), true)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// What a later discovery of these uids is called. One that came to its end without them, because they could not be acted
 /// on for a while, keeps its name: the next is another one, and not taken for made.
-fn late_name(termination: &str, fresh: &BTreeSet<&str>, told: &[Revocation]) -> String {
+fn late_name(termination: &str, handed_over: bool, fresh: &BTreeSet<&str>, told: &[Revocation]) -> String {
+    let late = if handed_over { HANDED_OVER } else { LATE };
     let mut named = fresh.iter().copied().collect::<Vec<_>>().join(",");
     loop {
         let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(named.as_bytes()));
-        let name = format!("{termination}-late-{}-cut", digest.chars().take(6).collect::<String>());
+        let name = format!("{termination}{late}{}-cut", digest.chars().take(6).collect::<String>());
         if !told.iter().any(|other| other.name_any() == name && !open(other)) {
             return name;
         }
@@ -299,11 +311,11 @@ fn dealt_with<'a>(told: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String
 /// Whether the revoker left something alone because it was somebody else's too, or by then: what it could not do for another reason
 /// it cannot do now either.
 fn was_anothers(status: &RevocationStatus, step: &Step) -> bool {
-    use domain::plan::RemainingReason::{AmbiguousMark, HandedOver, SharedBinding, WorksHere};
+    use domain::plan::RemainingReason::{AmbiguousMark, HandedOver, HeirLeft, SharedBinding, WorksHere};
     let Target { kind, namespace, name, .. } = Target::from(&step.target);
     let what = domain::plan::described(kind, &namespace, &name);
     let why = |reason: domain::plan::RemainingReason| reason.as_str();
-    let anothers = [AmbiguousMark, HandedOver, SharedBinding, WorksHere].map(why);
+    let anothers = [AmbiguousMark, HandedOver, HeirLeft, SharedBinding, WorksHere].map(why);
     status.remaining.iter().any(|left| left.what == what && anothers.contains(&left.why.as_str()))
 }
 
@@ -320,11 +332,12 @@ fn uids<'a>(
     uids
 }
 
-/// Uids that cuts gave to recreated accounts.
+/// Uids that cuts gave to recreated accounts. One that was handed over is its next owner's, and never removed.
 #[must_use]
 pub fn recreated<'a>(cuts: impl Iterator<Item = &'a Revocation>) -> BTreeSet<String> {
+    let theirs = |step: &&Step| step.target.action != revocation::Action::HandOver;
     cuts.filter_map(|cut| cut.status.as_ref())
-        .flat_map(|status| status.steps.iter().filter_map(|step| step.new_uid.clone()))
+        .flat_map(|status| status.steps.iter().filter(theirs).filter_map(|step| step.new_uid.clone()))
         .collect()
 }
 
@@ -422,7 +435,11 @@ pub async fn plan_now(
         let dealing = dealing(ctx, revocation, person, &told);
         let (known, busy) = (dealt_with(dealing.iter().map(AsRef::as_ref)), busy(&dealing));
         let place = |target: &Target| (target.kind, target.namespace.clone(), target.name.clone());
-        plan.targets.retain(|target| !known.contains(&target.uid) && !busy.contains(&place(target)));
+        let handed_over = revocation.name_any().contains(HANDED_OVER);
+        plan.targets.retain(|target| {
+            let its = (target.action == Action::HandOver) == handed_over;
+            its && !known.contains(&target.uid) && !busy.contains(&place(target))
+        });
         plan.hash = domain::plan::hash(
             &revocation.spec.person_uid,
             &convert::rule(policy),
@@ -459,7 +476,7 @@ fn dealing(ctx: &Context, late: &Revocation, person: &Person, told: &[Arc<Revoca
 /// human's word had made again works like any other account, and nobody else ends it.
 fn of_its_termination(late: &Revocation, other: &Revocation) -> bool {
     let (late, other) = (late.name_any(), other.name_any());
-    let termination = late.rsplit_once("-late-").map_or(late.as_str(), |(termination, _)| termination);
+    let termination = late.rsplit_once(LATE).map_or(late.as_str(), |(termination, _)| termination);
     other != late && other.starts_with(termination)
 }
 

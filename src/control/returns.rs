@@ -72,11 +72,13 @@ impl Candidate<'_> {
         match self.kind {
             "Secret" => {
                 let account = self.meta.annotations.as_ref().and_then(|annotations| annotations.get(ACCOUNT));
-                target.kind == TargetKind::ServiceAccount && here && named(account)
+                let theirs = target.kind == TargetKind::ServiceAccount && target.action != Action::HandOver;
+                theirs && here && named(account)
             }
             kind => {
-                // A trimmed binding stands on: whether the person is in it again is asked by `put_back`.
-                let ended = target.action != Action::Trim;
+                // A trimmed binding stands on: whether the person is in it again is asked by `put_back`. An account that was handed
+                // over is its next owner's, to be made again as they like.
+                let ended = !matches!(target.action, Action::Trim | Action::HandOver);
                 let other = ended && target.uid != self.uid() && step.new_uid.as_deref() != Some(self.uid());
                 target.kind.as_str() == kind && here && named(self.meta.name.as_ref()) && other
             }
@@ -250,7 +252,7 @@ fn report(part: &mut ControlStatus, target: &Target, live: &DynamicObject, at: j
         });
     }
     let what = plan::described(target.kind, &target.namespace, &target.name);
-    let remaining = revocation::Remaining::from(&Remaining { what, why: RemainingReason::PutBack });
+    let remaining = revocation::Remaining::from(&Remaining { what, why: RemainingReason::PutBack, heir: None });
     if let Some(plan) = &mut part.plan
         && plan.remaining.len() < plan::MAX_OBJECTS
         && !plan.remaining.iter().any(|known| known.what == remaining.what)

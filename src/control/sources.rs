@@ -36,7 +36,7 @@ pub async fn add(ctx: &Context, person: &Person, policy: &SyncPolicy, plan: &mut
         Err(fault) => {
             tracing::warn!(policy = policy.name_any(), %fault, "sources of ownership are not read, and plans do not wait for them");
             let what = "accounts without an owner annotation".to_owned();
-            vec![Remaining { what, why: RemainingReason::SourcesUnread }]
+            vec![Remaining { what, why: RemainingReason::SourcesUnread, heir: None }]
         }
     };
     plan.remaining.extend(found);

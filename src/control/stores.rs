@@ -275,6 +275,7 @@ fn revocation_changed(ctx: &Context, changed: &Changed<Revocation>) {
     if changed.after.as_deref().is_some_and(|after| rechecks::to_come(after).is_some()) {
         ctx.rechecks.notify_one();
     }
+    ctx.recreates.notify_one();
     for side in changed.before.iter().chain(&changed.after) {
         ctx.person_changed(&side.spec.person);
     }

@@ -133,6 +133,16 @@ pub async fn client() -> Result<Client, Fault> {
     connect(config().await?)
 }
 
+/// The same, for who is to hear at once that a call was refused for now (429), instead of having it repeated.
+///
+/// # Errors
+/// When neither is to be found.
+pub async fn impatient() -> Result<Client, Fault> {
+    let mut config = config().await?;
+    config.default_retry = false;
+    connect(config)
+}
+
 /// A client for one API server of that cluster, by its address and port; its certificate is that of the cluster's API.
 ///
 /// # Errors

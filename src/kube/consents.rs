@@ -24,6 +24,9 @@ pub struct Row {
     /// Whether the revoker may rotate Secrets, and control see whose they are.
     #[serde(default)]
     pub rotate: bool,
+    /// Whether the revoker may hand over accounts that workloads run as, and have their pods replaced.
+    #[serde(default)]
+    pub workloads: bool,
     /// Whether control may see token Secrets come back.
     pub secrets: bool,
     /// What of the consent for accounts is missing, as `verb resource`.
@@ -34,6 +37,7 @@ impl Row {
     /// What a plan asks of it.
     #[must_use]
     pub const fn consent(&self) -> Consent {
-        Consent { accounts: self.accounts, canaries: self.canaries, trim: self.trim, rotate: self.rotate }
+        let Self { accounts, canaries, trim, rotate, workloads, .. } = *self;
+        Consent { accounts, canaries, trim, rotate, workloads }
     }
 }

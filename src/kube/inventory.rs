@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::calls::call;
 use super::outcome::Fault;
 use crate::api::names;
+use domain::handover::Nominated;
 use domain::plan::{Account, Binding, Kind, Subject};
 
 /// The annotated account that this metadata describes; `None` without an owner annotation.
@@ -28,9 +29,16 @@ pub fn account(meta: &ObjectMeta) -> Option<Account> {
         name: meta.name.clone()?,
         uid: meta.uid.clone()?,
         owner: annotations.get(names::OWNER)?.clone(),
+        next: nominated(annotations),
         purpose: annotations.get(names::PURPOSE).cloned(),
         break_glass: break_glass(meta),
     })
+}
+
+/// Who comes next for what has these annotations.
+#[must_use]
+pub fn nominated(annotations: &BTreeMap<String, String>) -> Nominated {
+    Nominated { backup: annotations.get(names::BACKUP_OWNER).cloned(), team: annotations.get(names::TEAM).cloned() }
 }
 
 /// A RoleBinding as a plain value.

@@ -10,8 +10,10 @@ use std::ops::Deref;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::authentication::v1::TokenRequest;
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::api::{DeleteParams, ListParams, PartialObjectMeta, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use k8s_openapi::api::policy::v1::Eviction;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PartialObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -167,6 +169,24 @@ impl<K: Clone + DeserializeOwned + Debug> Api<K> {
     {
         let left = self.0.delete(&segment(name), params).await?.left();
         Ok(left.filter(|object| object.meta().finalizers.as_ref().is_some_and(|held| !held.is_empty())))
+    }
+}
+
+impl Api<Pod> {
+    /// Has the pod of this uid evicted, which keeps to PodDisruptionBudgets; or asks whether it would be. Only `revoke` may.
+    ///
+    /// # Errors
+    /// The call's own; 429 where a budget refuses it for now.
+    #[allow(clippy::disallowed_methods, reason = "encoded; the library's own call sends no precondition")]
+    pub async fn evict(&self, name: &str, uid: &str, ask: bool) -> kube::Result<()> {
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+        let eviction = Eviction {
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            delete_options: Some(DeleteOptions { preconditions: Some(preconditions), ..DeleteOptions::default() }),
+        };
+        let params = PostParams { dry_run: ask, ..PostParams::default() };
+        let _: serde_json::Value = self.0.create_subresource("eviction", &segment(name), &params, &eviction).await?;
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::handover::Heir;
 use domain::ownership::{Claim, Index, PersonFacts};
 use domain::plan::{self, Account, Binding, ClusterInventory, Consent, Operation, Plan, Protected, rotate};
 
@@ -62,6 +63,13 @@ impl Planning {
     /// Names of accounts by namespace that something runs as; a namespace that could not be read is absent.
     pub fn runs(&mut self, consumers: BTreeMap<String, BTreeSet<String>>) {
         self.world.consumers = consumers;
+    }
+
+    /// Who comes next for accounts that workloads run as, by uid; and whether they are handed over, in a plan that acts only once
+    /// approved.
+    pub fn hands_over(&mut self, heirs: BTreeMap<String, Option<Heir>>, acts: bool) {
+        self.world.heirs = heirs;
+        self.world.hands_over = acts;
     }
 
     /// Uids of accounts whose owner annotation nothing is to rest on before somebody approves.

@@ -14,6 +14,7 @@ use super::named::Api;
 use super::outcome::Fault;
 use crate::api::names;
 use domain::rotation::adoption::{Maker, Pod, Workload, WorkloadKind};
+use domain::waves;
 
 /// Every pod of a namespace that has not finished.
 ///
@@ -60,19 +61,60 @@ fn workload(owner: &OwnerReference) -> Option<Workload> {
     Some(Workload { kind, name: owner.name.clone(), uid: owner.uid.clone() })
 }
 
-/// A pod as a plain value; `None` once it has finished, and nothing of it runs.
-fn told(pod: LivePod, deployments: &HashMap<String, Workload>) -> Option<Pod> {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    if matches!(phase, Some("Succeeded" | "Failed")) {
-        return None;
-    }
-    let maker = match controller(&pod.metadata) {
+/// The pods of a namespace that run as an account, and have not finished.
+///
+/// # Errors
+/// When pods or ReplicaSets cannot be listed.
+pub async fn of_account(client: &Client, namespace: &str, account: &str) -> Result<Vec<waves::Pod>, Fault> {
+    let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
+    let pods: Api<LivePod> = Api::namespaced(client.clone(), namespace);
+    let runs = |pod: LivePod| {
+        let spec = pod.spec.as_ref()?;
+        let name = spec.service_account_name.as_ref().or(spec.service_account.as_ref());
+        (name.is_some_and(|name| name == account) && !has_finished(&pod)).then_some(pod)
+    };
+    let pods = list_each(&pods, &ListParams::default(), runs).await?;
+    let deployments = deployments(&sets).await?;
+    Ok(pods.into_iter().filter_map(|pod| replaced(pod, &deployments)).collect())
+}
+
+/// A pod as a wave looks at it.
+fn replaced(pod: LivePod, deployments: &HashMap<String, Workload>) -> Option<waves::Pod> {
+    let says = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = says.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"));
+    Some(waves::Pod {
+        maker: maker(&pod.metadata, deployments),
+        ready,
+        ending: pod.metadata.deletion_timestamp.is_some(),
+        break_glass: pod.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(names::BREAK_GLASS)),
+        created: pod.metadata.creation_timestamp?.0,
+        name: pod.metadata.name?,
+        uid: pod.metadata.uid?,
+    })
+}
+
+/// What makes a pod.
+fn maker(meta: &ObjectMeta, deployments: &HashMap<String, Workload>) -> Maker {
+    match controller(meta) {
         None => Maker::Nobody,
         Some(owner) => match workload(owner).or_else(|| deployments.get(&owner.uid).cloned()) {
             Some(workload) => Maker::Workload(workload),
             None => Maker::Other(owner.kind.clone(), owner.name.clone()),
         },
-    };
+    }
+}
+
+fn has_finished(pod: &LivePod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// A pod as a plain value; `None` once it has finished, and nothing of it runs.
+fn told(pod: LivePod, deployments: &HashMap<String, Workload>) -> Option<Pod> {
+    if has_finished(&pod) {
+        return None;
+    }
+    let maker = maker(&pod.metadata, deployments);
     let note = pod.metadata.annotations.as_ref().and_then(|notes| notes.get(names::RELOADS));
     Some(Pod {
         name: pod.metadata.name?,

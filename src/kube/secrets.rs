@@ -27,6 +27,7 @@ pub fn owned(meta: &ObjectMeta) -> Option<Secret> {
         name: meta.name.clone()?,
         uid: meta.uid.clone()?,
         owner: annotations.get(names::OWNER)?.clone(),
+        next: inventory::nominated(annotations),
         marked: marked(meta),
         way: way(meta),
         token: annotations.contains_key(names::TOKEN_OF),

@@ -14,16 +14,21 @@ use super::Context;
 use super::finalizers::{self, Held};
 use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen};
 use super::record::Record;
-use super::{rotate, trims};
+use super::{rotate, trims, waves};
 use crate::api::condition::Reason;
+use crate::api::names;
 use crate::api::revocation::StepOutcome;
 use crate::kube::calls::{self, call, publish_event};
+use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::targets;
 use domain::plan::{Action, Kind, RemainingReason, Target};
 
 /// Longest time for one step, all its calls together.
 const STEP: Duration = Duration::from_secs(45);
+/// How long control's list of what may be made again may take to be seen by the API server, and how often that is tried.
+const LISTED: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(250);
 /// How often an object that was changed since it was looked at is looked at again and tried by its version. After that
 /// its uid alone has to fit: who keeps changing their account does not keep it.
 const TOUCHED: usize = 5;
@@ -191,14 +196,14 @@ fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, F
         (Observation::NotOurs(reason), _) => Next::End(Ended::left_alone(*reason)),
         (Observation::Refused(message), _) => Next::End(Ended::saying(StepOutcome::Refused, message.clone())),
         (Observation::Unseen(fault), _) => return Err(fault.clone()),
-        (Observation::Replaced { uid }, Action::Recreate) if kept => Next::End(Ended {
+        (Observation::Replaced { uid }, Action::Recreate | Action::HandOver) if kept => Next::End(Ended {
             new_uid: Some(uid.clone()),
             ..Ended::saying(StepOutcome::Done, "it exists with a new uid")
         }),
         (Observation::Replaced { .. }, _) => {
             Next::End(Ended::saying(StepOutcome::AlreadyGone, "another object stands in its place"))
         }
-        (Observation::Gone, Action::Recreate) if kept => Next::Create,
+        (Observation::Gone, Action::Recreate | Action::HandOver) if kept => Next::Create,
         (Observation::Gone, Action::Rotate) => Next::End(Ended::left_alone(RemainingReason::SecretGone)),
         (Observation::Gone, _) => Next::End(Ended::new(StepOutcome::AlreadyGone)),
         // Nothing of the kind is deleted or made again, whatever was seen of it.
@@ -211,7 +216,7 @@ fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, F
         // Whoever it was to be trimmed for is the last one in it; one that others share is never deleted.
         (Observation::Standing { .. }, Action::Trim) => Next::Delete,
         (Observation::Shared { .. }, _) => Next::End(Ended::left_alone(RemainingReason::SharedBinding)),
-        (Observation::Standing { .. }, Action::Recreate) => Next::Recreate,
+        (Observation::Standing { .. }, Action::Recreate | Action::HandOver) => Next::Recreate,
         (Observation::Standing { .. }, Action::Unbind | Action::Delete) => Next::Delete,
     })
 }
@@ -230,12 +235,19 @@ async fn step(
         Next::End(ended) => Ok(Stepped::Ended(ended)),
         Next::Create => create(ctx, &seen.target, manifest).await,
         Next::Delete => delete(ctx, observer, seen).await,
-        Next::Recreate => match delete(ctx, observer, seen).await? {
-            Stepped::Ended(Ended { outcome: StepOutcome::Done | StepOutcome::AlreadyGone, .. }) => {
-                create(ctx, &seen.target, manifest).await
+        Next::Recreate => {
+            if seen.target.action == Action::HandOver
+                && let Some(ended) = Box::pin(waves::refused(ctx, &seen.target, manifest.clone())).await?
+            {
+                return Ok(Stepped::Ended(ended));
             }
-            other => Ok(other),
-        },
+            match delete(ctx, observer, seen).await? {
+                Stepped::Ended(Ended { outcome: StepOutcome::Done | StepOutcome::AlreadyGone, .. }) => {
+                    create(ctx, &seen.target, manifest).await
+                }
+                other => Ok(other),
+            }
+        }
     }
 }
 
@@ -292,10 +304,10 @@ pub async fn delete(ctx: &Context, observer: &Observer<'_>, seen: &Seen) -> Resu
 ///                 what was deleted is no credential, whether or not something takes its place
 pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json::Value>) -> Result<Stepped, Fault> {
     let api = targets::api(&ctx.client, target);
-    let Some(manifest) = manifest.and_then(|manifest| serde_json::from_value::<DynamicObject>(manifest).ok()) else {
+    let Some(manifest) = made(target, manifest) else {
         return Ok(Stepped::Ended(Ended::saying(StepOutcome::NotRecreated, "its manifest cannot be read back")));
     };
-    let created = match call("create again", api.create(&PostParams::default(), &manifest)).await {
+    let created = match create_listed(ctx, &api, &manifest).await {
         Ok(created) => created,
         Err(fault) if fault.is_conflict() => call("read who stands there", api.get(&target.name)).await?,
         Err(fault) if fault.is_not_found() => {
@@ -310,6 +322,34 @@ pub async fn create(ctx: &Context, target: &Target, manifest: Option<serde_json:
         return Ok(Stepped::Held(created.metadata.finalizers.unwrap_or_default().join(", ")));
     }
     Ok(Stepped::Ended(Ended { new_uid: created.metadata.uid, ..Ended::new(StepOutcome::Done) }))
+}
+
+/// The account as it is made again: as it was, but for its next owner.
+pub fn made(target: &Target, manifest: Option<serde_json::Value>) -> Option<DynamicObject> {
+    let mut manifest: DynamicObject = serde_json::from_value(manifest?).ok()?;
+    if let Some(heir) = &target.heir {
+        manifest.metadata.annotations.get_or_insert_default().insert(names::OWNER.to_owned(), heir.clone());
+    }
+    Some(manifest)
+}
+
+/// Creates an account. Where control lists which may be made, the API server may not have seen the list yet: asked again for a while.
+async fn create_listed(
+    ctx: &Context,
+    api: &Api<DynamicObject>,
+    manifest: &DynamicObject,
+) -> Result<DynamicObject, Fault> {
+    let (deadline, policy) = (Instant::now() + LISTED, format!("'{}-recreate'", ctx.instance));
+    loop {
+        match call("create again", api.create(&PostParams::default(), manifest)).await {
+            Err(fault)
+                if Instant::now() < deadline && fault.server_message().is_some_and(|said| said.contains(&policy)) =>
+            {
+                tokio::time::sleep(AGAIN).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Which layer refused, and with which policy; the API server's own words name objects and identities, no payload.
@@ -336,6 +376,9 @@ const fn told(action: Action) -> (Reason, &'static str) {
         Action::Unbind => (Reason::Unbound, "deleted, its manifest kept"),
         Action::Trim => (Reason::Trimmed, "trimmed: it names this person no longer"),
         Action::Rotate => (Reason::Rotated, "rotated: it has a new value"),
+        Action::HandOver => {
+            (Reason::HandedOver, "deleted and created again as its next owner's: every token issued before is dead")
+        }
         Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
         Action::Delete => (Reason::Removed, "deleted"),
         Action::Freeze => (Reason::Frozen, "frozen"),
@@ -450,6 +493,7 @@ mod tests {
                 namespace: "apps".to_owned(),
                 name: name.to_owned(),
                 uid: name.to_owned(),
+                heir: None,
                 why: String::new(),
             },
             observation,

@@ -61,7 +61,7 @@ async fn let_go<'a>(ctx: &Context, gone: Vec<Held<'a>>, record: &mut Record) -> 
     let steps = gone.into_iter().zip(manifests).map(|(one, manifest)| async move {
         let target = &one.seen.target;
         let stepped = match target.action {
-            Action::Recreate => act::create(ctx, target, manifest).await,
+            Action::Recreate | Action::HandOver => act::create(ctx, target, manifest).await,
             Action::Unbind | Action::Trim | Action::Rotate | Action::Delete | Action::Freeze => {
                 Ok(Stepped::Ended(Ended::saying(StepOutcome::Done, "a finalizer held it for a moment")))
             }

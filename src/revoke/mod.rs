@@ -30,6 +30,7 @@ mod servers;
 mod shared;
 mod trims;
 mod verify;
+mod waves;
 
 pub use self::check::check;
 
@@ -66,6 +67,8 @@ const MEMORY: u32 = 32 * 1024;
 /// What every step of the revoker needs.
 struct Context {
     client: Client,
+    /// The same, which repeats nothing that was refused for now.
+    impatient: Client,
     namespace: String,
     instance: String,
     /// Who claims: the host name, which in a Job is the pod's name.
@@ -88,6 +91,7 @@ impl Context {
         let mut own_namespaces = vec![namespace.clone()];
         own_namespaces.extend(own_namespace(&client).await);
         Self {
+            impatient: calls::impatient().await.unwrap_or_else(|_| client.clone()),
             client,
             namespace,
             instance,
@@ -233,8 +237,16 @@ async fn carry_out(ctx: &Context, waiting: &Waiting, place: OwnedSemaphorePermit
     record.claim(&observed).await?;
     let place = act::act(ctx, &observer, observed.targets(), &mut record, place).await?;
     if released.only_finish() {
+        if let Some(waving) = waves::Waving::of(observed.targets(), &record, most(&inputs)) {
+            // They are back, and what runs as an account that was made again needs a token that works all the same.
+            let proving = async |_: &mut record::Record| Ok(true);
+            Box::pin(waves::aside(ctx, waving, &mut record, Some(Finished::Stopped), proving)).await?;
+        }
         record.finish(Finished::Stopped, None);
         record.write().await?;
+    } else if let Some(waving) = waves::Waving::of(observed.targets(), &record, most(&inputs)) {
+        let proving = async |record: &mut record::Record| prove(ctx, &observed, record, place, false).await;
+        Box::pin(waves::aside(ctx, waving, &mut record, None, proving)).await?;
     } else {
         match rotate::Rotating::of(observer, observed.targets(), &record) {
             None => drop(prove(ctx, &observed, &mut record, place, true).await?),
@@ -246,6 +258,11 @@ async fn carry_out(ctx: &Context, waiting: &Waiting, place: OwnedSemaphorePermit
     }
     tracing::info!(revocation = name, finished = record.finished().map(Finished::as_str), "finished");
     Ok(())
+}
+
+/// How many pods of one workload are replaced at a time.
+fn most(inputs: &GateInputs) -> u32 {
+    inputs.policy.as_ref().map_or(1, |policy| policy.spec.revocation.max_unavailable)
 }
 
 /// Sees what is refused, first past the API server's cache and then after it. `alone` ends the Revocation with that.

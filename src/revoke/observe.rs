@@ -25,6 +25,7 @@ use crate::kube::gate_inputs::GateInputs;
 use crate::kube::outcome::Fault;
 use crate::kube::{inventory, targets};
 use domain::gate::Released;
+use domain::handover;
 use domain::ownership::{Index, PersonFacts};
 use domain::plan::{self, Action, ClusterInventory, Consent, Kind, Protected, RemainingReason, Target, reach};
 use secret::Rotatable;
@@ -260,9 +261,11 @@ impl<'a> Observer<'a> {
         let mut world = self.world(target);
         if target.kind == Kind::ServiceAccount {
             let account = inventory::account(&live.metadata);
-            return Ok(account.map_or(Some(RemainingReason::HandedOver), |account| {
-                reach::account(&account, person, index, &world, &self.protected)
-            }));
+            let Some(account) = account else { return Ok(Some(RemainingReason::HandedOver)) };
+            return match target.action {
+                Action::HandOver => Box::pin(self.not_handed_over(target, &account, person, index, &world, live)).await,
+                _ => Ok(reach::account(&account, person, index, &world, &self.protected)),
+            };
         }
         let Some(binding) = targets::binding(target, live) else { return Ok(Some(RemainingReason::SharedBinding)) };
         let going: Vec<&Target> = self.targets.iter().filter(|target| target.action == Action::Delete).collect();
@@ -276,13 +279,47 @@ impl<'a> Observer<'a> {
         Ok(reach::binding(&binding, person, index, &world, &self.protected))
     }
 
+    /// Why an account is not handed over: it is not this person's alone, or out of reach; who was to get it does not work here any more; or
+    /// something holds one of its token Secrets, which would be gone for good.
+    async fn not_handed_over(
+        &self,
+        target: &Target,
+        account: &plan::Account,
+        person: &PersonFacts,
+        index: &Index,
+        world: &ClusterInventory,
+        live: &DynamicObject,
+    ) -> Result<Option<RemainingReason>, Fault> {
+        if let Some(reason) = reach::workload(account, person, index, world, &self.protected) {
+            return Ok(Some(reason));
+        }
+        if self.only_finish {
+            return Ok(None); // it is left alone as what it is
+        }
+        if !target.heir.as_deref().is_some_and(|heir| handover::still_fits(heir, person, index)) {
+            return Ok(Some(RemainingReason::HeirLeft));
+        }
+        let runs = match inventory::workloads(&self.ctx.client, &target.namespace).await {
+            Ok(runs) => runs,
+            Err(fault) if fault.is_forbidden() => return Ok(Some(RemainingReason::UnknownConsumers)),
+            Err(fault) => return Err(fault),
+        };
+        let listed = live.data.get("secrets").and_then(Value::as_array).into_iter().flatten();
+        let listed: BTreeSet<&str> = listed.filter_map(|secret| secret.get("name")?.as_str()).collect();
+        let its = |secret: &String| {
+            let made = secret.strip_prefix(&target.name).is_some_and(|rest| rest.starts_with("-token"));
+            made || listed.contains(secret.as_str())
+        };
+        Ok(runs.secrets.iter().any(its).then_some(RemainingReason::TokenInUse))
+    }
+
     /// What the rule of reach asks of the cluster. Consent is the API server's to give: it refuses where there is none.
     fn world(&self, target: &Target) -> ClusterInventory {
         ClusterInventory {
             consumers: self.consumers.clone(),
             consents: BTreeMap::from([(
                 target.namespace.clone(),
-                Consent { accounts: true, trim: true, rotate: true, ..Consent::default() },
+                Consent { accounts: true, trim: true, rotate: true, workloads: true, ..Consent::default() },
             )]),
             own_namespaces: self.ctx.own_namespaces.clone(),
             ..ClusterInventory::default()

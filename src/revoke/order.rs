@@ -1,6 +1,7 @@
 //! The revoker's calls in their order, on one account of one leaver, with answers that a healthy API server does not give.
 
 mod recheck;
+mod hand_over;
 mod rotation;
 mod shared_binding;
 
@@ -52,6 +53,7 @@ fn revocation() -> Value {
         namespace: "apps".into(),
         name: "ada".into(),
         uid: "old".into(),
+        heir: None,
         why: "owned".into(),
     };
     let rule = convert::rule(&serde_json::from_value(policy()).unwrap());
@@ -163,9 +165,10 @@ fn proved(scenario: Scenario, in_its_place: &str) -> Scenario {
 }
 
 /// One place, so that what is acted on shows its order.
-fn context(scenario: &Scenario) -> Context {
+pub(super) fn context(scenario: &Scenario) -> Context {
     Context {
         client: scenario.client(),
+        impatient: scenario.client(),
         namespace: "rollcall".into(),
         instance: "rc".into(),
         me: "revoke-1".into(),

@@ -244,7 +244,7 @@ impl Record {
     /// Notes that a target, or what it gave, remains.
     pub fn left(&mut self, target: &Target, reason: RemainingReason) {
         let what = plan::described(target.kind, &target.namespace, &target.name);
-        let remaining = Remaining::from(&plan::Remaining { what, why: reason });
+        let remaining = Remaining::from(&plan::Remaining { what, why: reason, heir: None });
         if !self.part.remaining.contains(&remaining) {
             self.part.remaining.push(remaining);
         }
@@ -400,7 +400,7 @@ fn least(manifest: &Value) -> Option<String> {
     let meta = manifest.get("metadata")?;
     let annotations =
         meta.get("annotations").and_then(Value::as_object).into_iter().flatten().filter(|(key, value)| {
-            [names::OWNER, names::PURPOSE].contains(&key.as_str())
+            [names::OWNER, names::PURPOSE, names::BACKUP_OWNER, names::TEAM].contains(&key.as_str())
                 && value.as_str().is_some_and(|text| text.len() <= 1024)
         });
     let annotations: serde_json::Map<String, Value> =

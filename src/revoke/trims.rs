@@ -139,6 +139,7 @@ mod tests {
             namespace: "apps".into(),
             name: "shared".into(),
             uid: "b1".into(),
+            heir: None,
             why: String::new(),
         };
         let leaving = ["ada".to_owned(), "ada.old".to_owned()].into();

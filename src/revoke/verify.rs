@@ -352,6 +352,7 @@ mod tests {
                 namespace: "apps".to_owned(),
                 name: "shared".to_owned(),
                 uid: "u-1".to_owned(),
+                heir: None,
                 why: String::new(),
             },
             observation: Observation::Settled,
@@ -384,6 +385,7 @@ mod tests {
             namespace: "apps".to_owned(),
             name: "mine?x".to_owned(),
             uid: "u-1".to_owned(),
+            heir: None,
             why: String::new(),
         };
         let object = |name: &str, uid: &str| {

@@ -186,6 +186,7 @@ mod tests {
             namespace: namespace.into(),
             name: "shared".into(),
             uid: "u1".into(),
+            heir: None,
             why: String::new(),
         };
         let (ada_s, ben_s) = ("oidc:ada@example.com", "oidc:ben@example.com");
@@ -229,6 +230,7 @@ mod tests {
             namespace: "apps".into(),
             name: "shared".into(),
             uid: "u1".into(),
+            heir: None,
             why: String::new(),
         };
         by.trim(&target).await

@@ -10,6 +10,7 @@ pub mod field;
 pub mod frozen;
 pub mod gate;
 pub mod grants;
+pub mod handover;
 #[cfg(test)]
 mod histories;
 pub mod hooks;
@@ -32,3 +33,4 @@ pub mod sources;
 pub mod timezone;
 pub mod trust;
 pub mod used;
+pub mod waves;

@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::handover::{Heir, Nominated};
 use super::ownership::{Claim, Index, PersonFacts};
 
 mod freeze;
+pub mod hand_over;
 pub mod reach;
 mod remaining;
 pub mod rotate;
@@ -39,6 +41,8 @@ pub enum Action {
     Trim,
     /// Delete an account and re-create it at once.
     Recreate,
+    /// Delete an account that workloads run as and re-create it at once as its next owner's; its pods are replaced.
+    HandOver,
     /// Have a Secret's value replaced by who manages it.
     Rotate,
     /// Delete.
@@ -89,6 +93,8 @@ pub struct Target {
     pub name: String,
     /// Uid that the plan saw.
     pub uid: String,
+    /// Of a hand-over: the owner annotation that it gets.
+    pub heir: Option<String>,
     /// Why it is the leaver's; not part of the hash.
     #[serde(skip)]
     pub why: String,
@@ -116,6 +122,8 @@ pub struct Account {
     pub uid: String,
     /// Its owner annotation.
     pub owner: String,
+    /// Who its annotations say comes next.
+    pub next: Nominated,
     /// `personal` or `workload`, where the annotation says so.
     pub purpose: Option<String>,
     /// Whether it carries the break-glass label.
@@ -166,6 +174,8 @@ pub struct Consent {
     pub trim: bool,
     /// Values of Secrets.
     pub rotate: bool,
+    /// Accounts that workloads run as.
+    pub workloads: bool,
 }
 
 /// What the plan is drawn from.
@@ -185,6 +195,10 @@ pub struct ClusterInventory {
     pub own_namespaces: Vec<String>,
     /// Uids of accounts whose owner annotation somebody set lately: nothing rests on it before somebody approves.
     pub fresh: BTreeSet<String>,
+    /// By uid of an account, its next owner, or that nobody is left; nothing where nobody was asked.
+    pub heirs: BTreeMap<String, Option<Heir>>,
+    /// Whether accounts that workloads run as are handed over: in a plan that acts only once approved.
+    pub hands_over: bool,
 }
 
 /// What the policy, or the installation, protects.
@@ -245,6 +259,7 @@ pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &ClusterInven
     }
     for account in world.accounts.iter().filter(|account| index.claim(&account.owner, person) != Claim::NotTheirs) {
         match reach::account(account, person, index, world, protected) {
+            Some(RemainingReason::WorkloadAccount) => hand_over::draw(&mut draft, account, world),
             Some(reason) => draft.leave(of_account(account), reason),
             None => draft.act(Target {
                 action: Action::Recreate,
@@ -252,6 +267,7 @@ pub fn cut(person: &PersonFacts, rule: &str, index: &Index, world: &ClusterInven
                 namespace: account.namespace.clone(),
                 name: account.name.clone(),
                 uid: account.uid.clone(),
+                heir: None,
                 why: "its owner annotation names this person alone, and no workload runs as it".to_owned(),
             }),
         }
@@ -284,6 +300,7 @@ pub fn remove(
                     namespace: account.namespace.clone(),
                     name: account.name.clone(),
                     uid: account.uid.clone(),
+                    heir: None,
                     why: "recreated at the cut, and the time for undoing it is over".to_owned(),
                 });
             }
@@ -322,13 +339,14 @@ impl Draft {
     }
 
     fn leave(&mut self, what: String, why: RemainingReason) {
-        self.remaining.insert(Remaining { what, why });
+        self.remaining.insert(Remaining { what, why, heir: None });
     }
 
     fn finish(mut self, person: &PersonFacts, rule: &str, operation: Operation, world: &ClusterInventory) -> Plan {
         let (targets, full) = fitting(self.targets);
         if full {
-            self.remaining.insert(Remaining { what: "more objects".to_owned(), why: RemainingReason::PlanFull });
+            let what = "more objects".to_owned();
+            self.remaining.insert(Remaining { what, why: RemainingReason::PlanFull, heir: None });
         }
         let remaining: Vec<Remaining> = self.remaining.into_iter().take(MAX_OBJECTS).collect();
         let workloads = targets.iter().filter(|target| runs(target, world)).count();
@@ -380,7 +398,14 @@ pub fn hash<'a>(
     operation: Operation,
     targets: impl IntoIterator<Item = &'a Target>,
 ) -> String {
-    let set: BTreeSet<_> = targets.into_iter().map(|t| (t.action, t.kind, &t.namespace, &t.name, &t.uid)).collect();
+    let words = |t: &'a Target| (t.action, t.kind, &t.namespace, &t.name, &t.uid, t.heir.as_deref());
+    let set: BTreeSet<_> = targets.into_iter().map(words).collect();
+    // What is handed over, and to whom, is approved together.
+    let word = |(action, kind, namespace, name, uid, heir)| match heir {
+        None => serde_json::json!([action, kind, namespace, name, uid]),
+        Some(heir) => serde_json::json!([action, kind, namespace, name, uid, heir]),
+    };
+    let set: Vec<serde_json::Value> = set.into_iter().map(word).collect();
     let canonical = serde_json::json!(["rollcall.dev/plan/1", person_uid, rule, operation, set]);
     data_encoding::HEXLOWER.encode(&Sha256::digest(canonical.to_string().as_bytes()))
 }
@@ -400,6 +425,7 @@ fn bound(action: Action, binding: &Binding, why: &str) -> Target {
         namespace: binding.namespace.clone(),
         name: binding.name.clone(),
         uid: binding.uid.clone(),
+        heir: None,
         why: why.to_owned(),
     }
 }

@@ -154,7 +154,7 @@ pub fn left(accounts: &[Unmarked], sources: &[Source], records: &Records, index:
             Owner::Several(people) => (people, RemainingReason::SourcesDisagree),
         };
         for person in people {
-            left.entry(person.uid.clone()).or_default().push(Remaining { what: what.clone(), why });
+            left.entry(person.uid.clone()).or_default().push(Remaining { what: what.clone(), why, heir: None });
         }
     }
     left

@@ -207,6 +207,7 @@ vocabulary!(
         Unbound => "Unbound",
         Recreated => "Recreated",
         Removed => "Removed",
+        HandedOver => "HandedOver",
         Trimmed => "Trimmed",
         Rotated => "Rotated",
         Expired => "Expired",

@@ -1,4 +1,4 @@
-//! What remains of the bindings that a Revocation was to trim, and of the Secrets that it was to rotate. The revoker finds it; once the
+//! What remains of the bindings that a Revocation was to trim, of the Secrets that it was to rotate, and of the accounts that it was to hand over. The revoker finds it; once the
 //! Revocation is over, control takes it over into the plan, where it follows the cluster: an admin takes the subject out by hand, or
 //! rotates the Secret and hands it over to somebody else, and nothing remains.
 
@@ -9,7 +9,8 @@ use domain::plan::{self, Target};
 
 /// The shared bindings and Secrets of a plan, as what remains is told.
 fn trims(status: &RevocationStatus) -> BTreeSet<String> {
-    let stands_on = |target: &&revocation::Target| matches!(target.action, Action::Trim | Action::Rotate);
+    let stands_on =
+        |target: &&revocation::Target| matches!(target.action, Action::Trim | Action::Rotate | Action::HandOver);
     let targets = status.plan.iter().flat_map(|plan| &plan.targets).filter(stands_on);
     let told = targets.map(Target::from).map(|one| plan::described(one.kind, &one.namespace, &one.name));
     told.map(|what| what.chars().take(512).collect()).collect()

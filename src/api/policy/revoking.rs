@@ -9,18 +9,33 @@ use serde::{Deserialize, Serialize};
 use crate::api::quantity;
 
 /// What revoking somebody's access does beyond it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Revoking {
     /// What happens to Secrets with the leaver's owner annotation.
     #[serde(default)]
     pub secrets: Secrets,
+    /// How many pods of one workload are replaced at a time when the account that they run as is handed over. PodDisruptionBudgets are
+    /// kept to as well.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub max_unavailable: u32,
     /// Jobs that run with each cut of a leaver's access, or of one that a human asked for: made from suspended CronJobs of the namespace of
     /// hooks, each once `kubectl rollcall hooks allow` has allowed its pod template.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(validation = Rule::new("self.all(one, self.exists_one(other, other.cronJob == one.cronJob))").message("a CronJob is named twice; give each hook a CronJob of its own"))]
     pub hooks: Vec<Hook>,
+}
+
+impl Default for Revoking {
+    fn default() -> Self {
+        Self { secrets: Secrets::default(), max_unavailable: one(), hooks: Vec::new() }
+    }
+}
+
+const fn one() -> u32 {
+    1
 }
 
 /// What happens to Secrets with the leaver's owner annotation.

@@ -47,6 +47,10 @@ const ELSEWHERE: [(&str, &str); 8] = [
         "user names of people who are frozen, until that is lifted or its Revocation is gone",
     ),
     (
+        "RecreatableAccounts rollcall-recreate",
+        "owner annotations of accounts that are to be made again, until that is done or given up",
+    ),
+    (
         "TrimmableSubjects rollcall-trim",
         "user names of leavers that are to be taken out of shared bindings, until that is done or given up",
     ),

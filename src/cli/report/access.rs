@@ -244,6 +244,7 @@ mod tests {
             name: name.into(),
             uid: name.into(),
             owner: owner.into(),
+            next: domain::handover::Nominated::default(),
             purpose: None,
             break_glass: false,
         }

@@ -6,6 +6,7 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::api::PostParams;
 
+use crate::api::names;
 use crate::control::Context;
 use crate::kube::calls::call;
 use crate::kube::consents::Row;
@@ -59,6 +60,7 @@ pub async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
             canaries: false,
             trim: false,
             rotate: false,
+            workloads: false,
             secrets: false,
             missing,
         });
@@ -79,7 +81,8 @@ pub async fn ask(ctx: &Context, namespace: &str) -> Result<Row, Fault> {
     let accounts = missing.is_empty();
     let trim = accounts && trims(ctx, namespace).await?; // the revoker has to see it done
     let rotate = secrets && rotates(ctx, namespace).await?; // control has to know whose they are
-    Ok(Row { namespace: namespace.to_owned(), accounts, canaries, trim, rotate, secrets, missing })
+    let workloads = accounts && !namespace.is_empty() && hands_over(ctx, namespace).await?;
+    Ok(Row { namespace: namespace.to_owned(), accounts, canaries, trim, rotate, workloads, secrets, missing })
 }
 
 /// Whether any of it is given for the whole cluster: then every namespace has to be asked.
@@ -128,6 +131,12 @@ async fn rotates(ctx: &Context, namespace: &str) -> Result<bool, Fault> {
         }
     }
     Ok(true)
+}
+
+/// Whether the revoker may hand accounts over here, and have their pods replaced. One question where nobody consented.
+async fn hands_over(ctx: &Context, namespace: &str) -> Result<bool, Fault> {
+    Ok(revoker_may(ctx, namespace, "handover", names::GROUP, "accounts", None).await?
+        && revoker_may(ctx, namespace, "create", "", "pods", Some("eviction")).await?)
 }
 
 async fn account_may(

@@ -76,6 +76,7 @@ fn the_table_has_room_for_itself_and_counts_what_it_leaves_out() {
         canaries: false,
         trim: false,
         rotate: false,
+        workloads: false,
         secrets: false,
         missing: ACCOUNTS.map(|(verb, _, resource)| format!("{verb} {resource}")).to_vec(),
     };

@@ -33,6 +33,7 @@ fn a_name_that_is_a_colleagues_by_now_is_not_held_and_none_is_added_of_somebody_
         namespace: String::new(),
         name: name.to_owned(),
         uid: String::new(),
+        heir: None,
         why: "user name".to_owned(),
     };
     let approved = [target("ada"), target("ada.l")];

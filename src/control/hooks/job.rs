@@ -61,7 +61,7 @@ const fn is_zero(number: &usize) -> bool {
 
 impl<'a> From<&'a Target> for Object<'a> {
     fn from(target: &'a Target) -> Self {
-        let Target { action, kind, namespace, name, uid, why: _ } = target;
+        let Target { action, kind, namespace, name, uid, heir: _, why: _ } = target;
         Self { action: action.as_str(), kind: kind.as_str(), namespace, name, uid }
     }
 }

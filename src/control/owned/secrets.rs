@@ -91,6 +91,7 @@ mod tests {
             name: name.into(),
             uid,
             owner: owner.into(),
+            next: domain::handover::Nominated::default(),
             marked: None,
             way: None,
             token,

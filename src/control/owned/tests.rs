@@ -20,6 +20,7 @@ fn account(name: &str, owner: &str) -> Since<Account> {
         name: name.into(),
         uid: format!("u-{name}"),
         owner: owner.into(),
+        next: domain::handover::Nominated::default(),
         purpose: None,
         break_glass: false,
     };

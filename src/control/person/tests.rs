@@ -200,10 +200,10 @@ fn a_later_discovery_leaves_out_what_its_own_termination_deals_with_and_nothing_
 #[test]
 fn a_discovery_that_came_to_nothing_is_made_again_and_one_that_waits_is_not() {
     let fresh = BTreeSet::from(["1", "2"]);
-    let first = late_name("p-7-22", &fresh, &[]);
+    let first = late_name("p-7-22", false, &fresh, &[]);
     for (phase, same) in [("Held", true), ("Released", true), ("Revoked", false), ("Cancelled", false)] {
         let told = [revocation(&first, false, json!({"phase": phase}))];
-        let name = late_name("p-7-22", &fresh, &told);
+        let name = late_name("p-7-22", false, &fresh, &told);
         assert_eq!(name == first, same, "{phase}");
         assert!(name.starts_with("p-7-22-late-") && name.ends_with("-cut"), "{name}");
     }

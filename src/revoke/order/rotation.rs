@@ -31,6 +31,7 @@ fn revocation(steps: &Value) -> Value {
         namespace: "apps".into(),
         name: "db".into(),
         uid: "s1".into(),
+        heir: None,
         why: "owned".into(),
     };
     let rule = convert::rule(&serde_json::from_value(policy()).unwrap());

@@ -30,6 +30,7 @@ fn revocation() -> Value {
         namespace: "apps".into(),
         name: "shared".into(),
         uid: "b1".into(),
+        heir: None,
         why: "shared".into(),
     };
     let rule = convert::rule(&serde_json::from_value(policy()).unwrap());

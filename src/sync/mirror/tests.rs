@@ -47,6 +47,7 @@ fn with_targets(mut revocation: Revocation) -> Revocation {
         namespace: "team-a".into(),
         name: "laptop".into(),
         uid: "u-1".into(),
+        heir: None,
         why: String::new(),
     };
     let plan = revocation.status.as_mut().unwrap().plan.get_or_insert_default();

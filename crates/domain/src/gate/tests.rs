@@ -19,6 +19,7 @@ fn plan() -> Plan {
         namespace: "apps".into(),
         name: "ada".into(),
         uid: "u".into(),
+        heir: None,
         why: String::new(),
     };
     Plan { hash: "h".into(), targets: vec![target], ..Plan::default() }

@@ -182,6 +182,7 @@ impl Cluster {
             uid: format!("uid-{name}"),
             name,
             owner,
+            next: crate::handover::Nominated::default(),
             purpose: None,
             break_glass: false,
         };

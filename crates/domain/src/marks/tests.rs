@@ -15,6 +15,7 @@ fn account(uid: &str, owner: &str) -> Account {
         name: "ci".into(),
         uid: uid.into(),
         owner: owner.into(),
+        next: crate::handover::Nominated::default(),
         purpose: None,
         break_glass: false,
     }

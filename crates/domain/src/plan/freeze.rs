@@ -29,6 +29,7 @@ pub fn freeze(
             namespace: account.namespace.clone(),
             name: account.name.clone(),
             uid: account.uid.clone(),
+            heir: None,
             why: "its owner annotation names this person alone, and no workload runs as it".to_owned(),
         };
         let never = protected.usernames.contains(&frozen_name(&target)).then_some(RemainingReason::Protected);
@@ -64,6 +65,7 @@ fn of_user(name: &str) -> Target {
         namespace: String::new(),
         name: name.to_owned(),
         uid: String::new(),
+        heir: None,
         why: "the user name is this person's alone".to_owned(),
     }
 }

@@ -29,6 +29,43 @@ pub fn account(
     world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
+    if let Some(reason) = theirs(account, person, index, world, protected) {
+        return Some(reason);
+    }
+    match is_workload(account, &world.consumers) {
+        Some(false) => world.fresh.contains(&account.uid).then_some(RemainingReason::FreshMark),
+        Some(true) => Some(RemainingReason::WorkloadAccount),
+        None => Some(RemainingReason::UnknownConsumers),
+    }
+}
+
+/// Why an account is not handed over; `None` if its owner annotation names this person alone, and not just since lately, and it is
+/// known what runs as it.
+#[must_use]
+pub fn workload(
+    account: &Account,
+    person: &PersonFacts,
+    index: &Index,
+    world: &ClusterInventory,
+    protected: &Protected,
+) -> Option<RemainingReason> {
+    if let Some(reason) = theirs(account, person, index, world, protected) {
+        return Some(reason);
+    }
+    match is_workload(account, &world.consumers) {
+        Some(_) => world.fresh.contains(&account.uid).then_some(RemainingReason::FreshMark),
+        None => Some(RemainingReason::UnknownConsumers),
+    }
+}
+
+/// Why an account is not this person's alone, or out of reach, whatever runs as it.
+fn theirs(
+    account: &Account,
+    person: &PersonFacts,
+    index: &Index,
+    world: &ClusterInventory,
+    protected: &Protected,
+) -> Option<RemainingReason> {
     match index.claim(&account.owner, person) {
         Claim::Theirs if another_is_protected(person, index, protected) => return Some(RemainingReason::Protected),
         Claim::Theirs => {}
@@ -42,14 +79,7 @@ pub fn account(
     if protected.accounts.contains(&format!("{}/{}", account.namespace, account.name)) {
         return Some(RemainingReason::Protected);
     }
-    if let Some(reason) = place(&account.namespace, &account.name, account.break_glass, world, protected) {
-        return Some(reason);
-    }
-    match is_workload(account, &world.consumers) {
-        Some(false) => world.fresh.contains(&account.uid).then_some(RemainingReason::FreshMark),
-        Some(true) => Some(RemainingReason::WorkloadAccount),
-        None => Some(RemainingReason::UnknownConsumers),
-    }
+    place(&account.namespace, &account.name, account.break_glass, world, protected)
 }
 
 /// Why a binding is left alone; `None` if every subject is this person's.

@@ -1,5 +1,7 @@
 //! What of a leaver is left alone, and why: closed words for the status, with what to do about each.
 
+use crate::handover::{Heir, Rule};
+
 /// Why something of the leaver is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RemainingReason {
@@ -69,6 +71,14 @@ pub enum RemainingReason {
     NotRotated,
     /// A Secret with a new value, while something that runs may have the old one.
     NotAdopted,
+    /// An account that workloads run as, and nobody is left to own it.
+    OwnerVacant,
+    /// An account that was to be handed over to somebody who has left since.
+    HeirLeft,
+    /// An account that was to be handed over, and something holds one of its token Secrets, which would go with it.
+    TokenInUse,
+    /// An account that was handed over, and what runs as it was not replaced.
+    NotReplaced,
 }
 
 impl RemainingReason {
@@ -109,6 +119,10 @@ impl RemainingReason {
             Self::Unchanged => "Unchanged",
             Self::NotRotated => "NotRotated",
             Self::NotAdopted => "NotAdopted",
+            Self::OwnerVacant => "OwnerVacant",
+            Self::HeirLeft => "HeirLeft",
+            Self::TokenInUse => "TokenInUse",
+            Self::NotReplaced => "NotReplaced",
         }
     }
 
@@ -218,6 +232,18 @@ impl RemainingReason {
             Self::NotRotated => {
                 "No new value was seen in time: status.steps says what stopped it. Rotate it by hand where it is valid."
             }
+            Self::OwnerVacant => {
+                "Workloads run as it, so it was left alone, and nobody who works here comes next by spec.handover of the policy. Say whose it is: kubectl rollcall own. Then end its tokens: delete it and create it again, and replace its pods."
+            }
+            Self::HeirLeft => {
+                "It was to be handed over to somebody who does not work here any more, and was left alone. Another hand-over, to the next owner, waits for an approval."
+            }
+            Self::TokenInUse => {
+                "Something mounts or reads one of its token Secrets, which goes with the account and is not made again. Let that use the token that every pod has, then retry; or hand the account over by hand."
+            }
+            Self::NotReplaced => {
+                "It was handed over, and its old tokens are refused. Pods that were started before go on with those: status.steps names them, and what keeps them. Make room in their PodDisruptionBudget, or see why new ones are not ready; then kubectl rollcall retry."
+            }
             Self::NotAdopted => {
                 "It has a new value, and pods that were started with the old one go on: status.verdicts names them. Replace them; then the old value can be ended where it is valid."
             }
@@ -232,4 +258,29 @@ pub struct Remaining {
     pub what: String,
     /// Why.
     pub why: RemainingReason,
+    /// Of an account that workloads run as: who comes next.
+    pub heir: Option<Heir>,
+}
+
+impl Remaining {
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let Some(heir) = &self.heir else { return self.why.advice().to_owned() };
+        if let Some((namespace, secret)) = self.what.strip_prefix("Secret ").and_then(|place| place.split_once('/')) {
+            let (advice, owner) = (self.why.advice(), &heir.owner);
+            return format!(
+                "{advice} Then hand it over to its next owner: kubectl annotate secret -n {namespace} {secret} --overwrite rollcall.dev/owner={owner}"
+            );
+        }
+        let account = self.what.trim_start_matches("ServiceAccount ");
+        let (owner, by) = (&heir.owner, heir.by.words());
+        let by_hand = match heir.by {
+            Rule::Backup | Rule::Manager => format!("kubectl rollcall own {account} --owner {owner}"),
+            Rule::Team => "change its owner annotation".to_owned(),
+        };
+        format!(
+            "Workloads run as it, so it was left alone. Its next owner is {owner}, by {by}. With the consent `workloads`, the hand-over waits for an approval. By hand: {by_hand}, then delete the account and create it again, and replace its pods."
+        )
+    }
 }

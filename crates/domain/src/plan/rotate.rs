@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Action, ClusterInventory, Draft, Kind, Protected, RemainingReason, Target, described, reach};
+use super::{Action, ClusterInventory, Draft, Kind, Protected, Remaining, RemainingReason, Target, described, reach};
+use crate::handover::Nominated;
 use crate::marks;
 use crate::ownership::{Claim, Index, PersonFacts};
 use crate::rotation::Way;
@@ -18,6 +19,8 @@ pub struct Secret {
     pub uid: String,
     /// Its owner annotation.
     pub owner: String,
+    /// Who its annotations say comes next.
+    pub next: Nominated,
     /// When the annotation was written, if that was after the Secret was made; as far as its own record says.
     pub marked: Option<Timestamp>,
     /// How it gets a new value, if anybody can give it one.
@@ -46,13 +49,24 @@ pub(super) fn draw(
     let claimed = |secret: &&Secret| !secret.token && index.claim(&secret.owner, person) != Claim::NotTheirs;
     for secret in world.secrets.iter().filter(claimed) {
         match left_alone(secret, person, index, world, protected) {
-            Some(reason) => draft.leave(described(Kind::Secret, &secret.namespace, &secret.name), reason),
+            Some(why) => {
+                // Of what is theirs and stays, it is said whose it could be; of all else that is not this plan's to say.
+                let stays = [
+                    RemainingReason::SecretContents,
+                    RemainingReason::NoConsentToRotate,
+                    RemainingReason::NothingRotates,
+                ];
+                let heir = world.heirs.get(&secret.uid).filter(|_| stays.contains(&why)).cloned().flatten();
+                let what = described(Kind::Secret, &secret.namespace, &secret.name);
+                draft.remaining.insert(Remaining { what, why, heir });
+            }
             None => draft.act(Target {
                 action: Action::Rotate,
                 kind: Kind::Secret,
                 namespace: secret.namespace.clone(),
                 name: secret.name.clone(),
                 uid: secret.uid.clone(),
+                heir: None,
                 why: "its owner annotation names this person alone".to_owned(),
             }),
         }
@@ -109,6 +123,7 @@ mod tests {
             name: "db".into(),
             uid: "uid-db".into(),
             owner: owner.into(),
+            next: Nominated::default(),
             marked: None,
             way: Some(Way::Certificate { name: "db".into() }),
             token: false,

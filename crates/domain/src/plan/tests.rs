@@ -12,6 +12,7 @@ fn account(name: &str, owner: &str) -> Account {
         name: name.into(),
         uid: format!("uid-{name}"),
         owner: owner.into(),
+        next: crate::handover::Nominated::default(),
         purpose: None,
         break_glass: false,
     }

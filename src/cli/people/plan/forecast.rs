@@ -102,7 +102,7 @@ pub enum Dead {
 pub struct End {
     /// `ServiceAccount apps/ci`.
     pub what: String,
-    /// `Unbind`, `Recreate` or `Delete`.
+    /// `Unbind`, `Recreate`, `HandOver` or `Delete`.
     pub action: String,
     /// Its uid.
     pub uid: String,
@@ -125,7 +125,17 @@ pub fn of(view: &View<'_>) -> Forecast {
     let (person, policy) = (view.person, view.policy);
     let facts = convert::person_facts(person, view.now);
     let (protected, rule) = (convert::protected(policy), convert::rule(policy));
-    let cut = view.seen.planning(&facts, BTreeSet::new()).draw_first(&rule, &protected);
+    let heirs = view.seen.heirs(&facts, policy);
+    let mut planning = view.seen.planning(&facts, BTreeSet::new());
+    planning.hands_over(heirs.clone(), false);
+    let mut cut = planning.draw_first(&rule, &protected);
+    planning.hands_over(heirs, true);
+    // What workloads run as waits for an approval of its own, in a Revocation of its own.
+    let mut handed_over = planning.draw(Operation::Cut, &rule, &protected).targets;
+    handed_over.retain(|target| target.action == Action::HandOver);
+    let waits: BTreeSet<String> =
+        handed_over.iter().map(|one| plan::described(one.kind, &one.namespace, &one.name)).collect();
+    cut.remaining.retain(|left| !waits.contains(&left.what));
     let recreated = |target: &&Target| target.action == Action::Recreate;
     let recreated: BTreeSet<String> = cut.targets.iter().filter(recreated).map(|target| target.uid.clone()).collect();
     let removal = view.seen.planning(&facts, recreated).draw(Operation::Remove, &rule, &protected);
@@ -143,7 +153,7 @@ pub fn of(view: &View<'_>) -> Forecast {
         mode: policy.spec.mode,
         remove_after: gates::remove_after(policy).to_owned(),
         at: view.now,
-        ends: ends(&cut, &removal, at_the_cut(&shut), view.seen),
+        ends: ends(&cut, &handed_over, &removal, at_the_cut(&shut), view.seen),
         plan: cut.hash,
         remaining,
         readable: beyond::readable(view.seen, &facts),
@@ -171,10 +181,12 @@ fn at_the_cut(shut: &[Shut]) -> Dead {
     }
 }
 
-fn ends(cut: &Plan, removal: &Plan, at_the_cut: Dead, seen: &Seen) -> Vec<End> {
+fn ends(cut: &Plan, handed_over: &[Target], removal: &Plan, at_the_cut: Dead, seen: &Seen) -> Vec<End> {
+    let approved = if at_the_cut == Dead::Held { Dead::Held } else { Dead::AfterApproval };
+    let handed_over = handed_over.iter().map(|target| end(target, approved, seen));
     let cut = cut.freezes.iter().chain(&cut.targets).map(|target| end(target, at_the_cut, seen));
     let later = if at_the_cut == Dead::Held { Dead::Held } else { Dead::AfterRemoveAfter };
-    cut.chain(removal.targets.iter().map(|target| end(target, later, seen))).collect()
+    cut.chain(handed_over).chain(removal.targets.iter().map(|target| end(target, later, seen))).collect()
 }
 
 fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
@@ -189,6 +201,11 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
         Action::Recreate => (
             "Recreate",
             "the account is deleted and created again: every token issued for it before is refused",
+            "issue a new token: name and rights are as before",
+        ),
+        Action::HandOver => (
+            "HandOver",
+            "the account is deleted and created again as its next owner's: every token issued for it before is refused, and its pods are replaced",
             "issue a new token: name and rights are as before",
         ),
         Action::Rotate => (
@@ -219,6 +236,9 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
         }
         (false, _) => "none: nobody else is bound by it",
         (true, true) => "none in the cluster; whatever uses its tokens elsewhere is refused until it has a new one",
+        (true, false) if target.action == Action::HandOver => {
+            "what runs as it is refused until its pods are replaced, a few at a time; pods of Jobs, and those that nothing makes again, go on with a token that is refused"
+        }
         (true, false) => "what runs as it is refused until it is replaced",
     };
     End {
@@ -258,7 +278,7 @@ fn of_plan<'a>(remaining: impl Iterator<Item = &'a Remaining>, seen: &Seen) -> V
             what: left.what.clone(),
             why: left.why.as_str().to_owned(),
             until: None,
-            advice: left.why.advice().to_owned(),
+            advice: left.advice(),
             consumers,
         }
     });

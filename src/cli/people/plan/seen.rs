@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
-use kube::Client;
 use kube::api::{ListParams, ObjectMeta, PartialObjectMeta};
+use kube::{Client, ResourceExt};
 
 use super::certificates::{self, Certificate};
 use crate::api::policy::OwnershipSource;
@@ -25,6 +25,7 @@ use crate::kube::rbac;
 use crate::kube::secrets as metadata;
 use crate::kube::sources;
 use crate::kube::stop;
+use domain::handover::{Colleague, Heir};
 use domain::ledger::Ledger;
 use domain::marks::{Memory, Standing};
 use domain::ownership::{Index, PersonFacts};
@@ -53,6 +54,8 @@ pub struct Seen {
     pub ledger: Option<Ledger>,
     /// What control remembers of owner annotations; none where it may not be read.
     pub marks: Option<Memory>,
+    /// What a hand-over asks of everybody, by the name of their Person.
+    pub colleagues: BTreeMap<String, Colleague>,
     /// Accounts that only other sources of ownership say are theirs.
     pub by_sources: Vec<Remaining>,
     /// Why everything is stopped.
@@ -78,6 +81,7 @@ pub async fn everything(client: &Client, namespace: &str, people: &[Person], per
         at: calls::now(),
         own_namespaces: vec![namespace.to_owned(), format!("{namespace}-revoker")],
         owned: owned(people, &accounts, &role_bindings, &cluster_bindings),
+        colleagues: people.iter().filter_map(|one| Some((one.name_any(), convert::colleague(one)?))).collect(),
         ..Seen::default()
     };
     if table.is_none() {
@@ -149,6 +153,15 @@ impl Seen {
         planning.fresh(fresh);
         planning.runs(self.workloads.keys().map(|place| (place.clone(), self.consumers(place))).collect());
         planning
+    }
+
+    /// Who comes next for each of their accounts and Secrets, by uid.
+    pub fn heirs(&self, person: &PersonFacts, policy: &SyncPolicy) -> BTreeMap<String, Option<Heir>> {
+        let belongings = self.owned.of(person, &BTreeSet::new());
+        let accounts: Vec<_> = belongings.accounts.into_iter().map(|account| account.object).collect();
+        let secrets: Vec<_> = belongings.secrets.into_iter().map(|secret| secret.object).collect();
+        let who = |name: &str| self.colleagues.get(name).cloned();
+        self.owned.heirs(person, &accounts, &secrets, &convert::handover(policy), who)
     }
 
     /// Asks the sources of ownership that a policy names, with the caller's rights. What cannot be read is noted.

@@ -53,6 +53,7 @@ fn account(namespace: &str, name: &str, owner: &str) -> Account {
         name: name.into(),
         uid,
         owner: owner.into(),
+        next: domain::handover::Nominated::default(),
         purpose: None,
         break_glass: false,
     }

@@ -1,0 +1,195 @@
+//! Which accounts may be made again now, and as whose: the list that the admission policy of hand-overs reads.
+//!
+//! Where a namespace consented to `workloads`, the revoker writes new owners, so there it makes no account but those of this list, with
+//! the owner that the list has. It follows from what is released and not ended: the next owner is the plan's, which was approved by its
+//! hash. Of an account that is made again as it was the owner is the one that control watched before it was deleted, and stays on the list
+//! until the account is done: nothing that the revoker writes is taken for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Context;
+use crate::api::revocation::{Action, Phase, RevocationStatus, Step, StepOutcome, Target};
+use crate::api::{RecreatableAccounts, RecreatableAccountsSpec, Revocation, names};
+use crate::kube::calls::call;
+use crate::kube::named::Api;
+use crate::kube::outcome::Fault;
+use crate::kube::swap;
+
+/// What is being done, for a fault.
+const WRITES: &str = "write the list of accounts that may be made again";
+/// How often a write is tried again after somebody else wrote.
+const CONFLICTS: usize = 8;
+/// Changes that come in a row are written together.
+const TOGETHER: Duration = Duration::from_millis(50);
+/// Wait after the list could not be written.
+const LATER: Duration = Duration::from_secs(5);
+/// Most accounts on the list: what the schema takes.
+const MAX_ACCOUNTS: usize = 4096;
+
+/// The list: the owner of each account, by namespace and name.
+type Listed = BTreeMap<String, String>;
+
+/// Keeps the list, for as long as the process lives. It is there from the start: a policy that finds none refuses nothing.
+///
+/// # Flow          read it; wait for a change; work the list out again; write it over exactly what was read, if it is another one
+/// # Guarantees    nothing is listed but accounts of a released plan, with its next owner or the owner that was watched
+/// # Errors        told in the log; tried again
+pub async fn keep(ctx: Arc<Context>) {
+    let mut written: Option<Listed> = None;
+    loop {
+        match renew(&ctx, written.as_ref()).await {
+            Ok(listed) => written = Some(listed),
+            Err(fault) => {
+                tracing::warn!(%fault, "accounts that may be made again are not listed; tried again");
+                tokio::time::sleep(LATER).await;
+                continue;
+            }
+        }
+        ctx.recreates.notified().await;
+        tokio::time::sleep(TOGETHER).await;
+    }
+}
+
+/// Writes the list as it is to be now, unless it is that already.
+async fn renew(ctx: &Context, written: Option<&Listed>) -> Result<Listed, Fault> {
+    let before = match written {
+        Some(written) => written.clone(),
+        None => read(ctx).await?.map(|list| list.spec.owners).unwrap_or_default(), // another process kept it
+    };
+    let wanted = wanted(ctx, &before).await?;
+    if written != Some(&wanted) {
+        write(ctx, &wanted).await?;
+    }
+    Ok(wanted)
+}
+
+/// The list as it is to be now.
+async fn wanted(ctx: &Context, before: &Listed) -> Result<Listed, Fault> {
+    let mut listed = Listed::new();
+    for revocation in ctx.stores.revocations.state() {
+        for target in open(&revocation) {
+            if !ctx.consents.of(ctx, &target.namespace).await?.workloads {
+                continue;
+            }
+            let watched =
+                |target: &Target| ctx.owned(|owned| owned.owner_of(&target.namespace, &target.name, &target.uid));
+            let owner = owner(target, watched(target), before);
+            if let Some(owner) = owner.filter(|_| listed.len() < MAX_ACCOUNTS) {
+                listed.insert(place(target), owner);
+            }
+        }
+    }
+    Ok(listed)
+}
+
+/// The owner that an account gets: the next one, else the one it had.
+fn owner(target: &Target, watched: Option<String>, before: &Listed) -> Option<String> {
+    target.heir.clone().or(watched).or_else(|| before.get(&place(target)).cloned())
+}
+
+fn place(target: &Target) -> String {
+    format!("{}/{}", target.namespace, target.name)
+}
+
+/// The accounts of a Revocation that are still to be made again; none of one that is not released, or is over.
+fn open(revocation: &Revocation) -> Vec<&Target> {
+    let released = |status: &&RevocationStatus| status.phase == Some(Phase::Released);
+    let Some(status) = revocation.status.as_ref().filter(released) else { return Vec::new() };
+    if status.outcome().is_some() {
+        return Vec::new();
+    }
+    // One that is handed over stays until its pods are replaced too.
+    let ended = |target: &&Target| {
+        let over = |step: &&Step| step.target.uid == target.uid && step.outcome != StepOutcome::Begun;
+        target.action == Action::Recreate && status.steps.iter().any(|step| over(&step))
+    };
+    let made = |target: &&Target| matches!(target.action, Action::Recreate | Action::HandOver);
+    status.plan.iter().flat_map(|plan| &plan.targets).filter(made).filter(|target| !ended(target)).collect()
+}
+
+async fn read(ctx: &Context) -> Result<Option<RecreatableAccounts>, Fault> {
+    let api: Api<RecreatableAccounts> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    call(WRITES, api.get_opt(names::RECREATE)).await
+}
+
+/// Writes the list over exactly what was read.
+async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
+    let api: Api<RecreatableAccounts> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    for _ in 0..CONFLICTS {
+        let current = read(ctx).await?;
+        let (fresh, spec) = (current.is_none(), RecreatableAccountsSpec { owners: wanted.clone() });
+        let list = match current {
+            Some(object) if object.spec == spec => return Ok(()),
+            None => RecreatableAccounts::new(names::RECREATE, spec),
+            Some(object) => RecreatableAccounts { spec, ..object },
+        };
+        match swap::put(&api, WRITES, &list, fresh).await {
+            Err(fault) if fault.is_conflict() => {}
+            done => return done.map(drop),
+        }
+    }
+    Err(Fault::Transient { doing: WRITES, cause: "somebody else kept writing".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn target(action: &str, name: &str, heir: Option<&str>) -> Value {
+        json!({"action": action, "kind": "ServiceAccount", "namespace": "apps", "name": name, "uid": name, "heir": heir, "why": ""})
+    }
+
+    #[test]
+    fn what_may_be_made_again_is_what_is_released_and_not_done() {
+        let plan = json!({"hash": "h", "targets": [
+            target("HandOver", "web", Some("id:hq/8")), target("Recreate", "laptop", None), target("Delete", "old", None),
+        ]});
+        let step = |name: &str, outcome: &str| json!({"target": target("HandOver", name, None), "outcome": outcome, "at": "2026-03-01T00:00:01Z"});
+        let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:01Z"});
+        for (what, status, expected) in [
+            ("held", json!({"phase": "Held", "plan": plan}), vec![]),
+            ("released", json!({"phase": "Released", "plan": plan}), vec!["web", "laptop"]),
+            (
+                "both are made, and pods are still replaced",
+                json!({"phase": "Released", "plan": plan, "steps": [step("web", "Done"), step("laptop", "Done")]}),
+                vec!["web"],
+            ),
+            (
+                "one is deleted",
+                json!({"phase": "Released", "plan": plan, "steps": [step("laptop", "Begun")]}),
+                vec!["web", "laptop"],
+            ),
+            ("finished", json!({"phase": "Released", "plan": plan, "claim": claim, "finished": "Revoked"}), vec![]),
+            ("over", json!({"phase": "Revoked", "plan": plan}), vec![]),
+        ] {
+            let revocation: Revocation = serde_json::from_value(json!({
+                "metadata": {"name": "p-7-cut"},
+                "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": "Cut",
+                    "due": "2026-03-01T00:00:00Z", "reason": "left"},
+                "status": status,
+            }))
+            .unwrap();
+            let names: Vec<&str> = open(&revocation).into_iter().map(|target| target.name.as_str()).collect();
+            assert_eq!(names, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_account_gets_the_next_owner_of_the_plan_or_the_one_that_was_watched_before_it_was_deleted() {
+        let of = |action: &str, heir| serde_json::from_value::<Target>(target(action, "web", heir)).unwrap();
+        let before = Listed::from([("apps/web".to_owned(), "id:hq/7".to_owned())]);
+        let watched = || Some("ada@example.com".to_owned());
+        for (what, target, watched, before, expected) in [
+            ("handed over", of("HandOver", Some("id:hq/8")), watched(), &before, Some("id:hq/8")),
+            ("as it was", of("Recreate", None), watched(), &Listed::new(), Some("ada@example.com")),
+            ("deleted already", of("Recreate", None), None, &before, Some("id:hq/7")),
+            ("never seen", of("Recreate", None), None, &Listed::new(), None),
+        ] {
+            assert_eq!(owner(&target, watched, before).as_deref(), expected, "{what}");
+        }
+    }
+}
