@@ -29,6 +29,7 @@ mod crash;
 mod decisions;
 mod decoys;
 mod disowned;
+mod drill;
 mod examples;
 mod exposed;
 mod fields;

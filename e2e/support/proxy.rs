@@ -31,6 +31,8 @@ pub enum Fault {
     NoFrozenNames,
     /// A write of FrozenNames is never answered.
     SilentFrozenNames,
+    /// A read whose path ends like this waits until another fault is set.
+    HoldReads(&'static str),
 }
 
 struct Inner {
@@ -114,6 +116,14 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
     let frozen = request.uri().path().contains("/frozennames");
     if fault == Fault::SilentFrozenNames && frozen && request.method() != Method::GET {
         std::future::pending::<()>().await;
+    }
+    if let Fault::HoldReads(end) = fault
+        && request.method() == Method::GET
+        && request.uri().path().ends_with(end)
+    {
+        while *inner.fault.lock().unwrap() == fault {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
     let answer = forward(&inner, request).await;
     let fatal = fault == Fault::KillAfter(number) || (write && fault == Fault::KillAfterWrite(of_writes));

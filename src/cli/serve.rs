@@ -61,6 +61,9 @@ pub struct Control {
     /// The namespace of the Jobs of hooks; without it, no hook runs
     #[arg(long, env = "ROLLCALL_HOOKS_NAMESPACE")]
     hooks_namespace: Option<String>,
+    /// The sandbox of the drill: what acts on nothing else counts against no limit; without it, no drill is reported
+    #[arg(long, env = "ROLLCALL_DRILL_NAMESPACE")]
+    drill_namespace: Option<String>,
     /// A user name that is never frozen, such as a break-glass user; can be given several times
     #[arg(long, value_name = "NAME")]
     never_freeze: Vec<String>,
@@ -128,6 +131,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         limits: wish.limits,
         never_freeze: wish.never_freeze.into_iter().collect(),
         hooks_namespace: wish.hooks_namespace,
+        drill_namespace: wish.drill_namespace,
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await

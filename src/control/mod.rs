@@ -19,8 +19,10 @@ mod claims;
 mod consents;
 mod consumers;
 mod count;
+mod drill;
 mod exposures;
 mod freeze;
+mod holders;
 pub mod hooks;
 pub mod jobs;
 mod marks;
@@ -83,6 +85,8 @@ pub struct Options {
     pub never_freeze: std::collections::BTreeSet<String>,
     /// Namespace of the Jobs of hooks; none where hooks are not installed.
     pub hooks_namespace: Option<String>,
+    /// The sandbox of the drill; none where it is not installed.
+    pub drill_namespace: Option<String>,
 }
 
 /// What every driver of control shares.
@@ -127,6 +131,10 @@ pub struct Context {
     pub freezes: freeze::Freezes,
     /// Told when what may be trimmed may have changed.
     pub trims: Notify,
+    /// Told when the report of the drill may be another one.
+    pub drill: Notify,
+    /// Told when a Secret may have another owner.
+    pub holders: Notify,
     /// What was seen of owner annotations.
     pub marks: marks::Marks,
     /// What other sources of ownership said.
@@ -161,6 +169,8 @@ impl Context {
             seals: seal::Seals::default(),
             freezes: freeze::Freezes::default(),
             trims: Notify::new(),
+            drill: Notify::new(),
+            holders: Notify::new(),
             marks: marks::Marks::default(),
             sources: sources::Sources::default(),
             exposures: exposures::Exposures::default(),
@@ -304,6 +314,8 @@ pub async fn run(
     tasks.spawn(seal::signing::keep(Arc::clone(&ctx)));
     tasks.spawn(trims::keep(Arc::clone(&ctx)));
     tasks.spawn(marks::keep(Arc::clone(&ctx)));
+    tasks.spawn(holders::keep(Arc::clone(&ctx)));
+    tasks.spawn(drill::keep(Arc::clone(&ctx)));
     tasks.spawn(exposures::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);
@@ -326,12 +338,13 @@ async fn drivers(ctx: &Arc<Context>, shutdown: &CancellationToken) {
     tokio::join!(people, revocations);
 }
 
-/// Counts the Revocations by phase, for the metrics, when any of them changed.
+/// Counts the Revocations by phase, for the metrics, when any of them changed; but for those of drills, which have metrics of their own.
 async fn measure(ctx: Arc<Context>) {
     loop {
         ctx.measure.notified().await;
         let mut by_phase = std::collections::BTreeMap::new();
-        for revocation in ctx.stores.revocations.state() {
+        let all = ctx.stores.revocations.state().into_iter();
+        for revocation in all.filter(|revocation| revocation.spec.person != names::DRILL) {
             if let Some(phase) = revocation.status.as_ref().and_then(|status| status.phase) {
                 *by_phase.entry(phase).or_insert(0) += 1;
             }

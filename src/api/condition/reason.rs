@@ -66,6 +66,7 @@ vocabulary!(
         MovesSettled => "MovesSettled",
         GrantsSettled => "GrantsSettled",
         RevokerReady => "RevokerReady",
+        Drilled => "Drilled",
         Revoked => "Revoked",
         Frozen => "Frozen",
         Moved => "Moved",
@@ -148,6 +149,9 @@ vocabulary!(
         ManyMoved => "ManyMoved",
         ManyGranted => "ManyGranted",
         NotChecked => "NotChecked",
+        DrillPassed => "DrillPassed",
+        DrillFailed => "DrillFailed",
+        DrillLate => "DrillLate",
 
         Refused => "Refused",
         NothingFound => "NothingFound",
