@@ -30,6 +30,7 @@ mod decisions;
 mod decoys;
 mod denied_returns;
 mod disowned;
+mod drill;
 mod examples;
 mod exposed;
 mod faults;

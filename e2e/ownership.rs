@@ -16,7 +16,9 @@ use crate::shed::{accounts_of, first_cut, left, until_it_stands};
 use crate::support::chart::feed;
 use crate::support::installation::{Consent, Installation};
 use crate::support::objects::object;
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::tokens::{legacy_secret_token, mint_unbound, still_works};
+use crate::support::waiting::eventually;
 
 const OWNER: &str = "the annotation rollcall.dev/owner, once set, is changed or removed with the verb \"reassign\"";
 const PURPOSE: &str =
@@ -289,4 +291,98 @@ async fn what_nobody_owns_is_listed_with_suggestions_that_are_written_and_other_
     let late = rollcall.waits_for("8", "Late").await;
     assert_eq!(accounts_of(&late), ["labelled"], "a mark that was written lately waits for an approval");
     assert!(still_works(&weak, &apps, "weak").await, "nothing ends by it");
+}
+
+#[tokio::test]
+async fn suggested_owners_are_written_with_the_humans_own_rights_and_not_over_what_was_said_meanwhile() {
+    let targets = [("apps", Consent::Accounts), ("desk", Consent::None), ("web", Consent::Accounts)];
+    let rollcall = Installation::new("own-apply", &targets).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    let domain = rollcall.address("8").split_once('@').unwrap().1.to_owned();
+    let label = json!({"from": "Label", "key": "example.com/belongs-to", "owner": format!("{{}}@{domain}")});
+    rollcall.policy(json!({"identity": {"ownership": [label]}})).await;
+    for (target, name) in [("apps", "tagged"), ("apps", "meanwhile"), ("web", "elsewhere")] {
+        let account: ServiceAccount =
+            object(json!({"metadata": {"name": name, "labels": {"example.com/belongs-to": "person-8"}}}));
+        let accounts: Api<ServiceAccount> = Api::namespaced(rollcall.admin.clone(), &rollcall.target(target));
+        accounts.create(&PostParams::default(), &account).await.unwrap();
+    }
+    rollcall.learn(&rollcall.staff(1..11)).await;
+
+    // A clerk who may see everything there is to see here, and change what is in apps.
+    rollcall.account("desk", "clerk", None).await;
+    let clerk = format!("system:serviceaccount:{}:clerk", rollcall.target("desk"));
+    for role in ["view".to_owned(), format!("{}-viewer", rollcall.release)] {
+        bind_everywhere(&rollcall, &role, &clerk).await;
+    }
+    let rbac: ClusterRole = object(json!({
+        "metadata": {"name": format!("{}-bindings", rollcall.release)},
+        "rules": [{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["rolebindings", "clusterrolebindings"], "verbs": ["list"]}],
+    }));
+    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &rbac).await.unwrap();
+    bind_everywhere(&rollcall, &rbac.metadata.name.unwrap(), &clerk).await;
+    bind(&rollcall, "apps", "edit", &clerk).await;
+    let acting = rollcall.cluster.acting_as(&clerk, &["system:authenticated"]).await;
+    let apps: Api<ServiceAccount> = Api::namespaced(acting, &rollcall.target("apps"));
+    eventually("the clerk may change what is in apps", || async {
+        changes_or_refused(&apps, "tagged").await.then_some(())
+    })
+    .await;
+
+    let proxy = Proxy::open().await;
+    proxy.fails_by(Fault::HoldReads("/serviceaccounts/meanwhile"));
+    let desk = rollcall.target("desk");
+    let arguments = ["own", "--suggest", "--apply", "--yes", "--namespace", &rollcall.namespace];
+    let written = rollcall.runs_through(&proxy.url, &desk, "clerk", &arguments);
+    let said_meanwhile = async {
+        eventually("the command looks at the second account", || async {
+            proxy.calls().iter().any(|call| call.ends_with("/serviceaccounts/meanwhile")).then_some(())
+        })
+        .await;
+        let nine = annotated(json!({names::OWNER: rollcall.mark("9")}));
+        let admins: Api<ServiceAccount> = Api::namespaced(rollcall.admin.clone(), &rollcall.target("apps"));
+        admins.patch("meanwhile", &PatchParams::default(), &Patch::Merge(&nine)).await.unwrap();
+        proxy.fails_by(Fault::None);
+    };
+    let ((succeeded, said), ()) = tokio::join!(written, said_meanwhile);
+    assert!(!succeeded && said.contains("forbidden"), "what is in web is not the clerk's to change: {said}");
+    assert!(said.contains("somebody has said whose it is, and it is left alone"), "{said}");
+    assert_eq!(owner_of(&rollcall, "apps", "tagged").await, Some(rollcall.mark("8")));
+    assert_eq!(owner_of(&rollcall, "apps", "meanwhile").await, Some(rollcall.mark("9")), "said meanwhile");
+    assert_eq!(owner_of(&rollcall, "web", "elsewhere").await, None);
+    let account = rollcall.get_account("apps", "tagged").await.unwrap();
+    let manager = |one: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry| one.manager.clone();
+    let managers: Vec<_> = account.metadata.managed_fields.iter().flatten().filter_map(manager).collect();
+    assert!(managers.contains(&"kubectl-rollcall".to_owned()), "a pipeline sees who wrote it: {managers:?}");
+}
+
+/// Whether a change is let through by RBAC.
+async fn changes_or_refused(api: &Api<ServiceAccount>, name: &str) -> bool {
+    let rehearsal = PatchParams { dry_run: true, ..PatchParams::default() };
+    api.patch(name, &rehearsal, &Patch::Merge(&annotated(json!({"example.com/note": "x"})))).await.is_ok()
+}
+
+#[tokio::test]
+async fn a_leaver_who_is_seen_for_the_first_time_and_owns_nothing_but_a_secret_gets_a_person() {
+    let rollcall = Installation::new("holder", &[("apps", Consent::Secrets)]).await;
+    let _running = rollcall.run().await;
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({})).await;
+    rollcall.learn(&rollcall.staff(1..11)).await;
+    let secret: Secret =
+        object(json!({"metadata": {"name": "db", "annotations": {names::OWNER: rollcall.mark("11")}}}));
+    Api::namespaced(rollcall.admin.clone(), &rollcall.target("apps"))
+        .create(&PostParams::default(), &secret)
+        .await
+        .unwrap();
+    let told = eventually("control writes who owns Secrets", || async {
+        rollcall.api::<ConfigMap>().get_opt("rollcall-owners-of-secrets").await.unwrap()?.data?.remove("owners")
+    })
+    .await;
+    assert!(!told.contains(&rollcall.connection), "digests name nobody: {told}");
+    let left = rollcall.staff(1..13).person("11").terminated().person("12").terminated();
+    rollcall.learn(&left).await;
+    eventually("the one who owns a Secret has a Person", || async { rollcall.person("11").await }).await;
+    assert!(rollcall.person("12").await.is_none(), "who owns nothing has none");
 }

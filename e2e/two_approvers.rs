@@ -76,6 +76,43 @@ async fn a_batch_is_released_once_two_people_have_approved_it_and_by_neither_alo
 }
 
 #[tokio::test]
+async fn a_batch_with_one_of_two_approvals_can_be_rejected_and_that_be_taken_back() {
+    let (rollcall, _running, staff) = asking_for_two("two-reject").await;
+    rollcall.account_of("6", "apps", "six").await;
+    let token = mint_unbound(&rollcall.admin, &rollcall.target("apps"), "seven").await;
+    rollcall.learn(&staff.clone().person("6").terminated().person("7").terminated()).await;
+    rollcall.waits_for("6", "OverLimit").await;
+    let batch = rollcall.waits_for("7", "OverLimit").await.status.unwrap().gate.unwrap().batch.unwrap();
+    rollcall.succeeds(&by("ada", &["approve", "--batch", &batch, "--yes"]));
+
+    let said = rollcall.succeeds(&by("ben", &["reject", "--batch", &batch, "--reason", "wrong file", "--yes"]));
+    assert!(said.contains("given by ada"), "who rejects sees who approved: {said}");
+    for id in ["6", "7"] {
+        let rejected = rollcall.waits_for(id, "Rejected").await;
+        let (first, no) = (rejected.spec.approval.unwrap(), rejected.spec.rejection.unwrap());
+        assert_eq!((first.by.as_str(), no.by.as_str()), ("ada", "ben"));
+    }
+    let said = rollcall.says(&by("eve", &["approve", "--batch", &batch, "--yes"]));
+    assert!(!said.status.success(), "a rejection stands against a second approval");
+    let record = format!("{}/7", rollcall.connection);
+    let why = rollcall.succeeds(&["why", &record]);
+    assert!(!why.contains("another person has to approve it too"), "{why}");
+    assert!(still_works(&token, &rollcall.target("apps"), "seven").await, "nothing ended");
+
+    rollcall.succeeds(&by("ben", &["reject", "--batch", &batch, "--undo", "--yes"]));
+    for id in ["6", "7"] {
+        let half = rollcall.waits_for(id, "OverLimit").await;
+        assert_eq!(half.spec.approval.map(|first| first.by).as_deref(), Some("ada"), "the first one stands again");
+    }
+    let batch = rollcall.waits_for("7", "OverLimit").await.status.unwrap().gate.unwrap().batch.unwrap();
+    rollcall.succeeds(&by("ben", &["approve", "--batch", &batch, "--yes"]));
+    let cut = rollcall.reaches("7", Operation::Cut, Phase::Revoked).await;
+    assert_eq!(cut.spec.second_approval.unwrap().by, "ben");
+    refused("the leaver's token", &token).await;
+    rollcall.evidence_verifies();
+}
+
+#[tokio::test]
 async fn a_plan_that_changes_between_two_approvals_needs_both_again() {
     let (rollcall, _running, staff) = asking_for_two("two-changed").await;
     rollcall.account_of("7", "apps", "seven-more").await;
@@ -186,10 +223,22 @@ async fn nobody_gives_both_approvals_nor_one_in_anothers_name_nor_about_themselv
     assert!(layer == "policy" && said.contains("has expired"), "{said}");
     control.patch_status(name, &PatchParams::default(), &Patch::Merge(gate("Baseline"))).await.unwrap();
 
+    // One of two is rejected while it waits for the other, and by nobody once it waits for something else.
+    let no = |by: &str| json!({"spec": {"rejection": {"reason": "wrong file", "by": by}}});
+    control.patch_status(name, &PatchParams::default(), &Patch::Merge(gate("Hold"))).await.unwrap();
+    let (layer, said) = tries("rejected although it is approved", "ben", no("ben")).await;
+    assert!(layer == "policy" && said.contains("an approval is final"), "{said}");
+    control.patch_status(name, &PatchParams::default(), &Patch::Merge(gate("Baseline"))).await.unwrap();
+    let both = json!({"spec": {"rejection": no("ben")["spec"]["rejection"], "secondApproval": approval("ben", &hash)}});
+    assert_eq!(tries("rejected and approved at once", "ben", both).await.0, "schema");
+    let rehearsal = PatchParams { dry_run: true, ..PatchParams::default() };
+    human(&rollcall, "ben").await.patch(name, &rehearsal, &Patch::Merge(no("ben"))).await.expect("it still waits");
+
     let ben = human(&rollcall, "ben").await;
     ben.patch(name, &PatchParams::default(), &Patch::Merge(second("ben")))
         .await
         .expect("a second approval by somebody else");
+    assert_eq!(tries("rejected after both", "eve", no("eve")).await.0, "schema");
     let (layer, _) = tries("a third takes its place", "eve", second("eve")).await;
     assert!(["schema", "policy"].contains(&layer));
     let (layer, _) = tries("it is taken away", "ben", json!({"spec": {"secondApproval": null}})).await;

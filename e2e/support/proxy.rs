@@ -35,6 +35,8 @@ pub enum Fault {
     SilentFrozenNames,
     /// A Lease that is written is answered as written, and no write reaches the server: who holds it leads on, and so does who takes it.
     LeaseUnheard,
+    /// A read whose path ends like this waits until another fault is set.
+    HoldReads(&'static str),
 }
 
 struct Inner {
@@ -126,6 +128,14 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
     }
     if fault == Fault::SilentFrozenNames && path.contains("/frozennames") && head.method != Method::GET {
         std::future::pending::<()>().await;
+    }
+    if let Fault::HoldReads(end) = fault
+        && head.method == Method::GET
+        && path.ends_with(end)
+    {
+        while *inner.fault.lock().unwrap() == fault {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
     let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     if fault == Fault::LeaseUnheard && path.contains("/leases/") && head.method == Method::PUT {

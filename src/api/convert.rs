@@ -7,7 +7,7 @@ mod trims;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::approvals::{approval, approved_by_all, approvers};
+pub use self::approvals::{approval, approved_by_all, approvers, waits_for_approval};
 pub use self::handover::{colleague, handover};
 pub use self::leave::{freezes, frozen, in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
 pub use self::trims::{found, not_trimmed, of_its_own};

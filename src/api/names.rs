@@ -121,8 +121,18 @@ pub const EVIDENCE_CHECKPOINT: &str = "rollcall-evidence-checkpoint";
 /// What the revoker may do in each namespace, as asked of the API server.
 pub const CONSENTS: &str = "rollcall-consents";
 
+/// The drill's connection, policy, Person and ConfigMap.
+pub const DRILL: &str = "rollcall-drill";
+/// HR id of the invented person of the drill, who is in its file alone.
+pub const DRILL_ID: &str = "leaver";
 /// Annotation of a token Secret that names its account.
 pub const TOKEN_OF: &str = "kubernetes.io/service-account.name";
+
+/// The user name of the invented person of an installation's drill, which is nobody's.
+#[must_use]
+pub fn drill_user(namespace: &str) -> String {
+    format!("{DRILL}:{namespace}:{DRILL_ID}")
+}
 
 /// Whether this can be the name of a namespace or of an account: lower-case letters, digits, `-` and `.`, as DNS has it.
 #[must_use]

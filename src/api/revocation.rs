@@ -51,7 +51,7 @@ pub use rotation::{Rotation, Rotator};
     validation = Rule::new("!has(oldSelf.approval) || (has(self.approval) && (self.approval == oldSelf.approval || self.approval.at > oldSelf.approval.at))").message("an approval is final; one that expired, or whose plan changed, can be given again, with a later time"),
     validation = Rule::new("!has(self.secondApproval) || (has(self.approval) && self.secondApproval.planHash == self.approval.planHash && self.secondApproval.by != self.approval.by)").message("a second approval is of the plan that was approved first, by somebody else"),
     validation = Rule::new("!has(oldSelf.secondApproval) || (has(self.secondApproval) ? self.secondApproval == oldSelf.secondApproval : self.approval != oldSelf.approval)").message("a second approval is final, and goes with the first when that is given again"),
-    validation = Rule::new("!(has(self.approval) && has(self.rejection))").message("a Revocation is approved or rejected, not both")
+    validation = Rule::new("!has(self.rejection) || (!has(self.secondApproval) && has(self.approval) == has(oldSelf.approval) && (!has(self.approval) || self.approval == oldSelf.approval))").message("a Revocation is approved or rejected, not both; of two approvals, one may stand when it is rejected")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RevocationSpec {

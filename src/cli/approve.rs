@@ -141,6 +141,9 @@ fn approval_state(revocation: &Revocation) -> ApprovalState<'_> {
             ApprovalState::Closed("it has ended, so there is nothing to approve".to_owned())
         }
         (_, None, _) => ApprovalState::Closed("it has no plan yet; control makes one".to_owned()),
+        (_, Some(_), _) if revocation.spec.rejection.is_some() => {
+            ApprovalState::Closed("it was rejected: `kubectl rollcall reject --undo` takes that back".to_owned())
+        }
         (Some(Phase::Held), Some(plan), Some(_)) if expired(revocation) => ApprovalState::Open(plan),
         (_, Some(plan), Some(approval)) if approval.plan_hash == plan.hash => {
             let given = convert::approvers(&revocation.spec, &plan.hash);
@@ -151,9 +154,6 @@ fn approval_state(revocation: &Revocation) -> ApprovalState<'_> {
         }
         // Of two approvals, one does not keep a plan from changing: then it is given again, for the plan that stands.
         (Some(Phase::Held), Some(plan), Some(_)) if plan.by_two => ApprovalState::Open(plan),
-        (_, Some(_), None) if revocation.spec.rejection.is_some() => {
-            ApprovalState::Closed("it was rejected: `kubectl rollcall reject --undo` takes that back".to_owned())
-        }
         (_, Some(_), Some(approval)) => ApprovalState::Closed(format!(
             "another plan ({}) was approved, and an approval is final",
             approval.plan_hash
@@ -379,6 +379,8 @@ mod tests {
             }
             json!({"spec": spec, "status": {"plan": {"byTwo": true}}})
         };
+        let mut rejected = by_two("a", Value::Null);
+        rejected["spec"]["rejection"] = json!({"reason": "wrong person", "by": "ben"});
         let cases = [
             ("approved, and nothing was done in time", expired, "open"),
             ("held", json!({}), "open"),
@@ -390,6 +392,7 @@ mod tests {
             ("failed", json!({"status": {"phase": "Failed"}}), "closed"),
             ("cancelled", json!({"status": {"phase": "Cancelled"}}), "closed"),
             ("rejected", json!({"spec": {"rejection": {"reason": "wrong person", "by": "grace"}}}), "closed"),
+            ("the first of two, and rejected", rejected, "closed"),
             ("approved", approved("a"), "approved"),
             ("approved for another plan", approved("b"), "closed"),
             ("the first of two", by_two("a", Value::Null), "half"),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use secrecy::SecretString;
 
 use super::{Failure, Namespace};
 
@@ -42,6 +43,18 @@ impl Cluster {
     /// When no configuration can be used: which part of it, and why.
     pub async fn client(&self) -> Result<Client, Failure> {
         let mut config = self.config().await?;
+        config.connect_timeout = Some(Duration::from_secs(10));
+        config.read_timeout = Some(Duration::from_secs(60));
+        Client::try_from(config).map_err(|error| unusable(&error))
+    }
+
+    /// A client for the same API server that has this token and nothing else.
+    ///
+    /// # Errors
+    /// When no configuration can be used.
+    pub async fn client_with_token(&self, token: &SecretString) -> Result<Client, Failure> {
+        let mut config = self.config().await?;
+        config.auth_info = AuthInfo { token: Some(token.clone()), ..AuthInfo::default() };
         config.connect_timeout = Some(Duration::from_secs(10));
         config.read_timeout = Some(Duration::from_secs(60));
         Client::try_from(config).map_err(|error| unusable(&error))

@@ -11,6 +11,7 @@ pub mod coverage;
 pub mod crds;
 pub mod data;
 pub mod disown;
+pub mod drill;
 pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
@@ -158,6 +159,8 @@ pub enum Human {
     Stop(stop::Options),
     /// Show which personal data a connection reads, from where, where each value is kept, for how long and why
     Data(Box<data::Options>),
+    /// Let an invented leaver go the whole way in a sandbox, and see whether everything of theirs is refused
+    Drill(drill::Options),
     /// Show what the revoker may do in each namespace, and whether it can run
     Consents(consents::Options),
     /// List hooks, and allow the pod template of a CronJob to run as one
@@ -308,6 +311,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Human(Human::Accept(options)) => accept::run(&options).await,
         Command::Human(Human::Stop(options)) => stop::run(&options).await,
         Command::Human(Human::Data(options)) => data::run(&options).await,
+        Command::Human(Human::Drill(options)) => drill::run(&options).await,
         Command::Human(Human::Consents(options)) => consents::run(&options).await,
         Command::Human(Human::Hooks(command)) => hooks::run(&command).await,
         Command::Human(Human::Evidence(command)) => evidence::run(&command).await,
@@ -409,6 +413,8 @@ mod tests {
             "rollcall own --apply",
             "rollcall own apps/ci --owner hq/7 --suggest",
             "rollcall used",
+            "rollcall drill --timeout soon",
+            "rollcall drill --schedule daily",
             "rollcall data",
             "rollcall data hq -f hq.yaml",
         ] {

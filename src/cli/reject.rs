@@ -13,8 +13,9 @@ use super::approve::{find, name, plans, show, whoami, whom};
 use super::cluster::Cluster;
 use super::terminal::{confirm, plain, reason, say};
 use super::write::write_over;
+use crate::api::condition::Reason;
 use crate::api::revocation::RevocationStatus;
-use crate::api::{Person, Revocation};
+use crate::api::{Person, Revocation, convert};
 
 /// Options of `rollcall reject`.
 #[derive(Debug, Args)]
@@ -100,7 +101,9 @@ fn decidable(revocation: &Revocation, undo: bool) -> Result<bool, &'static str> 
         (_, true, _, _) => Err("it has ended, so there is nothing to reject"),
         (true, ..) => Ok(false),
         (_, _, Some(_), _) => Err("the revoker has begun; `kubectl rollcall stop` keeps it from its next step"),
-        (_, _, _, Some(_)) => Err("it was approved, and an approval is final; set a hold on the Person instead"),
+        (_, _, _, Some(_)) if !half_approved(revocation) => {
+            Err("it was approved, and an approval is final; set a hold on the Person instead")
+        }
         _ if plan.is_none() => Err("it has no plan yet: `rollcall control` makes it"),
         _ => Ok(true),
     }
@@ -111,6 +114,13 @@ fn same(one: &Revocation, other: &Revocation) -> bool {
     let plan =
         |of: &Revocation| of.status.as_ref().and_then(|status| status.plan.as_ref().map(|plan| plan.hash.clone()));
     plan(one) == plan(other)
+}
+
+/// Whether it has one of the two approvals that it needs, so that nothing is released by it; or one that is void.
+fn half_approved(revocation: &Revocation) -> bool {
+    let status = revocation.status.as_ref();
+    let gate = status.and_then(|status| Reason::parse(&status.gate.as_ref()?.reason));
+    revocation.spec.second_approval.is_none() && gate.is_some_and(convert::waits_for_approval)
 }
 
 /// The decision; without a reason the one that is there is taken back.
@@ -138,12 +148,34 @@ mod tests {
         let plan = json!({"hash": "a".repeat(64), "targets": []});
         let no = json!({"rejection": {"reason": "r", "by": "grace"}});
         let yes = json!({"approval": {"planHash": "a".repeat(64), "by": "grace", "at": "2026-03-01T09:00:00Z"}});
+        let second = json!({"planHash": "a".repeat(64), "by": "ben", "at": "2026-03-01T09:00:00Z"});
+        let both = json!({"approval": yes["approval"], "secondApproval": second});
         let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:00Z"});
+        let gate = |reason: &str| json!({"reason": reason, "message": ""});
         let cases = [
             ("held", json!({}), json!({"phase": "Held", "plan": plan}), Some(true)),
             ("held, in Observe, before it was looked at", json!({}), json!({"plan": plan}), Some(true)),
             ("rejected already", no, json!({"phase": "Held", "plan": plan}), Some(false)),
-            ("approved", yes, json!({"phase": "Held", "plan": plan}), None),
+            ("approved", yes.clone(), json!({"phase": "Held", "plan": plan}), None),
+            (
+                "approved, and held by a stop",
+                yes.clone(),
+                json!({"phase": "Held", "plan": plan, "gate": gate("GlobalStop")}),
+                None,
+            ),
+            (
+                "one of two approvals",
+                yes.clone(),
+                json!({"phase": "Held", "plan": plan, "gate": gate("OverLimit")}),
+                Some(true),
+            ),
+            (
+                "an approval that expired",
+                yes,
+                json!({"phase": "Held", "plan": plan, "gate": gate("ApprovalExpired")}),
+                Some(true),
+            ),
+            ("both approvals", both, json!({"phase": "Held", "plan": plan, "gate": gate("OverLimit")}), None),
             ("begun", json!({}), json!({"phase": "Released", "plan": plan, "claim": claim}), None),
             ("no plan", json!({}), json!({"phase": "Held"}), None),
             ("over", json!({}), json!({"phase": "Revoked", "plan": plan}), None),

@@ -107,10 +107,13 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
                 None => World::read(&cluster.client().await?, cluster.namespace()).await?,
             };
             let records = evidence::verified(dir.as_deref(), cluster).await?;
-            let rows = leavers::rows(&world, &records, days, now);
-            let rows: Vec<_> = rows.into_iter().map(|row| if form.names { row } else { row.masked() }).collect();
+            // Drills are no leavers, and say something of their own.
+            let rows = leavers::rows(&world, &records, days, now).into_iter().filter(|row| !row.is_of_drill());
+            let rows: Vec<_> = rows.map(|row| if form.names { row } else { row.masked() }).collect();
             let about = match records.last() {
-                Some(last) => format!("Evidence verified up to record {}.", last.index),
+                Some(last) => {
+                    format!("Evidence verified up to record {}.{}", last.index, leavers::drills(&records, days))
+                }
                 None => "There is no evidence yet.".to_owned(),
             };
             Sheet { title: "Leavers", days, now, about, rows: &rows, columns: &leavers::COLUMNS }.print(form.output)
@@ -121,7 +124,8 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             let world = World::read(&client, cluster.namespace()).await?;
             let things = access::Things::read(&client).await?;
             let rows = access::rows(&world.people, &things, days, policy.as_deref());
-            let rows: Vec<_> = rows.into_iter().map(|row| if form.names { row } else { row.masked() }).collect();
+            let real = rows.into_iter().filter(|row| !row.is_of_drill());
+            let rows: Vec<_> = real.map(|row| if form.names { row } else { row.masked() }).collect();
             let about =
                 "What people own is as of now. What a group binds is not listed: a group's members are not known here.";
             let about = about.to_owned();

@@ -64,6 +64,9 @@ pub struct Control {
     /// Keep the list of what of leavers is not to be made again, for the admission policy that refuses it
     #[arg(long)]
     deny_returns: bool,
+    /// The sandbox of the drill: what acts on nothing else counts against no limit; without it, no drill is reported
+    #[arg(long, env = "ROLLCALL_DRILL_NAMESPACE")]
+    drill_namespace: Option<String>,
     /// A user name that is never frozen, such as a break-glass user; can be given several times
     #[arg(long, value_name = "NAME")]
     never_freeze: Vec<String>,
@@ -132,6 +135,7 @@ pub async fn control(wish: Control) -> Result<(), Fault> {
         never_freeze: wish.never_freeze.into_iter().collect(),
         hooks_namespace: wish.hooks_namespace,
         deny_returns: wish.deny_returns,
+        drill_namespace: wish.drill_namespace,
     };
     lead("control", &wish.process, |client, metrics, stop| control::run(client, options, calls::now, metrics, stop))
         .await

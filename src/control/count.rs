@@ -9,8 +9,8 @@ use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
-use super::Context;
 use super::owned_status::open;
+use super::{Context, drill};
 use crate::api::convert::LiveObjects;
 use crate::api::policy::{ClusterLimits, Mode, Run};
 use crate::api::revocation::{Operation, Phase, Trigger};
@@ -156,6 +156,9 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
     let (mut acts, mut counts) = (Vec::new(), Vec::new());
     let mut removals: BTreeMap<(String, String), BTreeMap<String, CountedPlan>> = BTreeMap::new();
     let revocation = |name: &String| ctx.stores.revocations.get(name);
+    let rehearsal = |revocation: &Revocation| {
+        drill::rehearses(revocation, &ctx.options.namespace, ctx.options.drill_namespace.as_deref())
+    };
     for wish in wishes {
         match wish {
             Wish::Withdraw(policy, name, uid) => {
@@ -174,6 +177,7 @@ fn acts(ctx: &Context, wishes: &BTreeSet<Wish>, now: Timestamp) -> Vec<Act> {
                         .people
                         .get(&revocation.spec.person)
                         .map(|person| notice(&person, revocation.spec.trigger, run))
+                        .map(|known| LeaverNotice { announced: known.announced || rehearsal(revocation), ..known })
                         .unwrap_or_default()
                 };
                 counts.extend(count(&policy, run, &seen, notice, &|known| bounds(ctx, &policy, known), now));
@@ -283,7 +287,7 @@ fn alone(policy: &SyncPolicy, revocation: &Revocation, bounds: Option<Bounds>) -
 struct LeaverNotice {
     /// With a baseline: those are counted apart.
     baseline: bool,
-    /// By a last day that two trusted responses announced a day apart: those count against no limit.
+    /// By a last day that two trusted responses announced a day apart, or to a drill: those count against no limit.
     announced: bool,
     /// The Person carries the run still. Who is back, cannot be told any more, or is another policy's does not, and sync has taken
     /// them off the number of its leavers: their Revocation stands for nobody of it.

@@ -21,8 +21,10 @@ mod consents;
 mod consumers;
 mod count;
 mod ended;
+mod drill;
 mod exposures;
 mod freeze;
+mod holders;
 pub mod hooks;
 pub mod jobs;
 mod marks;
@@ -89,6 +91,8 @@ pub struct Options {
     pub hooks_namespace: Option<String>,
     /// Whether what of leavers is made again is refused, by the admission policy `returns`.
     pub deny_returns: bool,
+    /// The sandbox of the drill; none where it is not installed.
+    pub drill_namespace: Option<String>,
 }
 
 /// What every driver of control shares.
@@ -139,6 +143,10 @@ pub struct Context {
     pub rechecks: Notify,
     /// Told when what may be made again may have changed.
     pub recreates: Notify,
+    /// Told when the report of the drill may be another one.
+    pub drill: Notify,
+    /// Told when a Secret may have another owner.
+    pub holders: Notify,
     /// What was seen of owner annotations.
     pub marks: marks::Marks,
     /// What other sources of ownership said.
@@ -176,6 +184,8 @@ impl Context {
             ended: Notify::new(),
             rechecks: Notify::new(),
             recreates: Notify::new(),
+            drill: Notify::new(),
+            holders: Notify::new(),
             marks: marks::Marks::default(),
             sources: sources::Sources::default(),
             exposures: exposures::Exposures::default(),
@@ -322,6 +332,8 @@ pub async fn run(
     tasks.spawn(ended::keep(Arc::clone(&ctx)));
     tasks.spawn(recreates::keep(Arc::clone(&ctx)));
     tasks.spawn(marks::keep(Arc::clone(&ctx)));
+    tasks.spawn(holders::keep(Arc::clone(&ctx)));
+    tasks.spawn(drill::keep(Arc::clone(&ctx)));
     tasks.spawn(exposures::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);
@@ -344,12 +356,13 @@ async fn drivers(ctx: &Arc<Context>, shutdown: &CancellationToken) {
     tokio::join!(people, revocations);
 }
 
-/// Counts the Revocations by phase, for the metrics, when any of them changed.
+/// Counts the Revocations by phase, for the metrics, when any of them changed; but for those of drills, which have metrics of their own.
 async fn measure(ctx: Arc<Context>) {
     loop {
         ctx.measure.notified().await;
         let (mut by_phase, mut refuted) = (std::collections::BTreeMap::new(), 0_usize);
-        for revocation in ctx.stores.revocations.state() {
+        let all = ctx.stores.revocations.state().into_iter();
+        for revocation in all.filter(|revocation| revocation.spec.person != names::DRILL) {
             refuted = refuted.saturating_add(usize::from(!rechecks::refuted(&revocation).is_empty()));
             if let Some(phase) = revocation.status.as_ref().and_then(|status| status.phase) {
                 *by_phase.entry(phase).or_insert(0) += 1;

@@ -3,6 +3,7 @@
 //! All that wait to be sealed at one moment are sealed together: a record each, one after the other, and the head of the
 //! chain once behind the last of them.
 
+mod drill_body;
 mod record_body;
 pub mod signing;
 
@@ -23,6 +24,7 @@ use crate::api::{Person, Revocation, names};
 use crate::kube::calls::call;
 use crate::kube::outcome::Fault;
 use crate::kube::swap::{self, OwnConfigMap};
+use domain::drill::DrillReport;
 use domain::evidence::{self, Head, RecordBody, Sealed};
 
 /// How often sealing is tried again after somebody else sealed.
@@ -79,8 +81,22 @@ pub async fn seal(
 ) -> Result<Evidence, Fault> {
     let _aside = ctx.aside(); // others are planned and released meanwhile
     let body = record_body::of(revocation, part, person, rule, (ctx.clock)());
+    seal_body(ctx, revocation.uid().unwrap_or_default(), body).await
+}
+
+/// Seals the report of a drill, in the same way. `label` takes the place of the uid of a Revocation.
+pub async fn seal_drill(
+    ctx: &Context,
+    label: String,
+    report: &DrillReport,
+    person: Option<&Person>,
+) -> Result<Evidence, Fault> {
+    seal_body(ctx, label, drill_body::of(report, person, (ctx.clock)())).await
+}
+
+async fn seal_body(ctx: &Context, revocation: String, body: RecordBody) -> Result<Evidence, Fault> {
     let (answer, mut answered) = oneshot::channel();
-    ctx.seals.waiting().push(Unsealed { revocation: revocation.uid().unwrap_or_default(), body, answer });
+    ctx.seals.waiting().push(Unsealed { revocation, body, answer });
     let _turn = ctx.seals.turn.lock().await;
     let mut all = std::mem::take(&mut *ctx.seals.waiting());
     let api: Api<ConfigMap> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);

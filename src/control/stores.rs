@@ -54,6 +54,7 @@ pub struct Stores {
     ledgers: Shelf<ConfigMap>,
     stops: Shelf<ConfigMap>,
     frozen: Shelf<FrozenNames>,
+    drills: Shelf<ConfigMap>,
     /// The ledger, and the version of its ConfigMap.
     ledger: RwLock<(u64, Option<Arc<Ledger>>)>,
     /// Uid of every account and binding there is, annotated or not: what came back is found by its place.
@@ -110,6 +111,11 @@ impl Stores {
     /// The list of frozen user names, as last seen.
     pub fn frozen(&self) -> Option<Arc<FrozenNames>> {
         self.frozen.get(names::FROZEN)
+    }
+
+    /// The ConfigMap of the drill, as last seen.
+    pub fn drill(&self) -> Option<Arc<ConfigMap>> {
+        self.drills.get(names::DRILL)
     }
 
     /// Uid of the account or binding that stands in this place.
@@ -186,6 +192,9 @@ pub async fn follow_ours(ctx: &Arc<Context>, tasks: &mut JoinSet<()>) {
     one(ctx, tasks, names::STOP, |ctx| &ctx.stores.stops, stopped);
     let frozen = |ctx: &Context, _: &Changed<FrozenNames>| freeze::list_changed(ctx);
     ours::<FrozenNames>(ctx, tasks, "frozen user names", |ctx| &ctx.stores.frozen, frozen);
+    if ctx.options.drill_namespace.is_some() {
+        one(ctx, tasks, names::DRILL, |ctx| &ctx.stores.drills, |ctx, _| ctx.drill.notify_one());
+    }
     one(ctx, tasks, names::LEDGER, |ctx| &ctx.stores.ledgers, |ctx, _| ledger_changed(ctx));
     let stores = &ctx.stores;
     tokio::join!(

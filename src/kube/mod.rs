@@ -3,10 +3,12 @@
 
 pub mod calls;
 pub mod consents;
+pub mod drill;
 pub mod follow;
 pub mod gate_inputs;
 pub mod grants;
 pub mod health;
+pub mod holders;
 pub mod inventory;
 pub mod lease;
 pub mod ledger_store;

@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::api::person::State;
 use crate::api::revocation::Phase;
+use domain::drill::DrillReport;
 
 /// What libraries may say, whatever was asked for. The client's warnings quote whole answers that it could not parse,
 /// and those may hold Secrets and files of people.
@@ -98,8 +99,47 @@ pub struct Metrics {
     revoker_ready: Gauge,
     evidence_signed: Gauge,
     refuted: Gauge,
+    drills: Drills,
     lateness: Lateness,
     of_reconciles: Reconciles,
+}
+
+/// What drills showed, by their policy: where none is installed there is no series, and nothing to be alarmed by.
+#[derive(Debug)]
+struct Drills {
+    passed: Family<Policy, Gauge>,
+    last_run: Family<Policy, Gauge<f64, AtomicU64>>,
+    last_success: Family<Policy, Gauge<f64, AtomicU64>>,
+    due: Family<Policy, Gauge<f64, AtomicU64>>,
+    refused: Family<Policy, Gauge<f64, AtomicU64>>,
+}
+
+impl Drills {
+    fn registered(registry: &mut Registry) -> Self {
+        let passed = Family::default();
+        registry.register("drill_passed", "Whether the newest drill passed", passed.clone());
+        let mut gauge = |name, help| {
+            let gauge = Family::default();
+            registry.register(name, help, Family::clone(&gauge));
+            gauge
+        };
+        Self {
+            passed,
+            last_run: gauge("drill_last_run_timestamp_seconds", "When the newest drill ended; 0 if none ever did"),
+            last_success: gauge(
+                "drill_last_success_timestamp_seconds",
+                "When a drill last passed, as far as this process knows; 0 if none did",
+            ),
+            due: gauge(
+                "drill_due_timestamp_seconds",
+                "When the next drill has ended at the latest; 0 if none ended yet, or none is planned",
+            ),
+            refused: gauge(
+                "drill_refused_seconds",
+                "How long after the file said so the newest drill that passed saw everything refused",
+            ),
+        }
+    }
 }
 
 /// How late HR was, and Rollcall.
@@ -221,6 +261,7 @@ impl Default for Metrics {
         );
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version that runs", Info::new(version));
+        let drills = Drills::registered(&mut registry);
         let lateness = Lateness::registered(&mut registry);
         let of_reconciles = Reconciles::registered(&mut registry);
         Self {
@@ -237,6 +278,7 @@ impl Default for Metrics {
             revoker_ready,
             evidence_signed,
             refuted,
+            drills,
             lateness,
             of_reconciles,
         }
@@ -330,6 +372,21 @@ impl Metrics {
         self.revoker_ready.set(ready.into());
     }
 
+    /// What the newest drill of this policy showed; none has ended yet otherwise.
+    pub fn drill(&self, policy: &str, report: Option<&DrillReport>) {
+        let (of, drills) = (Policy::of(policy), &self.drills);
+        let at = |at: Option<Timestamp>| at.map_or(0.0, |at| at.as_duration().as_secs_f64());
+        let passed = report.filter(|report| report.failed.is_none());
+        drills.passed.get_or_create(&of).set(passed.is_some().into());
+        drills.last_run.get_or_create(&of).set(at(report.map(|report| report.ended)));
+        drills.due.get_or_create(&of).set(at(report.and_then(|report| report.due)));
+        let last_success = drills.last_success.get_or_create(&of);
+        if let Some(passed) = passed {
+            last_success.set(at(Some(passed.ended)));
+            drills.refused.get_or_create(&of).set(passed.took().unwrap_or_default().as_secs_f64());
+        }
+    }
+
     /// Whether heads of the evidence are signed.
     pub fn evidence_signed(&self, signed: bool) {
         self.evidence_signed.set(signed.into());
@@ -384,6 +441,16 @@ mod tests {
         metrics.revoker_ready(true);
         metrics.evidence_signed(true);
         metrics.refuted(2);
+        assert!(!metrics.text().unwrap().contains("rollcall_drill_passed{"), "no drill is installed");
+        let drill = |more: &str| -> DrillReport {
+            let text = r#"{"run": "d-1", "began": "1970-01-01T00:01:40Z", "ended": "1970-01-01T00:02:10Z""#;
+            serde_json::from_str(&format!("{text}, {more}}}")).unwrap()
+        };
+        let passed =
+            r#""left": "1970-01-01T00:01:45Z", "refused": "1970-01-01T00:01:52Z", "denied": "1970-01-01T00:01:50Z""#;
+        metrics.drill("rollcall-drill", Some(&drill(&format!(r#"{passed}, "due": "1970-01-01T00:10:00Z""#))));
+        let later = DrillReport { ended: at(900), ..drill(r#""failed": "Held", "due": "1970-01-01T00:20:00Z""#) };
+        metrics.drill("rollcall-drill", Some(&later));
         let under_way = metrics.reconciling("Revocation");
         metrics.reconciled("Revocation", Duration::from_millis(30), Some("Waiting"));
         let text = metrics.text().unwrap();
@@ -397,6 +464,11 @@ mod tests {
             "rollcall_revoker_ready 1",
             "rollcall_evidence_signed 1",
             "rollcall_revocations_refuted 2",
+            r#"rollcall_drill_passed{policy="rollcall-drill"} 0"#,
+            r#"rollcall_drill_last_run_timestamp_seconds{policy="rollcall-drill"} 900.0"#,
+            r#"rollcall_drill_last_success_timestamp_seconds{policy="rollcall-drill"} 130.0"#,
+            r#"rollcall_drill_due_timestamp_seconds{policy="rollcall-drill"} 1200.0"#,
+            r#"rollcall_drill_refused_seconds{policy="rollcall-drill"} 7.0"#,
             concat!(r#"rollcall_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,

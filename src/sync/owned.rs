@@ -13,6 +13,7 @@ use kube::runtime::watcher::Event;
 use tokio::sync::watch;
 
 use crate::api::names;
+use domain::marks::digest;
 use domain::ownership;
 
 /// Users of Kubernetes itself, and the user names that stand for accounts.
@@ -176,6 +177,7 @@ impl Owned {
         Some(OwnedKeys {
             accounts: self.accounts.seen()?,
             bindings: bindings.filter(|(_, users)| !users.is_empty()).collect(),
+            holders: HashSet::new(),
         })
     }
 }
@@ -187,6 +189,8 @@ pub struct OwnedKeys {
     pub accounts: HashMap<ObjectKey, Option<String>>,
     /// Bindings that name users, with those.
     pub bindings: BTreeMap<ObjectKey, BTreeSet<String>>,
+    /// Digests of those who own a Secret, as control wrote them.
+    pub holders: HashSet<String>,
 }
 
 impl OwnedKeys {
@@ -196,6 +200,12 @@ impl OwnedKeys {
         let marks = self.accounts.values().flatten().filter_map(|mark| ownership::key(mark));
         let users = self.bindings.values().flatten().map(|user| ownership::user_key(user));
         marks.chain(users).collect()
+    }
+
+    /// Whether somebody who is known by this key owns a Secret.
+    #[must_use]
+    pub fn holds_secret(&self, key: &str) -> bool {
+        !self.holders.is_empty() && self.holders.contains(&digest(key))
     }
 }
 

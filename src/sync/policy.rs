@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::kube::named::Api;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
@@ -34,12 +35,13 @@ use super::people::{self, People, Write};
 use super::{Answer, Context, MANAGER, coverage};
 use crate::api::condition::{self, ConditionType, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
-use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert};
+use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::calls::{self, apply_exactly, call};
 use crate::kube::inventory::list_each;
 use crate::kube::outcome::{self, Fault, Report};
-use crate::kube::revoker;
 use crate::kube::usernames::Form;
+use crate::kube::{drill, holders, revoker};
+use domain::drill::DrillReport;
 use domain::needs::Needs;
 use domain::ownership::Index;
 use domain::roster::{Baseline, Many, Role};
@@ -107,7 +109,7 @@ async fn step(
         tracing::warn!(policy = policy.name_any(), fault = %trouble, "no response is taken over; what is known goes on");
     }
     let forms = settings.usernames.forms(&settings.connections);
-    let owners = watched.owned.seen().map(Arc::new);
+    let owners = owners(watched).await?;
     let view = view(policy, others, settings, &seen, watched, owners.clone());
     let decision = in_the_background(move || pass::decide(&view, now)).await?;
 
@@ -145,6 +147,13 @@ async fn step(
     Ok(conclude(policy, &seen, tally, coverage, now))
 }
 
+/// What in the cluster can be somebody's: what sync watches itself, and who owns Secrets, which only control may list.
+async fn owners(watched: &Watched) -> Result<Option<Arc<Owners>>, Fault> {
+    let Some(owners) = watched.owned.seen() else { return Ok(None) };
+    let holders = holders::read(&watched.shared.client, &watched.shared.namespace).await?;
+    Ok(Some(Arc::new(Owners { holders, ..owners })))
+}
+
 /// What a pass rests on.
 struct PassInputs {
     /// The policy's connections, in its order.
@@ -154,6 +163,8 @@ struct PassInputs {
     trouble: Option<Fault>,
     /// What control found out about the revoker; none before it has tried.
     revoker: Option<revoker::RevokerCheck>,
+    /// The newest report of the drill, of the drill's own policy.
+    drill: Option<Option<DrillReport>>,
 }
 
 /// What a pass rests on of one connection.
@@ -234,7 +245,20 @@ async fn observe(
         });
     }
     let revoker = revoker::read(&watched.shared.client, &watched.shared.namespace).await?;
-    Ok(PassInputs { connections: sources, trouble, revoker })
+    let drill = if policy.name_any() == names::DRILL { Some(drilled(watched).await?) } else { None };
+    Ok(PassInputs { connections: sources, trouble, revoker, drill })
+}
+
+/// The newest report of the drill, believed as far as its Revocation shows it.
+async fn drilled(watched: &Watched) -> Result<Option<DrillReport>, Fault> {
+    let maps: Api<ConfigMap> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
+    let map = call("read the report of the drill", maps.get_opt(names::DRILL)).await?;
+    let report = map.as_ref().and_then(drill::report);
+    Ok(report.map(|report| {
+        let of = watched.revocations.find(|one| one.metadata.name == report.revocation);
+        let revoked = drill::revoked(&report, of.as_deref());
+        report.believed(revoked)
+    }))
 }
 
 /// The last believed answer of a connection, if it was read for all that this policy decides by. Where it was read for less

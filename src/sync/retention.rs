@@ -116,7 +116,10 @@ impl<'a> Retention<'a> {
         let Some(owned) = self.owned else { return true };
         let named = self.named.get_or_init(|| owned.keys());
         let known = convert::known_by(person);
-        known.keys().chain(status.aliases.iter().map(|alias| comparable(alias))).any(|key| named.contains(&key))
+        known
+            .keys()
+            .chain(status.aliases.iter().map(|alias| comparable(alias)))
+            .any(|key| named.contains(&key) || owned.holds_secret(&key))
     }
 }
 

@@ -17,6 +17,15 @@
 {{- $namespace -}}
 {{- end -}}
 
+{{/* The sandbox of the drill: the drill's own account, and what it makes. */}}
+{{- define "rollcall.drillNamespace" -}}
+{{- $namespace := .Values.drill.namespace | default (printf "%s-drill" .Release.Namespace) -}}
+{{- if or (eq $namespace .Release.Namespace) (eq $namespace (include "rollcall.revokerNamespace" .)) (eq $namespace (include "rollcall.hooksNamespace" .)) -}}
+{{- fail "drill.namespace must be none of Rollcall's others: a user who creates Jobs there would have the rights of every account in it" -}}
+{{- end -}}
+{{- $namespace -}}
+{{- end -}}
+
 {{- define "rollcall.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
@@ -35,6 +44,7 @@
 {{/* User names as the API server sees them. */}}
 {{- define "rollcall.syncUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-sync{{- end -}}
 {{- define "rollcall.grantUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-grant{{- end -}}
+{{- define "rollcall.drillUser" -}}system:serviceaccount:{{ include "rollcall.drillNamespace" . }}:{{ .Release.Name }}-drill{{- end -}}
 {{- define "rollcall.trimUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-trim{{- end -}}
 {{- define "rollcall.controlUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-control{{- end -}}
 {{- define "rollcall.revokeUser" -}}system:serviceaccount:{{ include "rollcall.revokerNamespace" . }}:{{ .Release.Name }}-revoke{{- end -}}

@@ -69,13 +69,16 @@ pub fn subject(salt: &str, connection: &str, id: &HrId) -> String {
     HEXLOWER.encode(&digest.finalize())
 }
 
+/// The operation of a record of a drill, which no Revocation has.
+pub const DRILL: &str = "Drill";
+
 /// What happened, before it has a place in the chain. Words such as `Cut`, `Observed` are those of the Revocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordBody {
     /// Name of the Revocation.
     pub revocation: String,
-    /// What it did: `Cut` or `Remove`.
+    /// What it did: `Cut`, `Remove` or `Freeze`; of a drill, [`DRILL`].
     pub operation: String,
     /// How it ended: its phase.
     pub phase: String,

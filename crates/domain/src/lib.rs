@@ -2,6 +2,7 @@
 
 pub mod canonical;
 pub mod capabilities;
+pub mod drill;
 pub mod employee;
 pub mod evidence;
 pub mod exposure;

@@ -42,7 +42,7 @@ impl Installation {
 
     async fn control_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
         let namespace = self.revoker_namespace();
-        let of_hooks = self.hooks_namespace();
+        let (of_hooks, sandbox) = (self.hooks_namespace(), self.target("drill"));
         let account = format!("{}-revoke", self.release);
         let (job, limits) = (self.job.lock().unwrap().clone(), self.limits.lock().unwrap().clone());
         let revoker = ["--revoker-namespace", &namespace, "--revoker-account", &account, "--revoker-job", &job];
@@ -51,7 +51,9 @@ impl Installation {
         let hooks =
             ["--hooks-namespace", of_hooks.as_str()].into_iter().filter(|_| self.values["hooks"]["enabled"] == true);
         let returns = ["--deny-returns"].into_iter().filter(|_| self.values["returns"]["deny"] == true);
-        let more = revoker.into_iter().chain(["--limits", &limits]).chain(never).chain(hooks).chain(returns);
+        let drill =
+            ["--drill-namespace", sandbox.as_str()].into_iter().filter(|_| self.values["drill"]["enabled"] == true);
+        let more = revoker.into_iter().chain(["--limits", &limits]).chain(never).chain(hooks).chain(returns).chain(drill);
         let more: Vec<&str> = more.collect();
         self.start("control", &more, proxy).await
     }
@@ -85,6 +87,28 @@ impl Installation {
     async fn trim_by(&self, proxy: Option<&Arc<Proxy>>) -> Service {
         let namespace = self.revoker_namespace();
         self.start("trim", &["--revoker-namespace", &namespace], proxy).await
+    }
+
+    /// Runs a command to its end under an account, as its pod would; gives whether it succeeded, and what it said.
+    pub async fn runs_as(&self, namespace: &str, account: &str, arguments: &[&str]) -> (bool, String) {
+        self.runs_through(&self.cluster.server, namespace, account, arguments).await
+    }
+
+    /// The same, which reaches the API server at this address.
+    pub async fn runs_through(
+        &self,
+        server: &str,
+        namespace: &str,
+        account: &str,
+        arguments: &[&str],
+    ) -> (bool, String) {
+        let token = tokens::mint_unbound(&self.admin, namespace, account).await;
+        let kubeconfig = write_kubeconfig(&self.directory, account, &self.cluster.kubeconfig_for(server, &token.0));
+        let log = self.directory.join(format!("{account}-{}.log", suffix()));
+        self.logs.lock().unwrap().push(log.clone());
+        let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        let ended = Process::start(account, &kubeconfig, &arguments, &log).end().await;
+        (ended.success(), std::fs::read_to_string(log).unwrap())
     }
 
     /// Lets control that is started from now on create other Jobs than those of the installed chart.

@@ -66,6 +66,7 @@ vocabulary!(
         MovesSettled => "MovesSettled",
         GrantsSettled => "GrantsSettled",
         RevokerReady => "RevokerReady",
+        Drilled => "Drilled",
         Revoked => "Revoked",
         Frozen => "Frozen",
         Moved => "Moved",
@@ -149,6 +150,9 @@ vocabulary!(
         ManyMoved => "ManyMoved",
         ManyGranted => "ManyGranted",
         NotChecked => "NotChecked",
+        DrillPassed => "DrillPassed",
+        DrillFailed => "DrillFailed",
+        DrillLate => "DrillLate",
 
         Refused => "Refused",
         NothingFound => "NothingFound",

@@ -224,6 +224,14 @@ const SYNC_POLICY: &[Row] = rows! {
         "such a Job cannot run: leavers would keep their access" => "the message names the policy, quota, webhook, image or scheduling reason: [installing](install.md#what-your-platform-needs)";
     RevokerReady=Unknown [NotChecked]
         "no such Job has ended yet" => "wait; look at control if it stays";
+    Drilled=True [DrillPassed]
+        "of the policy `rollcall-drill`: the newest drill saw its leaver's token and right refused, and the Revocation shows it" => "nothing";
+    Drilled=False [DrillFailed]
+        "the newest drill did not get to the end; the message says how far it came" => "correct that, and start one by hand: [drill.md](drill.md#when-a-drill-fails)";
+    Drilled=False [DrillLate]
+        "the next drill should have ended by then" => "look at the CronJob and its Jobs in the namespace of the drill";
+    Drilled=Unknown [NotChecked]
+        "no drill has ended yet" => "start one by hand: [drill.md](drill.md)";
 };
 
 const PERSON: &[Row] = rows! {
@@ -392,6 +400,16 @@ pub const EVENTS: &[EventRow] = &[
         &[Reason::RevokerCannotStart],
         "ConfigMap `rollcall-consents`, by control (Warning)",
         "an empty Job of the revoker cannot run",
+    ),
+    event(
+        &[Reason::DrillPassed],
+        "SyncPolicy `rollcall-drill`, by control",
+        "a drill saw everything of its leaver refused; with the time that took",
+    ),
+    event(
+        &[Reason::DrillFailed],
+        "SyncPolicy `rollcall-drill`, by control (Warning)",
+        "a drill did not get to the end; with how far it came",
     ),
     event(
         &[Reason::Expired],

@@ -403,6 +403,39 @@ pub fn revoker_not_checked() -> ConditionUpdate {
     update(ConditionType::RevokerReady, Status::Unknown, Reason::NotChecked, message)
 }
 
+/// The newest drill saw everything of its leaver refused.
+#[must_use]
+pub fn drilled(at: Timestamp, seconds: f64) -> ConditionUpdate {
+    let message =
+        format!("The drill that ended at {at:.0} saw everything refused {seconds:.1} seconds after the file said so.");
+    update(ConditionType::Drilled, Status::True, Reason::DrillPassed, message)
+}
+
+/// The newest drill did not get to the end: a real leaver may not either.
+#[must_use]
+pub fn drill_failed(at: Timestamp, how_far: &str, why: &str) -> ConditionUpdate {
+    let message = format!(
+        "The drill that ended at {at:.0} failed ({how_far}): {why}. A real leaver may keep their access for the same reason."
+    );
+    update(ConditionType::Drilled, Status::False, Reason::DrillFailed, message)
+}
+
+/// The next drill did not come: nobody knows whether it would still work.
+#[must_use]
+pub fn drill_late(due: Timestamp) -> ConditionUpdate {
+    let message = format!(
+        "A drill should have ended by {due:.0}: look at the CronJob and its Jobs in the namespace of the drill."
+    );
+    update(ConditionType::Drilled, Status::False, Reason::DrillLate, message)
+}
+
+/// No drill has ended yet.
+#[must_use]
+pub fn not_drilled() -> ConditionUpdate {
+    let message = "No drill has ended yet: start one by `kubectl rollcall drill`, or wait for the CronJob.".to_owned();
+    update(ConditionType::Drilled, Status::Unknown, Reason::NotChecked, message)
+}
+
 // ---- Person --------------------------------------------------------------------------------------------------------
 
 /// The person's credentials were seen refused, or are implied to be.

@@ -1,5 +1,6 @@
 //! What the approvals of a Revocation are worth: one, or two where the policy asks for them.
 
+use crate::api::condition::Reason;
 use crate::api::revocation::RevocationSpec;
 use crate::api::{Revocation, SyncPolicy};
 use domain::gate::Approval;
@@ -26,6 +27,21 @@ pub fn approved_by_all(revocation: &Revocation) -> bool {
     let plan = revocation.status.as_ref().and_then(|status| status.plan.as_ref());
     let by_two = plan.is_some_and(|plan| plan.by_two);
     revocation.spec.approval.is_some() && (!by_two || revocation.spec.second_approval.is_some())
+}
+
+/// Whether what this gate holds waits for an approval: for the first, for the second, or for another in the place of one that
+/// expired. Nothing was released by the approval that it may have.
+#[must_use]
+pub const fn waits_for_approval(gate: Reason) -> bool {
+    matches!(
+        gate,
+        Reason::Baseline
+            | Reason::LeavesScope
+            | Reason::OverLimit
+            | Reason::OverClusterLimit
+            | Reason::Late
+            | Reason::ApprovalExpired
+    )
 }
 
 /// The user names of those who approved the plan of this hash, in their order.

@@ -16,7 +16,7 @@ pub struct SyncPolicyStatus {
     /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`, `ScopesSeparate`, `FieldsSettled`, `MovesSettled`, `GrantsSettled`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`, `ScopesSeparate`, `FieldsSettled`, `MovesSettled`, `GrantsSettled`, `RevokerReady`, `Drilled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -387,7 +387,7 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         until: gate.until,
         batch: gate.batch,
     });
-    let by_two = status.plan.as_ref().is_some_and(|plan| plan.by_two);
+    let by_two = status.plan.as_ref().is_some_and(|plan| plan.by_two) && revocation.spec.rejection.is_none();
     let approvers = status.plan.as_ref().map(|plan| api::approvers(&revocation.spec, &plan.hash));
     let (objects, planned) = status.plan.map_or((0, Vec::new()), |plan| (plan.targets.len(), plan.remaining));
     Told {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Days;
 use super::sheet::Column;
 use crate::api::person::State;
-use crate::api::{Person, convert};
+use crate::api::{Person, convert, names};
 use crate::cli::Failure;
 use crate::cli::people::{all, record};
 use crate::kube::inventory;
@@ -71,6 +71,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it is of the invented person of the drill.
+    pub fn is_of_drill(&self) -> bool {
+        self.policy == names::DRILL
+    }
+
     /// Without name and address.
     pub fn masked(self) -> Self {
         Self { name: None, address: None, ..self }

@@ -13,7 +13,7 @@ use super::Days;
 use super::sheet::Column;
 use crate::api::person::State;
 use crate::api::revocation::{Operation, Phase, Trigger};
-use crate::api::{Person, Revocation, convert};
+use crate::api::{Person, Revocation, convert, names};
 use crate::cli::people::{World, record};
 use domain::evidence::Record;
 
@@ -62,6 +62,11 @@ struct Remaining {
 }
 
 impl Row {
+    /// Whether it is of the invented person of the drill.
+    pub fn is_of_drill(&self) -> bool {
+        self.policy == names::DRILL
+    }
+
     /// Without name and address.
     pub fn masked(self) -> Self {
         Self { name: None, address: None, ..self }
@@ -192,6 +197,21 @@ pub fn rows(world: &World, records: &[Record], days: Days, now: Timestamp) -> Ve
         (day, &row.records, &row.person).cmp(&(other_day, &other.records, &other.person))
     });
     rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// How the drills of these days ended, in a sentence; empty where there were none.
+pub fn drills(records: &[Record], days: Days) -> String {
+    let of_days = |record: &&Record| days.hold(record.body.sealed.to_zoned(TimeZone::UTC).date());
+    let drills = || records.iter().filter(|record| record.body.operation == domain::evidence::DRILL).filter(of_days);
+    let Some(last) = drills().next_back() else { return String::new() };
+    let passed = drills().filter(|record| record.body.gate.is_none()).count();
+    let how = last.body.gate.as_deref().unwrap_or("it passed");
+    format!(
+        " {passed} of {} drills passed; the last, of {:.0}: {how} ({}).",
+        drills().count(),
+        last.body.sealed,
+        domain::evidence::name(last.index)
+    )
 }
 
 /// The last day of work, or else the day it took effect.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::few::Few;
 use super::{AccountName, Names, Owned, Since, remove};
+use domain::marks::digest;
 use domain::ownership::key as owner_key;
 use domain::plan::rotate::Secret;
 
@@ -57,6 +58,12 @@ impl Owned {
             self.secrets.all.insert(place.clone(), now);
         }
         touched
+    }
+
+    /// The digests of all who own one that is no account's token.
+    pub fn secret_owners(&self) -> BTreeSet<String> {
+        let all = self.secrets.all.values().map(|secret| &secret.object);
+        all.filter(|secret| !secret.token).map(|secret| digest(&secret.owner)).collect()
     }
 
     /// Names of the Secrets of a namespace that are known, but for these.
@@ -115,6 +122,7 @@ mod tests {
             let all = owned.of(&person(id), &BTreeSet::new()).secrets;
             all.into_iter().map(|secret| secret.object.name).collect::<Vec<_>>()
         };
+        assert_eq!(owned.secret_owners(), BTreeSet::from([digest("id:hq/7")]));
         assert_eq!((theirs(&owned, "7"), theirs(&owned, "8").len()), (vec!["db".to_owned()], 0));
         assert_eq!(owned.uids(&person("7")), BTreeSet::from(["u-db".to_owned()]));
         assert_eq!(owned.in_namespace("apps"), names(&["p-7"]));
@@ -123,5 +131,6 @@ mod tests {
         assert_eq!(owned.secrets_but("apps", &BTreeSet::from(["token".to_owned()])), [place("db")]);
         assert_eq!(owned.secret(&place("db"), None), names(&["p-8"]));
         assert!(theirs(&owned, "8").is_empty());
+        assert!(owned.secret_owners().is_empty(), "who owns the token of an account owns the account");
     }
 }

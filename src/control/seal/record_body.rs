@@ -119,7 +119,7 @@ fn object(target: &revocation::Target, salt: &str) -> evidence::Object {
 }
 
 /// The salted digest of the HR record; zeros where the Person, and with it the salt, is gone.
-fn subject(person: Option<&Person>) -> String {
+pub(super) fn subject(person: Option<&Person>) -> String {
     let salted = person.and_then(|person| {
         let salt = person.status.as_ref()?.salt.as_ref()?;
         let record = person.spec.records.first()?;

@@ -83,6 +83,7 @@ pub async fn secrets(ctx: Arc<Context>, namespace: String) {
             let touched: Vec<_> = ctx.owned(|owned| unlisted.iter().map(|place| owned.secret(place, None)).collect());
             touched.iter().for_each(|names| ctx.touched(names));
             ctx.stores.secrets.listed(&namespace);
+            ctx.holders.notify_one();
             let names = ctx.owned(|owned| owned.in_namespace(&namespace));
             ctx.touched(&names);
         }
@@ -97,6 +98,7 @@ pub fn forget(ctx: &Context, namespace: &str) {
     let all = ctx.owned(|owned| owned.secrets_but(namespace, &BTreeSet::new()));
     let touched: Vec<_> = ctx.owned(|owned| all.iter().map(|place| owned.secret(place, None)).collect());
     touched.iter().for_each(|names| ctx.touched(names));
+    ctx.holders.notify_one();
 }
 
 fn changed(ctx: &Context, namespace: &str, meta: &ObjectMeta) {
@@ -110,6 +112,7 @@ fn changed(ctx: &Context, namespace: &str, meta: &ObjectMeta) {
     let annotated = metadata::owned(meta).map(|object| Since { object, at });
     let touched = ctx.owned(|owned| owned.secret(&place(meta), annotated));
     ctx.touched(&touched);
+    ctx.holders.notify_one();
 }
 
 fn gone(ctx: &Context, namespace: &str, meta: &ObjectMeta) {
@@ -121,6 +124,7 @@ fn gone(ctx: &Context, namespace: &str, meta: &ObjectMeta) {
     }
     let touched = ctx.owned(|owned| owned.secret(&place(meta), None));
     ctx.touched(&touched);
+    ctx.holders.notify_one();
 }
 
 #[cfg(test)]

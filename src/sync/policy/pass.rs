@@ -273,14 +273,16 @@ fn plan(
 ) -> RosterPass {
     let known: Vec<_> = division.ours.iter().map(|person| convert::known(person)).collect();
     let runs: Vec<_> = view.runs.iter().map(convert::run).collect();
-    let owned = view.owners.as_ref().map(|owners| owners.keys());
+    let owned = view.owners.as_ref().map(|owners| (owners.keys(), owners));
     let rules = Rules {
         elsewhere: Box::new(|connection, id| division.elsewhere.contains(&(connection, id.0.as_str()))),
         contested: Box::new(|connection, id| division.contested.contains(&(connection, id.0.as_str()))),
         policy_uid: &view.policy_uid,
         fields,
         holders_only: view.settings.holders_only,
-        owns: owned.map(|owned| -> OfName<'_, bool> { Box::new(move |key| owned.contains(key)) }),
+        owns: owned.map(|(named, owners)| -> OfName<'_, bool> {
+            Box::new(move |key| named.contains(key) || owners.holds_secret(key))
+        }),
         runs: &runs,
         stale: view.stale,
         baseline: Box::new(|connection| view.baseline(connection)),

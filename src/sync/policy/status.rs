@@ -13,6 +13,7 @@ use crate::api::policy::{self as api, SyncPolicyStatus};
 use crate::kube::outcome::{Fault, Report};
 use crate::kube::revoker;
 use crate::kube::{calls, grants};
+use domain::drill::{self, DrillReport, Standing};
 use domain::roster::{Baseline, MovesTally};
 
 /// Longest sleep: the runtime's clock stands still while the machine sleeps, ours does not.
@@ -23,6 +24,9 @@ const MIN_SLEEP: Duration = Duration::from_secs(1);
 const MAX_NAMED: usize = 5;
 /// Look again for what control finds out about the revoker, while that is not that it can run.
 const REVOKER_AGAIN: Duration = Duration::from_secs(60);
+
+/// Look again for what a drill reports, or for that none came.
+const DRILL_AGAIN: Duration = Duration::from_secs(60);
 
 /// What is somebody's, and what is said of the policy's user names.
 pub type Covered = (api::Coverage, Option<ConditionUpdate>);
@@ -44,8 +48,10 @@ pub fn conclude(
     };
     let again =
         if seen.revoker.as_ref().is_some_and(|revoker| revoker.ready) { again } else { again.min(REVOKER_AGAIN) };
+    let again = if seen.drill.is_some() { again.min(DRILL_AGAIN) } else { again };
     let moves = moves(&tally.moves);
     let mut updates = updates(seen, &tally);
+    updates.extend(seen.drill.as_ref().map(|report| of_drill(report.as_ref(), now)));
     updates.extend(of_scopes(&tally, &before));
     updates.extend(of_grants(policy));
     updates.extend(of_user_names.flatten().filter(|_| seen.baseline() != Baseline::Awaited)); // nobody is known before
@@ -190,6 +196,17 @@ fn of_revoker(found: Option<&revoker::RevokerCheck>) -> ConditionUpdate {
         None => condition::revoker_not_checked(),
         Some(found) if found.ready => condition::revoker_ready(found.at),
         Some(found) => condition::revoker_not_ready(&found.message),
+    }
+}
+
+/// Whether a leaver who was invented went the whole way.
+fn of_drill(report: Option<&DrillReport>, now: Timestamp) -> ConditionUpdate {
+    let Some(report) = report else { return condition::not_drilled() };
+    match drill::standing(Some(report), now) {
+        Standing::Never => condition::not_drilled(),
+        Standing::Passed => condition::drilled(report.ended, report.took().unwrap_or_default().as_secs_f64()),
+        Standing::Failed(short) => condition::drill_failed(report.ended, short.as_str(), &report.message),
+        Standing::Late(due) => condition::drill_late(due),
     }
 }
 

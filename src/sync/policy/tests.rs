@@ -37,6 +37,7 @@ fn seen(baseline: Baseline) -> PassInputs {
         }],
         trouble: None,
         revoker: Some(found(true)),
+        drill: None,
     }
 }
 
@@ -293,5 +294,31 @@ fn a_revoker_that_cannot_run_is_said_and_looked_for_again_soon() {
         let (_, report) = conclude(&policy(SyncPolicyStatus::default()), &seen, tally(), None, noon());
         assert!(report.updates.contains(&expected), "{:?}", report.updates);
         assert_eq!(report.again, Duration::from_secs(again));
+    }
+}
+
+#[test]
+fn what_the_newest_drill_showed_is_said_of_its_own_policy() {
+    let report = |more: serde_json::Value| -> DrillReport {
+        let mut whole = serde_json::json!({"run": "d-1", "began": "2026-03-10T03:17:00Z", "ended": "2026-03-10T03:17:20Z",
+            "left": "2026-03-10T03:17:05Z", "refused": "2026-03-10T03:17:12Z", "denied": "2026-03-10T03:17:08Z"});
+        crate::api::merge(&mut whole, &more);
+        serde_json::from_value(whole).unwrap()
+    };
+    let ended = at("2026-03-10T03:17:20Z");
+    let due = |text: &str| Some(report(serde_json::json!({"due": text})));
+    let failed = Some(report(serde_json::json!({"failed": "NotRevoked", "message": "no node takes its pod"})));
+    let (soon, past) = ("2026-03-10T12:00:00Z", "2026-03-10T11:59:59Z");
+    for (what, drill, expected, again) in [
+        ("another policy", None, None, 600),
+        ("none yet", Some(None), Some(condition::not_drilled()), 60),
+        ("passed", Some(due(soon)), Some(condition::drilled(ended, 7.0)), 60),
+        ("the next did not come", Some(due(past)), Some(condition::drill_late(at(past))), 60),
+        ("failed", Some(failed), Some(condition::drill_failed(ended, "NotRevoked", "no node takes its pod")), 60),
+    ] {
+        let seen = PassInputs { drill, ..seen(Baseline::Settled) };
+        let (_, report) = conclude(&policy(SyncPolicyStatus::default()), &seen, tally(), None, noon());
+        let said = report.updates.into_iter().find(|one| one.type_ == ConditionType::Drilled);
+        assert_eq!((said, report.again), (expected, Duration::from_secs(again)), "{what}");
     }
 }

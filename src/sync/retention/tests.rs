@@ -120,6 +120,18 @@ fn names_go_on_time_and_only_of_somebody_who_is_out_and_owns_nothing() {
             Stays::Everything,
         ),
         (
+            "owns a Secret",
+            json!({}),
+            false,
+            revoked(),
+            Some(OwnedKeys {
+                holders: [domain::marks::digest("email:ada@example.com")].into(),
+                ..OwnedKeys::default()
+            }),
+            900,
+            Stays::Everything,
+        ),
+        (
             "out of scope",
             json!({"employment": {"state": "OutOfScope"}}),
             false,

@@ -138,6 +138,22 @@ fn a_leaver_whose_names_have_gone_is_not_written_again_although_hr_lists_them() 
 }
 
 #[test]
+fn who_is_first_seen_as_a_leaver_gets_a_person_also_where_all_they_own_is_a_secret() {
+    let mut cluster = Cluster::of(vec![employee("1", Status::Active)]);
+    cluster.answer(vec![
+        employee("1", Status::Active),
+        employee("8", Status::Terminated),
+        employee("9", Status::Terminated),
+    ]);
+    let holders = [domain::marks::digest("id:hq/9")].into();
+    cluster.0.owners = Some(Arc::new(Owners { holders, ..Owners::default() }));
+    let decision = cluster.pass();
+    let mut written = ids(&decision.leavers);
+    written.extend(ids(&decision.rest));
+    assert_eq!(written, ["9"]);
+}
+
+#[test]
 fn leavers_go_first_and_carry_the_run_that_counts_them() {
     let mut cluster = Cluster::of(["1", "2", "3"].map(|id| employee(id, Status::Active)).into());
     let mut moved = employee("3", Status::Active);
