@@ -107,7 +107,7 @@ test-integrations: tools rollcall ## rotation with the real external-secrets and
 	cargo test --locked --test e2e -- --ignored integrations::
 
 # On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
-FUZZED := csv json dates definition expression
+FUZZED := csv json dates definition expression scim
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz
 fuzz: ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each

@@ -16,7 +16,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 pub use self::definition::named_definition;
 pub use self::fingerprint::fingerprint;
 pub use self::network::network;
-pub use self::resolve::{Objects, csv_format, named, resolve};
+pub use self::resolve::{Objects, csv_format, named, pushed_definition, resolve};
 pub use self::token_store::{Rotations, SecretKeeper};
 use super::Context;
 use crate::api::HRConnection;
@@ -25,6 +25,9 @@ use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use domain::employee::Failure;
 use domain::needs::Needs;
+
+/// Said of a connection before its first push.
+const NOTHING_PUSHED: &str = "anybody who was pushed: the identity provider has sent no user yet";
 
 /// What a connection's people can be read from.
 pub struct Opened {
@@ -55,6 +58,14 @@ pub async fn open(ctx: &Context, connection: &HRConnection, needs: &Needs) -> Re
         let token_store = SecretKeeper::new(secrets, &words.credentials_ref.name, &ctx.rotations);
         source.token_store = Some(Arc::new(token_store));
         source.clock = ctx.clock;
+    }
+    if let (Ok(hris::Source::Pushed(source)), Some(scim)) = (&mut source, &spec.source.scim) {
+        match ctx.pushed.page(connection, scim.employee_id)? {
+            Some(page) => source.page = page,
+            // Once there was somebody, nobody is an answer, which the trust gate holds.
+            None if connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()) => {}
+            None => return Ok(Opened { fingerprint, network, source: Err(Failure::Missing(NOTHING_PUSHED.to_owned())) }),
+        }
     }
     if let Ok(source) = &mut source {
         source.keep_to(needs);
