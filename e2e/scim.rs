@@ -79,7 +79,9 @@ async fn pushed_to(story: &str, over: Value) -> (Installation, Service, Pusher) 
         let secret: Secret = object(json!({"metadata": {"name": name}, "stringData": tokens}));
         rollcall.api().create(&PostParams::default(), &secret).await.unwrap();
     }
-    for (name, secret, over) in [(rollcall.connection.clone(), "okta", over), (format!("{}-b", rollcall.connection), "entra", json!({}))] {
+    for (name, secret, over) in
+        [(rollcall.connection.clone(), "okta", over), (format!("{}-b", rollcall.connection), "entra", json!({}))]
+    {
         let mut scim = json!({"credentialsRef": {"name": secret}});
         overlay(&mut scim, over);
         let connection: HRConnection = object(json!({
@@ -141,7 +143,12 @@ async fn whoever_is_deactivated_loses_their_access_where_the_connection_says_tha
     service.kill();
     let okta = Pusher { token: NEXT, ..okta };
     let seven = eventually("the service is back", || async {
-        let sent = reqwest::Client::new().get(format!("{}/Users/{}", okta.base, ids[6])).bearer_auth(okta.token).send().await.ok()?;
+        let sent = reqwest::Client::new()
+            .get(format!("{}/Users/{}", okta.base, ids[6]))
+            .bearer_auth(okta.token)
+            .send()
+            .await
+            .ok()?;
         sent.json::<Value>().await.ok().filter(|seven| seven["externalId"] == "7")
     })
     .await;
@@ -196,7 +203,8 @@ async fn no_lie_of_a_pusher_takes_anybodys_access() {
     assert_eq!(own.asks(Method::GET, "/Users", None).await.1["totalResults"], 0);
 
     // A user name that is taken.
-    let (status, said) = okta.asks(Method::POST, "/Users", Some(user(&rollcall.address("1").to_uppercase(), "99"))).await;
+    let (status, said) =
+        okta.asks(Method::POST, "/Users", Some(user(&rollcall.address("1").to_uppercase(), "99"))).await;
     assert_eq!((status, &said["scimType"]), (409, &json!("uniqueness")));
     let rename = json!({"Operations": [{"op": "replace", "path": "userName", "value": rollcall.address("1")}]});
     let (status, _) = okta.asks(Method::PATCH, &format!("/Users/{}", ids[1]), Some(rename)).await;
@@ -211,7 +219,8 @@ async fn no_lie_of_a_pusher_takes_anybodys_access() {
     assert_eq!(stale.send().await.unwrap().status().as_u16(), 412);
 
     // The same person twice, one of them gone.
-    let (status, twin) = okta.asks(Method::POST, "/Users", Some(json!({"userName": "twin", "externalId": "1", "active": false}))).await;
+    let (status, twin) =
+        okta.asks(Method::POST, "/Users", Some(json!({"userName": "twin", "externalId": "1", "active": false}))).await;
     assert_eq!(status, 201);
     held(&rollcall, "DuplicateIds").await;
     let (status, _) = okta.asks(Method::DELETE, &format!("/Users/{}", twin["id"].as_str().unwrap()), None).await;
@@ -275,25 +284,32 @@ async fn the_identity_that_faces_the_network_stolen_can_do_nothing_but_push() {
     let account = json!({"metadata": {"name": "new"}});
 
     // With its own rights.
-    each(&rollcall, &namespace, vec![
-        ("scim", "makes a resource", RESOURCES, Create(made("scim-new", owner(&uid))), "none"),
-        ("scim", "changes one", RESOURCES, Change(&name, json!({"spec": {"user": {"title": "x"}}})), "rbac"),
-        ("scim", "deletes one", RESOURCES, Delete(&name), "none"),
-        ("scim", "makes an account", ACCOUNTS, Create(account.clone()), "rbac"),
-        ("scim", "makes a Secret", SECRETS, Create(account.clone()), "rbac"),
-        ("scim", "deletes a connection", CONNECTIONS, Delete(&rollcall.connection), "rbac"),
-        ("sync", "makes a resource", RESOURCES, Create(made("scim-new", owner(&uid))), "rbac"),
-        ("admin", "makes a resource", RESOURCES, Create(made("scim-new", owner(&uid))), "policy"),
-        ("admin", "changes one", RESOURCES, Change(&name, json!({"spec": {"user": {"active": false}}})), "policy"),
-        ("admin", "deletes one", RESOURCES, Delete(&name), "none"),
-    ])
+    each(
+        &rollcall,
+        &namespace,
+        vec![
+            ("scim", "makes a resource", RESOURCES, Create(made("scim-new", owner(&uid))), "none"),
+            ("scim", "changes one", RESOURCES, Change(&name, json!({"spec": {"user": {"title": "x"}}})), "rbac"),
+            ("scim", "deletes one", RESOURCES, Delete(&name), "none"),
+            ("scim", "makes an account", ACCOUNTS, Create(account.clone()), "rbac"),
+            ("scim", "makes a Secret", SECRETS, Create(account.clone()), "rbac"),
+            ("scim", "deletes a connection", CONNECTIONS, Delete(&rollcall.connection), "rbac"),
+            ("sync", "makes a resource", RESOURCES, Create(made("scim-new", owner(&uid))), "rbac"),
+            ("admin", "makes a resource", RESOURCES, Create(made("scim-new", owner(&uid))), "policy"),
+            ("admin", "changes one", RESOURCES, Change(&name, json!({"spec": {"user": {"active": false}}})), "policy"),
+            ("admin", "deletes one", RESOURCES, Delete(&name), "none"),
+        ],
+    )
     .await;
     let scim = rollcall.cluster.acting_as(&rollcall.identity("scim"), &["system:authenticated"]).await;
     let secrets: Api<Secret> = Api::namespaced(scim.clone(), &namespace);
     assert!(secrets.get("okta").await.is_ok(), "it reads the tokens");
     let other: Secret = object(json!({"metadata": {"name": "hr"}}));
     rollcall.api().create(&PostParams::default(), &other).await.unwrap();
-    assert!(secrets.get("hr").await.is_err() && secrets.list(&Default::default()).await.is_err(), "and no other Secret");
+    assert!(
+        secrets.get("hr").await.is_err() && secrets.list(&Default::default()).await.is_err(),
+        "and no other Secret"
+    );
 
     // With every right there is, the policies alone decide.
     let everything: ClusterRoleBinding = object(json!({
@@ -303,7 +319,14 @@ async fn the_identity_that_faces_the_network_stolen_can_do_nothing_but_push() {
     }));
     Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
     eventually("its rights are there", || async {
-        let (layer, _) = attempt(&rollcall, "scim", &namespace, RESOURCES, &Change(&name, json!({"spec": {"user": {"title": "x"}}}))).await;
+        let (layer, _) = attempt(
+            &rollcall,
+            "scim",
+            &namespace,
+            RESOURCES,
+            &Change(&name, json!({"spec": {"user": {"title": "x"}}})),
+        )
+        .await;
         (layer == "none").then_some(())
     })
     .await;
@@ -315,7 +338,13 @@ async fn the_identity_that_faces_the_network_stolen_can_do_nothing_but_push() {
         ("makes a Secret", &apps, SECRETS, Create(account.clone()), NEVER),
         ("makes a Job", &namespace, CONFIG_MAPS, Create(account.clone()), NEVER),
         ("deletes a connection", &namespace, CONNECTIONS, Delete(&rollcall.connection), NEVER),
-        ("changes a connection", &namespace, CONNECTIONS, Change(&rollcall.connection, json!({"spec": {"timeout": "1m"}})), NEVER),
+        (
+            "changes a connection",
+            &namespace,
+            CONNECTIONS,
+            Change(&rollcall.connection, json!({"spec": {"timeout": "1m"}})),
+            NEVER,
+        ),
         ("resources elsewhere", &apps, RESOURCES, Create(made("scim-new", owner(&uid))), NEVER),
         ("of no connection", &namespace, RESOURCES, Create(made("scim-new", json!([]))), BELONGS),
         ("of another connection", &namespace, RESOURCES, Create(made("scim-new", owner("another"))), BELONGS),
@@ -325,7 +354,8 @@ async fn the_identity_that_faces_the_network_stolen_can_do_nothing_but_push() {
         let (layer, said) = attempt(&rollcall, "scim", namespace, resource, &tried).await;
         assert!(layer == "policy" && said.contains(rule), "{what}: {layer}: {said}");
     }
-    let (layer, said) = attempt(&rollcall, "admin", &namespace, RESOURCES, &Create(made("scim-new", owner(&uid)))).await;
+    let (layer, said) =
+        attempt(&rollcall, "admin", &namespace, RESOURCES, &Create(made("scim-new", owner(&uid)))).await;
     assert!(layer == "policy" && said.contains(STORE), "{said}");
     let moves = json!({"spec": {"connection": "another"}});
     let (layer, _) = attempt(&rollcall, "scim", &namespace, RESOURCES, &Change(&name, moves)).await;

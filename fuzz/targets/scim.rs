@@ -7,12 +7,18 @@ use serde_json::{Value, json};
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.splitn(3, '\n');
-    let (filter, path, body) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let (filter, path, body) =
+        (lines.next().unwrap_or_default(), lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     for kind in Kind::ALL {
         let value = scim::parse(body.as_bytes()).unwrap_or(Value::Null);
-        let sample = json!({"userName": "a", "displayName": "b", "active": true, "emails": [{"value": "c", "type": "work"}]});
+        let sample =
+            json!({"userName": "a", "displayName": "b", "active": true, "emails": [{"value": "c", "type": "work"}]});
         let resource = kind.take(&value).or_else(|_| kind.take(&sample)).unwrap();
-        assert_eq!(kind.take(&Value::Object(resource.clone())).unwrap(), resource, "a resource in its spelling stays as it is");
+        assert_eq!(
+            kind.take(&Value::Object(resource.clone())).unwrap(),
+            resource,
+            "a resource in its spelling stays as it is"
+        );
         if let Ok(filter) = scim::filter::parse(kind, filter) {
             filter.matches(&resource);
         }

@@ -240,7 +240,8 @@ impl ScimResource {
     /// the name over.
     #[must_use]
     pub fn scim_id(&self) -> String {
-        let uid: String = self.metadata.uid.iter().flat_map(|uid| uid.chars()).filter(char::is_ascii_hexdigit).take(8).collect();
+        let uid: String =
+            self.metadata.uid.iter().flat_map(|uid| uid.chars()).filter(char::is_ascii_hexdigit).take(8).collect();
         format!("{}-{uid}", self.metadata.name.as_deref().unwrap_or_default())
     }
 }

@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use reqwest::Url;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::limits::{self, Buckets};
@@ -110,7 +110,9 @@ impl From<Undone> for Said {
             Undone::Refused(refused) => refused.into(),
             Undone::Missing => Self::wrong(StatusCode::NOT_FOUND, "there is no such resource"),
             Undone::Changed => Self::wrong(StatusCode::PRECONDITION_FAILED, "the resource has another version"),
-            Undone::Full => Self::wrong(StatusCode::INSUFFICIENT_STORAGE, "the connection has as many resources as it may have"),
+            Undone::Full => {
+                Self::wrong(StatusCode::INSUFFICIENT_STORAGE, "the connection has as many resources as it may have")
+            }
             Undone::Fault(fault) => {
                 tracing::warn!(%fault, "a request was not done; the client is told to come back");
                 Self::later(StatusCode::SERVICE_UNAVAILABLE, "the request was not done: come back later")
@@ -180,14 +182,19 @@ impl Desk {
         let base = format!("{}{ROOT}{}", self.base(&parts.headers), client.connection);
         let (_, rest) = split(parts.uri.path()).unwrap_or_default();
         let large = || Said::wrong(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB");
-        let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let length =
+            parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > MOST_BYTES) {
             return Err(large());
         }
         let body = tokio::time::timeout(BODY, to_bytes(body, MOST_BYTES)).await;
-        let body = body.map_err(|_| Said::wrong(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))?.map_err(|_| large())?;
+        let body = body
+            .map_err(|_| Said::wrong(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))?
+            .map_err(|_| large())?;
         let query = parts.uri.query().unwrap_or_default();
-        let query = Url::parse(&format!("http://x/?{query}")).map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default();
+        let query = Url::parse(&format!("http://x/?{query}"))
+            .map(|url| url.query_pairs().into_owned().collect())
+            .unwrap_or_default();
         let asked = Asked {
             client,
             base,
@@ -222,7 +229,10 @@ impl Desk {
             (Some(kind), [_, ".search"]) if method == Method::POST => self.list(asked, kind, &Search::of_body(asked)?),
             (Some(_), [_, ".search"]) => Err(only("POST")),
             (Some(kind), [_, id]) => self.resource(asked, kind, id).await,
-            (None, ["Bulk"]) => Err(Said::wrong(StatusCode::NOT_IMPLEMENTED, "bulk requests are not supported: send the requests one by one")),
+            (None, ["Bulk"]) => Err(Said::wrong(
+                StatusCode::NOT_IMPLEMENTED,
+                "bulk requests are not supported: send the requests one by one",
+            )),
             (None, ["Me" | ".search" | ""]) => Err(Said::wrong(StatusCode::NOT_IMPLEMENTED, "this is not supported")),
             (None, ["ServiceProviderConfig" | "ResourceTypes" | "Schemas", ..]) => discover(asked, &segments),
             _ => Err(Said::wrong(StatusCode::NOT_FOUND, "there is nothing at this address")),

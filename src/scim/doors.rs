@@ -88,7 +88,8 @@ impl Doors {
     /// # Errors
     /// When there is no certificate.
     pub async fn open(listener: TcpListener, tls: Option<Tls>) -> Result<Self, Fault> {
-        let failed = |error: io::Error| Fault::Transient { doing: "listen for pushes", cause: error.kind().to_string() };
+        let failed =
+            |error: io::Error| Fault::Transient { doing: "listen for pushes", cause: error.kind().to_string() };
         let address = listener.local_addr().map_err(failed)?;
         let config = match &tls {
             None => None,

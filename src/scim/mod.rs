@@ -103,7 +103,8 @@ pub async fn run(
     let desk = Desk::new(tokens, resources, options.url, options.tls.is_some());
     let doors = Doors::open(listener, options.tls).await?;
     let stop = shutdown.clone();
-    let serving = axum::serve(doors, answer::routes(Arc::new(desk))).with_graceful_shutdown(async move { stop.cancelled().await });
+    let serving = axum::serve(doors, answer::routes(Arc::new(desk)))
+        .with_graceful_shutdown(async move { stop.cancelled().await });
     tokio::select! {
         () = drained(&shutdown) => Ok(()),
         ended = serving => ended.map_err(|_| failed("the server ended")),

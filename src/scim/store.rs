@@ -96,21 +96,25 @@ impl Known {
         let name = resource.name_any();
         let place = (resource.spec.connection_uid.clone(), wire::kind(&resource));
         if let Some(known) = self.places.get(&name).and_then(|place| self.shelves.get(place)?.by_name.get(&name)) {
-            let version = |resource: &ScimResource| resource.resource_version().and_then(|version| version.parse::<u128>().ok());
+            let version =
+                |resource: &ScimResource| resource.resource_version().and_then(|version| version.parse::<u128>().ok());
             if known.uid() == resource.uid() && version(known) > version(&resource) {
                 return; // the watch is behind what was written here
             }
         }
-        self.drop(&name);
+        self.remove(&name);
         let (title, external_id) = titles(&resource);
         let shelf = self.shelves.entry(place.clone()).or_default();
-        title.into_iter().for_each(|title| drop(shelf.by_title.entry(title).or_default().insert(name.clone())));
-        external_id.into_iter().for_each(|id| drop(shelf.by_external_id.entry(id).or_default().insert(name.clone())));
+        for (index, key) in [(&mut shelf.by_title, title), (&mut shelf.by_external_id, external_id)] {
+            if let Some(key) = key {
+                index.entry(key).or_default().insert(name.clone());
+            }
+        }
         shelf.by_name.insert(name.clone(), Arc::new(resource));
         self.places.insert(name, place);
     }
 
-    fn drop(&mut self, name: &str) {
+    fn remove(&mut self, name: &str) {
         let Some(shelf) = self.places.remove(name).and_then(|place| self.shelves.get_mut(&place)) else { return };
         let Some(resource) = shelf.by_name.remove(name) else { return };
         let (title, external_id) = titles(&resource);
@@ -158,11 +162,11 @@ impl Resources {
             Event::InitDone => {
                 let coming = known.coming.take().unwrap_or_default();
                 let gone: Vec<String> = known.places.keys().filter(|name| !coming.contains(*name)).cloned().collect();
-                gone.iter().for_each(|name| known.drop(name));
+                gone.iter().for_each(|name| known.remove(name));
                 known.listed = true;
             }
             Event::Apply(resource) => known.put(resource),
-            Event::Delete(resource) => known.drop(&resource.name_any()),
+            Event::Delete(resource) => known.remove(&resource.name_any()),
         }
     }
 
@@ -181,7 +185,9 @@ impl Resources {
             names.into_iter().flatten().filter_map(|name| shelf.by_name.get(name).cloned()).collect()
         };
         match (key, kind) {
-            (Some(("id", id)), _) => name_of(id).and_then(|name| shelf.by_name.get(name)).cloned().into_iter().collect(),
+            (Some(("id", id)), _) => {
+                name_of(id).and_then(|name| shelf.by_name.get(name)).cloned().into_iter().collect()
+            }
             (Some(("externalId", id)), _) => of_names(shelf.by_external_id.get(id)),
             (Some(("userName", name)), Kind::User) => of_names(shelf.by_title.get(&folded(name))),
             (Some(("displayName", name)), Kind::Group) => of_names(shelf.by_title.get(&folded(name))),
@@ -197,7 +203,10 @@ impl Resources {
         let name = name_of(id).ok_or(Undone::Missing)?;
         let found = call("read a resource", self.api.get_opt(name)).await?;
         let ours = |one: &ScimResource| {
-            one.spec.connection_uid == of.uid && wire::kind(one) == kind && one.scim_id() == id && one.metadata.deletion_timestamp.is_none()
+            one.spec.connection_uid == of.uid
+                && wire::kind(one) == kind
+                && one.scim_id() == id
+                && one.metadata.deletion_timestamp.is_none()
         };
         found.filter(ours).ok_or(Undone::Missing)
     }
@@ -206,7 +215,12 @@ impl Resources {
     ///
     /// # Errors
     /// `uniqueness`, when another user has the user name.
-    pub async fn create(&self, of: &Accepted, kind: Kind, mut sent: Map<String, Value>) -> Result<ScimResource, Undone> {
+    pub async fn create(
+        &self,
+        of: &Accepted,
+        kind: Kind,
+        mut sent: Map<String, Value>,
+    ) -> Result<ScimResource, Undone> {
         let title = sent.get("userName").and_then(Value::as_str).map(folded).unwrap_or_default();
         self.room(of)?;
         if kind == Kind::User {
@@ -256,7 +270,9 @@ impl Resources {
             if before == after {
                 return Ok(resource);
             }
-            if kind == Kind::User && let Some(title) = after.get("userName").and_then(Value::as_str).map(folded) {
+            if kind == Kind::User
+                && let Some(title) = after.get("userName").and_then(Value::as_str).map(folded)
+            {
                 self.unique(of, &title, Some(&resource.name_any()))?;
             }
             wire::put(&mut resource, kind, after, (self.clock)()).map_err(|_| unreadable())?;
@@ -277,7 +293,13 @@ impl Resources {
     ///
     /// # Errors
     /// As for [`Self::change`].
-    pub async fn patch(&self, of: &Accepted, at: (Kind, &str), expected: Option<&str>, body: &Value) -> Result<ScimResource, Undone> {
+    pub async fn patch(
+        &self,
+        of: &Accepted,
+        at: (Kind, &str),
+        expected: Option<&str>,
+        body: &Value,
+    ) -> Result<ScimResource, Undone> {
         self.change(of, at, expected, |before| patch::apply(at.0, before, body)).await
     }
 
@@ -285,7 +307,10 @@ impl Resources {
     ///
     /// # Errors
     /// `Missing`, `Changed`.
-    #[allow(clippy::disallowed_methods, reason = "the client takes back what it made: a ScimResource, and nothing else")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the client takes back what it made: a ScimResource, and nothing else"
+    )]
     pub async fn delete(&self, of: &Accepted, kind: Kind, id: &str, expected: Option<&str>) -> Result<(), Undone> {
         let resource = self.get(of, kind, id).await?;
         matches_version(&resource, expected)?;
@@ -294,7 +319,7 @@ impl Resources {
         let params = DeleteParams { preconditions: Some(exactly), ..DeleteParams::default() };
         match call("delete a resource", self.api.delete(&name, &params)).await {
             Ok(_) => {
-                self.known().drop(&name);
+                self.known().remove(&name);
                 Ok(())
             }
             Err(fault) if fault.is_conflict() || fault.is_not_found() => Err(Undone::Missing),
@@ -311,8 +336,12 @@ impl Resources {
             group: None,
         };
         let mut resource = ScimResource::new(name, spec);
-        let connection = ObjectMeta { name: Some(of.connection.clone()), uid: Some(of.uid.clone()), ..ObjectMeta::default() };
-        let mut owner: HRConnection = HRConnection::new(&of.connection, serde_json::from_value(serde_json::json!({"source": {}})).map_err(|_| unreadable())?);
+        let connection =
+            ObjectMeta { name: Some(of.connection.clone()), uid: Some(of.uid.clone()), ..ObjectMeta::default() };
+        let mut owner: HRConnection = HRConnection::new(
+            &of.connection,
+            serde_json::from_value(serde_json::json!({"source": {}})).map_err(|_| unreadable())?,
+        );
         owner.metadata = connection;
         resource.metadata.owner_references = owner.owner_ref(&()).map(|owner| vec![owner]);
         wire::put(&mut resource, kind, sent, (self.clock)()).map_err(|_| unreadable())?;
@@ -355,7 +384,8 @@ fn unreadable() -> Refused {
 
 /// The name of the object that an id names: what stands before the part of its uid.
 fn name_of(id: &str) -> Option<&str> {
-    let fits = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let fits =
+        id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     id.rsplit_once('-').map(|(name, _)| name).filter(|name| fits && name.starts_with("scim-"))
 }
 

@@ -64,7 +64,11 @@ pub fn prints(secret: &Secret) -> Vec<Print> {
         value.get(..end).unwrap_or_default().to_vec()
     };
     let tokens = secret.data.iter().flatten().map(|(_, value)| trimmed(&value.0));
-    tokens.filter(|token| token.len() >= names::SHORTEST_TOKEN).take(names::MOST_TOKENS).map(|token| print(&token)).collect()
+    tokens
+        .filter(|token| token.len() >= names::SHORTEST_TOKEN)
+        .take(names::MOST_TOKENS)
+        .map(|token| print(&token))
+        .collect()
 }
 
 impl Tokens {
@@ -105,8 +109,12 @@ impl Tokens {
                 let (Some(scim), name) = (&connection.spec.source.scim, connection.name_any()) else { continue };
                 let uid = connection.uid().unwrap_or_default();
                 match call("read the tokens", secrets.get_opt(&scim.credentials_ref.name)).await {
-                    Ok(secret) => self.put(&name, &uid, secret.as_ref().map(prints).unwrap_or_default(), Instant::now()),
-                    Err(fault) => tracing::warn!(connection = name, %fault, "tokens not read; is the Secret in scim.tokenSecrets?"),
+                    Ok(secret) => {
+                        self.put(&name, &uid, secret.as_ref().map(prints).unwrap_or_default(), Instant::now())
+                    }
+                    Err(fault) => {
+                        tracing::warn!(connection = name, %fault, "tokens not read; is the Secret in scim.tokenSecrets?")
+                    }
                 }
             }
             tokio::select! {
@@ -140,7 +148,11 @@ mod tests {
             let accepted = tokens.accepts(connection, token, now).map(|client| client.uid);
             assert_eq!(accepted.as_deref(), expected, "{connection} {token}");
         }
-        assert_eq!(tokens.accepts("okta", "new", now + UNREAD), None, "of a Secret that was not read for long, none is");
+        assert_eq!(
+            tokens.accepts("okta", "new", now + UNREAD),
+            None,
+            "of a Secret that was not read for long, none is"
+        );
     }
 
     #[test]

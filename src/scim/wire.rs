@@ -36,7 +36,12 @@ pub fn attributes(resource: &ScimResource) -> Map<String, Value> {
 ///
 /// # Errors
 /// When it is not of the kind; the protocol has checked that.
-pub fn put(resource: &mut ScimResource, kind: Kind, mut attributes: Map<String, Value>, now: Timestamp) -> Result<(), serde_json::Error> {
+pub fn put(
+    resource: &mut ScimResource,
+    kind: Kind,
+    mut attributes: Map<String, Value>,
+    now: Timestamp,
+) -> Result<(), serde_json::Error> {
     if let Some(extension) = attributes.remove(ENTERPRISE) {
         attributes.insert(KEPT_ENTERPRISE.to_owned(), extension);
     }
@@ -90,15 +95,21 @@ mod tests {
     #[test]
     fn everything_that_the_protocol_keeps_has_a_place_and_comes_back() {
         for (kind, sent) in [
-            (Kind::User, json!({
-                "userName": "ada", "externalId": "X", "active": false, "displayName": "Ada", "title": "T", "userType": "Employee",
-                "name": {"formatted": "Ada E", "familyName": "E", "givenName": "Ada"},
-                "emails": [{"value": "a@example.com", "type": "work", "primary": true}],
-                "phoneNumbers": [{"value": "1", "type": "work", "primary": false}],
-                "addresses": [{"locality": "Madrid", "region": "M", "country": "ES", "type": "work", "primary": true}],
-                ENTERPRISE: {"employeeNumber": "7", "costCenter": "4", "organization": "O", "division": "D", "department": "Ops", "manager": {"value": "u-9"}},
-            })),
-            (Kind::Group, json!({"displayName": "Team", "externalId": "G", "members": [{"value": "u-1", "display": "Ada", "type": "User"}]})),
+            (
+                Kind::User,
+                json!({
+                    "userName": "ada", "externalId": "X", "active": false, "displayName": "Ada", "title": "T", "userType": "Employee",
+                    "name": {"formatted": "Ada E", "familyName": "E", "givenName": "Ada"},
+                    "emails": [{"value": "a@example.com", "type": "work", "primary": true}],
+                    "phoneNumbers": [{"value": "1", "type": "work", "primary": false}],
+                    "addresses": [{"locality": "Madrid", "region": "M", "country": "ES", "type": "work", "primary": true}],
+                    ENTERPRISE: {"employeeNumber": "7", "costCenter": "4", "organization": "O", "division": "D", "department": "Ops", "manager": {"value": "u-9"}},
+                }),
+            ),
+            (
+                Kind::Group,
+                json!({"displayName": "Team", "externalId": "G", "members": [{"value": "u-1", "display": "Ada", "type": "User"}]}),
+            ),
         ] {
             let taken = kind.take(&sent).unwrap();
             assert_eq!(Value::Object(taken.clone()), sent, "the example has every attribute of its schema");
@@ -110,7 +121,9 @@ mod tests {
             assert_eq!(whole["meta"]["lastModified"], "2026-03-02T10:00:00Z");
             assert_eq!(whole["meta"]["location"], format!("https://x/scim/v2/okta/{}/u-x-0a1b2c3d", kind.endpoint()));
             assert_eq!(whole["meta"]["version"], "W/\"7\"");
-            let every = |attributes: &[scim::schema::Attribute], of: &Value| attributes.iter().all(|one| of.get(one.name).is_some());
+            let every = |attributes: &[scim::schema::Attribute], of: &Value| {
+                attributes.iter().all(|one| of.get(one.name).is_some())
+            };
             assert!(every(kind.attributes(), &sent), "{kind:?}: an attribute is not in the example");
         }
     }

@@ -98,7 +98,8 @@ impl PushedUsers {
         if ours.is_empty() {
             return Ok(None);
         }
-        let ids: HashMap<&str, &str> = ours.iter().filter_map(|kept| Some((kept.id.as_str(), kept.hr_id(by)?))).collect();
+        let ids: HashMap<&str, &str> =
+            ours.iter().filter_map(|kept| Some((kept.id.as_str(), kept.hr_id(by)?))).collect();
         let records: Vec<Value> = ours.iter().map(|kept| record(kept, &ids)).collect();
         let page = serde_json::to_vec(&json!({ "Resources": records }));
         page.map(Some).map_err(|_| Fault::Transient { doing: "read what was pushed", cause: "not JSON".to_owned() })
@@ -140,7 +141,8 @@ fn record(kept: &Kept, ids: &HashMap<&str, &str>) -> Value {
 
 /// The work address: the one that says so, the preferred one, the only one, or a user name that is one.
 fn address(user: &ScimUser) -> Option<&str> {
-    let work = user.emails.iter().find(|email| email.type_.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("work")));
+    let work =
+        user.emails.iter().find(|email| email.type_.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("work")));
     let primary = || user.emails.iter().find(|email| email.primary == Some(true));
     let only = || user.emails.first().filter(|_| user.emails.len() == 1);
     let email = work.or_else(primary).or_else(only).and_then(|email| email.value.as_deref());

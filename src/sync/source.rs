@@ -64,7 +64,9 @@ pub async fn open(ctx: &Context, connection: &HRConnection, needs: &Needs) -> Re
             Some(page) => source.page = page,
             // Once there was somebody, nobody is an answer, which the trust gate holds.
             None if connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()) => {}
-            None => return Ok(Opened { fingerprint, network, source: Err(Failure::Missing(NOTHING_PUSHED.to_owned())) }),
+            None => {
+                return Ok(Opened { fingerprint, network, source: Err(Failure::Missing(NOTHING_PUSHED.to_owned())) });
+            }
         }
     }
     if let Ok(source) = &mut source {

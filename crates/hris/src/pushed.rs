@@ -36,7 +36,8 @@ pub fn pushed(id: PushedId, inactive: Status) -> Result<Definition, String> {
         PushedId::EmployeeNumber => "enterprise.employeeNumber",
         PushedId::Id => "id",
     };
-    let text = TEXT.replace("\"EMPLOYEE-ID\"", path).replace("means: INACTIVE", &format!("means: {}", inactive.as_str()));
+    let text =
+        TEXT.replace("\"EMPLOYEE-ID\"", path).replace("means: INACTIVE", &format!("means: {}", inactive.as_str()));
     Definition::parse("pushed.yaml", &text).map_err(|refused| refused.to_string())
 }
 
@@ -69,16 +70,26 @@ mod tests {
 
     #[test]
     fn a_pushed_user_is_an_employee_and_one_who_is_not_active_is_what_the_connection_says() {
-        for (inactive, id) in [(Status::Suspended, PushedId::ExternalId), (Status::Terminated, PushedId::ExternalId), (Status::Suspended, PushedId::EmployeeNumber), (Status::Suspended, PushedId::Id)] {
+        for (inactive, id) in [
+            (Status::Suspended, PushedId::ExternalId),
+            (Status::Terminated, PushedId::ExternalId),
+            (Status::Suspended, PushedId::EmployeeNumber),
+            (Status::Suspended, PushedId::Id),
+        ] {
             let definition = pushed(id, inactive).unwrap();
             let read = engine::map(&definition, &[].into(), [PAGE], date(2026, 3, 2)).unwrap();
             let seen: Vec<_> = read.employees.iter().map(|one| (one.id.0.as_str(), one.reported_status)).collect();
             let mapped = ReportedStatus::Mapped;
             let expected = match id {
-                PushedId::ExternalId => vec![("X1", mapped(Status::Active)), ("X2", mapped(inactive)), ("X3", ReportedStatus::Unmapped)],
+                PushedId::ExternalId => {
+                    vec![("X1", mapped(Status::Active)), ("X2", mapped(inactive)), ("X3", ReportedStatus::Unmapped)]
+                }
                 PushedId::EmployeeNumber => vec![("1", mapped(Status::Active))],
                 PushedId::Id => vec![
-                    ("u-1", mapped(Status::Active)), ("u-2", mapped(inactive)), ("u-3", ReportedStatus::Unmapped), ("u-4", mapped(Status::Active)),
+                    ("u-1", mapped(Status::Active)),
+                    ("u-2", mapped(inactive)),
+                    ("u-3", ReportedStatus::Unmapped),
+                    ("u-4", mapped(Status::Active)),
                 ],
             };
             assert_eq!(seen, expected, "{id:?}");

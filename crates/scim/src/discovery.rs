@@ -67,7 +67,9 @@ fn attribute(of: &Attribute) -> Value {
             "type": "string", "caseExact": of.case_exact, "uniqueness": if of.unique { "server" } else { "none" },
         }),
         Type::Boolean => json!({"type": "boolean"}),
-        Type::Complex(parts) => json!({"type": "complex", "subAttributes": parts.iter().map(attribute).collect::<Vec<_>>()}),
+        Type::Complex(parts) => {
+            json!({"type": "complex", "subAttributes": parts.iter().map(attribute).collect::<Vec<_>>()})
+        }
     };
     if let (Some(described), Value::Object(more)) = (described.as_object_mut(), more) {
         described.extend(more);

@@ -332,8 +332,11 @@ impl<'a> Parser<'a> {
             return self.comparison(self.of(name)?);
         }
         self.sign('[')?;
-        let (Scope::Resource(kind), Ok(Named::Kept(place))) = (self.scope, self.named(name)) else {
-            return self.not_kept_entries();
+        let Scope::Resource(kind) = self.scope else { return Err(wrong("brackets do not stand within brackets")) };
+        let place = match self.named(name)? {
+            Named::Kept(place) => place,
+            Named::NotKept => return self.not_kept_entries(),
+            Named::ReadOnly(..) => return Err(wrong("brackets stand behind a list only")),
         };
         if place.attribute.most.is_none() || place.part.is_some() {
             return Err(wrong("brackets stand behind a list only"));

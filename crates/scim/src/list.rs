@@ -33,7 +33,10 @@ impl Page {
         let most = i64::try_from(MOST_ON_A_PAGE).unwrap_or(i64::MAX);
         let start = number("startIndex", start, 1)?.max(1);
         let count = number("count", count, most)?.clamp(0, most);
-        Ok(Self { start: usize::try_from(start).unwrap_or(usize::MAX), count: usize::try_from(count).unwrap_or_default() })
+        Ok(Self {
+            start: usize::try_from(start).unwrap_or(usize::MAX),
+            count: usize::try_from(count).unwrap_or_default(),
+        })
     }
 }
 
@@ -77,7 +80,8 @@ impl Projection {
             return Err(Refused::new(Class::InvalidValue, "attributes and excludedAttributes exclude each other"));
         }
         let names = |text: Option<&str>| {
-            let names: Vec<&str> = text.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+            let names: Vec<&str> =
+                text.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
             if names.len() > MOST_NAMED {
                 return Err(Refused::new(Class::InvalidValue, "too many attributes are named"));
             }
@@ -152,9 +156,11 @@ impl Name {
             return Some(Self { extension: true, name: ENTERPRISE, part: None });
         }
         match path::named(kind, text).ok()? {
-            Named::Kept(place) => {
-                Some(Self { extension: place.extension, name: place.attribute.name, part: place.part.map(|part| part.name) })
-            }
+            Named::Kept(place) => Some(Self {
+                extension: place.extension,
+                name: place.attribute.name,
+                part: place.part.map(|part| part.name),
+            }),
             Named::ReadOnly(name, part) => Some(Self { extension: false, name, part }),
             Named::NotKept => None,
         }
@@ -191,11 +197,22 @@ mod tests {
         for (only, without, expected) in [
             (None, None, whole.clone()),
             (Some("userName"), None, json!({"id": "u-1", "schemas": [], "userName": "ada"})),
-            (Some("USERNAME, emails.value"), None, json!({"id": "u-1", "schemas": [], "userName": "ada", "emails": [{"value": "ada@example.com"}]})),
-            (Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"), None, json!({"id": "u-1", "schemas": [], ENTERPRISE: {"department": "Ops"}})),
+            (
+                Some("USERNAME, emails.value"),
+                None,
+                json!({"id": "u-1", "schemas": [], "userName": "ada", "emails": [{"value": "ada@example.com"}]}),
+            ),
+            (
+                Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"),
+                None,
+                json!({"id": "u-1", "schemas": [], ENTERPRISE: {"department": "Ops"}}),
+            ),
             (Some("shoeSize"), None, json!({"id": "u-1", "schemas": []})),
-            (None, Some("name.givenName,emails,meta,id,urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"),
-                json!({"id": "u-1", "schemas": [], "userName": "ada", "active": true, "name": {"familyName": "Example"}})),
+            (
+                None,
+                Some("name.givenName,emails,meta,id,urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"),
+                json!({"id": "u-1", "schemas": [], "userName": "ada", "active": true, "name": {"familyName": "Example"}}),
+            ),
         ] {
             let mut resource = whole.as_object().unwrap().clone();
             Projection::read(Kind::User, only, without).unwrap().apply(&mut resource);

@@ -51,7 +51,8 @@ fn member<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
 
 fn operations(body: &Value) -> Result<Vec<Operation<'_>>, Refused> {
     let wrong = |detail: &str| Refused::new(Class::InvalidSyntax, detail);
-    let operations = member(body, "Operations").and_then(Value::as_array).ok_or_else(|| wrong("there are no Operations"))?;
+    let operations =
+        member(body, "Operations").and_then(Value::as_array).ok_or_else(|| wrong("there are no Operations"))?;
     if operations.is_empty() {
         return Err(wrong("there are no Operations"));
     }
@@ -92,7 +93,8 @@ impl Operation<'_> {
             return Err(Refused::new(Class::NoTarget, "a removal needs a path"));
         }
         let values = self.value.and_then(Value::as_object);
-        let values = values.ok_or_else(|| Refused::new(Class::InvalidSyntax, "an operation without a path needs an object"))?;
+        let values =
+            values.ok_or_else(|| Refused::new(Class::InvalidSyntax, "an operation without a path needs an object"))?;
         for (name, value) in values {
             match path::parse(kind, name) {
                 Ok(path) => set(self.op, &path, value, resource)?,
@@ -122,7 +124,8 @@ fn set(op: Op, path: &Path, value: &Value, resource: &mut Resource) -> Result<()
     match path {
         Path::Nothing => {}
         Path::Extension => {
-            let values = value.as_object().ok_or_else(|| Refused::new(Class::InvalidValue, "the extension is not an object"))?;
+            let values =
+                value.as_object().ok_or_else(|| Refused::new(Class::InvalidValue, "the extension is not an object"))?;
             for (name, value) in values {
                 match path::parse(Kind::User, &format!("{ENTERPRISE}:{name}")) {
                     Ok(path) => set(op, &path, value, resource)?,
@@ -145,7 +148,10 @@ fn set_attribute(op: Op, place: &Place, value: &Value, home: &mut Resource) -> R
         let value = part.take(value)?;
         match home.entry(attribute.name) {
             serde_json::map::Entry::Occupied(mut at) => match at.get_mut() {
-                Value::Array(entries) => entries.iter_mut().filter_map(Value::as_object_mut).for_each(|entry| put(entry, part, value.clone())),
+                Value::Array(entries) => entries
+                    .iter_mut()
+                    .filter_map(Value::as_object_mut)
+                    .for_each(|entry| put(entry, part, value.clone())),
                 Value::Object(complex) => put(complex, part, value),
                 _ => return Err(unreadable()),
             },
@@ -191,10 +197,10 @@ fn add(attribute: &Attribute, entries: &mut Vec<Value>, more: Vec<Value>) -> Res
     for entry in more {
         let there = if large { known.contains(&identity(&entry)) } else { entries.iter().any(|one| same(one, &entry)) };
         if !there {
-            let primary = is_primary(&entry);
+            let primary = is_primary(&entry).then_some(entries.len());
             entries.push(entry);
-            if primary {
-                one_primary(entries, Some(entries.len() - 1));
+            if primary.is_some() {
+                one_primary(entries, primary);
             }
         }
     }
@@ -225,7 +231,10 @@ fn is_primary(entry: &Value) -> bool {
 fn one_primary(entries: &mut [Value], keep: Option<usize>) {
     let keep = keep.or_else(|| entries.iter().position(is_primary));
     for (at, entry) in entries.iter_mut().enumerate() {
-        if Some(at) != keep && is_primary(entry) && let Some(entry) = entry.as_object_mut() {
+        if Some(at) != keep
+            && is_primary(entry)
+            && let Some(entry) = entry.as_object_mut()
+        {
             entry.insert("primary".to_owned(), false.into());
         }
     }
@@ -307,9 +316,15 @@ fn remove(path: &Path, value: Option<&Value>, resource: &mut Resource) -> Result
     Ok(())
 }
 
-fn remove_at(place: &Place, entries: Option<&Filter>, value: Option<&Value>, home: &mut Resource) -> Result<(), Refused> {
+fn remove_at(
+    place: &Place,
+    entries: Option<&Filter>,
+    value: Option<&Value>,
+    home: &mut Resource,
+) -> Result<(), Refused> {
     let attribute = place.attribute;
-    let matches = |entry: &Value| entries.is_none_or(|filter| entry.as_object().is_some_and(|entry| filter.matches(entry)));
+    let matches =
+        |entry: &Value| entries.is_none_or(|filter| entry.as_object().is_some_and(|entry| filter.matches(entry)));
     if let Some(part) = place.part {
         match home.get_mut(attribute.name) {
             Some(Value::Array(list)) => {

@@ -66,11 +66,8 @@ pub fn named(kind: Kind, text: &str) -> Result<Named, Refused> {
         let part = part.map(|part| META.iter().find(|known| known.eq_ignore_ascii_case(part)).ok_or_else(unknown));
         return Ok(Named::ReadOnly(read_only, part.transpose()?.copied()));
     }
-    let found = if extension {
-        find(kind.attributes_of(ENTERPRISE).unwrap_or_default(), name)
-    } else {
-        find(kind.own(), name)
-    };
+    let found =
+        if extension { find(kind.attributes_of(ENTERPRISE).unwrap_or_default(), name) } else { find(kind.own(), name) };
     let Some(attribute) = found else {
         return if is_not_kept(name) { Ok(Named::NotKept) } else { Err(unknown()) };
     };
@@ -97,7 +94,9 @@ fn schema_before(kind: Kind, text: &str) -> Schema<'_> {
     if let Some(rest) = after(kind.schema()) {
         return Schema::Core(rest);
     }
-    if kind == Kind::User && let Some(rest) = after(ENTERPRISE) {
+    if kind == Kind::User
+        && let Some(rest) = after(ENTERPRISE)
+    {
         return Schema::Enterprise(rest);
     }
     if text.contains(':') { Schema::Another } else { Schema::Core(text) }

@@ -70,11 +70,8 @@ const fn exact(of: Attribute) -> Attribute {
 const KIND: Attribute = text("type", "What it is for, such as work");
 const PRIMARY: Attribute = attribute("primary", Type::Boolean, "Whether it is the preferred one");
 
-const NAME: &[Attribute] = &[
-    text("formatted", "The full name"),
-    text("familyName", "The family name"),
-    text("givenName", "The given name"),
-];
+const NAME: &[Attribute] =
+    &[text("formatted", "The full name"), text("familyName", "The family name"), text("givenName", "The given name")];
 const EMAILS: &[Attribute] = &[text("value", "An address"), KIND, PRIMARY];
 const PHONES: &[Attribute] = &[text("value", "A number"), KIND, PRIMARY];
 const ADDRESSES: &[Attribute] = &[
@@ -116,9 +113,26 @@ const GROUP_ATTRIBUTES: &[Attribute] = &[
 
 /// Attributes of RFC 7643 that are not kept: a path to one of them is taken, and does nothing.
 const NOT_KEPT: &[&str] = &[
-    "nickName", "profileUrl", "preferredLanguage", "locale", "timezone", "password", "ims", "photos", "groups", "entitlements",
-    "roles", "x509Certificates", "middleName", "honorificPrefix", "honorificSuffix", "streetAddress", "postalCode", "formatted",
-    "display", "$ref",
+    "nickName",
+    "profileUrl",
+    "preferredLanguage",
+    "locale",
+    "timezone",
+    "password",
+    "ims",
+    "photos",
+    "groups",
+    "entitlements",
+    "roles",
+    "x509Certificates",
+    "middleName",
+    "honorificPrefix",
+    "honorificSuffix",
+    "streetAddress",
+    "postalCode",
+    "formatted",
+    "display",
+    "$ref",
 ];
 
 /// Whether an attribute is one of the RFC's that are not kept.
@@ -220,7 +234,8 @@ impl Kind {
     /// # Errors
     /// `invalidValue`, naming the attribute.
     pub fn check(self, resource: &Map<String, Value>) -> Result<(), Refused> {
-        let missing = self.attributes().iter().find(|attribute| attribute.required && !resource.contains_key(attribute.name));
+        let missing =
+            self.attributes().iter().find(|attribute| attribute.required && !resource.contains_key(attribute.name));
         missing.map_or(Ok(()), |attribute| {
             Err(Refused::new(Class::InvalidValue, format!("{} is required and is missing or empty", attribute.name)))
         })
@@ -348,23 +363,56 @@ mod tests {
     #[test]
     fn every_dialect_comes_into_one_spelling() {
         for (what, sent, expected) in [
-            ("names in any case", json!({"USERNAME": "ada", "Active": true}), json!({"userName": "ada", "active": true})),
-            ("booleans as texts", json!({"userName": "ada", "active": "False"}), json!({"userName": "ada", "active": false})),
-            ("a number for a text", json!({"userName": "ada", ENTERPRISE: {"employeeNumber": 42}}),
-                json!({"userName": "ada", ENTERPRISE: {"employeeNumber": "42"}})),
-            ("a bare manager", json!({"userName": "ada", ENTERPRISE: {"manager": "u-1"}}),
-                json!({"userName": "ada", ENTERPRISE: {"manager": {"value": "u-1"}}})),
-            ("the schema's name in another case", json!({"userName": "ada", ENTERPRISE.to_uppercase(): {"department": "Ops"}}),
-                json!({"userName": "ada", ENTERPRISE: {"department": "Ops"}})),
-            ("one object for a list", json!({"userName": "ada", "emails": {"value": "ada@example.com"}}),
-                json!({"userName": "ada", "emails": [{"value": "ada@example.com"}]})),
-            ("bare addresses", json!({"userName": "ada", "emails": ["ada@example.com"]}),
-                json!({"userName": "ada", "emails": [{"value": "ada@example.com"}]})),
-            ("nulls and empty values", json!({"userName": "ada", "title": "", "name": null, "emails": [], "displayName": null}),
-                json!({"userName": "ada"})),
-            ("an address without a value", json!({"userName": "ada", "emails": [{"type": "work"}]}), json!({"userName": "ada"})),
-            ("what no schema lists", json!({"userName": "ada", "shoeSize": 42, "password": "x", "id": "1", "meta": {}, "urn:x:y": {"a": 1}}),
-                json!({"userName": "ada"})),
+            (
+                "names in any case",
+                json!({"USERNAME": "ada", "Active": true}),
+                json!({"userName": "ada", "active": true}),
+            ),
+            (
+                "booleans as texts",
+                json!({"userName": "ada", "active": "False"}),
+                json!({"userName": "ada", "active": false}),
+            ),
+            (
+                "a number for a text",
+                json!({"userName": "ada", ENTERPRISE: {"employeeNumber": 42}}),
+                json!({"userName": "ada", ENTERPRISE: {"employeeNumber": "42"}}),
+            ),
+            (
+                "a bare manager",
+                json!({"userName": "ada", ENTERPRISE: {"manager": "u-1"}}),
+                json!({"userName": "ada", ENTERPRISE: {"manager": {"value": "u-1"}}}),
+            ),
+            (
+                "the schema's name in another case",
+                json!({"userName": "ada", ENTERPRISE.to_uppercase(): {"department": "Ops"}}),
+                json!({"userName": "ada", ENTERPRISE: {"department": "Ops"}}),
+            ),
+            (
+                "one object for a list",
+                json!({"userName": "ada", "emails": {"value": "ada@example.com"}}),
+                json!({"userName": "ada", "emails": [{"value": "ada@example.com"}]}),
+            ),
+            (
+                "bare addresses",
+                json!({"userName": "ada", "emails": ["ada@example.com"]}),
+                json!({"userName": "ada", "emails": [{"value": "ada@example.com"}]}),
+            ),
+            (
+                "nulls and empty values",
+                json!({"userName": "ada", "title": "", "name": null, "emails": [], "displayName": null}),
+                json!({"userName": "ada"}),
+            ),
+            (
+                "an address without a value",
+                json!({"userName": "ada", "emails": [{"type": "work"}]}),
+                json!({"userName": "ada"}),
+            ),
+            (
+                "what no schema lists",
+                json!({"userName": "ada", "shoeSize": 42, "password": "x", "id": "1", "meta": {}, "urn:x:y": {"a": 1}}),
+                json!({"userName": "ada"}),
+            ),
         ] {
             assert_eq!(take(&sent), expected, "{what}");
         }

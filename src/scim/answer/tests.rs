@@ -1,5 +1,6 @@
 use kube::Client;
 use kube::runtime::watcher::Event;
+use serde_json::json;
 
 use super::super::tokens::print;
 use super::*;
@@ -55,8 +56,15 @@ async fn without_a_valid_token_one_answer_is_given_whatever_is_asked() {
         ("GET", "/scim/v2", &bearer()),
     ] {
         let (status, headers, body) = ask(&desk, method, path, token, "").await;
-        assert_eq!((status, headers[header::WWW_AUTHENTICATE].to_str().unwrap()), (401, "Bearer realm=\"scim\""), "{path}");
-        assert_eq!((body["status"].as_str(), headers[header::CONTENT_TYPE].to_str()), (Some("401"), Ok("application/scim+json")));
+        assert_eq!(
+            (status, headers[header::WWW_AUTHENTICATE].to_str().unwrap()),
+            (401, "Bearer realm=\"scim\""),
+            "{path}"
+        );
+        assert_eq!(
+            (body["status"].as_str(), headers[header::CONTENT_TYPE].to_str()),
+            (Some("401"), Ok("application/scim+json"))
+        );
         said.push(body);
     }
     said.dedup();
@@ -66,19 +74,43 @@ async fn without_a_valid_token_one_answer_is_given_whatever_is_asked() {
     }
     let (status, headers, _) = ask(&desk, "GET", "/scim/v2/okta/Users", "Bearer wrong", "").await;
     assert_eq!((status, headers[header::RETRY_AFTER].to_str().unwrap()), (429, "1"));
-    assert_eq!(ask(&desk, "GET", "/scim/v2/okta/Users", &bearer(), "").await.0, 200, "whoever has one is let in all the same");
+    assert_eq!(
+        ask(&desk, "GET", "/scim/v2/okta/Users", &bearer(), "").await.0,
+        200,
+        "whoever has one is let in all the same"
+    );
 }
 
 #[tokio::test]
 async fn what_both_vendors_ask_first_is_answered() {
     let desk = desk();
     for (what, path, check) in [
-        ("Okta: the connection is tested", "/Users?startIndex=1&count=2", json!({"totalResults": 1, "startIndex": 1, "itemsPerPage": 1})),
+        (
+            "Okta: the connection is tested",
+            "/Users?startIndex=1&count=2",
+            json!({"totalResults": 1, "startIndex": 1, "itemsPerPage": 1}),
+        ),
         ("Okta: groups are tested", "/Groups?startIndex=1&count=100", json!({"totalResults": 0, "Resources": []})),
-        ("Okta: is the user there", "/Users?filter=userName+eq+%22ADA%40example.com%22&startIndex=1&count=100", json!({"totalResults": 1})),
-        ("Entra: a random user", "/Users?filter=userName%20eq%20%22b1b2%22", json!({"totalResults": 0, "Resources": []})),
-        ("Entra: by the address", "/Users?filter=emails[type%20eq%20%22work%22].value%20eq%20%22ada@example.com%22", json!({"totalResults": 1})),
-        ("Entra: a random group", "/Groups?excludedAttributes=members&filter=displayName%20eq%20%22x%22", json!({"totalResults": 0})),
+        (
+            "Okta: is the user there",
+            "/Users?filter=userName+eq+%22ADA%40example.com%22&startIndex=1&count=100",
+            json!({"totalResults": 1}),
+        ),
+        (
+            "Entra: a random user",
+            "/Users?filter=userName%20eq%20%22b1b2%22",
+            json!({"totalResults": 0, "Resources": []}),
+        ),
+        (
+            "Entra: by the address",
+            "/Users?filter=emails[type%20eq%20%22work%22].value%20eq%20%22ada@example.com%22",
+            json!({"totalResults": 1}),
+        ),
+        (
+            "Entra: a random group",
+            "/Groups?excludedAttributes=members&filter=displayName%20eq%20%22x%22",
+            json!({"totalResults": 0}),
+        ),
         ("nobody but the number", "/Users?count=0", json!({"totalResults": 1, "itemsPerPage": 0, "Resources": []})),
         ("behind the end", "/Users?startIndex=5", json!({"totalResults": 1, "itemsPerPage": 0})),
         ("an end slash", "/Users/", json!({"totalResults": 1})),
@@ -128,14 +160,22 @@ async fn what_is_not_done_says_so_in_the_form_of_an_error() {
         assert_eq!(said, status, "{what}: {answer}");
         assert_eq!(answer["status"].as_str(), Some(status.to_string().as_str()), "{what}");
         assert_eq!(answer["scimType"].as_str(), class, "{what}");
-        assert!(answer["detail"].as_str().is_some_and(|detail| !detail.is_empty() && !detail.contains("da@")), "{what}");
+        assert!(
+            answer["detail"].as_str().is_some_and(|detail| !detail.is_empty() && !detail.contains("da@")),
+            "{what}"
+        );
         assert_eq!(said == 405, headers.contains_key(header::ALLOW), "{what}");
     }
 }
 
 #[tokio::test]
 async fn a_search_in_a_body_is_answered_as_one_in_the_address() {
-    let body = json!({"filter": "userName eq \"ada@example.com\"", "startIndex": 1, "count": 5, "attributes": ["userName"]}).to_string();
+    let body =
+        json!({"filter": "userName eq \"ada@example.com\"", "startIndex": 1, "count": 5, "attributes": ["userName"]})
+            .to_string();
     let (status, _, answer) = ask(&desk(), "POST", "/scim/v2/okta/Users/.search", &bearer(), &body).await;
-    assert_eq!((status, &answer["totalResults"], &answer["Resources"][0]["userName"]), (200, &json!(1), &json!("ada@example.com")));
+    assert_eq!(
+        (status, &answer["totalResults"], &answer["Resources"][0]["userName"]),
+        (200, &json!(1), &json!("ada@example.com"))
+    );
 }

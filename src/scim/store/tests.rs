@@ -47,7 +47,9 @@ async fn what_is_known_follows_the_watch_and_never_goes_back_behind_what_was_wri
     resources.see(Event::Apply(user("a", "Ada", 7)));
     assert_eq!(found(&resources, ("userName", "augusta")), ["a"]);
     assert_eq!(found(&resources, ("userName", "ada")), Vec::<String>::new(), "the old name is free");
-    assert!(resources.unique(&okta(), "augusta", Some("a")).is_ok() && resources.unique(&okta(), "augusta", None).is_err());
+    assert!(
+        resources.unique(&okta(), "augusta", Some("a")).is_ok() && resources.unique(&okta(), "augusta", None).is_err()
+    );
     resources.see(Event::Delete(user("a", "Augusta", 10)));
     assert_eq!(resources.list(&okta(), Kind::User, None).len(), 1);
     resources.see(Event::Init);
@@ -55,7 +57,11 @@ async fn what_is_known_follows_the_watch_and_never_goes_back_behind_what_was_wri
     assert_eq!(resources.list(&okta(), Kind::User, None).len(), 0, "whoever is in no list any more is gone");
     let other = Accepted { connection: "entra".to_owned(), uid: "u2".to_owned() };
     resources.see(Event::Apply(user("a", "Ada", 11)));
-    assert_eq!(resources.list(&other, Kind::User, Some(("userName", "ada"))).len(), 0, "another connection sees nobody of it");
+    assert_eq!(
+        resources.list(&other, Kind::User, Some(("userName", "ada"))).len(),
+        0,
+        "another connection sees nobody of it"
+    );
 }
 
 #[test]

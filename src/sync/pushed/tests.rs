@@ -57,7 +57,9 @@ fn only_a_change_of_a_user_asks_for_a_read() {
     }))
     .unwrap();
     assert_eq!(users.see(Event::Apply(group)), BTreeSet::new(), "a group");
-    for (what, listed, expected) in [("the same list", vec![ada(false)], BTreeSet::new()), ("one is missing", vec![], okta())] {
+    for (what, listed, expected) in
+        [("the same list", vec![ada(false)], BTreeSet::new()), ("one is missing", vec![], okta())]
+    {
         users.see(Event::Init);
         listed.into_iter().for_each(|one| drop(users.see(Event::InitApply(one))));
         assert_eq!(users.see(Event::InitDone), expected, "{what}");
@@ -72,18 +74,30 @@ fn address_name_and_manager_are_made_of_what_there_is() {
     let users = PushedUsers::default();
     users.see(Event::Init);
     for (name, user) in [
-        ("a", json!({"userName": "ada", "externalId": "X1", "emails": [
-            {"value": "ada@home.example.com", "type": "home", "primary": true}, {"value": "ada@example.com", "type": "WORK"}]})),
-        ("bb", json!({"userName": "bob", "externalId": "X2", "emails": [{"value": "bob@example.com", "primary": true}, {"value": "b@example.com"}]})),
+        (
+            "a",
+            json!({"userName": "ada", "externalId": "X1", "emails": [
+            {"value": "ada@home.example.com", "type": "home", "primary": true}, {"value": "ada@example.com", "type": "WORK"}]}),
+        ),
+        (
+            "bb",
+            json!({"userName": "bob", "externalId": "X2", "emails": [{"value": "bob@example.com", "primary": true}, {"value": "b@example.com"}]}),
+        ),
         ("ccc", json!({"userName": "cleo", "externalId": "X3", "emails": [{"value": "cleo@example.com"}]})),
-        ("dddd", json!({"userName": "dan@example.com", "externalId": "X4", "emails": [{"value": "a@example.com"}, {"value": "b@example.com"}],
-            "name": {"givenName": "Dan", "familyName": "Example"}, "enterprise": {"manager": {"value": "a-1aaaaaaa"}}})),
+        (
+            "dddd",
+            json!({"userName": "dan@example.com", "externalId": "X4", "emails": [{"value": "a@example.com"}, {"value": "b@example.com"}],
+            "name": {"givenName": "Dan", "familyName": "Example"}, "enterprise": {"manager": {"value": "a-1aaaaaaa"}}}),
+        ),
         ("eeeee", json!({"userName": "eve", "externalId": "X5", "enterprise": {"manager": {"value": "nobody"}}})),
     ] {
         users.see(Event::InitApply(resource(name, "okta", &user)));
     }
     users.see(Event::InitDone);
-    let seen: Vec<_> = records(&users, "okta").iter().map(|one| (one["workEmail"].clone(), one["fullName"].clone(), one["managerId"].clone())).collect();
+    let seen: Vec<_> = records(&users, "okta")
+        .iter()
+        .map(|one| (one["workEmail"].clone(), one["fullName"].clone(), one["managerId"].clone()))
+        .collect();
     let row = |address: &str, name: Option<&str>, manager: Option<&str>| (json!(address), json!(name), json!(manager));
     let expected = [
         row("ada@example.com", None, None),

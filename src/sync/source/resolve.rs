@@ -114,11 +114,16 @@ fn tokens(objects: &Objects, reference: &LocalRef) -> Result<(), Fault> {
     let short = tokens.iter().find(|(_, token)| token.expose_secret().len() < names::SHORTEST_TOKEN);
     if tokens.is_empty() || tokens.len() > names::MOST_TOKENS {
         let (name, most) = (&reference.name, names::MOST_TOKENS);
-        return Err(Fault::Stalled(format!("Secret {name} holds {} tokens: between 1 and {most} are accepted", tokens.len())));
+        return Err(Fault::Stalled(format!(
+            "Secret {name} holds {} tokens: between 1 and {most} are accepted",
+            tokens.len()
+        )));
     }
     short.map_or(Ok(()), |(key, _)| {
         let (name, shortest) = (&reference.name, names::SHORTEST_TOKEN);
-        Err(Fault::Stalled(format!("the token {key} of Secret {name} has less than {shortest} characters, and is not accepted")))
+        Err(Fault::Stalled(format!(
+            "the token {key} of Secret {name} has less than {shortest} characters, and is not accepted"
+        )))
     })
 }
 
@@ -195,7 +200,10 @@ mod tests {
             (vec![("a", long.as_str())], None),
             (vec![("a", long.as_str()), ("b", long.as_str())], None),
             (vec![], Some("Secret okta holds 0 tokens: between 1 and 8 are accepted")),
-            (vec![("a", long.as_str()), ("b", "hunter2")], Some("the token b of Secret okta has less than 32 characters, and is not accepted")),
+            (
+                vec![("a", long.as_str()), ("b", "hunter2")],
+                Some("the token b of Secret okta has less than 32 characters, and is not accepted"),
+            ),
         ] {
             let data: BTreeMap<&str, &str> = tokens.into_iter().collect();
             let secret: Secret = serde_json::from_value(serde_json::json!({
