@@ -361,3 +361,20 @@ async fn the_identity_that_faces_the_network_stolen_can_do_nothing_but_push() {
     let (layer, _) = attempt(&rollcall, "scim", &namespace, RESOURCES, &Change(&name, moves)).await;
     assert!(layer == "schema" || layer == "policy", "a resource stays with its connection: {layer}");
 }
+
+/// Everything that a tester nobody here wrote looks for: discovery, users and groups, every attribute that `/Schemas` lists, made, read,
+/// replaced, patched and deleted.
+#[tokio::test]
+#[ignore = "make test-scim: installs scim2-cli"]
+async fn a_tester_that_nobody_here_wrote_finds_nothing_wrong() {
+    let (_rollcall, _service, okta) = pushed_to("pushed-tester", json!({})).await;
+    let tester = std::env::var("ROLLCALL_SCIM2_BIN").expect("make test-scim sets it");
+    let mut command = std::process::Command::new(tester);
+    command.args(["--url", &okta.base, "test", "--verbose"]).env("SCIM_CLI_HEADERS", format!("Authorization: Bearer {OKTA}"));
+    let said = command.output().unwrap();
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text}\n{}", String::from_utf8_lossy(&said.stderr));
+    assert!(text.matches("SUCCESS").count() > 50, "{text}");
+    let (_, left) = okta.asks(Method::GET, "/Users?count=0", None).await;
+    assert_eq!(left["totalResults"], 0, "it deletes what it made");
+}

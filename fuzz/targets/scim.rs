@@ -20,7 +20,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             "a resource in its spelling stays as it is"
         );
         if let Ok(filter) = scim::filter::parse(kind, filter) {
-            filter.matches(&resource);
+            let _ = filter.matches(&resource);
         }
         let operation = json!({"Operations": [{"op": "add", "path": path, "value": value}]});
         for body in [&operation, &json!({"Operations": [{"op": "remove", "path": path, "value": value}]}), &value] {

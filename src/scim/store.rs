@@ -286,7 +286,7 @@ impl Resources {
                 Err(fault) => return Err(fault.into()),
             }
         }
-        Err(Undone::Changed)
+        Err(Fault::Transient { doing: "change a resource", cause: "others write it all the time".to_owned() }.into())
     }
 
     /// Applies a PATCH.

@@ -5,15 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
+use crate::api::condition::Reason;
 use crate::api::connection::ScimId;
 use crate::api::scim::ScimUser;
 use crate::api::{HRConnection, ScimResource};
 use crate::kube::outcome::Fault;
+
+/// A first cycle is over when nothing was pushed for so long.
+const QUIET: Duration = Duration::from_secs(30);
+/// Look whether it is over.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// All users that were pushed, by the name of their object.
 #[derive(Default)]
@@ -26,6 +33,8 @@ struct Known {
     users: BTreeMap<String, Kept>,
     /// Those of a list that has not ended.
     coming: BTreeMap<String, Kept>,
+    /// When a user of a connection was last seen to change, by the connection's name.
+    touched: BTreeMap<String, Instant>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -55,6 +64,13 @@ impl Kept {
 impl PushedUsers {
     /// Takes an event of the watch, and gives the names of connections that have other users now.
     pub fn see(&self, event: Event<ScimResource>) -> BTreeSet<String> {
+        let changed = self.take(event);
+        let now = Instant::now();
+        self.known().touched.extend(changed.iter().map(|name| (name.clone(), now)));
+        changed
+    }
+
+    fn take(&self, event: Event<ScimResource>) -> BTreeSet<String> {
         let mut known = self.known();
         match event {
             Event::Init => known.coming.clear(),
@@ -82,6 +98,23 @@ impl PushedUsers {
             }
         }
         BTreeSet::new()
+    }
+
+    /// Whether the first cycle of a connection is over, so that its first response is of everybody: whoever is not active in it has been
+    /// so before, and is part of the baseline.
+    ///
+    /// # Errors
+    /// While it goes on.
+    pub fn settled(&self, connection: &str, now: Instant) -> Result<(), Fault> {
+        let touched = self.known().touched.get(connection).copied();
+        if touched.is_none_or(|at| now.saturating_duration_since(at) >= QUIET) {
+            return Ok(());
+        }
+        Err(Fault::Waiting {
+            reason: Reason::FirstCycle,
+            message: format!("Users are being pushed for the first time: they are read once nothing was pushed for {}s.", QUIET.as_secs()),
+            again: AGAIN,
+        })
     }
 
     /// Everybody who was pushed for exactly this connection, as one page; none where there is nobody.

@@ -9,9 +9,11 @@ mod resolve;
 mod token_store;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt;
 
 pub use self::definition::named_definition;
 pub use self::fingerprint::fingerprint;
@@ -27,7 +29,7 @@ use domain::employee::Failure;
 use domain::needs::Needs;
 
 /// Said of a connection before its first push.
-const NOTHING_PUSHED: &str = "anybody who was pushed: the identity provider has sent no user yet";
+const NOTHING_PUSHED: &str = "a user pushed by the identity provider, which has sent none yet";
 
 /// What a connection's people can be read from.
 pub struct Opened {
@@ -60,10 +62,16 @@ pub async fn open(ctx: &Context, connection: &HRConnection, needs: &Needs) -> Re
         source.clock = ctx.clock;
     }
     if let (Ok(hris::Source::Pushed(source)), Some(scim)) = (&mut source, &spec.source.scim) {
+        let first = connection.status.as_ref().is_none_or(|status| status.last_trusted.is_none());
         match ctx.pushed.page(connection, scim.employee_id)? {
-            Some(page) => source.page = page,
+            Some(page) => {
+                if first {
+                    ctx.pushed.settled(&connection.name_any(), Instant::now())?;
+                }
+                source.page = page;
+            }
             // Once there was somebody, nobody is an answer, which the trust gate holds.
-            None if connection.status.as_ref().is_some_and(|status| status.last_trusted.is_some()) => {}
+            None if !first => {}
             None => {
                 return Ok(Opened { fingerprint, network, source: Err(Failure::Missing(NOTHING_PUSHED.to_owned())) });
             }

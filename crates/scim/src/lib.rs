@@ -16,6 +16,8 @@ pub mod list;
 pub mod patch;
 pub mod path;
 pub mod schema;
+#[cfg(test)]
+mod whatever;
 
 use serde_json::{Value, json};
 

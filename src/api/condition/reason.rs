@@ -89,6 +89,7 @@ vocabulary!(
         CaBundleMissing => "CaBundleMissing",
         SecretMissing => "SecretMissing",
         SecretIncomplete => "SecretIncomplete",
+        FirstCycle => "FirstCycle",
         Stale => "Stale",
         Responded => "Responded",
         Unreachable => "Unreachable",

@@ -108,3 +108,16 @@ fn address_name_and_manager_are_made_of_what_there_is() {
     ];
     assert_eq!(seen, expected);
 }
+
+#[test]
+fn a_first_cycle_is_over_when_nothing_was_pushed_for_a_while() {
+    let users = PushedUsers::default();
+    users.see(Event::Init);
+    users.see(Event::InitDone);
+    assert!(users.settled("okta", Instant::now()).is_ok(), "nothing was pushed");
+    users.see(Event::Apply(resource("a", "okta", &json!({"userName": "ada"}))));
+    let now = Instant::now();
+    assert!(users.settled("okta", now).is_err() && users.settled("entra", now).is_ok());
+    users.see(Event::Apply(resource("a", "okta", &json!({"userName": "ada"}))));
+    assert!(users.settled("okta", now + QUIET).is_ok(), "the same again is no push");
+}
