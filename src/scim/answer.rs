@@ -405,7 +405,6 @@ impl Asked {
 }
 
 /// What is answered where nothing else is served.
-#[must_use]
 pub fn routes(desk: Arc<Desk>) -> axum::Router {
     axum::Router::new().fallback(answer).with_state(desk)
 }

@@ -112,7 +112,10 @@ impl PushedUsers {
         }
         Err(Fault::Waiting {
             reason: Reason::FirstCycle,
-            message: format!("Users are being pushed for the first time: they are read once nothing was pushed for {}s.", QUIET.as_secs()),
+            message: format!(
+                "Users are being pushed for the first time: they are read once nothing was pushed for {}s.",
+                QUIET.as_secs()
+            ),
             again: AGAIN,
         })
     }

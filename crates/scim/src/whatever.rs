@@ -8,13 +8,42 @@ use super::{filter, list, patch};
 
 fn names() -> impl Strategy<Value = String> {
     let known = [
-        "userName", "USERNAME", "active", "externalId", "displayName", "title", "name", "name.givenName", "emails", "emails.value",
-        "emails[type eq \"work\"].value", "emails[type eq \"work\"]", "emails[primary eq true].type", "phoneNumbers", "addresses",
-        "addresses[type eq \"work\"].locality", "members", "members[value eq \"a\"]", "members.display", "manager", "value", "type", "primary",
-        "givenName", "familyName", "department", ENTERPRISE, "nickName", "id", "meta", "urn:x:y:z",
+        "userName",
+        "USERNAME",
+        "active",
+        "externalId",
+        "displayName",
+        "title",
+        "name",
+        "name.givenName",
+        "emails",
+        "emails.value",
+        "emails[type eq \"work\"].value",
+        "emails[type eq \"work\"]",
+        "emails[primary eq true].type",
+        "phoneNumbers",
+        "addresses",
+        "addresses[type eq \"work\"].locality",
+        "members",
+        "members[value eq \"a\"]",
+        "members.display",
+        "manager",
+        "value",
+        "type",
+        "primary",
+        "givenName",
+        "familyName",
+        "department",
+        ENTERPRISE,
+        "nickName",
+        "id",
+        "meta",
+        "urn:x:y:z",
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
-        "urn:ietf:params:scim:schemas:core:2.0:User:userName", "locality", "display",
+        "urn:ietf:params:scim:schemas:core:2.0:User:userName",
+        "locality",
+        "display",
     ];
     prop_oneof![9 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => "[ -~]{0,12}"]
 }
@@ -46,7 +75,8 @@ fn resources() -> impl Strategy<Value = Value> {
 
 fn operations() -> impl Strategy<Value = Value> {
     let op = prop::sample::select(vec!["add", "Replace", "REMOVE"]);
-    (op, prop::option::of(names()), values()).prop_map(|(op, path, value)| json!({"op": op, "path": path, "value": value}))
+    (op, prop::option::of(names()), values())
+        .prop_map(|(op, path, value)| json!({"op": op, "path": path, "value": value}))
 }
 
 proptest! {
