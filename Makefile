@@ -115,8 +115,19 @@ test-integrations: tools rollcall ## rotation with the real external-secrets and
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
 	cargo test --locked --test e2e -- --ignored integrations::
 
+# A client that nobody here wrote, against the real API server.
+SCIM2_CLI := 0.6.0
+.PHONY: test-scim
+test-scim: tools rollcall ## the SCIM service with scim2-tester, from the Python package index; needs python3
+	test -x $(CACHE)/scim2-$(SCIM2_CLI)/bin/scim2 || { python3 -m venv $(CACHE)/scim2-$(SCIM2_CLI) && $(CACHE)/scim2-$(SCIM2_CLI)/bin/pip install --quiet scim2-cli==$(SCIM2_CLI); }
+	export ROLLCALL_SCIM2_BIN=$(CACHE)/scim2-$(SCIM2_CLI)/bin/scim2
+	plane() { $(BIN)/cluster "$$@" --dir $(CURDIR)/target/control-plane-scim; }
+	trap 'plane down' EXIT
+	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
+	cargo test --locked --test e2e -- --ignored scim::
+
 # On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
-FUZZED := csv json dates definition expression
+FUZZED := csv json dates definition expression scim
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz
 fuzz: ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each

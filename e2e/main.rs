@@ -72,6 +72,7 @@ mod reports;
 mod restore;
 mod rotates;
 mod says_who_left;
+mod scim;
 mod scope;
 mod sealing;
 mod shed;

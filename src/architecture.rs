@@ -15,7 +15,7 @@ enum Layer {
     Api,
     /// `kube`: serves the commands.
     Shared,
-    /// `sync`, `control`, `revoke`, `grant`, `trim`: never one another.
+    /// `sync`, `control`, `revoke`, `grant`, `trim`, `scim`: never one another.
     Command,
     Cli,
     Main,
@@ -25,7 +25,7 @@ fn place(part: &str) -> Layer {
     match part {
         "hris" | "fake_hr" => Layer::Hris,
         "api" => Layer::Api,
-        "sync" | "control" | "revoke" | "grant" | "trim" => Layer::Command,
+        "sync" | "control" | "revoke" | "grant" | "trim" | "scim" => Layer::Command,
         "cli" => Layer::Cli,
         "main" => Layer::Main,
         _ => Layer::Shared,

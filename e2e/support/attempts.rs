@@ -39,6 +39,7 @@ pub const FROZEN: Resource = ("rollcall.dev", "v1alpha1", "FrozenNames", "frozen
 pub const TRIMMABLE: Resource = ("rollcall.dev", "v1alpha1", "TrimmableSubjects", "trimmablesubjects");
 pub const RECREATABLE: Resource = ("rollcall.dev", "v1alpha1", "RecreatableAccounts", "recreatableaccounts");
 pub const HOOK_TEMPLATES: Resource = ("rollcall.dev", "v1alpha1", "HookTemplates", "hooktemplates");
+pub const RESOURCES: Resource = ("rollcall.dev", "v1alpha1", "ScimResource", "scimresources");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
 
 /// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.
@@ -50,7 +51,7 @@ pub async fn attempt(
     tried: &Try<'_>,
 ) -> (String, String) {
     let client = match who {
-        "sync" | "control" | "revoke" | "grant" | "trim" => {
+        "sync" | "control" | "revoke" | "grant" | "trim" | "scim" => {
             rollcall.cluster.acting_as(&rollcall.identity(who), &["system:authenticated"]).await
         }
         "admin" => rollcall.cluster.acting_as("ada", &["system:masters", "system:authenticated"]).await,

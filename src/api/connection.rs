@@ -1,6 +1,7 @@
 //! HRConnection: where people are read from, how often, and what makes a response trusted.
 
 mod file;
+mod scim;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ pub use self::file::{
     Archive, Checksum, Columns, Complete, Csv, Decryption, Encoding, EndDateMeans, Escape, FileFrom, FileMode,
     FileSource, HttpFile, Quote, SftpFile, SftpPath, StatusMeaning,
 };
+pub use self::scim::{InactiveMeans, ScimId, ScimSource};
 use super::condition::Condition;
 use super::{LocalRef, quantity};
 pub use domain::capabilities::{Capabilities, Claim};
@@ -46,7 +48,7 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 )]
 #[serde(rename_all = "camelCase")]
 pub struct HRConnectionSpec {
-    /// Where people are read from: exactly one of `api` and `file`.
+    /// Where people are read from: exactly one of `api`, `file` and `scim`.
     pub source: Source,
     /// How often the source is read.
     #[serde(default)]
@@ -82,7 +84,7 @@ impl HRConnectionSpec {
 
 /// Exactly one of its fields is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(validation = Rule::new("has(self.api) != has(self.file)").message("exactly one of api and file must be set"))]
+#[x_kube(validation = Rule::new("[has(self.api), has(self.file), has(self.scim)].filter(given, given).size() == 1").message("exactly one of api, file and scim must be set"))]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
     /// A vendor's API, read by a connector of the catalogue.
@@ -91,6 +93,9 @@ pub struct Source {
     /// A file of people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSource>,
+    /// What an identity provider pushes to `rollcall scim`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scim: Option<ScimSource>,
 }
 
 /// A vendor's API. Exactly one of `connector` and `definitionRef` is set.

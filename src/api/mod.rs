@@ -1,4 +1,4 @@
-//! The kinds of `rollcall.dev/v1alpha1`, four and four lists that admission policies read: the contract with everything that applies, reads or watches them.
+//! The kinds of `rollcall.dev/v1alpha1`, four, what a SCIM client pushed, and five lists that admission policies read: the contract with everything that applies, reads or watches them.
 //!
 //! Every type here can always be read back: durations and percentages are strings with a pattern, parsed once at the
 //! edge; every string and list has a bound; a field whose behaviour does not exist yet is not in the schema.
@@ -17,6 +17,7 @@ pub mod policy;
 pub mod quantity;
 pub mod recreatable;
 pub mod revocation;
+pub mod scim;
 pub mod spelling;
 pub mod trimmable;
 
@@ -29,6 +30,7 @@ pub use person::Person;
 pub use policy::SyncPolicy;
 pub use recreatable::{RecreatableAccounts, RecreatableAccountsSpec};
 pub use revocation::Revocation;
+pub use scim::{ScimResource, ScimResourceSpec};
 pub use trimmable::{TrimmableSubjects, TrimmableSubjectsSpec};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -48,6 +50,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         HookTemplates::crd(),
         Person::crd(),
         Revocation::crd(),
+        ScimResource::crd(),
         SyncPolicy::crd(),
         TrimmableSubjects::crd(),
         RecreatableAccounts::crd(),

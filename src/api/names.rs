@@ -77,6 +77,11 @@ pub const SHAPE: &str = "rollcall.dev/shape";
 /// Any value of this label on an object keeps the revoker away from it, whatever it says.
 pub const BREAK_GLASS: &str = "rollcall.dev/break-glass";
 
+/// Least length of a token of a SCIM client, and how many may be valid at a time.
+pub const SHORTEST_TOKEN: usize = 32;
+/// See [`SHORTEST_TOKEN`].
+pub const MOST_TOKENS: usize = 8;
+
 /// Custom verb that approving a plan and accepting a response need.
 pub const APPROVE_VERB: &str = "approve";
 

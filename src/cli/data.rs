@@ -146,19 +146,25 @@ fn rows(connection: &HRConnection, policies: &[SyncPolicy], objects: &Objects) -
         digested.extend(others);
         modes.push(fields);
     }
-    let readings = match (&connection.spec.source.api, &connection.spec.source.file) {
-        (Some(_), None) => {
+    let from = &connection.spec.source;
+    let readings = match (&from.api, &from.file, &from.scim) {
+        (Some(_), None, None) => {
             let definition = source::named_definition(&connection.spec, objects).map_err(wrong)?;
             let mut definition = definition.ok_or_else(|| Failure::Refused("there is no definition".to_owned()))?;
             definition.keep_to(&needs);
             definition.readings().map_err(Failure::Refused)?
         }
-        (None, Some(file)) => {
+        (None, Some(file), None) => {
             let mut format = source::csv_format(&file.csv).map_err(wrong)?;
             format.needs = Some(needs.clone());
             format.readings(&file_in_words(file))
         }
-        _ => return Err(Failure::Refused("spec.source: exactly one of api and file must be set".to_owned())),
+        (None, None, Some(scim)) => {
+            let mut definition = source::pushed_definition(scim).map_err(Failure::Refused)?;
+            definition.keep_to(&needs);
+            definition.readings().map_err(Failure::Refused)?
+        }
+        _ => return Err(Failure::Refused("spec.source: exactly one of api, file and scim must be set".to_owned())),
     };
     let over = policies.iter().filter(|one| policy::over(one, &name));
     let by_number = over.flat_map(|one| &one.spec.matching.keys).any(|key| *key == MatchKey::EmployeeNumber);

@@ -105,6 +105,8 @@ pub enum Command {
     Grant(serve::Grant),
     /// Run the optional part that takes leavers out of bindings that others share
     Trim(serve::Trim),
+    /// Run the optional part that takes what identity providers push by SCIM
+    Scim(Box<serve::Scim>),
     /// What a human does.
     #[command(flatten)]
     Human(Human),
@@ -282,6 +284,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Control(options) => Ok(serve::control(*options).await?),
         Command::Grant(options) => Ok(serve::grant(options).await?),
         Command::Trim(options) => Ok(serve::trim(options).await?),
+        Command::Scim(options) => Ok(serve::scim(*options).await?),
         Command::Revoke(options) if options.check => {
             Ok(revoke::check(calls::client().await?, &options.namespace.namespace).await?)
         }

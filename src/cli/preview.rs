@@ -157,6 +157,9 @@ pub fn manifests(paths: &[PathBuf]) -> Result<(HRConnection, Vec<SyncPolicy>, Ob
     Ok((manifests.connection, manifests.policy.into_iter().collect(), objects))
 }
 
+/// Said of a source that cannot be asked.
+const PUSHED: &str = "spec.source.scim: users are pushed to the cluster, and there is nothing to ask from here; look at the conditions of the HRConnection";
+
 fn ended(code: u8, message: String) -> Failure {
     Failure::Ended { code, message }
 }
@@ -175,6 +178,9 @@ async fn ask(
         Err(failure) => return Ok(Err(failure)),
         Ok(found) => found,
     };
+    if let Source::Pushed(_) = &found {
+        return Err(Fault::Stalled(PUSHED.to_owned()));
+    }
     if let Source::Api(api) = &mut found {
         if token_store.is_none() && api.definition.rotates().is_some() {
             return Err(Fault::Stalled(NOT_ROTATED.to_owned()));

@@ -1,6 +1,7 @@
 //! What the long-running commands have in common: probes, leadership, and an orderly end.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,7 +19,7 @@ use crate::kube::health::{self, Health};
 use crate::kube::lease::Candidate;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
-use crate::{control, grant, sync, trim};
+use crate::{control, grant, scim, sync, trim};
 use domain::ledger::{LONGEST, What};
 
 /// Options of every long-running command.
@@ -92,6 +93,25 @@ pub struct Trim {
     revoker_namespace: String,
 }
 
+/// Options of `rollcall scim`.
+#[derive(Debug, Args)]
+pub struct Scim {
+    #[command(flatten)]
+    process: Process,
+    /// Address for clients
+    #[arg(long, env = "ROLLCALL_SCIM_LISTEN", default_value = "127.0.0.1:8443", value_name = "ADDRESS")]
+    scim_listen: SocketAddr,
+    /// Certificate in PEM; without it, something in front of this process must speak TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Its key in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Where clients reach this, such as https://scim.example.com; without it, the host that a request names
+    #[arg(long, env = "ROLLCALL_SCIM_URL", value_name = "URL")]
+    url: Option<String>,
+}
+
 /// Reads the limits, and that every window is one: limits that nobody understands hold nothing.
 fn cluster_limits(text: &str) -> Result<ClusterLimits, String> {
     let limits: ClusterLimits = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -161,6 +181,25 @@ pub async fn trim(options: Trim) -> Result<(), Fault> {
     let own_namespaces = vec![namespace.clone(), revoker_namespace];
     let options = trim::Options { namespace, own_namespaces };
     lead("trim", &process, |client, _, stop| trim::run(client, options, calls::now, stop)).await
+}
+
+/// `rollcall scim`: every replica serves, so there is no Lease.
+///
+/// # Errors
+/// See [`scim::run`].
+pub async fn scim(options: Scim) -> Result<(), Fault> {
+    let Scim { process, scim_listen, tls_certificate, tls_key, url } = options;
+    let tls = tls_certificate.zip(tls_key).map(|(certificate, key)| scim::doors::Tls { certificate, key });
+    let stop = told_to_stop()?;
+    let health = Arc::new(Health::default());
+    let listener = health::listen(process.listen).await?;
+    let probes = health::serve(listener, Arc::clone(&health));
+    let options = scim::Options { namespace: process.namespace.namespace.clone(), listen: scim_listen, tls, url };
+    let work = async { scim::run(calls::client().await?, options, Arc::clone(&health), calls::now, stop).await };
+    tokio::select! {
+        ended = work => ended,
+        failed = probes => failed,
+    }
 }
 
 /// Runs the work of a command for as long as this replica leads, until the process is told to stop.

@@ -8,6 +8,7 @@ pub mod mirror;
 pub mod owned;
 pub mod people;
 pub mod policy;
+pub mod pushed;
 pub mod retention;
 pub mod source;
 pub mod start;
@@ -44,6 +45,8 @@ pub struct Context {
     pub refused: connection::Refused,
     /// Faults in a row.
     pub failures: Failures,
+    /// What identity providers pushed.
+    pub pushed: Arc<pushed::PushedUsers>,
     /// Everybody, as the cluster has them.
     pub people: Arc<people::People>,
     /// What the process measures.
@@ -127,6 +130,12 @@ impl Snapshots {
             self.again.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
             self.wake.notify_one();
         }
+    }
+
+    /// Asks connections to be read again, for which something was pushed.
+    pub fn pushed(&self, connections: BTreeSet<String>) {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).extend(connections);
+        self.wake.notify_one();
     }
 
     /// Whether a connection was asked for, since this was last looked at.

@@ -9,14 +9,16 @@ mod resolve;
 mod token_store;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt;
 
 pub use self::definition::named_definition;
 pub use self::fingerprint::fingerprint;
 pub use self::network::network;
-pub use self::resolve::{Objects, csv_format, named, resolve};
+pub use self::resolve::{Objects, csv_format, named, pushed_definition, resolve};
 pub use self::token_store::{Rotations, SecretKeeper};
 use super::Context;
 use crate::api::HRConnection;
@@ -25,6 +27,9 @@ use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use domain::employee::Failure;
 use domain::needs::Needs;
+
+/// Said of a connection before its first push.
+const NOTHING_PUSHED: &str = "a user pushed by the identity provider, which has sent none yet";
 
 /// What a connection's people can be read from.
 pub struct Opened {
@@ -55,6 +60,22 @@ pub async fn open(ctx: &Context, connection: &HRConnection, needs: &Needs) -> Re
         let token_store = SecretKeeper::new(secrets, &words.credentials_ref.name, &ctx.rotations);
         source.token_store = Some(Arc::new(token_store));
         source.clock = ctx.clock;
+    }
+    if let (Ok(hris::Source::Pushed(source)), Some(scim)) = (&mut source, &spec.source.scim) {
+        let first = connection.status.as_ref().is_none_or(|status| status.last_trusted.is_none());
+        match ctx.pushed.page(connection, scim.employee_id)? {
+            Some(page) => {
+                if first {
+                    ctx.pushed.settled(&connection.name_any(), Instant::now())?;
+                }
+                source.page = page;
+            }
+            // Once there was somebody, nobody is an answer, which the trust gate holds.
+            None if !first => {}
+            None => {
+                return Ok(Opened { fingerprint, network, source: Err(Failure::Missing(NOTHING_PUSHED.to_owned())) });
+            }
+        }
     }
     if let Ok(source) = &mut source {
         source.keep_to(needs);

@@ -1,6 +1,6 @@
 //! Start-up of `rollcall sync`: what is watched, what wakes what, and the two controllers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use super::owned::{self, Objects, Owned};
 use super::people::People;
 use super::policy::{self, Watched};
 use super::{Context, Failures, Snapshots, connection};
-use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
+use crate::api::{HRConnection, Person, Revocation, ScimResource, SyncPolicy};
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
 use crate::kube::watched::Watch;
@@ -37,6 +37,8 @@ const POLLS: u16 = 4;
 const PASSES: u16 = 1;
 /// Changes of Persons and Revocations that come in a row are looked at together.
 const TOGETHER: Duration = Duration::from_millis(200);
+/// So is what is pushed, in which many come at once.
+const PUSHES_TOGETHER: Duration = Duration::from_secs(2);
 /// So are changes of marks and bindings, for longer: nothing of a leaver waits for them here.
 const OWNERS_TOGETHER: Duration = Duration::from_secs(5);
 
@@ -64,6 +66,7 @@ pub async fn run(
         files: super::connection::FetchCaches::default(),
         refused: super::connection::Refused::default(),
         failures: Failures::default(),
+        pushed: Arc::default(),
         people: Arc::clone(&people),
         metrics,
         clock,
@@ -88,6 +91,7 @@ pub async fn run(
         |owned| &owned.cluster_role_bindings,
         Arc::clone(&wake_for_owners),
     ));
+    tasks.spawn(pushes(Api::namespaced(shared.client.clone(), &namespace), Arc::clone(&shared)));
     tasks.spawn(connections(shared, Arc::clone(&watch)));
     tasks.spawn(policies(watched, wake, wake_for_owners, watch));
     tokio::select! {
@@ -182,6 +186,33 @@ async fn everybody(api: Api<Person>, config: watcher::Config, people: Arc<People
                 }
             }
             Err(error) => interrupted::<Person>(&error),
+        }
+    }
+}
+
+/// Follows what is pushed, and asks for a read of each connection for which something was; ends only with the process.
+async fn pushes(api: Api<ScimResource>, shared: Arc<Context>) {
+    let mut events = std::pin::pin!(watcher(api.watched(), watcher::Config::default().timeout(30)).default_backoff());
+    let (mut changed, mut due) = (BTreeSet::new(), None);
+    loop {
+        let event = match due {
+            None => events.next().await,
+            Some(at) => tokio::select! {
+                event = events.next() => event,
+                () = tokio::time::sleep_until(at) => {
+                    shared.snapshots.pushed(std::mem::take(&mut changed));
+                    due = None;
+                    continue;
+                }
+            },
+        };
+        match event {
+            None => return,
+            Some(Ok(event)) => changed.extend(shared.pushed.see(event)),
+            Some(Err(error)) => interrupted::<ScimResource>(&error),
+        }
+        if due.is_none() && !changed.is_empty() {
+            due = Some(tokio::time::Instant::now() + PUSHES_TOGETHER);
         }
     }
 }

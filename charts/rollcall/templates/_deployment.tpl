@@ -1,4 +1,4 @@
-{{/* One Deployment and its PodDisruptionBudget. Called with root, part, values and args. */}}
+{{/* One Deployment and its PodDisruptionBudget. Called with root, part, values and args; clients and tlsSecret for what serves a network. */}}
 {{- define "rollcall.deployment" -}}
 {{- $labels := merge (deepCopy .values.labels) .root.Values.labels -}}
 {{- $annotations := merge (deepCopy .values.annotations) .root.Values.annotations -}}
@@ -91,6 +91,10 @@ spec:
           ports:
             - name: http
               containerPort: 8080
+            {{- if .clients }}
+            - name: clients
+              containerPort: 8443
+            {{- end }}
           livenessProbe:
             httpGet: {path: /healthz, port: http}
             periodSeconds: 10
@@ -102,6 +106,15 @@ spec:
             {{- toYaml .values.resources | nindent 12 }}
           securityContext:
             {{- include "rollcall.containerSecurity" .root | nindent 12 }}
+          {{- if .tlsSecret }}
+          volumeMounts:
+            - {name: tls, mountPath: /tls, readOnly: true}
+          {{- end }}
+      {{- with .tlsSecret }}
+      volumes:
+        - name: tls
+          secret: {secretName: {{ . }}}
+      {{- end }}
 {{- if .root.Values.podDisruptionBudget }}
 ---
 apiVersion: policy/v1

@@ -60,6 +60,7 @@ pub mod mapping;
 mod pages;
 #[doc(hidden)]
 pub mod path;
+mod pushed;
 #[doc(hidden)]
 pub mod row;
 mod session;
@@ -90,6 +91,7 @@ pub use self::file::{
 pub use self::http::{Credential, Network, Progress, authorities, proxy};
 use self::http::{RetryPolicy, Transport};
 pub use self::mapping::EndDate;
+pub use self::pushed::{Pushed, PushedId, pushed};
 pub use self::row::Slot;
 pub use self::token::{RefreshTokenStore, TokenLease};
 use domain::employee::{Failure, Read};
@@ -101,6 +103,8 @@ pub enum Source {
     Api(Box<ApiSource>),
     /// A file.
     File(Box<FileSource>),
+    /// Users that were pushed, and are here already.
+    Pushed(Box<Pushed>),
 }
 
 impl Source {
@@ -109,6 +113,7 @@ impl Source {
         match self {
             Self::Api(api) => api.definition.keep_to(needs),
             Self::File(file) => file.format.needs = Some(needs.clone()),
+            Self::Pushed(pushed) => pushed.definition.keep_to(needs),
         }
     }
 }
@@ -139,6 +144,7 @@ pub fn check(source: &Source) -> Result<(), String> {
     match source {
         Source::Api(api) => engine::check(api),
         Source::File(file) => file.check(),
+        Source::Pushed(_) => Ok(()),
     }
 }
 
@@ -217,6 +223,7 @@ async fn look_with(
                 engine::read(api, &Arc::new(transport), as_of).await.map(|read| Fetched::New(Box::new(read)))
             }
             Source::File(file) => file.look((network, deadline, retry), as_of, cache).await,
+            Source::Pushed(pushed) => pushed.read(as_of).await.map(|read| Fetched::New(Box::new(read))),
         }
     };
     timeout_at(deadline, whole).await.unwrap_or(Err(Failure::TimedOut))

@@ -111,6 +111,13 @@ impl Installation {
         (ended.success(), std::fs::read_to_string(log).unwrap())
     }
 
+    /// Starts `rollcall scim`, and gives the address that clients reach it at.
+    pub async fn scim(&self) -> (Service, String) {
+        let clients = free_address();
+        let service = self.start("scim", &["--scim-listen", &clients], None).await;
+        (service, format!("http://{clients}/scim/v2"))
+    }
+
     /// Lets control that is started from now on create other Jobs than those of the installed chart.
     pub fn declare(&self, job: &Value) {
         *self.job.lock().unwrap() = job.to_string();

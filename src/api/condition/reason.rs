@@ -91,6 +91,7 @@ vocabulary!(
         CaBundleMissing => "CaBundleMissing",
         SecretMissing => "SecretMissing",
         SecretIncomplete => "SecretIncomplete",
+        FirstCycle => "FirstCycle",
         Stale => "Stale",
         Responded => "Responded",
         Unreachable => "Unreachable",

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::resolve::inactive;
 use crate::api::connection::{self as api, ConfigMapKey, EndDateMeans, FileFrom, FileMode, StatusMeaning};
 use domain::canonical::{Canonical, folded};
 use hris::Definition;
@@ -20,7 +21,7 @@ pub fn fingerprint(source: &api::Source, definition: Option<&Definition>) -> Str
 
 fn form(source: &api::Source, definition: Option<&Definition>) -> Canonical {
     let mut form = Canonical::new("source", VERSION);
-    let api::Source { api, file } = source;
+    let api::Source { api, file, scim } = source;
     if let Some(api) = api {
         // Words of its own are in the definition already.
         let api::ApiSource { parameters, connector: _, definition_ref: _, credentials_ref: _, statuses: _, types: _ } =
@@ -35,6 +36,13 @@ fn form(source: &api::Source, definition: Option<&Definition>) -> Canonical {
                 form.fact("mode", "Delta");
             }
             read_as(csv, form);
+        });
+    }
+    if let Some(scim) = scim {
+        let api::ScimSource { employee_id, inactive_means, credentials_ref: _ } = scim;
+        form.part("scim", |form| {
+            form.fact("employee id", employee_id.as_str());
+            form.fact("inactive", inactive(*inactive_means).as_str());
         });
     }
     form
@@ -135,6 +143,24 @@ mod tests {
 
     fn form_of(change: &Value) -> String {
         form(&source(change), None).text().to_owned()
+    }
+
+    #[test]
+    fn who_a_pushed_user_is_and_what_inactive_means_decide_and_the_token_does_not() {
+        let pushed = |words: Value| -> api::Source {
+            let mut scim = json!({"credentialsRef": {"name": "tokens"}});
+            merge(&mut scim, &words);
+            serde_json::from_value(json!({ "scim": scim })).expect("a source")
+        };
+        let plain = form(&pushed(json!({})), None).text().to_owned();
+        assert_eq!(plain, "source 1\nscim/employee id=externalId\nscim/inactive=Suspended\n");
+        for (words, same) in [
+            (json!({"credentialsRef": {"name": "others"}}), true),
+            (json!({"employeeId": "EmployeeNumber"}), false),
+            (json!({"inactiveMeans": "Terminated"}), false),
+        ] {
+            assert_eq!(form(&pushed(words.clone()), None).text() == plain, same, "{words}");
+        }
     }
 
     const FORM: &str = "\

@@ -13,11 +13,11 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::file::format as csv_format;
 pub(super) use self::file::{key_of, name_parts, named_columns};
 use super::definition;
-use crate::api::LocalRef;
 use crate::api::condition::Reason;
-use crate::api::connection::HRConnectionSpec;
+use crate::api::connection::{HRConnectionSpec, InactiveMeans, ScimId, ScimSource};
+use crate::api::{LocalRef, names};
 use crate::kube::outcome::Fault;
-use domain::employee::Failure;
+use domain::employee::{Failure, Status};
 
 /// Look again for a Secret that is not there.
 pub(super) const SECRET_AGAIN: Duration = Duration::from_secs(30);
@@ -53,6 +53,9 @@ pub fn named(spec: &HRConnectionSpec) -> Named<'_> {
         named.config_maps.extend(file.from.config_map.as_ref().map(|from| from.name.as_str()));
         named.secrets.extend(file::secrets(file).map(|reference| reference.name.as_str()));
     }
+    if let Some(scim) = &spec.source.scim {
+        named.secrets.insert(scim.credentials_ref.name.as_str());
+    }
     if let Some(bundle) = &spec.network.ca_bundle_ref {
         named.config_maps.extend(bundle.config_map.as_ref().map(|from| from.name.as_str()));
         named.secrets.extend(bundle.secret.as_ref().map(|from| from.name.as_str()));
@@ -65,8 +68,8 @@ pub fn named(spec: &HRConnectionSpec) -> Named<'_> {
 /// # Errors
 /// A fault when nothing can be read: the spec, or a Secret. Inside, that the file is not there.
 pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<hris::Source, Failure>, Fault> {
-    match (&spec.source.api, &spec.source.file) {
-        (Some(api), None) => {
+    match (&spec.source.api, &spec.source.file, &spec.source.scim) {
+        (Some(api), None, None) => {
             let definition = definition::resolve(spec, api, &objects)?;
             let credentials = secret(&objects, &api.credentials_ref)?;
             let parameters = api.parameters.clone();
@@ -74,9 +77,54 @@ pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<h
             let source = hris::ApiSource { definition, parameters, credentials, token_store, clock };
             Ok(Ok(hris::Source::Api(Box::new(source))))
         }
-        (None, Some(file)) => file::resolve(file, &mut objects),
-        _ => Err(Fault::Stalled("spec.source: exactly one of api and file must be set".to_owned())),
+        (None, Some(file), None) => file::resolve(file, &mut objects),
+        (None, None, Some(scim)) => {
+            tokens(&objects, &scim.credentials_ref)?;
+            let definition = pushed_definition(scim).map_err(Fault::Stalled)?;
+            Ok(Ok(hris::Source::Pushed(Box::new(hris::Pushed { definition, page: b"{\"Resources\": []}".to_vec() }))))
+        }
+        _ => Err(Fault::Stalled("spec.source: exactly one of api, file and scim must be set".to_owned())),
     }
+}
+
+/// How pushed users are mapped.
+///
+/// # Errors
+/// Never, as a test of hris shows.
+pub fn pushed_definition(scim: &ScimSource) -> Result<hris::Definition, String> {
+    let id = match scim.employee_id {
+        ScimId::ExternalId => hris::PushedId::ExternalId,
+        ScimId::EmployeeNumber => hris::PushedId::EmployeeNumber,
+        ScimId::Id => hris::PushedId::Id,
+    };
+    hris::pushed(id, inactive(scim.inactive_means))
+}
+
+/// What it says of somebody that their account is not active.
+pub(super) const fn inactive(means: InactiveMeans) -> Status {
+    match means {
+        InactiveMeans::Suspended => Status::Suspended,
+        InactiveMeans::Terminated => Status::Terminated,
+    }
+}
+
+/// Whether the tokens of a SCIM client are there, and long enough: `rollcall scim` takes no other, and cannot say so itself.
+fn tokens(objects: &Objects, reference: &LocalRef) -> Result<(), Fault> {
+    let tokens = secret(objects, reference)?;
+    let short = tokens.iter().find(|(_, token)| token.expose_secret().len() < names::SHORTEST_TOKEN);
+    if tokens.is_empty() || tokens.len() > names::MOST_TOKENS {
+        let (name, most) = (&reference.name, names::MOST_TOKENS);
+        return Err(Fault::Stalled(format!(
+            "Secret {name} holds {} tokens: between 1 and {most} are accepted",
+            tokens.len()
+        )));
+    }
+    short.map_or(Ok(()), |(key, _)| {
+        let (name, shortest) = (&reference.name, names::SHORTEST_TOKEN);
+        Err(Fault::Stalled(format!(
+            "the token {key} of Secret {name} has less than {shortest} characters, and is not accepted"
+        )))
+    })
 }
 
 /// Everything a Secret holds that is text.
@@ -119,12 +167,14 @@ mod tests {
                 "path": {"directory": "out", "pattern": "people.csv"}, "credentialsRef": {"name": "hr"}}},
             "decryption": {"keyRef": {"name": "pgp"}},
         }}));
+        let scim = spec(serde_json::json!({"scim": {"credentialsRef": {"name": "hr"}}}));
         let waits =
             |reason| format!("{reason}: Secret hr is not there: make it in this namespace. Looked for every 30s.");
         let cases = [
             (&api, vec!["hr"], vec![], waits("SecretMissing")),
             (&map, vec![], vec!["people"], "Missing(\"ConfigMap people\")".to_owned()),
             (&http, vec!["hr"], vec![], waits("SecretMissing")),
+            (&scim, vec!["hr"], vec![], waits("SecretMissing")),
             (&sftp, vec!["hr", "pgp"], vec![], waits("SecretMissing")),
         ];
         for (spec, secrets, config_maps, expected) in cases {
@@ -139,6 +189,30 @@ mod tests {
                 _ => "read".to_owned(),
             };
             assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_short_or_missing_is_said_without_its_value() {
+        let scim = spec(serde_json::json!({"scim": {"credentialsRef": {"name": "okta"}}}));
+        let long = "t".repeat(names::SHORTEST_TOKEN);
+        for (tokens, expected) in [
+            (vec![("a", long.as_str())], None),
+            (vec![("a", long.as_str()), ("b", long.as_str())], None),
+            (vec![], Some("Secret okta holds 0 tokens: between 1 and 8 are accepted")),
+            (
+                vec![("a", long.as_str()), ("b", "hunter2")],
+                Some("the token b of Secret okta has less than 32 characters, and is not accepted"),
+            ),
+        ] {
+            let data: BTreeMap<&str, &str> = tokens.into_iter().collect();
+            let secret: Secret = serde_json::from_value(serde_json::json!({
+                "data": data.into_iter().map(|(key, value)| (key, data_encoding::BASE64.encode(value.as_bytes()))).collect::<BTreeMap<_, _>>(),
+            })).expect("a Secret");
+            let mut objects = Objects::default();
+            objects.secrets.insert("okta".to_owned(), secret);
+            let said = resolve(&scim, objects).err().map(|fault| fault.to_string());
+            assert_eq!(said.as_deref(), expected);
         }
     }
 }

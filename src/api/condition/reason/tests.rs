@@ -24,7 +24,7 @@ const TYPES: &str = "\
 
 const REASONS: &str = "\
     Succeeded Retrying Stalled Progressing InvalidSpec Suspended DefinitionMissing CaBundleMissing SecretMissing \
-    SecretIncomplete Stale Responded Unreachable TimedOut Unauthorised CredentialNotKept Forbidden Missing \
+    SecretIncomplete FirstCycle Stale Responded Unreachable TimedOut Unauthorised CredentialNotKept Forbidden Missing \
     ErrorStatus Throttled WrongFormat Truncated NotOpened WrongColumns TooLarge AddressRefused Trusted Empty \
     DuplicateIds Incomplete TooManyBadRecords UnmappedStatuses FieldMissing SentinelMissing MemoryLost Shrunk \
     ShrunkSlowly OtherPeople IdsReassigned AddressesMoved OtherAddresses OtherStartDates LeaversChanged ManyLeft \

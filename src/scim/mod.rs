@@ -1,0 +1,119 @@
+//! `rollcall scim`: takes what identity providers push by SCIM 2.0. Optional, with an identity of its own.
+//!
+//! ```text
+//! client ──TLS──▶ doors ──▶ answer: token, rate, bounds ──▶ the protocol (crates/scim) ──▶ one ScimResource ──watch──▶ rollcall sync
+//! ```
+//! What faces a network can touch nothing else: it reads connections and the Secrets with their tokens, and writes ScimResources, by
+//! RBAC and by an admission policy. What it takes decides nothing: sync reads all of it as one answer, and the trust gate judges that.
+//! Every replica serves; there is no leader.
+
+pub mod answer;
+pub mod doors;
+pub mod limits;
+pub mod store;
+pub mod tokens;
+pub mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::Client;
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::answer::Desk;
+use self::doors::{Doors, Tls};
+use self::store::Resources;
+use self::tokens::Tokens;
+use crate::api::{HRConnection, ScimResource};
+use crate::kube::follow::{follow, kept};
+use crate::kube::health::{self, Health};
+use crate::kube::named::Api;
+use crate::kube::outcome::Fault;
+
+/// How often the process says that it lives.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// What it was started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The people namespace.
+    pub namespace: String,
+    /// Where clients are listened to.
+    pub listen: SocketAddr,
+    /// The certificate; without it, something before this process speaks TLS.
+    pub tls: Option<Tls>,
+    /// Where clients reach it.
+    pub url: Option<String>,
+}
+
+/// Serves until shut down.
+///
+/// # Flow          watches and tokens first; a request is answered once all resources are listed
+/// # Guarantees    what was answered with success is in the cluster; nothing else is written
+/// # Errors        when a watch or the server ends without being asked to: the process is to exit and be started again
+pub async fn run(
+    client: Client,
+    options: Options,
+    health: Arc<Health>,
+    clock: fn() -> Timestamp,
+    shutdown: CancellationToken,
+) -> Result<(), Fault> {
+    let failed = |cause: &str| Fault::Transient { doing: "serve SCIM", cause: cause.to_owned() };
+    let mut tasks = JoinSet::new();
+    let wake = Arc::new(Notify::new());
+    let config = watcher::Config::default().timeout(30);
+    let api = Api::namespaced(client.clone(), &options.namespace);
+    let connections: Store<HRConnection> = kept(&mut tasks, api, "connections", config.clone(), &wake);
+    let resources = Arc::new(Resources::new(client.clone(), &options.namespace, clock));
+    let api: Api<ScimResource> = Api::namespaced(client.clone(), &options.namespace);
+    tasks.spawn({
+        let (resources, health) = (Arc::clone(&resources), Arc::clone(&health));
+        async move {
+            follow("resources", watcher(api.watched(), config), |event| {
+                resources.see(event);
+                if resources.listed() {
+                    health.ready.store(true, Ordering::Relaxed);
+                }
+            })
+            .await;
+        }
+    });
+    let tokens = Arc::new(Tokens::default());
+    tasks.spawn({
+        let (tokens, namespace) = (Arc::clone(&tokens), options.namespace.clone());
+        async move { tokens.follow(client, &namespace, connections, wake).await }
+    });
+    tasks.spawn({
+        let health = Arc::clone(&health);
+        async move {
+            loop {
+                health.heartbeat.beat();
+                tokio::time::sleep(BEAT).await;
+            }
+        }
+    });
+    let listener = health::listen(options.listen).await?;
+    let desk = Desk::new(tokens, resources, options.url, options.tls.is_some());
+    let doors = Doors::open(listener, options.tls).await?;
+    let stop = shutdown.clone();
+    let serving = axum::serve(doors, answer::routes(Arc::new(desk)))
+        .with_graceful_shutdown(async move { stop.cancelled().await });
+    tokio::select! {
+        () = drained(&shutdown) => Ok(()),
+        ended = serving => ended.map_err(|_| failed("the server ended")),
+        _ = tasks.join_next() => Err(failed("a watch ended")),
+    }
+}
+
+/// A while after the end was asked for: open requests are answered, idle connections are not waited for.
+async fn drained(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+}
