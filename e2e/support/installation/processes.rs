@@ -53,7 +53,8 @@ impl Installation {
         let returns = ["--deny-returns"].into_iter().filter(|_| self.values["returns"]["deny"] == true);
         let drill =
             ["--drill-namespace", sandbox.as_str()].into_iter().filter(|_| self.values["drill"]["enabled"] == true);
-        let more = revoker.into_iter().chain(["--limits", &limits]).chain(never).chain(hooks).chain(returns).chain(drill);
+        let more =
+            revoker.into_iter().chain(["--limits", &limits]).chain(never).chain(hooks).chain(returns).chain(drill);
         let more: Vec<&str> = more.collect();
         self.start("control", &more, proxy).await
     }
