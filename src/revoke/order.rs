@@ -280,6 +280,19 @@ async fn a_claim_that_another_process_wrote_first_ends_this_one_before_any_act()
     scenario.is_over();
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_another_process_of_the_same_name_has_finished_is_not_written_over() {
+    let mut finished = revocation();
+    finished["status"]["claim"] = json!({"by": "revoke-1", "at": "2026-03-01T00:00:01Z"});
+    finished["status"]["finished"] = json!("Revoked");
+    let path = format!("/apis/rollcall.dev/v1alpha1/namespaces/rollcall/revocations/{}", name());
+    let scenario = before_the_claim()
+        .then(on(&format!("PATCH {path}/status")).fails(409))
+        .then(on(&format!("GET {path}")).answers(finished));
+    carried_out(&scenario).await.unwrap_err();
+    scenario.is_over();
+}
+
 /// A Revocation that is released, as a list or an event tells of it.
 fn released(name: &str, batch: Option<&str>) -> Value {
     let mut revocation = revocation();

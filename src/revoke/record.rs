@@ -297,7 +297,7 @@ impl Record {
     /// Writes the whole part, unless another process has taken the Revocation over since.
     ///
     /// # Flow          apply with uid and resourceVersion; on a conflict read again, look at the claim, and repeat
-    /// # Guarantees    never overwrites another process' claim; never makes a deleted Revocation again
+    /// # Guarantees    never overwrites another process' claim, nor what is finished; never makes a deleted Revocation again
     /// # Errors        transient; or the Revocation is gone or taken over: this process stops working on it
     pub async fn write(&mut self) -> Result<(), Fault> {
         let attempt = self.revocation.status.as_ref().and_then(|status| status.attempt);
@@ -328,7 +328,9 @@ impl Record {
         let fresh = calls::call("read the Revocation", self.api.get(self.name())).await?;
         let claim = fresh.status.as_ref().and_then(|status| status.claim.as_ref());
         let taken = claim.is_some_and(|claim| claim.by != self.me && Some(claim) != self.found.as_ref());
-        if taken || fresh.metadata.uid != self.revocation.metadata.uid {
+        // What is finished is sealed: whoever of two was slower changes nothing of it any more.
+        let over = fresh.status.as_ref().is_some_and(|status| status.outcome().is_some());
+        if taken || over || fresh.metadata.uid != self.revocation.metadata.uid {
             return Err(Fault::Transient {
                 doing: "write the record",
                 cause: "another process took it over".to_owned(),
