@@ -31,8 +31,8 @@ pub mod serve;
 pub mod stays;
 mod stop;
 mod terminal;
-mod write;
 pub mod used;
+mod write;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -161,6 +161,7 @@ mod tests {
 
     use super::super::owned::Since;
     use super::*;
+    use domain::handover::Nominated;
     use domain::ownership::Index;
     use domain::plan::Account;
 
@@ -175,6 +176,7 @@ mod tests {
             name: "ci".into(),
             uid: "new".into(),
             owner: "id:hq/7".into(),
+            next: Nominated::default(),
             purpose: None,
             break_glass: false,
         };

@@ -1,7 +1,7 @@
 //! The revoker's calls in their order, on one account of one leaver, with answers that a healthy API server does not give.
 
-mod recheck;
 mod hand_over;
+mod recheck;
 mod rotation;
 mod shared_binding;
 

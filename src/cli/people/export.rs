@@ -24,7 +24,7 @@ use domain::evidence;
 /// What stands for a value that is not shown.
 const MASK: &str = "…";
 /// What is kept elsewhere, and cannot be told apart for one person.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 9] = [
     (
         "Secret rollcall-memory-… of each connection",
         "counts of earlier responses and keyed hashes of ids and addresses, without any id, name or address",

@@ -28,6 +28,7 @@ pub fn of(report: &DrillReport, person: Option<&Person>, sealed: Timestamp) -> R
         verdicts: verdicts(report),
         remaining: Vec::new(),
         hooks: Vec::new(),
+        recheck: None,
         // No `effective`: the termination has a record of its own, and nobody counts this one for another.
         instants: Instants { seen: report.left, confirmed: report.refused.max(report.denied), ..Instants::default() },
         last_day: None,

@@ -203,6 +203,7 @@ async fn token_secret(ctx: &Context, returned: &revocation::Returned) -> Result<
         namespace: returned.namespace.clone(),
         name: returned.name.clone(),
         uid: returned.uid.clone(),
+        heir: None,
         why: String::new(),
     };
     let api: Api<Secret> = Api::namespaced(ctx.client.clone(), &target.namespace);
@@ -224,7 +225,15 @@ mod tests {
     use super::*;
 
     fn target(kind: Kind, action: Action) -> Target {
-        Target { action, kind, namespace: "apps".into(), name: "seven".into(), uid: "old".into(), why: String::new() }
+        Target {
+            action,
+            kind,
+            namespace: "apps".into(),
+            name: "seven".into(),
+            uid: "old".into(),
+            heir: None,
+            why: String::new(),
+        }
     }
 
     fn object(name: &str, uid: &str, user: &str) -> DynamicObject {
