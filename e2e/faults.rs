@@ -241,10 +241,10 @@ impl Lane {
         })
         .await;
 
-        let crashed = pairs.iter().flatten().any(|(_, planned)| planned.mishap == Mishap::Crash);
         for ((id, before), cut) in ids.iter().zip(before).zip(&cuts) {
-            self.came_to_its_end(id, &before, cut, &told[id], crashed).await;
+            self.came_to_its_end(id, &before, cut, &told[id]).await;
         }
+        assert!(cuts.iter().any(|cut| !is_late(cut)), "nobody was taken out of a shared binding: {told:#?}");
         let frozen: FrozenNames = self.rollcall.api().get(names::FROZEN).await.unwrap();
         assert!(frozen.spec.names.is_empty(), "{:?} are frozen still; {told:#?}", frozen.spec.names);
         assert_eq!(self.of_the_colleague().await, self.colleagues, "a colleague's is as it was; {told:#?}");
@@ -289,12 +289,12 @@ impl Lane {
 
     /// Sees the end of one: the same whatever went wrong.
     ///
-    /// One thing has a time of its own: nobody waits for ever until `rollcall trim` has done its part. Where processes died, it may come
-    /// too late; then the binding stands as it was, and the Revocation says so.
-    async fn came_to_its_end(&mut self, id: &str, before: &Before, cut: &Revocation, told: &str, crashed: bool) {
+    /// One thing has a time of its own: nobody waits for ever until `rollcall trim` has done its part. Where processes died, or the machine
+    /// is busy, it may come too late; then the binding stands as it was, and the Revocation says so.
+    async fn came_to_its_end(&mut self, id: &str, before: &Before, cut: &Revocation, told: &str) {
         let name = |word: &str| format!("{word}-{id}");
         let status = cut.status.as_ref().unwrap();
-        let late = crashed && status.remaining.iter().any(|left| left.why == "NotTrimmed");
+        let late = is_late(cut);
         let shown = || format!("{told}: {}", serde_json::to_string_pretty(status).unwrap());
         let steps: BTreeMap<Action, StepOutcome> =
             status.steps.iter().map(|step| (step.target.action, step.outcome)).collect();
@@ -387,6 +387,11 @@ impl Lane {
             );
         }
     }
+}
+
+/// Whether the leaver was not taken out of the shared binding in time.
+fn is_late(cut: &Revocation) -> bool {
+    cut.status.iter().flat_map(|status| &status.remaining).any(|left| left.why == "NotTrimmed")
 }
 
 /// The Revocation of this operation that was carried out, sealed and is told of to its end, if it is.
