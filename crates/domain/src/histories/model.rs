@@ -26,6 +26,9 @@ type Record = (String, String);
 /// The number of people of a trusted answer, and who they were.
 type Measure = BTreeSet<String>;
 
+/// What was counted: its policy, the hash of its plan, and when; none where it was announced, and counts nowhere.
+struct Counted(usize, String, Option<Timestamp>);
+
 #[derive(Default)]
 pub(super) struct Model {
     said: BTreeMap<Record, Said>,
@@ -42,9 +45,8 @@ pub(super) struct Model {
     ended_by: BTreeMap<String, usize>,
     /// What was done.
     done: BTreeSet<String>,
-    /// The policy of what was released without a human, and when it was counted; none where it was announced, and counts
-    /// nowhere.
-    counted: BTreeMap<String, (usize, Option<Timestamp>)>,
+    /// What was released without a human, by the name of the Revocation.
+    counted: BTreeMap<String, Counted>,
     /// The latest day that the cluster's clock ever showed.
     latest: Option<Date>,
     /// How many Persons there were at most: what is merged later was two when it was counted.
@@ -257,8 +259,9 @@ impl Model {
         let mut new = BTreeSet::new();
         for (name, one) in &cluster.revocations {
             let at = (!cluster.is_announced(one)).then_some(cluster.now);
-            if by_itself(name) && !one.plan.targets.is_empty() && !self.counted.contains_key(name) {
-                self.counted.insert(name.clone(), (one.policy, at));
+            let known = self.counted.get(name).is_some_and(|known| done.contains(name) || known.1 == one.plan.hash);
+            if by_itself(name) && !one.plan.targets.is_empty() && !known {
+                self.counted.insert(name.clone(), Counted(one.policy, one.plan.hash.clone(), at));
                 new.insert(one.policy);
             }
         }
@@ -266,7 +269,7 @@ impl Model {
         let day = SignedDuration::from_hours(24);
         let most = most_a_day(self.most_people);
         for policy in new {
-            let theirs = self.counted.values().filter(|(of, _)| *of == policy).filter_map(|(_, at)| *at);
+            let theirs = self.counted.values().filter(|known| known.0 == policy).filter_map(|known| known.2);
             let counted = theirs.filter(|at| cluster.now.duration_since(*at) < day).count();
             check(counted <= most as usize, || format!("{counted} leavers within a day, and {most} may"))?;
         }
