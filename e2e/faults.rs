@@ -1,8 +1,8 @@
 //! A revocation with every kind of act in it, and whatever can go wrong with a call, at each of its calls: one end, nothing done twice,
 //! nothing touched that is somebody else's, and evidence that verifies. And the same while two of each identity lead at once.
 //!
-//! `make test` tells a part of it; `make faults` all of it. A failure says what went wrong at which call:
-//! `ROLLCALL_FAULTS='Crash at call 1 of DELETE'` tells only those whose words hold this.
+//! `make faults` tells all of it, and `make faults FAULTS=` sixteen, spread over all; on a busy machine some come too late. A failure says what
+//! went wrong at which call: `FAULTS='Crash at call 1 of DELETE'` tells only those whose words hold this.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -443,6 +443,7 @@ fn chosen(all: &[Pair]) -> Vec<Pair> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes, and a machine with nothing else to do: make faults"]
 async fn whatever_goes_wrong_at_whatever_call_every_act_of_a_revocation_comes_to_the_same_end_and_is_done_once() {
     let begun = Instant::now();
     let (mut first, alive) = Lane::open().await;
@@ -505,6 +506,7 @@ async fn whatever_goes_wrong_at_whatever_call_every_act_of_a_revocation_comes_to
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes, and a machine with nothing else to do: make faults"]
 async fn while_two_of_each_identity_lead_at_once_every_act_is_done_once_all_the_same() {
     let (mut lane, _alive) = Lane::open().await;
     let leases: Api<Lease> = lane.rollcall.api();
