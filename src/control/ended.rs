@@ -13,7 +13,6 @@ use super::Context;
 use super::owned::Belongings;
 use crate::api::revocation::{Action, Operation, Phase, Step, StepOutcome, TargetKind};
 use crate::api::{EndedAccess, EndedAccessSpec, Revocation, convert, names};
-use crate::kube::calls::call;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::swap;
@@ -24,8 +23,6 @@ use domain::plan::reach::SYSTEM_NAME;
 
 /// What is being done, for a fault.
 const WRITES: &str = "write the list of what is not to be made again";
-/// How often a write is tried again after somebody else wrote.
-const CONFLICTS: usize = 8;
 /// Changes that come in a row are written together.
 const TOGETHER: Duration = Duration::from_millis(200);
 /// Wait after the list could not be written.
@@ -138,21 +135,13 @@ fn of_names(person: &PersonFacts, belongings: &Belongings) -> Vec<String> {
 /// Writes the list over exactly what was read. One that is empty is not made.
 async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
     let api: Api<EndedAccess> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    for _ in 0..CONFLICTS {
-        let current = call(WRITES, api.get_opt(names::ENDED)).await?;
-        let (fresh, spec) = (current.is_none(), EndedAccessSpec { ended: wanted.clone() });
-        let list = match current {
-            None if wanted.is_empty() => return Ok(()),
-            Some(object) if object.spec == spec => return Ok(()),
-            None => EndedAccess::new(names::ENDED, spec),
-            Some(object) => EndedAccess { spec, ..object },
-        };
-        match swap::put(&api, WRITES, &list, fresh).await {
-            Err(fault) if fault.is_conflict() => {}
-            done => return done.map(drop),
-        }
-    }
-    Err(Fault::Transient { doing: WRITES, cause: "somebody else kept writing".to_owned() })
+    let spec = EndedAccessSpec { ended: wanted.clone() };
+    let list = |current: Option<EndedAccess>| match current {
+        None if wanted.is_empty() => None,
+        None => Some(EndedAccess::new(names::ENDED, spec.clone())),
+        Some(object) => (object.spec != spec).then(|| EndedAccess { spec: spec.clone(), ..object }),
+    };
+    swap::object(&api, names::ENDED, WRITES, list).await
 }
 
 #[cfg(test)]

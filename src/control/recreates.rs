@@ -19,8 +19,6 @@ use crate::kube::swap;
 
 /// What is being done, for a fault.
 const WRITES: &str = "write the list of accounts that may be made again";
-/// How often a write is tried again after somebody else wrote.
-const CONFLICTS: usize = 8;
 /// Changes that come in a row are written together.
 const TOGETHER: Duration = Duration::from_millis(50);
 /// Wait after the list could not be written.
@@ -117,20 +115,12 @@ async fn read(ctx: &Context) -> Result<Option<RecreatableAccounts>, Fault> {
 /// Writes the list over exactly what was read.
 async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
     let api: Api<RecreatableAccounts> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    for _ in 0..CONFLICTS {
-        let current = read(ctx).await?;
-        let (fresh, spec) = (current.is_none(), RecreatableAccountsSpec { owners: wanted.clone() });
-        let list = match current {
-            Some(object) if object.spec == spec => return Ok(()),
-            None => RecreatableAccounts::new(names::RECREATE, spec),
-            Some(object) => RecreatableAccounts { spec, ..object },
-        };
-        match swap::put(&api, WRITES, &list, fresh).await {
-            Err(fault) if fault.is_conflict() => {}
-            done => return done.map(drop),
-        }
-    }
-    Err(Fault::Transient { doing: WRITES, cause: "somebody else kept writing".to_owned() })
+    let spec = RecreatableAccountsSpec { owners: wanted.clone() };
+    let list = |current: Option<RecreatableAccounts>| match current {
+        None => Some(RecreatableAccounts::new(names::RECREATE, spec.clone())),
+        Some(object) => (object.spec != spec).then(|| RecreatableAccounts { spec: spec.clone(), ..object }),
+    };
+    swap::object(&api, names::RECREATE, WRITES, list).await
 }
 
 #[cfg(test)]

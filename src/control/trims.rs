@@ -15,7 +15,6 @@ use super::owned::Belongings;
 use super::revocation::gate_inputs;
 use crate::api::revocation::{Action, Phase, StepOutcome, Target};
 use crate::api::{Revocation, TrimmableSubjects, TrimmableSubjectsSpec, convert, names};
-use crate::kube::calls::call;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::swap;
@@ -27,8 +26,6 @@ use domain::plan::{Subject, trim};
 
 /// What is being done, for a fault.
 const WRITES: &str = "write the list of subjects that may be trimmed";
-/// How often a write is tried again after somebody else wrote.
-const CONFLICTS: usize = 8;
 /// Changes that come in a row are written together.
 const TOGETHER: Duration = Duration::from_millis(50);
 /// Wait after the list could not be written.
@@ -37,7 +34,8 @@ const LATER: Duration = Duration::from_secs(5);
 /// The list: each binding's uid and user name, and the Revocation.
 type Listed = BTreeMap<String, String>;
 
-/// Keeps the list, for as long as the process lives.
+/// Keeps the list, for as long as the process lives. It is there from the start: where a policy finds none, `rollcall trim` is held to no
+/// list.
 ///
 /// # Flow          wait for a change; work the list out anew; write it over exactly what was read, if it is another one
 /// # Guarantees    nothing is listed but user names of this leaver's, in a binding with the uid of a released plan's target
@@ -118,24 +116,15 @@ fn keys(targets: &[&Target], belongings: &Belongings, person: &PersonFacts) -> V
     each.collect()
 }
 
-/// Writes the list over exactly what was read. One that is empty is not made.
+/// Writes the list over exactly what was read.
 async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
     let api: Api<TrimmableSubjects> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    for _ in 0..CONFLICTS {
-        let current = call(WRITES, api.get_opt(names::TRIM)).await?;
-        let (fresh, spec) = (current.is_none(), TrimmableSubjectsSpec { subjects: wanted.clone() });
-        let list = match current {
-            None if wanted.is_empty() => return Ok(()),
-            Some(object) if object.spec == spec => return Ok(()),
-            None => TrimmableSubjects::new(names::TRIM, spec),
-            Some(object) => TrimmableSubjects { spec, ..object },
-        };
-        match swap::put(&api, WRITES, &list, fresh).await {
-            Err(fault) if fault.is_conflict() => {}
-            done => return done.map(drop),
-        }
-    }
-    Err(Fault::Transient { doing: WRITES, cause: "somebody else kept writing".to_owned() })
+    let spec = TrimmableSubjectsSpec { subjects: wanted.clone() };
+    let list = |current: Option<TrimmableSubjects>| match current {
+        None => Some(TrimmableSubjects::new(names::TRIM, spec.clone())),
+        Some(object) => (object.spec != spec).then(|| TrimmableSubjects { spec: spec.clone(), ..object }),
+    };
+    swap::object(&api, names::TRIM, WRITES, list).await
 }
 
 #[cfg(test)]

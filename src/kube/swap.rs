@@ -76,6 +76,33 @@ pub async fn write(
     put(api, kept.doing, &map, fresh).await
 }
 
+/// Reads an object, lets `change` say what is to stand in its place, if it is not right as it is, and writes that over exactly what was
+/// read.
+///
+/// # Flow          read; decide; create, or replace at the version read; on a conflict from the start
+/// # Guarantees    what is written follows from what stood; one that is not there is created
+/// # Errors        transient, if the API server does not answer or somebody else keeps writing
+pub async fn object<K>(
+    api: &Api<K>,
+    name: &str,
+    doing: &'static str,
+    change: impl Fn(Option<K>) -> Option<K>,
+) -> Result<(), Fault>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Serialize + std::fmt::Debug,
+{
+    for _ in 0..CONFLICTS {
+        let current = call(doing, api.get_opt(name)).await?;
+        let fresh = current.is_none();
+        let Some(next) = change(current) else { return Ok(()) };
+        match put(api, doing, &next, fresh).await {
+            Err(fault) if fault.is_conflict() => {}
+            done => return done.map(drop),
+        }
+    }
+    Err(Fault::Transient { doing, cause: "somebody else kept writing".to_owned() })
+}
+
 /// Creates an object that is not there, or writes it over exactly the version that it was read at.
 ///
 /// # Errors
