@@ -29,14 +29,11 @@ pub fn account(
     world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
-    if let Some(reason) = theirs(account, person, index, world, protected) {
-        return Some(reason);
-    }
-    match is_workload(account, &world.consumers) {
+    theirs(account, person, index, world, protected).or_else(|| match is_workload(account, &world.consumers) {
         Some(false) => world.fresh.contains(&account.uid).then_some(RemainingReason::FreshMark),
         Some(true) => Some(RemainingReason::WorkloadAccount),
         None => Some(RemainingReason::UnknownConsumers),
-    }
+    })
 }
 
 /// Why an account is not handed over; `None` if its owner annotation names this person alone, and not just since lately, and it is
@@ -49,13 +46,10 @@ pub fn workload(
     world: &ClusterInventory,
     protected: &Protected,
 ) -> Option<RemainingReason> {
-    if let Some(reason) = theirs(account, person, index, world, protected) {
-        return Some(reason);
-    }
-    match is_workload(account, &world.consumers) {
+    theirs(account, person, index, world, protected).or_else(|| match is_workload(account, &world.consumers) {
         Some(_) => world.fresh.contains(&account.uid).then_some(RemainingReason::FreshMark),
         None => Some(RemainingReason::UnknownConsumers),
-    }
+    })
 }
 
 /// Why an account is not this person's alone, or out of reach, whatever runs as it.
