@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use domain::plan::RemainingReason;
 use futures::FutureExt;
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -392,7 +393,7 @@ impl Lane {
 
 /// Whether the leaver was not taken out of the shared binding in time.
 fn is_late(cut: &Revocation) -> bool {
-    cut.status.iter().flat_map(|status| &status.remaining).any(|left| left.why == "NotTrimmed")
+    cut.status.iter().flat_map(|status| &status.remaining).any(|left| left.why == RemainingReason::NotTrimmed.as_str())
 }
 
 /// The Revocation of this operation that was carried out, sealed and is told of to its end, if it is.

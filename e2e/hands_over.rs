@@ -11,6 +11,7 @@ use k8s_openapi::api::policy::v1::{Eviction, PodDisruptionBudget};
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
+use rollcall::api::condition::Reason;
 use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::revocation::{Action, Operation, Phase, Remaining, RevocationStatus, StepOutcome, VerdictKind};
 use rollcall::api::{RecreatableAccounts, RecreatableAccountsSpec, Revocation, names};
@@ -95,7 +96,7 @@ async fn waits(rollcall: &Installation, id: &str) -> Revocation {
         let late = all.into_iter().find(|one| one.name_any().contains("-late-handover-"))?;
         let status = late.status.as_ref()?;
         let shown = status.plan.as_ref().is_some_and(|plan| !plan.targets.is_empty());
-        (shown && status.gate.as_ref()?.reason == "Late").then_some(late)
+        (shown && status.gate.as_ref()?.reason == Reason::Late.as_str()).then_some(late)
     })
     .await
 }

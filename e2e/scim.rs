@@ -6,6 +6,7 @@ use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 use reqwest::Method;
+use rollcall::api::condition::Reason;
 use rollcall::api::condition::{ConditionType, Status};
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase};
@@ -259,7 +260,10 @@ async fn no_lie_of_a_pusher_takes_anybodys_access() {
     eventually("a batch is held", || async {
         let all = rollcall.all_revocations().await;
         let limited = |one: &rollcall::api::Revocation| {
-            one.status.as_ref().and_then(|status| status.gate.as_ref()).is_some_and(|gate| gate.reason == "OverLimit")
+            one.status
+                .as_ref()
+                .and_then(|status| status.gate.as_ref())
+                .is_some_and(|gate| gate.reason == Reason::OverLimit.as_str())
         };
         all.iter().any(limited).then_some(())
     })

@@ -60,6 +60,11 @@ async fn a_leaver_goes_out_of_a_shared_binding_a_colleague_stays_and_a_pipeline_
     rollcall.policy(json!({})).await;
     let staff = rollcall.staff(1..11);
     rollcall.learn(&staff).await;
+    eventually("the list is there before anybody leaves, and holds rollcall trim to nothing", || async {
+        let list: TrimmableSubjects = rollcall.api().get_opt(names::TRIM).await.unwrap()?;
+        list.spec.subjects.is_empty().then_some(())
+    })
+    .await;
     let (leaver, colleague) = (rollcall.user("7"), rollcall.user("8"));
     let both = [leaver.clone(), colleague.clone()];
     let made = rollcall.bind_users("apps", "shared", &both).await;
