@@ -14,6 +14,7 @@ use crate::support::cluster::tool;
 use crate::support::installation::Installation;
 use crate::support::objects::object;
 use crate::support::tokens::mint_unbound;
+use crate::support::waiting::eventually;
 
 /// Time between two calls of the other user.
 const OFTEN: Duration = Duration::from_millis(50);
@@ -50,7 +51,11 @@ impl Bystander {
         let maps = format!("{server}/api/v1/namespaces/{namespace}/configmaps");
         let pods = format!("{server}/api/v1/namespaces/{namespace}/pods");
         let map = json!({"metadata": {"name": "note"}});
-        http.post(&maps).bearer_auth(&token.0).json(&map).send().await.unwrap();
+        eventually("their rights are known", || async {
+            let made = http.post(&maps).bearer_auth(&token.0).json(&map).send().await.ok()?;
+            made.status().is_success().then_some(())
+        })
+        .await;
         let took: Arc<Mutex<Vec<f64>>> = Arc::default();
         let noted = took.clone();
         let work = tokio::spawn(async move {
@@ -75,10 +80,7 @@ impl Bystander {
                 tokio::time::sleep(OFTEN).await;
             }
         });
-        let bystander = Self { took, work };
-        tokio::time::sleep(Duration::from_secs(2)).await; // until the rights are known, and the connection stands
-        bystander.take();
-        bystander
+        Self { took, work }
     }
 
     /// What 99 of a hundred calls took at most while nothing happened, in milliseconds.

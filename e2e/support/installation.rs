@@ -253,7 +253,7 @@ impl Installation {
         Api::namespaced(self.admin.clone(), &self.target(target)).get_opt(name).await.unwrap()
     }
 
-    /// Binds the ClusterRole `view` in a target to users of these names.
+    /// Binds the ClusterRole `view` in a target to users of these names, and waits until the API server knows it.
     pub async fn bind_users(&self, target: &str, name: &str, users: &[String]) -> RoleBinding {
         let group = "rbac.authorization.k8s.io";
         let subjects: Vec<Value> =
@@ -262,10 +262,16 @@ impl Installation {
             "metadata": {"name": name}, "subjects": subjects,
             "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "view"},
         }));
-        Api::namespaced(self.admin.clone(), &self.target(target))
-            .create(&PostParams::default(), &binding)
-            .await
-            .unwrap()
+        let bindings: Api<RoleBinding> = Api::namespaced(self.admin.clone(), &self.target(target));
+        let made = bindings.create(&PostParams::default(), &binding).await.unwrap();
+        for user in users {
+            eventually("the binding is known, or gone again", || async {
+                let known = self.may_look(user, target).await || bindings.get_opt(name).await.unwrap().is_none();
+                known.then_some(())
+            })
+            .await;
+        }
+        made
     }
 
     /// Whether a user may list pods in a target.

@@ -35,12 +35,13 @@ pub struct Shown {
 #[must_use]
 pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Timestamp) -> Shown {
     let left = termination.is_some();
-    let told: Vec<&Revocation> = revocations
-        .iter()
-        .copied()
-        .filter(|other| termination.is_none_or(|termination| name(other).starts_with(termination)))
-        .filter(|other| !is_just_made(other, now))
-        .collect();
+    let of_it = |other: &&Revocation| termination.is_none_or(|termination| name(other).starts_with(termination));
+    let mut told: Vec<&Revocation> = revocations.iter().copied().filter(of_it).collect();
+    if let [only] = told.as_slice()
+        && is_just_made(only, now)
+    {
+        told.clear(); // beside others it is told at once: what they proved is not all
+    }
     let first = told.iter().copied().min_by_key(|other| (rank(left, other), Reverse((other.spec.due, name(other)))));
     let Some(shown) = first else {
         let awaited = "No revocation has been planned yet; `rollcall control` plans it.";

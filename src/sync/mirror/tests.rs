@@ -331,6 +331,10 @@ fn what_control_has_only_just_made_is_shown_once_it_is_counted_or_takes_long() {
     ] {
         assert_eq!(shown(true, &[revocation]).access.is_some(), expected, "{what}");
     }
+    let mut found = late(Phase::Held);
+    (found.metadata.creation_timestamp, found.status) = (made(1, None, Phase::Held).metadata.creation_timestamp, None);
+    let revoked = shown(true, &[with_targets(cut(Phase::Revoked)), found]).revoked.unwrap();
+    assert_eq!(revoked.status, Status::False, "what was only just found beside what was proved");
 }
 
 #[test]
