@@ -242,10 +242,10 @@ demo: tools ## one leaver, from CSV to refused tokens, on a real Kubernetes; DEM
 	e2e/demo.sh
 
 .PHONY: bench
-bench: tools ## the bars of the design, measured: a table, and target/bench.jsonl
+bench: tools ## the bars of the design, measured: a table, and target/bench.jsonl; or one part of them: FIGURES=pushes
 	$(MAKE) --no-print-directory image TAG=test
 	export ROLLCALL_BIN=$(CURDIR)/target/release-static/rollcall
 	$(BIN)/cluster down && ROLLCALL_E2E_KUBECONFIG=$$($(BIN)/cluster up) && export ROLLCALL_E2E_KUBECONFIG
 	trap '$(BIN)/cluster down' EXIT
 	$(BIN)/cluster load target/rollcall.tar
-	CARGO_TARGET_DIR=$(RELEASE) cargo bench --locked --bench figures
+	CARGO_TARGET_DIR=$(RELEASE) cargo bench --locked --bench figures -- $(FIGURES)

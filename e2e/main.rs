@@ -16,6 +16,7 @@
 
 mod support;
 
+mod alerts;
 mod answers;
 mod batch;
 mod bucket;

@@ -155,7 +155,11 @@ async fn one_was_acted_on(rollcall: &Installation) {
     let released = ListParams::default().fields("status.phase=Released").limit(100);
     within(MANY, "one is acted on", || async {
         let some = rollcall.api::<Revocation>().list(&released).await.unwrap().items;
-        some.iter().any(|one| one.status.as_ref().is_some_and(|status| status.acted.is_some())).then_some(())
+        let acted = some.iter().any(|one| one.status.as_ref().is_some_and(|status| status.acted.is_some()));
+        if !acted {
+            tokio::time::sleep(LOOK).await; // looking is work for the API server too
+        }
+        acted.then_some(())
     })
     .await;
 }

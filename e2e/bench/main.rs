@@ -15,6 +15,7 @@ mod beside;
 mod departure;
 mod large;
 mod poll;
+mod pushes;
 mod reading;
 mod roster;
 #[path = "../support/mod.rs"]
@@ -108,6 +109,7 @@ async fn child(part: &str, rest: &[String]) {
         ("sync", []) => return report(&first_sync().await),
         ("large", []) => return report(&large::figures().await),
         ("zoo", []) => return report(&zoo::figures().await),
+        ("pushes", []) => return report(&pushes::figures().await),
         ("everybody", []) => return report(&large::everybody().await),
         ("departure", words) => return report(&departure::one(words).await),
         _ => panic!("there is no part {part}"),

@@ -25,18 +25,17 @@ pub async fn render(admin: &Client, release: &str, namespace: &str, values: &Val
 
 /// The Job of `helm test`, as YAML.
 pub fn tests(release: &str, namespace: &str, values: &Value) -> String {
+    part(release, namespace, "templates/tests/revoker.yaml", values).expect("the chart has a test")
+}
+
+/// What one template of the chart makes, as YAML; nothing where it makes nothing.
+pub fn part(release: &str, namespace: &str, template: &str, values: &Value) -> Option<String> {
     let mut command = helm();
-    command.args([
-        "template",
-        release,
-        CHART,
-        "--show-only",
-        "templates/tests/revoker.yaml",
-        "--kube-version",
-        "1.35.0",
-    ]);
-    command.args(["--namespace", namespace, "--values", "-"]);
-    String::from_utf8(feed(command, &values.to_string()).stdout).unwrap()
+    command.args(["template", release, CHART, "--kube-version", "1.35.0", "--namespace", namespace, "--values", "-"]);
+    let all = String::from_utf8(feed(command, &values.to_string()).stdout).unwrap();
+    let source = format!("# Source: rollcall/{template}\n");
+    let objects: Vec<&str> = all.split("\n---\n").filter(|object| object.contains(&source)).collect();
+    (!objects.is_empty()).then(|| objects.join("\n---\n"))
 }
 
 /// What follows an argument of a Deployment's container in the chart's objects.

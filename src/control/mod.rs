@@ -43,6 +43,7 @@ mod sources;
 mod stores;
 mod trims;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex as Locked, PoisonError};
 
 use jiff::Timestamp;
@@ -53,6 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::person::State;
 use crate::api::policy::ClusterLimits;
+use crate::api::revocation::{Operation, Phase};
 use crate::api::{Person, Revocation, convert, names};
 use crate::kube::outcome::{Failures, Fault};
 use crate::kube::stop;
@@ -67,6 +69,8 @@ pub const MANAGER: &str = "rollcall-control";
 const AT_ONCE: usize = 16;
 /// Time between two counts of the Revocations by phase.
 const MEASURED: std::time::Duration = std::time::Duration::from_secs(2);
+/// Longest time between two counts.
+const MEASURED_AT_LEAST: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// How control was started.
 #[derive(Clone, Debug, Default)]
@@ -356,20 +360,31 @@ async fn drivers(ctx: &Arc<Context>, shutdown: &CancellationToken) {
     tokio::join!(people, revocations);
 }
 
-/// Counts the Revocations by phase, for the metrics, when any of them changed; but for those of drills, which have metrics of their own.
+/// Counts the Revocations by phase, and what remains, for the metrics, when any of them changed; but for those of drills, which have
+/// metrics of their own. Says every half minute whether everything is stopped.
 async fn measure(ctx: Arc<Context>) {
     loop {
-        ctx.measure.notified().await;
-        let (mut by_phase, mut refuted) = (std::collections::BTreeMap::new(), 0_usize);
+        let _ = tokio::time::timeout(MEASURED_AT_LEAST, ctx.measure.notified()).await;
+        ctx.metrics.stopped(ctx.stores.stopped().is_some());
+        let (mut by_phase, mut refuted) = (BTreeMap::new(), 0_usize);
+        let mut remaining: BTreeMap<String, u32> = BTreeMap::new();
         let all = ctx.stores.revocations.state().into_iter();
         for revocation in all.filter(|revocation| revocation.spec.person != names::DRILL) {
             refuted = refuted.saturating_add(usize::from(!rechecks::refuted(&revocation).is_empty()));
-            if let Some(phase) = revocation.status.as_ref().and_then(|status| status.phase) {
-                *by_phase.entry(phase).or_insert(0) += 1;
+            let Some(status) = &revocation.status else { continue };
+            let Some(phase) = status.phase else { continue };
+            *by_phase.entry(phase).or_insert(0) += 1;
+            if phase == Phase::Revoked && revocation.spec.operation == Operation::Cut {
+                let planned = status.plan.iter().flat_map(|plan| &plan.remaining);
+                for left in planned.chain(&status.remaining) {
+                    let number = remaining.entry(left.why.clone()).or_default();
+                    *number = number.saturating_add(1);
+                }
             }
         }
         ctx.metrics.revocations(&by_phase);
         ctx.metrics.refuted(refuted);
+        ctx.metrics.remaining(&remaining);
         tokio::time::sleep(MEASURED).await;
     }
 }

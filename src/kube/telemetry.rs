@@ -78,6 +78,11 @@ struct ByPhase {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Hook {
     hook: String,
     outcome: &'static str,
@@ -99,6 +104,8 @@ pub struct Metrics {
     revoker_ready: Gauge,
     evidence_signed: Gauge,
     refuted: Gauge,
+    stopped: Gauge,
+    remaining: Family<Why, Gauge>,
     drills: Drills,
     lateness: Lateness,
     of_reconciles: Reconciles,
@@ -259,6 +266,14 @@ impl Default for Metrics {
             "Revocations of which a later check saw that something works again; of the control that leads",
             refuted.clone(),
         );
+        let stopped = Gauge::default();
+        registry.register("stopped", "Whether the global stop is set; of the control that leads", stopped.clone());
+        let remaining = Family::default();
+        registry.register(
+            "access_remaining",
+            "Things of people who left that are known to remain, by reason; of the control that leads",
+            remaining.clone(),
+        );
         let version = vec![("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "The version that runs", Info::new(version));
         let drills = Drills::registered(&mut registry);
@@ -278,6 +293,8 @@ impl Default for Metrics {
             revoker_ready,
             evidence_signed,
             refuted,
+            stopped,
+            remaining,
             drills,
             lateness,
             of_reconciles,
@@ -337,6 +354,19 @@ impl Metrics {
         for phase in Phase::ALL {
             let labels = ByPhase { phase: phase.as_str().to_owned() };
             self.revocations.get_or_create(&labels).set(by_phase.get(phase).copied().unwrap_or(0).into());
+        }
+    }
+
+    /// Whether everything is stopped.
+    pub fn stopped(&self, is: bool) {
+        self.stopped.set(is.into());
+    }
+
+    /// What remains of people who left, by reason. Of a reason that is no longer named there is nothing.
+    pub fn remaining(&self, by_reason: &BTreeMap<String, u32>) {
+        self.remaining.clear();
+        for (reason, number) in by_reason {
+            self.remaining.get_or_create(&Why { reason: reason.clone() }).set((*number).into());
         }
     }
 
@@ -441,6 +471,9 @@ mod tests {
         metrics.revoker_ready(true);
         metrics.evidence_signed(true);
         metrics.refuted(2);
+        metrics.stopped(true);
+        metrics.remaining(&BTreeMap::from([("NoConsent".to_owned(), 1)]));
+        metrics.remaining(&BTreeMap::from([("SharedBinding".to_owned(), 4)]));
         assert!(!metrics.text().unwrap().contains("rollcall_drill_passed{"), "no drill is installed");
         let drill = |more: &str| -> DrillReport {
             let text = r#"{"run": "d-1", "began": "1970-01-01T00:01:40Z", "ended": "1970-01-01T00:02:10Z""#;
@@ -500,5 +533,29 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_refused() {
         assert!(init("rollcall=loud").is_err());
+    }
+
+    #[test]
+    fn alerts_and_dashboard_ask_for_series_that_there_are() {
+        let text = Metrics::default().text().unwrap();
+        let series: BTreeMap<&str, &str> =
+            text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+        let exists = |name: &str| match series.get(name) {
+            Some(kind) => *kind == "gauge",
+            None => ["_total", "_info", "_bucket"]
+                .iter()
+                .any(|end| name.strip_suffix(end).is_some_and(|name| series.contains_key(name))),
+        };
+        for (file, text) in [
+            ("alerts.yaml", include_str!("../../charts/rollcall/files/alerts.yaml")),
+            ("dashboard.json", include_str!("../../charts/rollcall/files/dashboard.json")),
+        ] {
+            let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+            let asked: Vec<&str> = words.filter(|word| word.starts_with("rollcall_")).collect();
+            assert!(asked.len() > 15, "{file}");
+            for name in asked {
+                assert!(exists(name), "{file} asks for {name}, which there is not");
+            }
+        }
     }
 }

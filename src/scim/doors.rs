@@ -109,10 +109,14 @@ async fn renew(tls: Tls, config: std::sync::Weak<RwLock<Arc<ServerConfig>>>) {
     loop {
         tokio::time::sleep(RENEWED).await;
         let Some(config) = config.upgrade() else { return };
-        match tls.read().await {
-            Ok(new) => *config.write().unwrap_or_else(PoisonError::into_inner) = new,
-            Err(fault) => tracing::warn!(%fault, "the certificate stays as it is"),
-        }
+        read_again(&tls, &config).await;
+    }
+}
+
+async fn read_again(tls: &Tls, config: &RwLock<Arc<ServerConfig>>) {
+    match tls.read().await {
+        Ok(new) => *config.write().unwrap_or_else(PoisonError::into_inner) = new,
+        Err(fault) => tracing::warn!(%fault, "the certificate stays as it is"),
     }
 }
 
@@ -198,3 +202,6 @@ impl AsyncWrite for Visit {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

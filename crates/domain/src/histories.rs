@@ -171,7 +171,7 @@ impl Story {
                     self.tell(&format!("{name} is read, {lie:?}: trusted"));
                 }
                 let (employees, accepted) = (believed.snapshot.employees(), !believed.waived.is_empty());
-                self.model.believed(name, &read, employees, accepted, self.cluster.now)?;
+                self.model.believed(name, &read, employees, accepted, &self.cluster)?;
                 self.pass()
             }
             (held, _) => {
@@ -251,7 +251,7 @@ impl Story {
         let answer = self.company.says(source, Lie::None);
         if let (Ok(read), Ok(believed)) = (answer.clone(), self.cluster.poll(source, answer, false)) {
             let employees = believed.snapshot.employees();
-            self.model.believed(name, &read, employees, false, self.cluster.now)?;
+            self.model.believed(name, &read, employees, false, &self.cluster)?;
         }
         let (mut dies_after, mut all, mut written) = (writes, Vec::new(), Vec::new());
         for policy in 0..self.cluster.policies.len() {

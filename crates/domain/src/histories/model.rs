@@ -61,7 +61,7 @@ impl Model {
         read: &Read,
         employees: &[Employee],
         accepted: bool,
-        now: Timestamp,
+        cluster: &Cluster,
     ) -> Result<(), String> {
         let people: Measure = employees.iter().map(|one| one.id.0.clone()).collect();
         let measures = self.measures.entry(name).or_default();
@@ -88,10 +88,19 @@ impl Model {
         for one in employees {
             let record = (name.to_owned(), one.id.0.clone());
             let earlier = self.said.get(&record).filter(|said| !said.forgotten);
-            let said = said(one, earlier, now);
+            let vouched = self.is_vouched(&record, &one.work_email, cluster);
+            let said = said(one, earlier, vouched, cluster.now);
             self.said.insert(record, said);
         }
         Ok(())
+    }
+
+    /// Whether an address vouches for a record's human: that of somebody with several employments, by any of which it was ever theirs.
+    fn is_vouched(&self, record: &Record, address: &str, cluster: &Cluster) -> bool {
+        let linked = cluster.people.iter().map(|one| records(&one.known.records)).find(|all| all.contains(record));
+        let known: Vec<Record> = linked.into_iter().flatten().filter(|one| self.said.contains_key(one)).collect();
+        let named = self.addressed.get(address);
+        known.len() > 1 && named.is_some_and(|named| known.iter().any(|one| named.contains(one)))
     }
 
     /// The trust gate has an older memory, or none: so has the model.

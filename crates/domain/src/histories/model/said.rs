@@ -77,15 +77,18 @@ impl Said {
     }
 }
 
-pub(super) fn said(one: &Employee, earlier: Option<&Said>, now: Timestamp) -> Said {
+/// What an answer says of a record, after what was said before. `vouched` is that its address is one of the human's own, whatever else
+/// changed.
+pub(super) fn said(one: &Employee, earlier: Option<&Said>, vouched: bool, now: Timestamp) -> Said {
     let today = madrid(now);
     let terminated = ReportedStatus::Mapped(Status::Terminated);
-    let another_human =
-        |earlier: &&Said| earlier.name != one.name && earlier.address != one.work_email && earlier.start != one.start;
+    let another_human = |earlier: &&Said| {
+        !vouched && earlier.name != one.name && earlier.address != one.work_email && earlier.start != one.start
+    };
     // Of a record that may be another human's now, nothing is taken over but that it may have ended.
     if let Some(earlier) = earlier.filter(another_human) {
         let (status, last_day, urgent) = (one.reported_status, one.last_day, one.urgent);
-        let of_another_human = Some(Box::new(said(one, earlier.of_another_human.as_deref(), now)));
+        let of_another_human = Some(Box::new(said(one, earlier.of_another_human.as_deref(), vouched, now)));
         return Said { status, last_day, urgent, of_another_human, ..earlier.clone() };
     }
     let came_back = earlier.is_some_and(|earlier| earlier.status == terminated) && one.reported_status != terminated;
