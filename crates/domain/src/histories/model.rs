@@ -198,11 +198,11 @@ impl Model {
         }
     }
 
-    /// Nobody saw them go on leave who were not known, out of scope, another policy's, or of no baseline.
+    /// Nobody saw them go on leave who were not known, out of scope, leavers, another policy's, or of no baseline.
     fn goes_on_leave(&mut self, policy: usize, change: &Change, cluster: &Cluster) {
         let before = cluster.person(&change.name).and_then(|one| one.known.entry.as_ref());
         let ours = before.filter(|entry| cluster.policy(&entry.policy) == Some(policy));
-        let seen = ours.is_some_and(|entry| entry.employment.state != State::OutOfScope);
+        let seen = ours.is_some_and(|entry| !matches!(entry.employment.state, State::OutOfScope | State::Terminated));
         let goes_on = ours.is_some_and(|entry| entry.leave.is_some());
         let settled = is_settled(policy, &change.records, cluster);
         if change.entry.leave.is_none() || (!goes_on && seen && settled) {

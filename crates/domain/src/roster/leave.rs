@@ -10,8 +10,9 @@ use crate::lifecycle::State;
 
 /// The leave of somebody whose employment is this now; none of who is not on one, or where the policy leaves them alone.
 ///
-/// Whoever was not known before, was out of scope, or is of another policy needs approval: nobody saw them go on leave. While
-/// a connection is stale nobody does, since it might say that they work.
+/// Whoever was not known before, was out of scope, had left, or is of another policy needs approval: nobody saw them go on leave, and
+/// whether a leaver is still in scope may have been told long ago. While a connection is stale nobody does, since it might say that
+/// they work.
 pub(super) fn next(
     before: Option<&RosterEntry>,
     employment: &EmploymentState,
@@ -27,7 +28,9 @@ pub(super) fn next(
         State::Active | State::PreHire | State::OutOfScope => None,
         State::Unknown | State::Terminated => known(),
         State::Leave | State::Suspended => known().or_else(|| {
-            let unseen = ours.is_none_or(|before| before.employment.out.is_some());
+            let worked =
+                |before: &RosterEntry| before.employment.out.is_none() && before.employment.state != State::Terminated;
+            let unseen = !ours.is_some_and(worked);
             (!rules.stale).then(|| Box::new(OnLeave { run: None, baseline: unseen, seen: now }))
         }),
     }

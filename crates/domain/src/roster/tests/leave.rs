@@ -183,3 +183,16 @@ fn a_crash_between_the_run_and_its_people_counts_a_leave_once() {
     let plan = world.poll(&[on_leave("1"), on_leave("2")], later(1));
     assert_eq!(plan.runs.iter().map(|run| run.leavers).collect::<Vec<_>>(), [2], "the run that was open goes on");
 }
+
+#[test]
+fn a_leaver_who_is_on_leave_after_all_needs_approval() {
+    let mut world = ClusterInventory::freezing(&people(1..=9));
+    let mut response: Vec<Employee> = people(2..=9);
+    response.push(employee("1").terminated());
+    world.poll(&response, noon());
+    assert_eq!((world.state("1"), world.leave("1")), (State::Terminated, None));
+    response.pop();
+    response.push(on_leave("1"));
+    world.poll(&response, later(1));
+    assert_eq!((world.state("1"), world.leave("1").map(|leave| leave.baseline)), (State::Leave, Some(true)));
+}
