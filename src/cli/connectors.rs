@@ -72,9 +72,10 @@ fn list() -> Result<(), Failure> {
         let says = |field| if one.offers(field) { "yes" } else { "-" }.to_owned();
         let leave = if one.tells_leave() { "yes" } else { "-" }.to_owned();
         let [start, end, manager] = [Field::HireDate, Field::TerminationDate, Field::Manager].map(says);
-        [one.name.clone(), one.title.clone(), one.evidence.as_str().to_owned(), start, end, leave, manager]
+        let run_live = one.last_live_run().map_or_else(|| "-".to_owned(), |run| run.on.to_string());
+        [one.name.clone(), one.title.clone(), one.evidence.as_str().to_owned(), run_live, start, end, leave, manager]
     });
-    say(&table(["NAME", "SYSTEM", "EVIDENCE", "FIRST DAY", "LAST DAY", "LEAVE", "MANAGER"], rows));
+    say(&table(["NAME", "SYSTEM", "EVIDENCE", "RUN LIVE", "FIRST DAY", "LAST DAY", "LEAVE", "MANAGER"], rows));
     Ok(())
 }
 
@@ -106,6 +107,7 @@ fn show(one: &Definition) -> String {
     part("Requests other than GET, with the pages that show that they only read", one.searches());
     part("Limitations: it cannot", one.cannot.clone());
     part("Sources", one.sources.clone());
+    part("Run live", live_runs(one));
     let parameters: Vec<_> = one.parameters.keys().map(|name| format!("{name}: …")).collect();
     let mut connection = vec![
         "source:".to_owned(),
@@ -116,6 +118,16 @@ fn show(one: &Definition) -> String {
     connection.extend((!parameters.is_empty()).then(|| format!("    parameters: {{{}}}", parameters.join(", "))));
     part("In the spec of an HRConnection", connection);
     text.trim_end().to_owned()
+}
+
+/// Who ran it against a real system, the newest first; or that nobody said so.
+fn live_runs(one: &Definition) -> Vec<String> {
+    if one.run_live.is_empty() {
+        return vec!["nobody has reported this yet: docs/connectors/reporting.md".to_owned()];
+    }
+    let mut runs: Vec<_> = one.run_live.iter().collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(run.on));
+    runs.into_iter().map(|run| format!("on {} by {}: {}", run.on, run.by, run.report)).collect()
 }
 
 fn check(options: &Check) -> Result<(), Failure> {
@@ -139,6 +151,7 @@ fn check(options: &Check) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hris::definition::LiveRun;
 
     #[test]
     fn a_connector_whose_credential_is_replaced_says_what_its_secret_needs() {
@@ -152,6 +165,19 @@ mod tests {
     #[test]
     fn a_connector_is_shown_with_everything_a_connection_needs() {
         insta::assert_snapshot!(show(&hris::connector("bamboohr").unwrap()));
+    }
+
+    #[test]
+    fn a_connector_says_who_ran_it_live_or_that_nobody_did() {
+        let mut one = hris::connector("okta").unwrap();
+        one.run_live.clear();
+        assert!(show(&one).contains("Run live\n  nobody has reported this yet"));
+        for (by, on) in [("Acme", "2026-01-31"), ("Umbra", "2026-03-02")] {
+            let report = "https://example.com/report".to_owned();
+            one.run_live.push(LiveRun { by: by.to_owned(), on: on.parse().unwrap(), report });
+        }
+        let newest_first = "Run live\n  on 2026-03-02 by Umbra: https://example.com/report\n  on 2026-01-31 by Acme: ";
+        assert!(show(&one).contains(newest_first), "{}", show(&one));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub fn connector(name: &str) -> Result<Definition, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definition::Test;
+    use crate::definition::{Evidence, Test};
     use domain::employee::Status;
 
     #[test]
@@ -67,8 +67,22 @@ mod tests {
     }
 
     #[test]
+    fn every_connector_says_how_far_it_is_proved_and_by_which_pages() {
+        // Where the code of others lies: what is inferred, is inferred from something that anybody can read.
+        let code = ["github.com/", "raw.githubusercontent.com/", "unpkg.com/", "npmjs.com/", "pypi.org/"];
+        for name in connectors() {
+            let found = connector(name).unwrap();
+            assert!(!found.sources.is_empty(), "{name}");
+            let seen = found.sources.iter().any(|source| code.iter().any(|place| source.contains(place)));
+            assert!(found.evidence != Evidence::ConnectorSeen || seen, "{name}: seen in which connector?");
+            let limited = !found.cannot.is_empty();
+            assert!(found.evidence != Evidence::Partial || limited, "{name}: what of it is not known?");
+        }
+    }
+
+    #[test]
     fn an_account_that_is_switched_off_is_suspended_in_every_directory() {
-        for name in ["entra-id", "google-workspace", "jumpcloud", "okta", "onelogin", "scim"] {
+        for name in ["auth0", "entra-id", "google-workspace", "jumpcloud", "okta", "onelogin", "scim", "servicenow"] {
             let found = connector(name).unwrap();
             let words = found.statuses.values().map(|rule| rule.means);
             let means: Vec<_> = words.chain(found.rules.iter().map(|rule| rule.means)).collect();

@@ -2,13 +2,14 @@
 //!
 //! The vocabulary is closed, and every word of it reads: there is none that could name a call that writes. A word
 //! nobody knows refuses the whole definition, because a misspelt one would silently change what an answer means.
-//! `definition/signing.rs` holds the words of signing in, beside it `words.rs` those of requests and `values.rs` those of
-//! values; `check.rs` is what has to fit together.
+//! `definition/signing.rs` holds the words of signing in, beside it `words.rs` those of requests, `values.rs` those of
+//! values and `proof.rs` those of how far it is proved; `check.rs` is what has to fit together.
 
 mod check;
 mod meaning;
 mod needed;
 mod own;
+mod proof;
 mod signing;
 mod values;
 mod words;
@@ -18,13 +19,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 use serde::Deserialize;
 
+pub use self::proof::{Evidence, LiveRun};
 pub use self::signing::{Algorithm, Assertion, Auth, Basic, Jwt, Method, RefreshToken, Saml, Send, Token};
 pub use self::values::Value;
 #[cfg(test)]
 pub use self::words::{Body, Search};
 pub use self::words::{
-    Choose, Code, Detail, Ends, Evidence, Export, Failed, Join, List, Lookup, PageCounter, Paging, Rate, Request,
-    Reset, ResetSays, Throttling, Together, Where,
+    Choose, Code, Detail, Ends, Export, Failed, Join, List, Lookup, PageCounter, Paging, Rate, Request, Reset,
+    ResetSays, Throttling, Together, Where,
 };
 use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};
@@ -46,6 +48,9 @@ pub struct Definition {
     pub evidence: Evidence,
     /// The public pages it was taken from.
     pub sources: Vec<String>,
+    /// Who ran it against a real system, as far as they said so.
+    #[serde(default)]
+    pub run_live: Vec<LiveRun>,
     /// What a customer has to do in the system before it can be read.
     pub setup: String,
     /// What the source cannot say, and what is not known of it.
@@ -273,6 +278,12 @@ impl Definition {
         };
         let found: BTreeSet<String> = all.filter_map(named).collect();
         found.into_iter().collect()
+    }
+
+    /// The newest time that somebody said they ran it against a real system.
+    #[must_use]
+    pub fn last_live_run(&self) -> Option<&LiveRun> {
+        self.run_live.iter().max_by_key(|run| run.on)
     }
 
     /// The key of the Secret that is written with each use.

@@ -53,9 +53,10 @@ fn index(all: &[Definition]) -> String {
         "{GENERATED}# HR systems\n\nRollcall has connectors for these {} HR systems. [Write a connector](writing.md) for another one, or see \
          [systems without a connector, and alternatives](not-covered.md).\n\n\
          Evidence: `documented`: the vendor's documentation covers all of it. `connector-seen`: inferred from third-party code \
-         that is in use. `partial`: something that matters is unknown, and left out. `?`: unknown; `–`: no.\n\n\
-         | system | connector | evidence | first day | last day | leave | leavers | future hires | manager |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
+         that is in use. `partial`: something that matters is unknown, and left out. Run live: the last day on which somebody [reported](reporting.md) \
+         that they read a real system with it. `?`: unknown; `–`: no.\n\n\
+         | system | connector | evidence | run live | first day | last day | leave | leavers | future hires | manager |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
         all.len()
     );
     for one in all {
@@ -63,10 +64,11 @@ fn index(all: &[Definition]) -> String {
         let declared = one.declared();
         let [leave, leavers, future] = [declared.leave, declared.leavers, declared.future_hires].map(short);
         text.push_str(&format!(
-            "| [{title}]({name}.md) | `{name}` | {evidence} | {start} | {end} | {leave} | {leavers} | {future} | {manager} |\n",
+            "| [{title}]({name}.md) | `{name}` | {evidence} | {run_live} | {start} | {end} | {leave} | {leavers} | {future} | {manager} |\n",
             title = one.title,
             name = one.name,
             evidence = one.evidence.as_str(),
+            run_live = one.last_live_run().map_or_else(|| "–".to_owned(), |run| run.on.to_string()),
             start = field(Field::HireDate),
             end = field(Field::TerminationDate),
             manager = field(Field::Manager),
@@ -101,7 +103,8 @@ const fn short(claim: Claim) -> &'static str {
 }
 
 fn page(one: &Definition) -> String {
-    let mut text = format!("{GENERATED}# {}\n\nConnector `{}`, {}.\n", one.title, one.name, one.evidence.as_str());
+    let evidence = one.evidence.as_str();
+    let mut text = format!("{GENERATED}# {}\n\nConnector `{}`, {evidence}. {}\n", one.title, one.name, run_live(one));
     let mut part = |title: &str, body: String| {
         if !body.trim().is_empty() {
             text.push_str(&format!("\n## {title}\n\n{}\n", body.trim_end()));
@@ -116,6 +119,14 @@ fn page(one: &Definition) -> String {
     part("Requests other than GET", list(&one.searches()));
     part("Sources", list(&one.sources));
     text
+}
+
+/// Who ran it against a real system.
+fn run_live(one: &Definition) -> String {
+    match one.last_live_run() {
+        None => "Nobody has [reported](reporting.md) yet that they read a real system with it.".to_owned(),
+        Some(run) => format!("Run live on {} by [{}]({}).", run.on, cell(&run.by), run.report),
+    }
 }
 
 /// What a connector cannot do; each line goes on after "cannot".
@@ -255,7 +266,8 @@ mod tests {
         assert!(old.is_empty(), "out of date, run `make docs`: {}", old.join(", "));
         for file in fs::read_dir(folder).unwrap() {
             let name = file.unwrap().file_name().into_string().unwrap();
-            let known = pages.contains_key(&name) || ["writing.md", "not-covered.md"].contains(&name.as_str());
+            let known =
+                pages.contains_key(&name) || ["writing.md", "not-covered.md", "reporting.md"].contains(&name.as_str());
             assert!(known, "docs/connectors/{name} belongs to no connector: remove it");
         }
     }

@@ -75,6 +75,11 @@ impl Check<'_> {
         if definition.sources.is_empty() || definition.sources.iter().any(|source| !source.starts_with("https://")) {
             self.say("sources", "at least one public page, https://…");
         }
+        for (number, run) in definition.run_live.iter().enumerate() {
+            if let Some(why) = run.wrong() {
+                self.say(format!("runLive.{number}"), why);
+            }
+        }
         if definition.setup.trim().is_empty() {
             self.say("setup", "says nothing");
         }

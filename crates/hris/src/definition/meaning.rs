@@ -49,6 +49,7 @@ impl Definition {
             title: _,
             evidence: _,
             sources: _,
+            run_live: _,
             setup: _,
             cannot: _,
             capabilities: _,

@@ -101,6 +101,31 @@ fn words_that_do_not_fit_together_refuse_the_definition_with_line_and_place() {
 }
 
 #[test]
+fn a_live_run_names_who_when_and_the_public_report() {
+    let run = |words: &str| with("setup:", &format!("runLive:\n- {words}\nsetup:"));
+    let acme = "{by: Acme, on: 2026-03-02, report: 'https://example.com/1'}";
+    let run_live = parse(&run(acme)).unwrap();
+    let last = run_live.last_live_run().map(|run| (run.by.as_str(), run.on.to_string()));
+    assert_eq!(last, Some(("Acme", "2026-03-02".to_owned())));
+    let two = format!("{acme}\n- {{by: Umbra, on: 2026-02-28, report: 'https://example.com/2'}}");
+    assert_eq!(parse(&run(&two)).unwrap().last_live_run(), run_live.last_live_run());
+    assert_eq!(parse(PLAIN).unwrap().last_live_run(), None);
+    for (from, to, why) in [
+        ("Acme", "''", "line 5: runLive.0: by: a name of 1 to 64 letters"),
+        ("Acme", "ada@example.com", "line 5: runLive.0: by: a name, and no address"),
+        ("https://", "http://", "line 5: runLive.0: report: a public page"),
+        ("2026-03-02", "2026-02-30", "line 6: "),
+        ("2026-03-02", "soon", "line 6: "),
+        ("by: Acme, ", "", "missing field `by`"),
+        ("on: 2026-03-02, ", "", "missing field `on`"),
+        ("by: Acme", "by: Acme, people: 5", "people"),
+    ] {
+        let refused = parse(&run(&acme.replace(from, to))).unwrap_err();
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+}
+
+#[test]
 fn pages_end_by_something_the_list_says() {
     let paging = |paging: &str| with("records: data", &format!("records: data\n  paging: {paging}"));
     for good in [

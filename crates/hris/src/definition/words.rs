@@ -10,30 +10,6 @@ use serde::{Deserialize, de};
 use super::super::row::Slot;
 use super::values::Value;
 
-/// How well a definition is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Evidence {
-    /// The vendor's own pages say all of it.
-    Documented,
-    /// Seen in a connector somebody runs; the vendor's pages do not say all of it.
-    ConnectorSeen,
-    /// Something that matters is not known, and left out.
-    Partial,
-}
-
-impl Evidence {
-    /// Its word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Documented => "documented",
-            Self::ConnectorSeen => "connector-seen",
-            Self::Partial => "partial",
-        }
-    }
-}
-
 /// How the system asks to come back later, and how fast it may be asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
