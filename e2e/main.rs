@@ -85,5 +85,6 @@ mod two_records;
 mod used;
 mod user_names;
 mod walk_out;
+mod webhooks;
 mod withdrawn;
 mod zoo;

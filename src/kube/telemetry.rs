@@ -83,6 +83,12 @@ struct Hook {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Webhook {
+    connection: String,
+    outcome: &'static str,
+}
+
 /// The metrics of a process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -95,6 +101,7 @@ pub struct Metrics {
     revocations: Family<ByPhase, Gauge>,
     expired: Counter,
     hooks: Family<Hook, Counter>,
+    webhooks: Family<Webhook, Counter>,
     leader: Gauge,
     revoker_ready: Gauge,
     evidence_signed: Gauge,
@@ -239,6 +246,12 @@ impl Default for Metrics {
         registry.register("revocations_expired", "Revocations removed after their retention", expired.clone());
         let hooks = Family::default();
         registry.register("hooks_ended", "Hooks that came to their end, by their CronJob and outcome", hooks.clone());
+        let webhooks = Family::default();
+        registry.register(
+            "webhooks",
+            "Requests to the addresses of webhooks, by what became of them",
+            webhooks.clone(),
+        );
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
         let revoker_ready = Gauge::default();
@@ -274,6 +287,7 @@ impl Default for Metrics {
             revocations,
             expired,
             hooks,
+            webhooks,
             leader,
             revoker_ready,
             evidence_signed,
@@ -348,6 +362,11 @@ impl Metrics {
     /// A hook came to its end.
     pub fn hook(&self, hook: &str, outcome: &'static str) {
         self.hooks.get_or_create(&Hook { hook: hook.to_owned(), outcome }).inc();
+    }
+
+    /// A request came to the address of a webhook. `connection` is empty where there is none of that name.
+    pub fn webhook(&self, connection: &str, outcome: &'static str) {
+        self.webhooks.get_or_create(&Webhook { connection: connection.to_owned(), outcome }).inc();
     }
 
     /// A reconcile of this kind begins; it is under way for as long as what is given back lives.
@@ -437,6 +456,7 @@ mod tests {
         metrics.person_written();
         metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.hook("notify-siem", "Done");
+        metrics.webhook("hq", "Taken");
         metrics.leading(true);
         metrics.revoker_ready(true);
         metrics.evidence_signed(true);
@@ -461,6 +481,7 @@ mod tests {
             r#"rollcall_reconcile_failures_total{kind="Revocation",class="Waiting"} 1"#,
             r#"rollcall_reconciles_under_way{kind="Revocation"} 1"#,
             r#"rollcall_hooks_ended_total{hook="notify-siem",outcome="Done"} 1"#,
+            r#"rollcall_webhooks_total{connection="hq",outcome="Taken"} 1"#,
             "rollcall_revoker_ready 1",
             "rollcall_evidence_signed 1",
             "rollcall_revocations_refuted 2",
