@@ -258,8 +258,8 @@ const STORE: &str = "only rollcall scim writes what identity providers pushed, a
 async fn the_identity_that_takes_webhooks_stolen_can_do_nothing_but_hint() {
     let (rollcall, _service, _) = hooked("hooked-cage").await;
     let connections: Api<HRConnection> = rollcall.api();
-    let made = connections.create(&PostParams::default(), &connection(&rollcall.connection, "ours", &BTreeMap::new()));
-    let uid = made.await.unwrap().uid().unwrap();
+    let own = connection(&rollcall.connection, "ours", &BTreeMap::new());
+    let uid = connections.create(&PostParams::default(), &own).await.unwrap().uid().unwrap();
     secret(&rollcall, "hr", json!({"apiKey": "x"})).await;
     let owner = |uid: &str| json!([{"apiVersion": "rollcall.dev/v1alpha1", "kind": "HRConnection", "name": rollcall.connection, "uid": uid}]);
     let hint = |name: &str, owners: Value| {
