@@ -76,6 +76,7 @@ mod scim;
 mod scope;
 mod sealing;
 mod shed;
+mod signals;
 mod signed;
 mod touched;
 mod trims;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -162,16 +163,14 @@ impl Hall {
         }
         let (parts, body) = request.into_parts();
         let Some(key) = key else { return Err(Came::Refused(WebhookRefusal::SignatureWrong)) };
-        let header = |name: &str| text(&parts.headers, name);
-        let refused = |why: webhook::Refusal| Came::Refused(why.into());
-        webhook::is_signed(key.form, &header).map_err(refused)?; // else nothing of its body is read
+        // Without a signature, nothing of its body is read.
+        webhook::is_signed(key.form, &|name: &str| text(&parts.headers, name)).map_err(refused)?;
         if !key.has_secrets() {
             return Err(Came::Refused(WebhookRefusal::SecretMissing));
         }
         let body = whole(&parts.headers, body).await?;
         let now = (self.clock)();
-        let asked = webhook::Request { method: parts.method.as_str(), header: &header, body: &body };
-        let proven = webhook::verify(key.form, &key.secrets, &asked, now).map_err(refused)?;
+        let proven = proven(key, &parts, &body, now)?;
         if !self.is_new(&key.uid, proven, now) {
             return Ok(Came::Replayed);
         }
@@ -191,6 +190,16 @@ impl Hall {
         let places = all.entry(place.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(AT_WORK)));
         Arc::clone(places).try_acquire_owned().ok()
     }
+}
+
+fn refused(why: webhook::Refusal) -> Came {
+    Came::Refused(why.into())
+}
+
+fn proven(key: &Key, parts: &Parts, body: &[u8], now: Timestamp) -> Result<webhook::Proven, Came> {
+    let header = |name: &str| text(&parts.headers, name);
+    let asked = webhook::Request { method: parts.method.as_str(), header: &header, body };
+    webhook::verify(key.form, &key.secrets, &asked, now).map_err(refused)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
