@@ -66,15 +66,15 @@ pub(crate) fn claims(file: &HookFile, terms: &Terms<'_>, now: Timestamp) -> Resu
 fn one(file: &HookFile, terms: &Terms<'_>, address: &str, now: Timestamp) -> Value {
     let subject = json!({"format": "email", "email": address});
     let seconds = now.as_second();
-    let mut event = json!({
-        "event_timestamp": seconds,
-        // Receivers of drafts before CAEP 1.0 look for the subject here, and others pass over it (RFC 8417, section 2.2).
-        "subject": {"user": subject},
-    });
-    if terms.event == Event::SessionRevoked {
-        event["initiating_entity"] = "policy".into();
-        event["reason_admin"] = json!({"en": "The person has left the company."});
-    }
+    // Receivers of drafts before CAEP 1.0 look for the subject in the event, and others pass over it (RFC 8417, section 2.2).
+    let within = json!({"user": subject});
+    let event = match terms.event {
+        Event::SessionRevoked => json!({
+            "event_timestamp": seconds, "subject": within, "initiating_entity": "policy",
+            "reason_admin": {"en": "The person has left the company."},
+        }),
+        Event::AccountDisabled => json!({"event_timestamp": seconds, "subject": within}),
+    };
     json!({
         "iss": terms.issuer,
         "aud": terms.audience,
