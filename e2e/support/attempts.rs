@@ -40,6 +40,7 @@ pub const TRIMMABLE: Resource = ("rollcall.dev", "v1alpha1", "TrimmableSubjects"
 pub const RECREATABLE: Resource = ("rollcall.dev", "v1alpha1", "RecreatableAccounts", "recreatableaccounts");
 pub const HOOK_TEMPLATES: Resource = ("rollcall.dev", "v1alpha1", "HookTemplates", "hooktemplates");
 pub const RESOURCES: Resource = ("rollcall.dev", "v1alpha1", "ScimResource", "scimresources");
+pub const HINTS: Resource = ("rollcall.dev", "v1alpha1", "ReadHint", "readhints");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
 
 /// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.

@@ -2,6 +2,7 @@
 
 mod file;
 mod scim;
+mod webhook;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ pub use self::file::{
     FileSource, HttpFile, Quote, SftpFile, SftpPath, StatusMeaning,
 };
 pub use self::scim::{InactiveMeans, ScimId, ScimSource};
+pub use self::webhook::{Form, Webhook};
 use super::condition::Condition;
 use super::{LocalRef, quantity};
 pub use domain::capabilities::{Capabilities, Claim};
@@ -101,6 +103,7 @@ pub struct Source {
 /// A vendor's API. Exactly one of `connector` and `definitionRef` is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("has(self.connector) != has(self.definitionRef)").message("exactly one of connector and definitionRef must be set"))]
+#[x_kube(validation = Rule::new("!has(self.webhook) || self.webhook.secretRef.name != self.credentialsRef.name").message("webhook.secretRef must be another Secret than credentialsRef: what faces a network reads it"))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiSource {
     /// Name of a connector, such as `bamboohr`; `rollcall connectors list` shows all.
@@ -129,6 +132,9 @@ pub struct ApiSource {
     pub types: BTreeMap<String, EmploymentType>,
     /// Secret in this namespace with the connector's credentials.
     pub credentials_ref: LocalRef,
+    /// Webhooks of the HR system: each asks for a read, and the read decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
 }
 
 /// A key of a ConfigMap in the same namespace.
@@ -314,7 +320,7 @@ pub struct HRConnectionStatus {
     /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Reachable`, `Trusted`, `Recognised`, `StableIds`, `TellsLeavers`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Reachable`, `Trusted`, `Recognised`, `StableIds`, `TellsLeavers`, `WebhooksTaken`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -346,6 +352,9 @@ pub struct HRConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub last_handled_reconcile_at: Option<String>,
+    /// `spec.taken` of the ReadHint that the last read handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_hint: Option<Timestamp>,
 }
 
 /// One attempt to read the source.

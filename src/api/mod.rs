@@ -1,4 +1,4 @@
-//! The kinds of `rollcall.dev/v1alpha1`, four, what a SCIM client pushed, and five lists that admission policies read: the contract with everything that applies, reads or watches them.
+//! The kinds of `rollcall.dev/v1alpha1`, four, what a SCIM client pushed, that a webhook came, and five lists that admission policies read: the contract with everything that applies, reads or watches them.
 //!
 //! Every type here can always be read back: durations and percentages are strings with a pattern, parsed once at the
 //! edge; every string and list has a bound; a field whose behaviour does not exist yet is not in the schema.
@@ -10,6 +10,7 @@ pub mod connection;
 pub mod convert;
 pub mod ended;
 pub mod frozen;
+pub mod hint;
 pub mod hooks;
 pub mod names;
 pub mod person;
@@ -25,6 +26,7 @@ pub use condition::Condition;
 pub use connection::HRConnection;
 pub use ended::{EndedAccess, EndedAccessSpec};
 pub use frozen::{FrozenNames, FrozenNamesSpec};
+pub use hint::{ReadHint, ReadHintSpec};
 pub use hooks::{HookTemplates, HookTemplatesSpec};
 pub use person::Person;
 pub use policy::SyncPolicy;
@@ -49,6 +51,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         HRConnection::crd(),
         HookTemplates::crd(),
         Person::crd(),
+        ReadHint::crd(),
         Revocation::crd(),
         ScimResource::crd(),
         SyncPolicy::crd(),

@@ -92,7 +92,7 @@ mod tests {
             assert!(repository.get(&name) == Some(&text), "crds/{name} is not of today: run `make crds`");
             assert!(chart.get(&name) == Some(&text), "the chart's {name} is not of today: run `make crds`");
         }
-        assert_eq!((repository.len(), chart.len()), (10, 10), "a folder holds what is no definition");
+        assert_eq!((repository.len(), chart.len()), (11, 11), "a folder holds what is no definition");
     }
 
     #[test]

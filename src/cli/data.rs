@@ -79,6 +79,8 @@ struct Row {
 const AS_LONG_AS_THE_PERSON: &str = "the Person is deleted";
 const NEXT_RESPONSE: &str = "the next trusted response";
 const WHILE_READ: &str = "it was read";
+/// Of a webhook: how long a request is known again.
+const KNOWN_AGAIN: &str = "10 minutes";
 const MEMORY: &str = "memory only";
 /// Of a field whose changes are moves, and which is not kept as it is.
 const DIGEST: &str = "Person status.moves.values, as a digest";
@@ -178,7 +180,21 @@ fn rows(connection: &HRConnection, policies: &[SyncPolicy], objects: &Objects) -
         }
         row
     });
-    Ok(rows.collect())
+    Ok(rows.chain(of_webhook(connection)).collect())
+}
+
+/// What is taken of a webhook: whether it is the HR system's own, and nothing of what it says.
+fn of_webhook(connection: &HRConnection) -> Option<Row> {
+    let webhook = connection.spec.source.api.as_ref()?.webhook.as_ref()?;
+    let form = webhook.form;
+    Some(Row {
+        from: format!("POST /webhooks/{}", connection.name_any()),
+        path: format!("the whole body, unread, and {}", form.scheme().header),
+        field: String::new(),
+        kept: vec![format!("{MEMORY}, as a digest; ReadHint spec.taken has the time")],
+        until: KNOWN_AGAIN,
+        why: vec![format!("whether it is the HR system's own: source.api.webhook, form {}", form.as_str())],
+    })
 }
 
 /// Where a file lies; nothing of its address that could be a secret.

@@ -28,6 +28,7 @@ pub mod restore;
 pub mod retry;
 pub mod revoke_now;
 pub mod serve;
+mod signal;
 pub mod stays;
 mod stop;
 mod terminal;
@@ -93,6 +94,9 @@ pub enum Command {
     FakeHr(Box<fake_hr::Options>),
     /// Read an HR system without a cluster: show its people, and whether the response would be trusted
     Preview(preview::Options),
+    /// Tell others that a leaver's access was ended: a hook that signs and sends it
+    #[command(subcommand)]
+    Signal(Box<signal::Command>),
     /// Write the CustomResourceDefinitions
     Crds(crds::Options),
     /// Run the operator's part that plans revocations, checks gates and starts the revoker
@@ -279,6 +283,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "fake-hr")]
         Command::FakeHr(options) => fake_hr::run(&options).await,
         Command::Preview(options) => preview::run(&options).await,
+        Command::Signal(command) => signal::run(&command).await,
         Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(*options).await?),

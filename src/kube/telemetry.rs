@@ -88,6 +88,12 @@ struct Hook {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Webhook {
+    connection: String,
+    outcome: &'static str,
+}
+
 /// The metrics of a process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -100,6 +106,7 @@ pub struct Metrics {
     revocations: Family<ByPhase, Gauge>,
     expired: Counter,
     hooks: Family<Hook, Counter>,
+    webhooks: Family<Webhook, Counter>,
     leader: Gauge,
     revoker_ready: Gauge,
     evidence_signed: Gauge,
@@ -246,6 +253,12 @@ impl Default for Metrics {
         registry.register("revocations_expired", "Revocations removed after their retention", expired.clone());
         let hooks = Family::default();
         registry.register("hooks_ended", "Hooks that came to their end, by their CronJob and outcome", hooks.clone());
+        let webhooks = Family::default();
+        registry.register(
+            "webhooks",
+            "Requests to the addresses of webhooks, by what became of them",
+            webhooks.clone(),
+        );
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
         let revoker_ready = Gauge::default();
@@ -289,6 +302,7 @@ impl Default for Metrics {
             revocations,
             expired,
             hooks,
+            webhooks,
             leader,
             revoker_ready,
             evidence_signed,
@@ -380,6 +394,11 @@ impl Metrics {
         self.hooks.get_or_create(&Hook { hook: hook.to_owned(), outcome }).inc();
     }
 
+    /// A request came to the address of a webhook. `connection` is empty where there is none of that name.
+    pub fn webhook(&self, connection: &str, outcome: &'static str) {
+        self.webhooks.get_or_create(&Webhook { connection: connection.to_owned(), outcome }).inc();
+    }
+
     /// A reconcile of this kind begins; it is under way for as long as what is given back lives.
     #[must_use]
     pub fn reconciling(&self, kind: &str) -> UnderWay {
@@ -467,6 +486,7 @@ mod tests {
         metrics.person_written();
         metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
         metrics.hook("notify-siem", "Done");
+        metrics.webhook("hq", "Taken");
         metrics.leading(true);
         metrics.revoker_ready(true);
         metrics.evidence_signed(true);
@@ -494,6 +514,7 @@ mod tests {
             r#"rollcall_reconcile_failures_total{kind="Revocation",class="Waiting"} 1"#,
             r#"rollcall_reconciles_under_way{kind="Revocation"} 1"#,
             r#"rollcall_hooks_ended_total{hook="notify-siem",outcome="Done"} 1"#,
+            r#"rollcall_webhooks_total{connection="hq",outcome="Taken"} 1"#,
             "rollcall_revoker_ready 1",
             "rollcall_evidence_signed 1",
             "rollcall_revocations_refuted 2",

@@ -18,6 +18,9 @@ pub const CONNECTION: Rate = Rate { each_second: 100.0, at_once: 400.0 };
 /// Requests without a valid token, of everybody together.
 pub const STRANGERS: Rate = Rate { each_second: 5.0, at_once: 50.0 };
 
+/// Requests to the address of one webhook, before it is known who asks. A vendor that is told to come back does so.
+pub const WEBHOOKS: Rate = Rate { each_second: 20.0, at_once: 200.0 };
+
 /// Buckets by name.
 #[derive(Debug, Default)]
 pub struct Buckets(Mutex<HashMap<String, (f64, Instant)>>);

@@ -1,10 +1,11 @@
-//! `rollcall scim`: takes what identity providers push by SCIM 2.0. Optional, with an identity of its own.
+//! `rollcall scim`: takes what identity providers push by SCIM 2.0, and webhooks of HR systems. Optional, with an identity of its own.
 //!
 //! ```text
 //! client ──TLS──▶ doors ──▶ answer: token, rate, bounds ──▶ the protocol (crates/scim) ──▶ one ScimResource ──watch──▶ rollcall sync
+//!                     └▶ webhooks: rate, bounds, signature ──────────────────────────▶ one ReadHint ──────watch──▶ rollcall sync
 //! ```
-//! What faces a network can touch nothing else: it reads connections and the Secrets with their tokens, and writes ScimResources, by
-//! RBAC and by an admission policy. What it takes decides nothing: sync reads all of it as one answer, and the trust gate judges that.
+//! What faces a network can touch nothing else: it reads connections and the Secrets with their tokens, and writes ScimResources and
+//! ReadHints, by RBAC and by an admission policy. What it takes decides nothing: sync reads all of it as one answer, and the trust gate judges that.
 //! Every replica serves; there is no leader.
 
 pub mod answer;
@@ -12,6 +13,7 @@ pub mod doors;
 pub mod limits;
 pub mod store;
 pub mod tokens;
+pub mod webhooks;
 pub mod wire;
 
 use std::net::SocketAddr;
@@ -20,6 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher;
@@ -31,6 +34,7 @@ use self::answer::Desk;
 use self::doors::{Doors, Tls};
 use self::store::Resources;
 use self::tokens::Tokens;
+use self::webhooks::{Hall, Hints, Keys};
 use crate::api::{HRConnection, ScimResource};
 use crate::kube::follow::{follow, kept};
 use crate::kube::health::{self, Health};
@@ -39,6 +43,8 @@ use crate::kube::outcome::Fault;
 
 /// How often the process says that it lives.
 const BEAT: Duration = Duration::from_secs(5);
+/// How often the Secrets are read: how long a token or a secret that was taken out is still accepted.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// What it was started with.
 #[derive(Clone, Debug)]
@@ -85,10 +91,12 @@ pub async fn run(
             .await;
         }
     });
-    let tokens = Arc::new(Tokens::default());
+    let (tokens, keys) = (Arc::new(Tokens::default()), Arc::new(Keys::default()));
+    let hints = Hints::new(client.clone(), &options.namespace, clock);
     tasks.spawn({
-        let (tokens, namespace) = (Arc::clone(&tokens), options.namespace.clone());
-        async move { tokens.follow(client, &namespace, connections, wake).await }
+        let (tokens, keys) = (Arc::clone(&tokens), Arc::clone(&keys));
+        let secrets = Api::namespaced(client, &options.namespace);
+        async move { follow_secrets(&secrets, &connections, &wake, &tokens, &keys).await }
     });
     tasks.spawn({
         let health = Arc::clone(&health);
@@ -101,14 +109,34 @@ pub async fn run(
     });
     let listener = health::listen(options.listen).await?;
     let desk = Desk::new(tokens, resources, options.url, options.tls.is_some());
+    let hall = Hall::new(keys, hints, Arc::clone(&health.metrics), clock);
     let doors = Doors::open(listener, options.tls).await?;
     let stop = shutdown.clone();
-    let serving = axum::serve(doors, answer::routes(Arc::new(desk)))
+    let serving = axum::serve(doors, webhooks::routes(Arc::new(hall)).merge(answer::routes(Arc::new(desk))))
         .with_graceful_shutdown(async move { stop.cancelled().await });
     tokio::select! {
         () = drained(&shutdown) => Ok(()),
         ended = serving => ended.map_err(|_| failed("the server ended")),
         _ = tasks.join_next() => Err(failed("a watch ended")),
+    }
+}
+
+/// Reads the Secrets of tokens and of webhooks again and again; ends only with the process.
+async fn follow_secrets(
+    secrets: &Api<Secret>,
+    connections: &Store<HRConnection>,
+    wake: &Notify,
+    tokens: &Tokens,
+    keys: &Keys,
+) {
+    loop {
+        let all = connections.state();
+        tokens.refresh(secrets, &all).await;
+        keys.refresh(secrets, &all).await;
+        tokio::select! {
+            () = wake.notified() => {}
+            () = tokio::time::sleep(AGAIN) => {}
+        }
     }
 }
 

@@ -8,19 +8,15 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::runtime::reflector::Store;
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
 
 use crate::api::{HRConnection, names};
 use crate::kube::calls::call;
 use crate::kube::named::Api;
 
-/// How often the Secrets are read: how long a token that was taken out is still accepted.
-const AGAIN: Duration = Duration::from_secs(10);
 /// How long tokens are accepted of a Secret that cannot be read.
-const UNREAD: Duration = Duration::from_secs(300);
+pub(super) const UNREAD: Duration = Duration::from_secs(300);
 
 /// What is known of a token.
 pub type Print = [u8; 32];
@@ -59,16 +55,14 @@ fn same(one: &Print, other: &Print) -> bool {
 /// The digests of a Secret's tokens. Short ones are none: `rollcall sync` says so on the connection.
 #[must_use]
 pub fn prints(secret: &Secret) -> Vec<Print> {
-    let trimmed = |value: &[u8]| {
-        let end = value.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
-        value.get(..end).unwrap_or_default().to_vec()
-    };
     let tokens = secret.data.iter().flatten().map(|(_, value)| trimmed(&value.0));
-    tokens
-        .filter(|token| token.len() >= names::SHORTEST_TOKEN)
-        .take(names::MOST_TOKENS)
-        .map(|token| print(&token))
-        .collect()
+    tokens.filter(|token| token.len() >= names::SHORTEST_TOKEN).take(names::MOST_TOKENS).map(print).collect()
+}
+
+/// A value of a Secret without the line end that a file has.
+pub(super) fn trimmed(value: &[u8]) -> &[u8] {
+    let end = value.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1);
+    value.get(..end).unwrap_or_default()
 }
 
 impl Tokens {
@@ -99,27 +93,18 @@ impl Tokens {
         self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|name, entry| is_named(name, entry));
     }
 
-    /// Reads the Secrets again and again; ends only with the process.
-    pub async fn follow(&self, client: Client, namespace: &str, connections: Store<HRConnection>, wake: Arc<Notify>) {
-        let secrets: Api<Secret> = Api::namespaced(client, namespace);
-        loop {
-            let pushed: Vec<_> = connections.state().into_iter().filter(|one| one.spec.source.scim.is_some()).collect();
-            self.keep(&pushed);
-            for connection in &pushed {
-                let (Some(scim), name) = (&connection.spec.source.scim, connection.name_any()) else { continue };
-                let uid = connection.uid().unwrap_or_default();
-                match call("read the tokens", secrets.get_opt(&scim.credentials_ref.name)).await {
-                    Ok(secret) => {
-                        self.put(&name, &uid, secret.as_ref().map(prints).unwrap_or_default(), Instant::now())
-                    }
-                    Err(fault) => {
-                        tracing::warn!(connection = name, %fault, "tokens not read; is the Secret in scim.tokenSecrets?")
-                    }
+    /// Reads the Secrets of all connections that are pushed to, and forgets those that are not.
+    pub async fn refresh(&self, secrets: &Api<Secret>, connections: &[Arc<HRConnection>]) {
+        let pushed: Vec<_> = connections.iter().filter(|one| one.spec.source.scim.is_some()).cloned().collect();
+        self.keep(&pushed);
+        for connection in &pushed {
+            let (Some(scim), name) = (&connection.spec.source.scim, connection.name_any()) else { continue };
+            let uid = connection.uid().unwrap_or_default();
+            match call("read the tokens", secrets.get_opt(&scim.credentials_ref.name)).await {
+                Ok(secret) => self.put(&name, &uid, secret.as_ref().map(prints).unwrap_or_default(), Instant::now()),
+                Err(fault) => {
+                    tracing::warn!(connection = name, %fault, "tokens not read; is the Secret in scim.tokenSecrets?")
                 }
-            }
-            tokio::select! {
-                () = wake.notified() => {}
-                () = tokio::time::sleep(AGAIN) => {}
             }
         }
     }

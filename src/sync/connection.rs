@@ -7,6 +7,7 @@ mod file_memory;
 mod known_people;
 mod poll;
 mod unused;
+mod webhooks;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -60,7 +61,10 @@ enum Attempted {
 pub async fn reconcile(connection: Arc<HRConnection>, ctx: Arc<Context>) -> Result<Action, Infallible> {
     let now = (ctx.clock)();
     let (status, result) = match step(&connection, &ctx, now).await {
-        Ok(Attempted::Early(at)) => return Ok(Action::requeue(until(at, now))),
+        Ok(Attempted::Early(at)) => {
+            webhooks::say(&connection, &ctx, now).await;
+            return Ok(Action::requeue(until(at, now)));
+        }
         Ok(Attempted::Done(status, report)) => (*status, Ok(report)),
         Err(fault) => (poll::owed(&connection), Err(fault)),
     };
@@ -75,7 +79,10 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
         Due::At(at) if ctx.refused.any(connection) => return Ok(Attempted::Early(at.min(now + credentials::LOOK))),
         Due::At(_) if unused::is_there(connection, ctx).await? => {}
         Due::At(_) if ctx.snapshots.take_asked(&name) => {}
-        Due::At(at) => return Ok(Attempted::Early(at)),
+        Due::At(at) => match ctx.hints.due(connection, now) {
+            Some(hinted) if hinted <= now => {}
+            hinted => return Ok(Attempted::Early(hinted.map_or(at, |hinted| hinted.min(at)))),
+        },
         Due::Suspended(end) => {
             let (status, updates) = poll::suspended(connection, end);
             return Ok(Attempted::Done(Box::new(status), Report { updates, again: until(end, now) }));
@@ -86,6 +93,7 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
         ctx.snapshots.forget(&name); // of an earlier connection of this name
     }
     ctx.snapshots.take_asked(&name);
+    let hint = ctx.hints.of(connection); // before it is read: one that comes meanwhile asks for another read
     let used = credentials::versions(ctx, connection).await?; // before they are read: one changed meanwhile is seen
     let needs = Arc::new(needs(connection, ctx).await?);
     let from = source::open(ctx, connection, &needs).await?;
@@ -103,7 +111,9 @@ async fn step(connection: &HRConnection, ctx: &Context, now: Timestamp) -> Resul
     let refused = matches!(&outcome, Outcome::Failed(Finding::NoAnswer(Failure::Unauthorised(_))));
     ctx.refused.note(connection, used, refused);
     let ended = (ctx.clock)();
-    let (status, updates) = poll::record(connection, &settings, seen, outcome, ended);
+    let whole = !matches!(outcome, Outcome::Failed(_));
+    let (mut status, updates) = poll::record(connection, &settings, seen, outcome, ended);
+    status.last_handled_hint = ctx.hints.handled(connection, hint, ended, whole);
     measure(ctx, &name, &status);
     let again = status.next_run.map_or(MAX_SLEEP, |at| until(at, ended));
     let again = if refused { again.min(credentials::LOOK) } else { again };
@@ -230,7 +240,8 @@ async fn report(
     let generation = connection.metadata.generation;
     let previous = poll::current_status(connection);
     let conditions = outcome::conclude(&previous.conditions, generation, &result, 0, now).conditions;
-    status.conditions = with_the_unsaid(conditions, &previous.conditions);
+    let conditions = with_the_unsaid(conditions, &previous.conditions);
+    status.conditions = webhooks::said(connection, ctx, conditions, now);
     status.observed_generation = generation;
     let connections = Api::<HRConnection>::namespaced(ctx.client.clone(), &ctx.namespace);
     let written =

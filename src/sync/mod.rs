@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod convert;
 pub mod coverage;
+pub mod hints;
 pub mod memory;
 pub mod mirror;
 pub mod owned;
@@ -47,6 +48,8 @@ pub struct Context {
     pub failures: Failures,
     /// What identity providers pushed.
     pub pushed: Arc<pushed::PushedUsers>,
+    /// Webhooks that came.
+    pub hints: Arc<hints::Hints>,
     /// Everybody, as the cluster has them.
     pub people: Arc<people::People>,
     /// What the process measures.
@@ -135,6 +138,11 @@ impl Snapshots {
     /// Asks connections to be read again, for which something was pushed.
     pub fn pushed(&self, connections: BTreeSet<String>) {
         self.again.lock().unwrap_or_else(PoisonError::into_inner).extend(connections);
+        self.wake.notify_one();
+    }
+
+    /// Wakes the connections: one of them is hinted at.
+    pub fn hinted(&self) {
         self.wake.notify_one();
     }
 

@@ -26,7 +26,8 @@ use super::owned::{self, Objects, Owned};
 use super::people::People;
 use super::policy::{self, Watched};
 use super::{Context, Failures, Snapshots, connection};
-use crate::api::{HRConnection, Person, Revocation, ScimResource, SyncPolicy};
+use crate::api::{HRConnection, Person, ReadHint, Revocation, ScimResource, SyncPolicy};
+use crate::kube::follow::follow;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
 use crate::kube::watched::Watch;
@@ -67,6 +68,7 @@ pub async fn run(
         refused: super::connection::Refused::default(),
         failures: Failures::default(),
         pushed: Arc::default(),
+        hints: Arc::default(),
         people: Arc::clone(&people),
         metrics,
         clock,
@@ -92,6 +94,7 @@ pub async fn run(
         Arc::clone(&wake_for_owners),
     ));
     tasks.spawn(pushes(Api::namespaced(shared.client.clone(), &namespace), Arc::clone(&shared)));
+    tasks.spawn(webhooks(Api::namespaced(shared.client.clone(), &namespace), Arc::clone(&shared)));
     tasks.spawn(connections(shared, Arc::clone(&watch)));
     tasks.spawn(policies(watched, wake, wake_for_owners, watch));
     tokio::select! {
@@ -215,6 +218,16 @@ async fn pushes(api: Api<ScimResource>, shared: Arc<Context>) {
             due = Some(tokio::time::Instant::now() + PUSHES_TOGETHER);
         }
     }
+}
+
+/// Follows the hints of webhooks, and wakes the connections with each that is new; ends only with the process.
+async fn webhooks(api: Api<ReadHint>, shared: Arc<Context>) {
+    follow("hints", watcher(api.watched(), watcher::Config::default().timeout(30)), |event| {
+        if shared.hints.see(event) {
+            shared.snapshots.hinted();
+        }
+    })
+    .await;
 }
 
 /// Keeps a store, and wakes the policies with every change; ends only with the process.

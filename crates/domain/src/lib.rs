@@ -12,6 +12,7 @@ pub mod frozen;
 pub mod gate;
 pub mod grants;
 pub mod handover;
+pub mod hints;
 #[cfg(test)]
 mod histories;
 pub mod hooks;
@@ -35,3 +36,4 @@ pub mod timezone;
 pub mod trust;
 pub mod used;
 pub mod waves;
+pub mod webhook;

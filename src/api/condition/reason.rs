@@ -57,6 +57,7 @@ vocabulary!(
         Recognised => "Recognised",
         StableIds => "StableIds",
         TellsLeavers => "TellsLeavers",
+        WebhooksTaken => "WebhooksTaken",
         Baseline => "Baseline",
         LocationsMatched => "LocationsMatched",
         UserNamesMatched => "UserNamesMatched",
@@ -133,6 +134,10 @@ vocabulary!(
         WeakIdentity => "WeakIdentity",
         LeaversSeen => "LeaversSeen",
         NoLeaverSeen => "NoLeaverSeen",
+        Taken => "Taken",
+        SignatureMissing => "SignatureMissing",
+        SignatureWrong => "SignatureWrong",
+        OutOfTime => "OutOfTime",
 
         BaselineAwaited => "BaselineAwaited",
         ConnectionMissing => "ConnectionMissing",

@@ -173,6 +173,12 @@ const HR_CONNECTION: &[Row] = rows! {
         "a trusted response of the last 90 days had somebody who left, or a last day" => "nothing";
     TellsLeavers=False [NoLeaverSeen]
         "none had: nobody's access ends by this source" => "[trusting.md](trusting.md#a-source-that-never-tells-who-left)";
+    WebhooksTaken=True [Taken]
+        "a webhook of the HR system was taken, and asked for a read" => "nothing";
+    WebhooksTaken=False [SignatureMissing, SignatureWrong, OutOfTime, TooLarge, TimedOut, SecretMissing]
+        "the newest request was refused, and did nothing" => "[webhooks.md](webhooks.md#when-a-webhook-is-refused) has a row for each";
+    WebhooksTaken=Unknown [Awaited]
+        "no webhook has come yet" => "give the HR system the address and the secret: [webhooks.md](webhooks.md)";
 };
 
 const SYNC_POLICY: &[Row] = rows! {

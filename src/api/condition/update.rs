@@ -126,6 +126,31 @@ pub fn no_leaver_seen(since: Option<Timestamp>) -> ConditionUpdate {
     )
 }
 
+/// A webhook was taken.
+#[must_use]
+pub fn webhook_taken(at: Timestamp) -> ConditionUpdate {
+    let message = format!("The newest webhook was taken at {at}. It asked for a read; the read decides.");
+    update(ConditionType::WebhooksTaken, Status::True, Reason::Taken, message)
+}
+
+/// The newest request to the webhook's address was refused.
+#[must_use]
+pub fn webhook_refused(reason: Reason, at: Timestamp) -> ConditionUpdate {
+    let message = format!(
+        "A request was refused at {at}, and did nothing. If it came from the HR system, compare the form and the secret of spec.source.api.webhook with what it is set up with."
+    );
+    update(ConditionType::WebhooksTaken, Status::False, reason, message)
+}
+
+/// No request has come to the webhook's address yet.
+#[must_use]
+pub fn webhook_awaited(connection: &str) -> ConditionUpdate {
+    let message = format!(
+        "No webhook has come yet. It is taken at /webhooks/{connection} of rollcall scim, once the chart's value scim.webhookSecrets lists the Secret."
+    );
+    update(ConditionType::WebhooksTaken, Status::Unknown, Reason::Awaited, message)
+}
+
 /// The newest response is older than the connection allows; removals wait.
 #[must_use]
 pub fn stale(message: impl Into<String>) -> ConditionUpdate {

@@ -55,6 +55,19 @@ fn what_a_connection_reads_is_listed_with_where_it_is_kept_and_why() {
 }
 
 #[test]
+fn of_a_webhook_nothing_is_taken_but_that_it_came() {
+    let rows_of = |webhook: Value| {
+        let api = json!({"connector": "bamboohr", "parameters": {"subdomain": "acme"}, "credentialsRef": {"name": "hr"}, "webhook": webhook});
+        rows(&connection(&json!({ "api": api })), &[policy(&json!({}))], &Objects::default()).unwrap()
+    };
+    let (with, without) = (rows_of(json!({"form": "merge", "secretRef": {"name": "hook"}})), rows_of(Value::Null));
+    let more: Vec<_> = with.difference(&without).collect();
+    assert_eq!(more.len(), 1);
+    assert_eq!((more[0].from.as_str(), more[0].field.as_str()), ("POST /webhooks/hq", ""));
+    assert!(more[0].kept[0].starts_with(MEMORY) && more[0].why[0].contains("form merge"));
+}
+
+#[test]
 fn a_field_whose_changes_are_moves_is_read_and_only_its_digest_is_kept() {
     let mut mover = policy(&json!({"title": "Never", "manager": "Once"}));
     mover.spec.lifecycle.moves.fields = Some(MoveField::ALL.into());

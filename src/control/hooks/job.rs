@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::api::revocation::{HookRun, Operation, Plan, Target, Trigger};
+use crate::api::revocation::{HookRun, Operation, Plan, Target, TargetKind, Trigger};
 use crate::api::{Person, Revocation, names};
 use domain::hooks::KEPT;
 
@@ -35,6 +35,7 @@ struct File<'a> {
     person: &'a str,
     records: Vec<String>,
     usernames: &'a [String],
+    own_usernames: Vec<&'a str>,
     hook: &'a str,
     when: &'static str,
     attempt: u32,
@@ -85,6 +86,7 @@ pub fn file(revocation: &Revocation, person: Option<&Person>, plan: Option<&Plan
             person: &revocation.spec.person,
             records: records.iter().map(|record| format!("{}/{}", record.connection, record.id)).collect(),
             usernames: plan.map(|plan| plan.usernames.as_slice()).unwrap_or_default(),
+            own_usernames: plan.map(own_usernames).unwrap_or_default(),
             hook: &run.name,
             when: run.when.as_str(),
             attempt: run.attempts,
@@ -102,6 +104,11 @@ pub fn file(revocation: &Revocation, person: Option<&Person>, plan: Option<&Plan
         }
         some = some.get(..some.len() / 2).unwrap_or_default();
     }
+}
+
+/// User names that are this person's alone: those that the plan freezes. Others may be somebody's who works here.
+fn own_usernames(plan: &Plan) -> Vec<&str> {
+    plan.freezes.iter().filter(|one| one.kind == TargetKind::User).map(|one| one.name.as_str()).collect()
 }
 
 /// What the Job of an attempt is called: the same whoever makes it, so that it is made once.
@@ -170,7 +177,8 @@ mod tests {
     fn plan(targets: usize, name: &str) -> Plan {
         let target = json!({"action": "Recreate", "kind": "ServiceAccount", "namespace": "apps", "name": name, "uid": "1", "why": "owner"});
         let targets: Vec<_> = std::iter::repeat_n(target, targets).collect();
-        serde_json::from_value(json!({"hash": "h", "targets": targets, "usernames": ["oidc:ada@example.com"]})).unwrap()
+        serde_json::from_value(json!({"hash": "h", "targets": targets, "usernames": ["oidc:ada@example.com", "oidc:old@example.com"],
+            "freezes": [{"action": "Freeze", "kind": "User", "namespace": "", "name": "oidc:ada@example.com", "uid": "", "why": "theirs alone"}]})).unwrap()
     }
 
     #[test]
@@ -184,7 +192,8 @@ mod tests {
         let expected = json!({
             "version": 1, "revocation": "p-7-1a2b3c4d-cut", "uid": "r-1", "operation": "Cut", "trigger": "Termination",
             "reason": "id:hq/7 left on 2026-02-28", "policy": "everyone", "person": "p-7", "records": ["hq/7"],
-            "usernames": ["oidc:ada@example.com"], "hook": "end-database-user", "when": "After", "attempt": 2,
+            "usernames": ["oidc:ada@example.com", "oidc:old@example.com"], "ownUsernames": ["oidc:ada@example.com"],
+            "hook": "end-database-user", "when": "After", "attempt": 2,
             "phase": "Revoked",
             "targets": [{"action": "Recreate", "kind": "ServiceAccount", "namespace": "apps", "name": "ci", "uid": "1"}],
         });

@@ -24,8 +24,15 @@ fn form(source: &api::Source, definition: Option<&Definition>) -> Canonical {
     let api::Source { api, file, scim } = source;
     if let Some(api) = api {
         // Words of its own are in the definition already.
-        let api::ApiSource { parameters, connector: _, definition_ref: _, credentials_ref: _, statuses: _, types: _ } =
-            api;
+        let api::ApiSource {
+            parameters,
+            connector: _,
+            definition_ref: _,
+            credentials_ref: _,
+            statuses: _,
+            types: _,
+            webhook: _, // when it is read, and not what is read
+        } = api;
         form.part("api", |form| definition.into_iter().for_each(|definition| definition.meaning(parameters, form)));
     }
     if let Some(file) = file {

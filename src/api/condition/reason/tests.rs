@@ -18,7 +18,7 @@ fn each_word_is_spelled_as_manifests_and_alerts_name_it() {
 }
 
 const TYPES: &str = "\
-    Ready Reconciling Stalled Reachable Trusted Recognised StableIds TellsLeavers Baseline LocationsMatched \
+    Ready Reconciling Stalled Reachable Trusted Recognised StableIds TellsLeavers WebhooksTaken Baseline LocationsMatched \
     UserNamesMatched HumansMatched ScopesSeparate FieldsSettled MovesSettled GrantsSettled RevokerReady Drilled Revoked Frozen Moved ReviewOverdue Returned Refuted \
     HooksFailed";
 
@@ -28,7 +28,8 @@ const REASONS: &str = "\
     ErrorStatus Throttled WrongFormat Truncated NotOpened WrongColumns TooLarge AddressRefused Trusted Empty \
     DuplicateIds Incomplete TooManyBadRecords UnmappedStatuses FieldMissing SentinelMissing MemoryLost Shrunk \
     ShrunkSlowly OtherPeople IdsReassigned AddressesMoved OtherAddresses OtherStartDates LeaversChanged ManyLeft \
-    OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen BaselineAwaited ConnectionMissing \
+    OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen Taken SignatureMissing SignatureWrong \
+    OutOfTime BaselineAwaited ConnectionMissing \
     TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched \
     PerhapsTheSame NotMigrated PolicyConflict ValuesWillBeLost ManyMoved ManyGranted NotChecked DrillPassed DrillFailed DrillLate \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \

@@ -1,0 +1,90 @@
+//! One delivery: a POST to a receiver, under the network's rules for sources, and what it answered. Pushes of tokens are RFC 8935.
+//!
+//! A receiver has taken it when it says so (2xx). What it said otherwise is never quoted: it may hold what was sent.
+
+use std::time::Duration;
+
+use hris::Credential;
+use hris::Network;
+use hris::http::{Request, RetryPolicy, Sent, Transport};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::{Certificate, Url};
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use domain::employee::Failure;
+
+/// Largest answer that is read.
+const LARGEST: usize = 64 * 1024;
+/// A hook is tried again by itself, minutes later: this bridges a moment.
+const RETRY: RetryPolicy = RetryPolicy { first: Duration::from_millis(500), throttled: 3, faults: 3 };
+
+/// Who is told.
+pub(super) struct Receiver {
+    url: Url,
+    credential: Option<Credential>,
+    transport: Transport,
+}
+
+impl Receiver {
+    /// The one at this address.
+    ///
+    /// # Errors
+    /// In words, when it cannot be asked at all.
+    pub(super) fn at(
+        url: Url,
+        token: Option<SecretString>,
+        authorities: Vec<Certificate>,
+        allow_private_addresses: bool,
+        timeout: Duration,
+    ) -> Result<Self, String> {
+        let network = Network { allow_private_addresses, authorities, ..Network::default() };
+        let transport = Transport::new(&network, None, Instant::now() + timeout, RETRY);
+        let transport = transport.map_err(|failure| in_words(&failure))?;
+        Ok(Self { url, credential: token.map(Credential::Bearer), transport })
+    }
+
+    /// Sends something; done is what the receiver says that it has.
+    ///
+    /// # Errors
+    /// In words: refused, or unknown whether it came.
+    pub(super) async fn take(&self, kind: &'static str, body: &str) -> Result<(), String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let request = Request {
+            url: self.url.clone(),
+            headers,
+            credential: self.credential.as_ref(),
+            send: Some(Sent { kind, body }),
+            largest: LARGEST,
+            made: true,
+        };
+        let asked = self.transport.ask(&request);
+        match tokio::time::timeout_at(self.transport.deadline(), asked).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(failure)) => Err(in_words(&failure)),
+            Err(_) => Err("unknown: the receiver did not answer in time".to_owned()),
+        }
+    }
+}
+
+/// What became of it: refused is what the receiver said, unknown what it may have.
+fn in_words(failure: &Failure) -> String {
+    match failure {
+        Failure::Unauthorised(_) => "refused: the receiver does not accept the credential (401)".to_owned(),
+        Failure::Forbidden => "refused: the receiver does not let us (403)".to_owned(),
+        Failure::Missing(_) => "refused: there is no receiver at this address (404)".to_owned(),
+        Failure::Throttled => "refused: the receiver asks to come back later".to_owned(),
+        Failure::AddressRefused(why) => format!("not delivered: {why}"),
+        Failure::Unreachable(_) => "unknown: the receiver could not be reached".to_owned(),
+        Failure::Status(400) => {
+            "refused: the receiver does not accept what was sent (400): compare issuer, audience and key".to_owned()
+        }
+        Failure::Status(status) if *status < 500 => format!("refused: the receiver answered {status}"),
+        Failure::Status(status) => format!("unknown: the receiver answered {status}"),
+        _ => "unknown: the receiver gave no answer that could be read".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
