@@ -47,6 +47,7 @@ mod hooks;
 mod idle;
 mod instruments;
 mod integrations;
+mod ldap;
 mod leaks;
 mod leaver;
 mod limits;
