@@ -52,6 +52,7 @@ pub async fn open(ctx: &Context, connection: &HRConnection, needs: &Needs) -> Re
     let mut source = resolve(spec, objects)?;
     let definition = match &source {
         Ok(hris::Source::Api(source)) => Some(&source.definition),
+        Ok(hris::Source::Ldap(source)) => Some(&source.mapping.definition),
         _ => None,
     };
     let fingerprint = fingerprint(&spec.source, definition);

@@ -170,8 +170,18 @@ fn own(field: &str) -> Result<Slot, String> {
 
 /// Whether an attribute may be read at all.
 fn plain(attribute: &str) -> Result<(), String> {
-    const SECRETS: [&str; 8] =
-        ["password", "pwd", "secret", "credential", "privatekey", "principalkey", "authinfo", "recovery"];
+    const SECRETS: [&str; 10] = [
+        "password",
+        "pwd",
+        "secret",
+        "credential",
+        "privatekey",
+        "principalkey",
+        "otpkey",
+        "nthash",
+        "authinfo",
+        "recovery",
+    ];
     let letters = attribute.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if !letters || !attribute.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Err("an attribute has letters, digits and hyphens".to_owned());

@@ -13,7 +13,7 @@ use hris::Definition;
 /// Raised when a line of the form means something else than before. Every policy then takes a new baseline.
 const VERSION: u32 = 1;
 
-/// Digest of a source and of what its answers mean. `definition` is the one of an API.
+/// Digest of a source and of what its answers mean. `definition` is the one of an API, or of a directory.
 #[must_use]
 pub fn fingerprint(source: &api::Source, definition: Option<&Definition>) -> String {
     form(source, definition).digest()
@@ -39,7 +39,10 @@ fn form(source: &api::Source, definition: Option<&Definition>) -> Canonical {
         });
     }
     if let Some(ldap) = ldap {
-        form.part("ldap", |form| directory(ldap, form));
+        form.part("ldap", |form| {
+            directory(ldap, form);
+            definition.into_iter().for_each(|definition| definition.meaning(&BTreeMap::new(), form));
+        });
     }
     if let Some(scim) = scim {
         let api::ScimSource { employee_id, inactive_means, credentials_ref: _ } = scim;
@@ -190,6 +193,20 @@ mod tests {
         ] {
             assert_eq!(form(&pushed(words.clone()), None).text() == plain, same, "{words}");
         }
+    }
+
+    #[test]
+    fn how_a_directory_is_mapped_is_a_part_of_it() {
+        let source: api::LdapSource =
+            serde_json::from_value(json!({"directory": "ActiveDirectory", "host": "dc.example.com",
+            "base": "DC=example", "bindDN": "CN=rollcall", "credentialsRef": {"name": "ad"}}))
+            .expect("a source");
+        let mapping = crate::sync::source::directory(&source).expect("a mapping");
+        let mut other = mapping.definition.clone();
+        other.rules.swap(0, 1);
+        let source = api::Source { ldap: Some(source), ..api::Source::default() };
+        assert_ne!(fingerprint(&source, Some(&mapping.definition)), fingerprint(&source, Some(&other)));
+        assert_eq!(fingerprint(&source, Some(&mapping.definition)), fingerprint(&source, Some(&mapping.definition)));
     }
 
     #[test]
