@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use super::dn;
 
+/// Longest value: nobody's name, address or department is longer.
+const LONGEST: usize = 4096;
+
 /// How the values of an attribute are written. What is not listed is a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -47,7 +50,7 @@ impl Value {
 impl Syntax {
     /// What a value says.
     pub(super) fn read(self, bytes: &[u8]) -> Value {
-        let text = std::str::from_utf8(bytes).ok();
+        let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= LONGEST);
         match (self, text) {
             (Self::Guid, _) => Value::of(guid(bytes)),
             (_, None) => Value::Unfit,
@@ -187,6 +190,13 @@ mod tests {
         ] {
             assert_eq!(read(Syntax::Time, written).as_deref(), Some(expected), "{written}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_or_endless_is_not_kept() {
+        assert_eq!(Syntax::Text.read(&[0xff, 0xfe]), Value::Unfit);
+        assert_eq!(read(Syntax::Text, &"x".repeat(LONGEST)).map(|text| text.len()), Some(LONGEST));
+        assert_eq!(Syntax::Text.read("x".repeat(LONGEST + 1).as_bytes()), Value::Unfit);
     }
 
     #[test]

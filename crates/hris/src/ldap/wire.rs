@@ -26,7 +26,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Largest message: one person with the attributes that are mapped.
 const LARGEST: usize = 1024 * 1024;
 /// Most bytes of one answer.
-const MOST: usize = 512 * 1024 * 1024;
+const MOST: usize = 256 * 1024 * 1024;
 /// Bytes taken at once.
 const PIECE: usize = 32 * 1024;
 
