@@ -85,7 +85,18 @@ fn unescaped(value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_one_spelling_of_a_name_is_its_own(dn in "[aA=,;+\\\\ 20cΣé]{0,24}") {
+            if let Some(name) = canonical(&dn) {
+                prop_assert_eq!(canonical(&name), Some(name));
+            }
+        }
+    }
 
     #[test]
     fn spellings_of_one_name_are_one_and_other_names_are_others() {
