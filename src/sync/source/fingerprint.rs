@@ -219,7 +219,7 @@ mod tests {
             form(&source, None).text().to_owned()
         };
         let plain = of(json!({}));
-        let expected = "source 1\nldap/directory=ActiveDirectory\nldap/host=dc.example.com\nldap/base=DC=example\n\
+        let expected = "source 1\nldap/directory=ActiveDirectory\nldap/host=dc.example.com\nldap/base=DC\\=example\n\
                         ldap/scope=Subtree\nldap/inactive=Suspended\n";
         assert_eq!(plain, expected);
         for (words, same) in [
