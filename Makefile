@@ -127,7 +127,7 @@ test-scim: tools rollcall ## the SCIM service with scim2-tester, from the Python
 	cargo test --locked --test e2e -- --ignored scim::
 
 # On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
-FUZZED := csv json dates definition expression scim
+FUZZED := csv json dates definition expression ldap scim
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz
 fuzz: ## every parser, given bytes nobody would write: FUZZ_SECONDS=600 for each

@@ -48,6 +48,7 @@ mod hooks;
 mod idle;
 mod instruments;
 mod integrations;
+mod ldap;
 mod leaks;
 mod leaver;
 mod limits;

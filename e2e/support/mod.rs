@@ -19,6 +19,7 @@ pub mod process;
 pub mod proxy;
 pub mod rotators;
 pub mod s3;
+pub mod slapd;
 pub mod tokens;
 pub mod vendor;
 pub mod waiting;

@@ -1,6 +1,7 @@
 //! HRConnection: where people are read from, how often, and what makes a response trusted.
 
 mod file;
+mod ldap;
 mod scim;
 mod webhook;
 
@@ -15,6 +16,7 @@ pub use self::file::{
     Archive, Checksum, Columns, Complete, Csv, Decryption, Encoding, EndDateMeans, Escape, FileFrom, FileMode,
     FileSource, HttpFile, Quote, SftpFile, SftpPath, StatusMeaning,
 };
+pub use self::ldap::{LdapDirectory, LdapScope, LdapSource, LdapTls};
 pub use self::scim::{InactiveMeans, ScimId, ScimSource};
 pub use self::webhook::{Form, Webhook};
 use super::condition::Condition;
@@ -50,7 +52,7 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 )]
 #[serde(rename_all = "camelCase")]
 pub struct HRConnectionSpec {
-    /// Where people are read from: exactly one of `api`, `file` and `scim`.
+    /// Where people are read from: exactly one of `api`, `file`, `ldap` and `scim`.
     pub source: Source,
     /// How often the source is read.
     #[serde(default)]
@@ -86,7 +88,7 @@ impl HRConnectionSpec {
 
 /// Exactly one of its fields is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(validation = Rule::new("[has(self.api), has(self.file), has(self.scim)].filter(given, given).size() == 1").message("exactly one of api, file and scim must be set"))]
+#[x_kube(validation = Rule::new("[has(self.api), has(self.file), has(self.ldap), has(self.scim)].filter(given, given).size() == 1").message("exactly one of api, file, ldap and scim must be set"))]
 #[serde(rename_all = "camelCase")]
 pub struct Source {
     /// A vendor's API, read by a connector of the catalogue.
@@ -95,6 +97,9 @@ pub struct Source {
     /// A file of people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSource>,
+    /// A directory that is asked by LDAP: Active Directory, OpenLDAP and others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<LdapSource>,
     /// What an identity provider pushes to `rollcall scim`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scim: Option<ScimSource>,

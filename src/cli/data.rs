@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::cluster::Cluster;
 use super::terminal::{say, table};
 use super::{Failure, ask, preview};
-use crate::api::connection::{FileFrom, FileSource};
+use crate::api::connection::{FileFrom, FileSource, Source};
 use crate::api::policy::MatchKey;
 use crate::api::{HRConnection, SyncPolicy};
 use crate::kube::named::Api;
@@ -149,24 +149,34 @@ fn rows(connection: &HRConnection, policies: &[SyncPolicy], objects: &Objects) -
         modes.push(fields);
     }
     let from = &connection.spec.source;
-    let readings = match (&from.api, &from.file, &from.scim) {
-        (Some(_), None, None) => {
+    let Source { api, file, ldap, scim } = from;
+    let readings = match (api, file, ldap, scim) {
+        (Some(_), None, None, None) => {
             let definition = source::named_definition(&connection.spec, objects).map_err(wrong)?;
             let mut definition = definition.ok_or_else(|| Failure::Refused("there is no definition".to_owned()))?;
             definition.keep_to(&needs);
             definition.readings().map_err(Failure::Refused)?
         }
-        (None, Some(file), None) => {
+        (None, Some(file), None, None) => {
             let mut format = source::csv_format(&file.csv).map_err(wrong)?;
             format.needs = Some(needs.clone());
             format.readings(&file_in_words(file))
         }
-        (None, None, Some(scim)) => {
+        (None, None, Some(ldap), None) => {
+            let mut mapping = source::directory(ldap).map_err(Failure::Refused)?;
+            mapping.definition.keep_to(&needs);
+            mapping.readings(&format!("LDAP search of {}", ldap.host)).map_err(Failure::Refused)?
+        }
+        (None, None, None, Some(scim)) => {
             let mut definition = source::pushed_definition(scim).map_err(Failure::Refused)?;
             definition.keep_to(&needs);
             definition.readings().map_err(Failure::Refused)?
         }
-        _ => return Err(Failure::Refused("spec.source: exactly one of api, file and scim must be set".to_owned())),
+        _ => {
+            return Err(Failure::Refused(
+                "spec.source: exactly one of api, file, ldap and scim must be set".to_owned(),
+            ));
+        }
     };
     let over = policies.iter().filter(|one| policy::over(one, &name));
     let by_number = over.flat_map(|one| &one.spec.matching.keys).any(|key| *key == MatchKey::EmployeeNumber);

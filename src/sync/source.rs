@@ -18,7 +18,7 @@ use kube::ResourceExt;
 pub use self::definition::named_definition;
 pub use self::fingerprint::fingerprint;
 pub use self::network::network;
-pub use self::resolve::{Objects, csv_format, named, pushed_definition, resolve};
+pub use self::resolve::{Objects, csv_format, directory, named, pushed_definition, resolve};
 pub use self::token_store::{Rotations, SecretKeeper};
 use super::Context;
 use crate::api::HRConnection;
@@ -52,6 +52,7 @@ pub async fn open(ctx: &Context, connection: &HRConnection, needs: &Needs) -> Re
     let mut source = resolve(spec, objects)?;
     let definition = match &source {
         Ok(hris::Source::Api(source)) => Some(&source.definition),
+        Ok(hris::Source::Ldap(source)) => Some(&source.mapping.definition),
         _ => None,
     };
     let fingerprint = fingerprint(&spec.source, definition);

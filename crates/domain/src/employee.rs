@@ -277,6 +277,69 @@ pub enum Failure {
     /// The address is private, loopback, link-local or of the cluster, and the connection does not allow that; or a
     /// redirect or next link leads to another host.
     AddressRefused(String),
+    /// A directory gave a part of what it has, or nothing.
+    Directory(Directory),
+}
+
+/// Why the answer of a directory is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// It gives no more entries than so many.
+    SizeLimit,
+    /// It looks no longer than so long.
+    TimeLimit,
+    /// It does no more for this account.
+    AdminLimit,
+    /// A part of what was asked for lies on another server.
+    Elsewhere,
+    /// It would be asked without a name, and such a reader sees less.
+    Anonymous,
+    /// It is busy, or ends.
+    Unavailable,
+}
+
+impl Directory {
+    /// All there are.
+    pub const ALL: [Self; 6] =
+        [Self::SizeLimit, Self::TimeLimit, Self::AdminLimit, Self::Elsewhere, Self::Anonymous, Self::Unavailable];
+
+    /// Its word: the reason of a condition.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SizeLimit => "SizeLimitReached",
+            Self::TimeLimit => "TimeLimitReached",
+            Self::AdminLimit => "AdminLimitReached",
+            Self::Elsewhere => "Referral",
+            Self::Anonymous => "AnonymousSignIn",
+            Self::Unavailable => "Unavailable",
+        }
+    }
+
+    /// What was seen, and what to do.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::SizeLimit => {
+                "The directory stopped at its size limit, so people are missing. Raise the limit for the account of bindDN, for paged searches too (olcLimits in OpenLDAP)."
+            }
+            Self::TimeLimit => {
+                "The directory stopped at its time limit, so people are missing. Raise it for the account of bindDN, index what source.ldap.filter looks at, or narrow source.ldap.base."
+            }
+            Self::AdminLimit => {
+                "The directory stopped at an administrative limit, so people are missing. Raise it for the account of bindDN, or index what source.ldap.filter looks at."
+            }
+            Self::Elsewhere => {
+                "A part of what was asked for is on another server, which is not asked, so people are missing. Narrow source.ldap.base to what this server has, and make a connection for each other server."
+            }
+            Self::Anonymous => {
+                "The directory would be read without a sign-in, which shows fewer people or attributes. Write bindDN and a password, or a certificate that the directory knows."
+            }
+            Self::Unavailable => {
+                "The directory is busy or shutting down. It is read again on schedule; check the server if this persists."
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,15 @@
 //! network, so private addresses are refused unless the connection says that its source lies there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use domain::employee::Failure;
+
+/// Longest time to reach one address.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// Why a name leads nowhere a source may lie.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +41,20 @@ pub(super) async fn lookup(host: &str, port: u16, allowed: bool) -> Result<Vec<S
         Unresolved::Unknown => Failure::Unreachable(format!("{host} {why}")),
         Unresolved::Refused(_) => Failure::AddressRefused(format!("{host} {why}")),
     })
+}
+
+/// Connects to the first of these addresses that answers.
+pub(super) async fn reach(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
+    let mut late = false;
+    for address in addresses {
+        match timeout(CONNECT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(_)) => {}
+            Err(_) => late = true,
+        }
+    }
+    let within = if late { format!(" within {} s", CONNECT.as_secs()) } else { String::new() };
+    Err(Failure::Unreachable(format!("no connection to {host}{within}")))
 }
 
 /// Why an address is refused: what kind it is. None, when it is a public one.

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 
 use super::dates::{self, DateForm};
+pub use super::ldap::fuzz::ldap;
 use super::{CsvFormat, Definition, csv, engine};
 use domain::employee::{Failure, Read};
 use domain::expression::Expression;

@@ -3,7 +3,8 @@
 //! ```text
 //! File ──file──▶ bytes ────▶ csv ───rows─┐
 //!                                        ├─▶ mapping ──▶ employees, bad records, unmapped words ──▶ Read
-//! Api ──engine──▶ pages ──▶ json ───rows─┘                                                         └▶ Failure
+//! Api ──engine──▶ pages ──▶ json ───rows─┤                                                         └▶ Failure
+//! Ldap ──entries──▶ pages ─▶ json ───rows─┘
 //!        ▲          └── session (signs in) ──▶ http
 //!        └── definition (connectors/<name>/connector.yaml, found in the catalogue)
 //! ```
@@ -55,6 +56,7 @@ pub mod http;
 #[doc(hidden)]
 pub mod json;
 mod kind;
+mod ldap;
 #[doc(hidden)]
 pub mod mapping;
 mod pages;
@@ -90,6 +92,7 @@ pub use self::file::{
 };
 pub use self::http::{Credential, Network, Progress, authorities, proxy};
 use self::http::{RetryPolicy, Transport};
+pub use self::ldap::{Ldap, LdapKind, LdapLogin, LdapMapping, Scope as LdapScope, directory};
 pub use self::mapping::EndDate;
 pub use self::pushed::{Pushed, PushedId, pushed};
 pub use self::row::Slot;
@@ -103,6 +106,8 @@ pub enum Source {
     Api(Box<ApiSource>),
     /// A file.
     File(Box<FileSource>),
+    /// A directory that speaks LDAP.
+    Ldap(Box<Ldap>),
     /// Users that were pushed, and are here already.
     Pushed(Box<Pushed>),
 }
@@ -113,6 +118,7 @@ impl Source {
         match self {
             Self::Api(api) => api.definition.keep_to(needs),
             Self::File(file) => file.format.needs = Some(needs.clone()),
+            Self::Ldap(ldap) => ldap.mapping.definition.keep_to(needs),
             Self::Pushed(pushed) => pushed.definition.keep_to(needs),
         }
     }
@@ -144,6 +150,7 @@ pub fn check(source: &Source) -> Result<(), String> {
     match source {
         Source::Api(api) => engine::check(api),
         Source::File(file) => file.check(),
+        Source::Ldap(ldap) => ldap.check(),
         Source::Pushed(_) => Ok(()),
     }
 }
@@ -223,6 +230,7 @@ async fn look_with(
                 engine::read(api, &Arc::new(transport), as_of).await.map(|read| Fetched::New(Box::new(read)))
             }
             Source::File(file) => file.look((network, deadline, retry), as_of, cache).await,
+            Source::Ldap(ldap) => ldap.read(network, as_of).await.map(|read| Fetched::New(Box::new(read))),
             Source::Pushed(pushed) => pushed.read(as_of).await.map(|read| Fetched::New(Box::new(read))),
         }
     };

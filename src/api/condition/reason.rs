@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::api::revocation::Phase;
-use domain::employee::Failure;
+use domain::employee::{Directory, Failure};
 use domain::gate::Stop;
 use domain::trust::Finding;
 
@@ -109,6 +109,12 @@ vocabulary!(
         WrongColumns => "WrongColumns",
         TooLarge => "TooLarge",
         AddressRefused => "AddressRefused",
+        SizeLimitReached => "SizeLimitReached",
+        TimeLimitReached => "TimeLimitReached",
+        AdminLimitReached => "AdminLimitReached",
+        Referral => "Referral",
+        AnonymousSignIn => "AnonymousSignIn",
+        Unavailable => "Unavailable",
         Trusted => "Trusted",
         Empty => "Empty",
         DuplicateIds => "DuplicateIds",
@@ -293,6 +299,12 @@ impl From<&Failure> for Reason {
             Failure::WrongColumns(_) => Self::WrongColumns,
             Failure::TooLarge => Self::TooLarge,
             Failure::AddressRefused(_) => Self::AddressRefused,
+            Failure::Directory(Directory::SizeLimit) => Self::SizeLimitReached,
+            Failure::Directory(Directory::TimeLimit) => Self::TimeLimitReached,
+            Failure::Directory(Directory::AdminLimit) => Self::AdminLimitReached,
+            Failure::Directory(Directory::Elsewhere) => Self::Referral,
+            Failure::Directory(Directory::Anonymous) => Self::AnonymousSignIn,
+            Failure::Directory(Directory::Unavailable) => Self::Unavailable,
         }
     }
 }

@@ -85,6 +85,12 @@ const NO_RESPONSE: &[Reason] = &[
     Reason::WrongColumns,
     Reason::TooLarge,
     Reason::AddressRefused,
+    Reason::SizeLimitReached,
+    Reason::TimeLimitReached,
+    Reason::AdminLimitReached,
+    Reason::Referral,
+    Reason::AnonymousSignIn,
+    Reason::Unavailable,
 ];
 
 /// A response came, and is not trusted.

@@ -328,7 +328,8 @@ fn client(options: &Options) -> Result<Client, Failure> {
     let mut authorities: Vec<Certificate> = public.filter_map(|root| Certificate::from_der(root).ok()).collect();
     if let Some(path) = &options.s3_ca {
         let pem = std::fs::read(path).map_err(|error| Failure::file(path, error))?;
-        authorities.extend(hris::authorities(&pem).map_err(|why| Failure::file(path, why))?);
+        let own = hris::authorities(&pem).map_err(|why| Failure::file(path, why))?;
+        authorities.extend(own.iter().filter_map(|root| Certificate::from_der(root).ok()));
     }
     let client = Client::builder()
         .user_agent(concat!("rollcall/", env!("CARGO_PKG_VERSION")))

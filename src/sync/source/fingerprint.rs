@@ -13,7 +13,7 @@ use hris::Definition;
 /// Raised when a line of the form means something else than before. Every policy then takes a new baseline.
 const VERSION: u32 = 1;
 
-/// Digest of a source and of what its answers mean. `definition` is the one of an API.
+/// Digest of a source and of what its answers mean. `definition` is the one of an API, or of a directory.
 #[must_use]
 pub fn fingerprint(source: &api::Source, definition: Option<&Definition>) -> String {
     form(source, definition).digest()
@@ -21,7 +21,7 @@ pub fn fingerprint(source: &api::Source, definition: Option<&Definition>) -> Str
 
 fn form(source: &api::Source, definition: Option<&Definition>) -> Canonical {
     let mut form = Canonical::new("source", VERSION);
-    let api::Source { api, file, scim } = source;
+    let api::Source { api, file, ldap, scim } = source;
     if let Some(api) = api {
         // Words of its own are in the definition already.
         let api::ApiSource {
@@ -45,6 +45,12 @@ fn form(source: &api::Source, definition: Option<&Definition>) -> Canonical {
             read_as(csv, form);
         });
     }
+    if let Some(ldap) = ldap {
+        form.part("ldap", |form| {
+            directory(ldap, form);
+            definition.into_iter().for_each(|definition| definition.meaning(&BTreeMap::new(), form));
+        });
+    }
     if let Some(scim) = scim {
         let api::ScimSource { employee_id, inactive_means, credentials_ref: _ } = scim;
         form.part("scim", |form| {
@@ -53,6 +59,32 @@ fn form(source: &api::Source, definition: Option<&Definition>) -> Canonical {
         });
     }
     form
+}
+
+/// Where people lie in a directory, who of its entries is one, and by which attributes is decided. Who signs in is not in it: whether
+/// another account sees others, the trust gate notices.
+fn directory(ldap: &api::LdapSource, form: &mut Canonical) {
+    let api::LdapSource {
+        directory,
+        host,
+        base,
+        scope,
+        filter,
+        attributes,
+        inactive_means,
+        port: _,
+        tls: _,
+        bind_dn: _,
+        credentials_ref: _,
+        page_size: _,
+    } = ldap;
+    form.fact("directory", directory.as_str());
+    form.fact("host", host);
+    form.fact("base", base);
+    form.fact("scope", scope.as_str());
+    form.perhaps("filter", filter.as_deref());
+    form.part("attributes", |form| attributes.iter().for_each(|(field, name)| form.fact(field, name)));
+    form.fact("inactive", inactive(*inactive_means).as_str());
 }
 
 fn from_where(from: &FileFrom, form: &mut Canonical) {
@@ -167,6 +199,49 @@ mod tests {
             (json!({"inactiveMeans": "Terminated"}), false),
         ] {
             assert_eq!(form(&pushed(words.clone()), None).text() == plain, same, "{words}");
+        }
+    }
+
+    #[test]
+    fn how_a_directory_is_mapped_is_a_part_of_it() {
+        let source: api::LdapSource =
+            serde_json::from_value(json!({"directory": "ActiveDirectory", "host": "dc.example.com",
+            "base": "DC=example", "bindDN": "CN=rollcall", "credentialsRef": {"name": "ad"}}))
+            .expect("a source");
+        let mapping = crate::sync::source::directory(&source).expect("a mapping");
+        let mut other = mapping.definition.clone();
+        other.rules.swap(0, 1);
+        let source = api::Source { ldap: Some(source), ..api::Source::default() };
+        assert_ne!(fingerprint(&source, Some(&mapping.definition)), fingerprint(&source, Some(&other)));
+        assert_eq!(fingerprint(&source, Some(&mapping.definition)), fingerprint(&source, Some(&mapping.definition)));
+    }
+
+    #[test]
+    fn where_people_lie_in_a_directory_decides_and_how_it_is_reached_does_not() {
+        let of = |words: Value| {
+            let mut ldap = json!({"directory": "ActiveDirectory", "host": "dc.example.com", "base": "DC=example",
+                "bindDN": "CN=rollcall", "credentialsRef": {"name": "ad"}});
+            merge(&mut ldap, &words);
+            let source: api::Source = serde_json::from_value(json!({ "ldap": ldap })).expect("a source");
+            form(&source, None).text().to_owned()
+        };
+        let plain = of(json!({}));
+        let expected = "source 1\nldap/directory=ActiveDirectory\nldap/host=dc.example.com\nldap/base=DC\\=example\n\
+                        ldap/scope=Subtree\nldap/inactive=Suspended\n";
+        assert_eq!(plain, expected);
+        for (words, same) in [
+            (json!({"credentialsRef": {"name": "others"}}), true),
+            (json!({"bindDN": "CN=other"}), true),
+            (json!({"tls": "StartTls", "port": 3268, "pageSize": 10}), true),
+            (json!({"host": "dc.example.org"}), false),
+            (json!({"directory": "InetOrgPerson"}), false),
+            (json!({"base": "OU=Staff,DC=example"}), false),
+            (json!({"scope": "OneLevel"}), false),
+            (json!({"filter": "(objectClass=person)"}), false),
+            (json!({"attributes": {"email": "proxyAddress"}}), false),
+            (json!({"inactiveMeans": "Terminated"}), false),
+        ] {
+            assert_eq!(of(words.clone()) == plain, same, "{words}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! What is wrong with the spec stalls; what is not there yet waits; a file that is not there is an answer of the poll.
 
 mod file;
+mod ldap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,9 +13,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::file::format as csv_format;
 pub(super) use self::file::{key_of, name_parts, named_columns};
+pub use self::ldap::mapping as directory;
 use super::definition;
 use crate::api::condition::Reason;
-use crate::api::connection::{HRConnectionSpec, InactiveMeans, ScimId, ScimSource};
+use crate::api::connection::{self as api, HRConnectionSpec, InactiveMeans, ScimId, ScimSource};
 use crate::api::{LocalRef, names};
 use crate::kube::outcome::Fault;
 use domain::employee::{Failure, Status};
@@ -53,6 +55,9 @@ pub fn named(spec: &HRConnectionSpec) -> Named<'_> {
         named.config_maps.extend(file.from.config_map.as_ref().map(|from| from.name.as_str()));
         named.secrets.extend(file::secrets(file).map(|reference| reference.name.as_str()));
     }
+    if let Some(ldap) = &spec.source.ldap {
+        named.secrets.insert(ldap.credentials_ref.name.as_str());
+    }
     if let Some(scim) = &spec.source.scim {
         named.secrets.insert(scim.credentials_ref.name.as_str());
     }
@@ -68,8 +73,9 @@ pub fn named(spec: &HRConnectionSpec) -> Named<'_> {
 /// # Errors
 /// A fault when nothing can be read: the spec, or a Secret. Inside, that the file is not there.
 pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<hris::Source, Failure>, Fault> {
-    match (&spec.source.api, &spec.source.file, &spec.source.scim) {
-        (Some(api), None, None) => {
+    let api::Source { api, file, ldap, scim } = &spec.source;
+    match (api, file, ldap, scim) {
+        (Some(api), None, None, None) => {
             let definition = definition::resolve(spec, api, &objects)?;
             let credentials = secret(&objects, &api.credentials_ref)?;
             let parameters = api.parameters.clone();
@@ -77,13 +83,14 @@ pub fn resolve(spec: &HRConnectionSpec, mut objects: Objects) -> Result<Result<h
             let source = hris::ApiSource { definition, parameters, credentials, token_store, clock };
             Ok(Ok(hris::Source::Api(Box::new(source))))
         }
-        (None, Some(file), None) => file::resolve(file, &mut objects),
-        (None, None, Some(scim)) => {
+        (None, Some(file), None, None) => file::resolve(file, &mut objects),
+        (None, None, Some(ldap), None) => ldap::resolve(ldap, &objects).map(Ok),
+        (None, None, None, Some(scim)) => {
             tokens(&objects, &scim.credentials_ref)?;
             let definition = pushed_definition(scim).map_err(Fault::Stalled)?;
             Ok(Ok(hris::Source::Pushed(Box::new(hris::Pushed { definition, page: b"{\"Resources\": []}".to_vec() }))))
         }
-        _ => Err(Fault::Stalled("spec.source: exactly one of api, file and scim must be set".to_owned())),
+        _ => Err(Fault::Stalled("spec.source: exactly one of api, file, ldap and scim must be set".to_owned())),
     }
 }
 
@@ -168,12 +175,15 @@ mod tests {
             "decryption": {"keyRef": {"name": "pgp"}},
         }}));
         let scim = spec(serde_json::json!({"scim": {"credentialsRef": {"name": "hr"}}}));
+        let ldap = spec(serde_json::json!({"ldap": {"directory": "ActiveDirectory", "host": "dc.example.com",
+            "base": "DC=example", "bindDN": "CN=rollcall", "credentialsRef": {"name": "hr"}}}));
         let waits =
             |reason| format!("{reason}: Secret hr is not there: make it in this namespace. Looked for every 30s.");
         let cases = [
             (&api, vec!["hr"], vec![], waits("SecretMissing")),
             (&map, vec![], vec!["people"], "Missing(\"ConfigMap people\")".to_owned()),
             (&http, vec!["hr"], vec![], waits("SecretMissing")),
+            (&ldap, vec!["hr"], vec![], waits("SecretMissing")),
             (&scim, vec!["hr"], vec![], waits("SecretMissing")),
             (&sftp, vec!["hr", "pgp"], vec![], waits("SecretMissing")),
         ];

@@ -274,6 +274,7 @@ const fn failure_reason(failure: &Failure) -> &'static str {
         Failure::WrongColumns(_) => "WrongColumns",
         Failure::TooLarge => "TooLarge",
         Failure::AddressRefused(_) => "AddressRefused",
+        Failure::Directory(why) => why.as_str(),
     }
 }
 
@@ -294,7 +295,7 @@ fn failure_message(failure: &Failure) -> String {
             format!("The source replaces the credential with each use, and the new one could not be stored: {seen}.")
         }
         Failure::Forbidden => {
-            "The source does not let this credential read people (403). Extend its permissions there.".to_owned()
+            "The source does not let this credential read people. Extend its permissions there.".to_owned()
         }
         Failure::Missing(what) => format!("Missing: {what}. Create it, or correct spec.source."),
         Failure::Status(code) => {
@@ -325,15 +326,18 @@ fn failure_message(failure: &Failure) -> String {
         Failure::AddressRefused(seen) => format!(
             "The address is refused: {seen}. Correct the URL, or set network.allowPrivateAddresses if it is intended."
         ),
+        Failure::Directory(why) => why.words().to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::employee::Directory;
 
-    fn failures() -> [Failure; 14] {
+    fn failures() -> Vec<Failure> {
         let seen = || "seen".to_owned();
+        let of_directories = Directory::ALL.map(Failure::Directory);
         [
             Failure::Unreachable(seen()),
             Failure::TimedOut,
@@ -350,13 +354,16 @@ mod tests {
             Failure::TooLarge,
             Failure::AddressRefused(seen()),
         ]
+        .into_iter()
+        .chain(of_directories)
+        .collect()
     }
 
     #[test]
     fn every_failure_has_a_reason_and_a_message_of_its_own() {
         let reasons: std::collections::BTreeSet<_> = failures().iter().map(|f| failed(f).reason()).collect();
         let messages: std::collections::BTreeSet<_> = failures().iter().map(|f| failed(f).message()).collect();
-        assert_eq!((reasons.len(), messages.len()), (14, 14));
+        assert_eq!((reasons.len(), messages.len()), (20, 20));
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub struct Value {
 }
 
 impl Value {
+    /// What stands at a plain key.
+    pub(crate) fn at(key: String) -> Self {
+        Self::of(vec![key])
+    }
+
     /// The parts, joined by a blank.
     fn of(paths: Vec<String>) -> Self {
         Self { paths, first: false, with: blank(), lookup: None, none: Vec::new() }

@@ -4,10 +4,8 @@
 //! for what is sent.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use russh::client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::ssh_key::Fingerprint;
@@ -16,14 +14,11 @@ use russh::keys::{
 };
 use russh::{ChannelStream, Disconnect, MethodKind, Preferred, client::Msg};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::net::TcpStream;
 
 use crate::address;
 use domain::employee::Failure;
 use russh::AlgorithmKind;
 
-/// Longest time to reach one address.
-const CONNECT: Duration = Duration::from_secs(10);
 /// Most questions a server may ask at a sign-in with a password.
 const MAX_QUESTIONS: usize = 4;
 
@@ -124,7 +119,7 @@ impl Ssh {
         loop {
             let foreign = Arc::new(Mutex::new(None));
             let check = Check { pins: way.pins.clone(), foreign: Arc::clone(&foreign) };
-            let stream = reach(way.host, &addresses).await?;
+            let stream = address::reach(way.host, &addresses).await?;
             let error = match client::connect_stream(Arc::new(config(kinds.concat())), stream, check).await {
                 Ok(handle) => return Self(handle).sign_in(way).await,
                 Err(error) => error,
@@ -229,19 +224,6 @@ fn same_kind(asked: &Algorithm, shown: &Algorithm) -> bool {
         (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) | (Algorithm::Ecdsa { .. }, Algorithm::Ecdsa { .. }) => true,
         (asked, shown) => asked == shown,
     }
-}
-
-async fn reach(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
-    let mut late = false;
-    for address in addresses {
-        match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(_)) => {}
-            Err(_) => late = true,
-        }
-    }
-    let within = if late { format!(" within {} s", CONNECT.as_secs()) } else { String::new() };
-    Err(Failure::Unreachable(format!("no connection to {host}{within}")))
 }
 
 fn refused(why: &str) -> Failure {

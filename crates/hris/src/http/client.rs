@@ -28,7 +28,7 @@ pub struct Network {
     /// It may lie at a private, loopback, link-local or cluster address, and be asked without TLS.
     pub allow_private_addresses: bool,
     /// Authorities that are trusted in addition to the public ones.
-    pub authorities: Vec<Certificate>,
+    pub authorities: Vec<CertificateDer<'static>>,
     /// The proxy that all of it goes through.
     pub proxy: Option<Url>,
     /// How far a read is, for who watches it.
@@ -49,7 +49,7 @@ impl Progress {
         (self.answers.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 
-    pub(super) fn came(&self, bytes: usize) {
+    pub(crate) fn came(&self, bytes: usize) {
         self.answers.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -67,7 +67,7 @@ impl fmt::Debug for Network {
 ///
 /// # Errors
 /// In words, when there is none, or one that cannot be trusted.
-pub fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+pub fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|_| "no certificates in PEM".to_owned())?;
     if found.is_empty() {
@@ -77,7 +77,8 @@ pub fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, String> {
     let each = found.into_iter().enumerate().map(|(number, certificate)| {
         let unfit = || format!("certificate {} is none that can be trusted", number + 1);
         store.add(certificate.clone()).map_err(|_| unfit())?;
-        Certificate::from_der(&certificate).map_err(|_| unfit())
+        Certificate::from_der(&certificate).map_err(|_| unfit())?;
+        Ok(certificate)
     });
     each.collect()
 }
@@ -115,11 +116,11 @@ pub(crate) fn identity(certificate: &str, key: &str) -> Result<Identity, String>
 /// The client of one poll.
 pub(super) fn client(network: &Network, identity: Option<Identity>) -> Result<Client, Failure> {
     provider();
-    let public = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-    let public = public.filter_map(|root| Certificate::from_der(root).ok());
+    let trusted = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().chain(&network.authorities);
+    let trusted = trusted.filter_map(|root| Certificate::from_der(root).ok());
     let client = Client::builder()
         .user_agent(USER_AGENT)
-        .tls_certs_only(public.chain(network.authorities.iter().cloned())) // the image holds none of its own
+        .tls_certs_only(trusted) // the image holds none of its own
         .dns_resolver(Resolver { allowed: network.allow_private_addresses })
         .redirect(redirect::Policy::none())
         .no_proxy()

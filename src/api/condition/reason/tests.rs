@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use domain::employee::{BadRecord, HrId};
+use domain::employee::{BadRecord, Directory, HrId};
 use domain::gate::Hold;
 use domain::ledger::{Over, Scope, What};
 use jiff::Timestamp;
@@ -25,7 +25,8 @@ const TYPES: &str = "\
 const REASONS: &str = "\
     Succeeded Retrying Stalled Progressing InvalidSpec Suspended DefinitionMissing CaBundleMissing SecretMissing \
     SecretIncomplete FirstCycle Stale Responded Unreachable TimedOut Unauthorised CredentialNotKept Forbidden Missing \
-    ErrorStatus Throttled WrongFormat Truncated NotOpened WrongColumns TooLarge AddressRefused Trusted Empty \
+    ErrorStatus Throttled WrongFormat Truncated NotOpened WrongColumns TooLarge AddressRefused \
+    SizeLimitReached TimeLimitReached AdminLimitReached Referral AnonymousSignIn Unavailable Trusted Empty \
     DuplicateIds Incomplete TooManyBadRecords UnmappedStatuses FieldMissing SentinelMissing MemoryLost Shrunk \
     ShrunkSlowly OtherPeople IdsReassigned AddressesMoved OtherAddresses OtherStartDates LeaversChanged ManyLeft \
     OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen Taken SignatureMissing SignatureWrong \
@@ -103,7 +104,8 @@ fn findings() -> Vec<Finding> {
         Failure::TooLarge,
         Failure::AddressRefused(seen()),
     ];
-    all.extend(failures.map(Finding::NoAnswer));
+    let of_directories = Directory::ALL.map(Failure::Directory);
+    all.extend(failures.into_iter().chain(of_directories).map(Finding::NoAnswer));
     all
 }
 

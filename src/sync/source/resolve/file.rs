@@ -102,7 +102,7 @@ fn seal(seal: &api::Decryption, objects: &Objects) -> Result<OpenPgp, Fault> {
     })
 }
 
-fn incomplete(reference: &LocalRef, what: &str) -> Fault {
+pub(super) fn incomplete(reference: &LocalRef, what: &str) -> Fault {
     Fault::Waiting {
         reason: Reason::SecretIncomplete,
         message: format!("Secret {} must hold {what}.", reference.name),
