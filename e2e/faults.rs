@@ -231,9 +231,11 @@ impl Lane {
         let cuts = self.until(&ids, &told, "cut", |all| ended(all, Operation::Cut)).await;
         self.until(&ids, &told, "removed", |all| ended(all, Operation::Remove)).await;
         let frozen: FrozenNames = self.rollcall.api().get(names::FROZEN).await.unwrap();
-        for id in &ids {
+        for (id, cut) in ids.iter().zip(&cuts) {
             let user = self.rollcall.user(id);
-            assert!(frozen.spec.names.keys().any(|name| *name == user), "not frozen: {id}, {}", told[id]);
+            let freeze = cut.status.as_ref().and_then(|status| status.freeze.as_ref());
+            let is_frozen = frozen.spec.names.keys().any(|name| *name == user);
+            assert!(is_frozen, "not frozen: {id}, {}, {freeze:?}", told[id]);
         }
 
         self.staff = ids.iter().fold(self.staff.clone(), |staff, id| staff.person(id).active());
