@@ -83,6 +83,7 @@ mod signed;
 mod touched;
 mod trims;
 mod two_approvers;
+mod two_leaders;
 mod two_policies;
 mod two_records;
 mod used;

@@ -35,6 +35,8 @@ pub enum Fault {
     SilentFrozenNames,
     /// A Lease that is written is answered as written, and no write reaches the server: who holds it leads on, and so does who takes it.
     LeaseUnheard,
+    /// The same, and a read whose path ends like this waits until another fault is set.
+    LeaseUnheardAndReadsHeld(&'static str),
     /// A read whose path ends like this waits until another fault is set.
     HoldReads(&'static str),
 }
@@ -129,7 +131,7 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
     if fault == Fault::SilentFrozenNames && path.contains("/frozennames") && head.method != Method::GET {
         std::future::pending::<()>().await;
     }
-    if let Fault::HoldReads(end) = fault
+    if let Fault::HoldReads(end) | Fault::LeaseUnheardAndReadsHeld(end) = fault
         && head.method == Method::GET
         && path.ends_with(end)
     {
@@ -138,7 +140,8 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request<Body>) -> Respon
         }
     }
     let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    if fault == Fault::LeaseUnheard && path.contains("/leases/") && head.method == Method::PUT {
+    let unheard = matches!(fault, Fault::LeaseUnheard | Fault::LeaseUnheardAndReadsHeld(_));
+    if unheard && path.contains("/leases/") && head.method == Method::PUT {
         return Answer { status: StatusCode::OK, body }.into();
     }
     let asked = Asked { head, body };

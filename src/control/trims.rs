@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt;
+use tokio::time::Instant;
 
 use super::Context;
 use super::owned::Belongings;
@@ -28,7 +29,8 @@ use domain::plan::{Subject, trim};
 const WRITES: &str = "write the list of subjects that may be trimmed";
 /// Changes that come in a row are written together.
 const TOGETHER: Duration = Duration::from_millis(50);
-/// Wait after the list could not be written.
+/// Wait after the list could not be written, and before it is looked at again: another process that leads too may have written what it
+/// knew before this one did.
 const LATER: Duration = Duration::from_secs(5);
 
 /// The list: each binding's uid and user name, and the Revocation.
@@ -37,24 +39,38 @@ type Listed = BTreeMap<String, String>;
 /// Keeps the list, for as long as the process lives. It is there from the start: where a policy finds none, `rollcall trim` is held to no
 /// list.
 ///
-/// # Flow          wait for a change; work the list out anew; write it over exactly what was read, if it is another one
+/// # Flow          wait for a change, or a while after the last one and as long as anything is listed; work the list out again; write it
+///                 over exactly what was read, if it is another one
 /// # Guarantees    nothing is listed but user names of this leaver's, in a binding with the uid of a released plan's target
 /// # Errors        told in the log; tried again
 pub async fn keep(ctx: Arc<Context>) {
-    let mut written: Option<Listed> = None;
+    keep_as(&ctx, || wanted(&ctx)).await;
+}
+
+async fn keep_as(ctx: &Context, wanted: impl Fn() -> Listed) {
+    let (mut written, mut again): (Option<Listed>, Option<Instant>) = (None, None);
     loop {
-        let wanted = wanted(&ctx);
-        if written.as_ref() != Some(&wanted) {
-            match write(&ctx, &wanted).await {
-                Ok(()) => written = Some(wanted),
-                Err(fault) => {
-                    tracing::warn!(%fault, "subjects that may be trimmed are not listed; tried again");
-                    tokio::time::sleep(LATER).await;
-                    continue;
-                }
+        let wanted = wanted();
+        let changed = written.as_ref() != Some(&wanted);
+        if changed || again.is_some_and(|again| again <= Instant::now()) {
+            if let Err(fault) = write(ctx, &wanted).await {
+                tracing::warn!(%fault, "subjects that may be trimmed are not listed; tried again");
+                tokio::time::sleep(LATER).await;
+                continue;
             }
+            again = (changed || !wanted.is_empty()).then(|| Instant::now() + LATER);
+            written = Some(wanted);
         }
-        ctx.trims.notified().await;
+        let later = async {
+            match again {
+                Some(again) => tokio::time::sleep_until(again).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = ctx.trims.notified() => {}
+            () = later => {}
+        }
         tokio::time::sleep(TOGETHER).await;
     }
 }
@@ -133,6 +149,7 @@ mod tests {
 
     use super::super::owned::Since;
     use super::*;
+    use crate::kube::scenario::{Scenario, on};
     use domain::ownership::Index;
     use domain::plan::{Binding, Kind};
 
@@ -171,6 +188,45 @@ mod tests {
             let uids: Vec<&str> = open(&revocation).into_iter().flatten().map(|target| target.uid.as_str()).collect();
             assert_eq!(uids, expected, "{what}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_that_leads_too_writes_over_the_list_is_put_right_and_an_empty_list_is_left_in_peace() {
+        let path = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/trimmablesubjects";
+        let list = |subjects: serde_json::Value| {
+            json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "TrimmableSubjects",
+                "metadata": {"name": names::TRIM, "resourceVersion": "1"}, "spec": {"subjects": subjects}})
+        };
+        let one = json!({"b1 oidc:ada@example.com": "p-7-cut"});
+        let read = |subjects: serde_json::Value| on(&format!("GET {path}/{}", names::TRIM)).answers(list(subjects));
+        let put = |subjects: serde_json::Value| {
+            let sends = json!({"spec": {"subjects": subjects}});
+            on(&format!("PUT {path}/{}", names::TRIM)).sends(sends).answers(list(subjects))
+        };
+        let scenario = Scenario::default()
+            .then(read(json!({})))
+            .then(put(one.clone()))
+            .then(read(json!({}))) // somebody has written it over with what they knew before
+            .then(put(one.clone()))
+            .then(read(one.clone()))
+            .then(read(one.clone()))
+            .then(put(json!({}))) // it is done
+            .then(read(json!({})));
+        let options = super::super::Options { namespace: "rollcall".into(), ..Default::default() };
+        let ctx = Context::new(scenario.client(), options, || jiff::Timestamp::UNIX_EPOCH, Arc::default());
+        let begun = Instant::now();
+        let done = Duration::from_secs(12);
+        let wanted = || match begun.elapsed() < done {
+            true => serde_json::from_value(one.clone()).unwrap(),
+            false => Listed::new(),
+        };
+        let tells = async {
+            tokio::time::sleep(done).await;
+            ctx.trims.notify_one();
+        };
+        let hour = tokio::time::timeout(Duration::from_secs(3600), keep_as(&ctx, wanted));
+        assert!(futures::join!(hour, tells).0.is_err(), "it is kept for ever");
+        scenario.is_over();
     }
 
     #[test]

@@ -87,10 +87,10 @@ enum Next {
 
 /// Carries out a released plan, target by target, side by side.
 ///
-/// # Flow          rights, then accounts, then both of what finalizers hold, then what another identity trims meanwhile;
-///                 before each step the global stop; outcomes
-///                 written as they come; what is held waits aside for all others, of this leaver and of every other: it
-///                 gives up its place among those who are acted on, which is given back otherwise
+/// # Flow          rights, then accounts, then both of what finalizers hold; before each step the global stop; outcomes
+///                 written as they come; what another identity trims is left open (`trims`); what is held waits aside for
+///                 all others, of this leaver and of every other: it gives up its place among those who are acted on, which
+///                 is given back otherwise
 /// # Guarantees    an object whose uid differs from the plan's is never deleted; what a look called not ours is left alone
 /// # Assumptions   manifests are written ahead (`Record::claim`)
 /// # Errors        transient: what was done is written, and a new process resumes
@@ -104,7 +104,6 @@ pub async fn act(
     if record.acted().is_some() {
         return Ok(Some(place));
     }
-    let begun = Instant::now();
     let before: BTreeSet<String> = record.done().map(|(uid, _)| uid.to_owned()).collect();
     let mut result = Ok(());
     let mut held = Vec::new();
@@ -124,13 +123,11 @@ pub async fn act(
             record.write_by_and_by().await?;
         }
     }
-    let shared: Vec<&Seen> = targets.iter().filter(|seen| trims::awaited(seen)).collect();
     let rotates = targets.iter().any(rotate::is_its);
-    let place = Some(place).filter(|_| held.is_empty() && shared.is_empty() && !rotates);
+    let place = Some(place).filter(|_| held.is_empty() && !rotates);
     result = result.and(rotate::begin(ctx, targets, record).await);
     result = result.and(finalizers::wait(ctx, held, record).await);
-    result = result.and(trims::wait(ctx, observer, shared, record, begun).await);
-    if result.is_ok() {
+    if result.is_ok() && !targets.iter().any(trims::awaited) {
         record.set_acted(calls::now());
     }
     // What follows at once is written with its verdicts; until then it is what the next process sees of the cluster.

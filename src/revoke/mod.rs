@@ -7,11 +7,13 @@
 //! list released ─▶ observe (live) ─▶ gate ─▶ look (live targets, canaries) ─▶ claim, manifests written ahead
 //!                                            ─▶ act ─▶ verify past the cache ─▶ (aside) confirm after it ─▶ finished
 //!                                                    ╰─▶ (aside) new values of Secrets, and who uses them ─╯
+//!                                                    ╰─▶ (aside) what `rollcall trim` does to shared bindings ─╯
 //! ```
 //! What was revoked is looked at again by later Jobs (`rechecks`), which change nothing but what they say of it.
 //!
-//! Few are acted on at once; many more wait aside for the API server's cache to lapse, or for what finalizers hold. One
-//! target, or one leaver, that cannot be ended delays only itself; and who comes while a large batch is acted on is next.
+//! Few are acted on at once; many more wait aside for the API server's cache to lapse, for what finalizers hold, or for
+//! another identity. One target, or one leaver, that cannot be ended delays only itself; and who comes while a large batch
+//! is acted on is next.
 
 mod act;
 mod canary;
@@ -245,14 +247,18 @@ async fn carry_out(ctx: &Context, waiting: &Waiting, place: OwnedSemaphorePermit
         record.finish(Finished::Stopped, None);
         record.write().await?;
     } else if let Some(waving) = waves::Waving::of(observed.targets(), &record, most(&inputs)) {
-        let proving = async |record: &mut record::Record| prove(ctx, &observed, record, place, false).await;
+        let proving = async |record: &mut record::Record| {
+            Box::pin(prove(ctx, &observer, &observed, record, (place, None), false)).await
+        };
         Box::pin(waves::aside(ctx, waving, &mut record, None, proving)).await?;
     } else {
-        match rotate::Rotating::of(observer, observed.targets(), &record) {
-            None => drop(prove(ctx, &observed, &mut record, place, true).await?),
+        match rotate::Rotating::of(&observer, observed.targets(), &record) {
+            None => drop(Box::pin(prove(ctx, &observer, &observed, &mut record, (place, None), true)).await?),
             Some(rotating) => {
-                let proving = async |record: &mut record::Record| prove(ctx, &observed, record, place, false).await;
-                rotate::aside(ctx, rotating, &mut record, proving).await?;
+                let proving = async |record: &mut record::Record, heard: &mut rotate::Heard| {
+                    Box::pin(prove(ctx, &observer, &observed, record, (place, Some(heard)), false)).await
+                };
+                Box::pin(rotate::aside(ctx, rotating, &mut record, proving)).await?;
             }
         }
     }
@@ -265,19 +271,22 @@ fn most(inputs: &GateInputs) -> u32 {
     inputs.policy.as_ref().map_or(1, |policy| policy.spec.revocation.max_unavailable)
 }
 
-/// Sees what is refused, first past the API server's cache and then after it. `alone` ends the Revocation with that.
+/// Sees what is refused, first past the API server's cache and then after it, and what is trimmed, or `heard` of Secrets, meanwhile.
+/// `alone` ends the Revocation with that.
 async fn prove(
     ctx: &Context,
+    observer: &observe::Observer<'_>,
     observed: &observe::Observed,
     record: &mut record::Record,
-    place: Option<OwnedSemaphorePermit>,
+    (place, heard): (Option<OwnedSemaphorePermit>, Option<&mut rotate::Heard>),
     alone: bool,
 ) -> Result<bool, Fault> {
-    if !verify::verify(ctx, observed, record, alone).await? {
-        return Ok(false);
-    }
+    let good = verify::verify(ctx, observed, record, alone).await?;
     drop(place); // the next one is acted on while this one waits
-    verify::confirm(ctx, observed, record, alone).await
+    if observed.targets().iter().any(|seen| trims::is_open(record, &seen.target)) {
+        return Box::pin(trims::aside(ctx, observer, observed, record, heard, (good, alone))).await;
+    }
+    if good { verify::confirm(ctx, observed, record, alone).await } else { Ok(false) }
 }
 
 /// Passes the gates of a Revocation, on reads that are half a second old at most. What they say no to is read again: what

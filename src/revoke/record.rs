@@ -186,16 +186,8 @@ impl Record {
 
     /// Adds the verdict on a Secret to those on what is refused.
     pub fn add_verdict(&mut self, target: &Target, verdict: VerdictKind, how: &str) {
-        self.part.verdicts.retain(|verdict| verdict.target.uid != target.uid);
         let how = how.chars().take(500).collect();
-        self.part.verdicts.push(Verdict { target: target.into(), verdict, how, at: calls::now() });
-        tracing::info!(
-            kind = target.kind.as_str(),
-            namespace = target.namespace,
-            name = target.name,
-            verdict = verdict.as_str(),
-            "verdict"
-        );
+        self.add_verdicts(vec![Verdict { target: target.into(), verdict, how, at: calls::now() }]);
     }
 
     /// Claims the Revocation and writes every manifest ahead, in one write.
@@ -250,6 +242,12 @@ impl Record {
         }
     }
 
+    /// Notes that it does not remain after all.
+    pub fn left_no_more(&mut self, target: &Target) {
+        let what = plan::described(target.kind, &target.namespace, &target.name);
+        self.part.remaining.retain(|remaining| remaining.what != what);
+    }
+
     /// Whether the target was left alone: what is not this leaver's any more is no credential of theirs to be refused.
     pub fn skipped(&self, target: &Target) -> bool {
         self.step(target).is_some_and(|step| step.outcome == StepOutcome::Skipped)
@@ -260,9 +258,16 @@ impl Record {
         self.part.acted.get_or_insert(at);
     }
 
-    /// Notes the verdicts, and when all of them first were good.
+    /// Notes the verdicts, and when all of them first were good. Those on Secrets come by themselves, and stay.
     pub fn set_verdicts(&mut self, verdicts: Vec<Verdict>, verified: Option<Timestamp>) {
-        for verdict in &verdicts {
+        self.part.verdicts.retain(|verdict| Target::from(&verdict.target).action == Action::Rotate);
+        self.add_verdicts(verdicts);
+        self.part.verified = self.part.verified.or(verified);
+    }
+
+    /// Adds verdicts to those on everything else.
+    pub fn add_verdicts(&mut self, verdicts: Vec<Verdict>) {
+        for verdict in verdicts {
             let target = &verdict.target;
             tracing::info!(
                 kind = target.kind.as_str(),
@@ -271,9 +276,9 @@ impl Record {
                 verdict = verdict.verdict.as_str(),
                 "verdict"
             );
+            self.part.verdicts.retain(|other| other.target.uid != verdict.target.uid);
+            self.part.verdicts.push(verdict);
         }
-        self.part.verdicts = verdicts;
-        self.part.verified = self.part.verified.or(verified);
     }
 
     /// Notes the end.
@@ -291,7 +296,12 @@ impl Record {
 
     /// Writes, if that was not done just now: what was done is seen while more is being done.
     pub async fn write_by_and_by(&mut self) -> Result<(), Fault> {
-        if self.written.elapsed() < UNWRITTEN { Ok(()) } else { self.write().await }
+        self.write_after(UNWRITTEN).await
+    }
+
+    /// Writes, if that was not done for so long: the claim stands.
+    pub async fn write_after(&mut self, long: Duration) -> Result<(), Fault> {
+        if self.written.elapsed() < long { Ok(()) } else { self.write().await }
     }
 
     /// Writes the whole part, unless another process has taken the Revocation over since.

@@ -91,9 +91,27 @@ enum What {
     NotAdopted(VerdictKind, String),
 }
 
+/// What is told of the Secrets as it happens.
+pub struct Heard(UnboundedReceiver<News>);
+
+impl Heard {
+    /// Writes what was told since, for who is at something else that may take long.
+    ///
+    /// # Errors
+    /// That of the write.
+    pub async fn so_far(&mut self, ctx: &Context, record: &mut Record) -> Result<(), Fault> {
+        let mut any = false;
+        while let Ok(News { target, what }) = self.0.try_recv() {
+            note(ctx, record, &target, what).await;
+            any = true;
+        }
+        if any { record.write().await } else { Ok(()) }
+    }
+}
+
 /// All Secrets of a Revocation that are on their way.
 pub struct Rotating<'a> {
-    observer: Observer<'a>,
+    observer: &'a Observer<'a>,
     open: Vec<Open>,
     restarted: BTreeMap<String, Instant>,
     /// Workloads that cannot be restarted, by uid.
@@ -105,7 +123,7 @@ pub struct Rotating<'a> {
 
 impl<'a> Rotating<'a> {
     /// Those of these targets; none where the plan has no Secret that was not left alone.
-    pub fn of(observer: Observer<'a>, targets: &[Seen], record: &Record) -> Option<Self> {
+    pub fn of(observer: &'a Observer<'a>, targets: &[Seen], record: &Record) -> Option<Self> {
         let secrets = targets.iter().filter(|seen| seen.target.action == Action::Rotate);
         let secrets: Vec<&Seen> = secrets.filter(|seen| !record.skipped(&seen.target)).collect();
         let open = secrets.iter().filter_map(|seen| {
@@ -157,7 +175,7 @@ impl<'a> Rotating<'a> {
         if self.open.iter().filter(unasked).count() == 0 || ctx.shared.stopped(ctx).await.is_some() {
             return;
         }
-        let observer = &self.observer;
+        let observer = self.observer;
         let asks = self.open.iter().filter(unasked).map(|one| async move {
             (one.target.uid.clone(), ask::again(ctx, observer, &one.target, one.rotation.as_ref()).await)
         });
@@ -307,7 +325,7 @@ pub async fn aside(
     ctx: &Context,
     rotating: Rotating<'_>,
     record: &mut Record,
-    proving: impl AsyncFnOnce(&mut Record) -> Result<bool, Fault>,
+    proving: impl AsyncFnOnce(&mut Record, &mut Heard) -> Result<bool, Fault>,
 ) -> Result<(), Fault> {
     let (alone, targets) = (rotating.alone, rotating.targets.clone());
     let told = rotated(record); // by the acts, where the value was generated
@@ -317,8 +335,9 @@ pub async fn aside(
         Ok(())
     };
     let proving = async {
-        let good = alone || proving(record).await?;
-        hear(ctx, receiver, record).await?;
+        let mut heard = Heard(receiver);
+        let good = alone || proving(record, &mut heard).await?;
+        hear(ctx, heard, record).await?;
         conclude(record, &targets, alone);
         let confirmed = record.confirmed();
         record.finish(if good { Finished::Revoked } else { Finished::Failed }, confirmed);
@@ -338,7 +357,7 @@ fn rotated(record: &Record) -> usize {
 }
 
 /// Writes what happens to the Secrets, until nothing more will.
-async fn hear(ctx: &Context, mut news: UnboundedReceiver<News>, record: &mut Record) -> Result<(), Fault> {
+async fn hear(ctx: &Context, Heard(mut news): Heard, record: &mut Record) -> Result<(), Fault> {
     loop {
         match tokio::time::timeout(BEAT, news.recv()).await {
             Ok(None) => return Ok(()),

@@ -1,5 +1,11 @@
 //! Waits for what `rollcall trim` does: another identity, which alone may change a binding. It begins when the manifest is kept and
 //! the step is `Begun`; here it is seen to be done.
+//!
+//! ```text
+//! Begun ─▶ (aside) looked at again and again ─▶ out: a verdict │ over its time: left alone, and what remains says so
+//! ```
+//! Nothing else waits for it: the verdicts on everything else of the leaver come, and come again after the API server's cache, as if
+//! nobody shared anything. Only `verified` and the end are of all of it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,22 +17,36 @@ use tokio::time::Instant;
 
 use super::Context;
 use super::act::{self, Ended, Stepped};
-use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen};
+use super::observe::{Observation, Observed, Observer, SIDE_BY_SIDE, Seen};
 use super::record::Record;
+use super::rotate::Heard;
+use super::verify::{self, CACHE};
 use crate::api::revocation::StepOutcome;
-use crate::kube::calls::call;
+use crate::kube::calls::{self, call};
 use crate::kube::outcome::Fault;
 use crate::kube::targets;
-use domain::plan::RemainingReason;
+use domain::plan::{Action, RemainingReason, Target};
 
-/// How long all of them together may take, from when the revoker begins to act: longer than the Lease of a `rollcall trim` that died.
-const DONE: Duration = Duration::from_secs(30);
-/// How often that is looked at.
+/// How long all of them together may take: a `rollcall trim` or a control that died is replaced after the time of a Lease, and both may.
+const DONE: Duration = Duration::from_secs(60);
+/// How often that is looked at, at first,
 const LOOK: Duration = Duration::from_millis(250);
+/// and how often once it takes longer than [`SOON`].
+const LATER: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(5);
+/// What was under way when it was given up may be done a moment later.
+const SETTLES: Duration = Duration::from_secs(3);
+/// How often the claim is renewed meanwhile; well below the time that frees it.
+const BEAT: Duration = Duration::from_secs(6);
 
 /// Whether this is to be done by `rollcall trim`, and is not done yet.
 pub fn awaited(seen: &Seen) -> bool {
     matches!(seen.observation, Observation::Shared { .. })
+}
+
+/// Whether nothing is written of the end of a trim. Until then there is no verdict on it.
+pub fn is_open(record: &Record, target: &Target) -> bool {
+    target.action == Action::Trim && !record.settled(target)
 }
 
 /// Whether an object, as raw JSON, has one of these user names as a subject.
@@ -47,38 +67,101 @@ enum Became {
     Alone,
 }
 
-/// Waits for all of them at once. What is not done in time is left alone, says so, and keeps nothing else from being revoked.
+/// Waits for all of them at once, and gives their verdicts, while everything else gets its second one. What is not done in time is left
+/// alone, says so, and keeps nothing else from being revoked. `good` says whether every verdict so far is; `alone` ends the Revocation.
 ///
 /// # Flow          look at each until the names are gone from it, or the time is over; one that is the leaver's alone by now is deleted
-///                 as any other that is theirs alone
+///                 as any other that is theirs alone; the claim is renewed meanwhile; then the second verdict on what was done last
 /// # Guarantees    changes nothing that others share; done is only what was read back without the names
 /// # Errors        transient: a new process looks again
-pub async fn wait(
+pub async fn aside(
     ctx: &Context,
     observer: &Observer<'_>,
-    mut waiting: Vec<&Seen>,
+    observed: &Observed,
     record: &mut Record,
-    begun: Instant,
-) -> Result<(), Fault> {
-    let (deadline, mut result) = (begun + DONE, Ok(()));
-    while !waiting.is_empty() {
-        let looks = waiting.into_iter().map(|seen| async move { (seen, look(ctx, observer, seen).await) });
-        let looked: Vec<_> = futures::stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await;
-        waiting = Vec::new();
-        for (seen, ended) in looked {
-            match ended {
-                Ok(None) => waiting.push(seen),
-                Ok(Some(ended)) => act::note(ctx, record, seen, ended).await,
-                Err(fault) => result = result.and(Err(fault)),
-            }
+    mut heard: Option<&mut Heard>,
+    (mut good, alone): (bool, bool),
+) -> Result<bool, Fault> {
+    let (begun, before) = (Instant::now(), trimmed(record));
+    let mut waiting: Vec<&Seen> = observed.targets().iter().filter(|seen| is_open(record, &seen.target)).collect();
+    let mut cache = std::pin::pin!(ctx.shared.waits_for_the_cache(calls::wait(CACHE)));
+    let (mut lapsed, mut twice) = (false, false);
+    loop {
+        let mut over = look_at_all(ctx, observer, &mut waiting, record).await;
+        if begun.elapsed() >= DONE && !waiting.is_empty() {
+            over.extend(give_up(ctx, observer, std::mem::take(&mut waiting), record).await?);
         }
-        record.write_by_and_by().await?;
-        if waiting.is_empty() || Instant::now() >= deadline {
+        if !over.is_empty() {
+            good &= verify::more(ctx, over, record).await?;
+            twice = false;
+        }
+        if waiting.is_empty() {
             break;
         }
-        tokio::time::sleep(LOOK).await;
+        if let Some(heard) = &mut heard {
+            heard.so_far(ctx, record).await?; // Secrets do not wait either
+        }
+        record.write_after(BEAT).await?;
+        tokio::select! {
+            waited = &mut cache, if good && !lapsed => {
+                lapsed = true;
+                good = verify::again(ctx, observed, record, waited).await?;
+                twice = good;
+            }
+            () = tokio::time::sleep(if begun.elapsed() < SOON { LOOK } else { LATER }) => {}
+        }
     }
-    for seen in waiting {
+    record.set_acted(calls::now());
+    let more = trimmed(record).saturating_sub(before);
+    if more > 0 {
+        act::publish_on_person(ctx, record, &[(Action::Trim, more)].into()).await;
+    }
+    if !good {
+        return verify::end(record, false, alone).await;
+    }
+    record.set_verified(calls::now());
+    if twice { verify::end(record, true, alone).await } else { verify::confirm(ctx, observed, record, alone).await }
+}
+
+/// How many were done.
+fn trimmed(record: &Record) -> usize {
+    record.done().filter(|(_, action)| *action == Action::Trim).count()
+}
+
+/// Looks at all that are waited for, notes how those ended that have, and gives these. One that could not be seen is looked at again.
+async fn look_at_all<'s>(
+    ctx: &Context,
+    observer: &Observer<'_>,
+    waiting: &mut Vec<&'s Seen>,
+    record: &mut Record,
+) -> Vec<&'s Seen> {
+    let looks = std::mem::take(waiting).into_iter().map(|seen| async move { (seen, look(ctx, observer, seen).await) });
+    let looked: Vec<_> = futures::stream::iter(looks).buffered(SIDE_BY_SIDE).collect().await;
+    let mut over = Vec::new();
+    for (seen, ended) in looked {
+        match ended {
+            Ok(Some(ended)) => {
+                act::note(ctx, record, seen, ended).await;
+                over.push(seen);
+            }
+            Ok(None) => waiting.push(seen),
+            Err(fault) => {
+                tracing::warn!(%fault, "a shared binding could not be looked at; looked at again");
+                waiting.push(seen);
+            }
+        }
+    }
+    over
+}
+
+/// Leaves alone what was not done in time; gives what was done all the same, by a process that was at it.
+async fn give_up<'s>(
+    ctx: &Context,
+    observer: &Observer<'_>,
+    waiting: Vec<&'s Seen>,
+    record: &mut Record,
+) -> Result<Vec<&'s Seen>, Fault> {
+    for seen in &waiting {
         // Somebody who is back, or a binding that is protected by now, is not trimmed either.
         let reason = match observer.see(&seen.target).await {
             Ok(Observation::NotOurs(reason)) => reason,
@@ -86,7 +169,17 @@ pub async fn wait(
         };
         act::note(ctx, record, seen, Ended::left_alone(reason)).await;
     }
-    result
+    record.write().await?; // from here on nobody begins with it: `rollcall trim` reads this first
+    tokio::time::sleep(SETTLES).await;
+    let mut over = Vec::new();
+    for seen in waiting {
+        if let Ok(Some(ended)) = look(ctx, observer, seen).await {
+            record.left_no_more(&seen.target);
+            act::note(ctx, record, seen, ended).await;
+            over.push(seen);
+        }
+    }
+    Ok(over)
 }
 
 /// How one ended; `None` as long as it has not.
@@ -129,7 +222,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use domain::plan::{Action, Kind, Target};
+    use domain::plan::Kind;
 
     #[test]
     fn a_shared_binding_is_waited_for_until_the_leaver_is_out_or_the_last_one_in_it() {

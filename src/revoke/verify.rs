@@ -27,7 +27,7 @@ const LAG: Duration = Duration::from_secs(5);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// The API server keeps a token's acceptance for ten seconds; a second more for its clock.
-const CACHE: SignedDuration = SignedDuration::from_secs(11);
+pub const CACHE: SignedDuration = SignedDuration::from_secs(11);
 /// Up to so many targets in one place are looked for by name; of more, one list of the place is taken.
 const BY_NAME: usize = 3;
 
@@ -52,11 +52,16 @@ enum Place {
 /// Gives the first verdict on every target; says whether they are good, and to be confirmed.
 ///
 /// # Flow          verdicts past every cache, side by side, written; ends the Revocation if one of them is not good, unless
-///                 rotations are under way
+///                 rotations or trims are under way
 /// # Guarantees    none: only `confirm` ends a Revocation as `Revoked`
 /// # Errors        transient: a new process asks again
 pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record, alone: bool) -> Result<bool, Fault> {
-    let first = match verdicts(ctx, observed, record, None).await {
+    let trims = observed.targets().iter().any(|seen| trims::is_open(record, &seen.target));
+    let judged = judged(observed, record);
+    if trims && judged.is_empty() {
+        return Ok(true); // there is nothing to say yet
+    }
+    let first = match verdicts(ctx, judged, record, None).await {
         Ok(first) => first,
         Err(fault) => {
             record.write().await?; // what was done
@@ -64,10 +69,28 @@ pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record, alo
         }
     };
     let good = all_good(&first);
-    record.set_verdicts(first, good.then(calls::now));
-    if !good && alone {
+    record.set_verdicts(first, (good && !trims).then(calls::now));
+    if !good && alone && !trims {
         record.finish(Finished::Failed, None);
     }
+    record.write().await?;
+    Ok(good)
+}
+
+/// Gives the first verdict on what was done after the others had theirs; says whether all of these are good.
+///
+/// # Errors        transient: what was done is written, and a new process asks again
+pub async fn more(ctx: &Context, over: Vec<&Seen>, record: &mut Record) -> Result<bool, Fault> {
+    let first = verdicts(ctx, over, record, None).await;
+    let first = match first {
+        Ok(first) => first,
+        Err(fault) => {
+            record.write().await?;
+            return Err(fault);
+        }
+    };
+    let good = all_good(&first);
+    record.add_verdicts(first);
     record.write().await?;
     Ok(good)
 }
@@ -81,9 +104,30 @@ pub async fn verify(ctx: &Context, observed: &Observed, record: &mut Record, alo
 pub async fn confirm(ctx: &Context, observed: &Observed, record: &mut Record, alone: bool) -> Result<bool, Fault> {
     let until = record.acted().unwrap_or_else(calls::now) + CACHE;
     let waited = ctx.shared.waits_for_the_cache(calls::wait(until.duration_since(calls::now()))).await;
-    let second = verdicts(ctx, observed, record, Some(waited)).await?;
+    let good = twice(ctx, observed, record, waited).await?;
+    end(record, good, alone).await
+}
+
+/// The second verdict on everything that has come to its end, while something else has not.
+///
+/// # Errors        transient: a new process asks again
+pub async fn again(ctx: &Context, observed: &Observed, record: &mut Record, waited: Waited) -> Result<bool, Fault> {
+    let good = twice(ctx, observed, record, waited).await?;
+    record.write().await?;
+    Ok(good)
+}
+
+async fn twice(ctx: &Context, observed: &Observed, record: &mut Record, waited: Waited) -> Result<bool, Fault> {
+    let second = verdicts(ctx, judged(observed, record), record, Some(waited)).await?;
     let good = all_good(&second);
     record.set_verdicts(second, None);
+    Ok(good)
+}
+
+/// Writes that everything was asked twice, or that something is not refused; of a Revocation that is `alone` that is its end.
+///
+/// # Errors        transient: a new process asks again
+pub async fn end(record: &mut Record, good: bool, alone: bool) -> Result<bool, Fault> {
     if alone {
         record.finish(if good { Finished::Revoked } else { Finished::Failed }, good.then(calls::now));
     } else if good {
@@ -97,18 +141,22 @@ fn all_good(verdicts: &[Verdict]) -> bool {
     verdicts.iter().all(|verdict| matches!(verdict.verdict, VerdictKind::Observed | VerdictKind::Implied))
 }
 
+/// What there is to be judged now. A Secret is proved by who uses it (see `rotate`), and a trim that is waited for not yet (`trims`).
+fn judged<'a>(observed: &'a Observed, record: &Record) -> Vec<&'a Seen> {
+    let its = |seen: &&Seen| seen.target.action != Action::Rotate && !trims::is_open(record, &seen.target);
+    observed.targets().iter().filter(its).collect()
+}
+
 /// The verdicts, in the order of the plan. What was left alone is not the leaver's, and gets none. `waited`, if the cache's time was
 /// waited out.
 async fn verdicts(
     ctx: &Context,
-    observed: &Observed,
+    judged: Vec<&Seen>,
     record: &mut Record,
     waited: Option<Waited>,
 ) -> Result<Vec<Verdict>, Fault> {
     let fresh = waited.is_none();
-    let judged = observed.targets().iter().filter(|seen| !record.skipped(&seen.target));
-    // A Secret is proved by who uses it: see `rotate`.
-    let judged: Vec<&Seen> = judged.filter(|seen| seen.target.action != Action::Rotate).collect();
+    let judged: Vec<&Seen> = judged.into_iter().filter(|seen| !record.skipped(&seen.target)).collect();
     let places = places(ctx, &judged, waited).await?;
     let opinions = judged.into_iter().map(|seen| {
         let place = places.get(seen.target.uid.as_str()).copied().unwrap_or(Place::Unclear);

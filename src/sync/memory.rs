@@ -9,13 +9,13 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{ObjectMeta, PostParams};
-use kube::{Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 
 use super::Context;
 use crate::api::{HRConnection, names};
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
-use domain::trust::Memory;
+use domain::trust::{Memory, Snapshot};
 
 /// Type of the Secret.
 const TYPE: &str = "rollcall.dev/memory";
@@ -65,6 +65,17 @@ pub async fn save(ctx: &Context, connection: &HRConnection, kept: StoredMemory, 
     }
     write(&secrets(ctx), connection, memory, kept.resource_version).await?;
     Ok(())
+}
+
+/// Whether another answer of a connection was trusted after this one, by whatever process. A memory that is lost says nothing.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn is_newer(client: &Client, namespace: &str, connection: &str, snapshot: &Snapshot) -> Result<bool, Fault> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let secret = calls::call("read the gate's memory", secrets.get_opt(&named(connection))).await?;
+    let stored = secret.and_then(|secret| secret.data?.remove(KEY));
+    Ok(stored.and_then(|stored| Memory::parse(&stored.0)).is_some_and(|memory| memory.is_of_another(snapshot)))
 }
 
 async fn write(
@@ -117,7 +128,11 @@ fn remembered(secret: &Secret, connection: &HRConnection) -> Option<Memory> {
 }
 
 fn name(connection: &HRConnection) -> String {
-    format!("rollcall-memory-{}", connection.name_any())
+    named(&connection.name_any())
+}
+
+fn named(connection: &str) -> String {
+    format!("rollcall-memory-{connection}")
 }
 
 fn secrets(ctx: &Context) -> Api<Secret> {
@@ -141,6 +156,10 @@ fn fault(doing: &'static str, cause: &str) -> Fault {
 mod tests {
     use super::*;
     use crate::api::connection::HRConnectionSpec;
+    use crate::kube::scenario::{Scenario, on};
+    use domain::employee::{Employee, HrId, Read, ReportedStatus, Status};
+    use domain::trust::{self, Believed, Bounds, PollContext};
+    use jiff::Timestamp;
 
     fn connection(uid: &str) -> HRConnection {
         let spec: HRConnectionSpec = serde_json::from_value(serde_json::json!({"source": {}})).expect("a spec");
@@ -162,6 +181,41 @@ mod tests {
         let mut secret = manifest(&connection("one"), &Memory::fresh(&[1; 32]), None).expect("a manifest");
         secret.data = Some(BTreeMap::from([(KEY.to_owned(), ByteString(b"{}".to_vec()))]));
         assert_eq!(remembered(&secret, &connection("one")), None);
+    }
+
+    fn trusted(memory: &Memory, ids: &[&str]) -> Believed {
+        let employee = |id: &&str| {
+            let active = ReportedStatus::Mapped(Status::Active);
+            Employee::new(HrId((*id).into()), format!("Name {id}"), format!("{id}@example.com"), active)
+        };
+        let read = Read { employees: ids.iter().map(employee).collect(), ..Read::default() };
+        let asked = PollContext { source: "s", remembered: false, accepted: None, known_people: &[] };
+        trust::judge(read, memory, &asked, &Bounds::default(), Timestamp::UNIX_EPOCH).expect("an answer")
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_the_newest_until_another_one_was_trusted_by_whatever_process() {
+        let first = trusted(&Memory::fresh(&[1; 32]), &["7"]);
+        let second = trusted(&first.memory, &["7", "8"]);
+        let path = "GET /api/v1/namespaces/rollcall/secrets/rollcall-memory-hq";
+        let kept = |memory: &Memory| {
+            let secret = manifest(&connection("one"), memory, None).expect("a manifest");
+            on(path).answers(serde_json::to_value(secret).expect("a Secret"))
+        };
+        for (what, answer, of, expected) in [
+            ("it was trusted last", kept(&first.memory), &first.snapshot, false),
+            ("another one was trusted since", kept(&second.memory), &first.snapshot, true),
+            ("the newest of two", kept(&second.memory), &second.snapshot, false),
+            ("a memory of no answer", kept(&Memory::fresh(&[1; 32])), &first.snapshot, false),
+            ("a memory that is gone", on(path), &first.snapshot, false),
+        ] {
+            let scenario = Scenario::default().then(answer);
+            let newer = is_newer(&scenario.client(), "rollcall", "hq", of).await;
+            assert_eq!(newer.ok(), Some(expected), "{what}");
+            scenario.is_over();
+        }
+        let lost = Scenario::default().then(on(path).fails(500));
+        assert!(is_newer(&lost.client(), "rollcall", "hq", &first.snapshot).await.is_err(), "unknown holds");
     }
 
     #[test]

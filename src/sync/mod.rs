@@ -118,6 +118,14 @@ impl Snapshots {
         self.answers.send_if_modified(|map| map.remove(connection).is_some());
     }
 
+    /// Drops this very answer, and wakes everybody who is subscribed; a newer one stays.
+    pub fn forget_this(&self, connection: &str, snapshot: &Arc<Snapshot>) {
+        self.answers.send_if_modified(|map| {
+            let its = map.get(connection).is_some_and(|answer| Arc::ptr_eq(&answer.snapshot, snapshot));
+            its && map.remove(connection).is_some()
+        });
+    }
+
     /// Wakes with every answer published.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Answers> {

@@ -3,6 +3,7 @@
 mod fields;
 mod fingerprint;
 mod needs;
+mod newest;
 mod pass;
 mod settings;
 mod shared;
@@ -69,13 +70,14 @@ pub struct Watched {
 
 /// Makes the Persons of a policy what the last believed answer, and today, say they are.
 ///
-/// # Flow          observe: policy, connection, answer, everybody; decide: one pure pass; act: the run, other records of its leavers, its leavers,
+/// # Flow          observe: policy, connection, answer, everybody; decide: one pure pass; is the answer the newest? act: the run, other records of its leavers, its leavers,
 ///                 everybody else, events; report: the policy's status, if it differs
 /// # Guarantees    a run stands in the status before the first Person of it, and is marked written after the last;
 ///                 a baseline is recorded after its Persons are marked, so that a crash in between takes it again;
 ///                 nothing changed, nothing written; a later state of a Person or policy is never written over; a
 ///                 leaver never waits for a first sync: a newer response, or a midnight, ends it, and the next pass goes on with it
-/// # Assumptions   one process leads; of two that both think they do, one gets a conflict on the policy
+/// # Assumptions   one process leads; of two that both think they do, one gets a conflict on the policy, and who has the older answer
+///                 lets it go
 /// # Errors        none: faults become conditions and the next time to look
 pub async fn reconcile(policy: Arc<SyncPolicy>, watched: Arc<Watched>) -> Result<Action, Infallible> {
     let now = (watched.shared.clock)();
@@ -112,6 +114,7 @@ async fn step(
     let owners = owners(watched).await?;
     let view = view(policy, others, settings, &seen, watched, owners.clone());
     let decision = in_the_background(move || pass::decide(&view, now)).await?;
+    newest::check(policy, &seen, &decision, watched).await?;
 
     let people: Api<Person> = Api::namespaced(watched.shared.client.clone(), &watched.shared.namespace);
     let Decision { runs, others, leavers, rest, news, tally } = decision;

@@ -1,4 +1,5 @@
-//! The revoker's calls about a binding that others share: it keeps what stood, waits for who may change it, and sees what became of it.
+//! The revoker's calls about a binding that others share: it keeps what stood, waits aside for who may change it, and sees what became of
+//! it. Nothing else of the leaver waits.
 
 use serde_json::{Value, json};
 
@@ -16,6 +17,8 @@ const LISTED: &str =
 const REVIEW: &str = "POST /apis/authorization.k8s.io/v1/subjectaccessreviews";
 const ADA: &str = "oidc:ada@example.com";
 const BEN: &str = "oidc:ben@example.com";
+/// How often the revoker writes while it waits: every six seconds of a minute, and after the cache's time.
+const BEATS: usize = 10;
 
 fn person() -> Value {
     let mut person = super::person();
@@ -23,22 +26,29 @@ fn person() -> Value {
     person
 }
 
-fn revocation() -> Value {
-    let target = Target {
-        action: Action::Trim,
+fn target(action: Action, name: &str, uid: &str) -> Target {
+    Target {
+        action,
         kind: Kind::RoleBinding,
         namespace: "apps".into(),
-        name: "shared".into(),
-        uid: "b1".into(),
+        name: name.into(),
+        uid: uid.into(),
         heir: None,
-        why: "shared".into(),
-    };
+        why: String::new(),
+    }
+}
+
+fn revocation() -> Value {
+    revocation_of(&[target(Action::Trim, "shared", "b1")])
+}
+
+fn revocation_of(targets: &[Target]) -> Value {
     let rule = convert::rule(&serde_json::from_value(policy()).unwrap());
-    let hash = plan::hash("person-7", &rule, Operation::Cut, std::slice::from_ref(&target));
+    let hash = plan::hash("person-7", &rule, Operation::Cut, targets);
     let mut revocation = super::revocation();
     revocation["spec"]["approval"]["planHash"] = json!(hash);
-    let target = crate::api::revocation::Target::from(&target);
-    revocation["status"]["plan"] = json!({"hash": hash, "targets": [target]});
+    let targets: Vec<_> = targets.iter().map(crate::api::revocation::Target::from).collect();
+    revocation["status"]["plan"] = json!({"hash": hash, "targets": targets});
     revocation
 }
 
@@ -96,35 +106,89 @@ fn up_to_the_claim() -> Scenario {
 
 fn proved(scenario: Scenario) -> Scenario {
     let round = |scenario: Scenario, verdict: &str, finished: Value| {
-        scenario
-            .then(on(LISTED).lists(json!([binding(&[BEN])])))
-            .then(asked(ADA, "list", false))
-            .then(written(json!({"verdicts": [{"verdict": verdict}], "finished": finished})))
+        scenario.then(on(LISTED).lists(json!([binding(&[BEN])]))).then(asked(ADA, "list", false)).then(written(json!({
+            "steps": [{"outcome": "Done"}], "verdicts": [{"verdict": verdict}], "finished": finished,
+        })))
     };
     let scenario = round(scenario, "Observed", Value::Null);
     round(scenario, "Observed", json!("Revoked"))
 }
 
 async fn carried_out(scenario: &Scenario) -> Result<(), Fault> {
+    carried_out_of(scenario, revocation()).await
+}
+
+async fn carried_out_of(scenario: &Scenario, revocation: Value) -> Result<(), Fault> {
     let ctx = context(scenario);
     let place = std::sync::Arc::clone(&ctx.places).acquire_owned().await.unwrap();
-    let revocation: Revocation = serde_json::from_value(revocation()).unwrap();
-    carry_out(&ctx, &Waiting::new(Released::of(revocation).unwrap(), None), place).await
+    let revocation: Revocation = serde_json::from_value(revocation).unwrap();
+    Box::pin(carry_out(&ctx, &Waiting::new(Released::of(revocation).unwrap(), None), place)).await
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shared_binding_is_kept_waited_for_and_proved_by_the_right_it_gave_and_never_written() {
-    let scenario = up_to_the_claim()
-        .then(read(&[BEN, ADA]))
-        .then(read(&[BEN]))
-        .then(written(json!({"steps": [{"outcome": "Done"}]})));
+    let scenario = up_to_the_claim().then(read(&[BEN, ADA])).then(read(&[BEN]));
     let scenario = proved(scenario);
     carried_out(&scenario).await.unwrap();
     scenario.is_over();
 }
 
+/// A leaver with a binding of their own and one that is shared, up to the end of their own; and their Revocation.
+fn with_one_of_their_own() -> (Scenario, Value) {
+    let revocation = revocation_of(&[target(Action::Unbind, "mine", "b2"), target(Action::Trim, "shared", "b1")]);
+    let ours = |kind: &str, name: &str| format!("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/{kind}/{name}");
+    let bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/apps/rolebindings";
+    let who = person()["metadata"]["name"].as_str().unwrap().to_owned();
+    let mut mine = binding(&[ADA]);
+    mine["metadata"] = json!({"name": "mine", "namespace": "apps", "uid": "b2", "resourceVersion": "5"});
+    let gone = json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
+    let scenario = Scenario::default()
+        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/rollcall/events").answers(json!({})))
+        .meanwhile(on("POST /apis/events.k8s.io/v1/namespaces/apps/events").answers(json!({})))
+        .meanwhile(on(&ours("revocations", &super::name())).answers(revocation.clone()))
+        .meanwhile(on(&ours("people", &who)).answers(person()))
+        .meanwhile(on(&ours("syncpolicies", "everyone")).answers(policy()))
+        .meanwhile(on("GET /api/v1/namespaces/rollcall/configmaps/rollcall-ledger"))
+        .meanwhile(on(STOP).answers(json!({"metadata": {"name": "rollcall-stop"}})))
+        .meanwhile(on(&ours("hrconnections", "hq")))
+        .meanwhile(on("GET /apis/rollcall.dev/v1alpha1/namespaces/rollcall/people").lists(json!([person()])))
+        .meanwhile(on(&format!("GET {bindings}/mine")).answers(mine))
+        .meanwhile(on(&format!("GET {bindings}?fieldSelector=metadata.name%3Dmine")).lists(json!([])))
+        .meanwhile(on("GET /apis/rbac.authorization.k8s.io/v1/clusterroles/view")) // no right to be tried
+        .meanwhile(asked("system:serviceaccount:rollcall:rc-trim", "bind", true))
+        .then(written(json!({"steps": [{"outcome": "Begun"}, {"outcome": "Begun"}]})))
+        .then(on(&format!("DELETE {bindings}/mine")).answers(gone));
+    (scenario, revocation)
+}
+
+/// What is written of both steps, with the verdicts that there are.
+fn shows(shared: &str, verdicts: Value, more: Value) -> Call {
+    let steps =
+        json!([{"target": {"name": "mine"}, "outcome": "Done"}, {"target": {"name": "shared"}, "outcome": shared}]);
+    written(json!({"steps": steps, "verdicts": verdicts})).sends(json!({"status": more}))
+}
+
 #[tokio::test(start_paused = true)]
-async fn one_that_was_trimmed_before_this_look_is_done_and_one_whose_role_may_not_be_bound_is_left() {
+async fn a_binding_that_nobody_trims_delays_no_other_verdict_and_is_left_alone_after_a_while() {
+    let (scenario, revocation) = with_one_of_their_own();
+    let mine = json!([{"target": {"name": "mine"}, "verdict": "Implied"}]);
+    let waits = || shows("Begun", mine.clone(), json!({"acted": null, "verified": null, "finished": null}));
+    let mut scenario = scenario.meanwhile(read(&[BEN, ADA])).then(waits());
+    for _ in 0..BEATS {
+        scenario = scenario.then(waits()); // the claim stands, and after the cache's time the same verdict comes again
+    }
+    let remaining = json!([{"why": "NotTrimmed"}]);
+    let scenario = scenario
+        .then(shows("Skipped", mine.clone(), json!({"remaining": remaining, "finished": null})))
+        .then(shows("Skipped", mine.clone(), json!({"remaining": remaining, "finished": "Revoked"})));
+    let begun = tokio::time::Instant::now();
+    carried_out_of(&scenario, revocation).await.unwrap();
+    scenario.is_over();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(70), "it is not waited for any longer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_trimmed_before_this_look_is_done() {
     let trimmed = up_to_the_look(&[BEN])
         .then(read(&[BEN])) // no manifest is kept that would say who was in it
         .then(written(json!({"steps": []})))
@@ -138,7 +202,10 @@ async fn one_that_was_trimmed_before_this_look_is_done_and_one_whose_role_may_no
         .then(written(json!({"verdicts": [{"verdict": "Implied"}], "finished": "Revoked"})));
     carried_out(&trimmed).await.unwrap();
     trimmed.is_over();
+}
 
+#[tokio::test(start_paused = true)]
+async fn one_whose_role_may_not_be_bound_is_left() {
     let left = up_to_the_look(&[BEN, ADA])
         .then(asked("system:serviceaccount:rollcall:rc-trim", "bind", false))
         .then(read(&[BEN, ADA]))

@@ -13,6 +13,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Snapshot;
 use super::history::{Trait, Traits};
 use crate::employee::{Delivered, Employee, Read};
 use crate::lifecycle::{Facts, State, Terms, derive_state};
@@ -147,6 +148,12 @@ impl Memory {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.last.as_ref().is_some_and(|last| !last.ids_alone())
+    }
+
+    /// Whether another answer than this one was trusted last. A memory of none says nothing.
+    #[must_use]
+    pub fn is_of_another(&self, snapshot: &Snapshot) -> bool {
+        self.last.as_ref().is_some_and(|last| last.answer != snapshot.answer())
     }
 
     pub(super) const fn last(&self) -> Option<&Last> {
