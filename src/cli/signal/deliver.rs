@@ -7,8 +7,9 @@ use std::time::Duration;
 use hris::Credential;
 use hris::Network;
 use hris::http::{Request, RetryPolicy, Sent, Transport};
+use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Url};
+use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
@@ -34,7 +35,7 @@ impl Receiver {
     pub(super) fn at(
         url: Url,
         token: Option<SecretString>,
-        authorities: Vec<Certificate>,
+        authorities: Vec<CertificateDer<'static>>,
         allow_private_addresses: bool,
         timeout: Duration,
     ) -> Result<Self, String> {
