@@ -429,6 +429,12 @@ pub struct Protected {
 }
 
 impl SyncPolicySpec {
+    /// Whether a connection is a directory: it tells of accounts, and not who works here.
+    #[must_use]
+    pub fn is_directory(&self, connection: &str) -> bool {
+        self.connections.iter().any(|one| one.name == connection && !one.employs())
+    }
+
     /// The connections that say who works here and who has left.
     pub fn employers(&self) -> impl Iterator<Item = &str> {
         self.connections.iter().filter(|one| one.employs()).map(|connection| connection.name.as_str())

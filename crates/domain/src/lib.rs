@@ -1,6 +1,7 @@
 //! What Rollcall decides, as functions over plain values. No Kubernetes, no I/O, no clock: `now` is an argument.
 
 pub mod canonical;
+pub mod account;
 pub mod capabilities;
 pub mod drill;
 pub mod employee;
@@ -15,6 +16,7 @@ pub mod handover;
 #[cfg(test)]
 mod histories;
 pub mod hooks;
+pub mod identity;
 pub mod ledger;
 pub mod lifecycle;
 pub mod marks;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::super::dates::DateForm;
+use super::accounts::Accounts;
 use super::super::row::Slot;
 use domain::capabilities::Declared;
 use domain::employee::{EmploymentType, Status};
@@ -117,6 +118,8 @@ pub(crate) struct Form {
     pub(crate) urgent: BTreeSet<String>,
     /// What it is said to be able to say.
     pub(crate) declared: Declared,
+    /// What is read of accounts.
+    pub(crate) accounts: Accounts,
     /// Fields of the customer's own, and the cells they stand in.
     pub(crate) custom: Vec<(CustomName, usize)>,
 }
