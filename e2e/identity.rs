@@ -74,7 +74,12 @@ async fn a_directory_tells_of_accounts_and_its_lies_end_nobody() {
     // One is off, and one is nobody's.
     let stranger = accounts(&rollcall, "active", true).person("o3").status("suspended").person("o99");
     rollcall.learn_more(&stranger).await;
-    agrees(&rollcall, Status::False, "1 people who work here have an account that is off; 1 accounts that are on are nobody's").await;
+    agrees(
+        &rollcall,
+        Status::False,
+        "1 people who work here have an account that is off; 1 accounts that are on are nobody's",
+    )
+    .await;
     let found = rollcall.succeeds(&["people", "--findings"]);
     let three = rollcall.person("3").await.unwrap().metadata.name.unwrap();
     assert!(found.contains(&three) && found.contains("WorkerDisabled") && found.contains("o99"), "{found}");

@@ -289,12 +289,7 @@ fn holds(expression: &Expression, person: &Person, accounts: &OfAccounts) -> Opt
     }
 }
 
-fn holds_by(
-    expression: &Expression,
-    person: &Person,
-    employment: &Employment,
-    accounts: &OfAccounts,
-) -> Option<bool> {
+fn holds_by(expression: &Expression, person: &Person, employment: &Employment, accounts: &OfAccounts) -> Option<bool> {
     let status = person.status.as_ref()?;
     let employee = employee(employment, status.profile.as_ref());
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();

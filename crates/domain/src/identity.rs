@@ -231,9 +231,7 @@ impl Directories {
                 (on && for_a_day).then_some(Finding::LeaverEnabled)
             }
             State::Active if accounts.next().is_none() => for_a_day.then_some(Finding::NoAccount),
-            State::Active => {
-                (self.account(person) == Some(Account::Disabled)).then_some(Finding::WorkerDisabled)
-            }
+            State::Active => (self.account(person) == Some(Account::Disabled)).then_some(Finding::WorkerDisabled),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! What Rollcall decides, as functions over plain values. No Kubernetes, no I/O, no clock: `now` is an argument.
 
-pub mod canonical;
 pub mod account;
+pub mod canonical;
 pub mod capabilities;
 pub mod drill;
 pub mod employee;

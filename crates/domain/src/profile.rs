@@ -161,7 +161,9 @@ impl Modes {
         let mut named = Vec::new();
         for (name, mode) in fields {
             match ProfileField::named(name) {
-                Some(ProfileField::Account(_)) if *mode == FieldMode::Once => return Err(Refused::Account(name.clone())),
+                Some(ProfileField::Account(_)) if *mode == FieldMode::Once => {
+                    return Err(Refused::Account(name.clone()));
+                }
                 Some(field) => named.push((field, *mode)),
                 None if !DECIDING.contains(&name.as_str()) => return Err(Refused::Unknown(name.clone())),
                 None if *mode != FieldMode::Continuous => return Err(Refused::Decides(name.clone())),

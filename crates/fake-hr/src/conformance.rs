@@ -286,7 +286,9 @@ pub(crate) fn plainly(employee: &Employee) -> Json {
     let custom = employee.texts.customs().map(|(name, value)| (format!("custom.{}", name.as_str()), json!(value)));
     if let Some(plain) = plain.as_object_mut() {
         plain.extend(custom);
-        plain.extend(more.into_iter().chain(account).chain(texts).filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        plain.extend(
+            more.into_iter().chain(account).chain(texts).filter_map(|(key, value)| Some((key.to_owned(), value?))),
+        );
     }
     plain
 }

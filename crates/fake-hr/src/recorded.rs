@@ -130,8 +130,17 @@ impl System for Recorded {
         }
         self.asked_for_token |= is_token;
         // A token may be asked for again and again.
-        let next =
-            self.left.get_mut(&to).and_then(|left| if is_token { left.front().cloned() } else { left.pop_front() });
+        let fixed = &self.routes.fixed;
+        let fits = |answer: &Scripted| {
+            answer
+                .with
+                .iter()
+                .all(|(name, value)| !fixed.contains(name) || asked.parameter(name).as_ref() == Some(value))
+        };
+        let next = self.left.get_mut(&to).and_then(|left| {
+            let at = left.iter().position(fits).unwrap_or_default();
+            if is_token { left.front().cloned() } else { left.remove(at) }
+        });
         let Some(next) = next else {
             self.surprises.push(format!("nobody expected {to}{}", asked.query.iter().fold(String::new(), question)));
             return FakeResponse::refused(404, "nothing is recorded for it");

@@ -57,7 +57,8 @@ impl<'w> Accounts<'w> {
     /// What is shown of somebody.
     pub fn shown(&self, person: &Person, now: Timestamp) -> Shown {
         let Some((policy, directories)) = self.policies.get(policy_of(person)) else { return Shown::default() };
-        let accounts = convert::accounts(person, policy).filter(|one| directories.are_there() || !one.records.is_empty());
+        let accounts =
+            convert::accounts(person, policy).filter(|one| directories.are_there() || !one.records.is_empty());
         let Some(accounts) = accounts else { return Shown::default() };
         let account = directories.account(&accounts).map_or(UNKNOWN, identity::Account::as_str).to_owned();
         let facts = Fact::ALL.map(|fact| match identity::fact(&accounts, fact) {

@@ -264,7 +264,8 @@ pub fn decide(world: &World, person: &Person, owned: Owned, now: Timestamp) -> A
     let told: Vec<Told> = world.revocations_of(person).into_iter().map(|one| told(one, person)).collect();
     let hold = person.spec.hold.as_deref().cloned().filter(|hold| hold.until > now);
     let employments = entry.as_ref().map(|entry| entry.employments.as_slice()).unwrap_or_default();
-    let says: Vec<Says> = person.spec.records.iter().map(|record| says(record, person, employments, policy, world)).collect();
+    let says: Vec<Says> =
+        person.spec.records.iter().map(|record| says(record, person, employments, policy, world)).collect();
     let standing = entry.as_ref().map(|entry| entry.employment.clone());
     let access = status.conditions.iter().find(|one| one.type_ == ConditionType::Revoked.as_str()).map(shown);
     let mut answer = Answer {
@@ -308,13 +309,7 @@ fn manages(named: Option<&str>, policy: Option<&SyncPolicy>) -> Manages {
     }
 }
 
-fn says(
-    at: &Record,
-    person: &Person,
-    employments: &[Employment],
-    policy: Option<&SyncPolicy>,
-    world: &World,
-) -> Says {
+fn says(at: &Record, person: &Person, employments: &[Employment], policy: Option<&SyncPolicy>, world: &World) -> Says {
     let known = employments.iter().find(|one| one.record.id.0 == at.id && *one.record.connection == at.connection);
     let read = policy.is_none_or(|policy| policy.spec.connections.iter().any(|one| one.name == at.connection));
     let directory = policy.is_some_and(|policy| policy.spec.is_directory(&at.connection));

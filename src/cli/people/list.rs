@@ -7,11 +7,11 @@ use jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
 use serde::Serialize;
 
-use super::accounts::{Accounts, Shown};
+use super::accounts::{self, Accounts};
 use super::turns::{Ahead, Turn};
 use super::{World, record};
-use crate::api::{Person, SyncPolicy};
 use crate::api::person::State as Shown;
+use crate::api::{Person, SyncPolicy};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
 use crate::cli::terminal::{columns, harmless, plain, say};
@@ -191,7 +191,12 @@ fn orphans(world: &World, policy: Option<&str>) -> Vec<String> {
     let line = |one: &SyncPolicy| {
         let accounts = one.status.as_ref()?.accounts.as_ref().filter(|accounts| accounts.orphans > 0)?;
         let first = accounts.first_orphans.join(", ");
-        Some(format!("{} accounts that are on are nobody's, by SyncPolicy {}: {}", accounts.orphans, one.name_any(), plain(&first)))
+        Some(format!(
+            "{} accounts that are on are nobody's, by SyncPolicy {}: {}",
+            accounts.orphans,
+            one.name_any(),
+            plain(&first)
+        ))
     };
     world.policies.iter().filter(wanted).filter_map(line).collect()
 }
@@ -275,8 +280,8 @@ fn starts(entry: &RosterEntry) -> Option<Date> {
     if starts.iter().any(Option::is_none) { None } else { starts.into_iter().flatten().min() }
 }
 
-fn with_accounts(row: Row, shown: Shown) -> Row {
-    let Shown { account, facts: [last_sign_in, mfa_enrolled, sso], finding } = shown;
+fn with_accounts(row: Row, shown: accounts::Shown) -> Row {
+    let accounts::Shown { account, facts: [last_sign_in, mfa_enrolled, sso], finding } = shown;
     let finding = finding.map_or("", Finding::as_str).to_owned();
     Row { account, last_sign_in, mfa_enrolled, sso, finding, ..row }
 }

@@ -267,11 +267,11 @@ fn by_account(when: &str, account: &Value, others: &str) -> (bool, bool) {
     let everybody = json!({"name": "production", "when": "person.department == 'Sales'",
         "bind": {"clusterRole": "edit", "namespaces": ["crm"]}});
     let standing = made(&decided(&self::policy(&everybody, &over), &of(&has), &[]));
-    let standing: Vec<_> = standing.into_iter().map(|mut one| {
+    let with_uid = |mut one: RoleBinding| {
         one.metadata.uid = Some("u-1".into());
         one
-    });
-    let standing: Vec<_> = standing.collect();
+    };
+    let standing: Vec<_> = standing.into_iter().map(with_uid).collect();
     let later = decided(&policy, &of(account), &standing);
     (found.outcomes.iter().any(theirs), later.outcomes.iter().any(|outcome| !outcome.remove.is_empty()))
 }
@@ -291,12 +291,30 @@ fn what_is_not_known_of_an_account_neither_gives_nor_takes_a_role() {
         ("the account vanished", mfa, missing, "Active", (false, false)),
         ("not known, and asked", "has(person.mfaEnrolled) && person.id == '7'", json!({}), "Active", (false, false)),
         ("not known, or else", "person.sso == 'Yes' || person.id == '7'", json!({}), "Active", (false, false)),
-        ("signed in since", "person.lastSignIn >= '2026-03-01'", fact("lastSignIn", "2026-03-02"), "Active", (true, false)),
-        ("not for long", "person.lastSignIn >= '2026-03-01'", fact("lastSignIn", "2026-02-01"), "Active", (false, true)),
+        (
+            "signed in since",
+            "person.lastSignIn >= '2026-03-01'",
+            fact("lastSignIn", "2026-03-02"),
+            "Active",
+            (true, false),
+        ),
+        (
+            "not for long",
+            "person.lastSignIn >= '2026-03-01'",
+            fact("lastSignIn", "2026-02-01"),
+            "Active",
+            (false, true),
+        ),
         ("on", "person.account == 'Enabled'", json!({}), "Active", (true, false)),
         ("off", "person.account == 'Enabled'", off.clone(), "Active", (false, true)),
         ("off, as everybody's is at once", "person.account == 'Enabled'", off, "Suspended", (false, false)),
-        ("a word that is not mapped", "person.account == 'Enabled'", json!({"reportedStatus": "Unmapped"}), "Active", (false, false)),
+        (
+            "a word that is not mapped",
+            "person.account == 'Enabled'",
+            json!({"reportedStatus": "Unmapped"}),
+            "Active",
+            (false, false),
+        ),
     ];
     for (what, when, account, others, expected) in cases {
         assert_eq!(by_account(when, &account, others), expected, "{what}");

@@ -2,18 +2,16 @@
 
 use crate::api::condition::{self, ConditionUpdate};
 use crate::api::policy::Accounts;
-use domain::identity::{Finding, Findings, Orphans};
+use domain::identity::{Finding, Findings};
 
 /// What the status shows. Of accounts that nobody has, nothing new is told without a response.
 #[must_use]
 pub fn shown(found: &Findings, before: Option<&Accounts>) -> Accounts {
     let people = found.people.iter().map(|(finding, people)| (finding.as_str().to_owned(), *people)).collect();
     let not_believed = found.not_believed.iter().map(|(name, ..)| name.clone()).collect();
-    let (orphans, first_orphans) = match (&found.orphans, before) {
-        (Some(Orphans { accounts, first }), _) => (*accounts, first.iter().map(ToString::to_string).collect()),
-        (None, Some(before)) => (before.orphans, before.first_orphans.clone()),
-        (None, None) => Default::default(),
-    };
+    let told = found.orphans.as_ref().map(|told| (told.accounts, told.first.iter().map(ToString::to_string).collect()));
+    let stands = || before.map(|before| (before.orphans, before.first_orphans.clone()));
+    let (orphans, first_orphans) = told.or_else(stands).unwrap_or_default();
     Accounts { people, orphans, first_orphans, not_believed }
 }
 

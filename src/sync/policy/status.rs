@@ -54,7 +54,9 @@ pub fn conclude(
     let mut updates = updates(seen, &tally);
     updates.extend(seen.drill.as_ref().map(|report| of_drill(report.as_ref(), now)));
     updates.extend(of_scopes(&tally, &before));
-    updates.extend(tally.accounts.as_ref().zip(accounts.as_ref()).map(|(found, shown)| accounts::of_accounts(found, shown)));
+    updates.extend(
+        tally.accounts.as_ref().zip(accounts.as_ref()).map(|(found, shown)| accounts::of_accounts(found, shown)),
+    );
     updates.extend(of_grants(policy));
     updates.extend(of_user_names.flatten().filter(|_| seen.baseline() != Baseline::Awaited)); // nobody is known before
     let report = Report { updates, again: again.clamp(MIN_SLEEP, MAX_SLEEP) };

@@ -144,7 +144,8 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
 fn account(offered: &BTreeSet<Slot>) -> Option<Box<Said>> {
     let mut said = Said::default();
     for fact in Fact::ALL.into_iter().filter(|fact| offered.contains(&fact.slot())) {
-        let value = if fact == Fact::LastSignIn { account::Value::from_stored(SIGNED_IN) } else { Some(account::Value::Yes) };
+        let value =
+            if fact == Fact::LastSignIn { account::Value::from_stored(SIGNED_IN) } else { Some(account::Value::Yes) };
         said.set(fact, value);
     }
     (!said.is_empty()).then(|| Box::new(said))

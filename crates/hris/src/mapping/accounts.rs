@@ -84,7 +84,11 @@ mod tests {
     #[test]
     fn a_text_that_says_nothing_is_not_known_and_neither_no_nor_never() {
         let texts = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        let own = FactWords { yes: texts(&["federation"]), no: texts(&["okta"]), never: texts(&["1970-01-01t00:00:00.000z"]) };
+        let own = FactWords {
+            yes: texts(&["federation"]),
+            no: texts(&["okta"]),
+            never: texts(&["1970-01-01t00:00:00.000z"]),
+        };
         let accounts = Accounts {
             words: BTreeMap::from([(Fact::Sso, own.clone()), (Fact::LastSignIn, own)]),
             ..Accounts::default()

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::super::dates::DateForm;
-use super::accounts::Accounts;
 use super::super::row::Slot;
+use super::accounts::Accounts;
 use domain::capabilities::Declared;
 use domain::employee::{EmploymentType, Status};
 use domain::field::CustomName;

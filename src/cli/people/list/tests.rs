@@ -128,8 +128,8 @@ fn names_stand_in_no_format_unless_they_are_asked_for_and_no_cell_is_a_formula()
     let masked: Vec<_> = named.iter().cloned().map(masked).collect();
     let printed = |rows: &[Row]| {
         [
-            table(rows, false, false),
-            table(rows, true, false),
+            table(rows, false, &[]),
+            table(rows, true, &[]),
             serde_json::to_string(rows).unwrap(),
             serde_saphyr::to_string(&rows).unwrap(),
             csv(rows).unwrap(),

@@ -24,11 +24,8 @@ fn world() -> ClusterInventory {
 fn directory(otherwise: impl Fn(u32, Employee) -> Employee) -> Vec<Employee> {
     let said = Said::default().with(Fact::MfaEnrolled, Value::Yes);
     let said = said.with(Fact::LastSignIn, Value::On(jiff::civil::date(2026, 3, 9))).with(Fact::Sso, Value::No);
-    let account = |id: u32| Employee {
-        id: HrId(format!("o{id}")),
-        account: Some(Box::new(said)),
-        ..employee(&id.to_string())
-    };
+    let account =
+        |id: u32| Employee { id: HrId(format!("o{id}")), account: Some(Box::new(said)), ..employee(&id.to_string()) };
     PEOPLE.map(|id| otherwise(id, account(id))).collect()
 }
 

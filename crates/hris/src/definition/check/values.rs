@@ -82,7 +82,10 @@ impl Check<'_> {
                 said.is_some_and(|said| said.needs.is_some())
             };
             if !join.inputs.is_empty() || !join.fields.keys().all(needs) {
-                self.say(format!("joins.{name}.mayBeRefused"), "of a list that says nothing but facts under account with needs");
+                self.say(
+                    format!("joins.{name}.mayBeRefused"),
+                    "of a list that says nothing but facts under account with needs",
+                );
             }
         }
     }
