@@ -1,6 +1,6 @@
 //! Recognises requests: which list, or which person, a request of a definition is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use reqwest::Url;
 use serde_json::Value as Json;
@@ -20,8 +20,6 @@ pub(crate) struct Routes {
     pub(crate) details: Vec<Route>,
     /// What lists are made by.
     exports: Vec<Exporting>,
-    /// Parameters that tell lists apart whose pages are recorded in one order, where one may be refused and its pages stay.
-    pub(crate) fixed: BTreeSet<String>,
 }
 
 /// One request.
@@ -81,10 +79,7 @@ impl Routes {
             let method = if token.method == Method::Get { "GET" } else { "POST" };
             Ok::<_, String>(format!("{method} {}", url.path()))
         });
-        let refusable = definition.joins.values().any(|join| join.may_be_refused);
-        let queries = lists.iter().filter(|_| refusable).flat_map(|list: &Route| &list.query);
-        let fixed = queries.map(|(name, _)| name.clone()).collect();
-        Ok(Self { token: token.transpose()?, lists, details: details.collect::<Result<_, _>>()?, exports, fixed })
+        Ok(Self { token: token.transpose()?, lists, details: details.collect::<Result<_, _>>()?, exports })
     }
 
     /// Method and path of the request for a token.
