@@ -45,6 +45,7 @@ mod handed_over;
 mod hands_over;
 mod holders;
 mod hooks;
+mod identity;
 mod idle;
 mod instruments;
 mod integrations;

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod handover;
+mod identity;
 mod leave;
 mod trims;
 
@@ -9,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use self::approvals::{approval, approved_by_all, approvers, waits_for_approval};
 pub use self::handover::{colleague, handover};
+pub use self::identity::{account, accounts};
 pub use self::leave::{freezes, frozen, in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
 pub use self::trims::{found, not_trimmed, of_its_own};
 use super::condition::{ConditionType, Status};

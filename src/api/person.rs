@@ -1,5 +1,6 @@
 //! Person: one human, the employments that an HR system reports, and what happened to their access.
 
+mod account;
 mod moves;
 
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
+pub use self::account::{Account, AccountFact};
 pub use self::moves::{Moved, Moves, Review, ReviewAnswer};
 use super::condition::Condition;
 use domain::employee::EmploymentType;
@@ -276,6 +278,9 @@ pub struct Employment {
     /// Since when trusted responses no longer contain this record. This is not a termination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
+    /// What is known of their account, of what the policy keeps (`spec.fields`: `lastSignIn`, `mfaEnrolled`, `sso`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<Account>>,
     /// The state that follows from this record alone, where it differs from that of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_itself: Option<Box<EmploymentState>>,

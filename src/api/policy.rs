@@ -22,7 +22,7 @@ pub use self::limits::{ClusterLimits, Limit, Limits};
 pub use self::moves::{Move, MoveThen};
 pub use self::ownership::{OwnershipFrom, OwnershipSource};
 pub use self::revoking::{Hook, Revoking, Secrets, When};
-pub use self::status::{Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
+pub use self::status::{Accounts, Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
 use super::quantity;
 use domain::employee::EmploymentType;
@@ -429,6 +429,12 @@ pub struct Protected {
 }
 
 impl SyncPolicySpec {
+    /// Whether a connection is a directory: it tells of accounts, and not who works here.
+    #[must_use]
+    pub fn is_directory(&self, connection: &str) -> bool {
+        self.connections.iter().any(|one| one.name == connection && !one.employs())
+    }
+
     /// The connections that say who works here and who has left.
     pub fn employers(&self) -> impl Iterator<Item = &str> {
         self.connections.iter().filter(|one| one.employs()).map(|connection| connection.name.as_str())

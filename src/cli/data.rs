@@ -27,10 +27,12 @@ use crate::kube::outcome::Fault;
 use crate::sync::convert;
 use crate::sync::policy;
 use crate::sync::source::{self, Objects};
+use domain::account::{Availability, Fact};
 use domain::field::{Field, Slot, Text};
 use domain::moves::MoveField;
 use domain::needs::{Needs, Wanted};
 use domain::profile::{FieldMode, Modes, ProfileField};
+use hris::definition::AccountFact;
 use hris::{Purpose, Reading};
 
 /// Options of `rollcall data`.
@@ -108,6 +110,10 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
                 [from.clone(), path.clone(), field.clone(), kept.join(", "), (*until).to_owned(), why.join("; ")]
             };
             say(&table(["FROM", "PATH", "FIELD", "KEPT IN", "UNTIL", "WHY"], rows.iter().map(line)));
+            let accounts = accounts(&connection, &objects)?;
+            if !accounts.is_empty() {
+                say(&format!("\nWhat is known of accounts:\n{}", accounts.join("\n")));
+            }
             say(&format!("\n{APART}"));
         }
     }
@@ -207,6 +213,27 @@ fn of_webhook(connection: &HRConnection) -> Option<Row> {
     })
 }
 
+/// Each fact of accounts: whether it is known, what it needs or why it is not given, and who says so.
+fn accounts(connection: &HRConnection, objects: &Objects) -> Result<Vec<String>, Failure> {
+    let wrong = |fault: Fault| Failure::Refused(fault.to_string());
+    let definition = source::named_definition(&connection.spec, objects).map_err(wrong)?;
+    let Some(definition) = definition.filter(|one| !one.account.is_empty()) else { return Ok(Vec::new()) };
+    let shown = connection.status.as_ref().and_then(|status| status.capabilities.as_ref());
+    let shown = shown.map(|capabilities| capabilities.account.as_slice()).unwrap_or_default();
+    let line = |(fact, said): (&Fact, &AccountFact)| {
+        let seen = shown.iter().find(|one| one.fact == *fact);
+        let known = match (seen, &said.not_given) {
+            (Some(seen), _) => format!("{}, of {} people", seen.availability.words(), seen.people),
+            (None, Some(_)) => Availability::NotGiven.words().to_owned(),
+            (None, None) => "asked for where a policy keeps it".to_owned(),
+        };
+        let more = said.not_given.clone().or_else(|| said.needs.as_ref().map(|needs| format!("needs {needs}")));
+        let more = more.map(|more| format!("; {more}")).unwrap_or_default();
+        format!("  {}: {known}{more} ({})", fact.as_str(), said.source)
+    };
+    Ok(definition.account.iter().map(line).collect())
+}
+
 /// Where a file lies; nothing of its address that could be a secret.
 fn file_in_words(file: &FileSource) -> String {
     let FileFrom { config_map, http, sftp } = &file.from;
@@ -275,7 +302,10 @@ fn kept(slot: Slot, modes: &[Modes], by_number: bool) -> Vec<String> {
         Field::FullName => Some(ProfileField::DisplayName),
         Field::Manager => Some(ProfileField::Manager),
         Field::EmploymentType => Some(ProfileField::EmploymentType),
-        _ => Text::ALL.iter().copied().find(|text| text.slot() == slot).map(ProfileField::Text),
+        _ => {
+            let text = Text::ALL.iter().copied().find(|text| text.slot() == slot).map(ProfileField::Text);
+            text.or_else(|| Fact::of_slot(slot).map(ProfileField::Account))
+        }
     };
     let own = places.iter().map(|place| (*place).to_owned());
     own.chain(of_profile.iter().flat_map(|field| in_profile(field, modes))).collect()
@@ -285,6 +315,9 @@ fn kept(slot: Slot, modes: &[Modes], by_number: bool) -> Vec<String> {
 fn in_profile(field: &ProfileField, modes: &[Modes]) -> Vec<String> {
     let place = |modes: &Modes| match modes.of(field) {
         FieldMode::Once => Some(format!("Person spec.profile.{field}")),
+        FieldMode::Continuous if matches!(field, ProfileField::Account(_)) => {
+            Some(format!("Person status.employments[].account.{field}"))
+        }
         FieldMode::Continuous => Some(format!("Person status.profile.{field}")),
         FieldMode::Never => None,
     };

@@ -3,6 +3,7 @@
 //! Each reads with the caller's own rights, decides by a pure function, and prints apart from it. HR ids stand for people
 //! unless names are asked for.
 
+mod accounts;
 mod answer;
 mod edit;
 mod erase;
@@ -17,6 +18,7 @@ mod whom;
 mod why;
 mod words;
 
+pub use accounts::{Accounts, Shown};
 pub use erase::{Options as Erase, run as erase};
 pub use export::{Options as Export, run as export};
 pub use list::{Options as List, run as list};

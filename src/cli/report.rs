@@ -16,8 +16,9 @@ use jiff::tz::TimeZone;
 
 use self::sheet::{Output, Sheet};
 use super::cluster::Cluster;
-use super::people::World;
+use super::people::{Accounts, World};
 use super::{Failure, evidence};
+use crate::api::Person;
 use crate::kube::calls;
 
 /// What to report.
@@ -123,7 +124,9 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             let client = cluster.client().await?;
             let world = World::read(&client, cluster.namespace()).await?;
             let things = access::Things::read(&client).await?;
-            let rows = access::rows(&world.people, &things, days, policy.as_deref());
+            let accounts = Accounts::of(&world);
+            let shown = |person: &Person| accounts.shown(person, now);
+            let rows = access::rows(&world.people, &things, days, policy.as_deref(), &shown);
             let real = rows.into_iter().filter(|row| !row.is_of_drill());
             let rows: Vec<_> = real.map(|row| if form.names { row } else { row.masked() }).collect();
             let about =

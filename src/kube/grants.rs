@@ -14,10 +14,12 @@ use super::usernames::Usernames;
 use crate::api::person::{Employment, Profile};
 use crate::api::policy::{self, Grant as RuleSpec};
 use crate::api::{Person, SyncPolicy, convert, names};
+use domain::account::Fact;
 use domain::employee::{Employee, EmploymentType, HrId, ReportedStatus, Text};
 use domain::expression::Expression;
 use domain::field::Texts;
 use domain::grants::{self, Cluster, Facts, Grant, OnLeave, Outcome, Role, Rule, Standing, Waits, Whose, Wish, wish};
+use domain::identity::{self, Directories};
 use domain::lifecycle::State;
 use domain::moves::works_here;
 use domain::ownership::{Index, Owners};
@@ -81,13 +83,17 @@ fn rule(spec: &RuleSpec) -> Result<Rule, String> {
     Ok(Rule { name: spec.name.clone(), when: spec.when.clone(), role, namespaces: namespaces.clone(), on_leave })
 }
 
+/// What a rule may name of the accounts of a person. A field that is not known is none, and then nothing changes.
+const ACCOUNTS: [&str; 4] = ["account", "lastSignIn", "mfaEnrolled", "sso"];
+
 /// Compiles the expression of a rule over what follows HR alone: what a human may edit would be theirs to grant.
 fn compile(spec: &RuleSpec, modes: &Modes) -> Result<Expression, String> {
     let shared = Text::all_shared().map(Text::as_str).chain(["employmentType"]);
-    let all: Vec<&'static str> = ALWAYS.into_iter().chain(shared).collect();
+    let all: Vec<&'static str> = ALWAYS.into_iter().chain(shared).chain(ACCOUNTS).collect();
     let expression = Expression::compile(&spec.when, &all).map_err(|refused| refused.to_string())?;
     let follows = |name: &str| {
         ALWAYS.contains(&name)
+            || name == "account"
             || ProfileField::named(name).is_some_and(|field| modes.of(&field) == FieldMode::Continuous)
     };
     if let Some(name) = expression.names().iter().find(|name| !follows(name)) {
@@ -129,6 +135,7 @@ pub fn decide(
     let approved = policy.annotations().get(names::APPROVE_GRANTS).map(String::as_str).unwrap_or_default();
     let approved: Vec<&str> = approved.split(',').map(str::trim).collect();
     let known = |person: &Person| facts(person, policy, &rules, &index, now);
+    let accounts = Accounts::of(policy, people);
     let facts: Vec<(Facts, &Person)> = ours.iter().filter_map(|person| Some((known(person)?, **person))).collect();
     let elsewhere = handed_over(people, &name, &standing);
     let elsewhere: Vec<Facts> = elsewhere.filter_map(known).collect();
@@ -144,7 +151,8 @@ pub fn decide(
         let wishes: Vec<_> = facts
             .iter()
             .map(|(facts, person)| {
-                (facts.person.as_str(), only_if(settled, wish(facts, holds(expression, person), rule.on_leave)))
+                let holds = holds(expression, person, &accounts.of_person(person));
+                (facts.person.as_str(), only_if(settled, wish(facts, holds, rule.on_leave)))
             })
             .chain(of_others(&rule.name))
             .collect();
@@ -177,8 +185,11 @@ pub fn given(policy: &SyncPolicy, person: &Person, people: &[Person], now: Times
     let rules = Rules::of(policy)?;
     let index = convert::index(people);
     let Some(facts) = facts(person, policy, &rules, &index, now) else { return Ok(Vec::new()) };
-    let wish =
-        |rule: &Rule, expression| only_if(policy.settled(), wish(&facts, holds(expression, person), rule.on_leave));
+    let everybody: Vec<&Person> = people.iter().collect();
+    let accounts = Accounts::of(policy, &everybody).of_person(person);
+    let wish = |rule: &Rule, expression| {
+        only_if(policy.settled(), wish(&facts, holds(expression, person, &accounts), rule.on_leave))
+    };
     let gives = rules.rules.iter().filter(|(rule, expression)| matches!(wish(rule, expression), Wish::Wanted(_)));
     Ok(gives.map(|(rule, _)| rule.name.clone()).collect())
 }
@@ -264,9 +275,13 @@ fn employee(employment: &Employment, profile: Option<&Profile>) -> Employee {
 }
 
 /// Whether an expression holds for somebody: by any employment by which they work here.
-fn holds(expression: &Expression, person: &Person) -> Option<bool> {
+fn holds(expression: &Expression, person: &Person, accounts: &OfAccounts) -> Option<bool> {
+    let unknown = |(name, value): &(&str, String)| value.is_empty() && expression.names().contains(name);
+    if accounts.iter().any(unknown) {
+        return None; // also where `has` would make an answer of it: what is not known changes nothing
+    }
     let answers: Vec<_> =
-        working(person).into_iter().map(|employment| holds_by(expression, person, employment)).collect();
+        working(person).into_iter().map(|employment| holds_by(expression, person, employment, accounts)).collect();
     match answers.contains(&Some(true)) {
         true => Some(true),
         false if answers.is_empty() || answers.contains(&None) => None,
@@ -274,7 +289,7 @@ fn holds(expression: &Expression, person: &Person) -> Option<bool> {
     }
 }
 
-fn holds_by(expression: &Expression, person: &Person, employment: &Employment) -> Option<bool> {
+fn holds_by(expression: &Expression, person: &Person, employment: &Employment, accounts: &OfAccounts) -> Option<bool> {
     let status = person.status.as_ref()?;
     let employee = employee(employment, status.profile.as_ref());
     let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
@@ -292,7 +307,37 @@ fn holds_by(expression: &Expression, person: &Person, employment: &Employment) -
     ];
     fields
         .extend(Text::all_shared().map(|text| (text.as_str(), employee.text(text).map(str::trim).unwrap_or_default())));
+    fields.extend(accounts.iter().map(|(name, value)| (*name, value.as_str())));
     expression.holds(&fields).ok().flatten()
+}
+
+/// What is known of somebody's accounts, by the name it has in an expression; empty where it is not known.
+type OfAccounts = [(&'static str, String); ACCOUNTS.len()];
+
+/// The accounts of everybody of a policy.
+struct Accounts<'p> {
+    policy: &'p SyncPolicy,
+    directories: Directories,
+}
+
+impl<'p> Accounts<'p> {
+    fn of(policy: &'p SyncPolicy, people: &[&Person]) -> Self {
+        let name = policy.name_any();
+        let ours = people.iter().filter(|person| manages(person, &name));
+        let all: Vec<_> = ours.filter_map(|person| convert::accounts(person, policy)).collect();
+        Self { policy, directories: Directories::of(&all) }
+    }
+
+    fn of_person(&self, person: &Person) -> OfAccounts {
+        let accounts = convert::accounts(person, self.policy);
+        let on = accounts.as_ref().and_then(|accounts| self.directories.account(accounts));
+        let fact = |fact: Fact| {
+            let known = accounts.as_ref().and_then(|accounts| identity::fact(accounts, fact));
+            (fact.as_str(), known.map(|known| known.to_string()).unwrap_or_default())
+        };
+        let [last_sign_in, mfa_enrolled, sso] = Fact::ALL.map(fact);
+        [("account", on.map_or("", identity::Account::as_str).to_owned()), last_sign_in, mfa_enrolled, sso]
+    }
 }
 
 /// A binding that is ours; none of any other, nor one that somebody changed: what they added is not ours to take.

@@ -16,8 +16,10 @@ use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
 use crate::api::person::State;
+use crate::api::policy::Accounts;
 use crate::api::revocation::Phase;
 use domain::drill::DrillReport;
+use domain::identity::Finding;
 
 /// What libraries may say, whatever was asked for. The client's warnings quote whole answers that it could not parse,
 /// and those may hold Secrets and files of people.
@@ -48,6 +50,12 @@ struct Connection {
 struct People {
     policy: String,
     state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Found {
+    policy: String,
+    finding: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -102,6 +110,7 @@ pub struct Metrics {
     last_success: Family<Connection, Gauge<f64, AtomicU64>>,
     last_leaver: Family<Connection, Gauge<f64, AtomicU64>>,
     people: Family<People, Gauge>,
+    accounts: Family<Found, Gauge>,
     person_writes: Counter,
     revocations: Family<ByPhase, Gauge>,
     expired: Counter,
@@ -245,6 +254,12 @@ impl Default for Metrics {
         );
         let people = Family::default();
         registry.register("people", "People of a policy, by state", people.clone());
+        let accounts = Family::default();
+        registry.register(
+            "account_findings",
+            "People of a policy, and accounts, of whom HR and a directory say different things, by finding",
+            accounts.clone(),
+        );
         let person_writes = Counter::default();
         registry.register("person_writes", "Writes of Persons", person_writes.clone());
         let revocations = Family::default();
@@ -298,6 +313,7 @@ impl Default for Metrics {
             last_success,
             last_leaver,
             people,
+            accounts,
             person_writes,
             revocations,
             expired,
@@ -340,6 +356,15 @@ impl Metrics {
         for state in State::ALL {
             let labels = People { policy: policy.to_owned(), state: state.as_str().to_owned() };
             self.people.get_or_create(&labels).set(by_state.get(state.as_str()).copied().unwrap_or(0).into());
+        }
+    }
+
+    /// Where HR and the directories of a policy disagree; nothing of a policy without a directory.
+    pub fn accounts(&self, policy: &str, found: Option<&Accounts>) {
+        let Some(found) = found else { return };
+        let of_people = Finding::ALL.map(|one| (one.as_str(), found.people.get(one.as_str()).copied().unwrap_or(0)));
+        for (finding, number) in of_people.into_iter().chain([("Orphan", found.orphans)]) {
+            self.accounts.get_or_create(&Found { policy: policy.to_owned(), finding }).set(number.into());
         }
     }
 
@@ -477,6 +502,9 @@ mod tests {
         metrics.polled("hq", "Trusted");
         metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
         metrics.people("everyone", &BTreeMap::from([("Active".to_owned(), 3), ("OutOfScope".to_owned(), 2)]));
+        metrics.accounts("lonely", None);
+        let found = BTreeMap::from([("LeaverEnabled".to_owned(), 2)]);
+        metrics.accounts("everyone", Some(&Accounts { people: found, orphans: 4, ..Accounts::default() }));
         metrics.leaver_seen("hq", None);
         let at = |second| Timestamp::from_second(second).unwrap();
         metrics.leaver_reported("everyone", at(100), at(7_300));
@@ -527,6 +555,9 @@ mod tests {
             r#"rollcall_connection_polls_total{connection="hq",outcome="Trusted"} 1"#,
             r#"rollcall_connection_last_success_timestamp_seconds{connection="hq"} 1700000000.0"#,
             r#"rollcall_connection_last_leaver_timestamp_seconds{connection="hq"} 0.0"#,
+            r#"rollcall_account_findings{policy="everyone",finding="LeaverEnabled"} 2"#,
+            r#"rollcall_account_findings{policy="everyone",finding="NoAccount"} 0"#,
+            r#"rollcall_account_findings{policy="everyone",finding="Orphan"} 4"#,
             r#"rollcall_people{policy="everyone",state="Active"} 3"#,
             r#"rollcall_people{policy="everyone",state="Terminated"} 0"#,
             r#"rollcall_people{policy="everyone",state="OutOfScope"} 2"#,

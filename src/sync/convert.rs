@@ -3,6 +3,7 @@
 use crate::api::person::{self, Employment, PersonStatus, Record};
 use crate::api::quantity::{self, Unreadable};
 use crate::api::{Person, SyncPolicy, convert, names, policy};
+use domain::account::{Fact, Known};
 use domain::employee::{HrId, ReportedStatus};
 use domain::lifecycle::{ContractEnd, Facts, Off, State, Terms, Why};
 use domain::moves::{MoveField, MoveTerms, Moved, Moves, Review, Values};
@@ -116,6 +117,7 @@ fn of_record(employment: &Employment, together: &person::EmploymentState) -> ros
         },
         notice: employment.announced_at.map(|at| Notice { at, confirmed: employment.confirmed }),
         missing_since: employment.missing_since,
+        account: employment.account.as_deref().map(|account| Box::new(convert::account(account))),
         state,
     }
 }
@@ -219,7 +221,7 @@ fn same_but_how_they_left(one: &EmploymentState, other: &EmploymentState) -> boo
 }
 
 fn record_state_shown(employment: roster::Employment, apart: bool) -> Employment {
-    let roster::Employment { record, facts, notice, missing_since, state } = employment;
+    let roster::Employment { record, facts, notice, missing_since, account, state } = employment;
     let Record { connection, id } = record_shown(&record);
     Employment {
         connection,
@@ -234,6 +236,7 @@ fn record_state_shown(employment: roster::Employment, apart: bool) -> Employment
         announced_at: notice.map(|notice| notice.at),
         confirmed: notice.is_some_and(|notice| notice.confirmed),
         missing_since,
+        account: account.map(|known| Box::new(account_shown(&known))),
         by_itself: apart.then(|| Box::new(employment_state_shown(state))),
     }
 }
@@ -255,6 +258,15 @@ fn employment_state_shown(employment: EmploymentState) -> person::EmploymentStat
         out_of_scope: out.map(|out| out.as_str().to_owned()),
         leaves_scope: leaves_scope.map(|out| out.as_str().to_owned()),
         announced: left.is_some_and(|left| left.announced),
+    }
+}
+
+fn account_shown(known: &Known) -> person::Account {
+    let fact = |fact| known.get(fact).map(|(value, since)| person::AccountFact { value: value.to_string(), since });
+    person::Account {
+        last_sign_in: fact(Fact::LastSignIn),
+        mfa_enrolled: fact(Fact::MfaEnrolled),
+        sso: fact(Fact::Sso),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A policy: from the believed answer of its connection, and the passing of days, to Persons.
 
+mod accounts;
 mod fields;
 mod fingerprint;
 mod needs;
@@ -430,6 +431,7 @@ async fn report(
     let (mut status, result) = match result {
         Ok((status, report)) => {
             watched.shared.metrics.people(&policy.name_any(), &status.people);
+            watched.shared.metrics.accounts(&policy.name_any(), status.accounts.as_ref());
             (status, Ok(report))
         }
         Err(fault) => (before.clone(), Err(fault)),

@@ -30,7 +30,7 @@ pub struct Retention<'a> {
 enum Stays {
     /// All of it.
     Everything,
-    /// All but what is for showing. By addresses and user names what comes back is recognised, as long as there are
+    /// All but what is for showing, and what is known of accounts. By addresses and user names what comes back is recognised, as long as there are
     /// Revocations to report it; by the current address, whose records are one human's.
     Identifiers,
     /// HR ids, dates, and what happened to their access.
@@ -48,7 +48,8 @@ impl<'a> Retention<'a> {
     #[must_use]
     pub fn concerns(status: &PersonStatus, edited: Option<&Profile>) -> bool {
         let left = status.employment.as_ref().is_some_and(|employment| employment.state == State::Terminated);
-        left && (status.profile.is_some() || edited.is_some() || !status.aliases.is_empty())
+        let account = || status.employments.iter().any(|one| one.account.is_some());
+        left && (status.profile.is_some() || edited.is_some() || !status.aliases.is_empty() || account())
     }
 
     /// Takes out of a status, and of the profile in the spec, what need not stay. `told` are the Person's Revocations.
@@ -67,12 +68,14 @@ impl<'a> Retention<'a> {
             Stays::Everything => came_back(person.status.as_ref(), status),
             Stays::Identifiers => {
                 *edited = None;
+                status.employments.iter_mut().for_each(|one| one.account = None);
                 let address = status.profile.take().and_then(|profile| profile.work_email);
                 let only = |address| Profile { work_email: Some(address), ..Profile::default() };
                 status.profile = address.map(only);
             }
             Stays::Ids => {
                 *edited = None;
+                status.employments.iter_mut().for_each(|one| one.account = None);
                 status.profile = None;
                 status.aliases.clear();
                 status.alias_dates.clear();

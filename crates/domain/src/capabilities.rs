@@ -3,10 +3,13 @@
 //! An admin reads it before anything is acted on: a credential that sees no leavers ends nobody's access, and says so
 //! nowhere else.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::account::{self, Fact, OfSource};
 use super::employee::{Employee, Field, Read};
 use super::lifecycle::{Facts, State, Terms, derive_state};
 
@@ -57,6 +60,8 @@ pub struct Declared {
     pub photo: Claim,
     /// How old what it says may be: `live`, or in words; none where it is not known.
     pub data_age: Option<String>,
+    /// What it asks for before it gives a fact of an account, or why it does not give it.
+    pub account: BTreeMap<Fact, String>,
 }
 
 /// What a source can say, declared or seen, and how many people showed it in one answer.
@@ -92,6 +97,10 @@ pub struct Capabilities {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub data_age: Option<String>,
+    /// What it knows of accounts, fact by fact; nothing for a system without accounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub account: Vec<OfSource>,
     /// How many people of the newest response showed it.
     #[serde(default)]
     pub seen: PeopleShown,
@@ -144,6 +153,7 @@ pub fn found(read: &Read, today: Date) -> Capabilities {
         leavers: declared.leavers.shown(seen.leavers),
         deletion: declared.deletion,
         photo: declared.photo,
+        account: account::of_source(&read.employees, &read.offered, &read.unread, &declared.account),
         data_age: declared.data_age.as_ref().map(|age| age.chars().take(MAX_AGE_LEN).collect()),
         seen,
     }

@@ -10,6 +10,7 @@ use jiff::civil::{Date, DateTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::account::{Fact, Said, Unread};
 use super::capabilities::Declared;
 pub use super::field::{Field, Text, Texts};
 
@@ -151,6 +152,8 @@ pub struct Employee {
     pub manager: Option<Manager>,
     /// The plain texts of the list in `field.rs`.
     pub texts: Texts,
+    /// What the source knows of their account; none of most people, and held apart.
+    pub account: Option<Box<Said>>,
 }
 
 impl Employee {
@@ -169,6 +172,7 @@ impl Employee {
             employment_type: None,
             manager: None,
             texts: Texts::default(),
+            account: None,
         }
     }
 
@@ -213,6 +217,8 @@ pub struct Read {
     pub unmapped_types: BTreeMap<String, u32>,
     /// Fields the source offers at all.
     pub offered: BTreeSet<Field>,
+    /// Facts of accounts that the source could give, and that were not read.
+    pub unread: BTreeMap<Fact, Unread>,
     /// What the source is said to be able to say.
     pub declared: Declared,
     /// How many records the source itself said there are, where it says so.

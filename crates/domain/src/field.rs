@@ -201,6 +201,12 @@ fields! {
     "employeeNumber": field EmployeeNumber Tells slot EmployeeNumber of EmployeeNumber text EmployeeNumber Personal Never;
     /// Address of a picture.
     "pictureUrl": field PictureUrl Tells slot PictureUrl of PictureUrl text PictureUrl Personal Never;
+    /// Day of the newest sign-in to the account, by UTC.
+    "lastSignIn": field LastSignIn Tells slot LastSignIn of LastSignIn;
+    /// Whether a second factor of the account is enrolled.
+    "mfaEnrolled": field MfaEnrolled Tells slot MfaEnrolled of MfaEnrolled;
+    /// Whether another identity provider signs them in to the account (single sign-on).
+    "sso": field Sso Tells slot Sso of Sso;
 }
 
 impl Text {

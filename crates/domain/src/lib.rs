@@ -1,5 +1,6 @@
 //! What Rollcall decides, as functions over plain values. No Kubernetes, no I/O, no clock: `now` is an argument.
 
+pub mod account;
 pub mod canonical;
 pub mod capabilities;
 pub mod drill;
@@ -16,6 +17,7 @@ pub mod hints;
 #[cfg(test)]
 mod histories;
 pub mod hooks;
+pub mod identity;
 pub mod ledger;
 pub mod lifecycle;
 pub mod marks;

@@ -22,6 +22,7 @@ impl From<&ProfileField> for Wanted {
             ProfileField::EmploymentType => Self::Field(Field::EmploymentType),
             ProfileField::Manager => Self::Field(Field::Manager),
             ProfileField::Text(text) => Self::Field(text.field()),
+            ProfileField::Account(fact) => Self::Field(fact.field()),
             ProfileField::Custom(name) => Self::Custom(name.clone()),
         }
     }

@@ -9,6 +9,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::account::Fact;
 use super::employee::{Employee, EmploymentType};
 use super::field::{CustomName, Field, Text, Texts};
 
@@ -53,6 +54,8 @@ pub enum ProfileField {
     Manager,
     /// A plain text.
     Text(Text),
+    /// A fact of their accounts. It stands with the record that says it, and in no profile.
+    Account(Fact),
     /// A field of the customer's own.
     Custom(CustomName),
 }
@@ -61,10 +64,11 @@ pub enum ProfileField {
 pub const DECIDING: [&str; 5] = ["employeeId", "workEmail", "state", "startDate", "endDate"];
 
 impl ProfileField {
-    /// Those that stand in every profile, in order; not those of the customer's own.
+    /// All there are, in order; not those of the customer's own.
     pub fn all() -> impl Iterator<Item = Self> {
         let texts = Text::ALL.iter().copied().map(Self::Text);
-        [Self::DisplayName, Self::EmploymentType, Self::Manager].into_iter().chain(texts)
+        let facts = Fact::ALL.into_iter().map(Self::Account);
+        [Self::DisplayName, Self::EmploymentType, Self::Manager].into_iter().chain(texts).chain(facts)
     }
 
     /// The one of a name in a policy.
@@ -84,6 +88,7 @@ impl ProfileField {
             Self::EmploymentType => Some(Field::EmploymentType),
             Self::Manager => Some(Field::Manager),
             Self::Text(text) => Some(text.field()),
+            Self::Account(fact) => Some(fact.field()),
             Self::Custom(_) => None,
         }
     }
@@ -92,7 +97,7 @@ impl ProfileField {
     const fn mode(&self) -> FieldMode {
         match self {
             Self::DisplayName | Self::Manager => FieldMode::Continuous,
-            Self::EmploymentType | Self::Custom(_) => FieldMode::Never,
+            Self::EmploymentType | Self::Account(_) | Self::Custom(_) => FieldMode::Never,
             Self::Text(text) => text.mode(),
         }
     }
@@ -105,6 +110,7 @@ impl fmt::Display for ProfileField {
             Self::EmploymentType => f.write_str("employmentType"),
             Self::Manager => f.write_str("manager"),
             Self::Text(text) => f.write_str(text.as_str()),
+            Self::Account(fact) => f.write_str(fact.as_str()),
             Self::Custom(name) => write!(f, "{CUSTOM}{}", name.as_str()),
         }
     }
@@ -118,6 +124,9 @@ pub enum Refused {
         "fields.{0}: state, dates, ids and the work address decide whose access ends and when: they are always Continuous"
     )]
     Decides(String),
+    /// A fact of an account, which no human can know better.
+    #[error("fields.{0}: is what the source says now, and nothing to edit: write Continuous or Never")]
+    Account(String),
     /// Nobody knows it.
     #[error("fields.{}: is no field; these are: {}, and custom.<name>", super::quote::quoted(.0), known())]
     Unknown(String),
@@ -152,6 +161,9 @@ impl Modes {
         let mut named = Vec::new();
         for (name, mode) in fields {
             match ProfileField::named(name) {
+                Some(ProfileField::Account(_)) if *mode == FieldMode::Once => {
+                    return Err(Refused::Account(name.clone()));
+                }
                 Some(field) => named.push((field, *mode)),
                 None if !DECIDING.contains(&name.as_str()) => return Err(Refused::Unknown(name.clone())),
                 None if *mode != FieldMode::Continuous => return Err(Refused::Decides(name.clone())),
@@ -230,6 +242,7 @@ impl Modes {
                     }
                     _ => profile.texts.set(*text, employee.text(*text).and_then(short).map(Box::from)),
                 },
+                ProfileField::Account(_) => {}
                 ProfileField::Custom(name) => {
                     profile.texts.set_custom(name, employee.texts.custom(name).and_then(short).map(Box::from));
                 }
@@ -346,6 +359,7 @@ impl Profile {
             ProfileField::EmploymentType => self.employment_type.map(EmploymentType::as_str),
             ProfileField::Manager => self.manager.as_deref(),
             ProfileField::Text(text) => self.texts.get(*text),
+            ProfileField::Account(_) => None,
             ProfileField::Custom(name) => self.texts.custom(name),
         }
     }
@@ -358,6 +372,7 @@ impl Profile {
             ProfileField::Manager => self.manager.clone_from(&from.manager),
             ProfileField::Text(text) if text.shared() => self.texts.share(*text, from.texts.shared(*text).cloned()),
             ProfileField::Text(text) => self.texts.set(*text, from.texts.get(*text).map(Box::from)),
+            ProfileField::Account(_) => {}
             ProfileField::Custom(name) => self.texts.set_custom(name, from.texts.custom(name).map(Box::from)),
         }
     }
@@ -381,6 +396,7 @@ impl Profile {
             ProfileField::EmploymentType => self.employment_type = None,
             ProfileField::Manager => self.manager = None,
             ProfileField::Text(text) => self.texts.set(*text, None),
+            ProfileField::Account(_) => {}
             ProfileField::Custom(name) => self.texts.set_custom(name, None),
         }
     }

@@ -32,7 +32,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
+use super::account;
 use super::employee::{Employee, HrId};
+use super::identity::{self, Directories, Findings};
 use super::lifecycle::{Facts, State, Why};
 use super::moves::{Found, Moves};
 pub use super::profile::{Imported, Modes, Profile};
@@ -103,6 +105,8 @@ pub struct Employment {
     pub notice: Option<Notice>,
     /// Since when trusted answers no longer name it.
     pub missing_since: Option<Timestamp>,
+    /// What is known of the account, where the policy keeps it. Nothing is decided by it here.
+    pub account: Option<Box<account::Known>>,
     /// What follows from it alone today. Nothing counts it: it has no run.
     pub state: EmploymentState,
 }
@@ -324,6 +328,8 @@ pub struct RosterPass {
     pub not_migrated: u32,
     /// How many people of a corroborating connection are nobody's that is known; none without an answer of one.
     pub strangers: Option<u32>,
+    /// Where HR and the directories disagree; none without a directory.
+    pub identity: Option<Findings>,
     /// Leavers of a baseline, or that came into scope as leavers, whose access stands.
     pub baseline_leavers: u32,
     /// People of the answer who had left before anybody looked, and own nothing here: they get no Person.
@@ -422,7 +428,13 @@ pub fn next(known: &[KnownPerson], answers: &[TrustedResponse<'_>], rules: &Rule
     let (mut drafts, of_answer) = drafts(known, answers, rules, now);
     let runs = runs::assign(&mut drafts, rules, now);
     let moves = moves::settle(&mut drafts, rules.moves, now);
+    let is_directory = |connection: &str| (rules.role)(connection) == Role::Corroborating;
+    let identity = {
+        let people: Vec<_> = drafts.iter().map(|draft| identity::Person::of(&draft.after, &is_directory)).collect();
+        Directories::of(&people).findings(&people, now)
+    };
     let mut plan = conclude(drafts, runs);
+    plan.identity = identity.map(|found| Findings { orphans: of_answer.orphans.clone(), ..found });
     plan.moves = MovesTally { told: !answers.is_empty(), ..moves };
     if !answers.is_empty() {
         let part = answers.iter().any(|answer| answer.part);
@@ -448,6 +460,7 @@ fn conclude(drafts: Vec<Draft<'_>>, runs: Vec<Run>) -> RosterPass {
         doubts: Vec::new(),
         not_migrated: 0,
         strangers: None,
+        identity: None,
         baseline_leavers: 0,
         unmatched: None,
         former: 0,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::account::Fact;
 use super::employee::{Delivered, Employee, Field, HrId, Read, ReportedStatus};
 use super::lifecycle::{Facts, State, Terms, derive_state};
 use memory::{Digests, Hashed, Last, NewlyTrusted};
@@ -358,7 +359,11 @@ fn allowance(percent: u8, of: usize) -> usize {
 }
 
 fn nobody_has(read: &Read, field: Field) -> bool {
+    let said = |employee: &Employee, fact| employee.account.as_ref().is_some_and(|said| said.get(fact).is_some());
     let filled = |employee: &Employee| match field {
+        Field::LastSignIn => said(employee, Fact::LastSignIn),
+        Field::MfaEnrolled => said(employee, Fact::MfaEnrolled),
+        Field::Sso => said(employee, Fact::Sso),
         Field::EmployeeId => read.offered.contains(&Field::EmployeeId),
         Field::FullName => !employee.name.is_empty(),
         Field::Email => !employee.work_email.is_empty(),

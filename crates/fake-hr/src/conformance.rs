@@ -20,6 +20,7 @@ use super::recorded::{Recorded, Script};
 use super::routes::Routes;
 use super::serve::{self, State};
 use super::{at, moved, reading, unsigned};
+use domain::account::Fact;
 use domain::employee::{Employee, Failure, Manager, Read, Text};
 use hris::definition::Definition;
 use hris::http::{RetryPolicy, Transport};
@@ -277,11 +278,17 @@ pub(crate) fn plainly(employee: &Employee) -> Json {
         ("urgent", employee.urgent.then_some(json!(true))),
         ("type", employee.employment_type.map(|kind| json!(kind.as_str()))),
     ];
+    let account = Fact::ALL.into_iter().map(|fact| {
+        let said = employee.account.as_ref().and_then(|said| said.get(fact));
+        (fact.as_str(), said.map(|said| json!(said.to_string())))
+    });
     let texts = employee.texts.iter().map(|(text, value)| (text.as_str(), Some(json!(value))));
     let custom = employee.texts.customs().map(|(name, value)| (format!("custom.{}", name.as_str()), json!(value)));
     if let Some(plain) = plain.as_object_mut() {
         plain.extend(custom);
-        plain.extend(more.into_iter().chain(texts).filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        plain.extend(
+            more.into_iter().chain(account).chain(texts).filter_map(|(key, value)| Some((key.to_owned(), value?))),
+        );
     }
     plain
 }

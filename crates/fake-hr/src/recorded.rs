@@ -28,6 +28,9 @@ struct Scripted {
     to: String,
     #[serde(default)]
     with: BTreeMap<String, String>,
+    /// Names in `with` that tell its list apart from another one at the same address.
+    #[serde(default)]
+    apart: Vec<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default = "fine")]
@@ -130,8 +133,13 @@ impl System for Recorded {
         }
         self.asked_for_token |= is_token;
         // A token may be asked for again and again.
-        let next =
-            self.left.get_mut(&to).and_then(|left| if is_token { left.front().cloned() } else { left.pop_front() });
+        // One of a list that is not asked for now, or was refused, is passed over.
+        let fits =
+            |answer: &Scripted| answer.apart.iter().all(|name| asked.parameter(name) == answer.with.get(name).cloned());
+        let next = self.left.get_mut(&to).and_then(|left| {
+            let at = left.iter().position(fits).unwrap_or_default();
+            if is_token { left.front().cloned() } else { left.remove(at) }
+        });
         let Some(next) = next else {
             self.surprises.push(format!("nobody expected {to}{}", asked.query.iter().fold(String::new(), question)));
             return FakeResponse::refused(404, "nothing is recorded for it");

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 pub(crate) use self::shape::{Hole, Shape};
+#[cfg(test)]
+pub(crate) use self::wishes::SIGNED_IN;
 use self::wishes::told;
 use super::json_writer::Path;
 use domain::employee::Status;

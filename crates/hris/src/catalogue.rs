@@ -82,7 +82,9 @@ mod tests {
 
     #[test]
     fn an_account_that_is_switched_off_is_suspended_in_every_directory() {
-        for name in ["auth0", "entra-id", "google-workspace", "jumpcloud", "okta", "onelogin", "scim", "servicenow"] {
+        for name in
+            ["auth0", "entra-id", "google-workspace", "jumpcloud", "keycloak", "okta", "onelogin", "scim", "servicenow"]
+        {
             let found = connector(name).unwrap();
             let words = found.statuses.values().map(|rule| rule.means);
             let means: Vec<_> = words.chain(found.rules.iter().map(|rule| rule.means)).collect();

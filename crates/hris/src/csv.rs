@@ -20,8 +20,9 @@ pub use self::text::Encoding;
 use super::dates::{self, DateForm};
 use super::engine::{Purpose, Reading};
 use super::kind;
-use super::mapping::{EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
+use super::mapping::{Accounts, EndDate, Form, MOST_RECORDS, Mapper, Meaning, Statuses, Types, scientific};
 use super::row::{Row, Slot, trim};
+use domain::account::Fact;
 use domain::capabilities::{Claim, Declared};
 use domain::employee::{Employee, EmploymentType, Failure, Read, ReportedStatus, Status, Text};
 use domain::field::CustomName;
@@ -182,7 +183,9 @@ pub(super) fn read(bytes: &[u8], format: &CsvFormat, as_of: Date) -> Result<Read
     let placed = place(&header, format)?;
     let (columns, custom) = (placed.read, placed.custom);
     let none: BTreeSet<String> = format.none.iter().map(|word| trim(word).to_lowercase()).collect();
+    let asked = |fact: Fact| format.needs.as_ref().is_none_or(|needs| needs.slot(fact.slot()));
     let form = Form {
+        accounts: Accounts::of(&placed.offered, asked, BTreeMap::new()),
         offered: placed.offered,
         required: BTreeSet::new(), // the header has shown that the columns are there
         statuses: format.meanings().map_err(wrong)?,

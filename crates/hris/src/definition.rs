@@ -5,6 +5,7 @@
 //! `definition/signing.rs` holds the words of signing in, beside it `words.rs` those of requests, `values.rs` those of
 //! values and `proof.rs` those of how far it is proved; `check.rs` is what has to fit together.
 
+mod account;
 mod check;
 mod meaning;
 mod needed;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 use serde::Deserialize;
 
+pub use self::account::AccountFact;
 pub use self::proof::{Evidence, LiveRun};
 pub use self::signing::{Algorithm, Assertion, Auth, Basic, Jwt, Method, RefreshToken, Saml, Send, Token};
 pub use self::values::Value;
@@ -32,6 +34,7 @@ use super::dates::DateForm;
 use super::mapping::{EndDate, Meaning};
 use super::row::Slot;
 use super::template;
+use domain::account::Fact;
 use domain::capabilities::{Claim, Declared};
 use domain::employee::{EmploymentType, Field, Status};
 use domain::quote::quoted;
@@ -95,6 +98,9 @@ pub struct Definition {
     /// nobody needs the field, they are left out of the requests.
     #[serde(default)]
     pub requested: BTreeMap<String, Vec<String>>,
+    /// What is told of accounts, and what is not, in a system that has accounts.
+    #[serde(default)]
+    pub account: BTreeMap<Fact, AccountFact>,
     /// Values that only `rules` look at.
     #[serde(default)]
     pub inputs: BTreeMap<String, Value>,
@@ -304,7 +310,7 @@ impl Definition {
     pub fn declared(&self) -> Declared {
         let Capable { future_hires, leavers, deletion, photo, data_age } = self.capabilities.clone();
         let leave = if self.tells_leave() { Claim::Yes } else { Claim::No };
-        Declared { leave, future_hires, leavers, deletion, photo, data_age }
+        Declared { leave, future_hires, leavers, deletion, photo, data_age, account: self.account_says() }
     }
 
     /// The value of every parameter, for one connection.

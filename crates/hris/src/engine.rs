@@ -73,12 +73,20 @@ pub async fn read(source: &ApiSource, transport: &Arc<Transport>, as_of: Date) -
     for lookup in &plan.lookups {
         tables.lookups.push(table(&lookup.pages, &session, lookup.key).await?);
     }
+    let mut refused = Vec::new();
     for join in &plan.joins {
-        tables.joins.push(table(&join.pages, &session, join.key).await?);
+        match (table(&join.pages, &session, join.key).await, &join.refused) {
+            (Err(Failure::Forbidden), Some(facts)) => {
+                refused.extend(facts);
+                tables.joins.push(Table::default());
+            }
+            (read, _) => tables.joins.push(read?),
+        }
     }
     let CompiledDefinition { people, details, steps, versions, form, .. } = plan;
     let complete = Arc::new(Complete { tables, steps });
-    let mapper = Mapper::new(form, as_of);
+    let mut mapper = Mapper::new(form, as_of);
+    mapper.refused(refused);
     let (mut mapper, announced) = if details.is_empty() && versions.is_none() {
         straight(&people, &session, complete, mapper).await?
     } else {

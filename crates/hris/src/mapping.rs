@@ -3,6 +3,7 @@
 //! Pure: the day is an argument. A record that cannot be read is set aside with its place and a reason that quotes
 //! nothing of it; whether so many may be set aside is the trust gate's question.
 
+mod accounts;
 mod form;
 mod repeated;
 mod texts;
@@ -12,12 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
+pub(super) use self::accounts::{Accounts, FactWords};
 pub use self::form::{EndDate, Meaning};
 pub(super) use self::form::{Form, Rule, Statuses, Test, Types};
 pub(super) use self::texts::scientific;
 use self::texts::{SharedTexts, address, count, cut, hr_id, id_of_address, own, text};
 use super::dates::{self, Day, NoDate};
 use super::row::{Row, Slot, Unfit};
+use domain::account::{Fact, Said, Unread};
 use domain::employee::{
     BadRecord, Employee, EmploymentType, Failure, HrId, Manager, Read, ReportedStatus, Status, Text, Texts,
 };
@@ -48,6 +51,8 @@ enum NotTaken {
     Secret,
     /// A list or an object.
     Unfit,
+    /// A word or a day that says nothing of an account.
+    Unreadable,
 }
 
 impl NotTaken {
@@ -57,6 +62,7 @@ impl NotTaken {
                 "are not an https address, or one with a signature, token or password in it, and are not kept"
             }
             Self::Unfit => "are not a plain value, and are not kept",
+            Self::Unreadable => "are no word or past day that can be read, and are not known",
         }
     }
 }
@@ -78,7 +84,8 @@ impl Mapper {
     /// `as_of` is the UTC date; see `Mapper::reported_status` for the one rule that looks at it.
     pub(super) fn new(form: Form, as_of: Date) -> Self {
         let offered = form.offered.iter().map(|slot| slot.field()).collect();
-        let read = Read { offered, declared: form.declared.clone(), ..Read::default() };
+        let (declared, unread) = (form.declared.clone(), form.accounts.unread.clone());
+        let read = Read { offered, declared, unread, ..Read::default() };
         let (filled, word, shared, not_taken) = Default::default();
         let columns = vec![Column::default(); Slot::COUNT];
         Self { form, as_of, read, filled, word, shared, columns, not_taken }
@@ -117,6 +124,11 @@ impl Mapper {
     /// How many records were taken.
     pub(super) fn records(&self) -> usize {
         self.read.employees.len() + self.read.bad.len()
+    }
+
+    /// Remembers facts of accounts that the source refuses.
+    pub(super) fn refused(&mut self, facts: impl IntoIterator<Item = Fact>) {
+        self.read.unread.extend(facts.into_iter().map(|fact| (fact, Unread::Refused)));
     }
 
     /// Remembers how many records the source says there are.
@@ -190,11 +202,12 @@ impl Mapper {
             // Nothing is decided by it, so a name in its place sets nobody aside.
             None => row.get(Slot::ManagerEmail)?.and_then(|cell| address(cell).ok()).map(Manager::Email),
         };
+        let account = self.account(row);
         let reported_status = self.reported_status(row, start)?; // last: a record that is set aside counts no word
         let employment_type = self.employment_type(row)?;
         let who = Employee::new(id, name, work_email, reported_status);
         let when = Employee { start, last_day, contract_end, urgent, ..who };
-        Ok(Employee { employment_type, texts, manager, ..when })
+        Ok(Employee { employment_type, texts, manager, account, ..when })
     }
 
     /// Who it is. An id is enough: the mailbox of a leaver is often gone before the record says that they left, and what
@@ -265,6 +278,28 @@ impl Mapper {
         let values = self.not_taken.entry((name(), why)).or_default();
         *values = values.saturating_add(1);
         None
+    }
+
+    /// What is said of the account.
+    fn account(&mut self, row: &Row) -> Option<Box<Said>> {
+        let mut said = Said::default();
+        for at in 0..self.form.accounts.read.len() {
+            let Some(fact) = self.form.accounts.read.get(at).copied() else { continue };
+            let why = match row.at(fact.slot() as usize) {
+                Ok(None) => continue,
+                Err(Unfit) => NotTaken::Unfit,
+                Ok(Some(text)) => match self.form.accounts.value(fact, text, &self.form.dates, self.as_of) {
+                    Some(value) => {
+                        said.set(fact, Some(value));
+                        continue;
+                    }
+                    None => NotTaken::Unreadable,
+                },
+            };
+            let values = self.not_taken.entry((fact.as_str().to_owned(), why)).or_default();
+            *values = values.saturating_add(1);
+        }
+        (!said.is_empty()).then(|| Box::new(said))
     }
 
     /// Whether the reason of a termination means "at once". One that nobody named does not.

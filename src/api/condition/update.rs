@@ -313,6 +313,34 @@ pub fn policy_conflict(people: usize, first: &str, others: &str) -> ConditionUpd
     )
 }
 
+/// HR and the directories say the same of everybody's account.
+#[must_use]
+pub fn accounts_agree() -> ConditionUpdate {
+    let message = "HR and the directories agree about everybody's account.".to_owned();
+    update(ConditionType::AccountsAgree, Status::True, Reason::Matched, message)
+}
+
+/// HR and the directories disagree. `found` are numbers, in words.
+#[must_use]
+pub fn accounts_differ(found: &str) -> ConditionUpdate {
+    let message = format!("{found}. Nobody's access ends or is given by it. See kubectl rollcall people --findings.");
+    update(ConditionType::AccountsAgree, Status::False, Reason::AccountsDiffer, message)
+}
+
+/// A directory says of many who work here that they are off, and is not believed. `found` is what else is found, if anything.
+#[must_use]
+pub fn many_disabled(directory: &str, off: u32, of: u32, found: &str) -> ConditionUpdate {
+    let found = if found.is_empty() { String::new() } else { format!(" Besides: {found}.") };
+    update(
+        ConditionType::AccountsAgree,
+        Status::Unknown,
+        Reason::ManyDisabled,
+        format!(
+            "{directory} says that the accounts of {off} of {of} people who work here are off, which is more than a fifth, and is not believed in that. Nobody's access ends or is given by it.{found}"
+        ),
+    )
+}
+
 /// A changed mode of `spec.fields` takes values away, and has not done so yet. If that is not meant, change it back.
 #[must_use]
 pub fn values_will_be_lost(losses: &str, at: Timestamp) -> ConditionUpdate {

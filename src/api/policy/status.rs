@@ -16,7 +16,7 @@ pub struct SyncPolicyStatus {
     /// Generation of the spec that the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`, `ScopesSeparate`, `FieldsSettled`, `MovesSettled`, `GrantsSettled`, `RevokerReady`, `Drilled`.
+    /// `Ready`, `Reconciling`, `Stalled`, `Baseline`, `LocationsMatched`, `UserNamesMatched`, `HumansMatched`, `ScopesSeparate`, `AccountsAgree`, `FieldsSettled`, `MovesSettled`, `GrantsSettled`, `RevokerReady`, `Drilled`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -52,6 +52,30 @@ pub struct SyncPolicyStatus {
     /// How many people have moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moves: Option<Moves>,
+    /// Where HR and the directories of the policy disagree: connections of the role `Corroborating`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Accounts>,
+}
+
+/// Where HR and the directories disagree. Nobody's access ends, or is given, by any of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Accounts {
+    /// People by finding: `LeaverEnabled`, `WorkerDisabled`, `NoAccount`. Who they are: `kubectl rollcall people --findings`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 8))]
+    pub people: BTreeMap<String, u32>,
+    /// Accounts that are on, and that nobody known has.
+    #[serde(default)]
+    pub orphans: u32,
+    /// The first of them, as `connection/id`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(max = 384)))]
+    pub first_orphans: Vec<String>,
+    /// Directories that say of many people who work here that their account is off, and are not believed in that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 253)))]
+    pub not_believed: Vec<String>,
 }
 
 /// How many people have moved, and what came of it.

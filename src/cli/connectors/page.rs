@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::terminal::say;
+use domain::account::Fact;
 use domain::capabilities::Claim;
 use domain::employee::Field;
 use hris::{self, Definition};
@@ -113,6 +114,7 @@ fn page(one: &Definition) -> String {
     part("Prerequisites", one.setup.clone());
     part("Connection", connection(one));
     part("Fields", says(one));
+    part("Accounts", accounts(one));
     part("Status words and kinds of employment", words(one));
     part("Limitations", limitations(&one.cannot));
     part("Rate limit", pace(one));
@@ -194,6 +196,24 @@ fn says(one: &Definition) -> String {
         ("age of the data", declared.data_age.as_deref().unwrap_or("unknown")),
     ] {
         text.push_str(&format!("| {what} | {} |\n", cell(answer)));
+    }
+    text
+}
+
+/// What is told of accounts besides whether they are on.
+fn accounts(one: &Definition) -> String {
+    if one.account.is_empty() {
+        return String::new();
+    }
+    let mut text = "Read only where a policy keeps it ([identity.md](../identity.md)).\n\n| fact | read | source |\n|---|---|---|\n".to_owned();
+    for fact in Fact::ALL {
+        let Some(said) = one.account.get(&fact) else { continue };
+        let read = match (&said.not_given, &said.needs) {
+            (Some(why), _) => format!("no: {why}"),
+            (None, Some(needs)) => format!("yes; needs {needs}"),
+            (None, None) => "yes".to_owned(),
+        };
+        text.push_str(&format!("| `{}` | {} | {} |\n", fact.as_str(), cell(&read), said.source));
     }
     text
 }

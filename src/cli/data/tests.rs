@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::person::PersonStatus;
+use domain::account::{self, Fact, Said};
 use domain::employee::{Employee, EmploymentType, HrId, Manager, ReportedStatus, Status};
 use domain::field::CustomName;
 use domain::roster::{self, Baseline, Rules, TrustedResponse};
@@ -90,7 +91,10 @@ fn marked() -> Employee {
     Text::ALL.iter().for_each(|text| ada.texts.set(*text, Some(format!("{}!", text.as_str()).into())));
     ada.texts.set_custom(&CustomName::new("badge").unwrap(), Some("custom.badge!".into()));
     let day = |text: &str| text.parse().ok();
+    let account = Said::default().with(Fact::LastSignIn, account::Value::On(jiff::civil::date(1999, 9, 9)));
+    let account = account.with(Fact::MfaEnrolled, account::Value::Yes).with(Fact::Sso, account::Value::No);
     Employee {
+        account: Some(Box::new(account)),
         start: day("2001-01-01"),
         last_day: day("2102-02-02"),
         contract_end: day("2103-03-03"),
@@ -133,6 +137,9 @@ fn mark(field: &str, name: &str) -> String {
         "employmentType" => "Apprentice".into(),
         "managerId" | "managerEmail" => name.to_owned(),
         "employeeId" => "employeeId!".into(),
+        "lastSignIn" => "1999-09-09".into(),
+        "mfaEnrolled" => "Yes".into(),
+        "sso" => "No".into(),
         other => format!("{other}!"),
     }
 }
@@ -170,9 +177,12 @@ fn a_person_holds_each_value_where_the_list_says_and_nowhere_else() {
         &json!({"file": {"from": {"configMap": {"name": "p", "key": "p.csv"}}, "csv": {"columns": columns}}}),
     );
     let all: Vec<_> = ProfileField::all().map(|field| field.to_string()).chain(["custom.badge".into()]).collect();
+    // What the source says of an account is nothing to import once.
+    let of =
+        |field: &str, mode: &'static str| if mode == "Once" && Fact::of_word(field).is_some() { "Never" } else { mode };
     for mode in ["Once", "Continuous", "Never"] {
         let fields: Value =
-            all.iter().map(|field| (field.clone(), json!(mode))).collect::<serde_json::Map<_, _>>().into();
+            all.iter().map(|field| (field.clone(), json!(of(field, mode)))).collect::<serde_json::Map<_, _>>().into();
         let policy = policy(&fields);
         let rows = rows(&file, std::slice::from_ref(&policy), &Objects::default()).unwrap();
         let name = roster::person_name("rollcall", "hq", &HrId("employeeId!".into()));
@@ -180,6 +190,9 @@ fn a_person_holds_each_value_where_the_list_says_and_nowhere_else() {
         let mut ada = marked();
         for text in Text::ALL.iter().copied().filter(|text| !rows.iter().any(|row| row.field == text.as_str())) {
             ada.texts.set(text, None);
+        }
+        for fact in Fact::ALL.into_iter().filter(|fact| !rows.iter().any(|row| row.field == fact.as_str())) {
+            ada.account.iter_mut().for_each(|said| said.set(fact, None));
         }
         let mut person = person(&ada, &policy);
         for Row { field, kept, .. } in rows.iter().filter(|row| !row.field.is_empty() && row.kept != [MEMORY]) {
@@ -205,6 +218,7 @@ fn a_person_holds_each_value_where_the_list_says_and_nowhere_else() {
                 "2001-01-01",
                 "2102-02-02",
                 "2103-03-03",
+                "1999-09-09",
                 "\"urgent\":true",
             ]
             .map(str::to_owned),

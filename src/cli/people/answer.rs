@@ -11,13 +11,14 @@ use kube::ResourceExt;
 use super::owned::Owned;
 use super::position::Position;
 use super::turns::{Ahead, Turn};
-use super::{World, record};
+use super::{World, accounts, record};
 use crate::api::condition::{Condition, ConditionType, Reason, Status};
 use crate::api::person::{Hold, Record};
 use crate::api::policy::Mode;
 use crate::api::revocation::{Exposure, FirstFreeze, HookRun, Operation, Phase, Remaining, Trigger};
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy, convert as api};
 use crate::sync::convert;
+use domain::identity::Account;
 use domain::lifecycle::{State, Why};
 use domain::roster::{Employment, EmploymentState, Notice};
 use domain::scope::Out;
@@ -100,6 +101,8 @@ pub struct Says {
     pub missing_since: Option<Timestamp>,
     /// Why it is out of scope.
     pub out: Option<Out>,
+    /// What it tells of their account, in lines.
+    pub account: Vec<String>,
     /// The response whose word it is.
     pub word: Option<Word>,
 }
@@ -119,6 +122,8 @@ pub enum Role {
     NeverNamed,
     /// The policy does not read its connection, which holds.
     NotRead,
+    /// Is of a directory: it tells of an account, and decides nothing.
+    Tells(Option<Account>),
 }
 
 /// A response that the Persons show.
@@ -259,7 +264,8 @@ pub fn decide(world: &World, person: &Person, owned: Owned, now: Timestamp) -> A
     let told: Vec<Told> = world.revocations_of(person).into_iter().map(|one| told(one, person)).collect();
     let hold = person.spec.hold.as_deref().cloned().filter(|hold| hold.until > now);
     let employments = entry.as_ref().map(|entry| entry.employments.as_slice()).unwrap_or_default();
-    let says: Vec<Says> = person.spec.records.iter().map(|record| says(record, employments, policy, world)).collect();
+    let says: Vec<Says> =
+        person.spec.records.iter().map(|record| says(record, person, employments, policy, world)).collect();
     let standing = entry.as_ref().map(|entry| entry.employment.clone());
     let access = status.conditions.iter().find(|one| one.type_ == ConditionType::Revoked.as_str()).map(shown);
     let mut answer = Answer {
@@ -303,10 +309,14 @@ fn manages(named: Option<&str>, policy: Option<&SyncPolicy>) -> Manages {
     }
 }
 
-fn says(at: &Record, employments: &[Employment], policy: Option<&SyncPolicy>, world: &World) -> Says {
+fn says(at: &Record, person: &Person, employments: &[Employment], policy: Option<&SyncPolicy>, world: &World) -> Says {
     let known = employments.iter().find(|one| one.record.id.0 == at.id && *one.record.connection == at.connection);
     let read = policy.is_none_or(|policy| policy.spec.connections.iter().any(|one| one.name == at.connection));
+    let directory = policy.is_some_and(|policy| policy.spec.is_directory(&at.connection));
+    let shown = person.status.iter().flat_map(|status| &status.employments);
+    let shown = shown.filter(|one| one.id == at.id && one.connection == at.connection).take(1);
     let role = match known {
+        Some(known) if directory => Role::Tells(Account::of(known.facts.reported_status)),
         Some(known) => role(&known.state),
         None if read => Role::NeverNamed,
         None => Role::NotRead,
@@ -321,6 +331,7 @@ fn says(at: &Record, employments: &[Employment], policy: Option<&SyncPolicy>, wo
         notice: known.and_then(|known| known.notice),
         missing_since: known.and_then(|known| known.missing_since),
         out: known.and_then(|known| known.state.out),
+        account: shown.flat_map(|one| accounts::lines(one, &world.connections)).collect(),
         word: known.and_then(|_| word(&at.connection, policy, world)),
     }
 }

@@ -7,15 +7,17 @@ use jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
 use serde::Serialize;
 
+use super::accounts::{self, Accounts};
 use super::turns::{Ahead, Turn};
 use super::{World, record};
-use crate::api::Person;
 use crate::api::person::State as Shown;
+use crate::api::{Person, SyncPolicy};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
-use crate::cli::terminal::{columns, harmless, say};
+use crate::cli::terminal::{columns, harmless, plain, say};
 use crate::kube::calls;
 use crate::sync::convert;
+use domain::identity::Finding;
 use domain::lifecycle::State;
 use domain::moves::in_words;
 use domain::roster::{Employment, RosterEntry};
@@ -39,6 +41,10 @@ pub struct Options {
     /// last seven days
     #[arg(long)]
     movers: bool,
+    /// Only people of whom HR and a directory say different things: leavers whose account is on, people who work here and have none,
+    /// or one that is off
+    #[arg(long)]
+    findings: bool,
     /// First day, such as 2026-03-01
     #[arg(long, value_name = "DATE", requires = "turn")]
     from: Option<Date>,
@@ -135,6 +141,11 @@ struct Row {
     moved: String,
     moved_at: Option<Timestamp>,
     review_due: Option<Timestamp>,
+    account: String,
+    last_sign_in: String,
+    mfa_enrolled: String,
+    sso: String,
+    finding: String,
 }
 
 /// Lists them.
@@ -154,16 +165,40 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         options.policy.as_ref().is_none_or(|name| policy == Some(name))
             && options.state.is_none_or(|state| employment.is_some_and(|employment| employment.state == state))
     };
-    let rows = rows(&world, world.people.iter().filter(theirs), wanted, now);
+    let mut rows = rows(&world, world.people.iter().filter(theirs), wanted, now);
+    rows.retain(|row| !options.findings || !row.finding.is_empty());
     let rows: Vec<_> = rows.into_iter().map(|row| if options.unmask { row } else { masked(row) }).collect();
     match options.output {
         Output::Table | Output::Wide if rows.is_empty() => say("Nobody."),
-        Output::Table | Output::Wide => say(&table(&rows, options.output == Output::Wide, options.movers)),
+        Output::Table | Output::Wide => {
+            let mut more = if options.movers { MOVERS.to_vec() } else { Vec::new() };
+            more.extend(options.findings.then_some(FINDING));
+            say(&table(&rows, options.output == Output::Wide, &more));
+        }
         Output::Json => say(&serde_json::to_string_pretty(&rows).map_err(unwritable)?),
         Output::Yaml => say(serde_saphyr::to_string(&rows).map_err(unwritable)?.trim_end()),
         Output::Csv => say(csv(&rows)?.trim_end()),
     }
+    if options.findings && matches!(options.output, Output::Table | Output::Wide) {
+        orphans(&world, options.policy.as_deref()).iter().for_each(|line| say(line));
+    }
     Ok(())
+}
+
+/// Accounts that nobody has: no Person shows them.
+fn orphans(world: &World, policy: Option<&str>) -> Vec<String> {
+    let wanted = |one: &&SyncPolicy| policy.is_none_or(|name| one.name_any() == name);
+    let line = |one: &SyncPolicy| {
+        let accounts = one.status.as_ref()?.accounts.as_ref().filter(|accounts| accounts.orphans > 0)?;
+        let first = accounts.first_orphans.join(", ");
+        Some(format!(
+            "{} accounts that are on are nobody's, by SyncPolicy {}: {}",
+            accounts.orphans,
+            one.name_any(),
+            plain(&first)
+        ))
+    };
+    world.policies.iter().filter(wanted).filter_map(line).collect()
 }
 
 fn unwritable(error: impl ToString) -> Failure {
@@ -188,12 +223,12 @@ fn wanted(options: &Options, today: Date) -> Wanted {
 
 /// Who is wanted, in order: by the day that was asked about, else by their first HR record.
 fn rows<'a>(world: &World, people: impl Iterator<Item = &'a Person>, wanted: Wanted, now: Timestamp) -> Vec<Row> {
-    let ahead = Ahead::of(world, now);
+    let (ahead, accounts) = (Ahead::of(world, now), Accounts::of(world));
     let mut found: Vec<(Option<Timestamp>, Option<Date>, Row)> = people
         .filter_map(|person| {
             let entry = convert::known(person).entry;
             let turns = ahead.turns(person, now);
-            let row = row(person, entry.as_deref(), &turns, now);
+            let row = with_accounts(row(person, entry.as_deref(), &turns, now), accounts.shown(person, now));
             let (at, day) = match wanted {
                 Wanted::All => (None, None),
                 Wanted::Upcoming(days) => {
@@ -245,6 +280,12 @@ fn starts(entry: &RosterEntry) -> Option<Date> {
     if starts.iter().any(Option::is_none) { None } else { starts.into_iter().flatten().min() }
 }
 
+fn with_accounts(row: Row, shown: accounts::Shown) -> Row {
+    let accounts::Shown { account, facts: [last_sign_in, mfa_enrolled, sso], finding } = shown;
+    let finding = finding.map_or("", Finding::as_str).to_owned();
+    Row { account, last_sign_in, mfa_enrolled, sso, finding, ..row }
+}
+
 fn row(person: &Person, entry: Option<&RosterEntry>, turns: &[Turn], now: Timestamp) -> Row {
     let status = person.status.clone().unwrap_or_default();
     let profile = status.profile.unwrap_or_default();
@@ -278,6 +319,7 @@ fn row(person: &Person, entry: Option<&RosterEntry>, turns: &[Turn], now: Timest
         moved: moves.last.as_ref().map(|moved| in_words(&moved.fields)).unwrap_or_default(),
         moved_at: moves.last.map(|moved| moved.at),
         review_due: moves.review.map(|review| review.due),
+        ..Row::default()
     }
 }
 
@@ -313,6 +355,9 @@ fn whole_seconds(at: Option<Timestamp>) -> String {
 const MOVED: &str = "MOVED";
 const MOVED_AT: &str = "MOVED AT";
 const REVIEW_DUE: &str = "REVIEW DUE";
+const MOVERS: [&str; 3] = [MOVED, MOVED_AT, REVIEW_DUE];
+/// Column of what HR and a directory say differently.
+const FINDING: &str = "FINDING";
 
 /// How long after it took effect a source reported an exit: days, or hours where it was less than a day; nothing where it was on time.
 pub(super) fn late((effective, seen): (Timestamp, Timestamp)) -> String {
@@ -325,7 +370,7 @@ pub(super) fn late((effective, seen): (Timestamp, Timestamp)) -> String {
 }
 
 /// All there are; names are left out of tables in which nobody has one.
-const COLUMNS: [Column; 22] = [
+const COLUMNS: [Column; 27] = [
     ("PERSON", false, |row| row.person.clone()),
     ("HR RECORDS", false, |row| row.records.join(" ")),
     ("NAME", false, |row| row.name.clone().unwrap_or_default()),
@@ -348,12 +393,17 @@ const COLUMNS: [Column; 22] = [
     (MOVED, true, |row| row.moved.clone()),
     (MOVED_AT, true, |row| whole_seconds(row.moved_at)),
     (REVIEW_DUE, true, |row| whole_seconds(row.review_due)),
+    ("ACCOUNT", true, |row| row.account.clone()),
+    ("LAST SIGN-IN", true, |row| row.last_sign_in.clone()),
+    ("MFA", true, |row| row.mfa_enrolled.clone()),
+    ("SSO", true, |row| row.sso.clone()),
+    (FINDING, true, |row| row.finding.clone()),
 ];
 
-fn table(rows: &[Row], wide: bool, movers: bool) -> String {
-    let of_movers = |name: &str| movers && matches!(name, MOVED | MOVED_AT | REVIEW_DUE);
+fn table(rows: &[Row], wide: bool, more: &[&str]) -> String {
+    let asked = |name: &str| more.contains(&name);
     let named = |name: &str| !matches!(name, "NAME" | "ADDRESS") || rows.iter().any(|row| row.name.is_some());
-    let in_table = |name: &str, only_wide: bool| (wide || !only_wide || of_movers(name)) && named(name);
+    let in_table = |name: &str, only_wide: bool| (wide || !only_wide || asked(name)) && named(name);
     let shown: Vec<_> = COLUMNS.iter().filter(|(name, only_wide, _)| in_table(name, *only_wide)).collect();
     let head = shown.iter().map(|(name, ..)| (*name).to_owned()).collect();
     columns(head, rows.iter().map(|row| shown.iter().map(|(.., of)| of(row)).collect()))

@@ -8,6 +8,7 @@ use super::turns::{RecordTurn, Turn};
 use crate::api::policy::Mode;
 use crate::api::revocation::{Exposure, ExposureTier, FirstFreeze, HookOutcome, HookRun, Operation, Phase};
 use crate::cli::terminal::plain;
+use domain::identity::Account;
 use domain::lifecycle::{State, Why};
 use domain::roster::EmploymentState;
 
@@ -207,7 +208,8 @@ const fn sentence(why: Why) -> &'static str {
 
 fn says(says: &Says) -> String {
     let mut line = format!("{} {}.", says.record, role(says.role));
-    if let (Some(why), Some(since)) = (says.why, says.since) {
+    let told = says.why.filter(|_| !matches!(says.role, Role::Tells(_)));
+    if let (Some(why), Some(since)) = (told, says.since) {
         line.push_str(&format!(" {} It has said so since {since:.0}.", sentence(why)));
     }
     let days = [("first day", says.start), ("last day", says.last_day)];
@@ -219,6 +221,7 @@ fn says(says: &Says) -> String {
             line.push_str(&format!("; announced at {:.0}{again}", notice.at));
         }
     }
+    says.account.iter().for_each(|fact| line.push_str(&format!("\n{fact}")));
     if let Some(out) = says.out {
         line.push_str(&format!("\nout of scope: {}", out.words()));
     }
@@ -243,6 +246,9 @@ const fn role(role: Role) -> &'static str {
         Role::Ended => "has ended",
         Role::CannotTell => "cannot be told, which holds",
         Role::NeverNamed => "was never named by a trusted response, which holds",
+        Role::Tells(Some(Account::Enabled)) => "is an account that is on, which decides nothing",
+        Role::Tells(Some(Account::Disabled)) => "is an account that is off, which decides nothing",
+        Role::Tells(None) => "is an account of which it is not known whether it is on, and decides nothing",
         Role::NotRead => "is of a connection that the policy does not read, which holds",
     }
 }

@@ -13,9 +13,10 @@ use super::sheet::Column;
 use crate::api::person::State;
 use crate::api::{Person, convert, names};
 use crate::cli::Failure;
-use crate::cli::people::{all, record};
+use crate::cli::people::{Shown, all, record};
 use crate::kube::inventory;
 use crate::kube::named::Api;
+use domain::identity::Finding;
 use domain::ownership::{Claim, Index, PersonFacts};
 use domain::plan::{Account, Binding, Subject};
 
@@ -68,6 +69,16 @@ pub struct Row {
     whose: String,
     /// `HasLeft`: they have left, and it is theirs. `Ambiguous`: it names several people.
     finding: String,
+    /// `Enabled`, `Disabled` or `unknown`, by the directories; empty where the policy has none.
+    account: String,
+    /// Day of the newest sign-in, `Never` or `unknown`.
+    last_sign_in: String,
+    /// `Yes`, `No` or `unknown`.
+    mfa_enrolled: String,
+    /// `Yes`, `No` or `unknown`.
+    sso: String,
+    /// `LeaverEnabled`, `WorkerDisabled` or `NoAccount`.
+    account_finding: String,
 }
 
 impl Row {
@@ -90,7 +101,13 @@ struct Owned {
 }
 
 /// A row for each thing of each person, and one for who owns nothing; what an auditor has to look at first.
-pub fn rows(people: &[Person], things: &Things, days: Days, policy: Option<&str>) -> Vec<Row> {
+pub fn rows(
+    people: &[Person],
+    things: &Things,
+    days: Days,
+    policy: Option<&str>,
+    accounts: &dyn Fn(&Person) -> Shown,
+) -> Vec<Row> {
     let index = convert::index(people);
     let mut owned = owned(&index, things);
     let mut rows: Vec<Row> = Vec::new();
@@ -108,7 +125,7 @@ pub fn rows(people: &[Person], things: &Things, days: Days, policy: Option<&str>
         if !in_scope && !remains {
             continue;
         }
-        let row = of_person(person);
+        let row = with_accounts(of_person(person), accounts(person));
         if theirs.is_empty() {
             rows.push(row.clone());
         }
@@ -196,6 +213,12 @@ fn of_person(person: &Person) -> Row {
     }
 }
 
+fn with_accounts(row: Row, shown: Shown) -> Row {
+    let Shown { account, facts: [last_sign_in, mfa_enrolled, sso], finding } = shown;
+    let account_finding = finding.map_or("", Finding::as_str).to_owned();
+    Row { account, last_sign_in, mfa_enrolled, sso, account_finding, ..row }
+}
+
 fn of_thing(row: Row, Owned { what, gives, claim }: Owned, left: bool) -> Row {
     let (whose, finding) = match claim {
         Claim::Theirs | Claim::NotTheirs => ("Theirs", if left { "HasLeft" } else { "" }),
@@ -206,7 +229,7 @@ fn of_thing(row: Row, Owned { what, gives, claim }: Owned, left: bool) -> Row {
 }
 
 /// The columns.
-pub const COLUMNS: [Column<Row>; 12] = [
+pub const COLUMNS: [Column<Row>; 17] = [
     ("FINDING", true, |row| vec![row.finding.clone()]),
     ("PERSON", false, |row| vec![row.person.clone()]),
     ("HR RECORDS", true, |row| row.records.clone()),
@@ -219,6 +242,11 @@ pub const COLUMNS: [Column<Row>; 12] = [
     ("OWNS", true, |row| vec![row.owns.clone()]),
     ("GIVES", true, |row| row.gives.clone()),
     ("WHOSE", false, |row| vec![row.whose.clone()]),
+    ("ACCOUNT", true, |row| vec![row.account.clone()]),
+    ("LAST SIGN-IN", true, |row| vec![row.last_sign_in.clone()]),
+    ("MFA", true, |row| vec![row.mfa_enrolled.clone()]),
+    ("SSO", false, |row| vec![row.sso.clone()]),
+    ("ACCOUNT FINDING", true, |row| vec![row.account_finding.clone()]),
 ];
 
 #[cfg(test)]
@@ -291,7 +319,7 @@ mod tests {
             person("5", "Terminated", [Some("2020-01-01"), Some("2025-12-31")]),
             person("6", "PreHire", [Some("2026-06-01"), None]),
         ];
-        let rows = rows(&people, &things(), QUARTER, None);
+        let rows = rows(&people, &things(), QUARTER, None, &|_| Shown::default());
         let row = |finding: &str, person: &str, owns: &str| [finding, person, owns].map(str::to_owned);
         let expected = [
             row("HasLeft", "p-2", "RoleBinding apps/b"),
@@ -304,7 +332,7 @@ mod tests {
         assert_eq!(listed(&rows), expected);
         let ci = rows.iter().find(|row| row.owns.ends_with("ci")).unwrap();
         assert_eq!(ci.gives, ["ClusterRole edit everywhere"], "what is bound to the account");
-        assert_eq!(super::rows(&people, &things(), QUARTER, Some("other")), []);
+        assert_eq!(super::rows(&people, &things(), QUARTER, Some("other"), &|_| Shown::default()), []);
     }
 
     #[test]
@@ -326,7 +354,7 @@ mod tests {
             things.bindings.push(binding(&format!("ns{n}"), vec![user(n)]));
             things.bindings.push(binding(&format!("more{n}"), vec![user(n), user((n + 1) % 10_000)]));
         }
-        let rows = rows(&people, &things, QUARTER, None);
+        let rows = rows(&people, &things, QUARTER, None, &|_| Shown::default());
         assert_eq!(rows.len(), 40_000);
     }
 }

@@ -243,3 +243,86 @@ fn nobody_is_bound_by_a_user_name_that_a_human_took_back() {
     assert_eq!(made(&decided(&everyone, &disowned("user:oidc:7@example.com"), &[])).len(), 0);
     assert_eq!(made(&decided(&everyone, &disowned("user:oidc:old@example.com"), &[])).len(), 1);
 }
+
+/// What somebody is granted by a rule over their account, and whether it goes if they have it; `account` is what the directory says of them.
+fn by_account(when: &str, account: &Value, others: &str) -> (bool, bool) {
+    let rule = json!({"name": "production", "when": when, "bind": {"clusterRole": "edit", "namespaces": ["crm"]}});
+    let over = json!({"connections": [{"name": "hq"}, {"name": "okta", "role": "Corroborating"}],
+        "fields": {"lastSignIn": "Continuous", "mfaEnrolled": "Continuous", "sso": "Continuous"}});
+    let policy = policy(&rule, &over);
+    let employments = |id: &str, account: &Value| {
+        let mut okta = json!({"connection": "okta", "id": id, "reportedStatus": others});
+        merge(&mut okta, account.clone());
+        json!({"status": {"employments": [{"connection": "hq", "id": id, "reportedStatus": "Active"}, okta]}})
+    };
+    let of = |account: &Value| {
+        let mut all = vec![person("7", "Sales", employments("7", account))];
+        all.extend((20..30).map(|id| person(&id.to_string(), "Support", employments(&id.to_string(), &json!({})))));
+        all
+    };
+    let has = json!({"reportedStatus": "Active", "account": {"lastSignIn": {"value": "2026-03-01", "since": "2026-03-01T00:00:00Z"},
+        "mfaEnrolled": {"value": "Yes", "since": "2026-03-01T00:00:00Z"}}});
+    let theirs = |outcome: &Outcome| outcome.make.iter().any(|grant| grant.person == "p-7");
+    let found = decided(&policy, &of(account), &[]);
+    let everybody = json!({"name": "production", "when": "person.department == 'Sales'",
+        "bind": {"clusterRole": "edit", "namespaces": ["crm"]}});
+    let standing = made(&decided(&self::policy(&everybody, &over), &of(&has), &[]));
+    let with_uid = |mut one: RoleBinding| {
+        one.metadata.uid = Some("u-1".into());
+        one
+    };
+    let standing: Vec<_> = standing.into_iter().map(with_uid).collect();
+    let later = decided(&policy, &of(account), &standing);
+    (found.outcomes.iter().any(theirs), later.outcomes.iter().any(|outcome| !outcome.remove.is_empty()))
+}
+
+#[test]
+fn what_is_not_known_of_an_account_neither_gives_nor_takes_a_role() {
+    let since = "2026-03-01T00:00:00Z";
+    let fact = |name: &str, value: &str| json!({"account": {name: {"value": value, "since": since}}});
+    let off = json!({"reportedStatus": "Suspended"});
+    let missing = json!({"missingSince": since, "account": {"mfaEnrolled": {"value": "Yes", "since": since}}});
+    let mfa = "person.mfaEnrolled == 'Yes'";
+    let cases = [
+        ("enrolled", mfa, fact("mfaEnrolled", "Yes"), "Active", (true, false)),
+        ("not enrolled", mfa, fact("mfaEnrolled", "No"), "Active", (false, true)),
+        ("not known", mfa, json!({}), "Active", (false, false)),
+        ("of another version", mfa, fact("mfaEnrolled", "Sometimes"), "Active", (false, false)),
+        ("the account vanished", mfa, missing, "Active", (false, false)),
+        ("not known, and asked", "has(person.mfaEnrolled) && person.id == '7'", json!({}), "Active", (false, false)),
+        ("not known, or else", "person.sso == 'Yes' || person.id == '7'", json!({}), "Active", (false, false)),
+        (
+            "signed in since",
+            "person.lastSignIn >= '2026-03-01'",
+            fact("lastSignIn", "2026-03-02"),
+            "Active",
+            (true, false),
+        ),
+        (
+            "not for long",
+            "person.lastSignIn >= '2026-03-01'",
+            fact("lastSignIn", "2026-02-01"),
+            "Active",
+            (false, true),
+        ),
+        ("on", "person.id == '7' && person.account == 'Enabled'", json!({}), "Active", (true, false)),
+        ("off", "person.id == '7' && person.account == 'Enabled'", off.clone(), "Active", (false, true)),
+        (
+            "off, as everybody's is at once",
+            "person.id == '7' && person.account == 'Enabled'",
+            off,
+            "Suspended",
+            (false, false),
+        ),
+        (
+            "a word that is not mapped",
+            "person.id == '7' && person.account == 'Enabled'",
+            json!({"reportedStatus": "Unmapped"}),
+            "Active",
+            (false, false),
+        ),
+    ];
+    for (what, when, account, others, expected) in cases {
+        assert_eq!(by_account(when, &account, others), expected, "{what}");
+    }
+}

@@ -34,6 +34,11 @@ fn entry_of(state: State, left: Option<Box<Left>>) -> RosterEntry {
         },
         notice: Some(Notice { at: jiff::Timestamp::UNIX_EPOCH, confirmed: true }),
         missing_since: Some(jiff::Timestamp::UNIX_EPOCH),
+        account: Some(Box::new(
+            Known::default()
+                .with(Fact::LastSignIn, (domain::account::Value::Never, jiff::Timestamp::UNIX_EPOCH))
+                .with(Fact::Sso, (domain::account::Value::No, jiff::Timestamp::UNIX_EPOCH)),
+        )),
         state: alone,
     };
     RosterEntry {

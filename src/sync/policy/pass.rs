@@ -23,6 +23,7 @@ use crate::sync::owned::OwnedKeys as Owners;
 use crate::sync::people::Write;
 use crate::sync::retention::Retention;
 use domain::employee::Employee;
+use domain::identity::Findings;
 use domain::lifecycle::State;
 use domain::moves::in_words;
 use domain::profile::Modes;
@@ -127,6 +128,8 @@ pub struct Tally {
     pub fields: InForce,
     /// How many people have moved.
     pub moves: MovesTally,
+    /// Where HR and the directories disagree; none without a directory.
+    pub accounts: Option<Findings>,
 }
 
 /// What is said of the matching of records to humans.
@@ -213,6 +216,7 @@ pub fn decide(view: &GateInputs, now: Timestamp) -> Decision {
             wake: [wake, fields.shown.next_at].into_iter().flatten().min(),
             fields,
             moves: plan.moves,
+            accounts: plan.identity,
         },
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::pass::{Matched, Tally};
-use super::{PassInputs, Source, closed, current_status};
+use super::{PassInputs, Source, accounts, closed, current_status};
 use crate::api::SyncPolicy;
 use crate::api::condition::{self, ConditionType, ConditionUpdate, Reason};
 use crate::api::policy::{self as api, SyncPolicyStatus};
@@ -50,9 +50,13 @@ pub fn conclude(
         if seen.revoker.as_ref().is_some_and(|revoker| revoker.ready) { again } else { again.min(REVOKER_AGAIN) };
     let again = if seen.drill.is_some() { again.min(DRILL_AGAIN) } else { again };
     let moves = moves(&tally.moves);
+    let accounts = tally.accounts.as_ref().map(|found| accounts::shown(found, before.accounts.as_ref()));
     let mut updates = updates(seen, &tally);
     updates.extend(seen.drill.as_ref().map(|report| of_drill(report.as_ref(), now)));
     updates.extend(of_scopes(&tally, &before));
+    updates.extend(
+        tally.accounts.as_ref().zip(accounts.as_ref()).map(|(found, shown)| accounts::of_accounts(found, shown)),
+    );
     updates.extend(of_grants(policy));
     updates.extend(of_user_names.flatten().filter(|_| seen.baseline() != Baseline::Awaited)); // nobody is known before
     let report = Report { updates, again: again.clamp(MIN_SLEEP, MAX_SLEEP) };
@@ -66,6 +70,7 @@ pub fn conclude(
         doubts: tally.matched.map(|matched| matched.doubts).unwrap_or_default(),
         fields: Some(tally.fields.shown),
         moves: Some(moves).filter(|moves| *moves != api::Moves::default()),
+        accounts,
         ..before
     };
     (status, report)

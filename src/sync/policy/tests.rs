@@ -68,6 +68,7 @@ fn tally() -> Tally {
         wake: None,
         fields: fields::in_force(&domain::profile::Modes::default(), None, &[], noon()),
         moves: domain::roster::MovesTally::default(),
+        accounts: None,
     }
 }
 

@@ -11,7 +11,9 @@ use super::calendar::{Calendar, Day};
 use super::employment::{self, Whose};
 use super::matching::{self, Doubt, Humans};
 use super::{Employment, KnownPerson, Map, Profile, RecordKey, Role, Rules, Scoped, Set, TrustedResponse, person_name};
-use crate::employee::{Employee, HrId, Text};
+use crate::account::Told;
+use crate::employee::{Employee, HrId, ReportedStatus, Status, Text};
+use crate::identity::{MAX_ORPHANS, Orphans};
 use crate::lifecycle::{DerivedState, Terms, derive_state};
 use crate::scope::{self, Out, Scope};
 
@@ -23,6 +25,7 @@ pub(super) struct OfAnswer {
     pub(super) scope: Scoped,
     pub(super) doubts: Vec<Doubt>,
     pub(super) strangers: Option<u32>,
+    pub(super) orphans: Option<Orphans>,
     pub(super) others: u32,
 }
 
@@ -50,6 +53,8 @@ pub(super) struct Statement<'a> {
     pub(super) connection: &'a str,
     pub(super) employee: &'a Employee,
     pub(super) sight: Sight,
+    /// What the answer says of anybody's account.
+    pub(super) told: Told,
     /// The position of their manager.
     pub(super) manager: Option<usize>,
 }
@@ -155,6 +160,11 @@ pub(super) fn slots<'a>(
             }
             None => {
                 *of_answer.strangers.get_or_insert_default() += 1;
+                if employee.reported_status == ReportedStatus::Mapped(Status::Active) {
+                    let orphans = of_answer.orphans.get_or_insert_default();
+                    orphans.accounts += 1;
+                    orphans.first.extend((orphans.first.len() < MAX_ORPHANS).then_some(record));
+                }
                 continue;
             }
         };
@@ -165,6 +175,7 @@ pub(super) fn slots<'a>(
     let tells = |answer: &TrustedResponse<'_>| (rules.role)(answer.connection) == Role::Corroborating && !answer.part;
     if answers.iter().any(tells) {
         of_answer.strangers.get_or_insert_default();
+        of_answer.orphans.get_or_insert_default();
     }
     (slots, index, humans, of_answer)
 }

@@ -16,6 +16,7 @@ use super::managers::Managers;
 use super::matching::{Doubt, Humans};
 use super::person::{self, Next};
 use super::{Access, After, Draft, KnownPerson, Map, RecordKey, Role, RosterEntry, Rules, Set, TrustedResponse};
+use crate::account::{self, Told};
 use crate::lifecycle::State;
 use crate::ownership::{comparable, connection_of};
 
@@ -30,6 +31,8 @@ struct Pass<'a, 'p> {
     slots: &'p [Slot<'a>],
     index: &'p Places<'a>,
     managers: Vec<Managers<'a>>,
+    /// What each answer says of anybody's account.
+    told: Vec<Told>,
     holders: Holders<'p>,
     rules: &'p Rules<'p>,
     now: Timestamp,
@@ -56,8 +59,9 @@ pub(super) fn drafts<'a>(
 ) -> (Vec<Draft<'a>>, OfAnswer) {
     let (slots, index, humans, mut of_answer) = slots(known, answers, rules);
     let managers = answers.iter().enumerate().map(|(number, answer)| Managers::new(number, answer, known)).collect();
+    let told = answers.iter().map(|answer| account::told(answer.employees)).collect();
     let holders = Holders::of(known, rules);
-    let pass = Pass { answers, slots: &slots, index: &index, managers, holders, rules, now };
+    let pass = Pass { answers, slots: &slots, index: &index, managers, told, holders, rules, now };
     let Lanes { mut drafts, mut former, mut strangers, counted } = pass.shared(cores(slots.len()));
     of_answer.add(counted);
     of_answer.former += owning(&drafts, &mut former, rules);
@@ -127,7 +131,8 @@ impl<'a> Pass<'a, '_> {
             }
             let manager = employee.manager.as_ref();
             let manager = manager.and_then(|manager| managers.find(manager, self.slots, self.index, self.rules));
-            statements.push(Statement { connection: answer.connection, employee, sight, manager });
+            let told = self.told.get(*number).copied().unwrap_or_default();
+            statements.push(Statement { connection: answer.connection, employee, sight, told, manager });
         }
         statements
     }
@@ -295,6 +300,7 @@ mod tests {
             slots: &slots,
             index: &index,
             managers: vec![Managers::new(0, &answers[0], &[])],
+            told: vec![Told::default()],
             holders: Holders::of(&[], &rules),
             rules: &rules,
             now,

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use super::answer::{Slot, Statement};
 use super::calendar::Day;
 use super::{Baseline, Employment, EmploymentState, Left, Notice, RecordKey, Role, RosterEntry, Rules};
+use crate::account;
 use crate::employee::{Employee, ReportedStatus, Status};
 use crate::lifecycle::{DerivedState, Facts, Off, State, Terms, Why, begun_anew, derive_state, with_contract_end};
 use crate::ownership::email_key;
@@ -70,7 +71,10 @@ pub(super) fn stated(
     {
         left.baseline = true;
     }
-    Employment { record: record.clone(), facts, notice, missing_since: None, state }
+    let kept = |fact| rules.fields.of(&ProfileField::Account(fact)) == FieldMode::Continuous;
+    let before = known.and_then(|known| known.account.as_deref());
+    let account = account::after(before, employee.account.as_deref(), statement.told, kept, sight.taken);
+    Employment { record: record.clone(), facts, notice, missing_since: None, account, state }
 }
 
 /// What is told of an employment.

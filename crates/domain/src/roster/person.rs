@@ -129,7 +129,7 @@ fn untold(slot: &Slot<'_>, before: &RosterEntry, unknown: Option<Why>, now: Time
         off: None,
     };
     let record = slot.records.first()?.clone();
-    Some(Employment { record, facts, notice: None, missing_since: None, state })
+    Some(Employment { record, facts, notice: None, missing_since: None, account: None, state })
 }
 
 /// What each record says, the day where it is, and why something is not known at all.

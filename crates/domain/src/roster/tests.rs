@@ -4,6 +4,7 @@ mod changes;
 mod declared;
 mod fields;
 mod holders;
+mod identity;
 mod leave;
 mod leaving;
 mod life;

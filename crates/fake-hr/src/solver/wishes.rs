@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use domain::account::Fact;
+
 use super::{Hole, InverseDefinition, Item, Shape, What, Wish, key};
 use domain::employee::Status;
 use hris::definition::{self, StatusRule};
 use hris::row::Slot;
+
+/// When everybody signed in last.
+pub(crate) const SIGNED_IN: &str = "2020-01-02";
 
 impl InverseDefinition {
     /// What a slot has to say.
@@ -35,12 +40,27 @@ impl InverseDefinition {
             Slot::TerminationReason if shape.urgent => words(definition.urgent_reasons.iter().collect()),
             Slot::TerminationReason => Wish::Nothing,
             Slot::FullName if !value.first && value.paths.len() > 1 => Wish::Name,
+            // The same of everybody: what the day and the words are is the connector's.
+            _ if Fact::of_slot(slot).is_some() => match self.account(slot) {
+                Some(said) => Wish::One(written(&said, value)),
+                None => Wish::Nothing,
+            },
             // Where the halves of a full name stand, they are the same values.
             Slot::FirstName => Wish::One(vec![Hole::First.mark().into()]),
             Slot::LastName => Wish::One(vec![Hole::Last.mark().into()]),
             _ if value.lookup.is_some() => Wish::One(vec![Hole::Key(slot).mark().into()]),
             _ => Wish::One(vec![Hole::Text(slot).mark().into()]),
         }
+    }
+
+    /// What is said of everybody's account.
+    fn account(&self, slot: Slot) -> Option<String> {
+        let fact = Fact::of_slot(slot)?;
+        let yes = || self.definition.account.get(&fact).and_then(|own| own.yes.first().cloned());
+        Some(match fact {
+            Fact::LastSignIn => SIGNED_IN.to_owned(),
+            Fact::MfaEnrolled | Fact::Sso => yes().unwrap_or_else(|| "true".to_owned()),
+        })
     }
 
     /// What an input may be: the words that rules ask for, something else, nothing; and where a field has the same

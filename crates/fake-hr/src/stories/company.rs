@@ -2,7 +2,7 @@
 
 mod lies;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
@@ -10,7 +10,9 @@ use super::catalogue::{folders, root};
 use super::*;
 use crate::conformance::{Reader, faults, judged, plainly};
 use crate::faults::{Fault, Kind, RequestKind};
+use crate::solver::SIGNED_IN;
 use crate::{Company, Fake, Moment, Person, Scenario, Setup, reading, rewritten, source};
+use domain::account::{self, Fact, Said};
 use domain::employee::{Employee, Failure, HrId, Manager, Read, ReportedStatus, Status, Text, Texts};
 use hris::row::Slot;
 use hris::{ApiSource, definition, engine};
@@ -133,8 +135,20 @@ fn expected(definition: &Definition, company: &Company, person: &Person) -> Opti
         employment_type: definition.types.values().find(|kind| **kind == person.kind).copied(),
         texts,
         manager,
+        account: account(&offered),
         ..who
     })
+}
+
+/// What is said of everybody's account.
+fn account(offered: &BTreeSet<Slot>) -> Option<Box<Said>> {
+    let mut said = Said::default();
+    for fact in Fact::ALL.into_iter().filter(|fact| offered.contains(&fact.slot())) {
+        let value =
+            if fact == Fact::LastSignIn { account::Value::from_stored(SIGNED_IN) } else { Some(account::Value::Yes) };
+        said.set(fact, value);
+    }
+    (!said.is_empty()).then(|| Box::new(said))
 }
 
 /// What an answer says otherwise than the company.

@@ -30,6 +30,7 @@ pub(super) fn findings(definition: &Definition) -> Vec<Finding> {
     }
     check.further();
     check.fields();
+    check.account();
     check.custom_and_requested();
     check.statuses();
     check.found

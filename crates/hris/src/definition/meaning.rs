@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::account::Fact;
 use domain::canonical::{Canonical, folded};
 use domain::employee::Status;
 
@@ -16,6 +17,7 @@ use crate::row::Slot;
 impl Definition {
     /// Writes what it means for a connection that gives these parameters.
     pub fn meaning(&self, parameters: &BTreeMap<String, String>, form: &mut Canonical) {
+        let this = self.without_facts();
         let values = self.resolve(parameters).unwrap_or_else(|_| parameters.clone());
         let base = self.base(&values).unwrap_or_else(|_| self.base_url.clone());
         let Self {
@@ -25,6 +27,8 @@ impl Definition {
             lookups,
             fields,
             inputs,
+            // nothing is decided by it
+            account: _,
             statuses,
             rules,
             end_date_means,
@@ -56,16 +60,18 @@ impl Definition {
             // an answer without it is none
             required: _,
             urgent_reasons,
-        } = self;
+        } = &this;
         form.fact("base", &base);
         form.part("parameters", |form| values.iter().for_each(|(name, value)| form.fact(name, value)));
         for (at, list) in people.iter().enumerate() {
             form.part(&format!("people {at}"), |form| list.meaning(form));
         }
-        joins.iter().for_each(|(name, join)| form.part(&format!("join {name}"), |form| join.meaning(form)));
+        // A list that may be refused tells of accounts alone.
+        let joins = joins.iter().filter(|(_, join)| !join.may_be_refused);
+        joins.for_each(|(name, join)| form.part(&format!("join {name}"), |form| join.meaning(form)));
         details.iter().for_each(|(name, detail)| form.part(&format!("detail {name}"), |form| detail.meaning(form)));
         lookups.iter().for_each(|(name, lookup)| form.part(&format!("lookup {name}"), |form| lookup.meaning(form)));
-        form.part("fields", |form| values_of(fields.iter().map(|(slot, value)| (slot.name(), value)), form));
+        form.part("fields", |form| fields_of(fields, form));
         form.part("inputs", |form| values_of(inputs.iter().map(|(name, value)| (name.as_str(), value)), form));
         form.part("statuses", |form| statuses_of(statuses, form));
         for (at, rule) in rules.iter().enumerate() {
@@ -96,6 +102,12 @@ fn meaning_of(means: Status, when_starts_later: Option<Status>, form: &mut Canon
 
 fn values_of<'a>(values: impl Iterator<Item = (&'a str, &'a Value)>, form: &mut Canonical) {
     values.for_each(|(name, value)| form.part(name, |form| value.meaning(form)));
+}
+
+/// What stands where; nothing is decided by facts of accounts.
+fn fields_of(fields: &BTreeMap<Slot, Value>, form: &mut Canonical) {
+    let decide = fields.iter().filter(|(slot, _)| Fact::of_slot(**slot).is_none());
+    values_of(decide.map(|(slot, value)| (slot.name(), value)), form);
 }
 
 impl Value {
@@ -160,7 +172,7 @@ fn json(value: &serde_json::Value, form: &mut Canonical) {
 
 impl Join {
     fn meaning(&self, form: &mut Canonical) {
-        let Self { list, key, of, choose, fields, inputs } = self;
+        let Self { list, key, of, choose, may_be_refused: _, fields, inputs } = self;
         form.part("list", |form| list.meaning(form));
         form.fact("key", key);
         form.fact("of", of);
@@ -197,7 +209,7 @@ fn more(
     form: &mut Canonical,
 ) {
     chosen(choose, form);
-    form.part("fields", |form| values_of(fields.iter().map(|(slot, value)| (slot.name(), value)), form));
+    form.part("fields", |form| fields_of(fields, form));
     form.part("inputs", |form| values_of(inputs.iter().map(|(name, value)| (name.as_str(), value)), form));
 }
 

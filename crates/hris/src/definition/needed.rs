@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use domain::account::Fact;
 use domain::field::CustomName;
 use domain::needs::Needs;
 
@@ -52,6 +53,15 @@ impl Definition {
             self.requested.iter().partition(|(field, _)| left_out(field));
         let needed: BTreeSet<&String> = needed.into_values().flatten().collect();
         unneeded.into_values().flatten().filter(|word| !needed.contains(word)).cloned().collect()
+    }
+
+    /// The same, with requests that ask for nothing of accounts: nothing is decided by that.
+    pub(super) fn without_facts(&self) -> Self {
+        let of_account = |(field, _): &(&String, &Vec<String>)| Fact::of_word(field).is_some();
+        let words = self.requested.iter().filter(of_account).flat_map(|(_, words)| words).cloned().collect();
+        let mut other = self.clone();
+        other.requests_mut().for_each(|request| without(request, &words));
+        other
     }
 
     /// Every request there is but that of signing in.

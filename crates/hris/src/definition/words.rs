@@ -271,6 +271,9 @@ pub struct Join {
     /// Which record counts, where there are several of one person.
     #[serde(default)]
     pub choose: Option<Choose>,
+    /// The list may be refused (403): then what it says of accounts is not known, and everything else is read all the same.
+    #[serde(default, rename = "mayBeRefused")]
+    pub may_be_refused: bool,
     /// Where each value stands.
     pub fields: BTreeMap<Slot, Value>,
     /// Values that only `rules` look at.

@@ -13,6 +13,7 @@ use crate::pages::Pages;
 use crate::path::Path;
 use crate::row::Slot;
 use crate::tables::{Chosen, Merge};
+use domain::account::Fact;
 use domain::field::CustomName;
 
 /// A definition, compiled.
@@ -31,6 +32,8 @@ pub(super) struct CompiledDefinition {
 pub(super) struct Keyed {
     pub(super) pages: Pages,
     pub(super) key: usize,
+    /// What is not known where the source refuses the list; none of one that it may not refuse.
+    pub(super) refused: Option<Vec<Fact>>,
 }
 
 /// What is asked about each person.
@@ -169,11 +172,15 @@ impl CompiledDefinition {
         let people = definition.people.iter().map(|list| pages(list, &person)).collect::<Result<_, String>>()?;
         let lookups = definition.lookups.values().map(|lookup| {
             let taken = [Cells::plain(&lookup.key, ID)?, Cells::plain(&lookup.value, NAME)?];
-            Ok(Keyed { pages: pages(&lookup.list, &taken)?, key: ID })
+            Ok(Keyed { pages: pages(&lookup.list, &taken)?, key: ID, refused: None })
         });
         let lookups = lookups.collect::<Result<_, String>>()?;
         let keyed = definition.joins.values().zip(&joins);
-        let keyed = keyed.map(|(join, one)| Ok(Keyed { pages: pages(&join.list, &one.taken)?, key: one.key }));
+        let keyed = keyed.map(|(join, one)| {
+            let facts = || join.fields.keys().filter_map(|slot| Fact::of_slot(*slot)).collect();
+            let refused = join.may_be_refused.then(facts);
+            Ok(Keyed { pages: pages(&join.list, &one.taken)?, key: one.key, refused })
+        });
         let keyed = keyed.collect::<Result<_, String>>()?;
         let about = definition.details.values().zip(details);
         let about = about.map(|(words, one)| {
@@ -269,6 +276,7 @@ fn form(definition: &Definition, cells: &Cells<'_>) -> Result<Form, String> {
         types: Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means)))?,
         urgent: definition.urgent_reasons.iter().map(|word| word.to_lowercase()).collect(),
         declared: definition.declared(),
+        accounts: definition.accounts(),
         custom: Vec::new(),
     })
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::super::dates::DateForm;
 use super::super::row::Slot;
+use super::accounts::Accounts;
 use domain::capabilities::Declared;
 use domain::employee::{EmploymentType, Status};
 use domain::field::CustomName;
@@ -117,6 +118,8 @@ pub(crate) struct Form {
     pub(crate) urgent: BTreeSet<String>,
     /// What it is said to be able to say.
     pub(crate) declared: Declared,
+    /// What is read of accounts.
+    pub(crate) accounts: Accounts,
     /// Fields of the customer's own, and the cells they stand in.
     pub(crate) custom: Vec<(CustomName, usize)>,
 }

@@ -27,7 +27,8 @@ pub(super) fn settle(read: &mut Read, as_of: Date) {
     for group in order.chunk_by(|a, b| id(a) == id(b)).filter(|group| group.len() > 1) {
         let records: Vec<&Employee> = group.iter().filter_map(|at| read.employees.get(*at)).collect();
         let Some(kept) = choose(&records, as_of) else { continue };
-        let alike = records.iter().filter(|record| records.get(kept) == Some(record)).count();
+        let alike =
+            records.iter().filter(|record| records.get(kept).is_some_and(|kept| say_the_same(kept, record))).count();
         dropped.extend(group.iter().enumerate().filter(|(number, _)| *number != kept).map(|(_, at)| *at));
         same += alike - 1;
         jobs += records.len() - alike;
@@ -52,10 +53,16 @@ fn ascending(employees: &[Employee]) -> bool {
     })
 }
 
+/// Whether two records say the same: who signs in while the list is read has not become another one.
+fn say_the_same(one: &Employee, other: &Employee) -> bool {
+    let without = |employee: &Employee| Employee { account: None, ..employee.clone() };
+    one == other || (one.account != other.account && without(one) == without(other))
+}
+
 /// Which record counts; none, where that cannot be told.
 fn choose(records: &[&Employee], as_of: Date) -> Option<usize> {
     let (first, others) = records.split_first()?;
-    if others.iter().all(|other| other == first) {
+    if others.iter().all(|other| say_the_same(other, first)) {
         return Some(0);
     }
     if !others.iter().all(|other| same_human(first, other)) {

@@ -16,6 +16,7 @@ fn form(dates: &str, end_date: EndDate) -> Form {
         ("Inactive", Meaning { means: Status::Terminated, when_starts_later: Some(Status::Active) }),
     ];
     Form {
+        accounts: Accounts::default(),
         offered: [
             Slot::EmployeeId,
             Slot::FullName,

@@ -19,7 +19,7 @@ fn each_word_is_spelled_as_manifests_and_alerts_name_it() {
 
 const TYPES: &str = "\
     Ready Reconciling Stalled Reachable Trusted Recognised StableIds TellsLeavers WebhooksTaken Baseline LocationsMatched \
-    UserNamesMatched HumansMatched ScopesSeparate FieldsSettled MovesSettled GrantsSettled RevokerReady Drilled Revoked Frozen Moved ReviewOverdue Returned Refuted \
+    UserNamesMatched HumansMatched ScopesSeparate AccountsAgree FieldsSettled MovesSettled GrantsSettled RevokerReady Drilled Revoked Frozen Moved ReviewOverdue Returned Refuted \
     HooksFailed";
 
 const REASONS: &str = "\
@@ -32,7 +32,7 @@ const REASONS: &str = "\
     OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen Taken SignatureMissing SignatureWrong \
     OutOfTime BaselineAwaited ConnectionMissing \
     TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched \
-    PerhapsTheSame NotMigrated PolicyConflict ValuesWillBeLost ManyMoved ManyGranted NotChecked DrillPassed DrillFailed DrillLate \
+    PerhapsTheSame NotMigrated PolicyConflict ValuesWillBeLost ManyMoved ManyGranted AccountsDiffer ManyDisabled NotChecked DrillPassed DrillFailed DrillLate \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \
     Cancelled Frozen Lifted FreezeNotInstalled FrozenFull Moved NotReviewed NotRefused CameBack WorksAgain StillRefused HookFailed Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope LedgerFull OverLimit OverClusterLimit ApprovalExpired BeforeHooks \

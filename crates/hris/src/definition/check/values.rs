@@ -6,6 +6,7 @@ use super::super::{Definition, Test, Value};
 use super::{Check, requests};
 use crate::mapping::{Statuses, Types};
 use crate::row::Slot;
+use domain::account::Fact;
 use domain::field::{CustomName, MOST_CUSTOM};
 
 impl Check<'_> {
@@ -48,6 +49,44 @@ impl Check<'_> {
         }
         if let Err(why) = Types::new(definition.types.iter().map(|(word, means)| (word.clone(), *means))) {
             self.say("types", why);
+        }
+    }
+
+    /// What is told of accounts: each fact that a field says has a public source, and a list that may be refused says
+    /// nothing else.
+    pub(super) fn account(&mut self) {
+        let definition = self.definition;
+        let offered = definition.offered();
+        for fact in Fact::ALL {
+            let (place, gives) = (format!("account.{}", fact.as_str()), offered.contains(&fact.slot()));
+            let Some(said) = definition.account.get(&fact) else {
+                if gives {
+                    self.say(&place, "there is such a field: name the public page that says so under source");
+                }
+                continue;
+            };
+            if !said.source.starts_with("https://") {
+                self.say(&place, "source: a public page, https://…");
+            }
+            if said.not_given.is_some() == gives {
+                self.say(&place, "notGiven is needed if and only if there is no such field");
+            }
+            let dated = fact == Fact::LastSignIn;
+            if (dated && !(said.yes.is_empty() && said.no.is_empty())) || (!dated && !said.never.is_empty()) {
+                self.say(&place, "never is of lastSignIn; yes and no are of the others");
+            }
+        }
+        for (name, join) in definition.joins.iter().filter(|(_, join)| join.may_be_refused) {
+            let needs = |slot: &Slot| {
+                let said = Fact::of_slot(*slot).and_then(|fact| definition.account.get(&fact));
+                said.is_some_and(|said| said.needs.is_some())
+            };
+            if !join.inputs.is_empty() || !join.fields.keys().all(needs) {
+                self.say(
+                    format!("joins.{name}.mayBeRefused"),
+                    "of a list that says nothing but facts under account with needs",
+                );
+            }
         }
     }
 
