@@ -72,7 +72,8 @@ impl Check<'_> {
                 self.say(&place, "notGiven is needed if and only if there is no such field");
             }
             let dated = fact == Fact::LastSignIn;
-            if (dated && !(said.yes.is_empty() && said.no.is_empty())) || (!dated && !said.never.is_empty()) {
+            let needless = if dated { said.yes.len() + said.no.len() } else { said.never.len() };
+            if needless > 0 {
                 self.say(&place, "never is of lastSignIn; yes and no are of the others");
             }
         }
