@@ -496,8 +496,8 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn metrics_have_the_names_that_dashboards_are_written_for() {
+    /// Metrics of which each has a value.
+    fn filled() -> Metrics {
         let metrics = Metrics::default();
         metrics.polled("hq", "Trusted");
         metrics.believed("hq", Timestamp::from_second(1_700_000_000).unwrap());
@@ -532,6 +532,12 @@ mod tests {
         metrics.drill("rollcall-drill", Some(&drill(&format!(r#"{passed}, "due": "1970-01-01T00:10:00Z""#))));
         let later = DrillReport { ended: at(900), ..drill(r#""failed": "Held", "due": "1970-01-01T00:20:00Z""#) };
         metrics.drill("rollcall-drill", Some(&later));
+        metrics
+    }
+
+    #[test]
+    fn metrics_have_the_names_that_dashboards_are_written_for() {
+        let metrics = filled();
         let under_way = metrics.reconciling("Revocation");
         metrics.reconciled("Revocation", Duration::from_millis(30), Some("Waiting"));
         let text = metrics.text().unwrap();
@@ -546,6 +552,8 @@ mod tests {
             "rollcall_revoker_ready 1",
             "rollcall_evidence_signed 1",
             "rollcall_revocations_refuted 2",
+            "rollcall_stopped 1",
+            r#"rollcall_access_remaining{reason="SharedBinding"} 4"#,
             r#"rollcall_drill_passed{policy="rollcall-drill"} 0"#,
             r#"rollcall_drill_last_run_timestamp_seconds{policy="rollcall-drill"} 900.0"#,
             r#"rollcall_drill_last_success_timestamp_seconds{policy="rollcall-drill"} 130.0"#,
@@ -572,6 +580,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("NoConsent"), "what remains no longer");
     }
 
     #[test]
@@ -589,7 +598,9 @@ mod tests {
 
     #[test]
     fn alerts_and_dashboard_ask_for_series_that_there_are() {
-        let text = Metrics::default().text().unwrap();
+        let metrics = filled();
+        metrics.reconciled("Revocation", Duration::from_millis(30), Some("Waiting"));
+        let text = metrics.text().unwrap();
         let series: BTreeMap<&str, &str> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
         let exists = |name: &str| match series.get(name) {
