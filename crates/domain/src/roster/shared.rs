@@ -82,10 +82,12 @@ pub fn owner<'a>(human: &Candidate<'_>, readers: &[Reader<'a>], now: Timestamp) 
     let sights = sights(human, readers, &all, current, now);
     // The policy that has them takes over no answer about them: nobody gets them from it meanwhile.
     let waits = current.is_some_and(|current| !sights.iter().any(|sight| sight.reader == current && sight.told));
-    let Some((ended, leaves)) = leaves(&sights).filter(|_| !waits) else {
+    let held = human.entry.is_some_and(|entry| entry.employment.why == Why::PolicyConflict);
+    // Who is held is so until a record is told of that decides: one that has ended does not, while another goes on.
+    let told = |ended: bool| sights.iter().any(|sight| sight.told && sight.ended == ended);
+    let Some((ended, leaves)) = leaves(&sights).filter(|(ended, _)| !waits && (!held || told(*ended))) else {
         // What was told before stands: but where all they have was replaced, no answer would ever tell anything else.
         let told_again = human.records.iter().any(|record| readers.iter().any(|one| employs(one, record)));
-        let held = human.entry.is_some_and(|entry| entry.employment.why == Why::PolicyConflict);
         let held = held && all.len() > 1 && told_again;
         let contested = if held { all.iter().filter_map(|one| name(*one)).collect() } else { Vec::new() };
         return Decides { policy: current.or_else(first).and_then(name), contested, told: false };

@@ -54,7 +54,7 @@ fn decides_of(
             day_end: DayEnd::default(),
             terms: Box::new(|_| Terms::default()),
             role: Box::new(move |connection| match connection {
-                "hq" => hq,
+                "hq" | "shop" => hq,
                 "okta" => Role::Corroborating,
                 "old" => Role::Replaced,
                 _ => Role::Unread,
@@ -63,7 +63,7 @@ fn decides_of(
         })
         .collect();
     let records =
-        ["hq", "okta", "old"].map(|connection| RecordKey { connection: connection.into(), id: HrId("7".into()) });
+        ["hq", "shop", "okta", "old"].map(|connection| RecordKey { connection: connection.into(), id: HrId("7".into()) });
     let said: Vec<_> = said.into_iter().collect();
     let named = said.iter().map(|employee| ("hq", employee, noon())).collect();
     let human = Candidate { name: "p-7", records: &records, entry, named };
@@ -132,6 +132,21 @@ fn who_is_held_by_two_scopes_is_held_no_longer_by_them_once_their_hr_system_is_r
         "ended by nothing"
     );
     assert!(world.left("8").baseline, "who left while two had them in scope does not escape, and needs approval");
+}
+
+#[test]
+fn who_is_held_by_two_scopes_stays_so_while_nothing_is_said_of_the_employment_that_goes_on() {
+    let mut entry = person(Stands::Held("c")).unwrap();
+    let mut shop = entry.employments[0].clone();
+    shop.record.connection = "shop".into();
+    entry.employments.push(shop);
+    let all = ["a", "b", "c"];
+    let ended = Some(employee("7").department("both").terminated());
+    let (policy, contested) = decides_of(Some(&entry), Role::Employment, ended, &all);
+    assert_eq!((policy.as_deref(), contested.as_str()), (Some("c"), "a b c"), "another employment of theirs has ended");
+    let works = Some(employee("7").department("b"));
+    let (policy, contested) = decides_of(Some(&entry), Role::Employment, works, &all);
+    assert_eq!((policy.as_deref(), contested.as_str()), (Some("c"), "b c"), "it goes on in one scope, and shop as it was");
 }
 
 #[test]
