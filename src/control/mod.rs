@@ -338,6 +338,7 @@ pub async fn run(
     tasks.spawn(marks::keep(Arc::clone(&ctx)));
     tasks.spawn(holders::keep(Arc::clone(&ctx)));
     tasks.spawn(drill::keep(Arc::clone(&ctx)));
+    tasks.spawn(freeze::first::keep(Arc::clone(&ctx)));
     tasks.spawn(exposures::keep(Arc::clone(&ctx)));
     tasks.spawn(measure(Arc::clone(&ctx)));
     let drivers = drivers(&ctx, &shutdown);

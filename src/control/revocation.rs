@@ -98,7 +98,7 @@ async fn step(
         if rechecks::turned(revocation, part) {
             seal_recheck(ctx, revocation, part, now).await?;
         }
-        if convert::freezes(revocation) {
+        if convert::freezes(revocation) || first::lacks(revocation, now) {
             first::upkeep(ctx, &gate_inputs(ctx, revocation, now), part, now).await?;
         }
         let back =

@@ -5,15 +5,16 @@
 //! change by any of them is refused from here on. Nothing ever waits for it: what cannot be frozen is said, and cut all the same.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::list::{TRIES, Written, change, clear, listed};
 use super::{Standing, is_of, live_facts, standing, still_held, verdict};
-use crate::api::revocation::FirstFreeze;
-use crate::api::{Person, SyncPolicy, convert};
+use crate::api::revocation::{FirstFreeze, Operation};
+use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::control::Context;
 use crate::control::owned_status::{ControlStatus, open};
 use crate::control::revocation::claimed;
@@ -26,6 +27,9 @@ use domain::plan::{Protected, Target, frozen_name, user_names};
 
 /// Longest time that a cut gives way to its freeze.
 const AT_MOST: Duration = Duration::from_secs(3);
+/// Time between two tries of what was not frozen at first, and how long after the release they go on.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
+const TRIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// Longest text about what was not frozen.
 const MESSAGE: usize = 512;
 
@@ -91,7 +95,7 @@ async fn ask_again(ctx: &Context, inputs: &GateInputs, released: &Released, now:
 /// Transient: the next look begins anew.
 pub async fn upkeep(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<(), Fault> {
     let Some(freeze) = part.freeze.as_mut().filter(|freeze| freeze.stands()) else {
-        return Ok(());
+        return try_again(ctx, inputs, part, now).await;
     };
     let revocation = inputs.revocation.name_any();
     let begun = claimed(&inputs.revocation) || !open(&inputs.revocation);
@@ -113,6 +117,57 @@ pub async fn upkeep(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus
     let wanted: BTreeSet<String> = held.iter().map(|target| frozen_name(target)).collect();
     if !listed(ctx).of(&revocation).eq(wanted.iter().map(String::as_str)) {
         *freeze = FirstFreeze { acted: freeze.acted, ..shown(&held, change(ctx, &revocation, wanted).await?) };
+    }
+    Ok(())
+}
+
+/// Has every cut looked at again whose names could not be frozen at first, each minute for a day: an API server that is busy while many
+/// leave must not leave anybody unfrozen for good.
+pub async fn keep(ctx: Arc<Context>) {
+    loop {
+        tokio::time::sleep(TRY_AGAIN).await;
+        let now = (ctx.clock)();
+        for revocation in ctx.stores.revocations.state() {
+            if lacks(&revocation, now) {
+                ctx.revocation_changed(&revocation.name_any());
+            }
+        }
+    }
+}
+
+/// Whether the names of a cut that was released could not be frozen at first, and are to be tried again.
+pub fn lacks(revocation: &Revocation, now: Timestamp) -> bool {
+    let Some(status) = revocation.status.as_ref().filter(|_| revocation.spec.operation == Operation::Cut) else {
+        return false;
+    };
+    let failed = |freeze: &FirstFreeze| freeze.message.is_some() && freeze.acted.is_none() && freeze.lifted.is_none();
+    let released = status.instants.as_ref().and_then(|instants| instants.released);
+    status.freeze.as_ref().is_some_and(failed) && released.is_some_and(|at| now.duration_since(at) < TRIED_FOR)
+}
+
+/// Tries once more what could not be frozen at first, of a cut that has begun. What cannot be frozen now stays as it was said.
+async fn try_again(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<(), Fault> {
+    let name = inputs.revocation.name_any();
+    let begun = claimed(&inputs.revocation) || !open(&inputs.revocation);
+    if !begun || !lacks(&inputs.revocation, now) || ctx.freezes.waits(&name) {
+        return Ok(());
+    }
+    let person = inputs.person.as_ref().filter(|person| is_of(&inputs.revocation, person));
+    let (Some(person), Some(policy), Some(plan)) = (person, &inputs.policy, &part.plan) else { return Ok(()) };
+    let planned: Vec<Target> = plan.freezes.iter().map(Into::into).collect();
+    let theirs = theirs(ctx, person, policy);
+    let held = still_held(&planned, &theirs, &BTreeSet::new(), Standing::Stands);
+    let live = live_facts(ctx, inputs, now).await?;
+    if held.is_empty() || of_first(&live, begun, now) != Standing::Stands {
+        return Ok(());
+    }
+    let names = held.iter().map(|target| frozen_name(target)).collect();
+    let frozen = tokio::time::timeout(AT_MOST, change(ctx, &name, names)).await;
+    let frozen = frozen.unwrap_or_else(|_| Err(Fault::unanswered("freeze")));
+    ctx.freezes.tried(&name, frozen.as_ref().err());
+    match frozen {
+        Ok(written) => part.freeze = Some(shown(&held, written)),
+        Err(fault) => tracing::warn!(revocation = name, %fault, "its user names are still not frozen; tried again"),
     }
     Ok(())
 }
@@ -163,6 +218,40 @@ mod tests {
     use super::*;
     use crate::control::revocation::tests::facts as every_gate_open;
     use domain::gate::{Hold, LeaverStatus};
+
+    #[test]
+    fn what_could_not_be_frozen_at_first_is_tried_again_for_a_day() {
+        let revocation = |operation: &str, status: serde_json::Value| -> Revocation {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "p-7-cut"},
+                "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination", "operation": operation,
+                    "due": "2026-03-01T00:00:00Z", "reason": "left"},
+                "status": status,
+            }))
+            .unwrap()
+        };
+        let released = serde_json::json!({"released": "2026-03-01T00:00:00Z"});
+        let failed = serde_json::json!({"message": "not frozen: no answer"});
+        let stands = serde_json::json!({"acted": "2026-03-01T00:00:01Z"});
+        let lifted = serde_json::json!({"acted": "2026-03-01T00:00:01Z", "lifted": "2026-03-01T00:00:02Z"});
+        let with = |freeze: &serde_json::Value| serde_json::json!({"phase": "Revoked", "instants": released, "freeze": freeze});
+        for (what, revocation, at, expected) in [
+            ("not frozen", revocation("Cut", with(&failed)), "2026-03-01T00:02:00Z", true),
+            ("a day later", revocation("Cut", with(&failed)), "2026-03-02T00:02:00Z", false),
+            ("frozen", revocation("Cut", with(&stands)), "2026-03-01T00:02:00Z", false),
+            ("lifted", revocation("Cut", with(&lifted)), "2026-03-01T00:02:00Z", false),
+            ("a removal", revocation("Remove", with(&failed)), "2026-03-01T00:02:00Z", false),
+            ("not released", revocation("Cut", serde_json::json!({"freeze": failed})), "2026-03-01T00:02:00Z", false),
+            (
+                "never tried",
+                revocation("Cut", serde_json::json!({"instants": released})),
+                "2026-03-01T00:02:00Z",
+                false,
+            ),
+        ] {
+            assert_eq!(lacks(&revocation, at.parse().unwrap()), expected, "{what}");
+        }
+    }
 
     #[test]
     fn what_was_frozen_first_stands_until_the_termination_is_taken_back_or_a_human_says_so() {

@@ -28,6 +28,8 @@ const CONFLICTS: usize = 8;
 
 /// How often the first freeze of a cut is tried by one process.
 pub(super) const TRIES: u32 = 5;
+/// As many as of what waits for somebody.
+const FOR_GOOD: u32 = u32::MAX;
 
 /// What is to be changed on the list: all that wait at one moment are written together.
 #[derive(Default)]
@@ -71,14 +73,19 @@ impl Freezes {
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
         match fault {
             None => drop(tries.remove(revocation)),
-            Some(Fault::Waiting { .. } | Fault::Stalled(_)) => drop(tries.insert(revocation.to_owned(), TRIES)),
+            Some(Fault::Waiting { .. } | Fault::Stalled(_)) => drop(tries.insert(revocation.to_owned(), FOR_GOOD)),
             Some(Fault::Transient { .. } | Fault::Call { .. }) => {
                 let before = tries.entry(revocation.to_owned()).or_default();
-                *before = before.saturating_add(1);
+                *before = before.saturating_add(1).min(FOR_GOOD - 1);
                 return *before < TRIES;
             }
         }
         false
+    }
+
+    /// Whether what was tried waits for somebody: trying again changes nothing.
+    pub(super) fn waits(&self, revocation: &str) -> bool {
+        self.tries(revocation) == FOR_GOOD
     }
 
     /// A Revocation is gone: what it held is to be lifted.

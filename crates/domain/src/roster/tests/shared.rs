@@ -62,8 +62,8 @@ fn decides_of(
             follows: Box::new(|_| follows.contains(policy)),
         })
         .collect();
-    let records =
-        ["hq", "shop", "okta", "old"].map(|connection| RecordKey { connection: connection.into(), id: HrId("7".into()) });
+    let records = ["hq", "shop", "okta", "old"]
+        .map(|connection| RecordKey { connection: connection.into(), id: HrId("7".into()) });
     let said: Vec<_> = said.into_iter().collect();
     let named = said.iter().map(|employee| ("hq", employee, noon())).collect();
     let human = Candidate { name: "p-7", records: &records, entry, named };
@@ -146,7 +146,11 @@ fn who_is_held_by_two_scopes_stays_so_while_nothing_is_said_of_the_employment_th
     assert_eq!((policy.as_deref(), contested.as_str()), (Some("c"), "a b c"), "another employment of theirs has ended");
     let works = Some(employee("7").department("b"));
     let (policy, contested) = decides_of(Some(&entry), Role::Employment, works, &all);
-    assert_eq!((policy.as_deref(), contested.as_str()), (Some("c"), "b c"), "it goes on in one scope, and shop as it was");
+    assert_eq!(
+        (policy.as_deref(), contested.as_str()),
+        (Some("c"), "b c"),
+        "it goes on in one scope, and shop as it was"
+    );
 }
 
 #[test]
