@@ -71,8 +71,11 @@ impl Check<'_> {
             if said.not_given.is_some() == gives {
                 self.say(&place, "notGiven is needed if and only if there is no such field");
             }
-            let dated = fact == Fact::LastSignIn;
-            if (dated && !(said.yes.is_empty() && said.no.is_empty())) || (!dated && !said.never.is_empty()) {
+            let foreign = match fact {
+                Fact::LastSignIn => [&said.yes, &said.no].into_iter().any(|words| !words.is_empty()),
+                Fact::MfaEnrolled | Fact::Sso => !said.never.is_empty(),
+            };
+            if foreign {
                 self.say(&place, "never is of lastSignIn; yes and no are of the others");
             }
         }
