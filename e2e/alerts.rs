@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 
-use crate::support::chart;
+use crate::support::{chart, debian};
 
 const ALERTS: &str = "charts/rollcall/files/alerts.yaml";
 const TESTS: &str = "e2e/alerts/tests.yaml";
@@ -14,18 +14,12 @@ const TESTS: &str = "e2e/alerts/tests.yaml";
 /// Prometheus' own checker of rules, out of Debian's package, which is unpacked and not installed: it would start a server.
 fn promtool() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("promtool");
+    let get = format!(
+        "mkdir -p {0} && cd {0} && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .",
+        folder.display()
+    );
     let found = folder.join("usr/bin/promtool");
-    if !found.exists() {
-        fs::create_dir_all(&folder).unwrap();
-        let get = "apt-get update -qq; apt-get download -qq prometheus && dpkg -x prometheus_*.deb .";
-        let output = Command::new("sh").args(["-c", get]).current_dir(&folder).output().unwrap();
-        assert!(
-            found.exists(),
-            "this story needs promtool, which could not be had from Debian's package prometheus:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    found
+    debian::or_get("promtool", &get, || found.exists().then(|| found.clone()))
 }
 
 fn checks(arguments: &[&str]) -> Output {

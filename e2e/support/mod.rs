@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod chart;
 pub mod cluster;
 pub mod connect;
+pub mod debian;
 pub mod decoys;
 pub mod faults;
 pub mod files;

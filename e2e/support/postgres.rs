@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Mutex;
+
+use super::debian;
 
 /// Name and password of the superuser.
 const ADMIN: &str = "postgres";
@@ -21,22 +22,9 @@ pub struct Postgres {
 
 /// Where the server's programs are; installs them once, if they are not there.
 fn programs() -> PathBuf {
-    static INSTALLING: Mutex<()> = Mutex::new(());
-    let _turn = INSTALLING.lock().unwrap();
-    let found = || {
+    debian::or_get("PostgreSQL", &debian::install("postgresql"), || {
         let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         versions.map(|version| version.path().join("bin")).find(|bin| bin.join("initdb").exists())
-    };
-    if let Some(found) = found() {
-        return found;
-    }
-    let install = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql";
-    let output = Command::new("sh").args(["-c", install]).output().unwrap();
-    found().unwrap_or_else(|| {
-        panic!(
-            "this story needs PostgreSQL, which could not be installed: run `apt-get install postgresql`.\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        )
     })
 }
 

@@ -6,10 +6,11 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use test_tls::Authority;
+
+use super::debian;
 
 /// Where its people lie.
 pub const BASE: &str = "dc=example,dc=com";
@@ -47,20 +48,10 @@ pub struct Slapd {
 
 /// Installs the server and its clients once, if they are not there. It has no directory of its own then, and does not run.
 fn installed() {
-    static INSTALLING: Mutex<()> = Mutex::new(());
-    let _turn = INSTALLING.lock().unwrap();
     let there = || Path::new("/usr/sbin/slapd").exists() && Path::new("/usr/bin/ldapmodify").exists();
-    if there() {
-        return;
-    }
-    let install = "echo 'slapd slapd/no_configuration boolean true' | debconf-set-selections; apt-get update -qq && \
-                   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slapd ldap-utils";
-    let output = Command::new("sh").args(["-c", install]).output().unwrap();
-    assert!(
-        there(),
-        "this story needs OpenLDAP, which could not be installed: run `apt-get install slapd ldap-utils`.\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let no_directory = "echo 'slapd slapd/no_configuration boolean true' | debconf-set-selections";
+    let get = format!("{no_directory}; {}", debian::install("slapd ldap-utils"));
+    debian::or_get("OpenLDAP", &get, || there().then_some(()));
 }
 
 fn free_port() -> u16 {
