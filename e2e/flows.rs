@@ -32,7 +32,6 @@ async fn leases_and_revocations_go_before_the_work_of_other_accounts_and_a_first
         };
         assert_eq!(named.metadata.uid.as_deref(), Some(uid), "{who} asks for {what}");
         let level = named.spec.unwrap().priority_level_configuration.name;
-        let own = format!("{}-revoking", rollcall.release);
-        assert_eq!(level == own || level == "leader-election", expected.is_some(), "{who}: {level}");
+        assert_eq!(level == "workload-high" || level == "leader-election", expected.is_some(), "{who}: {level}");
     }
 }

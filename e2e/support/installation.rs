@@ -373,11 +373,11 @@ impl Installation {
         within(Duration::from_secs(1800), "no other story is told", || async { STORIES.try_write().ok() }).await
     }
 
-    /// Takes away what every call to the API server is checked against, and what shares it out, or each story would be slower than the
+    /// Takes away what every call to the API server is checked against, and sorted by, or each story would be slower than the
     /// one before.
     fn withdraw_policies(&self) {
         let kinds =
-            "validatingadmissionpolicybindings,validatingadmissionpolicies,flowschemas,prioritylevelconfigurations";
+            "validatingadmissionpolicybindings,validatingadmissionpolicies,flowschemas";
         let release = format!("app.kubernetes.io/instance={}", self.release);
         self.cluster.kubectl().args(["delete", kinds, "--wait=false", "--selector", &release]).output().ok();
     }
