@@ -376,8 +376,7 @@ impl Installation {
     /// Takes away what every call to the API server is checked against, and sorted by, or each story would be slower than the
     /// one before.
     fn withdraw_policies(&self) {
-        let kinds =
-            "validatingadmissionpolicybindings,validatingadmissionpolicies,flowschemas";
+        let kinds = "validatingadmissionpolicybindings,validatingadmissionpolicies,flowschemas";
         let release = format!("app.kubernetes.io/instance={}", self.release);
         self.cluster.kubectl().args(["delete", kinds, "--wait=false", "--selector", &release]).output().ok();
     }
