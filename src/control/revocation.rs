@@ -98,8 +98,10 @@ async fn step(
         if rechecks::turned(revocation, part) {
             seal_recheck(ctx, revocation, part, now).await?;
         }
-        if convert::freezes(revocation) || first::lacks(revocation, now) {
+        if convert::freezes(revocation) {
             first::upkeep(ctx, &gate_inputs(ctx, revocation, now), part, now).await?;
+        } else if first::lacks(revocation, now) {
+            first::try_again(ctx, &gate_inputs(ctx, revocation, now), part, now).await?;
         }
         let back =
             ctx.stores.people.get(&revocation.spec.person).and_then(|person| back_from_leave(revocation, &person));

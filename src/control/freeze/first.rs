@@ -59,13 +59,11 @@ pub async fn strike(
     if held.is_empty() {
         return None;
     }
-    let names: BTreeSet<String> = held.iter().map(|target| frozen_name(target)).collect();
     let freeze = async {
         ask_again(ctx, inputs, released, now).await?;
-        change(ctx, &name, names).await
+        change(ctx, &name, names_of(&held)).await
     };
-    let frozen = tokio::time::timeout(AT_MOST, freeze).await.unwrap_or_else(|_| Err(Fault::unanswered("freeze")));
-    let again = ctx.freezes.tried(&name, frozen.as_ref().err());
+    let (frozen, again) = in_time(ctx, &name, freeze).await;
     let (freeze, fault) = match frozen {
         Ok(written) => (shown(&held, written), None),
         Err(fault) => {
@@ -75,6 +73,21 @@ pub async fn strike(
     };
     part.freeze = Some(freeze);
     fault.filter(|_| again)
+}
+
+/// Freezes for no longer than a cut gives way to it. Gives also whether it is worth to be tried again soon.
+async fn in_time(
+    ctx: &Context,
+    revocation: &str,
+    freeze: impl Future<Output = Result<Written, Fault>>,
+) -> (Result<Written, Fault>, bool) {
+    let frozen = tokio::time::timeout(AT_MOST, freeze).await.unwrap_or_else(|_| Err(Fault::unanswered("freeze")));
+    let again = ctx.freezes.tried(revocation, frozen.as_ref().err());
+    (frozen, again)
+}
+
+fn names_of(held: &[&Target]) -> BTreeSet<String> {
+    held.iter().map(|target| frozen_name(target)).collect()
 }
 
 /// Asks the gates again, of what a watch may be behind with: that the person is back. Whether everything is stopped is asked once for
@@ -95,7 +108,7 @@ async fn ask_again(ctx: &Context, inputs: &GateInputs, released: &Released, now:
 /// Transient: the next look begins anew.
 pub async fn upkeep(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<(), Fault> {
     let Some(freeze) = part.freeze.as_mut().filter(|freeze| freeze.stands()) else {
-        return try_again(ctx, inputs, part, now).await;
+        return Ok(());
     };
     let revocation = inputs.revocation.name_any();
     let begun = claimed(&inputs.revocation) || !open(&inputs.revocation);
@@ -114,7 +127,7 @@ pub async fn upkeep(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus
     let planned: Vec<Target> = plan.freezes.iter().map(Into::into).collect();
     let stood: BTreeSet<Target> = freeze.verdicts.iter().map(|verdict| (&verdict.target).into()).collect();
     let held = still_held(&planned, &theirs(ctx, person, policy), &stood, standing);
-    let wanted: BTreeSet<String> = held.iter().map(|target| frozen_name(target)).collect();
+    let wanted = names_of(&held);
     if !listed(ctx).of(&revocation).eq(wanted.iter().map(String::as_str)) {
         *freeze = FirstFreeze { acted: freeze.acted, ..shown(&held, change(ctx, &revocation, wanted).await?) };
     }
@@ -145,11 +158,19 @@ pub fn lacks(revocation: &Revocation, now: Timestamp) -> bool {
     status.freeze.as_ref().is_some_and(failed) && released.is_some_and(|at| now.duration_since(at) < TRIED_FOR)
 }
 
-/// Tries once more what could not be frozen at first, of a cut that has begun. What cannot be frozen now stays as it was said.
-async fn try_again(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus, now: Timestamp) -> Result<(), Fault> {
+/// Tries once more what could not be frozen at first, of a cut that is over: nothing waits for it. What cannot be frozen now stays as
+/// it was said.
+///
+/// # Errors
+/// Transient: the next look begins anew.
+pub async fn try_again(
+    ctx: &Context,
+    inputs: &GateInputs,
+    part: &mut ControlStatus,
+    now: Timestamp,
+) -> Result<(), Fault> {
     let name = inputs.revocation.name_any();
-    let begun = claimed(&inputs.revocation) || !open(&inputs.revocation);
-    if !begun || !lacks(&inputs.revocation, now) || ctx.freezes.waits(&name) {
+    if ctx.freezes.waits(&name) {
         return Ok(());
     }
     let person = inputs.person.as_ref().filter(|person| is_of(&inputs.revocation, person));
@@ -158,14 +179,10 @@ async fn try_again(ctx: &Context, inputs: &GateInputs, part: &mut ControlStatus,
     let theirs = theirs(ctx, person, policy);
     let held = still_held(&planned, &theirs, &BTreeSet::new(), Standing::Stands);
     let live = live_facts(ctx, inputs, now).await?;
-    if held.is_empty() || of_first(&live, begun, now) != Standing::Stands {
+    if held.is_empty() || of_first(&live, true, now) != Standing::Stands {
         return Ok(());
     }
-    let names = held.iter().map(|target| frozen_name(target)).collect();
-    let frozen = tokio::time::timeout(AT_MOST, change(ctx, &name, names)).await;
-    let frozen = frozen.unwrap_or_else(|_| Err(Fault::unanswered("freeze")));
-    ctx.freezes.tried(&name, frozen.as_ref().err());
-    match frozen {
+    match in_time(ctx, &name, change(ctx, &name, names_of(&held))).await.0 {
         Ok(written) => part.freeze = Some(shown(&held, written)),
         Err(fault) => tracing::warn!(revocation = name, %fault, "its user names are still not frozen; tried again"),
     }
