@@ -79,7 +79,7 @@ pub async fn write(
 /// Reads an object, lets `change` say what is to stand in its place, if it is not right as it is, and writes that over exactly what was
 /// read.
 ///
-/// # Flow          read; decide; create, or replace at the version read; on a conflict from the start
+/// # Flow          read; decide; create, or replace at the version read; on a conflict, or if it was deleted since, from the start
 /// # Guarantees    what is written follows from what stood; one that is not there is created
 /// # Errors        transient, if the API server does not answer or somebody else keeps writing
 pub async fn object<K>(
@@ -96,7 +96,7 @@ where
         let fresh = current.is_none();
         let Some(next) = change(current) else { return Ok(()) };
         match put(api, doing, &next, fresh).await {
-            Err(fault) if fault.is_conflict() => {}
+            Err(fault) if fault.is_conflict() || (!fresh && fault.is_not_found()) => {}
             done => return done.map(drop),
         }
     }

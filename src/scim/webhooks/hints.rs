@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
-use kube::api::{ObjectMeta, PostParams};
 use tokio::sync::oneshot;
 
 use super::keys::Key;
 use crate::api::hint::{self, ReadHint, ReadHintSpec, RefusedWebhook, WebhookRefusal};
-use crate::kube::calls::call;
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
+use crate::kube::swap;
 
 /// Least time between two writes of one connection's hint.
 const APART: Duration = Duration::from_secs(1);
@@ -26,8 +25,6 @@ const REFUSALS_APART: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_secs(2);
 /// How long a write that failed is not tried again.
 const AGAIN: Duration = Duration::from_secs(5);
-/// How often it is tried over what another replica wrote meanwhile.
-const TRIES: usize = 5;
 
 #[derive(Clone, Copy, Default)]
 struct Writes {
@@ -122,28 +119,17 @@ impl Hints {
     /// Changes the hint of a connection, or makes it.
     async fn change(&self, key: &Key, change: impl Fn(&mut ReadHintSpec) + Send + Sync) -> Result<(), Fault> {
         let name = hint::name_of(&key.uid);
-        for _ in 0..TRIES {
-            let written = match call("read a hint", self.api.get_opt(&name)).await? {
-                Some(mut there) => {
-                    change(&mut there.spec);
-                    call("write a hint", self.api.replace(&name, &PostParams::default(), &there)).await
-                }
-                None => {
-                    let (connection, connection_uid) = (key.connection.clone(), key.uid.clone());
-                    let mut spec = ReadHintSpec { connection, connection_uid, taken: None, refused: None };
-                    change(&mut spec);
-                    let owners = Some(vec![key.owner.clone()]);
-                    let mut made = ReadHint::new(&name, spec);
-                    made.metadata = ObjectMeta { owner_references: owners, ..made.metadata };
-                    call("make a hint", self.api.create(&PostParams::default(), &made)).await
-                }
-            };
-            match written {
-                Ok(_) => return Ok(()),
-                Err(fault) if fault.is_conflict() || fault.is_not_found() => {}
-                Err(fault) => return Err(fault),
-            }
-        }
-        Err(Fault::Transient { doing: "write a hint", cause: "others write it all the time".to_owned() })
+        let changed = |there: Option<ReadHint>| {
+            let mut hint = there.unwrap_or_else(|| {
+                let (connection, connection_uid) = (key.connection.clone(), key.uid.clone());
+                let spec = ReadHintSpec { connection, connection_uid, taken: None, refused: None };
+                let mut made = ReadHint::new(&name, spec);
+                made.metadata.owner_references = Some(vec![key.owner.clone()]);
+                made
+            });
+            change(&mut hint.spec);
+            Some(hint)
+        };
+        swap::object(&self.api, &name, "write a hint", changed).await
     }
 }
