@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, Resource, ResourceExt};
 use rollcall::api::{Revocation, names};
 use serde_json::{Value, json};
 
+use crate::support::attempts::every_right;
 use crate::support::installation::{Consent, Installation};
 use crate::support::objects::{object, overlay};
 
@@ -53,12 +54,7 @@ fn rehearsed(uid: Option<String>) -> DeleteParams {
 
 /// The revoker with every right there is.
 async fn unbound_revoker(rollcall: &Installation) -> Client {
-    let everything: ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)},
-        "subjects": [{"kind": "User", "name": rollcall.identity("revoke"), "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    every_right(rollcall, &[rollcall.identity("revoke")]).await;
     rollcall.cluster.acting_as(&rollcall.identity("revoke"), &["system:authenticated"]).await
 }
 

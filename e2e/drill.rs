@@ -7,7 +7,7 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use rollcall::api::condition::{Condition, ConditionType, Status};
@@ -16,6 +16,7 @@ use rollcall::api::{HRConnection, Person, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 
 use crate::refusals::refusal;
+use crate::support::attempts::every_right;
 use crate::support::chart::apply;
 use crate::support::installation::Installation;
 use crate::support::objects::object;
@@ -220,12 +221,7 @@ async fn the_drills_identity_stolen_reaches_nobody_who_is_real() {
     by_its_roles(&rollcall, &client).await;
 
     // With every right there is, the policy alone is left.
-    let careless: ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)},
-        "subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &careless).await.unwrap();
+    every_right(&rollcall, std::slice::from_ref(&user)).await;
     eventually("the binding bites", || async {
         let people: Api<Person> = Api::namespaced(client.clone(), &rollcall.namespace);
         people.list(&ListParams::default()).await.ok()

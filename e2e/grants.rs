@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use rollcall::api::revocation::{Operation, Phase};
@@ -124,11 +124,6 @@ const BY_UID: &str = "rollcall grant deletes only by uid";
 async fn each_rule_of_its_policy_stops_an_attack_that_no_other_rule_stops_whatever_rights_it_has() {
     let rollcall = granting("grant-cage").await;
     let group = "rbac.authorization.k8s.io";
-    let everything: ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)},
-        "subjects": [{"kind": "User", "name": rollcall.identity("grant"), "apiGroup": group}],
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
     let (crm, other) = (rollcall.target("crm"), format!("{}-other", rollcall.release));
     rollcall.make_namespace(&other).await;
     let labels = json!({names::PART: "grant", names::PEOPLE: rollcall.namespace, names::POLICY: "everyone",
@@ -163,7 +158,7 @@ async fn each_rule_of_its_policy_stops_an_attack_that_no_other_rule_stops_whatev
     let (layer, said) = attempt(&rollcall, "grant", &crm, BINDINGS, &made("new", role("edit"))).await;
     assert!(layer == "rbac" || layer == "policy", "no other role: {said}");
 
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    every_right(&rollcall, &[rollcall.identity("grant")]).await;
     let own_role = json!({"metadata": {"name": "new"}, "rules": []});
     let attacks = vec![
         (&crm, BINDINGS, Change("ours", json!({"metadata": {"annotations": {"a": "b"}}})), NEVER),

@@ -8,7 +8,6 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::{Eviction, PodDisruptionBudget};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use rollcall::api::condition::Reason;
@@ -314,12 +313,7 @@ async fn the_revoker_stolen_makes_nobody_an_owner_but_who_is_listed_and_evicts_n
     // With its own rights, and with every right there is: the policy is what holds.
     for unbound in [false, true] {
         if unbound {
-            let everything: ClusterRoleBinding = object(json!({
-                "metadata": {"name": format!("{}-careless", rollcall.release)},
-                "subjects": [{"kind": "User", "name": rollcall.identity("revoke"), "apiGroup": "rbac.authorization.k8s.io"}],
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            }));
-            Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+            every_right(&rollcall, &[rollcall.identity("revoke")]).await;
         }
         for (what, namespace, tried, expected) in [
             ("what is listed", &apps, account("web", "id:hq/8"), None),

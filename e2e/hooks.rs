@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use rollcall::api::condition::{ConditionType, Status};
@@ -415,14 +414,7 @@ async fn control_stolen_runs_nothing_in_the_namespace_of_hooks_but_what_a_human_
     }
 
     // With every right there is, the policies alone decide.
-    let subjects: Vec<Value> = ["control", "sync", "revoke"]
-        .map(|who| json!({"kind": "User", "name": rollcall.identity(who), "apiGroup": "rbac.authorization.k8s.io"}))
-        .into();
-    let everything: ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)}, "subjects": subjects,
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    every_right(&rollcall, &["control", "sync", "revoke"].map(|who| rollcall.identity(who))).await;
     let service = json!({"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}});
     eventually("its rights are there", || async {
         let (layer, said) = attempt(&rollcall, "control", &hooks, SERVICES, &Create(service.clone())).await;

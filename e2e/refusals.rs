@@ -8,6 +8,7 @@ use rollcall::api::revocation::{Operation, Phase};
 use rollcall::api::{HRConnection, Revocation, SyncPolicy, names};
 use serde_json::{Value, json};
 
+use crate::support::attempts::every_right;
 use crate::support::installation::{Consent, Installation, POLICY};
 use crate::support::objects::{object, overlay};
 
@@ -381,12 +382,7 @@ async fn the_revoker_stays_in_its_cage_whatever_rights_it_is_given() {
     let rollcall = Installation::new("cage", &[("apps", Consent::Canaries)]).await;
     rollcall.account_of("7", "apps", "marked").await;
     rollcall.account("apps", "nobodys", None).await;
-    let everything: k8s_openapi::api::rbac::v1::ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)},
-        "subjects": [{"kind": "User", "name": rollcall.identity("revoke"), "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    every_right(&rollcall, &[rollcall.identity("revoke")]).await;
     let revoker = identity(&rollcall, "revoke").await;
     let apps = rollcall.target("apps");
     let accounts = |namespace: &str| Api::<ServiceAccount>::namespaced(revoker.clone(), namespace);

@@ -7,7 +7,6 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use rollcall::api::condition::{ConditionType, Status};
@@ -425,12 +424,7 @@ async fn the_revokers_identity_stolen_can_have_values_made_anew_and_change_nothi
     assert!(read(&apps).list(&ListParams::default()).await.is_err(), "it lists no Secrets");
     assert!(read(&web).get("login").await.is_err(), "and reads none where nobody consented to rotate");
 
-    let everything: ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)},
-        "subjects": [{"kind": "User", "name": rollcall.identity("revoke"), "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    every_right(&rollcall, &[rollcall.identity("revoke")]).await;
     eventually("every right there is has been given to it", || async {
         let (layer, _) = attempt(&rollcall, "revoke", &apps, DEPLOYMENTS, &Delete("web")).await;
         (layer == "policy").then_some(())

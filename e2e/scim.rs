@@ -2,7 +2,6 @@
 //! anybody's.
 
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 use reqwest::Method;
@@ -325,12 +324,7 @@ async fn the_identity_that_faces_the_network_stolen_can_do_nothing_but_push() {
     );
 
     // With every right there is, the policies alone decide.
-    let everything: ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)},
-        "subjects": [{"kind": "User", "name": rollcall.identity("scim"), "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    every_right(&rollcall, &[rollcall.identity("scim")]).await;
     eventually("its rights are there", || async {
         let (layer, _) = attempt(
             &rollcall,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
-use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
+use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use rollcall::api::condition::{ConditionType, Status};
@@ -293,12 +293,7 @@ async fn the_identity_that_trims_stolen_can_take_out_nobody_but_who_is_listed_an
     let trimmed = || out(&[BEN, EVE]);
     with_its_own_rights(&rollcall, &apps, &web).await;
 
-    let everything: ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)},
-        "subjects": [{"kind": "User", "name": rollcall.identity("trim"), "apiGroup": GROUP}],
-        "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    every_right(&rollcall, &[rollcall.identity("trim")]).await;
     eventually("its rights are there, and the list is known", || async {
         let (layer, _) = attempt(&rollcall, "trim", &web, BINDINGS, &Change("shared", trimmed())).await;
         let (_, said) = attempt(&rollcall, "trim", &apps, BINDINGS, &Change("unlisted", trimmed())).await;

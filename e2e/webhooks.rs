@@ -11,7 +11,6 @@ use hris::Definition;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 use ring::hmac;
@@ -303,12 +302,7 @@ async fn the_identity_that_takes_webhooks_stolen_can_do_nothing_but_hint() {
     assert!(refused.to_string().contains("must be another Secret than credentialsRef"), "{refused}");
 
     // With every right there is, the policies alone decide.
-    let everything: ClusterRoleBinding = object(json!({
-        "metadata": {"name": format!("{}-careless", rollcall.release)},
-        "subjects": [{"kind": "User", "name": rollcall.identity("scim"), "apiGroup": "rbac.authorization.k8s.io"}],
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-    }));
-    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+    every_right(&rollcall, &[rollcall.identity("scim")]).await;
     eventually("its rights are there", || async {
         let (layer, _) = attempt(&rollcall, "scim", &namespace, HINTS, &Change(&name, newer.clone())).await;
         (layer == "none").then_some(())

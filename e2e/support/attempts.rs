@@ -1,5 +1,6 @@
 //! Attempts: who tries what on which resource, as a rehearsal, and which layer says no.
 
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams, Preconditions,
 };
@@ -42,6 +43,17 @@ pub const HOOK_TEMPLATES: Resource = ("rollcall.dev", "v1alpha1", "HookTemplates
 pub const RESOURCES: Resource = ("rollcall.dev", "v1alpha1", "ScimResource", "scimresources");
 pub const HINTS: Resource = ("rollcall.dev", "v1alpha1", "ReadHint", "readhints");
 pub const REVOCATIONS: Resource = ("rollcall.dev", "v1alpha1", "Revocation", "revocations");
+
+/// Gives users every right there is: from a moment later on, policies alone decide what they may do.
+pub async fn every_right(rollcall: &Installation, users: &[String]) {
+    let group = "rbac.authorization.k8s.io";
+    let subjects: Vec<_> = users.iter().map(|user| json!({"kind": "User", "name": user, "apiGroup": group})).collect();
+    let everything: ClusterRoleBinding = object(json!({
+        "metadata": {"name": format!("{}-careless", rollcall.release)}, "subjects": subjects,
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "cluster-admin"},
+    }));
+    Api::all(rollcall.admin.clone()).create(&PostParams::default(), &everything).await.unwrap();
+}
 
 /// Tries it as a rehearsal, and names the layer that refused: `policy`, `rbac`, `schema`, or `none`.
 pub async fn attempt(

@@ -1,5 +1,5 @@
-//! Programs out of Debian's packages, got once where they are missing. One at a time: whoever comes second would not wait for apt, but
-//! fail.
+//! Programs out of Debian's packages, fetched once where they are missing, and one at a time: apt does not wait for another apt, but
+//! fails.
 
 use std::process::Command;
 use std::sync::Mutex;
