@@ -2,7 +2,7 @@
 //!
 //! The vocabulary is closed, and every word of it reads: there is none that could name a call that writes. A word
 //! nobody knows refuses the whole definition, because a misspelt one would silently change what an answer means.
-//! `definition/signing.rs` holds the words of signing in, beside it `words.rs` those of requests, `values.rs` those of
+//! `definition/signing.rs` holds the words of signing in, `words.rs` those of requests, `values.rs` those of
 //! values and `proof.rs` those of how far it is proved; `check.rs` is what has to fit together.
 
 mod account;

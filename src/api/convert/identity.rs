@@ -20,7 +20,7 @@ pub fn account(account: &Account) -> Known {
     known
 }
 
-/// Somebody's accounts, where their policy has directories; none of somebody of whom nothing is known yet.
+/// Somebody's accounts, where their policy has directories; nothing while nothing is known of them.
 #[must_use]
 pub fn accounts<'a>(person: &'a Person, policy: &SyncPolicy) -> Option<identity::Person<'a>> {
     let status = person.status.as_ref()?;

@@ -41,7 +41,7 @@ pub struct Options {
     /// last seven days
     #[arg(long)]
     movers: bool,
-    /// Only people of whom HR and a directory say different things: leavers whose account is on, people who work here and have none,
+    /// Only people about whom HR and a directory differ: leavers whose account is on, people who work here and have none,
     /// or one that is off
     #[arg(long)]
     findings: bool,

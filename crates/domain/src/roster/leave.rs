@@ -10,7 +10,7 @@ use crate::lifecycle::State;
 
 /// The leave of somebody whose employment is this now; none of who is not on one, or where the policy leaves them alone.
 ///
-/// Whoever was not known before, was out of scope, had left, or is of another policy needs approval: nobody saw them go on leave, and
+/// Somebody who was not known before, was out of scope, had left, or is of another policy needs approval: nobody saw them go on leave, and
 /// whether a leaver is still in scope may have been told long ago. While a connection is stale nobody does, since it might say that
 /// they work.
 pub(super) fn next(
