@@ -111,4 +111,12 @@ async fn a_cut_never_waits_for_its_freeze() {
         let why = rollcall.succeeds(&["why", &format!("{}/{id}", rollcall.connection)]);
         assert!(why.contains("user names not frozen"), "{why}");
     }
+
+    // Nor is anybody left unfrozen for good because the API server did not answer in time.
+    proxy.fails_by(Fault::None);
+    eventually("the names are frozen after all", || async {
+        let freeze = cut(&rollcall, "8").await.status?.freeze?;
+        (freeze.stands() && freeze.message.is_none() && !freeze.verdicts.is_empty()).then_some(())
+    })
+    .await;
 }
