@@ -188,8 +188,9 @@ docs: rollcall ## generates the page of each connector
 # One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 RELEASE := $(CACHE)/release
-# What the image leaves out: the fake HR system, which people download with the command.
+# What the image leaves out: the commands that people run at a terminal (`make cli`), and the fake HR system.
 FEATURES ?= --no-default-features
+OUTPUT ?= rollcall
 comma := ,
 # Where the linker of the tool chain can, functions of the same code are one; relocations are packed, which glibc reads from 2.36 on;
 # and the tables are left out by which a panic would be unwound: it ends the process, and its message stands in the log all the same.
@@ -200,12 +201,16 @@ FOLDED := $(if $(filter x86_64-unknown-linux-gnu,$(HOST)),-C link-arg=-Wl$(comma
 TAG ?= demo
 
 .PHONY: release
-release: # the static binary, in target/release-static/rollcall; without what only a panic that is caught would need
+release: # the static binary, in target/release-static/$(OUTPUT); without what only a panic that is caught would need
 	mkdir -p $(CACHE) target/release-static
 	echo 'SECTIONS { /DISCARD/ : { *(.eh_frame) } } INSERT AFTER .text;' > $(NO_UNWINDING)
 	exec 9> $(CACHE)/release.lock && flock 9
 	RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no" CARGO_TARGET_DIR=$(RELEASE) cargo rustc --locked --release --bin rollcall --target $(HOST) $(FEATURES) -- $(FOLDED)
-	install $(RELEASE)/$(HOST)/release/rollcall target/release-static/rollcall
+	install $(RELEASE)/$(HOST)/release/rollcall target/release-static/$(OUTPUT)
+
+.PHONY: cli
+cli: ## the command for people, which is the kubectl plugin too, as target/release-static/rollcall-cli
+	$(MAKE) --no-print-directory release OUTPUT=rollcall-cli FEATURES=
 
 .PHONY: image
 image: ## the image, as target/rollcall.tar
@@ -244,7 +249,8 @@ demo: tools ## one leaver, from CSV to refused tokens, on a real Kubernetes; DEM
 .PHONY: bench
 bench: tools ## the bars of the design, measured: a table, and target/bench.jsonl; or one part of them: FIGURES=pushes
 	$(MAKE) --no-print-directory image TAG=test
-	export ROLLCALL_BIN=$(CURDIR)/target/release-static/rollcall
+	$(MAKE) --no-print-directory cli
+	export ROLLCALL_IMAGE_BIN=$(CURDIR)/target/release-static/rollcall ROLLCALL_BIN=$(CURDIR)/target/release-static/rollcall-cli
 	$(BIN)/cluster down && ROLLCALL_E2E_KUBECONFIG=$$($(BIN)/cluster up) && export ROLLCALL_E2E_KUBECONFIG
 	trap '$(BIN)/cluster down' EXIT
 	$(BIN)/cluster load target/rollcall.tar

@@ -4,8 +4,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -127,13 +128,40 @@ pub async fn script(rollcall: &Installation, people: std::ops::Range<u32>) -> f6
     begun.elapsed().as_secs_f64() / f64::from(people.end - people.start)
 }
 
-/// The figures of the other user: beside nothing, beside a batch, and beside the script.
-pub fn figures(idle: f64, batch: f64, script: f64) -> Vec<Figure> {
+/// Makes so many bare calls a second, as many as a batch made: a third each of reads, lists and writes of one small object, with
+/// nothing of Rollcall in them. What these cost the other user is what the machine asks for that many calls of anybody.
+pub async fn bare(rollcall: &Installation, a_second: f64) {
+    let maps: Api<ConfigMap> = Api::namespaced(rollcall.admin.clone(), &rollcall.target("beside"));
+    let mut next = tokio::time::interval(Duration::from_secs_f64(1.0 / a_second));
+    let mut calls = tokio::task::JoinSet::new();
+    let begun = Instant::now();
+    for number in 0_u64.. {
+        if begun.elapsed() >= IDLE {
+            break;
+        }
+        next.tick().await;
+        let maps = maps.clone();
+        calls.spawn(async move {
+            let name = format!("bare-{}", number % 64);
+            let of = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"number": number.to_string()}});
+            match number % 3 {
+                0 => drop(maps.get_opt(&name).await),
+                1 => drop(maps.list_metadata(&ListParams::default()).await),
+                _ => drop(maps.patch(&name, &PatchParams::apply("bench"), &Patch::Apply(&of)).await),
+            }
+        });
+    }
+    calls.join_all().await;
+}
+
+/// The figures of the other user: beside nothing, beside a batch, beside the script, and beside as many bare calls.
+pub fn figures(idle: f64, batch: f64, script: f64, bare: f64) -> Vec<Figure> {
     let explains = |figure, value| Figure { figure, value, unit: "ms", bar: None };
     vec![
         explains("another user's calls, p99, idle", idle),
         explains("another user's calls beside a batch, p99", batch),
         explains("another user's calls beside a script of kubectl, p99", script),
+        explains("another user's calls beside as many bare calls a second, p99", bare),
         Figure {
             figure: "another user's p99 beside a batch, of the idle one",
             value: batch / idle,

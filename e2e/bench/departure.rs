@@ -137,7 +137,9 @@ async fn leavers(leavers: u32, people: u32, batch: bool) -> Vec<Figure> {
         let each = beside::script(&rollcall, scripted).await;
         let (figure, value) = ("a script of kubectl for as many, by 25 of them", each * f64::from(leavers));
         figures.push(Figure { figure, value, unit: "s", bar: None });
-        figures.extend(beside::figures(idle, batch, bystander.p99()));
+        let script = bystander.p99();
+        beside::bare(&rollcall, calls as f64 / since(verified)).await;
+        figures.extend(beside::figures(idle, batch, script, bystander.p99()));
     }
     figures
 }

@@ -119,8 +119,8 @@ async fn child(part: &str, rest: &[String]) {
 
 /// The image is its one binary.
 fn image() -> Figure {
-    let bytes =
-        std::fs::metadata(std::env::var_os("ROLLCALL_BIN").expect("`make bench` sets ROLLCALL_BIN")).unwrap().len();
+    let binary = std::env::var_os("ROLLCALL_IMAGE_BIN").expect("`make bench` sets ROLLCALL_IMAGE_BIN");
+    let bytes = std::fs::metadata(binary).unwrap().len();
     Figure { figure: "image", value: bytes as f64 / 1e6, unit: "MB", bar: Some(("at most", 25.0)) }
 }
 

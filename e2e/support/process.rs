@@ -1,5 +1,6 @@
 //! Commands of Rollcall as local processes, each under the token of its own ServiceAccount.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,15 @@ use tokio::task::JoinHandle;
 
 /// The binary under test. `make test` names a copy, since other checkouts may share the folder cargo builds in.
 pub fn rollcall() -> Command {
-    let path = std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into());
+    command(std::env::var_os("ROLLCALL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_rollcall").into()))
+}
+
+/// The image's binary, which has no command for people: `make bench` builds both, the tests have one for all.
+fn operator() -> Command {
+    std::env::var_os("ROLLCALL_IMAGE_BIN").map_or_else(rollcall, command)
+}
+
+fn command(path: OsString) -> Command {
     let mut command = Command::new(path);
     command.env_clear().stdin(Stdio::null());
     command
@@ -25,7 +34,7 @@ impl Process {
     /// Starts a command that reaches the API server through a kubeconfig and adds everything it says to a log.
     pub fn start(name: &str, kubeconfig: &Path, arguments: &[String], log: &Path) -> Self {
         let output = File::options().create(true).append(true).open(log).unwrap();
-        let child = rollcall()
+        let child = operator()
             .args(arguments)
             .env("KUBECONFIG", kubeconfig)
             .env("HOSTNAME", name) // as in a pod

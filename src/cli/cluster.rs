@@ -1,14 +1,19 @@
 //! Which cluster a person at a terminal means, said the way kubectl takes it.
 
+#![cfg_attr(not(feature = "plugin"), allow(dead_code, reason = "the image has fewer commands"))]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::PostParams;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use secrecy::SecretString;
 
-use super::{Failure, Namespace};
+use super::{Failure, Namespace, ask};
+use crate::kube::named::Api;
 
 /// How the API server is reached, and as who. Proxies are those of the kubeconfig (`proxy-url`), else of `HTTPS_PROXY`
 /// and `NO_PROXY`.
@@ -107,6 +112,14 @@ fn unusable<E: std::error::Error>(error: &E) -> Failure {
         cause = inner.source();
     }
     Failure::Refused(format!("the cluster's configuration cannot be used: {text}"))
+}
+
+/// The caller's user name, as the API server knows it.
+pub async fn whoami(client: Client) -> Result<String, Failure> {
+    let api: Api<SelfSubjectReview> = Api::all(client);
+    let review = ask("ask who you are", api.create(&PostParams::default(), &SelfSubjectReview::default())).await?;
+    let user = review.status.and_then(|status| status.user_info?.username);
+    user.ok_or_else(|| Failure::Refused("the API server does not report your user name".to_owned()))
 }
 
 #[cfg(test)]

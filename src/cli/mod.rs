@@ -2,51 +2,26 @@
 //!
 //! The only code that reads arguments and the environment. A command that fails says why in one line.
 
-pub mod accept;
-pub mod approve;
 mod cluster;
-pub mod connectors;
-pub mod consents;
-pub mod coverage;
-pub mod crds;
-pub mod data;
-pub mod disown;
 pub mod drill;
 pub mod evidence;
 #[cfg(feature = "fake-hr")]
 pub mod fake_hr;
-pub mod grants;
-pub mod hooks;
-pub mod leave_now;
-pub mod link;
-pub mod own;
-pub mod people;
-pub mod preview;
-pub mod reject;
-mod report;
-pub mod restore;
-pub mod retry;
-pub mod revoke_now;
+#[cfg(feature = "plugin")]
+pub mod plugin;
 pub mod serve;
 mod signal;
-pub mod stays;
-mod stop;
 mod terminal;
-pub mod used;
-mod write;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use kube::Error;
 
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use crate::revoke;
-
-/// Name under which kubectl finds the plugin.
-const PLUGIN: &str = "kubectl-rollcall";
 
 /// When somebody leaves the company: deletes the role bindings whose every subject is the leaver, invalidates the tokens of
 /// their personal ServiceAccounts, checks that the API server refuses them, and reports what remains.
@@ -69,36 +44,24 @@ impl Rollcall {
     pub fn log_filter(&self) -> Option<&str> {
         match (&self.log, &self.command) {
             (Some(asked), _) => Some(asked),
+            #[cfg(feature = "plugin")]
             (None, Command::Human(_)) => None,
+            #[cfg(not(feature = "plugin"))]
+            (None, Command::Unattended(_)) => None,
             (None, _) => Some("info"),
         }
     }
 }
 
-/// Approve, reject, accept, stop: what a human does with Rollcall, with their own rights.
-#[derive(Debug, Parser)]
-#[command(name = "kubectl rollcall", bin_name = "kubectl rollcall", version)]
-struct Plugin {
-    #[command(subcommand)]
-    command: Human,
-}
-
 /// Everything the binary does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the HR systems that Rollcall can read, and check definitions of your own
-    #[command(subcommand)]
-    Connectors(connectors::Command),
     /// Simulate an HR system with an invented company, to try Rollcall
     #[cfg(feature = "fake-hr")]
     FakeHr(Box<fake_hr::Options>),
-    /// Read an HR system without a cluster: show its people, and whether the response would be trusted
-    Preview(preview::Options),
     /// Tell others that a leaver's access was ended: a hook that signs and sends it
     #[command(subcommand)]
     Signal(Box<signal::Command>),
-    /// Write the CustomResourceDefinitions
-    Crds(crds::Options),
     /// Run the operator's part that plans revocations, checks gates and starts the revoker
     Control(Box<serve::Control>),
     /// Run the operator's part that reads HR systems and writes Persons
@@ -111,75 +74,37 @@ pub enum Command {
     Trim(serve::Trim),
     /// Run the optional part that takes what identity providers push by SCIM
     Scim(Box<serve::Scim>),
-    /// What a human does.
+    /// What needs no cluster.
+    #[cfg(feature = "plugin")]
     #[command(flatten)]
-    Human(Human),
+    Local(plugin::Local),
+    /// What a human does.
+    #[cfg(feature = "plugin")]
+    #[command(flatten)]
+    Human(plugin::Human),
+    /// What CronJobs do.
+    #[cfg(not(feature = "plugin"))]
+    #[command(flatten)]
+    Unattended(Unattended),
 }
 
-/// What a human does, with their own rights. These are the commands of the plugin.
+/// What a human does, and the chart's CronJobs do as well: a part of the image.
 #[derive(Debug, Subcommand)]
-pub enum Human {
-    /// Approve a Revocation, or a held batch, by the hash of each plan
-    Approve(approve::Options),
-    /// Reject a Revocation, or a held batch: the person keeps their access, and the decision becomes evidence
-    Reject(reject::Options),
-    /// List people: everybody, or who starts, who leaves, and what comes next
-    People(people::List),
-    /// Say why a person is active, held or gone, what happens next and when, and what to do
-    Why(people::Why),
-    /// Show what would happen to somebody's access if they left now: what ends, when and how, what remains, and which gates hold
-    Plan(people::Plan),
-    /// Show what a mover owns, and answer the review of it; or list the reviews that wait
-    Review(people::Review),
-    /// Export everything that is kept of a person, as one JSON document
-    Export(people::Export),
-    /// Delete what is kept of a leaver whose access has ended
-    Erase(people::Erase),
-    /// Print the RoleBindings that the grants of policies ask for
-    Grants(grants::Options),
-    /// List what nobody owns, which ends with nobody's exit, and suggest owners
-    Coverage(coverage::Options),
-    /// Say whose a ServiceAccount is; or print or write the owners that are suggested
-    Own(own::Options),
-    /// Retry a Revocation that failed
-    Retry(retry::Options),
-    /// Make one Person of two: the HR records of both are one human's, who has left when all of them have ended
-    Merge(link::Merge),
-    /// Take an HR record off a Person: it is another human's
-    Split(link::Split),
-    /// Say that two Persons are two humans, whatever they share
-    Apart(link::Apart),
-    /// Take back an address or user name that never was somebody's, such as a typing error in HR
-    Disown(disown::Options),
-    /// Declare that somebody leaves, at once or after a day, whatever HR says
-    LeaveNow(leave_now::Options),
-    /// Declare that somebody has not left, for some time, whatever HR says
-    Stays(stays::Options),
-    /// Revoke, or freeze, the access of somebody who works here
-    RevokeNow(revoke_now::Options),
-    /// Create again what was deleted of somebody who is back, from the kept manifests, with your own rights
-    Restore(restore::Options),
-    /// Accept one held HR response, by its digest
-    Accept(accept::Options),
-    /// Stop all revocations, or lift the stop
-    Stop(stop::Options),
-    /// Show which personal data a connection reads, from where, where each value is kept, for how long and why
-    Data(Box<data::Options>),
+pub enum Unattended {
     /// Let an invented leaver go the whole way in a sandbox, and see whether everything of theirs is refused
     Drill(drill::Options),
-    /// Show what the revoker may do in each namespace, and whether it can run
-    Consents(consents::Options),
-    /// List hooks, and allow the pod template of a CronJob to run as one
-    #[command(subcommand)]
-    Hooks(hooks::Command),
     /// Verify, export or prune the evidence, or print the key it is signed with
     #[command(subcommand)]
     Evidence(evidence::Command),
-    /// Count in an audit log what leavers tried after their exit, and what was let in
-    Used(used::Options),
-    /// Report who left and what became of their access, or who owns what, for an auditor
-    #[command(subcommand)]
-    Report(report::Command),
+}
+
+impl Unattended {
+    async fn run(&self) -> Result<(), Failure> {
+        match self {
+            Self::Drill(options) => drill::run(options).await,
+            Self::Evidence(command) => evidence::run(command).await,
+        }
+    }
 }
 
 /// The people namespace of an installation.
@@ -264,11 +189,9 @@ pub fn parse() -> Rollcall {
 
 /// Reads arguments; the first says by which name the binary was called.
 fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
-    let called = arguments.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default();
-    if called == PLUGIN {
-        let matches = Plugin::command().try_get_matches_from(arguments)?;
-        let Plugin { command } = Plugin::from_arg_matches(&matches)?;
-        return Ok(Rollcall { log: None, command: Command::Human(command) });
+    #[cfg(feature = "plugin")]
+    if let Some(command) = plugin::parse(&arguments) {
+        return Ok(Rollcall { log: None, command: Command::Human(command?) });
     }
     Rollcall::try_parse_from(arguments)
 }
@@ -279,12 +202,9 @@ fn parse_from(arguments: Vec<OsString>) -> Result<Rollcall, clap::Error> {
 /// Why it was not done.
 pub async fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Connectors(command) => connectors::run(&command).await,
         #[cfg(feature = "fake-hr")]
         Command::FakeHr(options) => fake_hr::run(&options).await,
-        Command::Preview(options) => preview::run(&options).await,
         Command::Signal(command) => signal::run(&command).await,
-        Command::Crds(options) => crds::run(&options),
         Command::Sync(process) => Ok(serve::sync(process).await?),
         Command::Control(options) => Ok(serve::control(*options).await?),
         Command::Grant(options) => Ok(serve::grant(options).await?),
@@ -296,35 +216,12 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Revoke(options) => {
             Ok(revoke::run(calls::client().await?, options.namespace.namespace, options.instance).await?)
         }
-        Command::Human(Human::Approve(options)) => approve::run(&options).await,
-        Command::Human(Human::Reject(options)) => reject::run(&options).await,
-        Command::Human(Human::People(options)) => people::list(&options).await,
-        Command::Human(Human::Why(options)) => people::why(&options).await,
-        Command::Human(Human::Plan(options)) => people::plan(&options).await,
-        Command::Human(Human::Review(options)) => people::review(&options).await,
-        Command::Human(Human::Export(options)) => people::export(&options).await,
-        Command::Human(Human::Erase(options)) => people::erase(&options).await,
-        Command::Human(Human::Grants(options)) => grants::run(&options).await,
-        Command::Human(Human::Coverage(options)) => coverage::run(&options).await,
-        Command::Human(Human::Own(options)) => own::run(&options).await,
-        Command::Human(Human::Retry(options)) => retry::run(&options).await,
-        Command::Human(Human::Merge(options)) => link::merge(&options).await,
-        Command::Human(Human::Split(options)) => link::split(&options).await,
-        Command::Human(Human::Apart(options)) => link::apart(&options).await,
-        Command::Human(Human::Disown(options)) => disown::run(&options).await,
-        Command::Human(Human::LeaveNow(options)) => leave_now::run(&options).await,
-        Command::Human(Human::Stays(options)) => stays::run(&options).await,
-        Command::Human(Human::RevokeNow(options)) => revoke_now::run(&options).await,
-        Command::Human(Human::Restore(options)) => restore::run(&options).await,
-        Command::Human(Human::Accept(options)) => accept::run(&options).await,
-        Command::Human(Human::Stop(options)) => stop::run(&options).await,
-        Command::Human(Human::Data(options)) => data::run(&options).await,
-        Command::Human(Human::Drill(options)) => drill::run(&options).await,
-        Command::Human(Human::Consents(options)) => consents::run(&options).await,
-        Command::Human(Human::Hooks(command)) => hooks::run(&command).await,
-        Command::Human(Human::Evidence(command)) => evidence::run(&command).await,
-        Command::Human(Human::Report(command)) => report::run(&command).await,
-        Command::Human(Human::Used(options)) => used::run(&options).await,
+        #[cfg(feature = "plugin")]
+        Command::Local(command) => plugin::run_local(&command).await,
+        #[cfg(feature = "plugin")]
+        Command::Human(command) => plugin::run(&command).await,
+        #[cfg(not(feature = "plugin"))]
+        Command::Unattended(command) => command.run().await,
     }
 }
 
@@ -346,8 +243,11 @@ fn told(doing: &'static str, fault: Fault) -> Failure {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "plugin"))]
 mod tests {
+    use clap::CommandFactory;
+
+    use super::plugin::{Human, Local};
     use super::*;
 
     fn read(line: &str) -> Result<Command, clap::Error> {
@@ -357,7 +257,7 @@ mod tests {
     #[test]
     fn every_argument_is_declared_as_clap_wants_it() {
         Rollcall::command().debug_assert();
-        Plugin::command().debug_assert();
+        plugin::Plugin::command().debug_assert();
     }
 
     #[test]
@@ -369,7 +269,7 @@ mod tests {
             );
             assert!(read(&format!("{name} crds")).is_err(), "{name}");
         }
-        assert!(matches!(read("rollcall crds"), Ok(Command::Crds(_))));
+        assert!(matches!(read("rollcall crds"), Ok(Command::Local(Local::Crds(_)))));
         assert!(matches!(read("rollcall approve p-7-cut"), Ok(Command::Human(Human::Approve(_)))));
     }
 

@@ -1,5 +1,7 @@
 //! What a person at a terminal is shown and asked.
 
+#![cfg_attr(not(feature = "plugin"), allow(dead_code, reason = "the image has fewer commands"))]
+
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin, stdout};
 
 use comfy_table::Table;

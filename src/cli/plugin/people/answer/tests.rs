@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::merge;
-use crate::cli::people::owned::{Thing, Whose};
-use crate::cli::people::words;
+use crate::cli::plugin::people::owned::{Thing, Whose};
+use crate::cli::plugin::people::words;
 use domain::roster;
 
 pub fn now() -> Timestamp {

@@ -14,7 +14,7 @@ use super::sheet::Column;
 use crate::api::person::State;
 use crate::api::revocation::{Operation, Phase, Trigger};
 use crate::api::{Person, Revocation, convert, names};
-use crate::cli::people::{World, record};
+use crate::cli::plugin::people::{World, record};
 use domain::evidence::Record;
 
 /// A termination.

@@ -13,7 +13,7 @@ use super::sheet::Column;
 use crate::api::person::State;
 use crate::api::{Person, convert, names};
 use crate::cli::Failure;
-use crate::cli::people::{Shown, all, record};
+use crate::cli::plugin::people::{Shown, all, record};
 use crate::kube::inventory;
 use crate::kube::named::Api;
 use domain::identity::Finding;

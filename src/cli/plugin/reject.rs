@@ -9,8 +9,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::approve::{find, name, plans, show, whoami, whom};
-use super::cluster::Cluster;
+use super::approve::{find, name, plans, show, whom};
+use super::cluster::{Cluster, whoami};
 use super::terminal::{confirm, plain, reason, say};
 use super::write::write_over;
 use crate::api::condition::Reason;

@@ -17,9 +17,10 @@ use kube::ResourceExt;
 
 use super::{World, find};
 use crate::api::{Person, SyncPolicy};
+use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
+use crate::cli::plugin::grants;
 use crate::cli::terminal::say;
-use crate::cli::{Failure, grants};
 use crate::kube::calls;
 
 /// Options of `rollcall plan`.

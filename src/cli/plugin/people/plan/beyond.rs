@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn every_reason_beyond_the_plan_is_documented() {
-        let page = include_str!("../../../../docs/people.md");
+        let page = include_str!("../../../../../docs/people.md");
         for reason in Beyond::ALL {
             assert!(page.contains(&format!("| `{}` |", reason.as_str())), "{}", reason.as_str());
         }

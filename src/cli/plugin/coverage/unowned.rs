@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::api::policy::OwnershipSource;
 use crate::api::{Person, convert, names};
-use crate::cli::people::{World, all, record};
+use crate::cli::plugin::people::{World, all, record};
 use crate::cli::{Failure, ask, told};
 use crate::kube::named::Api;
 use crate::kube::usernames::{Form, Usernames};

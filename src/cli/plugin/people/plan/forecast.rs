@@ -13,7 +13,7 @@ use super::gates::{self, Opens, Shut};
 use super::seen::Seen;
 use crate::api::policy::Mode;
 use crate::api::{Person, Revocation, SyncPolicy, convert};
-use crate::cli::people::records;
+use crate::cli::plugin::people::records;
 use crate::kube::marks;
 use domain::ownership::PersonFacts;
 use domain::plan::{self, Action, Kind, Operation, Plan, Remaining, RemainingReason, Target};
@@ -146,7 +146,7 @@ pub fn of(view: &View<'_>) -> Forecast {
     remaining.extend(beyond::left(view, &facts));
     Forecast {
         person: person.name_any(),
-        records: person.spec.records.iter().map(crate::cli::people::record).collect(),
+        records: person.spec.records.iter().map(crate::cli::plugin::people::record).collect(),
         state: state.map_or("nothing is known yet", |employment| employment.state.as_str()).to_owned(),
         last_day: state.and_then(|employment| employment.last_day),
         policy: policy.name_any(),

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 
 use super::Manifests;
 use crate::cli::Failure;
-use crate::cli::preview::{MANIFESTS, ended, token_store};
+use crate::cli::plugin::preview::{MANIFESTS, ended, token_store};
 use crate::sync::source;
 
 /// What a key is called in the environment, before its own words.

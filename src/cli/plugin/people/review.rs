@@ -13,9 +13,9 @@ use super::{World, find, records};
 use crate::api::Person;
 use crate::api::person::{Review, ReviewAnswer};
 use crate::cli::Failure;
-use crate::cli::approve::whoami;
 use crate::cli::cluster::Cluster;
-use crate::cli::link::write;
+use crate::cli::cluster::whoami;
+use crate::cli::plugin::link::write;
 use crate::cli::terminal::{columns, confirm, plain, say};
 use crate::kube::calls;
 use crate::kube::named::Api;
@@ -130,7 +130,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::cli::people::owned::Thing;
+    use crate::cli::plugin::people::owned::Thing;
 
     fn mover(answered: Option<&str>) -> Person {
         let answer = answered.map(|of| json!({"of": of, "reason": "still needed", "by": "lead", "at": of}));

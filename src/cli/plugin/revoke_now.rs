@@ -7,8 +7,7 @@ use clap::Args;
 use kube::ResourceExt;
 use kube::api::{ObjectMeta, PostParams};
 
-use super::approve::whoami;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, whoami};
 use super::link::shown;
 use super::people::{everybody, find};
 use super::terminal::{confirm, say};

@@ -8,8 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::Failure;
-use super::approve::whoami;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, whoami};
 use super::leave_now::{self, said, take_back};
 use super::link::{shown, write};
 use super::people::{everybody, find};

@@ -10,8 +10,7 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::Failure;
-use super::approve::whoami;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, whoami};
 use super::link::{shown, write};
 use super::people::{everybody, find};
 use super::terminal::{confirm, plain, say};

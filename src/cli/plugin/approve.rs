@@ -7,12 +7,10 @@ use crate::kube::named::Api;
 use clap::Args;
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use kube::Client;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, whoami};
 use super::terminal::{confirm, plain, say, table};
 use super::{Failure, ask};
 use crate::api::condition::Reason;
@@ -245,14 +243,6 @@ pub fn show(revocation: &Revocation, who: &str, plan: &Plan) -> String {
         parts.push(plain(&format!("Two people have to approve it; {given}.")));
     }
     parts.join("\n")
-}
-
-/// The caller's user name, as the API server knows it.
-pub async fn whoami(client: Client) -> Result<String, Failure> {
-    let api: Api<SelfSubjectReview> = Api::all(client);
-    let review = ask("ask who you are", api.create(&PostParams::default(), &SelfSubjectReview::default())).await?;
-    let user = review.status.and_then(|status| status.user_info?.username);
-    user.ok_or_else(|| Failure::Refused("the API server does not report your user name".to_owned()))
 }
 
 /// What an approval that was written is.
