@@ -106,6 +106,16 @@ pub(super) fn kept_by_word(entry: &RosterEntry) -> bool {
     by_word && entry.employments.iter().all(|one| one.state.state == State::Terminated)
 }
 
+/// Whether nobody saw what all of somebody's records say now: they were not in scope before, in that of two policies or of another
+/// one, or had other records.
+pub(super) fn unseen(before: Option<&RosterEntry>, relinked: bool, rules: &Rules<'_>) -> bool {
+    let undecided = |before: &RosterEntry| {
+        let EmploymentState { out, why, .. } = before.employment;
+        out.is_some() || why == Why::PolicyConflict || before.policy != rules.policy
+    };
+    relinked || before.is_some_and(undecided)
+}
+
 /// What is said of somebody while their records differ: that they work here first, then that it cannot be told.
 const fn rank(state: State) -> u8 {
     match state {
@@ -160,8 +170,7 @@ impl Together<'_> {
 
     /// The state of the person that follows.
     ///
-    /// A termination stands as it was first written for as long as it stands. Whoever was not in scope before, was in that of
-    /// two policies or of another one, or has other records than before, needs approval: nobody saw that all of these ended. While a
+    /// A termination stands as it was first written for as long as it stands. Whoever is [`unseen`] needs approval. While a
     /// connection is `stale`, nobody becomes a leaver but on an announced day that has passed.
     pub(super) fn state_of(
         self,
@@ -182,9 +191,7 @@ impl Together<'_> {
         }
         let same = previous.filter(|previous| previous.state == state);
         let lefts = || all.iter().filter_map(|one| one.employment.state.left.as_ref());
-        let undecided = |previous: &EmploymentState| previous.out.is_some() || previous.why == Why::PolicyConflict;
-        let another_policys = before.is_some_and(|before| before.policy != rules.policy);
-        let unseen = previous.is_some_and(undecided) || relinked || another_policys;
+        let unseen = unseen(before, relinked, rules);
         let left = (state == State::Terminated).then(|| {
             let baseline = unseen || lefts().any(|left| left.baseline);
             let effective = declared.or_else(|| lefts().map(|left| left.effective).max()).unwrap_or(now);

@@ -10,7 +10,7 @@ use super::aliases::{self, Known};
 use super::answer::{Slot, Statement};
 use super::calendar::{Calendar, Day};
 use super::employment::{self, Before, Whose};
-use super::fold::{Current, Together, together};
+use super::fold::{self, Current, Together, together};
 use super::leave;
 use super::{
     Declared, Employment, EmploymentState, Imported, LifecycleEvent, Profile, RecordKey, Role, RosterEntry, Rules,
@@ -102,6 +102,10 @@ fn once(slot: &Slot<'_>, statements: &[Statement<'_>], calendar: &mut Calendar<'
         RosterEntry { policy, employments, employment, leave, aliases, alias_dates, profile, once, moves: None };
     let (moves, found) = moves::next(slot, &after, shown, whose);
     after.moves = moves;
+    // Where nobody saw them leave, the word of a human that they have not left does not change that: it ends.
+    if fold::kept_by_word(&after) && fold::unseen(before, relinked, whose.rules) {
+        after.employments.iter_mut().filter_map(|one| one.state.left.as_mut()).for_each(|left| left.baseline = true);
+    }
     Some(Next { after, event, turns, found })
 }
 

@@ -16,11 +16,14 @@ impl Cluster {
         if any(Phase::Revoked) && !any(Phase::Held) { Access::Refused } else { Access::Stands }
     }
 
-    /// Whether the present termination of a Person has cut this object.
+    /// Whether this object was cut by the present termination of a Person, or by hand since they left.
     pub(in crate::histories) fn has_cut(&self, person: &Standing, object: &str) -> bool {
         let Some(id) = self.termination(person) else { return false };
-        let mut of_it = self.revocations.iter().filter(|(name, _)| name.starts_with(&id)).map(|(_, one)| one);
-        of_it.any(|one| one.phase == Phase::Revoked && one.done.iter().any(|target| target.name == object))
+        let left = self.facts_of(person).left;
+        let since = |one: &Revocation| one.person_uid == person.uid && left.is_some_and(|left| one.acted >= Some(left));
+        let by_hand = |one: &Revocation| one.trigger == Trigger::ByHand && since(one);
+        let mut of_it = self.revocations.iter().filter(|(name, one)| name.starts_with(&id) || by_hand(one));
+        of_it.any(|(_, one)| one.phase == Phase::Revoked && one.done.iter().any(|target| target.name == object))
     }
 
     /// What the Revocations of a Person came to, for the reader of a failure.

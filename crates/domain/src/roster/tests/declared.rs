@@ -128,6 +128,31 @@ fn whoever_is_declared_to_work_here_works_here_until_the_word_ends_and_then_hr_c
 }
 
 #[test]
+fn a_word_that_somebody_stays_does_not_hide_that_nobody_saw_them_leave() {
+    let word = Declared { says: Says::Active, from: noon(), last_day: None, until: at("2026-03-20T00:00:00Z") };
+    let left = [employee("1"), employee("2").terminated(), employee("3")];
+    for (what, scopes, policy, baseline) in [
+        ("in the scope of their policy", 1, "everyone", false),
+        ("in the scope of two policies", 2, "everyone", true),
+        ("another policy's", 1, "another", true),
+    ] {
+        let mut world = ClusterInventory::with(&people(1..=3));
+        world.contested = (1..scopes).map(|_| HrId("2".into())).collect();
+        if scopes > 1 {
+            world.poll(&left, noon());
+            assert_eq!(world.entry("2").employment.why, Why::PolicyConflict);
+        }
+        world.contested.clear();
+        world.policy = policy;
+        world.declare("2", Some(word));
+        world.poll(&left, noon());
+        assert_eq!(world.entry("2").employment.why, Why::DeclaredActive, "{what}");
+        world.midnight(at("2026-03-20T00:00:00Z"));
+        assert_eq!((world.state("2"), world.left("2").baseline), (State::Terminated, baseline), "{what}");
+    }
+}
+
+#[test]
 fn a_word_takes_a_termination_back_and_one_that_was_not_said_yet_says_nothing() {
     let left = [employee("1"), employee("2").terminated(), employee("3")];
     let mut world = ClusterInventory::with(&people(1..=3));
