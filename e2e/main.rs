@@ -24,6 +24,7 @@ mod bystanders;
 mod cage;
 mod changed_world;
 mod comes_back;
+mod commands;
 mod corrected;
 mod counted;
 mod crash;

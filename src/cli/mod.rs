@@ -268,6 +268,9 @@ mod tests {
                 "{name}"
             );
             assert!(read(&format!("{name} crds")).is_err(), "{name}");
+            assert!(matches!(read(&format!("{name} sync hq")), Ok(Command::Human(Human::ReadNow(_)))), "{name}");
+            let asked = read(&format!("{name} revoke hq/7 --reason lost"));
+            assert!(matches!(asked, Ok(Command::Human(Human::RevokeNow(_)))), "{name}");
         }
         assert!(matches!(read("rollcall crds"), Ok(Command::Local(Local::Crds(_)))));
         assert!(matches!(read("rollcall approve p-7-cut"), Ok(Command::Human(Human::Approve(_)))));
@@ -295,6 +298,11 @@ mod tests {
             "rollcall reject --reason why",
             "rollcall reject p-7-cut --reason why --undo",
             "rollcall stop",
+            "rollcall hold hq/7",
+            "rollcall hold hq/7 --lift --reason why",
+            "rollcall suspend hq",
+            "rollcall status --unmask",
+            "rollcall status hq/7 -o json",
             "rollcall stop --lift --reason why",
             "rollcall accept hq",
             "rollcall evidence export",

@@ -4,26 +4,33 @@
 
 pub mod accept;
 pub mod approve;
+pub mod completion;
 pub mod connectors;
 pub mod consents;
 pub mod coverage;
 pub mod crds;
 pub mod data;
 pub mod disown;
+pub mod doctor;
+pub mod events;
 pub mod grants;
+pub mod hold;
 pub mod hooks;
 pub mod leave_now;
 pub mod link;
 pub mod own;
 pub mod people;
 pub mod preview;
+pub mod read_now;
 pub mod reject;
 mod report;
 pub mod restore;
 pub mod retry;
 pub mod revoke_now;
+mod status;
 pub mod stays;
 mod stop;
+pub mod suspend;
 pub mod used;
 mod write;
 
@@ -36,6 +43,8 @@ use super::{Failure, Unattended, ask, cluster, evidence, terminal, told};
 
 /// Name under which kubectl finds the plugin.
 const NAME: &str = "kubectl-rollcall";
+/// Name under which kubectl asks for completions.
+const COMPLETES: &str = "kubectl_complete-rollcall";
 
 /// Approve, reject, accept, stop: what a human does with Rollcall, with their own rights.
 #[derive(Debug, Parser)]
@@ -55,11 +64,29 @@ pub enum Local {
     Preview(preview::Options),
     /// Write the CustomResourceDefinitions
     Crds(crds::Options),
+    /// Print the script that completes commands in a shell
+    Completion(completion::Completion),
+    /// Write the manual
+    Man(completion::Man),
 }
 
 /// What a human does in a cluster, with their own rights. These are the commands of the plugin.
 #[derive(Debug, Subcommand)]
 pub enum Human {
+    /// Show the installation at a glance, and what waits for a human; of a person, what `why` says
+    Status(status::Options),
+    /// Check the installation: kinds, policies, processes, consents, connections; what is wrong, and what to do
+    Doctor(doctor::Options),
+    /// List the Events of Rollcall's objects, and follow them
+    Events(events::Options),
+    /// Read an HR system now, and show whether the response is trusted
+    ReadNow(read_now::Options),
+    /// Do not read an HR system for a while
+    Suspend(suspend::Suspend),
+    /// Read an HR system again that was suspended
+    Resume(suspend::Resume),
+    /// Leave somebody's access alone for a while, whatever HR says; or lift that
+    Hold(hold::Options),
     /// Approve a Revocation, or a held batch, by the hash of each plan
     Approve(approve::Options),
     /// Reject a Revocation, or a held batch: the person keeps their access, and the decision becomes evidence
@@ -116,18 +143,31 @@ pub enum Human {
     /// Report who left and what became of their access, or who owns what, for an auditor
     #[command(subcommand)]
     Report(report::Command),
+    /// Candidates for the word that is completed, for kubectl.
+    #[command(skip)]
+    Complete(Vec<String>),
     /// What the chart's CronJobs do as well.
     #[command(flatten)]
     Unattended(Unattended),
 }
 
-/// Reads the arguments of the plugin; `None` where the binary was called by another name.
+/// Reads the arguments of the plugin; `None` where the binary was called by another name. Under this name, two commands have the
+/// names that people expect, which are taken where the operator's own parts are commands too.
 pub(super) fn parse(arguments: &[OsString]) -> Option<Result<Human, clap::Error>> {
     let called = arguments.first().map(Path::new).and_then(Path::file_stem).unwrap_or_default();
+    if called == COMPLETES {
+        let words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        return Some(Ok(Human::Complete(words)));
+    }
     (called == NAME).then(|| {
-        let matches = Plugin::command().try_get_matches_from(arguments)?;
+        let matches = named().try_get_matches_from(arguments)?;
         Plugin::from_arg_matches(&matches).map(|plugin| plugin.command)
     })
+}
+
+fn named() -> clap::Command {
+    let plugin = Plugin::command().mut_subcommand("read-now", |command| command.visible_alias("sync"));
+    plugin.mut_subcommand("revoke-now", |command| command.visible_alias("revoke"))
 }
 
 /// Does what needs no cluster.
@@ -136,12 +176,28 @@ pub(super) async fn run_local(command: &Local) -> Result<(), Failure> {
         Local::Connectors(command) => connectors::run(command).await,
         Local::Preview(options) => preview::run(options).await,
         Local::Crds(options) => crds::run(options),
+        Local::Completion(options) => {
+            completion::completion(options);
+            Ok(())
+        }
+        Local::Man(options) => completion::man(options),
     }
 }
 
 /// Does what a human asks of a cluster.
 pub(super) async fn run(command: &Human) -> Result<(), Failure> {
     match command {
+        Human::Status(options) => status::run(options).await,
+        Human::Doctor(options) => doctor::run(options).await,
+        Human::Events(options) => events::run(options).await,
+        Human::ReadNow(options) => read_now::run(options).await,
+        Human::Suspend(options) => suspend::suspend(options).await,
+        Human::Resume(options) => suspend::resume(options).await,
+        Human::Hold(options) => hold::run(options).await,
+        Human::Complete(words) => {
+            completion::candidates(words).await;
+            Ok(())
+        }
         Human::Approve(options) => approve::run(options).await,
         Human::Reject(options) => reject::run(options).await,
         Human::People(options) => people::list(options).await,

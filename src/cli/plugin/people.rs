@@ -15,7 +15,7 @@ mod position;
 mod review;
 mod turns;
 mod whom;
-mod why;
+pub(super) mod why;
 mod words;
 
 pub use accounts::{Accounts, Shown};

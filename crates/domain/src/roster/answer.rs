@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -185,11 +186,12 @@ pub(super) fn slots<'a>(
 fn places<'a>(people: &[impl ExactSizeIterator<Item = (&'a str, &'a str)> + Clone]) -> (Places<'a>, bool) {
     let mut index: Places<'a> = Map::with_capacity_and_hasher(people.len(), Default::default());
     let mut linked_twice = false;
-    for of_several in [true, false] {
-        for (position, records) in people.iter().enumerate().filter(|(_, one)| (one.len() > 1) == of_several) {
-            for record in records.clone() {
-                linked_twice |= *index.entry(record).or_insert(position) != position;
-            }
+    let mut several: Vec<_> = people.iter().enumerate().filter(|(_, records)| records.len() > 1).collect();
+    several.sort_by_key(|(_, records)| Reverse(records.len()));
+    let single = people.iter().enumerate().filter(|(_, records)| records.len() <= 1);
+    for (position, records) in several.into_iter().chain(single) {
+        for record in records.clone() {
+            linked_twice |= *index.entry(record).or_insert(position) != position;
         }
     }
     (index, linked_twice)

@@ -27,10 +27,15 @@ pub struct Options {
 /// # Guarantees    changes nothing; of several Persons that may be meant, none is chosen
 /// # Errors        nobody, or several, are meant; whatever the API server says, in its words
 pub async fn run(options: &Options) -> Result<(), Failure> {
-    let client = options.cluster.client().await?;
-    let world = World::read(&client, options.cluster.namespace()).await?;
-    let person = find(&world.people, &options.person)?;
+    about(&options.cluster, &options.person, options.unmask).await
+}
+
+/// See [`run`].
+pub async fn about(cluster: &Cluster, person: &str, unmask: bool) -> Result<(), Failure> {
+    let client = cluster.client().await?;
+    let world = World::read(&client, cluster.namespace()).await?;
+    let person = find(&world.people, person)?;
     let owned = owned::of(&client, &world.people, person).await?;
-    say(&words::answer(&decide(&world, person, owned, calls::now()), options.unmask));
+    say(&words::answer(&decide(&world, person, owned, calls::now()), unmask));
     Ok(())
 }

@@ -414,3 +414,20 @@ fn what_a_merged_person_was_known_by_is_taken_over_before_it_goes() {
     }
     assert!(world.known[&HrId("8".into())].entry == eight.entry, "the one that goes is left as it is");
 }
+
+#[test]
+fn a_person_that_gets_all_records_of_another_takes_them_over_whichever_is_older() {
+    for (stays, goes) in [("7", "9"), ("9", "7")] {
+        let mut world = ClusterInventory::with(&people(7..=10));
+        world.link("7", "hq", "8");
+        world.link("9", "hq", "10");
+        world.poll(&people(7..=10), noon());
+        for record in [goes.to_owned(), (goes.parse::<u32>().unwrap() + 1).to_string()] {
+            world.link(stays, "hq", &record);
+        }
+        world.poll(&people(7..=10), noon() + SignedDuration::from_hours(1));
+        let ids: Vec<_> = world.entry(stays).employments.iter().map(|one| one.record.id.0.clone()).collect();
+        assert_eq!(ids.len(), 4, "{stays} takes over all of {goes}: {ids:?}");
+        assert!(world.entry(stays).aliases.contains(&format!("email:{goes}@example.com")), "{stays} of {goes}");
+    }
+}

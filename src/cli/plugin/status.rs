@@ -1,0 +1,287 @@
+//! `rollcall status`: an installation at a glance, and what waits for a human.
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+use super::Failure;
+use super::cluster::Cluster;
+use super::people::{World, why};
+use super::terminal::{plain, say, table};
+use crate::api::condition::{Condition, ConditionType};
+use crate::api::revocation::Phase;
+use crate::api::{HRConnection, Revocation, SyncPolicy};
+use crate::kube::stop;
+
+/// Options of `rollcall status`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A person: then this is `rollcall why`. A Person's name, an HR record (`hq/7`), an address, or a user name
+    #[arg(value_name = "PERSON")]
+    person: Option<String>,
+    /// Show names and addresses of that person
+    #[arg(long, requires = "person")]
+    unmask: bool,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = Output::Table, conflicts_with = "person")]
+    output: Output,
+    #[command(flatten)]
+    cluster: Cluster,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Tables
+    Table,
+    /// One object
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+/// An installation at a glance.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Glance {
+    /// Why everything is stopped.
+    stopped: Option<String>,
+    connections: Vec<ConnectionLine>,
+    policies: Vec<PolicyLine>,
+    /// Revocations by phase.
+    revocations: BTreeMap<&'static str, u32>,
+    /// What a human may decide, each with its command.
+    waits: Vec<Waits>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectionLine {
+    name: String,
+    ready: String,
+    newest: String,
+    people: Option<u32>,
+    last_trusted: Option<Timestamp>,
+    next_run: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyLine {
+    name: String,
+    mode: String,
+    ready: String,
+    in_scope: Option<u32>,
+    unowned: Option<u32>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Waits {
+    what: String,
+    command: String,
+}
+
+/// Prints it.
+///
+/// # Flow          read everything once; print
+/// # Guarantees    changes nothing
+/// # Errors        whatever the API server says, in its words
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    if let Some(person) = &options.person {
+        return why::about(&options.cluster, person, options.unmask).await;
+    }
+    let client = options.cluster.client().await?;
+    let namespace = options.cluster.namespace();
+    let world = World::read(&client, namespace).await?;
+    let glance = glance(&world, stop::stopped(&client, namespace).await);
+    match options.output {
+        Output::Json => say(&serde_json::to_string_pretty(&glance).unwrap_or_default()),
+        Output::Yaml => say(serde_saphyr::to_string(&glance).unwrap_or_default().trim_end()),
+        Output::Table => say(&page(&glance)),
+    }
+    Ok(())
+}
+
+fn glance(world: &World, stopped: Option<String>) -> Glance {
+    let mut revocations = BTreeMap::new();
+    for revocation in &world.revocations {
+        *revocations.entry(phase(revocation).map_or("Planned", Phase::as_str)).or_insert(0) += 1;
+    }
+    Glance {
+        stopped,
+        connections: world.connections.iter().map(connection).collect(),
+        policies: world.policies.iter().map(policy).collect(),
+        revocations,
+        waits: waits(world),
+    }
+}
+
+fn phase(revocation: &Revocation) -> Option<Phase> {
+    revocation.status.as_ref()?.phase
+}
+
+/// `True`, or why not.
+fn ready(conditions: &[Condition]) -> String {
+    let ready = conditions.iter().find(|one| one.type_ == ConditionType::Ready.as_str());
+    ready.map_or_else(
+        || "not looked at".to_owned(),
+        |ready| if ready.status == "True" { ready.status.clone() } else { ready.reason.clone() },
+    )
+}
+
+fn connection(connection: &HRConnection) -> ConnectionLine {
+    let status = connection.status.clone().unwrap_or_default();
+    ConnectionLine {
+        name: connection.name_any(),
+        ready: ready(&status.conditions),
+        newest: status.last_attempt.map_or_else(|| "-".to_owned(), |attempt| attempt.outcome),
+        people: status.last_trusted.as_ref().map(|trusted| trusted.employees),
+        last_trusted: status.last_trusted.as_ref().map(|trusted| trusted.time),
+        next_run: status.next_run,
+    }
+}
+
+fn policy(policy: &SyncPolicy) -> PolicyLine {
+    let status = policy.status.clone().unwrap_or_default();
+    PolicyLine {
+        name: policy.name_any(),
+        mode: format!("{:?}", policy.spec.mode),
+        ready: ready(&status.conditions),
+        in_scope: status.scope.map(|scope| scope.included),
+        unowned: status.coverage.map(|coverage| coverage.unowned),
+    }
+}
+
+/// Held responses, held batches, and single Revocations that wait for an approval or have failed.
+fn waits(world: &World) -> Vec<Waits> {
+    let mut all = Vec::new();
+    for connection in &world.connections {
+        let attempt = connection.status.as_ref().and_then(|status| status.last_attempt.as_ref());
+        let Some(attempt) = attempt.filter(|attempt| attempt.outcome != "Trusted") else { continue };
+        let Some(digest) = &attempt.response else { continue };
+        let name = connection.name_any();
+        all.push(Waits {
+            what: format!("the newest response of {name} is held: {}", attempt.outcome),
+            command: format!("kubectl rollcall accept {name} --response {digest}"),
+        });
+    }
+    let mut batches: BTreeMap<&str, u32> = BTreeMap::new();
+    for revocation in &world.revocations {
+        let (name, status) = (revocation.name_any(), revocation.status.as_ref());
+        let gate = status.and_then(|status| status.gate.as_ref());
+        match (phase(revocation), gate) {
+            (Some(Phase::Held), Some(gate)) if gate.batch.is_some() => {
+                *batches.entry(gate.batch.as_deref().unwrap_or_default()).or_default() += 1;
+            }
+            (Some(Phase::Held), Some(gate)) if ASKS.contains(&gate.reason.as_str()) => all.push(Waits {
+                what: format!("{name} waits: {}", gate.reason),
+                command: format!("kubectl rollcall approve {name}"),
+            }),
+            (Some(Phase::Failed), _) => all.push(Waits {
+                what: format!("{name} failed"),
+                command: format!("kubectl rollcall why {}", revocation.spec.person),
+            }),
+            _ => {}
+        }
+    }
+    all.extend(batches.into_iter().map(|(batch, revocations)| Waits {
+        what: format!("{revocations} Revocations of one batch are over the limits"),
+        command: format!("kubectl rollcall approve --batch {batch}"),
+    }));
+    all
+}
+
+/// Gates that a human's approval opens.
+const ASKS: [&str; 4] = ["Baseline", "Late", "LeavesScope", "ApprovalExpired"];
+
+fn page(glance: &Glance) -> String {
+    let number = |number: Option<u32>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"));
+    let mut parts = Vec::new();
+    if let Some(reason) = &glance.stopped {
+        parts.push(format!("STOPPED: {}. Lift it with `kubectl rollcall stop --lift`.", plain(reason)));
+    }
+    parts.push(table(
+        ["CONNECTION", "READY", "NEWEST RESPONSE", "PEOPLE", "LAST TRUSTED", "NEXT RUN"],
+        glance.connections.iter().map(|one| {
+            let (last, next) = (time(one.last_trusted), time(one.next_run));
+            [one.name.clone(), one.ready.clone(), one.newest.clone(), number(one.people), last, next]
+        }),
+    ));
+    parts.push(table(
+        ["POLICY", "MODE", "READY", "IN SCOPE", "UNOWNED"],
+        glance.policies.iter().map(|one| {
+            [one.name.clone(), one.mode.clone(), one.ready.clone(), number(one.in_scope), number(one.unowned)]
+        }),
+    ));
+    let counts: Vec<_> = glance.revocations.iter().map(|(phase, number)| format!("{number} {phase}")).collect();
+    parts.push(format!("Revocations: {}", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }));
+    if glance.waits.is_empty() {
+        parts.push("Nothing waits for a human.".to_owned());
+    } else {
+        let lines = glance.waits.iter().map(|one| format!("  {}\n    {}", plain(&one.what), plain(&one.command)));
+        parts.push(format!("What waits for a human:\n{}", lines.collect::<Vec<_>>().join("\n")));
+    }
+    parts.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn revocation(name: &str, phase: &str, gate: Value) -> Revocation {
+        serde_json::from_value(json!({
+            "metadata": {"name": name},
+            "spec": {"person": "p-7", "personUid": "u", "policy": "everyone", "trigger": "Termination",
+                "operation": "Cut", "due": "2026-03-01T00:00:00Z", "reason": "left"},
+            "status": {"phase": phase, "gate": gate},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_waits_for_a_human_has_its_command_once_for_a_batch() {
+        let gate = |reason: &str, batch: Option<&str>| json!({"reason": reason, "message": "said", "batch": batch});
+        let hq: HRConnection = serde_json::from_value(json!({
+            "metadata": {"name": "hq"},
+            "spec": {"source": {"file": {"from": {"configMap": {"name": "staff", "key": "s.csv"}}, "csv": {"columns": {"employeeId": "ID"}}}}},
+            "status": {"lastAttempt": {"time": "2026-03-02T08:00:00Z", "outcome": "Shrunk", "response": "9b00"}},
+        }))
+        .unwrap();
+        let world = World {
+            connections: vec![hq],
+            revocations: vec![
+                revocation("p-1-cut", "Held", gate("OverLimit", Some("b1"))),
+                revocation("p-2-cut", "Held", gate("OverLimit", Some("b1"))),
+                revocation("p-3-cut", "Held", gate("Baseline", None)),
+                revocation("p-4-cut", "Held", gate("Hold", None)),
+                revocation("p-5-cut", "Failed", Value::Null),
+                revocation("p-6-cut", "Revoked", Value::Null),
+            ],
+            ..World::default()
+        };
+        let seen = glance(&world, None);
+        let commands: Vec<_> = seen.waits.iter().map(|one| one.command.as_str()).collect();
+        assert_eq!(
+            commands,
+            [
+                "kubectl rollcall accept hq --response 9b00",
+                "kubectl rollcall approve p-3-cut",
+                "kubectl rollcall why p-7",
+                "kubectl rollcall approve --batch b1",
+            ]
+        );
+        assert_eq!(seen.revocations["Held"], 4);
+        assert!(page(&seen).contains("4 Held") && page(&seen).contains("2 Revocations of one batch"));
+    }
+
+    #[test]
+    fn a_stop_comes_first() {
+        assert!(page(&glance(&World::default(), Some("why".to_owned()))).starts_with("STOPPED: why"));
+    }
+}
