@@ -137,16 +137,23 @@ fn consents(seen: &Seen) -> Vec<Check> {
     let Some(rows) = &seen.consents else {
         return vec![Check::wrong("consents", "control has not written its table yet", "is rollcall control running?")];
     };
+    let consented =
+        |row: &&Consent| row.accounts || row.canaries || row.trim || row.rotate || row.workloads || row.secrets;
     let lacking = rows.iter().filter(|row| !row.missing.is_empty()).map(|row| {
-        let found = format!("the revoker lacks: {}", row.missing.join(", "));
-        Check::wrong(
-            &format!("consent of {}", row.namespace),
-            found,
-            "apply the consent whole: docs/install.md#consent",
-        )
+        let place = if row.namespace.is_empty() { "cluster-scoped bindings" } else { &row.namespace };
+        let (what, lacks) = (format!("consent of {place}"), row.missing.join(", "));
+        if consented(&row) {
+            return Check::wrong(
+                &what,
+                format!("the revoker lacks: {lacks}"),
+                "apply it whole: docs/install.md#consent",
+            );
+        }
+        let found = "there is none, and people own something there that is not revoked then";
+        Check::note(&what, found, "docs/install.md#consent, if it is to be revoked")
     });
     let mut checks: Vec<_> = lacking.collect();
-    match rows.len() {
+    match rows.iter().filter(consented).count() {
         0 => checks.push(Check::note(
             "consents",
             "no namespace has consented, so nothing can be revoked",
