@@ -11,6 +11,8 @@ pub mod coverage;
 pub mod crds;
 pub mod data;
 pub mod disown;
+#[cfg(test)]
+mod documented;
 pub mod drill;
 pub mod evidence;
 #[cfg(feature = "fake-hr")]
