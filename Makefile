@@ -172,6 +172,15 @@ tools: # a Kubernetes, Helm and an S3 server, from published modules; about fift
 cluster: tools ## a Kubernetes with a node on this machine; prints its kubeconfig's path
 	$(BIN)/cluster up
 
+.PHONY: load
+load: # gives that Kubernetes the image of `make image`
+	$(BIN)/cluster load target/rollcall.tar
+
+.PHONY: tutorial
+tutorial: tools ## docs/tutorial.md, typed word for word; TUTORIAL_FROM=2 where the image and the command are built already
+	$(BIN)/cluster down
+	e2e/tutorial.sh
+
 .PHONY: down
 down: ## ends that Kubernetes and removes everything of it
 	[ ! -x $(BIN)/cluster ] || $(BIN)/cluster down
@@ -182,8 +191,34 @@ crds: rollcall ## generates the definitions of the four kinds, and the chart's c
 	cp crds/*.yaml charts/rollcall/files/crds/
 
 .PHONY: docs
-docs: rollcall ## generates the page of each connector
+docs: rollcall ## generates the page of each connector, the reference of kinds and commands, and the table of the chart's values
 	target/rollcall connectors docs --dir docs/connectors
+	rm -rf target/reference
+	cargo test --locked --lib documented::reference >/dev/null || [ -d target/reference ]
+	cp target/reference/api.md target/reference/cli.md docs/reference/
+	cp target/reference/values.md charts/rollcall/README.md
+
+MDBOOK := 0.5.4
+.PHONY: site
+site: ## the pages as a site, in target/site/book; fails on a dead link. Builds mdBook the first time, five minutes
+	mkdir -p $(CACHE)
+	exec 9> $(CACHE)/tools.lock && flock 9
+	if [ "$$($(BIN)/mdbook --version 2>/dev/null)" != "mdbook v$(MDBOOK)" ]; then
+		CARGO_TARGET_DIR=$(CACHE)/mdbook cargo install --quiet --locked --debug --no-default-features --features search --version $(MDBOOK) --root $(CACHE) mdbook
+		rm -rf $(CACHE)/mdbook
+	fi
+	exec 9>&-
+	rm -rf target/site && mkdir -p target/site/src/charts/rollcall
+	cp -r README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE docs examples target/site/src/
+	cp -r charts/rollcall/README.md charts/rollcall/files target/site/src/charts/rollcall/
+	sed -E -e 's|\]\(([^.])|](docs/\1|' -e 's|\]\(\.\./|](|' docs/SUMMARY.md > target/site/src/SUMMARY.md
+	rm target/site/src/docs/SUMMARY.md
+	# The book calls a README index.html.
+	for folder in . docs/connectors charts/rollcall; do mv target/site/src/$$folder/README.md target/site/src/$$folder/index.md; done
+	find target/site/src -name '*.md' -exec sed -i.before -E 's|(\]\([^):]*)README\.md|\1index.md|g' {} +
+	find target/site/src -name '*.before' -delete
+	$(BIN)/mdbook build
+	release/site-links.sh target/site/book
 
 # One static binary: the image holds nothing else. The target is named, so that build scripts are not linked statically.
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
@@ -231,6 +266,26 @@ image: ## the image, as target/rollcall.tar
 	buildah $$store push --quiet localhost/rollcall:$(TAG) docker-archive:target/rollcall.tar:localhost/rollcall:$(TAG) >/dev/null
 	buildah $$store rmi --all --force >/dev/null
 	ls -l target/release-static/rollcall | awk '{ printf "image: one binary of %.1f MB\n", $$5 / 1e6 }'
+
+.PHONY: chart
+chart: # the chart as an archive, target/rollcall-VERSION.tgz, with Helm of the path or of `make tools`
+	release/chart.sh
+
+CYCLONEDX := 0.5.9
+.PHONY: sbom
+sbom: # what is in the image: every crate with its version and licence, in CycloneDX, as target/rollcall.cdx.json
+	mkdir -p $(CACHE) target
+	exec 9> $(CACHE)/tools.lock && flock 9
+	[ -x $(BIN)/cargo-cyclonedx ] || CARGO_TARGET_DIR=$(CACHE)/cyclonedx cargo install --quiet --locked --debug --version $(CYCLONEDX) --root $(CACHE) cargo-cyclonedx
+	rm -rf $(CACHE)/cyclonedx
+	exec 9>&-
+	PATH=$(BIN):$$PATH cargo cyclonedx --quiet --format json --spec-version 1.5 --no-default-features --target $(HOST) --override-filename rollcall.cdx
+	mv rollcall.cdx.json target/rollcall.cdx.json
+	find crates fuzz -name rollcall.cdx.json -delete
+
+.PHONY: plugin
+plugin: # the kubectl plugin for this machine, packed: target/plugin/kubectl-rollcall_OS_ARCH.tar.gz
+	release/plugin.sh
 
 # DEMO_FAULT=noop: a revoker whose acts do nothing. The demo must notice, and fail.
 .PHONY: demo

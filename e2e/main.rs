@@ -41,6 +41,7 @@ mod flows;
 mod freeze;
 mod freeze_first;
 mod gates;
+mod gitops;
 mod grants;
 mod handed_over;
 mod hands_over;

@@ -32,11 +32,11 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() {
-            if !matches!(name.as_str(), "tests" | "stories" | "histories") {
+            if !matches!(name.as_str(), "tests" | "stories" | "histories" | "documented") {
                 sources(&path, found);
             }
         } else if name.ends_with(".rs")
-            && !matches!(name.as_str(), "tests.rs" | "stories.rs" | "histories.rs" | "fuzz.rs")
+            && !matches!(name.as_str(), "tests.rs" | "stories.rs" | "histories.rs" | "fuzz.rs" | "released.rs")
         {
             found.push(path);
         }

@@ -19,6 +19,8 @@ pub mod cli;
 pub mod control;
 pub mod grant;
 pub mod kube;
+#[cfg(test)]
+mod released;
 pub mod revoke;
 pub mod scim;
 pub mod sync;

@@ -3,6 +3,8 @@
 //! The only code that reads arguments and the environment. A command that fails says why in one line.
 
 mod cluster;
+#[cfg(all(test, feature = "plugin"))]
+mod documented;
 pub mod drill;
 pub mod evidence;
 #[cfg(feature = "fake-hr")]

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 use k8s_openapi::api::batch::v1::JobSpec;
 use kube::Client;
+#[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -249,6 +250,7 @@ where
 }
 
 /// Cancelled by the first SIGTERM or SIGINT.
+#[cfg(unix)]
 fn told_to_stop() -> Result<CancellationToken, Fault> {
     let listen = |kind| {
         signal(kind).map_err(|error| Fault::Transient { doing: "listen for signals", cause: error.kind().to_string() })
@@ -262,6 +264,19 @@ fn told_to_stop() -> Result<CancellationToken, Fault> {
             _ = int.recv() => {}
         }
         told.cancel();
+    });
+    Ok(stop)
+}
+
+/// Cancelled by Ctrl-C: the operator runs on Linux, and elsewhere only for somebody who looks at it.
+#[cfg(not(unix))]
+fn told_to_stop() -> Result<CancellationToken, Fault> {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            told.cancel();
+        }
     });
     Ok(stop)
 }

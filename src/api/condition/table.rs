@@ -115,9 +115,9 @@ const NOT_TRUSTED: &[Reason] = &[
     Reason::MemoryLost,
 ];
 
-const NO_RESPONSE_NEXT: &str = "[trusting.md](trusting.md#there-is-no-whole-response) has a row for each";
+const NO_RESPONSE_NEXT: &str = "[trusting.md](trusting.md#there-is-no-complete-response) has a row for each";
 const NOT_TRUSTED_NEXT: &str =
-    "[trusting.md](trusting.md#there-is-a-response-and-it-cannot-be-trusted) has a row for each";
+    "[trusting.md](trusting.md#there-is-a-complete-response-and-it-is-held) has a row for each";
 
 /// Every condition, as `docs/conditions.md` shows it.
 pub const CONDITIONS: &[Section] = &[

@@ -12,10 +12,10 @@ mod manifests;
 mod migration;
 mod print;
 mod rules;
-mod schema;
+pub(in crate::cli) mod schema;
 mod token_store;
 mod view;
-mod yaml_span;
+pub(in crate::cli) mod yaml_span;
 
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;

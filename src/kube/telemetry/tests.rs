@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// Metrics of which each has a value.
@@ -124,4 +126,29 @@ fn alerts_and_dashboard_ask_for_series_that_there_are() {
             assert!(exists(name), "{file} asks for {name}, which there is not");
         }
     }
+}
+
+#[test]
+fn the_page_for_operators_has_a_row_for_each_series_and_no_other() {
+    let metrics = filled();
+    let _under_way = metrics.reconciling("Revocation");
+    metrics.reconciled("Revocation", Duration::from_millis(30), Some("Waiting"));
+    let text = metrics.text().unwrap();
+    let series: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, kind)| match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        })
+        .collect();
+    let page = include_str!("../../../docs/operating.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `rollcall_")?.split(" |").next());
+    let cells = rows.flat_map(|cell| cell.split(['`', ',', ' ']));
+    let shown = cells.filter(|word| !word.is_empty()).map(|word| match word.strip_prefix("rollcall_") {
+        Some(_) => word.to_owned(),
+        None => format!("rollcall_{word}"),
+    });
+    assert_eq!(shown.collect::<BTreeSet<_>>(), series);
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+#[cfg(unix)]
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -105,8 +106,12 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
 
 /// Into a file that was not there, and that its owner alone may read.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let file = File::options().write(true).create_new(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")));
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let written =
+        options.open(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")));
     written.map_err(|error| Failure::file(path, error))
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+#[cfg(unix)]
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,7 +68,11 @@ fn write(path: &Path, keys: &Keys) -> Result<(), String> {
     next.push(".next");
     let text = serde_saphyr::to_string(keys).map_err(|error| error.to_string())?;
     let put = || {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        options.mode(0o600);
+        let mut file = options.open(&next)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&next, path)
