@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::inventory;
 use crate::api::names;
 use domain::plan::rotate::Secret;
+use domain::rotation::kept::Writer;
 use domain::rotation::{self, ESO_HASH, Owner};
 
 /// Hex digits that tell one value from another: enough for that, and too few to try passwords on.
@@ -70,6 +71,29 @@ pub fn written(meta: &ObjectMeta) -> Option<Timestamp> {
     inventory::since(meta, &DATA_FIELD)
 }
 
+/// The field manager that last wrote its contents, by its own record.
+#[must_use]
+pub fn written_by(meta: &ObjectMeta) -> Option<String> {
+    inventory::written_by(meta, &DATA_FIELD)
+}
+
+/// Who wrote which of its contents, by its own record. What was applied as `stringData` is there under that name, and never under `data`.
+#[must_use]
+pub fn writers(meta: &ObjectMeta) -> Vec<Writer> {
+    let entries = meta.managed_fields.iter().flatten();
+    let each = entries.map(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        let of = |part: &str| fields.and_then(|fields| fields.get(part)?.as_object());
+        let keys = [of("f:data"), of("f:stringData")].into_iter().flatten().flat_map(|keys| keys.keys());
+        Writer {
+            manager: entry.manager.clone().unwrap_or_default(),
+            at: entry.time.as_ref().map(|time| time.0),
+            keys: keys.filter_map(|key| key.strip_prefix("f:").map(str::to_owned)).collect(),
+        }
+    });
+    each.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -101,6 +125,21 @@ mod tests {
         let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
         assert_eq!(written(&meta(&json!({"managedFields": [data, note]}))), at("2026-03-02T00:00:00Z"));
         assert_eq!(written(&meta(&json!({}))), at("2026-03-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn who_wrote_which_key_is_said_by_the_record_and_what_was_applied_as_text_counts() {
+        let entry = |manager: &str, fields: Value| json!({"manager": manager, "operation": "Apply", "time": "2026-03-02T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields});
+        let meta = meta(&json!({"managedFields": [
+            entry("cert-manager", json!({"f:data": {".": {}, "f:tls.crt": {}, "f:tls.key": {}}, "f:type": {}})),
+            entry("flux", json!({"f:stringData": {"f:password": {}}})),
+            entry("kubectl", json!({"f:metadata": {"f:annotations": {"f:data": {}}}})),
+        ]}));
+        let said: Vec<(String, Vec<String>)> =
+            writers(&meta).into_iter().map(|one| (one.manager, one.keys.into_iter().collect())).collect();
+        let of =
+            |manager: &str, keys: &[&str]| (manager.to_owned(), keys.iter().map(|key| (*key).to_owned()).collect());
+        assert_eq!(said, [of("cert-manager", &["tls.crt", "tls.key"]), of("flux", &["password"]), of("kubectl", &[])]);
     }
 
     #[test]
