@@ -18,6 +18,8 @@ const DIGITS: usize = 8;
 const MADE: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 /// Where the managedFields of a Secret have its contents.
 const DATA_FIELD: [&str; 1] = ["f:data"];
+/// Where they have external-secrets' own digest, which it writes together with the contents.
+const HASH_FIELD: [&str; 3] = ["f:metadata", "f:annotations", "f:reconcile.external-secrets.io/data-hash"];
 
 /// The annotated Secret that this metadata describes; `None` without an owner annotation.
 #[must_use]
@@ -71,10 +73,11 @@ pub fn written(meta: &ObjectMeta) -> Option<Timestamp> {
     inventory::since(meta, &DATA_FIELD)
 }
 
-/// The field manager that last wrote its contents, by its own record.
+/// The field manager that gave it the value that it has, by its own record: external-secrets by the digest that it writes, since another one
+/// may have written contents over it by now; else who last wrote contents.
 #[must_use]
-pub fn written_by(meta: &ObjectMeta) -> Option<String> {
-    inventory::written_by(meta, &DATA_FIELD)
+pub fn rotated_by(meta: &ObjectMeta) -> Option<String> {
+    inventory::written_by(meta, &HASH_FIELD).or_else(|| inventory::written_by(meta, &DATA_FIELD))
 }
 
 /// Who wrote which of its contents, by its own record. What was applied as `stringData` is there under that name, and never under `data`.
@@ -125,6 +128,18 @@ mod tests {
         let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
         assert_eq!(written(&meta(&json!({"managedFields": [data, note]}))), at("2026-03-02T00:00:00Z"));
         assert_eq!(written(&meta(&json!({}))), at("2026-03-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn who_rotated_a_value_is_not_who_has_written_over_it_within_a_moment() {
+        let entry = |manager: &str, second: u32, fields: Value| json!({"manager": manager, "operation": "Update", "time": format!("2026-03-02T00:00:{second:02}Z"), "fieldsType": "FieldsV1", "fieldsV1": fields});
+        let hash = json!({"f:metadata": {"f:annotations": {format!("f:{ESO_HASH}"): {}}}});
+        let data = || json!({"f:data": {".": {}, "f:password": {}}});
+        let by = |entries: Value| rotated_by(&meta(&json!({"managedFields": entries})));
+        let overwritten = json!([entry("external-secrets", 1, hash), entry("kubectl-edit", 2, data())]);
+        assert_eq!(by(overwritten).as_deref(), Some("external-secrets"));
+        assert_eq!(by(json!([entry("cert-manager", 1, data())])).as_deref(), Some("cert-manager"), "no digest");
+        assert_eq!(by(json!([])), None);
     }
 
     #[test]

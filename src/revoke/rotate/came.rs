@@ -85,7 +85,7 @@ async fn metadata(ctx: &Context, target: &Target) -> Result<Option<ObjectMeta>, 
 }
 
 fn written(secret: &ObjectMeta) -> Came {
-    secrets::written(secret).map_or(Came::NotYet, |at| Came::Written(at, secrets::written_by(secret)))
+    secrets::written(secret).map_or(Came::NotYet, |at| Came::Written(at, secrets::rotated_by(secret)))
 }
 
 /// What of external-secrets' own digest, and of when it last fetched, follows.
