@@ -80,6 +80,7 @@ mod says_who_left;
 mod scim;
 mod scope;
 mod sealing;
+mod several_servers;
 mod shed;
 mod signals;
 mod signed;

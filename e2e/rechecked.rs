@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Event;
+use k8s_openapi::api::core::v1::{Event, Secret};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
@@ -15,6 +15,7 @@ use rollcall::api::{FrozenNames, Revocation, names};
 use serde_json::json;
 
 use crate::support::installation::{Consent, Installation};
+use crate::support::rotators::{Rotators, external_secrets};
 use crate::support::waiting::{eventually, within};
 
 /// The first minute, a Job that starts, and eight busy processes beside it.
@@ -144,6 +145,103 @@ async fn who_is_back_at_work_holds_rights_again_and_that_is_no_alarm() {
     due_now(&rollcall, &cut).await;
     let checked = checked_after(&rollcall, "7", None).await;
     assert_eq!((checked.asked, checked.refuted.len()), (2, 0), "{checked:?}");
+}
+
+/// A leaver whose three Secrets got new values: by external-secrets, by cert-manager, and by Rollcall.
+async fn rotated(rollcall: &Installation) -> Revocation {
+    rollcall.connect(json!({})).await;
+    rollcall.policy(json!({"revocation": {"secrets": "Rotate"}})).await;
+    let staff = rollcall.staff(1..11);
+    rollcall.learn(&staff).await;
+    let generate = json!({"metadata": {"annotations": {names::ROTATE: "Generate password=Password"}}, "stringData": {"username": "ada"}});
+    rollcall.secret_of("7", "apps", "login", generate).await;
+    rollcall.certificate("7", "apps", "site", "ca", "Always").await;
+    let cut = rollcall.seven_leaves(&staff).await;
+    let status = cut.status.as_ref().unwrap();
+    let adopted = status.verdicts.iter().filter(|one| one.verdict == VerdictKind::Adopted).count();
+    assert_eq!(adopted, 3, "{:?}", status.verdicts);
+    cut
+}
+
+/// What is said of a Secret of which nothing can be told.
+fn doubt(recheck: &Recheck, name: &str) -> String {
+    let one = recheck.unproved.iter().find(|one| one.target.name == name);
+    let one = one.unwrap_or_else(|| panic!("{name}: {recheck:?}"));
+    assert_eq!(one.verdict, VerdictKind::Unknown);
+    one.how.clone()
+}
+
+#[tokio::test]
+async fn a_secret_that_got_a_new_value_is_looked_at_again_and_what_another_wrote_since_may_be_the_old_one() {
+    let rollcall = Installation::new("rechecked-secrets", &[("apps", Consent::Rotate)]).await;
+    let namespace = rollcall.target("apps");
+    let _rotators = Rotators::start(&rollcall.admin, vec![namespace.clone()]).await;
+    let _running = rollcall.run().await;
+    let old = rollcall.external_secret("7", "apps", "db", "generator").await;
+    let cut = rotated(&rollcall).await;
+    let wrote = |name: &str| {
+        let step = cut.status.as_ref().unwrap().steps.iter().find(|step| step.target.name == name).unwrap();
+        step.rotation.clone().unwrap().written_by
+    };
+    assert_eq!(wrote("db").as_deref(), Some("external-secrets"));
+    assert_eq!(wrote("site").as_deref(), Some("cert-manager-certificates-issuing"));
+
+    // external-secrets fetches a newer value, and somebody writes a key of the other one that was not rotated.
+    let secrets: Api<Secret> = Api::namespaced(rollcall.admin.clone(), &namespace);
+    let first = secrets.get("db").await.unwrap();
+    let note = json!({"metadata": {"annotations": {"force-sync": "once more"}}});
+    external_secrets(&rollcall.admin, &namespace)
+        .patch("db", &PatchParams::default(), &Patch::Merge(&note))
+        .await
+        .unwrap();
+    eventually("external-secrets has fetched a newer value", || async {
+        (secrets.get("db").await.unwrap().data != first.data).then_some(())
+    })
+    .await;
+    let by = |manager: &str| PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+    let helms = json!({"stringData": {"username": "ada.l"}});
+    secrets.patch("login", &by("helm"), &Patch::Merge(&helms)).await.unwrap();
+    due_now(&rollcall, &cut).await;
+    let good = checked_after(&rollcall, "7", None).await;
+    assert_eq!((good.asked, good.unknown, good.refuted.len()), (4, 0, 0), "three Secrets and a frozen name: {good:?}");
+
+    // A pipeline applies what it has in Git, and somebody makes a Secret of the same name.
+    let applied = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "stringData": {"password": "as-in-git"}});
+    secrets.patch("login", &PatchParams::apply("kustomize-controller").force(), &Patch::Apply(&applied)).await.unwrap();
+    secrets.delete("site", &DeleteParams::default()).await.unwrap();
+    rollcall.secret_of("7", "apps", "site", json!({"metadata": {"annotations": {names::OWNER: null}}})).await;
+    due_now(&rollcall, &cut).await;
+    let doubtful = checked_after(&rollcall, "7", good.at).await;
+    assert_eq!((doubtful.unknown, doubtful.refuted.len()), (2, 0), "{doubtful:?}");
+    assert!(doubt(&doubtful, "login").contains("kustomize-controller has written it since"), "{doubtful:?}");
+    assert!(doubt(&doubtful, "site").contains("another Secret has its name"), "{doubtful:?}");
+    eventually("the Person says so, and is called revoked all the same", || async {
+        let conditions = rollcall.person("7").await?.status?.conditions;
+        let revoked = conditions.into_iter().find(|one| one.is(ConditionType::Revoked, Status::True))?;
+        revoked.message.contains("Of 2 of what was ended").then_some(())
+    })
+    .await;
+    let why = rollcall.succeeds(&["why", &format!("{}/7", rollcall.connection)]);
+    assert!(why.contains("2 of what it ended it cannot be told whether it still holds"), "{why}");
+
+    // A backup brings back the very value of before, with all that external-secrets had noted on it.
+    let backup = json!({"metadata": {"annotations": old.metadata.annotations}, "data": old.data});
+    secrets.patch("db", &by("velero"), &Patch::Merge(&backup)).await.unwrap();
+    due_now(&rollcall, &cut).await;
+    let back = checked_after(&rollcall, "7", doubtful.at).await;
+    assert_eq!((back.unknown, back.refuted.len()), (2, 1), "{back:?}");
+    assert!(back.refuted[0].how.contains("the value that it had before"), "{back:?}");
+    says(&rollcall, "7", ConditionType::Revoked, Status::False).await;
+    says(&rollcall, "7", ConditionType::Refuted, Status::True).await;
+
+    // The namespace takes its consent back.
+    let consents: Api<RoleBinding> = Api::namespaced(rollcall.admin.clone(), &namespace);
+    consents.delete(&format!("{}-revoke-rotate", rollcall.release), &DeleteParams::default()).await.unwrap();
+    due_now(&rollcall, &cut).await;
+    let blind = checked_after(&rollcall, "7", back.at).await;
+    assert_eq!((blind.asked, blind.unknown, blind.refuted.len()), (4, 3, 0), "{blind:?}");
+    assert!(doubt(&blind, "db").contains("taken its consent back"), "{blind:?}");
+    rollcall.evidence_verifies();
 }
 
 #[tokio::test]

@@ -73,6 +73,20 @@ impl Cluster {
         Client::try_from(config).unwrap()
     }
 
+    /// The same, asked of another API server of this cluster, which listens at this loopback address.
+    pub async fn acting_at(&self, address: &str, user: &str, groups: &[&str]) -> Client {
+        let mut config = config(&self.kubeconfig).await;
+        config.auth_info.impersonate = Some(user.to_owned());
+        config.auth_info.impersonate_groups = Some(groups.iter().map(|group| (*group).to_owned()).collect());
+        config.cluster_url = self.at(address).parse().unwrap();
+        Client::try_from(config).unwrap()
+    }
+
+    /// Where another API server of this cluster listens: the port is the same.
+    pub fn at(&self, address: &str) -> String {
+        self.server.replace("127.0.0.1", address)
+    }
+
     /// Somebody with a token, and nothing else.
     pub async fn with_token(&self, token: &str) -> Client {
         let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig_for(&self.server, token)).unwrap();

@@ -94,9 +94,14 @@ pub async fn legacy_secret_token(admin: &Client, namespace: &str, account: &str)
 
 /// Tries a token.
 pub async fn whoami(token: &Token) -> FixedResponse {
+    whoami_at(&cluster().await.server, token).await
+}
+
+/// Tries it at one API server of several.
+pub async fn whoami_at(server: &str, token: &Token) -> FixedResponse {
     let cluster = cluster().await;
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
-    let url = format!("{}/apis/authentication.k8s.io/v1/selfsubjectreviews", cluster.server);
+    let url = format!("{server}/apis/authentication.k8s.io/v1/selfsubjectreviews");
     let answer = cluster.plain_http().post(url).bearer_auth(&token.0).json(&review).send().await.unwrap();
     match answer.status().as_u16() {
         401 => FixedResponse::Refused,

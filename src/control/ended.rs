@@ -3,39 +3,27 @@
 //! It follows from what was revoked, and from what stands now, and from nothing that a process remembers: who works here again is off
 //! the list with the next write, and so is what is somebody else's by now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::future::ready;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt;
 
 use super::Context;
+use super::lists::{self, Listed};
 use super::owned::Belongings;
 use crate::api::revocation::{Action, Operation, Phase, Step, StepOutcome, TargetKind};
-use crate::api::{EndedAccess, EndedAccessSpec, Revocation, convert, names};
-use crate::kube::named::Api;
-use crate::kube::outcome::Fault;
-use crate::kube::swap;
+use crate::api::{EndedAccess, Revocation, convert};
 use domain::frozen::{MAX_BYTES, MAX_NAMES};
 use domain::gate::LeaverStatus;
 use domain::ownership::{Claim, PersonFacts};
 use domain::plan::reach::SYSTEM_NAME;
 
-/// What is being done, for a fault.
-const WRITES: &str = "write the list of what is not to be made again";
-/// Changes that come in a row are written together.
-const TOGETHER: Duration = Duration::from_millis(200);
-/// Wait after the list could not be written.
-const LATER: Duration = Duration::from_secs(5);
 /// Longest key.
 const MAX_KEY: usize = 640;
 
-/// The list: what is not to be made again, and the Revocation that ended it.
-type Listed = BTreeMap<String, String>;
-
-/// Keeps the list where the policy that reads it is installed, for as long as the process lives.
+/// Keeps the list where the policy that reads it is installed, for as long as the process lives. One that is empty is not made.
 ///
-/// # Flow          wait for a change; work the list out anew; write it over exactly what was read, if it is another one
 /// # Guarantees    nothing is listed but what a Revocation ended of somebody who has left and has it alone; nothing changes while
 ///                 everything is stopped
 /// # Errors        told in the log; tried again
@@ -43,24 +31,9 @@ pub async fn keep(ctx: Arc<Context>) {
     if !ctx.options.deny_returns {
         return futures::future::pending().await;
     }
-    let mut written: Option<Listed> = None;
-    loop {
-        if ctx.stores.stopped().is_none() {
-            let wanted = wanted(&ctx);
-            if written.as_ref() != Some(&wanted) {
-                match write(&ctx, &wanted).await {
-                    Ok(()) => written = Some(wanted),
-                    Err(fault) => {
-                        tracing::warn!(%fault, "what is not to be made again is not listed; tried again");
-                        tokio::time::sleep(LATER).await;
-                        continue;
-                    }
-                }
-            }
-        }
-        ctx.ended.notified().await;
-        tokio::time::sleep(TOGETHER).await;
-    }
+    let ctx = &*ctx;
+    let wanted = |_before| ready(Ok(ctx.stores.stopped().is_none().then(|| wanted(ctx))));
+    lists::keep::<EndedAccess, _>(ctx, &ctx.ended, wanted).await;
 }
 
 /// The list as it is to be now.
@@ -130,18 +103,6 @@ fn of_names(person: &PersonFacts, belongings: &Belongings) -> Vec<String> {
         .flat_map(|name| [name.to_owned(), if name.contains('@') { name.to_lowercase() } else { name.to_owned() }]);
     let cases: BTreeSet<String> = cases.map(|name| format!("User {name}")).collect();
     cases.into_iter().collect()
-}
-
-/// Writes the list over exactly what was read. One that is empty is not made.
-async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
-    let api: Api<EndedAccess> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let spec = EndedAccessSpec { ended: wanted.clone() };
-    let list = |current: Option<EndedAccess>| match current {
-        None if wanted.is_empty() => None,
-        None => Some(EndedAccess::new(names::ENDED, spec.clone())),
-        Some(object) => (object.spec != spec).then(|| EndedAccess { spec: spec.clone(), ..object }),
-    };
-    swap::object(&api, names::ENDED, WRITES, list).await
 }
 
 #[cfg(test)]

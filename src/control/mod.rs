@@ -27,6 +27,7 @@ mod freeze;
 mod holders;
 pub mod hooks;
 pub mod jobs;
+mod lists;
 mod marks;
 pub mod owned;
 mod owned_status;

@@ -5,62 +5,26 @@
 //! hash. Of an account that is made again as it was the owner is the one that control watched before it was deleted, and stays on the list
 //! until the account is done: nothing that the revoker writes is taken for it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Context;
+use super::lists::{self, Listed};
 use crate::api::revocation::{Action, Phase, RevocationStatus, Step, StepOutcome, Target};
-use crate::api::{RecreatableAccounts, RecreatableAccountsSpec, Revocation, names};
-use crate::kube::calls::call;
-use crate::kube::named::Api;
+use crate::api::{RecreatableAccounts, Revocation};
 use crate::kube::outcome::Fault;
-use crate::kube::swap;
 
-/// What is being done, for a fault.
-const WRITES: &str = "write the list of accounts that may be made again";
-/// Changes that come in a row are written together.
-const TOGETHER: Duration = Duration::from_millis(50);
-/// Wait after the list could not be written.
-const LATER: Duration = Duration::from_secs(5);
 /// Most accounts on the list: what the schema takes.
 const MAX_ACCOUNTS: usize = 4096;
 
-/// The list: the owner of each account, by namespace and name.
-type Listed = BTreeMap<String, String>;
-
 /// Keeps the list, for as long as the process lives. It is there from the start: a policy that finds none refuses nothing.
 ///
-/// # Flow          read it; wait for a change; work the list out again; write it over exactly what was read, if it is another one
-/// # Guarantees    nothing is listed but accounts of a released plan, with its next owner or the owner that was watched
+/// # Guarantees    nothing is listed but accounts of a released plan, with its next owner, the owner that was watched, or the one that
+///                 stood on the list before
 /// # Errors        told in the log; tried again
 pub async fn keep(ctx: Arc<Context>) {
-    let mut written: Option<Listed> = None;
-    loop {
-        match renew(&ctx, written.as_ref()).await {
-            Ok(listed) => written = Some(listed),
-            Err(fault) => {
-                tracing::warn!(%fault, "accounts that may be made again are not listed; tried again");
-                tokio::time::sleep(LATER).await;
-                continue;
-            }
-        }
-        ctx.recreates.notified().await;
-        tokio::time::sleep(TOGETHER).await;
-    }
-}
-
-/// Writes the list as it is to be now, unless it is that already.
-async fn renew(ctx: &Context, written: Option<&Listed>) -> Result<Listed, Fault> {
-    let before = match written {
-        Some(written) => written.clone(),
-        None => read(ctx).await?.map(|list| list.spec.owners).unwrap_or_default(), // another process kept it
-    };
-    let wanted = wanted(ctx, &before).await?;
-    if written != Some(&wanted) {
-        write(ctx, &wanted).await?;
-    }
-    Ok(wanted)
+    let ctx = &*ctx;
+    let wanted = |before: Listed| async move { wanted(ctx, &before).await.map(Some) };
+    lists::keep::<RecreatableAccounts, _>(ctx, &ctx.recreates, wanted).await;
 }
 
 /// The list as it is to be now.
@@ -105,22 +69,6 @@ fn open(revocation: &Revocation) -> Vec<&Target> {
     };
     let made = |target: &&Target| matches!(target.action, Action::Recreate | Action::HandOver);
     status.plan.iter().flat_map(|plan| &plan.targets).filter(made).filter(|target| !ended(target)).collect()
-}
-
-async fn read(ctx: &Context) -> Result<Option<RecreatableAccounts>, Fault> {
-    let api: Api<RecreatableAccounts> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    call(WRITES, api.get_opt(names::RECREATE)).await
-}
-
-/// Writes the list over exactly what was read.
-async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
-    let api: Api<RecreatableAccounts> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let spec = RecreatableAccountsSpec { owners: wanted.clone() };
-    let list = |current: Option<RecreatableAccounts>| match current {
-        None => Some(RecreatableAccounts::new(names::RECREATE, spec.clone())),
-        Some(object) => (object.spec != spec).then(|| RecreatableAccounts { spec: spec.clone(), ..object }),
-    };
-    swap::object(&api, names::RECREATE, WRITES, list).await
 }
 
 #[cfg(test)]

@@ -4,75 +4,31 @@
 //! is over is off the list with the next write, and a crash changes nothing. Being on the list is no order: whoever takes a subject
 //! out asks the gates, and whose it is, on reads of their own.
 
-use std::collections::BTreeMap;
+use std::future::ready;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt;
-use tokio::time::Instant;
 
 use super::Context;
+use super::lists::{self, Listed};
 use super::owned::Belongings;
 use super::revocation::gate_inputs;
 use crate::api::revocation::{Action, Phase, StepOutcome, Target};
-use crate::api::{Revocation, TrimmableSubjects, TrimmableSubjectsSpec, convert, names};
-use crate::kube::named::Api;
-use crate::kube::outcome::Fault;
-use crate::kube::swap;
+use crate::api::{Revocation, TrimmableSubjects, convert};
 use domain::frozen::{MAX_BYTES, MAX_NAMES};
 use domain::gate::LeaverStatus;
 use domain::ownership::{Claim, PersonFacts};
 use domain::plan::reach::SYSTEM_NAME;
 use domain::plan::{Subject, trim};
 
-/// What is being done, for a fault.
-const WRITES: &str = "write the list of subjects that may be trimmed";
-/// Changes that come in a row are written together.
-const TOGETHER: Duration = Duration::from_millis(50);
-/// Wait after the list could not be written, and before it is looked at again: another process that leads too may have written what it
-/// knew before this one did.
-const LATER: Duration = Duration::from_secs(5);
-
-/// The list: each binding's uid and user name, and the Revocation.
-type Listed = BTreeMap<String, String>;
-
 /// Keeps the list, for as long as the process lives. It is there from the start: where a policy finds none, `rollcall trim` is held to no
 /// list.
 ///
-/// # Flow          wait for a change, or a while after the last one and as long as anything is listed; work the list out again; write it
-///                 over exactly what was read, if it is another one
 /// # Guarantees    nothing is listed but user names of this leaver's, in a binding with the uid of a released plan's target
 /// # Errors        told in the log; tried again
 pub async fn keep(ctx: Arc<Context>) {
-    keep_as(&ctx, || wanted(&ctx)).await;
-}
-
-async fn keep_as(ctx: &Context, wanted: impl Fn() -> Listed) {
-    let (mut written, mut again): (Option<Listed>, Option<Instant>) = (None, None);
-    loop {
-        let wanted = wanted();
-        let changed = written.as_ref() != Some(&wanted);
-        if changed || again.is_some_and(|again| again <= Instant::now()) {
-            if let Err(fault) = write(ctx, &wanted).await {
-                tracing::warn!(%fault, "subjects that may be trimmed are not listed; tried again");
-                tokio::time::sleep(LATER).await;
-                continue;
-            }
-            again = (changed || !wanted.is_empty()).then(|| Instant::now() + LATER);
-            written = Some(wanted);
-        }
-        let later = async {
-            match again {
-                Some(again) => tokio::time::sleep_until(again).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = ctx.trims.notified() => {}
-            () = later => {}
-        }
-        tokio::time::sleep(TOGETHER).await;
-    }
+    let ctx = &*ctx;
+    lists::keep::<TrimmableSubjects, _>(ctx, &ctx.trims, |_before| ready(Ok(Some(wanted(ctx))))).await;
 }
 
 /// The list as it is to be now.
@@ -132,24 +88,12 @@ fn keys(targets: &[&Target], belongings: &Belongings, person: &PersonFacts) -> V
     each.collect()
 }
 
-/// Writes the list over exactly what was read.
-async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
-    let api: Api<TrimmableSubjects> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let spec = TrimmableSubjectsSpec { subjects: wanted.clone() };
-    let list = |current: Option<TrimmableSubjects>| match current {
-        None => Some(TrimmableSubjects::new(names::TRIM, spec.clone())),
-        Some(object) => (object.spec != spec).then(|| TrimmableSubjects { spec: spec.clone(), ..object }),
-    };
-    swap::object(&api, names::TRIM, WRITES, list).await
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::super::owned::Since;
     use super::*;
-    use crate::kube::scenario::{Scenario, on};
     use domain::ownership::Index;
     use domain::plan::{Binding, Kind};
 
@@ -188,45 +132,6 @@ mod tests {
             let uids: Vec<&str> = open(&revocation).into_iter().flatten().map(|target| target.uid.as_str()).collect();
             assert_eq!(uids, expected, "{what}");
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_another_that_leads_too_writes_over_the_list_is_put_right_and_an_empty_list_is_left_in_peace() {
-        let path = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/trimmablesubjects";
-        let list = |subjects: serde_json::Value| {
-            json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "TrimmableSubjects",
-                "metadata": {"name": names::TRIM, "resourceVersion": "1"}, "spec": {"subjects": subjects}})
-        };
-        let one = json!({"b1 oidc:ada@example.com": "p-7-cut"});
-        let read = |subjects: serde_json::Value| on(&format!("GET {path}/{}", names::TRIM)).answers(list(subjects));
-        let put = |subjects: serde_json::Value| {
-            let sends = json!({"spec": {"subjects": subjects}});
-            on(&format!("PUT {path}/{}", names::TRIM)).sends(sends).answers(list(subjects))
-        };
-        let scenario = Scenario::default()
-            .then(read(json!({})))
-            .then(put(one.clone()))
-            .then(read(json!({}))) // somebody has written it over with what they knew before
-            .then(put(one.clone()))
-            .then(read(one.clone()))
-            .then(read(one.clone()))
-            .then(put(json!({}))) // it is done
-            .then(read(json!({})));
-        let options = super::super::Options { namespace: "rollcall".into(), ..Default::default() };
-        let ctx = Context::new(scenario.client(), options, || jiff::Timestamp::UNIX_EPOCH, Arc::default());
-        let begun = Instant::now();
-        let done = Duration::from_secs(12);
-        let wanted = || match begun.elapsed() < done {
-            true => serde_json::from_value(one.clone()).unwrap(),
-            false => Listed::new(),
-        };
-        let tells = async {
-            tokio::time::sleep(done).await;
-            ctx.trims.notify_one();
-        };
-        let hour = tokio::time::timeout(Duration::from_secs(3600), keep_as(&ctx, wanted));
-        assert!(futures::join!(hour, tells).0.is_err(), "it is kept for ever");
-        scenario.is_over();
     }
 
     #[test]

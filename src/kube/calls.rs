@@ -59,19 +59,8 @@ pub async fn call_within<T>(
     }
 }
 
-/// Applies a whole owned status by server-side apply. The uid goes with it, so that a deleted object is never made again.
-///
-/// # Errors
-/// Any failure of the call.
-pub async fn apply_status<K, S>(api: &Api<K>, object: &K, manager: &str, status: &S) -> Result<(), Fault>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
-    S: Serialize,
-{
-    apply_over(api, object, None, manager, status).await.map(drop)
-}
-
-/// Applies a whole owned status over exactly this state of the object, and gives back the object as it is then.
+/// Applies a whole owned status by server-side apply, over exactly this state of the object, and gives back the object as it is then. The
+/// uid goes with it, so that a deleted object is never made again.
 ///
 /// # Errors
 /// Any failure of the call; a conflict if the object has changed since.
@@ -80,26 +69,11 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
     S: Serialize,
 {
-    apply_over(api, object, object.meta().resource_version.as_deref(), manager, status).await
-}
-
-/// The one apply of a status: over any state of the object, or over the version that is given.
-async fn apply_over<K, S>(
-    api: &Api<K>,
-    object: &K,
-    version: Option<&str>,
-    manager: &str,
-    status: &S,
-) -> Result<K, Fault>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
-    S: Serialize,
-{
     let name = object.meta().name.clone().unwrap_or_default();
     let metadata = ObjectMeta {
         name: Some(name.clone()),
         uid: object.meta().uid.clone(),
-        resource_version: version.map(str::to_owned),
+        resource_version: object.meta().resource_version.clone(),
         ..ObjectMeta::default()
     };
     let body = serde_json::json!({

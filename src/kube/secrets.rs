@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::inventory;
 use crate::api::names;
 use domain::plan::rotate::Secret;
+use domain::rotation::kept::Writer;
 use domain::rotation::{self, ESO_HASH, Owner};
 
 /// Hex digits that tell one value from another: enough for that, and too few to try passwords on.
@@ -17,6 +18,8 @@ const DIGITS: usize = 8;
 const MADE: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
 /// Where the managedFields of a Secret have its contents.
 const DATA_FIELD: [&str; 1] = ["f:data"];
+/// Where they have external-secrets' own digest, which it writes together with the contents.
+const HASH_FIELD: [&str; 3] = ["f:metadata", "f:annotations", "f:reconcile.external-secrets.io/data-hash"];
 
 /// The annotated Secret that this metadata describes; `None` without an owner annotation.
 #[must_use]
@@ -70,6 +73,30 @@ pub fn written(meta: &ObjectMeta) -> Option<Timestamp> {
     inventory::since(meta, &DATA_FIELD)
 }
 
+/// The field manager that gave it the value that it has, by its own record: external-secrets by the digest that it writes, since another one
+/// may have written contents over it by now; else who last wrote contents.
+#[must_use]
+pub fn rotated_by(meta: &ObjectMeta) -> Option<String> {
+    inventory::written_by(meta, &HASH_FIELD).or_else(|| inventory::written_by(meta, &DATA_FIELD))
+}
+
+/// Who wrote which of its contents, by its own record. What was applied as `stringData` is there under that name, and never under `data`.
+#[must_use]
+pub fn writers(meta: &ObjectMeta) -> Vec<Writer> {
+    let entries = meta.managed_fields.iter().flatten();
+    let each = entries.map(|entry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        let of = |part: &str| fields.and_then(|fields| fields.get(part)?.as_object());
+        let keys = [of("f:data"), of("f:stringData")].into_iter().flatten().flat_map(|keys| keys.keys());
+        Writer {
+            manager: entry.manager.clone().unwrap_or_default(),
+            at: entry.time.as_ref().map(|time| time.0),
+            keys: keys.filter_map(|key| key.strip_prefix("f:").map(str::to_owned)).collect(),
+        }
+    });
+    each.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -101,6 +128,33 @@ mod tests {
         let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
         assert_eq!(written(&meta(&json!({"managedFields": [data, note]}))), at("2026-03-02T00:00:00Z"));
         assert_eq!(written(&meta(&json!({}))), at("2026-03-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn who_rotated_a_value_is_not_who_has_written_over_it_within_a_moment() {
+        let entry = |manager: &str, second: u32, fields: Value| json!({"manager": manager, "operation": "Update", "time": format!("2026-03-02T00:00:{second:02}Z"), "fieldsType": "FieldsV1", "fieldsV1": fields});
+        let hash = json!({"f:metadata": {"f:annotations": {format!("f:{ESO_HASH}"): {}}}});
+        let data = || json!({"f:data": {".": {}, "f:password": {}}});
+        let by = |entries: Value| rotated_by(&meta(&json!({"managedFields": entries})));
+        let overwritten = json!([entry("external-secrets", 1, hash), entry("kubectl-edit", 2, data())]);
+        assert_eq!(by(overwritten).as_deref(), Some("external-secrets"));
+        assert_eq!(by(json!([entry("cert-manager", 1, data())])).as_deref(), Some("cert-manager"), "no digest");
+        assert_eq!(by(json!([])), None);
+    }
+
+    #[test]
+    fn who_wrote_which_key_is_said_by_the_record_and_what_was_applied_as_text_counts() {
+        let entry = |manager: &str, fields: Value| json!({"manager": manager, "operation": "Apply", "time": "2026-03-02T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields});
+        let meta = meta(&json!({"managedFields": [
+            entry("cert-manager", json!({"f:data": {".": {}, "f:tls.crt": {}, "f:tls.key": {}}, "f:type": {}})),
+            entry("flux", json!({"f:stringData": {"f:password": {}}})),
+            entry("kubectl", json!({"f:metadata": {"f:annotations": {"f:data": {}}}})),
+        ]}));
+        let said: Vec<(String, Vec<String>)> =
+            writers(&meta).into_iter().map(|one| (one.manager, one.keys.into_iter().collect())).collect();
+        let of =
+            |manager: &str, keys: &[&str]| (manager.to_owned(), keys.iter().map(|key| (*key).to_owned()).collect());
+        assert_eq!(said, [of("cert-manager", &["tls.crt", "tls.key"]), of("flux", &["password"]), of("kubectl", &[])]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Changes nothing but `status.recheck`. One Job checks all that are due by then, few at once, aside of what is released.
 
 mod look;
+mod secret;
 
 use std::time::Duration;
 
@@ -116,13 +117,14 @@ async fn write(api: &Api<Revocation>, revocation: &Revocation, before: &Recheck,
     let (now, name) = (calls::now(), revocation.name_any());
     let confirmed = revocation.status.as_ref().and_then(|status| status.confirmed).unwrap_or(now);
     let next = rechecks::after(confirmed, before.stage, now, !found.refuted.is_empty());
-    let Found { asked, unknown, refuted } = found;
+    let Found { asked, unknown, unproved, refuted } = found;
     tracing::info!(revocation = name, asked, unknown, refuted = refuted.len(), stage = next.stage, "looked at again");
-    // A merge: `next` and `refuted` are to go once there is none.
+    // A merge: `next`, `unproved` and `refuted` are to go once there is none.
     let patch = Patch::Merge(serde_json::json!({
         "metadata": {"uid": revocation.uid(), "resourceVersion": revocation.resource_version()},
         "status": {"recheck": {
             "stage": next.stage, "next": next.at, "at": now, "asked": asked, "unknown": unknown,
+            "unproved": (!unproved.is_empty()).then_some(unproved),
             "refuted": (!refuted.is_empty()).then_some(refuted),
         }},
     }));

@@ -28,7 +28,7 @@ use crate::api::revocation::{Finished, Rotation, StepOutcome, VerdictKind};
 use crate::kube::calls;
 use crate::kube::outcome::Fault;
 use ask::Asked;
-pub use ask::begin;
+pub use ask::{MANAGER, begin};
 use came::Came;
 use domain::plan::{Action, RemainingReason, Target};
 use domain::rotation::Way;
@@ -81,8 +81,8 @@ enum What {
     Asked(Rotation),
     /// It came to its end before that.
     NotAsked(Ended),
-    /// Another value is there, since then.
-    Written(Timestamp),
+    /// Another value is there, since then, and who wrote it.
+    Written(Timestamp, Option<String>),
     /// It is over without one.
     NoValue(StepOutcome, RemainingReason, String),
     /// Every pod has it.
@@ -218,10 +218,10 @@ impl<'a> Rotating<'a> {
             let Some(one) = self.open.iter_mut().find(|one| one.target.uid == uid) else { continue };
             let what = match came {
                 Came::NotYet => continue,
-                Came::Written(at) => {
+                Came::Written(at, by) => {
                     one.rotation.iter_mut().for_each(|rotation| rotation.written = Some(at));
                     one.seen = Some(Instant::now());
-                    What::Written(at)
+                    What::Written(at, by)
                 }
                 Came::Same(how) => What::NoValue(StepOutcome::Unchanged, RemainingReason::Unchanged, how),
                 Came::Never(how) => What::NoValue(StepOutcome::Failed, RemainingReason::NotRotated, how),
@@ -379,9 +379,9 @@ async fn note(ctx: &Context, record: &mut Record, target: &Target, what: What) {
             }
         }
         What::NotAsked(ended) => act::note(ctx, record, &seen, ended).await,
-        What::Written(at) => {
+        What::Written(at, by) => {
             if let Some(rotation) = record.step(target).and_then(|step| step.rotation.clone()) {
-                record.set_rotation(target, Rotation { written: Some(at), ..rotation });
+                record.set_rotation(target, Rotation { written: Some(at), written_by: by, ..rotation });
             }
             act::note(ctx, record, &seen, Ended::new(StepOutcome::Done)).await;
         }

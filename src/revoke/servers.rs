@@ -23,6 +23,9 @@ const MOST: usize = 8;
 /// How long one may take to answer first; one that does not is not asked again.
 const FIRST: Duration = Duration::from_secs(2);
 
+/// How long one of several may take to answer a question; one that does not is asked no more.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// Those that are asked.
 #[derive(Default)]
 pub struct Servers {
@@ -86,7 +89,8 @@ impl Servers {
     pub async fn any(&self, client: &Client, ask: impl AsyncFn(Client) -> Result<bool, Fault>) -> Result<bool, Fault> {
         let ask = &ask;
         let answers = self.standing().map(|server| async move {
-            let answer = ask(server.client.clone()).await;
+            let late = |_| Err(Fault::unanswered("ask an API server"));
+            let answer = tokio::time::timeout(ANSWER, ask(server.client.clone())).await.unwrap_or_else(late);
             if let Err(fault) = &answer {
                 tracing::warn!(%fault, "an API server answers no more, and is asked no more");
                 server.lost.store(true, Ordering::Relaxed);
@@ -179,6 +183,21 @@ mod tests {
             };
             assert_eq!(servers.any(&client(), ask).await.ok(), expected, "{what}");
             assert_eq!(servers.coverage(), coverage, "{what}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_never_answers_holds_up_the_others_once_and_not_for_long() {
+        let servers = servers(2, Some(2));
+        for (asked, at_most, coverage) in [(2, 5, "1 of 2 API servers asked"), (1, 0, "1 of 2 API servers asked")] {
+            let (begun, questions) = (tokio::time::Instant::now(), std::sync::atomic::AtomicUsize::new(0));
+            let ask = async |_: Client| match questions.fetch_add(1, Ordering::Relaxed) {
+                0 => Ok(false),
+                _ => std::future::pending().await,
+            };
+            assert_eq!(servers.any(&client(), ask).await.ok(), Some(false));
+            assert_eq!((questions.into_inner(), servers.coverage().as_str()), (asked, coverage));
+            assert!(begun.elapsed() <= Duration::from_secs(at_most), "{:?}", begun.elapsed());
         }
     }
 

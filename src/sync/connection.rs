@@ -243,15 +243,38 @@ async fn report(
     let conditions = with_the_unsaid(conditions, &previous.conditions);
     status.conditions = webhooks::said(connection, ctx, conditions, now);
     status.observed_generation = generation;
-    let connections = Api::<HRConnection>::namespaced(ctx.client.clone(), &ctx.namespace);
-    let written =
-        if status == previous { Ok(()) } else { calls::apply_status(&connections, connection, MANAGER, &status).await };
+    let written = if status == previous { Ok(()) } else { write(connection, ctx, &previous, &status).await };
     let result = written.and(result);
     if let Err(fault) = &result {
         tracing::warn!(connection = connection.name_any(), %fault, "poll not done");
     }
     let failures = ctx.failures.count(&connection.uid().unwrap_or_default(), result.is_err());
     outcome::conclude(&previous.conditions, generation, &result, failures, now).action
+}
+
+/// Writes a status over the one that this step began with, whatever became of the rest of the object since. One that another process
+/// has written, which leads too, is newer perhaps: what that one holds must not be called trusted by who knows only what was before.
+///
+/// # Errors
+/// Transient, also where there is another status by now: the poll is repeated, and compared with what that one remembered.
+async fn write(
+    connection: &HRConnection,
+    ctx: &Context,
+    previous: &HRConnectionStatus,
+    status: &HRConnectionStatus,
+) -> Result<(), Fault> {
+    let connections = Api::<HRConnection>::namespaced(ctx.client.clone(), &ctx.namespace);
+    match calls::apply_exactly(&connections, connection, MANAGER, status).await {
+        Err(fault) if fault.is_conflict() => {}
+        written => return written.map(drop),
+    }
+    let live = calls::call("read the connection", connections.get_opt(&connection.name_any())).await?;
+    let Some(live) = live.filter(|live| live.uid() == connection.uid()) else { return Ok(()) };
+    if poll::current_status(&live) != *previous {
+        let cause = "another process has written one since".to_owned();
+        return Err(Fault::Transient { doing: "write status", cause });
+    }
+    calls::apply_exactly(&connections, &live, MANAGER, status).await.map(drop)
 }
 
 /// Keeps what the source's answers said, where this step says nothing of it: a pause, a fault or a failed attempt
@@ -280,8 +303,73 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::api::condition;
+    use crate::kube::scenario::{Call, Scenario, on};
+
+    const HQ: &str = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/hrconnections/hq";
+
+    /// The connection in this version, with an attempt of this outcome shown.
+    fn connection(version: &str, outcome: &str) -> Value {
+        json!({"apiVersion": "rollcall.dev/v1alpha1", "kind": "HRConnection",
+            "metadata": {"name": "hq", "namespace": "rollcall", "uid": "u-1", "resourceVersion": version},
+            "spec": {"source": {}},
+            "status": {"lastAttempt": {"time": "2026-03-01T00:00:00Z", "outcome": outcome}}})
+    }
+
+    async fn reported(scenario: &Scenario) -> Result<(), Fault> {
+        let ctx = Context {
+            client: scenario.client(),
+            namespace: "rollcall".to_owned(),
+            snapshots: crate::sync::Snapshots::default(),
+            rotations: Arc::default(),
+            files: FetchCaches::default(),
+            refused: Refused::default(),
+            failures: crate::kube::outcome::Failures::default(),
+            pushed: Arc::default(),
+            hints: Arc::default(),
+            people: Arc::default(),
+            metrics: Arc::default(),
+            clock: || Timestamp::UNIX_EPOCH,
+        };
+        let began: HRConnection = serde_json::from_value(connection("1", "Trusted")).unwrap();
+        let previous = poll::current_status(&began);
+        let status = HRConnectionStatus { next_run: Some(Timestamp::UNIX_EPOCH), ..previous.clone() };
+        write(&began, &ctx, &previous, &status).await
+    }
+
+    #[tokio::test]
+    async fn a_status_is_written_over_the_one_that_the_poll_began_with_and_over_no_newer_one() {
+        let writes = |version: &str| {
+            on(&format!("PATCH {HQ}/status")).sends(json!({"metadata": {"uid": "u-1", "resourceVersion": version}}))
+        };
+        let stands = |version: &str, outcome: &str| on(&format!("GET {HQ}")).answers(connection(version, outcome));
+        let done = |call: Call| call.answers(connection("9", "Trusted"));
+        let mut other = connection("5", "Trusted");
+        other["metadata"]["uid"] = json!("u-2");
+        for (what, calls, expected) in [
+            ("nobody else wrote", vec![done(writes("1"))], true),
+            (
+                "somebody has annotated it",
+                vec![writes("1").fails(409), stands("2", "Trusted"), done(writes("2"))],
+                true,
+            ),
+            ("another process holds a newer answer", vec![writes("1").fails(409), stands("3", "Shrunk")], false),
+            (
+                "and once more meanwhile",
+                vec![writes("1").fails(409), stands("2", "Trusted"), writes("2").fails(409)],
+                false,
+            ),
+            ("it is gone", vec![writes("1").fails(409), on(&format!("GET {HQ}"))], true),
+            ("it was made anew", vec![writes("1").fails(409), on(&format!("GET {HQ}")).answers(other)], true),
+        ] {
+            let scenario = calls.into_iter().fold(Scenario::default(), Scenario::then);
+            assert_eq!(reported(&scenario).await.is_ok(), expected, "{what}");
+            scenario.is_over();
+        }
+    }
 
     #[test]
     fn a_step_that_says_nothing_of_an_answer_unsays_nothing() {

@@ -70,7 +70,7 @@ pub fn mirror(termination: Option<&str>, revocations: &[&Revocation], now: Times
                 name(again)
             ),
         )),
-        None => update(left, shown, nothing_ended, access.remaining),
+        None => update(left, shown, nothing_ended, access.remaining, untold(&told)),
     };
     Shown { access: Some(access), revoked }
 }
@@ -126,6 +126,12 @@ fn works_again(revocation: &Revocation) -> usize {
     recheck.map_or(0, |recheck| recheck.refuted.len())
 }
 
+/// Of how many things of these it could not be told at the last check whether they are still refused.
+fn untold(told: &[&Revocation]) -> u32 {
+    let rechecks = told.iter().filter_map(|other| other.status.as_ref()?.recheck.as_ref());
+    rechecks.fold(0, |all, recheck| all.saturating_add(recheck.unknown))
+}
+
 /// A Revocation that control has not looked at yet is held.
 fn phase(revocation: &Revocation) -> Phase {
     revocation.status.as_ref().and_then(|status| status.phase).unwrap_or(Phase::Held)
@@ -162,8 +168,14 @@ fn all_that_remains(told: &[&Revocation]) -> u32 {
 
 /// `Revoked` is true only where everything that was found is refused: `kubectl wait` for it ends when nothing works any
 /// more, and not before.
-fn update(left: bool, shown: &Revocation, nothing_ended: bool, remain: u32) -> Option<ConditionUpdate> {
+fn update(left: bool, shown: &Revocation, nothing_ended: bool, remain: u32, untold: u32) -> Option<ConditionUpdate> {
     let name = name(shown);
+    let untold = match untold {
+        0 => String::new(),
+        untold => format!(
+            " Of {untold} of what was ended it cannot be told any more whether it holds: see status.recheck.unproved of the Revocations."
+        ),
+    };
     let remains = match remain {
         0 => String::new(),
         1 => " 1 thing remains, and still works: see remaining of the Revocations.".to_owned(),
@@ -176,12 +188,12 @@ fn update(left: bool, shown: &Revocation, nothing_ended: bool, remain: u32) -> O
             } else {
                 proof(shown)
             };
-            Some(condition::not_revoked(Reason::AccessRemains, format!("{done}.{remains}")))
+            Some(condition::not_revoked(Reason::AccessRemains, format!("{done}.{remains}{untold}")))
         }
         Phase::Revoked if left && nothing_ended => Some(condition::nothing_found(format!(
             "Revocation {name} is done; neither an account nor a binding of this person was found, so nothing was refused."
         ))),
-        Phase::Revoked if left => Some(condition::revoked(format!("{}.", proof(shown)))),
+        Phase::Revoked if left => Some(condition::revoked(format!("{}.{untold}", proof(shown)))),
         Phase::Released => Some(released(shown)),
         Phase::Failed => {
             let message =

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 pub mod adoption;
+pub mod kept;
 
 /// Labels or annotations.
 type Words = BTreeMap<String, String>;

@@ -18,12 +18,17 @@ pub struct Recheck {
     /// When it was last checked, in UTC; absent before the first check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// How many things were asked about then: targets, user names that are frozen, token Secrets that were made again.
+    /// How many things were asked about then: targets, Secrets that got new values, user names that are frozen, token Secrets that were made again.
     #[serde(default)]
     pub asked: u32,
     /// About how many of these nothing could be seen, such as in a namespace that took back its consent.
     #[serde(default)]
     pub unknown: u32,
+    /// What `unknown` counts, each with why nothing can be told, such as a Secret that another field manager has written since it got a new
+    /// value: the old one may be back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub unproved: Vec<Verdict>,
     /// What works again, each with what was seen. Empty where everything is still refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -31,6 +36,6 @@ pub struct Recheck {
 }
 
 impl Recheck {
-    /// Most entries of `refuted`.
+    /// Most entries of `refuted`, and of `unproved`.
     pub const MOST: usize = 32;
 }

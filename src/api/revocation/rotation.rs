@@ -21,6 +21,10 @@ pub struct Rotation {
     /// When the new value was written, in UTC, by the object's own `managedFields`: pods that were started later have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Timestamp>,
+    /// The field manager that wrote it, where that is another program's: what another one writes later may be the old value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub written_by: Option<String>,
 }
 
 /// Who gives a Secret a new value.

@@ -193,7 +193,7 @@ impl Observer<'_> {
             }
         };
         let before = before.chars().take(64).collect();
-        let rotation = Rotation { by, before, asked: None, written: None };
+        let rotation = Rotation { by, before, asked: None, written: None, written_by: None };
         let version = live.resource_version.clone();
         Ok(Observation::Rotates(Box::new(Rotatable { way, rotation, version, written: secrets::written(live) })))
     }
@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn a_value_that_is_another_one_already_is_neither_asked_for_nor_written_again() {
         let at: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-        let rotation = |by, before: &str| Rotation { by, before: before.to_owned(), asked: None, written: None };
+        let rotation = |by, before: &str| {
+            let before = before.to_owned();
+            Rotation { by, before, asked: None, written: None, written_by: None }
+        };
         for (what, by, before, now, asked, written) in [
             ("as it was", Rotator::Generator, "t1", "t1", false, false),
             ("generated, and nobody wrote that down", Rotator::Generator, "t1", "t2", true, true),

@@ -2,6 +2,7 @@
 //!
 //! Of somebody who works here again, or of whom nothing can be told, only old uids are asked about: rights may be theirs again.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::DynamicObject;
 
-use crate::api::revocation::{self, Recheck, RevocationStatus, StepOutcome, Verdict, VerdictKind};
+use super::secret;
+use crate::api::revocation::{self, Recheck, RevocationStatus, Step, StepOutcome, Verdict, VerdictKind};
 use crate::api::{Person, Revocation, convert};
 use crate::kube::calls::{self, call};
 use crate::kube::named::Api;
@@ -27,22 +29,28 @@ use domain::plan::{Action, Kind, Target, frozen_name};
 pub struct Found {
     /// How many things were asked about.
     pub asked: u32,
-    /// Of how many nothing could be seen.
+    /// Of how many nothing could be told.
     pub unknown: u32,
+    /// Which, and why.
+    pub unproved: Vec<Verdict>,
     /// What works again.
     pub refuted: Vec<Verdict>,
 }
 
 /// What was seen of one thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Told {
     /// It is still refused.
     Refused,
     /// It works again, and by what.
     Again(&'static str),
-    /// It may not be looked at.
-    Untold,
+    /// Nothing can be told, and why.
+    Untold(Cow<'static, str>),
 }
+
+/// Why nothing can be told of what may not be looked at.
+pub(super) const MAY_NOT: Told =
+    Told::Untold(Cow::Borrowed("the revoker may not look: the namespace has taken its consent back"));
 
 /// Somebody who has left, and everybody else.
 struct Leaver {
@@ -66,9 +74,17 @@ impl Leaver {
 pub async fn look(ctx: &Context, revocation: &Revocation) -> Result<Found, Fault> {
     let Some(status) = &revocation.status else { return Ok(Found::default()) };
     let leaver = leaver(ctx, revocation).await?;
-    let looks = ended(status).map(|(target, verdict)| {
-        let leaver = leaver.as_ref();
-        async move { Ok::<_, Fault>((target.clone(), of_target(ctx, status, &target, verdict, leaver).await?)) }
+    // What somebody who is back knows of a Secret is theirs to know.
+    let asked = ended(status).filter(|(step, _)| leaver.is_some() || step.rotation.is_none());
+    let looks = asked.map(|(step, verdict)| {
+        let (leaver, target) = (leaver.as_ref(), Target::from(&step.target));
+        async move {
+            let told = match &step.rotation {
+                Some(rotation) => secret::look(ctx, &target, rotation).await?,
+                None => of_target(ctx, status, &target, verdict, leaver).await?,
+            };
+            Ok::<_, Fault>((target, told))
+        }
     });
     let mut told: Vec<(Target, Told)> = futures::stream::iter(looks).buffered(SIDE_BY_SIDE).try_collect().await?;
     if leaver.is_some() {
@@ -84,16 +100,16 @@ pub async fn look(ctx: &Context, revocation: &Revocation) -> Result<Found, Fault
 fn found(told: Vec<(Target, Told)>) -> Found {
     let mut found = Found { asked: u32::try_from(told.len()).unwrap_or(u32::MAX), ..Found::default() };
     for (target, told) in told {
-        match told {
-            Told::Refused => {}
-            Told::Untold => found.unknown = found.unknown.saturating_add(1),
-            Told::Again(how) if found.refuted.len() < Recheck::MOST => found.refuted.push(Verdict {
-                target: (&target).into(),
-                verdict: VerdictKind::Refuted,
-                how: how.to_owned(),
-                at: calls::now(),
-            }),
-            Told::Again(_) => {}
+        let (verdict, how) = match told {
+            Told::Refused => continue,
+            Told::Untold(why) => (VerdictKind::Unknown, why),
+            Told::Again(how) => (VerdictKind::Refuted, Cow::Borrowed(how)),
+        };
+        let unknown = verdict == VerdictKind::Unknown;
+        found.unknown = found.unknown.saturating_add(u32::from(unknown));
+        let among = if unknown { &mut found.unproved } else { &mut found.refuted };
+        if among.len() < Recheck::MOST {
+            among.push(Verdict { target: (&target).into(), verdict, how: how.into_owned(), at: calls::now() });
         }
     }
     found
@@ -112,14 +128,14 @@ async fn leaver(ctx: &Context, revocation: &Revocation) -> Result<Option<Leaver>
     Ok(Some(Leaver { facts, index: ctx.shared.people(ctx).await? }))
 }
 
-/// The targets that were ended and proved so, each with its verdict. A Secret is proved by who uses it, once.
-fn ended(status: &RevocationStatus) -> impl Iterator<Item = (Target, VerdictKind)> {
+/// The steps that ended something and were proved, each with its verdict.
+fn ended(status: &RevocationStatus) -> impl Iterator<Item = (&Step, VerdictKind)> {
     let done = [StepOutcome::Done, StepOutcome::AlreadyGone, StepOutcome::NotRecreated];
     let steps = status.steps.iter().filter(move |step| done.contains(&step.outcome));
     steps.filter_map(move |step| {
         let verdict = status.verdicts.iter().find(|verdict| verdict.target.uid == step.target.uid)?.verdict;
-        let good = matches!(verdict, VerdictKind::Observed | VerdictKind::Implied);
-        good.then(|| (Target::from(&step.target), verdict))
+        let good = matches!(verdict, VerdictKind::Observed | VerdictKind::Implied | VerdictKind::Adopted);
+        good.then_some((step, verdict))
     })
 }
 
@@ -135,7 +151,7 @@ async fn of_target(
         Ok(listed) => listed,
         Err(fault) if fault.is_forbidden() => {
             let gone = namespace_is_gone(ctx, &target.namespace).await?;
-            return Ok(if gone { Told::Refused } else { Told::Untold });
+            return Ok(if gone { Told::Refused } else { MAY_NOT });
         }
         Err(fault) => return Err(fault),
     };
@@ -149,7 +165,7 @@ async fn of_target(
     let told = standing(target, &listed, again);
     let binding = matches!(target.kind, Kind::RoleBinding | Kind::ClusterRoleBinding);
     // What was refused then is asked again. What they were still allowed from elsewhere then is known to remain.
-    let (true, VerdictKind::Observed, Told::Refused, Some(kept)) = (binding, verdict, told, kept) else {
+    let (true, VerdictKind::Observed, Told::Refused, Some(kept)) = (binding, verdict, &told, kept) else {
         return Ok(told);
     };
     let probe = if names.is_empty() { None } else { probe::of(ctx, target, &kept, &names).await };
@@ -161,7 +177,7 @@ async fn of_target(
 /// What a list of its name says of a target; `again` says whether an object names the leaver.
 fn standing(target: &Target, listed: &[DynamicObject], again: impl Fn(&DynamicObject) -> bool) -> Told {
     if listed.iter().any(|object| object.metadata.name.as_deref() != Some(target.name.as_str())) {
-        return Told::Untold;
+        return Told::Untold(Cow::Borrowed("what was listed is of another name"));
     }
     let Some(object) = listed.first() else { return Told::Refused };
     let itself = object.metadata.uid.as_deref() == Some(target.uid.as_str());
@@ -186,7 +202,9 @@ async fn frozen(ctx: &Context, status: &RevocationStatus) -> Result<Vec<(Target,
 
 fn is_frozen(target: &Target, frozen: &Frozen) -> Told {
     match frozen {
-        Frozen { reads: false, .. } => Told::Untold,
+        Frozen { reads: false, .. } => Told::Untold(Cow::Borrowed(
+            "the revoker may not read the list of frozen user names: the chart is an older one",
+        )),
         Frozen { names, .. } if !names.contains(&frozen_name(target)) => {
             Told::Again("the user name is on the list of frozen user names no more")
         }
@@ -212,7 +230,7 @@ async fn token_secret(ctx: &Context, returned: &revocation::Returned) -> Result<
             Told::Again("a token Secret that was made after the act is still there")
         }
         Ok(_) => Told::Refused,
-        Err(fault) if fault.is_forbidden() => Told::Untold, // control has reported it, and the revoker may not look
+        Err(fault) if fault.is_forbidden() => MAY_NOT, // control has reported it
         Err(fault) => return Err(fault),
     };
     Ok((target, told))
@@ -263,7 +281,7 @@ mod tests {
             let told = match standing(&target(kind, action), &listed, names_her) {
                 Told::Refused => "refused",
                 Told::Again(_) => "again",
-                Told::Untold => "untold",
+                Told::Untold(_) => "untold",
             };
             assert_eq!(told, expected, "{what}");
         }
@@ -281,7 +299,8 @@ mod tests {
         assert_eq!(is_frozen(&name, &frozen(true, &listed, true)), Told::Refused);
         assert!(matches!(is_frozen(&name, &frozen(true, &listed, false)), Told::Again(_)));
         assert!(matches!(is_frozen(&name, &frozen(true, &["oidc:ben@example.com"], true)), Told::Again(_)));
-        assert_eq!(is_frozen(&name, &frozen(false, &[], false)), Told::Untold, "an older chart, without the right");
+        let older = is_frozen(&name, &frozen(false, &[], false));
+        assert!(matches!(older, Told::Untold(_)), "an older chart, without the right");
     }
 
     #[test]
@@ -299,7 +318,7 @@ mod tests {
             "verdicts": [verdict("a", "Observed"), verdict("c", "Implied"), verdict("d", "Adopted")],
         }))
         .unwrap();
-        let uids: Vec<String> = ended(&status).map(|(target, _)| target.uid).collect();
-        assert_eq!(uids, ["a", "c"]);
+        let uids: Vec<&str> = ended(&status).map(|(step, _)| step.target.uid.as_str()).collect();
+        assert_eq!(uids, ["a", "c", "d"]);
     }
 }

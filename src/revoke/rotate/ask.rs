@@ -28,7 +28,7 @@ use domain::plan::{RemainingReason, Target};
 use domain::rotation::Way;
 
 /// Field manager of what is written.
-const MANAGER: &str = "rollcall-revoke";
+pub const MANAGER: &str = "rollcall-revoke";
 /// How long all of them together may be asked before everything else goes on; what is not answered by then is asked again aside.
 const QUICK: Duration = Duration::from_secs(3);
 /// Longest time for one more try, all its calls together.

@@ -25,8 +25,8 @@ const ISSUED: SignedDuration = SignedDuration::from_secs(180);
 pub enum Came {
     /// Nothing yet.
     NotYet,
-    /// Another one is there, since then.
-    Written(Timestamp),
+    /// Another one is there, since then, and who wrote it.
+    Written(Timestamp, Option<String>),
     /// It was fetched again, and is the one it was.
     Same(String),
     /// None will come.
@@ -84,13 +84,17 @@ async fn metadata(ctx: &Context, target: &Target) -> Result<Option<ObjectMeta>, 
     Ok(live.map(|live| live.metadata).filter(|meta| meta.uid.as_ref() == Some(&target.uid)))
 }
 
+fn written(secret: &ObjectMeta) -> Came {
+    secrets::written(secret).map_or(Came::NotYet, |at| Came::Written(at, secrets::rotated_by(secret)))
+}
+
 /// What of external-secrets' own digest, and of when it last fetched, follows.
 fn fetched(secret: &ObjectMeta, external: &DynamicObject, before: &str) -> Came {
     let Some(now) = told_by_external(secret, external) else { return Came::NotYet };
     let (value, at) = now.split_once(' ').unwrap_or((&now, ""));
     let (value_before, at_before) = before.split_once(' ').unwrap_or((before, ""));
     match (value == value_before, at == at_before) {
-        (false, _) => secrets::written(secret).map_or(Came::NotYet, Came::Written),
+        (false, _) => written(secret),
         (true, false) => Came::Same("external-secrets fetched it again, and the value is the one it was".to_owned()),
         (true, true) => Came::NotYet,
     }
@@ -111,7 +115,7 @@ fn issued(secret: &ObjectMeta, certificate: &DynamicObject, before: &str) -> Cam
     if number(revision) > number(revision_before) {
         // Were it set back meanwhile, the new certificate would have the old key.
         return match text(certificate, "/spec/privateKey/rotationPolicy").as_str() {
-            "Always" => secrets::written(secret).map_or(Came::NotYet, Came::Written),
+            "Always" => written(secret),
             _ => Came::Same("the certificate is new, and may have the key it had".to_owned()),
         };
     }
@@ -149,7 +153,7 @@ mod tests {
     fn a_value_that_came_back_as_it_was_is_no_rotation() {
         let external = |at: &str| object(json!({"metadata": {"name": "db"}, "status": {"refreshTime": at}}));
         let before = told_by_external(&secret("a"), &external("2026-01-01T00:00:00Z")).unwrap();
-        let written = Came::Written(AT.parse().unwrap());
+        let written = Came::Written(AT.parse().unwrap(), Some("m".to_owned()));
         for (what, hash, at, expected) in [
             ("nothing happened", "a", "2026-01-01T00:00:00Z", "not yet"),
             ("another value", "b", AT, "written"),
@@ -159,9 +163,9 @@ mod tests {
             let came = fetched(&secret(hash), &external(at), &before);
             let word = match &came {
                 Came::NotYet => "not yet",
-                Came::Written(_) if came == written => "written",
+                Came::Written(..) if came == written => "written",
                 Came::Same(_) => "same",
-                Came::Written(_) | Came::Never(_) => "wrong",
+                Came::Written(..) | Came::Never(_) => "wrong",
             };
             assert_eq!(word, expected, "{what}");
         }
@@ -188,7 +192,7 @@ mod tests {
         ] {
             let word = match issued(&secret("a"), &now, &before) {
                 Came::NotYet => "not yet",
-                Came::Written(_) => "written",
+                Came::Written(..) => "written",
                 Came::Same(_) => "same",
                 Came::Never(_) => "never",
             };

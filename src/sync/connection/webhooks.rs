@@ -37,7 +37,7 @@ pub(super) async fn say(connection: &HRConnection, ctx: &Context, now: Timestamp
     }
     let status = HRConnectionStatus { conditions, ..status };
     let connections = Api::<HRConnection>::namespaced(ctx.client.clone(), &ctx.namespace);
-    if let Err(fault) = calls::apply_status(&connections, connection, MANAGER, &status).await {
+    if let Err(fault) = calls::apply_exactly(&connections, connection, MANAGER, &status).await {
         tracing::warn!(connection = connection.name_any(), %fault, "what webhooks came to is not said; it is with the next read");
     }
 }

@@ -338,6 +338,26 @@ fn what_control_has_only_just_made_is_shown_once_it_is_counted_or_takes_long() {
 }
 
 #[test]
+fn what_cannot_be_told_any_more_of_what_was_ended_is_said_and_takes_nothing_back() {
+    let untold = |mut revocation: Revocation, unknown: u32| {
+        let recheck = serde_json::json!({"stage": 1, "asked": 3, "unknown": unknown});
+        revocation.status.as_mut().unwrap().recheck = Some(serde_json::from_value(recheck).unwrap());
+        revocation
+    };
+    let done = || with_targets(cut(Phase::Revoked));
+    for (what, revocations, expected) in [
+        ("all of it can", vec![untold(done(), 0)], None),
+        ("some of it cannot", vec![untold(done(), 2)], Some("Of 2 of what was ended")),
+        ("of a removal too", vec![untold(done(), 2), untold(with_targets(remove(Phase::Revoked)), 1)], Some("Of 3 of")),
+    ] {
+        let revoked = shown(true, &revocations).revoked.unwrap();
+        assert_eq!((revoked.status, revoked.reason), (Status::True, Reason::Refused), "{what}");
+        let said = expected.map_or(!revoked.message.contains(" Of "), |words| revoked.message.contains(words));
+        assert!(said, "{what}: {}", revoked.message);
+    }
+}
+
+#[test]
 fn access_that_is_back_is_said_before_that_it_was_refused_or_that_more_is_held() {
     let refuted = |mut revocation: Revocation| {
         let target = with_targets(cut(Phase::Revoked)).status.unwrap().plan.unwrap().targets.remove(0);

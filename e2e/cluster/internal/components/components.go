@@ -34,13 +34,47 @@ func Etcd(dir layout.Dir, state layout.State) supervisor.Child {
 	)
 }
 
-// APIServer listens on 127.0.0.1 only, also for a node: the node reaches it through a relay on the link.
-func APIServer(dir layout.Dir, state layout.State) supervisor.Child {
+// Advertised is where clients are told that they find an API server, where there are several. Kubernetes publishes no loopback
+// address, and one port for all of them.
+func Advertised(number int) string { return fmt.Sprintf("10.244.254.%d", number) }
+
+// Loopback is where an API server listens; they are counted from 1.
+func Loopback(number int) string { return fmt.Sprintf("127.0.0.%d", number) }
+
+// APIServers are all of them. Where there are several, each has a relay at the address that it advertises: one that is stopped makes
+// the server behind it answer nobody there, and still be a server of this cluster.
+func APIServers(dir layout.Dir, state layout.State) (children []supervisor.Child) {
+	for number := 1; number <= state.APIServers; number++ {
+		children = append(children, APIServer(dir, state, number))
+		if state.APIServers > 1 {
+			from := fmt.Sprintf("%s:%d", Advertised(number), state.Ports.APIServer)
+			to := fmt.Sprintf("%s:%d", Loopback(number), state.Ports.APIServer)
+			children = append(children, Program(dir, numbered("relay", number), Self(), "relay", from, to))
+		}
+	}
+	return children
+}
+
+// numbered is the name of a component of which there may be several: the first has no number.
+func numbered(name string, number int) string {
+	if number == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, number)
+}
+
+// APIServer listens on a loopback address only, also for a node: the node reaches it through a relay on the link.
+func APIServer(dir layout.Dir, state layout.State, number int) supervisor.Child {
+	advertised, audit := LinkHost, dir.Path(numbered("audit", number)+".log")
+	if state.APIServers > 1 {
+		advertised = Advertised(number)
+	}
 	flags := []string{
+		"kube-apiserver",
 		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", state.Ports.EtcdClient),
 		fmt.Sprintf("--secure-port=%d", state.Ports.APIServer),
-		"--bind-address=127.0.0.1",
-		"--advertise-address=" + LinkHost, // given always, or it looks for a default route, which a closed machine may lack
+		"--bind-address=" + Loopback(number),
+		"--advertise-address=" + advertised, // given always, or it looks for a default route, which a closed machine may lack
 		"--tls-cert-file=" + dir.PKI("apiserver.crt"), "--tls-private-key-file=" + dir.PKI("apiserver.key"),
 		"--client-ca-file=" + dir.PKI("ca.crt"), "--enable-bootstrap-token-auth",
 		"--service-account-issuer=https://kubernetes.default.svc",
@@ -50,16 +84,17 @@ func APIServer(dir layout.Dir, state layout.State) supervisor.Child {
 		"--kubelet-certificate-authority=" + dir.PKI("ca.crt"),
 		"--kubelet-client-certificate=" + dir.PKI("apiserver.crt"), "--kubelet-client-key=" + dir.PKI("apiserver.key"),
 		"--kubelet-preferred-address-types=InternalIP", // no name of the node resolves
-		"--audit-policy-file=" + dir.Path("audit-policy.json"), "--audit-log-path=" + dir.Path("audit.log"),
+		"--audit-policy-file=" + dir.Path("audit-policy.json"), "--audit-log-path=" + audit,
 		"--audit-log-maxsize=1048576", // MiB: never rotated, or tests that count calls would lose lines
 	}
 	if !state.Node {
-		flags = append(flags,
-			"--endpoint-reconciler-type=none", // there is no link, so no address to publish
-			// As hardened clusters have it. A node here could pull nothing: its images are loaded.
-			"--enable-admission-plugins=NodeRestriction,AlwaysPullImages")
+		// As hardened clusters have it. A node here could pull nothing: its images are loaded.
+		flags = append(flags, "--enable-admission-plugins=NodeRestriction,AlwaysPullImages")
 	}
-	return child(dir, "kube-apiserver", flags...)
+	if !state.Node && state.APIServers == 1 {
+		flags = append(flags, "--endpoint-reconciler-type=none") // there is no link, so no address to publish
+	}
+	return Program(dir, numbered("kube-apiserver", number), Self(), flags...)
 }
 
 // ControllerManager runs every default controller, each under its own account as in a real cluster.

@@ -50,7 +50,7 @@ var identities = []identity{
 	// In masters because it is also how the API server calls the kubelet.
 	{file: "apiserver", Identity: certificates.Identity{
 		Name: "kube-apiserver", Groups: []string{"system:masters"},
-		Addresses: addresses("127.0.0.1", LinkHost, apiService), Hosts: []string{"localhost", "kubernetes.default.svc"},
+		Addresses: addresses("127.0.0.1", LinkHost, apiService, Loopback(2), Advertised(1), Advertised(2)), Hosts: []string{"localhost", "kubernetes.default.svc"},
 	}},
 	{file: "kubelet", kubeconfig: component("kubelet"), server: LinkHost, Identity: certificates.Identity{
 		Name: "system:node:" + NodeName, Groups: []string{"system:nodes"},

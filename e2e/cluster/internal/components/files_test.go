@@ -13,7 +13,7 @@ import (
 func written(t *testing.T) (layout.Dir, layout.State) {
 	t.Helper()
 	dir := layout.Dir(t.TempDir())
-	var state layout.State
+	state := layout.State{APIServers: 1}
 	state.Ports.APIServer = 20001
 	if err := WriteFiles(dir, state, time.Now()); err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestEachKubeconfigPointsWhereItsReaderReachesTheAPIServer(t *testing.T) {
 func TestAFlagNamesOnlyFilesThatAreThere(t *testing.T) {
 	dir, state := written(t)
 	for _, child := range []func(layout.Dir, layout.State) []string{
-		func(d layout.Dir, s layout.State) []string { return APIServer(d, s).Command().Args },
+		func(d layout.Dir, s layout.State) []string { return APIServer(d, s, 1).Command().Args },
 		func(d layout.Dir, s layout.State) []string { return ControllerManager(d, s).Command().Args },
 		func(d layout.Dir, s layout.State) []string { return Scheduler(d, s).Command().Args },
 	} {
@@ -53,6 +53,32 @@ func TestAFlagNamesOnlyFilesThatAreThere(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+	}
+}
+
+func TestSeveralAPIServersShareNothingButEtcdThePortAndTheirKeys(t *testing.T) {
+	dir, state := written(t)
+	state.APIServers = 2
+	first, second := APIServer(dir, state, 1).Command().Args, APIServer(dir, state, 2).Command().Args
+	var differ []string
+	for at, flag := range first {
+		if flag != second[at] {
+			name, _, _ := strings.Cut(flag, "=")
+			differ = append(differ, name)
+		}
+		if strings.HasPrefix(flag, "--endpoint-reconciler-type") {
+			t.Error("their addresses are not published")
+		}
+	}
+	if got := strings.Join(differ, " "); got != "--bind-address --advertise-address --audit-log-path" {
+		t.Errorf("they differ in %s", got)
+	}
+	names := map[string]bool{}
+	for _, child := range APIServers(dir, state) {
+		names[child.Name] = true
+	}
+	if len(names) != 4 || !names["kube-apiserver-2"] || !names["relay-2"] {
+		t.Errorf("got %v", names)
 	}
 }
 

@@ -20,8 +20,9 @@ type Dir string
 
 // State is what `up` decided once and every later command must know.
 type State struct {
-	Node  bool      `json:"node"`
-	Ports ports.Set `json:"ports"`
+	Node       bool      `json:"node"`
+	APIServers int       `json:"apiServers"` // on one etcd
+	Ports      ports.Set `json:"ports"`
 }
 
 // Default is where a cluster lives when nobody says otherwise.

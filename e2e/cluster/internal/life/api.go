@@ -20,6 +20,7 @@ import (
 type api struct {
 	client       *http.Client
 	server, etcd string
+	servers      []string // each of them
 }
 
 func newAPI(dir layout.Dir, state layout.State) (*api, error) {
@@ -33,7 +34,12 @@ func newAPI(dir layout.Dir, state layout.State) (*api, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
+	var servers []string
+	for number := 1; number <= state.APIServers; number++ {
+		servers = append(servers, fmt.Sprintf("https://%s:%d", components.Loopback(number), state.Ports.APIServer))
+	}
 	return &api{
+		servers: servers,
 		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 			// No Proxy: one set in the environment must not see these calls.
 			TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{admin}},
@@ -49,8 +55,12 @@ func (a *api) etcdAnswers(ctx context.Context) error {
 }
 
 func (a *api) answers(ctx context.Context) error {
-	_, err := a.get(ctx, a.server+"/readyz")
-	return err
+	for _, server := range a.servers {
+		if _, err := a.get(ctx, server+"/readyz"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // controllersWork looks at what one of the first controllers makes, and what every test's pods and tokens need.

@@ -26,7 +26,7 @@ func exists(dir layout.Dir, name string) bool {
 
 func TestSomebodysDirectoryIsNeitherUsedNorRemoved(t *testing.T) {
 	dir := holding(t, "thesis.txt")
-	if err := Up(dir, false); err == nil {
+	if err := Up(dir, false, 1); err == nil {
 		t.Error("it was used")
 	}
 	if err := Down(dir, false); err != nil || !exists(dir, "thesis.txt") {

@@ -57,7 +57,7 @@ func run(dir layout.Dir, state layout.State, children *supervisor.Supervisor) er
 	}
 	stages := []stage{
 		{"etcd", []supervisor.Child{components.Etcd(dir, state)}, api.etcdAnswers},
-		{"API server", []supervisor.Child{components.APIServer(dir, state)}, api.answers},
+		{"API server", components.APIServers(dir, state), api.answers},
 		{"controllers", []supervisor.Child{components.ControllerManager(dir, state), components.Scheduler(dir, state)}, api.controllersWork},
 	}
 	if state.Node {

@@ -27,21 +27,21 @@ const patience = 4 * time.Minute
 // # Flow          alone in the directory; what crashed is taken down; files; supervisor; wait for its word
 // # Guarantees    a cluster that runs already is left as it is
 // # Errors        everything started is ended again, and the logs are kept
-func Up(dir layout.Dir, withNode bool) error {
+func Up(dir layout.Dir, withNode bool, apiServers int) error {
 	alone, err := lockDirectory(dir)
 	if err != nil {
 		return err
 	}
 	defer alone.Close()
 
-	running, err := alreadyUp(dir, withNode)
+	running, err := alreadyUp(dir, withNode, apiServers)
 	if err != nil || running {
 		return err
 	}
 	if err := takeDown(dir, false); err != nil { // what a crash left
 		return err
 	}
-	if err := start(dir, withNode); err != nil {
+	if err := start(dir, withNode, apiServers); err != nil {
 		err = errors.Join(err, takeDown(dir, true))
 		os.Remove(string(dir)) // if it holds nothing, not even logs
 		return err
@@ -49,7 +49,7 @@ func Up(dir layout.Dir, withNode bool) error {
 	return nil
 }
 
-func alreadyUp(dir layout.Dir, withNode bool) (bool, error) {
+func alreadyUp(dir layout.Dir, withNode bool, apiServers int) (bool, error) {
 	state, found, err := dir.Recall()
 	if err != nil {
 		return false, err
@@ -62,6 +62,9 @@ func alreadyUp(dir layout.Dir, withNode bool) (bool, error) {
 	}
 	if withNode && !state.Node {
 		return false, fmt.Errorf("%s runs a control plane only: take it down first, or choose another --dir", dir)
+	}
+	if apiServers != max(1, state.APIServers) { // an older version had one, and did not say so
+		return false, fmt.Errorf("%s runs %d API servers: take it down first, or choose another --dir", dir, state.APIServers)
 	}
 	return true, nil
 }
@@ -89,7 +92,12 @@ func isRunning(dir layout.Dir) bool {
 	return err == nil
 }
 
-func start(dir layout.Dir, withNode bool) error {
+func start(dir layout.Dir, withNode bool, apiServers int) error {
+	if apiServers > 1 {
+		if err := giveAddresses(apiServers); err != nil {
+			return err
+		}
+	}
 	var lock *os.File // stays nil for a control plane: any number of them may run
 	if withNode {
 		if err := node.Prepare(dir); err != nil {
@@ -105,7 +113,7 @@ func start(dir layout.Dir, withNode bool) error {
 	if err != nil {
 		return err
 	}
-	state := layout.State{Node: withNode, Ports: found}
+	state := layout.State{Node: withNode, APIServers: apiServers, Ports: found}
 	if err := dir.Remember(state); err != nil {
 		return err
 	}

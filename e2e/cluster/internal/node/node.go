@@ -22,6 +22,7 @@ import (
 	"rollcall.dev/e2e/cluster/internal/components"
 	"rollcall.dev/e2e/cluster/internal/image"
 	"rollcall.dev/e2e/cluster/internal/layout"
+	"rollcall.dev/e2e/cluster/internal/relay"
 	"rollcall.dev/e2e/cluster/internal/supervisor"
 )
 
@@ -58,7 +59,8 @@ func Run(dir layout.Dir) error {
 		return fmt.Errorf("network: %w", err)
 	}
 	port := strconv.Itoa(state.Ports.APIServer)
-	if err := relay(net.JoinHostPort(components.LinkHost, port), net.JoinHostPort("127.0.0.1", port)); err != nil {
+	// The node reaches the API server through it.
+	if err := relay.Open(net.JoinHostPort(components.LinkHost, port), net.JoinHostPort("127.0.0.1", port)); err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	cgroups, err := makeCgroups(dir)

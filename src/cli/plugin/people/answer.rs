@@ -199,6 +199,8 @@ pub struct Told {
     pub returned: usize,
     /// How many things worked again at the last check after the end.
     pub again: usize,
+    /// Of how many it could not be told then.
+    pub untold: u32,
     /// Its hooks.
     pub hooks: Vec<HookRun>,
     /// Who approved its plan, and whether two have to.
@@ -418,6 +420,7 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
         verified: status.verified,
         returned: status.returned.len(),
         again: status.recheck.as_ref().map_or(0, |recheck| recheck.refuted.len()),
+        untold: status.recheck.map_or(0, |recheck| recheck.unknown),
         hooks: status.hooks,
         approvals: (approvers.unwrap_or_default(), by_two),
         not_undone,

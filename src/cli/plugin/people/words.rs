@@ -404,6 +404,10 @@ fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
     if told.again > 0 {
         line.push_str(&format!("\naccess is back: {} of what it ended works again, see status.recheck", told.again));
     }
+    if told.untold > 0 {
+        let words = "of what it ended it cannot be told whether it still holds, see status.recheck.unproved";
+        line.push_str(&format!("\n{} {words}", told.untold));
+    }
     line
 }
 

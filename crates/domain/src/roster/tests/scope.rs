@@ -245,6 +245,21 @@ fn nor_of_whom_the_first_answer_with_changes_alone_under_a_changed_policy_does_n
 }
 
 #[test]
+fn who_was_not_named_is_a_leaver_once_changes_alone_say_so_and_needs_approval() {
+    let mut world = over_sales(&[sales("7"), sales("8")]);
+    (world.scope, world.baseline) = (departments(&["Sales", "Support"]), Baseline::Now);
+    world.changes(&[support("9")], noon());
+    world.baseline = Baseline::Settled;
+    assert_eq!((world.out("7"), world.out("8")), (Some("notNamed"), Some("notNamed")));
+    world.changes(&[sales("7").terminated()], hours(1));
+    assert_eq!((world.state("7"), world.out("7"), world.left("7").baseline), (State::Terminated, None, true));
+    assert_eq!(world.out("8"), Some("notNamed"), "of whom nothing was said yet");
+    world.changes(&[support("8").last_day("2026-03-12")], hours(2));
+    world.midnight(hours(96));
+    assert_eq!((world.state("8"), world.out("8")), (State::Terminated, None), "an announced day takes effect again");
+}
+
+#[test]
 fn a_humans_word_of_who_is_in_scope_by_a_replaced_hr_system_alone_needs_approval() {
     let word = |says| Declared { says, from: noon(), last_day: None, until: hours(96) };
     for (scope, baseline) in [(departments(&["Support"]), true), (Arc::default(), false)] {

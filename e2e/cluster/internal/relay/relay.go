@@ -1,4 +1,7 @@
-package node
+// Package relay passes connections on, from one address to another.
+//
+// API servers listen on the machine's loopback addresses only, so that no neighbour reaches them; a relay lets in who is meant to.
+package relay
 
 import (
 	"io"
@@ -7,18 +10,27 @@ import (
 	"sync"
 )
 
-// relay lets the node reach the API server, which listens on the machine's 127.0.0.1 only, so that no neighbour can.
-// Its goroutine is not on the thread that moved to the node's network: it listens in the machine's.
-func relay(from, to string) error {
+// Open listens at one address, and passes on to another whatever comes in for as long as the process lives.
+// Its goroutine is not on a thread that moved to another network: it listens in the process's own.
+func Open(from, to string) error {
 	listening := make(chan error)
 	go func() {
 		listener, err := net.Listen("tcp", from)
 		listening <- err
 		if err == nil {
-			log.Fatalf("relay: %v", serve(listener, to)) // without it the node is blind: end, and be started again
+			log.Fatalf("relay: %v", serve(listener, to)) // without it somebody is blind: end, and be started again
 		}
 	}()
 	return <-listening
+}
+
+// Run is a relay that is a process of its own: it can be stopped, and what is behind it goes on.
+func Run(from, to string) error {
+	listener, err := net.Listen("tcp", from)
+	if err != nil {
+		return err
+	}
+	return serve(listener, to)
 }
 
 // serve passes every connection that comes in on to one address.
