@@ -78,6 +78,7 @@ mod says_who_left;
 mod scim;
 mod scope;
 mod sealing;
+mod sessions;
 mod shed;
 mod signals;
 mod signed;

@@ -1,4 +1,4 @@
-//! Which accounts may be made again now, and as whose: the list that the admission policy of hand-overs reads.
+//! Which accounts may be made again now, and as whose, and which pods may be evicted: the list that the admission policy of hand-overs reads.
 //!
 //! Where a namespace consented to `workloads`, the revoker writes new owners, so there it makes no account but those of this list, with
 //! the owner that the list has. It follows from what is released and not ended: the next owner is the plan's, which was approved by its
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Context;
+use super::{Context, sessions};
 use crate::api::revocation::{Action, Phase, RevocationStatus, Step, StepOutcome, Target};
 use crate::api::{RecreatableAccounts, RecreatableAccountsSpec, Revocation, names};
 use crate::kube::calls::call;
@@ -23,19 +23,20 @@ const WRITES: &str = "write the list of accounts that may be made again";
 const TOGETHER: Duration = Duration::from_millis(50);
 /// Wait after the list could not be written.
 const LATER: Duration = Duration::from_secs(5);
-/// Most accounts on the list: what the schema takes.
+/// Most accounts, and most pods, on the list: what the schema takes.
 const MAX_ACCOUNTS: usize = 4096;
+const MAX_PODS: usize = 2048;
 
-/// The list: the owner of each account, by namespace and name.
-type Listed = BTreeMap<String, String>;
+/// The owner of each account, by namespace and name.
+type Owners = BTreeMap<String, String>;
 
 /// Keeps the list, for as long as the process lives. It is there from the start: a policy that finds none refuses nothing.
 ///
 /// # Flow          read it; wait for a change; work the list out again; write it over exactly what was read, if it is another one
-/// # Guarantees    nothing is listed but accounts of a released plan, with its next owner or the owner that was watched
+/// # Guarantees    nothing is listed but what a released plan has: accounts with the next owner or the owner that was watched, pods by uid
 /// # Errors        told in the log; tried again
 pub async fn keep(ctx: Arc<Context>) {
-    let mut written: Option<Listed> = None;
+    let mut written: Option<RecreatableAccountsSpec> = None;
     loop {
         match renew(&ctx, written.as_ref()).await {
             Ok(listed) => written = Some(listed),
@@ -51,9 +52,12 @@ pub async fn keep(ctx: Arc<Context>) {
 }
 
 /// Writes the list as it is to be now, unless it is that already.
-async fn renew(ctx: &Context, written: Option<&Listed>) -> Result<Listed, Fault> {
+async fn renew(
+    ctx: &Context,
+    written: Option<&RecreatableAccountsSpec>,
+) -> Result<RecreatableAccountsSpec, Fault> {
     let before = match written {
-        Some(written) => written.clone(),
+        Some(written) => written.owners.clone(),
         None => read(ctx).await?.map(|list| list.spec.owners).unwrap_or_default(), // another process kept it
     };
     let wanted = wanted(ctx, &before).await?;
@@ -64,18 +68,24 @@ async fn renew(ctx: &Context, written: Option<&Listed>) -> Result<Listed, Fault>
 }
 
 /// The list as it is to be now.
-async fn wanted(ctx: &Context, before: &Listed) -> Result<Listed, Fault> {
-    let mut listed = Listed::new();
+async fn wanted(ctx: &Context, before: &Owners) -> Result<RecreatableAccountsSpec, Fault> {
+    let mut listed = RecreatableAccountsSpec::default();
     for revocation in ctx.stores.revocations.state() {
         for target in open(&revocation) {
             if !ctx.consents.of(ctx, &target.namespace).await?.workloads {
                 continue;
             }
+            if target.action == Action::Evict {
+                if listed.pods.len() < MAX_PODS {
+                    listed.pods.extend([sessions::listed(&target.into())]);
+                }
+                continue;
+            }
             let watched =
                 |target: &Target| ctx.owned(|owned| owned.owner_of(&target.namespace, &target.name, &target.uid));
             let owner = owner(target, watched(target), before);
-            if let Some(owner) = owner.filter(|_| listed.len() < MAX_ACCOUNTS) {
-                listed.insert(place(target), owner);
+            if let Some(owner) = owner.filter(|_| listed.owners.len() < MAX_ACCOUNTS) {
+                listed.owners.insert(place(target), owner);
             }
         }
     }
@@ -83,7 +93,7 @@ async fn wanted(ctx: &Context, before: &Listed) -> Result<Listed, Fault> {
 }
 
 /// The owner that an account gets: the next one, else the one it had.
-fn owner(target: &Target, watched: Option<String>, before: &Listed) -> Option<String> {
+fn owner(target: &Target, watched: Option<String>, before: &Owners) -> Option<String> {
     target.heir.clone().or(watched).or_else(|| before.get(&place(target)).cloned())
 }
 
@@ -91,7 +101,7 @@ fn place(target: &Target) -> String {
     format!("{}/{}", target.namespace, target.name)
 }
 
-/// The accounts of a Revocation that are still to be made again; none of one that is not released, or is over.
+/// The accounts of a Revocation that are still to be made again, and the pods that are still to be evicted; none of one that is not released, or is over.
 fn open(revocation: &Revocation) -> Vec<&Target> {
     let released = |status: &&RevocationStatus| status.phase == Some(Phase::Released);
     let Some(status) = revocation.status.as_ref().filter(released) else { return Vec::new() };
@@ -101,9 +111,9 @@ fn open(revocation: &Revocation) -> Vec<&Target> {
     // One that is handed over stays until its pods are replaced too.
     let ended = |target: &&Target| {
         let over = |step: &&Step| step.target.uid == target.uid && step.outcome != StepOutcome::Begun;
-        target.action == Action::Recreate && status.steps.iter().any(|step| over(&step))
+        matches!(target.action, Action::Recreate | Action::Evict) && status.steps.iter().any(|step| over(&step))
     };
-    let made = |target: &&Target| matches!(target.action, Action::Recreate | Action::HandOver);
+    let made = |target: &&Target| matches!(target.action, Action::Recreate | Action::HandOver | Action::Evict);
     status.plan.iter().flat_map(|plan| &plan.targets).filter(made).filter(|target| !ended(target)).collect()
 }
 
@@ -113,9 +123,9 @@ async fn read(ctx: &Context) -> Result<Option<RecreatableAccounts>, Fault> {
 }
 
 /// Writes the list over exactly what was read.
-async fn write(ctx: &Context, wanted: &Listed) -> Result<(), Fault> {
+async fn write(ctx: &Context, wanted: &RecreatableAccountsSpec) -> Result<(), Fault> {
     let api: Api<RecreatableAccounts> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
-    let spec = RecreatableAccountsSpec { owners: wanted.clone() };
+    let spec = wanted.clone();
     let list = |current: Option<RecreatableAccounts>| match current {
         None => Some(RecreatableAccounts::new(names::RECREATE, spec.clone())),
         Some(object) => (object.spec != spec).then(|| RecreatableAccounts { spec: spec.clone(), ..object }),
@@ -138,6 +148,9 @@ mod tests {
         let plan = json!({"hash": "h", "targets": [
             target("HandOver", "web", Some("id:hq/8")), target("Recreate", "laptop", None), target("Delete", "old", None),
         ]});
+        let pod = json!({"hash": "h", "targets": [
+            {"action": "Evict", "kind": "Pod", "namespace": "apps", "name": "web-1", "uid": "web-1", "why": ""},
+        ]});
         let step = |name: &str, outcome: &str| json!({"target": target("HandOver", name, None), "outcome": outcome, "at": "2026-03-01T00:00:01Z"});
         let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:01Z"});
         for (what, status, expected) in [
@@ -155,6 +168,13 @@ mod tests {
             ),
             ("finished", json!({"phase": "Released", "plan": plan, "claim": claim, "finished": "Revoked"}), vec![]),
             ("over", json!({"phase": "Revoked", "plan": plan}), vec![]),
+            ("a pod is to be evicted", json!({"phase": "Released", "plan": pod}), vec!["web-1"]),
+            (
+                "it was",
+                json!({"phase": "Released", "plan": pod, "steps": [step("web-1", "Done")]}),
+                vec![],
+            ),
+            ("that waits for an approval", json!({"phase": "Held", "plan": pod}), vec![]),
         ] {
             let revocation: Revocation = serde_json::from_value(json!({
                 "metadata": {"name": "p-7-cut"},
@@ -171,13 +191,13 @@ mod tests {
     #[test]
     fn an_account_gets_the_next_owner_of_the_plan_or_the_one_that_was_watched_before_it_was_deleted() {
         let of = |action: &str, heir| serde_json::from_value::<Target>(target(action, "web", heir)).unwrap();
-        let before = Listed::from([("apps/web".to_owned(), "id:hq/7".to_owned())]);
+        let before = Owners::from([("apps/web".to_owned(), "id:hq/7".to_owned())]);
         let watched = || Some("ada@example.com".to_owned());
         for (what, target, watched, before, expected) in [
             ("handed over", of("HandOver", Some("id:hq/8")), watched(), &before, Some("id:hq/8")),
-            ("as it was", of("Recreate", None), watched(), &Listed::new(), Some("ada@example.com")),
+            ("as it was", of("Recreate", None), watched(), &Owners::new(), Some("ada@example.com")),
             ("deleted already", of("Recreate", None), None, &before, Some("id:hq/7")),
-            ("never seen", of("Recreate", None), None, &Listed::new(), None),
+            ("never seen", of("Recreate", None), None, &Owners::new(), None),
         ] {
             assert_eq!(owner(&target, watched, before).as_deref(), expected, "{what}");
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use kube::api::ObjectMeta;
 
-use domain::ownership::{Claim, Index, PersonFacts};
+use domain::ownership::{Claim, Index, PersonFacts, comparable};
 use domain::plan::Account;
 use domain::rbac::{Rbac, RoleBound, RoleName, Rule, Who};
 
@@ -81,6 +81,26 @@ pub fn everything_of(person: &PersonFacts, index: &Index, accounts: &[Account], 
     who.extend(users.cloned());
     who.insert(Who::Group("system:authenticated".to_owned()));
     who
+}
+
+/// Somebody as RBAC knows them by these user names, of which each is theirs alone: also in another case, where a binding names them so.
+/// Neither by an account nor by a group.
+#[must_use]
+pub fn names_of<'a>(
+    person: &PersonFacts,
+    index: &Index,
+    names: impl Iterator<Item = &'a str>,
+    rbac: &Rbac,
+) -> BTreeSet<Who> {
+    let names: BTreeSet<&str> = names.collect();
+    let spelled = rbac.bindings.iter().flat_map(|binding| &binding.subjects).filter(|subject| match subject {
+        Who::User(name) => {
+            let same = names.iter().any(|one| comparable(one) == comparable(name));
+            same && index.user_claim(name, person) == Claim::Theirs
+        }
+        Who::Group(_) | Who::Account { .. } => false,
+    });
+    spelled.cloned().collect()
 }
 
 /// Accounts that their owner annotation makes theirs.
