@@ -284,7 +284,8 @@ fn late_name(termination: &str, handed_over: bool, fresh: &BTreeSet<&str>, told:
 
 /// Whether the revoker has begun, and has not come to an end. Pods that are evicted make nothing again that could be taken for new.
 fn under_way(revocation: &Revocation) -> bool {
-    !convert::evicts(revocation) && revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.outcome().is_none())
+    !convert::evicts(revocation)
+        && revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.outcome().is_none())
 }
 
 /// Whether the plan may no longer be redrawn: it was approved or rejected, released, begun, or is over.

@@ -52,10 +52,7 @@ pub async fn keep(ctx: Arc<Context>) {
 }
 
 /// Writes the list as it is to be now, unless it is that already.
-async fn renew(
-    ctx: &Context,
-    written: Option<&RecreatableAccountsSpec>,
-) -> Result<RecreatableAccountsSpec, Fault> {
+async fn renew(ctx: &Context, written: Option<&RecreatableAccountsSpec>) -> Result<RecreatableAccountsSpec, Fault> {
     let before = match written {
         Some(written) => written.owners.clone(),
         None => read(ctx).await?.map(|list| list.spec.owners).unwrap_or_default(), // another process kept it
@@ -169,11 +166,7 @@ mod tests {
             ("finished", json!({"phase": "Released", "plan": plan, "claim": claim, "finished": "Revoked"}), vec![]),
             ("over", json!({"phase": "Revoked", "plan": plan}), vec![]),
             ("a pod is to be evicted", json!({"phase": "Released", "plan": pod}), vec!["web-1"]),
-            (
-                "it was",
-                json!({"phase": "Released", "plan": pod, "steps": [step("web-1", "Done")]}),
-                vec![],
-            ),
+            ("it was", json!({"phase": "Released", "plan": pod, "steps": [step("web-1", "Done")]}), vec![]),
             ("that waits for an approval", json!({"phase": "Held", "plan": pod}), vec![]),
         ] {
             let revocation: Revocation = serde_json::from_value(json!({

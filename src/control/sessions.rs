@@ -206,7 +206,8 @@ mod tests {
     #[test]
     fn pods_are_evicted_only_once_every_user_name_is_frozen_and_the_cut_is_over() {
         let user = |name: &str| json!({"action": "Freeze", "kind": "User", "namespace": "", "name": name, "uid": "", "why": ""});
-        let verdict = |name: &str| json!({"target": user(name), "verdict": "Implied", "how": "", "at": "2026-03-01T00:00:02Z"});
+        let verdict =
+            |name: &str| json!({"target": user(name), "verdict": "Implied", "how": "", "at": "2026-03-01T00:00:02Z"});
         let plan = json!({"hash": "h", "freezes": [user("a"), user("b")], "targets": []});
         let freeze = json!({"verdicts": [verdict("a"), verdict("b")], "acted": "2026-03-01T00:00:01Z"});
         let exposure = json!({"at": "2026-03-01T00:00:00Z", "sessions": {"namespaces": ["apps"]}});

@@ -145,4 +145,35 @@ mod tests {
         let ada = Who::User("oidc:ada@example.com".into());
         assert_eq!(bound.subjects, [ada, Who::Group("ops".into()), account("ci", "deploy"), account("apps", "web")]);
     }
+
+    #[test]
+    fn somebody_is_known_by_names_of_their_own_as_bindings_spell_them_and_by_nothing_else() {
+        let facts = |id: &str| PersonFacts {
+            name: format!("p-{id}"),
+            uid: format!("u-{id}"),
+            records: vec![("hq".into(), id.into())],
+            apart: Vec::new(),
+            disputed: Box::default(),
+            aliases: vec![format!("user:oidc:{id}@example.com"), "user:oidc:team@example.com".into()],
+            address: None,
+            left: None,
+        };
+        let (ada, ben) = (facts("ada"), facts("ben"));
+        let user = |name: &str| Who::User(name.to_owned());
+        let subjects = vec![
+            user("oidc:ada@example.com"),
+            user("oidc:Ada@Example.com"),
+            user("oidc:ben@example.com"),
+            user("oidc:team@example.com"),
+            Who::Group("ops".into()),
+            Who::Account { namespace: "apps".into(), name: "ada".into() },
+        ];
+        let bound = RoleBound { namespace: "apps".into(), name: "b".into(), role: Default::default(), subjects };
+        let rbac = Rbac { bindings: vec![bound], ..Rbac::default() };
+        let index = Index::new(vec![ada.clone(), ben]);
+        let of = |names: &[&str]| names_of(&ada, &index, names.iter().copied(), &rbac);
+        let both = BTreeSet::from([user("oidc:ada@example.com"), user("oidc:Ada@Example.com")]);
+        assert_eq!(of(&["oidc:ada@example.com", "oidc:team@example.com"]), both, "a name that Ben has too is not hers");
+        assert_eq!(of(&[]), BTreeSet::new(), "of no name that is frozen");
+    }
 }

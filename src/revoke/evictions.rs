@@ -152,9 +152,9 @@ impl<'a> Place<'a> {
         let of_them = pods.running.iter().filter(|pod| makers.contains(&pod.maker));
         let evicted = |pod: &Pod| self.open.get(pod.uid.as_str()).is_some_and(|one| one.evicted);
         let (going, staying): (Vec<Pod>, Vec<Pod>) = of_them.cloned().partition(evicted);
-        let wanted = self.wanted.get_or_insert_with(|| {
-            waves::wanted(&staying.iter().chain(&going).cloned().collect::<Vec<_>>())
-        });
+        let wanted = self
+            .wanted
+            .get_or_insert_with(|| waves::wanted(&staying.iter().chain(&going).cloned().collect::<Vec<_>>()));
         // What is not this person's to end is in service where it is ready.
         let next = waves::wave_of(&staying, wanted, |pod| self.open.contains_key(pod.uid.as_str()), self.most).next;
         // A pod that has finished serves nobody.
@@ -209,7 +209,8 @@ impl<'a> Place<'a> {
             if *last != state {
                 (*last, *since) = (state, Instant::now());
             }
-            let its = || pods.iter().filter(|pod| pod.maker == *maker).filter_map(|pod| self.open.get(pod.uid.as_str()));
+            let its =
+                || pods.iter().filter(|pod| pod.maker == *maker).filter_map(|pod| self.open.get(pod.uid.as_str()));
             let long = if its().any(|one| one.by_budget) && !its().any(|one| one.evicted) { BUDGET } else { STILL };
             if since.elapsed() >= long {
                 stands.extend(pods.iter().filter(|pod| pod.maker == *maker).map(|pod| pod.uid.clone()));

@@ -151,11 +151,8 @@ impl<'a> Observer<'a> {
         let targets = released.plan().targets.clone();
         let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
         let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
-        let (index, consumers, cut) = futures::try_join!(
-            ctx.shared.people(ctx),
-            ctx.shared.consumers(ctx, namespaces),
-            pod::cut(ctx, inputs),
-        )?;
+        let (index, consumers, cut) =
+            futures::try_join!(ctx.shared.people(ctx), ctx.shared.consumers(ctx, namespaces), pod::cut(ctx, inputs),)?;
         let person = inputs.person.as_ref().map(|person| convert::person_facts(person, calls::now()));
         let sessions = cut.zip(person.as_ref()).and_then(|(cut, person)| pod::sessions(&cut, person, &index));
         let ended = targets.iter().filter(|target| record.ended(target)).map(|target| target.uid.clone()).collect();

@@ -116,35 +116,35 @@ pub struct Picked {
 
 /// Picks the pods that are evicted: those of before `frozen`, of the namespaces whose `pods` are given, which may be evicted in.
 ///
-/// A namespace is taken whole or not at all: some pods of many prove nothing. Rights that name a namespace or a pod go before those
-/// that are of all, and few pods before many.
+/// A workload is taken whole or not at all, and small ones first, so that many pods of one keep nobody else's from being evicted. Rights
+/// that name a namespace or a pod go before those that are of all.
 #[must_use]
 pub fn pick(places: &Places, pods: &BTreeMap<String, Vec<Pod>>, frozen: Timestamp) -> Picked {
     let mut rows = BTreeSet::new();
-    let mut all: Vec<(&str, Vec<&Pod>)> = Vec::new();
+    let mut all: Vec<(&str, &Maker, Vec<&Pod>)> = Vec::new();
     for (namespace, pods) in pods {
         let open = |pod: &&Pod| may_be_open_in(places, namespace, &pod.name, pod.created, frozen);
         let (evicted, left): (Vec<&Pod>, Vec<&Pod>) =
             pods.iter().filter(open).partition(|pod| comes_back(&pod.maker, pod.break_glass));
         rows.extend(left.iter().map(|pod| remains(described(Kind::Pod, namespace, &pod.name))));
-        if !evicted.is_empty() {
-            all.push((namespace, evicted));
-        }
+        let mut workloads: BTreeMap<&Maker, Vec<&Pod>> = BTreeMap::new();
+        evicted.into_iter().for_each(|pod| workloads.entry(&pod.maker).or_default().push(pod));
+        all.extend(workloads.into_iter().map(|(maker, pods)| (namespace.as_str(), maker, pods)));
     }
     rows.extend(unseen(places, pods));
-    all.sort_by_key(|(namespace, pods)| (!places.point_to(namespace), pods.len(), *namespace));
-    let (mut targets, mut makers) = (Vec::new(), BTreeSet::new());
-    for (namespace, pods) in all {
+    all.sort_by_key(|(namespace, maker, pods)| (!places.point_to(namespace), pods.len(), *namespace, *maker));
+    let (mut targets, mut workloads) = (Vec::new(), 0_u32);
+    for (namespace, _, pods) in all {
         if targets.len().saturating_add(pods.len()) > MAX_PODS {
             let what = of_namespace(namespace);
             rows.insert(Remaining { what, why: RemainingReason::TooManyPods, heir: None });
             continue;
         }
-        makers.extend(pods.iter().map(|pod| (namespace, &pod.maker)));
+        workloads = workloads.saturating_add(1);
         targets.extend(pods.into_iter().map(|pod| target(namespace, pod)));
     }
     targets.sort();
-    Picked { targets, remaining: few(rows), workloads: u32::try_from(makers.len()).unwrap_or(u32::MAX) }
+    Picked { targets, remaining: few(rows), workloads }
 }
 
 fn target(namespace: &str, pod: &Pod) -> Target {

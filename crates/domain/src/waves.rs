@@ -71,12 +71,7 @@ pub fn wave(pods: &[Pod], wanted: &BTreeMap<Maker, usize>, since: Timestamp, mos
 
 /// The same, where `is_old` says which pods are to be replaced. Others of the same maker are in service where they are ready.
 #[must_use]
-pub fn wave_of(
-    pods: &[Pod],
-    wanted: &BTreeMap<Maker, usize>,
-    is_old: impl Fn(&Pod) -> bool,
-    most: usize,
-) -> Wave {
+pub fn wave_of(pods: &[Pod], wanted: &BTreeMap<Maker, usize>, is_old: impl Fn(&Pod) -> bool, most: usize) -> Wave {
     let mut wave = Wave::default();
     let mut back: BTreeMap<&Maker, usize> = BTreeMap::new();
     let mut candidates: BTreeMap<&Maker, Vec<&Pod>> = BTreeMap::new();

@@ -6,9 +6,7 @@ use super::answer::{Answer, Command, Freshness, Manages, Next, Role, Says, Sourc
 use super::owned::{Owned, Thing, Whose};
 use super::turns::{RecordTurn, Turn};
 use crate::api::policy::Mode;
-use crate::api::revocation::{
-    Exposure, ExposureTier, FirstFreeze, HookOutcome, HookRun, Operation, Phase, Sessions,
-};
+use crate::api::revocation::{Exposure, ExposureTier, FirstFreeze, HookOutcome, HookRun, Operation, Phase, Sessions};
 use crate::cli::terminal::plain;
 use domain::identity::Account;
 use domain::lifecycle::{State, Why};
@@ -371,7 +369,11 @@ fn frozen_first(freeze: &FirstFreeze) -> String {
 }
 
 fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
-    let late = if told.late { ", found after the first plan" } else { "" };
+    let late = match (told.late, told.evicts) {
+        (true, true) => ", pods in which a session of theirs may be open",
+        (true, false) => ", found after the first plan",
+        (false, _) => "",
+    };
     let objects = match told.objects {
         1 => "1 object".to_owned(),
         objects => format!("{objects} objects"),

@@ -22,8 +22,7 @@ fn seen(namespace: &str, name: &str) -> Seen {
 
 /// A pod of a ReplicaSet, ready or not.
 fn pod(name: &str, set: &str, ready: bool) -> Value {
-    let owner =
-        json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": set, "uid": set, "controller": true}]);
+    let owner = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": set, "uid": set, "controller": true}]);
     let status = if ready { "True" } else { "False" };
     json!({
         "metadata": {"name": name, "uid": format!("u-{name}"), "creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": owner},
@@ -46,7 +45,7 @@ fn eviction(namespace: &str, name: &str) -> String {
 /// How each pod ended, and after how long.
 async fn ended(scenario: &Scenario, targets: &[Seen], most: u32) -> BTreeMap<String, (StepOutcome, String, Duration)> {
     let (ctx, begun) = (order::context(scenario), Instant::now());
-    let (sender, mut receiver) = unbounded_channel();
+    let (sender, mut receiver) = unbounded_channel::<Over<'_>>();
     let hear = async {
         let mut ended = BTreeMap::new();
         while let Some((seen, how)) = receiver.recv().await {
@@ -79,7 +78,8 @@ async fn a_budget_that_refuses_ends_its_own_workload_and_holds_up_nobody_else() 
 #[tokio::test(start_paused = true)]
 async fn what_a_policy_refuses_is_asked_for_a_while_and_then_left() {
     let scenario = lists(Scenario::default(), "apps", &[pod("web-1", "web", true)]);
-    let scenario = scenario.meanwhile(on(&eviction("apps", "web-1")).refuses(403, "ValidatingAdmissionPolicy 'r-recreate' denied"));
+    let scenario = scenario
+        .meanwhile(on(&eviction("apps", "web-1")).refuses(403, "ValidatingAdmissionPolicy 'r-recreate' denied"));
     let ended = ended(&scenario, &[seen("apps", "web-1")], 1).await;
     let (outcome, said, after) = &ended["web-1"];
     assert_eq!(*outcome, StepOutcome::Refused);

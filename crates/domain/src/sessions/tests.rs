@@ -157,17 +157,21 @@ fn a_right_to_one_pod_is_of_that_pod_and_a_place_that_was_not_looked_at_remains(
 }
 
 #[test]
-fn nobody_has_a_cluster_evicted_and_a_namespace_is_taken_whole_or_not_at_all() {
+fn nobody_has_a_cluster_evicted_and_many_pods_of_one_workload_shield_no_other() {
     let all = places(vec![("", exec(&[])), ("large", exec(&[]))]);
     let (targets, left) = picked(&all, vec![("large", many(60)), ("a", many(5)), ("b", many(4)), ("c", many(5_000))]);
     assert_eq!(targets.len(), 64, "what names a namespace goes first, then the few");
-    assert!(targets.iter().filter(|name| name.starts_with("b/")).count() == 4, "{targets:?}");
-    let rows =
-        ["OpenSessions pods of all other namespaces", "TooManyPods pods of namespace a", "TooManyPods pods of namespace c"];
+    assert_eq!(targets.iter().filter(|name| name.starts_with("b/")).count(), 4, "{targets:?}");
+    let rows = [
+        "OpenSessions pods of all other namespaces",
+        "TooManyPods pods of namespace a",
+        "TooManyPods pods of namespace c",
+    ];
     assert_eq!(left, rows);
-    let too_many = places(vec![("apps", exec(&[]))]);
-    let (targets, left) = picked(&too_many, vec![("apps", many(MAX_PODS + 1))]);
-    assert_eq!((targets.len(), left), (0, vec!["TooManyPods pods of namespace apps".to_owned()]));
+    let decoys =
+        many(MAX_PODS + 1).into_iter().chain([pod("real", 1, Maker::Other("ReplicaSet".into(), "api".into()))]);
+    let (targets, left) = picked(&places(vec![("apps", exec(&[]))]), vec![("apps", decoys.collect())]);
+    assert_eq!((targets, left), (vec!["apps/real".to_owned()], vec!["TooManyPods pods of namespace apps".to_owned()]));
 }
 
 #[test]
@@ -190,9 +194,14 @@ fn pods_are_evicted_only_where_the_namespace_consents_and_nothing_protects_it() 
         ..ClusterInventory::default()
     };
     let protected = Protected { namespaces: ["kept".to_owned()].into(), ..Protected::default() };
-    for (namespace, expected) in
-        [("apps", true), ("plain", false), ("other", false), ("kube-system", false), ("rollcall", false), ("kept", false)]
-    {
+    for (namespace, expected) in [
+        ("apps", true),
+        ("plain", false),
+        ("other", false),
+        ("kube-system", false),
+        ("rollcall", false),
+        ("kept", false),
+    ] {
         assert_eq!(may_evict_in(namespace, &world, &protected), expected, "{namespace}");
     }
 }

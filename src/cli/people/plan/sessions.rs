@@ -92,13 +92,7 @@ async fn covered(client: &Client, namespace: &str) -> Result<BTreeMap<(String, S
 }
 
 /// What would be evicted, and where a session would go on, as of now.
-pub fn picked(
-    seen: &Seen,
-    person: &PersonFacts,
-    policy: &SyncPolicy,
-    protected: &Protected,
-    now: Timestamp,
-) -> Picked {
+pub fn picked(seen: &Seen, person: &PersonFacts, policy: &SyncPolicy, protected: &Protected, now: Timestamp) -> Picked {
     let places = places(seen, person, policy, protected);
     places.map(|places| sessions::pick(&places, &seen.inside.pods, now)).unwrap_or_default()
 }
