@@ -27,5 +27,6 @@ pub struct RecreatableAccountsSpec {
     /// The pods that may be evicted for the sessions that may be open in them: namespace and name, such as `team-a/web-1`, by uid.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 2048, "additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 320}))]
+    #[x_kube(validation = Rule::new("self.all(uid, size(uid) <= 64)").message("a uid has at most 64 characters"))]
     pub pods: BTreeMap<String, String>,
 }
