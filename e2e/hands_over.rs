@@ -283,7 +283,7 @@ async fn who_left_after_the_approval_gets_nothing_and_the_next_one_waits_for_ano
 
 const LISTED: &str = "the revoker makes an account only as rollcall control has listed it, with that owner";
 const WHERE: &str =
-    "the revoker has pods evicted only where rollcall control has listed an account that is handed over";
+    "the revoker has pods evicted only where rollcall control has listed that pod, or an account that is handed over";
 const BY_UID: &str = "the revoker has pods evicted only by uid";
 const LIST: &str = "only rollcall control writes the list of accounts that may be made again, and nobody deletes it";
 
@@ -295,7 +295,7 @@ async fn the_revoker_stolen_makes_nobody_an_owner_but_who_is_listed_and_evicts_n
     let control = rollcall.cluster.acting_as(&rollcall.identity("control"), &["system:authenticated"]).await;
     let lists: Api<RecreatableAccounts> = Api::namespaced(control, &rollcall.namespace);
     let owners = BTreeMap::from([(format!("{apps}/web"), "id:hq/8".to_owned())]);
-    let list = RecreatableAccounts::new(names::RECREATE, RecreatableAccountsSpec { owners });
+    let list = RecreatableAccounts::new(names::RECREATE, RecreatableAccountsSpec { owners, ..Default::default() });
     lists.create(&PostParams::default(), &list).await.unwrap();
     for namespace in [&apps, &idle] {
         let pods: Api<Pod> = Api::namespaced(rollcall.admin.clone(), namespace);

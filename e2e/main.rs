@@ -80,6 +80,7 @@ mod says_who_left;
 mod scim;
 mod scope;
 mod sealing;
+mod sessions;
 mod several_servers;
 mod shed;
 mod signals;

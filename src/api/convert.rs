@@ -4,6 +4,7 @@ mod approvals;
 mod handover;
 mod identity;
 mod leave;
+mod sessions;
 mod trims;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +13,8 @@ pub use self::approvals::{approval, approved_by_all, approvers, waits_for_approv
 pub use self::handover::{colleague, handover};
 pub use self::identity::{account, accounts};
 pub use self::leave::{freezes, frozen, in_force, leave_id, leave_status, made_anew, needs_approval, not_undone};
-pub use self::trims::{found, not_trimmed, of_its_own};
+pub use self::sessions::{cut_of, evicting, evicts, sessions};
+pub use self::trims::{found, not_trimmed, of_its_own, of_sessions};
 use super::condition::{ConditionType, Status};
 use super::person::Record;
 use super::policy::{ClusterLimits, Limit};
@@ -328,6 +330,7 @@ impl From<&Target> for revocation::Target {
                 Action::Rotate => revocation::Action::Rotate,
                 Action::Delete => revocation::Action::Delete,
                 Action::Freeze => revocation::Action::Freeze,
+                Action::Evict => revocation::Action::Evict,
             },
             kind: match target.kind {
                 Kind::ClusterRoleBinding => revocation::TargetKind::ClusterRoleBinding,
@@ -335,6 +338,7 @@ impl From<&Target> for revocation::Target {
                 Kind::ServiceAccount => revocation::TargetKind::ServiceAccount,
                 Kind::User => revocation::TargetKind::User,
                 Kind::Secret => revocation::TargetKind::Secret,
+                Kind::Pod => revocation::TargetKind::Pod,
             },
             namespace: target.namespace.clone(),
             name: target.name.clone(),
@@ -356,6 +360,7 @@ impl From<&revocation::Target> for Target {
                 revocation::Action::Rotate => Action::Rotate,
                 revocation::Action::Delete => Action::Delete,
                 revocation::Action::Freeze => Action::Freeze,
+                revocation::Action::Evict => Action::Evict,
             },
             kind: match target.kind {
                 revocation::TargetKind::ClusterRoleBinding => Kind::ClusterRoleBinding,
@@ -363,6 +368,7 @@ impl From<&revocation::Target> for Target {
                 revocation::TargetKind::ServiceAccount => Kind::ServiceAccount,
                 revocation::TargetKind::User => Kind::User,
                 revocation::TargetKind::Secret => Kind::Secret,
+                revocation::TargetKind::Pod => Kind::Pod,
             },
             namespace: target.namespace.clone(),
             name: target.name.clone(),

@@ -21,7 +21,7 @@ pub use self::handover::Handover;
 pub use self::limits::{ClusterLimits, Limit, Limits};
 pub use self::moves::{Move, MoveThen};
 pub use self::ownership::{OwnershipFrom, OwnershipSource};
-pub use self::revoking::{Hook, Revoking, Secrets, When};
+pub use self::revoking::{Hook, Revoking, Secrets, Sessions, When};
 pub use self::status::{Accounts, Baseline, Coverage, Doubt, Fields, Moves, Run, Scoped, SyncPolicyStatus, TakenOver};
 use super::condition::{ConditionType, Status};
 use super::quantity;

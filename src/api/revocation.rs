@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 pub use done::*;
-pub use exposure::{ExposedSecret, Exposure, ExposureTier};
+pub use exposure::{ExposedSecret, Exposure, ExposureTier, Sessions};
 pub use hooks::{HookOutcome, HookRun};
 pub use recheck::Recheck;
 pub use rotation::{Rotation, Rotator};
@@ -164,7 +164,8 @@ pub struct RevocationStatus {
     /// What it will do, and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
-    /// Secrets that the person could read when this was planned, though they own none of them; of a first cut.
+    /// Secrets that the person could read when this was planned, though they own none of them, and where they could open a session; of a
+    /// first cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposure: Option<Exposure>,
     /// Name of the Job started for it.
@@ -300,7 +301,8 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub remaining: Vec<Remaining>,
-    /// How many targets are accounts that something runs as, though they are annotated as personal.
+    /// How many targets are accounts that something runs as, though they are annotated as personal; of evictions, of how many workloads
+    /// the pods are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub workloads: u32,
     /// User names of the person: none of them may approve.
@@ -360,6 +362,9 @@ pub enum Action {
     Delete,
     /// The user name is refused what changes anything, until the freeze is lifted.
     Freeze,
+    /// A pod in which this person may have an exec, attach or port-forward open is evicted, within disruption budgets; what makes it makes
+    /// another one.
+    Evict,
 }
 
 /// Kind of an object that is acted on.
@@ -375,6 +380,8 @@ pub enum TargetKind {
     User,
     /// A Secret, by its metadata.
     Secret,
+    /// A pod.
+    Pod,
 }
 
 /// When each part of a Revocation happened first.

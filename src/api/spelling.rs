@@ -45,6 +45,7 @@ spelled!(Action {
     Rotate => "Rotate",
     Delete => "Delete",
     Freeze => "Freeze",
+    Evict => "Evict",
 });
 spelled!(TargetKind {
     ClusterRoleBinding => "ClusterRoleBinding",
@@ -52,6 +53,7 @@ spelled!(TargetKind {
     ServiceAccount => "ServiceAccount",
     User => "User",
     Secret => "Secret",
+    Pod => "Pod",
 });
 spelled!(Finished {
     Revoked => "Revoked",

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use super::Context;
 use super::freeze::first;
 use super::owned::Belongings;
+use super::sessions;
 use crate::api::revocation::{self, Operation, Trigger};
 use crate::api::{Person, Revocation, SyncPolicy, convert, names};
 use crate::kube::calls::call;
@@ -123,7 +124,11 @@ pub async fn drop_what_ended(
     let facts = convert::person_facts(person, (ctx.clock)());
     let mut there = described(&ctx.owned(|owned| owned.of(&facts, recreated)));
     for left in plan.remaining.iter().filter(|left| !there.contains(&left.what)).cloned().collect::<Vec<_>>() {
-        if account_stands(ctx, &left, acted).await? {
+        let stands = match convert::of_sessions(&left.why) {
+            true => sessions::may_be_open(ctx, &left, acted).await?,
+            false => account_stands(ctx, &left, acted).await?,
+        };
+        if stands {
             there.insert(left.what);
         }
     }

@@ -105,7 +105,8 @@ impl Consents {
         std::mem::take(&mut self.grants.lock().unwrap_or_else(PoisonError::into_inner).stale)
     }
 
-    fn granted(&self) -> BTreeSet<String> {
+    /// Namespaces in which a binding names the revoker or control.
+    pub fn granted(&self) -> BTreeSet<String> {
         let grants = self.grants.lock().unwrap_or_else(PoisonError::into_inner);
         grants.bindings.keys().map(|(namespace, _)| namespace.clone()).collect()
     }

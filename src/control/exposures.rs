@@ -1,4 +1,4 @@
-//! What a leaver could read: Secrets that are not theirs, found out when their cut is planned, before their bindings go.
+//! What a leaver could read: Secrets that are not theirs; and where they could open a session. Found out when their cut is planned, before their bindings go.
 //!
 //! RBAC is read once for all who leave at the time, while the plan goes on: a list that comes late, or not at all, delays
 //! nobody. It is written with the release, or with the end: a write of its own would come between a human and what they decide on. A list is of what could be read, not of what was.
@@ -12,16 +12,19 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use tokio::sync::Notify;
 
+use super::freeze::first;
 use super::{Context, owned_status};
 use crate::api::Revocation;
 use crate::api::convert;
-use crate::api::revocation::{Exposure, Operation};
+use crate::api::revocation::{Exposure, Operation, Sessions};
 use crate::kube::inventory::{self, list_each};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::rbac;
 use domain::exposure::{self, Exposed, MAX_ROWS, Tier};
+use domain::plan;
 use domain::rbac::Rbac;
+use domain::sessions::Places;
 
 /// Those who leave together are looked at together.
 const TOGETHER: Duration = Duration::from_millis(100);
@@ -103,7 +106,13 @@ async fn find(ctx: &Context, names: &BTreeSet<String>) -> Result<(), Fault> {
         let places = places.into_iter().filter(|row| row.tier == Tier::Exec && !row.namespace.is_empty());
         let places: BTreeSet<String> = places.map(|row| row.namespace).take(MAX_LISTED).collect();
         let rows = exposure::exposed(&rbac, &who, &used(ctx, places).await);
-        let exposure = shown(rows, (ctx.clock)());
+        let names = match ctx.stores.policies.get(&revocation.spec.policy) {
+            Some(policy) => plan::user_names(&facts, &belongings.index, &first::protected(ctx, &policy)),
+            None => Vec::new(),
+        };
+        let own = rbac::names_of(&facts, &belongings.index, names.iter().map(|name| name.name.as_str()), &rbac);
+        let sessions = Sessions::of(&Places::of(&rbac, &own));
+        let exposure = Exposure { sessions, ..shown(rows, (ctx.clock)()) };
         ctx.exposures.found.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, exposure);
     }
     Ok(())
@@ -136,7 +145,7 @@ async fn used(ctx: &Context, places: BTreeSet<String>) -> BTreeMap<String, Used>
 /// As the Revocation shows it: bounded, and how many there are more.
 fn shown(rows: Vec<Exposed>, at: jiff::Timestamp) -> Exposure {
     let more = u32::try_from(rows.len().saturating_sub(MAX_ROWS)).unwrap_or(u32::MAX);
-    Exposure { at, secrets: rows.into_iter().take(MAX_ROWS).map(Into::into).collect(), more }
+    Exposure { at, secrets: rows.into_iter().take(MAX_ROWS).map(Into::into).collect(), more, sessions: None }
 }
 
 #[cfg(test)]

@@ -50,10 +50,19 @@ pub trait List:
     /// Whether it is made although nothing is on it: where its policy finds no list it refuses nothing.
     const ALWAYS: bool;
 
+    /// What there can be on it.
+    type On: Clone + Default + PartialEq;
+
     /// One with these on it.
-    fn made(listed: Listed) -> Self;
+    fn made(listed: Self::On) -> Self;
     /// What is on it.
-    fn listed(&mut self) -> &mut Listed;
+    fn listed(&mut self) -> &mut Self::On;
+    /// Adds what is on another one.
+    fn add(on: &mut Self::On, more: &Self::On);
+}
+
+fn add(on: &mut Listed, more: &Listed) {
+    on.extend(more.iter().map(|(key, said)| (key.clone(), said.clone())));
 }
 
 impl List for TrimmableSubjects {
@@ -63,12 +72,18 @@ impl List for TrimmableSubjects {
     const LOOKS: Duration = LATER;
     const ALWAYS: bool = true;
 
+    type On = Listed;
+
     fn made(subjects: Listed) -> Self {
         Self::new(Self::NAME, TrimmableSubjectsSpec { subjects })
     }
 
     fn listed(&mut self) -> &mut Listed {
         &mut self.spec.subjects
+    }
+
+    fn add(on: &mut Listed, more: &Listed) {
+        add(on, more);
     }
 }
 
@@ -79,12 +94,19 @@ impl List for RecreatableAccounts {
     const LOOKS: Duration = LATER;
     const ALWAYS: bool = true;
 
-    fn made(owners: Listed) -> Self {
-        Self::new(Self::NAME, RecreatableAccountsSpec { owners })
+    type On = RecreatableAccountsSpec;
+
+    fn made(listed: Self::On) -> Self {
+        Self::new(Self::NAME, listed)
     }
 
-    fn listed(&mut self) -> &mut Listed {
-        &mut self.spec.owners
+    fn listed(&mut self) -> &mut Self::On {
+        &mut self.spec
+    }
+
+    fn add(on: &mut Self::On, more: &Self::On) {
+        add(&mut on.owners, &more.owners);
+        add(&mut on.pods, &more.pods);
     }
 }
 
@@ -96,12 +118,18 @@ impl List for EndedAccess {
     const LOOKS: Duration = Duration::from_secs(3600);
     const ALWAYS: bool = false;
 
+    type On = Listed;
+
     fn made(ended: Listed) -> Self {
         Self::new(Self::NAME, EndedAccessSpec { ended })
     }
 
     fn listed(&mut self) -> &mut Listed {
         &mut self.spec.ended
+    }
+
+    fn add(on: &mut Listed, more: &Listed) {
+        add(on, more);
     }
 }
 
@@ -111,16 +139,16 @@ impl List for EndedAccess {
 /// # Flow          wait for a change, or for the next look; work the list out; write it over exactly what was read, if it is another one
 /// # Guarantees    what is written follows from what stood; what another process writes over it is put right with the next look
 /// # Errors        told in the log; tried again
-pub async fn keep<L: List, W>(ctx: &Context, changed: &Notify, wanted: impl Fn(Listed) -> W)
+pub async fn keep<L: List, W>(ctx: &Context, changed: &Notify, wanted: impl Fn(L::On) -> W)
 where
-    W: Future<Output = Result<Option<Listed>, Fault>>,
+    W: Future<Output = Result<Option<L::On>, Fault>>,
 {
-    let mut written: Option<Listed> = None;
+    let mut written: Option<L::On> = None;
     let mut look = Look::default();
     loop {
         match renew::<L, W>(ctx, &wanted, written.as_ref(), look.is_due()).await {
             Ok(Some((listed, news))) => {
-                look.after(news, listed.is_empty(), L::LOOKS);
+                look.after(news, listed == L::On::default(), L::LOOKS);
                 written = Some(listed);
             }
             Ok(None) => look.after(false, false, L::LOOKS),
@@ -172,12 +200,12 @@ impl Look {
 /// Writes a list as it is to be now, unless it is that already; gives what is on it, and whether that is another list than before.
 async fn renew<L: List, W>(
     ctx: &Context,
-    wanted: impl Fn(Listed) -> W,
-    written: Option<&Listed>,
+    wanted: impl Fn(L::On) -> W,
+    written: Option<&L::On>,
     look: bool,
-) -> Result<Option<(Listed, bool)>, Fault>
+) -> Result<Option<(L::On, bool)>, Fault>
 where
-    W: Future<Output = Result<Option<Listed>, Fault>>,
+    W: Future<Output = Result<Option<L::On>, Fault>>,
 {
     if let Some(written) = written.filter(|_| !look) {
         let Some(now) = wanted(written.clone()).await? else { return Ok(None) };
@@ -189,11 +217,13 @@ where
     for _ in 0..CONFLICTS {
         let mut current = call(L::WRITES, api.get_opt(L::NAME)).await?;
         let mut before = current.as_mut().map(|object| object.listed().clone()).unwrap_or_default();
-        before.extend(written.into_iter().flatten().map(|(key, said)| (key.clone(), said.clone())));
+        if let Some(written) = written {
+            L::add(&mut before, written);
+        }
         let Some(now) = wanted(before).await? else { return Ok(None) };
         let (fresh, news) = (current.is_none(), written != Some(&now));
         let next = match current {
-            None => (L::ALWAYS || !now.is_empty()).then(|| L::made(now.clone())),
+            None => (L::ALWAYS || now != L::On::default()).then(|| L::made(now.clone())),
             Some(mut object) => (*object.listed() != now).then(|| {
                 *object.listed() = now.clone();
                 object

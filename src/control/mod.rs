@@ -39,6 +39,7 @@ mod retention;
 mod returns;
 mod revocation;
 mod seal;
+mod sessions;
 mod shelf;
 mod sources;
 mod stores;
@@ -158,6 +159,8 @@ pub struct Context {
     pub sources: sources::Sources,
     /// What leavers could read.
     pub exposures: exposures::Exposures,
+    /// Pods in which sessions may be open.
+    pub sessions: sessions::Sessions,
     people: Arc<queue::Queue>,
     revocations: Arc<queue::Queue>,
 }
@@ -194,6 +197,7 @@ impl Context {
             marks: marks::Marks::default(),
             sources: sources::Sources::default(),
             exposures: exposures::Exposures::default(),
+            sessions: sessions::Sessions::default(),
             people: Arc::default(),
             revocations: Arc::default(),
         }

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::access::{self, Notice};
 use super::owned_status::open;
 use super::retention::long_ago;
-use super::{Context, marks, sources};
+use super::{Context, marks, sessions, sources};
 use crate::api::person::{self, EmploymentState};
 use crate::api::policy::Leave;
 use crate::api::revocation::{self, Operation, Phase, RevocationSpec, RevocationStatus, Step, StepOutcome, Trigger};
@@ -104,6 +104,10 @@ async fn step(person: &Person, ctx: &Context) -> Result<Option<Duration>, Fault>
             }
             create(ctx, person, name, spec(person, &policy, &employment, Operation::Remove, due, false)).await?;
         }
+    }
+    if sessions::are_missing(ctx, &policy, cut, &told).await? {
+        let spec = spec(person, &policy, &employment, Operation::Cut, (ctx.clock)(), true);
+        create(ctx, person, convert::evicting(&termination.id), spec).await?;
     }
     let facts = convert::person_facts(person, (ctx.clock)());
     let Some(others) = ctx.owned(|owned| other_records(&facts, &owned.human(&facts))) else { return Ok(later) };
@@ -278,9 +282,10 @@ fn late_name(termination: &str, handed_over: bool, fresh: &BTreeSet<&str>, told:
     }
 }
 
-/// Whether the revoker has begun, and has not come to an end.
+/// Whether the revoker has begun, and has not come to an end. Pods that are evicted make nothing again that could be taken for new.
 fn under_way(revocation: &Revocation) -> bool {
-    revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.outcome().is_none())
+    !convert::evicts(revocation)
+        && revocation.status.as_ref().is_some_and(|status| status.claim.is_some() && status.outcome().is_none())
 }
 
 /// Whether the plan may no longer be redrawn: it was approved or rejected, released, begun, or is over.
@@ -431,7 +436,12 @@ pub async fn plan_now(
         None if revocation.spec.late => marks::say_fresh(ctx, revocation, &mut plan),
         None => {}
     }
-    if revocation.spec.late {
+    if convert::evicts(revocation) {
+        let cut = convert::cut_of(revocation);
+        let cut = told.iter().find(|other| other.metadata.name == cut);
+        sessions::draw(ctx, policy, cut.map(AsRef::as_ref), &mut plan).await?;
+        plan.hash = hash_of(revocation, policy, &plan);
+    } else if revocation.spec.late {
         let dealing = dealing(ctx, revocation, person, &told);
         let (known, busy) = (dealt_with(dealing.iter().map(AsRef::as_ref)), busy(&dealing));
         let place = |target: &Target| (target.kind, target.namespace.clone(), target.name.clone());
@@ -440,14 +450,15 @@ pub async fn plan_now(
             let its = (target.action == Action::HandOver) == handed_over;
             its && !known.contains(&target.uid) && !busy.contains(&place(target))
         });
-        plan.hash = domain::plan::hash(
-            &revocation.spec.person_uid,
-            &convert::rule(policy),
-            revocation.spec.operation.into(),
-            &plan.targets,
-        );
+        plan.hash = hash_of(revocation, policy, &plan);
     }
     Ok(plan)
+}
+
+/// The hash of a plan of what turned up later, whose targets are not those that were drawn.
+fn hash_of(revocation: &Revocation, policy: &SyncPolicy, plan: &Plan) -> String {
+    let (rule, operation) = (convert::rule(policy), revocation.spec.operation.into());
+    domain::plan::hash(&revocation.spec.person_uid, &rule, operation, &plan.targets)
 }
 
 /// Places of the targets of Revocations that have not come to their end: an account that is just made again there stands before its

@@ -1,4 +1,4 @@
-//! Which accounts may be made again now, and as whose: the list that the admission policy of hand-overs reads.
+//! Which accounts may be made again now, and as whose, and which pods may be evicted: the list that the admission policy of hand-overs reads.
 //!
 //! Where a namespace consented to `workloads`, the revoker writes new owners, so there it makes no account but those of this list, with
 //! the owner that the list has. It follows from what is released and not ended: the next owner is the plan's, which was approved by its
@@ -7,39 +7,46 @@
 
 use std::sync::Arc;
 
-use super::Context;
-use super::lists::{self, Listed};
+use super::lists::{self, Listed as Owners};
+use super::{Context, sessions};
 use crate::api::revocation::{Action, Phase, RevocationStatus, Step, StepOutcome, Target};
-use crate::api::{RecreatableAccounts, Revocation};
+use crate::api::{RecreatableAccounts, RecreatableAccountsSpec, Revocation};
 use crate::kube::outcome::Fault;
 
-/// Most accounts on the list: what the schema takes.
+/// Most accounts, and most pods, on the list: what the schema takes.
 const MAX_ACCOUNTS: usize = 4096;
+const MAX_PODS: usize = 2048;
 
 /// Keeps the list, for as long as the process lives. It is there from the start: a policy that finds none refuses nothing.
 ///
-/// # Guarantees    nothing is listed but accounts of a released plan, with its next owner, the owner that was watched, or the one that
-///                 stood on the list before
+/// # Guarantees    nothing is listed but what a released plan has: accounts with the next owner, the owner that was watched, or the one
+///                 that stood on the list before; pods by uid
 /// # Errors        told in the log; tried again
 pub async fn keep(ctx: Arc<Context>) {
     let ctx = &*ctx;
-    let wanted = |before: Listed| async move { wanted(ctx, &before).await.map(Some) };
+    let wanted = |before: RecreatableAccountsSpec| async move { wanted(ctx, &before.owners).await.map(Some) };
     lists::keep::<RecreatableAccounts, _>(ctx, &ctx.recreates, wanted).await;
 }
 
 /// The list as it is to be now.
-async fn wanted(ctx: &Context, before: &Listed) -> Result<Listed, Fault> {
-    let mut listed = Listed::new();
+async fn wanted(ctx: &Context, before: &Owners) -> Result<RecreatableAccountsSpec, Fault> {
+    let mut listed = RecreatableAccountsSpec::default();
     for revocation in ctx.stores.revocations.state() {
         for target in open(&revocation) {
             if !ctx.consents.of(ctx, &target.namespace).await?.workloads {
                 continue;
             }
+            if target.action == Action::Evict {
+                if listed.pods.len() < MAX_PODS {
+                    listed.pods.extend([sessions::listed(&target.into())]);
+                }
+                continue;
+            }
             let watched =
                 |target: &Target| ctx.owned(|owned| owned.owner_of(&target.namespace, &target.name, &target.uid));
             let owner = owner(target, watched(target), before);
-            if let Some(owner) = owner.filter(|_| listed.len() < MAX_ACCOUNTS) {
-                listed.insert(place(target), owner);
+            if let Some(owner) = owner.filter(|_| listed.owners.len() < MAX_ACCOUNTS) {
+                listed.owners.insert(place(target), owner);
             }
         }
     }
@@ -47,7 +54,7 @@ async fn wanted(ctx: &Context, before: &Listed) -> Result<Listed, Fault> {
 }
 
 /// The owner that an account gets: the next one, else the one it had.
-fn owner(target: &Target, watched: Option<String>, before: &Listed) -> Option<String> {
+fn owner(target: &Target, watched: Option<String>, before: &Owners) -> Option<String> {
     target.heir.clone().or(watched).or_else(|| before.get(&place(target)).cloned())
 }
 
@@ -55,7 +62,7 @@ fn place(target: &Target) -> String {
     format!("{}/{}", target.namespace, target.name)
 }
 
-/// The accounts of a Revocation that are still to be made again; none of one that is not released, or is over.
+/// The accounts of a Revocation that are still to be made again, and the pods that are still to be evicted; none of one that is not released, or is over.
 fn open(revocation: &Revocation) -> Vec<&Target> {
     let released = |status: &&RevocationStatus| status.phase == Some(Phase::Released);
     let Some(status) = revocation.status.as_ref().filter(released) else { return Vec::new() };
@@ -65,9 +72,9 @@ fn open(revocation: &Revocation) -> Vec<&Target> {
     // One that is handed over stays until its pods are replaced too.
     let ended = |target: &&Target| {
         let over = |step: &&Step| step.target.uid == target.uid && step.outcome != StepOutcome::Begun;
-        target.action == Action::Recreate && status.steps.iter().any(|step| over(&step))
+        matches!(target.action, Action::Recreate | Action::Evict) && status.steps.iter().any(|step| over(&step))
     };
-    let made = |target: &&Target| matches!(target.action, Action::Recreate | Action::HandOver);
+    let made = |target: &&Target| matches!(target.action, Action::Recreate | Action::HandOver | Action::Evict);
     status.plan.iter().flat_map(|plan| &plan.targets).filter(made).filter(|target| !ended(target)).collect()
 }
 
@@ -86,6 +93,9 @@ mod tests {
         let plan = json!({"hash": "h", "targets": [
             target("HandOver", "web", Some("id:hq/8")), target("Recreate", "laptop", None), target("Delete", "old", None),
         ]});
+        let pod = json!({"hash": "h", "targets": [
+            {"action": "Evict", "kind": "Pod", "namespace": "apps", "name": "web-1", "uid": "web-1", "why": ""},
+        ]});
         let step = |name: &str, outcome: &str| json!({"target": target("HandOver", name, None), "outcome": outcome, "at": "2026-03-01T00:00:01Z"});
         let claim = json!({"by": "revoke-1", "at": "2026-03-01T00:00:01Z"});
         for (what, status, expected) in [
@@ -103,6 +113,9 @@ mod tests {
             ),
             ("finished", json!({"phase": "Released", "plan": plan, "claim": claim, "finished": "Revoked"}), vec![]),
             ("over", json!({"phase": "Revoked", "plan": plan}), vec![]),
+            ("a pod is to be evicted", json!({"phase": "Released", "plan": pod}), vec!["web-1"]),
+            ("it was", json!({"phase": "Released", "plan": pod, "steps": [step("web-1", "Done")]}), vec![]),
+            ("that waits for an approval", json!({"phase": "Held", "plan": pod}), vec![]),
         ] {
             let revocation: Revocation = serde_json::from_value(json!({
                 "metadata": {"name": "p-7-cut"},
@@ -119,13 +132,13 @@ mod tests {
     #[test]
     fn an_account_gets_the_next_owner_of_the_plan_or_the_one_that_was_watched_before_it_was_deleted() {
         let of = |action: &str, heir| serde_json::from_value::<Target>(target(action, "web", heir)).unwrap();
-        let before = Listed::from([("apps/web".to_owned(), "id:hq/7".to_owned())]);
+        let before = Owners::from([("apps/web".to_owned(), "id:hq/7".to_owned())]);
         let watched = || Some("ada@example.com".to_owned());
         for (what, target, watched, before, expected) in [
             ("handed over", of("HandOver", Some("id:hq/8")), watched(), &before, Some("id:hq/8")),
-            ("as it was", of("Recreate", None), watched(), &Listed::new(), Some("ada@example.com")),
+            ("as it was", of("Recreate", None), watched(), &Owners::new(), Some("ada@example.com")),
             ("deleted already", of("Recreate", None), None, &before, Some("id:hq/7")),
-            ("never seen", of("Recreate", None), None, &Listed::new(), None),
+            ("never seen", of("Recreate", None), None, &Owners::new(), None),
         ] {
             assert_eq!(owner(&target, watched, before).as_deref(), expected, "{what}");
         }

@@ -22,7 +22,7 @@ use super::jobs::JobState;
 use super::owned::Drawn;
 use super::owned_status::{ControlStatus, Look, look, may_change};
 use super::person::{frozen, known_uids, plan_now, recreated};
-use super::{Context, MANAGER, freeze, hooks, jobs, marks, rechecks, returns, seal};
+use super::{Context, MANAGER, freeze, hooks, jobs, marks, rechecks, returns, seal, sessions};
 use crate::api::condition::{self, Reason};
 use crate::api::revocation::{Instants, Operation, Phase};
 use crate::api::{Revocation, convert, names};
@@ -41,6 +41,8 @@ const REQUEUE_UNCOUNTED: Duration = Duration::from_secs(60);
 const DRAW_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// What has been held for so long after it was due is sealed as held.
 const HELD_LONG: SignedDuration = SignedDuration::from_hours(24);
+/// Look again whether it is known by now what somebody could reach.
+const GIVES_WAY: Duration = Duration::from_millis(500);
 /// Look again when somebody else wrote first.
 const AT_ONCE: Duration = Duration::from_millis(200);
 /// After this long without a word a revoker is taken for gone; it writes every few seconds.
@@ -144,7 +146,14 @@ async fn step(
                 Some(waits) => Ok(waits),
                 None if released.plan().targets.is_empty() => match unfrozen {
                     Some(fault) => Err(fault), // there is nothing else to do about them
-                    None => nothing_owned(ctx, &inputs, part, now).await,
+                    None if exposure.is_none() && sessions::gives_way(revocation, inputs.policy.as_ref(), now) => {
+                        let updates = vec![condition::reconciling("What they could reach is being read.")];
+                        Ok(Report { updates, again: GIVES_WAY })
+                    }
+                    None => {
+                        part.exposure = exposure;
+                        nothing_owned(ctx, &inputs, part, now).await
+                    }
                 },
                 None => {
                     part.exposure = exposure;

@@ -1,6 +1,6 @@
 //! The pods that run in a namespace: which Secrets each uses and how, since when it is there, and what makes it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Container, Pod as LivePod, PodSpec, Volume, VolumeMount};
@@ -76,6 +76,42 @@ pub async fn of_account(client: &Client, namespace: &str, account: &str) -> Resu
     let pods = list_each(&pods, &ListParams::default(), runs).await?;
     let deployments = deployments(&sets).await?;
     Ok(pods.into_iter().filter_map(|pod| replaced(pod, &deployments)).collect())
+}
+
+/// The pods of a namespace.
+#[derive(Debug, Default)]
+pub struct Pods {
+    /// Those that have not finished, as a wave looks at them.
+    pub running: Vec<waves::Pod>,
+    /// Uids of those that have.
+    pub finished: BTreeSet<String>,
+}
+
+/// Every pod of a namespace.
+///
+/// # Errors
+/// When pods or ReplicaSets cannot be listed.
+pub async fn of_namespace(client: &Client, namespace: &str) -> Result<Pods, Fault> {
+    let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
+    let pods: Api<LivePod> = Api::namespaced(client.clone(), namespace);
+    // Each is made small as it comes: there may be thousands. The ReplicaSet of a pod that is listed is there by then.
+    let lean = |pod: LivePod| {
+        let LivePod { metadata, status, .. } = pod;
+        Some(LivePod { metadata: ObjectMeta { managed_fields: None, ..metadata }, status, spec: None })
+    };
+    let pods = list_each(&pods, &ListParams::default(), lean).await?;
+    let deployments = deployments(&sets).await?;
+    let (finished, running): (Vec<LivePod>, Vec<LivePod>) = pods.into_iter().partition(has_finished);
+    Ok(Pods {
+        running: running.into_iter().filter_map(|pod| replaced(pod, &deployments)).collect(),
+        finished: finished.into_iter().filter_map(|pod| pod.metadata.uid).collect(),
+    })
+}
+
+/// A single pod, as a wave looks at it. Of what a Deployment makes, its ReplicaSet is told.
+#[must_use]
+pub fn single(pod: LivePod) -> Option<waves::Pod> {
+    replaced(pod, &HashMap::new())
 }
 
 /// A pod as a wave looks at it.

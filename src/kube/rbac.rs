@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use kube::api::ObjectMeta;
 
-use domain::ownership::{Claim, Index, PersonFacts};
+use domain::ownership::{Claim, Index, PersonFacts, comparable};
 use domain::plan::Account;
 use domain::rbac::{Rbac, RoleBound, RoleName, Rule, Who};
 
@@ -83,6 +83,26 @@ pub fn everything_of(person: &PersonFacts, index: &Index, accounts: &[Account], 
     who
 }
 
+/// Somebody as RBAC knows them by these user names, of which each is theirs alone: also in another case, where a binding names them so.
+/// Neither by an account nor by a group.
+#[must_use]
+pub fn names_of<'a>(
+    person: &PersonFacts,
+    index: &Index,
+    names: impl Iterator<Item = &'a str>,
+    rbac: &Rbac,
+) -> BTreeSet<Who> {
+    let names: BTreeSet<&str> = names.collect();
+    let spelled = rbac.bindings.iter().flat_map(|binding| &binding.subjects).filter(|subject| match subject {
+        Who::User(name) => {
+            let same = names.iter().any(|one| comparable(one) == comparable(name));
+            same && index.user_claim(name, person) == Claim::Theirs
+        }
+        Who::Group(_) | Who::Account { .. } => false,
+    });
+    spelled.cloned().collect()
+}
+
 /// Accounts that their owner annotation makes theirs.
 #[must_use]
 pub fn accounts_of(person: &PersonFacts, index: &Index, accounts: &[Account]) -> BTreeSet<Who> {
@@ -124,5 +144,36 @@ mod tests {
         assert_eq!(bound.role, ("apps".to_owned(), "reader".to_owned()));
         let ada = Who::User("oidc:ada@example.com".into());
         assert_eq!(bound.subjects, [ada, Who::Group("ops".into()), account("ci", "deploy"), account("apps", "web")]);
+    }
+
+    #[test]
+    fn somebody_is_known_by_names_of_their_own_as_bindings_spell_them_and_by_nothing_else() {
+        let facts = |id: &str| PersonFacts {
+            name: format!("p-{id}"),
+            uid: format!("u-{id}"),
+            records: vec![("hq".into(), id.into())],
+            apart: Vec::new(),
+            disputed: Box::default(),
+            aliases: vec![format!("user:oidc:{id}@example.com"), "user:oidc:team@example.com".into()],
+            address: None,
+            left: None,
+        };
+        let (ada, ben) = (facts("ada"), facts("ben"));
+        let user = |name: &str| Who::User(name.to_owned());
+        let subjects = vec![
+            user("oidc:ada@example.com"),
+            user("oidc:Ada@Example.com"),
+            user("oidc:ben@example.com"),
+            user("oidc:team@example.com"),
+            Who::Group("ops".into()),
+            Who::Account { namespace: "apps".into(), name: "ada".into() },
+        ];
+        let bound = RoleBound { namespace: "apps".into(), name: "b".into(), role: Default::default(), subjects };
+        let rbac = Rbac { bindings: vec![bound], ..Rbac::default() };
+        let index = Index::new(vec![ada.clone(), ben]);
+        let of = |names: &[&str]| names_of(&ada, &index, names.iter().copied(), &rbac);
+        let both = BTreeSet::from([user("oidc:ada@example.com"), user("oidc:Ada@Example.com")]);
+        assert_eq!(of(&["oidc:ada@example.com", "oidc:team@example.com"]), both, "a name that Ben has too is not hers");
+        assert_eq!(of(&[]), BTreeSet::new(), "of no name that is frozen");
     }
 }

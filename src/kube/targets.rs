@@ -30,6 +30,10 @@ pub fn api(client: &Client, target: &Target) -> Api<DynamicObject> {
             let resource = ApiResource::erase::<k8s_openapi::api::core::v1::ServiceAccount>(&());
             Api::namespaced_with(client, &target.namespace, &resource)
         }
+        Kind::Pod => {
+            let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+            Api::namespaced_with(client, &target.namespace, &resource)
+        }
         // For its metadata alone: see `secrets`.
         Kind::Secret => {
             let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&());
@@ -47,7 +51,7 @@ pub fn binding(target: &Target, live: &DynamicObject) -> Option<plan::Binding> {
             inventory::cluster_role_binding(&serde_json::from_value::<ClusterRoleBinding>(value).ok()?)
         }
         Kind::RoleBinding => inventory::role_binding(&serde_json::from_value::<RoleBinding>(value).ok()?),
-        Kind::ServiceAccount | Kind::User | Kind::Secret => None,
+        Kind::ServiceAccount | Kind::User | Kind::Secret | Kind::Pod => None,
     }
 }
 

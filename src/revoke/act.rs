@@ -14,7 +14,7 @@ use super::Context;
 use super::finalizers::{self, Held};
 use super::observe::{Observation, Observer, SIDE_BY_SIDE, Seen};
 use super::record::Record;
-use super::{rotate, trims, waves};
+use super::{evictions, rotate, trims, waves};
 use crate::api::condition::Reason;
 use crate::api::names;
 use crate::api::revocation::StepOutcome;
@@ -123,11 +123,12 @@ pub async fn act(
             record.write_by_and_by().await?;
         }
     }
-    let rotates = targets.iter().any(rotate::is_its);
-    let place = Some(place).filter(|_| held.is_empty() && !rotates);
+    let evicts = targets.iter().any(evictions::is_its);
+    let long = evicts || targets.iter().any(rotate::is_its);
+    let place = Some(place).filter(|_| held.is_empty() && !long);
     result = result.and(rotate::begin(ctx, targets, record).await);
     result = result.and(finalizers::wait(ctx, held, record).await);
-    if result.is_ok() && !targets.iter().any(trims::awaited) {
+    if result.is_ok() && !evicts && !targets.iter().any(trims::awaited) {
         record.set_acted(calls::now());
     }
     // What follows at once is written with its verdicts; until then it is what the next process sees of the cluster.
@@ -155,7 +156,7 @@ fn done_since(before: &BTreeSet<String>, record: &Record) -> BTreeMap<Action, us
 fn waves(targets: &[Seen]) -> Vec<Vec<&Seen>> {
     let is_held = |seen: &Seen| matches!(seen.observation, Observation::Standing { held: true, .. });
     let is_account = |seen: &Seen| seen.target.kind == Kind::ServiceAccount;
-    let aside = |seen: &Seen| trims::awaited(seen) || rotate::is_its(seen);
+    let aside = |seen: &Seen| trims::awaited(seen) || rotate::is_its(seen) || evictions::is_its(seen);
     let open = |seen: &&Seen| !matches!(seen.observation, Observation::Settled) && !aside(seen);
     let open = targets.iter().filter(open);
     let (held, free): (Vec<&Seen>, Vec<&Seen>) = open.partition(|seen| is_held(seen));
@@ -206,6 +207,10 @@ fn next(observation: &Observation, action: Action, kept: bool) -> Result<Next, F
         // Nothing of the kind is deleted or made again, whatever was seen of it.
         (Observation::Rotates(_) | Observation::Rotated, _) | (Observation::Standing { .. }, Action::Rotate) => {
             Next::End(Ended::left_alone(RemainingReason::NotRotated))
+        }
+        // A pod is evicted, aside, and never deleted.
+        (Observation::Evicts, _) | (Observation::Standing { .. }, Action::Evict) => {
+            Next::End(Ended::left_alone(RemainingReason::OpenSessions))
         }
         (Observation::Standing { .. }, Action::Freeze) => {
             Next::End(Ended::saying(StepOutcome::Skipped, "a freeze is no act of the revoker"))
@@ -379,6 +384,7 @@ const fn told(action: Action) -> (Reason, &'static str) {
         Action::Recreate => (Reason::Recreated, "deleted and created again: every token issued before is dead"),
         Action::Delete => (Reason::Removed, "deleted"),
         Action::Freeze => (Reason::Frozen, "frozen"),
+        Action::Evict => (Reason::Evicted, "evicted: a session of somebody who left may have been open in it"),
     }
 }
 
@@ -392,6 +398,7 @@ async fn publish_on_object(ctx: &Context, record: &Record, seen: &Seen, ended: &
     let (api_version, kind) = match target.kind {
         Kind::ServiceAccount => ("v1", "ServiceAccount"),
         Kind::Secret => ("v1", "Secret"),
+        Kind::Pod => ("v1", "Pod"),
         Kind::RoleBinding => ("rbac.authorization.k8s.io/v1", "RoleBinding"),
         Kind::ClusterRoleBinding => ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
         Kind::User => return, // no object

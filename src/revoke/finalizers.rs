@@ -62,7 +62,7 @@ async fn let_go<'a>(ctx: &Context, gone: Vec<Held<'a>>, record: &mut Record) -> 
         let target = &one.seen.target;
         let stepped = match target.action {
             Action::Recreate | Action::HandOver => act::create(ctx, target, manifest).await,
-            Action::Unbind | Action::Trim | Action::Rotate | Action::Delete | Action::Freeze => {
+            Action::Unbind | Action::Trim | Action::Rotate | Action::Delete | Action::Freeze | Action::Evict => {
                 Ok(Stepped::Ended(Ended::saying(StepOutcome::Done, "a finalizer held it for a moment")))
             }
         };

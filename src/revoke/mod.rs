@@ -8,6 +8,7 @@
 //!                                            ─▶ act ─▶ verify past the cache ─▶ (aside) confirm after it ─▶ finished
 //!                                                    ╰─▶ (aside) new values of Secrets, and who uses them ─╯
 //!                                                    ╰─▶ (aside) what `rollcall trim` does to shared bindings ─╯
+//!                                                    ╰─▶ (aside) pods evicted, in waves ─▶ verify
 //! ```
 //! What was revoked is looked at again by later Jobs (`rechecks`), which change nothing but what they say of it.
 //!
@@ -18,6 +19,7 @@
 mod act;
 mod canary;
 mod check;
+mod evictions;
 mod finalizers;
 mod news;
 mod observe;
@@ -251,6 +253,9 @@ async fn carry_out(ctx: &Context, waiting: &Waiting, place: OwnedSemaphorePermit
             Box::pin(prove(ctx, &observer, &observed, record, (place, None), false)).await
         };
         Box::pin(waves::aside(ctx, waving, &mut record, None, proving)).await?;
+    } else if let Some(evicting) = evictions::Evicting::of(observed.targets(), most(&inputs)) {
+        Box::pin(evictions::until_over(ctx, evicting, &mut record)).await?;
+        Box::pin(prove(ctx, &observer, &observed, &mut record, (place, None), true)).await?;
     } else {
         match rotate::Rotating::of(&observer, observed.targets(), &record) {
             None => drop(Box::pin(prove(ctx, &observer, &observed, &mut record, (place, None), true)).await?),

@@ -1,5 +1,6 @@
 //! One live look at every target before anything is done: is it still what the plan saw, and still only this person's?
 
+mod pod;
 pub mod secret;
 mod shared_binding;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use jiff::Timestamp;
 
 use crate::kube::named::Api;
 use k8s_openapi::api::core::v1::Namespace;
@@ -28,6 +30,7 @@ use domain::gate::Released;
 use domain::handover;
 use domain::ownership::{Index, PersonFacts};
 use domain::plan::{self, Action, ClusterInventory, Consent, Kind, Protected, RemainingReason, Target, reach};
+use domain::sessions::Places;
 use secret::Rotatable;
 
 /// Targets of one Revocation that are looked at, acted on, or judged at once.
@@ -56,6 +59,8 @@ pub enum Observation {
     Rotates(Box<Rotatable>),
     /// A Secret that has one: whether it is in use is to be seen.
     Rotated,
+    /// A pod that is to be evicted.
+    Evicts,
     /// An object with another uid stands in its place.
     Replaced {
         /// That uid.
@@ -130,6 +135,8 @@ pub struct Observer<'a> {
     begun: Instant,
     protected: Protected,
     consumers: BTreeMap<String, BTreeSet<String>>,
+    /// Of a plan that evicts pods: where sessions may be open, and since when none can be opened.
+    sessions: Option<(Places, Timestamp)>,
 }
 
 impl<'a> Observer<'a> {
@@ -144,11 +151,14 @@ impl<'a> Observer<'a> {
         let targets = released.plan().targets.clone();
         let accounts = targets.iter().filter(|target| target.kind == Kind::ServiceAccount);
         let namespaces: BTreeSet<String> = accounts.map(|target| target.namespace.clone()).collect();
-        let (index, consumers) = futures::try_join!(ctx.shared.people(ctx), ctx.shared.consumers(ctx, namespaces))?;
+        let (index, consumers, cut) =
+            futures::try_join!(ctx.shared.people(ctx), ctx.shared.consumers(ctx, namespaces), pod::cut(ctx, inputs),)?;
+        let person = inputs.person.as_ref().map(|person| convert::person_facts(person, calls::now()));
+        let sessions = cut.zip(person.as_ref()).and_then(|(cut, person)| pod::sessions(&cut, person, &index));
         let ended = targets.iter().filter(|target| record.ended(target)).map(|target| target.uid.clone()).collect();
         Ok(Self {
             ctx,
-            person: inputs.person.as_ref().map(|person| convert::person_facts(person, calls::now())),
+            person,
             targets,
             ended,
             only_finish: released.only_finish(),
@@ -156,6 +166,7 @@ impl<'a> Observer<'a> {
             begun,
             protected: inputs.protected(),
             consumers,
+            sessions,
         })
     }
 
@@ -188,7 +199,7 @@ impl<'a> Observer<'a> {
         let proof = async {
             match target.kind {
                 Kind::ServiceAccount => (canary::mint(self.ctx, target).await, None),
-                Kind::User | Kind::Secret => (None, None),
+                Kind::User | Kind::Secret | Kind::Pod => (None, None),
                 Kind::RoleBinding | Kind::ClusterRoleBinding => {
                     (None, probe::pick(self.ctx, target, &raw, &leaving).await)
                 }
@@ -207,6 +218,9 @@ impl<'a> Observer<'a> {
     async fn look(&self, target: &Target) -> Result<(Observation, Option<Value>), Fault> {
         if target.action == Action::Rotate {
             return Ok((self.look_at_secret(target).await?, None)); // its metadata alone
+        }
+        if target.action == Action::Evict {
+            return Ok((self.look_at_pod(target).await?, None));
         }
         let api = targets::api(&self.ctx.client, target);
         let live = match call("look at a target", api.get_opt(&target.name)).await {

@@ -21,7 +21,7 @@ const ACCOUNT: &str = "/api/v1/namespaces/apps/serviceaccounts/ada";
 const ACCOUNTS: &str = "/api/v1/namespaces/apps/serviceaccounts";
 const LISTED: &str = "GET /api/v1/namespaces/apps/serviceaccounts?fieldSelector=metadata.name%3Dada";
 const REVIEW: &str = "POST /apis/authentication.k8s.io/v1/tokenreviews";
-const STOP: &str = "GET /api/v1/namespaces/rollcall/configmaps/rollcall-stop";
+pub const STOP: &str = "GET /api/v1/namespaces/rollcall/configmaps/rollcall-stop";
 
 fn person() -> Value {
     let name = roster::person_name("rollcall", "hq", &HrId("7".into()));

@@ -199,6 +199,11 @@ impl Record {
                 self.set_rotation(&seen.target, rotatable.rotation.clone());
                 continue;
             }
+            if matches!(seen.observation, Observation::Evicts) {
+                // Nothing of a pod is kept: what makes it makes another one, and its variables may be secret.
+                self.set_step(&seen.target, StepOutcome::Begun, None, None, now);
+                continue;
+            }
             let (Observation::Standing { manifest, .. } | Observation::Shared { manifest }) = &seen.observation else {
                 continue;
             };

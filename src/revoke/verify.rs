@@ -1,7 +1,7 @@
 //! Verification: done means refused. What the API server says of each target, first past its cache, then after it.
 //!
 //! `Observed`: the canary, or the right, was accepted before the act and refused after it. `Implied`: the uid is gone
-//! on a consistent list. A delete that returned 200 is no verdict, and a 404 is none either.
+//! on a consistent list, and of a pod, which its node takes off only once its containers have ended, every session with it. A delete that returned 200 is no verdict, and a 404 is none either.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -164,7 +164,7 @@ async fn verdicts(
         async move {
             let opinion = match seen.target.kind {
                 Kind::ServiceAccount => of_account(ctx, seen, ended, place, fresh).await?,
-                Kind::RoleBinding | Kind::ClusterRoleBinding | Kind::User | Kind::Secret => {
+                Kind::RoleBinding | Kind::ClusterRoleBinding | Kind::User | Kind::Secret | Kind::Pod => {
                     of_binding(ctx, seen, ended, place).await?
                 }
             };
@@ -245,9 +245,15 @@ async fn of_binding(ctx: &Context, seen: &Seen, ended: bool, place: Place) -> Re
     Ok((Opinion { verdict: VerdictKind::Observed, how }, false))
 }
 
-/// The same opinion of a shared binding, in words about what is in it.
+/// The same opinion of a shared binding, in words about what is in it; and of a pod, about what was open in it.
 fn told(action: Action, opinion: Opinion) -> Opinion {
     let how = match opinion.verdict {
+        VerdictKind::Implied if action == Action::Evict => {
+            "the pod with its uid is gone on a consistent list, and with its containers every session in it"
+        }
+        VerdictKind::Refuted if action == Action::Evict => {
+            "the pod with its uid is still there, and with it what may be open in it"
+        }
         _ if action != Action::Trim => opinion.how,
         VerdictKind::Implied => "the binding has none of this person's user names on a consistent list",
         VerdictKind::Refuted => "the binding still has a user name of this person",
@@ -288,7 +294,7 @@ async fn places<'a>(
     let shared = shared.into_iter().map(|seen| vec![seen]);
     let looks = groups.into_values().chain(shared).map(|group| async move {
         let trimmed = group.iter().all(|seen| seen.target.action == Action::Trim);
-        let stood = |seen: &&Seen| matches!(seen.observation, Observation::Standing { .. });
+        let stood = |seen: &&Seen| matches!(seen.observation, Observation::Standing { .. } | Observation::Evicts);
         let by_name = trimmed || (group.len() <= BY_NAME && group.iter().all(stood));
         let crowd = waited.filter(|waited| waited.crowd && !trimmed);
         let looked = match crowd {

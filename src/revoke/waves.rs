@@ -46,7 +46,7 @@ const BEAT: Duration = Duration::from_secs(6);
 
 /// What became of an eviction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Evicted {
+pub enum Evicted {
     /// It was accepted, or the pod was gone.
     Yes,
     /// A budget refuses it for now.
@@ -60,7 +60,7 @@ enum Evicted {
 /// # Guarantees    a pod of another uid is not evicted
 /// # Errors        transient: asked again
 #[allow(clippy::disallowed_methods, reason = "the one place that evicts")]
-async fn evict(ctx: &Context, namespace: &str, (name, uid): (&str, &str), ask: bool) -> Result<Evicted, Fault> {
+pub async fn evict(ctx: &Context, namespace: &str, (name, uid): (&str, &str), ask: bool) -> Result<Evicted, Fault> {
     // This client tells of a 429 at once: others wait and ask again by themselves.
     let api: Api<LivePod> = Api::namespaced(ctx.impatient.clone(), namespace);
     match call_within(ANSWERED, "evict a pod", api.evict(name, uid, ask)).await {

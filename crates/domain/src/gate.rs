@@ -217,7 +217,7 @@ impl Stop {
             Self::ApprovalExpired(batch) => {
                 format!("It was approved, and nothing was done before the approval expired. If it is still right: `kubectl rollcall approve {}`.", named(batch.as_deref()))
             }
-            Self::Late => "Found after the first plan of this termination, or an account that workloads run as, which is to be handed over. If the plan is right: `kubectl rollcall approve` this Revocation.".to_owned(),
+            Self::Late => "Found after the first plan of this termination; or what workloads feel: an account that they run as is to be handed over, or pods are to be evicted. If the plan is right: `kubectl rollcall approve` this Revocation.".to_owned(),
         }
     }
 

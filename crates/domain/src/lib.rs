@@ -33,6 +33,7 @@ pub mod roster;
 pub mod rotation;
 pub mod schedule;
 pub mod scope;
+pub mod sessions;
 pub mod sources;
 pub mod timezone;
 pub mod trust;

@@ -49,6 +49,8 @@ pub enum Action {
     Delete,
     /// Refuse what changes anything, for as long as it lasts.
     Freeze,
+    /// Have a pod evicted, which ends every session that is open in it.
+    Evict,
 }
 
 /// Kinds that are acted on.
@@ -64,6 +66,8 @@ pub enum Kind {
     User,
     /// A Secret, of which only the metadata is ever read.
     Secret,
+    /// A pod in which somebody may have a session open.
+    Pod,
 }
 
 impl Kind {
@@ -76,6 +80,7 @@ impl Kind {
             Self::ServiceAccount => "ServiceAccount",
             Self::User => "User",
             Self::Secret => "Secret",
+            Self::Pod => "Pod",
         }
     }
 }
@@ -447,6 +452,7 @@ pub fn described(kind: Kind, namespace: &str, name: &str) -> String {
         Kind::ServiceAccount => format!("ServiceAccount {namespace}/{name}"),
         Kind::User => format!("User {name}"),
         Kind::Secret => format!("Secret {namespace}/{name}"),
+        Kind::Pod => format!("Pod {namespace}/{name}"),
     }
 }
 

@@ -66,12 +66,17 @@ pub fn wanted(pods: &[Pod]) -> BTreeMap<Maker, usize> {
 /// Both instants are the API server's, in whole seconds: a pod of the very second may have an old token, and counts as old.
 #[must_use]
 pub fn wave(pods: &[Pod], wanted: &BTreeMap<Maker, usize>, since: Timestamp, most: usize) -> Wave {
+    wave_of(pods, wanted, |pod| pod.created.as_second() <= since.as_second(), most)
+}
+
+/// The same, where `is_old` says which pods are to be replaced. Others of the same maker are in service where they are ready.
+#[must_use]
+pub fn wave_of(pods: &[Pod], wanted: &BTreeMap<Maker, usize>, is_old: impl Fn(&Pod) -> bool, most: usize) -> Wave {
     let mut wave = Wave::default();
     let mut back: BTreeMap<&Maker, usize> = BTreeMap::new();
     let mut candidates: BTreeMap<&Maker, Vec<&Pod>> = BTreeMap::new();
     for pod in pods {
-        let old = pod.created.as_second() <= since.as_second();
-        match (old, is_replaced(pod)) {
+        match (is_old(pod), is_replaced(pod)) {
             (true, false) => drop(wave.left.entry(pod.maker.clone()).or_default().insert(pod.name.clone())),
             (true, true) if !pod.ending => candidates.entry(&pod.maker).or_default().push(pod),
             (false, true) if pod.ready && !pod.ending => {
@@ -107,6 +112,16 @@ fn is_replaced(pod: &Pod) -> bool {
             Maker::Other(kind, _) => ["ReplicaSet", "ReplicationController"].contains(&kind.as_str()),
             Maker::Nobody => false,
         }
+}
+
+/// What makes a pod, such as `Deployment web`.
+#[must_use]
+pub fn named(maker: &Maker) -> String {
+    match maker {
+        Maker::Workload(one) => format!("{} {}", one.kind.as_str(), one.name),
+        Maker::Other(kind, name) => format!("{kind} {name}"),
+        Maker::Nobody => "nothing".to_owned(),
+    }
 }
 
 /// Longest text on pods, in characters.

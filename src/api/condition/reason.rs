@@ -229,6 +229,7 @@ vocabulary!(
         HandedOver => "HandedOver",
         Trimmed => "Trimmed",
         Rotated => "Rotated",
+        Evicted => "Evicted",
         Expired => "Expired",
     }
 );

@@ -437,7 +437,15 @@ pub const EVENTS: &[EventRow] = &[
         "Revocations were removed: the last of their person's ended longer ago than `retention.evidence`",
     ),
     event(
-        &[Reason::Unbound, Reason::Trimmed, Reason::Recreated, Reason::HandedOver, Reason::Rotated, Reason::Removed],
+        &[
+            Reason::Unbound,
+            Reason::Trimmed,
+            Reason::Recreated,
+            Reason::HandedOver,
+            Reason::Rotated,
+            Reason::Removed,
+            Reason::Evicted,
+        ],
         "Person (with the number of objects), and each object acted on, by the revoker",
         "what was done; for a ClusterRoleBinding in namespace `default`",
     ),

@@ -1,16 +1,18 @@
-//! What remains of the bindings that a Revocation was to trim, of the Secrets that it was to rotate, and of the accounts that it was to hand over. The revoker finds it; once the
+//! What remains of the bindings that a Revocation was to trim, of the Secrets that it was to rotate, of the accounts that it was to hand over, and of the
+//! pods that it was to evict. The revoker finds it; once the
 //! Revocation is over, control takes it over into the plan, where it follows the cluster: an admin takes the subject out by hand, or
 //! rotates the Secret and hands it over to somebody else, and nothing remains.
 
 use std::collections::BTreeSet;
 
 use super::revocation::{self, Action, Phase, Remaining, RevocationStatus};
-use domain::plan::{self, Target};
+use domain::plan::{self, RemainingReason, Target};
 
 /// The shared bindings and Secrets of a plan, as what remains is told.
 fn trims(status: &RevocationStatus) -> BTreeSet<String> {
-    let stands_on =
-        |target: &&revocation::Target| matches!(target.action, Action::Trim | Action::Rotate | Action::HandOver);
+    let stands_on = |target: &&revocation::Target| {
+        matches!(target.action, Action::Trim | Action::Rotate | Action::HandOver | Action::Evict)
+    };
     let targets = status.plan.iter().flat_map(|plan| &plan.targets).filter(stands_on);
     let told = targets.map(Target::from).map(|one| plan::described(one.kind, &one.namespace, &one.name));
     told.map(|what| what.chars().take(512).collect()).collect()
@@ -30,13 +32,20 @@ pub fn found(status: &RevocationStatus) -> Vec<&Remaining> {
     status.remaining.iter().filter(|found| !trims.contains(&found.what)).collect()
 }
 
-/// What remains beyond the plans of other Revocations: what the revoker found, and what of this one's shared bindings and
-/// Secrets remains.
+/// What remains beyond the plans of other Revocations: what the revoker found, and what of this one's shared bindings, Secrets and
+/// sessions remains.
 #[must_use]
 pub fn of_its_own(status: &RevocationStatus) -> Vec<&Remaining> {
     let trims = trims(status);
-    let followed = status.plan.iter().flat_map(|plan| &plan.remaining).filter(|left| trims.contains(&left.what));
+    let its = |left: &&Remaining| trims.contains(&left.what) || of_sessions(&left.why);
+    let followed = status.plan.iter().flat_map(|plan| &plan.remaining).filter(its);
     found(status).into_iter().chain(followed).collect()
+}
+
+/// Whether a reason is one of sessions, which a single Revocation tells.
+#[must_use]
+pub fn of_sessions(why: &str) -> bool {
+    RemainingReason::SESSIONS.iter().any(|reason| reason.as_str() == why)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What a policy has done for a leaver beyond accounts and bindings: hooks, which are Jobs made from the user's own suspended CronJobs, and
-//! what becomes of their Secrets.
+//! What a policy has done for a leaver beyond accounts and bindings: hooks, which are Jobs made from the user's own suspended CronJobs;
+//! what becomes of their Secrets; and of pods in which they may have a session open.
 
 use jiff::SignedDuration;
 use kube::KubeSchema;
@@ -15,8 +15,11 @@ pub struct Revoking {
     /// What happens to Secrets with the leaver's owner annotation.
     #[serde(default)]
     pub secrets: Secrets,
-    /// How many pods of one workload are replaced at a time when the account that they run as is handed over. PodDisruptionBudgets are
-    /// kept to as well.
+    /// What happens to pods in which the leaver may have a session open.
+    #[serde(default)]
+    pub sessions: Sessions,
+    /// How many pods of one workload are replaced at a time, when the account that they run as is handed over, and when they are evicted for
+    /// `sessions`. PodDisruptionBudgets are kept to as well.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub max_unavailable: u32,
@@ -30,7 +33,7 @@ pub struct Revoking {
 
 impl Default for Revoking {
     fn default() -> Self {
-        Self { secrets: Secrets::default(), max_unavailable: one(), hooks: Vec::new() }
+        Self { secrets: Secrets::default(), sessions: Sessions::default(), max_unavailable: one(), hooks: Vec::new() }
     }
 }
 
@@ -47,6 +50,18 @@ pub enum Secrets {
     /// Where the namespace consented to `rotate`, each gets a new value by external-secrets, cert-manager or the annotation
     /// `rollcall.dev/rotate`, and what runs with the old one is restarted.
     Rotate,
+}
+
+/// What happens to pods in which the leaver could exec, attach or port-forward by a right of their own user names. A session that is open
+/// outlives the right, and ends with its pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Sessions {
+    /// `status.exposure.sessions` of the cut says where, and nothing is done.
+    #[default]
+    Report,
+    /// Where the namespace consented to `workloads`, those that come back as they were are evicted within disruption budgets, once somebody
+    /// approves that.
+    Evict,
 }
 
 /// A hook: a Job that is made from a suspended CronJob, with the Revocation as a file.

@@ -183,7 +183,8 @@ fn standing(target: &Target, listed: &[DynamicObject], again: impl Fn(&DynamicOb
     let itself = object.metadata.uid.as_deref() == Some(target.uid.as_str());
     match (target.kind, target.action) {
         (Kind::ServiceAccount, _) if itself => Told::Again("the account with the uid that was ended is there again"),
-        (Kind::ServiceAccount | Kind::User | Kind::Secret, _) => Told::Refused,
+        (Kind::Pod, _) if itself => Told::Again("the pod with the uid that was evicted is there again"),
+        (Kind::ServiceAccount | Kind::User | Kind::Secret | Kind::Pod, _) => Told::Refused,
         (_, Action::Trim) if again(object) => Told::Again("the shared binding names this person again"),
         (_, Action::Trim) => Told::Refused,
         _ if itself => Told::Again("the binding with the uid that was deleted is there again"),

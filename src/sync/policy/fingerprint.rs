@@ -119,7 +119,7 @@ fn form(spec: &SyncPolicySpec) -> Canonical {
         fields: _,     // what is kept for showing
         approval: _,   // who says yes to what is held
         handover: _,   // to whom something goes ends nobody's access
-        revocation: _, // Secrets that a plan rotates are in its hash; hooks end nobody's access to the cluster
+        revocation: _, // Secrets and pods that a plan acts on are in its hash; hooks end nobody's access to the cluster
         grants: _,     // who is given something; who has left is given nothing
     } = spec;
     let mut form = Canonical::new("policy", VERSION);

@@ -90,7 +90,7 @@ fn user(name: &str, person: &PersonFacts, index: &Index, protected: &Protected) 
 pub fn frozen_name(target: &Target) -> String {
     match target.kind {
         Kind::ServiceAccount => format!("system:serviceaccount:{}:{}", target.namespace, target.name),
-        Kind::User | Kind::RoleBinding | Kind::ClusterRoleBinding | Kind::Secret => target.name.clone(),
+        Kind::User | Kind::RoleBinding | Kind::ClusterRoleBinding | Kind::Secret | Kind::Pod => target.name.clone(),
     }
 }
 

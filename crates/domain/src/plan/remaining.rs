@@ -79,6 +79,12 @@ pub enum RemainingReason {
     TokenInUse,
     /// An account that was handed over, and what runs as it was not replaced.
     NotReplaced,
+    /// Pods in which a session of theirs may be open, and that nobody evicts.
+    OpenSessions,
+    /// More such pods than are evicted for one leaver.
+    TooManyPods,
+    /// A pod that was to be evicted, and is still there.
+    NotEvicted,
 }
 
 impl RemainingReason {
@@ -123,8 +129,14 @@ impl RemainingReason {
             Self::HeirLeft => "HeirLeft",
             Self::TokenInUse => "TokenInUse",
             Self::NotReplaced => "NotReplaced",
+            Self::OpenSessions => "OpenSessions",
+            Self::TooManyPods => "TooManyPods",
+            Self::NotEvicted => "NotEvicted",
         }
     }
+
+    /// What is told of sessions, by the Revocation that evicts pods and by no other.
+    pub const SESSIONS: [Self; 3] = [Self::OpenSessions, Self::TooManyPods, Self::NotEvicted];
 
     /// What is told of an account only until somebody marks it, or until an approval is asked for it.
     pub const WEAK: [Self; 6] = [
@@ -243,6 +255,15 @@ impl RemainingReason {
             }
             Self::NotReplaced => {
                 "It was handed over, and its old tokens are refused. Pods that were started before go on with those: status.steps names them, and what keeps them. Make room in their PodDisruptionBudget, or see why new ones are not ready; then kubectl rollcall retry."
+            }
+            Self::OpenSessions => {
+                "They could exec, attach or port-forward there, and a session that is open goes on. Rollcall evicts no pod that nothing makes again as it was, or that is protected, and none where nobody consented to workloads. Delete the pod by hand; kubectl rollcall used finds open sessions in an audit log."
+            }
+            Self::TooManyPods => {
+                "Sessions of theirs may be open in more pods than are evicted for one leaver, which is 64. Find those that are open in an audit log, with kubectl rollcall used, and delete their pods. Restarting the API servers one by one closes every exec, attach and port-forward."
+            }
+            Self::NotEvicted => {
+                "It was to be evicted, and is still there: status.steps says what keeps it. Make room in its PodDisruptionBudget, then kubectl rollcall retry; or delete the pod by hand."
             }
             Self::NotAdopted => {
                 "It has a new value, and pods that were started with the old one go on: status.verdicts names them. Replace them; then the old value can be ended where it is valid."

@@ -37,7 +37,7 @@ const REASONS: &str = "\
     Cancelled Frozen Lifted FreezeNotInstalled FrozenFull Moved NotReviewed NotRefused CameBack WorksAgain StillRefused HookFailed Withdrawn OutOfScope Unknown GlobalStop Hold Protected Rejected Observe \
     Unsettled NotDue Untrusted Late Uncounted Baseline LeavesScope LedgerFull OverLimit OverClusterLimit ApprovalExpired BeforeHooks \
     Terminated TerminationWithdrawn \
-    Rehired Conflict InScope ScopeChanged FieldsChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed HandedOver Trimmed Rotated \
+    Rehired Conflict InScope ScopeChanged FieldsChanged Planned Revoked Failed RevokerReady Unbound Recreated Removed HandedOver Trimmed Rotated Evicted \
     Expired";
 
 fn stops() -> Vec<Stop> {

@@ -179,6 +179,8 @@ pub struct Told {
     pub operation: Operation,
     /// Found after the first plan.
     pub late: bool,
+    /// Whether it evicts pods for the sessions that may be open in them.
+    pub evicts: bool,
     /// How far it has come.
     pub phase: Phase,
     /// What it is about: of this termination, or of an earlier one.
@@ -406,6 +408,7 @@ fn told(revocation: &Revocation, person: &Person) -> Told {
     Told {
         operation: revocation.spec.operation,
         late: revocation.spec.late,
+        evicts: api::evicts(revocation),
         phase,
         present: revocation.spec.trigger == Trigger::AdHoc && !phase.ended()
             || api::in_force(revocation)

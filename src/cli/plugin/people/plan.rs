@@ -9,6 +9,7 @@ mod forecast;
 mod gates;
 mod print;
 mod seen;
+mod sessions;
 
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let (policy, changed) = policy(&world, person, options.policy.as_deref())?;
     let mut seen = seen::everything(&client, namespace, &world.people, person).await?;
     seen.ask(&client, namespace, &policy, &world.people, person).await;
+    sessions::look(&mut seen, &client, &policy, person).await?;
     let view = forecast::View {
         person,
         policy: &policy,

@@ -6,7 +6,7 @@ use super::answer::{Answer, Command, Freshness, Manages, Next, Role, Says, Sourc
 use super::owned::{Owned, Thing, Whose};
 use super::turns::{RecordTurn, Turn};
 use crate::api::policy::Mode;
-use crate::api::revocation::{Exposure, ExposureTier, FirstFreeze, HookOutcome, HookRun, Operation, Phase};
+use crate::api::revocation::{Exposure, ExposureTier, FirstFreeze, HookOutcome, HookRun, Operation, Phase, Sessions};
 use crate::cli::terminal::plain;
 use domain::identity::Account;
 use domain::lifecycle::{State, Why};
@@ -369,7 +369,11 @@ fn frozen_first(freeze: &FirstFreeze) -> String {
 }
 
 fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
-    let late = if told.late { ", found after the first plan" } else { "" };
+    let late = match (told.late, told.evicts) {
+        (true, true) => ", pods in which a session of theirs may be open",
+        (true, false) => ", found after the first plan",
+        (false, _) => "",
+    };
     let objects = match told.objects {
         1 => "1 object".to_owned(),
         objects => format!("{objects} objects"),
@@ -398,6 +402,7 @@ fn told(told: &Told, edit: impl Fn(&str) -> Option<String>) -> String {
     line.extend(approvals(told).map(|said| format!("\n{said}")));
     line.extend(told.hooks.iter().map(|run| format!("\n{}", hook(run))));
     line.extend(told.exposure.as_ref().filter(|exposure| !exposure.secrets.is_empty()).map(exposed));
+    line.extend(told.exposure.as_ref().and_then(|exposure| exposure.sessions.as_ref()).map(sessions));
     if told.returned > 0 {
         line.push_str(&format!("\n{} of what it ended came back", told.returned));
     }
@@ -462,6 +467,23 @@ fn exposed(exposure: &Exposure) -> String {
     let more = if more > 0 { format!("; and {more} more, in status.exposure") } else { String::new() };
     format!(
         "\nthey could read Secrets that are not theirs: {}{more}. What was copied works until it is rotated",
+        listed.join("; ")
+    )
+}
+
+/// Where a session of theirs may be open, a few places by name.
+fn sessions(sessions: &Sessions) -> String {
+    let everywhere = sessions.everywhere.then(|| "any pod of the cluster".to_owned());
+    let nodes = sessions.nodes.then(|| "any pod of a node, by nodes/proxy".to_owned());
+    let namespaces = sessions.namespaces.iter().map(|namespace| format!("any pod of namespace {namespace}"));
+    let each = everywhere.into_iter().chain(nodes).chain(namespaces).chain(sessions.pods.iter().cloned());
+    let listed: Vec<String> = each.take(MAX_LISTED).collect();
+    let all = sessions.namespaces.len().saturating_add(sessions.pods.len()).saturating_add(sessions.more as usize);
+    let all = all.saturating_add(usize::from(sessions.everywhere)).saturating_add(usize::from(sessions.nodes));
+    let more = all.saturating_sub(listed.len());
+    let more = if more > 0 { format!("; and {more} more, in status.exposure.sessions") } else { String::new() };
+    format!(
+        "\nthey could exec, attach or port-forward in {}{more}. What they opened goes on until it is closed, or its pod ends",
         listed.join("; ")
     )
 }

@@ -280,7 +280,7 @@ impl Cluster {
                     account.into_iter().for_each(|one| one.uid.push('+'));
                 }
                 Action::Freeze => {}
-                Action::Trim | Action::Rotate | Action::HandOver => {} // no namespace here consents to it
+                Action::Trim | Action::Rotate | Action::HandOver | Action::Evict => {} // no namespace here consents to it
                 Action::Unbind | Action::Delete => self.objects.bindings.retain(|one| one.uid != target.uid),
             }
         }

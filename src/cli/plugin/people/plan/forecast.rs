@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::beyond::{self, Left, Readable};
 use super::gates::{self, Opens, Shut};
 use super::seen::Seen;
+use super::sessions;
 use crate::api::policy::Mode;
 use crate::api::{Person, Revocation, SyncPolicy, convert};
 use crate::cli::plugin::people::records;
@@ -102,7 +103,7 @@ pub enum Dead {
 pub struct End {
     /// `ServiceAccount apps/ci`.
     pub what: String,
-    /// `Unbind`, `Recreate`, `HandOver` or `Delete`.
+    /// `Unbind`, `Recreate`, `HandOver`, `Evict` or `Delete`.
     pub action: String,
     /// Its uid.
     pub uid: String,
@@ -130,7 +131,7 @@ pub fn of(view: &View<'_>) -> Forecast {
     planning.hands_over(heirs.clone(), false);
     let mut cut = planning.draw_first(&rule, &protected);
     planning.hands_over(heirs, true);
-    // What workloads run as waits for an approval of its own, in a Revocation of its own.
+    // What workloads run as waits for an approval of its own, in a Revocation of its own; so do pods that are evicted.
     let mut handed_over = planning.draw(Operation::Cut, &rule, &protected).targets;
     handed_over.retain(|target| target.action == Action::HandOver);
     let waits: BTreeSet<String> =
@@ -139,11 +140,14 @@ pub fn of(view: &View<'_>) -> Forecast {
     let recreated = |target: &&Target| target.action == Action::Recreate;
     let recreated: BTreeSet<String> = cut.targets.iter().filter(recreated).map(|target| target.uid.clone()).collect();
     let removal = view.seen.planning(&facts, recreated).draw(Operation::Remove, &rule, &protected);
+    let sessions = sessions::picked(view.seen, &facts, policy, &protected, view.now);
+    let later: Vec<Target> = handed_over.into_iter().chain(sessions.targets).collect();
     let shut = gates::shut(&cut, view);
     let state = person.status.as_ref().and_then(|status| status.employment.as_ref());
     let mut remaining = lost(view, &facts);
     remaining.extend(of_plan(cut.remaining.iter().chain(&view.seen.by_sources), view.seen));
     remaining.extend(beyond::left(view, &facts));
+    remaining.extend(of_plan(sessions.remaining.iter(), view.seen));
     Forecast {
         person: person.name_any(),
         records: person.spec.records.iter().map(crate::cli::plugin::people::record).collect(),
@@ -153,7 +157,7 @@ pub fn of(view: &View<'_>) -> Forecast {
         mode: policy.spec.mode,
         remove_after: gates::remove_after(policy).to_owned(),
         at: view.now,
-        ends: ends(&cut, &handed_over, &removal, at_the_cut(&shut), view.seen),
+        ends: ends(&cut, &later, &removal, at_the_cut(&shut), view.seen),
         plan: cut.hash,
         remaining,
         readable: beyond::readable(view.seen, &facts),
@@ -181,17 +185,21 @@ fn at_the_cut(shut: &[Shut]) -> Dead {
     }
 }
 
-fn ends(cut: &Plan, handed_over: &[Target], removal: &Plan, at_the_cut: Dead, seen: &Seen) -> Vec<End> {
+fn ends(cut: &Plan, waits: &[Target], removal: &Plan, at_the_cut: Dead, seen: &Seen) -> Vec<End> {
     let approved = if at_the_cut == Dead::Held { Dead::Held } else { Dead::AfterApproval };
-    let handed_over = handed_over.iter().map(|target| end(target, approved, seen));
+    let waits = waits.iter().map(|target| end(target, approved, seen));
     let cut = cut.freezes.iter().chain(&cut.targets).map(|target| end(target, at_the_cut, seen));
     let later = if at_the_cut == Dead::Held { Dead::Held } else { Dead::AfterRemoveAfter };
-    cut.chain(handed_over).chain(removal.targets.iter().map(|target| end(target, later, seen))).collect()
+    cut.chain(waits).chain(removal.targets.iter().map(|target| end(target, later, seen))).collect()
 }
 
 fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
     let of_account = target.kind == Kind::ServiceAccount;
-    let consumers = if of_account { seen.users_of(&target.namespace, &target.name) } else { Vec::new() };
+    let consumers = match target.kind {
+        Kind::ServiceAccount => seen.users_of(&target.namespace, &target.name),
+        Kind::Pod => sessions::users_of(seen, target),
+        Kind::RoleBinding | Kind::ClusterRoleBinding | Kind::User | Kind::Secret => Vec::new(),
+    };
     let (action, method, undo) = match target.action {
         Action::Unbind => (
             "Unbind",
@@ -223,6 +231,11 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
             "their user name is taken out of the binding, and its manifest kept; everybody else stays",
             "put the subject back, by somebody who may give the role",
         ),
+        Action::Evict => (
+            "Evict",
+            "the pod is evicted, a few of each workload at a time, and every session that is open in it ends with it",
+            "nothing: what makes it makes another one",
+        ),
         Action::Freeze => (
             "Freeze",
             "what they would change is refused, by whatever credential, before anything else ends; reads go on",
@@ -231,6 +244,9 @@ fn end(target: &Target, dead: Dead, seen: &Seen) -> End {
     };
     let outage = match (of_account, consumers.is_empty()) {
         (false, _) if target.kind == Kind::User => "what signs in with this user name changes nothing any more",
+        (false, _) if target.kind == Kind::Pod => {
+            "what it serves is served by the other pods of its workload until another one is ready; its PodDisruptionBudgets are kept to"
+        }
         (false, _) if target.kind == Kind::Secret => {
             "a rollout of each workload that uses it; what uses a copy elsewhere is refused once the old value ends"
         }

@@ -10,6 +10,7 @@ use kube::api::{ListParams, ObjectMeta, PartialObjectMeta};
 use kube::{Client, ResourceExt};
 
 use super::certificates::{self, Certificate};
+use super::sessions::Inside;
 use crate::api::policy::OwnershipSource;
 use crate::api::{Person, SyncPolicy, convert, names};
 use crate::cli::plugin::consents;
@@ -59,6 +60,8 @@ pub struct Seen {
     pub colleagues: BTreeMap<String, Colleague>,
     /// Accounts that only other sources of ownership say are theirs.
     pub by_sources: Vec<Remaining>,
+    /// What runs where a session may be open.
+    pub inside: Inside,
     /// Why everything is stopped.
     pub stopped: Option<String>,
     /// The operator's namespaces.
@@ -297,7 +300,7 @@ fn owned(
 }
 
 /// None where the API server says that the caller may not.
-async fn may_be_refused<T>(read: impl Future<Output = Result<T, Failure>>) -> Result<Option<T>, Failure> {
+pub async fn may_be_refused<T>(read: impl Future<Output = Result<T, Failure>>) -> Result<Option<T>, Failure> {
     match read.await {
         Ok(read) => Ok(Some(read)),
         Err(Failure::Server { code: 401 | 403, .. }) => Ok(None),

@@ -9,6 +9,8 @@ use crate::kube::inventory::{Workload, Workloads};
 use domain::ledger::Ledger;
 use domain::plan::{Account, Binding, Consent, Subject};
 use domain::rbac::{Rbac, RoleBound, Rule, Who};
+use domain::rotation::adoption::{Maker, Workload as Replaced, WorkloadKind};
+use domain::waves;
 
 fn now() -> Timestamp {
     "2026-03-10T12:00:00Z".parse().unwrap()
@@ -306,4 +308,46 @@ fn the_page_says_what_ends_what_remains_and_what_holds_it() {
     seen.notes.push("You may not list Secrets.".to_owned());
     let forecast = forecast(&people[0], &policy(json!({"mode": "Observe"})), &seen);
     insta::assert_snapshot!(super::super::print::page(&forecast));
+}
+
+#[test]
+fn pods_in_which_a_session_may_be_open_are_told_with_what_makes_them_and_what_covers_them() {
+    let people = [person("7", json!({})), person("8", json!({}))];
+    let seven = Who::User("oidc:7@example.com".into());
+    let role = ("apps".to_owned(), "runs".to_owned());
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let exec =
+        Rule { verbs: words(&["create"]), groups: words(&[""]), resources: words(&["pods/exec"]), names: vec![] };
+    let bound = RoleBound { namespace: "apps".into(), name: "runs".into(), role: role.clone(), subjects: vec![seven] };
+    let web = Replaced { kind: WorkloadKind::Deployment, name: "web".into(), uid: "w".into() };
+    let pod = |name: &str, maker: Maker| waves::Pod {
+        name: name.into(),
+        uid: format!("u-{name}"),
+        created: now(),
+        maker,
+        ready: true,
+        ending: false,
+        break_glass: false,
+    };
+    let consent = Consent { accounts: true, workloads: true, ..Consent::default() };
+    let mut seen = Seen {
+        rbac: Some(Rbac { roles: [(role, vec![exec])].into(), bindings: vec![bound] }),
+        consents: [("apps".to_owned(), (consent, false))].into(),
+        ..cluster(&people)
+    };
+    seen.inside.pods.insert("apps".into(), vec![pod("web-1", Maker::Workload(web)), pod("debug", Maker::Nobody)]);
+    let budget = vec!["PodDisruptionBudget web (1 may go now)".to_owned()];
+    seen.inside.budgets.insert(("apps".into(), "web-1".into()), budget);
+    let evicts = policy(json!({"revocation": {"sessions": "Evict"}}));
+
+    let told = forecast(&people[0], &evicts, &seen);
+
+    let of_pods = |told: &Forecast| told.ends.iter().filter(|end| end.action == "Evict").cloned().collect::<Vec<_>>();
+    let ends = of_pods(&told);
+    assert_eq!(ends.len(), 1);
+    assert_eq!((ends[0].what.as_str(), ends[0].dead), ("Pod apps/web-1", Dead::AfterApproval));
+    assert_eq!(ends[0].consumers, ["Deployment web", "PodDisruptionBudget web (1 may go now)"]);
+    assert_eq!(left(&told).get("Pod apps/debug"), Some(&"OpenSessions"));
+    assert!(of_pods(&forecast(&people[0], &policy(json!({})), &seen)).is_empty(), "the policy reports");
+    assert!(of_pods(&forecast(&people[1], &evicts, &seen)).is_empty(), "a colleague could open none");
 }
