@@ -81,6 +81,7 @@ mod sealing;
 mod shed;
 mod signals;
 mod signed;
+mod tells;
 mod touched;
 mod trims;
 mod two_approvers;

@@ -36,6 +36,7 @@ pub mod scope;
 pub mod sources;
 pub mod timezone;
 pub mod trust;
+pub mod turns;
 pub mod used;
 pub mod waves;
 pub mod webhook;
