@@ -148,7 +148,7 @@ async fn no_lie_becomes_a_hint_and_each_has_its_own_reason() {
         assert_eq!(status(&hall, request).await, expected, "{situation}");
         assert!(counted(&hall, connection, reason), "{situation}: {reason}");
     }
-    assert!(!hall.metrics.text().unwrap().contains("eve"), "a name of somebody's invention is no label");
+    assert!(!hall.metrics.text().unwrap().contains("\"eve"), "a name of somebody's invention is no label");
     assert!(!counted(&hall, "hq", "Taken") && !counted(&hall, "more", "Taken"));
     nothing_written.is_over();
 }
