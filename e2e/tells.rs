@@ -305,7 +305,6 @@ async fn the_identity_that_tells_stolen_can_read_and_say_and_nothing_else() {
     let mut attacked = BTreeSet::new();
     for (what, namespace, resource, tried, rule) in [
         ("declares that somebody leaves", &own, PEOPLE, Change("p-7", leaves), NEVER),
-        ("says that it was told", &own, PEOPLE, Status("p-7", json!({"policy": "x"})), NEVER),
         ("deletes what it told", &own, CONFIG_MAPS, Delete("rollcall-told-3"), NEVER),
         ("makes an account", &own, ACCOUNTS, Create(named("new")), NEVER),
         ("makes a Secret", &own, SECRETS, Create(named("new")), NEVER),

@@ -320,6 +320,11 @@ async fn a_security_event_has_its_source_read_and_no_lie_does() {
     assert!(refused.to_string().contains("which needs both"), "{refused}");
     let whole = json!({"form": "shared-signals", "secretRef": {"name": "idp"}, "issuer": ISSUER, "audience": AUDIENCE});
     connections.patch(&rollcall.connection, &PatchParams::default(), &change(whole)).await.unwrap();
+    eventually("the change of the connection is over", || async {
+        let changed = seen(&rollcall).await;
+        (changed.status?.observed_generation == changed.metadata.generation).then_some(())
+    })
+    .await;
     let number = hr.company.leaver();
     let leaver = Company::id(number);
     let mail = hr.company.email(number);

@@ -59,8 +59,8 @@ fn configuration_path(issuer: &str) -> String {
 }
 
 async fn keys(State(board): State<Arc<Board>>, request: Request) -> Response {
-    if let Err(refused) = board.admits(&request) {
-        return refused;
+    if let Some(refused) = board.refuses(&request) {
+        return answered(refused, &json!({}));
     }
     let read = tokio::fs::read(&board.signals.keys).await.ok();
     match read.as_deref().and_then(public) {
@@ -75,8 +75,8 @@ async fn keys(State(board): State<Arc<Board>>, request: Request) -> Response {
 }
 
 async fn configuration(State(board): State<Arc<Board>>, request: Request) -> Response {
-    if let Err(refused) = board.admits(&request) {
-        return refused;
+    if let Some(refused) = board.refuses(&request) {
+        return answered(refused, &json!({}));
     }
     let Signals { issuer, url, .. } = &board.signals;
     let told = json!({
@@ -89,13 +89,13 @@ async fn configuration(State(board): State<Arc<Board>>, request: Request) -> Res
 }
 
 impl Board {
-    /// Whether a request is answered at all.
-    fn admits(&self, request: &Request) -> Result<(), Response> {
+    /// Why a request is not answered, if it is not.
+    fn refuses(&self, request: &Request) -> Option<StatusCode> {
         if !self.buckets.take("", limits::KEYS, Instant::now()) {
-            return Err(answered(StatusCode::TOO_MANY_REQUESTS, &json!({})));
+            return Some(StatusCode::TOO_MANY_REQUESTS);
         }
         let reads = [Method::GET, Method::HEAD].contains(request.method());
-        if reads { Ok(()) } else { Err(answered(StatusCode::METHOD_NOT_ALLOWED, &json!({}))) }
+        (!reads).then_some(StatusCode::METHOD_NOT_ALLOWED)
     }
 }
 

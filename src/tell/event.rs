@@ -36,8 +36,8 @@ impl Event {
             "datacontenttype": "application/json",
             "data": self.data,
         });
-        if let Some(time) = self.time {
-            event["time"] = json!(time.to_string());
+        if let (Some(time), Some(event)) = (self.time, event.as_object_mut()) {
+            event.insert("time".to_owned(), json!(time.to_string()));
         }
         event
     }

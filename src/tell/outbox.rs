@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::event::{Event, id};
 use super::told::{Mark, Told};
-use crate::api::revocation::{Phase, VerdictKind};
+use crate::api::revocation::{Phase, RevocationStatus, VerdictKind};
 use crate::api::{Person, Revocation};
 
 /// What waits of one person, in the order in which it is told.
@@ -172,17 +172,10 @@ fn facts(revocation: &Revocation, person: Option<&Person>, told: &Told) -> Vec<D
             "revocation": revocation.name_any(), "uid": uid, "person": spec.person, "records": records(person),
             "policy": spec.policy, "operation": spec.operation, "trigger": spec.trigger, "what": fact.kind,
         });
-        if let Some(attempt) = fact.attempt {
-            data["attempt"] = json!(attempt);
-        }
-        if let Some(status) = revocation.status.as_ref().filter(|_| fact.counts) {
-            let of = |kind| status.verdicts.iter().filter(|one| one.verdict == kind).count();
-            data["verdicts"] = json!({
-                "observed": of(VerdictKind::Observed), "implied": of(VerdictKind::Implied),
-                "adopted": of(VerdictKind::Adopted), "refuted": of(VerdictKind::Refuted),
-                "unknown": of(VerdictKind::Unknown),
-            });
-            data["remaining"] = json!(status.remaining_count);
+        if let Some(data) = data.as_object_mut() {
+            data.extend(fact.attempt.map(|attempt| ("attempt".to_owned(), json!(attempt))));
+            let status = revocation.status.as_ref().filter(|_| fact.counts);
+            data.extend(status.into_iter().flat_map(ended));
         }
         let event = Event {
             id: id(&[uid, "fact", &fact.word]),
@@ -194,6 +187,16 @@ fn facts(revocation: &Revocation, person: Option<&Person>, told: &Told) -> Vec<D
         Due { uid: uid.to_owned(), mark: Mark::Fact(fact.word), event, order }
     })
     .collect()
+}
+
+/// How an attempt ended: verdicts by kind, and how much remains.
+fn ended(status: &RevocationStatus) -> [(String, Value); 2] {
+    let of = |kind| status.verdicts.iter().filter(|one| one.verdict == kind).count();
+    let verdicts = json!({
+        "observed": of(VerdictKind::Observed), "implied": of(VerdictKind::Implied), "adopted": of(VerdictKind::Adopted),
+        "refuted": of(VerdictKind::Refuted), "unknown": of(VerdictKind::Unknown),
+    });
+    [("verdicts".to_owned(), verdicts), ("remaining".to_owned(), json!(status.remaining_count))]
 }
 
 #[cfg(test)]

@@ -247,11 +247,14 @@ mod tests {
         RosterEntry { moves: Some(Box::new(Moves { last, ..Moves::default() })), ..entry(State::Active) }
     }
 
+    /// The situation, what stood, what is to stand, what the roster made of it, and what is told.
+    type Case = (&'static str, RosterEntry, RosterEntry, Option<LifecycleEvent>, &'static [Turn]);
+
     #[test]
     fn each_turn_is_told_by_what_changed() {
         use State::{Active, Leave, OutOfScope, PreHire, Suspended, Terminated, Unknown};
         let rehired = Some(LifecycleEvent::Rehired);
-        let cases: Vec<(&str, RosterEntry, RosterEntry, Option<LifecycleEvent>, &[Turn])> = vec![
+        let cases: Vec<Case> = vec![
             ("nothing", entry(Active), entry(Active), None, &[]),
             ("the first day", entry(PreHire), entry(Active), None, &[Turn::Started]),
             ("the first day, later", entry(Active), entry(PreHire), None, &[Turn::Postponed]),

@@ -189,7 +189,7 @@ fn a_token_that_is_signed_as_the_profile_asks_is_taken() {
     // Made with openssl and python, apart from the code: RS256 by a key of 2048 bits.
     let jwks = include_bytes!("testdata/jwks.json").to_vec();
     let token = include_bytes!("testdata/token");
-    let taken = verify(&[jwks.clone()], &terms(), token, at(NOW));
+    let taken = verify(std::slice::from_ref(&jwks), &terms(), token, at(NOW));
     assert!(taken.is_ok(), "{taken:?}");
     assert!(is_keys(&jwks));
     let mut changed = token.to_vec();
