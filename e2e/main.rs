@@ -85,6 +85,7 @@ mod several_servers;
 mod shed;
 mod signals;
 mod signed;
+mod tells;
 mod touched;
 mod trims;
 mod two_approvers;

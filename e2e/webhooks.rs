@@ -12,8 +12,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::ResourceExt;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use ring::hmac;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use rollcall::api::condition::{Condition, ConditionType, Reason, Status};
 use rollcall::api::person::State;
 use rollcall::api::revocation::{Operation, Phase};
@@ -25,7 +27,7 @@ use tokio::task::JoinSet;
 use crate::support::attempts::Try::{Create, Delete, Patch as Change};
 use crate::support::attempts::*;
 use crate::support::installation::{Consent, Installation};
-use crate::support::objects::object;
+use crate::support::objects::{object, overlay};
 use crate::support::process::Service;
 use crate::support::waiting::eventually;
 
@@ -63,8 +65,7 @@ impl Hr {
         let mut task = JoinSet::new();
         task.spawn(async move { fake.serve(listener).await.unwrap() });
 
-        let mut text = fake::rewritten(hris::connector_text("bamboohr").unwrap(), &here).unwrap();
-        text.as_object_mut().unwrap().remove("requested"); // the fake knows the whole question alone
+        let text = fake::rewritten(hris::connector_text("bamboohr").unwrap(), &here).unwrap();
         let text = serde_saphyr::to_string(&text).unwrap();
         let kept = Definition::parse("definition.yaml", &text).unwrap();
         let mut parameters = fake::parameters(&setup.definition, &setup.parameters).unwrap();
@@ -113,7 +114,8 @@ async fn secret(rollcall: &Installation, name: &str, values: Value) {
 
 /// An installation that takes webhooks, and the address of the first connection's.
 async fn hooked(story: &str) -> (Installation, Service, String) {
-    let values = json!({"scim": {"enabled": true, "webhookSecrets": ["ours", "theirs"], "tls": {"endsBefore": true}}});
+    let values =
+        json!({"scim": {"enabled": true, "webhookSecrets": ["ours", "theirs", "idp"], "tls": {"endsBefore": true}}});
     let rollcall = Installation::with(story, &[("apps", Consent::Accounts)], values).await;
     secret(&rollcall, "ours", json!({"a": OURS, "b": NEXT})).await;
     secret(&rollcall, "theirs", json!({"a": THEIRS})).await;
@@ -248,6 +250,121 @@ async fn a_webhook_has_its_hr_system_read_and_no_lie_does() {
         let log = std::fs::read_to_string(log).unwrap();
         assert!(![OURS, NEXT, THEIRS, leavers.as_str(), "forged-"].iter().any(|secret| log.contains(secret)));
     }
+}
+
+/// A transmitter of Shared Signals, with a key of its own.
+struct Transmitter(EcdsaKeyPair, SystemRandom);
+
+impl Transmitter {
+    fn new() -> Self {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random).unwrap(), random)
+    }
+
+    fn keys(&self) -> String {
+        let point = self.0.public_key().as_ref();
+        let part = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes);
+        let key = json!({"kty": "EC", "crv": "P-256", "kid": "k", "x": part(&point[1..33]), "y": part(&point[33..])});
+        json!({ "keys": [key] }).to_string()
+    }
+
+    /// That the account of an address is disabled, issued so many seconds ago.
+    fn token(&self, address: &str, over: Value) -> String {
+        let mut claims = json!({
+            "iss": ISSUER, "aud": AUDIENCE, "iat": Timestamp::now().as_second(), "jti": format!("t-{}", Timestamp::now()),
+            "sub_id": {"format": "email", "email": address},
+            "events": {"https://schemas.openid.net/secevent/risc/event-type/account-disabled": {}},
+        });
+        overlay(&mut claims, over);
+        let part = |value: &Value| data_encoding::BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+        let header = json!({"alg": "ES256", "typ": "secevent+jwt", "kid": "k"});
+        let signed = format!("{}.{}", part(&header), part(&claims));
+        let signature = self.0.sign(&self.1, signed.as_bytes()).unwrap();
+        format!("{signed}.{}", data_encoding::BASE64URL_NOPAD.encode(signature.as_ref()))
+    }
+}
+
+const ISSUER: &str = "https://idp.example.com";
+const AUDIENCE: &str = "https://scim.example.com/webhooks/hq";
+
+/// Pushes a token, and gives the status and what is said of why not.
+async fn pushes(address: &str, token: String) -> (u16, String) {
+    let request = reqwest::Client::new().post(address).header("content-type", "application/secevent+jwt").body(token);
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let said: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default();
+    (status, said["err"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_security_event_has_its_source_read_and_no_lie_does() {
+    let (rollcall, _service, address) = hooked("signalled").await;
+    let _running = rollcall.run().await;
+    rollcall.policy(json!({})).await;
+    let (idp, thief) = (Transmitter::new(), Transmitter::new());
+    secret(&rollcall, "idp", json!({"jwks.json": idp.keys()})).await;
+    let hr = Hr::connected(&rollcall).await;
+    let first = eventually("the first response is trusted", || async {
+        let connection = seen(&rollcall).await;
+        connection.status.as_ref()?.last_trusted.as_ref()?;
+        Some(connection)
+    })
+    .await;
+    rollcall.settles(first).await;
+    // The form and the Secret of the webhook are of a provider of signals.
+    let connections: Api<HRConnection> = rollcall.api();
+    let change = |webhook: Value| Patch::Merge(json!({"spec": {"source": {"api": {"webhook": webhook}}}}));
+    let half = change(json!({"form": "shared-signals", "secretRef": {"name": "theirs"}, "issuer": ISSUER}));
+    let refused = connections.patch(&rollcall.connection, &PatchParams::default(), &half).await.unwrap_err();
+    assert!(refused.to_string().contains("which needs both"), "{refused}");
+    let whole = json!({"form": "shared-signals", "secretRef": {"name": "idp"}, "issuer": ISSUER, "audience": AUDIENCE});
+    connections.patch(&rollcall.connection, &PatchParams::default(), &change(whole)).await.unwrap();
+    eventually("the change of the connection is over", || async {
+        let changed = seen(&rollcall).await;
+        (changed.status?.observed_generation == changed.metadata.generation).then_some(())
+    })
+    .await;
+    let number = hr.company.leaver();
+    let leaver = Company::id(number);
+    let mail = hr.company.email(number);
+    let user = format!("oidc:{mail}");
+    rollcall.bind_users("apps", "leaver", std::slice::from_ref(&user)).await;
+
+    // Nobody has left: what says so is a hint to look, and looking shows it.
+    let before = hr.asked();
+    eventually("the key of the transmitter is known, and others are not", || async {
+        let (status, why) = pushes(&address, idp.token(&mail, json!({"iss": "https://evil.example.com"}))).await;
+        assert_eq!(status, 400);
+        (why == "invalid_issuer").then_some(())
+    })
+    .await;
+    let sent = Timestamp::now().as_second();
+    for (situation, token, expected) in [
+        ("another's key", thief.token(&mail, json!({})), "invalid_key"),
+        ("for another receiver", idp.token(&mail, json!({"aud": "them"})), "invalid_audience"),
+        ("an old one", idp.token(&mail, json!({"iat": sent - 3600})), "invalid_request"),
+        ("no token", "they left".to_owned(), "invalid_key"),
+    ] {
+        assert_eq!(pushes(&address, token).await, (400, expected.to_owned()), "{situation}");
+    }
+    assert_eq!(pushes(&address, "x".repeat(300_000)).await.0, 413);
+    assert_eq!(hint(&rollcall).await.expect("what was refused is written").spec.taken, None);
+    assert_eq!(hr.asked(), before, "nothing was read");
+    hr.leaves(&leaver).await;
+    let token = idp.token(&mail, json!({}));
+    assert_eq!(pushes(&address, token.clone()).await, (202, String::new()));
+    rollcall.reaches(&leaver, Operation::Cut, Phase::Revoked).await;
+    assert!(!rollcall.may_look(&user, "apps").await, "the leaver is refused");
+    said(&rollcall, Status::True, Reason::Taken).await;
+    let taken = hint(&rollcall).await.unwrap().spec.taken;
+    assert_eq!(pushes(&address, token).await, (202, String::new()), "the same again does nothing");
+    assert_eq!(hint(&rollcall).await.unwrap().spec.taken, taken);
+    for log in rollcall.logs() {
+        let log = std::fs::read_to_string(log).unwrap();
+        assert!(!log.contains(&mail) && !log.contains("eyJ"), "a log says who, or has a token");
+    }
+    rollcall.evidence_verifies();
 }
 
 const NEVER: &str = "rollcall scim never does this";

@@ -15,7 +15,7 @@ enum Layer {
     Api,
     /// `kube`: serves the commands.
     Shared,
-    /// `sync`, `control`, `revoke`, `grant`, `trim`, `scim`: never one another.
+    /// `sync`, `control`, `revoke`, `grant`, `trim`, `scim`, `tell`: never one another.
     Command,
     Cli,
     Main,
@@ -25,7 +25,7 @@ fn place(part: &str) -> Layer {
     match part {
         "hris" | "fake_hr" => Layer::Hris,
         "api" => Layer::Api,
-        "sync" | "control" | "revoke" | "grant" | "trim" | "scim" => Layer::Command,
+        "sync" | "control" | "revoke" | "grant" | "trim" | "scim" | "tell" => Layer::Command,
         "cli" => Layer::Cli,
         "main" => Layer::Main,
         _ => Layer::Shared,
@@ -39,8 +39,10 @@ fn may_import(from: &str, to: &str) -> bool {
     match (place(from), place(to)) {
         (Layer::Hris | Layer::Api, _) => false,
         (Layer::Shared, to) => to == Layer::Api,
-        // Only sync and cli talk to HR systems.
-        (Layer::Command, to) => matches!(to, Layer::Api | Layer::Shared) || (from == "sync" && to == Layer::Hris),
+        // Only sync and cli talk to HR systems; tell asks its receiver by the same rules for addresses.
+        (Layer::Command, to) => {
+            matches!(to, Layer::Api | Layer::Shared) || (matches!(from, "sync" | "tell") && to == Layer::Hris)
+        }
         (Layer::Cli, to) => to != Layer::Main,
         (Layer::Main, to) => matches!(to, Layer::Cli | Layer::Shared),
     }
@@ -170,6 +172,7 @@ fn a_wrong_arrow_is_refused() {
         ("sync", "control"),
         ("grant", "sync"),
         ("trim", "revoke"),
+        ("tell", "sync"),
         ("control", "sync"),
         ("sync", "cli"),
         ("main", "revoke"),

@@ -7,7 +7,7 @@
 //!    (hash chain)  (refused?)     (revoke)   (own identity)     (gate)        (hashed)  (control)
 //! ```
 //! Each arrow is one function over plain values, or one call to the outside; never both. Dependencies point one way:
-//! the crates `domain` ◀ `hris` ◀ `fake-hr`, and here `api` ◀ `kube` ◀ `sync`, `control`, `revoke`, `grant`, `trim`, `scim` ◀ `cli`. The compiler
+//! the crates `domain` ◀ `hris` ◀ `fake-hr`, and here `api` ◀ `kube` ◀ `sync`, `control`, `revoke`, `grant`, `trim`, `scim`, `tell` ◀ `cli`. The compiler
 //! holds the arrows between crates, a test those in here.
 
 pub mod api;
@@ -24,4 +24,5 @@ mod released;
 pub mod revoke;
 pub mod scim;
 pub mod sync;
+pub mod tell;
 pub mod trim;

@@ -64,7 +64,7 @@ pub async fn attempt(
     tried: &Try<'_>,
 ) -> (String, String) {
     let client = match who {
-        "sync" | "control" | "revoke" | "grant" | "trim" | "scim" => {
+        "sync" | "control" | "revoke" | "grant" | "trim" | "scim" | "tell" => {
             rollcall.cluster.acting_as(&rollcall.identity(who), &["system:authenticated"]).await
         }
         "admin" => rollcall.cluster.acting_as("ada", &["system:masters", "system:authenticated"]).await,

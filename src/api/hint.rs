@@ -62,6 +62,10 @@ pub enum WebhookRefusal {
     SignatureWrong,
     /// It was signed at another time than now.
     OutOfTime,
+    /// It is a token of another issuer.
+    IssuerWrong,
+    /// It is a token for another receiver.
+    AudienceWrong,
     /// Its body is too large.
     TooLarge,
     /// Its body did not come in time.
@@ -78,6 +82,8 @@ impl WebhookRefusal {
             Self::SignatureMissing => Reason::SignatureMissing,
             Self::SignatureWrong => Reason::SignatureWrong,
             Self::OutOfTime => Reason::OutOfTime,
+            Self::IssuerWrong => Reason::IssuerWrong,
+            Self::AudienceWrong => Reason::AudienceWrong,
             Self::TooLarge => Reason::TooLarge,
             Self::TimedOut => Reason::TimedOut,
             Self::SecretMissing => Reason::SecretMissing,
@@ -91,6 +97,8 @@ impl From<Refusal> for WebhookRefusal {
             Refusal::Unsigned => Self::SignatureMissing,
             Refusal::WrongSignature => Self::SignatureWrong,
             Refusal::OutOfTime => Self::OutOfTime,
+            Refusal::WrongIssuer => Self::IssuerWrong,
+            Refusal::WrongAudience => Self::AudienceWrong,
         }
     }
 }

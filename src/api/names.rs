@@ -123,6 +123,8 @@ pub const KEY_PEM: &str = "key.pem";
 pub const NEXT_PEM: &str = "next.pem";
 /// Beginning of the names of signed heads among exported files.
 pub const EVIDENCE_CHECKPOINT: &str = "rollcall-evidence-checkpoint";
+/// Beginning of the names of what `rollcall tell` has told.
+pub const TOLD: &str = "rollcall-told";
 /// What the revoker may do in each namespace, as asked of the API server.
 pub const CONSENTS: &str = "rollcall-consents";
 

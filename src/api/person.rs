@@ -14,6 +14,7 @@ pub use self::moves::{Moved, Moves, Review, ReviewAnswer};
 use super::condition::Condition;
 use domain::employee::EmploymentType;
 use domain::field::{self, Texts};
+use domain::turns::Turned;
 
 /// Spec of a Person: identity by `rollcall sync`, `hold` by an admin.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -133,6 +134,7 @@ impl Person {
             status.employments.shrink_to_fit();
             status.aliases.shrink_to_fit();
             status.imported.shrink_to_fit();
+            status.turns.shrink_to_fit();
             status.conditions.shrink_to_fit();
         }
     }
@@ -206,6 +208,10 @@ pub struct PersonStatus {
     /// What is remembered of changes of their department, title, company and manager: `spec.lifecycle.move` of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moves: Option<Box<Moves>>,
+    /// Turns of their working life, such as `Joined` or `Terminated`, the newest 16. `rollcall tell` sends each as an event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub turns: Vec<Turned>,
     /// State of the current Revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Box<Access>>,

@@ -76,6 +76,8 @@ pub enum Command {
     Trim(serve::Trim),
     /// Run the optional part that takes what identity providers push by SCIM
     Scim(Box<serve::Scim>),
+    /// Run the optional part that sends each turn of a person, and what came of each Revocation, as a CloudEvent
+    Tell(Box<serve::Tell>),
     /// What needs no cluster.
     #[cfg(feature = "plugin")]
     #[command(flatten)]
@@ -212,6 +214,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Grant(options) => Ok(serve::grant(options).await?),
         Command::Trim(options) => Ok(serve::trim(options).await?),
         Command::Scim(options) => Ok(serve::scim(*options).await?),
+        Command::Tell(options) => Ok(serve::tell(*options).await?),
         Command::Revoke(options) if options.check => {
             Ok(revoke::check(calls::client().await?, &options.namespace.namespace).await?)
         }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use clap::Args;
 use k8s_openapi::api::batch::v1::JobSpec;
 use kube::Client;
+use reqwest::Url;
 #[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::kube::health::{self, Health};
 use crate::kube::lease::Candidate;
 use crate::kube::outcome::Fault;
 use crate::kube::telemetry::Metrics;
-use crate::{control, grant, scim, sync, trim};
+use crate::{control, grant, scim, sync, tell, trim};
 use domain::ledger::{LONGEST, What};
 
 /// Options of every long-running command.
@@ -111,6 +112,34 @@ pub struct Scim {
     /// Where clients reach this, such as https://scim.example.com; without it, the host that a request names
     #[arg(long, env = "ROLLCALL_SCIM_URL", value_name = "URL")]
     url: Option<String>,
+    /// A file of public keys, as rollcall signal keys prints them, that is served to receivers of signals
+    #[arg(long, value_name = "FILE", requires = "signals_issuer", requires = "url")]
+    signals_keys: Option<PathBuf>,
+    /// Who signs: --issuer of rollcall signal send
+    #[arg(long, value_name = "URL", requires = "signals_keys")]
+    signals_issuer: Option<String>,
+}
+
+/// Options of `rollcall tell`.
+#[derive(Debug, Args)]
+pub struct Tell {
+    #[command(flatten)]
+    process: Process,
+    /// Where events are sent
+    #[arg(long, env = "ROLLCALL_TELL_RECEIVER", value_name = "URL")]
+    receiver: Url,
+    /// Where they happened: the `source` of each event, such as https://cluster.example.com/rollcall
+    #[arg(long, env = "ROLLCALL_TELL_SOURCE", value_name = "URI")]
+    source: String,
+    /// A file with a bearer token for the receiver
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// Certificate authorities in PEM that are trusted in addition to the public ones
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Allow a receiver at a private, loopback, link-local or cluster address, and http://
+    #[arg(long)]
+    allow_private_addresses: bool,
 }
 
 /// Reads the limits, and that every window is one: limits that nobody understands hold nothing.
@@ -184,18 +213,32 @@ pub async fn trim(options: Trim) -> Result<(), Fault> {
     lead("trim", &process, |client, _, stop| trim::run(client, options, calls::now, stop)).await
 }
 
+/// `rollcall tell`.
+///
+/// # Errors
+/// See [`lead`].
+pub async fn tell(options: Tell) -> Result<(), Fault> {
+    let Tell { process, receiver, source, token, ca, allow_private_addresses } = options;
+    let namespace = process.namespace.namespace.clone();
+    let options = tell::Options { namespace, receiver, source, token, ca, allow_private_addresses };
+    lead("tell", &process, |client, metrics, stop| tell::run(client, options, metrics, stop)).await
+}
+
 /// `rollcall scim`: every replica serves, so there is no Lease.
 ///
 /// # Errors
 /// See [`scim::run`].
 pub async fn scim(options: Scim) -> Result<(), Fault> {
-    let Scim { process, scim_listen, tls_certificate, tls_key, url } = options;
+    let Scim { process, scim_listen, tls_certificate, tls_key, url, signals_keys, signals_issuer } = options;
     let tls = tls_certificate.zip(tls_key).map(|(certificate, key)| scim::doors::Tls { certificate, key });
     let stop = told_to_stop()?;
     let health = Arc::new(Health::default());
     let listener = health::listen(process.listen).await?;
     let probes = health::serve(listener, Arc::clone(&health));
-    let options = scim::Options { namespace: process.namespace.namespace.clone(), listen: scim_listen, tls, url };
+    let signed = signals_keys.zip(signals_issuer).zip(url.clone());
+    let signals = signed.map(|((keys, issuer), url)| scim::signals::Signals { keys, issuer, url });
+    let namespace = process.namespace.namespace.clone();
+    let options = scim::Options { namespace, listen: scim_listen, tls, url, signals };
     let work = async { scim::run(calls::client().await?, options, Arc::clone(&health), calls::now, stop).await };
     tokio::select! {
         ended = work => ended,

@@ -1,13 +1,12 @@
 //! `rollcall signal`: tells others that somebody's access was ended: a signed token (Shared Signals), or a CloudEvent.
 //!
 //! ```text
-//! the file of a hook ──▶ what there is to say, pure (token, cloud_event) ──▶ one POST each (deliver) ──▶ delivered, or not
+//! the file of a hook ──▶ what there is to say, pure (token, cloud_event) ──▶ one POST each (tell/deliver) ──▶ delivered, or not
 //! ```
 //! It is what a hook runs, in a Job without any right in the cluster: when it runs, how often it is tried, and what became of it, is the
 //! hook's (docs/hooks.md). So no part of the operator reaches a receiver, holds the key, or waits for either.
 
 mod cloud_event;
-mod deliver;
 mod key;
 mod token;
 
@@ -20,11 +19,12 @@ use reqwest::Url;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use self::deliver::Receiver;
 use self::key::SigningKey;
 use super::Failure;
 use super::terminal::say;
 use crate::kube::calls;
+use crate::tell::deliver::{BRIDGES, Receiver};
+use crate::tell::event;
 
 /// What there is to do with signals.
 #[derive(Debug, Subcommand)]
@@ -131,10 +131,10 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
         Command::Send(options) => send(options).await,
         Command::CloudEvent(options) => {
             let file = read(&options.to.file)?;
-            let event = cloud_event::of(&file, &options.source, calls::now());
+            let told = cloud_event::of(&file, &options.source, calls::now());
             let receiver = receiver(&options.to)?;
-            let taken = receiver.take("application/cloudevents+json; charset=utf-8", &event.to_string()).await;
-            taken.map_err(Failure::Refused)?;
+            let taken = receiver.take(event::CONTENT, &told.to_string()).await;
+            taken.map_err(|refused| Failure::Refused(refused.why))?;
             say("1 event was delivered.");
             Ok(())
         }
@@ -156,8 +156,8 @@ async fn send(options: &Send) -> Result<(), Failure> {
     for claims in &claims {
         let token = key.token(claims).map_err(Failure::Refused)?;
         // One that is refused keeps no other from being told.
-        if let Err(why) = receiver.take("application/secevent+jwt", &token).await {
-            failed = Some(why);
+        if let Err(refused) = receiver.take("application/secevent+jwt", &token).await {
+            failed = Some(refused.why);
         }
     }
     match failed {
@@ -199,5 +199,9 @@ fn receiver(to: &To) -> Result<Receiver, Failure> {
     let authorities = authorities.transpose()?.unwrap_or_default();
     let timeout = Duration::try_from(to.timeout).ok().filter(|timeout| !timeout.is_zero());
     let timeout = timeout.ok_or_else(|| Failure::Refused("--timeout must be more than 0".to_owned()))?;
-    Receiver::at(to.receiver.clone(), token, authorities, to.allow_private_addresses, timeout).map_err(Failure::Refused)
+    let at = Receiver::at(to.receiver.clone(), token, authorities, to.allow_private_addresses, timeout, BRIDGES);
+    at.map_err(Failure::Refused)
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,9 +26,24 @@ pub fn kept<K>(
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
+    kept_as(tasks, api, what, config, wake, |object| object.managed_fields_mut().clear())
+}
+
+/// The same, with less of each object.
+pub fn kept_as<K>(
+    tasks: &mut JoinSet<()>,
+    api: Api<K>,
+    what: &'static str,
+    config: watcher::Config,
+    wake: &Arc<Notify>,
+    less: impl Fn(&mut K) + Send + 'static,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
     let (kept, writer) = store();
     let wake = Arc::clone(wake);
-    let events = watcher(api.watched(), config).modify(|object| object.managed_fields_mut().clear());
+    let events = watcher(api.watched(), config).modify(less);
     tasks.spawn(async move { follow(what, reflector(writer, events), |_| wake.notify_one()).await });
     kept
 }

@@ -16,7 +16,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
-use self::labels::{ByPhase, Connection, Failure, Found, Hook, Kind, People, Policy, Poll, Webhook, Why};
+use self::labels::{ByPhase, Connection, Failure, Found, Hook, Kind, People, Policy, Poll, Told, Webhook, Why};
 use crate::api::person::State;
 use crate::api::policy::Accounts;
 use crate::api::revocation::Phase;
@@ -51,6 +51,8 @@ pub struct Metrics {
     expired: Counter,
     hooks: Family<Hook, Counter>,
     webhooks: Family<Webhook, Counter>,
+    told: Family<Told, Counter>,
+    untold: Gauge,
     leader: Gauge,
     revoker_ready: Gauge,
     evidence_signed: Gauge,
@@ -209,6 +211,10 @@ impl Default for Metrics {
             "Requests to the addresses of webhooks, by what became of them",
             webhooks.clone(),
         );
+        let told = Family::default();
+        registry.register("cloud_events", "CloudEvents that were sent, by what became of them", told.clone());
+        let untold = Gauge::default();
+        registry.register("cloud_events_waiting", "CloudEvents that wait; of the tell that leads", untold.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica leads", leader.clone());
         let revoker_ready = Gauge::default();
@@ -254,6 +260,8 @@ impl Default for Metrics {
             expired,
             hooks,
             webhooks,
+            told,
+            untold,
             leader,
             revoker_ready,
             evidence_signed,
@@ -357,6 +365,16 @@ impl Metrics {
     /// A request came to the address of a webhook. `connection` is empty where there is none of that name.
     pub fn webhook(&self, connection: &str, outcome: &'static str) {
         self.webhooks.get_or_create(&Webhook { connection: connection.to_owned(), outcome }).inc();
+    }
+
+    /// A CloudEvent was sent.
+    pub fn event(&self, outcome: &'static str) {
+        self.told.get_or_create(&Told { outcome }).inc();
+    }
+
+    /// How many CloudEvents wait.
+    pub fn events_waiting(&self, number: usize) {
+        self.untold.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
     /// A reconcile of this kind begins; it is under way for as long as what is given back lives.

@@ -21,6 +21,9 @@ pub const STRANGERS: Rate = Rate { each_second: 5.0, at_once: 50.0 };
 /// Requests to the address of one webhook, before it is known who asks. A vendor that is told to come back does so.
 pub const WEBHOOKS: Rate = Rate { each_second: 20.0, at_once: 200.0 };
 
+/// Requests for public keys, of everybody together: receivers keep what they read.
+pub const KEYS: Rate = Rate { each_second: 10.0, at_once: 100.0 };
+
 /// Buckets by name.
 #[derive(Debug, Default)]
 pub struct Buckets(Mutex<HashMap<String, (f64, Instant)>>);

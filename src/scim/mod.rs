@@ -11,6 +11,7 @@
 pub mod answer;
 pub mod doors;
 pub mod limits;
+pub mod signals;
 pub mod store;
 pub mod tokens;
 pub mod webhooks;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::answer::Desk;
 use self::doors::{Doors, Tls};
+use self::signals::Signals;
 use self::store::Resources;
 use self::tokens::Tokens;
 use self::webhooks::{Hall, Hints, Keys};
@@ -57,6 +59,8 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// Where clients reach it.
     pub url: Option<String>,
+    /// The public keys of signals, where they are served.
+    pub signals: Option<Signals>,
 }
 
 /// Serves until shut down.
@@ -112,8 +116,9 @@ pub async fn run(
     let hall = Hall::new(keys, hints, Arc::clone(&health.metrics), clock);
     let doors = Doors::open(listener, options.tls).await?;
     let stop = shutdown.clone();
-    let serving = axum::serve(doors, webhooks::routes(Arc::new(hall)).merge(answer::routes(Arc::new(desk))))
-        .with_graceful_shutdown(async move { stop.cancelled().await });
+    let routes = webhooks::routes(Arc::new(hall)).merge(answer::routes(Arc::new(desk)));
+    let routes = options.signals.map(signals::routes).into_iter().fold(routes, axum::Router::merge);
+    let serving = axum::serve(doors, routes).with_graceful_shutdown(async move { stop.cancelled().await });
     tokio::select! {
         () = drained(&shutdown) => Ok(()),
         ended = serving => ended.map_err(|_| failed("the server ended")),

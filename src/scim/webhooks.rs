@@ -3,7 +3,7 @@
 //! ```text
 //! POST /webhooks/<connection> ──▶ rate, signature there? ──▶ body, bounded ──▶ signature right? ──▶ not a replay? ──▶ ReadHint
 //! ```
-//! A body is hashed and dropped, and never parsed: whatever it says, the source is read, and the read decides. For a connection that is
+//! A body is hashed and dropped, and never parsed, but for a token (RFC 8935), of which issuer, audience, time and id are looked at: whatever it says, the source is read, and the read decides. For a connection that is
 //! not there, or takes none, the answer is the one to a wrong signature.
 
 mod hints;
@@ -27,7 +27,7 @@ pub use self::keys::Keys;
 use super::limits::{self, Buckets};
 use crate::api::hint::WebhookRefusal;
 use crate::kube::telemetry::Metrics;
-use domain::webhook::{self, Known};
+use domain::webhook::{self, Form, Known, set};
 
 /// What every path begins with.
 const ROOT: &str = "/webhooks/";
@@ -89,6 +89,8 @@ impl Came {
             Self::Refused(WebhookRefusal::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n"),
             Self::Refused(WebhookRefusal::TimedOut) => (StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n"),
             Self::Refused(WebhookRefusal::OutOfTime) => (StatusCode::UNAUTHORIZED, "signed at another time\n"),
+            Self::Refused(WebhookRefusal::IssuerWrong) => (StatusCode::UNAUTHORIZED, "of another issuer\n"),
+            Self::Refused(WebhookRefusal::AudienceWrong) => (StatusCode::UNAUTHORIZED, "for another receiver\n"),
             Self::Refused(_) => (StatusCode::UNAUTHORIZED, "not signed for this address\n"),
             Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, "come back later\n"),
             Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "POST\n"),
@@ -96,12 +98,36 @@ impl Came {
         }
     }
 
-    fn response(self) -> Response {
+    /// The word of RFC 8935 for why a token is not taken.
+    const fn of_token(self) -> Option<&'static str> {
+        match self {
+            // Whoever has no key learns nothing of which connections there are.
+            Self::Refused(
+                WebhookRefusal::SignatureMissing | WebhookRefusal::SignatureWrong | WebhookRefusal::SecretMissing,
+            ) => Some("invalid_key"),
+            Self::Refused(WebhookRefusal::OutOfTime) => Some("invalid_request"),
+            Self::Refused(WebhookRefusal::IssuerWrong) => Some("invalid_issuer"),
+            Self::Refused(WebhookRefusal::AudienceWrong) => Some("invalid_audience"),
+            _ => None,
+        }
+    }
+
+    /// The answer; `token` is whether a token was sent, of whatever connection: those are answered as RFC 8935 has it.
+    fn response(self, token: bool) -> Response {
         let (status, text) = self.said();
+        let (plain, json) = ("text/plain; charset=utf-8", "application/json");
+        let (status, text, kind) = match (self, self.of_token()) {
+            (Self::Taken | Self::Replayed, _) if token => (StatusCode::ACCEPTED, String::new(), plain),
+            (_, Some(word)) if token => {
+                let said = serde_json::json!({"err": word, "description": text.trim_end()});
+                (StatusCode::BAD_REQUEST, said.to_string(), json)
+            }
+            _ => (status, text.to_owned(), plain),
+        };
         let mut response = Response::new(Body::from(text));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
             Self::Throttled | Self::NotWritten => {
@@ -125,6 +151,7 @@ pub fn routes(hall: Arc<Hall>) -> axum::Router {
 pub async fn answer(State(hall): State<Arc<Hall>>, request: Request) -> Response {
     let name = request.uri().path().strip_prefix(ROOT).unwrap_or_default().trim_end_matches('/').to_owned();
     let key = hall.keys.of(&name, Instant::now());
+    let token = webhook::is_signed(Form::SharedSignals, &|name: &str| text(request.headers(), name)).is_ok();
     let came = hall.take(key.as_ref(), request).await.unwrap_or_else(|came| came);
     // A name that is none of ours is somebody's invention, and stands in no label and no log.
     let label = key.as_ref().map_or(STRANGERS, |_| name.as_str());
@@ -133,7 +160,7 @@ pub async fn answer(State(hall): State<Arc<Hall>>, request: Request) -> Response
         tracing::warn!(connection = name, reason = came.as_str(), "a webhook was refused");
         hall.hints.refused(key, why);
     }
-    came.response()
+    came.response(token)
 }
 
 impl Hall {
@@ -197,6 +224,9 @@ fn refused(why: webhook::Refusal) -> Came {
 }
 
 fn proven(key: &Key, parts: &Parts, body: &[u8], now: Timestamp) -> Result<webhook::Proven, Came> {
+    if let Some(terms) = &key.terms {
+        return set::verify(&key.secrets, terms, body, now).map_err(refused);
+    }
     let header = |name: &str| text(&parts.headers, name);
     let asked = webhook::Request { method: parts.method.as_str(), header: &header, body };
     webhook::verify(key.form, &key.secrets, &asked, now).map_err(refused)

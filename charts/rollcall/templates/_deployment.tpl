@@ -1,4 +1,5 @@
-{{/* One Deployment and its PodDisruptionBudget. Called with root, part, values and args; clients and tlsSecret for what serves a network. */}}
+{{/* One Deployment and its PodDisruptionBudget. Called with root, part, values and args; clients for what serves a network; files: volumes that it
+reads, each with name, path and source. */}}
 {{- define "rollcall.deployment" -}}
 {{- $labels := merge (deepCopy .values.labels) .root.Values.labels -}}
 {{- $annotations := merge (deepCopy .values.annotations) .root.Values.annotations -}}
@@ -106,14 +107,18 @@ spec:
             {{- toYaml .values.resources | nindent 12 }}
           securityContext:
             {{- include "rollcall.containerSecurity" .root | nindent 12 }}
-          {{- if .tlsSecret }}
+          {{- with .files }}
           volumeMounts:
-            - {name: tls, mountPath: /tls, readOnly: true}
+            {{- range . }}
+            - {name: {{ .name }}, mountPath: {{ .path }}, readOnly: true}
+            {{- end }}
           {{- end }}
-      {{- with .tlsSecret }}
+      {{- with .files }}
       volumes:
-        - name: tls
-          secret: {secretName: {{ . }}}
+        {{- range . }}
+        - name: {{ .name }}
+          {{- toYaml .source | nindent 10 }}
+        {{- end }}
       {{- end }}
 {{- if .root.Values.podDisruptionBudget }}
 ---

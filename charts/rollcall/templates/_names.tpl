@@ -47,6 +47,7 @@
 {{- define "rollcall.drillUser" -}}system:serviceaccount:{{ include "rollcall.drillNamespace" . }}:{{ .Release.Name }}-drill{{- end -}}
 {{- define "rollcall.trimUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-trim{{- end -}}
 {{- define "rollcall.scimUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-scim{{- end -}}
+{{- define "rollcall.tellUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-tell{{- end -}}
 {{- define "rollcall.controlUser" -}}system:serviceaccount:{{ .Release.Namespace }}:{{ .Release.Name }}-control{{- end -}}
 {{- define "rollcall.revokeUser" -}}system:serviceaccount:{{ include "rollcall.revokerNamespace" . }}:{{ .Release.Name }}-revoke{{- end -}}
 

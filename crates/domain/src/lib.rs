@@ -37,6 +37,7 @@ pub mod sessions;
 pub mod sources;
 pub mod timezone;
 pub mod trust;
+pub mod turns;
 pub mod used;
 pub mod waves;
 pub mod webhook;

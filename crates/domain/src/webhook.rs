@@ -1,9 +1,10 @@
 //! Whether a webhook is from the HR system it should be from. Pure: the secrets, the request and the time are arguments.
 //!
 //! A webhook is a hint to read the source, and nothing in it is believed: neither whom it is about nor what it says of them. So
-//! its body is signed or not, and is never parsed.
+//! its body is signed or not, and is never parsed; but for a token (`set`), whose signature is a part of it.
 
 mod forms;
+pub mod set;
 
 use std::collections::VecDeque;
 
@@ -48,6 +49,10 @@ pub enum Refusal {
     WrongSignature,
     /// The time that was signed is not now: an old request, or a clock that is wrong.
     OutOfTime,
+    /// Of a token: it is signed, and says that it is from another issuer.
+    WrongIssuer,
+    /// Of a token: it is signed, and for another receiver.
+    WrongAudience,
 }
 
 /// What tells one request from another.
@@ -68,12 +73,17 @@ pub struct Proven {
 /// # Errors
 /// `Unsigned`.
 pub fn is_signed<'a>(form: Form, header: &dyn Fn(&str) -> Option<&'a str>) -> Result<(), Refusal> {
-    shown(form.scheme(), header).map(drop)
+    let scheme = form.scheme();
+    if matches!(scheme.proof, Proof::Set) {
+        let kind = header(scheme.header).and_then(|kind| kind.split(';').next()).unwrap_or_default();
+        return if kind.trim().eq_ignore_ascii_case(set::CONTENT) { Ok(()) } else { Err(Refusal::Unsigned) };
+    }
+    shown(scheme, header).map(drop)
 }
 
 /// Believes that a request is from somebody who has one of the secrets.
 ///
-/// All secrets are tried whatever the first says, and each comparison takes the same time whatever it finds.
+/// Of a token, [`set::verify`] does. All secrets are tried whatever the first says, and each comparison takes the same time whatever it finds.
 ///
 /// # Errors
 /// Why not.
@@ -113,6 +123,7 @@ fn shown<'a>(scheme: &Scheme, header: &dyn Fn(&str) -> Option<&'a str>) -> Resul
     let text = header(scheme.header).map(str::trim).filter(|text| !text.is_empty() && text.len() <= LONGEST);
     let text = text.ok_or(Refusal::Unsigned)?;
     let all: Vec<Vec<u8>> = match scheme.proof {
+        Proof::Set => Vec::new(), // it is in the body
         Proof::Token { bearer: false } => vec![text.as_bytes().to_vec()],
         Proof::Token { bearer: true } => {
             let (word, token) = text.split_once(' ').unwrap_or_default();

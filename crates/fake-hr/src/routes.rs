@@ -1,13 +1,13 @@
 //! Recognises requests: which list, or which person, a request of a definition is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Url;
 use serde_json::Value as Json;
 
 use super::faults::RequestKind;
 use super::serve::FakeRequest;
-use hris::definition::{Definition, List, Method, Paging, Request};
+use hris::definition::{Definition, List, Method, Paging, Request, without_words};
 use hris::template;
 
 /// The requests that a definition makes.
@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) query: Vec<(String, String)>,
     /// What its body has.
     body: Option<Json>,
+    /// Words of its lists that are left out where nobody needs what they ask for.
+    optional: BTreeSet<String>,
     /// Its pages are found by next links.
     linked: bool,
 }
@@ -58,7 +60,8 @@ impl Routes {
         let base = definition.base(parameters)?;
         let route = |part: RequestKind, request: &Request, paging: &Option<Paging>| {
             let linked = matches!(paging, Some(Paging::NextLink(_) | Paging::NextQuery(_)));
-            Ok::<_, String>(Route { linked, ..Route::new(part, &base, request, parameters)? })
+            let optional = definition.requested.values().flatten().cloned().collect();
+            Ok::<_, String>(Route { linked, optional, ..Route::new(part, &base, request, parameters)? })
         };
         let (mut lists, mut exports) = (Vec::new(), Vec::new());
         for (at, (part, list)) in parts(definition).into_iter().enumerate() {
@@ -165,7 +168,8 @@ impl Route {
         body.iter_mut().try_for_each(|body| filled(body, &fill))?;
         let method = if body.is_some() { "POST" } else { "GET" };
         let query = query.collect::<Result<_, String>>()?;
-        Ok(Self { part, to: format!("{method} {}", url.path()), query, body, linked: false })
+        let to = format!("{method} {}", url.path());
+        Ok(Self { part, to, query, body, optional: BTreeSet::new(), linked: false })
     }
 
     /// The address of another page.
@@ -178,9 +182,28 @@ impl Route {
     }
 
     fn fits(&self, asked: &FakeRequest) -> bool {
-        let has = |(name, value): &(String, String)| asked.query.iter().any(|(n, v)| n == name && like(value, v));
-        let sent = || serde_json::from_slice(&asked.body).unwrap_or_default();
-        self.query.iter().all(has) && self.body.as_ref().is_none_or(|body| within(body, &sent()).is_some())
+        let fewer = |value: &str, sent: &str| self.fewer(&value.into(), &sent.into()) == sent;
+        let fits = |value: &str, sent: &str| like(value, sent) || fewer(value, sent);
+        let has = |(name, value): &(String, String)| asked.query.iter().any(|(n, v)| n == name && fits(value, v));
+        self.query.iter().all(has) && self.body.as_ref().is_none_or(|body| self.within(body, asked).is_some())
+    }
+
+    /// Whether a body has all that this request's has; then whom it is about.
+    fn within(&self, body: &Json, asked: &FakeRequest) -> Option<Vec<String>> {
+        let sent = serde_json::from_slice(&asked.body).unwrap_or_default();
+        within(&self.fewer(body, &sent), &sent)
+    }
+
+    /// What is asked for, without words that may be left out, and were.
+    fn fewer(&self, whole: &Json, sent: &Json) -> Json {
+        let mut said = BTreeSet::new();
+        words(sent, &mut said);
+        let left_out: BTreeSet<String> = self.optional.iter().filter(|word| !said.contains(*word)).cloned().collect();
+        let mut fewer = whole.clone();
+        if !left_out.is_empty() {
+            without_words(&mut fewer, &left_out);
+        }
+        fewer
     }
 
     /// Whether a method and path are this request's.
@@ -195,8 +218,7 @@ impl Route {
             let of = to.strip_prefix(before)?.strip_suffix(after)?;
             return (!of.contains('/') && self.fits(asked)).then(|| decoded(of)).flatten().map(|of| vec![of]);
         }
-        let sent = serde_json::from_slice(&asked.body).unwrap_or_default();
-        (self.to == to).then(|| within(self.body.as_ref()?, &sent)).flatten().filter(|of| !of.is_empty())
+        (self.to == to).then(|| self.within(self.body.as_ref()?, asked)).flatten().filter(|of| !of.is_empty())
     }
 }
 
@@ -241,6 +263,16 @@ fn within(body: &Json, sent: &Json) -> Option<Vec<String>> {
             Some(vec![sent.strip_prefix(before)?.strip_suffix(after)?.to_owned()])
         }
         (body, sent) => (body == sent).then(Vec::new),
+    }
+}
+
+/// The words in the lists of a value: texts, and their parts between commas.
+fn words(value: &Json, found: &mut BTreeSet<String>) {
+    match value {
+        Json::String(text) => found.extend(text.split(',').map(|word| word.trim().to_owned()).chain([text.clone()])),
+        Json::Array(list) => list.iter().for_each(|one| words(one, found)),
+        Json::Object(members) => members.values().for_each(|one| words(one, found)),
+        _ => {}
     }
 }
 

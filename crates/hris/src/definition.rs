@@ -21,6 +21,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 pub use self::account::AccountFact;
+pub use self::needed::without_words;
 pub use self::proof::{Evidence, LiveRun};
 pub use self::signing::{Algorithm, Assertion, Auth, Basic, Jwt, Method, RefreshToken, Saml, Send, Token};
 pub use self::values::Value;

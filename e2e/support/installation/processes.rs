@@ -90,6 +90,12 @@ impl Installation {
         self.start("trim", &["--revoker-namespace", &namespace], proxy).await
     }
 
+    /// Starts `rollcall tell`, which tells a receiver of this machine.
+    pub async fn tell(&self, receiver: &str) -> Service {
+        let source = "https://cluster.example.com";
+        self.start("tell", &["--receiver", receiver, "--source", source, "--allow-private-addresses"], None).await
+    }
+
     /// Runs a command to its end under an account, as its pod would; gives whether it succeeded, and what it said.
     pub async fn runs_as(&self, namespace: &str, account: &str, arguments: &[&str]) -> (bool, String) {
         self.runs_through(&self.cluster.server, namespace, account, arguments).await

@@ -145,6 +145,8 @@ vocabulary!(
         SignatureMissing => "SignatureMissing",
         SignatureWrong => "SignatureWrong",
         OutOfTime => "OutOfTime",
+        IssuerWrong => "IssuerWrong",
+        AudienceWrong => "AudienceWrong",
 
         BaselineAwaited => "BaselineAwaited",
         ConnectionMissing => "ConnectionMissing",

@@ -32,6 +32,7 @@ use domain::field::{Field, Slot, Text};
 use domain::moves::MoveField;
 use domain::needs::{Needs, Wanted};
 use domain::profile::{FieldMode, Modes, ProfileField};
+use domain::webhook::Form;
 use hris::definition::AccountFact;
 use hris::{Purpose, Reading};
 
@@ -205,7 +206,11 @@ fn of_webhook(connection: &HRConnection) -> Option<Row> {
     let form = webhook.form;
     Some(Row {
         from: format!("POST /webhooks/{}", connection.name_any()),
-        path: format!("the whole body, unread, and {}", form.scheme().header),
+        path: if form == Form::SharedSignals {
+            "of the body iss, aud, iat, exp and jti, and its signature".to_owned()
+        } else {
+            format!("the whole body, unread, and {}", form.scheme().header)
+        },
         field: String::new(),
         kept: vec![format!("{MEMORY}, as a digest; ReadHint spec.taken has the time")],
         until: KNOWN_AGAIN,

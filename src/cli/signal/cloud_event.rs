@@ -6,24 +6,22 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::HookFile;
-use super::token::id;
+use crate::tell::event::{Event, id};
 
 /// The event of a hook's file.
 pub(super) fn of(file: &HookFile, source: &str, now: Timestamp) -> Value {
     let phase = file.phase.as_deref().unwrap_or("Unknown");
-    json!({
-        "specversion": "1.0",
-        "id": id(&[&file.uid, &file.when, phase]),
-        "source": source,
-        "type": format!("dev.rollcall.revocation.{}.v1", phase.to_ascii_lowercase()),
-        "subject": file.person,
-        "time": now.to_string(),
-        "datacontenttype": "application/json",
-        "data": {
+    let event = Event {
+        id: id(&[&file.uid, &file.when, phase]),
+        kind: format!("revocation.{}", phase.to_ascii_lowercase()),
+        subject: file.person.clone(),
+        time: Some(now),
+        data: json!({
             "revocation": file.revocation, "uid": file.uid, "person": file.person, "records": file.records, "policy": file.policy,
             "operation": file.operation, "trigger": file.trigger, "phase": file.phase, "when": file.when, "hook": file.hook,
-        },
-    })
+        }),
+    };
+    event.json(source)
 }
 
 #[cfg(test)]

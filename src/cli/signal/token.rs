@@ -5,12 +5,11 @@
 //! nobody's else who works here: the plan says so.
 
 use clap::ValueEnum;
-use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::HookFile;
+use crate::tell::event::id;
 
 /// What is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,17 +82,6 @@ fn one(file: &HookFile, terms: &Terms<'_>, address: &str, now: Timestamp) -> Val
         "sub_id": subject,
         "events": {terms.event.uri(): event},
     })
-}
-
-/// An id that is the same for the same thing, however often it is sent, so that a receiver may drop what it has.
-pub(super) fn id(parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part.as_bytes());
-    }
-    let digest = digest.finalize();
-    BASE64URL_NOPAD.encode(digest.get(..18).unwrap_or_default())
 }
 
 /// Whether this may be an address: one `@` with something on either side, and nothing that means anything elsewhere.

@@ -68,3 +68,8 @@ pub(super) struct Webhook {
     pub(super) connection: String,
     pub(super) outcome: &'static str,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Told {
+    pub(super) outcome: &'static str,
+}

@@ -21,6 +21,8 @@ fn filled() -> Metrics {
     metrics.revocations(&BTreeMap::from([(Phase::Held, 2)]));
     metrics.hook("notify-siem", "Done");
     metrics.webhook("hq", "Taken");
+    metrics.event("Delivered");
+    metrics.events_waiting(3);
     metrics.leading(true);
     metrics.revoker_ready(true);
     metrics.evidence_signed(true);
@@ -55,6 +57,8 @@ fn metrics_have_the_names_that_dashboards_are_written_for() {
         r#"rollcall_reconciles_under_way{kind="Revocation"} 1"#,
         r#"rollcall_hooks_ended_total{hook="notify-siem",outcome="Done"} 1"#,
         r#"rollcall_webhooks_total{connection="hq",outcome="Taken"} 1"#,
+        r#"rollcall_cloud_events_total{outcome="Delivered"} 1"#,
+        "rollcall_cloud_events_waiting 3",
         "rollcall_revoker_ready 1",
         "rollcall_evidence_signed 1",
         "rollcall_revocations_refuted 2",

@@ -12,6 +12,7 @@ use super::super::tokens::{UNREAD, trimmed};
 use crate::api::HRConnection;
 use crate::kube::calls::call;
 use crate::kube::named::Api;
+use domain::webhook::set::{self, Terms};
 use domain::webhook::{Form, MOST_SECRETS, is_secret};
 
 /// A connection that takes webhooks.
@@ -24,8 +25,10 @@ pub struct Key {
     pub owner: OwnerReference,
     /// How its webhooks are signed.
     pub form: Form,
-    /// With what.
+    /// With what: secrets, or lists of public keys where `terms` says from whom tokens are.
     pub secrets: Vec<Vec<u8>>,
+    /// From whom tokens are, and for whom.
+    pub terms: Option<Terms>,
     /// When these were read.
     read: Instant,
 }
@@ -54,6 +57,7 @@ impl Keys {
             owner: key.owner.clone(),
             connection: key.connection.clone(),
             uid: key.uid.clone(),
+            terms: key.terms.clone(),
             ..*key
         }))
     }
@@ -73,6 +77,7 @@ impl Keys {
             owner,
             form: webhook.form,
             secrets,
+            terms: terms(webhook),
             read: now,
         };
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key.connection.clone(), Arc::new(key));
@@ -84,14 +89,17 @@ impl Keys {
             connections.iter().any(|one| {
                 one.name_any() == *name
                     && one.uid().as_deref() == Some(key.uid.as_str())
-                    && webhook(one).is_some_and(|webhook| webhook.form == key.form)
+                    && webhook(one).is_some_and(|webhook| webhook.form == key.form && terms(webhook) == key.terms)
             })
         };
         self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|name, key| takes(name, key));
         for connection in connections {
             let Some(webhook) = webhook(connection) else { continue };
             match call("read the secret of a webhook", secrets.get_opt(&webhook.secret_ref.name)).await {
-                Ok(secret) => self.put(connection, secret.as_ref().map(usable).unwrap_or_default(), Instant::now()),
+                Ok(secret) => {
+                    let usable = secret.as_ref().map(|secret| usable(secret, webhook.form)).unwrap_or_default();
+                    self.put(connection, usable, Instant::now());
+                }
                 Err(fault) => {
                     let connection = connection.name_any();
                     tracing::warn!(connection, %fault, "secret not read; is the Secret in scim.webhookSecrets?");
@@ -105,8 +113,14 @@ fn webhook(connection: &HRConnection) -> Option<&crate::api::connection::Webhook
     connection.spec.source.api.as_ref()?.webhook.as_ref()
 }
 
-/// The secrets of a Secret, without those that could be guessed.
-pub(super) fn usable(secret: &Secret) -> Vec<Vec<u8>> {
+fn terms(webhook: &crate::api::connection::Webhook) -> Option<Terms> {
+    let (issuer, audience) = webhook.issuer.clone().zip(webhook.audience.clone())?;
+    Some(Terms { issuer, audience })
+}
+
+/// The secrets of a Secret, without those that could be guessed; for tokens, the lists of public keys.
+pub(super) fn usable(secret: &Secret, form: Form) -> Vec<Vec<u8>> {
+    let fits = |value: &Vec<u8>| if form == Form::SharedSignals { set::is_keys(value) } else { is_secret(value) };
     let all = secret.data.iter().flatten().map(|(_, value)| trimmed(&value.0).to_vec());
-    all.filter(|secret| is_secret(secret)).take(MOST_SECRETS).collect()
+    all.filter(fits).take(MOST_SECRETS).collect()
 }

@@ -148,7 +148,7 @@ async fn no_lie_becomes_a_hint_and_each_has_its_own_reason() {
         assert_eq!(status(&hall, request).await, expected, "{situation}");
         assert!(counted(&hall, connection, reason), "{situation}: {reason}");
     }
-    assert!(!hall.metrics.text().unwrap().contains("eve"), "a name of somebody's invention is no label");
+    assert!(!hall.metrics.text().unwrap().contains("\"eve"), "a name of somebody's invention is no label");
     assert!(!counted(&hall, "hq", "Taken") && !counted(&hall, "more", "Taken"));
     nothing_written.is_over();
 }
@@ -188,8 +188,8 @@ fn a_line_end_is_no_part_of_a_secret_and_a_short_one_is_none() {
         data: Some([("a".to_owned(), ByteString(value.as_bytes().to_vec()))].into()),
         ..Secret::default()
     };
-    assert_eq!(keys::usable(&secret(&format!("{OURS}\n"))), vec![OURS.as_bytes().to_vec()]);
-    assert!(keys::usable(&secret("short")).is_empty());
+    assert_eq!(keys::usable(&secret(&format!("{OURS}\n")), Form::Merge), vec![OURS.as_bytes().to_vec()]);
+    assert!(keys::usable(&secret("short"), Form::Merge).is_empty());
 }
 
 #[test]
@@ -199,4 +199,73 @@ fn secrets_that_were_not_read_for_long_are_none() {
     assert!(keys.of("hq", now).unwrap().has_secrets());
     assert!(!keys.of("hq", now + Duration::from_secs(300)).unwrap().has_secrets());
     assert!(keys.of("other", now).is_none());
+}
+
+#[tokio::test]
+async fn a_token_is_answered_as_its_standard_has_it_and_a_forged_one_like_one_for_nobody() {
+    let hints = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/readhints/hint-uid-idp";
+    let stands = || {
+        json!({
+            "apiVersion": "rollcall.dev/v1alpha1", "kind": "ReadHint", "metadata": {"name": "hint-uid-idp", "resourceVersion": "7"},
+            "spec": {"connection": "idp", "connectionUid": "uid-idp"},
+        })
+    };
+    let scenario = Scenario::default()
+        .meanwhile(on(&format!("GET {hints}")).answers(stands()))
+        .meanwhile(on(&format!("PUT {hints}")).answers(stands()));
+    let hall = hall(&scenario);
+    let random = ring::rand::SystemRandom::new();
+    let algorithm = &ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+    let make = || {
+        let pkcs8 = ring::signature::EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        ring::signature::EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap()
+    };
+    let (ours, theirs) = (make(), make());
+    let encode = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes);
+    let point = ring::signature::KeyPair::public_key(&ours).as_ref().to_vec();
+    let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": encode(&point[1..33]), "y": encode(&point[33..])}]});
+    let mut idp = connection("idp", "shared-signals");
+    let webhook = idp.spec.source.api.as_mut().unwrap().webhook.as_mut().unwrap();
+    (webhook.issuer, webhook.audience) = (Some("https://idp.example.com".into()), Some("us".into()));
+    hall.keys.put(&idp, vec![jwks.to_string().into_bytes()], Instant::now());
+    let token = |key: &ring::signature::EcdsaKeyPair, jti: &str, iss: &str, aud: &str, ago: i64| {
+        let iat = NOW.load(Ordering::Relaxed) - ago;
+        let claims = json!({"iss": iss, "aud": aud, "iat": iat, "jti": jti, "events": {"urn:x": {}}});
+        let header = json!({"alg": "ES256", "typ": "secevent+jwt"});
+        let signed = format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
+        let signature = key.sign(&random, signed.as_bytes()).unwrap();
+        format!("{signed}.{}", encode(signature.as_ref()))
+    };
+    let idp = "https://idp.example.com";
+    let right = token(&ours, "t1", idp, "us", 0);
+    let again = token(&ours, "t1", idp, "us", 1);
+    let forged = token(&theirs, "t2", idp, "us", 0);
+    for (situation, name, body, status, said) in [
+        ("a right one", "idp", right.clone(), 202, ""),
+        ("the same again", "idp", again, 202, ""),
+        ("another's key", "idp", forged.clone(), 400, "invalid_key"),
+        ("for nobody", "eve", forged, 400, "invalid_key"),
+        ("for a connection that takes none", "hq", right, 400, "invalid_key"),
+        ("another issuer", "idp", token(&ours, "t3", "https://evil.example.com", "us", 0), 400, "invalid_issuer"),
+        ("another receiver", "idp", token(&ours, "t4", idp, "them", 0), 400, "invalid_audience"),
+        ("an old one", "idp", token(&ours, "t5", idp, "us", 301), 400, "invalid_request"),
+        ("no token", "idp", "ada left".to_owned(), 400, "invalid_key"),
+        ("a huge one", "idp", "x".repeat(MOST_BYTES + 1), 413, ""),
+    ] {
+        let request = Request::post(format!("/webhooks/{name}")).header("content-type", "application/secevent+jwt");
+        let came = answer(State(Arc::clone(&hall)), request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(came.status().as_u16(), status, "{situation}");
+        let json = came.headers()["content-type"] == "application/json";
+        let text = to_bytes(came.into_body(), 1 << 16).await.unwrap();
+        let told: Value = serde_json::from_slice(&text).unwrap_or_default();
+        assert_eq!((json, told["err"].as_str().unwrap_or_default()), (!said.is_empty(), said), "{situation}");
+        assert!(status != 202 || text.is_empty(), "{situation}");
+    }
+    let bare = Request::post("/webhooks/idp").body(Body::from("{}")).unwrap();
+    assert_eq!(status(&hall, bare).await, 401, "what is no token is answered like any other webhook");
+    for (outcome, expected) in
+        [("Taken", true), ("Replayed", true), ("IssuerWrong", true), ("AudienceWrong", true), ("OutOfTime", true)]
+    {
+        assert_eq!(counted(&hall, "idp", outcome), expected, "{outcome}");
+    }
 }

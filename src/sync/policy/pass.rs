@@ -32,6 +32,7 @@ use domain::roster::{
     TrustedResponse,
 };
 use domain::trust::Snapshot;
+use domain::turns;
 
 /// What a pass looks at.
 pub struct GateInputs {
@@ -342,9 +343,11 @@ impl<'a> Writes<'a> {
         let mut employers = change.records.iter().filter(employs);
         let settled = employers.all(|record| self.view.baseline(&record.connection) == Baseline::Settled);
         self.news.extend(news(&change, settled));
-        let Change { name, records, entry, leaver, event: _ } = change;
+        let Change { name, records, entry, leaver, event } = change;
         let records: Vec<_> = records.iter().map(convert::record_shown).collect();
         let mut status = current.as_ref().and_then(|person| person.status.clone()).unwrap_or_default();
+        let before = current.as_ref().and_then(|person| convert::known(person).entry);
+        turns::keep(&mut status.turns, &turns::between(before.as_deref(), &entry, event, settled), self.now);
         let mut profile = convert::show(&mut status, *entry);
         // A crash left the Person without a status: what its spec keeps may be a human's already.
         if let Some(person) = current.as_ref().filter(|person| person.status.is_none()) {

@@ -39,6 +39,8 @@ pub enum Proof {
         /// How the key is written.
         key: KeyForm,
     },
+    /// The body is a security event token, which is signed by a key of a JWKS.
+    Set,
 }
 
 /// A header with the seconds since 1970.
@@ -195,6 +197,12 @@ forms! {
     Rippling "rippling" token(
         true, "https://developer.rippling.com/documentation/developer-portal/v2-guides/webhooks",
     );
+    /// A transmitter of the OpenID Shared Signals Framework: a security event token, pushed as RFC 8935 has it.
+    SharedSignals "shared-signals" Scheme {
+        header: "content-type",
+        proof: Proof::Set,
+        source: "https://www.rfc-editor.org/rfc/rfc8935",
+    };
     /// Any system that follows the Standard Webhooks specification.
     Standard "standard" standard(
         "webhook-signature",

@@ -28,6 +28,11 @@ fn secret(form: Form) -> &'static str {
     }
 }
 
+/// All but tokens, which have tests of their own.
+fn forms() -> impl Iterator<Item = Form> {
+    Form::ALL.iter().copied().filter(|form| !matches!(form.scheme().proof, Proof::Set))
+}
+
 /// What each vendor sends with `BODY` at `NOW`. Computed apart from the code, by Python's `hmac`.
 fn sent(form: Form) -> Headers {
     let own = |pairs: &[(&'static str, &str)]| pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
@@ -49,6 +54,7 @@ fn sent(form: Form) -> Headers {
         Form::Kombo => own(&[("x-kombo-signature", "ikfrcsjG8jKcU-9tzBZH1UXNXANkXdch-iL1SGLsTIY")]),
         Form::Merge => own(&[("x-merge-webhook-signature", "ikfrcsjG8jKcU-9tzBZH1UXNXANkXdch-iL1SGLsTIY=")]),
         Form::Personio => own(&[("authorization", SECRET)]),
+        Form::SharedSignals => own(&[("content-type", set::CONTENT)]),
         Form::Rippling => own(&[("authorization", &format!("Bearer {SECRET}"))]),
         Form::Standard => own(&[
             ("webhook-id", "evt_1"),
@@ -63,7 +69,7 @@ fn sent(form: Form) -> Headers {
 
 #[test]
 fn what_each_vendor_sends_is_taken_with_any_of_the_secrets_and_with_no_other() {
-    for form in Form::ALL.iter().copied() {
+    for form in forms() {
         let (headers, name) = (sent(form), form.as_str());
         let other = "another-secret-of-thirty-two-char";
         assert!(asked(form, &[secret(form)], &headers, BODY, NOW).is_ok(), "{name}");
@@ -79,6 +85,19 @@ fn what_each_vendor_sends_is_taken_with_any_of_the_secrets_and_with_no_other() {
         assert!(is_signed(form, &|name| headers.get(name).map(String::as_str)).is_ok(), "{name}");
         assert!(is_signed(form, &|_| None).is_err(), "{name}");
     }
+}
+
+#[test]
+fn a_token_is_known_by_its_type_before_it_is_read() {
+    let signed = |kind: &str| is_signed(Form::SharedSignals, &|name| Some(kind).filter(|_| name == "content-type"));
+    for kind in ["application/secevent+jwt", "Application/SecEvent+JWT; charset=utf-8"] {
+        assert!(signed(kind).is_ok(), "{kind}");
+    }
+    for kind in ["", "application/jwt", "application/json", "text/application/secevent+jwt"] {
+        assert_eq!(signed(kind), Err(Refusal::Unsigned), "{kind}");
+    }
+    let headers = sent(Form::SharedSignals);
+    assert_eq!(asked(Form::SharedSignals, &[SECRET], &headers, BODY, NOW), Err(Refusal::Unsigned), "by no secret");
 }
 
 #[test]

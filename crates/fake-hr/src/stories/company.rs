@@ -14,6 +14,7 @@ use crate::solver::SIGNED_IN;
 use crate::{Company, Fake, Moment, Person, Scenario, Setup, reading, rewritten, source};
 use domain::account::{self, Fact, Said};
 use domain::employee::{Employee, Failure, HrId, Manager, Read, ReportedStatus, Status, Text, Texts};
+use domain::needs::Needs;
 use hris::row::Slot;
 use hris::{ApiSource, definition, engine};
 
@@ -197,6 +198,36 @@ async fn wrong_with(name: String) -> Vec<String> {
     let open = played.fake.unsaid().iter().filter(|unsaid| unsaid.contains("not said of everybody"));
     let known = |unsaid: &&String| EXCEPTIONS.iter().any(|(one, what, _)| *one == name && unsaid.contains(what));
     open.filter(|unsaid| !known(unsaid)).map(|unsaid| format!("{name}: {unsaid}")).collect()
+}
+
+/// Who is read where a policy keeps as little as it can, and where it keeps one thing of those that can be left out.
+async fn wrong_with_less(name: String) -> Vec<String> {
+    let whole = small(&name, &text(&name), 11);
+    let mut wrong = Vec::new();
+    for kept in [None].into_iter().chain(whole.requested.keys().map(Some)) {
+        let mut played = Played::new(&name, company(30, 5), 11).await;
+        let mut needs = Needs::default();
+        kept.into_iter().for_each(|field| needs.ask("everyone", "spec.fields", [field.as_str()]));
+        played.source.definition.keep_to(&needs);
+        let read = played.read().await.map(|read| {
+            let ids = |all: &mut dyn Iterator<Item = String>| all.collect::<BTreeSet<String>>();
+            let moment = Moment { today: TODAY, day: 0, answers: 0, made_to_leave: [].into() };
+            let people = (0..played.company.numbers(&moment)).filter_map(|at| played.company.person(at, &moment));
+            let people = people.filter_map(|person| expected(&whole, &played.company, &person));
+            ids(&mut read.employees.iter().map(|one| one.id.0.clone())) == ids(&mut people.map(|one| one.id.0))
+        });
+        wrong.extend((read != Ok(true)).then(|| format!("{name}, of what is optional {kept:?}: {read:?}")));
+    }
+    wrong
+}
+
+#[tokio::test]
+async fn a_fake_answers_what_asks_for_less() {
+    let optional = folders().into_iter().filter(|name| !small(name, &text(name), 11).requested.is_empty());
+    let names: Vec<String> = optional.collect();
+    assert!(names.len() > 5, "{names:?}");
+    let wrong: Vec<Vec<String>> = stream::iter(names).map(wrong_with_less).buffer_unordered(AT_ONCE).collect().await;
+    assert!(wrong.concat().is_empty(), "{}", wrong.concat().join("\n"));
 }
 
 /// Whether a request with a wrong key gets anything.

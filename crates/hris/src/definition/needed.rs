@@ -91,7 +91,7 @@ fn of_list(list: &mut List) -> impl Iterator<Item = &mut Request> {
 fn without(request: &mut Request, words: &BTreeSet<String>) {
     request.query.values_mut().for_each(|text| shorten(text, words));
     if let Some(search) = &mut request.search {
-        within(&mut search.body.0, words);
+        without_words(&mut search.body.0, words);
     }
 }
 
@@ -103,14 +103,15 @@ fn shorten(text: &mut String, words: &BTreeSet<String>) {
     }
 }
 
-fn within(value: &mut Json, words: &BTreeSet<String>) {
+/// Takes words out of the lists of a value, as they are taken out of a request: lists with commas, and lists of texts.
+pub fn without_words(value: &mut Json, words: &BTreeSet<String>) {
     match value {
         Json::String(text) => shorten(text, words),
         Json::Array(list) => {
             list.retain(|one| one.as_str().is_none_or(|text| !words.contains(text)));
-            list.iter_mut().for_each(|one| within(one, words));
+            list.iter_mut().for_each(|one| without_words(one, words));
         }
-        Json::Object(members) => members.values_mut().for_each(|one| within(one, words)),
+        Json::Object(members) => members.values_mut().for_each(|one| without_words(one, words)),
         _ => {}
     }
 }

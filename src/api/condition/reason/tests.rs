@@ -30,7 +30,7 @@ const REASONS: &str = "\
     DuplicateIds Incomplete TooManyBadRecords UnmappedStatuses FieldMissing SentinelMissing MemoryLost Shrunk \
     ShrunkSlowly OtherPeople IdsReassigned AddressesMoved OtherAddresses OtherStartDates LeaversChanged ManyLeft \
     OlderFile Mapped UnmappedStatus OwnIds WeakIdentity LeaversSeen NoLeaverSeen Taken SignatureMissing SignatureWrong \
-    OutOfTime BaselineAwaited ConnectionMissing \
+    OutOfTime IssuerWrong AudienceWrong BaselineAwaited ConnectionMissing \
     TooManyPeople Settled LeaversNeedApproval Awaited Matched DefaultZoneUsed SomeUnknown NobodyMatched \
     PerhapsTheSame NotMigrated PolicyConflict ValuesWillBeLost ManyMoved ManyGranted AccountsDiffer ManyDisabled NotChecked DrillPassed DrillFailed DrillLate \
     Refused NothingFound NotPlanned Held Released RevokerCannotStart RevokerFailed AccessRemains NotProved \

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::super::Failure;
 use super::super::terminal::say;
+use crate::api::names::ROTATES;
 use domain::account::Fact;
 use domain::capabilities::Claim;
 use domain::employee::Field;
@@ -165,7 +166,19 @@ fn connection(one: &Definition) -> String {
     };
     table("parameter", one.parameters.iter().map(|(name, parameter)| (name.clone(), usually(parameter))).collect());
     table("key of the Secret", one.credentials.iter().map(|(name, says)| (name.clone(), says.clone())).collect());
+    text.push_str(&rotating(one));
     text
+}
+
+/// What a Secret needs whose token is replaced with each use.
+fn rotating(one: &Definition) -> String {
+    let Some(key) = one.rotates() else { return String::new() };
+    format!(
+        "\nThe system replaces `{key}` with each use, so sync has to keep the new one in the Secret: without this annotation it is not used at \
+         all ([why](writing.md#rotating-refresh-tokens)). Keep the Secret out of pipelines that would restore an older one.\n\n\
+         ```sh\nkubectl -n rollcall annotate secret {} {ROTATES}={key}\n```\n",
+        one.name
+    )
 }
 
 fn cell(text: &str) -> String {
@@ -273,6 +286,18 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn a_page_says_what_a_secret_needs_whose_token_is_replaced_with_each_use() {
+        let all = hris::connectors().into_iter().map(|name| hris::connector(name).unwrap());
+        let (rotating, others): (Vec<_>, Vec<_>) = all.partition(|one| one.rotates().is_some());
+        assert!(rotating.len() > 2);
+        for one in rotating {
+            let command = format!("annotate secret {} {ROTATES}={}\n", one.name, one.rotates().unwrap());
+            assert!(page(&one).contains(&command), "{}", one.name);
+        }
+        assert!(others.iter().all(|one| !page(one).contains("annotate secret")));
+    }
 
     #[test]
     fn the_pages_in_the_repository_are_those_of_the_definitions() {

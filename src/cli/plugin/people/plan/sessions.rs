@@ -12,7 +12,7 @@ use kube::{Client, ResourceExt};
 use super::seen::{Seen, may_be_refused};
 use crate::api::policy::Sessions as Wanted;
 use crate::api::{Person, SyncPolicy, convert};
-use crate::cli::people::all;
+use crate::cli::plugin::people::all;
 use crate::cli::{Failure, told};
 use crate::kube::named::Api;
 use crate::kube::{pods, rbac};

@@ -10,10 +10,9 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use rsa::pkcs8::EncodePrivateKey as _;
 use serde_json::{Value, json};
 
-use super::super::HookFile;
-use super::super::key::SigningKey;
-use super::super::token::{self, Event, Terms};
+use super::token::{Event, Terms};
 use super::*;
+use crate::tell::deliver::{BRIDGES, Whose};
 
 /// A receiver that answers what it is told, and keeps what it heard: type, credential and body.
 #[derive(Clone, Default)]
@@ -55,7 +54,7 @@ async fn answer(State(script): State<Script>, request: Request) -> Response {
 }
 
 fn receiver(url: Url, private: bool, timeout: Duration) -> Receiver {
-    Receiver::at(url, Some(SecretString::from("s3cret-token")), Vec::new(), private, timeout).unwrap()
+    Receiver::at(url, Some(SecretString::from("s3cret-token")), Vec::new(), private, timeout, BRIDGES).unwrap()
 }
 
 const LONG: Duration = Duration::from_secs(30);
@@ -96,21 +95,23 @@ async fn a_receiver_gets_a_token_that_its_key_verifies() {
 
 #[tokio::test]
 async fn what_became_of_it_is_said_and_nothing_of_what_was_sent() {
-    for (answers, expected) in [
-        (vec![200], "Ok"),
-        (vec![202], "Ok"),
-        (vec![204], "Ok"),
-        (vec![400], "refused: the receiver does not accept what was sent (400)"),
-        (vec![401], "refused: the receiver does not accept the credential"),
-        (vec![403], "refused"),
-        (vec![404], "refused"),
-        (vec![410], "refused: the receiver answered 410"),
-        (vec![302], "not delivered"),
-        (vec![500], "unknown: the receiver answered 500"),
+    let (event, other) = (Some(Whose::Event), Some(Whose::Receiver));
+    for (answers, whose, expected) in [
+        (vec![200], None, "Ok"),
+        (vec![202], None, "Ok"),
+        (vec![204], None, "Ok"),
+        (vec![400], event, "refused: the receiver does not accept what was sent (400)"),
+        (vec![401], other, "refused: the receiver does not accept the credential"),
+        (vec![403], other, "refused"),
+        (vec![404], other, "refused"),
+        (vec![410], event, "refused: the receiver answered 410"),
+        (vec![302], other, "not delivered"),
+        (vec![500], other, "unknown: the receiver answered 500"),
     ] {
         let (_, url) = Script::serve(&answers).await;
         let came = receiver(url, true, LONG).take("application/secevent+jwt", "a.token.here").await;
-        let said = came.map_or_else(|why| why, |()| "Ok".to_owned());
+        assert_eq!(came.as_ref().err().map(|refused| refused.whose), whose, "{answers:?}");
+        let said = came.map_or_else(|refused| refused.why, |()| "Ok".to_owned());
         assert!(said.starts_with(expected), "{answers:?}: {said}");
         assert!(!["ada", "s3cret", "a.token"].iter().any(|secret| said.contains(secret)), "{said}");
     }
@@ -120,7 +121,8 @@ async fn what_became_of_it_is_said_and_nothing_of_what_was_sent() {
 async fn a_receiver_that_never_answers_holds_up_nothing_for_longer_than_it_may() {
     let (_, url) = Script::serve(&[0]).await;
     let begun = std::time::Instant::now();
-    let said = receiver(url, true, Duration::from_millis(300)).take("application/secevent+jwt", "x").await.unwrap_err();
+    let said = receiver(url, true, Duration::from_millis(300)).take("application/secevent+jwt", "x").await;
+    let said = said.unwrap_err().why;
     assert!(said.starts_with("unknown") && begun.elapsed() < Duration::from_secs(20), "{said}");
 }
 
@@ -130,7 +132,7 @@ async fn an_address_inside_is_not_asked_unless_it_is_allowed() {
     for url in
         [url.clone(), "https://169.254.169.254/x".parse().unwrap(), "https://user:pw@example.com/".parse().unwrap()]
     {
-        let said = receiver(url, false, LONG).take("application/secevent+jwt", "x").await.unwrap_err();
+        let said = receiver(url, false, LONG).take("application/secevent+jwt", "x").await.unwrap_err().why;
         assert!(said.starts_with("not delivered"), "{said}");
     }
     assert!(script.heard().is_empty());

@@ -1,4 +1,4 @@
-//! One delivery: a POST to a receiver, under the network's rules for sources, and what it answered. Pushes of tokens are RFC 8935.
+//! One delivery: a POST to a receiver, under the network's rules for sources, and what it answered. Pushes of tokens (RFC 8935) by hooks too.
 //!
 //! A receiver has taken it when it says so (2xx). What it said otherwise is never quoted: it may hold what was sent.
 
@@ -18,10 +18,45 @@ use domain::employee::Failure;
 /// Largest answer that is read.
 const LARGEST: usize = 64 * 1024;
 /// A hook is tried again by itself, minutes later: this bridges a moment.
-const RETRY: RetryPolicy = RetryPolicy { first: Duration::from_millis(500), throttled: 3, faults: 3 };
+pub const BRIDGES: RetryPolicy = RetryPolicy { first: Duration::from_millis(500), throttled: 3, faults: 3 };
+/// Whoever keeps what waits tries again itself.
+pub const ONCE: RetryPolicy = RetryPolicy { first: Duration::from_millis(500), throttled: 0, faults: 0 };
+
+/// Why something was not taken, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotTaken {
+    /// Whether another would be.
+    pub whose: Whose,
+    /// In words; nothing of what was sent or answered.
+    pub why: String,
+}
+
+/// What was at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// What was sent: the receiver may take another.
+    Event,
+    /// The receiver, the way to it, or the credential: it takes nothing now.
+    Receiver,
+}
+
+impl NotTaken {
+    /// Nobody knows whether it came.
+    #[must_use]
+    pub fn unanswered() -> Self {
+        Self { whose: Whose::Receiver, why: "unknown: the receiver did not answer in time".to_owned() }
+    }
+}
+
+impl From<Failure> for NotTaken {
+    fn from(failure: Failure) -> Self {
+        let of_event = matches!(failure, Failure::Status(status) if (400..500).contains(&status) && status != 408);
+        Self { whose: if of_event { Whose::Event } else { Whose::Receiver }, why: in_words(&failure) }
+    }
+}
 
 /// Who is told.
-pub(super) struct Receiver {
+pub struct Receiver {
     url: Url,
     credential: Option<Credential>,
     transport: Transport,
@@ -32,15 +67,16 @@ impl Receiver {
     ///
     /// # Errors
     /// In words, when it cannot be asked at all.
-    pub(super) fn at(
+    pub fn at(
         url: Url,
         token: Option<SecretString>,
         authorities: Vec<CertificateDer<'static>>,
         allow_private_addresses: bool,
         timeout: Duration,
+        retry: RetryPolicy,
     ) -> Result<Self, String> {
         let network = Network { allow_private_addresses, authorities, ..Network::default() };
-        let transport = Transport::new(&network, None, Instant::now() + timeout, RETRY);
+        let transport = Transport::new(&network, None, Instant::now() + timeout, retry);
         let transport = transport.map_err(|failure| in_words(&failure))?;
         Ok(Self { url, credential: token.map(Credential::Bearer), transport })
     }
@@ -48,8 +84,8 @@ impl Receiver {
     /// Sends something; done is what the receiver says that it has.
     ///
     /// # Errors
-    /// In words: refused, or unknown whether it came.
-    pub(super) async fn take(&self, kind: &'static str, body: &str) -> Result<(), String> {
+    /// Refused, or unknown whether it came.
+    pub async fn take(&self, kind: &'static str, body: &str) -> Result<(), NotTaken> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let request = Request {
@@ -63,8 +99,8 @@ impl Receiver {
         let asked = self.transport.ask(&request);
         match tokio::time::timeout_at(self.transport.deadline(), asked).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(failure)) => Err(in_words(&failure)),
-            Err(_) => Err("unknown: the receiver did not answer in time".to_owned()),
+            Ok(Err(failure)) => Err(failure.into()),
+            Err(_) => Err(NotTaken::unanswered()),
         }
     }
 }
@@ -86,6 +122,3 @@ fn in_words(failure: &Failure) -> String {
         _ => "unknown: the receiver gave no answer that could be read".to_owned(),
     }
 }
-
-#[cfg(test)]
-mod tests;
