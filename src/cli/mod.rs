@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod fake_hr;
 pub mod grants;
 pub mod hooks;
+mod html;
 pub mod leave_now;
 pub mod link;
 pub mod own;
@@ -32,6 +33,7 @@ mod signal;
 pub mod stays;
 mod stop;
 mod terminal;
+pub mod ui;
 pub mod used;
 mod write;
 
@@ -123,6 +125,8 @@ pub enum Human {
     Approve(approve::Options),
     /// Reject a Revocation, or a held batch: the person keeps their access, and the decision becomes evidence
     Reject(reject::Options),
+    /// Show all of it as pages in a browser on this machine: read-only, with your own rights
+    Ui(ui::Options),
     /// List people: everybody, or who starts, who leaves, and what comes next
     People(people::List),
     /// Say why a person is active, held or gone, what happens next and when, and what to do
@@ -298,6 +302,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Human(Human::Approve(options)) => approve::run(&options).await,
         Command::Human(Human::Reject(options)) => reject::run(&options).await,
+        Command::Human(Human::Ui(options)) => ui::run(&options).await,
         Command::Human(Human::People(options)) => people::list(&options).await,
         Command::Human(Human::Why(options)) => people::why(&options).await,
         Command::Human(Human::Plan(options)) => people::plan(&options).await,
