@@ -19,7 +19,6 @@ const CONNECTIONS: &str = "/apis/rollcall.dev/v1alpha1/namespaces/rollcall/hrcon
 const CONFIG_MAPS: &str = "/api/v1/namespaces/rollcall/configmaps";
 
 /// Ids of people with a story.
-pub const REVOKED: u32 = 1;
 pub const UNDER_WAY: u32 = 2;
 pub const HELD: u32 = 3;
 pub const FAILED: u32 = 4;
@@ -192,14 +191,19 @@ impl Company {
                 "phase": "Revoked",
                 "plan": {"hash": "5e0c".repeat(16), "freezes": [user], "targets": targets, "remaining": [
                     {"what": "RoleBinding team/on-call", "why": "SharedBinding", "advice": "take the user out of its subjects"}]},
-                "instants": {"effective": at(0), "seen": at(1), "released": at(2)},
+                "instants": {"effective": at(0), "seen": at(0), "released": at(2)},
                 "freeze": {"acted": at(2), "verified": at(3), "verdicts": [{"target": user, "verdict": "Observed", "how": "it was read on the list", "at": at(3)}]},
             },
         });
         let step = |target: &Value| json!({"target": target, "outcome": "Done", "at": at(4)});
         let verdict = |target: &Value| {
             let kind = if target["kind"] == "RoleBinding" { "Implied" } else { "Observed" };
-            json!({"target": target, "verdict": kind, "how": "a token of before was refused by the API server: 401", "at": at(5)})
+            let how = if kind == "Implied" {
+                "its uid is gone on a consistent read"
+            } else {
+                "a token of before was refused by the API server: 401"
+            };
+            json!({"target": target, "verdict": kind, "how": how, "at": at(5)})
         };
         let done = |status: &mut Value, many: usize| {
             status["steps"] = targets.iter().take(many).map(step).collect();

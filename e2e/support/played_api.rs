@@ -121,12 +121,12 @@ async fn answer(State(played): State<Arc<Played>>, request: Request) -> Response
         return ([("content-type", "application/json")], Body::from_stream(lines.boxed())).into_response();
     }
     let labelled = |one: &&Value| match query.split('&').find_map(|pair| pair.strip_prefix("labelSelector=")) {
+        Some("") | None => true,
         Some(selector) => {
             let selector = selector.replace("%2F", "/").replace("%3D", "=");
             let (label, value) = selector.split_once('=').unwrap_or_default();
             one["metadata"]["labels"][label] == value
         }
-        None => true,
     };
     let items: Vec<&Value> = items.iter().filter(labelled).collect();
     let (limit, from) = (number(&query, "limit").unwrap_or(items.len()), number(&query, "continue").unwrap_or(0));

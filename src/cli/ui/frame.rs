@@ -176,6 +176,22 @@ pub fn maybe_time(at: Option<Timestamp>) -> Html {
     at.map_or_else(nothing, time)
 }
 
+/// A day.
+pub fn day(day: jiff::civil::Date) -> Html {
+    let text = day.to_string();
+    el("time", &[("datetime", &text), ("class", "day")], text.as_str())
+}
+
+/// A day where there is one.
+pub fn maybe_day(at: Option<jiff::civil::Date>) -> Html {
+    at.map_or_else(nothing, day)
+}
+
+/// So many of something.
+pub fn many(number: usize, one: &str, more: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { more })
+}
+
 /// What stands where there is nothing to say.
 pub fn nothing() -> Html {
     span("none", "–")

@@ -253,7 +253,10 @@ where
 
 /// Something that is read when it is asked for, and kept for a moment: pages that are turned read it once.
 #[derive(Debug)]
-pub struct Shelf<T>(tokio::sync::Mutex<Option<(Instant, Result<Arc<T>, String>)>>);
+pub struct Shelf<T>(tokio::sync::Mutex<Option<(Instant, Read<T>)>>);
+
+/// What was read, or why nothing was.
+type Read<T> = Result<Arc<T>, String>;
 
 impl<T> Default for Shelf<T> {
     fn default() -> Self {
@@ -263,10 +266,9 @@ impl<T> Default for Shelf<T> {
 
 impl<T> Shelf<T> {
     /// What is kept, unless it is older than that; else what is read now. A failure is kept as long.
-    pub async fn get(&self, fresh: Duration, read: impl Future<Output = Result<T, Failure>>) -> Result<Arc<T>, String> {
+    pub async fn get(&self, fresh: Duration, read: impl Future<Output = Result<T, Failure>>) -> Read<T> {
         let mut kept = self.0.lock().await;
-        if let Some((at, value)) = kept.as_ref().filter(|(at, _)| at.elapsed() < fresh) {
-            let (_, value) = (at, value);
+        if let Some((_, value)) = kept.as_ref().filter(|(at, _)| at.elapsed() < fresh) {
             return value.clone();
         }
         let value = read.await.map(Arc::new).map_err(|failure| failure.to_string());

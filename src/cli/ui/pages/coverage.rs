@@ -106,6 +106,9 @@ fn share(owned: usize, all: usize) -> f64 {
 }
 
 fn picture(found: &Found) -> Html {
+    if found.accounts == 0 {
+        return el("p", &[("class", "empty")], "There is no ServiceAccount that may be somebody's.");
+    }
     let words = format!(
         "{} of {} accounts have an owner who is known: {:.0} %.",
         thousands(found.owned),

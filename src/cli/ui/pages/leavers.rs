@@ -1,14 +1,13 @@
 //! Who left, and how their access stands: by the rows of `rollcall report leavers`, from what the cluster knows now.
 
-use jiff::ToSpan as _;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan as _};
 
 use super::{Look, lead, today};
-use crate::cli::html::el;
-use crate::cli::html::{Html, data};
+use crate::cli::html::{Html, data, el};
 use crate::cli::report::Days;
 use crate::cli::report::leavers::{COLUMNS, Row, rows};
-use crate::cli::ui::frame::{Cut, Page, ROWS, Tone, chip, command, field, form, nothing, of_person, table};
+use crate::cli::ui::frame::{Cut, Page, ROWS, Tone, chip, command, day, field, form, nothing, of_person, table, time};
 
 /// The columns of the report that the page has; names only where they are asked for.
 const SHOWN: [&str; 9] = [
@@ -85,8 +84,14 @@ fn cell(column: &str, lines: &[String], row: &Row) -> Html {
             chip(tone, words)
         }
         _ if text.is_empty() => nothing(),
-        _ => data(&text),
+        _ => dated(&text),
     }
+}
+
+/// A text; an instant or a day as a page has it.
+pub fn dated(text: &str) -> Html {
+    let instant = text.parse::<Timestamp>().ok().map(time);
+    instant.or_else(|| text.parse::<Date>().ok().map(day)).unwrap_or_else(|| data(text))
 }
 
 /// How a termination stands, in words.

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::{Look, lead};
 use crate::cli::html::{Html, el};
 use crate::cli::people::list::{self, Row};
-use crate::cli::ui::frame::{Cut, Page, ROWS, choice, form, from_now, or_nothing, person, table, time};
+use crate::cli::ui::frame::{Cut, Page, ROWS, choice, form, from_now, maybe_day, or_nothing, person, table, time};
 
 /// What is listed apart.
 const ONLY: [&str; 2] = ["leaves", "starts"];
@@ -39,7 +39,7 @@ pub fn listed(rows: &[&Row], now: Timestamp, unmask: bool) -> Html {
             or_nothing(&row.next_at.map(|at| there(at, &row.time_zone)).unwrap_or_default()),
             person(&row.person, &row.records, row.name.as_deref()),
             or_nothing(&what(&row.next)),
-            or_nothing(&row.last_day.map(|day| day.to_string()).unwrap_or_default()),
+            maybe_day(row.last_day),
             or_nothing(&row.policy),
         ]
     };

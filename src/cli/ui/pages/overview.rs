@@ -14,7 +14,7 @@ use crate::cli::html::{Html, data, el};
 use crate::cli::people::list::Row;
 use crate::cli::people::{record, words};
 use crate::cli::report::leavers;
-use crate::cli::ui::frame::{self, Page, chip, command, or_nothing, person, section, table, thousands, time};
+use crate::cli::ui::frame::{self, Page, chip, command, many, or_nothing, person, section, table, thousands, time};
 use crate::cli::ui::timeline::{Moment, moments};
 
 /// Moments that are shown.
@@ -75,7 +75,7 @@ pub fn page(look: &Look<'_>, stop: &Stop, coming: &[Row]) -> Page {
     let body = Html::from([
         el("div", &[("id", "stop"), ("data-part", "")], stopped(stop)),
         el("div", &[("id", "figures"), ("data-part", "")], figures_of(&figures)),
-        section("waits", "Waits for somebody", waiting(look, stop)),
+        section("waits", "Waits for somebody", waiting(look, stop, &figures)),
         section("happened", "What happened last", happened(look)),
         section("soon", "What comes next", super::next::listed(&rows, look.now, look.unmask)),
         section("sources", "Where people are read from", sources(look)),
@@ -112,17 +112,17 @@ fn figures_of(figures: &Figures) -> Html {
     let all = vec![
         one(figures.work_here, "work here", "people", false),
         one(figures.left, "left in 30 days", "leavers", false),
-        one(figures.under_way, "revocations under way", "leavers", false),
-        one(figures.held, "revocations held", "held", false),
-        one(figures.failed, "revocations failed", "held#failed", true),
-        one(figures.back, "with something back", "held#back", true),
+        one(figures.under_way, "being revoked", "leavers", false),
+        one(figures.held, "held", "held", false),
+        one(figures.failed, "failed", "held#failed", true),
+        one(figures.back, "with access back", "held#back", true),
         one(figures.unknown, "cannot be told", "people?state=Unknown", false),
     ];
     el("dl", &[("class", "figures")], all)
 }
 
 /// What does not go on by itself, with the command that lets it go on.
-fn waiting(look: &Look<'_>, stop: &Stop) -> Html {
+fn waiting(look: &Look<'_>, stop: &Stop, figures: &Figures) -> Html {
     let mut all: Vec<Html> = Vec::new();
     let mut batches: BTreeMap<&str, usize> = BTreeMap::new();
     for revocation in &look.world.revocations {
@@ -132,20 +132,20 @@ fn waiting(look: &Look<'_>, stop: &Stop) -> Html {
         *batches.entry(batch.unwrap_or_default()).or_default() += usize::from(batch.is_some());
     }
     batches.remove("");
-    for (batch, many) in batches {
-        let what = format!("{many} revocations are held by the limits, as one batch: ");
+    for (batch, number) in batches {
+        let what = format!("{} held by the limits, as one batch: ", many(number, "Revocation", "Revocations"));
         all.push(el("li", &[], vec![Html::from(what), command(&format!("kubectl rollcall approve --batch {batch}"))]));
     }
     for connection in &look.world.connections {
         all.extend(held_answer(connection, look).map(|said| el("li", &[], said)));
     }
-    let figures = Figures::of(look);
-    for (many, what, href) in [
+    for (number, what, href) in [
         (figures.failed, "failed: not everything is proved refused", "held#failed"),
         (figures.back, "ended something that is back", "held#back"),
     ] {
-        if many > 0 {
-            all.push(el("li", &[], el("a", &[("href", href)], format!("{many} revocations {what}"))));
+        if number > 0 {
+            let words = format!("{} {what}", many(number, "Revocation", "Revocations"));
+            all.push(el("li", &[], el("a", &[("href", href)], words)));
         }
     }
     if matches!(stop, Stop::Stopped(_)) {

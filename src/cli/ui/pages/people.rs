@@ -8,7 +8,9 @@ use crate::api::person::State;
 use crate::cli::html::{Html, el};
 use crate::cli::people::list::{self, Row, Wanted};
 use crate::cli::people::{meant, record};
-use crate::cli::ui::frame::{Cut, Page, ROWS, Tone, chip, choice, field, form, maybe_time, or_nothing, person, table};
+use crate::cli::ui::frame::{
+    Cut, Page, ROWS, Tone, chip, choice, field, form, maybe_day, maybe_time, or_nothing, person, table,
+};
 
 /// The page.
 pub fn page(look: &Look<'_>) -> Page {
@@ -76,14 +78,15 @@ pub fn listed(rows: &[Row]) -> Html {
         let (tone, words) = state(&row.state);
         let access = match row.remaining {
             0 => or_nothing(&row.access),
-            some => Html::from(format!("{}, {some} remain", row.access)),
+            1 => Html::from(format!("{}, 1 remains", row.access)),
+            more => Html::from(format!("{}, {more} remain", row.access)),
         };
         vec![
             person(&row.person, &row.records, row.name.as_deref()),
             chip(tone, words),
             or_nothing(&row.why),
-            or_nothing(&row.first_day.map(|day| day.to_string()).unwrap_or_default()),
-            or_nothing(&row.last_day.map(|day| day.to_string()).unwrap_or_default()),
+            maybe_day(row.first_day),
+            maybe_day(row.last_day),
             access,
             or_nothing(&row.next),
             maybe_time(row.next_at),

@@ -26,15 +26,17 @@ pub fn page(look: &Look<'_>, seen: Result<&Option<Seen>, &String>) -> Option<Pag
     let mut all: Vec<Moment> = revocations.iter().flat_map(|one| moments(one, look.unmask)).collect();
     all.sort_by_key(|moment| moment.at);
     all.dedup_by(|one, other| (one.at, &one.what) == (other.at, &other.what));
-    let mut body = said(&answer, look.unmask);
+    let [why, to_do, rests_on] = said(&answer, look.unmask);
+    let mut body = vec![why, to_do];
     body.extend(revocations.iter().rev().map(|one| of_revocation(one, look.unmask)));
     body.push(section("timeline", "Timeline", line(&all)));
+    body.push(rests_on);
     let records = answer.records.join(", ");
     Some(Page { of: "people", title: records, live: true, body: body.into() })
 }
 
 /// The answer of `why`, part by part.
-fn said(answer: &Answer, unmask: bool) -> Vec<Html> {
+fn said(answer: &Answer, unmask: bool) -> [Html; 3] {
     let (mut sentences, mut listed, mut advice) = (Vec::new(), Vec::new(), Html::default());
     for part in parts(answer, unmask) {
         match part {
@@ -49,7 +51,7 @@ fn said(answer: &Answer, unmask: bool) -> Vec<Html> {
     if advice.is_empty() {
         advice = el("p", &[("class", "empty")], "Nothing.");
     }
-    vec![
+    [
         section("why", "Why", sentences),
         section("todo", TO_DO, advice),
         section("facts", "What that rests on", el("div", &[("class", "cards")], listed)),

@@ -5,7 +5,9 @@ use crate::api::Person;
 use crate::cli::html::{Html, data, el};
 use crate::cli::people::{Accounts, record};
 use crate::cli::report::access::{COLUMNS, Row, Things, rows};
-use crate::cli::ui::frame::{Cut, Page, ROWS, Tone, chip, choice, command, field, form, nothing, of_person, table};
+use crate::cli::ui::frame::{
+    Cut, Page, ROWS, Tone, chip, choice, command, field, form, many, nothing, of_person, table,
+};
 
 /// What it takes to see it.
 const TAKES: &str = "It takes list on serviceaccounts, rolebindings and clusterrolebindings in all namespaces.";
@@ -52,10 +54,11 @@ fn shown(look: &Look<'_>, things: &Things) -> Html {
         field("Manager's Person", "of", "search", of),
     ];
     let print = format!("kubectl rollcall report access-review --from {from} --to {to} -o html > review.html");
+    let asked_for = format!("{from} to {to}, {}. ", many(cut.rows, "row", "rows"));
     let sign = vec![Html::from("Reviewed by: "), el("span", &[], ""), Html::from(" Date: "), el("span", &[], "")];
     Html::from([
         form("review", "What is reviewed", fields),
-        el("p", &[], whom(look, of)),
+        el("p", &[], vec![Html::from(asked_for), whom(look, of)]),
         links(),
         listed(&here),
         links(),
@@ -119,7 +122,7 @@ fn cell(column: &str, lines: &[String], row: &Row) -> Html {
             let (tone, words) = super::people::state(&text);
             chip(tone, words)
         }
-        _ => lines.iter().map(|line| el("div", &[], data(line))).collect(),
+        _ => lines.iter().map(|line| el("div", &[], super::leavers::dated(line))).collect(),
     }
 }
 
