@@ -126,6 +126,11 @@ test-scim: tools rollcall ## the SCIM service with scim2-tester, from the Python
 	plane down && ROLLCALL_E2E_KUBECONFIG=$$(plane up --control-plane-only) && export ROLLCALL_E2E_KUBECONFIG
 	cargo test --locked --test e2e -- --ignored scim::
 
+# With a company of ten thousand that is played: no control plane.
+.PHONY: pictures
+pictures: rollcall ## a picture of each page of the ui, in target/pictures; needs Debian, or a Chromium
+	cargo test --locked --test e2e -- --ignored --exact ui::pictures
+
 # On stable Rust; what it has found interesting is kept in target/fuzz, and begun with the next time.
 FUZZED := csv json dates definition expression ldap scim
 FUZZ_SECONDS ?= 600

@@ -92,6 +92,7 @@ mod two_approvers;
 mod two_leaders;
 mod two_policies;
 mod two_records;
+mod ui;
 mod used;
 mod user_names;
 mod walk_out;

@@ -2,7 +2,9 @@
 
 pub mod attempts;
 pub mod chart;
+pub mod chromium;
 pub mod cluster;
+pub mod company;
 pub mod connect;
 pub mod debian;
 pub mod decoys;
@@ -15,6 +17,7 @@ pub mod leaks;
 pub mod measures;
 pub mod objects;
 pub mod people;
+pub mod played_api;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use kube::Client;
 
 use self::chain::Chain;
 use super::Failure;
@@ -105,13 +106,14 @@ pub async fn run(command: &Command) -> Result<(), Failure> {
             say(&signed(&chain, &summary.head, options.key.is_some()));
         }
         Command::Verify(options @ Verify { dir: None, cluster, .. }) => {
-            let client = cluster.client().await?;
-            let revocations = chain::revocations(&client, cluster.namespace()).await?;
-            let mut chain = chain::read(&client, cluster.namespace()).await?;
-            chain.head.get_or_insert_with(Head::genesis); // a chain without a head has no records
-            let summary = verify(&chain, revocations.ended, &Trust::read(options)?)?;
-            say(&told(&summary, chain.start.as_ref(), "still there: run `kubectl rollcall evidence prune` again"));
-            say(&signed(&chain, &summary.head, options.key.is_some()));
+            let looked = look(&cluster.client().await?, cluster.namespace(), &Trust::read(options)?).await?;
+            for finding in &looked.wrong {
+                eprintln!("{finding}");
+            }
+            looked.says.iter().for_each(|line| say(line));
+            if !looked.wrong.is_empty() {
+                return Err(broken(&looked.wrong));
+            }
         }
         Command::Export(options) => {
             let Export { dir, bucket, cluster } = options.as_ref();
@@ -180,8 +182,55 @@ async fn key(cluster: &Cluster) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks the chain, that each of those that ended is in it, and what is trusted beside it.
+/// What a look at the evidence in the cluster found.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// The records with their names, the oldest first.
+    pub records: Vec<(String, Record)>,
+    /// What verifies, and how far it is signed; nothing where something is wrong.
+    pub says: Vec<String>,
+    /// What is wrong, each in its own line.
+    pub wrong: Vec<String>,
+}
+
+/// Reads the evidence of the cluster and verifies all of it.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn look(client: &Client, namespace: &str, trust: &Trust) -> Result<Looked, Failure> {
+    let revocations = chain::revocations(client, namespace).await?;
+    let mut chain = chain::read(client, namespace).await?;
+    chain.head.get_or_insert_with(Head::genesis); // a chain without a head has no records
+    let record = |(name, text): (&str, &str)| Some((name.to_owned(), serde_json::from_str::<Record>(text).ok()?));
+    let mut records: Vec<_> = chain.texts().filter_map(record).collect();
+    records.sort_by_key(|(_, record)| record.index);
+    Ok(match check(&chain, revocations.ended, trust) {
+        Ok(summary) => {
+            let left = "still there: run `kubectl rollcall evidence prune` again";
+            let says =
+                vec![told(&summary, chain.start.as_ref(), left), signed(&chain, &summary.head, trust.key.is_some())];
+            Looked { records, says, wrong: Vec::new() }
+        }
+        Err(wrong) => Looked { records, says: Vec::new(), wrong: wrong.iter().map(|finding| plain(finding)).collect() },
+    })
+}
+
+fn broken(wrong: &[String]) -> Failure {
+    Failure::Refused(format!("the evidence is broken in {} places", wrong.len()))
+}
+
+/// Checks the chain, that each of those that ended is in it, and what is trusted beside it; says what is wrong.
 fn verify(chain: &Chain, ended: Vec<Closed>, trust: &Trust) -> Result<Summary, Failure> {
+    check(chain, ended, trust).map_err(|wrong| {
+        for finding in &wrong {
+            eprintln!("{}", plain(finding));
+        }
+        broken(&wrong)
+    })
+}
+
+/// Checks it, and gives all that is wrong.
+fn check(chain: &Chain, ended: Vec<Closed>, trust: &Trust) -> Result<Summary, Vec<String>> {
     let pruned = chain.pruned();
     let mut wrong: Vec<String> = Vec::new();
     let unsealed = evidence::closed(ended, chain.texts(), &pruned);
@@ -200,12 +249,7 @@ fn verify(chain: &Chain, ended: Vec<Closed>, trust: &Trust) -> Result<Summary, F
     }
     match summary {
         Ok(summary) if wrong.is_empty() => Ok(summary),
-        _ => {
-            for finding in &wrong {
-                eprintln!("{}", plain(finding));
-            }
-            Err(Failure::Refused(format!("the evidence is broken in {} places", wrong.len())))
-        }
+        _ => Err(wrong),
     }
 }
 

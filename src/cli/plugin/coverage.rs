@@ -4,7 +4,7 @@
 
 mod unowned;
 
-pub use unowned::{Unowned, read};
+pub use unowned::{Counted, Found, Unowned, read};
 
 use clap::{Args, ValueEnum};
 

@@ -16,6 +16,7 @@ pub mod events;
 pub mod grants;
 pub mod hold;
 pub mod hooks;
+mod html;
 pub mod leave_now;
 pub mod link;
 pub mod own;
@@ -31,6 +32,7 @@ mod status;
 pub mod stays;
 mod stop;
 pub mod suspend;
+pub mod ui;
 pub mod used;
 mod write;
 
@@ -91,6 +93,8 @@ pub enum Human {
     Approve(approve::Options),
     /// Reject a Revocation, or a held batch: the person keeps their access, and the decision becomes evidence
     Reject(reject::Options),
+    /// Show all of it as pages in a browser on this machine: read-only, with your own rights
+    Ui(ui::Options),
     /// List people: everybody, or who starts, who leaves, and what comes next
     People(people::List),
     /// Say why a person is active, held or gone, what happens next and when, and what to do
@@ -200,6 +204,7 @@ pub(super) async fn run(command: &Human) -> Result<(), Failure> {
         }
         Human::Approve(options) => approve::run(options).await,
         Human::Reject(options) => reject::run(options).await,
+        Human::Ui(options) => ui::run(options).await,
         Human::People(options) => people::list(options).await,
         Human::Why(options) => people::why(options).await,
         Human::Plan(options) => people::plan(options).await,

@@ -4,19 +4,19 @@
 //! unless names are asked for.
 
 mod accounts;
-mod answer;
+pub(super) mod answer;
 mod edit;
 mod erase;
 mod export;
-mod list;
-mod owned;
+pub(super) mod list;
+pub(super) mod owned;
 mod plan;
 mod position;
 mod review;
-mod turns;
+pub(super) mod turns;
 mod whom;
 pub(super) mod why;
-mod words;
+pub(super) mod words;
 
 pub use accounts::{Accounts, Shown};
 pub use erase::{Options as Erase, run as erase};
@@ -24,7 +24,7 @@ pub use export::{Options as Export, run as export};
 pub use list::{Options as List, run as list};
 pub use plan::{Options as Plan, run as plan};
 pub use review::{Options as Review, run as review};
-pub use whom::find;
+pub use whom::{find, meant};
 pub use why::{Options as Why, run as why};
 
 use std::fmt::Debug;
@@ -63,16 +63,16 @@ impl World {
         Ok(Self { people, revocations, policies, connections })
     }
 
-    fn policy(&self, name: &str) -> Option<&SyncPolicy> {
+    pub(super) fn policy(&self, name: &str) -> Option<&SyncPolicy> {
         self.policies.iter().find(|policy| policy.name_any() == name)
     }
 
-    fn connection(&self, name: &str) -> Option<&HRConnection> {
+    pub(super) fn connection(&self, name: &str) -> Option<&HRConnection> {
         self.connections.iter().find(|connection| connection.name_any() == name)
     }
 
     /// The Revocations of a Person, and of no earlier one of the same name, oldest first.
-    fn revocations_of(&self, person: &Person) -> Vec<&Revocation> {
+    pub(super) fn revocations_of(&self, person: &Person) -> Vec<&Revocation> {
         let theirs = |revocation: &&Revocation| Some(&revocation.spec.person_uid) == person.metadata.uid.as_ref();
         let mut theirs: Vec<_> = self.revocations.iter().filter(theirs).collect();
         theirs.sort_by_key(|revocation| (revocation.spec.due, revocation.name_any()));
@@ -111,6 +111,6 @@ pub(super) fn record(record: &Record) -> String {
 }
 
 /// `hq/7, contractors/c7`.
-fn records(person: &Person) -> String {
+pub(super) fn records(person: &Person) -> String {
     person.spec.records.iter().map(record).collect::<Vec<_>>().join(", ")
 }

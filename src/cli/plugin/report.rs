@@ -3,8 +3,8 @@
 //! Each reads with the caller's own rights, makes rows by a pure function, and prints them apart from it. HR ids stand for people
 //! unless names are asked for.
 
-mod access;
-mod leavers;
+pub mod access;
+pub mod leavers;
 mod sheet;
 
 use std::path::PathBuf;
@@ -76,9 +76,11 @@ pub struct AccessReview {
 
 /// The days from the first to the last.
 #[derive(Clone, Copy, Debug)]
-struct Days {
-    from: Date,
-    to: Date,
+pub struct Days {
+    /// The first.
+    pub from: Date,
+    /// The last.
+    pub to: Date,
 }
 
 impl Days {

@@ -27,11 +27,22 @@ pub struct Found {
     pub accounts: usize,
     /// How many of them have an owner who is known.
     pub owned: usize,
+    /// The same of each namespace, in their order.
+    pub namespaces: BTreeMap<String, Counted>,
     /// What nobody owns.
     pub unowned: Vec<Unowned>,
     /// What could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// How many accounts of a namespace may be somebody's, and have an owner who is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// How many may be somebody's.
+    pub accounts: usize,
+    /// How many of them have an owner who is known.
+    pub owned: usize,
 }
 
 /// An object that nobody owns.
@@ -166,10 +177,13 @@ fn decide(seen: &Seen, people: &[Person]) -> Found {
             continue;
         }
         found.accounts += 1;
+        let here = found.namespaces.entry(namespace.to_owned()).or_default();
+        here.accounts += 1;
         let mark = meta.annotations.as_ref().and_then(|annotations| annotations.get(names::OWNER));
         let why = match mark.map(|mark| index.resolve(mark)) {
             Some(Owners::One(_)) => {
                 found.owned += 1;
+                here.owned += 1;
                 continue;
             }
             Some(Owners::Several) => "SeveralOwners",
@@ -301,6 +315,8 @@ mod tests {
         };
         let found = decide(&seen, &[person("7"), person("8")]);
         assert_eq!((found.accounts, found.owned), (5, 1));
+        let of = |name: &str| found.namespaces.get(name).map(|here| (here.accounts, here.owned));
+        assert_eq!([of("apps"), of("web"), of("kube-system")], [Some((4, 1)), Some((1, 0)), None]);
         let rows: Vec<_> = found
             .unowned
             .iter()

@@ -259,6 +259,11 @@ impl Next {
 
 /// Puts the answer together.
 pub fn decide(world: &World, person: &Person, owned: Owned, now: Timestamp) -> Answer {
+    decide_with(world, &Ahead::of(world, now), person, owned, now)
+}
+
+/// The same, for who asks about many: the policies were read once.
+pub fn decide_with(world: &World, ahead: &Ahead, person: &Person, owned: Owned, now: Timestamp) -> Answer {
     let entry = convert::known(person).entry;
     let status = person.status.clone().unwrap_or_default();
     let named = status.policy.as_deref();
@@ -289,7 +294,7 @@ pub fn decide(world: &World, person: &Person, owned: Owned, now: Timestamp) -> A
         next: Vec::new(),
         commands: Vec::new(),
     };
-    answer.next = next(&answer, Ahead::of(world, now).turns(person, now), now);
+    answer.next = next(&answer, ahead.turns(person, now), now);
     answer.commands = commands::of(&answer);
     answer
 }

@@ -28,7 +28,7 @@ pub fn command(namespace: &str, name: &str, subjects: &[Subject], leaves: impl F
 }
 
 /// A word of a command line as a POSIX shell takes it, whatever it holds.
-fn word(text: &str) -> String {
+pub fn word(text: &str) -> String {
     let plain = |sign: char| sign.is_ascii_alphanumeric() || "-_.:/@".contains(sign);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return text.to_owned();

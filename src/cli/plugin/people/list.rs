@@ -90,7 +90,7 @@ fn state(text: &str) -> Result<Shown, String> {
 
 /// Whom to list, and by what they are ordered.
 #[derive(Clone, Copy, Debug)]
-enum Wanted {
+pub enum Wanted {
     All,
     Upcoming(Days),
     Leavers(Days),
@@ -100,9 +100,9 @@ enum Wanted {
 
 /// Days from the first to the last; an open end is any day.
 #[derive(Clone, Copy, Debug)]
-struct Days {
-    from: Option<Date>,
-    to: Option<Date>,
+pub struct Days {
+    pub from: Option<Date>,
+    pub to: Option<Date>,
 }
 
 impl Days {
@@ -114,38 +114,38 @@ impl Days {
 /// One person, as they are listed.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
-    person: String,
-    records: Vec<String>,
+pub struct Row {
+    pub person: String,
+    pub records: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
-    state: String,
-    why: String,
-    since: Option<Timestamp>,
+    pub address: Option<String>,
+    pub state: String,
+    pub why: String,
+    pub since: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    effective: Option<Timestamp>,
+    pub effective: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    seen: Option<Timestamp>,
-    first_day: Option<Date>,
-    last_day: Option<Date>,
-    time_zone: String,
-    policy: String,
-    access: String,
-    revocation: String,
-    waits_for: String,
-    remaining: u32,
-    next: String,
-    next_at: Option<Timestamp>,
-    moved: String,
-    moved_at: Option<Timestamp>,
-    review_due: Option<Timestamp>,
-    account: String,
-    last_sign_in: String,
-    mfa_enrolled: String,
-    sso: String,
-    finding: String,
+    pub seen: Option<Timestamp>,
+    pub first_day: Option<Date>,
+    pub last_day: Option<Date>,
+    pub time_zone: String,
+    pub policy: String,
+    pub access: String,
+    pub revocation: String,
+    pub waits_for: String,
+    pub remaining: u32,
+    pub next: String,
+    pub next_at: Option<Timestamp>,
+    pub moved: String,
+    pub moved_at: Option<Timestamp>,
+    pub review_due: Option<Timestamp>,
+    pub account: String,
+    pub last_sign_in: String,
+    pub mfa_enrolled: String,
+    pub sso: String,
+    pub finding: String,
 }
 
 /// Lists them.
@@ -222,7 +222,7 @@ fn wanted(options: &Options, today: Date) -> Wanted {
 }
 
 /// Who is wanted, in order: by the day that was asked about, else by their first HR record.
-fn rows<'a>(world: &World, people: impl Iterator<Item = &'a Person>, wanted: Wanted, now: Timestamp) -> Vec<Row> {
+pub fn rows<'a>(world: &World, people: impl Iterator<Item = &'a Person>, wanted: Wanted, now: Timestamp) -> Vec<Row> {
     let (ahead, accounts) = (Ahead::of(world, now), Accounts::of(world));
     let mut found: Vec<(Option<Timestamp>, Option<Date>, Row)> = people
         .filter_map(|person| {
@@ -336,7 +336,8 @@ const fn turns_to(state: State) -> &'static str {
     }
 }
 
-fn masked(row: Row) -> Row {
+/// Without name and address.
+pub fn masked(row: Row) -> Row {
     Row { name: None, address: None, ..row }
 }
 

@@ -1,5 +1,6 @@
 //! What in the cluster is somebody's now: accounts by their owner annotation, bindings by the users they name.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, Subject as RbacSubject};
 use kube::Client;
@@ -45,11 +46,33 @@ pub enum Whose {
     Ambiguous,
 }
 
-/// Looks for it with the caller's rights, which need not reach so far.
+/// Accounts and bindings of the whole cluster.
+#[derive(Debug)]
+pub struct Seen {
+    accounts: Vec<Account>,
+    bindings: Vec<(Binding, Vec<RbacSubject>)>,
+}
+
+/// Looks for what is theirs with the caller's rights, which need not reach so far.
 ///
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn of(client: &Client, people: &[Person], person: &Person) -> Result<Owned, Failure> {
+    Ok(of_person(seen(client).await?.as_ref(), people, person, calls::now()))
+}
+
+/// What of the cluster is somebody's. Nothing was seen where the caller may not look.
+pub fn of_person(seen: Option<&Seen>, people: &[Person], person: &Person, now: Timestamp) -> Owned {
+    let Some(seen) = seen else { return Owned::NotAllowed };
+    let index = Index::new(people.iter().map(|one| convert::person_facts(one, now)).collect());
+    Owned::Things(things(&seen.accounts, &seen.bindings, &index, &convert::person_facts(person, now)))
+}
+
+/// Reads accounts and bindings; nothing where the caller may not.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn seen(client: &Client) -> Result<Option<Seen>, Failure> {
     let lists = futures::try_join!(
         all::<ServiceAccount>("list the ServiceAccounts", Api::all(client.clone()), ""),
         all::<RoleBinding>("list the RoleBindings", Api::all(client.clone()), ""),
@@ -57,7 +80,7 @@ pub async fn of(client: &Client, people: &[Person], person: &Person) -> Result<O
     );
     let (accounts, roles, cluster_roles) = match lists {
         Ok(lists) => lists,
-        Err(Failure::Server { code: 401 | 403, .. }) => return Ok(Owned::NotAllowed),
+        Err(Failure::Server { code: 401 | 403, .. }) => return Ok(None),
         Err(other) => return Err(other),
     };
     let accounts: Vec<_> = accounts.iter().filter_map(|account| inventory::account(&account.metadata)).collect();
@@ -65,10 +88,7 @@ pub async fn of(client: &Client, people: &[Person], person: &Person) -> Result<O
     let roles = roles.iter().filter_map(|one| Some((inventory::role_binding(one)?, raw(&one.subjects))));
     let cluster_roles =
         cluster_roles.iter().filter_map(|one| Some((inventory::cluster_role_binding(one)?, raw(&one.subjects))));
-    let bindings: Vec<_> = roles.chain(cluster_roles).collect();
-    let now = calls::now();
-    let index = Index::new(people.iter().map(|one| convert::person_facts(one, now)).collect());
-    Ok(Owned::Things(things(&accounts, &bindings, &index, &convert::person_facts(person, now))))
+    Ok(Some(Seen { accounts, bindings: roles.chain(cluster_roles).collect() }))
 }
 
 /// What of these names a person, in their order.

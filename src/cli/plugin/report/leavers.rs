@@ -62,6 +62,16 @@ struct Remaining {
 }
 
 impl Row {
+    /// Name of the Person.
+    pub fn person(&self) -> &str {
+        &self.person
+    }
+
+    /// How it stands, see [`outcome`].
+    pub fn outcome(&self) -> &str {
+        &self.outcome
+    }
+
     /// Whether it is of the invented person of the drill.
     pub fn is_of_drill(&self) -> bool {
         self.policy == names::DRILL

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::Days;
 use crate::cli::Failure;
-use crate::cli::terminal::{columns, harmless, plain, say};
+use crate::cli::plugin::html::escaped;
+use crate::cli::terminal::{columns, harmless, say};
 
 /// What is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -115,12 +116,6 @@ const STYLE: &str = "body{font:11px/1.4 sans-serif;margin:2em}table{border-colla
     th,td{border:1px solid #999;padding:3px 5px;text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#eee}\
     tr{break-inside:avoid}thead{display:table-header-group}.sign span{display:inline-block;width:18em;border-bottom:1px solid #333}\
     @page{size:landscape;margin:1cm}@media print{body{margin:0;font-size:9px}}";
-
-/// A text as it stands in a page: nothing in it is markup.
-fn escaped(text: &str) -> String {
-    let text = plain(text);
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
 
 #[cfg(test)]
 mod tests {
