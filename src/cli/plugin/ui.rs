@@ -29,8 +29,7 @@ use self::door::{Admission, Door, Knock};
 use self::mirror::Mirror;
 use self::pages::Desk;
 use super::Failure;
-use super::approve::whoami;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, whoami};
 use super::terminal::{plain, say};
 
 const STYLE: &str = include_str!("ui/page.css");

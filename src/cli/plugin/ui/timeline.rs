@@ -201,6 +201,7 @@ const fn action_words(action: Action) -> &'static str {
         Action::Rotate => "give the Secret a new value",
         Action::Delete => "delete for good",
         Action::Freeze => "refuse what they would change",
+        Action::Evict => "evict the pod: sessions in it end",
     }
 }
 
@@ -214,6 +215,7 @@ fn step_words(step: &Step) -> &'static str {
             Action::HandOver => "handed over",
             Action::Rotate => "rotated",
             Action::Freeze => "frozen",
+            Action::Evict => "evicted",
         },
         StepOutcome::AlreadyGone => "it was gone already",
         StepOutcome::NotRecreated => "deleted, and not created again",

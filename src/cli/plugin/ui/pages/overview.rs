@@ -14,7 +14,9 @@ use crate::cli::plugin::html::{Html, data, el};
 use crate::cli::plugin::people::list::Row;
 use crate::cli::plugin::people::{record, words};
 use crate::cli::plugin::report::leavers;
-use crate::cli::plugin::ui::frame::{self, Page, chip, command, many, or_nothing, person, section, table, thousands, time};
+use crate::cli::plugin::ui::frame::{
+    self, Page, chip, command, many, or_nothing, person, section, table, thousands, time,
+};
 use crate::cli::plugin::ui::timeline::{Moment, moments};
 
 /// Moments that are shown.
