@@ -48,7 +48,7 @@ fn turns_and_ends_of_one_person_wait_in_the_order_in_which_they_came() {
         "phase": "Revoked", "instants": {"released": at(101)}, "verified": at(103), "remainingCount": 0,
     }));
     let mut told = Told::default();
-    let all = waiting(&[person.clone()], &[cut.clone()], &told);
+    let all = waiting(std::slice::from_ref(&person), std::slice::from_ref(&cut), &told);
     assert_eq!(all.len(), 1, "one person, one queue");
     let expected = ["person.joined", "person.terminated", "revocation.released", "revocation.revoked"];
     assert_eq!(kinds(&all), expected);
