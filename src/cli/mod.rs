@@ -3,7 +3,8 @@
 //! The only code that reads arguments and the environment. A command that fails says why in one line.
 
 mod cluster;
-#[cfg(all(test, feature = "plugin"))]
+#[cfg(test)]
+#[cfg(feature = "plugin")]
 mod documented;
 pub mod drill;
 pub mod evidence;
@@ -248,7 +249,8 @@ fn told(doing: &'static str, fault: Fault) -> Failure {
     }
 }
 
-#[cfg(all(test, feature = "plugin"))]
+#[cfg(test)]
+#[cfg(feature = "plugin")]
 mod tests {
     use clap::CommandFactory;
 

@@ -14,6 +14,9 @@ use crate::api::names;
 use crate::kube::calls;
 use crate::kube::named::Api;
 
+/// What is being done, for a failure.
+const WATCH: &str = "watch the Events";
+
 /// Options of `rollcall events`.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -62,10 +65,8 @@ async fn follow(api: &Api<Event>, options: &Options, after: Option<Timestamp>) -
             Ok(Some(_)) => {}
             Ok(None) => return Ok(()),
             Err(watcher::Error::InitialListFailed(error) | watcher::Error::WatchFailed(error)) => {
-                return Err(told(
-                    "watch the Events",
-                    calls::call("watch the Events", std::future::ready(Err::<(), _>(error))).await.unwrap_err(),
-                ));
+                let failed = calls::call(WATCH, std::future::ready(Err(error))).await;
+                return failed.map_err(|fault| told(WATCH, fault));
             }
             Err(_) => {} // the watch begins again by itself
         }

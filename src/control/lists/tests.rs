@@ -50,8 +50,12 @@ fn listed(value: &Value) -> Listed {
     serde_json::from_value(value.clone()).unwrap()
 }
 
+fn owners(value: &Value) -> RecreatableAccountsSpec {
+    RecreatableAccountsSpec { owners: listed(value), ..RecreatableAccountsSpec::default() }
+}
+
 /// Keeps a list for so many seconds, told of a change at each of these.
-async fn kept<L: List>(scenario: &Scenario, seconds: u64, changes: &[u64], wanted: impl Fn(Listed) -> Option<Listed>) {
+async fn kept<L: List>(scenario: &Scenario, seconds: u64, changes: &[u64], wanted: impl Fn(L::On) -> Option<L::On>) {
     let (ctx, changed, begun) = (context(scenario), Notify::new(), Instant::now());
     let tells = async {
         for at in changes {
@@ -98,10 +102,12 @@ async fn an_account_that_another_process_listed_before_it_was_deleted_is_not_tak
         .then(RECREATE.read(&json!({"apps/laptop": "id:hq/7"}))) // and writes once more what it knew before
         .then(RECREATE.put(&both));
     // Both are still to be made again; whose one of them was, only the other process saw.
-    let wanted = |before: Listed| {
-        let known =
-            before.iter().filter(|(place, _)| *place == "apps/laptop").map(|(place, who)| (place.clone(), who.clone()));
-        Some(known.chain(listed(&mine)).collect())
+    let wanted = |before: RecreatableAccountsSpec| {
+        let known = before.owners.into_iter().filter(|(place, _)| *place == "apps/laptop");
+        Some(RecreatableAccountsSpec {
+            owners: known.chain(listed(&mine)).collect(),
+            ..RecreatableAccountsSpec::default()
+        })
     };
     kept::<RecreatableAccounts>(&scenario, 8, &[], wanted).await;
 }
@@ -115,7 +121,7 @@ async fn a_write_that_is_never_answered_ends_by_its_deadline_and_is_made_again_o
         .then(RECREATE.read(&none).hangs()) // and so is the read after it
         .then(RECREATE.read(&none))
         .then(RECREATE.put(&one));
-    kept::<RecreatableAccounts>(&scenario, 74, &[], |_: Listed| Some(listed(&one))).await;
+    kept::<RecreatableAccounts>(&scenario, 74, &[], |_| Some(owners(&one))).await;
 }
 
 #[tokio::test(start_paused = true)]

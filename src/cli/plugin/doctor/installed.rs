@@ -79,21 +79,20 @@ fn kinds(seen: &Seen) -> Vec<Check> {
 /// Every field of a kind, by its path.
 fn fields(kind: &impl serde::Serialize) -> Vec<String> {
     fn walk(path: &str, schema: &Value, found: &mut Vec<String>) {
-        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
             let path = format!("{path}.{name}");
             walk(&path, property, found);
             found.push(path);
         }
-        for inner in [&schema["items"], &schema["additionalProperties"]] {
-            if inner.is_object() {
-                walk(path, inner, found);
-            }
+        for inner in ["items", "additionalProperties"].iter().filter_map(|inner| schema.get(inner)) {
+            walk(path, inner, found);
         }
     }
     let mut found = Vec::new();
     let kind = serde_json::to_value(kind).unwrap_or_default();
-    for version in kind["spec"]["versions"].as_array().into_iter().flatten() {
-        walk("", &version["schema"]["openAPIV3Schema"], &mut found);
+    let versions = kind.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+    for schema in versions.filter_map(|version| version.pointer("/schema/openAPIV3Schema")) {
+        walk("", schema, &mut found);
     }
     found
 }
