@@ -119,6 +119,7 @@ const FAULTS: &str = r#"(() => {
   faults.push(...all("table").filter((one) => !one.caption || one.querySelector("th:not([scope])")).map(() => "a table without caption or scope"));
   faults.push(...all(".wide").filter((one) => one.tabIndex !== 0 || !one.ariaLabel).map(() => "a frame that no key moves"));
   faults.push(...all("svg, img").filter((one) => one.getAttribute("role") !== "img" || !one.ariaLabel).map(() => "a picture without words"));
+  faults.push(...all("svg *").filter((one) => one.parentElement.localName !== "svg").map(() => "a shape within a shape, which is not drawn"));
   const levels = all("h1, h2, h3").map((one) => Number(one.tagName[1]));
   faults.push(...levels.filter((level, at) => at > 0 && level > levels[at - 1] + 1).map(() => "a heading skips a level"));
   if (all("[style], script:not([src])").length) faults.push("something inline");

@@ -114,7 +114,7 @@ pub fn el(tag: &'static str, attributes: Attributes<'_>, inside: impl Into<Html>
     Html(format!("{}{}</{tag}>", open(tag, attributes), inside.into().0))
 }
 
-/// An element that nothing can be in: `input`, `link`, `meta`.
+/// An element that nothing can be in: `input`, `link`, `meta`. The shapes of a picture are none: they have to be closed.
 #[must_use]
 pub fn void(tag: &'static str, attributes: Attributes<'_>) -> Html {
     Html(open(tag, attributes))

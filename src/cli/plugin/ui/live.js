@@ -24,11 +24,19 @@
   const inUse = (part) => {
     const selection = document.getSelection();
     const selected = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
-    return selected || part.contains(document.activeElement);
+    return selected || (part !== document.activeElement && part.contains(document.activeElement));
   };
+
+  // Which parts there are: with the first Revocation of somebody, for one, another part comes.
+  const parts = (page) => [...page.querySelectorAll("main [data-part]")].map((part) => part.id).join(" ");
 
   const put = (fresh) => {
     let late = false;
+    const main = document.getElementById("main");
+    if (parts(fresh) !== parts(document)) {
+      if (inUse(main)) return true;
+      main.replaceChildren(...fresh.getElementById("main").childNodes);
+    }
     for (const part of fresh.querySelectorAll("[data-part]")) {
       const here = document.getElementById(part.id);
       if (!here || (here.innerHTML === part.innerHTML && part.id !== "trouble")) continue;

@@ -93,7 +93,7 @@ pub fn moments(revocation: &Revocation, unmask: bool) -> Vec<Moment> {
         add(Some(step.at), format!("{what}: {}", step_words(step)), step_tone(step.outcome));
     }
     for verdict in &status.verdicts {
-        let (words, tone) = verdict_words(verdict.verdict);
+        let (words, tone) = verdict_words(verdict);
         add(Some(verdict.at), format!("{}: {words}", object(&verdict.target, unmask)), tone);
     }
     for run in &status.hooks {
@@ -163,8 +163,8 @@ fn credential(
     message: String,
     unmask: bool,
 ) -> Credential {
-    let seen = verdict.map(|verdict| (verdict_words(verdict.verdict).0, verdict.at));
-    let tone = verdict.map_or(Tone::Waits, |verdict| verdict_words(verdict.verdict).1);
+    let seen = verdict.map(|verdict| (verdict_words(verdict).0, verdict.at));
+    let tone = verdict.map_or(Tone::Waits, |verdict| verdict_words(verdict).1);
     let how = verdict.map(|verdict| verdict.how.clone()).filter(|_| message.is_empty()).unwrap_or(message);
     let how = if target.kind == TargetKind::User && !unmask { String::new() } else { how };
     Credential { what: object(target, unmask), action: action_words(target.action), done, seen, how, tone }
@@ -235,9 +235,13 @@ const fn step_tone(outcome: StepOutcome) -> Tone {
     }
 }
 
-/// What a verdict is, in words: only the first three are proof.
-const fn verdict_words(verdict: VerdictKind) -> (&'static str, Tone) {
-    match verdict {
+/// What a verdict is, in words: only the first three are proof. Of a user name no request was seen to be refused, but the name on the
+/// list of those that are.
+const fn verdict_words(verdict: &Verdict) -> (&'static str, Tone) {
+    match verdict.verdict {
+        VerdictKind::Observed if matches!(verdict.target.kind, TargetKind::User) => {
+            ("read on the list of frozen names", Tone::Good)
+        }
         VerdictKind::Observed => ("seen refused", Tone::Good),
         VerdictKind::Implied => ("gone", Tone::Good),
         VerdictKind::Adopted => ("replaced wherever it is used", Tone::Good),
@@ -259,12 +263,13 @@ const fn hook_words(outcome: HookOutcome) -> (&'static str, Tone) {
     }
 }
 
-/// A phase in words.
-pub const fn phase_words(phase: Phase) -> (&'static str, Tone) {
+/// A phase in words. Only what was verified was seen to be refused.
+pub const fn phase_words(phase: Phase, verified: bool) -> (&'static str, Tone) {
     match phase {
         Phase::Held => ("Held", Tone::Waits),
         Phase::Released => ("Under way", Tone::Waits),
-        Phase::Revoked => ("Done, and seen refused", Tone::Good),
+        Phase::Revoked if verified => ("Done, and seen refused", Tone::Good),
+        Phase::Revoked => ("Done", Tone::Good),
         Phase::Failed => ("Failed: not everything is proved refused", Tone::Bad),
         Phase::Cancelled => ("Cancelled", Tone::Plain),
         Phase::Frozen => ("Frozen", Tone::Good),
@@ -359,12 +364,22 @@ mod tests {
         let revocation = cut(&[account("ci")], status);
         let moments = moments(&revocation, false);
         assert!(moments.is_sorted_by_key(|moment| moment.at));
+        let of_name = credentials(&revocation, false).into_iter().find(|one| one.what == "User name").unwrap();
+        assert_eq!(of_name.seen.map(|seen| seen.0), Some("read on the list of frozen names"), "no request was refused");
         let words: Vec<&str> = moments.iter().map(|moment| moment.what.as_str()).collect();
         assert_eq!(words.last(), Some(&"Everything of the plan was seen to be refused"));
         let shown = format!("{moments:?}{:?}", credentials(&revocation, false));
         assert!(!shown.contains("ada@"), "{shown}");
         let shown = format!("{:?}{:?}", super::moments(&revocation, true), credentials(&revocation, true));
         assert!(shown.contains("oidc:ada@example.com"), "{shown}");
+    }
+
+    #[test]
+    fn what_nobody_verified_is_never_called_seen_refused() {
+        for phase in Phase::ALL {
+            assert!(!phase_words(*phase, false).0.contains("seen refused"), "{}", phase.as_str());
+        }
+        assert_eq!(phase_words(Phase::Revoked, true).0, "Done, and seen refused");
     }
 
     #[test]

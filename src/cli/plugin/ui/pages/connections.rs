@@ -7,7 +7,7 @@ use super::{Look, lead};
 use crate::api::condition::{Condition, ConditionType, Status};
 use crate::api::policy::Run;
 use crate::api::{HRConnection, SyncPolicy, convert};
-use crate::cli::plugin::html::{Html, data, el, void};
+use crate::cli::plugin::html::{Html, data, el};
 use crate::cli::plugin::ui::frame::{Page, Tone, chip, maybe_time, nothing, or_nothing, table, thousands, time};
 use crate::cli::plugin::ui::mirror::Attempt;
 
@@ -121,7 +121,7 @@ fn history(attempts: &[Attempt]) -> Html {
         let height = one.employees.map_or(4.0, |people| 4.0 + 36.0 * f64::from(people) / f64::from(most));
         let class = if one.outcome == "Trusted" { "ours" } else { "open" };
         let (x, y, height) = ((at * 8).to_string(), format!("{:.1}", 40.0 - height), format!("{height:.1}"));
-        void("rect", &[("x", &x), ("y", &y), ("width", "6"), ("height", &height), ("class", class)])
+        el("rect", &[("x", &x), ("y", &y), ("width", "6"), ("height", &height), ("class", class)], "")
     };
     let view = format!("0 0 {} 40", attempts.len().max(40) * 8);
     let trusted = attempts.iter().filter(|one| one.outcome == "Trusted").count();

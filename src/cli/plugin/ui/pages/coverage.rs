@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Look, lead, unreadable};
 use crate::cli::plugin::coverage::{Counted, Found, Unowned};
-use crate::cli::plugin::html::{Html, data, el, void};
+use crate::cli::plugin::html::{Html, data, el};
 use crate::cli::plugin::ui::frame::{
     Cut, Page, ROWS, Tone, chip, choice, command, form, or_nothing, section, table, thousands,
 };
@@ -76,9 +76,9 @@ fn bar(class: &'static str, owned: usize, all: usize) -> Html {
     let rest = format!("{:.1}", 100.0 - share);
     let (share, label) = (format!("{share:.1}"), format!("{owned} of {all} have an owner"));
     let rects = vec![
-        void("rect", &[("x", "0"), ("y", "0"), ("width", "100"), ("height", "10"), ("class", "open")]),
-        void("rect", &[("x", "0"), ("y", "0"), ("width", &share), ("height", "10"), ("class", "ours")]),
-        void(
+        el("rect", &[("x", "0"), ("y", "0"), ("width", "100"), ("height", "10"), ("class", "open")], ""),
+        el("rect", &[("x", "0"), ("y", "0"), ("width", &share), ("height", "10"), ("class", "ours")], ""),
+        el(
             "rect",
             &[
                 ("x", &share),
@@ -87,6 +87,7 @@ fn bar(class: &'static str, owned: usize, all: usize) -> Html {
                 ("height", "10"),
                 ("class", "gap"),
             ],
+            "",
         ),
     ];
     let view = [
@@ -217,6 +218,7 @@ mod tests {
         let html = page(&look(&world, &first, false), Ok(&found())).body;
         let html = html.as_str();
         assert!(html.contains("aria-label=\"250 of 400 have an owner\"") && html.contains("62 %"), "{html}");
+        assert_eq!(html.matches("<rect").count(), html.matches("></rect>").count(), "shapes lie beside one another");
         assert!(html.contains("bot-000") && html.contains("bot-099") && !html.contains("bot-100"), "{html}");
         assert!(html.contains("own --suggest") && html.contains("You may not list Secrets"), "{html}");
         let html = page(&look(&world, &second, false), Ok(&found())).body;

@@ -74,7 +74,8 @@ fn several(text: &str) -> Html {
 /// One Revocation: its way, and a row for each credential.
 fn of_revocation(revocation: &Revocation, unmask: bool) -> Html {
     let phase = revocation.status.as_ref().and_then(|status| status.phase).unwrap_or(Phase::Held);
-    let (words, tone) = phase_words(phase);
+    let verified = revocation.status.as_ref().is_some_and(|status| status.verified.is_some());
+    let (words, tone) = phase_words(phase, verified);
     let name = revocation.name_any();
     let id = format!("r-{name}");
     let heading = format!("{id}-title");
