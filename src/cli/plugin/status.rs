@@ -11,6 +11,7 @@ use super::cluster::Cluster;
 use super::people::{World, why};
 use super::terminal::{plain, say, table};
 use crate::api::condition::{Condition, ConditionType};
+use crate::api::policy::Mode;
 use crate::api::revocation::Phase;
 use crate::api::{HRConnection, Revocation, SyncPolicy};
 use crate::kube::stop;
@@ -71,7 +72,7 @@ struct ConnectionLine {
 #[serde(rename_all = "camelCase")]
 struct PolicyLine {
     name: String,
-    mode: String,
+    mode: &'static str,
     ready: String,
     in_scope: Option<u32>,
     unowned: Option<u32>,
@@ -148,7 +149,10 @@ fn policy(policy: &SyncPolicy) -> PolicyLine {
     let status = policy.status.clone().unwrap_or_default();
     PolicyLine {
         name: policy.name_any(),
-        mode: format!("{:?}", policy.spec.mode),
+        mode: match policy.spec.mode {
+            Mode::Observe => "Observe",
+            Mode::Enforce => "Enforce",
+        },
         ready: ready(&status.conditions),
         in_scope: status.scope.map(|scope| scope.included),
         unowned: status.coverage.map(|coverage| coverage.unowned),
@@ -214,7 +218,7 @@ fn page(glance: &Glance) -> String {
     parts.push(table(
         ["POLICY", "MODE", "READY", "IN SCOPE", "UNOWNED"],
         glance.policies.iter().map(|one| {
-            [one.name.clone(), one.mode.clone(), one.ready.clone(), number(one.in_scope), number(one.unowned)]
+            [one.name.clone(), one.mode.to_owned(), one.ready.clone(), number(one.in_scope), number(one.unowned)]
         }),
     ));
     let counts: Vec<_> = glance.revocations.iter().map(|(phase, number)| format!("{number} {phase}")).collect();
