@@ -6,11 +6,12 @@ mod unowned;
 
 pub use unowned::{Counted, Found, Unowned, read};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::Failure;
 use super::cluster::Cluster;
-use super::terminal::{say, table};
+use super::output::Output;
+use super::terminal::table;
 
 /// Options of `rollcall coverage`.
 #[derive(Debug, Args)]
@@ -28,17 +29,6 @@ pub struct Options {
     cluster: Cluster,
 }
 
-/// What is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// A line for each object
-    Table,
-    /// All of it, for programs
-    Json,
-    /// The same as YAML
-    Yaml,
-}
-
 /// Lists it.
 ///
 /// # Flow          read everything once; decide what nobody owns; ask the sources; print
@@ -50,16 +40,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     if let Some(namespace) = &options.of {
         found.unowned.retain(|one| one.namespace == *namespace);
     }
-    match options.output {
-        Output::Table => say(&page(&found)),
-        Output::Json => say(&serde_json::to_string_pretty(&found).map_err(unwritable)?),
-        Output::Yaml => say(serde_saphyr::to_string(&found).map_err(unwritable)?.trim_end()),
-    }
-    Ok(())
-}
-
-fn unwritable(error: impl ToString) -> Failure {
-    Failure::Refused(error.to_string())
+    options.output.print(&found, || Ok(page(&found)))
 }
 
 fn page(found: &unowned::Found) -> String {

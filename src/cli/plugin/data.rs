@@ -10,14 +10,15 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::ListParams;
 use serde::Serialize;
 
 use super::cluster::Cluster;
-use super::terminal::{say, table};
+use super::output::Output;
+use super::terminal::table;
 use super::{Failure, ask, preview};
 use crate::api::connection::{FileFrom, FileSource, Source};
 use crate::api::policy::MatchKey;
@@ -51,15 +52,6 @@ pub struct Options {
     /// Output format
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// A line for each value
-    Table,
-    /// A JSON list with an object for each value
-    Json,
 }
 
 /// What is read, and what becomes of it.
@@ -103,22 +95,19 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         None => preview::manifests(&options.files)?,
     };
     let rows = rows(&connection, &policies, &objects)?;
-    match options.output {
-        Output::Json => say(&serde_json::to_string_pretty(&rows).unwrap_or_default()),
-        Output::Table => {
-            let line = |row: &Row| {
-                let Row { from, path, field, kept, until, why } = row;
-                [from.clone(), path.clone(), field.clone(), kept.join(", "), (*until).to_owned(), why.join("; ")]
-            };
-            say(&table(["FROM", "PATH", "FIELD", "KEPT IN", "UNTIL", "WHY"], rows.iter().map(line)));
-            let accounts = accounts(&connection, &objects)?;
-            if !accounts.is_empty() {
-                say(&format!("\nWhat is known of accounts:\n{}", accounts.join("\n")));
-            }
-            say(&format!("\n{APART}"));
+    options.output.print(&rows, || {
+        let line = |row: &Row| {
+            let Row { from, path, field, kept, until, why } = row;
+            [from.clone(), path.clone(), field.clone(), kept.join(", "), (*until).to_owned(), why.join("; ")]
+        };
+        let mut parts = vec![table(["FROM", "PATH", "FIELD", "KEPT IN", "UNTIL", "WHY"], rows.iter().map(line))];
+        let accounts = accounts(&connection, &objects)?;
+        if !accounts.is_empty() {
+            parts.push(format!("What is known of accounts:\n{}", accounts.join("\n")));
         }
-    }
-    Ok(())
+        parts.push(APART.to_owned());
+        Ok(parts.join("\n\n"))
+    })
 }
 
 async fn of_cluster(cluster: &Cluster, name: &str) -> Result<(HRConnection, Vec<SyncPolicy>, Objects), Failure> {

@@ -8,12 +8,13 @@
 mod installed;
 mod seen;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::Failure;
 use super::cluster::Cluster;
-use super::terminal::{plain, say};
+use super::output::Output;
+use super::terminal::plain;
 use crate::api::condition::table::{CONDITIONS, Row};
 use crate::api::condition::{Condition, Status};
 use crate::kube::consents::Row as Consent;
@@ -34,15 +35,6 @@ pub struct Options {
     output: Output,
     #[command(flatten)]
     cluster: Cluster,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// A line for each finding
-    Table,
-    /// A list of findings
-    Json,
 }
 
 /// How much a finding matters.
@@ -88,11 +80,10 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     checks.sort_by_key(|check| check.grade);
     let wrong = checks.iter().filter(|check| check.grade == Grade::Wrong).count();
     let shown: Vec<_> = checks.iter().filter(|check| options.all || check.grade != Grade::Right).collect();
-    match options.output {
-        Output::Json => say(&serde_json::to_string_pretty(&shown).unwrap_or_default()),
-        Output::Table if shown.is_empty() => say(&format!("Nothing is wrong: {} checks.", checks.len())),
-        Output::Table => shown.iter().for_each(|check| say(&line(check))),
-    }
+    options.output.print(&shown, || {
+        let lines: Vec<_> = shown.iter().map(|check| line(check)).collect();
+        Ok(if lines.is_empty() { format!("Nothing is wrong: {} checks.", checks.len()) } else { lines.join("\n") })
+    })?;
     match wrong {
         0 => Ok(()),
         1 => Err(Failure::Ended { code: WRONG, message: "one thing is wrong".to_owned() }),

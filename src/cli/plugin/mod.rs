@@ -19,6 +19,7 @@ pub mod hooks;
 mod html;
 pub mod leave_now;
 pub mod link;
+mod output;
 pub mod own;
 pub mod people;
 pub mod preview;

@@ -27,6 +27,7 @@ pub use review::{Options as Review, run as review};
 pub use whom::{find, meant};
 pub use why::{Options as Why, run as why};
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use kube::api::ListParams;
@@ -36,6 +37,7 @@ use serde::de::DeserializeOwned;
 use super::cluster::Cluster;
 use super::{Failure, ask};
 use crate::api::person::Record;
+use crate::api::revocation::Phase;
 use crate::api::{HRConnection, Person, Revocation, SyncPolicy};
 use crate::kube::named::Api;
 
@@ -69,6 +71,18 @@ impl World {
 
     pub(super) fn connection(&self, name: &str) -> Option<&HRConnection> {
         self.connections.iter().find(|connection| connection.name_any() == name)
+    }
+
+    /// Batches that the limits hold, and how many Revocations each has.
+    pub(super) fn batches(&self) -> BTreeMap<&str, usize> {
+        let mut batches = BTreeMap::new();
+        for status in self.revocations.iter().filter_map(|revocation| revocation.status.as_ref()) {
+            let gate = status.gate.as_ref().filter(|_| status.phase == Some(Phase::Held));
+            if let Some(batch) = gate.and_then(|gate| gate.batch.as_deref()) {
+                *batches.entry(batch).or_default() += 1;
+            }
+        }
+        batches
     }
 
     /// The Revocations of a Person, and of no earlier one of the same name, oldest first.

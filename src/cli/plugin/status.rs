@@ -1,6 +1,6 @@
 //! `rollcall status`: an installation at a glance, and what waits for a human.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 use super::Failure;
 use super::cluster::Cluster;
+use super::output::Output;
 use super::people::{World, why};
-use super::terminal::{plain, say, table};
+use super::terminal::{plain, table};
 use crate::api::condition::{Condition, ConditionType};
 use crate::api::policy::Mode;
 use crate::api::revocation::Phase;
@@ -30,17 +31,6 @@ pub struct Options {
     output: Output,
     #[command(flatten)]
     cluster: Cluster,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// Tables
-    Table,
-    /// One object
-    Json,
-    /// The same as YAML
-    Yaml,
 }
 
 /// An installation at a glance.
@@ -98,12 +88,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     let namespace = options.cluster.namespace();
     let world = World::read(&client, namespace).await?;
     let glance = glance(&world, stop::stopped(&client, namespace).await);
-    match options.output {
-        Output::Json => say(&serde_json::to_string_pretty(&glance).unwrap_or_default()),
-        Output::Yaml => say(serde_saphyr::to_string(&glance).unwrap_or_default().trim_end()),
-        Output::Table => say(&page(&glance)),
-    }
-    Ok(())
+    options.output.print(&glance, || Ok(page(&glance)))
 }
 
 fn glance(world: &World, stopped: Option<String>) -> Glance {
@@ -172,18 +157,15 @@ fn waits(world: &World) -> Vec<Waits> {
             command: format!("kubectl rollcall accept {name} --response {digest}"),
         });
     }
-    let mut batches: BTreeMap<&str, u32> = BTreeMap::new();
     for revocation in &world.revocations {
         let (name, status) = (revocation.name_any(), revocation.status.as_ref());
         let gate = status.and_then(|status| status.gate.as_ref());
         match (phase(revocation), gate) {
-            (Some(Phase::Held), Some(gate)) if gate.batch.is_some() => {
-                *batches.entry(gate.batch.as_deref().unwrap_or_default()).or_default() += 1;
-            }
-            (Some(Phase::Held), Some(gate)) if ASKS.contains(&gate.reason.as_str()) => all.push(Waits {
-                what: format!("{name} waits: {}", gate.reason),
-                command: format!("kubectl rollcall approve {name}"),
-            }),
+            (Some(Phase::Held), Some(gate)) if gate.batch.is_none() && ASKS.contains(&gate.reason.as_str()) => all
+                .push(Waits {
+                    what: format!("{name} waits: {}", gate.reason),
+                    command: format!("kubectl rollcall approve {name}"),
+                }),
             (Some(Phase::Failed), _) => all.push(Waits {
                 what: format!("{name} failed"),
                 command: format!("kubectl rollcall why {}", revocation.spec.person),
@@ -191,7 +173,7 @@ fn waits(world: &World) -> Vec<Waits> {
             _ => {}
         }
     }
-    all.extend(batches.into_iter().map(|(batch, revocations)| Waits {
+    all.extend(world.batches().into_iter().map(|(batch, revocations)| Waits {
         what: format!("{revocations} Revocations of one batch are over the limits"),
         command: format!("kubectl rollcall approve --batch {batch}"),
     }));

@@ -14,6 +14,7 @@ use crate::api::person::State as Shown;
 use crate::api::{Person, SyncPolicy};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
+use crate::cli::plugin::output::{self, unwritable};
 use crate::cli::terminal::{columns, harmless, plain, say};
 use crate::kube::calls;
 use crate::sync::convert;
@@ -175,8 +176,8 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
             more.extend(options.findings.then_some(FINDING));
             say(&table(&rows, options.output == Output::Wide, &more));
         }
-        Output::Json => say(&serde_json::to_string_pretty(&rows).map_err(unwritable)?),
-        Output::Yaml => say(serde_saphyr::to_string(&rows).map_err(unwritable)?.trim_end()),
+        Output::Json => say(&output::json(&rows)?),
+        Output::Yaml => say(&output::yaml(&rows)?),
         Output::Csv => say(csv(&rows)?.trim_end()),
     }
     if options.findings && matches!(options.output, Output::Table | Output::Wide) {
@@ -199,10 +200,6 @@ fn orphans(world: &World, policy: Option<&str>) -> Vec<String> {
         ))
     };
     world.policies.iter().filter(wanted).filter_map(line).collect()
-}
-
-fn unwritable(error: impl ToString) -> Failure {
-    Failure::Refused(error.to_string())
 }
 
 fn wanted(options: &Options, today: Date) -> Wanted {

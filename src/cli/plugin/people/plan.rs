@@ -13,7 +13,7 @@ mod sessions;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use kube::ResourceExt;
 
 use super::{World, find};
@@ -21,7 +21,7 @@ use crate::api::{Person, SyncPolicy};
 use crate::cli::Failure;
 use crate::cli::cluster::Cluster;
 use crate::cli::plugin::grants;
-use crate::cli::terminal::say;
+use crate::cli::plugin::output::Output;
 use crate::kube::calls;
 
 /// Options of `rollcall plan`.
@@ -40,15 +40,6 @@ pub struct Options {
     output: Output,
     #[command(flatten)]
     cluster: Cluster,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// Tables, and a sentence for each reason
-    Table,
-    /// All of it, for programs
-    Json,
 }
 
 /// Prints the forecast.
@@ -74,11 +65,7 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         now: calls::now(),
     };
     let forecast = forecast::of(&view);
-    match options.output {
-        Output::Table => say(&print::page(&forecast)),
-        Output::Json => say(&serde_json::to_string_pretty(&forecast).unwrap_or_default()),
-    }
-    Ok(())
+    options.output.print(&forecast, || Ok(print::page(&forecast)))
 }
 
 /// The policy that decides about the person, or the one of the file; and whether that is another one than stands.

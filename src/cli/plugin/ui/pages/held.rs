@@ -117,22 +117,15 @@ fn gates_of(gates: &[(String, usize)], only: &str) -> Html {
 }
 
 fn batches(world: &World) -> Html {
-    let mut batches: BTreeMap<String, usize> = BTreeMap::new();
-    for revocation in world.revocations.iter().filter(|one| phase(one) == Some(Phase::Held)) {
-        let gate = revocation.status.as_ref().and_then(|status| status.gate.as_ref());
-        if let Some(batch) = gate.and_then(|gate| gate.batch.clone()) {
-            *batches.entry(batch).or_default() += 1;
-        }
-    }
-    let row = |(batch, many): (&String, &usize)| {
+    let row = |(batch, many): (&str, usize)| {
         let approve = command(&format!("kubectl rollcall approve --batch {batch}"));
         let reject = command(&format!("kubectl rollcall reject --batch {batch} --reason REASON"));
-        vec![data(batch), Html::from(thousands(*many)), approve, reject]
+        vec![data(batch), Html::from(thousands(many)), approve, reject]
     };
     table(
         "Batches",
         &["Batch", "Revocations", "To approve all of it", "To reject all of it"],
-        batches.iter().map(row).collect(),
+        world.batches().into_iter().map(row).collect(),
     )
 }
 

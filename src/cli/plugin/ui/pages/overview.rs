@@ -1,7 +1,5 @@
 //! How it stands now: figures, what waits for somebody, what just happened, what comes next.
 
-use std::collections::BTreeMap;
-
 use jiff::SignedDuration;
 use kube::ResourceExt;
 
@@ -126,15 +124,7 @@ fn figures_of(figures: &Figures) -> Html {
 /// What does not go on by itself, with the command that lets it go on.
 fn waiting(look: &Look<'_>, stop: &Stop, figures: &Figures) -> Html {
     let mut all: Vec<Html> = Vec::new();
-    let mut batches: BTreeMap<&str, usize> = BTreeMap::new();
-    for revocation in &look.world.revocations {
-        let Some(status) = &revocation.status else { continue };
-        let batch =
-            status.gate.as_ref().filter(|_| status.phase == Some(Phase::Held)).and_then(|gate| gate.batch.as_deref());
-        *batches.entry(batch.unwrap_or_default()).or_default() += usize::from(batch.is_some());
-    }
-    batches.remove("");
-    for (batch, number) in batches {
+    for (batch, number) in look.world.batches() {
         let what = format!("{} held by the limits, as one batch: ", many(number, "Revocation", "Revocations"));
         all.push(el("li", &[], vec![Html::from(what), command(&format!("kubectl rollcall approve --batch {batch}"))]));
     }
