@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use kube::ResourceExt;
 use kube::api::ListParams;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::freeze::first;
@@ -17,13 +19,14 @@ use super::{Context, owned_status};
 use crate::api::Revocation;
 use crate::api::convert;
 use crate::api::revocation::{Exposure, Operation, Sessions};
+use crate::kube::calls::call;
 use crate::kube::inventory::{self, list_each};
 use crate::kube::named::Api;
 use crate::kube::outcome::Fault;
 use crate::kube::rbac;
 use domain::exposure::{self, Exposed, MAX_ROWS, Tier};
 use domain::plan;
-use domain::rbac::Rbac;
+use domain::rbac::{Rbac, RoleBound};
 use domain::sessions::Places;
 
 /// Those who leave together are looked at together.
@@ -32,6 +35,8 @@ const TOGETHER: Duration = Duration::from_millis(100);
 const LATER: Duration = Duration::from_secs(5);
 /// How often that is tried for the same leavers.
 const TRIES: usize = 3;
+/// Revocations that are read at once.
+const AT_ONCE: usize = 8;
 /// Most namespaces whose pods are listed for one leaver; of the others it is only said that they could run something there.
 const MAX_LISTED: usize = 16;
 
@@ -92,7 +97,8 @@ pub async fn keep(ctx: Arc<Context>) {
 }
 
 async fn find(ctx: &Context, names: &BTreeSet<String>) -> Result<(), Fault> {
-    let rbac = everything(ctx).await?;
+    let mut rbac = everything(ctx).await?;
+    rbac.bindings.extend(gone(ctx, names).await?);
     for name in names {
         let Some(revocation) = ctx.stores.revocations.get(name) else { continue };
         let person = ctx.stores.people.get(&revocation.spec.person);
@@ -133,6 +139,32 @@ async fn everything(ctx: &Context) -> Result<Rbac, Fault> {
     Ok(Rbac { roles: rbac::roles(&roles, &cluster_roles), bindings: rbac::bindings(&bindings, &cluster) })
 }
 
+/// The bindings that the revoker has ended of these, or is about to: read after all others, since it keeps the manifest of each before
+/// it acts. Without them, a revoker that is quicker than the list would make somebody's rights look smaller than they were.
+async fn gone(ctx: &Context, names: &BTreeSet<String>) -> Result<Vec<RoleBound>, Fault> {
+    let revocations: Api<Revocation> = Api::namespaced(ctx.client.clone(), &ctx.options.namespace);
+    let reads = names.iter().cloned().map(|name| {
+        let revocations = revocations.clone();
+        async move { call("read what was kept of a leaver", revocations.get_opt(&name)).await }
+    });
+    let read: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(read.iter().flatten().flat_map(kept).collect())
+}
+
+/// The bindings whose manifests a Revocation has kept.
+fn kept(revocation: &Revocation) -> Vec<RoleBound> {
+    let (mut namespaced, mut cluster) = (Vec::<RoleBinding>::new(), Vec::<ClusterRoleBinding>::new());
+    for kept in revocation.status.iter().flat_map(|status| &status.kept) {
+        let Ok(manifest) = serde_json::from_str::<Value>(&kept.manifest) else { continue };
+        match manifest.get("kind").and_then(Value::as_str) {
+            Some("RoleBinding") => namespaced.extend(serde_json::from_value(manifest)),
+            Some("ClusterRoleBinding") => cluster.extend(serde_json::from_value(manifest)),
+            _ => {}
+        }
+    }
+    rbac::bindings(&namespaced, &cluster)
+}
+
 /// The Secrets that pods use, of the namespaces that let control see what runs there.
 async fn used(ctx: &Context, places: BTreeSet<String>) -> BTreeMap<String, Used> {
     let reads = places.into_iter().map(|namespace| async move {
@@ -161,6 +193,30 @@ mod tests {
             (shown.secrets.len(), shown.more)
         };
         assert_eq!((of(2), of(MAX_ROWS), of(MAX_ROWS + 7)), ((2, 0), (MAX_ROWS, 0), (MAX_ROWS, 7)));
+    }
+
+    #[test]
+    fn what_the_revoker_has_ended_already_counts_by_its_kept_manifest() {
+        let manifest = |kind: &str, namespace: serde_json::Value| {
+            serde_json::json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+                "metadata": {"name": "mine", "namespace": namespace},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "oidc:ada@example.com"}]})
+        };
+        let account = serde_json::json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "ci"}});
+        let kept_of = |manifest: serde_json::Value| serde_json::json!({"uid": "u", "manifest": manifest.to_string(), "sha256": ""});
+        let revocation: Revocation = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "p-7-cut", "uid": "u"},
+            "spec": {"person": "p-7", "personUid": "u-7", "policy": "everyone", "trigger": "Termination",
+                     "operation": "Cut", "due": "2026-03-01T00:00:00Z", "reason": "left"},
+            "status": {"phase": "Released", "kept": [
+                kept_of(manifest("RoleBinding", "apps".into())), kept_of(manifest("ClusterRoleBinding", serde_json::Value::Null)), kept_of(account),
+            ]},
+        }))
+        .unwrap();
+        let found: Vec<_> =
+            kept(&revocation).into_iter().map(|one| (one.namespace, one.name, one.subjects.len())).collect();
+        assert_eq!(found, [("apps".into(), "mine".into(), 1), (String::new(), "mine".into(), 1)]);
     }
 
     #[test]
